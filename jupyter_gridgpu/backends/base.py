@@ -1,0 +1,110 @@
+"""What a backend is, and what all of them share: job files written, results read with suspicion."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol, Sequence
+
+from jupyter_gridgpu.model.job import REASONS, Observation, bounded
+from jupyter_gridgpu.model.numbers import decode
+from jupyter_gridgpu.model.scan import Scan
+from jupyter_gridgpu.store.paths import COPY_NAME, JobPaths, ScanPaths, read_json, write_json
+
+
+@dataclass(frozen=True)
+class Job:
+    """One attempt at one variant, as a backend gets it: its files, and what job.json shall say."""
+
+    key: str
+    paths: JobPaths
+    spec: dict[str, Any]
+
+
+class Backend(Protocol):
+    """Made with `(scan, paths)`; making one touches nothing and asks nobody.
+
+    Ids are the engine's own words. Every call is safe to repeat.
+    """
+
+    poll_s: float  # seconds between polls
+
+    def check(self) -> None:
+        """Raise EngineError, with what to do, if the engine cannot run the scan."""
+        ...
+
+    def open(self) -> None:
+        """Get ready to take jobs; called once by a runner."""
+        ...
+
+    def slots(self) -> int | None:
+        """How many jobs to hand over at once; None = all, the engine queues them."""
+        ...
+
+    def submit(self, jobs: Sequence[Job]) -> dict[str, str | Exception]:
+        """Hand jobs over and return an id, or what went wrong, for each key."""
+        ...
+
+    def find(self, keys: Sequence[str]) -> dict[str, str]:
+        """Return the ids of those jobs that the engine knows, by key: what a killed runner had submitted."""
+        ...
+
+    def poll(self, ids: dict[str, str]) -> dict[str, Observation]:
+        """Return what the engine says of jobs (key -> id). A job it says nothing of stays as it was."""
+        ...
+
+    def cancel(self, ids: dict[str, str]) -> None:
+        """Ask the engine to end jobs; they are polled until they did."""
+        ...
+
+    def collect(self, key: str, ident: str) -> None:
+        """Bring a finished job's files into its folder, where the engine left them elsewhere."""
+        ...
+
+    def close(self) -> None:
+        """Let go of what the runner holds; jobs go on."""
+        ...
+
+
+def write_spec(job: Job, env: dict[str, str]) -> None:
+    """Write job.json. Raises OSError."""
+    job.paths.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    write_json(job.paths.spec, {**job.spec, "env": env})
+
+
+def read_result(paths: ScanPaths, key: str) -> Observation | None:
+    """Return what result.json says of a job, or None if there is no sound one. Its content is untrusted."""
+    body = read_json(paths.job(key).result, limit=1_000_000)
+    if not isinstance(body, dict) or body.get("key") != key or body.get("state") not in ("done", "failed"):
+        return None
+    copy, reason, cell = body.get("copy"), body.get("reason"), body.get("cell")
+    return Observation(
+        state=body["state"],
+        reason=reason if reason in REASONS else None if body["state"] == "done" else "notebook",
+        message=bounded(body.get("message")),
+        cell=cell if isinstance(cell, int) and 0 < cell < 100_000 else None,
+        started=decode(body.get("started")),
+        ended=decode(body.get("ended")),
+        peak_mb=decode(body.get("peak_mb")),
+        notebook=notebook_of(paths, key, copy),
+    )
+
+
+def notebook_of(paths: ScanPaths, key: str, copy: Any) -> str | None:
+    """Return the path of a copy's notebook relative to the scan folder, if `copy` names one that is there."""
+    if not isinstance(copy, str) or not COPY_NAME.fullmatch(copy):
+        return None
+    notebook = paths.job(key).copy(copy).notebook
+    return notebook.relative_to(paths.folder).as_posix() if notebook.is_file() and not notebook.is_symlink() else None
+
+
+def job_spec(scan: Scan, key: str, params: dict[str, Any]) -> dict[str, Any]:
+    """Return what a worker needs to know, but for the environment, which the backend adds."""
+    return {
+        "key": key,
+        "scan": scan.name,
+        "params": params,
+        "kernel": scan.kernel,
+        "objective": scan.objective.metric if scan.objective else None,
+        "walltime_s": scan.resources.walltime_s,
+        "memory_mb": scan.resources.memory_mb,
+    }

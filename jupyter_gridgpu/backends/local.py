@@ -1,0 +1,247 @@
+"""Processes on this machine. A job is claimed by its worker with an exclusive file, so none ever runs twice."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections import Counter
+from typing import Any, Sequence
+
+from jupyter_gridgpu.backends.base import Job, notebook_of, read_result, write_spec
+from jupyter_gridgpu.errors import EngineError
+from jupyter_gridgpu.model.job import Observation
+from jupyter_gridgpu.model.scan import Scan
+from jupyter_gridgpu.store.paths import ScanPaths, publish, read_json, write_json
+from jupyter_gridgpu.store.process import Process
+
+CANCEL_GRACE_S = 12.0  # a worker needs up to five seconds to save and end its kernel
+UNCLAIMED_S = 60.0
+THREAD_VARIABLES = (
+    "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS",
+    "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS",
+)  # fmt: skip
+
+
+class LocalBackend:
+    poll_s = 0.05
+
+    def __init__(self, scan: Scan, paths: ScanPaths) -> None:
+        self._scan = scan
+        self._paths = paths
+        self._nursery: subprocess.Popen[bytes] | None = None
+        self._pins: dict[str, list[str]] = {}  # key -> GPUs, of jobs not known to have ended
+        self._handed: dict[str, float] = {}  # key -> when it was handed to the nursery
+        self._told: dict[str, float] = {}  # key -> when it was told to end
+        self._devices: list[str] | None = None
+
+    # what the machine has ---------------------------------------------------------
+
+    def check(self) -> None:
+        wanted = self._scan.resources.gpus
+        if wanted > len(self.devices()):
+            raise EngineError(f"--gpus {wanted}: this machine has {len(self.devices()) or 'no'} usable GPUs. Ask for fewer, or leave --gpus out.")
+
+    def devices(self) -> list[str]:
+        """The GPUs that jobs may use: those CUDA_VISIBLE_DEVICES names, else all there are."""
+        if self._devices is None:
+            self._devices = visible_gpus()
+        return self._devices
+
+    def slots(self) -> int:
+        gpus = len(self.devices())
+        most = gpus * self._scan.per_gpu // max(self._scan.resources.gpus, 1) if gpus else None
+        wanted = self._scan.parallel or most or max(1, cores() // 2)
+        return min(wanted, most) if most else wanted
+
+    # handing over -----------------------------------------------------------------
+
+    def submit(self, jobs: Sequence[Job]) -> dict[str, str | Exception]:
+        ids: dict[str, str | Exception] = {}
+        for job in jobs:
+            try:
+                write_spec(job, self._environment(job.key))
+                self._hand_over(job.key)
+                ids[job.key] = job.key
+            except OSError as error:
+                self._pins.pop(job.key, None)
+                ids[job.key] = error
+        return ids
+
+    def find(self, keys: Sequence[str]) -> dict[str, str]:
+        found = {key: key for key in keys if self._paths.job(key).claim.exists()}
+        for key in found:
+            env = (read_json(self._paths.job(key).spec) or {}).get("env", {})
+            self._pins[key] = [device for device in env.get("CUDA_VISIBLE_DEVICES", "").split(",") if device]
+        return found
+
+    def open(self) -> None:
+        """Start the nursery, which imports papermill while the runner does other things."""
+        if self._nursery is None or self._nursery.poll() is not None:
+            self._nursery = subprocess.Popen(
+                [sys.executable, str(self._paths.worker), "nursery"], stdin=subprocess.PIPE, cwd=self._paths.folder
+            )
+
+    def _hand_over(self, key: str) -> None:
+        self.open()
+        assert self._nursery is not None and self._nursery.stdin is not None
+        line = json.dumps({"job": str(self._paths.job(key).spec)}).encode() + b"\n"
+        with contextlib.suppress(BrokenPipeError):  # it was just killed: the next poll hands the job to a new one
+            self._nursery.stdin.write(line)
+            self._nursery.stdin.flush()
+        self._handed[key] = time.time()
+
+    def _environment(self, key: str) -> dict[str, str]:
+        """GPUs of the job's own, and no more threads than its share of the cores, unless the user said otherwise."""
+        share = str(max(1, cores() // self.slots()))
+        env = {name: share for name in THREAD_VARIABLES if name not in os.environ}
+        if self.devices():
+            self._pins[key] = self._least_used(max(self._scan.resources.gpus, 1))
+            env["CUDA_VISIBLE_DEVICES"] = ",".join(self._pins[key])
+        return env
+
+    def _least_used(self, count: int) -> list[str]:
+        used = Counter(device for pins in self._pins.values() for device in pins)
+        return sorted(self.devices(), key=lambda device: used[device])[:count]
+
+    # looking ----------------------------------------------------------------------
+
+    def poll(self, ids: dict[str, str]) -> dict[str, Observation]:
+        return {key: seen for key in ids if (seen := self._look(key)) is not None}
+
+    def _look(self, key: str) -> Observation | None:
+        if result := self._result(key):
+            return result
+        claim = read_json(self._paths.job(key).claim)
+        if not isinstance(claim, dict):
+            return self._unclaimed(key)
+        owner = Process.from_json(claim)
+        if owner is None:
+            return self._ended(key, Observation("cancelled", "user", "Stopped before it started."))
+        if owner.alive():
+            self._insist(key, owner)
+            return self._running(key, claim)
+        # It may have ended between the two looks, with its result.
+        return self._result(key) or self._died(key, claim)
+
+    def _running(self, key: str, claim: dict[str, Any]) -> Observation:
+        started = self._paths.job(key).claim.stat().st_mtime
+        gpu = ",".join(self._pins.get(key, [])) or None
+        notebook = notebook_of(self._paths, key, claim.get("copy"))
+        return Observation("running", where=socket.gethostname(), gpu=gpu, started=started, notebook=notebook)
+
+    def _result(self, key: str) -> Observation | None:
+        result = read_result(self._paths, key)
+        return self._ended(key, result) if result else None
+
+    def _ended(self, key: str, seen: Observation) -> Observation:
+        pins = self._pins.pop(key, [])
+        self._handed.pop(key, None)
+        self._told.pop(key, None)
+        seconds = (seen.ended or 0.0) - (seen.started or 0.0)
+        return Observation(**{**vars(seen), "gpu_s": max(seconds, 0.0) * len(pins)})
+
+    def _unclaimed(self, key: str) -> Observation | None:
+        """A job that was handed over and that no worker has taken yet."""
+        handed = self._handed.get(key)
+        if handed is None or self._nursery is None or self._nursery.poll() is not None:
+            self._hand_over(key)  # to a new nursery; the claim keeps it from running twice
+            self._handed[key] = handed or self._handed[key]
+        elif time.time() - handed > UNCLAIMED_S and self._claim_it(key):
+            message = f"No worker took the job within {UNCLAIMED_S:.0f} s; runner.log in the scan folder may say why."
+            return self._ended(key, Observation("failed", "submit", message, ended=time.time()))
+        return Observation("queued")
+
+    def _died(self, key: str, claim: dict[str, Any]) -> Observation:
+        end_strays(str(self._paths.job(key).folder))
+        started, copy = self._paths.job(key).claim.stat().st_mtime, claim.get("copy")
+        return self._ended(
+            key,
+            Observation(
+                "failed", "node", "The worker was killed; what was saved until then is kept.",
+                started=started, ended=time.time(), notebook=notebook_of(self._paths, key, copy),
+            ),
+        )  # fmt: skip
+
+    # ending -----------------------------------------------------------------------
+
+    def cancel(self, ids: dict[str, str]) -> None:
+        for key in ids:
+            if key in self._told or self._claim_it(key):
+                continue
+            owner = Process.from_json(read_json(self._paths.job(key).claim))
+            if owner is not None and owner.alive():
+                self._told[key] = time.time()
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(owner.pid, signal.SIGTERM)
+
+    def _claim_it(self, key: str) -> bool:
+        """Take the claim so that no worker can; whether that worked."""
+        paths = self._paths.job(key)
+        part = paths.folder / ".claim.runner"
+        write_json(part, {"cancelled": True})
+        try:
+            return publish(part, paths.claim)
+        finally:
+            part.unlink(missing_ok=True)
+
+    def _insist(self, key: str, owner: Process) -> None:
+        """Kill a worker that was told to end and did not."""
+        if time.time() - self._told.get(key, float("inf")) > CANCEL_GRACE_S:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(owner.pid, signal.SIGKILL)
+
+    def collect(self, key: str, ident: str) -> None:
+        """Local jobs write where the scan is."""
+
+    def close(self) -> None:
+        if self._nursery is not None and self._nursery.stdin is not None:
+            with contextlib.suppress(OSError):
+                self._nursery.stdin.close()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._nursery.wait(timeout=5)
+
+
+def cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def visible_gpus() -> list[str]:
+    """Return the GPUs a job may use, as CUDA_VISIBLE_DEVICES names them."""
+    given = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if given is not None:
+        return [device.strip() for device in given.split(",") if device.strip() not in ("", "-1")]
+    return _by_nvml() or _by_smi()
+
+
+def _by_nvml() -> list[str]:
+    try:
+        import pynvml
+
+        pynvml.nvmlInit()
+        return [str(i) for i in range(pynvml.nvmlDeviceGetCount())]
+    except Exception:
+        return []
+
+
+def _by_smi() -> list[str]:
+    try:
+        text = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, timeout=10, check=True).stdout
+    except (OSError, subprocess.SubprocessError):
+        return []
+    return [str(i) for i, line in enumerate(line for line in text.splitlines() if line.startswith("GPU "))]
+
+
+def end_strays(job_folder: str) -> None:
+    """Kill what a killed worker left behind: every process that carries the job's folder in its environment."""
+    import psutil
+
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, OSError):
+            if process.environ().get("GRIDGPU_JOB") == job_folder:
+                process.kill()

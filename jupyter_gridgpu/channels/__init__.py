@@ -1,0 +1,1 @@
+"""Ways on which a job's metrics come back."""

@@ -1,0 +1,16 @@
+"""What a channel is: something that reads on from a cursor."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from jupyter_gridgpu.model.metrics import Reading
+from jupyter_gridgpu.store.paths import JobPaths
+
+
+class Channel(Protocol):
+    """Reads what a job reported since a cursor, in order, each reading once."""
+
+    def read(self, job: JobPaths, cursor: Any) -> tuple[list[Reading], Any]:
+        """Return new readings and the cursor behind them; a first call passes None. Bounded work a call."""
+        ...

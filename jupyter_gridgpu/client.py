@@ -1,0 +1,267 @@
+"""The only facade: start, open, list, follow and command scans. Every face goes through here."""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Iterator
+
+from jupyter_gridgpu.errors import StorageError, UnknownScan, UsageError
+from jupyter_gridgpu.model import wire
+from jupyter_gridgpu.model.job import split_key
+from jupyter_gridgpu.model.scan import Scan
+from jupyter_gridgpu.model.scan import fingerprint as fingerprint_of
+from jupyter_gridgpu.model.view import ScanView, VariantView
+from jupyter_gridgpu.runner.spawn import spawn
+from jupyter_gridgpu.store import home, inbox, lease
+from jupyter_gridgpu.store.journal import JournalReader
+from jupyter_gridgpu.store.paths import ScanPaths
+from jupyter_gridgpu.worker.pack import pack
+
+if TYPE_CHECKING:
+    import pandas
+
+    from jupyter_gridgpu.request import Plan
+
+START_GRACE_S = 8.0  # a runner that was just started may not hold its lease yet
+RESPAWNS = 3
+LOG_BYTES = 256 * 1024
+
+
+class ScanHandle:
+    """A scan as its folder tells it. `view` is as of the last `refresh()`; nothing here keeps state of its own.
+
+    Safe to use from a thread that feeds a widget and the main one.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Open the scan in `folder`. Raises UnknownScan or StorageError."""
+        self.folder = folder
+        self.paths = ScanPaths(folder)
+        self.scan: Scan = home.load(folder)
+        self.view = ScanView(self.scan)
+        self.attached = False  # whether it was found rather than started
+        self.lock = threading.RLock()
+        self._reader = JournalReader(self.paths.journal)
+        self._spawned = self.scan.created
+
+    def __repr__(self) -> str:
+        self.refresh()
+        counts = ", ".join(f"{n} {state}" for state, n in self.view.counts().items() if n)
+        return f"<Scan {self.name}: {self.state}; {counts or 'no variants yet'}>"
+
+    @property
+    def name(self) -> str:
+        return self.scan.name
+
+    # looking ----------------------------------------------------------------------
+
+    def refresh(self) -> bool:
+        """Fold in what the journal has gained; whether there was anything. Raises StorageError if it cannot be read."""
+        if not self._reader.grown():
+            return False
+        with self.lock:
+            before = self.view.rev
+            self.view.apply_all(self._reader.read())
+            return self.view.rev != before
+
+    @property
+    def state(self) -> str:
+        """running, paused, done, stopped, or orphaned: unfinished, and no runner drives it."""
+        if self.view.finished or time.time() - self._spawned < START_GRACE_S or lease.held(self.paths.lock):
+            return self.view.state
+        self.refresh()  # the runner may have finished between the last look and this one
+        return self.view.state if self.view.finished else "orphaned"
+
+    @property
+    def ended(self) -> bool:
+        return self.state in ("done", "stopped")
+
+    @property
+    def best(self) -> dict[str, Any] | None:
+        """The best finished variant: id, params, value of the objective, path of its notebook; None if there is none."""
+        self.refresh()
+        found = self.view.best()
+        if found is None:
+            return None
+        notebook = str(self.folder / found.notebook) if found.notebook else None
+        return {"id": found.id, "params": dict(found.params), "value": self.view.value(found), "notebook": notebook}
+
+    def summary(self) -> dict[str, Any]:
+        """The object that `--json` prints."""
+        self.refresh()
+        with self.lock:
+            return wire.summary(self.view, self.state, str(self.folder))
+
+    def to_frame(self) -> pandas.DataFrame:
+        """One row a variant: state, reason, attempts, seconds, a column for each parameter and each metric's last value."""
+        try:
+            import pandas
+        except ImportError:
+            raise UsageError("to_frame() needs pandas: pip install pandas.") from None
+        self.refresh()
+        with self.lock:
+            rows = [_frame_row(variant) for variant in self.view.variants.values()]
+        return pandas.DataFrame(rows).set_index("id") if rows else pandas.DataFrame()
+
+    def log(self, variant: str, limit: int = LOG_BYTES) -> str:
+        """Return the end of the log of a variant's latest attempt (or of the attempt named, as in v0003.1)."""
+        key = variant if "." in variant else f"{variant}.{max(self.variant(variant).attempts, 1)}"
+        split_key(key)
+        copies = self.paths.job(key).copies()
+        return _tail(copies[-1].log if copies else self.paths.job(key).log, limit)
+
+    def runner_log(self, limit: int = 4096) -> str:
+        return _tail(self.paths.log, limit)
+
+    def variant(self, ident: str) -> VariantView:
+        """Return a variant. Raises UsageError if there is none of that id."""
+        self.refresh()
+        found = self.view.variants.get(ident)
+        if found is None:
+            raise UsageError(f"{self.name} has no variant {ident!r}; it has v0001 to v{len(self.view.variants):04d}.")
+        return found
+
+    # following --------------------------------------------------------------------
+
+    def changes(self, every_s: float = 0.05) -> Iterator[str]:
+        """Yield the scan's state at once, after every change and about once a second, until it has ended.
+
+        A runner that dies is started again a few times; after that the last state is `orphaned`.
+        """
+        respawns, said = 0, 0.0
+        while True:
+            changed, state = self.refresh(), self.state
+            if state == "orphaned" and respawns < RESPAWNS:
+                respawns += 1
+                self.revive()
+                continue
+            if changed or state in ("done", "stopped", "orphaned") or time.monotonic() - said >= 1:
+                said = time.monotonic()
+                yield state
+            if state in ("done", "stopped", "orphaned"):
+                return
+            time.sleep(every_s)
+
+    def wait(self, timeout_s: float | None = None) -> str:
+        """Wait until the scan has ended and return its state. Raises TimeoutError."""
+        deadline = None if timeout_s is None else time.monotonic() + timeout_s
+        state = self.view.state
+        for state in self.changes():
+            if deadline is not None and time.monotonic() > deadline:
+                raise TimeoutError(f"{self.name} is still {state} after {timeout_s:g} s.")
+        return state
+
+    # commanding -------------------------------------------------------------------
+
+    def stop(self, *variants: str) -> None:
+        """Stop variants, or the whole scan if none is named; what they saved so far is kept."""
+        self.command("stop", list(variants) or None)
+
+    def retry(self, *variants: str) -> None:
+        """Give variants a new attempt; if none is named, all that failed, were stopped or lost."""
+        self.command("retry", list(variants) or None)
+
+    def pause(self) -> None:
+        """Start nothing new; what runs goes on."""
+        self.command("pause")
+
+    def resume(self) -> None:
+        """Go on after a pause, or with a scan whose runner has died."""
+        self.command("resume")
+
+    def extend(self, trials: int) -> None:
+        """Try that many points more."""
+        if self.scan.trials is None:
+            raise UsageError(f"{self.name} is a grid, which has no more points; start a scan of a larger space.")
+        if trials < 1:
+            raise UsageError("extend needs a number of points from 1 up.")
+        self.command("extend", trials=trials)
+
+    def command(self, action: str, variants: list[str] | None = None, **more: Any) -> None:
+        """Leave a command for the runner, and start one if none is there. Raises UsageError, StorageError."""
+        for ident in variants or []:
+            self.variant(ident)
+        inbox.post(self.paths.inbox, action, variants, **more)
+        self.revive()
+
+    def revive(self) -> None:
+        """Start a runner unless there is one."""
+        if not lease.held(self.paths.lock):
+            self._spawned = time.time()
+            spawn(self.folder)
+
+
+def start(plan: Plan) -> ScanHandle:
+    """Start the scan of a checked plan, or attach to the one that the same request started before (unless plan.new).
+
+    Raises StorageError if its folder cannot be made.
+    """
+    fingerprint = fingerprint_of(plan.scan)
+    with home.starting():
+        known = None if plan.new else home.find_fingerprint(fingerprint, plan.asked_name)
+        if known is not None:
+            handle = ScanHandle(known)
+            handle.attached = True
+        else:
+            handle = _create(plan)
+    handle.refresh()
+    if not handle.view.finished:
+        handle.revive()
+    return handle
+
+
+def _create(plan: Plan) -> ScanHandle:
+    from dataclasses import replace
+
+    scan = replace(plan.scan, name=home.free_name(plan.scan.name))
+    return ScanHandle(home.create(scan, plan.notebook.content, plan.files, pack, plan.asked_name))
+
+
+def open_scan(scan: str | Path) -> ScanHandle:
+    """Open a scan by name, id or folder. Raises UnknownScan, with the nearest name."""
+    handle = ScanHandle(home.find(str(scan)))
+    handle.refresh()
+    return handle
+
+
+def list_scans() -> list[ScanHandle]:
+    """Return all scans of the home folder, newest first; folders that cannot be read are left out."""
+    return [handle for folder in reversed(home.folders()) if (handle := _readable(folder)) is not None]
+
+
+def _readable(folder: Path) -> ScanHandle | None:
+    try:
+        handle = ScanHandle(folder)
+        handle.refresh()
+    except (StorageError, UnknownScan):
+        return None
+    return handle
+
+
+def split_target(text: str) -> tuple[ScanHandle, str | None]:
+    """Return scan and variant of `SCAN` or `SCAN/v0017`. Raises UsageError."""
+    head, slash, tail = text.rpartition("/")
+    if slash and tail[:1] == "v" and tail[1:].split(".")[0].isdigit():
+        handle = open_scan(head)
+        handle.variant(tail.split(".")[0])
+        return handle, tail
+    return open_scan(text), None
+
+
+def _frame_row(variant: VariantView) -> dict[str, Any]:
+    seconds = variant.ended - variant.started if variant.ended and variant.started else None
+    head = {"id": variant.id, "state": variant.state, "reason": variant.reason, "attempts": variant.attempts, "seconds": seconds}
+    return {**head, **variant.params, **{name: series.last for name, series in variant.metrics.items()}}
+
+
+def _tail(path: Path, limit: int) -> str:
+    try:
+        with open(path, "rb") as file:
+            file.seek(max(path.stat().st_size - limit, 0))
+            return file.read(limit).decode("utf-8", "replace")
+    except FileNotFoundError:
+        return ""
+
+

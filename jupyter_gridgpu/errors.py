@@ -1,0 +1,49 @@
+"""What can go wrong, as a user meets it.
+
+    GridGpuError
+    +-- UsageError      what was asked for is wrong; nothing was started           (exit code 2)
+    |   +-- SpaceError      the cell body or a `-p` expression
+    |   +-- NotebookError   the notebook, its kernel or its parameters
+    |   +-- UnknownScan     no scan of that name, id or folder
+    +-- EngineError     the engine refused or could not be reached                 (exit code 3)
+    +-- StorageError    a scan folder cannot be read or written                    (exit code 3)
+        +-- ScanLocked      another runner owns the scan
+
+Every message is one sentence or two for the user: what is wrong, where, what to do.
+"""
+
+from __future__ import annotations
+
+
+class GridGpuError(Exception):
+    """Base of all errors whose text is meant for the user."""
+
+    exit_code = 1
+
+
+class UsageError(GridGpuError):
+    exit_code = 2
+
+
+class SpaceError(UsageError):
+    """The hyper-parameter space cannot be understood or is impossible."""
+
+
+class NotebookError(UsageError):
+    """The notebook is missing, is not one, or does not take the parameters."""
+
+
+class UnknownScan(UsageError):
+    """No scan of that name, id or folder."""
+
+
+class EngineError(GridGpuError):
+    exit_code = 3
+
+
+class StorageError(GridGpuError):
+    exit_code = 3
+
+
+class ScanLocked(StorageError):
+    """Another runner owns the scan."""

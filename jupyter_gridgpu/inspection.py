@@ -1,0 +1,197 @@
+"""The user's notebook before it is scanned: is it one, has it its kernel, does it take these parameters?"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import hashlib
+import json
+import re
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jupyter_gridgpu.errors import NotebookError, SpaceError
+from jupyter_gridgpu.model.space import Axis, Choice, Fixed, Range, Space
+from jupyter_gridgpu.worker.light import import_papermill
+
+NOTEBOOK_LIMIT = 100 * 1024 * 1024
+_ASSIGNED = re.compile(r"^\s*(?:local\s+|val\s+|var\s+)?([A-Za-z_.][\w.]*)\s*(?:=|<-)", re.MULTILINE)
+_NOTHING = object()
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A parameter as the notebook declares it."""
+
+    name: str
+    type: str | None  # the annotation, if there is one
+    default: Any  # a plain value, or _NOTHING where the default is an expression
+    comment: str
+
+
+@dataclass(frozen=True)
+class Notebook:
+    """A notebook that was read and found usable."""
+
+    path: Path
+    content: bytes
+    kernel: str
+    language: str
+    parameters: dict[str, Parameter]
+    digest: str
+
+
+def read_notebook(path: str | Path) -> Notebook:
+    """Return the notebook at `path`. Raises NotebookError, in one sentence, for whatever makes it unusable."""
+    where = Path(path).expanduser()
+    content = _content(where)
+    body = _body(where, content)
+    metadata = body.get("metadata") if isinstance(body.get("metadata"), dict) else {}
+    spec = metadata.get("kernelspec") or {}
+    kernel, language = spec.get("name"), spec.get("language") or (metadata.get("language_info") or {}).get("name") or "python"
+    if not isinstance(kernel, str) or not kernel:
+        raise NotebookError(f"{where.name} does not say which kernel runs it: open it in Jupyter, choose a kernel and save it.")
+    _check_kernel(where, kernel)
+    parameters = _parameters(where, body, kernel, language)
+    return Notebook(where.absolute(), content, kernel, language, parameters, _digest(body, kernel))
+
+
+def check_space(notebook: Notebook, space: Space) -> None:
+    """Raise SpaceError if a name is no parameter of the notebook or a value is clearly of the wrong type."""
+    for name, axis in space.axes.items():
+        parameter = notebook.parameters.get(name)
+        if parameter is None:
+            raise SpaceError(f"{name} is no parameter of {notebook.path.name}{_hint(name, notebook)}.")
+        for value in _samples(axis):
+            _check_value(notebook, parameter, axis, value)
+
+
+def _content(path: Path) -> bytes:
+    try:
+        if path.is_dir():
+            raise NotebookError(f"{path} is a folder, not a notebook.")
+        if path.stat().st_size > NOTEBOOK_LIMIT:
+            raise NotebookError(f"{path.name} is larger than {NOTEBOOK_LIMIT // 2**20} MB: clear its outputs and save it.")
+        return path.read_bytes()
+    except FileNotFoundError:
+        near = difflib.get_close_matches(path.name, [p.name for p in path.absolute().parent.glob("*.ipynb")], n=1)
+        raise NotebookError(f"There is no notebook {path}{f'; did you mean {near[0]}?' if near else '.'}") from None
+    except OSError as error:
+        raise NotebookError(f"{path} cannot be read: {error.strerror}.") from None
+
+
+def _body(path: Path, content: bytes) -> dict[str, Any]:
+    try:
+        body = json.loads(content)
+    except (ValueError, RecursionError):
+        raise NotebookError(f"{path.name} is no notebook: it is not JSON.") from None
+    if not isinstance(body, dict) or not isinstance(body.get("cells"), list):
+        raise NotebookError(f"{path.name} is no notebook of format 4: it has no list of cells.")
+    if not all(isinstance(cell, dict) and isinstance(cell.get("cell_type"), str) for cell in body["cells"]):
+        raise NotebookError(f"{path.name} is no sound notebook: a cell has no type.")
+    return body
+
+
+def _check_kernel(path: Path, kernel: str) -> None:
+    from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
+
+    manager = KernelSpecManager()
+    try:
+        manager.get_kernel_spec(kernel)
+    except NoSuchKernel:
+        known = ", ".join(sorted(manager.find_kernel_specs())) or "none"
+        raise NotebookError(f"{path.name} wants the kernel {kernel!r}, which is not installed here; there is: {known}.") from None
+
+
+def _source(cell: dict[str, Any]) -> str:
+    source = cell.get("source", "")
+    return "".join(source) if isinstance(source, list) else str(source)
+
+
+def _tags(cell: dict[str, Any]) -> list[str]:
+    tags = (cell.get("metadata") or {}).get("tags") or []
+    return [tag for tag in tags if isinstance(tag, str)]
+
+
+def _digest(body: dict[str, Any], kernel: str) -> str:
+    """Hash what the notebook does, so that saving it with other outputs does not make it another one."""
+    cells = [[cell["cell_type"], _source(cell), _tags(cell)] for cell in body["cells"]]
+    return hashlib.sha256(json.dumps([kernel, cells]).encode()).hexdigest()
+
+
+def _parameters(path: Path, body: dict[str, Any], kernel: str, language: str) -> dict[str, Parameter]:
+    tagged = [cell for cell in body["cells"] if "parameters" in _tags(cell)]
+    if not tagged:
+        raise NotebookError(
+            f"{path.name} has no cell tagged 'parameters': put the values to vary into one cell and give it that tag"
+            " (property inspector, 'Cell Tags')."
+        )
+    if language.lower() != "python":
+        return {name: Parameter(name, None, _NOTHING, "") for name in _ASSIGNED.findall(_source(tagged[0]))}
+    import_papermill()
+    from papermill.inspection import inspect_notebook
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            found = inspect_notebook(str(path))
+        except Exception as error:  # nbformat and papermill raise many kinds for what is not a sound notebook
+            raise NotebookError(f"{path.name} is no sound notebook: {str(error).splitlines()[0]}") from None
+    return {name: _parameter(item) for name, item in found.items()}
+
+
+def _parameter(item: dict[str, Any]) -> Parameter:
+    type_ = item.get("inferred_type_name")
+    try:
+        default = ast.literal_eval(item.get("default", ""))
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        default = _NOTHING
+    return Parameter(item["name"], None if type_ in (None, "None") else type_, default, item.get("help") or "")
+
+
+def _hint(name: str, notebook: Notebook) -> str:
+    near = difflib.get_close_matches(name, notebook.parameters, n=1, cutoff=0.5)
+    if near:
+        return f"; did you mean {near[0]}?"
+    return f"; it has {', '.join(notebook.parameters) or 'none'}"
+
+
+def _samples(axis: Axis) -> list[Any]:
+    if isinstance(axis, Fixed):
+        return [axis.value]
+    if isinstance(axis, Choice):
+        return list(axis.values)
+    return [int(axis.low) if axis.whole else 0.5 * (axis.low + axis.high)] if isinstance(axis, Range) else [0]
+
+
+def _check_value(notebook: Notebook, parameter: Parameter, axis: Axis, value: Any) -> None:
+    default = parameter.default
+    if isinstance(default, list) and isinstance(axis, Choice) and not any(isinstance(v, list) for v in axis.values):
+        raise SpaceError(
+            f"{parameter.name}: its default in {notebook.path.name} is a list, so a list here could be one value or several;"
+            f" write fixed({list(axis.values)!r}) for one, choice([...], [...]) for several."
+        )
+    wanted = _kind(default)
+    if parameter.type == "int" and isinstance(value, float):
+        wanted, fits = "a whole number", value.is_integer() and not isinstance(axis, Range)
+    elif wanted is None or value is None:
+        return
+    else:
+        fits = _kind(value) == wanted or (wanted == "True or False" and value in (0, 1))
+    if not fits:
+        raise SpaceError(f"{parameter.name}: {_short(value)} is {_kind(value)}, but {notebook.path.name} takes {wanted} there ({_short(default)}).")
+
+
+def _kind(value: Any) -> str | None:
+    """What sort of value it is, in words; None where nothing can be said."""
+    if value is _NOTHING or value is None:
+        return None
+    kinds = ((bool, "True or False"), ((int, float), "a number"), (str, "a string"), ((list, tuple), "a list"), (dict, "a dict"))
+    return next((words for kind, words in kinds if isinstance(value, kind)), None)  # type: ignore[arg-type]
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 40 else text[:39] + "…"

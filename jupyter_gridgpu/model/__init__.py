@@ -1,0 +1,1 @@
+"""The nouns of a scan: frozen, pure, typed, standard library only."""

@@ -1,0 +1,128 @@
+"""What a scan is: the immutable spec that scan.json keeps."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import re
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from jupyter_gridgpu.errors import StorageError, UsageError
+from jupyter_gridgpu.model import numbers
+from jupyter_gridgpu.model import space as spaces
+from jupyter_gridgpu.model.space import Space
+
+FORMAT = 1
+DIRECTIONS = ("maximize", "minimize")
+REDUCTIONS = ("last", "max", "min")
+
+
+@dataclass(frozen=True)
+class Objective:
+    """The metric that ranks variants, and how its series becomes one number."""
+
+    metric: str
+    direction: str
+    reduction: str = "last"
+
+    @property
+    def sign(self) -> int:
+        return 1 if self.direction == "maximize" else -1
+
+    def better(self, a: float | None, b: float | None) -> bool:
+        """Whether value `a` beats `b`; NaN and None never do."""
+        if a is None or math.isnan(a):
+            return False
+        return b is None or math.isnan(b) or self.sign * a > self.sign * b
+
+
+def parse_objective(text: str, direction: str) -> Objective:
+    """Return the Objective of `NAME`, `last(NAME)`, `max(NAME)` or `min(NAME)`. Raises UsageError."""
+    found = re.fullmatch(r"\s*(last|max|min)\s*\(\s*(.*?)\s*\)\s*", text)
+    reduction, metric = found.groups() if found else ("last", text.strip())
+    if not metric or "(" in metric or ")" in metric:
+        raise UsageError(f"--{direction} {text!r} is no objective; write a metric's name, or max(NAME), min(NAME), last(NAME).")
+    return Objective(metric, direction, reduction)
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What one job asks for."""
+
+    gpus: int = 0
+    memory_mb: int | None = None
+    walltime_s: int | None = None
+
+
+@dataclass(frozen=True)
+class Scan:
+    """One notebook x many points of hyper-parameter space."""
+
+    id: str
+    name: str
+    notebook: str  # its file name, as the user knows it
+    kernel: str
+    language: str
+    space: Space
+    sampler: str
+    seed: int
+    trials: int | None  # points to propose; None = the whole grid
+    objective: Objective | None = None
+    backend: str = "local"
+    parallel: int | None = None  # jobs at once; None = as many as the engine finds right
+    per_gpu: int = 1
+    retries: int = 0
+    resources: Resources = field(default_factory=Resources)
+    files: tuple[str, ...] = ()
+    notebook_digest: str = ""  # of what the notebook does: sources, tags, kernel; not of its outputs
+    files_digest: str = ""
+    created: float = 0.0
+
+    def total(self) -> int:
+        """How many variants the scan has when nothing is added to it."""
+        points = self.trials if self.trials is not None else (self.space.grid_size() or 0)
+        repeats = self.space.repeats
+        return points * (repeats[1] if repeats else 1)
+
+
+def fingerprint(scan: Scan) -> str:
+    """Return what makes two scans the same request: all of the spec but its identity.
+
+    Running the same cell again finds the scan it started by this.
+    """
+    body = to_json(scan)
+    for key in ("id", "name", "created", "fingerprint"):
+        body.pop(key, None)
+    return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
+
+
+def to_json(scan: Scan) -> dict[str, Any]:
+    """Return the spec as scan.json keeps it."""
+    body = asdict(scan)
+    body["space"] = spaces.to_json(scan.space)
+    body["files"] = list(scan.files)
+    return {"format": FORMAT, **numbers.strict(body)}
+
+
+def from_json(body: dict[str, Any]) -> Scan:
+    """Return the spec of a scan.json. Raises StorageError if this version cannot read it."""
+    if body.get("format") != FORMAT:
+        raise StorageError(f"The scan has format {body.get('format')!r}, this version reads {FORMAT}; use the version that made it.")
+    try:
+        return Scan(
+            space=spaces.from_json(numbers.loose(body["space"])),
+            objective=Objective(**body["objective"]) if body["objective"] else None,
+            resources=Resources(**body["resources"]),
+            files=tuple(body["files"]),
+            **{name: body[name] for name in _PLAIN_FIELDS},
+        )
+    except (KeyError, TypeError) as error:
+        raise StorageError(f"scan.json cannot be read: {error!r} is missing or wrong.") from None
+
+
+_PLAIN_FIELDS = (
+    "id", "name", "notebook", "kernel", "language", "sampler", "seed", "trials", "backend", "parallel", "per_gpu",
+    "retries", "notebook_digest", "files_digest", "created",
+)  # fmt: skip

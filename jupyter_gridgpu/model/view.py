@@ -1,0 +1,299 @@
+"""The fold: a scan as its journal tells it. Every face shows this and nothing else."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any, Callable, Iterable
+
+from jupyter_gridgpu.model import events, numbers
+from jupyter_gridgpu.model.events import Event
+from jupyter_gridgpu.model.job import END_STATES, STATES, allowed, split_key
+from jupyter_gridgpu.model.metrics import Series, objective_value
+from jupyter_gridgpu.model.scan import Scan
+
+ENDED_FOR_ESTIMATE = 3
+_OBSERVED = ("reason", "message", "cell", "where", "gpu", "started", "ended", "exit_code", "notebook", "peak_mb")
+
+
+@dataclass
+class VariantView:
+    """A variant with what its latest job is known to do."""
+
+    id: str
+    point: int
+    repeat: int
+    params: dict[str, Any]
+    attrs: dict[str, Any] = field(default_factory=dict)
+    state: str = "new"
+    attempts: int = 0
+    engine_id: str | None = None
+    submitted: bool = False
+    stop_asked: bool = False
+    retry_asked: bool = False
+    reason: str | None = None
+    message: str | None = None
+    cell: int | None = None
+    where: str | None = None
+    gpu: str | None = None
+    started: float | None = None
+    ended: float | None = None
+    exit_code: int | None = None
+    notebook: str | None = None
+    peak_mb: float | None = None
+    gpu_s: float = 0.0
+    step: int | None = None
+    steps: int | None = None
+    metrics: dict[str, Series] = field(default_factory=dict)
+    rev: int = 0
+
+    @property
+    def key(self) -> str:
+        """The key of the latest job."""
+        return f"{self.id}.{self.attempts}"
+
+    @property
+    def active(self) -> bool:
+        """Whether a job of it may exist in the engine."""
+        return self.attempts > 0 and self.state not in END_STATES
+
+    def new_attempt(self, attempt: int) -> None:
+        """Forget what the attempt before said; the GPU time it took stays counted."""
+        spent = self.gpu_s
+        fresh = VariantView(self.id, self.point, self.repeat, self.params, self.attrs)
+        self.__dict__.update(fresh.__dict__, attempts=attempt, gpu_s=spent)
+
+
+class ScanView:
+    """The state of a scan after the events applied so far.
+
+    `rev` counts changes; a variant's `rev` is that of its last one, so that faces send only what changed.
+    """
+
+    def __init__(self, scan: Scan) -> None:
+        self.scan = scan
+        self.variants: dict[str, VariantView] = {}
+        self.rev = 0
+        self.term = 0
+        self.seq = 0
+        self.commands: set[str] = set()  # ids already applied
+        self.stopped = False
+        self.paused = False
+        self.finished = False
+        self.extra_trials = 0
+        self.started: float | None = None
+        self.ended: float | None = None
+        self.active: dict[str, VariantView] = {}  # those of which a job may exist in the engine
+        self._touched: list[VariantView] = []
+
+    def apply(self, event: Event) -> None:
+        """Fold one event in. Events of an older term come from a runner that lost its lease and are dropped."""
+        if event.term < self.term or event.seq <= self.seq:
+            return
+        self.term, self.seq = event.term, event.seq
+        handler = _HANDLERS.get(event.type)
+        if handler is not None:
+            self.rev += 1
+            handler(self, event)
+            self._settle()
+
+    def _settle(self) -> None:
+        for variant in self._touched:
+            variant.rev = self.rev
+            if variant.active:
+                self.active[variant.id] = variant
+            else:
+                self.active.pop(variant.id, None)
+        self._touched.clear()
+
+    def apply_all(self, items: Iterable[Event]) -> ScanView:
+        for event in items:
+            self.apply(event)
+        return self
+
+    # what faces and the runner ask -------------------------------------------------
+
+    @property
+    def state(self) -> str:
+        """running, paused, done or stopped; whether it is orphaned only the lease can tell."""
+        if self.finished:
+            return "stopped" if self.stopped else "done"
+        return "paused" if self.paused else "running"
+
+    def value(self, variant: VariantView) -> float | None:
+        return objective_value(variant.metrics, self.scan.objective)
+
+    def best(self) -> VariantView | None:
+        """The finished variant with the best objective; None without an objective or a finished variant."""
+        objective, best = self.scan.objective, None
+        if objective is None:
+            return None
+        for variant in self.variants.values():
+            if variant.state == "done" and objective.better(self.value(variant), self.value(best) if best else None):
+                best = variant
+        return best
+
+    def counts(self) -> dict[str, int]:
+        counts = dict.fromkeys(STATES, 0)
+        for variant in self.variants.values():
+            counts[variant.state] += 1
+        return counts
+
+    def total(self) -> int:
+        repeats = self.scan.space.repeats
+        return max(len(self.variants), self.scan.total() + self.extra_trials * (repeats[1] if repeats else 1))
+
+    def trials(self) -> int:
+        """How many points are to be proposed in all."""
+        return self.extra_trials + (self.scan.trials if self.scan.trials is not None else self.scan.space.grid_size() or 0)
+
+    def seconds_left(self, now: float) -> float | None:
+        """Estimate the time to the end from the jobs that ended, or None while fewer than three have."""
+        ended = [v.ended - v.started for v in self.variants.values() if v.state == "done" and v.ended and v.started]
+        if len(ended) < ENDED_FOR_ESTIMATE or self.finished or not self.started:
+            return None
+        mean = sum(ended) / len(ended)
+        running = [now - v.started for v in self.variants.values() if v.state == "running" and v.started]
+        waiting = self.total() - sum(1 for v in self.variants.values() if v.state in END_STATES or v.state == "running")
+        work = waiting * mean + sum(max(mean - spent, 0.0) for spent in running)
+        return work / max(len(running), 1)
+
+    def note(self) -> str | None:
+        """One sentence for the whole scan: an objective that no finished variant reported."""
+        objective = self.scan.objective
+        if objective is None:
+            return None
+        done = [v for v in self.variants.values() if v.state == "done"]
+        silent = next((v for v in done if objective.metric not in v.metrics), None)
+        if silent is None:
+            return None
+        seen = ", ".join(sorted(silent.metrics)[:8]) or "nothing"
+        return f"{silent.id} ended without reporting {objective.metric}, the objective; it reported {seen}."
+
+    # one handler per type of event ---------------------------------------------------
+
+    def _touch(self, variant: VariantView) -> None:
+        self._touched.append(variant)
+
+    def _job(self, event: Event) -> VariantView | None:
+        """The variant of the event's job, if that is its latest one."""
+        variant_id, attempt = split_key(event.data["key"])
+        variant = self.variants.get(variant_id)
+        if variant is None or variant.attempts != attempt:
+            return None
+        self._touch(variant)
+        return variant
+
+    def _started(self, event: Event) -> None:
+        self.started = self.started or event.time
+        self.finished = False
+
+    def _proposed(self, event: Event) -> None:
+        data = event.data
+        variant = VariantView(
+            data["variant"], data["point"], data["repeat"], numbers.loose(data["params"]), data.get("attrs", {})
+        )
+        self.variants[variant.id] = variant
+        self._touch(variant)
+
+    def _intended(self, event: Event) -> None:
+        variant_id, attempt = split_key(event.data["key"])
+        variant = self.variants[variant_id]
+        variant.new_attempt(attempt)
+        self._touch(variant)
+
+    def _submitted(self, event: Event) -> None:
+        if variant := self._job(event):
+            variant.submitted, variant.engine_id = True, event.data.get("engine_id")
+            if variant.state == "new":
+                variant.state = "queued"
+
+    def _observed(self, event: Event) -> None:
+        variant, state = self._job(event), event.data["state"]
+        if variant is None or not (allowed(variant.state, state) or variant.state == state not in END_STATES):
+            return
+        variant.state = state
+        for name in _OBSERVED:
+            if event.data.get(name) is not None:
+                setattr(variant, name, event.data[name])
+        variant.gpu_s += event.data.get("gpu_s") or 0.0
+
+    def _reported(self, event: Event) -> None:
+        variant = self._job(event)
+        if variant is None:
+            return
+        if event.data.get("whole"):  # a runner that reads the job's metrics from their beginning again
+            variant.metrics.clear()
+        variant.step = event.data.get("step", variant.step)
+        variant.steps = event.data.get("steps", variant.steps)
+        for name, (n, low, high, new) in event.data["metrics"].items():
+            series = variant.metrics.setdefault(name, Series())
+            for value in new:
+                series.add(_number(value))
+            series.n, series.min, series.max = n, numbers.decode(low), numbers.decode(high)
+
+    def _command(self, event: Event) -> None:
+        self.commands.add(event.data["id"])
+        chosen = event.data.get("variants")
+        variants = [self.variants[i] for i in chosen if i in self.variants] if chosen is not None else None
+        _COMMANDS[event.data["action"]](self, variants, event.data)
+
+    def _finished(self, event: Event) -> None:
+        self.finished, self.ended = True, event.time
+
+    # commands: what was asked, in the journal's order ---------------------------------
+
+    def _stop(self, variants: list[VariantView] | None, data: dict[str, Any]) -> None:
+        if variants is None:
+            self.stopped, self.paused = True, False
+        for variant in list(self.variants.values()) if variants is None else variants:
+            if variant.state in END_STATES:
+                continue
+            variant.stop_asked, variant.retry_asked = True, False
+            if variant.attempts == 0:
+                variant.state, variant.message = "cancelled", "Stopped before it started."
+            self._touch(variant)
+
+    def _retry(self, variants: list[VariantView] | None, data: dict[str, Any]) -> None:
+        self.stopped = self.finished = False
+        if variants is None:
+            variants = [v for v in self.variants.values() if v.state in ("failed", "lost", "cancelled")]
+        for variant in variants:
+            if variant.state in END_STATES:
+                variant.retry_asked, variant.stop_asked = True, False
+                self._touch(variant)
+
+    def _pause(self, variants: list[VariantView] | None, data: dict[str, Any]) -> None:
+        self.paused = not self.finished
+
+    def _resume(self, variants: list[VariantView] | None, data: dict[str, Any]) -> None:
+        self.paused = False
+
+    def _extend(self, variants: list[VariantView] | None, data: dict[str, Any]) -> None:
+        self.extra_trials += int(data["trials"])
+        self.stopped = self.finished = False
+
+
+def _number(value: Any) -> float:
+    number = numbers.decode(value)
+    return math.nan if number is None else number
+
+
+_HANDLERS: dict[str, Callable[[ScanView, Event], None]] = {
+    events.RUNNER_STARTED: ScanView._started,
+    events.VARIANT_PROPOSED: ScanView._proposed,
+    events.JOB_INTENDED: ScanView._intended,
+    events.JOB_SUBMITTED: ScanView._submitted,
+    events.JOB_OBSERVED: ScanView._observed,
+    events.JOB_REPORTED: ScanView._reported,
+    events.COMMAND_APPLIED: ScanView._command,
+    events.SCAN_FINISHED: ScanView._finished,
+}
+_COMMANDS: dict[str, Callable[[ScanView, "list[VariantView] | None", dict[str, Any]], None]] = {
+    "stop": ScanView._stop,
+    "retry": ScanView._retry,
+    "pause": ScanView._pause,
+    "resume": ScanView._resume,
+    "extend": ScanView._extend,
+}
+COMMANDS = tuple(_COMMANDS)

@@ -1,0 +1,159 @@
+"""What a user asks for, checked and made into a scan: every mistake is found here, before anything is started."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+import uuid
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Mapping
+
+from jupyter_gridgpu import backends, samplers
+from jupyter_gridgpu.errors import UsageError
+from jupyter_gridgpu.inspection import Notebook, check_space, read_notebook
+from jupyter_gridgpu.model.grammar import parse_space, space_of
+from jupyter_gridgpu.model.scan import Objective, Resources, Scan, parse_objective
+from jupyter_gridgpu.model.space import GRID_LIMIT, Space
+from jupyter_gridgpu.model.units import parse_duration, parse_memory
+from jupyter_gridgpu.store import home
+from jupyter_gridgpu.store.paths import ScanPaths
+
+HASHED_BYTES = 256 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Options:
+    """The options of the magic, the command and `gridscan()`, under the same names."""
+
+    maximize: str | None = None
+    minimize: str | None = None
+    trials: int | None = None
+    sampler: str | None = None
+    seed: int = 0
+    on: str = "local"
+    parallel: int | None = None
+    per_gpu: int = 1
+    gpus: int = 0
+    retries: int = 0
+    walltime: str | int | None = None
+    memory: str | int | None = None
+    files: tuple[str, ...] = ()
+    name: str | None = None
+    new: bool = False
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A checked request: the scan it would start, and what goes into its folder."""
+
+    scan: Scan
+    notebook: Notebook
+    files: dict[str, Path] = field(default_factory=dict)
+    asked_name: str | None = None
+    new: bool = False
+
+
+def plan(notebook: str | Path, space: str | Mapping[str, Any] | Space, options: Options, names: Mapping[str, Any] | None = None) -> Plan:
+    """Return the Plan of a request. Raises UsageError or EngineError with one sentence for whatever is wrong.
+
+    `space` is a cell body, a mapping or a Space; `names` are variables that a cell body's expressions may use.
+    """
+    found = read_notebook(notebook)
+    wanted = space if isinstance(space, Space) else parse_space(space, names) if isinstance(space, str) else space_of(space)
+    check_space(found, wanted)
+    objective = _objective(options)
+    sampler, trials = _sampler(wanted, objective, options)
+    files = _files(found.path.parent, options.files)
+    if options.name is not None:
+        home.check_name(options.name)
+    scan = Scan(
+        id=f"{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:6]}",
+        name=options.name or home.name_from(found.path.name),
+        notebook=found.path.name, kernel=found.kernel, language=found.language, space=wanted, sampler=sampler,
+        seed=options.seed, trials=trials, objective=objective, backend=options.on,
+        parallel=_positive("parallel", options.parallel), per_gpu=_positive("per-gpu", options.per_gpu) or 1,
+        retries=_not_negative("retries", options.retries), resources=_resources(options), files=tuple(files),
+        notebook_digest=found.digest, files_digest=_digest(files), created=time.time(),
+    )  # fmt: skip
+    if scan.total() > GRID_LIMIT:
+        raise UsageError(f"That makes {scan.total():,} variants; a scan may have {GRID_LIMIT:,}. Use fewer --trials or repeats.")
+    backends.load(scan, ScanPaths(home.home() / scan.name)).check()
+    return Plan(scan, found, files, options.name, options.new)
+
+
+def _objective(options: Options) -> Objective | None:
+    if options.maximize and options.minimize:
+        raise UsageError("--maximize and --minimize are both given; a scan has one objective.")
+    if options.maximize:
+        return parse_objective(options.maximize, "maximize")
+    return parse_objective(options.minimize, "minimize") if options.minimize else None
+
+
+def _sampler(space: Space, objective: Objective | None, options: Options) -> tuple[str, int | None]:
+    """Choose the sampler and how many points: a grid where it fits, else TPE. Returns (name, None) for a whole grid."""
+    trials, size = _positive("trials", options.trials), space.grid_size()
+    fits = size is not None and (trials is None or size <= trials)
+    name = options.sampler or ("grid" if fits else "tpe")
+    if name == "grid" and trials is not None and size is not None and trials < size:
+        raise UsageError(
+            f"The grid has {size:,} points, more than --trials {trials}: leave --trials out for all of them,"
+            " or take a sample of it with --sampler random."
+        )
+    samplers.load(name, space, objective)
+    if name == "grid":
+        return name, None
+    if trials is None:
+        raise UsageError(f"--sampler {name} needs to know how many points to try: give --trials N.")
+    return name, trials
+
+
+def _resources(options: Options) -> Resources:
+    return Resources(
+        gpus=_not_negative("gpus", options.gpus),
+        memory_mb=None if options.memory is None else parse_memory(options.memory),
+        walltime_s=None if options.walltime is None else parse_duration(options.walltime),
+    )
+
+
+def _positive(name: str, value: int | None) -> int | None:
+    if value is not None and value < 1:
+        raise UsageError(f"--{name} {value}: give a whole number from 1 up.")
+    return value
+
+
+def _not_negative(name: str, value: int) -> int:
+    if value < 0:
+        raise UsageError(f"--{name} {value}: give 0 or more.")
+    return value
+
+
+def _files(folder: Path, patterns: tuple[str, ...]) -> dict[str, Path]:
+    """Return the helper files by the name they get beside the notebook. Patterns count from the notebook's folder."""
+    files: dict[str, Path] = {}
+    for pattern in patterns:
+        given = Path(pattern).expanduser()
+        if given.is_absolute():
+            matches = [given] if given.exists() else []
+        else:
+            matches = sorted(folder.glob(pattern)) or ([folder / given] if (folder / given).exists() else [])
+        if not matches:
+            raise UsageError(f"--files {pattern}: there is no such file in {folder}.")
+        for match in matches:
+            inside = match.resolve().is_relative_to(folder.resolve()) and match.resolve() != folder.resolve()
+            files[match.resolve().relative_to(folder.resolve()).as_posix() if inside else match.name] = match
+    return files
+
+
+def _digest(files: dict[str, Path]) -> str:
+    """Hash the helper files: content where that is cheap, size and time of change for the rest."""
+    digest, budget = hashlib.sha256(), HASHED_BYTES
+    for name, path in sorted(files.items()):
+        for part in sorted(path.rglob("*")) if path.is_dir() else [path]:
+            if not part.is_file():
+                continue
+            stat = part.stat()
+            budget -= stat.st_size
+            digest.update(f"{name}/{part.name}/{stat.st_size}/".encode())
+            digest.update(part.read_bytes() if budget >= 0 else str(stat.st_mtime_ns).encode())
+    return digest.hexdigest() if files else ""

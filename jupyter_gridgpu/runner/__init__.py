@@ -1,0 +1,1 @@
+"""The runner: the one process that drives a scan."""

@@ -1,0 +1,38 @@
+"""`python -m jupyter_gridgpu.runner FOLDER`: drive the scan in FOLDER to its end, going on from its journal."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+
+from jupyter_gridgpu.errors import GridGpuError, ScanLocked
+from jupyter_gridgpu.runner.loop import Runner
+from jupyter_gridgpu.store import inbox
+from jupyter_gridgpu.store.paths import ScanPaths
+
+
+def main() -> int:
+    os.umask(0o077)
+    folder = Path(sys.argv[1]).absolute()
+    try:
+        while True:
+            Runner(folder).run()
+            # A command may have been left between the last look and the end of the lease.
+            if not inbox.pending(ScanPaths(folder).inbox):
+                return 0
+    except ScanLocked as error:
+        say(str(error))
+        return ScanLocked.exit_code
+    except GridGpuError as error:
+        say(str(error))
+        return error.exit_code
+
+
+def say(text: str) -> None:
+    print(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {text}", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

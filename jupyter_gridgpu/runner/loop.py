@@ -1,0 +1,208 @@
+"""The loop: one synchronous tick after another, each a pass over commands, metrics, observations, plans."""
+
+from __future__ import annotations
+
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from jupyter_gridgpu import backends, samplers
+from jupyter_gridgpu.backends.base import Job, job_spec
+from jupyter_gridgpu.channels.file import FileChannel
+from jupyter_gridgpu.model import events
+from jupyter_gridgpu.model.events import Event
+from jupyter_gridgpu.model.job import END_STATES, Observation, allowed, job_key, variant_id
+from jupyter_gridgpu.model.view import ScanView, VariantView
+from jupyter_gridgpu.runner import policy
+from jupyter_gridgpu.runner.metrics import MetricsReader
+from jupyter_gridgpu.samplers.base import Proposal
+from jupyter_gridgpu.store import home, inbox
+from jupyter_gridgpu.store.journal import JournalReader, JournalWriter
+from jupyter_gridgpu.store.lease import Lease
+from jupyter_gridgpu.store.paths import ScanPaths
+
+TICK_S = 0.05
+PROPOSE_AT_ONCE = 1000
+
+
+class Runner:
+    """Owns a scan while it holds its lease. Raises ScanLocked if another runner does, StorageError if it cannot write."""
+
+    def __init__(self, folder: Path) -> None:
+        self.paths = ScanPaths(folder)
+        self.scan = home.load(folder)
+        self.lease = Lease(self.paths.lock)
+        self.view = ScanView(self.scan).apply_all(JournalReader(self.paths.journal).read())
+        self.journal = JournalWriter(self.paths.journal, self.view.seq, self.lease.term)
+        self.backend = backends.load(self.scan, self.paths)
+        self.sampler = samplers.load(self.scan.sampler, self.scan.space, self.scan.objective)
+        self.metrics = MetricsReader(self.paths, FileChannel())
+        self.next_poll = 0.0
+        self.planned = -1  # the revision of the view that the last plan was made from
+
+    def run(self) -> None:
+        """Tick until nothing is left to do."""
+        try:
+            self.start()
+            while not self.tick(time.time()):
+                time.sleep(TICK_S)
+        finally:
+            self.backend.close()
+            self.journal.close()
+            self.lease.release()
+
+    def start(self) -> None:
+        """Say that this runner goes on from here, and adopt the jobs an earlier one had sent."""
+        self.backend.open()
+        self.record((events.RUNNER_STARTED, {}), durable=True)
+        unsure = list(self.view.active.values())
+        found = self.backend.find([variant.key for variant in unsure])
+        self.record(*((events.JOB_SUBMITTED, {"key": key, "engine_id": ident}) for key, ident in found.items()))
+        self.submit([variant for variant in unsure if variant.key not in found])
+
+    def tick(self, now: float) -> bool:
+        """Do all that can be done now; whether the scan is complete."""
+        self.obey()
+        self.read_metrics(now)
+        self.observe(now)
+        self.end_unwanted()
+        if self.planned == self.view.rev:
+            return False
+        if not self.view.paused:
+            self.propose()
+            self.send()
+        self.planned = self.view.rev
+        if policy.complete(self.view):
+            if not self.view.finished:
+                self.record((events.SCAN_FINISHED, {"state": "stopped" if self.view.stopped else "done"}), durable=True)
+            return True
+        return False
+
+    def record(self, *items: tuple[str, dict[str, Any]], durable: bool = False) -> list[Event]:
+        """Write events to the journal and fold them: the view here is the view everywhere."""
+        written = self.journal.append(list(items), durable=durable)
+        self.view.apply_all(written)
+        return written
+
+    def obey(self) -> None:
+        """Apply the commands that clients left, once each."""
+        for path in inbox.pending(self.paths.inbox):
+            command = inbox.read(path)
+            if command is None:
+                say(f"The command {path.name} is not a sound one and was dropped.")
+            elif command["id"] not in self.view.commands:
+                self.record((events.COMMAND_APPLIED, command), durable=True)
+            path.unlink(missing_ok=True)
+
+    def read_metrics(self, now: float) -> None:
+        for variant in list(self.view.active.values()):
+            if variant.state == "running" and (data := self.metrics.read(variant.key, now)):
+                self.record((events.JOB_REPORTED, data))
+
+    def observe(self, now: float) -> None:
+        """Ask the engine, not more often than it likes to be asked."""
+        if now < self.next_poll:
+            return
+        self.next_poll = now + self.backend.poll_s
+        jobs = {variant.key: variant for variant in list(self.view.active.values()) if variant.submitted}
+        if not jobs:
+            return
+        for key, seen in self.backend.poll({key: v.engine_id or key for key, v in jobs.items()}).items():
+            self.step(jobs[key], seen, now)
+
+    def step(self, variant: VariantView, seen: Observation, now: float) -> None:
+        """Record what was seen of a job, if it is news."""
+        if not allowed(variant.state, seen.state) and (seen.notebook is None or seen.notebook == variant.notebook):
+            return
+        items: list[tuple[str, dict[str, Any]]] = []
+        if seen.state in END_STATES:
+            self.backend.collect(variant.key, variant.engine_id or variant.key)
+            if last := self.metrics.finish(variant.key):
+                items.append((events.JOB_REPORTED, last))
+        data = {name: value for name, value in asdict(ended_as(variant, seen, now)).items() if value not in (None, 0.0)}
+        self.record(*items, (events.JOB_OBSERVED, {"key": variant.key, **data}), durable=seen.state in END_STATES)
+
+    def end_unwanted(self) -> None:
+        unwanted = [variant for variant in list(self.view.active.values()) if variant.stop_asked]
+        if unwanted:
+            self.backend.cancel({variant.key: variant.engine_id or variant.key for variant in unwanted})
+
+    def propose(self) -> None:
+        """Ask the sampler for as many points as can be used now."""
+        if self.view.stopped:
+            return
+        missing = policy.missing_repeats(self.view)
+        if missing:
+            self.record(*(self.proposed(v.point, repeat, Proposal(v.params, v.attrs)) for v, repeat in missing))
+        index = policy.points(self.view)
+        wanted = min(self.view.trials() - index, self.room())
+        if wanted <= 0:
+            return
+        known = policy.history(self.view) if self.sampler.adaptive else []
+        found = self.sampler.propose(known, wanted, self.scan.seed, index)
+        repeats = self.scan.space.repeats[1] if self.scan.space.repeats else 1
+        self.record(
+            *(self.proposed(point, repeat, proposal) for point, proposal in enumerate(found, index) for repeat in range(repeats))
+        )
+
+    def room(self) -> int:
+        """How many points to propose now: one that learns is asked only for what can start at once."""
+        if not self.sampler.adaptive:
+            return PROPOSE_AT_ONCE
+        slots = self.backend.slots() or PROPOSE_AT_ONCE
+        repeats = self.scan.space.repeats[1] if self.scan.space.repeats else 1
+        free = slots - len(self.view.active) - sum(1 for _ in policy.waiting(self.view))
+        return -(-free // repeats) if free > 0 else 0
+
+    def proposed(self, point: int, repeat: int, proposal: Proposal) -> tuple[str, dict[str, Any]]:
+        """The event that makes a variant of a point."""
+        space = self.scan.space
+        chosen = {**space.fixed, **proposal.params}
+        if space.repeats:
+            chosen[space.repeats[0]] = repeat
+        repeats = space.repeats[1] if space.repeats else 1
+        ident = variant_id(point * repeats + repeat + 1)
+        params = {name: chosen[name] for name in space}
+        return events.VARIANT_PROPOSED, {"variant": ident, "point": point, "repeat": repeat, "params": params, "attrs": proposal.attrs}
+
+    def send(self) -> None:
+        """Give waiting variants an attempt, as many as the engine takes at once."""
+        slots = self.backend.slots()
+        free = PROPOSE_AT_ONCE if slots is None else slots - len(self.view.active)
+        chosen = [variant for variant, _ in zip(policy.waiting(self.view), range(free))]
+        if not chosen:
+            return
+        # Written before anything is sent: a runner killed in between finds the job by its key.
+        self.record(
+            *((events.JOB_INTENDED, {"key": job_key(variant.id, variant.attempts + 1)}) for variant in chosen), durable=True
+        )
+        self.submit(chosen)
+
+    def submit(self, variants: list[VariantView]) -> None:
+        jobs = [Job(v.key, self.paths.job(v.key), job_spec(self.scan, v.key, v.params)) for v in variants]
+        if not jobs:
+            return
+        for key, answer in self.backend.submit(jobs).items():
+            if isinstance(answer, Exception):
+                message = f"The job could not be sent: {answer}."
+                self.record((events.JOB_OBSERVED, {"key": key, "state": "failed", "reason": "submit", "message": message, "ended": time.time()}))
+            else:
+                self.record((events.JOB_SUBMITTED, {"key": key, "engine_id": answer}))
+
+
+def ended_as(variant: VariantView, seen: Observation, now: float) -> Observation:
+    """A job that was asked to stop and failed was stopped: say so, and when, and what is kept."""
+    if not variant.stop_asked or seen.state not in ("failed", "cancelled") or variant.state == "new":
+        return seen
+    kept = f" Epochs up to {variant.step} are kept." if variant.step else ""
+    when = time.strftime("%H:%M", time.localtime(now))
+    changed = {"state": "cancelled", "reason": "user", "message": f"Stopped by you at {when}.{kept}"}
+    return Observation(**{**vars(seen), **changed})
+
+
+def say(text: str) -> None:
+    print(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {text}", file=sys.stderr, flush=True)
+
+

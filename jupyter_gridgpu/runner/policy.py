@@ -1,0 +1,67 @@
+"""What to do next, from the view alone."""
+
+from __future__ import annotations
+
+from typing import Iterator
+
+from jupyter_gridgpu.model.job import END_STATES
+from jupyter_gridgpu.model.view import ScanView, VariantView
+from jupyter_gridgpu.samplers.base import Trial
+
+
+def wants_job(view: ScanView, variant: VariantView) -> bool:
+    """Whether a variant is to be given a (further) attempt."""
+    if variant.retry_asked:
+        return True
+    if variant.stop_asked or view.stopped:
+        return False
+    if variant.state in ("failed", "lost"):
+        return variant.attempts <= view.scan.retries
+    return variant.state == "new" and variant.attempts == 0
+
+
+def waiting(view: ScanView) -> Iterator[VariantView]:
+    return (variant for variant in view.variants.values() if wants_job(view, variant))
+
+
+def points(view: ScanView) -> int:
+    """How many points were proposed; the variants of one point differ in their repeat only."""
+    return max((variant.point for variant in view.variants.values()), default=-1) + 1
+
+
+def missing_repeats(view: ScanView) -> list[tuple[VariantView, int]]:
+    """Repeats of the last point that a killed runner had not written yet: (a variant of it, repeat)."""
+    repeats = view.scan.space.repeats
+    if repeats is None or not view.variants:
+        return []
+    last = points(view) - 1
+    there = [variant for variant in view.variants.values() if variant.point == last]
+    return [(there[0], repeat) for repeat in range(len(there), repeats[1])]
+
+
+def history(view: ScanView) -> list[Trial]:
+    """The points so far as a sampler sees them; the objective of a repeated point is the mean over its repeats."""
+    searched = view.scan.space.searched
+    groups: dict[int, list[VariantView]] = {}
+    for variant in view.variants.values():
+        groups.setdefault(variant.point, []).append(variant)
+    return [_trial(view, groups[point], searched) for point in sorted(groups)]
+
+
+def _trial(view: ScanView, group: list[VariantView], searched: dict[str, object]) -> Trial:
+    params = {name: group[0].params[name] for name in searched}
+    attrs = group[0].attrs
+    if any(variant.state not in END_STATES or wants_job(view, variant) for variant in group):
+        return Trial(params, attrs, "running")
+    values = [view.value(variant) for variant in group if variant.state == "done"]
+    known = [value for value in values if value is not None]
+    if not known:
+        return Trial(params, attrs, "failed")
+    return Trial(params, attrs, "done", sum(known) / len(known))
+
+
+def complete(view: ScanView) -> bool:
+    """Whether nothing is left to be done: all points proposed, every variant ended, nothing to try again."""
+    if view.active or next(waiting(view), None) is not None:
+        return False
+    return view.stopped or (points(view) >= view.trials() and not missing_repeats(view))

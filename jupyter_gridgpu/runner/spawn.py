@@ -1,0 +1,32 @@
+"""Starting a runner so that it outlives whoever starts it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from jupyter_gridgpu.errors import StorageError
+from jupyter_gridgpu.store.paths import ScanPaths
+
+_started: list[subprocess.Popen[bytes]] = []
+
+
+def spawn(folder: Path) -> None:
+    """Start a runner for a scan folder in a session of its own. Raises StorageError if its log cannot be written."""
+    _started[:] = [runner for runner in _started if runner.poll() is None]  # leave no zombies behind
+    paths = ScanPaths(folder)
+    try:
+        log = os.open(paths.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise StorageError(f"{paths.log} cannot be written: {error.strerror}. The scan was not started.") from None
+    try:
+        _started.append(
+            subprocess.Popen(
+                [sys.executable, "-m", "jupyter_gridgpu.runner", str(folder)],
+                cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+            )  # fmt: skip
+        )
+    finally:
+        os.close(log)

@@ -1,0 +1,40 @@
+"""Every combination once, the last parameter of the cell changing fastest."""
+
+from __future__ import annotations
+
+from typing import Any, Sequence
+
+from jupyter_gridgpu.errors import UsageError
+from jupyter_gridgpu.model.scan import Objective
+from jupyter_gridgpu.model.space import GRID_LIMIT, Space, axis_size, axis_value
+from jupyter_gridgpu.samplers.base import Proposal, Trial
+
+
+class GridSampler:
+    adaptive = False
+
+    def __init__(self, space: Space, objective: Objective | None) -> None:
+        size = space.grid_size()
+        if size is None:
+            ranges = [name for name, axis in space.searched.items() if axis_size(axis) is None]
+            raise UsageError(
+                f"A grid needs values to step through, and {', '.join(ranges)} is a continuous range:"
+                " use linspace(low, high, n) or geomspace(low, high, n), or --sampler random with --trials N."
+            )
+        if size > GRID_LIMIT:
+            raise UsageError(
+                f"The grid has {size:,} points, more than the {GRID_LIMIT:,} that a scan may have:"
+                " give fewer values, or take a sample of it with --sampler random --trials N."
+            )
+        self._space = space
+        self._size = size
+
+    def propose(self, history: Sequence[Trial], n: int, seed: int, index: int) -> list[Proposal]:
+        return [Proposal(self._point(i)) for i in range(index, min(index + n, self._size))]
+
+    def _point(self, index: int) -> dict[str, Any]:
+        params: dict[str, Any] = {}
+        for name, axis in reversed(self._space.searched.items()):
+            index, digit = divmod(index, axis_size(axis) or 1)
+            params[name] = axis_value(axis, digit)
+        return dict(reversed(params.items()))

@@ -1,0 +1,1 @@
+"""The scan folder: paths, journal, lease, inbox. One writer per file."""

@@ -1,0 +1,90 @@
+"""The journal: events appended by the one runner that holds the lease, read by everybody."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+from jupyter_gridgpu.errors import StorageError
+from jupyter_gridgpu.model.events import Event, parse_line
+from jupyter_gridgpu.store.tail import read_lines
+
+
+class JournalReader:
+    """Reads what was appended since the last call. A line that cannot be parsed (torn, foreign) is skipped."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.cursor = 0
+
+    def grown(self) -> bool:
+        """Whether there is something new: one stat, no open."""
+        try:
+            return os.stat(self.path).st_size > self.cursor
+        except FileNotFoundError:
+            return False
+
+    def read(self) -> list[Event]:
+        """Return the events since the last call. Raises StorageError if the file cannot be read."""
+        found: list[Event] = []
+        while True:
+            before = self.cursor
+            try:
+                lines, self.cursor = read_lines(self.path, self.cursor)
+            except OSError as error:
+                raise StorageError(f"The journal {self.path} cannot be read: {error.strerror}.") from None
+            found.extend(event for event in map(parse_line, lines) if event is not None)
+            if self.cursor == before:
+                return found
+
+
+class JournalWriter:
+    """Appends events under one term of the lease; batches are written whole or not at all."""
+
+    def __init__(self, path: Path, seq: int, term: int) -> None:
+        self.path = path
+        self.seq = seq
+        self.term = term
+        self._handle = self._open()
+        self._end_torn_line()
+
+    def append(self, items: list[tuple[str, dict[str, Any]]], *, durable: bool = False) -> list[Event]:
+        """Write (type, data) pairs as events and return them. Raises StorageError when the disk refuses.
+
+        After a refusal nothing of the batch stays in the file, so that it remains readable.
+        """
+        now = time.time()
+        events = [Event(self.seq + i, self.term, now, type_, data) for i, (type_, data) in enumerate(items, 1)]
+        if not events:
+            return []
+        self._write("".join(event.line() + "\n" for event in events).encode(), durable)
+        self.seq += len(events)
+        return [event for line in events if (event := parse_line(line.line().encode()))]
+
+    def close(self) -> None:
+        os.close(self._handle)
+
+    def _open(self) -> int:
+        try:
+            return os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise StorageError(f"The journal {self.path} cannot be written: {error.strerror}.") from None
+
+    def _end_torn_line(self) -> None:
+        size = os.fstat(self._handle).st_size
+        if size and os.pread(self._handle, 1, size - 1) != b"\n":
+            self._write(b"\n", durable=True)
+
+    def _write(self, data: bytes, durable: bool) -> None:
+        size = os.fstat(self._handle).st_size
+        try:
+            written = 0
+            while written < len(data):
+                written += os.write(self._handle, data[written:])
+            if durable:
+                os.fsync(self._handle)
+        except OSError as error:
+            os.ftruncate(self._handle, size)
+            raise StorageError(f"The journal {self.path} cannot be written: {error.strerror}. Free some space, then resume the scan.") from None

@@ -1,0 +1,164 @@
+"""Every file name of a scan folder, in one place."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+COPY_NAME = re.compile(r"[a-z0-9]{1,32}")
+
+
+@dataclass(frozen=True)
+class ScanPaths:
+    """The files of one scan."""
+
+    folder: Path
+
+    @property
+    def spec(self) -> Path:
+        return self.folder / "scan.json"
+
+    @property
+    def notebook(self) -> Path:
+        return self.folder / "notebook.ipynb"
+
+    @property
+    def files(self) -> Path:
+        return self.folder / "files"
+
+    @property
+    def worker(self) -> Path:
+        """The packed worker: the very code that ran the scan's jobs."""
+        return self.folder / "worker.pyz"
+
+    @property
+    def journal(self) -> Path:
+        return self.folder / "journal.jsonl"
+
+    @property
+    def inbox(self) -> Path:
+        return self.folder / "inbox"
+
+    @property
+    def jobs(self) -> Path:
+        return self.folder / "jobs"
+
+    @property
+    def lock(self) -> Path:
+        return self.folder / "runner.lock"
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "runner.log"
+
+    def job(self, key: str) -> JobPaths:
+        return JobPaths(self.jobs / key)
+
+
+@dataclass(frozen=True)
+class JobPaths:
+    """The files of one attempt; each copy that an engine starts of it has a folder of its own inside."""
+
+    folder: Path
+
+    @property
+    def spec(self) -> Path:
+        return self.folder / "job.json"
+
+    @property
+    def result(self) -> Path:
+        return self.folder / "result.json"
+
+    @property
+    def claim(self) -> Path:
+        """Who runs the attempt on this machine (local backend)."""
+        return self.folder / "claim.json"
+
+    @property
+    def log(self) -> Path:
+        """What a worker said before it had a copy folder."""
+        return self.folder / "launch.log"
+
+    def copy(self, name: str) -> CopyPaths:
+        return CopyPaths(self.folder / name)
+
+    def copies(self) -> list[CopyPaths]:
+        """The copies there are, oldest first."""
+        try:
+            entries = [entry for entry in os.scandir(self.folder) if COPY_NAME.fullmatch(entry.name) and entry.is_dir(follow_symlinks=False)]
+        except FileNotFoundError:
+            return []
+        return [CopyPaths(Path(entry.path)) for entry in sorted(entries, key=lambda entry: entry.stat().st_mtime)]
+
+
+@dataclass(frozen=True)
+class CopyPaths:
+    """The files of one copy; only its worker writes them."""
+
+    folder: Path
+
+    @property
+    def metrics(self) -> Path:
+        return self.folder / "metrics.jsonl"
+
+    @property
+    def result(self) -> Path:
+        return self.folder / "result.json"
+
+    @property
+    def notebook(self) -> Path:
+        return self.folder / "output.ipynb"
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "worker.log"
+
+
+def write_atomic(path: Path, text: str) -> None:
+    """Write a file so that readers see the old or the whole new text, never a part."""
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        part.write_text(text, encoding="utf-8")
+        os.replace(part, path)
+    except OSError:
+        part.unlink(missing_ok=True)
+        raise
+
+
+def write_json(path: Path, body: Any) -> None:
+    write_atomic(path, json.dumps(body, indent=1))
+
+
+def read_json(path: Path, limit: int = 4_000_000) -> Any:
+    """Return the JSON in a file of at most `limit` bytes, or None if it is missing, larger or not JSON."""
+    try:
+        with open(path, "rb") as file:
+            data = file.read(limit + 1)
+        return json.loads(data) if len(data) <= limit else None
+    except (OSError, ValueError, RecursionError):
+        return None
+
+
+def publish(source: Path, target: Path) -> bool:
+    """Give `source` the name `target` unless that exists already; whether this call did. The first one wins."""
+    try:
+        os.link(source, target)
+    except FileExistsError:
+        return False
+    except OSError:  # a file system without hard links
+        return _publish_by_create(source, target)
+    return True
+
+
+def _publish_by_create(source: Path, target: Path) -> bool:
+    try:
+        handle = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return False
+    with os.fdopen(handle, "wb") as file:
+        file.write(source.read_bytes())
+    return True

@@ -1,0 +1,1 @@
+"""What runs in a job: papermill on one variant. Standard library and papermill only; packed as one zipapp."""

@@ -1,0 +1,145 @@
+"""One job from its job.json to its result.json."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import re
+import shutil
+import tempfile
+import time
+import uuid
+from pathlib import Path
+from typing import Any
+
+from jupyter_gridgpu.model.job import bounded
+from jupyter_gridgpu.store.paths import CopyPaths, JobPaths, ScanPaths, publish, write_json
+from jupyter_gridgpu.store.process import this_process
+from jupyter_gridgpu.worker.light import import_papermill
+from jupyter_gridgpu.worker.limits import Ending, Limits, Stopped
+from jupyter_gridgpu.worker.metrics import Metrics
+from jupyter_gridgpu.worker.report import VARIABLE
+from jupyter_gridgpu.worker.usage import Usage, adopt_orphans, end_children
+
+LOG_LIMIT = 16 * 1024 * 1024
+JOB_VARIABLE = "GRIDGPU_JOB"  # in the environment of every process of a job, so that none is overlooked
+_GPU_MEMORY = re.compile(r"ResourceExhausted|CUDA out of memory|OOM when allocating|CUDA_ERROR_OUT_OF_MEMORY")
+
+
+def run_job(spec: Path, claim: bool = False) -> int:
+    """Run the job that `spec` (a job.json) describes and return an exit code.
+
+    With `claim`, the attempt is first claimed for this process; where it is claimed already, nothing is done, so that
+    an attempt that was started twice runs once.
+    """
+    job = json.loads(spec.read_text(encoding="utf-8"))
+    paths = JobPaths(spec.absolute().parent)
+    copy = paths.copy(uuid.uuid4().hex[:8])
+    if claim and not _claim(paths, copy):
+        return 0
+    copy.folder.mkdir(mode=0o700, exist_ok=True)
+    _redirect(copy.log)
+    os.environ.update({str(k): str(v) for k, v in job.get("env", {}).items()}, **{JOB_VARIABLE: str(paths.folder)})
+    result = _run(job, ScanPaths(paths.folder.parent.parent), copy)
+    write_json(copy.result, result)
+    publish(copy.result, paths.result)
+    return 0 if result["state"] == "done" else 1
+
+
+def _claim(paths: JobPaths, copy: CopyPaths) -> bool:
+    part = paths.folder / f".claim.{os.getpid()}"
+    part.write_text(json.dumps({"copy": copy.folder.name, **this_process().to_json()}), encoding="utf-8")
+    try:
+        return publish(part, paths.claim)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _redirect(log: Path) -> None:
+    """Send everything this process and its kernel print to the log."""
+    handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    os.dup2(handle, 1)
+    os.dup2(handle, 2)
+    os.close(handle)
+
+
+def _run(job: dict[str, Any], scan: ScanPaths, copy: CopyPaths) -> dict[str, Any]:
+    adopt_orphans()
+    usage, started = Usage(), time.time()
+    limits = Limits(job.get("walltime_s"), job.get("memory_mb"), usage)
+    limits.listen()
+    scratch = Path(tempfile.mkdtemp(prefix="gridgpu-"))
+    os.environ[VARIABLE] = str(scratch / "reports.jsonl")
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(scan.worker), os.environ.get("PYTHONPATH")]))
+    metrics = Metrics(copy.metrics, scratch / "reports.jsonl")
+    try:
+        outcome = _outcome(job, scan, copy, metrics, limits, usage)
+        metrics.drain_reports()
+    finally:
+        end_children()
+        metrics.close()
+        shutil.rmtree(scratch, ignore_errors=True)
+    times = {"started": started, "ended": time.time(), "peak_mb": round(usage.peak_mb, 1)}
+    return {"key": job["key"], "copy": copy.folder.name, **times, **outcome}
+
+
+def _outcome(job: dict[str, Any], scan: ScanPaths, copy: CopyPaths, metrics: Metrics, limits: Limits, usage: Usage) -> dict[str, Any]:
+    """Execute the notebook and say how it ended."""
+    import_papermill()
+    from jupyter_gridgpu.worker import notebook
+
+    run = notebook.Run(metrics, limits, usage, job.get("objective"), functools.partial(_log, copy.log))
+    try:
+        notebook.prepare()
+        folder = _work_folder(scan, copy)
+        notebook.execute(scan.notebook, copy.notebook, job["params"], job["kernel"], folder, run)
+    except (Exception, Stopped) as error:
+        return _failure(error, limits.ending, run.cell, metrics.last_step)
+    return {"state": "done"}
+
+
+def _work_folder(scan: ScanPaths, copy: CopyPaths) -> Path:
+    """Make the folder the notebook runs in: its own, so that variants never overwrite each other, with the scan's files."""
+    folder = copy.folder / "artifacts"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    if scan.files.is_dir():
+        for source in scan.files.iterdir():
+            (folder / source.name).symlink_to(source)
+    return folder
+
+
+def _log(path: Path, line: str) -> None:
+    if os.stat(path).st_size < LOG_LIMIT:
+        os.write(1, line.encode("utf-8", "replace") + b"\n")
+
+
+def _failure(error: BaseException, ending: Ending | None, cell: int | None, step: int | None) -> dict[str, Any]:
+    where = f" in cell {cell}" if cell else " before the first cell"
+    if ending is not None:
+        kept = f" Epochs up to {step} are kept." if step else ""
+        return _failed(ending.reason, f"{ending.message}{where}.{kept}", cell)
+    name = type(error).__name__
+    if name == "PapermillExecutionError":
+        return _notebook_failure(error, cell)
+    if name == "DeadKernelError":
+        return _failed("notebook", f"The kernel died{where}; a crash, an exit or the system's out-of-memory killer ends it like that.", cell)
+    if name == "NoSuchKernel":
+        return _failed("image", f"There is no kernel named {getattr(error, 'name', '?')} where the job ran.", None)
+    if isinstance(error, OSError) and error.errno is not None:
+        return _failed("node", f"{error.strerror}: {error.filename or 'a file of the job'}{where}.", cell)
+    return _failed("node", f"{name}: {error}{where}.", cell)
+
+
+def _notebook_failure(error: Any, cell: int | None) -> dict[str, Any]:
+    cell = error.exec_count or cell
+    text = f"{error.ename}: {error.evalue}"
+    if _GPU_MEMORY.search(text):
+        return _failed("oom", f"GPU out of memory in cell {cell}.", cell)
+    if error.ename == "MemoryError":
+        return _failed("oom", f"Out of memory in cell {cell}.", cell)
+    return _failed("notebook", f"{(bounded(text, 300) or error.ename).rstrip('. :')} in cell {cell}.", cell)
+
+
+def _failed(reason: str, message: str, cell: int | None) -> dict[str, Any]:
+    return {"state": "failed", "reason": reason, "message": bounded(message), "cell": cell}

@@ -1,0 +1,99 @@
+"""Metrics of one job: gathered from every source a notebook has, bounded, and written as lines of metrics.jsonl."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+from jupyter_gridgpu.model import numbers
+from jupyter_gridgpu.model.metrics import NAMES_PER_JOB, Reading, clean_step, clean_values
+from jupyter_gridgpu.store.tail import read_lines
+from jupyter_gridgpu.worker.keras_output import KerasOutput
+
+FILE_LIMIT = 256 * 1024 * 1024
+STEP_NAMES = ("epoch", "step")
+TOTAL_NAMES = ("epochs", "steps")
+
+
+class Metrics:
+    """What a job reported so far, and the file it is written to.
+
+    Sources, the strongest first: lines appended to the report file, scrapbook's glue, Keras' printed progress. A metric
+    that a stronger source gave is not taken from a weaker one.
+    """
+
+    def __init__(self, path: Path, reports: Path) -> None:
+        self._file = open(path, "a", encoding="utf-8")
+        self._reports = reports
+        self._cursor = 0
+        self._size = 0
+        self._strength: dict[str, int] = {}
+        self._keras = KerasOutput()
+        self.last_step: int | None = None
+
+    @property
+    def names(self) -> set[str]:
+        return set(self._strength)
+
+    def drain_reports(self) -> None:
+        """Take what the notebook appended to its report file since the last call."""
+        lines, self._cursor = read_lines(self._reports, self._cursor)
+        for line in lines:
+            try:
+                body = json.loads(line)
+            except (ValueError, RecursionError):
+                continue
+            if isinstance(body, dict):
+                self.take(body, strength=2)
+
+    def printed(self, line: str) -> None:
+        """Take a finished line of the notebook's output."""
+        if found := self._keras.line(line):
+            self.take(found, strength=0)
+
+    def glued(self, data: dict[str, Any]) -> None:
+        """Take a display that scrapbook's glue() made."""
+        scrap = data.get("application/scrapbook.scrap.json+json")
+        if isinstance(scrap, dict) and isinstance(scrap.get("name"), str):
+            self.take({scrap["name"]: scrap.get("data")}, strength=1)
+
+    def take(self, raw: dict[Any, Any], strength: int) -> None:
+        """Write one reading; names past the limit of a job are dropped."""
+        raw = dict(raw)
+        step = _first([clean_step(raw.pop(name, None)) for name in STEP_NAMES])
+        steps = _first([clean_step(raw.pop(name, None)) for name in TOTAL_NAMES])
+        values = {name: value for name, value in clean_values(raw).items() if self._accept(name, strength)}
+        if values or step is not None:
+            self._write(Reading(time.time(), step, steps, values))
+        self.last_step = step if step is not None else self.last_step
+
+    def heartbeat(self, usage: dict[str, float]) -> None:
+        self._line({"t": round(time.time(), 3), "beat": usage})
+
+    def close(self) -> None:
+        self._file.close()
+
+    def _accept(self, name: str, strength: int) -> bool:
+        held = self._strength.get(name)
+        if held is None and len(self._strength) >= NAMES_PER_JOB:
+            return False
+        self._strength[name] = max(strength, held or 0)
+        return held is None or strength >= held
+
+    def _write(self, reading: Reading) -> None:
+        head = {"t": round(reading.time, 3), "s": reading.step, "of": reading.steps}
+        self._line({**head, "m": {name: numbers.encode(value) for name, value in reading.values.items()}})
+
+    def _line(self, body: dict[str, Any]) -> None:
+        text = json.dumps(body, separators=(",", ":")) + "\n"
+        self._size += len(text)
+        if self._size > FILE_LIMIT:
+            return
+        self._file.write(text)
+        self._file.flush()
+
+
+def _first(values: list[int | None]) -> int | None:
+    return next((value for value in values if value is not None), None)

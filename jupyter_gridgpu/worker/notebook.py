@@ -1,0 +1,225 @@
+"""One notebook through papermill: its cells run in a kernel, its output is read as it comes, it can be ended early.
+
+Everything happens in one thread: while a cell runs, `_watch` runs beside it in the same event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Callable
+
+import papermill
+from jupyter_client.kernelspec import KernelSpecManager
+from nbclient.exceptions import CellExecutionError
+from papermill.clientwrap import PapermillNotebookClient
+from papermill.engines import Engine, papermill_engines
+from papermill.iorw import LocalHandler, papermill_io
+from traitlets.config import Config
+
+from jupyter_gridgpu.model import numbers
+from jupyter_gridgpu.store.paths import write_atomic
+from jupyter_gridgpu.worker.limits import Limits
+from jupyter_gridgpu.worker.metrics import Metrics
+from jupyter_gridgpu.worker.terminal import TerminalLines
+from jupyter_gridgpu.worker.usage import Usage, die_with_parent
+
+WATCH_S = 0.02
+BEAT_S = 20.0
+INTERRUPT_S = 3.0
+AUTOSAVE_S = 5
+OUTPUT_LIMIT = 8 * 1024 * 1024  # characters of printed output that one cell may leave in the notebook
+
+
+@dataclass
+class Run:
+    """What one execution works with; handed to papermill's engine as a keyword."""
+
+    metrics: Metrics
+    limits: Limits
+    usage: Usage
+    objective: str | None
+    log: Callable[[str], None]
+    cell: int | None = None  # the cell that runs or ran last, as In [n] counts
+
+
+class AtomicHandler(LocalHandler):  # type: ignore[misc]
+    """Writes notebooks so that a reader never sees half of one."""
+
+    def write(self, buf: str, path: str) -> None:
+        write_atomic(Path(path), buf)
+
+
+class WatchedClient(PapermillNotebookClient):  # type: ignore[misc]
+    """papermill's client, with live metrics and an early end."""
+
+    def __init__(self, *args: Any, run: Run, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self.run = run
+        self._lines: dict[str, TerminalLines] = {}
+        self._printed = 0
+        self._next_beat = 0.0
+
+    def papermill_execute_cells(self) -> None:
+        """Run the cells; the one that failed, or during which the kernel died, is marked as failed, the rest not run."""
+        for index, cell in enumerate(self.nb.cells):
+            try:
+                self.nb_man.cell_start(cell, index)
+                self.execute_cell(cell, index)
+            except CellExecutionError as error:
+                self.nb_man.cell_exception(self.nb.cells[index], cell_index=index, exception=error)
+                break
+            except BaseException as error:
+                self.nb_man.cell_exception(self.nb.cells[index], cell_index=index, exception=error)
+                raise
+            finally:
+                self._end_lines()
+                self.nb_man.cell_complete(self.nb.cells[index], cell_index=index)
+        else:
+            self._ask_objective()
+
+    def execute_cell(self, cell: Any, index: int) -> Any:
+        if cell.cell_type == "code" and cell.source.strip():
+            self.run.cell = self.code_cells_executed + 1
+            self._printed = 0
+        return _run_sync(self._watched, cell, index)
+
+    async def _watched(self, cell: Any, index: int) -> Any:
+        watch = asyncio.ensure_future(self._watch())
+        self.run.limits.in_cell = True
+        try:
+            return await self.async_execute_cell(cell, index)
+        finally:
+            self.run.limits.in_cell = False
+            watch.cancel()
+
+    async def _watch(self) -> None:
+        """Beside a running cell: pass metrics on, look at the limits, end the cell when one is reached."""
+        while self.run.limits.check() is None:
+            self.run.metrics.drain_reports()
+            if time.monotonic() > self._next_beat:
+                self._next_beat = time.monotonic() + BEAT_S
+                self.run.metrics.heartbeat(self.run.usage.sample())
+            await asyncio.sleep(WATCH_S)
+        self.nb_man.save()
+        await _settled(self.km.interrupt_kernel())
+        await asyncio.sleep(INTERRUPT_S)
+        await _settled(self.km.shutdown_kernel(now=True))
+
+    def process_message(self, msg: Any, cell: Any, cell_index: int) -> Any:
+        kind, content = msg["msg_type"], msg["content"]
+        if kind == "stream" and not self._stream(content["name"], content["text"]):
+            return None
+        if kind in ("display_data", "execute_result"):
+            self.run.metrics.glued(content.get("data", {}))
+        return super().process_message(msg, cell, cell_index)
+
+    def _stream(self, name: str, text: str) -> bool:
+        """Read printed text; whether it still belongs into the notebook."""
+        for line in self._lines.setdefault(name, TerminalLines()).feed(text):
+            self._line(line)
+        before, self._printed = self._printed, self._printed + len(text)
+        if self._printed <= OUTPUT_LIMIT:
+            return True
+        if before <= OUTPUT_LIMIT:
+            self.run.log(f"Cell {self.run.cell} printed more than {OUTPUT_LIMIT // 2**20} MB; the rest is not kept.")
+        return False
+
+    def _line(self, line: str) -> None:
+        self.run.log(line)
+        self.run.metrics.printed(line)
+
+    def _end_lines(self) -> None:
+        for lines in self._lines.values():
+            if line := lines.rest():
+                self._line(line)
+        self.run.metrics.drain_reports()
+
+    def _ask_objective(self) -> None:
+        """Read the objective as a variable of the notebook, if nobody reported it."""
+        name = self.run.objective
+        if name is None or name in self.run.metrics.names or not name.isidentifier() or not _is_python(self.nb):
+            return
+        asked = self.kc.execute("", silent=True, store_history=False, user_expressions={"v": f"float({name})"})
+        answer = self.wait_for_reply(asked)["content"].get("user_expressions", {}).get("v", {})
+        value = _literal(answer.get("data", {}).get("text/plain", ""))
+        if answer.get("status") == "ok" and value is not None:
+            self.run.metrics.take({name: value}, strength=2)
+
+
+class WatchedEngine(Engine):  # type: ignore[misc]
+    """The engine papermill calls; `run` comes through execute_notebook's keywords."""
+
+    @classmethod
+    def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, *, run: Run, start_timeout: int = 60, **more: Any) -> None:
+        folder = tempfile.mkdtemp(prefix="gg", dir="/tmp" if os.path.isdir("/tmp") else None)
+        client = WatchedClient(
+            nb_man, run=run, kernel_name=kernel_name, startup_timeout=start_timeout, timeout=None, config=_transport(kernel_name, folder)
+        )
+        try:
+            client.execute(preexec_fn=die_with_parent)
+        finally:
+            Path(folder, "k.json").unlink(missing_ok=True)
+            for left in Path(folder).iterdir():  # sockets of ipc
+                left.unlink(missing_ok=True)
+            os.rmdir(folder)
+
+
+def prepare() -> None:
+    """Teach papermill our engine and atomic saves; once a process."""
+    papermill_engines.register("gridgpu", WatchedEngine)
+    papermill_io.reset()
+    papermill_io.register("local", AtomicHandler())
+
+
+def execute(source: Path, output: Path, params: dict[str, Any], kernel: str, folder: Path, run: Run) -> None:
+    """Execute a notebook with papermill. Raises what papermill, nbclient or the kernel's start raise."""
+    papermill.execute_notebook(
+        str(source), str(output), params, engine_name="gridgpu", kernel_name=kernel, progress_bar=False, log_output=False,
+        cwd=str(folder), autosave_cell_every=AUTOSAVE_S, run=run,
+    )  # fmt: skip
+
+
+def _transport(kernel_name: str, folder: str) -> Config:
+    """ipc for ipykernel, whose sockets then belong to this job alone; TCP for others, which may not know ipc."""
+    config = Config()
+    config.KernelManager.connection_file = f"{folder}/k.json"
+    if any("ipykernel" in word for word in KernelSpecManager().get_kernel_spec(kernel_name).argv):
+        config.KernelManager.transport = "ipc"
+    return config
+
+
+def _is_python(nb: Any) -> bool:
+    return bool(nb.metadata.get("kernelspec", {}).get("language", "python") == "python")
+
+
+def _literal(text: str) -> float | None:
+    """The number in a repr like `0.91`, `nan`, or NumPy's `np.float64(0.91)`."""
+    found = re.fullmatch(r"(?:np\.\w+\()?(-?[\w.+-]+)\)?", text)
+    word = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}.get(found[1], "") if found else ""
+    try:
+        return numbers.decode(word) if word else float(found[1]) if found else None
+    except ValueError:
+        return None
+
+
+async def _settled(result: Any) -> None:
+    """Await what may be a coroutine (jupyter_client has both kinds of manager) and let its failure be: the end comes anyway."""
+    try:
+        if asyncio.iscoroutine(result) or isinstance(result, asyncio.Future):
+            await result
+    except Exception:
+        return
+
+
+def _run_sync(function: Callable[..., Any], *args: Any) -> Any:
+    try:
+        from jupyter_core.utils import run_sync
+    except ImportError:  # nbclient before 0.8
+        from nbclient.util import run_sync
+    return run_sync(function)(*args)

@@ -1,0 +1,77 @@
+"""The nursery: a process that has imported papermill once and forks a worker for every job.
+
+One JSON line on stdin starts one job. Workers are sessions of their own: they outlive the nursery, which ends when its
+stdin does, and the runner, which feeds it. Nothing is executed here before the fork but imports.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import sys
+from pathlib import Path
+from typing import IO
+
+from jupyter_gridgpu.worker.light import import_papermill
+
+
+def serve(commands: IO[bytes]) -> None:
+    """Fork a worker for every line of `commands` until it ends."""
+    _import_heavy()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it ends with its runner, not before
+    handle, buffer = commands.fileno(), b""
+    while True:
+        ready, _, _ = select.select([handle], [], [], 0.5)
+        _reap()
+        if not ready:
+            continue
+        data = os.read(handle, 65536)
+        if not data:
+            return
+        *lines, buffer = (buffer + data).split(b"\n")
+        for line in lines:
+            _start(json.loads(line)["job"])
+
+
+def _import_heavy() -> None:
+    import_papermill()
+    from jupyter_gridgpu.worker import notebook
+
+    notebook.prepare()
+
+
+def _start(job: str) -> None:
+    pid = os.fork()
+    if pid:
+        return
+    code = 1
+    try:
+        os.setsid()
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        devnull = os.open(os.devnull, os.O_RDONLY)
+        os.dup2(devnull, 0)
+        from jupyter_gridgpu.worker.job import run_job
+
+        code = run_job(Path(job), claim=True)
+    except BaseException:
+        import traceback
+
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def _reap() -> None:
+    while True:
+        try:
+            pid, _ = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return
+        if pid == 0:
+            return
