@@ -6,19 +6,22 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from jupyter_gridgpu.client import ScanHandle, gridscan, list_scans, open_scan
-    from jupyter_gridgpu.worker.report import report
+    from jupyter_gridgpu.api import Scan, gridscan, open_scan
+    from jupyter_gridgpu.model.grammar import choice, fixed, geomspace, integer, linspace, logint, loguniform, repeats, uniform
+    from jupyter_gridgpu.worker.report import keras_callback, report
 
 __version__ = "0.1.0"
-__all__ = ["ScanHandle", "gridscan", "list_scans", "open_scan", "report"]
+__all__ = [
+    "Scan", "choice", "fixed", "geomspace", "gridscan", "integer", "keras_callback", "linspace", "logint", "loguniform",
+    "open_scan", "repeats", "report", "uniform",
+]  # fmt: skip
 
 # Looked up on first use, so that `import jupyter_gridgpu` costs milliseconds in every kernel and job.
+_GRAMMAR = ("choice", "fixed", "geomspace", "integer", "linspace", "logint", "loguniform", "repeats", "uniform")
 _HOMES = {
-    "gridscan": "client",
-    "open_scan": "client",
-    "list_scans": "client",
-    "ScanHandle": "client",
-    "report": "worker.report",
+    **dict.fromkeys(("Scan", "gridscan", "open_scan"), "api"),
+    **dict.fromkeys(("report", "keras_callback"), "worker.report"),
+    **dict.fromkeys(_GRAMMAR, "model.grammar"),
 }
 
 

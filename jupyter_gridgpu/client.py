@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Iterator
+from typing import TYPE_CHECKING, Any
 
 from jupyter_gridgpu.errors import StorageError, UnknownScan, UsageError
 from jupyter_gridgpu.model import wire
@@ -263,5 +264,3 @@ def _tail(path: Path, limit: int) -> str:
             return file.read(limit).decode("utf-8", "replace")
     except FileNotFoundError:
         return ""
-
-

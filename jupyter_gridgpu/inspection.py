@@ -48,7 +48,7 @@ def read_notebook(path: str | Path) -> Notebook:
     where = Path(path).expanduser()
     content = _content(where)
     body = _body(where, content)
-    metadata = body.get("metadata") if isinstance(body.get("metadata"), dict) else {}
+    metadata = body["metadata"] if isinstance(body.get("metadata"), dict) else {}
     spec = metadata.get("kernelspec") or {}
     kernel, language = spec.get("name"), spec.get("language") or (metadata.get("language_info") or {}).get("name") or "python"
     if not isinstance(kernel, str) or not kernel:
@@ -63,7 +63,7 @@ def check_space(notebook: Notebook, space: Space) -> None:
     for name, axis in space.axes.items():
         parameter = notebook.parameters.get(name)
         if parameter is None:
-            raise SpaceError(f"{name} is no parameter of {notebook.path.name}{_hint(name, notebook)}.")
+            raise SpaceError(f"{name} is no parameter of {notebook.path.name}{_hint(name, notebook)}")
         for value in _samples(axis):
             _check_value(notebook, parameter, axis, value)
 
@@ -155,7 +155,7 @@ def _hint(name: str, notebook: Notebook) -> str:
     near = difflib.get_close_matches(name, notebook.parameters, n=1, cutoff=0.5)
     if near:
         return f"; did you mean {near[0]}?"
-    return f"; it has {', '.join(notebook.parameters) or 'none'}"
+    return f"; it has {', '.join(notebook.parameters) or 'none'}."
 
 
 def _samples(axis: Axis) -> list[Any]:
@@ -181,7 +181,8 @@ def _check_value(notebook: Notebook, parameter: Parameter, axis: Axis, value: An
     else:
         fits = _kind(value) == wanted or (wanted == "True or False" and value in (0, 1))
     if not fits:
-        raise SpaceError(f"{parameter.name}: {_short(value)} is {_kind(value)}, but {notebook.path.name} takes {wanted} there ({_short(default)}).")
+        takes = f"{notebook.path.name} takes {wanted} there ({_short(default)})"
+        raise SpaceError(f"{parameter.name}: {_short(value)} is {_kind(value)}, but {takes}.")
 
 
 def _kind(value: Any) -> str | None:
@@ -189,7 +190,7 @@ def _kind(value: Any) -> str | None:
     if value is _NOTHING or value is None:
         return None
     kinds = ((bool, "True or False"), ((int, float), "a number"), (str, "a string"), ((list, tuple), "a list"), (dict, "a dict"))
-    return next((words for kind, words in kinds if isinstance(value, kind)), None)  # type: ignore[arg-type]
+    return next((words for kind, words in kinds if isinstance(value, kind)), None)
 
 
 def _short(value: Any) -> str:

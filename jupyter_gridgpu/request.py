@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import time
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Mapping
+from typing import Any
 
 from jupyter_gridgpu import backends, samplers
 from jupyter_gridgpu.errors import UsageError
@@ -54,7 +55,9 @@ class Plan:
     new: bool = False
 
 
-def plan(notebook: str | Path, space: str | Mapping[str, Any] | Space, options: Options, names: Mapping[str, Any] | None = None) -> Plan:
+def plan(
+    notebook: str | Path, space: str | Mapping[str, Any] | Space, options: Options, names: Mapping[str, Any] | None = None
+) -> Plan:
     """Return the Plan of a request. Raises UsageError or EngineError with one sentence for whatever is wrong.
 
     `space` is a cell body, a mapping or a Space; `names` are variables that a cell body's expressions may use.

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, Sequence
+from typing import Any, Protocol
 
 from jupyter_gridgpu.model.job import REASONS, Observation, bounded
 from jupyter_gridgpu.model.numbers import decode

@@ -11,7 +11,8 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from typing import Any, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 from jupyter_gridgpu.backends.base import Job, notebook_of, read_result, write_spec
 from jupyter_gridgpu.errors import EngineError
@@ -45,7 +46,7 @@ class LocalBackend:
     def check(self) -> None:
         wanted = self._scan.resources.gpus
         if wanted > len(self.devices()):
-            raise EngineError(f"--gpus {wanted}: this machine has {len(self.devices()) or 'no'} usable GPUs. Ask for fewer, or leave --gpus out.")
+            raise EngineError(f"--gpus {wanted}: this machine has {len(self.devices()) or 'no'} GPUs to use. Ask for fewer.")
 
     def devices(self) -> list[str]:
         """The GPUs that jobs may use: those CUDA_VISIBLE_DEVICES names, else all there are."""
@@ -89,11 +90,12 @@ class LocalBackend:
 
     def _hand_over(self, key: str) -> None:
         self.open()
-        assert self._nursery is not None and self._nursery.stdin is not None
+        stdin = self._nursery.stdin if self._nursery else None
         line = json.dumps({"job": str(self._paths.job(key).spec)}).encode() + b"\n"
         with contextlib.suppress(BrokenPipeError):  # it was just killed: the next poll hands the job to a new one
-            self._nursery.stdin.write(line)
-            self._nursery.stdin.flush()
+            if stdin is not None:
+                stdin.write(line)
+                stdin.flush()
         self._handed[key] = time.time()
 
     def _environment(self, key: str) -> dict[str, str]:

@@ -6,7 +6,7 @@ Strict JSON (RFC 8259) knows no NaN, and a browser's parser refuses it, so the w
 from __future__ import annotations
 
 import math
-from typing import Any, Optional, Union
+from typing import Any, Union
 
 Num = Union[int, float, str]
 WORDS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
@@ -22,7 +22,7 @@ def encode(value: float) -> Num:
     return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
 
 
-def decode(value: Any) -> Optional[float]:
+def decode(value: Any) -> float | None:
     """Return the number that `encode` wrote, or None for anything else."""
     if isinstance(value, bool):
         return float(value)

@@ -109,7 +109,9 @@ def to_json(scan: Scan) -> dict[str, Any]:
 def from_json(body: dict[str, Any]) -> Scan:
     """Return the spec of a scan.json. Raises StorageError if this version cannot read it."""
     if body.get("format") != FORMAT:
-        raise StorageError(f"The scan has format {body.get('format')!r}, this version reads {FORMAT}; use the version that made it.")
+        raise StorageError(
+            f"The scan has format {body.get('format')!r}, this version reads {FORMAT}; use the version that made it."
+        )
     try:
         return Scan(
             space=spaces.from_json(numbers.loose(body["space"])),

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, Callable, Iterable
+from typing import Any
 
 from jupyter_gridgpu.model import events, numbers
 from jupyter_gridgpu.model.events import Event
@@ -289,7 +290,7 @@ _HANDLERS: dict[str, Callable[[ScanView, Event], None]] = {
     events.COMMAND_APPLIED: ScanView._command,
     events.SCAN_FINISHED: ScanView._finished,
 }
-_COMMANDS: dict[str, Callable[[ScanView, "list[VariantView] | None", dict[str, Any]], None]] = {
+_COMMANDS: dict[str, Callable[[ScanView, list[VariantView] | None, dict[str, Any]], None]] = {
     "stop": ScanView._stop,
     "retry": ScanView._retry,
     "pause": ScanView._pause,

@@ -7,7 +7,10 @@ from typing import Any
 from jupyter_gridgpu.model import numbers
 from jupyter_gridgpu.model.view import ScanView, VariantView
 
-_ROW = ("id", "point", "repeat", "state", "reason", "message", "cell", "attempts", "step", "steps", "where", "gpu", "started", "ended", "notebook")  # fmt: skip
+_ROW = (
+    "id", "point", "repeat", "state", "reason", "message", "cell", "attempts", "step", "steps", "where", "gpu", "started",
+    "ended", "notebook",
+)  # fmt: skip
 
 
 def row(view: ScanView, variant: VariantView) -> dict[str, Any]:

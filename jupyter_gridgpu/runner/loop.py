@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from dataclasses import asdict
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -165,13 +166,19 @@ class Runner:
         repeats = space.repeats[1] if space.repeats else 1
         ident = variant_id(point * repeats + repeat + 1)
         params = {name: chosen[name] for name in space}
-        return events.VARIANT_PROPOSED, {"variant": ident, "point": point, "repeat": repeat, "params": params, "attrs": proposal.attrs}
+        return events.VARIANT_PROPOSED, {
+            "variant": ident,
+            "point": point,
+            "repeat": repeat,
+            "params": params,
+            "attrs": proposal.attrs,
+        }
 
     def send(self) -> None:
         """Give waiting variants an attempt, as many as the engine takes at once."""
         slots = self.backend.slots()
         free = PROPOSE_AT_ONCE if slots is None else slots - len(self.view.active)
-        chosen = [variant for variant, _ in zip(policy.waiting(self.view), range(free))]
+        chosen = list(islice(policy.waiting(self.view), max(free, 0)))
         if not chosen:
             return
         # Written before anything is sent: a runner killed in between finds the job by its key.
@@ -187,7 +194,12 @@ class Runner:
         for key, answer in self.backend.submit(jobs).items():
             if isinstance(answer, Exception):
                 message = f"The job could not be sent: {answer}."
-                self.record((events.JOB_OBSERVED, {"key": key, "state": "failed", "reason": "submit", "message": message, "ended": time.time()}))
+                self.record(
+                    (
+                        events.JOB_OBSERVED,
+                        {"key": key, "state": "failed", "reason": "submit", "message": message, "ended": time.time()},
+                    )
+                )
             else:
                 self.record((events.JOB_SUBMITTED, {"key": key, "engine_id": answer}))
 
@@ -204,5 +216,3 @@ def ended_as(variant: VariantView, seen: Observation, now: float) -> Observation
 
 def say(text: str) -> None:
     print(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {text}", file=sys.stderr, flush=True)
-
-

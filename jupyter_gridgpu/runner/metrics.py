@@ -53,7 +53,7 @@ class MetricsReader:
     def _advance(self, key: str, feed: _Feed) -> bool:
         """Read one bounded piece; whether there was one."""
         readings, cursor = self._channel.read(self._paths.job(key), feed.cursor)
-        moved, feed.cursor = cursor != feed.cursor, cursor
+        moved, feed.cursor = bool(cursor != feed.cursor), cursor
         for reading in readings:
             feed.changed = True
             feed.step = reading.step if reading.step is not None else feed.step

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Iterator
+from collections.abc import Iterable, Iterator
 
 from jupyter_gridgpu.model.job import END_STATES
 from jupyter_gridgpu.model.view import ScanView, VariantView
@@ -48,7 +48,7 @@ def history(view: ScanView) -> list[Trial]:
     return [_trial(view, groups[point], searched) for point in sorted(groups)]
 
 
-def _trial(view: ScanView, group: list[VariantView], searched: dict[str, object]) -> Trial:
+def _trial(view: ScanView, group: list[VariantView], searched: Iterable[str]) -> Trial:
     params = {name: group[0].params[name] for name in searched}
     attrs = group[0].attrs
     if any(variant.state not in END_STATES or wants_job(view, variant) for variant in group):

@@ -25,8 +25,12 @@ def spawn(folder: Path) -> None:
         _started.append(
             subprocess.Popen(
                 [sys.executable, "-m", "jupyter_gridgpu.runner", str(folder)],
-                cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
-            )  # fmt: skip
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
         )
     finally:
         os.close(log)

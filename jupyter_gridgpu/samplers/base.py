@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, Sequence
+from typing import Any, Protocol
 
 from jupyter_gridgpu.errors import UsageError
 from jupyter_gridgpu.model.scan import Objective
@@ -51,5 +52,7 @@ def need_searched(name: str, space: Space) -> None:
 def need_objective(name: str, objective: Objective | None) -> Objective:
     """Return the objective. Raises UsageError if there is none."""
     if objective is None:
-        raise UsageError(f"--sampler {name} learns from results: say which with --maximize NAME or --minimize NAME.")
+        raise UsageError(
+            f"--sampler {name} learns from results: say which with --maximize NAME or --minimize NAME, or use --sampler random."
+        )
     return objective

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 from jupyter_gridgpu.errors import UsageError
 from jupyter_gridgpu.model.scan import Objective

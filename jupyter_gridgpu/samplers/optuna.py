@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import math
-from typing import TYPE_CHECKING, Any, Sequence
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from jupyter_gridgpu.model.scan import Objective
 from jupyter_gridgpu.model.space import Choice, Range, Space
@@ -30,7 +31,8 @@ class OptunaSampler:
 
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         # One seed for ever would propose one point for ever; a seed for each index does not.
-        study = optuna.create_study(direction=self._objective.direction, sampler=self._make(_seed(seed, index)))
+        direction = optuna.study.StudyDirection[self._objective.direction.upper()]
+        study = optuna.create_study(direction=direction, sampler=self._make(_seed(seed, index)))
         space = {name: _distribution(axis) for name, axis in self._space.searched.items()}
         study.add_trials([self._frozen(trial, space) for trial in history])
         return [self._ask(study, space) for _ in range(n)]

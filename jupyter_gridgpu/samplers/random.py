@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from typing import Sequence
+from collections.abc import Sequence
 
 from jupyter_gridgpu.model.scan import Objective
 from jupyter_gridgpu.model.space import Space, at

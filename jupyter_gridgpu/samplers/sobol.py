@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import Sequence
+from collections.abc import Sequence
 
 from jupyter_gridgpu.model.scan import Objective
 from jupyter_gridgpu.model.space import Space, at
@@ -25,4 +25,6 @@ class SobolSampler:
         with warnings.catch_warnings():  # SciPy warns of counts that are no power of two; users choose their own
             warnings.simplefilter("ignore", UserWarning)
             points = sequence.fast_forward(index).random(n) if index else sequence.random(n)
-        return [Proposal({name: at(axis, float(x)) for (name, axis), x in zip(axes.items(), point)}) for point in points]
+        return [
+            Proposal({name: at(axis, float(x)) for (name, axis), x in zip(axes.items(), point, strict=True)}) for point in points
+        ]

@@ -7,9 +7,9 @@ import os
 import re
 import shutil
 import tempfile
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Iterator
 
 from jupyter_gridgpu.errors import StorageError, UnknownScan, UsageError
 from jupyter_gridgpu.model import scan as scans
@@ -31,7 +31,9 @@ def home() -> Path:
 def check_name(name: str) -> str:
     """Return `name` if it can name a scan and its folder. Raises UsageError."""
     if not NAME.fullmatch(name):
-        raise UsageError(f"{name!r} cannot name a scan: use up to 64 letters, digits, '.', '_' or '-', beginning with a letter or digit.")
+        raise UsageError(
+            f"{name!r} cannot name a scan: use up to 64 letters, digits, '.', '_' or '-', beginning with a letter or digit."
+        )
     return name
 
 
@@ -51,7 +53,9 @@ def load(folder: Path) -> Scan:
 def folders() -> list[Path]:
     """Return the folders of all scans, oldest first."""
     try:
-        entries = [entry for entry in os.scandir(home()) if NAME.fullmatch(entry.name) and ScanPaths(Path(entry.path)).spec.exists()]
+        entries = [
+            entry for entry in os.scandir(home()) if NAME.fullmatch(entry.name) and ScanPaths(Path(entry.path)).spec.exists()
+        ]
     except FileNotFoundError:
         return []
     return [Path(entry.path) for entry in sorted(entries, key=lambda entry: ScanPaths(Path(entry.path)).spec.stat().st_mtime_ns)]
@@ -70,14 +74,14 @@ def find(scan: str) -> Path:
     for folder in known:
         if (read_json(ScanPaths(folder).spec) or {}).get("id") == scan:
             return folder
-    raise UnknownScan(f"There is no scan {scan!r}{_nearest(scan, known)}. `gridgpu list` shows those there are.")
+    raise UnknownScan(f"There is no scan {scan!r}{_nearest(scan, known)} `gridgpu list` shows those there are.")
 
 
 def _nearest(scan: str, known: list[Path]) -> str:
     import difflib
 
     close = difflib.get_close_matches(scan, [folder.name for folder in known], n=1)
-    return f"; did you mean {close[0]}?" if close else ""
+    return f"; did you mean {close[0]}?" if close else "."
 
 
 def find_fingerprint(fingerprint: str, name: str | None) -> Path | None:
@@ -96,7 +100,9 @@ def starting() -> Iterator[None]:
         home().mkdir(parents=True, exist_ok=True, mode=0o700)
         handle = os.open(home() / ".starting", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
-        raise StorageError(f"Scans cannot be kept in {home()}: {error.strerror}. Set GRIDGPU_HOME to a folder you can write.") from None
+        raise StorageError(
+            f"Scans cannot be kept in {home()}: {error.strerror}. Set GRIDGPU_HOME to a folder you can write."
+        ) from None
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield

@@ -87,4 +87,6 @@ class JournalWriter:
                 os.fsync(self._handle)
         except OSError as error:
             os.ftruncate(self._handle, size)
-            raise StorageError(f"The journal {self.path} cannot be written: {error.strerror}. Free some space, then resume the scan.") from None
+            raise StorageError(
+                f"The journal {self.path} cannot be written: {error.strerror}. Free some space, then resume the scan."
+            ) from None

@@ -89,7 +89,11 @@ class JobPaths:
     def copies(self) -> list[CopyPaths]:
         """The copies there are, oldest first."""
         try:
-            entries = [entry for entry in os.scandir(self.folder) if COPY_NAME.fullmatch(entry.name) and entry.is_dir(follow_symlinks=False)]
+            entries = [
+                entry
+                for entry in os.scandir(self.folder)
+                if COPY_NAME.fullmatch(entry.name) and entry.is_dir(follow_symlinks=False)
+            ]
         except FileNotFoundError:
             return []
         return [CopyPaths(Path(entry.path)) for entry in sorted(entries, key=lambda entry: entry.stat().st_mtime)]

@@ -84,7 +84,9 @@ def _run(job: dict[str, Any], scan: ScanPaths, copy: CopyPaths) -> dict[str, Any
     return {"key": job["key"], "copy": copy.folder.name, **times, **outcome}
 
 
-def _outcome(job: dict[str, Any], scan: ScanPaths, copy: CopyPaths, metrics: Metrics, limits: Limits, usage: Usage) -> dict[str, Any]:
+def _outcome(
+    job: dict[str, Any], scan: ScanPaths, copy: CopyPaths, metrics: Metrics, limits: Limits, usage: Usage
+) -> dict[str, Any]:
     """Execute the notebook and say how it ended."""
     import_papermill()
     from jupyter_gridgpu.worker import notebook
@@ -123,7 +125,9 @@ def _failure(error: BaseException, ending: Ending | None, cell: int | None, step
     if name == "PapermillExecutionError":
         return _notebook_failure(error, cell)
     if name == "DeadKernelError":
-        return _failed("notebook", f"The kernel died{where}; a crash, an exit or the system's out-of-memory killer ends it like that.", cell)
+        return _failed(
+            "notebook", f"The kernel died{where}; a crash, an exit or the system's out-of-memory killer ends it like that.", cell
+        )
     if name == "NoSuchKernel":
         return _failed("image", f"There is no kernel named {getattr(error, 'name', '?')} where the job ran.", None)
     if isinstance(error, OSError) and error.errno is not None:

@@ -49,7 +49,9 @@ class Limits:
             self._next_memory = now + MEMORY_EVERY_S
             used = self._usage.measure_memory()
             if used > self._memory_mb:
-                self.ending = Ending("oom", f"Out of memory: {used / 1024:.1f} GB used of {self._memory_mb / 1024:.1f} GB allowed,")
+                self.ending = Ending(
+                    "oom", f"Out of memory: {used / 1024:.1f} GB used of {self._memory_mb / 1024:.1f} GB allowed,"
+                )
         return self.ending
 
     def _on_term(self, number: int, frame: Any) -> None:

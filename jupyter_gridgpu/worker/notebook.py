@@ -10,9 +10,10 @@ import os
 import re
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any
 
 import papermill
 from jupyter_client.kernelspec import KernelSpecManager
@@ -159,7 +160,12 @@ class WatchedEngine(Engine):  # type: ignore[misc]
     def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, *, run: Run, start_timeout: int = 60, **more: Any) -> None:
         folder = tempfile.mkdtemp(prefix="gg", dir="/tmp" if os.path.isdir("/tmp") else None)
         client = WatchedClient(
-            nb_man, run=run, kernel_name=kernel_name, startup_timeout=start_timeout, timeout=None, config=_transport(kernel_name, folder)
+            nb_man,
+            run=run,
+            kernel_name=kernel_name,
+            startup_timeout=start_timeout,
+            timeout=None,
+            config=_transport(kernel_name, folder),
         )
         try:
             client.execute(preexec_fn=die_with_parent)

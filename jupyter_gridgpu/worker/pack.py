@@ -20,12 +20,11 @@ def pack(target: Path) -> None:
 
 
 def _sources() -> list[tuple[str, Path]]:
-    found = []
+    found: list[Path] = []
     for part in PARTS:
         path = PACKAGE / part
-        for source in [path] if path.is_file() else path.glob("*.py"):
-            found.append((f"jupyter_gridgpu/{source.relative_to(PACKAGE).as_posix()}", source))
-    return found
+        found += [path] if path.is_file() else path.glob("*.py")
+    return [(f"jupyter_gridgpu/{source.relative_to(PACKAGE).as_posix()}", source) for source in found]
 
 
 def _add(archive: zipfile.ZipFile, name: str, text: str) -> None:

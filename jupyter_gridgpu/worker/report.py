@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import sys
-from typing import Any, Mapping
+from collections.abc import Mapping
+from typing import Any
 
 VARIABLE = "GRIDGPU_METRICS"  # the file that a kernel of any language may append JSON lines to
 

@@ -116,7 +116,13 @@ class _GpuProbe:
         return {"gpu": use / len(self._ids), "gpu_memory_mb": round(memory, 1)}
 
     def _by_smi(self) -> dict[str, float]:
-        command = ["nvidia-smi", "--query-gpu=utilization.gpu,memory.used", "--format=csv,noheader,nounits", "-i", ",".join(self._ids)]
+        command = [
+            "nvidia-smi",
+            "--query-gpu=utilization.gpu,memory.used",
+            "--format=csv,noheader,nounits",
+            "-i",
+            ",".join(self._ids),
+        ]
         try:
             text = subprocess.run(command, capture_output=True, text=True, timeout=5, check=True).stdout
             rows = [[float(cell) for cell in line.split(",")] for line in text.splitlines() if line.strip()]

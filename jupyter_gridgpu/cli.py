@@ -1,0 +1,258 @@
+"""`gridgpu`: scans without a notebook."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+
+from jupyter_gridgpu import __version__, client
+from jupyter_gridgpu.client import ScanHandle
+from jupyter_gridgpu.errors import GridGpuError, UsageError
+from jupyter_gridgpu.model.units import duration, number
+from jupyter_gridgpu.options import plan_text, scan_options, to_options
+from jupyter_gridgpu.request import plan
+
+SPACE_BYTES = 1_000_000
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="gridgpu")
+def gridgpu() -> None:
+    """Hyper-parameter scans of training notebooks. SCAN is a name, an id or a folder."""
+
+
+def main() -> None:
+    """Run the command line; every mistake is one sentence on stderr, with the exit code that goes with it."""
+    try:
+        sys.exit(gridgpu.main(standalone_mode=False) or 0)
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        sys.exit(2)
+    except click.ClickException as error:
+        click.echo(f"gridgpu: {error.format_message()}", err=True)
+        sys.exit(2)
+    except GridGpuError as error:
+        click.echo(f"gridgpu: {error}", err=True)
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(130)
+    except BrokenPipeError:  # `gridgpu list | head`
+        sys.exit(0)
+
+
+@gridgpu.command()
+@click.argument("notebook")
+@click.option("--space", type=click.Path(), metavar="FILE.py", help="File with the space, one assignment a line.")
+@click.option(
+    "-p", "params", multiple=True, metavar="'NAME = VALUES'", help="One line of the space, like 'lr = loguniform(1e-4, 1e-2)'."
+)
+@click.option("--no-wait", is_flag=True, help="Return when the scan is started.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
+@click.option("--dry-run", is_flag=True, help="Say what would run, and start nothing.")
+@scan_options
+def run(
+    notebook: str, space: str | None, params: tuple[str, ...], no_wait: bool, as_json: bool, dry_run: bool, **options: Any
+) -> None:
+    """Run NOTEBOOK with many values of its parameters, and show how it goes.
+
+    The same request again shows the scan it started before; --new starts another.
+    """
+    made = plan(notebook, _space_text(space, params), to_options(options))
+    if dry_run:
+        click.echo(plan_text(made.scan, made.files))
+        return
+    handle = client.start(made)
+    if no_wait:
+        _print_started(handle, as_json)
+        return
+    if as_json:
+        state = handle.wait()
+        click.echo(json.dumps(handle.summary()))
+    else:
+        state = _watch(handle)
+    _exit(handle, state)
+
+
+@gridgpu.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def list_(as_json: bool) -> None:
+    """List scans, newest first."""
+    scans = client.list_scans()
+    if as_json:
+        click.echo(json.dumps({"scans": [{"scan": s.name, "folder": str(s.folder), "state": s.state} for s in scans]}))
+        return
+    if not scans:
+        click.echo("There are no scans yet. `gridgpu run NOTEBOOK -p 'lr = [1e-3, 1e-4]'` starts one.")
+        return
+    from rich.console import Console
+
+    Console().print(_list_table(scans))
+
+
+def _list_table(scans: list[ScanHandle]) -> Any:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table("scan", "state", "notebook", "variants", "best", "started", box=None, header_style="dim", pad_edge=False)
+    for scan in scans:
+        counts, best = scan.view.counts(), scan.best
+        shown = f"{best['id']} {number(best['value'], 4)}" if best else "–"
+        started = f"{duration(time.time() - scan.scan.created)} ago"
+        variants = f"{counts['done']} done of {scan.view.total()}"
+        table.add_row(*(Text(cell) for cell in (scan.name, scan.state, scan.scan.notebook, variants, shown, started)))
+    return table
+
+
+@gridgpu.command()
+@click.argument("scan")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def show(scan: str, as_json: bool) -> None:
+    """Show SCAN as it is now."""
+    handle = client.open_scan(scan)
+    if as_json:
+        click.echo(json.dumps(handle.summary()))
+        return
+    from rich.console import Console
+
+    from jupyter_gridgpu.terminal import render
+
+    console = Console()
+    console.print(render(handle, handle.state, console, limit=None))
+    _say_end(handle, handle.state)
+
+
+@gridgpu.command()
+@click.argument("scan")
+def watch(scan: str) -> None:
+    """Follow SCAN until it ends; Ctrl-C leaves it running."""
+    handle = client.open_scan(scan)
+    _exit(handle, _watch(handle))
+
+
+@gridgpu.command()
+@click.argument("target", metavar="SCAN/VARIANT")
+def logs(target: str) -> None:
+    """Print the log of a variant, like btag/v0003; of SCAN alone, the runner's."""
+    handle, variant = client.split_target(target)
+    text = handle.log(variant) if variant else handle.runner_log()
+    click.echo(text or "Nothing was logged.", nl=not text.endswith("\n"))
+
+
+@gridgpu.command()
+@click.argument("target", metavar="SCAN[/VARIANT]")
+def stop(target: str) -> None:
+    """Stop a scan or one variant; what it saved so far is kept."""
+    handle, variant = client.split_target(target)
+    if handle.ended:
+        click.echo(f"{handle.name} has ended already.")
+        return
+    handle.stop(*[variant] if variant else [])
+    click.echo(f"Asked {target} to stop.")
+
+
+@gridgpu.command()
+@click.argument("target", metavar="SCAN[/VARIANT]")
+def retry(target: str) -> None:
+    """Give a variant a new attempt, or all of a scan that failed or were stopped."""
+    handle, variant = client.split_target(target)
+    handle.retry(*[variant] if variant else [])
+    click.echo(f"Asked for a new attempt of {variant or 'all that did not finish'}. `gridgpu watch {handle.name}` follows it.")
+
+
+@gridgpu.command()
+@click.argument("scan")
+def pause(scan: str) -> None:
+    """Start nothing new in SCAN; what runs goes on."""
+    client.open_scan(scan).pause()
+    click.echo(f"Asked {scan} to pause.")
+
+
+@gridgpu.command()
+@click.argument("scan")
+def resume(scan: str) -> None:
+    """Go on with SCAN after a pause, a reboot or the death of its runner."""
+    handle = client.open_scan(scan)
+    if handle.ended:
+        click.echo(f"{handle.name} has ended already; `gridgpu retry {handle.name}` runs again what did not finish.")
+        return
+    handle.resume()
+    click.echo(f"{handle.name} goes on. `gridgpu watch {handle.name}` follows it.")
+
+
+@gridgpu.command()
+@click.argument("scan")
+@click.option("--trials", type=int, required=True, metavar="N", help="Points to try in addition.")
+def extend(scan: str, trials: int) -> None:
+    """Try more points in SCAN."""
+    client.open_scan(scan).extend(trials)
+    click.echo(f"Asked {scan} to try {trials} points more.")
+
+
+def _space_text(space: str | None, params: tuple[str, ...]) -> str:
+    lines = list(params)
+    if space is not None:
+        try:
+            path = Path(space)
+            if path.stat().st_size > SPACE_BYTES:
+                raise UsageError(f"--space {space} is larger than {SPACE_BYTES // 1000} kB.")
+            lines.insert(0, path.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageError(f"--space {space} cannot be read: {getattr(error, 'strerror', None) or 'it is not text'}.") from None
+    return "\n".join(lines)
+
+
+def _watch(handle: ScanHandle) -> str:
+    from rich.console import Console
+
+    from jupyter_gridgpu.terminal import watch as watch_live
+
+    if handle.attached:
+        click.echo(f"Same request as before: showing {handle.name}; --new starts another.")
+    try:
+        state = watch_live(handle, Console())
+    except KeyboardInterrupt:
+        click.echo(
+            f"\n{handle.name} goes on. `gridgpu watch {handle.name}` shows it again, `gridgpu stop {handle.name}` ends it."
+        )
+        sys.exit(130)
+    _say_end(handle, state)
+    return state
+
+
+def _say_end(handle: ScanHandle, state: str) -> None:
+    best = handle.best
+    if best:
+        params = ", ".join(f"{name} = {best['params'][name]}" for name in handle.scan.space.varied)
+        metric = handle.scan.objective.metric if handle.scan.objective else ""
+        click.echo(f"Best: {best['id']} with {metric} {number(best['value'], 4)} ({params})")
+        click.echo(f"      {best['notebook']}")
+    click.echo(f"Executed notebooks: {handle.paths.jobs}")
+    if state == "orphaned":
+        log = handle.runner_log().strip().splitlines()
+        click.echo(f"The scan has no runner and is not finished: `gridgpu resume {handle.name}` goes on with it.", err=True)
+        if log:
+            click.echo(f"Its runner's last words: {log[-1]}", err=True)
+
+
+def _print_started(handle: ScanHandle, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps({"scan": handle.name, "folder": str(handle.folder)}))
+    else:
+        click.echo(f"{'Running already' if handle.attached else 'Started'}: {handle.name} in {handle.folder}")
+
+
+def _exit(handle: ScanHandle, state: str) -> None:
+    """0 if every variant is done, 1 if some failed or were stopped, 3 if nothing drives the scan any more."""
+    if state == "orphaned":
+        sys.exit(3)
+    states = {variant.state for variant in handle.view.variants.values()}
+    sys.exit(0 if states <= {"done"} else 1)
+
+
+if __name__ == "__main__":
+    main()

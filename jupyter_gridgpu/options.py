@@ -1,0 +1,82 @@
+"""The options of a scan, defined once for the command line and the magic."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from jupyter_gridgpu.request import Options
+
+_OPTIONS = (
+    click.option("--maximize", metavar="NAME", help="Metric to make large; max(NAME) counts its best epoch, NAME its last."),
+    click.option("--minimize", metavar="NAME", help="Metric to make small."),
+    click.option("--trials", type=int, metavar="N", help="Points to try; not needed for a grid."),
+    click.option("--sampler", metavar="KIND", help="grid, random, sobol, tpe or cmaes. Default: grid where it fits, else tpe."),
+    click.option("--seed", type=int, default=0, show_default=True, help="Seed of the sampler."),
+    click.option("--on", default="local", show_default=True, metavar="ENGINE", help="Where jobs run."),
+    click.option("--parallel", type=int, metavar="N", help="Jobs at once. Default: one per GPU, or half the cores."),
+    click.option("--per-gpu", type=int, default=1, show_default=True, metavar="N", help="Jobs that share one GPU."),
+    click.option("--gpus", type=int, default=0, show_default=True, metavar="N", help="GPUs that one job needs."),
+    click.option("--retries", type=int, default=0, show_default=True, metavar="N", help="Further attempts after a failure."),
+    click.option("--walltime", metavar="TIME", help="Longest time of one job, like 30min or 2h."),
+    click.option("--memory", metavar="SIZE", help="Largest memory of one job, like 4GB."),
+    click.option(
+        "--files",
+        multiple=True,
+        metavar="FILE",
+        help="File, folder or pattern that the notebook needs beside it; may be repeated.",
+    ),
+    click.option("--name", metavar="NAME", help="Name of the scan. Default: the notebook's."),
+    click.option("--new", is_flag=True, help="Start another scan even if the same one was started before."),
+)
+
+
+def scan_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a click command the options of a scan."""
+    for option in reversed(_OPTIONS):
+        function = option(function)
+    return function
+
+
+def to_options(values: dict[str, Any]) -> Options:
+    """Return the Options among click's values."""
+    known = {name: values[name] for name in Options.__dataclass_fields__ if name in values}
+    return Options(**known)
+
+
+def plan_text(scan: Any, files: dict[str, Any]) -> str:
+    """Say in a few lines what a scan would run; what --dry-run prints."""
+    space, repeats = scan.space, scan.space.repeats
+    points = scan.trials if scan.trials is not None else space.grid_size()
+    count = f"{points} points x {repeats[1]} repeats = {scan.total()} variants" if repeats else f"{scan.total()} variants"
+    lines = [f"{scan.notebook} would run as {count} (sampler {scan.sampler}) on {_place(scan.backend)}."]
+    width = max(len(name) for name in space)
+    lines += [f"  {name:<{width}}  {describe(axis)}" for name, axis in space.axes.items()]
+    if scan.objective:
+        reduction = "" if scan.objective.reduction == "last" else f" ({scan.objective.reduction} over epochs)"
+        lines.append(f"Best: {scan.objective.direction} {scan.objective.metric}{reduction}.")
+    if files:
+        lines.append(f"With it go: {', '.join(files)}.")
+    return "\n".join([*lines, "Nothing was started."])
+
+
+def describe(axis: Any) -> str:
+    """Say in words which values an axis takes."""
+    from jupyter_gridgpu.model.space import Choice, Fixed, Range
+    from jupyter_gridgpu.model.units import number
+
+    if isinstance(axis, Fixed):
+        return repr(axis.value)
+    if isinstance(axis, Choice):
+        shown = ", ".join(number(v, 4) if isinstance(v, float) else repr(v) for v in axis.values[:8])
+        return f"one of {shown}{f', … ({len(axis.values)} values)' if len(axis.values) > 8 else ''}"
+    if isinstance(axis, Range):
+        kind = f"{'whole numbers' if axis.whole else 'numbers'} from {number(axis.low)} to {number(axis.high)}"
+        return kind + (", evenly in the logarithm" if axis.log else "")
+    return f"seeds 0 to {axis.count - 1}: every point {axis.count} times"
+
+
+def _place(backend: str) -> str:
+    return "this machine" if backend == "local" else backend

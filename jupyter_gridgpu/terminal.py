@@ -1,0 +1,140 @@
+"""The live table in a terminal, drawn by rich from the same rows as the browser's."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from jupyter_gridgpu.client import ScanHandle
+from jupyter_gridgpu.model import wire
+from jupyter_gridgpu.model.job import END_STATES
+from jupyter_gridgpu.model.numbers import decode
+from jupyter_gridgpu.model.units import duration, number
+
+MARKS = {"new": "◌", "queued": "◷", "running": "◉", "done": "✔", "failed": "✖", "cancelled": "⊘", "lost": "?"}
+COLOURS = {"running": "blue", "done": "green", "failed": "red", "lost": "yellow"}
+BARS = "▁▂▃▄▅▆▇█"
+METRICS_SHOWN = 4
+ROW_RESERVE = 9  # lines around the rows
+
+
+def watch(handle: ScanHandle, console: Console) -> str:
+    """Show the scan live until it has ended and return its state. Without a terminal, only the end is printed."""
+    if not console.is_terminal:
+        state = handle.wait()
+        console.print(render(handle, state, console, limit=None))
+        return state
+    state = handle.state
+    with Live(console=console, refresh_per_second=8, transient=True) as live:
+        for state in handle.changes(every_s=0.1):
+            live.update(render(handle, state, console, limit=max(console.height - ROW_RESERVE, 4)))
+    console.print(render(handle, state, console, limit=None))
+    return state
+
+
+def render(handle: ScanHandle, state: str, console: Console, limit: int | None) -> Group:
+    """Return the scan's head and its rows; at most `limit` of these, the running ones first."""
+    with handle.lock:
+        head = wire.head(handle.view, state, time.time())
+        rows = [wire.row(handle.view, variant) for variant in handle.view.variants.values()]
+    shown = rows if limit is None or len(rows) <= limit else _most_alive(rows, limit)
+    parts: list[Any] = [_title(head), _progress(head, console), _table(head, shown, len(rows) <= 40)]
+    if len(shown) < len(rows):
+        parts.append(Text(f"{len(rows) - len(shown)} more rows; `gridgpu show {head['name']}` prints all.", style="dim"))
+    if head["note"]:
+        parts.append(Text(head["note"], style="yellow"))
+    return Group(*parts)
+
+
+def _title(head: dict[str, Any]) -> Text:
+    text = Text(head["name"], style="bold")
+    place = "this machine" if head["backend"] == "local" else head["backend"]
+    text.append(f"  {head['notebook']} on {place}, {head['state']}", style="not bold")
+    return text
+
+
+def _progress(head: dict[str, Any], console: Console) -> Table:
+    counts, total = head["counts"], max(head["total"] or 0, 1)
+    ended = sum(counts[state] for state in END_STATES)
+    grid = Table.grid(padding=(0, 2))
+    words = "  ".join(f"{MARKS[state]} {count} {state}" for state, count in counts.items() if count)
+    until = head["ended"] or head["now"]
+    times = duration(until - head["created"])
+    if head["left_s"] is not None:
+        times += f", about {duration(head['left_s'])} left"
+    bar = ProgressBar(total=total, completed=ended, width=max(min(30, console.width - 60), 10))
+    grid.add_row(bar, f"{ended} of {total}", words, times)
+    return grid
+
+
+def _most_alive(rows: list[dict[str, Any]], limit: int) -> list[dict[str, Any]]:
+    order = {"running": 0, "failed": 1, "lost": 1, "queued": 2, "done": 3, "cancelled": 4, "new": 5}
+    chosen = sorted(rows, key=lambda row: order[row["state"]])[:limit]
+    return sorted(chosen, key=lambda row: str(row["id"]))
+
+
+def _table(head: dict[str, Any], rows: list[dict[str, Any]], curves: bool) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 1))
+    metrics = _metrics(head, rows)
+    table.add_column("id", no_wrap=True)
+    table.add_column("state", no_wrap=True)
+    for name in head["varied"]:
+        table.add_column(Text(name), justify="right", no_wrap=True)
+    table.add_column("epoch", justify="right", no_wrap=True)
+    for i, name in enumerate(metrics):
+        table.add_column(Text(name), justify="right", no_wrap=True)
+        if curves and i == 0:
+            table.add_column("by epoch", no_wrap=True)
+    table.add_column("time", justify="right", no_wrap=True)
+    table.add_column("", overflow="ellipsis", no_wrap=True)
+    for row in rows:
+        table.add_row(*_cells(head, row, metrics, curves), style="bold" if row["id"] == head["best"] else "")
+    return table
+
+
+def _metrics(head: dict[str, Any], rows: list[dict[str, Any]]) -> list[str]:
+    """The objective first, then the others in order of appearance."""
+    names = dict.fromkeys([head["objective"]["metric"]] if head["objective"] else [])
+    for row in rows:
+        names.update(dict.fromkeys(row["metrics"]))
+    return list(names)[:METRICS_SHOWN]
+
+
+def _cells(head: dict[str, Any], row: dict[str, Any], metrics: list[str], curves: bool) -> list[Text]:
+    state = row["state"]
+    cells = [
+        Text(row["id"] + (" ★" if row["id"] == head["best"] else "")),
+        Text(f"{MARKS[state]} {state}", style=COLOURS.get(state, "")),
+    ]
+    cells += [Text(_value(row["params"].get(name))) for name in head["varied"]]
+    step = "–" if row["step"] is None else str(row["step"])
+    cells.append(Text(f"{step}/{row['steps']}" if row["steps"] else step))
+    for i, name in enumerate(metrics):
+        metric = row["metrics"].get(name)
+        cells.append(Text(number(decode(metric["last"]), 4) if metric else "–"))
+        if curves and i == 0:
+            cells.append(Text(sparkline([decode(v) for v in metric["trail"]]) if metric else "", style="dim"))
+    seconds = (row["ended"] or head["now"]) - row["started"] if row["started"] else None
+    cells.append(Text(duration(seconds) if seconds is not None else "–"))
+    cells.append(Text(row["message"] or "", style="dim"))
+    return cells
+
+
+def _value(value: Any) -> str:
+    return number(value) if isinstance(value, float) else str(value)
+
+
+def sparkline(values: list[float | None], width: int = 12) -> str:
+    """Return a curve in block characters; values that are not finite are gaps."""
+    shown = values[:: max(1, -(-len(values) // width))]
+    finite = [v for v in shown if v is not None and abs(v) < float("inf")]
+    if len(finite) < 2:
+        return ""
+    low, span = min(finite), (max(finite) - min(finite)) or 1.0
+    return "".join(BARS[round((v - low) / span * 7)] if v is not None and abs(v) < float("inf") else " " for v in shown)

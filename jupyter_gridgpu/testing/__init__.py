@@ -1,0 +1,1 @@
+"""Contract suites: what every backend and sampler must do, ours and others'."""

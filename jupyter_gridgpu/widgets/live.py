@@ -1,0 +1,140 @@
+"""The live table: an anywidget that shows a scan's journal as it grows, and sends its buttons' wishes to the inbox."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import anywidget
+import traitlets
+
+from jupyter_gridgpu.client import ScanHandle
+from jupyter_gridgpu.errors import GridGpuError
+from jupyter_gridgpu.model import wire
+from jupyter_gridgpu.widgets.feed import FEED
+from jupyter_gridgpu.widgets.static_table import html
+
+STATIC = Path(__file__).parent / "static"
+HEAD_EVERY_S = 2.0  # the head (time left, a runner that died) changes without the journal
+ACTIONS = ("stop", "retry", "pause", "resume")
+LOG_BYTES = 64 * 1024
+
+
+class LiveTable(anywidget.AnyWidget):
+    """One table under one cell. `update()` runs in the feed's thread, everything else in the kernel's main one."""
+
+    _esm = STATIC / "table.js"
+    _css = STATIC / "table.css"
+    snapshot = traitlets.Dict().tag(sync=True)
+
+    def __init__(self, handle: ScanHandle, browse: str | None = None) -> None:
+        self.handle = handle
+        self._browse = browse
+        self._rev = 0  # of the messages to the browser
+        self._seen = -1  # of the view, up to which the browser was told
+        self._state = ""
+        self._head_due = 0.0
+        self._display: Any = None
+        handle.refresh()
+        super().__init__(snapshot=self._message("snapshot", 0))
+        self.on_msg(self._on_message)
+
+    def show(self) -> None:
+        """Display the table, with a static one beside it for where no widget can be drawn."""
+        from IPython.display import display
+
+        self._display = display(  # type: ignore[no-untyped-call]
+            self._bundle(), raw=True, display_id=True
+        )
+        FEED.add(self)
+
+    def update(self) -> bool:
+        """Send changed rows, if there are any; whether more may come."""
+        try:
+            changed = self.handle.refresh()
+            state = self.handle.state
+            with self.handle.lock:
+                if changed or state != self._state or time.monotonic() > self._head_due:
+                    self.send(self._message("upsert", self._seen))
+        except Exception as error:  # the feed must outlive one broken table
+            self.send({"type": "said", "text": f"The table stopped: {error}"})
+            return False
+        if state in ("done", "stopped"):
+            self._refresh_static()
+            return False
+        return True
+
+    def _message(self, kind: str, since: int) -> dict[str, Any]:
+        """Rows that changed after revision `since` of the view, and the head."""
+        with self.handle.lock:
+            view = self.handle.view
+            self._state, self._head_due = self.handle.state, time.monotonic() + HEAD_EVERY_S
+            rows = [wire.row(view, v) for v in view.variants.values() if v.rev > since]
+            self._rev, self._seen = self._rev + 1, view.rev
+            return {"type": kind, "rev": self._rev, "scan": self._head(), "rows": rows}
+
+    def _head(self) -> dict[str, Any]:
+        places = {"folder": str(self.handle.folder), "browse": self._browse, "home": str(Path.home())}
+        return {**wire.head(self.handle.view, self._state, time.time()), **places}
+
+    def _bundle(self) -> dict[str, Any]:
+        made = self._repr_mimebundle_()
+        bundle: dict[str, Any] = dict(made[0] if isinstance(made, tuple) else made or {})
+        with self.handle.lock:
+            view = self.handle.view
+            rows = [wire.row(view, variant) for variant in view.variants.values()]
+            return {**bundle, "text/html": html(self._head(), rows), "text/plain": repr(self.handle)}
+
+    def _refresh_static(self) -> None:
+        """Let the output that is saved with the notebook tell the end, not the beginning."""
+        if self._display is not None:
+            self._display.update(self._bundle(), raw=True)
+
+    def _on_message(self, widget: Any, content: Any, buffers: Any) -> None:
+        kind = content.get("type") if isinstance(content, dict) else None
+        if kind == "hello":
+            self.send(self._message("snapshot", -1))
+        elif kind == "command":
+            self._say(self._command, content)
+        elif kind == "log":
+            self._say(self._log, content)
+
+    def _say(self, action: Any, content: dict[str, Any]) -> None:
+        try:
+            action(content)
+        except GridGpuError as error:
+            self.send({"type": "said", "text": str(error)})
+
+    def _command(self, content: dict[str, Any]) -> None:
+        action, variants = content.get("action"), content.get("variants")
+        if action not in ACTIONS:
+            return
+        self.handle.command(action, [str(v) for v in variants] if isinstance(variants, list) else None)
+        what = ", ".join(variants[:5]) if isinstance(variants, list) else "the scan"
+        self.send({"type": "said", "text": f"Asked for: {action} {what}."})
+        FEED.add(self)
+
+    def _log(self, content: dict[str, Any]) -> None:
+        variant = str(content.get("variant"))
+        text = self.handle.log(self.handle.variant(variant).id, LOG_BYTES)
+        self.send({"type": "log", "variant": variant, "text": text or "Nothing was logged yet."})
+
+
+def browse_link(handle: ScanHandle, folder: Path) -> str | None:
+    """Make the scan folder visible below `folder`, the notebook's own, so that Jupyter can open what ran.
+
+    Scans live in the user's data folder, which a Jupyter server does not show; a link in `gridscans/` does. Returns
+    the link's path, or None where no link can be made.
+    """
+    link = folder / "gridscans" / handle.name
+    try:
+        link.parent.mkdir(exist_ok=True)
+        if link.is_symlink() and Path(os.readlink(link)) != handle.folder:
+            link.unlink()
+        if not link.exists():
+            link.symlink_to(handle.folder, target_is_directory=True)
+    except OSError:
+        return None
+    return str(link)

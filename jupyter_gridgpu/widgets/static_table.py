@@ -1,0 +1,66 @@
+"""The table as plain HTML, for GitHub, nbviewer, nbconvert and notebooks that are only looked at."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+from jupyter_gridgpu.model.job import bounded
+from jupyter_gridgpu.model.numbers import decode
+from jupyter_gridgpu.model.units import duration, number
+
+ROW_LIMIT = 200
+METRIC_LIMIT = 6
+
+
+def html(head: dict[str, Any], rows: list[dict[str, Any]]) -> str:
+    """Return the scan as an HTML fragment. Every word in it may come from a job and is escaped and bounded."""
+    metrics = _metrics(head, rows)
+    names = ["id", "state", *head["varied"], "epoch", *metrics, "time", ""]
+    cells = "".join(f"<th>{_text(name)}</th>" for name in names)
+    body = "".join(_row(head, row, metrics) for row in rows[:ROW_LIMIT])
+    more = f"<p>{len(rows) - ROW_LIMIT} more rows are in the scan folder.</p>" if len(rows) > ROW_LIMIT else ""
+    note = f"<p>{_text(head['note'])}</p>" if head["note"] else ""
+    return f"<div><p>{_caption(head)}</p><table><thead><tr>{cells}</tr></thead><tbody>{body}</tbody></table>{more}{note}</div>"
+
+
+def _caption(head: dict[str, Any]) -> str:
+    counts = ", ".join(f"{count} {state}" for state, count in head["counts"].items() if count) or "no variants yet"
+    best = ""
+    if head["best"] and head["objective"]:
+        value = number(decode(head["best_value"]), 4)
+        best = f"; best {_text(head['objective']['metric'])} {value} in {_text(head['best'])}"
+    return f"<b>{_text(head['name'])}</b>: {_text(head['notebook'])}, {head['state']}; {counts}{best}"
+
+
+def _row(head: dict[str, Any], row: dict[str, Any], metrics: list[str]) -> str:
+    seconds = (row["ended"] or head["now"]) - row["started"] if row["started"] else None
+    step = "–" if row["step"] is None else f"{row['step']}/{row['steps']}" if row["steps"] else str(row["step"])
+    values = [number(decode(row["metrics"][name]["last"]), 4) if name in row["metrics"] else "–" for name in metrics]
+    params = [_value(row["params"].get(name)) for name in head["varied"]]
+    best = " ★" if row["id"] == head["best"] else ""
+    words = [
+        row["id"] + best,
+        row["state"],
+        *params,
+        step,
+        *values,
+        duration(seconds) if seconds is not None else "–",
+        row["message"] or "",
+    ]
+    return f"<tr>{''.join(f'<td>{_text(word)}</td>' for word in words)}</tr>"
+
+
+def _metrics(head: dict[str, Any], rows: list[dict[str, Any]]) -> list[str]:
+    names = dict.fromkeys([head["objective"]["metric"]] if head["objective"] else [])
+    for row in rows:
+        names.update(dict.fromkeys(row["metrics"]))
+    return list(names)[:METRIC_LIMIT]
+
+
+def _value(value: Any) -> str:
+    return number(value) if isinstance(value, float) else str(value)
+
+
+def _text(value: Any) -> str:
+    return escape(bounded(str(value), 200) or "")
