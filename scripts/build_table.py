@@ -5,7 +5,6 @@ Skipped where the bundle is there already (an sdist carries it) and nothing newe
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -36,14 +35,7 @@ class CustomBuildHook(BuildHookInterface):  # type: ignore[type-arg,misc]
         return not bundle.exists() or any(f.stat().st_mtime > bundle.stat().st_mtime for f in files)
 
     def _npm(self, *words: str) -> None:
-        npm = shutil.which("npm", path=os.pathsep.join([os.environ.get("PATH", ""), *_script_folders()]))
+        npm = shutil.which("npm")
         if npm is None:
             raise RuntimeError("The live table is built with npm, which is not there: install Node.js 18 or newer.")
-        env = {**os.environ, "PATH": os.pathsep.join([str(Path(npm).parent), os.environ.get("PATH", "")])}
-        subprocess.run([npm, *words], cwd=self.root, env=env, check=True)
-
-
-def _script_folders() -> list[str]:
-    import sysconfig
-
-    return [sysconfig.get_path("scripts")]
+        subprocess.run([npm, *words], cwd=self.root, check=True)

