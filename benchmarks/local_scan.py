@@ -31,7 +31,8 @@ TF = [
     "keras.utils.set_random_seed(seed)\n"
     "x = np.random.default_rng(0).normal(size=(20000, 20)).astype('float32')\n"
     "y = (x[:, :5].sum(axis=1) > 0).astype('int32')",
-    "model = keras.Sequential([keras.Input((20,)), keras.layers.Dense(units, activation='relu'), keras.layers.Dense(1, 'sigmoid')])\n"
+    "hidden = keras.layers.Dense(units, activation='relu')\n"
+    "model = keras.Sequential([keras.Input((20,)), hidden, keras.layers.Dense(1, 'sigmoid')])\n"
     "model.compile('adam', 'binary_crossentropy', metrics=['accuracy'])\n"
     "history = model.fit(x, y, epochs=4, batch_size=256, verbose=0).history\n"
     "acc = float(history['accuracy'][-1])",

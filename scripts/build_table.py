@@ -16,7 +16,7 @@ BUNDLE = Path("jupyter_gridgpu/widgets/static/table.js")
 SOURCES = ("labextension/src", "package.json", "package-lock.json")
 
 
-class CustomBuildHook(BuildHookInterface):  # type: ignore[type-arg,misc]
+class CustomBuildHook(BuildHookInterface):  # type: ignore[misc]
     """Runs npm; where there is none, takes Node.js from a Python package for the time of the build."""
 
     def dependencies(self) -> list[str]:

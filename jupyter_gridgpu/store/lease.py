@@ -13,7 +13,6 @@ from typing import Any
 from jupyter_gridgpu.errors import ScanLocked, StorageError
 from jupyter_gridgpu.store.process import Process, this_process
 
-
 TRIES = 10
 
 

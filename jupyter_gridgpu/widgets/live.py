@@ -45,9 +45,7 @@ class LiveTable(anywidget.AnyWidget):
         """Display the table, with a static one beside it for where no widget can be drawn."""
         from IPython.display import display
 
-        self._display = display(  # type: ignore[no-untyped-call]
-            self._bundle(), raw=True, display_id=True
-        )
+        self._display = display(self._bundle(), raw=True, display_id=True)
         FEED.add(self)
 
     def update(self) -> bool:
