@@ -1,0 +1,43 @@
+/** Sends commands and says so while a busy kernel has not answered. */
+import type { Action, Row } from "../wire";
+import type { Ask } from "./ask";
+import type { Store } from "./store";
+import { askedWords, stopQuestion } from "./words";
+
+const PATIENCE = 1000;
+
+export class Commands {
+  private readonly waiting: ReturnType<typeof setTimeout>[] = [];
+
+  constructor(
+    private readonly store: Store,
+    private readonly ask: Ask,
+    private readonly say: (text: string) => void,
+  ) {}
+
+  /** Stopping what runs is asked about first; all else is done at once. */
+  run(action: Action, ids: string[] | null): void {
+    const question = action === "stop" ? stopQuestion(this.rows(ids), ids === null) : null;
+    if (question) this.ask.ask(question, () => this.send(action, ids));
+    else this.send(action, ids);
+  }
+
+  answered(): void {
+    clearTimeout(this.waiting.shift());
+  }
+
+  dispose(): void {
+    this.waiting.forEach(clearTimeout);
+  }
+
+  private rows(ids: string[] | null): Row[] {
+    if (ids === null) return [...this.store.rows.values()];
+    return ids.map((id) => this.store.rows.get(id)).filter((row) => row !== undefined);
+  }
+
+  private send(action: Action, ids: string[] | null): void {
+    if (this.store.closed) return this.say("Not connected to the kernel; nothing was sent.");
+    this.store.send({ type: "command", action, variants: ids });
+    this.waiting.push(setTimeout(() => this.say(askedWords(action, ids)), PATIENCE));
+  }
+}

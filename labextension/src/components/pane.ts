@@ -1,0 +1,99 @@
+/** One variant opened below the grid: why, its parameters in full, and its log. */
+import type { Row, ScanInfo } from "../wire";
+import { button, h, once, setText } from "./dom";
+import { alone, cleanLog, clip, full, own, paramText, toNumber } from "./format";
+import { icon } from "./icons";
+import { notebookPath } from "./paths";
+import { reasonWords } from "./words";
+
+export interface PaneEvents {
+  closed(id: string): void;
+  reload(id: string): void;
+}
+
+function assignments(row: Row, scan: ScanInfo): Node[] {
+  const names = [...new Set([...scan.params, ...Object.keys(row.params)])];
+  return names
+    .filter((name) => Object.hasOwn(row.params, name))
+    .map((name) =>
+      h("span", {}, `${clip(name, 60)} = `, h("b", {}, full(paramText(own(row.params, name))))),
+    );
+}
+
+function metrics(row: Row): Node[] {
+  return Object.entries(row.metrics)
+    .slice(0, 24)
+    .map(([name, { last }]) => {
+      const value = toNumber(last);
+      return h(
+        "span",
+        {},
+        `${clip(name, 60)} `,
+        h("b", {}, value === null ? "–" : alone(value, 6)),
+      );
+    });
+}
+
+function details(row: Row, scan: ScanInfo): (Node | null)[] {
+  const reason = row.message ?? (row.reason ? reasonWords(row.reason) : null);
+  const path = notebookPath(row, scan);
+  const known = metrics(row);
+  return [
+    reason ? h("div", {}, full(reason)) : null,
+    h("div", { class: "gg-c gg-pairs" }, ...assignments(row, scan)),
+    known.length ? h("div", { class: "gg-c gg-pairs gg-q" }, ...known) : null,
+    path ? h("div", { class: "gg-c gg-q gg-path" }, full(path)) : null,
+  ];
+}
+
+export class Pane {
+  readonly element = h("section", { class: "gg-pane" });
+  id: string | null = null;
+  private readonly title = h("b", {});
+  private readonly details = h("div", { class: "gg-details" });
+  private readonly log = h("pre", { tabindex: 0, "aria-label": "Log" });
+
+  constructor(private readonly events: PaneEvents) {
+    const close = button("Close the log", [icon("close")], { class: "gg-i" });
+    const again = button("Load the log again", [icon("retry")], { class: "gg-i" });
+    this.element.hidden = true;
+    this.element.append(
+      h("div", { class: "gg-pane-hd" }, this.title, h("span", { class: "gg-sp" }), again, close),
+      this.details,
+      this.log,
+    );
+    close.addEventListener("click", () => this.close());
+    again.addEventListener("click", () => events.reload(this.id ?? ""));
+    this.element.addEventListener("keydown", (event) => {
+      if (event.key !== "Escape") return;
+      event.stopPropagation();
+      this.close();
+    });
+  }
+
+  open(row: Row, scan: ScanInfo): void {
+    this.id = row.id;
+    this.element.hidden = false;
+    this.element.setAttribute("aria-label", `Log of ${clip(row.id, 40)}`);
+    setText(this.log, "Asked for the log; it comes when the running cell ends.");
+    this.update(row, scan);
+  }
+
+  update(row: Row, scan: ScanInfo): void {
+    setText(this.title, `${clip(row.id, 40)} ${row.state}`);
+    once(this.details, JSON.stringify(row), () => details(row, scan) as Node[]);
+  }
+
+  show(text: string): void {
+    const clean = cleanLog(text);
+    setText(this.log, clean.trim() === "" ? "Nothing was written yet." : clean);
+    this.log.scrollTop = this.log.scrollHeight;
+  }
+
+  close(): void {
+    const { id } = this;
+    this.id = null;
+    this.element.hidden = true;
+    if (id !== null) this.events.closed(id);
+  }
+}

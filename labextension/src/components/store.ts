@@ -1,0 +1,140 @@
+/** One scan as far as it is known here. Several views may look at one store. */
+import type { Link, LinkEvent, Outgoing, Row, ScanInfo, Snapshot, Upsert } from "../wire";
+import { Facts } from "./facts";
+
+export type Change =
+  | { type: "data"; changed: Row[] | null; failed: Row[]; endedNow: boolean }
+  | { type: "said"; text: string }
+  | { type: "log"; variant: string; text: string }
+  | { type: "link"; closed: boolean };
+
+const HELLO_AGAIN = 2000;
+const ENDED = new Set(["done", "stopped"]);
+
+export class Store {
+  readonly rows = new Map<string, Row>();
+  scan: ScanInfo | null = null;
+  facts = new Facts();
+  closed = false;
+  /** By this machine's clock, in seconds. */
+  received = 0;
+  private rev = -1;
+  private skew = 0;
+  private asked = -Infinity;
+  private readonly listeners = new Set<(change: Change) => void>();
+  private readonly unsubscribe: () => void;
+
+  constructor(
+    private readonly link: Link,
+    private readonly clock: () => number = () => Date.now() / 1000,
+  ) {
+    this.unsubscribe = link.subscribe((event) => this.take(event));
+  }
+
+  on(listener: (change: Change) => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  send(message: Outgoing): void {
+    this.link.send(message);
+  }
+
+  hello(): void {
+    this.asked = performance.now();
+    this.link.send({ type: "hello" });
+  }
+
+  /** This machine's clock, in seconds. */
+  wall(): number {
+    return this.clock();
+  }
+
+  /** The sender's clock; it stands still when nothing can be heard. */
+  now(): number {
+    return (this.closed ? this.received : this.clock()) + this.skew;
+  }
+
+  dispose(): void {
+    this.unsubscribe();
+    this.listeners.clear();
+  }
+
+  /** What a saved trait holds; never older than what is known. */
+  offer(first: Snapshot): void {
+    if (first.rev > this.rev) this.take(first);
+  }
+
+  private take(event: LinkEvent): void {
+    switch (event.type) {
+      case "snapshot":
+        return this.replace(event);
+      case "upsert":
+        return this.update(event);
+      case "closed":
+        return this.connect(false);
+      case "opened":
+        return this.connect(true);
+      default:
+        this.tell(event);
+    }
+  }
+
+  private connect(open: boolean): void {
+    this.closed = !open;
+    this.tell({ type: "link", closed: this.closed });
+    if (open) this.hello();
+  }
+
+  private replace(message: Snapshot): void {
+    const first = this.scan === null;
+    if (this.scan?.id !== message.scan.id) this.facts = new Facts();
+    const before = new Map(this.rows);
+    this.rows.clear();
+    const failed = this.put(message.rows, before);
+    this.finish(message, null, first ? [] : failed);
+  }
+
+  /** Rows are whole, so even after a gap they are better than what was here. */
+  private update(message: Upsert): void {
+    if (message.rev <= this.rev) return;
+    if (this.scan === null || message.rev > this.rev + 1) this.askAgain();
+    if (this.scan === null) return;
+    this.finish(message, message.rows, this.put(message.rows, this.rows));
+  }
+
+  private askAgain(): void {
+    if (performance.now() - this.asked > HELLO_AGAIN) this.hello();
+  }
+
+  private put(rows: Row[], before: ReadonlyMap<string, Row>): Row[] {
+    const failed: Row[] = [];
+    for (const row of rows) {
+      const old = before.get(row.id);
+      if (row.state === "failed" && old && old.state !== "failed") failed.push(row);
+      this.rows.set(row.id, row);
+      this.facts.add(row);
+    }
+    return failed;
+  }
+
+  private finish(message: Snapshot | Upsert, changed: Row[] | null, failed: Row[]): void {
+    const was = this.scan?.state;
+    this.scan = message.scan;
+    this.rev = message.rev;
+    this.received = this.clock();
+    this.skew = message.scan.now - this.received;
+    const endedNow = was !== undefined && !ENDED.has(was) && ENDED.has(message.scan.state);
+    if (this.closed) this.connectSilently();
+    this.tell({ type: "data", changed, failed, endedNow });
+  }
+
+  private connectSilently(): void {
+    this.closed = false;
+    this.tell({ type: "link", closed: false });
+  }
+
+  private tell(change: Change): void {
+    for (const listener of [...this.listeners]) listener(change);
+  }
+}

@@ -1,0 +1,110 @@
+/** Sentences about stopping, asking and failing. Pure. */
+import type { Action, Row, ScanInfo } from "../wire";
+import { clip, plural } from "./format";
+
+export interface Question {
+  text: string;
+  yes: string;
+  no: string;
+}
+
+function kept(row: Row): string {
+  const step = row.step ?? 0;
+  if (step < 1) return "No epoch has ended yet.";
+  return step === 1
+    ? "Epoch 1 is kept, not continued."
+    : `Epochs 1-${step} are kept, not continued.`;
+}
+
+/** Asked only where work is lost; null means nothing is. */
+export function stopQuestion(rows: readonly Row[], whole: boolean): Question | null {
+  const running = rows.filter((row) => row.state === "running");
+  const [first] = running;
+  if (!first) return null;
+  const yes = `Stop ${plural(running.length, "job")}`;
+  const no = "Keep running";
+  if (whole) return { text: `Stop the scan? ${ends(running.length)}`, yes, no };
+  if (running.length === 1) return { text: `Stop ${clip(first.id, 40)}? ${kept(first)}`, yes, no };
+  return {
+    text: `Stop ${running.length} running jobs? Their epochs so far are kept, not continued.`,
+    yes,
+    no,
+  };
+}
+
+const ends = (count: number): string =>
+  count === 1
+    ? "1 running job ends; its epochs so far are kept, not continued."
+    : `${count} running jobs end; their epochs so far are kept, not continued.`;
+
+function whom(ids: readonly string[] | null): string {
+  if (ids === null) return "the scan";
+  return ids.length === 1 ? clip(ids[0] ?? "", 40) : plural(ids.length, "variant");
+}
+
+/** Shown when no answer came within a second: a busy kernel answers later. */
+export function askedWords(action: Action, ids: readonly string[] | null): string {
+  const verb = { stop: "stop", pause: "pause", resume: "resume", retry: "run" }[action];
+  const again = action === "retry" ? " again" : "";
+  return `Asked to ${verb} ${whom(ids)}${again}; waits until the running cell ends.`;
+}
+
+const REASONS: Record<string, string> = {
+  oom: "out of memory",
+  gpu_oom: "GPU out of memory",
+  out_of_memory: "out of memory",
+  walltime: "time limit",
+  timeout: "time limit",
+  time_limit: "time limit",
+  cell: "error in a cell",
+  cell_error: "error in a cell",
+  error: "error in a cell",
+  exception: "error in a cell",
+};
+
+export function reasonWords(reason: string | null): string {
+  if (!reason) return "no reason known";
+  const known = Object.hasOwn(REASONS, reason) ? REASONS[reason] : undefined;
+  return known ?? clip(reason.replaceAll("_", " "), 40);
+}
+
+export interface Failures {
+  /** `2 out of memory, 1 time limit`. */
+  words: string;
+  failed: number;
+  lost: number;
+  ids: string[];
+}
+
+/** Failures by reason, the most frequent first; at most three are named. */
+export function failures(rows: Iterable<Row>): Failures {
+  const groups = new Map<string, number>();
+  const found: Failures = { words: "", failed: 0, lost: 0, ids: [] };
+  for (const row of rows) {
+    if (row.state !== "failed" && row.state !== "lost") continue;
+    found[row.state] += 1;
+    found.ids.push(row.id);
+    if (row.state === "failed")
+      groups.set(reasonWords(row.reason), (groups.get(reasonWords(row.reason)) ?? 0) + 1);
+  }
+  const sorted = [...groups].sort((a, b) => b[1] - a[1]);
+  const rest = sorted.slice(3).reduce((sum, [, count]) => sum + count, 0);
+  found.words =
+    sorted
+      .slice(0, 3)
+      .map(([words, count]) => `${count} ${words}`)
+      .join(", ") + (rest ? `, ${rest} other` : "");
+  return found;
+}
+
+/** For the polite live region: what failed just now, and that a scan has ended. */
+export function news(failed: readonly Row[], endedNow: boolean, scan: ScanInfo): string {
+  const [first] = failed;
+  const why = first?.message ?? (first ? reasonWords(first.reason) : "");
+  const one = first ? `${first.id} failed: ${clip(why).replace(/\.$/, "")}` : "";
+  const parts = [
+    failed.length > 1 ? `${failed.length} jobs failed` : one,
+    endedNow ? `Scan ${clip(scan.name, 60)} is ${scan.state}` : "",
+  ];
+  return parts.filter(Boolean).join(". ");
+}

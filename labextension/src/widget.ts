@@ -1,0 +1,79 @@
+/** The anywidget entry. One instance per model, any number of views of it. */
+import "./components/table.css";
+import { Store } from "./components/store";
+import { LiveTable } from "./components/table";
+import { type Link, type LinkEvent, type Outgoing, type Snapshot, asIncoming } from "./wire";
+
+/** The part of anywidget's model that is used here. */
+export interface Model {
+  get(name: string): unknown;
+  send(content: unknown): void;
+  on(name: string, callback: (...args: never[]) => void): void;
+  off(name?: string | null, callback?: ((...args: never[]) => void) | null): void;
+}
+
+class CommLink implements Link {
+  constructor(private readonly model: Model) {}
+
+  send(message: Outgoing): void {
+    this.model.send(message);
+  }
+
+  subscribe(fn: (event: LinkEvent) => void): () => void {
+    const message = (data: unknown): void => {
+      const event = asIncoming(data);
+      if (event) fn(event);
+    };
+    const closed = (): void => fn({ type: "closed" });
+    this.model.on("msg:custom", message);
+    this.model.on("comm:close", closed);
+    return () => {
+      this.model.off("msg:custom", message);
+      this.model.off("comm:close", closed);
+    };
+  }
+}
+
+/** The trait holds the first message, as an object or as JSON. */
+function first(model: Model): Snapshot | null {
+  try {
+    const value = model.get("snapshot");
+    const message = asIncoming(typeof value === "string" ? JSON.parse(value) : value);
+    return message?.type === "snapshot" ? message : null;
+  } catch {
+    return null;
+  }
+}
+
+function open(model: Model): Store {
+  const store = new Store(new CommLink(model));
+  const known = first(model);
+  if (known) store.offer(known);
+  store.hello();
+  return store;
+}
+
+interface Widget {
+  initialize(props: { model: Model }): () => void;
+  render(props: { model: Model; el: HTMLElement }): () => void;
+}
+
+/** Messages are listened to from `initialize`, so that none is missed before a view is drawn. */
+export default function widget(): Widget {
+  let store: Store | null = null;
+  return {
+    initialize({ model }) {
+      store ??= open(model);
+      return () => {
+        store?.dispose();
+        store = null;
+      };
+    },
+    render({ model, el }) {
+      store ??= open(model);
+      const table = new LiveTable(store, el.ownerDocument);
+      el.append(table.element);
+      return () => table.dispose();
+    },
+  };
+}
