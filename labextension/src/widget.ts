@@ -61,6 +61,7 @@ interface Widget {
 /** Messages are listened to from `initialize`, so that none is missed before a view is drawn. */
 export default function widget(): Widget {
   let store: Store | null = null;
+  let latest: LiveTable | null = null;
   return {
     initialize({ model }) {
       store ??= open(model);
@@ -71,7 +72,9 @@ export default function widget(): Widget {
     },
     render({ model, el }) {
       store ??= open(model);
-      const table = new LiveTable(store, el.ownerDocument);
+      // When the output is renewed, its view is made anew: what was arranged stays.
+      const table = new LiveTable(store, el.ownerDocument, latest?.arrangement());
+      latest = table;
       el.append(table.element);
       return () => table.dispose();
     },

@@ -198,7 +198,7 @@ describe("words", () => {
     const failed = (id: string, reason: string): Row => row(id, { state: "failed", reason });
     const found = failures([
       failed("v1", "oom"),
-      failed("v2", "walltime"),
+      failed("v2", "timeout"),
       failed("v3", "oom"),
       row("v4"),
     ]);

@@ -56,7 +56,7 @@ class Lab:
     def restart_kernel(page: Page) -> None:
         """Restart the kernel of the open notebook from the menu."""
         page.get_by_role("menuitem", name="Kernel", exact=True).click()
-        page.get_by_role("menuitem", name="Restart Kernel…", exact=True).click()
+        page.get_by_role("menuitem", name=re.compile("^Restart Kernel…")).first.click()
         page.get_by_role("button", name="Confirm Kernel Restart").click()
         expect(page.locator("#jp-main-statusbar").get_by_text("| Idle")).to_be_visible(timeout=60_000)
 

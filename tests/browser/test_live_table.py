@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from nbconvert.exporters import HTMLExporter
 from playwright.sync_api import Locator, Page, expect
@@ -64,6 +66,21 @@ def test_sort_filter_and_hidden_columns_work_on_live_rows(lab: Lab, page: Page) 
     table(page).get_by_role("button", name="Columns").click()
     table(page).get_by_role("group", name="Values").get_by_label("acc").uncheck()
     expect(table(page).locator("[data-col='metric:acc']")).to_have_count(0)
+
+
+def test_what_the_user_arranged_stays_when_the_scan_ends(lab: Lab, page: Page) -> None:
+    lab.open(page, scan_notebook(lab, "stay", "--minimize loss --parallel 2", "lr = [0.3, 0.1, 0.2, 0.4]\nepochs = 10\npause = 0.2"))
+    run_cell(page, 0)
+    run_cell(page, 1)
+    expect(row(page, "v0001")).to_have_attribute("data-state", "running", timeout=60_000)
+    table(page).get_by_label("Filter rows").fill("lr<0.35")
+    header = table(page).get_by_role("columnheader", name="lr").first
+    header.click()
+    page.mouse.move(5, 5)
+    expect(table(page).get_by_text("4 done")).to_be_visible(timeout=60_000)
+    page.wait_for_timeout(1500)
+    expect(table(page).get_by_label("Filter rows")).to_have_value("lr<0.35")
+    expect(header).to_have_attribute("aria-sort", re.compile("ending"))
 
 
 def test_one_variant_is_stopped_and_run_again_while_the_others_go_on(lab: Lab, page: Page) -> None:

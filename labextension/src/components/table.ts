@@ -16,7 +16,7 @@ import { jupyterConfig, notebookPath } from "./paths";
 import { type RowAction, canStop } from "./rowview";
 import type { Change, Store } from "./store";
 import { Toolbar } from "./toolbar";
-import { View } from "./view";
+import { type Arrangement, View } from "./view";
 import { failures, news } from "./words";
 
 const DEFAULT_WIDTH = 860;
@@ -48,8 +48,9 @@ export class LiveTable {
   constructor(
     private readonly store: Store,
     page: Document = document,
+    from: Arrangement | null = null,
   ) {
-    this.view = new View(store);
+    this.view = new View(store, from);
     this.contexts = new Contexts(store, this.view, jupyterConfig(page));
     this.commands = new Commands(store, this.ask, (text) => this.footer.say(text));
     this.header = new Header({
@@ -64,6 +65,7 @@ export class LiveTable {
       reload: (id) => store.send({ type: "log", variant: id }),
     });
     this.footer = new Footer({ retry: (ids) => this.commands.run("retry", ids) });
+    this.toolbar.input.value = this.view.filterText;
     this.assemble();
     this.listen();
     this.refresh(false);
@@ -73,6 +75,10 @@ export class LiveTable {
     for (const undo of this.undo.splice(0)) undo();
     this.commands.dispose();
     this.element.remove();
+  }
+
+  arrangement(): Arrangement {
+    return this.view.arrangement();
   }
 
   /** Draws what has come since the last frame. */

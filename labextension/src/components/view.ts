@@ -6,21 +6,44 @@ import { layout } from "./layout";
 import { type Line, type Sort, expand, keepStill, lines, match, sortLines } from "./order";
 import type { Store } from "./store";
 
+/** What a person arranged in a view; a new view of the same scan goes on from it. */
+export interface Arrangement {
+  filterText: string;
+  open: ReadonlySet<string>;
+  selected: ReadonlySet<string>;
+  prefs: ReadonlyMap<string, boolean>;
+  sort: Sort | null;
+}
+
 export class View {
-  filterText = "";
-  readonly open = new Set<string>();
-  readonly selected = new Set<string>();
-  readonly prefs = new Map<string, boolean>();
+  filterText: string;
+  readonly open: Set<string>;
+  readonly selected: Set<string>;
+  readonly prefs: Map<string, boolean>;
   all: Column[] = [];
   columns: Column[] = [];
   top: Line[] = [];
   moved = 0;
   matched = 0;
   hint: string | null = null;
-  private chosen: Sort | null = null;
+  private chosen: Sort | null;
   private signature = "";
 
-  constructor(private readonly store: Store) {}
+  constructor(
+    private readonly store: Store,
+    from: Arrangement | null = null,
+  ) {
+    this.filterText = from?.filterText ?? "";
+    this.open = new Set(from?.open);
+    this.selected = new Set(from?.selected);
+    this.prefs = new Map(from?.prefs);
+    this.chosen = from?.sort ?? null;
+  }
+
+  arrangement(): Arrangement {
+    const { filterText, open, selected, prefs, chosen } = this;
+    return { filterText, open, selected, prefs, sort: chosen };
+  }
 
   /** By the objective, best first, until somebody sorts. */
   sort(scan: ScanInfo): Sort {

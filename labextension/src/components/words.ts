@@ -50,16 +50,14 @@ export function askedWords(action: Action, ids: readonly string[] | null): strin
 }
 
 const REASONS: Record<string, string> = {
-  oom: "out of memory",
-  gpu_oom: "GPU out of memory",
-  out_of_memory: "out of memory",
-  walltime: "time limit",
   timeout: "time limit",
-  time_limit: "time limit",
-  cell: "error in a cell",
-  cell_error: "error in a cell",
-  error: "error in a cell",
-  exception: "error in a cell",
+  oom: "out of memory",
+  preempted: "ended from outside",
+  node: "trouble on the machine",
+  image: "image or kernel",
+  notebook: "error in the notebook",
+  user: "stopped",
+  submit: "not sent",
 };
 
 export function reasonWords(reason: string | null): string {
