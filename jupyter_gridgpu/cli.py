@@ -229,7 +229,9 @@ def _say_end(handle: ScanHandle, state: str) -> None:
     best = handle.best
     if best:
         params = ", ".join(f"{name} = {best['params'][name]}" for name in handle.scan.space.varied)
-        metric = handle.scan.objective.metric if handle.scan.objective else ""
+        objective = handle.scan.objective
+        reduced = objective is not None and objective.reduction != "last"
+        metric = f"{objective.reduction}({objective.metric})" if objective and reduced else objective.metric if objective else ""
         click.echo(f"Best: {best['id']} with {metric} {number(best['value'], 4)} ({params})")
         click.echo(f"      {best['notebook']}")
     click.echo(f"Executed notebooks: {handle.paths.jobs}")

@@ -7,6 +7,7 @@ from typing import Any
 
 from rich.console import Console, Group
 from rich.live import Live
+from rich.measure import Measurement
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
@@ -15,12 +16,13 @@ from jupyter_gridgpu.client import ScanHandle
 from jupyter_gridgpu.model import wire
 from jupyter_gridgpu.model.job import END_STATES
 from jupyter_gridgpu.model.numbers import decode
-from jupyter_gridgpu.model.units import duration, number
+from jupyter_gridgpu.model.units import duration, shown
 
 MARKS = {"new": "◌", "queued": "◷", "running": "◉", "done": "✔", "failed": "✖", "cancelled": "⊘", "lost": "?"}
 COLOURS = {"running": "blue", "done": "green", "failed": "red", "lost": "yellow"}
 BARS = "▁▂▃▄▅▆▇█"
 METRICS_SHOWN = 4
+NARROW = 80  # columns of a terminal that has no room for curves
 ROW_RESERVE = 9  # lines around the rows
 
 
@@ -43,10 +45,10 @@ def render(handle: ScanHandle, state: str, console: Console, limit: int | None) 
     with handle.lock:
         head = wire.head(handle.view, state, time.time())
         rows = [wire.row(handle.view, variant) for variant in handle.view.variants.values()]
-    shown = rows if limit is None or len(rows) <= limit else _most_alive(rows, limit)
-    parts: list[Any] = [_title(head), _progress(head, console), _table(head, shown, len(rows) <= 40)]
-    if len(shown) < len(rows):
-        parts.append(Text(f"{len(rows) - len(shown)} more rows; `gridgpu show {head['name']}` prints all.", style="dim"))
+    drawn = rows if limit is None or len(rows) <= limit else _most_alive(rows, limit)
+    parts: list[Any] = [_title(head), _progress(head, console), _fitting(head, drawn, console)]
+    if len(drawn) < len(rows):
+        parts.append(Text(f"{len(rows) - len(drawn)} more rows; `gridgpu show {head['name']}` prints all.", style="dim"))
     if head["note"]:
         parts.append(Text(head["note"], style="yellow"))
     return Group(*parts)
@@ -79,55 +81,50 @@ def _most_alive(rows: list[dict[str, Any]], limit: int) -> list[dict[str, Any]]:
     return sorted(chosen, key=lambda row: str(row["id"]))
 
 
-def _table(head: dict[str, Any], rows: list[dict[str, Any]], curves: bool) -> Table:
+def _fitting(head: dict[str, Any], rows: list[dict[str, Any]], console: Console) -> Table:
+    """Return the table with as many metrics as the terminal is wide for; the objective and its curve go last."""
+    metrics = wire.metric_names(head, rows, METRICS_SHOWN)
+    for count in range(len(metrics), 1, -1):
+        table = _table(head, rows, metrics[:count], curve=True)
+        if Measurement.get(console, console.options.update(max_width=10_000), table).maximum <= console.width:
+            return table
+    return _table(head, rows, metrics[:1], curve=console.width >= NARROW)
+
+
+def _table(head: dict[str, Any], rows: list[dict[str, Any]], metrics: list[str], curve: bool) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 1))
-    metrics = _metrics(head, rows)
     table.add_column("id", no_wrap=True)
     table.add_column("state", no_wrap=True)
     for name in head["varied"]:
         table.add_column(Text(name), justify="right", no_wrap=True)
     table.add_column("epoch", justify="right", no_wrap=True)
     for i, name in enumerate(metrics):
-        table.add_column(Text(name), justify="right", no_wrap=True)
-        if curves and i == 0:
+        table.add_column(Text(wire.metric_label(head, name)), justify="right", no_wrap=True)
+        if curve and i == 0:
             table.add_column("by epoch", no_wrap=True)
     table.add_column("time", justify="right", no_wrap=True)
     table.add_column("", overflow="ellipsis", no_wrap=True)
     for row in rows:
-        table.add_row(*_cells(head, row, metrics, curves), style="bold" if row["id"] == head["best"] else "")
+        table.add_row(*_cells(head, row, metrics, curve), style="bold" if row["id"] == head["best"] else "")
     return table
 
 
-def _metrics(head: dict[str, Any], rows: list[dict[str, Any]]) -> list[str]:
-    """The objective first, then the others in order of appearance."""
-    names = dict.fromkeys([head["objective"]["metric"]] if head["objective"] else [])
-    for row in rows:
-        names.update(dict.fromkeys(row["metrics"]))
-    return list(names)[:METRICS_SHOWN]
-
-
-def _cells(head: dict[str, Any], row: dict[str, Any], metrics: list[str], curves: bool) -> list[Text]:
+def _cells(head: dict[str, Any], row: dict[str, Any], metrics: list[str], curve: bool) -> list[Text]:
     state = row["state"]
     cells = [
         Text(row["id"] + (" ★" if row["id"] == head["best"] else "")),
         Text(f"{MARKS[state]} {state}", style=COLOURS.get(state, "")),
     ]
-    cells += [Text(_value(row["params"].get(name))) for name in head["varied"]]
-    step = "–" if row["step"] is None else str(row["step"])
-    cells.append(Text(f"{step}/{row['steps']}" if row["steps"] else step))
+    cells += [Text(shown(row["params"].get(name))) for name in head["varied"]]
+    cells.append(Text(wire.step_text(row)))
     for i, name in enumerate(metrics):
         metric = row["metrics"].get(name)
-        cells.append(Text(number(decode(metric["last"]), 4) if metric else "–"))
-        if curves and i == 0:
+        cells.append(Text(wire.metric_text(head, row, name)))
+        if curve and i == 0:
             cells.append(Text(sparkline([decode(v) for v in metric["trail"]]) if metric else "", style="dim"))
-    seconds = (row["ended"] or head["now"]) - row["started"] if row["started"] else None
-    cells.append(Text(duration(seconds) if seconds is not None else "–"))
+    cells.append(Text(wire.time_text(head, row)))
     cells.append(Text(row["message"] or "", style="dim"))
     return cells
-
-
-def _value(value: Any) -> str:
-    return number(value) if isinstance(value, float) else str(value)
 
 
 def sparkline(values: list[float | None], width: int = 12) -> str:

@@ -66,3 +66,8 @@ def number(value: object, digits: int = 3) -> str:
         text = f"{value:#.{digits}g}"
         return (f"{value:.0f}" if "e" in text else text).rstrip(".")
     return f"{value:.{digits - 1}e}"
+
+
+def shown(value: object) -> str:
+    """Return a parameter's value as a table shows it."""
+    return number(value) if isinstance(value, float) else str(value)

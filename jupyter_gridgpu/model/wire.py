@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from jupyter_gridgpu.model import numbers
+from jupyter_gridgpu.model.units import duration, number
 from jupyter_gridgpu.model.view import ScanView, VariantView
+
+MISSING = "–"
 
 _ROW = (
     "id", "point", "repeat", "state", "reason", "message", "cell", "attempts", "step", "steps", "where", "gpu", "started",
@@ -77,3 +81,43 @@ def _variant(variant: VariantView, folder: str) -> dict[str, Any]:
         "metrics": {name: numbers.encode(series.last) for name, series in variant.metrics.items()},
         "notebook": f"{folder}/{variant.notebook}" if variant.notebook else None,
     }
+
+
+# How the faces without a browser say what is in a row ------------------------------
+
+
+def metric_names(head: dict[str, Any], rows: Iterable[dict[str, Any]], limit: int) -> list[str]:
+    """The metrics to show: the objective first, then the others in order of appearance."""
+    names = dict.fromkeys([head["objective"]["metric"]] if head["objective"] else [])
+    for item in rows:
+        names.update(dict.fromkeys(item["metrics"]))
+    return list(names)[:limit]
+
+
+def metric_label(head: dict[str, Any], name: str) -> str:
+    """`max(rej_light)` where that is the objective, else the plain name."""
+    objective = head["objective"]
+    reduced = objective and objective["metric"] == name and objective["reduction"] != "last"
+    return f"{objective['reduction']}({name})" if reduced else name
+
+
+def metric_text(head: dict[str, Any], item: dict[str, Any], name: str) -> str:
+    """The objective as it ranks the row, the last value of any other metric."""
+    if name not in item["metrics"]:
+        return MISSING
+    ranks = head["objective"] and head["objective"]["metric"] == name
+    value = numbers.decode(item["value"] if ranks else item["metrics"][name]["last"])
+    return MISSING if value is None else number(value, 4)
+
+
+def step_text(item: dict[str, Any]) -> str:
+    if item["step"] is None:
+        return MISSING
+    return f"{item['step']}/{item['steps']}" if item["steps"] else str(item["step"])
+
+
+def time_text(head: dict[str, Any], item: dict[str, Any]) -> str:
+    """How long the latest attempt took, or has taken so far."""
+    if not item["started"]:
+        return MISSING
+    return duration((item["ended"] or head["now"]) - item["started"])

@@ -5,9 +5,10 @@ from __future__ import annotations
 from html import escape
 from typing import Any
 
+from jupyter_gridgpu.model import wire
 from jupyter_gridgpu.model.job import bounded
 from jupyter_gridgpu.model.numbers import decode
-from jupyter_gridgpu.model.units import duration, number
+from jupyter_gridgpu.model.units import number, shown
 
 ROW_LIMIT = 200
 METRIC_LIMIT = 6
@@ -15,8 +16,8 @@ METRIC_LIMIT = 6
 
 def html(head: dict[str, Any], rows: list[dict[str, Any]]) -> str:
     """Return the scan as an HTML fragment. Every word in it may come from a job and is escaped and bounded."""
-    metrics = _metrics(head, rows)
-    names = ["id", "state", *head["varied"], "epoch", *metrics, "time", ""]
+    metrics = wire.metric_names(head, rows, METRIC_LIMIT)
+    names = ["id", "state", *head["varied"], "epoch", *(wire.metric_label(head, name) for name in metrics), "time", ""]
     cells = "".join(f"<th>{_text(name)}</th>" for name in names)
     body = "".join(_row(head, row, metrics) for row in rows[:ROW_LIMIT])
     more = f"<p>{len(rows) - ROW_LIMIT} more rows are in the scan folder.</p>" if len(rows) > ROW_LIMIT else ""
@@ -34,32 +35,19 @@ def _caption(head: dict[str, Any]) -> str:
 
 
 def _row(head: dict[str, Any], row: dict[str, Any], metrics: list[str]) -> str:
-    seconds = (row["ended"] or head["now"]) - row["started"] if row["started"] else None
-    step = "–" if row["step"] is None else f"{row['step']}/{row['steps']}" if row["steps"] else str(row["step"])
-    values = [number(decode(row["metrics"][name]["last"]), 4) if name in row["metrics"] else "–" for name in metrics]
-    params = [_value(row["params"].get(name)) for name in head["varied"]]
+    values = [wire.metric_text(head, row, name) for name in metrics]
+    params = [shown(row["params"].get(name)) for name in head["varied"]]
     best = " ★" if row["id"] == head["best"] else ""
     words = [
         row["id"] + best,
         row["state"],
         *params,
-        step,
+        wire.step_text(row),
         *values,
-        duration(seconds) if seconds is not None else "–",
+        wire.time_text(head, row),
         row["message"] or "",
     ]
     return f"<tr>{''.join(f'<td>{_text(word)}</td>' for word in words)}</tr>"
-
-
-def _metrics(head: dict[str, Any], rows: list[dict[str, Any]]) -> list[str]:
-    names = dict.fromkeys([head["objective"]["metric"]] if head["objective"] else [])
-    for row in rows:
-        names.update(dict.fromkeys(row["metrics"]))
-    return list(names)[:METRIC_LIMIT]
-
-
-def _value(value: Any) -> str:
-    return number(value) if isinstance(value, float) else str(value)
 
 
 def _text(value: Any) -> str:
