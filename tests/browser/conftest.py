@@ -14,6 +14,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -84,8 +85,13 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """A JupyterLab of its own, with an empty configuration and home of scans."""
-    folder, home = tmp_path_factory.mktemp("work"), tmp_path_factory.mktemp("home")
+    with serve_lab(tmp_path_factory.mktemp("work"), tmp_path_factory.mktemp("home")) as lab:
+        yield lab
+
+
+@contextmanager
+def serve_lab(folder: Path, home: Path) -> Iterator[Lab]:
+    """A JupyterLab of its own on `folder`, with an empty configuration and home of scans in `home`."""
     port, token = _free_port(), secrets.token_hex(8)
     env = {**os.environ, "HOME": str(home), "GRIDGPU_HOME": str(home / "scans"), "JUPYTER_CONFIG_DIR": str(home / "config")}
     command = [

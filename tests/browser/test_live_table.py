@@ -69,7 +69,9 @@ def test_sort_filter_and_hidden_columns_work_on_live_rows(lab: Lab, page: Page) 
 
 
 def test_what_the_user_arranged_stays_when_the_scan_ends(lab: Lab, page: Page) -> None:
-    lab.open(page, scan_notebook(lab, "stay", "--minimize loss --parallel 2", "lr = [0.3, 0.1, 0.2, 0.4]\nepochs = 10\npause = 0.2"))
+    lab.open(
+        page, scan_notebook(lab, "stay", "--minimize loss --parallel 2", "lr = [0.3, 0.1, 0.2, 0.4]\nepochs = 10\npause = 0.2")
+    )
     run_cell(page, 0)
     run_cell(page, 1)
     expect(row(page, "v0001")).to_have_attribute("data-state", "running", timeout=60_000)
