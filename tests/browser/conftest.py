@@ -95,8 +95,8 @@ def serve_lab(folder: Path, home: Path) -> Iterator[Lab]:
     port, token = _free_port(), secrets.token_hex(8)
     env = {**os.environ, "HOME": str(home), "GRIDGPU_HOME": str(home / "scans"), "JUPYTER_CONFIG_DIR": str(home / "config")}
     command = [
-        sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={port}", f"--IdentityProvider.token={token}",
-        "--ServerApp.port_retries=0", f"--ServerApp.root_dir={folder}", "--LabApp.news_url=", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate", f"--LabApp.app_settings_dir={_settings(home)}",
+        sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={port}", "--ServerApp.port_retries=0",
+        f"--IdentityProvider.token={token}", f"--ServerApp.root_dir={folder}", f"--LabApp.app_settings_dir={_settings(home)}",
     ]  # fmt: skip
     with open(home / "server.log", "wb") as log:
         server = subprocess.Popen(command, cwd=folder, env=env, stdout=log, stderr=log)
