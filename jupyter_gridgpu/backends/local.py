@@ -76,10 +76,13 @@ class LocalBackend:
 
     def find(self, keys: Sequence[str]) -> dict[str, str]:
         found = {key: key for key in keys if self._paths.job(key).claim.exists()}
-        for key in found:
-            env = (read_json(self._paths.job(key).spec) or {}).get("env", {})
-            self._pins[key] = [device for device in env.get("CUDA_VISIBLE_DEVICES", "").split(",") if device]
+        self._pins.update({key: self._written_pins(key) for key in found})
         return found
+
+    def _written_pins(self, key: str) -> list[str]:
+        """The GPUs that an earlier runner gave to a job."""
+        env = (read_json(self._paths.job(key).spec) or {}).get("env", {})
+        return [device for device in env.get("CUDA_VISIBLE_DEVICES", "").split(",") if device]
 
     def open(self) -> None:
         """Start the nursery, which imports papermill while the runner does other things."""
@@ -103,7 +106,10 @@ class LocalBackend:
         share = str(max(1, cores() // self.slots()))
         env = {name: share for name in THREAD_VARIABLES if name not in os.environ}
         if self.devices():
-            self._pins[key] = self._least_used(max(self._scan.resources.gpus, 1))
+            # A worker may have read the job already that a killed runner had written: it keeps its GPUs.
+            written = self._written_pins(key)
+            kept = written if set(written) <= set(self.devices()) else []
+            self._pins[key] = kept or self._least_used(max(self._scan.resources.gpus, 1))
             env["CUDA_VISIBLE_DEVICES"] = ",".join(self._pins[key])
         return env
 
@@ -186,9 +192,11 @@ class LocalBackend:
         """Take the claim so that no worker can; whether that worked."""
         paths = self._paths.job(key)
         part = paths.folder / ".claim.runner"
-        write_json(part, {"cancelled": True})
         try:
+            write_json(part, {"cancelled": True})
             return publish(part, paths.claim)
+        except OSError:  # a full disk, say; it is tried again
+            return False
         finally:
             part.unlink(missing_ok=True)
 

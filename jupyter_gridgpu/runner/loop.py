@@ -12,6 +12,7 @@ from typing import Any
 from jupyter_gridgpu import backends, samplers
 from jupyter_gridgpu.backends.base import Job, job_spec
 from jupyter_gridgpu.channels.file import FileChannel
+from jupyter_gridgpu.errors import StorageError
 from jupyter_gridgpu.model import events
 from jupyter_gridgpu.model.events import Event
 from jupyter_gridgpu.model.job import END_STATES, Observation, allowed, job_key, variant_id
@@ -65,6 +66,8 @@ class Runner:
 
     def tick(self, now: float) -> bool:
         """Do all that can be done now; whether the scan is complete."""
+        if not self.paths.spec.exists():
+            raise StorageError(f"The scan folder {self.paths.folder} was removed.")
         self.obey()
         self.read_metrics(now)
         self.observe(now)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import os
@@ -19,6 +20,7 @@ from jupyter_gridgpu.store.process import this_process
 from jupyter_gridgpu.worker.light import import_papermill
 from jupyter_gridgpu.worker.limits import Ending, Limits, Stopped
 from jupyter_gridgpu.worker.metrics import Metrics
+from jupyter_gridgpu.worker.patience import patiently
 from jupyter_gridgpu.worker.report import VARIABLE
 from jupyter_gridgpu.worker.usage import Usage, adopt_orphans, end_children
 
@@ -42,15 +44,16 @@ def run_job(spec: Path, claim: bool = False) -> int:
     _redirect(copy.log)
     os.environ.update({str(k): str(v) for k, v in job.get("env", {}).items()}, **{JOB_VARIABLE: str(paths.folder)})
     result = _run(job, ScanPaths(paths.folder.parent.parent), copy)
-    write_json(copy.result, result)
-    publish(copy.result, paths.result)
+    patiently(functools.partial(write_json, copy.result, result))
+    patiently(functools.partial(publish, copy.result, paths.result))
     return 0 if result["state"] == "done" else 1
 
 
 def _claim(paths: JobPaths, copy: CopyPaths) -> bool:
     part = paths.folder / f".claim.{os.getpid()}"
-    part.write_text(json.dumps({"copy": copy.folder.name, **this_process().to_json()}), encoding="utf-8")
+    text = json.dumps({"copy": copy.folder.name, **this_process().to_json()})
     try:
+        patiently(functools.partial(part.write_text, text, encoding="utf-8"))
         return publish(part, paths.claim)
     finally:
         part.unlink(missing_ok=True)
@@ -77,6 +80,7 @@ def _run(job: dict[str, Any], scan: ScanPaths, copy: CopyPaths) -> dict[str, Any
         outcome = _outcome(job, scan, copy, metrics, limits, usage)
         metrics.drain_reports()
     finally:
+        limits.ignore()
         end_children()
         metrics.close()
         shutil.rmtree(scratch, ignore_errors=True)
@@ -112,8 +116,9 @@ def _work_folder(scan: ScanPaths, copy: CopyPaths) -> Path:
 
 
 def _log(path: Path, line: str) -> None:
-    if os.stat(path).st_size < LOG_LIMIT:
-        os.write(1, line.encode("utf-8", "replace") + b"\n")
+    with contextlib.suppress(OSError):  # a full disk costs lines of the log, not the training
+        if os.stat(path).st_size < LOG_LIMIT:
+            os.write(1, line.encode("utf-8", "replace") + b"\n")
 
 
 def _failure(error: BaseException, ending: Ending | None, cell: int | None, step: int | None) -> dict[str, Any]:

@@ -40,6 +40,10 @@ class Limits:
         """Take SIGTERM as the wish to end with all that is there saved."""
         signal.signal(signal.SIGTERM, self._on_term)
 
+    def ignore(self) -> None:
+        """Take no notice of SIGTERM any more: the notebook has ended, and its result is being written."""
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
     def check(self) -> Ending | None:
         """Return why the job must end now, if it must."""
         now = time.monotonic()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -11,8 +13,10 @@ from jupyter_gridgpu.model import numbers
 from jupyter_gridgpu.model.metrics import NAMES_PER_JOB, Reading, clean_step, clean_values
 from jupyter_gridgpu.store.tail import read_lines
 from jupyter_gridgpu.worker.keras_output import KerasOutput
+from jupyter_gridgpu.worker.patience import patiently
 
 FILE_LIMIT = 256 * 1024 * 1024
+UNSENT_LIMIT = 4 * 1024 * 1024
 STEP_NAMES = ("epoch", "step")
 TOTAL_NAMES = ("epochs", "steps")
 
@@ -25,7 +29,8 @@ class Metrics:
     """
 
     def __init__(self, path: Path, reports: Path) -> None:
-        self._file = open(path, "a", encoding="utf-8")
+        self._handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        self._unsent = b""  # what a full disk has not taken yet
         self._reports = reports
         self._cursor = 0
         self._size = 0
@@ -73,7 +78,9 @@ class Metrics:
         self._line({"t": round(time.time(), 3), "beat": usage})
 
     def close(self) -> None:
-        self._file.close()
+        with contextlib.suppress(OSError):
+            patiently(self._send)
+        os.close(self._handle)
 
     def _accept(self, name: str, strength: int) -> bool:
         held = self._strength.get(name)
@@ -91,8 +98,14 @@ class Metrics:
         self._size += len(text)
         if self._size > FILE_LIMIT:
             return
-        self._file.write(text)
-        self._file.flush()
+        if len(self._unsent) < UNSENT_LIMIT:
+            self._unsent += text.encode()
+        with contextlib.suppress(OSError):  # the next line tries again; a training does not fail for its metrics
+            self._send()
+
+    def _send(self) -> None:
+        while self._unsent:
+            self._unsent = self._unsent[os.write(self._handle, self._unsent) :]
 
 
 def _first(values: list[int | None]) -> int | None:

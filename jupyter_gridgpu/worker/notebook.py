@@ -6,6 +6,7 @@ Everything happens in one thread: while a cell runs, `_watch` runs beside it in 
 from __future__ import annotations
 
 import asyncio
+import functools
 import os
 import re
 import tempfile
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import nbformat
 import papermill
 from jupyter_client.kernelspec import KernelSpecManager
 from nbclient.exceptions import CellExecutionError
@@ -27,6 +29,7 @@ from jupyter_gridgpu.model import numbers
 from jupyter_gridgpu.store.paths import write_atomic
 from jupyter_gridgpu.worker.limits import Limits
 from jupyter_gridgpu.worker.metrics import Metrics
+from jupyter_gridgpu.worker.patience import FULL, patiently
 from jupyter_gridgpu.worker.terminal import TerminalLines
 from jupyter_gridgpu.worker.usage import Usage, die_with_parent
 
@@ -50,10 +53,10 @@ class Run:
 
 
 class AtomicHandler(LocalHandler):  # type: ignore[misc]
-    """Writes notebooks so that a reader never sees half of one."""
+    """Writes notebooks so that a reader never sees half of one, and waits where the disk is full."""
 
     def write(self, buf: str, path: str) -> None:
-        write_atomic(Path(path), buf)
+        patiently(functools.partial(write_atomic, Path(path), buf))
 
 
 class WatchedClient(PapermillNotebookClient):  # type: ignore[misc]
@@ -65,6 +68,16 @@ class WatchedClient(PapermillNotebookClient):  # type: ignore[misc]
         self._lines: dict[str, TerminalLines] = {}
         self._printed = 0
         self._next_beat = 0.0
+        self.nb_man.save = self._save
+
+    def _save(self, **more: Any) -> None:
+        """Save what there is, as papermill asks for again and again; on a full disk, leave it to the next time."""
+        try:
+            write_atomic(Path(self.nb_man.output_path), nbformat.writes(self.nb_man.nb))
+        except OSError as error:
+            if error.errno not in FULL:
+                raise
+            self.run.log(f"The notebook was not saved now: {error.strerror}.")
 
     def papermill_execute_cells(self) -> None:
         """Run the cells; the one that failed, or during which the kernel died, is marked as failed, the rest not run."""

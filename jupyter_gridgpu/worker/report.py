@@ -22,8 +22,11 @@ def report(values: Mapping[str, Any] | None = None, **metrics: Any) -> None:
     if not path:
         return
     line = json.dumps(_numbers({**(values or {}), **metrics})) + "\n"
-    with open(path, "a", encoding="utf-8") as file:
-        file.write(line)
+    try:
+        with open(path, "a", encoding="utf-8") as file:
+            file.write(line)
+    except OSError as error:
+        print(f"report(): {error.strerror}: {path}; this report is lost.", file=sys.stderr)
 
 
 def keras_callback(epochs: int | None = None) -> Any:
@@ -44,6 +47,6 @@ def _numbers(values: Mapping[str, Any]) -> dict[str, Any]:
             continue
         try:
             numbers[str(name)] = value if type(value) in (int, float) else float(value)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             print(f"report(): {name} is a {type(value).__name__}, not a number, and was left out.", file=sys.stderr)
     return numbers
