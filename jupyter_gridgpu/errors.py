@@ -14,11 +14,17 @@ Every message is one sentence or two for the user: what is wrong, where, what to
 
 from __future__ import annotations
 
+TEXT_LIMIT = 300
+
 
 class GridGpuError(Exception):
-    """Base of all errors whose text is meant for the user."""
+    """Base of all errors whose text is meant for the user: one line, bounded, whatever a name or a value in it holds."""
 
     exit_code = 1
+
+    def __str__(self) -> str:
+        line = " ".join(super().__str__().split())
+        return line if len(line) <= TEXT_LIMIT else line[: TEXT_LIMIT - 1] + "…"
 
 
 class UsageError(GridGpuError):

@@ -14,7 +14,8 @@ from typing import Any
 
 from jupyter_gridgpu.errors import NotebookError, SpaceError
 from jupyter_gridgpu.model.space import Axis, Choice, Fixed, Range, Space
-from jupyter_gridgpu.worker.light import import_papermill
+from jupyter_gridgpu.store import home
+from jupyter_gridgpu.worker.light import import_papermill, literal_path
 
 NOTEBOOK_LIMIT = 100 * 1024 * 1024
 _ASSIGNED = re.compile(r"^\s*(?:local\s+|val\s+|var\s+)?([A-Za-z_.][\w.]*)\s*(?:=|<-)", re.MULTILINE)
@@ -45,17 +46,17 @@ class Notebook:
 
 def read_notebook(path: str | Path) -> Notebook:
     """Return the notebook at `path`. Raises NotebookError, in one sentence, for whatever makes it unusable."""
-    where = Path(path).expanduser()
+    where = home.user_path(path)
     content = _content(where)
     body = _body(where, content)
-    metadata = body["metadata"] if isinstance(body.get("metadata"), dict) else {}
-    spec = metadata.get("kernelspec") or {}
-    kernel, language = spec.get("name"), spec.get("language") or (metadata.get("language_info") or {}).get("name") or "python"
+    metadata = _dict(body.get("metadata"))
+    spec = _dict(metadata.get("kernelspec"))
+    kernel, language = spec.get("name"), spec.get("language") or _dict(metadata.get("language_info")).get("name") or "python"
     if not isinstance(kernel, str) or not kernel:
         raise NotebookError(f"{where.name} does not say which kernel runs it: open it in Jupyter, choose a kernel and save it.")
     _check_kernel(where, kernel)
     parameters = _parameters(where, body, kernel, language)
-    return Notebook(where.absolute(), content, kernel, language, parameters, _digest(body, kernel))
+    return Notebook(where.absolute(), content, kernel, str(language), parameters, _digest(body, kernel))
 
 
 def check_space(notebook: Notebook, space: Space) -> None:
@@ -72,6 +73,8 @@ def _content(path: Path) -> bytes:
     try:
         if path.is_dir():
             raise NotebookError(f"{path} is a folder, not a notebook.")
+        if path.exists() and not path.is_file():
+            raise NotebookError(f"{path} is no file.")
         if path.stat().st_size > NOTEBOOK_LIMIT:
             raise NotebookError(f"{path.name} is larger than {NOTEBOOK_LIMIT // 2**20} MB: clear its outputs and save it.")
         return path.read_bytes()
@@ -80,6 +83,8 @@ def _content(path: Path) -> bytes:
         raise NotebookError(f"There is no notebook {path}{f'; did you mean {near[0]}?' if near else '.'}") from None
     except OSError as error:
         raise NotebookError(f"{path} cannot be read: {error.strerror}.") from None
+    except ValueError:  # a null byte
+        raise NotebookError(f"{str(path)!r} is no file name.") from None
 
 
 def _body(path: Path, content: bytes) -> dict[str, Any]:
@@ -111,8 +116,12 @@ def _source(cell: dict[str, Any]) -> str:
 
 
 def _tags(cell: dict[str, Any]) -> list[str]:
-    tags = (cell.get("metadata") or {}).get("tags") or []
-    return [tag for tag in tags if isinstance(tag, str)]
+    tags = _dict(cell.get("metadata")).get("tags")
+    return [tag for tag in tags if isinstance(tag, str)] if isinstance(tags, list) else []
+
+
+def _dict(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 def _digest(body: dict[str, Any], kernel: str) -> str:
@@ -128,7 +137,7 @@ def _parameters(path: Path, body: dict[str, Any], kernel: str, language: str) ->
             f"{path.name} has no cell tagged 'parameters': put the values to vary into one cell and give it that tag"
             " (property inspector, 'Cell Tags')."
         )
-    if language.lower() != "python":
+    if str(language).lower() != "python":
         return {name: Parameter(name, None, _NOTHING, "") for name in _ASSIGNED.findall(_source(tagged[0]))}
     import_papermill()
     from papermill.inspection import inspect_notebook
@@ -136,9 +145,11 @@ def _parameters(path: Path, body: dict[str, Any], kernel: str, language: str) ->
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            found = inspect_notebook(str(path))
+            found = inspect_notebook(literal_path(path))
         except Exception as error:  # nbformat and papermill raise many kinds for what is not a sound notebook
-            raise NotebookError(f"{path.name} is no sound notebook: {str(error).splitlines()[0]}") from None
+            raise NotebookError(
+                f"{path.name} is no sound notebook: {(str(error) or repr(error)).splitlines()[0].rstrip('.')}."
+            ) from None
     return {name: _parameter(item) for name, item in found.items()}
 
 
@@ -155,7 +166,8 @@ def _hint(name: str, notebook: Notebook) -> str:
     near = difflib.get_close_matches(name, notebook.parameters, n=1, cutoff=0.5)
     if near:
         return f"; did you mean {near[0]}?"
-    return f"; it has {', '.join(notebook.parameters) or 'none'}."
+    names = list(notebook.parameters)
+    return f"; it has {', '.join(names[:8]) or 'none'}{', …' if len(names) > 8 else ''}."
 
 
 def _samples(axis: Axis) -> list[Any]:
@@ -171,7 +183,7 @@ def _check_value(notebook: Notebook, parameter: Parameter, axis: Axis, value: An
     if isinstance(default, list) and isinstance(axis, Choice) and not any(isinstance(v, list) for v in axis.values):
         raise SpaceError(
             f"{parameter.name}: its default in {notebook.path.name} is a list, so a list here could be one value or several;"
-            f" write fixed({list(axis.values)!r}) for one, choice([...], [...]) for several."
+            f" write fixed({_short(list(axis.values))}) for one, choice([...], [...]) for several."
         )
     wanted = _kind(default)
     if parameter.type == "int" and isinstance(value, float):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import time
 import uuid
@@ -74,7 +75,7 @@ def plan(
         id=f"{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:6]}",
         name=options.name or home.name_from(found.path.name),
         notebook=found.path.name, kernel=found.kernel, language=found.language, space=wanted, sampler=sampler,
-        seed=options.seed, trials=trials, objective=objective, backend=options.on,
+        seed=_not_negative("seed", options.seed), trials=trials, objective=objective, backend=options.on,
         parallel=_positive("parallel", options.parallel), per_gpu=_positive("per-gpu", options.per_gpu) or 1,
         retries=_not_negative("retries", options.retries), resources=_resources(options), files=tuple(files),
         notebook_digest=found.digest, files_digest=_digest(files), created=time.time(),
@@ -135,17 +136,25 @@ def _files(folder: Path, patterns: tuple[str, ...]) -> dict[str, Path]:
     """Return the helper files by the name they get beside the notebook. Patterns count from the notebook's folder."""
     files: dict[str, Path] = {}
     for pattern in patterns:
-        given = Path(pattern).expanduser()
-        if given.is_absolute():
-            matches = [given] if given.exists() else []
-        else:
-            matches = sorted(folder.glob(pattern)) or ([folder / given] if (folder / given).exists() else [])
+        matches = _matches(folder, pattern)
         if not matches:
             raise UsageError(f"--files {pattern}: there is no such file in {folder}.")
         for match in matches:
+            if match.resolve() in (folder.resolve(), *folder.resolve().parents):
+                raise UsageError(f"--files {pattern}: name files or folders beside the notebook, not the folder it is in.")
             inside = match.resolve().is_relative_to(folder.resolve()) and match.resolve() != folder.resolve()
-            files[match.resolve().relative_to(folder.resolve()).as_posix() if inside else match.name] = match
+            name = match.resolve().relative_to(folder.resolve()).as_posix() if inside else match.name
+            if files.setdefault(name, match).resolve() != match.resolve():
+                raise UsageError(f"--files {pattern}: another file would be beside the notebook as {name} already.")
     return files
+
+
+def _matches(folder: Path, pattern: str) -> list[Path]:
+    try:
+        given = folder / home.user_path(pattern)
+        return sorted(folder.glob(pattern)) if glob.has_magic(pattern) else [given] if given.exists() else []
+    except (ValueError, IndexError, NotImplementedError, OSError):  # pathlib's ways to refuse a pattern
+        return []
 
 
 def _digest(files: dict[str, Path]) -> str:

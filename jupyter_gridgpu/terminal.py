@@ -14,7 +14,7 @@ from rich.text import Text
 
 from jupyter_gridgpu.client import ScanHandle
 from jupyter_gridgpu.model import wire
-from jupyter_gridgpu.model.job import END_STATES
+from jupyter_gridgpu.model.job import END_STATES, bounded
 from jupyter_gridgpu.model.numbers import decode
 from jupyter_gridgpu.model.units import duration, shown
 
@@ -115,7 +115,7 @@ def _cells(head: dict[str, Any], row: dict[str, Any], metrics: list[str], curve:
         Text(row["id"] + (" ★" if row["id"] == head["best"] else "")),
         Text(f"{MARKS[state]} {state}", style=COLOURS.get(state, "")),
     ]
-    cells += [Text(shown(row["params"].get(name))) for name in head["varied"]]
+    cells += [Text(bounded(shown(row["params"].get(name))) or "") for name in head["varied"]]
     cells.append(Text(wire.step_text(row)))
     for i, name in enumerate(metrics):
         metric = row["metrics"].get(name)
@@ -133,5 +133,5 @@ def sparkline(values: list[float | None], width: int = 12) -> str:
     finite = [v for v in shown if v is not None and abs(v) < float("inf")]
     if len(finite) < 2:
         return ""
-    low, span = min(finite), (max(finite) - min(finite)) or 1.0
-    return "".join(BARS[round((v - low) / span * 7)] if v is not None and abs(v) < float("inf") else " " for v in shown)
+    low, span = min(finite) / 2, (max(finite) / 2 - min(finite) / 2) or 1.0  # halved: the whole span may be beyond a float
+    return "".join(BARS[round((v / 2 - low) / span * 7)] if v is not None and abs(v) < float("inf") else " " for v in shown)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -83,11 +84,16 @@ def read_result(paths: ScanPaths, key: str) -> Observation | None:
         reason=reason if reason in REASONS else None if body["state"] == "done" else "notebook",
         message=bounded(body.get("message")),
         cell=cell if isinstance(cell, int) and 0 < cell < 100_000 else None,
-        started=decode(body.get("started")),
-        ended=decode(body.get("ended")),
-        peak_mb=decode(body.get("peak_mb")),
+        started=_finite(body.get("started")),
+        ended=_finite(body.get("ended")),
+        peak_mb=_finite(body.get("peak_mb")),
         notebook=notebook_of(paths, key, copy),
     )
+
+
+def _finite(value: Any) -> float | None:
+    number = decode(value)
+    return number if number is not None and math.isfinite(number) else None
 
 
 def notebook_of(paths: ScanPaths, key: str, copy: Any) -> str | None:

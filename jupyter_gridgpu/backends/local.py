@@ -12,17 +12,19 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from jupyter_gridgpu.backends.base import Job, notebook_of, read_result, write_spec
 from jupyter_gridgpu.errors import EngineError
-from jupyter_gridgpu.model.job import Observation
+from jupyter_gridgpu.model.job import Observation, bounded
 from jupyter_gridgpu.model.scan import Scan
 from jupyter_gridgpu.store.paths import ScanPaths, publish, read_json, write_json
 from jupyter_gridgpu.store.process import Process
 
 CANCEL_GRACE_S = 12.0  # a worker needs up to five seconds to save and end its kernel
 UNCLAIMED_S = 60.0
+NURSERIES = 3  # that may die in a row before jobs are given up
 THREAD_VARIABLES = (
     "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS",
     "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS",
@@ -40,6 +42,7 @@ class LocalBackend:
         self._handed: dict[str, float] = {}  # key -> when it was handed to the nursery
         self._told: dict[str, float] = {}  # key -> when it was told to end
         self._devices: list[str] | None = None
+        self._deaths = 0  # of nurseries since one last brought a worker up
 
     # what the machine has ---------------------------------------------------------
 
@@ -87,6 +90,10 @@ class LocalBackend:
     def open(self) -> None:
         """Start the nursery, which imports papermill while the runner does other things."""
         if self._nursery is None or self._nursery.poll() is not None:
+            if self._nursery is not None and self._nursery.stdin is not None:
+                self._deaths += 1
+                with contextlib.suppress(OSError):
+                    self._nursery.stdin.close()
             self._nursery = subprocess.Popen(
                 [sys.executable, str(self._paths.worker), "nursery"], stdin=subprocess.PIPE, cwd=self._paths.folder
             )
@@ -138,6 +145,7 @@ class LocalBackend:
         return self._result(key) or self._died(key, claim)
 
     def _running(self, key: str, claim: dict[str, Any]) -> Observation:
+        self._deaths = 0
         started = self._paths.job(key).claim.stat().st_mtime
         gpu = ",".join(self._pins.get(key, [])) or None
         notebook = notebook_of(self._paths, key, claim.get("copy"))
@@ -157,7 +165,13 @@ class LocalBackend:
     def _unclaimed(self, key: str) -> Observation | None:
         """A job that was handed over and that no worker has taken yet."""
         handed = self._handed.get(key)
-        if handed is None or self._nursery is None or self._nursery.poll() is not None:
+        if not self._paths.job(key).spec.exists():
+            return Observation("lost", message="The folder of the job is gone.")
+        dead = self._nursery is None or self._nursery.poll() is not None
+        if dead and self._deaths >= NURSERIES and self._claim_it(key):
+            message = f"Workers cannot start on this machine. {_last_words(self._paths.log)}"
+            return self._ended(key, Observation("failed", "submit", message, ended=time.time()))
+        if handed is None or dead:
             self._hand_over(key)  # to a new nursery; the claim keeps it from running twice
             self._handed[key] = handed or self._handed[key]
         elif time.time() - handed > UNCLAIMED_S and self._claim_it(key):
@@ -215,6 +229,17 @@ class LocalBackend:
                 self._nursery.stdin.close()
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._nursery.wait(timeout=5)
+
+
+def _last_words(log: Path) -> str:
+    """The last line of the runner's log, where a nursery that cannot start says why."""
+    try:
+        with open(log, "rb") as file:
+            file.seek(max(log.stat().st_size - 4096, 0))
+            lines = file.read().decode("utf-8", "replace").strip().splitlines()
+    except OSError:
+        return ""
+    return bounded(lines[-1]) or "" if lines else ""
 
 
 def cores() -> int:

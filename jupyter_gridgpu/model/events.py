@@ -38,5 +38,5 @@ def parse_line(line: bytes) -> Event | None:
     try:
         body = json.loads(line)
         return Event(int(body.pop("seq")), int(body.pop("term")), float(body.pop("t")), str(body.pop("type")), body)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (ValueError, ArithmeticError, KeyError, TypeError, AttributeError, RecursionError):
         return None

@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from jupyter_gridgpu.errors import SpaceError
+from jupyter_gridgpu.model.numbers import to_float
 from jupyter_gridgpu.model.plain import NotPlain, plain
 from jupyter_gridgpu.model.space import GRID_LIMIT, Axis, Choice, Fixed, Range, Repeats, Space
 
@@ -47,7 +48,7 @@ def choice(*values: Any) -> Choice:
 
 
 def linspace(low: float, high: float, n: int) -> Choice:
-    _check_steps("linspace", low, high, n)
+    low, high, n = _steps("linspace", low, high, n)
     if n == 1:
         return Choice((low,))
     step = (high - low) / (n - 1)
@@ -55,7 +56,7 @@ def linspace(low: float, high: float, n: int) -> Choice:
 
 
 def geomspace(low: float, high: float, n: int) -> Choice:
-    _check_steps("geomspace", low, high, n)
+    low, high, n = _steps("geomspace", low, high, n)
     if low <= 0 or high <= 0:
         raise SpaceError(f"geomspace({low}, {high}, {n}): both ends must be above 0, since it steps by a factor.")
     if n == 1:
@@ -112,7 +113,7 @@ def to_axis(value: Any) -> Axis:
 def _assignments(body: str) -> list[tuple[int, str, ast.expr]]:
     try:
         tree = ast.parse(body)
-    except (SyntaxError, ValueError) as error:
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         line = getattr(error, "lineno", None)
         raise SpaceError(
             f"{f'Line {line}' if line else 'The cell'} is not Python: {getattr(error, 'msg', error)}."
@@ -175,19 +176,19 @@ def _range(word: str, low: Any, high: Any, *, log: bool = False, whole: bool = F
 
 def _bound(text: str, value: Any, whole: bool) -> Any:
     value = _plain(value)
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(to_float(value)):
         raise SpaceError(f"{text}: both ends must be finite numbers.")
     if whole and not _is_whole(value):
         raise SpaceError(f"{text}: both ends must be whole numbers.")
     return int(value) if whole else float(value)
 
 
-def _check_steps(word: str, low: Any, high: Any, n: Any) -> None:
+def _steps(word: str, low: Any, high: Any, n: Any) -> tuple[float, float, int]:
+    """Return both ends of stepped values and how many there are, as plain numbers."""
     text = f"{word}({low!r}, {high!r}, {n!r})"
     if not _is_whole(n) or not 1 <= n <= GRID_LIMIT:
         raise SpaceError(f"{text}: the number of values must be a whole number from 1 to {GRID_LIMIT:,}.")
-    for end in (low, high):
-        _bound(text, end, whole=False)
+    return _bound(text, low, whole=False), _bound(text, high, whole=False), int(n)
 
 
 def _choice(what: str, values: tuple[Any, ...]) -> Choice:

@@ -10,6 +10,7 @@ from typing import Any, Union
 
 Num = Union[int, float, str]
 WORDS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+MARK = "'"
 LARGEST_INT = 2**53  # beyond it JavaScript rounds
 
 
@@ -33,29 +34,35 @@ def decode(value: Any) -> float | None:
     return WORDS.get(value) if isinstance(value, str) else None
 
 
-def to_float(value: int) -> float:
-    """Return an integer of any length as a float; past its range as an infinity."""
+def to_float(value: float) -> float:
+    """Return a number as a float; an integer past its range as an infinity."""
     try:
         return float(value)
     except OverflowError:
         return math.inf if value > 0 else -math.inf
 
 
-def strict(value: Any) -> Any:
-    """Return a JSON value in which every float is finite or a word."""
+def strict(value: Any, mark: str = MARK) -> Any:
+    """Return a JSON value in which every float is finite or a word.
+
+    A text that is such a word itself gets a mark, so that `loose` leaves it a text; faces, which nobody reads back,
+    ask for none.
+    """
     if isinstance(value, float):
         return encode(value)
+    if isinstance(value, str) and value.lstrip(MARK) in WORDS:
+        return mark + value
     if isinstance(value, dict):
-        return {str(key): strict(item) for key, item in value.items()}
+        return {str(key): strict(item, mark) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [strict(item) for item in value]
+        return [strict(item, mark) for item in value]
     return value
 
 
 def loose(value: Any) -> Any:
     """Undo `strict`: words become the floats they stand for."""
     if isinstance(value, str):
-        return WORDS.get(value, value)
+        return value[1:] if value.startswith(MARK) and value.lstrip(MARK) in WORDS else WORDS.get(value, value)
     if isinstance(value, dict):
         return {key: loose(item) for key, item in value.items()}
     if isinstance(value, list):

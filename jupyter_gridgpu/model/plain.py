@@ -31,7 +31,7 @@ def plain(value: Any, depth: int = 0) -> Any:
         return plain(value.tolist(), depth + 1)
     for kind in (bool, int, float, str):
         if isinstance(value, kind):
-            return kind(value)
+            return str.__str__(value) if kind is str else kind(value)
     raise NotPlain(f"a {type(value).__name__} cannot be a parameter; use numbers, strings, True/False, None, lists or dicts.")
 
 

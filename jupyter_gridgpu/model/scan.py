@@ -9,7 +9,7 @@ import re
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from jupyter_gridgpu.errors import StorageError, UsageError
+from jupyter_gridgpu.errors import SpaceError, StorageError, UsageError
 from jupyter_gridgpu.model import numbers
 from jupyter_gridgpu.model import space as spaces
 from jupyter_gridgpu.model.space import Space
@@ -120,6 +120,8 @@ def from_json(body: dict[str, Any]) -> Scan:
             files=tuple(body["files"]),
             **{name: body[name] for name in _PLAIN_FIELDS},
         )
+    except SpaceError as error:
+        raise StorageError(str(error)) from None
     except (KeyError, TypeError) as error:
         raise StorageError(f"scan.json cannot be read: {error!r} is missing or wrong.") from None
 

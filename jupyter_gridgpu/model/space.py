@@ -107,7 +107,7 @@ def at(axis: Choice | Range, fraction: float) -> Any:
         return int(axis.low) + min(int(fraction * size), size - 1)
     if axis.log:
         return min(max(math.exp(math.log(low) + fraction * (math.log(high) - math.log(low))), low), high)
-    return low + fraction * (high - low)
+    return min(max(low * (1 - fraction) + high * fraction, low), high)
 
 
 def to_json(space: Space) -> list[dict[str, Any]]:

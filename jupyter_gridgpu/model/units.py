@@ -35,6 +35,8 @@ def parse_memory(text: str | int | float) -> int:
     megabytes = float(found[1]) * _MEGABYTES[unit or "mb"]
     if megabytes < 1:
         raise UsageError(f"{text!r} is less than one MB of memory; write 500MB or 4GB.")
+    if megabytes > 1024**3:
+        raise UsageError(f"{text!r} is more memory than there is; write 500MB or 4GB.")
     return int(megabytes)
 
 

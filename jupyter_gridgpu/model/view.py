@@ -248,9 +248,9 @@ class ScanView:
         if variants is None:
             self.stopped, self.paused = True, False
         for variant in list(self.variants.values()) if variants is None else variants:
-            if variant.state in END_STATES:
+            if variant.state in ("done", "cancelled"):
                 continue
-            variant.stop_asked, variant.retry_asked = True, False
+            variant.stop_asked, variant.retry_asked = True, False  # of one that failed: it is not tried again
             if variant.attempts == 0:
                 variant.state, variant.message = "cancelled", "Stopped before it started."
             self._touch(variant)

@@ -22,7 +22,7 @@ def row(view: ScanView, variant: VariantView) -> dict[str, Any]:
     value = view.value(variant)
     return {
         **{name: getattr(variant, name) for name in _ROW},
-        "params": numbers.strict(variant.params),
+        "params": numbers.strict(variant.params, mark=""),
         "metrics": {name: series.row() for name, series in variant.metrics.items()},
         "value": None if value is None else numbers.encode(value),
     }
@@ -72,7 +72,7 @@ def summary(view: ScanView, state: str, folder: str) -> dict[str, Any]:
 def _variant(variant: VariantView, folder: str) -> dict[str, Any]:
     return {
         "id": variant.id,
-        "params": numbers.strict(variant.params),
+        "params": numbers.strict(variant.params, mark=""),
         "state": variant.state,
         "reason": variant.reason,
         "message": variant.message,

@@ -36,8 +36,9 @@ class Runner:
         self.paths = ScanPaths(folder)
         self.scan = home.load(folder)
         self.lease = Lease(self.paths.lock)
+        self.journal = JournalWriter(self.paths.journal, 0, self.lease.term)  # ends a torn line before anything is read
         self.view = ScanView(self.scan).apply_all(JournalReader(self.paths.journal).read())
-        self.journal = JournalWriter(self.paths.journal, self.view.seq, self.lease.term)
+        self.journal.seq, self.journal.term = self.view.seq, max(self.lease.term, self.view.term + 1)
         self.backend = backends.load(self.scan, self.paths)
         self.sampler = samplers.load(self.scan.sampler, self.scan.space, self.scan.objective)
         self.metrics = MetricsReader(self.paths, FileChannel())

@@ -99,4 +99,5 @@ def _value(axis: Choice | Range, coded: Any) -> Any:
 
 
 def _coded(axis: Choice | Range, value: Any) -> Any:
-    return axis.values.index(value) if isinstance(axis, Choice) else value
+    # By repr, since NaN is not itself and True is 1.
+    return [repr(item) for item in axis.values].index(repr(value)) if isinstance(axis, Choice) else value

@@ -10,13 +10,15 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from jupyter_gridgpu.errors import StorageError, UnknownScan, UsageError
 from jupyter_gridgpu.model import scan as scans
 from jupyter_gridgpu.model.scan import Scan
 from jupyter_gridgpu.store.paths import ScanPaths, read_json, write_json
 
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+NAME_LIMIT = 64
+NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,{NAME_LIMIT - 1}}}")
 
 
 def home() -> Path:
@@ -26,6 +28,14 @@ def home() -> Path:
     import platformdirs
 
     return Path(platformdirs.user_data_dir("gridgpu", appauthor=False))
+
+
+def user_path(path: str | Path) -> Path:
+    """Return a path with `~` resolved where that can be."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:  # nobody of that name
+        return Path(path)
 
 
 def check_name(name: str) -> str:
@@ -56,7 +66,7 @@ def folders() -> list[Path]:
         entries = [
             entry for entry in os.scandir(home()) if NAME.fullmatch(entry.name) and ScanPaths(Path(entry.path)).spec.exists()
         ]
-    except FileNotFoundError:
+    except OSError:  # none yet, or nothing that can be looked into
         return []
     return [Path(entry.path) for entry in sorted(entries, key=lambda entry: ScanPaths(Path(entry.path)).spec.stat().st_mtime_ns)]
 
@@ -72,9 +82,14 @@ def find(scan: str) -> Path:
         return home() / scan
     known = folders()
     for folder in known:
-        if (read_json(ScanPaths(folder).spec) or {}).get("id") == scan:
+        if _spec(folder).get("id") == scan:
             return folder
     raise UnknownScan(f"There is no scan {scan!r}{_nearest(scan, known)} `gridgpu list` shows those there are.")
+
+
+def _spec(folder: Path) -> dict[str, Any]:
+    body = read_json(ScanPaths(folder).spec)
+    return body if isinstance(body, dict) else {}
 
 
 def _nearest(scan: str, known: list[Path]) -> str:
@@ -87,7 +102,7 @@ def _nearest(scan: str, known: list[Path]) -> str:
 def find_fingerprint(fingerprint: str, name: str | None) -> Path | None:
     """Return the newest scan (of that name, if one is given) that was started by the same request."""
     for folder in reversed(folders()):
-        body = read_json(ScanPaths(folder).spec) or {}
+        body = _spec(folder)
         if body.get("fingerprint") == fingerprint and name in (None, body.get("name"), body.get("asked_name")):
             return folder
     return None
@@ -115,7 +130,8 @@ def free_name(wanted: str) -> str:
     name, n = wanted, 1
     while (home() / name).exists():
         n += 1
-        name = f"{wanted}-{n}"
+        tail = f"-{n}"
+        name = wanted[: NAME_LIMIT - len(tail)] + tail
     return name
 
 

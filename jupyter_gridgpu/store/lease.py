@@ -29,7 +29,8 @@ class Lease:
             os.close(self._handle)
             raise ScanLocked(f"The scan in {path.parent} already has a runner ({_owner(path)}).")
         try:
-            self.term = int(_body(path).get("term", 0)) + 1
+            term = _body(path).get("term")
+            self.term = (term if isinstance(term, int) else 0) + 1
             self._sign()
         except OSError as error:
             os.close(self._handle)

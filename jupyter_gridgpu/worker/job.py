@@ -70,7 +70,7 @@ def _redirect(log: Path) -> None:
 def _run(job: dict[str, Any], scan: ScanPaths, copy: CopyPaths) -> dict[str, Any]:
     adopt_orphans()
     usage, started = Usage(), time.time()
-    limits = Limits(job.get("walltime_s"), job.get("memory_mb"), usage)
+    limits = Limits(job.get("walltime_s"), job.get("memory_mb"), usage, copy.folder)
     limits.listen()
     scratch = Path(tempfile.mkdtemp(prefix="gridgpu-"))
     os.environ[VARIABLE] = str(scratch / "reports.jsonl")

@@ -10,7 +10,7 @@ import re
 
 from jupyter_gridgpu.model import numbers
 
-_EPOCH = re.compile(r"^Epoch (\d+)/(\d+)")
+_EPOCH = re.compile(r"^Epoch (\d{1,9})/(\d{1,9})\b")
 _BAR = re.compile(r"^\s*(\d+)/(\d+)\b")
 _PAIR = re.compile(r" - ([A-Za-z_][\w/@.]*): (-?(?:\d+(?:\.\d*)?(?:[eE][+-]?\d+)?|nan|inf))")
 _WORDS = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}

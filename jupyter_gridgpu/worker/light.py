@@ -1,9 +1,10 @@
-"""Importing papermill without half of its cost."""
+"""Small ways round papermill: half of its import's cost, and the braces in its paths."""
 
 from __future__ import annotations
 
 import importlib
 import sys
+from pathlib import Path
 from typing import Any
 
 # jsonschema compiles this grammar at import for optional checks of IRIs that no notebook needs: 1.3 of 2.5 seconds.
@@ -20,3 +21,8 @@ def import_papermill(module: str = "papermill") -> Any:
     finally:
         if hidden:
             sys.modules.pop(GRAMMAR, None)
+
+
+def literal_path(path: Path) -> str:
+    """Return a path as papermill takes it, which fills in what stands in braces."""
+    return str(path).replace("{", "{{").replace("}", "}}")

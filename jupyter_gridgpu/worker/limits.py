@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from jupyter_gridgpu.worker.usage import Usage
 
 MEMORY_EVERY_S = 0.25
+FOLDER_EVERY_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -27,7 +30,7 @@ class Stopped(BaseException):
 class Limits:
     """Watched while cells run; `ending` is set once and stays."""
 
-    def __init__(self, walltime_s: int | None, memory_mb: int | None, usage: Usage) -> None:
+    def __init__(self, walltime_s: int | None, memory_mb: int | None, usage: Usage, folder: Path | None = None) -> None:
         self.ending: Ending | None = None
         self.in_cell = False
         self._deadline = time.monotonic() + walltime_s if walltime_s else None
@@ -35,6 +38,8 @@ class Limits:
         self._memory_mb = memory_mb
         self._usage = usage
         self._next_memory = 0.0
+        self._folder = folder
+        self._next_folder = 0.0
 
     def listen(self) -> None:
         """Take SIGTERM as the wish to end with all that is there saved."""
@@ -56,12 +61,27 @@ class Limits:
                 self.ending = Ending(
                     "oom", f"Out of memory: {used / 1024:.1f} GB used of {self._memory_mb / 1024:.1f} GB allowed,"
                 )
+        if self.ending is None and self._folder is not None and now > self._next_folder:
+            self._next_folder = now + FOLDER_EVERY_S
+            if _removed(self._folder):
+                self.ending = Ending("node", "The folder of the job was removed")
         return self.ending
 
     def _on_term(self, number: int, frame: Any) -> None:
         self.ending = self.ending or Ending("preempted", "Ended from outside (SIGTERM)")
         if not self.in_cell:
             raise Stopped
+
+
+def _removed(folder: Path) -> bool:
+    """Whether a folder is gone for sure: a file system that does not answer well says nothing."""
+    try:
+        os.stat(folder)
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def _words(seconds: int) -> str:

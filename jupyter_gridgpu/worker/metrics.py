@@ -44,14 +44,20 @@ class Metrics:
 
     def drain_reports(self) -> None:
         """Take what the notebook appended to its report file since the last call."""
-        lines, self._cursor = read_lines(self._reports, self._cursor)
-        for line in lines:
-            try:
-                body = json.loads(line)
-            except (ValueError, RecursionError):
-                continue
-            if isinstance(body, dict):
-                self.take(body, strength=2)
+        before = -1
+        while before != self._cursor:
+            before = self._cursor
+            lines, self._cursor = read_lines(self._reports, self._cursor)
+            for line in lines:
+                self._reported(line)
+
+    def _reported(self, line: bytes) -> None:
+        try:
+            body = json.loads(line)
+        except (ValueError, RecursionError):
+            return
+        if isinstance(body, dict):
+            self.take(body, strength=2)
 
     def printed(self, line: str) -> None:
         """Take a finished line of the notebook's output."""

@@ -27,9 +27,10 @@ from traitlets.config import Config
 
 from jupyter_gridgpu.model import numbers
 from jupyter_gridgpu.store.paths import write_atomic
+from jupyter_gridgpu.worker.light import literal_path
 from jupyter_gridgpu.worker.limits import Limits
 from jupyter_gridgpu.worker.metrics import Metrics
-from jupyter_gridgpu.worker.patience import FULL, patiently
+from jupyter_gridgpu.worker.patience import patiently
 from jupyter_gridgpu.worker.terminal import TerminalLines
 from jupyter_gridgpu.worker.usage import Usage, die_with_parent
 
@@ -71,12 +72,13 @@ class WatchedClient(PapermillNotebookClient):  # type: ignore[misc]
         self.nb_man.save = self._save
 
     def _save(self, **more: Any) -> None:
-        """Save what there is, as papermill asks for again and again; on a full disk, leave it to the next time."""
+        """Save what there is, as papermill asks for again and again; where the disk refuses, leave it to the next time.
+
+        papermill saves where it reads outputs, too: an error would end the reading, unseen.
+        """
         try:
             write_atomic(Path(self.nb_man.output_path), nbformat.writes(self.nb_man.nb))
         except OSError as error:
-            if error.errno not in FULL:
-                raise
             self.run.log(f"The notebook was not saved now: {error.strerror}.")
 
     def papermill_execute_cells(self) -> None:
@@ -199,8 +201,8 @@ def prepare() -> None:
 def execute(source: Path, output: Path, params: dict[str, Any], kernel: str, folder: Path, run: Run) -> None:
     """Execute a notebook with papermill. Raises what papermill, nbclient or the kernel's start raise."""
     papermill.execute_notebook(
-        str(source), str(output), params, engine_name="gridgpu", kernel_name=kernel, progress_bar=False, log_output=False,
-        cwd=str(folder), autosave_cell_every=AUTOSAVE_S, run=run,
+        literal_path(source), literal_path(output), params, engine_name="gridgpu", kernel_name=kernel, cwd=str(folder),
+        progress_bar=False, log_output=False, autosave_cell_every=AUTOSAVE_S, run=run,
     )  # fmt: skip
 
 

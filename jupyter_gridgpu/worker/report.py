@@ -46,7 +46,9 @@ def _numbers(values: Mapping[str, Any]) -> dict[str, Any]:
         if value is None:
             continue
         try:
-            numbers[str(name)] = value if type(value) in (int, float) else float(value)
+            numbers[str(name)] = (
+                value if type(value) is float or (type(value) is int and value.bit_length() < 10_000) else float(value)
+            )
         except (TypeError, ValueError, OverflowError):
             print(f"report(): {name} is a {type(value).__name__}, not a number, and was left out.", file=sys.stderr)
     return numbers

@@ -18,7 +18,8 @@ class TerminalLines:
         """Return the lines that `chunk` finished."""
         *lines, self._open = (self._open + chunk).split("\n")
         if len(self._open) > LINE_LIMIT:  # a progress bar that redraws one line for hours
-            self._open = resolved(self._open)[-LINE_LIMIT:]
+            screen, at = _screen(self._open)
+            self._open = screen[-LINE_LIMIT:] + "\b" * min(len(screen) - at, LINE_LIMIT)
         return [resolved(line) for line in lines]
 
     def rest(self) -> str:
@@ -31,6 +32,11 @@ def resolved(line: str) -> str:
     """Return what stands on the screen after `line` was printed: later text overwrites earlier."""
     if "\r" not in line and "\b" not in line and "\x1b" not in line:
         return line[:LINE_LIMIT]
+    return _screen(line)[0].rstrip()[:LINE_LIMIT]
+
+
+def _screen(line: str) -> tuple[str, int]:
+    """Return what stands on the screen, and in which column the next character would."""
     line = _ESCAPES.sub("", line[-4 * LINE_LIMIT :])
     screen: list[str] = []
     at = 0
@@ -42,4 +48,4 @@ def resolved(line: str) -> str:
         else:
             screen[at : at + 1] = [char]
             at += 1
-    return "".join(screen).rstrip()[:LINE_LIMIT]
+    return "".join(screen), at

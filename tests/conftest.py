@@ -1,0 +1,23 @@
+"""What all tests share: a home folder of their own, and nothing of the caller's environment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+pytest.register_assert_rewrite("jupyter_gridgpu.testing")
+
+settings.register_profile("default", deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("default")
+
+
+@pytest.fixture(autouse=True)
+def scans_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where scans go in this test; it does not exist yet."""
+    home = tmp_path / "scans"
+    monkeypatch.setenv("GRIDGPU_HOME", str(home))
+    for name in ("CUDA_VISIBLE_DEVICES", "GRIDGPU_METRICS", "GRIDGPU_JOB"):
+        monkeypatch.delenv(name, raising=False)
+    return home

@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+from pathlib import Path
+
+import psutil
+import pytest
+
+from jupyter_gridgpu.backends.base import Backend
+from jupyter_gridgpu.backends.local import LocalBackend
+from jupyter_gridgpu.model.scan import Scan
+from jupyter_gridgpu.store.paths import ScanPaths, read_json
+from jupyter_gridgpu.testing.backends import BackendContract, Bench
+
+
+@pytest.fixture(autouse=True)
+def no_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+
+
+class TestLocal(BackendContract):
+    on = "local"
+
+    def make(self, scan: Scan, paths: ScanPaths) -> Backend:
+        return LocalBackend(scan, paths)
+
+    def kill_worker(self, bench: Bench, key: str) -> None:
+        os.kill(read_json(bench.paths.job(key).claim)["pid"], signal.SIGKILL)
+
+    def leftovers(self, bench: Bench, key: str) -> list[str]:
+        return processes_of(bench.paths.job(key).folder)
+
+    def test_a_killed_nursery_loses_no_job(self, bench: Bench) -> None:
+        bench.submit("v0001.1", hold=True)
+        bench.held("v0001.1")
+        assert isinstance(bench.backend, LocalBackend)
+        nursery = bench.backend._nursery
+        assert nursery is not None
+        nursery.kill()
+        nursery.wait()
+        bench.submit("v0002.1")
+        assert bench.end("v0002.1").state == "done"
+        bench.gate.touch()
+        assert bench.end("v0001.1").state == "done"
+        assert (bench.runs("v0001.1"), bench.runs("v0002.1")) == (1, 1)
+
+    def test_each_job_sees_the_gpu_that_was_given_to_it(self, bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
+        bench.backend = bench.another()
+        for key in ("v0001.1", "v0002.1"):
+            bench.submit(key, hold=True)
+        given = [bench.held(key).gpu for key in ("v0001.1", "v0002.1")]
+        assert sorted(str(gpu) for gpu in given) == ["0", "1"]
+        for key, gpu in zip(("v0001.1", "v0002.1"), given, strict=True):
+            assert {e.get("CUDA_VISIBLE_DEVICES") for e in environments_of(bench.paths.job(key).folder)} == {gpu}
+        bench.gate.touch()
+        assert all(bench.end(key).gpu_s > 0 for key in ("v0001.1", "v0002.1"))
+
+    def test_a_job_killed_while_no_runner_looks_is_found_failed(self, bench: Bench) -> None:
+        bench.submit("v0001.1", hold=True)
+        bench.held("v0001.1")
+        bench.backend.close()
+        self.kill_worker(bench, "v0001.1")
+        bench.backend = bench.another()
+        bench.ids = bench.backend.find(["v0001.1"])
+        seen = bench.end("v0001.1")
+        assert (seen.state, seen.reason) == ("failed", "node")
+        assert seen.notebook is not None
+
+
+def environments_of(job: Path) -> list[dict[str, str]]:
+    """The environments of a job's processes, without those of zombies."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, OSError):
+            if process.status() != psutil.STATUS_ZOMBIE and process.environ().get("GRIDGPU_JOB") == str(job):
+                found.append(process.environ())
+    return found
+
+
+def processes_of(job: Path) -> list[str]:
+    return [environment["GRIDGPU_JOB"] for environment in environments_of(job)]

@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import json
+import math
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jupyter_gridgpu.channels.file import FileChannel, parse
+from jupyter_gridgpu.model.metrics import NAMES_PER_JOB
+from jupyter_gridgpu.store.paths import JobPaths
+
+
+def line(**metrics: object) -> str:
+    return json.dumps({"t": 1.0, "s": 2, "of": 3, "m": metrics}) + "\n"
+
+
+def test_a_job_without_a_copy_has_nothing_to_read(tmp_path: Path) -> None:
+    assert FileChannel().read(JobPaths(tmp_path), None) == ([], None)
+
+
+def test_each_reading_is_read_once(tmp_path: Path) -> None:
+    job, channel = JobPaths(tmp_path), FileChannel()
+    copy = job.copy("ab")
+    copy.folder.mkdir()
+    readings, cursor = channel.read(job, None)
+    assert readings == []
+    text = line(acc=0.5) + line(acc=0.6)
+    copy.metrics.write_text(text[:-3])
+    readings, cursor = channel.read(job, cursor)
+    assert [(r.time, r.step, r.steps, r.values) for r in readings] == [(1.0, 2, 3, {"acc": 0.5})]
+    copy.metrics.write_text(text)
+    readings, cursor = channel.read(job, cursor)
+    assert [r.values for r in readings] == [{"acc": 0.6}]
+    assert channel.read(job, cursor) == ([], cursor)
+
+
+def test_the_newest_copy_is_read(tmp_path: Path) -> None:
+    job = JobPaths(tmp_path)
+    for age, name in enumerate(["bb", "aa"]):
+        job.copy(name).folder.mkdir()
+        job.copy(name).metrics.write_text(line(age=age))
+        os.utime(job.copy(name).folder, (age, age))
+    assert FileChannel().read(job, None)[0][0].values == {"age": 1}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", "{", "null", "[]", "3", '"x"', "{}", '{"t": 1}', '{"m": {}}', '{"t": 1, "m": []}', '{"t": 1, "m": null}',
+        '{"t": 1, "m": "acc"}', '{"t": 1.0, "beat": {"cpu": 1}}', "[" * 100_000, '{"t": 1, "m": {"a": ' + "9" * 5000 + "}}",
+    ],
+)  # fmt: skip
+def test_what_is_no_reading_is_dropped(text: str) -> None:
+    assert parse(text.encode()) is None
+
+
+@given(st.binary())
+def test_no_bytes_are_too_odd(data: bytes) -> None:
+    assert parse(data) is None or b"m" in data
+
+
+def test_hostile_readings_are_bounded() -> None:
+    reading = parse(json.dumps({"t": "x", "s": -1, "of": 1e300, "m": {f"n{i}" * 5000: i for i in range(1000)}}).encode())
+    assert reading is not None
+    assert (reading.time, reading.step, reading.steps, len(reading.values)) == (0.0, None, None, NAMES_PER_JOB)
+    assert max(map(len, reading.values)) <= 80
+
+
+def test_numbers_json_has_not_are_read() -> None:
+    reading = parse(
+        b'{"t": 1, "s": 3.0, "m": {"a": NaN, "b": "NaN", "c": -Infinity, "d": true, "e": "high", "f": 1' + b"0" * 400 + b"}}"
+    )
+    assert reading is not None
+    assert reading.step == 3
+    assert repr(reading.values) == "{'a': nan, 'b': nan, 'c': -inf, 'd': 1.0, 'f': inf}"
+    assert math.isnan(reading.values["a"])

@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jupyter_gridgpu.errors import StorageError, UsageError
+from jupyter_gridgpu.model.grammar import parse_space
+from jupyter_gridgpu.model.scan import Objective, Resources, fingerprint, from_json, parse_objective, to_json
+from jupyter_gridgpu.testing.examples import small_scan
+
+
+@pytest.mark.parametrize(
+    ("text", "metric", "reduction"),
+    [("acc", "acc", "last"), ("max(acc)", "acc", "max"), (" min ( val loss ) ", "val loss", "min"), ("last(a/b)", "a/b", "last")],
+)
+def test_an_objective_names_a_metric_and_a_reduction(text: str, metric: str, reduction: str) -> None:
+    assert parse_objective(text, "maximize") == Objective(metric, "maximize", reduction)
+
+
+@pytest.mark.parametrize("text", ["", "  ", "max()", "mean(acc)", "max(acc", "acc)", "max(min(acc))"])
+def test_what_is_no_objective_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="--minimize"):
+        parse_objective(text, "minimize")
+
+
+VALUES = st.none() | st.floats()
+
+
+@given(VALUES, VALUES)
+def test_of_two_values_at_most_one_is_better(a: float | None, b: float | None) -> None:
+    for direction in ("maximize", "minimize"):
+        assert not (Objective("x", direction).better(a, b) and Objective("x", direction).better(b, a))
+
+
+@given(VALUES)
+def test_nothing_and_nan_are_never_better(value: float | None) -> None:
+    assert not Objective("x", "maximize").better(None, value)
+    assert not Objective("x", "minimize").better(math.nan, value)
+
+
+def test_the_direction_decides() -> None:
+    assert Objective("x", "maximize").better(2, 1)
+    assert Objective("x", "minimize").better(1, 2)
+    assert Objective("x", "minimize").better(1, math.nan)
+
+
+FULL = small_scan(
+    "lr = loguniform(1e-5, 1e-2)\nunits = [64, 'NaN']\nlayers = fixed([1, None])\nseed = repeats(3)",
+    sampler="tpe", trials=5, objective=Objective("acc", "minimize", "max"), parallel=2, retries=1,
+    resources=Resources(1, 4000, 60), files=("a.py", "b"), notebook_digest="d", files_digest="e",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("scan", [small_scan(), FULL, small_scan(objective=None), small_scan("x = fixed(float('inf'))")])
+def test_a_scan_survives_scan_json(scan: Any) -> None:
+    assert from_json(json.loads(json.dumps(to_json(scan), allow_nan=False))) == scan
+
+
+@pytest.mark.parametrize("name", sorted(to_json(FULL)))
+@pytest.mark.parametrize("damage", ["missing", "wrong"])
+def test_a_damaged_scan_json_is_a_storage_error(name: str, damage: str) -> None:
+    body = to_json(FULL)
+    if damage == "missing":
+        del body[name]
+    elif isinstance(body[name], (dict, list, tuple)) or name == "format":
+        body[name] = 17
+    else:
+        return
+    with pytest.raises(StorageError):
+        from_json(body)
+
+
+def test_the_same_request_has_the_same_fingerprint_whatever_its_identity() -> None:
+    assert fingerprint(replace(FULL, id="other", name="other", created=9.0)) == fingerprint(FULL)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"space": parse_space("lr = loguniform(1e-5, 1e-3)")},
+        {"trials": 6},
+        {"seed": 1},
+        {"sampler": "random"},
+        {"objective": None},
+        {"backend": "slurm"},
+        {"notebook_digest": "other"},
+        {"files_digest": "other"},
+        {"resources": Resources(1, 4000, 61)},
+    ],
+)
+def test_another_request_has_another_fingerprint(changes: dict[str, Any]) -> None:
+    assert fingerprint(replace(FULL, **changes)) != fingerprint(FULL)
+
+
+def test_the_order_of_parameters_makes_another_request() -> None:
+    assert fingerprint(small_scan("a = [1, 2]\nb = [3, 4]")) != fingerprint(small_scan("b = [3, 4]\na = [1, 2]"))
+
+
+def test_a_total_counts_points_times_repeats() -> None:
+    assert FULL.total() == 15
+    assert small_scan("a = [1, 2, 3]\nb = integer(1, 4)\nseed = repeats(2)").total() == 24
+    assert small_scan("a = 1").total() == 1

@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jupyter_gridgpu.model import wire
+from jupyter_gridgpu.model.scan import Objective
+from jupyter_gridgpu.model.view import ScanView
+from jupyter_gridgpu.testing.examples import Story, small_scan
+from jupyter_gridgpu.widgets.static_table import METRIC_LIMIT, ROW_LIMIT, html
+
+TAGS = {"div", "p", "b", "table", "thead", "tbody", "tr", "th", "td"}
+
+
+def table(story: Story, **changes: Any) -> str:
+    view = ScanView(small_scan(**changes)).apply_all(story.events)
+    return html(wire.head(view, view.state, 2000.0), [wire.row(view, v) for v in view.variants.values()])
+
+
+def hostile(word: str) -> str:
+    """A table in which every word that a job, a notebook or a user may choose is `word`."""
+    story = Story()
+    ident = story.propose(1, lr=word, lst=[word, {word: word}])
+    story.tell("job.intended", key=f"{ident}.1")
+    story.tell("job.observed", key=f"{ident}.1", state="running", message=word, reason=word, where=word, gpu=word, notebook=word)
+    story.tell("job.reported", key=f"{ident}.1", step=1, metrics={word: [1, 1, 1, [1]], f"{word}2": [1, None, None, [word]]})
+    story.tell("job.observed", key=f"{ident}.1", state="done")
+    story.run(2)
+    scan = small_scan(name=word, notebook=word, kernel=word, objective=Objective(word, "maximize"), backend=word)
+    view = ScanView(scan).apply_all(story.events)
+    head, rows = wire.head(view, "done", 2000.0), [wire.row(view, v) for v in view.variants.values()]
+    head["varied"] = ["lr", "lst", word]
+    head["note"] = head["note"] or word
+    rows[0] = {**rows[0], "id": word}
+    head["best"] = word
+    return html(head, rows)
+
+
+def test_no_script_comes_through() -> None:
+    text = hostile("<script>alert(1)</script>")
+    assert "&lt;script&gt;" in text
+    assert "<script" not in text.lower()
+
+
+@given(st.text())
+def test_no_text_becomes_markup(word: str) -> None:
+    text = hostile(word)
+    assert set(re.findall(r"</?([^\s>/]*)[^>]*>", text)) <= TAGS
+    assert re.findall(r"<(?!/?(?:div|p|b|table|thead|tbody|tr|th|td)>)", text) == []
+
+
+def test_long_words_are_cut() -> None:
+    assert len(hostile("x" * 100_000)) < 8000
+
+
+def test_a_finished_scan_is_told_with_its_best() -> None:
+    story = Story()
+    story.run(1, acc=0.5, lr=0.1)
+    story.run(2, acc=0.75, lr=0.2)
+    text = table(story)
+    assert "best acc 0.7500 in v0002" in text
+    assert "<td>v0002 ★</td><td>done</td><td>0.200</td>" in text
+    assert "2 done" in text
+
+
+def test_a_scan_without_variants_or_objective_is_told() -> None:
+    assert "no variants yet" in table(Story(), objective=None)
+
+
+def test_a_large_scan_is_cut_with_a_word() -> None:
+    story = Story()
+    for number in range(1, ROW_LIMIT + 11):
+        story.run(number, acc=0.5)
+    text = table(story)
+    assert text.count("<tr>") == ROW_LIMIT + 1
+    assert "10 more rows" in text
+
+
+def test_many_metrics_are_cut_with_the_objective_first() -> None:
+    story = Story()
+    story.run(1, None)
+    story.tell("job.reported", key="v0001.1", metrics={**{f"m{i}": [1, 1, 1, [1]] for i in range(64)}, "acc": [1, 2, 2, [2]]})
+    heads = re.findall("<th>(.*?)</th>", table(story))
+    assert heads[2:-2] == ["lr", "epoch", "acc", *(f"m{i}" for i in range(METRIC_LIMIT - 1))][: len(heads) - 4]
+    assert "m63" not in heads

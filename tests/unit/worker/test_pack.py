@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import ast
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from jupyter_gridgpu.worker.pack import pack
+
+ALLOWED = ("jupyter_gridgpu/model/", "jupyter_gridgpu/store/", "jupyter_gridgpu/worker/")
+SINGLE = {"__main__.py", "jupyter_gridgpu/__init__.py", "jupyter_gridgpu/errors.py"}
+IMPORTS = (
+    "import jupyter_gridgpu.worker.job, jupyter_gridgpu.model.view, jupyter_gridgpu.store.home;"
+    " print(sys.modules['jupyter_gridgpu'].__file__)"
+)
+
+
+@pytest.fixture(scope="module")
+def worker(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("pack") / "worker.pyz"
+    pack(path)
+    return path
+
+
+def test_the_same_sources_make_the_same_bytes(worker: Path, tmp_path: Path) -> None:
+    pack(tmp_path / "again.pyz")
+    assert hashlib.sha256((tmp_path / "again.pyz").read_bytes()).digest() == hashlib.sha256(worker.read_bytes()).digest()
+
+
+def test_the_worker_is_small_and_holds_nothing_but_what_a_job_needs(worker: Path) -> None:
+    names = zipfile.ZipFile(worker).namelist()
+    assert worker.stat().st_size < 200_000
+    assert set(names) >= SINGLE
+    assert [name for name in names if name not in SINGLE and not (name.startswith(ALLOWED) and name.endswith(".py"))] == []
+    assert len(set(names)) == len(names)
+
+
+def test_everything_packed_can_be_read_by_python_3_9(worker: Path) -> None:
+    archive = zipfile.ZipFile(worker)
+    for name in archive.namelist():
+        ast.parse(archive.read(name), name, feature_version=(3, 9))
+
+
+def test_the_worker_imports_in_a_python_that_has_nothing_else(worker: Path) -> None:
+    python = _plain_python("3.9") or sys.executable
+    done = subprocess.run(
+        [python, "-I", "-S", "-c", f"import sys; sys.path.insert(0, {str(worker)!r}); {IMPORTS}"],
+        capture_output=True, text=True, check=False, env={"PATH": os.environ["PATH"]},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(str(worker))
+
+
+def test_a_worker_without_a_job_says_how_it_is_used(worker: Path) -> None:
+    done = subprocess.run([sys.executable, str(worker)], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (2, "use: worker.pyz JOB.json\n")
+
+
+def _plain_python(version: str) -> str | None:
+    """A python of that version that really runs: a version manager's shim may be there without one."""
+    found = shutil.which(f"python{version}")
+    if found and subprocess.run([found, "-c", ""], capture_output=True, check=False).returncode == 0:
+        return found
+    return None
