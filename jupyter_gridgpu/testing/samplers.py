@@ -1,8 +1,6 @@
 """What every sampler must do. In a test file:
 
-class TestMine(SamplerContract):
-    adaptive = True
-
+class TestMine(SamplesContract, LearnsContract):
     def make(self, space, objective):
         return MySampler(space, objective)
 """
@@ -43,7 +41,6 @@ class SamplerContract:
     adaptive = False
     continuous = True  # whether it takes ranges that have no steps
     complete = False  # whether it tries every combination of a discrete space once and then ends
-    better_than_random = False  # whether it shall beat random search on a plain valley
 
     def make(self, space: Space, objective: Objective | None) -> Sampler:
         """Return a new sampler."""
@@ -113,13 +110,6 @@ class SamplerContract:
                 assert repr(again) == repr(found)
                 history += [ended(proposal, index) for proposal in found]
 
-    def test_another_seed_gives_other_points(self) -> None:
-        if self.complete:
-            pytest.skip("it has no choice")
-        space = self.spaces()[-1]
-        answers = {repr([t.params for t in self.walk(space, 12, seed)]) for seed in range(4)}
-        assert len(answers) == 4
-
     def test_a_seed_may_be_any_whole_number(self) -> None:
         for seed in (0, 2**31, 2**40):
             assert self.sampler(self.spaces()[0]).propose([], 1, seed, 0)
@@ -130,14 +120,6 @@ class SamplerContract:
             before = repr(history)
             self.sampler(space).propose(history, 2, 0, len(history))
             assert repr(history) == before
-
-    def test_it_does_not_propose_the_same_for_ever(self) -> None:
-        if not self.continuous:
-            pytest.skip("a discrete space has an end")
-        for body in (SPACES["numbers"], SPACES["line"]):
-            space = parse_space(body)
-            for trials in (self.walk(space, 30), waiting(self.sampler(space), 30)):
-                assert len({repr(trial.params) for trial in trials}) >= 25
 
     def test_bad_results_are_survived(self) -> None:
         for space in self.spaces():
@@ -154,9 +136,26 @@ class SamplerContract:
             for trial in waiting(self.sampler(space), 15):
                 check_inside(space, trial.params)
 
+
+class SamplesContract(SamplerContract):
+    """Also for one that takes samples rather than all there is."""
+
+    def test_another_seed_gives_other_points(self) -> None:
+        space = self.spaces()[-1]
+        answers = {repr([t.params for t in self.walk(space, 12, seed)]) for seed in range(4)}
+        assert len(answers) == 4
+
+    def test_it_does_not_propose_the_same_for_ever(self) -> None:
+        for body in (SPACES["numbers"], SPACES["line"]):
+            space = parse_space(body)
+            for trials in (self.walk(space, 30), waiting(self.sampler(space), 30)):
+                assert len({repr(trial.params) for trial in trials}) >= 25
+
+
+class AheadContract(SamplerContract):
+    """Also for one that does not learn, so that its points are known ahead."""
+
     def test_asking_in_one_go_or_in_pieces_is_the_same(self) -> None:
-        if self.adaptive:
-            pytest.skip("what it proposes depends on the results in between")
         for space in self.spaces():
             sampler = self.sampler(space)
             whole = sampler.propose([], 12, 1, 0)
@@ -164,19 +163,28 @@ class SamplerContract:
             assert repr([*sampler.propose([], 5, 1, 0), *sampler.propose([], 7, 1, 5)]) == repr(whole)
             assert repr(sampler.propose(self.walk(space, 3), 12, 1, 0)) == repr(whole)
 
+
+class CompleteContract(SamplerContract):
+    """Also for one that tries every combination once."""
+
+    continuous = False
+    complete = True
+
     def test_every_combination_is_tried_once(self) -> None:
-        if not self.complete:
-            pytest.skip("it takes samples")
         for space in self.spaces():
             size = space.grid_size() or 0
             points = [repr(p.params) for p in self.sampler(space).propose([], size + 10, 0, 0)]
             assert len(points) == len(set(points)) == size
             assert self.sampler(space).propose([], 10, 0, size) == []
 
+
+class LearnsContract(SamplerContract):
+    """Also for one that learns from results."""
+
+    adaptive = True
+
     def test_it_learns(self) -> None:
         """The median of the best of 40 points over five seeds is better than that of random search."""
-        if not self.better_than_random:
-            pytest.skip("it is not said to beat random search")
         mine = statistics.median(best_of(self.sampler(VALLEY), seed) for seed in range(SEEDS))
         random = statistics.median(best_of(RandomSampler(VALLEY, None), seed) for seed in range(SEEDS))
         assert mine < random
@@ -184,8 +192,6 @@ class SamplerContract:
     @pytest.mark.parametrize("direction", ["minimize", "maximize"])
     def test_it_goes_where_the_objective_says(self, direction: str) -> None:
         """Of 40 points on a slope, the later ones lie on the good side."""
-        if not self.better_than_random:
-            pytest.skip("it is not said to beat random search")
         space, history = parse_space("x = uniform(0, 1)\ny = uniform(0, 1)"), list[Trial]()
         for index in range(TRIALS):
             (point,) = self.make(space, Objective("value", direction)).propose(history, 1, 0, index)

@@ -4,7 +4,7 @@ from jupyter_gridgpu import samplers
 from jupyter_gridgpu.model.scan import Objective
 from jupyter_gridgpu.model.space import Space
 from jupyter_gridgpu.samplers.base import Sampler
-from jupyter_gridgpu.testing.samplers import SamplerContract
+from jupyter_gridgpu.testing.samplers import AheadContract, CompleteContract, LearnsContract, SamplerContract, SamplesContract
 
 
 class Named(SamplerContract):
@@ -14,27 +14,21 @@ class Named(SamplerContract):
         return samplers.load(self.name, space, objective)
 
 
-class TestGrid(Named):
+class TestGrid(Named, AheadContract, CompleteContract):
     name = "grid"
-    continuous = False
-    complete = True
 
 
-class TestRandom(Named):
+class TestRandom(Named, SamplesContract, AheadContract):
     name = "random"
 
 
-class TestSobol(Named):
+class TestSobol(Named, SamplesContract, AheadContract):
     name = "sobol"
 
 
-class TestTpe(Named):
+class TestTpe(Named, SamplesContract, LearnsContract):
     name = "tpe"
-    adaptive = True
-    better_than_random = True
 
 
-class TestCmaEs(Named):
+class TestCmaEs(Named, SamplesContract, LearnsContract):
     name = "cmaes"
-    adaptive = True
-    better_than_random = True
