@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from jupyter_gridgpu.channels.base import Channel
-from jupyter_gridgpu.model import numbers
 from jupyter_gridgpu.model.metrics import Series, thinned
 from jupyter_gridgpu.store.paths import ScanPaths
 
@@ -67,7 +66,7 @@ class MetricsReader:
         metrics = {}
         for name, values in feed.new.items():
             n, low, high, _ = feed.series[name].summary()
-            metrics[name] = [n, low, high, [numbers.encode(value) for value in thinned(values, NEW_LIMIT)]]
+            metrics[name] = [n, low, high, thinned(values, NEW_LIMIT)]  # the journal spells what is not finite
         data = {"key": key, "step": feed.step, "steps": feed.steps, "metrics": metrics}
         if not feed.told:
             data["whole"] = True

@@ -1,0 +1,227 @@
+"""Notebooks that fail, die, hang or eat memory end with a reason, keep what they had, and harm no other variant."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+import pytest
+
+from .helpers import Executed, Lab, ScanOfLab, eventually, gone, kill, processes_with
+
+START = """
+import os, signal, subprocess, time
+from jupyter_gridgpu import report
+print("begun", kind)
+report(epoch=1, loss=0.5)
+"""
+FAIL = """
+print("before", kind, flush=True)
+time.sleep(0.5)  # a kernel sends what was printed a few times a second; what a crash overtakes is lost
+if kind == "raises":
+    {}["momentum"]
+if kind == "says_a_lot":
+    raise ValueError("line one\\n" + "x" * 10000)
+if kind == "exits":
+    subprocess.Popen(["sleep", "3600"], start_new_session=True)
+    os._exit(3)
+if kind == "kills_itself":
+    os.kill(os.getpid(), signal.SIGKILL)
+if kind == "leaves":
+    import sys
+    sys.exit(4)
+if kind == "ignores":
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+if kind in ("hangs", "ignores"):
+    for epoch in range(2, 100000):
+        print("epoch", epoch)
+        report(epoch=epoch, loss=1 / epoch)
+        time.sleep(0.2)
+if kind == "eats":
+    eaten = [b"x" * 40_000_000 for _ in range(25) if not time.sleep(0.1)]
+    time.sleep(3600)
+"""
+END = "print('after', kind)"
+KINDS = ["fine", "raises", "says_a_lot", "exits", "kills_itself", "leaves", "hangs", "ignores", "eats", "fine too"]
+CELL = 4  # parameters, injected parameters, START, FAIL
+
+
+@pytest.fixture(scope="module")
+def misfortunes(shared_lab: Lab) -> ScanOfLab:
+    """One scan in which all of it happens."""
+    notebook = shared_lab.notebook(START, FAIL, END, name="misfortunes", parameters="kind = ''")
+    limits = ["--walltime", "8s", "--memory", "300MB", "--parallel", "3", "--minimize", "loss"]
+    return shared_lab.run(notebook, "-p", f"kind = {KINDS}", *limits, code=1)
+
+
+def check_partial(variant: dict[str, Any], kind: str) -> Executed:
+    """The notebook of a variant that failed in FAIL: valid, with its outputs, and true about which cells ran."""
+    assert variant["state"] == "failed"
+    assert variant["cell"] == CELL
+    assert variant["attempts"] == 1
+    notebook = Executed.read(variant["notebook"])
+    assert notebook.statuses() == ["completed", "completed", "completed", "failed", "pending"]
+    assert f"begun {kind}" in notebook.text()
+    assert f"before {kind}" in notebook.text()
+    assert "after" not in notebook.text()
+    return notebook
+
+
+@pytest.mark.parametrize("kind", ["fine", "fine too"])
+def test_others_are_done(misfortunes: ScanOfLab, kind: str) -> None:
+    variant = misfortunes.by("kind")[kind]
+    assert (variant["state"], variant["reason"]) == ("done", None)
+    notebook = Executed.read(variant["notebook"])
+    assert set(notebook.statuses()) == {"completed"}
+    assert f"after {kind}" in notebook.text()
+
+
+def test_raises(misfortunes: ScanOfLab) -> None:
+    variant = misfortunes.by("kind")["raises"]
+    notebook = check_partial(variant, "raises")
+    assert variant["reason"] == "notebook"
+    assert variant["message"] == "KeyError: 'momentum' in cell 4."
+    assert variant["metrics"] == {"loss": 0.5}
+    assert [output["ename"] for output in notebook.cells[3].outputs if output["output_type"] == "error"] == ["KeyError"]
+
+
+def test_message_is_bounded(misfortunes: ScanOfLab) -> None:
+    variant = misfortunes.by("kind")["says_a_lot"]
+    check_partial(variant, "says_a_lot")
+    assert variant["message"].startswith("ValueError: line one x")
+    assert variant["message"].endswith("in cell 4.")
+    assert len(variant["message"]) <= 500
+
+
+@pytest.mark.parametrize("kind", ["exits", "kills_itself"])
+def test_kernel_that_dies(misfortunes: ScanOfLab, kind: str) -> None:
+    variant = misfortunes.by("kind")[kind]
+    check_partial(variant, kind)
+    assert variant["reason"] == "notebook"
+    assert "kernel died in cell 4" in variant["message"]
+
+
+def test_sys_exit(misfortunes: ScanOfLab) -> None:
+    variant = misfortunes.by("kind")["leaves"]
+    check_partial(variant, "leaves")
+    assert variant["reason"] == "notebook"
+    assert variant["message"] == "SystemExit: 4 in cell 4."
+
+
+@pytest.mark.parametrize("kind", ["hangs", "ignores"])
+def test_hangs(misfortunes: ScanOfLab, kind: str) -> None:
+    """The walltime ends it, also where the kernel will not be interrupted; what it printed and reported is kept."""
+    variant = misfortunes.by("kind")[kind]
+    notebook = check_partial(variant, kind)
+    assert variant["reason"] == "timeout"
+    assert "limit of 8 s" in variant["message"]
+    assert "in cell 4" in variant["message"]
+    assert "epoch 3" in notebook.text()
+    assert 0 < variant["metrics"]["loss"] <= 1 / 3
+
+
+def test_eats_memory(misfortunes: ScanOfLab) -> None:
+    variant = misfortunes.by("kind")["eats"]
+    check_partial(variant, "eats")
+    assert variant["reason"] == "oom"
+    assert "of 0.3 GB allowed" in variant["message"]
+
+
+def test_the_scan_as_a_whole(misfortunes: ScanOfLab) -> None:
+    body = misfortunes.show()
+    assert body["state"] == "done"
+    assert len(body["variants"]) == len(KINDS)
+    assert body["best"] in {misfortunes.by("kind")[kind]["id"] for kind in ("fine", "fine too")}
+    assert misfortunes.log() == ""
+    eventually(lambda: not misfortunes.processes(), what="nothing is left running, not even what a dead kernel had started")
+
+
+def test_retries(lab: Lab) -> None:
+    """Failed ones are tried again as often as asked for, and not once more."""
+    code = """
+tries = open(mark, "a+")
+tries.write(f"{n}\\n")
+tries.seek(0)
+assert n == 2 and tries.read().split().count("2") > 1, "not yet"
+"""
+    notebook = lab.notebook(code)
+    scan = lab.run(notebook, "-p", "n = [1, 2]", "-p", f"mark = {str(lab.mark)!r}", "--retries", "1", "--parallel", "2", code=1)
+    broken, flaky = scan.by("n")[1], scan.by("n")[2]
+    assert (broken["state"], broken["reason"], broken["attempts"]) == ("failed", "notebook", 2)
+    assert broken["message"] == "AssertionError: not yet in cell 3."
+    assert (flaky["state"], flaky["reason"], flaky["attempts"], flaky["message"]) == ("done", None, 2, None)
+    assert lab.marks() == ["1", "1", "2", "2"]
+    assert scan.attempts() == {"v0001.1": 1, "v0001.2": 1, "v0002.1": 1, "v0002.2": 1}
+
+
+def test_kernel_killed_from_outside(lab: Lab) -> None:
+    scan = lab.training(2, "--parallel", "2", steps=15, pause=0.2)
+    scan.wait_for("v0001", loss=2)
+    kill(scan.kernel("v0001.1"))
+    first, second = scan.wait()["variants"]
+    assert (first["state"], first["reason"], first["cell"]) == ("failed", "notebook", 3)
+    assert "kernel died in cell 3" in first["message"]
+    notebook = Executed.read(first["notebook"])
+    assert notebook.statuses() == ["completed", "completed", "failed"]
+    assert "epoch 2" in notebook.text()
+    assert first["metrics"]["loss"] >= 2
+    assert second["state"] == "done"
+
+
+FAMILY = """
+import subprocess
+subprocess.Popen(["sleep", "3600"])
+subprocess.Popen(["sh", "-c", "sleep 3600 & sleep 3600"], start_new_session=True)
+"""
+
+
+@pytest.mark.parametrize("retries", [0, 1])
+def test_worker_killed(lab: Lab, retries: int) -> None:
+    """Its kernel and all that the kernel started go with it; only that variant fails, or is tried again."""
+    notebook = lab.notebook(FAMILY + "\nfrom jupyter_gridgpu import report\nimport time\ntime.sleep(2)\nreport(loss=n)")
+    scan = lab.start(notebook, "-p", "n = [1, 2]", "--parallel", "2", "--retries", str(retries))
+    job = str(scan.job("v0001.1"))
+    eventually(lambda: len([p for p in processes_with(job) if "sleep" in " ".join(p.cmdline())]) >= 4, what="a family")
+    worker, kernel = scan.worker("v0001.1"), scan.kernel("v0001.1")
+    kill(worker)
+    eventually(lambda: gone(worker) and gone(kernel), what="the kernel goes with its worker")
+    eventually(lambda: not processes_with(job), what="children of the kernel go, too")
+    first, second = scan.wait()["variants"]
+    assert second["state"] == "done"
+    assert second["attempts"] == 1
+    if retries:
+        assert (first["state"], first["attempts"], first["metrics"]) == ("done", 2, {"loss": 1})
+    else:
+        assert (first["state"], first["reason"], first["attempts"]) == ("failed", "node", 1)
+        assert "worker was killed" in first["message"]
+    eventually(lambda: not scan.processes(), what="nothing is left running")
+
+
+def test_worker_told_to_end(lab: Lab) -> None:
+    """SIGTERM, as a batch system sends it: saved, said why, ended."""
+    scan = lab.training(1, steps=1000)
+    scan.wait_for("v0001", loss=3)
+    worker = scan.worker("v0001.1")
+    kill(worker, 15)
+    variant = eventually(lambda: v if (v := scan.variant("v0001"))["state"] != "running" else None) or {}
+    assert (variant["state"], variant["reason"], variant["cell"]) == ("failed", "preempted", 3)
+    assert "SIGTERM" in variant["message"]
+    assert "Epochs up to" in variant["message"]
+    result = json.loads((scan.job("v0001.1") / "result.json").read_text())
+    assert result["reason"] == "preempted"
+    notebook = Executed.read(variant["notebook"])
+    assert notebook.statuses() == ["completed", "completed", "failed"]
+    assert "epoch 3" in notebook.text()
+    eventually(lambda: gone(worker) and not processes_with(str(scan.job("v0001.1"))))
+
+
+def test_worker_told_to_end_before_its_kernel_is_there(lab: Lab) -> None:
+    scan = lab.training(1, steps=1000)
+    worker = scan.worker("v0001.1")
+    time.sleep(0.1)
+    kill(worker, 15)
+    body = scan.wait()
+    assert body["variants"][0]["state"] == "failed"
+    assert body["variants"][0]["reason"] in ("preempted", "node")
+    eventually(lambda: not scan.processes())
