@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -19,7 +20,7 @@ from jupyter_gridgpu.backends.base import Job, notebook_of, read_result, write_s
 from jupyter_gridgpu.errors import EngineError
 from jupyter_gridgpu.model.job import Observation, bounded
 from jupyter_gridgpu.model.scan import Scan
-from jupyter_gridgpu.store.paths import ScanPaths, publish, read_json, write_json
+from jupyter_gridgpu.store.paths import COPY_NAME, ScanPaths, publish, read_json, scratch_folder, write_json
 from jupyter_gridgpu.store.process import Process
 
 CANCEL_GRACE_S = 12.0  # a worker needs up to five seconds to save and end its kernel
@@ -182,6 +183,8 @@ class LocalBackend:
     def _died(self, key: str, claim: dict[str, Any]) -> Observation:
         end_strays(str(self._paths.job(key).folder))
         started, copy = self._paths.job(key).claim.stat().st_mtime, claim.get("copy")
+        if isinstance(copy, str) and COPY_NAME.fullmatch(copy):
+            shutil.rmtree(scratch_folder(copy), ignore_errors=True)
         return self._ended(
             key,
             Observation(

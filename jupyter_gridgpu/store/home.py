@@ -61,13 +61,15 @@ def load(folder: Path) -> Scan:
 
 
 def folders() -> list[Path]:
-    """Return the folders of all scans, oldest first."""
+    """Return the folders of all scans, oldest first. Raises StorageError if the home is there and cannot be read."""
     try:
         entries = [
             entry for entry in os.scandir(home()) if NAME.fullmatch(entry.name) and ScanPaths(Path(entry.path)).spec.exists()
         ]
-    except OSError:  # none yet, or nothing that can be looked into
+    except (FileNotFoundError, NotADirectoryError):
         return []
+    except OSError as error:
+        raise StorageError(f"The home of scans, {home()}, cannot be read: {error.strerror}.") from None
     return [Path(entry.path) for entry in sorted(entries, key=lambda entry: ScanPaths(Path(entry.path)).spec.stat().st_mtime_ns)]
 
 

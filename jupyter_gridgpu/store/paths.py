@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -122,6 +123,11 @@ class CopyPaths:
         return self.folder / "worker.log"
 
 
+def scratch_folder(copy: str) -> Path:
+    """Where a copy keeps what lives only as long as it does: on its node, with a short name."""
+    return Path("/tmp" if os.access("/tmp", os.W_OK) else tempfile.gettempdir()) / f"gridgpu-{copy}"
+
+
 def write_atomic(path: Path, text: str) -> None:
     """Write a file so that readers see the old or the whole new text, never a part."""
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
@@ -163,6 +169,10 @@ def _publish_by_create(source: Path, target: Path) -> bool:
         handle = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
         return False
-    with os.fdopen(handle, "wb") as file:
-        file.write(source.read_bytes())
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(source.read_bytes())
+    except OSError:
+        target.unlink(missing_ok=True)  # half a result is none
+        raise
     return True

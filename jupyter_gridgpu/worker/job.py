@@ -8,14 +8,13 @@ import json
 import os
 import re
 import shutil
-import tempfile
 import time
 import uuid
 from pathlib import Path
 from typing import Any
 
 from jupyter_gridgpu.model.job import bounded
-from jupyter_gridgpu.store.paths import CopyPaths, JobPaths, ScanPaths, publish, write_json
+from jupyter_gridgpu.store.paths import CopyPaths, JobPaths, ScanPaths, publish, scratch_folder, write_json
 from jupyter_gridgpu.store.process import this_process
 from jupyter_gridgpu.worker.light import import_papermill
 from jupyter_gridgpu.worker.limits import Ending, Limits, Stopped
@@ -72,12 +71,13 @@ def _run(job: dict[str, Any], scan: ScanPaths, copy: CopyPaths) -> dict[str, Any
     usage, started = Usage(), time.time()
     limits = Limits(job.get("walltime_s"), job.get("memory_mb"), usage, copy.folder)
     limits.listen()
-    scratch = Path(tempfile.mkdtemp(prefix="gridgpu-"))
+    scratch = scratch_folder(copy.folder.name)
+    scratch.mkdir(mode=0o700)
     os.environ[VARIABLE] = str(scratch / "reports.jsonl")
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(scan.worker), os.environ.get("PYTHONPATH")]))
     metrics = Metrics(copy.metrics, scratch / "reports.jsonl")
     try:
-        outcome = _outcome(job, scan, copy, metrics, limits, usage)
+        outcome = _outcome(job, scan, copy, metrics, limits, usage, scratch)
         metrics.drain_reports()
     finally:
         limits.ignore()
@@ -89,13 +89,13 @@ def _run(job: dict[str, Any], scan: ScanPaths, copy: CopyPaths) -> dict[str, Any
 
 
 def _outcome(
-    job: dict[str, Any], scan: ScanPaths, copy: CopyPaths, metrics: Metrics, limits: Limits, usage: Usage
+    job: dict[str, Any], scan: ScanPaths, copy: CopyPaths, metrics: Metrics, limits: Limits, usage: Usage, scratch: Path
 ) -> dict[str, Any]:
     """Execute the notebook and say how it ended."""
     import_papermill()
     from jupyter_gridgpu.worker import notebook
 
-    run = notebook.Run(metrics, limits, usage, job.get("objective"), functools.partial(_log, copy.log))
+    run = notebook.Run(metrics, limits, usage, job.get("objective"), functools.partial(_log, copy.log), scratch)
     try:
         notebook.prepare()
         folder = _work_folder(scan, copy)

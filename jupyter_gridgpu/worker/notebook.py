@@ -6,10 +6,11 @@ Everything happens in one thread: while a cell runs, `_watch` runs beside it in 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
-import os
+import inspect
+import queue
 import re
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -37,6 +38,7 @@ from jupyter_gridgpu.worker.usage import Usage, die_with_parent
 WATCH_S = 0.02
 BEAT_S = 20.0
 INTERRUPT_S = 3.0
+GOODBYE_S = 2.0
 AUTOSAVE_S = 5
 OUTPUT_LIMIT = 8 * 1024 * 1024  # characters of printed output that one cell may leave in the notebook
 
@@ -50,6 +52,7 @@ class Run:
     usage: Usage
     objective: str | None
     log: Callable[[str], None]
+    scratch: Path  # short and on this node: the paths of sockets have 107 characters
     cell: int | None = None  # the cell that runs or ran last, as In [n] counts
 
 
@@ -80,6 +83,43 @@ class WatchedClient(PapermillNotebookClient):  # type: ignore[misc]
             write_atomic(Path(self.nb_man.output_path), nbformat.writes(self.nb_man.nb))
         except OSError as error:
             self.run.log(f"The notebook was not saved now: {error.strerror}.")
+
+    def start_new_kernel_client(self) -> Any:
+        return _run_sync(self._connect)
+
+    async def _connect(self) -> Any:
+        """Connect to the new kernel; jupyter_client's own way then listens for 0.2 s for what nobody waits for."""
+        self.kc = self.km.client()
+        await _awaited(self.kc.start_channels())
+        self.kc.allow_stdin = False
+        deadline = time.monotonic() + self.startup_timeout
+        while not await self._answers():
+            if not await _awaited(self.km.is_alive()):
+                raise RuntimeError("The kernel died before it was ready")
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"The kernel was not ready within {self.startup_timeout} s")
+        return self.kc
+
+    async def _answers(self) -> bool:
+        """Ask the kernel who it is; whether it answered and its output can be heard."""
+        self.kc.kernel_info()
+        with contextlib.suppress(queue.Empty):
+            await _awaited(self.kc.shell_channel.get_msg(timeout=1))
+            await _awaited(self.kc.iopub_channel.get_msg(timeout=0.2))
+            return True
+        return False
+
+    def _cleanup_kernel(self) -> None:
+        _run_sync(self._end_kernel)
+
+    async def _end_kernel(self) -> None:
+        """Ask the kernel to end on the channel that is open: the manager opens another, which is not always heard."""
+        deadline = time.monotonic() + GOODBYE_S
+        if self.kc is not None and await _awaited(self.km.is_alive()):
+            self.kc.shutdown()
+            while time.monotonic() < deadline and await _awaited(self.km.is_alive()):
+                await asyncio.sleep(0.01)
+        await self._async_cleanup_kernel()
 
     def papermill_execute_cells(self) -> None:
         """Run the cells; the one that failed, or during which the kernel died, is marked as failed, the rest not run."""
@@ -173,26 +213,19 @@ class WatchedEngine(Engine):  # type: ignore[misc]
 
     @classmethod
     def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, *, run: Run, start_timeout: int = 60, **more: Any) -> None:
-        folder = tempfile.mkdtemp(prefix="gg", dir="/tmp" if os.path.isdir("/tmp") else None)
         client = WatchedClient(
-            nb_man,
-            run=run,
-            kernel_name=kernel_name,
-            startup_timeout=start_timeout,
-            timeout=None,
-            config=_transport(kernel_name, folder),
-        )
-        try:
-            client.execute(preexec_fn=die_with_parent)
-        finally:
-            Path(folder, "k.json").unlink(missing_ok=True)
-            for left in Path(folder).iterdir():  # sockets of ipc
-                left.unlink(missing_ok=True)
-            os.rmdir(folder)
+            nb_man, run=run, kernel_name=kernel_name, startup_timeout=start_timeout, timeout=None,
+            config=_transport(kernel_name, run.scratch),
+        )  # fmt: skip
+        client.execute(preexec_fn=die_with_parent)
 
 
 def prepare() -> None:
-    """Teach papermill our engine and atomic saves; once a process."""
+    """Teach papermill our engine and atomic saves, and have what every job needs at hand; once a process."""
+    with contextlib.suppress(ImportError):
+        import psutil  # noqa: F401
+
+    KernelSpecManager().find_kernel_specs()  # imports IPython
     papermill_engines.register("gridgpu", WatchedEngine)
     papermill_io.reset()
     papermill_io.register("local", AtomicHandler())
@@ -206,7 +239,7 @@ def execute(source: Path, output: Path, params: dict[str, Any], kernel: str, fol
     )  # fmt: skip
 
 
-def _transport(kernel_name: str, folder: str) -> Config:
+def _transport(kernel_name: str, folder: Path) -> Config:
     """ipc for ipykernel, whose sockets then belong to this job alone; TCP for others, which may not know ipc."""
     config = Config()
     config.KernelManager.connection_file = f"{folder}/k.json"
@@ -229,11 +262,15 @@ def _literal(text: str) -> float | None:
         return None
 
 
+async def _awaited(result: Any) -> Any:
+    """Return what may be a value or a coroutine of it: jupyter_client has both kinds of manager."""
+    return await result if inspect.isawaitable(result) else result
+
+
 async def _settled(result: Any) -> None:
-    """Await what may be a coroutine (jupyter_client has both kinds of manager) and let its failure be: the end comes anyway."""
+    """Await what may be a coroutine and let its failure be: the end comes anyway."""
     try:
-        if asyncio.iscoroutine(result) or isinstance(result, asyncio.Future):
-            await result
+        await _awaited(result)
     except Exception:
         return
 
