@@ -186,3 +186,16 @@ def shown(page: Page) -> list[str]:
     places = [(rows.nth(i).bounding_box() or {"y": 0})["y"] for i in range(rows.count())]
     ids = [rows.nth(i).get_attribute("data-id") or "" for i in range(rows.count())]
     return [ident for _, ident in sorted(zip(places, ids, strict=True))]
+
+
+def test_the_same_table_shows_in_notebook_7(lab: Lab, page: Page) -> None:
+    name = scan_notebook(lab, "seven", "--minimize loss --parallel 2", "lr = [0.1, 0.2]\nepochs = 3\npause = 0.1")
+    page.goto(f"{lab.url}/notebooks/{name}?token={lab.token}")
+    expect(page.locator(".jp-Notebook")).to_be_visible(timeout=60_000)
+    expect(page.locator(".jp-Notebook-ExecutionIndicator[data-status='idle']")).to_be_visible(timeout=60_000)
+    run_cell(page, 0)
+    run_cell(page, 1)
+    expect(row(page, "v0002")).to_have_attribute("data-state", "done", timeout=60_000)
+    row(page, "v0001").hover()
+    link = row(page, "v0001").get_by_label("Open notebook of v0001").get_attribute("href") or ""
+    assert "/notebooks/gridscans/seven/jobs/v0001.1/" in link

@@ -9,13 +9,17 @@ export interface Config {
 
 const text = (value: unknown): string => (typeof value === "string" ? value : "");
 
+const pathOf = (uri: string): string =>
+  uri.startsWith("file:///") ? decodeURIComponent(uri.slice("file://".length)) : "";
+
 /** What JupyterLab or Notebook 7 wrote into its page; null elsewhere. */
 export function jupyterConfig(page: Document): Config | null {
   const found = page.getElementById("jupyter-config-data")?.textContent;
   if (!found) return null;
   try {
-    const { baseUrl, serverRoot, appName } = JSON.parse(found) as Record<string, unknown>;
-    return { baseUrl: text(baseUrl) || "/", serverRoot: text(serverRoot), appName: text(appName) };
+    const { baseUrl, serverRoot, rootUri, appName } = JSON.parse(found) as Record<string, unknown>;
+    const root = text(serverRoot) || pathOf(text(rootUri)); // Notebook 7 has the second only
+    return { baseUrl: text(baseUrl) || "/", serverRoot: root, appName: text(appName) };
   } catch {
     return null;
   }
