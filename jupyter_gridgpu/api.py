@@ -11,14 +11,20 @@ from jupyter_gridgpu.client import ScanHandle
 from jupyter_gridgpu.errors import UsageError
 from jupyter_gridgpu.model.space import Space
 from jupyter_gridgpu.request import Options, Plan, plan
-from jupyter_gridgpu.store import home
 
 
 class Scan(ScanHandle):
     """A scan in hand: look at it (`table()`, `best`, `to_frame()`, `plot()`), wait for it, command it."""
 
     def table(self) -> None:
-        """Show the live table under the cell."""
+        """Show the live table under the cell; in a shell that is no notebook, the table as it is now."""
+        if not _in_notebook():
+            from rich.console import Console
+
+            from jupyter_gridgpu.terminal import render
+
+            Console().print(render(self, self.state, Console(), limit=None))
+            return
         from jupyter_gridgpu.widgets.live import LiveTable, browse_link
 
         LiveTable(self, browse_link(self, Path.cwd())).show()
@@ -41,8 +47,8 @@ def gridscan(notebook: str | Path, space: str | Mapping[str, Any] | Space, **opt
     magic: maximize, minimize, trials, sampler, seed, on, parallel, per_gpu, gpus, retries, walltime, memory, files,
     name, new. Raises UsageError for what is wrong with them, before anything is started.
     """
-    files = options.get("files", ())
-    options["files"] = (files,) if isinstance(files, str) else tuple(files)
+    files = options.get("files") or ()
+    options["files"] = (str(files),) if isinstance(files, (str, Path)) else tuple(str(file) for file in files)
     unknown = [name for name in options if name not in Options.__dataclass_fields__]
     if unknown:
         raise UsageError(f"gridscan() has no option {unknown[0]!r}; it has {', '.join(Options.__dataclass_fields__)}.")
@@ -59,6 +65,11 @@ def start(made: Plan) -> Scan:
 
 def open_scan(scan: str | Path) -> Scan:
     """Open a scan by name, id or folder. Raises UnknownScan, with the nearest name."""
-    handle = Scan(home.find(str(scan)))
-    handle.refresh()
-    return handle
+    return client.opened(Scan, scan)
+
+
+def _in_notebook() -> bool:
+    """Whether a kernel runs this, and not a terminal."""
+    from IPython import get_ipython
+
+    return hasattr(get_ipython(), "kernel")

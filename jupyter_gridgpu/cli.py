@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ from jupyter_gridgpu import __version__, client
 from jupyter_gridgpu.client import ScanHandle
 from jupyter_gridgpu.errors import GridGpuError, UsageError
 from jupyter_gridgpu.model.units import duration, number
-from jupyter_gridgpu.options import plan_text, scan_options, to_options
+from jupyter_gridgpu.options import plan_json, plan_text, scan_options, to_options
 from jupyter_gridgpu.request import plan
 
 SPACE_BYTES = 1_000_000
@@ -64,14 +66,14 @@ def run(
     """
     made = plan(notebook, _space_text(space, params), to_options(options))
     if dry_run:
-        click.echo(plan_text(made.scan, made.files))
+        click.echo(json.dumps(plan_json(made.scan)) if as_json else plan_text(made.scan, made.files))
         return
     handle = client.start(made)
     if no_wait:
         _print_started(handle, as_json)
         return
     if as_json:
-        state = handle.wait()
+        state = _wait(handle)
         click.echo(json.dumps(handle.summary()))
     else:
         state = _watch(handle)
@@ -207,6 +209,22 @@ def _space_text(space: str | None, params: tuple[str, ...]) -> str:
     return "\n".join(lines)
 
 
+@contextmanager
+def _leaving(handle: ScanHandle) -> Iterator[None]:
+    """Let Ctrl-C leave the scan, which goes on."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        name = handle.name
+        click.echo(f"\n{name} goes on. `gridgpu watch {name}` shows it again, `gridgpu stop {name}` ends it.", err=True)
+        sys.exit(130)
+
+
+def _wait(handle: ScanHandle) -> str:
+    with _leaving(handle):
+        return handle.wait()
+
+
 def _watch(handle: ScanHandle) -> str:
     from rich.console import Console
 
@@ -214,13 +232,8 @@ def _watch(handle: ScanHandle) -> str:
 
     if handle.attached:
         click.echo(f"Same request as before: showing {handle.name}; --new starts another.")
-    try:
+    with _leaving(handle):
         state = watch_live(handle, Console())
-    except KeyboardInterrupt:
-        click.echo(
-            f"\n{handle.name} goes on. `gridgpu watch {handle.name}` shows it again, `gridgpu stop {handle.name}` ends it."
-        )
-        sys.exit(130)
     _say_end(handle, state)
     return state
 
@@ -246,7 +259,8 @@ def _print_started(handle: ScanHandle, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"scan": handle.name, "folder": str(handle.folder)}))
     else:
-        click.echo(f"{'Running already' if handle.attached else 'Started'}: {handle.name} in {handle.folder}")
+        how = f"Same request as before, {handle.state}" if handle.attached else "Started"
+        click.echo(f"{how}: {handle.name} in {handle.folder}")
 
 
 def _exit(handle: ScanHandle, state: str) -> None:
@@ -254,7 +268,7 @@ def _exit(handle: ScanHandle, state: str) -> None:
     if state == "orphaned":
         sys.exit(3)
     states = {variant.state for variant in handle.view.variants.values()}
-    sys.exit(0 if states <= {"done"} else 1)
+    sys.exit(0 if state == "done" and states <= {"done"} else 1)
 
 
 if __name__ == "__main__":

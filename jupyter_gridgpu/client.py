@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from jupyter_gridgpu.errors import StorageError, UnknownScan, UsageError
 from jupyter_gridgpu.model import wire
@@ -18,6 +18,7 @@ from jupyter_gridgpu.runner.spawn import spawn
 from jupyter_gridgpu.store import home, inbox, lease
 from jupyter_gridgpu.store.journal import JournalReader
 from jupyter_gridgpu.store.paths import ScanPaths
+from jupyter_gridgpu.store.tail import tail_text
 from jupyter_gridgpu.worker.pack import pack
 
 if TYPE_CHECKING:
@@ -70,8 +71,10 @@ class ScanHandle:
     @property
     def state(self) -> str:
         """running, paused, done, stopped, or orphaned: unfinished, and no runner drives it."""
-        if self.view.finished or time.time() - self._spawned < START_GRACE_S or lease.held(self.paths.lock):
+        if self.view.finished and not inbox.pending(self.paths.inbox):
             return self.view.state
+        if time.time() - self._spawned < START_GRACE_S or lease.held(self.paths.lock):
+            return "running" if self.view.finished else self.view.state  # a command that revives it is on its way
         self.refresh()  # the runner may have finished between the last look and this one
         return self.view.state if self.view.finished else "orphaned"
 
@@ -96,7 +99,10 @@ class ScanHandle:
             return wire.summary(self.view, self.state, str(self.folder))
 
     def to_frame(self) -> pandas.DataFrame:
-        """One row a variant: state, reason, attempts, seconds, a column for each parameter and each metric's last value."""
+        """One row a variant: state, reason, attempts, seconds, each parameter, the last value of each metric.
+
+        A metric that has the name of another column is called `metric:NAME`.
+        """
         try:
             import pandas
         except ImportError:
@@ -109,12 +115,14 @@ class ScanHandle:
     def log(self, variant: str, limit: int = LOG_BYTES) -> str:
         """Return the end of the log of a variant's latest attempt (or of the attempt named, as in v0003.1)."""
         key = variant if "." in variant else f"{variant}.{max(self.variant(variant).attempts, 1)}"
-        split_key(key)
+        _, attempt = split_key(key)
+        if attempt > max(self.variant(variant.split(".")[0]).attempts, 1):
+            raise UsageError(f"{variant.split('.')[0]} has had no attempt {attempt}.")
         copies = self.paths.job(key).copies()
-        return _tail(copies[-1].log if copies else self.paths.job(key).log, limit)
+        return tail_text(copies[-1].log if copies else self.paths.job(key).log, limit)
 
     def runner_log(self, limit: int = 4096) -> str:
-        return _tail(self.paths.log, limit)
+        return tail_text(self.paths.log, limit)
 
     def variant(self, ident: str) -> VariantView:
         """Return a variant. Raises UsageError if there is none of that id."""
@@ -184,6 +192,8 @@ class ScanHandle:
         """Leave a command for the runner, and start one if none is there. Raises UsageError, StorageError."""
         for ident in variants or []:
             self.variant(ident)
+        if action in ("stop", "pause", "resume") and self.ended:
+            raise UsageError(f"{self.name} has ended already.")
         inbox.post(self.paths.inbox, action, variants, **more)
         self.revive()
 
@@ -192,6 +202,9 @@ class ScanHandle:
         if not lease.held(self.paths.lock):
             self._spawned = time.time()
             spawn(self.folder)
+
+
+Handle = TypeVar("Handle", bound=ScanHandle)
 
 
 def start(plan: Plan) -> ScanHandle:
@@ -222,7 +235,12 @@ def _create(plan: Plan) -> ScanHandle:
 
 def open_scan(scan: str | Path) -> ScanHandle:
     """Open a scan by name, id or folder. Raises UnknownScan, with the nearest name."""
-    handle = ScanHandle(home.find(str(scan)))
+    return opened(ScanHandle, scan)
+
+
+def opened(kind: type[Handle], scan: str | Path) -> Handle:
+    """The same, as the kind of handle that a face wants."""
+    handle = kind(home.find(str(scan)))
     handle.refresh()
     return handle
 
@@ -253,14 +271,7 @@ def split_target(text: str) -> tuple[ScanHandle, str | None]:
 
 def _frame_row(variant: VariantView) -> dict[str, Any]:
     seconds = variant.ended - variant.started if variant.ended and variant.started else None
-    head = {"id": variant.id, "state": variant.state, "reason": variant.reason, "attempts": variant.attempts, "seconds": seconds}
-    return {**head, **variant.params, **{name: series.last for name, series in variant.metrics.items()}}
-
-
-def _tail(path: Path, limit: int) -> str:
-    try:
-        with open(path, "rb") as file:
-            file.seek(max(path.stat().st_size - limit, 0))
-            return file.read(limit).decode("utf-8", "replace")
-    except FileNotFoundError:
-        return ""
+    state = {"state": variant.state, "reason": variant.reason, "attempts": variant.attempts, "seconds": seconds}
+    row = {"id": variant.id, **state, **variant.params}
+    metrics = {f"metric:{name}" if name in row else name: series.last for name, series in variant.metrics.items()}
+    return {**row, **metrics}

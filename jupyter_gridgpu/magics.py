@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import click
@@ -43,7 +42,7 @@ class GridscanMagics(Magics):
     def _scan(self, words: list[str], cell: str) -> None:
         values = _parse(words)
         dry_run, notebook = values.pop("dry_run"), values.pop("notebook")
-        made = plan(Path.cwd() / notebook, cell, to_options(values), self.shell.user_ns if self.shell else None)
+        made = plan(notebook, cell, to_options(values), self.shell.user_ns if self.shell else None)
         if dry_run:
             print(plan_text(made.scan, made.files))
         else:
@@ -68,8 +67,11 @@ def _command(words: list[str]) -> None:
 
 
 def _list() -> None:
-    for scan in client.list_scans():
+    scans = client.list_scans()
+    for scan in scans:
         print(repr(scan)[1:-1])
+    if not scans:
+        print("There are no scans yet.")
 
 
 def _show(target: str) -> None:
@@ -79,6 +81,8 @@ def _show(target: str) -> None:
 def _verb(action: str) -> Callable[[str], None]:
     def act(target: str) -> None:
         scan, variant = client.split_target(target)
+        if variant and action in ("pause", "resume"):
+            raise UsageError(f"%gridscan {action} takes a whole scan, like {scan.name}.")
         scan.command(action, [variant] if variant else None)
         print(f"Asked {target} to {action}.")
 

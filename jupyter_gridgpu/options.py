@@ -62,6 +62,12 @@ def plan_text(scan: Any, files: dict[str, Any]) -> str:
     return "\n".join([*lines, "Nothing was started."])
 
 
+def plan_json(scan: Any) -> dict[str, Any]:
+    """The same as one object; what --dry-run --json prints."""
+    params = {name: describe(axis) for name, axis in scan.space.axes.items()}
+    return {"notebook": scan.notebook, "variants": scan.total(), "sampler": scan.sampler, "on": scan.backend, "params": params}
+
+
 def describe(axis: Any) -> str:
     """Say in words which values an axis takes."""
     from jupyter_gridgpu.model.space import Choice, Fixed, Range

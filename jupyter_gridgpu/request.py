@@ -64,7 +64,7 @@ def plan(
     `space` is a cell body, a mapping or a Space; `names` are variables that a cell body's expressions may use.
     """
     found = read_notebook(notebook)
-    wanted = space if isinstance(space, Space) else parse_space(space, names) if isinstance(space, str) else space_of(space)
+    wanted = _space(space, names)
     check_space(found, wanted)
     objective = _objective(options)
     sampler, trials = _sampler(wanted, objective, options)
@@ -84,6 +84,16 @@ def plan(
         raise UsageError(f"That makes {scan.total():,} variants; a scan may have {GRID_LIMIT:,}. Use fewer --trials or repeats.")
     backends.load(scan, ScanPaths(home.home() / scan.name)).check()
     return Plan(scan, found, files, options.name, options.new)
+
+
+def _space(space: object, names: Mapping[str, Any] | None) -> Space:
+    if isinstance(space, Space):
+        return space
+    if isinstance(space, str):
+        return parse_space(space, names)
+    if isinstance(space, Mapping):
+        return space_of(space)
+    raise UsageError(f"The space is a {type(space).__name__}; give a mapping like {{'lr': [1e-3, 1e-4]}}.")
 
 
 def _objective(options: Options) -> Objective | None:
@@ -121,14 +131,18 @@ def _resources(options: Options) -> Resources:
 
 
 def _positive(name: str, value: int | None) -> int | None:
-    if value is not None and value < 1:
+    if value is not None and (not _is_int(value) or value < 1):
         raise UsageError(f"--{name} {value}: give a whole number from 1 up.")
     return value
 
 
+def _is_int(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
 def _not_negative(name: str, value: int) -> int:
-    if value < 0:
-        raise UsageError(f"--{name} {value}: give 0 or more.")
+    if not _is_int(value) or value < 0:
+        raise UsageError(f"--{name} {value}: give a whole number from 0 up.")
     return value
 
 
@@ -166,6 +180,13 @@ def _digest(files: dict[str, Path]) -> str:
                 continue
             stat = part.stat()
             budget -= stat.st_size
-            digest.update(f"{name}/{part.name}/{stat.st_size}/".encode())
-            digest.update(part.read_bytes() if budget >= 0 else str(stat.st_mtime_ns).encode())
+            digest.update(f"{name}/{part.relative_to(path)}/{stat.st_size}/".encode())
+            digest.update(_read(part) if budget >= 0 else str(stat.st_mtime_ns).encode())
     return digest.hexdigest() if files else ""
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"--files: {path} cannot be read: {error.strerror}.") from None

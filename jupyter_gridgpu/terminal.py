@@ -93,11 +93,11 @@ def _fitting(head: dict[str, Any], rows: list[dict[str, Any]], console: Console)
 
 def _table(head: dict[str, Any], rows: list[dict[str, Any]], metrics: list[str], curve: bool) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 1))
-    table.add_column("id", no_wrap=True)
-    table.add_column("state", no_wrap=True)
+    table.add_column("id", no_wrap=True, min_width=7)
+    table.add_column("state", no_wrap=True, min_width=11)
     for name in head["varied"]:
         table.add_column(Text(name), justify="right", no_wrap=True)
-    table.add_column("epoch", justify="right", no_wrap=True)
+    table.add_column("epoch", justify="right", no_wrap=True, min_width=5)
     for i, name in enumerate(metrics):
         table.add_column(Text(wire.metric_label(head, name)), justify="right", no_wrap=True)
         if curve and i == 0:

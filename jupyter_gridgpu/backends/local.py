@@ -22,9 +22,11 @@ from jupyter_gridgpu.model.job import Observation, bounded
 from jupyter_gridgpu.model.scan import Scan
 from jupyter_gridgpu.store.paths import COPY_NAME, ScanPaths, publish, read_json, scratch_folder, write_json
 from jupyter_gridgpu.store.process import Process
+from jupyter_gridgpu.store.tail import tail_text
 
 CANCEL_GRACE_S = 12.0  # a worker needs up to five seconds to save and end its kernel
 UNCLAIMED_S = 60.0
+SILENT_S = 180.0  # a worker writes a heartbeat every 20 s
 NURSERIES = 3  # that may die in a row before jobs are given up
 THREAD_VARIABLES = (
     "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS",
@@ -40,7 +42,7 @@ class LocalBackend:
         self._paths = paths
         self._nursery: subprocess.Popen[bytes] | None = None
         self._pins: dict[str, list[str]] = {}  # key -> GPUs, of jobs not known to have ended
-        self._handed: dict[str, float] = {}  # key -> when it was handed to the nursery
+        self._handed: dict[str, tuple[float, int]] = {}  # key -> when it was handed to which nursery
         self._told: dict[str, float] = {}  # key -> when it was told to end
         self._devices: list[str] | None = None
         self._deaths = 0  # of nurseries since one last brought a worker up
@@ -107,7 +109,7 @@ class LocalBackend:
             if stdin is not None:
                 stdin.write(line)
                 stdin.flush()
-        self._handed[key] = time.time()
+        self._handed[key] = time.time(), self._nursery.pid if self._nursery else 0
 
     def _environment(self, key: str) -> dict[str, str]:
         """GPUs of the job's own, and no more threads than its share of the cores, unless the user said otherwise."""
@@ -139,6 +141,8 @@ class LocalBackend:
         owner = Process.from_json(claim)
         if owner is None:
             return self._ended(key, Observation("cancelled", "user", "Stopped before it started."))
+        if owner.host != socket.gethostname():
+            return self._elsewhere(key, owner, claim)
         if owner.alive():
             self._insist(key, owner)
             return self._running(key, claim)
@@ -151,6 +155,14 @@ class LocalBackend:
         gpu = ",".join(self._pins.get(key, [])) or None
         notebook = notebook_of(self._paths, key, claim.get("copy"))
         return Observation("running", where=socket.gethostname(), gpu=gpu, started=started, notebook=notebook)
+
+    def _elsewhere(self, key: str, owner: Process, claim: dict[str, Any]) -> Observation:
+        """A job that runs on another host which shares the folder: its heartbeat is all that can be seen of it."""
+        copies = [copy.metrics for copy in self._paths.job(key).copies() if copy.metrics.exists()]
+        beats = [path.stat().st_mtime for path in (self._paths.job(key).claim, *copies)]
+        if time.time() - max(beats) < SILENT_S:
+            return Observation(**{**vars(self._running(key, claim)), "where": owner.host})
+        return self._ended(key, Observation("lost", message=f"{owner.host}, where it ran, has not been heard of for 3 min."))
 
     def _result(self, key: str) -> Observation | None:
         result = read_result(self._paths, key)
@@ -172,10 +184,9 @@ class LocalBackend:
         if dead and self._deaths >= NURSERIES and self._claim_it(key):
             message = f"Workers cannot start on this machine. {_last_words(self._paths.log)}"
             return self._ended(key, Observation("failed", "submit", message, ended=time.time()))
-        if handed is None or dead:
+        if handed is None or dead or (self._nursery and self._nursery.pid != handed[1]):
             self._hand_over(key)  # to a new nursery; the claim keeps it from running twice
-            self._handed[key] = handed or self._handed[key]
-        elif time.time() - handed > UNCLAIMED_S and self._claim_it(key):
+        elif time.time() - handed[0] > UNCLAIMED_S and self._claim_it(key):
             message = f"No worker took the job within {UNCLAIMED_S:.0f} s; runner.log in the scan folder may say why."
             return self._ended(key, Observation("failed", "submit", message, ended=time.time()))
         return Observation("queued")
@@ -185,6 +196,8 @@ class LocalBackend:
         started, copy = self._paths.job(key).claim.stat().st_mtime, claim.get("copy")
         if isinstance(copy, str) and COPY_NAME.fullmatch(copy):
             shutil.rmtree(scratch_folder(copy), ignore_errors=True)
+            if self._published(key, copy) and (result := self._result(key)):
+                return result
         return self._ended(
             key,
             Observation(
@@ -192,6 +205,11 @@ class LocalBackend:
                 started=started, ended=time.time(), notebook=notebook_of(self._paths, key, copy),
             ),
         )  # fmt: skip
+
+    def _published(self, key: str, copy: str) -> bool:
+        """Publish a result that a worker wrote and was killed before it could; whether there was one."""
+        paths = self._paths.job(key)
+        return paths.copy(copy).result.is_file() and publish(paths.copy(copy).result, paths.result)
 
     # ending -----------------------------------------------------------------------
 
@@ -236,12 +254,7 @@ class LocalBackend:
 
 def _last_words(log: Path) -> str:
     """The last line of the runner's log, where a nursery that cannot start says why."""
-    try:
-        with open(log, "rb") as file:
-            file.seek(max(log.stat().st_size - 4096, 0))
-            lines = file.read().decode("utf-8", "replace").strip().splitlines()
-    except OSError:
-        return ""
+    lines = tail_text(log, 4096).strip().splitlines()
     return bounded(lines[-1]) or "" if lines else ""
 
 

@@ -15,7 +15,6 @@ JOB_SUBMITTED = "job.submitted"
 JOB_OBSERVED = "job.observed"
 JOB_REPORTED = "job.reported"
 COMMAND_APPLIED = "command.applied"
-SCAN_CREATED = "scan.created"
 SCAN_FINISHED = "scan.finished"
 
 

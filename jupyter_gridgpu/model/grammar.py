@@ -42,8 +42,9 @@ def logint(low: int, high: int) -> Range:
 
 def choice(*values: Any) -> Choice:
     """`choice(1, 2, 3)`; a single list or tuple stands for its items."""
-    if len(values) == 1 and isinstance(values[0], (list, tuple)):
-        values = tuple(values[0])
+    listed = _listed(values[0]) if len(values) == 1 else None
+    if listed is not None:
+        values = listed
     return _choice("choice(...)", values)
 
 
@@ -105,9 +106,21 @@ def to_axis(value: Any) -> Axis:
     """A list is a choice, anything else that is not an Axis already is fixed."""
     if isinstance(value, (Fixed, Choice, Range, Repeats)):
         return value
-    if isinstance(value, (list, tuple)):
-        return _choice("the list", tuple(value))
+    listed = _listed(value)
+    if listed is not None:
+        return _choice("the list", listed)
     return Fixed(_plain(value))
+
+
+def _listed(value: Any) -> tuple[Any, ...] | None:
+    """The items of a list, tuple, range or one-dimensional array; None for anything else."""
+    if isinstance(value, (list, tuple)):
+        return tuple(value)
+    if isinstance(value, range):
+        return tuple(value[: GRID_LIMIT + 1])
+    if getattr(value, "ndim", None) == 1 and callable(getattr(value, "tolist", None)):
+        return tuple(value.tolist())
+    return None
 
 
 def _assignments(body: str) -> list[tuple[int, str, ast.expr]]:
@@ -143,7 +156,7 @@ def _evaluate(expression: ast.expr, scope: dict[str, Any]) -> Any:
         return eval(code, dict(scope))  # the user's own cell, in the user's own kernel
     except SpaceError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise SpaceError(f"{type(error).__name__}: {error}.") from None
 
 

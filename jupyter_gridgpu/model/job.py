@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from jupyter_gridgpu.errors import UsageError
@@ -51,9 +51,7 @@ class Observation:
     gpu: str | None = None
     started: float | None = None  # seconds since the epoch
     ended: float | None = None
-    exit_code: int | None = None
     notebook: str | None = None  # relative to the scan folder
-    metrics: dict[str, Any] = field(default_factory=dict)  # name -> [n, min, max, last], final
     gpu_s: float = 0.0
     peak_mb: float | None = None
 

@@ -14,7 +14,7 @@ from jupyter_gridgpu.model.metrics import Series, objective_value
 from jupyter_gridgpu.model.scan import Scan
 
 ENDED_FOR_ESTIMATE = 3
-_OBSERVED = ("reason", "message", "cell", "where", "gpu", "started", "ended", "exit_code", "notebook", "peak_mb")
+_OBSERVED = ("reason", "message", "cell", "where", "gpu", "started", "ended", "notebook", "peak_mb")
 
 
 @dataclass
@@ -39,7 +39,6 @@ class VariantView:
     gpu: str | None = None
     started: float | None = None
     ended: float | None = None
-    exit_code: int | None = None
     notebook: str | None = None
     peak_mb: float | None = None
     gpu_s: float = 0.0
@@ -248,21 +247,25 @@ class ScanView:
         if variants is None:
             self.stopped, self.paused = True, False
         for variant in list(self.variants.values()) if variants is None else variants:
+            variant.retry_asked = False
             if variant.state in ("done", "cancelled"):
                 continue
-            variant.stop_asked, variant.retry_asked = True, False  # of one that failed: it is not tried again
+            variant.stop_asked = True  # of one that failed: it is not tried again
             if variant.attempts == 0:
                 variant.state, variant.message = "cancelled", "Stopped before it started."
             self._touch(variant)
 
     def _retry(self, variants: list[VariantView] | None, data: dict[str, Any]) -> None:
-        self.stopped = self.finished = False
+        self.finished = self.paused = False
         if variants is None:
-            variants = [v for v in self.variants.values() if v.state in ("failed", "lost", "cancelled")]
+            self.stopped = False
+            variants = [v for v in self.variants.values() if v.state in ("failed", "lost", "cancelled") or v.stop_asked]
         for variant in variants:
             if variant.state in END_STATES:
                 variant.retry_asked, variant.stop_asked = True, False
-                self._touch(variant)
+            elif variant.stop_asked:  # it is still ending; then it gets its new attempt
+                variant.retry_asked = True
+            self._touch(variant)
 
     def _pause(self, variants: list[VariantView] | None, data: dict[str, Any]) -> None:
         self.paused = not self.finished
@@ -272,7 +275,7 @@ class ScanView:
 
     def _extend(self, variants: list[VariantView] | None, data: dict[str, Any]) -> None:
         self.extra_trials += int(data["trials"])
-        self.stopped = self.finished = False
+        self.stopped = self.finished = self.paused = False
 
 
 def _number(value: Any) -> float:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
-import time
 from pathlib import Path
 
 from jupyter_gridgpu.errors import GridGpuError, ScanLocked, StorageError
-from jupyter_gridgpu.runner.loop import Runner
+from jupyter_gridgpu.runner.loop import Runner, say
 from jupyter_gridgpu.store import inbox
 from jupyter_gridgpu.store.paths import ScanPaths
 
@@ -32,11 +30,6 @@ def main() -> int:
     except OSError as error:
         say(f"The runner had to end: {error.strerror}: {error.filename or folder}. Mend that, then resume the scan.")
         return StorageError.exit_code
-
-
-def say(text: str) -> None:
-    with contextlib.suppress(OSError):  # the log may be on the disk that is full
-        print(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {text}", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import sys
 import time
 from dataclasses import asdict
@@ -27,6 +29,7 @@ from jupyter_gridgpu.store.paths import ScanPaths
 
 TICK_S = 0.05
 PROPOSE_AT_ONCE = 1000
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
 class Runner:
@@ -67,18 +70,20 @@ class Runner:
 
     def tick(self, now: float) -> bool:
         """Do all that can be done now; whether the scan is complete."""
+        self.lease.renew()
         if not self.paths.spec.exists():
             raise StorageError(f"The scan folder {self.paths.folder} was removed.")
         self.obey()
         self.read_metrics(now)
         self.observe(now)
         self.end_unwanted()
-        if self.planned == self.view.rev:
+        seen = self.view.rev  # what planning itself adds is looked at in the next tick
+        if self.planned == seen:
             return False
         if not self.view.paused:
             self.propose()
             self.send()
-        self.planned = self.view.rev
+        self.planned = seen
         if policy.complete(self.view):
             if not self.view.finished:
                 self.record((events.SCAN_FINISHED, {"state": "stopped" if self.view.stopped else "done"}), durable=True)
@@ -196,14 +201,13 @@ class Runner:
         if not jobs:
             return
         for key, answer in self.backend.submit(jobs).items():
+            if isinstance(answer, OSError) and answer.errno in NO_ROOM:
+                # The job stays intended: the next runner sends it.
+                raise StorageError(f"The job {key} cannot be written: {answer.strerror}. Free some space, then resume the scan.")
             if isinstance(answer, Exception):
-                message = f"The job could not be sent: {answer}."
-                self.record(
-                    (
-                        events.JOB_OBSERVED,
-                        {"key": key, "state": "failed", "reason": "submit", "message": message, "ended": time.time()},
-                    )
-                )
+                message = f"The job could not be sent: {getattr(answer, 'strerror', None) or answer}."
+                failed = {"state": "failed", "reason": "submit", "message": message, "ended": time.time()}
+                self.record((events.JOB_OBSERVED, {"key": key, **failed}))
             else:
                 self.record((events.JOB_SUBMITTED, {"key": key, "engine_id": answer}))
 
@@ -219,4 +223,6 @@ def ended_as(variant: VariantView, seen: Observation, now: float) -> Observation
 
 
 def say(text: str) -> None:
-    print(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {text}", file=sys.stderr, flush=True)
+    """Write a line into runner.log, which is this process's stderr."""
+    with contextlib.suppress(OSError):  # the log may be on the disk that is full
+        print(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {text}", file=sys.stderr, flush=True)

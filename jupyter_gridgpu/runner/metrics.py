@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from jupyter_gridgpu.channels.base import Channel
-from jupyter_gridgpu.model.metrics import Series, thinned
+from jupyter_gridgpu.model.metrics import NAMES_PER_JOB, Series, thinned
 from jupyter_gridgpu.store.paths import ScanPaths
 
 REPORT_EVERY_S = 1.0
@@ -58,6 +58,8 @@ class MetricsReader:
             feed.step = reading.step if reading.step is not None else feed.step
             feed.steps = reading.steps if reading.steps is not None else feed.steps
             for name, value in reading.values.items():
+                if name not in feed.series and len(feed.series) >= NAMES_PER_JOB:
+                    continue
                 feed.series.setdefault(name, Series()).add(value)
                 feed.new.setdefault(name, []).append(value)
         return moved

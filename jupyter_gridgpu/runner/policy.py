@@ -12,7 +12,7 @@ from jupyter_gridgpu.samplers.base import Trial
 def wants_job(view: ScanView, variant: VariantView) -> bool:
     """Whether a variant is to be given a (further) attempt."""
     if variant.retry_asked:
-        return True
+        return variant.state in END_STATES
     if variant.stop_asked or view.stopped:
         return False
     if variant.state in ("failed", "lost"):

@@ -8,7 +8,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +57,10 @@ def load(folder: Path) -> Scan:
     body = read_json(ScanPaths(folder).spec)
     if not isinstance(body, dict):
         raise UnknownScan(f"{folder} is no scan folder: it has no readable scan.json.")
-    return scans.from_json(body)
+    scan = scans.from_json(body)
+    if not isinstance(scan.name, str) or not NAME.fullmatch(scan.name):
+        raise StorageError(f"scan.json in {folder} cannot be read: {scan.name!r} is no name of a scan.")
+    return scan
 
 
 def folders() -> list[Path]:
@@ -76,7 +79,7 @@ def folders() -> list[Path]:
 def find(scan: str) -> Path:
     """Return the folder of a scan given by name, id or folder. Raises UnknownScan, with the nearest name."""
     if os.sep in scan or scan in (".", ".."):
-        folder = Path(scan).expanduser().absolute()
+        folder = user_path(scan).absolute()
         if ScanPaths(folder).spec.exists():
             return folder
         raise UnknownScan(f"{scan} is no scan folder: it has no scan.json.")
@@ -121,7 +124,8 @@ def starting() -> Iterator[None]:
             f"Scans cannot be kept in {home()}: {error.strerror}. Set GRIDGPU_HOME to a folder you can write."
         ) from None
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+        with suppress(OSError):  # without locks, two clicks at once may start two scans
+            fcntl.flock(handle, fcntl.LOCK_EX)
         yield
     finally:
         os.close(handle)
@@ -161,6 +165,9 @@ def _fill(paths: ScanPaths, scan: Scan, notebook: bytes, files: dict[str, Path],
         target = paths.files / name
         target.parent.mkdir(parents=True, exist_ok=True)
         (shutil.copytree if source.is_dir() else shutil.copy2)(source, target)
+    for path in paths.files.rglob("*"):
+        if path.is_file():
+            path.chmod(0o444)  # all jobs of the scan read the same ones
     if callable(pack):
         pack(paths.worker)
     write_json(paths.spec, {**scans.to_json(scan), "fingerprint": scans.fingerprint(scan), "asked_name": asked_name})

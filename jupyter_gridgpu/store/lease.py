@@ -1,7 +1,12 @@
-"""The lease: at most one runner owns a scan. flock where it is honoured, with the owner's name in the file."""
+"""The lease: at most one runner owns a scan.
+
+flock decides where it is honoured. Across hosts it may not be (some network homes), so the owner also renews the time
+stamp of the file, and another host's owner is believed for STALE_S after the last one.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
@@ -16,6 +21,10 @@ from jupyter_gridgpu.store.process import Process, this_process
 TRIES = 10
 
 
+RENEW_S = 10.0
+STALE_S = 60.0
+
+
 class Lease:
     """Held from construction to release() or the end of the process; the term grows with every owner."""
 
@@ -25,23 +34,34 @@ class Lease:
             self._handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise StorageError(f"{path} cannot be written: {error.strerror}.") from None
-        if not _locked(self._handle):
+        body = _body(path)
+        if _renewed_elsewhere(path, body) or not _locked(self._handle):
             os.close(self._handle)
-            raise ScanLocked(f"The scan in {path.parent} already has a runner ({_owner(path)}).")
+            raise ScanLocked(f"The scan in {path.parent} already has a runner ({_owner(body)}).")
         try:
-            term = _body(path).get("term")
+            term = body.get("term")
             self.term = (term if isinstance(term, int) else 0) + 1
-            self._sign()
+            self._sign(held=True)
         except OSError as error:
             os.close(self._handle)
             raise StorageError(f"{path} cannot be written: {error.strerror}.") from None
+        self._due = time.monotonic() + RENEW_S
 
-    def _sign(self) -> None:
-        body = json.dumps({"term": self.term, **this_process().to_json()}).encode()
+    def _sign(self, held: bool) -> None:
+        body = json.dumps({"term": self.term, "held": held, **this_process().to_json()}).encode()
         os.pwrite(self._handle, body, 0)
         os.ftruncate(self._handle, len(body))
 
+    def renew(self) -> None:
+        """Show other hosts that the owner lives; cheap to call often."""
+        if time.monotonic() > self._due:
+            self._due = time.monotonic() + RENEW_S
+            with contextlib.suppress(OSError):
+                os.utime(self._handle)
+
     def release(self) -> None:
+        with contextlib.suppress(OSError):
+            self._sign(held=False)
         os.close(self._handle)
 
 
@@ -52,20 +72,31 @@ def _locked(handle: int) -> bool:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             time.sleep(0.02)
+        except OSError:  # this file system has no locks: names and time stamps have to do
+            return True
         else:
             return True
     return False
 
 
 def held(path: Path) -> bool:
-    """Whether a runner holds the lease now. A pid is believed only on its own host and boot; flock decides there."""
+    """Whether a runner holds the lease now. A pid is believed only on its own host and boot."""
     body = _body(path)
     if not body:
         return False
     if body.get("host") != socket.gethostname():
-        return _flocked(path)
+        return _renewed_elsewhere(path, body) or _flocked(path)
     owner = Process.from_json(body)
     return owner is not None and owner.alive() and _flocked(path)
+
+
+def _renewed_elsewhere(path: Path, body: dict[str, Any]) -> bool:
+    """Whether an owner on another host has shown itself lately."""
+    if body.get("host") in (None, socket.gethostname()) or body.get("held") is not True:
+        return False
+    with contextlib.suppress(OSError):
+        return time.time() - os.stat(path).st_mtime < STALE_S
+    return False
 
 
 def _flocked(path: Path) -> bool:
@@ -75,9 +106,12 @@ def _flocked(path: Path) -> bool:
         return False
     try:
         fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        return False
     except BlockingIOError:
         return True
+    except OSError:
+        return _body(path).get("held") is True
+    else:
+        return False
     finally:
         os.close(handle)
 
@@ -90,6 +124,5 @@ def _body(path: Path) -> dict[str, Any]:
     return body if isinstance(body, dict) else {}
 
 
-def _owner(path: Path) -> str:
-    body = _body(path)
+def _owner(body: dict[str, Any]) -> str:
     return f"process {body.get('pid', '?')} on {body.get('host', '?')}"

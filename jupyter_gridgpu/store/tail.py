@@ -26,4 +26,14 @@ def read_lines(path: Path, cursor: int) -> tuple[list[bytes], int]:
     end = data.rfind(b"\n") + 1
     if end == 0:
         return [], cursor + (len(data) if len(data) > LINE_LIMIT else 0)
-    return data[: end - 1].split(b"\n"), cursor + end
+    return [line for line in data[: end - 1].split(b"\n") if len(line) <= LINE_LIMIT], cursor + end
+
+
+def tail_text(path: Path, limit: int) -> str:
+    """Return the end of a text file, at most `limit` bytes of it; nothing if there is no such file."""
+    try:
+        with open(path, "rb") as file:
+            file.seek(max(os.stat(path).st_size - limit, 0))
+            return file.read(limit).decode("utf-8", "replace")
+    except FileNotFoundError:
+        return ""

@@ -30,7 +30,7 @@ class Feed:
         with self._lock:
             if table not in self._tables:
                 self._tables.append(table)
-            if self._thread is None:
+            if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(target=self._run, name="gridgpu-feed", daemon=True)
                 self._thread.start()
 
@@ -41,10 +41,18 @@ class Feed:
                 if not tables:
                     self._thread = None
                     return
-            ended = [table for table in tables if not table.update()]
+            ended = [table for table in tables if not _updated(table)]
             with self._lock:
                 self._tables = [table for table in self._tables if table not in ended]
             time.sleep(EVERY_S)
+
+
+def _updated(table: Table) -> bool:
+    """Whether a table wants more; one that breaks does not take the others along."""
+    try:
+        return table.update()
+    except Exception:
+        return False
 
 
 FEED = Feed()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from pathlib import Path
 from typing import Any
@@ -56,13 +55,12 @@ class LiveTable(anywidget.AnyWidget):
             with self.handle.lock:
                 if changed or state != self._state or time.monotonic() > self._head_due:
                     self.send(self._message("upsert", self._seen))
-        except Exception as error:  # the feed must outlive one broken table
+            if state in ("done", "stopped"):
+                self._refresh_static()
+        except Exception as error:
             self.send({"type": "said", "text": f"The table stopped: {error}"})
             return False
-        if state in ("done", "stopped"):
-            self._refresh_static()
-            return False
-        return True
+        return state not in ("done", "stopped")
 
     def _message(self, kind: str, since: int) -> dict[str, Any]:
         """Rows that changed after revision `since` of the view, and the head."""
@@ -93,7 +91,8 @@ class LiveTable(anywidget.AnyWidget):
     def _on_message(self, widget: Any, content: Any, buffers: Any) -> None:
         kind = content.get("type") if isinstance(content, dict) else None
         if kind == "hello":
-            self.send(self._message("snapshot", -1))
+            with self.handle.lock:  # so that the feed sends nothing newer in between
+                self.send(self._message("snapshot", -1))
         elif kind == "command":
             self._say(self._command, content)
         elif kind == "log":
@@ -126,13 +125,15 @@ def browse_link(handle: ScanHandle, folder: Path) -> str | None:
     Scans live in the user's data folder, which a Jupyter server does not show; a link in `gridscans/` does. Returns
     the link's path, or None where no link can be made.
     """
-    link = folder / "gridscans" / handle.name
+    link = folder / "gridscans" / handle.folder.name
     try:
         link.parent.mkdir(exist_ok=True)
-        if link.is_symlink() and Path(os.readlink(link)) != handle.folder:
+        if link.is_symlink() and not link.exists():  # of a scan that is gone
             link.unlink()
         if not link.exists():
             link.symlink_to(handle.folder, target_is_directory=True)
+        elif not link.samefile(handle.folder):
+            return None
     except OSError:
         return None
     return str(link)

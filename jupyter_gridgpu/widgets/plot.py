@@ -17,6 +17,7 @@ def chart(handle: ScanHandle) -> Any:
         raise UsageError("plot() needs altair: pip install altair.") from None
     frame = handle.to_frame().reset_index()
     metric = _metric(handle)
+    metric = f"metric:{metric}" if f"metric:{metric}" in frame else metric
     names = [name for name in handle.scan.space.varied if name in frame]
     if metric not in frame or not names:
         raise UsageError(f"{handle.name} has nothing to plot yet.")

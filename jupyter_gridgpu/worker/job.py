@@ -109,9 +109,12 @@ def _work_folder(scan: ScanPaths, copy: CopyPaths) -> Path:
     """Make the folder the notebook runs in: its own, so that variants never overwrite each other, with the scan's files."""
     folder = copy.folder / "artifacts"
     folder.mkdir(mode=0o700, exist_ok=True)
-    if scan.files.is_dir():
-        for source in scan.files.iterdir():
-            (folder / source.name).symlink_to(source)
+    for source in sorted(scan.files.rglob("*")):
+        target = folder / source.relative_to(scan.files)
+        if source.is_dir():
+            target.mkdir(exist_ok=True)
+        else:
+            target.symlink_to(source)
     return folder
 
 

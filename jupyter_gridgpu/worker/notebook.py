@@ -220,6 +220,7 @@ class WatchedEngine(Engine):  # type: ignore[misc]
         client.execute(preexec_fn=die_with_parent)
 
 
+@functools.cache
 def prepare() -> None:
     """Teach papermill our engine and atomic saves, and have what every job needs at hand; once a process."""
     with contextlib.suppress(ImportError):

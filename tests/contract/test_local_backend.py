@@ -46,6 +46,26 @@ class TestLocal(BackendContract):
         assert bench.end("v0001.1").state == "done"
         assert (bench.runs("v0001.1"), bench.runs("v0002.1")) == (1, 1)
 
+    def test_a_nursery_killed_before_it_forks_loses_no_job(self, bench: Bench) -> None:
+        assert isinstance(bench.backend, LocalBackend)
+        bench.backend.open()
+        nursery = bench.backend._nursery
+        assert nursery is not None
+        nursery.send_signal(signal.SIGSTOP)
+        for key in ("v0001.1", "v0002.1"):
+            bench.submit(key)
+        nursery.kill()
+        nursery.wait()
+        assert [bench.end(key).state for key in ("v0001.1", "v0002.1")] == ["done", "done"]
+
+    def test_a_result_that_was_written_but_not_published_counts(self, bench: Bench) -> None:
+        bench.submit("v0001.1")
+        bench.end("v0001.1")
+        bench.paths.job("v0001.1").result.unlink()
+        bench.backend = bench.another()
+        bench.ids = bench.backend.find(["v0001.1"])
+        assert bench.end("v0001.1").state == "done"
+
     def test_each_job_sees_the_gpu_that_was_given_to_it(self, bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
         bench.backend = bench.another()

@@ -134,3 +134,37 @@ def test_a_sampler_sees_points_in_the_order_they_were_proposed(order: list[int])
         story.tell("job.intended", key=f"v{number:04d}.1")
         story.tell("job.observed", key=f"v{number:04d}.1", state="failed")
     assert [trial.params["lr"] for trial in policy.history(fold(story))] == [0.1, 0.2, 0.3, 0.4]
+
+
+def test_stop_after_retry_stops() -> None:
+    story = Story()
+    story.run(1, "failed")
+    story.run(2, "cancelled")
+    story.tell("command.applied", id="a", action="retry", variants=None)
+    assert waiting(story) == ["v0001", "v0002"]
+    story.tell("command.applied", id="b", action="stop", variants=None)
+    assert waiting(story) == []
+
+
+def test_a_retry_of_a_variant_that_is_still_ending_is_kept_until_it_has() -> None:
+    story = Story()
+    story.run(1, None)
+    story.tell("command.applied", id="a", action="stop", variants=None)
+    story.tell("command.applied", id="b", action="retry", variants=None)
+    assert waiting(story) == []
+    story.tell("job.observed", key="v0001.1", state="cancelled")
+    assert waiting(story) == ["v0001"]
+
+
+def test_a_retry_of_one_variant_does_not_restart_a_stopped_search() -> None:
+    story = Story()
+    story.run(1, "failed")
+    story.tell("command.applied", id="a", action="stop", variants=None)
+    story.tell("scan.finished", state="stopped")
+    story.tell("command.applied", id="b", action="retry", variants=["v0001"])
+    view = fold(story, sampler="random", trials=40)
+    assert view.stopped
+    assert not view.finished
+    assert [variant.id for variant in policy.waiting(view)] == ["v0001"]
+    story.run(1, "done", attempt=2)
+    assert policy.complete(fold(story, sampler="random", trials=40))

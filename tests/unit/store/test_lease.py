@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from jupyter_gridgpu.errors import ScanLocked, StorageError
-from jupyter_gridgpu.store.lease import Lease, held
+from jupyter_gridgpu.store.lease import STALE_S, Lease, held
 
 OWNER = """
 import sys
@@ -100,6 +102,18 @@ def test_an_owner_on_another_host_is_believed_as_long_as_its_lock_is_seen(lock: 
     assert held(lock)
     lease.release()
     assert not held(lock)
+
+
+def test_an_owner_on_another_host_is_believed_while_it_renews_the_stamp(lock: Path) -> None:
+    Lease(lock).release()
+    lock.write_text(json.dumps({**json.loads(lock.read_text()), "host": "another", "held": True}))
+    assert held(lock)
+    with pytest.raises(ScanLocked, match="on another"):
+        Lease(lock)
+    long_ago = time.time() - 2 * STALE_S
+    os.utime(lock, (long_ago, long_ago))
+    assert not held(lock)
+    Lease(lock).release()
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"term": null}', '{"term": "x"}', '{"term": [1]}', "\x00" * 40])
