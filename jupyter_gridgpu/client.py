@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -72,7 +73,9 @@ class ScanHandle:
     def state(self) -> str:
         """running, paused, done, stopped, or orphaned: unfinished, and no runner drives it."""
         if self.view.finished and not inbox.pending(self.paths.inbox):
-            return self.view.state
+            self.refresh()  # a command is in the journal before it leaves the inbox
+            if self.view.finished:
+                return self.view.state
         if time.time() - self._spawned < START_GRACE_S or lease.held(self.paths.lock):
             return "running" if self.view.finished else self.view.state  # a command that revives it is on its way
         self.refresh()  # the runner may have finished between the last look and this one
@@ -139,9 +142,11 @@ class ScanHandle:
 
         A runner that dies is started again a few times; after that the last state is `orphaned`.
         """
-        respawns, said = 0, 0.0
+        respawns, said, rev = 0, 0.0, -1
         while True:
-            changed, state = self.refresh(), self.state
+            self.refresh()
+            state = self.state
+            changed, rev = self.view.rev != rev, self.view.rev
             if state == "orphaned" and respawns < RESPAWNS:
                 respawns += 1
                 self.revive()
@@ -219,16 +224,16 @@ def start(plan: Plan) -> ScanHandle:
             handle = ScanHandle(known)
             handle.attached = True
         else:
-            handle = _create(plan)
+            handle = create(plan)
     handle.refresh()
     if not handle.view.finished:
         handle.revive()
     return handle
 
 
-def _create(plan: Plan) -> ScanHandle:
-    from dataclasses import replace
-
+def create(plan: Plan) -> ScanHandle:
+    """Make the folder of a plan's scan and start nothing. Raises StorageError."""
+    home.home().mkdir(parents=True, exist_ok=True, mode=0o700)
     scan = replace(plan.scan, name=home.free_name(plan.scan.name))
     return ScanHandle(home.create(scan, plan.notebook.content, plan.files, pack, plan.asked_name))
 

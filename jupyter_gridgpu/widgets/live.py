@@ -50,10 +50,10 @@ class LiveTable(anywidget.AnyWidget):
     def update(self) -> bool:
         """Send changed rows, if there are any; whether more may come."""
         try:
-            changed = self.handle.refresh()
+            self.handle.refresh()
             state = self.handle.state
             with self.handle.lock:
-                if changed or state != self._state or time.monotonic() > self._head_due:
+                if self.handle.view.rev != self._seen or state != self._state or time.monotonic() > self._head_due:
                     self.send(self._message("upsert", self._seen))
             if state in ("done", "stopped"):
                 self._refresh_static()
