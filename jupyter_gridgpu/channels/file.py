@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from jupyter_gridgpu.model.metrics import Reading, clean_step, clean_values
+from jupyter_gridgpu.model.metrics import Reading, clean_step, clean_usage, clean_values
 from jupyter_gridgpu.model.numbers import decode
 from jupyter_gridgpu.store.paths import JobPaths
 from jupyter_gridgpu.store.tail import read_lines
@@ -35,10 +35,12 @@ class FileChannel:
 
 
 def parse(line: bytes) -> Reading | None:
-    """Return the reading of one line, or None for a heartbeat or anything unsound."""
+    """Return the reading of one line, or None for anything unsound."""
     try:
         body = json.loads(line)
-        time, values = decode(body["t"]), clean_values(body["m"])
+        time, values, usage = decode(body["t"]), clean_values(body.get("m", {})), clean_usage(body.get("beat"))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
-    return Reading(time or 0.0, clean_step(body.get("s")), clean_step(body.get("of")), values)
+    if "m" not in body and not usage:
+        return None
+    return Reading(time or 0.0, clean_step(body.get("s")), clean_step(body.get("of")), values, usage)

@@ -14,6 +14,7 @@ from jupyter_gridgpu.model.scan import Objective
 NAME_LIMIT = 80
 NAMES_PER_JOB = 64
 TRAIL_LIMIT = 48
+USAGE = ("cpu", "memory_mb", "gpu", "gpu_memory_mb")
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ class Reading:
     step: int | None
     steps: int | None  # of how many, if the notebook said so
     values: dict[str, float]
+    usage: dict[str, float] = field(default_factory=dict)  # of a heartbeat: cpu (cores), memory_mb, gpu (%), gpu_memory_mb
 
 
 def clean_name(name: Any) -> str | None:
@@ -39,6 +41,12 @@ def clean_values(raw: Mapping[Any, Any]) -> dict[str, float]:
         if label is not None and number is not None and len(values) < NAMES_PER_JOB:
             values[label] = number
     return values
+
+
+def clean_usage(raw: Any) -> dict[str, float]:
+    """Return the finite entries of a heartbeat that are known by name."""
+    values = clean_values(raw) if isinstance(raw, Mapping) else {}
+    return {name: values[name] for name in USAGE if math.isfinite(values.get(name, math.nan))}
 
 
 def clean_step(value: Any) -> int | None:

@@ -41,6 +41,7 @@ class VariantView:
     ended: float | None = None
     notebook: str | None = None
     peak_mb: float | None = None
+    usage: dict[str, float] = field(default_factory=dict)
     gpu_s: float = 0.0
     step: int | None = None
     steps: int | None = None
@@ -226,6 +227,8 @@ class ScanView:
             variant.metrics.clear()
         variant.step = event.data.get("step", variant.step)
         variant.steps = event.data.get("steps", variant.steps)
+        variant.usage = event.data.get("usage", variant.usage)
+        variant.peak_mb = max(variant.peak_mb or 0.0, variant.usage.get("memory_mb", 0.0)) or None
         for name, (n, low, high, new) in event.data["metrics"].items():
             series = variant.metrics.setdefault(name, Series())
             for value in new:

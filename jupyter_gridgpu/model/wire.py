@@ -13,7 +13,7 @@ MISSING = "–"
 
 _ROW = (
     "id", "point", "repeat", "state", "reason", "message", "cell", "attempts", "step", "steps", "where", "gpu", "started",
-    "ended", "notebook",
+    "ended", "notebook", "peak_mb", "usage",
 )  # fmt: skip
 
 

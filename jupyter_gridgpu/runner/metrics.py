@@ -18,6 +18,7 @@ class _Feed:
     cursor: Any = None
     series: dict[str, Series] = field(default_factory=dict)
     new: dict[str, list[float]] = field(default_factory=dict)
+    usage: dict[str, float] = field(default_factory=dict)
     step: int | None = None
     steps: int | None = None
     changed: bool = False
@@ -55,6 +56,7 @@ class MetricsReader:
         moved, feed.cursor = bool(cursor != feed.cursor), cursor
         for reading in readings:
             feed.changed = True
+            feed.usage = reading.usage or feed.usage
             feed.step = reading.step if reading.step is not None else feed.step
             feed.steps = reading.steps if reading.steps is not None else feed.steps
             for name, value in reading.values.items():
@@ -69,7 +71,9 @@ class MetricsReader:
         for name, values in feed.new.items():
             n, low, high, _ = feed.series[name].summary()
             metrics[name] = [n, low, high, thinned(values, NEW_LIMIT)]  # the journal spells what is not finite
-        data = {"key": key, "step": feed.step, "steps": feed.steps, "metrics": metrics}
+        data: dict[str, Any] = {"key": key, "step": feed.step, "steps": feed.steps, "metrics": metrics}
+        if feed.usage:
+            data["usage"] = feed.usage
         if not feed.told:
             data["whole"] = True
         feed.new, feed.changed, feed.told = {}, False, True

@@ -40,6 +40,10 @@ export interface Row {
   ended: number | null;
   /** Relative to the scan's folder. */
   notebook: string | null;
+  /** Most memory seen, MB. */
+  peak_mb?: number | null;
+  /** Of the last heartbeat: cores, MB, %. */
+  usage?: { cpu?: number; memory_mb?: number; gpu?: number; gpu_memory_mb?: number };
 }
 
 export interface Objective {

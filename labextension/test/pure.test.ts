@@ -1,3 +1,4 @@
+import { usageWords } from "../src/components/pane";
 import { describe, expect, it } from "vitest";
 import { buildColumns } from "../src/components/columns";
 import { curve, curveScale } from "../src/components/curves";
@@ -207,5 +208,18 @@ describe("words", () => {
       failed: 3,
       ids: ["v1", "v2", "v3"],
     });
+  });
+});
+
+describe("what a job uses", () => {
+  it("is said of a running one as it was last seen, of an ended one at most", () => {
+    const usage = { cpu: 1.23, memory_mb: 512, gpu: 80.4, gpu_memory_mb: 3072 };
+    expect(usageWords({ ...row("v1"), state: "running", usage, peak_mb: 1024 })).toBe(
+      "Uses 1.2 cores, 0.5 GB (at most 1.0 GB), GPU 80 %, 3.0 GB of GPU memory.",
+    );
+    expect(usageWords({ ...row("v1"), state: "done", usage, peak_mb: 1024 })).toBe(
+      "Used at most 1.0 GB of memory.",
+    );
+    expect(usageWords({ ...row("v1"), state: "new" })).toBe("");
   });
 });

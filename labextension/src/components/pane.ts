@@ -34,14 +34,32 @@ function metrics(row: Row): Node[] {
     });
 }
 
+const gigabytes = (megabytes: number): string => `${(megabytes / 1024).toFixed(1)} GB`;
+
+/** `Uses 1.2 cores, 0.4 GB (at most 0.6 GB), GPU 80 %, 3.1 GB`. */
+export function usageWords(row: Row): string {
+  const { cpu, memory_mb, gpu, gpu_memory_mb } = row.usage ?? {};
+  const most = row.peak_mb ? gigabytes(row.peak_mb) : "";
+  if (row.state !== "running") return most && `Used at most ${most} of memory.`;
+  const parts = [
+    cpu === undefined ? "" : `${cpu.toFixed(1)} cores`,
+    memory_mb === undefined ? "" : `${gigabytes(memory_mb)}${most && ` (at most ${most})`}`,
+    gpu === undefined ? "" : `GPU ${gpu.toFixed(0)} %`,
+    gpu_memory_mb === undefined ? "" : `${gigabytes(gpu_memory_mb)} of GPU memory`,
+  ].filter(Boolean);
+  return parts.length ? `Uses ${parts.join(", ")}.` : "";
+}
+
 function details(row: Row, scan: ScanInfo): (Node | null)[] {
   const reason = row.message ?? (row.reason ? reasonWords(row.reason) : null);
   const path = notebookPath(row, scan);
   const known = metrics(row);
+  const usage = usageWords(row);
   return [
     reason ? h("div", {}, full(reason)) : null,
     h("div", { class: "gg-c gg-pairs" }, ...assignments(row, scan)),
     known.length ? h("div", { class: "gg-c gg-pairs gg-q" }, ...known) : null,
+    usage ? h("div", { class: "gg-q" }, usage) : null,
     path ? h("div", { class: "gg-c gg-q gg-path" }, full(path)) : null,
   ];
 }

@@ -148,9 +148,9 @@ def test_an_epoch_without_metrics_is_progress(job: Sources) -> None:
     assert [(reading.step, reading.values) for reading in job.read()] == [(2, {})]
 
 
-def test_a_heartbeat_is_no_reading(job: Sources) -> None:
+def test_a_heartbeat_carries_what_the_job_uses_and_no_metric(job: Sources) -> None:
     job.metrics.heartbeat({"cpu": 0.5, "memory_mb": 80.0})
-    assert job.read() == []
+    assert [(reading.values, reading.usage) for reading in job.read()] == [({}, {"cpu": 0.5, "memory_mb": 80.0})]
     assert "beat" in job.job.copy("ab").metrics.read_text()
 
 
