@@ -51,7 +51,8 @@ def test_the_newest_copy_is_read(tmp_path: Path) -> None:
     "text",
     [
         "", "{", "null", "[]", "3", '"x"', "{}", '{"t": 1}', '{"m": {}}', '{"t": 1, "m": []}', '{"t": 1, "m": null}',
-        '{"t": 1, "m": "acc"}', '{"t": 1.0, "beat": {"other": 1}}', '{"t": 1.0, "beat": {"cpu": "NaN"}}', '{"t": 1.0, "beat": 3}', "[" * 100_000, '{"t": 1, "m": {"a": ' + "9" * 5000 + "}}",
+        '{"t": 1, "m": "acc"}', '{"t": 1.0, "beat": {"other": 1}}', '{"t": 1.0, "beat": {"cpu": "NaN"}}',
+        '{"t": 1.0, "beat": 3}', "[" * 100_000, '{"t": 1, "m": {"a": ' + "9" * 5000 + "}}",
     ],
 )  # fmt: skip
 def test_what_is_no_reading_is_dropped(text: str) -> None:
