@@ -55,8 +55,10 @@ class MetricsReader:
         readings, cursor = self._channel.read(self._paths.job(key), feed.cursor)
         moved, feed.cursor = bool(cursor != feed.cursor), cursor
         for reading in readings:
+            if reading.usage:  # goes along with the next report, and never delays one
+                feed.usage = reading.usage
+                continue
             feed.changed = True
-            feed.usage = reading.usage or feed.usage
             feed.step = reading.step if reading.step is not None else feed.step
             feed.steps = reading.steps if reading.steps is not None else feed.steps
             for name, value in reading.values.items():
