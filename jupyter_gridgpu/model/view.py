@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import Any
 
 from jupyter_gridgpu.model import events, numbers
@@ -14,7 +15,9 @@ from jupyter_gridgpu.model.metrics import Series, objective_value
 from jupyter_gridgpu.model.scan import Scan
 
 ENDED_FOR_ESTIMATE = 3
-_OBSERVED = ("reason", "message", "cell", "where", "gpu", "started", "ended", "notebook", "peak_mb")
+PAST_LIMIT = 50
+_ATTEMPT = ("state", "reason", "message", "where", "gpu", "node", "engine_id", "started", "ended")
+_OBSERVED = ("reason", "message", "cell", "where", "gpu", "node", "started", "ended", "notebook", "peak_mb")
 
 
 @dataclass
@@ -46,6 +49,9 @@ class VariantView:
     step: int | None = None
     steps: int | None = None
     metrics: dict[str, Series] = field(default_factory=dict)
+    queued: float | None = None  # when it was handed to the engine
+    node: str | None = None
+    past: list[dict[str, Any]] = field(default_factory=list)  # what is kept of earlier attempts
     rev: int = 0
 
     @property
@@ -59,10 +65,14 @@ class VariantView:
         return self.attempts > 0 and self.state not in END_STATES
 
     def new_attempt(self, attempt: int) -> None:
-        """Forget what the attempt before said; the GPU time it took stays counted."""
-        spent = self.gpu_s
+        """Forget what the attempt before said, but for a short record; the GPU time it took stays counted."""
+        spent, past = self.gpu_s, [*self.past, self.attempt()][-PAST_LIMIT:] if self.attempts else []
         fresh = VariantView(self.id, self.point, self.repeat, self.params, self.attrs)
-        self.__dict__.update(fresh.__dict__, attempts=attempt, gpu_s=spent)
+        self.__dict__.update(fresh.__dict__, attempts=attempt, gpu_s=spent, past=past)
+
+    def attempt(self) -> dict[str, Any]:
+        """The record of the latest attempt."""
+        return {"attempt": self.attempts, "submitted": self.queued, **{name: getattr(self, name) for name in _ATTEMPT}}
 
 
 class ScanView:
@@ -86,6 +96,7 @@ class ScanView:
         self.ended: float | None = None
         self.active: dict[str, VariantView] = {}  # those of which a job may exist in the engine
         self._touched: list[VariantView] = []
+        self._recent: dict[str, VariantView] = {}  # the variants, the one changed last at the end
 
     def apply(self, event: Event) -> None:
         """Fold one event in. Events of an older term come from a runner that lost its lease and are dropped."""
@@ -101,6 +112,8 @@ class ScanView:
     def _settle(self) -> None:
         for variant in self._touched:
             variant.rev = self.rev
+            self._recent.pop(variant.id, None)
+            self._recent[variant.id] = variant
             if variant.active:
                 self.active[variant.id] = variant
             else:
@@ -120,6 +133,11 @@ class ScanView:
         if self.finished:
             return "stopped" if self.stopped else "done"
         return "paused" if self.paused else "running"
+
+    def since(self, rev: int) -> list[VariantView]:
+        """Return the variants that changed after a revision, in the order of their ids' making; costs what they are."""
+        found = list(takewhile(lambda variant: variant.rev > rev, reversed(self._recent.values())))
+        return sorted(found, key=lambda variant: (len(variant.id), variant.id))
 
     def value(self, variant: VariantView) -> float | None:
         return objective_value(variant.metrics, self.scan.objective)
@@ -205,7 +223,7 @@ class ScanView:
 
     def _submitted(self, event: Event) -> None:
         if variant := self._job(event):
-            variant.submitted, variant.engine_id = True, event.data.get("engine_id")
+            variant.submitted, variant.engine_id, variant.queued = True, event.data.get("engine_id"), event.time
             if variant.state == "new":
                 variant.state = "queued"
 

@@ -31,13 +31,12 @@ class LiveTable(anywidget.AnyWidget):
     def __init__(self, handle: ScanHandle, browse: str | None = None) -> None:
         self.handle = handle
         self._browse = browse
-        self._rev = 0  # of the messages to the browser
-        self._seen = -1  # of the view, up to which the browser was told
+        self._seen = -1  # the revision up to which the browser was told
         self._state = ""
         self._head_due = 0.0
         self._display: Any = None
         handle.refresh()
-        super().__init__(snapshot=self._message("snapshot", 0))
+        super().__init__(snapshot=self._message("snapshot", -1))
         self.on_msg(self._on_message)
 
     def show(self) -> None:
@@ -67,9 +66,9 @@ class LiveTable(anywidget.AnyWidget):
         with self.handle.lock:
             view = self.handle.view
             self._state, self._head_due = self.handle.state, time.monotonic() + HEAD_EVERY_S
-            rows = [wire.row(view, v) for v in view.variants.values() if v.rev > since]
-            self._rev, self._seen = self._rev + 1, view.rev
-            return {"type": kind, "rev": self._rev, "scan": self._head(), "rows": rows}
+            rows = [wire.row(view, variant) for variant in view.since(since)]
+            self._seen = view.rev
+            return {"type": kind, "from": since, "rev": view.rev, "scan": self._head(), "rows": rows}
 
     def _head(self) -> dict[str, Any]:
         places = {"folder": str(self.handle.folder), "browse": self._browse, "home": str(Path.home())}
@@ -91,8 +90,9 @@ class LiveTable(anywidget.AnyWidget):
     def _on_message(self, widget: Any, content: Any, buffers: Any) -> None:
         kind = content.get("type") if isinstance(content, dict) else None
         if kind == "hello":
+            since = content.get("since")
             with self.handle.lock:  # so that the feed sends nothing newer in between
-                self.send(self._message("snapshot", -1))
+                self.send(self._message("upsert", since) if isinstance(since, int) else self._message("snapshot", -1))
         elif kind == "command":
             self._say(self._command, content)
         elif kind == "log":

@@ -13,6 +13,8 @@ export interface Model {
 }
 
 class CommLink implements Link {
+  readonly peer = "kernel";
+
   constructor(private readonly model: Model) {}
 
   send(message: Outgoing): void {

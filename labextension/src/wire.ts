@@ -84,6 +84,7 @@ export interface ScanInfo {
   note: string | null;
 }
 
+/** `rev` is the fold's: how many events of the journal were applied. */
 export interface Snapshot {
   type: "snapshot";
   rev: number;
@@ -91,9 +92,10 @@ export interface Snapshot {
   rows: Row[];
 }
 
-/** Changed rows only, each of them whole. `rev` grows by one with each message. */
+/** Rows that changed after revision `from`, each of them whole. */
 export interface Upsert {
   type: "upsert";
+  from: number;
   rev: number;
   scan: ScanInfo;
   rows: Row[];
@@ -104,33 +106,98 @@ export interface Said {
   text: string;
 }
 
+/** A part of a log: the bytes from `start` to `end` of `size`. */
 export interface LogText {
   type: "log";
   variant: string;
   text: string;
+  start: number;
+  end: number;
+  size: number;
 }
 
-export type Incoming = Snapshot | Upsert | Said | LogText;
-export type LinkEvent = Incoming | { type: "closed" } | { type: "opened" };
+/** One metric of one job, thinned to what a plot can show; lists of one length. */
+export interface Curve {
+  /** Epochs; where the notebook named none, values are counted from 1. */
+  steps: number[];
+  values: Num[];
+}
 
-export type Action = "stop" | "retry" | "pause" | "resume";
+export interface Usage {
+  /** Unix seconds. */
+  times: number[];
+  cpu: (number | null)[];
+  memory_mb: (number | null)[];
+  gpu: (number | null)[];
+  gpu_memory_mb: (number | null)[];
+}
+
+export interface Metrics {
+  type: "metrics";
+  variant: string;
+  attempt: number;
+  curves: Record<string, Curve>;
+  usage: Usage;
+}
+
+export interface Attempt {
+  attempt: number;
+  state: State;
+  reason: string | null;
+  message: string | null;
+  where: string | null;
+  gpu: string | null;
+  /** Unix seconds; when it was handed to the engine. */
+  submitted: number | null;
+  started: number | null;
+  ended: number | null;
+  node: string | null;
+  engine_id: string | null;
+}
+
+/** What the view of one variant shows beside its row. */
+export interface Job {
+  type: "job";
+  variant: string;
+  attempts: Attempt[];
+  /** The notebook's own values, where they are plain. */
+  defaults: Record<string, unknown>;
+  /** What one job was granted. */
+  limits: { gpus: number; memory_mb: number | null; walltime_s: number | null };
+  /** Whether there is a notebook to open, finished or partial. */
+  has_notebook: boolean;
+}
+
+export type Incoming = Snapshot | Upsert | Said | LogText | Metrics | Job;
+/** `missing`: the sender knows no such scan. */
+export type LinkEvent =
+  Incoming | { type: "closed"; retry_s?: number } | { type: "opened" } | { type: "missing" };
+
+export type Action = "stop" | "retry" | "pause" | "resume" | "extend";
 
 export type Outgoing =
-  | { type: "hello" }
-  /** `null` means the whole scan. */
-  | { type: "command"; action: Action; variants: string[] | null }
-  | { type: "log"; variant: string };
+  /** `since`: the revision that is known. */
+  | { type: "hello"; since?: number }
+  /** `null` means the whole scan; `trials` belongs to extend. */
+  | { type: "command"; action: Action; variants: string[] | null; trials?: number }
+  /** From byte `start`; without it, the end of the log. */
+  | { type: "log"; variant: string; start?: number }
+  | { type: "metrics"; variant: string }
+  | { type: "job"; variant: string };
 
-/** A way to the sender: a widget's comm today, a server's socket later. */
+/** A way to the sender: a widget's comm, or the server. */
 export interface Link {
+  /** Whom to name when there is no answer. */
+  readonly peer: "kernel" | "server";
   send(message: Outgoing): void;
   /** Returns the way to unsubscribe. */
   subscribe(fn: (event: LinkEvent) => void): () => void;
 }
 
+const KINDS = new Set(["snapshot", "upsert", "said", "log", "metrics", "job"]);
+
 /** A message as it came, or null if it is none of ours. */
 export function asIncoming(data: unknown): Incoming | null {
   const type = (data as { type?: unknown } | null)?.type;
-  const known = type === "snapshot" || type === "upsert" || type === "said" || type === "log";
-  return known ? (data as Incoming) : null;
+  return KINDS.has(type as string) ? (data as Incoming) : null;
 }

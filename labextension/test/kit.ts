@@ -56,6 +56,7 @@ export function scan(rows: readonly Row[], more: Partial<ScanInfo> = {}): ScanIn
 }
 
 export class FakeLink implements Link {
+  readonly peer = "kernel";
   readonly sent: Outgoing[] = [];
   readonly listeners = new Set<(event: LinkEvent) => void>();
 
@@ -113,7 +114,7 @@ export function stage(rows: Row[], more: Partial<ScanInfo> = {}): Stage {
     upsert(changed, scanMore = {}) {
       const all = new Map([...store.rows, ...changed.map((one) => [one.id, one] as const)]);
       const info = scan([...all.values()], { ...more, ...scanMore });
-      link.give({ type: "upsert", rev: (rev += 1), scan: info, rows: changed });
+      link.give({ type: "upsert", from: rev, rev: (rev += 1), scan: info, rows: changed });
       table.flush();
     },
     ids: () => positions(table.element).map((element) => element.dataset["id"]),

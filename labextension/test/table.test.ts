@@ -237,7 +237,8 @@ describe("commands", () => {
     const { element, link } = stage([row("v0001")]);
     labelled(element, "Log of v0001").click();
     expect(link.sent).toContainEqual({ type: "log", variant: "v0001" });
-    link.give({ type: "log", variant: "v0001", text: "\u001b[31m<b>no</b>\u001b[0m" });
+    const part = { start: 0, end: 9, size: 9 };
+    link.give({ type: "log", variant: "v0001", ...part, text: "\u001b[31m<b>no</b>\u001b[0m" });
     expect(element.querySelector("pre")?.textContent).toBe("<b>no</b>");
   });
 });
@@ -246,14 +247,14 @@ describe("the connection", () => {
   it("asks for a snapshot after a gap, and shows what came meanwhile", () => {
     const { link, store } = stage([row("v0001")]);
     const rows = [row("v0005")];
-    link.give({ type: "upsert", rev: 7, scan: scan(rows), rows });
-    expect(link.sent).toContainEqual({ type: "hello" });
+    link.give({ type: "upsert", from: 6, rev: 7, scan: scan(rows), rows });
+    expect(link.sent).toContainEqual({ type: "hello", since: 1 });
     expect(store.rows.has("v0005")).toBe(true);
   });
   it("ignores what is older than what it has", () => {
     const { link, store } = stage([row("v0001", { value: 1 })]);
     const rows = [row("v0001", { value: 0 })];
-    link.give({ type: "upsert", rev: 1, scan: scan(rows), rows });
+    link.give({ type: "upsert", from: 0, rev: 0, scan: scan(rows), rows });
     expect(store.rows.get("v0001")?.value).toBe(1);
   });
   it("says as of when once it is lost, and stops the clock", () => {

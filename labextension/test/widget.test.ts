@@ -41,14 +41,20 @@ describe("the widget", () => {
     one.initialize({ model });
     const el = document.createElement("div");
     one.render({ model, el });
-    expect(model.sent).toEqual([{ type: "hello" }]);
+    expect(model.sent).toEqual([{ type: "hello", since: 1 }]);
     expect(el.querySelector('.gridgpu-table [data-id="v0001"]')).not.toBeNull();
   });
   it("misses nothing that comes before a view is drawn", () => {
     const model = new FakeModel(snapshot);
     const one = widget();
     one.initialize({ model });
-    model.emit("msg:custom", { type: "upsert", rev: 2, scan: scan(rows), rows: [row("v0002")] });
+    model.emit("msg:custom", {
+      type: "upsert",
+      from: 1,
+      rev: 2,
+      scan: scan(rows),
+      rows: [row("v0002")],
+    });
     const el = document.createElement("div");
     one.render({ model, el });
     expect(el.querySelectorAll("[data-id]")).toHaveLength(2);

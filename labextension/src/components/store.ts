@@ -1,12 +1,26 @@
 /** One scan as far as it is known here. Several views may look at one store. */
-import type { Link, LinkEvent, Outgoing, Row, ScanInfo, Snapshot, Upsert } from "../wire";
+import type {
+  Job,
+  Link,
+  LinkEvent,
+  LogText,
+  Metrics,
+  Outgoing,
+  Row,
+  ScanInfo,
+  Snapshot,
+  Upsert,
+} from "../wire";
 import { Facts } from "./facts";
 
 export type Change =
   | { type: "data"; changed: Row[] | null; failed: Row[]; endedNow: boolean }
   | { type: "said"; text: string }
-  | { type: "log"; variant: string; text: string }
-  | { type: "link"; closed: boolean };
+  | LogText
+  | Metrics
+  | Job
+  | { type: "link"; closed: boolean }
+  | { type: "missing" };
 
 const HELLO_AGAIN = 2000;
 const ENDED = new Set(["done", "stopped"]);
@@ -42,7 +56,7 @@ export class Store {
 
   hello(): void {
     this.asked = performance.now();
-    this.link.send({ type: "hello" });
+    this.link.send(this.scan ? { type: "hello", since: this.rev } : { type: "hello" });
   }
 
   /** This machine's clock, in seconds. */
@@ -75,6 +89,8 @@ export class Store {
         return this.connect(false);
       case "opened":
         return this.connect(true);
+      case "missing":
+        return this.tell(event);
       default:
         this.tell(event);
     }
@@ -97,8 +113,8 @@ export class Store {
 
   /** Rows are whole, so even after a gap they are better than what was here. */
   private update(message: Upsert): void {
-    if (message.rev <= this.rev) return;
-    if (this.scan === null || message.rev > this.rev + 1) this.askAgain();
+    if (message.rev < this.rev) return;
+    if (this.scan === null || message.from > this.rev) this.askAgain();
     if (this.scan === null) return;
     this.finish(message, message.rows, this.put(message.rows, this.rows));
   }

@@ -164,7 +164,7 @@ export class LiveTable {
     if (change.type === "data") this.dataCame(change);
     else if (change.type === "said") this.said(change.text);
     else if (change.type === "link") this.linkChanged(change.closed);
-    else if (change.variant === this.pane.id) this.pane.show(change.text);
+    else if (change.type === "log" && change.variant === this.pane.id) this.pane.show(change.text);
   }
 
   private dataCame({ failed, endedNow }: Extract<Change, { type: "data" }>): void {

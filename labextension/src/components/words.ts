@@ -44,7 +44,9 @@ function whom(ids: readonly string[] | null): string {
 
 /** Shown when no answer came within a second: a busy kernel answers later. */
 export function askedWords(action: Action, ids: readonly string[] | null): string {
-  const verb = { stop: "stop", pause: "pause", resume: "resume", retry: "run" }[action];
+  const verb = { stop: "stop", pause: "pause", resume: "resume", retry: "run", extend: "extend" }[
+    action
+  ];
   const again = action === "retry" ? " again" : "";
   return `Asked to ${verb} ${whom(ids)}${again}; waits until the running cell ends.`;
 }
