@@ -71,7 +71,7 @@ PAINT = """async ([count, source]) => {
   for (let k = 1; k <= 30; k += 1) {
     const start = performance.now();
     const rows = Array.from({ length: 10 }, (_, i) => row(i, k));
-    for (const f of handlers) f({ type: 'upsert', rev: 1 + k, scan, rows });
+    for (const f of handlers) f({ type: 'upsert', from: k, rev: 1 + k, scan, rows });
     await frame(); await frame(); updates.push(performance.now() - start);
   }
   updates.sort((a, b) => a - b);

@@ -48,7 +48,7 @@ def measure(name: str, cell: str, folder: Path) -> None:
 
 def _log(handle: ScanHandle) -> str:
     handle.refresh()
-    return handle.log("v0001") if handle.view.variants else ""
+    return handle.log_part("v0001")["text"] if handle.view.variants else ""
 
 
 def main() -> None:

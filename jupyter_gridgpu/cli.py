@@ -141,7 +141,7 @@ def watch(scan: str) -> None:
 def logs(target: str) -> None:
     """Print the log of a variant, like btag/v0003; of SCAN alone, the runner's."""
     handle, variant = client.split_target(target)
-    text = handle.log(variant) if variant else handle.runner_log()
+    text = handle.log_part(variant)["text"] if variant else handle.runner_log()
     text = "".join(char for char in text if char.isprintable() or char in "\n\t")  # a job's words must not steer a terminal
     click.echo(text or "Nothing was logged.", nl=not text.endswith("\n"))
 

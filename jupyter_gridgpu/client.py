@@ -5,21 +5,24 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from jupyter_gridgpu.errors import StorageError, UnknownScan, UsageError
+from jupyter_gridgpu.errors import StorageError, UnknownJob, UnknownScan, UsageError
+from jupyter_gridgpu.jobfiles import JobFiles
 from jupyter_gridgpu.model import wire
-from jupyter_gridgpu.model.job import split_key
+from jupyter_gridgpu.model.job import job_key, split_key
 from jupyter_gridgpu.model.scan import Scan
 from jupyter_gridgpu.model.scan import fingerprint as fingerprint_of
-from jupyter_gridgpu.model.view import ScanView, VariantView
+from jupyter_gridgpu.model.view import COMMANDS, ScanView, VariantView
 from jupyter_gridgpu.runner.spawn import spawn
 from jupyter_gridgpu.store import home, inbox, lease
+from jupyter_gridgpu.store.inside import opener_below
 from jupyter_gridgpu.store.journal import JournalReader
 from jupyter_gridgpu.store.paths import ScanPaths
-from jupyter_gridgpu.store.tail import tail_text
+from jupyter_gridgpu.store.tail import text_part
 from jupyter_gridgpu.worker.pack import pack
 
 if TYPE_CHECKING:
@@ -29,7 +32,9 @@ if TYPE_CHECKING:
 
 START_GRACE_S = 8.0  # a runner that was just started may not hold its lease yet
 RESPAWNS = 3
+NAMED = 5  # variants that a sentence names
 LOG_BYTES = 256 * 1024
+POINTS = 300  # of a curve, where nobody asks for another number
 
 
 class ScanHandle:
@@ -115,24 +120,51 @@ class ScanHandle:
             rows = [_frame_row(variant) for variant in self.view.variants.values()]
         return pandas.DataFrame(rows).set_index("id") if rows else pandas.DataFrame()
 
-    def log(self, variant: str, limit: int = LOG_BYTES) -> str:
-        """Return the end of the log of a variant's latest attempt (or of the attempt named, as in v0003.1)."""
-        key = variant if "." in variant else f"{variant}.{max(self.variant(variant).attempts, 1)}"
-        _, attempt = split_key(key)
-        if attempt > max(self.variant(variant.split(".")[0]).attempts, 1):
-            raise UsageError(f"{variant.split('.')[0]} has had no attempt {attempt}.")
-        copies = self.paths.job(key).copies()
-        return tail_text(copies[-1].log if copies else self.paths.job(key).log, limit)
+    def log_part(self, job: str, start: int | None = None, limit: int = LOG_BYTES) -> wire.LogText:
+        """Return the log of a job from byte `start` on, or its end; at most `limit` bytes. Raises UnknownJob, StorageError.
+
+        A job is a variant, whose latest attempt is meant, or an attempt like v0003.1.
+        """
+        part = self.files(job).log(start, limit)
+        return cast(wire.LogText, {"type": "log", "variant": job, **part._asdict()})
+
+    def curves(self, job: str, points: int = POINTS) -> wire.Metrics:
+        """Return all that a job reported, thinned to `points`. Raises UnknownJob, StorageError."""
+        files = self.files(job)
+        found, (variant, attempt) = files.curves(points), split_key(files.key)
+        return {"type": "metrics", "variant": variant, "attempt": attempt, "curves": found.curves(), "usage": found.usage()}
+
+    def job(self, job: str) -> wire.Job:
+        """Return what there is to know of a variant beside its row. Raises UnknownJob."""
+        has_notebook = self.notebook_file(job) is not None
+        with self.lock:
+            return wire.job(self.view, self.variant(split_key(self.files(job).key)[0]), has_notebook)
+
+    def notebook_file(self, job: str) -> Path | None:
+        """Return the notebook that a job saved last, finished or partial; None if there is none. Raises UnknownJob."""
+        return self.files(job).notebook()
+
+    def files(self, job: str) -> JobFiles:
+        """Return the files of a variant's latest attempt, or of the attempt named. Raises UnknownJob."""
+        ident, dot, _ = job.partition(".")
+        latest = max(self.variant(ident).attempts, 1)
+        attempt = split_key(job)[1] if dot else latest
+        if not 1 <= attempt <= latest:
+            raise UnknownJob(f"{ident} has had no attempt {attempt}.")
+        return JobFiles(self.paths, job_key(ident, attempt))
 
     def runner_log(self, limit: int = 4096) -> str:
-        return tail_text(self.paths.log, limit)
+        """Return the end of what the scan's runner had to say."""
+        with suppress(OSError):
+            return text_part(self.paths.log, None, limit, opener_below(self.folder)).text
+        return ""
 
     def variant(self, ident: str) -> VariantView:
-        """Return a variant. Raises UsageError if there is none of that id."""
+        """Return a variant. Raises UnknownJob if there is none of that id."""
         self.refresh()
         found = self.view.variants.get(ident)
         if found is None:
-            raise UsageError(f"{self.name} has no variant {ident!r}; it has v0001 to v{len(self.view.variants):04d}.")
+            raise UnknownJob(f"{self.name} has no variant {ident!r}; it has v0001 to v{len(self.view.variants):04d}.")
         return found
 
     # following --------------------------------------------------------------------
@@ -187,26 +219,49 @@ class ScanHandle:
 
     def extend(self, trials: int) -> None:
         """Try that many points more."""
-        if self.scan.trials is None:
-            raise UsageError(f"{self.name} is a grid, which has no more points; start a scan of a larger space.")
-        if trials < 1:
-            raise UsageError("extend needs a number of points from 1 up.")
         self.command("extend", trials=trials)
 
-    def command(self, action: str, variants: list[str] | None = None, **more: Any) -> None:
-        """Leave a command for the runner, and start one if none is there. Raises UsageError, StorageError."""
+    def command(self, action: str, variants: list[str] | None = None, trials: int | None = None) -> str:
+        """Leave a command for the runner, start one if none is there, and return a sentence that says so.
+
+        `variants` None means the whole scan. Raises UsageError, StorageError.
+        """
+        self._check(action, variants, trials)
+        more = {"trials": trials} if action == "extend" else {}
+        inbox.post(self.paths.inbox, action, variants, **more)
+        self.revive()
+        return f"Asked for: {_asked(action, variants, trials)}."
+
+    def _check(self, action: str, variants: list[str] | None, trials: int | None) -> None:
+        if action not in COMMANDS:
+            raise UsageError(f"{action!r} is no command; there are {', '.join(COMMANDS)}.")
+        if variants is not None and (action not in ("stop", "retry") or not variants):
+            raise UsageError(
+                f"{action} is for the whole scan." if variants else f"There is nothing to {action}: no variant is named."
+            )
         for ident in variants or []:
             self.variant(ident)
         if action in ("stop", "pause", "resume") and self.ended:
             raise UsageError(f"{self.name} has ended already.")
-        inbox.post(self.paths.inbox, action, variants, **more)
-        self.revive()
+        if action == "extend" and self.scan.trials is None:
+            raise UsageError(f"{self.name} is a grid, which has no more points; start a scan of a larger space.")
+        if action == "extend" and (trials is None or not 1 <= trials <= inbox.TRIALS_LIMIT):
+            raise UsageError(f"extend needs a number of points from 1 to {inbox.TRIALS_LIMIT:,}.")
 
     def revive(self) -> None:
         """Start a runner unless there is one."""
         if not lease.held(self.paths.lock):
             self._spawned = time.time()
             spawn(self.folder)
+
+
+def _asked(action: str, variants: list[str] | None, trials: int | None) -> str:
+    if action == "extend":
+        return f"{trials:,} points more"
+    if variants is None:
+        return f"{action} the scan"
+    more = f" and {len(variants) - NAMED:,} more" if len(variants) > NAMED else ""
+    return f"{action} {', '.join(variants[:NAMED])}{more}"
 
 
 Handle = TypeVar("Handle", bound=ScanHandle)

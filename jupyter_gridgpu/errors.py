@@ -5,6 +5,7 @@
     |   +-- SpaceError      the cell body or a `-p` expression
     |   +-- NotebookError   the notebook, its kernel or its parameters
     |   +-- UnknownScan     no scan of that name, id or folder
+    |   +-- UnknownJob      the scan has no such variant or attempt, or the job left no such file
     +-- EngineError     the engine refused or could not be reached                 (exit code 3)
     +-- StorageError    a scan folder cannot be read or written                    (exit code 3)
         +-- ScanLocked      another runner owns the scan
@@ -41,6 +42,10 @@ class NotebookError(UsageError):
 
 class UnknownScan(UsageError):
     """No scan of that name, id or folder."""
+
+
+class UnknownJob(UsageError):
+    """The scan has no such variant or attempt, or the job left no such file."""
 
 
 class EngineError(GridGpuError):

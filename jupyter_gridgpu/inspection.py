@@ -8,7 +8,9 @@ import hashlib
 import json
 import re
 import warnings
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +20,10 @@ from jupyter_gridgpu.store import home
 from jupyter_gridgpu.worker.light import import_papermill, literal_path
 
 NOTEBOOK_LIMIT = 100 * 1024 * 1024
+SOURCE_LIMIT = 200_000  # characters of a cell that are searched for metrics
+METRIC_LIMIT = 30
 _ASSIGNED = re.compile(r"^\s*(?:local\s+|val\s+|var\s+)?([A-Za-z_.][\w.]*)\s*(?:=|<-)", re.MULTILINE)
-_NOTHING = object()
+NOTHING = object()
 
 
 @dataclass(frozen=True)
@@ -28,7 +32,7 @@ class Parameter:
 
     name: str
     type: str | None  # the annotation, if there is one
-    default: Any  # a plain value, or _NOTHING where the default is an expression
+    default: Any  # a plain value, or NOTHING where the default is an expression
     comment: str
 
 
@@ -48,14 +52,14 @@ def read_notebook(path: str | Path) -> Notebook:
     """Return the notebook at `path`. Raises NotebookError, in one sentence, for whatever makes it unusable."""
     where = home.user_path(path)
     content = _content(where)
-    body = _body(where, content)
+    body = _body(where.absolute(), content)
     metadata = _dict(body.get("metadata"))
     spec = _dict(metadata.get("kernelspec"))
     kernel, language = spec.get("name"), spec.get("language") or _dict(metadata.get("language_info")).get("name") or "python"
     if not isinstance(kernel, str) or not kernel:
         raise NotebookError(f"{where.name} does not say which kernel runs it: open it in Jupyter, choose a kernel and save it.")
     _check_kernel(where, kernel)
-    parameters = _parameters(where, body, kernel, language)
+    parameters = _parameters(where.absolute(), content, str(language))
     return Notebook(where.absolute(), content, kernel, str(language), parameters, _digest(body, kernel))
 
 
@@ -67,6 +71,66 @@ def check_space(notebook: Notebook, space: Space) -> None:
             raise SpaceError(f"{name} is no parameter of {notebook.path.name}{_hint(name, notebook)}")
         for value in _samples(axis):
             _check_value(notebook, parameter, axis, value)
+
+
+def parameters_cell(notebook: Notebook) -> int:
+    """Return which code cell holds the parameters, counted from 1."""
+    code = [cell for cell in _body(notebook.path, notebook.content)["cells"] if cell["cell_type"] == "code"]
+    return next((index for index, cell in enumerate(code, 1) if "parameters" in _tags(cell)), 0)
+
+
+def metric_names(notebook: Notebook) -> list[str]:
+    """Return names of metrics that a Python notebook seems to report: keywords of `report(...)` and what Keras prints."""
+    if notebook.language.lower() != "python":
+        return []
+    cells = _body(notebook.path, notebook.content)["cells"]
+    nodes = [node for cell in cells if cell["cell_type"] == "code" for node in _nodes(_source(cell))]
+    found = dict.fromkeys(name for node in nodes for name in _reported(node, nodes))
+    return [name for name in found if name not in ("epoch", "epochs", "step", "steps") and name.isprintable()][:METRIC_LIMIT]
+
+
+def _nodes(source: str) -> list[ast.AST]:
+    """The syntax of a cell without its magics; nothing where it is not Python."""
+    lines = ["" if line.startswith(("%", "!")) else line for line in source[:SOURCE_LIMIT].split("\n")]
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return list(ast.walk(ast.parse("\n".join(lines))))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return []
+
+
+def _reported(node: ast.AST, nodes: list[ast.AST]) -> Iterator[str]:
+    if not isinstance(node, ast.Call):
+        return
+    called = getattr(node.func, "attr", getattr(node.func, "id", None))
+    if called == "report":
+        for keyword in node.keywords:
+            yield from [keyword.arg] if keyword.arg else _keys(keyword.value, nodes)
+    elif called == "glue" and node.args:
+        yield from _texts([node.args[0]])
+    elif called == "compile":
+        listed = [k.value for k in node.keywords if k.arg == "metrics" and isinstance(k.value, ast.List)]
+        names = ["loss", *_texts(item for one in listed for item in one.elts)] if node.keywords else []
+        yield from [*names, *(f"val_{name}" for name in names)]
+
+
+def _keys(values: ast.expr, nodes: list[ast.AST]) -> Iterator[str]:
+    """The keys that a dict gets: in a literal, and by assignment to `name["key"]`."""
+    name = ast.unparse(values)
+    literals = [values]
+    for node in nodes:
+        if isinstance(node, (ast.Assign, ast.AugAssign)):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            literals += [node.value] if any(ast.unparse(target) == name for target in targets) else []
+        elif isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store) and ast.unparse(node.value) == name:
+            yield from _texts([node.slice])
+    for literal in literals:
+        yield from _texts(filter(None, literal.keys)) if isinstance(literal, ast.Dict) else ()
+
+
+def _texts(nodes: Iterable[ast.expr]) -> list[str]:
+    return [node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)]
 
 
 def _content(path: Path) -> bytes:
@@ -87,6 +151,7 @@ def _content(path: Path) -> bytes:
         raise NotebookError(f"{str(path)!r} is no file name.") from None
 
 
+@lru_cache(maxsize=1)  # a form reads the same notebook at every key
 def _body(path: Path, content: bytes) -> dict[str, Any]:
     try:
         body = json.loads(content)
@@ -130,15 +195,16 @@ def _digest(body: dict[str, Any], kernel: str) -> str:
     return hashlib.sha256(json.dumps([kernel, cells]).encode()).hexdigest()
 
 
-def _parameters(path: Path, body: dict[str, Any], kernel: str, language: str) -> dict[str, Parameter]:
-    tagged = [cell for cell in body["cells"] if "parameters" in _tags(cell)]
+@lru_cache(maxsize=1)
+def _parameters(path: Path, content: bytes, language: str) -> dict[str, Parameter]:
+    tagged = [cell for cell in _body(path, content)["cells"] if "parameters" in _tags(cell)]
     if not tagged:
         raise NotebookError(
             f"{path.name} has no cell tagged 'parameters': put the values to vary into one cell and give it that tag"
             " (property inspector, 'Cell Tags')."
         )
     if str(language).lower() != "python":
-        return {name: Parameter(name, None, _NOTHING, "") for name in _ASSIGNED.findall(_source(tagged[0]))}
+        return {name: Parameter(name, None, NOTHING, "") for name in _ASSIGNED.findall(_source(tagged[0]))}
     import_papermill()
     from papermill.inspection import inspect_notebook
 
@@ -158,7 +224,7 @@ def _parameter(item: dict[str, Any]) -> Parameter:
     try:
         default = ast.literal_eval(item.get("default", ""))
     except (ValueError, SyntaxError, MemoryError, RecursionError):
-        default = _NOTHING
+        default = NOTHING
     return Parameter(item["name"], None if type_ in (None, "None") else type_, default, item.get("help") or "")
 
 
@@ -185,21 +251,21 @@ def _check_value(notebook: Notebook, parameter: Parameter, axis: Axis, value: An
             f"{parameter.name}: its default in {notebook.path.name} is a list, so a list here could be one value or several;"
             f" write fixed({_short(list(axis.values))}) for one, choice([...], [...]) for several."
         )
-    wanted = _kind(default)
+    wanted = kind_of(default)
     if parameter.type == "int" and isinstance(value, float):
         wanted, fits = "a whole number", value.is_integer() and not isinstance(axis, Range)
     elif wanted is None or value is None:
         return
     else:
-        fits = _kind(value) == wanted or (wanted == "True or False" and value in (0, 1))
+        fits = kind_of(value) == wanted or (wanted == "True or False" and value in (0, 1))
     if not fits:
         takes = f"{notebook.path.name} takes {wanted} there ({_short(default)})"
-        raise SpaceError(f"{parameter.name}: {_short(value)} is {_kind(value)}, but {takes}.")
+        raise SpaceError(f"{parameter.name}: {_short(value)} is {kind_of(value)}, but {takes}.")
 
 
-def _kind(value: Any) -> str | None:
+def kind_of(value: Any) -> str | None:
     """What sort of value it is, in words; None where nothing can be said."""
-    if value is _NOTHING or value is None:
+    if value is NOTHING or value is None:
         return None
     kinds = ((bool, "True or False"), ((int, float), "a number"), (str, "a string"), ((list, tuple), "a list"), (dict, "a dict"))
     return next((words for kind, words in kinds if isinstance(value, kind)), None)

@@ -1,4 +1,4 @@
-"""`%%gridscan NOTEBOOK [options]` and `%gridscan list|show|stop|retry|pause|resume SCAN`."""
+"""`%%gridscan NOTEBOOK [options]`, the form `%gridscan NOTEBOOK` and `%gridscan list|show|stop|retry|pause|resume SCAN`."""
 
 from __future__ import annotations
 
@@ -6,17 +6,16 @@ import shlex
 from collections.abc import Callable
 from typing import Any
 
-import click
 from IPython.core.error import UsageError as Sentence
 from IPython.core.magic import Magics, line_cell_magic, magics_class
 
 from jupyter_gridgpu import api, client
 from jupyter_gridgpu.errors import GridGpuError, UsageError
-from jupyter_gridgpu.options import plan_text, scan_options, to_options
+from jupyter_gridgpu.options import help_text, parse_words, plan_text, to_options
 from jupyter_gridgpu.request import Plan, plan
 
 USE = (
-    "Write %%gridscan NOTEBOOK.ipynb [options] with one assignment a line below it,"
+    "Write %gridscan NOTEBOOK.ipynb for a form, or %%gridscan NOTEBOOK.ipynb [options] with one assignment a line below it,"
     " or %gridscan list, or %gridscan show, stop, retry, pause or resume with a SCAN."
 )
 
@@ -27,26 +26,50 @@ class GridscanMagics(Magics):
 
     @line_cell_magic
     def gridscan(self, line: str, cell: str | None = None) -> None:
-        """Scan a notebook's hyper-parameters: `%%gridscan NOTEBOOK [options]`; `%%gridscan --help` lists the options."""
+        """Scan a notebook's hyper-parameters: `%%gridscan NOTEBOOK [options]` with one assignment a line below it.
+
+        `%gridscan NOTEBOOK [options]` alone opens a form that writes such a cell; `%gridscan --help` lists the options.
+        """
         try:
             words = _words(line)
             if "--help" in words or "-h" in words:
-                print(_help())
+                print(help_text())
             elif cell is None:
-                _command(words)
+                self._command(words)
             else:
                 self._scan(words, cell)
         except GridGpuError as error:
             raise Sentence(str(error)) from None  # IPython prints it without a traceback
 
+    def _command(self, words: list[str]) -> None:
+        verb, rest = (words[0], words[1:]) if words else ("", [])
+        if verb in _VERBS:
+            _run(verb, rest)
+        elif any(word.endswith(".ipynb") for word in words):
+            self._form(words)
+        else:
+            raise UsageError(USE)
+
+    def _form(self, words: list[str]) -> None:
+        from jupyter_gridgpu.widgets.form import ScanForm
+
+        values = parse_words(words)
+        if values.pop("dry_run"):
+            raise UsageError("--dry-run needs a cell: write %%gridscan and, below it, one assignment a line.")
+        ScanForm(values.pop("notebook"), values, self._names()).show()
+
     def _scan(self, words: list[str], cell: str) -> None:
-        values = _parse(words)
+        values = parse_words(words)
         dry_run, notebook = values.pop("dry_run"), values.pop("notebook")
-        made = plan(notebook, cell, to_options(values), self.shell.user_ns if self.shell else None)
+        made = plan(notebook, cell, to_options(values), self._names())
         if dry_run:
             print(plan_text(made.scan, made.files))
         else:
             _start(made)
+
+    def _names(self) -> Any:
+        """The user's variables, which the lines of a cell may use."""
+        return self.shell.user_ns if self.shell else {}
 
 
 def _start(made: Plan) -> None:
@@ -56,10 +79,7 @@ def _start(made: Plan) -> None:
     scan.table()
 
 
-def _command(words: list[str]) -> None:
-    verb, rest = (words[0], words[1:]) if words else ("", [])
-    if verb not in _VERBS:
-        raise UsageError(USE if not verb.endswith(".ipynb") else f"{USE} `%%gridscan {verb} --dry-run` shows what would run.")
+def _run(verb: str, rest: list[str]) -> None:
     needs = verb != "list"
     if len(rest) != int(needs):
         raise UsageError(f"%gridscan {verb} takes {'one scan' if needs else 'nothing more'}.")
@@ -96,30 +116,8 @@ _VERBS: dict[str, Callable[..., None]] = {
 }
 
 
-@click.command("%%gridscan", add_help_option=False)
-@click.argument("notebook")
-@click.option("--dry-run", is_flag=True, help="Say what would run, and start nothing.")
-@scan_options
-def _options(**values: Any) -> dict[str, Any]:
-    return values
-
-
-def _parse(words: list[str]) -> dict[str, Any]:
-    try:
-        values = _options.main(args=words, prog_name="%%gridscan", standalone_mode=False)
-    except click.ClickException as error:
-        raise UsageError(error.format_message()) from None
-    assert isinstance(values, dict)
-    return values
-
-
 def _words(line: str) -> list[str]:
     try:
         return shlex.split(line)
     except ValueError as error:
         raise UsageError(f"The options cannot be read: {error}.") from None
-
-
-def _help() -> str:
-    with click.Context(_options, info_name="%%gridscan", max_content_width=100) as context:
-        return _options.get_help(context)

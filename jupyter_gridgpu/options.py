@@ -1,12 +1,13 @@
-"""The options of a scan, defined once for the command line and the magic."""
+"""The options of a scan, defined once for the command line, the magic and the form."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import click
 
+from jupyter_gridgpu.errors import UsageError
 from jupyter_gridgpu.request import Options
 
 _OPTIONS = (
@@ -38,6 +39,48 @@ def scan_options(function: Callable[..., Any]) -> Callable[..., Any]:
     for option in reversed(_OPTIONS):
         function = option(function)
     return function
+
+
+@click.command("%%gridscan", add_help_option=False, epilog="`%gridscan NOTEBOOK` alone opens a form that writes the cell.")
+@click.argument("notebook")
+@click.option("--dry-run", is_flag=True, help="Say what would run, and start nothing.")
+@scan_options
+def magic_options(**values: Any) -> dict[str, Any]:
+    """Run NOTEBOOK with the values that the lines of the cell give to its parameters."""
+    return values
+
+
+def parse_words(words: Sequence[str]) -> dict[str, Any]:
+    """Return what the words after the magic say: `notebook`, `dry_run` and every option by its name. Raises UsageError."""
+    try:
+        values = magic_options.main(args=list(words), prog_name="%%gridscan", standalone_mode=False)
+    except click.ClickException as error:
+        raise UsageError(error.format_message()) from None
+    assert isinstance(values, dict)
+    return values
+
+
+def option_list() -> list[click.Option]:
+    """Return the options of a scan, as click describes them."""
+    return [one for one in magic_options.params if isinstance(one, click.Option) and one.name in Options.__dataclass_fields__]
+
+
+def words_of(texts: Mapping[str, Any]) -> list[str]:
+    """Return the words that give the options these values; a default needs none."""
+    words: list[str] = []
+    for option in option_list():
+        value = texts.get(option.name or "")
+        if value in (None, "", False, ()) or str(value) == str(option.default):
+            continue
+        for one in value if option.multiple else [value]:
+            words += [option.opts[0]] if option.is_flag else [option.opts[0], str(one)]
+    return words
+
+
+def help_text() -> str:
+    """Return what `%gridscan --help` prints."""
+    with click.Context(magic_options, info_name="%%gridscan", max_content_width=100) as context:
+        return magic_options.get_help(context)
 
 
 def to_options(values: dict[str, Any]) -> Options:

@@ -15,7 +15,7 @@ from jupyter_gridgpu import backends, samplers
 from jupyter_gridgpu.errors import UsageError
 from jupyter_gridgpu.inspection import Notebook, check_space, read_notebook
 from jupyter_gridgpu.model.grammar import parse_space, space_of
-from jupyter_gridgpu.model.scan import Objective, Resources, Scan, parse_objective
+from jupyter_gridgpu.model.scan import Objective, Resources, Scan, parse_objective, plain_defaults
 from jupyter_gridgpu.model.space import GRID_LIMIT, Space
 from jupyter_gridgpu.model.units import parse_duration, parse_memory
 from jupyter_gridgpu.store import home
@@ -79,6 +79,7 @@ def plan(
         parallel=_positive("parallel", options.parallel), per_gpu=_positive("per-gpu", options.per_gpu) or 1,
         retries=_not_negative("retries", options.retries), resources=_resources(options), files=tuple(files),
         notebook_digest=found.digest, files_digest=_digest(files), created=time.time(),
+        defaults=plain_defaults({name: parameter.default for name, parameter in found.parameters.items()}),
     )  # fmt: skip
     if scan.total() > GRID_LIMIT:
         raise UsageError(f"That makes {scan.total():,} variants; a scan may have {GRID_LIMIT:,}. Use fewer --trials or repeats.")

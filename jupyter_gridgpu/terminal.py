@@ -54,16 +54,16 @@ def render(handle: ScanHandle, state: str, console: Console, limit: int | None) 
     return Group(*parts)
 
 
-def _title(head: dict[str, Any]) -> Text:
+def _title(head: wire.Head) -> Text:
     text = Text(head["name"], style="bold")
     place = "this machine" if head["backend"] == "local" else head["backend"]
     text.append(f"  {head['notebook']} on {place}, {head['state']}", style="not bold")
     return text
 
 
-def _progress(head: dict[str, Any], console: Console) -> Table:
+def _progress(head: wire.Head, console: Console) -> Table:
     counts, total = head["counts"], max(head["total"] or 0, 1)
-    ended = sum(counts[state] for state in END_STATES)
+    ended = sum(count for state, count in counts.items() if state in END_STATES)
     grid = Table.grid(padding=(0, 2))
     words = "  ".join(f"{MARKS[state]} {count} {state}" for state, count in counts.items() if count)
     until = head["ended"] or head["now"]
@@ -75,13 +75,13 @@ def _progress(head: dict[str, Any], console: Console) -> Table:
     return grid
 
 
-def _most_alive(rows: list[dict[str, Any]], limit: int) -> list[dict[str, Any]]:
+def _most_alive(rows: list[wire.Row], limit: int) -> list[wire.Row]:
     order = {"running": 0, "failed": 1, "lost": 1, "queued": 2, "done": 3, "cancelled": 4, "new": 5}
     chosen = sorted(rows, key=lambda row: order[row["state"]])[:limit]
     return sorted(chosen, key=lambda row: str(row["id"]))
 
 
-def _fitting(head: dict[str, Any], rows: list[dict[str, Any]], console: Console) -> Table:
+def _fitting(head: wire.Head, rows: list[wire.Row], console: Console) -> Table:
     """Return the table with as many metrics as the terminal is wide for; the objective and its curve go last."""
     metrics = wire.metric_names(head, rows, METRICS_SHOWN)
     for count in range(len(metrics), 1, -1):
@@ -91,7 +91,7 @@ def _fitting(head: dict[str, Any], rows: list[dict[str, Any]], console: Console)
     return _table(head, rows, metrics[:1], curve=console.width >= NARROW)
 
 
-def _table(head: dict[str, Any], rows: list[dict[str, Any]], metrics: list[str], curve: bool) -> Table:
+def _table(head: wire.Head, rows: list[wire.Row], metrics: list[str], curve: bool) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 1))
     table.add_column("id", no_wrap=True, min_width=7)
     table.add_column("state", no_wrap=True, min_width=11)
@@ -109,7 +109,7 @@ def _table(head: dict[str, Any], rows: list[dict[str, Any]], metrics: list[str],
     return table
 
 
-def _cells(head: dict[str, Any], row: dict[str, Any], metrics: list[str], curve: bool) -> list[Text]:
+def _cells(head: wire.Head, row: wire.Row, metrics: list[str], curve: bool) -> list[Text]:
     state = row["state"]
     cells = [
         Text(row["id"] + (" ★" if row["id"] == head["best"] else "")),

@@ -33,7 +33,7 @@ setup() {
     python3 -c 'import ensurepip, venv' 2>/dev/null || apt_install python3-venv
     [ -x "$BIN/python" ] || python3 -m venv "$VENV"
     stamp="$VENV/.installed-$1"
-    if [ ! -e "$stamp" ] || [ -n "$(find pyproject.toml package-lock.json labextension/src -newer "$stamp" -print -quit)" ]; then
+    if [ ! -e "$stamp" ] || [ -n "$(find pyproject.toml package-lock.json labextension/src labextension/schema -newer "$stamp" -print -quit)" ]; then
         echo "Installing into $VENV"
         "$BIN/python" -m pip install --quiet --disable-pip-version-check --editable ".[$1]"
         touch "$stamp"

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from jupyter_gridgpu.model import numbers
 from jupyter_gridgpu.model.job import bounded
 from jupyter_gridgpu.model.scan import Objective
 
+T = TypeVar("T")
 NAME_LIMIT = 80
 NAMES_PER_JOB = 64
 TRAIL_LIMIT = 48
@@ -71,7 +72,7 @@ class Series:
 
     def add(self, value: float) -> None:
         if self.seen % self.stride == 0:
-            self.trail.append(value)
+            self.trail.append(numbers.shown(value))
             if len(self.trail) > TRAIL_LIMIT:
                 self.trail = self.trail[::2]
                 self.stride *= 2
@@ -99,7 +100,7 @@ class Series:
     def shown_trail(self) -> list[float]:
         """The trail with the last value at its end."""
         exact = not self.seen or (self.seen - 1) % self.stride == 0
-        return list(self.trail) if exact else [*self.trail, self.last]
+        return list(self.trail) if exact else [*self.trail, numbers.shown(self.last)]
 
 
 def objective_value(metrics: Mapping[str, Series], objective: Objective | None) -> float | None:
@@ -108,7 +109,7 @@ def objective_value(metrics: Mapping[str, Series], objective: Objective | None) 
     return series.reduced(objective.reduction) if series and objective and series.n else None
 
 
-def thinned(values: Iterable[float], limit: int) -> list[float]:
+def thinned(values: Iterable[T], limit: int) -> list[T]:
     """Return at most `limit` values, evenly picked, with the first and the last."""
     items = list(values)
     if len(items) <= limit:

@@ -6,17 +6,20 @@ import hashlib
 import json
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from jupyter_gridgpu.errors import SpaceError, StorageError, UsageError
 from jupyter_gridgpu.model import numbers
 from jupyter_gridgpu.model import space as spaces
+from jupyter_gridgpu.model.plain import NotPlain, plain
 from jupyter_gridgpu.model.space import Space
 
 FORMAT = 1
 DIRECTIONS = ("maximize", "minimize")
 REDUCTIONS = ("last", "max", "min")
+DEFAULTS_BYTES = 20_000
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,7 @@ class Scan:
     notebook_digest: str = ""  # of what the notebook does: sources, tags, kernel; not of its outputs
     files_digest: str = ""
     created: float = 0.0
+    defaults: dict[str, Any] = field(default_factory=dict)  # the notebook's own values, where they are plain; only to look at
 
     def total(self) -> int:
         """How many variants the scan has when nothing is added to it."""
@@ -93,9 +97,24 @@ def fingerprint(scan: Scan) -> str:
     Running the same cell again finds the scan it started by this.
     """
     body = to_json(scan)
-    for key in ("id", "name", "created", "fingerprint"):
+    for key in ("id", "name", "created", "defaults", "fingerprint"):
         body.pop(key, None)
     return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
+
+
+def plain_defaults(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those values that JSON can carry, as many as fit into DEFAULTS_BYTES."""
+    kept: dict[str, Any] = {}
+    room = DEFAULTS_BYTES
+    for name, value in values.items():
+        try:
+            made = plain(value)
+            size = len(json.dumps({name: numbers.strict(made)}))
+        except (NotPlain, ValueError, RecursionError):
+            continue
+        if size <= room:
+            kept[name], room = made, room - size
+    return kept
 
 
 def to_json(scan: Scan) -> dict[str, Any]:
@@ -118,12 +137,18 @@ def from_json(body: dict[str, Any]) -> Scan:
             objective=Objective(**body["objective"]) if body["objective"] else None,
             resources=Resources(**body["resources"]),
             files=tuple(body["files"]),
+            defaults=_defaults(body.get("defaults")),
             **{name: body[name] for name in _PLAIN_FIELDS},
         )
     except SpaceError as error:
         raise StorageError(str(error)) from None
     except (KeyError, TypeError) as error:
         raise StorageError(f"scan.json cannot be read: {error!r} is missing or wrong.") from None
+
+
+def _defaults(body: Any) -> dict[str, Any]:
+    """Scans made by earlier versions have none."""
+    return plain_defaults(numbers.loose(body)) if isinstance(body, dict) else {}
 
 
 _PLAIN_FIELDS = (

@@ -14,6 +14,7 @@ from jupyter_gridgpu.model.view import COMMANDS
 from jupyter_gridgpu.store.paths import read_json, write_json
 
 COMMAND_BYTES = 1_000_000
+TRIALS_LIMIT = 1_000_000
 
 
 def post(inbox: Path, action: str, variants: list[str] | None = None, **more: Any) -> str:
@@ -42,7 +43,7 @@ def read(path: Path) -> dict[str, Any] | None:
     variants, trials = body.get("variants"), body.get("trials")
     if variants is not None and not (isinstance(variants, list) and all(isinstance(v, str) for v in variants)):
         return None
-    if body["action"] == "extend" and not (isinstance(trials, int) and 0 < trials <= 1_000_000):
+    if body["action"] == "extend" and not (isinstance(trials, int) and 0 < trials <= TRIALS_LIMIT):
         return None
     by = bounded(body.get("by"), 80)
     return {"id": path.stem, "action": body["action"], "variants": variants, "trials": trials, "by": by}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import anywidget
 import traitlets
@@ -13,11 +13,11 @@ from jupyter_gridgpu.client import ScanHandle
 from jupyter_gridgpu.errors import GridGpuError
 from jupyter_gridgpu.model import wire
 from jupyter_gridgpu.widgets.feed import FEED
+from jupyter_gridgpu.widgets.saved import MIME_TYPE, saved
 from jupyter_gridgpu.widgets.static_table import html
 
 STATIC = Path(__file__).parent / "static"
 HEAD_EVERY_S = 2.0  # the head (time left, a runner that died) changes without the journal
-ACTIONS = ("stop", "retry", "pause", "resume")
 LOG_BYTES = 64 * 1024
 
 
@@ -40,7 +40,7 @@ class LiveTable(anywidget.AnyWidget):
         self.on_msg(self._on_message)
 
     def show(self) -> None:
-        """Display the table, with a static one beside it for where no widget can be drawn."""
+        """Display the table, with what draws it where there is our server extension, and where no widget can be drawn."""
         from IPython.display import display
 
         self._display = display(self._bundle(), raw=True, display_id=True)
@@ -70,9 +70,9 @@ class LiveTable(anywidget.AnyWidget):
             self._seen = view.rev
             return {"type": kind, "from": since, "rev": view.rev, "scan": self._head(), "rows": rows}
 
-    def _head(self) -> dict[str, Any]:
-        places = {"folder": str(self.handle.folder), "browse": self._browse, "home": str(Path.home())}
-        return {**wire.head(self.handle.view, self._state, time.time()), **places}
+    def _head(self) -> wire.ScanInfo:
+        head = wire.head(self.handle.view, self._state, time.time())
+        return {**head, "folder": str(self.handle.folder), "browse": self._browse, "home": str(Path.home())}
 
     def _bundle(self) -> dict[str, Any]:
         made = self._repr_mimebundle_()
@@ -80,7 +80,9 @@ class LiveTable(anywidget.AnyWidget):
         with self.handle.lock:
             view = self.handle.view
             rows = [wire.row(view, variant) for variant in view.variants.values()]
-            return {**bundle, "text/html": html(self._head(), rows), "text/plain": repr(self.handle)}
+            head = self._head()
+            ours = {MIME_TYPE: saved(head, rows), "text/html": html(head, rows), "text/plain": repr(self.handle)}
+            return {**bundle, **ours}
 
     def _refresh_static(self) -> None:
         """Let the output that is saved with the notebook tell the end, not the beginning."""
@@ -88,35 +90,36 @@ class LiveTable(anywidget.AnyWidget):
             self._display.update(self._bundle(), raw=True)
 
     def _on_message(self, widget: Any, content: Any, buffers: Any) -> None:
+        """Answer the browser; whoever sent it, only what is sound is looked at."""
         kind = content.get("type") if isinstance(content, dict) else None
         if kind == "hello":
             since = content.get("since")
             with self.handle.lock:  # so that the feed sends nothing newer in between
-                self.send(self._message("upsert", since) if isinstance(since, int) else self._message("snapshot", -1))
-        elif kind == "command":
-            self._say(self._command, content)
-        elif kind == "log":
-            self._say(self._log, content)
+                self.send(self._message("upsert", since) if _is_number(since) else self._message("snapshot", -1))
+        elif kind in ("command", "log", "metrics", "job"):
+            try:
+                self.send(self._answer(kind, content))
+            except GridGpuError as error:
+                self.send({"type": "said", "text": str(error)})
 
-    def _say(self, action: Any, content: dict[str, Any]) -> None:
-        try:
-            action(content)
-        except GridGpuError as error:
-            self.send({"type": "said", "text": str(error)})
+    def _answer(self, kind: str, content: dict[str, Any]) -> wire.Said | wire.LogText | wire.Metrics | wire.Job:
+        if kind == "command":
+            return self._command(content)
+        job, start = str(content.get("variant")), content.get("start")
+        if kind == "log":
+            return self.handle.log_part(job, max(start, 0) if _is_number(start) else None, LOG_BYTES)
+        return self.handle.curves(job) if kind == "metrics" else self.handle.job(job)
 
-    def _command(self, content: dict[str, Any]) -> None:
-        action, variants = content.get("action"), content.get("variants")
-        if action not in ACTIONS:
-            return
-        self.handle.command(action, [str(v) for v in variants] if isinstance(variants, list) else None)
-        what = ", ".join(variants[:5]) if isinstance(variants, list) else "the scan"
-        self.send({"type": "said", "text": f"Asked for: {action} {what}."})
+    def _command(self, content: dict[str, Any]) -> wire.Said:
+        variants, trials = content.get("variants"), content.get("trials")
+        chosen = [str(variant) for variant in variants] if isinstance(variants, list) else None
+        text = self.handle.command(str(content.get("action")), chosen, trials if _is_number(trials) else None)
         FEED.add(self)
+        return {"type": "said", "text": text}
 
-    def _log(self, content: dict[str, Any]) -> None:
-        variant = str(content.get("variant"))
-        text = self.handle.log(self.handle.variant(variant).id, LOG_BYTES)
-        self.send({"type": "log", "variant": variant, "text": text or "Nothing was logged yet."})
+
+def _is_number(value: Any) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def browse_link(handle: ScanHandle, folder: Path) -> str | None:

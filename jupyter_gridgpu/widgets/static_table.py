@@ -14,7 +14,7 @@ ROW_LIMIT = 200
 METRIC_LIMIT = 6
 
 
-def html(head: dict[str, Any], rows: list[dict[str, Any]]) -> str:
+def html(head: wire.Head, rows: list[wire.Row]) -> str:
     """Return the scan as an HTML fragment. Every word in it may come from a job and is escaped and bounded."""
     metrics = wire.metric_names(head, rows, METRIC_LIMIT)
     names = ["id", "state", *head["varied"], "epoch", *(wire.metric_label(head, name) for name in metrics), "time", ""]
@@ -25,7 +25,7 @@ def html(head: dict[str, Any], rows: list[dict[str, Any]]) -> str:
     return f"<div><p>{_caption(head)}</p><table><thead><tr>{cells}</tr></thead><tbody>{body}</tbody></table>{more}{note}</div>"
 
 
-def _caption(head: dict[str, Any]) -> str:
+def _caption(head: wire.Head) -> str:
     counts = ", ".join(f"{count} {state}" for state, count in head["counts"].items() if count) or "no variants yet"
     best = ""
     if head["best"] and head["objective"]:
@@ -34,7 +34,7 @@ def _caption(head: dict[str, Any]) -> str:
     return f"<b>{_text(head['name'])}</b>: {_text(head['notebook'])}, {head['state']}; {counts}{best}"
 
 
-def _row(head: dict[str, Any], row: dict[str, Any], metrics: list[str]) -> str:
+def _row(head: wire.Head, row: wire.Row, metrics: list[str]) -> str:
     values = [wire.metric_text(head, row, name) for name in metrics]
     params = [shown(row["params"].get(name)) for name in head["varied"]]
     best = " ★" if row["id"] == head["best"] else ""

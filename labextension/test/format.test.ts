@@ -94,7 +94,7 @@ describe("texts", () => {
       "True",
       "False",
       "a",
-      "[1,2]",
+      "[1, 2]",
     ]);
   });
   it("never read what a prototype holds", () => {

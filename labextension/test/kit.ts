@@ -1,5 +1,8 @@
 /** Made-up scans for the tests. */
 import { vi } from "vitest";
+import type { Host, PanelHost } from "../src/components/host";
+import { Panel } from "../src/components/panel";
+import type { Scans } from "../src/components/scans";
 import { Store } from "../src/components/store";
 import { LiveTable } from "../src/components/table";
 import type { Link, LinkEvent, Metric, Outgoing, Row, ScanInfo, State } from "../src/wire";
@@ -56,7 +59,8 @@ export function scan(rows: readonly Row[], more: Partial<ScanInfo> = {}): ScanIn
 }
 
 export class FakeLink implements Link {
-  readonly peer = "kernel";
+  constructor(readonly peer: Link["peer"] = "kernel") {}
+
   readonly sent: Outgoing[] = [];
   readonly listeners = new Set<(event: LinkEvent) => void>();
 
@@ -96,13 +100,18 @@ const positions = (element: HTMLElement): HTMLElement[] =>
   );
 
 /** A table in the page, with a first snapshot of the rows. */
-export function stage(rows: Row[], more: Partial<ScanInfo> = {}): Stage {
+export function stage(
+  rows: Row[],
+  more: Partial<ScanInfo> = {},
+  host: Host = {},
+  peer: Link["peer"] = "kernel",
+): Stage {
   document.body.replaceChildren();
-  const link = new FakeLink();
+  const link = new FakeLink(peer);
   const store = new Store(link);
   let rev = 1;
   link.give({ type: "snapshot", rev, scan: scan(rows, more), rows });
-  const table = new LiveTable(store);
+  const table = new LiveTable(store, document, null, host);
   document.body.append(table.element);
   const found = (id: string): HTMLElement => {
     const element = positions(table.element).find((one) => one.dataset["id"] === id);
@@ -122,11 +131,101 @@ export function stage(rows: Row[], more: Partial<ScanInfo> = {}): Stage {
       [...found(id).querySelectorAll<HTMLElement>("[data-col]")].find(
         (one) => one.dataset["col"] === column,
       )?.textContent ?? null,
-    press(key, init = {}) {
-      const event = new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true, ...init });
-      (document.activeElement ?? document.body).dispatchEvent(event);
+    press,
+  };
+}
+
+/** Scans as a server would tell them; a store answers with its rows at once. */
+export class FakeScans implements Scans {
+  readonly scans = new Map<string, ScanInfo>();
+  readonly links = new Map<string, FakeLink>();
+  readonly users = new Map<string, number>();
+  closed = false;
+  received = Date.now() / 1000;
+  retry_s: number | undefined;
+  tries = 0;
+  private readonly listeners = new Set<() => void>();
+  private readonly stores = new Map<string, Store>();
+
+  constructor(private readonly told: [ScanInfo, Row[]][]) {
+    for (const [info] of told) this.scans.set(info.id, info);
+  }
+
+  on(fn: () => void): () => void {
+    this.listeners.add(fn);
+    return () => this.listeners.delete(fn);
+  }
+
+  changed(): void {
+    for (const fn of [...this.listeners]) fn();
+  }
+
+  open(id: string): Store {
+    this.users.set(id, (this.users.get(id) ?? 0) + 1);
+    const known = this.stores.get(id);
+    if (known) return known;
+    const [info, rows] = this.told.find(([one]) => one.id === id) as [ScanInfo, Row[]];
+    const link = new FakeLink("server");
+    const store = new Store(link);
+    this.links.set(id, link);
+    this.stores.set(id, store);
+    link.give({ type: "snapshot", rev: 1, scan: info, rows });
+    return store;
+  }
+
+  release(id: string): void {
+    this.users.set(id, (this.users.get(id) ?? 0) - 1);
+  }
+
+  tryNow(): void {
+    this.tries += 1;
+  }
+
+  runnerLog(id: string): Promise<string> {
+    return Promise.resolve(`\u001b[31m${id}: <b>the disk is full</b>\u0007`);
+  }
+}
+
+export interface PanelStage {
+  source: FakeScans;
+  host: Record<"openJob" | "openTable" | "scanNotebook" | "openNotebook", ReturnType<typeof vi.fn>>;
+  panel: Panel;
+  element: HTMLElement;
+  /** The lines of the tree that can be reached, as they read. */
+  lines(): string[];
+  line(text: string): HTMLElement;
+  press(key: string, more?: KeyboardEventInit): void;
+}
+
+export function panelStage(told: [ScanInfo, Row[]][]): PanelStage {
+  document.body.replaceChildren();
+  const source = new FakeScans(told);
+  const host = {
+    openJob: vi.fn(),
+    openTable: vi.fn(),
+    scanNotebook: vi.fn(),
+    openNotebook: vi.fn(),
+  };
+  const panel = new Panel(source, host as unknown as PanelHost);
+  document.body.append(panel.element);
+  const items = (): HTMLElement[] =>
+    [...panel.element.querySelectorAll<HTMLElement>("[role=treeitem]")].filter(
+      (one) => !one.closest("[hidden]"),
+    );
+  return {
+    ...{ source, host, panel, element: panel.element, press },
+    lines: () => items().map((one) => one.textContent ?? ""),
+    line(text) {
+      const found = items().find((one) => one.textContent?.includes(text));
+      if (!found) throw new Error(`no line says ${text}`);
+      return found;
     },
   };
+}
+
+export function press(key: string, init: KeyboardEventInit = {}): void {
+  const event = new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true, ...init });
+  (document.activeElement ?? document.body).dispatchEvent(event);
 }
 
 export function labelled(root: ParentNode, label: string): HTMLElement {

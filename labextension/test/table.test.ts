@@ -228,7 +228,7 @@ describe("commands", () => {
       row("v0003"),
     ]);
     expect(element.textContent).toContain("1 failed: 1 out of memory");
-    labelled(element, "Run the failed ones again").click();
+    labelled(element, "retry these: all that failed").click();
     expect(link.commands()).toEqual([
       { type: "command", action: "retry", variants: ["v0001", "v0002"] },
     ]);

@@ -41,17 +41,48 @@ TRAIN = [
 
 @dataclass
 class Lab:
-    """A running server, its folder, and how to talk to it."""
+    """A server, its folder, and how to talk to it."""
 
     url: str
     token: str
     folder: Path
+    home: Path
+    command: list[str]
+    env: dict[str, str]
+    process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start the server and wait until it answers."""
+        with open(self.home / "server.log", "ab") as log:
+            self.process = subprocess.Popen(self.command, cwd=self.folder, env=self.env, stdout=log, stderr=log)
+        _wait_for(f"{self.url}/api", self.process)
+
+    def kill(self) -> None:
+        """End the server at once, as a crash does; its kernels go too."""
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait(timeout=20)
+
+    @property
+    def scans(self) -> Path:
+        return self.home / "scans"
 
     def open(self, page: Page, notebook: str) -> None:
         """Open a notebook in JupyterLab and wait until its kernel is idle."""
         page.goto(f"{self.url}/lab/tree/{notebook}?token={self.token}&reset")
         expect(page.locator(".jp-Notebook")).to_be_visible(timeout=60_000)
         expect(page.locator("#jp-main-statusbar").get_by_text("| Idle")).to_be_visible(timeout=60_000)
+
+    def shut_down_kernels(self) -> None:
+        """End all kernels of the server."""
+        for kernel in json.loads(self._ask("GET", "/api/kernels")):
+            self._ask("DELETE", f"/api/kernels/{kernel['id']}")
+
+    def _ask(self, method: str, path: str) -> bytes:
+        request = urllib.request.Request(self.url + path, method=method, headers={"Authorization": f"token {self.token}"})
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            data: bytes = answer.read()
+        return data
 
     @staticmethod
     def restart_kernel(page: Page) -> None:
@@ -89,23 +120,42 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
         yield lab
 
 
+@pytest.fixture
+def own_lab(tmp_path: Path) -> Iterator[Lab]:
+    """A server for one test, which may kill it; it has a base address as below a hub."""
+    (tmp_path / "work").mkdir()
+    (tmp_path / "user").mkdir()
+    with serve_lab(tmp_path / "work", tmp_path / "user", base="/user/ada") as lab:
+        yield lab
+
+
+@pytest.fixture(scope="module")
+def plain_lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """A JupyterLab that has the widgets but not our extension."""
+    with serve_lab(tmp_path_factory.mktemp("work"), tmp_path_factory.mktemp("home"), extension=False) as lab:
+        yield lab
+
+
 @contextmanager
-def serve_lab(folder: Path, home: Path) -> Iterator[Lab]:
+def serve_lab(folder: Path, home: Path, *, base: str = "", extension: bool = True) -> Iterator[Lab]:
     """A JupyterLab of its own on `folder`, with an empty configuration and home of scans in `home`."""
     port, token = _free_port(), secrets.token_hex(8)
     env = {**os.environ, "HOME": str(home), "GRIDGPU_HOME": str(home / "scans"), "JUPYTER_CONFIG_DIR": str(home / "config")}
     command = [
         sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={port}", "--ServerApp.port_retries=0",
-        f"--IdentityProvider.token={token}", f"--ServerApp.root_dir={folder}", f"--LabApp.app_settings_dir={_settings(home)}",
+        f"--IdentityProvider.token={token}", f"--ServerApp.root_dir={folder}", f"--ServerApp.base_url={base}/",
+        f"--LabApp.app_settings_dir={_settings(home, extension)}",
     ]  # fmt: skip
-    with open(home / "server.log", "wb") as log:
-        server = subprocess.Popen(command, cwd=folder, env=env, stdout=log, stderr=log)
-        try:
-            _wait_for(f"http://127.0.0.1:{port}/api", server)
-            yield Lab(f"http://127.0.0.1:{port}", token, folder)
-        finally:
-            server.terminate()
-            server.wait(timeout=20)
+    if not extension:
+        command.append("--ServerApp.jpserver_extensions={'jupyter_gridgpu.server': False}")
+    lab = Lab(f"http://127.0.0.1:{port}{base}", token, folder, home, command, env)
+    try:
+        lab.start()
+        yield lab
+    finally:
+        if lab.process is not None:
+            lab.process.terminate()
+            lab.process.wait(timeout=20)
 
 
 @pytest.fixture
@@ -132,12 +182,13 @@ def run_cell(page: Page, index: int) -> None:
     expect(prompt).not_to_have_text("[ ]:")
 
 
-def _settings(home: Path) -> Path:
+def _settings(home: Path, extension: bool) -> Path:
     """A settings folder in which JupyterLab asks nothing about news."""
     folder = home / "lab-settings"
     folder.mkdir()
     quiet = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}}
     (folder / "overrides.json").write_text(json.dumps(quiet))
+    (folder / "page_config.json").write_text(json.dumps({"disabledExtensions": {} if extension else {"jupyter-gridgpu": True}}))
     return folder
 
 

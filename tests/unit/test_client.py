@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import os
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +45,61 @@ def test_what_has_ended_cannot_be_stopped(ended: ScanHandle, action: str) -> Non
     with pytest.raises(UsageError, match="has ended already"):
         ended.command(action)
     assert inbox.pending(ended.paths.inbox) == []
+
+
+@pytest.mark.parametrize(
+    ("action", "variants", "trials", "words"),
+    [
+        ("explode", None, None, "is no command; there are stop, retry, pause, resume, extend"),
+        ("retry", [], None, "no variant is named"),
+        ("extend", ["v0001"], 3, "extend is for the whole scan"),
+        ("extend", None, 3, "is a grid"),
+        ("retry", ["v0002"], None, "has no variant 'v0002'"),
+    ],
+)
+def test_a_command_that_makes_no_sense_is_refused(
+    ended: ScanHandle, action: str, variants: list[str] | None, trials: int | None, words: str
+) -> None:
+    with pytest.raises(UsageError, match=words):
+        ended.command(action, variants, trials)
+    assert inbox.pending(ended.paths.inbox) == []
+
+
+def test_a_command_says_what_was_asked_for(ended: ScanHandle) -> None:
+    assert ended.command("retry", ["v0001"]) == "Asked for: retry v0001."
+    assert ended.command("retry", ["v0001"] * 7) == "Asked for: retry v0001, v0001, v0001, v0001, v0001 and 2 more."
+    assert ended.command("retry") == "Asked for: retry the scan."
+
+
+@pytest.mark.parametrize("trials", [0, -1, 10**7, None])
+def test_a_scan_is_extended_by_a_sound_number_of_points(ended: ScanHandle, trials: int | None) -> None:
+    ended.scan = replace(ended.scan, trials=5)
+    with pytest.raises(UsageError, match="from 1 to 1,000,000"):
+        ended.command("extend", trials=trials)
+    assert ended.command("extend", trials=4) == "Asked for: 4 points more."
+
+
+def test_a_job_is_a_variant_or_one_of_its_attempts(ended: ScanHandle) -> None:
+    assert ended.files("v0001").key == ended.files("v0001.1").key == "v0001.1"
+    for job in ("v0002", "v0001.2", "v0001.0", "", "..", "v0001.x"):
+        with pytest.raises(UsageError):
+            ended.log_part(job)
+    assert ended.log_part("v0001.1") == {"type": "log", "variant": "v0001.1", "text": "", "start": 0, "end": 0, "size": 0}
+
+
+def test_files_of_a_job_are_those_of_its_newest_copy(ended: ScanHandle) -> None:
+    for age, name in enumerate(["newer", "older"]):
+        copy = ended.paths.job("v0001.1").copy(name)
+        copy.folder.mkdir(parents=True)
+        copy.log.write_text(name)
+        copy.metrics.write_text(f'{{"t": 1, "s": 1, "m": {{"{name}": 1}}}}\n')
+        if name == "older":
+            copy.notebook.write_text("{}")
+        os.utime(copy.folder, (1e9 - age, 1e9 - age))
+    assert ended.log_part("v0001")["text"] == "newer"
+    assert list(ended.curves("v0001")["curves"]) == ["newer"]
+    assert ended.notebook_file("v0001") == ended.paths.job("v0001.1").copy("older").notebook
+    assert ended.job("v0001")["has_notebook"] is True
 
 
 def test_a_metric_never_hides_a_parameter_in_the_frame(ended: ScanHandle) -> None:

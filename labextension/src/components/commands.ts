@@ -2,7 +2,7 @@
 import type { Action, Row } from "../wire";
 import type { Ask } from "./ask";
 import type { Store } from "./store";
-import { askedWords, stopQuestion } from "./words";
+import { askedWords, notSentWords, stopQuestion } from "./words";
 
 const PATIENCE = 1000;
 
@@ -17,9 +17,15 @@ export class Commands {
 
   /** Stopping what runs is asked about first; all else is done at once. */
   run(action: Action, ids: string[] | null): void {
-    const question = action === "stop" ? stopQuestion(this.rows(ids), ids === null) : null;
+    const question =
+      action === "stop" ? stopQuestion(this.rows(ids), ids === null, this.store.now()) : null;
     if (question) this.ask.ask(question, () => this.send(action, ids));
     else this.send(action, ids);
+  }
+
+  addTrials(): void {
+    const question = { text: "Trials to add", yes: "Add trials", no: "Cancel" };
+    this.ask.askNumber(question, 10, (trials) => this.send("extend", null, trials));
   }
 
   answered(): void {
@@ -35,9 +41,10 @@ export class Commands {
     return ids.map((id) => this.store.rows.get(id)).filter((row) => row !== undefined);
   }
 
-  private send(action: Action, ids: string[] | null): void {
-    if (this.store.closed) return this.say("Not connected to the kernel; nothing was sent.");
-    this.store.send({ type: "command", action, variants: ids });
-    this.waiting.push(setTimeout(() => this.say(askedWords(action, ids)), PATIENCE));
+  private send(action: Action, ids: string[] | null, trials?: number): void {
+    const { store } = this;
+    if (store.closed) return this.say(notSentWords(store.peer));
+    store.send({ type: "command", action, variants: ids, ...(trials ? { trials } : {}) });
+    this.waiting.push(setTimeout(() => this.say(askedWords(action, ids, store.peer)), PATIENCE));
   }
 }

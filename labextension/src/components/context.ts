@@ -1,10 +1,11 @@
 /** What the cells are drawn with: best value and curve scales, worked out once per change. */
-import type { Row } from "../wire";
+import type { Row, ScanInfo } from "../wire";
 import { type Scale, curveScale } from "./curves";
 import { comparable, finite } from "./facts";
 import { toNumber } from "./format";
+import type { Host } from "./host";
 import { type Config, notebookUrl } from "./paths";
-import type { Context } from "./pieces";
+import type { Can, Context } from "./pieces";
 import type { Store } from "./store";
 import type { View } from "./view";
 
@@ -16,6 +17,7 @@ export class Contexts {
     private readonly store: Store,
     private readonly view: View,
     private readonly config: Config | null,
+    private readonly host: Host = {},
   ) {}
 
   /** The rows have changed. */
@@ -28,9 +30,19 @@ export class Contexts {
     const { scan, facts } = this.store;
     if (!scan) return null;
     const { selected, open } = this.view;
-    const href = (row: Row): string | null => notebookUrl(row, scan, this.config);
+    const href = (row: Row): string | null => this.href(row, scan);
     const scale = (metric: string): Scale | null => this.scale(metric);
-    return { scan, facts, best: this.best(), now: this.store.now(), selected, open, scale, href };
+    const [best, now, can] = [this.best(), this.store.now(), this.can()];
+    return { scan, facts, best, now, selected, open, scale, href, can };
+  }
+
+  private href(row: Row, scan: ScanInfo): string | null {
+    return this.host.openNotebook ? null : notebookUrl(row, scan, this.config);
+  }
+
+  private can(): Can {
+    const { openNotebook, openJob } = this.host;
+    return { notebook: !!openNotebook, job: !!openJob, command: !this.store.missing };
   }
 
   private best(): number | null {

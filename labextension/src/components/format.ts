@@ -102,9 +102,20 @@ export const alone = (value: number, digits = 4): string => {
   return formatNumber(value, style);
 };
 
+/** A value of the objective by itself: four digits, also where it happens to be whole. */
+export const valueText = (value: number): string => {
+  const style = { ...newStyle(4), whole: false };
+  observe(style, value);
+  return formatNumber(value, style);
+};
+
 function list(value: unknown): string {
   try {
-    return JSON.stringify(value) ?? String(value);
+    const text = JSON.stringify(value, null, 1) ?? String(value);
+    return text
+      .replace(/([[{])\n\s*/g, "$1")
+      .replace(/\n\s*(?=[\]}])/g, "")
+      .replace(/\n\s*/g, " ");
   } catch {
     return String(value);
   }
@@ -158,6 +169,14 @@ export function duration(seconds: number): string {
   if (minutes < 60) return `${minutes} min`;
   if (hours < 24) return `${hours} h ${two(minutes % 60)} min`;
   return `${Math.floor(hours / 24)} d ${hours % 24} h`;
+}
+
+/** For estimates: from an hour on to ten minutes. `2 h`, `1 h 10 min`. */
+export function roughly(seconds: number): string {
+  if (seconds < 3600 || seconds >= 86_400) return duration(seconds);
+  const minutes = Math.round(seconds / 600) * 10;
+  const [hours, rest] = [Math.floor(minutes / 60), minutes % 60];
+  return rest ? `${hours} h ${rest} min` : `${hours} h`;
 }
 
 export function gpuHours(seconds: number): string {

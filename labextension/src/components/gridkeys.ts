@@ -85,7 +85,7 @@ export class GridKeys {
   private open(event: KeyboardEvent, line: Line): boolean {
     if (near(event, "a")) return false;
     if (line.fold) this.grid.events.fold(line);
-    else this.grid.events.act("log", line);
+    else this.grid.events.act("open", line);
     return true;
   }
 

@@ -1,12 +1,15 @@
 /** The head of the table: name, states, best value, time, and what can be done with the scan. */
 import { type Action, STATES, type ScanInfo, type State } from "../wire";
 import { button, h, once, setText } from "./dom";
-import { alone, clip, duration, full, gpuHours, toNumber } from "./format";
+import { alone, clip, duration, full, gpuHours, roughly, toNumber } from "./format";
 import { icon } from "./icons";
+import { type Item, Popup } from "./popup";
 
 export interface HeaderEvents {
   command(action: Action): void;
   goTo(id: string): void;
+  /** What stands in the menu behind three dots. */
+  more(): Item[];
 }
 
 const BACKENDS: Record<string, string> = {
@@ -19,12 +22,10 @@ const BACKENDS: Record<string, string> = {
   ssh: "SSH",
 };
 
-export function scanWords(scan: ScanInfo): string {
-  const where = Object.hasOwn(BACKENDS, scan.backend)
-    ? BACKENDS[scan.backend]
-    : clip(scan.backend, 40);
-  return `${scan.state} on ${where ?? "?"}`;
-}
+export const engineName = ({ backend }: ScanInfo): string =>
+  (Object.hasOwn(BACKENDS, backend) && BACKENDS[backend]) || clip(backend, 40);
+
+export const scanWords = (scan: ScanInfo): string => `${scan.state} on ${engineName(scan)}`;
 
 /** Counts in the order of the bar; variants not yet made count as new. */
 export function tally(scan: ScanInfo): [State, number][] {
@@ -41,7 +42,7 @@ export function leftWords(scan: ScanInfo): string {
   const { counts, left_s, state } = scan;
   const ended = counts.done + counts.failed + counts.lost + counts.cancelled;
   if (state !== "running" || left_s === null || !Number.isFinite(left_s) || ended < 3) return "";
-  return `about ${duration(left_s)} left`;
+  return `about ${roughly(left_s)} left`;
 }
 
 export function scanActions(scan: ScanInfo): Action[] {
@@ -49,7 +50,7 @@ export function scanActions(scan: ScanInfo): Action[] {
   return scan.state === "paused" || scan.state === "orphaned" ? ["resume", "stop"] : [];
 }
 
-function bar(scan: ScanInfo): HTMLElement {
+export function bar(scan: ScanInfo): HTMLElement {
   const counts = tally(scan);
   const label = counts.map(([state, count]) => `${count} ${state}`).join(", ");
   return h(
@@ -63,7 +64,7 @@ function bar(scan: ScanInfo): HTMLElement {
   );
 }
 
-function counts(scan: ScanInfo): HTMLElement {
+export function counts(scan: ScanInfo): HTMLElement {
   const items = tally(scan).map(([state, count]) =>
     h("span", { title: state }, icon(state, state), String(count)),
   );
@@ -120,11 +121,14 @@ export class Header {
   private readonly time = h("div", {});
   private readonly left = h("div", { class: "gg-q" });
   private readonly gpu = h("div", { class: "gg-kv gg-gpu" });
-  private readonly actions = h("div", { class: "gg-ac" });
+  private readonly actions = h("span", { class: "gg-acts" });
+  private readonly popup: Popup;
 
   constructor(events: HeaderEvents) {
+    this.popup = new Popup(() => events.more());
     const time = h("div", { class: "gg-kv" }, this.time, this.left);
-    this.element.append(this.name, this.progress, this.best, time, this.gpu, this.actions);
+    const end = h("div", { class: "gg-ac" }, this.actions, this.popup.element);
+    this.element.append(this.name, this.progress, this.best, time, this.gpu, end);
     this.element.addEventListener("click", (event) => {
       const target = (event.target as Element).closest<HTMLElement>("[data-act],[data-best]");
       const { act, best: id } = target?.dataset ?? {};
@@ -133,12 +137,15 @@ export class Header {
     });
   }
 
-  update(scan: ScanInfo, now: number): void {
+  /** `command`: somebody is there to command. */
+  update(scan: ScanInfo, now: number, command: boolean, more: boolean): void {
     const { state, counts: numbers, total } = scan;
     once(this.name, JSON.stringify([scan.name, state, scan.backend]), () => name(scan));
     once(this.progress, JSON.stringify([numbers, total]), () => [bar(scan), counts(scan)]);
     once(this.best, JSON.stringify([scan.best, scan.best_value, scan.objective]), () => best(scan));
-    once(this.actions, JSON.stringify([state, numbers.running]), () => actions(scan));
+    this.popup.element.hidden = !more;
+    const allowed = JSON.stringify([state, numbers.running, command]);
+    once(this.actions, allowed, () => (command ? actions(scan) : []));
     once(this.gpu, String(scan.gpu_s), () =>
       scan.gpu_s > 0
         ? [h("div", {}, gpuHours(scan.gpu_s)), h("div", { class: "gg-q" }, "used")]
@@ -146,7 +153,7 @@ export class Header {
     );
     this.best.hidden = this.best.childElementCount === 0;
     this.gpu.hidden = this.gpu.childElementCount === 0;
-    setText(this.left, leftWords(scan));
+    setText(this.left, command ? leftWords(scan) : "");
     this.tick(scan, now);
   }
 

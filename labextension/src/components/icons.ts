@@ -73,6 +73,8 @@ const SHAPES: Record<string, readonly Shape[]> = {
   ],
   columns: [line("M1.5 2h9v8h-9zM4.5 2v8M7.5 2v8", "1.1")],
   close: [line("M2.5 2.5l7 7M9.5 2.5l-7 7")],
+  more: [dot("2", "6", "1.1"), dot("6", "6", "1.1"), dot("10", "6", "1.1")],
+  plus: [line("M6 1.5v9M1.5 6h9", "1.4")],
   copy: [line("M4 3.6h6v7.2H4zM2 8.4V1.2h6", "1.1")],
 };
 

@@ -1,5 +1,6 @@
 /** Which columns fit a width, and how wide they become. Pure. */
 import type { Column } from "./columns";
+import { defaults } from "./defaults";
 
 /** What somebody asked for in the columns menu: shown or hidden. */
 export type Prefs = ReadonlyMap<string, boolean>;
@@ -20,7 +21,8 @@ const total = (columns: readonly Column[]): number =>
   columns.reduce((sum, column) => sum + column.width, 0);
 
 function wanted(column: Column, prefs: Prefs): boolean {
-  return FIXED.has(column.kind) || (prefs.get(column.key) ?? column.auto);
+  if (FIXED.has(column.kind)) return true;
+  return prefs.get(column.key) ?? (column.auto && !defaults.hidden.includes(column.label));
 }
 
 function nextToGo(columns: readonly Column[], prefs: Prefs): Column | null {

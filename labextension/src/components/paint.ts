@@ -1,5 +1,5 @@
 /** From what a cell says to its elements. */
-import { h, svg } from "./dom";
+import { button, h, svg } from "./dom";
 import { icon } from "./icons";
 import { HEIGHT } from "./curves";
 import type { Piece } from "./pieces";
@@ -8,10 +8,13 @@ type Of<K extends Piece["kind"]> = Extract<Piece, { kind: K }>;
 
 const quiet = (text: string): HTMLElement => h("span", { class: "gg-q" }, text);
 
-function paintId({ text, best, fold }: Of<"id">): Node[] {
+function paintId({ text, best, fold, leads }: Of<"id">): Node[] {
   const chevron = fold ? h("span", { class: "gg-chev", "data-act": "fold" }, icon(fold)) : null;
   const star = best ? icon("star", "best") : null;
-  return [chevron, document.createTextNode(text), star].filter((node) => node !== null);
+  const name = leads
+    ? h("span", { class: "gg-l", "data-act": "open" }, text)
+    : document.createTextNode(text);
+  return [chevron, name, star].filter((node) => node !== null);
 }
 
 function paintEpoch({ at, of, share }: Of<"epoch">): Node[] {
@@ -46,10 +49,14 @@ function paintCurve(piece: Of<"curve">): Node[] {
   return [root];
 }
 
-function paintWhy({ text, cell, href }: Of<"why">): Node[] {
+function paintWhy({ text, cell, href, opens }: Of<"why">): Node[] {
   const words = h("span", {}, text);
   if (cell === null) return [words];
   const label = `In [${cell}]`;
+  if (opens) {
+    const act = { class: "gg-c gg-l gg-in", "data-act": "notebook", tabindex: -1 };
+    return [words, button("Open the notebook", [label], act)];
+  }
   if (!href) return [words, h("span", { class: "gg-c gg-q gg-in" }, label)];
   const link = { class: "gg-c gg-l gg-in", href, target: "_blank", rel: "noopener", tabindex: -1 };
   return [words, h("a", { ...link, title: "Open the notebook" }, label)];

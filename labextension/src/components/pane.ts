@@ -1,14 +1,15 @@
 /** One variant opened below the grid: why, its parameters in full, and its log. */
 import type { Row, ScanInfo } from "../wire";
 import { button, h, once, setText } from "./dom";
-import { alone, cleanLog, clip, full, own, paramText, toNumber } from "./format";
+import { alone, clip, full, own, paramText, toNumber } from "./format";
 import { icon } from "./icons";
+import { LogView } from "./logview";
 import { notebookPath } from "./paths";
+import type { Store } from "./store";
 import { reasonWords } from "./words";
 
 export interface PaneEvents {
   closed(id: string): void;
-  reload(id: string): void;
 }
 
 function assignments(row: Row, scan: ScanInfo): Node[] {
@@ -69,19 +70,23 @@ export class Pane {
   id: string | null = null;
   private readonly title = h("b", {});
   private readonly details = h("div", { class: "gg-details" });
-  private readonly log = h("pre", { tabindex: 0, "aria-label": "Log" });
+  private log: LogView | null = null;
 
-  constructor(private readonly events: PaneEvents) {
+  constructor(
+    private readonly store: Store,
+    private readonly events: PaneEvents,
+  ) {
     const close = button("Close the log", [icon("close")], { class: "gg-i" });
-    const again = button("Load the log again", [icon("retry")], { class: "gg-i" });
-    this.element.hidden = true;
-    this.element.append(
-      h("div", { class: "gg-pane-hd" }, this.title, h("span", { class: "gg-sp" }), again, close),
-      this.details,
-      this.log,
+    const head = h(
+      "div",
+      { class: "gg-pane-hd" },
+      this.title,
+      h("span", { class: "gg-sp" }),
+      close,
     );
+    this.element.hidden = true;
+    this.element.append(head, this.details);
     close.addEventListener("click", () => this.close());
-    again.addEventListener("click", () => events.reload(this.id ?? ""));
     this.element.addEventListener("keydown", (event) => {
       if (event.key !== "Escape") return;
       event.stopPropagation();
@@ -90,10 +95,12 @@ export class Pane {
   }
 
   open(row: Row, scan: ScanInfo): void {
+    this.dispose();
     this.id = row.id;
     this.element.hidden = false;
     this.element.setAttribute("aria-label", `Log of ${clip(row.id, 40)}`);
-    setText(this.log, "Asked for the log; it comes when the running cell ends.");
+    this.log = new LogView(this.store, row.id);
+    this.element.append(this.log.element);
     this.update(row, scan);
   }
 
@@ -102,16 +109,17 @@ export class Pane {
     once(this.details, JSON.stringify(row), () => details(row, scan) as Node[]);
   }
 
-  show(text: string): void {
-    const clean = cleanLog(text);
-    setText(this.log, clean.trim() === "" ? "Nothing was written yet." : clean);
-    this.log.scrollTop = this.log.scrollHeight;
-  }
-
   close(): void {
     const { id } = this;
+    this.dispose();
     this.id = null;
     this.element.hidden = true;
     if (id !== null) this.events.closed(id);
+  }
+
+  dispose(): void {
+    this.log?.dispose();
+    this.log?.element.remove();
+    this.log = null;
   }
 }

@@ -29,6 +29,8 @@ export type Piece =
       best: boolean;
       fold: "open" | "closed" | null;
       depth: number;
+      /** It leads to the job's own view. */
+      leads: boolean;
       title: string;
     }
   | { kind: "state"; state: State; text: string; title: string }
@@ -56,6 +58,8 @@ export type Piece =
       title: string;
       cell: number | null;
       href: string | null;
+      /** The host opens the notebook. */
+      opens: boolean;
       strong: boolean;
     };
 
@@ -68,6 +72,17 @@ export interface Context {
   open: ReadonlySet<string>;
   scale(metric: string): Scale | null;
   href(row: Row): string | null;
+  can: Can;
+}
+
+/** What the host and the sender allow. */
+export interface Can {
+  /** The host opens notebooks, finished or not. */
+  notebook: boolean;
+  /** The host opens a job's own view. */
+  job: boolean;
+  /** Somebody is there to command. */
+  command: boolean;
 }
 
 const text = (value: string, more: Partial<Extract<Piece, { kind: "text" }>> = {}): Piece => ({
@@ -104,6 +119,7 @@ function id(line: Line, context: Context): Piece {
     best: isBest(line, context.scan),
     fold,
     depth: line.depth,
+    leads: context.can.job && !line.fold,
     title,
   };
 }
@@ -255,6 +271,7 @@ export function why(line: Line, context: Context): Piece {
     title: full(reason) + kept,
     cell: row.cell,
     href: context.href(row),
+    opens: context.can.notebook,
     strong,
   };
 }

@@ -6,11 +6,11 @@ import { clip } from "./format";
 import { icon } from "./icons";
 import { type Line, stateOf } from "./order";
 import { paint } from "./paint";
-import { type Context, type Piece, describe, isBest, reasonSpan, why } from "./pieces";
+import { type Can, type Context, type Piece, describe, isBest, reasonSpan, why } from "./pieces";
 
 export const ROW = 24;
 
-export type RowAction = "notebook" | "log" | "retry" | "stop";
+export type RowAction = "open" | "notebook" | "log" | "retry" | "stop";
 
 export interface Placed {
   line: Line;
@@ -104,43 +104,52 @@ export class RowView {
 
   private offer(line: Line, context: Context): void {
     const href = line.fold ? null : context.href(line.row);
-    const wanted = offered(line);
-    const signature = [line.key, href, ...wanted].join("\n");
+    const { notebook } = context.can;
+    const wanted = offered(line, context.can);
+    const signature = [line.key, href, notebook, ...wanted].join("\n");
     once(this.actions, signature, () =>
-      wanted.map((action) => actionButton(action, line.key, href)),
+      wanted.map((action) => actionButton(action, line.key, href, notebook)),
     );
   }
 }
 
+/** A notebook that can be opened: saved, or with a host that knows how far it is. */
+const hasNotebook = (row: Row, can: Can): boolean =>
+  row.notebook !== null || (can.notebook && row.state === "running");
+
 /** What can be done with a line now. */
-export function offered(line: Line): RowAction[] {
-  const single: RowAction[] = line.fold ? [] : line.row.notebook ? ["notebook", "log"] : ["log"];
+export function offered(line: Line, can: Can): RowAction[] {
+  const notebook: RowAction[] = !line.fold && hasNotebook(line.row, can) ? ["notebook"] : [];
+  const log: RowAction[] = line.fold ? [] : ["log"];
+  if (!can.command) return [...notebook, ...log];
   const retry = line.rows.some((row) => !canStop(row)) ? (["retry"] as const) : [];
   const stop = line.rows.some(canStop) ? (["stop"] as const) : [];
-  return [...single, ...retry, ...stop];
+  return [...notebook, ...log, ...retry, ...stop];
 }
 
-export function actionButton(action: RowAction, id: string, href: string | null): HTMLElement {
+const LABELS: Record<RowAction, (name: string) => string> = {
+  open: (name) => `Open ${name}`,
+  notebook: (name) => `Open notebook of ${name}`,
+  log: (name) => `Log of ${name}`,
+  retry: (name) => `Run ${name} again`,
+  stop: (name) => `Stop ${name}`,
+};
+
+/** `opens`: the host opens notebooks; else there may be a way through the page's own server. */
+export function actionButton(
+  action: RowAction,
+  id: string,
+  href: string | null,
+  opens: boolean,
+): HTMLElement {
   const name = clip(id, 40);
-  const labels: Record<RowAction, string> = {
-    notebook: `Open notebook of ${name}`,
-    log: `Log of ${name}`,
-    retry: `Run ${name} again`,
-    stop: `Stop ${name}`,
-  };
-  const label = labels[action];
+  const label = LABELS[action](name);
   const common = { class: "gg-i", "data-act": action, tabindex: -1 };
   if (action !== "notebook" || !href) {
-    const title = action === "notebook" ? `Copy the path of ${name}'s notebook` : label;
+    const copies = action === "notebook" && !opens;
+    const title = copies ? `Copy the path of ${name}'s notebook` : label;
     return button(label, [icon(action)], { ...common, title });
   }
-  const link = {
-    ...common,
-    href,
-    target: "_blank",
-    rel: "noopener",
-    "aria-label": label,
-    title: label,
-  };
-  return h("a", link, icon(action));
+  const link = { ...common, href, target: "_blank", rel: "noopener" };
+  return h("a", { ...link, "aria-label": label, title: label }, icon(action));
 }

@@ -20,6 +20,7 @@ export type Change =
   | Metrics
   | Job
   | { type: "link"; closed: boolean }
+  | { type: "chosen" }
   | { type: "missing" };
 
 const HELLO_AGAIN = 2000;
@@ -30,6 +31,12 @@ export class Store {
   scan: ScanInfo | null = null;
   facts = new Facts();
   closed = false;
+  /** The sender knows no such scan: what is here is what was saved. */
+  missing = false;
+  /** When the link tries again, by this machine's clock. */
+  retryAt: number | null = null;
+  /** Variants somebody selected in a table; other views of the scan show them too. */
+  chosen: ReadonlySet<string> = new Set();
   /** By this machine's clock, in seconds. */
   received = 0;
   private rev = -1;
@@ -45,6 +52,16 @@ export class Store {
     this.unsubscribe = link.subscribe((event) => this.take(event));
   }
 
+  /** Whom to name when there is no answer. */
+  get peer(): Link["peer"] {
+    return this.link.peer;
+  }
+
+  choose(ids: Iterable<string>): void {
+    this.chosen = new Set(ids);
+    this.tell({ type: "chosen" });
+  }
+
   on(listener: (change: Change) => void): () => void {
     this.listeners.add(listener);
     return () => this.listeners.delete(listener);
@@ -56,7 +73,7 @@ export class Store {
 
   hello(): void {
     this.asked = performance.now();
-    this.link.send(this.scan ? { type: "hello", since: this.rev } : { type: "hello" });
+    this.link.send(this.rev >= 0 ? { type: "hello", since: this.rev } : { type: "hello" });
   }
 
   /** This machine's clock, in seconds. */
@@ -66,7 +83,7 @@ export class Store {
 
   /** The sender's clock; it stands still when nothing can be heard. */
   now(): number {
-    return (this.closed ? this.received : this.clock()) + this.skew;
+    return (this.closed || this.rev < 0 ? this.received : this.clock()) + this.skew;
   }
 
   dispose(): void {
@@ -79,6 +96,11 @@ export class Store {
     if (first.rev > this.rev) this.take(first);
   }
 
+  /** What a file holds: to look at until the sender is heard. */
+  saved(snapshot: Snapshot): void {
+    if (this.scan === null) this.replace({ ...snapshot, rev: -1 });
+  }
+
   private take(event: LinkEvent): void {
     switch (event.type) {
       case "snapshot":
@@ -86,18 +108,20 @@ export class Store {
       case "upsert":
         return this.update(event);
       case "closed":
-        return this.connect(false);
+        return this.connect(false, event.retry_s);
       case "opened":
         return this.connect(true);
       case "missing":
+        this.missing = true;
         return this.tell(event);
       default:
         this.tell(event);
     }
   }
 
-  private connect(open: boolean): void {
+  private connect(open: boolean, retry?: number): void {
     this.closed = !open;
+    this.retryAt = retry === undefined ? null : this.clock() + retry;
     this.tell({ type: "link", closed: this.closed });
     if (open) this.hello();
   }
@@ -138,15 +162,17 @@ export class Store {
     const was = this.scan?.state;
     this.scan = message.scan;
     this.rev = message.rev;
-    this.received = this.clock();
+    this.missing = this.rev < 0 && this.missing;
+    this.received = this.rev < 0 ? message.scan.now : this.clock();
     this.skew = message.scan.now - this.received;
     const endedNow = was !== undefined && !ENDED.has(was) && ENDED.has(message.scan.state);
-    if (this.closed) this.connectSilently();
+    if (this.closed && this.rev >= 0) this.connectSilently();
     this.tell({ type: "data", changed, failed, endedNow });
   }
 
   private connectSilently(): void {
     this.closed = false;
+    this.retryAt = null;
     this.tell({ type: "link", closed: false });
   }
 

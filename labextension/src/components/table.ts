@@ -1,37 +1,49 @@
 /** The live table of one scan: its parts put together. */
-import type { Row } from "../wire";
 import { Ask } from "./ask";
-import { copyText, table } from "./clipboard";
+import { causes } from "./causes";
+import { table } from "./clipboard";
 import { Commands } from "./commands";
 import { Contexts } from "./context";
+import { Dock } from "./dock";
 import { h, near, setText } from "./dom";
 import { Footer } from "./footer";
 import { full } from "./format";
+import { Frame } from "./frame";
 import { Grid, MOST_ROWS } from "./grid";
 import { Header } from "./header";
+import type { Host } from "./host";
 import { Menu } from "./menu";
 import type { Line } from "./order";
 import { Pane } from "./pane";
-import { jupyterConfig, notebookPath } from "./paths";
-import { type RowAction, canStop } from "./rowview";
+import { jupyterConfig } from "./paths";
+import type { Item } from "./popup";
+import { RowActs, idsOf } from "./rowacts";
+import { scanItems } from "./scanmenu";
 import type { Change, Store } from "./store";
-import { Toolbar } from "./toolbar";
+import { Toolbar, toolbarState } from "./toolbar";
 import { type Arrangement, View } from "./view";
-import { failures, news } from "./words";
+import { failures, lostWords, news } from "./words";
 
 const DEFAULT_WIDTH = 860;
-/** Messages may come faster than this; drawings do not. */
-const FRAME = 16;
+const WAITS = "Waits for the scan.";
+const UNKNOWN = "This scan is not on this server.";
+
+export interface TableOptions {
+  /** As high as what holds it, and not as its rows. */
+  fill?: boolean;
+  /** Opens with the curves below the grid. */
+  curves?: boolean;
+}
 
 export class LiveTable {
   readonly element = h("section", {
-    class: "gridgpu-table",
+    class: "gridgpu gridgpu-table",
     "data-lm-suppress-shortcuts": "true",
   });
   private readonly view: View;
   private readonly contexts: Contexts;
   private readonly live = h("div", { class: "gg-live", role: "status", "aria-live": "polite" });
-  private readonly empty = h("div", { class: "gg-empty gg-q" }, "Waits for the scan.");
+  private readonly empty = h("div", { class: "gg-empty gg-q" }, WAITS);
   private readonly ask = new Ask();
   private readonly header: Header;
   private readonly toolbar: Toolbar;
@@ -40,40 +52,49 @@ export class LiveTable {
   private readonly pane: Pane;
   private readonly footer: Footer;
   private readonly commands: Commands;
+  private readonly acts: RowActs;
+  private readonly dock: Dock;
   private readonly undo: (() => void)[] = [];
-  private frame: number | null = null;
-  private drawn = -Infinity;
+  private readonly frame = new Frame(() => this.draw());
   private width = 0;
+  private height = 0;
 
   constructor(
     private readonly store: Store,
     page: Document = document,
     from: Arrangement | null = null,
+    private readonly host: Host = {},
+    options: TableOptions = {},
   ) {
     this.view = new View(store, from);
-    this.contexts = new Contexts(store, this.view, jupyterConfig(page));
-    this.commands = new Commands(store, this.ask, (text) => this.footer.say(text));
-    this.header = new Header({
-      command: (action) => this.commands.run(action, null),
-      goTo: (id) => this.goTo(id),
-    });
+    this.contexts = new Contexts(store, this.view, jupyterConfig(page), host);
+    const say = (text: string): void => this.footer.say(text);
+    this.commands = new Commands(store, this.ask, say);
+    this.header = this.makeHeader();
     this.toolbar = this.makeToolbar();
     this.menu = this.makeMenu();
     this.grid = this.makeGrid();
-    this.pane = new Pane({
-      closed: (id) => this.grid.focusKey(id),
-      reload: (id) => store.send({ type: "log", variant: id }),
+    this.pane = new Pane(store, { closed: (id) => this.grid.focusKey(id) });
+    this.acts = new RowActs(store, host, this.commands, this.pane, say);
+    this.dock = new Dock(store, (open) => this.toolbar.showsCurves(open));
+    this.footer = new Footer({
+      retry: (ids) => this.commands.run("retry", ids),
+      goTo: (id) => this.goTo(id),
     });
-    this.footer = new Footer({ retry: (ids) => this.commands.run("retry", ids) });
+    this.element.classList.toggle("gg-fill", options.fill === true);
     this.toolbar.input.value = this.view.filterText;
     this.assemble();
     this.listen();
     this.refresh(false);
+    if (options.curves) this.showCurves(true);
   }
 
   dispose(): void {
     for (const undo of this.undo.splice(0)) undo();
+    this.frame.cancel();
     this.commands.dispose();
+    this.pane.dispose();
+    this.dock.dispose();
     this.element.remove();
   }
 
@@ -81,12 +102,16 @@ export class LiveTable {
     return this.view.arrangement();
   }
 
+  showCurves(on: boolean): void {
+    this.dock.show(on);
+  }
+
   /** Draws what has come since the last frame. */
   flush(): void {
-    if (this.frame === null) return;
-    clearTimeout(this.frame);
-    this.frame = null;
-    this.drawn = performance.now();
+    this.frame.flush();
+  }
+
+  private draw(): void {
     this.contexts.forget();
     this.refresh(this.grid.held());
   }
@@ -99,22 +124,35 @@ export class LiveTable {
       this.ask.element,
       this.menu.element,
     );
-    const parts = [this.header, { element: tools }, this.grid, this.pane, this.footer];
+    const parts = [this.header, { element: tools }, this.grid, this.dock, this.pane, this.footer];
     this.element.append(this.empty, ...parts.map((part) => part.element), this.live);
   }
 
   private listen(): void {
     this.undo.push(this.store.on((change) => this.changed(change)));
     const timer = setInterval(() => this.tick(), 1000);
-    this.undo.push(
-      () => clearInterval(timer),
-      () => this.frame !== null && clearTimeout(this.frame),
-    );
+    this.undo.push(() => clearInterval(timer));
     this.element.addEventListener("copy", (event) => this.copy(event));
     if (typeof ResizeObserver === "undefined") return;
-    const observer = new ResizeObserver(([entry]) => this.resized(entry?.contentRect.width ?? 0));
+    const observer = new ResizeObserver(([entry]) => entry && this.resized(entry.contentRect));
     observer.observe(this.grid.element);
     this.undo.push(() => observer.disconnect());
+  }
+
+  private makeHeader(): Header {
+    return new Header({
+      command: (action) => this.commands.run(action, null),
+      goTo: (id) => this.goTo(id),
+      more: () => this.items(),
+    });
+  }
+
+  private items(): Item[] {
+    const { scan, missing } = this.store;
+    if (!scan) return [];
+    const addTrials = missing ? null : (): void => this.commands.addTrials();
+    const say = (text: string): void => this.footer.say(text);
+    return scanItems(scan, { host: this.host, addTrials, runnerLog: null, say });
   }
 
   private makeToolbar(): Toolbar {
@@ -127,6 +165,7 @@ export class LiveTable {
       sortNow: () => this.refresh(false),
       selected: (action) => this.withSelected(action),
       columns: () => this.toggleMenu(),
+      curves: () => this.showCurves(!this.dock.open),
     });
   }
 
@@ -150,7 +189,7 @@ export class LiveTable {
   private makeGrid(): Grid {
     return new Grid({
       sort: (key) => this.sort(key),
-      act: (action, line) => this.act(action, line),
+      act: (action, line) => this.acts.act(action, line),
       fold: (line) => this.fold(line),
       select: (lines, on) => this.select(lines, on),
       isSelected: this.view.isSelected,
@@ -164,15 +203,14 @@ export class LiveTable {
     if (change.type === "data") this.dataCame(change);
     else if (change.type === "said") this.said(change.text);
     else if (change.type === "link") this.linkChanged(change.closed);
-    else if (change.type === "log" && change.variant === this.pane.id) this.pane.show(change.text);
+    else if (change.type === "missing") this.refresh(false);
   }
 
   private dataCame({ failed, endedNow }: Extract<Change, { type: "data" }>): void {
     const { scan } = this.store;
     const words = scan ? news(failed, endedNow, scan) : "";
     if (words) setText(this.live, words);
-    const wait = Math.max(0, FRAME - (performance.now() - this.drawn));
-    this.frame ??= setTimeout(() => this.flush(), wait) as unknown as number;
+    this.frame.ask();
   }
 
   private said(text: string): void {
@@ -183,19 +221,23 @@ export class LiveTable {
 
   private linkChanged(closed: boolean): void {
     this.element.classList.toggle("gg-stale", closed);
-    if (closed) setText(this.live, "Connection to the kernel lost.");
+    if (closed) setText(this.live, lostWords(this.store.peer));
     this.tick();
   }
 
-  private resized(width: number): void {
-    if (Math.abs(width - this.width) < 1) return;
-    this.width = width;
-    this.refresh(true);
+  private resized({ width, height }: { width: number; height: number }): void {
+    const wider = Math.abs(width - this.width) >= 1;
+    const higher = Math.abs(height - this.height) >= 1;
+    [this.width, this.height] = [width, height];
+    if (wider) this.refresh(true);
+    else if (higher) this.drawGrid();
   }
 
   private refresh(held: boolean): void {
-    const { scan } = this.store;
+    const { scan, missing, closed } = this.store;
     this.element.classList.toggle("gg-none", !scan);
+    this.element.classList.toggle("gg-stale", closed || missing);
+    setText(this.empty, missing ? UNKNOWN : WAITS);
     if (!scan) return;
     this.element.setAttribute("aria-label", `Scan ${full(scan.name)}`);
     if (this.view.fit(scan, this.width || DEFAULT_WIDTH)) this.grid.setColumns(this.view.columns);
@@ -203,8 +245,13 @@ export class LiveTable {
       this.view.arrange(scan, held && this.view.top.length > 0),
       this.view.height(MOST_ROWS),
     );
-    this.header.update(scan, this.store.now());
-    this.footer.update(scan, failures(this.store.rows.values()));
+    this.header.update(scan, this.store.now(), !missing, this.items().length > 0);
+    this.footer.update(scan, {
+      found: failures(this.store.rows.values()),
+      causes: () => causes(this.store.rows.values()),
+      missing,
+    });
+    this.dock.update();
     this.paint();
     this.tick();
   }
@@ -215,7 +262,7 @@ export class LiveTable {
     if (!scan) return;
     this.drawGrid();
     this.menu.update(this.view.all, this.view.columns, this.view.prefs);
-    this.toolbar.update(this.toolbarState());
+    this.toolbar.update(toolbarState(this.view, this.store));
     const opened = this.pane.id === null ? undefined : this.store.rows.get(this.pane.id);
     if (opened) this.pane.update(opened, scan);
   }
@@ -226,24 +273,14 @@ export class LiveTable {
     if (scan && context) this.grid.update(context, this.view.sort(scan));
   }
 
-  private toolbarState(): Parameters<Toolbar["update"]>[0] {
-    const { matched, hint, moved } = this.view;
-    const chosen = this.view.selectedRows();
-    const stoppable = chosen.filter(canStop).length;
-    const counts = {
-      selected: chosen.length,
-      canStop: stoppable,
-      canRetry: chosen.length - stoppable,
-    };
-    return { matched, all: this.store.rows.size, hint, moved, ...counts };
-  }
-
   private tick(): void {
-    const { scan, received, closed } = this.store;
+    const { scan, received, closed, retryAt, missing } = this.store;
     if (!scan) return;
     const ended = scan.ended !== null;
     this.header.tick(scan, this.store.now());
-    this.footer.tick(received, this.store.wall(), closed, ended);
+    const now = this.store.wall();
+    this.footer.tick({ received, now, closed, ended: ended || missing, retryAt });
+    this.dock.update();
     if (!ended && !closed && scan.counts.running > 0) this.drawGrid();
   }
 
@@ -263,7 +300,7 @@ export class LiveTable {
 
   private select(lines: readonly Line[], on: boolean): void {
     this.view.select(lines, on);
-    this.paint();
+    this.chose();
   }
 
   private clear(): void {
@@ -272,39 +309,17 @@ export class LiveTable {
   }
 
   private withSelected(action: "retry" | "stop" | "clear"): void {
-    const chosen = this.view.selectedRows().filter((row) => canStop(row) === (action === "stop"));
     if (action !== "clear")
-      return this.commands.run(
-        action,
-        chosen.map((row) => row.id),
-      );
+      return this.commands.run(action, idsOf(this.view.selectedRows(), action));
     this.view.selected.clear();
+    this.chose();
+  }
+
+  /** Other views of the scan show what is selected here. */
+  private chose(): void {
+    this.store.choose(this.view.selected);
+    this.dock.update();
     this.paint();
-  }
-
-  private act(action: RowAction, line: Line): void {
-    if (action === "log") return this.openPane(line.row);
-    if (action === "notebook") return void this.copyPath(line.row);
-    const rows = line.rows.filter((row) => canStop(row) === (action === "stop"));
-    this.commands.run(
-      action,
-      rows.map((row) => row.id),
-    );
-  }
-
-  private openPane(row: Row): void {
-    const { scan } = this.store;
-    if (!scan) return;
-    if (this.pane.id === row.id) return this.pane.close();
-    this.pane.open(row, scan);
-    this.store.send({ type: "log", variant: row.id });
-  }
-
-  private async copyPath(row: Row): Promise<void> {
-    const path = this.store.scan ? notebookPath(row, this.store.scan) : null;
-    if (!path) return this.footer.say("This variant has no notebook yet.");
-    const copied = await copyText(path);
-    this.footer.say(`${copied ? "Copied: " : "Notebook: "}${path}`);
   }
 
   private copy(event: ClipboardEvent): void {
@@ -325,15 +340,10 @@ export class LiveTable {
   /** Opens what hides a row, be it a filter or a fold, and goes there. */
   private goTo(id: string): void {
     if (this.grid.focusKey(id)) return;
-    const holder = this.view.top.find((line) => line.rows.some((row) => row.id === id));
+    const holder = this.view.holder(id);
     if (holder) this.view.open.add(holder.key);
     else this.toolbar.clear();
     this.refresh(true);
-    if (!this.grid.focusKey(id)) this.fallback(id);
-  }
-
-  private fallback(id: string): void {
-    const holder = this.view.top.find((line) => line.rows.some((row) => row.id === id));
-    if (holder) this.grid.focusKey(holder.key);
+    if (!this.grid.focusKey(id)) this.grid.focusKey(this.view.holder(id)?.key ?? "");
   }
 }

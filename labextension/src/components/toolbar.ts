@@ -2,6 +2,9 @@
 import { button, h, once, setText } from "./dom";
 import { plural } from "./format";
 import { icon } from "./icons";
+import { canStop } from "./rowview";
+import type { Store } from "./store";
+import type { View } from "./view";
 
 export interface ToolbarEvents {
   filter(text: string): void;
@@ -10,6 +13,7 @@ export interface ToolbarEvents {
   sortNow(): void;
   selected(action: "retry" | "stop" | "clear"): void;
   columns(): void;
+  curves(): void;
 }
 
 export interface ToolbarState {
@@ -20,6 +24,19 @@ export interface ToolbarState {
   selected: number;
   canRetry: number;
   canStop: number;
+  /** There is a metric to draw. */
+  canPlot: boolean;
+}
+
+export function toolbarState(view: View, store: Store): ToolbarState {
+  const { matched, hint, moved } = view;
+  const chosen = view.selectedRows();
+  const stoppable = chosen.filter(canStop).length;
+  const [canStopNow, canRetry] = store.missing ? [0, 0] : [stoppable, chosen.length - stoppable];
+  return {
+    ...{ matched, hint, moved, all: store.rows.size, selected: chosen.length },
+    ...{ canStop: canStopNow, canRetry, canPlot: store.facts.metrics.size > 0 },
+  };
 }
 
 export const shownWords = ({ matched, all, hint }: ToolbarState): string =>
@@ -34,7 +51,7 @@ function selectionButtons({ selected, canRetry, canStop }: ToolbarState): (Node 
     button(label, [text], { "data-act": act });
   return [
     count,
-    canRetry ? make("Run the selected again", "Run again", "retry") : null,
+    canRetry ? make("Run again: the selected", "Run again", "retry") : null,
     canStop ? make("Stop the selected", "Stop", "stop") : null,
     button("Select none", [icon("close")], { class: "gg-i", "data-act": "clear" }),
   ];
@@ -55,6 +72,10 @@ export class Toolbar {
     "aria-expanded": "false",
     "aria-haspopup": "true",
   });
+  readonly curvesButton = button("Curves", ["Curves"], {
+    "aria-expanded": "false",
+    title: "Curves of the selected variants, or of the best",
+  });
   private readonly shown = h("span", { class: "gg-q gg-shown" });
   private readonly moved = h("span", {});
   private readonly selection = h("span", { class: "gg-sel-tools" });
@@ -62,15 +83,23 @@ export class Toolbar {
   constructor(private readonly events: ToolbarEvents) {
     const box = h("label", { class: "gg-fi" }, icon("find"), this.input);
     const space = h("span", { class: "gg-sp" });
-    this.element.append(box, this.shown, this.moved, space, this.selection, this.columnsButton);
+    const end = [this.curvesButton, this.columnsButton];
+    this.element.append(box, this.shown, this.moved, space, this.selection, ...end);
     this.input.addEventListener("input", () => events.filter(this.input.value));
     this.input.addEventListener("keydown", (event) => this.key(event));
     this.columnsButton.addEventListener("click", () => events.columns());
+    this.curvesButton.addEventListener("click", () => events.curves());
     this.moved.addEventListener("click", () => events.sortNow());
     this.selection.addEventListener("click", (event) => {
       const act = (event.target as Element).closest<HTMLElement>("[data-act]")?.dataset["act"];
       if (act) events.selected(act as "retry" | "stop" | "clear");
     });
+  }
+
+  showsCurves(open: boolean): void {
+    this.curvesButton.setAttribute("aria-expanded", String(open));
+    this.curvesButton.classList.toggle("gg-pressed", open);
+    if (!open) this.curvesButton.focus({ preventScroll: true });
   }
 
   clear(): void {
@@ -94,6 +123,7 @@ export class Toolbar {
       state.moved ? [button(`${words}; sort now`, [words], { class: "gg-l" })] : [],
     );
     const { selected, canRetry, canStop } = state;
+    this.curvesButton.hidden = !state.canPlot;
     once(
       this.selection,
       `${selected} ${canRetry} ${canStop}`,

@@ -118,6 +118,11 @@ export class View {
 
   isSelected = (line: Line): boolean => line.rows.every((row) => this.selected.has(row.id));
 
+  /** The line that holds a row, be it folded or not. */
+  holder(id: string): Line | undefined {
+    return this.top.find((line) => line.rows.some((row) => row.id === id));
+  }
+
   selectedRows(): Row[] {
     return [...this.selected]
       .map((id) => this.store.rows.get(id))

@@ -1,6 +1,6 @@
 /** Sentences about stopping, asking and failing. Pure. */
-import type { Action, Row, ScanInfo } from "../wire";
-import { clip, plural } from "./format";
+import type { Action, Link, Row, ScanInfo } from "../wire";
+import { clip, gpuHours, plural } from "./format";
 
 export interface Question {
   text: string;
@@ -16,40 +16,77 @@ function kept(row: Row): string {
     : `Epochs 1-${step} are kept, not continued.`;
 }
 
+/** What the running jobs have used so far; known where each has a GPU. */
+function used(running: readonly Row[], now: number | null): string | null {
+  if (now === null || running.some((row) => row.gpu === null || row.started === null)) return null;
+  const seconds = running.reduce((sum, row) => sum + Math.max(0, now - (row.started ?? now)), 0);
+  return `${gpuHours(seconds)} of unfinished epochs are kept, not continued.`;
+}
+
 /** Asked only where work is lost; null means nothing is. */
-export function stopQuestion(rows: readonly Row[], whole: boolean): Question | null {
+export function stopQuestion(
+  rows: readonly Row[],
+  whole: boolean,
+  now: number | null = null,
+): Question | null {
   const running = rows.filter((row) => row.state === "running");
   const [first] = running;
   if (!first) return null;
   const yes = `Stop ${plural(running.length, "job")}`;
   const no = "Keep running";
-  if (whole) return { text: `Stop the scan? ${ends(running.length)}`, yes, no };
+  const lost = used(running, now);
+  if (whole) return { text: `Stop the scan? ${ends(running.length, lost)}`, yes, no };
   if (running.length === 1) return { text: `Stop ${clip(first.id, 40)}? ${kept(first)}`, yes, no };
   return {
-    text: `Stop ${running.length} running jobs? Their epochs so far are kept, not continued.`,
+    text: `Stop ${running.length} running jobs? ${lost ?? "Their epochs so far are kept, not continued."}`,
     yes,
     no,
   };
 }
 
-const ends = (count: number): string =>
-  count === 1
-    ? "1 running job ends; its epochs so far are kept, not continued."
-    : `${count} running jobs end; their epochs so far are kept, not continued.`;
+function ends(count: number, lost: string | null): string {
+  const jobs = count === 1 ? "1 running job ends" : `${count} running jobs end`;
+  if (lost) return `${jobs}. ${lost}`;
+  return `${jobs}; ${count === 1 ? "its" : "their"} epochs so far are kept, not continued.`;
+}
 
 function whom(ids: readonly string[] | null): string {
   if (ids === null) return "the scan";
   return ids.length === 1 ? clip(ids[0] ?? "", 40) : plural(ids.length, "variant");
 }
 
+const VERBS: Record<Action, string> = {
+  stop: "stop",
+  pause: "pause",
+  resume: "resume",
+  retry: "run",
+  extend: "extend",
+};
+
 /** Shown when no answer came within a second: a busy kernel answers later. */
-export function askedWords(action: Action, ids: readonly string[] | null): string {
-  const verb = { stop: "stop", pause: "pause", resume: "resume", retry: "run", extend: "extend" }[
-    action
-  ];
+export function askedWords(
+  action: Action,
+  ids: readonly string[] | null,
+  peer: Link["peer"] = "kernel",
+): string {
   const again = action === "retry" ? " again" : "";
-  return `Asked to ${verb} ${whom(ids)}${again}; waits until the running cell ends.`;
+  const asked = `Asked to ${VERBS[action]} ${whom(ids)}${again}`;
+  return peer === "kernel" ? `${asked}; waits until the running cell ends.` : `${asked}.`;
 }
+
+export const lostWords = (peer: Link["peer"]): string => `Connection to the ${peer} lost.`;
+
+export const notSentWords = (peer: Link["peer"]): string =>
+  `Not connected to the ${peer}; nothing was sent.`;
+
+/** `Trying again in 8 s.`; nothing where nobody tries. */
+export function retryWords(at: number | null, now: number): string {
+  if (at === null) return "";
+  const left = Math.ceil(at - now);
+  return left > 0 ? `Trying again in ${left} s.` : "Trying again.";
+}
+
+export const MISSING_SCAN = "This scan is not on this server; shown as it was saved.";
 
 const REASONS: Record<string, string> = {
   timeout: "time limit",

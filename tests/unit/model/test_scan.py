@@ -11,7 +11,16 @@ from hypothesis import strategies as st
 
 from jupyter_gridgpu.errors import StorageError, UsageError
 from jupyter_gridgpu.model.grammar import parse_space
-from jupyter_gridgpu.model.scan import Objective, Resources, fingerprint, from_json, parse_objective, to_json
+from jupyter_gridgpu.model.scan import (
+    DEFAULTS_BYTES,
+    Objective,
+    Resources,
+    fingerprint,
+    from_json,
+    parse_objective,
+    plain_defaults,
+    to_json,
+)
 from jupyter_gridgpu.testing.examples import small_scan
 
 
@@ -54,6 +63,7 @@ FULL = small_scan(
     "lr = loguniform(1e-5, 1e-2)\nunits = [64, 'NaN']\nlayers = fixed([1, None])\nseed = repeats(3)",
     sampler="tpe", trials=5, objective=Objective("acc", "minimize", "max"), parallel=2, retries=1,
     resources=Resources(1, 4000, 60), files=("a.py", "b"), notebook_digest="d", files_digest="e",
+    defaults={"lr": 0.1, "layers": [1, None], "word": "NaN"},
 )  # fmt: skip
 
 
@@ -62,7 +72,7 @@ def test_a_scan_survives_scan_json(scan: Any) -> None:
     assert from_json(json.loads(json.dumps(to_json(scan), allow_nan=False))) == scan
 
 
-@pytest.mark.parametrize("name", sorted(to_json(FULL)))
+@pytest.mark.parametrize("name", sorted(set(to_json(FULL)) - {"defaults"}))
 @pytest.mark.parametrize("damage", ["missing", "wrong"])
 def test_a_damaged_scan_json_is_a_storage_error(name: str, damage: str) -> None:
     body = to_json(FULL)
@@ -77,7 +87,7 @@ def test_a_damaged_scan_json_is_a_storage_error(name: str, damage: str) -> None:
 
 
 def test_the_same_request_has_the_same_fingerprint_whatever_its_identity() -> None:
-    assert fingerprint(replace(FULL, id="other", name="other", created=9.0)) == fingerprint(FULL)
+    assert fingerprint(replace(FULL, id="other", name="other", created=9.0, defaults={})) == fingerprint(FULL)
 
 
 @pytest.mark.parametrize(
@@ -106,3 +116,19 @@ def test_a_total_counts_points_times_repeats() -> None:
     assert FULL.total() == 15
     assert small_scan("a = [1, 2, 3]\nb = integer(1, 4)\nseed = repeats(2)").total() == 24
     assert small_scan("a = 1").total() == 1
+
+
+@pytest.mark.parametrize("body", [None, 17, [1], "missing"])
+def test_a_scan_without_sound_defaults_is_read_and_has_none(body: Any) -> None:
+    spec = {**to_json(FULL), "defaults": body}
+    if body == "missing":
+        del spec["defaults"]
+    assert from_json(spec).defaults == {}
+
+
+def test_only_plain_defaults_are_kept_and_only_so_much_of_them() -> None:
+    found = plain_defaults({"a": (1, 2), "b": {3}, "c": object(), "d": 0x10**8000, "e": "x" * DEFAULTS_BYTES, "f": math.inf})
+    assert found == {"a": [1, 2], "f": math.inf}
+    many = plain_defaults({f"p{n}": "x" * 900 for n in range(100)})
+    assert 15 < len(many) < 25
+    assert len(json.dumps(many)) <= DEFAULTS_BYTES + 100

@@ -1,0 +1,104 @@
+"""What only the server says and hears, in the shapes that docs/openapi.json is made of; the rest is in model/wire.py."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, TypedDict
+
+from jupyter_gridgpu.model.wire import Action, Row, ScanInfo
+
+
+class Scans(TypedDict):
+    """All scans, newest first."""
+
+    scans: list[ScanInfo]
+
+
+class RowPage(TypedDict):
+    """One page of the rows of a scan; `total` counts all that fit the filter."""
+
+    total: int
+    rev: int
+    rows: list[Row]
+
+
+class RunnerLog(TypedDict):
+    """The end of what the runner of a scan had to say."""
+
+    text: str
+
+
+class _Trials(TypedDict, total=False):
+    variants: list[str] | None
+    trials: int | None
+
+
+class Command(_Trials):
+    """What is asked of a scan; `variants` null is the whole scan, `trials` belongs to extend."""
+
+    action: Action
+
+
+class Contents(TypedDict):
+    """The executed notebook of a job as a model of Jupyter's contents API; nothing in it is trusted."""
+
+    name: str
+    path: str
+    type: Literal["notebook"]
+    format: Literal["json"]
+    writable: bool
+    created: str
+    last_modified: str
+    mimetype: None
+    size: int
+    content: dict[str, Any]
+
+
+class Fault(TypedDict):
+    """Why a request was refused, in one sentence."""
+
+    message: str
+
+
+class _Since(TypedDict, total=False):
+    since: int | None
+
+
+class Open(_Since):
+    """A page wants all rows of a scan, or those that changed after revision `since`."""
+
+    type: Literal["open"]
+    scan: str
+
+
+class Close(TypedDict):
+    """A page needs the rows of a scan no more."""
+
+    type: Literal["close"]
+    scan: str
+
+
+class AllScans(Scans):
+    """The first message of the stream."""
+
+    type: Literal["scans"]
+
+
+class OneScan(TypedDict):
+    """A scan that is new or has changed and that the page has not opened."""
+
+    type: Literal["scan"]
+    scan: ScanInfo
+
+
+class Gone(TypedDict):
+    """The folder of a scan was removed."""
+
+    type: Literal["gone"]
+    scan: str
+
+
+class Missing(TypedDict):
+    """There is no such scan."""
+
+    type: Literal["missing"]
+    scan: str

@@ -1,0 +1,20 @@
+/** Words in the language of the page: English, until somebody sets a translator. */
+export type Translator = (text: string, ...values: (string | number)[]) => string;
+
+/** `%1` stands for the first value, as in JupyterLab's own texts. */
+const english: Translator = (text, ...values) =>
+  text.replace(/%(\d)/g, (whole, place: string) => String(values[Number(place) - 1] ?? whole));
+
+export let t: Translator = english;
+
+export function setTranslator(translator: Translator | null): void {
+  t = translator ?? english;
+}
+
+/** `count(2, "%1 job", "%1 jobs")` is `2 jobs`. */
+export const count = (
+  number: number,
+  one: string,
+  many: string,
+  ...more: (string | number)[]
+): string => t(number === 1 ? one : many, number, ...more);

@@ -1,0 +1,173 @@
+/** The plugins of the JupyterLab extension. */
+import {
+  ILabShell,
+  ILayoutRestorer,
+  type JupyterFrontEnd,
+  type JupyterFrontEndPlugin,
+} from "@jupyterlab/application";
+import { ICommandPalette } from "@jupyterlab/apputils";
+import { IDocumentManager } from "@jupyterlab/docmanager";
+import { IDefaultFileBrowser } from "@jupyterlab/filebrowser";
+import { INotebookTracker } from "@jupyterlab/notebook";
+import { IRenderMimeRegistry } from "@jupyterlab/rendermime";
+import { ISettingRegistry } from "@jupyterlab/settingregistry";
+import { ITranslator, nullTranslator } from "@jupyterlab/translation";
+import "./components/table.css";
+import "./components/panel.css";
+import "./components/job.css";
+import "./lab/lab.css";
+import type { Host } from "./components/host";
+import { setTranslator } from "./components/i18n";
+import { FormOpener, writeCells } from "./lab/cells";
+import { Connection } from "./lab/connection";
+import { ScanDrive } from "./lab/drive";
+import { scansIcon } from "./lab/icon";
+import { News } from "./lab/news";
+import { SHOW_PANEL, SidePanel } from "./lab/panel";
+import { addRenderer } from "./lab/renderer";
+import { Rest } from "./lab/rest";
+import { type Settings, follow } from "./lab/settings";
+import {
+  ILink,
+  IScanNotebook,
+  IViews,
+  type Link,
+  type ScanNotebook,
+  type Views,
+} from "./lab/tokens";
+import { LabViews } from "./lab/views";
+
+const DOMAIN = "jupyter-gridgpu";
+const SCAN_NOTEBOOK = "gridgpu:scan-notebook";
+const describedBy = { args: { type: "object" } } as const;
+
+const link: JupyterFrontEndPlugin<Link> = {
+  id: "jupyter-gridgpu:link",
+  description: "The page's one connection to the server extension.",
+  autoStart: true,
+  provides: ILink,
+  optional: [ITranslator],
+  activate: (app: JupyterFrontEnd, translator: ITranslator | null) => {
+    const trans = (translator ?? nullTranslator).load(DOMAIN);
+    setTranslator((text, ...values) => trans.__(text, ...values));
+    const rest = new Rest(app.serviceManager.serverSettings);
+    app.serviceManager.contents.addDrive(new ScanDrive(rest));
+    return { rest, connection: new Connection(rest) };
+  },
+};
+
+/** Notebook 7 has one document a page: there a table opens a job below its rows. */
+const withoutTabs = (host: Host): Host => ({
+  openNotebook: (scan, row) => host.openNotebook?.(scan, row),
+  say: (text) => host.say?.(text),
+});
+
+const views: JupyterFrontEndPlugin<Views> = {
+  id: "jupyter-gridgpu:views",
+  description: "Tabs with a scan's table and curves, and with one job.",
+  autoStart: true,
+  provides: IViews,
+  requires: [ILink, IDocumentManager],
+  optional: [ILayoutRestorer, ITranslator],
+  activate: (
+    app: JupyterFrontEnd,
+    { connection }: Link,
+    documents: IDocumentManager,
+    restorer: ILayoutRestorer | null,
+    translator: ITranslator | null,
+  ) => {
+    const trans = (translator ?? nullTranslator).load(DOMAIN);
+    const made = new LabViews(app, connection, documents, trans);
+    if (restorer) made.restore(restorer);
+    return made;
+  },
+};
+
+const output: JupyterFrontEndPlugin<void> = {
+  id: "jupyter-gridgpu:output",
+  description: "Draws the output of %%gridscan live from the server.",
+  autoStart: true,
+  requires: [ILink, IViews, IRenderMimeRegistry],
+  optional: [ILabShell],
+  activate: (
+    _app: JupyterFrontEnd,
+    { connection }: Link,
+    made: Views,
+    rendermime: IRenderMimeRegistry,
+    shell: ILabShell | null,
+  ) => addRenderer(rendermime, connection, shell ? made : withoutTabs(made)),
+};
+
+const form: JupyterFrontEndPlugin<ScanNotebook> = {
+  id: "jupyter-gridgpu:form",
+  description: "'Scan this notebook…', and the cell that the form writes.",
+  autoStart: true,
+  provides: IScanNotebook,
+  requires: [IDocumentManager, INotebookTracker],
+  optional: [IDefaultFileBrowser, ICommandPalette, ITranslator],
+  activate: (
+    app: JupyterFrontEnd,
+    documents: IDocumentManager,
+    tracker: INotebookTracker,
+    browser: IDefaultFileBrowser | null,
+    palette: ICommandPalette | null,
+    translator: ITranslator | null,
+  ) => {
+    const trans = (translator ?? nullTranslator).load(DOMAIN);
+    const opener = new FormOpener(app, documents, tracker, browser, trans);
+    const chosen = (): string | undefined => {
+      const item = browser?.isVisible ? browser.selectedItems().next().value : undefined;
+      return item?.type === "notebook" ? item.path : undefined;
+    };
+    writeCells(tracker);
+    app.commands.addCommand(SCAN_NOTEBOOK, {
+      label: ({ from }) =>
+        from === "toolbar" ? trans.__("Scan") : trans.__("Scan This Notebook…"),
+      caption: trans.__("Train this notebook with many other parameters"),
+      icon: scansIcon,
+      describedBy,
+      execute: ({ from }) =>
+        opener.open(from === "browser" ? chosen() : tracker.currentWidget?.context.path),
+    });
+    palette?.addItem({ command: SCAN_NOTEBOOK, category: trans.__("Scans") });
+    return (path) => opener.open(path ?? tracker.currentWidget?.context.path);
+  },
+};
+
+const panel: JupyterFrontEndPlugin<void> = {
+  id: "jupyter-gridgpu:panel",
+  description: "The side panel: scans and their jobs.",
+  autoStart: true,
+  requires: [ILink, IViews, IScanNotebook],
+  optional: [ILabShell, ILayoutRestorer, ICommandPalette, ISettingRegistry, ITranslator],
+  activate: (
+    app: JupyterFrontEnd,
+    { connection, rest }: Link,
+    host: Views,
+    scanNotebook: ScanNotebook,
+    shell: ILabShell | null,
+    restorer: ILayoutRestorer | null,
+    palette: ICommandPalette | null,
+    registry: ISettingRegistry | null,
+    translator: ITranslator | null,
+  ) => {
+    const trans = (translator ?? nullTranslator).load(DOMAIN);
+    const news = new News(connection, host, trans);
+    if (registry)
+      void follow(registry, rest, (settings: Settings) => (news.enabled = settings.notify));
+    if (!shell) return;
+    const side = new SidePanel(connection, host, scanNotebook, trans);
+    shell.add(side, "left", { rank: 510, type: trans.__("Scans") });
+    restorer?.add(side, side.id);
+    app.commands.addCommand(SHOW_PANEL, {
+      label: trans.__("Scans"),
+      caption: trans.__("Show the panel with all scans and their jobs"),
+      describedBy,
+      execute: () => shell.activateById(side.id),
+    });
+    palette?.addItem({ command: SHOW_PANEL, category: trans.__("Scans") });
+  },
+};
+
+const plugins: JupyterFrontEndPlugin<unknown>[] = [link, views, output, form, panel];
+export default plugins;

@@ -1,0 +1,142 @@
+/** The page's one socket to the server, shared by all tables and the panel. */
+import type { Scans } from "../components/scans";
+import { Store } from "../components/store";
+import { type LinkEvent, type ScanInfo, asIncoming } from "../wire";
+import type { Rest } from "./rest";
+import { ServerLink } from "./serverlink";
+
+const FIRST_WAIT_S = 1;
+const LONGEST_WAIT_S = 30;
+
+interface Opened {
+  store: Store;
+  link: ServerLink;
+  users: number;
+}
+
+interface Listing {
+  type: string;
+  scans?: ScanInfo[];
+  scan?: ScanInfo | string;
+}
+
+export class Connection implements Scans {
+  readonly scans = new Map<string, ScanInfo>();
+  closed = true;
+  received = 0;
+  retry_s: number | undefined;
+  private socket: WebSocket | null = null;
+  private wait = FIRST_WAIT_S;
+  private timer: ReturnType<typeof setTimeout> | undefined;
+  private readonly opened = new Map<string, Opened>();
+  private readonly listeners = new Set<() => void>();
+
+  constructor(private readonly rest: Rest) {
+    this.connect();
+  }
+
+  on(fn: () => void): () => void {
+    this.listeners.add(fn);
+    return () => this.listeners.delete(fn);
+  }
+
+  open(id: string): Store {
+    const known = this.opened.get(id);
+    if (known) {
+      known.users += 1;
+      return known.store;
+    }
+    const link = new ServerLink(id, this.rest, (since) =>
+      this.send({ type: "open", scan: id, since }),
+    );
+    const store = new Store(link);
+    this.opened.set(id, { store, link, users: 1 });
+    if (this.closed) link.give({ type: "closed" });
+    else store.hello();
+    return store;
+  }
+
+  release(id: string): void {
+    const known = this.opened.get(id);
+    if (!known || --known.users > 0) return;
+    this.opened.delete(id);
+    known.store.dispose();
+    this.send({ type: "close", scan: id });
+  }
+
+  tryNow(): void {
+    if (this.socket === null) this.connect();
+  }
+
+  async runnerLog(id: string): Promise<string> {
+    return (await this.rest.get<{ text: string }>(["scans", id, "log"])).text;
+  }
+
+  private connect(): void {
+    clearTimeout(this.timer);
+    const socket = new WebSocket(this.rest.socketUrl());
+    this.socket = socket;
+    socket.onopen = () => this.connected();
+    socket.onmessage = (event) => this.take(event.data);
+    socket.onclose = () => this.socket === socket && this.lost();
+  }
+
+  private connected(): void {
+    this.closed = false;
+    this.retry_s = undefined;
+    this.wait = FIRST_WAIT_S;
+    this.all({ type: "opened" });
+    this.changed();
+  }
+
+  private lost(): void {
+    this.socket = null;
+    this.closed = true;
+    this.retry_s = this.wait;
+    this.timer = setTimeout(() => this.connect(), 1000 * this.wait * (0.8 + 0.4 * Math.random()));
+    this.wait = Math.min(2 * this.wait, LONGEST_WAIT_S);
+    this.all({ type: "closed", retry_s: this.retry_s });
+    this.changed();
+  }
+
+  private send(message: unknown): void {
+    if (!this.closed) this.socket?.send(JSON.stringify(message));
+  }
+
+  private take(data: unknown): void {
+    const message = parsed(data);
+    if (message === null) return;
+    this.received = Date.now() / 1000;
+    const event = asIncoming(message);
+    if (event === null) return this.listed(message);
+    const id = typeof message.scan === "object" ? message.scan.id : "";
+    this.opened.get(id)?.link.give(event);
+  }
+
+  private listed({ type, scans, scan }: Listing): void {
+    if (type === "scans" && Array.isArray(scans)) {
+      this.scans.clear();
+      for (const one of scans) this.scans.set(one.id, one);
+    } else if (type === "scan" && typeof scan === "object") this.scans.set(scan.id, scan);
+    else if (type === "gone" && typeof scan === "string") this.scans.delete(scan);
+    else if (type === "missing" && typeof scan === "string")
+      return this.opened.get(scan)?.link.give({ type: "missing" });
+    this.changed();
+  }
+
+  private all(event: LinkEvent): void {
+    for (const { link } of [...this.opened.values()]) link.give(event);
+  }
+
+  private changed(): void {
+    for (const listener of [...this.listeners]) listener();
+  }
+}
+
+function parsed(data: unknown): Listing | null {
+  try {
+    return typeof data === "string" ? (JSON.parse(data) as Listing) : null;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,114 @@
+/** Draws the output of a `%%gridscan` cell: live from the server, as it was saved where the server knows no such scan. */
+import { type IRenderMime, type IRenderMimeRegistry } from "@jupyterlab/rendermime";
+import { Widget } from "@lumino/widgets";
+import type { Host } from "../components/host";
+import type { Store } from "../components/store";
+import { LiveTable } from "../components/table";
+import { type Snapshot, asIncoming } from "../wire";
+import type { Connection } from "./connection";
+import { MIME_TYPE } from "./tokens";
+
+const WIDGET = "application/vnd.jupyter.widget-view+json";
+/** Below ipywidgets' own, so that ours is drawn where both are in an output. */
+const RANK = -20;
+
+interface Saved {
+  id: string;
+  snapshot: Snapshot | null;
+}
+
+/** What the output holds. It comes from a file, so nothing about it is certain. */
+function saved(model: IRenderMime.IMimeModel): Saved | null {
+  const data = model.data[MIME_TYPE] as { id?: unknown; snapshot?: unknown } | undefined;
+  if (typeof data?.id !== "string" || !/^[\w.-]{1,100}$/.test(data.id)) return null;
+  const snapshot = asIncoming(data.snapshot);
+  return { id: data.id, snapshot: snapshot?.type === "snapshot" ? snapshot : null };
+}
+
+class ScanOutput extends Widget implements IRenderMime.IRenderer {
+  private scan: string | null = null;
+  private table: LiveTable | null = null;
+  private stop: (() => void) | null = null;
+
+  constructor(
+    private readonly connection: Connection,
+    private readonly host: Host,
+    private readonly widgetOf: () => IRenderMime.IRenderer | null,
+  ) {
+    super();
+    this.addClass("gridgpu-output");
+  }
+
+  renderModel(model: IRenderMime.IMimeModel): Promise<void> {
+    const data = saved(model);
+    if (data === null) this.node.textContent = "This output holds no scan.";
+    else if (data.id !== this.scan) this.draw(data, model);
+    return Promise.resolve();
+  }
+
+  override dispose(): void {
+    this.clear();
+    super.dispose();
+  }
+
+  private draw({ id, snapshot }: Saved, model: IRenderMime.IMimeModel): void {
+    this.clear();
+    this.scan = id;
+    const store = this.connection.open(id);
+    if (snapshot) store.saved(snapshot);
+    this.table = new LiveTable(store, this.node.ownerDocument, null, this.host);
+    this.node.replaceChildren(this.table.element);
+    this.stop = this.otherwise(store, model);
+  }
+
+  /** A kernel elsewhere may know the scan that this server does not: then its widget takes our place. */
+  private otherwise(store: Store, model: IRenderMime.IMimeModel): () => void {
+    return store.on((change) => {
+      if (change.type !== "missing" || !(WIDGET in model.data) || !model.trusted) return;
+      this.stop?.();
+      const widget = this.widgetOf();
+      if (widget) this.replaceOnceDrawn(widget, model);
+    });
+  }
+
+  private replaceOnceDrawn(widget: IRenderMime.IRenderer, model: IRenderMime.IMimeModel): void {
+    const observer = new MutationObserver(() => {
+      if (!widget.node.querySelector(".gridgpu-table")) return;
+      observer.disconnect();
+      this.table?.element.remove();
+      widget.node.hidden = false;
+    });
+    widget.node.hidden = true;
+    observer.observe(widget.node, { childList: true, subtree: true });
+    this.stop = () => {
+      observer.disconnect();
+      widget.dispose();
+    };
+    Widget.attach(widget, this.node);
+    void widget.renderModel(model);
+  }
+
+  private clear(): void {
+    this.stop?.();
+    this.table?.dispose();
+    if (this.scan !== null) this.connection.release(this.scan);
+    this.scan = this.table = this.stop = null;
+  }
+}
+
+export function addRenderer(
+  rendermime: IRenderMimeRegistry,
+  connection: Connection,
+  host: Host,
+): void {
+  const widgetOf = (): IRenderMime.IRenderer | null =>
+    rendermime.mimeTypes.includes(WIDGET) ? rendermime.createRenderer(WIDGET) : null;
+  rendermime.addFactory(
+    {
+      safe: true,
+      mimeTypes: [MIME_TYPE],
+      createRenderer: () => new ScanOutput(connection, host, widgetOf),
+    },
+    RANK,
+  );
+}

@@ -1,0 +1,54 @@
+/** What a person set for the extension. */
+import { Notification } from "@jupyterlab/apputils";
+import type { ISettingRegistry } from "@jupyterlab/settingregistry";
+import { setDefaults } from "../components/defaults";
+import type { Rest } from "./rest";
+
+export interface Settings {
+  /** How often an open log is read again, in seconds. */
+  refresh_s: number;
+  /** Columns that a new table does not show. */
+  hidden: string[];
+  /** Folder of the scans on the server; empty: where the server looks by itself. */
+  home: string;
+  notify: boolean;
+}
+
+const PLUGIN = "jupyter-gridgpu:panel";
+
+function read(settings: ISettingRegistry.ISettings): Settings {
+  const { refreshInterval, hiddenColumns, homeFolder, notifications } = settings.composite;
+  const hidden = Array.isArray(hiddenColumns) ? hiddenColumns : [];
+  return {
+    refresh_s: typeof refreshInterval === "number" ? refreshInterval : 1,
+    hidden: hidden.filter((name) => typeof name === "string"),
+    home: typeof homeFolder === "string" ? homeFolder : "",
+    notify: notifications !== false,
+  };
+}
+
+/** Applies the settings now and whenever they change. */
+export async function follow(
+  registry: ISettingRegistry,
+  rest: Rest,
+  apply: (settings: Settings) => void,
+): Promise<void> {
+  const loaded = await registry.load(PLUGIN);
+  let home = "";
+  const changed = (): void => {
+    const settings = read(loaded);
+    setDefaults({ refresh_s: settings.refresh_s, hidden: settings.hidden });
+    if (settings.home !== home) void move(rest, (home = settings.home));
+    apply(settings);
+  };
+  loaded.changed.connect(changed);
+  changed();
+}
+
+async function move(rest: Rest, home: string): Promise<void> {
+  try {
+    await rest.put(["home"], { home });
+  } catch (error) {
+    Notification.error(error instanceof Error ? error.message : String(error));
+  }
+}

@@ -1,0 +1,171 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { FACTS, option, parameter, stage, wrong } from "./formkit";
+import { labelled, later } from "./kit";
+
+beforeEach(() => void vi.useFakeTimers());
+afterEach(() => void vi.useRealTimers());
+
+describe("the form", () => {
+  it("shows parameters, their defaults and the cell as they were checked last", () => {
+    const { root, one, start } = stage();
+    expect(one("h3").textContent).toBe("Scan train.ipynb");
+    expect(root.textContent).toContain("3 parameters found in cell 2");
+    expect([...root.querySelectorAll(".gf-name")].map((name) => name.textContent)).toEqual([
+      "lrlearning rate",
+      "layers",
+      "seed",
+    ]);
+    expect(one("pre").textContent).toBe("%%gridscan train.ipynb\nlr = [0.1, 0.2]");
+    expect(one(".gf-sum").textContent).toBe("2 variants");
+    expect(start().textContent).toBe("Start 2 jobs");
+  });
+  it("takes names, comments and answers as text only", () => {
+    const bad = "<img src=x onerror='window.hit=1'>";
+    const facts = { ...FACTS, notebook: bad, parameters: [parameter(bad, { comment: bad })] };
+    const { root, model, type } = stage({ facts });
+    type(`Value of ${bad}`, "x");
+    later(200);
+    model.answer({ cell: bad, ...wrong(bad, bad, { suggestion: bad }), warning: bad });
+    expect(root.querySelector("img")).toBeNull();
+    expect(root.textContent).toContain(bad);
+  });
+  it("gives every input, choice and switch a name", () => {
+    const { root, kinds } = stage();
+    kinds("lr")[2]!.click();
+    const controls = [...root.querySelectorAll("input, select, [role=radiogroup], [role=group]")];
+    expect(controls.length).toBeGreaterThan(15);
+    expect(controls.every((control) => control.getAttribute("aria-label"))).toBe(true);
+    expect(root.querySelector("[role=switch]")?.textContent).toBe("log");
+  });
+  it("keeps its keys from the notebook around it", () => {
+    const { kinds, field, start } = stage();
+    for (const control of [kinds("lr")[0]!, field("on"), start()]) {
+      control.focus();
+      expect(control.hasAttribute("data-lm-suppress-shortcuts")).toBe(true);
+    }
+    const hold = (type: string, ctrlKey: boolean): boolean =>
+      start().dispatchEvent(new KeyboardEvent(type, { key: "Control", ctrlKey, bubbles: true }));
+    hold("keydown", true);
+    expect(start().hasAttribute("data-lm-suppress-shortcuts")).toBe(false);
+    hold("keyup", false);
+    expect(start().hasAttribute("data-lm-suppress-shortcuts")).toBe(true);
+  });
+  it("asks at once when nothing was checked yet", () => {
+    const { model } = stage({ checked: {} });
+    later(150);
+    expect(model.sent).toHaveLength(1);
+  });
+  it.each([undefined, null, 3, "x", [], { parameters: 3, search: "x", where: [null] }])(
+    "draws something when the traits are %j",
+    (value) => {
+      const { root } = stage({ facts: value, state: value, checked: value });
+      expect(root.querySelector(".gridgpu-form")).not.toBeNull();
+    },
+  );
+});
+
+describe("one parameter", () => {
+  it("changes how it varies with the arrow keys, and keeps one tab stop", () => {
+    const { kinds, press, root, model } = stage();
+    kinds("lr")[0]!.focus();
+    press("ArrowRight");
+    expect(document.activeElement).toBe(kinds("lr")[1]);
+    expect(kinds("lr").map((kind) => kind.getAttribute("aria-checked"))).toEqual([
+      ...["false", "true", "false", "false"],
+    ]);
+    expect(kinds("lr").filter((kind) => kind.tabIndex === 0)).toHaveLength(1);
+    expect(labelled(root, "Values of lr, with commas between")).not.toBeNull();
+    press("ArrowLeft");
+    press("ArrowLeft");
+    expect(labelled(root, "How often, with seeds as lr")).not.toBeNull();
+    later(150);
+    expect(model.sent.at(-1)?.state.parameters[0]).toMatchObject({ name: "lr", kind: "repeats" });
+  });
+  it("offers only kinds that make sense, and says why not the others", () => {
+    const { kinds, one } = stage();
+    expect(kinds("layers").map((kind) => kind.textContent)).toEqual(["fixed", "list"]);
+    expect(one(".gf-impossible").textContent).toBe("rangerepeats");
+    expect(one(".gf-impossible").title).toBe("layers is a list.");
+  });
+  it("keeps what was typed for another kind", () => {
+    const { kinds, type, field } = stage();
+    type("Value of lr", "0.7");
+    kinds("lr")[2]!.click();
+    type("Lower end of lr", "0.01");
+    kinds("lr")[0]!.click();
+    expect(field("Value of lr").value).toBe("0.7");
+    kinds("lr")[2]!.click();
+    expect(field("Lower end of lr").value).toBe("0.01");
+  });
+  it("ranges in points or over any value, linear or logarithmic", () => {
+    const { kinds, choose, field, root, model, one } = stage();
+    kinds("lr")[2]!.click();
+    expect(field("How many points of lr").value).toBe("5");
+    one("[role=switch]").click();
+    expect(one("[role=switch]").getAttribute("aria-checked")).toBe("true");
+    choose("Which values of lr", "any");
+    expect(root.querySelector('[aria-label="How many points of lr"]')).toBeNull();
+    expect(document.activeElement).toBe(field("Which values of lr"));
+    later(150);
+    expect(model.sent.at(-1)?.state.parameters[0]).toMatchObject({
+      ...{ kind: "range", stepped: false, log: true, low: "0", high: "1" },
+    });
+  });
+  it("counts its points", () => {
+    const { kinds, model, one } = stage();
+    kinds("lr")[1]!.click();
+    later(150);
+    model.answer({ points: { factors: [4], each: { lr: 4 } }, words: { lr: "x" } });
+    expect(one('[aria-label="lr"] .gf-points').textContent).toBe("× 4");
+    kinds("lr")[2]!.click();
+    later(150);
+    model.answer({ points: { factors: [], each: { lr: null } } });
+    expect(one('[aria-label="lr"] .gf-points').textContent).toBe("any");
+  });
+});
+
+describe("options", () => {
+  it("that are new have a field by themselves, and an image its place in the head", () => {
+    const where = [...FACTS.where, option("image"), option("queue", { help: "Where to." })];
+    const { field, type, model } = stage({ facts: { ...FACTS, where } });
+    expect(field("image").closest(".gf-head")).not.toBeNull();
+    expect(field("queue").closest(".gf-settings")?.textContent).toContain("Where to.");
+    type("queue", "gpu");
+    type("image", "ml-base");
+    later(150);
+    expect(model.sent.at(-1)?.state.options).toMatchObject({ queue: "gpu", image: "ml-base" });
+  });
+  it("are sent as they are chosen", () => {
+    const { choose, type, model, field } = stage();
+    choose("on", "slurm");
+    choose("Direction", "minimize");
+    type("Metric", "min(loss)");
+    choose("sampler", "tpe");
+    later(150);
+    const { options, direction, metric } = model.sent.at(-1)!.state;
+    expect([options, direction, metric]).toEqual([
+      { on: "slurm", gpus: "0", sampler: "tpe" },
+      "minimize",
+      "min(loss)",
+    ]);
+    expect([...field("sampler").querySelectorAll("option")].map((one) => one.value)).toEqual([
+      ...["", "grid", "tpe"],
+    ]);
+  });
+  it("suggest the notebook's metrics, by their best epoch first", () => {
+    const { root, choose } = stage();
+    const listed = (): string[] =>
+      [...root.querySelectorAll("datalist option")].map((one) => one.getAttribute("value") ?? "");
+    expect(listed()).toEqual(["max(acc)", "acc", "max(loss)", "loss"]);
+    choose("Direction", "minimize");
+    expect(listed()[0]).toBe("min(acc)");
+  });
+  it("say in words what they come to", () => {
+    const { type, model, root, one } = stage();
+    type("Metric", "acd");
+    later(150);
+    model.answer({ words: { "--trials": "all 48" }, warning: "acd stands nowhere." });
+    expect(root.textContent).toContain("all 48");
+    expect(one(".gf-warning").textContent).toBe("acd stands nowhere.");
+  });
+});

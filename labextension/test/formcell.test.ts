@@ -1,0 +1,64 @@
+import { describe, expect, it } from "vitest";
+import { coloured, drawCell } from "../src/components/formcell";
+import { total } from "../src/components/formfoot";
+import { asChecked, asFacts, asState } from "../src/components/formwire";
+import { FACTS, checked, wrong } from "./formkit";
+
+describe("the cell", () => {
+  it.each([
+    "geomspace(1e-4, .5, 12)",
+    '["a 1", True, x1, 2]',
+    "choice([1_000], 'it\\'s')",
+    "",
+    "0,2",
+  ])("keeps every character of %s", (text) => {
+    const box = document.createElement("pre");
+    box.append(...coloured(text));
+    expect(box.textContent).toBe(text);
+  });
+  it("colours numbers and strings, not the digits in names", () => {
+    const box = document.createElement("pre");
+    box.append(...coloured('f1(1e-4, "2", None)'));
+    expect([...box.children].map((one) => [one.className, one.textContent])).toEqual([
+      ["gf-number", "1e-4"],
+      ["gf-string", '"2"'],
+      ["gf-keyword", "None"],
+    ]);
+  });
+  it("underlines what is wrong", () => {
+    const box = document.createElement("pre");
+    const errors = asChecked(checked(wrong("lr", "x")))!.errors;
+    const trials = asChecked(checked(wrong("--trials", "x")))!.errors;
+    const cell = "%%gridscan a.ipynb --trials 1,0 --on local\nlr  = 0,2\nlr2 = 3";
+    drawCell(box, cell, [...errors, ...trials]);
+    expect([...box.querySelectorAll("s")].map((one) => one.textContent)).toEqual([
+      "--trials 1,0",
+      "0,2",
+    ]);
+    expect(box.textContent).toBe(cell);
+  });
+});
+
+describe("what comes over the wire", () => {
+  it.each([
+    [{ variants: 144, points: { factors: [3, 4, 12] } }, "3 × 4 × 12 = 144 variants"],
+    [{ variants: 1, points: { factors: [1] } }, "1 variant"],
+    [{ variants: 12000, points: { factors: [12000] } }, "12,000 variants"],
+    [{ variants: null }, ""],
+  ])("%j is written out", (more, words) => {
+    expect(total(asChecked(checked(more))!)).toBe(words);
+  });
+  it("makes a state of the facts, whatever was kept", () => {
+    const facts = asFacts(FACTS);
+    const state = asState({ parameters: [{ name: "seed", kind: "odd", log: 1 }, 3] }, facts);
+    expect(state.parameters.map(({ name, kind }) => [name, kind])).toEqual([
+      ["lr", "fixed"],
+      ["layers", "fixed"],
+      ["seed", "fixed"],
+    ]);
+    expect(state.parameters[2]?.log).toBe(false);
+  });
+  it.each([null, 3, "checked", {}, { type: "other" }])("%j is no answer", (value) => {
+    expect(asChecked(value)).toBeNull();
+  });
+});

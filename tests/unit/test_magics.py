@@ -1,0 +1,161 @@
+"""The magic in a real shell, and the form in a real kernel."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.utils.capture import capture_output
+from jupyter_client.manager import KernelManager
+from traitlets.config import Config
+
+from jupyter_gridgpu import load_ipython_extension
+from jupyter_gridgpu.model.cell import check_word, head
+from jupyter_gridgpu.model.typed import Slip
+from jupyter_gridgpu.testing.examples import notebook_json
+
+VIEW = "application/vnd.jupyter.widget-view+json"
+
+
+@pytest.fixture(scope="module")
+def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[InteractiveShell]:
+    home = tmp_path_factory.mktemp("ipython")
+    made = InteractiveShell.instance(config=Config({"HistoryManager": {"enabled": False}}), ipython_dir=str(home))
+    load_ipython_extension(made)
+    yield made
+    InteractiveShell.clear_instance()
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    (tmp_path / "train.ipynb").write_text(notebook_json("lr = 0.1  # learning rate\nunits = 64", "report(acc=lr)"))
+    return tmp_path
+
+
+def run(shell: InteractiveShell, cell: str) -> tuple[bool, str, list[Any]]:
+    """Whether a cell went well, what it printed, and the data it displayed."""
+    with capture_output() as seen:
+        result = shell.run_cell(cell)
+    return bool(result.success), seen.stdout + seen.stderr, [output.data for output in seen.outputs]
+
+
+def test_the_notebook_alone_opens_the_form(shell: InteractiveShell) -> None:
+    success, printed, (data,) = run(shell, "%gridscan train.ipynb")
+    assert (success, printed) == (True, "")
+    assert VIEW in data
+    assert data["text/plain"].startswith("A form to scan train.ipynb: run %gridscan train.ipynb in a notebook to open it.")
+    assert "learning rate" in data["text/html"]
+
+
+def test_options_before_and_after_the_notebook_open_the_form_too(shell: InteractiveShell) -> None:
+    for cell in ("%gridscan train.ipynb --on local --gpus 1", "%gridscan --gpus 1 train.ipynb"):
+        success, _, (data,) = run(shell, cell)
+        assert success
+        assert "run %gridscan train.ipynb --gpus 1" in data["text/plain"]
+
+
+@pytest.mark.parametrize(
+    ("cell", "words"),
+    [
+        ("%gridscan nope.ipynb", "There is no notebook nope.ipynb"),
+        ("%gridscan trian.ipynb", "did you mean train.ipynb?"),
+        ("%gridscan train.ipynb --trials x", "'x' is not a valid integer"),
+        ("%gridscan train.ipynb --dry-run", "--dry-run needs a cell"),
+        ("%gridscan train.ipynb --maximize a --minimize b", "one objective"),
+        ("%gridscan train.ipynb other", "unexpected extra argument"),
+        ("%gridscan", "Write %gridscan NOTEBOOK.ipynb for a form"),
+        ("%gridscan start this", "Write %gridscan NOTEBOOK.ipynb for a form"),
+        ("%gridscan show", "takes one scan"),
+        ("%gridscan 'train.ipynb", "cannot be read"),
+    ],
+)
+def test_a_slip_is_one_sentence_without_traceback(shell: InteractiveShell, cell: str, words: str) -> None:
+    success, printed, displayed = run(shell, cell)
+    assert (success, displayed) == (False, [])
+    assert words in printed
+    assert "Traceback" not in printed
+    assert len(printed.strip().splitlines()) == 1
+
+
+def test_the_help_tells_of_the_form(shell: InteractiveShell) -> None:
+    _, printed, _ = run(shell, "%gridscan --help")
+    assert "opens a form" in printed
+    assert "--trials" in printed
+    assert "opens a form" in (shell.find_line_magic("gridscan").__doc__ or "")
+
+
+def test_a_dry_run_of_a_cell_starts_nothing(shell: InteractiveShell, scans_home: Path) -> None:
+    _, printed, _ = run(shell, "%%gridscan train.ipynb --dry-run\nlr = [0.1, 0.2]")
+    assert "would run as 2 variants" in printed
+    assert not scans_home.exists()
+
+
+def test_the_list_of_no_scans_says_so(shell: InteractiveShell) -> None:
+    assert run(shell, "%gridscan list")[1] == "There are no scans yet.\n"
+
+
+WORDS = st.text(st.characters(blacklist_categories=("Cc", "Cs", "Zl", "Zp")), min_size=1, max_size=12)
+
+
+@given(words=st.lists(WORDS, min_size=1, max_size=4))
+def test_the_first_line_reaches_the_magic_as_the_form_meant_it(shell: InteractiveShell, words: list[str]) -> None:
+    heard: list[list[str]] = []
+
+    def hear(line: str, cell: str) -> None:
+        heard.append(shlex.split(line))
+
+    shell.register_magic_function(hear, "cell", "gridscan_heard")  # type: ignore[arg-type]
+    try:
+        for word in words:
+            check_word(word)
+    except Slip:
+        return
+    run(shell, head(words).replace("%%gridscan", "%%gridscan_heard", 1) + "\nlr = 1")
+    assert heard == [words]
+
+
+@pytest.fixture
+def kernel(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    monkeypatch.setenv("IPYTHONDIR", str(folder / "ipython"))
+    manager = KernelManager(kernel_name="python3")
+    manager.start_kernel(cwd=str(folder), env=dict(os.environ))
+    client = manager.blocking_client()
+    client.start_channels()
+    client.wait_for_ready(timeout=60)
+    yield client
+    client.stop_channels()
+    manager.shutdown_kernel(now=True)
+    manager.cleanup_resources()
+
+
+def messages(client: Any, kind: str, timeout: float = 30) -> Iterator[dict[str, Any]]:
+    """The kernel's messages of one kind, as they come."""
+    end = time.monotonic() + timeout
+    while time.monotonic() < end:
+        message = client.get_iopub_msg(timeout=timeout)
+        if message["msg_type"] == kind:
+            yield message["content"]
+
+
+def test_the_form_in_a_kernel_answers_what_a_browser_asks(kernel: Any) -> None:
+    kernel.execute("%load_ext jupyter_gridgpu\nbase = 0.25\n%gridscan train.ipynb --gpus 0 --name mine")
+    shown = next(messages(kernel, "display_data"))["data"]
+    comm = shown[VIEW]["model_id"]
+    wish = {"name": "lr", "kind": "list", "items": "base, 2 * base"}
+    asked = {"type": "check", "id": "a-1", "state": {"parameters": [wish], "options": {"name": "mine"}}}
+    body = {"comm_id": comm, "data": {"method": "custom", "content": asked}}
+    kernel.shell_channel.send(kernel.session.msg("comm_msg", body))
+    customs = (m["data"]["content"] for m in messages(kernel, "comm_msg") if m["data"].get("method") == "custom")
+    answer = next(content for content in customs if content.get("id") == "a-1")
+    assert answer["cell"] == "%%gridscan train.ipynb --name mine\nlr = [base, 2 * base]"
+    assert (answer["variants"], answer["errors"]) == (2, [])
