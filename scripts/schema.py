@@ -126,10 +126,14 @@ def _answered(name: str, words: tuple[dict[str, Any], ...], summary: str) -> dic
     return {"summary": summary, "parameters": list(words), "responses": {"200": holds(name, summary), **faults}}
 
 
+def _sent(name: str) -> dict[str, Any]:
+    return {"required": True, "content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{name}"}}}}
+
+
 def paths() -> dict[str, Any]:
     """Return the routes below <base_url>gridgpu/api."""
     scan, job = "/scans/{scan}", "/scans/{scan}/jobs/{job}"
-    body = {"required": True, "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Command"}}}}
+    home = {**_answered("Home", (), "Keep scans in another folder from now on."), "requestBody": _sent("Home")}
     return {
         "/scans": {"get": _answered("Scans", (), "All scans, newest first.")},
         scan: {"get": _answered("ScanInfo", (SCAN,), "One scan as a whole.")},
@@ -139,7 +143,8 @@ def paths() -> dict[str, Any]:
         f"{job}/log": {"get": _answered("LogText", (SCAN, JOB, *PART), "A part of the log of a job.")},
         f"{job}/notebook": {"get": _answered("Contents", (SCAN, JOB), "The notebook of a job as it was last saved.")},
         f"{scan}/log": {"get": _answered("RunnerLog", (SCAN,), "The end of the log of a scan's runner.")},
-        f"{scan}/commands": {"post": {**_answered("Said", (SCAN,), "Ask something of a scan."), "requestBody": body}},
+        f"{scan}/commands": {"post": {**_answered("Said", (SCAN,), "Ask something of a scan."), "requestBody": _sent("Command")}},
+        "/home": {"put": home},
     }
 
 

@@ -20,12 +20,14 @@ from jupyter_gridgpu.server.faults import status_of
 from jupyter_gridgpu.server.scans import Scans
 from jupyter_gridgpu.server.socket import AUTH_RESOURCE, COLLECTOR, EventsSocket
 from jupyter_gridgpu.server.watched import dumps
+from jupyter_gridgpu.store import home
 
 BODY_BYTES = 1_000_000
 LOG_BYTES = 64 * 1024
 LOG_LIMIT = 1024 * 1024
 ROWS_LIMIT = 1000
 WORDS_LIMIT = 200
+PATH_LIMIT = 4096
 _WHOLE = re.compile(r"[0-9]{1,15}")
 
 
@@ -156,6 +158,21 @@ class CommandsHandler(Api):
         self.finish(dumps({"type": "said", "text": said}))
 
 
+class HomeHandler(Api):
+    """Where scans are kept: a setting of the page, for this server and the kernels that it starts."""
+
+    @web.authenticated
+    @authorized
+    async def put(self) -> None:
+        body = _parsed(self.request.body)
+        folder = body.get("home") if isinstance(body, dict) else None
+        if not isinstance(folder, str) or len(folder) > PATH_LIMIT:
+            raise UsageError('No folder was named; send an object like {"home": "/data/scans"}.')
+        where = await self.collector.call(home.move, folder)
+        self.collector.hurry()
+        self.finish(dumps({"home": str(where)}))
+
+
 class UnknownHandler(Api):
     """What is no route answers in JSON too, and only to who is logged in."""
 
@@ -167,14 +184,18 @@ class UnknownHandler(Api):
     post = put = patch = delete = get
 
 
+def _parsed(text: bytes) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
 def command_of(text: bytes) -> tuple[str, list[str] | None, int | None]:
     """Return action, variants and trials of a command's body. Raises UsageError for whatever is wrong with it."""
     if len(text) > BODY_BYTES:
         raise UsageError(f"The command is larger than {BODY_BYTES // 1000:,} kB; name fewer variants.")
-    try:
-        body = json.loads(text)
-    except (ValueError, RecursionError):
-        body = None
+    body = _parsed(text)
     if not isinstance(body, dict):
         raise UsageError('The command is no JSON object; send one like {"action": "stop", "variants": ["v0001"]}.')
     action, variants, trials = body.get("action"), body.get("variants"), body.get("trials")
@@ -199,6 +220,7 @@ ROUTES: list[tuple[str, type[web.RequestHandler]]] = [
     (rf"{_JOB}/notebook", NotebookHandler),
     (rf"{_SCAN}/log", RunnerLogHandler),
     (rf"{_SCAN}/commands", CommandsHandler),
+    (rf"{_API}/home", HomeHandler),
     (rf"{_API}/events", EventsSocket),
     (rf"{_API}/.*", UnknownHandler),
 ]

@@ -102,3 +102,9 @@ class Missing(TypedDict):
 
     type: Literal["missing"]
     scan: str
+
+
+class Home(TypedDict):
+    """The folder that scans are kept in, on the server; empty in a request: where they were at first."""
+
+    home: str

@@ -53,12 +53,33 @@ def _parsed(text: bytes, key: str) -> dict[str, Any]:
 
 
 def _untrusted(body: dict[str, Any]) -> dict[str, Any]:
-    """Take away what would let a page believe that its user has run it."""
+    """Take away what would let a page believe that its user has run it; texts in one piece, as the contents API has them."""
     for part in (body, *body["cells"]):
         metadata = part.get("metadata")
         kept = metadata if isinstance(metadata, dict) else {}
         part["metadata"] = {name: value for name, value in kept.items() if name not in ("trusted", "signature")}
+    for cell in body["cells"]:
+        cell["source"] = _whole(cell.get("source", ""))
+        for output in filter(_is_dict, _list(cell.get("outputs"))):
+            output.update({name: _whole(output[name]) for name in ("text",) if name in output})
+            data = output.get("data")
+            if isinstance(data, dict):
+                output["data"] = {kind: value if "json" in str(kind) else _whole(value) for kind, value in data.items()}
     return body
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _is_dict(value: Any) -> bool:
+    return isinstance(value, dict)
+
+
+def _whole(text: Any) -> Any:
+    """A text that a notebook file keeps as a list of its lines."""
+    lines = isinstance(text, list) and all(isinstance(line, str) for line in text)
+    return "".join(text) if lines else text
 
 
 def _dumped(model: dict[str, Any], body: dict[str, Any]) -> bytes:

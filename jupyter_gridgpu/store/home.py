@@ -21,13 +21,35 @@ NAME_LIMIT = 64
 NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,{NAME_LIMIT - 1}}}")
 
 
+HOME = "GRIDGPU_HOME"
+_FIRST = os.environ.get(HOME)
+
+
 def home() -> Path:
     """The folder that holds the scans: $GRIDGPU_HOME, else `gridgpu` in the user's data folder."""
-    if given := os.environ.get("GRIDGPU_HOME"):
+    if given := os.environ.get(HOME):
         return Path(given).expanduser().absolute()
     import platformdirs
 
     return Path(platformdirs.user_data_dir("gridgpu", appauthor=False))
+
+
+def move(folder: str) -> Path:
+    """Keep scans in another folder from now on, here and in what this process starts; "" is where they were at first.
+
+    Returns the folder. Raises UsageError if it is none.
+    """
+    if not folder.strip():
+        os.environ.pop(HOME, None)
+        os.environ.update({HOME: _FIRST} if _FIRST else {})
+        return home()
+    wanted = user_path(folder.strip())
+    if not wanted.is_absolute() or "\0" in folder:
+        raise UsageError(f"{folder!r} cannot hold scans: give a whole path, like /data/scans or ~/scans.")
+    if not wanted.is_dir():
+        raise UsageError(f"{wanted} cannot hold scans: there is no such folder.")
+    os.environ[HOME] = str(wanted)
+    return home()
 
 
 def user_path(path: str | Path) -> Path:

@@ -16,7 +16,11 @@ BYTES_LIMIT = 200_000
 def saved(head: wire.ScanInfo, rows: Iterable[wire.Row]) -> dict[str, Any]:
     """Return the data of our MIME type: the first rows up to a bound. A notebook is passed on, so no folder is named in it."""
     scan = {**head, "folder": "", "browse": None, "home": ""}
-    return {"id": head["id"], "name": head["name"], "snapshot": {"type": "snapshot", "rev": 0, "scan": scan, "rows": _first(rows)}}
+    return {
+        "id": head["id"],
+        "name": head["name"],
+        "snapshot": {"type": "snapshot", "rev": 0, "scan": scan, "rows": _first(rows)},
+    }
 
 
 def _first(rows: Iterable[wire.Row]) -> list[wire.Row]:

@@ -124,6 +124,12 @@ export interface Gone {
   scan: string;
 }
 /**
+ * The folder that scans are kept in, on the server; empty in a request: where they were at first.
+ */
+export interface Home {
+  home: string;
+}
+/**
  * What the view of one variant shows beside its row; `defaults` are the notebook's own values, where they are plain.
  */
 export interface Job {

@@ -6,6 +6,7 @@ import os
 import threading
 import time
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ import pytest
 from jupyter_gridgpu.client import ScanHandle
 from jupyter_gridgpu.testing.examples import Story, notebook_json
 
-from .kit import Server, ended_story, write_copy, write_scan
+from .kit import TOKEN, Answer, Server, ended_story, eventually, write_copy, write_scan
 
 
 def test_scans_are_listed_newest_first_and_found_by_id_and_by_name(server: Server) -> None:
@@ -257,3 +258,35 @@ def test_an_extended_scan_shows_what_was_appended_at_once(server: Server) -> Non
         file.write(later.text())
         os.fsync(file.fileno())
     assert server.api("scans/grows")["counts"]["done"] == 2
+
+
+def test_texts_of_a_notebook_come_in_one_piece(server: Server) -> None:
+    body = json.loads(notebook_json("print(1)"))
+    body["cells"][0]["source"] = ["a = 1\n", "print(a)"]
+    stream = {"output_type": "stream", "name": "stdout", "text": ["one\n", "two\n"]}
+    shown = {"output_type": "display_data", "metadata": {}, "data": {"text/plain": ["x", "y"], "application/json": ["x", "y"]}}
+    body["cells"][0]["outputs"] = [stream, shown]
+    write_copy(write_scan(server.home, "pieces")).notebook.write_text(json.dumps(body))
+    cell = server.api("scans/pieces/jobs/v0001/notebook")["content"]["cells"][0]
+    assert cell["source"] == "a = 1\nprint(a)"
+    assert cell["outputs"][0]["text"] == "one\ntwo\n"
+    assert cell["outputs"][1]["data"] == {"text/plain": "xy", "application/json": ["x", "y"]}
+
+
+def test_scans_are_looked_for_where_a_setting_says(server: Server, tmp_path: Path) -> None:
+    write_scan(server.home, "at-first")
+    write_scan(tmp_path / "other", "elsewhere")
+    head = {"Authorization": f"token {TOKEN}", "Content-Type": "application/json"}
+
+    def move(folder: str) -> Answer:
+        return server.ask("PUT", "gridgpu/api/home", json.dumps({"home": folder}).encode(), None, head)
+
+    def names() -> set[str]:
+        return {scan["name"] for scan in server.api("scans")["scans"]}
+
+    assert move(str(tmp_path / "other")).body == {"home": str(tmp_path / "other")}
+    eventually(lambda: names() == {"elsewhere"})
+    assert "there is no such folder" in move("/no/such/folder").message
+    assert "whole path" in move("scans").message
+    assert move("").body == {"home": str(server.home)}
+    eventually(lambda: "at-first" in names())
