@@ -1,7 +1,7 @@
 /** The anywidget entry. One instance per model, any number of views of it. */
-import "./components/table.css";
+import "./components/table/table.css";
 import { Store } from "./components/store";
-import { LiveTable } from "./components/table";
+import { LiveTable } from "./components/table/table";
 import { type Link, type LinkEvent, type Outgoing, type Snapshot, asIncoming } from "./wire";
 
 /** The part of anywidget's model that is used here. */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { coloured, drawCell } from "../src/components/formcell";
-import { total } from "../src/components/formfoot";
-import { asChecked, asFacts, asState } from "../src/components/formwire";
+import { coloured, drawCell } from "../src/components/form/formcell";
+import { total } from "../src/components/form/formfoot";
+import { asChecked, asFacts, asState } from "../src/components/form/formwire";
 import { FACTS, checked, wrong } from "./formkit";
 
 describe("the cell", () => {

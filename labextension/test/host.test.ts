@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { setDefaults } from "../src/components/defaults";
-import { ScanView } from "../src/components/scanview";
+import { ScanView } from "../src/components/table/scanview";
 import { Store } from "../src/components/store";
-import { LiveTable } from "../src/components/table";
+import { LiveTable } from "../src/components/table/table";
 import { FakeLink, labelled, later, row, scan, stage } from "./kit";
 
 beforeEach(() => void vi.useFakeTimers());

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { Host } from "../src/components/host";
-import { JobView } from "../src/components/jobview";
+import { JobView } from "../src/components/job/jobview";
 import { Store } from "../src/components/store";
 import type { Job, Link, LogText, Metrics, Row, ScanInfo } from "../src/wire";
 import { FakeLink, labelled, later, metric, press, row, scan } from "./kit";

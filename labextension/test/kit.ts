@@ -1,10 +1,10 @@
 /** Made-up scans for the tests. */
 import { vi } from "vitest";
 import type { Host, PanelHost } from "../src/components/host";
-import { Panel } from "../src/components/panel";
-import type { Scans } from "../src/components/scans";
+import { Panel } from "../src/components/panel/panel";
+import type { Scans } from "../src/components/panel/scans";
 import { Store } from "../src/components/store";
-import { LiveTable } from "../src/components/table";
+import { LiveTable } from "../src/components/table/table";
 import type { Link, LinkEvent, Metric, Outgoing, Row, ScanInfo, State } from "../src/wire";
 
 export function metric(...trail: Metric["trail"]): Metric {

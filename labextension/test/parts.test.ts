@@ -1,12 +1,12 @@
 import { afterEach, describe, expect, it } from "vitest";
-import { attemptWords } from "../src/components/attempts";
+import { attemptWords } from "../src/components/job/attempts";
 import { causes } from "../src/components/causes";
-import { dayWords, inOrder, whenWords } from "../src/components/daywords";
+import { dayWords, inOrder, whenWords } from "../src/components/panel/daywords";
 import { paramText, roughly } from "../src/components/format";
-import { ByState } from "../src/components/groups";
+import { ByState } from "../src/components/panel/groups";
 import { count, setTranslator, t } from "../src/components/i18n";
-import { jobLeft, ordinal } from "../src/components/jobhead";
-import { LogBuffer, MOST_CHARS, MOST_LINES } from "../src/components/logtext";
+import { jobLeft, ordinal } from "../src/components/job/jobhead";
+import { LogBuffer, MOST_CHARS, MOST_LINES } from "../src/components/job/logtext";
 import { bestIds, least, rankOf } from "../src/components/ranking";
 import { askedWords, retryWords, stopQuestion } from "../src/components/words";
 import type { Attempt, Row } from "../src/wire";

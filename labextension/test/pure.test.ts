@@ -1,10 +1,10 @@
-import { usageWords } from "../src/components/pane";
+import { usageWords } from "../src/components/table/pane";
 import { describe, expect, it } from "vitest";
-import { buildColumns } from "../src/components/columns";
-import { curve, curveScale } from "../src/components/curves";
+import { buildColumns } from "../src/components/table/columns";
+import { curve, curveScale } from "../src/components/table/curves";
 import { Facts, share } from "../src/components/facts";
-import { parseFilter } from "../src/components/filter";
-import { layout } from "../src/components/layout";
+import { parseFilter } from "../src/components/table/filter";
+import { layout } from "../src/components/table/layout";
 import {
   byId,
   expand,
@@ -14,7 +14,7 @@ import {
   lines,
   movedCount,
   sortLines,
-} from "../src/components/order";
+} from "../src/components/table/order";
 import { notebookPath, notebookUrl } from "../src/components/paths";
 import { failures, stopQuestion } from "../src/components/words";
 import type { Row } from "../src/wire";

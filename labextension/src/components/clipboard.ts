@@ -1,6 +1,6 @@
 /** Copying: a path to the clipboard, rows as a table of full values. */
 import type { Row } from "../wire";
-import type { Column } from "./columns";
+import type { Column } from "./table/columns";
 import { MISSING, own, paramText, toNumber } from "./format";
 
 export async function copyText(text: string): Promise<boolean> {

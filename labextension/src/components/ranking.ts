@@ -1,7 +1,7 @@
 /** Which variants are best, by the objective's value. Pure. */
 import type { Row, ScanInfo } from "../wire";
 import { comparable, finite } from "./facts";
-import { byId } from "./order";
+import { byId } from "./table/order";
 
 /** The first few in order, without sorting all. */
 export function least<T>(items: Iterable<T>, most: number, compare: (a: T, b: T) => number): T[] {

@@ -1,5 +1,5 @@
 /** The page's one socket to the server, shared by all tables and the panel. */
-import type { Scans } from "../components/scans";
+import type { Scans } from "../components/panel/scans";
 import { Store } from "../components/store";
 import { type LinkEvent, type ScanInfo, asIncoming } from "../wire";
 import type { Rest } from "./rest";

@@ -1,7 +1,7 @@
 /** The side panel: the job monitor, with a badge that counts running jobs. */
 import type { TranslationBundle } from "@jupyterlab/translation";
 import { Widget } from "@lumino/widgets";
-import { Panel } from "../components/panel";
+import { Panel } from "../components/panel/panel";
 import type { ScanInfo } from "../wire";
 import type { Connection } from "./connection";
 import { scansIcon } from "./icon";

@@ -3,7 +3,7 @@ import { type IRenderMime, type IRenderMimeRegistry } from "@jupyterlab/rendermi
 import { Widget } from "@lumino/widgets";
 import type { Host } from "../components/host";
 import type { Store } from "../components/store";
-import { LiveTable } from "../components/table";
+import { LiveTable } from "../components/table/table";
 import { type Snapshot, asIncoming } from "../wire";
 import type { Connection } from "./connection";
 import { MIME_TYPE } from "./tokens";

@@ -4,8 +4,8 @@ import { MainAreaWidget, Notification, WidgetTracker } from "@jupyterlab/apputil
 import type { IDocumentManager } from "@jupyterlab/docmanager";
 import type { TranslationBundle } from "@jupyterlab/translation";
 import { Widget } from "@lumino/widgets";
-import { JobView } from "../components/jobview";
-import { ScanView } from "../components/scanview";
+import { JobView } from "../components/job/jobview";
+import { ScanView } from "../components/table/scanview";
 import type { Row, ScanInfo } from "../wire";
 import type { Connection } from "./connection";
 import { notebookFile } from "./drive";

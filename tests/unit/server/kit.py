@@ -208,6 +208,7 @@ class Page:
 
     def close(self) -> None:
         self._connection.close()
+        self._connection.shutdown()  # of one that the server closed, the line above leaves the socket open
 
 
 def _scan_of(body: dict[str, Any]) -> Any:

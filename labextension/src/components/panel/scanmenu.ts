@@ -1,0 +1,31 @@
+/** What can be done with a whole scan, beside pausing and stopping it: the menu behind three dots. */
+import type { ScanInfo } from "../../wire";
+import { copyText } from "../clipboard";
+import { full } from "../format";
+import type { Host } from "../host";
+import { t } from "../i18n";
+import type { Item } from "../popup";
+
+export interface ScanMenu {
+  host: Host;
+  /** Null where nobody is there to command. */
+  addTrials: (() => void) | null;
+  runnerLog: (() => void) | null;
+  say(text: string): void;
+}
+
+async function copyFolder(scan: ScanInfo, say: (text: string) => void): Promise<void> {
+  const copied = await copyText(scan.folder);
+  say(copied ? t("Copied: %1", full(scan.folder)) : t("Folder: %1", full(scan.folder)));
+}
+
+export function scanItems(scan: ScanInfo, menu: ScanMenu): Item[] {
+  const { host, addTrials, runnerLog, say } = menu;
+  const open = host.openScan;
+  return [
+    ...(open ? [{ text: t("Open in a tab"), act: () => open.call(host, scan) }] : []),
+    ...(addTrials ? [{ text: t("Add trials…"), act: addTrials }] : []),
+    ...(runnerLog ? [{ text: t("Runner log"), act: runnerLog }] : []),
+    ...(scan.folder ? [{ text: t("Copy folder"), act: () => void copyFolder(scan, say) }] : []),
+  ];
+}

@@ -1,0 +1,125 @@
+/** Keys that work while the focus is in the grid, and nowhere else. */
+import { near } from "../dom";
+import type { Grid } from "./grid";
+import { MOVES, letter, modified, target } from "../keys";
+import type { Line } from "./order";
+
+export class GridKeys {
+  constructor(private readonly grid: Grid) {}
+
+  down(event: KeyboardEvent): void {
+    if (modified(event)) return;
+    const header = near(event, "[role=columnheader]");
+    const taken = header ? this.inHead(event, header) : this.inRow(event);
+    if (!taken) return;
+    event.preventDefault();
+    event.stopPropagation();
+  }
+
+  private inHead(event: KeyboardEvent, header: HTMLElement): boolean {
+    const { grid } = this;
+    switch (event.key) {
+      case "ArrowLeft":
+        grid.head.step(header, -1);
+        return true;
+      case "ArrowRight":
+        grid.head.step(header, 1);
+        return true;
+      case "ArrowDown":
+        grid.focusLine(grid.index());
+        return true;
+      case "Enter":
+      case " ":
+        grid.events.sort(header.dataset["key"] ?? "");
+        return true;
+      default:
+        return this.anywhere(event);
+    }
+  }
+
+  private anywhere(event: KeyboardEvent): boolean {
+    if (event.key === "/") this.grid.events.search();
+    else if (event.key === "Escape") this.grid.events.clear();
+    else return false;
+    return true;
+  }
+
+  private inRow(event: KeyboardEvent): boolean {
+    const line = this.grid.lineOf(event);
+    if (!line) return false;
+    if (MOVES.has(event.key)) return this.move(event);
+    const action = near(event, ".gg-act > *");
+    if (action) return this.inActions(event, action, line);
+    return this.onLine(event, line);
+  }
+
+  private move(event: KeyboardEvent): boolean {
+    const { grid } = this;
+    const from = grid.index();
+    const to = target(event.key, from, grid.lines.length, grid.page());
+    if (to < 0) grid.head.focus(null);
+    else grid.focusLine(to);
+    if (event.shiftKey && to >= 0) {
+      grid.events.select(grid.lines.slice(Math.min(from, to), Math.max(from, to) + 1), true);
+    }
+    return true;
+  }
+
+  private onLine(event: KeyboardEvent, line: Line): boolean {
+    const { events } = this.grid;
+    switch (event.key) {
+      case " ":
+        events.select([line], !events.isSelected(line));
+        return true;
+      case "Enter":
+        return this.open(event, line);
+      case "ArrowRight":
+        return this.right(event, line);
+      case "ArrowLeft":
+        return this.left(event, line);
+      default:
+        return this.letters(event, line) || this.anywhere(event);
+    }
+  }
+
+  private open(event: KeyboardEvent, line: Line): boolean {
+    if (near(event, "a")) return false;
+    if (line.fold) this.grid.events.fold(line);
+    else this.grid.events.act("open", line);
+    return true;
+  }
+
+  private isOpen(event: KeyboardEvent): boolean {
+    return near(event, ".gg-row")?.getAttribute("aria-expanded") === "true";
+  }
+
+  private right(event: KeyboardEvent, line: Line): boolean {
+    if (line.fold && !this.isOpen(event)) this.grid.events.fold(line);
+    else near(event, ".gg-row")?.querySelector<HTMLElement>(".gg-act > *")?.focus();
+    return true;
+  }
+
+  private left(event: KeyboardEvent, line: Line): boolean {
+    if (line.fold && this.isOpen(event)) this.grid.events.fold(line);
+    return true;
+  }
+
+  private inActions(event: KeyboardEvent, action: HTMLElement, line: Line): boolean {
+    const row = near(event, ".gg-row");
+    const next = {
+      ArrowRight: action.nextElementSibling,
+      ArrowLeft: action.previousElementSibling ?? row,
+    }[event.key];
+    if (next instanceof HTMLElement) next.focus();
+    else if (event.key === "Escape") row?.focus();
+    else return event.key === "ArrowRight" || this.letters(event, line);
+    return true;
+  }
+
+  private letters(event: KeyboardEvent, line: Line): boolean {
+    const action = letter(event.key);
+    const found = action ? this.grid.actionOf(line.key, action) : null;
+    found?.click();
+    return found !== null;
+  }
+}

@@ -1,0 +1,27 @@
+/** A scan in a tab of its own: the live table at full height, with curves below it on wish. */
+import type { Host } from "../host";
+import type { Store } from "../store";
+import { LiveTable } from "./table";
+
+export class ScanView {
+  readonly element: HTMLElement;
+  private readonly table: LiveTable;
+
+  constructor(store: Store, host: Host, start: "table" | "curves") {
+    const { openNotebook, openJob, say } = host; // it is opened already
+    const here: Host = {
+      ...(openNotebook && { openNotebook: openNotebook.bind(host) }),
+      ...(openJob && { openJob: openJob.bind(host) }),
+      ...(say && { say: say.bind(host) }),
+    };
+    this.table = new LiveTable(store, document, null, here, {
+      fill: true,
+      curves: start === "curves",
+    });
+    this.element = this.table.element;
+  }
+
+  dispose(): void {
+    this.table.dispose();
+  }
+}

@@ -1,0 +1,349 @@
+/** The live table of one scan: its parts put together. */
+import { Ask } from "../ask";
+import { causes } from "../causes";
+import { table } from "../clipboard";
+import { Commands } from "../commands";
+import { Contexts } from "./context";
+import { Dock } from "./dock";
+import { h, near, setText } from "../dom";
+import { Footer } from "./footer";
+import { full } from "../format";
+import { Frame } from "../frame";
+import { Grid, MOST_ROWS } from "./grid";
+import { Header } from "./header";
+import type { Host } from "../host";
+import { Menu } from "./menu";
+import type { Line } from "./order";
+import { Pane } from "./pane";
+import { jupyterConfig } from "../paths";
+import type { Item } from "../popup";
+import { RowActs, idsOf } from "./rowacts";
+import { scanItems } from "../panel/scanmenu";
+import type { Change, Store } from "../store";
+import { Toolbar, toolbarState } from "./toolbar";
+import { type Arrangement, View } from "./view";
+import { failures, lostWords, news } from "../words";
+
+const DEFAULT_WIDTH = 860;
+const WAITS = "Waits for the scan.";
+const UNKNOWN = "This scan is not on this server.";
+
+export interface TableOptions {
+  /** As high as what holds it, and not as its rows. */
+  fill?: boolean;
+  /** Opens with the curves below the grid. */
+  curves?: boolean;
+}
+
+export class LiveTable {
+  readonly element = h("section", {
+    class: "gridgpu gridgpu-table",
+    "data-lm-suppress-shortcuts": "true",
+  });
+  private readonly view: View;
+  private readonly contexts: Contexts;
+  private readonly live = h("div", { class: "gg-live", role: "status", "aria-live": "polite" });
+  private readonly empty = h("div", { class: "gg-empty gg-q" }, WAITS);
+  private readonly ask = new Ask();
+  private readonly header: Header;
+  private readonly toolbar: Toolbar;
+  private readonly menu: Menu;
+  private readonly grid: Grid;
+  private readonly pane: Pane;
+  private readonly footer: Footer;
+  private readonly commands: Commands;
+  private readonly acts: RowActs;
+  private readonly dock: Dock;
+  private readonly undo: (() => void)[] = [];
+  private readonly frame = new Frame(() => this.draw());
+  private width = 0;
+  private height = 0;
+
+  constructor(
+    private readonly store: Store,
+    page: Document = document,
+    from: Arrangement | null = null,
+    private readonly host: Host = {},
+    options: TableOptions = {},
+  ) {
+    this.view = new View(store, from);
+    this.contexts = new Contexts(store, this.view, jupyterConfig(page), host);
+    const say = (text: string): void => this.footer.say(text);
+    this.commands = new Commands(store, this.ask, say);
+    this.header = this.makeHeader();
+    this.toolbar = this.makeToolbar();
+    this.menu = this.makeMenu();
+    this.grid = this.makeGrid();
+    this.pane = new Pane(store, { closed: (id) => this.grid.focusKey(id) });
+    this.acts = new RowActs(store, host, this.commands, this.pane, say);
+    this.dock = new Dock(store, (open) => this.toolbar.showsCurves(open));
+    this.footer = new Footer({
+      retry: (ids) => this.commands.run("retry", ids),
+      goTo: (id) => this.goTo(id),
+    });
+    this.element.classList.toggle("gg-fill", options.fill === true);
+    this.toolbar.input.value = this.view.filterText;
+    this.assemble();
+    this.listen();
+    this.refresh(false);
+    if (options.curves) this.showCurves(true);
+  }
+
+  dispose(): void {
+    for (const undo of this.undo.splice(0)) undo();
+    this.frame.cancel();
+    this.commands.dispose();
+    this.pane.dispose();
+    this.dock.dispose();
+    this.element.remove();
+  }
+
+  arrangement(): Arrangement {
+    return this.view.arrangement();
+  }
+
+  showCurves(on: boolean): void {
+    this.dock.show(on);
+  }
+
+  /** Draws what has come since the last frame. */
+  flush(): void {
+    this.frame.flush();
+  }
+
+  private draw(): void {
+    this.contexts.forget();
+    this.refresh(this.grid.held());
+  }
+
+  private assemble(): void {
+    const tools = h(
+      "div",
+      { class: "gg-tools" },
+      this.toolbar.element,
+      this.ask.element,
+      this.menu.element,
+    );
+    const parts = [this.header, { element: tools }, this.grid, this.dock, this.pane, this.footer];
+    this.element.append(this.empty, ...parts.map((part) => part.element), this.live);
+  }
+
+  private listen(): void {
+    this.undo.push(this.store.on((change) => this.changed(change)));
+    const timer = setInterval(() => this.tick(), 1000);
+    this.undo.push(() => clearInterval(timer));
+    this.element.addEventListener("copy", (event) => this.copy(event));
+    if (typeof ResizeObserver === "undefined") return;
+    const observer = new ResizeObserver(([entry]) => entry && this.resized(entry.contentRect));
+    observer.observe(this.grid.element);
+    this.undo.push(() => observer.disconnect());
+  }
+
+  private makeHeader(): Header {
+    return new Header({
+      command: (action) => this.commands.run(action, null),
+      goTo: (id) => this.goTo(id),
+      more: () => this.items(),
+    });
+  }
+
+  private items(): Item[] {
+    const { scan, missing } = this.store;
+    if (!scan) return [];
+    const addTrials = missing ? null : (): void => this.commands.addTrials();
+    const say = (text: string): void => this.footer.say(text);
+    return scanItems(scan, { host: this.host, addTrials, runnerLog: null, say });
+  }
+
+  private makeToolbar(): Toolbar {
+    return new Toolbar({
+      filter: (text) => {
+        this.view.filterText = text;
+        this.refresh(false);
+      },
+      enterGrid: () => this.grid.focusLine(0),
+      sortNow: () => this.refresh(false),
+      selected: (action) => this.withSelected(action),
+      columns: () => this.toggleMenu(),
+      curves: () => this.showCurves(!this.dock.open),
+    });
+  }
+
+  private makeMenu(): Menu {
+    return new Menu({
+      toggle: (key, on) => {
+        this.view.prefs.set(key, on);
+        this.refresh(true);
+      },
+      reset: () => {
+        this.view.prefs.clear();
+        this.refresh(true);
+      },
+      closed: () => {
+        this.toolbar.columnsButton.setAttribute("aria-expanded", "false");
+        this.toolbar.columnsButton.focus();
+      },
+    });
+  }
+
+  private makeGrid(): Grid {
+    return new Grid({
+      sort: (key) => this.sort(key),
+      act: (action, line) => this.acts.act(action, line),
+      fold: (line) => this.fold(line),
+      select: (lines, on) => this.select(lines, on),
+      isSelected: this.view.isSelected,
+      search: () => this.toolbar.input.focus(),
+      clear: () => this.clear(),
+      released: () => this.view.moved > 0 && this.refresh(false),
+    });
+  }
+
+  private changed(change: Change): void {
+    if (change.type === "data") this.dataCame(change);
+    else if (change.type === "said") this.said(change.text);
+    else if (change.type === "link") this.linkChanged(change.closed);
+    else if (change.type === "missing") this.refresh(false);
+  }
+
+  private dataCame({ failed, endedNow }: Extract<Change, { type: "data" }>): void {
+    const { scan } = this.store;
+    const words = scan ? news(failed, endedNow, scan) : "";
+    if (words) setText(this.live, words);
+    this.frame.ask();
+  }
+
+  private said(text: string): void {
+    this.commands.answered();
+    this.footer.say(text);
+    setText(this.live, full(text));
+  }
+
+  private linkChanged(closed: boolean): void {
+    this.element.classList.toggle("gg-stale", closed);
+    if (closed) setText(this.live, lostWords(this.store.peer));
+    this.tick();
+  }
+
+  private resized({ width, height }: { width: number; height: number }): void {
+    const wider = Math.abs(width - this.width) >= 1;
+    const higher = Math.abs(height - this.height) >= 1;
+    [this.width, this.height] = [width, height];
+    if (wider) this.refresh(true);
+    else if (higher) this.drawGrid();
+  }
+
+  private refresh(held: boolean): void {
+    const { scan, missing, closed } = this.store;
+    this.element.classList.toggle("gg-none", !scan);
+    this.element.classList.toggle("gg-stale", closed || missing);
+    setText(this.empty, missing ? UNKNOWN : WAITS);
+    if (!scan) return;
+    this.element.setAttribute("aria-label", `Scan ${full(scan.name)}`);
+    if (this.view.fit(scan, this.width || DEFAULT_WIDTH)) this.grid.setColumns(this.view.columns);
+    this.grid.setLines(
+      this.view.arrange(scan, held && this.view.top.length > 0),
+      this.view.height(MOST_ROWS),
+    );
+    this.header.update(scan, this.store.now(), !missing, this.items().length > 0);
+    this.footer.update(scan, {
+      found: failures(this.store.rows.values()),
+      causes: () => causes(this.store.rows.values()),
+      missing,
+    });
+    this.dock.update();
+    this.paint();
+    this.tick();
+  }
+
+  /** Draws again what only this view decides: selection, columns shown, times. */
+  private paint(): void {
+    const { scan } = this.store;
+    if (!scan) return;
+    this.drawGrid();
+    this.menu.update(this.view.all, this.view.columns, this.view.prefs);
+    this.toolbar.update(toolbarState(this.view, this.store));
+    const opened = this.pane.id === null ? undefined : this.store.rows.get(this.pane.id);
+    if (opened) this.pane.update(opened, scan);
+  }
+
+  private drawGrid(): void {
+    const { scan } = this.store;
+    const context = this.contexts.make();
+    if (scan && context) this.grid.update(context, this.view.sort(scan));
+  }
+
+  private tick(): void {
+    const { scan, received, closed, retryAt, missing } = this.store;
+    if (!scan) return;
+    const ended = scan.ended !== null;
+    this.header.tick(scan, this.store.now());
+    const now = this.store.wall();
+    this.footer.tick({ received, now, closed, ended: ended || missing, retryAt });
+    this.dock.update();
+    if (!ended && !closed && scan.counts.running > 0) this.drawGrid();
+  }
+
+  private sort(key: string): void {
+    const { scan } = this.store;
+    if (!scan || !key) return;
+    if (key === "select")
+      return this.select(this.grid.lines, !this.grid.lines.every(this.view.isSelected));
+    this.view.sortBy(key, scan);
+    this.refresh(false);
+  }
+
+  private fold(line: Line): void {
+    if (!this.view.open.delete(line.key)) this.view.open.add(line.key);
+    this.refresh(true);
+  }
+
+  private select(lines: readonly Line[], on: boolean): void {
+    this.view.select(lines, on);
+    this.chose();
+  }
+
+  private clear(): void {
+    if (this.view.filterText) this.toolbar.clear();
+    else this.withSelected("clear");
+  }
+
+  private withSelected(action: "retry" | "stop" | "clear"): void {
+    if (action !== "clear")
+      return this.commands.run(action, idsOf(this.view.selectedRows(), action));
+    this.view.selected.clear();
+    this.chose();
+  }
+
+  /** Other views of the scan show what is selected here. */
+  private chose(): void {
+    this.store.choose(this.view.selected);
+    this.dock.update();
+    this.paint();
+  }
+
+  private copy(event: ClipboardEvent): void {
+    if (!near(event, ".gg-row") || String(document.getSelection() ?? "") !== "") return;
+    const active = this.grid.lines[this.grid.index()];
+    const chosen = this.view.selected.size ? this.view.selectedRows() : (active?.rows ?? []);
+    event.clipboardData?.setData("text/plain", table(chosen, this.view.columns));
+    event.preventDefault();
+  }
+
+  private toggleMenu(): void {
+    const on = !this.menu.shown;
+    this.menu.show(on);
+    this.toolbar.columnsButton.setAttribute("aria-expanded", String(on));
+    this.paint();
+  }
+
+  /** Opens what hides a row, be it a filter or a fold, and goes there. */
+  private goTo(id: string): void {
+    if (this.grid.focusKey(id)) return;
+    const holder = this.view.holder(id);
+    if (holder) this.view.open.add(holder.key);
+    else this.toolbar.clear();
+    this.refresh(true);
+    if (!this.grid.focusKey(id)) this.grid.focusKey(this.view.holder(id)?.key ?? "");
+  }
+}
