@@ -78,8 +78,14 @@ class Lab:
         for kernel in json.loads(self._ask("GET", "/api/kernels")):
             self._ask("DELETE", f"/api/kernels/{kernel['id']}")
 
-    def _ask(self, method: str, path: str) -> bytes:
-        request = urllib.request.Request(self.url + path, method=method, headers={"Authorization": f"token {self.token}"})
+    def set_theme(self, name: str) -> None:
+        """Choose the theme of pages that are opened from now on."""
+        raw = json.dumps({"raw": json.dumps({"theme": name})}).encode()
+        self._ask("PUT", "/lab/api/settings/@jupyterlab/apputils-extension:themes", raw)
+
+    def _ask(self, method: str, path: str, body: bytes | None = None) -> bytes:
+        head = {"Authorization": f"token {self.token}"}
+        request = urllib.request.Request(self.url + path, body, head, method=method)
         with urllib.request.urlopen(request, timeout=20) as answer:
             data: bytes = answer.read()
         return data

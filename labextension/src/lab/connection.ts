@@ -109,8 +109,10 @@ export class Connection implements Scans {
     this.received = Date.now() / 1000;
     const event = asIncoming(message);
     if (event === null) return this.listed(message);
-    const id = typeof message.scan === "object" ? message.scan.id : "";
-    this.opened.get(id)?.link.give(event);
+    if (typeof message.scan !== "object") return;
+    this.scans.set(message.scan.id, message.scan); // the head of an opened scan comes only with its rows
+    this.opened.get(message.scan.id)?.link.give(event);
+    this.changed();
   }
 
   private listed({ type, scans, scan }: Listing): void {

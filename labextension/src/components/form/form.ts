@@ -9,6 +9,7 @@ import { FormRow } from "./formrow";
 import type { Checked, Facts, Option, State } from "./formwire";
 import { count, t } from "../i18n";
 import { icon } from "../icons";
+import { keepKeys } from "../keys";
 
 export const WRITE_CELL = "gridgpu:write-cell";
 /** The options that make one sentence, and the word that follows each. */
@@ -25,16 +26,6 @@ interface Field {
   readonly flag: string;
   update(checked: Checked): void;
   focus(): void;
-}
-
-/**
- * JupyterLab looks for this first at what has the focus: else our Enter, arrows and letters would go to the notebook.
- * While Ctrl or Cmd is held they are not ours, so that the notebook is saved as ever.
- */
-function keep(event: Event): void {
-  const { ctrlKey, metaKey } = event as Partial<KeyboardEvent>;
-  const ours = !ctrlKey && !metaKey;
-  (event.target as Element).toggleAttribute("data-lm-suppress-shortcuts", ours);
 }
 
 export class Form {
@@ -66,7 +57,7 @@ export class Form {
       class: "gridgpu gridgpu-form",
       "aria-label": t("Scan %1", facts.notebook),
     });
-    for (const kind of ["focusin", "keydown", "keyup"]) this.element.addEventListener(kind, keep);
+    keepKeys(this.element);
     this.foot = new FormFoot({
       start: () => this.start(),
       goTo: (field) => this.goTo(field),

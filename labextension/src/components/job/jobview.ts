@@ -1,4 +1,5 @@
 /** One variant: its head, parameters, curves, resources, attempts and log. */
+import { keepKeys } from "../keys";
 import type { Job, Row, ScanInfo } from "../../wire";
 import { Ask } from "../ask";
 import { copyText } from "../clipboard";
@@ -34,7 +35,6 @@ const noted = (): HTMLElement => h("span", { class: "gg-q" });
 export class JobView {
   readonly element = h("article", {
     class: "gridgpu gridgpu-job",
-    "data-lm-suppress-shortcuts": "true",
   });
   private readonly ask = new Ask();
   private readonly heading = h("div", { class: "gg-job-hd" });
@@ -69,6 +69,7 @@ export class JobView {
     const hatched = h("span", { class: "gg-q" }, t("hatched: in the queue"));
     this.resources = section(t("Resources"), this.usage, this.areas);
     this.attempts = section(t("Attempts"), hatched, this.tries);
+    keepKeys(this.element);
     this.assemble();
     this.listen();
     this.draw();

@@ -15,6 +15,7 @@ import { RunnerLog } from "./runnerlog";
 import type { BodyEvents } from "./scanbody";
 import { ScanItem } from "./scanitem";
 import type { Scans } from "./scans";
+import { keepKeys } from "../keys";
 import { TreeKeys } from "./treekeys";
 
 const wall = (): number => Date.now() / 1000;
@@ -23,7 +24,6 @@ export class Panel {
   readonly element = h("section", {
     class: "gridgpu gridgpu-panel",
     "aria-label": t("Scans"),
-    "data-lm-suppress-shortcuts": "true",
   });
   private readonly tree = h("div", { class: "gg-tree", role: "tree", "aria-label": t("Scans") });
   private readonly active = h("div", { role: "group", "aria-label": t("Going on") });
@@ -60,6 +60,7 @@ export class Panel {
     });
     const clear = (): void => this.showFilter(false);
     this.keys = new TreeKeys(this.tree, { search: () => this.showFilter(true), clear });
+    keepKeys(this.element);
     this.assemble();
     this.listen();
     this.noteRetry();

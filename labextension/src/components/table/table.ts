@@ -8,6 +8,7 @@ import { Dock } from "./dock";
 import { h, near, setText } from "../dom";
 import { Footer } from "./footer";
 import { full } from "../format";
+import { keepKeys } from "../keys";
 import { Frame } from "../frame";
 import { Grid, MOST_ROWS } from "./grid";
 import { Header } from "./header";
@@ -38,7 +39,6 @@ export interface TableOptions {
 export class LiveTable {
   readonly element = h("section", {
     class: "gridgpu gridgpu-table",
-    "data-lm-suppress-shortcuts": "true",
   });
   private readonly view: View;
   private readonly contexts: Contexts;
@@ -132,6 +132,7 @@ export class LiveTable {
     this.undo.push(this.store.on((change) => this.changed(change)));
     const timer = setInterval(() => this.tick(), 1000);
     this.undo.push(() => clearInterval(timer));
+    keepKeys(this.element);
     this.element.addEventListener("copy", (event) => this.copy(event));
     if (typeof ResizeObserver === "undefined") return;
     const observer = new ResizeObserver(([entry]) => entry && this.resized(entry.contentRect));
