@@ -28,14 +28,10 @@ node_20() {
     fi
 }
 
-environment() {
+setup() {
     need python3 python3 python3-venv
     python3 -c 'import ensurepip, venv' 2>/dev/null || apt_install python3-venv
     [ -x "$BIN/python" ] || python3 -m venv "$VENV"
-}
-
-setup() {
-    environment
     stamp="$VENV/.installed-$1"
     if [ ! -e "$stamp" ] || [ -n "$(find pyproject.toml package-lock.json labextension/src labextension/schema -newer "$stamp" -print -quit)" ]; then
         echo "Installing into $VENV"
