@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from datetime import datetime, timezone
 from pathlib import PurePath
@@ -11,6 +12,8 @@ from typing import Any
 from jupyter_gridgpu.client import ScanHandle
 from jupyter_gridgpu.errors import StorageError, UnknownJob, UsageError
 
+# `widgets` too: of a notebook that is opened every model in there is made, and the code of an anywidget run
+UNTRUSTED = ("trusted", "signature", "widgets")
 NOTEBOOK_BYTES = 50 * 1024 * 1024
 
 
@@ -40,7 +43,7 @@ def _parsed(text: bytes, key: str) -> dict[str, Any]:
     """The notebook as a dict that is sound enough to be shown."""
     try:
         # A hook in Python lets other threads have their turn while a large notebook is read.
-        body = json.loads(text, object_hook=lambda item: item, parse_constant=lambda word: None)
+        body = json.loads(text, object_hook=lambda item: item, parse_constant=lambda word: None, parse_float=_finite)
     except (ValueError, RecursionError):
         raise StorageError(f"The notebook of {key} cannot be read: it is not JSON.") from None
     cells = body.get("cells") if isinstance(body, dict) and body.get("nbformat") == 4 else None
@@ -52,12 +55,18 @@ def _parsed(text: bytes, key: str) -> dict[str, Any]:
     return found
 
 
+def _finite(word: str) -> float | None:
+    """A number that JSON can say; 1e999 is none."""
+    value = float(word)
+    return value if math.isfinite(value) else None
+
+
 def _untrusted(body: dict[str, Any]) -> dict[str, Any]:
     """Take away what would let a page believe that its user has run it; texts in one piece, as the contents API has them."""
     for part in (body, *body["cells"]):
         metadata = part.get("metadata")
         kept = metadata if isinstance(metadata, dict) else {}
-        part["metadata"] = {name: value for name, value in kept.items() if name not in ("trusted", "signature")}
+        part["metadata"] = {name: value for name, value in kept.items() if name not in UNTRUSTED}
     for cell in body["cells"]:
         cell["source"] = _whole(cell.get("source", ""))
         for output in filter(_is_dict, _list(cell.get("outputs"))):

@@ -9,6 +9,7 @@ from jupyter_gridgpu.errors import StorageError
 from jupyter_gridgpu.model.job import bounded
 
 STEADY_S = 600.0  # a runner that lived this long died of something new
+SAID_S = 60.0  # how long it is said that a runner was started again
 WORDS_LIMIT = 200
 
 
@@ -29,7 +30,8 @@ class Nurse:
         """Start a runner if the scan has none and may have one; return the state of the scan behind that."""
         now = time.monotonic()
         if state != "orphaned":
-            self.note = None
+            if now - self._last > SAID_S:
+                self.note = None
             return state
         if self.tries and now - self._last > STEADY_S:
             self.reset()
@@ -42,6 +44,7 @@ class Nurse:
     def _revive(self, handle: ScanHandle, now: float) -> str:
         self._last, self._next = now, now + self._pause_s * 4**self.tries
         self.tries += 1
+        self.note = "Its runner ended; it was started again."
         try:
             handle.revive()
         except (StorageError, OSError) as error:

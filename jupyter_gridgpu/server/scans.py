@@ -122,7 +122,9 @@ class Scans:
 
 
 def _check(folder: Path) -> None:
-    """Raise StorageError for a folder that leads out of the home, or whose spec is not a plain file."""
+    """Raise StorageError for a folder that is somebody else's or leads out of the home, or whose spec is not a plain file."""
+    if os.stat(folder).st_uid != os.geteuid():
+        raise StorageError("it belongs to somebody else, whose notebook would be run.")
     if not folder.resolve().is_relative_to(home.home().resolve()):
         raise StorageError("its folder is outside the home of scans.")
     if not stat.S_ISREG(os.lstat(folder / "scan.json").st_mode):

@@ -46,11 +46,11 @@ class Stream:
 
     def take(self, news: News) -> None:
         """Note what there is to say: of each scan only the newest."""
-        self._heads.update(news.heads)
-        self._updates.update({scan: made for scan, made in news.updates.items() if scan in self._links})
-        for scan in news.gone:
+        for scan in news.gone:  # first: a folder that was put back is new in the same sweep
             self._heads.pop(scan, None)
             self._gone[scan] = None
+        self._heads.update(news.heads)
+        self._updates.update({scan: made for scan, made in news.updates.items() if scan in self._links})
         if self._heads or self._updates or self._gone:
             self._wake.set()
 

@@ -99,6 +99,7 @@ class Watched:
     def open(self, opener: object) -> None:
         """Keep the rows ready for a page."""
         rev = self.handle().view.rev
+        self.look(time.monotonic())  # rows and head of one moment
         if not self.openers:
             self._told = rev
         self.openers.add(opener)
@@ -115,6 +116,8 @@ class Watched:
         A page that is cut off in between still has its old revision, and gets the rest when it comes back.
         """
         handle = self._handle or self.handle()
+        if handle.view.rev != self._head_rev:
+            self.look(time.monotonic())
         with handle.lock:
             rev = handle.view.rev
             whole = since is None or not 0 <= since <= rev

@@ -43,13 +43,20 @@ def move(folder: str) -> Path:
         os.environ.pop(HOME, None)
         os.environ.update({HOME: _FIRST} if _FIRST else {})
         return home()
-    wanted = user_path(folder.strip())
-    if not wanted.is_absolute() or "\0" in folder:
+    wanted = user_path(folder.strip()) if folder.isprintable() else Path()
+    if not wanted.is_absolute():
         raise UsageError(f"{folder!r} cannot hold scans: give a whole path, like /data/scans or ~/scans.")
-    if not wanted.is_dir():
-        raise UsageError(f"{wanted} cannot hold scans: there is no such folder.")
+    if not _is_folder(wanted):
+        raise UsageError(f"There is no folder {wanted} to keep scans in.")
     os.environ[HOME] = str(wanted)
     return home()
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # a name that is too long, a part that may not be looked into
+        return False
 
 
 def user_path(path: str | Path) -> Path:

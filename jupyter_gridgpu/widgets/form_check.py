@@ -45,6 +45,7 @@ def check(written_as: str, state: Mapping[str, Any], carried: Mapping[str, Any],
     `carried` are options that the form does not show; `names` the variables that values may use.
     """
     try:
+        check_word(written_as)
         found = Check(read_notebook(written_as), names)
     except GridGpuError as error:
         return failed(head([written_as]), str(error))

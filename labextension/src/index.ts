@@ -142,7 +142,7 @@ const panel: JupyterFrontEndPlugin<void> = {
   optional: [ILabShell, ILayoutRestorer, ICommandPalette, ISettingRegistry, ITranslator],
   activate: (
     app: JupyterFrontEnd,
-    { connection, rest }: Link,
+    link: Link,
     host: Views,
     scanNotebook: ScanNotebook,
     shell: ILabShell | null,
@@ -152,9 +152,10 @@ const panel: JupyterFrontEndPlugin<void> = {
     translator: ITranslator | null,
   ) => {
     const trans = (translator ?? nullTranslator).load(DOMAIN);
+    const { connection } = link;
     const news = new News(connection, host, trans);
     if (registry)
-      void follow(registry, rest, (settings: Settings) => (news.enabled = settings.notify));
+      void follow(registry, link, (settings: Settings) => (news.enabled = settings.notify));
     if (!shell) return;
     const side = new SidePanel(connection, host, scanNotebook, trans);
     shell.add(side, "left", { rank: 510, type: trans.__("Scans") });

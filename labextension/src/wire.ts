@@ -36,9 +36,21 @@ export const STATES = [
 ] as const satisfies readonly State[];
 
 export type Incoming = Snapshot | Upsert | Said | LogText | Metrics | Job;
+/** What a view asked for by itself, a log or curves, and did not get. */
+export interface Refused {
+  type: "refused";
+  what: "log" | "metrics" | "job";
+  variant: string;
+  text: string;
+}
+
 /** `missing`: the sender knows no such scan. */
 export type LinkEvent =
-  Incoming | { type: "closed"; retry_s?: number } | { type: "opened" } | { type: "missing" };
+  | Incoming
+  | { type: "closed"; retry_s?: number }
+  | { type: "opened" }
+  | { type: "missing" }
+  | Refused;
 
 export type Outgoing =
   /** `since`: the revision that is known. */

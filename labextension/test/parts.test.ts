@@ -162,10 +162,10 @@ describe("words", () => {
     const running = [1, 2].map((i) =>
       row(`v000${i}`, { state: "running", started: 1000, gpu: "A100" }),
     );
-    expect(stopQuestion(running, false, 1000 + 1800)?.text).toBe(
+    expect(stopQuestion(running, null, 1000 + 1800)?.text).toBe(
       "Stop 2 running jobs? 1.00 GPU-h of unfinished epochs are kept, not continued.",
     );
-    expect(stopQuestion([row("v0001", { state: "running" })], true)?.text).toBe(
+    expect(stopQuestion([row("v0001", { state: "running" })], 1)?.text).toBe(
       "Stop the scan? 1 running job ends; its epochs so far are kept, not continued.",
     );
   });

@@ -188,8 +188,8 @@ describe("notebooks", () => {
 
 describe("words", () => {
   it("ask only where work is lost, and say what is kept", () => {
-    expect(stopQuestion([row("v0003", { state: "queued" })], false)).toBeNull();
-    expect(stopQuestion([row("v0003", { state: "running", step: 4 })], false)).toEqual({
+    expect(stopQuestion([row("v0003", { state: "queued" })], null)).toBeNull();
+    expect(stopQuestion([row("v0003", { state: "running", step: 4 })], null)).toEqual({
       text: "Stop v0003? Epochs 1-4 are kept, not continued.",
       yes: "Stop 1 job",
       no: "Keep running",

@@ -236,9 +236,9 @@ describe("commands", () => {
   it("show a log as text", () => {
     const { element, link } = stage([row("v0001")]);
     labelled(element, "Log of v0001").click();
-    expect(link.sent).toContainEqual({ type: "log", variant: "v0001" });
+    expect(link.sent).toContainEqual({ type: "log", variant: "v0001.1" });
     const part = { start: 0, end: 9, size: 9 };
-    link.give({ type: "log", variant: "v0001", ...part, text: "\u001b[31m<b>no</b>\u001b[0m" });
+    link.give({ type: "log", variant: "v0001.1", ...part, text: "\u001b[31m<b>no</b>\u001b[0m" });
     expect(element.querySelector("pre")?.textContent).toBe("<b>no</b>");
   });
 });

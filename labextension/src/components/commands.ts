@@ -18,7 +18,7 @@ export class Commands {
   /** Stopping what runs is asked about first; all else is done at once. */
   run(action: Action, ids: string[] | null): void {
     const question =
-      action === "stop" ? stopQuestion(this.rows(ids), ids === null, this.store.now()) : null;
+      action === "stop" ? stopQuestion(this.rows(ids), this.all(ids), this.store.now()) : null;
     if (question) this.ask.ask(question, () => this.send(action, ids));
     else this.send(action, ids);
   }
@@ -34,6 +34,11 @@ export class Commands {
 
   dispose(): void {
     this.waiting.forEach(clearTimeout);
+  }
+
+  /** How many run in the whole scan: its rows may still be coming. */
+  private all(ids: string[] | null): number | null {
+    return ids === null ? (this.store.scan?.counts.running ?? 0) : null;
   }
 
   private rows(ids: string[] | null): Row[] {

@@ -6,6 +6,7 @@ import type {
   LogText,
   Metrics,
   Outgoing,
+  Refused,
   Row,
   ScanInfo,
   Snapshot,
@@ -21,7 +22,8 @@ export type Change =
   | Job
   | { type: "link"; closed: boolean }
   | { type: "chosen" }
-  | { type: "missing" };
+  | { type: "missing" }
+  | Refused;
 
 const HELLO_AGAIN = 2000;
 const ENDED = new Set(["done", "stopped"]);

@@ -23,19 +23,20 @@ function used(running: readonly Row[], now: number | null): string | null {
   return `${gpuHours(seconds)} of unfinished epochs are kept, not continued.`;
 }
 
-/** Asked only where work is lost; null means nothing is. */
+/** Asked only where work is lost; null means nothing is. `all`: how many run, if the whole scan is to be stopped. */
 export function stopQuestion(
   rows: readonly Row[],
-  whole: boolean,
+  all: number | null,
   now: number | null = null,
 ): Question | null {
   const running = rows.filter((row) => row.state === "running");
-  const [first] = running;
-  if (!first) return null;
-  const yes = `Stop ${plural(running.length, "job")}`;
+  const count = all ?? running.length;
+  if (count === 0) return null;
+  const yes = `Stop ${plural(count, "job")}`;
   const no = "Keep running";
-  const lost = used(running, now);
-  if (whole) return { text: `Stop the scan? ${ends(running.length, lost)}`, yes, no };
+  const lost = count === running.length ? used(running, now) : null;
+  const [first] = running;
+  if (all !== null || !first) return { text: `Stop the scan? ${ends(count, lost)}`, yes, no };
   if (running.length === 1) return { text: `Stop ${clip(first.id, 40)}? ${kept(first)}`, yes, no };
   return {
     text: `Stop ${running.length} running jobs? ${lost ?? "Their epochs so far are kept, not continued."}`,

@@ -4,11 +4,18 @@ import { Notification } from "@jupyterlab/apputils";
 import { PathExt } from "@jupyterlab/coreutils";
 import type { IDocumentManager } from "@jupyterlab/docmanager";
 import { FileDialog, type IDefaultFileBrowser } from "@jupyterlab/filebrowser";
-import { type INotebookTracker, NotebookActions, type NotebookPanel } from "@jupyterlab/notebook";
+import {
+  type INotebookTracker,
+  type Notebook,
+  NotebookActions,
+  type NotebookPanel,
+} from "@jupyterlab/notebook";
 import type { TranslationBundle } from "@jupyterlab/translation";
 
 export const WRITE_CELL = "gridgpu:write-cell";
 const LOAD = "%load_ext jupyter_gridgpu";
+const BAD_NAME =
+  "A notebook with {, }, $ or a line break in its name cannot be scanned; rename it.";
 const TEXT_LIMIT = 100_000;
 
 /** As the magic's line takes it. */
@@ -35,10 +42,17 @@ export function writeCells(tracker: INotebookTracker): void {
   });
 }
 
+/** Below the active cell, and alone selected: what is run next is this cell and no other. */
+function insertCode(notebook: Notebook, text: string): void {
+  notebook.deselectAll();
+  NotebookActions.insertBelow(notebook);
+  NotebookActions.changeCellType(notebook, "code"); // a person may have set another kind for new cells
+  notebook.activeCell?.model.sharedModel.setSource(text);
+}
+
 async function insert(panel: NotebookPanel, text: string, run: boolean): Promise<void> {
   const notebook = panel.content;
-  NotebookActions.insertBelow(notebook);
-  notebook.activeCell?.model.sharedModel.setSource(text);
+  insertCode(notebook, text);
   if (run) await NotebookActions.run(notebook, panel.sessionContext);
 }
 
@@ -74,6 +88,7 @@ export class FormOpener {
 
   private async show(path: string): Promise<void> {
     const name = PathExt.basename(path);
+    if (/[{}$\p{Cc}]/u.test(name)) throw new Error(this.trans.__(BAD_NAME)); // IPython fills these in
     const open = this.documents.findWidget(path);
     if (open?.context.model.dirty) await open.context.save(); // the form reads the file
     const target = PathExt.join(PathExt.dirname(path), `scan_${name}`);
@@ -113,10 +128,8 @@ export class FormOpener {
     await panel.sessionContext.ready;
     const known = notebook.widgets.findIndex((cell) => cell.model.sharedModel.source === source);
     notebook.activeCellIndex = known >= 0 ? known : notebook.widgets.length - 1;
-    if (known < 0) {
-      NotebookActions.insertBelow(notebook);
-      notebook.activeCell?.model.sharedModel.setSource(source);
-    }
+    notebook.deselectAll();
+    if (known < 0) insertCode(notebook, source);
     await NotebookActions.run(notebook, panel.sessionContext);
   }
 }

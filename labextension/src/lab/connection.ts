@@ -25,6 +25,8 @@ export class Connection implements Scans {
   closed = true;
   received = 0;
   retry_s: number | undefined;
+  /** Tells a server, also one that was started again, what it has to know before it is asked. */
+  greet: () => Promise<void> = () => Promise.resolve();
   private socket: WebSocket | null = null;
   private wait = FIRST_WAIT_S;
   private timer: ReturnType<typeof setTimeout> | undefined;
@@ -76,12 +78,15 @@ export class Connection implements Scans {
     clearTimeout(this.timer);
     const socket = new WebSocket(this.rest.socketUrl());
     this.socket = socket;
-    socket.onopen = () => this.connected();
+    socket.onopen = () => void this.connected();
     socket.onmessage = (event) => this.take(event.data);
     socket.onclose = () => this.socket === socket && this.lost();
   }
 
-  private connected(): void {
+  private async connected(): Promise<void> {
+    const { socket } = this;
+    await this.greet();
+    if (socket !== this.socket) return;
     this.closed = false;
     this.retry_s = undefined;
     this.wait = FIRST_WAIT_S;
@@ -119,11 +124,22 @@ export class Connection implements Scans {
     if (type === "scans" && Array.isArray(scans)) {
       this.scans.clear();
       for (const one of scans) this.scans.set(one.id, one);
-    } else if (type === "scan" && typeof scan === "object") this.scans.set(scan.id, scan);
-    else if (type === "gone" && typeof scan === "string") this.scans.delete(scan);
+    } else if (type === "scan" && typeof scan === "object") this.appeared(scan);
+    else if (type === "gone" && typeof scan === "string") this.vanished(scan);
     else if (type === "missing" && typeof scan === "string")
       return this.opened.get(scan)?.link.give({ type: "missing" });
     this.changed();
+  }
+
+  private appeared(scan: ScanInfo): void {
+    this.scans.set(scan.id, scan);
+    const store = this.opened.get(scan.id)?.store;
+    if (store?.missing) store.hello(); // it is back
+  }
+
+  private vanished(scan: string): void {
+    this.scans.delete(scan);
+    this.opened.get(scan)?.link.give({ type: "missing" });
   }
 
   private all(event: LinkEvent): void {

@@ -6,10 +6,12 @@ import type { ScanInfo, ScanState } from "../wire";
 import type { Connection } from "./connection";
 import type { Views } from "./tokens";
 
+const AGAIN = /^Its runner ended/;
 const ENDED = new Set<ScanState>(["done", "stopped"]);
 
 export class News {
   enabled = true;
+  private readonly notes = new Map<string, string | null>();
   private readonly known = new Map<string, ScanState>();
 
   constructor(
@@ -24,10 +26,21 @@ export class News {
     for (const scan of scans.values()) {
       const before = this.known.get(scan.id);
       this.known.set(scan.id, scan.state);
+      this.noted(scan);
       if (before === undefined || before === scan.state || !this.enabled) continue;
       if (ENDED.has(scan.state)) this.ended(scan);
       else if (scan.state === "orphaned") this.died(scan);
     }
+  }
+
+  /** A runner that was started again is said once, when its note begins. */
+  private noted(scan: ScanInfo): void {
+    const note = AGAIN.test(scan.note ?? "") ? scan.note : null;
+    const before = this.notes.get(scan.id);
+    this.notes.set(scan.id, note);
+    if (note === null || before !== null || !this.enabled) return;
+    const words = `${clip(scan.name, 60)}: ${clip(note, 200)}`;
+    Notification.emit(words, "warning", this.options(scan));
   }
 
   private ended(scan: ScanInfo): void {

@@ -21,8 +21,22 @@ interface Saved {
 function saved(model: IRenderMime.IMimeModel): Saved | null {
   const data = model.data[MIME_TYPE] as { id?: unknown; snapshot?: unknown } | undefined;
   if (typeof data?.id !== "string" || !/^[\w.-]{1,100}$/.test(data.id)) return null;
-  const snapshot = asIncoming(data.snapshot);
-  return { id: data.id, snapshot: snapshot?.type === "snapshot" ? snapshot : null };
+  return { id: data.id, snapshot: sound(data.snapshot) };
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+/** A snapshot with the parts that a table needs, or none. */
+function sound(data: unknown): Snapshot | null {
+  const snapshot = asIncoming(data);
+  if (snapshot?.type !== "snapshot" || !isObject(snapshot.scan)) return null;
+  const { scan, rows } = snapshot;
+  const heads = Array.isArray(scan.params) && Array.isArray(scan.varied) && isObject(scan.counts);
+  const rowsSound =
+    Array.isArray(rows) &&
+    rows.every((row) => isObject(row) && isObject(row.params) && isObject(row.metrics));
+  return heads && rowsSound && typeof scan.name === "string" ? snapshot : null;
 }
 
 class ScanOutput extends Widget implements IRenderMime.IRenderer {
@@ -39,11 +53,13 @@ class ScanOutput extends Widget implements IRenderMime.IRenderer {
     this.addClass("gridgpu-output");
   }
 
-  renderModel(model: IRenderMime.IMimeModel): Promise<void> {
+  /** Async, so that what is wrong with an output is said in it and breaks nothing around it. */
+  async renderModel(model: IRenderMime.IMimeModel): Promise<void> {
     const data = saved(model);
-    if (data === null) this.node.textContent = "This output holds no scan.";
-    else if (data.id !== this.scan) this.draw(data, model);
-    return Promise.resolve();
+    if (data === null) {
+      this.clear();
+      this.node.textContent = "This output holds no scan.";
+    } else if (data.id !== this.scan) this.draw(data, model);
   }
 
   override dispose(): void {
@@ -63,12 +79,14 @@ class ScanOutput extends Widget implements IRenderMime.IRenderer {
 
   /** A kernel elsewhere may know the scan that this server does not: then its widget takes our place. */
   private otherwise(store: Store, model: IRenderMime.IMimeModel): () => void {
-    return store.on((change) => {
-      if (change.type !== "missing" || !(WIDGET in model.data) || !model.trusted) return;
+    const replace = (): void => {
+      if (this.table === null || !(WIDGET in model.data) || !model.trusted) return;
       this.stop?.();
       const widget = this.widgetOf();
       if (widget) this.replaceOnceDrawn(widget, model);
-    });
+    };
+    if (store.missing) queueMicrotask(replace); // another output of the scan has found that out
+    return store.on((change) => change.type === "missing" && replace());
   }
 
   private replaceOnceDrawn(widget: IRenderMime.IRenderer, model: IRenderMime.IMimeModel): void {

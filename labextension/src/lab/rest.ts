@@ -44,7 +44,7 @@ export class Rest {
     try {
       return await ServerConnection.makeRequest(url, init, this.settings);
     } catch {
-      throw new Error("The server does not answer; nothing was sent.");
+      throw new Error("The server does not answer; nothing was done.");
     }
   }
 }

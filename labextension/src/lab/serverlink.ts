@@ -27,7 +27,10 @@ export class ServerLink implements Link {
   }
 
   private async ask(message: Exclude<Outgoing, { type: "hello" }>): Promise<void> {
-    const refused = (error: Error): Incoming => ({ type: "said", text: error.message });
+    const refused = ({ message: text }: Error): LinkEvent =>
+      message.type === "command"
+        ? { type: "said", text }
+        : { type: "refused", what: message.type, variant: message.variant, text };
     this.give(await this.answer(message).catch(refused));
   }
 

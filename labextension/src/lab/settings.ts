@@ -3,6 +3,7 @@ import { Notification } from "@jupyterlab/apputils";
 import type { ISettingRegistry } from "@jupyterlab/settingregistry";
 import { setDefaults } from "../components/defaults";
 import type { Rest } from "./rest";
+import type { Link } from "./tokens";
 
 export interface Settings {
   /** How often an open log is read again, in seconds. */
@@ -30,15 +31,19 @@ function read(settings: ISettingRegistry.ISettings): Settings {
 /** Applies the settings now and whenever they change. */
 export async function follow(
   registry: ISettingRegistry,
-  rest: Rest,
+  { rest, connection }: Link,
   apply: (settings: Settings) => void,
 ): Promise<void> {
   const loaded = await registry.load(PLUGIN);
   let home = "";
+  const greet = (): Promise<void> => move(rest, home);
   const changed = (): void => {
     const settings = read(loaded);
     setDefaults({ refresh_s: settings.refresh_s, hidden: settings.hidden });
-    if (settings.home !== home) void move(rest, (home = settings.home));
+    const moved = settings.home !== home;
+    home = settings.home;
+    if (home) connection.greet = greet;
+    if (moved) void greet();
     apply(settings);
   };
   loaded.changed.connect(changed);

@@ -165,17 +165,19 @@ def test_names_and_values_of_metrics_are_bounded(server: Server) -> None:
 
 def test_a_notebook_comes_with_nothing_in_it_trusted(server: Server) -> None:
     body = json.loads(notebook_json("lr = 1", "print(1)"))
-    body["metadata"].update(trusted=True, signature="sha256:1")
+    body["metadata"].update(trusted=True, signature="sha256:1", widgets={"application/vnd.jupyter.widget-state+json": {}})
     body["cells"][0]["metadata"]["trusted"] = True
     body["cells"][1]["outputs"] = [{"output_type": "display_data", "metadata": {}, "data": {"application/x": {"a": math.nan}}}]
-    write_copy(write_scan(server.home, "saved")).notebook.write_text(json.dumps(body))
+    body["cells"][1]["outputs"][0]["data"]["application/y"] = {"b": "LARGE"}
+    text = json.dumps(body).replace('"LARGE"', "1e999")
+    write_copy(write_scan(server.home, "saved")).notebook.write_text(text)
     found = server.api("scans/saved/jobs/v0001/notebook")
     assert (found["name"], found["path"]) == ("train-v0001.1.ipynb", "saved/train-v0001.1.ipynb")
     assert (found["type"], found["format"], found["writable"], found["mimetype"]) == ("notebook", "json", False, None)
     content = found["content"]
     assert [set(cell["metadata"]) for cell in content["cells"]] == [{"tags"}, {"tags"}]
     assert set(content["metadata"]) == {"kernelspec"}
-    assert content["cells"][1]["outputs"][0]["data"] == {"application/x": {"a": None}}
+    assert content["cells"][1]["outputs"][0]["data"] == {"application/x": {"a": None}, "application/y": {"b": None}}
 
 
 @pytest.mark.parametrize(
@@ -286,7 +288,9 @@ def test_scans_are_looked_for_where_a_setting_says(server: Server, tmp_path: Pat
 
     assert move(str(tmp_path / "other")).body == {"home": str(tmp_path / "other")}
     eventually(lambda: names() == {"elsewhere"})
-    assert "there is no such folder" in move("/no/such/folder").message
+    assert move("/no/such/folder").message == "There is no folder /no/such/folder to keep scans in."
     assert "whole path" in move("scans").message
+    assert "whole path" in move("~\0").message
+    assert move("/" + "x" * 3000).message.startswith("There is no folder")
     assert move("").body == {"home": str(server.home)}
     eventually(lambda: "at-first" in names())

@@ -200,6 +200,20 @@ def test_a_slow_page_is_caught_up_and_does_not_hold_up_the_others(server: Server
     scan.end()
 
 
+def test_a_folder_that_is_put_back_is_listed_again(server: Server) -> None:
+    page = server.page()
+    page.hear("scans")
+    folder = write_scan(server.home, "back").folder
+    page.hear("scan", scan="id-back")
+    folder.rename(server.folder / "aside")
+    assert page.hear("gone")["scan"] == "id-back"
+    (server.folder / "aside").rename(folder)
+    assert page.hear("scan", scan="id-back")["scan"]["name"] == "back"
+    (folder / "scan.json").touch()
+    page.hear("gone")
+    page.hear("scan", scan="id-back")
+
+
 @pytest.fixture(autouse=True)
 def _no_scan_left_running(server: Server) -> Iterator[None]:
     yield

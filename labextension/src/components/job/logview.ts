@@ -11,6 +11,8 @@ import type { Store } from "../store";
 /** After so long without an answer it is asked again. */
 const PATIENCE = 10_000;
 const NEAR_END = 8;
+/** Most bytes of one. */
+const CHARACTER = 4;
 
 export function sizeWords(bytes: number): string {
   if (bytes < 1e6) return `${Math.max(1, Math.round(bytes / 1e3))} kB`;
@@ -27,6 +29,7 @@ export class LogView {
   private from: "start" | "end" = "end";
   private start: number | null = null;
   private end: number | null = null;
+  private attempts = 0;
   private size = 0;
   private asked: number | null = null;
   private dropped = 0;
@@ -47,7 +50,9 @@ export class LogView {
     this.text.addEventListener("scroll", () => this.scrolled(), { passive: true });
     this.tools.addEventListener("click", (event) => this.click(event));
     this.off = store.on((change) => {
-      if (change.type === "log" && change.variant === variant) this.take(change);
+      if (change.type === "log" && change.variant === this.key()) this.take(change);
+      if (change.type === "refused" && change.what === "log" && change.variant === this.key())
+        this.refused(change.text);
       if (change.type === "link") this.asked = null;
     });
     this.restart("end");
@@ -69,6 +74,11 @@ export class LogView {
     this.timer = setTimeout(() => this.tick(), Math.max(0.2, defaults.refresh_s) * 1000);
   }
 
+  /** The attempt that is read: what an earlier one wrote is not mixed in. */
+  private key(): string {
+    return `${this.variant}.${this.attempts}`;
+  }
+
   private live(): boolean {
     return this.store.rows.get(this.variant)?.state === "running";
   }
@@ -80,12 +90,18 @@ export class LogView {
 
   private ask(): void {
     const { store, variant, end } = this;
-    if (!store.rows.get(variant)?.attempts) return;
+    const attempts = store.rows.get(variant)?.attempts ?? 0;
+    if (!attempts) return;
+    if (attempts !== this.attempts) {
+      const first = this.attempts === 0;
+      this.attempts = attempts;
+      if (!first) return this.restart("end"); // a new attempt writes a new log
+    }
     const waiting = this.asked !== null && (store.peer === "kernel" || this.recently(this.asked));
     if (waiting || store.closed || store.missing || (this.from === "start" && this.buffer.full))
       return;
     this.asked = performance.now();
-    store.send({ type: "log", variant, ...(end === null ? {} : { start: end }) });
+    store.send({ type: "log", variant: this.key(), ...(end === null ? {} : { start: end }) });
   }
 
   private recently(then: number): boolean {
@@ -108,8 +124,9 @@ export class LogView {
 
   /** Another view of the same variant may have asked for another part. */
   private take(part: LogText): void {
-    if (part.size < (this.end ?? 0)) return this.restart("end"); // a new attempt writes a new log
-    const wanted = this.end === null ? part.end === part.size : part.start === this.end;
+    if (part.size < (this.end ?? 0)) return this.restart("end"); // the engine began the attempt anew
+    const atEnd = part.size - part.end < CHARACTER; // the last character may not be whole
+    const wanted = this.end === null ? atEnd : part.start === this.end;
     if (!wanted || (this.from === "start" && this.buffer.full)) return;
     this.asked = null;
     this.start ??= part.start;
@@ -119,6 +136,10 @@ export class LogView {
     if (this.from === "end") this.buffer.trim();
     this.show();
     if (part.end < part.size && part.end > part.start) this.ask();
+  }
+
+  private refused(text: string): void {
+    if (this.end === null) setText(this.last, clip(text, 300));
   }
 
   private show(): void {

@@ -1,0 +1,125 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import type { Rest } from "../src/lab/rest";
+import { Connection } from "../src/lab/connection";
+import { row, scan } from "./kit";
+
+/** The browser's socket, with the server's end in the hands of the test. */
+class FakeSocket {
+  static all: FakeSocket[] = [];
+  readonly sent: unknown[] = [];
+  onopen: (() => void) | null = null;
+  onclose: (() => void) | null = null;
+  onmessage: ((event: { data: string }) => void) | null = null;
+
+  constructor(readonly url: string) {
+    FakeSocket.all.push(this);
+  }
+
+  send(text: string): void {
+    this.sent.push(JSON.parse(text));
+  }
+
+  give(message: unknown): void {
+    this.onmessage?.({ data: JSON.stringify(message) });
+  }
+}
+
+const rest = { socketUrl: () => "ws://here" } as Rest;
+const last = (): FakeSocket => FakeSocket.all[FakeSocket.all.length - 1]!;
+const turn = (): Promise<void> => Promise.resolve();
+const rows = [row("v0001", { state: "running" })];
+const head = scan(rows);
+const snapshot = { type: "snapshot", rev: 7, scan: head, rows };
+
+async function connected(): Promise<Connection> {
+  const made = new Connection(rest);
+  last().onopen?.();
+  await turn();
+  await turn();
+  return made;
+}
+
+describe("the page's connection", () => {
+  beforeEach(() => {
+    vi.useFakeTimers();
+    FakeSocket.all = [];
+    vi.stubGlobal("WebSocket", FakeSocket);
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+    vi.unstubAllGlobals();
+  });
+
+  it("is one socket for all views of all scans", async () => {
+    const connection = await connected();
+    const store = connection.open(head.id);
+    expect(connection.open(head.id)).toBe(store);
+    expect(FakeSocket.all).toHaveLength(1);
+    connection.release(head.id);
+    expect(last().sent).toEqual([{ type: "open", scan: head.id }]);
+    connection.release(head.id);
+    expect(last().sent.at(-1)).toEqual({ type: "close", scan: head.id });
+  });
+  it("asks after an outage for what came since, with pauses that grow", async () => {
+    const connection = await connected();
+    const store = connection.open(head.id);
+    last().give(snapshot);
+    last().onclose?.();
+    expect(store.closed).toBe(true);
+    vi.advanceTimersByTime(1300);
+    expect(FakeSocket.all).toHaveLength(2);
+    last().onclose?.();
+    vi.advanceTimersByTime(1300);
+    expect(FakeSocket.all).toHaveLength(2);
+    vi.advanceTimersByTime(1300);
+    last().onopen?.();
+    await turn();
+    await turn();
+    expect(last().sent).toEqual([{ type: "open", scan: head.id, since: 7 }]);
+    expect(store.closed).toBe(false);
+  });
+  it("lists a scan of which only the rows were sent", async () => {
+    const connection = await connected();
+    const heard = vi.fn();
+    connection.on(heard);
+    connection.open(head.id);
+    last().give(snapshot);
+    expect(connection.scans.get(head.id)?.counts.running).toBe(1);
+    expect(heard).toHaveBeenCalled();
+  });
+  it("opens again what was gone and has come back", async () => {
+    const connection = await connected();
+    const store = connection.open(head.id);
+    last().give(snapshot);
+    last().give({ type: "gone", scan: head.id });
+    expect(store.missing).toBe(true);
+    expect(connection.scans.has(head.id)).toBe(false);
+    last().give({ type: "scan", scan: head });
+    expect(last().sent.at(-1)).toEqual({ type: "open", scan: head.id, since: 7 });
+    last().give({ ...snapshot, rev: 9 });
+    expect(store.missing).toBe(false);
+  });
+  it("tells a server what it has to know before it asks", async () => {
+    const connection = await connected();
+    connection.open(head.id);
+    let told = (): void => undefined;
+    connection.greet = () => new Promise<void>((done) => (told = done));
+    last().onclose?.();
+    vi.advanceTimersByTime(1300);
+    last().onopen?.();
+    await turn();
+    expect(last().sent).toEqual([]);
+    told();
+    await turn();
+    await turn();
+    expect(last().sent).toEqual([{ type: "open", scan: head.id }]);
+  });
+  it("is not troubled by what is no message", async () => {
+    const connection = await connected();
+    connection.open(head.id);
+    last().onmessage?.({ data: "{" });
+    last().give({ type: "snapshot" });
+    last().give(null);
+    expect(connection.scans.size).toBe(0);
+  });
+});
