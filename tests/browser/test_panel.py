@@ -142,5 +142,6 @@ def test_two_browsers_show_the_same_and_what_one_stops_the_other_sees(lab: Lab, 
         expect(panel(one).get_by_text("2 running")).to_be_visible(timeout=60_000)
     panel(page).get_by_role("button", name="Stop", exact=True).click()
     panel(page).get_by_role("button", name=re.compile(r"^Stop \d jobs")).click()
-    expect(scan(other, "panel-two")).to_contain_text("stopped", timeout=30_000, ignore_case=True)
+    expect(scan(other, "panel-two")).to_have_attribute("data-state", "stopped", timeout=30_000)
+    expect(job(other, "v0002")).to_be_visible()
     context.close()

@@ -48,14 +48,16 @@ def ended_story(jobs: int = 1) -> Story:
 
 
 def write_scan(folder: Path, name: str, story: Story | None = None, created: float = 1.0, **changes: Any) -> ScanHandle:
-    """Make a scan in the home `folder`; `story` is its journal."""
+    """Make a scan in the home `folder`, complete or not at all; `story` is its journal."""
     scan = replace(small_scan(**changes), name=name, id=f"id-{name}", created=created)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GRIDGPU_HOME", str(folder))
+        aside = folder.with_name("in-the-making")
+        patch.setenv("GRIDGPU_HOME", str(aside))
         folder.mkdir(exist_ok=True)
+        aside.mkdir(exist_ok=True)
         made = home.create(scan, b"{}", {}, lambda target: None, None)
     (made / "journal.jsonl").write_bytes((story or ended_story()).text())
-    return ScanHandle(made)
+    return ScanHandle(made.rename(folder / name))
 
 
 def write_copy(handle: ScanHandle, key: str = "v0001.1", name: str = "ab") -> CopyPaths:

@@ -1,4 +1,4 @@
-/** Which lines an opened scan has: failures by cause, what runs, what waits and why, the best that is done. */
+/** Which lines an opened scan has: failures by cause, what runs, what waits and why, the best that is done, what was stopped. */
 import type { Row, ScanInfo, State } from "../../wire";
 import { type Cause, causes } from "../causes";
 import { hasEnded } from "./daywords";
@@ -13,17 +13,28 @@ export type Part =
   | { kind: "job"; key: string; row: Row; best: boolean }
   | { kind: "more"; key: string; text: string; section: Section | "table" };
 
-export type Section = "failed" | "running" | "queued" | "done";
+export type Section = "failed" | "running" | "queued" | "done" | "cancelled";
 
-const FEW: Record<Exclude<Section, "failed">, number> = { running: 4, queued: 3, done: 3 };
+const FEW: Record<Exclude<Section, "failed">, number> = {
+  running: 4,
+  queued: 3,
+  done: 3,
+  cancelled: 3,
+};
 /** More than these are read in the table. */
 export const MANY = 200;
 
-const TITLES = { running: "%1 running", queued: "%1 queued", done: "%1 done" };
+const TITLES = {
+  running: "%1 running",
+  queued: "%1 queued",
+  done: "%1 done",
+  cancelled: "%1 stopped",
+};
 const MORE = {
   running: "%1 more running",
   queued: "%1 more queued",
   done: "%1 more done",
+  cancelled: "%1 more stopped",
 };
 
 const rowId = (a: Row, b: Row): number => byId(a.id, b.id);
@@ -116,7 +127,7 @@ export class Parts {
     this.head = head;
     if (rows.take("failed", "lost") || anew)
       this.known.set("failed", failed(rows, scan, opened.toggled));
-    for (const section of ["running", "queued", "done"] as const) {
+    for (const section of ["running", "queued", "done", "cancelled"] as const) {
       if (!rows.take(section satisfies State) && !anew) continue;
       this.known.set(section, jobs(section, rows.get(section), scan, opened.whole.has(section)));
     }
