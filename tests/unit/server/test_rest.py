@@ -242,13 +242,12 @@ def test_while_a_long_series_is_read_the_server_answers(server: Server) -> None:
     copy.metrics.write_text(reading(None, acc=0.5) * 300_000)
     slow = threading.Thread(target=lambda: server.api("scans/million/jobs/v0001/metrics"))
     slow.start()
-    waits = []
+    answers = 0
     while slow.is_alive():
-        began = time.monotonic()
         server.api("scans/million")
-        waits.append(time.monotonic() - began)
+        answers += 1
     slow.join()
-    assert max(waits) < 1.0
+    assert answers > 5  # one that waits for the reading to end would be the only one
 
 
 def test_an_extended_scan_shows_what_was_appended_at_once(server: Server) -> None:
