@@ -4,7 +4,6 @@ import json
 import math
 import os
 import threading
-import time
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
