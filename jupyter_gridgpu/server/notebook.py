@@ -69,20 +69,19 @@ def _untrusted(body: dict[str, Any]) -> dict[str, Any]:
         part["metadata"] = {name: value for name, value in kept.items() if name not in UNTRUSTED}
     for cell in body["cells"]:
         cell["source"] = _whole(cell.get("source", ""))
-        for output in filter(_is_dict, _list(cell.get("outputs"))):
-            output.update({name: _whole(output[name]) for name in ("text",) if name in output})
-            data = output.get("data")
-            if isinstance(data, dict):
-                output["data"] = {kind: value if "json" in str(kind) else _whole(value) for kind, value in data.items()}
+        outputs = cell.get("outputs")
+        for output in outputs if isinstance(outputs, list) else []:
+            if isinstance(output, dict):
+                _join(output)
     return body
 
 
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
-
-
-def _is_dict(value: Any) -> bool:
-    return isinstance(value, dict)
+def _join(output: dict[str, Any]) -> None:
+    if "text" in output:
+        output["text"] = _whole(output["text"])
+    data = output.get("data")
+    if isinstance(data, dict):
+        output["data"] = {kind: value if "json" in kind else _whole(value) for kind, value in data.items()}
 
 
 def _whole(text: Any) -> Any:
