@@ -1,9 +1,8 @@
 /** A made-up notebook for the tests of the form, and a model that stands for its kernel. */
 import widget from "../src/form";
-import type { Model } from "../src/widget";
 import { labelled } from "./kit";
+import { FakeModel } from "./fakemodel";
 
-type Callback = (...args: never[]) => void;
 export type Loose = Record<string, unknown>;
 
 const every = ["fixed", "list", "range", "repeats"];
@@ -53,39 +52,21 @@ export const wrong = (field: string, text: string, more: Loose = {}): Loose => (
   errors: [{ field, part: "", text, suggestion: null, ...more }],
 });
 
-class FakeModel implements Model {
-  readonly sent: { type: string; state: typeof STATE; id: string }[] = [];
-  readonly callbacks = new Map<string, Set<Callback>>();
+interface Asked {
+  type: string;
+  state: typeof STATE;
+  id: string;
+}
 
-  constructor(private readonly traits: Loose) {}
-
-  get(name: string): unknown {
-    return this.traits[name];
-  }
-
-  send(content: unknown): void {
-    this.sent.push(structuredClone(content) as (typeof this.sent)[number]);
-  }
-
-  on(name: string, callback: Callback): void {
-    this.callbacks.set(name, (this.callbacks.get(name) ?? new Set()).add(callback));
-  }
-
-  off(name?: string | null, callback?: Callback | null): void {
-    if (name && callback) this.callbacks.get(name)?.delete(callback);
-  }
-
-  emit(name: string, data?: unknown): void {
-    for (const callback of this.callbacks.get(name) ?? []) callback(data as never);
-  }
-
+/** The kernel's end of the form. */
+class FormModel extends FakeModel<Asked> {
   answer(more: Loose = {}, id = this.sent.at(-1)?.id): void {
     this.emit("msg:custom", { ...checked(more), id });
   }
 }
 
 export interface Stage {
-  model: FakeModel;
+  model: FormModel;
   root: HTMLElement;
   leave(): void;
   one(selector: string): HTMLElement;
@@ -100,7 +81,7 @@ export interface Stage {
 export function stage(traits: Loose = {}): Stage {
   document.body.replaceChildren();
   const el = document.body.appendChild(document.createElement("div"));
-  const model = new FakeModel({ facts: FACTS, state: STATE, checked: checked(), ...traits });
+  const model = new FormModel({ facts: FACTS, state: STATE, checked: checked(), ...traits });
   const leave = widget().render({ model, el });
   const one = (selector: string): HTMLElement => el.querySelector<HTMLElement>(selector)!;
   const field = (label: string): HTMLInputElement => labelled(el, label) as HTMLInputElement;
