@@ -14,6 +14,7 @@ import click
 
 from jupyter_gridgpu import __version__, client
 from jupyter_gridgpu.client import ScanHandle
+from jupyter_gridgpu.commands import COMMANDS
 from jupyter_gridgpu.errors import GridGpuError, UsageError
 from jupyter_gridgpu.model.units import duration, number
 from jupyter_gridgpu.options import plan_json, plan_text, scan_options, to_options
@@ -26,6 +27,10 @@ SPACE_BYTES = 1_000_000
 @click.version_option(__version__, prog_name="gridgpu")
 def gridgpu() -> None:
     """Hyper-parameter scans of training notebooks. SCAN is a name, an id or a folder."""
+
+
+for command in COMMANDS:
+    gridgpu.add_command(command)
 
 
 def main() -> None:

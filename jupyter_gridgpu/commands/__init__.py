@@ -1,0 +1,7 @@
+"""Commands of `gridgpu` that drive no scan: one module each, listed here; cli.py adds them."""
+
+from __future__ import annotations
+
+import click
+
+COMMANDS: tuple[click.Command, ...] = ()
