@@ -1,0 +1,99 @@
+"""Real container runtimes and small real images for the tests, each built once for many test runs, without a registry."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO
+
+from tests.engines.ground import SCRIPTS, alone, as_root, engines_folder, run_script
+
+PODMAN_CONF = """[containers]
+netns="host"
+default_ulimits=["nofile=1024:1024","nproc=1024:1024"]
+[engine]
+runtime="runc"
+cgroup_manager="cgroupfs"
+events_logger="file"
+"""
+
+
+def apptainer_bin() -> Path:
+    """Return the folder that has a real `apptainer` for this very machine, to be put on the PATH of whoever shall use it."""
+    as_root("Apptainer for this machine")
+    return _built("apptainer", ["apptainer.sh"], lambda part, home: run_script("apptainer.sh", part, home)) / "bin"
+
+
+def podman_environment() -> dict[str, str]:
+    """Return the environment in which the podman of a test machine runs; it is installed where it is not there."""
+    as_root("podman")
+    run_script("podman.sh")
+    conf = engines_folder() / "podman.conf"
+    conf.write_text(PODMAN_CONF)
+    return {"CONTAINERS_CONF": str(conf)}
+
+
+def sandbox() -> Path:
+    """Return an image as a folder: a Debian with Python, papermill and its kernel."""
+    return _folders() / "full"
+
+
+def bare_sandbox() -> Path:
+    """The same without papermill."""
+    return _folders() / "bare"
+
+
+def sif() -> Path:
+    """Return the image as one SIF."""
+    command = ["build", "--mksquashfs-args", "-comp gzip -Xcompression-level 1"]
+
+    def build(part: Path, home: Path) -> None:
+        _run([apptainer_bin() / "apptainer", *command, part, sandbox()])
+
+    return _built("image", ["image.sh"], build, suffix=".sif")
+
+
+def archive() -> Path:
+    """Return the image as an OCI archive, as podman saves it."""
+
+    def build(part: Path, home: Path) -> None:
+        env = podman_environment()
+        name = "localhost/gridgpu-test-image"
+        with subprocess.Popen(["tar", "-C", sandbox(), "-c", "."], stdout=subprocess.PIPE) as tar:
+            _run(["podman", "import", "--quiet", "-", name], env, tar.stdout)
+        _run(["podman", "save", "--quiet", "--format", "oci-archive", "-o", part, name], env)
+        _run(["podman", "rmi", "--force", name], env)
+
+    return _built("image", ["image.sh"], build, suffix=".tar")
+
+
+def _folders() -> Path:
+    as_root("An image")
+    return _built("images", ["image.sh"], lambda part, home: run_script("image.sh", part, env={"PYTHON": sys.executable}))
+
+
+def _built(name: str, recipes: list[str], build: Callable[[Path, Path], object], suffix: str = "") -> Path:
+    """Return what `build` makes, under a name that changes when a recipe does. Whoever asks first builds it."""
+    version = hashlib.sha256(b"".join((SCRIPTS / recipe).read_bytes() for recipe in recipes)).hexdigest()[:10]
+    target = engines_folder() / f"{name}-{version}{suffix}"
+    if not target.exists():
+        with alone(name + suffix):
+            if not target.exists():
+                part = target.with_name(f".part-{target.name}")
+                shutil.rmtree(part, ignore_errors=True)
+                part.unlink(missing_ok=True)
+                build(part, target)
+                part.rename(target)
+    return target
+
+
+def _run(command: list[str | Path], env: dict[str, str] | None = None, stdin: int | IO[bytes] | None = None) -> None:
+    ran = subprocess.run(
+        command, env={**os.environ, **(env or {})}, stdin=stdin or subprocess.DEVNULL, capture_output=True, text=True
+    )
+    assert ran.returncode == 0, (command, ran.stderr)
