@@ -44,8 +44,8 @@ def gridscan(notebook: str | Path, space: str | Mapping[str, Any] | Space, **opt
 
     `space` maps parameter names to values: a list is a choice, `jupyter_gridgpu.uniform(...)` and its like are ranges,
     anything else is fixed; a string is read like the body of a `%%gridscan` cell. Options are those of the
-    magic: maximize, minimize, trials, sampler, seed, on, parallel, per_gpu, gpus, retries, walltime, memory, files,
-    name, new. Raises UsageError for what is wrong with them, before anything is started.
+    magic, like maximize, trials, on, gpus, image, walltime, files, name, new. Raises UsageError for what is wrong with
+    them, before anything is started.
     """
     files = options.get("files") or ()
     options["files"] = (str(files),) if isinstance(files, (str, Path)) else tuple(str(file) for file in files)

@@ -7,9 +7,11 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from jupyter_gridgpu import images
 from jupyter_gridgpu.errors import StorageError, UnknownJob, UnknownScan, UsageError
 from jupyter_gridgpu.jobfiles import JobFiles
 from jupyter_gridgpu.model import wire
@@ -290,7 +292,13 @@ def create(plan: Plan) -> ScanHandle:
     """Make the folder of a plan's scan and start nothing. Raises StorageError."""
     home.home().mkdir(parents=True, exist_ok=True, mode=0o700)
     scan = replace(plan.scan, name=home.free_name(plan.scan.name))
-    return ScanHandle(home.create(scan, plan.notebook.content, plan.files, pack, plan.asked_name))
+    return ScanHandle(home.create(scan, plan.notebook.content, plan.files, partial(equip, scan), plan.asked_name))
+
+
+def equip(scan: Scan, paths: ScanPaths) -> None:
+    """Write into a scan's folder what its jobs need to run anywhere: the worker, and the script that launches it."""
+    pack(paths.worker)
+    paths.launcher.write_text(images.launcher(scan), encoding="utf-8")
 
 
 def open_scan(scan: str | Path) -> ScanHandle:

@@ -7,6 +7,7 @@
     |   +-- UnknownScan     no scan of that name, id or folder
     |   +-- UnknownJob      the scan has no such variant or attempt, or the job left no such file
     +-- EngineError     the engine refused or could not be reached                 (exit code 3)
+    |   +-- Unreachable     it does not answer; whether it took what was sent is not known
     +-- StorageError    a scan folder cannot be read or written                    (exit code 3)
         +-- ScanLocked      another runner owns the scan
 
@@ -50,6 +51,10 @@ class UnknownJob(UsageError):
 
 class EngineError(GridGpuError):
     exit_code = 3
+
+
+class Unreachable(EngineError):
+    """The engine does not answer, for now; whether it took what was sent last is not known."""
 
 
 class StorageError(GridGpuError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import hashlib
+import re
 import time
 import uuid
 from collections.abc import Mapping
@@ -15,13 +16,15 @@ from jupyter_gridgpu import backends, samplers
 from jupyter_gridgpu.errors import UsageError
 from jupyter_gridgpu.inspection import Notebook, check_space, read_notebook
 from jupyter_gridgpu.model.grammar import parse_space, space_of
-from jupyter_gridgpu.model.scan import Objective, Resources, Scan, parse_objective, plain_defaults
+from jupyter_gridgpu.model.resources import RUNTIMES, Container, Placement, Resources
+from jupyter_gridgpu.model.scan import Objective, Scan, parse_objective, plain_defaults
 from jupyter_gridgpu.model.space import GRID_LIMIT, Space
 from jupyter_gridgpu.model.units import parse_duration, parse_memory
 from jupyter_gridgpu.store import home
 from jupyter_gridgpu.store.paths import ScanPaths
 
 HASHED_BYTES = 256 * 1024 * 1024
+WORD_LIMIT = 500
 
 
 @dataclass(frozen=True)
@@ -36,10 +39,24 @@ class Options:
     on: str = "local"
     parallel: int | None = None
     per_gpu: int = 1
+    per_job: int = 1
     gpus: int = 0
+    gpu_model: str | None = None
+    vram: str | int | None = None
+    cuda: str | float | None = None
+    cpus: int | None = None
     retries: int = 0
     walltime: str | int | None = None
     memory: str | int | None = None
+    disk: str | int | None = None
+    image: str | None = None
+    runtime: str = "auto"
+    bind: tuple[str, ...] = ()
+    queue: str | None = None
+    account: str | None = None
+    qos: str | None = None
+    constraint: str | None = None
+    no_shared_disk: bool = False
     files: tuple[str, ...] = ()
     name: str | None = None
     new: bool = False
@@ -57,11 +74,17 @@ class Plan:
 
 
 def plan(
-    notebook: str | Path, space: str | Mapping[str, Any] | Space, options: Options, names: Mapping[str, Any] | None = None
+    notebook: str | Path,
+    space: str | Mapping[str, Any] | Space,
+    options: Options,
+    names: Mapping[str, Any] | None = None,
+    *,
+    ask: bool = True,
 ) -> Plan:
     """Return the Plan of a request. Raises UsageError or EngineError with one sentence for whatever is wrong.
 
-    `space` is a cell body, a mapping or a Space; `names` are variables that a cell body's expressions may use.
+    `space` is a cell body, a mapping or a Space; `names` are variables that a cell body's expressions may use. A batch
+    system is asked whether it would take the jobs, unless `ask` is False: a form that checks while one types must not.
     """
     found = read_notebook(notebook)
     wanted = _space(space, names)
@@ -77,13 +100,14 @@ def plan(
         notebook=found.path.name, kernel=found.kernel, language=found.language, space=wanted, sampler=sampler,
         seed=_not_negative("seed", options.seed), trials=trials, objective=objective, backend=options.on,
         parallel=_positive("parallel", options.parallel), per_gpu=_positive("per-gpu", options.per_gpu) or 1,
-        retries=_not_negative("retries", options.retries), resources=_resources(options), files=tuple(files),
+        per_job=_positive("per-job", options.per_job) or 1, retries=_not_negative("retries", options.retries),
+        resources=_resources(options), container=_container(options), placement=_placement(options), files=tuple(files),
         notebook_digest=found.digest, files_digest=_digest(files), created=time.time(),
         defaults=plain_defaults({name: parameter.default for name, parameter in found.parameters.items()}),
     )  # fmt: skip
     if scan.total() > GRID_LIMIT:
         raise UsageError(f"That makes {scan.total():,} variants; a scan may have {GRID_LIMIT:,}. Use fewer --trials or repeats.")
-    backends.load(scan, ScanPaths(home.home() / scan.name)).check()
+    backends.load(scan, ScanPaths(home.home() / scan.name)).check(ask)
     return Plan(scan, found, files, options.name, options.new)
 
 
@@ -128,7 +152,40 @@ def _resources(options: Options) -> Resources:
         gpus=_not_negative("gpus", options.gpus),
         memory_mb=None if options.memory is None else parse_memory(options.memory),
         walltime_s=None if options.walltime is None else parse_duration(options.walltime),
+        gpu_model=_word("gpu-model", options.gpu_model),
+        vram_mb=None if options.vram is None else parse_memory(options.vram),
+        cuda=_version("cuda", options.cuda),
+        cpus=_positive("cpus", options.cpus),
+        disk_mb=None if options.disk is None else parse_memory(options.disk),
     )
+
+
+def _container(options: Options) -> Container:
+    if options.runtime not in RUNTIMES:
+        raise UsageError(f"--runtime {options.runtime!r} is not known; choose one of {', '.join(RUNTIMES)}.")
+    if options.bind and options.image is None:
+        raise UsageError("--bind is for jobs in a container: give an --image too.")
+    return Container(_word("image", options.image), None, options.runtime, tuple(options.bind))
+
+
+def _placement(options: Options) -> Placement:
+    words = {name: _word(name, getattr(options, name)) for name in ("queue", "account", "qos", "constraint")}
+    return Placement(**words, shared=not options.no_shared_disk)
+
+
+def _word(name: str, text: str | None) -> str | None:
+    """Return a word for an engine. It goes into command lines as one argument: it must not look like an option there."""
+    if text is not None and (not text.strip() or not text.isprintable() or text.startswith("-") or len(text) > WORD_LIMIT):
+        raise UsageError(f"--{name} {text[:40]!r} cannot be a name for an engine: give printable text that begins without '-'.")
+    return text.strip() if text is not None else None
+
+
+def _version(name: str, text: str | float | None) -> str | None:
+    if text is None:
+        return None
+    if not re.fullmatch(r"\d{1,3}(\.\d{1,3})?", str(text)):
+        raise UsageError(f"--{name} {text!r} is no version; write it like 12.0.")
+    return str(text) if "." in str(text) else f"{text}.0"
 
 
 def _positive(name: str, value: int | None) -> int | None:

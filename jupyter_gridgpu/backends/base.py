@@ -25,13 +25,14 @@ class Job:
 class Backend(Protocol):
     """Made with `(scan, paths)`; making one touches nothing and asks nobody.
 
-    Ids are the engine's own words. Every call is safe to repeat.
+    Ids are the engine's own words. Every call is safe to repeat. `find` and `submit` may raise or answer Unreachable:
+    then the runner comes again later, and asks first what the engine has.
     """
 
     poll_s: float  # seconds between polls
 
-    def check(self) -> None:
-        """Raise EngineError, with what to do, if the engine cannot run the scan."""
+    def check(self, ask: bool = True) -> None:
+        """Raise EngineError, with what to do, if the engine cannot run the scan; without `ask`, as far as is known here."""
         ...
 
     def open(self) -> None:
@@ -40,6 +41,10 @@ class Backend(Protocol):
 
     def slots(self) -> int | None:
         """How many jobs to hand over at once; None = all, the engine queues them."""
+        ...
+
+    def notice(self) -> str | None:
+        """One sentence for the user while the engine as a whole is not well; None while it is."""
         ...
 
     def submit(self, jobs: Sequence[Job]) -> dict[str, str | Exception]:

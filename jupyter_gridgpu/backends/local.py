@@ -49,7 +49,7 @@ class LocalBackend:
 
     # what the machine has ---------------------------------------------------------
 
-    def check(self) -> None:
+    def check(self, ask: bool = True) -> None:
         wanted = self._scan.resources.gpus
         if wanted > len(self.devices()):
             raise EngineError(f"--gpus {wanted}: this machine has {len(self.devices()) or 'no'} GPUs to use. Ask for fewer.")
@@ -65,6 +65,9 @@ class LocalBackend:
         most = gpus * self._scan.per_gpu // max(self._scan.resources.gpus, 1) if gpus else None
         wanted = self._scan.parallel or most or max(1, cores() // 2)
         return min(wanted, most) if most else wanted
+
+    def notice(self) -> str | None:
+        return None
 
     # handing over -----------------------------------------------------------------
 

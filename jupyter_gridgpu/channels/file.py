@@ -3,35 +3,19 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from pathlib import Path
 
 from jupyter_gridgpu.model.metrics import Reading, clean_step, clean_usage, clean_values
 from jupyter_gridgpu.model.numbers import decode
-from jupyter_gridgpu.store.paths import JobPaths
+from jupyter_gridgpu.store.paths import CopyPaths
 from jupyter_gridgpu.store.tail import read_lines
 
 
-@dataclass(frozen=True)
-class Place:
-    """How far a metrics file is read."""
-
-    path: Path
-    offset: int
-
-
 class FileChannel:
-    """Tails metrics.jsonl of the job's newest copy. The file is untrusted: what is not a sound reading is dropped."""
+    """Tails metrics.jsonl of a copy. The file is untrusted: what is not a sound reading is dropped."""
 
-    def read(self, job: JobPaths, cursor: Place | None) -> tuple[list[Reading], Place | None]:
-        if cursor is None:
-            copies = job.copies()
-            if not copies:
-                return [], None
-            cursor = Place(copies[-1].metrics, 0)
-        lines, offset = read_lines(cursor.path, cursor.offset)
-        readings = [reading for line in lines if (reading := parse(line)) is not None]
-        return readings, Place(cursor.path, offset)
+    def read(self, copy: CopyPaths, cursor: int | None) -> tuple[list[Reading], int]:
+        lines, offset = read_lines(copy.metrics, cursor or 0)
+        return [reading for line in lines if (reading := parse(line)) is not None], offset
 
 
 def parse(line: bytes) -> Reading | None:

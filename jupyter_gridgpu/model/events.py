@@ -14,6 +14,7 @@ JOB_INTENDED = "job.intended"
 JOB_SUBMITTED = "job.submitted"
 JOB_OBSERVED = "job.observed"
 JOB_REPORTED = "job.reported"
+ENGINE_NOTED = "engine.noted"
 COMMAND_APPLIED = "command.applied"
 SCAN_FINISHED = "scan.finished"
 

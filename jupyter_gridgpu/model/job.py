@@ -47,7 +47,8 @@ class Observation:
     reason: str | None = None
     message: str | None = None
     cell: int | None = None
-    where: str | None = None
+    where: str | None = None  # the host of a local job; else queue, partition or site
+    node: str | None = None
     gpu: str | None = None
     started: float | None = None  # seconds since the epoch
     ended: float | None = None

@@ -14,6 +14,7 @@ from jupyter_gridgpu.errors import SpaceError, StorageError, UsageError
 from jupyter_gridgpu.model import numbers
 from jupyter_gridgpu.model import space as spaces
 from jupyter_gridgpu.model.plain import NotPlain, plain
+from jupyter_gridgpu.model.resources import Container, Placement, Resources
 from jupyter_gridgpu.model.space import Space
 
 FORMAT = 1
@@ -51,15 +52,6 @@ def parse_objective(text: str, direction: str) -> Objective:
 
 
 @dataclass(frozen=True)
-class Resources:
-    """What one job asks for."""
-
-    gpus: int = 0
-    memory_mb: int | None = None
-    walltime_s: int | None = None
-
-
-@dataclass(frozen=True)
 class Scan:
     """One notebook x many points of hyper-parameter space."""
 
@@ -83,6 +75,9 @@ class Scan:
     files_digest: str = ""
     created: float = 0.0
     defaults: dict[str, Any] = field(default_factory=dict)  # the notebook's own values, where they are plain; only to look at
+    per_job: int = 1  # variants that one job of the engine runs one after another
+    container: Container = field(default_factory=Container)
+    placement: Placement = field(default_factory=Placement)
 
     def total(self) -> int:
         """How many variants the scan has when nothing is added to it."""
@@ -99,6 +94,12 @@ def fingerprint(scan: Scan) -> str:
     body = to_json(scan)
     for key in ("id", "name", "created", "defaults", "fingerprint"):
         body.pop(key, None)
+    body["resources"] = {
+        name: value for name, value in body["resources"].items() if name in _FIRST_RESOURCES or value is not None
+    }
+    for name, default in _LATER.items():
+        if getattr(scan, name) == default:
+            del body[name]  # so that a scan of an earlier version is found by the same cell
     return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
 
 
@@ -122,6 +123,7 @@ def to_json(scan: Scan) -> dict[str, Any]:
     body = asdict(scan)
     body["space"] = spaces.to_json(scan.space)
     body["files"] = list(scan.files)
+    body["container"]["binds"] = list(scan.container.binds)
     return {"format": FORMAT, **numbers.strict(body)}
 
 
@@ -136,6 +138,9 @@ def from_json(body: dict[str, Any]) -> Scan:
             space=spaces.from_json(numbers.loose(body["space"])),
             objective=Objective(**body["objective"]) if body["objective"] else None,
             resources=Resources(**body["resources"]),
+            container=_container(body.get("container", {})),
+            placement=Placement(**body.get("placement", {})),
+            per_job=body.get("per_job", 1),
             files=tuple(body["files"]),
             defaults=_defaults(body.get("defaults")),
             **{name: body[name] for name in _PLAIN_FIELDS},
@@ -144,6 +149,10 @@ def from_json(body: dict[str, Any]) -> Scan:
         raise StorageError(str(error)) from None
     except (KeyError, TypeError) as error:
         raise StorageError(f"scan.json cannot be read: {error!r} is missing or wrong.") from None
+
+
+def _container(body: dict[str, Any]) -> Container:
+    return Container(**{**body, "binds": tuple(body.get("binds", ()))})
 
 
 def _defaults(body: Any) -> dict[str, Any]:
@@ -155,3 +164,5 @@ _PLAIN_FIELDS = (
     "id", "name", "notebook", "kernel", "language", "sampler", "seed", "trials", "backend", "parallel", "per_gpu",
     "retries", "notebook_digest", "files_digest", "created",
 )  # fmt: skip
+_LATER = {"per_job": 1, "container": Container(), "placement": Placement()}  # fields that the first scans did not have
+_FIRST_RESOURCES = ("gpus", "memory_mb", "walltime_s")

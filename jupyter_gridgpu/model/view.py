@@ -92,6 +92,7 @@ class ScanView:
         self.paused = False
         self.finished = False
         self.extra_trials = 0
+        self.engine_note: str | None = None
         self.started: float | None = None
         self.ended: float | None = None
         self.active: dict[str, VariantView] = {}  # those of which a job may exist in the engine
@@ -178,7 +179,9 @@ class ScanView:
         return work / max(len(running), 1)
 
     def note(self) -> str | None:
-        """One sentence for the whole scan: an objective that no finished variant reported."""
+        """One sentence for the whole scan: an engine that is silent, an objective that no finished variant reported."""
+        if self.engine_note and not self.finished:
+            return self.engine_note
         objective = self.scan.objective
         if objective is None:
             return None
@@ -231,6 +234,10 @@ class ScanView:
         variant, state = self._job(event), event.data["state"]
         if variant is None or not (allowed(variant.state, state) or variant.state == state not in END_STATES):
             return
+        if state != variant.state:
+            variant.message = None  # why it waited is no news once it runs
+            if state == "queued":
+                variant.started = None
         variant.state = state
         for name in _OBSERVED:
             if event.data.get(name) is not None:
@@ -258,6 +265,9 @@ class ScanView:
         chosen = event.data.get("variants")
         variants = [self.variants[i] for i in chosen if i in self.variants] if chosen is not None else None
         _COMMANDS[event.data["action"]](self, variants, event.data)
+
+    def _noted(self, event: Event) -> None:
+        self.engine_note = event.data.get("message")
 
     def _finished(self, event: Event) -> None:
         self.finished, self.ended = True, event.time
@@ -311,6 +321,7 @@ _HANDLERS: dict[str, Callable[[ScanView, Event], None]] = {
     events.JOB_SUBMITTED: ScanView._submitted,
     events.JOB_OBSERVED: ScanView._observed,
     events.JOB_REPORTED: ScanView._reported,
+    events.ENGINE_NOTED: ScanView._noted,
     events.COMMAND_APPLIED: ScanView._command,
     events.SCAN_FINISHED: ScanView._finished,
 }

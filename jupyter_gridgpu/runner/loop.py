@@ -13,8 +13,9 @@ from typing import Any
 
 from jupyter_gridgpu import backends, samplers
 from jupyter_gridgpu.backends.base import Job, job_spec
+from jupyter_gridgpu.backends.inquiry import poll_s
 from jupyter_gridgpu.channels.file import FileChannel
-from jupyter_gridgpu.errors import StorageError
+from jupyter_gridgpu.errors import StorageError, Unreachable
 from jupyter_gridgpu.model import events
 from jupyter_gridgpu.model.events import Event
 from jupyter_gridgpu.model.job import END_STATES, Observation, allowed, job_key, variant_id
@@ -29,6 +30,9 @@ from jupyter_gridgpu.store.paths import ScanPaths
 
 TICK_S = 0.05
 PROPOSE_AT_ONCE = 1000
+ADAPTIVE_AT_ONCE = 10  # points under way with a sampler that learns, where neither the user nor the engine says how many
+STATS_A_SECOND = 400  # metrics files that are looked at; home folders may be on a network
+NEWS = ("notebook", "message", "where", "node", "gpu")  # of a job whose state stays the same
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
@@ -46,6 +50,8 @@ class Runner:
         self.sampler = samplers.load(self.scan.sampler, self.scan.space, self.scan.objective)
         self.metrics = MetricsReader(self.paths, FileChannel())
         self.next_poll = 0.0
+        self.next_metrics = 0.0
+        self.unsettled: float | None = None  # when to ask again whether the engine has what was sent to it
         self.planned = -1  # the revision of the view that the last plan was made from
 
     def run(self) -> None:
@@ -63,10 +69,23 @@ class Runner:
         """Say that this runner goes on from here, and adopt the jobs an earlier one had sent."""
         self.backend.open()
         self.record((events.RUNNER_STARTED, {}), durable=True)
-        unsure = list(self.view.active.values())
-        found = self.backend.find([variant.key for variant in unsure])
-        self.record(*((events.JOB_SUBMITTED, {"key": key, "engine_id": ident}) for key, ident in found.items()))
-        self.submit([variant for variant in unsure if variant.key not in found])
+        self.settle(list(self.view.active.values()), time.time())
+
+    def settle(self, active: list[VariantView], now: float) -> None:
+        """Adopt of these jobs what the engine has, and send what it has not."""
+        self.unsettled = None
+        try:
+            found = self.backend.find([variant.key for variant in active])
+        except Unreachable:
+            self.unsettled = now + poll_s()
+            return
+        unsure = [variant for variant in active if not variant.submitted]
+        self.record(*((events.JOB_SUBMITTED, {"key": v.key, "engine_id": found[v.key]}) for v in unsure if v.key in found))
+        missing = [variant for variant in unsure if variant.key not in found]
+        self.submit([variant for variant in missing if not variant.stop_asked], now)
+        for variant in missing:
+            if variant.stop_asked:
+                self.step(variant, Observation("cancelled", "user", "Stopped before it was sent."), now)
 
     def tick(self, now: float) -> bool:
         """Do all that can be done now; whether the scan is complete."""
@@ -74,6 +93,8 @@ class Runner:
         if not self.paths.spec.exists():
             raise StorageError(f"The scan folder {self.paths.folder} was removed.")
         self.obey()
+        if self.unsettled is not None and now >= self.unsettled:
+            self.settle([variant for variant in self.view.active.values() if not variant.submitted], now)
         self.read_metrics(now)
         self.observe(now)
         self.end_unwanted()
@@ -82,7 +103,7 @@ class Runner:
             return False
         if not self.view.paused:
             self.propose()
-            self.send()
+            self.send(now)
         self.planned = seen
         if policy.complete(self.view):
             if not self.view.finished:
@@ -107,9 +128,11 @@ class Runner:
             path.unlink(missing_ok=True)
 
     def read_metrics(self, now: float) -> None:
-        for variant in list(self.view.active.values()):
-            if variant.state == "running" and (data := self.metrics.read(variant.key, now)):
-                self.record((events.JOB_REPORTED, data))
+        if now < self.next_metrics:
+            return
+        running = [variant.key for variant in self.view.active.values() if variant.state == "running"]
+        self.next_metrics = now + min(len(running) / STATS_A_SECOND, 1.0)
+        self.record(*((events.JOB_REPORTED, data) for key in running if (data := self.metrics.read(key, now))))
 
     def observe(self, now: float) -> None:
         """Ask the engine, not more often than it likes to be asked."""
@@ -121,21 +144,23 @@ class Runner:
             return
         for key, seen in self.backend.poll({key: v.engine_id or key for key, v in jobs.items()}).items():
             self.step(jobs[key], seen, now)
+        if (note := self.backend.notice()) != self.view.engine_note:
+            self.record((events.ENGINE_NOTED, {"message": note}))
 
     def step(self, variant: VariantView, seen: Observation, now: float) -> None:
         """Record what was seen of a job, if it is news."""
-        if not allowed(variant.state, seen.state) and (seen.notebook is None or seen.notebook == variant.notebook):
+        if not is_news(variant, seen):
             return
         items: list[tuple[str, dict[str, Any]]] = []
         if seen.state in END_STATES:
             self.backend.collect(variant.key, variant.engine_id or variant.key)
-            if last := self.metrics.finish(variant.key):
+            if last := self.metrics.finish(variant.key, seen.notebook):
                 items.append((events.JOB_REPORTED, last))
         data = {name: value for name, value in asdict(ended_as(variant, seen, now)).items() if value not in (None, 0.0)}
         self.record(*items, (events.JOB_OBSERVED, {"key": variant.key, **data}), durable=seen.state in END_STATES)
 
     def end_unwanted(self) -> None:
-        unwanted = [variant for variant in list(self.view.active.values()) if variant.stop_asked]
+        unwanted = [variant for variant in self.view.active.values() if variant.stop_asked and variant.submitted]
         if unwanted:
             self.backend.cancel({variant.key: variant.engine_id or variant.key for variant in unwanted})
 
@@ -161,7 +186,7 @@ class Runner:
         """How many points to propose now: one that learns is asked only for what can start at once."""
         if not self.sampler.adaptive:
             return PROPOSE_AT_ONCE
-        slots = self.backend.slots() or PROPOSE_AT_ONCE
+        slots = self.backend.slots() or self.scan.parallel or ADAPTIVE_AT_ONCE
         repeats = self.scan.space.repeats[1] if self.scan.space.repeats else 1
         free = slots - len(self.view.active) - sum(1 for _ in policy.waiting(self.view))
         return -(-free // repeats) if free > 0 else 0
@@ -183,7 +208,7 @@ class Runner:
             "attrs": proposal.attrs,
         }
 
-    def send(self) -> None:
+    def send(self, now: float) -> None:
         """Give waiting variants an attempt, as many as the engine takes at once."""
         slots = self.backend.slots()
         free = PROPOSE_AT_ONCE if slots is None else slots - len(self.view.active)
@@ -194,9 +219,9 @@ class Runner:
         self.record(
             *((events.JOB_INTENDED, {"key": job_key(variant.id, variant.attempts + 1)}) for variant in chosen), durable=True
         )
-        self.submit(chosen)
+        self.submit(chosen, now)
 
-    def submit(self, variants: list[VariantView]) -> None:
+    def submit(self, variants: list[VariantView], now: float) -> None:
         jobs = [Job(v.key, self.paths.job(v.key), job_spec(self.scan, v.key, v.params)) for v in variants]
         if not jobs:
             return
@@ -204,12 +229,24 @@ class Runner:
             if isinstance(answer, OSError) and answer.errno in NO_ROOM:
                 # The job stays intended: the next runner sends it.
                 raise StorageError(f"The job {key} cannot be written: {answer.strerror}. Free some space, then resume the scan.")
-            if isinstance(answer, Exception):
-                message = f"The job could not be sent: {getattr(answer, 'strerror', None) or answer}."
+            if isinstance(answer, Unreachable):  # the job stays intended
+                self.unsettled = now + poll_s()
+            elif isinstance(answer, Exception):
+                words = str(getattr(answer, "strerror", None) or answer).rstrip(".")
+                message = f"The job could not be sent: {words}."
                 failed = {"state": "failed", "reason": "submit", "message": message, "ended": time.time()}
                 self.record((events.JOB_OBSERVED, {"key": key, **failed}))
             else:
                 self.record((events.JOB_SUBMITTED, {"key": key, "engine_id": answer}))
+
+
+def is_news(variant: VariantView, seen: Observation) -> bool:
+    """Whether what was seen says more of a job than is known."""
+    if allowed(variant.state, seen.state):
+        return True
+    if seen.state != variant.state or seen.state in END_STATES:
+        return False
+    return any(getattr(seen, name) not in (None, getattr(variant, name)) for name in NEWS)
 
 
 def ended_as(variant: VariantView, seen: Observation, now: float) -> Observation:

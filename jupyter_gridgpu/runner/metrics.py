@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from jupyter_gridgpu.channels.base import Channel
 from jupyter_gridgpu.model.metrics import NAMES_PER_JOB, Series, thinned
-from jupyter_gridgpu.store.paths import ScanPaths
+from jupyter_gridgpu.store.paths import CopyPaths, ScanPaths
 
 REPORT_EVERY_S = 1.0
+COPY_EVERY_S = 1.0  # an engine may start a job again, which makes a new copy of it
 NEW_LIMIT = 16  # values of one metric in one event; more are thinned, the faces draw no more anyway
 
 
 @dataclass
 class _Feed:
+    copy: CopyPaths | None = None
     cursor: Any = None
+    next_copy: float = 0.0
     series: dict[str, Series] = field(default_factory=dict)
     new: dict[str, list[float]] = field(default_factory=dict)
     usage: dict[str, float] = field(default_factory=dict)
@@ -36,23 +40,42 @@ class MetricsReader:
 
     def read(self, key: str, now: float) -> dict[str, Any] | None:
         """Read on; return the data of a `job.reported` event if one is due."""
-        feed = self._feeds.setdefault(key, _Feed())
-        self._advance(key, feed)
+        feed = self._newest(key, now)
+        self._advance(feed)
         if not feed.changed or now < feed.next_report:
             return None
         feed.next_report = now + REPORT_EVERY_S
         return self._report(key, feed)
 
-    def finish(self, key: str) -> dict[str, Any] | None:
-        """Read a job that ended to its last line and forget it."""
+    def finish(self, key: str, notebook: str | None = None) -> dict[str, Any] | None:
+        """Read a job that ended to its last line and forget it; `notebook` is of the copy that counts, if that is known."""
         feed = self._feeds.pop(key, _Feed())
-        while self._advance(key, feed):
+        copy = self._paths.job(key).copy(Path(notebook).parent.name) if notebook else feed.copy or self._last_copy(key)
+        if copy != feed.copy:
+            feed = _Feed(copy)
+        while self._advance(feed):
             pass
         return self._report(key, feed) if feed.changed else None
 
-    def _advance(self, key: str, feed: _Feed) -> bool:
+    def _newest(self, key: str, now: float) -> _Feed:
+        """The feed of the job's newest copy; a copy that takes over is read from its beginning."""
+        feed = self._feeds.setdefault(key, _Feed())
+        if now >= feed.next_copy:
+            copy = self._last_copy(key)
+            if copy != feed.copy:
+                feed = self._feeds[key] = _Feed(copy)
+            feed.next_copy = now + COPY_EVERY_S if copy else 0.0
+        return feed
+
+    def _last_copy(self, key: str) -> CopyPaths | None:
+        copies = self._paths.job(key).copies()
+        return copies[-1] if copies else None
+
+    def _advance(self, feed: _Feed) -> bool:
         """Read one bounded piece; whether there was one."""
-        readings, cursor = self._channel.read(self._paths.job(key), feed.cursor)
+        if feed.copy is None:
+            return False
+        readings, cursor = self._channel.read(feed.copy, feed.cursor)
         moved, feed.cursor = bool(cursor != feed.cursor), cursor
         for reading in readings:
             if reading.usage:  # goes along with the next report, and never delays one

@@ -7,7 +7,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,{NAME_LIMIT - 1}}}")
 
 
 HOME = "GRIDGPU_HOME"
+Equip = Callable[[ScanPaths], None]
 _FIRST = os.environ.get(HOME)
 
 
@@ -170,13 +171,13 @@ def free_name(wanted: str) -> str:
     return name
 
 
-def create(scan: Scan, notebook: bytes, files: dict[str, Path], pack: object, asked_name: str | None) -> Path:
-    """Make the folder of a new scan, complete or not at all, and return it. Raises StorageError."""
+def create(scan: Scan, notebook: bytes, files: dict[str, Path], equip: Equip, asked_name: str | None) -> Path:
+    """Make the folder of a new scan, complete or not at all, and return it; `equip` adds the worker. Raises StorageError."""
     folder = home() / scan.name
     try:
         part = Path(tempfile.mkdtemp(prefix=".new-", dir=home()))
         try:
-            _fill(ScanPaths(part), scan, notebook, files, pack, asked_name)
+            _fill(ScanPaths(part), scan, notebook, files, equip, asked_name)
             os.rename(part, folder)
         except BaseException:
             shutil.rmtree(part, ignore_errors=True)
@@ -186,7 +187,7 @@ def create(scan: Scan, notebook: bytes, files: dict[str, Path], pack: object, as
     return folder
 
 
-def _fill(paths: ScanPaths, scan: Scan, notebook: bytes, files: dict[str, Path], pack: object, asked_name: str | None) -> None:
+def _fill(paths: ScanPaths, scan: Scan, notebook: bytes, files: dict[str, Path], equip: Equip, asked_name: str | None) -> None:
     paths.notebook.write_bytes(notebook)
     for folder in (paths.files, paths.inbox, paths.jobs):
         folder.mkdir(mode=0o700)
@@ -197,6 +198,5 @@ def _fill(paths: ScanPaths, scan: Scan, notebook: bytes, files: dict[str, Path],
     for path in paths.files.rglob("*"):
         if path.is_file():
             path.chmod(0o444)  # all jobs of the scan read the same ones
-    if callable(pack):
-        pack(paths.worker)
+    equip(paths)
     write_json(paths.spec, {**scans.to_json(scan), "fingerprint": scans.fingerprint(scan), "asked_name": asked_name})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -35,6 +36,16 @@ class ScanPaths:
     def worker(self) -> Path:
         """The packed worker: the very code that ran the scan's jobs."""
         return self.folder / "worker.pyz"
+
+    @property
+    def launcher(self) -> Path:
+        """The script that finds the container on a node and runs the worker in it."""
+        return self.folder / "worker.sh"
+
+    @property
+    def batches(self) -> Path:
+        """What was handed to a batch system in one call, a folder each."""
+        return self.folder / "batches"
 
     @property
     def journal(self) -> Path:
@@ -84,6 +95,11 @@ class JobPaths:
         """What a worker said before it had a copy folder."""
         return self.folder / "launch.log"
 
+    @property
+    def stop(self) -> Path:
+        """There once the job is to end; the worker looks for it."""
+        return self.folder / "stop"
+
     def copy(self, name: str) -> CopyPaths:
         return CopyPaths(self.folder / name)
 
@@ -97,7 +113,7 @@ class JobPaths:
             ]
         except FileNotFoundError:
             return []
-        return [CopyPaths(Path(entry.path)) for entry in sorted(entries, key=lambda entry: entry.stat().st_mtime)]
+        return sorted((CopyPaths(Path(entry.path)) for entry in entries), key=CopyPaths.made)
 
 
 @dataclass(frozen=True)
@@ -105,6 +121,18 @@ class CopyPaths:
     """The files of one copy; only its worker writes them."""
 
     folder: Path
+
+    @property
+    def about(self) -> Path:
+        """Where the copy runs: host, engine, GPUs; written first, and once."""
+        return self.folder / "copy.json"
+
+    def made(self) -> float:
+        """When the copy began; of one that has not said so, when its folder last changed."""
+        for path in (self.about, self.folder):
+            with contextlib.suppress(OSError):
+                return path.stat().st_mtime
+        return 0.0
 
     @property
     def metrics(self) -> Path:

@@ -21,6 +21,7 @@ from typing import Any
 
 import pytest
 
+from jupyter_gridgpu import client
 from jupyter_gridgpu.backends.base import Backend, Job, job_spec
 from jupyter_gridgpu.model.job import END_STATES, STATES, Observation
 from jupyter_gridgpu.model.scan import Scan
@@ -28,7 +29,6 @@ from jupyter_gridgpu.request import Options, plan
 from jupyter_gridgpu.store import home
 from jupyter_gridgpu.store.paths import ScanPaths, read_json
 from jupyter_gridgpu.testing.examples import notebook_json
-from jupyter_gridgpu.worker.pack import pack
 
 PARAMETERS = "x = 1.0\nhold = False\nfail = False\nwords = ''"
 CELLS = (
@@ -145,10 +145,9 @@ class BackendContract:
         gate = tmp_path / "home" / "trivial" / "open-the-gate"
         source.write_text(notebook_json(PARAMETERS, *(cell.replace("GATE", repr(str(gate))) for cell in CELLS)))
         found = plan(source, "x = [1.0, 2.0]", Options(on="local", maximize="square", parallel=2))
-        scan = replace(found.scan, backend=self.on)
         with home.starting():
-            folder = home.create(scan, found.notebook.content, {}, pack, None)
-        paths = ScanPaths(folder)
+            handle = client.create(replace(found, scan=replace(found.scan, backend=self.on)))
+        scan, paths = handle.scan, handle.paths
         bench = Bench(scan, paths, lambda: self.make(scan, paths), self.patience_s)
         bench.backend.open()
         yield bench

@@ -141,7 +141,7 @@ def _plan(found: Check, written_as: str, texts: Mapping[str, Any]) -> Plan | Non
 def _request(found: Check, written_as: str, texts: Mapping[str, Any]) -> Plan:
     values = parse_words([written_as, *words_of(texts)])
     body = assignments({name: found.sides[name] for name in found.axes})
-    return plan(values["notebook"], body, to_options(values), found.names)
+    return plan(values["notebook"], body, to_options(values), found.names, ask=False)
 
 
 def _blamed(found: Check, written_as: str, texts: Mapping[str, Any], text: str) -> str:

@@ -1,23 +1,30 @@
-"""`worker.pyz JOB.json` runs one job; `worker.pyz nursery` forks one for every line on stdin."""
+"""`worker.pyz [--together N] JOB.json...` runs jobs, N at a time; `worker.pyz nursery` forks one for every line on stdin."""
 
 from __future__ import annotations
 
+import argparse
 import sys
 from pathlib import Path
 
 
 def main() -> int:
-    if sys.argv[1:] == ["nursery"]:
+    parser = argparse.ArgumentParser("worker.pyz")
+    parser.add_argument("--together", type=int, default=1, metavar="N")
+    parser.add_argument("jobs", nargs="+", metavar="JOB.json")
+    asked = parser.parse_args()
+    if asked.jobs == ["nursery"]:
         from jupyter_gridgpu.worker.nursery import serve
 
         serve(sys.stdin.buffer)
         return 0
-    if len(sys.argv) != 2:
-        print("use: worker.pyz JOB.json", file=sys.stderr)
-        return 2
+    specs = [Path(job) for job in asked.jobs]
+    if len(specs) > 1:
+        from jupyter_gridgpu.worker.several import run_several
+
+        return run_several(specs, asked.together)
     from jupyter_gridgpu.worker.job import run_job
 
-    return run_job(Path(sys.argv[1]))
+    return run_job(specs[0])
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import json
 import os
 import re
 import shutil
+import socket
 import time
 import uuid
 from pathlib import Path
@@ -25,27 +26,41 @@ from jupyter_gridgpu.worker.usage import Usage, adopt_orphans, end_children
 
 LOG_LIMIT = 16 * 1024 * 1024
 JOB_VARIABLE = "GRIDGPU_JOB"  # in the environment of every process of a job, so that none is overlooked
+ENGINE_VARIABLES = ("SLURM_JOB_ID", "SLURM_ARRAY_JOB_ID", "SLURM_ARRAY_TASK_ID", "SLURM_RESTART_COUNT", "_CONDOR_SLOT")
 _GPU_MEMORY = re.compile(r"ResourceExhausted|CUDA out of memory|OOM when allocating|CUDA_ERROR_OUT_OF_MEMORY")
 
 
 def run_job(spec: Path, claim: bool = False) -> int:
-    """Run the job that `spec` (a job.json) describes and return an exit code.
+    """Run the job that `spec` (a job.json) describes and return an exit code: 0 if it left a result, of whatever kind.
 
     With `claim`, the attempt is first claimed for this process; where it is claimed already, nothing is done, so that
-    an attempt that was started twice runs once.
+    an attempt that was started twice runs once. One that has a result is not run again by an engine that restarts it.
     """
     job = json.loads(spec.read_text(encoding="utf-8"))
     paths = JobPaths(spec.absolute().parent)
     copy = paths.copy(uuid.uuid4().hex[:8])
-    if claim and not _claim(paths, copy):
+    if paths.result.exists() or (claim and not _claim(paths, copy)):
         return 0
     copy.folder.mkdir(mode=0o700, exist_ok=True)
+    write_json(copy.about, _about())
     _redirect(copy.log)
     os.environ.update({str(k): str(v) for k, v in job.get("env", {}).items()}, **{JOB_VARIABLE: str(paths.folder)})
     result = _run(job, ScanPaths(paths.folder.parent.parent), copy)
     patiently(functools.partial(write_json, copy.result, result))
-    patiently(functools.partial(publish, copy.result, paths.result))
-    return 0 if result["state"] == "done" else 1
+    if not (job.get("requeues") and result.get("reason") == "preempted"):
+        patiently(functools.partial(publish, copy.result, paths.result))
+    return 0
+
+
+def _about() -> dict[str, Any]:
+    """Where this copy runs, as far as the environment tells."""
+    engine = {name: os.environ[name] for name in ENGINE_VARIABLES if name in os.environ}
+    return {
+        "host": socket.gethostname(),
+        "started": time.time(),
+        "gpus": os.environ.get("CUDA_VISIBLE_DEVICES"),
+        "engine": engine,
+    }
 
 
 def _claim(paths: JobPaths, copy: CopyPaths) -> bool:
@@ -69,16 +84,19 @@ def _redirect(log: Path) -> None:
 def _run(job: dict[str, Any], scan: ScanPaths, copy: CopyPaths) -> dict[str, Any]:
     adopt_orphans()
     usage, started = Usage(), time.time()
-    limits = Limits(job.get("walltime_s"), job.get("memory_mb"), usage, copy.folder)
-    limits.listen()
+    stop = JobPaths(copy.folder.parent).stop
+    limits = Limits(job.get("walltime_s"), job.get("memory_mb"), usage, copy.folder, stop)
     scratch = scratch_folder(copy.folder.name)
     scratch.mkdir(mode=0o700)
     os.environ[VARIABLE] = str(scratch / "reports.jsonl")
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(scan.worker), os.environ.get("PYTHONPATH")]))
     metrics = Metrics(copy.metrics, scratch / "reports.jsonl")
     try:
+        limits.listen()
         outcome = _outcome(job, scan, copy, metrics, limits, usage, scratch)
         metrics.drain_reports()
+    except Stopped as error:
+        outcome = _failure(error, limits.ending, None, None)
     finally:
         limits.ignore()
         end_children()

@@ -13,6 +13,7 @@ from jupyter_gridgpu.worker.usage import Usage
 
 MEMORY_EVERY_S = 0.25
 FOLDER_EVERY_S = 1.0
+SIGNALS = (signal.SIGTERM, signal.SIGUSR1)  # end now; the engine's time limit is near
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,10 @@ class Stopped(BaseException):
 class Limits:
     """Watched while cells run; `ending` is set once and stays."""
 
-    def __init__(self, walltime_s: int | None, memory_mb: int | None, usage: Usage, folder: Path | None = None) -> None:
+    def __init__(
+        self, walltime_s: int | None, memory_mb: int | None, usage: Usage, folder: Path | None = None, stop: Path | None = None
+    ) -> None:
+        """`folder` must stay there while the job runs; a file `stop` is the wish to end."""
         self.ending: Ending | None = None
         self.in_cell = False
         self._deadline = time.monotonic() + walltime_s if walltime_s else None
@@ -39,15 +43,21 @@ class Limits:
         self._usage = usage
         self._next_memory = 0.0
         self._folder = folder
+        self._stop = stop
         self._next_folder = 0.0
 
     def listen(self) -> None:
-        """Take SIGTERM as the wish to end with all that is there saved."""
-        signal.signal(signal.SIGTERM, self._on_term)
+        """Take signals as the wish to end with all that is there saved. Raises Stopped if the job is to end already."""
+        for number in SIGNALS:
+            signal.signal(number, self._on_signal)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+        if self.check() is not None:
+            raise Stopped
 
     def ignore(self) -> None:
-        """Take no notice of SIGTERM any more: the notebook has ended, and its result is being written."""
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        """Take no notice of signals any more: the notebook has ended, and its result is being written."""
+        for number in SIGNALS:
+            signal.signal(number, signal.SIG_IGN)
 
     def check(self) -> Ending | None:
         """Return why the job must end now, if it must."""
@@ -65,10 +75,14 @@ class Limits:
             self._next_folder = now + FOLDER_EVERY_S
             if _removed(self._folder):
                 self.ending = Ending("node", "The folder of the job was removed")
+            elif self._stop is not None and self._stop.exists():
+                self.ending = Ending("user", "Stopped")
         return self.ending
 
-    def _on_term(self, number: int, frame: Any) -> None:
-        self.ending = self.ending or Ending("preempted", "Ended from outside (SIGTERM)")
+    def _on_signal(self, number: int, frame: Any) -> None:
+        near = f"Reached the limit of {_words(self._walltime_s)}" if self._walltime_s else "Reached the time limit of the queue"
+        outside = Ending("preempted", "Ended from outside (SIGTERM)")
+        self.ending = self.ending or (outside if number == signal.SIGTERM else Ending("timeout", near))
         if not self.in_cell:
             raise Stopped
 

@@ -8,7 +8,8 @@ import pytest
 
 from jupyter_gridgpu.errors import EngineError, GridGpuError, NotebookError, SpaceError, UsageError
 from jupyter_gridgpu.model.grammar import parse_space
-from jupyter_gridgpu.model.scan import Objective, Resources, fingerprint, from_json, to_json
+from jupyter_gridgpu.model.resources import Resources
+from jupyter_gridgpu.model.scan import Objective, fingerprint, from_json, to_json
 from jupyter_gridgpu.request import Options, Plan, plan
 from jupyter_gridgpu.testing.examples import notebook_json
 

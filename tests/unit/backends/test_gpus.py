@@ -8,7 +8,7 @@ import pytest
 
 from jupyter_gridgpu.backends.local import LocalBackend, cores, visible_gpus
 from jupyter_gridgpu.errors import EngineError
-from jupyter_gridgpu.model.scan import Resources
+from jupyter_gridgpu.model.resources import Resources
 from jupyter_gridgpu.store.paths import ScanPaths, write_json
 from jupyter_gridgpu.testing.examples import small_scan
 

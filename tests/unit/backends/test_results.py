@@ -11,7 +11,7 @@ import pytest
 from jupyter_gridgpu import backends
 from jupyter_gridgpu.backends.base import Job, job_spec, notebook_of, read_result, write_spec
 from jupyter_gridgpu.errors import UsageError
-from jupyter_gridgpu.model.scan import Resources
+from jupyter_gridgpu.model.resources import Resources
 from jupyter_gridgpu.store.paths import ScanPaths, read_json
 from jupyter_gridgpu.testing.examples import small_scan
 

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from pathlib import Path
 
 import pytest
@@ -11,40 +10,30 @@ from hypothesis import strategies as st
 
 from jupyter_gridgpu.channels.file import FileChannel, parse
 from jupyter_gridgpu.model.metrics import NAMES_PER_JOB
-from jupyter_gridgpu.store.paths import JobPaths
+from jupyter_gridgpu.store.paths import CopyPaths
 
 
 def line(**metrics: object) -> str:
     return json.dumps({"t": 1.0, "s": 2, "of": 3, "m": metrics}) + "\n"
 
 
-def test_a_job_without_a_copy_has_nothing_to_read(tmp_path: Path) -> None:
-    assert FileChannel().read(JobPaths(tmp_path), None) == ([], None)
+def test_a_copy_that_wrote_nothing_has_nothing_to_read(tmp_path: Path) -> None:
+    assert FileChannel().read(CopyPaths(tmp_path / "ab"), None) == ([], 0)
 
 
 def test_each_reading_is_read_once(tmp_path: Path) -> None:
-    job, channel = JobPaths(tmp_path), FileChannel()
-    copy = job.copy("ab")
+    copy, channel = CopyPaths(tmp_path / "ab"), FileChannel()
     copy.folder.mkdir()
-    readings, cursor = channel.read(job, None)
+    readings, cursor = channel.read(copy, None)
     assert readings == []
     text = line(acc=0.5) + line(acc=0.6)
     copy.metrics.write_text(text[:-3])
-    readings, cursor = channel.read(job, cursor)
+    readings, cursor = channel.read(copy, cursor)
     assert [(r.time, r.step, r.steps, r.values) for r in readings] == [(1.0, 2, 3, {"acc": 0.5})]
     copy.metrics.write_text(text)
-    readings, cursor = channel.read(job, cursor)
+    readings, cursor = channel.read(copy, cursor)
     assert [r.values for r in readings] == [{"acc": 0.6}]
-    assert channel.read(job, cursor) == ([], cursor)
-
-
-def test_the_newest_copy_is_read(tmp_path: Path) -> None:
-    job = JobPaths(tmp_path)
-    for age, name in enumerate(["bb", "aa"]):
-        job.copy(name).folder.mkdir()
-        job.copy(name).metrics.write_text(line(age=age))
-        os.utime(job.copy(name).folder, (age, age))
-    assert FileChannel().read(job, None)[0][0].values == {"age": 1}
+    assert channel.read(copy, cursor) == ([], cursor)
 
 
 @pytest.mark.parametrize(

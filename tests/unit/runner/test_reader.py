@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from jupyter_gridgpu.channels.file import FileChannel
 from jupyter_gridgpu.model import wire
 from jupyter_gridgpu.model.view import ScanView
 from jupyter_gridgpu.runner.metrics import NEW_LIMIT, REPORT_EVERY_S, MetricsReader
-from jupyter_gridgpu.store.paths import ScanPaths
+from jupyter_gridgpu.store.paths import CopyPaths, ScanPaths
 from jupyter_gridgpu.testing.examples import Story, small_scan
 
 KEY = "v0001.1"
@@ -20,11 +21,18 @@ class Job:
 
     def __init__(self, folder: Path) -> None:
         self.paths = ScanPaths(folder)
-        self.copy = self.paths.job(KEY).copy("ab12")
-        self.copy.folder.mkdir(parents=True)
+        self.copy = self.start_copy("ab12", 100)
         self.story = Story()
         self.story.run(1, None)
         self.reader = self.new_reader()
+
+    def start_copy(self, name: str, at: float) -> CopyPaths:
+        """Make a copy that an engine started at a time."""
+        copy = self.paths.job(KEY).copy(name)
+        copy.folder.mkdir(parents=True)
+        copy.about.write_text("{}")
+        os.utime(copy.about, (at, at))
+        return copy
 
     def new_reader(self) -> MetricsReader:
         return MetricsReader(self.paths, FileChannel())
@@ -109,3 +117,32 @@ def test_a_new_runner_that_finds_the_job_ended_counts_nothing_twice(tmp_path: Pa
     job.tell(job.reader.read(KEY, 100.0))
     assert job.tell(job.new_reader().finish(KEY))
     assert job.row()["metrics"]["acc"]["n"] == 2
+
+
+def test_a_job_without_a_copy_has_nothing_to_read(tmp_path: Path) -> None:
+    job = Job(tmp_path)
+    assert job.reader.read("v0002.1", 0.0) is None
+    assert job.reader.finish("v0002.1") is None
+
+
+def test_a_copy_that_takes_over_is_told_from_its_beginning(tmp_path: Path) -> None:
+    job = Job(tmp_path)
+    job.report(0.1, 0.2, 0.9, step=3)
+    job.tell(job.reader.read(KEY, 100.0))
+    job.copy = job.start_copy("0001", 200)
+    job.report(0.3, step=1)
+    assert job.tell(job.reader.read(KEY, 200.0))
+    assert (job.row()["step"], job.row()["metrics"]["acc"]) == (
+        1, {"last": 0.3, "min": 0.3, "max": 0.3, "n": 1, "trail": [0.3]},
+    )  # fmt: skip
+
+
+def test_of_two_copies_the_one_whose_result_counts_is_told_in_the_end(tmp_path: Path) -> None:
+    job = Job(tmp_path)
+    job.report(0.1, 0.2)
+    job.tell(job.reader.read(KEY, 100.0))
+    first, job.copy = job.copy, job.start_copy("0001", 200)
+    job.report(0.7)
+    job.tell(job.reader.read(KEY, 200.0))
+    assert job.tell(job.reader.finish(KEY, str(first.notebook.relative_to(tmp_path))))
+    assert job.row()["metrics"]["acc"]["trail"] == [0.1, 0.2]

@@ -15,9 +15,14 @@ from hypothesis import strategies as st
 from jupyter_gridgpu.errors import StorageError, UnknownScan, UsageError
 from jupyter_gridgpu.model.scan import fingerprint
 from jupyter_gridgpu.store import home
+from jupyter_gridgpu.store.paths import ScanPaths
 from jupyter_gridgpu.testing.examples import small_scan
 
 Make = Callable[..., Path]
+
+
+def equip(paths: ScanPaths) -> None:
+    paths.worker.write_bytes(b"PK")
 
 
 @pytest.fixture
@@ -25,7 +30,7 @@ def make() -> Make:
     def make(name: str, asked: str | None = None, **changes: Any) -> Path:
         with home.starting():
             scan = small_scan(name=name, id=f"id-{name}", **changes)
-            return home.create(scan, b"{}", {}, lambda path: path.write_bytes(b"PK"), asked)
+            return home.create(scan, b"{}", {}, equip, asked)
 
     return make
 
@@ -55,7 +60,7 @@ def test_a_scan_is_made_whole(make: Make, tmp_path: Path, scans_home: Path) -> N
     (tmp_path / "data" / "a.csv").write_text("1,2")
     with home.starting():
         files = {"sub/helper.py": tmp_path / "helper.py", "data": tmp_path / "data"}
-        folder = home.create(small_scan(), b"{}", files, lambda path: path.write_bytes(b"PK"), None)
+        folder = home.create(small_scan(), b"{}", files, equip, None)
     assert sorted(os.listdir(folder)) == ["files", "inbox", "jobs", "notebook.ipynb", "scan.json", "worker.pyz"]
     assert (folder / "files" / "sub" / "helper.py").read_text() == "x = 1"
     assert (folder / "files" / "data" / "a.csv").read_text() == "1,2"
@@ -137,16 +142,16 @@ def test_a_long_taken_name_still_names_a_scan(make: Make) -> None:
 
 
 def test_a_failed_creation_leaves_nothing(make: Make, scans_home: Path) -> None:
-    def fail(path: Path) -> None:
+    def fail(paths: ScanPaths) -> None:
         raise OSError(28, "No space left on device")
 
     with home.starting(), pytest.raises(StorageError, match="No space left on device"):
         home.create(small_scan(), b"{}", {}, fail, None)
     with home.starting(), pytest.raises(StorageError):
-        home.create(small_scan(), b"{}", {"helper.py": scans_home / "none"}, None, None)
+        home.create(small_scan(), b"{}", {"helper.py": scans_home / "none"}, equip, None)
     make("taken")
     with home.starting(), pytest.raises(StorageError):
-        home.create(small_scan(name="taken"), b"{}", {}, None, None)
+        home.create(small_scan(name="taken"), b"{}", {}, equip, None)
     assert sorted(os.listdir(scans_home)) == [".starting", "taken"]
 
 
@@ -174,7 +179,7 @@ def test_two_at_once_start_one_after_the_other() -> None:
             inside.append(number)
             most.append(len(inside))
             name = home.free_name("scan")
-            home.create(replace(small_scan(), name=name), b"{}", {}, None, None)
+            home.create(replace(small_scan(), name=name), b"{}", {}, equip, None)
             inside.remove(number)
 
     threads = [threading.Thread(target=run, args=(number,)) for number in range(6)]

@@ -34,7 +34,7 @@ class Sources:
     def read(self) -> list[Reading]:
         channel, cursor, found = FileChannel(), None, list[Reading]()
         while True:
-            readings, after = channel.read(self.job, cursor)
+            readings, after = channel.read(self.job.copy("ab"), cursor)
             found += readings
             if after == cursor:
                 return found

@@ -48,7 +48,7 @@ def test_the_first_reason_counts() -> None:
     assert first is not None
     assert (first.reason, first.message) == ("timeout", "Reached the limit of 60 s")
     late.in_cell = True
-    late._on_term(signal.SIGTERM, None)
+    late._on_signal(signal.SIGTERM, None)
     assert late.check() is first
 
 

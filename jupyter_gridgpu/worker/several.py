@@ -1,0 +1,83 @@
+"""Several jobs in one process of an engine: one after another, or some at a time on one GPU."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from jupyter_gridgpu.worker.light import import_papermill
+from jupyter_gridgpu.worker.limits import SIGNALS
+
+
+def run_several(specs: Sequence[Path], together: int) -> int:
+    """Run jobs, each in a process of its own, `together` at a time; papermill is imported once. Returns an exit code.
+
+    A signal that ends this process is passed on to the jobs that run, which save what they have; no further one starts.
+    """
+    import_papermill()
+    from jupyter_gridgpu.worker import notebook
+
+    notebook.prepare()
+    return _Line(list(specs), together).run()
+
+
+class _Line:
+    """The jobs that wait, those that run, and how they ended."""
+
+    def __init__(self, waiting: list[Path], together: int) -> None:
+        self._waiting = waiting
+        self._together = together
+        self._running: set[int] = set()
+        self._code = 0
+
+    def run(self) -> int:
+        for number in SIGNALS:
+            signal.signal(number, self._pass_on)
+        while self._waiting or self._running:
+            while self._waiting and len(self._running) < self._together:
+                self._start(self._waiting.pop(0))
+            self._reap()
+        return self._code
+
+    def _start(self, spec: Path) -> None:
+        """Fork with signals held back, so that none is lost between the fork and the job's own handlers."""
+        signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+        pid = os.fork()
+        if not pid:
+            _child(spec)
+        self._running.add(pid)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+
+    def _reap(self) -> None:
+        pid, status = os.wait()
+        if pid in self._running:
+            self._running.discard(pid)
+            self._code = self._code or abs(os.waitstatus_to_exitcode(status))
+
+    def _pass_on(self, number: int, frame: Any) -> None:
+        self._waiting.clear()
+        for pid in self._running:
+            os.kill(pid, number)
+
+
+def _child(spec: Path) -> NoReturn:
+    """Run one job; signals stay held back until it listens itself."""
+    code = 1
+    try:
+        from jupyter_gridgpu.worker.job import run_job
+        from jupyter_gridgpu.worker.usage import die_with_parent
+
+        die_with_parent()
+        code = run_job(spec)
+    except BaseException:
+        import traceback
+
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
