@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 pytest.register_assert_rewrite("jupyter_gridgpu.testing")
-pytest_plugins = ["tests.engines.slurm"]
+pytest_plugins = ["tests.engines.condor", "tests.engines.slurm"]
 
 settings.register_profile("default", deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("default")
