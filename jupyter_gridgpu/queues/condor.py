@@ -1,0 +1,149 @@
+"""The GPU slots of an HTCondor pool, by one query of its collector."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jupyter_gridgpu.errors import EngineError
+from jupyter_gridgpu.model.job import bounded
+from jupyter_gridgpu.model.queue import OFFLINE, ONLINE, GpuKind, Limits, Queue
+from jupyter_gridgpu.queues import gpus
+
+BACKEND = "htcondor"
+SLOTS = '(PartitionableSlot =?= True && TotalSlotGPUs > 0) || (SlotType == "Static" && GPUs > 0)'
+PLACES = ("/etc/condor/condor_config", "/usr/local/etc/condor_config", "~/.condor/condor_config", "~condor/condor_config")
+ADS_LIMIT = 50_000
+_DEVICE = re.compile(r"GPUs_GPU_\w{1,64}")
+
+
+@dataclass
+class _Seen:
+    """GPUs of one kind, counted over the slots."""
+
+    kind: GpuKind
+    count: int = 0
+    total: int = 0
+    free: int | None = 0
+
+
+def configured() -> bool:
+    """Whether this machine knows of a pool."""
+    if os.environ.get("CONDOR_CONFIG"):
+        return os.environ["CONDOR_CONFIG"] != "ONLY_ENV" or "_CONDOR_COLLECTOR_HOST" in os.environ
+    return any(Path(os.path.expanduser(place)).exists() for place in PLACES)
+
+
+def discover() -> list[Queue]:
+    """Return the pool as one queue, if it has GPUs; none where no pool is known. Raises EngineError if it does not answer."""
+    if not configured():
+        return []
+    bindings = _bindings()
+    if bindings is None:
+        raise EngineError("HTCondor is set up here, but its Python bindings are missing: pip install htcondor.")
+    try:
+        ads = bindings.Collector().query(bindings.AdType.Startd, SLOTS)
+    except Exception as error:  # the bindings raise kinds of their own, older ones others
+        raise EngineError(f"HTCondor's collector does not answer: {bounded(str(error), 160)}") from None
+    return parse(ads, bounded(str(bindings.param.get("COLLECTOR_HOST", "")), 100) or "")
+
+
+def _bindings() -> Any:
+    for name in ("htcondor2", "htcondor"):
+        try:
+            return __import__(name)
+        except Exception:  # a wheel that does not fit this machine says so in many ways
+            continue
+    return None
+
+
+def parse(ads: Iterable[Mapping[str, Any]], pool: str = "") -> list[Queue]:
+    """Return the pool as one queue, made of the ads of its GPU slots."""
+    seen: dict[GpuKind, _Seen] = {}
+    slots = [_plain(ad) for ad in list(ads)[:ADS_LIMIT]]
+    for slot in slots:
+        _count(slot, seen)
+    if not seen:
+        return []
+    made = tuple(
+        GpuKind(**{**vars(one.kind), "count": one.count or None, "total": one.total, "free": one.free}) for one in seen.values()
+    )
+    most = max(one.count for one in seen.values())
+    limits = Limits(memory_mb=_most(slots, "TotalSlotMemory"), cpus=_most(slots, "TotalSlotCpus"), gpus=most)
+    runtimes = ("apptainer",) if any(slot.get("HasSingularity") is True for slot in slots) else None
+    state = OFFLINE if all(slot.get("State") in ("Drained", "Owner") for slot in slots) else ONLINE
+    title = f"HTCondor pool {pool.split(',')[0].split(':')[0]}".strip()
+    return [Queue("htcondor", BACKEND, title, made, limits, runtimes, state=state, source="HTCondor")]
+
+
+def _plain(ad: Mapping[str, Any]) -> dict[str, Any]:
+    """Evaluate what matters of an ad; an attribute that cannot be read is left out."""
+    body: dict[str, Any] = {}
+    for name in ad:
+        if name in _WANTED or _DEVICE.fullmatch(name):
+            try:
+                value = ad[name]
+                body[name] = {key: value[key] for key in value} if _DEVICE.fullmatch(name) else _evaluated(value)
+            except Exception:
+                continue
+    return body
+
+
+def _evaluated(value: Any) -> Any:
+    return value.eval() if hasattr(value, "eval") and not isinstance(value, (str, int, float, bool)) else value
+
+
+def _count(slot: dict[str, Any], seen: dict[GpuKind, _Seen]) -> None:
+    devices = [device for name, device in sorted(slot.items()) if _DEVICE.fullmatch(name)]
+    total = _number(slot.get("TotalSlotGPUs")) or _number(slot.get("GPUs"))
+    kinds = [_kind(device) for device in devices][:total] or [
+        _kind(slot, "CUDA" if "CUDADeviceName" in slot else "GPUs_")
+    ] * total
+    for kind in dict.fromkeys(kinds):
+        one = seen.setdefault(kind, _Seen(kind))
+        here = kinds.count(kind)
+        one.count, one.total = max(one.count, here), one.total + here
+        free = _free(slot) if len(set(kinds)) == 1 else None  # which of several kinds are free is not said
+        one.free = None if free is None or one.free is None else one.free + free
+
+
+def _free(slot: dict[str, Any]) -> int:
+    """A partitionable slot counts the GPUs that are left, a static one has all or none."""
+    if slot.get("SlotType") == "Static" and slot.get("State") != "Unclaimed":
+        return 0
+    return 0 if slot.get("State") in ("Drained", "Owner") else _number(slot.get("GPUs"))
+
+
+def _kind(ad: Mapping[str, Any], prefix: str = "") -> GpuKind:
+    name = ad.get(f"{prefix}DeviceName")
+    model = gpus.shown(name) if isinstance(name, str) and bounded(name) else None
+    memory = _number(ad.get(f"{prefix}GlobalMemoryMb")) or gpus.memory_mb(name if model else None)
+    return GpuKind(gpus.vendor(name if model else None), bounded(model, 60), memory or None, _cuda(ad, prefix))
+
+
+def _cuda(ad: Mapping[str, Any], prefix: str) -> str | None:
+    """The CUDA version that the driver knows: 12040, or 12.4 in older pools."""
+    newest = ad.get(f"{prefix}MaxSupportedVersion")
+    if isinstance(newest, int) and 1000 <= newest < 100_000:
+        return f"{newest // 1000}.{newest % 1000 // 10}"
+    driver = ad.get(f"{prefix}DriverVersion")
+    return str(driver) if isinstance(driver, (int, float)) and 1 <= driver < 100 else None
+
+
+def _number(value: Any) -> int:
+    return int(value) if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < 10**9 else 0
+
+
+def _most(slots: list[dict[str, Any]], name: str) -> int | None:
+    return max((_number(slot.get(name)) for slot in slots), default=0) or None
+
+
+_WANTED = frozenset(
+    {"SlotType", "State", "GPUs", "TotalSlotGPUs", "TotalSlotMemory", "TotalSlotCpus", "HasSingularity"}
+    | {f"{way}{what}" for way in ("GPUs_", "CUDA") for what in ("DeviceName", "GlobalMemoryMb", "DriverVersion")}
+    | {f"{way}MaxSupportedVersion" for way in ("GPUs_", "CUDA")}
+)
