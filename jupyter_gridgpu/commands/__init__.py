@@ -4,4 +4,6 @@ from __future__ import annotations
 
 import click
 
-COMMANDS: tuple[click.Command, ...] = ()
+from jupyter_gridgpu.commands.queues import queues
+
+COMMANDS: tuple[click.Command, ...] = (queues,)
