@@ -145,6 +145,7 @@ def paths() -> dict[str, Any]:
         f"{scan}/log": {"get": _answered("RunnerLog", (SCAN,), "The end of the log of a scan's runner.")},
         f"{scan}/commands": {"post": {**_answered("Said", (SCAN,), "Ask something of a scan."), "requestBody": _sent("Command")}},
         "/home": {"put": home},
+        "/queues": {"get": _answered("Queues", (), "GPU queues, as they were at most a minute ago.")},
     }
 
 

@@ -27,7 +27,10 @@ class Page(Protocol):
 
 
 class Collector:
-    """All file work is done in threads: what follows the scans in one, long reading of what a job left in another."""
+    """All file work is done in threads: what follows the scans in one, long reading of what a job left in another.
+
+    Engines are asked in a third.
+    """
 
     def __init__(self, pace: Pace, log: Logger) -> None:
         self.scans = Scans(pace, log)
@@ -36,6 +39,7 @@ class Collector:
         self._log = log
         self._follower = ThreadPoolExecutor(1, thread_name_prefix="gridgpu-follow")
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="gridgpu-read")
+        self._asker = ThreadPoolExecutor(1, thread_name_prefix="gridgpu-ask")
         self._task: asyncio.Task[None] | None = None
         self._wake = asyncio.Event()
 
@@ -50,6 +54,7 @@ class Collector:
             self._task.cancel()
         self._follower.shutdown(wait=False, cancel_futures=True)
         self._reader.shutdown(wait=False, cancel_futures=True)
+        self._asker.shutdown(wait=False, cancel_futures=True)
 
     async def call(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Do something with the scans, in their thread."""
@@ -58,6 +63,10 @@ class Collector:
     async def read(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Read something long that no scan waits for."""
         return await asyncio.get_running_loop().run_in_executor(self._reader, lambda: work(*args, **kwargs))
+
+    async def ask(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Ask an engine, which may take its time."""
+        return await asyncio.get_running_loop().run_in_executor(self._asker, lambda: work(*args, **kwargs))
 
     def leave(self, page: Page) -> None:
         """A page has gone."""

@@ -11,9 +11,11 @@ from jupyter_server.auth.decorator import authorized
 from jupyter_server.base.handlers import APIHandler
 from tornado import web
 
+from jupyter_gridgpu import queues
 from jupyter_gridgpu.client import POINTS
 from jupyter_gridgpu.errors import GridGpuError, UsageError
 from jupyter_gridgpu.model.job import STATES
+from jupyter_gridgpu.model.queue import to_json
 from jupyter_gridgpu.server import listing, notebook
 from jupyter_gridgpu.server.collector import Collector
 from jupyter_gridgpu.server.faults import status_of
@@ -173,6 +175,17 @@ class HomeHandler(Api):
         self.finish(dumps({"home": str(where)}))
 
 
+class QueuesHandler(Api):
+    """GPU queues; the engines are asked at most once a minute, in a thread that nobody else waits for."""
+
+    @web.authenticated
+    @authorized
+    async def get(self) -> None:
+        found = await self.collector.ask(queues.find, queues.FRESH_S)
+        body = {"asked": found.at, "queues": [to_json(queue) for queue in found.queues], "problems": list(found.problems)}
+        self.finish(dumps(body))
+
+
 class UnknownHandler(Api):
     """What is no route answers in JSON too, and only to who is logged in."""
 
@@ -221,6 +234,7 @@ ROUTES: list[tuple[str, type[web.RequestHandler]]] = [
     (rf"{_SCAN}/log", RunnerLogHandler),
     (rf"{_SCAN}/commands", CommandsHandler),
     (rf"{_API}/home", HomeHandler),
+    (rf"{_API}/queues", QueuesHandler),
     (rf"{_API}/events", EventsSocket),
     (rf"{_API}/.*", UnknownHandler),
 ]

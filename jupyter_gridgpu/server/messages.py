@@ -108,3 +108,56 @@ class Home(TypedDict):
     """The folder that scans are kept in, on the server; empty in a request: where they were at first."""
 
     home: str
+
+
+class GpuKind(TypedDict):
+    """GPUs of one kind; `count` is how many of them a node has. Null is what is not known, here and below."""
+
+    vendor: str | None
+    model: str | None
+    vram_mb: int | None
+    cuda: str | None
+    count: int | None
+    total: int | None
+    free: int | None
+
+
+class QueueLimits(TypedDict):
+    """The most that one job gets."""
+
+    walltime_s: int | None
+    memory_mb: int | None
+    cpus: int | None
+    gpus: int | None
+
+
+class Queue(TypedDict):
+    """A place that jobs can be sent to; `free` of its `total` GPUs are free. The texts say the same in words."""
+
+    name: str
+    backend: str
+    title: str
+    gpus: list[GpuKind] | None
+    gpus_text: str
+    total: int | None
+    free: int | None
+    limits: QueueLimits
+    limits_text: str
+    runtimes: list[str] | None
+    images: list[str] | None
+    gpu_only: bool
+    state: Literal["online", "offline", "unknown"]
+    queue: str | None
+    account: str | None
+    qos: str | None
+    constraint: str | None
+    rank: int
+    source: str
+
+
+class Queues(TypedDict):
+    """All queues as of `asked`, and a sentence for whatever could not be asked or read."""
+
+    asked: float
+    queues: list[Queue]
+    problems: list[str]

@@ -124,6 +124,18 @@ export interface Gone {
   scan: string;
 }
 /**
+ * GPUs of one kind; `count` is how many of them a node has. Null is what is not known, here and below.
+ */
+export interface GpuKind {
+  vendor: string | null;
+  model: string | null;
+  vram_mb: number | null;
+  cuda: string | null;
+  count: number | null;
+  total: number | null;
+  free: number | null;
+}
+/**
  * The folder that scans are kept in, on the server; empty in a request: where they were at first.
  */
 export interface Home {
@@ -223,6 +235,47 @@ export interface Open {
   since?: number | null;
   type: "open";
   scan: string;
+}
+/**
+ * A place that jobs can be sent to; `free` of its `total` GPUs are free. The texts say the same in words.
+ */
+export interface Queue {
+  name: string;
+  backend: string;
+  title: string;
+  gpus: GpuKind[] | null;
+  gpus_text: string;
+  total: number | null;
+  free: number | null;
+  limits: QueueLimits;
+  limits_text: string;
+  runtimes: string[] | null;
+  images: string[] | null;
+  gpu_only: boolean;
+  state: "online" | "offline" | "unknown";
+  queue: string | null;
+  account: string | null;
+  qos: string | null;
+  constraint: string | null;
+  rank: number;
+  source: string;
+}
+/**
+ * The most that one job gets.
+ */
+export interface QueueLimits {
+  walltime_s: number | null;
+  memory_mb: number | null;
+  cpus: number | null;
+  gpus: number | null;
+}
+/**
+ * All queues as of `asked`, and a sentence for whatever could not be asked or read.
+ */
+export interface Queues {
+  asked: number;
+  queues: Queue[];
+  problems: string[];
 }
 /**
  * One variant. Times are Unix seconds, `notebook` counts from the scan's folder.

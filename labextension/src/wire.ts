@@ -14,6 +14,8 @@ export type {
   Metrics,
   Num,
   Objective,
+  Queue,
+  Queues,
   Row,
   Said,
   ScanInfo,

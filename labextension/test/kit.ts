@@ -5,7 +5,7 @@ import { Panel } from "../src/components/panel/panel";
 import type { Scans } from "../src/components/panel/scans";
 import { Store } from "../src/components/store";
 import { LiveTable } from "../src/components/table/table";
-import type { Link, LinkEvent, Metric, Outgoing, Row, ScanInfo, State } from "../src/wire";
+import type { Link, LinkEvent, Metric, Outgoing, Queues, Row, ScanInfo, State } from "../src/wire";
 
 export function metric(...trail: Metric["trail"]): Metric {
   return { last: trail[trail.length - 1] ?? "NaN", min: null, max: null, n: trail.length, trail };
@@ -144,6 +144,9 @@ export class FakeScans implements Scans {
   received = Date.now() / 1000;
   retry_s: number | undefined;
   tries = 0;
+  queues = vi.fn<() => Promise<Queues>>(() =>
+    Promise.resolve({ asked: 1000, queues: [], problems: [] }),
+  );
   private readonly listeners = new Set<() => void>();
   private readonly stores = new Map<string, Store>();
 

@@ -1,7 +1,7 @@
 /** The page's one socket to the server, shared by all tables and the panel. */
 import type { Scans } from "../components/panel/scans";
 import { Store } from "../components/store";
-import { type LinkEvent, type ScanInfo, asIncoming } from "../wire";
+import { type LinkEvent, type Queues, type ScanInfo, asIncoming } from "../wire";
 import type { Rest } from "./rest";
 import { ServerLink } from "./serverlink";
 
@@ -72,6 +72,10 @@ export class Connection implements Scans {
 
   async runnerLog(id: string): Promise<string> {
     return (await this.rest.get<{ text: string }>(["scans", id, "log"])).text;
+  }
+
+  queues(): Promise<Queues> {
+    return this.rest.get<Queues>(["queues"]);
   }
 
   private connect(): void {

@@ -10,6 +10,7 @@ import { icon } from "../icons";
 import { t } from "../i18n";
 import { keyed } from "./keyed";
 import { nothingYet } from "./nothing";
+import { QueueList } from "./queuelist";
 import { type Item, Popup } from "../popup";
 import { RunnerLog } from "./runnerlog";
 import type { BodyEvents } from "./scanbody";
@@ -40,6 +41,7 @@ export class Panel {
   private readonly popup = new Popup(() => this.choices());
   private readonly banners: Banners;
   private readonly runner: RunnerLog;
+  private readonly queues: QueueList;
   private readonly keys: TreeKeys;
   private readonly items = new Map<string, ScanItem>();
   private readonly frame = new Frame(() => this.draw());
@@ -53,6 +55,7 @@ export class Panel {
     private readonly host: PanelHost,
   ) {
     this.runner = new RunnerLog((id) => source.runnerLog(id));
+    this.queues = new QueueList(() => source.queues());
     this.banners = new Banners({
       tryNow: () => source.tryNow(),
       resume: (id) => this.items.get(id)?.command("resume"),
@@ -70,6 +73,7 @@ export class Panel {
   dispose(): void {
     for (const undo of this.undo.splice(0)) undo();
     this.frame.cancel();
+    this.queues.dispose();
     for (const item of this.items.values()) item.dispose();
     this.items.clear();
     this.element.remove();
@@ -101,7 +105,7 @@ export class Panel {
       if ((event.target as Element).closest("button")) this.host.scanNotebook();
     });
     const scroll = h("div", { class: "gg-scroll" }, this.banners.element, this.tree, this.none);
-    this.element.append(top, this.box, scroll, this.said, this.runner.element);
+    this.element.append(top, this.box, scroll, this.said, this.runner.element, this.queues.element);
     this.say("");
   }
 

@@ -1,5 +1,5 @@
 /** All scans the server knows, as the panel needs them. */
-import type { ScanInfo } from "../../wire";
+import type { Queues, ScanInfo } from "../../wire";
 import type { Store } from "../store";
 
 export interface Scans {
@@ -17,4 +17,6 @@ export interface Scans {
   tryNow(): void;
   /** The end of what the scan's runner wrote. */
   runnerLog(id: string): Promise<string>;
+  /** Where GPUs are; the server asks the engines at most once a minute. */
+  queues(): Promise<Queues>;
 }

@@ -22,7 +22,7 @@ const BACKENDS: Record<string, string> = {
   ssh: "SSH",
 };
 
-export const engineName = ({ backend }: ScanInfo): string =>
+export const engineName = ({ backend }: Pick<ScanInfo, "backend">): string =>
   (Object.hasOwn(BACKENDS, backend) && BACKENDS[backend]) || clip(backend, 40);
 
 export const scanWords = (scan: ScanInfo): string => `${scan.state} on ${engineName(scan)}`;
