@@ -19,6 +19,7 @@ from jupyter_gridgpu.model.job import job_key, split_key
 from jupyter_gridgpu.model.scan import Scan
 from jupyter_gridgpu.model.scan import fingerprint as fingerprint_of
 from jupyter_gridgpu.model.view import COMMANDS, ScanView, VariantView
+from jupyter_gridgpu.records.start import write as write_provenance
 from jupyter_gridgpu.runner.spawn import spawn
 from jupyter_gridgpu.store import home, inbox, lease
 from jupyter_gridgpu.store.inside import opener_below
@@ -245,6 +246,8 @@ class ScanHandle:
             self.variant(ident)
         if action in ("stop", "pause", "resume") and self.ended:
             raise UsageError(f"{self.name} has ended already.")
+        if action == "extend" and self.scan.recorded:
+            raise UsageError(f"{self.name} has the points it was given; start a scan of a larger space.")
         if action == "extend" and self.scan.trials is None:
             raise UsageError(f"{self.name} is a grid, which has no more points; start a scan of a larger space.")
         if action == "extend" and (trials is None or not 1 <= trials <= inbox.TRIALS_LIMIT):
@@ -292,13 +295,16 @@ def create(plan: Plan) -> ScanHandle:
     """Make the folder of a plan's scan and start nothing. Raises StorageError."""
     home.home().mkdir(parents=True, exist_ok=True, mode=0o700)
     scan = replace(plan.scan, name=home.free_name(plan.scan.name))
-    return ScanHandle(home.create(scan, plan.notebook.content, plan.files, partial(equip, scan), plan.asked_name))
+    return ScanHandle(home.create(scan, plan.notebook.content, plan.files, partial(equip, plan, scan), plan.asked_name))
 
 
-def equip(scan: Scan, paths: ScanPaths) -> None:
-    """Write into a scan's folder what its jobs need to run anywhere: the worker, and the script that launches it."""
+def equip(plan: Plan, scan: Scan, paths: ScanPaths) -> None:
+    """Write into a scan's folder what its jobs need to run anywhere, worker and launcher, and where all of it comes from."""
     pack(paths.worker)
     paths.launcher.write_text(images.launcher(scan), encoding="utf-8")
+    if plan.points:
+        paths.points.write_text(plan.points, encoding="utf-8")
+    write_provenance(paths, replace(plan, scan=scan))
 
 
 def open_scan(scan: str | Path) -> ScanHandle:

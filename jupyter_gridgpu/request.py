@@ -71,6 +71,9 @@ class Plan:
     files: dict[str, Path] = field(default_factory=dict)
     asked_name: str | None = None
     new: bool = False
+    command: str = ""  # the command or cell that asked for it
+    points: str = ""  # of points.jsonl, where they are given
+    git: dict[str, Any] | None = None  # of the notebook's folder, where that is known from before
 
 
 def plan(

@@ -114,6 +114,10 @@ def job_spec(scan: Scan, key: str, params: dict[str, Any]) -> dict[str, Any]:
     return {
         "key": key,
         "scan": scan.name,
+        "id": scan.id,
+        "notebook_digest": scan.notebook_digest,
+        "image": scan.container.image,
+        "image_digest": scan.container.digest,
         "params": params,
         "kernel": scan.kernel,
         "objective": scan.objective.metric if scan.objective else None,

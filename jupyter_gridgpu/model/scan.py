@@ -17,7 +17,7 @@ from jupyter_gridgpu.model.plain import NotPlain, plain
 from jupyter_gridgpu.model.resources import Container, Placement, Resources
 from jupyter_gridgpu.model.space import Space
 
-FORMAT = 1
+FORMAT = 2  # 2: scans whose points were given, and what a scan runs again
 DIRECTIONS = ("maximize", "minimize")
 REDUCTIONS = ("last", "max", "min")
 DEFAULTS_BYTES = 20_000
@@ -52,6 +52,18 @@ def parse_objective(text: str, direction: str) -> Objective:
 
 
 @dataclass(frozen=True)
+class Origin:
+    """What a scan runs again (`replay`, or `variation` where `changes` says what is different), or that it is an `import`."""
+
+    kind: str
+    id: str = ""
+    name: str = ""
+    fingerprint: str = ""
+    only: str = ""  # which of its variants, as the user chose them; empty = all
+    changes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Scan:
     """One notebook x many points of hyper-parameter space."""
 
@@ -78,9 +90,14 @@ class Scan:
     per_job: int = 1  # variants that one job of the engine runs one after another
     container: Container = field(default_factory=Container)
     placement: Placement = field(default_factory=Placement)
+    recorded: int = 0  # variants that points.jsonl gives, where none are to be proposed
+    recorded_digest: str = ""
+    origin: Origin | None = None
 
     def total(self) -> int:
         """How many variants the scan has when nothing is added to it."""
+        if self.recorded:
+            return self.recorded
         points = self.trials if self.trials is not None else (self.space.grid_size() or 0)
         repeats = self.space.repeats
         return points * (repeats[1] if repeats else 1)
@@ -94,6 +111,7 @@ def fingerprint(scan: Scan) -> str:
     body = to_json(scan)
     for key in ("id", "name", "created", "defaults", "fingerprint"):
         body.pop(key, None)
+    body["format"] = 1
     body["resources"] = {
         name: value for name, value in body["resources"].items() if name in _FIRST_RESOURCES or value is not None
     }
@@ -129,10 +147,7 @@ def to_json(scan: Scan) -> dict[str, Any]:
 
 def from_json(body: dict[str, Any]) -> Scan:
     """Return the spec of a scan.json. Raises StorageError if this version cannot read it."""
-    if body.get("format") != FORMAT:
-        raise StorageError(
-            f"The scan has format {body.get('format')!r}, this version reads {FORMAT}; use the version that made it."
-        )
+    body = _migrated(body)
     try:
         return Scan(
             space=spaces.from_json(numbers.loose(body["space"])),
@@ -143,6 +158,7 @@ def from_json(body: dict[str, Any]) -> Scan:
             per_job=body.get("per_job", 1),
             files=tuple(body["files"]),
             defaults=_defaults(body.get("defaults")),
+            origin=_origin(body["origin"]),
             **{name: body[name] for name in _PLAIN_FIELDS},
         )
     except SpaceError as error:
@@ -155,6 +171,26 @@ def _container(body: dict[str, Any]) -> Container:
     return Container(**{**body, "binds": tuple(body.get("binds", ()))})
 
 
+def _migrated(body: dict[str, Any]) -> dict[str, Any]:
+    """Return a spec of any format as one of this version's, step by step."""
+    while body.get("format") in _MIGRATIONS:
+        body = _MIGRATIONS[body["format"]](body)
+    if body.get("format") != FORMAT:
+        raise StorageError(
+            f"The scan has format {body.get('format')!r}, this version reads {FORMAT}; use the version that made it."
+        )
+    return body
+
+
+def _from_1(body: dict[str, Any]) -> dict[str, Any]:
+    """The first scans all proposed their points, and none pointed to another."""
+    return {**body, "format": 2, "recorded": 0, "recorded_digest": "", "origin": None}
+
+
+def _origin(body: dict[str, Any] | None) -> Origin | None:
+    return None if body is None else Origin(**{**body, "changes": tuple(body.get("changes", ()))})
+
+
 def _defaults(body: Any) -> dict[str, Any]:
     """Scans made by earlier versions have none."""
     return plain_defaults(numbers.loose(body)) if isinstance(body, dict) else {}
@@ -162,7 +198,15 @@ def _defaults(body: Any) -> dict[str, Any]:
 
 _PLAIN_FIELDS = (
     "id", "name", "notebook", "kernel", "language", "sampler", "seed", "trials", "backend", "parallel", "per_gpu",
-    "retries", "notebook_digest", "files_digest", "created",
+    "retries", "notebook_digest", "files_digest", "created", "recorded", "recorded_digest",
 )  # fmt: skip
-_LATER = {"per_job": 1, "container": Container(), "placement": Placement()}  # fields that the first scans did not have
+_LATER = {
+    "per_job": 1,
+    "container": Container(),
+    "placement": Placement(),
+    "recorded": 0,
+    "recorded_digest": "",
+    "origin": None,
+}  # fields that the first scans did not have
 _FIRST_RESOURCES = ("gpus", "memory_mb", "walltime_s")
+_MIGRATIONS = {1: _from_1}

@@ -160,6 +160,9 @@ class ScanView:
         return counts
 
     def total(self) -> int:
+        """How many variants there are to be."""
+        if self.scan.recorded:
+            return max(len(self.variants), self.scan.recorded)
         repeats = self.scan.space.repeats
         return max(len(self.variants), self.scan.total() + self.extra_trials * (repeats[1] if repeats else 1))
 

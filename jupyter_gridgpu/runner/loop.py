@@ -26,6 +26,7 @@ from jupyter_gridgpu.samplers.base import Proposal
 from jupyter_gridgpu.store import home, inbox
 from jupyter_gridgpu.store.journal import JournalReader, JournalWriter
 from jupyter_gridgpu.store.lease import Lease
+from jupyter_gridgpu.store.manifest import ManifestWriter
 from jupyter_gridgpu.store.paths import ScanPaths
 
 TICK_S = 0.05
@@ -47,8 +48,9 @@ class Runner:
         self.view = ScanView(self.scan).apply_all(JournalReader(self.paths.journal).read())
         self.journal.seq, self.journal.term = self.view.seq, max(self.lease.term, self.view.term + 1)
         self.backend = backends.load(self.scan, self.paths)
-        self.sampler = samplers.load(self.scan.sampler, self.scan.space, self.scan.objective)
+        self.sampler = samplers.load_for(self.scan)
         self.metrics = MetricsReader(self.paths, FileChannel())
+        self.manifest = ManifestWriter(self.paths)
         self.next_poll = 0.0
         self.next_metrics = 0.0
         self.unsettled: float | None = None  # when to ask again whether the engine has what was sent to it
@@ -69,6 +71,7 @@ class Runner:
         """Say that this runner goes on from here, and adopt the jobs an earlier one had sent."""
         self.backend.open()
         self.record((events.RUNNER_STARTED, {}), durable=True)
+        self.keep([variant.key for variant in self.view.variants.values() if variant.attempts and not variant.active])
         self.settle(list(self.view.active.values()), time.time())
 
     def settle(self, active: list[VariantView], now: float) -> None:
@@ -158,6 +161,15 @@ class Runner:
                 items.append((events.JOB_REPORTED, last))
         data = {name: value for name, value in asdict(ended_as(variant, seen, now)).items() if value not in (None, 0.0)}
         self.record(*items, (events.JOB_OBSERVED, {"key": variant.key, **data}), durable=seen.state in END_STATES)
+        if seen.state in END_STATES:
+            self.keep([variant.key])
+
+    def keep(self, keys: list[str]) -> None:
+        """Take the digests of what jobs left that have ended."""
+        try:
+            self.manifest.add(keys)
+        except OSError as error:  # the next runner catches up
+            say(f"The manifest was not written: {error.strerror}.")
 
     def end_unwanted(self) -> None:
         unwanted = [variant for variant in self.view.active.values() if variant.stop_asked and variant.submitted]
@@ -167,6 +179,9 @@ class Runner:
     def propose(self) -> None:
         """Ask the sampler for as many points as can be used now."""
         if self.view.stopped:
+            return
+        if self.scan.recorded:
+            self.record(*((events.VARIANT_PROPOSED, point) for point in policy.given(self.view, self.paths.points)))
             return
         missing = policy.missing_repeats(self.view)
         if missing:

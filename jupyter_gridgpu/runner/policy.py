@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
 
 from jupyter_gridgpu.model.job import END_STATES
 from jupyter_gridgpu.model.view import ScanView, VariantView
 from jupyter_gridgpu.samplers.base import Trial
+from jupyter_gridgpu.store import points as points_file
 
 
 def wants_job(view: ScanView, variant: VariantView) -> bool:
@@ -32,7 +35,7 @@ def points(view: ScanView) -> int:
 def missing_repeats(view: ScanView) -> list[tuple[VariantView, int]]:
     """Repeats of the last point that a killed runner had not written yet: (a variant of it, repeat)."""
     repeats = view.scan.space.repeats
-    if repeats is None or not view.variants:
+    if repeats is None or not view.variants or view.scan.recorded:
         return []
     last = points(view) - 1
     there = [variant for variant in view.variants.values() if variant.point == last]
@@ -60,8 +63,19 @@ def _trial(view: ScanView, group: list[VariantView], searched: Iterable[str]) ->
     return Trial(params, attrs, "done", sum(known) / len(known))
 
 
+def given(view: ScanView, path: Path) -> list[dict[str, Any]]:
+    """The variants of a scan whose points were given, as far as they are not there yet."""
+    if len(view.variants) >= view.scan.recorded:
+        return []
+    return [point for point in points_file.read(path) if point["variant"] not in view.variants]
+
+
 def complete(view: ScanView) -> bool:
     """Whether nothing is left to be done: all points proposed, every variant ended, nothing to try again."""
     if view.active or next(waiting(view), None) is not None:
         return False
-    return view.stopped or (points(view) >= view.trials() and not missing_repeats(view))
+    if view.stopped:
+        return True
+    if view.scan.recorded:
+        return len(view.variants) >= view.scan.recorded
+    return points(view) >= view.trials() and not missing_repeats(view)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from importlib.metadata import entry_points
 
 from jupyter_gridgpu.errors import UsageError
-from jupyter_gridgpu.model.scan import Objective
+from jupyter_gridgpu.model.scan import Objective, Scan
 from jupyter_gridgpu.model.space import Space
-from jupyter_gridgpu.samplers.base import Sampler
+from jupyter_gridgpu.samplers.base import Nothing, Sampler
 
 GROUP = "jupyter_gridgpu.samplers"
 
@@ -22,3 +22,8 @@ def load(name: str, space: Space, objective: Objective | None) -> Sampler:
         sampler: Sampler = point.load()(space, objective)
         return sampler
     raise UsageError(f"--sampler {name!r} is not known; choose one of {', '.join(names())}.")
+
+
+def load_for(scan: Scan) -> Sampler:
+    """Return the sampler of a scan; of one whose points are given, one that proposes nothing."""
+    return Nothing() if scan.recorded else load(scan.sampler, scan.space, scan.objective)

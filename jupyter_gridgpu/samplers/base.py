@@ -43,6 +43,15 @@ class Sampler(Protocol):
         ...
 
 
+class Nothing:
+    """Stands where points are given, as in a replay."""
+
+    adaptive = False
+
+    def propose(self, history: Sequence[Trial], n: int, seed: int, index: int) -> list[Proposal]:
+        return []
+
+
 def need_searched(name: str, space: Space) -> None:
     """Raise UsageError if there is nothing to search on."""
     if not space.searched:

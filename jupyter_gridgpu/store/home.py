@@ -172,7 +172,7 @@ def free_name(wanted: str) -> str:
 
 
 def create(scan: Scan, notebook: bytes, files: dict[str, Path], equip: Equip, asked_name: str | None) -> Path:
-    """Make the folder of a new scan, complete or not at all, and return it; `equip` adds the worker. Raises StorageError."""
+    """Make the folder of a new scan, complete or not at all, and return it; `equip` fills in the rest. Raises StorageError."""
     folder = home() / scan.name
     try:
         part = Path(tempfile.mkdtemp(prefix=".new-", dir=home()))
@@ -198,5 +198,5 @@ def _fill(paths: ScanPaths, scan: Scan, notebook: bytes, files: dict[str, Path],
     for path in paths.files.rglob("*"):
         if path.is_file():
             path.chmod(0o444)  # all jobs of the scan read the same ones
-    equip(paths)
     write_json(paths.spec, {**scans.to_json(scan), "fingerprint": scans.fingerprint(scan), "asked_name": asked_name})
+    equip(paths)

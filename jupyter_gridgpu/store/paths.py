@@ -48,6 +48,21 @@ class ScanPaths:
         return self.folder / "batches"
 
     @property
+    def provenance(self) -> Path:
+        """Where the scan comes from: who asked for it how, and the digests of all that went into it. Immutable."""
+        return self.folder / "provenance.json"
+
+    @property
+    def points(self) -> Path:
+        """The variants of a scan whose points were given; one a line. Immutable."""
+        return self.folder / "points.jsonl"
+
+    @property
+    def manifest(self) -> Path:
+        """Digests of what jobs left, one job a line; only the runner writes."""
+        return self.folder / "manifest.jsonl"
+
+    @property
     def journal(self) -> Path:
         return self.folder / "journal.jsonl"
 
@@ -145,6 +160,11 @@ class CopyPaths:
     @property
     def notebook(self) -> Path:
         return self.folder / "output.ipynb"
+
+    @property
+    def provenance(self) -> Path:
+        """What the copy ran with."""
+        return self.folder / "provenance.json"
 
     @property
     def log(self) -> Path:

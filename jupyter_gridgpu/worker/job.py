@@ -21,6 +21,7 @@ from jupyter_gridgpu.worker.light import import_papermill
 from jupyter_gridgpu.worker.limits import Ending, Limits, Stopped
 from jupyter_gridgpu.worker.metrics import Metrics
 from jupyter_gridgpu.worker.patience import patiently
+from jupyter_gridgpu.worker.provenance import Provenance
 from jupyter_gridgpu.worker.report import VARIABLE
 from jupyter_gridgpu.worker.usage import Usage, adopt_orphans, end_children
 
@@ -113,13 +114,17 @@ def _outcome(
     import_papermill()
     from jupyter_gridgpu.worker import notebook
 
-    run = notebook.Run(metrics, limits, usage, job.get("objective"), functools.partial(_log, copy.log), scratch)
+    about = Provenance(job, notebook.kernel_argv(job["kernel"]))
+    run = notebook.Run(metrics, limits, usage, job.get("objective"), functools.partial(_log, copy.log), scratch, about)
     try:
         notebook.prepare()
         folder = _work_folder(scan, copy)
         notebook.execute(scan.notebook, copy.notebook, job["params"], job["kernel"], folder, run)
     except (Exception, Stopped) as error:
         return _failure(error, limits.ending, run.cell, metrics.last_step)
+    finally:
+        with contextlib.suppress(OSError):  # the notebook says the same
+            write_json(copy.provenance, about.finish())
     return {"state": "done"}
 
 

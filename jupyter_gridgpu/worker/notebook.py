@@ -19,7 +19,7 @@ from typing import Any
 
 import nbformat
 import papermill
-from jupyter_client.kernelspec import KernelSpecManager
+from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
 from nbclient.exceptions import CellExecutionError
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import Engine, papermill_engines
@@ -32,6 +32,7 @@ from jupyter_gridgpu.worker.light import literal_path
 from jupyter_gridgpu.worker.limits import Limits
 from jupyter_gridgpu.worker.metrics import Metrics
 from jupyter_gridgpu.worker.patience import patiently
+from jupyter_gridgpu.worker.provenance import Provenance
 from jupyter_gridgpu.worker.terminal import TerminalLines
 from jupyter_gridgpu.worker.usage import Usage, die_with_parent
 
@@ -53,6 +54,7 @@ class Run:
     objective: str | None
     log: Callable[[str], None]
     scratch: Path  # short and on this node: the paths of sockets have 107 characters
+    provenance: Provenance
     cell: int | None = None  # the cell that runs or ran last, as In [n] counts
 
 
@@ -217,7 +219,11 @@ class WatchedEngine(Engine):  # type: ignore[misc]
             nb_man, run=run, kernel_name=kernel_name, startup_timeout=start_timeout, timeout=None,
             config=_transport(kernel_name, run.scratch),
         )  # fmt: skip
-        client.execute(preexec_fn=die_with_parent)
+        nb_man.nb.metadata["gridgpu"] = run.provenance.about
+        try:
+            client.execute(preexec_fn=die_with_parent)
+        finally:
+            nb_man.nb.metadata["gridgpu"] = run.provenance.finish(nb_man.nb.metadata.get("language_info"))
 
 
 @functools.cache
@@ -238,6 +244,14 @@ def execute(source: Path, output: Path, params: dict[str, Any], kernel: str, fol
         literal_path(source), literal_path(output), params, engine_name="gridgpu", kernel_name=kernel, cwd=str(folder),
         progress_bar=False, log_output=False, autosave_cell_every=AUTOSAVE_S, run=run,
     )  # fmt: skip
+
+
+def kernel_argv(kernel_name: str) -> list[str] | None:
+    """Return the command that starts a kernel, or None if there is no such kernel."""
+    try:
+        return list(KernelSpecManager().get_kernel_spec(kernel_name).argv)
+    except NoSuchKernel:
+        return None
 
 
 def _transport(kernel_name: str, folder: Path) -> Config:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from jupyter_gridgpu.model.resources import Container, Placement, Resources
 from jupyter_gridgpu.model.scan import (
     DEFAULTS_BYTES,
     Objective,
+    Origin,
     fingerprint,
     from_json,
     parse_objective,
@@ -150,3 +152,18 @@ def test_only_plain_defaults_are_kept_and_only_so_much_of_them() -> None:
     many = plain_defaults({f"p{n}": "x" * 900 for n in range(100)})
     assert 15 < len(many) < 25
     assert len(json.dumps(many)) <= DEFAULTS_BYTES + 100
+
+
+def test_a_scan_of_the_first_format_is_read_and_found_by_the_same_cell() -> None:
+    old = {name: value for name, value in to_json(FULL).items() if name not in ("recorded", "recorded_digest", "origin")}
+    assert from_json({**old, "format": 1}) == FULL
+    again = from_json(json.loads((Path(__file__).parents[2] / "data/format1/scan.json").read_text()))
+    assert (again.recorded, again.origin) == (0, None)
+    assert fingerprint(again) == "690d8a5bb90274b2bb1a21fe43ff517285ac3bae406af0b64ec7d09938d37027"
+
+
+def test_a_replay_is_no_scan_of_its_origins_cell() -> None:
+    again = replace(FULL, recorded=3, recorded_digest="d", origin=Origin("variation", "id", changes=("lr = 1 (was 2)",)))
+    assert from_json(json.loads(json.dumps(to_json(again)))) == again
+    assert again.total() == 3
+    assert len({fingerprint(scan) for scan in (FULL, again, replace(again, recorded_digest="e"))}) == 3

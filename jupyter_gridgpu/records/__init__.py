@@ -1,0 +1,1 @@
+"""What a finished scan is good for: run again, compared, verified, handed on."""
