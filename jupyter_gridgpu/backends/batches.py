@@ -80,7 +80,7 @@ class Batches:
                 batch = _load(folder)
                 self._enter(batch)
                 answer = read_json(batch.engine_file)
-                if isinstance(answer, dict) and isinstance(answer.get("id"), (str, type(None))):
+                if isinstance(answer, dict) and isinstance(answer.get("id", 0), (str, type(None))):
                     self._ids[batch.name] = answer["id"]
         return self._batches
 

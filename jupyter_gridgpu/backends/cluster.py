@@ -201,11 +201,12 @@ class ClusterBackend(ABC):
         watched = self._watched.setdefault(key, _Watched())
         answer = self._inquiry.answer
         seen = _said(answer, task)
-        touched = self._touched(key, watched)
+        over = seen is not None and seen.ended_there
+        touched = self._touched(key, watched) or over
         if touched and (result := self._result(key, seen)):
             return result
-        copy = self._copy(key) if touched or watched.running or watched.ended else None
-        if seen is not None and seen.ended_there:
+        copy = self._copy(key) if touched else None
+        if seen is not None and over:
             return self._over(key, seen, copy, watched)
         watched.ended = None
         if copy is not None and (seen is None or seen.state == "running" or (answer and copy.made() > answer.time)):

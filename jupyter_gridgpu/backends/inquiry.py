@@ -108,9 +108,9 @@ class Inquiry:
         silent = time.time() - self._since
         if self._trouble is None or silent < min(SILENT_S, SLOWEST * poll_s()):
             return None
-        minutes = duration(silent // 60 * 60) if silent >= 60 else "a minute"
+        length = duration(silent) if silent >= 3600 else f"{max(int(silent // 60), 1)} min"
         shown = f"shown as of {time.strftime('%H:%M', time.localtime(self._since))}"
-        return f"{self._engine} has not answered for {minutes}. Jobs go on; {shown}. ({str(self._trouble).rstrip('.')}.)"
+        return f"{self._engine} has not answered for {length}. Jobs go on; {shown}. ({str(self._trouble).rstrip('.')}.)"
 
     def _take(self) -> None:
         came, self._came = self._came, None

@@ -1,0 +1,176 @@
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import pytest
+
+from jupyter_gridgpu.backends import inquiry
+from jupyter_gridgpu.backends.inquiry import Answer, Inquiry, Seen
+from jupyter_gridgpu.errors import Unreachable
+from tests.system.helpers import eventually
+
+RUNNING = Seen("running", where="gpu", node="node1", started=5.0)
+
+
+class Engine:
+    """Answers that are set, and how often it was asked."""
+
+    def __init__(self) -> None:
+        self.tasks: dict[str, Seen] = {"7_1": RUNNING}
+        self.past: dict[str, Seen] = {}
+        self.error: Exception | None = None
+        self.asked = 0
+        self.asked_past: list[list[str]] = []
+
+    def ask(self) -> Mapping[str, Seen]:
+        self.asked += 1
+        if self.error:
+            raise self.error
+        return dict(self.tasks)
+
+    def ask_past(self, tasks: Sequence[str]) -> Mapping[str, Seen]:
+        self.asked_past.append(list(tasks))
+        return {task: self.past[task] for task in tasks if task in self.past}
+
+
+@pytest.fixture
+def engine(monkeypatch: pytest.MonkeyPatch) -> Engine:
+    monkeypatch.setenv("GRIDGPU_POLL_S", "0.2")
+    return Engine()
+
+
+Make = Callable[[], Inquiry]
+
+
+@pytest.fixture
+def make(engine: Engine, tmp_path: Path) -> Make:
+    return lambda: Inquiry("Slurm", engine.ask, engine.ask_past, tmp_path / "home" / "slurm.json")
+
+
+def answered(found: Inquiry, engine: Engine, times: int = 1) -> Inquiry:
+    """Look until the engine was asked so often and that answer came."""
+
+    def came() -> bool:
+        found.look()
+        return engine.asked >= times and found._thread is None
+
+    eventually(came)
+    return found
+
+
+def some_answer(found: Inquiry, *missing: str) -> Answer:
+    def came() -> Answer | None:
+        found.look(missing)
+        return found.answer
+
+    return eventually(came) or Answer(0.0)
+
+
+def test_a_look_never_waits_for_the_engine(make: Make, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def slow() -> Mapping[str, Seen]:
+        asked.append(time.monotonic())
+        time.sleep(0.5)
+        return {}
+
+    monkeypatch.setattr(engine, "ask", slow)
+    found = make()
+    while not asked:
+        found.look()
+    for _ in range(100):
+        found.look()
+    assert found.answer is None
+    assert len(asked) == 1
+    assert some_answer(found)
+
+
+def test_an_answer_says_when_it_was_asked_for(make: Make, engine: Engine) -> None:
+    before = time.time()
+    found = answered(make(), engine)
+    assert found.answer is not None
+    assert before <= found.answer.time <= time.time()
+    assert found.answer.tasks == {"7_1": RUNNING}
+
+
+def test_runners_of_one_home_ask_once(make: Make, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRIDGPU_POLL_S", "60")
+    first = answered(make(), engine)
+    others = [make() for _ in range(3)]
+    assert [some_answer(other) for other in others] == [first.answer] * 3
+    assert engine.asked == 1
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"time": "x", "tasks": {}}', '{"time": 1e99, "tasks": []}', '{"time": 1}'])
+def test_a_shared_answer_that_is_not_sound_is_not_taken(make: Make, engine: Engine, tmp_path: Path, text: str) -> None:
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "slurm.json").write_text(text)
+    found = answered(make(), engine)
+    assert found.answer is not None
+    assert found.answer.tasks == {"7_1": RUNNING}
+
+
+def test_while_nothing_changes_it_asks_more_and_more_seldom(make: Make, engine: Engine) -> None:
+    found = answered(make(), engine)
+    waits = []
+    for times in range(2, 7):
+        answered(found, engine, times)
+        waits.append(found._every)
+    assert waits == sorted(waits)
+    assert waits[-1] == pytest.approx(0.2 * inquiry.SLOWEST)
+    engine.tasks = {}
+    answered(found, engine, engine.asked + 1)
+    assert found._every == pytest.approx(0.2)
+
+
+def test_news_from_us_makes_it_look_sooner_but_not_sooner_than_allowed(
+    make: Make, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = answered(make(), engine)
+    monkeypatch.setenv("GRIDGPU_POLL_S", "30")
+    asked = found._asked
+    found._due = asked + 100
+    found.hurry()
+    assert found._due == pytest.approx(asked + 30)
+
+
+def test_a_silent_engine_changes_nothing_and_is_told_of(make: Make, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = answered(make(), engine)
+    before = found.answer
+    assert found.notice() is None
+    engine.error = Unreachable("Unable to contact slurm controller.")
+    answered(found, engine, engine.asked + 1)
+    assert found.answer is before
+    found._since -= 250
+    assert found.notice() == (
+        f"Slurm has not answered for 4 min. Jobs go on; shown as of {time.strftime('%H:%M', time.localtime(found._since))}."
+        " (Unable to contact slurm controller.)"
+    )
+    engine.error = None
+    answered(found, engine, engine.asked + 1)
+    assert found.notice() is None
+
+
+def test_an_answer_that_nobody_can_read_is_a_silence(make: Make, engine: Engine) -> None:
+    found = make()
+    engine.error = KeyError("jobs")
+    answered(found, engine)
+    found._since -= 1000
+    assert found.answer is None
+    assert "cannot be read: KeyError: 'jobs'" in str(found.notice())
+
+
+def test_an_archive_is_asked_for_what_is_missing_only(make: Make, engine: Engine) -> None:
+    engine.past = {"7_2": Seen("failed", "timeout")}
+    found = make()
+    answer = some_answer(found, "7_1", "7_2", "7_3")
+    assert engine.asked_past == [["7_2", "7_3"]]
+    assert set(answer.tasks) == {"7_1", "7_2"}
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("", 15.0), ("x", 15.0), ("3", 3.0), ("0", 0.1), ("-5", 0.1)])
+def test_the_pace_is_a_setting(monkeypatch: pytest.MonkeyPatch, text: str, seconds: float) -> None:
+    monkeypatch.setenv("GRIDGPU_POLL_S", text)
+    assert inquiry.poll_s() == seconds

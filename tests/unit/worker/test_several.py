@@ -1,0 +1,179 @@
+"""Several jobs in one process of an engine, as the launcher starts them; real kernels."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jupyter_gridgpu import client
+from jupyter_gridgpu.backends.base import Job, job_spec, write_spec
+from jupyter_gridgpu.request import Options, plan
+from jupyter_gridgpu.store.paths import read_json
+from jupyter_gridgpu.testing.examples import notebook_json
+from tests.system.helpers import eventually
+
+CELLS = (
+    "import os, pathlib, time\nopen(pathlib.Path(FOLDER) / 'order', 'a').write(f'begin {x}\\n')\nprint('begin', x, flush=True)",
+    "while hold and not (pathlib.Path(FOLDER) / 'gate').exists():\n    time.sleep(0.05)",
+    "open(pathlib.Path(FOLDER) / 'order', 'a').write(f'end {x}\\n')",
+)
+
+
+class Node:
+    """A scan's folder, and the launcher run on it as an engine runs it."""
+
+    def __init__(self, tmp_path: Path, **options: Any) -> None:
+        source = tmp_path / "train.ipynb"
+        source.write_text(notebook_json("x = 0\nhold = False", *(cell.replace("FOLDER", repr(str(tmp_path))) for cell in CELLS)))
+        found = plan(source, "x = [1, 2, 3]\nhold = False", Options(**options))
+        (tmp_path / "scans").mkdir()
+        self.handle = client.create(found)
+        self.paths = self.handle.paths
+        self.gate, self._order = tmp_path / "gate", tmp_path / "order"
+        self._started: list[subprocess.Popen[bytes]] = []
+
+    def write(self, *numbers: int, hold: bool = False, **more: Any) -> list[str]:
+        keys = [f"v{number:04d}.1" for number in numbers]
+        for number, key in zip(numbers, keys, strict=True):
+            spec = {**job_spec(self.handle.scan, key, {"x": number, "hold": hold}), **more}
+            write_spec(Job(key, self.paths.job(key), spec), {})
+        return keys
+
+    def start(self, *keys: str) -> subprocess.Popen[bytes]:
+        self._started.append(subprocess.Popen(["sh", self.paths.launcher, self.paths.folder, *keys]))
+        return self._started[-1]
+
+    def run(self, *keys: str) -> int:
+        return self.start(*keys).wait(timeout=100)
+
+    def order(self) -> list[str]:
+        return self._order.read_text().splitlines() if self._order.exists() else []
+
+    def result(self, key: str) -> Any:
+        return read_json(self.paths.job(key).result)
+
+    def close(self) -> None:
+        self.gate.touch()
+        for process in self._started:
+            process.terminate()
+            process.wait(timeout=60)
+
+
+@pytest.fixture
+def node(tmp_path: Path) -> Iterator[Node]:
+    made = Node(tmp_path)
+    yield made
+    made.close()
+
+
+def test_jobs_run_one_after_another(node: Node) -> None:
+    assert node.run(*node.write(1, 2)) == 0
+    assert node.order() == ["begin 1", "end 1", "begin 2", "end 2"]
+    assert [node.result(key)["state"] for key in ("v0001.1", "v0002.1")] == ["done", "done"]
+
+
+def test_jobs_run_side_by_side_where_they_share_a_gpu(tmp_path: Path) -> None:
+    node = Node(tmp_path, per_gpu=2)
+    process = node.start(*node.write(1, 2, 3, hold=True))
+    eventually(lambda: len(node.order()) == 2)
+    assert sorted(node.order()) == ["begin 1", "begin 2"]
+    node.gate.touch()
+    assert process.wait(timeout=100) == 0
+    assert sorted(node.order()[2:]) == ["begin 3", "end 1", "end 2", "end 3"]
+    node.close()
+
+
+def test_a_signal_ends_the_jobs_that_run_and_starts_no_more(node: Node) -> None:
+    first, second = node.write(1, 2, hold=True)
+    process = node.start(first, second)
+    eventually(lambda: node.order() == ["begin 1"])
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=60) == 0
+    assert (node.result(first)["state"], node.result(first)["reason"]) == ("failed", "preempted")
+    (copy,) = node.paths.job(first).copies()
+    assert "begin" in copy.notebook.read_text()
+    assert node.result(second) is None
+    assert node.order() == ["begin 1"]
+
+
+def test_the_signal_before_the_engine_s_time_limit_is_a_timeout(node: Node) -> None:
+    (key,) = node.write(1, hold=True)
+    process = node.start(key)
+    eventually(lambda: node.order() == ["begin 1"])
+    process.send_signal(signal.SIGUSR1)
+    assert process.wait(timeout=60) == 0
+    assert node.result(key)["reason"] == "timeout"
+    assert node.result(key)["message"].startswith("Reached the time limit of the queue in cell")
+
+
+def test_a_job_that_the_engine_may_start_again_is_not_over_when_it_is_preempted(node: Node) -> None:
+    (key,) = node.write(1, hold=True, requeues=True)
+    process = node.start(key)
+    eventually(lambda: node.order() == ["begin 1"])
+    process.send_signal(signal.SIGTERM)
+    process.wait(timeout=60)
+    (copy,) = node.paths.job(key).copies()
+    assert node.result(key) is None
+    assert json.loads(copy.result.read_text())["reason"] == "preempted"
+    node.gate.touch()
+    assert node.run(key) == 0
+    assert node.result(key)["state"] == "done"
+
+
+def test_a_job_that_has_its_result_is_not_run_again(node: Node) -> None:
+    keys = node.write(1)
+    assert [node.run(*keys), node.run(*keys)] == [0, 0]
+    assert node.order() == ["begin 1", "end 1"]
+
+
+def test_one_of_several_jobs_ends_when_its_stop_file_is_there(node: Node) -> None:
+    first, second = node.write(1, 2, hold=True)
+    process = node.start(first, second)
+    eventually(lambda: node.order() == ["begin 1"])
+    node.paths.job(first).stop.touch()
+    eventually(lambda: node.order() == ["begin 1", "begin 2"])
+    assert (node.result(first)["state"], node.result(first)["reason"]) == ("failed", "user")
+    node.gate.touch()
+    assert process.wait(timeout=100) == 0
+    assert node.result(second)["state"] == "done"
+
+
+def test_a_job_whose_stop_file_is_there_before_it_starts_runs_no_cell(node: Node) -> None:
+    (key,) = node.write(1)
+    node.paths.job(key).stop.touch()
+    assert node.run(key) == 0
+    assert (node.result(key)["state"], node.result(key)["reason"], node.order()) == ("failed", "user", [])
+
+
+def test_a_killed_process_takes_its_jobs_and_their_kernels_along(node: Node) -> None:
+    keys = node.write(1, 2, hold=True)
+    process = node.start(*keys)
+    eventually(lambda: node.order() == ["begin 1"])
+    process.kill()
+    process.wait()
+    from tests.system.helpers import processes_with
+
+    eventually(lambda: not processes_with(str(node.paths.job(keys[0]).folder)), what="no process of the job is left")
+
+
+def test_a_node_that_does_not_see_the_folder_says_so(node: Node, capfd: pytest.CaptureFixture[str]) -> None:
+    code = subprocess.run(["sh", node.paths.launcher, node.paths.folder / "none", "v0001.1"], check=False).returncode
+    assert code == 71
+    assert "does not see the scan's folder" in capfd.readouterr().err
+
+
+def test_a_copy_says_where_it_runs(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLURM_ARRAY_JOB_ID", "17")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "GPU-1")
+    (key,) = node.write(1)
+    node.run(key)
+    (copy,) = node.paths.job(key).copies()
+    about = json.loads(copy.about.read_text())
+    assert (about["gpus"], about["engine"]["SLURM_ARRAY_JOB_ID"]) == ("GPU-1", "17")
+    assert about["host"]
