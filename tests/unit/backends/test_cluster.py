@@ -65,8 +65,8 @@ class Scripted(ClusterBackend):
 
     # what a test does ---------------------------------------------------------------
 
-    def says(self, at: float | None = None, **tasks: Seen) -> None:
-        self._inquiry.answer = Answer(time.time() if at is None else at, {t.replace("t", ""): s for t, s in tasks.items()})
+    def says(self, tasks: Mapping[str, Seen], at: float | None = None) -> None:
+        self._inquiry.answer = Answer(time.time() if at is None else at, tasks)
         self._inquiry._due = float("inf")
 
     def hand_over(self, *numbers: int) -> dict[str, str]:
@@ -170,7 +170,7 @@ def test_a_waiting_job_says_what_the_engine_says(paths: ScanPaths) -> None:
     backend = Scripted(paths)
     ids = backend.hand_over(1)
     assert backend.one(ids) is None
-    backend.says(t0001_1=Seen("queued", message="Waits in gpu.", where="gpu"))
+    backend.says({"0001_1": Seen("queued", message="Waits in gpu.", where="gpu")})
     seen = backend.one(ids)
     assert seen == Observation("queued", message="Waits in gpu.", where="gpu")
 
@@ -178,7 +178,7 @@ def test_a_waiting_job_says_what_the_engine_says(paths: ScanPaths) -> None:
 def test_files_say_that_a_job_runs_before_the_engine_does(paths: ScanPaths) -> None:
     backend = Scripted(paths, placement=Placement("gpu"))
     ids = backend.hand_over(1)
-    backend.says(time.time() - 9, t0001_1=Seen("queued", message="Waits."))
+    backend.says({"0001_1": Seen("queued", message="Waits.")}, time.time() - 9)
     backend.one(ids)
     backend.copy("v0001.1")
     seen = backend.one(ids)
@@ -191,9 +191,9 @@ def test_a_job_that_the_engine_started_again_waits_until_its_new_copy_runs(paths
     backend = Scripted(paths)
     ids = backend.hand_over(1)
     backend.copy("v0001.1", at=time.time() - 50)
-    backend.says(t0001_1=Seen("running"))
+    backend.says({"0001_1": Seen("running")})
     assert getattr(backend.one(ids), "state", None) == "running"
-    backend.says(t0001_1=Seen("queued", message="Started again."))
+    backend.says({"0001_1": Seen("queued", message="Started again.")})
     assert backend.one(ids) == Observation("queued", message="Started again.")
     backend.copy("v0001.1", "cd34", at=time.time() + 1)
     seen = backend.one(ids)
@@ -205,7 +205,7 @@ def test_a_result_is_believed_before_the_engine(paths: ScanPaths) -> None:
     backend = Scripted(paths, resources=Resources(gpus=2), per_gpu=2)
     ids = backend.hand_over(1)
     backend.copy("v0001.1")
-    backend.says(t0001_1=Seen("failed", "node", "exit code 1", where="gpu"))
+    backend.says({"0001_1": Seen("failed", "node", "exit code 1", where="gpu")})
     paths.job("v0001.1").result.write_text(result("v0001.1"))
     seen = backend.one(ids)
     assert seen is not None
@@ -216,7 +216,7 @@ def test_a_kernel_that_died_of_memory_for_the_engine_did_so(paths: ScanPaths) ->
     backend = Scripted(paths)
     ids = backend.hand_over(1)
     backend.copy("v0001.1")
-    backend.says(t0001_1=Seen("failed", "oom", "Used more memory than 4000 MB."))
+    backend.says({"0001_1": Seen("failed", "oom", "Used more memory than 4000 MB.")})
     paths.job("v0001.1").result.write_text(result("v0001.1", state="failed", reason="notebook", message="The kernel died."))
     seen = backend.one(ids)
     assert seen is not None
@@ -227,7 +227,7 @@ def test_a_job_that_ended_without_a_result_has_some_time_to_show_one(paths: Scan
     backend = Scripted(paths)
     ids = backend.hand_over(1)
     backend.copy("v0001.1")
-    backend.says(t0001_1=Seen("failed", "node", "The node went away.", node="node7", ended=7.0))
+    backend.says({"0001_1": Seen("failed", "node", "The node went away.", node="node7", ended=7.0)})
     assert backend.one(ids) is None
     assert backend.brought == [1]
     backend.grace_s = 0.0
@@ -243,9 +243,9 @@ def test_the_result_of_a_preempted_copy_counts_once_the_engine_will_not_start_it
     ids = backend.hand_over(1)
     copy = backend.copy("v0001.1", at=time.time() - 9)
     copy.result.write_text(result("v0001.1", state="failed", reason="preempted", message="Ended from outside in cell 3."))
-    backend.says(t0001_1=Seen("queued"))
+    backend.says({"0001_1": Seen("queued")})
     assert getattr(backend.one(ids), "state", None) == "queued"
-    backend.says(t0001_1=Seen("failed", "preempted", "Preempted."))
+    backend.says({"0001_1": Seen("failed", "preempted", "Preempted.")})
     seen = backend.one(ids)
     assert seen is not None
     assert (seen.state, seen.reason, seen.message) == ("failed", "preempted", "Ended from outside in cell 3.")
@@ -255,7 +255,7 @@ def test_what_the_launcher_said_is_shown_of_a_job_that_no_worker_ran(paths: Scan
     backend = Scripted(paths)
     ids = backend.hand_over(1)
     paths.job("v0001.1").log.write_text("looking\nNo such image: \x1b[31mml-base\n")
-    backend.says(t0001_1=Seen("failed", *exit_words(73)))
+    backend.says({"0001_1": Seen("failed", *exit_words(73))})
     backend.one(ids)
     backend.grace_s = 0.0
     seen = backend.one(ids)
@@ -266,7 +266,7 @@ def test_what_the_launcher_said_is_shown_of_a_job_that_no_worker_ran(paths: Scan
 def test_a_job_behind_another_in_its_task_waits_for_its_turn(paths: ScanPaths) -> None:
     backend = Scripted(paths, per_job=2)
     ids = backend.hand_over(1, 2)
-    backend.says(t0001_1=Seen("running"))
+    backend.says({"0001_1": Seen("running")})
     backend.copy("v0001.1")
     seen = backend.poll(ids)
     assert seen["v0001.1"].state == "running"
@@ -276,7 +276,7 @@ def test_a_job_behind_another_in_its_task_waits_for_its_turn(paths: ScanPaths) -
 def test_a_job_that_the_engine_no_longer_knows_is_lost_after_a_while_and_not_before(paths: ScanPaths) -> None:
     backend = Scripted(paths)
     ids = backend.hand_over(1)
-    backend.says()
+    backend.says({})
     assert backend.one(ids) is None
     backend._watched["v0001.1"].missing = time.monotonic() - 100
     seen = backend.one(ids)
@@ -287,7 +287,7 @@ def test_a_job_that_the_engine_no_longer_knows_is_lost_after_a_while_and_not_bef
 def test_of_ten_thousand_waiting_jobs_few_files_are_looked_at(paths: ScanPaths, monkeypatch: pytest.MonkeyPatch) -> None:
     backend = Scripted(paths)
     ids = {f"v{n:04d}.1": f"1_{n}" for n in range(1, 10_001)}
-    backend.says(**{f"t1_{n}": Seen("queued") for n in range(1, 10_001)})
+    backend.says({f"1_{n}": Seen("queued") for n in range(1, 10_001)})
     before = backend._inquiry.answer
     looks: list[str] = []
     monkeypatch.setattr(backend, "_look", lambda key, task: looks.append(key))
@@ -296,8 +296,8 @@ def test_of_ten_thousand_waiting_jobs_few_files_are_looked_at(paths: ScanPaths, 
     for _ in range(99):
         backend.poll(ids)
     assert set(looks) == set(ids)
-    backend.says(**{f"t1_{n}": Seen("queued" if n > 7 else "running") for n in range(1, 10_001)})
-    assert [key for key in backend._chosen(ids, before)[:7]] == [f"v{n:04d}.1" for n in range(1, 8)]
+    backend.says({f"1_{n}": Seen("queued" if n > 7 else "running") for n in range(1, 10_001)})
+    assert backend._chosen(ids, before)[:7] == [f"v{n:04d}.1" for n in range(1, 8)]
 
 
 # ending ---------------------------------------------------------------------------------
@@ -306,7 +306,7 @@ def test_of_ten_thousand_waiting_jobs_few_files_are_looked_at(paths: ScanPaths, 
 def test_an_order_to_end_is_given_once_and_again_hard_if_the_job_stays(paths: ScanPaths) -> None:
     backend = Scripted(paths)
     ids = backend.hand_over(1)
-    backend.says(t0001_1=Seen("running"))
+    backend.says({"0001_1": Seen("running")})
     for _ in range(3):
         backend.cancel(ids)
         backend.poll(ids)
