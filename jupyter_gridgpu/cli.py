@@ -237,6 +237,8 @@ def _watch(handle: ScanHandle) -> str:
 
     if handle.attached:
         click.echo(f"Same request as before: showing {handle.name}; --new starts another.")
+    elif handle.scan.choice:
+        click.echo(handle.scan.choice)
     with _leaving(handle):
         state = watch_live(handle, Console())
     _say_end(handle, state)
@@ -266,6 +268,8 @@ def _print_started(handle: ScanHandle, as_json: bool) -> None:
     else:
         how = f"Same request as before, {handle.state}" if handle.attached else "Started"
         click.echo(f"{how}: {handle.name} in {handle.folder}")
+        if handle.scan.choice:
+            click.echo(handle.scan.choice)
 
 
 def _exit(handle: ScanHandle, state: str) -> None:

@@ -76,6 +76,8 @@ def _start(made: Plan) -> None:
     scan = api.start(made)
     if scan.attached:
         print(f"This cell started {scan.name} before; here it is again. --new starts another scan.")
+    elif scan.scan.choice:
+        print(scan.scan.choice)
     scan.table()
 
 

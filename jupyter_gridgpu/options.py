@@ -16,7 +16,9 @@ _OPTIONS = (
     click.option("--trials", type=int, metavar="N", help="Points to try; not needed for a grid."),
     click.option("--sampler", metavar="KIND", help="grid, random, sobol, tpe or cmaes. Default: grid where it fits, else tpe."),
     click.option("--seed", type=int, default=0, show_default=True, help="Seed of the sampler."),
-    click.option("--on", default="local", show_default=True, metavar="ENGINE", help="Where jobs run: local, slurm, htcondor."),
+    click.option(
+        "--on", default="local", show_default=True, metavar="ENGINE", help="Where jobs run: local, slurm, htcondor, or auto."
+    ),
     click.option("--parallel", type=int, metavar="N", help="Jobs at once. Default here: one per GPU, or half the cores."),
     click.option("--per-gpu", type=int, default=1, show_default=True, metavar="N", help="Jobs that share one GPU."),
     click.option("--per-job", type=int, default=1, show_default=True, metavar="N", help="Variants that one job runs in turn."),
@@ -114,6 +116,8 @@ def plan_text(scan: Any, files: dict[str, Any]) -> str:
     if scan.objective:
         reduction = "" if scan.objective.reduction == "last" else f" ({scan.objective.reduction} over epochs)"
         lines.append(f"Best: {scan.objective.direction} {scan.objective.metric}{reduction}.")
+    if scan.choice:
+        lines.append(scan.choice)
     if files:
         lines.append(f"With it go: {', '.join(files)}.")
     return "\n".join([*lines, "Nothing was started."])
@@ -122,7 +126,8 @@ def plan_text(scan: Any, files: dict[str, Any]) -> str:
 def plan_json(scan: Any) -> dict[str, Any]:
     """The same as one object; what --dry-run --json prints."""
     params = {name: describe(axis) for name, axis in scan.space.axes.items()}
-    return {"notebook": scan.notebook, "variants": scan.total(), "sampler": scan.sampler, "on": scan.backend, "params": params}
+    body = {"notebook": scan.notebook, "variants": scan.total(), "sampler": scan.sampler, "on": scan.backend, "params": params}
+    return {**body, **({"queue": scan.placement.queue, "choice": scan.choice} if scan.choice else {})}
 
 
 def describe(axis: Any) -> str:
@@ -142,4 +147,4 @@ def describe(axis: Any) -> str:
 
 
 def _place(backend: str) -> str:
-    return "this machine" if backend == "local" else backend
+    return {"local": "this machine", "auto": "the best queue that fits"}.get(backend, backend)

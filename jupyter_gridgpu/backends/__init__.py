@@ -6,7 +6,7 @@ from importlib.metadata import entry_points
 
 from jupyter_gridgpu.backends.base import Backend
 from jupyter_gridgpu.errors import UsageError
-from jupyter_gridgpu.model.scan import Scan
+from jupyter_gridgpu.model.scan import AUTO, Scan
 from jupyter_gridgpu.store.paths import ScanPaths
 
 GROUP = "jupyter_gridgpu.backends"
@@ -21,4 +21,4 @@ def load(scan: Scan, paths: ScanPaths) -> Backend:
     for point in entry_points(group=GROUP, name=scan.backend):
         backend: Backend = point.load()(scan, paths)
         return backend
-    raise UsageError(f"--on {scan.backend!r} is not known; choose one of {', '.join(names())}.")
+    raise UsageError(f"--on {scan.backend!r} is not known; choose one of {', '.join([*names(), AUTO])}.")

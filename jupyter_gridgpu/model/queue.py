@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -88,10 +89,10 @@ def gb(megabytes: int) -> str:
 
 
 def kind_text(kind: GpuKind) -> str:
-    """Return `A100 40 GB`, `nvidia` or `GPU`."""
+    """Return `A100 40 GB`, `A100-SXM4-40GB`, `nvidia` or `GPU`."""
     name = kind.model or kind.vendor or "GPU"
-    size = gb(kind.vram_mb) if kind.vram_mb else ""
-    return name if not size or size.replace(" ", "") in name.replace(" ", "") else f"{name} {size}"
+    told = kind.vram_mb is None or re.search(r"\dGB", name, re.IGNORECASE)
+    return name if told else f"{name} {gb(kind.vram_mb or 0)}"
 
 
 def gpus_text(queue: Queue) -> str:

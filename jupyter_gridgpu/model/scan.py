@@ -7,7 +7,7 @@ import json
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from jupyter_gridgpu.errors import SpaceError, StorageError, UsageError
@@ -18,6 +18,7 @@ from jupyter_gridgpu.model.resources import Container, Placement, Resources
 from jupyter_gridgpu.model.space import Space
 
 FORMAT = 2  # 2: scans whose points were given, and what a scan runs again
+AUTO = "auto"  # the backend of a request that leaves the choice to the queues
 DIRECTIONS = ("maximize", "minimize")
 REDUCTIONS = ("last", "max", "min")
 DEFAULTS_BYTES = 20_000
@@ -93,6 +94,8 @@ class Scan:
     recorded: int = 0  # variants that points.jsonl gives, where none are to be proposed
     recorded_digest: str = ""
     origin: Origin | None = None
+    asked: Placement | None = None  # what was asked for where `--on auto` chose backend and placement
+    choice: str = ""  # which queue that was and why, in one sentence
 
     def total(self) -> int:
         """How many variants the scan has when nothing is added to it."""
@@ -106,8 +109,10 @@ class Scan:
 def fingerprint(scan: Scan) -> str:
     """Return what makes two scans the same request: all of the spec but its identity.
 
-    Running the same cell again finds the scan it started by this.
+    Running the same cell again finds the scan it started by this; also where `--on auto` would choose otherwise now.
     """
+    if scan.asked is not None:
+        scan = replace(scan, backend=AUTO, placement=scan.asked, asked=None, choice="")
     body = to_json(scan)
     for key in ("id", "name", "created", "defaults", "fingerprint"):
         body.pop(key, None)
@@ -156,6 +161,8 @@ def from_json(body: dict[str, Any]) -> Scan:
             container=_container(body.get("container", {})),
             placement=Placement(**body.get("placement", {})),
             per_job=body.get("per_job", 1),
+            asked=Placement(**body["asked"]) if body.get("asked") else None,
+            choice=body.get("choice", ""),
             files=tuple(body["files"]),
             defaults=_defaults(body.get("defaults")),
             origin=_origin(body["origin"]),
@@ -207,6 +214,8 @@ _LATER = {
     "recorded": 0,
     "recorded_digest": "",
     "origin": None,
+    "asked": None,
+    "choice": "",
 }  # fields that the first scans did not have
 _FIRST_RESOURCES = ("gpus", "memory_mb", "walltime_s")
 _MIGRATIONS = {1: _from_1}

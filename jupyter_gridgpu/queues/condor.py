@@ -18,7 +18,7 @@ BACKEND = "htcondor"
 SLOTS = '(PartitionableSlot =?= True && TotalSlotGPUs > 0) || (SlotType == "Static" && GPUs > 0)'
 PLACES = ("/etc/condor/condor_config", "/usr/local/etc/condor_config", "~/.condor/condor_config", "~condor/condor_config")
 ADS_LIMIT = 50_000
-_DEVICE = re.compile(r"GPUs_GPU_\w{1,64}")
+_DEVICE = re.compile(r"GPUs_(?:GPU_|CUDA|OCL|HIP)\w{1,64}")
 
 
 @dataclass
@@ -100,9 +100,9 @@ def _evaluated(value: Any) -> Any:
 def _count(slot: dict[str, Any], seen: dict[GpuKind, _Seen]) -> None:
     devices = [device for name, device in sorted(slot.items()) if _DEVICE.fullmatch(name)]
     total = _number(slot.get("TotalSlotGPUs")) or _number(slot.get("GPUs"))
-    kinds = [_kind(device) for device in devices][:total] or [
-        _kind(slot, "CUDA" if "CUDADeviceName" in slot else "GPUs_")
-    ] * total
+    prefix = "CUDA" if "CUDADeviceName" in slot else "GPUs_"
+    common = {name.removeprefix(prefix): value for name, value in slot.items() if name.startswith(prefix)}
+    kinds = [_kind({**common, **device}) for device in devices][:total] or [_kind(common)] * total
     for kind in dict.fromkeys(kinds):
         one = seen.setdefault(kind, _Seen(kind))
         here = kinds.count(kind)
@@ -118,19 +118,20 @@ def _free(slot: dict[str, Any]) -> int:
     return 0 if slot.get("State") in ("Drained", "Owner") else _number(slot.get("GPUs"))
 
 
-def _kind(ad: Mapping[str, Any], prefix: str = "") -> GpuKind:
-    name = ad.get(f"{prefix}DeviceName")
+def _kind(ad: Mapping[str, Any]) -> GpuKind:
+    """The kind of one device: its own attributes, and those that all of a slot have in common."""
+    name = ad.get("DeviceName")
     model = gpus.shown(name) if isinstance(name, str) and bounded(name) else None
-    memory = _number(ad.get(f"{prefix}GlobalMemoryMb")) or gpus.memory_mb(name if model else None)
-    return GpuKind(gpus.vendor(name if model else None), bounded(model, 60), memory or None, _cuda(ad, prefix))
+    memory = _number(ad.get("GlobalMemoryMb")) or gpus.memory_mb(name if model else None)
+    return GpuKind(gpus.vendor(name if model else None), bounded(model, 60), memory or None, _cuda(ad))
 
 
-def _cuda(ad: Mapping[str, Any], prefix: str) -> str | None:
+def _cuda(ad: Mapping[str, Any]) -> str | None:
     """The CUDA version that the driver knows: 12040, or 12.4 in older pools."""
-    newest = ad.get(f"{prefix}MaxSupportedVersion")
+    newest = ad.get("MaxSupportedVersion")
     if isinstance(newest, int) and 1000 <= newest < 100_000:
         return f"{newest // 1000}.{newest % 1000 // 10}"
-    driver = ad.get(f"{prefix}DriverVersion")
+    driver = ad.get("DriverVersion")
     return str(driver) if isinstance(driver, (int, float)) and 1 <= driver < 100 else None
 
 

@@ -76,7 +76,7 @@ def test_a_scan_survives_scan_json(scan: Any) -> None:
     assert from_json(json.loads(json.dumps(to_json(scan), allow_nan=False))) == scan
 
 
-LATER = ("per_job", "container", "placement")
+LATER = ("per_job", "container", "placement", "asked", "choice")
 
 
 def test_a_scan_of_an_earlier_version_is_read_and_is_the_same_request() -> None:
@@ -126,6 +126,17 @@ def test_the_same_request_has_the_same_fingerprint_whatever_its_identity() -> No
 )
 def test_another_request_has_another_fingerprint(changes: dict[str, Any]) -> None:
     assert fingerprint(replace(FULL, **changes)) != fingerprint(FULL)
+
+
+def test_what_auto_chose_is_kept_and_is_no_part_of_the_request() -> None:
+    asked = small_scan(backend="auto", placement=Placement(account="atlas"))
+    here, there = (
+        small_scan(backend=backend, placement=Placement(queue, "atlas"), asked=asked.placement, choice=f"Chosen: {queue}.")
+        for backend, queue in (("local", None), ("slurm", "gpu"))
+    )
+    assert from_json(json.loads(json.dumps(to_json(there)))) == there
+    assert fingerprint(here) == fingerprint(there) == fingerprint(asked)
+    assert fingerprint(here) != fingerprint(small_scan(backend="auto"))
 
 
 def test_the_order_of_parameters_makes_another_request() -> None:

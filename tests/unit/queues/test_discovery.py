@@ -82,9 +82,12 @@ DEVICE = {"DeviceName": "NVIDIA A100-SXM4-40GB", "GlobalMemoryMb": 40536, "MaxSu
 
 def test_a_pool_is_one_queue_with_its_kinds_of_gpus() -> None:
     nested = ad(GPUs_GPU_aaaa=DEVICE, GPUs_GPU_bbbb=DEVICE, HasSingularity=True)
+    shared = ad(
+        GPUs_CUDA0={"Id": "CUDA0"}, GPUs_CUDA1={"Id": "CUDA1"}, **{f"GPUs_{name}": value for name, value in DEVICE.items()}
+    )
     flat = ad(GPUs_DeviceName="Tesla T4", GPUs_GlobalMemoryMb=15109, GPUs_DriverVersion=11.4, TotalSlotCpus=4)
     old = ad(SlotType="Static", State="Claimed", TotalSlotGPUs=1, GPUs=1, CUDADeviceName="Tesla V100-SXM2-16GB")
-    [pool] = condor.parse([nested, nested, flat, old], "cm.lab.example:9618,other")
+    [pool] = condor.parse([nested, shared, flat, old], "cm.lab.example:9618,other")
     assert (pool.name, pool.backend, pool.title, pool.queue) == ("htcondor", "htcondor", "HTCondor pool cm.lab.example", None)
     assert pool.gpus == (
         GpuKind("nvidia", "A100-SXM4-40GB", 40536, "12.4", 2, 4, 2), GpuKind("nvidia", "T4", 15109, "11.4", 2, 2, 1),
