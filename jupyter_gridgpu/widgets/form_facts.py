@@ -23,7 +23,11 @@ PARAMETER_LIMIT = 200
 COMMENT_LIMIT = 200
 SEARCH = ("sampler", "trials", "name")  # the other options say where jobs run
 APART = ("maximize", "minimize", "seed", "files", "bind", "new")  # drawn as the objective, or only carried along
-LABELS = {"on": "Engine", "gpus": "GPUs", "per_gpu": "Per GPU", "parallel": "At once"}
+COMMON = ("on", "gpus", "memory", "walltime", "image", "parallel", "per_gpu", "retries")  # the others are folded away
+LABELS = {
+    "on": "Engine", "gpus": "GPUs", "per_gpu": "Per GPU", "parallel": "At once", "gpu_model": "GPU model", "vram": "VRAM",
+    "cuda": "CUDA", "cpus": "Cores", "qos": "QOS",
+}  # fmt: skip
 
 
 def shown_parameters(notebook: Notebook) -> dict[str, Parameter]:
@@ -91,6 +95,8 @@ def _field(option: click.Option, notebook: Notebook) -> dict[str, Any]:
         "choices": choices() if choices else [],
         "hint": hints.get(name, ""),
         "help": option.help or "",
+        "rare": name not in (*SEARCH, *COMMON),
+        "usual": _text(Options.__dataclass_fields__[name].default),
     }
 
 

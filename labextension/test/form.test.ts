@@ -50,6 +50,19 @@ describe("the form", () => {
     hold("keyup", false);
     expect(start().hasAttribute("data-lm-suppress-shortcuts")).toBe(true);
   });
+  it("folds away what is seldom needed, until it has a value or something is wrong with it", () => {
+    const rare = option("gpu_model", { rare: true });
+    const facts = { ...FACTS, where: [...FACTS.where, rare] };
+    const folded = (root: HTMLElement): boolean => !root.querySelector("details")!.open;
+    const { root, model, type } = stage({ facts });
+    expect(folded(root)).toBe(true);
+    type("Value of lr", "x");
+    later(200);
+    model.answer(wrong("--gpu-model", "It is no name."));
+    expect(folded(root)).toBe(false);
+    const state = { options: { gpu_model: "A100" } };
+    expect(folded(stage({ facts, state }).root)).toBe(false);
+  });
   it("asks at once when nothing was checked yet", () => {
     const { model } = stage({ checked: {} });
     later(150);

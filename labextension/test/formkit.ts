@@ -11,7 +11,16 @@ export const parameter = (name: string, more: Loose = {}): Loose => ({
   ...more,
 });
 export const option = (name: string, more: Loose = {}): Loose => ({
-  ...{ name, label: name, kind: "text", choices: [], hint: "", help: `About ${name}.` },
+  ...{
+    name,
+    label: name,
+    kind: "text",
+    choices: [],
+    hint: "",
+    help: `About ${name}.`,
+    rare: false,
+    usual: "",
+  },
   ...more,
 });
 export const FACTS = {

@@ -147,8 +147,20 @@ export class Form {
     }
     sentence.append(...this.fields.flatMap((one) => this.below(one)));
     const rest = ({ name }: Option): boolean => name !== "image" && !Object.hasOwn(SENTENCE, name);
-    for (const option of this.facts.where.filter(rest)) this.line(others, option, option.help);
-    return [sentence, others];
+    const listed = this.facts.where.filter(rest);
+    for (const option of listed.filter(({ rare }) => !rare)) this.line(others, option, option.help);
+    return [sentence, others, ...this.rare(listed.filter(({ rare }) => rare))];
+  }
+
+  /** What is seldom needed is folded away, unless it has a value already. */
+  private rare(options: readonly Option[]): HTMLElement[] {
+    if (!options.length) return [];
+    const lines = h("div", { class: "gf-options" });
+    const fields = options.map((option) => this.line(lines, option, option.help));
+    const title = h("summary", {}, t("More about GPUs, queue and container"));
+    const more = h("details", { class: "gf-more" }, title, lines);
+    more.open = fields.some((field) => field.given);
+    return [more];
   }
 
   private below(field: Field): Node[] {
@@ -156,7 +168,7 @@ export class Form {
     return said ? [field.complaint.element] : [];
   }
 
-  private line(into: HTMLElement, option: Option, help = ""): void {
+  private line(into: HTMLElement, option: Option, help = ""): OptionField {
     const field = this.field(option, WIDTHS[option.name]);
     if (option.name === "trials") this.trials.push(field);
     const words = help ? h("span", { class: "gg-q gf-words", title: help }, help) : field.words;
@@ -165,6 +177,7 @@ export class Form {
       h("span", { class: "gg-q" }, label),
       h("div", { class: "gf-line" }, field.control, words, field.complaint.element),
     );
+    return field;
   }
 
   private field(option: Option, width?: string): OptionField {

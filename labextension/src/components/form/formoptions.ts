@@ -31,11 +31,19 @@ export class OptionField {
   update(checked: Checked): void {
     const wrong = checked.errors.find(({ field }) => field === this.flag) ?? null;
     this.complaint.update(wrong, [this.box], [this.box]);
+    if (wrong) this.box.closest("details")?.setAttribute("open", "");
     setText(this.words, checked.words[this.flag] ?? "");
   }
 
   focus(): void {
+    this.box.closest("details")?.setAttribute("open", "");
     this.box.focus();
+  }
+
+  /** Whether it has a value of its own. */
+  get given(): boolean {
+    const value = this.state.options[this.option.name] || "";
+    return value !== (this.option.usual || "");
   }
 
   /** What an empty input stands for. */

@@ -21,6 +21,10 @@ export interface Option {
   choices: readonly string[];
   hint: string;
   help: string;
+  /** Seldom needed: folded away. */
+  rare: boolean;
+  /** Its value where nothing was chosen. */
+  usual: string | boolean;
 }
 
 export interface Facts {
@@ -118,6 +122,8 @@ function asOption(value: Loose): Option {
     choices: texts(value["choices"]),
     hint: text(value["hint"]),
     help: text(value["help"]),
+    rare: value["rare"] === true,
+    usual: value["usual"] === true || text(value["usual"]),
   };
 }
 
