@@ -52,9 +52,9 @@ describe("the queues in the panel", () => {
       queue("far", { backend: "panda", title: "MANC", free: null, state: "unknown" }),
     ]);
     expect(items()).toEqual([
-      "gpu3/16Slurm: Slurm partition, 16 x A100 40 GB2 d 0 h, 4 GPUs, only jobs with GPUs",
-      "herethis machine, no GPU",
-      "far16PanDA: MANC, 16 x A100 40 GB2 d 0 h, 4 GPUs",
+      "gpu3/1616 x A100 40 GBSlurm: Slurm partition2 d 0 h, 4 GPUs, only jobs with GPUs",
+      "hereno GPUthis machine",
+      "far–/1616 x A100 40 GBPanDA: MANC2 d 0 h, 4 GPUs",
     ]);
     const shapes = [...element.querySelectorAll(".gg-queues li [role=img]")];
     expect(shapes.map((shape) => shape.getAttribute("aria-label"))).toEqual([

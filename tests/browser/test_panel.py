@@ -145,3 +145,21 @@ def test_two_browsers_show_the_same_and_what_one_stops_the_other_sees(lab: Lab, 
     expect(scan(other, "panel-two")).to_have_attribute("data-state", "stopped", timeout=30_000)
     expect(job(other, "v0002")).to_be_visible()
     context.close()
+
+
+def test_queues_are_listed_with_what_is_wrong_and_need_no_mouse(lab: Lab, page: Page) -> None:
+    declared = lab.home / "config/gridgpu/queues.d/lab.yaml"
+    declared.parent.mkdir(parents=True, exist_ok=True)
+    gpus = "[{model: A100-SXM4-80GB, total: 16}]"
+    declared.write_text(f"queues:\n- {{name: far, backend: panda, gpus: {gpus}, state: online}}\n- {{name: bad}}\n")
+    open_lab(lab, page)
+    head = panel(page).get_by_role("button", name="Queues")
+    head.focus()
+    page.keyboard.press("Enter")
+    items = panel(page).get_by_role("list", name="Queues").get_by_role("listitem")
+    expect(items.filter(has_text="far")).to_contain_text("16 x A100-SXM4-80GB", timeout=30_000)
+    expect(items.filter(has_text="this machine")).to_be_visible()
+    expect(panel(page).get_by_text(re.compile("lab.yaml, line 3: the queue has no backend"))).to_be_visible()
+    page.keyboard.press("Enter")
+    expect(items).to_have_count(0)
+    expect(head).to_have_attribute("aria-expanded", "false")

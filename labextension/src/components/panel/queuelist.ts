@@ -1,7 +1,7 @@
 /** Where GPUs are, at the foot of the panel: asked for when it is opened, and once a minute while it is. */
 import type { Queue, Queues } from "../../wire";
 import { button, h, once, setText } from "../dom";
-import { clip, clock, full } from "../format";
+import { MISSING, clip, clock, full } from "../format";
 import { icon } from "../icons";
 import { t } from "../i18n";
 import { engineName } from "../table/header";
@@ -20,12 +20,8 @@ const SHAPES: Record<Queue["state"], string> = {
 
 function free({ free: some, total }: Queue): HTMLElement | null {
   if (total === null) return null;
-  const words = some === null ? t("%1 GPUs", total) : t("%1 of %2 GPUs are free", some, total);
-  return h(
-    "span",
-    { class: "gg-c", title: words },
-    some === null ? String(total) : `${some}/${total}`,
-  );
+  const title = some === null ? t("%1 GPUs", total) : t("%1 of %2 GPUs are free", some, total);
+  return h("span", { class: "gg-c", title }, `${some ?? MISSING}/${total}`);
 }
 
 function line(...words: string[]): HTMLElement {
@@ -46,7 +42,8 @@ function about(queue: Queue): (Node | null)[] {
       h("span", { class: "gg-sp" }),
       free(queue),
     ),
-    line(at, gpus === "none" ? t("no GPU") : gpus === "?" ? t("GPUs not known") : gpus),
+    line(gpus === "none" ? t("no GPU") : gpus === "?" ? t("GPUs not known") : gpus),
+    line(at),
     limits || only ? line(limits, only ? t("only jobs with GPUs") : "") : null,
   ];
 }
@@ -128,7 +125,7 @@ export class QueueList {
     });
     const shown = problems.slice(0, PROBLEMS).map((text) => clip(text, 400));
     once(this.notes, JSON.stringify(shown), () =>
-      shown.map((text) => h("p", {}, icon("lost", t("note")), text)),
+      shown.map((text) => h("p", {}, icon("lost", t("note")), h("span", {}, text))),
     );
   }
 
