@@ -48,8 +48,11 @@ class Notebook:
     digest: str
 
 
-def read_notebook(path: str | Path) -> Notebook:
-    """Return the notebook at `path`. Raises NotebookError, in one sentence, for whatever makes it unusable."""
+def read_notebook(path: str | Path, kernel_here: bool = True) -> Notebook:
+    """Return the notebook at `path`. Raises NotebookError, in one sentence, for whatever makes it unusable.
+
+    Its kernel must be installed here, unless it is in an image (`kernel_here` is False then).
+    """
     where = home.user_path(path)
     content = _content(where)
     body = _body(where.absolute(), content)
@@ -58,7 +61,8 @@ def read_notebook(path: str | Path) -> Notebook:
     kernel, language = spec.get("name"), spec.get("language") or _dict(metadata.get("language_info")).get("name") or "python"
     if not isinstance(kernel, str) or not kernel:
         raise NotebookError(f"{where.name} does not say which kernel runs it: open it in Jupyter, choose a kernel and save it.")
-    _check_kernel(where, kernel)
+    if kernel_here:
+        _check_kernel(where, kernel)
     parameters = _parameters(where.absolute(), content, str(language))
     return Notebook(where.absolute(), content, kernel, str(language), parameters, _digest(body, kernel))
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from jupyter_gridgpu import backends, queues, samplers
+from jupyter_gridgpu import backends, images, queues, samplers
 from jupyter_gridgpu.errors import EngineError, UsageError
 from jupyter_gridgpu.inspection import Notebook, check_space, read_notebook
 from jupyter_gridgpu.model.grammar import parse_space, space_of
@@ -91,7 +91,8 @@ def plan(
     `space` is a cell body, a mapping or a Space; `names` are variables that a cell body's expressions may use. A batch
     system is asked whether it would take the jobs, unless `ask` is False: a form that checks while one types must not.
     """
-    found = read_notebook(notebook)
+    container = _container(options, exact=ask)
+    found = read_notebook(notebook, kernel_here=not images.contained(container))
     wanted = _space(space, names)
     check_space(found, wanted)
     objective = _objective(options)
@@ -106,7 +107,7 @@ def plan(
         seed=_not_negative("seed", options.seed), trials=trials, objective=objective, backend=options.on,
         parallel=_positive("parallel", options.parallel), per_gpu=_positive("per-gpu", options.per_gpu) or 1,
         per_job=_positive("per-job", options.per_job) or 1, retries=_not_negative("retries", options.retries),
-        resources=_resources(options), container=_container(options), placement=_placement(options), files=tuple(files),
+        resources=_resources(options), container=container, placement=_placement(options), files=tuple(files),
         notebook_digest=found.digest, files_digest=_digest(files), created=time.time(),
         defaults=plain_defaults({name: parameter.default for name, parameter in found.parameters.items()}),
     )  # fmt: skip
@@ -185,12 +186,13 @@ def _resources(options: Options) -> Resources:
     )
 
 
-def _container(options: Options) -> Container:
+def _container(options: Options, exact: bool) -> Container:
     if options.runtime not in RUNTIMES:
         raise UsageError(f"--runtime {options.runtime!r} is not known; choose one of {', '.join(RUNTIMES)}.")
     if options.bind and options.image is None:
         raise UsageError("--bind is for jobs in a container: give an --image too.")
-    return Container(_word("image", options.image), None, options.runtime, tuple(options.bind))
+    container = Container(_word("image", options.image), None, options.runtime, tuple(options.bind))
+    return images.resolve(container, here=options.on == "local", exact=exact)
 
 
 def _placement(options: Options) -> Placement:

@@ -120,6 +120,7 @@ def job_spec(scan: Scan, key: str, params: dict[str, Any]) -> dict[str, Any]:
         "image_digest": scan.container.digest,
         "params": params,
         "kernel": scan.kernel,
+        "language": scan.language,
         "objective": scan.objective.metric if scan.objective else None,
         "walltime_s": scan.resources.walltime_s,
         "memory_mb": scan.resources.memory_mb,

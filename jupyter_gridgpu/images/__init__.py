@@ -1,30 +1,64 @@
-"""Containers: how a node runs the worker, written once a scan as a script that needs nothing but a POSIX shell."""
+"""Container images: what `--image` names, and the script that runs jobs in it on whatever node they come to."""
 
 from __future__ import annotations
 
-import shlex
-import sys
+from dataclasses import replace
+from pathlib import Path
 
+from jupyter_gridgpu.errors import UsageError
+from jupyter_gridgpu.images.apptainer import Apptainer
+from jupyter_gridgpu.images.base import WORDS, Image, ImageRuntime
+from jupyter_gridgpu.images.identity import digest
+from jupyter_gridgpu.images.launcher import script
+from jupyter_gridgpu.images.none import NoContainer
+from jupyter_gridgpu.images.podman import Podman
+from jupyter_gridgpu.images.reference import parse, parse_bind
+from jupyter_gridgpu.model.resources import Container
 from jupyter_gridgpu.model.scan import Scan
 
-_SCRIPT = """\
-#!/bin/sh
-# sh worker.sh FOLDER KEY...: run jobs of a scan on this node.
-folder=$1
-shift
-[ -f "$folder/worker.pyz" ] || { echo "This node, $(hostname), does not see the scan's folder $folder." >&2; exit 71; }
-for key in "$@"; do
-    set -- "$@" "$folder/jobs/$key/job.json"
-    shift
-done
-for python in PYTHON python3; do
-    command -v "$python" >/dev/null 2>&1 && exec "$python" "$folder/worker.pyz" --together TOGETHER "$@"
-done
-echo "This node, $(hostname), has no python3." >&2
-exit 74
-"""
+__all__ = ["digest", "launcher", "parse", "parse_bind", "resolve", "runtimes"]
+
+RUNTIMES: tuple[ImageRuntime, ...] = (Apptainer(), Podman())  # the first that a node has is taken
+
+
+def runtimes(image: Image, runtime: str = "auto") -> list[ImageRuntime]:
+    """Return the runtimes that may run an image, the preferred first. Raises UsageError if there is none."""
+    asked = [one for one in RUNTIMES if runtime in ("auto", one.name)]
+    found = [one for one in asked if image.kind in one.kinds]
+    if not found:
+        able = " or ".join(one.name for one in RUNTIMES if image.kind in one.kinds)
+        raise UsageError(f"--runtime {runtime}: it does not run {WORDS[image.kind]}, which {image.ref} is; {able} does.")
+    return found
+
+
+def contained(container: Container) -> bool:
+    """Whether jobs run in a container of ours; with the runtime none, the node is the image."""
+    return container.image is not None and container.runtime != "none"
+
+
+def resolve(container: Container, here: bool, exact: bool = True) -> Container:
+    """Return a container with, if `exact`, the digest of its image. Raises UsageError for what is wrong with it.
+
+    `here` says that jobs run on this machine, so that what it does not see is not there.
+    """
+    if not contained(container):
+        return container
+    image = parse(container.image or "")
+    if here and not image.seen:
+        raise UsageError(f"--image {image.ref}: there is no such file or folder on this machine, where the jobs would run.")
+    runtimes(image, container.runtime)
+    for text in container.binds:
+        bind = parse_bind(text)
+        if here and not Path(bind.source).exists():
+            raise UsageError(f"--bind {text}: there is no {bind.source} on this machine, where the jobs would run.")
+    return replace(container, digest=digest(image)) if exact else container
 
 
 def launcher(scan: Scan) -> str:
-    """Return the text of worker.sh for a scan."""
-    return _SCRIPT.replace("PYTHON", shlex.quote(sys.executable), 1).replace("TOGETHER", str(scan.per_gpu))
+    """Return the text of worker.sh for a scan: `sh worker.sh FOLDER KEY...` runs jobs on a node."""
+    gpus, together = scan.resources.gpus > 0, scan.per_gpu
+    if not contained(scan.container):
+        return script(None, [NoContainer()], [], gpus, together)
+    image = parse(scan.container.image or "")
+    binds = [parse_bind(text) for text in scan.container.binds]
+    return script(image, runtimes(image, scan.container.runtime), binds, gpus, together)

@@ -43,6 +43,11 @@ class ScanPaths:
         return self.folder / "worker.sh"
 
     @property
+    def image_mark(self) -> Path:
+        """Which image the scan's first job ran in; written by its worker."""
+        return self.folder / "image.mark"
+
+    @property
     def batches(self) -> Path:
         """What was handed to a batch system in one call, a folder each."""
         return self.folder / "batches"

@@ -1,9 +1,11 @@
-"""`worker.pyz [--together N] JOB.json...` runs jobs, N at a time; `worker.pyz nursery` forks one for every line on stdin."""
+"""`worker.pyz [--together N] JOB.json...` runs jobs, N at a time; `nursery` forks one for every line on stdin; `launch JOB.json`
+claims one and starts its container."""
 
 from __future__ import annotations
 
 import argparse
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -17,11 +19,27 @@ def main() -> int:
 
         serve(sys.stdin.buffer)
         return 0
-    specs = [Path(job) for job in asked.jobs]
+    if asked.jobs[0] == "launch":
+        from jupyter_gridgpu.worker.launch import launch
+
+        return launch(Path(asked.jobs[1]))
+    return _run([Path(job) for job in asked.jobs], asked.together)
+
+
+def _run(specs: list[Path], together: int) -> int:
+    """Run jobs, if this Python can; if not, say on stderr, which is the first job's log by now, and to the others, why."""
+    from jupyter_gridgpu.worker.image import LACKING, lacking
+
+    if words := lacking():
+        print(words, file=sys.stderr)
+        for spec in specs[1:]:
+            with suppress(OSError), open(spec.with_name("launch.log"), "a", encoding="utf-8") as log:
+                log.write(f"{words}\n")
+        return LACKING
     if len(specs) > 1:
         from jupyter_gridgpu.worker.several import run_several
 
-        return run_several(specs, asked.together)
+        return run_several(specs, together)
     from jupyter_gridgpu.worker.job import run_job
 
     return run_job(specs[0])

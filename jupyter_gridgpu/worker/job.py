@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_gridgpu.model.job import bounded
-from jupyter_gridgpu.store.paths import CopyPaths, JobPaths, ScanPaths, publish, scratch_folder, write_json
+from jupyter_gridgpu.store.paths import COPY_NAME, CopyPaths, JobPaths, ScanPaths, publish, scratch_folder, write_json
 from jupyter_gridgpu.store.process import this_process
+from jupyter_gridgpu.worker.image import differs, image, mark, move_home
 from jupyter_gridgpu.worker.light import import_papermill
 from jupyter_gridgpu.worker.limits import Ending, Limits, Stopped
 from jupyter_gridgpu.worker.metrics import Metrics
@@ -27,6 +28,7 @@ from jupyter_gridgpu.worker.usage import Usage, adopt_orphans, end_children
 
 LOG_LIMIT = 16 * 1024 * 1024
 JOB_VARIABLE = "GRIDGPU_JOB"  # in the environment of every process of a job, so that none is overlooked
+COPY_VARIABLE = "GRIDGPU_COPY"  # which copy this is, where that was settled before the worker started
 ENGINE_VARIABLES = ("SLURM_JOB_ID", "SLURM_ARRAY_JOB_ID", "SLURM_ARRAY_TASK_ID", "SLURM_RESTART_COUNT", "_CONDOR_SLOT")
 _GPU_MEMORY = re.compile(r"ResourceExhausted|CUDA out of memory|OOM when allocating|CUDA_ERROR_OUT_OF_MEMORY")
 
@@ -39,8 +41,8 @@ def run_job(spec: Path, claim: bool = False) -> int:
     """
     job = json.loads(spec.read_text(encoding="utf-8"))
     paths = JobPaths(spec.absolute().parent)
-    copy = paths.copy(uuid.uuid4().hex[:8])
-    if paths.result.exists() or (claim and not _claim(paths, copy)):
+    copy = new_copy(paths)
+    if paths.result.exists() or (claim and not claim_job(paths, copy)):
         return 0
     copy.folder.mkdir(mode=0o700, exist_ok=True)
     write_json(copy.about, _about())
@@ -53,6 +55,12 @@ def run_job(spec: Path, claim: bool = False) -> int:
     return 0
 
 
+def new_copy(paths: JobPaths) -> CopyPaths:
+    """Return the files of this copy of a job, which nobody has made yet."""
+    given = os.environ.pop(COPY_VARIABLE, "")
+    return paths.copy(given if COPY_NAME.fullmatch(given) else uuid.uuid4().hex[:8])
+
+
 def _about() -> dict[str, Any]:
     """Where this copy runs, as far as the environment tells."""
     engine = {name: os.environ[name] for name in ENGINE_VARIABLES if name in os.environ}
@@ -61,10 +69,12 @@ def _about() -> dict[str, Any]:
         "started": time.time(),
         "gpus": os.environ.get("CUDA_VISIBLE_DEVICES"),
         "engine": engine,
+        **({"image": image(), "image_mark": mark()} if image() else {}),
     }
 
 
-def _claim(paths: JobPaths, copy: CopyPaths) -> bool:
+def claim_job(paths: JobPaths, copy: CopyPaths) -> bool:
+    """Claim a job for this process; whether nobody had before."""
     part = paths.folder / f".claim.{os.getpid()}"
     text = json.dumps({"copy": copy.folder.name, **this_process().to_json()})
     try:
@@ -89,9 +99,12 @@ def _run(job: dict[str, Any], scan: ScanPaths, copy: CopyPaths) -> dict[str, Any
     limits = Limits(job.get("walltime_s"), job.get("memory_mb"), usage, copy.folder, stop)
     scratch = scratch_folder(copy.folder.name)
     scratch.mkdir(mode=0o700)
+    move_home(scratch)
     os.environ[VARIABLE] = str(scratch / "reports.jsonl")
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(scan.worker), os.environ.get("PYTHONPATH")]))
     metrics = Metrics(copy.metrics, scratch / "reports.jsonl")
+    if words := differs(scan, mark()):
+        _log(copy.log, words)
     try:
         limits.listen()
         outcome = _outcome(job, scan, copy, metrics, limits, usage, scratch)
@@ -111,15 +124,19 @@ def _outcome(
     job: dict[str, Any], scan: ScanPaths, copy: CopyPaths, metrics: Metrics, limits: Limits, usage: Usage, scratch: Path
 ) -> dict[str, Any]:
     """Execute the notebook and say how it ended."""
-    import_papermill()
-    from jupyter_gridgpu.worker import notebook
+    try:
+        import_papermill()
+        from jupyter_gridgpu.worker import notebook
+    except ImportError as error:
+        return _failed("image", f"papermill cannot be imported where the job ran: {error}.", None)
 
     about = Provenance(job, notebook.kernel_argv(job["kernel"]))
     run = notebook.Run(metrics, limits, usage, job.get("objective"), functools.partial(_log, copy.log), scratch, about)
     try:
         notebook.prepare()
         folder = _work_folder(scan, copy)
-        notebook.execute(scan.notebook, copy.notebook, job["params"], job["kernel"], folder, run)
+        kernel = notebook.kernel_for(job["kernel"], job.get("language"), run.log)
+        notebook.execute(scan.notebook, copy.notebook, job["params"], kernel, folder, run)
     except (Exception, Stopped) as error:
         return _failure(error, limits.ending, run.cell, metrics.last_step)
     finally:

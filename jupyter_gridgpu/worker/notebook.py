@@ -19,7 +19,7 @@ from typing import Any
 
 import nbformat
 import papermill
-from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
+from jupyter_client.kernelspec import NATIVE_KERNEL_NAME, KernelSpecManager, NoSuchKernel
 from nbclient.exceptions import CellExecutionError
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import Engine, papermill_engines
@@ -28,6 +28,7 @@ from traitlets.config import Config
 
 from jupyter_gridgpu.model import numbers
 from jupyter_gridgpu.store.paths import write_atomic
+from jupyter_gridgpu.worker.image import image
 from jupyter_gridgpu.worker.light import literal_path
 from jupyter_gridgpu.worker.limits import Limits
 from jupyter_gridgpu.worker.metrics import Metrics
@@ -236,6 +237,15 @@ def prepare() -> None:
     papermill_engines.register("gridgpu", WatchedEngine)
     papermill_io.reset()
     papermill_io.register("local", AtomicHandler())
+
+
+def kernel_for(name: str, language: str | None, log: Callable[[str], None]) -> str:
+    """Return the kernel to run: the notebook's, or the image's own Python where only the user's machine has that one."""
+    known = KernelSpecManager().find_kernel_specs()
+    if name in known or image() is None or (language or "").lower() != "python" or NATIVE_KERNEL_NAME not in known:
+        return name
+    log(f"The image has no kernel {name!r}; its {NATIVE_KERNEL_NAME!r} runs the notebook.")
+    return NATIVE_KERNEL_NAME
 
 
 def execute(source: Path, output: Path, params: dict[str, Any], kernel: str, folder: Path, run: Run) -> None:

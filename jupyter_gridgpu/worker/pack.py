@@ -7,7 +7,14 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parent.parent
 PARTS = ("__init__.py", "errors.py", "model", "store", "worker")
-_MAIN = "import sys\nfrom jupyter_gridgpu.worker.__main__ import main\nsys.exit(main())\n"
+_MAIN = """\
+import sys
+if sys.version_info < (3, 9):
+    sys.stderr.write("There is Python %d.%d where the job ran; 3.9 or newer is needed.\\n" % sys.version_info[:2])
+    sys.exit(74)
+from jupyter_gridgpu.worker.__main__ import main
+sys.exit(main())
+"""
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the same bytes from the same sources
 
 
