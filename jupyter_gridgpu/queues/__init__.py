@@ -47,7 +47,7 @@ def _find(patience_s: float) -> Found:
     answers = _asked(
         {
             "Slurm": partial(slurm.discover, patience_s - 1),
-            "HTCondor": condor.discover,
+            "HTCondor": partial(condor.discover, patience_s - 1),
             "This machine": partial(here.discover, patience_s / 2 - 1),
         },
         patience_s,

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +18,9 @@ from jupyter_gridgpu.model.queue import OFFLINE, ONLINE, GpuKind, Limits, Queue
 from jupyter_gridgpu.queues import gpus
 
 BACKEND = "htcondor"
-SLOTS = '(PartitionableSlot =?= True && TotalSlotGPUs > 0) || (SlotType == "Static" && GPUs > 0)'
 PLACES = ("/etc/condor/condor_config", "/usr/local/etc/condor_config", "~/.condor/condor_config", "~condor/condor_config")
-ADS_LIMIT = 50_000
-_DEVICE = re.compile(r"GPUs_(?:GPU_|CUDA|OCL|HIP)\w{1,64}")
+OUTPUT_LIMIT = 256_000_000
+DEVICE = re.compile(r"GPUs_(?:GPU_|CUDA|OCL|HIP)\w{1,64}")
 
 
 @dataclass
@@ -38,33 +40,33 @@ def configured() -> bool:
     return any(Path(os.path.expanduser(place)).exists() for place in PLACES)
 
 
-def discover() -> list[Queue]:
+def discover(timeout_s: float) -> list[Queue]:
     """Return the pool as one queue, if it has GPUs; none where no pool is known. Raises EngineError if it does not answer."""
     if not configured():
         return []
-    bindings = _bindings()
-    if bindings is None:
-        raise EngineError("HTCondor is set up here, but its Python bindings are missing: pip install htcondor.")
+    answer = call("slots", timeout_s)
+    return parse(answer["slots"], answer["pool"])
+
+
+def call(verb: str, timeout_s: float) -> Any:
+    """Ask a process of its own: the bindings hold up all of a process while they wait. Raises EngineError."""
+    words = [sys.executable, "-m", "jupyter_gridgpu.queues.condor_call", verb]
     try:
-        ads = bindings.Collector().query(bindings.AdType.Startd, SLOTS)
-    except Exception as error:  # the bindings raise kinds of their own, older ones others
-        raise EngineError(f"HTCondor's collector does not answer: {bounded(str(error), 160)}") from None
-    return parse(ads, bounded(str(bindings.param.get("COLLECTOR_HOST", "")), 100) or "")
-
-
-def _bindings() -> Any:
-    for name in ("htcondor2", "htcondor"):
-        try:
-            return __import__(name)
-        except Exception:  # a wheel that does not fit this machine says so in many ways
-            continue
-    return None
+        ran = subprocess.run(words, capture_output=True, timeout=timeout_s, stdin=subprocess.DEVNULL)
+        answer = json.loads(ran.stdout[:OUTPUT_LIMIT])
+    except subprocess.TimeoutExpired:
+        raise EngineError(f"HTCondor did not answer within {timeout_s:.0f} s.") from None
+    except (OSError, ValueError):
+        raise EngineError("HTCondor gave no answer that can be read.") from None
+    if "failed" in answer:
+        raise EngineError(answer["failed"])
+    return answer
 
 
 def parse(ads: Iterable[Mapping[str, Any]], pool: str = "") -> list[Queue]:
     """Return the pool as one queue, made of the ads of its GPU slots."""
     seen: dict[GpuKind, _Seen] = {}
-    slots = [_plain(ad) for ad in list(ads)[:ADS_LIMIT]]
+    slots = [dict(ad) for ad in ads]
     for slot in slots:
         _count(slot, seen)
     if not seen:
@@ -80,25 +82,8 @@ def parse(ads: Iterable[Mapping[str, Any]], pool: str = "") -> list[Queue]:
     return [Queue("htcondor", BACKEND, title, made, limits, runtimes, state=state, source="HTCondor")]
 
 
-def _plain(ad: Mapping[str, Any]) -> dict[str, Any]:
-    """Evaluate what matters of an ad; an attribute that cannot be read is left out."""
-    body: dict[str, Any] = {}
-    for name in ad:
-        if name in _WANTED or _DEVICE.fullmatch(name):
-            try:
-                value = ad[name]
-                body[name] = {key: value[key] for key in value} if _DEVICE.fullmatch(name) else _evaluated(value)
-            except Exception:
-                continue
-    return body
-
-
-def _evaluated(value: Any) -> Any:
-    return value.eval() if hasattr(value, "eval") and not isinstance(value, (str, int, float, bool)) else value
-
-
 def _count(slot: dict[str, Any], seen: dict[GpuKind, _Seen]) -> None:
-    devices = [device for name, device in sorted(slot.items()) if _DEVICE.fullmatch(name)]
+    devices = [device for name, device in sorted(slot.items()) if DEVICE.fullmatch(name)]
     total = _number(slot.get("TotalSlotGPUs")) or _number(slot.get("GPUs"))
     prefix = "CUDA" if "CUDADeviceName" in slot else "GPUs_"
     common = {name.removeprefix(prefix): value for name, value in slot.items() if name.startswith(prefix)}
@@ -141,10 +126,3 @@ def _number(value: Any) -> int:
 
 def _most(slots: list[dict[str, Any]], name: str) -> int | None:
     return max((_number(slot.get(name)) for slot in slots), default=0) or None
-
-
-_WANTED = frozenset(
-    {"SlotType", "State", "GPUs", "TotalSlotGPUs", "TotalSlotMemory", "TotalSlotCpus", "HasSingularity"}
-    | {f"{way}{what}" for way in ("GPUs_", "CUDA") for what in ("DeviceName", "GlobalMemoryMb", "DriverVersion")}
-    | {f"{way}MaxSupportedVersion" for way in ("GPUs_", "CUDA")}
-)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from pathlib import Path
 from typing import Any
@@ -143,12 +144,21 @@ def test_a_constraint_leaves_the_engines_numbers_out() -> None:
     assert [queue.name for queue in found] == ["part", "gpu"]
 
 
+def test_a_collector_that_takes_a_call_and_says_nothing_holds_nobody_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        config = tmp_path / "condor_config"
+        config.write_text(f"COLLECTOR_HOST = 127.0.0.1:{silent.getsockname()[1]}\n")
+        monkeypatch.setenv("CONDOR_CONFIG", str(config))
+        with pytest.raises(EngineError, match="HTCondor did not answer within 1 s"):
+            condor.discover(1.0)
+
+
 @pytest.fixture
 def engines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """No engine but this machine, nothing declared, nothing remembered."""
     monkeypatch.setenv("JUPYTER_CONFIG_DIR", str(tmp_path / "config"))
     monkeypatch.setattr(slurm, "discover", lambda timeout_s: [])
-    monkeypatch.setattr(condor, "discover", list)
+    monkeypatch.setattr(condor, "discover", lambda timeout_s: [])
     monkeypatch.setattr(queues, "_last", None)
     return monkeypatch
 
@@ -159,7 +169,7 @@ def test_engines_that_fail_or_hang_hide_no_others(engines: pytest.MonkeyPatch) -
 
     ended = threading.Event()
     engines.setattr(slurm, "discover", broken)
-    engines.setattr(condor, "discover", lambda: ended.wait(60) and [])
+    engines.setattr(condor, "discover", lambda timeout_s: ended.wait(60) and [])
     found = queues.find(patience_s=0.5)
     ended.set()
     assert [queue.name for queue in found.queues] == ["here"]
