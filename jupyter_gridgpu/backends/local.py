@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import shutil
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from jupyter_gridgpu import images
 from jupyter_gridgpu.backends.base import Job, notebook_of, read_result, write_spec
+from jupyter_gridgpu.backends.starters import Containers, Nursery, Starter
 from jupyter_gridgpu.errors import EngineError
 from jupyter_gridgpu.model.job import Observation, bounded
 from jupyter_gridgpu.model.scan import Scan
@@ -27,7 +27,7 @@ from jupyter_gridgpu.store.tail import tail_text
 CANCEL_GRACE_S = 12.0  # a worker needs up to five seconds to save and end its kernel
 UNCLAIMED_S = 60.0
 SILENT_S = 180.0  # a worker writes a heartbeat every 20 s
-NURSERIES = 3  # that may die in a row before jobs are given up
+DEATHS = 3  # of what brings workers up, in a row, before jobs are given up
 THREAD_VARIABLES = (
     "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS",
     "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS",
@@ -40,12 +40,12 @@ class LocalBackend:
     def __init__(self, scan: Scan, paths: ScanPaths) -> None:
         self._scan = scan
         self._paths = paths
-        self._nursery: subprocess.Popen[bytes] | None = None
+        self._contained = images.contained(scan.container)
+        self.starter: Starter = Containers(paths) if self._contained else Nursery(paths)
         self._pins: dict[str, list[str]] = {}  # key -> GPUs, of jobs not known to have ended
-        self._handed: dict[str, tuple[float, int]] = {}  # key -> when it was handed to which nursery
+        self._handed: dict[str, float] = {}  # key -> when it was last handed over
         self._told: dict[str, float] = {}  # key -> when it was told to end
         self._devices: list[str] | None = None
-        self._deaths = 0  # of nurseries since one last brought a worker up
 
     # what the machine has ---------------------------------------------------------
 
@@ -53,6 +53,8 @@ class LocalBackend:
         wanted = self._scan.resources.gpus
         if wanted > len(self.devices()):
             raise EngineError(f"--gpus {wanted}: this machine has {len(self.devices()) or 'no'} GPUs to use. Ask for fewer.")
+        if self._contained:
+            images.require(self._scan.container)
 
     def devices(self) -> list[str]:
         """The GPUs that jobs may use: those CUDA_VISIBLE_DEVICES names, else all there are."""
@@ -94,25 +96,11 @@ class LocalBackend:
         return [device for device in env.get("CUDA_VISIBLE_DEVICES", "").split(",") if device]
 
     def open(self) -> None:
-        """Start the nursery, which imports papermill while the runner does other things."""
-        if self._nursery is None or self._nursery.poll() is not None:
-            if self._nursery is not None and self._nursery.stdin is not None:
-                self._deaths += 1
-                with contextlib.suppress(OSError):
-                    self._nursery.stdin.close()
-            self._nursery = subprocess.Popen(
-                [sys.executable, str(self._paths.worker), "nursery"], stdin=subprocess.PIPE, cwd=self._paths.folder
-            )
+        self.starter.open()
 
     def _hand_over(self, key: str) -> None:
-        self.open()
-        stdin = self._nursery.stdin if self._nursery else None
-        line = json.dumps({"job": str(self._paths.job(key).spec)}).encode() + b"\n"
-        with contextlib.suppress(BrokenPipeError):  # it was just killed: the next poll hands the job to a new one
-            if stdin is not None:
-                stdin.write(line)
-                stdin.flush()
-        self._handed[key] = time.time(), self._nursery.pid if self._nursery else 0
+        self.starter.start(key)
+        self._handed[key] = time.time()
 
     def _environment(self, key: str) -> dict[str, str]:
         """GPUs of the job's own, and no more threads than its share of the cores, unless the user said otherwise."""
@@ -153,7 +141,7 @@ class LocalBackend:
         return self._result(key) or self._died(key, claim)
 
     def _running(self, key: str, claim: dict[str, Any]) -> Observation:
-        self._deaths = 0
+        self.starter.deaths = 0
         started = self._paths.job(key).claim.stat().st_mtime
         gpu = ",".join(self._pins.get(key, [])) or None
         notebook = notebook_of(self._paths, key, claim.get("copy"))
@@ -180,16 +168,15 @@ class LocalBackend:
 
     def _unclaimed(self, key: str) -> Observation | None:
         """A job that was handed over and that no worker has taken yet."""
-        handed = self._handed.get(key)
         if not self._paths.job(key).spec.exists():
             return Observation("lost", message="The folder of the job is gone.")
-        dead = self._nursery is None or self._nursery.poll() is not None
-        if dead and self._deaths >= NURSERIES and self._claim_it(key):
+        holds = self.starter.holds(key)
+        if not holds and self.starter.deaths >= DEATHS and self._claim_it(key):
             message = f"Workers cannot start on this machine. {_last_words(self._paths.log)}"
             return self._ended(key, Observation("failed", "submit", message, ended=time.time()))
-        if handed is None or dead or (self._nursery and self._nursery.pid != handed[1]):
-            self._hand_over(key)  # to a new nursery; the claim keeps it from running twice
-        elif time.time() - handed[0] > UNCLAIMED_S and self._claim_it(key):
+        if not holds:
+            self._hand_over(key)  # once more; the claim keeps it from running twice
+        elif time.time() - self._handed[key] > UNCLAIMED_S and self._claim_it(key):
             message = f"No worker took the job within {UNCLAIMED_S:.0f} s; runner.log in the scan folder may say why."
             return self._ended(key, Observation("failed", "submit", message, ended=time.time()))
         return Observation("queued")
@@ -201,6 +188,8 @@ class LocalBackend:
             shutil.rmtree(scratch_folder(copy), ignore_errors=True)
             if self._published(key, copy) and (result := self._result(key)):
                 return result
+            if self._contained and not self._paths.job(key).copy(copy).folder.exists():
+                return self._ended(key, self._never_began(key, started))
         return self._ended(
             key,
             Observation(
@@ -208,6 +197,13 @@ class LocalBackend:
                 started=started, ended=time.time(), notebook=notebook_of(self._paths, key, copy),
             ),
         )  # fmt: skip
+
+    def _never_began(self, key: str, started: float) -> Observation:
+        """A container in which no worker came up; the launcher or the runtime said why."""
+        if key in self._told:
+            return Observation("cancelled", "user", "Stopped before it started.")
+        words = _last_words(self._paths.job(key).log) or "The container ended before the worker began; runner.log may say why."
+        return Observation("failed", "image", words, started=started, ended=time.time())
 
     def _published(self, key: str, copy: str) -> bool:
         """Publish a result that a worker wrote and was killed before it could; whether there was one."""
@@ -248,15 +244,11 @@ class LocalBackend:
         """Local jobs write where the scan is."""
 
     def close(self) -> None:
-        if self._nursery is not None and self._nursery.stdin is not None:
-            with contextlib.suppress(OSError):
-                self._nursery.stdin.close()
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self._nursery.wait(timeout=5)
+        self.starter.close()
 
 
 def _last_words(log: Path) -> str:
-    """The last line of the runner's log, where a nursery that cannot start says why."""
+    """The last line of a log, where what cannot start says why."""
     lines = tail_text(log, 4096).strip().splitlines()
     return bounded(lines[-1]) or "" if lines else ""
 

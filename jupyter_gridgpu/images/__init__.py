@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
-from jupyter_gridgpu.errors import UsageError
+from jupyter_gridgpu.errors import EngineError, UsageError
 from jupyter_gridgpu.images.apptainer import Apptainer
 from jupyter_gridgpu.images.base import WORDS, Image, ImageRuntime
 from jupyter_gridgpu.images.identity import digest
@@ -16,7 +17,7 @@ from jupyter_gridgpu.images.reference import parse, parse_bind
 from jupyter_gridgpu.model.resources import Container
 from jupyter_gridgpu.model.scan import Scan
 
-__all__ = ["digest", "launcher", "parse", "parse_bind", "resolve", "runtimes"]
+__all__ = ["contained", "digest", "launcher", "parse", "parse_bind", "require", "resolve", "runtimes"]
 
 RUNTIMES: tuple[ImageRuntime, ...] = (Apptainer(), Podman())  # the first that a node has is taken
 
@@ -52,6 +53,17 @@ def resolve(container: Container, here: bool, exact: bool = True) -> Container:
         if here and not Path(bind.source).exists():
             raise UsageError(f"--bind {text}: there is no {bind.source} on this machine, where the jobs would run.")
     return replace(container, digest=digest(image)) if exact else container
+
+
+def require(container: Container) -> None:
+    """Raise EngineError if nothing on this machine runs a container's image."""
+    image = parse(container.image or "")
+    programs = [program for runtime in runtimes(image, container.runtime) for program in runtime.programs]
+    if not any(shutil.which(program) for program in programs):
+        raise EngineError(
+            f"This machine has no {' or '.join(programs)} to run {image.ref} ({WORDS[image.kind]}): install one,"
+            " or send the jobs elsewhere with --on."
+        )
 
 
 def launcher(scan: Scan) -> str:

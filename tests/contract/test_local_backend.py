@@ -10,6 +10,7 @@ import pytest
 
 from jupyter_gridgpu.backends.base import Backend
 from jupyter_gridgpu.backends.local import LocalBackend
+from jupyter_gridgpu.backends.starters import Nursery
 from jupyter_gridgpu.model.scan import Scan
 from jupyter_gridgpu.store.paths import ScanPaths, read_json
 from jupyter_gridgpu.testing.backends import BackendContract, Bench
@@ -36,7 +37,8 @@ class TestLocal(BackendContract):
         bench.submit("v0001.1", hold=True)
         bench.held("v0001.1")
         assert isinstance(bench.backend, LocalBackend)
-        nursery = bench.backend._nursery
+        assert isinstance(bench.backend.starter, Nursery)
+        nursery = bench.backend.starter.process
         assert nursery is not None
         nursery.kill()
         nursery.wait()
@@ -49,7 +51,8 @@ class TestLocal(BackendContract):
     def test_a_nursery_killed_before_it_forks_loses_no_job(self, bench: Bench) -> None:
         assert isinstance(bench.backend, LocalBackend)
         bench.backend.open()
-        nursery = bench.backend._nursery
+        assert isinstance(bench.backend.starter, Nursery)
+        nursery = bench.backend.starter.process
         assert nursery is not None
         nursery.send_signal(signal.SIGSTOP)
         for key in ("v0001.1", "v0002.1"):
