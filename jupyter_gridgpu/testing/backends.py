@@ -24,6 +24,7 @@ import pytest
 from jupyter_gridgpu import client
 from jupyter_gridgpu.backends.base import Backend, Job, job_spec
 from jupyter_gridgpu.model.job import END_STATES, STATES, Observation
+from jupyter_gridgpu.model.resources import Container
 from jupyter_gridgpu.model.scan import Scan
 from jupyter_gridgpu.request import Options, plan
 from jupyter_gridgpu.store import home
@@ -130,6 +131,10 @@ class BackendContract:
         """Return a new backend for a scan folder."""
         raise NotImplementedError
 
+    def container(self) -> Container:
+        """Return what the jobs run in; the Python of the node unless it says otherwise."""
+        return Container()
+
     def kill_worker(self, bench: Bench, key: str) -> None:
         """Kill the process that runs the job, without a warning to it."""
         pytest.skip("this engine's workers are out of reach")
@@ -146,7 +151,7 @@ class BackendContract:
         source.write_text(notebook_json(PARAMETERS, *(cell.replace("GATE", repr(str(gate))) for cell in CELLS)))
         found = plan(source, "x = [1.0, 2.0]", Options(on="local", maximize="square", parallel=2))
         with home.starting():
-            handle = client.create(replace(found, scan=replace(found.scan, backend=self.on)))
+            handle = client.create(replace(found, scan=replace(found.scan, backend=self.on, container=self.container())))
         scan, paths = handle.scan, handle.paths
         bench = Bench(scan, paths, lambda: self.make(scan, paths), self.patience_s)
         bench.backend.open()
