@@ -14,6 +14,16 @@ settings.register_profile("default", deadline=None, derandomize=True, database=N
 settings.load_profile("default")
 
 
+ENGINES = ("slurm_cluster", "new_slurm_cluster", "condor_daemons", "lab")  # started once for all their tests
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where tests run in several processes, those of an engine stay together, and those of a file."""
+    for item in items:
+        used = [name for name in ENGINES if name in getattr(item, "fixturenames", ())]
+        item.add_marker(pytest.mark.xdist_group(used[0] if used else str(item.path)))
+
+
 @pytest.fixture(autouse=True)
 def scans_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where scans go in this test; it does not exist yet."""

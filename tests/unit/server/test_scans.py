@@ -125,7 +125,7 @@ def test_a_broken_folder_that_was_mended_is_taken_in(scans: Scans, scans_home: P
     assert names(scans) == []
     handle.paths.spec.write_text(spec)
     os.utime(handle.paths.spec, (9e8, 9e8))
-    assert "id-mended" in swept(scans).heads
+    eventually(lambda: "id-mended" in swept(scans).heads)
 
 
 def test_a_removed_scan_is_told_once_and_forgotten(scans: Scans, scans_home: Path) -> None:
