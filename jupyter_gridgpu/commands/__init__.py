@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from jupyter_gridgpu.commands.doctor import doctor
+from jupyter_gridgpu.commands.image import image
 from jupyter_gridgpu.commands.queues import queues
 
-COMMANDS: tuple[click.Command, ...] = (doctor, queues)
+COMMANDS: tuple[click.Command, ...] = (doctor, image, queues)

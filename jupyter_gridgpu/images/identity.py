@@ -6,6 +6,7 @@ import hashlib
 import os
 import re
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
 from jupyter_gridgpu.images.base import ARCHIVE, SANDBOX, SIF, Image
@@ -13,7 +14,13 @@ from jupyter_gridgpu.images.reference import read_archive
 
 HASHED_BYTES = 1_000_000_000  # a second or two
 SIF_UUID_AT = 48  # in a SIF's header: 32 bytes of a script, then magic, version, architecture
-ENTRIES = 10_000
+ENTRIES = 20_000
+# Where an image lists the packages that it has.
+LISTS = (
+    ".singularity.d", "etc", "usr", "usr/local", "usr/local/bin", "var/lib/dpkg", "var/lib/rpm", "usr/lib/sysimage/rpm", "opt",
+    "*/lib/python3*/*-packages", "usr/lib*/python3*/*-packages", "usr/local/lib/python3*/*-packages", "opt/*/conda-meta",
+    "opt/*/lib/python3*/*-packages",
+)  # fmt: skip
 _FLAT = re.compile(r"[0-9a-f]{64}")
 _PINNED = re.compile(r"@(sha256:[0-9a-f]{64})$")
 
@@ -51,24 +58,20 @@ def _of_sif(path: Path) -> str:
 
 
 def _of_folder(path: Path) -> str:
-    """CVMFS keeps unpacked images in folders that are named by their digest; of others, what lies on top is looked at."""
+    """CVMFS keeps unpacked images in folders named by their digest; of others, lists of what is in them are looked at."""
     flat = [part for part in path.resolve().parts if _FLAT.fullmatch(part)]
     if flat:
         return f"sha256:{flat[-1]}"
+    folders = sorted({path, *(found for pattern in LISTS for found in path.glob(pattern) if found.is_dir())})
     made = hashlib.sha256()
-    for line in sorted(_entries(path, depth=2))[:ENTRIES]:
+    for line in sorted(line for folder in folders for line in _entries(folder, path))[:ENTRIES]:
         made.update(line.encode("utf-8", "surrogateescape"))
     return f"folder:{made.hexdigest()[:32]}"
 
 
-def _entries(path: Path, depth: int) -> list[str]:
-    """Names, sizes and times of what is in a folder. Folders of the running system are not the image's."""
-    found: list[str] = []
-    for entry in os.scandir(path):
+def _entries(folder: Path, image: Path) -> Iterator[str]:
+    """Names, and of files sizes and times."""
+    for entry in os.scandir(folder):
         stat = entry.stat(follow_symlinks=False)
-        if not entry.is_dir(follow_symlinks=False):
-            found.append(f"{entry.name} {stat.st_size} {stat.st_mtime_ns}\n")
-        elif entry.name not in ("proc", "sys", "dev", "run", "tmp"):
-            inner = _entries(Path(entry.path), depth - 1) if depth > 1 else []
-            found += [f"{entry.name}/{line}" for line in ["\n", *inner]]
-    return found
+        facts = "" if entry.is_dir(follow_symlinks=False) else f" {stat.st_size} {stat.st_mtime_ns}"
+        yield f"{folder.relative_to(image)}/{entry.name}{facts}\n"
