@@ -55,6 +55,10 @@ class Options:
     runtime: str = "auto"
     bind: tuple[str, ...] = ()
     queue: str | None = None
+    exclude_site: tuple[str, ...] = ()
+    inputs: tuple[str, ...] = ()  # --in
+    out: str | None = None
+    attempts: int | None = None
     account: str | None = None
     qos: str | None = None
     constraint: str | None = None
@@ -196,8 +200,18 @@ def _container(options: Options, exact: bool) -> Container:
 
 
 def _placement(options: Options) -> Placement:
+    grid = {"in": options.inputs, "out": options.out, "exclude-site": options.exclude_site, "attempts": options.attempts}
+    if options.on not in ("panda", AUTO) and (given := [name for name, value in grid.items() if value]):
+        raise UsageError(f"--{given[0]} is for jobs on the grid: say --on panda too, or leave it out.")
     words = {name: _word(name, getattr(options, name)) for name in ("queue", "account", "qos", "constraint")}
-    return Placement(**words, shared=not options.no_shared_disk)
+    return Placement(
+        **words,
+        shared=not options.no_shared_disk,
+        exclude=tuple(_word("exclude-site", site) or "" for site in options.exclude_site),
+        inputs=tuple(_word("in", dataset) or "" for dataset in options.inputs),
+        output=_word("out", options.out),
+        attempts=_positive("attempts", options.attempts),
+    )
 
 
 def _word(name: str, text: str | None) -> str | None:

@@ -19,6 +19,7 @@ from jupyter_gridgpu.model.scan import Scan
 
 __all__ = ["contained", "digest", "launcher", "parse", "parse_bind", "require", "resolve", "runtimes"]
 
+BROUGHT = ("panda",)  # engines that start jobs in the image themselves
 RUNTIMES: tuple[ImageRuntime, ...] = (Apptainer(), Podman())  # the first that a node has is taken
 
 
@@ -69,7 +70,7 @@ def require(container: Container) -> None:
 def launcher(scan: Scan) -> str:
     """Return the text of worker.sh for a scan: `sh worker.sh FOLDER KEY...` runs jobs on a node."""
     gpus, together = scan.resources.gpus > 0, scan.per_gpu
-    if not contained(scan.container):
+    if not contained(scan.container) or scan.backend in BROUGHT:
         return script(None, [NoContainer()], [], gpus, together)
     image = parse(scan.container.image or "")
     binds = [parse_bind(text) for text in scan.container.binds]

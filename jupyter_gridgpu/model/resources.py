@@ -35,8 +35,12 @@ class Container:
 class Placement:
     """Where in an engine jobs go, in the engine's own words."""
 
-    queue: str | None = None  # a Slurm partition
+    queue: str | None = None  # a Slurm partition, a site of PanDA or several: A,B
     account: str | None = None  # a Slurm account, an HTCondor accounting group
     qos: str | None = None
     constraint: str | None = None  # Slurm features, HTCondor requirements
     shared: bool = True  # whether nodes see the scan folder; else files travel with the jobs
+    exclude: tuple[str, ...] = ()  # sites that PanDA is to leave out
+    inputs: tuple[str, ...] = ()  # datasets that every job of PanDA gets
+    output: str | None = None  # the dataset that PanDA's jobs leave
+    attempts: int | None = None  # of PanDA itself at one job

@@ -159,9 +159,9 @@ def from_json(body: dict[str, Any]) -> Scan:
             objective=Objective(**body["objective"]) if body["objective"] else None,
             resources=Resources(**body["resources"]),
             container=_container(body.get("container", {})),
-            placement=Placement(**body.get("placement", {})),
+            placement=_placement(body.get("placement", {})),
             per_job=body.get("per_job", 1),
-            asked=Placement(**body["asked"]) if body.get("asked") else None,
+            asked=_placement(body["asked"]) if body.get("asked") else None,
             choice=body.get("choice", ""),
             files=tuple(body["files"]),
             defaults=_defaults(body.get("defaults")),
@@ -176,6 +176,10 @@ def from_json(body: dict[str, Any]) -> Scan:
 
 def _container(body: dict[str, Any]) -> Container:
     return Container(**{**body, "binds": tuple(body.get("binds", ()))})
+
+
+def _placement(body: dict[str, Any]) -> Placement:
+    return Placement(**{**body, "exclude": tuple(body.get("exclude", ())), "inputs": tuple(body.get("inputs", ()))})
 
 
 def _migrated(body: dict[str, Any]) -> dict[str, Any]:

@@ -22,7 +22,16 @@ from jupyter_gridgpu.store import home
 PARAMETER_LIMIT = 200
 COMMENT_LIMIT = 200
 SEARCH = ("sampler", "trials", "name")  # the other options say where jobs run
-APART = ("maximize", "minimize", "seed", "files", "bind", "new")  # drawn as the objective, or only carried along
+APART = (
+    "maximize",
+    "minimize",
+    "seed",
+    "files",
+    "bind",
+    "inputs",
+    "exclude_site",
+    "new",
+)  # drawn as the objective, or only carried along
 COMMON = ("on", "gpus", "memory", "walltime", "image", "parallel", "per_gpu", "retries")  # the others are folded away
 LABELS = {
     "on": "Engine", "gpus": "GPUs", "per_gpu": "Per GPU", "parallel": "At once", "gpu_model": "GPU model", "vram": "VRAM",

@@ -1,5 +1,5 @@
 """`worker.pyz [--together N] JOB.json...` runs jobs, N at a time; `nursery` forks one for every line on stdin; `launch JOB.json`
-claims one and starts its container."""
+claims one and starts its container; `grid N` runs a task of a batch that came as a sandbox."""
 
 from __future__ import annotations
 
@@ -23,6 +23,10 @@ def main() -> int:
         from jupyter_gridgpu.worker.launch import launch
 
         return launch(Path(asked.jobs[1]))
+    if asked.jobs[0] == "grid":
+        from jupyter_gridgpu.worker.grid import run_task
+
+        return run_task(int(asked.jobs[1]))
     return _run([Path(job) for job in asked.jobs], asked.together)
 
 

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import json
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jupyter_gridgpu.store.paths import ScanPaths
+from jupyter_gridgpu.worker.grid import OUTPUT, exit_code, run_task
+from jupyter_gridgpu.worker.metadata import NAME, unpack
+
+LAUNCHER = """\
+folder=$1; shift
+for key; do
+    mkdir -p "$folder/jobs/$key/ab12/artifacts"
+    ln -s /etc/passwd "$folder/jobs/$key/ab12/artifacts/link"
+    echo weights >"$folder/jobs/$key/ab12/artifacts/model"
+    cp "$folder/results/$key" "$folder/jobs/$key/ab12/result.json" && cp "$folder/results/$key" "$folder/jobs/$key/result.json"
+done
+[ ! -e "$folder/files/jets.root" ] || echo staged >>"$folder/jobs/$key/launch.log"
+exit $(cat "$folder/code")
+"""
+
+
+@pytest.fixture
+def sandbox(tmp_path: Path) -> Path:
+    (tmp_path / "results").mkdir()
+    (tmp_path / "worker.sh").write_text(LAUNCHER)
+    (tmp_path / "code").write_text("0")
+    lines = [[{"key": "v0001.1", "params": {"x": 1}}], [{"key": "v0002.1"}, {"key": "v0003.1"}]]
+    (tmp_path / "jobs.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return tmp_path
+
+
+def result(sandbox: Path, key: str, **body: Any) -> None:
+    (sandbox / "results" / key).write_text(json.dumps({"key": key, "copy": "ab12", "state": "done", **body}))
+
+
+def handed_back(sandbox: Path) -> Any:
+    return json.loads((sandbox / NAME).read_text())
+
+
+def test_a_task_runs_its_own_jobs_and_hands_back_what_they_left(sandbox: Path) -> None:
+    result(sandbox, "v0002.1")
+    result(sandbox, "v0003.1", state="failed", reason="notebook")
+    assert run_task(2, sandbox) == 0
+    assert not ScanPaths(sandbox).job("v0001.1").folder.exists()
+    for key in ("v0002.1", "v0003.1"):
+        found = unpack(handed_back(sandbox), key)
+        assert found is not None
+        assert json.loads(found[1]["result.json"])["key"] == key
+    with tarfile.open(sandbox / OUTPUT) as archive:
+        names = archive.getnames()
+    assert "jobs/v0002.1/ab12/artifacts/model" in names
+    assert not [name for name in names if name.endswith("link")]
+
+
+def test_a_job_without_a_result_is_the_grids_failure(sandbox: Path) -> None:
+    (sandbox / "code").write_text("72")
+    assert run_task(1, sandbox) == 72
+    assert (sandbox / OUTPUT).exists()
+
+
+def test_files_of_datasets_lie_beside_the_notebook(sandbox: Path) -> None:
+    result(sandbox, "v0001.1")
+    (sandbox / "jets.root").write_text("jets")
+    (sandbox / "input.txt").write_text("jets.root,not-there.root\n")
+    assert run_task(1, sandbox) == 0
+    assert (sandbox / "files" / "jets.root").read_text() == "jets"
+    assert (ScanPaths(sandbox).job("v0001.1").log).read_text() == "staged\n"
+
+
+DONE, RAISED, NODE, IMAGE = {"state": "done"}, {"reason": "notebook"}, {"reason": "node"}, {"reason": "image"}
+
+
+@pytest.mark.parametrize(
+    ("results", "code", "expected"),
+    [
+        ([DONE], 0, 0),
+        ([RAISED], 1, 0),  # nothing is kept of a job that fails: a failed notebook must come home
+        ([{"reason": "timeout"}], 0, 0),
+        ([NODE], 0, 70),
+        ([IMAGE], 0, 73),
+        ([IMAGE], 74, 74),
+        ([NODE, DONE], 0, 0),  # a failure would lose the other result
+        ([], 137, 137),
+        ([], 0, 70),
+    ],
+)
+def test_only_what_another_node_may_do_better_is_a_failure(results: list[Any], code: int, expected: int) -> None:
+    assert exit_code(results, code) == expected
