@@ -271,6 +271,9 @@ class ClusterBackend(ABC):
         """A job that the engine does not know: not yet, no longer, or never."""
         now = time.monotonic()
         watched.missing = watched.missing or now
+        forgotten = self._inquiry.answer is not None and self._inquiry.answer.since(self._paths.job(key).stop)
+        if forgotten and now - watched.missing > self.grace_s:  # an engine may forget what never started
+            return self._ended(key, Observation("cancelled", "user", "Cancelled before it started.", ended=time.time()))
         if now - watched.missing < LOST_POLLS * poll_s():
             return None
         text = f"Lost: {self.engine} no longer knows this job and no result came in {duration(now - watched.missing)}."

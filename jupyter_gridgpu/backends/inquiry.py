@@ -54,6 +54,12 @@ class Answer:
     time: float
     tasks: Mapping[str, Seen] = field(default_factory=dict)
 
+    def since(self, path: Path) -> bool:
+        """Whether a file is there that was written before the question."""
+        with contextlib.suppress(OSError):
+            return path.stat().st_mtime < self.time
+        return False
+
 
 def poll_s() -> float:
     """Return how long to wait between two questions."""

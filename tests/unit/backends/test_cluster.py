@@ -355,3 +355,17 @@ def test_an_engine_that_is_silent_is_told_to_end_jobs_when_it_is_back(paths: Sca
 def test_exit_codes_are_said_in_words(code: int, reason: str, words: str) -> None:
     assert exit_words(code)[0] == reason
     assert words in exit_words(code)[1]
+
+
+def test_a_cancelled_job_that_the_engine_forgets_never_started(paths: ScanPaths) -> None:
+    backend = Scripted(paths)
+    ids = backend.hand_over(1)
+    backend.grace_s = 0.0
+    backend.cancel(ids)
+    backend.says({}, at=time.time() - 60)  # asked before it was cancelled: nothing follows from it
+    assert backend.one(ids) is None
+    assert backend.one(ids) is None
+    backend.says({}, at=time.time() + 60)
+    seen = backend.one(ids)
+    assert seen is not None
+    assert (seen.state, seen.reason) == ("cancelled", "user")
