@@ -12,6 +12,11 @@ from jupyter_gridgpu.model.numbers import decode
 from jupyter_gridgpu.model.scan import Scan
 from jupyter_gridgpu.store.paths import COPY_NAME, JobPaths, ScanPaths, read_json, write_json
 
+THREAD_VARIABLES = (
+    "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS",
+    "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS",
+)  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Job:
@@ -107,6 +112,11 @@ def notebook_of(paths: ScanPaths, key: str, copy: Any) -> str | None:
         return None
     notebook = paths.job(key).copy(copy).notebook
     return notebook.relative_to(paths.folder).as_posix() if notebook.is_file() and not notebook.is_symlink() else None
+
+
+def shared_gpu_environment(scan: Scan) -> dict[str, str]:
+    """Return what makes frameworks take GPU memory as they need it, where jobs share a GPU; else the first takes all."""
+    return {"TF_FORCE_GPU_ALLOW_GROWTH": "true", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"} if scan.per_gpu > 1 else {}
 
 
 def job_spec(scan: Scan, key: str, params: dict[str, Any]) -> dict[str, Any]:

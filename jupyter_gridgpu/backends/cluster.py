@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from jupyter_gridgpu.backends.base import Job, notebook_of, read_result, write_spec
+from jupyter_gridgpu.backends.base import THREAD_VARIABLES, Job, notebook_of, read_result, shared_gpu_environment, write_spec
 from jupyter_gridgpu.backends.batches import Batch, Batches
 from jupyter_gridgpu.backends.endings import Endings
 from jupyter_gridgpu.backends.inquiry import Answer, Inquiry, Seen, poll_s
@@ -106,9 +106,9 @@ class ClusterBackend(ABC):
 
     def environment(self) -> dict[str, str]:
         """Return what the environment of every job has beside the node's."""
-        shares = self._scan.per_gpu > 1
-        grown = {"TF_FORCE_GPU_ALLOW_GROWTH": "true", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
-        return grown if shares else {}
+        cores = self._scan.resources.cpus
+        threads = dict.fromkeys(THREAD_VARIABLES, str(cores)) if cores else {}
+        return {**threads, **shared_gpu_environment(self._scan)}
 
     # the protocol -------------------------------------------------------------------
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_gridgpu import images
-from jupyter_gridgpu.backends.base import Job, notebook_of, read_result, write_spec
+from jupyter_gridgpu.backends.base import THREAD_VARIABLES, Job, notebook_of, read_result, shared_gpu_environment, write_spec
 from jupyter_gridgpu.backends.starters import Containers, Nursery, Starter
 from jupyter_gridgpu.errors import EngineError
 from jupyter_gridgpu.model.job import Observation, bounded
@@ -28,10 +28,6 @@ CANCEL_GRACE_S = 12.0  # a worker needs up to five seconds to save and end its k
 UNCLAIMED_S = 60.0
 SILENT_S = 180.0  # a worker writes a heartbeat every 20 s
 DEATHS = 3  # of what brings workers up, in a row, before jobs are given up
-THREAD_VARIABLES = (
-    "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS",
-    "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS",
-)  # fmt: skip
 
 
 class LocalBackend:
@@ -105,7 +101,7 @@ class LocalBackend:
     def _environment(self, key: str) -> dict[str, str]:
         """GPUs of the job's own, and no more threads than its share of the cores, unless the user said otherwise."""
         share = str(max(1, cores() // self.slots()))
-        env = {name: share for name in THREAD_VARIABLES if name not in os.environ}
+        env = {name: share for name in THREAD_VARIABLES if name not in os.environ} | shared_gpu_environment(self._scan)
         if self.devices():
             # A worker may have read the job already that a killed runner had written: it keeps its GPUs.
             written = self._written_pins(key)

@@ -112,9 +112,10 @@ def test_jobs_go_out_in_tasks_and_batches(paths: ScanPaths) -> None:
 
 
 def test_variants_that_share_a_gpu_are_one_task_and_told_to_leave_each_other_memory(paths: ScanPaths) -> None:
-    backend = Scripted(paths, per_gpu=2, per_job=2)
+    backend = Scripted(paths, per_gpu=2, per_job=2, resources=Resources(gpus=1, cpus=3))
     assert list(backend.hand_over(1, 2, 3, 4, 5).values()) == ["0001_1"] * 4 + ["0001_2"]
-    assert json.loads(paths.job("v0001.1").spec.read_text())["env"]["TF_FORCE_GPU_ALLOW_GROWTH"] == "true"
+    env = json.loads(paths.job("v0001.1").spec.read_text())["env"]
+    assert (env["TF_FORCE_GPU_ALLOW_GROWTH"], env["OMP_NUM_THREADS"]) == ("true", "3")
 
 
 def test_what_was_handed_over_is_not_sent_again(paths: ScanPaths) -> None:

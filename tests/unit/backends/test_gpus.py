@@ -70,6 +70,11 @@ def test_jobs_get_the_least_used_gpus_also_after_a_restart(tmp_path: Path, monke
     assert restarted._environment("v0004.1")["CUDA_VISIBLE_DEVICES"] == "1"
 
 
+def test_jobs_that_share_a_gpu_leave_each_other_memory(tmp_path: Path) -> None:
+    assert backend(tmp_path, per_gpu=2)._environment("v0001.1")["TF_FORCE_GPU_ALLOW_GROWTH"] == "true"
+    assert "TF_FORCE_GPU_ALLOW_GROWTH" not in backend(tmp_path)._environment("v0001.1")
+
+
 def test_a_job_of_several_gpus_gets_different_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1,2,3")
     two = backend(tmp_path, 2)
