@@ -7,7 +7,6 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import click
@@ -15,12 +14,10 @@ import click
 from jupyter_gridgpu import __version__, client
 from jupyter_gridgpu.client import ScanHandle
 from jupyter_gridgpu.commands import COMMANDS
-from jupyter_gridgpu.errors import GridGpuError, UsageError
+from jupyter_gridgpu.errors import GridGpuError
 from jupyter_gridgpu.model.units import duration, number
-from jupyter_gridgpu.options import plan_json, plan_text, scan_options, to_options
+from jupyter_gridgpu.options import first_options, plan_json, plan_text, scan_options, space_options, space_text, to_options
 from jupyter_gridgpu.request import plan
-
-SPACE_BYTES = 1_000_000
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -54,25 +51,34 @@ def main() -> None:
 
 @gridgpu.command()
 @click.argument("notebook")
-@click.option("--space", type=click.Path(), metavar="FILE.py", help="File with the space, one assignment a line.")
-@click.option(
-    "-p", "params", multiple=True, metavar="'NAME = VALUES'", help="One line of the space, like 'lr = loguniform(1e-4, 1e-2)'."
-)
+@space_options
 @click.option("--no-wait", is_flag=True, help="Return when the scan is started.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
-@click.option("--dry-run", is_flag=True, help="Say what would run, and start nothing.")
+@first_options
 @scan_options
 def run(
-    notebook: str, space: str | None, params: tuple[str, ...], no_wait: bool, as_json: bool, dry_run: bool, **options: Any
+    notebook: str,
+    space: str | None,
+    params: tuple[str, ...],
+    no_wait: bool,
+    as_json: bool,
+    dry_run: bool,
+    rehearse: bool,
+    there: bool,
+    **options: Any,
 ) -> None:
     """Run NOTEBOOK with many values of its parameters, and show how it goes.
 
     The same request again shows the scan it started before; --new starts another.
     """
-    made = plan(notebook, _space_text(space, params), to_options(options))
+    made = plan(notebook, space_text(space, params), to_options(options))
     if dry_run:
         click.echo(json.dumps(plan_json(made.scan)) if as_json else plan_text(made.scan, made.files))
         return
+    if rehearse or there:
+        from jupyter_gridgpu import rehearsal
+
+        rehearsal.before(made, there, lambda line: click.echo(line, err=as_json))
     handle = client.start(made)
     if no_wait:
         _print_started(handle, as_json)
@@ -199,19 +205,6 @@ def extend(scan: str, trials: int) -> None:
     """Try more points in SCAN."""
     client.open_scan(scan).extend(trials)
     click.echo(f"Asked {scan} to try {trials} points more.")
-
-
-def _space_text(space: str | None, params: tuple[str, ...]) -> str:
-    lines = list(params)
-    if space is not None:
-        try:
-            path = Path(space)
-            if path.stat().st_size > SPACE_BYTES:
-                raise UsageError(f"--space {space} is larger than {SPACE_BYTES // 1000} kB.")
-            lines.insert(0, path.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError) as error:
-            raise UsageError(f"--space {space} cannot be read: {getattr(error, 'strerror', None) or 'it is not text'}.") from None
-    return "\n".join(lines)
 
 
 @contextmanager

@@ -277,18 +277,20 @@ def start(plan: Plan) -> ScanHandle:
 
     Raises StorageError if its folder cannot be made.
     """
-    fingerprint = fingerprint_of(plan.scan)
     with home.starting():
-        known = None if plan.new else home.find_fingerprint(fingerprint, plan.asked_name)
-        if known is not None:
-            handle = ScanHandle(known)
-            handle.attached = True
-        else:
-            handle = create(plan)
+        found = known(plan)
+        handle = found or create(plan)
+        handle.attached = found is not None
     handle.refresh()
     if not handle.view.finished:
         handle.revive()
     return handle
+
+
+def known(plan: Plan) -> ScanHandle | None:
+    """Return the scan that the same request started before, if there is one and no other is wanted."""
+    found = None if plan.new else home.find_fingerprint(fingerprint_of(plan.scan), plan.asked_name)
+    return None if found is None else ScanHandle(found)
 
 
 def create(plan: Plan) -> ScanHandle:

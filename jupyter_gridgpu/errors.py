@@ -63,3 +63,7 @@ class StorageError(GridGpuError):
 
 class ScanLocked(StorageError):
     """Another runner owns the scan."""
+
+
+class RehearsalFailed(GridGpuError):
+    """The rehearsal of a scan failed, so the scan was not sent."""

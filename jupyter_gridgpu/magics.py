@@ -54,18 +54,25 @@ class GridscanMagics(Magics):
         from jupyter_gridgpu.widgets.form import ScanForm
 
         values = parse_words(words)
-        if values.pop("dry_run"):
-            raise UsageError("--dry-run needs a cell: write %%gridscan and, below it, one assignment a line.")
+        for name in ("dry_run", "rehearse", "there"):
+            if values.pop(name):
+                option = name.replace("_", "-")
+                raise UsageError(f"--{option} needs a cell: write %%gridscan and, below it, one assignment a line.")
         ScanForm(values.pop("notebook"), values, self._names()).show()
 
     def _scan(self, words: list[str], cell: str) -> None:
         values = parse_words(words)
         dry_run, notebook = values.pop("dry_run"), values.pop("notebook")
+        rehearse, there = values.pop("rehearse"), values.pop("there")
         made = plan(notebook, cell, to_options(values), self._names())
         if dry_run:
             print(plan_text(made.scan, made.files))
-        else:
-            _start(made)
+            return
+        if rehearse or there:
+            from jupyter_gridgpu import rehearsal
+
+            rehearsal.before(made, there, print)
+        _start(made)
 
     def _names(self) -> Any:
         """The user's variables, which the lines of a cell may use."""

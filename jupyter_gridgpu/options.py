@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import click
@@ -10,6 +11,7 @@ import click
 from jupyter_gridgpu.errors import UsageError
 from jupyter_gridgpu.request import Options
 
+SPACE_BYTES = 1_000_000
 _OPTIONS = (
     click.option("--maximize", metavar="NAME", help="Metric to make large; max(NAME) counts its best epoch, NAME its last."),
     click.option("--minimize", metavar="NAME", help="Metric to make small."),
@@ -58,16 +60,63 @@ _OPTIONS = (
 )
 
 
-def scan_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a click command the options of a scan."""
-    for option in reversed(_OPTIONS):
+_SPACE = (
+    click.option("--space", type=click.Path(), metavar="FILE.py", help="File with the space, one assignment a line."),
+    click.option(
+        "-p",
+        "params",
+        multiple=True,
+        metavar="'NAME = VALUES'",
+        help="One line of the space, like 'lr = loguniform(1e-4, 1e-2)'.",
+    ),
+)
+_FIRST = (
+    click.option("--dry-run", is_flag=True, help="Say what would run, and start nothing."),
+    click.option(
+        "--rehearse", is_flag=True, help="First run one variant for about an epoch here; send the scan if that went well."
+    ),
+    click.option("--there", is_flag=True, help="Rehearse as one job of the engine, not here."),
+)
+
+
+def space_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a click command the options that say the space."""
+    return _with(_SPACE, function)
+
+
+def first_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a click command the options for what comes before a scan is sent."""
+    return _with(_FIRST, function)
+
+
+def _with(options: Sequence[Callable[..., Any]], function: Callable[..., Any]) -> Callable[..., Any]:
+    for option in reversed(options):
         function = option(function)
     return function
 
 
+def space_text(space: str | None, params: tuple[str, ...]) -> str:
+    """Return the lines of the space, those of the file first. Raises UsageError."""
+    lines = list(params)
+    if space is not None:
+        try:
+            path = Path(space)
+            if path.stat().st_size > SPACE_BYTES:
+                raise UsageError(f"--space {space} is larger than {SPACE_BYTES // 1000} kB.")
+            lines.insert(0, path.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageError(f"--space {space} cannot be read: {getattr(error, 'strerror', None) or 'it is not text'}.") from None
+    return "\n".join(lines)
+
+
+def scan_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a click command the options of a scan."""
+    return _with(_OPTIONS, function)
+
+
 @click.command("%%gridscan", add_help_option=False, epilog="`%gridscan NOTEBOOK` alone opens a form that writes the cell.")
 @click.argument("notebook")
-@click.option("--dry-run", is_flag=True, help="Say what would run, and start nothing.")
+@first_options
 @scan_options
 def magic_options(**values: Any) -> dict[str, Any]:
     """Run NOTEBOOK with the values that the lines of the cell give to its parameters."""

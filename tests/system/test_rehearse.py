@@ -1,0 +1,95 @@
+"""A rehearsal before a scan: real kernels, here and on a real engine."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .helpers import TRAINING, Lab, eventually, one_sentence, strict_json
+
+LONG = ("-p", "n = [1, 2, 3]", "-p", "steps = 400", "-p", "pause = 0.1")
+
+
+def rehearse(lab: Lab, notebook: Path, *words: str, code: int = 0) -> dict[str, Any]:
+    ran = lab.gridgpu("rehearse", str(notebook), *words, "--json", code=code)
+    body = strict_json(ran.stdout)
+    assert body["passed"] is (code == 0)
+    assert isinstance(body, dict)
+    return body
+
+
+def scans(lab: Lab) -> dict[str, str]:
+    return {scan["scan"]: scan["state"] for scan in strict_json(lab.gridgpu("list", "--json").stdout)["scans"]}
+
+
+def test_one_variant_runs_until_it_has_shown_its_first_epochs(lab: Lab) -> None:
+    (lab.folder / "helper.csv").write_text("1")
+    wrote = "open('model.bin', 'wb').write(bytes(200_000)); filler = bytearray(300_000_000)"
+    notebook = lab.notebook("open('helper.csv')", wrote, TRAINING)
+    found = rehearse(lab, notebook, *LONG, "--minimize", "loss", "--files", "helper.csv")
+    assert (found["scan"], found["where"], found["params"]["n"]) == ("train-rehearsal", "this machine", 1)
+    assert (found["objective_seen"], found["metrics"], found["verdict"]) == (True, ["loss"], "It ran as far as was wanted.")
+    assert (found["files"], found["wrote"]) == (["helper.csv"], ["model.bin (0.2 MB)"])
+    assert found["peak_mb"] > 300
+    assert found["started_s"] >= 0
+    assert found["first_epoch_s"] > 0
+    assert 0.1 <= found["epoch_s"] < 5
+    assert found["variant_s"] >= 40
+    assert found["hours"] == pytest.approx(3 * found["variant_s"] / 3600, abs=0.001)
+    assert scans(lab) == {"train-rehearsal": "stopped"}
+    show = strict_json(lab.gridgpu("show", "train-rehearsal", "--json").stdout)
+    assert [variant["state"] for variant in show["variants"]] == ["cancelled"]
+    assert show["variants"][0]["notebook"], "the notebook as far as it came is kept"
+
+
+def test_a_notebook_that_fails_is_not_sent(lab: Lab) -> None:
+    notebook = lab.notebook("import nothing_such")
+    words = ("-p", "n = [1, 2]", "--minimize", "loss")
+    found = rehearse(lab, notebook, *words, code=1)
+    assert "No module named 'nothing_such'" in found["verdict"]
+    assert "gridgpu logs train-rehearsal/v0001" in found["hint"]
+    ran = lab.gridgpu("run", str(notebook), *words, "--rehearse", code=1)
+    assert one_sentence(ran.stderr).startswith("gridgpu: The scan was not sent, since its rehearsal failed: ModuleNotFound")
+    assert set(scans(lab)) == {"train-rehearsal", "train-rehearsal-2"}
+
+
+def test_an_objective_that_nobody_reports_is_found_out(lab: Lab) -> None:
+    short = ("-p", "n = [1, 2]", "-p", "steps = 2", "-p", "pause = 0.0")
+    found = rehearse(lab, lab.notebook(), *short, "--minimize", "los", code=1)
+    assert found["verdict"] == "It ended and los was never reported; metrics seen: loss."
+    endless = lab.notebook("import time\nfrom jupyter_gridgpu import report\nreport(epoch=1, acc=1)\ntime.sleep(600)")
+    found = rehearse(lab, endless, "-p", "n = 1", "--minimize", "loss", "--limit", "2s", code=1)
+    assert found["verdict"] == "No value of loss was reported in 2.0 s; metrics seen: acc."
+
+
+def test_a_rehearsed_scan_is_sent_once(lab: Lab) -> None:
+    words = ("-p", "n = [1, 2]", "-p", "steps = 2", "-p", "pause = 0.0", "--minimize", "loss", "--rehearse")
+    ran = lab.gridgpu("run", str(lab.notebook()), *words)
+    assert "passed" in ran.stdout
+    assert "whole scan" in ran.stdout
+    assert scans(lab) == {"train": "done", "train-rehearsal": "done"}
+    again = lab.gridgpu("run", str(lab.notebook()), *words).stdout
+    assert again.startswith("Same request as before: showing train")
+    assert set(scans(lab)) == {"train", "train-rehearsal"}
+
+
+def test_an_interrupted_rehearsal_ends(lab: Lab) -> None:
+    command = [sys.executable, "-m", "jupyter_gridgpu.cli", "rehearse", str(lab.notebook()), *LONG, "--minimize", "nothing"]
+    with subprocess.Popen(command, env=lab.environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as going:
+        assert going.stdout is not None
+        eventually(lambda: "Started" in going.stdout.readline(), what="it starts")  # type: ignore[union-attr]
+        going.send_signal(signal.SIGINT)
+        _, said = going.communicate(timeout=60)
+        assert going.returncode == 130
+    assert "Traceback" not in said
+    eventually(lambda: scans(lab) == {"train-rehearsal": "stopped"}, what="the rehearsal ends")
+
+
+def test_there_needs_another_engine(lab: Lab) -> None:
+    ran = lab.gridgpu("rehearse", str(lab.notebook()), "-p", "n = 1", "--there", code=2)
+    assert "--on slurm" in one_sentence(ran.stderr)
