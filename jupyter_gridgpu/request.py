@@ -13,20 +13,21 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_gridgpu import backends, images, queues, samplers
-from jupyter_gridgpu.errors import EngineError, UsageError
+from jupyter_gridgpu.errors import EngineError, GridGpuError, UsageError
 from jupyter_gridgpu.inspection import Notebook, check_space, read_notebook
 from jupyter_gridgpu.model.grammar import parse_space, space_of
 from jupyter_gridgpu.model.resources import RUNTIMES, Container, Placement, Resources
 from jupyter_gridgpu.model.scan import AUTO, Objective, Scan, parse_objective, plain_defaults
 from jupyter_gridgpu.model.space import GRID_LIMIT, Space
 from jupyter_gridgpu.model.units import parse_duration, parse_memory
-from jupyter_gridgpu.queues.match import best, chosen
+from jupyter_gridgpu.queues.match import Match, chosen, fitting
 from jupyter_gridgpu.store import home
 from jupyter_gridgpu.store.paths import ScanPaths
 
 HASHED_BYTES = 256 * 1024 * 1024
 WORD_LIMIT = 500
 NAMED = 8  # queues that a sentence names
+TRIED = 4  # queues that are asked whether they take a scan
 
 
 @dataclass(frozen=True)
@@ -117,28 +118,47 @@ def plan(
     )  # fmt: skip
     if scan.total() > GRID_LIMIT:
         raise UsageError(f"That makes {scan.total():,} variants; a scan may have {GRID_LIMIT:,}. Use fewer --trials or repeats.")
-    scan = _placed(scan) if ask else scan
-    if scan.backend != AUTO:
-        backends.load(scan, ScanPaths(home.home() / scan.name)).check(ask)
-    return Plan(scan, found, files, options.name, options.new)
+    return Plan(_checked(scan, ask), found, files, options.name, options.new)
 
 
-def _placed(scan: Scan) -> Scan:
-    """Return the scan with the best queue chosen, where that was left open. Raises UsageError or EngineError if none fits."""
-    if scan.backend != AUTO:
+def _checked(scan: Scan, ask: bool) -> Scan:
+    """Return the scan as its engine takes it; where the engine was left open, in the best queue that takes it.
+
+    Raises UsageError or EngineError.
+    """
+    if scan.backend == AUTO and not ask:
         return scan
+    candidates = _placed(scan) if scan.backend == AUTO else [scan]
+    refused: GridGpuError | None = None
+    for one in candidates[:TRIED]:
+        try:
+            backends.load(one, ScanPaths(home.home() / one.name)).check(ask)
+        except EngineError as error:
+            refused = refused or error
+        else:
+            return one
+    raise refused or EngineError("No queue takes the scan.")
+
+
+def _placed(scan: Scan) -> list[Scan]:
+    """Return the scan in every queue that it fits, the best first. Raises UsageError or EngineError if there is none."""
     known, asked = queues.find(queues.FRESH_S), scan.placement
     usable = [queue for queue in known.queues if queue.backend in backends.names()]
     named = [queue for queue in usable if asked.queue in (None, queue.name, queue.queue)]
     if usable and not named:
         raise UsageError(f"No queue is called {asked.queue!r}; there are {', '.join(queue.name for queue in usable[:NAMED])}.")
     try:
-        found = best(named, scan.resources, scan.container)
+        return [_in_queue(scan, one) for one in fitting(named, scan.resources, scan.container)]
     except EngineError as error:
         raise EngineError(" ".join([str(error), *known.problems[:1]])) from None
-    words = {name: getattr(asked, name) or getattr(found.queue, name) for name in ("account", "qos", "constraint")}
-    placement = replace(asked, queue=found.queue.queue, **words)
-    return replace(scan, backend=found.queue.backend, placement=placement, asked=asked, choice=chosen(found))
+
+
+def _in_queue(scan: Scan, one: Match) -> Scan:
+    """Return the scan placed in a queue; what the user said of account and nodes comes first."""
+    asked, queue = scan.placement, one.queue
+    words = {name: getattr(asked, name) or getattr(queue, name) for name in ("account", "qos", "constraint")}
+    placement = replace(asked, queue=queue.queue, **words)
+    return replace(scan, backend=queue.backend, placement=placement, asked=asked, choice=chosen(one))
 
 
 def _space(space: object, names: Mapping[str, Any] | None) -> Space:

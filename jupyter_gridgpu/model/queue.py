@@ -56,6 +56,7 @@ class Queue:
     qos: str | None = None
     constraint: str | None = None
     rank: int = 0  # the higher, the sooner chosen
+    default: bool = False  # where the engine itself sends what names no queue
     source: str = ""  # who says so: a file, or the engine
 
     @property

@@ -47,22 +47,33 @@ def match(queue: Queue, wanted: Resources, container: Container) -> Match:
     return Match(queue, None if unknown else True, "; ".join(unknown))
 
 
-def best(queues: Sequence[Queue], wanted: Resources, container: Container | None = None) -> Match:
-    """Return the best queue for a job. Raises EngineError, with what stands in the way, if none fits."""
+def fitting(queues: Sequence[Queue], wanted: Resources, container: Container | None = None) -> list[Match]:
+    """Return the queues that a job fits or may fit, the best first. Raises EngineError, with what is in the way, if none does."""
     matches = rank(queues, wanted, container)
     if not matches or matches[0].fits is False:
         raise EngineError(f"No queue fits: {nothing_fits(matches, wanted)}.")
-    return matches[0]
+    return [one for one in matches if one.fits is not False]
 
 
 def _order(one: Match, wanted: Resources) -> tuple[object, ...]:
-    """Known to fit, rank, free GPUs now, and then this machine, which costs nobody anything."""
+    """Known to fit, rank, free GPUs now, the engine's own default, long jobs; a job without a GPU stays here if it can."""
     queue, free = one.queue, one.queue.count("free")
-    enough = 1 if free is None else 0 if free >= max(wanted.gpus, 1) else 2
-    here = queue.backend != HERE
-    alone = (here, enough, -(free or 0)) if wanted.gpus == 0 else (enough, -(free or 0), here)
     fits = 3 if queue.state == OFFLINE else {True: 0, None: 1, False: 2}[one.fits]
-    return fits, -queue.rank, *alone, queue.backend, queue.name
+    enough = 1 if free is None else 0 if free >= max(wanted.gpus, 1) else 2
+    away = queue.backend != HERE
+    longest = -(queue.limits.walltime_s or 10**9)
+    return (
+        fits,
+        -queue.rank,
+        away and not wanted.gpus,
+        enough,
+        -(free or 0),
+        not queue.default,
+        away,
+        longest,
+        queue.backend,
+        queue.name,
+    )
 
 
 # what speaks against a queue -----------------------------------------------------------

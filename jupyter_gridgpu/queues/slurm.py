@@ -19,7 +19,7 @@ BACKEND = "slurm"
 OUTPUT_LIMIT = 8_000_000
 PLACES = ("/etc/slurm/slurm.conf", "/etc/slurm-llnl/slurm.conf", "/run/slurm/conf/slurm.conf")
 UNCONFIGURED_S = 2.0
-FIELDS = ("PartitionName", "Available", "Time", "CPUs", "Memory", "Gres", "GresUsed", "StateCompact", "Nodes")
+FIELDS = ("Partition", "Available", "Time", "CPUs", "Memory", "Gres", "GresUsed", "StateCompact", "Nodes")
 SERVING = ("idle", "mix", "alloc", "comp")  # states of nodes that jobs start on, now or when they are free again
 _GRES = re.compile(r"gpu(?::([A-Za-z][\w.+-]*))?:(\d{1,5})(?:\([^)]*\))?(?:,|$)")
 
@@ -29,6 +29,7 @@ class _Nodes:
     """Nodes that are alike, as sinfo groups them."""
 
     partition: str
+    default: bool
     up: bool
     time: str
     cpus: int
@@ -89,11 +90,21 @@ def _nodes(line: str) -> _Nodes | None:
     if len(cells) < len(FIELDS) or not all(cells[: len(FIELDS)]):
         return None
     partition, up, time, cpus, memory, gres, used, state, nodes = cells[: len(FIELDS)]
+    default, partition = partition.endswith("*"), partition.removesuffix("*")
     if not re.fullmatch(r"[\w.@+-]{1,100}", partition):
         return None
     serving = state.rstrip("*~#!%$@^+-") in SERVING and not state.endswith("*")  # a star: the node does not answer
     return _Nodes(
-        partition, up == "up", time, _whole(cpus), _whole(memory), _gres(gres), _gres(used), serving, max(_whole(nodes), 1)
+        partition,
+        default,
+        up == "up",
+        time,
+        _whole(cpus),
+        _whole(memory),
+        _gres(gres),
+        _gres(used),
+        serving,
+        max(_whole(nodes), 1),
     )
 
 
@@ -123,7 +134,7 @@ def _queue(name: str, nodes: list[_Nodes]) -> Queue:
         gpus=max((kind.count or 0 for kind in made), default=0) or None,
     )
     state = ONLINE if first.up and any(node.serving for node in there) else OFFLINE
-    return Queue(name, BACKEND, "Slurm partition", made, limits, state=state, queue=name, source="Slurm")
+    return Queue(name, BACKEND, "Slurm partition", made, limits, state=state, queue=name, source="Slurm", default=first.default)
 
 
 def _kind(kind: str, nodes: Iterable[_Nodes]) -> GpuKind:

@@ -152,6 +152,7 @@ class Queue(TypedDict):
     qos: str | None
     constraint: str | None
     rank: int
+    default: bool
     source: str
 
 

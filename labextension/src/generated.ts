@@ -258,6 +258,7 @@ export interface Queue {
   qos: string | null;
   constraint: string | null;
   rank: number;
+  default: boolean;
   source: string;
 }
 /**

@@ -13,7 +13,7 @@ function queue(name: string, more: Partial<Queue> = {}): Queue {
     ...{ gpus_text: "16 x A100 40 GB", total: 16, free: 3, limits_text: "2 d 0 h, 4 GPUs" },
     limits: { walltime_s: 172800, memory_mb: null, cpus: null, gpus: 4 },
     ...{ runtimes: null, images: null, gpu_only: false, queue: name, account: null, qos: null },
-    ...{ constraint: null, rank: 0, source: "Slurm" },
+    ...{ constraint: null, rank: 0, default: false, source: "Slurm" },
     ...more,
   };
 }

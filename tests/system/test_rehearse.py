@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from tests.engines.slurm import Cluster
+
 from .helpers import TRAINING, Lab, eventually, one_sentence, strict_json
 
 LONG = ("-p", "n = [1, 2, 3]", "-p", "steps = 400", "-p", "pause = 0.1")
@@ -93,3 +95,17 @@ def test_an_interrupted_rehearsal_ends(lab: Lab) -> None:
 def test_there_needs_another_engine(lab: Lab) -> None:
     ran = lab.gridgpu("rehearse", str(lab.notebook()), "-p", "n = 1", "--there", code=2)
     assert "--on slurm" in one_sentence(ran.stderr)
+
+
+def test_a_rehearsal_there_is_one_job_of_the_queue_that_was_chosen(slurm: Cluster, lab: Lab) -> None:
+    lab.env.update(JUPYTER_CONFIG_DIR=str(lab.folder / "config"), GRIDGPU_POLL_S="0.5", **slurm.env)
+    words = (*LONG, "--minimize", "loss", "--on", "auto", "--gpus", "1", "--gpu-model", "V100", "--memory", "400MB")
+    dry = lab.gridgpu("run", str(lab.notebook()), *words, "--dry-run").stdout
+    assert "Chosen: gpu (slurm), since it fits, 4 of 4 GPUs are free." in dry
+    found = rehearse(lab, lab.notebook(), *words, "--there")
+    assert (found["where"], found["gpus"], found["note"]) == ("slurm gpu", 1, None)
+    assert found["objective_seen"]
+    assert found["hours"] > 0
+    show = strict_json(lab.gridgpu("show", "train-rehearsal", "--json").stdout)
+    assert [(variant["state"], variant["attempts"]) for variant in show["variants"]] == [("cancelled", 1)]
+    assert set(slurm.jobs().values()) <= {"CANCELLED", "COMPLETED", "COMPLETING", "FAILED"}

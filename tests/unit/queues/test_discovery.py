@@ -22,7 +22,15 @@ def test_partitions_of_a_real_slurm() -> None:
     assert list(found) == ["gpu", "short", "closed", "down"]
     kinds = (GpuKind("nvidia", "A100", None, None, 2, 2, 0), GpuKind("nvidia", "V100", None, None, 2, 2, 2))
     assert found["gpu"] == Queue(
-        "gpu", "slurm", "Slurm partition", kinds, Limits(7 * 86400, 8000, 8, 2), state="online", queue="gpu", source="Slurm"
+        "gpu",
+        "slurm",
+        "Slurm partition",
+        kinds,
+        Limits(7 * 86400, 8000, 8, 2),
+        state="online",
+        queue="gpu",
+        source="Slurm",
+        default=True,
     )
     assert found["short"].limits.walltime_s == 600
     assert found["closed"].limits.walltime_s is None

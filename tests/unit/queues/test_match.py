@@ -7,7 +7,7 @@ import pytest
 from jupyter_gridgpu.errors import EngineError
 from jupyter_gridgpu.model.queue import GpuKind, Limits, Queue
 from jupyter_gridgpu.model.resources import Container, Resources
-from jupyter_gridgpu.queues.match import best, chosen, match, rank
+from jupyter_gridgpu.queues.match import chosen, fitting, match, rank
 
 T4 = GpuKind("nvidia", "T4", 15109, "11.4", count=1, total=2, free=1)
 A100 = GpuKind("nvidia", "A100-SXM4-40GB", 40536, "12.4", count=4, total=16, free=3)
@@ -102,7 +102,14 @@ def test_the_best_comes_first() -> None:
     ]  # fmt: skip
     order = [one.queue.name for one in rank(queues, asked(vram_mb=40960))]
     assert order == ["ranked", "many", "some", "full", "unknown", "here", "offline"]
-    assert best(queues[3:5] + queues[6:], Resources()).queue.name == "here", "what needs no GPU stays here"
+    assert rank(queues[3:5] + queues[6:], Resources())[0].queue.name == "here", "what needs no GPU stays here"
+    assert [one.queue.name for one in fitting(queues, asked(vram_mb=40960))] == order[:5]
+
+
+def test_between_equals_the_engine_has_its_say() -> None:
+    """Partitions often share their nodes: the default one is for everybody, a short one ends long jobs."""
+    short, closed = queue("a", A100, limits=Limits(600)), queue("b", A100)
+    assert [one.queue.name for one in rank([short, closed, queue("z", A100, default=True)], asked())] == ["z", "b", "a"]
 
 
 NOTHING = [
@@ -119,13 +126,13 @@ NOTHING = [
 @pytest.mark.parametrize(("queues", "wanted", "why"), NOTHING)
 def test_nothing_fits_is_one_sentence_with_what_there_is(queues: list[Queue], wanted: Resources, why: str) -> None:
     with pytest.raises(EngineError) as refused:
-        best(queues, wanted)
+        fitting(queues, wanted)
     assert str(refused.value) == f"No queue fits: {why}"
 
 
 def test_the_choice_says_why() -> None:
-    assert chosen(best([queue("a", A100)], asked())) == "Chosen: a (slurm), since it fits, 3 of 16 GPUs are free."
-    maybe = best([queue("a", GpuKind(), state="unknown", rank=2)], asked(gpu_model="A100"))
+    assert chosen(fitting([queue("a", A100)], asked())[0]) == "Chosen: a (slurm), since it fits, 3 of 16 GPUs are free."
+    [maybe] = fitting([queue("a", GpuKind(), state="unknown", rank=2)], asked(gpu_model="A100"))
     assert chosen(maybe) == (
         "Chosen: a (slurm), since it may fit, rank 2, the model of its GPUs is not known; its state is not known."
     )
