@@ -282,10 +282,8 @@ class ClusterBackend(ABC):
     def _placed(self, what: Observation, seen: Seen | None, copy: CopyPaths | None) -> Observation:
         about = _about(copy) if copy else {}
         where, node = (seen.where, seen.node) if seen else (None, None)
-        return replace(
-            what, where=where or self._scan.placement.queue, node=node or bounded(about.get("host"), 80),
-            gpu=bounded(about.get("gpus"), 80),
-        )  # fmt: skip
+        place = where or self._scan.placement.queue
+        return replace(what, where=place, node=node or bounded(about.get("host"), 80), gpu=_gpu(about))
 
     def _ended(self, key: str, what: Observation) -> Observation:
         self._watched.pop(key, None)
@@ -339,6 +337,12 @@ def _said(answer: Answer | None, task: str) -> Seen | None:
 def _about(copy: CopyPaths) -> dict[str, Any]:
     body = read_json(copy.about, 20_000)
     return body if isinstance(body, dict) else {}
+
+
+def _gpu(about: dict[str, Any]) -> str | None:
+    """The model of a copy's GPUs where its node has one kind, else which of the node's GPUs it has; nothing without any."""
+    devices, models = bounded(about.get("gpus"), 80), about.get("models")
+    return bounded(models[0], 80) if devices and isinstance(models, list) and len(models) == 1 else devices
 
 
 def exit_words(code: int) -> tuple[str | None, str]:

@@ -23,6 +23,7 @@ from jupyter_gridgpu.worker.limits import Ending, Limits, Stopped
 from jupyter_gridgpu.worker.metrics import Metrics
 from jupyter_gridgpu.worker.patience import patiently
 from jupyter_gridgpu.worker.provenance import Provenance
+from jupyter_gridgpu.worker.provenance import gpus as gpu_models
 from jupyter_gridgpu.worker.report import VARIABLE
 from jupyter_gridgpu.worker.usage import Usage, adopt_orphans, end_children
 
@@ -68,6 +69,7 @@ def _about() -> dict[str, Any]:
         "host": socket.gethostname(),
         "started": time.time(),
         "gpus": os.environ.get("CUDA_VISIBLE_DEVICES"),
+        "models": sorted(set(gpu_models())),
         "engine": engine,
         **({"image": image(), "image_mark": mark()} if image() else {}),
     }

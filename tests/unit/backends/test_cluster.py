@@ -188,6 +188,24 @@ def test_files_say_that_a_job_runs_before_the_engine_does(paths: ScanPaths) -> N
     assert seen.notebook == "jobs/v0001.1/ab12/output.ipynb"
 
 
+@pytest.mark.parametrize(
+    ("about", "gpu"),
+    [
+        ({"gpus": "0,1", "models": ["NVIDIA A100"]}, "NVIDIA A100"),
+        ({"gpus": "0", "models": ["NVIDIA A100", "Tesla T4"]}, "0"),
+        ({"gpus": "GPU-1", "models": []}, "GPU-1"),
+        ({"gpus": None, "models": ["NVIDIA A100"]}, None),
+        ({"gpus": ["0"], "models": 3}, None),
+    ],
+)
+def test_a_running_job_says_which_gpu_it_has(paths: ScanPaths, about: dict[str, Any], gpu: str | None) -> None:
+    backend = Scripted(paths)
+    ids = backend.hand_over(1)
+    backend.copy("v0001.1").about.write_text(json.dumps(about))
+    backend.says({"0001_1": Seen("running")})
+    assert getattr(backend.one(ids), "gpu", "?") == gpu
+
+
 def test_a_job_that_the_engine_started_again_waits_until_its_new_copy_runs(paths: ScanPaths) -> None:
     backend = Scripted(paths)
     ids = backend.hand_over(1)
