@@ -37,6 +37,7 @@ EXITS = {
     72: ("image", "The node has no container runtime for the image."),
     73: ("image", "The image could not be used."),
     74: ("image", "The image has no Python 3.9 or newer, or no papermill."),
+    75: ("node", "The node has no GPU."),
 }  # exit codes of the launcher; launch.log says more where the folder is there
 
 

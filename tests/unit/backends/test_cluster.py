@@ -368,6 +368,7 @@ def test_an_engine_that_is_silent_is_told_to_end_jobs_when_it_is_back(paths: Sca
         (71, "node", "does not see the scan's folder"),
         (73, "image", "image"),
         (74, "image", "papermill"),
+        (75, "node", "GPU"),
         (137, "node", "signal 9"),
     ],
 )
