@@ -14,6 +14,7 @@ from jupyter_gridgpu.inspection import NOTHING, Notebook, Parameter, kind_of, me
 from jupyter_gridgpu.model.cell import About, Wish, to_json, written
 from jupyter_gridgpu.model.job import bounded
 from jupyter_gridgpu.model.plain import NotPlain, plain
+from jupyter_gridgpu.model.scan import AUTO
 from jupyter_gridgpu.model.typed import LIST, NUMBER, TEXT_LIMIT, TRUTH
 from jupyter_gridgpu.options import option_list
 from jupyter_gridgpu.request import Options
@@ -92,10 +93,14 @@ def _parameter(parameter: Parameter) -> dict[str, Any]:
     }
 
 
+def _engines() -> list[str]:
+    return [*backends.names(), AUTO]
+
+
 def _field(option: click.Option, notebook: Notebook) -> dict[str, Any]:
     """One option as a field, by what click knows of it, so that a new option has its field too."""
     name = option.name or ""
-    choices = {"on": backends.names, "sampler": samplers.names}.get(name)
+    choices = {"on": _engines, "sampler": samplers.names}.get(name)
     hints = {"name": home.name_from(notebook.path.name), "memory": "any", "walltime": "any", "trials": "all", "parallel": "auto"}
     return {
         "name": name,

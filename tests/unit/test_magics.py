@@ -20,6 +20,7 @@ from traitlets.config import Config
 from jupyter_gridgpu import load_ipython_extension
 from jupyter_gridgpu.model.cell import check_word, head
 from jupyter_gridgpu.model.typed import Slip
+from jupyter_gridgpu.runner import spawn
 from jupyter_gridgpu.testing.examples import notebook_json
 
 VIEW = "application/vnd.jupyter.widget-view+json"
@@ -159,3 +160,13 @@ def test_the_form_in_a_kernel_answers_what_a_browser_asks(kernel: Any) -> None:
     answer = next(content for content in customs if content.get("id") == "a-1")
     assert answer["cell"] == "%%gridscan train.ipynb --name mine\nlr = [base, 2 * base]"
     assert (answer["variants"], answer["errors"]) == (2, [])
+
+
+def test_a_cell_is_rehearsed_before_it_is_sent(shell: InteractiveShell, folder: Path, scans_home: Path) -> None:
+    (folder / "bad.ipynb").write_text(notebook_json("lr = 0.1", "import nothing_such"))
+    success, printed, _ = run(shell, "%%gridscan bad.ipynb --maximize acc --rehearse\nlr = [0.1, 0.2]")
+    assert not success
+    assert "The scan was not sent, since its rehearsal failed: ModuleNotFoundError" in printed
+    assert [path.name for path in scans_home.iterdir() if not path.name.startswith(".")] == ["bad-rehearsal"]
+    for runner in spawn._started:  # it ends by itself, with the scan
+        runner.wait(30)
