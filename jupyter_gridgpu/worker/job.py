@@ -21,6 +21,8 @@ from jupyter_gridgpu.worker.image import differs, image, mark, move_home
 from jupyter_gridgpu.worker.light import import_papermill
 from jupyter_gridgpu.worker.limits import Ending, Limits, Stopped
 from jupyter_gridgpu.worker.metrics import Metrics
+from jupyter_gridgpu.worker.mirror import VARIABLE as MIRROR
+from jupyter_gridgpu.worker.mirror import Mirror
 from jupyter_gridgpu.worker.patience import patiently
 from jupyter_gridgpu.worker.provenance import Provenance
 from jupyter_gridgpu.worker.provenance import gpus as gpu_models
@@ -47,12 +49,16 @@ def run_job(spec: Path, claim: bool = False) -> int:
         return 0
     copy.folder.mkdir(mode=0o700, exist_ok=True)
     write_json(copy.about, _about())
+    env = {str(name): str(value) for name, value in job.get("env", {}).items()}
+    mirror = Mirror(job["key"], copy, os.dup(1)) if MIRROR in env else None
     _redirect(copy.log)
-    os.environ.update({str(k): str(v) for k, v in job.get("env", {}).items()}, **{JOB_VARIABLE: str(paths.folder)})
+    os.environ.update(env, **{JOB_VARIABLE: str(paths.folder)})
     result = _run(job, ScanPaths(paths.folder.parent.parent), copy)
     patiently(functools.partial(write_json, copy.result, result))
     if not (job.get("requeues") and result.get("reason") == "preempted"):
         patiently(functools.partial(publish, copy.result, paths.result))
+    if mirror is not None:
+        mirror.finish()
     return 0
 
 

@@ -52,7 +52,7 @@ class Pool:
             (self.folder / name).mkdir(exist_ok=True)
         env = {"_CONDOR_FOLDER": str(self.folder), "_CONDOR_PORT": str(self._port), "_CONDOR_SCRIPTS": str(SCRIPTS)}
         self._running = subprocess.Popen(
-            [SCRIPTS / "condor-pool.sh", self._root, self._shared, SCRIPTS / "condor_config"],
+            ["setpriv", "--pdeathsig", "KILL", SCRIPTS / "condor-pool.sh", self._root, self._shared, SCRIPTS / "condor_config"],
             env={**env, "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}, start_new_session=True, stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/",
         )  # fmt: skip
@@ -174,6 +174,6 @@ def condor_daemons(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pool]:
 def condor_pool(condor_daemons: Pool, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pool]:
     """The pool of the test session, with no job in it; the test's environment is that of its user."""
     monkeypatch.setenv("CONDOR_CONFIG", str(condor_daemons.config))
-    monkeypatch.setenv("GRIDGPU_POLL_S", "0.5")
+    monkeypatch.setenv("GRIDGPU_POLL_S", "1")
     yield condor_daemons
     condor_daemons.clear()

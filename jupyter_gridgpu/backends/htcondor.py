@@ -1,0 +1,153 @@
+"""HTCondor: one cluster of jobs for each batch, found again by an attribute of our own; with or without a shared disk.
+
+Jobs are of the vanilla universe and start our launcher, which finds the container runtime on the node: the same way as on
+every engine. Where files travel with the jobs and there is an image, they are of the container universe instead, since
+HTCondor then brings the image to the node as well.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import re
+from collections.abc import Mapping, Sequence
+
+from jupyter_gridgpu.backends import condor_ads as ads
+from jupyter_gridgpu.backends.batches import Batch
+from jupyter_gridgpu.backends.cluster import PAST_LIMIT, ClusterBackend
+from jupyter_gridgpu.backends.condor_call import call
+from jupyter_gridgpu.backends.condor_travel import MIRROR, Travel
+from jupyter_gridgpu.backends.inquiry import Seen
+from jupyter_gridgpu.errors import EngineError, Unreachable
+from jupyter_gridgpu.model.job import Observation
+from jupyter_gridgpu.model.scan import Scan
+from jupyter_gridgpu.store.paths import ScanPaths
+from jupyter_gridgpu.store.tail import tail_text
+
+_MISSING = "--on htcondor needs HTCondor's Python bindings: pip install 'jupyter_gridgpu[htcondor]'."
+_TASK = re.compile(r"\d{1,10}\.\d{1,10}")
+
+
+class HTCondorBackend(ClusterBackend):
+    engine = "HTCondor"
+
+    def __init__(self, scan: Scan, paths: ScanPaths) -> None:
+        super().__init__(scan, paths)
+        self._travel = None if scan.placement.shared else Travel(paths)
+        self._queued: set[str] = set()  # when the queue was last looked at
+        self._left: dict[str, Seen] = {}  # what is known of tasks that have left it
+
+    def check(self, ask: bool = True) -> None:
+        if importlib.util.find_spec("htcondor2") is None:
+            raise EngineError(_MISSING)
+        if self._scan.placement.qos:
+            raise EngineError("HTCondor knows no --qos: leave it out, or say --account or --constraint.")
+        if self._travel and self._scan.container.image and self._scan.container.runtime == "podman":
+            raise EngineError("With --no-shared-disk, HTCondor brings images to apptainer alone: leave --runtime out.")
+        if ask:
+            try:
+                call("ready", constraint=self._scan.placement.constraint)
+            except Unreachable as error:
+                raise EngineError(f"HTCondor does not answer: {error}") from None
+
+    def environment(self) -> dict[str, str]:
+        return {**super().environment(), **({MIRROR: "1"} if self._travel else {})}
+
+    # handing over -----------------------------------------------------------------------
+
+    def send(self, batch: Batch) -> str:
+        keys = [" ".join(task) for task in batch.tasks]
+        if self._travel:
+            self._travel.pack(batch)
+        description = ads.description(self._scan, self._ident(batch), self._arguments()) | self._files(batch)
+        tasks = [{"number": str(number), "keys": text} for number, text in enumerate(keys, 1)]
+        try:
+            return str(call("submit", description=description, tasks=tasks, ident=self._ident(batch)))
+        except Unreachable:
+            raise
+        except EngineError as error:
+            raise EngineError(f"HTCondor refused it: {error}") from None
+
+    def _ident(self, batch: Batch) -> str:
+        return f"{self._scan.id}/{batch.name}"
+
+    def _arguments(self) -> str:
+        """The arguments of /bin/sh on the node; the keys of its task come with each."""
+        if not self._travel:
+            return _shell(_THERE, str(self._paths.launcher), str(self._paths.folder))
+        if not self._scan.container.image:
+            return _shell(_HERE)
+        return _shell(_INSIDE.replace("TOGETHER", str(self._scan.per_gpu)))
+
+    def _files(self, batch: Batch) -> dict[str, str]:
+        """Where what a task prints goes, and what travels."""
+        if self._travel:
+            return self._travel.description(batch, self._scan.container.image)
+        return {
+            "initialdir": str(self._paths.folder),
+            "output": "/dev/null",
+            "error": f"{batch.folder}/$(number).err",
+            "transfer_output_files": '""',
+        }
+
+    def sent(self, batches: Sequence[Batch]) -> dict[str, str]:
+        names = {self._ident(batch): batch.name for batch in batches}
+        found = call("find", idents=list(names))
+        return {names[ident]: str(cluster) for ident, cluster in found.items() if ident in names}
+
+    def task_id(self, batch_id: str, index: int) -> str:
+        return f"{batch_id}.{index - 1}"
+
+    # looking ------------------------------------------------------------------------------
+
+    def ask(self) -> Mapping[str, Seen]:
+        found = call("queue")
+        fits = found["fits"]
+        tasks = {ads.task_id(ad): ads.seen(ad, fits.get(str(ad.get("ClusterId"))), found["pool"]) for ad in found["ads"]}
+        gone, self._queued = [task for task in self._queued if task not in tasks], set(tasks)
+        return {**tasks, **self.ask_past(gone[:PAST_LIMIT])}
+
+    def ask_past(self, tasks: Sequence[str]) -> Mapping[str, Seen]:
+        new = [task for task in tasks if task not in self._left and _TASK.fullmatch(task)]
+        if new:
+            found = call("history", tasks=new, since=self._scan.created)
+            self._left.update({ads.task_id(ad): ads.left(ad, found["pool"]) for ad in found["ads"]})
+        return {task: self._left[task] for task in tasks if task in self._left}
+
+    def poll(self, ids: dict[str, str]) -> dict[str, Observation]:
+        if self._travel:
+            places = {place for key in ids if (place := self._batches.place(key)) is not None}
+            if self._travel.read(places):
+                self._inquiry.hurry()  # a job has ended: soon its task will, too
+        return super().poll(ids)
+
+    def bring(self, batch: Batch, index: int) -> None:
+        if self._travel:
+            self._travel.unpack(batch, index)
+            return
+        said = tail_text(batch.folder / f"{index}.err", 4096).strip()
+        for key in batch.tasks[index - 1] if said else ():  # the launcher could not say it in the folder it does not see
+            log = self._paths.job(key).log
+            with contextlib.suppress(OSError):
+                if not log.exists():
+                    log.write_text(said + "\n", encoding="utf-8")
+
+    # ending -------------------------------------------------------------------------------
+
+    def end(self, tasks: Sequence[str], hard: bool) -> None:
+        if known := [task for task in tasks if _TASK.fullmatch(task)]:
+            call("end", tasks=known, hard=hard)
+
+
+# HTCondor gives a job no PATH; without one, Python does not know where it is itself.
+_THERE = 'export PATH; exec sh "$@"'
+_HERE = 'export PATH; exec sh worker.sh "$PWD" "$@"'
+# In the image already: there is no runtime to be found any more.
+_INSIDE = """\
+export PATH; command -v python3 >/dev/null || exit 74; \
+for key; do set -- "$@" "$PWD/jobs/$key/job.json"; shift; done; exec python3 worker.pyz --together TOGETHER "$@\""""
+
+
+def _shell(script: str, *words: str) -> str:
+    """Return arguments of /bin/sh that run a script with words and the keys of a task."""
+    return '"' + " ".join(["-c", *(ads.argument(word) for word in (script, "sh", *words)), "$(keys)"]) + '"'
