@@ -211,8 +211,11 @@ class ClusterBackend(ABC):
             return self._over(key, seen, copy, watched)
         watched.ended = None
         if copy is not None and (seen is None or seen.state == "running" or (answer and copy.made() > answer.time)):
-            watched.running, watched.missing = True, None
-            return self._running(key, seen, copy)
+            watched.running = True
+            forgotten = seen is None and answer is not None and answer.time > copy.made()  # ended, and out of the queue?
+            lost = self._unknown(key, watched) if forgotten else None
+            watched.missing = watched.missing if forgotten else None
+            return lost or self._running(key, seen, copy)
         if seen is not None:
             watched.missing = None
             return self._waiting(key, seen, watched)

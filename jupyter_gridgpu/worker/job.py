@@ -33,6 +33,7 @@ LOG_LIMIT = 16 * 1024 * 1024
 JOB_VARIABLE = "GRIDGPU_JOB"  # in the environment of every process of a job, so that none is overlooked
 COPY_VARIABLE = "GRIDGPU_COPY"  # which copy this is, where that was settled before the worker started
 ENGINE_VARIABLES = ("SLURM_JOB_ID", "SLURM_ARRAY_JOB_ID", "SLURM_ARRAY_TASK_ID", "SLURM_RESTART_COUNT", "_CONDOR_SLOT")
+NO_GPU = "10000"  # in CUDA_VISIBLE_DEVICES: by this HTCondor hides the GPUs from a job that asked for none
 _GPU_MEMORY = re.compile(r"ResourceExhausted|CUDA out of memory|OOM when allocating|CUDA_ERROR_OUT_OF_MEMORY")
 
 
@@ -71,10 +72,11 @@ def new_copy(paths: JobPaths) -> CopyPaths:
 def _about() -> dict[str, Any]:
     """Where this copy runs, as far as the environment tells."""
     engine = {name: os.environ[name] for name in ENGINE_VARIABLES if name in os.environ}
+    gpus = os.environ.get("CUDA_VISIBLE_DEVICES")
     return {
         "host": socket.gethostname(),
         "started": time.time(),
-        "gpus": os.environ.get("CUDA_VISIBLE_DEVICES"),
+        "gpus": None if gpus == NO_GPU else gpus,
         "models": sorted(set(gpu_models())),
         "engine": engine,
         **({"image": image(), "image_mark": mark()} if image() else {}),

@@ -206,6 +206,18 @@ def test_a_running_job_says_which_gpu_it_has(paths: ScanPaths, about: dict[str, 
     assert getattr(backend.one(ids), "gpu", "?") == gpu
 
 
+def test_of_a_running_job_that_the_engine_forgot_its_archive_is_asked(paths: ScanPaths) -> None:
+    backend = Scripted(paths)
+    ids = backend.hand_over(1)
+    copy = backend.copy("v0001.1", at=time.time() - 50)
+    backend.says({})
+    assert getattr(backend.one(ids), "state", None) == "running"
+    assert backend._watched["v0001.1"].missing is not None
+    copy.result.write_text(result("v0001.1", state="failed", reason="preempted"))
+    backend.says({"0001_1": Seen("cancelled", "user", "Removed.")})
+    assert getattr(backend.one(ids), "reason", None) == "preempted"
+
+
 def test_a_job_that_the_engine_started_again_waits_until_its_new_copy_runs(paths: ScanPaths) -> None:
     backend = Scripted(paths)
     ids = backend.hand_over(1)
