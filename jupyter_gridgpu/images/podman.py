@@ -9,8 +9,8 @@ from jupyter_gridgpu.images.base import ARCHIVE, INSIDE, PASSED, REGISTRY, SANDB
 # Processes, host name and network are those of the node, as with apptainer: a claim names a process that everybody can
 # see, signals find the worker, and the kernel's sockets are in a folder of the node. root inside is the user outside.
 _AS_THE_NODE = (
-    "--rm", "--read-only", "--pid=host", "--uts=host", "--ipc=host", "--network=host", "--user=0:0",
-    "--security-opt=label=disable", "--log-driver=none",
+    "--rm", "--read-only", "--pid=host", "--uts=host", "--network=host", "--user=0:0",
+    "--security-opt=label=disable", "--log-driver=none", "--volume=/dev/shm:/dev/shm",
 )  # fmt: skip
 _GPUS = "--device=nvidia.com/gpu=all"  # CDI; CUDA_VISIBLE_DEVICES says which of them are the job's
 

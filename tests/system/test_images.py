@@ -1,0 +1,241 @@
+"""Scans whose jobs run in real containers: a SIF with Apptainer, an OCI archive and an image of a registry with podman."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jupyter_gridgpu import client
+from jupyter_gridgpu.backends.base import Job, job_spec, write_spec
+from jupyter_gridgpu.client import ScanHandle
+from jupyter_gridgpu.request import Options, plan
+from tests.engines import images
+from tests.engines.registry import registry, trusting
+
+from .helpers import Executed, Lab, eventually, one_sentence, strict_json
+
+TRAIN = """
+import math
+from jupyter_gridgpu import report
+loss = 10.0
+for epoch in range(1, 5):
+    loss = loss * (1 - lr) + math.sin(epoch) * lr
+    report(epoch=epoch, loss=loss)
+"""
+LOOK = """
+import json, os, pathlib, sys
+def writable(folder):
+    try:
+        (pathlib.Path(folder) / "trial").write_text("x")
+        return True
+    except OSError:
+        return False
+print(json.dumps({
+    "executable": sys.executable, "release": "bookworm" in open("/etc/os-release").read(),
+    "usr": writable("/usr"), "tmp": writable("/tmp"), "home": writable(pathlib.Path.home()),
+    "packages": [p for p in sys.path if p.startswith(USERHOME)],
+    "env": {name: os.environ.get(name) for name in ("SLURM_JOB_ID", "CUDA_VISIBLE_DEVICES", "GRIDGPU_TRIAL", "JUPYTER_PATH")},
+    "data": pathlib.Path("/data/jets.txt").read_text(), "data_writable": writable("/data"), "more": writable(MORE),
+}))
+"""
+HOLD = "import time\nprint('begin', flush=True)\ntime.sleep(600)"
+RUNTIMES = ("apptainer", "podman")
+
+
+@pytest.fixture(scope="module")
+def runtimes() -> dict[str, str]:
+    """The environment in which both runtimes are found."""
+    path = f"{images.apptainer_bin()}{os.pathsep}{os.environ['PATH']}"
+    return {"PATH": path, **images.podman_environment()}
+
+
+@pytest.fixture(autouse=True)
+def found(lab: Lab, runtimes: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {**runtimes, "CUDA_VISIBLE_DEVICES": ""}.items():
+        monkeypatch.setenv(name, value)
+
+
+def image_for(runtime: str) -> Path:
+    return images.sif() if runtime == "apptainer" else images.archive()
+
+
+def losses(scan: Any) -> dict[float, float]:
+    return {variant["params"]["lr"]: variant["metrics"]["loss"] for variant in scan.show()["variants"]}
+
+
+def test_a_scan_in_an_image_gives_what_it_gives_without(lab: Lab) -> None:
+    notebook = lab.notebook(TRAIN, parameters="lr = 0.1")
+    words = ["-p", "lr = [0.1, 0.2]", "--minimize", "loss"]
+    plain = losses(lab.run(notebook, *words))
+    assert len(set(plain.values())) == 2
+    for runtime in RUNTIMES:
+        scan = lab.run(notebook, *words, "--image", str(image_for(runtime)), "--runtime", runtime)
+        assert losses(scan) == plain
+        assert strict_json((scan.folder / "scan.json").read_text())["container"]["digest"].startswith("sha256:")
+        for about in scan.folder.glob("jobs/*/*/copy.json"):
+            assert strict_json(about.read_text())["image"] == str(image_for(runtime))
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_jobs_see_the_image_their_folder_and_the_data_and_nothing_of_the_user(lab: Lab, runtime: str) -> None:
+    user = lab.folder / "user"
+    site = user / ".local/lib/python3.11/site-packages"
+    for folder in (site, lab.folder / "data", lab.folder / "more"):
+        folder.mkdir(parents=True)
+    (site / "os_trap.pth").write_text("import sys; sys.exit('the packages of the user got in')")
+    (lab.folder / "data" / "jets.txt").write_text("jets")
+    env = {"HOME": str(user), "SLURM_JOB_ID": "7", "GRIDGPU_TRIAL": "on", "JUPYTER_PATH": str(user), "CUDA_VISIBLE_DEVICES": ""}
+    code = LOOK.replace("USERHOME", repr(str(user))).replace("MORE", repr(str(lab.folder / "more")))
+    words = ["--image", str(image_for(runtime)), "--runtime", runtime, "--bind", f"{lab.folder}/data:/data:ro"]
+    words += ["--bind", f"{lab.folder}/more"]
+    scan = lab.run(lab.notebook(code, parameters="lr = 0.1"), "-p", "lr = [0.1]", *words, env=env)
+    seen = json.loads(Executed.read(scan.folder / scan.variant("v0001")["notebook"]).text())
+    assert seen == {
+        "executable": "/usr/bin/python3", "release": True, "usr": False, "tmp": True, "home": True, "packages": [],
+        "env": {"SLURM_JOB_ID": "7", "CUDA_VISIBLE_DEVICES": "", "GRIDGPU_TRIAL": "on", "JUPYTER_PATH": None},
+        "data": "jets", "data_writable": False, "more": True,
+    }  # fmt: skip
+    Path("/tmp/trial").unlink(missing_ok=True)
+
+
+def test_an_image_without_papermill_fails_with_one_line_that_says_so(lab: Lab) -> None:
+    notebook = lab.notebook(TRAIN, parameters="lr = 0.1")
+    for runtime in RUNTIMES:
+        words = ["--image", str(images.bare_sandbox()), "--runtime", runtime]
+        scan = lab.run(notebook, "-p", "lr = [0.1]", *words, code=1)
+        [variant] = scan.show()["variants"]
+        assert (variant["state"], variant["reason"]) == ("failed", "image")
+        assert scan.variant("v0001")["message"] == (
+            f"The image {images.bare_sandbox()} has no papermill: pip install papermill ipykernel."
+        )
+
+
+def test_an_image_that_the_runtime_cannot_use_fails_with_its_words(lab: Lab) -> None:
+    broken = lab.folder / "broken.sif"
+    with open(images.sif(), "rb") as file:
+        broken.write_bytes(file.read(200_000))
+    scan = lab.run(lab.notebook(TRAIN, parameters="lr = 0.1"), "-p", "lr = [0.1]", "--image", str(broken), code=1)
+    variant = scan.variant("v0001")
+    assert (variant["state"], variant["reason"]) == ("failed", "image")
+    assert "FATAL" in variant["message"]
+    assert "\n" not in variant["message"]
+
+
+def test_what_is_no_image_or_has_no_runtime_is_refused_before_anything_starts(lab: Lab) -> None:
+    notebook = lab.notebook(TRAIN, parameters="lr = 0.1")
+    (lab.folder / "no.sif").write_text("no image")
+
+    def refused(code: int, *words: str, env: dict[str, str] | None = None) -> str:
+        return one_sentence(lab.gridgpu("run", str(notebook), "-p", "lr = [0.1]", *words, code=code, env=env).stderr)
+
+    assert "there is no such file" in refused(2, "--image", str(lab.folder / "missing.sif"))
+    assert "no SIF and no OCI archive" in refused(2, "--image", "no.sif")
+    assert "podman: it does not run a SIF" in refused(2, "--image", str(images.sif()), "--runtime", "podman")
+    assert "there is no /no/data" in refused(2, "--image", str(images.sif()), "--bind", "/no/data")
+    bare = {"PATH": "/no/where"}
+    assert "This machine has no apptainer or singularity to run" in refused(3, "--image", str(images.sif()), env=bare)
+    assert not lab.home.exists() or not [path for path in lab.home.iterdir() if not path.name.startswith(".")]
+
+
+def test_a_python_kernel_that_is_only_here_is_replaced_and_another_languages_is_not(lab: Lab) -> None:
+    words = ["-p", "lr = [0.1]", "--image", str(images.sandbox())]
+    mine = lab.notebook(TRAIN, parameters="lr = 0.1", kernel="my-venv")
+    scan = lab.run(mine, *words)
+    assert "The image has no kernel 'my-venv'; its 'python3' runs the notebook." in scan.gridgpu("logs", variant="v0001").stdout
+    other = lab.notebook("lr <- 0.1", parameters="lr <- 0.1", kernel="ir", language="R", name="other")
+    variant = lab.run(other, *words, code=1).variant("v0001")
+    assert (variant["reason"], variant["message"]) == ("image", "There is no kernel named ir where the job ran.")
+
+
+@pytest.fixture
+def held(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Have jobs run by worker.sh alone, as a batch system runs them; returns the scan and the process."""
+    monkeypatch.setenv("GRIDGPU_HOME", str(lab.home))
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start(runtime: str, image: str, *cells: str) -> tuple[ScanHandle, subprocess.Popen[bytes]]:
+        lab.home.mkdir(exist_ok=True)
+        notebook = lab.notebook(*cells, parameters="lr = 0.1", name=f"held-{runtime}")
+        handle = client.create(plan(notebook, "lr = [0.1]", Options(on="local", image=image, runtime=runtime, new=True)))
+        key = f"v{len(started) + 1:04d}.1"
+        write_spec(Job(key, handle.paths.job(key), job_spec(handle.scan, key, {"lr": 0.1})), {})
+        started.append(subprocess.Popen(["sh", handle.paths.launcher, handle.folder, key]))
+        return handle, started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+@pytest.mark.parametrize(("number", "reason"), [(signal.SIGTERM, "preempted"), (signal.SIGUSR1, "timeout")])
+def test_a_signal_to_the_launcher_saves_the_notebook(held: Any, runtime: str, number: signal.Signals, reason: str) -> None:
+    handle, process = held(runtime, str(images.sandbox()), HOLD)
+    job = handle.paths.job("v0001.1")
+    eventually(lambda: any("begin" in copy.log.read_text() for copy in job.copies() if copy.log.exists()), what="the cell runs")
+    process.send_signal(number)
+    assert process.wait(timeout=60) == 0
+    result = strict_json(job.result.read_text())
+    assert (result["state"], result["reason"]) == ("failed", reason)
+    assert "begin" in Executed.read(job.copy(result["copy"]).notebook).text()
+    assert all(path.stat().st_uid == os.getuid() for path in job.folder.rglob("*"))
+
+
+def test_an_image_of_a_registry_is_fetched_once_and_a_tag_that_moved_is_noticed(
+    lab: Lab, held: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with registry() as served:
+        ref = served.push("ml/base:latest", images.archive())
+        for name, value in trusting(lab.folder, served).items():
+            monkeypatch.setenv(name, value)
+        handle, process = held("podman", ref, TRAIN)
+        assert process.wait(timeout=120) == 0, handle.paths.job("v0001.1").log.read_text()
+        [first] = handle.paths.job("v0001.1").copies()
+        assert strict_json(first.about.read_text())["image_mark"] == served.tags["ml/base:latest"]
+        subprocess.run(["podman", "rmi", ref.partition("://")[2]], check=True, capture_output=True)
+        served.move("ml/base:latest")
+        write_spec(Job("v0002.1", handle.paths.job("v0002.1"), job_spec(handle.scan, "v0002.1", {"lr": 0.1})), {})
+        for _ in range(2):
+            subprocess.run(["sh", handle.paths.launcher, handle.folder, "v0002.1"], check=True)
+        [second] = handle.paths.job("v0002.1").copies()
+        assert "is another image here" in second.log.read_text()
+        assert served.pulls == ["ml/base:latest"] * 2
+        subprocess.run(["podman", "rmi", ref.partition("://")[2]], check=True, capture_output=True)
+
+
+def test_an_image_that_cannot_be_fetched_ends_with_the_runtimes_words(held: Any) -> None:
+    handle, process = held("podman", "docker://127.0.0.1:9/no/such:image", TRAIN)
+    assert process.wait(timeout=120) == 73
+    said = handle.paths.job("v0001.1").log.read_text()
+    assert "cannot get docker://127.0.0.1:9/no/such:image (an image of a registry): Error:" in said
+    assert said.count("\n") == 1
+
+
+def test_image_check_says_what_is_there_and_what_is_missing(lab: Lab) -> None:
+    body = strict_json(lab.gridgpu("image", "check", str(images.sif()), "--json").stdout)
+    found = {one["name"]: one["value"] for one in body["findings"]}
+    assert (body["usable"], found["Python"][:5], found["kernels"]) == (True, "3.11.", "python3")
+    assert found["runtime"].startswith("apptainer version")
+    text = lab.gridgpu("image", "check", str(images.bare_sandbox()), "--runtime", "podman", code=1).stdout
+    assert "papermill  none  -> pip install papermill ipykernel in the image." in text
+    assert "no SIF" in one_sentence(lab.gridgpu("image", "check", "/etc/passwd", code=2).stderr)
+    assert "cannot get" in one_sentence(
+        lab.gridgpu("image", "check", "docker://127.0.0.1:9/x", "--runtime", "podman", code=3).stderr
+    )
+
+
+def test_an_image_that_only_nodes_have_is_let_through(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = plan(lab.notebook(TRAIN, parameters="lr = 0.1"), "lr = [0.1]", Options())
+    scan = replace(found.scan, container=replace(found.scan.container, image="/cvmfs/no.such.repository/ml:latest"))
+    monkeypatch.setenv("GRIDGPU_HOME", str(lab.home))
+    lab.home.mkdir()
+    assert "/cvmfs/no.such.repository/ml:latest" in client.create(replace(found, scan=scan)).paths.launcher.read_text()
