@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import click
@@ -14,6 +13,7 @@ import click
 from jupyter_gridgpu import __version__, client
 from jupyter_gridgpu.client import ScanHandle
 from jupyter_gridgpu.commands import COMMANDS
+from jupyter_gridgpu.commands.follow import command_line, follow, leave, say_end, watch_live
 from jupyter_gridgpu.errors import GridGpuError
 from jupyter_gridgpu.model.units import duration, number
 from jupyter_gridgpu.options import first_options, plan_json, plan_text, scan_options, space_options, space_text, to_options
@@ -71,7 +71,7 @@ def run(
 
     The same request again shows the scan it started before; --new starts another.
     """
-    made = plan(notebook, space_text(space, params), to_options(options))
+    made = replace(plan(notebook, space_text(space, params), to_options(options)), command=command_line())
     if dry_run:
         click.echo(json.dumps(plan_json(made.scan)) if as_json else plan_text(made.scan, made.files))
         return
@@ -79,16 +79,7 @@ def run(
         from jupyter_gridgpu import rehearsal
 
         rehearsal.before(made, there, lambda line: click.echo(line, err=as_json))
-    handle = client.start(made)
-    if no_wait:
-        _print_started(handle, as_json)
-        return
-    if as_json:
-        state = _wait(handle)
-        click.echo(json.dumps(handle.summary()))
-    else:
-        state = _watch(handle)
-    _exit(handle, state)
+    follow(client.start(made), no_wait, as_json)
 
 
 @gridgpu.command("list")
@@ -136,7 +127,7 @@ def show(scan: str, as_json: bool) -> None:
 
     console = Console()
     console.print(render(handle, handle.state, console, limit=None))
-    _say_end(handle, handle.state)
+    say_end(handle, handle.state)
 
 
 @gridgpu.command()
@@ -144,7 +135,7 @@ def show(scan: str, as_json: bool) -> None:
 def watch(scan: str) -> None:
     """Follow SCAN until it ends; Ctrl-C leaves it running."""
     handle = client.open_scan(scan)
-    _exit(handle, _watch(handle))
+    leave(handle, watch_live(handle))
 
 
 @gridgpu.command()
@@ -205,72 +196,6 @@ def extend(scan: str, trials: int) -> None:
     """Try more points in SCAN."""
     client.open_scan(scan).extend(trials)
     click.echo(f"Asked {scan} to try {trials} points more.")
-
-
-@contextmanager
-def _leaving(handle: ScanHandle) -> Iterator[None]:
-    """Let Ctrl-C leave the scan, which goes on."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        name = handle.name
-        click.echo(f"\n{name} goes on. `gridgpu watch {name}` shows it again, `gridgpu stop {name}` ends it.", err=True)
-        sys.exit(130)
-
-
-def _wait(handle: ScanHandle) -> str:
-    with _leaving(handle):
-        return handle.wait()
-
-
-def _watch(handle: ScanHandle) -> str:
-    from rich.console import Console
-
-    from jupyter_gridgpu.terminal import watch as watch_live
-
-    if handle.attached:
-        click.echo(f"Same request as before: showing {handle.name}; --new starts another.")
-    elif handle.scan.choice:
-        click.echo(handle.scan.choice)
-    with _leaving(handle):
-        state = watch_live(handle, Console())
-    _say_end(handle, state)
-    return state
-
-
-def _say_end(handle: ScanHandle, state: str) -> None:
-    best = handle.best
-    if best:
-        params = ", ".join(f"{name} = {best['params'][name]}" for name in handle.scan.space.varied)
-        objective = handle.scan.objective
-        reduced = objective is not None and objective.reduction != "last"
-        metric = f"{objective.reduction}({objective.metric})" if objective and reduced else objective.metric if objective else ""
-        click.echo(f"Best: {best['id']} with {metric} {number(best['value'], 4)} ({params})")
-        click.echo(f"      {best['notebook']}")
-    click.echo(f"Executed notebooks: {handle.paths.jobs}")
-    if state == "orphaned":
-        log = handle.runner_log().strip().splitlines()
-        click.echo(f"The scan has no runner and is not finished: `gridgpu resume {handle.name}` goes on with it.", err=True)
-        if log:
-            click.echo(f"Its runner's last words: {log[-1]}", err=True)
-
-
-def _print_started(handle: ScanHandle, as_json: bool) -> None:
-    if as_json:
-        click.echo(json.dumps({"scan": handle.name, "folder": str(handle.folder)}))
-    else:
-        how = f"Same request as before, {handle.state}" if handle.attached else "Started"
-        click.echo(f"{how}: {handle.name} in {handle.folder}")
-        if handle.scan.choice:
-            click.echo(handle.scan.choice)
-
-
-def _exit(handle: ScanHandle, state: str) -> None:
-    """0 if every variant is done, 1 if some failed or were stopped, 3 if nothing drives the scan any more."""
-    if state == "orphaned":
-        sys.exit(3)
-    states = {variant.state for variant in handle.view.variants.values()}
-    sys.exit(0 if state == "done" and states <= {"done"} else 1)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -293,20 +293,22 @@ def known(plan: Plan) -> ScanHandle | None:
     return None if found is None else ScanHandle(found)
 
 
-def create(plan: Plan) -> ScanHandle:
-    """Make the folder of a plan's scan and start nothing. Raises StorageError."""
+def create(plan: Plan, fill: Callable[[ScanPaths], object] | None = None) -> ScanHandle:
+    """Make the folder of a plan's scan and start nothing; `fill` adds to it before anybody sees it. Raises StorageError."""
     home.home().mkdir(parents=True, exist_ok=True, mode=0o700)
     scan = replace(plan.scan, name=home.free_name(plan.scan.name))
-    return ScanHandle(home.create(scan, plan.notebook.content, plan.files, partial(equip, plan, scan), plan.asked_name))
+    return ScanHandle(home.create(scan, plan.notebook.content, plan.files, partial(equip, plan, scan, fill), plan.asked_name))
 
 
-def equip(plan: Plan, scan: Scan, paths: ScanPaths) -> None:
+def equip(plan: Plan, scan: Scan, fill: Callable[[ScanPaths], object] | None, paths: ScanPaths) -> None:
     """Write into a scan's folder what its jobs need to run anywhere, worker and launcher, and where all of it comes from."""
     pack(paths.worker)
     paths.launcher.write_text(images.launcher(scan), encoding="utf-8")
     if plan.points:
         paths.points.write_text(plan.points, encoding="utf-8")
     write_provenance(paths, replace(plan, scan=scan))
+    if fill is not None:
+        fill(paths)
 
 
 def open_scan(scan: str | Path) -> ScanHandle:

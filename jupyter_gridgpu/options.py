@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +115,14 @@ def scan_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return _with(_OPTIONS, function)
 
 
+def engine_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a click command those options of a scan that say where and how its jobs run."""
+    function = _with(_OPTIONS, function)
+    what = ("maximize", "minimize", "trials", "sampler", "seed", "files")
+    function.__click_params__ = [one for one in function.__click_params__ if one.name not in what]  # type: ignore[attr-defined]
+    return function
+
+
 @click.command("%%gridscan", add_help_option=False, epilog="`%gridscan NOTEBOOK` alone opens a form that writes the cell.")
 @click.argument("notebook")
 @first_options
@@ -166,8 +175,10 @@ def plan_text(scan: Any, files: dict[str, Any]) -> str:
     """Say in a few lines what a scan would run; what --dry-run prints."""
     space, repeats = scan.space, scan.space.repeats
     points = scan.trials if scan.trials is not None else space.grid_size()
+    if scan.recorded:
+        repeats = None
     count = f"{points} points x {repeats[1]} repeats = {scan.total()} variants" if repeats else f"{scan.total()} variants"
-    lines = [f"{scan.notebook} would run as {count} (sampler {scan.sampler}) on {_place(scan.backend)}."]
+    lines = [f"{scan.notebook} would run as {count} ({_how(scan)}) on {_place(scan.backend)}."]
     width = max(len(name) for name in space)
     lines += [f"  {name:<{width}}  {describe(axis)}" for name, axis in space.axes.items()]
     if scan.objective:
@@ -184,6 +195,8 @@ def plan_json(scan: Any) -> dict[str, Any]:
     """The same as one object; what --dry-run --json prints."""
     params = {name: describe(axis) for name, axis in scan.space.axes.items()}
     body = {"notebook": scan.notebook, "variants": scan.total(), "sampler": scan.sampler, "on": scan.backend, "params": params}
+    if scan.origin is not None:
+        body["origin"] = asdict(scan.origin)
     return {**body, **({"queue": scan.placement.queue, "choice": scan.choice} if scan.choice else {})}
 
 
@@ -201,6 +214,14 @@ def describe(axis: Any) -> str:
         kind = f"{'whole numbers' if axis.whole else 'numbers'} from {number(axis.low)} to {number(axis.high)}"
         return kind + (", evenly in the logarithm" if axis.log else "")
     return f"seeds 0 to {axis.count - 1}: every point {axis.count} times"
+
+
+def _how(scan: Any) -> str:
+    """How its points are found."""
+    if scan.origin is None:
+        return f"sampler {scan.sampler}"
+    changes = f": {'; '.join(scan.origin.changes)}" if scan.origin.changes else ""
+    return f"a {scan.origin.kind} of {scan.origin.name}{changes}"
 
 
 def _place(backend: str) -> str:

@@ -96,32 +96,43 @@ def plan(
     `space` is a cell body, a mapping or a Space; `names` are variables that a cell body's expressions may use. A batch
     system is asked whether it would take the jobs, unless `ask` is False: a form that checks while one types must not.
     """
-    container = _container(options, exact=ask)
+    container = container_of(options, exact=ask)
     found = read_notebook(notebook, kernel_here=not images.contained(container))
     wanted = _space(space, names)
     check_space(found, wanted)
     objective = _objective(options)
     sampler, trials = _sampler(wanted, objective, options)
-    files = _files(found.path.parent, options.files)
+    files = helper_files(found.path.parent, options.files)
     if options.name is not None:
         home.check_name(options.name)
     scan = Scan(
         id=f"{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:6]}",
         name=options.name or home.name_from(found.path.name),
         notebook=found.path.name, kernel=found.kernel, language=found.language, space=wanted, sampler=sampler,
-        seed=_not_negative("seed", options.seed), trials=trials, objective=objective, backend=options.on,
-        parallel=_positive("parallel", options.parallel), per_gpu=_positive("per-gpu", options.per_gpu) or 1,
-        per_job=_positive("per-job", options.per_job) or 1, retries=_not_negative("retries", options.retries),
-        resources=_resources(options), container=container, placement=_placement(options), files=tuple(files),
-        notebook_digest=found.digest, files_digest=_digest(files), created=time.time(),
+        seed=_not_negative("seed", options.seed), trials=trials, objective=objective, files=tuple(files),
+        **engine_fields(options, container), notebook_digest=found.digest, files_digest=digest_of(files), created=time.time(),
         defaults=plain_defaults({name: parameter.default for name, parameter in found.parameters.items()}),
     )  # fmt: skip
     if scan.total() > GRID_LIMIT:
         raise UsageError(f"That makes {scan.total():,} variants; a scan may have {GRID_LIMIT:,}. Use fewer --trials or repeats.")
-    return Plan(_checked(scan, ask), found, files, options.name, options.new)
+    return Plan(checked(scan, ask), found, files, options.name, options.new)
 
 
-def _checked(scan: Scan, ask: bool) -> Scan:
+def engine_fields(options: Options, container: Container) -> dict[str, Any]:
+    """Return the fields of a Scan that say where and how its jobs run. Raises UsageError."""
+    return {
+        "backend": options.on,
+        "parallel": _positive("parallel", options.parallel),
+        "per_gpu": _positive("per-gpu", options.per_gpu) or 1,
+        "per_job": _positive("per-job", options.per_job) or 1,
+        "retries": _not_negative("retries", options.retries),
+        "resources": _resources(options),
+        "container": container,
+        "placement": _placement(options),
+    }
+
+
+def checked(scan: Scan, ask: bool = True) -> Scan:
     """Return the scan as its engine takes it; where the engine was left open, in the best queue that takes it.
 
     Raises UsageError or EngineError.
@@ -210,7 +221,7 @@ def _resources(options: Options) -> Resources:
     )
 
 
-def _container(options: Options, exact: bool) -> Container:
+def container_of(options: Options, exact: bool) -> Container:
     if options.runtime not in RUNTIMES:
         raise UsageError(f"--runtime {options.runtime!r} is not known; choose one of {', '.join(RUNTIMES)}.")
     if options.bind and options.image is None:
@@ -265,7 +276,7 @@ def _not_negative(name: str, value: int) -> int:
     return value
 
 
-def _files(folder: Path, patterns: tuple[str, ...]) -> dict[str, Path]:
+def helper_files(folder: Path, patterns: tuple[str, ...]) -> dict[str, Path]:
     """Return the helper files by the name they get beside the notebook. Patterns count from the notebook's folder."""
     files: dict[str, Path] = {}
     for pattern in patterns:
@@ -290,7 +301,7 @@ def _matches(folder: Path, pattern: str) -> list[Path]:
         return []
 
 
-def _digest(files: dict[str, Path]) -> str:
+def digest_of(files: dict[str, Path]) -> str:
     """Hash the helper files: content where that is cheap, size and time of change for the rest."""
     digest, budget = hashlib.sha256(), HASHED_BYTES
     for name, path in sorted(files.items()):

@@ -9,6 +9,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -83,14 +84,17 @@ def name_from(notebook: str) -> str:
 
 
 def load(folder: Path) -> Scan:
-    """Return the spec in a scan folder. Raises UnknownScan or StorageError."""
+    """Return the spec in a scan folder; a scan is called as its folder is, which may have been moved.
+
+    Raises UnknownScan or StorageError.
+    """
     body = read_json(ScanPaths(folder).spec)
     if not isinstance(body, dict):
         raise UnknownScan(f"{folder} is no scan folder: it has no readable scan.json.")
     scan = scans.from_json(body)
     if not isinstance(scan.name, str) or not NAME.fullmatch(scan.name):
         raise StorageError(f"scan.json in {folder} cannot be read: {scan.name!r} is no name of a scan.")
-    return scan
+    return replace(scan, name=folder.name) if NAME.fullmatch(folder.name) else scan
 
 
 def folders() -> list[Path]:
