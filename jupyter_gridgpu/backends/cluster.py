@@ -32,13 +32,6 @@ from jupyter_gridgpu.store.tail import tail_text
 LOST_POLLS = 20  # that a job is unknown to its engine and has no result, until it is given up: 5 min
 PAST_LIMIT = 1000  # tasks that an archive is asked for at once
 LOOKS = 100  # jobs whose files are looked at in one poll, beside those that are known to run
-EXITS = {
-    71: ("node", "The node does not see the scan's folder."),
-    72: ("image", "The node has no container runtime for the image."),
-    73: ("image", "The image could not be used."),
-    74: ("image", "The image has no Python 3.9 or newer, or no papermill."),
-    75: ("node", "The node has no GPU."),
-}  # exit codes of the launcher; launch.log says more where the folder is there
 
 
 @dataclass
@@ -347,11 +340,3 @@ def _gpu(about: dict[str, Any]) -> str | None:
     """The model of a copy's GPUs where its node has one kind, else which of the node's GPUs it has; nothing without any."""
     devices, models = bounded(about.get("gpus"), 80), about.get("models")
     return bounded(models[0], 80) if devices and isinstance(models, list) and len(models) == 1 else devices
-
-
-def exit_words(code: int) -> tuple[str | None, str]:
-    """Return reason and words for the exit code of a task that left no result."""
-    if code in EXITS:
-        return EXITS[code]
-    signal = f" (signal {code - 128})" if 128 < code < 160 else ""
-    return "node", f"The job ended with exit code {code}{signal} and left no result."

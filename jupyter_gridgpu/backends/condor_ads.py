@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from jupyter_gridgpu.backends.cluster import exit_words
+from jupyter_gridgpu.backends.exits import exit_words
 from jupyter_gridgpu.backends.inquiry import Seen, words
 from jupyter_gridgpu.errors import EngineError
 from jupyter_gridgpu.model.scan import Scan

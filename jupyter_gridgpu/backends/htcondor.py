@@ -53,6 +53,10 @@ class HTCondorBackend(ClusterBackend):
     def environment(self) -> dict[str, str]:
         return {**super().environment(), **({MIRROR: "1"} if self._travel else {})}
 
+    def slots(self) -> int | None:
+        """HTCondor starts as many of a cluster as it has places for: with --parallel, no more are handed over."""
+        return self._scan.parallel * self._scan.per_job if self._scan.parallel else None
+
     # handing over -----------------------------------------------------------------------
 
     def send(self, batch: Batch) -> str:

@@ -12,7 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from jupyter_gridgpu.backends.cluster import exit_words
+from jupyter_gridgpu.backends.exits import exit_words
 from jupyter_gridgpu.backends.inquiry import Seen
 from jupyter_gridgpu.model.job import bounded
 from jupyter_gridgpu.model.scan import Scan

@@ -13,7 +13,8 @@ import pytest
 
 from jupyter_gridgpu.backends.base import Job, job_spec
 from jupyter_gridgpu.backends.batches import Batch
-from jupyter_gridgpu.backends.cluster import ClusterBackend, exit_words
+from jupyter_gridgpu.backends.cluster import ClusterBackend
+from jupyter_gridgpu.backends.exits import exit_words
 from jupyter_gridgpu.backends.inquiry import Answer, Seen
 from jupyter_gridgpu.errors import EngineError, Unreachable
 from jupyter_gridgpu.model.job import Observation
