@@ -100,7 +100,8 @@ def rehearsed(plan: Plan, there: bool, limit_s: int) -> Plan:
     made = replace(
         scan, id=f"{scan.id}-r", name=name, space=first_point(plan), sampler="grid", trials=None, parallel=1, per_gpu=1,
         per_job=1, retries=0, resources=resources, backend=scan.backend if there else HERE, created=time.time(),
-        origin=Origin("rehearsal", scan.id, scan.name, fingerprint(scan)), asked=None, choice="", recorded=0, recorded_digest="",
+        origin=Origin("rehearsal", scan.id, scan.name, fingerprint(scan)), asked=None, asked_model=None, choice="",
+        recorded=0, recorded_digest="",
     )  # fmt: skip
     backends.load(made, ScanPaths(home.home() / name)).check()
     return replace(plan, scan=made, asked_name=None, new=True)

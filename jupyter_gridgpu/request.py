@@ -165,11 +165,18 @@ def _placed(scan: Scan) -> list[Scan]:
 
 
 def _in_queue(scan: Scan, one: Match) -> Scan:
-    """Return the scan placed in a queue; what the user said of account and nodes comes first."""
-    asked, queue = scan.placement, one.queue
+    """Return the scan placed in a queue; what the user said of account and nodes comes first.
+
+    Of several kinds of GPUs the one that fits is asked for by name: Slurm knows no other way.
+    """
+    asked, queue, wanted = scan.placement, one.queue, scan.resources
     words = {name: getattr(asked, name) or getattr(queue, name) for name in ("account", "qos", "constraint")}
-    placement = replace(asked, queue=queue.queue, **words)
-    return replace(scan, backend=queue.backend, placement=placement, asked=asked, choice=chosen(one))
+    model = one.kind.model if one.kind and (wanted.vram_mb or wanted.cuda) and len(queue.gpus or ()) > 1 else None
+    return replace(
+        scan, backend=queue.backend, placement=replace(asked, queue=queue.queue, **words),
+        resources=replace(wanted, gpu_model=wanted.gpu_model or model), asked=asked, asked_model=wanted.gpu_model,
+        choice=chosen(one),
+    )  # fmt: skip
 
 
 def _space(space: object, names: Mapping[str, Any] | None) -> Space:

@@ -12,7 +12,9 @@ from typing import Any
 from jupyter_gridgpu.backends.exits import exit_words
 from jupyter_gridgpu.backends.inquiry import Seen, words
 from jupyter_gridgpu.errors import EngineError
+from jupyter_gridgpu.model.queue import enough_mb
 from jupyter_gridgpu.model.scan import Scan
+from jupyter_gridgpu.queues import gpus
 
 BATCH = "GridGpuBatch"  # the attribute by which a batch is found again
 PROJECTION = (
@@ -77,8 +79,8 @@ def gpu_words(scan: Scan) -> str:
     wanted = scan.resources
     major, _, minor = (wanted.cuda or "").partition(".")
     parts = [
-        f'regexp({string(re.escape(wanted.gpu_model))}, DeviceName, "i")' if wanted.gpu_model else "",
-        f"GlobalMemoryMb >= {wanted.vram_mb}" if wanted.vram_mb else "",
+        f'regexp({string(gpus.pattern(wanted.gpu_model))}, DeviceName, "i")' if wanted.gpu_model else "",
+        f"GlobalMemoryMb >= {enough_mb(wanted.vram_mb)}" if wanted.vram_mb else "",
         f"MaxSupportedVersion >= {int(major) * 1000 + int(minor or 0) * 10}" if wanted.cuda else "",
     ]
     return " && ".join(part for part in parts if part)

@@ -95,6 +95,7 @@ class Scan:
     recorded_digest: str = ""
     origin: Origin | None = None
     asked: Placement | None = None  # what was asked for where `--on auto` chose backend and placement
+    asked_model: str | None = None  # and which GPU, which auto names where a queue has several kinds
     choice: str = ""  # which queue that was and why, in one sentence
 
     def total(self) -> int:
@@ -112,7 +113,8 @@ def fingerprint(scan: Scan) -> str:
     Running the same cell again finds the scan it started by this; also where `--on auto` would choose otherwise now.
     """
     if scan.asked is not None:
-        scan = replace(scan, backend=AUTO, placement=scan.asked, asked=None, choice="")
+        resources = replace(scan.resources, gpu_model=scan.asked_model)
+        scan = replace(scan, backend=AUTO, placement=scan.asked, resources=resources, asked=None, asked_model=None, choice="")
     body = to_json(scan)
     for key in ("id", "name", "created", "defaults", "fingerprint"):
         body.pop(key, None)
@@ -162,6 +164,7 @@ def from_json(body: dict[str, Any]) -> Scan:
             placement=_placement(body.get("placement", {})),
             per_job=body.get("per_job", 1),
             asked=_placement(body["asked"]) if body.get("asked") else None,
+            asked_model=body.get("asked_model"),
             choice=body.get("choice", ""),
             files=tuple(body["files"]),
             defaults=_defaults(body.get("defaults")),
@@ -219,6 +222,7 @@ _LATER = {
     "recorded_digest": "",
     "origin": None,
     "asked": None,
+    "asked_model": None,
     "choice": "",
 }  # fields that the first scans did not have
 _FIRST_RESOURCES = ("gpus", "memory_mb", "walltime_s")

@@ -21,12 +21,17 @@ _SIZE = re.compile(r"(?<!\d)(\d{1,3})\s*(?:gb|gib)(?![a-z])", re.IGNORECASE)
 
 def names(asked: str, model: str) -> bool:
     """Whether `asked` is a part of a model's name, whatever case and hyphens: A100 of A100-SXM4-80GB, A10 is not of A100."""
+    return re.search(pattern(asked), model, re.IGNORECASE) is not None
+
+
+def pattern(asked: str) -> str:
+    """Return a regular expression, for Python and for HTCondor, that finds a model's name by a part of it."""
     words = [re.escape(word) for word in re.findall(r"[A-Za-z]+|\d+|[^\sA-Za-z\d_-]+", asked)]
     if not words:
-        return True
-    before = r"(?<!\d)" if asked.strip()[0].isdigit() else r"(?<![a-z])"
+        return ""
+    before = r"(?<!\d)" if asked.strip()[0].isdigit() else r"(?<![A-Za-z])"
     after = r"(?!\d)" if asked.strip()[-1].isdigit() else ""
-    return re.search(before + r"[\s_-]*".join(words) + after, model, re.IGNORECASE) is not None
+    return before + r"[\s_-]*".join(words) + after
 
 
 def memory_range(model: str) -> tuple[int, int] | None:

@@ -22,6 +22,7 @@ class Match:
     queue: Queue
     fits: bool | None
     why: str = ""
+    kind: GpuKind | None = None  # of its GPUs, the one that fits best
 
 
 @dataclass(frozen=True)
@@ -39,12 +40,13 @@ def rank(queues: Iterable[Queue], wanted: Resources, container: Container | None
 
 def match(queue: Queue, wanted: Resources, container: Container) -> Match:
     """Say whether a job fits a queue. One clause is enough for a refusal; what is not known is all said."""
-    said = [*_state(queue), *_gpus(queue, wanted), *_limits(queue, wanted), *_image(queue, container)]
+    kind, of_kind = _nearest(queue, wanted)
+    said = [*_state(queue), *_gpus(queue, wanted), *of_kind, *_limits(queue, wanted), *_image(queue, container)]
     against = [one.clause for one in said if one.known]
     if against:
-        return Match(queue, False, against[0])
+        return Match(queue, False, against[0], kind)
     unknown = [one.clause for one in said]
-    return Match(queue, None if unknown else True, "; ".join(unknown))
+    return Match(queue, None if unknown else True, "; ".join(unknown), kind)
 
 
 def fitting(queues: Sequence[Queue], wanted: Resources, container: Container | None = None) -> list[Match]:
@@ -93,12 +95,12 @@ def _gpus(queue: Queue, wanted: Resources) -> Iterator[_Said]:
         yield _Said("has no GPU")
     elif queue.gpus is None:
         yield _Said("its GPUs are not known", known=False)
-    else:
-        yield from min((list(_kind(kind, wanted)) for kind in queue.gpus), key=_badness)
 
 
-def _badness(said: list[_Said]) -> tuple[int, int]:
-    return sum(one.known for one in said), len(said)
+def _nearest(queue: Queue, wanted: Resources) -> tuple[GpuKind | None, list[_Said]]:
+    """The kind of GPU with the least against it, and that."""
+    found = [(kind, list(_kind(kind, wanted))) for kind in queue.gpus or ()] if wanted.gpus else []
+    return min(found, key=lambda one: (sum(said.known for said in one[1]), len(one[1])), default=(None, []))
 
 
 def _kind(kind: GpuKind, wanted: Resources) -> Iterator[_Said]:

@@ -18,9 +18,11 @@ SPACE = ("-p", "n = [1, 2]", "-p", "steps = 1", "-p", "pause = 0.0")
 
 
 @pytest.fixture(autouse=True)
-def own_config(lab: Lab) -> None:
-    """Nothing is declared but what a test declares."""
+def own_config(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is declared but what a test declares, and no engine is known but the one that it has."""
     lab.env["JUPYTER_CONFIG_DIR"] = str(lab.folder / "config")
+    for name in ("CONDOR_CONFIG", "SLURM_CONF"):
+        monkeypatch.delenv(name, raising=False)
 
 
 def declare(lab: Lab, text: str) -> Path:
@@ -58,6 +60,14 @@ def test_a_running_htcondor_pool(condor_pool: Pool, lab: Lab) -> None:
     assert {kind["model"]: kind["cuda"] for kind in pool["gpus"]} == {"T4": "12.4", "A100-SXM4-40GB": "12.4"}
     assert pool["limits"]["cpus"]
     assert pool["limits"]["gpus"] == 2
+
+
+def test_a_pool_gives_the_gpu_that_the_queue_was_chosen_for(condor_pool: Pool, lab: Lab) -> None:
+    """A GPU sold as 40 GB shows less, and is written in other letters; the engine must match what the matcher matched."""
+    wanted = ("--gpus", "1", "--vram", "40GB", "--gpu-model", "a100 sxm4", "--cuda", "12")
+    scan = lab.run(lab.notebook(), *SPACE, "--on", "auto", *wanted)
+    assert json.loads((scan.folder / "scan.json").read_text())["choice"].startswith("Chosen: htcondor (htcondor), since it fits")
+    assert scan.states() == ["done", "done"]
 
 
 def test_an_engine_that_is_away_is_said_and_hides_nothing(lab: Lab) -> None:
@@ -102,6 +112,18 @@ def test_auto_takes_the_best_queue_says_so_and_finds_its_scan_again(lab: Lab) ->
     again = lab.gridgpu("run", *words, env=gpus)
     assert again.stdout.startswith("Same request as before: showing train")
     assert said not in again.stdout
+
+
+def test_the_memory_that_is_asked_for_is_got_where_one_partition_has_both_kinds(slurm: Cluster, lab: Lab) -> None:
+    """Slurm knows types of GPUs and not their memory: the type that has it is asked for."""
+    lab.env["GRIDGPU_POLL_S"] = "0.5"
+    scan = lab.run(lab.notebook(), *SPACE, "--on", "auto", "--queue", "gpu", "--gpus", "1", "--vram", "40GB", "--memory", "400MB")
+    spec = json.loads((scan.folder / "scan.json").read_text())
+    assert (spec["backend"], spec["resources"]["gpu_model"], spec["asked_model"]) == ("slurm", "A100", None)
+    nodes = {event["node"] for event in scan.events_of("job.observed") if event.get("node")}
+    assert nodes >= {"node1"}
+    assert "node2" not in nodes
+    assert scan.states() == ["done", "done"]
 
 
 @pytest.mark.parametrize(

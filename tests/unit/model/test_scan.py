@@ -76,7 +76,7 @@ def test_a_scan_survives_scan_json(scan: Any) -> None:
     assert from_json(json.loads(json.dumps(to_json(scan), allow_nan=False))) == scan
 
 
-LATER = ("per_job", "container", "placement", "asked", "choice")
+LATER = ("per_job", "container", "placement", "asked", "asked_model", "choice")
 
 
 def test_a_scan_of_an_earlier_version_is_read_and_is_the_same_request() -> None:
@@ -131,9 +131,12 @@ def test_another_request_has_another_fingerprint(changes: dict[str, Any]) -> Non
 def test_what_auto_chose_is_kept_and_is_no_part_of_the_request() -> None:
     asked = small_scan(backend="auto", placement=Placement(account="atlas"))
     here, there = (
-        small_scan(backend=backend, placement=Placement(queue, "atlas"), asked=asked.placement, choice=f"Chosen: {queue}.")
-        for backend, queue in (("local", None), ("slurm", "gpu"))
-    )
+        small_scan(
+            backend=backend, placement=Placement(queue, "atlas"), resources=Resources(gpu_model=model), asked=asked.placement,
+            choice=f"Chosen: {queue}.",
+        )
+        for backend, queue, model in (("local", None, None), ("slurm", "gpu", "A100"))
+    )  # fmt: skip
     assert from_json(json.loads(json.dumps(to_json(there)))) == there
     assert fingerprint(here) == fingerprint(there) == fingerprint(asked)
     assert fingerprint(here) != fingerprint(small_scan(backend="auto"))
