@@ -239,3 +239,19 @@ def test_an_image_that_only_nodes_have_is_let_through(lab: Lab, monkeypatch: pyt
     monkeypatch.setenv("GRIDGPU_HOME", str(lab.home))
     lab.home.mkdir()
     assert "/cvmfs/no.such.repository/ml:latest" in client.create(replace(found, scan=scan)).paths.launcher.read_text()
+
+
+@pytest.mark.usefixtures("slurm")
+def test_jobs_of_a_batch_system_run_in_the_image_with_the_gpus_that_it_gives(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRIDGPU_POLL_S", "0.3")
+    notebook = lab.notebook(TRAIN + "\nimport os\nprint('GPU', os.environ['CUDA_VISIBLE_DEVICES'])", parameters="lr = 0.1")
+    words = ["--on", "slurm", "--gpus", "1", "--image", str(images.sandbox())]
+    scan = lab.run(notebook, "-p", "lr = [0.1, 0.2]", "--per-job", "2", *words)
+    assert [variant["state"] for variant in scan.show()["variants"]] == ["done", "done"]
+    for about in scan.folder.glob("jobs/*/*/copy.json"):
+        body = strict_json(about.read_text())
+        assert (body["image"], "SLURM_JOB_ID" in body["engine"]) == (str(images.sandbox()), True)
+    assert "GPU 0" in scan.gridgpu("logs", variant="v0002").stdout
+    bare = lab.run(notebook, "-p", "lr = [0.3]", *words[:4], "--image", str(images.bare_sandbox()), code=1)
+    assert bare.variant("v0001")["reason"] == "image"
+    assert "has no papermill" in bare.variant("v0001")["message"]
