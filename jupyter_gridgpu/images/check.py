@@ -36,7 +36,7 @@ class Finding:
 
 def check(image: Image, runtimes: Sequence[ImageRuntime]) -> list[Finding]:
     """Return what is to be said of an image. Raises EngineError if no runtime is here, or it cannot run the image."""
-    runtime, program = _choose(image, runtimes)
+    runtime, program = choose(image, runtimes)
     gpu = any(Path(path).exists() for path in DRIVERS)
     fetched = _fetch(runtime, program, image)
     seen = _run(runtime, program, image, gpu)
@@ -48,7 +48,8 @@ def check(image: Image, runtimes: Sequence[ImageRuntime]) -> list[Finding]:
     ]
 
 
-def _choose(image: Image, runtimes: Sequence[ImageRuntime]) -> tuple[ImageRuntime, str]:
+def choose(image: Image, runtimes: Sequence[ImageRuntime]) -> tuple[ImageRuntime, str]:
+    """Return the runtime of this machine that runs an image, and its program. Raises EngineError if there is none."""
     programs = [(runtime, program) for runtime in runtimes for program in runtime.programs]
     for runtime, program in programs:
         if shutil.which(program):
