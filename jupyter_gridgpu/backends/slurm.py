@@ -71,10 +71,10 @@ class SlurmBackend(ClusterBackend):
         """What to do about a refusal, where that can be told."""
         where = self._scan.placement
         if "partition" in said and where.queue:
-            return f" (--queue {where.queue}; `sinfo -s` lists the partitions.)"
+            return " `sinfo -s` lists the partitions."
         if "account" in said and where.account:
-            return f" (--account {where.account}; `sacctmgr show associations user=$USER` lists yours.)"
-        return f" (--qos {where.qos})" if "qos" in said.lower() and where.qos else ""
+            return f" --account {where.account}: `sacctmgr show associations user=$USER` lists yours."
+        return f" --qos {where.qos}: `sacctmgr show qos` lists them." if "qos" in said.lower() and where.qos else ""
 
     def _check_partition(self) -> None:
         """Raise EngineError for what Slurm takes by default and then never starts."""

@@ -113,7 +113,7 @@ def rows(text: str, fields: int) -> Iterable[list[str]]:
     for line in text.split("\n"):
         cells = line.split(DIVIDER)
         if len(cells) >= fields:
-            yield cells
+            yield cells[:fields]  # squeue ends a line with a divider, sacct does not
 
 
 def read_tasks(text: str) -> dict[str, Seen]:
@@ -258,8 +258,8 @@ def one_line(text: str) -> str:
 
 
 def complaint(text: str) -> str:
-    """Return the last thing that a command complained about, without its own name in front."""
-    lines = [line for line in text.strip().splitlines() if line.strip()]
-    said = [re.sub(r"^\s*(\w+: )?(error: |fatal: )?", "", line) for line in lines]
-    told = [re.sub(r"^(Batch job submission failed|allocation failure): ", "", line) for line in said]
-    return (bounded(told[-1], 200) or "").rstrip(".") if told else "no reason given"
+    """Return what a command complained about in one line: the last thing it said, and before it in brackets what led to it."""
+    lines = [re.sub(r"^\s*(\w+: )?(error: |fatal: )?", "", line).strip().rstrip(".") for line in text.splitlines()]
+    said = [re.sub(r"^(Batch job submission failed|allocation failure): ", "", line) for line in lines if line]
+    more = f" ({said[-2]})" if len(said) > 1 and said[-2] not in said[-1] else ""
+    return bounded(said[-1] + more, 250) or "" if said else "no reason given"

@@ -11,7 +11,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -147,15 +147,17 @@ class Cluster:
         self.start_daemon("slurmctld", "-D", "-f", str(self.conf))
         self.until(self.answers, "slurmctld answers")
 
-    def start_node(self, node: str) -> None:
+    def start_node(self, node: str, hides: Path | None = None) -> None:
+        """Start a node; with `hides`, one that does not see that folder."""
         (self.folder / "spool" / node).mkdir(exist_ok=True)
-        self.start_daemon("slurmd", "-D", "-N", node, "-f", str(self.conf), name=node)
+        hiding = ["unshare", "--mount", "sh", "-c", f'mount -t tmpfs none {hides} && exec "$@"', "sh"] if hides else []
+        self.start_daemon("slurmd", "-D", "-N", node, "-f", str(self.conf), name=node, within=hiding)
 
-    def start_daemon(self, command: str, *words: str, name: str = "") -> None:
+    def start_daemon(self, command: str, *words: str, name: str = "", within: Sequence[str] = ()) -> None:
         with open(self.folder / "log" / f"{name or command}.out", "ab") as out:
             self.running[name or command] = subprocess.Popen(
-                self._inside(f"/usr/sbin/{command}", *words), env={**os.environ, **self.env}, stdin=subprocess.DEVNULL,
-                stdout=out, stderr=out, start_new_session=True, cwd=self.folder,
+                [*within, *self._inside(f"/usr/sbin/{command}", *words)], env={**os.environ, **self.env}, cwd=self.folder,
+                stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True,
             )  # fmt: skip
 
     def end_daemon(self, name: str, how: int = signal.SIGKILL) -> None:

@@ -1,0 +1,325 @@
+"""Scans on a real Slurm, through everything that can go wrong there."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.engines.slurm import Cluster, limits_memory
+
+from .helpers import Executed, Lab, ScanOfLab, eventually, gone, one_sentence, processes_with
+
+ON = ("--on", "slurm", "--gpus", "1")
+# It waits for the file of its folder's name, so that tests need not hurry; n is added to the marks when it begins.
+HELD = """
+import os, pathlib, time
+from jupyter_gridgpu import report
+with open(mark, "a") as file:
+    file.write(f"{n}\\n")
+print("begun on", os.environ["SLURMD_NODENAME"], flush=True)
+report(epoch=1, loss=n)
+while not pathlib.Path(gate).exists():
+    time.sleep(0.05)
+report(epoch=2, loss=2 * n)
+"""
+HELD_PARAMETERS = "n = 0\nmark = '/dev/null'\ngate = '/'"
+
+
+GREEDY = """
+import time
+print("begun on a node", flush=True)
+time.sleep(0.5)
+kept = []
+while True:
+    kept.append(b"x" * 20_000_000)"""
+
+
+class SlurmLab(Lab):
+    """A lab whose scans go to Slurm, and whose calls to Slurm are counted."""
+
+    cluster: Cluster
+
+    @property
+    def gate(self) -> Path:
+        return self.folder / "gate"
+
+    @property
+    def tools(self) -> Path:
+        return self.folder / "tools"
+
+    def wrap(self, command: str, before: str = "", after: str = "") -> None:
+        """Put a script before one of Slurm's commands on the PATH: it notes every call."""
+        real = shutil.which(command, path=self.cluster.env["PATH"])
+        self.tools.mkdir(exist_ok=True)
+        text = f'#!/bin/sh\necho "$@" >>{self.tools}/{command}.calls\n{before}\n{real} "$@"\ncode=$?\n{after}\nexit $code\n'
+        (self.tools / command).write_text(text)
+        (self.tools / command).chmod(0o755)
+        self.env["PATH"] = f"{self.tools}:{self.cluster.env['PATH']}"
+
+    def calls(self, command: str) -> list[str]:
+        path = self.tools / f"{command}.calls"
+        return path.read_text().splitlines() if path.exists() else []
+
+    def held(self, count: int, *options: str) -> ScanOfLab:
+        """Start a scan of jobs that begin, and end when the gate is there."""
+        space = (f"n = {list(range(1, count + 1))}", f"mark = {str(self.mark)!r}", f"gate = {str(self.gate)!r}")
+        notebook = self.notebook(HELD, parameters=HELD_PARAMETERS)
+        return self.start(notebook, *(word for line in space for word in ("-p", line)), *ON, *options)
+
+    def open(self) -> None:
+        self.gate.touch()
+
+
+@pytest.fixture
+def lab(tmp_path: Path, slurm: Cluster) -> Any:
+    made = SlurmLab(tmp_path, env={**slurm.env, "GRIDGPU_POLL_S": "0.5"})
+    made.cluster = slurm
+    yield made
+    made.open()
+    made.end()
+
+
+def text_of(variant: dict[str, Any]) -> str:
+    return Executed.read(variant["notebook"]).text()
+
+
+def check_done_once(scan: ScanOfLab, count: int) -> None:
+    """Every variant is done at its first attempt, of which each was sent once."""
+    body = scan.wait()
+    assert [(v["state"], v["attempts"]) for v in body["variants"]] == [("done", 1)] * count
+    assert scan.lab.marks() == [str(n) for n in range(1, count + 1)]
+    assert len(scan.events_of("job.submitted")) == count
+
+
+# sending ------------------------------------------------------------------------------
+
+
+def test_jobs_get_the_gpus_they_ask_for_from_a_machine_that_has_none(lab: SlurmLab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SITE_TOKEN", "secret")
+    lab.env["CUDA_VISIBLE_DEVICES"] = ""
+    show = 'import os\nprint(os.environ["SLURMD_NODENAME"], os.environ["CUDA_VISIBLE_DEVICES"], "SITE_TOKEN" in os.environ)'
+    notebook = lab.notebook(show, parameters="x = 0")
+    size = ("--cpus", "2", "--memory", "300MB", "--walltime", "5min", "--gpu-model", "V100", "--queue", "gpu")
+    body = lab.run(notebook, "-p", "x = [1, 2, 3]", *ON, *size).show()
+    assert {text_of(variant).strip() for variant in body["variants"]} == {"node2 0 False", "node2 1 False"}
+
+
+def test_hundreds_of_jobs_are_sent_in_one_call_and_stopped_in_few(lab: SlurmLab) -> None:
+    for command in ("sbatch", "scancel", "scontrol"):
+        lab.wrap(command)
+    scan = lab.held(500, "--parallel", "2")
+    for variant in ("v0001", "v0002"):
+        scan.wait_for(variant, loss=1)
+    sent = [call for call in lab.calls("sbatch") if "--test-only" not in call]
+    assert ["--array=1-500%2" in call for call in sent] == [True]
+    assert len(lab.calls("sbatch")) + len(lab.calls("scontrol")) <= 5
+    eventually(lambda: "as many of the scan's jobs as may run at once do" in str(scan.variant("v0400").get("message")))
+    scan.gridgpu("stop")
+    body = scan.wait()
+    assert {variant["state"] for variant in body["variants"]} == {"cancelled"}
+    assert "begun on" in text_of(body["variants"][0])
+    assert lab.marks() == ["1", "2"]
+    assert len(lab.calls("scancel")) <= 6
+    eventually(lambda: "PENDING" not in lab.cluster.jobs().values() and "RUNNING" not in lab.cluster.jobs().values())
+    assert not processes_with(str(scan.folder / "jobs"))
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (
+            ("--queue", "nosuch"),
+            "Invalid partition name specified (invalid partition specified: nosuch). `sinfo -s` lists the partitions.",
+        ),
+        (("--queue", "closed", "--account", "chem"), "--account chem may not use the partition closed, which takes phys"),
+        (("--queue", "short", "--walltime", "1h"), "longer than the 10 min that the partition short allows"),
+        (("--gpus", "7"), "Requested node configuration is not available"),
+        (("--gpu-model", "h100"), "--gpu-model h100: Slurm has a100, v100"),
+        (("--memory", "900GB"), "Memory specification can not be satisfied"),
+    ],
+)
+def test_what_slurm_refuses_is_said_before_anything_is_sent(lab: SlurmLab, options: tuple[str, ...], said: str) -> None:
+    ran = lab.gridgpu("run", str(lab.notebook(parameters="x = 0")), "-p", "x = 1", *ON, *options, code=3)
+    assert said in one_sentence(ran.stderr)
+    assert not lab.home.exists() or not list(lab.home.glob("*/scan.json"))
+
+
+def test_a_runner_killed_before_it_hears_what_slurm_took_is_followed_by_one_that_adopts(lab: SlurmLab) -> None:
+    lab.wrap("sbatch", after='case "$*" in *--test-only*) ;; *) kill -9 $PPID; exit 1;; esac')
+    lab.open()
+    scan = lab.held(2)
+    eventually(lambda: not scan.runners() and any("--test-only" not in call for call in lab.calls("sbatch")))
+    assert not scan.events_of("job.submitted")
+    scan.gridgpu("resume")
+    check_done_once(scan, 2)
+    assert len([call for call in lab.calls("sbatch") if "--test-only" not in call]) == 1
+
+
+def test_an_sbatch_that_outlives_its_runner_is_waited_for(lab: SlurmLab) -> None:
+    lab.wrap(
+        "sbatch",
+        before=f'case "$*" in *--test-only*) ;; *) kill -9 $PPID; until [ -e {lab.folder}/go ]; do sleep 0.1; done;; esac',
+    )
+    lab.open()
+    scan = lab.held(2)
+    eventually(lambda: not scan.runners() and any("--test-only" not in call for call in lab.calls("sbatch")))
+    scan.gridgpu("resume")
+    eventually(lambda: len(scan.events_of("runner.started")) == 2)
+    (lab.folder / "go").touch()
+    check_done_once(scan, 2)
+    assert len([call for call in lab.calls("sbatch") if "--test-only" not in call]) == 1
+
+
+def test_jobs_of_another_scan_of_that_name_are_not_adopted(lab: SlurmLab) -> None:
+    """The second is killed before it sends, when Slurm has a job of the same name, of the same folder."""
+    first = lab.held(1)
+    first.wait_for("v0001")
+    first.kill_runner()
+    shutil.move(first.folder, lab.folder / "moved-away")
+    lab.wrap(
+        "sbatch", before='case "$*" in *--test-only*) ;; *) [ -e $0.tried ] || { touch $0.tried; kill -9 $PPID; exit 1; };; esac'
+    )
+    second = lab.held(1)
+    eventually(lambda: not second.runners() and any("--test-only" not in call for call in lab.calls("sbatch")))
+    second.gridgpu("resume")
+    second.wait_for("v0001")
+    lab.open()
+    assert second.wait()["variants"][0]["state"] == "done"
+
+
+# while they run -------------------------------------------------------------------------
+
+
+def test_a_scheduler_that_is_down_for_a_while_changes_nothing(lab: SlurmLab) -> None:
+    lab.wrap("sbatch")
+    scan = lab.held(3, "--parallel", "2")
+    scan.wait_for("v0002")
+    lab.cluster.end_daemon("slurmctld")
+    try:
+        note = eventually(lambda: [e for e in scan.events_of("engine.noted") if e.get("message")], what="a word on the silence")
+        assert "Slurm has not answered" in note[0]["message"]
+        assert scan.states() == ["running", "running", "queued"]
+        ran = lab.gridgpu("run", str(lab.notebook(parameters="x = 0", name="other")), "-p", "x = 1", *ON, code=3)
+        assert "Unable to contact slurm controller" in one_sentence(ran.stderr)
+        lab.open()  # what ends meanwhile is told by its files
+        eventually(lambda: scan.states() == ["done", "done", "queued"])
+    finally:
+        lab.cluster.start_controller()
+    check_done_once(scan, 3)
+    assert len([call for call in lab.calls("sbatch") if "--test-only" not in call]) == 1
+
+
+def test_a_job_whose_node_died_runs_again_and_one_result_counts(lab: SlurmLab) -> None:
+    scan = lab.held(1)
+    scan.wait_for("v0001")
+    found = eventually(lambda: [e["node"] for e in scan.events_of("job.observed") if str(e.get("node")).startswith("node")])
+    node = found[-1]
+    lab.cluster.end_daemon(node)
+    try:
+        eventually(lambda: lab.marks() == ["1", "1"], what="a second copy begins")
+        lab.open()
+        body = scan.wait()
+    finally:
+        lab.cluster.start_node(node)
+        lab.cluster.until(lambda: node not in lab.cluster.run("sinfo", "-h", "-N", "-t", "down", "-o", "%N"), "the node is back")
+    assert [(v["state"], v["attempts"]) for v in body["variants"]] == [("done", 1)]
+    assert len(list(scan.job("v0001.1").glob("*/copy.json"))) == 2
+    assert len([e for e in scan.events_of("job.observed") if e["state"] == "done"]) == 1
+
+
+def test_stopping_one_that_runs_and_one_that_waits_leaves_the_others(lab: SlurmLab) -> None:
+    scan = lab.held(4, "--parallel", "2")
+    scan.wait_for("v0001", loss=1)
+    scan.wait_for("v0002", loss=1)
+    kernels = [process.pid for process in processes_with(str(scan.job("v0001.1")))]
+    for variant in ("v0001", "v0003"):
+        scan.gridgpu("stop", variant=variant)
+    eventually(lambda: scan.states()[0] == scan.states()[2] == "cancelled")
+    assert "begun on" in text_of(scan.variant("v0001"))
+    eventually(lambda: all(gone(pid) for pid in kernels))
+    scan.wait_for("v0004")
+    lab.open()
+    body = scan.wait()
+    assert [v["state"] for v in body["variants"]] == ["cancelled", "done", "cancelled", "done"]
+    assert lab.marks() == ["1", "2", "4"]
+
+
+def test_variants_share_jobs_one_after_another_and_side_by_side(lab: SlurmLab) -> None:
+    lab.wrap("sbatch")
+    scan = lab.held(4, "--per-job", "2", "--per-gpu", "2")
+    eventually(lambda: lab.marks() == ["1", "2"])
+    lab.open()
+    check_done_once(scan, 4)
+    assert "--array=1-1 " in lab.calls("sbatch")[-1]
+    assert len({e["engine_id"] for e in scan.events_of("job.submitted")}) == 1
+
+
+# ends -----------------------------------------------------------------------------------
+
+
+def task_of(scan: ScanOfLab, key: str) -> str:
+    return next(str(e["engine_id"]) for e in scan.events_of("job.submitted") if e["key"] == key)
+
+
+def test_a_job_at_its_time_limit_is_saved_and_says_so(lab: SlurmLab) -> None:
+    scan = lab.held(1)
+    scan.wait_for("v0001", loss=1)
+    lab.cluster.update(f"JobId={task_of(scan, 'v0001.1')}", "TimeLimit=1")
+    variant = scan.wait()["variants"][0]
+    assert (variant["state"], variant["reason"]) == ("failed", "timeout"), variant
+    assert "begun on" in text_of(variant)
+
+
+def test_a_preempted_job_says_so_and_its_notebook_is_kept(lab: SlurmLab) -> None:
+    scan = lab.held(1, "--queue", "spare", "--gpu-model", "a100", "--gpus", "2")
+    scan.wait_for("v0001", loss=1)
+    lab.cluster.run("sbatch", "--gres=gpu:a100:2", "--partition=gpu", "--output=/dev/null", "--wrap", "sleep 1000")
+    variant = scan.wait()["variants"][0]
+    assert (variant["state"], variant["reason"]) == ("failed", "preempted"), variant
+    assert "begun on" in text_of(variant)
+
+
+@pytest.mark.parametrize("at_once", [False, True])
+def test_a_job_over_its_memory_says_so(lab: SlurmLab, at_once: bool) -> None:
+    """A slow one is ended by the worker, a fast one by the kernel before anybody looks."""
+    if at_once and not limits_memory():
+        pytest.skip("the kernel's memory groups are out of reach here")
+    notebook = lab.notebook(GREEDY if at_once else f"{GREEDY}\n    time.sleep(0.2)", parameters="x = 0")
+    body = lab.run(notebook, "-p", "x = 1", *ON, "--memory", "300MB", code=1).show()
+    variant = body["variants"][0]
+    assert (variant["state"], variant["reason"]) == ("failed", "oom"), variant
+    assert "begun on" in text_of(variant)
+
+
+def test_a_node_that_does_not_see_the_folder_is_named(lab: SlurmLab) -> None:
+    lab.home.mkdir()
+    lab.cluster.end_daemon("node2")
+    lab.cluster.start_node("node2", hides=lab.home)
+    try:
+        scan = lab.held(1, "--gpu-model", "v100")
+        variant = scan.wait()["variants"][0]
+    finally:
+        lab.cluster.end_daemon("node2")
+        lab.cluster.start_node("node2")
+    assert (variant["state"], variant["reason"]) == ("failed", "node")
+    assert variant["message"] == "The node does not see the scan's folder."
+    assert any(e.get("node") == "node2" for e in scan.events_of("job.observed"))
+
+
+def test_a_job_that_somebody_else_cancelled_or_holds_says_so(lab: SlurmLab) -> None:
+    scan = lab.held(3, "--parallel", "1")
+    scan.wait_for("v0001", loss=1)
+    array = task_of(scan, "v0001.1").split("_")[0]
+    lab.cluster.run("scontrol", "hold", f"{array}_3")
+    eventually(lambda: "held" in str(scan.variant("v0003").get("message")))
+    lab.cluster.run("scontrol", "release", f"{array}_3")
+    lab.cluster.run("scancel", f"{array}_1")
+    eventually(lambda: scan.variant("v0001")["state"] in ("failed", "cancelled"))
+    first = scan.variant("v0001")
+    assert first["reason"] in ("user", "preempted")
+    assert "begun on" in text_of(first)
+    lab.open()
+    assert [v["state"] for v in scan.wait()["variants"]][1:] == ["done", "done"]

@@ -1,0 +1,209 @@
+"""What Slurm says, as two versions of it said it, and the options that sbatch gets. Real daemons are in other tests."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jupyter_gridgpu.backends import slurm_words as words
+from jupyter_gridgpu.backends.slurm import SlurmBackend
+from jupyter_gridgpu.model.resources import Placement, Resources
+from jupyter_gridgpu.store.paths import ScanPaths
+from jupyter_gridgpu.testing.examples import small_scan
+
+DATA = Path(__file__).parents[2] / "data" / "slurm"
+VERSIONS = ("22.05", "24.11")
+
+
+def recorded(version: str) -> dict[str, Any]:
+    """What squeue said of each job, by what makes the job special."""
+    text = (DATA / f"squeue-{version}.txt").read_text()
+    found = words.read_tasks(text)
+    assert len(found) == len(text.splitlines())
+    return {**{f"{seen.state} {seen.reason} {seen.message}": seen for seen in found.values()}, "all": found}
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize(
+    "expected",
+    [
+        "failed node The node does not see the scan's folder.",
+        "failed image The node has no container runtime for the image.",
+        "failed image The image could not be used.",
+        "failed image The image has no Python 3.9 or newer, or no papermill.",
+        "failed node The job was killed (signal 9) and left no result.",
+        "failed oom Out of memory: the job used more than Slurm gave it. Ask for more --memory.",
+        "failed node The node failed.",
+        "failed preempted Slurm gave the node to a job of higher priority.",
+        "failed submit Slurm gave the job up: no node has what it asks for.",
+        "cancelled user Cancelled in Slurm.",
+        "done None None",
+        "running None None",
+        "queued None Waits in gpu: as many of the scan's jobs as may run at once do.",
+        "queued None Waits in down: the partition is down.",
+    ],
+)
+def test_what_two_versions_say_is_the_same(version: str, expected: str) -> None:
+    assert expected in recorded(version)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_what_will_never_start_says_so(version: str) -> None:
+    said = " ".join(recorded(version))
+    assert "It is held: `scontrol release" in said
+    assert "It will not start: it asks for more time than short allows. Stop it and ask for less --walltime." in said
+
+
+def test_a_time_limit_and_a_job_that_is_being_cleaned_up() -> None:
+    ended = [seen for seen in recorded("24.11")["all"].values() if seen.reason == "timeout"]
+    assert [seen.message for seen in ended] == ["The job reached its time limit in Slurm."]
+    cleaning = [line for line in (DATA / "squeue-22.05.txt").read_text().splitlines() if "COMPLETING" in line]
+    assert [seen.state for seen in words.read_tasks("\n".join(cleaning)).values()] == ["running"]
+
+
+def test_times_nodes_and_partitions_are_told() -> None:
+    seen = next(seen for seen in recorded("24.11")["all"].values() if seen.reason == "oom")
+    assert (seen.where, seen.node, seen.started, seen.ended) == ("gpu", "node1", 1795560704.0, 1795560705.0)
+
+
+def line(*cells: str) -> str:
+    return words.DIVIDER.join((*cells, ""))
+
+
+@pytest.mark.parametrize("away_s", [600, 200_000])
+def test_an_estimated_start_is_told_with_its_day_where_that_is_another(away_s: int) -> None:
+    start = time.time() + away_s
+    said = words.read_tasks(line("7_1", "PENDING", "Priority", "0", f"{start:.0f}", "N/A", "", "gpu"))["7_1"].message or ""
+    when = time.strftime("%H:%M" if away_s < 9999 else "%a %d %b %H:%M", time.localtime(start - start % 300 + 300))
+    assert said == f"Waits in gpu: others are before it; starts about {when}."
+
+
+@pytest.mark.parametrize(
+    ("reason", "part"),
+    [
+        ("QOSMaxJobsPerUserLimit", "a limit of the account is reached (QOSMaxJobsPerUserLimit)"),
+        ("AssocGrpGRES", "a limit of the account is reached"),
+        ("QOSMaxGRESPerJob", "It will not start in gpu: it asks for more than one job may have"),
+        ("QOSMaxWallDurationPerJobLimit", "It will not start in gpu"),
+        ("ReqNodeNotAvail, UnavailableNodes:node[1-9]", "a node that it needs is down, reserved or in use"),
+        ("launch failed requeued held", "It is held (launch failed requeued held): `scontrol release 7_1`"),
+        ("Something\x1b[31m new", "Waits in gpu: Something [31m new."),
+        ("x" * 5000, "x"),
+    ],
+)
+def test_reasons_are_told_in_words(reason: str, part: str) -> None:
+    said = words.read_tasks(line("7_1", "PENDING", reason, "0", "N/A", "N/A", "", "gpu"))["7_1"].message or ""
+    assert part in said
+    assert said.isprintable()
+    assert len(said) < 400
+
+
+def test_what_is_no_answer_is_passed_over() -> None:
+    assert words.read_tasks("slurm_load_jobs error: Unexpected message received\n\x1f\x1f\n12_[3-9]" + "\x1f" * 8) == {}
+
+
+def test_what_sacct_says_is_read_like_what_squeue_says() -> None:
+    text = "\n".join(
+        "\x1f".join(cells)
+        for cells in (
+            ("7_1", "CANCELLED by 1000", "None", "0:0", "100", "200", "n1", "gpu"),
+            ("7_2", "TIMEOUT", "None", "0:0", "100", "200", "n1", "gpu"),
+            ("7_3", "FAILED", "None", "73:0", "100", "200", "n1", "gpu"),
+            ("7_[4-9]", "PENDING", "None", "0:0", "Unknown", "Unknown", "None assigned", "gpu"),
+        )
+    )
+    seen = words.read_tasks(text)
+    assert [(s.state, s.reason, s.node) for s in seen.values()] == [
+        ("cancelled", "user", "n1"), ("failed", "timeout", "n1"), ("failed", "image", "n1"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("tasks", "said"),
+    [
+        (["12_1", "12_2", "12_3", "12_7"], ["12_[1-3,7]"]),
+        (["12_5", "13_1", "12_4"], ["12_[4-5]", "13_[1]"]),
+        (["12"], ["12"]),
+        ([], []),
+    ],
+)
+def test_tasks_are_named_in_few_words(tasks: list[str], said: list[str]) -> None:
+    assert words.array_ids(tasks) == said
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_gpu_models_are_found_by_a_part_of_their_name(version: str) -> None:
+    text = (DATA / f"sinfo-{version}.txt").read_text()
+    assert words.best_match("A100", words.gres_types(text)) == "a100"
+    assert words.best_match("v100", words.features(text)) == "v100"
+    assert words.best_match("H100", words.gres_types(text)) is None
+    assert words.best_match("a100", {"nvidia_a100_40gb": 9, "nvidia_a100_80gb": 4, "a100": 1}) == "a100"
+    assert words.best_match("a100", {"nvidia_a100_40gb": 4, "nvidia_a100_80gb": 9}) == "nvidia_a100_80gb"
+
+
+def test_complaints_are_one_sentence_without_the_commands_name() -> None:
+    text = "sbatch: error: invalid partition specified: x\nsbatch: error: Batch job submission failed: Invalid partition name\n"
+    assert words.complaint(text) == "Invalid partition name (invalid partition specified: x)"
+    assert words.complaint("allocation failure: Requested node configuration is not available") == (
+        "Requested node configuration is not available"
+    )
+    assert words.complaint("") == "no reason given"
+
+
+def test_secrets_and_what_is_only_of_use_here_stay_here() -> None:
+    kept = {
+        "PATH": "/bin",
+        "HOME": "/home/a",
+        "LD_LIBRARY_PATH": "/cuda",
+        "SLURM_CONF": "/c",
+        "SBATCH_PARTITION": "gpu",
+        "TF_X": "1",
+    }
+    left = (
+        "JUPYTERHUB_API_TOKEN", "AWS_SECRET_ACCESS_KEY", "MY_PASSWORD", "GITHUB_TOKEN", "api_key", "JPY_SESSION_NAME", "DISPLAY",
+        "SSH_AUTH_SOCK", "CUDA_VISIBLE_DEVICES", "SLURM_JOB_ID", "SLURM_MEM_PER_CPU", "SLURM_CONF_X", "GRIDGPU_HOME",
+    )  # fmt: skip
+    assert words.job_environment({**kept, **dict.fromkeys(left, "x")}) == kept
+
+
+def options(**changes: Any) -> list[str]:
+    scan = small_scan(**{"backend": "slurm", **changes})
+    return SlurmBackend(scan, ScanPaths(Path("/scans/one")))._words(20)
+
+
+def test_options_say_what_jobs_need() -> None:
+    wants = Resources(gpus=2, cpus=4, memory_mb=3000, walltime_s=7200, disk_mb=500)
+    said = options(resources=wants, placement=Placement("gpu", "phys", "high", "ib"), parallel=6, per_gpu=2)
+    assert {"--array=1-20%3", "--gres=gpu:2", "--cpus-per-task=8", "--mem=6000M", "--time=120", "--tmp=1000M"} <= set(said)
+    assert {"--partition=gpu", "--account=phys", "--qos=high", "--constraint=ib", "--requeue", "--output=/dev/null"} <= set(said)
+    assert any(word.startswith("--signal=B:USR1@") for word in said)
+
+
+def test_what_is_not_asked_for_is_left_to_the_cluster() -> None:
+    said = options()
+    assert not [word for word in said if word.startswith(("--gres", "--mem", "--time", "--partition", "--cpus", "--constraint"))]
+    assert "--array=1-20" in said
+
+
+def test_a_short_job_is_ended_by_its_worker_before_slurm_does() -> None:
+    said = options(resources=Resources(walltime_s=90), per_job=2)
+    assert {"--time=6", "--time-min=3"} <= set(said)
+
+
+def test_a_script_survives_any_folder(tmp_path: Path) -> None:
+    backend = SlurmBackend(small_scan(name="x"), ScanPaths(tmp_path / "it's $HOME `x`"))
+    batch = backend._batches.make([["v0001.1"], ["v0002.1"]])
+    script = backend._script(batch)
+    assert f"batch='{tmp_path}/it'\"'\"'s $HOME `x`/batches/b0001'" in script
+
+
+def test_the_id_that_a_task_left_is_believed_only_as_a_number(tmp_path: Path) -> None:
+    backend = SlurmBackend(dataclasses.replace(small_scan(), backend="slurm"), ScanPaths(tmp_path))
+    batch = backend._batches.make([["v0001.1"]])
+    for text, known in (("123\n", "123"), ('"123"', None), ("-5", None), ("", None), ("[1]", None), ("true", None)):
+        (batch.folder / "seen").write_text(text)
+        assert backend._seen_there(batch) == known
