@@ -148,7 +148,8 @@ def _outcome(
         kernel = notebook.kernel_for(job["kernel"], job.get("language"), run.log)
         notebook.execute(scan.notebook, copy.notebook, job["params"], kernel, folder, run)
     except (Exception, Stopped) as error:
-        return _failure(error, limits.ending, run.cell, metrics.last_step)
+        ending = limits.kernel_died() if type(error).__name__ == "DeadKernelError" else limits.ending
+        return _failure(error, ending, run.cell, metrics.last_step)
     finally:
         with contextlib.suppress(OSError):  # the notebook says the same
             write_json(copy.provenance, about.finish())

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from jupyter_gridgpu.worker.memory import oom_kills
 from jupyter_gridgpu.worker.usage import Usage
 
 MEMORY_EVERY_S = 0.25
@@ -45,6 +46,14 @@ class Limits:
         self._folder = folder
         self._stop = stop
         self._next_folder = 0.0
+        self._oom_kills = oom_kills()
+
+    def kernel_died(self) -> Ending | None:
+        """Return why the kernel died, where that can be told: it took memory faster than anybody could look."""
+        if self.ending is None and oom_kills() > self._oom_kills:
+            allowed = f" of {self._memory_mb / 1024:.1f} GB" if self._memory_mb else ""
+            self.ending = Ending("oom", f"Out of memory: the node ended the kernel at the limit{allowed}")
+        return self.ending
 
     def listen(self) -> None:
         """Take signals as the wish to end with all that is there saved. Raises Stopped if the job is to end already."""

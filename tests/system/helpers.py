@@ -20,7 +20,7 @@ import psutil
 from jupyter_gridgpu.client import open_scan
 
 T = TypeVar("T")
-WITHIN_S = 40.0  # far more than anything here takes, since the machine may be busy with something else
+WITHIN_S = 90.0  # far more than anything here takes, since the machine may be busy with something else
 ENDED = ("done", "stopped")
 SUMMARY_KEYS = {"scan", "folder", "state", "best", "variants"}
 VARIANT_KEYS = {"id", "params", "state", "reason", "attempts", "metrics", "notebook"}

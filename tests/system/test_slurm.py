@@ -138,7 +138,7 @@ def test_hundreds_of_jobs_are_sent_in_one_call_and_stopped_in_few(lab: SlurmLab)
         (("--queue", "short", "--walltime", "1h"), "longer than the 10 min that the partition short allows"),
         (("--gpus", "7"), "Requested node configuration is not available"),
         (("--gpu-model", "h100"), "--gpu-model h100: Slurm has a100, v100"),
-        (("--memory", "900GB"), "Memory specification can not be satisfied"),
+        (("--memory", "900GB"), "Requested node configuration is not available"),
     ],
 )
 def test_what_slurm_refuses_is_said_before_anything_is_sent(lab: SlurmLab, options: tuple[str, ...], said: str) -> None:
