@@ -26,6 +26,7 @@ IDLE, RUNNING, REMOVED, COMPLETED, HELD, RETURNING, SUSPENDED = range(1, 8)
 WAITING_HOLDS = (1, 15, 16)  # held by the user, sent on hold, its files are being spooled: it goes on without us
 LIMIT_S = 300  # beyond the walltime, which the worker keeps itself: time to start and to save
 VACATE_S = 60
+MEMORY_MB = 2000  # of a job that says nothing: HTCondor itself would ask for 128, in which no notebook fits
 _HOLDS = {34: "oom", 35: "image", 46: "timeout", 47: "timeout"}
 _CAUSES = (
     ("oom", r"memory"),
@@ -66,7 +67,7 @@ def resources(scan: Scan) -> dict[str, str]:
     wanted = scan.resources
     asked = {
         "request_cpus": str(wanted.cpus or 1),
-        "request_memory": str(wanted.memory_mb * scan.per_gpu) if wanted.memory_mb else "",
+        "request_memory": str((wanted.memory_mb or MEMORY_MB) * scan.per_gpu),
         "request_disk": f"{wanted.disk_mb}MB" if wanted.disk_mb else "",
         "request_gpus": str(wanted.gpus) if wanted.gpus else "",
         "require_gpus": gpu_words(scan) if wanted.gpus else "",
@@ -87,13 +88,13 @@ def gpu_words(scan: Scan) -> str:
 
 
 def limits(scan: Scan) -> dict[str, str]:
-    """Return who pays, and how long a task may run: as HTCondor knows it, and as pools of our field read it."""
+    """Return who pays, and how long a task may run: as HTCondor knows it, and as CERN's pool reads it."""
     found: dict[str, str] = {}
     if scan.placement.account:
         found["accounting_group"] = scan.placement.account
     if scan.resources.walltime_s:
         longest = scan.per_job * scan.resources.walltime_s + LIMIT_S
-        found |= {"allowed_execute_duration": str(longest), "My.MaxRuntime": str(longest), "My.RequestRuntime": str(longest)}
+        found |= {"allowed_execute_duration": str(longest), "My.MaxRuntime": str(longest)}
     return found
 
 
@@ -132,7 +133,8 @@ def seen(ad: Mapping[str, Any], fits: int | None = None, where: str | None = Non
     if status == HELD and ad.get("HoldReasonCode") not in WAITING_HOLDS:
         return _held(ad.get("HoldReasonCode"), ad.get("HoldReason"), ad, where)
     if status == HELD:
-        return Seen("queued", message=words(f"Held: {_sentence(ad.get('HoldReason'))} It waits for its release."), where=where)
+        why = _sentence(ad.get("HoldReason") or "no reason was given")
+        return Seen("queued", message=words(f"Held: {why} It waits for its release."), where=where)
     return Seen("queued", message=waiting_words(ad, fits), where=where)
 
 

@@ -106,7 +106,7 @@ def history(condor: Any, tasks: list[str], since: float) -> dict[str, Any]:
 def end(condor: Any, tasks: list[str], hard: bool) -> None:
     """Remove jobs: so that they can save, or with no more patience."""
     schedd = condor.Schedd()
-    schedd.act(condor.JobAction.Remove, tasks, "ended by its user in jupyter_gridgpu")
+    schedd.act(condor.JobAction.Remove, tasks, ("ended by its user in jupyter_gridgpu", 0))  # a mere text would be dropped
     if hard:
         schedd.act(condor.JobAction.RemoveX, tasks)
 
