@@ -8,6 +8,7 @@
     |   +-- UnknownJob      the scan has no such variant or attempt, or the job left no such file
     +-- EngineError     the engine refused or could not be reached                 (exit code 3)
     |   +-- Unreachable     it does not answer; whether it took what was sent is not known
+    |       +-- Underway        it is being asked, and the answer is near
     +-- StorageError    a scan folder cannot be read or written                    (exit code 3)
         +-- ScanLocked      another runner owns the scan
 
@@ -55,6 +56,10 @@ class EngineError(GridGpuError):
 
 class Unreachable(EngineError):
     """The engine does not answer, for now; whether it took what was sent last is not known."""
+
+
+class Underway(Unreachable):
+    """The engine is being asked by another process; the answer is near."""
 
 
 class StorageError(GridGpuError):

@@ -115,7 +115,7 @@ def plan(
     )  # fmt: skip
     if scan.total() > GRID_LIMIT:
         raise UsageError(f"That makes {scan.total():,} variants; a scan may have {GRID_LIMIT:,}. Use fewer --trials or repeats.")
-    return Plan(checked(scan, ask), found, files, options.name, options.new)
+    return Plan(checked(scan, ask, files), found, files, options.name, options.new)
 
 
 def engine_fields(options: Options, container: Container) -> dict[str, Any]:
@@ -132,7 +132,7 @@ def engine_fields(options: Options, container: Container) -> dict[str, Any]:
     }
 
 
-def checked(scan: Scan, ask: bool = True) -> Scan:
+def checked(scan: Scan, ask: bool = True, files: Mapping[str, Path] | None = None) -> Scan:
     """Return the scan as its engine takes it; where the engine was left open, in the best queue that takes it.
 
     Raises UsageError or EngineError.
@@ -143,7 +143,10 @@ def checked(scan: Scan, ask: bool = True) -> Scan:
     refused: GridGpuError | None = None
     for one in candidates[:TRIED]:
         try:
-            backends.load(one, ScanPaths(home.home() / one.name)).check(ask)
+            backend = backends.load(one, ScanPaths(home.home() / one.name))
+            backend.check(ask)
+            if ask and (check_files := getattr(backend, "check_files", None)):  # only some engines send files along
+                check_files(files or {})
         except EngineError as error:
             refused = refused or error
         else:

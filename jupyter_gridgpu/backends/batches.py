@@ -60,6 +60,10 @@ class Batches:
         write_json(batch.engine_file, {"id": ident})
         self._ids[batch.name] = ident
 
+    def all(self) -> list[Batch]:
+        """Return all batches, oldest first."""
+        return list(self._read().values())
+
     def place(self, key: str) -> tuple[Batch, int] | None:
         """Return batch and task (from 1) in which a job was handed over last."""
         self._read()

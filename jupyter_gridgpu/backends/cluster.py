@@ -15,6 +15,7 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from jupyter_gridgpu.backends.base import THREAD_VARIABLES, Job, notebook_of, read_result, shared_gpu_environment, write_spec
@@ -50,6 +51,7 @@ class ClusterBackend(ABC):
     poll_s = 0.25  # of files; the engine is asked at the pace of Inquiry
     engine: str  # its name for people
     batch_limit = 1000  # tasks in one call
+    files_show = True  # whether files of a job are seen while it runs
 
     def __init__(self, scan: Scan, paths: ScanPaths) -> None:
         self._scan = scan
@@ -90,6 +92,9 @@ class ClusterBackend(ABC):
     @abstractmethod
     def end(self, tasks: Sequence[str], hard: bool) -> None:
         """Tell the engine to end tasks: so that the workers can save, or `hard`. Raises Unreachable."""
+
+    def check_files(self, files: Mapping[str, Path]) -> None:
+        """Raise EngineError if the helper files (by their name beside the notebook) are more than travels with a job."""
 
     def bring(self, batch: Batch, index: int) -> None:
         """Bring the files of a task that ended into the jobs' folders, where they do not come by themselves."""
@@ -241,7 +246,7 @@ class ClusterBackend(ABC):
     def _waiting(self, key: str, seen: Seen, watched: _Watched) -> Observation:
         """A job that the engine has, and of which there are no files."""
         mates = self._mates(key)
-        if seen.state == "running" and len(mates) > 1:
+        if seen.state == "running" and len(mates) > 1 and self.files_show:
             return Observation("queued", message=f"Waits for its turn in the job that runs {mates[0].split('.')[0]}.")
         watched.running = seen.state == "running"
         return Observation(seen.state, message=seen.message, where=seen.where, node=seen.node, started=seen.started)

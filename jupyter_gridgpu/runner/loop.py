@@ -15,7 +15,7 @@ from jupyter_gridgpu import backends, samplers
 from jupyter_gridgpu.backends.base import Job, job_spec
 from jupyter_gridgpu.backends.inquiry import poll_s
 from jupyter_gridgpu.channels.file import FileChannel
-from jupyter_gridgpu.errors import StorageError, Unreachable
+from jupyter_gridgpu.errors import StorageError, Underway, Unreachable
 from jupyter_gridgpu.model import events
 from jupyter_gridgpu.model.events import Event
 from jupyter_gridgpu.model.job import END_STATES, Observation, allowed, job_key, variant_id
@@ -32,6 +32,7 @@ from jupyter_gridgpu.store.paths import ScanPaths
 TICK_S = 0.05
 PROPOSE_AT_ONCE = 1000
 ADAPTIVE_AT_ONCE = 10  # points under way with a sampler that learns, where neither the user nor the engine says how many
+UNDERWAY_S = 0.25  # between looks for an answer that is near: one stat
 STATS_A_SECOND = 400  # metrics files that are looked at; home folders may be on a network
 NEWS = ("notebook", "message", "where", "node", "gpu")  # of a job whose state stays the same
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
@@ -79,8 +80,8 @@ class Runner:
         self.unsettled = None
         try:
             found = self.backend.find([variant.key for variant in active])
-        except Unreachable:
-            self.unsettled = now + poll_s()
+        except Unreachable as error:
+            self.unsettled = now + pause(error)
             return
         unsure = [variant for variant in active if not variant.submitted]
         self.record(*((events.JOB_SUBMITTED, {"key": v.key, "engine_id": found[v.key]}) for v in unsure if v.key in found))
@@ -201,6 +202,8 @@ class Runner:
         """How many points to propose now: one that learns is asked only for what can start at once."""
         if not self.sampler.adaptive:
             return PROPOSE_AT_ONCE
+        if self.view.active and getattr(self.backend, "by_generation", False):
+            return 0
         slots = self.backend.slots() or self.scan.parallel or ADAPTIVE_AT_ONCE
         repeats = self.scan.space.repeats[1] if self.scan.space.repeats else 1
         free = slots - len(self.view.active) - sum(1 for _ in policy.waiting(self.view))
@@ -245,7 +248,7 @@ class Runner:
                 # The job stays intended: the next runner sends it.
                 raise StorageError(f"The job {key} cannot be written: {answer.strerror}. Free some space, then resume the scan.")
             if isinstance(answer, Unreachable):  # the job stays intended
-                self.unsettled = now + poll_s()
+                self.unsettled = now + pause(answer)
             elif isinstance(answer, Exception):
                 words = str(getattr(answer, "strerror", None) or answer).rstrip(".")
                 message = f"The job could not be sent: {words}."
@@ -253,6 +256,11 @@ class Runner:
                 self.record((events.JOB_OBSERVED, {"key": key, **failed}))
             else:
                 self.record((events.JOB_SUBMITTED, {"key": key, "engine_id": answer}))
+
+
+def pause(error: Unreachable) -> float:
+    """How long to wait until an engine is asked again what it has."""
+    return UNDERWAY_S if isinstance(error, Underway) else poll_s()
 
 
 def is_news(variant: VariantView, seen: Observation) -> bool:

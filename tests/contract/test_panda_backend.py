@@ -1,0 +1,95 @@
+"""The contract over the stand-in, or over a real server that the environment names: tests/engines/panda/fixture.py says how."""
+
+from __future__ import annotations
+
+import os
+import signal
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from jupyter_gridgpu.backends.base import Backend
+from jupyter_gridgpu.backends.panda import PandaBackend
+from jupyter_gridgpu.model.resources import Container
+from jupyter_gridgpu.model.scan import Scan
+from jupyter_gridgpu.store.paths import ScanPaths
+from jupyter_gridgpu.testing.backends import BackendContract, Bench
+from tests.engines.panda import FakePanda
+from tests.engines.panda.fixture import IMAGE, SITE, addresses, panda, real
+
+__all__ = ["panda"]
+
+
+class OverStandIn(BackendContract):
+    """The real panda-client, and jobs that really run; the server and its workers are the stand-in's."""
+
+    on = "panda"
+    keeps_killed = False  # PanDA keeps nothing of a job that it killed
+
+    @pytest.fixture(autouse=True)
+    def server(self, panda: FakePanda) -> None:
+        self.panda = panda
+
+    def prepared(self, scan: Scan) -> Scan:
+        return replace(scan, placement=replace(scan.placement, attempts=1))
+
+    def make(self, scan: Scan, paths: ScanPaths) -> Backend:
+        return PandaBackend(scan, paths)
+
+    def folders(self, bench: Bench, key: str) -> list[Path]:
+        """Where the workers of the stand-in ran a job."""
+        found = (self.panda.pilot.folder(job) / "jobs" / key for job in list(self.panda.jedi.jobs.values()))
+        return [folder for folder in found if folder.exists()]
+
+    def output(self, bench: Bench, key: str) -> str:
+        logs = (log for folder in self.folders(bench, key) for log in folder.glob("*/worker.log"))
+        return "".join(log.read_text(errors="replace") for log in logs)
+
+    def kill_worker(self, bench: Bench, key: str) -> None:
+        for process in self.processes(bench, key):
+            if "worker.pyz" in " ".join(process.cmdline()) and "grid" not in process.cmdline():
+                process.send_signal(signal.SIGKILL)
+
+    def leftovers(self, bench: Bench, key: str) -> list[str]:
+        return [" ".join(process.cmdline()) for process in self.processes(bench, key)]
+
+    def processes(self, bench: Bench, key: str) -> list[Any]:
+        found = []
+        for process in psutil.process_iter():
+            try:
+                seen = " ".join([*process.cmdline(), process.environ().get("GRIDGPU_JOB", "")])
+                if any(str(folder) in seen for folder in self.folders(bench, key)):
+                    found.append(process)
+            except psutil.Error:
+                continue
+        return found
+
+
+class OverRealServer(BackendContract):
+    """A server of one's own or of a VO. Jobs take minutes there, and nothing of one is seen while it runs."""
+
+    on = "panda"
+    patience_s = 3600.0
+    keeps_killed = False
+
+    @pytest.fixture(autouse=True)
+    def server(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        for name, value in addresses().items():
+            monkeypatch.setenv(name, value)
+
+    def prepared(self, scan: Scan) -> Scan:
+        placement = replace(scan.placement, attempts=1, queue=os.environ.get(SITE))
+        return replace(scan, placement=placement, container=Container(os.environ.get(IMAGE)))
+
+    def make(self, scan: Scan, paths: ScanPaths) -> Backend:
+        return PandaBackend(scan, paths)
+
+    def output(self, bench: Bench, key: str) -> str:
+        pytest.skip("what a job prints is not seen while it runs")
+
+
+class TestPanda(OverRealServer if real() else OverStandIn):  # type: ignore[misc]
+    """One of the two."""

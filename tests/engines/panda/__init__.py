@@ -1,0 +1,7 @@
+"""A stand-in for a PanDA server, named a fake: it answers panda-client as the recordings in tests/data/panda do."""
+
+from __future__ import annotations
+
+from tests.engines.panda.fake import FakePanda
+
+__all__ = ["FakePanda"]

@@ -1,0 +1,41 @@
+"""A PanDA server for tests: the stand-in, or a real one that the environment names.
+
+GRIDGPU_TEST_PANDA_URL is the address of a real server, like https://host:25443/server/panda; what else panda-client needs
+(PANDA_AUTH, PANDA_AUTH_VO, a token or a proxy) is taken from the environment as it is; GRIDGPU_TEST_PANDA_SITE is a queue
+whose workers have python3 and papermill, or GRIDGPU_TEST_PANDA_IMAGE an image that has them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.engines.panda.fake import FakePanda
+
+URL, SITE, IMAGE = (f"GRIDGPU_TEST_PANDA_{name}" for name in ("URL", "SITE", "IMAGE"))
+
+
+def real() -> bool:
+    """Whether tests are to ask a real server."""
+    return bool(os.environ.get(URL))
+
+
+def addresses() -> dict[str, str]:
+    return {name: os.environ.get(name, os.environ[URL]) for name in ("PANDA_URL", "PANDA_URL_SSL", "PANDACACHE_URL")}
+
+
+@pytest.fixture
+def panda(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakePanda]:
+    """The stand-in, to which the environment leads; tests that turn its knobs are skipped where a real server is meant."""
+    if real():
+        pytest.skip(f"{URL} is set: a real server has no knobs")
+    made = FakePanda(tmp_path / "panda")
+    for name, value in {**made.environment(), "GRIDGPU_POLL_S": "0.3", "PANDA_CONFIG_ROOT": str(tmp_path / "pathena")}.items():
+        monkeypatch.setenv(name, value)
+    for name in ("PANDAMON_URL", "X509_USER_PROXY", "RUCIO_ACCOUNT", "RUCIO_HOME", "OIDC_AUTH_TOKEN_FILE", "OIDC_AUTH_ID_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    yield made
+    made.stop()
