@@ -13,6 +13,7 @@ from jupyter_gridgpu.worker.memory import oom_kills
 from jupyter_gridgpu.worker.usage import Usage
 
 MEMORY_EVERY_S = 0.25
+PEAK_EVERY_S = 2.0  # where memory has no limit, and only its peak is to be known
 FOLDER_EVERY_S = 1.0
 SIGNALS = (signal.SIGTERM, signal.SIGUSR1)  # end now; the engine's time limit is near
 
@@ -73,10 +74,10 @@ class Limits:
         now = time.monotonic()
         if self.ending is None and self._deadline is not None and now > self._deadline:
             self.ending = Ending("timeout", f"Reached the limit of {_words(self._walltime_s or 0)}")
-        if self.ending is None and self._memory_mb and now > self._next_memory:
-            self._next_memory = now + MEMORY_EVERY_S
+        if self.ending is None and now > self._next_memory:
+            self._next_memory = now + (MEMORY_EVERY_S if self._memory_mb else PEAK_EVERY_S)
             used = self._usage.measure_memory()
-            if used > self._memory_mb:
+            if self._memory_mb and used > self._memory_mb:
                 self.ending = Ending(
                     "oom", f"Out of memory: {used / 1024:.1f} GB used of {self._memory_mb / 1024:.1f} GB allowed,"
                 )
