@@ -308,10 +308,11 @@ class ClusterBackend(ABC):
         return all(self._paths.job(mate).result.exists() for mate in others)
 
     def _launch_words(self, key: str) -> str | None:
-        """The last line that the launcher left."""
-        with contextlib.suppress(OSError):
-            lines = tail_text(self._paths.job(key).log, 4096).strip().splitlines()
-            return bounded(lines[-1]) if lines else None
+        """The last line that the launcher left, or the container runtime, which says it to the first job of a task alone."""
+        for job in (self._mates(key)[0], key):
+            with contextlib.suppress(OSError):
+                if lines := tail_text(self._paths.job(job).log, 4096).strip().splitlines():
+                    return bounded(lines[-1])
         return None
 
     # ending -------------------------------------------------------------------------

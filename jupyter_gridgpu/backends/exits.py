@@ -8,6 +8,8 @@ EXITS = {
     73: ("image", "The image could not be used."),
     74: ("image", "The image has no Python 3.9 or newer, or no papermill."),
     75: ("node", "The node has no GPU."),
+    # of podman and apptainer, into which the launcher turns
+    **dict.fromkeys((125, 126, 127, 255), ("image", "The container did not start.")),
 }  # exit codes of the launcher; launch.log says more where the folder is there
 
 

@@ -57,7 +57,8 @@ def resolve(container: Container, here: bool, exact: bool = True) -> Container:
 
 
 def require(container: Container) -> None:
-    """Raise EngineError if nothing on this machine runs a container's image."""
+    """Raise EngineError if nothing on this machine runs a container's image, or UsageError if it is not here."""
+    resolve(container, here=True, exact=False)
     image = parse(container.image or "")
     programs = [program for runtime in runtimes(image, container.runtime) for program in runtime.programs]
     if not any(shutil.which(program) for program in programs):

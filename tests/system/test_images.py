@@ -67,6 +67,14 @@ def image_for(runtime: str) -> Path:
     return images.sif() if runtime == "apptainer" else images.archive()
 
 
+def broken_sif(lab: Lab) -> Path:
+    """A SIF that looks like one until it is used."""
+    path = lab.folder / "broken.sif"
+    with open(images.sif(), "rb") as file:
+        path.write_bytes(file.read(200_000))
+    return path
+
+
 def losses(scan: Any) -> dict[float, float]:
     return {variant["params"]["lr"]: variant["metrics"]["loss"] for variant in scan.show()["variants"]}
 
@@ -119,10 +127,7 @@ def test_an_image_without_papermill_fails_with_one_line_that_says_so(lab: Lab) -
 
 
 def test_an_image_that_the_runtime_cannot_use_fails_with_its_words(lab: Lab) -> None:
-    broken = lab.folder / "broken.sif"
-    with open(images.sif(), "rb") as file:
-        broken.write_bytes(file.read(200_000))
-    scan = lab.run(lab.notebook(TRAIN, parameters="lr = 0.1"), "-p", "lr = [0.1]", "--image", str(broken), code=1)
+    scan = lab.run(lab.notebook(TRAIN, parameters="lr = 0.1"), "-p", "lr = [0.1]", "--image", str(broken_sif(lab)), code=1)
     variant = scan.variant("v0001")
     assert (variant["state"], variant["reason"]) == ("failed", "image")
     assert "FATAL" in variant["message"]
@@ -255,3 +260,7 @@ def test_jobs_of_a_batch_system_run_in_the_image_with_the_gpus_that_it_gives(lab
     bare = lab.run(notebook, "-p", "lr = [0.3]", *words[:4], "--image", str(images.bare_sandbox()), code=1)
     assert bare.variant("v0001")["reason"] == "image"
     assert "has no papermill" in bare.variant("v0001")["message"]
+    broken = lab.run(notebook, "-p", "lr = [0.4, 0.5]", "--per-job", "2", *words[:4], "--image", str(broken_sif(lab)), code=1)
+    for variant in broken.show()["variants"]:
+        assert (variant["state"], variant["reason"]) == ("failed", "image")
+        assert "The container did not start. FATAL:" in broken.variant(variant["id"])["message"]
