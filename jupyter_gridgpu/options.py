@@ -51,6 +51,13 @@ _OPTIONS = (
     click.option("--constraint", metavar="WORDS", help="What nodes must have: Slurm's features, HTCondor's requirements."),
     click.option("--no-shared-disk", is_flag=True, help="Nodes do not see the scan's folder: files travel with the jobs."),
     click.option(
+        "--metrics",
+        default="auto",
+        show_default=True,
+        metavar="WAY",
+        help="How metrics come from jobs that share no disk: push, drop, end (when a job ends), or auto.",
+    ),
+    click.option(
         "--files",
         multiple=True,
         metavar="FILE",

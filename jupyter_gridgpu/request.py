@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from jupyter_gridgpu import backends, images, queues, samplers
+from jupyter_gridgpu import backends, channels, images, queues, samplers
 from jupyter_gridgpu.errors import EngineError, GridGpuError, UsageError
 from jupyter_gridgpu.inspection import Notebook, check_space, read_notebook
 from jupyter_gridgpu.model.grammar import parse_space, space_of
@@ -64,6 +64,7 @@ class Options:
     qos: str | None = None
     constraint: str | None = None
     no_shared_disk: bool = False
+    metrics: str = "auto"
     files: tuple[str, ...] = ()
     name: str | None = None
     new: bool = False
@@ -129,6 +130,7 @@ def engine_fields(options: Options, container: Container) -> dict[str, Any]:
         "resources": _resources(options),
         "container": container,
         "placement": _placement(options),
+        "metrics": options.metrics,
     }
 
 
@@ -144,6 +146,7 @@ def checked(scan: Scan, ask: bool = True, files: Mapping[str, Path] | None = Non
     for one in candidates[:TRIED]:
         try:
             backend = backends.load(one, ScanPaths(home.home() / one.name))
+            one = replace(one, channel=channels.choose(one.metrics, getattr(backend, "live_files", True)))
             backend.check(ask)
             if ask and (check_files := getattr(backend, "check_files", None)):  # only some engines send files along
                 check_files(files or {})

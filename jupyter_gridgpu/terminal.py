@@ -49,6 +49,8 @@ def render(handle: ScanHandle, state: str, console: Console, limit: int | None) 
     parts: list[Any] = [_title(head), _progress(head, console), _fitting(head, drawn, console)]
     if len(drawn) < len(rows):
         parts.append(Text(f"{len(rows) - len(drawn)} more rows; `gridgpu show {head['name']}` prints all.", style="dim"))
+    if words := wire.metrics_text(head):
+        parts.append(Text(words, style="dim"))
     if head["note"]:
         parts.append(Text(head["note"], style="yellow"))
     return Group(*parts)

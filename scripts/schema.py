@@ -21,7 +21,7 @@ from jupyter_gridgpu.server import messages
 
 TARGET = Path(__file__).resolve().parent.parent / "docs" / "openapi.json"
 PLAIN = {str: "string", int: "integer", float: "number", bool: "boolean", type(None): "null"}
-NAMED = {wire.State: "State", wire.ScanState: "ScanState", wire.Action: "Action", Num: "Num"}
+NAMED = {wire.State: "State", wire.ScanState: "ScanState", wire.Action: "Action", wire.Way: "Way", Num: "Num"}
 
 
 def schema(kind: Any, names: dict[Any, str] | None = None) -> dict[str, Any]:
@@ -149,17 +149,66 @@ def paths() -> dict[str, Any]:
     }
 
 
+SIGNED = tuple(
+    {"name": name, "in": "header", "required": True, "description": text, "schema": {"type": "string"}}
+    for name, text in {
+        "X-GridGpu": "What the request is and whose: see docs/channels.md.",
+        "X-GridGpu-Digest": "SHA-256 of the body, in hexadecimal digits.",
+        "X-GridGpu-Signature": "HMAC-SHA-256 of scan, claim and digest, with the key that it takes.",
+    }.items()
+)
+REFUSALS = {
+    "400": "Asked for wrongly.",
+    "403": "Signed by nobody who is known.",
+    "404": "No such scan or job is known.",
+    "409": "What comes before that is missing.",
+    "410": "Nothing more is taken for the scan.",
+    "413": "Too much at once.",
+    "429": "Too fast.",
+    "503": "Not now.",
+    "507": "No space left.",
+}
+
+
+def _collected(summary: str, answer: dict[str, Any], sent: str = "") -> dict[str, Any]:
+    """An operation that is signed; `sent` is the kind of its body."""
+
+    def holds(schema: dict[str, Any], kind: str = "application/json") -> dict[str, Any]:
+        return {"content": {kind: {"schema": schema}}}
+
+    fault = {"$ref": "#/components/schemas/Refusal"}
+    faults = {status: {"description": text, **holds(fault)} for status, text in REFUSALS.items()}
+    made = {"summary": summary, "security": [], "parameters": [_way("scan", "Id of a scan."), *SIGNED]}
+    body = {"requestBody": {"required": True, **holds({"type": "string"}, sent)}} if sent else {}
+    return {**made, **body, "responses": {"200": {"description": summary, **answer}, **faults}}
+
+
+def collect() -> dict[str, Any]:
+    """Return the route of the collector, which no login opens."""
+
+    def named(name: str) -> dict[str, Any]:
+        return {"content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{name}"}}}}
+
+    frames = {"content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}
+    return {
+        "post": _collected("A job: lines of its metrics file.", named("Taken"), "text/plain"),
+        "put": _collected("A runner: jobs that exist.", named("Announced"), "text/plain"),
+        "get": _collected("A runner: what came since.", frames),
+        "delete": _collected("The user: take nothing more for the scan.", named("Fault")),
+    }
+
+
 def document() -> dict[str, Any]:
     about = (
-        "Scans over REST, below the base URL of the Jupyter server. The stream of events, a WebSocket at events, says AllScans"
-        " first, then OneScan and Gone, and of opened scans Snapshot and Upsert, or Missing; it hears Open and Close."
+        "Scans over REST, below the base URL of the Jupyter server. The stream of events, a WebSocket at api/events, says"
+        " AllScans first, then OneScan and Gone, and of opened scans Snapshot and Upsert, or Missing; it hears Open and Close."
     )
     return {
         "openapi": "3.1.0",
         "info": {"title": "jupyter_gridgpu", "version": __version__, "description": about},
-        "servers": [{"url": "/gridgpu/api"}],
+        "servers": [{"url": "/gridgpu"}],
         "security": [{"token": []}],
-        "paths": paths(),
+        "paths": {**{f"/api{path}": item for path, item in paths().items()}, "/collect/{scan}": collect()},
         "components": {
             "schemas": components(),
             "securitySchemes": {"token": {"type": "apiKey", "in": "header", "name": "Authorization"}},

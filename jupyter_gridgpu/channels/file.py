@@ -1,21 +1,44 @@
-"""The plainest channel: the metrics file of a job on a file system that both sides see."""
+"""The plainest channels: the metrics file of a job on a file system that both sides see, and none until the job ends."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 
 from jupyter_gridgpu.model.metrics import Reading, clean_step, clean_usage, clean_values
 from jupyter_gridgpu.model.numbers import decode
-from jupyter_gridgpu.store.paths import CopyPaths
+from jupyter_gridgpu.store.paths import CopyPaths, JobPaths, ScanPaths
 from jupyter_gridgpu.store.tail import read_lines
 
 
 class FileChannel:
     """Tails metrics.jsonl of a copy. The file is untrusted: what is not a sound reading is dropped."""
 
+    def place(self, paths: ScanPaths, key: str) -> JobPaths:
+        return paths.job(key)
+
     def read(self, copy: CopyPaths, cursor: int | None) -> tuple[list[Reading], int]:
         lines, offset = read_lines(copy.metrics, cursor or 0)
         return [reading for line in lines if (reading := parse(line)) is not None], offset
+
+    def follow(self, keys: Iterable[str]) -> None:
+        """Their files are where they are looked for."""
+
+    def settled(self, key: str) -> bool:
+        return True
+
+    def notice(self) -> str | None:
+        return None
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+
+class EndChannel(FileChannel):
+    """Nothing comes while a job runs: what it left is read when it has ended."""
+
+    def place(self, paths: ScanPaths, key: str) -> JobPaths:
+        return paths.arrival(key)
 
 
 def parse(line: bytes) -> Reading | None:

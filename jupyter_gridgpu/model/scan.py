@@ -19,6 +19,9 @@ from jupyter_gridgpu.model.space import Space
 
 FORMAT = 2  # 2: scans whose points were given, and what a scan runs again
 AUTO = "auto"  # the backend of a request that leaves the choice to the queues
+FILE, PUSH, DROP, END = "file", "push", "drop", "end"  # how metrics come while jobs run
+AUTO_METRICS = "auto"
+WAYS = (AUTO_METRICS, PUSH, DROP, END)  # of --metrics
 DIRECTIONS = ("maximize", "minimize")
 REDUCTIONS = ("last", "max", "min")
 DEFAULTS_BYTES = 20_000
@@ -97,6 +100,8 @@ class Scan:
     asked: Placement | None = None  # what was asked for where `--on auto` chose backend and placement
     asked_model: str | None = None  # and which GPU, which auto names where a queue has several kinds
     choice: str = ""  # which queue that was and why, in one sentence
+    metrics: str = AUTO_METRICS  # the way that was asked for
+    channel: str = FILE  # the way on which metrics come
 
     def total(self) -> int:
         """How many variants the scan has when nothing is added to it."""
@@ -116,7 +121,7 @@ def fingerprint(scan: Scan) -> str:
         resources = replace(scan.resources, gpu_model=scan.asked_model)
         scan = replace(scan, backend=AUTO, placement=scan.asked, resources=resources, asked=None, asked_model=None, choice="")
     body = to_json(scan)
-    for key in ("id", "name", "created", "defaults", "fingerprint"):
+    for key in ("id", "name", "created", "defaults", "fingerprint", "channel"):
         body.pop(key, None)
     body["format"] = 1
     body["resources"] = {
@@ -166,6 +171,8 @@ def from_json(body: dict[str, Any]) -> Scan:
             asked=_placement(body["asked"]) if body.get("asked") else None,
             asked_model=body.get("asked_model"),
             choice=body.get("choice", ""),
+            metrics=body.get("metrics", AUTO_METRICS),
+            channel=body.get("channel", FILE),
             files=tuple(body["files"]),
             defaults=_defaults(body.get("defaults")),
             origin=_origin(body["origin"]),
@@ -224,6 +231,7 @@ _LATER = {
     "asked": None,
     "asked_model": None,
     "choice": "",
+    "metrics": AUTO_METRICS,
 }  # fields that the first scans did not have
 _FIRST_RESOURCES = ("gpus", "memory_mb", "walltime_s")
 _MIGRATIONS = {1: _from_1}

@@ -51,6 +51,7 @@ class VariantView:
     metrics: dict[str, Series] = field(default_factory=dict)
     queued: float | None = None  # when it was handed to the engine
     node: str | None = None
+    reported: float | None = None  # when its newest reading was made, where metrics are sent rather than read on a shared disk
     past: list[dict[str, Any]] = field(default_factory=list)  # what is kept of earlier attempts
     rev: int = 0
 
@@ -256,6 +257,8 @@ class ScanView:
         variant.step = event.data.get("step", variant.step)
         variant.steps = event.data.get("steps", variant.steps)
         variant.usage = event.data.get("usage", variant.usage)
+        variant.reported = event.data.get("at", variant.reported)
+        variant.notebook = variant.notebook or event.data.get("notebook")
         variant.peak_mb = max(variant.peak_mb or 0.0, variant.usage.get("memory_mb", 0.0)) or None
         for name, (n, low, high, new) in event.data["metrics"].items():
             series = variant.metrics.setdefault(name, Series())

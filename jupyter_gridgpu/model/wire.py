@@ -16,6 +16,7 @@ MISSING = "–"
 
 State = Literal["new", "queued", "running", "done", "failed", "cancelled", "lost"]
 ScanState = Literal["running", "paused", "done", "stopped", "orphaned"]
+Way = Literal["file", "push", "drop", "end"]
 Action = Literal["stop", "retry", "pause", "resume", "extend"]
 
 
@@ -41,6 +42,7 @@ class Load(TypedDict, total=False):
 class _RowExtras(TypedDict, total=False):
     peak_mb: float | None
     usage: Load
+    reported: float | None
 
 
 class Row(_RowExtras):
@@ -75,7 +77,7 @@ class Objective(TypedDict):
 
 
 class Head(TypedDict):
-    """A scan as a whole. `now` is the sender's clock."""
+    """A scan as a whole. `now` is the sender's clock; `channel` is how metrics come, `reported` when the newest was made."""
 
     id: str
     name: str
@@ -96,6 +98,8 @@ class Head(TypedDict):
     gpu_s: float
     now: float
     note: str | None
+    channel: Way
+    reported: float | None
 
 
 class ScanInfo(Head):
@@ -201,7 +205,7 @@ class Job(TypedDict):
 
 _ROW = (
     "id", "point", "repeat", "state", "reason", "message", "cell", "attempts", "step", "steps", "where", "gpu", "started",
-    "ended", "notebook", "peak_mb", "usage",
+    "ended", "notebook", "peak_mb", "usage", "reported",
 )  # fmt: skip
 
 
@@ -241,6 +245,8 @@ def head(view: ScanView, state: str, now: float) -> Head:
         "gpu_s": sum(variant.gpu_s for variant in view.variants.values()),
         "now": now,
         "note": view.note(),
+        "channel": cast(Way, scan.channel),
+        "reported": max((v.reported for v in view.active.values() if v.reported is not None), default=None),
     }
 
 
@@ -323,3 +329,14 @@ def time_text(head: Head, item: Row) -> str:
     if not item["started"]:
         return MISSING
     return duration((item["ended"] or head["now"]) - item["started"])
+
+
+def metrics_text(head: Head) -> str:
+    """How metrics come and how old the newest is, where that is worth a word: not where they are read as they are written."""
+    if head["ended"] is not None or head["channel"] == "file":
+        return ""
+    if head["channel"] == "end":
+        return "Metrics arrive when a job ends."
+    if head["reported"] is None:
+        return f"Metrics come by {head['channel']}; none so far."
+    return f"Metrics come by {head['channel']}; the newest is {duration(max(head['now'] - head['reported'], 0.0))} old."

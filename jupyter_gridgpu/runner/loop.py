@@ -11,10 +11,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from jupyter_gridgpu import backends, samplers
+from jupyter_gridgpu import backends, channels, samplers
 from jupyter_gridgpu.backends.base import Job, job_spec
 from jupyter_gridgpu.backends.inquiry import poll_s
-from jupyter_gridgpu.channels.file import FileChannel
 from jupyter_gridgpu.errors import StorageError, Underway, Unreachable
 from jupyter_gridgpu.model import events
 from jupyter_gridgpu.model.events import Event
@@ -50,7 +49,9 @@ class Runner:
         self.journal.seq, self.journal.term = self.view.seq, max(self.lease.term, self.view.term + 1)
         self.backend = backends.load(self.scan, self.paths)
         self.sampler = samplers.load_for(self.scan)
-        self.metrics = MetricsReader(self.paths, FileChannel())
+        self.channel = channels.load(self.scan, self.paths)
+        self.metrics = MetricsReader(self.paths, self.channel)
+        self.sender: Path | None = None
         self.manifest = ManifestWriter(self.paths)
         self.next_poll = 0.0
         self.next_metrics = 0.0
@@ -65,11 +66,13 @@ class Runner:
                 time.sleep(TICK_S)
         finally:
             self.backend.close()
+            self.channel.close()
             self.journal.close()
             self.lease.release()
 
     def start(self) -> None:
         """Say that this runner goes on from here, and adopt the jobs an earlier one had sent."""
+        self.sender = channels.equip(self.scan)
         self.backend.open()
         self.record((events.RUNNER_STARTED, {}), durable=True)
         self.keep([variant.key for variant in self.view.variants.values() if variant.attempts and not variant.active])
@@ -109,7 +112,8 @@ class Runner:
             self.propose()
             self.send(now)
         self.planned = seen
-        if policy.complete(self.view):
+        if policy.complete(self.view) and not self.metrics.waiting:
+            channels.disarm(self.scan)
             if not self.view.finished:
                 self.record((events.SCAN_FINISHED, {"state": "stopped" if self.view.stopped else "done"}), durable=True)
             return True
@@ -136,6 +140,10 @@ class Runner:
             return
         running = [variant.key for variant in self.view.active.values() if variant.state == "running"]
         self.next_metrics = now + min(len(running) / STATS_A_SECOND, 1.0)
+        self.channel.follow(variant.key for variant in self.view.active.values())
+        if self.metrics.waiting:
+            self.record(*((events.JOB_REPORTED, data) for data in self.metrics.late(now)))
+            self.planned = self.planned if self.metrics.waiting else -1  # the scan may be complete now
         self.record(*((events.JOB_REPORTED, data) for key in running if (data := self.metrics.read(key, now))))
 
     def observe(self, now: float) -> None:
@@ -148,7 +156,7 @@ class Runner:
             return
         for key, seen in self.backend.poll({key: v.engine_id or key for key, v in jobs.items()}).items():
             self.step(jobs[key], seen, now)
-        if (note := self.backend.notice()) != self.view.engine_note:
+        if (note := self.backend.notice() or self.channel.notice()) != self.view.engine_note:
             self.record((events.ENGINE_NOTED, {"message": note}))
 
     def step(self, variant: VariantView, seen: Observation, now: float) -> None:
@@ -158,7 +166,7 @@ class Runner:
         items: list[tuple[str, dict[str, Any]]] = []
         if seen.state in END_STATES:
             self.backend.collect(variant.key, variant.engine_id or variant.key)
-            if last := self.metrics.finish(variant.key, seen.notebook):
+            if last := self.metrics.finish(variant.key, seen.notebook, now):
                 items.append((events.JOB_REPORTED, last))
         data = {name: value for name, value in asdict(ended_as(variant, seen, now)).items() if value not in (None, 0.0)}
         self.record(*items, (events.JOB_OBSERVED, {"key": variant.key, **data}), durable=seen.state in END_STATES)
@@ -240,7 +248,8 @@ class Runner:
         self.submit(chosen, now)
 
     def submit(self, variants: list[VariantView], now: float) -> None:
-        jobs = [Job(v.key, self.paths.job(v.key), job_spec(self.scan, v.key, v.params)) for v in variants]
+        more = {"sender": str(self.sender)} if self.sender else {}
+        jobs = [Job(v.key, self.paths.job(v.key), {**job_spec(self.scan, v.key, v.params), **more}) for v in variants]
         if not jobs:
             return
         for key, answer in self.backend.submit(jobs).items():

@@ -5,10 +5,13 @@ from __future__ import annotations
 from jupyter_server.extension.application import ExtensionApp
 from traitlets import Float
 
+from jupyter_gridgpu.server.collect import INTAKE, Intake
 from jupyter_gridgpu.server.collector import Collector
 from jupyter_gridgpu.server.handlers import ROUTES
+from jupyter_gridgpu.server.members import Myself
 from jupyter_gridgpu.server.socket import COLLECTOR
 from jupyter_gridgpu.server.watched import Pace
+from jupyter_gridgpu.store import home
 
 
 class GridGpuApp(ExtensionApp):
@@ -29,6 +32,8 @@ class GridGpuApp(ExtensionApp):
         pace = Pace(self.poll_s, self.head_s, self.home_s, self.keep_s, self.respawn_s)
         self.collector = Collector(pace, self.log)
         self.settings[COLLECTOR] = self.collector
+        self.intake = Intake(Myself(), lambda: home.home() / ".collector")
+        self.settings[INTAKE] = self.intake
         assert self.serverapp is not None
         self.serverapp.io_loop.call_later(0, self.collector.start)
 
@@ -37,3 +42,4 @@ class GridGpuApp(ExtensionApp):
 
     async def stop_extension(self) -> None:
         await self.collector.stop()
+        self.intake.close()

@@ -17,6 +17,7 @@ from jupyter_gridgpu.errors import GridGpuError, UsageError
 from jupyter_gridgpu.model.job import STATES
 from jupyter_gridgpu.model.queue import to_json
 from jupyter_gridgpu.server import listing, notebook
+from jupyter_gridgpu.server.collect import ROUTE, CollectHandler
 from jupyter_gridgpu.server.collector import Collector
 from jupyter_gridgpu.server.faults import status_of
 from jupyter_gridgpu.server.scans import Scans
@@ -237,4 +238,5 @@ ROUTES: list[tuple[str, type[web.RequestHandler]]] = [
     (rf"{_API}/queues", QueuesHandler),
     (rf"{_API}/events", EventsSocket),
     (rf"{_API}/.*", UnknownHandler),
+    (ROUTE, CollectHandler),
 ]

@@ -59,6 +59,28 @@ class Fault(TypedDict):
     message: str
 
 
+class _Next(TypedDict, total=False):
+    next: int
+
+
+class Refusal(_Next):
+    """Why a collector does not take something; `next` is the offset from which a job may go on."""
+
+    message: str
+
+
+class Taken(TypedDict):
+    """All bytes of the job's metrics file before `next` are kept."""
+
+    next: int
+
+
+class Announced(TypedDict):
+    """How many jobs were named."""
+
+    jobs: int
+
+
 class _Since(TypedDict, total=False):
     since: int | None
 

@@ -80,6 +80,16 @@ class ScanPaths:
         return self.folder / "jobs"
 
     @property
+    def arrived(self) -> Path:
+        """What came of jobs while they ran elsewhere, in folders like those of `jobs`; only the runner writes."""
+        return self.folder / "arrived"
+
+    @property
+    def sender(self) -> Path:
+        """What jobs need to send metrics, where files travel with them; never in the folder that the user has."""
+        return self.folder / "sender.json"
+
+    @property
     def lock(self) -> Path:
         return self.folder / "runner.lock"
 
@@ -89,6 +99,9 @@ class ScanPaths:
 
     def job(self, key: str) -> JobPaths:
         return JobPaths(self.jobs / key)
+
+    def arrival(self, key: str) -> JobPaths:
+        return JobPaths(self.arrived / key)
 
 
 @dataclass(frozen=True)

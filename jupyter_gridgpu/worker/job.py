@@ -27,8 +27,10 @@ from jupyter_gridgpu.worker.patience import patiently
 from jupyter_gridgpu.worker.provenance import Provenance
 from jupyter_gridgpu.worker.provenance import gpus as gpu_models
 from jupyter_gridgpu.worker.report import VARIABLE
+from jupyter_gridgpu.worker.sender import FLUSH_S, HURRIED_S, sender
 from jupyter_gridgpu.worker.usage import Usage, adopt_orphans, end_children
 
+ENDED_EARLY = ("preempted", "timeout", "user")  # whoever ends a job so has little patience
 LOG_LIMIT = 16 * 1024 * 1024
 JOB_VARIABLE = "GRIDGPU_JOB"  # in the environment of every process of a job, so that none is overlooked
 COPY_VARIABLE = "GRIDGPU_COPY"  # which copy this is, where that was settled before the worker started
@@ -54,12 +56,16 @@ def run_job(spec: Path, claim: bool = False) -> int:
     mirror = Mirror(job["key"], copy, os.dup(1)) if MIRROR in env else None
     _redirect(copy.log)
     os.environ.update(env, **{JOB_VARIABLE: str(paths.folder)})
-    result = _run(job, ScanPaths(paths.folder.parent.parent), copy)
+    scan = ScanPaths(paths.folder.parent.parent)
+    sending = sender(job, scan, copy, functools.partial(_log, copy.log))
+    result = _run(job, scan, copy)
     patiently(functools.partial(write_json, copy.result, result))
     if not (job.get("requeues") and result.get("reason") == "preempted"):
         patiently(functools.partial(publish, copy.result, paths.result))
     if mirror is not None:
         mirror.finish()
+    if sending is not None:
+        sending.close(HURRIED_S if result.get("reason") in ENDED_EARLY else FLUSH_S)
     return 0
 
 

@@ -3,6 +3,7 @@
 export type Action = "stop" | "retry" | "pause" | "resume" | "extend";
 export type ScanState = "running" | "paused" | "done" | "stopped" | "orphaned";
 export type Num = number | ("NaN" | "Infinity" | "-Infinity");
+export type Way = "file" | "push" | "drop" | "end";
 export type State = "new" | "queued" | "running" | "done" | "failed" | "cancelled" | "lost";
 
 /**
@@ -43,6 +44,8 @@ export interface ScanInfo {
   gpu_s: number;
   now: number;
   note: string | null;
+  channel: Way;
+  reported: number | null;
   folder: string;
   browse: string | null;
   home: string;
@@ -54,6 +57,12 @@ export interface Objective {
   metric: string;
   direction: "maximize" | "minimize";
   reduction: "last" | "max" | "min";
+}
+/**
+ * How many jobs were named.
+ */
+export interface Announced {
+  jobs: number;
 }
 /**
  * One attempt at a variant; `submitted` is when it was handed to the engine.
@@ -279,11 +288,19 @@ export interface Queues {
   problems: string[];
 }
 /**
+ * Why a collector does not take something; `next` is the offset from which a job may go on.
+ */
+export interface Refusal {
+  next?: number;
+  message: string;
+}
+/**
  * One variant. Times are Unix seconds, `notebook` counts from the scan's folder.
  */
 export interface Row {
   peak_mb?: number | null;
   usage?: Load;
+  reported?: number | null;
   id: string;
   point: number;
   repeat: number;
@@ -342,6 +359,12 @@ export interface Snapshot {
   rev: number;
   scan: ScanInfo;
   rows: Row[];
+}
+/**
+ * All bytes of the job's metrics file before `next` are kept.
+ */
+export interface Taken {
+  next: number;
 }
 /**
  * The rows that changed after revision `from`, each of them whole.

@@ -76,7 +76,7 @@ def test_a_scan_survives_scan_json(scan: Any) -> None:
     assert from_json(json.loads(json.dumps(to_json(scan), allow_nan=False))) == scan
 
 
-LATER = ("per_job", "container", "placement", "asked", "asked_model", "choice")
+LATER = ("per_job", "container", "placement", "asked", "asked_model", "choice", "metrics", "channel")
 
 
 def test_a_scan_of_an_earlier_version_is_read_and_is_the_same_request() -> None:

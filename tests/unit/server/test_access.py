@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import websocket
 
+from jupyter_gridgpu.server.collect import ROUTE, CollectHandler
 from jupyter_gridgpu.server.handlers import ROUTES, Api
 from jupyter_gridgpu.server.socket import EventsSocket
 from jupyter_gridgpu.testing.examples import notebook_json
@@ -36,8 +37,9 @@ def _is_ours(handler: type, method: str) -> bool:
     return any(method in vars(kind) for kind in handler.__mro__ if kind.__module__.startswith("jupyter_gridgpu"))
 
 
-def test_every_route_is_one_of_two_kinds() -> None:
-    assert all(issubclass(handler, (Api, EventsSocket)) for _, handler in ROUTES)
+def test_every_route_is_one_of_three_kinds() -> None:
+    assert all(issubclass(handler, (Api, EventsSocket, CollectHandler)) for _, handler in ROUTES)
+    assert [path for path, handler in ROUTES if issubclass(handler, CollectHandler)] == [ROUTE]
     assert {handler.auth_resource for _, handler in ROUTES if issubclass(handler, (Api, EventsSocket))} == {"gridgpu"}
     assert len(asked()) >= len(ROUTES)
 
@@ -48,6 +50,16 @@ def test_without_the_token_every_route_refuses(server: Server, method: str, path
         answer = server.ask(method, path, b"{}" if method != "GET" else None, token, {})
         assert answer.status == 403
         assert "guarded" not in str(answer.body)
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE"])
+def test_the_token_and_a_login_open_nothing_of_the_collector(browser: Browser, method: str) -> None:
+    """It is opened by signatures alone, so nothing is there that another site could borrow; and no XSRF check is missed."""
+    body = b"v0001.1" if method != "GET" else None
+    for token, headers in ((TOKEN, {}), (None, {**browser.cookies, "X-XSRFToken": browser.xsrf})):
+        answer = browser.server.ask(method, "gridgpu/collect/guarded", body, token, headers)
+        assert (answer.status, answer.message) == (403, "This is signed by nobody who is known here.")
+        assert not {"Set-Cookie", "Access-Control-Allow-Origin"} & set(answer.headers)
 
 
 @pytest.mark.parametrize("token", [None, "wrong"])

@@ -3,7 +3,7 @@ import { type ScanInfo, STATES } from "../../wire";
 import { CauseList } from "./causelist";
 import type { Cause } from "../causes";
 import { button, h, once, setText } from "../dom";
-import { clip, clock, freshness, full, plural } from "../format";
+import { clip, clock, duration, freshness, full, plural } from "../format";
 import { icon } from "../icons";
 import { type Failures, MISSING_SCAN, retryWords } from "../words";
 
@@ -59,6 +59,14 @@ function summary(scan: ScanInfo, { found, missing }: Told, open: boolean): Node[
   return [h("span", {}, ...nodes)];
 }
 
+/** How metrics come and how old the newest is; nothing where they are read as they are written. */
+export function metricsWords({ channel, reported, ended }: ScanInfo, now: number): string {
+  if (ended !== null || !["push", "drop", "end"].includes(channel)) return "";
+  if (channel === "end") return "metrics arrive when a job ends";
+  if (typeof reported !== "number") return `metrics come by ${channel}, none so far`;
+  return `metrics come by ${channel}, ${duration(now - reported)} old`;
+}
+
 /** Asking for the zone is slow the first time, so only when somebody points there. */
 function exactly(unix: number): string {
   return `${clock(unix)}, ${Intl.DateTimeFormat().resolvedOptions().timeZone}`;
@@ -69,6 +77,7 @@ export class Footer {
   private readonly note = h("div", { class: "gg-note" });
   private readonly said = h("div", { class: "gg-said gg-q" });
   private readonly summary = h("div", { class: "gg-sum" });
+  private readonly way = h("span", { class: "gg-q gg-way" });
   private readonly fresh = h("span", { class: "gg-q gg-fresh" });
   private readonly list: CauseList;
   private ids: string[] = [];
@@ -82,6 +91,7 @@ export class Footer {
       { class: "gg-ft" },
       this.summary,
       h("span", { class: "gg-sp" }),
+      this.way,
       this.fresh,
     );
     this.element.append(this.note, this.said, this.list.element, line);
@@ -124,6 +134,7 @@ export class Footer {
   tick({ received, now, closed, ended, retryAt }: Freshness): void {
     const words = ended && !closed ? "" : freshness(received, now, closed);
     const again = retryWords(retryAt, now);
+    setText(this.way, this.told && !closed ? metricsWords(this.told.scan, now) : "");
     setText(this.fresh, closed ? `${words}, not connected${again && `. ${again}`}` : words);
     this.received = received;
   }

@@ -1,0 +1,333 @@
+"""A collector against those who mean no good, and those who just are late, slow or many."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jupyter_gridgpu.channels.push import Account
+from jupyter_gridgpu.server.spool import COPIES_LIMIT, Limits, Refused, Spool
+from jupyter_gridgpu.store.frames import Frame, frames
+from jupyter_gridgpu.store.signing import (
+    ANNOUNCE,
+    BATCH_BYTES,
+    CLAIM,
+    DIGEST,
+    READ,
+    REVOKE,
+    SIGNATURE,
+    WRITE,
+    Claim,
+    job_key,
+    signed,
+)
+from tests.engines.collectors import Collecting, collecting
+
+JOB, COPY = "v0001.1", "ab12"
+LINES = b"".join(b'{"t":%d,"s":%d,"m":{"loss":%d}}\n' % (step, step, step) for step in range(1, 6))
+
+
+@pytest.fixture(scope="module")
+def collector(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Collecting]:
+    with collecting(tmp_path_factory.mktemp("collector")) as made:
+        yield made
+
+
+class Job:
+    """A job of a scan, and its runner."""
+
+    def __init__(self, collector: Collecting, scan: str, user: str = "alice") -> None:
+        self.collector, self.scan = collector, scan
+        self.account: Account = collector.account(user)
+        self.user, self.key = user, bytes.fromhex(self.account.sender(scan)["key"])
+
+    def announce(self, *jobs: str) -> Job:
+        assert self.account.ask(self.scan, ANNOUNCE, " ".join(jobs or (JOB,)).encode()).status == 200
+        return self
+
+    def headers(self, body: bytes, offset: int = 0, **changes: Any) -> dict[str, str]:
+        claim = {"action": WRITE, "user": self.user, "job": JOB, "copy": COPY, "at": offset, **changes}
+        return signed(self.key, self.scan, Claim(**claim).text(), body)
+
+    def push(self, body: bytes, offset: int = 0, headers: dict[str, str] | None = None, **changes: Any) -> tuple[int, Any]:
+        return self.ask("POST", body, headers or self.headers(body, offset, **changes))
+
+    def ask(self, method: str, body: bytes, headers: dict[str, str]) -> tuple[int, Any]:
+        connection = http.client.HTTPConnection("127.0.0.1", self.collector.port, timeout=20)
+        try:
+            connection.request(method, f"/gridgpu/collect/{self.scan}", body, headers)
+            answer = connection.getresponse()
+            return answer.status, json.loads(answer.read())
+        finally:
+            connection.close()
+
+    def kept(self) -> dict[tuple[str, str], bytes]:
+        """All that a runner would get, put together."""
+        files: dict[tuple[str, str], bytes] = {}
+        for frame, body, _ in frames(self.account.ask(self.scan, READ).body):
+            if frame.job:
+                have = files.get((frame.job, frame.copy), b"")
+                assert frame.offset == len(have)
+                files[frame.job, frame.copy] = have + body
+        return files
+
+
+def test_what_a_job_pushes_its_runner_gets(collector: Collecting) -> None:
+    job = Job(collector, "plain").announce()
+    assert job.push(LINES) == (200, {"next": len(LINES)})
+    assert job.kept() == {(JOB, COPY): LINES}
+
+
+def test_batches_that_come_twice_late_or_overlap_are_kept_once(collector: Collecting) -> None:
+    job = Job(collector, "twice").announce()
+    first, second = LINES[: len(LINES) // 5], LINES[len(LINES) // 5 :]
+    assert job.push(second, len(first)) == (409, {"message": "What comes before that is not here.", "next": 0})
+    for body, offset in ((first, 0), (first, 0), (LINES, 0), (second, len(first)), (first, 0)):
+        status, _ = job.push(body, offset)
+        assert status == 200
+    assert job.kept() == {(JOB, COPY): LINES}
+
+
+def test_a_request_that_is_replayed_changes_nothing(collector: Collecting) -> None:
+    job = Job(collector, "replayed").announce()
+    headers = job.headers(LINES)
+    assert [job.push(LINES, headers=headers)[0] for _ in range(5)] == [200] * 5
+    assert job.kept() == {(JOB, COPY): LINES}
+    other = Job(collector, "replayed-elsewhere").announce()
+    assert other.push(LINES, headers=headers)[0] == 403
+    assert other.kept() == {}
+
+
+def forgeries(job: Job) -> dict[str, tuple[str, bytes, dict[str, str]]]:
+    good = job.headers(LINES)
+    stranger = signed(b"x" * 32, job.scan, good[CLAIM], LINES)
+    claim = good[CLAIM]
+    return {
+        "no signature": ("POST", LINES, {}),
+        "another key": ("POST", LINES, stranger),
+        "another body": ("POST", LINES + b"{}\n", good),
+        "another job": ("POST", LINES, {**good, CLAIM: claim.replace(JOB, "v0002.1")}),
+        "another copy": ("POST", LINES, {**good, CLAIM: claim.replace(COPY, "cd34")}),
+        "another offset": ("POST", LINES, {**good, CLAIM: claim.replace(f"{COPY} 0", f"{COPY} 1")}),
+        "another user": ("POST", LINES, {**good, CLAIM: claim.replace("alice", "bob")}),
+        "nobody": ("POST", LINES, signed(job.key, job.scan, "v1 write ../../etc v0001.1 ab12 0 0.000", LINES)),
+        "a path": ("POST", LINES, signed(job.key, job.scan, "v1 write alice ../x ab12 0 0.000", LINES)),
+        "a number": ("POST", LINES, signed(job.key, job.scan, "v1 write alice v0001.1 ab12 -1 nan", LINES)),
+        "not hexadecimal": ("POST", LINES, {**good, SIGNATURE: "ü" * 64}),
+        "another digest": ("POST", LINES, {**good, DIGEST: "0" * 64}),
+        "another method": ("PUT", LINES, good),
+        "a job that reads": ("GET", b"", signed(job.key, job.scan, Claim(READ, "alice").text())),
+        "a job that announces": ("PUT", b"v0002.1", signed(job.key, job.scan, Claim(ANNOUNCE, "alice").text(), b"v0002.1")),
+        "a job that revokes": ("DELETE", b"", signed(job.key, job.scan, Claim(REVOKE, "alice").text())),
+        "a word too many": ("POST", LINES, signed(job.key, job.scan, f"{claim} more", LINES)),
+    }
+
+
+FORGERIES = (
+    "no signature", "another key", "another body", "another job", "another copy", "another offset", "another user", "nobody",
+    "a path", "a number", "not hexadecimal", "another digest", "another method", "a job that reads", "a job that announces",
+    "a job that revokes", "a word too many",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", FORGERIES)
+def test_what_is_forged_is_refused_and_tells_nothing(collector: Collecting, kind: str) -> None:
+    job = Job(collector, "forged").announce()
+    method, body, headers = forgeries(job)[kind]
+    headers = {name: value.encode().decode("latin-1") for name, value in headers.items()}
+    status, answer = job.ask(method, body, headers)
+    assert (status, set(answer)) == (403, {"message"})
+    assert job.kept() == {}
+
+
+def test_keys_of_a_scan_are_of_no_use_for_another(collector: Collecting) -> None:
+    one, other = Job(collector, "mine").announce(), Job(collector, "yours").announce()
+    other.key = one.key
+    assert other.push(LINES)[0] == 403
+    secret = bytes.fromhex(collector.member()["secret"])
+    assert job_key(secret, "mine") == one.key != job_key(secret, "yours")
+
+
+def test_two_users_with_a_scan_of_one_name_do_not_meet(collector: Collecting) -> None:
+    alice, bob = Job(collector, "same").announce(), Job(collector, "same", "bob").announce()
+    alice.push(LINES)
+    assert bob.kept() == {}
+    assert bob.push(LINES[:-1], headers=alice.headers(LINES[:-1]))[0] == 400  # no whole lines; and alice's
+
+
+def test_a_job_that_nobody_announced_is_not_known(collector: Collecting) -> None:
+    job = Job(collector, "unknown")
+    assert job.push(LINES)[0] == 404
+    job.announce("v0009.1")
+    assert job.push(LINES)[0] == 404
+    job.announce()
+    assert job.push(LINES)[0] == 200
+
+
+def test_a_revoked_scan_takes_nothing_more_and_stays_so(collector: Collecting) -> None:
+    job = Job(collector, "revoked").announce()
+    job.push(LINES)
+    assert job.account.ask("revoked", REVOKE).status == 200
+    job.announce("v0001.1", "v0002.1")
+    assert job.push(LINES, len(LINES))[0] == 410
+    collector.end()
+    collector.start()
+    assert job.push(LINES, len(LINES))[0] == 410
+    assert job.kept() == {(JOB, COPY): LINES}
+
+
+def test_an_expelled_member_is_nobody(collector: Collecting) -> None:
+    from jupyter_gridgpu.server.members import Invited
+
+    job = Job(collector, "expelled", "mallory").announce()
+    Invited(collector.store).expel("mallory")
+    assert job.push(LINES)[0] == 403
+
+
+def test_what_is_too_large_is_refused_before_it_is_read(collector: Collecting) -> None:
+    job = Job(collector, "large").announce()
+    body = b"x" * BATCH_BYTES + b"\n"
+    with socket.create_connection(("127.0.0.1", collector.port), timeout=20) as connection:
+        head = {**job.headers(body), "Content-Length": str(len(body)), "Host": "x"}
+        connection.sendall(b"POST /gridgpu/collect/large HTTP/1.1\r\n" + _head(head))
+        assert b" 413 " in connection.recv(1000).partition(b"\r\n")[0] + b" "
+
+
+def test_a_body_of_unknown_length_is_refused(collector: Collecting) -> None:
+    job = Job(collector, "chunked").announce()
+    with socket.create_connection(("127.0.0.1", collector.port), timeout=20) as connection:
+        head = {**job.headers(LINES), "Transfer-Encoding": "chunked", "Host": "x"}
+        connection.sendall(b"POST /gridgpu/collect/chunked HTTP/1.1\r\n" + _head(head))
+        assert b" 413 " in connection.recv(1000).partition(b"\r\n")[0] + b" "
+
+
+def _head(headers: dict[str, str]) -> bytes:
+    return "".join(f"{name}: {value}\r\n" for name, value in headers.items()).encode() + b"\r\n"
+
+
+def test_who_is_slow_or_forges_in_masses_keeps_nobody_from_pushing(collector: Collecting) -> None:
+    job = Job(collector, "crowd").announce()
+    head = {**job.headers(LINES), "Content-Length": str(len(LINES)), "Host": "x"}
+    slow = [socket.create_connection(("127.0.0.1", collector.port), timeout=20) for _ in range(100)]
+    for connection in slow:
+        connection.sendall(b"POST /gridgpu/collect/crowd HTTP/1.1\r\n" + _head(head) + LINES[:10])
+    stop, refused = threading.Event(), []
+
+    def flood() -> None:
+        forged = signed(b"x" * 32, "crowd", job.headers(LINES)[CLAIM], LINES)
+        while not stop.is_set():
+            refused.append(job.push(LINES, headers=forged)[0])
+
+    floods = [threading.Thread(target=flood) for _ in range(4)]
+    for thread in floods:
+        thread.start()
+    try:
+        for step in range(20):
+            assert job.push(LINES, step * len(LINES)) == (200, {"next": (step + 1) * len(LINES)})
+    finally:
+        stop.set()
+        for thread in floods:
+            thread.join()
+        for connection in slow:
+            connection.close()
+    assert set(refused) == {403}
+    assert job.kept() == {(JOB, COPY): LINES * 20}
+
+
+def test_a_job_that_floods_is_slowed_down_and_the_others_are_not(collector: Collecting) -> None:
+    job = Job(collector, "flood").announce(JOB, "v0002.1")
+    answers = [job.push(LINES) for _ in range(130)]
+    assert answers[0][0] == 200
+    assert answers[-1] == (429, {"message": "That is faster than is taken here."})
+    assert job.push(LINES, job="v0002.1")[0] == 200
+
+
+def test_a_collector_that_was_killed_goes_on_where_it_was(collector: Collecting) -> None:
+    job = Job(collector, "killed").announce()
+    job.push(LINES)
+    collector.end(hard=True)
+    (path,) = collector.store.glob("scans/alice/killed.frames")
+    with open(path, "ab") as file:  # what a crash left half
+        file.write(Frame(1000, JOB, COPY, len(LINES), 1.0).head() + b"half")
+    collector.start()
+    assert job.kept() == {(JOB, COPY): LINES}
+    assert job.push(LINES, len(LINES)) == (200, {"next": 2 * len(LINES)})
+    assert job.kept() == {(JOB, COPY): LINES * 2}
+
+
+def test_nothing_that_it_keeps_can_be_read_by_others(collector: Collecting) -> None:
+    Job(collector, "private").announce().push(LINES)
+    modes = {path: path.stat().st_mode & 0o077 for path in collector.store.rglob("*")}
+    assert set(modes.values()) == {0}
+
+
+# the store by itself ---------------------------------------------------------------------
+
+
+def spool(folder: Path, **limits: Any) -> Spool:
+    made = Spool(folder, Limits(**limits))
+    made.announce("alice", "scan", {JOB, "v0002.1"})
+    return made
+
+
+@pytest.mark.parametrize("limit", ["scan_bytes", "user_bytes", "total_bytes"])
+def test_space_is_bounded(tmp_path: Path, limit: str) -> None:
+    kept = spool(tmp_path, **{limit: 1000})
+    for step in range(5):
+        kept.write("alice", "scan", JOB, COPY, step * len(LINES), 0.0, LINES)
+    with pytest.raises(Refused) as refused:
+        kept.write("alice", "scan", JOB, COPY, 5 * len(LINES), 0.0, LINES)
+    assert refused.value.status == 507
+    assert sum(path.stat().st_size for path in tmp_path.rglob("*.frames")) <= 1000
+    kept.close()
+
+
+def test_a_job_that_starts_again_and_again_is_bounded(tmp_path: Path) -> None:
+    kept = spool(tmp_path)
+    for number in range(COPIES_LIMIT):
+        kept.write("alice", "scan", JOB, f"c{number}", 0, 0.0, LINES)
+    with pytest.raises(Refused, match="too often"):
+        kept.write("alice", "scan", JOB, "c999", 0, 0.0, LINES)
+    kept.close()
+
+
+def test_what_nobody_wants_any_more_is_let_go(tmp_path: Path) -> None:
+    kept = spool(tmp_path, keep_s=100.0)
+    kept.revoke("alice", "other")
+    for path in tmp_path.rglob("*.frames"):
+        os.utime(path, (1, 1))
+    kept._swept = -1e9
+    with pytest.raises(Refused) as refused:
+        kept.read("alice", "scan", 0, 1000)
+    assert refused.value.status == 404
+    assert [path.name for path in tmp_path.rglob("*.*") if path.is_file() and path.suffix] == ["other.revoked"]
+    kept.close()
+
+
+def test_two_servers_of_a_user_may_share_a_store(tmp_path: Path) -> None:
+    one, other = spool(tmp_path), spool(tmp_path)
+    assert one.write("alice", "scan", JOB, COPY, 0, 0.0, LINES) == len(LINES)
+    assert other.write("alice", "scan", JOB, COPY, 0, 0.0, LINES + LINES) == 2 * len(LINES)
+    assert one.write("alice", "scan", JOB, COPY, len(LINES), 0.0, LINES) == 2 * len(LINES)
+    data = b"".join(body for frame, body, _ in frames(one.read("alice", "scan", 0, 10**6)) if frame.job)
+    assert data == LINES * 2
+    one.close()
+    other.close()
+
+
+def test_clocks_need_not_agree(tmp_path: Path) -> None:
+    """A frame's time is the collector's, less the age that the job knows of its reading."""
+    kept = spool(tmp_path)
+    kept.write("alice", "scan", JOB, COPY, 0, 100.0, LINES)  # LINES were written in 1970, says their own clock
+    (frame,) = [frame for frame, _, _ in frames(kept.read("alice", "scan", 0, 10**6)) if frame.job]
+    assert abs(time.time() - 100.0 - frame.time) < 60
+    kept.close()
