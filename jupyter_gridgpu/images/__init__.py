@@ -15,7 +15,8 @@ from jupyter_gridgpu.images.none import NoContainer
 from jupyter_gridgpu.images.podman import Podman
 from jupyter_gridgpu.images.reference import parse, parse_bind
 from jupyter_gridgpu.model.resources import Container
-from jupyter_gridgpu.model.scan import Scan
+from jupyter_gridgpu.model.scan import DROP, PUSH, Scan
+from jupyter_gridgpu.store.config import sender_file
 
 __all__ = ["contained", "digest", "launcher", "parse", "parse_bind", "require", "resolve", "runtimes"]
 
@@ -71,8 +72,9 @@ def require(container: Container) -> None:
 def launcher(scan: Scan) -> str:
     """Return the text of worker.sh for a scan: `sh worker.sh FOLDER KEY...` runs jobs on a node."""
     gpus, together = scan.resources.gpus > 0, scan.per_gpu
+    sender = sender_file(scan.id) if scan.channel in (PUSH, DROP) else None
     if not contained(scan.container) or scan.backend in BROUGHT:
-        return script(None, [NoContainer()], [], gpus, together)
+        return script(None, [NoContainer()], [], gpus, together, sender)
     image = parse(scan.container.image or "")
     binds = [parse_bind(text) for text in scan.container.binds]
-    return script(image, runtimes(image, scan.container.runtime), binds, gpus, together)
+    return script(image, runtimes(image, scan.container.runtime), binds, gpus, together, sender)

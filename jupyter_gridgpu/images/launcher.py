@@ -44,12 +44,22 @@ else
 fi"""
 
 
-def script(image: Image | None, runtimes: Sequence[ImageRuntime], binds: Sequence[Bind], gpus: bool, together: int) -> str:
-    """Return the text of worker.sh; without an image, the runtimes are those that need none."""
+def script(
+    image: Image | None,
+    runtimes: Sequence[ImageRuntime],
+    binds: Sequence[Bind],
+    gpus: bool,
+    together: int,
+    sender: Path | None = None,
+) -> str:
+    """Return the text of worker.sh; without an image, the runtimes are those that need none.
+
+    `sender` is a file outside the scan's folder with which jobs send metrics, where the node sees it.
+    """
     programs = [program for runtime in runtimes for program in runtime.programs]
     looks = [*_look(image), *_look_at_binds(binds), *_settings(image)] if image else []
     blocks = {
-        "LOOK": "\n".join([*looks, *[_GPU] * gpus]),
+        "LOOK": "\n".join([*looks, *[_GPU] * gpus, *_sending(sender)]),
         "PROGRAMS": " ".join(map(shlex.quote, programs)),
         "RUN": "\n    ".join(line for runtime in runtimes for line in _case(runtime, image, binds, gpus, together)),
         "NONE": f'72 "$host has no {" or ".join(programs)} to run {_words(image)}."' if image else '74 "$host has no python3."',
@@ -58,6 +68,14 @@ def script(image: Image | None, runtimes: Sequence[ImageRuntime], binds: Sequenc
     for name, block in blocks.items():
         text = text.replace(f"#{name}#", block)
     return text
+
+
+def _sending(sender: Path | None) -> list[str]:
+    """The line that hands on what an image does not see; it never stands in a command."""
+    if sender is None:
+        return []
+    path = shlex.quote(str(sender))
+    return [f"if [ -r {path} ] && [ ! -e sender.json ]; then GRIDGPU_SENDER=$(cat {path}); export GRIDGPU_SENDER; fi"]
 
 
 def _words(image: Image | None) -> str:

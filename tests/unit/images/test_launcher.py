@@ -14,6 +14,7 @@ import pytest
 from jupyter_gridgpu import images
 from jupyter_gridgpu.images.base import quoted, variable
 from jupyter_gridgpu.model.resources import Container, Resources
+from jupyter_gridgpu.store import config
 from jupyter_gridgpu.testing.examples import small_scan
 
 from .kit import sandbox, sif
@@ -239,3 +240,26 @@ def test_words_stay_what_they_are_in_the_shell() -> None:
         ["sh", "-c", f'x=" y"; printf %s {quoted(nasty + variable("x") + nasty)}'], capture_output=True, text=True
     )
     assert shown.stdout == f"{nasty} y{nasty}"
+
+
+def test_what_jobs_send_with_gets_into_an_image_that_does_not_see_it_and_into_no_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JUPYTER_CONFIG_DIR", str(tmp_path / "it's mine"))
+    node, scan = Node(tmp_path), replace(small_scan(), channel="push")
+    node.has("apptainer")
+    text = images.launcher(replace(scan, container=Container(str(sandbox(tmp_path / "image")))))
+    (node.folder / "worker.sh").write_text(text)
+
+    def run() -> str:
+        return subprocess.run(
+            ["sh", node.folder / "worker.sh", node.folder, *KEYS], env={"PATH": str(node.bin)}, capture_output=True, text=True
+        ).stdout
+
+    assert "GRIDGPU_SENDER" not in run()
+    config.write(config.sender_file(scan.id), {"key": "secret"})
+    said = run()
+    assert 'GRIDGPU_SENDER={\n "key": "secret"\n}' in said
+    assert not [line for line in said.splitlines() if line.startswith("[") and "secret" in line]
+    (node.folder / "sender.json").touch()  # what travelled with the job is its own
+    assert "GRIDGPU_SENDER" not in run()
