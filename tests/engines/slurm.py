@@ -84,7 +84,7 @@ class Cluster:
         self.env = {"SLURM_CONF": str(self.conf), "PATH": f"{self.bin}{os.pathsep}{os.environ['PATH']}{os.pathsep}/usr/sbin"}
         self.running: dict[str, subprocess.Popen[bytes]] = {}
         self._root = root
-        self._ports = free_ports(1 + len(NODES))
+        self.ports = free_ports(3 + len(NODES))
         self._settings = {"forgets_after": forgets_after, "dead_after": dead_after, "accounting": accounting}
 
     # up and down ------------------------------------------------------------------
@@ -97,6 +97,7 @@ class Cluster:
         if self._root:
             self._wrap_commands()
         self._start_munge()
+        self.start_accounting()
         self.start_controller()
         for node in NODES:
             self.start_node(node)
@@ -107,14 +108,14 @@ class Cluster:
         nodes = [
             f"NodeName={node} NodeHostname={host} NodeAddr=127.0.0.1 Port={port} CPUs=8 RealMemory=8000"
             f" Gres=gpu:{kind}:2 Feature={kind} State=UNKNOWN"
-            for (node, kind), port in zip(NODES.items(), self._ports[1:], strict=True)
+            for (node, kind), port in zip(NODES.items(), self.ports[1:3], strict=True)
         ]
         # Job ids of several clusters shall not be the same: the kernel's memory groups are named by them.
         first = random.randrange(1000, 60_000_000)
         # Only on this machine's own address; within a root its name is not known.
         listening = "" if self._root else "CommunicationParameters=NoInAddrAny,NoCtldInAddrAny"
         text = CONF.format(
-            host=host, controller=self._ports[0], folder=self.folder, first=first, nodes="\n".join(nodes),
+            host=host, controller=self.ports[0], folder=self.folder, first=first, nodes="\n".join(nodes),
             partitions=PARTITIONS,
             listening=listening, tasks="cgroup" if limits_memory() else "none", **self._settings,
         )  # fmt: skip
@@ -142,6 +143,9 @@ class Cluster:
         words = [f"--{option}={self.folder / name}" for option, name in files.items()]
         self.start_daemon("munged", "--foreground", "--force", *words, f"--seed-file={self.folder / 'run/munged.seed'}")
         self.until((self.folder / "munge.socket").exists, "munged answers")
+
+    def start_accounting(self) -> None:
+        """This cluster has none."""
 
     def start_controller(self) -> None:
         self.start_daemon("slurmctld", "-D", "-f", str(self.conf))

@@ -107,19 +107,15 @@ def test_what_is_no_answer_is_passed_over() -> None:
 
 
 def test_what_sacct_says_is_read_like_what_squeue_says() -> None:
-    text = "\n".join(
-        "\x1f".join(cells)
-        for cells in (
-            ("7_1", "CANCELLED by 1000", "None", "0:0", "100", "200", "n1", "gpu"),
-            ("7_2", "TIMEOUT", "None", "0:0", "100", "200", "n1", "gpu"),
-            ("7_3", "FAILED", "None", "73:0", "100", "200", "n1", "gpu"),
-            ("7_[4-9]", "PENDING", "None", "0:0", "Unknown", "Unknown", "None assigned", "gpu"),
-        )
-    )
-    seen = words.read_tasks(text)
-    assert [(s.state, s.reason, s.node) for s in seen.values()] == [
-        ("cancelled", "user", "n1"), ("failed", "timeout", "n1"), ("failed", "image", "n1"),
-    ]  # fmt: skip
+    seen = words.read_tasks((DATA / "sacct-22.05.txt").read_text())
+    assert {task: (one.state, one.reason, one.node) for task, one in seen.items()} == {
+        "53183763": ("failed", "oom", "node1"),
+        "53183762_1": ("failed", "node", "node1"),
+        "53183762_2": ("failed", "image", "node1"),
+        "53183762_3": ("failed", "image", "node1"),
+        "53183764_1": ("cancelled", "user", "node1"),
+        "53183764_2": ("running", None, "node2"),
+    }
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,58 @@
+"""The same cluster with accounting: a database, slurmdbd, sacct."""
+
+from __future__ import annotations
+
+import socket
+
+from tests.engines.slurm import Cluster
+
+SETTINGS = """
+AccountingStorageType=accounting_storage/slurmdbd
+AccountingStorageHost=127.0.0.1
+AccountingStoragePort={port}
+AccountingStoragePass={folder}/munge.socket
+"""
+DATABASE = """
+AuthType=auth/munge
+AuthInfo=socket={folder}/munge.socket
+DbdHost={host}
+DbdAddr=127.0.0.1
+DbdPort={port}
+SlurmUser=root
+LogFile={folder}/log/slurmdbd.log
+PidFile={folder}/run/slurmdbd.pid
+StorageType=accounting_storage/mysql
+StorageHost=127.0.0.1
+StoragePort={database}
+StorageUser=root
+StorageLoc=accounts
+"""
+
+
+class AccountedCluster(Cluster):
+    """It forgets ended jobs after seconds: then only its accounting knows them."""
+
+    def __init__(self) -> None:
+        super().__init__(forgets_after=2)
+        self._settings["accounting"] = SETTINGS.format(port=self.ports[3], folder=self.folder)
+
+    def start_accounting(self) -> None:
+        data = self.folder / "database"
+        data.mkdir()  # without tables of users, who would not be asked for
+        self.start_daemon(
+            "mariadbd", "--no-defaults", "--user=root", f"--datadir={data}", f"--socket={self.folder}/database.socket",
+            "--bind-address=127.0.0.1", f"--port={self.ports[4]}", "--skip-grant-tables", "--innodb-buffer-pool-size=64M",
+        )  # fmt: skip
+        self.until(lambda: listening(self.ports[4]), "the database answers")
+        conf = self.folder / "slurmdbd.conf"
+        host = socket.gethostname().split(".")[0]
+        conf.touch(mode=0o600)
+        conf.write_text(DATABASE.format(folder=self.folder, host=host, port=self.ports[3], database=self.ports[4]))
+        self.start_daemon("slurmdbd", "-D")
+        self.until(lambda: listening(self.ports[3]), "slurmdbd answers")
+        self.run("sacctmgr", "--immediate", "add", "cluster", "lab")
+
+
+def listening(port: int) -> bool:
+    with socket.socket() as one:
+        return one.connect_ex(("127.0.0.1", port)) == 0

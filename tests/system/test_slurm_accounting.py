@@ -1,0 +1,54 @@
+"""What Slurm's queue has forgotten is known from its accounting, where there is one."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.engines.ground import as_root, run_script
+from tests.engines.slurm import Cluster, started
+from tests.engines.slurm_accounts import AccountedCluster
+
+from .helpers import eventually, kill, processes_with
+from .slurm_lab import SlurmLab, check_done_once, slurm_lab
+
+
+@pytest.fixture(scope="module")
+def accounted() -> Iterator[Cluster]:
+    as_root("Slurm")
+    run_script("slurm.sh", "accounting")
+    with started(AccountedCluster()) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def lab(tmp_path: Path, accounted: Cluster) -> Iterator[SlurmLab]:
+    with slurm_lab(tmp_path, accounted) as made:
+        yield made
+
+
+def test_a_job_that_died_while_nobody_looked_is_known_from_the_accounting(lab: SlurmLab) -> None:
+    scan = lab.held(1)
+    scan.wait_for("v0001", loss=1)
+    scan.kill_runner()
+    for process in processes_with(str(scan.job("v0001.1"))):
+        kill(process.pid, signal.SIGKILL)
+    eventually(lambda: not lab.cluster.jobs(), what="the queue has forgotten it")
+    scan.gridgpu("resume")
+    variant = scan.wait()["variants"][0]
+    assert (variant["state"], variant["reason"]) == ("failed", "node")
+    assert "signal 9" in variant["message"]
+
+
+def test_jobs_that_ended_before_their_runner_heard_of_them_are_adopted(lab: SlurmLab) -> None:
+    lab.wrap("sbatch", after='case "$*" in *--test-only*) ;; *) kill -9 $PPID; exit 1;; esac')
+    lab.open()
+    scan = lab.held(2)
+    eventually(lambda: lab.marks() == ["1", "2"] and not lab.cluster.jobs(), what="the queue has forgotten them")
+    for seen in scan.folder.glob("batches/*/seen"):
+        seen.unlink()  # as if the file system had lost it
+    scan.gridgpu("resume")
+    check_done_once(scan, 2)
