@@ -6,6 +6,8 @@ import json
 import socket
 from typing import Any
 
+import pytest
+
 from tests.engines.condor import Pool
 from tests.engines.slurm import Cluster
 
@@ -15,6 +17,13 @@ PARTS = {
     "Python", "Jupyter", "kernels", "home of scans", "scans", "GPUs here", "containers", "engines", "Slurm", "HTCondor",
     "queues", "pace",
 }  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def no_engines(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No engine is known but those that a test asks for."""
+    for name in ("CONDOR_CONFIG", "SLURM_CONF"):
+        monkeypatch.delenv(name, raising=False)
 
 
 def asked(lab: Lab, code: int | None = None, **env: str) -> dict[str, list[dict[str, Any]]]:
