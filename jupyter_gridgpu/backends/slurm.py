@@ -23,6 +23,7 @@ from jupyter_gridgpu.backends.inquiry import Seen
 from jupyter_gridgpu.errors import EngineError, Unreachable
 from jupyter_gridgpu.model.scan import Scan
 from jupyter_gridgpu.model.units import duration
+from jupyter_gridgpu.queues.slurm import seconds
 from jupyter_gridgpu.store.paths import ScanPaths, read_json, write_atomic
 
 PATIENCE_S = 60.0  # with one command; Slurm's own tries end before
@@ -82,7 +83,7 @@ class SlurmBackend(ClusterBackend):
         if not wall and not account:
             return
         part = self._partition()
-        name, most, takes = part.get("PartitionName"), words.seconds(part.get("MaxTime", "")), part.get("AllowAccounts", "ALL")
+        name, most, takes = part.get("PartitionName"), seconds(part.get("MaxTime", "")), part.get("AllowAccounts", "ALL")
         if most is not None and wall > most:
             raise EngineError(
                 f"--walltime: a job of {duration(wall)} is longer than the {duration(most)} that the partition {name} allows."

@@ -240,15 +240,6 @@ def best_match(model: str, names: Mapping[str, int]) -> str | None:
     return max(fitting, key=lambda name: (name.lower() == model.lower(), names[name]), default=None)
 
 
-def seconds(text: str) -> int | None:
-    """Return the seconds of a time limit like `7-00:00:00` or `10:00`; None for UNLIMITED."""
-    found = re.fullmatch(r"(?:(\d+)-)?(?:(\d+):)?(\d+):(\d+)", text)
-    if not found:
-        return None
-    days, hours, minutes, rest = (int(part or 0) for part in found.groups())
-    return ((days * 24 + hours) * 60 + minutes) * 60 + rest
-
-
 def local_time(when: float) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(when))
 

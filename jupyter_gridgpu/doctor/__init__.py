@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Callable
+from functools import partial
 
 from jupyter_gridgpu.doctor import engines, home, jupyter, machine
 from jupyter_gridgpu.doctor.finding import Finding, problem
+from jupyter_gridgpu.store.atonce import ask_all
 
 PATIENCE_S = 20.0
 Part = Callable[[], list[Finding]]
@@ -30,28 +30,18 @@ PARTS: dict[str, Part] = {
 
 def examine(parts: dict[str, Part] = PARTS, patience_s: float = PATIENCE_S) -> dict[str, list[Finding]]:
     """Return what every part says of itself. It takes `patience_s` at the most, and never raises."""
-    answers: dict[str, list[Finding]] = {
-        name: [
-            problem(
-                f"It did not answer within {patience_s:.0f} s.", "Look at what it waits for, a disk or a network, and ask again."
-            )
-        ]
-        for name in parts
-    }
+    answers = ask_all({name: partial(_examined, part) for name, part in parts.items()}, patience_s)
+    silent = problem(
+        f"It did not answer within {patience_s:.0f} s.", "Look at what it waits for, a disk or a network, and ask again."
+    )
+    return {name: answers.get(name, [silent]) for name in parts}
 
-    def ask(name: str, part: Part) -> None:
-        try:
-            answers[name] = part()
-        except Exception as error:  # a part that is broken in a way nobody thought of
-            answers[name] = [problem(f"It could not be asked: {type(error).__name__}: {error}.", "This is worth a report.")]
 
-    threads = [threading.Thread(target=ask, args=item, daemon=True) for item in parts.items()]
-    for thread in threads:
-        thread.start()
-    deadline = time.monotonic() + patience_s
-    for thread in threads:
-        thread.join(max(deadline - time.monotonic(), 0.0))
-    return dict(answers)
+def _examined(part: Part) -> list[Finding]:
+    try:
+        return part()
+    except Exception as error:  # a part that is broken in a way nobody thought of
+        return [problem(f"It could not be asked: {type(error).__name__}: {error}.", "This is worth a report.")]
 
 
 def healthy(answers: dict[str, list[Finding]]) -> bool:

@@ -14,6 +14,7 @@ from jupyter_gridgpu.model.job import bounded
 from jupyter_gridgpu.model.queue import OFFLINE, UNKNOWN, GpuKind, Limits, Queue
 from jupyter_gridgpu.queues import condor, declarations, here, slurm
 from jupyter_gridgpu.queues.gpus import names
+from jupyter_gridgpu.store.atonce import ask_all
 
 PATIENCE_S = 8.0
 FRESH_S = 60.0
@@ -59,26 +60,19 @@ def _find(patience_s: float) -> Found:
 
 
 def _asked(ways: dict[str, Callable[[], list[Queue]]], patience_s: float) -> dict[str, list[Queue] | str]:
-    """Ask all at once, each in a thread that nobody has to wait for. An answer is queues, or why there are none."""
-    answers: dict[str, list[Queue] | str] = {
-        name: f"{name} did not answer within {patience_s:.0f} s: its queues are not shown." for name in ways
-    }
+    """Ask all at once. An answer is queues, or why there are none."""
+    answers = ask_all({name: partial(_answer, name, way) for name, way in ways.items()}, patience_s)
+    silent = {name: f"{name} did not answer within {patience_s:.0f} s: its queues are not shown." for name in ways}
+    return {**silent, **answers}
 
-    def ask(name: str, way: Callable[[], list[Queue]]) -> None:
-        try:
-            answers[name] = way()
-        except GridGpuError as error:
-            answers[name] = str(error)
-        except Exception as error:  # what an engine says must not hide the other queues
-            answers[name] = f"{name} gave an answer that is not understood: {bounded(repr(error), 120)}."
 
-    threads = [threading.Thread(target=ask, args=item, daemon=True) for item in ways.items()]
-    for thread in threads:
-        thread.start()
-    deadline = time.monotonic() + patience_s
-    for thread in threads:
-        thread.join(max(deadline - time.monotonic(), 0.0))
-    return dict(answers)
+def _answer(name: str, way: Callable[[], list[Queue]]) -> list[Queue] | str:
+    try:
+        return way()
+    except GridGpuError as error:
+        return str(error)
+    except Exception as error:  # what an engine says must not hide the other queues
+        return f"{name} gave an answer that is not understood: {bounded(repr(error), 120)}."
 
 
 def merged(declared: Sequence[Queue], discovered: Sequence[Queue]) -> list[Queue]:

@@ -128,7 +128,7 @@ def _queue(name: str, nodes: list[_Nodes]) -> Queue:
     made = tuple(_kind(kind, there) for kind in kinds)
     first = there[0]
     limits = Limits(
-        walltime_s=_seconds(first.time),
+        walltime_s=seconds(first.time),
         memory_mb=max(node.memory_mb for node in there) or None,
         cpus=max(node.cpus for node in there) or None,
         gpus=max((kind.count or 0 for kind in made), default=0) or None,
@@ -150,10 +150,10 @@ def _kind(kind: str, nodes: Iterable[_Nodes]) -> GpuKind:
     )
 
 
-def _seconds(text: str) -> int | None:
-    """Return the seconds of `7-00:00:00`, `10:00` or None of `infinite`."""
+def seconds(text: str) -> int | None:
+    """Return the seconds of `7-00:00:00`, `10:00` or None of `infinite` and `UNLIMITED`."""
     found = re.fullmatch(r"(?:(\d+)-)?(?:(\d+):)?(\d+):(\d+)", text)
     if not found:
         return None
-    days, hours, minutes, seconds = (int(part or 0) for part in found.groups())
-    return ((days * 24 + hours) * 60 + minutes) * 60 + seconds
+    days, hours, minutes, rest = (int(part or 0) for part in found.groups())
+    return ((days * 24 + hours) * 60 + minutes) * 60 + rest
