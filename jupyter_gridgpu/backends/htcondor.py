@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 
 from jupyter_gridgpu.backends import condor_ads as ads
@@ -81,7 +82,8 @@ class HTCondorBackend(ClusterBackend):
             return _shell(_THERE, str(self._paths.launcher), str(self._paths.folder))
         if not self._scan.container.image:
             return _shell(_HERE)
-        return _shell(_INSIDE.replace("TOGETHER", str(self._scan.per_gpu)))
+        image = shlex.quote(self._scan.container.image)
+        return _shell(_INSIDE.replace("TOGETHER", str(self._scan.per_gpu)).replace("IMAGE_NAME", image))
 
     def _files(self, batch: Batch) -> dict[str, str]:
         """Where what a task prints goes, and what travels."""
@@ -148,7 +150,7 @@ _THERE = 'export PATH; exec sh "$@"'
 _HERE = 'export PATH; exec sh worker.sh "$PWD" "$@"'
 # In the image already: there is no runtime to be found any more.
 _INSIDE = """\
-export PATH; command -v python3 >/dev/null || exit 74; \
+export PATH PYTHONNOUSERSITE=1 GRIDGPU_IMAGE=IMAGE_NAME; command -v python3 >/dev/null || exit 74; \
 for key; do set -- "$@" "$PWD/jobs/$key/job.json"; shift; done; exec python3 worker.pyz --together TOGETHER "$@\""""
 
 

@@ -7,6 +7,9 @@ set -eu
 HERE=$(cd "$(dirname "$0")" && pwd)
 grep -q '^physicist:' "$1/etc/passwd" || echo 'physicist:x:1000:1000::/tmp:/bin/sh' >>"$1/etc/passwd"
 grep -q '^physicist:' "$1/etc/group" || echo 'physicist:x:1000:' >>"$1/etc/group"
+# The SIF with which HTCondor tries whether a node runs some; its package has the folder alone of which it is made.
+TRIAL=/usr/libexec/condor
+[ -e "$1$TRIAL/exit_37.sif" ] || "$HERE/in-root.sh" "$1" /tmp apptainer --quiet build "$TRIAL/exit_37.sif" "$TRIAL/singularity_test_sandbox"
 export CONDOR_CONFIG="$3"
 exec "$HERE/in-root.sh" "$1" "/tmp:$HERE:$2" \
     unshare --user --map-user=1000 --map-group=1000 --pid --fork --kill-child=KILL --mount-proc \

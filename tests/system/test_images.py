@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -264,3 +265,16 @@ def test_jobs_of_a_batch_system_run_in_the_image_with_the_gpus_that_it_gives(lab
     for variant in broken.show()["variants"]:
         assert (variant["state"], variant["reason"]) == ("failed", "image")
         assert "The container did not start. FATAL:" in broken.variant(variant["id"])["message"]
+
+
+@pytest.mark.usefixtures("condor_pool")
+@pytest.mark.parametrize("options", [(), ("--no-shared-disk",)])
+def test_jobs_of_htcondor_run_in_a_sif_that_it_sees_or_brings(lab: Lab, options: tuple[str, ...]) -> None:
+    image = lab.folder / "ml.sif"  # the pool sees the folders of the tests alone
+    shutil.copy(images.sif(), image)
+    notebook = lab.notebook(TRAIN + "\nimport sys\nprint(sys.executable)", parameters="lr = 0.1", kernel="my-venv")
+    scan = lab.run(notebook, "-p", "lr = [0.1, 0.2]", "--on", "htcondor", "--image", str(image), *options)
+    assert [variant["state"] for variant in scan.show()["variants"]] == ["done", "done"]
+    said = scan.gridgpu("logs", variant="v0001").stdout
+    assert "/usr/bin/python3" in said
+    assert "The image has no kernel 'my-venv'" in said
