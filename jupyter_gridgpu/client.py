@@ -19,7 +19,6 @@ from jupyter_gridgpu.model.job import job_key, split_key
 from jupyter_gridgpu.model.scan import Scan
 from jupyter_gridgpu.model.scan import fingerprint as fingerprint_of
 from jupyter_gridgpu.model.view import COMMANDS, ScanView, VariantView
-from jupyter_gridgpu.records.start import write as write_provenance
 from jupyter_gridgpu.runner.spawn import spawn
 from jupyter_gridgpu.store import home, inbox, lease
 from jupyter_gridgpu.store.inside import opener_below
@@ -302,6 +301,8 @@ def create(plan: Plan, fill: Callable[[ScanPaths], object] | None = None) -> Sca
 
 def equip(plan: Plan, scan: Scan, fill: Callable[[ScanPaths], object] | None, paths: ScanPaths) -> None:
     """Write into a scan's folder what its jobs need to run anywhere, worker and launcher, and where all of it comes from."""
+    from jupyter_gridgpu.records.start import write as write_provenance  # late: listing scans needs none of it
+
     pack(paths.worker)
     paths.launcher.write_text(images.launcher(scan), encoding="utf-8")
     if plan.points:

@@ -1,9 +1,10 @@
-"""`%%gridscan NOTEBOOK [options]`, the form `%gridscan NOTEBOOK` and `%gridscan list|show|stop|retry|pause|resume SCAN`."""
+"""`%%gridscan NOTEBOOK [options]`, the form `%gridscan NOTEBOOK`, and `%gridscan list`, or another verb with a SCAN."""
 
 from __future__ import annotations
 
 import shlex
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from IPython.core.error import UsageError as Sentence
@@ -12,11 +13,13 @@ from IPython.core.magic import Magics, line_cell_magic, magics_class
 from jupyter_gridgpu import api, client
 from jupyter_gridgpu.errors import GridGpuError, UsageError
 from jupyter_gridgpu.options import help_text, parse_words, plan_text, to_options
+from jupyter_gridgpu.records.record import load
+from jupyter_gridgpu.records.replay import plan_replay
 from jupyter_gridgpu.request import Plan, plan
 
 USE = (
     "Write %gridscan NOTEBOOK.ipynb for a form, or %%gridscan NOTEBOOK.ipynb [options] with one assignment a line below it,"
-    " or %gridscan list, or %gridscan show, stop, retry, pause or resume with a SCAN."
+    " or %gridscan list, or %gridscan show, stop, retry, pause, resume, replay or compare with a SCAN."
 )
 
 
@@ -65,6 +68,7 @@ class GridscanMagics(Magics):
         dry_run, notebook = values.pop("dry_run"), values.pop("notebook")
         rehearse, there = values.pop("rehearse"), values.pop("there")
         made = plan(notebook, cell, to_options(values), self._names())
+        made = replace(made, command=f"%%gridscan {shlex.join(words)}\n{cell}")
         if dry_run:
             print(plan_text(made.scan, made.files))
             return
@@ -90,7 +94,7 @@ def _start(made: Plan) -> None:
 
 def _run(verb: str, rest: list[str]) -> None:
     needs = verb != "list"
-    if len(rest) != int(needs):
+    if len(rest) != int(needs) and not (rest and verb in ("replay", "compare")):
         raise UsageError(f"%gridscan {verb} takes {'one scan' if needs else 'nothing more'}.")
     _VERBS[verb](*rest)
 
@@ -107,6 +111,24 @@ def _show(target: str) -> None:
     api.open_scan(target).table()
 
 
+def _replay(*words: str) -> None:
+    from jupyter_gridgpu.commands.replay import read_words, variation
+
+    target, wish = read_words(list(words))
+    made = plan_replay(load(client.open_scan(target).folder), wish)
+    if said := variation(made.scan):
+        print(said)
+    _start(made)
+
+
+def _compare(first: str, *second: str) -> None:
+    from IPython.display import display
+
+    if len(second) > 1:
+        raise UsageError("%gridscan compare takes two scans, or a replay alone.")
+    display(api.open_scan(first).compare(second[0] if second else None))
+
+
 def _verb(action: str) -> Callable[[str], None]:
     def act(target: str) -> None:
         scan, variant = client.split_target(target)
@@ -121,6 +143,8 @@ def _verb(action: str) -> Callable[[str], None]:
 _VERBS: dict[str, Callable[..., None]] = {
     "list": _list,
     "show": _show,
+    "replay": _replay,
+    "compare": _compare,
     **{action: _verb(action) for action in ("stop", "retry", "pause", "resume")},
 }
 

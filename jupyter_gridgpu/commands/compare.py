@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from jupyter_gridgpu import client
-from jupyter_gridgpu.errors import UnknownScan, UsageError
+from jupyter_gridgpu.api import two_scans
 from jupyter_gridgpu.model.job import bounded
 from jupyter_gridgpu.model.units import number
 from jupyter_gridgpu.records.compare import REPRODUCED, Cell, Comparison, Pair, Tolerance
@@ -45,20 +45,6 @@ def compare(
     else:
         _print(made, everything)
     sys.exit(made.exit_code)
-
-
-def two_scans(first: str, second: str | None) -> tuple[Record, Record]:
-    """Return the two scans to compare. Raises UsageError."""
-    one = load(client.open_scan(first).folder)
-    if second is not None:
-        return one, load(client.open_scan(second).folder)
-    origin = one.scan.origin
-    if origin is None or not origin.id:
-        raise UsageError(f"{first} is no replay: name the scan to compare it with.")
-    try:
-        return load(client.open_scan(origin.id).folder), one
-    except UnknownScan:
-        raise UsageError(f"{origin.name}, which {first} runs again, is not here: give its folder.") from None
 
 
 def _print(made: Comparison, everything: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from typing import Any
 
 import click
@@ -10,6 +11,8 @@ from click.core import ParameterSource
 
 from jupyter_gridgpu import client
 from jupyter_gridgpu.commands.follow import command_line, follow
+from jupyter_gridgpu.errors import UsageError
+from jupyter_gridgpu.model.scan import Scan
 from jupyter_gridgpu.options import engine_options, plan_json, plan_text
 from jupyter_gridgpu.records.record import load
 from jupyter_gridgpu.records.replay import Wish, plan_replay
@@ -29,12 +32,36 @@ def replay(scan: str, only: str, changes: tuple[str, ...], no_wait: bool, as_jso
     It makes a new scan that points to its origin. Options say where it runs now; what is not given stays as it was.
     With --set or another --image it is a variation, and says so.
     """
-    context = click.get_current_context()
-    given = {name: value for name, value in options.items() if context.get_parameter_source(name) != ParameterSource.DEFAULT}
-    made = plan_replay(load(client.open_scan(scan).folder), Wish(only, changes, given, command_line()))
+    made = plan_replay(load(client.open_scan(scan).folder), Wish(only, changes, _given(options), command_line()))
     if dry_run:
         click.echo(json.dumps(plan_json(made.scan)) if as_json else plan_text(made.scan, made.files))
         return
-    if made.scan.origin and made.scan.origin.changes and not as_json:
-        click.echo(f"A variation of {made.scan.origin.name}, not a replay: {'; '.join(made.scan.origin.changes)}.")
+    if not as_json and (words := variation(made.scan)):
+        click.echo(words)
     follow(client.start(made), no_wait, as_json)
+
+
+def _given(options: dict[str, Any]) -> dict[str, Any]:
+    """Return the options that were written; all else stays as it was in the origin."""
+    context = click.get_current_context()
+    return {name: value for name, value in options.items() if context.get_parameter_source(name) != ParameterSource.DEFAULT}
+
+
+def variation(scan: Scan) -> str:
+    """Say that a scan is no replay, if it is none."""
+    origin = scan.origin
+    return f"A variation of {origin.name}, not a replay: {'; '.join(origin.changes)}." if origin and origin.changes else ""
+
+
+def read_words(words: list[str]) -> tuple[str, Wish]:
+    """Return scan and wish of `%gridscan replay`'s words. Raises UsageError."""
+    try:
+        with replay.make_context("%gridscan replay", words) as context:
+            values = dict(context.params)
+            for name in ("no_wait", "as_json", "dry_run"):
+                if values.pop(name):
+                    raise UsageError(f"--{name.replace('as_', '').replace('_', '-')} is for the command line.")
+            scan, only, changes = values.pop("scan"), values.pop("only"), values.pop("changes")
+            return scan, Wish(only, changes, _given(values), shlex.join(["%gridscan", "replay", *words]))
+    except click.ClickException as error:
+        raise UsageError(error.format_message()) from None
