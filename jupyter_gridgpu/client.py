@@ -226,13 +226,25 @@ class ScanHandle:
     def command(self, action: str, variants: list[str] | None = None, trials: int | None = None) -> str:
         """Leave a command for the runner, start one if none is there, and return a sentence that says so.
 
-        `variants` None means the whole scan. Raises UsageError, StorageError.
+        `variants` None means the whole scan. `replay` starts another scan and needs no runner of this one. Raises
+        UsageError, StorageError, and for `replay` EngineError.
         """
+        if action == "replay":
+            return self._replay(variants)
         self._check(action, variants, trials)
         more = {"trials": trials} if action == "extend" else {}
         inbox.post(self.paths.inbox, action, variants, **more)
         self.revive()
         return f"Asked for: {_asked(action, variants, trials)}."
+
+    def _replay(self, variants: list[str] | None) -> str:
+        from jupyter_gridgpu.records.record import Record
+        from jupyter_gridgpu.records.replay import Wish, plan_replay
+
+        self.refresh()
+        made = start(plan_replay(Record(self.paths, self.view), Wish(only=",".join(variants or ()), command="Replay")))
+        count = f"{made.scan.recorded:,} variant{'' if made.scan.recorded == 1 else 's'}"
+        return f"{made.name} is this replay already." if made.attached else f"Started {made.name}: {count} again."
 
     def _check(self, action: str, variants: list[str] | None, trials: int | None) -> None:
         if action not in COMMANDS:

@@ -17,7 +17,7 @@ MISSING = "–"
 State = Literal["new", "queued", "running", "done", "failed", "cancelled", "lost"]
 ScanState = Literal["running", "paused", "done", "stopped", "orphaned"]
 Way = Literal["file", "push", "drop", "end"]
-Action = Literal["stop", "retry", "pause", "resume", "extend"]
+Action = Literal["stop", "retry", "pause", "resume", "extend", "replay"]
 
 
 class Metric(TypedDict):

@@ -12,7 +12,7 @@ from jupyter_server.base.handlers import APIHandler
 from tornado import web
 
 from jupyter_gridgpu import queues
-from jupyter_gridgpu.client import POINTS
+from jupyter_gridgpu.client import POINTS, open_scan
 from jupyter_gridgpu.errors import GridGpuError, UsageError
 from jupyter_gridgpu.model.job import STATES
 from jupyter_gridgpu.model.queue import to_json
@@ -156,7 +156,11 @@ class CommandsHandler(Api):
     @authorized
     async def post(self, scan: str) -> None:
         action, variants, trials = command_of(self.request.body)
-        said = await self.collector.call(lambda: self.scans.find(scan).command(action, variants, trials))
+        if action == "replay":  # it may ask an engine, and reads the scan anew: not in the thread that follows them all
+            folder = (await self.collector.call(self.scans.find, scan)).folder
+            said = await self.collector.ask(lambda: open_scan(folder).command(action, variants))
+        else:
+            said = await self.collector.call(lambda: self.scans.find(scan).command(action, variants, trials))
         self.collector.hurry()
         self.finish(dumps({"type": "said", "text": said}))
 

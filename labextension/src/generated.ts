@@ -1,6 +1,6 @@
 /** Made by scripts/wire_types.mjs from docs/openapi.json; not written by hand. */
 
-export type Action = "stop" | "retry" | "pause" | "resume" | "extend";
+export type Action = "stop" | "retry" | "pause" | "resume" | "extend" | "replay";
 export type ScanState = "running" | "paused" | "done" | "stopped" | "orphaned";
 export type Num = number | ("NaN" | "Infinity" | "-Infinity");
 export type Way = "file" | "push" | "drop" | "end";

@@ -156,7 +156,11 @@ describe("trials", () => {
     element.querySelector<HTMLElement>('.gg-hd [aria-haspopup="menu"]')?.click();
     press("Enter");
     const items = [...element.querySelectorAll<HTMLElement>("[role=menuitem]")];
-    expect(items.map((item) => item.textContent)).toEqual(["Add trials…", "Copy folder"]);
+    expect(items.map((item) => item.textContent)).toEqual([
+      "Add trials…",
+      "Replay…",
+      "Copy folder",
+    ]);
     items[0]?.click();
     press("Enter");
     expect(link.commands()).toEqual([

@@ -200,6 +200,23 @@ describe("commands in the panel", () => {
       { type: "command", action: "extend", variants: null, trials: 25 },
     ]);
   });
+  it("replay it as a scan of its own, when that was confirmed", () => {
+    const { source, line, element } = panelStage([one("btag")]);
+    line("btag").click();
+    later(20);
+    element.querySelector<HTMLElement>('.gg-bt [aria-haspopup="menu"]')?.click();
+    const choice = [...element.querySelectorAll("[role=menuitem]")].find(
+      (item) => item.textContent === "Replay…",
+    );
+    (choice as HTMLElement).click();
+    const question = element.querySelector(".gg-ask") as HTMLElement;
+    expect(question.textContent).toMatch(/^Run \d+ variants? again, as a scan of its own\?/);
+    expect(source.links.get("btag")?.commands()).toEqual([]);
+    question.querySelector<HTMLElement>(".gg-p")?.click();
+    expect(source.links.get("btag")?.commands()).toEqual([
+      { type: "command", action: "replay", variants: null },
+    ]);
+  });
   it("show the runner's log as text", async () => {
     const { line, element } = panelStage([one("btag")]);
     line("btag").click();

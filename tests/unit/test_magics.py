@@ -18,6 +18,8 @@ from jupyter_client.manager import KernelManager
 from traitlets.config import Config
 
 from jupyter_gridgpu import load_ipython_extension
+from jupyter_gridgpu.api import open_scan as open_api_scan
+from jupyter_gridgpu.client import open_scan
 from jupyter_gridgpu.model.cell import check_word, head
 from jupyter_gridgpu.model.typed import Slip
 from jupyter_gridgpu.runner import spawn
@@ -170,3 +172,35 @@ def test_a_cell_is_rehearsed_before_it_is_sent(shell: InteractiveShell, folder: 
     assert [path.name for path in scans_home.iterdir() if not path.name.startswith(".")] == ["bad-rehearsal"]
     for runner in spawn._started:  # it ends by itself, with the scan
         runner.wait(30)
+
+
+def test_a_scan_is_replayed_and_compared_from_a_cell(shell: InteractiveShell) -> None:
+    scan = "%%gridscan train.ipynb --maximize acc --name seen\nlr = [0.1, 0.2]"
+    assert run(shell, scan)[0]
+    open_scan("seen").wait(90)
+    went_well, text, _ = run(shell, "%gridscan replay seen --only v0002 --name again")
+    assert went_well, text
+    open_scan("again").wait(90)
+    went_well, text, _ = run(shell, "%gridscan compare again")
+    assert went_well, text
+    assert repr(open_api_scan("again").compare()) == "<again against seen: reproduced; 1 reproduced>"
+    assert "This cell started again before" in run(shell, "%gridscan replay seen --only v0002 --name again")[1]
+    assert "A variation of seen, not a replay: units = 32 (was 64)." in run(shell, "%gridscan replay seen --set units=32")[1]
+    open_scan("seen-replay").wait(90)
+
+
+@pytest.mark.parametrize(
+    ("cell", "words"),
+    [
+        ("%gridscan replay", "takes one scan"),
+        ("%gridscan replay a b", "unexpected extra argument"),
+        ("%gridscan replay a --no-wait", "--no-wait is for the command line"),
+        ("%gridscan replay nowhere", "There is no scan 'nowhere'"),
+        ("%gridscan compare a b c", "takes two scans, or a replay alone"),
+    ],
+)
+def test_a_replay_that_makes_no_sense_is_one_sentence(shell: InteractiveShell, cell: str, words: str) -> None:
+    went_well, text, _ = run(shell, cell)
+    assert not went_well
+    assert words in text
+    assert "Traceback" not in text

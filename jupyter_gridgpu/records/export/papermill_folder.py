@@ -31,7 +31,7 @@ _README = """\
 
 parameters/v0001.yaml holds the parameters of the variant v0001, and so on.
 """
-_STUB = '"""report() for notebooks that import it: nothing reads what is reported here."""\n\n'
+_STUB = "# For notebooks that import report(): outside of a scan nothing reads what is reported.\n"
 
 
 def write(record: Record, target: Path, curves: bool) -> None:

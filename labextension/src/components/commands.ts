@@ -1,8 +1,9 @@
 /** Sends commands and says so while a busy kernel has not answered. */
 import type { Action, Row } from "../wire";
 import type { Ask } from "./ask";
+import type { ScanMenu } from "./panel/scanmenu";
 import type { Store } from "./store";
-import { askedWords, notSentWords, stopQuestion } from "./words";
+import { askedWords, notSentWords, replayQuestion, stopQuestion } from "./words";
 
 const PATIENCE = 1000;
 
@@ -26,6 +27,17 @@ export class Commands {
   addTrials(): void {
     const question = { text: "Trials to add", yes: "Add trials", no: "Cancel" };
     this.ask.askNumber(question, 10, (trials) => this.send("extend", null, trials));
+  }
+
+  replay(): void {
+    const variants = Object.values(this.store.scan?.counts ?? {}).reduce((sum, n) => sum + n, 0);
+    this.ask.ask(replayQuestion(variants), () => this.send("replay", null));
+  }
+
+  /** What the menu of a scan may ask for; nothing where nobody is there to command. */
+  menu(): Pick<ScanMenu, "addTrials" | "replay"> {
+    if (this.store.missing) return { addTrials: null, replay: null };
+    return { addTrials: () => this.addTrials(), replay: () => this.replay() };
   }
 
   answered(): void {

@@ -62,7 +62,15 @@ const VERBS: Record<Action, string> = {
   resume: "resume",
   retry: "run",
   extend: "extend",
+  replay: "replay",
 };
+
+/** A replay is a scan of its own: it takes as much time again. */
+export const replayQuestion = (variants: number): Question => ({
+  text: `Run ${plural(variants, "variant")} again, as a scan of its own?`,
+  yes: "Replay",
+  no: "Cancel",
+});
 
 /** Shown when no answer came within a second: a busy kernel answers later. */
 export function askedWords(

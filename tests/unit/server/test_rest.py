@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from jupyter_gridgpu.client import ScanHandle
+from jupyter_gridgpu.inspection import read_notebook
 from jupyter_gridgpu.testing.examples import Story, notebook_json
 
 from .kit import TOKEN, Answer, Server, ended_story, eventually, write_copy, write_scan
@@ -292,3 +293,20 @@ def test_scans_are_looked_for_where_a_setting_says(server: Server, tmp_path: Pat
     assert move("/" + "x" * 3000).message.startswith("There is no folder")
     assert move("").body == {"home": str(server.home)}
     eventually(lambda: "at-first" in names())
+
+
+def test_a_replay_is_a_scan_of_its_own(server: Server) -> None:
+    """Asked for like any command; a second time it is the same one. What cannot be replayed is said in a sentence."""
+    text = notebook_json("lr = 0.1", "acc = 1 - lr")
+    handle = write_scan(server.home, "origin", notebook_digest="d")
+    refused = server.command("origin", {"action": "replay", "variants": None})
+    assert (refused.status, "notebook.ipynb" in refused.message) == (400, True)
+    handle.paths.notebook.write_text(text)
+    spec = json.loads(handle.paths.spec.read_text())
+    handle.paths.spec.write_text(json.dumps({**spec, "notebook_digest": read_notebook(handle.paths.notebook).digest}))
+    said = server.command("origin", {"action": "replay", "variants": ["v0001"]})
+    assert (said.status, said.body) == (200, {"type": "said", "text": "Started origin-replay: 1 variant again."})
+    again = server.command("origin", {"action": "replay", "variants": ["v0001"]})
+    assert again.body["text"] == "origin-replay is this replay already."
+    assert server.command("origin", {"action": "replay", "variants": ["v0099"]}).status == 400
+    eventually(lambda: server.api("scans/origin-replay")["state"] == "done", "the replay ends", 90)

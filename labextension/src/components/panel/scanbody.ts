@@ -105,9 +105,8 @@ export class ScanBody {
     const { store, events } = this;
     const { scan } = store;
     if (!scan) return [];
-    const addTrials = store.missing ? null : (): void => this.commands.addTrials();
     const runnerLog = (): void => events.runnerLog(scan);
-    return scanItems(scan, { host: {}, addTrials, runnerLog, say: events.say });
+    return scanItems(scan, { host: {}, ...this.commands.menu(), runnerLog, say: events.say });
   }
 
   private click(event: Event): void {

@@ -10,6 +10,7 @@ export interface ScanMenu {
   host: Host;
   /** Null where nobody is there to command. */
   addTrials: (() => void) | null;
+  replay: (() => void) | null;
   runnerLog: (() => void) | null;
   say(text: string): void;
 }
@@ -20,11 +21,12 @@ async function copyFolder(scan: ScanInfo, say: (text: string) => void): Promise<
 }
 
 export function scanItems(scan: ScanInfo, menu: ScanMenu): Item[] {
-  const { host, addTrials, runnerLog, say } = menu;
+  const { host, addTrials, replay, runnerLog, say } = menu;
   const open = host.openScan;
   return [
     ...(open ? [{ text: t("Open in a tab"), act: () => open.call(host, scan) }] : []),
     ...(addTrials ? [{ text: t("Add trials…"), act: addTrials }] : []),
+    ...(replay ? [{ text: t("Replay…"), act: replay }] : []),
     ...(runnerLog ? [{ text: t("Runner log"), act: runnerLog }] : []),
     ...(scan.folder ? [{ text: t("Copy folder"), act: () => void copyFolder(scan, say) }] : []),
   ];

@@ -149,11 +149,10 @@ export class LiveTable {
   }
 
   private items(): Item[] {
-    const { scan, missing } = this.store;
+    const { scan } = this.store;
     if (!scan) return [];
-    const addTrials = missing ? null : (): void => this.commands.addTrials();
     const say = (text: string): void => this.footer.say(text);
-    return scanItems(scan, { host: this.host, addTrials, runnerLog: null, say });
+    return scanItems(scan, { host: this.host, ...this.commands.menu(), runnerLog: null, say });
   }
 
   private makeToolbar(): Toolbar {
