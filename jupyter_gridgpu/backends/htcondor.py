@@ -13,6 +13,7 @@ import re
 import shlex
 from collections.abc import Mapping, Sequence
 
+from jupyter_gridgpu import images
 from jupyter_gridgpu.backends import condor_ads as ads
 from jupyter_gridgpu.backends.batches import Batch
 from jupyter_gridgpu.backends.cluster import PAST_LIMIT, ClusterBackend
@@ -43,13 +44,24 @@ class HTCondorBackend(ClusterBackend):
             raise EngineError(_MISSING)
         if self._scan.placement.qos:
             raise EngineError("HTCondor knows no --qos: leave it out, or say --account or --constraint.")
-        if self._travel and self._scan.container.image and self._scan.container.runtime == "podman":
-            raise EngineError("With --no-shared-disk, HTCondor brings images to apptainer alone: leave --runtime out.")
+        if self._travel and self._image():
+            self._check_travelling_image()
         if ask:
             try:
                 call("ready", constraint=self._scan.placement.constraint)
             except Unreachable as error:
                 raise EngineError(f"HTCondor does not answer: {error}") from None
+
+    def _image(self) -> str | None:
+        """The image of the jobs, as HTCondor takes it that brings it along with their files."""
+        container = self._scan.container
+        return images.parse(container.image).source if container.image and images.contained(container) else None
+
+    def _check_travelling_image(self) -> None:
+        if self._scan.container.runtime == "podman" or images.parse(self._scan.container.image or "").kind == images.ARCHIVE:
+            raise EngineError("With --no-shared-disk, HTCondor brings images to apptainer alone: no podman, no archives.")
+        if self._scan.container.binds:
+            raise EngineError("With --no-shared-disk, nodes have no folder to --bind: send what jobs need with --files.")
 
     def environment(self) -> dict[str, str]:
         return {**super().environment(), **({MIRROR: "1"} if self._travel else {})}
@@ -80,15 +92,15 @@ class HTCondorBackend(ClusterBackend):
         """The arguments of /bin/sh on the node; the keys of its task come with each."""
         if not self._travel:
             return _shell(_THERE, str(self._paths.launcher), str(self._paths.folder))
-        if not self._scan.container.image:
+        if self._image() is None:
             return _shell(_HERE)
-        image = shlex.quote(self._scan.container.image)
+        image = shlex.quote(self._scan.container.image or "")
         return _shell(_INSIDE.replace("TOGETHER", str(self._scan.per_gpu)).replace("IMAGE_NAME", image))
 
     def _files(self, batch: Batch) -> dict[str, str]:
         """Where what a task prints goes, and what travels."""
         if self._travel:
-            return self._travel.description(batch, self._scan.container.image)
+            return self._travel.description(batch, self._image())
         return {
             "initialdir": str(self._paths.folder),
             "output": "/dev/null",

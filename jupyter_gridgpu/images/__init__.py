@@ -8,7 +8,7 @@ from pathlib import Path
 
 from jupyter_gridgpu.errors import EngineError, UsageError
 from jupyter_gridgpu.images.apptainer import Apptainer
-from jupyter_gridgpu.images.base import WORDS, Image, ImageRuntime
+from jupyter_gridgpu.images.base import ARCHIVE, REGISTRY, WORDS, Image, ImageRuntime
 from jupyter_gridgpu.images.identity import digest
 from jupyter_gridgpu.images.launcher import script
 from jupyter_gridgpu.images.none import NoContainer
@@ -18,7 +18,7 @@ from jupyter_gridgpu.model.resources import Container
 from jupyter_gridgpu.model.scan import DROP, PUSH, Scan
 from jupyter_gridgpu.store.config import sender_file
 
-__all__ = ["contained", "digest", "launcher", "parse", "parse_bind", "require", "resolve", "runtimes"]
+__all__ = ["ARCHIVE", "contained", "digest", "launcher", "parse", "parse_bind", "require", "resolve", "runtimes"]
 
 BROUGHT = ("panda",)  # engines that start jobs in the image themselves
 RUNTIMES: tuple[ImageRuntime, ...] = (Apptainer(), Podman())  # the first that a node has is taken
@@ -40,7 +40,7 @@ def contained(container: Container) -> bool:
 
 
 def resolve(container: Container, here: bool, exact: bool = True) -> Container:
-    """Return a container with, if `exact`, the digest of its image. Raises UsageError for what is wrong with it.
+    """Return a container with the whole path of its image and, if `exact`, its digest. Raises UsageError for what is wrong.
 
     `here` says that jobs run on this machine, so that what it does not see is not there.
     """
@@ -54,7 +54,8 @@ def resolve(container: Container, here: bool, exact: bool = True) -> Container:
         bind = parse_bind(text)
         if here and not Path(bind.source).exists():
             raise UsageError(f"--bind {text}: there is no {bind.source} on this machine, where the jobs would run.")
-    return replace(container, digest=digest(image)) if exact else container
+    whole = image.ref if image.kind == REGISTRY else str(image.path)  # the runner is in another folder
+    return replace(container, image=whole, digest=digest(image) if exact else container.digest)
 
 
 def require(container: Container) -> None:

@@ -26,6 +26,8 @@ def test_a_path_counts_from_where_one_is(tmp_path: Path, monkeypatch: pytest.Mon
     sif(tmp_path / "x.sif")
     monkeypatch.chdir(tmp_path)
     assert images.parse("x.sif").source == str(tmp_path / "x.sif")
+    assert images.resolve(Container("x.sif"), here=True).image == str(tmp_path / "x.sif")
+    assert images.resolve(Container("docker://a/b"), here=True).image == "docker://a/b"
 
 
 @pytest.mark.parametrize("ref", ["docker://a/b:latest", "oras://reg.example:5000/a/b:v1", f"docker://a/b@sha256:{'0' * 64}"])
