@@ -23,6 +23,7 @@ PARTS: dict[str, Part] = {
     "engines": engines.installed,
     "Slurm": engines.slurm,
     "HTCondor": engines.htcondor,
+    "PanDA": engines.panda,
     "queues": engines.queues,
     "pace": engines.pace,
 }

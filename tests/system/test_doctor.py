@@ -15,14 +15,14 @@ from .helpers import Lab, strict_json
 
 PARTS = {
     "Python", "Jupyter", "kernels", "home of scans", "scans", "GPUs here", "containers", "engines", "Slurm", "HTCondor",
-    "queues", "pace",
+    "PanDA", "queues", "pace",
 }  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
 def no_engines(monkeypatch: pytest.MonkeyPatch) -> None:
     """No engine is known but those that a test asks for."""
-    for name in ("CONDOR_CONFIG", "SLURM_CONF"):
+    for name in ("CONDOR_CONFIG", "SLURM_CONF", "PANDA_AUTH", "PANDA_URL_SSL"):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -67,6 +67,7 @@ def test_whatever_is_wrong_is_said_with_what_to_do_and_in_bounded_time(lab: Lab)
         parts = asked(
             lab, code=1, GRIDGPU_HOME="/proc/nothing", GRIDGPU_POLL_S="often", JUPYTER_PATH=str(lab.folder / "data"),
             JUPYTER_PREFER_ENV_PATH="0", CONDOR_CONFIG=str(lab.folder / "condor_config"), JUPYTERHUB_API_TOKEN="s3cret",
+            PANDA_AUTH="oidc", PANDA_AUTH_VO="atlas", PANDA_AUTH_ID_TOKEN="s3cret",
         )  # fmt: skip
     assert problems(parts["Jupyter"]) == "The server extension is disabled."
     assert "'/nowhere/python'" in problems(parts["kernels"])
@@ -74,6 +75,7 @@ def test_whatever_is_wrong_is_said_with_what_to_do_and_in_bounded_time(lab: Lab)
     assert problems(parts["HTCondor"]) == "HTCondor did not answer within 6 s."
     assert f"{declared}, line 2: the queue has no backend" in problems(parts["queues"])
     assert "GRIDGPU_POLL_S is 'often'" in problems(parts["pace"])
+    assert "What PANDA_AUTH_ID_TOKEN holds is no token" in problems(parts["PanDA"])
     assert "s3cret" not in json.dumps(parts)
 
 
