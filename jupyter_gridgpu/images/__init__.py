@@ -8,7 +8,7 @@ from pathlib import Path
 
 from jupyter_gridgpu.errors import EngineError, UsageError
 from jupyter_gridgpu.images.apptainer import Apptainer
-from jupyter_gridgpu.images.base import ARCHIVE, REGISTRY, WORDS, Image, ImageRuntime
+from jupyter_gridgpu.images.base import ARCHIVE, REMOTE, WORDS, Image, ImageRuntime
 from jupyter_gridgpu.images.identity import digest
 from jupyter_gridgpu.images.launcher import script
 from jupyter_gridgpu.images.none import NoContainer
@@ -54,7 +54,7 @@ def resolve(container: Container, here: bool, exact: bool = True) -> Container:
         bind = parse_bind(text)
         if here and not Path(bind.source).exists():
             raise UsageError(f"--bind {text}: there is no {bind.source} on this machine, where the jobs would run.")
-    whole = image.ref if image.kind == REGISTRY else str(image.path)  # the runner is in another folder
+    whole = image.ref if image.kind in REMOTE else str(image.path)  # the runner is in another folder
     return replace(container, image=whole, digest=digest(image) if exact else container.digest)
 
 

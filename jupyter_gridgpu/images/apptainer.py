@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from jupyter_gridgpu.images.base import INSIDE, REGISTRY, SANDBOX, SIF, Bind, Fetching, Image, python3
+from jupyter_gridgpu.images.base import INSIDE, ORAS, REGISTRY, SANDBOX, SIF, Bind, Fetching, Image, python3
 
 
 class Apptainer:
     name = "apptainer"
     programs: tuple[str, ...] = ("apptainer", "singularity")
-    kinds = frozenset((SANDBOX, SIF, REGISTRY))
+    kinds = frozenset((SANDBOX, SIF, REGISTRY, ORAS))
     # It hands the whole environment on, but for PATH and LD_LIBRARY_PATH.
     hides: tuple[str, ...] = (
         "PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "PYTHONUSERBASE", "VIRTUAL_ENV", "CONDA_PREFIX", "LD_PRELOAD",

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-SANDBOX, SIF, ARCHIVE, REGISTRY = "sandbox", "sif", "archive", "registry"
+SANDBOX, SIF, ARCHIVE, REGISTRY, ORAS = "sandbox", "sif", "archive", "registry", "oras"
+REMOTE = (REGISTRY, ORAS)
 WORDS = {
     SANDBOX: "an unpacked image folder",
     SIF: "a SIF",
     ARCHIVE: "an image archive",
     REGISTRY: "an image of a registry",
+    ORAS: "a SIF of a registry",
 }
 # Of the calling shell's environment, what a job in a container needs: who started it, its GPUs, the way out.
 PASSED = (

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from jupyter_gridgpu.images.base import (
     ARCHIVE,
-    REGISTRY,
+    REMOTE,
     SANDBOX,
     SIF,
     WORDS,
@@ -85,7 +85,7 @@ def _words(image: Image | None) -> str:
 def _look(image: Image) -> list[str]:
     """What is to be seen of an image on the node, before a runtime says it in words of its own."""
     path, name = shlex.quote(str(image.path)), within_quotes(str(image.path))
-    if image.kind == REGISTRY:
+    if image.kind in REMOTE:
         return []
     lines = [f'[ -r {path} ] || fail 73 "The image {name} is not there on $host, or may not be read."']
     if image.kind == SANDBOX:

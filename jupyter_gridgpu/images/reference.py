@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_gridgpu.errors import UsageError
-from jupyter_gridgpu.images.base import ARCHIVE, REGISTRY, SANDBOX, SIF, Bind, Image
+from jupyter_gridgpu.images.base import ARCHIVE, ORAS, REGISTRY, SANDBOX, SIF, Bind, Image
 from jupyter_gridgpu.store import home
 
 SIF_MAGIC, SIF_MAGIC_AT = b"SIF_MAGIC", 32
-SCHEMES = ("docker", "oras")
+SCHEMES = {"docker": REGISTRY, "oras": ORAS}
 FORMS = "give a .sif file, a folder with an unpacked image, an OCI archive, or docker://NAME"
 NAME_LIMIT = 1000
 MEMBER_BYTES = 4_000_000  # of a JSON file in an archive
@@ -41,7 +41,7 @@ def _of_registry(ref: str, scheme: str, name: str) -> Image:
         raise UsageError(f"--image {ref}: images are not fetched by {scheme}://; {FORMS}.")
     if not _NAME.fullmatch(name):
         raise UsageError(f"--image {ref}: {name!r} is no name of an image, like atlasml/ml-base:latest.")
-    return Image(ref, REGISTRY, ref)
+    return Image(ref, SCHEMES[scheme], ref)
 
 
 def _on_disk(ref: str, path: Path) -> Image:

@@ -6,7 +6,7 @@ import pytest
 
 from jupyter_gridgpu import images
 from jupyter_gridgpu.errors import UsageError
-from jupyter_gridgpu.images.base import ARCHIVE, REGISTRY, SANDBOX, SIF
+from jupyter_gridgpu.images.base import ARCHIVE, ORAS, REGISTRY, SANDBOX, SIF
 from jupyter_gridgpu.model.resources import Container
 
 from .kit import CONFIG, MANIFEST, archive, oci, sandbox, sif
@@ -30,10 +30,13 @@ def test_a_path_counts_from_where_one_is(tmp_path: Path, monkeypatch: pytest.Mon
     assert images.resolve(Container("docker://a/b"), here=True).image == "docker://a/b"
 
 
-@pytest.mark.parametrize("ref", ["docker://a/b:latest", "oras://reg.example:5000/a/b:v1", f"docker://a/b@sha256:{'0' * 64}"])
-def test_an_image_of_a_registry_keeps_its_name(ref: str) -> None:
+@pytest.mark.parametrize(
+    ("ref", "kind"),
+    [("docker://a/b:latest", REGISTRY), ("oras://reg.example:5000/a/b:v1", ORAS), (f"docker://a/b@sha256:{'0' * 64}", REGISTRY)],
+)
+def test_an_image_of_a_registry_keeps_its_name(ref: str, kind: str) -> None:
     found = images.parse(ref)
-    assert (found.kind, found.source) == (REGISTRY, ref)
+    assert (found.kind, found.source) == (kind, ref)
 
 
 @pytest.mark.parametrize(
@@ -90,6 +93,8 @@ def test_where_jobs_run_here_what_is_not_here_is_refused(tmp_path: Path) -> None
 def test_a_runtime_that_cannot_run_the_kind_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"podman: it does not run a SIF.*apptainer does"):
         images.resolve(Container(str(sif(tmp_path / "x.sif")), runtime="podman"), here=False)
+    with pytest.raises(UsageError, match=r"podman: it does not run a SIF of a registry"):
+        images.resolve(Container("oras://a/b", runtime="podman"), here=False)
     assert images.resolve(Container("what/ever", runtime="none"), here=True).digest is None
 
 
