@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -21,7 +22,7 @@ class JobFiles:
 
     def __init__(self, paths: ScanPaths, key: str) -> None:
         self.key = key
-        self._job = paths.job(key)
+        self._job, self._arrived = paths.job(key), paths.arrival(key)
         self._opener = opener_below(paths.folder)
 
     def log(self, start: int | None, limit: int) -> Part:
@@ -34,11 +35,11 @@ class JobFiles:
 
     def curves(self, points: int) -> Curves:
         """Read all that the job reported, thinned to `points` while reading."""
-        curves, copies, cursor = Curves(points), self._job.copies(), 0
-        while copies and cursor < METRICS_BYTES:
+        curves, path, cursor = Curves(points), self._metrics(), 0
+        while path and cursor < METRICS_BYTES:
             before = cursor
             try:
-                lines, cursor = read_lines(copies[-1].metrics, cursor, self._opener)
+                lines, cursor = read_lines(path, cursor, self._opener)
             except OSError as error:
                 raise self._refused("metrics", error) from None
             curves.take(reading for line in lines if (reading := parse(line)) is not None)
@@ -48,7 +49,14 @@ class JobFiles:
 
     def notebook(self) -> Path | None:
         """Return the newest notebook that was saved, finished or partial."""
-        return next((copy.notebook for copy in reversed(self._job.copies()) if _is_plain(copy.notebook)), None)
+        copies = [*self._arrived.copies(), *self._job.copies()]  # what came back with the job counts
+        return next((copy.notebook for copy in reversed(copies) if _is_plain(copy.notebook)), None)
+
+    def _metrics(self) -> Path | None:
+        """The metrics file of the newest copy; of a job whose files are not here, what came of it while it ran."""
+        own, came = self._job.copies(), self._arrived.copies()
+        chosen = came if came and not any(os.path.lexists(copy.metrics) for copy in own) else own
+        return chosen[-1].metrics if chosen else None
 
     def open(self, path: Path) -> BinaryIO:
         """Open a file of the job to read."""

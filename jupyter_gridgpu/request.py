@@ -146,7 +146,7 @@ def checked(scan: Scan, ask: bool = True, files: Mapping[str, Path] | None = Non
     for one in candidates[:TRIED]:
         try:
             backend = backends.load(one, ScanPaths(home.home() / one.name))
-            one = replace(one, channel=channels.choose(one.metrics, getattr(backend, "live_files", True)))
+            one = replace(one, channel=channels.choose(one.metrics, getattr(backend, "files_show", True)))
             backend.check(ask)
             if ask and (check_files := getattr(backend, "check_files", None)):  # only some engines send files along
                 check_files(files or {})

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { attemptWords } from "../src/components/job/attempts";
+import { metricsWords } from "../src/components/table/footer";
 import { causes } from "../src/components/causes";
 import { dayWords, inOrder, whenWords } from "../src/components/panel/daywords";
 import { paramText, roughly } from "../src/components/format";
@@ -215,5 +216,21 @@ describe("words", () => {
     expect(attemptWords({ ...one, state: "queued", started: null, ended: null }, 60)).toBe(
       "in the queue for 1 min",
     );
+  });
+});
+
+describe("the way of metrics", () => {
+  const words = (more: Partial<ReturnType<typeof scan>>): string =>
+    metricsWords({ ...scan([]), ...more }, 2000);
+  it("is said where it is not a disk, with the age of the newest", () => {
+    expect(words({ channel: "push", reported: 1988 })).toBe("metrics come by push, 12 s old");
+    expect(words({ channel: "drop", reported: null })).toBe("metrics come by drop, none so far");
+    expect(words({ channel: "end" })).toBe("metrics arrive when a job ends");
+  });
+  it("is not said of a disk, of a scan that has ended, or of a saved scan that does not know", () => {
+    expect(words({ channel: "file", reported: 1988 })).toBe("");
+    expect(words({ channel: "push", reported: 1988, ended: 1990 })).toBe("");
+    expect(metricsWords(JSON.parse(JSON.stringify({ ended: null })), 2000)).toBe("");
+    expect(words({ channel: "push", reported: 3000 })).toBe("metrics come by push, 0 s old");
   });
 });

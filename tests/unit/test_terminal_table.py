@@ -78,3 +78,26 @@ def test_odd_words_neither_break_nor_colour_the_table(tmp_path: Path, word: str)
     text = printed(tmp_path, story, width=60)
     assert "\x1b" not in text
     assert max(map(len, text.splitlines())) <= 60
+
+
+@pytest.mark.parametrize(
+    ("channel", "at", "words"),
+    [
+        ("push", 12.0, "Metrics come by push; the newest is 12 s old."),
+        ("drop", None, "Metrics come by drop; none so far."),
+        ("end", None, "Metrics arrive when a job ends."),
+        ("file", 12.0, ""),
+    ],
+)
+def test_the_way_of_metrics_is_said_where_it_is_no_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, channel: str, at: float | None, words: str
+) -> None:
+    monkeypatch.setattr("jupyter_gridgpu.terminal.time.time", lambda: 2000.0)
+    story = Story()
+    story.tell("runner.started")
+    story.run(1, None, lr=0.1)
+    more = {} if at is None else {"at": 2000.0 - at}
+    story.tell("job.reported", key="v0001.1", step=1, steps=9, metrics={"acc": [1, 0.5, 0.5, [0.5]]}, **more)
+    said = printed(tmp_path, story, channel=channel)
+    assert words in said
+    assert ("Metrics" in said) is bool(words)

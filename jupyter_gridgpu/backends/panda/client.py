@@ -26,7 +26,7 @@ from jupyter_gridgpu.backends.panda.credentials import FOLDER, identity
 from jupyter_gridgpu.backends.panda.taskmap import Site, task_map
 from jupyter_gridgpu.errors import EngineError, GridGpuError, Unreachable
 from jupyter_gridgpu.model.job import bounded
-from jupyter_gridgpu.store import home
+from jupyter_gridgpu.store import config, home
 from jupyter_gridgpu.store.paths import ScanPaths, write_json
 
 FETCH = 200  # jobs whose metadata are fetched in one poll
@@ -130,13 +130,12 @@ def send(asked: dict[str, Any]) -> dict[str, Any]:
     scan, batch = home.load(paths.folder), next(one for one in Batches(paths).all() if one.name == asked["batch"])
     panda = Panda()
     site = panda.site()
-    os.chdir(batch.folder)  # the archive is called by its name alone
     archive = f"jobO.{scan.id}.{batch.name}.tar.gz"
-    size = sandbox.pack(paths, batch.tasks, Path(archive))
-    try:
+    with tempfile.TemporaryDirectory(prefix="gridgpu-") as folder:  # what jobs send metrics with is never in the scan's folder
+        os.chdir(folder)  # the archive is called by its name alone
+        size = sandbox.pack(paths, batch.tasks, Path(archive), config.sender_file(scan.id))
         said = panda.ask("putFile", archive, useCacheSrv=site.vo == "atlas", reuseSandbox=True)
-    finally:
-        Path(archive).unlink(missing_ok=True)
+        os.chdir(batch.folder)
     if isinstance(said, str) and said.startswith("NewFileName:"):
         archive = said.split(":", 1)[1]
     elif said != "True":

@@ -27,8 +27,11 @@ exec python3 worker.pyz grid "$1"
 """
 
 
-def pack(paths: ScanPaths, tasks: Sequence[Sequence[str]], target: Path) -> int:
-    """Write the archive of a batch and return its size. Raises EngineError if it is too large, OSError."""
+def pack(paths: ScanPaths, tasks: Sequence[Sequence[str]], target: Path, sender: Path | None = None) -> int:
+    """Write the archive of a batch and return its size. Raises EngineError if it is too large, OSError.
+
+    `sender` is what jobs need to send metrics while they run, if that is there; see docs/channels.md.
+    """
     table = "".join(_line(paths, keys) for keys in tasks)
     shipped = dict(_files(paths.files))
     with (
@@ -40,6 +43,8 @@ def pack(paths: ScanPaths, tasks: Sequence[Sequence[str]], target: Path) -> int:
             _add(archive, name, data)
         for path in (paths.worker, paths.launcher, paths.notebook):
             _add(archive, path.name, path.read_bytes())
+        if sender is not None and sender.is_file():
+            _add(archive, paths.sender.name, sender.read_bytes())
         for name, path in sorted(shipped.items()):
             _add(archive, f"files/{name}", path.read_bytes())
     size = target.stat().st_size

@@ -15,6 +15,7 @@ import pytest
 from jupyter_gridgpu import channels
 from jupyter_gridgpu.channels.push import PushChannel
 from jupyter_gridgpu.errors import StorageError, UsageError
+from jupyter_gridgpu.jobfiles import JobFiles
 from jupyter_gridgpu.runner.metrics import LATE_S, MetricsReader
 from jupyter_gridgpu.store import config
 from jupyter_gridgpu.store.paths import CopyPaths, ScanPaths
@@ -159,6 +160,19 @@ def test_a_collector_that_is_not_there_costs_the_job_a_bounded_time(away: Away, 
     assert away.reader.waiting
     away.reader.late(100.0 + LATE_S + 1)
     assert not away.reader.waiting
+
+
+def test_what_came_is_what_is_shown_of_a_job_whose_files_are_not_here(away: Away) -> None:
+    sending = away.send()
+    away.report(1, 2)
+    assert away.read() == [1, 2]
+    sending.close(5)
+    files = JobFiles(away.paths, KEY)
+    assert files.curves(10).curves()["loss"]["values"] == [1, 2]
+    own = away.paths.job(KEY).copy("ab12")
+    own.folder.mkdir(parents=True)
+    own.metrics.write_text('{"t":1,"s":1,"m":{"loss":7}}\n')
+    assert files.curves(10).curves()["loss"]["values"] == [7]
 
 
 def test_the_files_of_the_job_itself_win(away: Away) -> None:

@@ -16,6 +16,7 @@ import pytest
 
 from jupyter_gridgpu.channels.push import Account
 from jupyter_gridgpu.server.spool import COPIES_LIMIT, Limits, Refused, Spool
+from jupyter_gridgpu.store import config
 from jupyter_gridgpu.store.frames import Frame, frames
 from jupyter_gridgpu.store.signing import (
     ANNOUNCE,
@@ -31,6 +32,8 @@ from jupyter_gridgpu.store.signing import (
     signed,
 )
 from tests.engines.collectors import Collecting, collecting
+
+from .kit import Server
 
 JOB, COPY = "v0001.1", "ab12"
 LINES = b"".join(b'{"t":%d,"s":%d,"m":{"loss":%d}}\n' % (step, step, step) for step in range(1, 6))
@@ -268,6 +271,23 @@ def test_nothing_that_it_keeps_can_be_read_by_others(collector: Collecting) -> N
     Job(collector, "private").announce().push(LINES)
     modes = {path: path.stat().st_mode & 0o077 for path in collector.store.rglob("*")}
     assert set(modes.values()) == {0}
+
+
+def test_ones_own_server_is_a_collector_for_oneself(server: Server) -> None:
+    """At any base URL, without a login; and for nobody else."""
+    path = server.folder / "config" / "gridgpu" / "collector.json"
+    settings = {"url": server.url(""), "user": "me", "secret": "5a" * 32}
+    config.write(path, settings)
+    account = Account(settings)
+    assert account.ask("scan", ANNOUNCE, b"v0001.1").status == 200
+    claim = Claim(WRITE, "me", JOB, COPY).text()
+    headers = signed(bytes.fromhex(account.sender("scan")["key"]), "scan", claim, LINES)
+    assert server.ask("POST", "gridgpu/collect/scan", LINES, None, headers).body == {"next": len(LINES)}
+    assert [body for frame, body, _ in frames(account.ask("scan", READ).body) if frame.job] == [LINES]
+    other = signed(job_key(b"x" * 32, "scan"), "scan", claim, LINES)
+    assert server.ask("POST", "gridgpu/collect/scan", LINES, None, other).status == 403
+    config.write(path, {**settings, "secret": "5b" * 32})  # a new secret counts at once
+    assert server.ask("POST", "gridgpu/collect/scan", LINES, None, headers).status == 403
 
 
 # the store by itself ---------------------------------------------------------------------

@@ -1,0 +1,124 @@
+"""Whole scans whose metrics come by other ways than a shared disk: real workers, kernels, collectors and storages."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from jupyter_gridgpu.store import config
+from tests.engines.collectors import JOBS, Collecting, Dav, collecting, dav
+from tests.engines.panda import FakePanda
+from tests.engines.panda.fixture import panda
+
+from .helpers import Lab, ScanOfLab, eventually, processes_with
+
+__all__ = ["panda"]
+
+
+@pytest.fixture(autouse=True)
+def _settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JUPYTER_CONFIG_DIR", str(tmp_path / "config"))
+
+
+@pytest.fixture
+def collector(tmp_path: Path) -> Iterator[Collecting]:
+    with collecting(tmp_path / "collector") as made:
+        config.write(config.collector_file(), made.member())
+        yield made
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> Iterator[Dav]:
+    with dav(tmp_path / "dav") as made:
+        config.write(config.drop_file(), made.settings())
+        yield made
+
+
+def reported(scan: ScanOfLab) -> int:
+    return len(scan.events_of("job.reported"))
+
+
+def written(scan: ScanOfLab) -> int:
+    """How many lines the jobs have written on the disk that only they see."""
+    return sum(len(path.read_text().splitlines()) for path in scan.folder.glob("jobs/*/*/metrics.jsonl"))
+
+
+def test_metrics_come_by_push_alone_and_nothing_is_lost_by_a_collector_that_was_killed(lab: Lab, collector: Collecting) -> None:
+    scan = lab.training(1, "--metrics", "push", steps=1000, pause=0.1)
+    scan.wait_for("v0001", loss=1.0)
+    collector.end(hard=True)
+    before, lines = reported(scan), written(scan)
+    eventually(lambda: written(scan) > lines + 15, what="the job goes on")
+    held = reported(scan)
+    assert held <= before + 1  # what was on its way
+    collector.start()
+    eventually(lambda: reported(scan) > held, what="what was held back comes")
+    n, low, high, _ = scan.events_of("job.reported")[-1]["metrics"]["loss"]
+    assert (n, low) == (high, 1)  # every epoch, once
+    assert scan.variant("v0001")["state"] == "running"
+    scan.gridgpu("stop")
+    scan.wait("stopped")
+    assert scan.events_of("job.reported")[-1]["metrics"]["loss"][0] == written(scan) - written_beats(scan)
+    assert "Metrics are not sent now: 127.0.0.1:" in next(scan.folder.glob("jobs/*/*/worker.log")).read_text()
+
+
+def test_no_key_is_in_a_folder_a_log_or_a_command(lab: Lab, collector: Collecting) -> None:
+    scan = lab.training(1, "--metrics", "push", steps=40, pause=0.1)
+    scan.wait_for("v0001", loss=1.0)
+    (sender,) = (config.folder() / "senders").iterdir()
+    secrets = [json.loads(sender.read_text())["key"], collector.member()["secret"]]
+    commands = [" ".join(process.cmdline()) for process in processes_with(str(scan.folder))]
+    kernel = psutil.Process(scan.kernel("v0001.1"))
+    assert not [secret for secret in secrets for command in commands if secret in command]
+    assert not [secret for secret in secrets if secret in str(kernel.environ())]
+    scan.wait("done")
+    files = [path for path in scan.folder.rglob("*") if path.is_file()]
+    assert not [path for path in files if any(secret.encode() in path.read_bytes() for secret in secrets)]
+    eventually(lambda: not sender.exists(), what="what jobs sent with is gone when the scan has ended")
+
+
+def test_a_stopped_job_leaves_its_notebook_in_the_storage(lab: Lab, storage: Dav) -> None:
+    scan = lab.training(1, "--metrics", "drop", steps=500, pause=0.1)
+    scan.wait_for("v0001", loss=1.0)
+    scan.gridgpu("stop")
+    scan.wait("stopped")
+    (folder,) = storage.folder.iterdir()
+    eventually(lambda: (folder / "v0001.1.ipynb").exists(), what="the notebook is dropped")
+    assert "epoch 1" in (folder / "v0001.1.ipynb").read_text()
+    assert (folder / "v0001.1.jsonl").read_text().count('"loss"') == written(scan) - written_beats(scan)
+    assert JOBS.partition(":")[2] not in scan.log()
+
+
+def written_beats(scan: ScanOfLab) -> int:
+    return sum(path.read_text().count('"beat"') for path in scan.folder.glob("jobs/*/*/metrics.jsonl"))
+
+
+def test_metrics_at_the_end_come_at_the_end(lab: Lab) -> None:
+    scan = lab.training(1, "--metrics", "end", steps=20, pause=0.1)
+    eventually(lambda: written(scan) > 5, what="the job reports")
+    assert scan.variant("v0001")["metrics"] == {}
+    shown = scan.gridgpu("show").stdout
+    assert "Metrics arrive when a job ends." in shown
+    scan.wait("done")
+    assert scan.variant("v0001")["metrics"] == {"loss": 20.0}
+    assert reported(scan) == 1
+
+
+def test_a_way_that_is_not_there_is_said_before_anything_starts(lab: Lab) -> None:
+    ran = lab.gridgpu("run", str(lab.notebook()), "-p", "n = [1]", "--metrics", "push", code=2)
+    assert ran.stderr == (
+        "gridgpu: --metrics push: you use no collector yet; `gridgpu collector use` takes what its owner gave you.\n"
+    )
+
+
+def test_jobs_on_the_grid_push_while_they_run(lab: Lab, panda: FakePanda, collector: Collecting) -> None:
+    scan = lab.training(1, "--on", "panda", steps=60, pause=0.2)  # a collector is there, so auto means push
+    found = scan.wait_for("v0001", loss=1.0)
+    assert not list(scan.folder.glob("jobs/*/*/metrics.jsonl"))
+    assert found["metrics"]["loss"] < 60
+    scan.wait("done")
+    assert scan.variant("v0001")["metrics"] == {"loss": 60.0}
