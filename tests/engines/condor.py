@@ -16,7 +16,7 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.engines.ground import SCRIPTS, absent
+from tests.engines.ground import SCRIPTS, absent, engines_folder
 from tests.engines.trixie import trixie_root
 
 START_S = 60.0
@@ -37,7 +37,7 @@ class Pool:
     """The daemons, and the file that makes a process their user's: name it in CONDOR_CONFIG."""
 
     def __init__(self, shared: Path) -> None:
-        """Folders that jobs are to see are in `shared` or in /tmp."""
+        """Folders that jobs are to see are in `shared`, in /tmp, or with the test engines."""
         self.folder = Path(tempfile.mkdtemp(prefix="gridgpu-condor-", dir="/tmp"))  # a short name: it holds sockets
         self.config = self.folder / "client_config"
         self._root = trixie_root()
@@ -50,9 +50,10 @@ class Pool:
         """Start all daemons and wait until both nodes and the schedd answer."""
         for name in ("log", "run", "lock", "spool", "execute", "sock", "node1", "node2"):
             (self.folder / name).mkdir(exist_ok=True)
+        shared = f"{self._shared}:{engines_folder()}"  # tests' folders, and images
         env = {"_CONDOR_FOLDER": str(self.folder), "_CONDOR_PORT": str(self._port), "_CONDOR_SCRIPTS": str(SCRIPTS)}
         self._running = subprocess.Popen(
-            ["setpriv", "--pdeathsig", "KILL", SCRIPTS / "condor-pool.sh", self._root, self._shared, SCRIPTS / "condor_config"],
+            ["setpriv", "--pdeathsig", "KILL", SCRIPTS / "condor-pool.sh", self._root, shared, SCRIPTS / "condor_config"],
             env={**env, "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}, start_new_session=True, stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/",
         )  # fmt: skip
@@ -95,9 +96,10 @@ class Pool:
         return list(self.schedd().query(projection=list(wanted)))
 
     def clear(self) -> None:
-        """Remove every job without a grace."""
+        """Remove every job without a grace; a schedd that was killed is back then."""
         import htcondor2
 
+        self.schedd_back()
         self.schedd().act(htcondor2.JobAction.RemoveX, "true")
         self.schedd().act(htcondor2.JobAction.Remove, "true")
         self.schedd().act(htcondor2.JobAction.RemoveX, "true")

@@ -23,10 +23,10 @@ def on_pool(lab: Lab, count: int, *options: str, steps: int = 3) -> ScanOfLab:
     return lab.training(count, "--on", "htcondor", *options, steps=steps)
 
 
-def gated(lab: Lab, count: int, *options: str) -> tuple[ScanOfLab, Path]:
+def gated(lab: Lab, count: int, *options: str, cells: tuple[str, ...] = ()) -> tuple[ScanOfLab, Path]:
     """A scan whose jobs end when a file is there."""
     gate = lab.folder / "gate"
-    notebook = lab.notebook(TRAINING, GATED, parameters="n = 0\nmark = '/dev/null'\nsteps = 2\npause = 0.1\ngate = ''")
+    notebook = lab.notebook(*cells, TRAINING, GATED, parameters="n = 0\nmark = '/dev/null'\nsteps = 2\npause = 0.1\ngate = ''")
     space = [f"n = {list(range(1, count + 1))}", f"mark = {str(lab.mark)!r}", f"gate = {str(gate)!r}"]
     words = [word for line in space for word in ("-p", line)]
     return lab.start(notebook, *words, "--on", "htcondor", *options), gate

@@ -1,0 +1,103 @@
+"""What an HTCondor pool, a runner or a node may suffer without harm to a scan."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.engines.condor import Pool
+
+from .helpers import Executed, Lab, eventually
+from .test_htcondor import check_done, gated, on_pool
+
+
+@pytest.fixture
+def pool(condor_pool: Pool) -> Pool:
+    return condor_pool
+
+
+def test_while_the_schedd_is_away_nothing_changes_and_a_new_runner_waits_for_it(lab: Lab, pool: Pool) -> None:
+    scan, gate = gated(lab, 2)
+    for ident in ("v0001", "v0002"):
+        scan.wait_for(ident, loss=2)
+    pool.kill_schedd()
+    eventually(lambda: "HTCondor has not answered" in str(scan.events_of("engine.noted")), what="the silence is said")
+    scan.kill_runner()
+    scan.gridgpu("resume")
+    eventually(lambda: len(scan.events_of("runner.started")) == 2)
+    assert scan.states() == ["running", "running"]
+    pool.schedd_back()
+    eventually(lambda: len(pool.jobs("ProcId")) == 2, what="the schedd knows its jobs")
+    gate.touch()
+    check_done(scan, 2)
+
+
+@pytest.mark.parametrize("looks", range(3))
+def test_a_runner_killed_while_it_sends_is_followed_by_one_that_sends_nothing_twice(lab: Lab, pool: Pool, looks: int) -> None:
+    scan = on_pool(lab, 4, "--parallel", "4")
+    folder = scan.folder / "batches" / "b0001"
+    if looks == 0:
+        eventually((folder / "tasks").exists)  # written, and perhaps not yet sent
+    elif looks == 1:
+        eventually(lambda: pool.jobs("ProcId"))  # sent, and perhaps not yet written down
+    else:
+        eventually((folder / "engine.json").exists)
+    scan.kill_runner()
+    scan.gridgpu("resume")
+    check_done(scan, 4)
+    assert set(scan.attempts().values()) == {1}
+
+
+def test_a_batch_that_was_sent_and_not_written_down_is_adopted(lab: Lab, pool: Pool) -> None:
+    scan, gate = gated(lab, 2)
+    eventually(lambda: len(pool.jobs("ProcId")) == 2)
+    scan.kill_runner()
+    (scan.folder / "batches" / "b0001" / "engine.json").unlink(missing_ok=True)
+    lines = (scan.folder / "journal.jsonl").read_text().splitlines(keepends=True)
+    kept = [line for line in lines if json.loads(line)["type"] not in ("job.submitted", "job.observed", "job.reported")]
+    (scan.folder / "journal.jsonl").write_text("".join(kept))
+    scan.gridgpu("resume")
+    gate.touch()
+    check_done(scan, 2)
+    assert [path.name for path in (scan.folder / "batches").iterdir()] == ["b0001"]
+
+
+def test_of_two_copies_that_a_killed_node_leaves_one_counts(lab: Lab, pool: Pool) -> None:
+    impatient = lab.folder / "condor_config"
+    impatient.write_text(f"{pool.config.read_text()}JOB_DEFAULT_LEASE_DURATION = 10\n")  # else: 40 min
+    lab.env["CONDOR_CONFIG"] = str(impatient)
+    scan, gate = gated(lab, 1, "--gpus", "1", "--gpu-model", "T4")
+    scan.wait_for("v0001", loss=2)
+    pool.kill_node("node2")
+    job = scan.folder / "jobs" / "v0001.1"
+    eventually(lambda: len(list(job.glob("*/copy.json"))) == 2, what="HTCondor starts it again")
+    gate.touch()
+    (variant,) = scan.wait()["variants"]
+    assert (variant["state"], variant["attempts"]) == ("done", 1)
+    winner = json.loads((job / "result.json").read_text())["copy"]
+    assert Path(variant["notebook"]).parent.name == winner
+    assert set(Executed.read(variant["notebook"]).statuses()) == {"completed"}
+
+
+def test_without_a_shared_disk_files_travel_and_metrics_come_while_it_runs(lab: Lab, pool: Pool) -> None:
+    import htcondor2
+
+    (lab.folder / "data.txt").write_text("seven")
+    words = "import pathlib\nprint(pathlib.Path('data.txt').read_text())\npathlib.Path('model.bin').write_bytes(b'weights')"
+    scan, gate = gated(lab, 1, "--no-shared-disk", "--files", "data.txt", cells=(words,))
+    scan.wait_for("v0001", loss=2)
+    pool.schedd().act(htcondor2.JobAction.Vacate, "true")  # its node is wanted by somebody else
+    job = scan.folder / "jobs" / "v0001.1"
+    eventually(lambda: len(list(job.glob("*/copy.json"))) == 2, what="HTCondor starts it again")
+    (first,) = [json.loads(path.read_text()) for path in job.glob("*/result.json")]
+    assert first["reason"] == "preempted"
+    assert "epoch 2" in Executed.read(job / first["copy"] / "output.ipynb").text()
+    gate.touch()
+    (variant,) = scan.wait()["variants"]
+    assert (variant["state"], variant["attempts"]) == ("done", 1)
+    assert "seven" in Executed.read(variant["notebook"]).text()
+    assert (Path(variant["notebook"]).parent / "artifacts" / "model.bin").read_bytes() == b"weights"
+    assert not (Path(variant["notebook"]).parent / "artifacts" / "data.txt").exists()
+    assert not [path for path in (scan.folder / "batches" / "b0001").iterdir() if path.is_dir()]
