@@ -195,7 +195,7 @@ def report(scan: Scan, handle: ScanHandle, watch: Watch) -> Report:
     lacking = handle.scan.resources.gpus < scan.resources.gpus
     return Report(
         scan=handle.name, folder=str(handle.folder), where=_place(handle.scan), params=dict(variant.params), passed=passed,
-        verdict=verdict, hint=None if passed else f"`gridgpu logs {handle.name}/{FIRST}` shows its log.",
+        verdict=verdict, hint=None if passed else _hint(handle.name, verdict),
         note=NO_GPU if lacking else None,
         started_s=_rounded(watch.begun, watch.sent), first_epoch_s=_rounded(watch.first, watch.begun),
         epoch_s=None if watch.epoch_s is None else round(watch.epoch_s, 2),
@@ -217,6 +217,11 @@ def _verdict(variant: VariantView, watch: Watch, metric: str | None, seen: bool)
     if watch.state == "orphaned":
         return False, "Its runner ended; runner.log in its folder says why."
     return False, variant.message or f"Its state is {variant.state}."
+
+
+def _hint(name: str, verdict: str) -> str:
+    files = "--files names what it needs beside it; " if verdict.startswith("FileNotFoundError") else ""
+    return f"{files}`gridgpu logs {name}/{FIRST}` shows its log."
 
 
 def _whole(variant: VariantView, watch: Watch) -> tuple[float | None, bool]:

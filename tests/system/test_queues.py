@@ -54,6 +54,13 @@ def test_partitions_of_a_running_slurm(slurm: Cluster, lab: Lab) -> None:
     assert listed(lab, "--gpu", "A100")["slurm", "best"]["fits"] is True
 
 
+def test_partitions_of_a_newer_slurm(new_slurm_cluster: Cluster, lab: Lab) -> None:
+    lab.env.update(new_slurm_cluster.env)
+    found = listed(lab)
+    assert [(kind["model"], kind["total"]) for kind in found["slurm", "gpu"]["gpus"]] == [("A100", 2), ("V100", 2)]
+    assert (found["slurm", "gpu"]["default"], found["slurm", "short"]["default"]) == (True, False)
+
+
 def test_a_running_htcondor_pool(condor_pool: Pool, lab: Lab) -> None:
     pool = listed(lab)["htcondor", "htcondor"]
     assert (pool["state"], pool["total"], pool["free"]) == ("online", 4, 4)
