@@ -29,6 +29,7 @@ _OPTIONS = (
     click.option("--parallel", type=int, metavar="N", help="Jobs at once. Default here: one per GPU, or half the cores."),
     click.option("--per-gpu", type=int, default=1, show_default=True, metavar="N", help="Jobs that share one GPU."),
     click.option("--per-job", type=int, default=1, show_default=True, metavar="N", help="Variants that one job runs in turn."),
+    click.option("--no-prefork", is_flag=True, help="Start every kernel anew, though it takes longer, and fork none."),
     click.option("--gpus", type=int, default=0, show_default=True, metavar="N", help="GPUs that one job needs."),
     click.option("--gpu-model", metavar="NAME", help="GPU that a job needs, like A100."),
     click.option("--vram", metavar="SIZE", help="Least memory of one GPU, like 40GB."),

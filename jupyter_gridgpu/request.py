@@ -43,6 +43,7 @@ class Options:
     parallel: int | None = None
     per_gpu: int = 1
     per_job: int = 1
+    no_prefork: bool = False
     gpus: int = 0
     gpu_model: str | None = None
     vram: str | int | None = None
@@ -126,6 +127,7 @@ def engine_fields(options: Options, container: Container) -> dict[str, Any]:
         "parallel": _positive("parallel", options.parallel),
         "per_gpu": _positive("per-gpu", options.per_gpu) or 1,
         "per_job": _positive("per-job", options.per_job) or 1,
+        "prefork": not options.no_prefork,
         "retries": _not_negative("retries", options.retries),
         "resources": _resources(options),
         "container": container,

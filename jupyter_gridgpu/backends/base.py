@@ -129,6 +129,7 @@ def job_spec(scan: Scan, key: str, params: dict[str, Any]) -> dict[str, Any]:
         "image": scan.container.image,
         "image_digest": scan.container.digest,
         "params": params,
+        "prefork": scan.prefork,
         "kernel": scan.kernel,
         "language": scan.language,
         "objective": scan.objective.metric if scan.objective else None,

@@ -92,6 +92,7 @@ class Scan:
     created: float = 0.0
     defaults: dict[str, Any] = field(default_factory=dict)  # the notebook's own values, where they are plain; only to look at
     per_job: int = 1  # variants that one job of the engine runs one after another
+    prefork: bool = True  # whether kernels may be forked from a process that has imported what the notebook does
     container: Container = field(default_factory=Container)
     placement: Placement = field(default_factory=Placement)
     recorded: int = 0  # variants that points.jsonl gives, where none are to be proposed
@@ -170,6 +171,7 @@ def from_json(body: dict[str, Any]) -> Scan:
             per_job=body.get("per_job", 1),
             asked=_placement(body["asked"]) if body.get("asked") else None,
             asked_model=body.get("asked_model"),
+            prefork=body.get("prefork", True),
             choice=body.get("choice", ""),
             metrics=body.get("metrics", AUTO_METRICS),
             channel=body.get("channel", FILE),
@@ -223,6 +225,7 @@ _PLAIN_FIELDS = (
 )  # fmt: skip
 _LATER = {
     "per_job": 1,
+    "prefork": True,
     "container": Container(),
     "placement": Placement(),
     "recorded": 0,

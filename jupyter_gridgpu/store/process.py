@@ -37,7 +37,12 @@ class Process:
 
 
 def this_process() -> Process:
-    return Process(socket.gethostname(), boot_id(), os.getpid(), _stat(os.getpid())[1])
+    return process_of(os.getpid())
+
+
+def process_of(pid: int) -> Process:
+    """The process that has this pid here and now."""
+    return Process(socket.gethostname(), boot_id(), pid, _stat(pid)[1])
 
 
 @functools.cache

@@ -28,11 +28,10 @@ from jupyter_gridgpu.worker.provenance import Provenance
 from jupyter_gridgpu.worker.provenance import gpus as gpu_models
 from jupyter_gridgpu.worker.report import VARIABLE
 from jupyter_gridgpu.worker.sender import FLUSH_S, HURRIED_S, sender
-from jupyter_gridgpu.worker.usage import Usage, adopt_orphans, end_children
+from jupyter_gridgpu.worker.usage import JOB_VARIABLE, Usage, adopt_orphans, end_children
 
 ENDED_EARLY = ("preempted", "timeout", "user")  # whoever ends a job so has little patience
 LOG_LIMIT = 16 * 1024 * 1024
-JOB_VARIABLE = "GRIDGPU_JOB"  # in the environment of every process of a job, so that none is overlooked
 COPY_VARIABLE = "GRIDGPU_COPY"  # which copy this is, where that was settled before the worker started
 ENGINE_VARIABLES = ("SLURM_JOB_ID", "SLURM_ARRAY_JOB_ID", "SLURM_ARRAY_TASK_ID", "SLURM_RESTART_COUNT", "_CONDOR_SLOT")
 NO_GPU = "10000"  # in CUDA_VISIBLE_DEVICES: by this HTCondor hides the GPUs from a job that asked for none

@@ -28,6 +28,7 @@ from traitlets.config import Config
 
 from jupyter_gridgpu.model import numbers
 from jupyter_gridgpu.store.paths import write_atomic
+from jupyter_gridgpu.worker import forked
 from jupyter_gridgpu.worker.image import image
 from jupyter_gridgpu.worker.light import literal_path
 from jupyter_gridgpu.worker.limits import Limits
@@ -86,6 +87,11 @@ class WatchedClient(PapermillNotebookClient):  # type: ignore[misc]
             write_atomic(Path(self.nb_man.output_path), nbformat.writes(self.nb_man.nb))
         except OSError as error:
             self.run.log(f"The notebook was not saved now: {error.strerror}.")
+
+    def create_kernel_manager(self) -> Any:
+        manager = super().create_kernel_manager()
+        forked.provide(manager, self.run.log)
+        return manager
 
     def start_new_kernel_client(self) -> Any:
         return _run_sync(self._connect)

@@ -11,21 +11,30 @@ import os
 import select
 import signal
 import sys
+import time
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from jupyter_gridgpu.worker.light import import_papermill
+
+if TYPE_CHECKING:
+    from jupyter_gridgpu.worker.forked import Nest
+
+_REAP_S = 0.5
 
 
 def serve(commands: IO[bytes]) -> None:
     """Fork a worker for every line of `commands` until it ends."""
     _import_heavy()
+    from jupyter_gridgpu.worker.forked import Nest
+
+    nest = Nest(_say)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it ends with its runner, not before
     handle, buffer = commands.fileno(), b""
     while True:
-        ready, _, _ = select.select([handle], [], [], 0.5)
-        _reap()
+        ready, _, _ = select.select([handle], [], [], _REAP_S)
+        _reap(nest)
         if not ready:
             continue
         data = os.read(handle, 65536)
@@ -33,7 +42,9 @@ def serve(commands: IO[bytes]) -> None:
             return
         *lines, buffer = (buffer + data).split(b"\n")
         for line in lines:
-            _start(json.loads(line)["job"])
+            job = Path(json.loads(line)["job"])
+            nest.take(job)
+            _start(job)
 
 
 def _import_heavy() -> None:
@@ -43,7 +54,11 @@ def _import_heavy() -> None:
     notebook.prepare()
 
 
-def _start(job: str) -> None:
+def _say(text: str) -> None:
+    print(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {text}", file=sys.stderr, flush=True)
+
+
+def _start(job: Path) -> None:
     pid = os.fork()
     if pid:
         return
@@ -56,7 +71,7 @@ def _start(job: str) -> None:
         os.dup2(devnull, 0)
         from jupyter_gridgpu.worker.job import run_job
 
-        code = run_job(Path(job), claim=True)
+        code = run_job(job, claim=True)
     except BaseException:
         import traceback
 
@@ -67,11 +82,12 @@ def _start(job: str) -> None:
         os._exit(code)
 
 
-def _reap() -> None:
+def _reap(nest: Nest) -> None:
     while True:
         try:
-            pid, _ = os.waitpid(-1, os.WNOHANG)
+            pid, status = os.waitpid(-1, os.WNOHANG)
         except ChildProcessError:
             return
         if pid == 0:
             return
+        nest.ended(pid, status)

@@ -25,6 +25,10 @@ def run_several(specs: Sequence[Path], together: int) -> int:
     return _Line(list(specs), together).run()
 
 
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
 class _Line:
     """The jobs that wait, those that run, and how they ended."""
 
@@ -33,6 +37,9 @@ class _Line:
         self._together = together
         self._running: set[int] = set()
         self._code = 0
+        from jupyter_gridgpu.worker.forked import Nest
+
+        self._nest = Nest(_say)
 
     def run(self) -> int:
         for number in SIGNALS:
@@ -45,6 +52,7 @@ class _Line:
 
     def _start(self, spec: Path) -> None:
         """Fork with signals held back, so that none is lost between the fork and the job's own handlers."""
+        self._nest.take(spec)
         signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
         pid = os.fork()
         if not pid:
@@ -54,6 +62,7 @@ class _Line:
 
     def _reap(self) -> None:
         pid, status = os.wait()
+        self._nest.ended(pid, status)
         if pid in self._running:
             self._running.discard(pid)
             self._code = self._code or abs(os.waitstatus_to_exitcode(status))

@@ -11,6 +11,7 @@ import sys
 import time
 from typing import Any
 
+JOB_VARIABLE = "GRIDGPU_JOB"  # in the environment of every process of a job, so that none is overlooked
 PR_SET_PDEATHSIG = 1  # prctl(2)
 PR_SET_CHILD_SUBREAPER = 36
 _libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
@@ -28,14 +29,39 @@ def adopt_orphans() -> None:
         _libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
+_forking: list[Any] = []  # the prepared parents, as psutil knows them, that this job's kernel was forked from
+
+
+def forked_below(pid: int) -> None:
+    """Count those processes below another one to this job, too, that carry its name."""
+    with contextlib.suppress(Exception):
+        import psutil
+
+        _forking.append(psutil.Process(pid))
+
+
 def children() -> list[Any]:
-    """All processes below this one, as psutil knows them; none where psutil is not there (it comes with ipykernel)."""
+    """All processes of this job, as psutil knows them; none where psutil is not there (it comes with ipykernel)."""
     try:
         import psutil
 
-        return list(psutil.Process().children(recursive=True))
+        own = list(psutil.Process().children(recursive=True))
+        return [*own, *(process for process in _forked() if process not in own)]
     except Exception:
         return []
+
+
+def _forked() -> list[Any]:
+    """Processes of this job that are not below this one."""
+    import psutil
+
+    found, this = [], os.environ.get(JOB_VARIABLE)
+    for parent in _forking:
+        for process in parent.children(recursive=True) if parent.is_running() else psutil.process_iter():
+            with contextlib.suppress(psutil.Error, OSError):
+                if process.environ().get(JOB_VARIABLE) == this and process.pid != os.getpid():
+                    found.append(process)
+    return found
 
 
 def end_children() -> None:

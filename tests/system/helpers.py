@@ -282,7 +282,7 @@ class ScanOfLab:
         worker = self.worker(key)
 
         def there() -> int:
-            found = [p for p in processes_with(job) if _parent(p) == worker]
+            found = [p for p in processes_with(job) if p.pid != worker and _session(p.pid) == p.pid]
             return int(found[0].pid) if found else 0
 
         return eventually(there, what=f"{key} has a kernel")
@@ -293,13 +293,6 @@ def _command(process: Any) -> list[str]:
         return list(process.cmdline())
     except psutil.Error:
         return []
-
-
-def _parent(process: Any) -> int:
-    try:
-        return int(process.ppid())
-    except psutil.Error:
-        return 0
 
 
 def _session(pid: int) -> int | None:

@@ -100,7 +100,8 @@ def test_a_job_file_says_what_is_to_be_run(tmp_path: Path) -> None:
     body = read_json(job.paths.spec)
     assert body == {
         "key": KEY, "scan": "small", "params": {"lr": 0.1}, "kernel": "python3", "objective": "acc", "walltime_s": 60,
-        "memory_mb": 2000, "language": "python", "id": scan.id, "notebook_digest": "", "image": None, "image_digest": None,
+        "memory_mb": 2000, "language": "python", "prefork": True, "id": scan.id,
+        "notebook_digest": "", "image": None, "image_digest": None,
         "env": {"A": "2"},
     }  # fmt: skip
     assert job.paths.folder.stat().st_mode & 0o777 == 0o700

@@ -65,7 +65,7 @@ FULL = small_scan(
     "lr = loguniform(1e-5, 1e-2)\nunits = [64, 'NaN']\nlayers = fixed([1, None])\nseed = repeats(3)",
     sampler="tpe", trials=5, objective=Objective("acc", "minimize", "max"), parallel=2, retries=1,
     resources=Resources(1, 4000, 60, gpu_model="A100", vram_mb=40960, cuda="12.0", cpus=4, disk_mb=100),
-    container=Container("docker://a/b", "sha256:c", "podman", ("/data",)), per_job=4,
+    container=Container("docker://a/b", "sha256:c", "podman", ("/data",)), per_job=4, prefork=False,
     placement=Placement("gpu", "atlas", "high", "a100", shared=False), files=("a.py", "b"), notebook_digest="d", files_digest="e",
     defaults={"lr": 0.1, "layers": [1, None], "word": "NaN"},
 )  # fmt: skip
@@ -76,7 +76,7 @@ def test_a_scan_survives_scan_json(scan: Any) -> None:
     assert from_json(json.loads(json.dumps(to_json(scan), allow_nan=False))) == scan
 
 
-LATER = ("per_job", "container", "placement", "asked", "asked_model", "choice", "metrics", "channel")
+LATER = ("per_job", "prefork", "container", "placement", "asked", "asked_model", "choice", "metrics", "channel")
 
 
 def test_a_scan_of_an_earlier_version_is_read_and_is_the_same_request() -> None:
@@ -122,6 +122,7 @@ def test_the_same_request_has_the_same_fingerprint_whatever_its_identity() -> No
         {"container": Container("docker://a/c")},
         {"placement": Placement("gpu")},
         {"per_job": 1},
+        {"prefork": True},
     ],
 )
 def test_another_request_has_another_fingerprint(changes: dict[str, Any]) -> None:
