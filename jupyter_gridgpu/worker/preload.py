@@ -36,8 +36,6 @@ def steps(notebook: Any, files: Path) -> list[Step]:
 
     `files` are beside the notebook when it runs: a module of the same name would be taken from there.
     """
-    if notebook.get("metadata", {}).get("gridgpu", {}).get("prefork") is False:
-        return []
     made: list[Step] = []
     try:
         for cell in notebook["cells"]:

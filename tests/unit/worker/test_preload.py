@@ -1,0 +1,84 @@
+"""What a notebook lets a prepared parent import."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jupyter_gridgpu.testing.examples import notebook_json
+from jupyter_gridgpu.worker.preload import steps
+
+
+def found(*cells: str, files: Path = Path("/nonexistent")) -> list[Any]:
+    return steps(json.loads(notebook_json("seed = 0", *cells)), files)
+
+
+def modules(*cells: str) -> list[str]:
+    return [name for kind, name, _ in found(*cells) if kind == "import"]
+
+
+def test_imports_are_taken_in_their_order_and_once() -> None:
+    cells = ("import json, numpy as np\nfrom scipy import stats", "import numpy\nimport sklearn.svm\nimport mine")
+    assert found(*cells) == [["import", "numpy", []], ["import", "scipy", ["stats"]], ["import", "sklearn.svm", []]]
+
+
+def test_what_is_set_before_an_import_is_set_for_it() -> None:
+    cells = ("import os\nos.environ['KERAS_BACKEND'] = 'jax'\nimport keras\nos.environ['LATER'] = '1'",)
+    assert found(*cells) == [["set", "KERAS_BACKEND", "jax"], ["import", "keras", []]]
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        "os.environ['OMP_NUM_THREADS'] = str(seed)",
+        "if seed:\n    os.environ['A'] = '1'",
+        "os.environ.update(A='1')",
+        "del os.environ['A']",
+        "os.putenv('A', '1')",
+        "sys.path.insert(0, '/mine')",
+        "sys.path[:0] = ['/mine']",
+        "!pip install numpy",
+        "%pip install numpy",
+        "subprocess.run([sys.executable, '-m', 'pip', 'install', 'numpy'])",
+        "%env A=1",
+        "%%bash\necho",
+        "this is no Python",
+    ],
+)
+def test_reading_ends_where_later_imports_might_do_something_else(before: str) -> None:
+    assert modules("import scipy", before, "import numpy") == ["scipy"]
+
+
+@pytest.mark.parametrize("before", ["%matplotlib inline", "%%time\nx = 1", "a = os.environ['A']", "sys.path.append('/mine')"])
+def test_harmless_lines_change_nothing(before: str) -> None:
+    assert modules(before, "import numpy") == ["numpy"]
+
+
+def test_only_what_surely_runs_is_taken() -> None:
+    cell = "try:\n    import numpy\nexcept ImportError:\n    import scipy\nif seed:\n    import pandas\ndef f():\n    import h5py"
+    assert modules(cell) == ["numpy"]
+
+
+def test_of_matplotlib_only_what_needs_no_kernel() -> None:
+    assert modules("import matplotlib.pyplot as plt\nfrom matplotlib import cm") == ["matplotlib.figure"]
+
+
+def test_a_module_that_a_file_beside_the_notebook_hides_is_left_to_the_kernel(tmp_path: Path) -> None:
+    (tmp_path / "numpy.py").write_text("")
+    (tmp_path / "scipy").mkdir()
+    assert found("import numpy, scipy, pandas", files=tmp_path) == [["import", "pandas", []]]
+
+
+def test_keras_comes_with_tensorflow_where_it_is_used() -> None:
+    assert modules("import tensorflow as tf", "tf.keras.Sequential()") == ["tensorflow", "keras"]
+    assert modules("import tensorflow as tf", "tf.constant(1)") == ["tensorflow"]
+
+
+@pytest.mark.parametrize(
+    "body", [{"cells": []}, {"cells": [], "metadata": {"gridgpu": 3}}, {"cells": [{"cell_type": "markdown"}]}]
+)
+def test_a_notebook_without_imports(body: dict[str, Any]) -> None:
+    assert steps(body, Path("/nonexistent")) == []
