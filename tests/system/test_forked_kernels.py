@@ -22,7 +22,8 @@ LOOK = """
 import numpy, os, signal, sys
 looked = {
     "parent": open(f"/proc/{os.getppid()}/cmdline").read().split(chr(0))[:-1], "cwd": os.path.basename(os.getcwd()),
-    "gpus": os.environ.get("CUDA_VISIBLE_DEVICES"), "path": [os.path.basename(p) for p in sys.path], "prefix": sys.prefix, "argv": sys.argv[:1],
+    "gpus": os.environ.get("CUDA_VISIBLE_DEVICES"), "prefix": sys.prefix, "argv": sys.argv[:1],
+    "path": [os.path.basename(place) for place in sys.path],
     "left": os.environ.get("LEFT_BEHIND"), "usr1": str(signal.getsignal(signal.SIGUSR1)), "file": os.path.exists("left"),
     "own": open("/proc/self/environ").read().count("GRIDGPU_JOB="),
     "job": os.environ["GRIDGPU_JOB"] in open("/proc/self/environ").read(),
@@ -127,7 +128,8 @@ def test_the_results_are_the_same_bit_for_bit(lab: Lab) -> None:
 
 
 def test_kernels_without_a_seed_draw_different_numbers(lab: Lab) -> None:
-    code = "import numpy as np, random, uuid\nprint(np.random.rand(), random.random(), uuid.uuid4(), np.random.default_rng().normal())"
+    code = "import numpy as np, random, uuid\n"
+    code += "print(np.random.rand(), random.random(), uuid.uuid4(), np.random.default_rng().normal())"
     scan = lab.run(lab.notebook(code, parameters="n = 0"), "-p", "n = [1, 2, 3]", "--parallel", "1")
     drawn = [text(scan, ident).split() for ident in scan.variants()]
     for column in zip(*drawn, strict=True):
