@@ -31,7 +31,7 @@ from jupyter_gridgpu.worker.usage import JOB_VARIABLE
 
 PARENTS = 3  # that may end before their time until kernels are started one by one
 ANSWER_S = 330.0  # for all imports of the parent, and a fork
-MARK_BYTES = 40  # a job's folder below that of all jobs
+MARK_BYTES = 300  # for a job's folder below that of all jobs, and its GPUs
 OWN = (JOB_VARIABLE, VARIABLE, "CUDA_VISIBLE_DEVICES", "JPY_PARENT_PID", "JPY_SESSION_NAME", "PYTHONEXECUTABLE")
 LAUNCHERS = ("ipykernel_launcher", "ipykernel")
 NOTEBOOK_BYTES = 100 * 1024 * 1024

@@ -29,6 +29,7 @@ from jupyter_gridgpu.store.process import process_of
 from jupyter_gridgpu.worker.usage import JOB_VARIABLE, adopt_orphans
 
 JOB = f"{JOB_VARIABLE}=".encode()
+GPUS = "CUDA_VISIBLE_DEVICES"
 IMPORT_S = 300  # for all imports together; then it gives up, and kernels start on their own
 TIDY_S = 0.5
 MESSAGE_BYTES = 200_000
@@ -166,7 +167,7 @@ def become(kernel: Kernel, mark: tuple[int, int]) -> None:
     request = kernel.request
     os.setsid()
     _die_with(kernel.guard)
-    _write_mark(mark, request["job"])
+    _write_mark(mark, {JOB_VARIABLE: request["job"], GPUS: request["env"].get(GPUS)})
     for number in SIGNALS:
         signal.signal(number, signal.SIG_DFL if number != signal.SIGINT else signal.default_int_handler)
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
@@ -212,9 +213,9 @@ def _mark() -> tuple[int, int]:
     raise SystemExit("GRIDGPU_JOB is not in the environment")
 
 
-def _write_mark(mark: tuple[int, int], job: str) -> None:
+def _write_mark(mark: tuple[int, int], variables: dict[str, str | None]) -> None:
     address, length = mark
-    text = JOB + os.fsencode(job) + b"\0"
+    text = b"".join(os.fsencode(f"{name}={value}") + b"\0" for name, value in variables.items() if value is not None)
     if len(text) > length:
         os._exit(1)
     ctypes.memmove(address, text + b"_" * (length - len(text)), length)
