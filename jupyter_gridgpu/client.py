@@ -73,7 +73,8 @@ class ScanHandle:
             return False
         with self.lock:
             before = self.view.rev
-            self.view.apply_all(self._reader.read())
+            for part in self._reader.parts():
+                self.view.apply_all(part)
             return self.view.rev != before
 
     @property

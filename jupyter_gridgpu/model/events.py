@@ -17,6 +17,7 @@ JOB_REPORTED = "job.reported"
 ENGINE_NOTED = "engine.noted"
 COMMAND_APPLIED = "command.applied"
 SCAN_FINISHED = "scan.finished"
+_scan: Any = json.JSONDecoder().scan_once  # type: ignore[attr-defined]  # a line is one value without space around it; json.loads looks for that, too
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,10 @@ class Event:
 def parse_line(line: bytes) -> Event | None:
     """Return the event of one journal line, or None if the line is torn or foreign."""
     try:
-        body = json.loads(line)
+        text = line.decode()
+        body, end = _scan(text, 0)
+        if end != len(text):
+            return None
         return Event(int(body.pop("seq")), int(body.pop("term")), float(body.pop("t")), str(body.pop("type")), body)
-    except (ValueError, ArithmeticError, KeyError, TypeError, AttributeError, RecursionError):
+    except (StopIteration, ValueError, ArithmeticError, KeyError, TypeError, AttributeError, RecursionError):
         return None

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator
 from itertools import takewhile
 from typing import Any
 
@@ -13,67 +13,10 @@ from jupyter_gridgpu.model.events import Event
 from jupyter_gridgpu.model.job import END_STATES, STATES, allowed, split_key
 from jupyter_gridgpu.model.metrics import Series, objective_value
 from jupyter_gridgpu.model.scan import Scan
+from jupyter_gridgpu.model.variant import VariantView as VariantView
 
 ENDED_FOR_ESTIMATE = 3
-PAST_LIMIT = 50
-_ATTEMPT = ("state", "reason", "message", "where", "gpu", "node", "engine_id", "started", "ended")
 _OBSERVED = ("reason", "message", "cell", "where", "gpu", "node", "started", "ended", "notebook", "peak_mb")
-
-
-@dataclass
-class VariantView:
-    """A variant with what its latest job is known to do."""
-
-    id: str
-    point: int
-    repeat: int
-    params: dict[str, Any]
-    attrs: dict[str, Any] = field(default_factory=dict)
-    state: str = "new"
-    attempts: int = 0
-    engine_id: str | None = None
-    submitted: bool = False
-    stop_asked: bool = False
-    retry_asked: bool = False
-    reason: str | None = None
-    message: str | None = None
-    cell: int | None = None
-    where: str | None = None
-    gpu: str | None = None
-    started: float | None = None
-    ended: float | None = None
-    notebook: str | None = None
-    peak_mb: float | None = None
-    usage: dict[str, float] = field(default_factory=dict)
-    gpu_s: float = 0.0
-    step: int | None = None
-    steps: int | None = None
-    metrics: dict[str, Series] = field(default_factory=dict)
-    queued: float | None = None  # when it was handed to the engine
-    node: str | None = None
-    reported: float | None = None  # when its newest reading was made, where metrics are sent rather than read on a shared disk
-    past: list[dict[str, Any]] = field(default_factory=list)  # what is kept of earlier attempts
-    rev: int = 0
-
-    @property
-    def key(self) -> str:
-        """The key of the latest job."""
-        return f"{self.id}.{self.attempts}"
-
-    @property
-    def active(self) -> bool:
-        """Whether a job of it may exist in the engine."""
-        return self.attempts > 0 and self.state not in END_STATES
-
-    def new_attempt(self, attempt: int) -> None:
-        """Forget what the attempt before said, but for a short record; the GPU time it took stays counted."""
-        spent, past = self.gpu_s, [*self.past, self.attempt()][-PAST_LIMIT:] if self.attempts else []
-        fresh = VariantView(self.id, self.point, self.repeat, self.params, self.attrs)
-        self.__dict__.update(fresh.__dict__, attempts=attempt, gpu_s=spent, past=past)
-
-    def attempt(self) -> dict[str, Any]:
-        """The record of the latest attempt."""
-        return {"attempt": self.attempts, "submitted": self.queued, **{name: getattr(self, name) for name in _ATTEMPT}}
 
 
 class ScanView:
@@ -97,6 +40,11 @@ class ScanView:
         self.started: float | None = None
         self.ended: float | None = None
         self.active: dict[str, VariantView] = {}  # those of which a job may exist in the engine
+        self.running: dict[str, VariantView] = {}
+        self.points = 0  # that were proposed; the variants of one point differ in their repeat only
+        self.newest: list[VariantView] = []  # the variants of the last point
+        self._made: list[VariantView] = []  # by number
+        self._idle: list[int] = []  # numbers of those that may be waiting for a job, in order
         self._touched: list[VariantView] = []
         self._recent: dict[str, VariantView] = {}  # the variants, the one changed last at the end
 
@@ -116,11 +64,19 @@ class ScanView:
             variant.rev = self.rev
             self._recent.pop(variant.id, None)
             self._recent[variant.id] = variant
-            if variant.active:
-                self.active[variant.id] = variant
-            else:
-                self.active.pop(variant.id, None)
+            _keep(self.active, variant, variant.active)
+            _keep(self.running, variant, variant.state == "running")
+            self._rank(variant)
         self._touched.clear()
+
+    def _rank(self, variant: VariantView) -> None:
+        """Enter a variant into the line of those without a job, or take it out."""
+        at, wants = bisect_left(self._idle, variant.number), self._may_want(variant)
+        there = self._idle[at : at + 1] == [variant.number]
+        if wants and not there:
+            self._idle.insert(at, variant.number)
+        elif there and not wants:
+            del self._idle[at]
 
     def apply_all(self, items: Iterable[Event]) -> ScanView:
         for event in items:
@@ -128,6 +84,23 @@ class ScanView:
         return self
 
     # what faces and the runner ask -------------------------------------------------
+
+    def wants_job(self, variant: VariantView) -> bool:
+        """Whether a variant is to be given a (further) attempt."""
+        return self._may_want(variant) and (variant.retry_asked or not self.stopped)
+
+    def _may_want(self, variant: VariantView) -> bool:
+        if variant.retry_asked:
+            return variant.state in END_STATES
+        if variant.stop_asked:
+            return False
+        if variant.state in ("failed", "lost"):
+            return variant.attempts <= self.scan.retries
+        return variant.state == "new" and variant.attempts == 0
+
+    def waiting(self) -> Iterator[VariantView]:
+        """Those that are to be given an attempt, in order; costs what is taken of them."""
+        return (variant for number in self._idle if self.wants_job(variant := self._made[number]))
 
     @property
     def state(self) -> str:
@@ -216,10 +189,17 @@ class ScanView:
 
     def _proposed(self, event: Event) -> None:
         data = event.data
+        known = self.variants.get(data["variant"])
+        number = known.number if known else len(self._made)
         variant = VariantView(
-            data["variant"], data["point"], data["repeat"], numbers.loose(data["params"]), data.get("attrs", {})
+            data["variant"], data["point"], data["repeat"], numbers.loose(data["params"]), data.get("attrs", {}), number
         )
         self.variants[variant.id] = variant
+        self._made[number : number + 1] = [variant]
+        if variant.point >= self.points:
+            self.points, self.newest = variant.point + 1, []
+        if variant.point == self.points - 1:
+            self.newest.append(variant)
         self._touch(variant)
 
     def _intended(self, event: Event) -> None:
@@ -313,6 +293,13 @@ class ScanView:
     def _extend(self, variants: list[VariantView] | None, data: dict[str, Any]) -> None:
         self.extra_trials += int(data["trials"])
         self.stopped = self.finished = self.paused = False
+
+
+def _keep(those: dict[str, VariantView], variant: VariantView, there: bool) -> None:
+    if there:
+        those[variant.id] = variant
+    else:
+        those.pop(variant.id, None)
 
 
 def _number(value: Any) -> float:

@@ -45,7 +45,9 @@ class Runner:
         self.scan = home.load(folder)
         self.lease = Lease(self.paths.lock)
         self.journal = JournalWriter(self.paths.journal, 0, self.lease.term)  # ends a torn line before anything is read
-        self.view = ScanView(self.scan).apply_all(JournalReader(self.paths.journal).read())
+        self.view = ScanView(self.scan)
+        for part in JournalReader(self.paths.journal).parts():
+            self.view.apply_all(part)
         self.journal.seq, self.journal.term = self.view.seq, max(self.lease.term, self.view.term + 1)
         self.backend = backends.load(self.scan, self.paths)
         self.sampler = samplers.load_for(self.scan)
@@ -138,7 +140,7 @@ class Runner:
     def read_metrics(self, now: float) -> None:
         if now < self.next_metrics:
             return
-        running = [variant.key for variant in self.view.active.values() if variant.state == "running"]
+        running = [variant.key for variant in self.view.running.values()]
         self.next_metrics = now + min(len(running) / STATS_A_SECOND, 1.0)
         self.channel.follow(variant.key for variant in self.view.active.values())
         if self.metrics.waiting:
@@ -195,7 +197,7 @@ class Runner:
         missing = policy.missing_repeats(self.view)
         if missing:
             self.record(*(self.proposed(v.point, repeat, Proposal(v.params, v.attrs)) for v, repeat in missing))
-        index = policy.points(self.view)
+        index = self.view.points
         wanted = min(self.view.trials() - index, self.room())
         if wanted <= 0:
             return
@@ -214,7 +216,7 @@ class Runner:
             return 0
         slots = self.backend.slots() or self.scan.parallel or ADAPTIVE_AT_ONCE
         repeats = self.scan.space.repeats[1] if self.scan.space.repeats else 1
-        free = slots - len(self.view.active) - sum(1 for _ in policy.waiting(self.view))
+        free = slots - len(self.view.active) - sum(1 for _ in self.view.waiting())
         return -(-free // repeats) if free > 0 else 0
 
     def proposed(self, point: int, repeat: int, proposal: Proposal) -> tuple[str, dict[str, Any]]:
@@ -238,7 +240,7 @@ class Runner:
         """Give waiting variants an attempt, as many as the engine takes at once."""
         slots = self.backend.slots()
         free = PROPOSE_AT_ONCE if slots is None else slots - len(self.view.active)
-        chosen = list(islice(policy.waiting(self.view), max(free, 0)))
+        chosen = list(islice(self.view.waiting(), max(free, 0)))
         if not chosen:
             return
         # Written before anything is sent: a runner killed in between finds the job by its key.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -12,34 +12,12 @@ from jupyter_gridgpu.samplers.base import Trial
 from jupyter_gridgpu.store import points as points_file
 
 
-def wants_job(view: ScanView, variant: VariantView) -> bool:
-    """Whether a variant is to be given a (further) attempt."""
-    if variant.retry_asked:
-        return variant.state in END_STATES
-    if variant.stop_asked or view.stopped:
-        return False
-    if variant.state in ("failed", "lost"):
-        return variant.attempts <= view.scan.retries
-    return variant.state == "new" and variant.attempts == 0
-
-
-def waiting(view: ScanView) -> Iterator[VariantView]:
-    return (variant for variant in view.variants.values() if wants_job(view, variant))
-
-
-def points(view: ScanView) -> int:
-    """How many points were proposed; the variants of one point differ in their repeat only."""
-    return max((variant.point for variant in view.variants.values()), default=-1) + 1
-
-
 def missing_repeats(view: ScanView) -> list[tuple[VariantView, int]]:
     """Repeats of the last point that a killed runner had not written yet: (a variant of it, repeat)."""
     repeats = view.scan.space.repeats
-    if repeats is None or not view.variants or view.scan.recorded:
+    if repeats is None or not view.newest or view.scan.recorded:
         return []
-    last = points(view) - 1
-    there = [variant for variant in view.variants.values() if variant.point == last]
-    return [(there[0], repeat) for repeat in range(len(there), repeats[1])]
+    return [(view.newest[0], repeat) for repeat in range(len(view.newest), repeats[1])]
 
 
 def history(view: ScanView) -> list[Trial]:
@@ -54,7 +32,7 @@ def history(view: ScanView) -> list[Trial]:
 def _trial(view: ScanView, group: list[VariantView], searched: Iterable[str]) -> Trial:
     params = {name: group[0].params[name] for name in searched}
     attrs = group[0].attrs
-    if any(variant.state not in END_STATES or wants_job(view, variant) for variant in group):
+    if any(variant.state not in END_STATES or view.wants_job(variant) for variant in group):
         return Trial(params, attrs, "running")
     values = [view.value(variant) for variant in group if variant.state == "done"]
     known = [value for value in values if value is not None]
@@ -72,10 +50,10 @@ def given(view: ScanView, path: Path) -> list[dict[str, Any]]:
 
 def complete(view: ScanView) -> bool:
     """Whether nothing is left to be done: all points proposed, every variant ended, nothing to try again."""
-    if view.active or next(waiting(view), None) is not None:
+    if view.active or next(view.waiting(), None) is not None:
         return False
     if view.stopped:
         return True
     if view.scan.recorded:
         return len(view.variants) >= view.scan.recorded
-    return points(view) >= view.trials() and not missing_repeats(view)
+    return view.points >= view.trials() and not missing_repeats(view)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -28,16 +31,32 @@ class JournalReader:
 
     def read(self) -> list[Event]:
         """Return the events since the last call. Raises StorageError if the file cannot be read."""
-        found: list[Event] = []
+        return [event for part in self.parts() for event in part]
+
+    def parts(self) -> Iterator[list[Event]]:
+        """Yield the events since the last call in parts, for journals that had better not be in memory as a whole."""
         while True:
             before = self.cursor
             try:
                 lines, self.cursor = read_lines(self.path, self.cursor)
             except OSError as error:
                 raise StorageError(f"The journal {self.path} cannot be read: {error.strerror}.") from None
-            found.extend(event for event in map(parse_line, lines) if event is not None)
+            with uncollected():
+                yield [event for event in map(parse_line, lines) if event is not None]
             if self.cursor == before:
-                return found
+                return
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Hold the collector of cycles back: it would look at every part of every event again and again, and find nothing."""
+    running = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if running:
+            gc.enable()
 
 
 class JournalWriter:

@@ -27,12 +27,14 @@ from jupyter_gridgpu.store.process import Process
 from jupyter_gridgpu.worker import usage
 from jupyter_gridgpu.worker.preload import steps
 from jupyter_gridgpu.worker.report import VARIABLE
+from jupyter_gridgpu.worker.sender import VARIABLE as SENDER
 from jupyter_gridgpu.worker.usage import JOB_VARIABLE
 
 PARENTS = 3  # that may end before their time until kernels are started one by one
 ANSWER_S = 330.0  # for all imports of the parent, and a fork
 MARK_BYTES = 300  # for a job's folder below that of all jobs, and its GPUs
 OWN = (JOB_VARIABLE, VARIABLE, "CUDA_VISIBLE_DEVICES", "JPY_PARENT_PID", "JPY_SESSION_NAME", "PYTHONEXECUTABLE")
+GONE = (SENDER, "GRIDGPU_COPY")  # which no kernel is to have
 LAUNCHERS = ("ipykernel_launcher", "ipykernel")
 NOTEBOOK_BYTES = 100 * 1024 * 1024
 
@@ -110,7 +112,7 @@ def _started(spec: Path, job: Mapping[str, Any]) -> Parent | None:
         return None
     env = {**os.environ, **{str(k): str(v) for k, v in job.get("env", {}).items()}}
     env["PYTHONPATH"] = os.pathsep.join(filter(None, [str(scan.worker), env.get("PYTHONPATH")]))
-    env = {**{name: value for name, value in env.items() if name not in OWN}, **kernelspec.env}
+    env = {**{name: value for name, value in env.items() if name not in (*OWN, *GONE)}, **kernelspec.env}
     plan = {"steps": steps(notebook, scan.files), "flags": command[1:], "skip": []}
     return _spawned(kernel, command, env, f"{scan.jobs}{os.sep}", plan)
 

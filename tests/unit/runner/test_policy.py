@@ -16,7 +16,7 @@ def fold(story: Story, **changes: Any) -> ScanView:
 
 
 def waiting(story: Story, **changes: Any) -> list[str]:
-    return [variant.id for variant in policy.waiting(fold(story, **changes))]
+    return [variant.id for variant in fold(story, **changes).waiting()]
 
 
 def test_a_proposed_variant_waits_for_its_job_and_a_sent_one_does_not() -> None:
@@ -94,7 +94,7 @@ def test_repeats_a_killed_runner_had_not_written_are_missing() -> None:
     repeated(story, 2, 0, 1)
     repeated(story, 3, 0, 2)
     assert policy.missing_repeats(fold(story, space=REPEATED)) == []
-    assert policy.points(fold(story, space=REPEATED)) == 1
+    assert fold(story, space=REPEATED).points == 1
 
 
 def test_a_sampler_sees_the_mean_of_a_repeated_point() -> None:
@@ -165,6 +165,6 @@ def test_a_retry_of_one_variant_does_not_restart_a_stopped_search() -> None:
     view = fold(story, sampler="random", trials=40)
     assert view.stopped
     assert not view.finished
-    assert [variant.id for variant in policy.waiting(view)] == ["v0001"]
+    assert [variant.id for variant in view.waiting()] == ["v0001"]
     story.run(1, "done", attempt=2)
     assert policy.complete(fold(story, sampler="random", trials=40))
