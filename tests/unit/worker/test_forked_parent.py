@@ -12,7 +12,7 @@ from typing import Any
 import psutil
 import pytest
 
-from jupyter_gridgpu.worker import forked
+from jupyter_gridgpu.worker import forked, forkkernel
 from jupyter_gridgpu.worker.pack import pack
 from tests.system.helpers import eventually
 
@@ -33,9 +33,9 @@ class Asked:
         forked.current.parent = self.parent
         self.process = psutil.Process(self.parent.pid)
 
-    def kernel(self, connection: str = "none", **env: str) -> forked.ForkedKernel:
+    def kernel(self, connection: str = "none", **env: str) -> forkkernel.ForkedKernel:
         words = [sys.executable, "-m", "ipykernel_launcher", "-f", connection]
-        return forked._forked(words, {**self.env, "GRIDGPU_JOB": f"{self.jobs}/v0001.1", **env}, "/")
+        return forkkernel.forked_kernel(words, {**self.env, "GRIDGPU_JOB": f"{self.jobs}/v0001.1", **env}, "/")
 
     def close(self) -> None:
         forked.current.parent = None
@@ -50,7 +50,7 @@ def asked(tmp_path: Path) -> Iterator[Asked]:
     made.close()
 
 
-def close(kernel: forked.ForkedKernel) -> None:
+def close(kernel: forkkernel.ForkedKernel) -> None:
     os.close(kernel._guard)
 
 
@@ -117,7 +117,7 @@ def test_a_module_whose_import_starts_threads_is_left_out_and_said(tmp_path: Pat
 
 
 def test_workers_may_ask_at_the_same_time(asked: Asked) -> None:
-    kernels: list[forked.ForkedKernel] = []
+    kernels: list[forkkernel.ForkedKernel] = []
     workers = [threading.Thread(target=lambda: kernels.append(asked.kernel())) for _ in range(8)]
     for worker in workers:
         worker.start()
