@@ -21,6 +21,7 @@ from jupyter_gridgpu.backends.batches import Batch
 from jupyter_gridgpu.backends.cluster import ClusterBackend
 from jupyter_gridgpu.backends.inquiry import Seen
 from jupyter_gridgpu.backends.panda import call, credentials, outputs, sandbox
+from jupyter_gridgpu.backends.panda.taskmap import attempts
 from jupyter_gridgpu.backends.panda.words import About, task_seen
 from jupyter_gridgpu.errors import EngineError, Underway, Unreachable
 from jupyter_gridgpu.model.job import Observation
@@ -179,7 +180,7 @@ class PandaBackend(ClusterBackend):
             self._killed.add(ident)
         named = {job["seq"]: job["outputs"] for job in body["jobs"] if job["jobStatus"] == "finished"}
         settled = frozenset(number for number, names in named.items() if self._settled(ident, batch, number, names))
-        about = About(architecture(self._scan.resources), credentials.monitor(), unwanted, settled)
+        about = About(architecture(self._scan.resources), attempts(self._scan), credentials.monitor(), unwanted, settled)
         found = task_seen(body, len(batch.tasks), about, time.time())
         return {self.task_id(ident, number): what for number, what in found.items()}
 

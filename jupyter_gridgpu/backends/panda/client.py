@@ -34,7 +34,7 @@ META_BYTES = 4_000_000
 FINAL = ("done", "finished", "failed", "broken", "aborted", "exhausted")  # states of a task that makes no more jobs
 ENDED = ("finished", "failed", "cancelled", "closed")  # states of a job
 _FIELDS = (
-    "PandaID", "attemptNr", "maxAttempt", "jobStatus", "computingSite", "computingElement", "transExitCode",
+    "PandaID", "attemptNr", "jobStatus", "computingSite", "computingElement", "transExitCode",
     *(f"{part}Error{what}" for part in (
         "pilot", "exe", "sup", "ddm", "brokerage", "jobDispatcher", "taskBuffer") for what in ("Code", "Diag")),
 )  # fmt: skip

@@ -61,6 +61,7 @@ class About:
     """What a task was asked for, as far as words need it."""
 
     architecture: str = ""
+    attempts: int = 3  # of PanDA at each job; what a job's own maxAttempt says is another number
     monitor: str = ""
     unwanted: frozenset[int] = frozenset()  # jobs, by sequence number, that are to end
     settled: frozenset[int] = frozenset()  # jobs of which all is fetched that will come
@@ -87,7 +88,7 @@ def _seen(number: int, jobs: Collection[Mapping[str, Any]], body: Mapping[str, A
         if killed and job["jobStatus"] not in RUNNING:
             return Seen("cancelled", "user", "Stopped before it ran.", _site(job))
         return _live(job, number in about.unwanted, about, now)
-    again = not final and not killed and (job["jobStatus"] == "closed" or _attempt(job) < _attempts(job))
+    again = not final and not killed and (job["jobStatus"] == "closed" or _attempt(job) < about.attempts)
     return _again(job, about) if again else _over(job, body, about)
 
 
@@ -99,11 +100,6 @@ def newest(jobs: Iterable[Mapping[str, Any]]) -> Mapping[str, Any]:
 def _attempt(job: Mapping[str, Any]) -> int:
     number = job.get("attemptNr")
     return number if isinstance(number, int) else 1
-
-
-def _attempts(job: Mapping[str, Any]) -> int:
-    number = job.get("maxAttempt")
-    return number if isinstance(number, int) and number > 0 else 1
 
 
 def _site(job: Mapping[str, Any]) -> str | None:
@@ -131,7 +127,7 @@ def _live(job: Mapping[str, Any], unwanted: bool, about: About, now: float) -> S
     running = status in RUNNING
     words = RUNNING.get(status) or QUEUED.get(status) or f"Is {status}"
     at = f" at {_site(job)}" if _site(job) else ""
-    tried = f", attempt {attempt} of {_attempts(job)}" if attempt > 1 else ""
+    tried = f", attempt {attempt} of {about.attempts}" if attempt > 1 else ""
     text = f"{words}{at} (PanDA job {job.get('PandaID')}, {status}{tried})."
     if unwanted:
         text += " It is told to end with its pilot's next sign of life." if running else " It is being stopped."
@@ -170,7 +166,7 @@ def _again(job: Mapping[str, Any], about: About) -> Seen:
     """An attempt that failed, and that PanDA makes anew."""
     _, why = failure(job)
     number = _attempt(job) + (job["jobStatus"] != "closed")
-    text = f"PanDA tries again, attempt {min(number, _attempts(job))} of {_attempts(job)}. Before: {why}"
+    text = f"PanDA tries again, attempt {min(number, about.attempts)} of {about.attempts}. Before: {why}"
     return Seen("queued", None, bounded(text), _site(job))
 
 

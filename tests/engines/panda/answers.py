@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 def answer(panda: FakePanda, endpoint: str, query: dict[str, str], body: Any) -> dict[str, Any] | None:
     """Return the envelope of an answer; None for an endpoint that there is not."""
     asked = {**query, **(body if isinstance(body, dict) else {})}
-    task = panda.jedi.tasks.get(int(asked.get("task_id") or 0))
+    if not str(asked.get("task_id", 0)).isdecimal():
+        return _no("jediTaskID must be an integer")
+    task = panda.jedi.tasks.get(int(asked.get("task_id", 0)))
     seen = task if task is not None and task.status else None
     if endpoint in _OF_TASKS:
         return _OF_TASKS[endpoint](seen, asked)
@@ -83,7 +85,11 @@ def _metadata(task: Task | None, asked: Any) -> dict[str, Any]:
 
 
 def _parameters(task: Task | None, asked: Any) -> dict[str, Any]:
-    return _yes(task.params) if task else _no("Task not found")
+    if task is None:
+        return _no("Task not found")
+    hidden = ("cloudAsVO", "messageDriven", "pushStatusChanges", "transPath")
+    given = [{name: value for name, value in one.items() if name != "expandedList"} for one in task.params["jobParameters"]]
+    return _yes({**{name: task.params[name] for name in task.params if name not in hidden}, "jobParameters": given})
 
 
 def _datasets(task: Task | None, asked: Any) -> dict[str, Any]:

@@ -63,7 +63,7 @@ class Job:
         return {
             **job_fields(),
             "PandaID": self.ident, "jediTaskID": task.ident, "jobStatus": self.status, "attemptNr": self.attempt,
-            "maxAttempt": task.max_attempt, "jobName": f"{task.name}.{self.ident}", "computingSite": self.site,
+            "maxAttempt": 3, "jobName": f"{task.name}.{self.ident}", "computingSite": self.site,
             "jobParameters": self.parameters(), "creationTime": stamp(self.created),
             "stateChangeTime": stamp(self.created), "Files": files,
             "destinationDBlock": next((one["dataset"] for one in task.outputs()), None),
@@ -73,7 +73,9 @@ class Job:
 
     def _file(self, lfn: str, kind: str, dataset: str) -> dict[str, Any]:
         like = next(one for one in job_fields()["Files"] if one["type"] == kind)
-        return {**like, "PandaID": self.ident, "jediTaskID": self.task.ident, "lfn": lfn, "dataset": dataset}
+        states = {"finished": "ready", "failed": "failed", "cancelled": "failed"} if "pseudo" not in kind else {}
+        status = states.get(self.status, "unknown")
+        return {**like, "PandaID": self.ident, "jediTaskID": self.task.ident, "lfn": lfn, "dataset": dataset, "status": status}
 
     def named(self, template: str) -> str:
         text = template.replace("$JEDITASKID", str(self.task.ident))
@@ -94,6 +96,7 @@ class Task:
     ident: int
     params: dict[str, Any]
     owner: str
+    site: str = ""  # where its jobs go
     status: str = ""  # not known to anybody yet
     old: str | None = None
     dialog: str | None = None
@@ -185,7 +188,9 @@ class Jedi:
         for task in self.tasks.values():
             if params.get("uniqueTaskName") and task.name == params["taskName"] and task.status not in ("aborted", "broken"):
                 return _no(*self._there(task))
-        task = Task(self.next_task, params, owner)
+        for one in params["jobParameters"]:
+            one |= {"expandedList": ["seq_number"]} if one.get("param_type") == "pseudo_input" else {}
+        task = Task(self.next_task, {**params, **_added()}, owner)
         self.tasks[task.ident] = task
         self.next_task += 1
         return _yes(task.ident, f"succeeded. new jediTaskID={task.ident}")
@@ -248,6 +253,8 @@ class Jedi:
         return self._obey(task) or self._go_on(task) or self._make_jobs(task) or self._end(task)
 
     def _obey(self, task: Task) -> bool:
+        if task.status in ("registered", "defined", "ready"):
+            return False  # it gets round to that when jobs are made
         command, task.command = task.command, None
         if command == "kill":
             running = [job for job in task.alive() if job.status == "running"]
@@ -292,7 +299,7 @@ class Jedi:
             self._move(task, "pending", f"{link} : {words}")
             return
         self._move(task, "running", None)
-        task.params["_at"] = known[0]
+        task.site = known[0]
         self._make_jobs(task)
 
     def _make_jobs(self, task: Task) -> bool:
@@ -311,7 +318,7 @@ class Jedi:
         return made
 
     def _make_job(self, task: Task, number: int, attempt: int) -> None:
-        job = Job(self.next_job, task, number, attempt, len(task.jobs) + 1, task.params["_at"])
+        job = Job(self.next_job, task, number, attempt, len(task.jobs) + 1, task.site)
         self.next_job += 1
         task.jobs.append(job)
         self.jobs[job.ident] = job
@@ -362,6 +369,12 @@ def _gpu(text: str) -> dict[str, str] | None:
     parts = dict(re.findall(r":(\w+)(>?=.*?)(?=:|$)", found[3]))
     model = parts.pop("model", "")[1:] or found[2] or ""
     return {"vendor": found[1], **({"model": model} if model else {}), **parts}
+
+
+def _added() -> dict[str, Any]:
+    """What a server adds to the map of a task."""
+    names = ("userName", "taskType", "taskPriority", "transPath", "pushStatusChanges", "messageDriven", "cloudAsVO")
+    return {name: task_fields()["raw_task_params"][name] for name in names}
 
 
 def _yes(data: Any, message: str = "") -> dict[str, Any]:

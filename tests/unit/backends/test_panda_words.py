@@ -39,7 +39,7 @@ def test_states_of_jobs_are_ours_and_pandas_own_is_named(status: str, state: str
     assert status in what.message or status == "finished"
 
 
-FAILED = {
+FAILED: dict[str, Any] = {
     "transExitCode": "65", "pilotErrorCode": 1305, "exeErrorCode": 65, "exeErrorDiag": "payload exit code 65",
     "pilotErrorDiag": "Non-zero exit code from payload: 65 (CUDA out of memory)",
 }  # fmt: skip
