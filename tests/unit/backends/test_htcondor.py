@@ -1,0 +1,223 @@
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jupyter_gridgpu.backends import condor_ads as ads
+from jupyter_gridgpu.backends.batches import Batches
+from jupyter_gridgpu.backends.condor_travel import Travel
+from jupyter_gridgpu.errors import EngineError
+from jupyter_gridgpu.model.resources import Placement, Resources
+from jupyter_gridgpu.store.paths import ScanPaths, write_json
+from jupyter_gridgpu.testing.examples import small_scan
+from jupyter_gridgpu.worker.mirror import Mirror
+
+RECORDED: dict[str, dict[str, Any]] = json.loads((Path(__file__).parents[2] / "data" / "htcondor" / "ads-23.9.json").read_text())
+
+
+# what it says -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "state", "reason", "words"),
+    [
+        ("queue: no machine fits", "queued", None, "Waits for a machine: no match found."),
+        ("queue: running", "running", None, None),
+        ("held: held by its user", "queued", None, "Held: to look at it (by user physicist). It waits for its release."),
+        ("held: over its memory", "failed", "oom", "memory usage exceeded request_memory."),
+        ("held: over its time", "failed", "timeout", "The job exceeded allowed execute duration of 00:03."),
+        ("left: over its memory", "failed", "oom", "memory usage exceeded request_memory."),
+        ("left: over its time", "failed", "timeout", "The job exceeded allowed execute duration of 00:03."),
+        ("left: removed by a policy", "failed", "node", "Removed by HTCondor: The job attribute PeriodicRemove"),
+        ("left: removed by its user", "cancelled", "user", "ended by its user (by user physicist)."),
+        ("left: node without the folder", "done", "node", "The node does not see the scan's folder."),
+        ("left: ended by a signal", "done", "node", "The job was ended by signal 9 and left no result."),
+        ("left: ended well", "done", None, None),
+    ],
+)
+def test_what_htcondor_said_is_understood(name: str, state: str, reason: str | None, words: str | None) -> None:
+    seen = (ads.left if name.startswith("left") else ads.seen)(RECORDED[name], where="pool")
+    assert (seen.state, seen.reason, seen.where) == (state, reason, "pool")
+    assert (words or "") in (seen.message or "")
+    assert (words is None) == (seen.message is None)
+    assert seen.node in (None, "node1@vm", "node2@vm")
+
+
+def test_a_job_that_waits_says_how_many_machines_fit() -> None:
+    waits = RECORDED["queue: no machine fits"]
+    assert ads.seen(waits, 0).message == "Waits, but no machine of the pool fits what it asks for."
+    assert ads.seen(waits, 3).message == "Waits: 3 machines fit, none is free for it now."
+    assert ads.seen({**waits, "NumJobStarts": 1}, 1).message == (
+        "Its node was lost; it starts again. Waits: one machine fits, none is free for it now."
+    )
+
+
+@pytest.mark.parametrize(
+    ("code", "text", "reason"),
+    [
+        (34, "Job has gone over cgroup memory limit of 512 megabytes.", "oom"),
+        (34, "Job has used more disk than it asked for", "node"),
+        (13, "Transfer input files failure: reading from file /data/ml.sif: (errno 2)", "image"),
+        (26, "The system macro SYSTEM_PERIODIC_HOLD expression evaluated to TRUE: wall time limit", "timeout"),
+        (6, "Error from slot1@n1: Failed to execute", "node"),
+        (None, None, "node"),
+    ],
+)
+def test_a_job_that_is_held_for_good_has_failed_for_a_reason(code: int | None, text: str | None, reason: str) -> None:
+    seen = ads.seen({"JobStatus": ads.HELD, "HoldReasonCode": code, "HoldReason": text})
+    assert (seen.state, seen.reason) == ("failed", reason)
+    assert seen.message
+    assert seen.message.startswith("Held by HTCondor: ")
+
+
+def test_ten_thousand_jobs_are_read_quickly() -> None:
+    many = [{**RECORDED["queue: running"], "ProcId": number} for number in range(10_000)]
+    before = time.process_time()
+    assert len({ads.task_id(ad): ads.seen(ad) for ad in json.loads(json.dumps(many))}) == 10_000
+    assert time.process_time() - before < 5.0  # a tenth of it on a quiet machine
+
+
+# what is asked of it ----------------------------------------------------------------------
+
+
+def test_a_description_asks_for_what_the_job_needs() -> None:
+    wanted = Resources(gpus=2, memory_mb=4000, walltime_s=600, gpu_model="A100", vram_mb=40000, cuda="12.4", cpus=3, disk_mb=9)
+    place = Placement(account="physics.top", constraint='Site == "X"')
+    found = ads.description(small_scan(resources=wanted, placement=place, per_job=2), "scan/b0001", "words")
+    assert found["request_gpus"] == "2"
+    assert found["request_cpus"] == "3"
+    assert found["request_disk"] == "9MB"
+    assert "MaxSupportedVersion >= 12040" in found["require_gpus"]
+    assert found["accounting_group"] == "physics.top"
+    assert found["requirements"] == '(Site == "X")'
+    assert found["allowed_execute_duration"] == str(2 * 600 + ads.LIMIT_S)
+    assert found[f"My.{ads.BATCH}"] == '"scan/b0001"'
+
+
+def test_a_job_that_says_nothing_of_memory_gets_what_a_notebook_needs() -> None:
+    assert ads.resources(small_scan())["request_memory"] == str(ads.MEMORY_MB)
+
+
+@pytest.mark.parametrize(
+    ("word", "written"),
+    [("plain", "'plain'"), ("it's", "'it''s'"), ('a "b"', '\'a ""b""\''), ("$(x)", "'$(DOLLAR)(x)'")],
+)
+def test_words_are_arguments_as_they_are(word: str, written: str) -> None:
+    assert ads.argument(word) == written
+
+
+def test_a_name_with_a_line_break_is_refused() -> None:
+    with pytest.raises(EngineError, match="line break"):
+        ads.argument("a\nb")
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ("Unable to commit transaction, SCHEDD:2:The group x is not known.", "The group x is not known."),
+        ("Failed to create job ad, errmsg=Submit:-1:Parse error in expression:", "Parse error in expression:"),
+        ("Unable to locate local daemon.", "Unable to locate local daemon."),
+    ],
+)
+def test_a_refusal_is_told_without_names_of_functions(said: str, words: str) -> None:
+    assert ads.refusal(said).startswith(words)
+
+
+# files that travel --------------------------------------------------------------------------
+
+
+@pytest.fixture
+def paths(tmp_path: Path) -> ScanPaths:
+    found = ScanPaths(tmp_path / "scan")
+    (found.folder / "files").mkdir(parents=True)
+    for key in ("v0001.1", "v0002.1"):
+        found.job(key).folder.mkdir(parents=True)
+        write_json(found.job(key).spec, {"key": key})
+    return found
+
+
+def told(folder: Path, *lines: str) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "out").write_text("".join(f"{line}\n" for line in lines))
+
+
+def test_what_a_worker_tells_is_what_its_files_hold(paths: ScanPaths, tmp_path: Path) -> None:
+    there = ScanPaths(tmp_path / "node").job("v0001.1").copy("ab12")
+    there.folder.mkdir(parents=True)
+    (there.folder / "artifacts").mkdir()
+    (there.folder / "artifacts" / "data.txt").symlink_to(tmp_path)
+    batch = Batches(paths).make([["v0001.1"]])
+    (batch.folder / "1").mkdir()
+    with open(batch.folder / "1" / "out", "wb", buffering=0) as out:
+        mirror = Mirror("v0001.1", there, out.fileno())
+        there.metrics.write_bytes(b"x" * 10_000)
+        there.notebook.write_text("{}")
+        write_json(there.result, {"key": "v0001.1"})
+        mirror.finish()
+    assert Travel(paths).read([(batch, 1)])  # a result came: the job has ended
+    here = paths.job("v0001.1").copy("ab12")
+    assert here.metrics.read_bytes() == b"x" * 10_000
+    assert (here.notebook.read_text(), json.loads(here.result.read_text())) == ("{}", {"key": "v0001.1"})
+    assert not list((there.folder / "artifacts").iterdir())  # a link would bring back what was sent
+
+
+def test_a_copy_that_starts_again_is_read_from_its_beginning(paths: ScanPaths) -> None:
+    batch = Batches(paths).make([["v0001.1"]])
+    travel = Travel(paths)
+    told(batch.folder / "1", "gridgpu v0001.1/aaaa/worker.log 0 b25l", "gridgpu v0001.1/aaaa/worker.log 3 b25l")
+    travel.read([(batch, 1)])
+    told(batch.folder / "1", "gridgpu v0001.1/bbbb/worker.log 0 dHdv", "gridgpu v0001.1/bbbb/worker.log 3 dHdv")
+    travel.unpack(batch, 1)
+    assert [copy.log.read_text() for copy in sorted(paths.job("v0001.1").copies(), key=str)] == ["oneone", "twotwo"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "gridgpu v0002.1/ab12/worker.log 0 b25l",  # another task's job
+        "gridgpu v0001.1/../worker.log 0 b25l",
+        "gridgpu v0001.1/ab12/scan.json 0 b25l",
+        "gridgpu v0001.1/ab12/worker.log -1 b25l",
+        "gridgpu v0001.1/ab12/worker.log 0 %%%",
+        "other v0001.1/ab12/worker.log 0 b25l",
+        "words of the notebook",
+        "",
+    ],
+)
+def test_what_is_no_line_of_a_worker_of_the_task_changes_nothing(paths: ScanPaths, line: str) -> None:
+    batch = Batches(paths).make([["v0001.1"], ["v0002.1"]])
+    told(batch.folder / "1", line)
+    before = sorted(path for path in paths.jobs.rglob("*"))
+    Travel(paths).read([(batch, 1)])
+    assert sorted(path for path in paths.jobs.rglob("*")) == before
+
+
+def test_what_a_task_brings_back_goes_to_its_jobs_and_nothing_else(paths: ScanPaths) -> None:
+    batch = Batches(paths).make([["v0001.1"]])
+    travel = Travel(paths)
+    travel.pack(batch)
+    brought = batch.folder / "1" / "jobs"
+    for place in (brought / "v0001.1" / "ab12" / "artifacts", brought / "v0002.1" / "cd34"):
+        place.mkdir(parents=True)
+        (place / "model.bin").write_text("weights")
+    (brought / "v0001.1" / "job.json").write_text("{}")
+    (brought / "v0001.1" / "ab12" / "result.json").symlink_to("/etc/passwd")
+    travel.unpack(batch, 1)
+    travel.unpack(batch, 1)
+    assert (paths.job("v0001.1").copy("ab12").folder / "artifacts" / "model.bin").read_text() == "weights"
+    assert not paths.job("v0001.1").copy("ab12").result.exists()
+    assert json.loads(paths.job("v0001.1").spec.read_text()) == {"key": "v0001.1"}
+    assert paths.job("v0002.1").copies() == []
+    assert not (batch.folder / "1").exists()
+
+
+def test_an_image_travels_unless_every_node_has_it(paths: ScanPaths) -> None:
+    batch = Batches(paths).make([["v0001.1"]])
+    travel = Travel(paths)
+    assert "container_image" not in travel.description(batch, None)
+    assert travel.description(batch, "/data/ml.sif")["transfer_container"] == "True"
+    assert travel.description(batch, "/cvmfs/ml")["transfer_container"] == "False"
