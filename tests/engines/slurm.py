@@ -77,7 +77,7 @@ class Cluster:
     With a `root`, all of it is the Slurm that is installed in that folder.
     """
 
-    def __init__(self, root: Path | None = None, forgets_after: int = 300, dead_after: int = 6, accounting: str = "") -> None:
+    def __init__(self, root: Path | None = None, forgets_after: int = 300, dead_after: int = 4, accounting: str = "") -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="slurm-", dir=engines_folder()))  # a short name: it has sockets in it
         self.bin = self.folder / "bin"
         self.conf = self.folder / "slurm.conf"
@@ -200,7 +200,10 @@ class Cluster:
 
         def ready() -> bool:
             states = self.run("sinfo", "-h", "-N", "-p", "gpu", "-o", "%N %T").splitlines()
-            return states == [f"{node} idle" for node in NODES]
+            return states == [f"{node} idle" for node in NODES] and all(map(takes, NODES.values()))
+
+        def takes(kind: str) -> bool:  # a controller knows a node's GPUs some time after it knows the node
+            return not self.run("sbatch", "--test-only", f"--gres=gpu:{kind}:2", "--wrap", "true", check=False)
 
         self.until(ready, "all nodes are idle")
 
@@ -214,6 +217,17 @@ class Cluster:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(int(child), signal.SIGKILL)
         self.until(lambda: not self.run("squeue", "-h"), "no job is left")
+
+    def heal(self) -> None:
+        """Bring back what a test left broken."""
+        if "slurmctld" not in self.running:
+            self.start_controller()
+        for node in NODES:
+            if node not in self.running:
+                self.start_node(node)
+        for node in self.run("sinfo", "-h", "-N", "-p", "gpu", "-t", "drain,down", "-o", "%N").split():
+            self.run("scontrol", "update", f"NodeName={node}", "State=RESUME", check=False)
+        self.idle()
 
     def update(self, *words: str) -> None:
         self.run("scontrol", "update", *words)
@@ -290,3 +304,4 @@ def slurm(slurm_cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> Iterator[C
         monkeypatch.setenv(name, value)
     yield slurm_cluster
     slurm_cluster.clear()
+    slurm_cluster.heal()
