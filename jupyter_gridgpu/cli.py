@@ -19,6 +19,8 @@ from jupyter_gridgpu.model.units import duration, number
 from jupyter_gridgpu.options import first_options, plan_json, plan_text, scan_options, space_options, space_text, to_options
 from jupyter_gridgpu.request import plan
 
+SHOWN_ROWS = 500  # of `show`: a terminal takes seconds for thousands
+
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="gridgpu")
@@ -114,8 +116,9 @@ def _list_table(scans: list[ScanHandle]) -> Any:
 
 @gridgpu.command()
 @click.argument("scan")
+@click.option("--all", "everything", is_flag=True, help=f"Print all rows where there are more than {SHOWN_ROWS}.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def show(scan: str, as_json: bool) -> None:
+def show(scan: str, everything: bool, as_json: bool) -> None:
     """Show SCAN as it is now."""
     handle = client.open_scan(scan)
     if as_json:
@@ -126,7 +129,7 @@ def show(scan: str, as_json: bool) -> None:
     from jupyter_gridgpu.terminal import render
 
     console = Console()
-    console.print(render(handle, handle.state, console, limit=None))
+    console.print(render(handle, handle.state, console, limit=None if everything else SHOWN_ROWS))
     say_end(handle, handle.state)
 
 

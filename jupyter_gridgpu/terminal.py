@@ -17,6 +17,7 @@ from jupyter_gridgpu.model import wire
 from jupyter_gridgpu.model.job import END_STATES, bounded
 from jupyter_gridgpu.model.numbers import decode
 from jupyter_gridgpu.model.units import duration, shown
+from jupyter_gridgpu.model.view import VariantView
 
 MARKS = {"new": "◌", "queued": "◷", "running": "◉", "done": "✔", "failed": "✖", "cancelled": "⊘", "lost": "?"}
 COLOURS = {"running": "blue", "done": "green", "failed": "red", "lost": "yellow"}
@@ -44,11 +45,14 @@ def render(handle: ScanHandle, state: str, console: Console, limit: int | None) 
     """Return the scan's head and its rows; at most `limit` of these, the running ones first."""
     with handle.lock:
         head = wire.head(handle.view, state, time.time())
-        rows = [wire.row(handle.view, variant) for variant in handle.view.variants.values()]
-    drawn = rows if limit is None or len(rows) <= limit else _most_alive(rows, limit)
+        variants = list(handle.view.variants.values())
+        chosen = variants if limit is None or len(variants) <= limit else _most_alive(variants, limit)
+        drawn = [wire.row(handle.view, variant) for variant in chosen]
     parts: list[Any] = [_title(head), _progress(head, console), _fitting(head, drawn, console)]
-    if len(drawn) < len(rows):
-        parts.append(Text(f"{len(rows) - len(drawn)} more rows; `gridgpu show {head['name']}` prints all.", style="dim"))
+    if len(drawn) < len(variants):
+        parts.append(
+            Text(f"{len(variants) - len(drawn)} more rows; `gridgpu show {head['name']} --all` prints all.", style="dim")
+        )
     if words := wire.metrics_text(head):
         parts.append(Text(words, style="dim"))
     if head["note"]:
@@ -77,10 +81,10 @@ def _progress(head: wire.Head, console: Console) -> Table:
     return grid
 
 
-def _most_alive(rows: list[wire.Row], limit: int) -> list[wire.Row]:
+def _most_alive(variants: list[VariantView], limit: int) -> list[VariantView]:
     order = {"running": 0, "failed": 1, "lost": 1, "queued": 2, "done": 3, "cancelled": 4, "new": 5}
-    chosen = sorted(rows, key=lambda row: order[row["state"]])[:limit]
-    return sorted(chosen, key=lambda row: str(row["id"]))
+    chosen = sorted(variants, key=lambda variant: order[variant.state])[:limit]
+    return sorted(chosen, key=lambda variant: (len(variant.id), variant.id))
 
 
 def _fitting(head: wire.Head, rows: list[wire.Row], console: Console) -> Table:

@@ -17,6 +17,7 @@ import sys
 import warnings
 from collections.abc import Iterable
 from contextlib import closing, suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +119,7 @@ def _number(value: float) -> tuple[float, int]:
     return (value, 0) if math.isfinite(value) else (math.copysign(sys.float_info.max, value), 0)
 
 
+@lru_cache(4096)
 def name(key: str) -> str:
     """Return a name that MLflow takes: letters, digits, and of signs `_ - . / :` and blanks."""
     clean = re.sub(r"[^/\w.\- :]", "_", key)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_gridgpu.model import numbers
-from jupyter_gridgpu.model.space import Choice, Range, Repeats
+from jupyter_gridgpu.model.space import Choice, Fixed, Range, Repeats
 from jupyter_gridgpu.model.view import VariantView
 from jupyter_gridgpu.records.record import Record
 
@@ -54,20 +54,27 @@ def _in_memory() -> Any:
 
 
 def _distributions(record: Record) -> dict[str, Any]:
-    """The axes that vary. A choice goes by the text of its value, since a value may be a list."""
-    from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
-
+    """The axes that vary, wide enough for every value that ran: points may have been given from elsewhere."""
     found: dict[str, Any] = {}
     for name, axis in record.scan.space.axes.items():
-        if isinstance(axis, Choice):
-            found[name] = CategoricalDistribution(list(dict.fromkeys(map(_coded, axis.values))))
-        elif isinstance(axis, Repeats):
-            found[name] = IntDistribution(0, max(axis.count - 1, 0))
-        elif isinstance(axis, Range) and axis.whole:
-            found[name] = IntDistribution(int(axis.low), int(axis.high), log=axis.log)
-        elif isinstance(axis, Range):
-            found[name] = FloatDistribution(axis.low, axis.high, log=axis.log)
+        if not isinstance(axis, Fixed):
+            found[name] = _distribution(axis, [v.params[name] for v in record.variants if name in v.params])
     return found
+
+
+def _distribution(axis: Choice | Range | Repeats, values: list[Any]) -> Any:
+    """A choice goes by the text of its value, since a value may be a list."""
+    from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+
+    if isinstance(axis, Choice) or not all(type(value) in (int, float) and math.isfinite(value) for value in values):
+        known = [*(axis.values if isinstance(axis, Choice) else ()), *values]
+        return CategoricalDistribution(list(dict.fromkeys(map(_coded, known))) or [None])
+    low, high = (0, axis.count - 1) if isinstance(axis, Repeats) else (axis.low, axis.high)
+    low, high = min([low, *values]), max([low, high, *values])
+    log = isinstance(axis, Range) and axis.log and low > 0
+    if all(type(value) is int for value in values) and (isinstance(axis, Repeats) or axis.whole):
+        return IntDistribution(int(low), int(high), log=log)
+    return FloatDistribution(low, high, log=log)
 
 
 def _coded(value: Any) -> Any:

@@ -135,6 +135,19 @@ def test_optuna_loads_the_study(record: Record, tmp_path: Path) -> None:
     assert first.datetime_start is not None
 
 
+def test_points_outside_of_the_space_are_in_the_study_too(tmp_path: Path) -> None:
+    import optuna
+    from optuna.storages import JournalStorage
+    from optuna.storages.journal import JournalFileBackend
+
+    params: dict[int, Any] = {1: {"lr": 5, "n": 2, "kind": "c"}, 2: {"lr": 0.5, "n": 2.5, "kind": None}, 3: {"lr": 0.5, "n": 3}}
+    space = "lr = loguniform(0.1, 1)\nn = integer(3, 4)\nkind = ['a', 'b']"
+    jobs: dict[int, Any] = {number: {"acc": [1.0]} for number in params}
+    made = export(write_scan("odd", jobs, params=params, space=space), "optuna", tmp_path / "a.log")
+    study = optuna.load_study(study_name="odd", storage=JournalStorage(JournalFileBackend(str(made))))
+    assert [trial.params for trial in study.trials] == list(params.values())
+
+
 @pytest.mark.filterwarnings("ignore")  # of what mlflow itself uses of others
 def test_mlflow_shows_the_runs_wherever_the_folder_is(record: Record, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from mlflow.tracking import MlflowClient
