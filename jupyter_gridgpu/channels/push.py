@@ -77,13 +77,12 @@ class PushChannel(Fetcher):
     def __init__(self, scan: Scan, paths: ScanPaths) -> None:
         super().__init__(paths)
         self._scan_id = scan.id
-        self._account: Account | None = None
         self._announced: set[str] = set()
         self._state = paths.arrived / "collector.json"
         self._store, self._cursor = _state(self._state)
 
     def fetch(self, keys: set[str], ended: set[str]) -> bool:
-        user = self._account = self._account or account()
+        user = account()  # read anew each time: the user may have another secret, or another collector, by now
         if user is None:
             raise UsageError("No collector is known any more; run `gridgpu collector use`.")
         self._announce(user, keys - self._announced)

@@ -29,8 +29,8 @@ def use(url: str) -> None:
     """
     from jupyter_gridgpu.channels.drop import Storage
 
-    if not url.startswith(("http://", "https://")) or "?" in url:
-        raise UsageError(f"{url[:80]!r} is no address of a folder; give one like https://eos.example/eos/user/m/me/gridgpu.")
+    if not url.startswith(("http://", "https://")) or set(url) & set("?@"):  # it may hold a secret: it is not repeated
+        raise UsageError("That is no address of a folder; give one like https://eos.example/eos/user/m/me/gridgpu.")
     mine = _ask("Credential of your runner, which stays here")
     jobs = _ask("Credential that travels with the jobs, to write only")
     if mine and mine == jobs:

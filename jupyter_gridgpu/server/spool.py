@@ -40,6 +40,7 @@ class Limits:
     scan_bytes: int = 256 * 2**20
     user_bytes: int = 2 * 2**30
     total_bytes: int = 8 * 2**30
+    user_scans: int = 10_000
     keep_s: float = 14 * 86400.0  # after the last that came or was read
     job_rate: float = 128 * 1024  # bytes a second of one job, in the long run
     job_burst: float = 4 * 2**20
@@ -75,6 +76,7 @@ class Spool:
         self.limits = limits or Limits()
         self._kept: dict[tuple[str, str], _Kept] = {}
         self._users: dict[str, int] = {}  # bytes of each
+        self._scans: dict[str, int] = {}  # and how many scans
         self._total = 0
         self._swept = -1e9
         self._id = ""
@@ -190,13 +192,22 @@ class Spool:
             os.close(self._kept.pop((user, scan)).handle)
             kept = None
         if kept is None:
-            kept = self._load(self.folder / user / f"{scan}.frames", make)
+            path = self.folder / user / f"{scan}.frames"
+            if make and not path.exists():
+                self._count(user)
+            kept = self._load(path, make)
             if kept is None:
                 return None
             self._kept[user, scan] = kept
             self._let_go()
         kept.used = now
         return kept
+
+    def _count(self, user: str) -> None:
+        """One scan more of a user."""
+        if self._scans.get(user, 0) >= self.limits.user_scans:
+            raise Refused(507, "The user has all the scans that they may have here.", after_s=3600)
+        self._scans[user] = self._scans.get(user, 0) + 1
 
     def _let_go(self) -> None:
         if len(self._kept) > OPEN_LIMIT:
@@ -219,6 +230,7 @@ class Spool:
         """Count what there is, and let go of what nobody has asked for in a long time."""
         self._swept = now
         self._users.clear()
+        self._scans.clear()
         for path in self.folder.glob("*/*.frames"):
             with suppress(OSError):
                 found = path.stat()
@@ -226,6 +238,7 @@ class Spool:
                     self._forget(path)
                 else:
                     self._users[path.parent.name] = self._users.get(path.parent.name, 0) + found.st_size
+                    self._scans[path.parent.name] = self._scans.get(path.parent.name, 0) + 1
         self._total = sum(self._users.values())
 
     def _forget(self, path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import signal
 import ssl
 from collections.abc import Callable
@@ -20,18 +21,26 @@ from jupyter_gridgpu.server.members import Invited
 from jupyter_gridgpu.server.spool import Limits
 from jupyter_gridgpu.store.signing import BATCH_BYTES
 
-IDLE_S = 120.0
+IDLE_S = 30.0  # for a request to begin
 HEADER_BYTES = 16 * 1024
 
 
 def serve(folder: Path, ip: str, port: int, tls: ssl.SSLContext | None, started: Callable[[int], None], limits: Limits) -> None:
     """Take readings until SIGTERM or SIGINT; `started` hears the port. Raises UsageError, StorageError."""
     members = Invited(folder)
+    _many_connections()
     members.secret("nobody")  # the secret is made now, or it is said that it cannot be
     intake = Intake(members, lambda: folder / "scans", limits)
     settings: dict[str, Any] = {INTAKE: intake, "log_function": _quiet}
     application = Application([(f"/(?:.*/)?{ROUTE}", CollectHandler)], **settings)
     asyncio.run(_run(application, intake, ip, port, tls, started))
+
+
+def _many_connections() -> None:
+    """Let this process hold as many open as it may: whoever opens some and says nothing holds them for IDLE_S."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _quiet(handler: Any) -> None:

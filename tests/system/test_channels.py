@@ -13,8 +13,10 @@ from jupyter_gridgpu.store import config
 from tests.engines.collectors import JOBS, Collecting, Dav, collecting, dav
 from tests.engines.panda import FakePanda
 from tests.engines.panda.fixture import panda
+from tests.engines.slurm import Cluster
 
 from .helpers import Lab, ScanOfLab, eventually, processes_with
+from .slurm_lab import ON, slurm_lab
 
 __all__ = ["panda"]
 
@@ -122,3 +124,12 @@ def test_jobs_on_the_grid_push_while_they_run(lab: Lab, panda: FakePanda, collec
     assert found["metrics"]["loss"] < 60
     scan.wait("done")
     assert scan.variant("v0001")["metrics"] == {"loss": 60.0}
+
+
+def test_jobs_on_slurm_push_where_that_is_asked_for(tmp_path: Path, slurm: Cluster, collector: Collecting) -> None:
+    with slurm_lab(tmp_path, slurm) as lab:
+        scan = lab.training(1, *ON, "--metrics", "push", steps=40, pause=0.1)
+        scan.wait_for("v0001", loss=1.0)
+        assert list(scan.folder.glob("arrived/v0001.1/*/metrics.jsonl"))
+        scan.wait("done")
+        assert scan.variant("v0001")["metrics"] == {"loss": 40.0}

@@ -311,6 +311,18 @@ def test_space_is_bounded(tmp_path: Path, limit: str) -> None:
     kept.close()
 
 
+def test_scans_are_bounded(tmp_path: Path) -> None:
+    kept = spool(tmp_path, user_scans=2)
+    kept.announce("alice", "other", {JOB})
+    kept.announce("alice", "scan", {"v0003.1"})
+    kept.announce("bob", "scan", {JOB})
+    with pytest.raises(Refused, match="all the scans"):
+        kept.announce("alice", "third", {JOB})
+    with pytest.raises(Refused, match="all the scans"):
+        kept.revoke("alice", "third")
+    kept.close()
+
+
 def test_a_job_that_starts_again_and_again_is_bounded(tmp_path: Path) -> None:
     kept = spool(tmp_path)
     for number in range(COPIES_LIMIT):
