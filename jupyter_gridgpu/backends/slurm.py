@@ -278,7 +278,7 @@ def run(
     keep: TextIO | None = None,
 ) -> subprocess.CompletedProcess[str]:
     """Run a command of Slurm's. Raises Unreachable if Slurm does not answer, EngineError if there is no such command."""
-    environment = {**(os.environ if env is None else env), "SLURM_TIME_FORMAT": "%s", "LC_ALL": "C.UTF-8"}
+    environment = {**os.environ, "SLURM_TIME_FORMAT": "%s", "LC_ALL": "C.UTF-8"} if env is None else env
     try:
         ran = subprocess.run(
             command, input=text, capture_output=True, text=True, errors="replace", timeout=patience_s, env=environment,
