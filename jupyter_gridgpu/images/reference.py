@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-import tarfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jupyter_gridgpu.errors import UsageError
 from jupyter_gridgpu.images.base import ARCHIVE, ORAS, REGISTRY, SANDBOX, SIF, Bind, Image
 from jupyter_gridgpu.store import home
+
+if TYPE_CHECKING:
+    import tarfile
 
 SIF_MAGIC, SIF_MAGIC_AT = b"SIF_MAGIC", 32
 SCHEMES = {"docker": REGISTRY, "oras": ORAS}
@@ -83,6 +85,8 @@ def looks_like_root(path: Path) -> bool:
 
 def read_archive(path: Path) -> dict[str, Any] | None:
     """Return transport, digest and ident of the image in an archive that podman or docker saved; None if it is no archive."""
+    import tarfile
+
     try:
         with tarfile.open(path, "r:") as archive:
             names = set(archive.getnames())
