@@ -22,6 +22,8 @@ class Process:
         if (self.host, self.boot) != (socket.gethostname(), boot_id()):
             return False
         state, start = _stat(self.pid)
+        if state == "Z" and _goes_on(self.pid):
+            state = "R"
         return state not in ("", "Z", "X") and (not self.start or start == self.start)
 
     def to_json(self) -> dict[str, Any]:
@@ -63,6 +65,14 @@ def _stat(pid: int) -> tuple[str, int]:
         return fields[0].decode(), int(fields[19])
     except (OSError, IndexError, ValueError):
         return _signalled(pid)
+
+
+def _goes_on(pid: int) -> bool:
+    """Whether only the first thread of a process has ended: so it looks while another one runs exec(2)."""
+    try:
+        return len(os.listdir(f"/proc/{pid}/task")) > 1 or _stat(pid)[0] not in ("", "Z", "X")
+    except OSError:
+        return False
 
 
 def _signalled(pid: int) -> tuple[str, int]:

@@ -2,13 +2,16 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
+import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from jupyter_gridgpu.store.process import Process, this_process
+from jupyter_gridgpu.store.process import Process, boot_id, this_process
 
 
 def test_this_process_is_alive_also_after_a_way_through_json() -> None:
@@ -38,3 +41,28 @@ def test_a_pid_that_nobody_has_is_not_alive() -> None:
 @pytest.mark.parametrize("body", [None, [], "x", {}, {"host": "h", "boot": "b", "pid": "x", "start": 0}, {"cancelled": True}])
 def test_what_names_no_process_is_none(body: object) -> None:
     assert Process.from_json(body) is None
+
+
+THREADED = """
+import ctypes, sys, threading, time
+threading.Thread(target=lambda: (print("on", flush=True), sys.stdin.read())).start()
+ctypes.CDLL(None).pthread_exit(None)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="threads are not to be seen here")
+def test_a_process_whose_first_thread_has_ended_lives_as_long_as_another() -> None:
+    with subprocess.Popen([sys.executable, "-c", THREADED], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        assert child.stdin is not None
+        assert child.stdout is not None
+        child.stdout.readline()
+        process = Process(socket.gethostname(), boot_id(), child.pid, 0)
+        stat = Path(f"/proc/{child.pid}/stat")
+        deadline = time.monotonic() + 30
+        while stat.read_text().rpartition(")")[2].split()[0] != "Z" and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert process.alive()
+        child.kill()
+        while process.alive() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert not process.alive()
