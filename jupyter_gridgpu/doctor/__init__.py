@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from jupyter_gridgpu.doctor import engines, home, jupyter, machine
+from jupyter_gridgpu.doctor import channels, engines, home, jupyter, machine
 from jupyter_gridgpu.doctor.finding import Finding, problem
 from jupyter_gridgpu.store.atonce import ask_all
 
@@ -25,6 +25,7 @@ PARTS: dict[str, Part] = {
     "HTCondor": engines.htcondor,
     "PanDA": engines.panda,
     "queues": engines.queues,
+    "metrics": channels.ways,
     "pace": engines.pace,
 }
 

@@ -15,7 +15,7 @@ from tests.engines.panda import FakePanda
 from tests.engines.panda.fixture import panda
 from tests.engines.slurm import Cluster
 
-from .helpers import Lab, ScanOfLab, eventually, processes_with
+from .helpers import Executed, Lab, ScanOfLab, eventually, processes_with
 from .slurm_lab import ON, slurm_lab
 
 __all__ = ["panda"]
@@ -133,3 +133,18 @@ def test_jobs_on_slurm_push_where_that_is_asked_for(tmp_path: Path, slurm: Clust
         assert list(scan.folder.glob("arrived/v0001.1/*/metrics.jsonl"))
         scan.wait("done")
         assert scan.variant("v0001")["metrics"] == {"loss": 40.0}
+
+
+def test_a_job_that_the_grid_kills_leaves_metrics_and_notebook_in_the_storage(lab: Lab, panda: FakePanda, storage: Dav) -> None:
+    """Of a killed job PanDA keeps nothing."""
+    scan = lab.training(1, "--on", "panda", steps=1000, pause=0.1)
+    scan.wait_for("v0001", loss=1.0)
+    scan.gridgpu("stop")
+    scan.wait("stopped")
+    found = scan.variant("v0001")
+    assert found["state"] == "cancelled"
+    assert Path(found["notebook"]).is_relative_to(scan.folder / "arrived" / "v0001.1")
+    assert "epoch 1\n" in Executed.read(found["notebook"]).text()
+    (dropped,) = storage.folder.glob("*/v0001.1.jsonl")
+    assert scan.events_of("job.reported")[-1]["metrics"] or scan.events_of("job.reported")[-1]["notebook"]
+    assert found["metrics"]["loss"] == dropped.read_text().count('"loss"')

@@ -15,7 +15,7 @@ from .helpers import Lab, strict_json
 
 PARTS = {
     "Python", "Jupyter", "kernels", "home of scans", "scans", "GPUs here", "containers", "engines", "Slurm", "HTCondor",
-    "PanDA", "queues", "pace",
+    "PanDA", "queues", "pace", "metrics",
 }  # fmt: skip
 
 

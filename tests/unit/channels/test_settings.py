@@ -13,9 +13,11 @@ from jupyter_gridgpu.channels.drop import storage
 from jupyter_gridgpu.channels.push import account
 from jupyter_gridgpu.commands.collector import collector
 from jupyter_gridgpu.commands.drop import drop
+from jupyter_gridgpu.doctor.channels import ways
 from jupyter_gridgpu.errors import UsageError
 from jupyter_gridgpu.server.members import Invited
 from jupyter_gridgpu.store import config
+from tests.engines.collectors import collecting, dav
 
 
 @pytest.fixture(autouse=True)
@@ -116,3 +118,21 @@ def test_an_expelled_member_has_no_secret(tmp_path: Path) -> None:
     members.expel("alice")
     assert members.secret("alice") is None
     assert Invited(tmp_path / "store").secret("bob") == members.secret("bob")
+
+
+def test_the_doctor_says_which_ways_are_open(tmp_path: Path) -> None:
+    assert [finding.level for finding in ways()] == ["note"]
+    with collecting(tmp_path / "store") as collector, dav(tmp_path / "dav") as storage:
+        config.write(config.collector_file(), collector.member())
+        config.write(config.drop_file(), storage.settings())
+        assert [(finding.level, finding.text.split(",")[1]) for finding in ways()] == [
+            ("ok", " which knows you as alice."),
+            ("ok", " which lets your runner in."),
+        ]
+        config.write(config.collector_file(), {**collector.member(), "secret": "0" * 64})
+        config.write(config.drop_file(), {**storage.settings(), "runner": "runner:wrong"})
+        refused = ways()
+        assert [finding.level for finding in refused] == ["problem", "problem"]
+        assert "does not know your secret" in refused[0].text
+        assert "answers 401" in refused[1].text
+    assert [finding.level for finding in ways()] == ["problem", "problem"]
