@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -71,17 +71,26 @@ class Series:
     stride: int = 1  # every stride-th of them is in the trail
 
     def add(self, value: float) -> None:
-        if self.seen % self.stride == 0:
-            self.trail.append(numbers.shown(value))
-            if len(self.trail) > TRAIL_LIMIT:
-                self.trail = self.trail[::2]
-                self.stride *= 2
-        self.seen += 1
+        """Take a value of a series that comes whole."""
+        self.keep([value])
         self.n += 1
-        self.last = value
         if math.isfinite(value):
             self.min = value if self.min is None else min(self.min, value)
             self.max = value if self.max is None else max(self.max, value)
+
+    def keep(self, values: Sequence[float]) -> None:
+        """Take the next values for trail and last; number and extremes are counted elsewhere.
+
+        Those before the last have been made short by the runner, for the journal.
+        """
+        if not values:
+            return
+        self.last = values[-1]
+        self.trail += [*values[:-1], numbers.shown(self.last)][-self.seen % self.stride :: self.stride]
+        self.seen += len(values)
+        while len(self.trail) > TRAIL_LIMIT:
+            self.trail = self.trail[::2]
+            self.stride *= 2
 
     def reduced(self, reduction: str) -> float | None:
         """Return the one number that `last`, `max` or `min` makes of the series."""

@@ -57,13 +57,16 @@ class ScanView:
         if handler is not None:
             self.rev += 1
             handler(self, event)
-            self._settle()
+            self._settle(event.type != events.JOB_REPORTED)
 
-    def _settle(self) -> None:
+    def _settle(self, moved: bool) -> None:
+        """Enter what an event touched as changed; unless it `moved`, no state did."""
         for variant in self._touched:
             variant.rev = self.rev
             self._recent.pop(variant.id, None)
             self._recent[variant.id] = variant
+            if not moved:
+                continue
             _keep(self.active, variant, variant.active)
             _keep(self.running, variant, variant.state == "running")
             self._rank(variant)
@@ -241,9 +244,10 @@ class ScanView:
         variant.notebook = variant.notebook or event.data.get("notebook")
         variant.peak_mb = max(variant.peak_mb or 0.0, variant.usage.get("memory_mb", 0.0)) or None
         for name, (n, low, high, new) in event.data["metrics"].items():
-            series = variant.metrics.setdefault(name, Series())
-            for value in new:
-                series.add(_number(value))
+            series = variant.metrics.get(name)
+            if series is None:
+                series = variant.metrics[name] = Series()
+            series.keep([value if type(value) is float else _number(value) for value in new])
             series.n, series.min, series.max = n, numbers.decode(low), numbers.decode(high)
 
     def _command(self, event: Event) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_gridgpu.channels.base import Channel
+from jupyter_gridgpu.model import numbers
 from jupyter_gridgpu.model.metrics import NAMES_PER_JOB, Series, thinned
 from jupyter_gridgpu.store.paths import CopyPaths, ScanPaths
 
@@ -137,7 +138,9 @@ class MetricsReader:
         metrics = {}
         for name, values in feed.new.items():
             n, low, high, _ = feed.series[name].summary()
-            metrics[name] = [n, low, high, thinned(values, NEW_LIMIT)]  # the journal spells what is not finite
+            *new, last = thinned(values, NEW_LIMIT)
+            # The journal spells what is not finite. What stands before the last value is for small pictures only.
+            metrics[name] = [n, low, high, [*map(numbers.shown, new), last]]
         data: dict[str, Any] = {"key": key, "step": feed.step, "steps": feed.steps, "metrics": metrics}
         if feed.copy is not None and self._sent(key):
             data["at"] = _newest_at(feed.copy)

@@ -35,16 +35,16 @@ class JournalReader:
 
     def parts(self) -> Iterator[list[Event]]:
         """Yield the events since the last call in parts, for journals that had better not be in memory as a whole."""
-        while True:
-            before = self.cursor
-            try:
-                lines, self.cursor = read_lines(self.path, self.cursor)
-            except OSError as error:
-                raise StorageError(f"The journal {self.path} cannot be read: {error.strerror}.") from None
-            with uncollected():
+        with uncollected():
+            while True:
+                before = self.cursor
+                try:
+                    lines, self.cursor = read_lines(self.path, self.cursor)
+                except OSError as error:
+                    raise StorageError(f"The journal {self.path} cannot be read: {error.strerror}.") from None
                 yield [event for event in map(parse_line, lines) if event is not None]
-            if self.cursor == before:
-                return
+                if self.cursor == before:
+                    return
 
 
 @contextmanager
