@@ -32,7 +32,7 @@ class Job:
     def __init__(self, port: int, account: Account, scan: str, number: int) -> None:
         self.port, self.scan, self.user = port, scan, account.user
         self.key = bytes.fromhex(account.sender(scan)["key"])
-        self.name, self.offset, self.waits = f"v{number:04d}.1", 0, list[float]()
+        self.name, self.offset, self.refused, self.waits = f"v{number:04d}.1", 0, 0, list[float]()
 
     async def run(self, until: float, pause: float) -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
@@ -41,9 +41,14 @@ class Job:
             began = time.perf_counter()
             writer.write(self.request())
             status = (await reader.readuntil(b"\r\n\r\n")).split(b"\r\n")
-            assert b" 200 " in status[0], status
             size = next(int(line.split(b":")[1]) for line in status if line.lower().startswith(b"content-length"))
-            self.offset = json.loads(await reader.readexactly(size))["next"]
+            body = json.loads(await reader.readexactly(size))
+            if b" 429 " in status[0]:  # more than one job or scan is granted
+                self.refused += 1
+                await asyncio.sleep(0.2)
+                continue
+            assert b" 200 " in status[0], status
+            self.offset = body["next"]
             self.waits.append(time.perf_counter() - began)
             await asyncio.sleep(max(pause - (time.perf_counter() - began), 0.0))
         writer.close()
@@ -104,6 +109,7 @@ def measure(given: argparse.Namespace, store: Path, url: str, pid: int) -> None:
     print(
         f"{len(jobs)} jobs of {given.scans} scans, {readings / wall:,.0f} readings/s in batches of {BATCH}:"
         f" {100 * spent / wall:.0f} % of a core, {readings / spent:,.0f} readings a second of it;"
+        f" {sum(job.refused for job in jobs)} were told to slow down;"
         f" a job waits {1000 * statistics.median(waits):.1f} ms, 99 % less than {1000 * waits[int(0.99 * len(waits))]:.0f} ms"
     )
 
