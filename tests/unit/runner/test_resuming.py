@@ -17,7 +17,7 @@ from jupyter_gridgpu.model import wire
 from jupyter_gridgpu.model.scan import to_json
 from jupyter_gridgpu.model.view import ScanView
 from jupyter_gridgpu.runner.loop import Runner
-from jupyter_gridgpu.store import inbox
+from jupyter_gridgpu.store import home, inbox
 from jupyter_gridgpu.store.journal import JournalReader
 from jupyter_gridgpu.store.paths import ScanPaths, write_json
 from jupyter_gridgpu.testing.examples import Story, small_scan
@@ -42,7 +42,7 @@ def runner_of(paths: ScanPaths) -> Iterator[Runner]:
 
 
 def seen_by_others(paths: ScanPaths) -> Any:
-    return shown(ScanView(small_scan()).apply_all(JournalReader(paths.journal).read()))
+    return shown(ScanView(home.load(paths.folder)).apply_all(JournalReader(paths.journal).read()))
 
 
 def shown(view: ScanView) -> Any:
