@@ -18,19 +18,21 @@ from typing import Any
 from jupyter_gridgpu.backends.condor_ads import BATCH, IDLE, PROJECTION, refusal, string
 from jupyter_gridgpu.errors import EngineError, Unreachable
 
-ANSWER_S = 60.0
+ANSWER_S = 30.0  # for what the runner itself waits for
+LOOKING_S = 120.0  # for what a thread of it waits for
 KINDS_LOOKED_AT = 20  # of jobs that wait; each is held against all machines of the pool
 USAGE = ("Cpus", "Memory", "Disk", "GPUs")
 
 
 def call(verb: str, **facts: Any) -> Any:
     """Ask HTCondor and return its answer. Raises EngineError if it refuses, Unreachable if it does not answer in time."""
-    words = [sys.executable, "-m", __name__]
+    words, asked = [sys.executable, "-m", __name__], json.dumps({"verb": verb, **facts})
+    patience_s = LOOKING_S if verb in ("queue", "history") else ANSWER_S
     try:
-        ran = subprocess.run(words, input=json.dumps({"verb": verb, **facts}), capture_output=True, text=True, timeout=ANSWER_S)
+        ran = subprocess.run(words, input=asked, capture_output=True, text=True, timeout=patience_s)
         body = json.loads(ran.stdout)
     except subprocess.TimeoutExpired:
-        raise Unreachable(f"HTCondor has not answered within {ANSWER_S:.0f} s.") from None
+        raise Unreachable(f"HTCondor has not answered within {patience_s:.0f} s.") from None
     except ValueError:
         raise Unreachable(f"HTCondor's bindings failed: {(ran.stderr.strip().splitlines() or ['no word'])[-1]}") from None
     if "refused" in body:
@@ -66,24 +68,25 @@ def ready(condor: Any, constraint: str | None) -> str:
     return _pool(condor)
 
 
-def submit(condor: Any, description: dict[str, str], tasks: list[dict[str, str]], ident: str) -> int:
+def submit(condor: Any, description: dict[str, str], tasks: list[dict[str, str]], ident: str, since: float) -> int:
     """Send a batch in one call and return its cluster. Raises EngineError where HTCondor answers and does not have it."""
     try:
         return int(condor.Schedd().submit(condor.Submit(description), itemdata=iter(tasks)).cluster())
     except condor.HTCondorException as error:
-        clusters = find(condor, [ident])
+        clusters = find(condor, [ident], since)
         if ident not in clusters:
             raise EngineError(refusal(str(error))) from None
         return clusters[ident]
 
 
-def find(condor: Any, idents: Sequence[str]) -> dict[str, int]:
-    """Return the clusters of those batches that there are, in the queue or already out of it."""
+def find(condor: Any, idents: Sequence[str], since: float) -> dict[str, int]:
+    """Return the clusters of those batches that there are, in the queue or already out of it after a time."""
     constraint = f"member({BATCH}, {{{', '.join(map(string, idents))}}})"
     schedd, wanted = condor.Schedd(), ["ClusterId", BATCH]
     found = {ad[BATCH]: int(ad["ClusterId"]) for ad in schedd.query(constraint, wanted)}
     if len(found) < len(idents):
-        found |= {ad[BATCH]: int(ad["ClusterId"]) for ad in schedd.history(constraint, wanted)}
+        past = schedd.history(constraint, wanted, since=_before(since))
+        found |= {ad[BATCH]: int(ad["ClusterId"]) for ad in past}
     return found
 
 
@@ -98,9 +101,13 @@ def history(condor: Any, tasks: list[str], since: float) -> dict[str, Any]:
     """Return the ads of jobs that have left the queue after a time."""
     pairs = [task.split(".") for task in tasks]
     some = " || ".join(f"(ClusterId == {int(cluster)} && ProcId == {int(proc)})" for cluster, proc in pairs)
-    # The newest are told first; one that ended before it was sent is none of these.
-    ads = condor.Schedd().history(some, list(PROJECTION), match=len(tasks), since=f"EnteredCurrentStatus < {int(since)}")
+    ads = condor.Schedd().history(some, list(PROJECTION), match=len(tasks), since=_before(since))
     return {"pool": _pool(condor), "ads": [_plain(ad) for ad in ads]}
+
+
+def _before(since: float) -> str:
+    """Where to end looking back: the newest are told first, and what ended before it was sent is none of ours."""
+    return f"EnteredCurrentStatus < {int(since)}"
 
 
 def end(condor: Any, tasks: list[str], hard: bool) -> None:

@@ -25,7 +25,7 @@ from jupyter_gridgpu.worker.mirror import MARK, NOTEBOOK_LIMIT, VARIABLE
 
 MIRROR = VARIABLE
 EVERY_S = 1.0
-TOLD = ("copy.json", "metrics.jsonl", "worker.log", "output.ipynb", "result.json")
+TOLD = ("copy.json", "metrics.jsonl", "worker.log", "provenance.json", "output.ipynb", "result.json")
 
 
 class Travel:

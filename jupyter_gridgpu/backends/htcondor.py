@@ -79,7 +79,7 @@ class HTCondorBackend(ClusterBackend):
         description = ads.description(self._scan, self._ident(batch), self._arguments()) | self._files(batch)
         tasks = [{"number": str(number), "keys": text} for number, text in enumerate(keys, 1)]
         try:
-            return str(call("submit", description=description, tasks=tasks, ident=self._ident(batch)))
+            return str(call("submit", description=description, tasks=tasks, ident=self._ident(batch), since=self._scan.created))
         except Unreachable:
             raise
         except EngineError as error:
@@ -110,7 +110,7 @@ class HTCondorBackend(ClusterBackend):
 
     def sent(self, batches: Sequence[Batch]) -> dict[str, str]:
         names = {self._ident(batch): batch.name for batch in batches}
-        found = call("find", idents=list(names))
+        found = call("find", idents=list(names), since=self._scan.created)
         return {names[ident]: str(cluster) for ident, cluster in found.items() if ident in names}
 
     def task_id(self, batch_id: str, index: int) -> str:
@@ -133,11 +133,15 @@ class HTCondorBackend(ClusterBackend):
         return {task: self._left[task] for task in tasks if task in self._left}
 
     def poll(self, ids: dict[str, str]) -> dict[str, Observation]:
-        if self._travel:
-            places = {place for key in ids if (place := self._batches.place(key)) is not None}
-            if self._travel.read(places):
-                self._inquiry.hurry()  # a job has ended: soon its task will, too
+        if self._travel and self._travel.read(self._running_places(ids)):
+            self._inquiry.hurry()  # a job has ended: soon its task will, too
         return super().poll(ids)
+
+    def _running_places(self, ids: dict[str, str]) -> set[tuple[Batch, int]]:
+        """The tasks that may tell something: those that run, as the queue was last seen."""
+        said = self._inquiry.answer.tasks if self._inquiry.answer else {}
+        running = [key for key, task in ids.items() if (seen := said.get(task)) is not None and seen.state == "running"]
+        return {place for key in running if (place := self._batches.place(key)) is not None}
 
     def bring(self, batch: Batch, index: int) -> None:
         if self._travel:

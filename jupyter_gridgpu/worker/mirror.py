@@ -44,7 +44,7 @@ class Mirror:
         self._thread.join()
         _drop_links(self._copy.folder / "artifacts")
         deadline = time.monotonic() + FINISH_S
-        files = (*self._growing(), self._copy.notebook, self._copy.result)
+        files = (*self._growing(), self._copy.provenance, self._copy.notebook, self._copy.result)
         with contextlib.suppress(OSError):
             while not self._tell(files) and time.monotonic() < deadline:
                 select.select([], [self._handle], [], 1.0)
