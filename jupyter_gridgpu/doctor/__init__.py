@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from jupyter_gridgpu.doctor import channels, engines, home, jupyter, machine
+from jupyter_gridgpu.doctor import channels, engines, grid, home, jupyter, machine
 from jupyter_gridgpu.doctor.finding import Finding, problem
 from jupyter_gridgpu.store.atonce import ask_all
 
@@ -23,7 +23,7 @@ PARTS: dict[str, Part] = {
     "engines": engines.installed,
     "Slurm": engines.slurm,
     "HTCondor": engines.htcondor,
-    "PanDA": engines.panda,
+    "PanDA": grid.panda,
     "queues": engines.queues,
     "metrics": channels.ways,
     "pace": engines.pace,

@@ -6,7 +6,6 @@ import os
 import re
 import shutil
 from importlib.metadata import entry_points
-from importlib.util import find_spec
 from pathlib import Path
 
 from jupyter_gridgpu import backends
@@ -81,22 +80,6 @@ def htcondor() -> list[Finding]:
 def _short(text: str) -> str:
     found = re.search(r"\d+\.\d+\.\d+", text or "")
     return found[0] if found else "of an unknown version"
-
-
-def panda() -> list[Finding]:
-    """panda-client, and who the user is to PanDA, by what lies on this machine."""
-    if find_spec("pandaclient") is None:
-        return [note("panda-client is not installed: --on panda needs it.", "pip install panda-client")]
-    from jupyter_gridgpu.backends.panda import credentials
-
-    who = credentials.identity()
-    if who.problem:
-        asked = "PANDA_AUTH" in os.environ or "PANDA_URL_SSL" in os.environ
-        advice = "--on panda needs it; other engines do not."
-        return [problem(who.problem, advice) if asked else note(who.problem, advice)]
-    if words := who.words():
-        return [note(words)]
-    return [ok(f"{who.kind} {f'of {who.name} ' if who.name else ''}for {credentials.server()} ({who.source})")]
 
 
 def queues() -> list[Finding]:

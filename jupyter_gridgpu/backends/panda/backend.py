@@ -43,6 +43,7 @@ class PandaBackend(ClusterBackend):
     def __init__(self, scan: Scan, paths: ScanPaths) -> None:
         super().__init__(scan, paths)
         self._sending: dict[str, subprocess.Popen[bytes]] = {}
+        self._leaving: list[subprocess.Popen[bytes]] = []  # processes that have answered
         self._refused: dict[str, EngineError] = {}
         self._asked: dict[str, Batch] = {}  # tasks that still have jobs of ours, by PanDA's id
         self._tried: dict[tuple[str, int], int] = {}  # how often metadata of a job were asked for
@@ -84,8 +85,10 @@ class PandaBackend(ClusterBackend):
     # handing over -----------------------------------------------------------------------
 
     def submit(self, jobs: Sequence[Job]) -> dict[str, str | Exception]:
-        with contextlib.suppress(Unreachable):
+        try:
             self.find([job.key for job in jobs])
+        except Unreachable as later:
+            return {job.key: later for job in jobs}
         refused: dict[str, str | Exception] = {job.key: error for job in jobs if (error := self._refused.pop(job.key, None))}
         return {**refused, **super().submit([job for job in jobs if job.key not in refused])}
 
@@ -95,6 +98,7 @@ class PandaBackend(ClusterBackend):
 
     def sent(self, batches: Sequence[Batch]) -> dict[str, str]:
         """Return the ids of batches that were taken; those that are under way are asked for later."""
+        self._leaving = [process for process in self._leaving if process.poll() is None]
         found: dict[str, str] = {}
         waits: list[Unreachable] = []
         for batch in batches:
@@ -111,13 +115,14 @@ class PandaBackend(ClusterBackend):
     def _answer(self, batch: Batch) -> str:
         """Return the id of a batch. Raises Unreachable until it is known, EngineError if PanDA refused it."""
         target = batch.folder / "answer.json"
-        process = self._sending.get(batch.name)
         if target.exists():
+            self._leaving += [self._sending.pop(batch.name)] if batch.name in self._sending else []
             try:
                 return str(call.answered(target.read_text(encoding="utf-8"))["id"])
             except Unreachable as error:
                 target.unlink()
                 raise Unreachable(f"It was not sent: {str(error).rstrip('.')}; it is tried again.") from None
+        process = self._sending.get(batch.name)
         if process is None or process.poll() is not None:
             self._start(batch)
         raise Underway("It is being sent.")
@@ -128,10 +133,9 @@ class PandaBackend(ClusterBackend):
 
     def close(self) -> None:
         """Wait for processes that have answered; one that has not goes on by itself."""
-        for name, process in self._sending.items():
-            if (self._paths.batches / name / "answer.json").exists():
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    process.wait(5)
+        for process in self._leaving:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(5)
 
     def task_id(self, batch_id: str, index: int) -> str:
         return f"{batch_id}_{index}"

@@ -96,7 +96,9 @@ class Panda:
         """One line of what went wrong, from what a function returned and printed."""
         self._end()
         printed = os.pread(self._heard.fileno(), 100_000, begin).decode(errors="replace")
-        lines = [self._clean(line) for line in [words, *_plain(printed).splitlines()] if line.strip() and not _NOISE.search(line)]
+        lines = [
+            self._clean(line) for line in _plain(f"{words}\n{printed}").splitlines() if line.strip() and not _NOISE.search(line)
+        ]
         text = next((line for line in lines if "authentication failed" in line), next(iter(lines), "it gave no answer"))
         if "authentication failed" in text:
             return f"PanDA does not accept your sign-in ({text.split('Invalid token. ')[-1]})"
@@ -110,7 +112,10 @@ class Panda:
 
 def _plain(text: str) -> str:
     """Text without tags, where it is a page."""
-    return html.unescape(re.sub(r"<(script|style).*?</\1>|<[^>]*>", " ", text, flags=re.DOTALL)) if "<" in text else text
+    if "<" not in text:
+        return text
+    bare = html.unescape(re.sub(r"<(script|style).*?</\1>|<[^>]*>", " ", text, flags=re.DOTALL))
+    return "\n".join(line.strip() for line in bare.splitlines())
 
 
 # the questions --------------------------------------------------------------------------

@@ -67,7 +67,7 @@ class Pilot:
         self._stage(job, folder)
         with open(folder / "payload.stdout", "wb") as out, open(folder / "payload.stderr", "wb") as err:
             process = subprocess.Popen(
-                ["/bin/sh", "__run_main_exec.sh"], cwd=folder, env=self._environment(folder), start_new_session=True,
+                ["/bin/sh", "__run_main_exec.sh"], cwd=folder, env=self._environment(job, folder), start_new_session=True,
                 stdin=subprocess.DEVNULL, stdout=out, stderr=err,
             )  # fmt: skip
         self.processes[job.ident] = process
@@ -89,12 +89,16 @@ class Pilot:
         if self._panda.datasets:
             (folder / "input.txt").write_text(",".join(self._panda.datasets))
 
-    @staticmethod
-    def _environment(folder: Path) -> dict[str, str]:
+    def _environment(self, job: Job, folder: Path) -> dict[str, str]:
         """What a payload sees: nothing of the scan's machine, its sign-in or its folders."""
         kept = {name: os.environ[name] for name in KEPT if name in os.environ}
         path = f"{Path(sys.executable).parent}{os.pathsep}{kept.get('PATH', '')}"
-        return {**kept, "PATH": path, "HOME": str(folder), "CUDA_VISIBLE_DEVICES": ""}
+        return {
+            **kept,
+            "PATH": path,
+            "HOME": str(folder),
+            "CUDA_VISIBLE_DEVICES": "0" if self._panda.jedi.sites[job.site] else "",
+        }
 
     def _wait(self, job: Job, process: subprocess.Popen[bytes]) -> bool:
         """Wait for a job, with heartbeats; whether it was killed."""
