@@ -19,7 +19,7 @@ from jupyter_gridgpu.model.units import duration, number
 from jupyter_gridgpu.options import first_options, plan_json, plan_text, scan_options, space_options, space_text, to_options
 from jupyter_gridgpu.request import plan
 
-SHOWN_ROWS = 500  # of `show`: a terminal takes seconds for thousands
+SHOWN_ROWS = 200  # of `show`: a terminal takes seconds for thousands
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

@@ -11,7 +11,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from jupyter_gridgpu import images
 from jupyter_gridgpu.errors import StorageError, UnknownJob, UnknownScan, UsageError
 from jupyter_gridgpu.jobfiles import JobFiles
 from jupyter_gridgpu.model import wire
@@ -20,12 +19,11 @@ from jupyter_gridgpu.model.scan import Scan
 from jupyter_gridgpu.model.scan import fingerprint as fingerprint_of
 from jupyter_gridgpu.model.view import COMMANDS, ScanView, VariantView
 from jupyter_gridgpu.runner.spawn import spawn
-from jupyter_gridgpu.store import home, inbox, lease
+from jupyter_gridgpu.store import checkpoint, home, inbox, lease
 from jupyter_gridgpu.store.inside import opener_below
 from jupyter_gridgpu.store.journal import JournalReader
 from jupyter_gridgpu.store.paths import ScanPaths
 from jupyter_gridgpu.store.tail import text_part
-from jupyter_gridgpu.worker.pack import pack
 
 if TYPE_CHECKING:
     import pandas
@@ -34,7 +32,6 @@ if TYPE_CHECKING:
 
 START_GRACE_S = 8.0  # a runner that was just started may not hold its lease yet
 RESPAWNS = 3
-NAMED = 5  # variants that a sentence names
 LOG_BYTES = 256 * 1024
 POINTS = 300  # of a curve, where nobody asks for another number
 
@@ -73,6 +70,9 @@ class ScanHandle:
             return False
         with self.lock:
             before = self.view.rev
+            if self._reader.cursor == 0 and (kept := checkpoint.read(self.paths, self.scan)) is not None:
+                self.view.__dict__.update(kept[0].__dict__)
+                self._reader.cursor = kept[1]
             for part in self._reader.parts():
                 self.view.apply_all(part)
             return self.view.rev != before
@@ -236,7 +236,7 @@ class ScanHandle:
         more = {"trials": trials} if action == "extend" else {}
         inbox.post(self.paths.inbox, action, variants, **more)
         self.revive()
-        return f"Asked for: {_asked(action, variants, trials)}."
+        return f"Asked for: {inbox.words(action, variants, trials)}."
 
     def _replay(self, variants: list[str] | None) -> str:
         from jupyter_gridgpu.records.record import Record
@@ -272,15 +272,6 @@ class ScanHandle:
             spawn(self.folder)
 
 
-def _asked(action: str, variants: list[str] | None, trials: int | None) -> str:
-    if action == "extend":
-        return f"{trials:,} points more"
-    if variants is None:
-        return f"{action} the scan"
-    more = f" and {len(variants) - NAMED:,} more" if len(variants) > NAMED else ""
-    return f"{action} {', '.join(variants[:NAMED])}{more}"
-
-
 Handle = TypeVar("Handle", bound=ScanHandle)
 
 
@@ -307,22 +298,11 @@ def known(plan: Plan) -> ScanHandle | None:
 
 def create(plan: Plan, fill: Callable[[ScanPaths], object] | None = None) -> ScanHandle:
     """Make the folder of a plan's scan and start nothing; `fill` adds to it before anybody sees it. Raises StorageError."""
+    from jupyter_gridgpu.records.start import equip  # late: listing scans needs none of it
+
     home.home().mkdir(parents=True, exist_ok=True, mode=0o700)
     scan = replace(plan.scan, name=home.free_name(plan.scan.name))
     return ScanHandle(home.create(scan, plan.notebook.content, plan.files, partial(equip, plan, scan, fill), plan.asked_name))
-
-
-def equip(plan: Plan, scan: Scan, fill: Callable[[ScanPaths], object] | None, paths: ScanPaths) -> None:
-    """Write into a scan's folder what its jobs need to run anywhere, worker and launcher, and where all of it comes from."""
-    from jupyter_gridgpu.records.start import write as write_provenance  # late: listing scans needs none of it
-
-    pack(paths.worker)
-    paths.launcher.write_text(images.launcher(scan), encoding="utf-8")
-    if plan.points:
-        paths.points.write_text(plan.points, encoding="utf-8")
-    write_provenance(paths, replace(plan, scan=scan))
-    if fill is not None:
-        fill(paths)
 
 
 def open_scan(scan: str | Path) -> ScanHandle:

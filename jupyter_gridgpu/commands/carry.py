@@ -1,4 +1,7 @@
-"""`gridgpu import`, `pack` and `unpack`: scans that come from elsewhere or go there."""
+"""`gridgpu import`, `pack` and `unpack`: scans that come from elsewhere or go there.
+
+What they need is imported late: it is more than other commands wait for.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +13,6 @@ import click
 from jupyter_gridgpu import client
 from jupyter_gridgpu.commands.follow import command_line
 from jupyter_gridgpu.errors import UsageError
-from jupyter_gridgpu.records.importing import fill, plan_import
-from jupyter_gridgpu.records.packing import pack as pack_record
-from jupyter_gridgpu.records.packing import unpack as unpack_file
-from jupyter_gridgpu.records.record import load
 
 _PATH = click.Path(path_type=Path)
 
@@ -32,6 +31,8 @@ def import_(
 
     Nothing is run. Parameters alone make a scan of variants that wait: `gridgpu retry` runs them.
     """
+    from jupyter_gridgpu.records.importing import fill, plan_import
+
     if maximize and minimize:
         raise UsageError("--maximize and --minimize are both given; a scan has one objective.")
     objective = (maximize, "maximize") if maximize else (minimize, "minimize") if minimize else None
@@ -47,6 +48,9 @@ def import_(
 @click.option("-o", "--output", type=_PATH, metavar="FILE", help="Where to. Default: SCAN.gridscan.zip, here.")
 def pack(scan: str, output: Path | None) -> None:
     """Put SCAN, which has ended, into one file that can be sent."""
+    from jupyter_gridgpu.records.packing import pack as pack_record
+    from jupyter_gridgpu.records.record import load
+
     click.echo(str(pack_record(load(client.open_scan(scan).folder), output)))
 
 
@@ -56,4 +60,6 @@ def pack(scan: str, output: Path | None) -> None:
 @click.option("--name", metavar="NAME", help="Name of the scan here. Default: the one it has.")
 def unpack(file: Path, into: Path | None, name: str | None) -> None:
     """Put the scan in FILE, made by `gridgpu pack`, among the scans here. Nothing in it is run."""
+    from jupyter_gridgpu.records.packing import unpack as unpack_file
+
     click.echo(str(unpack_file(file, into, name)))

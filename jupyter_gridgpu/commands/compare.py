@@ -9,7 +9,6 @@ from typing import Any
 import click
 
 from jupyter_gridgpu import client
-from jupyter_gridgpu.api import two_scans
 from jupyter_gridgpu.model.job import bounded
 from jupyter_gridgpu.model.units import number
 from jupyter_gridgpu.records.compare import REPRODUCED, Cell, Comparison, Pair, Tolerance
@@ -38,6 +37,8 @@ def compare(
 
     The exit code is 0 if B reproduced A or is within tolerance, 1 if it differs, 3 if something is missing.
     """
+    from jupyter_gridgpu.api import two_scans  # late: other commands need not wait for it
+
     one, other = two_scans(first, second)
     made = compare_records(one, other, Tolerance(rtol, atol, sigmas), metrics)
     if as_json:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
@@ -14,8 +14,9 @@ from jupyter_gridgpu.commands.follow import command_line, follow
 from jupyter_gridgpu.errors import UsageError
 from jupyter_gridgpu.model.scan import Scan
 from jupyter_gridgpu.options import engine_options, plan_json, plan_text
-from jupyter_gridgpu.records.record import load
-from jupyter_gridgpu.records.replay import Wish, plan_replay
+
+if TYPE_CHECKING:
+    from jupyter_gridgpu.records.replay import Wish
 
 
 @click.command("replay")
@@ -32,6 +33,9 @@ def replay(scan: str, only: str, changes: tuple[str, ...], no_wait: bool, as_jso
     It makes a new scan that points to its origin. Options say where it runs now; what is not given stays as it was.
     With --set or another --image it is a variation, and says so.
     """
+    from jupyter_gridgpu.records.record import load
+    from jupyter_gridgpu.records.replay import Wish, plan_replay  # late: other commands need not wait for it
+
     made = plan_replay(load(client.open_scan(scan).folder), Wish(only, changes, _given(options), command_line()))
     if dry_run:
         click.echo(json.dumps(plan_json(made.scan)) if as_json else plan_text(made.scan, made.files))
@@ -55,6 +59,8 @@ def variation(scan: Scan) -> str:
 
 def read_words(words: list[str]) -> tuple[str, Wish]:
     """Return scan and wish of `%gridscan replay`'s words. Raises UsageError."""
+    from jupyter_gridgpu.records.replay import Wish
+
     try:
         with replay.make_context("%gridscan replay", words) as context:
             values = dict(context.params)

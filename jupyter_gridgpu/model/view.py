@@ -86,6 +86,17 @@ class ScanView:
             self.apply(event)
         return self
 
+    def adopt(self, variants: Iterable[VariantView]) -> None:
+        """Take over variants of a fold that was kept, as they are; `points` is set already."""
+        self._made = sorted(variants, key=lambda variant: variant.number)
+        self.variants = {variant.id: variant for variant in self._made}
+        self.newest = [variant for variant in self._made if variant.point == self.points - 1]
+        self._recent = {variant.id: variant for variant in sorted(self._made, key=lambda variant: variant.rev)}
+        for variant in self._recent.values():
+            _keep(self.active, variant, variant.active)
+            _keep(self.running, variant, variant.state == "running")
+        self._idle = [variant.number for variant in self._made if self._may_want(variant)]
+
     # what faces and the runner ask -------------------------------------------------
 
     def wants_job(self, variant: VariantView) -> bool:

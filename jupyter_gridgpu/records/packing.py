@@ -16,7 +16,7 @@ from jupyter_gridgpu.records.record import Record, load
 from jupyter_gridgpu.store import home
 
 SUFFIX = ".gridscan.zip"
-LEFT_OUT = ("inbox", "runner.lock", "runner.log", "batches")  # what belongs to a run on one machine
+LEFT_OUT = ("inbox", "runner.lock", "runner.log", "batches", "checkpoint.json")  # what belongs to a run on one machine
 LEFT_OUT_OF_JOBS = ("claim.json", "stop")
 COUNT_LIMIT = 500_000
 SIZE_LIMIT = 50 * 2**30

@@ -8,17 +8,20 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import jupyter_gridgpu
+from jupyter_gridgpu import images
 from jupyter_gridgpu.model import numbers
 from jupyter_gridgpu.model.scan import Scan
 from jupyter_gridgpu.model.space import Choice, Fixed
 from jupyter_gridgpu.request import Plan
 from jupyter_gridgpu.store.manifest import digest, digests
 from jupyter_gridgpu.store.paths import ScanPaths, write_json
+from jupyter_gridgpu.worker.pack import pack
 
 FORMAT = 1
 COMMAND_LIMIT = 20_000
@@ -29,6 +32,20 @@ DATA_BYTES = 256 * 1024 * 1024  # of data files that parameters name; beyond it,
 PATH_LIMIT = 500
 # Files that may hold secrets are told by their names, and their changes are left out.
 _PRIVATE = ("*.env", "*.pem", "*.key", "*.p12", "*token*", "*secret*", "*credential*", "*password*", "*proxy*", "*id_rsa*")
+
+
+def equip(plan: Plan, scan: Scan, fill: Callable[[ScanPaths], object] | None, paths: ScanPaths) -> None:
+    """Write into a scan's folder what its jobs need to run anywhere, worker and launcher, and where all of it comes from.
+
+    `fill` adds what else the folder is to have, at the end.
+    """
+    pack(paths.worker)
+    paths.launcher.write_text(images.launcher(scan), encoding="utf-8")
+    if plan.points:
+        paths.points.write_text(plan.points, encoding="utf-8")
+    write(paths, replace(plan, scan=scan))
+    if fill is not None:
+        fill(paths)
 
 
 def write(paths: ScanPaths, plan: Plan) -> None:

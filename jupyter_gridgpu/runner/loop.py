@@ -22,7 +22,7 @@ from jupyter_gridgpu.model.view import ScanView, VariantView
 from jupyter_gridgpu.runner import policy
 from jupyter_gridgpu.runner.metrics import MetricsReader
 from jupyter_gridgpu.samplers.base import Proposal
-from jupyter_gridgpu.store import home, inbox
+from jupyter_gridgpu.store import checkpoint, home, inbox
 from jupyter_gridgpu.store.journal import JournalReader, JournalWriter
 from jupyter_gridgpu.store.lease import Lease
 from jupyter_gridgpu.store.manifest import ManifestWriter
@@ -118,6 +118,8 @@ class Runner:
             channels.disarm(self.scan)
             if not self.view.finished:
                 self.record((events.SCAN_FINISHED, {"state": "stopped" if self.view.stopped else "done"}), durable=True)
+                with contextlib.suppress(OSError):  # it saves time, no more
+                    checkpoint.write(self.paths, self.view, self.journal.size())
             return True
         return False
 

@@ -15,6 +15,7 @@ from jupyter_gridgpu.store.paths import read_json, write_json
 
 COMMAND_BYTES = 1_000_000
 TRIALS_LIMIT = 1_000_000
+NAMED = 5  # variants that a sentence names
 
 
 def post(inbox: Path, action: str, variants: list[str] | None = None, **more: Any) -> str:
@@ -47,3 +48,13 @@ def read(path: Path) -> dict[str, Any] | None:
         return None
     by = bounded(body.get("by"), 80)
     return {"id": path.stem, "action": body["action"], "variants": variants, "trials": trials, "by": by}
+
+
+def words(action: str, variants: list[str] | None, trials: int | None) -> str:
+    """Say in a few words what a command asks for."""
+    if action == "extend":
+        return f"{trials:,} points more"
+    if variants is None:
+        return f"{action} the scan"
+    more = f" and {len(variants) - NAMED:,} more" if len(variants) > NAMED else ""
+    return f"{action} {', '.join(variants[:NAMED])}{more}"

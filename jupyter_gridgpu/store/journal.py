@@ -82,6 +82,10 @@ class JournalWriter:
         self.seq += len(events)
         return [event for line in events if (event := parse_line(line.line().encode()))]
 
+    def size(self) -> int:
+        """How many bytes the journal has."""
+        return os.fstat(self._handle).st_size
+
     def close(self) -> None:
         os.close(self._handle)
 

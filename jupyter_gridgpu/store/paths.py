@@ -72,6 +72,11 @@ class ScanPaths:
         return self.folder / "journal.jsonl"
 
     @property
+    def checkpoint(self) -> Path:
+        """The fold of a long journal; a cache."""
+        return self.folder / "checkpoint.json"
+
+    @property
     def inbox(self) -> Path:
         return self.folder / "inbox"
 

@@ -13,7 +13,9 @@ from jupyter_gridgpu.testing.examples import notebook_json
 
 @pytest.mark.timeout(120)
 def test_jobs_fail_with_the_reason_when_workers_cannot_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client, "pack", lambda target: target.write_text("raise SystemExit('no papermill in this image')"))
+    monkeypatch.setattr(
+        "jupyter_gridgpu.records.start.pack", lambda target: target.write_text("raise SystemExit('no papermill in this image')")
+    )
     notebook = tmp_path / "train.ipynb"
     notebook.write_text(notebook_json("lr = 0.1", "print(lr)"))
     handle = client.start(plan(notebook, "lr = [0.1, 0.2, 0.3]", Options()))
