@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -16,6 +15,7 @@ THREAD_VARIABLES = (
     "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS",
     "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS",
 )  # fmt: skip
+LATEST = 1e11  # seconds since the epoch: the year 5138
 
 
 @dataclass(frozen=True)
@@ -94,16 +94,17 @@ def read_result(paths: ScanPaths, key: str) -> Observation | None:
         reason=reason if reason in REASONS else None if body["state"] == "done" else "notebook",
         message=bounded(body.get("message")),
         cell=cell if isinstance(cell, int) and 0 < cell < 100_000 else None,
-        started=_finite(body.get("started")),
-        ended=_finite(body.get("ended")),
-        peak_mb=_finite(body.get("peak_mb")),
+        started=moment(body.get("started")),
+        ended=moment(body.get("ended")),
+        peak_mb=moment(body.get("peak_mb")),
         notebook=notebook_of(paths, key, copy),
     )
 
 
-def _finite(value: Any) -> float | None:
+def moment(value: Any) -> float | None:
+    """Return what a job says of a time, or an amount, if it is one that can be: sums of it stay numbers."""
     number = decode(value)
-    return number if number is not None and math.isfinite(number) else None
+    return number if number is not None and 0 <= number < LATEST else None
 
 
 def notebook_of(paths: ScanPaths, key: str, copy: Any) -> str | None:

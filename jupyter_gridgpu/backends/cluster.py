@@ -18,7 +18,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from jupyter_gridgpu.backends.base import THREAD_VARIABLES, Job, notebook_of, read_result, shared_gpu_environment, write_spec
+from jupyter_gridgpu.backends.base import (
+    THREAD_VARIABLES,
+    Job,
+    moment,
+    notebook_of,
+    read_result,
+    shared_gpu_environment,
+    write_spec,
+)
 from jupyter_gridgpu.backends.batches import Batch, Batches
 from jupyter_gridgpu.backends.endings import Endings
 from jupyter_gridgpu.backends.inquiry import Answer, Inquiry, Seen, poll_s
@@ -30,7 +38,7 @@ from jupyter_gridgpu.store import home
 from jupyter_gridgpu.store.paths import CopyPaths, ScanPaths, publish, read_json
 from jupyter_gridgpu.store.tail import tail_text
 
-LOST_POLLS = 20  # that a job is unknown to its engine and has no result, until it is given up: 5 min
+LOST_POLLS = 20  # that an engine which answers does not know a job without a result, until it is given up: 5 min
 PAST_LIMIT = 1000  # tasks that an archive is asked for at once
 LOOKS = 100  # jobs whose files are looked at in one poll, beside those that are known to run
 
@@ -40,7 +48,7 @@ class _Watched:
     """What is remembered of a job between two polls."""
 
     ended: float | None = None  # when the engine was first heard to say that it ended
-    missing: float | None = None  # since when the engine does not know it
+    missing: float | None = None  # when it was first found that the engine's last answer does not know it
     running: bool = False
     changed_ns: int = -1  # when its folder was last seen to change
 
@@ -239,7 +247,7 @@ class ClusterBackend(ABC):
 
     def _running(self, key: str, seen: Seen | None, copy: CopyPaths) -> Observation:
         about = _about(copy)
-        started = about.get("started") if isinstance(about.get("started"), float) else copy.made()
+        started = moment(about.get("started")) or copy.made()
         notebook = notebook_of(self._paths, key, copy.folder.name)
         return self._placed(Observation("running", started=started, notebook=notebook), seen, copy)
 
@@ -271,14 +279,15 @@ class ClusterBackend(ABC):
 
     def _unknown(self, key: str, watched: _Watched) -> Observation | None:
         """A job that the engine does not know: not yet, no longer, or never."""
-        now = time.monotonic()
+        answer, now = self._inquiry.answer, time.time()
         watched.missing = watched.missing or now
-        forgotten = self._inquiry.answer is not None and self._inquiry.answer.since(self._paths.job(key).stop)
+        forgotten = answer is not None and answer.since(self._paths.job(key).stop)
         if forgotten and now - watched.missing > self.grace_s:  # an engine may forget what never started
             return self._ended(key, Observation("cancelled", "user", "Cancelled before it started.", ended=time.time()))
-        if now - watched.missing < LOST_POLLS * poll_s():
+        unknown_s = answer.time - watched.missing if answer else 0.0  # a silence says nothing: only what was asked since counts
+        if unknown_s < LOST_POLLS * poll_s():
             return None
-        text = f"Lost: {self.engine} no longer knows this job and no result came in {duration(now - watched.missing)}."
+        text = f"Lost: {self.engine} no longer knows this job and no result came in {duration(unknown_s)}."
         return self._ended(key, Observation("lost", message=text, ended=time.time()))
 
     def _placed(self, what: Observation, seen: Seen | None, copy: CopyPaths | None) -> Observation:

@@ -6,14 +6,14 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 
 from jupyter_gridgpu.backends.inquiry import poll_s
-from jupyter_gridgpu.errors import Unreachable
+from jupyter_gridgpu.errors import EngineError
 
 
 class Endings:
     """Which jobs were asked to end, and what the engine has still to be told of it."""
 
     def __init__(self, alone: Callable[[str], bool], end: Callable[[Sequence[str], bool], None]) -> None:
-        """`alone` says whether no other job of a job's task is to go on; `end` ends tasks, hard or not, or is Unreachable."""
+        """`alone` says whether no other job of a job's task is to go on; `end` ends tasks, hard or not, or raises EngineError."""
         self.told: dict[str, float] = {}  # key -> when it was asked to end
         self.hard_s = max(15.0, 4 * poll_s())  # from asking a job to end to ending it: it may be saving
         self._tasks: dict[str, str] = {}
@@ -43,7 +43,7 @@ class Endings:
             for hard in (False, True):
                 if tasks := [task for task, how in self._orders.items() if how is hard]:
                     self._end(tasks, hard)
-        except Unreachable:
+        except EngineError:  # or it cannot be told now, for want of a process, say
             self._due = time.monotonic() + poll_s()
             return False
         self._orders.clear()

@@ -24,6 +24,7 @@ from jupyter_gridgpu.model.units import duration
 from jupyter_gridgpu.store.paths import read_json, write_json
 
 POLL_S = 15.0  # between two questions; GRIDGPU_POLL_S sets another
+LONGEST_S = 3600.0
 SOON_S = 1.0
 SLOWEST = 4  # times POLL_S: between questions while nothing changes, or nobody answers
 SILENT_S = 60.0  # until a silence is worth a word
@@ -64,7 +65,8 @@ class Answer:
 def poll_s() -> float:
     """Return how long to wait between two questions."""
     with contextlib.suppress(ValueError):
-        return max(float(os.environ.get("GRIDGPU_POLL_S", POLL_S)), 0.1)
+        wanted = float(os.environ.get("GRIDGPU_POLL_S", POLL_S))
+        return min(max(wanted, 0.1), LONGEST_S) if math.isfinite(wanted) else POLL_S
     return POLL_S
 
 

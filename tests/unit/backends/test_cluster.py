@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from jupyter_gridgpu.backends import cluster
 from jupyter_gridgpu.backends.base import Job, job_spec
 from jupyter_gridgpu.backends.batches import Batch
 from jupyter_gridgpu.backends.cluster import ClusterBackend
@@ -310,10 +311,38 @@ def test_a_job_that_the_engine_no_longer_knows_is_lost_after_a_while_and_not_bef
     ids = backend.hand_over(1)
     backend.says({})
     assert backend.one(ids) is None
-    backend._watched["v0001.1"].missing = time.monotonic() - 100
+    backend._watched["v0001.1"].missing = time.time() - 100
+    backend.says({}, at=time.time() + 0.5)
     seen = backend.one(ids)
     assert seen is not None
     assert (seen.state, seen.message) == ("lost", "Lost: Engine no longer knows this job and no result came in 1 min 40 s.")
+
+
+def test_while_the_engine_is_silent_no_job_is_lost_that_was_sent_after_its_last_answer(
+    paths: ScanPaths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cluster, "LOST_POLLS", 0)
+    backend = Scripted(paths)
+    backend.says({})
+    ids = backend.hand_over(1)
+    assert [backend.one(ids), backend.one(ids)] == [None, None]
+    backend.says({}, at=time.time() + 60)
+    assert getattr(backend.one(ids), "state", None) == "lost"
+
+
+def test_times_that_cannot_be_are_none(paths: ScanPaths) -> None:
+    backend = Scripted(paths, resources=Resources(gpus=1))
+    ids = backend.hand_over(1)
+    backend.says({"0001_1": Seen("running")})
+    copy = backend.copy("v0001.1", at=1000.0)
+    for started in ("NaN", "1e308", "-5", "true", '"x"'):
+        copy.about.write_text(f'{{"started": {started}}}')
+        os.utime(copy.about, (1000.0, 1000.0))
+        assert getattr(backend.one(ids), "started", None) in (1.0, 1000.0)
+    paths.job("v0001.1").result.write_text(result("v0001.1", started=-1e308, ended=1e308))
+    seen = backend.one(ids)
+    assert seen is not None
+    assert (seen.state, seen.started, seen.ended, seen.gpu_s) == ("done", None, None, 0.0)
 
 
 def test_of_ten_thousand_waiting_jobs_few_files_are_looked_at(paths: ScanPaths, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -369,6 +398,9 @@ def test_an_engine_that_is_silent_is_told_to_end_jobs_when_it_is_back(paths: Sca
     backend.cancel(ids)
     backend.poll(ids)
     assert backend.ended == []
+    backend.refuses = EngineError("scancel cannot be started")
+    backend._endings._due = 0.0
+    backend.poll(ids)
     backend.refuses = None
     backend._endings._due = 0.0
     backend.poll(ids)

@@ -170,7 +170,10 @@ def test_an_archive_is_asked_for_what_is_missing_only(make: Make, engine: Engine
     assert set(answer.tasks) == {"7_1", "7_2"}
 
 
-@pytest.mark.parametrize(("text", "seconds"), [("", 15.0), ("x", 15.0), ("3", 3.0), ("0", 0.1), ("-5", 0.1)])
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("", 15.0), ("x", 15.0), ("3", 3.0), ("0", 0.1), ("-5", 0.1), ("nan", 15.0), ("inf", 15.0), ("1e9", 3600.0)],
+)
 def test_the_pace_is_a_setting(monkeypatch: pytest.MonkeyPatch, text: str, seconds: float) -> None:
     monkeypatch.setenv("GRIDGPU_POLL_S", text)
     assert inquiry.poll_s() == seconds
