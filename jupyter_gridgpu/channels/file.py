@@ -18,7 +18,10 @@ class FileChannel:
         return paths.job(key)
 
     def read(self, copy: CopyPaths, cursor: int | None) -> tuple[list[Reading], int]:
-        lines, offset = read_lines(copy.metrics, cursor or 0)
+        try:
+            lines, offset = read_lines(copy.metrics, cursor or 0)
+        except OSError:  # a network disk that does not answer now; or a job made something else of its file
+            return [], cursor or 0
         return [reading for line in lines if (reading := parse(line)) is not None], offset
 
     def follow(self, keys: Iterable[str]) -> None:

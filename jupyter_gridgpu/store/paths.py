@@ -149,7 +149,7 @@ class JobPaths:
                 for entry in os.scandir(self.folder)
                 if COPY_NAME.fullmatch(entry.name) and entry.is_dir(follow_symlinks=False)
             ]
-        except FileNotFoundError:
+        except OSError:  # not there, or on a disk that does not answer now
             return []
         return sorted((CopyPaths(Path(entry.path)) for entry in entries), key=CopyPaths.made)
 

@@ -74,3 +74,9 @@ def test_numbers_json_has_not_are_read() -> None:
     assert reading.step == 3
     assert repr(reading.values) == "{'a': nan, 'b': nan, 'c': -inf, 'd': 1.0, 'f': inf}"
     assert math.isnan(reading.values["a"])
+
+
+def test_a_file_that_cannot_be_read_has_nothing_new(tmp_path: Path) -> None:
+    copy = CopyPaths(tmp_path)
+    (copy.metrics / "inside").mkdir(parents=True)
+    assert FileChannel().read(copy, 7) == ([], 7)
