@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
@@ -70,7 +71,8 @@ class _Line:
     def _pass_on(self, number: int, frame: Any) -> None:
         self._waiting.clear()
         for pid in self._running:
-            os.kill(pid, number)
+            with contextlib.suppress(ProcessLookupError):  # it has just ended
+                os.kill(pid, number)
 
 
 def _child(spec: Path) -> NoReturn:

@@ -16,6 +16,7 @@ from jupyter_gridgpu.backends.base import Job, job_spec, write_spec
 from jupyter_gridgpu.request import Options, plan
 from jupyter_gridgpu.store.paths import read_json
 from jupyter_gridgpu.testing.examples import notebook_json
+from jupyter_gridgpu.worker import several
 from tests.system.helpers import eventually
 
 CELLS = (
@@ -177,3 +178,10 @@ def test_a_copy_says_where_it_runs(node: Node, monkeypatch: pytest.MonkeyPatch) 
     about = json.loads(copy.about.read_text())
     assert (about["gpus"], about["engine"]["SLURM_ARRAY_JOB_ID"]) == ("GPU-1", "17")
     assert about["host"]
+
+
+def test_a_signal_for_a_job_that_has_just_ended_harms_no_other() -> None:
+    line, ended = several._Line([], 2), subprocess.Popen(["true"])
+    ended.wait()
+    line._running.add(ended.pid)
+    line._pass_on(signal.SIGTERM, None)
