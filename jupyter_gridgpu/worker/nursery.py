@@ -6,6 +6,7 @@ stdin does, and the runner, which feeds it. Nothing is executed here before the 
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import select
@@ -15,6 +16,7 @@ import time
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
+from jupyter_gridgpu.worker.child import end_with
 from jupyter_gridgpu.worker.light import import_papermill
 
 if TYPE_CHECKING:
@@ -59,27 +61,19 @@ def _say(text: str) -> None:
 
 
 def _start(job: Path) -> None:
-    pid = os.fork()
-    if pid:
-        return
-    code = 1
-    try:
-        os.setsid()
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        devnull = os.open(os.devnull, os.O_RDONLY)
-        os.dup2(devnull, 0)
-        from jupyter_gridgpu.worker.job import run_job
+    if not os.fork():
+        end_with(functools.partial(_job, job))
 
-        code = run_job(job, claim=True)
-    except BaseException:
-        import traceback
 
-        traceback.print_exc()
-    finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
+def _job(job: Path) -> int:
+    os.setsid()
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    devnull = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(devnull, 0)
+    from jupyter_gridgpu.worker.job import run_job
+
+    return run_job(job, claim=True)
 
 
 def _reap(nest: Nest) -> None:

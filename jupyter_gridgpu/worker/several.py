@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
+from jupyter_gridgpu.worker.child import end_with
 from jupyter_gridgpu.worker.light import import_papermill
 from jupyter_gridgpu.worker.limits import SIGNALS
 
@@ -57,7 +59,7 @@ class _Line:
         signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
         pid = os.fork()
         if not pid:
-            _child(spec)
+            end_with(functools.partial(_job, spec))
         self._running.add(pid)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
 
@@ -75,20 +77,10 @@ class _Line:
                 os.kill(pid, number)
 
 
-def _child(spec: Path) -> NoReturn:
+def _job(spec: Path) -> int:
     """Run one job; signals stay held back until it listens itself."""
-    code = 1
-    try:
-        from jupyter_gridgpu.worker.job import run_job
-        from jupyter_gridgpu.worker.usage import die_with_parent
+    from jupyter_gridgpu.worker.job import run_job
+    from jupyter_gridgpu.worker.usage import die_with_parent
 
-        die_with_parent()
-        code = run_job(spec)
-    except BaseException:
-        import traceback
-
-        traceback.print_exc()
-    finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
+    die_with_parent()
+    return run_job(spec)
