@@ -145,12 +145,13 @@ def _outcome(
     except ImportError as error:
         return _failed("image", f"papermill cannot be imported where the job ran: {error}.", None)
 
-    about = Provenance(job, notebook.kernel_argv(job["kernel"]))
-    run = notebook.Run(metrics, limits, usage, job.get("objective"), functools.partial(_log, copy.log), scratch, about)
+    log = functools.partial(_log, copy.log)
+    kernel = notebook.kernel_for(job["kernel"], job.get("language"), log)
+    about = Provenance({**job, "kernel": kernel}, notebook.kernel_argv(kernel))
+    run = notebook.Run(metrics, limits, usage, job.get("objective"), log, scratch, about)
     try:
         notebook.prepare()
         folder = _work_folder(scan, copy)
-        kernel = notebook.kernel_for(job["kernel"], job.get("language"), run.log)
         notebook.execute(scan.notebook, copy.notebook, job["params"], kernel, folder, run)
     except (Exception, Stopped) as error:
         ending = limits.kernel_died() if type(error).__name__ == "DeadKernelError" else limits.ending

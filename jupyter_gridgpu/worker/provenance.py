@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_gridgpu.model.job import bounded
+from jupyter_gridgpu.worker import image
 
 FORMAT = 1
 PACKAGES_LIMIT = 3000
@@ -38,6 +39,7 @@ class Provenance:
         self.about: dict[str, Any] = {
             "format": FORMAT,
             **{name: job[name] for name in ("scan", "id", "key", "notebook_digest", "image", "image_digest") if job.get(name)},
+            **({"image_mark": mark} if (mark := image.mark()) else {}),
             "started": time.time(),
             "host": socket.gethostname(),
             "os": platform.platform(),

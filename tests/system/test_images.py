@@ -91,6 +91,7 @@ def test_a_scan_in_an_image_gives_what_it_gives_without(lab: Lab) -> None:
         assert strict_json((scan.folder / "scan.json").read_text())["container"]["digest"].startswith("sha256:")
         for about in scan.folder.glob("jobs/*/*/copy.json"):
             assert strict_json(about.read_text())["image"] == str(image_for(runtime))
+            assert strict_json(about.with_name("provenance.json").read_text())["image_mark"]
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
