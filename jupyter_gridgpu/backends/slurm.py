@@ -172,8 +172,9 @@ class SlurmBackend(ClusterBackend):
         """Return the GPU type or the node feature that has a model in its name. Raises EngineError if there is none."""
         part = words.placed("partition", self._scan.placement.queue)
         fields = words.DIVIDER.join(("%G", "%f", "%D"))
-        said = run(["sinfo", "--noheader", "--format", fields, *part]).stdout
-        types, features = words.gres_types(said), words.features(said)
+        said = run(["sinfo", "--noheader", "--format", fields, *part])
+        answered(said, "sinfo")
+        types, features = words.gres_types(said.stdout), words.features(said.stdout)
         if kind := words.best_match(model, types):
             return kind, None
         if feature := words.best_match(model, features):
@@ -234,11 +235,13 @@ class SlurmBackend(ClusterBackend):
 
     def ask_past(self, tasks: Sequence[str]) -> Mapping[str, Seen]:
         arrays = sorted({task.split("_")[0] for task in tasks})
-        known = words.read_tasks(self._sacct([f"--jobs={','.join(arrays)}"], words.PAST_FIELDS))
-        return {task: known[task] for task in tasks if task in known}
+        with contextlib.suppress(Unreachable):  # the queue has answered
+            known = words.read_tasks(self._sacct([f"--jobs={','.join(arrays)}"], words.PAST_FIELDS))
+            return {task: known[task] for task in tasks if task in known}
+        return {}
 
     def _sacct(self, what: Sequence[str], fields: Sequence[str]) -> str:
-        """What the accounting says; nothing where there is none, which is found out once."""
+        """What the accounting says; nothing where there is none, which is found out once. Raises Unreachable."""
         if self._accounting is None:
             self._accounting = shutil.which("sacct") is not None
         if not self._accounting:
@@ -247,14 +250,16 @@ class SlurmBackend(ClusterBackend):
         ran = run(["sacct", "--noheader", "--parsable2", "--allocations", *form, *what])
         if ran.returncode and "disabled" in ran.stderr:
             self._accounting = False
-        return ran.stdout if ran.returncode == 0 else ""
+            return ""
+        answered(ran, "sacct")
+        return ran.stdout
 
     # ending -------------------------------------------------------------------------------
 
     def end(self, tasks: Sequence[str], hard: bool) -> None:
         waiting = list(tasks) if hard else self._not_started(tasks)
-        if waiting:
-            answered(run(["scancel", "--quiet", *words.array_ids(waiting)]), "scancel")
+        if waiting:  # that some have ended by now is no trouble
+            run(["scancel", "--quiet", *words.array_ids(waiting)])
         if running := [task for task in tasks if task not in set(waiting)]:
             # To the worker alone: a plain scancel would end its kernel at the same time.
             with contextlib.suppress(Unreachable):  # it is sent at once, but while others of an array wait, scancel tries again

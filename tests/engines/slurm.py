@@ -181,8 +181,9 @@ class Cluster:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         shutil.rmtree(self.folder, ignore_errors=True)
-        for group in MEMORY_GROUP.glob("slurm_node*"):
-            subprocess.run(["find", str(group), "-depth", "-type", "d", "-exec", "rmdir", "{}", ";"], capture_output=True)
+        if not processes_of("slurmd"):  # of another cluster
+            for group in MEMORY_GROUP.glob("slurm_node*"):
+                subprocess.run(["find", group, "-depth", "-type", "d", "-exec", "rmdir", "{}", ";"], capture_output=True)
 
     # what an operator does ----------------------------------------------------------
 
@@ -240,11 +241,10 @@ class Cluster:
     def keepers(self) -> list[int]:
         """The processes that look after jobs of this cluster; they outlive a killed slurmd."""
         found = []
-        for entry in Path("/proc").iterdir():
+        for pid in processes_of("slurmstepd"):
             with contextlib.suppress(OSError):
-                ours = str(self.conf).encode() in (entry / "environ").read_bytes()
-                if ours and b"slurmstepd" in (entry / "cmdline").read_bytes():
-                    found.append(int(entry.name))
+                if str(self.conf).encode() in Path(f"/proc/{pid}/environ").read_bytes():
+                    found.append(pid)
         return found
 
     def until(self, condition: Callable[[], bool], what: str, within_s: float = UP_S) -> None:
@@ -255,6 +255,16 @@ class Cluster:
             assert not dead, f"daemons ended: {logs}"
             assert time.monotonic() < deadline, f"not within {within_s:g} s: {what}"
             time.sleep(0.05)
+
+
+def processes_of(program: str) -> list[int]:
+    """The processes of a program, whatever they call themselves on their command line."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):
+            if entry.name.isdigit() and (entry / "comm").read_text().strip() == program:
+                found.append(int(entry.name))
+    return found
 
 
 def limits_memory() -> bool:

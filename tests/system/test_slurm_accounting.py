@@ -8,6 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from jupyter_gridgpu.backends.slurm import SlurmBackend
+from jupyter_gridgpu.errors import Unreachable
+from jupyter_gridgpu.store.paths import ScanPaths
+from jupyter_gridgpu.testing.examples import small_scan
 from tests.engines.ground import as_root, run_script
 from tests.engines.slurm import Cluster, started
 from tests.engines.slurm_accounts import AccountedCluster
@@ -52,3 +56,17 @@ def test_jobs_that_ended_before_their_runner_heard_of_them_are_adopted(lab: Slur
         seen.unlink()  # as if the file system had lost it
     scan.gridgpu("resume")
     check_done_once(scan, 2)
+
+
+def test_an_accounting_that_does_not_answer_is_no_reason_to_send_again(
+    accounted: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in accounted.env.items():
+        monkeypatch.setenv(name, value)
+    backend = SlurmBackend(small_scan(backend="slurm"), ScanPaths(tmp_path))
+    batch = backend._batches.make([["v0001.1"]])
+    assert backend.sent([batch]) == {}
+    accounted.end_daemon("slurmdbd")
+    with pytest.raises(Unreachable):
+        backend.sent([batch])
+    assert backend.ask_past(["1_1"]) == {}
