@@ -70,7 +70,7 @@ class Nursery:
         if self.process is not None:
             self._hang_up()
             with contextlib.suppress(subprocess.TimeoutExpired):
-                self.process.wait(timeout=5)
+                self.process.wait(timeout=30)  # it looks twice a second whether its runner is there
 
     def _alive(self) -> bool:
         return self.process is not None and self.process.poll() is None
