@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -137,9 +136,8 @@ def _in_vain(ad: Any) -> bool:
 
 
 def _matches(job: Any, machines: Sequence[Any]) -> int:
-    return len(
-        Counter(machine.get("Machine", "") + machine.get("Name", "") for machine in machines if job.symmetricMatch(machine))
-    )
+    fitting = [str(machine.get("Name")) for machine in machines if job.symmetricMatch(machine)]
+    return len({name.partition("@")[2] or name for name in fitting})  # slot2@node
 
 
 def _emptied(condor: Any, slot: Any) -> Any:
