@@ -234,8 +234,9 @@ class ScanOfLab:
     def events(self) -> list[dict[str, Any]]:
         """The journal; every line but the torn ones must be a sound event."""
         path = self.folder / "journal.jsonl"
-        lines = path.read_text().splitlines() if path.exists() else []
-        return [strict_json(line) for line in lines]
+        text = path.read_text() if path.exists() else ""
+        whole = text[: text.rfind("\n") + 1]  # the runner may be writing the next one
+        return [strict_json(line) for line in whole.splitlines()]
 
     def events_of(self, type_: str) -> list[dict[str, Any]]:
         return [event for event in self.events() if event["type"] == type_]
