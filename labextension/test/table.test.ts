@@ -23,6 +23,12 @@ describe("the table", () => {
     expect(cell("v0001", "lr")).toBe("0.0100");
     expect(cell("v0001", "metric:acc")).toBe("0.9000");
   });
+  it("says by which way metrics come, and how old the newest is", () => {
+    const { element } = stage([row("v0001")], { channel: "push", reported: 1988, now: 2000 });
+    expect(element.querySelector(".gg-way")?.textContent).toBe("metrics come by push, 12 s old");
+    const plain = stage([row("v0001")]).element;
+    expect(plain.querySelector(".gg-way")?.textContent).toBe("");
+  });
   it("shows text from jobs as text", () => {
     const nasty = "<img src=x onerror=alert(1)>";
     const one = row("v0001", {

@@ -221,6 +221,25 @@ def test_a_gap_is_never_written(away: Away) -> None:
     assert copy.metrics.stat().st_mode & 0o077 == 0
 
 
+def test_a_silence_is_said_in_words_until_it_is_over(away: Away, collector: Collecting, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert away.channel.notice() is None
+    collector.end()
+    monkeypatch.setattr("jupyter_gridgpu.channels.arrivals.SILENT_S", 0.0)
+    said = eventually(away.channel.notice)
+    assert said.startswith("The collector has given no metrics for 0 min; they are those of ")
+    assert said.endswith(f"(127.0.0.1:{collector.port} does not answer: Connection refused.)")
+    collector.start()
+    eventually(lambda: away.channel.notice() is None)
+
+
+def test_another_secret_counts_at_once(away: Away, collector: Collecting, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("jupyter_gridgpu.channels.arrivals.SILENT_S", 0.0)
+    config.write(config.collector_file(), {**collector.member(), "secret": "0" * 64})
+    eventually(lambda: "does not know your secret; run `gridgpu collector use`" in (away.channel.notice() or ""))
+    config.write(config.collector_file(), collector.member())
+    eventually(lambda: away.channel.notice() is None)
+
+
 def test_what_travels_with_jobs_is_private_and_of_one_scan(away: Away, collector: Collecting) -> None:
     path = away.sender_file
     assert path is not None

@@ -23,6 +23,8 @@ export interface Told {
 export interface Freshness {
   received: number;
   now: number;
+  /** The sender's clock now, by which the times in its rows are. */
+  sent: number;
   closed: boolean;
   ended: boolean;
   retryAt: number | null;
@@ -131,10 +133,10 @@ export class Footer {
     this.said.hidden = text === "";
   }
 
-  tick({ received, now, closed, ended, retryAt }: Freshness): void {
+  tick({ received, now, sent, closed, ended, retryAt }: Freshness): void {
     const words = ended && !closed ? "" : freshness(received, now, closed);
     const again = retryWords(retryAt, now);
-    setText(this.way, this.told && !closed ? metricsWords(this.told.scan, now) : "");
+    setText(this.way, this.told && !closed ? metricsWords(this.told.scan, sent) : "");
     setText(this.fresh, closed ? `${words}, not connected${again && `. ${again}`}` : words);
     this.received = received;
   }

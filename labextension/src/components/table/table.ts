@@ -278,8 +278,8 @@ export class LiveTable {
     if (!scan) return;
     const ended = scan.ended !== null;
     this.header.tick(scan, this.store.now());
-    const now = this.store.wall();
-    this.footer.tick({ received, now, closed, ended: ended || missing, retryAt });
+    const [now, sent] = [this.store.wall(), this.store.now()];
+    this.footer.tick({ received, now, sent, closed, ended: ended || missing, retryAt });
     this.dock.update();
     if (!ended && !closed && scan.counts.running > 0) this.drawGrid();
   }
