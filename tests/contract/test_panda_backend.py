@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 from dataclasses import replace
@@ -49,20 +50,23 @@ class OverStandIn(BackendContract):
         return "".join(log.read_text(errors="replace") for log in logs)
 
     def kill_worker(self, bench: Bench, key: str) -> None:
-        for process in self.processes(bench, key):
-            if "worker.pyz" in " ".join(process.cmdline()) and "grid" not in process.cmdline():
-                process.send_signal(signal.SIGKILL)
+        for process, words in self.processes(bench, key):
+            if "worker.pyz" in " ".join(words) and "grid" not in words:
+                with contextlib.suppress(psutil.Error):
+                    process.send_signal(signal.SIGKILL)
 
     def leftovers(self, bench: Bench, key: str) -> list[str]:
-        return [" ".join(process.cmdline()) for process in self.processes(bench, key)]
+        return [" ".join(words) for _, words in self.processes(bench, key)]
 
-    def processes(self, bench: Bench, key: str) -> list[Any]:
+    def processes(self, bench: Bench, key: str) -> list[tuple[Any, list[str]]]:
+        """The processes of a job, and their command lines."""
         found = []
         for process in psutil.process_iter():
             try:
-                seen = " ".join([*process.cmdline(), process.environ().get("GRIDGPU_JOB", "")])
+                words = list(process.cmdline())
+                seen = " ".join([*words, process.environ().get("GRIDGPU_JOB", "")])
                 if any(str(folder) in seen for folder in self.folders(bench, key)):
-                    found.append(process)
+                    found.append((process, words))
             except psutil.Error:
                 continue
         return found
