@@ -239,11 +239,11 @@ class Cluster:
         return dict(line.split(" ", 1) for line in lines)
 
     def keepers(self) -> list[int]:
-        """The processes that look after jobs of this cluster; they outlive a killed slurmd."""
+        """The processes that look after jobs of this cluster; they outlive a killed slurmd, and work in its folder."""
         found = []
         for pid in processes_of("slurmstepd"):
             with contextlib.suppress(OSError):
-                if str(self.conf).encode() in Path(f"/proc/{pid}/environ").read_bytes():
+                if os.readlink(f"/proc/{pid}/cwd").startswith(str(self.folder)):
                     found.append(pid)
         return found
 
