@@ -40,7 +40,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
 KERNEL = (
     "ipykernel.kernelapp", "ipykernel.ipkernel", "ipykernel.zmqshell", "ipykernel.debugger", "ipykernel.iostream",
     "ipykernel.parentpoller", "IPython.core.completerlib", "IPython.core.debugger", "IPython.core.logger", "IPython.core.magics",
-    "IPython.core.oinspect", "IPython.extensions.storemagic", "IPython.utils.wildcard", "matplotlib_inline.config",
+    "IPython.core.oinspect", "IPython.extensions.storemagic", "IPython.utils.wildcard",
     "tornado.platform.asyncio", "tornado.queues", "encodings.ascii", "encodings.idna", "encodings.latin_1", "faulthandler",
     "pdb", "psutil", "pydoc", "resource", "sqlite3",
 )  # fmt: skip
@@ -223,8 +223,9 @@ def _write_mark(mark: tuple[int, int], variables: dict[str, str | None]) -> None
 
 def _unfit() -> str | None:
     """Why this process must not be forked, if that is so."""
-    if "matplotlib.pyplot" in sys.modules:
-        return "it imports matplotlib.pyplot, which belongs to one kernel"
+    chosen = getattr(sys.modules.get("matplotlib.pyplot"), "_backend_mod", None)
+    if chosen is not None or "matplotlib_inline.backend_inline" in sys.modules:
+        return "it makes matplotlib choose where to draw, which is for each kernel to do"
     if _threads() and _threads_after_fork():
         return "its import starts threads, which a fork does not survive"
     return None

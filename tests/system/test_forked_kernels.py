@@ -303,3 +303,13 @@ def test_a_signal_to_the_group_of_a_batch_job_spares_the_parent(lab: Lab) -> Non
     assert scan.wait()["state"] == "done"
     assert scan.states() == ["done"]
     assert scan.log() == ""
+
+
+def test_figures_are_drawn_in_the_notebook(lab: Lab) -> None:
+    """matplotlib looks for its kernel when it is first used: it must not have looked before the fork."""
+    pytest.importorskip("matplotlib")
+    code = f"import matplotlib, matplotlib.pyplot as plt\n{LOOK}\nplt.plot([1, 2]);"
+    scan = lab.run(lab.notebook(code, TELL, parameters="n = 0"), "-p", "n = [1]")
+    assert forked(looked(scan)[0]["parent"])
+    outputs = Executed.read(scan.variants()["v0001"]["notebook"]).cells[2].outputs
+    assert any("image/png" in output.get("data", {}) for output in outputs)
