@@ -213,3 +213,10 @@ def test_helper_files_that_would_hide_each_other_are_refused(notebook: Path, tmp
 def test_names_of_the_notebook_around_may_be_used(notebook: Path) -> None:
     found = plan(notebook, "lr = [base, 2 * base]", Options(), {"base": 0.5})
     assert found.scan.space == parse_space("lr = [0.5, 1.0]")
+
+
+@pytest.mark.parametrize("wish", [{"inputs": ("user.me:jets",)}, {"out": "user.me.x"}, {"exclude_site": ("A",)}, {"attempts": 2}])
+def test_wishes_for_the_grid_are_for_the_grid_alone(notebook: Path, wish: dict[str, Any]) -> None:
+    assert "--on panda" in refusal(UsageError, notebook, **wish)
+    scan = plan(notebook, "lr = [0.1]", Options(on="panda", **wish), ask=False).scan
+    assert from_json(json.loads(json.dumps(to_json(scan)))) == scan

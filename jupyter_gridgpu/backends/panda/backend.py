@@ -79,8 +79,9 @@ class PandaBackend(ClusterBackend):
     def check_files(self, files: Mapping[str, Path]) -> None:
         sandbox.check(files)
 
-    def cluster(self) -> str:
-        return f"{credentials.server().rpartition('/')[2]}-{self._scan.id}"  # PanDA has no question for all tasks of a user
+    def _answer_file(self) -> Path:
+        """PanDA has no question for all tasks of a user: what it says of this scan's is nobody else's to read."""
+        return self._paths.batches / "seen.json"
 
     # handing over -----------------------------------------------------------------------
 
