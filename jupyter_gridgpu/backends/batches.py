@@ -8,10 +8,13 @@ A task is what the engine starts as one unit and may run several jobs; a batch i
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 from jupyter_gridgpu.store.paths import ScanPaths, read_json, write_atomic, write_json
 
@@ -50,7 +53,7 @@ class Batches:
         number = 1 + max((int(name[1:]) for name in known), default=0)
         name = f"b{number:04d}"
         batch = Batch(name, self._folder / name, tuple(tuple(keys) for keys in tasks))
-        batch.folder.mkdir(parents=True, mode=0o700)
+        batch.folder.mkdir(parents=True, mode=0o700, exist_ok=True)  # where this failed halfway before, it was never sent
         write_atomic(batch.tasks_file, "".join(" ".join(keys) + "\n" for keys in batch.tasks))
         self._enter(batch)
         return batch
@@ -110,3 +113,27 @@ def _load(folder: Path) -> Batch:
     except FileNotFoundError:
         lines = []
     return Batch(folder.name, folder, tuple(tuple(line.split()) for line in lines))
+
+
+@contextlib.contextmanager
+def sending(batch: Batch) -> Iterator[TextIO]:
+    """Hold a lock that the sending process holds too: it may outlive a killed runner, and the batch may yet be taken."""
+    with open(_sending_file(batch), "w") as file:
+        with contextlib.suppress(OSError):  # a file system without locks
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield file
+
+
+def still_sending(batch: Batch) -> bool:
+    try:
+        with open(_sending_file(batch)) as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def _sending_file(batch: Batch) -> Path:
+    return batch.folder / "sending"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import math
 import os
 import re
@@ -11,13 +10,12 @@ import shlex
 import shutil
 import subprocess
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import TextIO
 
 from jupyter_gridgpu.backends import slurm_words as words
 from jupyter_gridgpu.backends.base import Job
-from jupyter_gridgpu.backends.batches import Batch
+from jupyter_gridgpu.backends.batches import Batch, sending, still_sending
 from jupyter_gridgpu.backends.cluster import ClusterBackend
 from jupyter_gridgpu.backends.inquiry import Seen
 from jupyter_gridgpu.errors import EngineError, Unreachable
@@ -39,6 +37,8 @@ _SCRIPT = """\
 # A task of {name}: Slurm keeps a copy of this, so it begins on nodes too that do not see the scan's folder.
 batch={batch}
 [ -r "$batch/tasks" ] || {{ echo "$(hostname) does not see $batch" >&2; exit 71; }}
+# Slurm was silent for so long that this was given up and its jobs were sent again: they are not to run twice.
+grep -q '"id": null' "$batch/engine.json" 2>/dev/null && exit 0
 [ -s "$batch/seen" ] || echo "$SLURM_ARRAY_JOB_ID" >"$batch/seen"
 exec sh {launcher} {folder} $(sed -n "${{SLURM_ARRAY_TASK_ID}}p" "$batch/tasks")
 """
@@ -302,27 +302,3 @@ def answered(ran: subprocess.CompletedProcess[str], command: str) -> None:
     """Raise Unreachable for a command that failed."""
     if ran.returncode:
         raise Unreachable(f"{command} failed: {words.complaint(ran.stderr)}")
-
-
-@contextlib.contextmanager
-def sending(batch: Batch) -> Iterator[TextIO]:
-    """Hold a lock that sbatch holds too, which may outlive a killed runner: while it is held, the batch may yet be taken."""
-    with open(_sending_file(batch), "w") as file:
-        with contextlib.suppress(OSError):  # a file system without locks
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield file
-
-
-def still_sending(batch: Batch) -> bool:
-    try:
-        with open(_sending_file(batch)) as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
-    return False
-
-
-def _sending_file(batch: Batch) -> Path:
-    return batch.folder / "sending"

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -55,3 +56,15 @@ def test_a_batch_of_which_a_killed_runner_wrote_only_the_folder_holds_nothing(tm
     batches = Batches(ScanPaths(tmp_path))
     assert batches.unsure(["v0001.1"]) == []
     assert batches.make(TASKS).name == "b0002"
+
+
+def test_a_batch_whose_tasks_could_not_be_written_is_in_nobody_s_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = Batches(ScanPaths(tmp_path))
+    with monkeypatch.context() as disk:
+        disk.setattr("jupyter_gridgpu.backends.batches.write_atomic", lambda path, text: os.stat("/none"))
+        with pytest.raises(OSError, match="none"):
+            found.make(TASKS)
+    assert found.place("v0003.1") is None
+    assert found.place(TASKS[0][0]) is None
+    batch = found.make(TASKS)
+    assert found.place("v0003.1") == (batch, 2)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+import subprocess
 import time
 from pathlib import Path
 from typing import Any
@@ -195,6 +197,22 @@ def test_a_script_survives_any_folder(tmp_path: Path) -> None:
     batch = backend._batches.make([["v0001.1"], ["v0002.1"]])
     script = backend._script(batch)
     assert f"batch='{tmp_path}/it'\"'\"'s $HOME `x`/batches/b0001'" in script
+
+
+def test_a_batch_that_was_given_up_and_comes_late_runs_nothing(tmp_path: Path) -> None:
+    backend = SlurmBackend(small_scan(), ScanPaths(tmp_path))
+    batch = backend._batches.make([["v0001.1"], ["v0002.1"]])
+    ScanPaths(tmp_path).launcher.write_text('echo "$2"\n')
+    task = {**os.environ, "SLURM_ARRAY_JOB_ID": "7", "SLURM_ARRAY_TASK_ID": "2"}
+
+    def said() -> str:
+        return subprocess.run(["sh"], input=backend._script(batch), capture_output=True, text=True, check=True, env=task).stdout
+
+    assert said() == "v0002.1\n"
+    backend._batches.took(batch, "7")
+    assert said() == "v0002.1\n"
+    backend._batches.took(batch, None)
+    assert said() == ""
 
 
 def test_the_id_that_a_task_left_is_believed_only_as_a_number(tmp_path: Path) -> None:
