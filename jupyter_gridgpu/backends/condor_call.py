@@ -12,7 +12,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TextIO
 
 from jupyter_gridgpu.backends.condor_ads import BATCH, IDLE, PROJECTION, refusal, string
 from jupyter_gridgpu.errors import EngineError, Unreachable
@@ -23,12 +23,17 @@ KINDS_LOOKED_AT = 20  # of jobs that wait; each is held against all machines of 
 USAGE = ("Cpus", "Memory", "Disk", "GPUs")
 
 
-def call(verb: str, **facts: Any) -> Any:
-    """Ask HTCondor and return its answer. Raises EngineError if it refuses, Unreachable if it does not answer in time."""
+def call(verb: str, keep: TextIO | None = None, **facts: Any) -> Any:
+    """Ask HTCondor and return its answer; the process holds `keep` open, too.
+
+    Raises EngineError if HTCondor refuses, Unreachable if it does not answer in time.
+    """
     words, asked = [sys.executable, "-m", __name__], json.dumps({"verb": verb, **facts})
     patience_s = LOOKING_S if verb in ("queue", "history") else ANSWER_S
     try:
-        ran = subprocess.run(words, input=asked, capture_output=True, text=True, timeout=patience_s)
+        ran = subprocess.run(
+            words, input=asked, capture_output=True, text=True, timeout=patience_s, pass_fds=[keep.fileno()] if keep else ()
+        )
         body = json.loads(ran.stdout)
     except subprocess.TimeoutExpired:
         raise Unreachable(f"HTCondor has not answered within {patience_s:.0f} s.") from None

@@ -103,20 +103,23 @@ class Travel:
     # when they have ended ---------------------------------------------------------------
 
     def unpack(self, batch: Batch, index: int) -> None:
-        """Take over what a task brought back, and remove what was only for the journey. A second time does no harm."""
+        """Take over what a task brought back, and remove what was only for the journey. A second time does no harm.
+
+        What could not be taken over, for want of space, say, stays where it came.
+        """
         self._follow(batch, index)
         folder = batch.folder / str(index)
         self._read.pop(folder / "out", None)
-        for key in batch.tasks[index - 1]:
-            with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):
+            for key in batch.tasks[index - 1]:
                 self._unpack(folder / "jobs" / key, key, folder / "err")
-        shutil.rmtree(folder, ignore_errors=True)
+            shutil.rmtree(folder, ignore_errors=True)
 
     def _unpack(self, brought: Path, key: str, err: Path) -> None:
         job = self._paths.job(key)
         log = brought / "launch.log"
         _move(log if log.exists() else err, job.log)
-        for entry in os.scandir(brought) if brought.is_dir() else ():
+        for entry in list(os.scandir(brought)) if brought.is_dir() else ():
             if COPY_NAME.fullmatch(entry.name) and entry.is_dir(follow_symlinks=False):
                 copy = job.copy(entry.name)
                 copy.folder.mkdir(mode=0o700, exist_ok=True)

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import os
 import re
 import shlex
+import zlib
 from collections.abc import Mapping, Sequence
 
 from jupyter_gridgpu import images
 from jupyter_gridgpu.backends import condor_ads as ads
-from jupyter_gridgpu.backends.batches import Batch
+from jupyter_gridgpu.backends.batches import Batch, sending, still_sending
 from jupyter_gridgpu.backends.cluster import PAST_LIMIT, ClusterBackend
 from jupyter_gridgpu.backends.condor_call import call
 from jupyter_gridgpu.backends.condor_travel import MIRROR, Travel
@@ -79,7 +81,9 @@ class HTCondorBackend(ClusterBackend):
         description = ads.description(self._scan, self._ident(batch), self._arguments()) | self._files(batch)
         tasks = [{"number": str(number), "keys": text} for number, text in enumerate(keys, 1)]
         try:
-            return str(call("submit", description=description, tasks=tasks, ident=self._ident(batch), since=self._scan.created))
+            with sending(batch) as lock:
+                facts = {"ident": self._ident(batch), "since": self._scan.created}
+                return str(call("submit", keep=lock, description=description, tasks=tasks, **facts))
         except Unreachable:
             raise
         except EngineError as error:
@@ -109,6 +113,8 @@ class HTCondorBackend(ClusterBackend):
         }
 
     def sent(self, batches: Sequence[Batch]) -> dict[str, str]:
+        if any(still_sending(batch) for batch in batches):
+            raise Unreachable("an earlier runner is still sending")
         names = {self._ident(batch): batch.name for batch in batches}
         found = call("find", idents=list(names), since=self._scan.created)
         return {names[ident]: str(cluster) for ident, cluster in found.items() if ident in names}
@@ -117,6 +123,10 @@ class HTCondorBackend(ClusterBackend):
         return f"{batch_id}.{index - 1}"
 
     # looking ------------------------------------------------------------------------------
+
+    def cluster(self) -> str:
+        ours = [f"{name}={value}" for name, value in sorted(os.environ.items()) if name.startswith(("CONDOR_", "_CONDOR_"))]
+        return f"{zlib.crc32(' '.join(ours).encode()):08x}" if ours else "default"
 
     def ask(self) -> Mapping[str, Seen]:
         found = call("queue")

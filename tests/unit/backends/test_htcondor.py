@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -8,9 +9,11 @@ from typing import Any
 import pytest
 
 from jupyter_gridgpu.backends import condor_ads as ads
-from jupyter_gridgpu.backends.batches import Batches
+from jupyter_gridgpu.backends import htcondor
+from jupyter_gridgpu.backends.batches import Batches, still_sending
 from jupyter_gridgpu.backends.condor_travel import Travel
-from jupyter_gridgpu.errors import EngineError
+from jupyter_gridgpu.backends.htcondor import HTCondorBackend
+from jupyter_gridgpu.errors import EngineError, Unreachable
 from jupyter_gridgpu.model.resources import Placement, Resources
 from jupyter_gridgpu.store.paths import ScanPaths, write_json
 from jupyter_gridgpu.testing.examples import small_scan
@@ -213,6 +216,41 @@ def test_what_a_task_brings_back_goes_to_its_jobs_and_nothing_else(paths: ScanPa
     assert json.loads(paths.job("v0001.1").spec.read_text()) == {"key": "v0001.1"}
     assert paths.job("v0002.1").copies() == []
     assert not (batch.folder / "1").exists()
+
+
+def test_what_cannot_be_taken_over_is_kept(paths: ScanPaths) -> None:
+    batch = Batches(paths).make([["v0001.1", "v0002.1"]])
+    brought = batch.folder / "1" / "jobs" / "v0002.1" / "ab12" / "artifacts"
+    brought.mkdir(parents=True)
+    paths.job("v0002.1").copy("ab12").folder.write_text("in the way")
+    Travel(paths).unpack(batch, 1)
+    assert brought.is_dir()
+    paths.job("v0002.1").copy("ab12").folder.unlink()
+    Travel(paths).unpack(batch, 1)
+    assert (paths.job("v0002.1").copy("ab12").folder / "artifacts").is_dir()
+    assert not (batch.folder / "1").exists()
+
+
+def test_while_a_process_of_a_killed_runner_sends_a_batch_nobody_else_does(
+    paths: ScanPaths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backend = HTCondorBackend(small_scan(backend="htcondor"), paths)
+    batch = backend._batches.make([["v0001.1"]])
+    asked: list[str] = []
+
+    def call(verb: str, keep: Any = None, **facts: Any) -> Any:
+        asked.append(verb)
+        if verb == "find":
+            return {}
+        assert still_sending(batch)
+        with pytest.raises(Unreachable):
+            HTCondorBackend(small_scan(backend="htcondor"), paths).sent([batch])
+        return os.get_inheritable(keep.fileno())
+
+    monkeypatch.setattr(htcondor, "call", call)
+    backend.send(batch)
+    assert asked == ["submit"]
+    assert backend.sent([batch]) == {}
 
 
 def test_an_image_travels_unless_every_node_has_it(paths: ScanPaths) -> None:
