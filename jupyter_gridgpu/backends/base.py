@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from jupyter_gridgpu.model.job import REASONS, Observation, bounded
 from jupyter_gridgpu.model.numbers import decode
 from jupyter_gridgpu.model.scan import Scan
-from jupyter_gridgpu.store.paths import COPY_NAME, JobPaths, ScanPaths, read_json, write_json
+from jupyter_gridgpu.store.paths import COPY_NAME, CopyPaths, JobPaths, ScanPaths, read_json, write_json
 
 THREAD_VARIABLES = (
     "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS",
@@ -113,6 +113,18 @@ def notebook_of(paths: ScanPaths, key: str, copy: Any) -> str | None:
         return None
     notebook = paths.job(key).copy(copy).notebook
     return notebook.relative_to(paths.folder).as_posix() if notebook.is_file() and not notebook.is_symlink() else None
+
+
+def about_of(copy: CopyPaths) -> dict[str, Any]:
+    """Return what a copy says of itself. It is untrusted."""
+    body = read_json(copy.about, 20_000)
+    return body if isinstance(body, dict) else {}
+
+
+def gpu_of(about: dict[str, Any]) -> str | None:
+    """The model of a copy's GPUs where its node has one kind, else which of the node's GPUs it has; nothing without any."""
+    devices, models = bounded(about.get("gpus"), 80), about.get("models")
+    return bounded(models[0], 80) if devices and isinstance(models, list) and len(models) == 1 else devices
 
 
 def shared_gpu_environment(scan: Scan) -> dict[str, str]:

@@ -10,17 +10,19 @@ import contextlib
 import getpass
 import os
 import re
+import socket
 import time
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from jupyter_gridgpu.backends.base import (
     THREAD_VARIABLES,
     Job,
+    about_of,
+    gpu_of,
     moment,
     notebook_of,
     read_result,
@@ -35,7 +37,7 @@ from jupyter_gridgpu.model.job import Observation, bounded
 from jupyter_gridgpu.model.scan import Scan
 from jupyter_gridgpu.model.units import duration
 from jupyter_gridgpu.store import home
-from jupyter_gridgpu.store.paths import CopyPaths, ScanPaths, publish, read_json
+from jupyter_gridgpu.store.paths import CopyPaths, ScanPaths, publish
 from jupyter_gridgpu.store.tail import tail_text
 
 LOST_POLLS = 20  # that an engine which answers does not know a job without a result, until it is given up: 5 min
@@ -246,7 +248,7 @@ class ClusterBackend(ABC):
         return self._ended(key, self._placed(result, seen, self._copy(key)))
 
     def _running(self, key: str, seen: Seen | None, copy: CopyPaths) -> Observation:
-        about = _about(copy)
+        about = about_of(copy)
         started = moment(about.get("started")) or copy.made()
         notebook = notebook_of(self._paths, key, copy.folder.name)
         return self._placed(Observation("running", started=started, notebook=notebook), seen, copy)
@@ -291,10 +293,10 @@ class ClusterBackend(ABC):
         return self._ended(key, Observation("lost", message=text, ended=time.time()))
 
     def _placed(self, what: Observation, seen: Seen | None, copy: CopyPaths | None) -> Observation:
-        about = _about(copy) if copy else {}
+        about = about_of(copy) if copy else {}
         where, node = (seen.where, seen.node) if seen else (None, None)
         place = where or self._scan.placement.queue
-        return replace(what, where=place, node=node or bounded(about.get("host"), 80), gpu=_gpu(about))
+        return replace(what, where=place, node=node or bounded(about.get("host"), 80), gpu=gpu_of(about))
 
     def _ended(self, key: str, what: Observation) -> Observation:
         self._watched.pop(key, None)
@@ -337,21 +339,12 @@ class ClusterBackend(ABC):
     def collect(self, key: str, ident: str) -> None:
         """Files were brought when the engine said that the task had ended."""
 
-    def _answer_file(self) -> Any:
-        cluster = re.sub(r"[^A-Za-z0-9._-]", "-", f"{self.engine}-{self.cluster()}-{getpass.getuser()}")[:100]
+    def _answer_file(self) -> Path:
+        """Of this machine: another one that has the same home may submit to another cluster, which numbers its jobs alike."""
+        names = (self.engine, self.cluster(), getpass.getuser(), socket.gethostname())
+        cluster = re.sub(r"[^A-Za-z0-9._-]", "-", "-".join(names))[:200]
         return home.home() / ".engines" / f"{cluster}.json"
 
 
 def _said(answer: Answer | None, task: str) -> Seen | None:
     return answer.tasks.get(task) if answer else None
-
-
-def _about(copy: CopyPaths) -> dict[str, Any]:
-    body = read_json(copy.about, 20_000)
-    return body if isinstance(body, dict) else {}
-
-
-def _gpu(about: dict[str, Any]) -> str | None:
-    """The model of a copy's GPUs where its node has one kind, else which of the node's GPUs it has; nothing without any."""
-    devices, models = bounded(about.get("gpus"), 80), about.get("models")
-    return bounded(models[0], 80) if devices and isinstance(models, list) and len(models) == 1 else devices

@@ -157,6 +157,14 @@ def test_while_the_engine_is_silent_nothing_is_sent_twice(paths: ScanPaths) -> N
     assert backend.submit([job]) == {"v0001.1": "0001_1"}
 
 
+def test_machines_that_share_a_home_do_not_share_answers(paths: ScanPaths, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = []
+    for host in ("login1.one", "login1.other"):
+        monkeypatch.setattr("socket.gethostname", lambda host=host: host)
+        names.append(Scripted(paths)._answer_file())
+    assert names[0] != names[1]
+
+
 def test_a_refusal_is_each_job_s_answer(paths: ScanPaths) -> None:
     backend = Scripted(paths)
     backend.refuses = EngineError("Invalid account.")
