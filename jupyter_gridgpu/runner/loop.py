@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import os
 import sys
 import time
 from dataclasses import asdict
@@ -13,7 +14,7 @@ from typing import Any
 
 from jupyter_gridgpu import backends, channels, samplers
 from jupyter_gridgpu.backends.base import Job, job_spec
-from jupyter_gridgpu.backends.inquiry import poll_s
+from jupyter_gridgpu.backends.inquiry import SILENT_S, SLOWEST, poll_s
 from jupyter_gridgpu.errors import StorageError, Underway, Unreachable
 from jupyter_gridgpu.model import events
 from jupyter_gridgpu.model.events import Event
@@ -31,6 +32,7 @@ from jupyter_gridgpu.store.paths import ScanPaths
 TICK_S = 0.05
 PROPOSE_AT_ONCE = 1000
 ADAPTIVE_AT_ONCE = 10  # points under way with a sampler that learns, where neither the user nor the engine says how many
+PATIENCE_S = 300.0  # with a disk that does not answer
 UNDERWAY_S = 0.25  # between looks for an answer that is near: one stat
 STATS_A_SECOND = 400  # metrics files that are looked at; home folders may be on a network
 NEWS = ("notebook", "message", "where", "node", "gpu")  # of a job whose state stays the same
@@ -58,13 +60,15 @@ class Runner:
         self.next_poll = 0.0
         self.next_metrics = 0.0
         self.unsettled: float | None = None  # when to ask again whether the engine has what was sent to it
+        self.silence: tuple[float, str] | None = None  # since when nothing could be sent, and why
+        self.ill: float | None = None  # since when a disk does not answer
         self.planned = -1  # the revision of the view that the last plan was made from
 
     def run(self) -> None:
         """Tick until nothing is left to do."""
         try:
             self.start()
-            while not self.tick(time.time()):
+            while not self.attempt(time.time()):
                 time.sleep(TICK_S)
         finally:
             self.backend.close()
@@ -86,8 +90,9 @@ class Runner:
         try:
             found = self.backend.find([variant.key for variant in active])
         except Unreachable as error:
-            self.unsettled = now + pause(error)
+            self.unheard(error, now)
             return
+        self.silence = None
         unsure = [variant for variant in active if not variant.submitted]
         self.record(*((events.JOB_SUBMITTED, {"key": v.key, "engine_id": found[v.key]}) for v in unsure if v.key in found))
         missing = [variant for variant in unsure if variant.key not in found]
@@ -96,11 +101,27 @@ class Runner:
             if variant.stop_asked:
                 self.step(variant, Observation("cancelled", "user", "Stopped before it was sent."), now)
 
+    def attempt(self, now: float) -> bool:
+        """A tick; one that a disk spoils is tried again for a while, since network disks come back. Raises OSError."""
+        try:
+            complete = self.tick(now)
+        except OSError as error:
+            if error.errno in NO_ROOM or now - (self.ill or now) > PATIENCE_S:
+                raise
+            if self.ill is None:
+                say(f"{error.strerror}: {error.filename or self.paths.folder}. It is tried again.")
+            self.ill, self.unsettled = self.ill or now, now + UNDERWAY_S  # it may have happened while jobs were sent
+            return False
+        self.ill = None
+        return complete
+
     def tick(self, now: float) -> bool:
         """Do all that can be done now; whether the scan is complete."""
         self.lease.renew()
-        if not self.paths.spec.exists():
-            raise StorageError(f"The scan folder {self.paths.folder} was removed.")
+        try:
+            os.stat(self.paths.spec)
+        except FileNotFoundError:
+            raise StorageError(f"The scan folder {self.paths.folder} was removed.") from None
         self.obey()
         if self.unsettled is not None and now >= self.unsettled:
             self.settle([variant for variant in self.view.active.values() if not variant.submitted], now)
@@ -156,11 +177,11 @@ class Runner:
             return
         self.next_poll = now + self.backend.poll_s
         jobs = {variant.key: variant for variant in list(self.view.active.values()) if variant.submitted}
-        if not jobs:
-            return
-        for key, seen in self.backend.poll({key: v.engine_id or key for key, v in jobs.items()}).items():
-            self.step(jobs[key], seen, now)
-        if (note := self.backend.notice() or self.channel.notice()) != self.view.engine_note:
+        if jobs:
+            for key, seen in self.backend.poll({key: v.engine_id or key for key, v in jobs.items()}).items():
+                self.step(jobs[key], seen, now)
+        note = (self.backend.notice() or self.channel.notice() if jobs else None) or self.unsent(now)
+        if note != self.view.engine_note:
             self.record((events.ENGINE_NOTED, {"message": note}))
 
     def step(self, variant: VariantView, seen: Observation, now: float) -> None:
@@ -261,7 +282,7 @@ class Runner:
                 # The job stays intended: the next runner sends it.
                 raise StorageError(f"The job {key} cannot be written: {answer.strerror}. Free some space, then resume the scan.")
             if isinstance(answer, Unreachable):  # the job stays intended
-                self.unsettled = now + pause(answer)
+                self.unheard(answer, now)
             elif isinstance(answer, Exception):
                 words = str(getattr(answer, "strerror", None) or answer).rstrip(".")
                 message = f"The job could not be sent: {words}."
@@ -269,6 +290,22 @@ class Runner:
                 self.record((events.JOB_OBSERVED, {"key": key, **failed}))
             else:
                 self.record((events.JOB_SUBMITTED, {"key": key, "engine_id": answer}))
+
+    def unheard(self, error: Unreachable, now: float) -> None:
+        """Nothing can be sent now: come again later, and ask first what the engine has."""
+        self.unsettled = now + pause(error)
+        if not isinstance(error, Underway):
+            self.silence = self.silence[0] if self.silence else now, str(error)
+
+    def unsent(self, now: float) -> str | None:
+        """One sentence for the user once jobs have waited long to be sent."""
+        since, words = self.silence or (now, "")
+        if self.silence is None or now - since < min(SILENT_S, SLOWEST * poll_s()):
+            return None
+        count = sum(1 for variant in self.view.active.values() if not variant.submitted)
+        which = "1 job" if count == 1 else f"{count:,} jobs"
+        minutes = max(int(now - since) // 60, 1)
+        return f"{which} could not be sent for {minutes} min; it is tried again. ({words.rstrip('.')}.)"
 
 
 def pause(error: Unreachable) -> float:

@@ -6,7 +6,7 @@ import gc
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -109,7 +109,8 @@ class JournalWriter:
             if durable:
                 os.fsync(self._handle)
         except OSError as error:
-            os.ftruncate(self._handle, size)
+            with suppress(OSError):  # else the next runner ends the torn line
+                os.ftruncate(self._handle, size)
             raise StorageError(
                 f"The journal {self.path} cannot be written: {error.strerror}. Free some space, then resume the scan."
             ) from None

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import errno
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jupyter_gridgpu.errors import ScanLocked
-from jupyter_gridgpu.model import wire
+from jupyter_gridgpu.backends.base import Backend, Job
+from jupyter_gridgpu.errors import ScanLocked, Unreachable
+from jupyter_gridgpu.model import events, wire
+from jupyter_gridgpu.model.job import Observation
 from jupyter_gridgpu.model.scan import to_json
 from jupyter_gridgpu.model.view import ScanView
-from jupyter_gridgpu.runner.loop import Runner
+from jupyter_gridgpu.runner.loop import UNDERWAY_S, Runner
 from jupyter_gridgpu.store import home, inbox
 from jupyter_gridgpu.store.journal import JournalReader
 from jupyter_gridgpu.store.paths import ScanPaths, write_json
@@ -135,3 +138,72 @@ def test_points_are_proposed_once_over_any_number_of_runners(tmp_path: Path, sam
     assert [(v.point, v.repeat) for v in variants] == [divmod(n, 2) for n in range(len(variants))]
     assert len(variants) == (4 if sampler == "tpe" else 12)
     assert all(v.params["seed"] == v.repeat and list(v.params) == ["a", "b", "seed"] for v in variants)
+
+
+class Silent:
+    """A backend whose engine does not answer, on a disk that may not either."""
+
+    poll_s = 0.0
+
+    def __init__(self) -> None:
+        self.disk: OSError | None = None
+        self.asked = 0
+        self.taken: dict[str, str] = {}
+
+    def find(self, keys: Sequence[str]) -> dict[str, str]:
+        self.asked += 1
+        if self.disk:
+            raise self.disk
+        if not self.taken:
+            raise Unreachable("sbatch did not answer within 60 s")
+        return self.taken
+
+    def submit(self, jobs: Sequence[Job]) -> dict[str, str]:
+        return self.find([])
+
+    def poll(self, ids: dict[str, str]) -> dict[str, Observation]:
+        return {}
+
+    def slots(self) -> None:
+        return None
+
+    def notice(self) -> None:
+        return None
+
+
+@contextmanager
+def silent_runner(paths: ScanPaths) -> Iterator[tuple[Runner, Silent]]:
+    with runner_of(paths) as runner:
+        silent = Silent()
+        runner.backend = cast(Backend, silent)
+        yield runner, silent
+
+
+def test_jobs_that_cannot_be_sent_are_told_of_and_sent_later(tmp_path: Path) -> None:
+    with silent_runner(scan_folder(tmp_path)) as (runner, silent):
+        runner.propose()
+        waiting = list(runner.view.waiting())
+        runner.record(*((events.JOB_INTENDED, {"key": f"{variant.id}.1"}) for variant in waiting))
+        notes = []
+        for now in (1000.0, 1001.0, 1200.0, 1300.0):
+            silent.taken = {variant.key: "7_1" for variant in waiting if now == 1300.0}
+            runner.settle(waiting, now)
+            runner.observe(now)
+            notes.append(runner.view.engine_note)
+        words = f"{len(waiting)} jobs could not be sent for 3 min; it is tried again. (sbatch did not answer within 60 s.)"
+        assert notes == [None, None, words, None]
+        assert all(variant.submitted for variant in waiting)
+
+
+def test_a_disk_that_does_not_answer_for_a_while_ends_no_runner(tmp_path: Path) -> None:
+    with silent_runner(scan_folder(tmp_path)) as (runner, silent):
+        runner.propose()
+        silent.disk = OSError(errno.ESTALE, "Stale file handle")
+        assert not runner.attempt(1000.0)
+        assert not runner.attempt(1200.0)
+        assert (silent.asked, runner.unsettled) == (2, 1200.0 + UNDERWAY_S)
+        with pytest.raises(OSError, match="Stale"):
+            runner.attempt(1301.0)
+        runner.unsettled, silent.disk = 0.0, OSError(errno.ENOSPC, "No space left on device")
+        with pytest.raises(OSError, match="space"):
+            runner.attempt(1302.0)
