@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from tests.engines.panda.jedi import Job, Task
+from tests.engines.panda.tasks import Job, Task
 
 if TYPE_CHECKING:
     from tests.engines.panda.fake import FakePanda

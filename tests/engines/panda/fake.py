@@ -16,8 +16,9 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from tests.engines.panda.answers import answer
-from tests.engines.panda.jedi import Gpu, Jedi, Job, stamp
+from tests.engines.panda.jedi import Jedi
 from tests.engines.panda.pilot import Pilot
+from tests.engines.panda.tasks import Gpu, Job, stamp
 
 USER = "labuser"
 HTML = "<html><head><title>502 Bad Gateway</title></head><body><h1>Bad Gateway</h1></body></html>"

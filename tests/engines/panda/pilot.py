@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from tests.engines.panda.jedi import Job, stamp
+from tests.engines.panda.tasks import Job, stamp
 
 if TYPE_CHECKING:
     from tests.engines.panda.fake import FakePanda

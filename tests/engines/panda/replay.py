@@ -17,7 +17,7 @@ from typing import Any
 
 from tests.engines.panda import recorded
 from tests.engines.panda.fake import FakePanda, make_token
-from tests.engines.panda.jedi import Job
+from tests.engines.panda.tasks import Job
 
 KILLED = 1144  # the pilot's code of a job that the server told it to kill
 STEPS = 12  # that may lie between two answers
