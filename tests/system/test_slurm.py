@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import signal
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ import pytest
 
 from tests.engines.slurm import Cluster, limits_memory
 
-from .helpers import eventually, gone, one_sentence, processes_with
+from .helpers import ScanOfLab, eventually, gone, one_sentence, processes_with, strict_json
 from .slurm_lab import GREEDY, ON, SlurmLab, check_done_once, slurm_lab, task_of, text_of
 
 
@@ -53,6 +54,16 @@ def test_hundreds_of_jobs_are_sent_in_one_call_and_stopped_in_few(lab: SlurmLab)
     assert len(lab.calls("sacct")) <= 1  # that there is no accounting is found out once
     eventually(lambda: "PENDING" not in lab.cluster.jobs().values() and "RUNNING" not in lab.cluster.jobs().values())
     assert not processes_with(str(scan.folder / "jobs"))
+
+
+def test_a_scan_run_here_is_replayed_on_the_cluster_and_says_the_same(lab: SlurmLab) -> None:
+    notebook = lab.notebook("from jupyter_gridgpu import report\nreport(epoch=1, loss=lr * 2)", parameters="lr = 0.5")
+    here = lab.run(notebook, "-p", "lr = [0.1, 0.2]", "--maximize", "loss", "--name", "here")
+    body = strict_json(lab.gridgpu("replay", "here", "--on", "slurm", "--queue", "gpu", "--gpus", "1", "--json").stdout)
+    there = ScanOfLab(lab, body["scan"], Path(body["folder"]))
+    assert {v["state"] for v in there.show()["variants"]} == {"done"}
+    assert {json.loads(path.read_text())["gpus"] for path in there.folder.glob("jobs/*/*/copy.json")} <= {"0", "1"}
+    assert "reproduced" in here.gridgpu("compare", there.name).stdout
 
 
 @pytest.mark.parametrize(
