@@ -1,4 +1,4 @@
-"""Waiting for a disk that is full: the results of hours are worth minutes of patience."""
+"""Waiting for a disk that is full or does not answer: the results of hours are worth minutes of patience."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from collections.abc import Callable
 from typing import TypeVar
 
 T = TypeVar("T")
-FULL = (errno.ENOSPC, errno.EDQUOT)
+PASSING = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ESTALE, errno.ETIMEDOUT)  # full; a network disk that is away
 PATIENCE_S = 300.0
 RETRY_S = 0.5
 
 
 def patiently(write: Callable[[], T]) -> T:
-    """Call `write` again and again while the disk is full, for PATIENCE_S. Raises the last OSError, and others at once."""
+    """Call `write` again and again while the disk is full or away, for PATIENCE_S. Raises the last OSError, others at once."""
     deadline = time.monotonic() + PATIENCE_S
     while True:
         try:
             return write()
         except OSError as error:
-            if error.errno not in FULL or time.monotonic() > deadline:
+            if error.errno not in PASSING or time.monotonic() > deadline:
                 raise
         time.sleep(RETRY_S)

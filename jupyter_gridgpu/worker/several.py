@@ -40,6 +40,7 @@ class _Line:
         self._together = together
         self._running: set[int] = set()
         self._code = 0
+        self._over = False  # no further job starts
         from jupyter_gridgpu.worker.forked import Nest
 
         self._nest = Nest(_say)
@@ -50,17 +51,19 @@ class _Line:
         while self._waiting or self._running:
             while self._waiting and len(self._running) < self._together:
                 self._start(self._waiting.pop(0))
-            self._reap()
+            if self._running:
+                self._reap()
         return self._code
 
     def _start(self, spec: Path) -> None:
         """Fork with signals held back, so that none is lost between the fork and the job's own handlers."""
         self._nest.take(spec)
         signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
-        pid = os.fork()
-        if not pid:
-            end_with(functools.partial(_job, spec))
-        self._running.add(pid)
+        if not self._over:  # a signal may have come since it was this job's turn
+            pid = os.fork()
+            if not pid:
+                end_with(functools.partial(_job, spec))
+            self._running.add(pid)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
 
     def _reap(self) -> None:
@@ -71,6 +74,7 @@ class _Line:
             self._code = self._code or abs(os.waitstatus_to_exitcode(status))
 
     def _pass_on(self, number: int, frame: Any) -> None:
+        self._over = True
         self._waiting.clear()
         for pid in self._running:
             with contextlib.suppress(ProcessLookupError):  # it has just ended

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -16,7 +18,7 @@ from jupyter_gridgpu.backends.base import Job, job_spec, write_spec
 from jupyter_gridgpu.request import Options, plan
 from jupyter_gridgpu.store.paths import read_json
 from jupyter_gridgpu.testing.examples import notebook_json
-from jupyter_gridgpu.worker import several
+from jupyter_gridgpu.worker import patience, several
 from tests.system.helpers import eventually
 
 CELLS = (
@@ -185,3 +187,26 @@ def test_a_signal_for_a_job_that_has_just_ended_harms_no_other() -> None:
     ended.wait()
     line._running.add(ended.pid)
     line._pass_on(signal.SIGTERM, None)
+
+
+def test_a_signal_that_comes_while_a_job_is_made_ready_starts_it_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    line = several._Line([Path("job.json")], 1)
+    monkeypatch.setattr(signal, "signal", lambda number, handler: None)
+    monkeypatch.setattr(line._nest, "take", lambda spec: line._pass_on(signal.SIGTERM, None))
+    monkeypatch.setattr(os, "fork", lambda: pytest.fail("a job was started"))
+    assert line.run() == 0
+
+
+def test_a_result_waits_for_a_network_disk_that_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patience, "RETRY_S", 0.0)
+    answers = [errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.ENOSPC, 0]
+
+    def write() -> str:
+        if number := answers.pop(0):
+            raise OSError(number, os.strerror(number))
+        return "written"
+
+    assert patience.patiently(write) == "written"
+    answers[:] = [errno.ENOENT]
+    with pytest.raises(FileNotFoundError):
+        patience.patiently(write)
