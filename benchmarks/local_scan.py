@@ -1,11 +1,11 @@
-"""The same variants by four ways, two at once, in one run: what a scan costs beyond its trainings.
+"""The same variants by five ways, two at once, in one run: what a scan costs beyond its trainings.
 
     python benchmarks/local_scan.py            # needs pip install '.[examples,bench]'
     python benchmarks/local_scan.py --only tiny --ways papermill,gridgpu
 
-Ways: `xargs -P2 papermill`, Ray Tune, Optuna in two processes, and `gridgpu run` from start to exit. The first and the
-last leave one executed notebook for each variant, the other two run the notebook's code as a function. Nothing is asserted;
-ratios to `xargs -P2 papermill` are printed.
+Ways: `xargs -P2 papermill`, `xargs -P2 python script`, Ray Tune, Optuna in two processes, and `gridgpu run` from start to
+exit. The first and the last leave one executed notebook for each variant, the others run the notebook's code alone. Nothing
+is asserted; ratios to `xargs -P2 papermill` are printed.
 """
 
 from __future__ import annotations
@@ -62,6 +62,16 @@ def by_papermill(cells: list[str], variants: list[dict[str, int]], folder: Path)
 def _papermill_words(notebook: Path, out: Path, params: dict[str, int]) -> str:
     words = [f"-p {name} {value}" for name, value in params.items()]
     return f"--no-progress-bar {notebook} {out} {' '.join(words)}"
+
+
+def by_script(cells: list[str], variants: list[dict[str, int]], folder: Path) -> int:
+    """The notebook's cells as a plain script, a process for each variant: nothing is kept of it."""
+    script = folder / "train.py"
+    assigned = "import sys\nfor pair in sys.argv[1:]:\n    globals()[pair.split('=')[0]] = int(pair.split('=')[1])"
+    script.write_text("\n".join([cells[0], assigned, *cells[1:]]))
+    lines = [f"{script} {' '.join(f'{name}={value}' for name, value in params.items())}" for params in variants]
+    subprocess.run(["xargs", "-P2", "-L1", sys.executable], input="\n".join(lines), text=True, check=True)
+    return len(variants)
 
 
 def by_gridgpu(cells: list[str], variants: list[dict[str, int]], folder: Path) -> int:
@@ -145,6 +155,7 @@ def by_ray(cells: list[str], variants: list[dict[str, int]], folder: Path) -> in
 
 WAYS: dict[str, Callable[[list[str], list[dict[str, int]], Path], int]] = {
     "papermill": by_papermill,
+    "script": by_script,
     "ray": by_ray,
     "optuna": by_optuna,
     "gridgpu": by_gridgpu,
