@@ -7,6 +7,7 @@ import json
 import os
 import re
 import tempfile
+import uuid
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -230,8 +231,24 @@ def publish(source: Path, target: Path) -> bool:
         os.link(source, target)
     except FileExistsError:
         return False
+    except OSError:
+        return _publish_a_copy(source, target)
+    return True
+
+
+def _publish_a_copy(source: Path, target: Path) -> bool:
+    """Publish where there are no links across folders, as on AFS: never half a file, whenever this process is killed."""
+    part = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}")
+    try:
+        part.write_bytes(source.read_bytes())
+        os.link(part, target)
+    except FileExistsError:
+        return False
     except OSError:  # a file system without hard links
         return _publish_by_create(source, target)
+    finally:
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
     return True
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import threading
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from jupyter_gridgpu.store import paths
 from jupyter_gridgpu.store.paths import JobPaths, ScanPaths, publish, read_json, write_atomic, write_json
 
 
@@ -107,6 +109,24 @@ def test_the_first_to_publish_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert len(won) == 1
     assert target.read_text() == won[0]
     assert not publish(sources[0], target)
+
+
+def test_half_a_result_is_never_seen_where_links_stay_in_their_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    link = os.link
+
+    def inside(source: Path, target: Path) -> None:
+        if source.parent != target.parent:
+            raise OSError(errno.EXDEV, "Invalid cross-device link")
+        link(source, target)
+
+    monkeypatch.setattr(os, "link", inside)
+    monkeypatch.setattr(paths, "_publish_by_create", lambda source, target: pytest.fail("it was written in place"))
+    source, target = tmp_path / "copy" / "result", tmp_path / "result"
+    source.parent.mkdir()
+    source.write_text("whole")
+    assert [publish(source, target), publish(source, target)] == [True, False]
+    assert target.read_text() == "whole"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["copy", "result"]
 
 
 def test_publishing_to_nowhere_says_so(tmp_path: Path) -> None:
