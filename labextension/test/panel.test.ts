@@ -78,19 +78,18 @@ describe("the panel", () => {
     line("4,800 more in the table").click();
     expect(host.openTable).toHaveBeenCalledOnce();
   });
-  it("stays quick with 10,000 jobs", () => {
-    vi.useRealTimers();
+  it("makes few elements of 10,000 jobs, and fewer for ten that change", () => {
     const many = Array.from({ length: 10_000 }, (_, i) =>
       row(`v${String(i).padStart(5, "0")}`, { state: i % 2 ? "done" : "queued", value: i }),
     );
     const { line, panel, source } = panelStage([one("big", many)]);
     source.open("big");
-    let start = performance.now();
+    const made = vi.spyOn(document, "createElement");
     line("big").click();
     panel.flush();
-    expect(performance.now() - start).toBeLessThan(300);
+    expect(made.mock.calls.length).toBeLessThan(500);
     const [info] = one("big", many);
-    start = performance.now();
+    made.mockClear();
     for (let rev = 2; rev < 12; rev += 1) {
       const changed = many.slice(rev * 10, rev * 10 + 10).map((old) => ({ ...old, value: rev }));
       source.links
@@ -98,7 +97,8 @@ describe("the panel", () => {
         ?.give({ type: "upsert", from: rev - 1, rev, scan: info, rows: changed });
       panel.flush();
     }
-    expect((performance.now() - start) / 10).toBeLessThan(30);
+    expect(made.mock.calls.length).toBeLessThan(1000);
+    made.mockRestore();
     panel.dispose();
   });
   it("draws at most once per frame", () => {
