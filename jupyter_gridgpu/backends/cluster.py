@@ -259,7 +259,8 @@ class ClusterBackend(ABC):
         if seen.state == "running" and len(mates) > 1 and self.files_show:
             return Observation("queued", message=f"Waits for its turn in the job that runs {mates[0].split('.')[0]}.")
         watched.running = seen.state == "running"
-        return Observation(seen.state, message=seen.message, where=seen.where, node=seen.node, started=seen.started)
+        waits = Observation(seen.state, message=seen.message, started=seen.started)
+        return replace(waits, where=seen.where, node=seen.node, link=seen.link)
 
     def _over(self, key: str, seen: Seen, copy: CopyPaths | None, watched: _Watched) -> Observation | None:
         """A job that the engine says has ended, without a result so far: the file system may be slow to show it."""
@@ -294,9 +295,9 @@ class ClusterBackend(ABC):
 
     def _placed(self, what: Observation, seen: Seen | None, copy: CopyPaths | None) -> Observation:
         about = about_of(copy) if copy else {}
-        where, node = (seen.where, seen.node) if seen else (None, None)
+        where, node, link = (seen.where, seen.node, seen.link) if seen else (None, None, None)
         place = where or self._scan.placement.queue
-        return replace(what, where=place, node=node or bounded(about.get("host"), 80), gpu=gpu_of(about))
+        return replace(what, where=place, node=node or bounded(about.get("host"), 80), gpu=gpu_of(about), link=link)
 
     def _ended(self, key: str, what: Observation) -> Observation:
         self._watched.pop(key, None)

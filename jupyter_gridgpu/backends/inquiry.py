@@ -42,6 +42,7 @@ class Seen:
     node: str | None = None
     started: float | None = None
     ended: float | None = None
+    link: str | None = None  # a page about it
 
     @property
     def ended_there(self) -> bool:

@@ -49,6 +49,7 @@ class Observation:
     cell: int | None = None
     where: str | None = None  # the host of a local job; else queue, partition or site
     node: str | None = None
+    link: str | None = None  # the engine's own page about it
     gpu: str | None = None
     started: float | None = None  # seconds since the epoch
     ended: float | None = None

@@ -9,7 +9,7 @@ from jupyter_gridgpu.model.job import END_STATES
 from jupyter_gridgpu.model.metrics import Series
 
 PAST_LIMIT = 50
-_ATTEMPT = ("state", "reason", "message", "where", "gpu", "node", "engine_id", "started", "ended")
+_ATTEMPT = ("state", "reason", "message", "where", "gpu", "node", "engine_id", "link", "started", "ended")
 
 
 @dataclass
@@ -44,6 +44,7 @@ class VariantView:
     metrics: dict[str, Series] = field(default_factory=dict)
     queued: float | None = None  # when it was handed to the engine
     node: str | None = None
+    link: str | None = None
     reported: float | None = None  # when its newest reading was made, where metrics are sent rather than read on a shared disk
     past: list[dict[str, Any]] = field(default_factory=list)  # what is kept of earlier attempts
     rev: int = 0

@@ -16,7 +16,7 @@ from jupyter_gridgpu.model.scan import Scan
 from jupyter_gridgpu.model.variant import VariantView as VariantView
 
 ENDED_FOR_ESTIMATE = 3
-_OBSERVED = ("reason", "message", "cell", "where", "gpu", "node", "started", "ended", "notebook", "peak_mb")
+_OBSERVED = ("reason", "message", "cell", "where", "gpu", "node", "link", "started", "ended", "notebook", "peak_mb")
 
 
 class ScanView:

@@ -169,7 +169,7 @@ class Metrics(TypedDict):
 
 
 class Attempt(TypedDict):
-    """One attempt at a variant; `submitted` is when it was handed to the engine."""
+    """One attempt at a variant; `submitted` is when it was handed to the engine, `link` a page of the engine's about it."""
 
     attempt: int
     state: State
@@ -182,6 +182,7 @@ class Attempt(TypedDict):
     ended: float | None
     node: str | None
     engine_id: str | None
+    link: str | None
 
 
 class Limits(TypedDict):

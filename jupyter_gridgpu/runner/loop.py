@@ -35,7 +35,7 @@ ADAPTIVE_AT_ONCE = 10  # points under way with a sampler that learns, where neit
 PATIENCE_S = 300.0  # with a disk that does not answer
 UNDERWAY_S = 0.25  # between looks for an answer that is near: one stat
 STATS_A_SECOND = 400  # metrics files that are looked at; home folders may be on a network
-NEWS = ("notebook", "message", "where", "node", "gpu")  # of a job whose state stays the same
+NEWS = ("notebook", "message", "where", "node", "gpu", "link")  # of a job whose state stays the same
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 

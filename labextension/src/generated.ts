@@ -65,7 +65,7 @@ export interface Announced {
   jobs: number;
 }
 /**
- * One attempt at a variant; `submitted` is when it was handed to the engine.
+ * One attempt at a variant; `submitted` is when it was handed to the engine, `link` a page of the engine's about it.
  */
 export interface Attempt {
   attempt: number;
@@ -79,6 +79,7 @@ export interface Attempt {
   ended: number | null;
   node: string | null;
   engine_id: string | null;
+  link: string | null;
 }
 /**
  * A page needs the rows of a scan no more.

@@ -31,11 +31,12 @@ export const job = (more: Partial<Job> = {}): Job => ({
         ended: 960,
         node: null,
         engine_id: null,
+        link: null,
       },
     },
     {
       ...{ attempt: 2, state: "running", reason: null, message: null, where: "CERN", gpu: "A100" },
-      ...{ submitted: 970, started: 1400, ended: null, node: "b7g31", engine_id: "x" },
+      ...{ submitted: 970, started: 1400, ended: null, node: "b7g31", engine_id: "x", link: null },
     },
   ],
   defaults: { lr: 0.1, units: 64, seed: 1 },

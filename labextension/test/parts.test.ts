@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from "vitest";
-import { attemptWords } from "../src/components/job/attempts";
+import { attemptWords, timeline } from "../src/components/job/attempts";
 import { metricsWords } from "../src/components/table/footer";
 import { causes } from "../src/components/causes";
 import { dayWords, inOrder, whenWords } from "../src/components/panel/daywords";
@@ -11,6 +11,7 @@ import { LogBuffer, MOST_CHARS, MOST_LINES } from "../src/components/job/logtext
 import { bestIds, least, rankOf } from "../src/components/ranking";
 import { askedWords, retryWords, stopQuestion } from "../src/components/words";
 import type { Attempt, Row } from "../src/wire";
+import { job } from "./jobkit";
 import { row, scan } from "./kit";
 
 const failed = (id: string, reason: string, message: string): Row =>
@@ -206,6 +207,7 @@ describe("words", () => {
         ended: 720,
         node: null,
         engine_id: null,
+        link: null,
       },
     };
     expect(attemptWords(one, 999)).toBe("Node went away after 11 min");
@@ -216,6 +218,19 @@ describe("words", () => {
     expect(attemptWords({ ...one, state: "queued", started: null, ended: null }, 60)).toBe(
       "in the queue for 1 min",
     );
+  });
+  it("link to the engine's page about an attempt, if it is one of the web", () => {
+    const [first, second] = job().attempts as [Attempt, Attempt];
+    const attempts = [
+      { ...first, link: "https://monitor.example/17" },
+      { ...second, link: "javascript:alert(1)" },
+    ];
+    const links = timeline(job({ attempts }), 2000).flatMap((line) => [
+      ...line.querySelectorAll("a"),
+    ]);
+    expect(links.map(({ href, rel }) => [href, rel])).toEqual([
+      ["https://monitor.example/17", "noopener noreferrer"],
+    ]);
   });
 });
 

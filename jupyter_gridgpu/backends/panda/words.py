@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from jupyter_gridgpu.backends.exits import exit_words
@@ -72,7 +72,17 @@ def task_seen(body: Mapping[str, Any], size: int, about: About, now: float) -> d
     jobs: dict[int, list[Mapping[str, Any]]] = {}
     for job in body.get("jobs") or ():
         jobs.setdefault(job["seq"], []).append(job)
-    return {number: _seen(number, jobs.get(number, []), body, about, now) for number in range(1, size + 1)}
+    return {
+        number: replace(_seen(number, jobs.get(number, []), body, about, now), link=_page(jobs.get(number), body, about))
+        for number in range(1, size + 1)
+    }
+
+
+def _page(jobs: Iterable[Mapping[str, Any]] | None, body: Mapping[str, Any], about: About) -> str | None:
+    """The monitor's page about a job, or about the task as long as it has none."""
+    if not about.monitor:
+        return None
+    return bounded(_link(newest(jobs), about).strip() if jobs else f"{about.monitor}/task/{body.get('id')}/", 300)
 
 
 def _seen(number: int, jobs: Collection[Mapping[str, Any]], body: Mapping[str, Any], about: About, now: float) -> Seen:

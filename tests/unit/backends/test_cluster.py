@@ -181,9 +181,10 @@ def test_a_waiting_job_says_what_the_engine_says(paths: ScanPaths) -> None:
     backend = Scripted(paths)
     ids = backend.hand_over(1)
     assert backend.one(ids) is None
-    backend.says({"0001_1": Seen("queued", message="Waits in gpu.", where="gpu")})
+    page = "https://monitor.example/17"
+    backend.says({"0001_1": Seen("queued", message="Waits in gpu.", where="gpu", link=page)})
     seen = backend.one(ids)
-    assert seen == Observation("queued", message="Waits in gpu.", where="gpu")
+    assert seen == Observation("queued", message="Waits in gpu.", where="gpu", link=page)
 
 
 def test_files_say_that_a_job_runs_before_the_engine_does(paths: ScanPaths) -> None:

@@ -158,6 +158,8 @@ def test_the_page_of_the_monitor_is_named_where_there_is_one() -> None:
     about = About(monitor="https://monitor.example")
     assert "https://monitor.example/job?pandaid=7" in str(seen(job(status="failed"), status="failed", about=about).message)
     assert "https://monitor.example/task/17/" in str(seen(status="broken", about=about).message)
+    assert seen(job(status="running"), about=about).link == "https://monitor.example/job?pandaid=7"
+    assert (seen(status="ready", about=about).link, seen(status="ready").link) == ("https://monitor.example/task/17/", None)
 
 
 @pytest.mark.parametrize(("text", "said"), [(None, None), ("", None), ("<b></b>", None), (5, None), ("a &lt; b", "a < b")])

@@ -58,9 +58,17 @@ export function attemptWords(one: Attempt, now: number): string {
   return time && !/\bafter\b/.test(why) ? t("%1, after %2", why, time) : why;
 }
 
+/** A link to the engine's own page, if it is an address of the web. */
+function pageOf(link: string): HTMLElement | null {
+  if (!/^https?:\/\//.test(link)) return null;
+  const title = clip(link, 200);
+  return h("a", { href: link, target: "_blank", rel: "noopener noreferrer", title }, t("monitor"));
+}
+
 function line(one: Attempt, span: Span, now: number): HTMLElement {
   const where = [one.where, one.gpu].filter(Boolean).map((name) => clip(name ?? "", 30));
   const words = attemptWords(one, now);
+  const page = one.link ? pageOf(one.link) : null;
   return h(
     "li",
     { class: "gg-try" },
@@ -72,6 +80,7 @@ function line(one: Attempt, span: Span, now: number): HTMLElement {
       { class: "gg-end", title: full(words) },
       icon(one.state, one.state),
       h("span", {}, clip(words, 200)),
+      ...(page ? [" ", page] : []),
     ),
   );
 }
