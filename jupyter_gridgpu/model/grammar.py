@@ -22,6 +22,7 @@ from jupyter_gridgpu.model.plain import NotPlain, plain
 from jupyter_gridgpu.model.space import GRID_LIMIT, Axis, Choice, Fixed, Range, Repeats, Space
 
 REPEATS_LIMIT = 1000
+VALUE_LIMIT = 100_000  # characters of one value: it stands in every line of the journal that makes a variant
 
 
 def uniform(low: float, high: float) -> Range:
@@ -221,6 +222,9 @@ def _is_whole(value: Any) -> bool:
 
 def _plain(value: Any) -> Any:
     try:
-        return plain(value)
+        found = plain(value)
     except NotPlain as error:
         raise SpaceError(str(error)) from None
+    if isinstance(found, (str, list, dict)) and len(repr(found)) > VALUE_LIMIT:
+        raise SpaceError(f"the value has more than {VALUE_LIMIT:,} characters; put it into a file and give the file's name.")
+    return found

@@ -218,9 +218,9 @@ class ScanView:
 
     def _intended(self, event: Event) -> None:
         variant_id, attempt = split_key(event.data["key"])
-        variant = self.variants[variant_id]
-        variant.new_attempt(attempt)
-        self._touch(variant)
+        if variant := self.variants.get(variant_id):  # one whose line cannot be read has no jobs either
+            variant.new_attempt(attempt)
+            self._touch(variant)
 
     def _submitted(self, event: Event) -> None:
         if variant := self._job(event):

@@ -170,3 +170,9 @@ def test_the_words_are_the_package_s() -> None:
         Range(1, 2, log=True, whole=True),
     )
     assert (uniform(0, 1), geomspace(1, 1, 1)) == (Range(0.0, 1.0), Choice((1,)))
+
+
+@pytest.mark.parametrize("body", ["x = fixed(list(range(50_000)))", "x = 'x' * 200_000", "x = choice({'a': ['x' * 200_000]}, 1)"])
+def test_a_value_that_is_too_large_for_a_parameter_belongs_into_a_file(body: str) -> None:
+    with pytest.raises(SpaceError, match="put it into a file"):
+        parse_space(body)

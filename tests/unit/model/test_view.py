@@ -268,3 +268,11 @@ def test_a_note_says_that_the_objective_was_not_reported() -> None:
     assert "v0001 ended without reporting acc" in note
     story.run(2, acc=1.0)
     assert fold(story, objective=None).note() is None
+
+
+def test_a_job_of_a_variant_that_cannot_be_read_takes_nothing_along() -> None:
+    story = Story()
+    story.tell("job.intended", key="v0009.1")
+    story.tell("job.submitted", key="v0009.1", engine_id="e")
+    story.run(1)
+    assert list(ScanView(small_scan()).apply_all(story.events).variants) == ["v0001"]
