@@ -177,12 +177,15 @@ def test_an_unknown_site_and_a_gpu_that_nobody_has_are_said(lab: Lab, panda: Fak
     assert waits.states() == ["queued"]
 
 
-def test_a_broken_task_fails_its_jobs_with_pandas_reason(lab: Lab, panda: FakePanda) -> None:
-    panda.jedi.end_as = ("broken", "no such dataset user.me:jets")
+@pytest.mark.parametrize(
+    ("status", "said"), [("broken", "no such dataset user.me:jets"), ("exhausted", "low CPU efficiency 5 percent")]
+)
+def test_a_task_that_makes_no_jobs_fails_them_with_pandas_reason(lab: Lab, panda: FakePanda, status: str, said: str) -> None:
+    panda.jedi.end_as = (status, said)
     scan = scan_of(lab, 1)
     scan.wait("done")
     assert scan.states() == ["failed"]
-    assert "no such dataset user.me:jets" in message(scan)
+    assert f"is {status}: {said}" in message(scan)
 
 
 def test_a_finished_job_of_which_nothing_came_back_is_no_success(lab: Lab, panda: FakePanda) -> None:
