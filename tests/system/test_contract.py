@@ -137,18 +137,8 @@ def test_started_twice_at_once(lab: Lab) -> None:
 
 
 def test_interrupted_command_leaves_the_scan_running(lab: Lab) -> None:
-    notebook = lab.notebook()
-    words = [
-        sys.executable,
-        "-m",
-        "jupyter_gridgpu.cli",
-        "run",
-        str(notebook),
-        "-p",
-        "n = [1]",
-        "-p",
-        f"mark = {str(lab.mark)!r}",
-    ]
+    space = [word for line in ("n = [1]", f"mark = {str(lab.mark)!r}", "steps = 40") for word in ("-p", line)]
+    words = [sys.executable, "-m", "jupyter_gridgpu.cli", "run", str(lab.notebook()), *space]
     with subprocess.Popen(words, env=lab.environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
         eventually(lab.marks)
         running.send_signal(signal.SIGINT)
