@@ -310,8 +310,8 @@ def new_slurm_cluster() -> Iterator[Cluster]:
 @pytest.fixture
 def slurm(slurm_cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
     """The cluster as the one whose commands are used; no job is left on it afterwards."""
-    for name, value in slurm_cluster.env.items():
-        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("SLURM_CONF", str(slurm_cluster.conf))
+    monkeypatch.setenv("PATH", f"{slurm_cluster.bin}{os.pathsep}{os.environ['PATH']}{os.pathsep}/usr/sbin")
     yield slurm_cluster
     slurm_cluster.clear()
     slurm_cluster.heal()
