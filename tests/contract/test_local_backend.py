@@ -21,7 +21,9 @@ def no_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
 
 
-class TestLocal(BackendContract):
+class OfThisMachine(BackendContract):
+    """How jobs of this machine are reached, in a container or not."""
+
     on = "local"
 
     def make(self, scan: Scan, paths: ScanPaths) -> Backend:
@@ -33,6 +35,8 @@ class TestLocal(BackendContract):
     def leftovers(self, bench: Bench, key: str) -> list[str]:
         return processes_of(bench.paths.job(key).folder)
 
+
+class TestLocal(OfThisMachine):
     def test_a_killed_nursery_loses_no_job(self, bench: Bench) -> None:
         bench.submit("v0001.1", hold=True)
         bench.held("v0001.1")

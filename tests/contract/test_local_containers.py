@@ -3,35 +3,16 @@
 from __future__ import annotations
 
 import os
-import signal
 
 import pytest
 
-from jupyter_gridgpu.backends.base import Backend
-from jupyter_gridgpu.backends.local import LocalBackend
 from jupyter_gridgpu.model.resources import Container
-from jupyter_gridgpu.model.scan import Scan
-from jupyter_gridgpu.store.paths import ScanPaths, read_json
-from jupyter_gridgpu.testing.backends import BackendContract, Bench
 from tests.engines import images
 
-from .test_local_backend import processes_of
+from .test_local_backend import OfThisMachine
 
 
-class InContainers(BackendContract):
-    on = "local"
-
-    def make(self, scan: Scan, paths: ScanPaths) -> Backend:
-        return LocalBackend(scan, paths)
-
-    def kill_worker(self, bench: Bench, key: str) -> None:
-        os.kill(read_json(bench.paths.job(key).claim)["pid"], signal.SIGKILL)
-
-    def leftovers(self, bench: Bench, key: str) -> list[str]:
-        return processes_of(bench.paths.job(key).folder)
-
-
-class TestApptainer(InContainers):
+class TestApptainer(OfThisMachine):
     @pytest.fixture(autouse=True)
     def runtime(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
@@ -41,7 +22,7 @@ class TestApptainer(InContainers):
         return Container(str(images.sandbox()), runtime="apptainer")
 
 
-class TestPodman(InContainers):
+class TestPodman(OfThisMachine):
     @pytest.fixture(autouse=True)
     def runtime(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
