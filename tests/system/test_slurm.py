@@ -173,9 +173,10 @@ def test_stopping_one_that_runs_and_one_that_waits_leaves_the_others(lab: SlurmL
     scan.wait_for("v0001", loss=1)
     scan.wait_for("v0002", loss=1)
     kernels = [process.pid for process in processes_with(str(scan.job("v0001.1")))]
-    for variant in ("v0001", "v0003"):
-        scan.gridgpu("stop", variant=variant)
-    eventually(lambda: scan.states()[0] == scan.states()[2] == "cancelled")
+    scan.gridgpu("stop", variant="v0003")  # the waiting one first: it would take the place of one that ended before it
+    eventually(lambda: scan.states()[2] == "cancelled")
+    scan.gridgpu("stop", variant="v0001")
+    eventually(lambda: scan.states()[0] == "cancelled")
     assert "begun on" in text_of(scan.variant("v0001"))
     eventually(lambda: all(gone(pid) for pid in kernels))
     scan.wait_for("v0004")
