@@ -43,6 +43,10 @@ class ForkProvisioner(LocalProvisioner):
         self.cwd = kwargs.get("cwd")
         return self.connection_info
 
+    async def terminate(self, restart: bool = False) -> None:
+        self.say("The kernel did not end when it was asked to, and is ended.")
+        await super().terminate(restart)
+
 
 class ForkedKernel:
     """A forked kernel, with as much of a Popen as jupyter_client uses."""

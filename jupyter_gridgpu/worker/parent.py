@@ -183,10 +183,24 @@ def become(kernel: Kernel, mark: tuple[int, int]) -> None:
     if "numpy.random" in sys.modules:  # else all kernels draw the same numbers
         sys.modules["numpy.random"].seed()
     gc.enable()
+    _launch(request["argv"])
+
+
+def _launch(argv: list[str]) -> None:
+    """Run ipykernel's application, but for one thing when it ends."""
     from ipykernel import kernelapp
 
-    sys.argv = [str(Path(kernelapp.__file__).parent.parent / "ipykernel_launcher.py"), *request["argv"]]
-    kernelapp.launch_new_instance(argv=[*request["argv"], "--IPKernelApp.parent_handle=1"])
+    class App(kernelapp.IPKernelApp):
+        def start(self) -> None:
+            super().start()
+            # The control thread, which was told to shut down, flushes through a thread that ends as soon as Python exits. It
+            # would wait for that one until the worker loses patience (5 s), which one quick kernel in four did.
+            if self.control_thread and self.control_thread.is_alive():
+                self.control_thread.stop()
+                self.control_thread.join()
+
+    sys.argv = [str(Path(kernelapp.__file__).parent.parent / "ipykernel_launcher.py"), *argv]
+    App.launch_instance(argv=[*argv, "--IPKernelApp.parent_handle=1"])
 
 
 def _die_with(guard: int) -> None:

@@ -77,6 +77,15 @@ def test_kernels_are_forked_and_each_finds_the_world_as_if_it_were_alone(lab: La
     assert len({tuple(found["parent"]) for found in looked(scan)}) == 1
 
 
+def test_kernels_end_when_they_are_asked_to(lab: Lab) -> None:
+    scan = lab.start(lab.notebook("x = n", parameters="n = 0"), "-p", f"n = {list(range(16))}", "--parallel", "2")
+    scan.wait()
+    assert scan.states() == ["done"] * 16
+    logs = [log.read_text() for log in scan.folder.glob("jobs/*/*/worker.log")]
+    assert len(logs) == 16
+    assert not [log for log in logs if "did not end" in log]
+
+
 def test_a_notebook_may_opt_out(lab: Lab) -> None:
     notebook = lab.notebook(LOOK, TELL, parameters="n = 0")
     body = nbformat.read(notebook, 4)
