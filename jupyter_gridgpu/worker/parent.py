@@ -192,7 +192,7 @@ def _launch(argv: list[str]) -> None:
 
     class App(kernelapp.IPKernelApp):
         def start(self) -> None:
-            super().start()
+            super().start()  # type: ignore[no-untyped-call]
             # The control thread, which was told to shut down, flushes through a thread that ends as soon as Python exits. It
             # would wait for that one until the worker loses patience (5 s), which one quick kernel in four did.
             if self.control_thread and self.control_thread.is_alive():
