@@ -93,7 +93,7 @@ def _started(spec: Path, job: Mapping[str, Any]) -> Parent | None:
     import jupyter_client.provisioning  # noqa: F401  # from jupyter_client 7 on
     from jupyter_client.kernelspec import KernelSpecManager
 
-    from jupyter_gridgpu.worker.notebook import kernel_for
+    from jupyter_gridgpu.worker.kernels import kernel_for
 
     kernel = kernel_for(job["kernel"], job.get("language"), lambda line: None)
     kernelspec = KernelSpecManager().get_kernel_spec(kernel)

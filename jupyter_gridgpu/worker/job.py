@@ -141,13 +141,13 @@ def _outcome(
     """Execute the notebook and say how it ended."""
     try:
         import_papermill()
-        from jupyter_gridgpu.worker import notebook
+        from jupyter_gridgpu.worker import kernels, notebook
     except ImportError as error:
         return _failed("image", f"papermill cannot be imported where the job ran: {error}.", None)
 
     log = functools.partial(_log, copy.log)
-    kernel = notebook.kernel_for(job["kernel"], job.get("language"), log)
-    about = Provenance({**job, "kernel": kernel}, notebook.kernel_argv(kernel))
+    kernel = kernels.kernel_for(job["kernel"], job.get("language"), log)
+    about = Provenance({**job, "kernel": kernel}, kernels.kernel_argv(kernel))
     run = notebook.Run(metrics, limits, usage, job.get("objective"), log, scratch, about)
     try:
         notebook.prepare()

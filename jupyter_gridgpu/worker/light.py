@@ -23,6 +23,14 @@ def import_papermill(module: str = "papermill") -> Any:
             sys.modules.pop(GRAMMAR, None)
 
 
+def make_ready() -> None:
+    """Import all that a process needs that forks workers."""
+    import_papermill()
+    from jupyter_gridgpu.worker import notebook
+
+    notebook.prepare()
+
+
 def literal_path(path: Path) -> str:
     """Return a path as papermill takes it, which fills in what stands in braces."""
     return str(path).replace("{", "{{").replace("}", "}}")

@@ -19,8 +19,9 @@ from typing import Any
 
 import nbformat
 import papermill
-from jupyter_client.kernelspec import NATIVE_KERNEL_NAME, KernelSpecManager, NoSuchKernel
+from jupyter_client.kernelspec import KernelSpecManager
 from nbclient.exceptions import CellExecutionError
+from nbformat.validator import get_validator
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import Engine, papermill_engines
 from papermill.iorw import LocalHandler, papermill_io
@@ -29,7 +30,6 @@ from traitlets.config import Config
 from jupyter_gridgpu.model import numbers
 from jupyter_gridgpu.store.paths import write_atomic
 from jupyter_gridgpu.worker import forked
-from jupyter_gridgpu.worker.image import image
 from jupyter_gridgpu.worker.light import literal_path
 from jupyter_gridgpu.worker.limits import Limits
 from jupyter_gridgpu.worker.metrics import Metrics
@@ -43,6 +43,7 @@ BEAT_S = 20.0
 INTERRUPT_S = 3.0
 GOODBYE_S = 2.0
 AUTOSAVE_S = 5
+MINORS = (4, 5)  # of the notebook format, that people have
 OUTPUT_LIMIT = 8 * 1024 * 1024  # characters of printed output that one cell may leave in the notebook
 
 
@@ -240,18 +241,11 @@ def prepare() -> None:
         import psutil  # noqa: F401
 
     KernelSpecManager().find_kernel_specs()  # imports IPython
+    for minor in MINORS:
+        get_validator(nbformat.v4.nbformat, minor)  # compiles a schema
     papermill_engines.register("gridgpu", WatchedEngine)
     papermill_io.reset()
     papermill_io.register("local", AtomicHandler())
-
-
-def kernel_for(name: str, language: str | None, log: Callable[[str], None]) -> str:
-    """Return the kernel to run: the notebook's, or the image's own Python where only the user's machine has that one."""
-    known = KernelSpecManager().find_kernel_specs()
-    if name in known or image() is None or (language or "").lower() != "python" or NATIVE_KERNEL_NAME not in known:
-        return name
-    log(f"The image has no kernel {name!r}; its {NATIVE_KERNEL_NAME!r} runs the notebook.")
-    return NATIVE_KERNEL_NAME
 
 
 def execute(source: Path, output: Path, params: dict[str, Any], kernel: str, folder: Path, run: Run) -> None:
@@ -260,14 +254,6 @@ def execute(source: Path, output: Path, params: dict[str, Any], kernel: str, fol
         literal_path(source), literal_path(output), params, engine_name="gridgpu", kernel_name=kernel, cwd=str(folder),
         progress_bar=False, log_output=False, autosave_cell_every=AUTOSAVE_S, run=run,
     )  # fmt: skip
-
-
-def kernel_argv(kernel_name: str) -> list[str] | None:
-    """Return the command that starts a kernel, or None if there is no such kernel."""
-    try:
-        return list(KernelSpecManager().get_kernel_spec(kernel_name).argv)
-    except NoSuchKernel:
-        return None
 
 
 def _transport(kernel_name: str, folder: Path) -> Config:

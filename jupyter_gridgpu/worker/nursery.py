@@ -1,4 +1,4 @@
-"""The nursery: a process that has imported papermill once and forks a worker for every job.
+"""The nursery: a process that imports papermill once and forks a worker for every job.
 
 One JSON line on stdin starts one job. Workers are sessions of their own: they outlive the nursery, which ends when its
 stdin does, and the runner, which feeds it. Nothing is executed here before the fork but imports.
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from jupyter_gridgpu.worker.child import end_with
-from jupyter_gridgpu.worker.light import import_papermill
+from jupyter_gridgpu.worker.light import make_ready
 
 if TYPE_CHECKING:
     from jupyter_gridgpu.worker.forked import Nest
@@ -27,7 +27,6 @@ _REAP_S = 0.5
 
 def serve(commands: IO[bytes]) -> None:
     """Fork a worker for every line of `commands` until it ends."""
-    _import_heavy()
     from jupyter_gridgpu.worker.forked import Nest
 
     nest = Nest(_say)
@@ -46,14 +45,8 @@ def serve(commands: IO[bytes]) -> None:
         for line in lines:
             job = Path(json.loads(line)["job"])
             nest.take(job)
+            make_ready()  # once, while the parent of the kernels imports on its own
             _start(job)
-
-
-def _import_heavy() -> None:
-    import_papermill()
-    from jupyter_gridgpu.worker import notebook
-
-    notebook.prepare()
 
 
 def _say(text: str) -> None:

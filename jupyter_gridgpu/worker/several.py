@@ -9,11 +9,14 @@ import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jupyter_gridgpu.worker.child import end_with
-from jupyter_gridgpu.worker.light import import_papermill
+from jupyter_gridgpu.worker.light import make_ready
 from jupyter_gridgpu.worker.limits import SIGNALS
+
+if TYPE_CHECKING:
+    from jupyter_gridgpu.worker.forked import Nest
 
 
 def run_several(specs: Sequence[Path], together: int) -> int:
@@ -21,11 +24,12 @@ def run_several(specs: Sequence[Path], together: int) -> int:
 
     A signal that ends this process is passed on to the jobs that run, which save what they have; no further one starts.
     """
-    import_papermill()
-    from jupyter_gridgpu.worker import notebook
+    from jupyter_gridgpu.worker.forked import Nest
 
-    notebook.prepare()
-    return _Line(list(specs), together).run()
+    nest = Nest(_say)
+    nest.take(specs[0])
+    make_ready()  # while the parent of the kernels imports on its own
+    return _Line(list(specs), together, nest).run()
 
 
 def _say(text: str) -> None:
@@ -35,15 +39,13 @@ def _say(text: str) -> None:
 class _Line:
     """The jobs that wait, those that run, and how they ended."""
 
-    def __init__(self, waiting: list[Path], together: int) -> None:
+    def __init__(self, waiting: list[Path], together: int, nest: Nest) -> None:
         self._waiting = waiting
         self._together = together
         self._running: set[int] = set()
         self._code = 0
         self._over = False  # no further job starts
-        from jupyter_gridgpu.worker.forked import Nest
-
-        self._nest = Nest(_say)
+        self._nest = nest
 
     def run(self) -> int:
         for number in SIGNALS:
@@ -57,7 +59,6 @@ class _Line:
 
     def _start(self, spec: Path) -> None:
         """Fork with signals held back, so that none is lost between the fork and the job's own handlers."""
-        self._nest.take(spec)
         signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
         if not self._over:  # a signal may have come since it was this job's turn
             pid = os.fork()

@@ -87,8 +87,11 @@ class Usage:
 
     def measure_memory(self) -> float:
         """Return the resident memory of the job's processes in MB (2**20 bytes)."""
+        return self._memory(children())
+
+    def _memory(self, family: list[Any]) -> float:
         total = 0
-        for child in children():
+        for child in family:
             with contextlib.suppress(Exception):
                 total += child.memory_info().rss
         self.memory_mb = total / 2**20
@@ -97,15 +100,15 @@ class Usage:
 
     def sample(self) -> dict[str, float]:
         """Return processor use (in cores), memory and, where there is a GPU, its use (%) and memory (MB)."""
-        seconds = 0.0
-        for child in children():
+        seconds, family = 0.0, children()
+        for child in family:
             with contextlib.suppress(Exception):
                 times = child.cpu_times()
                 seconds += times.user + times.system
         now, (then, before) = time.monotonic(), self._cpu
         self._cpu = now, seconds
         cores = max(seconds - before, 0.0) / max(now - then, 1e-3)
-        return {"cpu": round(cores, 2), "memory_mb": round(self.measure_memory(), 1), **self._gpu.sample()}
+        return {"cpu": round(cores, 2), "memory_mb": round(self._memory(family), 1), **self._gpu.sample()}
 
 
 class _GpuProbe:

@@ -31,6 +31,24 @@ looked = {
 """
 TELL = "import json\nprint(json.dumps(looked))"
 MESS = "os.environ['LEFT_BEHIND'] = 'x'\nopen('left', 'w')\nos.chdir('/')\nsignal.signal(signal.SIGUSR1, signal.SIG_IGN)"
+# What Python does only when it ends.
+LEAVE = """
+import atexit, pathlib, sys, threading, time, types
+variable = open("variable", "w")
+variable.write("kept")
+sys.modules["made"] = made = types.ModuleType("made")
+made.file = open("module", "w")
+made.file.write("kept")
+
+class Circle:
+    def __del__(self, path=pathlib.Path("circle")):
+        path.write_text("kept")
+
+circle = Circle()
+circle.itself = circle
+atexit.register(pathlib.Path("atexit").write_text, "kept")
+threading.Thread(target=lambda: (time.sleep(0.3), pathlib.Path("thread").write_text("kept"))).start()
+"""
 HOLD = """
 import os, subprocess, sys, time
 with open(mark, "a") as file:
@@ -84,6 +102,15 @@ def test_kernels_end_when_they_are_asked_to(lab: Lab) -> None:
     logs = [log.read_text() for log in scan.folder.glob("jobs/*/*/worker.log")]
     assert len(logs) == 16
     assert not [log for log in logs if "did not end" in log]
+
+
+def test_what_a_notebook_leaves_to_the_end_is_done(lab: Lab) -> None:
+    scan = lab.start(lab.notebook(LEAVE, parameters="n = 0"), "-p", "n = [1]")
+    scan.wait()
+    (folder,) = scan.folder.glob("jobs/v0001.1/*/artifacts")
+    assert {file.name: file.read_text() for file in folder.iterdir()} == dict.fromkeys(
+        ("variable", "module", "circle", "atexit", "thread"), "kept"
+    )
 
 
 def test_a_notebook_may_opt_out(lab: Lab) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from jupyter_gridgpu.store.paths import ScanPaths
-from jupyter_gridgpu.worker import image, notebook
+from jupyter_gridgpu.worker import image, kernels
 from jupyter_gridgpu.worker.job import COPY_VARIABLE, new_copy
 from jupyter_gridgpu.worker.pack import pack
 
@@ -82,12 +82,12 @@ def test_the_images_python_stands_in_for_a_python_kernel_that_only_the_user_has(
     inside: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said: list[str] = []
-    assert notebook.kernel_for("my-venv", "python", said.append) == "python3"
+    assert kernels.kernel_for("my-venv", "python", said.append) == "python3"
     assert said == ["The image has no kernel 'my-venv'; its 'python3' runs the notebook."]
-    assert notebook.kernel_for("python3", "python", said.append) == "python3"
-    assert notebook.kernel_for("ir", "R", said.append) == "ir"
+    assert kernels.kernel_for("python3", "python", said.append) == "python3"
+    assert kernels.kernel_for("ir", "R", said.append) == "ir"
     monkeypatch.delenv(image.IMAGE)
-    assert notebook.kernel_for("my-venv", "python", said.append) == "my-venv"
+    assert kernels.kernel_for("my-venv", "python", said.append) == "my-venv"
     assert len(said) == 1
 
 

@@ -18,7 +18,7 @@ from jupyter_gridgpu.backends.base import Job, job_spec, write_spec
 from jupyter_gridgpu.request import Options, plan
 from jupyter_gridgpu.store.paths import read_json
 from jupyter_gridgpu.testing.examples import notebook_json
-from jupyter_gridgpu.worker import patience, several
+from jupyter_gridgpu.worker import forked, patience, several
 from tests.system.helpers import eventually
 
 CELLS = (
@@ -182,17 +182,20 @@ def test_a_copy_says_where_it_runs(node: Node, monkeypatch: pytest.MonkeyPatch) 
     assert about["host"]
 
 
+NO_NEST = forked.Nest(print)
+
+
 def test_a_signal_for_a_job_that_has_just_ended_harms_no_other() -> None:
-    line, ended = several._Line([], 2), subprocess.Popen(["true"])
+    line, ended = several._Line([], 2, NO_NEST), subprocess.Popen(["true"])
     ended.wait()
     line._running.add(ended.pid)
     line._pass_on(signal.SIGTERM, None)
 
 
 def test_a_signal_that_comes_while_a_job_is_made_ready_starts_it_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    line = several._Line([Path("job.json")], 1)
+    line = several._Line([Path("job.json")], 1, NO_NEST)
     monkeypatch.setattr(signal, "signal", lambda number, handler: None)
-    monkeypatch.setattr(line._nest, "take", lambda spec: line._pass_on(signal.SIGTERM, None))
+    monkeypatch.setattr(signal, "pthread_sigmask", lambda how, numbers: line._pass_on(signal.SIGTERM, None))
     monkeypatch.setattr(os, "fork", lambda: pytest.fail("a job was started"))
     assert line.run() == 0
 
