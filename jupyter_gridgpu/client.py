@@ -73,8 +73,7 @@ class ScanHandle:
             if self._reader.cursor == 0 and (kept := checkpoint.read(self.paths, self.scan)) is not None:
                 self.view.__dict__.update(kept[0].__dict__)
                 self._reader.cursor = kept[1]
-            for part in self._reader.parts():
-                self.view.apply_all(part)
+            self.view.apply_all(self._reader.events())
             return self.view.rev != before
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -31,6 +32,7 @@ def job_key(variant: str, attempt: int) -> str:
     return f"{variant}.{attempt}"
 
 
+@functools.lru_cache(maxsize=4096)
 def split_key(key: str) -> tuple[str, int]:
     """Return variant id and attempt of `v0017.2`. Raises UsageError for anything else."""
     found = _KEY.fullmatch(key)

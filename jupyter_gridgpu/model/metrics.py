@@ -86,8 +86,10 @@ class Series:
         if not values:
             return
         self.last = values[-1]
-        self.trail += [*values[:-1], numbers.shown(self.last)][-self.seen % self.stride :: self.stride]
+        self.trail += values[-self.seen % self.stride :: self.stride]
         self.seen += len(values)
+        if (self.seen - 1) % self.stride == 0:
+            self.trail[-1] = numbers.shown(self.last)
         while len(self.trail) > TRAIL_LIMIT:
             self.trail = self.trail[::2]
             self.stride *= 2

@@ -16,6 +16,7 @@ from jupyter_gridgpu.model.scan import Scan
 from jupyter_gridgpu.model.variant import VariantView as VariantView
 
 ENDED_FOR_ESTIMATE = 3
+_FLOAT = frozenset({float})
 _OBSERVED = ("reason", "message", "cell", "where", "gpu", "node", "link", "started", "ended", "notebook", "peak_mb")
 
 
@@ -258,8 +259,10 @@ class ScanView:
             series = variant.metrics.get(name)
             if series is None:
                 series = variant.metrics[name] = Series()
-            series.keep([value if type(value) is float else _number(value) for value in new])
-            series.n, series.min, series.max = n, numbers.decode(low), numbers.decode(high)
+            series.keep(new if _FLOAT.issuperset(map(type, new)) else [_number(value) for value in new])
+            series.n = n
+            series.min = low if type(low) is float else numbers.decode(low)
+            series.max = high if type(high) is float else numbers.decode(high)
 
     def _command(self, event: Event) -> None:
         self.commands.add(event.data["id"])

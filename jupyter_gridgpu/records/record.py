@@ -88,4 +88,4 @@ class Record:
 def load(folder: Path) -> Record:
     """Return the record in a scan folder. Raises UnknownScan or StorageError."""
     paths = ScanPaths(folder)
-    return Record(paths, ScanView(home.load(folder)).apply_all(JournalReader(paths.journal).read()))
+    return Record(paths, ScanView(home.load(folder)).apply_all(JournalReader(paths.journal).events()))

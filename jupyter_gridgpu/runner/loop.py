@@ -47,9 +47,7 @@ class Runner:
         self.scan = home.load(folder)
         self.lease = Lease(self.paths.lock)
         self.journal = JournalWriter(self.paths.journal, 0, self.lease.term)  # ends a torn line before anything is read
-        self.view = ScanView(self.scan)
-        for part in JournalReader(self.paths.journal).parts():
-            self.view.apply_all(part)
+        self.view = ScanView(self.scan).apply_all(JournalReader(self.paths.journal).events())
         self.journal.seq, self.journal.term = self.view.seq, max(self.lease.term, self.view.term + 1)
         self.backend = backends.load(self.scan, self.paths)
         self.sampler = samplers.load_for(self.scan)

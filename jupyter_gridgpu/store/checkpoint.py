@@ -18,6 +18,7 @@ from jupyter_gridgpu.model.scan import Scan
 from jupyter_gridgpu.model.variant import VariantView
 from jupyter_gridgpu.model.view import ScanView
 from jupyter_gridgpu.store.paths import ScanPaths, write_atomic
+from jupyter_gridgpu.store.quick import decoder
 
 VARIANTS = 500  # with fewer, the journal is folded as fast
 BYTES = 500 * 1024 * 1024
@@ -47,10 +48,10 @@ def write(paths: ScanPaths, view: ScanView, offset: int) -> None:
 def read(paths: ScanPaths, scan: Scan) -> tuple[ScanView, int] | None:
     """Return a kept fold and the byte up to which it holds, or None if there is none that is sound."""
     try:
-        if os.stat(paths.checkpoint).st_size > BYTES:
+        size = os.stat(paths.checkpoint).st_size
+        if size > BYTES:
             return None
-        with open(paths.checkpoint, encoding="utf-8") as file:
-            body = json.load(file)
+        body = decoder(size)(paths.checkpoint.read_bytes())
         offset = body["offset"]
         if body["shape"] != _shape() or body["journal"] != _journal(paths.journal, offset):
             return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -41,24 +42,21 @@ def test_a_scan_of_thousands_goes_on_where_it_was(tmp_path: Path) -> None:
 
 
 def test_a_large_journal_is_read_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tail, "CHUNK", 10_000)
-    text = ended(200).text()
     path = tmp_path / "journal.jsonl"
-    path.write_bytes(text)
-    parts = list(JournalReader(path).parts())
-    assert max(sum(len(event.line()) for event in part) for part in parts) <= 10_000
-    whole = [event for part in parts for event in part]
+    path.write_bytes(ended(200).text())
+    whole = JournalReader(path).read()
+    monkeypatch.setattr(tail, "CHUNK", 10_000)
+    reader = JournalReader(path)
+    ends = {reader.cursor for _ in reader.events()}
+    assert max(later - end for end, later in pairwise(sorted({0, *ends}))) <= 10_000
     assert whole == JournalReader(path).read()
-    view = ScanView(small_scan())
-    for part in JournalReader(path).parts():
-        view.apply_all(part)
-    assert view.counts()["done"] == 200
+    assert ScanView(small_scan()).apply_all(JournalReader(path).events()).counts()["done"] == 200
 
 
-def test_a_reader_of_parts_sees_what_is_appended_between_two_reads(tmp_path: Path) -> None:
+def test_a_reader_sees_what_is_appended_between_two_reads(tmp_path: Path) -> None:
     writer = JournalWriter(tmp_path / "journal.jsonl", 0, 1)
     reader = JournalReader(tmp_path / "journal.jsonl")
     for number in (1, 2, 3):
         writer.append([(events.RUNNER_STARTED, {"number": number})])
-        assert [event.data["number"] for part in reader.parts() for event in part] == [number]
+        assert [event.data["number"] for event in reader.events()] == [number]
     writer.close()
