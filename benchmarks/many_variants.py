@@ -29,6 +29,7 @@ from jupyter_gridgpu.client import ScanHandle
 from jupyter_gridgpu.model import events
 from jupyter_gridgpu.model.numbers import shown
 from jupyter_gridgpu.request import Options, plan
+from jupyter_gridgpu.store import checkpoint
 from jupyter_gridgpu.store.journal import JournalWriter
 from jupyter_gridgpu.store.paths import write_json
 from jupyter_gridgpu.store.process import this_process
@@ -68,7 +69,11 @@ def fill(handle: ScanHandle, variants: int, busy: int) -> list[Path]:
         writer.append(life(number, ended=number < variants))
     if not busy:
         writer.append([(events.SCAN_FINISHED, {"state": "done"})])
+    size = writer.size()
     writer.close()
+    if not busy:  # as the runner does in the end
+        handle.refresh()
+        checkpoint.write(handle.paths, handle.view, size)
     return [_claimed(handle, f"v{variants + number + 1:04d}.1") for number in range(busy)]
 
 
@@ -79,6 +84,7 @@ def _claimed(handle: ScanHandle, key: str) -> Path:
     write_json(handle.paths.job(key).spec, {"key": key, "env": {}})
     write_json(handle.paths.job(key).claim, {"copy": copy.folder.name, **this_process().to_json()})
     write_json(copy.about, {})
+    copy.notebook.write_text("{}")
     return copy.metrics
 
 
@@ -122,12 +128,13 @@ def _report(files: list[Path], step: int) -> None:
 
 
 def measure_readers(variants: int, folder: Path) -> dict[str, float]:
-    """Fold the journal of a scan that has ended, and print it, each in a process of its own."""
+    """Print a scan that has ended, which its runner has folded, and fold its journal anew, each in a process of its own."""
     handle, _ = scan_of(variants, 0, folder)
+    printed = _processor([sys.executable, "-m", "jupyter_gridgpu.cli", "show", handle.name, "--json"])
+    handle.paths.checkpoint.unlink(missing_ok=True)  # there is none for short scans
     fold = "import sys; from jupyter_gridgpu.client import open_scan; open_scan(sys.argv[1])"
     nothing = _processor([sys.executable, "-c", fold.partition(";")[0] + "; import jupyter_gridgpu.client", handle.name])
     folded = _processor([sys.executable, "-c", fold, handle.name]) - nothing
-    printed = _processor([sys.executable, "-m", "jupyter_gridgpu.cli", "show", handle.name, "--json"])
     return {"fold_s": folded, "show_s": printed, "journal_mb": handle.paths.journal.stat().st_size / 1e6}
 
 

@@ -26,13 +26,13 @@ from jupyter_gridgpu.store.tail import tail_text
 
 CANCEL_GRACE_S = 12.0  # a worker needs up to five seconds to save and end its kernel
 UNCLAIMED_S = 60.0
+POLL_S = 0.05
+LOOKS_A_SECOND = 400  # at jobs; the scan folder may be on a network
 SILENT_S = 180.0  # a worker writes a heartbeat every 20 s
 DEATHS = 3  # of what brings workers up, in a row, before jobs are given up
 
 
 class LocalBackend:
-    poll_s = 0.05
-
     def __init__(self, scan: Scan, paths: ScanPaths) -> None:
         self._scan = scan
         self._paths = paths
@@ -41,6 +41,8 @@ class LocalBackend:
         self._pins: dict[str, list[str]] = {}  # key -> GPUs, of jobs not known to have ended
         self._handed: dict[str, float] = {}  # key -> when it was last handed over
         self._told: dict[str, float] = {}  # key -> when it was told to end
+        self._running: dict[str, tuple[Process, Observation]] = {}  # key -> its worker here, and all there is to see of it
+        self.poll_s = POLL_S
         self._devices: list[str] | None = None
 
     # what the machine has ---------------------------------------------------------
@@ -117,11 +119,16 @@ class LocalBackend:
     # looking ----------------------------------------------------------------------
 
     def poll(self, ids: dict[str, str]) -> dict[str, Observation]:
+        self.poll_s = max(POLL_S, len(ids) / LOOKS_A_SECOND)
         return {key: seen for key in ids if (seen := self._look(key)) is not None}
 
     def _look(self, key: str) -> Observation | None:
         if result := self._result(key):
             return result
+        owner, seen = self._running.get(key, (None, None))
+        if owner is not None and owner.alive():
+            self._insist(key, owner)
+            return seen
         claim = read_json(self._paths.job(key).claim)
         if not isinstance(claim, dict):
             return self._unclaimed(key)
@@ -132,11 +139,14 @@ class LocalBackend:
             return self._elsewhere(key, owner, claim)
         if owner.alive():
             self._insist(key, owner)
-            return self._running(key, claim)
+            seen = self._seen(key, claim)
+            if seen.notebook:
+                self._running[key] = owner, seen
+            return seen
         # It may have ended between the two looks, with its result.
         return self._result(key) or self._died(key, claim)
 
-    def _running(self, key: str, claim: dict[str, Any]) -> Observation:
+    def _seen(self, key: str, claim: dict[str, Any]) -> Observation:
         self.starter.deaths = 0
         started = self._paths.job(key).claim.stat().st_mtime
         gpu = ",".join(self._pins.get(key, [])) or None
@@ -148,7 +158,7 @@ class LocalBackend:
         copies = [copy.metrics for copy in self._paths.job(key).copies() if copy.metrics.exists()]
         beats = [path.stat().st_mtime for path in (self._paths.job(key).claim, *copies)]
         if time.time() - max(beats) < SILENT_S:
-            return Observation(**{**vars(self._running(key, claim)), "where": owner.host})
+            return Observation(**{**vars(self._seen(key, claim)), "where": owner.host})
         return self._ended(key, Observation("lost", message=f"{owner.host}, where it ran, has not been heard of for 3 min."))
 
     def _result(self, key: str) -> Observation | None:
@@ -159,6 +169,7 @@ class LocalBackend:
         pins = self._pins.pop(key, [])
         self._handed.pop(key, None)
         self._told.pop(key, None)
+        self._running.pop(key, None)
         seconds = (seen.ended or 0.0) - (seen.started or 0.0)
         return Observation(**{**vars(seen), "gpu_s": max(seconds, 0.0) * len(pins)})
 
