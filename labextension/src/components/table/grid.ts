@@ -81,7 +81,8 @@ export class Grid {
 
   update(context: Context, sort: Sort): void {
     this.context = context;
-    const chosen = this.lines.filter((line) => this.events.isSelected(line)).length;
+    const some = context.selected.size > 0; // else thousands of lines need not be asked
+    const chosen = some ? this.lines.filter((line) => this.events.isSelected(line)).length : 0;
     const mark = chosen === 0 ? "" : chosen === this.lines.length ? "gg-on" : "gg-mid";
     this.head.update(this.columns, sort, mark);
     this.draw();

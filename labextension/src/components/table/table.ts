@@ -37,9 +37,7 @@ export interface TableOptions {
 }
 
 export class LiveTable {
-  readonly element = h("section", {
-    class: "gridgpu gridgpu-table",
-  });
+  readonly element = h("section", { class: "gridgpu gridgpu-table" });
   private readonly view: View;
   private readonly contexts: Contexts;
   private readonly live = h("div", { class: "gg-live", role: "status", "aria-live": "polite" });
@@ -226,10 +224,13 @@ export class LiveTable {
   }
 
   private resized({ width, height }: { width: number; height: number }): void {
+    const { scan } = this.store;
     const wider = Math.abs(width - this.width) >= 1;
     const higher = Math.abs(height - this.height) >= 1;
     [this.width, this.height] = [width, height];
-    if (wider) this.refresh(true);
+    // The lines and their order are the same in any width.
+    if (wider && scan && this.view.fit(scan, width)) this.grid.setColumns(this.view.columns);
+    if (wider) this.paint();
     else if (higher) this.drawGrid();
   }
 
@@ -251,9 +252,8 @@ export class LiveTable {
       causes: () => causes(this.store.rows.values()),
       missing,
     });
-    this.dock.update();
     this.paint();
-    this.tick();
+    this.tick(true);
   }
 
   /** Draws again what only this view decides: selection, columns shown, times. */
@@ -273,7 +273,7 @@ export class LiveTable {
     if (scan && context) this.grid.update(context, this.view.sort(scan));
   }
 
-  private tick(): void {
+  private tick(drawn = false): void {
     const { scan, received, closed, retryAt, missing } = this.store;
     if (!scan) return;
     const ended = scan.ended !== null;
@@ -281,7 +281,7 @@ export class LiveTable {
     const [now, sent] = [this.store.wall(), this.store.now()];
     this.footer.tick({ received, now, sent, closed, ended: ended || missing, retryAt });
     this.dock.update();
-    if (!ended && !closed && scan.counts.running > 0) this.drawGrid();
+    if (!drawn && !ended && !closed && scan.counts.running > 0) this.drawGrid();
   }
 
   private sort(key: string): void {
