@@ -2,7 +2,8 @@
 
 The notebook is read as text. Its imports are taken in their order, from the top level of its cells, as long as nothing
 before them could change what they do: what the notebook sets in the environment is set for the import too where it is a
-plain value, and where it is not, or where paths or packages are changed, reading ends there.
+plain value, and where it is not, or where paths or packages are changed, reading ends there. A module that lies beside the
+notebook is read in the same way where it is imported.
 """
 
 from __future__ import annotations
@@ -22,9 +23,32 @@ ALLOWED = frozenset((
 ))  # fmt: skip
 FIGURES = "matplotlib.figure"  # the largest part of matplotlib that does not look for its kernel
 LIMIT = 200
+HELPER_BYTES = 1_000_000
 STOPS = ("pip", "conda", "mamba")  # words in a call that installs something
 HARMLESS = ("%matplotlib", "%time", "%%time", "%%capture", "%config", "%precision")
 Step = list[Any]
+
+
+class Helpers:
+    """The modules that lie beside a notebook when it runs. Each is read once, where it is imported first."""
+
+    def __init__(self, files: Path) -> None:
+        self._files = files
+        self._read: set[str] = set()
+
+    def have(self, name: str) -> bool:
+        return (self._files / name).exists() or (self._files / f"{name}.py").exists()
+
+    def sources(self, module: str, names: list[str]) -> Iterator[str]:
+        """Yield the text of what an import of `module` runs, with those of `names` that are modules themselves."""
+        parts = module.split(".")
+        packages = [".".join(parts[: i + 1]) for i in range(len(parts))]
+        for name in [*packages, *(f"{module}.{name}" for name in names)]:
+            path = self._files.joinpath(*name.split("."))
+            for file in (path / "__init__.py", path.with_name(f"{path.name}.py")):
+                if name not in self._read and file.is_file() and file.stat().st_size <= HELPER_BYTES:
+                    self._read.add(name)
+                    yield file.read_text(encoding="utf-8", errors="replace")
 
 
 class Unclear(Exception):
@@ -37,10 +61,11 @@ def steps(notebook: Any, files: Path) -> list[Step]:
     `files` are beside the notebook when it runs: a module of the same name would be taken from there.
     """
     made: list[Step] = []
+    helpers = Helpers(files)
     try:
         for cell in notebook["cells"]:
             if cell["cell_type"] == "code":
-                made.extend(_steps_of_cell("".join(cell["source"]), files))
+                made.extend(_steps_of_cell("".join(cell["source"]), helpers))
     except Unclear:
         pass
     return [*_merged(made), *_keras(made, notebook)][:LIMIT]
@@ -62,7 +87,7 @@ def _merged(made: list[Step]) -> list[Step]:
     return found
 
 
-def _steps_of_cell(source: str, files: Path) -> Iterator[Step]:
+def _steps_of_cell(source: str, helpers: Helpers) -> Iterator[Step]:
     lines = source.split("\n")
     if source.startswith("%%") and not source.startswith(HARMLESS):
         raise Unclear
@@ -71,36 +96,40 @@ def _steps_of_cell(source: str, files: Path) -> Iterator[Step]:
             if not line.lstrip().startswith(HARMLESS):
                 raise Unclear
             lines[number] = ""
+    yield from _steps_of(_parsed("\n".join(lines)), helpers)
+
+
+def _parsed(source: str) -> list[ast.stmt]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            tree = ast.parse("\n".join(lines))
+            return ast.parse(source).body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         raise Unclear from None
-    yield from _steps_of(tree.body, files)
 
 
-def _steps_of(statements: list[ast.stmt], files: Path) -> Iterator[Step]:
+def _steps_of(statements: list[ast.stmt], helpers: Helpers) -> Iterator[Step]:
     for statement in statements:
         if isinstance(statement, ast.Import):
             for name in statement.names:
-                yield from _import(name.name, [], files)
+                yield from _import(name.name, [], helpers)
         elif isinstance(statement, ast.ImportFrom):
             if not statement.level and statement.module:
-                yield from _import(statement.module, [name.name for name in statement.names if name.name != "*"], files)
+                yield from _import(statement.module, [name.name for name in statement.names if name.name != "*"], helpers)
         elif setting := _setting(statement):
             yield ["set", *setting]
         elif isinstance(statement, (ast.Try, ast.With)):
-            yield from _steps_of(statement.body, files)
+            yield from _steps_of(statement.body, helpers)
         elif any(_meddles(node) for node in ast.walk(statement)):
             raise Unclear
 
 
-def _import(module: str, names: list[str], files: Path) -> Iterator[Step]:
+def _import(module: str, names: list[str], helpers: Helpers) -> Iterator[Step]:
     top = module.partition(".")[0]
-    if (files / top).exists() or (files / f"{top}.py").exists():
-        return
-    if top == "matplotlib":
+    if helpers.have(top):
+        for source in helpers.sources(module, names):
+            yield from _steps_of(_parsed(source), helpers)
+    elif top == "matplotlib":
         yield ["import", FIGURES, []]
     elif top in ALLOWED:
         yield ["import", module, names]

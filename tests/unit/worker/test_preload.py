@@ -82,3 +82,35 @@ def test_keras_comes_with_tensorflow_where_it_is_used() -> None:
 )
 def test_a_notebook_without_imports(body: dict[str, Any]) -> None:
     assert steps(body, Path("/nonexistent")) == []
+
+
+def beside(folder: Path, **sources: str) -> Path:
+    for name, source in sources.items():
+        path = folder.joinpath(*name.split("__")).with_suffix(".py")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(source)
+    return folder
+
+
+def test_a_module_beside_the_notebook_is_read_where_it_is_imported(tmp_path: Path) -> None:
+    beside(
+        tmp_path, model="import keras\nfrom layers import dense", layers="import model\nimport scipy\ndef dense(): import torch"
+    )
+    cells = ("import pandas\nfrom model import build", "import numpy\nimport layers")
+    names = [name for _, name, _ in found(*cells, files=tmp_path)]
+    assert names == ["pandas", "keras", "scipy", "numpy"]
+
+
+def test_packages_beside_the_notebook_are_read_with_their_parts(tmp_path: Path) -> None:
+    beside(tmp_path, lib__init="", lib__data="import h5py", lib__net="import torch", lib__other="import sympy")
+    (tmp_path / "lib" / "init.py").rename(tmp_path / "lib" / "__init__.py")
+    names = [name for _, name, _ in found("import lib.data\nfrom lib import net", files=tmp_path)]
+    assert names == ["h5py", "torch"]
+
+
+@pytest.mark.parametrize(
+    "helper", ["import os\nos.environ['A'] = str(1)", "this is no Python", "import sys\nsys.path[:0] = ['/x']"]
+)
+def test_reading_ends_in_a_module_that_might_change_later_imports(tmp_path: Path, helper: str) -> None:
+    beside(tmp_path, helper=helper)
+    assert [name for _, name, _ in found("import scipy\nimport helper\nimport numpy", files=tmp_path)] == ["scipy"]
