@@ -14,6 +14,10 @@ import nbformat
 import psutil
 import pytest
 
+from jupyter_gridgpu import client
+from jupyter_gridgpu.backends.base import Job, job_spec, write_spec
+from jupyter_gridgpu.request import Options, plan
+
 from .helpers import Executed, Lab, ScanOfLab, eventually, gone, kill, processes_with
 
 PARENT = "jupyter_gridgpu.worker.parent"
@@ -308,23 +312,20 @@ def test_where_no_parent_can_be_started_kernels_are_started_one_by_one(lab: Lab)
     assert scan.log().count("kernels are started one by one from now on") == 1
 
 
-def test_jobs_of_one_batch_job_share_a_parent(tmp_path: Path) -> None:
-    """`--per-job`: the launcher of an engine runs several jobs, whose kernels come from one process."""
-    from jupyter_gridgpu import client
-    from jupyter_gridgpu.backends.base import Job, job_spec, write_spec
-    from jupyter_gridgpu.request import Options, plan
-
+@pytest.mark.parametrize("options", [Options(per_job=3), Options(per_gpu=3)], ids=["in turn", "side by side"])
+def test_jobs_of_one_batch_job_share_a_parent(tmp_path: Path, options: Options) -> None:
+    """The launcher of an engine runs several jobs, one after another or side by side; their kernels come from one process."""
     lab = Lab(tmp_path)
     (tmp_path / "scans").mkdir()
-    handle = client.create(plan(lab.notebook(LOOK, TELL, parameters="n = 0"), "n = [1, 2]", Options(per_job=2)))
-    keys = ["v0001.1", "v0002.1"]
+    handle = client.create(plan(lab.notebook(LOOK, TELL, parameters="n = 0"), "n = [1, 2, 3]", options))
+    keys = ["v0001.1", "v0002.1", "v0003.1"]
     for number, key in enumerate(keys, 1):
         write_spec(Job(key, handle.paths.job(key), job_spec(handle.scan, key, {"n": number})), {})
     subprocess.run(["sh", handle.paths.launcher, handle.paths.folder, *keys], check=True, timeout=100)
     outputs = [handle.paths.job(key).copies()[0].notebook for key in keys]
     found = [json.loads(Executed.read(path).text())["parent"] for path in outputs]
     assert forked(found[0])
-    assert found[0] == found[1]
+    assert found == [found[0]] * 3
     eventually(lambda: not processes_with(f"{handle.paths.jobs}{os.sep}"), what="nothing is left running")
 
 

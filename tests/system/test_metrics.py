@@ -167,6 +167,7 @@ def test_another_language(shared_lab: Lab, info: bool) -> None:
     assert [variant["metrics"] for variant in scan.show()["variants"]] == [{"loss": 0.25}, {"loss": 0.5}]
     assert scan.show()["best"] == "v0001"
     assert "lr is 0.5" in Path(scan.variant("v0002")["notebook"]).read_text()
+    assert "one by one" not in scan.log()  # a kernel that cannot be forked is nothing amiss
 
 
 @pytest.mark.usefixtures("bash")
