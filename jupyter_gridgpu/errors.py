@@ -62,6 +62,10 @@ class Underway(Unreachable):
     """The engine is being asked by another process; the answer is near."""
 
 
+class Full(Unreachable):
+    """The engine takes no more jobs of this user, for now; it did not take these."""
+
+
 class StorageError(GridGpuError):
     exit_code = 3
 

@@ -32,7 +32,7 @@ from jupyter_gridgpu.backends.base import (
 from jupyter_gridgpu.backends.batches import Batch, Batches
 from jupyter_gridgpu.backends.endings import Endings
 from jupyter_gridgpu.backends.inquiry import Answer, Inquiry, Seen, poll_s
-from jupyter_gridgpu.errors import EngineError, Unreachable
+from jupyter_gridgpu.errors import EngineError, Full, Unreachable
 from jupyter_gridgpu.model.job import Observation, bounded
 from jupyter_gridgpu.model.scan import Scan
 from jupyter_gridgpu.model.units import duration
@@ -70,6 +70,7 @@ class ClusterBackend(ABC):
         self._inquiry = Inquiry(self.engine, self.ask, self.ask_past, self._answer_file())
         self._watched: dict[str, _Watched] = {}
         self._turn: deque[str] = deque()
+        self._full = False  # whether the engine took no more jobs when it was last given some
         self._endings = Endings(self._alone, lambda tasks, hard: self.end(tasks, hard))
         self.grace_s = min(10.0, 4 * poll_s())  # until a result that a node wrote is seen here
 
@@ -81,7 +82,10 @@ class ClusterBackend(ABC):
 
     @abstractmethod
     def send(self, batch: Batch) -> str:
-        """Hand a batch over and return its id. Raises EngineError if it is refused, Unreachable if that is not known."""
+        """Hand a batch over and return its id.
+
+        Raises EngineError if it is refused, Full if it is so only for now, Unreachable if that is not known.
+        """
 
     @abstractmethod
     def sent(self, batches: Sequence[Batch]) -> dict[str, str]:
@@ -143,9 +147,26 @@ class ClusterBackend(ABC):
         written = [job.key for job in jobs if job.key not in answers and self._write(job, answers)]
         size = self._scan.per_job * self._scan.per_gpu
         tasks = [written[i : i + size] for i in range(0, len(written), size)]
-        for i in range(0, len(tasks), self.batch_limit):
-            answers.update(self._send(tasks[i : i + self.batch_limit]))
+        answers.update(self._send_all(tasks))
         self._inquiry.hurry()
+        return answers
+
+    def _send_all(self, tasks: list[list[str]]) -> dict[str, str | Exception]:
+        """Send tasks in batches, the first one as large as the engine takes it. One that was full gets one task to begin with."""
+        answers: dict[str, str | Exception] = {}
+        size, begun = 1 if self._full else self.batch_limit, False
+        while tasks:
+            part = tasks[:size]
+            said = self._send(part)
+            full = next((answer for answer in said.values() if isinstance(answer, Full)), None)
+            if full is not None and len(part) > 1 and not begun:
+                size = len(part) // 2
+                continue
+            self._full = full is not None
+            if full is not None:
+                return {**answers, **{key: full for task in tasks for key in task}}
+            answers.update(said)
+            tasks, size, begun = tasks[size:], min(2 * size, self.batch_limit), True
         return answers
 
     def _write(self, job: Job, answers: dict[str, str | Exception]) -> bool:
@@ -162,6 +183,8 @@ class ClusterBackend(ABC):
             batch = self._batches.make(tasks)
             ident = self.send(batch)
         except Unreachable as error:
+            if isinstance(error, Full):
+                self._batches.took(batch, None)
             return dict.fromkeys(keys, error)
         except EngineError as error:
             self._batches.took(batch, None)

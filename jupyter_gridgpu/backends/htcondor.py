@@ -22,7 +22,7 @@ from jupyter_gridgpu.backends.cluster import PAST_LIMIT, ClusterBackend
 from jupyter_gridgpu.backends.condor_call import call
 from jupyter_gridgpu.backends.condor_travel import MIRROR, Travel
 from jupyter_gridgpu.backends.inquiry import Seen
-from jupyter_gridgpu.errors import EngineError, Unreachable
+from jupyter_gridgpu.errors import EngineError, Full, Unreachable
 from jupyter_gridgpu.model.job import Observation
 from jupyter_gridgpu.model.scan import Scan
 from jupyter_gridgpu.store.paths import ScanPaths
@@ -87,7 +87,8 @@ class HTCondorBackend(ClusterBackend):
         except Unreachable:
             raise
         except EngineError as error:
-            raise EngineError(f"HTCondor refused it: {error}") from None
+            refused = Full if "MAX_JOBS_" in str(error) else EngineError  # MAX_JOBS_PER_OWNER, MAX_JOBS_SUBMITTED
+            raise refused(f"HTCondor refused it: {error}") from None
 
     def _ident(self, batch: Batch) -> str:
         return f"{self._scan.id}/{batch.name}"

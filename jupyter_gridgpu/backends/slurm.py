@@ -18,7 +18,7 @@ from jupyter_gridgpu.backends.base import Job
 from jupyter_gridgpu.backends.batches import Batch, sending, still_sending
 from jupyter_gridgpu.backends.cluster import ClusterBackend
 from jupyter_gridgpu.backends.inquiry import Seen
-from jupyter_gridgpu.errors import EngineError, Unreachable
+from jupyter_gridgpu.errors import EngineError, Full, Unreachable
 from jupyter_gridgpu.model.scan import Scan
 from jupyter_gridgpu.model.units import duration
 from jupyter_gridgpu.queues.slurm import seconds
@@ -51,7 +51,7 @@ class SlurmBackend(ClusterBackend):
         super().__init__(scan, paths)
         self._accounting: bool | None = None  # whether sacct answers; None: not tried
         self._gpus: list[str] | None = None
-        self._arrays = 1  # that the jobs of one call to submit make
+        self._tasks = 1  # that are sent together, be it in several arrays, and share what may run at once
         self._limited = False  # whether batch_limit is the cluster's
 
     # before anything is sent ----------------------------------------------------------
@@ -64,7 +64,7 @@ class SlurmBackend(ClusterBackend):
         if not ask:
             return
         ran = run(["sbatch", "--test-only", *self._words(1)], text="#!/bin/sh\n", env=words.job_environment(os.environ))
-        if ran.returncode:
+        if ran.returncode and not words.FULL.search(ran.stderr):
             raise EngineError(f"Slurm refuses such jobs: {words.complaint(ran.stderr)}.{self._hint(ran.stderr)}")
         self._check_partition()
 
@@ -104,8 +104,8 @@ class SlurmBackend(ClusterBackend):
     def submit(self, jobs: Sequence[Job]) -> dict[str, str | Exception]:
         if not self._limited and jobs:
             self._limited, self.batch_limit = True, self._array_limit()
-        tasks = math.ceil(len(jobs) / (self._scan.per_job * self._scan.per_gpu))
-        self._arrays = max(math.ceil(tasks / self.batch_limit), 1)
+        if not self._full:
+            self._tasks = max(math.ceil(len(jobs) / (self._scan.per_job * self._scan.per_gpu)), 1)
         return super().submit(jobs)
 
     def _array_limit(self) -> int:
@@ -128,6 +128,8 @@ class SlurmBackend(ClusterBackend):
             return ident
         if ran.returncode == 0:
             raise Unreachable(f"sbatch did not say which job it made: {words.complaint(ran.stdout or ran.stderr)}")
+        if limit := words.FULL.search(ran.stderr):
+            raise Full(f"Slurm: {limit[0]}")
         raise EngineError(f"Slurm refused it: {words.complaint(ran.stderr)}")
 
     def _script(self, batch: Batch) -> str:
@@ -149,7 +151,7 @@ class SlurmBackend(ClusterBackend):
     def _words(self, tasks: int) -> list[str]:
         """The options of sbatch that say what jobs need. stdout is nowhere: a node may not see our folder."""
         scan = self._scan
-        parallel = scan.parallel // scan.per_gpu // self._arrays if scan.parallel else None
+        parallel = scan.parallel // scan.per_gpu * tasks // max(self._tasks, tasks) if scan.parallel else None
         return [
             f"--array=1-{tasks}" + (f"%{max(parallel, 1)}" if parallel is not None else ""),
             "--output=/dev/null", "--export=ALL", "--requeue", "--nodes=1", "--ntasks=1", f"--signal=B:USR1@{LEAD_S}",

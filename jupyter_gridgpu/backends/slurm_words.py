@@ -248,6 +248,9 @@ def one_line(text: str) -> str:
     return bounded(text, 80) or ""
 
 
+FULL = re.compile(r"\w*Max\w*Submit\w*Limit")  # AssocMaxSubmitJobLimit, QOSMaxSubmitJobPerUserLimit and others
+
+
 def complaint(text: str) -> str:
     """Return what a command complained about in one line: the last thing it said, and before it in brackets what led to it."""
     lines = [re.sub(r"^\s*(\w+: )?(error: |fatal: )?", "", line).strip().rstrip(".") for line in text.splitlines()]

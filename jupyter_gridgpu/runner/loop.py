@@ -15,7 +15,7 @@ from typing import Any
 from jupyter_gridgpu import backends, channels, samplers
 from jupyter_gridgpu.backends.base import Job, job_spec
 from jupyter_gridgpu.backends.inquiry import SILENT_S, SLOWEST, poll_s
-from jupyter_gridgpu.errors import StorageError, Underway, Unreachable
+from jupyter_gridgpu.errors import Full, StorageError, Underway, Unreachable
 from jupyter_gridgpu.model import events
 from jupyter_gridgpu.model.events import Event
 from jupyter_gridgpu.model.job import END_STATES, Observation, allowed, job_key, variant_id
@@ -59,6 +59,7 @@ class Runner:
         self.next_metrics = 0.0
         self.unsettled: float | None = None  # when to ask again whether the engine has what was sent to it
         self.silence: tuple[float, str] | None = None  # since when nothing could be sent, and why
+        self.full: str | None = None  # what the engine says that takes no more for now
         self.ill: float | None = None  # since when a disk does not answer
         self.planned = -1  # the revision of the view that the last plan was made from
 
@@ -90,7 +91,7 @@ class Runner:
         except Unreachable as error:
             self.unheard(error, now)
             return
-        self.silence = None
+        self.silence = self.full = None
         unsure = [variant for variant in active if not variant.submitted]
         self.record(*((events.JOB_SUBMITTED, {"key": v.key, "engine_id": found[v.key]}) for v in unsure if v.key in found))
         missing = [variant for variant in unsure if variant.key not in found]
@@ -292,23 +293,27 @@ class Runner:
     def unheard(self, error: Unreachable, now: float) -> None:
         """Nothing can be sent now: come again later, and ask first what the engine has."""
         self.unsettled = now + pause(error)
-        if not isinstance(error, Underway):
+        if isinstance(error, Full):
+            self.full = str(error)
+        elif not isinstance(error, Underway):
             self.silence = self.silence[0] if self.silence else now, str(error)
 
     def unsent(self, now: float) -> str | None:
-        """One sentence for the user once jobs have waited long to be sent."""
+        """One sentence for the user if jobs cannot be sent: at once where the engine has told why, else when it lasts."""
         since, words = self.silence or (now, "")
-        if self.silence is None or now - since < min(SILENT_S, SLOWEST * poll_s()):
+        if self.full is None and (self.silence is None or now - since < min(SILENT_S, SLOWEST * poll_s())):
             return None
         count = sum(1 for variant in self.view.active.values() if not variant.submitted)
         which = "1 job" if count == 1 else f"{count:,} jobs"
+        if self.full is not None:
+            return f"{which} will be sent when there is room for more of yours. ({self.full.rstrip('.')}.)" if count else None
         minutes = max(int(now - since) // 60, 1)
         return f"{which} could not be sent for {minutes} min; it is tried again. ({words.rstrip('.')}.)"
 
 
 def pause(error: Unreachable) -> float:
     """How long to wait until an engine is asked again what it has."""
-    return UNDERWAY_S if isinstance(error, Underway) else poll_s()
+    return UNDERWAY_S if isinstance(error, Underway) else SLOWEST * poll_s() if isinstance(error, Full) else poll_s()
 
 
 def is_news(variant: VariantView, seen: Observation) -> bool:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import getpass
 import socket
+import subprocess
+from pathlib import Path
 
 from tests.engines.slurm import Cluster
 
+SYSTEM_TABLES = Path("/usr/share/mysql/mysql_system_tables.sql")
 SETTINGS = """
 AccountingStorageType=accounting_storage/slurmdbd
 AccountingStorageHost=127.0.0.1
 AccountingStoragePort={port}
 AccountingStoragePass={folder}/munge.socket
+AccountingStorageEnforce=limits
 """
 DATABASE = """
 AuthType=auth/munge
@@ -38,7 +43,8 @@ class AccountedCluster(Cluster):
 
     def start_accounting(self) -> None:
         data = self.folder / "database"
-        data.mkdir()  # without tables of users, who would not be asked for
+        data.mkdir()
+        make_tables(data)
         self.start_daemon(
             "mariadbd", "--no-defaults", "--user=root", f"--datadir={data}", f"--socket={self.folder}/database.socket",
             "--bind-address=127.0.0.1", f"--port={self.ports[4]}", "--skip-grant-tables", "--innodb-buffer-pool-size=64M",
@@ -50,7 +56,24 @@ class AccountedCluster(Cluster):
         conf.write_text(DATABASE.format(folder=self.folder, host=host, port=self.ports[3], database=self.ports[4]))
         self.start_daemon("slurmdbd", "-D")
         self.until(lambda: listening(self.ports[3]), "slurmdbd answers")
-        self.run("sacctmgr", "--immediate", "add", "cluster", "lab")
+        user, account = getpass.getuser(), "physics"
+        for what in ("cluster lab", f"account {account}", f"user {user} account={account} defaultaccount={account}"):
+            self.manage(f"add {what}")
+
+    def manage(self, command: str) -> None:
+        self.run("sacctmgr", "--immediate", *command.split())
+
+    def allow(self, jobs: int) -> None:
+        """Let the user have so many jobs in the queue; -1: any number."""
+        self.manage(f"modify user {getpass.getuser()} set MaxSubmitJobs={jobs}")
+
+
+def make_tables(data: Path) -> None:
+    """Make the database's own tables: slurmdbd works limits out by functions that it keeps in one."""
+    text = f"create database mysql;\nuse mysql;\n{SYSTEM_TABLES.read_text()}"
+    words = ["mariadbd", "--no-defaults", "--bootstrap", "--user=root", f"--datadir={data}", "--innodb-buffer-pool-size=64M"]
+    ran = subprocess.run(words, input=text, capture_output=True, text=True, timeout=100)
+    assert ran.returncode == 0, ran.stderr
 
 
 def listening(port: int) -> bool:

@@ -19,12 +19,15 @@ from tests.engines.slurm_accounts import AccountedCluster
 from .helpers import eventually, kill, processes_with
 from .slurm_lab import SlurmLab, check_done_once, slurm_lab
 
+ANY = -1
+
 
 @pytest.fixture(scope="module")
-def accounted() -> Iterator[Cluster]:
+def accounted() -> Iterator[AccountedCluster]:
     as_root("Slurm")
     run_script("slurm.sh", "accounting")
-    with started(AccountedCluster()) as cluster:
+    cluster = AccountedCluster()
+    with started(cluster):
         yield cluster
 
 
@@ -56,6 +59,19 @@ def test_jobs_that_ended_before_their_runner_heard_of_them_are_adopted(lab: Slur
         seen.unlink()  # as if the file system had lost it
     scan.gridgpu("resume")
     check_done_once(scan, 2)
+
+
+def test_a_queue_that_takes_few_jobs_of_a_user_gets_them_one_after_another(lab: SlurmLab, accounted: AccountedCluster) -> None:
+    lab.env["GRIDGPU_POLL_S"] = "0.2"
+    accounted.allow(2)
+    try:
+        scan = lab.held(5)
+        said = eventually(lambda: [e["message"] for e in scan.events_of("engine.noted") if e.get("message")], what="it says so")
+        assert said == ["3 jobs will be sent when there is room for more of yours. (Slurm: AssocMaxSubmitJobLimit.)"]
+        lab.open()
+        check_done_once(scan, 5)
+    finally:
+        accounted.allow(ANY)
 
 
 def test_an_accounting_that_does_not_answer_is_no_reason_to_send_again(

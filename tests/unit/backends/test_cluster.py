@@ -17,7 +17,7 @@ from jupyter_gridgpu.backends.batches import Batch
 from jupyter_gridgpu.backends.cluster import ClusterBackend
 from jupyter_gridgpu.backends.exits import exit_words
 from jupyter_gridgpu.backends.inquiry import Answer, Seen
-from jupyter_gridgpu.errors import EngineError, Unreachable
+from jupyter_gridgpu.errors import EngineError, Full, Unreachable
 from jupyter_gridgpu.model.job import Observation
 from jupyter_gridgpu.model.resources import Placement, Resources
 from jupyter_gridgpu.store.paths import ScanPaths
@@ -34,6 +34,8 @@ class Scripted(ClusterBackend):
         super().__init__(small_scan(**{"backend": "scripted", **changes}), paths)
         self.taken: dict[str, str] = {}
         self.refuses: Exception | None = None
+        self.room = 1000  # tasks that it takes
+        self.sizes: list[int] = []  # of the batches it was given
         self.ended: list[tuple[list[str], bool]] = []
         self.brought: list[int] = []
 
@@ -43,6 +45,10 @@ class Scripted(ClusterBackend):
     def send(self, batch: Batch) -> str:
         if isinstance(self.refuses, EngineError):
             raise self.refuses
+        self.sizes.append(len(batch.tasks))
+        if len(batch.tasks) > self.room:
+            raise Full("Engine takes no more.")
+        self.room -= len(batch.tasks)
         self.taken[batch.name] = batch.name[1:]
         return batch.name[1:]
 
@@ -172,6 +178,26 @@ def test_a_refusal_is_each_job_s_answer(paths: ScanPaths) -> None:
     assert backend.submit(jobs) == dict.fromkeys(("v0001.1", "v0002.1"), backend.refuses)
     backend.refuses = None
     assert backend.find(["v0001.1"]) == {}
+
+
+def test_an_engine_that_takes_few_jobs_gets_few_at_a_time_and_refuses_none_for_good(paths: ScanPaths) -> None:
+    backend = Scripted(paths)
+    backend.batch_limit, backend.room = 100, 14
+    everything = range(1, 51)
+    assert len(backend.hand_over(*everything)) == 12
+    assert backend.sizes == [50, 25, 12, 24]
+    backend.sizes.clear()
+    assert len(backend.hand_over(*everything)) == 13
+    assert backend.sizes == [1, 2]
+    backend.room, backend.sizes = 0, []
+    assert len(backend.hand_over(*everything)) == 13
+    assert backend.sizes == [1]
+    backend.room, backend.sizes = 1000, []
+    assert len(backend.hand_over(*everything)) == 50
+    assert backend.sizes == [1, 2, 4, 8, 16, 6]
+    backend.sizes.clear()
+    assert len(backend.hand_over(51, 52, 53)) == 3
+    assert backend.sizes == [3]
 
 
 # looking --------------------------------------------------------------------------------
