@@ -103,17 +103,16 @@ class SlurmBackend(ClusterBackend):
 
     def submit(self, jobs: Sequence[Job]) -> dict[str, str | Exception]:
         if not self._limited and jobs:
-            self._limited, self.batch_limit = True, self._array_limit()
+            self._ask_array_limit()
         if not self._full:
             self._tasks = max(math.ceil(len(jobs) / (self._scan.per_job * self._scan.per_gpu)), 1)
         return super().submit(jobs)
 
-    def _array_limit(self) -> int:
-        """How many tasks, counted from 1, one array may have."""
+    def _ask_array_limit(self) -> None:
+        """Learn how many tasks, counted from 1, one array may have; where Slurm does not say, the next batch asks again."""
         with contextlib.suppress(EngineError):
-            found = re.search(r"^MaxArraySize\s*=\s*(\d+)", run(["scontrol", "show", "config"]).stdout, re.M)
-            return max(int(found[1]) - 1, 1) if found else self.batch_limit
-        return self.batch_limit
+            if found := re.search(r"^MaxArraySize\s*=\s*(\d+)", run(["scontrol", "show", "config"]).stdout, re.M):
+                self._limited, self.batch_limit = True, max(int(found[1]) - 1, 1)
 
     def send(self, batch: Batch) -> str:
         script = batch.folder / "script"
