@@ -43,10 +43,11 @@ class _RowExtras(TypedDict, total=False):
     peak_mb: float | None
     usage: Load
     reported: float | None
+    link: str
 
 
 class Row(_RowExtras):
-    """One variant. Times are Unix seconds, `notebook` counts from the scan's folder."""
+    """One variant. Times are Unix seconds, `notebook` counts from the scan's folder, `link` is the engine's page about it."""
 
     id: str
     point: int
@@ -217,6 +218,8 @@ def row(view: ScanView, variant: VariantView) -> Row:
     made["params"] = numbers.strict(variant.params, mark="")
     made["metrics"] = {name: series.row() for name, series in variant.metrics.items()}
     made["value"] = None if value is None else numbers.encode(value)
+    if variant.link:
+        made["link"] = variant.link
     return cast(Row, made)
 
 

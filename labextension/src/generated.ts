@@ -296,12 +296,13 @@ export interface Refusal {
   message: string;
 }
 /**
- * One variant. Times are Unix seconds, `notebook` counts from the scan's folder.
+ * One variant. Times are Unix seconds, `notebook` counts from the scan's folder, `link` is the engine's page about it.
  */
 export interface Row {
   peak_mb?: number | null;
   usage?: Load;
   reported?: number | null;
+  link?: string;
   id: string;
   point: number;
   repeat: number;

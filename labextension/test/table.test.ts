@@ -67,6 +67,24 @@ describe("the table", () => {
     });
     expect(stage([failed]).cell("v0001", "metric:acc")).toBe("KeyError: 'jet_pt' in cell 5In [5]");
   });
+  it("leads from the site to the engine's page about a job, if that is an address of the web", () => {
+    const link = "https://monitor.example/job/17";
+    const rows = [
+      row("v0001", { where: "LAB_GPU", link }),
+      row("v0002", { where: "LAB_GPU", link: "javascript:alert(1)" }),
+      row("v0003", { where: "LAB_GPU" }),
+    ];
+    const { row: find } = stage(rows, { backend: "panda" });
+    const places = ["v0001", "v0002", "v0003"].map((id) =>
+      find(id).querySelector('[data-col="where"]'),
+    );
+    expect(places.map((place) => place?.textContent)).toEqual(["LAB_GPU", "LAB_GPU", "LAB_GPU"]);
+    expect(places.map((place) => place?.querySelector("a")?.href)).toEqual([
+      link,
+      undefined,
+      undefined,
+    ]);
+  });
   it("draws with no rows, no objective and no metrics", () => {
     expect(stage([]).ids()).toEqual([]);
     expect(stage([row("v0001", { metrics: {}, value: null })], { objective: null }).ids()).toEqual([

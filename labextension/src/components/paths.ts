@@ -63,3 +63,7 @@ export function notebookPath(row: Row, scan: ScanInfo): string | null {
   const notebook = safe(row.notebook);
   return notebook ? `${trimmed(scan.folder)}/${notebook}` : null;
 }
+
+/** An address of the web that an engine gave; null for anything else. */
+export const webPage = (link: string | null | undefined): string | null =>
+  link && /^https?:\/\//.test(link) ? link : null;

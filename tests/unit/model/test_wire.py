@@ -18,6 +18,18 @@ def test_what_is_not_finite_goes_out_as_words() -> None:
     assert wire.head(view, "done", 1.0)["best_value"] == "Infinity"
 
 
+def test_a_row_leads_to_the_engine_s_page_where_there_is_one() -> None:
+    story = Story()
+    story.run(1, None, lr=0.1)
+    story.tell("job.observed", key="v0001.1", state="running", where="LAB_GPU", link="https://monitor.example/job/17")
+    story.run(2, None, lr=0.2)
+    view = ScanView(small_scan()).apply_all(story.events)
+    assert [wire.row(view, view.variants[ident]).get("link") for ident in ("v0001", "v0002")] == [
+        "https://monitor.example/job/17",
+        None,
+    ]
+
+
 def test_the_summary_names_states_notebooks_and_the_best() -> None:
     story = Story()
     story.run(1, None, acc=0.5, lr=0.1)

@@ -3,6 +3,7 @@ import type { Attempt, Job } from "../../wire";
 import { h } from "../dom";
 import { clip, clock, duration, full } from "../format";
 import { icon } from "../icons";
+import { webPage } from "../paths";
 import { t } from "../i18n";
 import { reasonWords } from "../words";
 
@@ -58,17 +59,18 @@ export function attemptWords(one: Attempt, now: number): string {
   return time && !/\bafter\b/.test(why) ? t("%1, after %2", why, time) : why;
 }
 
-/** A link to the engine's own page, if it is an address of the web. */
-function pageOf(link: string): HTMLElement | null {
-  if (!/^https?:\/\//.test(link)) return null;
-  const title = clip(link, 200);
-  return h("a", { href: link, target: "_blank", rel: "noopener noreferrer", title }, t("monitor"));
+/** A link to the engine's own page. */
+function pageOf(link: string | null): HTMLElement | null {
+  const href = webPage(link);
+  if (href === null) return null;
+  const title = clip(href, 200);
+  return h("a", { href, target: "_blank", rel: "noopener noreferrer", title }, t("monitor"));
 }
 
 function line(one: Attempt, span: Span, now: number): HTMLElement {
   const where = [one.where, one.gpu].filter(Boolean).map((name) => clip(name ?? "", 30));
   const words = attemptWords(one, now);
-  const page = one.link ? pageOf(one.link) : null;
+  const page = pageOf(one.link);
   return h(
     "li",
     { class: "gg-try" },

@@ -49,6 +49,12 @@ function paintCurve(piece: Of<"curve">): Node[] {
   return [root];
 }
 
+function paintPlace({ text, href }: Of<"place">): Node[] {
+  if (href === null) return [document.createTextNode(text)];
+  const link = { class: "gg-l", href, target: "_blank", rel: "noopener noreferrer", tabindex: -1 };
+  return [h("a", { ...link, title: "Open the engine's page about it" }, text)];
+}
+
 function paintWhy({ text, cell, href, opens }: Of<"why">): Node[] {
   const words = h("span", {}, text);
   if (cell === null) return [words];
@@ -71,6 +77,8 @@ function look(piece: Piece): string {
         .join(" ");
     case "id":
       return `gg-c gg-id${piece.best ? " gg-b" : ""}${piece.depth ? " gg-deep" : ""}`;
+    case "place":
+      return "gg-q";
     case "epoch":
       return "gg-c gg-ep";
     case "bar":
@@ -92,6 +100,8 @@ function content(piece: Piece): Node[] {
       return [icon(piece.state), h("span", {}, piece.text)];
     case "text":
       return [document.createTextNode(piece.text)];
+    case "place":
+      return paintPlace(piece);
     case "epoch":
       return paintEpoch(piece);
     case "bar":

@@ -19,6 +19,7 @@ import {
   toNumber,
 } from "../format";
 import type { Style } from "../format";
+import { webPage } from "../paths";
 import { type Line, elapsed, stateOf, values } from "./order";
 
 export type Piece =
@@ -43,6 +44,7 @@ export type Piece =
       pad: number;
       strong: boolean;
     }
+  | { kind: "place"; text: string; title: string; href: string | null }
   | { kind: "epoch"; at: number; of: number | null; share: number | null }
   | { kind: "bar"; share: number | null; live: boolean }
   | {
@@ -209,11 +211,13 @@ function time(line: Line, context: Context): Piece {
   return times.length ? text(duration(Math.max(...times)), { quiet: true }) : text(MISSING);
 }
 
-function place(line: Line, pick: (row: Row) => string | null): Piece {
+function place(line: Line, pick: (row: Row) => string | null, link: string | null = null): Piece {
   const found = [...new Set(line.rows.map(pick).filter((name) => name !== null))];
   const [first = MISSING] = found;
   const shown = found.length > 1 ? `${clip(first, 40)} +${found.length - 1}` : first;
-  return text(shown, { quiet: true, code: false, title: full(found.join(", ")) });
+  const href = found.length && !line.fold ? link : null;
+  const title = full(found.join(", "));
+  return { kind: "place", text: clip(shown), title, href };
 }
 
 /** What one cell says. */
@@ -242,7 +246,7 @@ export function describe(line: Line, column: Column, context: Context): Piece {
     case "metric":
       return metric(line, column, context);
     case "where":
-      return place(line, (row) => row.where);
+      return place(line, (row) => row.where, webPage(line.row.link));
     case "gpu":
       return place(line, (row) => row.gpu);
     case "time":
