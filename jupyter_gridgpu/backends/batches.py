@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,6 +63,13 @@ class Batches:
         """Keep what the engine calls a batch; None: it does not have it. Raises OSError."""
         write_json(batch.engine_file, {"id": ident})
         self._ids[batch.name] = ident
+
+    def drop(self, batch: Batch) -> None:
+        """Forget a batch that the engine surely did not take. Raises OSError."""
+        shutil.rmtree(batch.folder)
+        self._read().pop(batch.name, None)
+        for key in (key for keys in batch.tasks for key in keys):
+            self._places.pop(key, None)
 
     def all(self) -> list[Batch]:
         """Return all batches, oldest first."""

@@ -70,7 +70,8 @@ class ClusterBackend(ABC):
         self._inquiry = Inquiry(self.engine, self.ask, self.ask_past, self._answer_file())
         self._watched: dict[str, _Watched] = {}
         self._turn: deque[str] = deque()
-        self._full = False  # whether the engine took no more jobs when it was last given some
+        self.full: Full | None = None  # what the engine said if it took no more jobs when it was last given some
+        self.going = 0  # jobs that were handed over and have not ended, as of the last poll
         self._endings = Endings(self._alone, lambda tasks, hard: self.end(tasks, hard))
         self.grace_s = min(10.0, 4 * poll_s())  # until a result that a node wrote is seen here
 
@@ -144,29 +145,41 @@ class ClusterBackend(ABC):
             answers.update(self.find([job.key for job in jobs]))
         except Unreachable as error:
             return {job.key: error for job in jobs}
-        written = [job.key for job in jobs if job.key not in answers and self._write(job, answers)]
+        left = [job for job in jobs if job.key not in answers]
         size = self._scan.per_job * self._scan.per_gpu
-        tasks = [written[i : i + size] for i in range(0, len(written), size)]
-        answers.update(self._send_all(tasks))
+        answers.update(self._send_all([left[i : i + size] for i in range(0, len(left), size)]))
         self._inquiry.hurry()
         return answers
 
-    def _send_all(self, tasks: list[list[str]]) -> dict[str, str | Exception]:
-        """Send tasks in batches, the first one as large as the engine takes it. One that was full gets one task to begin with."""
+    def room(self, sent: int) -> int | None:
+        """How many tasks more may be handed over to an engine that is full, after those just `sent`; None: any number."""
+        return None
+
+    def _send_all(self, tasks: list[list[Job]]) -> dict[str, str | Exception]:
+        """Send tasks in batches as large as the engine takes them. One that was full gets one task to begin with."""
         answers: dict[str, str | Exception] = {}
-        size, begun = 1 if self._full else self.batch_limit, False
+        size, growth, sent = (1 if self.full else self.batch_limit), 2, 0
         while tasks:
-            part = tasks[:size]
-            said = self._send(part)
+            most = self.room(sent) if self.full else None
+            part = tasks[: size if most is None else max(min(size, most), 0)]
+            said = self._send(part) if part else {}
             full = next((answer for answer in said.values() if isinstance(answer, Full)), None)
-            if full is not None and len(part) > 1 and not begun:
-                size = len(part) // 2
-                continue
-            self._full = full is not None
+            self.full = full or self.full
+            if not part or (full is not None and len(part) == 1):
+                return {**answers, **{job.key: self.full or Full("") for task in tasks for job in task}}
             if full is not None:
-                return {**answers, **{key: full for task in tasks for key in task}}
+                size, growth = len(part) // 2, 1
+                continue
             answers.update(said)
-            tasks, size, begun = tasks[size:], min(2 * size, self.batch_limit), True
+            tasks, sent, size = tasks[len(part) :], sent + len(part), min(growth * size, self.batch_limit)
+        self.full = None
+        return answers
+
+    def _send(self, tasks: list[list[Job]]) -> dict[str, str | Exception]:
+        answers: dict[str, str | Exception] = {}
+        ready = [[job.key for job in task if self._write(job, answers)] for task in tasks]
+        if made := [keys for keys in ready if keys]:
+            answers.update(self._send_written(made))
         return answers
 
     def _write(self, job: Job, answers: dict[str, str | Exception]) -> bool:
@@ -177,14 +190,16 @@ class ClusterBackend(ABC):
             return False
         return True
 
-    def _send(self, tasks: list[list[str]]) -> dict[str, str | Exception]:
+    def _send_written(self, tasks: list[list[str]]) -> dict[str, str | Exception]:
         keys = [key for task in tasks for key in task]
         try:
             batch = self._batches.make(tasks)
             ident = self.send(batch)
+        except Full as error:
+            with contextlib.suppress(OSError):  # else it is asked for by its name, and not there
+                self._batches.drop(batch)
+            return dict.fromkeys(keys, error)
         except Unreachable as error:
-            if isinstance(error, Full):
-                self._batches.took(batch, None)
             return dict.fromkeys(keys, error)
         except EngineError as error:
             self._batches.took(batch, None)
@@ -211,6 +226,7 @@ class ClusterBackend(ABC):
     # looking ------------------------------------------------------------------------
 
     def poll(self, ids: dict[str, str]) -> dict[str, Observation]:
+        self.going = len(ids)
         before = self._inquiry.answer
         missing = [ids[key] for key, watched in self._watched.items() if watched.missing and key in ids]
         self._inquiry.look(missing[:PAST_LIMIT])

@@ -31,6 +31,9 @@ from jupyter_gridgpu.store.tail import tail_text
 _MISSING = "--on htcondor needs HTCondor's Python bindings: pip install 'jupyter_gridgpu[htcondor]'."
 _TASK = re.compile(r"\d{1,10}\.\d{1,10}")
 
+# MAX_JOBS_SUBMITTED is told by name; that limit while jobs are made, and those per owner and per submission, as an odd number.
+_FULL = re.compile(r"MAX_JOBS_|Schedd says -[234]\b")
+
 
 class HTCondorBackend(ClusterBackend):
     engine = "HTCondor"
@@ -87,7 +90,7 @@ class HTCondorBackend(ClusterBackend):
         except Unreachable:
             raise
         except EngineError as error:
-            refused = Full if "MAX_JOBS_" in str(error) else EngineError  # MAX_JOBS_PER_OWNER, MAX_JOBS_SUBMITTED
+            refused = Full if _FULL.search(str(error)) else EngineError
             raise refused(f"HTCondor refused it: {error}") from None
 
     def _ident(self, batch: Batch) -> str:

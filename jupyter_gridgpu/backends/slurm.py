@@ -104,9 +104,20 @@ class SlurmBackend(ClusterBackend):
     def submit(self, jobs: Sequence[Job]) -> dict[str, str | Exception]:
         if not self._limited and jobs:
             self._ask_array_limit()
-        if not self._full:
-            self._tasks = max(math.ceil(len(jobs) / (self._scan.per_job * self._scan.per_gpu)), 1)
+        self._tasks = max(self._tasks_of(len(jobs)), 1)
         return super().submit(jobs)
+
+    def _tasks_of(self, jobs: int) -> int:
+        return math.ceil(jobs / (self._scan.per_job * self._scan.per_gpu))
+
+    def room(self, sent: int) -> int | None:
+        """With --parallel, as many as may run: what is cut into small arrays shares no limit of one array."""
+        at_once = self._at_once()
+        return None if at_once is None else at_once - self._tasks_of(self.going) - sent
+
+    def _at_once(self) -> int | None:
+        """How many tasks may run at once."""
+        return max(self._scan.parallel // self._scan.per_gpu, 1) if self._scan.parallel else None
 
     def _ask_array_limit(self) -> None:
         """Learn how many tasks, counted from 1, one array may have; where Slurm does not say, the next batch asks again."""
@@ -150,7 +161,9 @@ class SlurmBackend(ClusterBackend):
     def _words(self, tasks: int) -> list[str]:
         """The options of sbatch that say what jobs need. stdout is nowhere: a node may not see our folder."""
         scan = self._scan
-        parallel = scan.parallel // scan.per_gpu * tasks // max(self._tasks, tasks) if scan.parallel else None
+        parallel = self._at_once()
+        if parallel is not None and not self.full:  # else there are no more than that
+            parallel = parallel * tasks // max(self._tasks, tasks)
         return [
             f"--array=1-{tasks}" + (f"%{max(parallel, 1)}" if parallel is not None else ""),
             "--output=/dev/null", "--export=ALL", "--requeue", "--nodes=1", "--ntasks=1", f"--signal=B:USR1@{LEAD_S}",

@@ -248,7 +248,7 @@ def one_line(text: str) -> str:
     return bounded(text, 80) or ""
 
 
-FULL = re.compile(r"\w*Max\w*Submit\w*Limit")  # AssocMaxSubmitJobLimit, QOSMaxSubmitJobPerUserLimit and others
+FULL = re.compile(r"\w*(Max|Grp)\w*Submit\w*Limit")  # AssocMaxSubmitJobLimit, QOSGrpSubmitJobsLimit and others
 
 
 def complaint(text: str) -> str:

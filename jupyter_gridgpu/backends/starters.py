@@ -35,7 +35,7 @@ class Starter(Protocol):
 
 
 class Nursery:
-    """A process that has imported papermill once and forks a worker for every job."""
+    """A process that imports papermill once and forks a worker for every job."""
 
     def __init__(self, paths: ScanPaths) -> None:
         self.deaths = 0
@@ -44,7 +44,7 @@ class Nursery:
         self._handed: dict[str, int] = {}  # key -> which nursery it was handed to
 
     def open(self) -> None:
-        """Start the nursery, which imports papermill while the runner does other things."""
+        """Start the nursery; what it needs it imports with its first job."""
         if self._alive():
             return
         if self.process is not None:

@@ -95,7 +95,11 @@ class Runner:
         unsure = [variant for variant in active if not variant.submitted]
         self.record(*((events.JOB_SUBMITTED, {"key": v.key, "engine_id": found[v.key]}) for v in unsure if v.key in found))
         missing = [variant for variant in unsure if variant.key not in found]
-        self.submit([variant for variant in missing if not variant.stop_asked], now)
+        wanted = [variant for variant in missing if not variant.stop_asked]
+        if not self.view.paused:
+            self.submit(wanted, now)
+        elif wanted:  # until it is resumed
+            self.unsettled = now + SLOWEST * poll_s()
         for variant in missing:
             if variant.stop_asked:
                 self.step(variant, Observation("cancelled", "user", "Stopped before it was sent."), now)
@@ -121,7 +125,8 @@ class Runner:
             os.stat(self.paths.spec)
         except FileNotFoundError:
             raise StorageError(f"The scan folder {self.paths.folder} was removed.") from None
-        self.obey()
+        if self.obey() and self.unsettled is not None:
+            self.unsettled = now
         if self.unsettled is not None and now >= self.unsettled:
             self.settle([variant for variant in self.view.active.values() if not variant.submitted], now)
         self.read_metrics(now)
@@ -149,8 +154,9 @@ class Runner:
         self.view.apply_all(written)
         return written
 
-    def obey(self) -> None:
-        """Apply the commands that clients left, once each."""
+    def obey(self) -> bool:
+        """Apply the commands that clients left, once each; whether there were any."""
+        before = self.view.rev
         for path in inbox.pending(self.paths.inbox):
             command = inbox.read(path)
             if command is None:
@@ -158,6 +164,7 @@ class Runner:
             elif command["id"] not in self.view.commands:
                 self.record((events.COMMAND_APPLIED, command), durable=True)
             path.unlink(missing_ok=True)
+        return self.view.rev != before
 
     def read_metrics(self, now: float) -> None:
         if now < self.next_metrics:
@@ -292,7 +299,8 @@ class Runner:
 
     def unheard(self, error: Unreachable, now: float) -> None:
         """Nothing can be sent now: come again later, and ask first what the engine has."""
-        self.unsettled = now + pause(error)
+        due = now + pause(error)
+        self.unsettled = due if self.unsettled is None else min(self.unsettled, due)
         if isinstance(error, Full):
             self.full = str(error)
         elif not isinstance(error, Underway):

@@ -216,7 +216,7 @@ def _leave() -> NoReturn:
     threading._shutdown()  # type: ignore[attr-defined]  # waits for threads, as Python does
     atexit._run_exitfuncs()
     gc.collect()
-    for thing in gc.get_objects():
+    for thing in (sys.__stdout__, sys.__stderr__, *gc.get_objects()):  # the parent's own objects are not among these
         if issubclass(type(thing), io.IOBase):
             with contextlib.suppress(Exception):
                 thing.flush()

@@ -39,16 +39,18 @@ class Helpers:
     def have(self, name: str) -> bool:
         return (self._files / name).exists() or (self._files / f"{name}.py").exists()
 
-    def sources(self, module: str, names: list[str]) -> Iterator[str]:
-        """Yield the text of what an import of `module` runs, with those of `names` that are modules themselves."""
+    def sources(self, module: str, names: list[str]) -> Iterator[tuple[str, str]]:
+        """Yield what an import of `module` runs, with those of `names` that are modules themselves: text, and package."""
         parts = module.split(".")
         packages = [".".join(parts[: i + 1]) for i in range(len(parts))]
         for name in [*packages, *(f"{module}.{name}" for name in names)]:
             path = self._files.joinpath(*name.split("."))
-            for file in (path / "__init__.py", path.with_name(f"{path.name}.py")):
-                if name not in self._read and file.is_file() and file.stat().st_size <= HELPER_BYTES:
+            for file, package in ((path / "__init__.py", name), (path.with_name(f"{path.name}.py"), name.rpartition(".")[0])):
+                if name not in self._read and file.is_file():
                     self._read.add(name)
-                    yield file.read_text(encoding="utf-8", errors="replace")
+                    if file.stat().st_size > HELPER_BYTES:
+                        raise Unclear
+                    yield file.read_text(encoding="utf-8", errors="replace"), package
 
 
 class Unclear(Exception):
@@ -108,27 +110,44 @@ def _parsed(source: str) -> list[ast.stmt]:
         raise Unclear from None
 
 
-def _steps_of(statements: list[ast.stmt], helpers: Helpers) -> Iterator[Step]:
+def _steps_of(statements: list[ast.stmt], helpers: Helpers, package: str = "") -> Iterator[Step]:
     for statement in statements:
         if isinstance(statement, ast.Import):
             for name in statement.names:
                 yield from _import(name.name, [], helpers)
         elif isinstance(statement, ast.ImportFrom):
-            if not statement.level and statement.module:
-                yield from _import(statement.module, [name.name for name in statement.names if name.name != "*"], helpers)
+            module = _absolute(statement, package)
+            yield from _import(module, [name.name for name in statement.names if name.name != "*"], helpers)
         elif setting := _setting(statement):
             yield ["set", *setting]
         elif isinstance(statement, (ast.Try, ast.With)):
-            yield from _steps_of(statement.body, helpers)
-        elif any(_meddles(node) for node in ast.walk(statement)):
+            yield from _steps_of(statement.body, helpers, package)
+        elif any(_meddles(node) or _imports_helper(node, helpers) for node in ast.walk(statement)):
             raise Unclear
+
+
+def _absolute(statement: ast.ImportFrom, package: str) -> str:
+    """The module that is meant by `from module import name`, in a module of that package."""
+    if not statement.level:
+        return statement.module or ""
+    above = package.split(".")[: len(package.split(".")) - statement.level + 1]
+    if not package or not above:
+        raise Unclear
+    return ".".join([*above, *filter(None, [statement.module])])
+
+
+def _imports_helper(node: ast.AST, helpers: Helpers) -> bool:
+    """Whether a module beside the notebook is imported, in a place where it may be or not."""
+    if isinstance(node, ast.ImportFrom):
+        return bool(node.level) or helpers.have((node.module or "").partition(".")[0])
+    return isinstance(node, ast.Import) and any(helpers.have(name.name.partition(".")[0]) for name in node.names)
 
 
 def _import(module: str, names: list[str], helpers: Helpers) -> Iterator[Step]:
     top = module.partition(".")[0]
     if helpers.have(top):
-        for source in helpers.sources(module, names):
-            yield from _steps_of(_parsed(source), helpers)
+        for source, package in helpers.sources(module, names):
+            yield from _steps_of(_parsed(source), helpers, package)
     elif top == "matplotlib":
         yield ["import", FIGURES, []]
     elif top in ALLOWED:

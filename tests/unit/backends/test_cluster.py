@@ -34,7 +34,7 @@ class Scripted(ClusterBackend):
         super().__init__(small_scan(**{"backend": "scripted", **changes}), paths)
         self.taken: dict[str, str] = {}
         self.refuses: Exception | None = None
-        self.room = 1000  # tasks that it takes
+        self.free = 1000  # tasks that it takes
         self.sizes: list[int] = []  # of the batches it was given
         self.ended: list[tuple[list[str], bool]] = []
         self.brought: list[int] = []
@@ -46,9 +46,9 @@ class Scripted(ClusterBackend):
         if isinstance(self.refuses, EngineError):
             raise self.refuses
         self.sizes.append(len(batch.tasks))
-        if len(batch.tasks) > self.room:
+        if len(batch.tasks) > self.free:
             raise Full("Engine takes no more.")
-        self.room -= len(batch.tasks)
+        self.free -= len(batch.tasks)
         self.taken[batch.name] = batch.name[1:]
         return batch.name[1:]
 
@@ -182,19 +182,20 @@ def test_a_refusal_is_each_job_s_answer(paths: ScanPaths) -> None:
 
 def test_an_engine_that_takes_few_jobs_gets_few_at_a_time_and_refuses_none_for_good(paths: ScanPaths) -> None:
     backend = Scripted(paths)
-    backend.batch_limit, backend.room = 100, 14
+    backend.batch_limit, backend.free = 100, 14
     everything = range(1, 51)
-    assert len(backend.hand_over(*everything)) == 12
-    assert backend.sizes == [50, 25, 12, 24]
+    assert len(backend.hand_over(*everything)) == 14
+    assert backend.sizes == [50, 25, 12, 12, 6, 3, 1, 1, 1]
     backend.sizes.clear()
-    assert len(backend.hand_over(*everything)) == 13
-    assert backend.sizes == [1, 2]
-    backend.room, backend.sizes = 0, []
-    assert len(backend.hand_over(*everything)) == 13
-    assert backend.sizes == [1]
-    backend.room, backend.sizes = 1000, []
+    assert len(backend.hand_over(*everything)) == 14
+    assert backend.sizes == [1], "one call, while it stays full"
+    backend.free, backend.sizes = 2, []
+    assert len(backend.hand_over(*everything)) == 16
+    assert backend.sizes == [1, 2, 1, 1]
+    assert len(list(paths.batches.iterdir())) == 5, "nothing is kept of those that were refused"
+    backend.free, backend.sizes = 1000, []
     assert len(backend.hand_over(*everything)) == 50
-    assert backend.sizes == [1, 2, 4, 8, 16, 6]
+    assert backend.sizes == [1, 2, 4, 8, 16, 3]
     backend.sizes.clear()
     assert len(backend.hand_over(51, 52, 53)) == 3
     assert backend.sizes == [3]

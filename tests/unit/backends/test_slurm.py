@@ -13,6 +13,7 @@ import pytest
 
 from jupyter_gridgpu.backends import slurm_words as words
 from jupyter_gridgpu.backends.slurm import SlurmBackend
+from jupyter_gridgpu.errors import Full
 from jupyter_gridgpu.model.resources import Placement, Resources
 from jupyter_gridgpu.store.paths import ScanPaths
 from jupyter_gridgpu.testing.examples import small_scan
@@ -179,6 +180,25 @@ def test_options_say_what_jobs_need() -> None:
     assert {"--array=1-20%3", "--gres=gpu:2", "--cpus-per-task=8", "--mem=6000M", "--time=120", "--tmp=1000M"} <= set(said)
     assert {"--partition=gpu", "--account=phys", "--qos=high", "--constraint=ib", "--requeue", "--output=/dev/null"} <= set(said)
     assert any(word.startswith("--signal=B:USR1@") for word in said)
+
+
+def test_what_is_cut_into_small_arrays_shares_what_may_run_at_once() -> None:
+    backend = SlurmBackend(small_scan(backend="slurm", parallel=6, per_gpu=2), ScanPaths(Path("/scans/one")))
+    backend._tasks = 300
+    assert "--array=1-100%1" in backend._words(100), "three arrays of one batch"
+    backend.full, backend.going = Full("Slurm: QOSMaxSubmitJobPerUserLimit"), 0
+    assert "--array=1-31%3" in backend._words(31)
+    assert (backend.room(0), backend.room(2), backend.room(31)) == (3, 1, -28)
+    backend.going = 3
+    assert backend.room(0) == 1
+
+
+@pytest.mark.parametrize("limit", ["AssocMaxSubmitJobLimit", "QOSMaxSubmitJobPerUserLimit", "AssocGrpSubmitJobsLimit"])
+def test_a_limit_of_jobs_in_the_queue_is_one_for_now(limit: str) -> None:
+    found = words.FULL.search(f"sbatch: error: {limit}\nsbatch: error: Batch job submission failed: Job violates policy")
+    assert found is not None
+    assert found[0] == limit
+    assert words.FULL.search("sbatch: error: QOSMaxWallDurationPerJobLimit") is None
 
 
 def test_what_is_not_asked_for_is_left_to_the_cluster() -> None:

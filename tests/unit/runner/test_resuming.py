@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jupyter_gridgpu.backends.base import Backend, Job
-from jupyter_gridgpu.errors import ScanLocked, Unreachable
+from jupyter_gridgpu.errors import Full, ScanLocked, Unreachable
 from jupyter_gridgpu.model import events, wire
 from jupyter_gridgpu.model.job import Observation
 from jupyter_gridgpu.model.scan import to_json
@@ -193,6 +193,49 @@ def test_jobs_that_cannot_be_sent_are_told_of_and_sent_later(tmp_path: Path) -> 
         words = f"{len(waiting)} jobs could not be sent for 3 min; it is tried again. (sbatch did not answer within 60 s.)"
         assert notes == [None, None, words, None]
         assert all(variant.submitted for variant in waiting)
+
+
+class Limited(Silent):
+    """A backend whose engine takes so many jobs and no more."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.free = 0
+
+    def collect(self, key: str, ident: str) -> None:
+        """There is nothing to bring."""
+
+    def find(self, keys: Sequence[str]) -> dict[str, str]:
+        return {key: self.taken[key] for key in keys if key in self.taken}
+
+    def submit(self, jobs: Sequence[Job]) -> dict[str, Any]:
+        fit, self.free = jobs[: self.free], max(self.free - len(jobs), 0)
+        self.taken.update({job.key: "7" for job in fit})
+        return {job.key: self.taken.get(job.key, Full("Engine: MaxSubmitLimit")) for job in jobs}
+
+
+def test_what_a_full_engine_did_not_take_is_sent_later_but_not_while_the_scan_is_paused(tmp_path: Path) -> None:
+    paths = scan_folder(tmp_path)
+    with runner_of(paths) as runner:
+        engine = Limited()
+        runner.backend = cast(Backend, engine)
+        engine.free = 1
+        runner.tick(1000.0)
+        total = len(runner.view.active)
+        runner.tick(1000.1)
+        words = f"{total - 1} jobs will be sent when there is room for more of yours. (Engine: MaxSubmitLimit.)"
+        assert (len(engine.taken), runner.view.engine_note) == (1, words)
+        inbox.post(paths.inbox, "pause")
+        engine.free = 2
+        runner.tick(1100.0)
+        runner.tick(1200.0)
+        assert len(engine.taken) == 1
+        inbox.post(paths.inbox, "stop", [list(runner.view.variants)[-1]])
+        runner.tick(1201.0)
+        assert list(runner.view.variants.values())[-1].state == "cancelled", "what was not sent is stopped at once"
+        inbox.post(paths.inbox, "resume")
+        runner.tick(1202.0)
+        assert len(engine.taken) == 2
 
 
 def test_a_disk_that_does_not_answer_for_a_while_ends_no_runner(tmp_path: Path) -> None:

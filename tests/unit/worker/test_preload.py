@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from jupyter_gridgpu.testing.examples import notebook_json
+from jupyter_gridgpu.worker import preload
 from jupyter_gridgpu.worker.preload import steps
 
 
@@ -113,4 +114,27 @@ def test_packages_beside_the_notebook_are_read_with_their_parts(tmp_path: Path) 
 )
 def test_reading_ends_in_a_module_that_might_change_later_imports(tmp_path: Path, helper: str) -> None:
     beside(tmp_path, helper=helper)
+    assert [name for _, name, _ in found("import scipy\nimport helper\nimport numpy", files=tmp_path)] == ["scipy"]
+
+
+def test_a_package_may_import_its_own_parts(tmp_path: Path) -> None:
+    env = "import os\nos.environ['KERAS_BACKEND'] = 'torch'"
+    beside(tmp_path, lib__init="from .env import *\nfrom . import net\nimport keras", lib__env=env, lib__net="import scipy")
+    (tmp_path / "lib" / "init.py").rename(tmp_path / "lib" / "__init__.py")
+    assert found("import lib", files=tmp_path) == [
+        ["set", "KERAS_BACKEND", "torch"],
+        ["import", "scipy", []],
+        ["import", "keras", []],
+    ]
+
+
+@pytest.mark.parametrize("cell", ["if seed:\n    import helper", "def f():\n    import helper\nf()", "from . import helper"])
+def test_reading_ends_where_a_module_beside_the_notebook_may_be_imported_or_not(tmp_path: Path, cell: str) -> None:
+    beside(tmp_path, helper="import os\nos.environ['TF_USE_LEGACY_KERAS'] = '1'")
+    assert [name for _, name, _ in found("import scipy", cell, "import tensorflow", files=tmp_path)] == ["scipy"]
+
+
+def test_reading_ends_at_a_module_too_large_to_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(preload, "HELPER_BYTES", 10)
+    beside(tmp_path, helper="import h5py\n")
     assert [name for _, name, _ in found("import scipy\nimport helper\nimport numpy", files=tmp_path)] == ["scipy"]
