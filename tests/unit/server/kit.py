@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -55,6 +56,8 @@ def write_scan(folder: Path, name: str, story: Story | None = None, created: flo
         patch.setenv("GRIDGPU_HOME", str(aside))
         folder.mkdir(exist_ok=True)
         aside.mkdir(exist_ok=True)
+        for left in (aside / name, folder / name):  # by a first try of the same test
+            shutil.rmtree(left, ignore_errors=True)
         made = home.create(scan, b"{}", {}, lambda target: None, None)
     (made / "journal.jsonl").write_bytes((story or ended_story()).text())
     return ScanHandle(made.rename(folder / name))

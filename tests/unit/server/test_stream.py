@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ class Running:
         for number in range(1, jobs + 1):
             story.run(number, None, acc=0.1, lr=number)
         server.home.mkdir(exist_ok=True)
+        name = f"{name}-{uuid.uuid4().hex[:4]}"  # the server is that of all tests here, and of a second try of one
         self.handle: ScanHandle = write_scan(server.home, name, story, created=time.time())
         self.lease = Lease(self.handle.paths.lock)
         self.story = Story(seq=len(story.events))
@@ -75,7 +77,7 @@ def test_an_opened_scan_tells_what_changed_and_nothing_twice(server: Server, pag
     scan = Running(server, "told")
     first = page.opened(scan.id)
     assert (first["type"], [row["id"] for row in first["rows"]]) == ("snapshot", ["v0001", "v0002", "v0003"])
-    assert (first["rev"], first["scan"]["name"]) == (scan.story._seq, "told")
+    assert (first["rev"], first["scan"]["name"]) == (scan.story._seq, scan.handle.name)
     scan.report(2, 0.7)
     found = page.hear("upsert")
     while not found["rows"]:  # the head alone, which may have changed too
