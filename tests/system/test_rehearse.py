@@ -108,4 +108,4 @@ def test_a_rehearsal_there_is_one_job_of_the_queue_that_was_chosen(slurm: Cluste
     assert found["hours"] > 0
     show = strict_json(lab.gridgpu("show", "train-rehearsal", "--json").stdout)
     assert [(variant["state"], variant["attempts"]) for variant in show["variants"]] == [("cancelled", 1)]
-    assert set(slurm.jobs().values()) <= {"CANCELLED", "COMPLETED", "COMPLETING", "FAILED"}
+    assert not {"PENDING", "RUNNING"} & set(slurm.jobs().values()), "nothing of it waits or runs"
