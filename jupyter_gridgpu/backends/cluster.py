@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import getpass
+import math
 import os
 import re
 import socket
@@ -66,6 +67,7 @@ class ClusterBackend(ABC):
     def __init__(self, scan: Scan, paths: ScanPaths) -> None:
         self._scan = scan
         self._paths = paths
+        self._task_size = scan.per_job * scan.per_gpu  # jobs
         self._batches = Batches(paths)
         self._inquiry = Inquiry(self.engine, self.ask, self.ask_past, self._answer_file())
         self._watched: dict[str, _Watched] = {}
@@ -146,32 +148,35 @@ class ClusterBackend(ABC):
         except Unreachable as error:
             return {job.key: error for job in jobs}
         left = [job for job in jobs if job.key not in answers]
-        size = self._scan.per_job * self._scan.per_gpu
+        size = self._task_size
         answers.update(self._send_all([left[i : i + size] for i in range(0, len(left), size)]))
         self._inquiry.hurry()
         return answers
 
-    def room(self, sent: int) -> int | None:
-        """How many tasks more may be handed over to an engine that is full, after those just `sent`; None: any number."""
-        return None
+    def tasks_of(self, jobs: int) -> int:
+        """How many tasks so many jobs make."""
+        return math.ceil(jobs / self._task_size)
+
+    def room(self, sent: int) -> int:
+        """How many tasks may be handed over now, beside those just `sent`."""
+        return self.batch_limit
 
     def _send_all(self, tasks: list[list[Job]]) -> dict[str, str | Exception]:
         """Send tasks in batches as large as the engine takes them. One that was full gets one task to begin with."""
         answers: dict[str, str | Exception] = {}
         size, growth, sent = (1 if self.full else self.batch_limit), 2, 0
         while tasks:
-            most = self.room(sent) if self.full else None
-            part = tasks[: size if most is None else max(min(size, most), 0)]
-            said = self._send(part) if part else {}
-            full = next((answer for answer in said.values() if isinstance(answer, Full)), None)
-            self.full = full or self.full
-            if not part or (full is not None and len(part) == 1):
-                return {**answers, **{job.key: self.full or Full("") for task in tasks for job in task}}
-            if full is not None:
+            part = tasks[: max(min(size, self.room(sent)), 0)]
+            said = self._send(part)
+            refused = next((answer for answer in said.values() if isinstance(answer, Full)), None)
+            self.full = refused or self.full
+            if refused is not None and len(part) > 1:
                 size, growth = len(part) // 2, 1
-                continue
-            answers.update(said)
-            tasks, sent, size = tasks[len(part) :], sent + len(part), min(growth * size, self.batch_limit)
+            elif self.full is not None and (refused is not None or not part):
+                return {**answers, **{job.key: self.full for task in tasks for job in task}}
+            else:
+                answers.update(said)
+                tasks, sent, size = tasks[len(part) :], sent + len(part), growth * size
         self.full = None
         return answers
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import math
 import os
 import re
 import shlex
@@ -104,16 +103,15 @@ class SlurmBackend(ClusterBackend):
     def submit(self, jobs: Sequence[Job]) -> dict[str, str | Exception]:
         if not self._limited and jobs:
             self._ask_array_limit()
-        self._tasks = max(self._tasks_of(len(jobs)), 1)
+        self._tasks = max(self.tasks_of(len(jobs)), 1)
         return super().submit(jobs)
 
-    def _tasks_of(self, jobs: int) -> int:
-        return math.ceil(jobs / (self._scan.per_job * self._scan.per_gpu))
-
-    def room(self, sent: int) -> int | None:
-        """With --parallel, as many as may run: what is cut into small arrays shares no limit of one array."""
+    def room(self, sent: int) -> int:
+        """Of --parallel, in a full queue, no more than may run: what is cut into small arrays shares no limit of one array."""
         at_once = self._at_once()
-        return None if at_once is None else at_once - self._tasks_of(self.going) - sent
+        if self.full is None or at_once is None:
+            return super().room(sent)
+        return at_once - self.tasks_of(self.going) - sent
 
     def _at_once(self) -> int | None:
         """How many tasks may run at once."""

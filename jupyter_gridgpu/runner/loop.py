@@ -321,7 +321,9 @@ class Runner:
 
 def pause(error: Unreachable) -> float:
     """How long to wait until an engine is asked again what it has."""
-    return UNDERWAY_S if isinstance(error, Underway) else SLOWEST * poll_s() if isinstance(error, Full) else poll_s()
+    if isinstance(error, Underway):
+        return UNDERWAY_S
+    return SLOWEST * poll_s() if isinstance(error, Full) else poll_s()
 
 
 def is_news(variant: VariantView, seen: Observation) -> bool:
