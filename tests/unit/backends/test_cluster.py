@@ -5,200 +5,23 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from jupyter_gridgpu.backends import cluster
-from jupyter_gridgpu.backends.base import Job, job_spec
-from jupyter_gridgpu.backends.batches import Batch
-from jupyter_gridgpu.backends.cluster import ClusterBackend
 from jupyter_gridgpu.backends.exits import exit_words
-from jupyter_gridgpu.backends.inquiry import Answer, Seen
-from jupyter_gridgpu.errors import EngineError, Full, Unreachable
+from jupyter_gridgpu.backends.inquiry import Seen
+from jupyter_gridgpu.errors import EngineError, Unreachable
 from jupyter_gridgpu.model.job import Observation
 from jupyter_gridgpu.model.resources import Placement, Resources
 from jupyter_gridgpu.store.paths import ScanPaths
-from jupyter_gridgpu.testing.examples import small_scan
 
-
-class Scripted(ClusterBackend):
-    """A backend whose engine says what the test lets it say."""
-
-    engine = "Engine"
-    batch_limit = 3
-
-    def __init__(self, paths: ScanPaths, **changes: Any) -> None:
-        super().__init__(small_scan(**{"backend": "scripted", **changes}), paths)
-        self.taken: dict[str, str] = {}
-        self.refuses: Exception | None = None
-        self.free = 1000  # tasks that it takes
-        self.sizes: list[int] = []  # of the batches it was given
-        self.ended: list[tuple[list[str], bool]] = []
-        self.brought: list[int] = []
-
-    def check(self, ask: bool = True) -> None:
-        """It takes everything."""
-
-    def send(self, batch: Batch) -> str:
-        if isinstance(self.refuses, EngineError):
-            raise self.refuses
-        self.sizes.append(len(batch.tasks))
-        if len(batch.tasks) > self.free:
-            raise Full("Engine takes no more.")
-        self.free -= len(batch.tasks)
-        self.taken[batch.name] = batch.name[1:]
-        return batch.name[1:]
-
-    def sent(self, batches: Sequence[Batch]) -> dict[str, str]:
-        if isinstance(self.refuses, Unreachable):
-            raise self.refuses
-        return {batch.name: self.taken[batch.name] for batch in batches if batch.name in self.taken}
-
-    def task_id(self, batch_id: str, index: int) -> str:
-        return f"{batch_id}_{index}"
-
-    def ask(self) -> Mapping[str, Seen]:
-        raise Unreachable("The test says itself what was seen.")
-
-    def end(self, tasks: Sequence[str], hard: bool) -> None:
-        if self.refuses:
-            raise self.refuses
-        self.ended.append((list(tasks), hard))
-
-    def bring(self, batch: Batch, index: int) -> None:
-        self.brought.append(index)
-
-    # what a test does ---------------------------------------------------------------
-
-    def says(self, tasks: Mapping[str, Seen], at: float | None = None) -> None:
-        self._inquiry.answer = Answer(time.time() if at is None else at, tasks)
-        self._inquiry._due = float("inf")
-
-    def hand_over(self, *numbers: int) -> dict[str, str]:
-        keys = [f"v{number:04d}.1" for number in numbers]
-        jobs = [Job(key, self._paths.job(key), job_spec(self._scan, key, {"lr": 0.1})) for key in keys]
-        answers = self.submit(jobs)
-        return {key: str(answer) for key, answer in answers.items() if isinstance(answer, str)}
-
-    def one(self, ids: dict[str, str], key: str = "v0001.1") -> Observation | None:
-        return self.poll(ids).get(key)
-
-    def copy(self, key: str, name: str = "ab12", at: float | None = None) -> Any:
-        """Files as a worker that started makes them."""
-        copy = self._paths.job(key).copy(name)
-        copy.folder.mkdir()
-        copy.about.write_text(json.dumps({"host": "node1", "started": 5.0, "gpus": "0"}))
-        copy.notebook.write_text("{}")
-        when = time.time() if at is None else at
-        os.utime(copy.about, (when, when))
-        return copy
-
-
-@pytest.fixture
-def paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ScanPaths:
-    monkeypatch.setenv("GRIDGPU_POLL_S", "0.1")
-    (tmp_path / "scan" / "jobs").mkdir(parents=True)
-    return ScanPaths(tmp_path / "scan")
+from .scripted import Scripted
 
 
 def result(key: str, **changes: Any) -> str:
     return json.dumps({"key": key, "copy": "ab12", "started": 5.0, "ended": 9.0, "state": "done", **changes})
-
-
-# handing over ---------------------------------------------------------------------------
-
-
-def test_jobs_go_out_in_tasks_and_batches(paths: ScanPaths) -> None:
-    backend = Scripted(paths, per_job=2)
-    ids = backend.hand_over(*range(1, 9))
-    assert list(ids.values()) == ["0001_1", "0001_1", "0001_2", "0001_2", "0001_3", "0001_3", "0002_1", "0002_1"]
-    assert (paths.batches / "b0001" / "tasks").read_text() == "v0001.1 v0002.1\nv0003.1 v0004.1\nv0005.1 v0006.1\n"
-    assert json.loads(paths.job("v0001.1").spec.read_text())["requeues"] is True
-
-
-def test_variants_that_share_a_gpu_are_one_task_and_told_to_leave_each_other_memory(paths: ScanPaths) -> None:
-    backend = Scripted(paths, per_gpu=2, per_job=2, resources=Resources(gpus=1, cpus=3))
-    assert list(backend.hand_over(1, 2, 3, 4, 5).values()) == ["0001_1"] * 4 + ["0001_2"]
-    env = json.loads(paths.job("v0001.1").spec.read_text())["env"]
-    assert (env["TF_FORCE_GPU_ALLOW_GROWTH"], env["OMP_NUM_THREADS"]) == ("true", "3")
-
-
-def test_what_was_handed_over_is_not_sent_again(paths: ScanPaths) -> None:
-    backend = Scripted(paths)
-    first = backend.hand_over(1, 2)
-    assert backend.hand_over(1, 2, 3) == {**first, "v0003.1": "0002_1"}
-    assert Scripted(paths).hand_over(1, 2) == first
-
-
-def test_a_batch_that_a_killed_runner_sent_is_found_by_its_name(paths: ScanPaths) -> None:
-    backend = Scripted(paths)
-    ids = backend.hand_over(1, 2)
-    (paths.batches / "b0001" / "engine.json").unlink()
-    after = Scripted(paths)
-    after.taken = backend.taken
-    assert after.find(["v0001.1", "v0002.1", "v0003.1"]) == ids
-
-
-def test_a_batch_that_was_never_sent_is_sent_by_the_next_runner(paths: ScanPaths) -> None:
-    backend = Scripted(paths)
-    backend.hand_over(1)
-    (paths.batches / "b0001" / "engine.json").unlink()
-    after = Scripted(paths)
-    assert after.find(["v0001.1"]) == {}
-    assert after.hand_over(1) == {"v0001.1": "0002_1"}
-
-
-def test_while_the_engine_is_silent_nothing_is_sent_twice(paths: ScanPaths) -> None:
-    backend = Scripted(paths)
-    backend.refuses = Unreachable("no answer")
-    job = Job("v0001.1", paths.job("v0001.1"), {})
-    assert backend.submit([job]) == {"v0001.1": backend.refuses}
-    with pytest.raises(Unreachable):
-        backend.find(["v0001.1"])
-    assert backend.submit([job]) == {"v0001.1": backend.refuses}
-    backend.refuses, backend.taken = None, {"b0001": "0001"}  # it had taken it all the same
-    assert backend.submit([job]) == {"v0001.1": "0001_1"}
-
-
-def test_machines_that_share_a_home_do_not_share_answers(paths: ScanPaths, monkeypatch: pytest.MonkeyPatch) -> None:
-    names = []
-    for host in ("login1.one", "login1.other"):
-        monkeypatch.setattr("socket.gethostname", lambda host=host: host)
-        names.append(Scripted(paths)._answer_file())
-    assert names[0] != names[1]
-
-
-def test_a_refusal_is_each_job_s_answer(paths: ScanPaths) -> None:
-    backend = Scripted(paths)
-    backend.refuses = EngineError("Invalid account.")
-    jobs = [Job(key, paths.job(key), {}) for key in ("v0001.1", "v0002.1")]
-    assert backend.submit(jobs) == dict.fromkeys(("v0001.1", "v0002.1"), backend.refuses)
-    backend.refuses = None
-    assert backend.find(["v0001.1"]) == {}
-
-
-def test_an_engine_that_takes_few_jobs_gets_few_at_a_time_and_refuses_none_for_good(paths: ScanPaths) -> None:
-    backend = Scripted(paths)
-    backend.batch_limit, backend.free = 100, 14
-    everything = range(1, 51)
-    assert len(backend.hand_over(*everything)) == 14
-    assert backend.sizes == [50, 25, 12, 12, 6, 3, 1, 1, 1]
-    backend.sizes.clear()
-    assert len(backend.hand_over(*everything)) == 14
-    assert backend.sizes == [1], "one call, while it stays full"
-    backend.free, backend.sizes = 2, []
-    assert len(backend.hand_over(*everything)) == 16
-    assert backend.sizes == [1, 2, 1, 1]
-    assert len(list(paths.batches.iterdir())) == 5, "nothing is kept of those that were refused"
-    backend.free, backend.sizes = 1000, []
-    assert len(backend.hand_over(*everything)) == 50
-    assert backend.sizes == [1, 2, 4, 8, 16, 3]
-    backend.sizes.clear()
-    assert len(backend.hand_over(51, 52, 53)) == 3
-    assert backend.sizes == [3]
 
 
 # looking --------------------------------------------------------------------------------
