@@ -20,8 +20,8 @@ import time
 from pathlib import Path
 
 from jupyter_gridgpu.channels.push import Account
-from jupyter_gridgpu.server.members import Invited
-from jupyter_gridgpu.store.signing import ANNOUNCE, WRITE, Claim, signed
+from jupyter_gridgpu.collector.members import InvitedMembers
+from jupyter_gridgpu.transport.signing import ANNOUNCE, WRITE, Claim, signed
 
 BATCH = 100
 
@@ -41,7 +41,11 @@ class Job:
             began = time.perf_counter()
             writer.write(self.request())
             status = (await reader.readuntil(b"\r\n\r\n")).split(b"\r\n")
-            size = next(int(line.split(b":")[1]) for line in status if line.lower().startswith(b"content-length"))
+            size = next(
+                int(line.split(b":")[1])
+                for line in status
+                if line.lower().startswith(b"content-length")
+            )
             body = json.loads(await reader.readexactly(size))
             if b" 429 " in status[0]:  # more than one job or scan is granted
                 self.refused += 1
@@ -57,8 +61,16 @@ class Job:
         step = len(self.waits) * BATCH
         line = '{"t":%.3f,"s":%d,"of":1000000,"m":{"loss":%.6f,"val_loss":%.6f,"acc":%.6f}}\n'
         now = time.time()
-        body = "".join(line % (now, step + i, 1 / (step + i + 1), 2 / (step + i + 1), 0.5) for i in range(BATCH)).encode()
-        head = signed(self.key, self.scan, Claim(WRITE, self.user, self.name, "ab12", self.offset, 0.1).text(), body)
+        body = "".join(
+            line % (now, step + i, 1 / (step + i + 1), 2 / (step + i + 1), 0.5)
+            for i in range(BATCH)
+        ).encode()
+        head = signed(
+            self.key,
+            self.scan,
+            Claim(WRITE, self.user, self.name, "ab12", self.offset, 0.1).text(),
+            body,
+        )
         words = "".join(f"{name}: {value}\r\n" for name, value in head.items())
         start = f"POST /gridgpu/collect/{self.scan} HTTP/1.1\r\nHost: x\r\n{words}Content-Length: {len(body)}\r\n\r\n"
         return start.encode() + body
@@ -71,18 +83,37 @@ async def load(jobs: list[Job], seconds: float, rate: float) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--scans", type=int, default=10)
     parser.add_argument("--jobs", type=int, default=20, help="of each scan")
-    parser.add_argument("--rate", type=float, default=25_000, help="readings a second that are sent; 0: as many as go")
+    parser.add_argument(
+        "--rate",
+        type=float,
+        default=25_000,
+        help="readings a second that are sent; 0: as many as go",
+    )
     given = parser.parse_args()
     cores = sorted(os.sched_getaffinity(0))
     with tempfile.TemporaryDirectory() as folder:
         store = Path(folder)
-        command = [sys.executable, "-m", "jupyter_gridgpu.cli", "collector", "--store", folder, "--port", "0"]
+        command = [
+            sys.executable,
+            "-m",
+            "jupyter_gridgpu.cli",
+            "collector",
+            "--store",
+            folder,
+            "--port",
+            "0",
+        ]
         server = subprocess.Popen(
-            command, stdout=subprocess.PIPE, text=True, preexec_fn=lambda: os.sched_setaffinity(0, cores[:1])
+            command,
+            stdout=subprocess.PIPE,
+            text=True,
+            preexec_fn=lambda: os.sched_setaffinity(0, cores[:1]),
         )
         try:
             assert server.stdout is not None
@@ -95,10 +126,14 @@ def main() -> None:
 
 
 def measure(given: argparse.Namespace, store: Path, url: str, pid: int) -> None:
-    secret = Invited(store).secret("bench")
+    secret = InvitedMembers(store).secret("bench")
     account = Account({"url": url, "user": "bench", "secret": (secret or b"").hex()})
     port = int(url.rstrip("/").rsplit(":", 1)[1])
-    jobs = [Job(port, account, f"scan-{scan}", job + 1) for scan in range(given.scans) for job in range(given.jobs)]
+    jobs = [
+        Job(port, account, f"scan-{scan}", job + 1)
+        for scan in range(given.scans)
+        for job in range(given.jobs)
+    ]
     for scan in {job.scan for job in jobs}:
         account.ask(scan, ANNOUNCE, " ".join(job.name for job in jobs if job.scan == scan).encode())
     before, began = _cpu(pid), time.perf_counter()

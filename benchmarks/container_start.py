@@ -22,7 +22,7 @@ from jupyter_gridgpu.backends.base import Job, job_spec, write_spec
 from jupyter_gridgpu.images.base import Bind
 from jupyter_gridgpu.images.check import choose
 from jupyter_gridgpu.model.resources import RUNTIMES
-from jupyter_gridgpu.request import Options, plan
+from jupyter_gridgpu.planning.request import Options, plan
 from jupyter_gridgpu.testing.examples import notebook_json
 
 
@@ -50,9 +50,13 @@ def job(image: str | None, runtime: str, notebook: Path) -> Callable[[int], Sequ
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("images", nargs="+", metavar="IMAGE")
-    parser.add_argument("--runtime", choices=[name for name in RUNTIMES if name != "none"], default="auto")
+    parser.add_argument(
+        "--runtime", choices=[name for name in RUNTIMES if name != "none"], default="auto"
+    )
     parser.add_argument("--runs", type=int, default=5)
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
@@ -61,7 +65,9 @@ def main() -> None:
         notebook = Path(folder, "empty.ipynb")
         notebook.write_text(notebook_json("x = 1", "x"))
         plain = seconds(asked.runs, job(None, "auto", notebook))
-        print(f"{'image':<40} {'runtime':<12} {'its start':>9} {'job':>6} {'without':>8} {'adds':>6}   (seconds)")
+        print(
+            f"{'image':<40} {'runtime':<12} {'its start':>9} {'job':>6} {'without':>8} {'adds':>6}   (seconds)"
+        )
         for ref in asked.images:
             image = images.parse(ref)
             runtime, program = choose(image, images.runtimes(image, asked.runtime))
@@ -69,7 +75,9 @@ def main() -> None:
             start = seconds(asked.runs, lambda run, command=command: command)  # type: ignore[misc]
             inside = seconds(asked.runs, job(ref, asked.runtime, notebook))
             adds = inside - plain - start
-            print(f"{ref[-40:]:<40} {program:<12} {start:9.2f} {inside:6.2f} {plain:8.2f} {adds:6.2f}")
+            print(
+                f"{ref[-40:]:<40} {program:<12} {start:9.2f} {inside:6.2f} {plain:8.2f} {adds:6.2f}"
+            )
 
 
 if __name__ == "__main__":

@@ -53,9 +53,14 @@ def write_notebook(path: Path, cells: list[str]) -> None:
 def by_papermill(cells: list[str], variants: list[dict[str, int]], folder: Path) -> int:
     notebook = folder / "train.ipynb"
     write_notebook(notebook, cells)
-    lines = [_papermill_words(notebook, folder / f"out{i}.ipynb", params) for i, params in enumerate(variants)]
+    lines = [
+        _papermill_words(notebook, folder / f"out{i}.ipynb", params)
+        for i, params in enumerate(variants)
+    ]
     command = ["xargs", "-P2", "-L1", str(Path(sys.executable).with_name("papermill"))]
-    subprocess.run(command, input="\n".join(lines), text=True, check=True, stderr=subprocess.DEVNULL)
+    subprocess.run(
+        command, input="\n".join(lines), text=True, check=True, stderr=subprocess.DEVNULL
+    )
     return len(list(folder.glob("out*.ipynb")))
 
 
@@ -69,8 +74,13 @@ def by_script(cells: list[str], variants: list[dict[str, int]], folder: Path) ->
     script = folder / "train.py"
     assigned = "import sys\nfor pair in sys.argv[1:]:\n    globals()[pair.split('=')[0]] = int(pair.split('=')[1])"
     script.write_text("\n".join([cells[0], assigned, *cells[1:]]))
-    lines = [f"{script} {' '.join(f'{name}={value}' for name, value in params.items())}" for params in variants]
-    subprocess.run(["xargs", "-P2", "-L1", sys.executable], input="\n".join(lines), text=True, check=True)
+    lines = [
+        f"{script} {' '.join(f'{name}={value}' for name, value in params.items())}"
+        for params in variants
+    ]
+    subprocess.run(
+        ["xargs", "-P2", "-L1", sys.executable], input="\n".join(lines), text=True, check=True
+    )
     return len(variants)
 
 
@@ -93,7 +103,9 @@ def by_gridgpu(cells: list[str], variants: list[dict[str, int]], folder: Path) -
         "--json",
     ]
     env = {**os.environ, "GRIDGPU_HOME": str(folder / "home")}
-    answer = json.loads(subprocess.run(command, env=env, check=True, capture_output=True, text=True).stdout)
+    answer = json.loads(
+        subprocess.run(command, env=env, check=True, capture_output=True, text=True).stdout
+    )
     return sum(variant["state"] == "done" for variant in answer["variants"])
 
 
@@ -116,7 +128,12 @@ optuna.create_study(direction="maximize").optimize(objective, n_trials=len(mine)
 def by_optuna(cells: list[str], variants: list[dict[str, int]], folder: Path) -> int:
     """Two processes, each with its half: no storage in between, so that only the trials are timed."""
     halves = [variants[0::2], variants[1::2]]
-    running = [subprocess.Popen([sys.executable, "-c", OPTUNA], stdin=subprocess.PIPE, cwd=folder, text=True) for _ in halves]
+    running = [
+        subprocess.Popen(
+            [sys.executable, "-c", OPTUNA], stdin=subprocess.PIPE, cwd=folder, text=True
+        )
+        for _ in halves
+    ]
     for process, half in zip(running, halves, strict=True):
         assert process.stdin is not None
         process.stdin.write(json.dumps([cells, half]))
@@ -178,10 +195,14 @@ def timed(way: str, case: str) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--only", choices=list(CASES), help="one case instead of both")
     parser.add_argument("--ways", default=",".join(WAYS), help="ways to compare, with commas")
-    parser.add_argument("--rounds", type=int, default=1, help="times every way is run, in turn; the median counts")
+    parser.add_argument(
+        "--rounds", type=int, default=1, help="times every way is run, in turn; the median counts"
+    )
     given = parser.parse_args()
     ways = given.ways.split(",")
     for case in [given.only] if given.only else CASES:
@@ -195,7 +216,9 @@ def main() -> None:
 
 
 def _print_ratios(times: dict[str, list[float]]) -> None:
-    middle: dict[str, Any] = {way: sorted(values)[len(values) // 2] for way, values in times.items()}
+    middle: dict[str, Any] = {
+        way: sorted(values)[len(values) // 2] for way, values in times.items()
+    }
     base = middle.get("papermill")
     for way, seconds in middle.items():
         ratio = f"{seconds / base:5.2f} x xargs papermill" if base else ""

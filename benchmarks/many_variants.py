@@ -28,8 +28,8 @@ from jupyter_gridgpu import client
 from jupyter_gridgpu.client import ScanHandle
 from jupyter_gridgpu.model import events
 from jupyter_gridgpu.model.numbers import shown
-from jupyter_gridgpu.request import Options, plan
-from jupyter_gridgpu.store import checkpoint
+from jupyter_gridgpu.planning.request import Options, plan
+from jupyter_gridgpu.store import fold_cache
 from jupyter_gridgpu.store.journal import JournalWriter
 from jupyter_gridgpu.store.paths import write_json
 from jupyter_gridgpu.store.process import this_process
@@ -57,7 +57,9 @@ def life(number: int, ended: bool) -> Items:
         step = report * READINGS // REPORTS
         new = [shown(1 / (step + i + number % 7)) for i in range(min(READINGS // REPORTS, SHOWN))]
         metrics = {name: [step, 0.0, 1.0, new] for name in METRICS}
-        items.append((events.JOB_REPORTED, {"key": key, "step": step, "steps": READINGS, "metrics": metrics}))
+        items.append(
+            (events.JOB_REPORTED, {"key": key, "step": step, "steps": READINGS, "metrics": metrics})
+        )
     return [*items, (events.JOB_OBSERVED, {"key": key, "state": "done", "ended": number + 20.0})]
 
 
@@ -73,7 +75,7 @@ def fill(handle: ScanHandle, variants: int, busy: int) -> list[Path]:
     writer.close()
     if not busy:  # as the runner does in the end
         handle.refresh()
-        checkpoint.write(handle.paths, handle.view, size)
+        fold_cache.write(handle.paths, handle.view, size)
     return [_claimed(handle, f"v{variants + number + 1:04d}.1") for number in range(busy)]
 
 
@@ -92,7 +94,9 @@ def scan_of(variants: int, busy: int, folder: Path) -> tuple[ScanHandle, list[Pa
     notebook = folder / "train.ipynb"
     notebook.write_text(notebook_json("lr = 0.1\nseed = 0", "acc = 1 - lr"))
     name = f"n{variants}-{busy}"
-    options = Options(maximize="acc", trials=variants + busy, sampler="random", parallel=max(busy, 1), name=name)
+    options = Options(
+        maximize="acc", trials=variants + busy, sampler="random", parallel=max(busy, 1), name=name
+    )
     handle = client.create(plan(notebook, "lr = loguniform(1e-4, 1e-2)\nseed = 0", options))
     return handle, fill(handle, variants, busy)
 
@@ -103,11 +107,17 @@ def measure_runner(variants: int, seconds: float, folder: Path) -> dict[str, flo
     runner = subprocess.Popen([sys.executable, "-m", "jupyter_gridgpu.runner", str(handle.folder)])
     process = psutil.Process(runner.pid)
     handle.refresh()
-    while not any(handle.view.variants[f"v{variants + 1:04d}"].metrics):  # it has read the first report
+    while not any(
+        handle.view.variants[f"v{variants + 1:04d}"].metrics
+    ):  # it has read the first report
         _report(files, 1)
         time.sleep(0.2)
         handle.refresh()
-    started, before, begun = sum(process.cpu_times()[:2]), sum(process.cpu_times()[:2]), time.perf_counter()
+    started, before, begun = (
+        sum(process.cpu_times()[:2]),
+        sum(process.cpu_times()[:2]),
+        time.perf_counter(),
+    )
     step = 1
     while time.perf_counter() - begun < seconds:
         step += 1
@@ -121,7 +131,14 @@ def measure_runner(variants: int, seconds: float, folder: Path) -> dict[str, flo
 
 
 def _report(files: list[Path], step: int) -> None:
-    line = json.dumps({"t": round(time.time(), 3), "s": step, "of": 100_000, "m": dict.fromkeys(METRICS, 1 / step)})
+    line = json.dumps(
+        {
+            "t": round(time.time(), 3),
+            "s": step,
+            "of": 100_000,
+            "m": dict.fromkeys(METRICS, 1 / step),
+        }
+    )
     for path in files:
         with open(path, "a", encoding="utf-8") as file:
             file.write(line + "\n")
@@ -130,12 +147,25 @@ def _report(files: list[Path], step: int) -> None:
 def measure_readers(variants: int, folder: Path) -> dict[str, float]:
     """Print a scan that has ended, which its runner has folded, and fold its journal anew, each in a process of its own."""
     handle, _ = scan_of(variants, 0, folder)
-    printed = _processor([sys.executable, "-m", "jupyter_gridgpu.cli", "show", handle.name, "--json"])
+    printed = _processor(
+        [sys.executable, "-m", "jupyter_gridgpu.cli", "show", handle.name, "--json"]
+    )
     handle.paths.checkpoint.unlink(missing_ok=True)  # there is none for short scans
     fold = "import sys; from jupyter_gridgpu.client import open_scan; open_scan(sys.argv[1])"
-    nothing = _processor([sys.executable, "-c", fold.partition(";")[0] + "; import jupyter_gridgpu.client", handle.name])
+    nothing = _processor(
+        [
+            sys.executable,
+            "-c",
+            fold.partition(";")[0] + "; import jupyter_gridgpu.client",
+            handle.name,
+        ]
+    )
     folded = _processor([sys.executable, "-c", fold, handle.name]) - nothing
-    return {"fold_s": folded, "show_s": printed, "journal_mb": handle.paths.journal.stat().st_size / 1e6}
+    return {
+        "fold_s": folded,
+        "show_s": printed,
+        "journal_mb": handle.paths.journal.stat().st_size / 1e6,
+    }
 
 
 def _processor(command: list[str]) -> float:
@@ -147,14 +177,19 @@ def _processor(command: list[str]) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--variants", type=int, nargs="*", default=[1000, 10_000])
     parser.add_argument("--seconds", type=float, default=30)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         os.environ["GRIDGPU_HOME"] = f"{folder}/scans"
         for variants in given.variants:
-            found = {**measure_readers(variants, Path(folder)), **measure_runner(variants, given.seconds, Path(folder))}
+            found = {
+                **measure_readers(variants, Path(folder)),
+                **measure_runner(variants, given.seconds, Path(folder)),
+            }
             print(f"{variants:,} variants, {variants * READINGS:,} readings:", flush=True)
             for name, value in found.items():
                 print(f"  {name:<12} {value:8.2f}", flush=True)

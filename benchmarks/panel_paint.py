@@ -76,14 +76,24 @@ def bundle(folder: Path) -> None:
     entry = ROOT / ".panel_paint_entry.ts"
     entry.write_text(ENTRY)
     try:
-        command = ["npx", "esbuild", f"entry={entry}", "--bundle", "--format=esm", f"--outdir={folder}", "--log-level=error"]
+        command = [
+            "npx",
+            "esbuild",
+            f"entry={entry}",
+            "--bundle",
+            "--format=esm",
+            f"--outdir={folder}",
+            "--log-level=error",
+        ]
         subprocess.run(command, cwd=ROOT, check=True)
     finally:
         entry.unlink()
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--jobs", type=int, default=10_000)
     jobs = parser.parse_args().jobs
     with sync_playwright() as playwright, tempfile.TemporaryDirectory() as folder:
@@ -91,9 +101,13 @@ def main() -> None:
         style = (Path(folder) / "entry.css").read_text()
         code = (Path(folder) / "entry.js").read_text()
         page = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS).new_page()
-        html = f"<!doctype html><style>{style}</style><body style='width:300px;height:800px'></body>"
+        html = (
+            f"<!doctype html><style>{style}</style><body style='width:300px;height:800px'></body>"
+        )
         page.route("**/page.html", lambda route: route.fulfill(body=html, content_type="text/html"))
-        page.route("**/entry.js", lambda route: route.fulfill(body=code, content_type="text/javascript"))
+        page.route(
+            "**/entry.js", lambda route: route.fulfill(body=code, content_type="text/javascript")
+        )
         page.goto("http://panel.test/page.html")
         times = {name: round(value, 1) for name, value in page.evaluate(MEASURE, [jobs]).items()}
         print(json.dumps({"jobs": jobs, **times}))

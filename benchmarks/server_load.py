@@ -50,7 +50,9 @@ class Written:
         self.step += 1
         for number in numbers:
             values = {name: [self.step, 0.1, 0.9, [1 / (self.step + number)]] for name in METRICS}
-            self.story.tell("job.reported", key=f"v{number:04d}.1", step=self.step, steps=500, metrics=values)
+            self.story.tell(
+                "job.reported", key=f"v{number:04d}.1", step=self.step, steps=500, metrics=values
+            )
 
     def flush(self) -> None:
         with (self.folder / "journal.jsonl").open("ab") as file:
@@ -73,7 +75,12 @@ def serve(folder: Path, port: int, done: Any, delays: Any) -> None:
         f"--ServerApp.root_dir={folder}",
     ]
     app.initialize(
-        [*words, "--ServerApp.jpserver_extensions=jupyter_gridgpu.server=True", "--log-level=ERROR"], new_httpserver=True
+        [
+            *words,
+            "--ServerApp.jpserver_extensions=jupyter_gridgpu.server=True",
+            "--log-level=ERROR",
+        ],
+        new_httpserver=True,
     )
 
     async def watch() -> None:
@@ -114,7 +121,9 @@ class Pages:
             self.size += len(text)
             if number == 0:  # one that understands is enough
                 body = json.loads(text)
-                self.rows.update((number, body["scan"]["id"], row["id"]) for row in body.get("rows", []))
+                self.rows.update(
+                    (number, body["scan"]["id"], row["id"]) for row in body.get("rows", [])
+                )
 
     def close(self) -> None:
         for connection in self.connections:
@@ -130,7 +139,9 @@ class Serving:
             self.port = found.getsockname()[1]
         spawning = multiprocessing.get_context("spawn")
         self.done, self.delays = spawning.Event(), spawning.Value("d", 0.0)
-        self.process = spawning.Process(target=serve, args=(folder, self.port, self.done, self.delays))
+        self.process = spawning.Process(
+            target=serve, args=(folder, self.port, self.done, self.delays)
+        )
         self.process.start()
         while True:
             try:
@@ -220,7 +231,9 @@ async def many(folder: Path, scans: int, jobs: int, pages: int) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--pages", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=20.0)
     given = parser.parse_args()

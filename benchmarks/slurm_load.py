@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import nbformat
 
-from jupyter_gridgpu.backends import slurm_words as words
+from jupyter_gridgpu.backends.slurm import output as words
 from tests.engines.ground import run_script
 from tests.engines.slurm import Cluster, started
 
@@ -37,7 +37,10 @@ def answer(jobs: int) -> str:
         ("RUNNING", "None", "0", "1795560704", "1796165504", "node1"),
         ("FAILED", "NonZeroExitCode", "18176", "1795560703", "1795560705", "node1"),
     )
-    lines = ((f"123456_{i}", *kinds[0 if i % 10 else i // 10 % len(kinds)], "gpu", "") for i in range(1, jobs + 1))
+    lines = (
+        (f"123456_{i}", *kinds[0 if i % 10 else i // 10 % len(kinds)], "gpu", "")
+        for i in range(1, jobs + 1)
+    )
     return "\n".join(map(words.DIVIDER.join, lines))
 
 
@@ -54,9 +57,16 @@ def counted(cluster: Cluster, folder: Path) -> dict[str, str]:
     """An environment whose commands of Slurm note when they are called."""
     for command in COMMANDS:
         real = shutil.which(command, path=cluster.env["PATH"])
-        (folder / command).write_text(f'#!/bin/sh\necho {command} >>{folder}/calls\nexec {real} "$@"\n')
+        (folder / command).write_text(
+            f'#!/bin/sh\necho {command} >>{folder}/calls\nexec {real} "$@"\n'
+        )
         (folder / command).chmod(0o755)
-    return {**os.environ, **cluster.env, "PATH": f"{folder}:{cluster.env['PATH']}", "GRIDGPU_HOME": str(folder / "home")}
+    return {
+        **os.environ,
+        **cluster.env,
+        "PATH": f"{folder}:{cluster.env['PATH']}",
+        "GRIDGPU_HOME": str(folder / "home"),
+    }
 
 
 def calls(folder: Path) -> dict[str, int]:
@@ -91,16 +101,22 @@ def sending(cluster: Cluster, variants: int) -> None:
             "1",
         ]
         gridgpu = [sys.executable, "-m", "jupyter_gridgpu.cli"]
-        ran = subprocess.run([*gridgpu, *words], env=env, cwd=folder, capture_output=True, text=True, check=True)
+        ran = subprocess.run(
+            [*gridgpu, *words], env=env, cwd=folder, capture_output=True, text=True, check=True
+        )
         scan = Path(json.loads(ran.stdout)["folder"])
         while sum(event["type"] == "job.submitted" for event in events(scan)) < variants:
             time.sleep(0.02)
         asked = calls(folder)
         first = next(event["t"] for event in events(scan) if event["type"] == "job.intended")
         last = max(event["t"] for event in events(scan) if event["type"] == "job.submitted")
-        print(f"{variants} variants sent in {last - first:.2f} s, with {sum(asked.values())} calls: {asked}")
+        print(
+            f"{variants} variants sent in {last - first:.2f} s, with {sum(asked.values())} calls: {asked}"
+        )
         began = time.perf_counter()
-        subprocess.run([*gridgpu, "stop", scan.name], env=env, cwd=folder, capture_output=True, check=True)
+        subprocess.run(
+            [*gridgpu, "stop", scan.name], env=env, cwd=folder, capture_output=True, check=True
+        )
         while not any(event["type"] == "scan.finished" for event in events(scan)):
             time.sleep(0.05)
         print(

@@ -95,11 +95,19 @@ def latency(page: Page, lab: Lab) -> list[float]:
     run_cell(page, 1)
     page.locator(".gridgpu-table [data-id='v0002'][data-state='done']").wait_for(timeout=120_000)
     seen: dict[str, float] = page.evaluate("() => window.seen")
-    return [seen[f"{name}:{epoch}"] - told for name, epoch, told in _told(Path(log)) if f"{name}:{epoch}" in seen]
+    return [
+        seen[f"{name}:{epoch}"] - told
+        for name, epoch, told in _told(Path(log))
+        if f"{name}:{epoch}" in seen
+    ]
 
 
 def _told(log: Path) -> list[tuple[str, str, float]]:
-    lines = [(name, line.split()) for name, lr in (("v0001", "0.1"), ("v0002", "0.2")) for line in (log / f"{lr}.txt").open()]
+    lines = [
+        (name, line.split())
+        for name, lr in (("v0001", "0.1"), ("v0002", "0.2"))
+        for line in (log / f"{lr}.txt").open()
+    ]
     return [(name, words[0], float(words[1])) for name, words in lines]
 
 
@@ -116,7 +124,9 @@ def paints(browser: Browser, count: int) -> dict[str, float]:
 def paint(page: Page, count: int) -> dict[str, Any]:
     """Return milliseconds for a first paint of `count` rows and for an update of ten of them."""
     static = ROOT / "jupyter_gridgpu" / "widgets" / "static"
-    page.route("http://table.test/**", lambda route: route.fulfill(**_file(static, route.request.url)))
+    page.route(
+        "http://table.test/**", lambda route: route.fulfill(**_file(static, route.request.url))
+    )
     page.goto("http://table.test/page.html")
     result: dict[str, Any] = page.evaluate(PAINT, [count, "/table.js"])
     return result
@@ -126,11 +136,16 @@ def _file(static: Path, url: str) -> dict[str, str]:
     if url.endswith("table.js"):
         return {"body": (static / "table.js").read_text(), "content_type": "text/javascript"}
     style = (static / "table.css").read_text()
-    return {"body": f"<!doctype html><style>{style}</style><body style='width:1000px'></body>", "content_type": "text/html"}
+    return {
+        "body": f"<!doctype html><style>{style}</style><body style='width:1000px'></body>",
+        "content_type": "text/html",
+    }
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.parse_args()
     with sync_playwright() as playwright, tempfile.TemporaryDirectory() as folder:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
@@ -141,7 +156,9 @@ def main() -> None:
         with serve_lab(Path(folder) / "work", Path(folder) / "home") as lab:
             seconds = latency(browser.new_page(), lab)
         cuts = statistics.quantiles(seconds, n=10)
-        print(f"report() to DOM over {len(seconds)} reports: median {statistics.median(seconds):.3f} s, 90 % {cuts[8]:.3f} s")
+        print(
+            f"report() to DOM over {len(seconds)} reports: median {statistics.median(seconds):.3f} s, 90 % {cuts[8]:.3f} s"
+        )
         browser.close()
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from jupyter_gridgpu import client
 from jupyter_gridgpu.client import ScanHandle
-from jupyter_gridgpu.request import Options, plan
+from jupyter_gridgpu.planning.request import Options, plan
 from jupyter_gridgpu.store.paths import read_json
 from jupyter_gridgpu.testing.examples import notebook_json
 
@@ -41,7 +41,9 @@ def measure(name: str, cell: str, folder: Path) -> None:
         time.sleep(0.005)
     seconds = time.perf_counter() - start
     saved = handle.paths.job(key).copy(claim["copy"]).notebook.read_text()
-    kept = any("begun" in json.dumps(cell.get("outputs", [])) for cell in json.loads(saved)["cells"])
+    kept = any(
+        "begun" in json.dumps(cell.get("outputs", [])) for cell in json.loads(saved)["cells"]
+    )
     print(f"{name}: {seconds:.2f} s; printed text kept: {kept}", flush=True)
     handle.wait()
 

@@ -62,13 +62,51 @@ DISPLACED = 2.5  # signed d0 significance from which a track counts as displaced
 
 CHUNK = 500  # events per random seed: the result does not depend on the number of processes
 TEMPLATE_SHARE = 0.2  # of the events, used for the likelihood templates and nothing else
-EDGES = np.array([-60, -20, -10, -6, -4, -3, -2, -1, -0.5, 0, 0.5, 1, 1.5, 2, 3, 4, 5, 6, 8, 10, 14, 20, 30, 60.0])
+EDGES = np.array(
+    [
+        -60,
+        -20,
+        -10,
+        -6,
+        -4,
+        -3,
+        -2,
+        -1,
+        -0.5,
+        0,
+        0.5,
+        1,
+        1.5,
+        2,
+        3,
+        4,
+        5,
+        6,
+        8,
+        10,
+        14,
+        20,
+        30,
+        60.0,
+    ]
+)
 
-TRACK = np.dtype([(name, "f8") for name in ("pt", "eta", "phi", "d0", "d0_error", "d0_sig", "z0_sig", "muon")])
+TRACK = np.dtype(
+    [(name, "f8") for name in ("pt", "eta", "phi", "d0", "d0_error", "d0_sig", "z0_sig", "muon")]
+)
 
 NAMES = (
     *("pt", "abs_eta", "mass", "n_tracks"),
-    *("d0_sig_1", "d0_sig_2", "d0_sig_3", "z0_sig_1", "z0_sig_2", "z0_sig_3", "d0_sig_sum", "z0_sig_sum"),
+    *(
+        "d0_sig_1",
+        "d0_sig_2",
+        "d0_sig_3",
+        "z0_sig_1",
+        "z0_sig_2",
+        "z0_sig_3",
+        "d0_sig_sum",
+        "z0_sig_sum",
+    ),
     *("ip2d_bl", "ip3d_bl", "ip3d_bc", "ip3d_cl"),
     *("sv_n_tracks", "sv_mass", "sv_energy_fraction", "sv_lxy", "sv_lxy_sig", "sv_chi2", "sv_dr"),
     "muon_pt_rel",
@@ -123,7 +161,9 @@ def jets_of_chunk(chunk: int, *, events: int, seed: int) -> list[Jet]:
 def jets_of_event(event: Any, anti_kt: Any, rng: np.random.Generator) -> Iterator[Jet]:
     """Labelled jets in acceptance, without those that are leptons or taus from a W."""
     hadrons, leptons = heavy_hadrons_and_prompt_leptons(event)
-    axes = np.array([(anti_kt.y(i), anti_kt.phi(i)) for i in range(anti_kt.sizeJet())]).reshape(-1, 2)
+    axes = np.array([(anti_kt.y(i), anti_kt.phi(i)) for i in range(anti_kt.sizeJet())]).reshape(
+        -1, 2
+    )
     flavours = nearest_flavours(axes, hadrons)
     for i in range(len(axes)):
         momentum = anti_kt.p(i)
@@ -146,7 +186,9 @@ def heavy_hadrons_and_prompt_leptons(event: Any) -> tuple[Floats, Floats]:
                 leptons.append((particle.eta(), particle.phi(), pdg))
         elif pdg > 100 and particle.isHadron() and particle.pT() > HADRON_MIN_PT:
             flavour = hadron_flavour(pdg)
-            if flavour and not any(hadron_flavour(event[k].idAbs()) == flavour for k in particle.daughterList()):
+            if flavour and not any(
+                hadron_flavour(event[k].idAbs()) == flavour for k in particle.daughterList()
+            ):
                 hadrons.append((particle.y(), particle.phi(), flavour))
     return np.array(hadrons).reshape(-1, 3), np.array(leptons).reshape(-1, 3)
 
@@ -181,7 +223,9 @@ def delta_phi(a: Any, b: Any) -> Any:
 # ---- charged particles -> tracks ------------------------------------------------------------------------------
 
 
-def tracks_of_jet(event: Any, constituents: Any, jet_eta: float, jet_phi: float, rng: np.random.Generator) -> NDArray[Any]:
+def tracks_of_jet(
+    event: Any, constituents: Any, jet_eta: float, jet_phi: float, rng: np.random.Generator
+) -> NDArray[Any]:
     """Smeared, selected tracks of a jet, the largest signed d0 significance first."""
     rows = [
         (p.pT(), p.eta(), p.phi(), p.xProd(), p.yProd(), p.zProd(), p.idAbs() == 13)
@@ -189,11 +233,15 @@ def tracks_of_jet(event: Any, constituents: Any, jet_eta: float, jet_phi: float,
         if p.isCharged() and p.pT() > TRACK_MIN_PT and abs(p.eta()) < JET_MAX_ETA
     ]
     charged = np.array(rows, dtype=float).reshape(-1, 7)
-    seen = (np.hypot(charged[:, 3], charged[:, 4]) < TRACK_MAX_RADIUS) & (rng.random(len(charged)) < TRACK_EFFICIENCY)
+    seen = (np.hypot(charged[:, 3], charged[:, 4]) < TRACK_MAX_RADIUS) & (
+        rng.random(len(charged)) < TRACK_EFFICIENCY
+    )
     return smeared_tracks(charged[seen], jet_eta, jet_phi, rng)
 
 
-def smeared_tracks(charged: Floats, jet_eta: float, jet_phi: float, rng: np.random.Generator) -> NDArray[Any]:
+def smeared_tracks(
+    charged: Floats, jet_eta: float, jet_phi: float, rng: np.random.Generator
+) -> NDArray[Any]:
     """Tracks from rows (pt, eta, phi, x, y, z, muon); sigma(d0) = 15 + 60 / pT um, sigma(z0 sin) = 30 + 100 / pT um."""
     pt, eta, phi, x, y, z, muon = charged.T
     width = np.where(rng.random(len(pt)) < TAIL_SHARE, TAIL_WIDTH, 1.0)
@@ -242,7 +290,10 @@ def impact_features(tracks: NDArray[Any]) -> list[float]:
     leading = np.zeros((2, 3))
     leading[:, : len(tracks)] = tracks["d0_sig"][:3], tracks["z0_sig"][:3]
     norm = max(len(tracks), 1) ** 0.5
-    return [*leading.clip(-99, 99).ravel(), *(tracks[name].clip(-99, 99).sum() / norm for name in ("d0_sig", "z0_sig"))]
+    return [
+        *leading.clip(-99, 99).ravel(),
+        *(tracks[name].clip(-99, 99).sum() / norm for name in ("d0_sig", "z0_sig")),
+    ]
 
 
 def vertex_features(jet: Jet) -> list[float]:
@@ -265,7 +316,15 @@ def vertex_features(jet: Jet) -> list[float]:
     axis = np.array([[np.arcsinh(pz / np.hypot(px, py)), np.arctan2(py, px)]])
     fraction = energy / four_momenta(jet.tracks)[:, 0].sum()
     distance = delta_r(jet.eta, jet.phi, axis)[0]
-    return [len(tracks), mass, fraction, min(lxy, 99.0), min(lxy / sigma, 999.0), min(chi2, 999.0), distance]
+    return [
+        len(tracks),
+        mass,
+        fraction,
+        min(lxy, 99.0),
+        min(lxy / sigma, 999.0),
+        min(chi2, 999.0),
+        distance,
+    ]
 
 
 def four_momenta(tracks: NDArray[Any]) -> Floats:
@@ -328,20 +387,32 @@ def save(path: Path, jets: list[Jet], templates: Floats) -> None:
 
 def main() -> None:
     """Generate, build the features, write the file and say what is in it."""
-    parser = argparse.ArgumentParser(description="Generate labelled jets of top-quark pairs for train_btag.ipynb.")
-    parser.add_argument("--events", type=int, default=20_000, help=f"events, in chunks of {CHUNK} (default 20000)")
+    parser = argparse.ArgumentParser(
+        description="Generate labelled jets of top-quark pairs for train_btag.ipynb."
+    )
+    parser.add_argument(
+        "--events", type=int, default=20_000, help=f"events, in chunks of {CHUNK} (default 20000)"
+    )
     parser.add_argument("--seed", type=int, default=1, help="random seed (default 1)")
-    parser.add_argument("--out", type=Path, default=Path("jets.npz"), help="file to write (default jets.npz)")
-    parser.add_argument("--processes", type=int, default=2, help="processes; the result does not depend on it")
+    parser.add_argument(
+        "--out", type=Path, default=Path("jets.npz"), help="file to write (default jets.npz)"
+    )
+    parser.add_argument(
+        "--processes", type=int, default=2, help="processes; the result does not depend on it"
+    )
     args = parser.parse_args()
     if args.events < 2 * CHUNK:
-        parser.error(f"--events must be at least {2 * CHUNK}: a part of them makes the likelihood templates")
+        parser.error(
+            f"--events must be at least {2 * CHUNK}: a part of them makes the likelihood templates"
+        )
 
     start = time.monotonic()
     template_jets, jets = generate(args.events, args.seed, args.processes)
     save(args.out, jets, log_templates(template_jets))
     counts = np.bincount([jet.label for jet in jets], minlength=3)
-    print(f"{args.out}: {len(jets)} jets ({counts[2]} b, {counts[1]} c, {counts[0]} light), {len(NAMES)} features,")
+    print(
+        f"{args.out}: {len(jets)} jets ({counts[2]} b, {counts[1]} c, {counts[0]} light), {len(NAMES)} features,"
+    )
     print(f"{args.out.stat().st_size / 1e6:.1f} MB, {time.monotonic() - start:.0f} s")
 
 

@@ -7,8 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from jupyter_gridgpu.api import Scan, gridscan, open_scan
-    from jupyter_gridgpu.model.grammar import choice, fixed, geomspace, integer, linspace, logint, loguniform, repeats, uniform
-    from jupyter_gridgpu.worker.report import keras_callback, report
+    from jupyter_gridgpu.model.grammar import (
+        choice,
+        fixed,
+        geomspace,
+        integer,
+        linspace,
+        logint,
+        loguniform,
+        repeats,
+        uniform,
+    )
+    from jupyter_gridgpu.worker.metrics.report import keras_callback, report
 
 __version__ = "0.1.0"
 __all__ = [
@@ -17,10 +27,20 @@ __all__ = [
 ]  # fmt: skip
 
 # Looked up on first use, so that `import jupyter_gridgpu` costs milliseconds in every kernel and job.
-_GRAMMAR = ("choice", "fixed", "geomspace", "integer", "linspace", "logint", "loguniform", "repeats", "uniform")
+_GRAMMAR = (
+    "choice",
+    "fixed",
+    "geomspace",
+    "integer",
+    "linspace",
+    "logint",
+    "loguniform",
+    "repeats",
+    "uniform",
+)
 _HOMES = {
     **dict.fromkeys(("Scan", "gridscan", "open_scan"), "api"),
-    **dict.fromkeys(("report", "keras_callback"), "worker.report"),
+    **dict.fromkeys(("report", "keras_callback"), "worker.metrics.report"),
     **dict.fromkeys(_GRAMMAR, "model.grammar"),
 }
 

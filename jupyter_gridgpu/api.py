@@ -11,12 +11,12 @@ from jupyter_gridgpu import client
 from jupyter_gridgpu.client import ScanHandle
 from jupyter_gridgpu.errors import UnknownScan, UsageError
 from jupyter_gridgpu.model.space import Space
+from jupyter_gridgpu.planning.request import Options, Plan, plan
 from jupyter_gridgpu.records.compare import Tolerance
 from jupyter_gridgpu.records.compare import compare as compare_records
 from jupyter_gridgpu.records.record import Record, load
-from jupyter_gridgpu.records.replay import Wish, plan_replay
-from jupyter_gridgpu.request import Options, Plan, plan
-from jupyter_gridgpu.widgets.compared import Compared
+from jupyter_gridgpu.records.replay import ReplayRequest, plan_replay
+from jupyter_gridgpu.widgets.comparison import Compared
 
 
 class Scan(ScanHandle):
@@ -31,7 +31,7 @@ class Scan(ScanHandle):
 
             Console().print(render(self, self.state, Console(), limit=None))
             return
-        from jupyter_gridgpu.widgets.live import LiveTable, browse_link
+        from jupyter_gridgpu.widgets.live_table import LiveTable, browse_link
 
         LiveTable(self, browse_link(self, Path.cwd())).show()
 
@@ -49,7 +49,12 @@ class Scan(ScanHandle):
         """
         self.refresh()
         changes = tuple(f"{name} = fixed({value!r})" for name, value in (set or {}).items())
-        wish = Wish(only, changes, _engine_options(options), f"scan.replay({only!r}, {dict(set or {})!r}, **{options!r})")
+        wish = ReplayRequest(
+            only,
+            changes,
+            _engine_options(options),
+            f"scan.replay({only!r}, {dict(set or {})!r}, **{options!r})",
+        )
         return start(plan_replay(Record(self.paths, self.view), wish))
 
     def compare(
@@ -62,7 +67,9 @@ class Scan(ScanHandle):
     ) -> Compared:
         """Compare another scan with this one; without another, this one with the scan that it replays. Raises UsageError."""
         second = other if other is None or isinstance(other, (str, Path)) else other.folder
-        return Compared(compare_records(*two_scans(self.folder, second), Tolerance(rtol, atol, sigmas), metrics))
+        return Compared(
+            compare_records(*two_scans(self.folder, second), Tolerance(rtol, atol, sigmas), metrics)
+        )
 
     def _ipython_display_(self) -> None:
         self.table()
@@ -79,7 +86,9 @@ def two_scans(first: str | Path, second: str | Path | None) -> tuple[Record, Rec
     try:
         return load(client.open_scan(origin.id).folder), one
     except UnknownScan:
-        raise UsageError(f"{origin.name}, which {one.name} runs again, is not here: give its folder.") from None
+        raise UsageError(
+            f"{origin.name}, which {one.name} runs again, is not here: give its folder."
+        ) from None
 
 
 def _engine_options(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -88,7 +97,9 @@ def _engine_options(options: Mapping[str, Any]) -> dict[str, Any]:
     known = [name for name in Options.__dataclass_fields__ if name not in fixed]
     unknown = [name for name in options if name not in known]
     if unknown:
-        raise UsageError(f"replay() has no option {unknown[0]!r}; it has only, set, {', '.join(known)}.")
+        raise UsageError(
+            f"replay() has no option {unknown[0]!r}; it has only, set, {', '.join(known)}."
+        )
     return dict(options)
 
 
@@ -101,10 +112,14 @@ def gridscan(notebook: str | Path, space: str | Mapping[str, Any] | Space, **opt
     them, before anything is started.
     """
     files = options.get("files") or ()
-    options["files"] = (str(files),) if isinstance(files, (str, Path)) else tuple(str(file) for file in files)
+    options["files"] = (
+        (str(files),) if isinstance(files, (str, Path)) else tuple(str(file) for file in files)
+    )
     unknown = [name for name in options if name not in Options.__dataclass_fields__]
     if unknown:
-        raise UsageError(f"gridscan() has no option {unknown[0]!r}; it has {', '.join(Options.__dataclass_fields__)}.")
+        raise UsageError(
+            f"gridscan() has no option {unknown[0]!r}; it has {', '.join(Options.__dataclass_fields__)}."
+        )
     made = plan(notebook, space, Options(**options))
     return start(replace(made, command=f"gridscan({str(notebook)!r}, {space!r}, **{options!r})"))
 

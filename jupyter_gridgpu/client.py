@@ -12,23 +12,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from jupyter_gridgpu.errors import StorageError, UnknownJob, UnknownScan, UsageError
-from jupyter_gridgpu.jobfiles import JobFiles
+from jupyter_gridgpu.job_files import JobFiles
 from jupyter_gridgpu.model import wire
 from jupyter_gridgpu.model.job import job_key, split_key
-from jupyter_gridgpu.model.scan import Scan
+from jupyter_gridgpu.model.scan import ScanSpec
 from jupyter_gridgpu.model.scan import fingerprint as fingerprint_of
 from jupyter_gridgpu.model.view import COMMANDS, ScanView, VariantView
 from jupyter_gridgpu.runner.spawn import spawn
-from jupyter_gridgpu.store import checkpoint, home, inbox, lease
-from jupyter_gridgpu.store.inside import opener_below
+from jupyter_gridgpu.store import fold_cache, home, inbox, lease
 from jupyter_gridgpu.store.journal import JournalReader
+from jupyter_gridgpu.store.opener import opener_below
 from jupyter_gridgpu.store.paths import ScanPaths
 from jupyter_gridgpu.store.tail import text_part
 
 if TYPE_CHECKING:
     import pandas
 
-    from jupyter_gridgpu.request import Plan
+    from jupyter_gridgpu.planning.request import Plan
 
 START_GRACE_S = 8.0  # a runner that was just started may not hold its lease yet
 RESPAWNS = 3
@@ -46,7 +46,7 @@ class ScanHandle:
         """Open the scan in `folder`. Raises UnknownScan or StorageError."""
         self.folder = folder
         self.paths = ScanPaths(folder)
-        self.scan: Scan = home.load(folder)
+        self.scan: ScanSpec = home.load(folder)
         self.view = ScanView(self.scan)
         self.attached = False  # whether it was found rather than started
         self.lock = threading.RLock()
@@ -70,7 +70,10 @@ class ScanHandle:
             return False
         with self.lock:
             before = self.view.rev
-            if self._reader.cursor == 0 and (kept := checkpoint.read(self.paths, self.scan)) is not None:
+            if (
+                self._reader.cursor == 0
+                and (kept := fold_cache.read(self.paths, self.scan)) is not None
+            ):
                 self.view.__dict__.update(kept[0].__dict__)
                 self._reader.cursor = kept[1]
             self.view.apply_all(self._reader.events())
@@ -84,7 +87,9 @@ class ScanHandle:
             if self.view.finished:
                 return self.view.state
         if time.time() - self._spawned < START_GRACE_S or lease.held(self.paths.lock):
-            return "running" if self.view.finished else self.view.state  # a command that revives it is on its way
+            return (
+                "running" if self.view.finished else self.view.state
+            )  # a command that revives it is on its way
         self.refresh()  # the runner may have finished between the last look and this one
         return self.view.state if self.view.finished else "orphaned"
 
@@ -100,7 +105,12 @@ class ScanHandle:
         if found is None:
             return None
         notebook = str(self.folder / found.notebook) if found.notebook else None
-        return {"id": found.id, "params": dict(found.params), "value": self.view.value(found), "notebook": notebook}
+        return {
+            "id": found.id,
+            "params": dict(found.params),
+            "value": self.view.value(found),
+            "notebook": notebook,
+        }
 
     def summary(self) -> dict[str, Any]:
         """The object that `--json` prints."""
@@ -130,17 +140,25 @@ class ScanHandle:
         part = self.files(job).log(start, limit)
         return cast(wire.LogText, {"type": "log", "variant": job, **part._asdict()})
 
-    def curves(self, job: str, points: int = POINTS) -> wire.Metrics:
+    def curves(self, job: str, points: int = POINTS) -> wire.JobMetrics:
         """Return all that a job reported, thinned to `points`. Raises UnknownJob, StorageError."""
         files = self.files(job)
         found, (variant, attempt) = files.curves(points), split_key(files.key)
-        return {"type": "metrics", "variant": variant, "attempt": attempt, "curves": found.curves(), "usage": found.usage()}
+        return {
+            "type": "metrics",
+            "variant": variant,
+            "attempt": attempt,
+            "curves": found.curves(),
+            "usage": found.usage(),
+        }
 
-    def job(self, job: str) -> wire.Job:
+    def job(self, job: str) -> wire.JobDetails:
         """Return what there is to know of a variant beside its row. Raises UnknownJob."""
         has_notebook = self.notebook_file(job) is not None
         with self.lock:
-            return wire.job(self.view, self.variant(split_key(self.files(job).key)[0]), has_notebook)
+            return wire.job(
+                self.view, self.variant(split_key(self.files(job).key)[0]), has_notebook
+            )
 
     def notebook_file(self, job: str) -> Path | None:
         """Return the notebook that a job saved last, finished or partial; None if there is none. Raises UnknownJob."""
@@ -166,7 +184,9 @@ class ScanHandle:
         self.refresh()
         found = self.view.variants.get(ident)
         if found is None:
-            raise UnknownJob(f"{self.name} has no variant {ident!r}; it has v0001 to v{len(self.view.variants):04d}.")
+            raise UnknownJob(
+                f"{self.name} has no variant {ident!r}; it has v0001 to v{len(self.view.variants):04d}."
+            )
         return found
 
     # following --------------------------------------------------------------------
@@ -223,7 +243,9 @@ class ScanHandle:
         """Try that many points more."""
         self.command("extend", trials=trials)
 
-    def command(self, action: str, variants: list[str] | None = None, trials: int | None = None) -> str:
+    def command(
+        self, action: str, variants: list[str] | None = None, trials: int | None = None
+    ) -> str:
         """Leave a command for the runner, start one if none is there, and return a sentence that says so.
 
         `variants` None means the whole scan. `replay` starts another scan and needs no runner of this one. Raises
@@ -239,28 +261,43 @@ class ScanHandle:
 
     def _replay(self, variants: list[str] | None) -> str:
         from jupyter_gridgpu.records.record import Record
-        from jupyter_gridgpu.records.replay import Wish, plan_replay
+        from jupyter_gridgpu.records.replay import ReplayRequest, plan_replay
 
         self.refresh()
-        made = start(plan_replay(Record(self.paths, self.view), Wish(only=",".join(variants or ()), command="Replay")))
+        made = start(
+            plan_replay(
+                Record(self.paths, self.view),
+                ReplayRequest(only=",".join(variants or ()), command="Replay"),
+            )
+        )
         count = f"{made.scan.recorded:,} variant{'' if made.scan.recorded == 1 else 's'}"
-        return f"{made.name} is this replay already." if made.attached else f"Started {made.name}: {count} again."
+        return (
+            f"{made.name} is this replay already."
+            if made.attached
+            else f"Started {made.name}: {count} again."
+        )
 
     def _check(self, action: str, variants: list[str] | None, trials: int | None) -> None:
         if action not in COMMANDS:
             raise UsageError(f"{action!r} is no command; there are {', '.join(COMMANDS)}.")
         if variants is not None and (action not in ("stop", "retry") or not variants):
             raise UsageError(
-                f"{action} is for the whole scan." if variants else f"There is nothing to {action}: no variant is named."
+                f"{action} is for the whole scan."
+                if variants
+                else f"There is nothing to {action}: no variant is named."
             )
         for ident in variants or []:
             self.variant(ident)
         if action in ("stop", "pause", "resume") and self.ended:
             raise UsageError(f"{self.name} has ended already.")
         if action == "extend" and self.scan.recorded:
-            raise UsageError(f"{self.name} has the points it was given; start a scan of a larger space.")
+            raise UsageError(
+                f"{self.name} has the points it was given; start a scan of a larger space."
+            )
         if action == "extend" and self.scan.trials is None:
-            raise UsageError(f"{self.name} is a grid, which has no more points; start a scan of a larger space.")
+            raise UsageError(
+                f"{self.name} is a grid, which has no more points; start a scan of a larger space."
+            )
         if action == "extend" and (trials is None or not 1 <= trials <= inbox.TRIALS_LIMIT):
             raise UsageError(f"extend needs a number of points from 1 to {inbox.TRIALS_LIMIT:,}.")
 
@@ -297,11 +334,21 @@ def known(plan: Plan) -> ScanHandle | None:
 
 def create(plan: Plan, fill: Callable[[ScanPaths], object] | None = None) -> ScanHandle:
     """Make the folder of a plan's scan and start nothing; `fill` adds to it before anybody sees it. Raises StorageError."""
-    from jupyter_gridgpu.records.start import equip  # late: listing scans needs none of it
+    from jupyter_gridgpu.records.scan_provenance import (
+        equip,  # late: listing scans needs none of it
+    )
 
     home.home().mkdir(parents=True, exist_ok=True, mode=0o700)
     scan = replace(plan.scan, name=home.free_name(plan.scan.name))
-    return ScanHandle(home.create(scan, plan.notebook.content, plan.files, partial(equip, plan, scan, fill), plan.asked_name))
+    return ScanHandle(
+        home.create(
+            scan,
+            plan.notebook.content,
+            plan.files,
+            partial(equip, plan, scan, fill),
+            plan.asked_name,
+        )
+    )
 
 
 def open_scan(scan: str | Path) -> ScanHandle:
@@ -318,7 +365,9 @@ def opened(kind: type[Handle], scan: str | Path) -> Handle:
 
 def list_scans() -> list[ScanHandle]:
     """Return all scans of the home folder, newest first; folders that cannot be read are left out."""
-    return [handle for folder in reversed(home.folders()) if (handle := _readable(folder)) is not None]
+    return [
+        handle for folder in reversed(home.folders()) if (handle := _readable(folder)) is not None
+    ]
 
 
 def _readable(folder: Path) -> ScanHandle | None:
@@ -342,7 +391,15 @@ def split_target(text: str) -> tuple[ScanHandle, str | None]:
 
 def _frame_row(variant: VariantView) -> dict[str, Any]:
     seconds = variant.ended - variant.started if variant.ended and variant.started else None
-    state = {"state": variant.state, "reason": variant.reason, "attempts": variant.attempts, "seconds": seconds}
+    state = {
+        "state": variant.state,
+        "reason": variant.reason,
+        "attempts": variant.attempts,
+        "seconds": seconds,
+    }
     row = {"id": variant.id, **state, **variant.params}
-    metrics = {f"metric:{name}" if name in row else name: series.last for name, series in variant.metrics.items()}
+    metrics = {
+        f"metric:{name}" if name in row else name: series.last
+        for name, series in variant.metrics.items()
+    }
     return {**row, **metrics}

@@ -50,11 +50,11 @@ class UnknownJob(UsageError):
     """The scan has no such variant or attempt, or the job left no such file."""
 
 
-class EngineError(GridGpuError):
+class BackendError(GridGpuError):
     exit_code = 3
 
 
-class Unreachable(EngineError):
+class Unreachable(BackendError):
     """The engine does not answer, for now; whether it took what was sent last is not known."""
 
 

@@ -12,10 +12,10 @@ from IPython.core.magic import Magics, line_cell_magic, magics_class
 
 from jupyter_gridgpu import api, client
 from jupyter_gridgpu.errors import GridGpuError, UsageError
-from jupyter_gridgpu.options import help_text, parse_words, plan_text, to_options
+from jupyter_gridgpu.planning.options import help_text, parse_words, plan_text, to_options
+from jupyter_gridgpu.planning.request import Plan, plan
 from jupyter_gridgpu.records.record import load
 from jupyter_gridgpu.records.replay import plan_replay
-from jupyter_gridgpu.request import Plan, plan
 
 USE = (
     "Write %gridscan NOTEBOOK.ipynb for a form, or %%gridscan NOTEBOOK.ipynb [options] with one assignment a line below it,"
@@ -60,7 +60,9 @@ class GridscanMagics(Magics):
         for name in ("dry_run", "rehearse", "there"):
             if values.pop(name):
                 option = name.replace("_", "-")
-                raise UsageError(f"--{option} needs a cell: write %%gridscan and, below it, one assignment a line.")
+                raise UsageError(
+                    f"--{option} needs a cell: write %%gridscan and, below it, one assignment a line."
+                )
         ScanForm(values.pop("notebook"), values, self._names()).show()
 
     def _scan(self, words: list[str], cell: str) -> None:
@@ -112,7 +114,7 @@ def _show(target: str) -> None:
 
 
 def _replay(*words: str) -> None:
-    from jupyter_gridgpu.commands.replay import read_words, variation
+    from jupyter_gridgpu.cli.replay import read_words, variation
 
     target, wish = read_words(list(words))
     made = plan_replay(load(client.open_scan(target).folder), wish)

@@ -14,17 +14,17 @@ from pathlib import Path
 import psutil
 
 from jupyter_gridgpu import backends, client, samplers
-from jupyter_gridgpu.backends.local import visible_gpus
+from jupyter_gridgpu.backends.local.backend import visible_gpus
 from jupyter_gridgpu.client import ScanHandle
 from jupyter_gridgpu.errors import RehearsalFailed
 from jupyter_gridgpu.model.job import bounded
 from jupyter_gridgpu.model.queue import HERE
 from jupyter_gridgpu.model.resources import Resources
-from jupyter_gridgpu.model.scan import Origin, Scan, fingerprint
+from jupyter_gridgpu.model.scan import Origin, ScanSpec, fingerprint
 from jupyter_gridgpu.model.space import Axis, Fixed, Space
 from jupyter_gridgpu.model.units import duration
 from jupyter_gridgpu.model.view import VariantView
-from jupyter_gridgpu.request import Plan
+from jupyter_gridgpu.planning.request import Plan
 from jupyter_gridgpu.store import home
 from jupyter_gridgpu.store.paths import ScanPaths
 
@@ -37,7 +37,7 @@ NO_GPU = "It ran without a GPU, since this machine has too few; --there shows ho
 
 
 @dataclass(frozen=True)
-class Report:
+class RehearsalReport:
     """What a rehearsal showed. Times are seconds; None is what was not seen."""
 
     scan: str
@@ -65,7 +65,12 @@ class Report:
     epochs: int | None
 
 
-def rehearse(plan: Plan, there: bool = False, limit_s: int = LIMIT_S, say: Callable[[str], None] = lambda line: None) -> Report:
+def rehearse(
+    plan: Plan,
+    there: bool = False,
+    limit_s: int = LIMIT_S,
+    say: Callable[[str], None] = lambda line: None,
+) -> RehearsalReport:
     """Rehearse a plan's scan here, or `there` as one job of its engine. `say` hears what happens as it does.
 
     Raises what starting a scan raises. Whoever interrupts it ends the rehearsal too.
@@ -123,7 +128,8 @@ def first_point(plan: Plan) -> Space:
     chosen = samplers.load(scan.sampler, scan.space, scan.objective).propose([], 1, scan.seed, 0)
     params = dict(chosen[0].params) if chosen else {}
     axes: dict[str, Axis] = {
-        name: axis if isinstance(axis, Fixed) else Fixed(params.get(name, 0)) for name, axis in scan.space.axes.items()
+        name: axis if isinstance(axis, Fixed) else Fixed(params.get(name, 0))
+        for name, axis in scan.space.axes.items()
     }
     return Space(axes)
 
@@ -147,7 +153,9 @@ class Watch:
 
     def follow(self) -> None:
         """Watch until the rehearsal has ended."""
-        self._say(f"{self._handle.name}: {FIRST} on {_place(self._handle.scan)}, {_params(self._handle.scan)}")
+        self._say(
+            f"{self._handle.name}: {FIRST} on {_place(self._handle.scan)}, {_params(self._handle.scan)}"
+        )
         for state in self._handle.changes():
             self.state = state
             variant = self._handle.view.variants.get(FIRST)
@@ -168,11 +176,17 @@ class Watch:
 
     def _epochs(self, variant: VariantView, now: float) -> None:
         """Count the epochs that told the objective; without an objective, those that told anything."""
-        series = [variant.metrics[name] for name in [self._metric or next(iter(variant.metrics), "")] if name in variant.metrics]
+        series = [
+            variant.metrics[name]
+            for name in [self._metric or next(iter(variant.metrics), "")]
+            if name in variant.metrics
+        ]
         count = series[0].n if series else 0
         if count and self.first is None and self.begun is not None:
             self.first, self._count = now, count
-            self._say(f"First {'value' if variant.step is None else 'epoch'} after {_seconds(now - self.begun)}.")
+            self._say(
+                f"First {'value' if variant.step is None else 'epoch'} after {_seconds(now - self.begun)}."
+            )
         elif self.first is not None and count > self._count and self.epoch_s is None:
             self.epoch_s = (now - self.first) / (count - self._count)
 
@@ -181,10 +195,12 @@ class Watch:
         if self.first is None or self.begun is None:
             return False
         least, most = SECOND_S
-        return self.epoch_s is not None or now - self.first > min(max(self.first - self.begun, least), most)
+        return self.epoch_s is not None or now - self.first > min(
+            max(self.first - self.begun, least), most
+        )
 
 
-def report(scan: Scan, handle: ScanHandle, watch: Watch) -> Report:
+def report(scan: ScanSpec, handle: ScanHandle, watch: Watch) -> RehearsalReport:
     """Return what a rehearsal of a scan showed."""
     variant = handle.view.variants.get(FIRST) or VariantView(FIRST, 0, 0, {})
     metric = scan.objective.metric if scan.objective else None
@@ -193,7 +209,7 @@ def report(scan: Scan, handle: ScanHandle, watch: Watch) -> Report:
     seconds, at_most = _whole(variant, watch)
     paths = handle.paths.job(variant.key).copies() if variant.attempts else []
     lacking = handle.scan.resources.gpus < scan.resources.gpus
-    return Report(
+    return RehearsalReport(
         scan=handle.name, folder=str(handle.folder), where=_place(handle.scan), params=dict(variant.params), passed=passed,
         verdict=verdict, hint=None if passed else _hint(handle.name, verdict),
         note=NO_GPU if lacking else None,
@@ -206,21 +222,31 @@ def report(scan: Scan, handle: ScanHandle, watch: Watch) -> Report:
     )  # fmt: skip
 
 
-def _verdict(variant: VariantView, watch: Watch, metric: str | None, seen: bool) -> tuple[bool, str]:
+def _verdict(
+    variant: VariantView, watch: Watch, metric: str | None, seen: bool
+) -> tuple[bool, str]:
     names = ", ".join(list(variant.metrics)[:FILES]) or "none"
     if variant.state == "done" or (watch.enough and variant.state == "cancelled"):
         if seen:
-            return True, "It ran to its end." if variant.state == "done" else "It ran as far as was wanted."
+            return (
+                True,
+                "It ran to its end." if variant.state == "done" else "It ran as far as was wanted.",
+            )
         return False, f"It ended and {metric} was never reported; metrics seen: {names}."
     if watch.late:
-        return False, f"No value of {metric or 'any metric'} was reported in {_seconds(watch.limit_s)}; metrics seen: {names}."
+        return (
+            False,
+            f"No value of {metric or 'any metric'} was reported in {_seconds(watch.limit_s)}; metrics seen: {names}.",
+        )
     if watch.state == "orphaned":
         return False, "Its runner ended; runner.log in its folder says why."
     return False, variant.message or f"Its state is {variant.state}."
 
 
 def _hint(name: str, verdict: str) -> str:
-    files = "--files names what it needs beside it; " if verdict.startswith("FileNotFoundError") else ""
+    files = (
+        "--files names what it needs beside it; " if verdict.startswith("FileNotFoundError") else ""
+    )
     return f"{files}`gridgpu logs {name}/{FIRST}` shows its log."
 
 
@@ -231,10 +257,12 @@ def _whole(variant: VariantView, watch: Watch) -> tuple[float | None, bool]:
     if watch.first is None or watch.begun is None or not variant.steps:
         return None, False
     first = watch.first - watch.begun
-    return round(first + (variant.steps - 1) * (watch.epoch_s if watch.epoch_s is not None else first), 1), watch.epoch_s is None
+    return round(
+        first + (variant.steps - 1) * (watch.epoch_s if watch.epoch_s is not None else first), 1
+    ), watch.epoch_s is None
 
 
-def _hours(scan: Scan, seconds: float) -> float:
+def _hours(scan: ScanSpec, seconds: float) -> float:
     """GPU-hours of the whole scan; where no GPU is asked for, hours of one job after another."""
     return round(scan.total() * seconds * max(scan.resources.gpus, 1) / scan.per_gpu / 3600, 3)
 
@@ -262,24 +290,33 @@ def _rounded(late: float | None, early: float | None) -> float | None:
     return None if late is None or early is None else round(late - early, 2)
 
 
-def _place(scan: Scan) -> str:
-    return "this machine" if scan.backend == HERE else " ".join(filter(None, (scan.backend, scan.placement.queue)))
+def _place(scan: ScanSpec) -> str:
+    return (
+        "this machine"
+        if scan.backend == HERE
+        else " ".join(filter(None, (scan.backend, scan.placement.queue)))
+    )
 
 
-def _params(scan: Scan) -> str:
-    return ", ".join(f"{name} = {bounded(repr(value), 40)}" for name, value in scan.space.fixed.items())
+def _params(scan: ScanSpec) -> str:
+    return ", ".join(
+        f"{name} = {bounded(repr(value), 40)}" for name, value in scan.space.fixed.items()
+    )
 
 
 def _seconds(seconds: float) -> str:
     return f"{seconds:.1f} s" if seconds < 60 else duration(seconds)
 
 
-def text(found: Report) -> str:
+def text(found: RehearsalReport) -> str:
     """Return the report as it is printed."""
     seen = "seen" if found.objective_seen else "not seen"
     lines = [
         ("started", _after(found.started_s)),
-        ("first epoch" if found.epochs else "first value", _after(found.first_epoch_s, found.epoch_s)),
+        (
+            "first epoch" if found.epochs else "first value",
+            _after(found.first_epoch_s, found.epoch_s),
+        ),
         ("memory", f"{found.peak_mb / 1024:.2f} GB at most so far" if found.peak_mb else ""),
         ("metrics", ", ".join(found.metrics) or "none"),
         ("objective", f"{found.objective}, {seen}" if found.objective else ""),
@@ -298,7 +335,7 @@ def _after(seconds: float | None, each: float | None = None) -> str:
     return f"after {_seconds(seconds)}" + ("" if each is None else f", then {_seconds(each)} each")
 
 
-def _scan_words(found: Report) -> str:
+def _scan_words(found: RehearsalReport) -> str:
     if found.variant_s is None or found.hours is None:
         return f"{found.variants} variants; how long one takes is not known: no epoch said how many there are"
     about = "at most about" if found.at_most else "about"

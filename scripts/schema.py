@@ -21,7 +21,13 @@ from jupyter_gridgpu.server import messages
 
 TARGET = Path(__file__).resolve().parent.parent / "docs" / "openapi.json"
 PLAIN = {str: "string", int: "integer", float: "number", bool: "boolean", type(None): "null"}
-NAMED = {wire.State: "State", wire.ScanState: "ScanState", wire.Action: "Action", wire.Way: "Way", Num: "Num"}
+NAMED = {
+    wire.State: "State",
+    wire.ScanState: "ScanState",
+    wire.Action: "Action",
+    wire.ChannelName: "Way",
+    Num: "Num",
+}
 
 
 def schema(kind: Any, names: dict[Any, str] | None = None) -> dict[str, Any]:
@@ -80,7 +86,12 @@ def components() -> dict[str, Any]:
     found = {name: schema(kind, names={}) for kind, name in NAMED.items()}
     for module in (wire, messages):
         for name, kind in vars(module).items():
-            if is_typeddict(kind) and kind.__module__ == module.__name__ and not name.startswith("_") and name != "Head":
+            if (
+                is_typeddict(kind)
+                and kind.__module__ == module.__name__
+                and not name.startswith("_")
+                and name != "Head"
+            ):
                 found[name] = record(kind)
     return dict(sorted(found.items()))
 
@@ -90,23 +101,37 @@ def _query(name: str, kind: str, text: str, **more: Any) -> dict[str, Any]:
 
 
 def _way(name: str, text: str) -> dict[str, Any]:
-    return {"name": name, "in": "path", "required": True, "description": text, "schema": {"type": "string"}}
+    return {
+        "name": name,
+        "in": "path",
+        "required": True,
+        "description": text,
+        "schema": {"type": "string"},
+    }
 
 
 SCAN = _way("scan", "Id or name of a scan.")
-JOB = _way("job", "A variant, like v0017, whose latest attempt is meant; or an attempt, like v0017.2.")
+JOB = _way(
+    "job", "A variant, like v0017, whose latest attempt is meant; or an attempt, like v0017.2."
+)
 ROWS = (
     _query(
-        "sort", "string", "id, state, value, started, ended, step, params.NAME or metrics.NAME; '-' before it turns it round."
+        "sort",
+        "string",
+        "id, state, value, started, ended, step, params.NAME or metrics.NAME; '-' before it turns it round.",
     ),
     _query("state", "string", "States to keep, with commas between them."),
     _query("q", "string", "Words that all have to occur in a row."),
     _query("offset", "integer", "Rows to skip.", minimum=0, maximum=10**9, default=0),
     _query("limit", "integer", "Rows to give.", minimum=1, maximum=1000, default=100),
 )
-POINTS = _query("points", "integer", "Most points of a curve.", minimum=2, maximum=2000, default=300)
+POINTS = _query(
+    "points", "integer", "Most points of a curve.", minimum=2, maximum=2000, default=300
+)
 PART = (
-    _query("start", "integer", "First byte; without it, the end of the log.", minimum=0, maximum=10**15),
+    _query(
+        "start", "integer", "First byte; without it, the end of the log.", minimum=0, maximum=10**15
+    ),
     _query("limit", "integer", "Most bytes.", minimum=1, maximum=1024 * 1024, default=64 * 1024),
 )
 FAULTS = {
@@ -120,37 +145,77 @@ FAULTS = {
 
 def _answered(name: str, words: tuple[dict[str, Any], ...], summary: str) -> dict[str, Any]:
     def holds(component: str, text: str) -> dict[str, Any]:
-        return {"description": text, "content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{component}"}}}}
+        return {
+            "description": text,
+            "content": {
+                "application/json": {"schema": {"$ref": f"#/components/schemas/{component}"}}
+            },
+        }
 
     faults = {status: holds("Fault", text) for status, text in FAULTS.items()}
-    return {"summary": summary, "parameters": list(words), "responses": {"200": holds(name, summary), **faults}}
+    return {
+        "summary": summary,
+        "parameters": list(words),
+        "responses": {"200": holds(name, summary), **faults},
+    }
 
 
 def _sent(name: str) -> dict[str, Any]:
-    return {"required": True, "content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{name}"}}}}
+    return {
+        "required": True,
+        "content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{name}"}}},
+    }
 
 
 def paths() -> dict[str, Any]:
     """Return the routes below <base_url>gridgpu/api."""
     scan, job = "/scans/{scan}", "/scans/{scan}/jobs/{job}"
-    home = {**_answered("Home", (), "Keep scans in another folder from now on."), "requestBody": _sent("Home")}
+    home = {
+        **_answered("Home", (), "Keep scans in another folder from now on."),
+        "requestBody": _sent("Home"),
+    }
     return {
         "/scans": {"get": _answered("Scans", (), "All scans, newest first.")},
         scan: {"get": _answered("ScanInfo", (SCAN,), "One scan as a whole.")},
-        f"{scan}/jobs": {"get": _answered("RowPage", (SCAN, *ROWS), "Rows of a scan, page by page.")},
-        job: {"get": _answered("Job", (SCAN, JOB), "The attempts and the surroundings of a variant.")},
-        f"{job}/metrics": {"get": _answered("Metrics", (SCAN, JOB, POINTS), "The curves of a job, thinned.")},
-        f"{job}/log": {"get": _answered("LogText", (SCAN, JOB, *PART), "A part of the log of a job.")},
-        f"{job}/notebook": {"get": _answered("Contents", (SCAN, JOB), "The notebook of a job as it was last saved.")},
-        f"{scan}/log": {"get": _answered("RunnerLog", (SCAN,), "The end of the log of a scan's runner.")},
-        f"{scan}/commands": {"post": {**_answered("Said", (SCAN,), "Ask something of a scan."), "requestBody": _sent("Command")}},
+        f"{scan}/jobs": {
+            "get": _answered("RowPage", (SCAN, *ROWS), "Rows of a scan, page by page.")
+        },
+        job: {
+            "get": _answered("Job", (SCAN, JOB), "The attempts and the surroundings of a variant.")
+        },
+        f"{job}/metrics": {
+            "get": _answered("Metrics", (SCAN, JOB, POINTS), "The curves of a job, thinned.")
+        },
+        f"{job}/log": {
+            "get": _answered("LogText", (SCAN, JOB, *PART), "A part of the log of a job.")
+        },
+        f"{job}/notebook": {
+            "get": _answered("Contents", (SCAN, JOB), "The notebook of a job as it was last saved.")
+        },
+        f"{scan}/log": {
+            "get": _answered("RunnerLog", (SCAN,), "The end of the log of a scan's runner.")
+        },
+        f"{scan}/commands": {
+            "post": {
+                **_answered("Said", (SCAN,), "Ask something of a scan."),
+                "requestBody": _sent("Command"),
+            }
+        },
         "/home": {"put": home},
-        "/queues": {"get": _answered("Queues", (), "GPU queues, as they were at most a minute ago.")},
+        "/queues": {
+            "get": _answered("Queues", (), "GPU queues, as they were at most a minute ago.")
+        },
     }
 
 
 SIGNED = tuple(
-    {"name": name, "in": "header", "required": True, "description": text, "schema": {"type": "string"}}
+    {
+        "name": name,
+        "in": "header",
+        "required": True,
+        "description": text,
+        "schema": {"type": "string"},
+    }
     for name, text in {
         "X-GridGpu": "What the request is and whose: see docs/channels.md.",
         "X-GridGpu-Digest": "SHA-256 of the body, in hexadecimal digits.",
@@ -178,7 +243,11 @@ def _collected(summary: str, answer: dict[str, Any], sent: str = "") -> dict[str
 
     fault = {"$ref": "#/components/schemas/Refusal"}
     faults = {status: {"description": text, **holds(fault)} for status, text in REFUSALS.items()}
-    made = {"summary": summary, "security": [], "parameters": [_way("scan", "Id of a scan."), *SIGNED]}
+    made = {
+        "summary": summary,
+        "security": [],
+        "parameters": [_way("scan", "Id of a scan."), *SIGNED],
+    }
     body = {"requestBody": {"required": True, **holds({"type": "string"}, sent)}} if sent else {}
     return {**made, **body, "responses": {"200": {"description": summary, **answer}, **faults}}
 
@@ -187,9 +256,13 @@ def collect() -> dict[str, Any]:
     """Return the route of the collector, which no login opens."""
 
     def named(name: str) -> dict[str, Any]:
-        return {"content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{name}"}}}}
+        return {
+            "content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{name}"}}}
+        }
 
-    frames = {"content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}
+    frames = {
+        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
+    }
     return {
         "post": _collected("A job: lines of its metrics file.", named("Taken"), "text/plain"),
         "put": _collected("A runner: jobs that exist.", named("Announced"), "text/plain"),
@@ -208,10 +281,15 @@ def document() -> dict[str, Any]:
         "info": {"title": "jupyter_gridgpu", "version": __version__, "description": about},
         "servers": [{"url": "/gridgpu"}],
         "security": [{"token": []}],
-        "paths": {**{f"/api{path}": item for path, item in paths().items()}, "/collect/{scan}": collect()},
+        "paths": {
+            **{f"/api{path}": item for path, item in paths().items()},
+            "/collect/{scan}": collect(),
+        },
         "components": {
             "schemas": components(),
-            "securitySchemes": {"token": {"type": "apiKey", "in": "header", "name": "Authorization"}},
+            "securitySchemes": {
+                "token": {"type": "apiKey", "in": "header", "name": "Authorization"}
+            },
         },
     }
 
@@ -221,7 +299,10 @@ def main() -> int:
     if "--check" not in sys.argv[1:]:
         TARGET.write_text(text, encoding="utf-8")
     elif not TARGET.exists() or TARGET.read_text(encoding="utf-8") != text:
-        print("docs/openapi.json is not what the code says: run python scripts/schema.py.", file=sys.stderr)
+        print(
+            "docs/openapi.json is not what the code says: run python scripts/schema.py.",
+            file=sys.stderr,
+        )
         return 1
     return 0
 

@@ -10,11 +10,22 @@ from hypothesis import HealthCheck, settings
 pytest.register_assert_rewrite("jupyter_gridgpu.testing")
 pytest_plugins = ["tests.engines.condor", "tests.engines.slurm"]
 
-settings.register_profile("default", deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "default",
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
 settings.load_profile("default")
 
 
-ENGINES = ("slurm_cluster", "new_slurm_cluster", "condor_daemons", "lab")  # started once for all their tests
+ENGINES = (
+    "slurm_cluster",
+    "new_slurm_cluster",
+    "condor_daemons",
+    "lab",
+)  # started once for all their tests
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -6,7 +6,7 @@ from importlib.metadata import entry_points
 
 from jupyter_gridgpu.backends.base import Backend
 from jupyter_gridgpu.errors import UsageError
-from jupyter_gridgpu.model.scan import AUTO, Scan
+from jupyter_gridgpu.model.scan import AUTO, ScanSpec
 from jupyter_gridgpu.store.paths import ScanPaths
 
 GROUP = "jupyter_gridgpu.backends"
@@ -16,9 +16,11 @@ def names() -> list[str]:
     return sorted({point.name for point in entry_points(group=GROUP)})
 
 
-def load(scan: Scan, paths: ScanPaths) -> Backend:
+def load(scan: ScanSpec, paths: ScanPaths) -> Backend:
     """Return the backend of a scan. Raises UsageError if there is none of that name."""
     for point in entry_points(group=GROUP, name=scan.backend):
         backend: Backend = point.load()(scan, paths)
         return backend
-    raise UsageError(f"--on {scan.backend!r} is not known; choose one of {', '.join([*names(), AUTO])}.")
+    raise UsageError(
+        f"--on {scan.backend!r} is not known; choose one of {', '.join([*names(), AUTO])}."
+    )

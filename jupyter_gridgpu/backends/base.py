@@ -8,8 +8,15 @@ from typing import Any, Protocol
 
 from jupyter_gridgpu.model.job import REASONS, Observation, bounded
 from jupyter_gridgpu.model.numbers import decode
-from jupyter_gridgpu.model.scan import Scan
-from jupyter_gridgpu.store.paths import COPY_NAME, CopyPaths, JobPaths, ScanPaths, read_json, write_json
+from jupyter_gridgpu.model.scan import ScanSpec
+from jupyter_gridgpu.store.paths import (
+    COPY_NAME,
+    CopyPaths,
+    JobPaths,
+    ScanPaths,
+    read_json,
+    write_json,
+)
 
 THREAD_VARIABLES = (
     "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS",
@@ -86,7 +93,11 @@ def write_spec(job: Job, env: dict[str, str]) -> None:
 def read_result(paths: ScanPaths, key: str) -> Observation | None:
     """Return what result.json says of a job, or None if there is no sound one. Its content is untrusted."""
     body = read_json(paths.job(key).result, limit=1_000_000)
-    if not isinstance(body, dict) or body.get("key") != key or body.get("state") not in ("done", "failed"):
+    if (
+        not isinstance(body, dict)
+        or body.get("key") != key
+        or body.get("state") not in ("done", "failed")
+    ):
         return None
     copy, reason, cell = body.get("copy"), body.get("reason"), body.get("cell")
     return Observation(
@@ -112,7 +123,11 @@ def notebook_of(paths: ScanPaths, key: str, copy: Any) -> str | None:
     if not isinstance(copy, str) or not COPY_NAME.fullmatch(copy):
         return None
     notebook = paths.job(key).copy(copy).notebook
-    return notebook.relative_to(paths.folder).as_posix() if notebook.is_file() and not notebook.is_symlink() else None
+    return (
+        notebook.relative_to(paths.folder).as_posix()
+        if notebook.is_file() and not notebook.is_symlink()
+        else None
+    )
 
 
 def about_of(copy: CopyPaths) -> dict[str, Any]:
@@ -124,15 +139,23 @@ def about_of(copy: CopyPaths) -> dict[str, Any]:
 def gpu_of(about: dict[str, Any]) -> str | None:
     """The model of a copy's GPUs where its node has one kind, else which of the node's GPUs it has; nothing without any."""
     devices, models = bounded(about.get("gpus"), 80), about.get("models")
-    return bounded(models[0], 80) if devices and isinstance(models, list) and len(models) == 1 else devices
+    return (
+        bounded(models[0], 80)
+        if devices and isinstance(models, list) and len(models) == 1
+        else devices
+    )
 
 
-def shared_gpu_environment(scan: Scan) -> dict[str, str]:
+def shared_gpu_environment(scan: ScanSpec) -> dict[str, str]:
     """Return what makes frameworks take GPU memory as they need it, where jobs share a GPU; else the first takes all."""
-    return {"TF_FORCE_GPU_ALLOW_GROWTH": "true", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"} if scan.per_gpu > 1 else {}
+    return (
+        {"TF_FORCE_GPU_ALLOW_GROWTH": "true", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
+        if scan.per_gpu > 1
+        else {}
+    )
 
 
-def job_spec(scan: Scan, key: str, params: dict[str, Any]) -> dict[str, Any]:
+def job_spec(scan: ScanSpec, key: str, params: dict[str, Any]) -> dict[str, Any]:
     """Return what a worker needs to know, but for the environment, which the backend adds."""
     return {
         "key": key,

@@ -8,25 +8,33 @@ from typing import Any, Protocol
 from jupyter_gridgpu.channels.base import Channel
 from jupyter_gridgpu.channels.file import EndChannel, FileChannel
 from jupyter_gridgpu.errors import UsageError
-from jupyter_gridgpu.model.scan import AUTO_METRICS, DROP, END, FILE, PUSH, WAYS, Scan
-from jupyter_gridgpu.store import config
+from jupyter_gridgpu.model.scan import AUTO_CHANNEL, CHANNELS, DROP, END, FILE, PUSH, ScanSpec
 from jupyter_gridgpu.store.paths import ScanPaths
+from jupyter_gridgpu.transport import key_files
 
 
 def choose(asked: str, live_files: bool) -> str:
     """Return the channel for what `--metrics` asks; `live_files`: the engine brings files while jobs run. Raises UsageError."""
-    if asked not in WAYS:
-        raise UsageError(f"--metrics {asked!r} is not known; choose one of {', '.join(WAYS)}.")
-    if asked == AUTO_METRICS:
-        return FILE if live_files else next((way for way in (PUSH, DROP) if _way_in(way) is not None), END)
+    if asked not in CHANNELS:
+        raise UsageError(f"--metrics {asked!r} is not known; choose one of {', '.join(CHANNELS)}.")
+    if asked == AUTO_CHANNEL:
+        return (
+            FILE
+            if live_files
+            else next((way for way in (PUSH, DROP) if _way_in(way) is not None), END)
+        )
     if asked == PUSH and _way_in(PUSH) is None:
-        raise UsageError("--metrics push: you use no collector yet; `gridgpu collector use` takes what its owner gave you.")
+        raise UsageError(
+            "--metrics push: you use no collector yet; `gridgpu collector use` takes what its owner gave you."
+        )
     if asked == DROP and _way_in(DROP) is None:
-        raise UsageError("--metrics drop: you use no storage yet; tell its address with `gridgpu drop use`.")
+        raise UsageError(
+            "--metrics drop: you use no storage yet; tell its address with `gridgpu drop use`."
+        )
     return asked
 
 
-def load(scan: Scan, paths: ScanPaths) -> Channel:
+def load(scan: ScanSpec, paths: ScanPaths) -> Channel:
     """Return the channel of a scan; making it asks nobody."""
     if scan.channel == PUSH:
         from jupyter_gridgpu.channels.push import PushChannel
@@ -39,19 +47,19 @@ def load(scan: Scan, paths: ScanPaths) -> Channel:
     return EndChannel() if scan.channel == END else FileChannel()
 
 
-def equip(scan: Scan) -> Path | None:
+def equip(scan: ScanSpec) -> Path | None:
     """Write what the scan's jobs need to send metrics; None where they need nothing. Raises UsageError, StorageError."""
     way_in = _way_in(scan.channel)
     if way_in is None:
         return None
-    path = config.sender_file(scan.id)
-    config.write(path, way_in.sender(scan.id))
+    path = key_files.sender_file(scan.id)
+    key_files.write(path, way_in.sender(scan.id))
     return path
 
 
-def disarm(scan: Scan) -> None:
+def disarm(scan: ScanSpec) -> None:
     """The scan has ended: nothing that its jobs could send with is kept."""
-    config.sender_file(scan.id).unlink(missing_ok=True)
+    key_files.sender_file(scan.id).unlink(missing_ok=True)
 
 
 class _WayIn(Protocol):

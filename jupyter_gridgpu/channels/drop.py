@@ -19,12 +19,12 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import quote
 
-from jupyter_gridgpu.channels.arrivals import Fetcher
+from jupyter_gridgpu.channels.fetching import FetchingChannel
 from jupyter_gridgpu.errors import Unreachable, UsageError
-from jupyter_gridgpu.model.scan import Scan
-from jupyter_gridgpu.store import config, http
+from jupyter_gridgpu.model.scan import ScanSpec
 from jupyter_gridgpu.store.paths import CopyPaths, ScanPaths
-from jupyter_gridgpu.store.signing import derive
+from jupyter_gridgpu.transport import http, key_files
+from jupyter_gridgpu.transport.signing import derive
 
 NOTEBOOK_BYTES = 64 * 1024 * 1024
 NONE: Mapping[str, str] = {}
@@ -53,10 +53,12 @@ class Storage:
 
     def __init__(self, body: dict[str, Any]) -> None:
         """Raises UsageError for what is none."""
-        url, mine, jobs, secret = (body.get(name) or "" for name in ("url", "runner", "jobs", "secret"))
+        url, mine, jobs, secret = (
+            body.get(name) or "" for name in ("url", "runner", "jobs", "secret")
+        )
         texts = all(isinstance(text, str) for text in (url, mine, jobs, secret))
         if not texts or not url.startswith(("http://", "https://")) or len(secret) < 64:
-            raise UsageError(f"{config.drop_file()} names no storage; run `gridgpu drop use`.")
+            raise UsageError(f"{key_files.drop_file()} names no storage; run `gridgpu drop use`.")
         self.url, self._secret = url.rstrip("/"), bytes.fromhex(secret)
         self._mine, self._jobs = Credential(mine), Credential(jobs)
 
@@ -69,14 +71,26 @@ class Storage:
         url, query = self.folder(scan_id), self._jobs.query()
         return {"kind": "drop", "url": url, "query": query, "headers": self._jobs.headers()}
 
-    def ask(self, method: str, url: str, headers: Mapping[str, str] = NONE, limit: int = http.ANSWER_BYTES) -> http.Answer:
+    def ask(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str] = NONE,
+        limit: int = http.ANSWER_BYTES,
+    ) -> http.HttpAnswer:
         """Ask the storage with the runner's credential. Raises Unreachable."""
-        return http.ask(method, f"{url}{self._mine.query()}", None, {**self._mine.headers(), **headers}, limit=limit)
+        return http.ask(
+            method,
+            f"{url}{self._mine.query()}",
+            None,
+            {**self._mine.headers(), **headers},
+            limit=limit,
+        )
 
 
 def storage() -> Storage | None:
     """Return the user's storage, if they use one. Raises UsageError, StorageError."""
-    body = config.read(config.drop_file())
+    body = key_files.read(key_files.drop_file())
     return Storage(body) if body is not None else None
 
 
@@ -91,14 +105,14 @@ class _Known:
     etag: str = ""
 
 
-class DropChannel(Fetcher):
+class DropChannel(FetchingChannel):
     """Asks for each job's file, and is given what is new of it where the storage knows ETag and Range."""
 
     every_s = 2.0
     slower_s = 5.0
     source = "The storage"
 
-    def __init__(self, scan: Scan, paths: ScanPaths) -> None:
+    def __init__(self, scan: ScanSpec, paths: ScanPaths) -> None:
         super().__init__(paths)
         self._scan_id = scan.id
         self._storage: Storage | None = None
@@ -125,7 +139,9 @@ class DropChannel(Fetcher):
         self._url = store.folder(self._scan_id)
         answer = store.ask("MKCOL", f"{self._url}/")
         if answer.status in (401, 403):
-            raise Unreachable(f"{http.host(self._url)} does not let you make a folder: it answers {answer.status}.")
+            raise Unreachable(
+                f"{http.host(self._url)} does not let you make a folder: it answers {answer.status}."
+            )
         self._storage = store
         return store
 
@@ -136,22 +152,29 @@ class DropChannel(Fetcher):
         if known is None:
             return self._whole(key, store.ask("GET", url))
         unless = {"If-None-Match": known.etag} if known.etag else {}
-        answer = store.ask("GET", url, {"Range": f"bytes={known.size - len(known.last)}-", **unless})
+        answer = store.ask(
+            "GET", url, {"Range": f"bytes={known.size - len(known.last)}-", **unless}
+        )
         if answer.status == 206 and answer.body.startswith(known.last):
             return self._more(key, known, answer)
-        if answer.status in (206, 416):  # the file of another copy, or one that is just being written anew
+        if answer.status in (
+            206,
+            416,
+        ):  # the file of another copy, or one that is just being written anew
             answer = store.ask("GET", url)
         return self._whole(key, answer)
 
-    def _more(self, key: str, known: _Known, answer: http.Answer) -> bool:
+    def _more(self, key: str, known: _Known, answer: http.HttpAnswer) -> bool:
         lines = _lines(answer.body[len(known.last) :])
         if lines:
             self.arrivals.add(known.copy, known.size - known.head, lines, _written(answer))
         last = _last(lines) or known.last
-        self._known[key] = _Known(known.copy, known.head, known.size + len(lines), last, _etag(answer))
+        self._known[key] = _Known(
+            known.copy, known.head, known.size + len(lines), last, _etag(answer)
+        )
         return bool(lines)
 
-    def _whole(self, key: str, answer: http.Answer) -> bool:
+    def _whole(self, key: str, answer: http.HttpAnswer) -> bool:
         if answer.status in (304, 404):
             return False
         if answer.status != 200:
@@ -193,14 +216,16 @@ def _copy_name(head: bytes) -> str:
     return ""
 
 
-def _etag(answer: http.Answer) -> str:
+def _etag(answer: http.HttpAnswer) -> str:
     """The version that was read; none where it was not read to its end."""
     return "" if len(answer.body) >= http.ANSWER_BYTES else (answer.headers.get("ETag") or "")[:200]
 
 
-def _written(answer: http.Answer) -> float:
+def _written(answer: http.HttpAnswer) -> float:
     """When the file was written, by our clock: the storage says when, and what time it has now."""
     with contextlib.suppress(ValueError, TypeError, OverflowError):
-        written, now = (parsedate_to_datetime(answer.headers[name]) for name in ("Last-Modified", "Date"))
+        written, now = (
+            parsedate_to_datetime(answer.headers[name]) for name in ("Last-Modified", "Date")
+        )
         return time.time() - max((now - written).total_seconds(), 0.0)
     return time.time()

@@ -20,7 +20,9 @@ class FileChannel:
     def read(self, copy: CopyPaths, cursor: int | None) -> tuple[list[Reading], int]:
         try:
             lines, offset = read_lines(copy.metrics, cursor or 0)
-        except OSError:  # a network disk that does not answer now; or a job made something else of its file
+        except (
+            OSError
+        ):  # a network disk that does not answer now; or a job made something else of its file
             return [], cursor or 0
         return [reading for line in lines if (reading := parse(line)) is not None], offset
 
@@ -48,9 +50,15 @@ def parse(line: bytes) -> Reading | None:
     """Return the reading of one line, or None for anything unsound."""
     try:
         body = json.loads(line)
-        time, values, usage = decode(body["t"]), clean_values(body.get("m", {})), clean_usage(body.get("beat"))
+        time, values, usage = (
+            decode(body["t"]),
+            clean_values(body.get("m", {})),
+            clean_usage(body.get("beat")),
+        )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
     if "m" not in body and not usage:
         return None
-    return Reading(time or 0.0, clean_step(body.get("s")), clean_step(body.get("of")), values, usage)
+    return Reading(
+        time or 0.0, clean_step(body.get("s")), clean_step(body.get("of")), values, usage
+    )

@@ -8,13 +8,13 @@ from contextlib import suppress
 from typing import Any
 from urllib.parse import quote
 
-from jupyter_gridgpu.channels.arrivals import Fetcher
+from jupyter_gridgpu.channels.fetching import FetchingChannel
 from jupyter_gridgpu.errors import Unreachable, UsageError
-from jupyter_gridgpu.model.scan import Scan
-from jupyter_gridgpu.store import config, http
-from jupyter_gridgpu.store.frames import Frame, frames
+from jupyter_gridgpu.model.scan import ScanSpec
 from jupyter_gridgpu.store.paths import ScanPaths, read_json, write_json
-from jupyter_gridgpu.store.signing import (
+from jupyter_gridgpu.transport import http, key_files
+from jupyter_gridgpu.transport.frames import Frame, frames
+from jupyter_gridgpu.transport.signing import (
     ANNOUNCE,
     BATCH_BYTES,
     METHODS,
@@ -40,14 +40,22 @@ class Account:
     def __init__(self, body: dict[str, Any]) -> None:
         """Raises UsageError for what is none."""
         url, user, secret = body.get("url"), body.get("user"), body.get("secret")
-        if not (isinstance(url, str) and url.startswith(("http://", "https://")) and isinstance(user, str)):
-            raise UsageError(f"{config.collector_file()} names no collector; run `gridgpu collector use`.")
+        if not (
+            isinstance(url, str)
+            and url.startswith(("http://", "https://"))
+            and isinstance(user, str)
+        ):
+            raise UsageError(
+                f"{key_files.collector_file()} names no collector; run `gridgpu collector use`."
+            )
         try:
             self._secret = bytes.fromhex(secret or "")
         except (TypeError, ValueError):
             self._secret = b""
         if not USER.fullmatch(user) or len(self._secret) < 32:
-            raise UsageError(f"{config.collector_file()} holds no sound secret; run `gridgpu collector use`.")
+            raise UsageError(
+                f"{key_files.collector_file()} holds no sound secret; run `gridgpu collector use`."
+            )
         self.url, self.user = f"{url.rstrip('/')}/{ROUTE}", user
 
     def sender(self, scan_id: str) -> dict[str, str]:
@@ -55,26 +63,33 @@ class Account:
         key = job_key(self._secret, scan_id).hex()
         return {"kind": "push", "url": self.url, "scan": scan_id, "user": self.user, "key": key}
 
-    def ask(self, scan_id: str, action: str, body: bytes = b"", cursor: int = 0) -> http.Answer:
+    def ask(self, scan_id: str, action: str, body: bytes = b"", cursor: int = 0) -> http.HttpAnswer:
         """Ask the collector something for a scan. Raises Unreachable, also for what it refuses."""
-        headers = signed(runner_key(self._secret, scan_id), scan_id, Claim(action, self.user, at=cursor).text(), body)
+        headers = signed(
+            runner_key(self._secret, scan_id),
+            scan_id,
+            Claim(action, self.user, at=cursor).text(),
+            body,
+        )
         url = f"{self.url}/{quote(scan_id, safe='')}"
         answer = http.ask(METHODS[action], url, body or None, headers)
         if answer.status not in (200, 404):
-            raise Unreachable(f"{http.host(self.url)} answers {answer.status}{_words(answer.status)}.")
+            raise Unreachable(
+                f"{http.host(self.url)} answers {answer.status}{_words(answer.status)}."
+            )
         return answer
 
 
 def account() -> Account | None:
     """Return the user's collector, if they use one. Raises UsageError, StorageError."""
-    body = config.read(config.collector_file())
+    body = key_files.read(key_files.collector_file())
     return Account(body) if body is not None else None
 
 
-class PushChannel(Fetcher):
+class PushChannel(FetchingChannel):
     """Keeps a cursor in the collector's file of the scan; both survive the runner."""
 
-    def __init__(self, scan: Scan, paths: ScanPaths) -> None:
+    def __init__(self, scan: ScanSpec, paths: ScanPaths) -> None:
         super().__init__(paths)
         self._scan_id = scan.id
         self._announced: set[str] = set()
@@ -82,7 +97,9 @@ class PushChannel(Fetcher):
         self._store, self._cursor = _state(self._state)
 
     def fetch(self, keys: set[str], ended: set[str]) -> bool:
-        user = account()  # read anew each time: the user may have another secret, or another collector, by now
+        user = (
+            account()
+        )  # read anew each time: the user may have another secret, or another collector, by now
         if user is None:
             raise UsageError("No collector is known any more; run `gridgpu collector use`.")
         self._announce(user, keys - self._announced)
@@ -106,7 +123,9 @@ class PushChannel(Fetcher):
         """Fetch one piece of the scan's file; whether there was one."""
         answer = user.ask(self._scan_id, READ, cursor=self._cursor)
         store = (answer.headers.get(STORE) or "")[:64]
-        if answer.status == 404 or store != self._store:  # another store, or one that forgot: from its beginning
+        if (
+            answer.status == 404 or store != self._store
+        ):  # another store, or one that forgot: from its beginning
             self._store, self._cursor, self._announced = store, 0, set()
             self._announce(user, self._keys)
             return True

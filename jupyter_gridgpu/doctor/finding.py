@@ -33,7 +33,7 @@ def problem(text: str, advice: str) -> Finding:
 
 
 @dataclass(frozen=True)
-class Said:
+class ProgramOutput:
     """How a program ended, and its words. `code` is None where it could not be started or did not end in time."""
 
     code: int | None
@@ -47,15 +47,22 @@ class Said:
         return (bounded(lines[-1], 160) or "").rstrip(".")
 
 
-def run(*words: str, timeout_s: float = ANSWER_S) -> Said:
+def run(*words: str, timeout_s: float = ANSWER_S) -> ProgramOutput:
     """Run a program, bounded in time and words."""
     try:
-        ran = subprocess.run(words, capture_output=True, text=True, errors="replace", timeout=timeout_s, stdin=subprocess.DEVNULL)
+        ran = subprocess.run(
+            words,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=timeout_s,
+            stdin=subprocess.DEVNULL,
+        )
     except subprocess.TimeoutExpired:
-        return Said(None, err=f"it did not answer within {timeout_s:.0f} s")
+        return ProgramOutput(None, err=f"it did not answer within {timeout_s:.0f} s")
     except OSError as error:
-        return Said(None, err=error.strerror or str(error))
-    return Said(ran.returncode, ran.stdout[:100_000], ran.stderr[:100_000])
+        return ProgramOutput(None, err=error.strerror or str(error))
+    return ProgramOutput(ran.returncode, ran.stdout[:100_000], ran.stderr[:100_000])
 
 
 def first_line(text: str) -> str:

@@ -53,7 +53,9 @@ def _space(there: Path, kind: str) -> Finding:
     free = shutil.disk_usage(there).free // 2**20
     words = f"{gb(free)} free {'on a network file system ' if kind in NETWORK else ''}({kind})"
     if free < FULL_MB:
-        return problem(f"{words}: too little for a scan.", "Remove scans you do not need, or set GRIDGPU_HOME.")
+        return problem(
+            f"{words}: too little for a scan.", "Remove scans you do not need, or set GRIDGPU_HOME."
+        )
     if free < LITTLE_MB:
         return note(f"{words}.", "A scan keeps a notebook for each variant; mind the quota too.")
     return ok(f"{words}.")
@@ -82,7 +84,11 @@ def _links(scratch: Path) -> list[Finding]:
     try:
         os.link(scratch / "one", scratch / "two")
     except OSError as error:
-        return [note(f"Hard links do not work here ({error.strerror}): results are published in another way.")]
+        return [
+            note(
+                f"Hard links do not work here ({error.strerror}): results are published in another way."
+            )
+        ]
     return []
 
 
@@ -118,5 +124,10 @@ def scans() -> list[Finding]:
     found = [ok(several(len(known), "scan", "scans"))]
     if orphans:
         words = f"{several(len(orphans), 'scan', 'scans', orphans)} {'has' if len(orphans) == 1 else 'have'} no runner and"
-        found.append(note(f"{words} {'is' if len(orphans) == 1 else 'are'} not finished.", f"gridgpu resume {orphans[0]}"))
+        found.append(
+            note(
+                f"{words} {'is' if len(orphans) == 1 else 'are'} not finished.",
+                f"gridgpu resume {orphans[0]}",
+            )
+        )
     return found

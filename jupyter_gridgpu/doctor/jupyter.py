@@ -25,8 +25,13 @@ def _server() -> Finding:
     if enabled is True:
         return ok("The server extension is enabled.")
     if enabled is False:
-        return problem("The server extension is disabled.", f"jupyter server extension enable {SERVER}")
-    return problem("Jupyter does not know the server extension: it is in none of its configurations.", REINSTALL)
+        return problem(
+            "The server extension is disabled.", f"jupyter server extension enable {SERVER}"
+        )
+    return problem(
+        "Jupyter does not know the server extension: it is in none of its configurations.",
+        REINSTALL,
+    )
 
 
 def _enabled() -> bool | None:
@@ -34,7 +39,10 @@ def _enabled() -> bool | None:
     from jupyter_core.paths import jupyter_config_path
 
     for folder in map(Path, jupyter_config_path()):
-        for path in (folder / "jupyter_server_config.json", *_sorted(folder / "jupyter_server_config.d")):
+        for path in (
+            folder / "jupyter_server_config.json",
+            *_sorted(folder / "jupyter_server_config.d"),
+        ):
             body = _json(path).get("ServerApp")
             known = body.get("jpserver_extensions") if isinstance(body, dict) else None
             if isinstance(known, dict) and SERVER in known:
@@ -46,7 +54,12 @@ def _lab() -> list[Finding]:
     from jupyter_core.paths import jupyter_path
 
     if shutil.which("jupyter-lab") is None and not _importable("jupyterlab"):
-        return [note("JupyterLab is not installed here.", "The magic and the command line work; the panel needs JupyterLab.")]
+        return [
+            note(
+                "JupyterLab is not installed here.",
+                "The magic and the command line work; the panel needs JupyterLab.",
+            )
+        ]
     for folder in jupyter_path("labextensions"):
         package = Path(folder) / LAB / "package.json"
         if package.exists():
@@ -58,7 +71,8 @@ def _version(package: Path) -> Finding:
     there = _json(package).get("version")
     if there != __version__:
         return note(
-            f"The extension of JupyterLab in {package.parent} is of version {there}, the package {__version__}.", REINSTALL
+            f"The extension of JupyterLab in {package.parent} is of version {there}, the package {__version__}.",
+            REINSTALL,
         )
     return ok(f"The extension of JupyterLab is installed ({package.parent}).")
 
@@ -71,7 +85,12 @@ def _disabled() -> list[Finding]:
         known = _json(folder / "labconfig" / "page_config.json").get("disabledExtensions")
         off = [name for name, value in known.items() if value] if isinstance(known, dict) else known
         if isinstance(off, list) and any(str(name).split(":")[0] == LAB for name in off):
-            return [problem(f"The extension is disabled in {folder / 'labconfig'}.", f"jupyter labextension enable {LAB}")]
+            return [
+                problem(
+                    f"The extension is disabled in {folder / 'labconfig'}.",
+                    f"jupyter labextension enable {LAB}",
+                )
+            ]
     return []
 
 
@@ -87,7 +106,10 @@ def kernels() -> list[Finding]:
         argv = entry["spec"].get("argv") or [""]
         if shutil.which(argv[0]) is None:
             found.append(
-                problem(f"The kernel {name} starts {argv[0]!r}, which is not there.", f"jupyter kernelspec remove {name}")
+                problem(
+                    f"The kernel {name} starts {argv[0]!r}, which is not there.",
+                    f"jupyter kernelspec remove {name}",
+                )
             )
     return found
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from jupyter_gridgpu import __version__
 from jupyter_gridgpu.doctor.finding import Finding, first_line, note, ok, problem, run
 from jupyter_gridgpu.model.queue import kind_text
-from jupyter_gridgpu.queues import here
+from jupyter_gridgpu.queues import this_machine
 
 NEEDED = {"papermill": (2, 5), "ipykernel": (6, 20), "nbclient": (0, 5), "jupyter_client": (7,)}
 RUNTIMES = ("apptainer", "singularity", "podman")
@@ -19,7 +19,11 @@ RUNTIMES = ("apptainer", "singularity", "podman")
 
 def python() -> list[Finding]:
     """Python and what a job on this machine needs of it."""
-    found = [ok(f"Python {platform.python_version()}, jupyter_gridgpu {__version__} in {Path(__file__).parents[1]}")]
+    found = [
+        ok(
+            f"Python {platform.python_version()}, jupyter_gridgpu {__version__} in {Path(__file__).parents[1]}"
+        )
+    ]
     known = {name: _version(name) for name in NEEDED}
     for name, least in NEEDED.items():
         there = known[name]
@@ -27,7 +31,11 @@ def python() -> list[Finding]:
             found.append(problem(f"{name} is missing.", f"pip install {name}"))
         elif _numbers(there) < least:
             found.append(problem(f"{name} {there} is too old.", f"pip install -U {name}"))
-    good = [f"{name} {there}" for name, there in known.items() if there and _numbers(there) >= NEEDED[name]]
+    good = [
+        f"{name} {there}"
+        for name, there in known.items()
+        if there and _numbers(there) >= NEEDED[name]
+    ]
     return [*found, ok(", ".join(good))] if good else found
 
 
@@ -44,9 +52,13 @@ def _numbers(text: str) -> tuple[int, ...]:
 
 def gpus() -> list[Finding]:
     """The GPUs that jobs on this machine may use, and their driver."""
-    [queue] = here.discover()
+    [queue] = this_machine.discover()
     hidden = os.environ.get("CUDA_VISIBLE_DEVICES")
-    found = [note(f"CUDA_VISIBLE_DEVICES is {hidden!r}: jobs here use only these GPUs.")] if hidden is not None else []
+    found = (
+        [note(f"CUDA_VISIBLE_DEVICES is {hidden!r}: jobs here use only these GPUs.")]
+        if hidden is not None
+        else []
+    )
     if queue.gpus:
         cuda = {kind.cuda for kind in queue.gpus if kind.cuda}
         words = ", ".join(f"{kind.total} x {kind_text(kind)}" for kind in queue.gpus)
@@ -54,15 +66,32 @@ def gpus() -> list[Finding]:
     if shutil.which("nvidia-smi"):
         said = run("nvidia-smi", "-L")
         if said.code != 0:
-            return [problem(f"nvidia-smi fails: {said.last}.", "Mend the driver; jobs with --gpus cannot run here."), *found]
-    return [note("This machine has no GPU.", "Jobs with --gpus need --on another engine; `gridgpu queues` lists them."), *found]
+            return [
+                problem(
+                    f"nvidia-smi fails: {said.last}.",
+                    "Mend the driver; jobs with --gpus cannot run here.",
+                ),
+                *found,
+            ]
+    return [
+        note(
+            "This machine has no GPU.",
+            "Jobs with --gpus need --on another engine; `gridgpu queues` lists them.",
+        ),
+        *found,
+    ]
 
 
 def containers() -> list[Finding]:
     """The runtimes that run an image here."""
     found = [one for name in RUNTIMES if shutil.which(name) for one in _runtime(name)]
     if not found:
-        return [note("No container runtime is on the PATH.", "--image on this machine needs apptainer or podman.")]
+        return [
+            note(
+                "No container runtime is on the PATH.",
+                "--image on this machine needs apptainer or podman.",
+            )
+        ]
     return [*found, *_namespaces()]
 
 
@@ -70,7 +99,11 @@ def _runtime(name: str) -> list[Finding]:
     said = run(name, "--version")
     if said.code == 0:
         return [ok(f"{first_line(said.out)} ({shutil.which(name)})")]
-    return [problem(f"{name} --version fails: {said.last}.", f"Reinstall {name}, or take it off the PATH.")]
+    return [
+        problem(
+            f"{name} --version fails: {said.last}.", f"Reinstall {name}, or take it off the PATH."
+        )
+    ]
 
 
 def _namespaces() -> list[Finding]:

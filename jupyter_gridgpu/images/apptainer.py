@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from jupyter_gridgpu.images.base import INSIDE, ORAS, REGISTRY, SANDBOX, SIF, Bind, Fetching, Image, python3
+from jupyter_gridgpu.images.base import (
+    INSIDE,
+    ORAS,
+    REGISTRY,
+    SANDBOX,
+    SIF,
+    Bind,
+    Fetching,
+    Image,
+    python3,
+)
 
 
 class Apptainer:
@@ -18,12 +28,29 @@ class Apptainer:
         "XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "MPLBACKEND",
     )  # fmt: skip
 
-    def command(self, program: str, image: Image | None, binds: Sequence[Bind], gpus: bool, argv: Sequence[str]) -> list[str]:
+    def command(
+        self,
+        program: str,
+        image: Image | None,
+        binds: Sequence[Bind],
+        gpus: bool,
+        argv: Sequence[str],
+    ) -> list[str]:
         """The home folder stays outside; processes, network and devices are those of the node."""
         assert image is not None
         places = [word for bind in binds for word in ("--bind", str(bind))]
         inside = ",".join(f"{name}={value}" for name, value in INSIDE.items())
-        return [program, "exec", "--no-home", "--env", inside, *places, *["--nv"] * gpus, image.source, *python3(argv)]
+        return [
+            program,
+            "exec",
+            "--no-home",
+            "--env",
+            inside,
+            *places,
+            *["--nv"] * gpus,
+            image.source,
+            *python3(argv),
+        ]
 
     def fetching(self, program: str, image: Image) -> Fetching | None:
         return None

@@ -68,11 +68,20 @@ class ImageRuntime(Protocol):
     """A way to run a command in an image, as a user without privileges, the image read-only."""
 
     name: str
-    programs: tuple[str, ...]  # looked for on the node, the best first; a command begins with the one that was found
+    programs: tuple[
+        str, ...
+    ]  # looked for on the node, the best first; a command begins with the one that was found
     kinds: frozenset[str]  # of images that it runs
     hides: tuple[str, ...]  # variables that would get in and do harm there
 
-    def command(self, program: str, image: Image | None, binds: Sequence[Bind], gpus: bool, argv: Sequence[str]) -> list[str]:
+    def command(
+        self,
+        program: str,
+        image: Image | None,
+        binds: Sequence[Bind],
+        gpus: bool,
+        argv: Sequence[str],
+    ) -> list[str]:
         """Return the command that runs the image's python3 with `argv`, in the folder of the first bind."""
         ...
 
@@ -97,7 +106,13 @@ def quoted(word: str) -> str:
     parts = word.split("\0")
     if len(parts) == 1:
         return shlex.quote(word)
-    return '"' + "".join(f"${{{part}}}" if index % 2 else within_quotes(part) for index, part in enumerate(parts)) + '"'
+    return (
+        '"'
+        + "".join(
+            f"${{{part}}}" if index % 2 else within_quotes(part) for index, part in enumerate(parts)
+        )
+        + '"'
+    )
 
 
 def within_quotes(words: str) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jupyter_gridgpu.errors import EngineError
+from jupyter_gridgpu.errors import BackendError
 from jupyter_gridgpu.images.base import Bind, Image, ImageRuntime
 from jupyter_gridgpu.images.identity import digest
 from jupyter_gridgpu.model.job import bounded
@@ -26,7 +26,7 @@ DRIVERS = ("/dev/nvidiactl", "/proc/driver/nvidia/version")
 
 
 @dataclass(frozen=True)
-class Finding:
+class ImageFact:
     """One thing about an image."""
 
     name: str
@@ -34,15 +34,15 @@ class Finding:
     missing: str | None = None  # what is to be done, where jobs cannot run with it as it is
 
 
-def check(image: Image, runtimes: Sequence[ImageRuntime]) -> list[Finding]:
+def check(image: Image, runtimes: Sequence[ImageRuntime]) -> list[ImageFact]:
     """Return what is to be said of an image. Raises EngineError if no runtime is here, or it cannot run the image."""
     runtime, program = choose(image, runtimes)
     gpu = any(Path(path).exists() for path in DRIVERS)
     fetched = _fetch(runtime, program, image)
     seen = _run(runtime, program, image, gpu)
     return [
-        Finding("runtime", _version(program)),
-        Finding("digest", digest(image) or fetched or "not known before a node fetches it"),
+        ImageFact("runtime", _version(program)),
+        ImageFact("digest", digest(image) or fetched or "not known before a node fetches it"),
         *_judge(seen),
         _gpu(seen, gpu),
     ]
@@ -54,7 +54,9 @@ def choose(image: Image, runtimes: Sequence[ImageRuntime]) -> tuple[ImageRuntime
     for runtime, program in programs:
         if shutil.which(program):
             return runtime, program
-    raise EngineError(f"This machine has no {' or '.join(name for _, name in programs)} to run {image.ref}: install one.")
+    raise BackendError(
+        f"This machine has no {' or '.join(name for _, name in programs)} to run {image.ref}: install one."
+    )
 
 
 def _fetch(runtime: ImageRuntime, program: str, image: Image) -> str | None:
@@ -65,23 +67,39 @@ def _fetch(runtime: ImageRuntime, program: str, image: Image) -> str | None:
     if _ran(fetching.have, RUN_S).returncode != 0:
         got = _ran(fetching.get, FETCH_S)
         if got.returncode != 0:
-            raise EngineError(f"{program} cannot get {image.ref}: {_last_line(got.stderr)}")
+            raise BackendError(f"{program} cannot get {image.ref}: {_last_line(got.stderr)}")
     return bounded(_ran(fetching.digest, RUN_S).stdout.strip(), 100)
 
 
 def _run(runtime: ImageRuntime, program: str, image: Image, gpus: bool) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="gridgpu-") as folder:
-        command = runtime.command(program, image, [Bind(folder, folder)], gpus, ["-c", PROBE.read_text(encoding="utf-8")])
-        ran = _ran(command, FETCH_S, folder, {name: value for name, value in os.environ.items() if name not in runtime.hides})
+        command = runtime.command(
+            program, image, [Bind(folder, folder)], gpus, ["-c", PROBE.read_text(encoding="utf-8")]
+        )
+        ran = _ran(
+            command,
+            FETCH_S,
+            folder,
+            {name: value for name, value in os.environ.items() if name not in runtime.hides},
+        )
     try:
         seen = json.loads(ran.stdout[-OUTPUT:].strip().splitlines()[-1])
-        return {**seen, "python": tuple(map(int, seen["python"])), "packages": dict(seen["packages"])}
+        return {
+            **seen,
+            "python": tuple(map(int, seen["python"])),
+            "packages": dict(seen["packages"]),
+        }
     except (ValueError, IndexError, KeyError, TypeError):
-        raise EngineError(f"{program} cannot run {image.ref}: {_last_line(ran.stderr) or 'it said nothing'}") from None
+        raise BackendError(
+            f"{program} cannot run {image.ref}: {_last_line(ran.stderr) or 'it said nothing'}"
+        ) from None
 
 
 def _ran(
-    command: Sequence[str], patience_s: float, folder: str | None = None, env: dict[str, str] | None = None
+    command: Sequence[str],
+    patience_s: float,
+    folder: str | None = None,
+    env: dict[str, str] | None = None,
 ) -> subprocess.CompletedProcess[str]:
     try:
         return subprocess.run(
@@ -89,9 +107,9 @@ def _ran(
             timeout=patience_s,
         )  # fmt: skip
     except subprocess.TimeoutExpired:
-        raise EngineError(f"{command[0]} did not end within {patience_s:.0f} s.") from None
+        raise BackendError(f"{command[0]} did not end within {patience_s:.0f} s.") from None
     except OSError as error:
-        raise EngineError(f"{command[0]} cannot be started: {error.strerror}.") from None
+        raise BackendError(f"{command[0]} cannot be started: {error.strerror}.") from None
 
 
 def _last_line(text: str) -> str:
@@ -104,29 +122,47 @@ def _version(program: str) -> str:
     return bounded(said[0], 100) or program if said else program
 
 
-def _judge(seen: dict[str, Any]) -> list[Finding]:
+def _judge(seen: dict[str, Any]) -> list[ImageFact]:
     packages = {name: str(version) for name, version in seen["packages"].items() if version}
     kernels = [str(name) for name in seen.get("kernels") or []]
-    old = None if seen["python"] >= PYTHON else "Jobs need 3.9 or newer, as python3 on the image's PATH."
+    old = (
+        None
+        if seen["python"] >= PYTHON
+        else "Jobs need 3.9 or newer, as python3 on the image's PATH."
+    )
     found = [
-        Finding("Python", ".".join(map(str, seen["python"])), old),
-        Finding("papermill", packages.get("papermill", "none"), _papermill(packages.get("papermill"))),
-        Finding("kernels", ", ".join(kernels) or "none", None if kernels else "pip install ipykernel in the image."),
-        *(Finding(name, version) for name, version in packages.items() if name != "papermill"),
+        ImageFact("Python", ".".join(map(str, seen["python"])), old),
+        ImageFact(
+            "papermill", packages.get("papermill", "none"), _papermill(packages.get("papermill"))
+        ),
+        ImageFact(
+            "kernels",
+            ", ".join(kernels) or "none",
+            None if kernels else "pip install ipykernel in the image.",
+        ),
+        *(ImageFact(name, version) for name, version in packages.items() if name != "papermill"),
     ]
-    return [Finding(one.name, bounded(one.value, 200) or "", one.missing) for one in found]
+    return [ImageFact(one.name, bounded(one.value, 200) or "", one.missing) for one in found]
 
 
 def _papermill(version: str | None) -> str | None:
     if version is None:
         return "pip install papermill ipykernel in the image."
     numbers = tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
-    return None if numbers >= PAPERMILL else "Jobs need papermill 2.4 or newer: pip install -U papermill in the image."
+    return (
+        None
+        if numbers >= PAPERMILL
+        else "Jobs need papermill 2.4 or newer: pip install -U papermill in the image."
+    )
 
 
-def _gpu(seen: dict[str, Any], driver: bool) -> Finding:
+def _gpu(seen: dict[str, Any], driver: bool) -> ImageFact:
     if seen.get("gpus"):
-        return Finding("GPUs", bounded("; ".join(map(str, seen["gpus"])), 300) or "")
+        return ImageFact("GPUs", bounded("; ".join(map(str, seen["gpus"])), 300) or "")
     if driver:
-        return Finding("GPUs", "none seen in the image", "This machine has an NVIDIA driver: look at the runtime's GPU support.")
-    return Finding("GPUs", "none here: this machine has no NVIDIA driver")
+        return ImageFact(
+            "GPUs",
+            "none seen in the image",
+            "This machine has an NVIDIA driver: look at the runtime's GPU support.",
+        )
+    return ImageFact("GPUs", "none here: this machine has no NVIDIA driver")

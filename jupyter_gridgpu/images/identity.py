@@ -62,7 +62,9 @@ def _of_folder(path: Path) -> str:
     flat = [part for part in path.resolve().parts if _FLAT.fullmatch(part)]
     if flat:
         return f"sha256:{flat[-1]}"
-    folders = sorted({path, *(found for pattern in LISTS for found in path.glob(pattern) if found.is_dir())})
+    folders = sorted(
+        {path, *(found for pattern in LISTS for found in path.glob(pattern) if found.is_dir())}
+    )
     made = hashlib.sha256()
     for line in sorted(line for folder in folders for line in _entries(folder, path))[:ENTRIES]:
         made.update(line.encode("utf-8", "surrogateescape"))

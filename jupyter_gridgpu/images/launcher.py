@@ -61,8 +61,12 @@ def script(
     blocks = {
         "LOOK": "\n".join([*looks, *[_GPU] * gpus, *_sending(sender)]),
         "PROGRAMS": " ".join(map(shlex.quote, programs)),
-        "RUN": "\n    ".join(line for runtime in runtimes for line in _case(runtime, image, binds, gpus, together)),
-        "NONE": f'72 "$host has no {" or ".join(programs)} to run {_words(image)}."' if image else '74 "$host has no python3."',
+        "RUN": "\n    ".join(
+            line for runtime in runtimes for line in _case(runtime, image, binds, gpus, together)
+        ),
+        "NONE": f'72 "$host has no {" or ".join(programs)} to run {_words(image)}."'
+        if image
+        else '74 "$host has no python3."',
     }
     text = TEMPLATE.read_text(encoding="utf-8")
     for name, block in blocks.items():
@@ -75,7 +79,9 @@ def _sending(sender: Path | None) -> list[str]:
     if sender is None:
         return []
     path = shlex.quote(str(sender))
-    return [f"if [ -r {path} ] && [ ! -e sender.json ]; then GRIDGPU_SENDER=$(cat {path}); export GRIDGPU_SENDER; fi"]
+    return [
+        f"if [ -r {path} ] && [ ! -e sender.json ]; then GRIDGPU_SENDER=$(cat {path}); export GRIDGPU_SENDER; fi"
+    ]
 
 
 def _words(image: Image | None) -> str:
@@ -87,24 +93,38 @@ def _look(image: Image) -> list[str]:
     path, name = shlex.quote(str(image.path)), within_quotes(str(image.path))
     if image.kind in REMOTE:
         return []
-    lines = [f'[ -r {path} ] || fail 73 "The image {name} is not there on $host, or may not be read."']
+    lines = [
+        f'[ -r {path} ] || fail 73 "The image {name} is not there on $host, or may not be read."'
+    ]
     if image.kind == SANDBOX:
-        lines.append(f'{{ [ -e {path}/bin ] || [ -L {path}/bin ]; }} || fail 73 "{name} on $host is no image: it has no bin."')
+        lines.append(
+            f'{{ [ -e {path}/bin ] || [ -L {path}/bin ]; }} || fail 73 "{name} on $host is no image: it has no bin."'
+        )
     if image.kind == SIF:
         magic = f"$(dd if={path} bs=1 skip={SIF_MAGIC_AT} count={len(SIF_MAGIC)} 2>/dev/null)"
-        lines.append(f'[ "{magic}" = {SIF_MAGIC.decode()} ] || fail 73 "{name} on $host is no SIF."')
+        lines.append(
+            f'[ "{magic}" = {SIF_MAGIC.decode()} ] || fail 73 "{name} on $host is no SIF."'
+        )
     return lines
 
 
 def _look_at_binds(binds: Sequence[Bind]) -> list[str]:
     line = 'case $folder in *[:,]*) fail 73 "No container can be given a folder with such a name: $folder" ;; esac'
     sources = [(shlex.quote(bind.source), within_quotes(bind.source)) for bind in binds]
-    return [line, *(f'[ -e {path} ] || fail 73 "$host has no {name}, which --bind asks for."' for path, name in sources)]
+    return [
+        line,
+        *(
+            f'[ -e {path} ] || fail 73 "$host has no {name}, which --bind asks for."'
+            for path, name in sources
+        ),
+    ]
 
 
 def _settings(image: Image) -> list[str]:
     """What the runtimes and the worker are told: a temporary folder of the node, and which image it is."""
-    mark = _MARKS.get(ARCHIVE if image.kind == SIF else image.kind, "true").format(path=shlex.quote(str(image.path)))
+    mark = _MARKS.get(ARCHIVE if image.kind == SIF else image.kind, "true").format(
+        path=shlex.quote(str(image.path))
+    )
     return [
         "tmp=${TMPDIR:-/tmp}",
         '{ [ -d "$tmp" ] && [ -w "$tmp" ]; } || tmp=/tmp',
@@ -113,7 +133,9 @@ def _settings(image: Image) -> list[str]:
     ]
 
 
-def _case(runtime: ImageRuntime, image: Image | None, binds: Sequence[Bind], gpus: bool, together: int) -> list[str]:
+def _case(
+    runtime: ImageRuntime, image: Image | None, binds: Sequence[Bind], gpus: bool, together: int
+) -> list[str]:
     """The lines that run jobs with one runtime."""
     places = [Bind(FOLDER, FOLDER), Bind(TMP, "/tmp"), *binds]
     argv = [f"{FOLDER}/worker.pyz", "--together", str(together)]
@@ -122,11 +144,19 @@ def _case(runtime: ImageRuntime, image: Image | None, binds: Sequence[Bind], gpu
         words = runtime.command(PROGRAM, image, places, gpus, argv)
         return f'exec {" ".join(map(quoted, words))} "$@"'
 
-    lines = [*_fetch(runtime, image), f"unset {' '.join(runtime.hides)}" if runtime.hides else "", "log"]
+    lines = [
+        *_fetch(runtime, image),
+        f"unset {' '.join(runtime.hides)}" if runtime.hides else "",
+        "log",
+    ]
     with_gpus, without = command(gpus=True), command(gpus=False)
     lines += [f'if [ -n "$gpu" ]; then {with_gpus}; fi'] if gpus and with_gpus != without else []
     body = [line for line in [*lines, without] if line]
-    return [f"{' | '.join(map(shlex.quote, runtime.programs))})", *(f"    {line}" for line in body), "    ;;"]
+    return [
+        f"{' | '.join(map(shlex.quote, runtime.programs))})",
+        *(f"    {line}" for line in body),
+        "    ;;",
+    ]
 
 
 def _fetch(runtime: ImageRuntime, image: Image | None) -> list[str]:
@@ -134,7 +164,9 @@ def _fetch(runtime: ImageRuntime, image: Image | None) -> list[str]:
     fetching = runtime.fetching(PROGRAM, image) if image else None
     if fetching is None:
         return []
-    have, get, digest = (" ".join(map(quoted, words)) for words in (fetching.have, fetching.get, fetching.digest))
+    have, get, digest = (
+        " ".join(map(quoted, words)) for words in (fetching.have, fetching.get, fetching.digest)
+    )
     return [
         f"if ! {have} >/dev/null 2>&1; then",
         f'    words=$({get} 2>&1) || fail 73 "$host cannot get {_words(image)}: $(echo "$words" | tail -n 1)"',

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from jupyter_gridgpu.images.base import ARCHIVE, INSIDE, PASSED, REGISTRY, SANDBOX, Bind, Fetching, Image, python3
+from jupyter_gridgpu.images.base import (
+    ARCHIVE,
+    INSIDE,
+    PASSED,
+    REGISTRY,
+    SANDBOX,
+    Bind,
+    Fetching,
+    Image,
+    python3,
+)
 
 # Processes, host name and network are those of the node, as with apptainer: a claim names a process that everybody can
 # see, signals find the worker, and the kernel's sockets are in a folder of the node. root inside is the user outside.
@@ -21,13 +31,34 @@ class Podman:
     kinds = frozenset((SANDBOX, ARCHIVE, REGISTRY))
     hides: tuple[str, ...] = ()  # only what is named gets in
 
-    def command(self, program: str, image: Image | None, binds: Sequence[Bind], gpus: bool, argv: Sequence[str]) -> list[str]:
+    def command(
+        self,
+        program: str,
+        image: Image | None,
+        binds: Sequence[Bind],
+        gpus: bool,
+        argv: Sequence[str],
+    ) -> list[str]:
         assert image is not None
         places = [word for bind in binds for word in ("--volume", str(bind))]
-        passed = [f"--env={name}" for name in PASSED] + [f"--env={name}={value}" for name, value in INSIDE.items()]
-        words = [program, "run", *_AS_THE_NODE, *[_GPUS] * gpus, *passed, *places, f"--workdir={binds[0].target}"]
+        passed = [f"--env={name}" for name in PASSED] + [
+            f"--env={name}={value}" for name, value in INSIDE.items()
+        ]
+        words = [
+            program,
+            "run",
+            *_AS_THE_NODE,
+            *[_GPUS] * gpus,
+            *passed,
+            *places,
+            f"--workdir={binds[0].target}",
+        ]
         # An unpacked image may be on a disk that nobody can write to: what the mounts need lies over it.
-        return [*words, *(["--rootfs", f"{image.source}:O"] if image.kind == SANDBOX else [_name(image)]), *python3(argv)]
+        return [
+            *words,
+            *(["--rootfs", f"{image.source}:O"] if image.kind == SANDBOX else [_name(image)]),
+            *python3(argv),
+        ]
 
     def fetching(self, program: str, image: Image) -> Fetching | None:
         """What is on the node already is used: a registry is not asked once a job."""
@@ -43,4 +74,6 @@ class Podman:
 
 def _name(image: Image) -> str:
     """What podman calls the image once it has it."""
-    return image.ident or image.source if image.kind == ARCHIVE else image.source.partition("://")[2]
+    return (
+        image.ident or image.source if image.kind == ARCHIVE else image.source.partition("://")[2]
+    )

@@ -5,7 +5,18 @@ import os
 import subprocess
 import sys
 
-PACKAGES = ("papermill", "ipykernel", "psutil", "tensorflow", "torch", "jax", "keras", "scikit-learn", "uproot", "numpy")
+PACKAGES = (
+    "papermill",
+    "ipykernel",
+    "psutil",
+    "tensorflow",
+    "torch",
+    "jax",
+    "keras",
+    "scikit-learn",
+    "uproot",
+    "numpy",
+)
 
 
 def version_of(name: str) -> object:
@@ -31,7 +42,9 @@ def kernels() -> object:
 def gpus() -> object:
     """Return what nvidia-smi names."""
     try:
-        text = subprocess.check_output(["nvidia-smi", "-L"], stderr=subprocess.STDOUT).decode("utf-8", "replace")
+        text = subprocess.check_output(["nvidia-smi", "-L"], stderr=subprocess.STDOUT).decode(
+            "utf-8", "replace"
+        )
     except Exception:
         return []
     return [line.split(" (UUID")[0] for line in text.splitlines() if line.startswith("GPU ")]

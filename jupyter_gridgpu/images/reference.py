@@ -19,7 +19,9 @@ SCHEMES = {"docker": REGISTRY, "oras": ORAS}
 FORMS = "give a .sif file, a folder with an unpacked image, an OCI archive, or docker://NAME"
 NAME_LIMIT = 1000
 MEMBER_BYTES = 4_000_000  # of a JSON file in an archive
-_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._:-]*(/[a-zA-Z0-9._-]+)*(:[\w.-]+)?(@sha256:[0-9a-f]{64})?")
+_NAME = re.compile(
+    r"[a-zA-Z0-9][a-zA-Z0-9._:-]*(/[a-zA-Z0-9._-]+)*(:[\w.-]+)?(@sha256:[0-9a-f]{64})?"
+)
 _BINDABLE = re.compile(r"/[^:,\"\\\0-\x1f]+")  # what the runtimes' options can carry
 
 
@@ -42,7 +44,9 @@ def _of_registry(ref: str, scheme: str, name: str) -> Image:
     if scheme not in SCHEMES:
         raise UsageError(f"--image {ref}: images are not fetched by {scheme}://; {FORMS}.")
     if not _NAME.fullmatch(name):
-        raise UsageError(f"--image {ref}: {name!r} is no name of an image, like atlasml/ml-base:latest.")
+        raise UsageError(
+            f"--image {ref}: {name!r} is no name of an image, like atlasml/ml-base:latest."
+        )
     return Image(ref, SCHEMES[scheme], ref)
 
 
@@ -50,7 +54,9 @@ def _on_disk(ref: str, path: Path) -> Image:
     try:
         if path.is_dir():
             if not looks_like_root(path):
-                raise UsageError(f"--image {ref} is a folder without a root file system: it has no bin and usr; {FORMS}.")
+                raise UsageError(
+                    f"--image {ref} is a folder without a root file system: it has no bin and usr; {FORMS}."
+                )
             return Image(ref, SANDBOX, str(path))
         with open(path, "rb") as file:
             magic = file.read(SIF_MAGIC_AT + len(SIF_MAGIC))[SIF_MAGIC_AT:]
@@ -66,16 +72,26 @@ def _on_disk(ref: str, path: Path) -> Image:
 def _elsewhere(ref: str, path: Path) -> Image:
     """An image that only nodes may have. What this machine does not see, it cannot judge; a slip it can."""
     if _would_be_here(path):
-        hint = f" An image of a registry is written docker://{ref}." if _NAME.fullmatch(ref) and not ref.endswith(".sif") else ""
+        hint = (
+            f" An image of a registry is written docker://{ref}."
+            if _NAME.fullmatch(ref) and not ref.endswith(".sif")
+            else ""
+        )
         raise UsageError(f"--image {ref}: there is no such file or folder.{hint}")
-    kind = SIF if path.suffix in (".sif", ".simg") else ARCHIVE if path.suffix == ".tar" else SANDBOX
+    kind = (
+        SIF if path.suffix in (".sif", ".simg") else ARCHIVE if path.suffix == ".tar" else SANDBOX
+    )
     return Image(ref, kind, f"oci-archive:{path}" if kind == ARCHIVE else str(path), seen=False)
 
 
 def _would_be_here(path: Path) -> bool:
     """Whether the disk that the image should be on is here: its folder is, or the repository on CVMFS."""
     parts = path.parts
-    return Path(*parts[:3]).is_dir() if parts[1:2] == ("cvmfs",) and len(parts) > 3 else path.parent.is_dir()
+    return (
+        Path(*parts[:3]).is_dir()
+        if parts[1:2] == ("cvmfs",) and len(parts) > 3
+        else path.parent.is_dir()
+    )
 
 
 def looks_like_root(path: Path) -> bool:
@@ -104,8 +120,14 @@ def _oci(archive: tarfile.TarFile) -> dict[str, Any]:
 
 
 def _docker(archive: tarfile.TarFile) -> dict[str, Any]:
-    config = str(_json(archive, "manifest.json")[0]["Config"]).removesuffix(".json").rpartition("/")[2]
-    return {"transport": "docker-archive", "digest": f"sha256:{_hex(config)}", "ident": _hex(config)}
+    config = (
+        str(_json(archive, "manifest.json")[0]["Config"]).removesuffix(".json").rpartition("/")[2]
+    )
+    return {
+        "transport": "docker-archive",
+        "digest": f"sha256:{_hex(config)}",
+        "ident": _hex(config),
+    }
 
 
 def _hex(digest: str) -> str:
@@ -127,5 +149,7 @@ def parse_bind(text: str) -> Bind:
     rest = [part for part in (rest[:-1] if rest[-1:] in (["ro"], ["rw"]) else rest) if part]
     source = str(home.user_path(source))
     if len(rest) > 1 or not all(_BINDABLE.fullmatch(part) for part in (source, *rest)):
-        raise UsageError(f"--bind {text!r}: write SRC, SRC:DST or SRC:DST:ro, with whole paths, like /data/jets:/data:ro.")
+        raise UsageError(
+            f"--bind {text!r}: write SRC, SRC:DST or SRC:DST:ro, with whole paths, like /data/jets:/data:ro."
+        )
     return Bind(source, rest[0] if rest else source, readonly)

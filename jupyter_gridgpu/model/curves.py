@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from jupyter_gridgpu.model import numbers
 from jupyter_gridgpu.model.metrics import NAMES_PER_JOB, USAGE, Reading, thinned
-from jupyter_gridgpu.model.wire import Curve, Usage
+from jupyter_gridgpu.model.wire import Curve, UsageCurves
 
 
 class Thinning:
@@ -61,11 +61,14 @@ class Curves:
     def curves(self) -> dict[str, Curve]:
         return {name: _curve(thinning.items()) for name, thinning in self._curves.items()}
 
-    def usage(self) -> Usage:
+    def usage(self) -> UsageCurves:
         items = self._usage.items()
         columns = {name: [usage.get(name) for _, usage in items] for name in USAGE}
-        return cast(Usage, {"times": [time for time, _ in items], **columns})
+        return cast(UsageCurves, {"times": [time for time, _ in items], **columns})
 
 
 def _curve(items: list[Any]) -> Curve:
-    return {"steps": [step for step, _ in items], "values": [numbers.encode(value) for _, value in items]}
+    return {
+        "steps": [step for step, _ in items],
+        "values": [numbers.encode(value) for _, value in items],
+    }

@@ -14,7 +14,7 @@ JOB_INTENDED = "job.intended"
 JOB_SUBMITTED = "job.submitted"
 JOB_OBSERVED = "job.observed"
 JOB_REPORTED = "job.reported"
-ENGINE_NOTED = "engine.noted"
+BACKEND_NOTED = "engine.noted"
 COMMAND_APPLIED = "command.applied"
 SCAN_FINISHED = "scan.finished"
 
@@ -36,6 +36,12 @@ def parse_line(line: bytes, decode: Callable[[bytes], Any] = json.loads) -> Even
     """Return the event of one journal line, or None if the line is torn or foreign."""
     try:
         body = decode(line)
-        return Event(int(body.pop("seq")), int(body.pop("term")), float(body.pop("t")), str(body.pop("type")), body)
+        return Event(
+            int(body.pop("seq")),
+            int(body.pop("term")),
+            float(body.pop("t")),
+            str(body.pop("type")),
+            body,
+        )
     except (ValueError, ArithmeticError, KeyError, TypeError, AttributeError, RecursionError):
         return None

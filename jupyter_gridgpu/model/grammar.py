@@ -14,15 +14,18 @@ from __future__ import annotations
 import ast
 import math
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from jupyter_gridgpu.errors import SpaceError
 from jupyter_gridgpu.model.numbers import to_float
-from jupyter_gridgpu.model.plain import NotPlain, plain
+from jupyter_gridgpu.model.plain_values import NotPlain, plain
 from jupyter_gridgpu.model.space import GRID_LIMIT, Axis, Choice, Fixed, Range, Repeats, Space
 
 REPEATS_LIMIT = 1000
-VALUE_LIMIT = 100_000  # characters of one value: it stands in every line of the journal that makes a variant
+VALUE_LIMIT = (
+    100_000  # characters of one value: it stands in every line of the journal that makes a variant
+)
 
 
 def uniform(low: float, high: float) -> Range:
@@ -60,7 +63,9 @@ def linspace(low: float, high: float, n: int) -> Choice:
 def geomspace(low: float, high: float, n: int) -> Choice:
     low, high, n = _steps("geomspace", low, high, n)
     if low <= 0 or high <= 0:
-        raise SpaceError(f"geomspace({low}, {high}, {n}): both ends must be above 0, since it steps by a factor.")
+        raise SpaceError(
+            f"geomspace({low}, {high}, {n}): both ends must be above 0, since it steps by a factor."
+        )
     if n == 1:
         return Choice((low,))
     ratio = math.log(high / low) / (n - 1)
@@ -79,7 +84,17 @@ def repeats(n: int) -> Repeats:
 
 WORDS: dict[str, Callable[..., Axis]] = {
     function.__name__: function
-    for function in (uniform, loguniform, integer, logint, choice, linspace, geomspace, fixed, repeats)
+    for function in (
+        uniform,
+        loguniform,
+        integer,
+        logint,
+        choice,
+        linspace,
+        geomspace,
+        fixed,
+        repeats,
+    )
 }
 
 
@@ -100,7 +115,8 @@ def parse_space(body: str, names: Mapping[str, Any] | None = None) -> Space:
 
 def space_of(values: Mapping[str, Any]) -> Space:
     """Return the Space of a Python mapping, with the same rules as the cell body."""
-    return _checked({name: _located(None, name, lambda v=value: to_axis(v)) for name, value in values.items()})  # type: ignore[misc]
+    axes = {name: _located(None, name, partial(to_axis, value)) for name, value in values.items()}
+    return _checked(axes)
 
 
 def to_axis(value: Any) -> Axis:
@@ -137,9 +153,17 @@ def _assignments(body: str) -> list[tuple[int, str, ast.expr]]:
 
 
 def _target(node: ast.stmt) -> tuple[str, ast.expr]:
-    if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
+    if (
+        isinstance(node, ast.Assign)
+        and len(node.targets) == 1
+        and isinstance(node.targets[0], ast.Name)
+    ):
         return node.targets[0].id, node.value
-    if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value is not None:
+    if (
+        isinstance(node, ast.AnnAssign)
+        and isinstance(node.target, ast.Name)
+        and node.value is not None
+    ):
         return node.target.id, node.value
     raise SpaceError(
         f"Line {node.lineno} is not an assignment of one name: {_quote(node)}. Only lines like lr = [1e-3, 1e-4] belong here."
@@ -174,7 +198,9 @@ def _checked(axes: dict[str, Axis]) -> Space:
         raise SpaceError("The space is empty: give at least one parameter, like lr = [1e-3, 1e-4].")
     twice = [name for name, axis in axes.items() if isinstance(axis, Repeats)]
     if len(twice) > 1:
-        raise SpaceError(f"repeats() is given to {' and '.join(twice)}; only one parameter can be the repeated seed.")
+        raise SpaceError(
+            f"repeats() is given to {' and '.join(twice)}; only one parameter can be the repeated seed."
+        )
     return Space(axes)
 
 
@@ -190,7 +216,11 @@ def _range(word: str, low: Any, high: Any, *, log: bool = False, whole: bool = F
 
 def _bound(text: str, value: Any, whole: bool) -> Any:
     value = _plain(value)
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(to_float(value)):
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, (int, float))
+        or not math.isfinite(to_float(value))
+    ):
         raise SpaceError(f"{text}: both ends must be finite numbers.")
     if whole and not _is_whole(value):
         raise SpaceError(f"{text}: both ends must be whole numbers.")
@@ -201,7 +231,9 @@ def _steps(word: str, low: Any, high: Any, n: Any) -> tuple[float, float, int]:
     """Return both ends of stepped values and how many there are, as plain numbers."""
     text = f"{word}({low!r}, {high!r}, {n!r})"
     if not _is_whole(n) or not 1 <= n <= GRID_LIMIT:
-        raise SpaceError(f"{text}: the number of values must be a whole number from 1 to {GRID_LIMIT:,}.")
+        raise SpaceError(
+            f"{text}: the number of values must be a whole number from 1 to {GRID_LIMIT:,}."
+        )
     return _bound(text, low, whole=False), _bound(text, high, whole=False), int(n)
 
 
@@ -226,5 +258,7 @@ def _plain(value: Any) -> Any:
     except NotPlain as error:
         raise SpaceError(str(error)) from None
     if isinstance(found, (str, list, dict)) and len(repr(found)) > VALUE_LIMIT:
-        raise SpaceError(f"the value has more than {VALUE_LIMIT:,} characters; put it into a file and give the file's name.")
+        raise SpaceError(
+            f"the value has more than {VALUE_LIMIT:,} characters; put it into a file and give the file's name."
+        )
     return found

@@ -26,7 +26,9 @@ class Reading:
     step: int | None
     steps: int | None  # of how many, if the notebook said so
     values: dict[str, float]
-    usage: dict[str, float] = field(default_factory=dict)  # of a heartbeat: cpu (cores), memory_mb, gpu (%), gpu_memory_mb
+    usage: dict[str, float] = field(
+        default_factory=dict
+    )  # of a heartbeat: cpu (cores), memory_mb, gpu (%), gpu_memory_mb
 
 
 def clean_name(name: Any) -> str | None:
@@ -106,7 +108,13 @@ class Series:
     def row(self) -> dict[str, Any]:
         """The metric as a face shows it."""
         n, low, high, last = self.summary()
-        return {"last": last, "min": low, "max": high, "n": n, "trail": [numbers.encode(v) for v in self.shown_trail()]}
+        return {
+            "last": last,
+            "min": low,
+            "max": high,
+            "n": n,
+            "trail": [numbers.encode(v) for v in self.shown_trail()],
+        }
 
     def shown_trail(self) -> list[float]:
         """The trail with the last value at its end."""

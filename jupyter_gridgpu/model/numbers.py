@@ -67,7 +67,11 @@ def strict(value: Any, mark: str = MARK) -> Any:
 def loose(value: Any) -> Any:
     """Undo `strict`: words become the floats they stand for."""
     if isinstance(value, str):
-        return value[1:] if value.startswith(MARK) and value.lstrip(MARK) in WORDS else WORDS.get(value, value)
+        return (
+            value[1:]
+            if value.startswith(MARK) and value.lstrip(MARK) in WORDS
+            else WORDS.get(value, value)
+        )
     if isinstance(value, dict):
         return {key: loose(item) for key, item in value.items()}
     if isinstance(value, list):

@@ -29,7 +29,7 @@ class GpuKind:
 
 
 @dataclass(frozen=True)
-class Limits:
+class QueueLimits:
     """The most that one job gets."""
 
     walltime_s: int | None = None
@@ -46,9 +46,11 @@ class Queue:
     backend: str
     title: str = ""
     gpus: tuple[GpuKind, ...] | None = None  # () = there are none
-    limits: Limits = Limits()
+    limits: QueueLimits = QueueLimits()
     runtimes: tuple[str, ...] | None = None  # container runtimes; () = there are none
-    images: tuple[str, ...] | None = None  # where images may come from: "any", "/cvmfs", or patterns; the rest is refused
+    images: tuple[str, ...] | None = (
+        None  # where images may come from: "any", "/cvmfs", or patterns; the rest is refused
+    )
     gpu_only: bool = False  # takes only tasks that ask for a GPU
     state: str = UNKNOWN
     queue: str | None = None
@@ -100,7 +102,10 @@ def gpus_text(queue: Queue) -> str:
     """Return `8 x A100 40 GB, 4 x V100 16 GB`, where the numbers are known."""
     if queue.gpus is None:
         return "?"
-    parts = [f"{kind.total} x {kind_text(kind)}" if kind.total else kind_text(kind) for kind in queue.gpus]
+    parts = [
+        f"{kind.total} x {kind_text(kind)}" if kind.total else kind_text(kind)
+        for kind in queue.gpus
+    ]
     return ", ".join("some" if part == "GPU" else part for part in dict.fromkeys(parts)) or "none"
 
 
@@ -110,7 +115,7 @@ def free_text(queue: Queue) -> str:
     return "–" if total is None else f"{'–' if free is None else free}/{total}"
 
 
-def limits_text(limits: Limits) -> str:
+def limits_text(limits: QueueLimits) -> str:
     """Return `48 h, 64 GB, 2 GPUs` of those that are known."""
     parts = [duration(limits.walltime_s)] if limits.walltime_s else []
     parts += [gb(limits.memory_mb)] if limits.memory_mb else []

@@ -13,15 +13,15 @@ from typing import Any
 from jupyter_gridgpu.errors import SpaceError, StorageError, UsageError
 from jupyter_gridgpu.model import numbers
 from jupyter_gridgpu.model import space as spaces
-from jupyter_gridgpu.model.plain import NotPlain, plain
+from jupyter_gridgpu.model.plain_values import NotPlain, plain
 from jupyter_gridgpu.model.resources import Container, Placement, Resources
 from jupyter_gridgpu.model.space import Space
 
 FORMAT = 2  # 2: scans whose points were given, and what a scan runs again
 AUTO = "auto"  # the backend of a request that leaves the choice to the queues
 FILE, PUSH, DROP, END = "file", "push", "drop", "end"  # how metrics come while jobs run
-AUTO_METRICS = "auto"
-WAYS = (AUTO_METRICS, PUSH, DROP, END)  # of --metrics
+AUTO_CHANNEL = "auto"
+CHANNELS = (AUTO_CHANNEL, PUSH, DROP, END)  # of --metrics
 DIRECTIONS = ("maximize", "minimize")
 REDUCTIONS = ("last", "max", "min")
 DEFAULTS_BYTES = 20_000
@@ -51,7 +51,9 @@ def parse_objective(text: str, direction: str) -> Objective:
     found = re.fullmatch(r"\s*(last|max|min)\s*\(\s*(.*?)\s*\)\s*", text)
     reduction, metric = found.groups() if found else ("last", text.strip())
     if not metric or "(" in metric or ")" in metric:
-        raise UsageError(f"--{direction} {text!r} is no objective; write a metric's name, or max(NAME), min(NAME), last(NAME).")
+        raise UsageError(
+            f"--{direction} {text!r} is no objective; write a metric's name, or max(NAME), min(NAME), last(NAME)."
+        )
     return Objective(metric, direction, reduction)
 
 
@@ -68,7 +70,7 @@ class Origin:
 
 
 @dataclass(frozen=True)
-class Scan:
+class ScanSpec:
     """One notebook x many points of hyper-parameter space."""
 
     id: str
@@ -87,10 +89,14 @@ class Scan:
     retries: int = 0
     resources: Resources = field(default_factory=Resources)
     files: tuple[str, ...] = ()
-    notebook_digest: str = ""  # of what the notebook does: sources, tags, kernel; not of its outputs
+    notebook_digest: str = (
+        ""  # of what the notebook does: sources, tags, kernel; not of its outputs
+    )
     files_digest: str = ""
     created: float = 0.0
-    defaults: dict[str, Any] = field(default_factory=dict)  # the notebook's own values, where they are plain; only to look at
+    defaults: dict[str, Any] = field(
+        default_factory=dict
+    )  # the notebook's own values, where they are plain; only to look at
     per_job: int = 1  # variants that one job of the engine runs one after another
     prefork: bool = True  # whether kernels may be forked from a process that has imported what the notebook does
     container: Container = field(default_factory=Container)
@@ -98,10 +104,14 @@ class Scan:
     recorded: int = 0  # variants that points.jsonl gives, where none are to be proposed
     recorded_digest: str = ""
     origin: Origin | None = None
-    asked: Placement | None = None  # what was asked for where `--on auto` chose backend and placement
-    asked_model: str | None = None  # and which GPU, which auto names where a queue has several kinds
+    asked: Placement | None = (
+        None  # what was asked for where `--on auto` chose backend and placement
+    )
+    asked_model: str | None = (
+        None  # and which GPU, which auto names where a queue has several kinds
+    )
     choice: str = ""  # which queue that was and why, in one sentence
-    metrics: str = AUTO_METRICS  # the way that was asked for
+    metrics: str = AUTO_CHANNEL  # the way that was asked for
     channel: str = FILE  # the way on which metrics come
 
     def total(self) -> int:
@@ -113,20 +123,30 @@ class Scan:
         return points * (repeats[1] if repeats else 1)
 
 
-def fingerprint(scan: Scan) -> str:
+def fingerprint(scan: ScanSpec) -> str:
     """Return what makes two scans the same request: all of the spec but its identity.
 
     Running the same cell again finds the scan it started by this; also where `--on auto` would choose otherwise now.
     """
     if scan.asked is not None:
         resources = replace(scan.resources, gpu_model=scan.asked_model)
-        scan = replace(scan, backend=AUTO, placement=scan.asked, resources=resources, asked=None, asked_model=None, choice="")
+        scan = replace(
+            scan,
+            backend=AUTO,
+            placement=scan.asked,
+            resources=resources,
+            asked=None,
+            asked_model=None,
+            choice="",
+        )
     body = to_json(scan)
     for key in ("id", "name", "created", "defaults", "fingerprint", "channel"):
         body.pop(key, None)
     body["format"] = 1
     body["resources"] = {
-        name: value for name, value in body["resources"].items() if name in _FIRST_RESOURCES or value is not None
+        name: value
+        for name, value in body["resources"].items()
+        if name in _FIRST_RESOURCES or value is not None
     }
     for name, default in _LATER.items():
         if getattr(scan, name) == default:
@@ -149,7 +169,7 @@ def plain_defaults(values: Mapping[str, Any]) -> dict[str, Any]:
     return kept
 
 
-def to_json(scan: Scan) -> dict[str, Any]:
+def to_json(scan: ScanSpec) -> dict[str, Any]:
     """Return the spec as scan.json keeps it."""
     body = asdict(scan)
     body["space"] = spaces.to_json(scan.space)
@@ -158,11 +178,11 @@ def to_json(scan: Scan) -> dict[str, Any]:
     return {"format": FORMAT, **numbers.strict(body)}
 
 
-def from_json(body: dict[str, Any]) -> Scan:
+def from_json(body: dict[str, Any]) -> ScanSpec:
     """Return the spec of a scan.json. Raises StorageError if this version cannot read it."""
     body = _migrated(body)
     try:
-        return Scan(
+        return ScanSpec(
             space=spaces.from_json(numbers.loose(body["space"])),
             objective=Objective(**body["objective"]) if body["objective"] else None,
             resources=Resources(**body["resources"]),
@@ -173,7 +193,7 @@ def from_json(body: dict[str, Any]) -> Scan:
             asked_model=body.get("asked_model"),
             prefork=body.get("prefork", True),
             choice=body.get("choice", ""),
-            metrics=body.get("metrics", AUTO_METRICS),
+            metrics=body.get("metrics", AUTO_CHANNEL),
             channel=body.get("channel", FILE),
             files=tuple(body["files"]),
             defaults=_defaults(body.get("defaults")),
@@ -191,7 +211,13 @@ def _container(body: dict[str, Any]) -> Container:
 
 
 def _placement(body: dict[str, Any]) -> Placement:
-    return Placement(**{**body, "exclude": tuple(body.get("exclude", ())), "inputs": tuple(body.get("inputs", ()))})
+    return Placement(
+        **{
+            **body,
+            "exclude": tuple(body.get("exclude", ())),
+            "inputs": tuple(body.get("inputs", ())),
+        }
+    )
 
 
 def _migrated(body: dict[str, Any]) -> dict[str, Any]:
@@ -234,7 +260,7 @@ _LATER = {
     "asked": None,
     "asked_model": None,
     "choice": "",
-    "metrics": AUTO_METRICS,
+    "metrics": AUTO_CHANNEL,
 }  # fields that the first scans did not have
 _FIRST_RESOURCES = ("gpus", "memory_mb", "walltime_s")
 _MIGRATIONS = {1: _from_1}

@@ -101,12 +101,16 @@ def at(axis: Choice | Range, fraction: float) -> Any:
         return axis.values[min(int(fraction * len(axis.values)), len(axis.values) - 1)]
     low, high = float(axis.low), float(axis.high)
     if size is not None and axis.log:  # the integers' bins reach half a unit beyond both ends
-        value = math.exp(math.log(low - 0.5) + fraction * (math.log(high + 0.5) - math.log(low - 0.5)))
+        value = math.exp(
+            math.log(low - 0.5) + fraction * (math.log(high + 0.5) - math.log(low - 0.5))
+        )
         return min(max(round(value), int(axis.low)), int(axis.high))
     if size is not None:
         return int(axis.low) + min(int(fraction * size), size - 1)
     if axis.log:
-        return min(max(math.exp(math.log(low) + fraction * (math.log(high) - math.log(low))), low), high)
+        return min(
+            max(math.exp(math.log(low) + fraction * (math.log(high) - math.log(low))), low), high
+        )
     return min(max(low * (1 - fraction) + high * fraction, low), high)
 
 
@@ -122,7 +126,13 @@ def _axis_json(axis: Axis) -> dict[str, Any]:
         return {"kind": "choice", "values": list(axis.values)}
     if isinstance(axis, Repeats):
         return {"kind": "repeats", "count": axis.count}
-    return {"kind": "range", "low": axis.low, "high": axis.high, "log": axis.log, "whole": axis.whole}
+    return {
+        "kind": "range",
+        "low": axis.low,
+        "high": axis.high,
+        "log": axis.log,
+        "whole": axis.whole,
+    }
 
 
 def from_json(items: list[dict[str, Any]]) -> Space:
@@ -140,4 +150,6 @@ def _axis_from(item: dict[str, Any]) -> Axis:
         return Repeats(item["count"])
     if kind == "range":
         return Range(item["low"], item["high"], item["log"], item["whole"])
-    raise SpaceError(f"This version does not know the kind of axis {kind!r} that the scan uses for {item['name']!r}.")
+    raise SpaceError(
+        f"This version does not know the kind of axis {kind!r} that the scan uses for {item['name']!r}."
+    )

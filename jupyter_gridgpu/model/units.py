@@ -18,11 +18,16 @@ def parse_duration(text: str | int | float) -> int:
     elif re.fullmatch(r"\d+(\.\d+)?", words):
         seconds = float(words)
     elif re.fullmatch(r"(\d+(\.\d+)?\s*(s|sec|m|min|h|d)\s*)+", words):
-        seconds = sum(float(n) * _SECONDS[unit] for n, _, unit in re.findall(r"(\d+(\.\d+)?)\s*([a-z]+)", words))
+        seconds = sum(
+            float(n) * _SECONDS[unit]
+            for n, _, unit in re.findall(r"(\d+(\.\d+)?)\s*([a-z]+)", words)
+        )
     else:
         raise UsageError(f"{text!r} is no length of time; write 90s, 30min, 2h or 1:30:00.")
     if not 1 <= seconds <= 366 * 86400:
-        raise UsageError(f"{text!r} is no usable length of time; give between one second and a year.")
+        raise UsageError(
+            f"{text!r} is no usable length of time; give between one second and a year."
+        )
     return int(seconds)
 
 

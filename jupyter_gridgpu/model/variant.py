@@ -9,7 +9,18 @@ from jupyter_gridgpu.model.job import END_STATES
 from jupyter_gridgpu.model.metrics import Series
 
 PAST_LIMIT = 50
-_ATTEMPT = ("state", "reason", "message", "where", "gpu", "node", "engine_id", "link", "started", "ended")
+_ATTEMPT = (
+    "state",
+    "reason",
+    "message",
+    "where",
+    "gpu",
+    "node",
+    "engine_id",
+    "link",
+    "started",
+    "ended",
+)
 
 
 @dataclass
@@ -45,7 +56,9 @@ class VariantView:
     queued: float | None = None  # when it was handed to the engine
     node: str | None = None
     link: str | None = None
-    reported: float | None = None  # when its newest reading was made, where metrics are sent rather than read on a shared disk
+    reported: float | None = (
+        None  # when its newest reading was made, where metrics are sent rather than read on a shared disk
+    )
     past: list[dict[str, Any]] = field(default_factory=list)  # what is kept of earlier attempts
     rev: int = 0
 
@@ -61,10 +74,17 @@ class VariantView:
 
     def new_attempt(self, attempt: int) -> None:
         """Forget what the attempt before said, but for a short record; the GPU time it took stays counted."""
-        spent, past = self.gpu_s, [*self.past, self.attempt()][-PAST_LIMIT:] if self.attempts else []
+        spent, past = (
+            self.gpu_s,
+            [*self.past, self.attempt()][-PAST_LIMIT:] if self.attempts else [],
+        )
         fresh = VariantView(self.id, self.point, self.repeat, self.params, self.attrs, self.number)
         self.__dict__.update(fresh.__dict__, attempts=attempt, gpu_s=spent, past=past)
 
     def attempt(self) -> dict[str, Any]:
         """The record of the latest attempt."""
-        return {"attempt": self.attempts, "submitted": self.queued, **{name: getattr(self, name) for name in _ATTEMPT}}
+        return {
+            "attempt": self.attempts,
+            "submitted": self.queued,
+            **{name: getattr(self, name) for name in _ATTEMPT},
+        }

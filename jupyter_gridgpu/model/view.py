@@ -12,12 +12,24 @@ from jupyter_gridgpu.model import events, numbers
 from jupyter_gridgpu.model.events import Event
 from jupyter_gridgpu.model.job import END_STATES, STATES, allowed, split_key
 from jupyter_gridgpu.model.metrics import Series, objective_value
-from jupyter_gridgpu.model.scan import Scan
+from jupyter_gridgpu.model.scan import ScanSpec
 from jupyter_gridgpu.model.variant import VariantView as VariantView
 
 ENDED_FOR_ESTIMATE = 3
 _FLOAT = frozenset({float})
-_OBSERVED = ("reason", "message", "cell", "where", "gpu", "node", "link", "started", "ended", "notebook", "peak_mb")
+_OBSERVED = (
+    "reason",
+    "message",
+    "cell",
+    "where",
+    "gpu",
+    "node",
+    "link",
+    "started",
+    "ended",
+    "notebook",
+    "peak_mb",
+)
 
 
 class ScanView:
@@ -26,7 +38,7 @@ class ScanView:
     `rev` counts changes; a variant's `rev` is that of its last one, so that faces send only what changed.
     """
 
-    def __init__(self, scan: Scan) -> None:
+    def __init__(self, scan: ScanSpec) -> None:
         self.scan = scan
         self.variants: dict[str, VariantView] = {}
         self.rev = 0
@@ -92,7 +104,9 @@ class ScanView:
         self._made = sorted(variants, key=lambda variant: variant.number)
         self.variants = {variant.id: variant for variant in self._made}
         self.newest = [variant for variant in self._made if variant.point == self.points - 1]
-        self._recent = {variant.id: variant for variant in sorted(self._made, key=lambda variant: variant.rev)}
+        self._recent = {
+            variant.id: variant for variant in sorted(self._made, key=lambda variant: variant.rev)
+        }
         for variant in self._recent.values():
             _keep(self.active, variant, variant.active)
             _keep(self.running, variant, variant.state == "running")
@@ -138,7 +152,9 @@ class ScanView:
         if objective is None:
             return None
         for variant in self.variants.values():
-            if variant.state == "done" and objective.better(self.value(variant), self.value(best) if best else None):
+            if variant.state == "done" and objective.better(
+                self.value(variant), self.value(best) if best else None
+            ):
                 best = variant
         return best
 
@@ -153,20 +169,33 @@ class ScanView:
         if self.scan.recorded:
             return max(len(self.variants), self.scan.recorded)
         repeats = self.scan.space.repeats
-        return max(len(self.variants), self.scan.total() + self.extra_trials * (repeats[1] if repeats else 1))
+        return max(
+            len(self.variants),
+            self.scan.total() + self.extra_trials * (repeats[1] if repeats else 1),
+        )
 
     def trials(self) -> int:
         """How many points are to be proposed in all."""
-        return self.extra_trials + (self.scan.trials if self.scan.trials is not None else self.scan.space.grid_size() or 0)
+        return self.extra_trials + (
+            self.scan.trials if self.scan.trials is not None else self.scan.space.grid_size() or 0
+        )
 
     def seconds_left(self, now: float) -> float | None:
         """Estimate the time to the end from the jobs that ended, or None while fewer than three have."""
-        ended = [v.ended - v.started for v in self.variants.values() if v.state == "done" and v.ended and v.started]
+        ended = [
+            v.ended - v.started
+            for v in self.variants.values()
+            if v.state == "done" and v.ended and v.started
+        ]
         if len(ended) < ENDED_FOR_ESTIMATE or self.finished or not self.started:
             return None
         mean = sum(ended) / len(ended)
-        running = [now - v.started for v in self.variants.values() if v.state == "running" and v.started]
-        waiting = self.total() - sum(1 for v in self.variants.values() if v.state in END_STATES or v.state == "running")
+        running = [
+            now - v.started for v in self.variants.values() if v.state == "running" and v.started
+        ]
+        waiting = self.total() - sum(
+            1 for v in self.variants.values() if v.state in END_STATES or v.state == "running"
+        )
         work = waiting * mean + sum(max(mean - spent, 0.0) for spent in running)
         return work / max(len(running), 1)
 
@@ -207,7 +236,12 @@ class ScanView:
         known = self.variants.get(data["variant"])
         number = known.number if known else len(self._made)
         variant = VariantView(
-            data["variant"], data["point"], data["repeat"], numbers.loose(data["params"]), data.get("attrs", {}), number
+            data["variant"],
+            data["point"],
+            data["repeat"],
+            numbers.loose(data["params"]),
+            data.get("attrs", {}),
+            number,
         )
         self.variants[variant.id] = variant
         self._made[number : number + 1] = [variant]
@@ -219,19 +253,27 @@ class ScanView:
 
     def _intended(self, event: Event) -> None:
         variant_id, attempt = split_key(event.data["key"])
-        if variant := self.variants.get(variant_id):  # one whose line cannot be read has no jobs either
+        if variant := self.variants.get(
+            variant_id
+        ):  # one whose line cannot be read has no jobs either
             variant.new_attempt(attempt)
             self._touch(variant)
 
     def _submitted(self, event: Event) -> None:
         if variant := self._job(event):
-            variant.submitted, variant.engine_id, variant.queued = True, event.data.get("engine_id"), event.time
+            variant.submitted, variant.engine_id, variant.queued = (
+                True,
+                event.data.get("engine_id"),
+                event.time,
+            )
             if variant.state == "new":
                 variant.state = "queued"
 
     def _observed(self, event: Event) -> None:
         variant, state = self._job(event), event.data["state"]
-        if variant is None or not (allowed(variant.state, state) or variant.state == state not in END_STATES):
+        if variant is None or not (
+            allowed(variant.state, state) or variant.state == state not in END_STATES
+        ):
             return
         if state != variant.state:
             variant.message = None  # why it waited is no news once it runs
@@ -247,7 +289,9 @@ class ScanView:
         variant = self._job(event)
         if variant is None:
             return
-        if event.data.get("whole"):  # a runner that reads the job's metrics from their beginning again
+        if event.data.get(
+            "whole"
+        ):  # a runner that reads the job's metrics from their beginning again
             variant.metrics.clear()
         variant.step = event.data.get("step", variant.step)
         variant.steps = event.data.get("steps", variant.steps)
@@ -259,7 +303,9 @@ class ScanView:
             series = variant.metrics.get(name)
             if series is None:
                 series = variant.metrics[name] = Series()
-            series.keep(new if _FLOAT.issuperset(map(type, new)) else [_number(value) for value in new])
+            series.keep(
+                new if _FLOAT.issuperset(map(type, new)) else [_number(value) for value in new]
+            )
             series.n = n
             series.min = low if type(low) is float else numbers.decode(low)
             series.max = high if type(high) is float else numbers.decode(high)
@@ -267,7 +313,9 @@ class ScanView:
     def _command(self, event: Event) -> None:
         self.commands.add(event.data["id"])
         chosen = event.data.get("variants")
-        variants = [self.variants[i] for i in chosen if i in self.variants] if chosen is not None else None
+        variants = (
+            [self.variants[i] for i in chosen if i in self.variants] if chosen is not None else None
+        )
         _COMMANDS[event.data["action"]](self, variants, event.data)
 
     def _noted(self, event: Event) -> None:
@@ -294,7 +342,11 @@ class ScanView:
         self.finished = self.paused = False
         if variants is None:
             self.stopped = False
-            variants = [v for v in self.variants.values() if v.state in ("failed", "lost", "cancelled") or v.stop_asked]
+            variants = [
+                v
+                for v in self.variants.values()
+                if v.state in ("failed", "lost", "cancelled") or v.stop_asked
+            ]
         for variant in variants:
             if variant.state in END_STATES:
                 variant.retry_asked, variant.stop_asked = True, False
@@ -332,7 +384,7 @@ _HANDLERS: dict[str, Callable[[ScanView, Event], None]] = {
     events.JOB_SUBMITTED: ScanView._submitted,
     events.JOB_OBSERVED: ScanView._observed,
     events.JOB_REPORTED: ScanView._reported,
-    events.ENGINE_NOTED: ScanView._noted,
+    events.BACKEND_NOTED: ScanView._noted,
     events.COMMAND_APPLIED: ScanView._command,
     events.SCAN_FINISHED: ScanView._finished,
 }

@@ -16,7 +16,7 @@ MISSING = "–"
 
 State = Literal["new", "queued", "running", "done", "failed", "cancelled", "lost"]
 ScanState = Literal["running", "paused", "done", "stopped", "orphaned"]
-Way = Literal["file", "push", "drop", "end"]
+ChannelName = Literal["file", "push", "drop", "end"]
 Action = Literal["stop", "retry", "pause", "resume", "extend", "replay"]
 
 
@@ -69,7 +69,7 @@ class Row(_RowExtras):
     notebook: str | None
 
 
-class Objective(TypedDict):
+class ObjectiveInfo(TypedDict):
     """The metric that ranks variants, and how its series becomes one number."""
 
     metric: str
@@ -85,7 +85,7 @@ class Head(TypedDict):
     notebook: str
     state: ScanState
     backend: str
-    objective: Objective | None
+    objective: ObjectiveInfo | None
     params: list[str]
     varied: list[str]
     repeats: str | None
@@ -99,7 +99,7 @@ class Head(TypedDict):
     gpu_s: float
     now: float
     note: str | None
-    channel: Way
+    channel: ChannelName
     reported: float | None
 
 
@@ -120,11 +120,14 @@ class Snapshot(TypedDict):
     rows: list[Row]
 
 
-Upsert = TypedDict("Upsert", {"type": Literal["upsert"], "from": int, "rev": int, "scan": "ScanInfo", "rows": "list[Row]"})
+Upsert = TypedDict(
+    "Upsert",
+    {"type": Literal["upsert"], "from": int, "rev": int, "scan": "ScanInfo", "rows": "list[Row]"},
+)
 Upsert.__doc__ = "The rows that changed after revision `from`, each of them whole."
 
 
-class Said(TypedDict):
+class Notice(TypedDict):
     """One sentence for the user."""
 
     type: Literal["said"]
@@ -149,7 +152,7 @@ class Curve(TypedDict):
     values: list[Num]
 
 
-class Usage(TypedDict):
+class UsageCurves(TypedDict):
     """What one job used over time, thinned; lists of one length."""
 
     times: list[float]
@@ -159,14 +162,14 @@ class Usage(TypedDict):
     gpu_memory_mb: list[float | None]
 
 
-class Metrics(TypedDict):
+class JobMetrics(TypedDict):
     """The curves of one attempt."""
 
     type: Literal["metrics"]
     variant: str
     attempt: int
     curves: dict[str, Curve]
-    usage: Usage
+    usage: UsageCurves
 
 
 class Attempt(TypedDict):
@@ -186,7 +189,7 @@ class Attempt(TypedDict):
     link: str | None
 
 
-class Limits(TypedDict):
+class JobLimits(TypedDict):
     """What one job was granted."""
 
     gpus: int
@@ -194,14 +197,14 @@ class Limits(TypedDict):
     walltime_s: int | None
 
 
-class Job(TypedDict):
+class JobDetails(TypedDict):
     """What the view of one variant shows beside its row; `defaults` are the notebook's own values, where they are plain."""
 
     type: Literal["job"]
     variant: str
     attempts: list[Attempt]
     defaults: dict[str, Any]
-    limits: Limits
+    limits: JobLimits
     has_notebook: bool
 
 
@@ -235,7 +238,7 @@ def head(view: ScanView, state: str, now: float) -> Head:
         "notebook": scan.notebook,
         "state": cast(ScanState, state),
         "backend": scan.backend,
-        "objective": cast(Objective, dict(vars(scan.objective))) if scan.objective else None,
+        "objective": cast(ObjectiveInfo, dict(vars(scan.objective))) if scan.objective else None,
         "params": list(scan.space),
         "varied": scan.space.varied,
         "repeats": repeats[0] if repeats else None,
@@ -249,12 +252,14 @@ def head(view: ScanView, state: str, now: float) -> Head:
         "gpu_s": sum(variant.gpu_s for variant in view.variants.values()),
         "now": now,
         "note": view.note(),
-        "channel": cast(Way, scan.channel),
-        "reported": max((v.reported for v in view.active.values() if v.reported is not None), default=None),
+        "channel": cast(ChannelName, scan.channel),
+        "reported": max(
+            (v.reported for v in view.active.values() if v.reported is not None), default=None
+        ),
     }
 
 
-def job(view: ScanView, variant: VariantView, has_notebook: bool) -> Job:
+def job(view: ScanView, variant: VariantView, has_notebook: bool) -> JobDetails:
     """What the view of one variant shows beside its row."""
     asked = view.scan.resources
     attempts = [*variant.past, variant.attempt()] if variant.attempts else []
@@ -263,7 +268,11 @@ def job(view: ScanView, variant: VariantView, has_notebook: bool) -> Job:
         "variant": variant.id,
         "attempts": cast("list[Attempt]", attempts),
         "defaults": numbers.strict(view.scan.defaults, mark=""),
-        "limits": {"gpus": asked.gpus, "memory_mb": asked.memory_mb, "walltime_s": asked.walltime_s},
+        "limits": {
+            "gpus": asked.gpus,
+            "memory_mb": asked.memory_mb,
+            "walltime_s": asked.walltime_s,
+        },
         "has_notebook": has_notebook,
     }
 

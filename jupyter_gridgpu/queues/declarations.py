@@ -21,7 +21,10 @@ def folders() -> list[Path]:
     """Return the folders that declarations are looked for in, those of the user first."""
     from jupyter_core.paths import jupyter_config_dir, jupyter_config_path
 
-    return [Path(place) / FOLDER for place in dict.fromkeys([jupyter_config_dir(), *jupyter_config_path()])]
+    return [
+        Path(place) / FOLDER
+        for place in dict.fromkeys([jupyter_config_dir(), *jupyter_config_path()])
+    ]
 
 
 def read_all() -> tuple[list[Queue], list[str]]:
@@ -43,7 +46,11 @@ def files() -> list[Path]:
 
 def _sorted(folder: Path) -> list[Path]:
     try:
-        inside = [path for path in folder.iterdir() if path.suffix in (".yaml", ".yml") and not path.name.startswith(".")]
+        inside = [
+            path
+            for path in folder.iterdir()
+            if path.suffix in (".yaml", ".yml") and not path.name.startswith(".")
+        ]
     except OSError:
         return []
     return sorted(inside)[:FILES]
@@ -56,14 +63,18 @@ def read(path: Path) -> tuple[list[Queue], list[str]]:
     from jupyter_gridgpu.queues.fields import queues_of
 
     try:
-        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # many times as fast, and it bounds how deep a file nests
+        loader = getattr(
+            yaml, "CSafeLoader", yaml.SafeLoader
+        )  # many times as fast, and it bounds how deep a file nests
         root = yaml.compose(_content(path), Loader=loader)
     except OSError as error:
         return [], [f"{path} cannot be read: {error.strerror}."]
     except yaml.YAMLError as error:
         return [], [f"{path}, {_place(error)}"]
     except (ValueError, RecursionError, UsageError) as error:
-        return [], [f"{path} is no list of queues: {bounded(str(error)) or 'it is nested too deeply'}."]
+        return [], [
+            f"{path} is no list of queues: {bounded(str(error)) or 'it is nested too deeply'}."
+        ]
     if root is None:
         return [], []
     queues, slips = queues_of(root)

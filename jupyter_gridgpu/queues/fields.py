@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from jupyter_gridgpu.errors import UsageError
-from jupyter_gridgpu.model.queue import STATES, GpuKind, Limits, Queue
+from jupyter_gridgpu.model.queue import STATES, GpuKind, Queue, QueueLimits
 from jupyter_gridgpu.model.units import parse_duration, parse_memory
 from jupyter_gridgpu.queues import gpus
 
@@ -20,7 +20,7 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@/-]{0,99}")
 _NULL = ("", "~", "null", "Null", "NULL")
 
 
-class Slip(Exception):
+class DeclarationError(Exception):
     """One field is wrong: in which line, and what to write."""
 
     def __init__(self, node: Any, text: str) -> None:
@@ -28,18 +28,22 @@ class Slip(Exception):
         self.line = node.start_mark.line + 1
 
 
-def queues_of(root: Any) -> tuple[list[Queue], list[Slip]]:
+def queues_of(root: Any) -> tuple[list[Queue], list[DeclarationError]]:
     """Return the sound queues of a file's root node, and what is wrong with the others."""
     found: list[Queue] = []
-    slips: list[Slip] = []
+    slips: list[DeclarationError] = []
     try:
-        nodes = _items(_fields(root, {"queues": lambda node: node}, "the file").get("queues", root), "queues", QUEUES_LIMIT)
-    except Slip as slip:
+        nodes = _items(
+            _fields(root, {"queues": lambda node: node}, "the file").get("queues", root),
+            "queues",
+            QUEUES_LIMIT,
+        )
+    except DeclarationError as slip:
         return [], [slip]
     for node in nodes:
         try:
             found.append(_queue(node))
-        except Slip as slip:
+        except DeclarationError as slip:
             slips.append(slip)
     return found, slips
 
@@ -48,7 +52,9 @@ def _queue(node: Any) -> Queue:
     values = _fields(node, _QUEUE, "a queue")
     for name in ("name", "backend"):
         if name not in values:
-            raise Slip(node, f"the queue has no {name}; write `{name}: {_EXAMPLES[name]}`")
+            raise DeclarationError(
+                node, f"the queue has no {name}; write `{name}: {_EXAMPLES[name]}`"
+            )
     containers, placement = values.pop("containers", {}), values.pop("placement", {})
     return Queue(**values, **containers, **placement)
 
@@ -56,15 +62,21 @@ def _queue(node: Any) -> Queue:
 def _fields(node: Any, known: dict[str, Callable[[Any], Any]], what: str) -> dict[str, Any]:
     """Return the values of a mapping by its fields; one that is empty counts as left out."""
     if not isinstance(node, yaml.MappingNode):
-        raise Slip(node, f"{what} is {_kind(node)}; write fields like `{next(iter(known))}: ...`")
+        raise DeclarationError(
+            node, f"{what} is {_kind(node)}; write fields like `{next(iter(known))}: ...`"
+        )
     values: dict[str, Any] = {}
     for key, value in node.value:
         name = key.value if isinstance(key, yaml.ScalarNode) else "?"
         if name not in known:
-            raise Slip(key, f"{what} has no field {name[:40]!r}; there are {', '.join(known)}")
+            raise DeclarationError(
+                key, f"{what} has no field {name[:40]!r}; there are {', '.join(known)}"
+            )
         if name in values:
-            raise Slip(key, f"{name} is given twice; keep one")
-        if not (isinstance(value, yaml.ScalarNode) and value.value in _NULL and value.style is None):
+            raise DeclarationError(key, f"{name} is given twice; keep one")
+        if not (
+            isinstance(value, yaml.ScalarNode) and value.value in _NULL and value.style is None
+        ):
             values[name] = _named(name, known[name], value)
     return values
 
@@ -73,14 +85,16 @@ def _named(name: str, read: Callable[[Any], Any], node: Any) -> Any:
     try:
         return read(node)
     except UsageError as error:
-        raise Slip(node, f"{name}: {str(error).rstrip('.')}") from None
+        raise DeclarationError(node, f"{name}: {str(error).rstrip('.')}") from None
 
 
 def _items(node: Any, what: str, limit: int = LIST_LIMIT) -> list[Any]:
     if not isinstance(node, yaml.SequenceNode):
-        raise Slip(node, f"{what} is {_kind(node)}; write a list, a '- ' before each")
+        raise DeclarationError(node, f"{what} is {_kind(node)}; write a list, a '- ' before each")
     if len(node.value) > limit:
-        raise Slip(node, f"{what} has {len(node.value):,} entries; {limit:,} are the most")
+        raise DeclarationError(
+            node, f"{what} has {len(node.value):,} entries; {limit:,} are the most"
+        )
     return list(node.value)
 
 
@@ -98,7 +112,9 @@ def _text(node: Any) -> str:
         raise UsageError(f"it is {_kind(node)}; write one value")
     text = node.value.strip()
     if not text or len(text) > TEXT_LIMIT or not text.isprintable():
-        raise UsageError(f"{_shown(node)} is no usable text; write up to {TEXT_LIMIT} printable characters on one line")
+        raise UsageError(
+            f"{_shown(node)} is no usable text; write up to {TEXT_LIMIT} printable characters on one line"
+        )
     return str(text)
 
 
@@ -113,7 +129,9 @@ def _word(node: Any) -> str:
 def _name(node: Any) -> str:
     text = _text(node)
     if not NAME.fullmatch(text):
-        raise UsageError(f"{_shown(node)} cannot name a queue; write letters, digits and any of . _ : @ / -")
+        raise UsageError(
+            f"{_shown(node)} cannot name a queue; write letters, digits and any of . _ : @ / -"
+        )
     return text
 
 
@@ -121,7 +139,9 @@ def _whole(least: int) -> Callable[[Any], int]:
     def read(node: Any) -> int:
         text = _text(node)
         if not re.fullmatch(r"[+-]?\d{1,9}", text) or int(text) < least:
-            raise UsageError(f"{_shown(node)} is no whole number {'' if least < 0 else f'from {least} up'}".strip())
+            raise UsageError(
+                f"{_shown(node)} is no whole number {'' if least < 0 else f'from {least} up'}".strip()
+            )
         return int(text)
 
     return read
@@ -160,13 +180,18 @@ def _gpus(node: Any) -> tuple[GpuKind, ...]:
 def _gpu(node: Any) -> GpuKind:
     values = _fields(node, _GPU, "a kind of GPU")
     model = values.get("model")
-    made = {"vram_mb": values.pop("vram", None) or gpus.memory_mb(model), "vendor": values.pop("vendor", gpus.vendor(model))}
+    made = {
+        "vram_mb": values.pop("vram", None) or gpus.memory_mb(model),
+        "vendor": values.pop("vendor", gpus.vendor(model)),
+    }
     return GpuKind(**made, **values)
 
 
-def _limits(node: Any) -> Limits:
+def _limits(node: Any) -> QueueLimits:
     values = _fields(node, _LIMITS, "limits")
-    return Limits(walltime_s=values.pop("walltime", None), memory_mb=values.pop("memory", None), **values)
+    return QueueLimits(
+        walltime_s=values.pop("walltime", None), memory_mb=values.pop("memory", None), **values
+    )
 
 
 _GPU: dict[str, Callable[[Any], Any]] = {
@@ -184,7 +209,12 @@ _LIMITS: dict[str, Callable[[Any], Any]] = {
     "gpus": _whole(1),
 }
 _CONTAINERS: dict[str, Callable[[Any], Any]] = {"runtimes": _words, "images": _words}
-_PLACEMENT: dict[str, Callable[[Any], Any]] = {"queue": _word, "account": _word, "qos": _word, "constraint": _word}
+_PLACEMENT: dict[str, Callable[[Any], Any]] = {
+    "queue": _word,
+    "account": _word,
+    "qos": _word,
+    "constraint": _word,
+}
 _QUEUE: dict[str, Callable[[Any], Any]] = {
     "name": _name,
     "backend": _name,
@@ -203,19 +233,33 @@ _EXAMPLES = {"name": "gpu-a100", "backend": "slurm"}
 def declaration(queue: Queue) -> dict[str, Any]:
     """Return a queue as its file has it: what is not known is left out."""
     limits, places = vars(queue.limits), {name: getattr(queue, name) for name in _PLACEMENT}
-    body: dict[str, Any] = {"name": queue.name, "backend": queue.backend, "title": queue.title or None}
+    body: dict[str, Any] = {
+        "name": queue.name,
+        "backend": queue.backend,
+        "title": queue.title or None,
+    }
     body["gpus"] = [_declared_gpu(kind) for kind in queue.gpus] if queue.gpus else None
     body["limits"] = _kept(
-        walltime=_time(limits["walltime_s"]), memory=_size(limits["memory_mb"]), cpus=limits["cpus"], gpus=limits["gpus"]
+        walltime=_time(limits["walltime_s"]),
+        memory=_size(limits["memory_mb"]),
+        cpus=limits["cpus"],
+        gpus=limits["gpus"],
     )
     body["containers"] = _kept(runtimes=_list(queue.runtimes), images=_list(queue.images))
     body["placement"] = _kept(**places)
-    return _kept(**body, gpu_only=queue.gpu_only or None, state=queue.state, rank=queue.rank or None)
+    return _kept(
+        **body, gpu_only=queue.gpu_only or None, state=queue.state, rank=queue.rank or None
+    )
 
 
 def _declared_gpu(kind: GpuKind) -> dict[str, Any]:
     return _kept(
-        vendor=kind.vendor, model=kind.model, vram=_size(kind.vram_mb), cuda=kind.cuda, count=kind.count, total=kind.total
+        vendor=kind.vendor,
+        model=kind.model,
+        vram=_size(kind.vram_mb),
+        cuda=kind.cuda,
+        count=kind.count,
+        total=kind.total,
     )
 
 
@@ -236,4 +280,10 @@ def _size(megabytes: int | None) -> str | None:
 def _time(seconds: int | None) -> str | None:
     if seconds is None:
         return None
-    return f"{seconds}s" if seconds % 60 else f"{seconds // 60}min" if seconds % 3600 else f"{seconds // 3600}h"
+    return (
+        f"{seconds}s"
+        if seconds % 60
+        else f"{seconds // 60}min"
+        if seconds % 3600
+        else f"{seconds // 3600}h"
+    )

@@ -38,7 +38,11 @@ def memory_range(model: str) -> tuple[int, int] | None:
     """Return the least and the most MB that a GPU of this name may have, or None if the name says nothing."""
     if size := _SIZE.search(model):
         return int(size[1]) * 1024, int(size[1]) * 1024
-    exact = [name for name in _SOLD if re.search(rf"(?<![a-z0-9]){_joined(name)}(?![a-z0-9])", model, re.IGNORECASE)]
+    exact = [
+        name
+        for name in _SOLD
+        if re.search(rf"(?<![a-z0-9]){_joined(name)}(?![a-z0-9])", model, re.IGNORECASE)
+    ]
     found = max(exact, key=len, default=None)
     return (_SOLD[found][0] * 1024, _SOLD[found][1] * 1024) if found else None
 
@@ -61,16 +65,26 @@ def vendor(model: str | None) -> str | None:
         return "amd"
     if re.search(r"intel|(?<![a-z])max[\s_-]?1[15]\d\d", model, re.IGNORECASE):
         return "intel"
-    return "nvidia" if memory_range(model) or re.search("nvidia|tesla|geforce|quadro", model, re.IGNORECASE) else None
+    return (
+        "nvidia"
+        if memory_range(model) or re.search("nvidia|tesla|geforce|quadro", model, re.IGNORECASE)
+        else None
+    )
 
 
 def shown(model: str) -> str:
     """Return a model's name without what every GPU of its vendor has in it; gres types, in small letters, in capitals."""
-    short = re.sub(r"^(?:NVIDIA|AMD|Tesla|GeForce|Instinct)[\s_-]+", "", model.strip(), flags=re.IGNORECASE)
+    short = re.sub(
+        r"^(?:NVIDIA|AMD|Tesla|GeForce|Instinct)[\s_-]+", "", model.strip(), flags=re.IGNORECASE
+    )
     short = re.sub(r"^(?:Tesla|GeForce|Quadro|Instinct)[\s_-]+", "", short, flags=re.IGNORECASE)
     return short.upper() if re.fullmatch(r"[a-z]{1,3}\d{1,4}[a-z]?", short) else short or model
 
 
 def version(text: str | None) -> tuple[int, ...] | None:
     """Return 12.4 as (12, 4), or None for what is no version."""
-    return tuple(map(int, text.split("."))) if text and re.fullmatch(r"\d{1,4}(\.\d{1,4}){0,3}", text) else None
+    return (
+        tuple(map(int, text.split(".")))
+        if text and re.fullmatch(r"\d{1,4}(\.\d{1,4}){0,3}", text)
+        else None
+    )

@@ -6,7 +6,7 @@ import fnmatch
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from jupyter_gridgpu.errors import EngineError
+from jupyter_gridgpu.errors import BackendError
 from jupyter_gridgpu.model.queue import HERE, OFFLINE, ONLINE, GpuKind, Queue, enough_mb, gb
 from jupyter_gridgpu.model.resources import Container, Resources
 from jupyter_gridgpu.model.units import duration
@@ -33,15 +33,26 @@ class _Said:
     known: bool = True
 
 
-def rank(queues: Iterable[Queue], wanted: Resources, container: Container | None = None) -> list[Match]:
+def rank(
+    queues: Iterable[Queue], wanted: Resources, container: Container | None = None
+) -> list[Match]:
     """Return all queues, the best first: those that fit, those that may, those that do not."""
-    return sorted((match(queue, wanted, container or Container()) for queue in queues), key=lambda one: _order(one, wanted))
+    return sorted(
+        (match(queue, wanted, container or Container()) for queue in queues),
+        key=lambda one: _order(one, wanted),
+    )
 
 
 def match(queue: Queue, wanted: Resources, container: Container) -> Match:
     """Say whether a job fits a queue. One clause is enough for a refusal; what is not known is all said."""
     kind, of_kind = _nearest(queue, wanted)
-    said = [*_state(queue), *_gpus(queue, wanted), *of_kind, *_limits(queue, wanted), *_image(queue, container)]
+    said = [
+        *_state(queue),
+        *_gpus(queue, wanted),
+        *of_kind,
+        *_limits(queue, wanted),
+        *_image(queue, container),
+    ]
     against = [one.clause for one in said if one.known]
     if against:
         return Match(queue, False, against[0], kind)
@@ -49,11 +60,13 @@ def match(queue: Queue, wanted: Resources, container: Container) -> Match:
     return Match(queue, None if unknown else True, "; ".join(unknown), kind)
 
 
-def fitting(queues: Sequence[Queue], wanted: Resources, container: Container | None = None) -> list[Match]:
+def fitting(
+    queues: Sequence[Queue], wanted: Resources, container: Container | None = None
+) -> list[Match]:
     """Return the queues that a job fits or may fit, the best first. Raises EngineError, with what is in the way, if none does."""
     matches = rank(queues, wanted, container)
     if not matches or matches[0].fits is False:
-        raise EngineError(f"No queue fits: {nothing_fits(matches, wanted)}.")
+        raise BackendError(f"No queue fits: {nothing_fits(matches, wanted)}.")
     return [one for one in matches if one.fits is not False]
 
 
@@ -100,7 +113,9 @@ def _gpus(queue: Queue, wanted: Resources) -> Iterator[_Said]:
 def _nearest(queue: Queue, wanted: Resources) -> tuple[GpuKind | None, list[_Said]]:
     """The kind of GPU with the least against it, and that."""
     found = [(kind, list(_kind(kind, wanted))) for kind in queue.gpus or ()] if wanted.gpus else []
-    return min(found, key=lambda one: (sum(said.known for said in one[1]), len(one[1])), default=(None, []))
+    return min(
+        found, key=lambda one: (sum(said.known for said in one[1]), len(one[1])), default=(None, [])
+    )
 
 
 def _kind(kind: GpuKind, wanted: Resources) -> Iterator[_Said]:
@@ -149,12 +164,24 @@ def _cuda(kind: GpuKind, asked: str | None) -> Iterator[_Said]:
 
 def _limits(queue: Queue, wanted: Resources) -> Iterator[_Said]:
     limits = queue.limits
-    yield from _limit(limits.gpus, wanted.gpus or None, lambda most: f"gives a job {_number(most)}, {wanted.gpus} asked")
-    yield from _limit(limits.walltime_s, wanted.walltime_s, lambda most: f"ends jobs after {duration(most)}, {_asked(wanted)}")
     yield from _limit(
-        limits.memory_mb, wanted.memory_mb, lambda most: f"gives a job {gb(most)} of memory, {gb(wanted.memory_mb or 0)} asked"
+        limits.gpus,
+        wanted.gpus or None,
+        lambda most: f"gives a job {_number(most)}, {wanted.gpus} asked",
     )
-    yield from _limit(limits.cpus, wanted.cpus, lambda most: f"gives a job {most} cores, {wanted.cpus} asked")
+    yield from _limit(
+        limits.walltime_s,
+        wanted.walltime_s,
+        lambda most: f"ends jobs after {duration(most)}, {_asked(wanted)}",
+    )
+    yield from _limit(
+        limits.memory_mb,
+        wanted.memory_mb,
+        lambda most: f"gives a job {gb(most)} of memory, {gb(wanted.memory_mb or 0)} asked",
+    )
+    yield from _limit(
+        limits.cpus, wanted.cpus, lambda most: f"gives a job {most} cores, {wanted.cpus} asked"
+    )
 
 
 def _limit(most: int | None, asked: int | None, words: Callable[[int], str]) -> Iterator[_Said]:
@@ -178,7 +205,11 @@ def _image(queue: Queue, container: Container) -> Iterator[_Said]:
     if queue.runtimes is not None and not _runs(queue.runtimes, container.runtime):
         yield _Said(f"runs no {container.runtime}" if queue.runtimes else "runs no containers")
     if queue.images is not None and not any(_from(image, place) for place in queue.images):
-        yield _Said(f"takes images from {' or '.join(queue.images)} only" if queue.images else "takes no images")
+        yield _Said(
+            f"takes images from {' or '.join(queue.images)} only"
+            if queue.images
+            else "takes no images"
+        )
 
 
 def _runs(runtimes: tuple[str, ...], asked: str) -> bool:
@@ -204,7 +235,11 @@ def nothing_fits(matches: Sequence[Match], wanted: Resources) -> str:
         return "no queue is known"
     kinds = [kind for queue in online for kind in queue.gpus or ()]
     if wanted.gpus and not kinds and all(queue.gpus is not None for queue in online):
-        return "no queue that is known has a GPU" if len(online) > 1 else "this machine has no GPU, and no other queue is known"
+        return (
+            "no queue that is known has a GPU"
+            if len(online) > 1
+            else "this machine has no GPU, and no other queue is known"
+        )
     if all(queue.gpus is not None for queue in online):
         for say in (_no_model, _no_memory, _no_cuda):
             if clause := say(kinds, wanted):
@@ -214,7 +249,11 @@ def nothing_fits(matches: Sequence[Match], wanted: Resources) -> str:
 
 def _no_model(kinds: list[GpuKind], wanted: Resources) -> str | None:
     models = [kind.model for kind in kinds]
-    if not wanted.gpu_model or None in models or any(gpus.names(wanted.gpu_model, model) for model in models if model):
+    if (
+        not wanted.gpu_model
+        or None in models
+        or any(gpus.names(wanted.gpu_model, model) for model in models if model)
+    ):
         return None
     there = list(dict.fromkeys(gpus.shown(model) for model in models if model))
     return f"{wanted.gpu_model} asked, there is {', '.join(there[:NAMED])}{', …' if len(there) > NAMED else ''}"
@@ -242,7 +281,11 @@ def chosen(one: Match) -> str:
     queue = one.queue
     place = "this machine" if queue.backend == HERE else f"{queue.name} ({queue.backend})"
     free = queue.count("free")
-    parts = [f"{free} of {queue.count('total')} GPUs are free"] if free is not None and queue.count("total") else []
+    parts = (
+        [f"{free} of {queue.count('total')} GPUs are free"]
+        if free is not None and queue.count("total")
+        else []
+    )
     parts += [f"rank {queue.rank}"] if queue.rank else []
     parts += [one.why] if one.why else []
     state = "" if queue.state == ONLINE or queue.backend == HERE else "; its state is not known"

@@ -10,17 +10,32 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from jupyter_gridgpu.errors import EngineError
+from jupyter_gridgpu.errors import BackendError
 from jupyter_gridgpu.model.job import bounded
-from jupyter_gridgpu.model.queue import OFFLINE, ONLINE, GpuKind, Limits, Queue
+from jupyter_gridgpu.model.queue import OFFLINE, ONLINE, GpuKind, Queue, QueueLimits
 from jupyter_gridgpu.queues import gpus
 
 BACKEND = "slurm"
 OUTPUT_LIMIT = 8_000_000
 PLACES = ("/etc/slurm/slurm.conf", "/etc/slurm-llnl/slurm.conf", "/run/slurm/conf/slurm.conf")
 UNCONFIGURED_S = 2.0
-FIELDS = ("Partition", "Available", "Time", "CPUs", "Memory", "Gres", "GresUsed", "StateCompact", "Nodes")
-SERVING = ("idle", "mix", "alloc", "comp")  # states of nodes that jobs start on, now or when they are free again
+FIELDS = (
+    "Partition",
+    "Available",
+    "Time",
+    "CPUs",
+    "Memory",
+    "Gres",
+    "GresUsed",
+    "StateCompact",
+    "Nodes",
+)
+SERVING = (
+    "idle",
+    "mix",
+    "alloc",
+    "comp",
+)  # states of nodes that jobs start on, now or when they are free again
 _GRES = re.compile(r"gpu(?::([A-Za-z][\w.+-]*))?:(\d{1,5})(?:\([^)]*\))?(?:,|$)")
 
 
@@ -52,7 +67,7 @@ def discover(timeout_s: float) -> list[Queue]:
     words = ["sinfo", "--noheader", "--Format", ",".join(f"{name}:|" for name in FIELDS)]
     try:
         return parse(_ran(words, timeout_s if configured() else min(timeout_s, UNCONFIGURED_S)))
-    except EngineError:
+    except BackendError:
         if configured():
             raise
         return []
@@ -60,20 +75,26 @@ def discover(timeout_s: float) -> list[Queue]:
 
 def _ran(words: list[str], patience_s: float) -> str:
     try:
-        ran = subprocess.run(words, capture_output=True, text=True, timeout=patience_s, errors="replace")
+        ran = subprocess.run(
+            words, capture_output=True, text=True, timeout=patience_s, errors="replace"
+        )
     except subprocess.TimeoutExpired:
-        raise EngineError(f"Slurm did not say within {patience_s:.0f} s which partitions it has.") from None
+        raise BackendError(
+            f"Slurm did not say within {patience_s:.0f} s which partitions it has."
+        ) from None
     except OSError as error:
-        raise EngineError(f"{words[0]} cannot be started: {error.strerror}.") from None
+        raise BackendError(f"{words[0]} cannot be started: {error.strerror}.") from None
     if ran.returncode:
-        raise EngineError(f"Slurm does not say which partitions it has: {_reason(ran.stderr)}.")
+        raise BackendError(f"Slurm does not say which partitions it has: {_reason(ran.stderr)}.")
     return ran.stdout[:OUTPUT_LIMIT]
 
 
 def _reason(text: str) -> str:
     """The last line of what sinfo complained about."""
     lines = text.strip().splitlines() or ["no reason given"]
-    return (bounded(lines[-1], 160) or "").removeprefix("sinfo: ").removeprefix("error: ").rstrip(".")
+    return (
+        (bounded(lines[-1], 160) or "").removeprefix("sinfo: ").removeprefix("error: ").rstrip(".")
+    )
 
 
 def parse(text: str) -> list[Queue]:
@@ -82,7 +103,9 @@ def parse(text: str) -> list[Queue]:
     for line in text.splitlines():
         if found := _nodes(line):
             groups.setdefault(found.partition, []).append(found)
-    return [_queue(name, nodes) for name, nodes in groups.items() if any(node.gres for node in nodes)]
+    return [
+        _queue(name, nodes) for name, nodes in groups.items() if any(node.gres for node in nodes)
+    ]
 
 
 def _nodes(line: str) -> _Nodes | None:
@@ -93,7 +116,9 @@ def _nodes(line: str) -> _Nodes | None:
     default, partition = partition.endswith("*"), partition.removesuffix("*")
     if not re.fullmatch(r"[\w.@+-]{1,100}", partition):
         return None
-    serving = state.rstrip("*~#!%$@^+-") in SERVING and not state.endswith("*")  # a star: the node does not answer
+    serving = state.rstrip("*~#!%$@^+-") in SERVING and not state.endswith(
+        "*"
+    )  # a star: the node does not answer
     return _Nodes(
         partition,
         default,
@@ -127,19 +152,33 @@ def _queue(name: str, nodes: list[_Nodes]) -> Queue:
     kinds = dict.fromkeys(kind for node in there for kind in node.gres)
     made = tuple(_kind(kind, there) for kind in kinds)
     first = there[0]
-    limits = Limits(
+    limits = QueueLimits(
         walltime_s=seconds(first.time),
         memory_mb=max(node.memory_mb for node in there) or None,
         cpus=max(node.cpus for node in there) or None,
         gpus=max((kind.count or 0 for kind in made), default=0) or None,
     )
     state = ONLINE if first.up and any(node.serving for node in there) else OFFLINE
-    return Queue(name, BACKEND, "Slurm partition", made, limits, state=state, queue=name, source="Slurm", default=first.default)
+    return Queue(
+        name,
+        BACKEND,
+        "Slurm partition",
+        made,
+        limits,
+        state=state,
+        queue=name,
+        source="Slurm",
+        default=first.default,
+    )
 
 
 def _kind(kind: str, nodes: Iterable[_Nodes]) -> GpuKind:
     alike = [node for node in nodes if node.gres.get(kind)]
-    free = sum(node.nodes * max(node.gres[kind] - node.used.get(kind, 0), 0) for node in alike if node.serving and node.up)
+    free = sum(
+        node.nodes * max(node.gres[kind] - node.used.get(kind, 0), 0)
+        for node in alike
+        if node.serving and node.up
+    )
     return GpuKind(
         vendor=gpus.vendor(kind),
         model=gpus.shown(kind) if kind else None,

@@ -96,7 +96,9 @@ class Comparison:
         return made
 
 
-def compare(a: Record, b: Record, tolerance: Tolerance = Tolerance(), metrics: Sequence[str] = ()) -> Comparison:
+def compare(
+    a: Record, b: Record, tolerance: Tolerance = Tolerance(), metrics: Sequence[str] = ()
+) -> Comparison:
     """Compare scan `b` with scan `a`, in all metrics or in those named. Raises UsageError for a metric that neither has."""
     _check_metrics(a, b, metrics)
     spreads = _Spreads(a)
@@ -112,7 +114,9 @@ def _check_metrics(a: Record, b: Record, metrics: Sequence[str]) -> None:
     known = {name for record in (a, b) for variant in record.variants for name in variant.metrics}
     for name in metrics:
         if name not in known:
-            raise UsageError(f"--metric {name}: neither scan has it; there is {', '.join(sorted(known)[:8]) or 'none'}.")
+            raise UsageError(
+                f"--metric {name}: neither scan has it; there is {', '.join(sorted(known)[:8]) or 'none'}."
+            )
 
 
 def _verdict(a: Record, b: Record, pairs: Iterable[Pair]) -> str:
@@ -138,7 +142,9 @@ def _notes(a: Record, b: Record) -> list[str]:
     for record in (a, b):
         origin = record.scan.origin
         if origin and origin.changes:
-            notes.append(f"{record.name} is a variation of {origin.name}: {'; '.join(origin.changes)}.")
+            notes.append(
+                f"{record.name} is a variation of {origin.name}: {'; '.join(origin.changes)}."
+            )
     return notes
 
 
@@ -191,14 +197,21 @@ class _Spreads:
     def of(self, variant: VariantView, metric: str) -> float | None:
         key = (variant.point, metric)
         if key not in self._known:
-            found = [_value(self._record, one, metric) for one in self._points.get(variant.point, ())]
+            found = [
+                _value(self._record, one, metric) for one in self._points.get(variant.point, ())
+            ]
             finite = [value for value in found if value is not None and math.isfinite(value)]
             self._known[key] = statistics.stdev(finite) if len(finite) > 1 else None
         return self._known[key]
 
 
 def _pair(
-    a: Record, spreads: _Spreads, one: VariantView | None, other: VariantView | None, tolerance: Tolerance, metrics: Sequence[str]
+    a: Record,
+    spreads: _Spreads,
+    one: VariantView | None,
+    other: VariantView | None,
+    tolerance: Tolerance,
+    metrics: Sequence[str],
 ) -> Pair:
     known = one or other
     params = {name: known.params.get(name) for name in a.scan.space.varied} if known else {}
@@ -207,7 +220,14 @@ def _pair(
     if one and other:
         names = metrics or list(dict.fromkeys([*one.metrics, *other.metrics]))
         cells = [_cell(a, spreads, one, other, name, tolerance) for name in names]
-    return Pair(one.id if one else None, other.id if other else None, params, states, cells, _of_pair(one, other, cells))
+    return Pair(
+        one.id if one else None,
+        other.id if other else None,
+        params,
+        states,
+        cells,
+        _of_pair(one, other, cells),
+    )
 
 
 def _of_pair(one: VariantView | None, other: VariantView | None, cells: list[Cell]) -> str:
@@ -224,11 +244,26 @@ def _value(reference: Record, variant: VariantView, metric: str) -> float | None
     series, objective = variant.metrics.get(metric), reference.scan.objective
     if series is None or not series.n:
         return None
-    return series.reduced(objective.reduction) if objective and objective.metric == metric else series.last
+    return (
+        series.reduced(objective.reduction)
+        if objective and objective.metric == metric
+        else series.last
+    )
 
 
-def _cell(a: Record, spreads: _Spreads, one: VariantView, other: VariantView, metric: str, tolerance: Tolerance) -> Cell:
-    first, second, spread = _value(a, one, metric), _value(a, other, metric), spreads.of(one, metric)
+def _cell(
+    a: Record,
+    spreads: _Spreads,
+    one: VariantView,
+    other: VariantView,
+    metric: str,
+    tolerance: Tolerance,
+) -> Cell:
+    first, second, spread = (
+        _value(a, one, metric),
+        _value(a, other, metric),
+        spreads.of(one, metric),
+    )
     if first is None or second is None:
         return Cell(metric, first, second, None, None, spread, INCOMPLETE)
     if first == second or (math.isnan(first) and math.isnan(second)):
@@ -241,4 +276,6 @@ def _cell(a: Record, spreads: _Spreads, one: VariantView, other: VariantView, me
         or relative <= tolerance.relative
         or (spread is not None and abs(difference) <= tolerance.sigmas * spread)
     )
-    return Cell(metric, first, second, difference, relative, spread, WITHIN if finite and close else DIFFERS)
+    return Cell(
+        metric, first, second, difference, relative, spread, WITHIN if finite and close else DIFFERS
+    )

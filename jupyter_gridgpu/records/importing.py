@@ -14,21 +14,21 @@ from typing import Any
 from jupyter_gridgpu.backends.base import job_spec
 from jupyter_gridgpu.channels.file import FileChannel
 from jupyter_gridgpu.errors import UsageError
-from jupyter_gridgpu.inspection import Notebook, check_space, read_notebook
 from jupyter_gridgpu.model import events, numbers
 from jupyter_gridgpu.model.job import job_key, variant_id
-from jupyter_gridgpu.model.scan import Origin, Scan, parse_objective, plain_defaults
+from jupyter_gridgpu.model.scan import Origin, ScanSpec, parse_objective, plain_defaults
 from jupyter_gridgpu.model.space import GRID_LIMIT, Axis, Choice, Fixed, Space
 from jupyter_gridgpu.model.view import VariantView
-from jupyter_gridgpu.records.batch import TABLES, Executed, executed, source, table
-from jupyter_gridgpu.request import Plan, digest_of, helper_files
+from jupyter_gridgpu.planning.notebook import Notebook, check_space, read_notebook
+from jupyter_gridgpu.planning.request import Plan, digest_of, helper_files
+from jupyter_gridgpu.records.papermill_batch import TABLES, Executed, executed, source, table
 from jupyter_gridgpu.runner.metrics import MetricsReader
 from jupyter_gridgpu.store import home, points
 from jupyter_gridgpu.store.journal import JournalWriter
 from jupyter_gridgpu.store.manifest import ManifestWriter
 from jupyter_gridgpu.store.paths import CopyPaths, ScanPaths, write_json
-from jupyter_gridgpu.worker.metrics import Metrics
-from jupyter_gridgpu.worker.terminal import TerminalLines
+from jupyter_gridgpu.worker.metrics.lines import TerminalLines
+from jupyter_gridgpu.worker.metrics.recorder import MetricsRecorder
 
 COPY = "imported"  # the one copy of every imported job
 
@@ -39,15 +39,21 @@ def plan_import(
 ) -> tuple[Plan, list[Executed]]:  # fmt: skip
     """Return the Plan of a batch's scan, and its variants. Raises UsageError or NotebookError."""
     variants = _variants(batch)
-    found = _given(batch, notebook) if variants[0].path is None or notebook else _executed_one(variants)
+    found = (
+        _given(batch, notebook) if variants[0].path is None or notebook else _executed_one(variants)
+    )
     params = [variant.params for variant in variants]
     if len(params) > GRID_LIMIT:
         raise UsageError(f"{batch} has {len(params):,} variants; a scan may have {GRID_LIMIT:,}.")
     space = space_of(params)
     check_space(found, space)
-    helpers = helper_files(found.path.parent if notebook else batch if batch.is_dir() else batch.parent, files)
-    given = points.lines(VariantView(variant_id(n), n - 1, 0, one) for n, one in enumerate(params, 1))
-    scan = Scan(
+    helpers = helper_files(
+        found.path.parent if notebook else batch if batch.is_dir() else batch.parent, files
+    )
+    given = points.lines(
+        VariantView(variant_id(n), n - 1, 0, one) for n, one in enumerate(params, 1)
+    )
+    scan = ScanSpec(
         id=f"{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:6]}", name=home.check_name(name or home.name_from(batch.name)),
         notebook=found.path.name, kernel=found.kernel, language=found.language, space=space, sampler="grid", seed=0, trials=None,
         objective=parse_objective(*objective) if objective else None, files=tuple(helpers), notebook_digest=found.digest,
@@ -62,12 +68,18 @@ def _variants(batch: Path) -> list[Executed]:
     if not batch.exists():
         raise UsageError(f"There is no {batch}.")
     if batch.is_dir():
-        found = executed(batch) or (table(batch / "parameters") if (batch / "parameters").is_dir() else table(batch))
+        found = executed(batch) or (
+            table(batch / "parameters") if (batch / "parameters").is_dir() else table(batch)
+        )
         if not found:
-            raise UsageError(f"{batch} has no notebook that papermill executed, and no YAML file of parameters.")
+            raise UsageError(
+                f"{batch} has no notebook that papermill executed, and no YAML file of parameters."
+            )
         return found
     if batch.suffix not in TABLES:
-        raise UsageError(f"{batch} is no papermill batch: give a folder of executed notebooks, or a CSV or YAML of parameters.")
+        raise UsageError(
+            f"{batch} is no papermill batch: give a folder of executed notebooks, or a CSV or YAML of parameters."
+        )
     return table(batch)
 
 
@@ -75,7 +87,9 @@ def _given(batch: Path, notebook: Path | None) -> Notebook:
     """The notebook that parameters are for."""
     beside = batch / "notebook.ipynb"
     if notebook is None and not beside.exists():
-        raise UsageError(f"{batch} holds parameters: say with --notebook which notebook they are for.")
+        raise UsageError(
+            f"{batch} holds parameters: say with --notebook which notebook they are for."
+        )
     return read_notebook(notebook or beside, kernel_here=False)
 
 
@@ -92,7 +106,9 @@ def _executed_one(variants: list[Executed]) -> Notebook:
             digests.setdefault(other.digest, variant.path or Path())
     if len(digests) > 1:
         other_path = list(digests.values())[1]
-        raise UsageError(f"{first.path} and {other_path} are not of the same notebook; import their folders one by one.")
+        raise UsageError(
+            f"{first.path} and {other_path} are not of the same notebook; import their folders one by one."
+        )
     return made[0]
 
 
@@ -114,11 +130,17 @@ def space_of(params: Sequence[dict[str, Any]]) -> Space:
     values: dict[str, dict[str, Any]] = {}
     for one in params:
         for name, value in one.items():
-            values.setdefault(name, {}).setdefault(json.dumps(numbers.strict(value), sort_keys=True), value)
+            values.setdefault(name, {}).setdefault(
+                json.dumps(numbers.strict(value), sort_keys=True), value
+            )
     axes: dict[str, Axis] = {}
     for name, known in values.items():
         everywhere = all(name in one for one in params)
-        axes[name] = Fixed(next(iter(known.values()))) if len(known) == 1 and everywhere else Choice(tuple(known.values()))
+        axes[name] = (
+            Fixed(next(iter(known.values())))
+            if len(known) == 1 and everywhere
+            else Choice(tuple(known.values()))
+        )
     return Space(axes)
 
 
@@ -132,18 +154,30 @@ def fill(plan: Plan, variants: list[Executed], paths: ScanPaths) -> None:
         writer.append([(events.RUNNER_STARTED, {})])
         writer.append([(events.VARIANT_PROPOSED, point) for point in points.read(paths.points)])
         if variants[0].path is None:
-            stop = {"id": "import", "action": "stop", "variants": None, "trials": None, "by": "import"}
+            stop = {
+                "id": "import",
+                "action": "stop",
+                "variants": None,
+                "trials": None,
+                "by": "import",
+            }
             writer.append([(events.COMMAND_APPLIED, stop)])
         else:
             for number, variant in enumerate(variants, 1):
                 writer.append(_job(plan.scan, paths, variant_id(number), variant))
-            ManifestWriter(paths).add([job_key(variant_id(number), 1) for number in range(1, len(variants) + 1)])
-        writer.append([(events.SCAN_FINISHED, {"state": "stopped" if variants[0].path is None else "done"})])
+            ManifestWriter(paths).add(
+                [job_key(variant_id(number), 1) for number in range(1, len(variants) + 1)]
+            )
+        writer.append(
+            [(events.SCAN_FINISHED, {"state": "stopped" if variants[0].path is None else "done"})]
+        )
     finally:
         writer.close()
 
 
-def _job(scan: Scan, paths: ScanPaths, ident: str, variant: Executed) -> list[tuple[str, dict[str, Any]]]:
+def _job(
+    scan: ScanSpec, paths: ScanPaths, ident: str, variant: Executed
+) -> list[tuple[str, dict[str, Any]]]:
     """Write what one executed notebook becomes as a job, and return its events."""
     key = job_key(ident, 1)
     job, copy = paths.job(key), paths.job(key).copy(COPY)
@@ -154,14 +188,25 @@ def _job(scan: Scan, paths: ScanPaths, ident: str, variant: Executed) -> list[tu
     _metrics(copy, variant)
     reason = None if variant.state == "done" else "notebook"
     times = {"started": variant.started, "ended": variant.ended or variant.started or scan.created}
-    result = {"key": key, "copy": COPY, "state": variant.state, "reason": reason, "message": variant.message, **times}
+    result = {
+        "key": key,
+        "copy": COPY,
+        "state": variant.state,
+        "reason": reason,
+        "message": variant.message,
+        **times,
+    }
     for path in (copy.result, job.result):
         write_json(path, result)
     about = variant.body["metadata"].get("gridgpu")
     if isinstance(about, dict):  # it was executed by this project
         write_json(copy.provenance, about)
     told = MetricsReader(paths, FileChannel()).finish(key)
-    seen = {name: value for name, value in result.items() if name not in ("key", "copy") and value is not None}
+    seen = {
+        name: value
+        for name, value in result.items()
+        if name not in ("key", "copy") and value is not None
+    }
     notebook = copy.notebook.relative_to(paths.folder).as_posix()
     return [
         (events.JOB_INTENDED, {"key": key}),
@@ -173,7 +218,7 @@ def _job(scan: Scan, paths: ScanPaths, ident: str, variant: Executed) -> list[tu
 
 def _metrics(copy: CopyPaths, variant: Executed) -> None:
     """Read from a notebook's outputs what a worker would have read while they came: Keras' lines and scrapbook's glue."""
-    metrics = Metrics(copy.metrics, copy.folder / "none")
+    metrics = MetricsRecorder(copy.metrics, copy.folder / "none")
     for cell in variant.body["cells"]:
         for output in cell.get("outputs", []) if isinstance(cell, dict) else ():
             if not isinstance(output, dict):
@@ -184,12 +229,17 @@ def _metrics(copy: CopyPaths, variant: Executed) -> None:
                 metrics.printed(line)
     metrics.close()
     when = round(variant.ended or variant.started or time.time(), 3)
-    lines = [json.dumps({**json.loads(line), "t": when}) for line in copy.metrics.read_text(encoding="utf-8").splitlines()]
+    lines = [
+        json.dumps({**json.loads(line), "t": when})
+        for line in copy.metrics.read_text(encoding="utf-8").splitlines()
+    ]
     copy.metrics.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
 
 
 def _lines(text: Any) -> list[str]:
-    whole = "".join(part for part in text if isinstance(part, str)) if isinstance(text, list) else text
+    whole = (
+        "".join(part for part in text if isinstance(part, str)) if isinstance(text, list) else text
+    )
     if not isinstance(whole, str):
         return []
     screen = TerminalLines()

@@ -11,7 +11,7 @@ from typing import Any
 from jupyter_gridgpu.model import space as spaces
 from jupyter_gridgpu.model.job import bounded
 from jupyter_gridgpu.records.record import Record
-from jupyter_gridgpu.worker.light import import_papermill
+from jupyter_gridgpu.worker.papermill_import import import_papermill
 
 FACTS = {  # of a job's provenance, in the words of the user
     "python": "Python of the worker", "os": "operating system", "cpu": "processor", "cores": "cores", "gpus": "GPUs",
@@ -38,7 +38,14 @@ class Difference:
 def differences(a: Record, b: Record) -> list[Difference]:
     """Return all that is known to have differed. What one of the scans did not keep is not called different."""
     starts = a.provenance(), b.provenance()
-    return [*_notebooks(a, b), *_files(*starts), *_parameters(a, b), *_engines(a, b), *_versions(*starts), *_jobs(a, b)]
+    return [
+        *_notebooks(a, b),
+        *_files(*starts),
+        *_parameters(a, b),
+        *_engines(a, b),
+        *_versions(*starts),
+        *_jobs(a, b),
+    ]
 
 
 def _notebooks(a: Record, b: Record) -> list[Difference]:
@@ -67,19 +74,42 @@ def cell_differences(a: Record, b: Record) -> str:
         out = io.StringIO()
         config = PrettyPrintConfig(out=out, use_color=False, use_git=False)
         pretty_print_notebook_diff("a", "b", bodies[0], diff_notebooks(*bodies), config)
-    except (OSError, ValueError, KeyError, AttributeError, RecursionError) as error:  # whatever stands there now
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        AttributeError,
+        RecursionError,
+    ) as error:  # whatever stands there now
         return f"A notebook cannot be read any more: {bounded(str(error), 200)}."
-    lines = ["".join(c for c in line if c.isprintable() or c == "\t") for line in out.getvalue().splitlines()[3:]]
+    lines = [
+        "".join(c for c in line if c.isprintable() or c == "\t")
+        for line in out.getvalue().splitlines()[3:]
+    ]
     return "\n".join(lines)[:DIFF_LIMIT]
 
 
 def _files(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[Difference]:
-    digests = [{n: str(v) for n, v in (as_dict(start.get("inputs"))).items() if n.startswith("files/")} for start in (a, b)]
+    digests = [
+        {n: str(v) for n, v in (as_dict(start.get("inputs"))).items() if n.startswith("files/")}
+        for start in (a, b)
+    ]
     if not all("inputs" in start for start in (a, b)):
         return []
-    names = sorted(name for name in {**digests[0], **digests[1]} if digests[0].get(name) != digests[1].get(name))
-    words = {(True, True): ("one", "another"), (True, False): ("there", "not there"), (False, True): ("not there", "there")}
-    return [Difference(f"file {name[6:]}", *words[name in digests[0], name in digests[1]]) for name in names]
+    names = sorted(
+        name
+        for name in {**digests[0], **digests[1]}
+        if digests[0].get(name) != digests[1].get(name)
+    )
+    words = {
+        (True, True): ("one", "another"),
+        (True, False): ("there", "not there"),
+        (False, True): ("not there", "there"),
+    }
+    return [
+        Difference(f"file {name[6:]}", *words[name in digests[0], name in digests[1]])
+        for name in names
+    ]
 
 
 def _parameters(a: Record, b: Record) -> list[Difference]:
@@ -97,7 +127,9 @@ def _axis_words(axis: Mapping[str, Any] | None) -> str:
         return "the notebook's own"
     if axis["kind"] == "fixed":
         return _short(repr(axis["value"]))
-    return _short(", ".join(f"{key} {value!r}" for key, value in axis.items() if key not in ("name", "kind")))
+    return _short(
+        ", ".join(f"{key} {value!r}" for key, value in axis.items() if key not in ("name", "kind"))
+    )
 
 
 def _engines(a: Record, b: Record) -> list[Difference]:
@@ -118,7 +150,10 @@ def _engines(a: Record, b: Record) -> list[Difference]:
 
 
 def _versions(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[Difference]:
-    told = [{"gridgpu": s.get("gridgpu"), "git commit": as_dict(s.get("git")).get("commit")} for s in (a, b)]
+    told = [
+        {"gridgpu": s.get("gridgpu"), "git commit": as_dict(s.get("git")).get("commit")}
+        for s in (a, b)
+    ]
     return [
         Difference(what, _short(str(told[0][what])), _short(str(told[1][what])))
         for what in told[0]

@@ -16,7 +16,13 @@ from jupyter_gridgpu.records.record import Record, load
 from jupyter_gridgpu.store import home
 
 SUFFIX = ".gridscan.zip"
-LEFT_OUT = ("inbox", "runner.lock", "runner.log", "batches", "checkpoint.json")  # what belongs to a run on one machine
+LEFT_OUT = (
+    "inbox",
+    "runner.lock",
+    "runner.log",
+    "batches",
+    "checkpoint.json",
+)  # what belongs to a run on one machine
 LEFT_OUT_OF_JOBS = ("claim.json", "stop")
 COUNT_LIMIT = 500_000
 SIZE_LIMIT = 50 * 2**30
@@ -36,7 +42,9 @@ def pack(record: Record, target: Path | None = None) -> Path:
         raise UsageError(f"{target} is there already; name another place with --output.")
     part = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
-        with zipfile.ZipFile(part, "x", zipfile.ZIP_DEFLATED, compresslevel=4, strict_timestamps=False) as archive:
+        with zipfile.ZipFile(
+            part, "x", zipfile.ZIP_DEFLATED, compresslevel=4, strict_timestamps=False
+        ) as archive:
             for name in _packed(record.paths.folder):
                 _put(record, archive, name)
         os.link(part, target)
@@ -56,14 +64,22 @@ def _packed(root: Path) -> Iterator[str]:
         folders[:] = sorted(name for name in folders if here.parts or name not in LEFT_OUT)
         for name in sorted(files):
             path = here / name
-            out = (not here.parts and name in LEFT_OUT) or (len(path.parts) == 3 and name in LEFT_OUT_OF_JOBS)
-            if not out and not name.endswith(".part") and stat.S_ISREG(os.lstat(root / path).st_mode):
+            out = (not here.parts and name in LEFT_OUT) or (
+                len(path.parts) == 3 and name in LEFT_OUT_OF_JOBS
+            )
+            if (
+                not out
+                and not name.endswith(".part")
+                and stat.S_ISREG(os.lstat(root / path).st_mode)
+            ):
                 yield path.as_posix()
 
 
 def _put(record: Record, archive: zipfile.ZipFile, name: str) -> None:
     with record.open(name) as source:
-        info = zipfile.ZipInfo.from_file(record.paths.folder / name, f"{record.name}/{name}", strict_timestamps=False)
+        info = zipfile.ZipInfo.from_file(
+            record.paths.folder / name, f"{record.name}/{name}", strict_timestamps=False
+        )
         info.compress_type = zipfile.ZIP_DEFLATED
         with archive.open(info, "w", force_zip64=True) as target:
             shutil.copyfileobj(source, target, CHUNK)
@@ -74,11 +90,16 @@ def unpack(source: Path, into: Path | None = None, name: str | None = None) -> P
     where = (into or home.home()).absolute()
     try:
         where.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with zipfile.ZipFile(source) as archive, tempfile.TemporaryDirectory(prefix=".new-", dir=where) as scratch:
+        with (
+            zipfile.ZipFile(source) as archive,
+            tempfile.TemporaryDirectory(prefix=".new-", dir=where) as scratch,
+        ):
             packed, members = _members(archive, source)
             made = Path(scratch) / "scan"
             _extract(archive, members, made, source)
-            return _settle(made, where, home.check_name(name or packed), free=name is None, source=source)
+            return _settle(
+                made, where, home.check_name(name or packed), free=name is None, source=source
+            )
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError) as error:
         raise UsageError(f"{source} is no sound pack of a scan: {error}.") from None
     except OSError as error:
@@ -97,13 +118,20 @@ def _members(archive: zipfile.ZipFile, source: Path) -> tuple[str, list[zipfile.
         raise _refused(source, "it has a file twice")
     for info in members:
         kind = stat.S_IFMT(info.external_attr >> 16)
-        if _ODD.search(info.filename) or len(info.filename) > PATH_LIMIT or "/" not in info.filename:
+        if (
+            _ODD.search(info.filename)
+            or len(info.filename) > PATH_LIMIT
+            or "/" not in info.filename
+        ):
             raise _refused(source, f"{info.filename[:100]!r} is no name of a file in a scan")
         if kind not in (0, stat.S_IFREG) or info.flag_bits & 0x1:
             raise _refused(source, f"{info.filename[:100]!r} is no plain file")
         if info.filename.split("/")[1] in LEFT_OUT:
             raise _refused(source, f"{info.filename[:100]!r} belongs in no pack")
-    size, packed = sum(info.file_size for info in members), sum(info.compress_size for info in members)
+    size, packed = (
+        sum(info.file_size for info in members),
+        sum(info.compress_size for info in members),
+    )
     if size > SIZE_LIMIT or size > max(RATIO_FREE, RATIO_LIMIT * packed):
         raise _refused(source, f"it would become {size / 2**30:.1f} GB")
     return tops.pop(), members
@@ -113,7 +141,9 @@ def _refused(source: Path, why: str) -> UsageError:
     return UsageError(f"{source} is no sound pack of a scan: {why}.")
 
 
-def _extract(archive: zipfile.ZipFile, members: list[zipfile.ZipInfo], made: Path, source: Path) -> None:
+def _extract(
+    archive: zipfile.ZipFile, members: list[zipfile.ZipInfo], made: Path, source: Path
+) -> None:
     """Write the files; what is said of their size is not believed but counted."""
     for info in members:
         target = made.joinpath(*info.filename.split("/")[1:])

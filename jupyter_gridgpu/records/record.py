@@ -11,11 +11,11 @@ from typing import IO, Any
 
 from jupyter_gridgpu.channels.file import parse
 from jupyter_gridgpu.model.metrics import Reading
-from jupyter_gridgpu.model.scan import Scan
+from jupyter_gridgpu.model.scan import ScanSpec
 from jupyter_gridgpu.model.view import ScanView, VariantView
 from jupyter_gridgpu.store import home
-from jupyter_gridgpu.store.inside import opener_below
 from jupyter_gridgpu.store.journal import JournalReader
+from jupyter_gridgpu.store.opener import opener_below
 from jupyter_gridgpu.store.paths import ScanPaths
 from jupyter_gridgpu.store.tail import read_lines
 
@@ -32,7 +32,7 @@ class Record:
     view: ScanView
 
     @property
-    def scan(self) -> Scan:
+    def scan(self) -> ScanSpec:
         return self.view.scan
 
     @property
@@ -59,7 +59,9 @@ class Record:
     def copy(self, variant: VariantView) -> str | None:
         """Return the folder of the copy that counts, as it counts from the scan's folder."""
         found = variant.notebook
-        return found.rpartition("/")[0] if isinstance(found, str) and _COPY.fullmatch(found) else None
+        return (
+            found.rpartition("/")[0] if isinstance(found, str) and _COPY.fullmatch(found) else None
+        )
 
     def series(self, variant: VariantView) -> Iterator[Reading]:
         """Yield all that the variant's latest job reported; nothing where the file is gone."""
@@ -67,10 +69,16 @@ class Record:
         while copy and cursor != before and cursor < SERIES_BYTES:
             before = cursor
             try:
-                lines, cursor = read_lines(self.paths.folder / copy / "metrics.jsonl", cursor, opener_below(self.paths.folder))
+                lines, cursor = read_lines(
+                    self.paths.folder / copy / "metrics.jsonl",
+                    cursor,
+                    opener_below(self.paths.folder),
+                )
             except OSError:
                 return
-            yield from (reading for line in lines if (reading := parse(line)) is not None and reading.values)
+            yield from (
+                reading for line in lines if (reading := parse(line)) is not None and reading.values
+            )
 
     def open(self, name: str) -> IO[bytes]:
         """Open a plain file of the folder. Raises OSError, for a link too."""
@@ -88,4 +96,6 @@ class Record:
 def load(folder: Path) -> Record:
     """Return the record in a scan folder. Raises UnknownScan or StorageError."""
     paths = ScanPaths(folder)
-    return Record(paths, ScanView(home.load(folder)).apply_all(JournalReader(paths.journal).events()))
+    return Record(
+        paths, ScanView(home.load(folder)).apply_all(JournalReader(paths.journal).events())
+    )

@@ -8,7 +8,21 @@ from typing import Any
 from jupyter_gridgpu.model.view import VariantView
 from jupyter_gridgpu.records.record import Record
 
-STATE = ("id", "state", "reason", "message", "attempts", "point", "repeat", "where", "node", "gpu", "started", "ended", "seconds")
+STATE = (
+    "id",
+    "state",
+    "reason",
+    "message",
+    "attempts",
+    "point",
+    "repeat",
+    "where",
+    "node",
+    "gpu",
+    "started",
+    "ended",
+    "seconds",
+)
 CURVE = ("id", "attempt", "metric", "step", "time", "value")
 
 
@@ -19,7 +33,9 @@ def rows(record: Record) -> Iterator[dict[str, Any]]:
     """
     for variant in record.variants:
         made = {name: getattr(variant, name, None) for name in STATE}
-        made["seconds"] = variant.ended - variant.started if variant.ended and variant.started else None
+        made["seconds"] = (
+            variant.ended - variant.started if variant.ended and variant.started else None
+        )
         for name, value in variant.params.items():
             made[f"param:{name}" if name in STATE else name] = value
         for name, series in variant.metrics.items():

@@ -23,13 +23,17 @@ class Verdict:
     size: int = 0
     changed: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
-    unrecorded: list[str] = field(default_factory=list)  # jobs that ended and of which no digest was kept
+    unrecorded: list[str] = field(
+        default_factory=list
+    )  # jobs that ended and of which no digest was kept
     running: int = 0
 
     @property
     def exit_code(self) -> int:
         """0 as recorded, 1 changed, 3 incomplete."""
-        return 1 if self.changed else 3 if self.missing or self.unrecorded or not self.checked else 0
+        return (
+            1 if self.changed else 3 if self.missing or self.unrecorded or not self.checked else 0
+        )
 
     def to_json(self) -> dict[str, Any]:
         words = {0: "unchanged", 1: "changed", 3: "incomplete"}
@@ -72,7 +76,11 @@ def _looked_at(record: Record, wanted: Digests) -> Iterable[tuple[str, tuple[str
 
 def changed_inputs(record: Record) -> list[str]:
     """Return the files of notebook and helpers that are not what they were at the start; missing ones too."""
-    wanted = {name: found for name, found in _inputs(record).items() if name == "notebook.ipynb" or name.startswith("files/")}
+    wanted = {
+        name: found
+        for name, found in _inputs(record).items()
+        if name == "notebook.ipynb" or name.startswith("files/")
+    }
     return [name for name, (state, _) in _looked_at(record, wanted) if state != "same"]
 
 
@@ -80,6 +88,10 @@ def _inputs(record: Record) -> Digests:
     body = record.provenance().get("inputs")
     found: Digests = {}
     for name, pair in body.items() if isinstance(body, dict) else ():
-        if isinstance(pair, list) and len(pair) == 2 and (name in SPEC or name.startswith("files/")):
+        if (
+            isinstance(pair, list)
+            and len(pair) == 2
+            and (name in SPEC or name.startswith("files/"))
+        ):
             found[name] = (str(pair[0]), int(pair[1]) if isinstance(pair[1], int) else -1)
     return found

@@ -28,7 +28,9 @@ def main() -> int:
         say(str(error))
         return error.exit_code
     except OSError as error:
-        say(f"The runner had to end: {error.strerror}: {error.filename or folder}. Mend that, then resume the scan.")
+        say(
+            f"The runner had to end: {error.strerror}: {error.filename or folder}. Mend that, then resume the scan."
+        )
         return StorageError.exit_code
 
 

@@ -39,7 +39,9 @@ class MetricsReader:
         self._paths = paths
         self._channel = channel
         self._feeds: dict[str, _Feed] = {}
-        self._late: dict[str, tuple[_Feed, float]] = {}  # jobs that have ended -> until when to wait for the rest
+        self._late: dict[
+            str, tuple[_Feed, float]
+        ] = {}  # jobs that have ended -> until when to wait for the rest
 
     def read(self, key: str, now: float) -> dict[str, Any] | None:
         """Read on; return the data of a `job.reported` event if one is due."""
@@ -50,7 +52,9 @@ class MetricsReader:
         feed.next_report = now + REPORT_EVERY_S
         return self._report(key, feed)
 
-    def finish(self, key: str, notebook: str | None = None, now: float = 0.0) -> dict[str, Any] | None:
+    def finish(
+        self, key: str, notebook: str | None = None, now: float = 0.0
+    ) -> dict[str, Any] | None:
         """Read a job that ended to its last line and forget it; `notebook` is of the copy that counts, if that is known.
 
         Its own files count. Where none came back, what it sent may still be on its way: see `late`.
@@ -73,7 +77,11 @@ class MetricsReader:
 
     def late(self, now: float) -> list[dict[str, Any]]:
         """Return what came of jobs after they had ended, once all of it is here."""
-        over = [key for key, (_, until) in self._late.items() if self._channel.settled(key) or now > until]
+        over = [
+            key
+            for key, (_, until) in self._late.items()
+            if self._channel.settled(key) or now > until
+        ]
         return [data for key in over if (data := self._last(key, self._late.pop(key)[0]))]
 
     def _last(self, key: str, feed: _Feed) -> dict[str, Any] | None:
@@ -85,7 +93,10 @@ class MetricsReader:
         there = copy is not None and copy.notebook.is_file()
         if not there or copy is None:
             return self._report(key, feed) if feed.changed else None
-        return {**self._report(key, feed), "notebook": copy.notebook.relative_to(self._paths.folder).as_posix()}
+        return {
+            **self._report(key, feed),
+            "notebook": copy.notebook.relative_to(self._paths.folder).as_posix(),
+        }
 
     def _own(self, key: str, notebook: str | None) -> CopyPaths | None:
         """The copy of an ended job whose own metrics file is here: the one that counts, else the newest."""
@@ -141,7 +152,12 @@ class MetricsReader:
             *new, last = thinned(values, NEW_LIMIT)
             # The journal spells what is not finite. What stands before the last value is for small pictures only.
             metrics[name] = [n, low, high, [*map(numbers.shown, new), last]]
-        data: dict[str, Any] = {"key": key, "step": feed.step, "steps": feed.steps, "metrics": metrics}
+        data: dict[str, Any] = {
+            "key": key,
+            "step": feed.step,
+            "steps": feed.steps,
+            "metrics": metrics,
+        }
         if feed.copy is not None and self._sent(key):
             data["at"] = _newest_at(feed.copy)
         if feed.usage:

@@ -15,12 +15,16 @@ _started: list[subprocess.Popen[bytes]] = []
 
 def spawn(folder: Path) -> None:
     """Start a runner for a scan folder in a session of its own. Raises StorageError if its log cannot be written."""
-    _started[:] = [runner for runner in _started if runner.poll() is None]  # leave no zombies behind
+    _started[:] = [
+        runner for runner in _started if runner.poll() is None
+    ]  # leave no zombies behind
     paths = ScanPaths(folder)
     try:
         log = os.open(paths.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     except OSError as error:
-        raise StorageError(f"{paths.log} cannot be written: {error.strerror}. The scan was not started.") from None
+        raise StorageError(
+            f"{paths.log} cannot be written: {error.strerror}. The scan was not started."
+        ) from None
     try:
         _started.append(
             subprocess.Popen(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.metadata import entry_points
 
 from jupyter_gridgpu.errors import UsageError
-from jupyter_gridgpu.model.scan import Objective, Scan
+from jupyter_gridgpu.model.scan import Objective, ScanSpec
 from jupyter_gridgpu.model.space import Space
 from jupyter_gridgpu.samplers.base import Nothing, Sampler
 
@@ -24,6 +24,6 @@ def load(name: str, space: Space, objective: Objective | None) -> Sampler:
     raise UsageError(f"--sampler {name!r} is not known; choose one of {', '.join(names())}.")
 
 
-def load_for(scan: Scan) -> Sampler:
+def load_for(scan: ScanSpec) -> Sampler:
     """Return the sampler of a scan; of one whose points are given, one that proposes nothing."""
     return Nothing() if scan.recorded else load(scan.sampler, scan.space, scan.objective)

@@ -16,7 +16,9 @@ class Trial:
     """A point that was proposed, and what came of it."""
 
     params: dict[str, Any]  # of the searched axes
-    attrs: dict[str, Any] = field(default_factory=dict)  # what the sampler itself wants to find again
+    attrs: dict[str, Any] = field(
+        default_factory=dict
+    )  # what the sampler itself wants to find again
     state: str = "running"  # running, done or failed
     value: float | None = None  # the objective, None or NaN if there is none
 

@@ -42,15 +42,23 @@ class OptunaSampler:
 
     def _ask(self, study: optuna.Study, space: dict[str, Any]) -> Proposal:
         trial = study.ask(space)
-        frozen = study._storage.get_trial(trial._trial_id)  # CMA-ES keeps its state in the trial's system attributes
-        params = {name: _value(axis, trial.params[name]) for name, axis in self._space.searched.items()}
+        frozen = study._storage.get_trial(
+            trial._trial_id
+        )  # CMA-ES keeps its state in the trial's system attributes
+        params = {
+            name: _value(axis, trial.params[name]) for name, axis in self._space.searched.items()
+        }
         return Proposal(params, dict(frozen.system_attrs))
 
     def _frozen(self, trial: Trial, space: dict[str, Any]) -> optuna.trial.FrozenTrial:
         from optuna.trial import TrialState, create_trial
 
         axes = self._space.searched
-        state = {"running": TrialState.RUNNING, "done": TrialState.COMPLETE, "failed": TrialState.FAIL}[trial.state]
+        state = {
+            "running": TrialState.RUNNING,
+            "done": TrialState.COMPLETE,
+            "failed": TrialState.FAIL,
+        }[trial.state]
         if state is TrialState.COMPLETE and (trial.value is None or math.isnan(trial.value)):
             state = TrialState.FAIL
         return create_trial(
@@ -100,4 +108,8 @@ def _value(axis: Choice | Range, coded: Any) -> Any:
 
 def _coded(axis: Choice | Range, value: Any) -> Any:
     # By repr, since NaN is not itself and True is 1.
-    return [repr(item) for item in axis.values].index(repr(value)) if isinstance(axis, Choice) else value
+    return (
+        [repr(item) for item in axis.values].index(repr(value))
+        if isinstance(axis, Choice)
+        else value
+    )

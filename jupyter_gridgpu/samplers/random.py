@@ -21,4 +21,6 @@ class RandomSampler:
         return [self._point(random.Random(f"{seed}:{i}")) for i in range(index, index + n)]
 
     def _point(self, source: random.Random) -> Proposal:
-        return Proposal({name: at(axis, source.random()) for name, axis in self._space.searched.items()})
+        return Proposal(
+            {name: at(axis, source.random()) for name, axis in self._space.searched.items()}
+        )

@@ -22,9 +22,17 @@ class SobolSampler:
 
         axes = self._space.searched
         sequence = qmc.Sobol(len(axes), scramble=True, rng=seed)
-        with warnings.catch_warnings():  # SciPy warns of counts that are no power of two; users choose their own
+        with (
+            warnings.catch_warnings()
+        ):  # SciPy warns of counts that are no power of two; users choose their own
             warnings.simplefilter("ignore", UserWarning)
             points = sequence.fast_forward(index).random(n) if index else sequence.random(n)
         return [
-            Proposal({name: at(axis, float(x)) for (name, axis), x in zip(axes.items(), point, strict=True)}) for point in points
+            Proposal(
+                {
+                    name: at(axis, float(x))
+                    for (name, axis), x in zip(axes.items(), point, strict=True)
+                }
+            )
+            for point in points
         ]

@@ -5,12 +5,12 @@ from __future__ import annotations
 from jupyter_server.extension.application import ExtensionApp
 from traitlets import Float
 
-from jupyter_gridgpu.server.collect import INTAKE, Intake
-from jupyter_gridgpu.server.collector import Collector
+from jupyter_gridgpu.collector.handler import COLLECTOR, Collector
+from jupyter_gridgpu.collector.members import OwnUser
+from jupyter_gridgpu.server.event_socket import WATCHER
 from jupyter_gridgpu.server.handlers import ROUTES
-from jupyter_gridgpu.server.members import Myself
-from jupyter_gridgpu.server.socket import COLLECTOR
-from jupyter_gridgpu.server.watched import Pace
+from jupyter_gridgpu.server.watched_scan import Pace
+from jupyter_gridgpu.server.watcher import Watcher
 from jupyter_gridgpu.store import home
 
 
@@ -18,22 +18,30 @@ class GridGpuApp(ExtensionApp):
     """Configured as c.GridGpuApp."""
 
     name = "jupyter_gridgpu"
-    poll_s = Float(0.1, min=0.01, help="Seconds between two looks at a scan that a page shows.").tag(config=True)
-    head_s = Float(0.5, min=0.01, help="Seconds between two looks at any other scan that runs.").tag(config=True)
+    poll_s = Float(
+        0.1, min=0.01, help="Seconds between two looks at a scan that a page shows."
+    ).tag(config=True)
+    head_s = Float(
+        0.5, min=0.01, help="Seconds between two looks at any other scan that runs."
+    ).tag(config=True)
     home_s = Float(1.0, min=0.01, help="Seconds between two looks for new scans.").tag(config=True)
-    keep_s = Float(60.0, min=0.0, help="Seconds for which the rows of an ended scan are kept after the last request.").tag(
-        config=True
-    )
+    keep_s = Float(
+        60.0,
+        min=0.0,
+        help="Seconds for which the rows of an ended scan are kept after the last request.",
+    ).tag(config=True)
     respawn_s = Float(
-        5.0, min=0.0, help="Seconds before a runner that died again is started again; four times more each time."
+        5.0,
+        min=0.0,
+        help="Seconds before a runner that died again is started again; four times more each time.",
     ).tag(config=True)
 
     def initialize_settings(self) -> None:
         pace = Pace(self.poll_s, self.head_s, self.home_s, self.keep_s, self.respawn_s)
-        self.collector = Collector(pace, self.log)
-        self.settings[COLLECTOR] = self.collector
-        self.intake = Intake(Myself(), lambda: home.home() / ".collector")
-        self.settings[INTAKE] = self.intake
+        self.collector = Watcher(pace, self.log)
+        self.settings[WATCHER] = self.collector
+        self.intake = Collector(OwnUser(), lambda: home.home() / ".collector")
+        self.settings[COLLECTOR] = self.intake
         assert self.serverapp is not None
         self.serverapp.io_loop.call_later(0, self.collector.start)
 

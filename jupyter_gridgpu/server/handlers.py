@@ -11,18 +11,18 @@ from jupyter_server.auth.decorator import authorized
 from jupyter_server.base.handlers import APIHandler
 from tornado import web
 
-from jupyter_gridgpu import queues
 from jupyter_gridgpu.client import POINTS, open_scan
+from jupyter_gridgpu.collector.handler import ROUTE, CollectHandler
 from jupyter_gridgpu.errors import GridGpuError, UsageError
 from jupyter_gridgpu.model.job import STATES
 from jupyter_gridgpu.model.queue import to_json
+from jupyter_gridgpu.queues import discovery
 from jupyter_gridgpu.server import listing, notebook
-from jupyter_gridgpu.server.collect import ROUTE, CollectHandler
-from jupyter_gridgpu.server.collector import Collector
-from jupyter_gridgpu.server.faults import status_of
-from jupyter_gridgpu.server.scans import Scans
-from jupyter_gridgpu.server.socket import AUTH_RESOURCE, COLLECTOR, EventsSocket
-from jupyter_gridgpu.server.watched import dumps
+from jupyter_gridgpu.server.event_socket import AUTH_RESOURCE, WATCHER, EventsSocket
+from jupyter_gridgpu.server.scans import WatchedScans
+from jupyter_gridgpu.server.statuses import status_of
+from jupyter_gridgpu.server.watched_scan import dumps
+from jupyter_gridgpu.server.watcher import Watcher
 from jupyter_gridgpu.store import home
 
 BODY_BYTES = 1_000_000
@@ -40,12 +40,12 @@ class Api(APIHandler):
     auth_resource = AUTH_RESOURCE
 
     @property
-    def collector(self) -> Collector:
-        found: Collector = self.settings[COLLECTOR]
+    def collector(self) -> Watcher:
+        found: Watcher = self.settings[WATCHER]
         return found
 
     @property
-    def scans(self) -> Scans:
+    def scans(self) -> WatchedScans:
         return self.collector.scans
 
     def whole(self, name: str, default: int | None, low: int, high: int) -> int | None:
@@ -54,7 +54,9 @@ class Api(APIHandler):
         if text is None:
             return default
         if not _WHOLE.fullmatch(text) or not low <= int(text) <= high:
-            raise UsageError(f"{name} is {text[:40]!r}; give a whole number from {low:,} to {high:,}.")
+            raise UsageError(
+                f"{name} is {text[:40]!r}; give a whole number from {low:,} to {high:,}."
+            )
         return int(text)
 
     def compute_etag(self) -> None:
@@ -68,7 +70,9 @@ class Api(APIHandler):
 
     def send_error(self, status_code: int = 500, **kwargs: Any) -> None:
         error = kwargs.get("exc_info", (None, None))[1]
-        super().send_error(status_of(error) if isinstance(error, GridGpuError) else status_code, **kwargs)
+        super().send_error(
+            status_of(error) if isinstance(error, GridGpuError) else status_code, **kwargs
+        )
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         error = kwargs.get("exc_info", (None, None))[1]
@@ -108,7 +112,9 @@ class JobsHandler(Api):
             self.whole("offset", 0, 0, 10**9) or 0,
             self.whole("limit", 100, 1, ROWS_LIMIT) or 1,
         )
-        self.finish(await self.collector.call(lambda: listing.page(self.scans.handle(scan), wanted)))
+        self.finish(
+            await self.collector.call(lambda: listing.page(self.scans.handle(scan), wanted))
+        )
 
 
 class JobHandler(Api):
@@ -131,8 +137,17 @@ class LogHandler(Api):
     @web.authenticated
     @authorized
     async def get(self, scan: str, job: str) -> None:
-        start, limit = self.whole("start", None, 0, 10**15), self.whole("limit", LOG_BYTES, 1, LOG_LIMIT) or 1
-        self.finish(dumps(await self.collector.call(lambda: self.scans.handle(scan).log_part(job, start, limit))))
+        start, limit = (
+            self.whole("start", None, 0, 10**15),
+            self.whole("limit", LOG_BYTES, 1, LOG_LIMIT) or 1,
+        )
+        self.finish(
+            dumps(
+                await self.collector.call(
+                    lambda: self.scans.handle(scan).log_part(job, start, limit)
+                )
+            )
+        )
 
 
 class NotebookHandler(Api):
@@ -156,11 +171,15 @@ class CommandsHandler(Api):
     @authorized
     async def post(self, scan: str) -> None:
         action, variants, trials = command_of(self.request.body)
-        if action == "replay":  # it may ask an engine, and reads the scan anew: not in the thread that follows them all
+        if (
+            action == "replay"
+        ):  # it may ask an engine, and reads the scan anew: not in the thread that follows them all
             folder = (await self.collector.call(self.scans.find, scan)).folder
             said = await self.collector.ask(lambda: open_scan(folder).command(action, variants))
         else:
-            said = await self.collector.call(lambda: self.scans.find(scan).command(action, variants, trials))
+            said = await self.collector.call(
+                lambda: self.scans.find(scan).command(action, variants, trials)
+            )
         self.collector.hurry()
         self.finish(dumps({"type": "said", "text": said}))
 
@@ -186,8 +205,12 @@ class QueuesHandler(Api):
     @web.authenticated
     @authorized
     async def get(self) -> None:
-        found = await self.collector.ask(queues.find, queues.FRESH_S)
-        body = {"asked": found.at, "queues": [to_json(queue) for queue in found.queues], "problems": list(found.problems)}
+        found = await self.collector.ask(discovery.find, discovery.FRESH_S)
+        body = {
+            "asked": found.at,
+            "queues": [to_json(queue) for queue in found.queues],
+            "problems": list(found.problems),
+        }
         self.finish(dumps(body))
 
 
@@ -212,15 +235,23 @@ def _parsed(text: bytes) -> Any:
 def command_of(text: bytes) -> tuple[str, list[str] | None, int | None]:
     """Return action, variants and trials of a command's body. Raises UsageError for whatever is wrong with it."""
     if len(text) > BODY_BYTES:
-        raise UsageError(f"The command is larger than {BODY_BYTES // 1000:,} kB; name fewer variants.")
+        raise UsageError(
+            f"The command is larger than {BODY_BYTES // 1000:,} kB; name fewer variants."
+        )
     body = _parsed(text)
     if not isinstance(body, dict):
-        raise UsageError('The command is no JSON object; send one like {"action": "stop", "variants": ["v0001"]}.')
+        raise UsageError(
+            'The command is no JSON object; send one like {"action": "stop", "variants": ["v0001"]}.'
+        )
     action, variants, trials = body.get("action"), body.get("variants"), body.get("trials")
     if not isinstance(action, str):
         raise UsageError("The command has no action; give one as a text, like stop.")
-    if variants is not None and not (isinstance(variants, list) and all(isinstance(item, str) for item in variants)):
-        raise UsageError("variants is no list of texts; give ids like v0001, or null for the whole scan.")
+    if variants is not None and not (
+        isinstance(variants, list) and all(isinstance(item, str) for item in variants)
+    ):
+        raise UsageError(
+            "variants is no list of texts; give ids like v0001, or null for the whole scan."
+        )
     if trials is not None and type(trials) is not int:
         raise UsageError("trials is no whole number; give how many points to add.")
     return action, variants, trials

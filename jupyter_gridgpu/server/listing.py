@@ -12,7 +12,7 @@ from jupyter_gridgpu.errors import UsageError
 from jupyter_gridgpu.model import wire
 from jupyter_gridgpu.model.job import STATES
 from jupyter_gridgpu.model.view import ScanView, VariantView
-from jupyter_gridgpu.server.watched import dumps
+from jupyter_gridgpu.server.watched_scan import dumps
 
 PLAIN = ("state", "value", "started", "ended", "step")
 
@@ -38,7 +38,9 @@ class _Order:
         keys = {variant.id: self.key(view, variant) for variant in variants}
         there = [variant for variant in variants if not _missing(keys[variant.id])]
         rest = [variant for variant in variants if _missing(keys[variant.id])]
-        return sorted(there, key=lambda variant: _ranked(keys[variant.id]), reverse=self.down) + rest
+        return (
+            sorted(there, key=lambda variant: _ranked(keys[variant.id]), reverse=self.down) + rest
+        )
 
 
 def page(handle: ScanHandle, wanted: Wanted) -> bytes:
@@ -49,8 +51,13 @@ def page(handle: ScanHandle, wanted: Wanted) -> bytes:
         raise UsageError(f"{unknown[0]!r} is no state; there are {', '.join(STATES)}.")
     with handle.lock:
         view = handle.view
-        found = order.sorted(view, [variant for variant in view.variants.values() if _fits(variant, wanted)])
-        rows = b",".join(dumps(wire.row(view, variant)) for variant in found[wanted.offset : wanted.offset + wanted.limit])
+        found = order.sorted(
+            view, [variant for variant in view.variants.values() if _fits(variant, wanted)]
+        )
+        rows = b",".join(
+            dumps(wire.row(view, variant))
+            for variant in found[wanted.offset : wanted.offset + wanted.limit]
+        )
         return b'{"total":%d,"rev":%d,"rows":[%s]}' % (len(found), view.rev, rows)
 
 
@@ -60,7 +67,9 @@ def _fits(variant: VariantView, wanted: Wanted) -> bool:
     if not wanted.text:
         return True
     words = [variant.id, variant.state, variant.reason, variant.message, variant.where, variant.gpu]
-    said = " ".join([*filter(None, words), *(f"{name}={value}" for name, value in variant.params.items())]).lower()
+    said = " ".join(
+        [*filter(None, words), *(f"{name}={value}" for name, value in variant.params.items())]
+    ).lower()
     return all(word in said for word in wanted.text.lower().split())
 
 
@@ -78,8 +87,13 @@ def _order(sort: str) -> _Order:
     if dot and kind == "params":
         return _Order(lambda view, variant: variant.params.get(key), down)
     if dot and kind == "metrics":
-        return _Order(lambda view, variant: variant.metrics[key].last if key in variant.metrics else None, down)
-    raise UsageError(f"Rows cannot be sorted by {name[:80]!r}; sort by id, {', '.join(PLAIN)}, params.NAME or metrics.NAME.")
+        return _Order(
+            lambda view, variant: variant.metrics[key].last if key in variant.metrics else None,
+            down,
+        )
+    raise UsageError(
+        f"Rows cannot be sorted by {name[:80]!r}; sort by id, {', '.join(PLAIN)}, params.NAME or metrics.NAME."
+    )
 
 
 def _missing(key: Any) -> bool:

@@ -7,7 +7,7 @@ from typing import Any, Literal, TypedDict
 from jupyter_gridgpu.model.wire import Action, Row, ScanInfo
 
 
-class Scans(TypedDict):
+class ScanList(TypedDict):
     """All scans, newest first."""
 
     scans: list[ScanInfo]
@@ -99,7 +99,7 @@ class Close(TypedDict):
     scan: str
 
 
-class AllScans(Scans):
+class AllScans(ScanList):
     """The first message of the stream."""
 
     type: Literal["scans"]
@@ -132,7 +132,7 @@ class Home(TypedDict):
     home: str
 
 
-class GpuKind(TypedDict):
+class GpuKindInfo(TypedDict):
     """GPUs of one kind; `count` is how many of them a node has. Null is what is not known, here and below."""
 
     vendor: str | None
@@ -144,7 +144,7 @@ class GpuKind(TypedDict):
     free: int | None
 
 
-class QueueLimits(TypedDict):
+class QueueLimitsInfo(TypedDict):
     """The most that one job gets."""
 
     walltime_s: int | None
@@ -153,17 +153,17 @@ class QueueLimits(TypedDict):
     gpus: int | None
 
 
-class Queue(TypedDict):
+class QueueInfo(TypedDict):
     """A place that jobs can be sent to; `free` of its `total` GPUs are free. The texts say the same in words."""
 
     name: str
     backend: str
     title: str
-    gpus: list[GpuKind] | None
+    gpus: list[GpuKindInfo] | None
     gpus_text: str
     total: int | None
     free: int | None
-    limits: QueueLimits
+    limits: QueueLimitsInfo
     limits_text: str
     runtimes: list[str] | None
     images: list[str] | None
@@ -182,5 +182,5 @@ class Queues(TypedDict):
     """All queues as of `asked`, and a sentence for whatever could not be asked or read."""
 
     asked: float
-    queues: list[Queue]
+    queues: list[QueueInfo]
     problems: list[str]

@@ -43,7 +43,12 @@ def _parsed(text: bytes, key: str) -> dict[str, Any]:
     """The notebook as a dict that is sound enough to be shown."""
     try:
         # A hook in Python lets other threads have their turn while a large notebook is read.
-        body = json.loads(text, object_hook=lambda item: item, parse_constant=lambda word: None, parse_float=_finite)
+        body = json.loads(
+            text,
+            object_hook=lambda item: item,
+            parse_constant=lambda word: None,
+            parse_float=_finite,
+        )
     except (ValueError, RecursionError):
         raise StorageError(f"The notebook of {key} cannot be read: it is not JSON.") from None
     cells = body.get("cells") if isinstance(body, dict) and body.get("nbformat") == 4 else None
@@ -81,7 +86,9 @@ def _join(output: dict[str, Any]) -> None:
         output["text"] = _whole(output["text"])
     data = output.get("data")
     if isinstance(data, dict):
-        output["data"] = {kind: value if "json" in kind else _whole(value) for kind, value in data.items()}
+        output["data"] = {
+            kind: value if "json" in kind else _whole(value) for kind, value in data.items()
+        }
 
 
 def _whole(text: Any) -> Any:
@@ -95,7 +102,12 @@ def _dumped(model: dict[str, Any], body: dict[str, Any]) -> bytes:
     cells = b",".join(json.dumps(cell).encode() for cell in body.pop("cells"))
     rest = json.dumps(body).encode()[:-1]
     comma = b"," if body else b""
-    return b'%s,"content":%s%s"cells":[%s]}}' % (json.dumps(model).encode()[:-1], rest, comma, cells)
+    return b'%s,"content":%s%s"cells":[%s]}}' % (
+        json.dumps(model).encode()[:-1],
+        rest,
+        comma,
+        cells,
+    )
 
 
 def _iso(seconds: float) -> str:

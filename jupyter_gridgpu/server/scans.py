@@ -11,27 +11,27 @@ from pathlib import Path
 from jupyter_gridgpu.client import ScanHandle
 from jupyter_gridgpu.errors import StorageError, UnknownScan
 from jupyter_gridgpu.model import wire
-from jupyter_gridgpu.server.watched import SHARE, News, Pace, Watched
+from jupyter_gridgpu.server.watched_scan import SHARE, News, Pace, WatchedScan
 from jupyter_gridgpu.store import home
 
 BUDGET_S = 0.05  # of one sweep; scans that are still due are the first of the next one
 BROKEN_S = 5.0  # until the next look at a scan that cannot be read
 
 
-class Scans:
+class WatchedScans:
     """Finds them, looks at those that are due, and gives them to pages by id or name."""
 
     def __init__(self, pace: Pace, log: Logger) -> None:
         self.pace = pace
         self._log = log
-        self._scans: dict[str, Watched] = {}  # by id
+        self._scans: dict[str, WatchedScan] = {}  # by id
         self._stamps: dict[Path, int] = {}  # the folders that were looked at, as they were then
         self._gone: list[str] = []  # and not told yet
         self._due = 0.0
 
     # asked by pages -------------------------------------------------------------------
 
-    def find(self, ident: str) -> Watched:
+    def find(self, ident: str) -> WatchedScan:
         """Return a scan by id or name; nothing that is asked for is ever made a path. Raises UnknownScan."""
         found = self._known(ident)
         if found is None or not found.folder.exists():
@@ -41,8 +41,10 @@ class Scans:
             raise UnknownScan(f"There is no scan {ident[:100]!r}.")
         return found
 
-    def _known(self, ident: str) -> Watched | None:
-        return self._scans.get(ident) or next((one for one in self._scans.values() if one.scan.name == ident), None)
+    def _known(self, ident: str) -> WatchedScan | None:
+        return self._scans.get(ident) or next(
+            (one for one in self._scans.values() if one.scan.name == ident), None
+        )
 
     def handle(self, ident: str) -> ScanHandle:
         return self.find(ident).handle()
@@ -51,10 +53,12 @@ class Scans:
         """Return all scans that can be read, newest first."""
         if not self._stamps:
             self._discover()
-        found = [head for one in list(self._scans.values()) if (head := self._head(one)) is not None]
+        found = [
+            head for one in list(self._scans.values()) if (head := self._head(one)) is not None
+        ]
         return sorted(found, key=lambda head: head["created"], reverse=True)
 
-    def _head(self, one: Watched) -> wire.ScanInfo | None:
+    def _head(self, one: WatchedScan) -> wire.ScanInfo | None:
         try:
             return one.head()
         except Exception as error:  # its folder may hold anything; the others are sound
@@ -81,14 +85,14 @@ class Scans:
         due = min([self._due, *(one.due for one in self._scans.values())])
         return news, max(due - time.monotonic(), 0.0)
 
-    def _sweep(self, one: Watched, news: News) -> None:
+    def _sweep(self, one: WatchedScan, news: News) -> None:
         try:
             one.sweep(news)
         except Exception as error:  # as above
             one.due = time.monotonic() + BROKEN_S
             self._complain(one, error)
 
-    def _complain(self, one: Watched, error: Exception) -> None:
+    def _complain(self, one: WatchedScan, error: Exception) -> None:
         if one.folder.exists() and one.complaint != str(error):
             one.complaint = str(error)
             self._log.warning("The scan in %s cannot be shown: %s", one.folder, error)
@@ -97,10 +101,16 @@ class Scans:
         """Take in scans that are new, and let go those that are not there any more."""
         began = time.monotonic()
         try:
-            stamps = {folder: (folder / "scan.json").stat().st_mtime_ns for folder in home.folders()}
+            stamps = {
+                folder: (folder / "scan.json").stat().st_mtime_ns for folder in home.folders()
+            }
         except (StorageError, OSError):  # the home cannot be read now, or a scan was just removed
             stamps = self._stamps
-        for one in [one for one in self._scans.values() if stamps.get(one.folder) != self._stamps.get(one.folder)]:
+        for one in [
+            one
+            for one in self._scans.values()
+            if stamps.get(one.folder) != self._stamps.get(one.folder)
+        ]:
             del self._scans[one.scan.id]
             self._gone.append(one.scan.id)
         new = [folder for folder, stamp in stamps.items() if self._stamps.get(folder) != stamp]
@@ -113,7 +123,7 @@ class Scans:
     def _admit(self, folder: Path) -> None:
         try:
             _check(folder)
-            one = Watched(folder, self.pace)
+            one = WatchedScan(folder, self.pace)
             known = self._scans.setdefault(one.scan.id, one)
             if known is not one:
                 raise StorageError(f"it is a copy of the scan in {known.folder}.")

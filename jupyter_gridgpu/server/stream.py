@@ -9,8 +9,8 @@ from contextlib import suppress
 from typing import TypeVar
 
 from jupyter_gridgpu.errors import GridGpuError, UnknownScan
-from jupyter_gridgpu.server.collector import Collector
-from jupyter_gridgpu.server.watched import Message, News, Watched, dumps
+from jupyter_gridgpu.server.watched_scan import Message, News, WatchedScan, dumps
+from jupyter_gridgpu.server.watcher import Watcher
 
 OPEN_LIMIT = 100  # scans of one page
 
@@ -20,12 +20,14 @@ T = TypeVar("T")
 class Stream:
     """Tells a page of all scans, and of those it opened every row. One message is under way at a time."""
 
-    def __init__(self, collector: Collector, send: Callable[[bytes], Awaitable[None]]) -> None:
+    def __init__(self, collector: Watcher, send: Callable[[bytes], Awaitable[None]]) -> None:
         """`send` returns when the connection took the message, which is what bounds the memory of a slow page."""
         self._collector = collector
         self._send = send
         self._wake = Event()
-        self._asked: dict[str, tuple[bool, int | None]] = {}  # scan: to open it or not, from which revision
+        self._asked: dict[
+            str, tuple[bool, int | None]
+        ] = {}  # scan: to open it or not, from which revision
         self._links: dict[str, int] = {}  # the opened scans, and the revision that the page has
         self._heads: dict[str, bytes] = {}
         self._gone: dict[str, None] = {}
@@ -38,7 +40,11 @@ class Stream:
             kind, scan, since = body["type"], body["scan"], body.get("since")
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return
-        if kind not in ("open", "close") or not isinstance(scan, str) or len(self._asked) >= OPEN_LIMIT:
+        if (
+            kind not in ("open", "close")
+            or not isinstance(scan, str)
+            or len(self._asked) >= OPEN_LIMIT
+        ):
             return
         self._asked.pop(scan, None)  # the last word counts
         self._asked[scan] = (kind == "open", since if type(since) is int else None)
@@ -50,7 +56,9 @@ class Stream:
             self._heads.pop(scan, None)
             self._gone[scan] = None
         self._heads.update(news.heads)
-        self._updates.update({scan: made for scan, made in news.updates.items() if scan in self._links})
+        self._updates.update(
+            {scan: made for scan, made in news.updates.items() if scan in self._links}
+        )
         if self._heads or self._updates or self._gone:
             self._wake.set()
 
@@ -75,7 +83,7 @@ class Stream:
         for scan, messages in _taken(self._updates).items():
             await self._update(scan, messages)
 
-    async def _find(self, scan: str) -> Watched:
+    async def _find(self, scan: str) -> WatchedScan:
         return await self._collector.call(self._collector.scans.find, scan)
 
     async def _open(self, scan: str, since: int | None) -> None:
@@ -110,7 +118,7 @@ class Stream:
             with suppress(GridGpuError):  # it was just removed
                 await self._catch_up(await self._find(scan), have)
 
-    async def _catch_up(self, watched: Watched, since: int | None) -> None:
+    async def _catch_up(self, watched: WatchedScan, since: int | None) -> None:
         messages = watched.messages(since)
         while message := await self._collector.call(next, messages, None):
             await self._send(message.text)

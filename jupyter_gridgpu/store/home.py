@@ -15,7 +15,7 @@ from typing import Any
 
 from jupyter_gridgpu.errors import StorageError, UnknownScan, UsageError
 from jupyter_gridgpu.model import scan as scans
-from jupyter_gridgpu.model.scan import Scan
+from jupyter_gridgpu.model.scan import ScanSpec
 from jupyter_gridgpu.store.paths import ScanPaths, read_json, write_json
 
 NAME_LIMIT = 64
@@ -47,7 +47,9 @@ def move(folder: str) -> Path:
         return home()
     wanted = user_path(folder.strip()) if folder.isprintable() else Path()
     if not wanted.is_absolute():
-        raise UsageError(f"{folder!r} cannot hold scans: give a whole path, like /data/scans or ~/scans.")
+        raise UsageError(
+            f"{folder!r} cannot hold scans: give a whole path, like /data/scans or ~/scans."
+        )
     if not _is_folder(wanted):
         raise UsageError(f"There is no folder {wanted} to keep scans in.")
     os.environ[HOME] = str(wanted)
@@ -83,7 +85,7 @@ def name_from(notebook: str) -> str:
     return re.sub(r"[^A-Za-z0-9._-]+", "-", Path(notebook).stem).strip("-._")[:48] or "scan"
 
 
-def load(folder: Path) -> Scan:
+def load(folder: Path) -> ScanSpec:
     """Return the spec in a scan folder; a scan is called as its folder is, which may have been moved.
 
     Raises UnknownScan or StorageError.
@@ -93,7 +95,9 @@ def load(folder: Path) -> Scan:
         raise UnknownScan(f"{folder} is no scan folder: it has no readable scan.json.")
     scan = scans.from_json(body)
     if not isinstance(scan.name, str) or not NAME.fullmatch(scan.name):
-        raise StorageError(f"scan.json in {folder} cannot be read: {scan.name!r} is no name of a scan.")
+        raise StorageError(
+            f"scan.json in {folder} cannot be read: {scan.name!r} is no name of a scan."
+        )
     return replace(scan, name=folder.name) if NAME.fullmatch(folder.name) else scan
 
 
@@ -101,13 +105,22 @@ def folders() -> list[Path]:
     """Return the folders of all scans, oldest first. Raises StorageError if the home is there and cannot be read."""
     try:
         entries = [
-            entry for entry in os.scandir(home()) if NAME.fullmatch(entry.name) and ScanPaths(Path(entry.path)).spec.exists()
+            entry
+            for entry in os.scandir(home())
+            if NAME.fullmatch(entry.name) and ScanPaths(Path(entry.path)).spec.exists()
         ]
     except (FileNotFoundError, NotADirectoryError):
         return []
     except OSError as error:
-        raise StorageError(f"The home of scans, {home()}, cannot be read: {error.strerror}.") from None
-    return [Path(entry.path) for entry in sorted(entries, key=lambda entry: ScanPaths(Path(entry.path)).spec.stat().st_mtime_ns)]
+        raise StorageError(
+            f"The home of scans, {home()}, cannot be read: {error.strerror}."
+        ) from None
+    return [
+        Path(entry.path)
+        for entry in sorted(
+            entries, key=lambda entry: ScanPaths(Path(entry.path)).spec.stat().st_mtime_ns
+        )
+    ]
 
 
 def find(scan: str) -> Path:
@@ -123,7 +136,9 @@ def find(scan: str) -> Path:
     for folder in known:
         if _spec(folder).get("id") == scan:
             return folder
-    raise UnknownScan(f"There is no scan {scan!r}{_nearest(scan, known)} `gridgpu list` shows those there are.")
+    raise UnknownScan(
+        f"There is no scan {scan!r}{_nearest(scan, known)} `gridgpu list` shows those there are."
+    )
 
 
 def _spec(folder: Path) -> dict[str, Any]:
@@ -142,7 +157,11 @@ def find_fingerprint(fingerprint: str, name: str | None) -> Path | None:
     """Return the newest scan (of that name, if one is given) that was started by the same request."""
     for folder in reversed(folders()):
         body = _spec(folder)
-        if body.get("fingerprint") == fingerprint and name in (None, body.get("name"), body.get("asked_name")):
+        if body.get("fingerprint") == fingerprint and name in (
+            None,
+            body.get("name"),
+            body.get("asked_name"),
+        ):
             return folder
     return None
 
@@ -175,7 +194,9 @@ def free_name(wanted: str) -> str:
     return name
 
 
-def create(scan: Scan, notebook: bytes, files: dict[str, Path], equip: Equip, asked_name: str | None) -> Path:
+def create(
+    scan: ScanSpec, notebook: bytes, files: dict[str, Path], equip: Equip, asked_name: str | None
+) -> Path:
     """Make the folder of a new scan, complete or not at all, and return it; `equip` fills in the rest. Raises StorageError."""
     folder = home() / scan.name
     try:
@@ -187,11 +208,20 @@ def create(scan: Scan, notebook: bytes, files: dict[str, Path], equip: Equip, as
             shutil.rmtree(part, ignore_errors=True)
             raise
     except OSError as error:
-        raise StorageError(f"The scan cannot be kept in {folder}: {error.strerror or error}.") from None
+        raise StorageError(
+            f"The scan cannot be kept in {folder}: {error.strerror or error}."
+        ) from None
     return folder
 
 
-def _fill(paths: ScanPaths, scan: Scan, notebook: bytes, files: dict[str, Path], equip: Equip, asked_name: str | None) -> None:
+def _fill(
+    paths: ScanPaths,
+    scan: ScanSpec,
+    notebook: bytes,
+    files: dict[str, Path],
+    equip: Equip,
+    asked_name: str | None,
+) -> None:
     paths.notebook.write_bytes(notebook)
     for folder in (paths.files, paths.inbox, paths.jobs):
         folder.mkdir(mode=0o700)
@@ -202,5 +232,8 @@ def _fill(paths: ScanPaths, scan: Scan, notebook: bytes, files: dict[str, Path],
     for path in paths.files.rglob("*"):
         if path.is_file():
             path.chmod(0o444)  # all jobs of the scan read the same ones
-    write_json(paths.spec, {**scans.to_json(scan), "fingerprint": scans.fingerprint(scan), "asked_name": asked_name})
+    write_json(
+        paths.spec,
+        {**scans.to_json(scan), "fingerprint": scans.fingerprint(scan), "asked_name": asked_name},
+    )
     equip(paths)

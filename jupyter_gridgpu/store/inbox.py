@@ -31,7 +31,11 @@ def post(inbox: Path, action: str, variants: list[str] | None = None, **more: An
 def pending(inbox: Path) -> list[Path]:
     """Return the commands that wait, oldest first."""
     try:
-        return sorted(Path(entry.path) for entry in os.scandir(inbox) if entry.name.endswith(".json") and entry.name[0] != ".")
+        return sorted(
+            Path(entry.path)
+            for entry in os.scandir(inbox)
+            if entry.name.endswith(".json") and entry.name[0] != "."
+        )
     except FileNotFoundError:
         return []
 
@@ -42,12 +46,20 @@ def read(path: Path) -> dict[str, Any] | None:
     if not isinstance(body, dict) or body.get("action") not in COMMANDS:
         return None
     variants, trials = body.get("variants"), body.get("trials")
-    if variants is not None and not (isinstance(variants, list) and all(isinstance(v, str) for v in variants)):
+    if variants is not None and not (
+        isinstance(variants, list) and all(isinstance(v, str) for v in variants)
+    ):
         return None
     if body["action"] == "extend" and not (isinstance(trials, int) and 0 < trials <= TRIALS_LIMIT):
         return None
     by = bounded(body.get("by"), 80)
-    return {"id": path.stem, "action": body["action"], "variants": variants, "trials": trials, "by": by}
+    return {
+        "id": path.stem,
+        "action": body["action"],
+        "variants": variants,
+        "trials": trials,
+        "by": by,
+    }
 
 
 def words(action: str, variants: list[str] | None, trials: int | None) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 
 from jupyter_gridgpu.errors import StorageError
 from jupyter_gridgpu.model.events import Event, parse_line
-from jupyter_gridgpu.store.quick import decoder
+from jupyter_gridgpu.store.json_decoder import decoder
 from jupyter_gridgpu.store.tail import read_lines
 
 
@@ -43,7 +43,9 @@ class JournalReader:
                 try:
                     lines, self.cursor = read_lines(self.path, self.cursor)
                 except OSError as error:
-                    raise StorageError(f"The journal {self.path} cannot be read: {error.strerror}.") from None
+                    raise StorageError(
+                        f"The journal {self.path} cannot be read: {error.strerror}."
+                    ) from None
                 for line in lines:
                     if (event := parse_line(line, decode)) is not None:
                         yield event
@@ -80,13 +82,18 @@ class JournalWriter:
         self._handle = self._open()
         self._end_torn_line()
 
-    def append(self, items: list[tuple[str, dict[str, Any]]], *, durable: bool = False) -> list[Event]:
+    def append(
+        self, items: list[tuple[str, dict[str, Any]]], *, durable: bool = False
+    ) -> list[Event]:
         """Write (type, data) pairs as events and return them. Raises StorageError when the disk refuses.
 
         After a refusal nothing of the batch stays in the file, so that it remains readable.
         """
         now = time.time()
-        events = [Event(self.seq + i, self.term, now, type_, data) for i, (type_, data) in enumerate(items, 1)]
+        events = [
+            Event(self.seq + i, self.term, now, type_, data)
+            for i, (type_, data) in enumerate(items, 1)
+        ]
         if not events:
             return []
         self._write("".join(event.line() + "\n" for event in events).encode(), durable)
@@ -104,7 +111,9 @@ class JournalWriter:
         try:
             return os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         except OSError as error:
-            raise StorageError(f"The journal {self.path} cannot be written: {error.strerror}.") from None
+            raise StorageError(
+                f"The journal {self.path} cannot be written: {error.strerror}."
+            ) from None
 
     def _end_torn_line(self) -> None:
         size = os.fstat(self._handle).st_size

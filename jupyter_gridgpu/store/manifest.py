@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from jupyter_gridgpu.store.inside import opener_below
+from jupyter_gridgpu.store.opener import opener_below
 from jupyter_gridgpu.store.paths import COPY_NAME, ScanPaths, read_json
 from jupyter_gridgpu.store.tail import read_lines
 
@@ -70,8 +70,12 @@ class ManifestWriter:
             self._append(key, digests(self._paths.folder, job_files(self._paths, key)))
 
     def _append(self, key: str, files: Digests) -> None:
-        line = json.dumps({"key": key, "t": round(time.time(), 3), "files": files}, separators=(",", ":"))
-        handle = os.open(self._paths.manifest, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        line = json.dumps(
+            {"key": key, "t": round(time.time(), 3), "files": files}, separators=(",", ":")
+        )
+        handle = os.open(
+            self._paths.manifest, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600
+        )
         try:
             size = os.fstat(handle).st_size
             torn = size > 0 and os.pread(handle, 1, size - 1) != b"\n"
@@ -101,6 +105,8 @@ def read(path: Path) -> dict[str, Digests]:
 def _parsed(line: bytes) -> tuple[str, Digests] | None:
     try:
         body = json.loads(line)
-        return str(body["key"]), {str(name): (str(sha), int(size)) for name, (sha, size) in body["files"].items()}
+        return str(body["key"]), {
+            str(name): (str(sha), int(size)) for name, (sha, size) in body["files"].items()
+        }
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None

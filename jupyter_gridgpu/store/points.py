@@ -17,7 +17,15 @@ from jupyter_gridgpu.model.view import VariantView
 def lines(variants: Iterable[VariantView]) -> str:
     """Return variants as points.jsonl keeps them."""
     return "".join(
-        json.dumps({"variant": v.id, "point": v.point, "repeat": v.repeat, "params": numbers.strict(v.params)}) + "\n"
+        json.dumps(
+            {
+                "variant": v.id,
+                "point": v.point,
+                "repeat": v.repeat,
+                "params": numbers.strict(v.params),
+            }
+        )
+        + "\n"
         for v in variants
     )
 
@@ -40,6 +48,10 @@ def read(path: Path) -> Iterator[dict[str, Any]]:
                     "attrs": {},
                 }
     except OSError as error:
-        raise StorageError(f"The points of the scan, {path}, cannot be read: {error.strerror}.") from None
+        raise StorageError(
+            f"The points of the scan, {path}, cannot be read: {error.strerror}."
+        ) from None
     except (ValueError, KeyError, TypeError, RecursionError, UsageError):
-        raise StorageError(f"The points of the scan, {path}, are not sound: the file was changed.") from None
+        raise StorageError(
+            f"The points of the scan, {path}, are not sound: the file was changed."
+        ) from None

@@ -33,7 +33,9 @@ class Process:
     def from_json(body: Any) -> Process | None:
         """Return the process that a file names, or None if the file is not sound."""
         try:
-            return Process(str(body["host"]), str(body["boot"]), int(body["pid"]), int(body["start"]))
+            return Process(
+                str(body["host"]), str(body["boot"]), int(body["pid"]), int(body["start"])
+            )
         except (KeyError, TypeError, ValueError):
             return None
 

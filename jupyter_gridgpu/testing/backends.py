@@ -26,8 +26,8 @@ from jupyter_gridgpu.backends.base import Backend, Job, job_spec
 from jupyter_gridgpu.errors import Unreachable
 from jupyter_gridgpu.model.job import END_STATES, STATES, Observation
 from jupyter_gridgpu.model.resources import Container
-from jupyter_gridgpu.model.scan import Scan
-from jupyter_gridgpu.request import Options, plan
+from jupyter_gridgpu.model.scan import ScanSpec
+from jupyter_gridgpu.planning.request import Options, plan
 from jupyter_gridgpu.store import home
 from jupyter_gridgpu.store.paths import ScanPaths, read_json
 from jupyter_gridgpu.testing.examples import notebook_json
@@ -39,14 +39,22 @@ CELLS = (
     "if fail:\n    raise ValueError('asked to fail')",
     "square = x * x\nprint('end', square)",
 )
-HELD_CELL, FAILING_CELL = 4, 5  # as In [n] counts: behind the parameters and the injected parameters
+HELD_CELL, FAILING_CELL = (
+    4,
+    5,
+)  # as In [n] counts: behind the parameters and the injected parameters
 
 
 class Bench:
     """A scan folder, a backend for it, and jobs to try it with."""
 
     def __init__(
-        self, scan: Scan, paths: ScanPaths, make: Callable[[], Backend], patience_s: float, output: Callable[[Bench, str], str]
+        self,
+        scan: ScanSpec,
+        paths: ScanPaths,
+        make: Callable[[], Backend],
+        patience_s: float,
+        output: Callable[[Bench, str], str],
     ) -> None:
         self.scan = scan
         self.paths = paths
@@ -67,7 +75,9 @@ class Bench:
     def job(self, key: str, **params: Any) -> Job:
         return Job(key, self.paths.job(key), job_spec(self.scan, key, params))
 
-    def hand_over(self, jobs: Sequence[Job], backend: Backend | None = None) -> dict[str, str | Exception]:
+    def hand_over(
+        self, jobs: Sequence[Job], backend: Backend | None = None
+    ) -> dict[str, str | Exception]:
         """Submit jobs until the engine has answered for each: an engine may take its time to say that it has them."""
         deadline = time.monotonic() + self._patience_s
         while True:
@@ -100,7 +110,9 @@ class Bench:
                     return seen
                 assert seen.state not in END_STATES, seen
             time.sleep(0.05)
-        raise AssertionError(f"{key} did not get there within {self._patience_s:g} s; it was last seen as {last}.")
+        raise AssertionError(
+            f"{key} did not get there within {self._patience_s:g} s; it was last seen as {last}."
+        )
 
     def end(self, key: str) -> Observation:
         """Wait until a job has ended, collect it, and return how."""
@@ -142,7 +154,7 @@ class BackendContract:
     patience_s = 60.0  # how long a job may take to start, run and be seen
     keeps_killed = True  # whether what a job has left comes back when it is killed
 
-    def make(self, scan: Scan, paths: ScanPaths) -> Backend:
+    def make(self, scan: ScanSpec, paths: ScanPaths) -> Backend:
         """Return a new backend for a scan folder."""
         raise NotImplementedError
 
@@ -150,13 +162,17 @@ class BackendContract:
         """Return what the jobs run in; the Python of the node unless it says otherwise."""
         return Container()
 
-    def prepared(self, scan: Scan) -> Scan:
+    def prepared(self, scan: ScanSpec) -> ScanSpec:
         """Return the scan with what the engine needs to be told beside."""
         return scan
 
     def output(self, bench: Bench, key: str) -> str:
         """Return what the job's worker logged so far; where files come at the end, from the node that runs it."""
-        return "".join(copy.log.read_text(errors="replace") for copy in bench.paths.job(key).copies() if copy.log.exists())
+        return "".join(
+            copy.log.read_text(errors="replace")
+            for copy in bench.paths.job(key).copies()
+            if copy.log.exists()
+        )
 
     def kill_worker(self, bench: Bench, key: str) -> None:
         """Kill the process that runs the job, without a warning to it."""
@@ -171,7 +187,9 @@ class BackendContract:
         monkeypatch.setenv("GRIDGPU_HOME", str(tmp_path / "home"))
         source = tmp_path / "trivial.ipynb"
         gate = tmp_path / "home" / "trivial" / "open-the-gate"
-        source.write_text(notebook_json(PARAMETERS, *(cell.replace("GATE", repr(str(gate))) for cell in CELLS)))
+        source.write_text(
+            notebook_json(PARAMETERS, *(cell.replace("GATE", repr(str(gate))) for cell in CELLS))
+        )
         found = plan(source, "x = [1.0, 2.0]", Options(on="local", maximize="square", parallel=2))
         with home.starting():
             scan = replace(found.scan, backend=self.on, container=self.container())
@@ -194,7 +212,10 @@ class BackendContract:
 
     def test_every_job_ends_done_with_a_result_and_a_notebook(self, bench: Bench) -> None:
         keys = ["v0001.1", "v0002.1", "v0003.1"]
-        jobs = [bench.job(key, x=float(n), words=f"'{key}' é \\ \n <b>") for n, key in enumerate(keys, 1)]
+        jobs = [
+            bench.job(key, x=float(n), words=f"'{key}' é \\ \n <b>")
+            for n, key in enumerate(keys, 1)
+        ]
         for key, answer in bench.hand_over(jobs).items():
             assert isinstance(answer, str), answer
             bench.ids[key] = answer
@@ -231,12 +252,18 @@ class BackendContract:
 
     def test_a_job_submitted_twice_runs_once(self, bench: Bench) -> None:
         job = bench.job("v0001.1", x=3.0)
-        answers = [bench.hand_over([job]), bench.hand_over([job]), bench.hand_over([job], bench.another())]
+        answers = [
+            bench.hand_over([job]),
+            bench.hand_over([job]),
+            bench.hand_over([job], bench.another()),
+        ]
         assert all(isinstance(answer["v0001.1"], str) for answer in answers)
         bench.ids["v0001.1"] = str(answers[0]["v0001.1"])
         assert bench.end("v0001.1").state == "done"
         bench.submit("v0001.1", x=3.0)
-        bench.submit("v0002.1")  # an engine that works in order is through with the others when this one has ended
+        bench.submit(
+            "v0002.1"
+        )  # an engine that works in order is through with the others when this one has ended
         assert bench.end("v0002.1").state == "done"
         assert bench.end("v0001.1").state == "done"
         assert bench.runs("v0001.1") == 1
@@ -314,7 +341,9 @@ class BackendContract:
         bench.backend.cancel({"v0001.1": bench.ids["v0001.1"]})
         assert bench.end("v0001.1").state == "done"
 
-    def test_a_killed_worker_is_a_failure_of_the_node_and_leaves_no_kernel(self, bench: Bench) -> None:
+    def test_a_killed_worker_is_a_failure_of_the_node_and_leaves_no_kernel(
+        self, bench: Bench
+    ) -> None:
         bench.submit("v0001.1", hold=True)
         bench.held("v0001.1")
         self.kill_worker(bench, "v0001.1")
@@ -329,7 +358,13 @@ class BackendContract:
     def test_a_false_result_is_not_believed(self, bench: Bench) -> None:
         bench.submit("v0001.1", hold=True)
         bench.held("v0001.1")
-        for text in ("", "{", "[]", '{"key": "v0002.1", "state": "done"}', '{"key": "v0001.1", "state": "running"}'):
+        for text in (
+            "",
+            "{",
+            "[]",
+            '{"key": "v0002.1", "state": "done"}',
+            '{"key": "v0001.1", "state": "running"}',
+        ):
             bench.paths.job("v0001.1").result.write_text(text)
             assert (bench.poll("v0001.1") or Observation("running")).state == "running"
         bench.paths.job("v0001.1").result.unlink()

@@ -9,10 +9,12 @@ from typing import Any
 
 from jupyter_gridgpu.model.events import Event
 from jupyter_gridgpu.model.grammar import parse_space
-from jupyter_gridgpu.model.scan import Objective, Scan
+from jupyter_gridgpu.model.scan import Objective, ScanSpec
 
 
-def notebook_json(parameters: str | None, *cells: str, metadata: dict[str, Any] | None = None) -> str:
+def notebook_json(
+    parameters: str | None, *cells: str, metadata: dict[str, Any] | None = None
+) -> str:
     """Return a notebook: a cell tagged `parameters` (None = no such cell), then code cells; for the kernel python3."""
     first = [] if parameters is None else [_cell(parameters, ["parameters"])]
     spec = {"name": "python3", "display_name": "Python 3", "language": "python"}
@@ -26,12 +28,18 @@ def notebook_json(parameters: str | None, *cells: str, metadata: dict[str, Any] 
 
 
 def _cell(source: str, tags: list[str]) -> dict[str, Any]:
-    return {"cell_type": "code", "execution_count": None, "metadata": {"tags": tags}, "outputs": [], "source": source}
+    return {
+        "cell_type": "code",
+        "execution_count": None,
+        "metadata": {"tags": tags},
+        "outputs": [],
+        "source": source,
+    }
 
 
-def small_scan(space: str = "lr = [0.1, 0.2, 0.3]", **changes: Any) -> Scan:
+def small_scan(space: str = "lr = [0.1, 0.2, 0.3]", **changes: Any) -> ScanSpec:
     """Return the spec of a scan that maximizes `acc`; `changes` are fields of Scan."""
-    scan = Scan(
+    scan = ScanSpec(
         id="20260101-000000-abcdef", name="small", notebook="train.ipynb", kernel="python3", language="python",
         space=parse_space(space), sampler="grid", seed=0, trials=None, objective=Objective("acc", "maximize"), created=1.0,
     )  # fmt: skip
@@ -55,10 +63,19 @@ class Story:
     def propose(self, number: int, **params: Any) -> str:
         """Tell of a new variant, the only one of its point, and return its id."""
         ident = f"v{number:04d}"
-        self.tell("variant.proposed", variant=ident, point=number - 1, repeat=0, params=params, attrs={})
+        self.tell(
+            "variant.proposed", variant=ident, point=number - 1, repeat=0, params=params, attrs={}
+        )
         return ident
 
-    def run(self, number: int, end: str | None = "done", attempt: int = 1, acc: float | None = None, **params: Any) -> str:
+    def run(
+        self,
+        number: int,
+        end: str | None = "done",
+        attempt: int = 1,
+        acc: float | None = None,
+        **params: Any,
+    ) -> str:
         """Tell the whole life of a job: of a new variant if it is the first attempt; `end` None leaves it running."""
         ident = self.propose(number, **params) if attempt == 1 else f"v{number:04d}"
         key = f"{ident}.{attempt}"
@@ -67,7 +84,14 @@ class Story:
         self.tell("job.observed", key=key, state="running", started=1000.0 + self._seq)
         if acc is not None:
             end_value = acc if math.isfinite(acc) else None
-            self.tell("job.reported", key=key, step=1, steps=1, metrics={"acc": [1, end_value, end_value, [acc]]}, whole=True)
+            self.tell(
+                "job.reported",
+                key=key,
+                step=1,
+                steps=1,
+                metrics={"acc": [1, end_value, end_value, [acc]]},
+                whole=True,
+            )
         if end is not None:
             self.tell("job.observed", key=key, state=end, ended=1001.0 + self._seq)
         return ident

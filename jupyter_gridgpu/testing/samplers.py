@@ -52,13 +52,20 @@ class SamplerContract:
         return self.make(space, Objective("value", "minimize"))
 
     def spaces(self) -> list[Space]:
-        return [parse_space(body) for name, body in SPACES.items() if self.continuous or name not in CONTINUOUS]
+        return [
+            parse_space(body)
+            for name, body in SPACES.items()
+            if self.continuous or name not in CONTINUOUS
+        ]
 
     def walk(self, space: Space, n: int, seed: int = 0) -> list[Trial]:
         """Ask for one point after the other, each with its result: good, bad, NaN, failed or still running."""
         history: list[Trial] = []
         for index in range(n):
-            history += [ended(proposal, index) for proposal in self.sampler(space).propose(history, 1, seed, index)]
+            history += [
+                ended(proposal, index)
+                for proposal in self.sampler(space).propose(history, 1, seed, index)
+            ]
         return history
 
     # the contract -------------------------------------------------------------------
@@ -106,7 +113,10 @@ class SamplerContract:
             kept = self.sampler(space)
             for index in range(15):
                 known = [travelled(trial) for trial in history]
-                found, again = kept.propose(history, 1, 3, index), self.sampler(space).propose(known, 1, 3, index)
+                found, again = (
+                    kept.propose(history, 1, 3, index),
+                    self.sampler(space).propose(known, 1, 3, index),
+                )
                 assert repr(again) == repr(found)
                 history += [ended(proposal, index) for proposal in found]
 
@@ -160,7 +170,9 @@ class AheadContract(SamplerContract):
             sampler = self.sampler(space)
             whole = sampler.propose([], 12, 1, 0)
             assert repr([p for i in range(12) for p in sampler.propose([], 1, 1, i)]) == repr(whole)
-            assert repr([*sampler.propose([], 5, 1, 0), *sampler.propose([], 7, 1, 5)]) == repr(whole)
+            assert repr([*sampler.propose([], 5, 1, 0), *sampler.propose([], 7, 1, 5)]) == repr(
+                whole
+            )
             assert repr(sampler.propose(self.walk(space, 3), 12, 1, 0)) == repr(whole)
 
 
@@ -186,7 +198,9 @@ class LearnsContract(SamplerContract):
     def test_it_learns(self) -> None:
         """The median of the best of 40 points over five seeds is better than that of random search."""
         mine = statistics.median(best_of(self.sampler(VALLEY), seed) for seed in range(SEEDS))
-        random = statistics.median(best_of(RandomSampler(VALLEY, None), seed) for seed in range(SEEDS))
+        random = statistics.median(
+            best_of(RandomSampler(VALLEY, None), seed) for seed in range(SEEDS)
+        )
         assert mine < random
 
     @pytest.mark.parametrize("direction", ["minimize", "maximize"])
@@ -195,8 +209,12 @@ class LearnsContract(SamplerContract):
         space, history = parse_space("x = uniform(0, 1)\ny = uniform(0, 1)"), list[Trial]()
         for index in range(TRIALS):
             (point,) = self.make(space, Objective("value", direction)).propose(history, 1, 0, index)
-            history.append(Trial(point.params, point.attrs, "done", point.params["x"] + point.params["y"]))
-        late = statistics.mean(trial.params["x"] + trial.params["y"] for trial in history[TRIALS // 2 :])
+            history.append(
+                Trial(point.params, point.attrs, "done", point.params["x"] + point.params["y"])
+            )
+        late = statistics.mean(
+            trial.params["x"] + trial.params["y"] for trial in history[TRIALS // 2 :]
+        )
         assert (late > 1) == (direction == "maximize")
 
 

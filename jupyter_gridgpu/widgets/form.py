@@ -11,9 +11,9 @@ import anywidget
 import traitlets
 
 from jupyter_gridgpu.errors import UsageError
-from jupyter_gridgpu.inspection import read_notebook
-from jupyter_gridgpu.model.cell import head
-from jupyter_gridgpu.options import words_of
+from jupyter_gridgpu.model.form_cell import head
+from jupyter_gridgpu.planning.notebook import read_notebook
+from jupyter_gridgpu.planning.options import words_of
 from jupyter_gridgpu.widgets.form_check import check, failed
 from jupyter_gridgpu.widgets.form_facts import APART, facts, first_state
 
@@ -34,13 +34,20 @@ class ScanForm(anywidget.AnyWidget):
     checked = traitlets.Dict().tag(sync=True)
 
     def __init__(
-        self, notebook: str | Path, values: Mapping[str, Any] | None = None, names: Mapping[str, Any] | None = None
+        self,
+        notebook: str | Path,
+        values: Mapping[str, Any] | None = None,
+        names: Mapping[str, Any] | None = None,
     ) -> None:
         values = values or {}
         if values.get("maximize") and values.get("minimize"):
             raise UsageError("--maximize and --minimize are both given; a scan has one objective.")
         self._notebook, self._names = str(notebook), names if names is not None else {}
-        self._carried = {name: values[name] for name in APART if name in values and name not in ("maximize", "minimize")}
+        self._carried = {
+            name: values[name]
+            for name in APART
+            if name in values and name not in ("maximize", "minimize")
+        }
         self._line = head([self._notebook, *words_of(values)]).removeprefix("%")
         found = read_notebook(notebook)
         state = first_state(found, values)
@@ -62,7 +69,9 @@ class ScanForm(anywidget.AnyWidget):
             for p in self.facts["parameters"]
         )
         names = "<thead><tr><th>parameter</th><th>default</th><th></th></tr></thead>"
-        return f"<div><p>{escape(self._said())}</p><table>{names}<tbody>{rows}</tbody></table></div>"
+        return (
+            f"<div><p>{escape(self._said())}</p><table>{names}<tbody>{rows}</tbody></table></div>"
+        )
 
     def text(self) -> str:
         """Return the same as text."""
@@ -76,10 +85,16 @@ class ScanForm(anywidget.AnyWidget):
         try:
             return check(self._notebook, state, self._carried, self._names)
         except Exception as error:  # an answer must come, or the form would wait for ever
-            return failed("", f"This could not be checked: {type(error).__name__}: {str(error)[:200]}")
+            return failed(
+                "", f"This could not be checked: {type(error).__name__}: {str(error)[:200]}"
+            )
 
     def _on_message(self, widget: Any, content: Any, buffers: Any) -> None:
-        state = content.get("state") if isinstance(content, dict) and content.get("type") == "check" else None
+        state = (
+            content.get("state")
+            if isinstance(content, dict) and content.get("type") == "check"
+            else None
+        )
         if isinstance(state, dict) and len(str(state)) <= STATE_LIMIT:
             answer = self._check(state)
             self.state = state  # what a page that is opened anew shows

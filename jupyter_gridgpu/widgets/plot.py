@@ -22,17 +22,28 @@ def chart(handle: ScanHandle) -> Any:
     if metric not in frame or not names:
         raise UsageError(f"{handle.name} has nothing to plot yet.")
     base = altair.Chart(frame).mark_circle(size=60).properties(width=180, height=180)
-    return altair.hconcat(*(_panel(altair, base, handle, name, metric) for name in names)).resolve_scale(y="shared")
+    return altair.hconcat(
+        *(_panel(altair, base, handle, name, metric) for name in names)
+    ).resolve_scale(y="shared")
 
 
 def _panel(altair: Any, base: Any, handle: ScanHandle, name: str, metric: str) -> Any:
     axis = handle.scan.space.axes[name]
-    scale = altair.Scale(type="log") if isinstance(axis, Range) and axis.log else altair.Scale(zero=False)
-    x = altair.X(f"{_escaped(name)}:Q" if isinstance(axis, Range) else f"{_escaped(name)}:O", title=name)
+    scale = (
+        altair.Scale(type="log")
+        if isinstance(axis, Range) and axis.log
+        else altair.Scale(zero=False)
+    )
+    x = altair.X(
+        f"{_escaped(name)}:Q" if isinstance(axis, Range) else f"{_escaped(name)}:O", title=name
+    )
     x = x.scale(scale) if isinstance(axis, Range) else x
     y = altair.Y(f"{_escaped(metric)}:Q", title=metric).scale(zero=False)
     return base.encode(
-        x=x, y=y, color=altair.Color("state:N"), tooltip=["id", "state", altair.Tooltip(f"{_escaped(metric)}:Q", title=metric)]
+        x=x,
+        y=y,
+        color=altair.Color("state:N"),
+        tooltip=["id", "state", altair.Tooltip(f"{_escaped(metric)}:Q", title=metric)],
     )
 
 

@@ -15,16 +15,16 @@ def main() -> int:
     parser.add_argument("jobs", nargs="+", metavar="JOB.json")
     asked = parser.parse_args()
     if asked.jobs == ["nursery"]:
-        from jupyter_gridgpu.worker.nursery import serve
+        from jupyter_gridgpu.worker.launch.fork_server import serve
 
         serve(sys.stdin.buffer)
         return 0
     if asked.jobs[0] == "launch":
-        from jupyter_gridgpu.worker.launch import launch
+        from jupyter_gridgpu.worker.launch.container import launch
 
         return launch(Path(asked.jobs[1]))
     if asked.jobs[0] == "grid":
-        from jupyter_gridgpu.worker.grid import run_task
+        from jupyter_gridgpu.worker.launch.grid_task import run_task
 
         return run_task(int(asked.jobs[1]))
     return _run([Path(job) for job in asked.jobs], asked.together)
@@ -37,11 +37,14 @@ def _run(specs: list[Path], together: int) -> int:
     if words := lacking():
         print(words, file=sys.stderr)
         for spec in specs[1:]:
-            with suppress(OSError), open(spec.with_name("launch.log"), "a", encoding="utf-8") as log:
+            with (
+                suppress(OSError),
+                open(spec.with_name("launch.log"), "a", encoding="utf-8") as log,
+            ):
                 log.write(f"{words}\n")
         return LACKING
     if len(specs) > 1:
-        from jupyter_gridgpu.worker.several import run_several
+        from jupyter_gridgpu.worker.launch.several_jobs import run_several
 
         return run_several(specs, together)
     from jupyter_gridgpu.worker.job import run_job

@@ -10,8 +10,14 @@ from pathlib import Path
 
 from jupyter_gridgpu.store.paths import ScanPaths, publish
 
-IMAGE, MARK = "GRIDGPU_IMAGE", "GRIDGPU_IMAGE_MARK"  # set by worker.sh: its name, and what tells it from others of that name
-CACHED = ("APPTAINER_CONTAINER", "SINGULARITY_CONTAINER")  # where the runtime keeps an image that it fetched itself
+IMAGE, MARK = (
+    "GRIDGPU_IMAGE",
+    "GRIDGPU_IMAGE_MARK",
+)  # set by worker.sh: its name, and what tells it from others of that name
+CACHED = (
+    "APPTAINER_CONTAINER",
+    "SINGULARITY_CONTAINER",
+)  # where the runtime keeps an image that it fetched itself
 LACKING = 74  # exit code
 PAPERMILL = (2, 4)
 
@@ -31,7 +37,9 @@ def lacking() -> str | None:
     except PackageNotFoundError:  # a copy of its sources; they are tried
         return None
     numbers = tuple(int(part) for part in found.split(".")[:2] if part.isdigit())
-    return f"{where} has papermill {found}; 2.4 or newer is needed." if numbers < PAPERMILL else None
+    return (
+        f"{where} has papermill {found}; 2.4 or newer is needed." if numbers < PAPERMILL else None
+    )
 
 
 def mark() -> str | None:
@@ -55,7 +63,11 @@ def differs(scan: ScanPaths, found: str | None) -> str | None:
         return None
     finally:
         part.unlink(missing_ok=True)
-    return None if first == found else f"{image()} is another image here ({found}) than where the scan began ({first})."
+    return (
+        None
+        if first == found
+        else f"{image()} is another image here ({found}) than where the scan began ({first})."
+    )
 
 
 def move_home(scratch: Path) -> None:

@@ -15,27 +15,45 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_gridgpu.model.job import bounded
-from jupyter_gridgpu.store.paths import COPY_NAME, CopyPaths, JobPaths, ScanPaths, publish, scratch_folder, write_json
+from jupyter_gridgpu.store.paths import (
+    COPY_NAME,
+    CopyPaths,
+    JobPaths,
+    ScanPaths,
+    publish,
+    scratch_folder,
+    write_json,
+)
 from jupyter_gridgpu.store.process import this_process
+from jupyter_gridgpu.worker.disk_retry import patiently
 from jupyter_gridgpu.worker.image import differs, image, mark, move_home
-from jupyter_gridgpu.worker.light import import_papermill
 from jupyter_gridgpu.worker.limits import Ending, Limits, Stopped
-from jupyter_gridgpu.worker.metrics import Metrics
-from jupyter_gridgpu.worker.mirror import VARIABLE as MIRROR
-from jupyter_gridgpu.worker.mirror import Mirror
-from jupyter_gridgpu.worker.patience import patiently
+from jupyter_gridgpu.worker.metrics.mirror import VARIABLE as MIRROR
+from jupyter_gridgpu.worker.metrics.mirror import Mirror
+from jupyter_gridgpu.worker.metrics.recorder import MetricsRecorder
+from jupyter_gridgpu.worker.metrics.report import VARIABLE
+from jupyter_gridgpu.worker.metrics.sender import FLUSH_S, HURRIED_S, sender
+from jupyter_gridgpu.worker.papermill_import import import_papermill
 from jupyter_gridgpu.worker.provenance import Provenance
 from jupyter_gridgpu.worker.provenance import gpus as gpu_models
-from jupyter_gridgpu.worker.report import VARIABLE
-from jupyter_gridgpu.worker.sender import FLUSH_S, HURRIED_S, sender
-from jupyter_gridgpu.worker.usage import JOB_VARIABLE, Usage, adopt_orphans, end_children
+from jupyter_gridgpu.worker.usage import JOB_VARIABLE, UsageSampler, adopt_orphans, end_children
 
 ENDED_EARLY = ("preempted", "timeout", "user")  # whoever ends a job so has little patience
 LOG_LIMIT = 16 * 1024 * 1024
-COPY_VARIABLE = "GRIDGPU_COPY"  # which copy this is, where that was settled before the worker started
-ENGINE_VARIABLES = ("SLURM_JOB_ID", "SLURM_ARRAY_JOB_ID", "SLURM_ARRAY_TASK_ID", "SLURM_RESTART_COUNT", "_CONDOR_SLOT")
+COPY_VARIABLE = (
+    "GRIDGPU_COPY"  # which copy this is, where that was settled before the worker started
+)
+ENGINE_VARIABLES = (
+    "SLURM_JOB_ID",
+    "SLURM_ARRAY_JOB_ID",
+    "SLURM_ARRAY_TASK_ID",
+    "SLURM_RESTART_COUNT",
+    "_CONDOR_SLOT",
+)
 NO_GPU = "10000"  # in CUDA_VISIBLE_DEVICES: by this HTCondor hides the GPUs from a job that asked for none
-_GPU_MEMORY = re.compile(r"ResourceExhausted|CUDA out of memory|OOM when allocating|CUDA_ERROR_OUT_OF_MEMORY")
+_GPU_MEMORY = re.compile(
+    r"ResourceExhausted|CUDA out of memory|OOM when allocating|CUDA_ERROR_OUT_OF_MEMORY"
+)
 
 
 def run_job(spec: Path, claim: bool = False) -> int:
@@ -109,15 +127,17 @@ def _redirect(log: Path) -> None:
 
 def _run(job: dict[str, Any], scan: ScanPaths, copy: CopyPaths) -> dict[str, Any]:
     adopt_orphans()
-    usage, started = Usage(), time.time()
+    usage, started = UsageSampler(), time.time()
     stop = JobPaths(copy.folder.parent).stop
     limits = Limits(job.get("walltime_s"), job.get("memory_mb"), usage, copy.folder, stop)
     scratch = scratch_folder(copy.folder.name)
     scratch.mkdir(mode=0o700)
     move_home(scratch)
     os.environ[VARIABLE] = str(scratch / "reports.jsonl")
-    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(scan.worker), os.environ.get("PYTHONPATH")]))
-    metrics = Metrics(copy.metrics, scratch / "reports.jsonl")
+    os.environ["PYTHONPATH"] = os.pathsep.join(
+        filter(None, [str(scan.worker), os.environ.get("PYTHONPATH")])
+    )
+    metrics = MetricsRecorder(copy.metrics, scratch / "reports.jsonl")
     if words := differs(scan, mark()):
         _log(copy.log, words)
     try:
@@ -136,25 +156,33 @@ def _run(job: dict[str, Any], scan: ScanPaths, copy: CopyPaths) -> dict[str, Any
 
 
 def _outcome(
-    job: dict[str, Any], scan: ScanPaths, copy: CopyPaths, metrics: Metrics, limits: Limits, usage: Usage, scratch: Path
+    job: dict[str, Any],
+    scan: ScanPaths,
+    copy: CopyPaths,
+    metrics: MetricsRecorder,
+    limits: Limits,
+    usage: UsageSampler,
+    scratch: Path,
 ) -> dict[str, Any]:
     """Execute the notebook and say how it ended."""
     try:
         import_papermill()
-        from jupyter_gridgpu.worker import kernels, notebook
+        from jupyter_gridgpu.worker import kernelspecs, notebook
     except ImportError as error:
         return _failed("image", f"papermill cannot be imported where the job ran: {error}.", None)
 
     log = functools.partial(_log, copy.log)
-    kernel = kernels.kernel_for(job["kernel"], job.get("language"), log)
-    about = Provenance({**job, "kernel": kernel}, kernels.kernel_argv(kernel))
-    run = notebook.Run(metrics, limits, usage, job.get("objective"), log, scratch, about)
+    kernel = kernelspecs.kernel_for(job["kernel"], job.get("language"), log)
+    about = Provenance({**job, "kernel": kernel}, kernelspecs.kernel_argv(kernel))
+    run = notebook.Execution(metrics, limits, usage, job.get("objective"), log, scratch, about)
     try:
         notebook.prepare()
         folder = _work_folder(scan, copy)
         notebook.execute(scan.notebook, copy.notebook, job["params"], kernel, folder, run)
     except (Exception, Stopped) as error:
-        ending = limits.kernel_died() if type(error).__name__ == "DeadKernelError" else limits.ending
+        ending = (
+            limits.kernel_died() if type(error).__name__ == "DeadKernelError" else limits.ending
+        )
         return _failure(error, ending, run.cell, metrics.last_step)
     finally:
         with contextlib.suppress(OSError):  # the notebook says the same
@@ -181,7 +209,9 @@ def _log(path: Path, line: str) -> None:
             os.write(1, line.encode("utf-8", "replace") + b"\n")
 
 
-def _failure(error: BaseException, ending: Ending | None, cell: int | None, step: int | None) -> dict[str, Any]:
+def _failure(
+    error: BaseException, ending: Ending | None, cell: int | None, step: int | None
+) -> dict[str, Any]:
     where = f" in cell {cell}" if cell else " before the first cell"
     if ending is not None:
         kept = f" Epochs up to {step} are kept." if step else ""
@@ -191,12 +221,20 @@ def _failure(error: BaseException, ending: Ending | None, cell: int | None, step
         return _notebook_failure(error, cell)
     if name == "DeadKernelError":
         return _failed(
-            "notebook", f"The kernel died{where}; a crash, an exit or the system's out-of-memory killer ends it like that.", cell
+            "notebook",
+            f"The kernel died{where}; a crash, an exit or the system's out-of-memory killer ends it like that.",
+            cell,
         )
     if name == "NoSuchKernel":
-        return _failed("image", f"There is no kernel named {getattr(error, 'name', '?')} where the job ran.", None)
+        return _failed(
+            "image",
+            f"There is no kernel named {getattr(error, 'name', '?')} where the job ran.",
+            None,
+        )
     if isinstance(error, OSError) and error.errno is not None:
-        return _failed("node", f"{error.strerror}: {error.filename or 'a file of the job'}{where}.", cell)
+        return _failed(
+            "node", f"{error.strerror}: {error.filename or 'a file of the job'}{where}.", cell
+        )
     return _failed("node", f"{name}: {error}{where}.", cell)
 
 
@@ -207,7 +245,9 @@ def _notebook_failure(error: Any, cell: int | None) -> dict[str, Any]:
         return _failed("oom", f"GPU out of memory in cell {cell}.", cell)
     if error.ename == "MemoryError":
         return _failed("oom", f"Out of memory in cell {cell}.", cell)
-    return _failed("notebook", f"{(bounded(text, 300) or error.ename).rstrip('. :')} in cell {cell}.", cell)
+    return _failed(
+        "notebook", f"{(bounded(text, 300) or error.ename).rstrip('. :')} in cell {cell}.", cell
+    )
 
 
 def _failed(reason: str, message: str, cell: int | None) -> dict[str, Any]:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jupyter_gridgpu.worker.memory import oom_kills
-from jupyter_gridgpu.worker.usage import Usage
+from jupyter_gridgpu.worker.oom import oom_kills
+from jupyter_gridgpu.worker.usage import UsageSampler
 
 MEMORY_EVERY_S = 0.25
 PEAK_EVERY_S = 2.0  # where memory has no limit, and only its peak is to be known
@@ -34,7 +34,12 @@ class Limits:
     """Watched while cells run; `ending` is set once and stays."""
 
     def __init__(
-        self, walltime_s: int | None, memory_mb: int | None, usage: Usage, folder: Path | None = None, stop: Path | None = None
+        self,
+        walltime_s: int | None,
+        memory_mb: int | None,
+        usage: UsageSampler,
+        folder: Path | None = None,
+        stop: Path | None = None,
     ) -> None:
         """`folder` must stay there while the job runs; a file `stop` is the wish to end."""
         self.ending: Ending | None = None
@@ -53,7 +58,9 @@ class Limits:
         """Return why the kernel died, where that can be told: it took memory faster than anybody could look."""
         if self.ending is None and oom_kills() > self._oom_kills:
             allowed = f" of {self._memory_mb / 1024:.1f} GB" if self._memory_mb else ""
-            self.ending = Ending("oom", f"Out of memory: the node ended the kernel at the limit{allowed}")
+            self.ending = Ending(
+                "oom", f"Out of memory: the node ended the kernel at the limit{allowed}"
+            )
         return self.ending
 
     def listen(self) -> None:
@@ -79,7 +86,8 @@ class Limits:
             used = self._usage.measure_memory()
             if self._memory_mb and used > self._memory_mb:
                 self.ending = Ending(
-                    "oom", f"Out of memory: {used / 1024:.1f} GB used of {self._memory_mb / 1024:.1f} GB allowed,"
+                    "oom",
+                    f"Out of memory: {used / 1024:.1f} GB used of {self._memory_mb / 1024:.1f} GB allowed,",
                 )
         if self.ending is None and self._folder is not None and now > self._next_folder:
             self._next_folder = now + FOLDER_EVERY_S
@@ -90,9 +98,15 @@ class Limits:
         return self.ending
 
     def _on_signal(self, number: int, frame: Any) -> None:
-        near = f"Reached the limit of {_words(self._walltime_s)}" if self._walltime_s else "Reached the time limit of the queue"
+        near = (
+            f"Reached the limit of {_words(self._walltime_s)}"
+            if self._walltime_s
+            else "Reached the time limit of the queue"
+        )
         outside = Ending("preempted", "Ended from outside (SIGTERM)")
-        self.ending = self.ending or (outside if number == signal.SIGTERM else Ending("timeout", near))
+        self.ending = self.ending or (
+            outside if number == signal.SIGTERM else Ending("timeout", near)
+        )
         if not self.in_cell:
             raise Stopped
 

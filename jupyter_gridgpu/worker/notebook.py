@@ -29,14 +29,14 @@ from traitlets.config import Config
 
 from jupyter_gridgpu.model import numbers
 from jupyter_gridgpu.store.paths import write_atomic
-from jupyter_gridgpu.worker import forked
-from jupyter_gridgpu.worker.light import literal_path
+from jupyter_gridgpu.worker.disk_retry import patiently
 from jupyter_gridgpu.worker.limits import Limits
-from jupyter_gridgpu.worker.metrics import Metrics
-from jupyter_gridgpu.worker.patience import patiently
+from jupyter_gridgpu.worker.metrics.lines import TerminalLines
+from jupyter_gridgpu.worker.metrics.recorder import MetricsRecorder
+from jupyter_gridgpu.worker.papermill_import import literal_path
+from jupyter_gridgpu.worker.prefork import starting
 from jupyter_gridgpu.worker.provenance import Provenance
-from jupyter_gridgpu.worker.terminal import TerminalLines
-from jupyter_gridgpu.worker.usage import Usage, die_with_parent
+from jupyter_gridgpu.worker.usage import UsageSampler, die_with_parent
 
 WATCH_S = 0.02
 BEAT_S = 20.0
@@ -44,16 +44,18 @@ INTERRUPT_S = 3.0
 GOODBYE_S = 2.0
 AUTOSAVE_S = 5
 MINORS = (4, 5)  # of the notebook format, that people have
-OUTPUT_LIMIT = 8 * 1024 * 1024  # characters of printed output that one cell may leave in the notebook
+OUTPUT_LIMIT = (
+    8 * 1024 * 1024
+)  # characters of printed output that one cell may leave in the notebook
 
 
 @dataclass
-class Run:
+class Execution:
     """What one execution works with; handed to papermill's engine as a keyword."""
 
-    metrics: Metrics
+    metrics: MetricsRecorder
     limits: Limits
-    usage: Usage
+    usage: UsageSampler
     objective: str | None
     log: Callable[[str], None]
     scratch: Path  # short and on this node: the paths of sockets have 107 characters
@@ -71,7 +73,7 @@ class AtomicHandler(LocalHandler):  # type: ignore[misc]
 class WatchedClient(PapermillNotebookClient):  # type: ignore[misc]
     """papermill's client, with live metrics and an early end."""
 
-    def __init__(self, *args: Any, run: Run, **more: Any) -> None:
+    def __init__(self, *args: Any, run: Execution, **more: Any) -> None:
         super().__init__(*args, **more)
         self.run = run
         self._lines: dict[str, TerminalLines] = {}
@@ -91,7 +93,7 @@ class WatchedClient(PapermillNotebookClient):  # type: ignore[misc]
 
     def create_kernel_manager(self) -> Any:
         manager = super().create_kernel_manager()
-        forked.provide(manager, self.run.log)
+        starting.provide(manager, self.run.log)
         return manager
 
     def start_new_kernel_client(self) -> Any:
@@ -193,7 +195,9 @@ class WatchedClient(PapermillNotebookClient):  # type: ignore[misc]
         if self._printed <= OUTPUT_LIMIT:
             return True
         if before <= OUTPUT_LIMIT:
-            self.run.log(f"Cell {self.run.cell} printed more than {OUTPUT_LIMIT // 2**20} MB; the rest is not kept.")
+            self.run.log(
+                f"Cell {self.run.cell} printed more than {OUTPUT_LIMIT // 2**20} MB; the rest is not kept."
+            )
         return False
 
     def _line(self, line: str) -> None:
@@ -209,9 +213,16 @@ class WatchedClient(PapermillNotebookClient):  # type: ignore[misc]
     def _ask_objective(self) -> None:
         """Read the objective as a variable of the notebook, if nobody reported it."""
         name = self.run.objective
-        if name is None or name in self.run.metrics.names or not name.isidentifier() or not _is_python(self.nb):
+        if (
+            name is None
+            or name in self.run.metrics.names
+            or not name.isidentifier()
+            or not _is_python(self.nb)
+        ):
             return
-        asked = self.kc.execute("", silent=True, store_history=False, user_expressions={"v": f"float({name})"})
+        asked = self.kc.execute(
+            "", silent=True, store_history=False, user_expressions={"v": f"float({name})"}
+        )
         answer = self.wait_for_reply(asked)["content"].get("user_expressions", {}).get("v", {})
         value = _literal(answer.get("data", {}).get("text/plain", ""))
         if answer.get("status") == "ok" and value is not None:
@@ -222,7 +233,9 @@ class WatchedEngine(Engine):  # type: ignore[misc]
     """The engine papermill calls; `run` comes through execute_notebook's keywords."""
 
     @classmethod
-    def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, *, run: Run, start_timeout: int = 60, **more: Any) -> None:
+    def execute_managed_notebook(
+        cls, nb_man: Any, kernel_name: str, *, run: Execution, start_timeout: int = 60, **more: Any
+    ) -> None:
         client = WatchedClient(
             nb_man, run=run, kernel_name=kernel_name, startup_timeout=start_timeout, timeout=None,
             config=_transport(kernel_name, run.scratch),
@@ -231,7 +244,9 @@ class WatchedEngine(Engine):  # type: ignore[misc]
         try:
             client.execute(preexec_fn=die_with_parent)
         finally:
-            nb_man.nb.metadata["gridgpu"] = run.provenance.finish(nb_man.nb.metadata.get("language_info"))
+            nb_man.nb.metadata["gridgpu"] = run.provenance.finish(
+                nb_man.nb.metadata.get("language_info")
+            )
 
 
 @functools.cache
@@ -248,7 +263,9 @@ def prepare() -> None:
     papermill_io.register("local", AtomicHandler())
 
 
-def execute(source: Path, output: Path, params: dict[str, Any], kernel: str, folder: Path, run: Run) -> None:
+def execute(
+    source: Path, output: Path, params: dict[str, Any], kernel: str, folder: Path, run: Execution
+) -> None:
     """Execute a notebook with papermill. Raises what papermill, nbclient or the kernel's start raise."""
     papermill.execute_notebook(
         literal_path(source), literal_path(output), params, engine_name="gridgpu", kernel_name=kernel, cwd=str(folder),

@@ -38,19 +38,32 @@ class Provenance:
         own = argv is not None and _is_own(argv)
         self.about: dict[str, Any] = {
             "format": FORMAT,
-            **{name: job[name] for name in ("scan", "id", "key", "notebook_digest", "image", "image_digest") if job.get(name)},
+            **{
+                name: job[name]
+                for name in ("scan", "id", "key", "notebook_digest", "image", "image_digest")
+                if job.get(name)
+            },
             **({"image_mark": mark} if (mark := image.mark()) else {}),
             "started": time.time(),
             "host": socket.gethostname(),
             "os": platform.platform(),
             "python": platform.python_version(),
             "cpu": processor(),
-            "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+            "cores": len(os.sched_getaffinity(0))
+            if hasattr(os, "sched_getaffinity")
+            else os.cpu_count(),
             "gpus": gpus(),
             "driver": driver(),
             "visible_gpus": bounded(os.environ.get("CUDA_VISIBLE_DEVICES"), 200),
-            "seeds": {name: value for name, value in job.get("params", {}).items() if "seed" in name.lower()},
-            "kernel": {"name": job.get("kernel"), **({"python": platform.python_version()} if own else {})},
+            "seeds": {
+                name: value
+                for name, value in job.get("params", {}).items()
+                if "seed" in name.lower()
+            },
+            "kernel": {
+                "name": job.get("kernel"),
+                **({"python": platform.python_version()} if own else {}),
+            },
             "packages": packages(sys.path) if own else {},
         }
 
@@ -75,7 +88,9 @@ def _is_python(argv: list[str]) -> bool:
 
 def _is_own(argv: list[str]) -> bool:
     """Whether the kernel runs in this very Python, which jupyter_client starts where a kernel names no folder."""
-    return _is_python(argv) and (os.sep not in argv[0] or os.path.abspath(argv[0]) == os.path.abspath(sys.executable))
+    return _is_python(argv) and (
+        os.sep not in argv[0] or os.path.abspath(argv[0]) == os.path.abspath(sys.executable)
+    )
 
 
 def _ask(argv: list[str] | None) -> subprocess.Popen[bytes] | None:
@@ -84,7 +99,11 @@ def _ask(argv: list[str] | None) -> subprocess.Popen[bytes] | None:
         return None
     try:
         return subprocess.Popen(
-            [argv[0], "-c", _QUESTION], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd="/"
+            [argv[0], "-c", _QUESTION],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            cwd="/",
         )
     except OSError:
         return None

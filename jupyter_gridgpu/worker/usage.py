@@ -11,7 +11,9 @@ import sys
 import time
 from typing import Any
 
-JOB_VARIABLE = "GRIDGPU_JOB"  # in the environment of every process of a job, so that none is overlooked
+JOB_VARIABLE = (
+    "GRIDGPU_JOB"  # in the environment of every process of a job, so that none is overlooked
+)
 PR_SET_PDEATHSIG = 1  # prctl(2)
 PR_SET_CHILD_SUBREAPER = 36
 _libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
@@ -29,7 +31,9 @@ def adopt_orphans() -> None:
         _libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
-_forking: list[Any] = []  # the prepared parents, as psutil knows them, that this job's kernel was forked from
+_forking: list[
+    Any
+] = []  # the prepared parents, as psutil knows them, that this job's kernel was forked from
 
 
 def forked_below(pid: int) -> None:
@@ -57,7 +61,9 @@ def _forked() -> list[Any]:
 
     found, this = [], os.environ.get(JOB_VARIABLE)
     for parent in _forking:
-        for process in parent.children(recursive=True) if parent.is_running() else psutil.process_iter():
+        for process in (
+            parent.children(recursive=True) if parent.is_running() else psutil.process_iter()
+        ):
             with contextlib.suppress(psutil.Error, OSError):
                 if process.environ().get(JOB_VARIABLE) == this and process.pid != os.getpid():
                     found.append(process)
@@ -76,7 +82,7 @@ def end_children() -> None:
         time.sleep(0.02)
 
 
-class Usage:
+class UsageSampler:
     """Samples of the job's tree; remembers the peak of its memory."""
 
     def __init__(self) -> None:
@@ -108,7 +114,11 @@ class Usage:
         now, (then, before) = time.monotonic(), self._cpu
         self._cpu = now, seconds
         cores = max(seconds - before, 0.0) / max(now - then, 1e-3)
-        return {"cpu": round(cores, 2), "memory_mb": round(self._memory(family), 1), **self._gpu.sample()}
+        return {
+            "cpu": round(cores, 2),
+            "memory_mb": round(self._memory(family), 1),
+            **self._gpu.sample(),
+        }
 
 
 class _GpuProbe:
@@ -139,7 +149,11 @@ class _GpuProbe:
         use, memory = 0.0, 0.0
         for ident in self._ids:
             by_index = ident.isdigit()
-            handle = pynvml.nvmlDeviceGetHandleByIndex(int(ident)) if by_index else pynvml.nvmlDeviceGetHandleByUUID(ident)
+            handle = (
+                pynvml.nvmlDeviceGetHandleByIndex(int(ident))
+                if by_index
+                else pynvml.nvmlDeviceGetHandleByUUID(ident)
+            )
             use += pynvml.nvmlDeviceGetUtilizationRates(handle).gpu
             memory += pynvml.nvmlDeviceGetMemoryInfo(handle).used / 2**20
         return {"gpu": use / len(self._ids), "gpu_memory_mb": round(memory, 1)}
@@ -153,8 +167,18 @@ class _GpuProbe:
             ",".join(self._ids),
         ]
         try:
-            text = subprocess.run(command, capture_output=True, text=True, timeout=5, check=True).stdout
-            rows = [[float(cell) for cell in line.split(",")] for line in text.splitlines() if line.strip()]
+            text = subprocess.run(
+                command, capture_output=True, text=True, timeout=5, check=True
+            ).stdout
+            rows = [
+                [float(cell) for cell in line.split(",")]
+                for line in text.splitlines()
+                if line.strip()
+            ]
         except (OSError, ValueError, subprocess.SubprocessError):
             return {}
-        return {"gpu": sum(r[0] for r in rows) / len(rows), "gpu_memory_mb": sum(r[1] for r in rows)} if rows else {}
+        return (
+            {"gpu": sum(r[0] for r in rows) / len(rows), "gpu_memory_mb": sum(r[1] for r in rows)}
+            if rows
+            else {}
+        )

@@ -26,7 +26,12 @@ ARGUMENTS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
-CHROMIUM = next(filter(None, (shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome"))), None)
+CHROMIUM = next(
+    filter(
+        None, (shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome"))
+    ),
+    None,
+)
 PICTURES = os.environ.get("GRIDGPU_PICTURES")  # a folder to keep screenshots in
 
 TRAIN = [
@@ -54,7 +59,9 @@ class Lab:
     def start(self) -> None:
         """Start the server and wait until it answers."""
         with open(self.home / "server.log", "ab") as log:
-            self.process = subprocess.Popen(self.command, cwd=self.folder, env=self.env, stdout=log, stderr=log)
+            self.process = subprocess.Popen(
+                self.command, cwd=self.folder, env=self.env, stdout=log, stderr=log
+            )
         _wait_for(f"{self.url}/api", self.process)
 
     def kill(self) -> None:
@@ -71,7 +78,9 @@ class Lab:
         """Open a notebook in JupyterLab and wait until its kernel is idle."""
         page.goto(f"{self.url}/lab/tree/{notebook}?token={self.token}&reset")
         expect(page.locator(".jp-Notebook")).to_be_visible(timeout=60_000)
-        expect(page.locator("#jp-main-statusbar").get_by_text("| Idle")).to_be_visible(timeout=60_000)
+        expect(page.locator("#jp-main-statusbar").get_by_text("| Idle")).to_be_visible(
+            timeout=60_000
+        )
 
     def shut_down_kernels(self) -> None:
         """End all kernels of the server."""
@@ -96,7 +105,9 @@ class Lab:
         page.get_by_role("menuitem", name="Kernel", exact=True).click()
         page.get_by_role("menuitem", name=re.compile("^Restart Kernel…")).first.click()
         page.get_by_role("button", name="Confirm Kernel Restart").click()
-        expect(page.locator("#jp-main-statusbar").get_by_text("| Idle")).to_be_visible(timeout=60_000)
+        expect(page.locator("#jp-main-statusbar").get_by_text("| Idle")).to_be_visible(
+            timeout=60_000
+        )
 
 
 def write_notebook(path: Path, cells: list[str], *, tagged: bool = False) -> None:
@@ -138,7 +149,9 @@ def own_lab(tmp_path: Path) -> Iterator[Lab]:
 @pytest.fixture(scope="module")
 def plain_lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """A JupyterLab that has the widgets but not our extension."""
-    with serve_lab(tmp_path_factory.mktemp("work"), tmp_path_factory.mktemp("home"), extension=False) as lab:
+    with serve_lab(
+        tmp_path_factory.mktemp("work"), tmp_path_factory.mktemp("home"), extension=False
+    ) as lab:
         yield lab
 
 
@@ -146,7 +159,12 @@ def plain_lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 def serve_lab(folder: Path, home: Path, *, base: str = "", extension: bool = True) -> Iterator[Lab]:
     """A JupyterLab of its own on `folder`, with an empty configuration and home of scans in `home`."""
     port, token = _free_port(), secrets.token_hex(8)
-    env = {**os.environ, "HOME": str(home), "GRIDGPU_HOME": str(home / "scans"), "JUPYTER_CONFIG_DIR": str(home / "config")}
+    env = {
+        **os.environ,
+        "HOME": str(home),
+        "GRIDGPU_HOME": str(home / "scans"),
+        "JUPYTER_CONFIG_DIR": str(home / "config"),
+    }
     command = [
         sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={port}", "--ServerApp.port_retries=0",
         f"--IdentityProvider.token={token}", f"--ServerApp.root_dir={folder}", f"--ServerApp.base_url={base}/",
@@ -192,9 +210,16 @@ def _settings(home: Path, extension: bool) -> Path:
     """A settings folder in which JupyterLab asks nothing about news."""
     folder = home / "lab-settings"
     folder.mkdir()
-    quiet = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}}
+    quiet = {
+        "@jupyterlab/apputils-extension:notification": {
+            "fetchNews": "false",
+            "checkForUpdates": False,
+        }
+    }
     (folder / "overrides.json").write_text(json.dumps(quiet))
-    (folder / "page_config.json").write_text(json.dumps({"disabledExtensions": {} if extension else {"jupyter-gridgpu": True}}))
+    (folder / "page_config.json").write_text(
+        json.dumps({"disabledExtensions": {} if extension else {"jupyter-gridgpu": True}})
+    )
     return folder
 
 

@@ -35,7 +35,9 @@ def prepared(lab: Lab, page: Page) -> None:
     write_notebook(lab.folder / "train_all.ipynb", train, tagged=True)
     body = "lr = [0.1, 0.2, 0.3, 0.4]\nepochs = 8\npause = 0.1"
     cell = f"%%gridscan train_all.ipynb --name all --minimize loss --parallel 2\n{body}"
-    write_notebook(lab.folder / "all.ipynb", ["%load_ext jupyter_gridgpu", "%gridscan train_all.ipynb", cell])
+    write_notebook(
+        lab.folder / "all.ipynb", ["%load_ext jupyter_gridgpu", "%gridscan train_all.ipynb", cell]
+    )
     lab.open(page, "all.ipynb")
     for number in range(3):
         run_cell(page, number)

@@ -29,7 +29,9 @@ def choose(page: Page, parameter: str, kind: str, **values: str) -> None:
 def test_from_the_toolbar_to_a_running_scan_and_back_after_reload(lab: Lab, page: Page) -> None:
     write_notebook(lab.folder / "train_form.ipynb", TRAIN, tagged=True)
     lab.open(page, "train_form.ipynb")
-    page.locator(".jp-NotebookPanel-toolbar").get_by_role("button", name=re.compile("many other parameters")).click()
+    page.locator(".jp-NotebookPanel-toolbar").get_by_role(
+        "button", name=re.compile("many other parameters")
+    ).click()
     expect(form(page)).to_be_visible(timeout=90_000)
     choose(page, "lr", "list", value="0.1, 0.2, 0.3, 0.4")
     choose(page, "epochs", "fixed", value="200")
@@ -43,7 +45,9 @@ def test_from_the_toolbar_to_a_running_scan_and_back_after_reload(lab: Lab, page
     page.keyboard.press("Control+s")
     page.wait_for_timeout(2000)
     cells = json.loads((lab.folder / "scan_train_form.ipynb").read_text())["cells"]
-    written = next("".join(cell["source"]) for cell in cells if "%%gridscan" in "".join(cell["source"]))
+    written = next(
+        "".join(cell["source"]) for cell in cells if "%%gridscan" in "".join(cell["source"])
+    )
     assert written.startswith("%%gridscan train_form.ipynb")
     assert re.search(r"lr\s+= \[0\.1, 0\.2, 0\.3, 0\.4\]", written)
     row(page, "v0001").hover()
@@ -64,7 +68,10 @@ def test_from_the_toolbar_to_a_running_scan_and_back_after_reload(lab: Lab, page
 
 def test_the_magic_alone_opens_the_form_in_its_notebook(lab: Lab, page: Page) -> None:
     write_notebook(lab.folder / "train_magic.ipynb", TRAIN, tagged=True)
-    cells = ["%load_ext jupyter_gridgpu", "%gridscan train_magic.ipynb --minimize loss --name magic"]
+    cells = [
+        "%load_ext jupyter_gridgpu",
+        "%gridscan train_magic.ipynb --minimize loss --name magic",
+    ]
     write_notebook(lab.folder / "magic.ipynb", cells)
     lab.open(page, "magic.ipynb")
     run_cell(page, 0)
@@ -74,4 +81,6 @@ def test_the_magic_alone_opens_the_form_in_its_notebook(lab: Lab, page: Page) ->
     choose(page, "epochs", "fixed", value="2")
     form(page).get_by_role("button", name="Start 2 jobs").click(timeout=20_000)
     expect(row(page, "v0002")).to_have_attribute("data-state", "done", timeout=60_000)
-    expect(page.locator(".jp-Notebook .jp-CodeCell").nth(2)).to_contain_text("%%gridscan train_magic.ipynb --minimize loss")
+    expect(page.locator(".jp-Notebook .jp-CodeCell").nth(2)).to_contain_text(
+        "%%gridscan train_magic.ipynb --minimize loss"
+    )

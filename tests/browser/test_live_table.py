@@ -29,9 +29,17 @@ def row(page: Page, variant: str) -> Locator:
     return table(page).locator(f"[data-id='{variant}']")
 
 
-def test_rows_change_before_the_scan_ends_also_while_another_cell_runs(lab: Lab, page: Page) -> None:
+def test_rows_change_before_the_scan_ends_also_while_another_cell_runs(
+    lab: Lab, page: Page
+) -> None:
     busy = "import time\nfor _ in range(120): time.sleep(0.1)\nprint('busy no more')"
-    name = scan_notebook(lab, "live", "--minimize loss --parallel 2", "lr = [0.1, 0.2, 0.3, 0.4]\nepochs = 8\npause = 0.4", busy)
+    name = scan_notebook(
+        lab,
+        "live",
+        "--minimize loss --parallel 2",
+        "lr = [0.1, 0.2, 0.3, 0.4]\nepochs = 8\npause = 0.4",
+        busy,
+    )
     lab.open(page, name)
     run_cell(page, 0)
     run_cell(page, 1)
@@ -49,7 +57,13 @@ def test_rows_change_before_the_scan_ends_also_while_another_cell_runs(lab: Lab,
 
 def test_sort_filter_and_hidden_columns_work_on_live_rows(lab: Lab, page: Page) -> None:
     lab.open(
-        page, scan_notebook(lab, "sort", "--minimize loss --parallel 2", "lr = [0.3, 0.1, 0.4, 0.2]\nepochs = 2\npause = 0.05")
+        page,
+        scan_notebook(
+            lab,
+            "sort",
+            "--minimize loss --parallel 2",
+            "lr = [0.3, 0.1, 0.4, 0.2]\nepochs = 2\npause = 0.05",
+        ),
     )
     run_cell(page, 0)
     run_cell(page, 1)
@@ -57,7 +71,10 @@ def test_sort_filter_and_hidden_columns_work_on_live_rows(lab: Lab, page: Page) 
     header = table(page).get_by_role("columnheader", name="lr", exact=False).first
     header.click()
     header.click()
-    assert shown(page) in (["v0003", "v0001", "v0004", "v0002"], ["v0002", "v0004", "v0001", "v0003"])
+    assert shown(page) in (
+        ["v0003", "v0001", "v0004", "v0002"],
+        ["v0002", "v0004", "v0001", "v0003"],
+    )
     table(page).get_by_label("Filter rows").fill("lr<0.25")
     expect(table(page).locator("[data-id]")).to_have_count(2)
     assert sorted(shown(page)) == ["v0002", "v0004"]
@@ -70,7 +87,13 @@ def test_sort_filter_and_hidden_columns_work_on_live_rows(lab: Lab, page: Page) 
 
 def test_what_the_user_arranged_stays_when_the_scan_ends(lab: Lab, page: Page) -> None:
     lab.open(
-        page, scan_notebook(lab, "stay", "--minimize loss --parallel 2", "lr = [0.3, 0.1, 0.2, 0.4]\nepochs = 10\npause = 0.2")
+        page,
+        scan_notebook(
+            lab,
+            "stay",
+            "--minimize loss --parallel 2",
+            "lr = [0.3, 0.1, 0.2, 0.4]\nepochs = 10\npause = 0.2",
+        ),
     )
     run_cell(page, 0)
     run_cell(page, 1)
@@ -86,7 +109,12 @@ def test_what_the_user_arranged_stays_when_the_scan_ends(lab: Lab, page: Page) -
 
 
 def test_one_variant_is_stopped_and_run_again_while_the_others_go_on(lab: Lab, page: Page) -> None:
-    lab.open(page, scan_notebook(lab, "halt", "--minimize loss --parallel 2", "lr = [0.1, 0.2]\nepochs = 40\npause = 0.2"))
+    lab.open(
+        page,
+        scan_notebook(
+            lab, "halt", "--minimize loss --parallel 2", "lr = [0.1, 0.2]\nepochs = 40\npause = 0.2"
+        ),
+    )
     run_cell(page, 0)
     run_cell(page, 1)
     expect(row(page, "v0001").locator("[data-col='epoch']")).to_contain_text("/40", timeout=60_000)
@@ -106,7 +134,11 @@ def test_one_variant_is_stopped_and_run_again_while_the_others_go_on(lab: Lab, p
 
 def test_a_restarted_kernel_attaches_to_the_scan_that_never_noticed(lab: Lab, page: Page) -> None:
     name = scan_notebook(
-        lab, "again", "--minimize loss --parallel 2", "lr = [0.1, 0.2]\nepochs = 200\npause = 0.2", "%gridscan show again"
+        lab,
+        "again",
+        "--minimize loss --parallel 2",
+        "lr = [0.1, 0.2]\nepochs = 200\npause = 0.2",
+        "%gridscan show again",
     )
     lab.open(page, name)
     run_cell(page, 0)
@@ -117,7 +149,9 @@ def test_a_restarted_kernel_attaches_to_the_scan_that_never_noticed(lab: Lab, pa
     run_cell(page, 1)
     expect(page.get_by_text("This cell started again before")).to_be_visible(timeout=30_000)
     before = row(page, "v0001").locator("[data-col='epoch']").inner_text()
-    expect(row(page, "v0001").locator("[data-col='epoch']")).not_to_have_text(before, timeout=10_000)
+    expect(row(page, "v0001").locator("[data-col='epoch']")).not_to_have_text(
+        before, timeout=10_000
+    )
     run_cell(page, 2)
     expect(page.locator(".gridgpu-table")).to_have_count(2)
     scans = [path for path in (lab.folder / "gridscans").iterdir() if path.name.startswith("again")]
@@ -130,18 +164,24 @@ def test_a_restarted_kernel_attaches_to_the_scan_that_never_noticed(lab: Lab, pa
 
 
 def test_the_executed_notebook_opens_from_its_row(lab: Lab, page: Page) -> None:
-    lab.open(page, scan_notebook(lab, "open", "--minimize loss", "lr = [0.1]\nepochs = 2\npause = 0.05"))
+    lab.open(
+        page, scan_notebook(lab, "open", "--minimize loss", "lr = [0.1]\nepochs = 2\npause = 0.05")
+    )
     run_cell(page, 0)
     run_cell(page, 1)
     expect(row(page, "v0001")).to_have_attribute("data-state", "done", timeout=60_000)
     row(page, "v0001").hover()
     row(page, "v0001").get_by_label("Open notebook of v0001").click()
-    expect(page.locator(".jp-NotebookPanel").get_by_text("epoch 2 done")).to_be_visible(timeout=60_000)
+    expect(page.locator(".jp-NotebookPanel").get_by_text("epoch 2 done")).to_be_visible(
+        timeout=60_000
+    )
     expect(page.get_by_text("notebook is read-only")).to_be_visible()
 
 
 def test_saved_output_has_a_static_table_for_those_who_only_look(lab: Lab, page: Page) -> None:
-    name = scan_notebook(lab, "saved", "--minimize loss", "lr = [0.1, 0.2]\nepochs = 2\npause = 0.05")
+    name = scan_notebook(
+        lab, "saved", "--minimize loss", "lr = [0.1, 0.2]\nepochs = 2\npause = 0.05"
+    )
     lab.open(page, name)
     run_cell(page, 0)
     run_cell(page, 1)
@@ -155,9 +195,7 @@ def test_saved_output_has_a_static_table_for_those_who_only_look(lab: Lab, page:
 
 
 def test_hostile_metric_names_are_text(lab: Lab, page: Page) -> None:
-    hostile = (
-        "from jupyter_gridgpu import report\nreport({'<img src=x onerror=document.title=1>': 1.0, 'loss': float('nan')}, epoch=1)"
-    )
+    hostile = "from jupyter_gridgpu import report\nreport({'<img src=x onerror=document.title=1>': 1.0, 'loss': float('nan')}, epoch=1)"
     write_notebook(lab.folder / "train_bad.ipynb", ["lr = 0.1", hostile], tagged=True)
     cell = "%%gridscan train_bad.ipynb --name bad --minimize loss\nlr = [0.1, 0.2]"
     write_notebook(lab.folder / "bad.ipynb", ["%load_ext jupyter_gridgpu", cell])
@@ -175,7 +213,9 @@ def test_a_slip_in_the_cell_is_one_sentence(lab: Lab, page: Page) -> None:
     lab.open(page, scan_notebook(lab, "slip", "", "lrr = [0.1]"))
     run_cell(page, 0)
     run_cell(page, 1)
-    expect(page.get_by_text("lrr is no parameter of train_slip.ipynb; did you mean lr?")).to_be_visible(timeout=30_000)
+    expect(
+        page.get_by_text("lrr is no parameter of train_slip.ipynb; did you mean lr?")
+    ).to_be_visible(timeout=30_000)
     assert page.get_by_text("Traceback").count() == 0
     assert page.locator(".gridgpu-table").count() == 0
 
@@ -189,10 +229,14 @@ def shown(page: Page) -> list[str]:
 
 
 def test_the_same_table_shows_in_notebook_7(lab: Lab, page: Page) -> None:
-    name = scan_notebook(lab, "seven", "--minimize loss --parallel 2", "lr = [0.1, 0.2]\nepochs = 3\npause = 0.1")
+    name = scan_notebook(
+        lab, "seven", "--minimize loss --parallel 2", "lr = [0.1, 0.2]\nepochs = 3\npause = 0.1"
+    )
     page.goto(f"{lab.url}/notebooks/{name}?token={lab.token}")
     expect(page.locator(".jp-Notebook")).to_be_visible(timeout=60_000)
-    expect(page.locator(".jp-Notebook-ExecutionIndicator[data-status='idle']")).to_be_visible(timeout=60_000)
+    expect(page.locator(".jp-Notebook-ExecutionIndicator[data-status='idle']")).to_be_visible(
+        timeout=60_000
+    )
     run_cell(page, 0)
     run_cell(page, 1)
     expect(row(page, "v0002")).to_have_attribute("data-state", "done", timeout=60_000)

@@ -56,7 +56,9 @@ def test_stop_works_while_the_kernel_is_busy(lab: Lab, page: Page) -> None:
 
 
 def test_a_notebook_from_elsewhere_shows_the_table_as_it_was_saved(lab: Lab, page: Page) -> None:
-    name = scan_notebook(lab, "away", "--minimize loss --parallel 2", "lr = [0.1, 0.2]\nepochs = 2\npause = 0.05")
+    name = scan_notebook(
+        lab, "away", "--minimize loss --parallel 2", "lr = [0.1, 0.2]\nepochs = 2\npause = 0.05"
+    )
     lab.open(page, name)
     run_cell(page, 0)
     run_cell(page, 1)
@@ -77,7 +79,9 @@ def test_a_notebook_from_elsewhere_shows_the_table_as_it_was_saved(lab: Lab, pag
 def test_without_our_extension_the_widget_draws_the_same_table(plain_lab: Lab, page: Page) -> None:
     busy = "import time\nfor _ in range(120): time.sleep(0.1)"
     body = "lr = [0.1, 0.2]\nepochs = 20\npause = 0.3"
-    plain_lab.open(page, scan_notebook(plain_lab, "plain", "--minimize loss --parallel 2", body, busy))
+    plain_lab.open(
+        page, scan_notebook(plain_lab, "plain", "--minimize loss --parallel 2", body, busy)
+    )
     for cell in range(3):
         run_cell(page, cell)
     epoch = row(page, "v0001").locator("[data-col='epoch']")

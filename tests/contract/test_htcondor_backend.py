@@ -8,9 +8,9 @@ import psutil
 import pytest
 
 from jupyter_gridgpu.backends.base import Backend
-from jupyter_gridgpu.backends.htcondor import HTCondorBackend
+from jupyter_gridgpu.backends.htcondor.backend import HTCondorBackend
 from jupyter_gridgpu.model.resources import Placement
-from jupyter_gridgpu.model.scan import Scan
+from jupyter_gridgpu.model.scan import ScanSpec
 from jupyter_gridgpu.store.paths import ScanPaths
 from jupyter_gridgpu.testing.backends import BackendContract, Bench
 from tests.engines.condor import Pool
@@ -23,7 +23,9 @@ def processes_of(job: Path, root: Path) -> list[psutil.Process]:
         try:
             place = process.environ().get("GRIDGPU_JOB", "")
             runs = f"/{job.name}/job.json" in " ".join(process.cmdline())
-            if (runs or place.endswith(f"/{job.name}")) and str(root) in f"{place} {' '.join(process.cmdline())}":
+            if (runs or place.endswith(f"/{job.name}")) and str(
+                root
+            ) in f"{place} {' '.join(process.cmdline())}":
                 found.append(process)
         except (psutil.Error, OSError):
             continue
@@ -41,11 +43,13 @@ class TestHTCondor(BackendContract):
         self.nodes = condor_pool.folder
         return condor_pool
 
-    def make(self, scan: Scan, paths: ScanPaths) -> Backend:
+    def make(self, scan: ScanSpec, paths: ScanPaths) -> Backend:
         return HTCondorBackend(replace(scan, placement=Placement(shared=self.shared)), paths)
 
     def processes(self, bench: Bench, key: str) -> list[psutil.Process]:
-        return processes_of(bench.paths.job(key).folder, bench.paths.folder if self.shared else self.nodes)
+        return processes_of(
+            bench.paths.job(key).folder, bench.paths.folder if self.shared else self.nodes
+        )
 
     def kill_worker(self, bench: Bench, key: str) -> None:
         for process in self.processes(bench, key):

@@ -9,9 +9,9 @@ import psutil
 import pytest
 
 from jupyter_gridgpu.backends.base import Backend
-from jupyter_gridgpu.backends.local import LocalBackend
-from jupyter_gridgpu.backends.starters import Nursery
-from jupyter_gridgpu.model.scan import Scan
+from jupyter_gridgpu.backends.local.backend import LocalBackend
+from jupyter_gridgpu.backends.local.starters import ForkServer
+from jupyter_gridgpu.model.scan import ScanSpec
 from jupyter_gridgpu.store.paths import ScanPaths, read_json
 from jupyter_gridgpu.testing.backends import BackendContract, Bench
 
@@ -26,7 +26,7 @@ class OfThisMachine(BackendContract):
 
     on = "local"
 
-    def make(self, scan: Scan, paths: ScanPaths) -> Backend:
+    def make(self, scan: ScanSpec, paths: ScanPaths) -> Backend:
         return LocalBackend(scan, paths)
 
     def kill_worker(self, bench: Bench, key: str) -> None:
@@ -41,7 +41,7 @@ class TestLocal(OfThisMachine):
         bench.submit("v0001.1", hold=True)
         bench.held("v0001.1")
         assert isinstance(bench.backend, LocalBackend)
-        assert isinstance(bench.backend.starter, Nursery)
+        assert isinstance(bench.backend.starter, ForkServer)
         nursery = bench.backend.starter.process
         assert nursery is not None
         nursery.kill()
@@ -55,7 +55,7 @@ class TestLocal(OfThisMachine):
     def test_a_nursery_killed_before_it_forks_loses_no_job(self, bench: Bench) -> None:
         assert isinstance(bench.backend, LocalBackend)
         bench.backend.open()
-        assert isinstance(bench.backend.starter, Nursery)
+        assert isinstance(bench.backend.starter, ForkServer)
         nursery = bench.backend.starter.process
         assert nursery is not None
         nursery.send_signal(signal.SIGSTOP)
@@ -73,7 +73,9 @@ class TestLocal(OfThisMachine):
         bench.ids = bench.backend.find(["v0001.1"])
         assert bench.end("v0001.1").state == "done"
 
-    def test_each_job_sees_the_gpu_that_was_given_to_it(self, bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_each_job_sees_the_gpu_that_was_given_to_it(
+        self, bench: Bench, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
         bench.backend = bench.another()
         for key in ("v0001.1", "v0002.1"):
@@ -81,7 +83,9 @@ class TestLocal(OfThisMachine):
         given = [bench.held(key).gpu for key in ("v0001.1", "v0002.1")]
         assert sorted(str(gpu) for gpu in given) == ["0", "1"]
         for key, gpu in zip(("v0001.1", "v0002.1"), given, strict=True):
-            assert {e.get("CUDA_VISIBLE_DEVICES") for e in environments_of(bench.paths.job(key).folder)} == {gpu}
+            assert {
+                e.get("CUDA_VISIBLE_DEVICES") for e in environments_of(bench.paths.job(key).folder)
+            } == {gpu}
         bench.gate.touch()
         assert all(bench.end(key).gpu_s > 0 for key in ("v0001.1", "v0002.1"))
 
@@ -102,7 +106,9 @@ def environments_of(job: Path) -> list[dict[str, str]]:
     found = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
-            if process.status() != psutil.STATUS_ZOMBIE and process.environ().get("GRIDGPU_JOB") == str(job):
+            if process.status() != psutil.STATUS_ZOMBIE and process.environ().get(
+                "GRIDGPU_JOB"
+            ) == str(job):
                 found.append(process.environ())
     return found
 

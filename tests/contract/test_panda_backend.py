@@ -13,9 +13,9 @@ import psutil
 import pytest
 
 from jupyter_gridgpu.backends.base import Backend
-from jupyter_gridgpu.backends.panda import PandaBackend
+from jupyter_gridgpu.backends.panda.backend import PandaBackend
 from jupyter_gridgpu.model.resources import Container
-from jupyter_gridgpu.model.scan import Scan
+from jupyter_gridgpu.model.scan import ScanSpec
 from jupyter_gridgpu.store.paths import ScanPaths
 from jupyter_gridgpu.testing.backends import BackendContract, Bench
 from tests.engines.panda import FakePanda
@@ -34,15 +34,18 @@ class OverStandIn(BackendContract):
     def server(self, panda: FakePanda) -> None:
         self.panda = panda
 
-    def prepared(self, scan: Scan) -> Scan:
+    def prepared(self, scan: ScanSpec) -> ScanSpec:
         return replace(scan, placement=replace(scan.placement, attempts=1))
 
-    def make(self, scan: Scan, paths: ScanPaths) -> Backend:
+    def make(self, scan: ScanSpec, paths: ScanPaths) -> Backend:
         return PandaBackend(scan, paths)
 
     def folders(self, bench: Bench, key: str) -> list[Path]:
         """Where the workers of the stand-in ran a job."""
-        found = (self.panda.pilot.folder(job) / "jobs" / key for job in list(self.panda.jedi.jobs.values()))
+        found = (
+            self.panda.pilot.folder(job) / "jobs" / key
+            for job in list(self.panda.jedi.jobs.values())
+        )
         return [folder for folder in found if folder.exists()]
 
     def output(self, bench: Bench, key: str) -> str:
@@ -84,11 +87,11 @@ class OverRealServer(BackendContract):
         for name, value in addresses().items():
             monkeypatch.setenv(name, value)
 
-    def prepared(self, scan: Scan) -> Scan:
+    def prepared(self, scan: ScanSpec) -> ScanSpec:
         placement = replace(scan.placement, attempts=1, queue=os.environ.get(SITE))
         return replace(scan, placement=placement, container=Container(os.environ.get(IMAGE)))
 
-    def make(self, scan: Scan, paths: ScanPaths) -> Backend:
+    def make(self, scan: ScanSpec, paths: ScanPaths) -> Backend:
         return PandaBackend(scan, paths)
 
     def output(self, bench: Bench, key: str) -> str:

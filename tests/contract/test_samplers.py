@@ -4,7 +4,13 @@ from jupyter_gridgpu import samplers
 from jupyter_gridgpu.model.scan import Objective
 from jupyter_gridgpu.model.space import Space
 from jupyter_gridgpu.samplers.base import Sampler
-from jupyter_gridgpu.testing.samplers import AheadContract, CompleteContract, LearnsContract, SamplerContract, SamplesContract
+from jupyter_gridgpu.testing.samplers import (
+    AheadContract,
+    CompleteContract,
+    LearnsContract,
+    SamplerContract,
+    SamplesContract,
+)
 
 
 class Named(SamplerContract):

@@ -7,8 +7,8 @@ import psutil
 import pytest
 
 from jupyter_gridgpu.backends.base import Backend
-from jupyter_gridgpu.backends.slurm import SlurmBackend
-from jupyter_gridgpu.model.scan import Scan
+from jupyter_gridgpu.backends.slurm.backend import SlurmBackend
+from jupyter_gridgpu.model.scan import ScanSpec
 from jupyter_gridgpu.store.paths import ScanPaths
 from jupyter_gridgpu.testing.backends import BackendContract, Bench
 from tests.engines.slurm import Cluster
@@ -26,7 +26,7 @@ class TestSlurm(BackendContract):
     def cluster(self, slurm: Cluster) -> Cluster:
         return slurm
 
-    def make(self, scan: Scan, paths: ScanPaths) -> Backend:
+    def make(self, scan: ScanSpec, paths: ScanPaths) -> Backend:
         return SlurmBackend(scan, paths)
 
     def kill_worker(self, bench: Bench, key: str) -> None:
@@ -45,8 +45,8 @@ def processes_of(bench: Bench, key: str) -> list[psutil.Process]:
     found = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
-            if process.status() != psutil.STATUS_ZOMBIE and process.environ().get("GRIDGPU_JOB") == str(
-                bench.paths.job(key).folder
-            ):
+            if process.status() != psutil.STATUS_ZOMBIE and process.environ().get(
+                "GRIDGPU_JOB"
+            ) == str(bench.paths.job(key).folder):
                 found.append(process)
     return found

@@ -16,7 +16,7 @@ from cheroot import wsgi
 from wsgidav.wsgidav_app import WsgiDAVApp
 
 from jupyter_gridgpu.channels.push import Account
-from jupyter_gridgpu.server.members import Invited
+from jupyter_gridgpu.collector.members import InvitedMembers
 
 RUNNER, JOBS = "runner:reads", "jobs:writes"
 
@@ -39,7 +39,15 @@ class Collecting:
         return f"http://127.0.0.1:{self.port}/"
 
     def start(self) -> Collecting:
-        command = [sys.executable, "-m", "jupyter_gridgpu.cli", "collector", "--store", str(self.store), f"--port={self.port}"]
+        command = [
+            sys.executable,
+            "-m",
+            "jupyter_gridgpu.cli",
+            "collector",
+            "--store",
+            str(self.store),
+            f"--port={self.port}",
+        ]
         self.process = subprocess.Popen([*command, *self._words], stdout=subprocess.PIPE, text=True)
         assert self.process.stdout is not None
         assert self.process.stdout.readline() == f"Collecting on {self.url}\n"
@@ -53,7 +61,7 @@ class Collecting:
 
     def member(self, name: str = "alice") -> dict[str, str]:
         """Return what a member's settings hold."""
-        secret = Invited(self.store).secret(name)
+        secret = InvitedMembers(self.store).secret(name)
         assert secret is not None
         return {"url": self.url, "user": name, "secret": secret.hex()}
 
@@ -84,11 +92,18 @@ class Dav:
 
     def start(self) -> Dav:
         self.folder.mkdir(exist_ok=True)
-        users = {name: {"password": password} for name, _, password in (text.partition(":") for text in (RUNNER, JOBS))}
+        users = {
+            name: {"password": password}
+            for name, _, password in (text.partition(":") for text in (RUNNER, JOBS))
+        }
         application = WsgiDAVApp(
             {
                 "provider_mapping": {"/": str(self.folder)},
-                "http_authenticator": {"accept_basic": True, "accept_digest": False, "default_to_digest": False},
+                "http_authenticator": {
+                    "accept_basic": True,
+                    "accept_digest": False,
+                    "default_to_digest": False,
+                },
                 "simple_dc": {"user_mapping": {"*": users}},
                 "logging": {"enable": False},
                 "verbose": 0,
@@ -102,7 +117,9 @@ class Dav:
     def _noted(self, application: Any) -> Any:
         def asked(environ: Any, start_response: Any) -> Any:
             def start(status: str, *more: Any) -> Any:
-                self.asked.append((environ["REQUEST_METHOD"], environ["PATH_INFO"].rpartition("/")[2], status[:3]))
+                self.asked.append(
+                    (environ["REQUEST_METHOD"], environ["PATH_INFO"].rpartition("/")[2], status[:3])
+                )
                 return start_response(status, *more)
 
             return application(environ, start)

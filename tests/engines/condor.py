@@ -38,7 +38,9 @@ class Pool:
 
     def __init__(self, shared: Path) -> None:
         """Folders that jobs are to see are in `shared`, in /tmp, or with the test engines."""
-        self.folder = Path(tempfile.mkdtemp(prefix="gridgpu-condor-", dir="/tmp"))  # a short name: it holds sockets
+        self.folder = Path(
+            tempfile.mkdtemp(prefix="gridgpu-condor-", dir="/tmp")
+        )  # a short name: it holds sockets
         self.config = self.folder / "client_config"
         self._root = trixie_root()
         self._shared = shared
@@ -51,7 +53,11 @@ class Pool:
         for name in ("log", "run", "lock", "spool", "execute", "sock", "node1", "node2"):
             (self.folder / name).mkdir(exist_ok=True)
         shared = f"{self._shared}:{engines_folder()}"  # tests' folders, and images
-        env = {"_CONDOR_FOLDER": str(self.folder), "_CONDOR_PORT": str(self._port), "_CONDOR_SCRIPTS": str(SCRIPTS)}
+        env = {
+            "_CONDOR_FOLDER": str(self.folder),
+            "_CONDOR_PORT": str(self._port),
+            "_CONDOR_SCRIPTS": str(SCRIPTS),
+        }
         self._running = subprocess.Popen(
             ["setpriv", "--pdeathsig", "KILL", SCRIPTS / "condor-pool.sh", self._root, shared, SCRIPTS / "condor_config"],
             env={**env, "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}, start_new_session=True, stdin=subprocess.DEVNULL,
@@ -79,7 +85,9 @@ class Pool:
         import htcondor2
 
         with contextlib.suppress(htcondor2.HTCondorException):
-            return len(htcondor2.Collector().query(htcondor2.AdType.Startd, "PartitionableSlot", ["Name"]))
+            return len(
+                htcondor2.Collector().query(htcondor2.AdType.Startd, "PartitionableSlot", ["Name"])
+            )
         return 0
 
     def answers(self) -> bool:
@@ -130,12 +138,16 @@ class Pool:
 
     def _all(self, name: str = "") -> list[psutil.Process]:
         """The living processes of this pool, or those of one name."""
-        return [process for process in psutil.process_iter() if _is_of(process, name, str(self.folder))]
+        return [
+            process for process in psutil.process_iter() if _is_of(process, name, str(self.folder))
+        ]
 
     def _wait(self, condition: Callable[[], bool], what: str) -> None:
         deadline = time.monotonic() + START_S
         while not condition():
-            if time.monotonic() > deadline or (self._running is not None and self._running.poll() not in (None, -9)):
+            if time.monotonic() > deadline or (
+                self._running is not None and self._running.poll() not in (None, -9)
+            ):
                 absent(f"HTCondor: not within {START_S:g} s: {what}. {self._words()}")
             time.sleep(0.1)
 
@@ -146,7 +158,9 @@ class Pool:
 
 def _is_of(process: psutil.Process, name: str, folder: str) -> bool:
     try:
-        return (not name or process.name() == name) and bool(process.environ().get("_CONDOR_FOLDER") == folder)
+        return (not name or process.name() == name) and bool(
+            process.environ().get("_CONDOR_FOLDER") == folder
+        )
     except (psutil.Error, OSError):
         return False
 

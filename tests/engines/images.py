@@ -26,7 +26,12 @@ events_logger="file"
 def apptainer_bin() -> Path:
     """Return the folder that has a real `apptainer` for this very machine, to be put on the PATH of whoever shall use it."""
     as_root("Apptainer for this machine")
-    return _built("apptainer", ["apptainer.sh"], lambda part, home: run_script("apptainer.sh", part, home)) / "bin"
+    return (
+        _built(
+            "apptainer", ["apptainer.sh"], lambda part, home: run_script("apptainer.sh", part, home)
+        )
+        / "bin"
+    )
 
 
 def podman_environment() -> dict[str, str]:
@@ -74,12 +79,20 @@ def archive() -> Path:
 
 def _folders() -> Path:
     as_root("An image")
-    return _built("images", ["image.sh"], lambda part, home: run_script("image.sh", part, env={"PYTHON": sys.executable}))
+    return _built(
+        "images",
+        ["image.sh"],
+        lambda part, home: run_script("image.sh", part, env={"PYTHON": sys.executable}),
+    )
 
 
-def _built(name: str, recipes: list[str], build: Callable[[Path, Path], object], suffix: str = "") -> Path:
+def _built(
+    name: str, recipes: list[str], build: Callable[[Path, Path], object], suffix: str = ""
+) -> Path:
     """Return what `build` makes, under a name that changes when a recipe does. Whoever asks first builds it."""
-    version = hashlib.sha256(b"".join((SCRIPTS / recipe).read_bytes() for recipe in recipes)).hexdigest()[:10]
+    version = hashlib.sha256(
+        b"".join((SCRIPTS / recipe).read_bytes() for recipe in recipes)
+    ).hexdigest()[:10]
     target = engines_folder() / f"{name}-{version}{suffix}"
     if not target.exists():
         with alone(name + suffix):
@@ -92,8 +105,16 @@ def _built(name: str, recipes: list[str], build: Callable[[Path, Path], object],
     return target
 
 
-def _run(command: list[str | Path], env: dict[str, str] | None = None, stdin: int | IO[bytes] | None = None) -> None:
+def _run(
+    command: list[str | Path],
+    env: dict[str, str] | None = None,
+    stdin: int | IO[bytes] | None = None,
+) -> None:
     ran = subprocess.run(
-        command, env={**os.environ, **(env or {})}, stdin=stdin or subprocess.DEVNULL, capture_output=True, text=True
+        command,
+        env={**os.environ, **(env or {})},
+        stdin=stdin or subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
     )
     assert ran.returncode == 0, (command, ran.stderr)

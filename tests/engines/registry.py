@@ -29,7 +29,9 @@ class Registry:
             for member in tar.getmembers():
                 if member.isfile() and member.name.startswith("blobs/"):
                     file = tar.extractfile(member)
-                    self.blobs[member.name.removeprefix("blobs/").replace("/", ":")] = file.read() if file else b""
+                    self.blobs[member.name.removeprefix("blobs/").replace("/", ":")] = (
+                        file.read() if file else b""
+                    )
             index = tar.extractfile("index.json")
             assert index is not None
             self.tags[name] = json.loads(index.read())["manifests"][0]["digest"]
@@ -38,7 +40,9 @@ class Registry:
     def move(self, name: str) -> None:
         """Have a tag name another image, with the same layers."""
         manifest = json.loads(self.blobs[self.tags[name]])
-        config = self._keep({**json.loads(self.blobs[manifest["config"]["digest"]]), "author": "somebody else"})
+        config = self._keep(
+            {**json.loads(self.blobs[manifest["config"]["digest"]]), "author": "somebody else"}
+        )
         known = {**manifest["config"], "digest": config, "size": len(self.blobs[config])}
         self.tags[name] = self._keep({**manifest, "config": known})
 
@@ -54,7 +58,11 @@ class Registry:
             return (self.blobs[ref], "application/octet-stream", ref) if ref in self.blobs else None
         self.pulls.append(f"{name}:{ref}")
         digest = self.tags.get(f"{name}:{ref}", ref)
-        return (self.blobs[digest], "application/vnd.oci.image.manifest.v1+json", digest) if digest in self.blobs else None
+        return (
+            (self.blobs[digest], "application/vnd.oci.image.manifest.v1+json", digest)
+            if digest in self.blobs
+            else None
+        )
 
 
 @contextmanager
@@ -67,9 +75,15 @@ def registry() -> Iterator[Registry]:
 
         def do_GET(self) -> None:
             asked = _ASKED.fullmatch(self.path)
-            body, kind, digest = (made.answer(**asked.groupdict()) if asked else (b"{}", "application/json", "")) or (b"", "", "")
+            body, kind, digest = (
+                made.answer(**asked.groupdict()) if asked else (b"{}", "application/json", "")
+            ) or (b"", "", "")
             self.send_response(200 if kind else 404)
-            for name, value in (("Content-Type", kind), ("Docker-Content-Digest", digest), ("Content-Length", str(len(body)))):
+            for name, value in (
+                ("Content-Type", kind),
+                ("Docker-Content-Digest", digest),
+                ("Content-Length", str(len(body))),
+            ):
                 self.send_header(name, value)
             self.end_headers()
             if self.command == "GET":
@@ -96,4 +110,8 @@ def trusting(folder: Path, made: Registry) -> dict[str, str]:
     """Return the environment in which runtimes speak plain HTTP with the registry."""
     conf = folder / "registries.conf"
     conf.write_text(f'[[registry]]\nlocation = "127.0.0.1:{made.port}"\ninsecure = true\n')
-    return {"CONTAINERS_REGISTRIES_CONF": str(conf), "APPTAINER_NOHTTPS": "true", "APPTAINER_CACHEDIR": str(folder / "cache")}
+    return {
+        "CONTAINERS_REGISTRIES_CONF": str(conf),
+        "APPTAINER_NOHTTPS": "true",
+        "APPTAINER_CACHEDIR": str(folder / "cache"),
+    }

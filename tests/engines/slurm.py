@@ -77,15 +77,30 @@ class Cluster:
     With a `root`, all of it is the Slurm that is installed in that folder.
     """
 
-    def __init__(self, root: Path | None = None, forgets_after: int = 300, dead_after: int = 4, accounting: str = "") -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="slurm-", dir=engines_folder()))  # a short name: it has sockets in it
+    def __init__(
+        self,
+        root: Path | None = None,
+        forgets_after: int = 300,
+        dead_after: int = 4,
+        accounting: str = "",
+    ) -> None:
+        self.folder = Path(
+            tempfile.mkdtemp(prefix="slurm-", dir=engines_folder())
+        )  # a short name: it has sockets in it
         self.bin = self.folder / "bin"
         self.conf = self.folder / "slurm.conf"
-        self.env = {"SLURM_CONF": str(self.conf), "PATH": f"{self.bin}{os.pathsep}{os.environ['PATH']}{os.pathsep}/usr/sbin"}
+        self.env = {
+            "SLURM_CONF": str(self.conf),
+            "PATH": f"{self.bin}{os.pathsep}{os.environ['PATH']}{os.pathsep}/usr/sbin",
+        }
         self.running: dict[str, subprocess.Popen[bytes]] = {}
         self._root = root
         self.ports = free_ports(3 + len(NODES))
-        self._settings = {"forgets_after": forgets_after, "dead_after": dead_after, "accounting": accounting}
+        self._settings = {
+            "forgets_after": forgets_after,
+            "dead_after": dead_after,
+            "accounting": accounting,
+        }
 
     # up and down ------------------------------------------------------------------
 
@@ -121,7 +136,10 @@ class Cluster:
         )  # fmt: skip
         self.conf.write_text(text)
         # A line without devices would count no GPU; any two devices do.
-        gres = [f"NodeName={node} Name=gpu Type={kind} File=/dev/null,/dev/zero" for node, kind in NODES.items()]
+        gres = [
+            f"NodeName={node} Name=gpu Type={kind} File=/dev/null,/dev/zero"
+            for node, kind in NODES.items()
+        ]
         (self.folder / "gres.conf").write_text("\n".join(gres) + "\n")
         (self.folder / "cgroup.conf").write_text("CgroupPlugin=cgroup/v1\nConstrainRAMSpace=yes\n")
 
@@ -139,9 +157,20 @@ class Cluster:
         key = self.folder / "munge.key"
         key.write_bytes(os.urandom(128))
         key.chmod(0o400)
-        files = {"socket": "munge.socket", "key-file": "munge.key", "pid-file": "run/munged.pid", "log-file": "log/munged.log"}
+        files = {
+            "socket": "munge.socket",
+            "key-file": "munge.key",
+            "pid-file": "run/munged.pid",
+            "log-file": "log/munged.log",
+        }
         words = [f"--{option}={self.folder / name}" for option, name in files.items()]
-        self.start_daemon("munged", "--foreground", "--force", *words, f"--seed-file={self.folder / 'run/munged.seed'}")
+        self.start_daemon(
+            "munged",
+            "--foreground",
+            "--force",
+            *words,
+            f"--seed-file={self.folder / 'run/munged.seed'}",
+        )
         self.until((self.folder / "munge.socket").exists, "munged answers")
 
     def start_accounting(self) -> None:
@@ -154,10 +183,18 @@ class Cluster:
     def start_node(self, node: str, hides: Path | None = None) -> None:
         """Start a node; with `hides`, one that does not see that folder."""
         (self.folder / "spool" / node).mkdir(exist_ok=True)
-        hiding = ["unshare", "--mount", "sh", "-c", f'mount -t tmpfs none {hides} && exec "$@"', "sh"] if hides else []
-        self.start_daemon("slurmd", "-D", "-N", node, "-f", str(self.conf), name=node, within=hiding)
+        hiding = (
+            ["unshare", "--mount", "sh", "-c", f'mount -t tmpfs none {hides} && exec "$@"', "sh"]
+            if hides
+            else []
+        )
+        self.start_daemon(
+            "slurmd", "-D", "-N", node, "-f", str(self.conf), name=node, within=hiding
+        )
 
-    def start_daemon(self, command: str, *words: str, name: str = "", within: Sequence[str] = ()) -> None:
+    def start_daemon(
+        self, command: str, *words: str, name: str = "", within: Sequence[str] = ()
+    ) -> None:
         with open(self.folder / "log" / f"{name or command}.out", "ab") as out:
             self.running[name or command] = subprocess.Popen(
                 [*within, *self._inside(f"/usr/sbin/{command}", *words)], env={**os.environ, **self.env}, cwd=self.folder,
@@ -183,13 +220,18 @@ class Cluster:
         shutil.rmtree(self.folder, ignore_errors=True)
         if not processes_of("slurmd"):  # of another cluster
             for group in MEMORY_GROUP.glob("slurm_node*"):
-                subprocess.run(["find", group, "-depth", "-type", "d", "-exec", "rmdir", "{}", ";"], capture_output=True)
+                subprocess.run(
+                    ["find", group, "-depth", "-type", "d", "-exec", "rmdir", "{}", ";"],
+                    capture_output=True,
+                )
 
     # what an operator does ----------------------------------------------------------
 
     def run(self, *words: str, check: bool = True) -> str:
         """Run a command of Slurm's and return what it says."""
-        ran = subprocess.run(words, capture_output=True, text=True, timeout=60, env={**os.environ, **self.env})
+        ran = subprocess.run(
+            words, capture_output=True, text=True, timeout=60, env={**os.environ, **self.env}
+        )
         assert not check or ran.returncode == 0, (words, ran.stdout, ran.stderr)
         return (ran.stdout if ran.returncode == 0 else ran.stderr).strip()
 
@@ -203,8 +245,12 @@ class Cluster:
             states = self.run("sinfo", "-h", "-N", "-p", "gpu", "-o", "%N %T").splitlines()
             return states == [f"{node} idle" for node in NODES] and all(map(takes, NODES.values()))
 
-        def takes(kind: str) -> bool:  # a controller knows a node's GPUs some time after it knows the node
-            return not self.run("sbatch", "--test-only", f"--gres=gpu:{kind}:2", "--wrap", "true", check=False)
+        def takes(
+            kind: str,
+        ) -> bool:  # a controller knows a node's GPUs some time after it knows the node
+            return not self.run(
+                "sbatch", "--test-only", f"--gres=gpu:{kind}:2", "--wrap", "true", check=False
+            )
 
         self.until(ready, "all nodes are idle")
 
@@ -226,7 +272,9 @@ class Cluster:
         for node in NODES:
             if node not in self.running:
                 self.start_node(node)
-        for node in self.run("sinfo", "-h", "-N", "-p", "gpu", "-t", "drain,down", "-o", "%N").split():
+        for node in self.run(
+            "sinfo", "-h", "-N", "-p", "gpu", "-t", "drain,down", "-o", "%N"
+        ).split():
             self.run("scontrol", "update", f"NodeName={node}", "State=RESUME", check=False)
         self.idle()
 
@@ -251,7 +299,9 @@ class Cluster:
         deadline = time.monotonic() + within_s
         while not condition():
             dead = [name for name, process in self.running.items() if process.poll() is not None]
-            logs = {name: (self.folder / "log" / f"{name}.out").read_text()[-1000:] for name in dead}
+            logs = {
+                name: (self.folder / "log" / f"{name}.out").read_text()[-1000:] for name in dead
+            }
             assert not dead, f"daemons ended: {logs}"
             assert time.monotonic() < deadline, f"not within {within_s:g} s: {what}"
             time.sleep(0.05)
@@ -311,7 +361,9 @@ def new_slurm_cluster() -> Iterator[Cluster]:
 def slurm(slurm_cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
     """The cluster as the one whose commands are used; no job is left on it afterwards."""
     monkeypatch.setenv("SLURM_CONF", str(slurm_cluster.conf))
-    monkeypatch.setenv("PATH", f"{slurm_cluster.bin}{os.pathsep}{os.environ['PATH']}{os.pathsep}/usr/sbin")
+    monkeypatch.setenv(
+        "PATH", f"{slurm_cluster.bin}{os.pathsep}{os.environ['PATH']}{os.pathsep}/usr/sbin"
+    )
     yield slurm_cluster
     slurm_cluster.clear()
     slurm_cluster.heal()

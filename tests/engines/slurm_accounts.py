@@ -53,11 +53,19 @@ class AccountedCluster(Cluster):
         conf = self.folder / "slurmdbd.conf"
         host = socket.gethostname().split(".")[0]
         conf.touch(mode=0o600)
-        conf.write_text(DATABASE.format(folder=self.folder, host=host, port=self.ports[3], database=self.ports[4]))
+        conf.write_text(
+            DATABASE.format(
+                folder=self.folder, host=host, port=self.ports[3], database=self.ports[4]
+            )
+        )
         self.start_daemon("slurmdbd", "-D")
         self.until(lambda: listening(self.ports[3]), "slurmdbd answers")
         user, account = getpass.getuser(), "physics"
-        for what in ("cluster lab", f"account {account}", f"user {user} account={account} defaultaccount={account}"):
+        for what in (
+            "cluster lab",
+            f"account {account}",
+            f"user {user} account={account} defaultaccount={account}",
+        ):
             self.manage(f"add {what}")
 
     def manage(self, command: str) -> None:
@@ -71,7 +79,14 @@ class AccountedCluster(Cluster):
 def make_tables(data: Path) -> None:
     """Make the database's own tables: slurmdbd works limits out by functions that it keeps in one."""
     text = f"create database mysql;\nuse mysql;\n{SYSTEM_TABLES.read_text()}"
-    words = ["mariadbd", "--no-defaults", "--bootstrap", "--user=root", f"--datadir={data}", "--innodb-buffer-pool-size=64M"]
+    words = [
+        "mariadbd",
+        "--no-defaults",
+        "--bootstrap",
+        "--user=root",
+        f"--datadir={data}",
+        "--innodb-buffer-pool-size=64M",
+    ]
     ran = subprocess.run(words, input=text, capture_output=True, text=True, timeout=100)
     assert ran.returncode == 0, ran.stderr
 

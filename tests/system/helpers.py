@@ -20,11 +20,18 @@ import psutil
 from jupyter_gridgpu.client import open_scan
 
 T = TypeVar("T")
-WITHIN_S = 90.0  # far more than anything here takes, since the machine may be busy with something else
+WITHIN_S = (
+    90.0  # far more than anything here takes, since the machine may be busy with something else
+)
 ENDED = ("done", "stopped")
 SUMMARY_KEYS = {"scan", "folder", "state", "best", "variants"}
 VARIANT_KEYS = {"id", "params", "state", "reason", "attempts", "metrics", "notebook"}
-KEPT_OUT = ("CUDA_VISIBLE_DEVICES", "GRIDGPU_JOB", "GRIDGPU_METRICS", "GRIDGPU_HOME")  # of the environment the tests run in
+KEPT_OUT = (
+    "CUDA_VISIBLE_DEVICES",
+    "GRIDGPU_JOB",
+    "GRIDGPU_METRICS",
+    "GRIDGPU_HOME",
+)  # of the environment the tests run in
 
 # A training: `n` makes its metric, `mark` is a file to which every execution appends its n.
 TRAINING = """
@@ -44,7 +51,9 @@ def eventually(condition: Callable[[], T], within_s: float = WITHIN_S, what: str
     """Return the first true value of `condition`; fail if there is none in time."""
     deadline = time.monotonic() + within_s
     while not (value := condition()):
-        assert time.monotonic() < deadline, f"not within {within_s:g} s: {what or condition}; last {value!r}"
+        assert time.monotonic() < deadline, (
+            f"not within {within_s:g} s: {what or condition}; last {value!r}"
+        )
         time.sleep(0.05)
     return value
 
@@ -86,7 +95,9 @@ def processes_with(text: str) -> list[Any]:
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
             job = process.environ().get("GRIDGPU_JOB", "")
-            if (text in job or text in " ".join(process.cmdline())) and process.status() != psutil.STATUS_ZOMBIE:
+            if (
+                text in job or text in " ".join(process.cmdline())
+            ) and process.status() != psutil.STATUS_ZOMBIE:
                 found.append(process)
     return found
 
@@ -112,7 +123,11 @@ class Lab:
         return sorted(self.mark.read_text().split()) if self.mark.exists() else []
 
     def environment(self, **more: str) -> dict[str, str]:
-        kept = {name: value for name, value in os.environ.items() if name not in KEPT_OUT and not name.endswith("_NUM_THREADS")}
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if name not in KEPT_OUT and not name.endswith("_NUM_THREADS")
+        }
         return {**kept, "GRIDGPU_HOME": str(self.home), **self.env, **more}
 
     def notebook(
@@ -136,14 +151,21 @@ class Lab:
         nbformat.write(nbformat.v4.new_notebook(cells=[head, *body], metadata=metadata), path)
         return path
 
-    def gridgpu(self, *words: str, code: int | None = 0, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    def gridgpu(
+        self, *words: str, code: int | None = 0, env: dict[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
         """Run the command line; `code` is the exit code it must have (None: any)."""
         ran = subprocess.run(
             [sys.executable, "-m", "jupyter_gridgpu.cli", *words],
             env=self.environment(**(env or {})), cwd=self.folder, stdin=subprocess.DEVNULL, capture_output=True, text=True,
             timeout=150,
         )  # fmt: skip
-        assert code is None or ran.returncode == code, (words, ran.returncode, ran.stdout, ran.stderr)
+        assert code is None or ran.returncode == code, (
+            words,
+            ran.returncode,
+            ran.stdout,
+            ran.stderr,
+        )
         return ran
 
     def start(self, notebook: Path, *options: str, env: dict[str, str] | None = None) -> ScanOfLab:
@@ -152,22 +174,38 @@ class Lab:
         body = strict_json(ran.stdout)
         return ScanOfLab(self, body["scan"], Path(body["folder"]))
 
-    def run(self, notebook: Path, *options: str, code: int = 0, env: dict[str, str] | None = None) -> ScanOfLab:
+    def run(
+        self, notebook: Path, *options: str, code: int = 0, env: dict[str, str] | None = None
+    ) -> ScanOfLab:
         """Run a scan to its end."""
         ran = self.gridgpu("run", str(notebook), *options, "--json", code=code, env=env)
         body = strict_json(ran.stdout)
         return ScanOfLab(self, body["scan"], Path(body["folder"]))
 
     def training(
-        self, count: int, *options: str, steps: int = 4, pause: float = 0.1, env: dict[str, str] | None = None
+        self,
+        count: int,
+        *options: str,
+        steps: int = 4,
+        pause: float = 0.1,
+        env: dict[str, str] | None = None,
     ) -> ScanOfLab:
         """Start a scan of `count` trainings, n = 1 to `count`, that leave marks."""
-        space = [f"n = {list(range(1, count + 1))}", f"mark = {str(self.mark)!r}", f"steps = {steps}", f"pause = {pause}"]
-        return self.start(self.notebook(), *(word for line in space for word in ("-p", line)), *options, env=env)
+        space = [
+            f"n = {list(range(1, count + 1))}",
+            f"mark = {str(self.mark)!r}",
+            f"steps = {steps}",
+            f"pause = {pause}",
+        ]
+        return self.start(
+            self.notebook(), *(word for line in space for word in ("-p", line)), *options, env=env
+        )
 
     def end(self) -> None:
         """Kill what is left of this lab's scans."""
-        for process in [p for place in {self.folder, self.home} for p in processes_with(f"{place}{os.sep}")]:
+        for process in [
+            p for place in {self.folder, self.home} for p in processes_with(f"{place}{os.sep}")
+        ]:
             with contextlib.suppress(psutil.Error):
                 process.kill()
 
@@ -180,8 +218,12 @@ class ScanOfLab:
 
     # as a user sees it ------------------------------------------------------------
 
-    def gridgpu(self, command: str, *words: str, variant: str = "", code: int | None = 0) -> subprocess.CompletedProcess[str]:
-        return self.lab.gridgpu(command, self.name + (f"/{variant}" if variant else ""), *words, code=code)
+    def gridgpu(
+        self, command: str, *words: str, variant: str = "", code: int | None = 0
+    ) -> subprocess.CompletedProcess[str]:
+        return self.lab.gridgpu(
+            command, self.name + (f"/{variant}" if variant else ""), *words, code=code
+        )
 
     def show(self) -> dict[str, Any]:
         """What `gridgpu show --json` prints, which must be sound at any moment."""
@@ -202,7 +244,9 @@ class ScanOfLab:
         return {variant["id"]: variant for variant in self.summary()["variants"]}
 
     def variant(self, ident: str) -> dict[str, Any]:
-        return self.variants().get(ident, {"state": "new", "metrics": {}, "reason": None, "attempts": 0})
+        return self.variants().get(
+            ident, {"state": "new", "metrics": {}, "reason": None, "attempts": 0}
+        )
 
     def states(self) -> list[str]:
         return [variant["state"] for variant in self.variants().values()]
@@ -213,7 +257,9 @@ class ScanOfLab:
 
     def wait(self, *states: str) -> dict[str, Any]:
         """Wait until the scan has ended (or is in one of `states`) and return what `show` says then."""
-        eventually(lambda: self.state() in (states or ENDED), what=f"{self.name} ends; {self.log()}")
+        eventually(
+            lambda: self.state() in (states or ENDED), what=f"{self.name} ends; {self.log()}"
+        )
         return self.show()
 
     def wait_for(self, ident: str, state: str = "running", loss: float = 0.0) -> dict[str, Any]:
@@ -221,7 +267,11 @@ class ScanOfLab:
 
         def there() -> dict[str, Any] | None:
             found = self.variant(ident)
-            return found if found["state"] == state and found["metrics"].get("loss", 0.0) >= loss else None
+            return (
+                found
+                if found["state"] == state and found["metrics"].get("loss", 0.0) >= loss
+                else None
+            )
 
         return eventually(there, what=f"{ident} {state}") or {}
 
@@ -246,7 +296,10 @@ class ScanOfLab:
 
     def attempts(self) -> dict[str, int]:
         """How many executed notebooks each attempt left."""
-        return {job.name: len(list(job.glob("*/output.ipynb"))) for job in (self.folder / "jobs").iterdir()}
+        return {
+            job.name: len(list(job.glob("*/output.ipynb")))
+            for job in (self.folder / "jobs").iterdir()
+        }
 
     # as the operating system sees it ---------------------------------------------------
 
@@ -260,7 +313,11 @@ class ScanOfLab:
 
     def nurseries(self) -> list[Any]:
         """The nursery, without the workers it forked, which lead sessions of their own."""
-        found = [p for p in processes_with(f"{self.folder}{os.sep}worker.pyz") if _command(p)[-1:] == ["nursery"]]
+        found = [
+            p
+            for p in processes_with(f"{self.folder}{os.sep}worker.pyz")
+            if _command(p)[-1:] == ["nursery"]
+        ]
         return [process for process in found if _session(process.pid) not in (process.pid, None)]
 
     def kill_runner(self) -> int:

@@ -65,9 +65,15 @@ class SlurmLab(Lab):
 
     def held(self, count: int, *options: str) -> ScanOfLab:
         """Start a scan of jobs that begin, and end when the gate is there."""
-        space = (f"n = {list(range(1, count + 1))}", f"mark = {str(self.mark)!r}", f"gate = {str(self.gate)!r}")
+        space = (
+            f"n = {list(range(1, count + 1))}",
+            f"mark = {str(self.mark)!r}",
+            f"gate = {str(self.gate)!r}",
+        )
         notebook = self.notebook(HELD, parameters=HELD_PARAMETERS)
-        return self.start(notebook, *(word for line in space for word in ("-p", line)), *ON, *options)
+        return self.start(
+            notebook, *(word for line in space for word in ("-p", line)), *ON, *options
+        )
 
     def open(self) -> None:
         self.gate.touch()

@@ -43,7 +43,18 @@ if kind == "eats":
     time.sleep(3600)
 """
 END = "print('after', kind)"
-KINDS = ["fine", "raises", "says_a_lot", "exits", "kills_itself", "leaves", "hangs", "ignores", "eats", "fine too"]
+KINDS = [
+    "fine",
+    "raises",
+    "says_a_lot",
+    "exits",
+    "kills_itself",
+    "leaves",
+    "hangs",
+    "ignores",
+    "eats",
+    "fine too",
+]
 CELL = 4  # parameters, injected parameters, START, FAIL
 
 
@@ -83,7 +94,9 @@ def test_raises(misfortunes: ScanOfLab) -> None:
     assert variant["reason"] == "notebook"
     assert variant["message"] == "KeyError: 'momentum' in cell 4."
     assert variant["metrics"] == {"loss": 0.5}
-    assert [output["ename"] for output in notebook.cells[3].outputs if output["output_type"] == "error"] == ["KeyError"]
+    assert [
+        output["ename"] for output in notebook.cells[3].outputs if output["output_type"] == "error"
+    ] == ["KeyError"]
 
 
 def test_message_is_bounded(misfortunes: ScanOfLab) -> None:
@@ -134,7 +147,10 @@ def test_the_scan_as_a_whole(misfortunes: ScanOfLab) -> None:
     assert len(body["variants"]) == len(KINDS)
     assert body["best"] in {misfortunes.by("kind")[kind]["id"] for kind in ("fine", "fine too")}
     assert misfortunes.log() == ""
-    eventually(lambda: not misfortunes.processes(), what="nothing is left running, not even what a dead kernel had started")
+    eventually(
+        lambda: not misfortunes.processes(),
+        what="nothing is left running, not even what a dead kernel had started",
+    )
 
 
 def test_retries(lab: Lab) -> None:
@@ -146,11 +162,27 @@ tries.seek(0)
 assert n == 2 and tries.read().split().count("2") > 1, "not yet"
 """
     notebook = lab.notebook(code)
-    scan = lab.run(notebook, "-p", "n = [1, 2]", "-p", f"mark = {str(lab.mark)!r}", "--retries", "1", "--parallel", "2", code=1)
+    scan = lab.run(
+        notebook,
+        "-p",
+        "n = [1, 2]",
+        "-p",
+        f"mark = {str(lab.mark)!r}",
+        "--retries",
+        "1",
+        "--parallel",
+        "2",
+        code=1,
+    )
     broken, flaky = scan.by("n")[1], scan.by("n")[2]
     assert (broken["state"], broken["reason"], broken["attempts"]) == ("failed", "notebook", 2)
     assert broken["message"] == "AssertionError: not yet in cell 3."
-    assert (flaky["state"], flaky["reason"], flaky["attempts"], flaky["message"]) == ("done", None, 2, None)
+    assert (flaky["state"], flaky["reason"], flaky["attempts"], flaky["message"]) == (
+        "done",
+        None,
+        2,
+        None,
+    )
     assert lab.marks() == ["1", "1", "2", "2"]
     assert scan.attempts() == {"v0001.1": 1, "v0001.2": 1, "v0002.1": 1, "v0002.2": 1}
 
@@ -179,10 +211,15 @@ subprocess.Popen(["sh", "-c", "sleep 3600 & sleep 3600"], start_new_session=True
 @pytest.mark.parametrize("retries", [0, 1])
 def test_worker_killed(lab: Lab, retries: int) -> None:
     """Its kernel and all that the kernel started go with it; only that variant fails, or is tried again."""
-    notebook = lab.notebook(FAMILY + "\nfrom jupyter_gridgpu import report\nimport time\ntime.sleep(2)\nreport(loss=n)")
+    notebook = lab.notebook(
+        FAMILY + "\nfrom jupyter_gridgpu import report\nimport time\ntime.sleep(2)\nreport(loss=n)"
+    )
     scan = lab.start(notebook, "-p", "n = [1, 2]", "--parallel", "2", "--retries", str(retries))
     job = str(scan.job("v0001.1"))
-    eventually(lambda: len([p for p in processes_with(job) if "sleep" in " ".join(p.cmdline())]) >= 4, what="a family")
+    eventually(
+        lambda: len([p for p in processes_with(job) if "sleep" in " ".join(p.cmdline())]) >= 4,
+        what="a family",
+    )
     worker, kernel = scan.worker("v0001.1"), scan.kernel("v0001.1")
     kill(worker)
     eventually(lambda: gone(worker) and gone(kernel), what="the kernel goes with its worker")
@@ -204,7 +241,9 @@ def test_worker_told_to_end(lab: Lab) -> None:
     scan.wait_for("v0001", loss=3)
     worker = scan.worker("v0001.1")
     kill(worker, 15)
-    variant = eventually(lambda: v if (v := scan.variant("v0001"))["state"] != "running" else None) or {}
+    variant = (
+        eventually(lambda: v if (v := scan.variant("v0001"))["state"] != "running" else None) or {}
+    )
     assert (variant["state"], variant["reason"], variant["cell"]) == ("failed", "preempted", 3)
     assert "SIGTERM" in variant["message"]
     assert "Epochs up to" in variant["message"]

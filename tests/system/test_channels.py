@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from jupyter_gridgpu.store import config
+from jupyter_gridgpu.transport import key_files
 from tests.engines.collectors import JOBS, Collecting, Dav, collecting, dav
 from tests.engines.panda import FakePanda
 from tests.engines.panda.fixture import panda
@@ -29,14 +29,14 @@ def _settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def collector(tmp_path: Path) -> Iterator[Collecting]:
     with collecting(tmp_path / "collector") as made:
-        config.write(config.collector_file(), made.member())
+        key_files.write(key_files.collector_file(), made.member())
         yield made
 
 
 @pytest.fixture
 def storage(tmp_path: Path) -> Iterator[Dav]:
     with dav(tmp_path / "dav") as made:
-        config.write(config.drop_file(), made.settings())
+        key_files.write(key_files.drop_file(), made.settings())
         yield made
 
 
@@ -46,10 +46,14 @@ def reported(scan: ScanOfLab) -> int:
 
 def written(scan: ScanOfLab) -> int:
     """How many lines the jobs have written on the disk that only they see."""
-    return sum(len(path.read_text().splitlines()) for path in scan.folder.glob("jobs/*/*/metrics.jsonl"))
+    return sum(
+        len(path.read_text().splitlines()) for path in scan.folder.glob("jobs/*/*/metrics.jsonl")
+    )
 
 
-def test_metrics_come_by_push_alone_and_nothing_is_lost_by_a_collector_that_was_killed(lab: Lab, collector: Collecting) -> None:
+def test_metrics_come_by_push_alone_and_nothing_is_lost_by_a_collector_that_was_killed(
+    lab: Lab, collector: Collecting
+) -> None:
     scan = lab.training(1, "--metrics", "push", steps=1000, pause=0.1)
     scan.wait_for("v0001", loss=1.0)
     collector.end(hard=True)
@@ -64,14 +68,19 @@ def test_metrics_come_by_push_alone_and_nothing_is_lost_by_a_collector_that_was_
     assert scan.variant("v0001")["state"] == "running"
     scan.gridgpu("stop")
     scan.wait("stopped")
-    assert scan.events_of("job.reported")[-1]["metrics"]["loss"][0] == written(scan) - written_beats(scan)
-    assert "Metrics are not sent now: 127.0.0.1:" in next(scan.folder.glob("jobs/*/*/worker.log")).read_text()
+    assert scan.events_of("job.reported")[-1]["metrics"]["loss"][0] == written(
+        scan
+    ) - written_beats(scan)
+    assert (
+        "Metrics are not sent now: 127.0.0.1:"
+        in next(scan.folder.glob("jobs/*/*/worker.log")).read_text()
+    )
 
 
 def test_no_key_is_in_a_folder_a_log_or_a_command(lab: Lab, collector: Collecting) -> None:
     scan = lab.training(1, "--metrics", "push", steps=40, pause=0.1)
     scan.wait_for("v0001", loss=1.0)
-    (sender,) = (config.folder() / "senders").iterdir()
+    (sender,) = (key_files.folder() / "senders").iterdir()
     secrets = [json.loads(sender.read_text())["key"], collector.member()["secret"]]
     commands = [" ".join(process.cmdline()) for process in processes_with(str(scan.folder))]
     kernel = psutil.Process(scan.kernel("v0001.1"))
@@ -79,8 +88,12 @@ def test_no_key_is_in_a_folder_a_log_or_a_command(lab: Lab, collector: Collectin
     assert not [secret for secret in secrets if secret in str(kernel.environ())]
     scan.wait("done")
     files = [path for path in scan.folder.rglob("*") if path.is_file()]
-    assert not [path for path in files if any(secret.encode() in path.read_bytes() for secret in secrets)]
-    eventually(lambda: not sender.exists(), what="what jobs sent with is gone when the scan has ended")
+    assert not [
+        path for path in files if any(secret.encode() in path.read_bytes() for secret in secrets)
+    ]
+    eventually(
+        lambda: not sender.exists(), what="what jobs sent with is gone when the scan has ended"
+    )
 
 
 def test_a_stopped_job_leaves_its_notebook_in_the_storage(lab: Lab, storage: Dav) -> None:
@@ -91,12 +104,16 @@ def test_a_stopped_job_leaves_its_notebook_in_the_storage(lab: Lab, storage: Dav
     (folder,) = storage.folder.iterdir()
     eventually(lambda: (folder / "v0001.1.ipynb").exists(), what="the notebook is dropped")
     assert "epoch 1" in (folder / "v0001.1.ipynb").read_text()
-    assert (folder / "v0001.1.jsonl").read_text().count('"loss"') == written(scan) - written_beats(scan)
+    assert (folder / "v0001.1.jsonl").read_text().count('"loss"') == written(scan) - written_beats(
+        scan
+    )
     assert JOBS.partition(":")[2] not in scan.log()
 
 
 def written_beats(scan: ScanOfLab) -> int:
-    return sum(path.read_text().count('"beat"') for path in scan.folder.glob("jobs/*/*/metrics.jsonl"))
+    return sum(
+        path.read_text().count('"beat"') for path in scan.folder.glob("jobs/*/*/metrics.jsonl")
+    )
 
 
 def test_metrics_at_the_end_come_at_the_end(lab: Lab) -> None:
@@ -117,8 +134,12 @@ def test_a_way_that_is_not_there_is_said_before_anything_starts(lab: Lab) -> Non
     )
 
 
-def test_jobs_on_the_grid_push_while_they_run(lab: Lab, panda: FakePanda, collector: Collecting) -> None:
-    scan = lab.training(1, "--on", "panda", steps=60, pause=0.2)  # a collector is there, so auto means push
+def test_jobs_on_the_grid_push_while_they_run(
+    lab: Lab, panda: FakePanda, collector: Collecting
+) -> None:
+    scan = lab.training(
+        1, "--on", "panda", steps=60, pause=0.2
+    )  # a collector is there, so auto means push
     found = scan.wait_for("v0001", loss=1.0)
     assert not list(scan.folder.glob("jobs/*/*/metrics.jsonl"))
     assert found["metrics"]["loss"] < 60
@@ -126,7 +147,9 @@ def test_jobs_on_the_grid_push_while_they_run(lab: Lab, panda: FakePanda, collec
     assert scan.variant("v0001")["metrics"] == {"loss": 60.0}
 
 
-def test_jobs_on_slurm_push_where_that_is_asked_for(tmp_path: Path, slurm: Cluster, collector: Collecting) -> None:
+def test_jobs_on_slurm_push_where_that_is_asked_for(
+    tmp_path: Path, slurm: Cluster, collector: Collecting
+) -> None:
     with slurm_lab(tmp_path, slurm) as lab:
         scan = lab.training(1, *ON, "--metrics", "push", steps=40, pause=0.1)
         scan.wait_for("v0001", loss=1.0)
@@ -135,7 +158,9 @@ def test_jobs_on_slurm_push_where_that_is_asked_for(tmp_path: Path, slurm: Clust
         assert scan.variant("v0001")["metrics"] == {"loss": 40.0}
 
 
-def test_a_job_that_the_grid_kills_leaves_metrics_and_notebook_in_the_storage(lab: Lab, panda: FakePanda, storage: Dav) -> None:
+def test_a_job_that_the_grid_kills_leaves_metrics_and_notebook_in_the_storage(
+    lab: Lab, panda: FakePanda, storage: Dav
+) -> None:
     """Of a killed job PanDA keeps nothing."""
     scan = lab.training(1, "--on", "panda", steps=1000, pause=0.1)
     scan.wait_for("v0001", loss=1.0)
@@ -146,5 +171,8 @@ def test_a_job_that_the_grid_kills_leaves_metrics_and_notebook_in_the_storage(la
     assert Path(found["notebook"]).is_relative_to(scan.folder / "arrived" / "v0001.1")
     assert "epoch 1\n" in Executed.read(found["notebook"]).text()
     (dropped,) = storage.folder.glob("*/v0001.1.jsonl")
-    assert scan.events_of("job.reported")[-1]["metrics"] or scan.events_of("job.reported")[-1]["notebook"]
+    assert (
+        scan.events_of("job.reported")[-1]["metrics"]
+        or scan.events_of("job.reported")[-1]["notebook"]
+    )
     assert found["metrics"]["loss"] == dropped.read_text().count('"loss"')

@@ -24,7 +24,11 @@ def test_stop_one_variant(lab: Lab) -> None:
     assert "epoch 3" in notebook.text()
     assert notebook.statuses() == ["completed", "completed", "failed"]
     third = scan.wait_for("v0003", "cancelled")
-    assert (third["attempts"], third["notebook"], third["message"]) == (0, None, "Stopped before it started.")
+    assert (third["attempts"], third["notebook"], third["message"]) == (
+        0,
+        None,
+        "Stopped before it started.",
+    )
     body = scan.wait()
     assert body["state"] == "done"
     assert [variant["state"] for variant in body["variants"]] == ["cancelled", "done", "cancelled"]
@@ -110,7 +114,9 @@ def test_pause_and_resume(lab: Lab) -> None:
 def test_extend(lab: Lab) -> None:
     """More points, while it runs and after it ended; the first ones stay what they were."""
     space = ["-p", "n = integer(1, 1000)", "-p", f"mark = {str(lab.mark)!r}", "-p", "pause = 0.05"]
-    scan = lab.start(lab.notebook(), *space, "--sampler", "random", "--trials", "2", "--parallel", "2")
+    scan = lab.start(
+        lab.notebook(), *space, "--sampler", "random", "--trials", "2", "--parallel", "2"
+    )
     eventually(lambda: len(scan.variants()) == 2)
     before = {ident: variant["params"] for ident, variant in scan.variants().items()}
     scan.gridgpu("extend", "--trials", "1")

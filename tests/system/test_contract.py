@@ -19,30 +19,64 @@ QUICK = "from jupyter_gridgpu import report\nreport(loss=n)\nassert n != 13"
 
 def test_json_of_run_and_show(lab: Lab) -> None:
     notebook = lab.notebook(QUICK, name="quick")
-    ran = lab.gridgpu("run", str(notebook), "-p", "n = [1, 13]", "--minimize", "loss", "--parallel", "2", "--json", code=1)
+    ran = lab.gridgpu(
+        "run",
+        str(notebook),
+        "-p",
+        "n = [1, 13]",
+        "--minimize",
+        "loss",
+        "--parallel",
+        "2",
+        "--json",
+        code=1,
+    )
     assert ran.stderr == ""
     body = strict_json(ran.stdout)
     assert set(body) == SUMMARY_KEYS
-    assert (body["scan"], body["folder"], body["state"], body["best"]) == ("quick", str(lab.home / "quick"), "done", "v0001")
+    assert (body["scan"], body["folder"], body["state"], body["best"]) == (
+        "quick",
+        str(lab.home / "quick"),
+        "done",
+        "v0001",
+    )
     first, second = body["variants"]
     assert set(first) == set(second) >= VARIANT_KEYS
     assert (first["id"], first["params"], first["state"], first["reason"], first["attempts"], first["metrics"]) == (
         "v0001", {"n": 1}, "done", None, 1, {"loss": 1},
     )  # fmt: skip
-    assert (second["state"], second["reason"], second["metrics"]) == ("failed", "notebook", {"loss": 13})
+    assert (second["state"], second["reason"], second["metrics"]) == (
+        "failed",
+        "notebook",
+        {"loss": 13},
+    )
     assert Path(first["notebook"]).is_file()
     assert strict_json(lab.gridgpu("show", "quick", "--json").stdout) == body
     assert strict_json(lab.gridgpu("show", body["folder"], "--json").stdout) == body
     listed = strict_json(lab.gridgpu("list", "--json").stdout)
     assert listed == {"scans": [{"scan": "quick", "folder": body["folder"], "state": "done"}]}
     # The same request again: the same scan, at once, with the same exit code.
-    again = lab.gridgpu("run", str(notebook), "-p", "n = [1, 13]", "--minimize", "loss", "--parallel", "2", "--json", code=1)
+    again = lab.gridgpu(
+        "run",
+        str(notebook),
+        "-p",
+        "n = [1, 13]",
+        "--minimize",
+        "loss",
+        "--parallel",
+        "2",
+        "--json",
+        code=1,
+    )
     assert strict_json(again.stdout) == body
 
 
 def test_folders_are_private(lab: Lab) -> None:
     scan = lab.run(lab.notebook(QUICK), "-p", "n = [1]")
-    folders = [scan.folder, *(path for path in scan.folder.rglob("*") if path.is_dir() and not path.is_symlink())]
+    folders = [
+        scan.folder,
+        *(path for path in scan.folder.rglob("*") if path.is_dir() and not path.is_symlink()),
+    ]
     assert {path.stat().st_mode & 0o077 for path in folders} == {0}
 
 
@@ -85,7 +119,8 @@ def test_mistakes(lab: Lab, words: list[str]) -> None:
     lab.notebook(QUICK, name="quick")
     lab.notebook(QUICK, name="foreign", kernel="cobol")
     nbformat.write(
-        nbformat.v4.new_notebook(metadata={"kernelspec": {"name": "python3", "display_name": "p"}}), lab.folder / "untagged.ipynb"
+        nbformat.v4.new_notebook(metadata={"kernelspec": {"name": "python3", "display_name": "p"}}),
+        lab.folder / "untagged.ipynb",
     )
     (lab.folder / "text.ipynb").write_text("this is no notebook")
     lab.home.mkdir()
@@ -137,9 +172,15 @@ def test_started_twice_at_once(lab: Lab) -> None:
 
 
 def test_interrupted_command_leaves_the_scan_running(lab: Lab) -> None:
-    space = [word for line in ("n = [1]", f"mark = {str(lab.mark)!r}", "steps = 40") for word in ("-p", line)]
+    space = [
+        word
+        for line in ("n = [1]", f"mark = {str(lab.mark)!r}", "steps = 40")
+        for word in ("-p", line)
+    ]
     words = [sys.executable, "-m", "jupyter_gridgpu.cli", "run", str(lab.notebook()), *space]
-    with subprocess.Popen(words, env=lab.environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+    with subprocess.Popen(
+        words, env=lab.environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as running:
         eventually(lab.marks)
         running.send_signal(signal.SIGINT)
         _, err = running.communicate(timeout=60)
@@ -152,9 +193,17 @@ def test_interrupted_command_leaves_the_scan_running(lab: Lab) -> None:
 
 def test_values_of_every_kind(lab: Lab) -> None:
     """What goes into scan.json and the journal comes out in the notebook as it was."""
-    values = {"word": "a'b\"c\n\\ é <b> $x {y}", "items": [1, [2.5, None]], "table": {"k": True}, "n": 10**15, "x": 1e-300}
+    values = {
+        "word": "a'b\"c\n\\ é <b> $x {y}",
+        "items": [1, [2.5, None]],
+        "table": {"k": True},
+        "n": 10**15,
+        "x": 1e-300,
+    }
     code = f"given = dict(word=word, items=items, table=table, n=n, x=x)\nassert given == {values!r}, given\nassert none is None"
-    notebook = lab.notebook(code, parameters="word = ''\nitems = []\ntable = {}\nn = 0\nx = 0.0\nnone = None")
+    notebook = lab.notebook(
+        code, parameters="word = ''\nitems = []\ntable = {}\nn = 0\nx = 0.0\nnone = None"
+    )
     lines = [f"{name} = fixed({value!r})" for name, value in values.items()] + ["none = None"]
     space = lab.folder / "space.py"
     space.write_text("\n".join(lines))
@@ -170,7 +219,12 @@ def test_files_go_along(lab: Lab) -> None:
     notebook = lab.notebook(
         "import helper\nfrom jupyter_gridgpu import report\nopen('out.txt', 'w').write(str(n))\nreport(x=helper.answer() + n)"
     )
-    scan = lab.run(notebook, "-p", "n = [1, 2]", "--files", "helper.py", "--files", "data", "--parallel", "2")
+    scan = lab.run(
+        notebook, "-p", "n = [1, 2]", "--files", "helper.py", "--files", "data", "--parallel", "2"
+    )
     assert [variant["metrics"] for variant in scan.show()["variants"]] == [{"x": 43}, {"x": 44}]
-    written = [Path(variant["notebook"]).parent / "artifacts" / "out.txt" for variant in scan.show()["variants"]]
+    written = [
+        Path(variant["notebook"]).parent / "artifacts" / "out.txt"
+        for variant in scan.show()["variants"]
+    ]
     assert [path.read_text() for path in written] == ["1", "2"]

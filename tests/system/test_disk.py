@@ -19,7 +19,10 @@ from .helpers import Executed, Lab, ScanOfLab, eventually, gone, one_sentence, s
 def _mount(*words: str) -> bool:
     """Run mount or umount, as root or by a sudo that asks nothing."""
     for prefix in ([], ["sudo", "-n"]):
-        if shutil.which((prefix or list(words))[0]) and subprocess.run([*prefix, *words], capture_output=True).returncode == 0:
+        if (
+            shutil.which((prefix or list(words))[0])
+            and subprocess.run([*prefix, *words], capture_output=True).returncode == 0
+        ):
             return True
     return False
 
@@ -82,7 +85,9 @@ def test_fills_while_the_scan_runs(small_disk: Path, lab: Lab) -> None:
     scan.wait_for("v0001", loss=1)
     ready = small_disk / "ready"
     ready.mkdir()
-    names = [inbox.post(ready, "resume") for _ in range(100)]  # what makes the runner write, once there is no space left
+    names = [
+        inbox.post(ready, "resume") for _ in range(100)
+    ]  # what makes the runner write, once there is no space left
     ballast = fill(small_disk)
     for name in names:  # linked, so that obeying one frees nothing
         os.link(ready / f"{name}.json", scan.folder / "inbox" / f"{name}.json")
@@ -95,7 +100,9 @@ def test_fills_while_the_scan_runs(small_disk: Path, lab: Lab) -> None:
     assert body["state"] == "done"
     assert [variant["state"] for variant in body["variants"]] == ["done"] * 4
     assert [variant["attempts"] for variant in body["variants"]] == [1] * 4
-    assert [variant["metrics"] for variant in body["variants"]] == [{"loss": 10 * n} for n in range(1, 5)]
+    assert [variant["metrics"] for variant in body["variants"]] == [
+        {"loss": 10 * n} for n in range(1, 5)
+    ]
     assert lab.marks() == ["1", "2", "3", "4"]
     check_sound_while_full(scan)
     applied = [event["id"] for event in scan.events_of("command.applied")]

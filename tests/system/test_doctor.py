@@ -27,7 +27,9 @@ def no_engines(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def asked(lab: Lab, code: int | None = None, **env: str) -> dict[str, list[dict[str, Any]]]:
-    ran = lab.gridgpu("doctor", "--json", code=code, env={"JUPYTER_CONFIG_DIR": str(lab.folder / "config"), **env})
+    ran = lab.gridgpu(
+        "doctor", "--json", code=code, env={"JUPYTER_CONFIG_DIR": str(lab.folder / "config"), **env}
+    )
     body = strict_json(ran.stdout)
     assert ran.stderr == ""
     assert set(body["parts"]) == PARTS
@@ -45,7 +47,11 @@ def problems(findings: list[dict[str, Any]]) -> str:
 def test_a_sound_installation_is_said_to_be_sound(lab: Lab) -> None:
     parts = asked(lab, code=0, GRIDGPU_POLL_S="20")
     assert "jupyter_gridgpu 0." in parts["Python"][0]["text"]
-    assert {finding["level"] for name in ("Python", "Jupyter", "kernels", "home of scans") for finding in parts[name]} == {"ok"}
+    assert {
+        finding["level"]
+        for name in ("Python", "Jupyter", "kernels", "home of scans")
+        for finding in parts[name]
+    } == {"ok"}
     ran = lab.gridgpu("doctor", env={"JUPYTER_CONFIG_DIR": str(lab.folder / "config")})
     assert "The server extension is enabled." in ran.stdout
     assert not lab.home.exists(), "looking makes nothing"
@@ -61,9 +67,13 @@ def test_whatever_is_wrong_is_said_with_what_to_do_and_in_bounded_time(lab: Lab)
     )
     kernel = lab.folder / "data/kernels/gone/kernel.json"
     kernel.parent.mkdir(parents=True)
-    kernel.write_text(json.dumps({"argv": ["/nowhere/python"], "display_name": "Gone", "language": "python"}))
+    kernel.write_text(
+        json.dumps({"argv": ["/nowhere/python"], "display_name": "Gone", "language": "python"})
+    )
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        (lab.folder / "condor_config").write_text(f"COLLECTOR_HOST = 127.0.0.1:{silent.getsockname()[1]}\n")
+        (lab.folder / "condor_config").write_text(
+            f"COLLECTOR_HOST = 127.0.0.1:{silent.getsockname()[1]}\n"
+        )
         parts = asked(
             lab, code=1, GRIDGPU_HOME="/proc/nothing", GRIDGPU_POLL_S="often", JUPYTER_PATH=str(lab.folder / "data"),
             JUPYTER_PREFER_ENV_PATH="0", CONDOR_CONFIG=str(lab.folder / "condor_config"), JUPYTERHUB_API_TOKEN="s3cret",
@@ -92,7 +102,11 @@ def test_a_slurm_without_its_controller(slurm: Cluster, lab: Lab) -> None:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     lines = slurm.conf.read_text().splitlines()
-    conf.write_text("\n".join(f"SlurmctldPort={port}" if line.startswith("SlurmctldPort") else line for line in lines))
+    conf.write_text(
+        "\n".join(
+            f"SlurmctldPort={port}" if line.startswith("SlurmctldPort") else line for line in lines
+        )
+    )
     parts = asked(lab, code=1, SLURM_CONF=str(conf))
     assert problems(parts["Slurm"]).startswith("slurmctld does not answer")
 
@@ -101,7 +115,11 @@ def test_scans_that_nobody_drives(lab: Lab) -> None:
     scan = lab.training(1, steps=1)
     scan.wait()
     journal = scan.folder / "journal.jsonl"
-    journal.write_text("".join(line for line in journal.read_text().splitlines(True) if "scan.finished" not in line))
+    journal.write_text(
+        "".join(
+            line for line in journal.read_text().splitlines(True) if "scan.finished" not in line
+        )
+    )
     spec = json.loads((scan.folder / "scan.json").read_text())
     (scan.folder / "scan.json").write_text(json.dumps({**spec, "created": 1.0}))
     [count, orphan] = asked(lab)["scans"]

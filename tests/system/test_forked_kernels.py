@@ -16,11 +16,11 @@ import pytest
 
 from jupyter_gridgpu import client
 from jupyter_gridgpu.backends.base import Job, job_spec, write_spec
-from jupyter_gridgpu.request import Options, plan
+from jupyter_gridgpu.planning.request import Options, plan
 
 from .helpers import Executed, Lab, ScanOfLab, eventually, gone, kill, processes_with
 
-PARENT = "jupyter_gridgpu.worker.parent"
+PARENT = "jupyter_gridgpu.worker.prefork.parent"
 # Who the kernel's parent is, and what it finds.
 LOOK = """
 import numpy, os, signal, sys
@@ -84,12 +84,20 @@ def hold(lab: Lab, count: int, *cells: str, options: tuple[str, ...] = ()) -> Sc
 
 def parents(scan: ScanOfLab) -> list[Any]:
     """The processes that kernels are forked from; forked kernels that have not become what they are going to be too."""
-    return [p for p in scan.processes() if PARENT in p.cmdline() and p.environ()["GRIDGPU_JOB"].endswith("/")]
+    return [
+        p
+        for p in scan.processes()
+        if PARENT in p.cmdline() and p.environ()["GRIDGPU_JOB"].endswith("/")
+    ]
 
 
 def test_kernels_are_forked_and_each_finds_the_world_as_if_it_were_alone(lab: Lab) -> None:
-    scan = lab.run(lab.notebook(LOOK, TELL, MESS, parameters="n = 0"), "-p", "n = [1, 2, 3]", "--parallel", "1")
-    plain = lab.run(lab.notebook(LOOK, TELL, MESS, parameters="n = 0"), "-p", "n = [1]", "--no-prefork")
+    scan = lab.run(
+        lab.notebook(LOOK, TELL, MESS, parameters="n = 0"), "-p", "n = [1, 2, 3]", "--parallel", "1"
+    )
+    plain = lab.run(
+        lab.notebook(LOOK, TELL, MESS, parameters="n = 0"), "-p", "n = [1]", "--no-prefork"
+    )
     for found in looked(scan):
         assert forked(found.pop("parent"))
         (alone,) = looked(plain)
@@ -100,7 +108,9 @@ def test_kernels_are_forked_and_each_finds_the_world_as_if_it_were_alone(lab: La
 
 
 def test_kernels_end_when_they_are_asked_to(lab: Lab) -> None:
-    scan = lab.start(lab.notebook("x = n", parameters="n = 0"), "-p", f"n = {list(range(16))}", "--parallel", "2")
+    scan = lab.start(
+        lab.notebook("x = n", parameters="n = 0"), "-p", f"n = {list(range(16))}", "--parallel", "2"
+    )
     scan.wait()
     assert scan.states() == ["done"] * 16
     logs = [log.read_text() for log in scan.folder.glob("jobs/*/*/worker.log")]
@@ -129,7 +139,16 @@ def test_a_notebook_may_opt_out(lab: Lab) -> None:
 
 def test_each_kernel_has_its_own_gpu(lab: Lab) -> None:
     env = {"CUDA_VISIBLE_DEVICES": "0,1"}
-    scan = lab.run(lab.notebook(LOOK, TELL, parameters="n = 0"), "-p", "n = [1, 2]", "--gpus", "1", "--parallel", "2", env=env)
+    scan = lab.run(
+        lab.notebook(LOOK, TELL, parameters="n = 0"),
+        "-p",
+        "n = [1, 2]",
+        "--gpus",
+        "1",
+        "--parallel",
+        "2",
+        env=env,
+    )
     assert all(forked(found["parent"]) for found in looked(scan))
     assert sorted(found["gpus"] for found in looked(scan)) == ["0", "1"]
 
@@ -160,7 +179,10 @@ def test_the_results_are_the_same_bit_for_bit(lab: Lab) -> None:
     """With seeds; TensorFlow takes part where it is installed."""
     pytest.importorskip("tensorflow")
     notebook = lab.notebook(SEEDED, KERAS, parameters="seed = 0")
-    scans = [lab.run(notebook, "-p", "seed = [1, 2]", "--parallel", "1", *more) for more in ((), ("--no-prefork",))]
+    scans = [
+        lab.run(notebook, "-p", "seed = [1, 2]", "--parallel", "1", *more)
+        for more in ((), ("--no-prefork",))
+    ]
     first, second = [[text(scan, ident) for ident in scan.variants()] for scan in scans]
     assert first == second
     assert first[0] != first[1]
@@ -169,7 +191,9 @@ def test_the_results_are_the_same_bit_for_bit(lab: Lab) -> None:
 
 def test_kernels_without_a_seed_draw_different_numbers(lab: Lab) -> None:
     code = "import numpy as np, random, uuid\n"
-    code += "print(np.random.rand(), random.random(), uuid.uuid4(), np.random.default_rng().normal())"
+    code += (
+        "print(np.random.rand(), random.random(), uuid.uuid4(), np.random.default_rng().normal())"
+    )
     scan = lab.run(lab.notebook(code, parameters="n = 0"), "-p", "n = [1, 2, 3]", "--parallel", "1")
     drawn = [text(scan, ident).split() for ident in scan.variants()]
     for column in zip(*drawn, strict=True):
@@ -260,7 +284,9 @@ def test_a_stopped_job_and_a_greedy_one(lab: Lab) -> None:
     scan.gridgpu("stop", variant="v0001")
     assert scan.wait()["state"] == "done"
     assert scan.variant("v0001")["state"] == "cancelled"
-    assert "KeyboardInterrupt" in (scan.job("v0001.1").glob("*/output.ipynb").__next__()).read_text()
+    assert (
+        "KeyboardInterrupt" in (scan.job("v0001.1").glob("*/output.ipynb").__next__()).read_text()
+    )
     eventually(lambda: not scan.processes(), what="nothing is left running")
 
 
@@ -275,10 +301,14 @@ def test_the_kernel_s_own_python_is_the_parent_s(lab: Lab) -> None:
     spec = lab.folder / "share" / "kernels" / "other"
     spec.mkdir(parents=True)
     argv = [str(prefix / "bin" / "python"), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-    (spec / "kernel.json").write_text(json.dumps({"argv": argv, "display_name": "Other", "language": "python"}))
+    (spec / "kernel.json").write_text(
+        json.dumps({"argv": argv, "display_name": "Other", "language": "python"})
+    )
     lab.env["JUPYTER_PATH"] = str(lab.folder / "share")
     code = f"import sys, particle\n{LOOK}\nlooked['where'] = particle.where"
-    found = looked(lab.run(lab.notebook(code, TELL, parameters="n = 0", kernel="other"), "-p", "n = [1]"))[0]
+    found = looked(
+        lab.run(lab.notebook(code, TELL, parameters="n = 0", kernel="other"), "-p", "n = [1]")
+    )[0]
     assert forked(found["parent"])
     assert found["parent"][0] == argv[0]
     assert (found["prefix"], found["where"]) == (str(prefix), str(site / "particle.py"))
@@ -291,7 +321,13 @@ def test_a_module_that_cannot_be_shared_is_said_once(lab: Lab) -> None:
         "import threading, time\nthreading.Thread(target=time.sleep, args=(9999,), daemon=True).start()"
     )
     lab.env["PYTHONPATH"] = os.pathsep.join([str(lib), os.environ.get("PYTHONPATH", "")])
-    scan = lab.run(lab.notebook("import coffea", LOOK, TELL, parameters="n = 0"), "-p", "n = [1, 2]", "--parallel", "1")
+    scan = lab.run(
+        lab.notebook("import coffea", LOOK, TELL, parameters="n = 0"),
+        "-p",
+        "n = [1, 2]",
+        "--parallel",
+        "1",
+    )
     assert all(forked(found["parent"]) for found in looked(scan))
     assert scan.log().count("Each kernel imports coffea itself") == 1
     assert len(scan.log().splitlines()) == 1
@@ -302,31 +338,49 @@ def test_where_no_parent_can_be_started_kernels_are_started_one_by_one(lab: Lab)
     spec = lab.folder / "share" / "kernels" / "odd"
     spec.mkdir(parents=True)
     wrapper = lab.folder / "python-odd"
-    wrapper.write_text(f'#!/bin/sh\ncase "$*" in *{PARENT}*) exit 3;; esac\nexec {sys.executable} "$@"\n')
+    wrapper.write_text(
+        f'#!/bin/sh\ncase "$*" in *{PARENT}*) exit 3;; esac\nexec {sys.executable} "$@"\n'
+    )
     wrapper.chmod(0o755)
     argv = [str(wrapper), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-    (spec / "kernel.json").write_text(json.dumps({"argv": argv, "display_name": "Odd", "language": "python"}))
+    (spec / "kernel.json").write_text(
+        json.dumps({"argv": argv, "display_name": "Odd", "language": "python"})
+    )
     lab.env["JUPYTER_PATH"] = str(lab.folder / "share")
-    scan = lab.run(lab.notebook(LOOK, TELL, parameters="n = 0", kernel="odd"), "-p", "n = [1, 2, 3, 4]", "--parallel", "1")
+    scan = lab.run(
+        lab.notebook(LOOK, TELL, parameters="n = 0", kernel="odd"),
+        "-p",
+        "n = [1, 2, 3, 4]",
+        "--parallel",
+        "1",
+    )
     assert not any(forked(found["parent"]) for found in looked(scan))
     assert scan.log().count("kernels are started one by one from now on") == 1
 
 
-@pytest.mark.parametrize("options", [Options(per_job=3), Options(per_gpu=3)], ids=["in turn", "side by side"])
+@pytest.mark.parametrize(
+    "options", [Options(per_job=3), Options(per_gpu=3)], ids=["in turn", "side by side"]
+)
 def test_jobs_of_one_batch_job_share_a_parent(tmp_path: Path, options: Options) -> None:
     """The launcher of an engine runs several jobs, one after another or side by side; their kernels come from one process."""
     lab = Lab(tmp_path)
     (tmp_path / "scans").mkdir()
-    handle = client.create(plan(lab.notebook(LOOK, TELL, parameters="n = 0"), "n = [1, 2, 3]", options))
+    handle = client.create(
+        plan(lab.notebook(LOOK, TELL, parameters="n = 0"), "n = [1, 2, 3]", options)
+    )
     keys = ["v0001.1", "v0002.1", "v0003.1"]
     for number, key in enumerate(keys, 1):
         write_spec(Job(key, handle.paths.job(key), job_spec(handle.scan, key, {"n": number})), {})
-    subprocess.run(["sh", handle.paths.launcher, handle.paths.folder, *keys], check=True, timeout=100)
+    subprocess.run(
+        ["sh", handle.paths.launcher, handle.paths.folder, *keys], check=True, timeout=100
+    )
     outputs = [handle.paths.job(key).copies()[0].notebook for key in keys]
     found = [json.loads(Executed.read(path).text())["parent"] for path in outputs]
     assert forked(found[0])
     assert found == [found[0]] * 3
-    eventually(lambda: not processes_with(f"{handle.paths.jobs}{os.sep}"), what="nothing is left running")
+    eventually(
+        lambda: not processes_with(f"{handle.paths.jobs}{os.sep}"), what="nothing is left running"
+    )
 
 
 def test_a_signal_to_the_group_of_a_batch_job_spares_the_parent(lab: Lab) -> None:

@@ -25,9 +25,18 @@ with open(mark, "a") as file:
 DEVICES = {"CUDA_VISIBLE_DEVICES": "0,1"}
 
 
-def hold(lab: Lab, count: int, *options: str, wait_for: int = 0) -> tuple[ScanOfLab, list[dict[str, Any]]]:
+def hold(
+    lab: Lab, count: int, *options: str, wait_for: int = 0
+) -> tuple[ScanOfLab, list[dict[str, Any]]]:
     notebook = lab.notebook(HOLD, parameters="n = 0\nmark = ''\nbegun = ''\nwait_for = 0")
-    fixed = ["-p", f"mark = {str(lab.mark)!r}", "-p", f"begun = {str(lab.folder / 'begun')!r}", "-p", f"wait_for = {wait_for}"]
+    fixed = [
+        "-p",
+        f"mark = {str(lab.mark)!r}",
+        "-p",
+        f"begun = {str(lab.folder / 'begun')!r}",
+        "-p",
+        f"wait_for = {wait_for}",
+    ]
     scan = lab.run(notebook, "-p", f"n = {list(range(count))}", *fixed, *options, env=DEVICES)
     held = [strict_json(line) for line in lab.mark.read_text().splitlines()]
     assert len(held) == count
@@ -43,7 +52,9 @@ def test_one_job_a_gpu(lab: Lab) -> None:
     scan, held = hold(lab, 6, "--gpus", "1", "--parallel", "4")
     assert {run["device"] for run in held} == {"0", "1"}
     assert [most_at_once(held, device) for device in ("0", "1")] == [1, 1]
-    assert {run["threads"] for run in held} == {str(max(1, len(os.sched_getaffinity(0)) // 2))}  # each job's share of the cores
+    assert {run["threads"] for run in held} == {
+        str(max(1, len(os.sched_getaffinity(0)) // 2))
+    }  # each job's share of the cores
     gpus = [event["gpu"] for event in scan.events_of("job.observed") if event.get("gpu")]
     assert set(gpus) == {"0", "1"}
 
@@ -64,7 +75,14 @@ def test_two_gpus_a_job(lab: Lab) -> None:
 def test_pins_outlive_the_runner(lab: Lab) -> None:
     """A new runner knows which devices the jobs it adopts are using."""
     notebook = lab.notebook(HOLD, parameters="n = 0\nmark = ''\nbegun = ''\nwait_for = 0")
-    space = ["-p", "n = [0, 1, 2, 3]", "-p", f"mark = {str(lab.mark)!r}", "-p", f"begun = {str(lab.folder / 'begun')!r}"]
+    space = [
+        "-p",
+        "n = [0, 1, 2, 3]",
+        "-p",
+        f"mark = {str(lab.mark)!r}",
+        "-p",
+        f"begun = {str(lab.folder / 'begun')!r}",
+    ]
     scan = lab.start(notebook, *space, "--gpus", "1", env=DEVICES)
     scan.wait_for("v0002")
     scan.kill_runner()
@@ -76,7 +94,9 @@ def test_pins_outlive_the_runner(lab: Lab) -> None:
 
 
 def test_more_gpus_than_there_are(lab: Lab) -> None:
-    ran = lab.gridgpu("run", str(lab.notebook()), "-p", "n = [1]", "--gpus", "3", code=3, env=DEVICES)
+    ran = lab.gridgpu(
+        "run", str(lab.notebook()), "-p", "n = [1]", "--gpus", "3", code=3, env=DEVICES
+    )
     assert "has 2 GPUs" in ran.stderr
     assert not lab.home.exists() or not list(lab.home.iterdir())
 

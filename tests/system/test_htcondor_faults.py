@@ -18,12 +18,17 @@ def pool(condor_pool: Pool) -> Pool:
     return condor_pool
 
 
-def test_while_the_schedd_is_away_nothing_changes_and_a_new_runner_waits_for_it(lab: Lab, pool: Pool) -> None:
+def test_while_the_schedd_is_away_nothing_changes_and_a_new_runner_waits_for_it(
+    lab: Lab, pool: Pool
+) -> None:
     scan, gate = gated(lab, 2)
     for ident in ("v0001", "v0002"):
         scan.wait_for(ident, loss=2)
     pool.kill_schedd()
-    eventually(lambda: "HTCondor has not answered" in str(scan.events_of("engine.noted")), what="the silence is said")
+    eventually(
+        lambda: "HTCondor has not answered" in str(scan.events_of("engine.noted")),
+        what="the silence is said",
+    )
     scan.kill_runner()
     scan.gridgpu("resume")
     eventually(lambda: len(scan.events_of("runner.started")) == 2)
@@ -35,7 +40,9 @@ def test_while_the_schedd_is_away_nothing_changes_and_a_new_runner_waits_for_it(
 
 
 @pytest.mark.parametrize("sent", [False, True])
-def test_a_runner_killed_while_it_sends_is_followed_by_one_that_sends_nothing_twice(lab: Lab, pool: Pool, sent: bool) -> None:
+def test_a_runner_killed_while_it_sends_is_followed_by_one_that_sends_nothing_twice(
+    lab: Lab, pool: Pool, sent: bool
+) -> None:
     scan = on_pool(lab, 4)
     if sent:
         eventually(lambda: pool.jobs("ProcId"))  # and perhaps not yet written down
@@ -53,7 +60,11 @@ def test_a_batch_that_was_sent_and_not_written_down_is_adopted(lab: Lab, pool: P
     scan.kill_runner()
     (scan.folder / "batches" / "b0001" / "engine.json").unlink(missing_ok=True)
     lines = (scan.folder / "journal.jsonl").read_text().splitlines(keepends=True)
-    kept = [line for line in lines if json.loads(line)["type"] not in ("job.submitted", "job.observed", "job.reported")]
+    kept = [
+        line
+        for line in lines
+        if json.loads(line)["type"] not in ("job.submitted", "job.observed", "job.reported")
+    ]
     (scan.folder / "journal.jsonl").write_text("".join(kept))
     scan.gridgpu("resume")
     gate.touch()
@@ -63,7 +74,9 @@ def test_a_batch_that_was_sent_and_not_written_down_is_adopted(lab: Lab, pool: P
 
 def test_of_two_copies_that_a_killed_node_leaves_one_counts(lab: Lab, pool: Pool) -> None:
     impatient = lab.folder / "condor_config"
-    impatient.write_text(f"{pool.config.read_text()}JOB_DEFAULT_LEASE_DURATION = 10\n")  # else: 40 min
+    impatient.write_text(
+        f"{pool.config.read_text()}JOB_DEFAULT_LEASE_DURATION = 10\n"
+    )  # else: 40 min
     lab.env["CONDOR_CONFIG"] = str(impatient)
     scan, gate = gated(lab, 1, "--gpus", "1", "--gpu-model", "T4")
     scan.wait_for("v0001", loss=2)
@@ -78,7 +91,9 @@ def test_of_two_copies_that_a_killed_node_leaves_one_counts(lab: Lab, pool: Pool
     assert set(Executed.read(variant["notebook"]).statuses()) == {"completed"}
 
 
-def test_without_a_shared_disk_files_travel_and_metrics_come_while_it_runs(lab: Lab, pool: Pool) -> None:
+def test_without_a_shared_disk_files_travel_and_metrics_come_while_it_runs(
+    lab: Lab, pool: Pool
+) -> None:
     import htcondor2
 
     (lab.folder / "data.txt").write_text("seven")

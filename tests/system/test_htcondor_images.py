@@ -11,9 +11,7 @@ from tests.engines.condor import Pool
 
 from .helpers import Executed, Lab
 
-INSIDE = (
-    "import platform, sys\nprint('python', sys.version_info[:2], 'of', platform.freedesktop_os_release()['VERSION_CODENAME'])"
-)
+INSIDE = "import platform, sys\nprint('python', sys.version_info[:2], 'of', platform.freedesktop_os_release()['VERSION_CODENAME'])"
 
 
 @pytest.fixture
@@ -29,7 +27,16 @@ def test_an_unpacked_image_runs_through_the_launcher(lab: Lab, pool: Pool) -> No
 
 
 def test_an_image_without_papermill_is_said_to_lack_it(lab: Lab, pool: Pool) -> None:
-    words = ("-p", "n = 1", "--on", "htcondor", "--retries", "0", "--image", str(images.bare_sandbox()))
+    words = (
+        "-p",
+        "n = 1",
+        "--on",
+        "htcondor",
+        "--retries",
+        "0",
+        "--image",
+        str(images.bare_sandbox()),
+    )
     scan = lab.run(lab.notebook(INSIDE), *words, code=1)
     (variant,) = scan.variants().values()
     assert (variant["state"], variant["reason"]) == ("failed", "image")

@@ -17,7 +17,7 @@ import pytest
 from jupyter_gridgpu import client
 from jupyter_gridgpu.backends.base import Job, job_spec, write_spec
 from jupyter_gridgpu.client import ScanHandle
-from jupyter_gridgpu.request import Options, plan
+from jupyter_gridgpu.planning.request import Options, plan
 from tests.engines import images
 from tests.engines.registry import registry, trusting
 
@@ -77,7 +77,9 @@ def broken_sif(lab: Lab) -> Path:
 
 
 def losses(scan: Any) -> dict[float, float]:
-    return {variant["params"]["lr"]: variant["metrics"]["loss"] for variant in scan.show()["variants"]}
+    return {
+        variant["params"]["lr"]: variant["metrics"]["loss"] for variant in scan.show()["variants"]
+    }
 
 
 def test_a_scan_in_an_image_gives_what_it_gives_without(lab: Lab) -> None:
@@ -88,23 +90,40 @@ def test_a_scan_in_an_image_gives_what_it_gives_without(lab: Lab) -> None:
     for runtime in RUNTIMES:
         scan = lab.run(notebook, *words, "--image", str(image_for(runtime)), "--runtime", runtime)
         assert losses(scan) == plain
-        assert strict_json((scan.folder / "scan.json").read_text())["container"]["digest"].startswith("sha256:")
+        assert strict_json((scan.folder / "scan.json").read_text())["container"][
+            "digest"
+        ].startswith("sha256:")
         for about in scan.folder.glob("jobs/*/*/copy.json"):
             assert strict_json(about.read_text())["image"] == str(image_for(runtime))
             assert strict_json(about.with_name("provenance.json").read_text())["image_mark"]
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
-def test_jobs_see_the_image_their_folder_and_the_data_and_nothing_of_the_user(lab: Lab, runtime: str) -> None:
+def test_jobs_see_the_image_their_folder_and_the_data_and_nothing_of_the_user(
+    lab: Lab, runtime: str
+) -> None:
     user = lab.folder / "user"
     site = user / ".local/lib/python3.11/site-packages"
     for folder in (site, lab.folder / "data", lab.folder / "more"):
         folder.mkdir(parents=True)
     (site / "os_trap.pth").write_text("import sys; sys.exit('the packages of the user got in')")
     (lab.folder / "data" / "jets.txt").write_text("jets")
-    env = {"HOME": str(user), "SLURM_JOB_ID": "7", "GRIDGPU_TRIAL": "on", "JUPYTER_PATH": str(user), "CUDA_VISIBLE_DEVICES": ""}
+    env = {
+        "HOME": str(user),
+        "SLURM_JOB_ID": "7",
+        "GRIDGPU_TRIAL": "on",
+        "JUPYTER_PATH": str(user),
+        "CUDA_VISIBLE_DEVICES": "",
+    }
     code = LOOK.replace("USERHOME", repr(str(user))).replace("MORE", repr(str(lab.folder / "more")))
-    words = ["--image", str(image_for(runtime)), "--runtime", runtime, "--bind", f"{lab.folder}/data:/data:ro"]
+    words = [
+        "--image",
+        str(image_for(runtime)),
+        "--runtime",
+        runtime,
+        "--bind",
+        f"{lab.folder}/data:/data:ro",
+    ]
     words += ["--bind", f"{lab.folder}/more"]
     scan = lab.run(lab.notebook(code, parameters="lr = 0.1"), "-p", "lr = [0.1]", *words, env=env)
     seen = json.loads(Executed.read(scan.folder / scan.variant("v0001")["notebook"]).text())
@@ -129,7 +148,14 @@ def test_an_image_without_papermill_fails_with_one_line_that_says_so(lab: Lab) -
 
 
 def test_an_image_that_the_runtime_cannot_use_fails_with_its_words(lab: Lab) -> None:
-    scan = lab.run(lab.notebook(TRAIN, parameters="lr = 0.1"), "-p", "lr = [0.1]", "--image", str(broken_sif(lab)), code=1)
+    scan = lab.run(
+        lab.notebook(TRAIN, parameters="lr = 0.1"),
+        "-p",
+        "lr = [0.1]",
+        "--image",
+        str(broken_sif(lab)),
+        code=1,
+    )
     variant = scan.variant("v0001")
     assert (variant["state"], variant["reason"]) == ("failed", "image")
     assert "FATAL" in variant["message"]
@@ -141,25 +167,43 @@ def test_what_is_no_image_or_has_no_runtime_is_refused_before_anything_starts(la
     (lab.folder / "no.sif").write_text("no image")
 
     def refused(code: int, *words: str, env: dict[str, str] | None = None) -> str:
-        return one_sentence(lab.gridgpu("run", str(notebook), "-p", "lr = [0.1]", *words, code=code, env=env).stderr)
+        return one_sentence(
+            lab.gridgpu("run", str(notebook), "-p", "lr = [0.1]", *words, code=code, env=env).stderr
+        )
 
     assert "there is no such file" in refused(2, "--image", str(lab.folder / "missing.sif"))
     assert "no SIF and no OCI archive" in refused(2, "--image", "no.sif")
-    assert "podman: it does not run a SIF" in refused(2, "--image", str(images.sif()), "--runtime", "podman")
+    assert "podman: it does not run a SIF" in refused(
+        2, "--image", str(images.sif()), "--runtime", "podman"
+    )
     assert "there is no /no/data" in refused(2, "--image", str(images.sif()), "--bind", "/no/data")
     bare = {"PATH": "/no/where"}
-    assert "This machine has no apptainer or singularity to run" in refused(3, "--image", str(images.sif()), env=bare)
-    assert not lab.home.exists() or not [path for path in lab.home.iterdir() if not path.name.startswith(".")]
+    assert "This machine has no apptainer or singularity to run" in refused(
+        3, "--image", str(images.sif()), env=bare
+    )
+    assert not lab.home.exists() or not [
+        path for path in lab.home.iterdir() if not path.name.startswith(".")
+    ]
 
 
-def test_a_python_kernel_that_is_only_here_is_replaced_and_another_languages_is_not(lab: Lab) -> None:
+def test_a_python_kernel_that_is_only_here_is_replaced_and_another_languages_is_not(
+    lab: Lab,
+) -> None:
     words = ["-p", "lr = [0.1]", "--image", str(images.sandbox())]
     mine = lab.notebook(TRAIN, parameters="lr = 0.1", kernel="my-venv")
     scan = lab.run(mine, *words)
-    assert "The image has no kernel 'my-venv'; its 'python3' runs the notebook." in scan.gridgpu("logs", variant="v0001").stdout
-    other = lab.notebook("lr <- 0.1", parameters="lr <- 0.1", kernel="ir", language="R", name="other")
+    assert (
+        "The image has no kernel 'my-venv'; its 'python3' runs the notebook."
+        in scan.gridgpu("logs", variant="v0001").stdout
+    )
+    other = lab.notebook(
+        "lr <- 0.1", parameters="lr <- 0.1", kernel="ir", language="R", name="other"
+    )
     variant = lab.run(other, *words, code=1).variant("v0001")
-    assert (variant["reason"], variant["message"]) == ("image", "There is no kernel named ir where the job ran.")
+    assert (variant["reason"], variant["message"]) == (
+        "image",
+        "There is no kernel named ir where the job ran.",
+    )
 
 
 @pytest.fixture
@@ -171,7 +215,11 @@ def held(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     def start(runtime: str, image: str, *cells: str) -> tuple[ScanHandle, subprocess.Popen[bytes]]:
         lab.home.mkdir(exist_ok=True)
         notebook = lab.notebook(*cells, parameters="lr = 0.1", name=f"held-{runtime}")
-        handle = client.create(plan(notebook, "lr = [0.1]", Options(on="local", image=image, runtime=runtime, new=True)))
+        handle = client.create(
+            plan(
+                notebook, "lr = [0.1]", Options(on="local", image=image, runtime=runtime, new=True)
+            )
+        )
         key = f"v{len(started) + 1:04d}.1"
         write_spec(Job(key, handle.paths.job(key), job_spec(handle.scan, key, {"lr": 0.1})), {})
         started.append(subprocess.Popen(["sh", handle.paths.launcher, handle.folder, key]))
@@ -184,11 +232,18 @@ def held(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
-@pytest.mark.parametrize(("number", "reason"), [(signal.SIGTERM, "preempted"), (signal.SIGUSR1, "timeout")])
-def test_a_signal_to_the_launcher_saves_the_notebook(held: Any, runtime: str, number: signal.Signals, reason: str) -> None:
+@pytest.mark.parametrize(
+    ("number", "reason"), [(signal.SIGTERM, "preempted"), (signal.SIGUSR1, "timeout")]
+)
+def test_a_signal_to_the_launcher_saves_the_notebook(
+    held: Any, runtime: str, number: signal.Signals, reason: str
+) -> None:
     handle, process = held(runtime, str(images.sandbox()), HOLD)
     job = handle.paths.job("v0001.1")
-    eventually(lambda: any("begin" in copy.log.read_text() for copy in job.copies() if copy.log.exists()), what="the cell runs")
+    eventually(
+        lambda: any("begin" in copy.log.read_text() for copy in job.copies() if copy.log.exists()),
+        what="the cell runs",
+    )
     process.send_signal(number)
     assert process.wait(timeout=60) == 0
     result = strict_json(job.result.read_text())
@@ -210,7 +265,14 @@ def test_an_image_of_a_registry_is_fetched_once_and_a_tag_that_moved_is_noticed(
         assert strict_json(first.about.read_text())["image_mark"] == served.tags["ml/base:latest"]
         subprocess.run(["podman", "rmi", ref.partition("://")[2]], check=True, capture_output=True)
         served.move("ml/base:latest")
-        write_spec(Job("v0002.1", handle.paths.job("v0002.1"), job_spec(handle.scan, "v0002.1", {"lr": 0.1})), {})
+        write_spec(
+            Job(
+                "v0002.1",
+                handle.paths.job("v0002.1"),
+                job_spec(handle.scan, "v0002.1", {"lr": 0.1}),
+            ),
+            {},
+        )
         for _ in range(2):
             subprocess.run(["sh", handle.paths.launcher, handle.folder, "v0002.1"], check=True)
         [second] = handle.paths.job("v0002.1").copies()
@@ -232,26 +294,43 @@ def test_image_check_says_what_is_there_and_what_is_missing(lab: Lab) -> None:
     found = {one["name"]: one["value"] for one in body["findings"]}
     assert (body["usable"], found["Python"][:5], found["kernels"]) == (True, "3.11.", "python3")
     assert found["runtime"].startswith("apptainer version")
-    text = lab.gridgpu("image", "check", str(images.bare_sandbox()), "--runtime", "podman", code=1).stdout
+    text = lab.gridgpu(
+        "image", "check", str(images.bare_sandbox()), "--runtime", "podman", code=1
+    ).stdout
     assert "papermill  none  -> pip install papermill ipykernel in the image." in text
     assert "no SIF" in one_sentence(lab.gridgpu("image", "check", "/etc/passwd", code=2).stderr)
     assert "cannot get" in one_sentence(
-        lab.gridgpu("image", "check", "docker://127.0.0.1:9/x", "--runtime", "podman", code=3).stderr
+        lab.gridgpu(
+            "image", "check", "docker://127.0.0.1:9/x", "--runtime", "podman", code=3
+        ).stderr
     )
 
 
-def test_an_image_that_only_nodes_have_is_let_through(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_image_that_only_nodes_have_is_let_through(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
     found = plan(lab.notebook(TRAIN, parameters="lr = 0.1"), "lr = [0.1]", Options())
-    scan = replace(found.scan, container=replace(found.scan.container, image="/cvmfs/no.such.repository/ml:latest"))
+    scan = replace(
+        found.scan,
+        container=replace(found.scan.container, image="/cvmfs/no.such.repository/ml:latest"),
+    )
     monkeypatch.setenv("GRIDGPU_HOME", str(lab.home))
     lab.home.mkdir()
-    assert "/cvmfs/no.such.repository/ml:latest" in client.create(replace(found, scan=scan)).paths.launcher.read_text()
+    assert (
+        "/cvmfs/no.such.repository/ml:latest"
+        in client.create(replace(found, scan=scan)).paths.launcher.read_text()
+    )
 
 
 @pytest.mark.usefixtures("slurm")
-def test_jobs_of_a_batch_system_run_in_the_image_with_the_gpus_that_it_gives(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_jobs_of_a_batch_system_run_in_the_image_with_the_gpus_that_it_gives(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("GRIDGPU_POLL_S", "0.3")
-    notebook = lab.notebook(TRAIN + "\nimport os\nprint('GPU', os.environ['CUDA_VISIBLE_DEVICES'])", parameters="lr = 0.1")
+    notebook = lab.notebook(
+        TRAIN + "\nimport os\nprint('GPU', os.environ['CUDA_VISIBLE_DEVICES'])",
+        parameters="lr = 0.1",
+    )
     words = ["--on", "slurm", "--gpus", "1", "--image", str(images.sandbox())]
     scan = lab.run(notebook, "-p", "lr = [0.1, 0.2]", "--per-job", "2", *words)
     assert [variant["state"] for variant in scan.show()["variants"]] == ["done", "done"]
@@ -259,10 +338,22 @@ def test_jobs_of_a_batch_system_run_in_the_image_with_the_gpus_that_it_gives(lab
         body = strict_json(about.read_text())
         assert (body["image"], "SLURM_JOB_ID" in body["engine"]) == (str(images.sandbox()), True)
     assert "GPU 0" in scan.gridgpu("logs", variant="v0002").stdout
-    bare = lab.run(notebook, "-p", "lr = [0.3]", *words[:4], "--image", str(images.bare_sandbox()), code=1)
+    bare = lab.run(
+        notebook, "-p", "lr = [0.3]", *words[:4], "--image", str(images.bare_sandbox()), code=1
+    )
     assert bare.variant("v0001")["reason"] == "image"
     assert "has no papermill" in bare.variant("v0001")["message"]
-    broken = lab.run(notebook, "-p", "lr = [0.4, 0.5]", "--per-job", "2", *words[:4], "--image", str(broken_sif(lab)), code=1)
+    broken = lab.run(
+        notebook,
+        "-p",
+        "lr = [0.4, 0.5]",
+        "--per-job",
+        "2",
+        *words[:4],
+        "--image",
+        str(broken_sif(lab)),
+        code=1,
+    )
     for variant in broken.show()["variants"]:
         assert (variant["state"], variant["reason"]) == ("failed", "image")
         assert "The container did not start. FATAL:" in broken.variant(variant["id"])["message"]
@@ -270,11 +361,17 @@ def test_jobs_of_a_batch_system_run_in_the_image_with_the_gpus_that_it_gives(lab
 
 @pytest.mark.usefixtures("condor_pool")
 @pytest.mark.parametrize("options", [(), ("--no-shared-disk",)])
-def test_jobs_of_htcondor_run_in_a_sif_that_it_sees_or_brings(lab: Lab, options: tuple[str, ...]) -> None:
+def test_jobs_of_htcondor_run_in_a_sif_that_it_sees_or_brings(
+    lab: Lab, options: tuple[str, ...]
+) -> None:
     image = lab.folder / "ml.sif"  # the pool sees the folders of the tests alone
     shutil.copy(images.sif(), image)
-    notebook = lab.notebook(TRAIN + "\nimport sys\nprint(sys.executable)", parameters="lr = 0.1", kernel="my-venv")
-    scan = lab.run(notebook, "-p", "lr = [0.1, 0.2]", "--on", "htcondor", "--image", str(image), *options)
+    notebook = lab.notebook(
+        TRAIN + "\nimport sys\nprint(sys.executable)", parameters="lr = 0.1", kernel="my-venv"
+    )
+    scan = lab.run(
+        notebook, "-p", "lr = [0.1, 0.2]", "--on", "htcondor", "--image", str(image), *options
+    )
     assert [variant["state"] for variant in scan.show()["variants"]] == ["done", "done"]
     said = scan.gridgpu("logs", variant="v0001").stdout
     assert "/usr/bin/python3" in said

@@ -82,8 +82,20 @@ def metrics(scan: ScanOfLab, kind: str) -> dict[str, Any]:
 
 def test_strange_values(reported: ScanOfLab) -> None:
     found = metrics(reported, "strange")
-    assert (found["loss"], found["up"], found["down"], found["huge"]) == ("NaN", "Infinity", "-Infinity", "Infinity")
-    assert (found["flag"], found["half"], found["whole"], found["by_hand"], found["kept"], found["3"]) == (1, 0.5, 7, 0.25, 1, 4)
+    assert (found["loss"], found["up"], found["down"], found["huge"]) == (
+        "NaN",
+        "Infinity",
+        "-Infinity",
+        "Infinity",
+    )
+    assert (
+        found["flag"],
+        found["half"],
+        found["whole"],
+        found["by_hand"],
+        found["kept"],
+        found["3"],
+    ) == (1, 0.5, 7, 0.25, 1, 4)
     assert not {"text", "items", "nothing", "thing", "z", "torn", "nested", ""} & set(found)
     names = [name for name in found if "val" in name]
     assert len(names) == 1
@@ -103,11 +115,17 @@ def test_many_names_are_bounded(reported: ScanOfLab) -> None:
 def test_many_points_are_bounded(reported: ScanOfLab) -> None:
     """All of them are in the job's file; the journal has what a table shows."""
     assert metrics(reported, "many points") == {"loss": 1e-05}
-    events = [e for e in reported.events_of("job.reported") if e["key"] == f"{reported.by('kind')['many points']['id']}.1"]
+    events = [
+        e
+        for e in reported.events_of("job.reported")
+        if e["key"] == f"{reported.by('kind')['many points']['id']}.1"
+    ]
     assert events[-1]["metrics"]["loss"][0] == 100_000
     assert events[-1]["metrics"]["loss"][1:3] == [1e-05, 1.0]
     assert (reported.folder / "journal.jsonl").stat().st_size < 200_000
-    series = Path(reported.by("kind")["many points"]["notebook"]).with_name("metrics.jsonl").read_text()
+    series = (
+        Path(reported.by("kind")["many points"]["notebook"]).with_name("metrics.jsonl").read_text()
+    )
     assert series.count('"loss"') == 100_000
 
 
@@ -115,7 +133,9 @@ def test_glue(reported: ScanOfLab) -> None:
     assert metrics(reported, "glue") == {"loss": 0.125}
 
 
-@pytest.mark.parametrize(("kind", "value"), [("variable", 0.75), ("numpy variable", 0.875), ("nan variable", "NaN")])
+@pytest.mark.parametrize(
+    ("kind", "value"), [("variable", 0.75), ("numpy variable", 0.875), ("nan variable", "NaN")]
+)
 def test_objective_that_is_a_variable(reported: ScanOfLab, kind: str, value: float) -> None:
     assert metrics(reported, kind) == {"loss": value}
 
@@ -142,7 +162,9 @@ def test_best_is_a_number(reported: ScanOfLab) -> None:
 
 
 def test_note_about_the_objective(lab: Lab) -> None:
-    notebook = lab.notebook("from jupyter_gridgpu import report\nreport(accuracy=0.5, auc=0.6)", name="silent")
+    notebook = lab.notebook(
+        "from jupyter_gridgpu import report\nreport(accuracy=0.5, auc=0.6)", name="silent"
+    )
     shown = lab.gridgpu("run", str(notebook), "-p", "n = [1]", "--maximize", "acc").stdout
     words = " ".join(shown.split())
     assert "v0001 ended without reporting acc" in words
@@ -153,18 +175,34 @@ def test_note_about_the_objective(lab: Lab) -> None:
 def bash(shared_lab: Lab) -> None:
     """Install the bash kernel's spec where only this lab's scans see it."""
     prefix = shared_lab.folder / "prefix"
-    subprocess.run([sys.executable, "-m", "bash_kernel.install", "--prefix", str(prefix)], check=True, capture_output=True)
-    shared_lab.env["JUPYTER_PATH"] = os.pathsep.join([str(prefix / "share" / "jupyter"), os.environ.get("JUPYTER_PATH", "")])
+    subprocess.run(
+        [sys.executable, "-m", "bash_kernel.install", "--prefix", str(prefix)],
+        check=True,
+        capture_output=True,
+    )
+    shared_lab.env["JUPYTER_PATH"] = os.pathsep.join(
+        [str(prefix / "share" / "jupyter"), os.environ.get("JUPYTER_PATH", "")]
+    )
 
 
 @pytest.mark.usefixtures("bash")
 @pytest.mark.parametrize("info", [False, True])
 def test_another_language(shared_lab: Lab, info: bool) -> None:
     """A kernel of any language reports by appending JSON lines."""
-    cells = ['echo "lr is $lr"', 'for e in 1 2 3; do echo "{\\"epoch\\": $e, \\"loss\\": $lr}" >> "$GRIDGPU_METRICS"; done']
-    notebook = shared_lab.notebook(*cells, name=f"shell-{info}", parameters="lr=0.1", kernel="bash", language="bash", info=info)
-    scan = shared_lab.run(notebook, "-p", "lr = [0.25, 0.5]", "--minimize", "loss", "--parallel", "2")
-    assert [variant["metrics"] for variant in scan.show()["variants"]] == [{"loss": 0.25}, {"loss": 0.5}]
+    cells = [
+        'echo "lr is $lr"',
+        'for e in 1 2 3; do echo "{\\"epoch\\": $e, \\"loss\\": $lr}" >> "$GRIDGPU_METRICS"; done',
+    ]
+    notebook = shared_lab.notebook(
+        *cells, name=f"shell-{info}", parameters="lr=0.1", kernel="bash", language="bash", info=info
+    )
+    scan = shared_lab.run(
+        notebook, "-p", "lr = [0.25, 0.5]", "--minimize", "loss", "--parallel", "2"
+    )
+    assert [variant["metrics"] for variant in scan.show()["variants"]] == [
+        {"loss": 0.25},
+        {"loss": 0.5},
+    ]
     assert scan.show()["best"] == "v0001"
     assert "lr is 0.5" in Path(scan.variant("v0002")["notebook"]).read_text()
     assert "one by one" not in scan.log()  # a kernel that cannot be forked is nothing amiss
@@ -172,7 +210,13 @@ def test_another_language(shared_lab: Lab, info: bool) -> None:
 
 @pytest.mark.usefixtures("bash")
 def test_another_language_that_fails(shared_lab: Lab) -> None:
-    notebook = shared_lab.notebook("echo before; false", name="shell-fails", parameters="lr=0.1", kernel="bash", language="bash")
+    notebook = shared_lab.notebook(
+        "echo before; false",
+        name="shell-fails",
+        parameters="lr=0.1",
+        kernel="bash",
+        language="bash",
+    )
     scan = shared_lab.run(notebook, "-p", "lr = [1]", code=1)
     variant = scan.variant("v0001")
     assert (variant["state"], variant["reason"], variant["cell"]) == ("failed", "notebook", 3)
@@ -180,6 +224,10 @@ def test_another_language_that_fails(shared_lab: Lab) -> None:
 
 
 def test_json_is_strict(reported: ScanOfLab) -> None:
-    for path in [reported.folder / "scan.json", *reported.folder.glob("jobs/*/*.json"), *reported.folder.glob("jobs/*/*/*.json")]:
+    for path in [
+        reported.folder / "scan.json",
+        *reported.folder.glob("jobs/*/*.json"),
+        *reported.folder.glob("jobs/*/*/*.json"),
+    ]:
         strict_json(path.read_text())
     reported.events()

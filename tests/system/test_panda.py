@@ -25,14 +25,29 @@ def panda(tmp_path: Path, lab: Lab) -> Iterator[FakePanda]:
     made = FakePanda(tmp_path / "panda")
     token = tmp_path / "token"
     token.write_text(make_token())
-    env = {name: value for name, value in made.environment().items() if name != "PANDA_AUTH_ID_TOKEN"}
-    lab.env.update(env, OIDC_AUTH_TOKEN_FILE=str(token), PANDA_CONFIG_ROOT=str(tmp_path / "pathena"), GRIDGPU_POLL_S="0.5")
+    env = {
+        name: value for name, value in made.environment().items() if name != "PANDA_AUTH_ID_TOKEN"
+    }
+    lab.env.update(
+        env,
+        OIDC_AUTH_TOKEN_FILE=str(token),
+        PANDA_CONFIG_ROOT=str(tmp_path / "pathena"),
+        GRIDGPU_POLL_S="0.5",
+    )
     yield made
     made.stop()
 
 
 def scan_of(lab: Lab, count: int, *options: str, **changes: Any) -> ScanOfLab:
-    return lab.training(count, "--on", "panda", "--site", "LAB_GPU", *options, **{"steps": 2, "pause": 0.0, **changes})
+    return lab.training(
+        count,
+        "--on",
+        "panda",
+        "--site",
+        "LAB_GPU",
+        *options,
+        **{"steps": 2, "pause": 0.0, **changes},
+    )
 
 
 def message(scan: ScanOfLab, ident: str = "v0001") -> str:
@@ -45,7 +60,18 @@ def note(scan: ScanOfLab) -> str:
 
 
 def test_a_scan_runs_on_the_grid_and_comes_home(lab: Lab, panda: FakePanda) -> None:
-    scan = scan_of(lab, 3, "--minimize", "loss", "--gpus", "1", "--vram", "40GB", "--image", "docker://atlasml/ml-base:latest")
+    scan = scan_of(
+        lab,
+        3,
+        "--minimize",
+        "loss",
+        "--gpus",
+        "1",
+        "--vram",
+        "40GB",
+        "--image",
+        "docker://atlasml/ml-base:latest",
+    )
     body = scan.wait("done")
     assert [variant["metrics"]["loss"] for variant in body["variants"]] == [2.0, 4.0, 6.0]
     assert body["best"] == "v0001"
@@ -54,7 +80,10 @@ def test_a_scan_runs_on_the_grid_and_comes_home(lab: Lab, panda: FakePanda) -> N
     params = panda.jedi.tasks[1].params
     assert len(panda.jedi.tasks) == 1
     assert params["architecture"] == "#&nvidia:vram>=40960"
-    assert params["multiStepExec"]["containerOptions"]["containerImage"] == "docker://atlasml/ml-base:latest"
+    assert (
+        params["multiStepExec"]["containerOptions"]["containerImage"]
+        == "docker://atlasml/ml-base:latest"
+    )
     assert {event.get("where") for event in scan.events_of("job.observed")} >= {"LAB_GPU"}
 
 
@@ -65,19 +94,36 @@ def test_several_variants_are_one_job_and_each_comes_home(lab: Lab, panda: FakeP
     assert lab.marks() == ["1", "2", "3"]
 
 
-def test_a_failed_notebook_is_a_finished_job_and_our_own_policy_decides(lab: Lab, panda: FakePanda) -> None:
-    scan = lab.start(lab.notebook("raise ValueError('bad ' + str(n))"), "-p", "n = [1]", "--on", "panda", "--retries", "1")
+def test_a_failed_notebook_is_a_finished_job_and_our_own_policy_decides(
+    lab: Lab, panda: FakePanda
+) -> None:
+    scan = lab.start(
+        lab.notebook("raise ValueError('bad ' + str(n))"),
+        "-p",
+        "n = [1]",
+        "--on",
+        "panda",
+        "--retries",
+        "1",
+    )
     eventually(lambda: scan.state() == "done", what="the scan ends")
-    assert [event["state"] for event in scan.events_of("job.observed") if event["state"] == "failed"] == ["failed", "failed"]
+    assert [
+        event["state"] for event in scan.events_of("job.observed") if event["state"] == "failed"
+    ] == ["failed", "failed"]
     assert "ValueError: bad 1" in message(scan)
     assert [job.status for job in panda.jedi.jobs.values()] == ["finished", "finished"]
     assert [task.status for task in panda.jedi.tasks.values()][:1] == ["done"]
 
 
-def test_a_site_that_fails_a_job_is_tried_again_by_panda_and_says_why(lab: Lab, panda: FakePanda) -> None:
+def test_a_site_that_fails_a_job_is_tried_again_by_panda_and_says_why(
+    lab: Lab, panda: FakePanda
+) -> None:
     panda.fails[1, 1] = {"pilotErrorCode": 1099, "pilotErrorDiag": "Failed to stage-in file"}
     for attempt in (1, 2):
-        panda.fails[2, attempt] = {"jobDispatcherErrorCode": 100, "jobDispatcherErrorDiag": "lost heartbeat"}
+        panda.fails[2, attempt] = {
+            "jobDispatcherErrorCode": 100,
+            "jobDispatcherErrorDiag": "lost heartbeat",
+        }
     scan = scan_of(lab, 3, "--attempts", "2")
     body = scan.wait("done")
     assert [variant["state"] for variant in body["variants"]] == ["done", "failed", "done"]
@@ -93,7 +139,10 @@ def test_stopping_a_variant_kills_its_job_and_the_others_go_on(lab: Lab, panda: 
     scan.gridgpu("stop", variant="v0002")
     body = scan.wait("done")
     assert [variant["state"] for variant in body["variants"]] == ["done", "cancelled"]
-    assert {job.attempt: job.status for job in panda.jedi.jobs.values() if job.number == 2} == {1: "cancelled", 2: "cancelled"}
+    assert {job.attempt: job.status for job in panda.jedi.jobs.values() if job.number == 2} == {
+        1: "cancelled",
+        2: "cancelled",
+    }
 
 
 def test_stopping_a_scan_kills_its_task_until_panda_has_it(lab: Lab, panda: FakePanda) -> None:
@@ -108,7 +157,9 @@ def test_stopping_a_scan_kills_its_task_until_panda_has_it(lab: Lab, panda: Fake
 
 
 @pytest.mark.parametrize("moment", ["file_server/validate_cache_file", "task/submit"])
-def test_a_runner_killed_while_it_sends_sends_nothing_twice(lab: Lab, panda: FakePanda, moment: str) -> None:
+def test_a_runner_killed_while_it_sends_sends_nothing_twice(
+    lab: Lab, panda: FakePanda, moment: str
+) -> None:
     panda.trouble[moment] = "slow"
     scan = scan_of(lab, 2)
     eventually(lambda: (scan.folder / "batches" / "b0001" / "answer.lock").exists())
@@ -120,7 +171,9 @@ def test_a_runner_killed_while_it_sends_sends_nothing_twice(lab: Lab, panda: Fak
     assert len(panda.jedi.tasks) == 1
 
 
-def test_a_task_that_was_taken_while_its_answer_was_lost_is_adopted_by_name(lab: Lab, panda: FakePanda) -> None:
+def test_a_task_that_was_taken_while_its_answer_was_lost_is_adopted_by_name(
+    lab: Lab, panda: FakePanda
+) -> None:
     panda.hold = True
     scan = scan_of(lab, 2)
     eventually(lambda: "queued" in scan.states())
@@ -129,7 +182,9 @@ def test_a_task_that_was_taken_while_its_answer_was_lost_is_adopted_by_name(lab:
         (scan.folder / "batches" / "b0001" / name).unlink()
     later = ("job.submitted", "job.observed")
     lines = (scan.folder / "journal.jsonl").read_text().splitlines(keepends=True)
-    (scan.folder / "journal.jsonl").write_text("".join(line for line in lines if not any(word in line for word in later)))
+    (scan.folder / "journal.jsonl").write_text(
+        "".join(line for line in lines if not any(word in line for word in later))
+    )
     panda.hold = False
     scan.gridgpu("resume")
     assert {variant["state"] for variant in scan.wait("done")["variants"]} == {"done"}
@@ -150,7 +205,9 @@ def test_a_server_in_trouble_changes_nothing_and_is_said(lab: Lab, panda: FakePa
     assert note(scan) in ("", "None")
 
 
-def test_a_sign_in_that_ran_out_pauses_the_scan_until_there_is_another(lab: Lab, panda: FakePanda, tmp_path: Path) -> None:
+def test_a_sign_in_that_ran_out_pauses_the_scan_until_there_is_another(
+    lab: Lab, panda: FakePanda, tmp_path: Path
+) -> None:
     panda.hold = True
     scan = scan_of(lab, 2)
     eventually(lambda: "queued" in scan.states())
@@ -164,12 +221,24 @@ def test_a_sign_in_that_ran_out_pauses_the_scan_until_there_is_another(lab: Lab,
 
 def test_files_that_are_too_large_are_refused_with_what_to_drop(lab: Lab, panda: FakePanda) -> None:
     (lab.folder / "jets.npz").write_bytes(os.urandom(11_000_000))
-    ran = lab.gridgpu("run", str(lab.notebook()), "-p", "n = [1]", "--on", "panda", "--files", "jets.npz", code=3)
+    ran = lab.gridgpu(
+        "run", str(lab.notebook()), "-p", "n = [1]", "--on", "panda", "--files", "jets.npz", code=3
+    )
     assert "jets.npz (11.0 MB)" in one_sentence(ran.stderr)
 
 
 def test_an_unknown_site_and_a_gpu_that_nobody_has_are_said(lab: Lab, panda: FakePanda) -> None:
-    lost = lab.start(lab.notebook(), "-p", "n = [1]", "--on", "panda", "--site", "NO_SUCH_QUEUE", "--name", "lost")
+    lost = lab.start(
+        lab.notebook(),
+        "-p",
+        "n = [1]",
+        "--on",
+        "panda",
+        "--site",
+        "NO_SUCH_QUEUE",
+        "--name",
+        "lost",
+    )
     eventually(lambda: "unknown site=NO_SUCH_QUEUE" in message(lost))
     assert lost.states() == ["queued"]
     waits = scan_of(lab, 1, "--gpus", "1", "--gpu-model", "A100", "--name", "waits")
@@ -178,9 +247,12 @@ def test_an_unknown_site_and_a_gpu_that_nobody_has_are_said(lab: Lab, panda: Fak
 
 
 @pytest.mark.parametrize(
-    ("status", "said"), [("broken", "no such dataset user.me:jets"), ("exhausted", "low CPU efficiency 5 percent")]
+    ("status", "said"),
+    [("broken", "no such dataset user.me:jets"), ("exhausted", "low CPU efficiency 5 percent")],
 )
-def test_a_task_that_makes_no_jobs_fails_them_with_pandas_reason(lab: Lab, panda: FakePanda, status: str, said: str) -> None:
+def test_a_task_that_makes_no_jobs_fails_them_with_pandas_reason(
+    lab: Lab, panda: FakePanda, status: str, said: str
+) -> None:
     panda.jedi.end_as = (status, said)
     scan = scan_of(lab, 1)
     scan.wait("done")
@@ -188,7 +260,9 @@ def test_a_task_that_makes_no_jobs_fails_them_with_pandas_reason(lab: Lab, panda
     assert f"is {status}: {said}" in message(scan)
 
 
-def test_a_finished_job_of_which_nothing_came_back_is_no_success(lab: Lab, panda: FakePanda) -> None:
+def test_a_finished_job_of_which_nothing_came_back_is_no_success(
+    lab: Lab, panda: FakePanda
+) -> None:
     panda.drop_metadata = True
     scan = scan_of(lab, 1)
     scan.wait("done")
@@ -196,12 +270,17 @@ def test_a_finished_job_of_which_nothing_came_back_is_no_success(lab: Lab, panda
     assert "nothing of it came back" in message(scan)
 
 
-def test_a_notebook_of_megabytes_comes_home_without_its_largest_outputs(lab: Lab, panda: FakePanda) -> None:
+def test_a_notebook_of_megabytes_comes_home_without_its_largest_outputs(
+    lab: Lab, panda: FakePanda
+) -> None:
     noisy = "import base64, os\nprint(base64.b64encode(os.urandom(1_500_000)).decode())\nprint('kept', n)"
     scan = lab.start(lab.notebook(noisy), "-p", "n = [1]", "--on", "panda")
     body = scan.wait("done")
     assert scan.states() == ["done"]
-    assert "did not fit into the job's metadata" in (scan.folder / body["variants"][0]["notebook"]).read_text()
+    assert (
+        "did not fit into the job's metadata"
+        in (scan.folder / body["variants"][0]["notebook"]).read_text()
+    )
 
 
 def test_no_token_is_ever_written_or_shown(lab: Lab, panda: FakePanda, tmp_path: Path) -> None:
@@ -211,7 +290,12 @@ def test_no_token_is_ever_written_or_shown(lab: Lab, panda: FakePanda, tmp_path:
     lines = [" ".join(process.cmdline()) for process in scan.processes()]
     scan.wait("done")
     parts = (token, token.split(".")[1])
-    texts = [path.read_bytes() for root in (scan.folder, panda.cache) for path in root.rglob("*") if path.is_file()]
+    texts = [
+        path.read_bytes()
+        for root in (scan.folder, panda.cache)
+        for path in root.rglob("*")
+        if path.is_file()
+    ]
     assert not [text for text in texts for part in parts if part.encode() in text]
     assert not [line for line in lines for part in parts if part in line]
     assert base64.urlsafe_b64decode(parts[1] + "==")
@@ -219,10 +303,32 @@ def test_no_token_is_ever_written_or_shown(lab: Lab, panda: FakePanda, tmp_path:
     assert not re.search(r"Traceback|Error", scan.log())
 
 
-def test_a_sampler_that_learns_sends_one_task_for_each_generation(lab: Lab, panda: FakePanda) -> None:
+def test_a_sampler_that_learns_sends_one_task_for_each_generation(
+    lab: Lab, panda: FakePanda
+) -> None:
     panda.slots = 4
-    options = ("--minimize", "loss", "--sampler", "tpe", "--trials", "6", "--parallel", "3", "--on", "panda")
-    scan = lab.start(lab.notebook(), "-p", "n = uniform(1.0, 2.0)", "-p", "steps = 1", "-p", "pause = 0.0", *options)
+    options = (
+        "--minimize",
+        "loss",
+        "--sampler",
+        "tpe",
+        "--trials",
+        "6",
+        "--parallel",
+        "3",
+        "--on",
+        "panda",
+    )
+    scan = lab.start(
+        lab.notebook(),
+        "-p",
+        "n = uniform(1.0, 2.0)",
+        "-p",
+        "steps = 1",
+        "-p",
+        "pause = 0.0",
+        *options,
+    )
     began = time.monotonic()
     scan.wait("done")
     assert [task.size for task in panda.jedi.tasks.values()] == [3, 3], time.monotonic() - began

@@ -40,31 +40,66 @@ def listed(lab: Lab, *words: str) -> dict[tuple[str, str], dict[str, Any]]:
 def test_partitions_of_a_running_slurm(slurm: Cluster, lab: Lab) -> None:
     found = listed(lab)
     gpu = found["slurm", "gpu"]
-    assert [(kind["model"], kind["count"], kind["total"]) for kind in gpu["gpus"]] == [("A100", 2, 2), ("V100", 2, 2)]
-    assert (gpu["state"], gpu["free"], gpu["queue"], gpu["limits"]["walltime_s"]) == ("online", 4, "gpu", 7 * 86400)
+    assert [(kind["model"], kind["count"], kind["total"]) for kind in gpu["gpus"]] == [
+        ("A100", 2, 2),
+        ("V100", 2, 2),
+    ]
+    assert (gpu["state"], gpu["free"], gpu["queue"], gpu["limits"]["walltime_s"]) == (
+        "online",
+        4,
+        "gpu",
+        7 * 86400,
+    )
     assert found["slurm", "short"]["limits"]["walltime_s"] == 600
     assert found["slurm", "down"]["state"] == "offline"
-    slurm.run("sbatch", "-p", "gpu", "--gres=gpu:v100:2", "--mem=100", "-D", str(lab.folder), "--wrap", "sleep 60")
+    slurm.run(
+        "sbatch",
+        "-p",
+        "gpu",
+        "--gres=gpu:v100:2",
+        "--mem=100",
+        "-D",
+        str(lab.folder),
+        "--wrap",
+        "sleep 60",
+    )
     eventually(lambda: listed(lab)["slurm", "gpu"]["free"] == 2, what="the job holds its GPUs")
-    declare(lab, "queues:\n- {name: best, backend: slurm, placement: {queue: gpu}, rank: 3, limits: {gpus: 1}}\n")
+    declare(
+        lab,
+        "queues:\n- {name: best, backend: slurm, placement: {queue: gpu}, rank: 3, limits: {gpus: 1}}\n",
+    )
     best = listed(lab)["slurm", "best"]
-    assert (best["free"], best["total"], best["limits"]["gpus"], best["limits"]["cpus"]) == (2, 4, 1, 8)
+    assert (best["free"], best["total"], best["limits"]["gpus"], best["limits"]["cpus"]) == (
+        2,
+        4,
+        1,
+        8,
+    )
     answer = listed(lab, "--gpu", "model=V100, vram>=40GB")
-    assert (answer["slurm", "best"]["fits"], answer["slurm", "best"]["why"]) == (False, "has 32 GB of GPU memory, 40 GB asked")
+    assert (answer["slurm", "best"]["fits"], answer["slurm", "best"]["why"]) == (
+        False,
+        "has 32 GB of GPU memory, 40 GB asked",
+    )
     assert listed(lab, "--gpu", "A100")["slurm", "best"]["fits"] is True
 
 
 def test_partitions_of_a_newer_slurm(new_slurm_cluster: Cluster, lab: Lab) -> None:
     lab.env.update(new_slurm_cluster.env)
     found = listed(lab)
-    assert [(kind["model"], kind["total"]) for kind in found["slurm", "gpu"]["gpus"]] == [("A100", 2), ("V100", 2)]
+    assert [(kind["model"], kind["total"]) for kind in found["slurm", "gpu"]["gpus"]] == [
+        ("A100", 2),
+        ("V100", 2),
+    ]
     assert (found["slurm", "gpu"]["default"], found["slurm", "short"]["default"]) == (True, False)
 
 
 def test_a_running_htcondor_pool(condor_pool: Pool, lab: Lab) -> None:
     pool = listed(lab)["htcondor", "htcondor"]
     assert (pool["state"], pool["total"], pool["free"]) == ("online", 4, 4)
-    assert {kind["model"]: kind["cuda"] for kind in pool["gpus"]} == {"T4": "12.4", "A100-SXM4-40GB": "12.4"}
+    assert {kind["model"]: kind["cuda"] for kind in pool["gpus"]} == {
+        "T4": "12.4",
+        "A100-SXM4-40GB": "12.4",
+    }
     assert pool["limits"]["cpus"]
     assert pool["limits"]["gpus"] == 2
 
@@ -73,7 +108,9 @@ def test_a_pool_gives_the_gpu_that_the_queue_was_chosen_for(condor_pool: Pool, l
     """A GPU sold as 40 GB shows less, and is written in other letters; the engine must match what the matcher matched."""
     wanted = ("--gpus", "1", "--vram", "40GB", "--gpu-model", "a100 sxm4", "--cuda", "12")
     scan = lab.run(lab.notebook(), *SPACE, "--on", "auto", *wanted)
-    assert json.loads((scan.folder / "scan.json").read_text())["choice"].startswith("Chosen: htcondor (htcondor), since it fits")
+    assert json.loads((scan.folder / "scan.json").read_text())["choice"].startswith(
+        "Chosen: htcondor (htcondor), since it fits"
+    )
     assert scan.states() == ["done", "done"]
 
 
@@ -92,13 +129,21 @@ def test_queues_of_a_dump_are_declared_listed_and_matched(lab: Lab) -> None:
     found = listed(lab, "--gpu", "vram>=40GB, cuda>=12")
     assert found["panda", "ANALY_NORTH_GPU"]["fits"] is True
     assert found["panda", "ANALY_SOUTH_GPU_TEST"]["why"] == "is offline"
-    assert found["panda", "EAST_GPU"]["why"] == "the memory of its GPUs is not known; its CUDA version is not known"
+    assert (
+        found["panda", "EAST_GPU"]["why"]
+        == "the memory of its GPUs is not known; its CUDA version is not known"
+    )
     assert "no JSON" in one_sentence(lab.gridgpu("queues", "import", __file__, code=2).stderr)
-    assert "--to" in one_sentence(lab.gridgpu("queues", "import", str(DUMP), "--to", "../x", code=2).stderr)
+    assert "--to" in one_sentence(
+        lab.gridgpu("queues", "import", str(DUMP), "--to", "../x", code=2).stderr
+    )
 
 
 def test_a_wrong_file_is_said_beside_the_queues_that_are_right(lab: Lab) -> None:
-    path = declare(lab, "queues:\n- {name: good, backend: slurm, state: online}\n- {name: bad, backend: slurm, gpus: 3}\n")
+    path = declare(
+        lab,
+        "queues:\n- {name: good, backend: slurm, state: online}\n- {name: bad, backend: slurm, gpus: 3}\n",
+    )
     ran = lab.gridgpu("queues")
     assert "good" in ran.stdout
     assert ran.stderr.startswith(f"{path}, line 3: gpus is the text '3'; write a list")
@@ -115,18 +160,41 @@ def test_auto_takes_the_best_queue_says_so_and_finds_its_scan_again(lab: Lab) ->
     ran = lab.gridgpu("run", *words, env=gpus)
     assert ran.stdout.startswith(said)
     spec = json.loads((lab.home / "train/scan.json").read_text())
-    assert (spec["backend"], spec["asked"]["queue"], spec["choice"].startswith(said)) == ("local", None, True)
+    assert (spec["backend"], spec["asked"]["queue"], spec["choice"].startswith(said)) == (
+        "local",
+        None,
+        True,
+    )
     again = lab.gridgpu("run", *words, env=gpus)
     assert again.stdout.startswith("Same request as before: showing train")
     assert said not in again.stdout
 
 
-def test_the_memory_that_is_asked_for_is_got_where_one_partition_has_both_kinds(slurm: Cluster, lab: Lab) -> None:
+def test_the_memory_that_is_asked_for_is_got_where_one_partition_has_both_kinds(
+    slurm: Cluster, lab: Lab
+) -> None:
     """Slurm knows types of GPUs and not their memory: the type that has it is asked for."""
     lab.env["GRIDGPU_POLL_S"] = "0.5"
-    scan = lab.run(lab.notebook(), *SPACE, "--on", "auto", "--queue", "gpu", "--gpus", "1", "--vram", "40GB", "--memory", "400MB")
+    scan = lab.run(
+        lab.notebook(),
+        *SPACE,
+        "--on",
+        "auto",
+        "--queue",
+        "gpu",
+        "--gpus",
+        "1",
+        "--vram",
+        "40GB",
+        "--memory",
+        "400MB",
+    )
     spec = json.loads((scan.folder / "scan.json").read_text())
-    assert (spec["backend"], spec["resources"]["gpu_model"], spec["asked_model"]) == ("slurm", "A100", None)
+    assert (spec["backend"], spec["resources"]["gpu_model"], spec["asked_model"]) == (
+        "slurm",
+        "A100",
+        None,
+    )
     nodes = {event["node"] for event in scan.events_of("job.observed") if event.get("node")}
     assert nodes >= {"node1"}
     assert "node2" not in nodes
@@ -141,9 +209,12 @@ def test_the_memory_that_is_asked_for_is_got_where_one_partition_has_both_kinds(
         (("--queue", "nowhere"), "No queue is called 'nowhere'; there are lab, here."),
     ],
 )
-def test_nothing_fits_is_said_before_anything_is_sent(words: tuple[str, ...], said: str, lab: Lab) -> None:
+def test_nothing_fits_is_said_before_anything_is_sent(
+    words: tuple[str, ...], said: str, lab: Lab
+) -> None:
     declare(
-        lab, "queues:\n- {name: lab, backend: local, gpus: [{model: A100-SXM4-40GB}], placement: {queue: x}, state: online}\n"
+        lab,
+        "queues:\n- {name: lab, backend: local, gpus: [{model: A100-SXM4-40GB}], placement: {queue: x}, state: online}\n",
     )
     asked = (str(lab.notebook()), *SPACE, "--on", "auto", "--gpus", "1", *words)
     ran = lab.gridgpu("run", *asked, code=2 if "--queue" in words else 3)

@@ -26,7 +26,10 @@ def rehearse(lab: Lab, notebook: Path, *words: str, code: int = 0) -> dict[str, 
 
 
 def scans(lab: Lab) -> dict[str, str]:
-    return {scan["scan"]: scan["state"] for scan in strict_json(lab.gridgpu("list", "--json").stdout)["scans"]}
+    return {
+        scan["scan"]: scan["state"]
+        for scan in strict_json(lab.gridgpu("list", "--json").stdout)["scans"]
+    }
 
 
 def test_one_variant_runs_until_it_has_shown_its_first_epochs(lab: Lab) -> None:
@@ -34,8 +37,16 @@ def test_one_variant_runs_until_it_has_shown_its_first_epochs(lab: Lab) -> None:
     wrote = "open('model.bin', 'wb').write(bytes(200_000)); filler = bytearray(300_000_000)"
     notebook = lab.notebook("open('helper.csv')", wrote, TRAINING)
     found = rehearse(lab, notebook, *LONG, "--minimize", "loss", "--files", "helper.csv")
-    assert (found["scan"], found["where"], found["params"]["n"]) == ("train-rehearsal", "this machine", 1)
-    assert (found["objective_seen"], found["metrics"], found["verdict"]) == (True, ["loss"], "It ran as far as was wanted.")
+    assert (found["scan"], found["where"], found["params"]["n"]) == (
+        "train-rehearsal",
+        "this machine",
+        1,
+    )
+    assert (found["objective_seen"], found["metrics"], found["verdict"]) == (
+        True,
+        ["loss"],
+        "It ran as far as was wanted.",
+    )
     assert (found["files"], found["wrote"]) == (["helper.csv"], ["model.bin (0.2 MB)"])
     assert found["peak_mb"] > 300
     assert found["started_s"] >= 0
@@ -54,9 +65,14 @@ def test_a_notebook_that_fails_is_not_sent(lab: Lab) -> None:
     words = ("-p", "n = [1, 2]", "--minimize", "loss")
     found = rehearse(lab, notebook, *words, code=1)
     assert found["verdict"].startswith("FileNotFoundError")
-    assert found["hint"] == "--files names what it needs beside it; `gridgpu logs train-rehearsal/v0001` shows its log."
+    assert (
+        found["hint"]
+        == "--files names what it needs beside it; `gridgpu logs train-rehearsal/v0001` shows its log."
+    )
     ran = lab.gridgpu("run", str(notebook), *words, "--rehearse", code=1)
-    assert one_sentence(ran.stderr).startswith("gridgpu: The scan was not sent, since its rehearsal failed: FileNotFound")
+    assert one_sentence(ran.stderr).startswith(
+        "gridgpu: The scan was not sent, since its rehearsal failed: FileNotFound"
+    )
     assert set(scans(lab)) == {"train-rehearsal", "train-rehearsal-2"}
 
 
@@ -64,13 +80,25 @@ def test_an_objective_that_nobody_reports_is_found_out(lab: Lab) -> None:
     short = ("-p", "n = [1, 2]", "-p", "steps = 2", "-p", "pause = 0.0")
     found = rehearse(lab, lab.notebook(), *short, "--minimize", "los", code=1)
     assert found["verdict"] == "It ended and los was never reported; metrics seen: loss."
-    endless = lab.notebook("import time\nfrom jupyter_gridgpu import report\nreport(epoch=1, acc=1)\ntime.sleep(600)")
+    endless = lab.notebook(
+        "import time\nfrom jupyter_gridgpu import report\nreport(epoch=1, acc=1)\ntime.sleep(600)"
+    )
     found = rehearse(lab, endless, "-p", "n = 1", "--minimize", "loss", "--limit", "2s", code=1)
     assert found["verdict"] == "No value of loss was reported in 2.0 s; metrics seen: acc."
 
 
 def test_a_rehearsed_scan_is_sent_once(lab: Lab) -> None:
-    words = ("-p", "n = [1, 2]", "-p", "steps = 2", "-p", "pause = 0.0", "--minimize", "loss", "--rehearse")
+    words = (
+        "-p",
+        "n = [1, 2]",
+        "-p",
+        "steps = 2",
+        "-p",
+        "pause = 0.0",
+        "--minimize",
+        "loss",
+        "--rehearse",
+    )
     ran = lab.gridgpu("run", str(lab.notebook()), *words)
     assert "passed" in ran.stdout
     assert "whole scan" in ran.stdout
@@ -81,8 +109,19 @@ def test_a_rehearsed_scan_is_sent_once(lab: Lab) -> None:
 
 
 def test_an_interrupted_rehearsal_ends(lab: Lab) -> None:
-    command = [sys.executable, "-m", "jupyter_gridgpu.cli", "rehearse", str(lab.notebook()), *LONG, "--minimize", "nothing"]
-    with subprocess.Popen(command, env=lab.environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as going:
+    command = [
+        sys.executable,
+        "-m",
+        "jupyter_gridgpu.cli",
+        "rehearse",
+        str(lab.notebook()),
+        *LONG,
+        "--minimize",
+        "nothing",
+    ]
+    with subprocess.Popen(
+        command, env=lab.environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as going:
         assert going.stdout is not None
         eventually(lambda: "Started" in going.stdout.readline(), what="it starts")  # type: ignore[union-attr]
         going.send_signal(signal.SIGINT)
@@ -97,9 +136,23 @@ def test_there_needs_another_engine(lab: Lab) -> None:
     assert "--on slurm" in one_sentence(ran.stderr)
 
 
-def test_a_rehearsal_there_is_one_job_of_the_queue_that_was_chosen(slurm: Cluster, lab: Lab) -> None:
+def test_a_rehearsal_there_is_one_job_of_the_queue_that_was_chosen(
+    slurm: Cluster, lab: Lab
+) -> None:
     lab.env.update(JUPYTER_CONFIG_DIR=str(lab.folder / "config"), GRIDGPU_POLL_S="0.5", **slurm.env)
-    words = (*LONG, "--minimize", "loss", "--on", "auto", "--gpus", "1", "--gpu-model", "V100", "--memory", "400MB")
+    words = (
+        *LONG,
+        "--minimize",
+        "loss",
+        "--on",
+        "auto",
+        "--gpus",
+        "1",
+        "--gpu-model",
+        "V100",
+        "--memory",
+        "400MB",
+    )
     dry = lab.gridgpu("run", str(lab.notebook()), *words, "--dry-run").stdout
     assert "Chosen: gpu (slurm), since it fits, 4 of 4 GPUs are free." in dry
     found = rehearse(lab, lab.notebook(), *words, "--there")
@@ -107,5 +160,7 @@ def test_a_rehearsal_there_is_one_job_of_the_queue_that_was_chosen(slurm: Cluste
     assert found["objective_seen"]
     assert found["hours"] > 0
     show = strict_json(lab.gridgpu("show", "train-rehearsal", "--json").stdout)
-    assert [(variant["state"], variant["attempts"]) for variant in show["variants"]] == [("cancelled", 1)]
+    assert [(variant["state"], variant["attempts"]) for variant in show["variants"]] == [
+        ("cancelled", 1)
+    ]
     assert not {"PENDING", "RUNNING"} & set(slurm.jobs().values()), "nothing of it waits or runs"

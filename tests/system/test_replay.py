@@ -49,7 +49,16 @@ def scan(shared_lab: Lab) -> ScanOfLab:
     (shared_lab.folder / "jets größe.txt").write_text("jets")
     notebook = shared_lab.notebook(CELL, parameters=PARAMETERS)
     space = ["-p", "lr = [0.1, 0.2, 0.9]", "-p", "seed = repeats(2)"]
-    options = ["--maximize", "max(acc)", "--files", "jets*.txt", "--name", "evidence", "--parallel", "2"]
+    options = [
+        "--maximize",
+        "max(acc)",
+        "--files",
+        "jets*.txt",
+        "--name",
+        "evidence",
+        "--parallel",
+        "2",
+    ]
     return shared_lab.run(notebook, *space, *options, code=1)
 
 
@@ -70,7 +79,11 @@ def test_every_job_says_what_it_ran_with(scan: ScanOfLab) -> None:
     copy = Path(first["notebook"]).parent
     about = strict_json((copy / "provenance.json").read_text())
     assert about["packages"]["papermill"]
-    assert (about["kernel"]["language"], about["seeds"], about["key"]) == ("python", {"seed": 0}, "v0001.1")
+    assert (about["kernel"]["language"], about["seeds"], about["key"]) == (
+        "python",
+        {"seed": 0},
+        "v0001.1",
+    )
     result = strict_json((copy / "result.json").read_text())
     assert result["started"] <= about["started"] <= about["ended"] <= result["ended"]
     body = nbformat.read(first["notebook"], 4)
@@ -83,7 +96,11 @@ def test_every_job_says_what_it_ran_with(scan: ScanOfLab) -> None:
     assert start["command"].startswith("gridgpu run ")
     assert "files/jets größe.txt" in start["inputs"]
     everything = json.dumps([start, about])
-    assert not any(value in everything for name, value in os.environ.items() if name.endswith(("TOKEN", "PASSWORD")) and value)
+    assert not any(
+        value in everything
+        for name, value in os.environ.items()
+        if name.endswith(("TOKEN", "PASSWORD")) and value
+    )
 
 
 def test_a_scan_that_may_only_be_read_is_shown_verified_compared_and_exported(
@@ -102,29 +119,45 @@ def test_a_scan_that_may_only_be_read_is_shown_verified_compared_and_exported(
         for kind in ("csv", "html", "papermill"):
             scan.gridgpu("export", "--to", kind, "-o", str(tmp_path / kind))
         scan.gridgpu("pack", "-o", str(tmp_path / "pack.zip"))
-        assert scan.gridgpu("replay", "--dry-run").stdout.startswith("train.ipynb would run as 6 variants (a replay of evidence)")
+        assert scan.gridgpu("replay", "--dry-run").stdout.startswith(
+            "train.ipynb would run as 6 variants (a replay of evidence)"
+        )
     finally:
         for path, mode in modes.items():
             path.chmod(mode)
     assert files(scan.folder) == before
 
 
-def test_a_replay_runs_the_recorded_points_and_reproduces_them(scan: ScanOfLab, again: ScanOfLab) -> None:
-    ran = {ident: (variant["params"], variant["state"]) for ident, variant in scan.variants().items()}
-    assert {ident: (variant["params"], variant["state"]) for ident, variant in again.variants().items()} == ran
+def test_a_replay_runs_the_recorded_points_and_reproduces_them(
+    scan: ScanOfLab, again: ScanOfLab
+) -> None:
+    ran = {
+        ident: (variant["params"], variant["state"]) for ident, variant in scan.variants().items()
+    }
+    assert {
+        ident: (variant["params"], variant["state"]) for ident, variant in again.variants().items()
+    } == ran
     assert [event["type"] for event in again.events()].count("variant.proposed") == 6
     compared = again.gridgpu("compare", "--json")
     body = strict_json(compared.stdout)
-    assert (body["verdict"], body["counts"], body["kind"]) == ("reproduced", {"reproduced": 6}, "replay")
+    assert (body["verdict"], body["counts"], body["kind"]) == (
+        "reproduced",
+        {"reproduced": 6},
+        "replay",
+    )
     assert {cell["metric"] for pair in body["pairs"] for cell in pair["cells"]} == {"acc", "größe"}
     assert body["inputs"] == []
     spec = strict_json((again.folder / "scan.json").read_text())
     assert spec["origin"]["id"] == strict_json((scan.folder / "scan.json").read_text())["id"]
 
 
-def test_the_same_replay_is_found_again_and_another_one_is_started_on_wish(scan: ScanOfLab, again: ScanOfLab) -> None:
+def test_the_same_replay_is_found_again_and_another_one_is_started_on_wish(
+    scan: ScanOfLab, again: ScanOfLab
+) -> None:
     assert strict_json(scan.gridgpu("replay", "--no-wait", "--json").stdout)["scan"] == again.name
-    only = strict_json(scan.gridgpu("replay", "--only", "v0003", "--new", "--name", "one", "--json").stdout)
+    only = strict_json(
+        scan.gridgpu("replay", "--only", "v0003", "--new", "--name", "one", "--json").stdout
+    )
     assert [variant["id"] for variant in only["variants"]] == ["v0003"]
     assert "1 reproduced" in scan.lab.gridgpu("compare", "one").stdout
 
@@ -141,7 +174,11 @@ def test_a_replay_goes_on_when_its_runner_is_killed(lab: Lab) -> None:
     origin = lab.training(4, "--parallel", "2", steps=1, pause=0.01)
     origin.wait()
     lab.mark.unlink()
-    body = strict_json(origin.gridgpu("replay", "--set", "pause=0.3", "--set", "steps=6", "--no-wait", "--json").stdout)
+    body = strict_json(
+        origin.gridgpu(
+            "replay", "--set", "pause=0.3", "--set", "steps=6", "--no-wait", "--json"
+        ).stdout
+    )
     again = ScanOfLab(lab, body["scan"], Path(body["folder"]))
     again.wait_for("v0001")
     again.kill_runner()
@@ -160,29 +197,48 @@ def test_a_tampered_scan_is_found_out(scan: ScanOfLab, tmp_path: Path) -> None:
     text = scan.lab.gridgpu("verify", str(moved), code=1).stdout
     assert text.splitlines()[0] == f"changed  {notebook.relative_to(moved)}"
     (moved / "notebook.ipynb").write_text("{}")
-    assert "was changed after it ran" in one_sentence(scan.lab.gridgpu("replay", str(moved), code=2).stderr)
+    assert "was changed after it ran" in one_sentence(
+        scan.lab.gridgpu("replay", str(moved), code=2).stderr
+    )
     notebook.unlink()
     assert "missing" in scan.lab.gridgpu("verify", str(moved), code=1).stdout
 
 
-def test_the_folder_for_papermill_runs_without_this_project_and_comes_back(scan: ScanOfLab, tmp_path: Path) -> None:
+def test_the_folder_for_papermill_runs_without_this_project_and_comes_back(
+    scan: ScanOfLab, tmp_path: Path
+) -> None:
     made = tmp_path / "plain"
     scan.gridgpu("export", "--to", "papermill", "-o", str(made))
     hidden = tmp_path / "hidden"
     hidden.mkdir()
     (hidden / "sitecustomize.py").write_text(HIDING)
     (tmp_path / "bin").mkdir()
-    (tmp_path / "bin" / "papermill").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m papermill "$@"\n')
+    (tmp_path / "bin" / "papermill").write_text(
+        f'#!/bin/sh\nexec "{sys.executable}" -m papermill "$@"\n'
+    )
     (tmp_path / "bin" / "papermill").chmod(0o755)
     script = (made / "run.sh").read_text().splitlines()
-    kept = [line for line in script if not line.startswith("papermill ") or "v0001" in line or "v0005" in line]
+    kept = [
+        line
+        for line in script
+        if not line.startswith("papermill ") or "v0001" in line or "v0005" in line
+    ]
     (made / "run.sh").write_text("\n".join(kept) + "\n")  # two are enough
-    env = {**scan.lab.environment(), "PATH": f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}", "PYTHONPATH": str(hidden)}
-    ran = subprocess.run(["sh", str(made / "run.sh")], env=env, cwd="/", capture_output=True, text=True, timeout=150)
+    env = {
+        **scan.lab.environment(),
+        "PATH": f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}",
+        "PYTHONPATH": str(hidden),
+    }
+    ran = subprocess.run(
+        ["sh", str(made / "run.sh")], env=env, cwd="/", capture_output=True, text=True, timeout=150
+    )
     assert ran.returncode == 1, ran.stderr
     assert "jets" in Executed.read(made / "executed" / "v0001.ipynb").text()
     assert "zu groß" in ran.stderr
-    assert "Imported 2 variants as back" in scan.lab.gridgpu("import", str(made), "--name", "back", "--files", "jets*.txt").stdout
+    assert (
+        "Imported 2 variants as back"
+        in scan.lab.gridgpu("import", str(made), "--name", "back", "--files", "jets*.txt").stdout
+    )
     body = open_scan(scan.lab.home / "back").summary()
     assert [(variant["state"], variant["params"]) for variant in body["variants"]] == [
         ("done", {"lr": 0.1, "seed": 0}),
@@ -196,7 +252,10 @@ def test_parameters_become_a_scan_that_runs_when_it_is_asked_to(lab: Lab) -> Non
     lab.gridgpu("import", "points.csv", "--notebook", str(lab.notebook()), "--name", "points")
     lab.gridgpu("retry", "points")
     assert lab.gridgpu("watch", "points").returncode == 0
-    assert [variant["metrics"]["loss"] for variant in open_scan(lab.home / "points").summary()["variants"]] == [7, 8]
+    assert [
+        variant["metrics"]["loss"]
+        for variant in open_scan(lab.home / "points").summary()["variants"]
+    ] == [7, 8]
 
 
 def test_a_scan_that_was_sent_is_the_same_there(scan: ScanOfLab, tmp_path: Path) -> None:
@@ -207,7 +266,9 @@ def test_a_scan_that_was_sent_is_the_same_there(scan: ScanOfLab, tmp_path: Path)
     folder = Path(there.gridgpu("unpack", str(made)).stdout.strip())
     assert folder == there.home / "evidence"
     assert there.gridgpu("verify", "evidence").returncode == 0
-    got, here = (strict_json(lab.gridgpu("show", "evidence", "--json").stdout) for lab in (there, scan.lab))
+    got, here = (
+        strict_json(lab.gridgpu("show", "evidence", "--json").stdout) for lab in (there, scan.lab)
+    )
     assert got["best"] == here["best"]
     assert there.gridgpu("compare", "evidence", str(scan.folder)).returncode == 0
     again = there.gridgpu("replay", "evidence", "--only", "v0002", "--json")

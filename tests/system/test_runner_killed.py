@@ -28,7 +28,9 @@ def check_whole(scan: ScanOfLab, count: int) -> None:
     assert [variant["state"] for variant in body["variants"]] == ["done"] * count
     assert [variant["attempts"] for variant in body["variants"]] == [1] * count
     assert [variant["params"]["n"] for variant in body["variants"]] == list(range(1, count + 1))
-    assert [variant["metrics"]["loss"] for variant in body["variants"]] == [4 * n for n in range(1, count + 1)]
+    assert [variant["metrics"]["loss"] for variant in body["variants"]] == [
+        4 * n for n in range(1, count + 1)
+    ]
     assert scan.lab.marks() == [str(n) for n in range(1, count + 1)]
     assert scan.attempts() == {f"v{n:04d}.1": 1 for n in range(1, count + 1)}
     for variant in body["variants"]:
@@ -42,7 +44,12 @@ def check_unharmed(scan: ScanOfLab) -> None:
     """What `show` says of a scan whose runner was just killed."""
     body = scan.show()
     assert body["state"] in ("running", "orphaned", "done")
-    assert {variant["state"] for variant in body["variants"]} <= {"new", "queued", "running", "done"}
+    assert {variant["state"] for variant in body["variants"]} <= {
+        "new",
+        "queued",
+        "running",
+        "done",
+    }
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -97,7 +104,9 @@ def test_nursery_killed_alone(lab: Lab) -> None:
 def test_who_waits_for_a_scan_revives_it(lab: Lab) -> None:
     scan = lab.training(2, "--parallel", "2", steps=10)
     words = [sys.executable, "-m", "jupyter_gridgpu.cli", "watch", scan.name]
-    with subprocess.Popen(words, env=lab.environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE) as watching:
+    with subprocess.Popen(
+        words, env=lab.environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as watching:
         scan.wait_for("v0001", loss=1)
         scan.kill_runner()
         watching.communicate(timeout=90)
@@ -112,22 +121,34 @@ def test_second_runner_is_refused(lab: Lab) -> None:
     scan.wait_for("v0001", loss=1)
     first = scan.runners()[0].pid
     words = [sys.executable, "-m", "jupyter_gridgpu.runner", str(scan.folder)]
-    second = subprocess.run(words, env=lab.environment(), capture_output=True, text=True, timeout=60)
+    second = subprocess.run(
+        words, env=lab.environment(), capture_output=True, text=True, timeout=60
+    )
     assert second.returncode == ScanLocked.exit_code
     assert len(second.stderr.splitlines()) == 1
     assert f"already has a runner (process {first}" in second.stderr
     spawn = "import sys; from pathlib import Path; from jupyter_gridgpu.runner.spawn import spawn; spawn(Path(sys.argv[1]))"
-    subprocess.run([sys.executable, "-c", spawn, str(scan.folder)], env=lab.environment(), check=True, timeout=60)
+    subprocess.run(
+        [sys.executable, "-c", spawn, str(scan.folder)],
+        env=lab.environment(),
+        check=True,
+        timeout=60,
+    )
     eventually(lambda: "already has a runner" in scan.log())
     assert len(scan.log().splitlines()) == 1
-    eventually(lambda: [process.pid for process in scan.runners()] == [first], what="only the first is left")
+    eventually(
+        lambda: [process.pid for process in scan.runners()] == [first],
+        what="only the first is left",
+    )
     body = scan.wait()
     assert body["state"] == "done"
     assert lab.marks() == ["1", "2"]
     assert {event["term"] for event in scan.events()} == {1}
 
 
-@pytest.mark.parametrize("tail", ['{"seq":99,"term":1,"t":1.0,"ty', 'not a line\n"\n[1]\n{}\n\x00\x00\x00'])
+@pytest.mark.parametrize(
+    "tail", ['{"seq":99,"term":1,"t":1.0,"ty', 'not a line\n"\n[1]\n{}\n\x00\x00\x00']
+)
 def test_torn_journal(lab: Lab, tail: str) -> None:
     """Half a line at the journal's end, or a foreign one, is passed over by readers and by the runner that goes on."""
     scan = lab.training(2, "--parallel", "2")
@@ -142,7 +163,10 @@ def test_torn_journal(lab: Lab, tail: str) -> None:
     assert [variant["state"] for variant in body["variants"]] == ["done", "done"]
     assert [variant["attempts"] for variant in body["variants"]] == [1, 1]
     assert lab.marks() == ["1", "2"]
-    assert len([line for line in journal.read_text().splitlines() if not _sound(line)]) == tail.count("\n") + 1
+    assert (
+        len([line for line in journal.read_text().splitlines() if not _sound(line)])
+        == tail.count("\n") + 1
+    )
 
 
 def _sound(line: str) -> bool:

@@ -33,11 +33,27 @@ class Server:
         with socket.socket() as found:
             found.bind(("127.0.0.1", 0))
             self.port = int(found.getsockname()[1])
-        places = {f"JUPYTER_{name}_DIR": str(lab.folder / name.lower()) for name in ("CONFIG", "RUNTIME", "DATA")}
-        words = ["--no-browser", "--allow-root", f"--port={self.port}", "--ServerApp.port_retries=0"]
-        command = [sys.executable, "-m", "jupyter_server", *words, f"--IdentityProvider.token={TOKEN}"]
+        places = {
+            f"JUPYTER_{name}_DIR": str(lab.folder / name.lower())
+            for name in ("CONFIG", "RUNTIME", "DATA")
+        }
+        words = [
+            "--no-browser",
+            "--allow-root",
+            f"--port={self.port}",
+            "--ServerApp.port_retries=0",
+        ]
+        command = [
+            sys.executable,
+            "-m",
+            "jupyter_server",
+            *words,
+            f"--IdentityProvider.token={TOKEN}",
+        ]
         with open(lab.folder / "server.log", "wb") as log:
-            self.process = subprocess.Popen(command, env=lab.environment(**places), cwd=lab.folder, stdout=log, stderr=log)
+            self.process = subprocess.Popen(
+                command, env=lab.environment(**places), cwd=lab.folder, stdout=log, stderr=log
+            )
         eventually(self._answers, what="the server answers")
 
     def _answers(self) -> bool:
@@ -55,7 +71,9 @@ class Server:
             return strict_json(answer.read().decode())
 
     def stream(self) -> Any:
-        return websocket.create_connection(f"ws://127.0.0.1:{self.port}/gridgpu/api/events?token={TOKEN}", timeout=60)
+        return websocket.create_connection(
+            f"ws://127.0.0.1:{self.port}/gridgpu/api/events?token={TOKEN}", timeout=60
+        )
 
     def end(self) -> None:
         self.process.terminate()
@@ -74,7 +92,11 @@ def test_a_real_scan_is_told_from_its_beginning_to_its_end(lab: Lab, server: Ser
     assert strict_json(stream.recv()) == {"type": "scans", "scans": []}
     scan = lab.training(2, "--minimize", "loss", steps=3)
     new = strict_json(stream.recv())
-    assert (new["type"], new["scan"]["name"], new["scan"]["folder"]) == ("scan", scan.name, str(scan.folder))
+    assert (new["type"], new["scan"]["name"], new["scan"]["folder"]) == (
+        "scan",
+        scan.name,
+        str(scan.folder),
+    )
     stream.send(json.dumps({"type": "open", "scan": new["scan"]["id"]}))
     rows: dict[str, Any] = {}
     state, rev = "", -1
@@ -85,9 +107,15 @@ def test_a_real_scan_is_told_from_its_beginning_to_its_end(lab: Lab, server: Ser
             state, rev = message["scan"]["state"], message["rev"]
             rows.update({row["id"]: row for row in message["rows"]})
     stream.close()
-    assert {ident: (row["state"], row["value"]) for ident, row in rows.items()} == {"v0001": ("done", 3), "v0002": ("done", 6)}
+    assert {ident: (row["state"], row["value"]) for ident, row in rows.items()} == {
+        "v0001": ("done", 3),
+        "v0002": ("done", 6),
+    }
     path = f"scans/{scan.name}/jobs/v0002"
-    assert server.get(f"{path}/metrics")["curves"]["loss"] == {"steps": [1, 2, 3], "values": [2, 4, 6]}
+    assert server.get(f"{path}/metrics")["curves"]["loss"] == {
+        "steps": [1, 2, 3],
+        "values": [2, 4, 6],
+    }
     assert "epoch 3" in server.get(f"{path}/log")["text"]
     assert server.get(f"{path}/notebook")["content"]["cells"][-1]["outputs"]
     assert server.get(path)["defaults"] == {"n": 0, "mark": "/dev/null", "steps": 4, "pause": 0.1}
@@ -98,7 +126,10 @@ def test_a_running_scan_is_stopped_and_tried_again(lab: Lab, server: Server) -> 
     scan = lab.training(2, "--parallel", "2", steps=200)
     scan.wait_for("v0001", loss=1)
     commands = f"scans/{scan.name}/commands"
-    assert server.get(commands, {"action": "stop", "variants": ["v0001"]})["text"] == "Asked for: stop v0001."
+    assert (
+        server.get(commands, {"action": "stop", "variants": ["v0001"]})["text"]
+        == "Asked for: stop v0001."
+    )
     eventually(lambda: server.get(f"scans/{scan.name}/jobs?state=cancelled")["total"] == 1)
     server.get(commands, {"action": "stop"})
     eventually(lambda: server.get(f"scans/{scan.name}")["state"] == "stopped")
@@ -106,7 +137,9 @@ def test_a_running_scan_is_stopped_and_tried_again(lab: Lab, server: Server) -> 
         server.get(commands, {"action": "stop"})
 
 
-def test_the_server_starts_a_killed_runner_again_and_survives_its_own_end(lab: Lab, server: Server) -> None:
+def test_the_server_starts_a_killed_runner_again_and_survives_its_own_end(
+    lab: Lab, server: Server
+) -> None:
     scan = lab.training(2, steps=40)
     scan.wait_for("v0001", loss=1)
     assert scan.kill_runner() == 1

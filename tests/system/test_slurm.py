@@ -25,14 +25,30 @@ def lab(tmp_path: Path, slurm: Cluster) -> Iterator[SlurmLab]:
 # sending ------------------------------------------------------------------------------
 
 
-def test_jobs_get_the_gpus_they_ask_for_from_a_machine_that_has_none(lab: SlurmLab, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_jobs_get_the_gpus_they_ask_for_from_a_machine_that_has_none(
+    lab: SlurmLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("SITE_TOKEN", "secret")
     lab.env["CUDA_VISIBLE_DEVICES"] = ""
     show = 'import os\nprint(os.environ["SLURMD_NODENAME"], os.environ["CUDA_VISIBLE_DEVICES"], "SITE_TOKEN" in os.environ)'
     notebook = lab.notebook(show, parameters="x = 0")
-    size = ("--cpus", "2", "--memory", "300MB", "--walltime", "5min", "--gpu-model", "V100", "--queue", "gpu")
+    size = (
+        "--cpus",
+        "2",
+        "--memory",
+        "300MB",
+        "--walltime",
+        "5min",
+        "--gpu-model",
+        "V100",
+        "--queue",
+        "gpu",
+    )
     body = lab.run(notebook, "-p", "x = [1, 2, 3]", *ON, *size).show()
-    assert {text_of(variant).strip() for variant in body["variants"]} == {"node2 0 False", "node2 1 False"}
+    assert {text_of(variant).strip() for variant in body["variants"]} == {
+        "node2 0 False",
+        "node2 1 False",
+    }
 
 
 def test_hundreds_of_jobs_are_sent_in_one_call_and_stopped_in_few(lab: SlurmLab) -> None:
@@ -44,7 +60,12 @@ def test_hundreds_of_jobs_are_sent_in_one_call_and_stopped_in_few(lab: SlurmLab)
     sent = [call for call in lab.calls("sbatch") if "--test-only" not in call]
     assert ["--array=1-500%2" in call for call in sent] == [True]
     assert len(lab.calls("sbatch")) + len(lab.calls("scontrol")) <= 5
-    eventually(lambda: "as many of the scan's jobs as may run at once do" in str(scan.variant("v0400").get("message")))
+    eventually(
+        lambda: (
+            "as many of the scan's jobs as may run at once do"
+            in str(scan.variant("v0400").get("message"))
+        )
+    )
     scan.gridgpu("stop")
     body = scan.wait()
     assert {variant["state"] for variant in body["variants"]} == {"cancelled"}
@@ -52,17 +73,30 @@ def test_hundreds_of_jobs_are_sent_in_one_call_and_stopped_in_few(lab: SlurmLab)
     assert lab.marks() == ["1", "2"]
     assert len(lab.calls("scancel")) <= 6
     assert len(lab.calls("sacct")) <= 1  # that there is no accounting is found out once
-    eventually(lambda: "PENDING" not in lab.cluster.jobs().values() and "RUNNING" not in lab.cluster.jobs().values())
+    eventually(
+        lambda: (
+            "PENDING" not in lab.cluster.jobs().values()
+            and "RUNNING" not in lab.cluster.jobs().values()
+        )
+    )
     assert not processes_with(str(scan.folder / "jobs"))
 
 
 def test_a_scan_run_here_is_replayed_on_the_cluster_and_says_the_same(lab: SlurmLab) -> None:
-    notebook = lab.notebook("from jupyter_gridgpu import report\nreport(epoch=1, loss=lr * 2)", parameters="lr = 0.5")
+    notebook = lab.notebook(
+        "from jupyter_gridgpu import report\nreport(epoch=1, loss=lr * 2)", parameters="lr = 0.5"
+    )
     here = lab.run(notebook, "-p", "lr = [0.1, 0.2]", "--maximize", "loss", "--name", "here")
-    body = strict_json(lab.gridgpu("replay", "here", "--on", "slurm", "--queue", "gpu", "--gpus", "1", "--json").stdout)
+    body = strict_json(
+        lab.gridgpu(
+            "replay", "here", "--on", "slurm", "--queue", "gpu", "--gpus", "1", "--json"
+        ).stdout
+    )
     there = ScanOfLab(lab, body["scan"], Path(body["folder"]))
     assert {v["state"] for v in there.show()["variants"]} == {"done"}
-    assert {json.loads(path.read_text())["gpus"] for path in there.folder.glob("jobs/*/*/copy.json")} <= {"0", "1"}
+    assert {
+        json.loads(path.read_text())["gpus"] for path in there.folder.glob("jobs/*/*/copy.json")
+    } <= {"0", "1"}
     assert "reproduced" in here.gridgpu("compare", there.name).stdout
 
 
@@ -73,24 +107,40 @@ def test_a_scan_run_here_is_replayed_on_the_cluster_and_says_the_same(lab: Slurm
             ("--queue", "nosuch"),
             "Invalid partition name specified (invalid partition specified: nosuch). `sinfo -s` lists the partitions.",
         ),
-        (("--queue", "closed", "--account", "chem"), "--account chem may not use the partition closed, which takes phys"),
-        (("--queue", "short", "--walltime", "1h"), "longer than the 10 min that the partition short allows"),
+        (
+            ("--queue", "closed", "--account", "chem"),
+            "--account chem may not use the partition closed, which takes phys",
+        ),
+        (
+            ("--queue", "short", "--walltime", "1h"),
+            "longer than the 10 min that the partition short allows",
+        ),
         (("--gpus", "7"), "Requested node configuration is not available"),
         (("--gpu-model", "h100"), "--gpu-model h100: Slurm has a100, v100"),
         (("--memory", "900GB"), "Requested node configuration is not available"),
     ],
 )
-def test_what_slurm_refuses_is_said_before_anything_is_sent(lab: SlurmLab, options: tuple[str, ...], said: str) -> None:
-    ran = lab.gridgpu("run", str(lab.notebook(parameters="x = 0")), "-p", "x = 1", *ON, *options, code=3)
+def test_what_slurm_refuses_is_said_before_anything_is_sent(
+    lab: SlurmLab, options: tuple[str, ...], said: str
+) -> None:
+    ran = lab.gridgpu(
+        "run", str(lab.notebook(parameters="x = 0")), "-p", "x = 1", *ON, *options, code=3
+    )
     assert said in one_sentence(ran.stderr)
     assert not lab.home.exists() or not list(lab.home.glob("*/scan.json"))
 
 
-def test_a_runner_killed_before_it_hears_what_slurm_took_is_followed_by_one_that_adopts(lab: SlurmLab) -> None:
+def test_a_runner_killed_before_it_hears_what_slurm_took_is_followed_by_one_that_adopts(
+    lab: SlurmLab,
+) -> None:
     lab.wrap("sbatch", after='case "$*" in *--test-only*) ;; *) kill -9 $PPID; exit 1;; esac')
     lab.open()
     scan = lab.held(2)
-    eventually(lambda: not scan.runners() and any("--test-only" not in call for call in lab.calls("sbatch")))
+    eventually(
+        lambda: (
+            not scan.runners() and any("--test-only" not in call for call in lab.calls("sbatch"))
+        )
+    )
     assert not scan.events_of("job.submitted")
     scan.gridgpu("resume")
     check_done_once(scan, 2)
@@ -104,7 +154,11 @@ def test_an_sbatch_that_outlives_its_runner_is_waited_for(lab: SlurmLab) -> None
     )
     lab.open()
     scan = lab.held(2)
-    eventually(lambda: not scan.runners() and any("--test-only" not in call for call in lab.calls("sbatch")))
+    eventually(
+        lambda: (
+            not scan.runners() and any("--test-only" not in call for call in lab.calls("sbatch"))
+        )
+    )
     scan.gridgpu("resume")
     eventually(lambda: len(scan.events_of("runner.started")) == 2)
     (lab.folder / "go").touch()
@@ -119,10 +173,15 @@ def test_jobs_of_another_scan_of_that_name_are_not_adopted(lab: SlurmLab) -> Non
     first.kill_runner()
     shutil.move(first.folder, lab.folder / "moved-away")
     lab.wrap(
-        "sbatch", before='case "$*" in *--test-only*) ;; *) [ -e $0.tried ] || { touch $0.tried; kill -9 $PPID; exit 1; };; esac'
+        "sbatch",
+        before='case "$*" in *--test-only*) ;; *) [ -e $0.tried ] || { touch $0.tried; kill -9 $PPID; exit 1; };; esac',
     )
     second = lab.held(1)
-    eventually(lambda: not second.runners() and any("--test-only" not in call for call in lab.calls("sbatch")))
+    eventually(
+        lambda: (
+            not second.runners() and any("--test-only" not in call for call in lab.calls("sbatch"))
+        )
+    )
     second.gridgpu("resume")
     second.wait_for("v0001")
     lab.open()
@@ -134,14 +193,21 @@ def test_jobs_of_another_scan_of_that_name_are_not_adopted(lab: SlurmLab) -> Non
 
 def test_a_scheduler_that_is_down_for_a_while_changes_nothing(lab: SlurmLab) -> None:
     lab.wrap("sbatch")
-    scan = lab.held(3, "--parallel", "2", "--gpus", "0")  # a Slurm just restarted knows nothing of GPUs yet
+    scan = lab.held(
+        3, "--parallel", "2", "--gpus", "0"
+    )  # a Slurm just restarted knows nothing of GPUs yet
     scan.wait_for("v0002")
     lab.cluster.end_daemon("slurmctld", signal.SIGTERM)
     try:
-        note = eventually(lambda: [e for e in scan.events_of("engine.noted") if e.get("message")], what="a word on the silence")
+        note = eventually(
+            lambda: [e for e in scan.events_of("engine.noted") if e.get("message")],
+            what="a word on the silence",
+        )
         assert "Slurm has not answered" in note[0]["message"]
         assert scan.states() == ["running", "running", "queued"]
-        ran = lab.gridgpu("run", str(lab.notebook(parameters="x = 0", name="other")), "-p", "x = 1", *ON, code=3)
+        ran = lab.gridgpu(
+            "run", str(lab.notebook(parameters="x = 0", name="other")), "-p", "x = 1", *ON, code=3
+        )
         assert "Unable to contact slurm controller" in one_sentence(ran.stderr)
         lab.open()  # what ends meanwhile is told by its files
         eventually(lambda: scan.states() == ["done", "done", "queued"])
@@ -154,7 +220,13 @@ def test_a_scheduler_that_is_down_for_a_while_changes_nothing(lab: SlurmLab) -> 
 def test_a_job_whose_node_died_runs_again_and_one_result_counts(lab: SlurmLab) -> None:
     scan = lab.held(1)
     scan.wait_for("v0001")
-    found = eventually(lambda: [e["node"] for e in scan.events_of("job.observed") if str(e.get("node")).startswith("node")])
+    found = eventually(
+        lambda: [
+            e["node"]
+            for e in scan.events_of("job.observed")
+            if str(e.get("node")).startswith("node")
+        ]
+    )
     node = found[-1]
     lab.cluster.end_daemon(node)
     try:
@@ -173,7 +245,9 @@ def test_stopping_one_that_runs_and_one_that_waits_leaves_the_others(lab: SlurmL
     scan.wait_for("v0001", loss=1)
     scan.wait_for("v0002", loss=1)
     kernels = [process.pid for process in processes_with(str(scan.job("v0001.1")))]
-    scan.gridgpu("stop", variant="v0003")  # the waiting one first: it would take the place of one that ended before it
+    scan.gridgpu(
+        "stop", variant="v0003"
+    )  # the waiting one first: it would take the place of one that ended before it
     eventually(lambda: scan.states()[2] == "cancelled")
     scan.gridgpu("stop", variant="v0001")
     eventually(lambda: scan.states()[0] == "cancelled")
@@ -211,7 +285,14 @@ def test_a_job_at_its_time_limit_is_saved_and_says_so(lab: SlurmLab) -> None:
 def test_a_preempted_job_says_so_and_its_notebook_is_kept(lab: SlurmLab) -> None:
     scan = lab.held(1, "--queue", "spare", "--gpu-model", "a100", "--gpus", "2")
     scan.wait_for("v0001", loss=1)
-    lab.cluster.run("sbatch", "--gres=gpu:a100:2", "--partition=gpu", "--output=/dev/null", "--wrap", "sleep 1000")
+    lab.cluster.run(
+        "sbatch",
+        "--gres=gpu:a100:2",
+        "--partition=gpu",
+        "--output=/dev/null",
+        "--wrap",
+        "sleep 1000",
+    )
     variant = scan.wait()["variants"][0]
     assert (variant["state"], variant["reason"]) == ("failed", "preempted"), variant
     assert "begun on" in text_of(variant)
@@ -222,7 +303,9 @@ def test_a_job_over_its_memory_says_so(lab: SlurmLab, at_once: bool) -> None:
     """A slow one is ended by the worker, a fast one by the kernel before anybody looks."""
     if at_once and not limits_memory():
         pytest.skip("the kernel's memory groups are out of reach here")
-    notebook = lab.notebook(GREEDY if at_once else f"{GREEDY}\n    time.sleep(0.2)", parameters="x = 0")
+    notebook = lab.notebook(
+        GREEDY if at_once else f"{GREEDY}\n    time.sleep(0.2)", parameters="x = 0"
+    )
     body = lab.run(notebook, "-p", "x = 1", *ON, "--memory", "300MB", code=1).show()
     variant = body["variants"][0]
     assert (variant["state"], variant["reason"]) == ("failed", "oom"), variant

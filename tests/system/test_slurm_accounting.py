@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_gridgpu.backends.slurm import SlurmBackend
+from jupyter_gridgpu.backends.slurm.backend import SlurmBackend
 from jupyter_gridgpu.errors import Unreachable
 from jupyter_gridgpu.store.paths import ScanPaths
 from jupyter_gridgpu.testing.examples import small_scan
@@ -54,20 +54,30 @@ def test_jobs_that_ended_before_their_runner_heard_of_them_are_adopted(lab: Slur
     lab.wrap("sbatch", after='case "$*" in *--test-only*) ;; *) kill -9 $PPID; exit 1;; esac')
     lab.open()
     scan = lab.held(2)
-    eventually(lambda: lab.marks() == ["1", "2"] and not lab.cluster.jobs(), what="the queue has forgotten them")
+    eventually(
+        lambda: lab.marks() == ["1", "2"] and not lab.cluster.jobs(),
+        what="the queue has forgotten them",
+    )
     for seen in scan.folder.glob("batches/*/seen"):
         seen.unlink()  # as if the file system had lost it
     scan.gridgpu("resume")
     check_done_once(scan, 2)
 
 
-def test_a_queue_that_takes_few_jobs_of_a_user_gets_them_one_after_another(lab: SlurmLab, accounted: AccountedCluster) -> None:
+def test_a_queue_that_takes_few_jobs_of_a_user_gets_them_one_after_another(
+    lab: SlurmLab, accounted: AccountedCluster
+) -> None:
     lab.env["GRIDGPU_POLL_S"] = "0.2"
     accounted.allow(2)
     try:
         scan = lab.held(5)
-        said = eventually(lambda: [e["message"] for e in scan.events_of("engine.noted") if e.get("message")], what="it says so")
-        assert said == ["3 jobs will be sent when there is room for more of yours. (Slurm: AssocMaxSubmitJobLimit.)"]
+        said = eventually(
+            lambda: [e["message"] for e in scan.events_of("engine.noted") if e.get("message")],
+            what="it says so",
+        )
+        assert said == [
+            "3 jobs will be sent when there is room for more of yours. (Slurm: AssocMaxSubmitJobLimit.)"
+        ]
         lab.open()
         check_done_once(scan, 5)
     finally:

@@ -30,7 +30,21 @@ def test_jobs_run_wait_are_stopped_and_refused_on_a_newer_slurm(lab: SlurmLab) -
     eventually(lambda: scan.states()[0] == scan.states()[2] == "cancelled")
     lab.open()
     body = scan.wait()
-    assert [variant["state"] for variant in body["variants"]] == ["cancelled", "done", "cancelled", "done"]
+    assert [variant["state"] for variant in body["variants"]] == [
+        "cancelled",
+        "done",
+        "cancelled",
+        "done",
+    ]
     assert text_of(body["variants"][3]).startswith("begun on node1")
-    ran = lab.gridgpu("run", str(lab.notebook(parameters="x = 0", name="other")), "-p", "x = 1", *ON, "--queue", "nosuch", code=3)
+    ran = lab.gridgpu(
+        "run",
+        str(lab.notebook(parameters="x = 0", name="other")),
+        "-p",
+        "x = 1",
+        *ON,
+        "--queue",
+        "nosuch",
+        code=3,
+    )
     assert "Invalid partition name" in one_sentence(ran.stderr)

@@ -14,7 +14,7 @@ from jupyter_gridgpu.errors import StorageError, UsageError
 from jupyter_gridgpu.store import home, inbox
 from jupyter_gridgpu.testing.examples import Story, small_scan
 from jupyter_gridgpu.widgets.feed import Feed
-from jupyter_gridgpu.widgets.live import browse_link
+from jupyter_gridgpu.widgets.live_table import browse_link
 
 
 @pytest.fixture
@@ -67,12 +67,17 @@ def test_a_command_that_makes_no_sense_is_refused(
 
 def test_a_command_says_what_was_asked_for(ended: ScanHandle) -> None:
     assert ended.command("retry", ["v0001"]) == "Asked for: retry v0001."
-    assert ended.command("retry", ["v0001"] * 7) == "Asked for: retry v0001, v0001, v0001, v0001, v0001 and 2 more."
+    assert (
+        ended.command("retry", ["v0001"] * 7)
+        == "Asked for: retry v0001, v0001, v0001, v0001, v0001 and 2 more."
+    )
     assert ended.command("retry") == "Asked for: retry the scan."
 
 
 @pytest.mark.parametrize("trials", [0, -1, 10**7, None])
-def test_a_scan_is_extended_by_a_sound_number_of_points(ended: ScanHandle, trials: int | None) -> None:
+def test_a_scan_is_extended_by_a_sound_number_of_points(
+    ended: ScanHandle, trials: int | None
+) -> None:
     ended.scan = replace(ended.scan, trials=5)
     with pytest.raises(UsageError, match="from 1 to 1,000,000"):
         ended.command("extend", trials=trials)
@@ -84,7 +89,14 @@ def test_a_job_is_a_variant_or_one_of_its_attempts(ended: ScanHandle) -> None:
     for job in ("v0002", "v0001.2", "v0001.0", "", "..", "v0001.x"):
         with pytest.raises(UsageError):
             ended.log_part(job)
-    assert ended.log_part("v0001.1") == {"type": "log", "variant": "v0001.1", "text": "", "start": 0, "end": 0, "size": 0}
+    assert ended.log_part("v0001.1") == {
+        "type": "log",
+        "variant": "v0001.1",
+        "text": "",
+        "start": 0,
+        "end": 0,
+        "size": 0,
+    }
 
 
 def test_files_of_a_job_are_those_of_its_newest_copy(ended: ScanHandle) -> None:
@@ -106,7 +118,11 @@ def test_a_metric_never_hides_a_parameter_in_the_frame(ended: ScanHandle) -> Non
     story = Story(seq=100)
     story.tell("job.intended", key="v0001.2")
     story.tell("job.observed", key="v0001.2", state="running")
-    story.tell("job.reported", key="v0001.2", metrics={"lr": [1, 5.0, 5.0, [5.0]], "acc": [1, 1.0, 1.0, [1.0]]})
+    story.tell(
+        "job.reported",
+        key="v0001.2",
+        metrics={"lr": [1, 5.0, 5.0, [5.0]], "acc": [1, 1.0, 1.0, [1.0]]},
+    )
     with ended.paths.journal.open("ab") as file:
         file.write(story.text())
     row: dict[Any, Any] = ended.to_frame().loc["v0001"].to_dict()
@@ -119,7 +135,9 @@ def test_a_name_that_is_a_path_is_not_believed(ended: ScanHandle) -> None:
         ScanHandle(ended.folder)
 
 
-def test_the_link_beside_a_notebook_never_takes_the_place_of_another(ended: ScanHandle, tmp_path: Path) -> None:
+def test_the_link_beside_a_notebook_never_takes_the_place_of_another(
+    ended: ScanHandle, tmp_path: Path
+) -> None:
     other = tmp_path / "mine"
     other.mkdir()
     link = tmp_path / "gridscans" / "small"

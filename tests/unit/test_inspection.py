@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jupyter_gridgpu.errors import NotebookError, SpaceError
-from jupyter_gridgpu.inspection import Notebook, check_space, read_notebook
 from jupyter_gridgpu.model.grammar import parse_space
+from jupyter_gridgpu.planning.notebook import Notebook, check_space, read_notebook
 from jupyter_gridgpu.testing.examples import notebook_json
 
 PARAMETERS = """\
@@ -51,13 +51,21 @@ def read_or_refused(path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def notebook(tmp_path_factory: pytest.TempPathFactory) -> Notebook:
-    return read_notebook(write(tmp_path_factory.mktemp("notebook"), notebook_json(PARAMETERS, "acc = lr")))
+    return read_notebook(
+        write(tmp_path_factory.mktemp("notebook"), notebook_json(PARAMETERS, "acc = lr"))
+    )
 
 
 def test_a_sound_notebook_is_read_with_its_parameters(notebook: Notebook) -> None:
-    assert (notebook.kernel, notebook.language, notebook.path.name) == ("python3", "python", "train.ipynb")
+    assert (notebook.kernel, notebook.language, notebook.path.name) == (
+        "python3",
+        "python",
+        "train.ipynb",
+    )
     assert notebook.path.is_absolute()
-    found = {name: (p.type, p.default) for name, p in notebook.parameters.items() if name != "computed"}
+    found = {
+        name: (p.type, p.default) for name, p in notebook.parameters.items() if name != "computed"
+    }
     assert found == {
         "lr": (None, 0.1), "epochs": ("int", 3), "units": (None, 64), "name": (None, "adam"), "layers": (None, [256, 128]),
         "flag": (None, True), "options": (None, {"a": 1}), "anything": (None, None),
@@ -75,7 +83,17 @@ def test_a_missing_notebook_is_refused_with_the_nearest_name(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    "path", ["", ".", "~", "~nobody-of-this-name/x.ipynb", "a\0b.ipynb", "x" * 5000, "/dev/null", "s3://a/b.ipynb"]
+    "path",
+    [
+        "",
+        ".",
+        "~",
+        "~nobody-of-this-name/x.ipynb",
+        "a\0b.ipynb",
+        "x" * 5000,
+        "/dev/null",
+        "s3://a/b.ipynb",
+    ],
 )
 def test_an_odd_path_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str) -> None:
     monkeypatch.chdir(tmp_path)
@@ -98,7 +116,13 @@ CELL: dict[str, Any] = {
 
 def body(cells: Any = None, metadata: Any = KERNELSPEC, **more: Any) -> str:
     return json.dumps(
-        {"cells": [CELL] if cells is None else cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 4, **more}
+        {
+            "cells": [CELL] if cells is None else cells,
+            "metadata": metadata,
+            "nbformat": 4,
+            "nbformat_minor": 4,
+            **more,
+        }
     )
 
 
@@ -143,7 +167,9 @@ def body(cells: Any = None, metadata: Any = KERNELSPEC, **more: Any) -> str:
         (body(nbformat=3), "train.ipynb"),
     ],
 )  # fmt: skip
-def test_what_is_no_sound_notebook_is_refused(tmp_path: Path, text: str | bytes, words: str) -> None:
+def test_what_is_no_sound_notebook_is_refused(
+    tmp_path: Path, text: str | bytes, words: str
+) -> None:
     path = write(tmp_path, text)
     if not words:  # odd, but it may be read
         read_or_refused(path)
@@ -160,21 +186,29 @@ def test_what_has_no_format_is_refused_or_read_but_never_a_crash(tmp_path: Path)
 
 
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(max_size=5), lambda v: st.lists(v, max_size=2), max_leaves=3
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda v: st.lists(v, max_size=2),
+    max_leaves=3,
 )
 
 
 @settings(max_examples=50)
 @given(st.sampled_from(["cell_type", "metadata", "source", "outputs", "execution_count"]), JSON)
-def test_no_cell_is_too_odd(tmp_path_factory: pytest.TempPathFactory, name: str, value: object) -> None:
-    path = write(tmp_path_factory.getbasetemp(), body(cells=[CELL, {**CELL, name: value}]), "odd.ipynb")
+def test_no_cell_is_too_odd(
+    tmp_path_factory: pytest.TempPathFactory, name: str, value: object
+) -> None:
+    path = write(
+        tmp_path_factory.getbasetemp(), body(cells=[CELL, {**CELL, name: value}]), "odd.ipynb"
+    )
     read_or_refused(path)
 
 
 # what can ------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["a{b}.ipynb", "with space.ipynb", "ünï.ipynb", "notebook", "a%b#c?.ipynb", "-x.ipynb"])
+@pytest.mark.parametrize(
+    "name", ["a{b}.ipynb", "with space.ipynb", "ünï.ipynb", "notebook", "a%b#c?.ipynb", "-x.ipynb"]
+)
 def test_a_notebook_may_have_any_name(tmp_path: Path, name: str) -> None:
     assert set(read_notebook(write(tmp_path, notebook_json("lr = 1"), name)).parameters) == {"lr"}
 
@@ -184,7 +218,9 @@ def test_a_folder_may_have_any_name(tmp_path: Path) -> None:
     assert read_notebook(write(tmp_path / "{run}", notebook_json("lr = 1"))).parameters
 
 
-def test_a_notebook_is_read_from_where_one_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_notebook_is_read_from_where_one_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write(tmp_path, notebook_json("lr = 1"))
     monkeypatch.chdir(tmp_path)
     assert read_notebook("train.ipynb").path == tmp_path / "train.ipynb"
@@ -199,14 +235,24 @@ def test_an_empty_parameters_cell_has_no_parameters(tmp_path: Path) -> None:
         check_space(found, parse_space("lr = 1"))
 
 
-def test_another_language_s_parameters_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_language_s_parameters_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     spec = tmp_path / "kernels" / "other"
     spec.mkdir(parents=True)
-    (spec / "kernel.json").write_text(json.dumps({"argv": ["true"], "display_name": "Other", "language": "bash"}))
+    (spec / "kernel.json").write_text(
+        json.dumps({"argv": ["true"], "display_name": "Other", "language": "bash"})
+    )
     monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
     metadata = {"kernelspec": {"name": "other", "language": "bash"}}
-    found = read_notebook(write(tmp_path, notebook_json("lr=0.1\nlocal epochs=3\n# word=1\n", metadata=metadata)))
-    assert (found.kernel, found.language, list(found.parameters)) == ("other", "bash", ["lr", "epochs"])
+    found = read_notebook(
+        write(tmp_path, notebook_json("lr=0.1\nlocal epochs=3\n# word=1\n", metadata=metadata))
+    )
+    assert (found.kernel, found.language, list(found.parameters)) == (
+        "other",
+        "bash",
+        ["lr", "epochs"],
+    )
     check_space(found, parse_space("lr = uniform(0, 1)\nepochs = ['a', None]"))
 
 
@@ -216,7 +262,9 @@ def test_the_digest_is_of_what_a_notebook_does(tmp_path: Path) -> None:
 
     text = notebook_json("lr = 1", "acc = lr")
     ran = json.loads(text)
-    ran["cells"][1].update(execution_count=7, outputs=[{"output_type": "stream", "name": "stdout", "text": "x"}])
+    ran["cells"][1].update(
+        execution_count=7, outputs=[{"output_type": "stream", "name": "stdout", "text": "x"}]
+    )
     ran["cells"][0]["source"] = ["lr = 1"]
     ran["metadata"]["language_info"] = {"name": "python", "version": "3.12"}
     assert digest(json.dumps(ran)) == digest(text)
@@ -273,7 +321,9 @@ def test_values_a_notebook_can_take_are_accepted(notebook: Notebook, space: str)
         ("x" * 5000 + " = 1", "xxx"),
     ],
 )  # fmt: skip
-def test_values_it_cannot_take_are_refused_in_one_sentence(notebook: Notebook, space: str, words: str) -> None:
+def test_values_it_cannot_take_are_refused_in_one_sentence(
+    notebook: Notebook, space: str, words: str
+) -> None:
     with pytest.raises(SpaceError) as caught:
         check_space(notebook, parse_space(space))
     assert words in str(caught.value)
@@ -282,7 +332,9 @@ def test_values_it_cannot_take_are_refused_in_one_sentence(notebook: Notebook, s
 
 
 def test_of_many_parameters_some_are_named(tmp_path: Path) -> None:
-    found = read_notebook(write(tmp_path, notebook_json("\n".join(f"number_of_things_{i} = {i}" for i in range(60)))))
+    found = read_notebook(
+        write(tmp_path, notebook_json("\n".join(f"number_of_things_{i} = {i}" for i in range(60))))
+    )
     with pytest.raises(SpaceError) as caught:
         check_space(found, parse_space("zzzzzz = 1"))
     assert len(str(caught.value)) <= 300

@@ -20,8 +20,8 @@ from traitlets.config import Config
 from jupyter_gridgpu import load_ipython_extension
 from jupyter_gridgpu.api import open_scan as open_api_scan
 from jupyter_gridgpu.client import open_scan
-from jupyter_gridgpu.model.cell import check_word, head
-from jupyter_gridgpu.model.typed import Slip
+from jupyter_gridgpu.model.form_cell import check_word, head
+from jupyter_gridgpu.model.typed_values import FieldError
 from jupyter_gridgpu.runner import spawn
 from jupyter_gridgpu.testing.examples import notebook_json
 
@@ -31,7 +31,9 @@ VIEW = "application/vnd.jupyter.widget-view+json"
 @pytest.fixture(scope="module")
 def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[InteractiveShell]:
     home = tmp_path_factory.mktemp("ipython")
-    made = InteractiveShell.instance(config=Config({"HistoryManager": {"enabled": False}}), ipython_dir=str(home))
+    made = InteractiveShell.instance(
+        config=Config({"HistoryManager": {"enabled": False}}), ipython_dir=str(home)
+    )
     load_ipython_extension(made)
     yield made
     InteractiveShell.clear_instance()
@@ -41,7 +43,9 @@ def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[InteractiveShell
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-    (tmp_path / "train.ipynb").write_text(notebook_json("lr = 0.1  # learning rate\nunits = 64", "report(acc=lr)"))
+    (tmp_path / "train.ipynb").write_text(
+        notebook_json("lr = 0.1  # learning rate\nunits = 64", "report(acc=lr)")
+    )
     return tmp_path
 
 
@@ -56,7 +60,9 @@ def test_the_notebook_alone_opens_the_form(shell: InteractiveShell) -> None:
     success, printed, (data,) = run(shell, "%gridscan train.ipynb")
     assert (success, printed) == (True, "")
     assert VIEW in data
-    assert data["text/plain"].startswith("A form to scan train.ipynb: run %gridscan train.ipynb in a notebook to open it.")
+    assert data["text/plain"].startswith(
+        "A form to scan train.ipynb: run %gridscan train.ipynb in a notebook to open it."
+    )
     assert "learning rate" in data["text/html"]
 
 
@@ -82,7 +88,9 @@ def test_options_before_and_after_the_notebook_open_the_form_too(shell: Interact
         ("%gridscan 'train.ipynb", "cannot be read"),
     ],
 )
-def test_a_slip_is_one_sentence_without_traceback(shell: InteractiveShell, cell: str, words: str) -> None:
+def test_a_slip_is_one_sentence_without_traceback(
+    shell: InteractiveShell, cell: str, words: str
+) -> None:
     success, printed, displayed = run(shell, cell)
     assert (success, displayed) == (False, [])
     assert words in printed
@@ -107,11 +115,15 @@ def test_the_list_of_no_scans_says_so(shell: InteractiveShell) -> None:
     assert run(shell, "%gridscan list")[1] == "There are no scans yet.\n"
 
 
-WORDS = st.text(st.characters(blacklist_categories=("Cc", "Cs", "Zl", "Zp")), min_size=1, max_size=12)
+WORDS = st.text(
+    st.characters(blacklist_categories=("Cc", "Cs", "Zl", "Zp")), min_size=1, max_size=12
+)
 
 
 @given(words=st.lists(WORDS, min_size=1, max_size=4))
-def test_the_first_line_reaches_the_magic_as_the_form_meant_it(shell: InteractiveShell, words: list[str]) -> None:
+def test_the_first_line_reaches_the_magic_as_the_form_meant_it(
+    shell: InteractiveShell, words: list[str]
+) -> None:
     heard: list[list[str]] = []
 
     def hear(line: str, cell: str) -> None:
@@ -121,7 +133,7 @@ def test_the_first_line_reaches_the_magic_as_the_form_meant_it(shell: Interactiv
     try:
         for word in words:
             check_word(word)
-    except Slip:
+    except FieldError:
         return
     run(shell, head(words).replace("%%gridscan", "%%gridscan_heard", 1) + "\nlr = 1")
     assert heard == [words]
@@ -151,25 +163,41 @@ def messages(client: Any, kind: str, timeout: float = 30) -> Iterator[dict[str, 
 
 
 def test_the_form_in_a_kernel_answers_what_a_browser_asks(kernel: Any) -> None:
-    kernel.execute("%load_ext jupyter_gridgpu\nbase = 0.25\n%gridscan train.ipynb --gpus 0 --name mine")
+    kernel.execute(
+        "%load_ext jupyter_gridgpu\nbase = 0.25\n%gridscan train.ipynb --gpus 0 --name mine"
+    )
     shown = next(messages(kernel, "display_data"))["data"]
     comm = shown[VIEW]["model_id"]
     wish = {"name": "lr", "kind": "list", "items": "base, 2 * base"}
-    asked = {"type": "check", "id": "a-1", "state": {"parameters": [wish], "options": {"name": "mine"}}}
+    asked = {
+        "type": "check",
+        "id": "a-1",
+        "state": {"parameters": [wish], "options": {"name": "mine"}},
+    }
     body = {"comm_id": comm, "data": {"method": "custom", "content": asked}}
     kernel.shell_channel.send(kernel.session.msg("comm_msg", body))
-    customs = (m["data"]["content"] for m in messages(kernel, "comm_msg") if m["data"].get("method") == "custom")
+    customs = (
+        m["data"]["content"]
+        for m in messages(kernel, "comm_msg")
+        if m["data"].get("method") == "custom"
+    )
     answer = next(content for content in customs if content.get("id") == "a-1")
     assert answer["cell"] == "%%gridscan train.ipynb --name mine\nlr = [base, 2 * base]"
     assert (answer["variants"], answer["errors"]) == (2, [])
 
 
-def test_a_cell_is_rehearsed_before_it_is_sent(shell: InteractiveShell, folder: Path, scans_home: Path) -> None:
+def test_a_cell_is_rehearsed_before_it_is_sent(
+    shell: InteractiveShell, folder: Path, scans_home: Path
+) -> None:
     (folder / "bad.ipynb").write_text(notebook_json("lr = 0.1", "import nothing_such"))
-    success, printed, _ = run(shell, "%%gridscan bad.ipynb --maximize acc --rehearse\nlr = [0.1, 0.2]")
+    success, printed, _ = run(
+        shell, "%%gridscan bad.ipynb --maximize acc --rehearse\nlr = [0.1, 0.2]"
+    )
     assert not success
     assert "The scan was not sent, since its rehearsal failed: ModuleNotFoundError" in printed
-    assert [path.name for path in scans_home.iterdir() if not path.name.startswith(".")] == ["bad-rehearsal"]
+    assert [path.name for path in scans_home.iterdir() if not path.name.startswith(".")] == [
+        "bad-rehearsal"
+    ]
     for runner in spawn._started:  # it ends by itself, with the scan
         runner.wait(30)
 
@@ -183,9 +211,17 @@ def test_a_scan_is_replayed_and_compared_from_a_cell(shell: InteractiveShell) ->
     open_scan("again").wait(90)
     went_well, text, _ = run(shell, "%gridscan compare again")
     assert went_well, text
-    assert repr(open_api_scan("again").compare()) == "<again against seen: reproduced; 1 reproduced>"
-    assert "This cell started again before" in run(shell, "%gridscan replay seen --only v0002 --name again")[1]
-    assert "A variation of seen, not a replay: units = 32 (was 64)." in run(shell, "%gridscan replay seen --set units=32")[1]
+    assert (
+        repr(open_api_scan("again").compare()) == "<again against seen: reproduced; 1 reproduced>"
+    )
+    assert (
+        "This cell started again before"
+        in run(shell, "%gridscan replay seen --only v0002 --name again")[1]
+    )
+    assert (
+        "A variation of seen, not a replay: units = 32 (was 64)."
+        in run(shell, "%gridscan replay seen --set units=32")[1]
+    )
     open_scan("seen-replay").wait(90)
 
 
@@ -199,7 +235,9 @@ def test_a_scan_is_replayed_and_compared_from_a_cell(shell: InteractiveShell) ->
         ("%gridscan compare a b c", "takes two scans, or a replay alone"),
     ],
 )
-def test_a_replay_that_makes_no_sense_is_one_sentence(shell: InteractiveShell, cell: str, words: str) -> None:
+def test_a_replay_that_makes_no_sense_is_one_sentence(
+    shell: InteractiveShell, cell: str, words: str
+) -> None:
     went_well, text, _ = run(shell, cell)
     assert not went_well
     assert words in text

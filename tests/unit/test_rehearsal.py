@@ -9,8 +9,8 @@ import pytest
 
 from jupyter_gridgpu.model.resources import Resources
 from jupyter_gridgpu.model.scan import fingerprint
-from jupyter_gridgpu.rehearsal import Report, first_point, rehearsed, text
-from jupyter_gridgpu.request import Options, Plan, plan
+from jupyter_gridgpu.planning.request import Options, Plan, plan
+from jupyter_gridgpu.rehearsal import RehearsalReport, first_point, rehearsed, text
 from jupyter_gridgpu.testing.examples import notebook_json
 
 
@@ -35,16 +35,36 @@ def test_the_first_variant_of_the_scan_is_rehearsed(sampler: str, tmp_path: Path
     assert rehearsed(made, False, 600).scan.total() == 1
 
 
-def test_a_rehearsal_is_a_request_of_its_own_with_what_the_scan_asks_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_rehearsal_is_a_request_of_its_own_with_what_the_scan_asks_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
-    made = planned(tmp_path, "lr = 0.1", gpus=2, walltime="2h", memory="4GB", name="x" * 64, retries=3, per_job=4)
+    made = planned(
+        tmp_path,
+        "lr = 0.1",
+        gpus=2,
+        walltime="2h",
+        memory="4GB",
+        name="x" * 64,
+        retries=3,
+        per_job=4,
+    )
     scan = rehearsed(made, False, 600).scan
     assert scan.resources == Resources(2, 4096, 600)
-    assert (scan.name, scan.retries, scan.per_job, scan.parallel) == ("x" * 54 + "-rehearsal", 0, 1, 1)
+    assert (scan.name, scan.retries, scan.per_job, scan.parallel) == (
+        "x" * 54 + "-rehearsal",
+        0,
+        1,
+        1,
+    )
     assert fingerprint(scan) != fingerprint(made.scan)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-    assert rehearsed(made, False, 600).scan.resources.gpus == 0, "better without a GPU than not at all"
-    assert rehearsed(planned(tmp_path, "lr = 0.1"), False, 600).scan.resources.memory_mb, "so that memory is measured"
+    assert rehearsed(made, False, 600).scan.resources.gpus == 0, (
+        "better without a GPU than not at all"
+    )
+    assert rehearsed(planned(tmp_path, "lr = 0.1"), False, 600).scan.resources.memory_mb, (
+        "so that memory is measured"
+    )
 
 
 def shown(**more: Any) -> str:
@@ -55,7 +75,7 @@ def shown(**more: Any) -> str:
         "files": ["jets.npz"], "wrote": [], "variants": 64, "variant_s": 300.0, "at_most": False, "gpus": 1, "hours": 5.333,
         "epochs": 20, **more,
     }  # fmt: skip
-    return text(Report(**found))
+    return text(RehearsalReport(**found))
 
 
 def test_a_report_says_what_was_seen() -> None:
@@ -72,9 +92,17 @@ def test_a_report_says_what_was_seen() -> None:
 
 
 def test_a_report_is_honest_about_what_it_does_not_know() -> None:
-    assert "at most about 5.33 GPU-h: 64 variants, at most about 5 min 00 s each" in shown(at_most=True, epoch_s=None)
+    assert "at most about 5.33 GPU-h: 64 variants, at most about 5 min 00 s each" in shown(
+        at_most=True, epoch_s=None
+    )
     assert "64 variants; how long one takes is not known" in shown(variant_s=None, hours=None)
     assert "5.33 h, one after another" in shown(gpus=0)
-    failed = shown(passed=False, verdict="KeyError: 'x' in cell 2.", hint="See.", metrics=[], objective_seen=False)
+    failed = shown(
+        passed=False,
+        verdict="KeyError: 'x' in cell 2.",
+        hint="See.",
+        metrics=[],
+        objective_seen=False,
+    )
     assert "  metrics      none\n  objective    acc, not seen" in failed
     assert failed.endswith("  failed       KeyError: 'x' in cell 2. See.")

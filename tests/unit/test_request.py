@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from jupyter_gridgpu.errors import EngineError, GridGpuError, NotebookError, SpaceError, UsageError
+from jupyter_gridgpu.errors import BackendError, GridGpuError, NotebookError, SpaceError, UsageError
 from jupyter_gridgpu.model.grammar import parse_space
 from jupyter_gridgpu.model.resources import Resources
 from jupyter_gridgpu.model.scan import Objective, fingerprint, from_json, to_json
-from jupyter_gridgpu.request import Options, Plan, plan
+from jupyter_gridgpu.planning.request import Options, Plan, plan
 from jupyter_gridgpu.testing.examples import notebook_json
 
 
@@ -22,7 +22,9 @@ def notebook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (folder / "lib" / "a.py").write_text("a = 1")
     (folder / "lib" / "b.py").write_text("b = 1")
     (folder / "data.csv").write_text("1,2")
-    (folder / "train.ipynb").write_text(notebook_json("lr = 0.1\nunits = 64\nseed = 0\nlayers = [1]", "acc = lr"))
+    (folder / "train.ipynb").write_text(
+        notebook_json("lr = 0.1\nunits = 64\nseed = 0\nlayers = [1]", "acc = lr")
+    )
     return folder / "train.ipynb"
 
 
@@ -36,9 +38,24 @@ def test_a_plan_is_the_scan_that_would_be_started(notebook: Path, scans_home: Pa
         retries=1, parallel=3, seed=7, name="btag", files=("lib",),
     )  # fmt: skip
     scan = found.scan
-    assert (scan.name, scan.notebook, scan.kernel, scan.sampler, scan.trials) == ("btag", "train.ipynb", "python3", "tpe", 5)
-    assert (scan.objective, scan.resources) == (Objective("acc", "maximize", "max"), Resources(0, 4096, 7200))
-    assert (scan.retries, scan.parallel, scan.seed, scan.files, scan.total()) == (1, 3, 7, ("lib",), 10)
+    assert (scan.name, scan.notebook, scan.kernel, scan.sampler, scan.trials) == (
+        "btag",
+        "train.ipynb",
+        "python3",
+        "tpe",
+        5,
+    )
+    assert (scan.objective, scan.resources) == (
+        Objective("acc", "maximize", "max"),
+        Resources(0, 4096, 7200),
+    )
+    assert (scan.retries, scan.parallel, scan.seed, scan.files, scan.total()) == (
+        1,
+        3,
+        7,
+        ("lib",),
+        10,
+    )
     assert from_json(json.loads(json.dumps(to_json(scan)))) == scan
     assert not scans_home.exists()
 
@@ -56,7 +73,9 @@ def test_a_plan_is_the_scan_that_would_be_started(notebook: Path, scans_home: Pa
         ("lr = [1, 2]", {"trials": 5, "sampler": "sobol"}, "sobol", 5),
     ],
 )
-def test_a_grid_where_it_fits_else_a_search(notebook: Path, space: str, options: Any, sampler: str, trials: int | None) -> None:
+def test_a_grid_where_it_fits_else_a_search(
+    notebook: Path, space: str, options: Any, sampler: str, trials: int | None
+) -> None:
     scan = planned(notebook, space, **options).scan
     assert (scan.sampler, scan.trials) == (sampler, trials)
 
@@ -80,7 +99,10 @@ def test_another_request_is_another_scan(notebook: Path, change: str) -> None:
     if change == "helper":
         (notebook.parent / "lib" / "b.py").write_text("b = 2")
     after = planned(
-        notebook, "lr = [0.1, 0.3]" if change == "space" else "lr = [0.1, 0.2]", files=("lib",), retries=int(change == "option")
+        notebook,
+        "lr = [0.1, 0.3]" if change == "space" else "lr = [0.1, 0.2]",
+        files=("lib",),
+        retries=int(change == "option"),
     )
     assert fingerprint(after.scan) != before
 
@@ -98,18 +120,24 @@ def test_another_request_is_another_scan(notebook: Path, change: str) -> None:
         (("**/*.py",), ["lib/a.py", "lib/b.py"]),
     ],
 )
-def test_helper_files_keep_their_place_beside_the_notebook(notebook: Path, patterns: tuple[str, ...], names: list[str]) -> None:
+def test_helper_files_keep_their_place_beside_the_notebook(
+    notebook: Path, patterns: tuple[str, ...], names: list[str]
+) -> None:
     (notebook.parent.parent / "outside.py").touch()
     assert list(planned(notebook, files=patterns).files) == names
 
 
 def test_helper_files_may_be_given_by_their_whole_path(notebook: Path, tmp_path: Path) -> None:
     (tmp_path / "elsewhere.py").touch()
-    found = planned(notebook, files=(str(tmp_path / "elsewhere.py"), str(notebook.parent / "lib" / "a.py"))).files
+    found = planned(
+        notebook, files=(str(tmp_path / "elsewhere.py"), str(notebook.parent / "lib" / "a.py"))
+    ).files
     assert list(found) == ["elsewhere.py", "lib/a.py"]
 
 
-def refusal(kind: type[GridGpuError], notebook: Path | str, space: Any = "lr = [0.1, 0.2]", **options: Any) -> str:
+def refusal(
+    kind: type[GridGpuError], notebook: Path | str, space: Any = "lr = [0.1, 0.2]", **options: Any
+) -> str:
     """The one sentence with which a request is refused."""
     with pytest.raises(kind) as caught:
         plan(notebook, space, Options(**options))
@@ -186,7 +214,9 @@ def test_a_wrong_request_is_refused_in_one_sentence_and_leaves_nothing(
         "lr = uniform(2, 1)",
     ],
 )
-def test_a_wrong_space_is_refused_before_anything_else(notebook: Path, scans_home: Path, space: str) -> None:
+def test_a_wrong_space_is_refused_before_anything_else(
+    notebook: Path, scans_home: Path, space: str
+) -> None:
     refusal(SpaceError, notebook, space)
     assert not scans_home.exists()
 
@@ -198,16 +228,24 @@ def test_a_wrong_notebook_is_refused(notebook: Path, scans_home: Path) -> None:
     assert not scans_home.exists()
 
 
-def test_a_gpu_where_there_is_none_is_the_engine_s_refusal(notebook: Path, scans_home: Path) -> None:
-    assert "this machine has no GPUs" in refusal(EngineError, notebook, gpus=1)
+def test_a_gpu_where_there_is_none_is_the_engine_s_refusal(
+    notebook: Path, scans_home: Path
+) -> None:
+    assert "this machine has no GPUs" in refusal(BackendError, notebook, gpus=1)
     assert not scans_home.exists()
 
 
-def test_helper_files_that_would_hide_each_other_are_refused(notebook: Path, tmp_path: Path) -> None:
+def test_helper_files_that_would_hide_each_other_are_refused(
+    notebook: Path, tmp_path: Path
+) -> None:
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "helper.py").touch()
-    refusal(UsageError, notebook, files=(str(tmp_path / "one" / "helper.py"), str(tmp_path / "two" / "helper.py")))
+    refusal(
+        UsageError,
+        notebook,
+        files=(str(tmp_path / "one" / "helper.py"), str(tmp_path / "two" / "helper.py")),
+    )
 
 
 def test_names_of_the_notebook_around_may_be_used(notebook: Path) -> None:
@@ -215,7 +253,15 @@ def test_names_of_the_notebook_around_may_be_used(notebook: Path) -> None:
     assert found.scan.space == parse_space("lr = [0.5, 1.0]")
 
 
-@pytest.mark.parametrize("wish", [{"inputs": ("user.me:jets",)}, {"out": "user.me.x"}, {"exclude_site": ("A",)}, {"attempts": 2}])
+@pytest.mark.parametrize(
+    "wish",
+    [
+        {"inputs": ("user.me:jets",)},
+        {"out": "user.me.x"},
+        {"exclude_site": ("A",)},
+        {"attempts": 2},
+    ],
+)
 def test_wishes_for_the_grid_are_for_the_grid_alone(notebook: Path, wish: dict[str, Any]) -> None:
     assert "--on panda" in refusal(UsageError, notebook, **wish)
     scan = plan(notebook, "lr = [0.1]", Options(on="panda", **wish), ask=False).scan

@@ -18,7 +18,9 @@ from jupyter_gridgpu.terminal import BARS, render, sparkline
 from jupyter_gridgpu.testing.examples import Story, small_scan
 
 
-def printed(folder: Path, story: Story, limit: int | None = None, width: int = 140, **changes: Any) -> str:
+def printed(
+    folder: Path, story: Story, limit: int | None = None, width: int = 140, **changes: Any
+) -> str:
     paths = ScanPaths(folder)
     write_json(paths.spec, to_json(small_scan(**changes)))
     paths.journal.write_bytes(story.text())
@@ -69,12 +71,17 @@ def test_of_many_rows_the_running_and_failed_ones_are_shown(tmp_path: Path) -> N
     assert "55 more rows" in text
 
 
-@pytest.mark.parametrize("word", ["[red]x[/red]", "[/]", "\x1b[31mred", "\x1b]0;title\x07", "a\nb\tc", "x" * 5000, "é漢字"])
+@pytest.mark.parametrize(
+    "word",
+    ["[red]x[/red]", "[/]", "\x1b[31mred", "\x1b]0;title\x07", "a\nb\tc", "x" * 5000, "é漢字"],
+)
 def test_odd_words_neither_break_nor_colour_the_table(tmp_path: Path, word: str) -> None:
     story = Story()
     ident = story.propose(1, lr=word)
     story.tell("job.intended", key=f"{ident}.1")
-    story.tell("job.reported", key=f"{ident}.1", step=1, metrics={clean_name(word): [1, None, None, [2]]})
+    story.tell(
+        "job.reported", key=f"{ident}.1", step=1, metrics={clean_name(word): [1, None, None, [2]]}
+    )
     text = printed(tmp_path, story, width=60)
     assert "\x1b" not in text
     assert max(map(len, text.splitlines())) <= 60
@@ -97,7 +104,14 @@ def test_the_way_of_metrics_is_said_where_it_is_no_disk(
     story.tell("runner.started")
     story.run(1, None, lr=0.1)
     more = {} if at is None else {"at": 2000.0 - at}
-    story.tell("job.reported", key="v0001.1", step=1, steps=9, metrics={"acc": [1, 0.5, 0.5, [0.5]]}, **more)
+    story.tell(
+        "job.reported",
+        key="v0001.1",
+        step=1,
+        steps=9,
+        metrics={"acc": [1, 0.5, 0.5, [0.5]]},
+        **more,
+    )
     said = printed(tmp_path, story, channel=channel)
     assert words in said
     assert ("Metrics" in said) is bool(words)

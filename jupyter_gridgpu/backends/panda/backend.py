@@ -17,16 +17,16 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_gridgpu.backends.base import Job
-from jupyter_gridgpu.backends.batches import Batch
-from jupyter_gridgpu.backends.cluster import ClusterBackend
-from jupyter_gridgpu.backends.inquiry import Seen
-from jupyter_gridgpu.backends.panda import call, credentials, outputs, sandbox
-from jupyter_gridgpu.backends.panda.taskmap import attempts
-from jupyter_gridgpu.backends.panda.words import About, task_seen
-from jupyter_gridgpu.errors import EngineError, Underway, Unreachable
+from jupyter_gridgpu.backends.batch.backend import BatchBackend
+from jupyter_gridgpu.backends.batch.batches import Batch
+from jupyter_gridgpu.backends.batch.inquiry import TaskStatus
+from jupyter_gridgpu.backends.panda import asking, credentials, outputs, sandbox
+from jupyter_gridgpu.backends.panda.status import TaskFacts, task_status
+from jupyter_gridgpu.backends.panda.task_map import attempts
+from jupyter_gridgpu.errors import BackendError, Underway, Unreachable
 from jupyter_gridgpu.model.job import Observation
-from jupyter_gridgpu.model.scan import Scan
-from jupyter_gridgpu.queues.asked import architecture
+from jupyter_gridgpu.model.scan import ScanSpec
+from jupyter_gridgpu.queues.gpu_request import architecture
 from jupyter_gridgpu.store.paths import ScanPaths
 
 _MISSING = "--on panda needs panda-client: pip install 'jupyter_gridgpu[panda]'."
@@ -34,17 +34,19 @@ YOUNG_S = 600.0  # that a task may be unknown after it was taken
 TRIES = 3  # at the metadata of a job that finished
 
 
-class PandaBackend(ClusterBackend):
+class PandaBackend(BatchBackend):
     engine = "PanDA"
     batch_limit = 5000
     files_show = False  # a job's files come when it has ended
-    by_generation = True  # a task is much work for PanDA: a sampler that learns gets a whole one at a time
+    by_generation = (
+        True  # a task is much work for PanDA: a sampler that learns gets a whole one at a time
+    )
 
-    def __init__(self, scan: Scan, paths: ScanPaths) -> None:
+    def __init__(self, scan: ScanSpec, paths: ScanPaths) -> None:
         super().__init__(scan, paths)
         self._sending: dict[str, subprocess.Popen[bytes]] = {}
         self._leaving: list[subprocess.Popen[bytes]] = []  # processes that have answered
-        self._refused: dict[str, EngineError] = {}
+        self._refused: dict[str, BackendError] = {}
         self._asked: dict[str, Batch] = {}  # tasks that still have jobs of ours, by PanDA's id
         self._tried: dict[tuple[str, int], int] = {}  # how often metadata of a job were asked for
         self._killed: set[str] = set()
@@ -53,28 +55,32 @@ class PandaBackend(ClusterBackend):
 
     def check(self, ask: bool = True) -> None:
         if importlib.util.find_spec("pandaclient") is None:
-            raise EngineError(_MISSING)
+            raise BackendError(_MISSING)
         self._check_wishes()
         if not ask:
             return
         try:
-            found = call.call("check", {}, call.CHECK_S)
+            found = asking.call("check", {}, asking.CHECK_S)
         except Unreachable as error:
-            raise EngineError(f"Nothing was sent: {error}.") from None
+            raise BackendError(f"Nothing was sent: {error}.") from None
         mine, out = f"user.{found['nickname']}.", self._scan.placement.output
         if out and not out.startswith(mine):
-            raise EngineError(f"--out {out}: PanDA wants your datasets to begin with {mine}")
+            raise BackendError(f"--out {out}: PanDA wants your datasets to begin with {mine}")
 
     def _check_wishes(self) -> None:
         place, box = self._scan.placement, self._scan.container
         given = {"qos": place.qos, "constraint": place.constraint, "bind": box.binds}
         for name, value in given.items():
             if value:
-                raise EngineError(f"PanDA knows no --{name}: leave it out.")
+                raise BackendError(f"PanDA knows no --{name}: leave it out.")
         if box.runtime != "auto":
-            raise EngineError("--runtime: at the grid's sites PanDA's pilot starts the image; leave it out.")
+            raise BackendError(
+                "--runtime: at the grid's sites PanDA's pilot starts the image; leave it out."
+            )
         if box.image and not box.image.startswith(("docker://", "/cvmfs/")):
-            raise EngineError(f"--image {box.image}: the grid sees docker://NAME and what lies below /cvmfs.")
+            raise BackendError(
+                f"--image {box.image}: the grid sees docker://NAME and what lies below /cvmfs."
+            )
 
     def check_files(self, files: Mapping[str, Path]) -> None:
         sandbox.check(files)
@@ -90,7 +96,9 @@ class PandaBackend(ClusterBackend):
             self.find([job.key for job in jobs])
         except Unreachable as later:
             return {job.key: later for job in jobs}
-        refused: dict[str, str | Exception] = {job.key: error for job in jobs if (error := self._refused.pop(job.key, None))}
+        refused: dict[str, str | Exception] = {
+            job.key: error for job in jobs if (error := self._refused.pop(job.key, None))
+        }
         return {**refused, **super().submit([job for job in jobs if job.key not in refused])}
 
     def send(self, batch: Batch) -> str:
@@ -107,7 +115,7 @@ class PandaBackend(ClusterBackend):
                 found[batch.name] = self._answer(batch)
             except Unreachable as error:
                 waits.append(error)
-            except EngineError as error:
+            except BackendError as error:
                 self._refused.update({key: error for task in batch.tasks for key in task})
         if waits:
             raise waits[0]
@@ -119,10 +127,12 @@ class PandaBackend(ClusterBackend):
         if target.exists():
             self._leaving += [self._sending.pop(batch.name)] if batch.name in self._sending else []
             try:
-                return str(call.answered(target.read_text(encoding="utf-8"))["id"])
+                return str(asking.answered(target.read_text(encoding="utf-8"))["id"])
             except Unreachable as error:
                 target.unlink()
-                raise Unreachable(f"It was not sent: {str(error).rstrip('.')}; it is tried again.") from None
+                raise Unreachable(
+                    f"It was not sent: {str(error).rstrip('.')}; it is tried again."
+                ) from None
         process = self._sending.get(batch.name)
         if process is None or process.poll() is not None:
             self._start(batch)
@@ -130,7 +140,7 @@ class PandaBackend(ClusterBackend):
 
     def _start(self, batch: Batch) -> None:
         asked = {"folder": str(self._paths.folder), "batch": batch.name}
-        self._sending[batch.name] = call.start("send", asked, batch.folder / "answer.json")
+        self._sending[batch.name] = asking.start("send", asked, batch.folder / "answer.json")
 
     def close(self) -> None:
         """Wait for processes that have answered; one that has not goes on by itself."""
@@ -145,18 +155,22 @@ class PandaBackend(ClusterBackend):
 
     def poll(self, ids: dict[str, str]) -> dict[str, Observation]:
         places = (self._batches.place(key) for key in ids)
-        batches = {batch.name: batch for place in places if place is not None for batch in place[:1]}
-        self._asked = {ident: batch for batch in batches.values() if (ident := self._batches.ident(batch))}
+        batches = {
+            batch.name: batch for place in places if place is not None for batch in place[:1]
+        }
+        self._asked = {
+            ident: batch for batch in batches.values() if (ident := self._batches.ident(batch))
+        }
         return super().poll(ids)
 
-    def ask(self) -> Mapping[str, Seen]:
+    def ask(self) -> Mapping[str, TaskStatus]:
         self._identity = credentials.identity()
         asked = dict(self._asked)
         questions = {ident: self._question(ident, batch) for ident, batch in asked.items()}
         if not questions:
             return {}
-        answers = call.call("ask", {"tasks": list(questions.values())}, call.ASK_S)
-        seen: dict[str, Seen] = {}
+        answers = asking.call("ask", {"tasks": list(questions.values())}, asking.ASK_S)
+        seen: dict[str, TaskStatus] = {}
         for body in answers:
             ident = body["id"]
             seen |= self._seen(ident, asked[ident], body, frozenset(questions[ident]["unwanted"]))
@@ -164,8 +178,16 @@ class PandaBackend(ClusterBackend):
 
     def _question(self, ident: str, batch: Batch) -> dict[str, Any]:
         numbers = range(1, len(batch.tasks) + 1)
-        unwanted = [number for number in numbers if all(self._stopped(key) for key in batch.tasks[number - 1])]
-        kept = [number for number in numbers if outputs.has_meta(batch, number) or self._tried.get((ident, number), 0) >= TRIES]
+        unwanted = [
+            number
+            for number in numbers
+            if all(self._stopped(key) for key in batch.tasks[number - 1])
+        ]
+        kept = [
+            number
+            for number in numbers
+            if outputs.has_meta(batch, number) or self._tried.get((ident, number), 0) >= TRIES
+        ]
         return {
             "id": ident, "size": len(batch.tasks), "folder": str(outputs.meta_folder(batch)),
             "unwanted": unwanted, "kept": kept, "killed": ident in self._killed,
@@ -174,25 +196,43 @@ class PandaBackend(ClusterBackend):
     def _stopped(self, key: str) -> bool:
         return self._paths.job(key).stop.exists()
 
-    def _seen(self, ident: str, batch: Batch, body: dict[str, Any], unwanted: frozenset[int]) -> dict[str, Seen]:
+    def _seen(
+        self, ident: str, batch: Batch, body: dict[str, Any], unwanted: frozenset[int]
+    ) -> dict[str, TaskStatus]:
         if "unknown" in body:
             young = time.time() - batch.engine_file.stat().st_mtime < YOUNG_S
-            waits = Seen("queued", message="PanDA has taken the task and not begun with it.")
-            return {self.task_id(ident, n): waits for n in range(1, len(batch.tasks) + 1)} if young else {}
+            waits = TaskStatus("queued", message="PanDA has taken the task and not begun with it.")
+            return (
+                {self.task_id(ident, n): waits for n in range(1, len(batch.tasks) + 1)}
+                if young
+                else {}
+            )
         for number in body.get("kept", ()):
             self._tried[ident, number] = self._tried.get((ident, number), 0) + 1
         if body.get("killed"):
             self._killed.add(ident)
-        named = {job["seq"]: job["outputs"] for job in body["jobs"] if job["jobStatus"] == "finished"}
-        settled = frozenset(number for number, names in named.items() if self._settled(ident, batch, number, names))
-        about = About(architecture(self._scan.resources), attempts(self._scan), credentials.monitor(), unwanted, settled)
-        found = task_seen(body, len(batch.tasks), about, time.time())
+        named = {
+            job["seq"]: job["outputs"] for job in body["jobs"] if job["jobStatus"] == "finished"
+        }
+        settled = frozenset(
+            number for number, names in named.items() if self._settled(ident, batch, number, names)
+        )
+        about = TaskFacts(
+            architecture(self._scan.resources),
+            attempts(self._scan),
+            credentials.monitor(),
+            unwanted,
+            settled,
+        )
+        found = task_status(body, len(batch.tasks), about, time.time())
         return {self.task_id(ident, number): what for number, what in found.items()}
 
     def _settled(self, ident: str, batch: Batch, number: int, names: Sequence[str]) -> bool:
         """Whether all is here of a finished job that will come."""
         came = self._rucio.settled(batch, number, names)
-        return came and (outputs.has_meta(batch, number) or self._tried.get((ident, number), 0) >= TRIES)
+        return came and (
+            outputs.has_meta(batch, number) or self._tried.get((ident, number), 0) >= TRIES
+        )
 
     def bring(self, batch: Batch, index: int) -> None:
         with contextlib.suppress(OSError):  # the next look tries again

@@ -19,19 +19,27 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from jupyter_gridgpu.backends.batches import Batches
+from jupyter_gridgpu.backends.batch.batches import BatchStore
 from jupyter_gridgpu.backends.panda import sandbox
-from jupyter_gridgpu.backends.panda.call import REFUSED, SILENT
+from jupyter_gridgpu.backends.panda.asking import REFUSED, SILENT
 from jupyter_gridgpu.backends.panda.credentials import FOLDER, identity
-from jupyter_gridgpu.backends.panda.taskmap import Site, task_map
-from jupyter_gridgpu.errors import EngineError, GridGpuError, Unreachable
+from jupyter_gridgpu.backends.panda.task_map import Submitter, task_map
+from jupyter_gridgpu.errors import BackendError, GridGpuError, Unreachable
 from jupyter_gridgpu.model.job import bounded
-from jupyter_gridgpu.store import config, home
+from jupyter_gridgpu.store import home
 from jupyter_gridgpu.store.paths import ScanPaths, write_json
+from jupyter_gridgpu.transport import key_files
 
 FETCH = 200  # jobs whose metadata are fetched in one poll
 META_BYTES = 4_000_000
-FINAL = ("done", "finished", "failed", "broken", "aborted", "exhausted")  # states of a task that makes no more jobs
+FINAL = (
+    "done",
+    "finished",
+    "failed",
+    "broken",
+    "aborted",
+    "exhausted",
+)  # states of a task that makes no more jobs
 ENDED = ("finished", "failed", "cancelled", "closed")  # states of a job
 _FIELDS = (
     "PandaID", "attemptNr", "jobStatus", "computingSite", "computingElement", "transExitCode",
@@ -44,7 +52,7 @@ _NOISE = re.compile(r"NoneType: None|\w+ failed : None|Traceback|File \"|^\s")
 _SECRET = re.compile(r"Bearer\s+\S+|[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*")
 
 
-class Panda:
+class PandaClient:
     """pandaclient's functions, with what they print caught and what they do instead of raising raised."""
 
     def __init__(self) -> None:
@@ -57,7 +65,9 @@ class Panda:
         try:
             from pandaclient import Client, PandaToolsPkgInfo, PsubUtils
         except (Exception, SystemExit) as error:  # it looks up hosts when it is imported
-            raise Unreachable(f"PanDA's server is not to be found: {self._clean(str(error))}") from None
+            raise Unreachable(
+                f"PanDA's server is not to be found: {self._clean(str(error))}"
+            ) from None
         self._client, self._psub = Client, PsubUtils
         self._version = str(PandaToolsPkgInfo.release_version)
 
@@ -72,7 +82,7 @@ class Panda:
             raise Unreachable(self._why(answer if isinstance(answer, str) else "", begin))
         return answer
 
-    def site(self) -> Site:
+    def site(self) -> Submitter:
         """Return who sends, and to where. Raises Unreachable if that is not known."""
         begin = self._end()
         try:
@@ -80,12 +90,14 @@ class Panda:
         except (Exception, SystemExit) as error:
             raise Unreachable(self._why(str(error), begin)) from None
         if not isinstance(nickname, str) or not re.fullmatch(r"[A-Za-z0-9_-]{1,60}", nickname):
-            raise Unreachable(f"your name on the grid is not known ({self._why('', begin)}): sign in again")
+            raise Unreachable(
+                f"your name on the grid is not known ({self._why('', begin)}): sign in again"
+            )
         vo = identity().vo
         # As prun does: ATLAS has a server of its own for sandboxes, others have one for all.
         base = self._client.baseURLSSL if vo else self._client.baseURLCSRVSSL
         found = re.match(r"https?://[^/]+", base)
-        return Site(nickname, vo or "atlas", found[0] if found else base, self._version)
+        return Submitter(nickname, vo or "atlas", found[0] if found else base, self._version)
 
     def _end(self) -> int:
         for stream in (sys.stdout, sys.stderr):
@@ -97,9 +109,14 @@ class Panda:
         self._end()
         printed = os.pread(self._heard.fileno(), 100_000, begin).decode(errors="replace")
         lines = [
-            self._clean(line) for line in _plain(f"{words}\n{printed}").splitlines() if line.strip() and not _NOISE.search(line)
+            self._clean(line)
+            for line in _plain(f"{words}\n{printed}").splitlines()
+            if line.strip() and not _NOISE.search(line)
         ]
-        text = next((line for line in lines if "authentication failed" in line), next(iter(lines), "it gave no answer"))
+        text = next(
+            (line for line in lines if "authentication failed" in line),
+            next(iter(lines), "it gave no answer"),
+        )
         if "authentication failed" in text:
             return f"PanDA does not accept your sign-in ({text.split('Invalid token. ')[-1]})"
         return f"PanDA does not answer as it should ({text})"
@@ -123,7 +140,7 @@ def _plain(text: str) -> str:
 
 def check(asked: dict[str, Any]) -> dict[str, Any]:
     """Whether the server answers and takes the user, and by which name."""
-    panda = Panda()
+    panda = PandaClient()
     panda.ask("hello")
     site = panda.site()
     return {"nickname": site.nickname, "vo": site.vo, "server": site.server}
@@ -132,44 +149,64 @@ def check(asked: dict[str, Any]) -> dict[str, Any]:
 def send(asked: dict[str, Any]) -> dict[str, Any]:
     """Upload the archive of a batch and insert its task; or say what that was answered before."""
     paths = ScanPaths(Path(asked["folder"]))
-    scan, batch = home.load(paths.folder), next(one for one in Batches(paths).all() if one.name == asked["batch"])
-    panda = Panda()
+    scan, batch = (
+        home.load(paths.folder),
+        next(one for one in BatchStore(paths).all() if one.name == asked["batch"]),
+    )
+    panda = PandaClient()
     site = panda.site()
     archive = f"jobO.{scan.id}.{batch.name}.tar.gz"
-    with tempfile.TemporaryDirectory(prefix="gridgpu-") as folder:  # what jobs send metrics with is never in the scan's folder
+    with tempfile.TemporaryDirectory(
+        prefix="gridgpu-"
+    ) as folder:  # what jobs send metrics with is never in the scan's folder
         os.chdir(folder)  # the archive is called by its name alone
-        size = sandbox.pack(paths, batch.tasks, Path(archive), config.sender_file(scan.id))
+        size = sandbox.pack(paths, batch.tasks, Path(archive), key_files.sender_file(scan.id))
         said = panda.ask("putFile", archive, useCacheSrv=site.vo == "atlas", reuseSandbox=True)
         os.chdir(batch.folder)
     if isinstance(said, str) and said.startswith("NewFileName:"):
         archive = said.split(":", 1)[1]
     elif said != "True":
-        raise EngineError(f"PanDA did not take the files of the jobs: {bounded(str(said), 200)}")
-    code, words = panda.ask("insertTaskParams", task_map(scan, batch.name, len(batch.tasks), site, archive), properErrorCode=True)
+        raise BackendError(f"PanDA did not take the files of the jobs: {bounded(str(said), 200)}")
+    code, words = panda.ask(
+        "insertTaskParams",
+        task_map(scan, batch.name, len(batch.tasks), site, archive),
+        properErrorCode=True,
+    )
     found = _TASK_ID.search(str(words))
     if found is None:
-        error = Unreachable if code == 4 else EngineError
+        error = Unreachable if code == 4 else BackendError
         raise error(f"PanDA did not take the task: {bounded(str(words), 200)}")
     return {"id": found[1], "new": code == 0, "bytes": size}
 
 
 def ask(asked: dict[str, Any]) -> list[dict[str, Any]]:
     """What PanDA says of tasks and their jobs; metadata of finished jobs are put into files."""
-    panda = Panda()
+    panda = PandaClient()
     return [_task(panda, one) for one in asked["tasks"]]
 
 
-def _task(panda: Panda, asked: dict[str, Any]) -> dict[str, Any]:
+def _task(panda: PandaClient, asked: dict[str, Any]) -> dict[str, Any]:
     ident = int(asked["id"])
     known, details = panda.ask("get_task_details_json", ident)
     if not known or not isinstance(details, dict):
         return {"id": asked["id"], "unknown": str(details)}
-    jobs = [job for one in panda.ask("get_job_descriptions", ident) or [] if (job := _job(one)) is not None]
-    body = {"id": asked["id"], "status": details.get("status"), "errorDialog": details.get("errorDialog"), "jobs": jobs}
+    jobs = [
+        job
+        for one in panda.ask("get_job_descriptions", ident) or []
+        if (job := _job(one)) is not None
+    ]
+    body = {
+        "id": asked["id"],
+        "status": details.get("status"),
+        "errorDialog": details.get("errorDialog"),
+        "jobs": jobs,
+    }
     body["kept"] = _fetch(panda, Path(asked["folder"]), jobs, set(asked["kept"]))
     unwanted = set(asked["unwanted"])
     if unwanted and details.get("status") not in FINAL:
-        body["killed"] = _kill(panda, ident, jobs, unwanted, set(range(1, asked["size"] + 1)), asked["killed"])
+        body["killed"] = _kill(
+            panda, ident, jobs, unwanted, set(range(1, asked["size"] + 1)), asked["killed"]
+        )
     return body
 
 
@@ -181,9 +218,16 @@ def _job(described: Any) -> dict[str, Any] | None:
     number = next((str(one.get("lfn")) for one in files if one.get("dataset") == "seq_number"), "")
     if not number.isdecimal():
         return None
-    outputs = [f"{one.get('scope')}:{one.get('lfn')}" for one in files if one.get("type") == "output"]
+    outputs = [
+        f"{one.get('scope')}:{one.get('lfn')}" for one in files if one.get("type") == "output"
+    ]
     times = {name: _epoch(described.get(name)) for name in _TIMES}
-    return {"seq": int(number), "outputs": outputs, **{name: described.get(name) for name in _FIELDS}, **times}
+    return {
+        "seq": int(number),
+        "outputs": outputs,
+        **{name: described.get(name) for name in _FIELDS},
+        **times,
+    }
 
 
 def _epoch(moment: Any) -> float | None:
@@ -191,9 +235,15 @@ def _epoch(moment: Any) -> float | None:
     return moment.replace(tzinfo=timezone.utc).timestamp() if isinstance(moment, datetime) else None
 
 
-def _fetch(panda: Panda, folder: Path, jobs: list[dict[str, Any]], kept: set[int]) -> list[int]:
+def _fetch(
+    panda: PandaClient, folder: Path, jobs: list[dict[str, Any]], kept: set[int]
+) -> list[int]:
     """Put the metadata of finished jobs into files; return of which that was tried, whether there were any or not."""
-    wanted = {job["PandaID"]: job["seq"] for job in jobs if job["jobStatus"] == "finished" and job["seq"] not in kept}
+    wanted = {
+        job["PandaID"]: job["seq"]
+        for job in jobs
+        if job["jobStatus"] == "finished" and job["seq"] not in kept
+    }
     chosen = list(wanted)[:FETCH]
     if not chosen:
         return []
@@ -210,14 +260,25 @@ def _fetch(panda: Panda, folder: Path, jobs: list[dict[str, Any]], kept: set[int
     return tried
 
 
-def _kill(panda: Panda, ident: int, jobs: list[dict[str, Any]], unwanted: set[int], numbers: set[int], killed: bool) -> bool:
+def _kill(
+    panda: PandaClient,
+    ident: int,
+    jobs: list[dict[str, Any]],
+    unwanted: set[int],
+    numbers: set[int],
+    killed: bool,
+) -> bool:
     """Kill the task if nothing of it is wanted, else the jobs that are not; whether the task's end is registered."""
     if numbers - {job["seq"] for job in jobs if job["jobStatus"] == "finished"} <= unwanted:
         if killed:
             return True
         taken, words = panda.ask("killTask", ident)
-        return bool(taken) or "rejected" in str(words)  # in its first seconds it is not known, and goes on
-    if live := [job["PandaID"] for job in jobs if job["seq"] in unwanted and job["jobStatus"] not in ENDED]:
+        return bool(taken) or "rejected" in str(
+            words
+        )  # in its first seconds it is not known, and goes on
+    if live := [
+        job["PandaID"] for job in jobs if job["seq"] in unwanted and job["jobStatus"] not in ENDED
+    ]:
         panda.ask("killJobs", live)
     return False
 
@@ -252,7 +313,9 @@ def main() -> None:
     target = Path(asked["answer"])
     with open(target.with_suffix(".lock"), "w") as lock:
         with contextlib.suppress(OSError):
-            fcntl.flock(lock, fcntl.LOCK_EX)  # one that a killed runner had started may be at it still
+            fcntl.flock(
+                lock, fcntl.LOCK_EX
+            )  # one that a killed runner had started may be at it still
         if not target.exists():
             write_json(target, answer(asked))
 

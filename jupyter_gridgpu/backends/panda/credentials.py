@@ -34,13 +34,17 @@ class Identity:
     kind: str = "proxy"  # or token
     name: str | None = None
     vo: str | None = None
-    expires: float | None = None  # seconds since the epoch; None: not known, or renewed by panda-client itself
+    expires: float | None = (
+        None  # seconds since the epoch; None: not known, or renewed by panda-client itself
+    )
     source: str = ""
     problem: str | None = None
 
     def words(self, now: float | None = None) -> str | None:
         """Return one sentence if the sign-in has run out or soon will."""
-        left = None if self.expires is None else self.expires - (time.time() if now is None else now)
+        left = (
+            None if self.expires is None else self.expires - (time.time() if now is None else now)
+        )
         if left is None or left > SOON_S[self.kind]:
             return None
         when = time.strftime("%H:%M", time.localtime(self.expires))
@@ -57,7 +61,9 @@ def server(env: Mapping[str, str] = os.environ) -> str:
 
 def monitor(env: Mapping[str, str] = os.environ) -> str:
     """Return the address of the monitor's pages, without a slash at its end; empty where there is none."""
-    given = env.get("PANDAMON_URL", "https://bigpanda.cern.ch" if server(env).endswith(".cern.ch") else "")
+    given = env.get(
+        "PANDAMON_URL", "https://bigpanda.cern.ch" if server(env).endswith(".cern.ch") else ""
+    )
     return given.rstrip("/") if re.match(r"https?://[^\s<>\"']+$", given) else ""
 
 
@@ -67,7 +73,12 @@ def identity(env: Mapping[str, str] = os.environ) -> Identity:
         return _token(env)
     if env.get("PANDA_AUTH") == "x509_no_grid":
         name = env.get("PANDA_NICKNAME")
-        return Identity(name=name, vo=_vo(env), source="PANDA_NICKNAME", problem=None if name else "PANDA_NICKNAME is not set.")
+        return Identity(
+            name=name,
+            vo=_vo(env),
+            source="PANDA_NICKNAME",
+            problem=None if name else "PANDA_NICKNAME is not set.",
+        )
     return _proxy(env)
 
 
@@ -81,15 +92,33 @@ def _vo(env: Mapping[str, str]) -> str | None:
 def _token(env: Mapping[str, str]) -> Identity:
     vo = _vo(env)
     if vo is None:
-        return Identity("token", problem="PANDA_AUTH is oidc, and neither PANDA_AUTH_VO nor OIDC_AUTH_VO names your VO.")
+        return Identity(
+            "token",
+            problem="PANDA_AUTH is oidc, and neither PANDA_AUTH_VO nor OIDC_AUTH_VO names your VO.",
+        )
     source, text, renewable = _find_token(env)
     if text is None:
-        return Identity("token", vo=vo, source=source, problem=f"There is no PanDA token in {source}: {RENEW['token']}.")
+        return Identity(
+            "token",
+            vo=vo,
+            source=source,
+            problem=f"There is no PanDA token in {source}: {RENEW['token']}.",
+        )
     if text != text.strip():
-        return Identity("token", vo=vo, source=source, problem=f"The token in {source} ends with a newline: write it without.")
+        return Identity(
+            "token",
+            vo=vo,
+            source=source,
+            problem=f"The token in {source} ends with a newline: write it without.",
+        )
     claims = _claims(text)
     if claims is None:
-        return Identity("token", vo=vo, source=source, problem=f"What {source} holds is no token: {RENEW['token']}.")
+        return Identity(
+            "token",
+            vo=vo,
+            source=source,
+            problem=f"What {source} holds is no token: {RENEW['token']}.",
+        )
     ends = claims.get("exp")
     expires = float(ends) if isinstance(ends, (int, float)) and not renewable else None
     return Identity("token", bounded(claims.get("preferred_username"), 80), vo, expires, source)
@@ -134,17 +163,29 @@ def _claims(token: str) -> dict[str, Any] | None:
 def _proxy(env: Mapping[str, str]) -> Identity:
     path = Path(env.get("X509_USER_PROXY") or f"/tmp/x509up_u{os.getuid()}")
     if not os.access(path, os.R_OK):
-        return Identity(vo=_vo(env), source=str(path), problem=f"There is no grid proxy {path}: {RENEW['proxy']}.")
+        return Identity(
+            vo=_vo(env),
+            source=str(path),
+            problem=f"There is no grid proxy {path}: {RENEW['proxy']}.",
+        )
     said = _openssl(path)
     name = re.search(r"subject\s*=\s*(.*)", said)
     ends = re.search(r"notAfter\s*=\s*(.*)", said)
-    return Identity("proxy", bounded(name[1], 120) if name else None, _vo(env), _date(ends[1]) if ends else None, str(path))
+    return Identity(
+        "proxy",
+        bounded(name[1], 120) if name else None,
+        _vo(env),
+        _date(ends[1]) if ends else None,
+        str(path),
+    )
 
 
 def _openssl(path: Path) -> str:
     try:
         command = ["openssl", "x509", "-noout", "-subject", "-enddate", "-in", str(path)]
-        return subprocess.run(command, capture_output=True, text=True, timeout=10, stdin=subprocess.DEVNULL).stdout
+        return subprocess.run(
+            command, capture_output=True, text=True, timeout=10, stdin=subprocess.DEVNULL
+        ).stdout
     except (OSError, subprocess.TimeoutExpired, ValueError):
         return ""
 

@@ -17,9 +17,9 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
-from jupyter_gridgpu.backends.batches import Batch
+from jupyter_gridgpu.backends.batch.batches import Batch
 from jupyter_gridgpu.store.paths import COPY_NAME, ScanPaths, publish, read_json
-from jupyter_gridgpu.worker.metadata import FILES, unpack
+from jupyter_gridgpu.worker.grid_metadata import FILES, unpack
 
 META_BYTES = 8_000_000
 DOWNLOAD_S = 1800.0
@@ -72,7 +72,11 @@ class Rucio:
     @staticmethod
     def there() -> bool:
         """Whether rucio can be asked: its command is there, and it has a configuration or an account."""
-        configured = os.environ.get("RUCIO_HOME") or os.environ.get("RUCIO_CONFIG") or os.environ.get("RUCIO_ACCOUNT")
+        configured = (
+            os.environ.get("RUCIO_HOME")
+            or os.environ.get("RUCIO_CONFIG")
+            or os.environ.get("RUCIO_ACCOUNT")
+        )
         return shutil.which("rucio") is not None and bool(configured)
 
     def settled(self, batch: Batch, number: int, names: Sequence[str]) -> bool:
@@ -90,7 +94,11 @@ class Rucio:
         """Fetch what is wanted by now, and unpack what came."""
         chosen = dict(list(self._wanted.items())[:TOGETHER])
         for folder in {batch.folder / "rucio" for batch, _ in chosen.values()}:
-            here = {place: name for place, (batch, name) in chosen.items() if batch.folder / "rucio" == folder}
+            here = {
+                place: name
+                for place, (batch, name) in chosen.items()
+                if batch.folder / "rucio" == folder
+            }
             self._run(folder, [name for name in here.values() if not name.startswith("-")])
             for place, name in here.items():
                 self._took(place, folder / PurePosixPath(name.split(":", 1)[-1]).name)
@@ -101,12 +109,17 @@ class Rucio:
         folder.mkdir(mode=0o700, exist_ok=True)
         command = ["rucio", "download", "--no-subdir", "--dir", str(folder), *names]
         with contextlib.suppress(OSError, subprocess.TimeoutExpired):
-            subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=DOWNLOAD_S)
+            subprocess.run(
+                command, stdin=subprocess.DEVNULL, capture_output=True, timeout=DOWNLOAD_S
+            )
 
     def _took(self, place: tuple[str, int], archive: Path) -> None:
         self._tries[place] = self._tries.get(place, 0) + 1
         batch = self._wanted[place][0]
-        if take_archive(self._paths, batch.tasks[place[1] - 1], archive) or self._tries[place] >= TRIES:
+        if (
+            take_archive(self._paths, batch.tasks[place[1] - 1], archive)
+            or self._tries[place] >= TRIES
+        ):
             del self._wanted[place]
             self._over.add(place)
 
@@ -115,10 +128,19 @@ def take_archive(paths: ScanPaths, keys: Sequence[str], archive: Path) -> bool:
     """Unpack an output file into the folders of its jobs; whether there was one. What is there already stays."""
     if not archive.is_file() or archive.is_symlink():
         return False
-    with contextlib.suppress(OSError, tarfile.TarError, EOFError, ValueError), tarfile.open(archive) as members:
+    with (
+        contextlib.suppress(OSError, tarfile.TarError, EOFError, ValueError),
+        tarfile.open(archive) as members,
+    ):
         for member in members:
             target = _target(paths, keys, member.name)
-            if target is None or not member.isreg() or member.size > FILE_BYTES or target.exists() or target.is_symlink():
+            if (
+                target is None
+                or not member.isreg()
+                or member.size > FILE_BYTES
+                or target.exists()
+                or target.is_symlink()
+            ):
                 continue
             target.parent.mkdir(parents=True, mode=0o700, exist_ok=True)
             if (source := members.extractfile(member)) is not None:
@@ -134,7 +156,13 @@ def take_archive(paths: ScanPaths, keys: Sequence[str], archive: Path) -> bool:
 def _target(paths: ScanPaths, keys: Sequence[str], name: str) -> Path | None:
     """Where a member `jobs/KEY/COPY/...` goes; None for one that a job does not leave."""
     parts = PurePosixPath(name).parts
-    if len(parts) < 3 or parts[0] != "jobs" or parts[1] not in keys or ".." in parts or not name.isprintable():
+    if (
+        len(parts) < 3
+        or parts[0] != "jobs"
+        or parts[1] not in keys
+        or ".." in parts
+        or not name.isprintable()
+    ):
         return None
     job = paths.job(parts[1])
     if len(parts) == 3:

@@ -12,8 +12,8 @@ import tarfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from jupyter_gridgpu.backends.panda.taskmap import SCRIPT
-from jupyter_gridgpu.errors import EngineError
+from jupyter_gridgpu.backends.panda.task_map import SCRIPT
+from jupyter_gridgpu.errors import BackendError
 from jupyter_gridgpu.store.paths import ScanPaths
 
 LIMIT = 10 * 1024 * 1024  # PanDA's, for such an archive
@@ -27,7 +27,9 @@ exec python3 worker.pyz grid "$1"
 """
 
 
-def pack(paths: ScanPaths, tasks: Sequence[Sequence[str]], target: Path, sender: Path | None = None) -> int:
+def pack(
+    paths: ScanPaths, tasks: Sequence[Sequence[str]], target: Path, sender: Path | None = None
+) -> int:
     """Write the archive of a batch and return its size. Raises EngineError if it is too large, OSError.
 
     `sender` is what jobs need to send metrics while they run, if that is there; see docs/channels.md.
@@ -49,7 +51,7 @@ def pack(paths: ScanPaths, tasks: Sequence[Sequence[str]], target: Path, sender:
             _add(archive, f"files/{name}", path.read_bytes())
     size = target.stat().st_size
     if size > LIMIT:
-        raise EngineError(_too_large(size, shipped))
+        raise BackendError(_too_large(size, shipped))
     return size
 
 
@@ -60,7 +62,7 @@ def check(files: Mapping[str, Path]) -> None:
         return
     size = sum(map(_packed, found.values()))
     if size > LIMIT - OWN:
-        raise EngineError(_too_large(size, found))
+        raise BackendError(_too_large(size, found))
 
 
 def _walk(top: Path) -> Iterable[tuple[str, Path]]:
@@ -76,7 +78,10 @@ def _files(folder: Path) -> Iterable[tuple[str, Path]]:
 def _packed(path: Path) -> int:
     """How much of the archive a file takes."""
     sink = io.BytesIO()
-    with gzip.GzipFile(fileobj=sink, mode="wb", compresslevel=1) as stream, open(path, "rb") as file:
+    with (
+        gzip.GzipFile(fileobj=sink, mode="wb", compresslevel=1) as stream,
+        open(path, "rb") as file,
+    ):
         while piece := file.read(1 << 20):
             stream.write(piece)
             if sink.tell() > LIMIT:

@@ -31,9 +31,13 @@ def export(record: Record, kind: str, target: Path | None = None, curves: bool =
     if kind not in KINDS:
         raise UsageError(f"--to {kind!r} is not known; choose one of {', '.join(KINDS)}.")
     if curves and kind not in WITH_CURVES:
-        raise UsageError(f"--curves is for {' and '.join(WITH_CURVES)}; {kind} has the curves in it anyway.")
+        raise UsageError(
+            f"--curves is for {' and '.join(WITH_CURVES)}; {kind} has the curves in it anyway."
+        )
     module = importlib.import_module(f"{__name__}.{KINDS[kind]}")
-    target = (target or Path(f"{record.name}{'-curves' if curves else ''}{module.SUFFIX}")).absolute()
+    target = (
+        target or Path(f"{record.name}{'-curves' if curves else ''}{module.SUFFIX}")
+    ).absolute()
     if target.exists() or target.is_symlink():
         raise UsageError(f"{target} is there already; name another place with --output.")
     try:
@@ -63,4 +67,6 @@ def needs(package: str, module: str) -> None:
     try:
         importlib.import_module(module)
     except ImportError:
-        raise UsageError(f"This export needs {package}: pip install 'jupyter_gridgpu[export]'.") from None
+        raise UsageError(
+            f"This export needs {package}: pip install 'jupyter_gridgpu[export]'."
+        ) from None

@@ -23,7 +23,9 @@ def write(record: Record, target: Path, curves: bool) -> None:
         out = csv.writer(file, lineterminator="\n")
         out.writerow([safe(name) for name in names])
         for item in items:
-            out.writerow([_cell(item.get(name), name in WORDS or name == "metric") for name in names])
+            out.writerow(
+                [_cell(item.get(name), name in WORDS or name == "metric") for name in names]
+            )
 
 
 def _cell(value: Any, said: bool) -> Any:

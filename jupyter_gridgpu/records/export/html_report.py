@@ -45,7 +45,9 @@ def write(record: Record, target: Path, curves: bool) -> None:
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}"><title>{title}</title><style>{_STYLE}</style></head>\n'
         "<body>\n"
     )
-    target.write_text(page + "\n".join(filter(None, parts)) + "\n</body></html>\n", encoding="utf-8")
+    target.write_text(
+        page + "\n".join(filter(None, parts)) + "\n</body></html>\n", encoding="utf-8"
+    )
 
 
 def _head(record: Record) -> str:
@@ -78,7 +80,9 @@ def _table(record: Record) -> str:
     head = "".join(f"<th>{escape(name)}</th>" for name in ("id", "state"))
     head += "".join(f'<th class="n">{escape(name)}</th>' for name in [*varied, *names, "time"])
     lines = [_row(variant, varied, names, variant is best) for variant in _ranked(record)]
-    fixed = ", ".join(f"{escape(name)} = {_shown(value)}" for name, value in record.scan.space.fixed.items())
+    fixed = ", ".join(
+        f"{escape(name)} = {_shown(value)}" for name, value in record.scan.space.fixed.items()
+    )
     return (
         f'<h2>Variants</h2><div class="wide"><table><thead><tr>{head}<th></th></tr></thead><tbody>\n'
         + "\n".join(lines)
@@ -118,7 +122,10 @@ def _ranked(record: Record) -> list[VariantView]:
     def key(variant: VariantView) -> tuple[bool, float]:
         value = record.view.value(variant) if variant.state == "done" else None
         known = objective is not None and value is not None and not math.isnan(value)
-        return (not known, -objective.sign * value if known and objective and value is not None else 0.0)
+        return (
+            not known,
+            -objective.sign * value if known and objective and value is not None else 0.0,
+        )
 
     return sorted(record.variants, key=key)
 
@@ -139,7 +146,11 @@ def _curves(record: Record) -> str:
     if not lines:
         return ""
     best = record.view.best()
-    cut = f" Of {len(record.variants)} variants the best {CURVES_SHOWN}." if len(record.variants) > CURVES_SHOWN else ""
+    cut = (
+        f" Of {len(record.variants)} variants the best {CURVES_SHOWN}."
+        if len(record.variants) > CURVES_SHOWN
+        else ""
+    )
     return f"<h2>{escape(name)} by step</h2>{_svg(lines, best.id if best else None)}<p class=dim>The best is drawn bold.{cut}</p>"
 
 
@@ -155,7 +166,10 @@ def _points(record: Record, variant: VariantView, name: str) -> Iterable[tuple[f
 
 def _svg(lines: dict[str, list[tuple[float, float]]], best: str | None) -> str:
     xs, ys = ([point[axis] / 4 for line in lines.values() for point in line] for axis in (0, 1))
-    (left, right), (low, high) = (min(xs), max(xs)), (min(ys), max(ys))  # a quarter: the span may be beyond a float
+    (left, right), (low, high) = (
+        (min(xs), max(xs)),
+        (min(ys), max(ys)),
+    )  # a quarter: the span may be beyond a float
 
     def place(point: tuple[float, float]) -> str:
         x = EDGE + (point[0] / 4 - left) / ((right - left) or 1.0) * (WIDTH - 2 * EDGE)
@@ -164,9 +178,15 @@ def _svg(lines: dict[str, list[tuple[float, float]]], best: str | None) -> str:
 
     drawn = []
     for ident, points in sorted(lines.items(), key=lambda item: item[0] == best):
-        style = 'stroke="currentColor" stroke-width="2.5"' if ident == best else 'stroke="#888" stroke-opacity="0.55"'
+        style = (
+            'stroke="currentColor" stroke-width="2.5"'
+            if ident == best
+            else 'stroke="#888" stroke-opacity="0.55"'
+        )
         way = " ".join(map(place, points))
-        drawn.append(f'<polyline fill="none" {style} points="{way}"><title>{escape(ident)}</title></polyline>')
+        drawn.append(
+            f'<polyline fill="none" {style} points="{way}"><title>{escape(ident)}</title></polyline>'
+        )
     return (
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" font-size="11" fill="currentColor" role="img"'
         f' aria-label="curves">{_labels(left, right, low, high)}{"".join(drawn)}</svg>'
@@ -180,7 +200,8 @@ def _labels(left: float, right: float, low: float, high: float) -> str:
         (WIDTH - EDGE, HEIGHT - 4, "end", right),
     )  # fmt: skip
     return "".join(
-        f'<text x="{x:.0f}" y="{y:.0f}" text-anchor="{anchor}">{number(4 * value, 3)}</text>' for x, y, anchor, value in places
+        f'<text x="{x:.0f}" y="{y:.0f}" text-anchor="{anchor}">{number(4 * value, 3)}</text>'
+        for x, y, anchor, value in places
     )
 
 
@@ -190,10 +211,22 @@ def _labels(left: float, right: float, low: float, high: float) -> str:
 def _provenance(record: Record) -> str:
     start, told = record.provenance(), facts(record)
     told.pop(KNOWN, None)
-    rows = [_line(what, str(value)) for what, value in _start_facts(record, start).items() if value not in (None, "")]
-    rows += [_line(what, " | ".join(list(values)[:VALUES_SHOWN])) for what, values in told.items() if PACKAGE not in what]
+    rows = [
+        _line(what, str(value))
+        for what, value in _start_facts(record, start).items()
+        if value not in (None, "")
+    ]
+    rows += [
+        _line(what, " | ".join(list(values)[:VALUES_SHOWN]))
+        for what, values in told.items()
+        if PACKAGE not in what
+    ]
     rows += [_line(str(name), _sha(pair)) for name, pair in as_dict(start.get("inputs")).items()]
-    packages = sorted((what.removeprefix(PACKAGE), " | ".join(values)) for what, values in told.items() if PACKAGE in what)
+    packages = sorted(
+        (what.removeprefix(PACKAGE), " | ".join(values))
+        for what, values in told.items()
+        if PACKAGE in what
+    )
     listed = "\n".join(f"{name}=={version}" for name, version in packages)
     more = f"<h2>Packages</h2><pre>{escape(listed)}</pre>" if listed else ""
     return f'<h2>Provenance</h2><div class="wide"><table>{"".join(rows)}</table></div>{more}'

@@ -25,9 +25,16 @@ def write(record: Record, target: Path, curves: bool) -> None:
         "provenance": record.provenance(),
     }
     with open(target, "w", encoding="utf-8") as file:
-        file.write(json.dumps(numbers.strict(head, mark=""), ensure_ascii=False, allow_nan=False)[:-1] + ', "variants": [')
+        file.write(
+            json.dumps(numbers.strict(head, mark=""), ensure_ascii=False, allow_nan=False)[:-1]
+            + ', "variants": ['
+        )
         for index, variant in enumerate(record.variants):
-            text = json.dumps(numbers.strict(_variant(record, variant), mark=""), ensure_ascii=False, allow_nan=False)
+            text = json.dumps(
+                numbers.strict(_variant(record, variant), mark=""),
+                ensure_ascii=False,
+                allow_nan=False,
+            )
             file.write((",\n" if index else "\n") + text)
         file.write("\n]}\n")
 

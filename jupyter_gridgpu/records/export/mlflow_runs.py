@@ -30,7 +30,13 @@ from jupyter_gridgpu.records.record import Record
 SUFFIX = "-mlflow"
 NAME_LIMIT = 250
 VALUE_LIMIT = 6000
-_STATES = {"done": "FINISHED", "failed": "FAILED", "lost": "FAILED", "cancelled": "KILLED", "running": "RUNNING"}
+_STATES = {
+    "done": "FINISHED",
+    "failed": "FAILED",
+    "lost": "FAILED",
+    "cancelled": "KILLED",
+    "running": "RUNNING",
+}
 _KEPT = ("output.ipynb", "provenance.json")
 
 
@@ -41,12 +47,16 @@ def write(record: Record, target: Path, curves: bool) -> None:
     experiment = _make(database, target / "artifacts", record.name)
     try:
         with closing(sqlite3.connect(database)) as connection, connection:
-            connection.execute("UPDATE experiments SET artifact_location = './artifacts'")  # the folder may be moved
+            connection.execute(
+                "UPDATE experiments SET artifact_location = './artifacts'"
+            )  # the folder may be moved
             for variant in record.variants:
                 _add(connection, record, variant, experiment)
                 _keep(record, variant, target / "artifacts" / run_id(record, variant) / "artifacts")
     except sqlite3.Error as error:
-        raise UsageError(f"This version of mlflow keeps its runs in another way ({error}); try mlflow 3.") from None
+        raise UsageError(
+            f"This version of mlflow keeps its runs in another way ({error}); try mlflow 3."
+        ) from None
 
 
 def _make(database: Path, artifacts: Path, name: str) -> int:
@@ -70,7 +80,9 @@ def run_id(record: Record, variant: VariantView) -> str:
     return hashlib.sha256(f"{record.scan.id}/{variant.id}".encode()).hexdigest()[:32]
 
 
-def _add(connection: sqlite3.Connection, record: Record, variant: VariantView, experiment: int) -> None:
+def _add(
+    connection: sqlite3.Connection, record: Record, variant: VariantView, experiment: int
+) -> None:
     run = run_id(record, variant)
     started, ended = _ms(variant.started or record.scan.created), _ms(variant.ended)
     connection.execute(
@@ -80,8 +92,14 @@ def _add(connection: sqlite3.Connection, record: Record, variant: VariantView, e
          started, ended, "", "active", f"./artifacts/{run}/artifacts", experiment),
     )  # fmt: skip
     params = [(name(key), text(value), run) for key, value in variant.params.items()]
-    connection.executemany("INSERT OR IGNORE INTO params (key, value, run_uuid) VALUES (?,?,?)", params)
-    tags = [(key, str(value)[:VALUE_LIMIT], run) for key, value in _tags(record, variant).items() if value is not None]
+    connection.executemany(
+        "INSERT OR IGNORE INTO params (key, value, run_uuid) VALUES (?,?,?)", params
+    )
+    tags = [
+        (key, str(value)[:VALUE_LIMIT], run)
+        for key, value in _tags(record, variant).items()
+        if value is not None
+    ]
     connection.executemany("INSERT OR IGNORE INTO tags (key, value, run_uuid) VALUES (?,?,?)", tags)
     rows = list(_metrics(record, variant, run))
     where = "(key, timestamp, step, value, is_nan, run_uuid) VALUES (?,?,?,?,?,?)"
@@ -103,7 +121,9 @@ def _tags(record: Record, variant: VariantView) -> dict[str, Any]:
     }
 
 
-def _metrics(record: Record, variant: VariantView, run: str) -> Iterable[tuple[str, int, int, float, int, str]]:
+def _metrics(
+    record: Record, variant: VariantView, run: str
+) -> Iterable[tuple[str, int, int, float, int, str]]:
     counts: dict[str, int] = {}
     for reading in record.series(variant):
         for key, value in reading.values.items():
@@ -130,7 +150,11 @@ def name(key: str) -> str:
 
 def text(value: Any) -> str:
     """Return a parameter's value as text."""
-    made = value if isinstance(value, str) else json.dumps(numbers.strict(value, mark=""), ensure_ascii=False)
+    made = (
+        value
+        if isinstance(value, str)
+        else json.dumps(numbers.strict(value, mark=""), ensure_ascii=False)
+    )
     return made[:VALUE_LIMIT]
 
 
@@ -144,5 +168,9 @@ def _keep(record: Record, variant: VariantView, folder: Path) -> None:
         return
     folder.mkdir(parents=True)
     for kept in _KEPT:
-        with suppress(FileNotFoundError), record.open(f"{copy}/{kept}") as source, open(folder / kept, "wb") as target:
+        with (
+            suppress(FileNotFoundError),
+            record.open(f"{copy}/{kept}") as source,
+            open(folder / kept, "wb") as target,
+        ):
             shutil.copyfileobj(source, target)

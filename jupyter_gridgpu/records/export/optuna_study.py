@@ -18,7 +18,13 @@ from jupyter_gridgpu.model.view import VariantView
 from jupyter_gridgpu.records.record import Record
 
 SUFFIX = "-optuna.log"
-_STATES = {"done": "COMPLETE", "failed": "FAIL", "lost": "FAIL", "cancelled": "FAIL", "running": "RUNNING"}
+_STATES = {
+    "done": "COMPLETE",
+    "failed": "FAIL",
+    "lost": "FAIL",
+    "cancelled": "FAIL",
+    "running": "RUNNING",
+}
 
 
 def write(record: Record, target: Path, curves: bool) -> None:
@@ -28,13 +34,22 @@ def write(record: Record, target: Path, curves: bool) -> None:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     backend = _in_memory()
     objective = record.scan.objective
-    direction = optuna.study.StudyDirection[objective.direction.upper() if objective else "MINIMIZE"]
-    study = optuna.create_study(storage=JournalStorage(backend), study_name=record.name, direction=direction)
-    study.set_user_attr("gridgpu", {"id": record.scan.id, "objective": objective.metric if objective else None})
+    direction = optuna.study.StudyDirection[
+        objective.direction.upper() if objective else "MINIMIZE"
+    ]
+    study = optuna.create_study(
+        storage=JournalStorage(backend), study_name=record.name, direction=direction
+    )
+    study.set_user_attr(
+        "gridgpu", {"id": record.scan.id, "objective": objective.metric if objective else None}
+    )
     distributions = _distributions(record)
     for variant in record.variants:
         study.add_trial(_trial(record, variant, distributions))
-    target.write_text("".join(json.dumps(log, separators=(",", ":")) + "\n" for log in backend.logs), encoding="utf-8")
+    target.write_text(
+        "".join(json.dumps(log, separators=(",", ":")) + "\n" for log in backend.logs),
+        encoding="utf-8",
+    )
 
 
 def _in_memory() -> Any:
@@ -58,7 +73,9 @@ def _distributions(record: Record) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, axis in record.scan.space.axes.items():
         if not isinstance(axis, Fixed):
-            found[name] = _distribution(axis, [v.params[name] for v in record.variants if name in v.params])
+            found[name] = _distribution(
+                axis, [v.params[name] for v in record.variants if name in v.params]
+            )
     return found
 
 
@@ -66,7 +83,9 @@ def _distribution(axis: Choice | Range | Repeats, values: list[Any]) -> Any:
     """A choice goes by the text of its value, since a value may be a list."""
     from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
-    if isinstance(axis, Choice) or not all(type(value) in (int, float) and math.isfinite(value) for value in values):
+    if isinstance(axis, Choice) or not all(
+        type(value) in (int, float) and math.isfinite(value) for value in values
+    ):
         known = [*(axis.values if isinstance(axis, Choice) else ()), *values]
         return CategoricalDistribution(list(dict.fromkeys(map(_coded, known))) or [None])
     low, high = (0, axis.count - 1) if isinstance(axis, Repeats) else (axis.low, axis.high)
@@ -78,7 +97,11 @@ def _distribution(axis: Choice | Range | Repeats, values: list[Any]) -> Any:
 
 
 def _coded(value: Any) -> Any:
-    if value is None or isinstance(value, (bool, int, str)) or (isinstance(value, float) and math.isfinite(value)):
+    if (
+        value is None
+        or isinstance(value, (bool, int, str))
+        or (isinstance(value, float) and math.isfinite(value))
+    ):
         return value
     return json.dumps(numbers.strict(value, mark=""), ensure_ascii=False)
 
@@ -89,8 +112,15 @@ def _trial(record: Record, variant: VariantView, distributions: dict[str, Any]) 
     value, state = record.view.value(variant), TrialState[_STATES.get(variant.state, "WAITING")]
     if state is TrialState.COMPLETE and (value is None or math.isnan(value)):
         state = TrialState.FAIL
-    params = {name: _coded(variant.params[name]) for name in distributions if name in variant.params}
-    facts = {"id": variant.id, "state": variant.state, "reason": variant.reason, "message": variant.message}
+    params = {
+        name: _coded(variant.params[name]) for name in distributions if name in variant.params
+    }
+    facts = {
+        "id": variant.id,
+        "state": variant.state,
+        "reason": variant.reason,
+        "message": variant.message,
+    }
     fixed = {name: value for name, value in variant.params.items() if name not in distributions}
     started, ended = _time(variant.started), _time(variant.ended)
     return FrozenTrial(

@@ -9,8 +9,8 @@ from typing import Any
 
 from jupyter_gridgpu.errors import UsageError
 from jupyter_gridgpu.records.record import Record
-from jupyter_gridgpu.records.start import helper_files
-from jupyter_gridgpu.worker import report
+from jupyter_gridgpu.records.scan_provenance import helper_files
+from jupyter_gridgpu.worker.metrics import report
 
 SUFFIX = "-papermill"
 OURS = ("notebook.ipynb", "run.sh", "parameters", "executed", "README.txt", "jupyter_gridgpu.py")
@@ -42,22 +42,33 @@ def write(record: Record, target: Path, curves: bool) -> None:
     for path in helper_files(record.paths):
         _copy(record, path.relative_to(record.paths.files), target)
     for variant in record.variants:
-        (target / "parameters" / f"{variant.id}.yaml").write_text(yaml_text(variant.params), encoding="utf-8")
+        (target / "parameters" / f"{variant.id}.yaml").write_text(
+            yaml_text(variant.params), encoding="utf-8"
+        )
     if b"jupyter_gridgpu" in content:
-        (target / "jupyter_gridgpu.py").write_text(_STUB + Path(report.__file__).read_text(encoding="utf-8"), encoding="utf-8")
+        (target / "jupyter_gridgpu.py").write_text(
+            _STUB + Path(report.__file__).read_text(encoding="utf-8"), encoding="utf-8"
+        )
     kernel = shlex.quote(record.scan.kernel)
     lines = [
         f"papermill notebook.ipynb executed/{variant.id}.ipynb -f parameters/{variant.id}.yaml -k {kernel} || failed=1\n"
         for variant in record.variants
     ]
     (target / "run.sh").write_text(_HEAD + "".join(lines) + 'exit "$failed"\n', encoding="utf-8")
-    facts = {"count": len(lines), "notebook": record.scan.notebook, "name": record.name, "kernel": record.scan.kernel}
+    facts = {
+        "count": len(lines),
+        "notebook": record.scan.notebook,
+        "name": record.name,
+        "kernel": record.scan.kernel,
+    }
     (target / "README.txt").write_text(_README.format(**facts), encoding="utf-8")
 
 
 def _copy(record: Record, name: Path, target: Path) -> None:
     if name.parts[0] in OURS:
-        raise UsageError(f"The scan has a file {name}, where the folder for papermill needs one of its own.")
+        raise UsageError(
+            f"The scan has a file {name}, where the folder for papermill needs one of its own."
+        )
     (target / name).parent.mkdir(parents=True, exist_ok=True)
     with record.open(f"files/{name.as_posix()}") as source, open(target / name, "wb") as copy:
         shutil.copyfileobj(source, copy)

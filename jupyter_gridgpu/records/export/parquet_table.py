@@ -21,7 +21,9 @@ def write(record: Record, target: Path, curves: bool) -> None:
 
     items = list(curve_rows(record) if curves else rows(record))
     names = list(CURVE) if curves else columns(items)
-    table = pyarrow.table({name: _column(pyarrow, [item.get(name) for item in items]) for name in names})
+    table = pyarrow.table(
+        {name: _column(pyarrow, [item.get(name) for item in items]) for name in names}
+    )
     facts = {"gridgpu": json.dumps({"scan": record.name, "id": record.scan.id})}
     pyarrow.parquet.write_table(table.replace_schema_metadata(facts), target)
 
@@ -38,4 +40,8 @@ def _column(pyarrow: Any, values: list[Any]) -> Any:
 
 
 def _text(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(numbers.strict(value, mark=""), ensure_ascii=False)
+    return (
+        value
+        if isinstance(value, str)
+        else json.dumps(numbers.strict(value, mark=""), ensure_ascii=False)
+    )

@@ -11,7 +11,9 @@ if TYPE_CHECKING:
     from tests.engines.panda.fake import FakePanda
 
 
-def answer(panda: FakePanda, endpoint: str, query: dict[str, str], body: Any) -> dict[str, Any] | None:
+def answer(
+    panda: FakePanda, endpoint: str, query: dict[str, str], body: Any
+) -> dict[str, Any] | None:
     """Return the envelope of an answer; None for an endpoint that there is not."""
     asked = {**query, **(body if isinstance(body, dict) else {})}
     if not str(asked.get("task_id", 0)).isdecimal():
@@ -21,7 +23,9 @@ def answer(panda: FakePanda, endpoint: str, query: dict[str, str], body: Any) ->
     if endpoint in _OF_TASKS:
         return _OF_TASKS[endpoint](seen, asked)
     if endpoint in ("task/kill", "task/finish", "task/retry"):
-        return panda.jedi.command(endpoint[5:], seen, soft=asked.get("soft"), new=asked.get("new_parameters"))
+        return panda.jedi.command(
+            endpoint[5:], seen, soft=asked.get("soft"), new=asked.get("new_parameters")
+        )
     if endpoint == "task/submit":
         return panda.jedi.submit(dict(asked["task_parameters"]), "labuser")
     if endpoint in ("job/get_description", "job/get_description_incl_archive"):
@@ -62,7 +66,11 @@ def _details(task: Task | None, asked: Any) -> dict[str, Any]:
     if task is None:
         return _no("Task not found or error retrieving the details")
     counts = ",".join(f"{state}*{number}" for state, number in task.statistics().items())
-    current = [job.ident for job in task.jobs if task.last(job.number) is job and (job.status not in ("failed", "cancelled"))]
+    current = [
+        job.ident
+        for job in task.jobs
+        if task.last(job.number) is job and (job.status not in ("failed", "cancelled"))
+    ]
     datasets = ",".join(one["dataset"] for one in [*task.outputs(), *task.logs()])
     return _yes({"inDS": "", "outDS": datasets, "statistics": counts, "PandaID": current, "mergeStatus": None,
                  "mergePandaID": [], "status": task.status})  # fmt: skip
@@ -74,12 +82,20 @@ def _job_ids(task: Task | None, asked: Any) -> dict[str, Any]:
 
 def _descriptions(task: Task | None, asked: Any) -> dict[str, Any]:
     bad = ("failed", "cancelled", "closed")
-    jobs = [job for job in (task.jobs if task else []) if asked.get("unsuccessful_only") != "True" or job.status in bad]
-    return _yes([{**job.describe(), "metadata": None} for job in jobs])  # it was never seen to hold them
+    jobs = [
+        job
+        for job in (task.jobs if task else [])
+        if asked.get("unsuccessful_only") != "True" or job.status in bad
+    ]
+    return _yes(
+        [{**job.describe(), "metadata": None} for job in jobs]
+    )  # it was never seen to hold them
 
 
 def _metadata(task: Task | None, asked: Any) -> dict[str, Any]:
-    jobs: list[Job] = [job for job in (task.jobs if task else []) if job.status == "finished" and job.metadata]
+    jobs: list[Job] = [
+        job for job in (task.jobs if task else []) if job.status == "finished" and job.metadata
+    ]
     found = {str(job.ident): json.loads(job.metadata) for job in jobs}
     return _yes(found, "" if found else "No metadata found")
 
@@ -88,8 +104,16 @@ def _parameters(task: Task | None, asked: Any) -> dict[str, Any]:
     if task is None:
         return _no("Task not found")
     hidden = ("cloudAsVO", "messageDriven", "pushStatusChanges", "transPath")
-    given = [{name: value for name, value in one.items() if name != "expandedList"} for one in task.params["jobParameters"]]
-    return _yes({**{name: task.params[name] for name in task.params if name not in hidden}, "jobParameters": given})
+    given = [
+        {name: value for name, value in one.items() if name != "expandedList"}
+        for one in task.params["jobParameters"]
+    ]
+    return _yes(
+        {
+            **{name: task.params[name] for name in task.params if name not in hidden},
+            "jobParameters": given,
+        }
+    )
 
 
 def _datasets(task: Task | None, asked: Any) -> dict[str, Any]:
@@ -104,8 +128,12 @@ def _datasets(task: Task | None, asked: Any) -> dict[str, Any]:
             kind = "input" if one["type"] == "pseudo_input" else one["type"]
             if kind in asked.get("dataset_types", "pseudo_input").replace("pseudo_", ""):
                 scope = one["scope"] if kind == "output" else None
-                named.setdefault(one["dataset"], []).append({"lfn": one["lfn"], "scope": scope, "id": 1, "status": state})
-    return _yes([{"dataset": {"name": name, "id": 1}, "files": files} for name, files in named.items()])
+                named.setdefault(one["dataset"], []).append(
+                    {"lfn": one["lfn"], "scope": scope, "id": 1, "status": state}
+                )
+    return _yes(
+        [{"dataset": {"name": name, "id": 1}, "files": files} for name, files in named.items()]
+    )
 
 
 _OF_TASKS = {

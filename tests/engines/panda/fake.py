@@ -43,15 +43,21 @@ class FakePanda:
         self.heartbeat_s = 0.1
         self.hold = False  # no worker takes a job
         self.drop_metadata = False
-        self.fails: dict[tuple[int, int], dict[str, Any]] = {}  # (number, attempt) -> how the site fails it
+        self.fails: dict[
+            tuple[int, int], dict[str, Any]
+        ] = {}  # (number, attempt) -> how the site fails it
         self.datasets: dict[str, bytes] = {}  # files that every job gets
         self.trouble: dict[str, str] = {}  # endpoint, or "" for all -> down, 500, html, slow
         self._sums: dict[tuple[int, int], str] = {}
         self._live = live
         self._over = threading.Event()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"panda": self}))
+        self._server = ThreadingHTTPServer(
+            ("127.0.0.1", 0), type("Handler", (_Handler,), {"panda": self})
+        )
         self._server.daemon_threads = True
-        self._threads = [threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)]
+        self._threads = [
+            threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+        ]
         self._threads += [threading.Thread(target=self._go_on, daemon=True)] if live else []
         for thread in self._threads:
             thread.start()
@@ -79,14 +85,22 @@ class FakePanda:
     def tell(self, job: Job, status: str, **fields: Any) -> None:
         """What a worker says of its job, as it asks the server to note it."""
         with self.lock:
-            fields = {**fields, "endTime": stamp(time.time())} if status in ("finished", "failed", "cancelled") else fields
+            fields = (
+                {**fields, "endTime": stamp(time.time())}
+                if status in ("finished", "failed", "cancelled")
+                else fields
+            )
             job.outcome = status
             job.metadata = job.metadata if status == "finished" else None
             job.set("holding" if "endTime" in fields else status, **fields)
 
     def job(self, number: int, attempt: int | None = None, task: int | None = None) -> Job:
         """The newest job of a sequence number."""
-        found = [job for job in self.jedi.jobs.values() if job.number == number and job.task.ident in (task, job.task.ident)]
+        found = [
+            job
+            for job in self.jedi.jobs.values()
+            if job.number == number and job.task.ident in (task, job.task.ident)
+        ]
         return [job for job in found if attempt in (None, job.attempt)][-1]
 
     def _go_on(self) -> None:
@@ -100,7 +114,11 @@ class FakePanda:
 
     def validate(self, size: int, checksum: int) -> dict[str, Any]:
         name = self._sums.get((size, checksum))
-        return {"success": name is not None, "message": f"FOUND:127.0.0.1:{name}" if name else "NOTFOUND", "data": None}
+        return {
+            "success": name is not None,
+            "message": f"FOUND:127.0.0.1:{name}" if name else "NOTFOUND",
+            "data": None,
+        }
 
     def upload(self, name: str, data: bytes) -> dict[str, Any]:
         if len(data) > CACHE_LIMIT:
@@ -115,9 +133,21 @@ class FakePanda:
 
 def make_token(name: str = USER, ends_in: float = 3600.0, **claims: Any) -> str:
     """Return a token of the shape of real ones; nobody signed it."""
-    body = {"preferred_username": name, "name": "Lab User", "groups": ["/wlcg"], "aud": "lab", "exp": time.time() + ends_in}
+    body = {
+        "preferred_username": name,
+        "name": "Lab User",
+        "groups": ["/wlcg"],
+        "aud": "lab",
+        "exp": time.time() + ends_in,
+    }
     parts = [{"alg": "none"}, {**body, **claims}]
-    return ".".join(base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in parts) + ".lab"
+    return (
+        ".".join(
+            base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=")
+            for part in parts
+        )
+        + ".lab"
+    )
 
 
 def refusal(authorization: str) -> str | None:
@@ -167,17 +197,27 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self.panda.calls.append(endpoint)
             with self.panda.lock:
-                found = answer(self.panda, endpoint, {k: v[0] for k, v in parse_qs(url.query).items()}, self._body(body))
+                found = answer(
+                    self.panda,
+                    endpoint,
+                    {k: v[0] for k, v in parse_qs(url.query).items()},
+                    self._body(body),
+                )
             self._answer(200 if found is not None else 404, json.dumps(found))
 
     def _auth_config(self) -> dict[str, str]:
-        names = {"audience": f"{self.panda.url}/oidc/", "oidc_config_url": f"{self.panda.url}/oidc/openid-configuration"}
+        names = {
+            "audience": f"{self.panda.url}/oidc/",
+            "oidc_config_url": f"{self.panda.url}/oidc/openid-configuration",
+        }
         return {**names, "client_secret": "none", "client_id": "lab-wlcg", "vo": "wlcg"}
 
     def _body(self, data: bytes) -> Any:
         kind = self.headers.get("Content-Type") or ""
         if kind.startswith("multipart/"):
-            message = BytesParser(policy=HTTP).parsebytes(f"Content-Type: {kind}\r\n\r\n".encode() + data)
+            message = BytesParser(policy=HTTP).parsebytes(
+                f"Content-Type: {kind}\r\n\r\n".encode() + data
+            )
             part = next(iter(message.iter_parts()))
             name = re.sub(r"[^A-Za-z0-9._-]", "", Path(part.get_filename() or "").name)
             return {"filename": name, "content": part.get_payload(decode=True)}

@@ -24,7 +24,10 @@ def real() -> bool:
 
 
 def addresses() -> dict[str, str]:
-    return {name: os.environ.get(name, os.environ[URL]) for name in ("PANDA_URL", "PANDA_URL_SSL", "PANDACACHE_URL")}
+    return {
+        name: os.environ.get(name, os.environ[URL])
+        for name in ("PANDA_URL", "PANDA_URL_SSL", "PANDACACHE_URL")
+    }
 
 
 @pytest.fixture
@@ -33,9 +36,20 @@ def panda(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakePanda
     if real():
         pytest.skip(f"{URL} is set: a real server has no knobs")
     made = FakePanda(tmp_path / "panda")
-    for name, value in {**made.environment(), "GRIDGPU_POLL_S": "0.3", "PANDA_CONFIG_ROOT": str(tmp_path / "pathena")}.items():
+    for name, value in {
+        **made.environment(),
+        "GRIDGPU_POLL_S": "0.3",
+        "PANDA_CONFIG_ROOT": str(tmp_path / "pathena"),
+    }.items():
         monkeypatch.setenv(name, value)
-    for name in ("PANDAMON_URL", "X509_USER_PROXY", "RUCIO_ACCOUNT", "RUCIO_HOME", "OIDC_AUTH_TOKEN_FILE", "OIDC_AUTH_ID_TOKEN"):
+    for name in (
+        "PANDAMON_URL",
+        "X509_USER_PROXY",
+        "RUCIO_ACCOUNT",
+        "RUCIO_HOME",
+        "OIDC_AUTH_TOKEN_FILE",
+        "OIDC_AUTH_ID_TOKEN",
+    ):
         monkeypatch.delenv(name, raising=False)
     yield made
     made.stop()

@@ -25,10 +25,16 @@ class Jedi:
     def submit(self, params: dict[str, Any], owner: str) -> dict[str, Any]:
         """Take a task, or say that one of its name is there."""
         for task in self.tasks.values():
-            if params.get("uniqueTaskName") and task.name == params["taskName"] and task.status not in ("aborted", "broken"):
+            if (
+                params.get("uniqueTaskName")
+                and task.name == params["taskName"]
+                and task.status not in ("aborted", "broken")
+            ):
                 return _no(*self._there(task))
         for one in params["jobParameters"]:
-            one |= {"expandedList": ["seq_number"]} if one.get("param_type") == "pseudo_input" else {}
+            one |= (
+                {"expandedList": ["seq_number"]} if one.get("param_type") == "pseudo_input" else {}
+            )
         task = Task(self.next_task, {**params, **_added()}, owner)
         self.tasks[task.ident] = task
         self.next_task += 1
@@ -38,23 +44,35 @@ class Jedi:
     def _there(task: Task) -> tuple[str, int]:
         head = f"jediTaskID={task.ident} is"
         if task.status in ("", "registered"):
-            return f"{head} already queued for outDS={task.name}. You cannot submit duplicated tasks. ", 1
+            return (
+                f"{head} already queued for outDS={task.name}. You cannot submit duplicated tasks. ",
+                1,
+            )
         return f"{head} in the {task.status} state for outDS={task.name}. {resubmission()}", 2
 
     def command(self, name: str, task: Task | None, **more: Any) -> dict[str, Any]:
         if task is None or task.status in ("", "registered"):
-            return {"success": False, "message": "not the task owner or no production role", "data": None}
+            return {
+                "success": False,
+                "message": "not the task owner or no production role",
+                "data": None,
+            }
         if name == "retry":
             return self._retry(task, more.get("new"))
         if task.status in (*FINAL, "aborting", "toabort"):
             words = f"Command rejected: the {name} command is not accepted if the task is in {task.status} status "
             return {"success": False, "message": words, "data": 4}
         task.command = "kill" if name == "kill" else "finish soft" if more.get("soft") else "finish"
-        return _yes(0, f"command={name} is registered for task ID {task.ident}. will be executed in a few minutes")
+        return _yes(
+            0,
+            f"command={name} is registered for task ID {task.ident}. will be executed in a few minutes",
+        )
 
     def _retry(self, task: Task, new: Any) -> dict[str, Any]:
         if task.status == "running":
-            return _yes(0, "retry has been triggered for failed jobs while the task is still running")
+            return _yes(
+                0, "retry has been triggered for failed jobs while the task is still running"
+            )
         if task.status not in ("finished", "failed", "exhausted"):
             words = f"Command rejected: the retry command is not accepted if the task is in {task.status} status "
             return _yes(4, words)
@@ -64,7 +82,10 @@ class Jedi:
             task.params.update(new)
             words = f"reactivation accepted. jediTaskID={task.ident} (currently in {state} state)"
             return _yes(3, f"{words} will be re-executed with old and/or new input")
-        return _yes(0, f"command=retry is registered for task ID {task.ident}. will be executed in a few minutes")
+        return _yes(
+            0,
+            f"command=retry is registered for task ID {task.ident}. will be executed in a few minutes",
+        )
 
     def kill_job(self, ident: int) -> bool:
         job = self.jobs.get(ident)
@@ -79,7 +100,12 @@ class Jedi:
     @staticmethod
     def stop_job(job: Job) -> None:
         words = "killed by Lab User"
-        job.set("cancelled", taskBufferErrorCode=100, taskBufferErrorDiag=words, endTime=stamp(time.time()))
+        job.set(
+            "cancelled",
+            taskBufferErrorCode=100,
+            taskBufferErrorDiag=words,
+            endTime=stamp(time.time()),
+        )
 
     # what JEDI does ---------------------------------------------------------------------
 
@@ -99,7 +125,11 @@ class Jedi:
             running = [job for job in task.alive() if job.status == "running"]
             self._move(task, "aborting" if running else "toabort", "kill by Lab User")
         elif command in ("finish", "finish soft"):
-            self._move(task, "finishing", f"{'soft ' if command.endswith('soft') else ''}finish by Lab User")
+            self._move(
+                task,
+                "finishing",
+                f"{'soft ' if command.endswith('soft') else ''}finish by Lab User",
+            )
         elif command in ("retry", "increment"):
             task.attempt += command == "retry"
             task.given_up.clear()
@@ -130,8 +160,16 @@ class Jedi:
         if self.end_as is not None:
             self._move(task, *self.end_as)
             return
-        wanted = [task.params["site"]] if task.params.get("site") else task.params.get("includedSite") or list(self.sites)
-        known = [site for site in wanted if site in self.sites and site not in (task.params.get("excludedSite") or [])]
+        wanted = (
+            [task.params["site"]]
+            if task.params.get("site")
+            else task.params.get("includedSite") or list(self.sites)
+        )
+        known = [
+            site
+            for site in wanted
+            if site in self.sites and site not in (task.params.get("excludedSite") or [])
+        ]
         if not known:
             link = f'<a href="http://127.0.0.1:25080/cache/jedilog/{task.ident}">log</a>'
             words = f"unknown site={wanted[0]}. brokerage failed for 1 input datasets when trying 1 datasets."
@@ -146,10 +184,18 @@ class Jedi:
         made = False
         for number in range(1, task.size + 1) if task.status == "running" else ():
             last = task.last(number)
-            if task.done(number) or number in task.given_up or (last is not None and last.status not in ENDED):
+            if (
+                task.done(number)
+                or number in task.given_up
+                or (last is not None and last.status not in ENDED)
+            ):
                 continue
             tries = last.attempt if last is not None else 0
-            if last is not None and last.status != "closed" and tries >= task.max_attempt + task.attempt:
+            if (
+                last is not None
+                and last.status != "closed"
+                and tries >= task.max_attempt + task.attempt
+            ):
                 task.given_up.add(number)
             else:
                 self._make_job(task, number, tries + 1)
@@ -164,7 +210,14 @@ class Jedi:
 
     def _end(self, task: Task) -> bool:
         """The last steps, when no job is left."""
-        if task.status in FINAL or task.status not in ("running", "aborting", "toabort", "finishing", "passed", "prepared"):
+        if task.status in FINAL or task.status not in (
+            "running",
+            "aborting",
+            "toabort",
+            "finishing",
+            "passed",
+            "prepared",
+        ):
             return False
         if task.alive():
             return False
@@ -194,9 +247,17 @@ class Jedi:
         gpu, wanted = self.sites[job.site], _gpu(job.task.params.get("architecture") or "")
         if wanted is None:
             return True
-        if gpu is None or wanted.get("vendor") != gpu.vendor or ("cuda" in wanted and gpu.cuda is None):
+        if (
+            gpu is None
+            or wanted.get("vendor") != gpu.vendor
+            or ("cuda" in wanted and gpu.cuda is None)
+        ):
             return False
-        model = re.match(wanted.get("model", ""), gpu.model, re.IGNORECASE) if wanted.get("model") != "*" else True
+        model = (
+            re.match(wanted.get("model", ""), gpu.model, re.IGNORECASE)
+            if wanted.get("model") != "*"
+            else True
+        )
         return bool(model) and gpu.vram >= int(wanted.get("vram", "0").lstrip(">="))
 
 
@@ -212,7 +273,15 @@ def _gpu(text: str) -> dict[str, str] | None:
 
 def _added() -> dict[str, Any]:
     """What a server adds to the map of a task."""
-    names = ("userName", "taskType", "taskPriority", "transPath", "pushStatusChanges", "messageDriven", "cloudAsVO")
+    names = (
+        "userName",
+        "taskType",
+        "taskPriority",
+        "transPath",
+        "pushStatusChanges",
+        "messageDriven",
+        "cloudAsVO",
+    )
     return {name: task_fields()["raw_task_params"][name] for name in names}
 
 

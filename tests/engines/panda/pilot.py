@@ -39,13 +39,22 @@ class Pilot:
     def take(self) -> None:
         """Start what may start now. The stand-in is locked meanwhile."""
         panda = self._panda
-        self._threads = {ident: thread for ident, thread in self._threads.items() if thread.is_alive()}
+        self._threads = {
+            ident: thread for ident, thread in self._threads.items() if thread.is_alive()
+        }
         for job in list(panda.jedi.jobs.values()):
             if len(self._threads) >= panda.slots or panda.hold:
                 return
             if job.status == "activated" and panda.jedi.fits(job):
-                job.set("starting", schedulerID="lab", computingElement="lab-ce", modificationHost="node1")
-                self._threads[job.ident] = threading.Thread(target=self._run, args=(job,), daemon=True)
+                job.set(
+                    "starting",
+                    schedulerID="lab",
+                    computingElement="lab-ce",
+                    modificationHost="node1",
+                )
+                self._threads[job.ident] = threading.Thread(
+                    target=self._run, args=(job,), daemon=True
+                )
                 self._threads[job.ident].start()
 
     def folder(self, job: Job) -> Path:
@@ -65,7 +74,10 @@ class Pilot:
             return
         folder = self.folder(job)
         self._stage(job, folder)
-        with open(folder / "payload.stdout", "wb") as out, open(folder / "payload.stderr", "wb") as err:
+        with (
+            open(folder / "payload.stdout", "wb") as out,
+            open(folder / "payload.stderr", "wb") as err,
+        ):
             process = subprocess.Popen(
                 ["/bin/sh", "__run_main_exec.sh"], cwd=folder, env=self._environment(job, folder), start_new_session=True,
                 stdin=subprocess.DEVNULL, stdout=out, stderr=err,
@@ -128,7 +140,9 @@ class Pilot:
             self._panda.tell(job, "failed", transExitCode=str(code), pilotErrorCode=1305, pilotErrorDiag=diagnostics[:250],
                              exeErrorCode=code, exeErrorDiag=f"payload exit code {code}")  # fmt: skip
         elif missing := self._store(job, folder):
-            self._panda.tell(job, "failed", pilotErrorCode=1165, pilotErrorDiag=f"Missing output file: {missing}")
+            self._panda.tell(
+                job, "failed", pilotErrorCode=1165, pilotErrorDiag=f"Missing output file: {missing}"
+            )
         else:
             job.metadata = self._metadata(folder)
             self._panda.tell(job, "finished", transExitCode="0")

@@ -19,7 +19,9 @@ def lines(name: str) -> list[dict[str, Any]]:
 
 def http(name: str, path: str) -> Any:
     """Return the first whole answer of an endpoint that holds data."""
-    found = (line for line in lines(name) if line["kind"] == "http" and line["path"] == f"/api/v1/{path}")
+    found = (
+        line for line in lines(name) if line["kind"] == "http" and line["path"] == f"/api/v1/{path}"
+    )
     return next(line["response"]["data"] for line in found if line["response"].get("data"))
 
 
@@ -39,5 +41,7 @@ def task_fields() -> dict[str, Any]:
 @cache
 def resubmission() -> str:
     """What the server says of sending a task again that it has made jobs of."""
-    messages = (str(line["response"].get("message")) for line in lines("d_errors") if line["kind"] == "http")
+    messages = (
+        str(line["response"].get("message")) for line in lines("d_errors") if line["kind"] == "http"
+    )
     return next(message.split("/. ", 1)[1] for message in messages if "resubmission" in message)

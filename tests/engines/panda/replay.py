@@ -98,7 +98,10 @@ class Replay:
             query |= {"task_id": [str(task.ident)]} if "task_id" in query else {}
             body |= {"task_id": task.ident} if "task_id" in body else {}
         if "job_ids" in body:
-            body["job_ids"] = [self._jobs[one].ident if one in self._jobs else one for one in map(int, body["job_ids"])]
+            body["job_ids"] = [
+                self._jobs[one].ident if one in self._jobs else one
+                for one in map(int, body["job_ids"])
+            ]
         reasons: list[str] = []
         for _ in range(STEPS):
             self._meet(line)
@@ -107,10 +110,16 @@ class Replay:
             if why is None:
                 break
             reasons.append(why)
-            if not [one for one in ([task] if task else self._of(body)) if self._panda.jedi.advance(one)]:
+            if not [
+                one for one in ([task] if task else self._of(body)) if self._panda.jedi.advance(one)
+            ]:
                 break
-        assert why is None, f"{line['n']} {line['path']}: {' | '.join(reasons)}\nrecorded {line['response']}"
-        if line["path"].endswith("task/submit") and (found := re.search(r"new jediTaskID=(\d+)", str(line["response"]))):
+        assert why is None, (
+            f"{line['n']} {line['path']}: {' | '.join(reasons)}\nrecorded {line['response']}"
+        )
+        if line["path"].endswith("task/submit") and (
+            found := re.search(r"new jediTaskID=(\d+)", str(line["response"]))
+        ):
             self._tasks[int(found[1])] = int(answer["data"])
 
     def _of(self, body: dict[str, Any]) -> list[Any]:
@@ -118,14 +127,22 @@ class Replay:
         if name := (body.get("task_parameters") or {}).get("taskName"):
             return [task for task in self._panda.jedi.tasks.values() if task.name == name]
         jobs = self._panda.jedi.jobs
-        return list({jobs[one].task.ident: jobs[one].task for one in body.get("job_ids", ()) if one in jobs}.values())
+        return list(
+            {
+                jobs[one].task.ident: jobs[one].task
+                for one in body.get("job_ids", ())
+                if one in jobs
+            }.values()
+        )
 
     def _meet(self, line: dict[str, Any]) -> None:
         """Learn which of the stand-in's jobs is which of the recorded ones, where an answer lists them."""
         found = line["response"].get("data") if isinstance(line["response"], dict) else None
         for one in found if isinstance(found, list) else ():
             if isinstance(one, dict) and "Files" in one and one["PandaID"] not in self._jobs:
-                number = next(int(file["lfn"]) for file in one["Files"] if file["dataset"] == "seq_number")
+                number = next(
+                    int(file["lfn"]) for file in one["Files"] if file["dataset"] == "seq_number"
+                )
                 self._know(one["PandaID"], self._tasks[one["jediTaskID"]], number, one["attemptNr"])
 
     def _know(self, ident: int, task: int, number: int, attempt: int) -> Job | None:
@@ -150,7 +167,9 @@ class Replay:
         sent = json.dumps(body).encode() if line["method"] == "POST" else None
         if "multipart" in body:
             kind, sent = self._upload(body["multipart"][0])
-        request = urllib.request.Request(url, sent, {"Content-Type": kind, "Authorization": f"Bearer {self._token(line)}"})
+        request = urllib.request.Request(
+            url, sent, {"Content-Type": kind, "Authorization": f"Bearer {self._token(line)}"}
+        )
         try:
             with urllib.request.urlopen(request, timeout=30) as response:
                 text, status = response.read().decode(), response.status
@@ -167,12 +186,17 @@ class Replay:
             return "no.jwt"
         if "Signature verification failed" in said:
             return make_token().removesuffix("lab") + "bad"
-        changes: dict[str, Any] = next((made for words, made in TOKENS.items() if words in said), {})
+        changes: dict[str, Any] = next(
+            (made for words, made in TOKENS.items() if words in said), {}
+        )
         return make_token(**changes)
 
     def _map(self, given: dict[str, Any]) -> dict[str, Any]:
         """The map of a task, in which a recording may say only what differs from its first one."""
-        whole = {**(self._first or {}), **{name: value for name, value in given.items() if name != "..."}}
+        whole = {
+            **(self._first or {}),
+            **{name: value for name, value in given.items() if name != "..."},
+        }
         if "jobParameters" in whole:
             self._first = self._first or whole
         return whole
@@ -205,7 +229,11 @@ class Replay:
             }  # fmt: skip
             if sent.get("trans_exit_code"):
                 code = sent["trans_exit_code"]
-                codes |= {"transExitCode": str(code), "exeErrorCode": code, "exeErrorDiag": f"payload exit code {code}"}
+                codes |= {
+                    "transExitCode": str(code),
+                    "exeErrorCode": code,
+                    "exeErrorDiag": f"payload exit code {code}",
+                }
             codes = {name: value for name, value in codes.items() if value}
             state = "cancelled" if codes.get("pilotErrorCode") == KILLED else state
             self._panda.tell(job, state, computingElement="lab-ce", **codes)
@@ -219,9 +247,16 @@ class Replay:
             return None
         made = self._panda.jedi.tasks[self._tasks[int(task[1])]]
         offset = next(
-            (one.get("offset", 0) for one in made.params["jobParameters"] if one.get("param_type") == "pseudo_input"), 0
+            (
+                one.get("offset", 0)
+                for one in made.params["jobParameters"]
+                if one.get("param_type") == "pseudo_input"
+            ),
+            0,
         )
-        return self._know(ident, made.ident, int(number[1]) - offset, int(line.get("attemptNr") or 1))
+        return self._know(
+            ident, made.ident, int(number[1]) - offset, int(line.get("attemptNr") or 1)
+        )
 
     # comparing --------------------------------------------------------------------------
 
@@ -235,25 +270,58 @@ class Replay:
             same = self._mapped(real) == (str(ours) if isinstance(real, str) else ours)
             return None if same else f"{name} is {ours!r}, not {self._mapped(real)!r}"
         if name in ("statistics", "outDS"):
-            return None if sorted(str(real).split(",")) == sorted(str(ours).split(",")) else f"{name} is {ours!r}, not {real!r}"
+            return (
+                None
+                if sorted(str(real).split(",")) == sorted(str(ours).split(","))
+                else f"{name} is {ours!r}, not {real!r}"
+            )
         if name == "lfn":
-            return None if self._shape(real) == self._shape(ours) else f"{name} is {ours!r}, not {real!r}"
-        if real is None or ours is None or isinstance(ours, type(real)) or {type(real), type(ours)} <= {int, float}:
+            return (
+                None
+                if self._shape(real) == self._shape(ours)
+                else f"{name} is {ours!r}, not {real!r}"
+            )
+        if (
+            real is None
+            or ours is None
+            or isinstance(ours, type(real))
+            or {type(real), type(ours)} <= {int, float}
+        ):
             return None
         return f"{name} is a {type(ours).__name__}, not a {type(real).__name__}"
 
-    def _differ_dicts(self, real: dict[str, Any], ours: dict[str, Any], cut: Any, name: str) -> str | None:
-        if name == "data" and real and all(key.isdecimal() for key in real):  # of jobs, by their numbers
-            real = {str(self._jobs[int(key)].ident) if int(key) in self._jobs else key: value for key, value in real.items()}
+    def _differ_dicts(
+        self, real: dict[str, Any], ours: dict[str, Any], cut: Any, name: str
+    ) -> str | None:
+        if (
+            name == "data" and real and all(key.isdecimal() for key in real)
+        ):  # of jobs, by their numbers
+            real = {
+                str(self._jobs[int(key)].ident) if int(key) in self._jobs else key: value
+                for key, value in real.items()
+            }
         if "__datetime__" in real and "__datetime__" in ours:
             return None
-        if set(real) - set(ours) or (not cut and name not in ("raw_task_params",) and set(ours) - set(real)):
+        if set(real) - set(ours) or (
+            not cut and name not in ("raw_task_params",) and set(ours) - set(real)
+        ):
             return f"{name} has the fields {sorted(set(real) ^ set(ours))[:8]}"
-        return next((why for key in real if (why := self._differs(real[key], ours[key], cut, key)) is not None), None)
+        return next(
+            (
+                why
+                for key in real
+                if (why := self._differs(real[key], ours[key], cut, key)) is not None
+            ),
+            None,
+        )
 
     def _differ_lists(self, real: list[Any], ours: list[Any], cut: Any, name: str) -> str | None:
         if name in _LISTS or (real and isinstance(real[0], int) and not isinstance(real[0], bool)):
-            return None if len(real) == len(ours) else f"{name} has {len(ours)} numbers, not {len(real)}"
+            return (
+                None
+                if len(real) == len(ours)
+                else f"{name} has {len(ours)} numbers, not {len(real)}"
+            )
         if name == "Files":
             files = {(one["type"], self._shape(one["dataset"])): one for one in ours}
             pairs = [(one, files.get((one["type"], self._shape(one["dataset"])))) for one in real]
@@ -267,14 +335,23 @@ class Replay:
             pairs = list(zip(real, ours, strict=False))
             if len(real) != len(ours):
                 return f"{name} has {len(ours)} entries, not {len(real)}"
-        return next((why for one, other in pairs if (why := self._differs(one, other, cut, name)) is not None), None)
+        return next(
+            (
+                why
+                for one, other in pairs
+                if (why := self._differs(one, other, cut, name)) is not None
+            ),
+            None,
+        )
 
     def _mapped(self, value: Any) -> Any:
         """A text in which the recorded numbers of tasks are the stand-in's."""
         if not isinstance(value, str):
             return value
         return re.sub(
-            r"(jediTaskID=|task ID |jedilog/)(\d+)", lambda m: m[1] + str(self._tasks.get(int(m[2]), self._next(m[2]))), value
+            r"(jediTaskID=|task ID |jedilog/)(\d+)",
+            lambda m: m[1] + str(self._tasks.get(int(m[2]), self._next(m[2]))),
+            value,
         )
 
     def _next(self, number: str) -> str:

@@ -16,7 +16,11 @@ SUPER = {"defined": "registered"}
 
 def stamp(moment: float) -> dict[str, str]:
     """A moment as the server writes it: UTC, without a zone."""
-    return {"__datetime__": datetime.fromtimestamp(moment, timezone.utc).replace(tzinfo=None).isoformat()}
+    return {
+        "__datetime__": datetime.fromtimestamp(moment, timezone.utc)
+        .replace(tzinfo=None)
+        .isoformat()
+    }
 
 
 @dataclass
@@ -56,7 +60,10 @@ class Job:
         files = [
             self._file("pseudo_lfn", "pseudo_input", "pseudo_dataset"),
             self._file(str(self.number), "pseudo_input", "seq_number"),
-            *(self._file(self.named(one["value"]), "output", one["dataset"]) for one in task.outputs()),
+            *(
+                self._file(self.named(one["value"]), "output", one["dataset"])
+                for one in task.outputs()
+            ),
             *(self._file(self.named(one["value"]), "log", one["dataset"]) for one in task.logs()),
         ]
         return {
@@ -72,9 +79,20 @@ class Job:
 
     def _file(self, lfn: str, kind: str, dataset: str) -> dict[str, Any]:
         like = next(one for one in job_fields()["Files"] if one["type"] == kind)
-        states = {"finished": "ready", "failed": "failed", "cancelled": "failed"} if "pseudo" not in kind else {}
+        states = (
+            {"finished": "ready", "failed": "failed", "cancelled": "failed"}
+            if "pseudo" not in kind
+            else {}
+        )
         status = states.get(self.status, "unknown")
-        return {**like, "PandaID": self.ident, "jediTaskID": self.task.ident, "lfn": lfn, "dataset": dataset, "status": status}
+        return {
+            **like,
+            "PandaID": self.ident,
+            "jediTaskID": self.task.ident,
+            "lfn": lfn,
+            "dataset": dataset,
+            "status": status,
+        }
 
     def named(self, template: str) -> str:
         text = template.replace("$JEDITASKID", str(self.task.ident))
@@ -85,7 +103,9 @@ class Job:
         text = ""
         for one in self.task.params["jobParameters"]:
             if not one.get("hidden") and one.get("param_type") != "input":
-                text += self.named(one["value"]).replace("${SEQNUMBER}", str(self.number + one.get("offset", 0)))
+                text += self.named(one["value"]).replace(
+                    "${SEQNUMBER}", str(self.number + one.get("offset", 0))
+                )
                 text += "" if one.get("padding") is False else " "
         return text.strip().replace("${SURL}", self.task.params["sourceURL"])
 
@@ -137,7 +157,9 @@ class Task:
     def statistics(self) -> dict[str, int]:
         """How many inputs are in which state, as get_details counts them."""
         counts: dict[str, int] = {}
-        for number in range(1, self.size + 1) if self.status not in ("", "registered", "defined") else ():
+        for number in (
+            range(1, self.size + 1) if self.status not in ("", "registered", "defined") else ()
+        ):
             job = self.last(number)
             state = "tobedone" if job is None else job.status
             if job is not None and job.status in ("failed", "cancelled", "closed"):
@@ -158,7 +180,11 @@ class Task:
             "pctFinished": 100 * done // self.size, "pctFailed": 100 * failed // self.size,
             "endTime": None if self.ended is None else stamp(self.ended), "raw_task_params": self.params,
         }  # fmt: skip
-        return {**fields, "site": None, "splitRule": None, "attemptNr": None} if self.status == "registered" else fields
+        return (
+            {**fields, "site": None, "splitRule": None, "attemptNr": None}
+            if self.status == "registered"
+            else fields
+        )
 
     def super_status(self) -> str:
         if self.status in (*FINAL, "running"):

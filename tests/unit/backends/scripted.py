@@ -9,16 +9,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from jupyter_gridgpu.backends.base import Job, job_spec
-from jupyter_gridgpu.backends.batches import Batch
-from jupyter_gridgpu.backends.cluster import ClusterBackend
-from jupyter_gridgpu.backends.inquiry import Answer, Seen
-from jupyter_gridgpu.errors import EngineError, Full, Unreachable
+from jupyter_gridgpu.backends.batch.backend import BatchBackend
+from jupyter_gridgpu.backends.batch.batches import Batch
+from jupyter_gridgpu.backends.batch.inquiry import StatusAnswer, TaskStatus
+from jupyter_gridgpu.errors import BackendError, Full, Unreachable
 from jupyter_gridgpu.model.job import Observation
 from jupyter_gridgpu.store.paths import ScanPaths
 from jupyter_gridgpu.testing.examples import small_scan
 
 
-class Scripted(ClusterBackend):
+class Scripted(BatchBackend):
     """A backend whose engine says what the test lets it say."""
 
     engine = "Engine"
@@ -37,7 +37,7 @@ class Scripted(ClusterBackend):
         """It takes everything."""
 
     def send(self, batch: Batch) -> str:
-        if isinstance(self.refuses, EngineError):
+        if isinstance(self.refuses, BackendError):
             raise self.refuses
         self.sizes.append(len(batch.tasks))
         if len(batch.tasks) > self.free:
@@ -54,7 +54,7 @@ class Scripted(ClusterBackend):
     def task_id(self, batch_id: str, index: int) -> str:
         return f"{batch_id}_{index}"
 
-    def ask(self) -> Mapping[str, Seen]:
+    def ask(self) -> Mapping[str, TaskStatus]:
         raise Unreachable("The test says itself what was seen.")
 
     def end(self, tasks: Sequence[str], hard: bool) -> None:
@@ -67,13 +67,15 @@ class Scripted(ClusterBackend):
 
     # what a test does ---------------------------------------------------------------
 
-    def says(self, tasks: Mapping[str, Seen], at: float | None = None) -> None:
-        self._inquiry.answer = Answer(time.time() if at is None else at, tasks)
+    def says(self, tasks: Mapping[str, TaskStatus], at: float | None = None) -> None:
+        self._inquiry.answer = StatusAnswer(time.time() if at is None else at, tasks)
         self._inquiry._due = float("inf")
 
     def hand_over(self, *numbers: int) -> dict[str, str]:
         keys = [f"v{number:04d}.1" for number in numbers]
-        jobs = [Job(key, self._paths.job(key), job_spec(self._scan, key, {"lr": 0.1})) for key in keys]
+        jobs = [
+            Job(key, self._paths.job(key), job_spec(self._scan, key, {"lr": 0.1})) for key in keys
+        ]
         answers = self.submit(jobs)
         return {key: str(answer) for key, answer in answers.items() if isinstance(answer, str)}
 

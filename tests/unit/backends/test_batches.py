@@ -5,63 +5,74 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_gridgpu.backends.batches import Batches
+from jupyter_gridgpu.backends.batch.batches import BatchStore
 from jupyter_gridgpu.store.paths import ScanPaths
 
 TASKS = [["v0001.1", "v0002.1"], ["v0003.1"]]
 
 
-def test_a_new_runner_knows_what_was_handed_over_and_what_the_engine_calls_it(tmp_path: Path) -> None:
-    first = Batches(ScanPaths(tmp_path))
+def test_a_new_runner_knows_what_was_handed_over_and_what_the_engine_calls_it(
+    tmp_path: Path,
+) -> None:
+    first = BatchStore(ScanPaths(tmp_path))
     batch = first.make(TASKS)
     assert first.unsure(["v0003.1", "v0009.1"]) == [batch]
     first.took(batch, "17")
-    for batches in (first, Batches(ScanPaths(tmp_path))):
+    for batches in (first, BatchStore(ScanPaths(tmp_path))):
         assert batches.place("v0003.1") == (batch, 2)
         assert batches.place("v0009.1") is None
         assert (batches.ident(batch), batches.unsure(["v0001.1"])) == ("17", [])
 
 
-def test_a_batch_that_was_not_sent_after_all_has_no_id_and_is_not_asked_for_again(tmp_path: Path) -> None:
-    batches = Batches(ScanPaths(tmp_path))
+def test_a_batch_that_was_not_sent_after_all_has_no_id_and_is_not_asked_for_again(
+    tmp_path: Path,
+) -> None:
+    batches = BatchStore(ScanPaths(tmp_path))
     batch = batches.make(TASKS)
     batches.took(batch, None)
-    for known in (batches, Batches(ScanPaths(tmp_path))):
+    for known in (batches, BatchStore(ScanPaths(tmp_path))):
         assert (known.ident(batch), known.unsure(["v0001.1"])) == (None, [])
 
 
 def test_a_job_is_where_it_was_handed_over_last(tmp_path: Path) -> None:
-    batches = Batches(ScanPaths(tmp_path))
+    batches = BatchStore(ScanPaths(tmp_path))
     batches.took(batches.make(TASKS), None)
     again = batches.make([["v0003.1"]])
     assert again.name == "b0002"
-    assert Batches(ScanPaths(tmp_path)).place("v0003.1") == (again, 1)
+    assert BatchStore(ScanPaths(tmp_path)).place("v0003.1") == (again, 1)
 
 
 def test_batches_are_numbered_on_past_ten_thousand(tmp_path: Path) -> None:
     (tmp_path / "batches" / "b10000").mkdir(parents=True)
     (tmp_path / "batches" / "b9999").mkdir()
-    assert Batches(ScanPaths(tmp_path)).make(TASKS).name == "b10001"
+    assert BatchStore(ScanPaths(tmp_path)).make(TASKS).name == "b10001"
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"id": 3}', '{"id": ["a"]}', "{}"])
 def test_an_answer_that_is_not_sound_leaves_the_batch_unsure(tmp_path: Path, text: str) -> None:
-    batch = Batches(ScanPaths(tmp_path)).make(TASKS)
+    batch = BatchStore(ScanPaths(tmp_path)).make(TASKS)
     batch.engine_file.write_text(text)
-    assert Batches(ScanPaths(tmp_path)).unsure(["v0001.1"]) == [batch]
+    assert BatchStore(ScanPaths(tmp_path)).unsure(["v0001.1"]) == [batch]
 
 
-def test_a_batch_of_which_a_killed_runner_wrote_only_the_folder_holds_nothing(tmp_path: Path) -> None:
+def test_a_batch_of_which_a_killed_runner_wrote_only_the_folder_holds_nothing(
+    tmp_path: Path,
+) -> None:
     (tmp_path / "batches" / "b0001").mkdir(parents=True)
-    batches = Batches(ScanPaths(tmp_path))
+    batches = BatchStore(ScanPaths(tmp_path))
     assert batches.unsure(["v0001.1"]) == []
     assert batches.make(TASKS).name == "b0002"
 
 
-def test_a_batch_whose_tasks_could_not_be_written_is_in_nobody_s_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    found = Batches(ScanPaths(tmp_path))
+def test_a_batch_whose_tasks_could_not_be_written_is_in_nobody_s_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = BatchStore(ScanPaths(tmp_path))
     with monkeypatch.context() as disk:
-        disk.setattr("jupyter_gridgpu.backends.batches.write_atomic", lambda path, text: os.stat("/none"))
+        disk.setattr(
+            "jupyter_gridgpu.backends.batch.batches.write_atomic",
+            lambda path, text: os.stat("/none"),
+        )
         with pytest.raises(OSError, match="none"):
             found.make(TASKS)
     assert found.place("v0003.1") is None

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from jupyter_gridgpu.backends import cluster
-from jupyter_gridgpu.backends.exits import exit_words
-from jupyter_gridgpu.backends.inquiry import Seen
-from jupyter_gridgpu.errors import EngineError, Unreachable
+from jupyter_gridgpu.backends.batch import backend as batch_backend
+from jupyter_gridgpu.backends.batch.exit_codes import exit_words
+from jupyter_gridgpu.backends.batch.inquiry import TaskStatus
+from jupyter_gridgpu.errors import BackendError, Unreachable
 from jupyter_gridgpu.model.job import Observation
 from jupyter_gridgpu.model.resources import Placement, Resources
 from jupyter_gridgpu.store.paths import ScanPaths
@@ -21,7 +21,9 @@ from .scripted import Scripted
 
 
 def result(key: str, **changes: Any) -> str:
-    return json.dumps({"key": key, "copy": "ab12", "started": 5.0, "ended": 9.0, "state": "done", **changes})
+    return json.dumps(
+        {"key": key, "copy": "ab12", "started": 5.0, "ended": 9.0, "state": "done", **changes}
+    )
 
 
 # looking --------------------------------------------------------------------------------
@@ -32,7 +34,7 @@ def test_a_waiting_job_says_what_the_engine_says(paths: ScanPaths) -> None:
     ids = backend.hand_over(1)
     assert backend.one(ids) is None
     page = "https://monitor.example/17"
-    backend.says({"0001_1": Seen("queued", message="Waits in gpu.", where="gpu", link=page)})
+    backend.says({"0001_1": TaskStatus("queued", message="Waits in gpu.", where="gpu", link=page)})
     seen = backend.one(ids)
     assert seen == Observation("queued", message="Waits in gpu.", where="gpu", link=page)
 
@@ -40,12 +42,18 @@ def test_a_waiting_job_says_what_the_engine_says(paths: ScanPaths) -> None:
 def test_files_say_that_a_job_runs_before_the_engine_does(paths: ScanPaths) -> None:
     backend = Scripted(paths, placement=Placement("gpu"))
     ids = backend.hand_over(1)
-    backend.says({"0001_1": Seen("queued", message="Waits.")}, time.time() - 9)
+    backend.says({"0001_1": TaskStatus("queued", message="Waits.")}, time.time() - 9)
     backend.one(ids)
     backend.copy("v0001.1")
     seen = backend.one(ids)
     assert seen is not None
-    assert (seen.state, seen.where, seen.node, seen.gpu, seen.started) == ("running", "gpu", "node1", "0", 5.0)
+    assert (seen.state, seen.where, seen.node, seen.gpu, seen.started) == (
+        "running",
+        "gpu",
+        "node1",
+        "0",
+        5.0,
+    )
     assert seen.notebook == "jobs/v0001.1/ab12/output.ipynb"
 
 
@@ -59,11 +67,13 @@ def test_files_say_that_a_job_runs_before_the_engine_does(paths: ScanPaths) -> N
         ({"gpus": ["0"], "models": 3}, None),
     ],
 )
-def test_a_running_job_says_which_gpu_it_has(paths: ScanPaths, about: dict[str, Any], gpu: str | None) -> None:
+def test_a_running_job_says_which_gpu_it_has(
+    paths: ScanPaths, about: dict[str, Any], gpu: str | None
+) -> None:
     backend = Scripted(paths)
     ids = backend.hand_over(1)
     backend.copy("v0001.1").about.write_text(json.dumps(about))
-    backend.says({"0001_1": Seen("running")})
+    backend.says({"0001_1": TaskStatus("running")})
     assert getattr(backend.one(ids), "gpu", "?") == gpu
 
 
@@ -75,17 +85,19 @@ def test_of_a_running_job_that_the_engine_forgot_its_archive_is_asked(paths: Sca
     assert getattr(backend.one(ids), "state", None) == "running"
     assert backend._watched["v0001.1"].missing is not None
     copy.result.write_text(result("v0001.1", state="failed", reason="preempted"))
-    backend.says({"0001_1": Seen("cancelled", "user", "Removed.")})
+    backend.says({"0001_1": TaskStatus("cancelled", "user", "Removed.")})
     assert getattr(backend.one(ids), "reason", None) == "preempted"
 
 
-def test_a_job_that_the_engine_started_again_waits_until_its_new_copy_runs(paths: ScanPaths) -> None:
+def test_a_job_that_the_engine_started_again_waits_until_its_new_copy_runs(
+    paths: ScanPaths,
+) -> None:
     backend = Scripted(paths)
     ids = backend.hand_over(1)
     backend.copy("v0001.1", at=time.time() - 50)
-    backend.says({"0001_1": Seen("running")})
+    backend.says({"0001_1": TaskStatus("running")})
     assert getattr(backend.one(ids), "state", None) == "running"
-    backend.says({"0001_1": Seen("queued", message="Started again.")})
+    backend.says({"0001_1": TaskStatus("queued", message="Started again.")})
     assert backend.one(ids) == Observation("queued", message="Started again.")
     backend.copy("v0001.1", "cd34", at=time.time() + 1)
     seen = backend.one(ids)
@@ -97,7 +109,7 @@ def test_a_result_is_believed_before_the_engine(paths: ScanPaths) -> None:
     backend = Scripted(paths, resources=Resources(gpus=2), per_gpu=2)
     ids = backend.hand_over(1)
     backend.copy("v0001.1")
-    backend.says({"0001_1": Seen("failed", "node", "exit code 1", where="gpu")})
+    backend.says({"0001_1": TaskStatus("failed", "node", "exit code 1", where="gpu")})
     paths.job("v0001.1").result.write_text(result("v0001.1"))
     seen = backend.one(ids)
     assert seen is not None
@@ -108,8 +120,10 @@ def test_a_kernel_that_died_of_memory_for_the_engine_did_so(paths: ScanPaths) ->
     backend = Scripted(paths)
     ids = backend.hand_over(1)
     backend.copy("v0001.1")
-    backend.says({"0001_1": Seen("failed", "oom", "Used more memory than 4000 MB.")})
-    paths.job("v0001.1").result.write_text(result("v0001.1", state="failed", reason="notebook", message="The kernel died."))
+    backend.says({"0001_1": TaskStatus("failed", "oom", "Used more memory than 4000 MB.")})
+    paths.job("v0001.1").result.write_text(
+        result("v0001.1", state="failed", reason="notebook", message="The kernel died.")
+    )
     seen = backend.one(ids)
     assert seen is not None
     assert (seen.reason, seen.message) == ("oom", "Used more memory than 4000 MB.")
@@ -119,53 +133,77 @@ def test_a_job_that_ended_without_a_result_has_some_time_to_show_one(paths: Scan
     backend = Scripted(paths)
     ids = backend.hand_over(1)
     backend.copy("v0001.1")
-    backend.says({"0001_1": Seen("failed", "node", "The node went away.", node="node7", ended=7.0)})
+    backend.says(
+        {"0001_1": TaskStatus("failed", "node", "The node went away.", node="node7", ended=7.0)}
+    )
     assert backend.one(ids) is None
     assert backend.brought == [1]
     backend.grace_s = 0.0
     seen = backend.one(ids)
     assert seen is not None
-    assert (seen.state, seen.reason, seen.message, seen.node) == ("failed", "node", "The node went away.", "node7")
+    assert (seen.state, seen.reason, seen.message, seen.node) == (
+        "failed",
+        "node",
+        "The node went away.",
+        "node7",
+    )
     assert (seen.notebook, seen.ended) == ("jobs/v0001.1/ab12/output.ipynb", 7.0)
     assert backend.brought == [1]
 
 
-def test_the_result_of_a_preempted_copy_counts_once_the_engine_will_not_start_it_again(paths: ScanPaths) -> None:
+def test_the_result_of_a_preempted_copy_counts_once_the_engine_will_not_start_it_again(
+    paths: ScanPaths,
+) -> None:
     backend = Scripted(paths)
     ids = backend.hand_over(1)
     copy = backend.copy("v0001.1", at=time.time() - 9)
-    copy.result.write_text(result("v0001.1", state="failed", reason="preempted", message="Ended from outside in cell 3."))
-    backend.says({"0001_1": Seen("queued")})
+    copy.result.write_text(
+        result(
+            "v0001.1", state="failed", reason="preempted", message="Ended from outside in cell 3."
+        )
+    )
+    backend.says({"0001_1": TaskStatus("queued")})
     assert getattr(backend.one(ids), "state", None) == "queued"
-    backend.says({"0001_1": Seen("failed", "preempted", "Preempted.")})
+    backend.says({"0001_1": TaskStatus("failed", "preempted", "Preempted.")})
     seen = backend.one(ids)
     assert seen is not None
-    assert (seen.state, seen.reason, seen.message) == ("failed", "preempted", "Ended from outside in cell 3.")
+    assert (seen.state, seen.reason, seen.message) == (
+        "failed",
+        "preempted",
+        "Ended from outside in cell 3.",
+    )
 
 
 def test_what_the_launcher_said_is_shown_of_a_job_that_no_worker_ran(paths: ScanPaths) -> None:
     backend = Scripted(paths)
     ids = backend.hand_over(1)
     paths.job("v0001.1").log.write_text("looking\nNo such image: \x1b[31mml-base\n")
-    backend.says({"0001_1": Seen("failed", *exit_words(73))})
+    backend.says({"0001_1": TaskStatus("failed", *exit_words(73))})
     backend.one(ids)
     backend.grace_s = 0.0
     seen = backend.one(ids)
     assert seen is not None
-    assert (seen.reason, seen.message) == ("image", "The image could not be used. No such image: [31mml-base")
+    assert (seen.reason, seen.message) == (
+        "image",
+        "The image could not be used. No such image: [31mml-base",
+    )
 
 
 def test_a_job_behind_another_in_its_task_waits_for_its_turn(paths: ScanPaths) -> None:
     backend = Scripted(paths, per_job=2)
     ids = backend.hand_over(1, 2)
-    backend.says({"0001_1": Seen("running")})
+    backend.says({"0001_1": TaskStatus("running")})
     backend.copy("v0001.1")
     seen = backend.poll(ids)
     assert seen["v0001.1"].state == "running"
-    assert seen["v0002.1"] == Observation("queued", message="Waits for its turn in the job that runs v0001.")
+    assert seen["v0002.1"] == Observation(
+        "queued", message="Waits for its turn in the job that runs v0001."
+    )
 
 
-def test_a_job_that_the_engine_no_longer_knows_is_lost_after_a_while_and_not_before(paths: ScanPaths) -> None:
+def test_a_job_that_the_engine_no_longer_knows_is_lost_after_a_while_and_not_before(
+    paths: ScanPaths,
+) -> None:
     backend = Scripted(paths)
     ids = backend.hand_over(1)
     backend.says({})
@@ -174,13 +212,16 @@ def test_a_job_that_the_engine_no_longer_knows_is_lost_after_a_while_and_not_bef
     backend.says({}, at=time.time() + 0.5)
     seen = backend.one(ids)
     assert seen is not None
-    assert (seen.state, seen.message) == ("lost", "Lost: Engine no longer knows this job and no result came in 1 min 40 s.")
+    assert (seen.state, seen.message) == (
+        "lost",
+        "Lost: Engine no longer knows this job and no result came in 1 min 40 s.",
+    )
 
 
 def test_while_the_engine_is_silent_no_job_is_lost_that_was_sent_after_its_last_answer(
     paths: ScanPaths, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cluster, "LOST_POLLS", 0)
+    monkeypatch.setattr(batch_backend, "LOST_POLLS", 0)
     backend = Scripted(paths)
     backend.says({})
     ids = backend.hand_over(1)
@@ -192,7 +233,7 @@ def test_while_the_engine_is_silent_no_job_is_lost_that_was_sent_after_its_last_
 def test_times_that_cannot_be_are_none(paths: ScanPaths) -> None:
     backend = Scripted(paths, resources=Resources(gpus=1))
     ids = backend.hand_over(1)
-    backend.says({"0001_1": Seen("running")})
+    backend.says({"0001_1": TaskStatus("running")})
     copy = backend.copy("v0001.1", at=1000.0)
     for started in ("NaN", "1e308", "-5", "true", '"x"'):
         copy.about.write_text(f'{{"started": {started}}}')
@@ -204,10 +245,12 @@ def test_times_that_cannot_be_are_none(paths: ScanPaths) -> None:
     assert (seen.state, seen.started, seen.ended, seen.gpu_s) == ("done", None, None, 0.0)
 
 
-def test_of_ten_thousand_waiting_jobs_few_files_are_looked_at(paths: ScanPaths, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_ten_thousand_waiting_jobs_few_files_are_looked_at(
+    paths: ScanPaths, monkeypatch: pytest.MonkeyPatch
+) -> None:
     backend = Scripted(paths)
     ids = {f"v{n:04d}.1": f"1_{n}" for n in range(1, 10_001)}
-    backend.says({f"1_{n}": Seen("queued") for n in range(1, 10_001)})
+    backend.says({f"1_{n}": TaskStatus("queued") for n in range(1, 10_001)})
     before = backend._inquiry.answer
     looks: list[str] = []
     monkeypatch.setattr(backend, "_look", lambda key, task: looks.append(key))
@@ -216,7 +259,7 @@ def test_of_ten_thousand_waiting_jobs_few_files_are_looked_at(paths: ScanPaths, 
     for _ in range(99):
         backend.poll(ids)
     assert set(looks) == set(ids)
-    backend.says({f"1_{n}": Seen("queued" if n > 7 else "running") for n in range(1, 10_001)})
+    backend.says({f"1_{n}": TaskStatus("queued" if n > 7 else "running") for n in range(1, 10_001)})
     assert backend._chosen(ids, before)[:7] == [f"v{n:04d}.1" for n in range(1, 8)]
 
 
@@ -226,7 +269,7 @@ def test_of_ten_thousand_waiting_jobs_few_files_are_looked_at(paths: ScanPaths, 
 def test_an_order_to_end_is_given_once_and_again_hard_if_the_job_stays(paths: ScanPaths) -> None:
     backend = Scripted(paths)
     ids = backend.hand_over(1)
-    backend.says({"0001_1": Seen("running")})
+    backend.says({"0001_1": TaskStatus("running")})
     for _ in range(3):
         backend.cancel(ids)
         backend.poll(ids)
@@ -257,7 +300,7 @@ def test_an_engine_that_is_silent_is_told_to_end_jobs_when_it_is_back(paths: Sca
     backend.cancel(ids)
     backend.poll(ids)
     assert backend.ended == []
-    backend.refuses = EngineError("scancel cannot be started")
+    backend.refuses = BackendError("scancel cannot be started")
     backend._endings._due = 0.0
     backend.poll(ids)
     backend.refuses = None

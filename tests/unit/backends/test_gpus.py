@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from jupyter_gridgpu.backends.local import LocalBackend, cores, visible_gpus
-from jupyter_gridgpu.errors import EngineError
+from jupyter_gridgpu.backends.local.backend import LocalBackend, cores, visible_gpus
+from jupyter_gridgpu.errors import BackendError
 from jupyter_gridgpu.model.resources import Resources
 from jupyter_gridgpu.store.paths import ScanPaths, write_json
 from jupyter_gridgpu.testing.examples import small_scan
@@ -19,9 +19,18 @@ def backend(folder: Path, gpus: int = 0, **changes: Any) -> LocalBackend:
 
 @pytest.mark.parametrize(
     ("given", "devices"),
-    [("", []), ("-1", []), ("0", ["0"]), ("0, 2", ["0", "2"]), ("GPU-ab,GPU-cd", ["GPU-ab", "GPU-cd"]), (",", [])],
+    [
+        ("", []),
+        ("-1", []),
+        ("0", ["0"]),
+        ("0, 2", ["0", "2"]),
+        ("GPU-ab,GPU-cd", ["GPU-ab", "GPU-cd"]),
+        (",", []),
+    ],
 )
-def test_gpus_are_those_the_user_may_see(monkeypatch: pytest.MonkeyPatch, given: str, devices: list[str]) -> None:
+def test_gpus_are_those_the_user_may_see(
+    monkeypatch: pytest.MonkeyPatch, given: str, devices: list[str]
+) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", given)
     assert visible_gpus() == devices
 
@@ -39,26 +48,37 @@ def test_gpus_are_those_the_user_may_see(monkeypatch: pytest.MonkeyPatch, given:
     ],
 )
 def test_as_many_jobs_at_once_as_there_is_room_for(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: str, gpus: int, changes: dict[str, Any], slots: int
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    given: str,
+    gpus: int,
+    changes: dict[str, Any],
+    slots: int,
 ) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", given)
     assert backend(tmp_path, gpus, **changes).slots() == slots
 
 
-def test_more_gpus_than_there_are_cannot_be_had(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_more_gpus_than_there_are_cannot_be_had(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
     backend(tmp_path, 2).check()
-    with pytest.raises(EngineError, match="this machine has 2 GPUs"):
+    with pytest.raises(BackendError, match="this machine has 2 GPUs"):
         backend(tmp_path, 3).check()
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-    with pytest.raises(EngineError, match="this machine has no GPUs"):
+    with pytest.raises(BackendError, match="this machine has no GPUs"):
         backend(tmp_path, 1).check()
 
 
-def test_jobs_get_the_least_used_gpus_also_after_a_restart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_jobs_get_the_least_used_gpus_also_after_a_restart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
     first = backend(tmp_path, per_gpu=2)
-    given = [first._environment(key)["CUDA_VISIBLE_DEVICES"] for key in ("v0001.1", "v0002.1", "v0003.1")]
+    given = [
+        first._environment(key)["CUDA_VISIBLE_DEVICES"] for key in ("v0001.1", "v0002.1", "v0003.1")
+    ]
     assert sorted(given[:2]) == ["0", "1"]
     for key, device in zip(("v0001.1", "v0003.1"), ("0", "0"), strict=True):
         job = ScanPaths(tmp_path).job(key)
@@ -71,18 +91,24 @@ def test_jobs_get_the_least_used_gpus_also_after_a_restart(tmp_path: Path, monke
 
 
 def test_jobs_that_share_a_gpu_leave_each_other_memory(tmp_path: Path) -> None:
-    assert backend(tmp_path, per_gpu=2)._environment("v0001.1")["TF_FORCE_GPU_ALLOW_GROWTH"] == "true"
+    assert (
+        backend(tmp_path, per_gpu=2)._environment("v0001.1")["TF_FORCE_GPU_ALLOW_GROWTH"] == "true"
+    )
     assert "TF_FORCE_GPU_ALLOW_GROWTH" not in backend(tmp_path)._environment("v0001.1")
 
 
-def test_a_job_of_several_gpus_gets_different_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_job_of_several_gpus_gets_different_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1,2,3")
     two = backend(tmp_path, 2)
     given = [two._environment(key)["CUDA_VISIBLE_DEVICES"] for key in ("v0001.1", "v0002.1")]
     assert sorted(",".join(given).split(",")) == ["0", "1", "2", "3"]
 
 
-def test_threads_are_shared_out_unless_the_user_said_how_many(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_threads_are_shared_out_unless_the_user_said_how_many(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     monkeypatch.setenv("MKL_NUM_THREADS", "5")

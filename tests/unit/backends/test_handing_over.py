@@ -7,7 +7,7 @@ import json
 import pytest
 
 from jupyter_gridgpu.backends.base import Job
-from jupyter_gridgpu.errors import EngineError, Unreachable
+from jupyter_gridgpu.errors import BackendError, Unreachable
 from jupyter_gridgpu.model.resources import Resources
 from jupyter_gridgpu.store.paths import ScanPaths
 
@@ -17,12 +17,25 @@ from .scripted import Scripted
 def test_jobs_go_out_in_tasks_and_batches(paths: ScanPaths) -> None:
     backend = Scripted(paths, per_job=2)
     ids = backend.hand_over(*range(1, 9))
-    assert list(ids.values()) == ["0001_1", "0001_1", "0001_2", "0001_2", "0001_3", "0001_3", "0002_1", "0002_1"]
-    assert (paths.batches / "b0001" / "tasks").read_text() == "v0001.1 v0002.1\nv0003.1 v0004.1\nv0005.1 v0006.1\n"
+    assert list(ids.values()) == [
+        "0001_1",
+        "0001_1",
+        "0001_2",
+        "0001_2",
+        "0001_3",
+        "0001_3",
+        "0002_1",
+        "0002_1",
+    ]
+    assert (
+        paths.batches / "b0001" / "tasks"
+    ).read_text() == "v0001.1 v0002.1\nv0003.1 v0004.1\nv0005.1 v0006.1\n"
     assert json.loads(paths.job("v0001.1").spec.read_text())["requeues"] is True
 
 
-def test_variants_that_share_a_gpu_are_one_task_and_told_to_leave_each_other_memory(paths: ScanPaths) -> None:
+def test_variants_that_share_a_gpu_are_one_task_and_told_to_leave_each_other_memory(
+    paths: ScanPaths,
+) -> None:
     backend = Scripted(paths, per_gpu=2, per_job=2, resources=Resources(gpus=1, cpus=3))
     assert list(backend.hand_over(1, 2, 3, 4, 5).values()) == ["0001_1"] * 4 + ["0001_2"]
     env = json.loads(paths.job("v0001.1").spec.read_text())["env"]
@@ -66,7 +79,9 @@ def test_while_the_engine_is_silent_nothing_is_sent_twice(paths: ScanPaths) -> N
     assert backend.submit([job]) == {"v0001.1": "0001_1"}
 
 
-def test_machines_that_share_a_home_do_not_share_answers(paths: ScanPaths, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_machines_that_share_a_home_do_not_share_answers(
+    paths: ScanPaths, monkeypatch: pytest.MonkeyPatch
+) -> None:
     names = []
     for host in ("login1.one", "login1.other"):
         monkeypatch.setattr("socket.gethostname", lambda host=host: host)
@@ -76,14 +91,16 @@ def test_machines_that_share_a_home_do_not_share_answers(paths: ScanPaths, monke
 
 def test_a_refusal_is_each_job_s_answer(paths: ScanPaths) -> None:
     backend = Scripted(paths)
-    backend.refuses = EngineError("Invalid account.")
+    backend.refuses = BackendError("Invalid account.")
     jobs = [Job(key, paths.job(key), {}) for key in ("v0001.1", "v0002.1")]
     assert backend.submit(jobs) == dict.fromkeys(("v0001.1", "v0002.1"), backend.refuses)
     backend.refuses = None
     assert backend.find(["v0001.1"]) == {}
 
 
-def test_an_engine_that_takes_few_jobs_gets_few_at_a_time_and_refuses_none_for_good(paths: ScanPaths) -> None:
+def test_an_engine_that_takes_few_jobs_gets_few_at_a_time_and_refuses_none_for_good(
+    paths: ScanPaths,
+) -> None:
     backend = Scripted(paths)
     backend.batch_limit, backend.free = 100, 14
     everything = range(1, 51)

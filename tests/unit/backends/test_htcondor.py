@@ -8,18 +8,20 @@ from typing import Any
 
 import pytest
 
-from jupyter_gridgpu.backends import condor_ads as ads
-from jupyter_gridgpu.backends import htcondor
-from jupyter_gridgpu.backends.batches import Batches, still_sending
-from jupyter_gridgpu.backends.condor_travel import Travel
-from jupyter_gridgpu.backends.htcondor import HTCondorBackend
-from jupyter_gridgpu.errors import EngineError, Unreachable
+from jupyter_gridgpu.backends.batch.batches import BatchStore, still_sending
+from jupyter_gridgpu.backends.htcondor import ads
+from jupyter_gridgpu.backends.htcondor import backend as htcondor_backend
+from jupyter_gridgpu.backends.htcondor.backend import HTCondorBackend
+from jupyter_gridgpu.backends.htcondor.transfer import FileTransfer
+from jupyter_gridgpu.errors import BackendError, Unreachable
 from jupyter_gridgpu.model.resources import Placement, Resources
 from jupyter_gridgpu.store.paths import ScanPaths, write_json
 from jupyter_gridgpu.testing.examples import small_scan
-from jupyter_gridgpu.worker.mirror import Mirror
+from jupyter_gridgpu.worker.metrics.mirror import Mirror
 
-RECORDED: dict[str, dict[str, Any]] = json.loads((Path(__file__).parents[2] / "data" / "htcondor" / "ads-23.9.json").read_text())
+RECORDED: dict[str, dict[str, Any]] = json.loads(
+    (Path(__file__).parents[2] / "data" / "htcondor" / "ads-23.9.json").read_text()
+)
 
 
 # what it says -----------------------------------------------------------------------------
@@ -30,19 +32,56 @@ RECORDED: dict[str, dict[str, Any]] = json.loads((Path(__file__).parents[2] / "d
     [
         ("queue: no machine fits", "queued", None, "Waits for a machine: no match found."),
         ("queue: running", "running", None, None),
-        ("held: held by its user", "queued", None, "Held: to look at it (by user physicist). It waits for its release."),
+        (
+            "held: held by its user",
+            "queued",
+            None,
+            "Held: to look at it (by user physicist). It waits for its release.",
+        ),
         ("held: over its memory", "failed", "oom", "memory usage exceeded request_memory."),
-        ("held: over its time", "failed", "timeout", "The job exceeded allowed execute duration of 00:03."),
+        (
+            "held: over its time",
+            "failed",
+            "timeout",
+            "The job exceeded allowed execute duration of 00:03.",
+        ),
         ("left: over its memory", "failed", "oom", "memory usage exceeded request_memory."),
-        ("left: over its time", "failed", "timeout", "The job exceeded allowed execute duration of 00:03."),
-        ("left: removed by a policy", "failed", "node", "Removed by HTCondor: The job attribute PeriodicRemove"),
-        ("left: removed by its user", "cancelled", "user", "ended by its user (by user physicist)."),
-        ("left: node without the folder", "done", "node", "The node does not see the scan's folder."),
-        ("left: ended by a signal", "done", "node", "The job was ended by signal 9 and left no result."),
+        (
+            "left: over its time",
+            "failed",
+            "timeout",
+            "The job exceeded allowed execute duration of 00:03.",
+        ),
+        (
+            "left: removed by a policy",
+            "failed",
+            "node",
+            "Removed by HTCondor: The job attribute PeriodicRemove",
+        ),
+        (
+            "left: removed by its user",
+            "cancelled",
+            "user",
+            "ended by its user (by user physicist).",
+        ),
+        (
+            "left: node without the folder",
+            "done",
+            "node",
+            "The node does not see the scan's folder.",
+        ),
+        (
+            "left: ended by a signal",
+            "done",
+            "node",
+            "The job was ended by signal 9 and left no result.",
+        ),
         ("left: ended well", "done", None, None),
     ],
 )
-def test_what_htcondor_said_is_understood(name: str, state: str, reason: str | None, words: str | None) -> None:
+def test_what_htcondor_said_is_understood(
+    name: str, state: str, reason: str | None, words: str | None
+) -> None:
     seen = (ads.left if name.startswith("left") else ads.seen)(RECORDED[name], where="pool")
     assert (seen.state, seen.reason, seen.where) == (state, reason, "pool")
     assert (words or "") in (seen.message or "")
@@ -65,12 +104,18 @@ def test_a_job_that_waits_says_how_many_machines_fit() -> None:
         (34, "Job has gone over cgroup memory limit of 512 megabytes.", "oom"),
         (34, "Job has used more disk than it asked for", "node"),
         (13, "Transfer input files failure: reading from file /data/ml.sif: (errno 2)", "image"),
-        (26, "The system macro SYSTEM_PERIODIC_HOLD expression evaluated to TRUE: wall time limit", "timeout"),
+        (
+            26,
+            "The system macro SYSTEM_PERIODIC_HOLD expression evaluated to TRUE: wall time limit",
+            "timeout",
+        ),
         (6, "Error from slot1@n1: Failed to execute", "node"),
         (None, None, "node"),
     ],
 )
-def test_a_job_that_is_held_for_good_has_failed_for_a_reason(code: int | None, text: str | None, reason: str) -> None:
+def test_a_job_that_is_held_for_good_has_failed_for_a_reason(
+    code: int | None, text: str | None, reason: str
+) -> None:
     seen = ads.seen({"JobStatus": ads.HELD, "HoldReasonCode": code, "HoldReason": text})
     assert (seen.state, seen.reason) == ("failed", reason)
     assert seen.message
@@ -88,9 +133,20 @@ def test_ten_thousand_jobs_are_read_quickly() -> None:
 
 
 def test_a_description_asks_for_what_the_job_needs() -> None:
-    wanted = Resources(gpus=2, memory_mb=4000, walltime_s=600, gpu_model="A100", vram_mb=40000, cuda="12.4", cpus=3, disk_mb=9)
+    wanted = Resources(
+        gpus=2,
+        memory_mb=4000,
+        walltime_s=600,
+        gpu_model="A100",
+        vram_mb=40000,
+        cuda="12.4",
+        cpus=3,
+        disk_mb=9,
+    )
     place = Placement(account="physics.top", constraint='Site == "X"')
-    found = ads.description(small_scan(resources=wanted, placement=place, per_job=2), "scan/b0001", "words")
+    found = ads.description(
+        small_scan(resources=wanted, placement=place, per_job=2), "scan/b0001", "words"
+    )
     assert found["request_gpus"] == "2"
     assert found["request_cpus"] == "3"
     assert found["request_disk"] == "9MB"
@@ -107,22 +163,33 @@ def test_a_job_that_says_nothing_of_memory_gets_what_a_notebook_needs() -> None:
 
 @pytest.mark.parametrize(
     ("word", "written"),
-    [("plain", "'plain'"), ("it's", "'it''s'"), ('a "b"', '\'a ""b""\''), ("$(x)", "'$(DOLLAR)(x)'")],
+    [
+        ("plain", "'plain'"),
+        ("it's", "'it''s'"),
+        ('a "b"', '\'a ""b""\''),
+        ("$(x)", "'$(DOLLAR)(x)'"),
+    ],
 )
 def test_words_are_arguments_as_they_are(word: str, written: str) -> None:
     assert ads.argument(word) == written
 
 
 def test_a_name_with_a_line_break_is_refused() -> None:
-    with pytest.raises(EngineError, match="line break"):
+    with pytest.raises(BackendError, match="line break"):
         ads.argument("a\nb")
 
 
 @pytest.mark.parametrize(
     ("said", "words"),
     [
-        ("Unable to commit transaction, SCHEDD:2:The group x is not known.", "The group x is not known."),
-        ("Failed to create job ad, errmsg=Submit:-1:Parse error in expression:", "Parse error in expression:"),
+        (
+            "Unable to commit transaction, SCHEDD:2:The group x is not known.",
+            "The group x is not known.",
+        ),
+        (
+            "Failed to create job ad, errmsg=Submit:-1:Parse error in expression:",
+            "Parse error in expression:",
+        ),
         ("Unable to locate local daemon.", "Unable to locate local daemon."),
     ],
 )
@@ -153,7 +220,7 @@ def test_what_a_worker_tells_is_what_its_files_hold(paths: ScanPaths, tmp_path: 
     there.folder.mkdir(parents=True)
     (there.folder / "artifacts").mkdir()
     (there.folder / "artifacts" / "data.txt").symlink_to(tmp_path)
-    batch = Batches(paths).make([["v0001.1"]])
+    batch = BatchStore(paths).make([["v0001.1"]])
     (batch.folder / "1").mkdir()
     with open(batch.folder / "1" / "out", "wb", buffering=0) as out:
         mirror = Mirror("v0001.1", there, out.fileno())
@@ -161,21 +228,35 @@ def test_what_a_worker_tells_is_what_its_files_hold(paths: ScanPaths, tmp_path: 
         there.notebook.write_text("{}")
         write_json(there.result, {"key": "v0001.1"})
         mirror.finish()
-    assert Travel(paths).read([(batch, 1)])  # a result came: the job has ended
+    assert FileTransfer(paths).read([(batch, 1)])  # a result came: the job has ended
     here = paths.job("v0001.1").copy("ab12")
     assert here.metrics.read_bytes() == b"x" * 10_000
-    assert (here.notebook.read_text(), json.loads(here.result.read_text())) == ("{}", {"key": "v0001.1"})
+    assert (here.notebook.read_text(), json.loads(here.result.read_text())) == (
+        "{}",
+        {"key": "v0001.1"},
+    )
     assert not list((there.folder / "artifacts").iterdir())  # a link would bring back what was sent
 
 
 def test_a_copy_that_starts_again_is_read_from_its_beginning(paths: ScanPaths) -> None:
-    batch = Batches(paths).make([["v0001.1"]])
-    travel = Travel(paths)
-    told(batch.folder / "1", "gridgpu v0001.1/aaaa/worker.log 0 b25l", "gridgpu v0001.1/aaaa/worker.log 3 b25l")
+    batch = BatchStore(paths).make([["v0001.1"]])
+    travel = FileTransfer(paths)
+    told(
+        batch.folder / "1",
+        "gridgpu v0001.1/aaaa/worker.log 0 b25l",
+        "gridgpu v0001.1/aaaa/worker.log 3 b25l",
+    )
     travel.read([(batch, 1)])
-    told(batch.folder / "1", "gridgpu v0001.1/bbbb/worker.log 0 dHdv", "gridgpu v0001.1/bbbb/worker.log 3 dHdv")
+    told(
+        batch.folder / "1",
+        "gridgpu v0001.1/bbbb/worker.log 0 dHdv",
+        "gridgpu v0001.1/bbbb/worker.log 3 dHdv",
+    )
     travel.unpack(batch, 1)
-    assert [copy.log.read_text() for copy in sorted(paths.job("v0001.1").copies(), key=str)] == ["oneone", "twotwo"]
+    assert [copy.log.read_text() for copy in sorted(paths.job("v0001.1").copies(), key=str)] == [
+        "oneone",
+        "twotwo",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -191,17 +272,19 @@ def test_a_copy_that_starts_again_is_read_from_its_beginning(paths: ScanPaths) -
         "",
     ],
 )
-def test_what_is_no_line_of_a_worker_of_the_task_changes_nothing(paths: ScanPaths, line: str) -> None:
-    batch = Batches(paths).make([["v0001.1"], ["v0002.1"]])
+def test_what_is_no_line_of_a_worker_of_the_task_changes_nothing(
+    paths: ScanPaths, line: str
+) -> None:
+    batch = BatchStore(paths).make([["v0001.1"], ["v0002.1"]])
     told(batch.folder / "1", line)
     before = sorted(path for path in paths.jobs.rglob("*"))
-    Travel(paths).read([(batch, 1)])
+    FileTransfer(paths).read([(batch, 1)])
     assert sorted(path for path in paths.jobs.rglob("*")) == before
 
 
 def test_what_a_task_brings_back_goes_to_its_jobs_and_nothing_else(paths: ScanPaths) -> None:
-    batch = Batches(paths).make([["v0001.1"]])
-    travel = Travel(paths)
+    batch = BatchStore(paths).make([["v0001.1"]])
+    travel = FileTransfer(paths)
     travel.pack(batch)
     brought = batch.folder / "1" / "jobs"
     for place in (brought / "v0001.1" / "ab12" / "artifacts", brought / "v0002.1" / "cd34"):
@@ -211,7 +294,9 @@ def test_what_a_task_brings_back_goes_to_its_jobs_and_nothing_else(paths: ScanPa
     (brought / "v0001.1" / "ab12" / "result.json").symlink_to("/etc/passwd")
     travel.unpack(batch, 1)
     travel.unpack(batch, 1)
-    assert (paths.job("v0001.1").copy("ab12").folder / "artifacts" / "model.bin").read_text() == "weights"
+    assert (
+        paths.job("v0001.1").copy("ab12").folder / "artifacts" / "model.bin"
+    ).read_text() == "weights"
     assert not paths.job("v0001.1").copy("ab12").result.exists()
     assert json.loads(paths.job("v0001.1").spec.read_text()) == {"key": "v0001.1"}
     assert paths.job("v0002.1").copies() == []
@@ -219,14 +304,14 @@ def test_what_a_task_brings_back_goes_to_its_jobs_and_nothing_else(paths: ScanPa
 
 
 def test_what_cannot_be_taken_over_is_kept(paths: ScanPaths) -> None:
-    batch = Batches(paths).make([["v0001.1", "v0002.1"]])
+    batch = BatchStore(paths).make([["v0001.1", "v0002.1"]])
     brought = batch.folder / "1" / "jobs" / "v0002.1" / "ab12" / "artifacts"
     brought.mkdir(parents=True)
     paths.job("v0002.1").copy("ab12").folder.write_text("in the way")
-    Travel(paths).unpack(batch, 1)
+    FileTransfer(paths).unpack(batch, 1)
     assert brought.is_dir()
     paths.job("v0002.1").copy("ab12").folder.unlink()
-    Travel(paths).unpack(batch, 1)
+    FileTransfer(paths).unpack(batch, 1)
     assert (paths.job("v0002.1").copy("ab12").folder / "artifacts").is_dir()
     assert not (batch.folder / "1").exists()
 
@@ -247,15 +332,15 @@ def test_while_a_process_of_a_killed_runner_sends_a_batch_nobody_else_does(
             HTCondorBackend(small_scan(backend="htcondor"), paths).sent([batch])
         return os.get_inheritable(keep.fileno())
 
-    monkeypatch.setattr(htcondor, "call", call)
+    monkeypatch.setattr(htcondor_backend, "call", call)
     backend.send(batch)
     assert asked == ["submit"]
     assert backend.sent([batch]) == {}
 
 
 def test_an_image_travels_unless_every_node_has_it(paths: ScanPaths) -> None:
-    batch = Batches(paths).make([["v0001.1"]])
-    travel = Travel(paths)
+    batch = BatchStore(paths).make([["v0001.1"]])
+    travel = FileTransfer(paths)
     assert "container_image" not in travel.description(batch, None)
     assert travel.description(batch, "/data/ml.sif")["transfer_container"] == "True"
     assert travel.description(batch, "/cvmfs/ml")["transfer_container"] == "False"

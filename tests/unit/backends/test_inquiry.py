@@ -6,31 +6,31 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_gridgpu.backends import inquiry
-from jupyter_gridgpu.backends.inquiry import Answer, Inquiry, Seen
+from jupyter_gridgpu.backends.batch import inquiry
+from jupyter_gridgpu.backends.batch.inquiry import Inquiry, StatusAnswer, TaskStatus
 from jupyter_gridgpu.errors import Unreachable
 from tests.system.helpers import eventually
 
-RUNNING = Seen("running", where="gpu", node="node1", started=5.0)
+RUNNING = TaskStatus("running", where="gpu", node="node1", started=5.0)
 
 
 class Engine:
     """Answers that are set, and how often it was asked."""
 
     def __init__(self) -> None:
-        self.tasks: dict[str, Seen] = {"7_1": RUNNING}
-        self.past: dict[str, Seen] = {}
+        self.tasks: dict[str, TaskStatus] = {"7_1": RUNNING}
+        self.past: dict[str, TaskStatus] = {}
         self.error: Exception | None = None
         self.asked = 0
         self.asked_past: list[list[str]] = []
 
-    def ask(self) -> Mapping[str, Seen]:
+    def ask(self) -> Mapping[str, TaskStatus]:
         self.asked += 1
         if self.error:
             raise self.error
         return dict(self.tasks)
 
-    def ask_past(self, tasks: Sequence[str]) -> Mapping[str, Seen]:
+    def ask_past(self, tasks: Sequence[str]) -> Mapping[str, TaskStatus]:
         self.asked_past.append(list(tasks))
         return {task: self.past[task] for task in tasks if task in self.past}
 
@@ -60,18 +60,20 @@ def answered(found: Inquiry, engine: Engine, times: int = 1) -> Inquiry:
     return found
 
 
-def some_answer(found: Inquiry, *missing: str) -> Answer:
-    def came() -> Answer | None:
+def some_answer(found: Inquiry, *missing: str) -> StatusAnswer:
+    def came() -> StatusAnswer | None:
         found.look(missing)
         return found.answer
 
-    return eventually(came) or Answer(0.0)
+    return eventually(came) or StatusAnswer(0.0)
 
 
-def test_a_look_never_waits_for_the_engine(make: Make, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_look_never_waits_for_the_engine(
+    make: Make, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     asked = []
 
-    def slow() -> Mapping[str, Seen]:
+    def slow() -> Mapping[str, TaskStatus]:
         asked.append(time.monotonic())
         time.sleep(0.5)
         return {}
@@ -95,7 +97,9 @@ def test_an_answer_says_when_it_was_asked_for(make: Make, engine: Engine) -> Non
     assert found.answer.tasks == {"7_1": RUNNING}
 
 
-def test_runners_of_one_home_ask_once(make: Make, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_runners_of_one_home_ask_once(
+    make: Make, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("GRIDGPU_POLL_S", "60")
     first = answered(make(), engine)
     others = [make() for _ in range(3)]
@@ -103,8 +107,13 @@ def test_runners_of_one_home_ask_once(make: Make, engine: Engine, monkeypatch: p
     assert engine.asked == 1
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"time": "x", "tasks": {}}', '{"time": 1e99, "tasks": []}', '{"time": 1}'])
-def test_a_shared_answer_that_is_not_sound_is_not_taken(make: Make, engine: Engine, tmp_path: Path, text: str) -> None:
+@pytest.mark.parametrize(
+    "text",
+    ["", "{", "[]", '{"time": "x", "tasks": {}}', '{"time": 1e99, "tasks": []}', '{"time": 1}'],
+)
+def test_a_shared_answer_that_is_not_sound_is_not_taken(
+    make: Make, engine: Engine, tmp_path: Path, text: str
+) -> None:
     (tmp_path / "home").mkdir()
     (tmp_path / "home" / "slurm.json").write_text(text)
     found = answered(make(), engine)
@@ -136,7 +145,9 @@ def test_news_from_us_makes_it_look_sooner_but_not_sooner_than_allowed(
     assert found._due == pytest.approx(asked + 30)
 
 
-def test_a_silent_engine_changes_nothing_and_is_told_of(make: Make, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_silent_engine_changes_nothing_and_is_told_of(
+    make: Make, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     found = answered(make(), engine)
     before = found.answer
     assert found.notice() is None
@@ -163,7 +174,7 @@ def test_an_answer_that_nobody_can_read_is_a_silence(make: Make, engine: Engine)
 
 
 def test_an_archive_is_asked_for_what_is_missing_only(make: Make, engine: Engine) -> None:
-    engine.past = {"7_2": Seen("failed", "timeout")}
+    engine.past = {"7_2": TaskStatus("failed", "timeout")}
     found = make()
     answer = some_answer(found, "7_1", "7_2", "7_3")
     assert engine.asked_past == [["7_2", "7_3"]]
@@ -172,8 +183,17 @@ def test_an_archive_is_asked_for_what_is_missing_only(make: Make, engine: Engine
 
 @pytest.mark.parametrize(
     ("text", "seconds"),
-    [("", 15.0), ("x", 15.0), ("3", 3.0), ("0", 0.1), ("-5", 0.1), ("nan", 15.0), ("inf", 15.0), ("1e9", 3600.0)],
+    [
+        ("", 15.0),
+        ("x", 15.0),
+        ("3", 3.0),
+        ("0", 0.1),
+        ("-5", 0.1),
+        ("nan", 15.0),
+        ("inf", 15.0),
+        ("1e9", 3600.0),
+    ],
 )
 def test_the_pace_is_a_setting(monkeypatch: pytest.MonkeyPatch, text: str, seconds: float) -> None:
     monkeypatch.setenv("GRIDGPU_POLL_S", text)
-    assert inquiry.poll_s() == seconds
+    assert inquiry.poll_interval_s() == seconds

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from jupyter_gridgpu.backends.base import Job, job_spec
-from jupyter_gridgpu.backends.panda import PandaBackend, call
-from jupyter_gridgpu.errors import EngineError, Underway, Unreachable
+from jupyter_gridgpu.backends.panda import asking
+from jupyter_gridgpu.backends.panda.backend import PandaBackend
+from jupyter_gridgpu.errors import BackendError, Underway, Unreachable
 from jupyter_gridgpu.model.resources import Container, Placement
 from jupyter_gridgpu.model.scan import to_json
 from jupyter_gridgpu.store.paths import ScanPaths, write_json
@@ -43,35 +44,54 @@ def test_a_server_that_answers_takes_the_scan(panda: FakePanda) -> None:
         ({"container": Container("docker://a/b", binds=("/data",))}, "no --bind"),
     ],
 )
-def test_what_panda_cannot_grant_is_refused_without_asking(changes: dict[str, Any], said: str) -> None:
-    with pytest.raises(EngineError, match=said):
+def test_what_panda_cannot_grant_is_refused_without_asking(
+    changes: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(BackendError, match=said):
         backend(**changes).check(ask=False)
 
 
 def test_datasets_begin_with_the_name_of_the_user(panda: FakePanda) -> None:
-    with pytest.raises(EngineError, match=r"begin with user\.labuser\."):
+    with pytest.raises(BackendError, match=r"begin with user\.labuser\."):
         backend(placement=Placement(output="user.somebody.else")).check()
 
 
 TROUBLES: list[tuple[str, Callable[[FakePanda], dict[str, str]], str]] = [
-    ("expired", lambda panda: {"PANDA_AUTH_ID_TOKEN": make_token(ends_in=-60.0)}, "Signature has expired"),
-    ("forged", lambda panda: {"PANDA_AUTH_ID_TOKEN": make_token() + "x"}, "Signature verification failed"),
+    (
+        "expired",
+        lambda panda: {"PANDA_AUTH_ID_TOKEN": make_token(ends_in=-60.0)},
+        "Signature has expired",
+    ),
+    (
+        "forged",
+        lambda panda: {"PANDA_AUTH_ID_TOKEN": make_token() + "x"},
+        "Signature verification failed",
+    ),
     ("rubbish", lambda panda: {"PANDA_AUTH_ID_TOKEN": "rubbish"}, "is no token"),
     ("no VO", lambda panda: {"PANDA_AUTH_VO": ""}, "names your VO"),
-    ("html", lambda panda: panda.trouble.update({"": "html"}) or {}, "does not answer as it should"),
+    (
+        "html",
+        lambda panda: panda.trouble.update({"": "html"}) or {},
+        "does not answer as it should",
+    ),
     ("500", lambda panda: panda.trouble.update({"": "500"}) or {}, "Bad Gateway"),
     ("down", lambda panda: panda.trouble.update({"": "down"}) or {}, "does not answer"),
     ("nobody", lambda panda: {"PANDA_URL_SSL": "http://127.0.0.1:9/server/panda"}, "refused"),
 ]
 
 
-@pytest.mark.parametrize(("trouble", "said"), [one[1:] for one in TROUBLES], ids=[one[0] for one in TROUBLES])
+@pytest.mark.parametrize(
+    ("trouble", "said"), [one[1:] for one in TROUBLES], ids=[one[0] for one in TROUBLES]
+)
 def test_nothing_is_begun_where_panda_does_not_answer(
-    panda: FakePanda, monkeypatch: pytest.MonkeyPatch, trouble: Callable[[FakePanda], dict[str, str]], said: str
+    panda: FakePanda,
+    monkeypatch: pytest.MonkeyPatch,
+    trouble: Callable[[FakePanda], dict[str, str]],
+    said: str,
 ) -> None:
     for name, value in trouble(panda).items():
         monkeypatch.setenv(name, value)
-    with pytest.raises(EngineError) as refused:
+    with pytest.raises(BackendError) as refused:
         backend().check()
     assert said in str(refused.value)
     assert make_token()[:20] not in str(refused.value)
@@ -80,7 +100,7 @@ def test_nothing_is_begun_where_panda_does_not_answer(
 def test_a_server_that_takes_too_long_is_waited_for_no_longer(panda: FakePanda) -> None:
     panda.trouble[""] = "slow"
     with pytest.raises(Unreachable, match="did not answer within 2 s"):
-        call.call("check", {}, 2.0)
+        asking.call("check", {}, 2.0)
 
 
 @pytest.fixture
@@ -111,15 +131,21 @@ def hand_over(paths: ScanPaths, count: int = 2) -> dict[str, str | Exception]:
 def test_a_task_of_many_jobs_is_three_calls(panda: FakePanda, scan_folder: ScanPaths) -> None:
     panda.hold = True
     assert set(hand_over(scan_folder, 300).values()) == {f"1_{number}" for number in range(1, 301)}
-    assert panda.calls == ["file_server/validate_cache_file", "file_server/upload_cache_file", "task/submit"]
+    assert panda.calls == [
+        "file_server/validate_cache_file",
+        "file_server/upload_cache_file",
+        "task/submit",
+    ]
     assert not list((scan_folder.batches / "b0001").glob("*.tar.gz"))
 
 
-def test_what_panda_refuses_is_said_once_and_not_sent_again(panda: FakePanda, scan_folder: ScanPaths) -> None:
+def test_what_panda_refuses_is_said_once_and_not_sent_again(
+    panda: FakePanda, scan_folder: ScanPaths
+) -> None:
     scan_folder.files.mkdir()
     (scan_folder.files / "big").write_bytes(random.Random(1).randbytes(11_000_000))
     answers = hand_over(scan_folder)
-    assert {type(answer) for answer in answers.values()} == {EngineError}
+    assert {type(answer) for answer in answers.values()} == {BackendError}
     assert "big (11.0 MB)" in str(answers["v0001.1"])
     assert panda.calls == []
 
@@ -134,7 +160,9 @@ def test_what_did_not_reach_panda_is_tried_again(panda: FakePanda, scan_folder: 
     assert len(panda.jedi.tasks) == 1
 
 
-def test_an_answer_that_was_lost_is_found_by_the_name_of_the_task(panda: FakePanda, scan_folder: ScanPaths) -> None:
+def test_an_answer_that_was_lost_is_found_by_the_name_of_the_task(
+    panda: FakePanda, scan_folder: ScanPaths
+) -> None:
     assert hand_over(scan_folder)["v0001.1"] == "1_1"
     for name in ("answer.json", "engine.json"):
         (scan_folder.batches / "b0001" / name).unlink()

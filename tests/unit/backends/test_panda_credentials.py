@@ -32,11 +32,18 @@ def test_a_sign_in_that_ends_is_said_with_what_to_do(left: float, words: str) ->
 def test_tokens_are_looked_for_where_panda_client_does(tmp_path: Path) -> None:
     file, root = tmp_path / "token", {"PANDA_CONFIG_ROOT": str(tmp_path)}
     file.write_text(make_token("of-file"))
-    (tmp_path / ".token").write_text(json.dumps({"id_token": make_token("of-store"), "refresh_token": "r"}))
+    (tmp_path / ".token").write_text(
+        json.dumps({"id_token": make_token("of-store"), "refresh_token": "r"})
+    )
     assert identity({**OIDC, **root}).name == "of-store"
     assert identity({**OIDC, **root}).expires is None  # panda-client renews it
     assert identity({**OIDC, **root, "OIDC_AUTH_ID_TOKEN": make_token("of-id")}).name == "of-id"
-    assert identity({**OIDC, **root, "OIDC_AUTH_ID_TOKEN": "x", "OIDC_AUTH_TOKEN_FILE": str(file)}).name == "of-file"
+    assert (
+        identity(
+            {**OIDC, **root, "OIDC_AUTH_ID_TOKEN": "x", "OIDC_AUTH_TOKEN_FILE": str(file)}
+        ).name
+        == "of-file"
+    )
     both = {"OIDC_AUTH_TOKEN_FILE": str(file), "PANDA_AUTH_ID_TOKEN": make_token("first")}
     assert identity({**OIDC, **both}).name == "first"
 
@@ -58,8 +65,21 @@ def test_what_is_wrong_with_a_sign_in_is_one_sentence(tmp_path: Path) -> None:
 
 def test_a_proxy_says_who_and_until_when(tmp_path: Path) -> None:
     proxy = tmp_path / "proxy"
-    make = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/DC=ch/CN=Lab User"]
-    subprocess.run([*make, "-keyout", "/dev/null", "-out", str(proxy)], check=True, capture_output=True)
+    make = [
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-days",
+        "1",
+        "-subj",
+        "/DC=ch/CN=Lab User",
+    ]
+    subprocess.run(
+        [*make, "-keyout", "/dev/null", "-out", str(proxy)], check=True, capture_output=True
+    )
     found = identity({"X509_USER_PROXY": str(proxy)})
     assert found.problem is None
     assert "Lab User" in str(found.name)
@@ -69,7 +89,10 @@ def test_a_proxy_says_who_and_until_when(tmp_path: Path) -> None:
 
 def test_servers_are_those_of_panda_client() -> None:
     assert server({}) == "https://pandaserver.cern.ch"
-    assert server({"PANDA_URL_SSL": "https://panda.example:25443/server/panda"}) == "https://panda.example:25443"
+    assert (
+        server({"PANDA_URL_SSL": "https://panda.example:25443/server/panda"})
+        == "https://panda.example:25443"
+    )
     assert monitor({}) == "https://bigpanda.cern.ch"
     assert monitor({"PANDA_URL_SSL": "https://panda.example"}) == ""
     assert monitor({"PANDAMON_URL": "https://mon.example/"}) == "https://mon.example"

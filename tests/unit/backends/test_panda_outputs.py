@@ -9,10 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_gridgpu.backends.batches import Batch, Batches
-from jupyter_gridgpu.backends.panda.outputs import Rucio, has_meta, meta_folder, take_archive, take_meta
+from jupyter_gridgpu.backends.batch.batches import Batch, BatchStore
+from jupyter_gridgpu.backends.panda.outputs import (
+    Rucio,
+    has_meta,
+    meta_folder,
+    take_archive,
+    take_meta,
+)
 from jupyter_gridgpu.store.paths import ScanPaths, read_json
-from jupyter_gridgpu.worker.metadata import pack
+from jupyter_gridgpu.worker.grid_metadata import pack
 
 KEY, COPY = "v0001.1", "4f1c09aa"
 RESULT = json.dumps({"key": KEY, "copy": COPY, "state": "done"})
@@ -27,7 +33,7 @@ def paths(tmp_path: Path) -> ScanPaths:
 
 @pytest.fixture
 def batch(paths: ScanPaths) -> Batch:
-    return Batches(paths).make([[KEY]])
+    return BatchStore(paths).make([[KEY]])
 
 
 def archive(path: Path, *members: tuple[str, str]) -> Path:
@@ -41,7 +47,9 @@ def archive(path: Path, *members: tuple[str, str]) -> Path:
     return path
 
 
-def test_metadata_become_the_files_of_a_copy(paths: ScanPaths, batch: Batch, tmp_path: Path) -> None:
+def test_metadata_become_the_files_of_a_copy(
+    paths: ScanPaths, batch: Batch, tmp_path: Path
+) -> None:
     node = ScanPaths(tmp_path / "node").job(KEY).copy(COPY)
     node.folder.mkdir(parents=True)
     node.result.write_text(RESULT)
@@ -56,7 +64,10 @@ def test_metadata_become_the_files_of_a_copy(paths: ScanPaths, batch: Batch, tmp
         assert paths.job(KEY).copy(COPY).notebook.read_text() == "{}"
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"loss": 0.5}', '{"gridgpu": 1, "jobs": {"v0001.1": {"copy": "..", "files": {}}}}'])
+@pytest.mark.parametrize(
+    "text",
+    ["", "[]", '{"loss": 0.5}', '{"gridgpu": 1, "jobs": {"v0001.1": {"copy": "..", "files": {}}}}'],
+)
 def test_false_metadata_are_nothing(paths: ScanPaths, batch: Batch, text: str) -> None:
     meta_folder(batch).mkdir()
     (meta_folder(batch) / "1.json").write_text(text)
@@ -73,7 +84,9 @@ def test_an_output_file_is_unpacked_with_its_artifacts(paths: ScanPaths, tmp_pat
     )
     assert take_archive(paths, [KEY], archive(tmp_path / "a.tgz", *members))
     assert read_json(paths.job(KEY).result)["state"] == "done"
-    assert (paths.job(KEY).copy(COPY).folder / "artifacts" / "deep" / "model.h5").read_text() == "weights"
+    assert (
+        paths.job(KEY).copy(COPY).folder / "artifacts" / "deep" / "model.h5"
+    ).read_text() == "weights"
     assert paths.job(KEY).log.read_text() == "said"
 
 
@@ -93,7 +106,11 @@ def test_no_member_gets_out_of_the_jobs_folder(paths: ScanPaths, tmp_path: Path,
 
 def test_a_link_leads_nowhere_and_what_is_there_stays(paths: ScanPaths, tmp_path: Path) -> None:
     head = f"jobs/{KEY}/{COPY}"
-    members = ((f"{head}/artifacts/out", f"->{tmp_path}"), (f"{head}/artifacts/out/x", "bad"), (f"{head}/output.ipynb", "new"))
+    members = (
+        (f"{head}/artifacts/out", f"->{tmp_path}"),
+        (f"{head}/artifacts/out/x", "bad"),
+        (f"{head}/output.ipynb", "new"),
+    )
     paths.job(KEY).copy(COPY).folder.mkdir()
     paths.job(KEY).copy(COPY).notebook.write_text("old")
     take_archive(paths, [KEY], archive(tmp_path / "a.tgz", *members))
@@ -126,7 +143,10 @@ def test_rucio_brings_output_files_where_it_is_set_up(
     (tmp_path / "bin" / "store").mkdir(parents=True)
     (tmp_path / "bin" / "rucio").write_text(FAKE_RUCIO)
     (tmp_path / "bin" / "rucio").chmod(0o755)
-    archive(tmp_path / "bin" / "store" / "user.lab.1._000001.gridgpu.tgz", (f"jobs/{KEY}/{COPY}/result.json", RESULT))
+    archive(
+        tmp_path / "bin" / "store" / "user.lab.1._000001.gridgpu.tgz",
+        (f"jobs/{KEY}/{COPY}/result.json", RESULT),
+    )
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setenv("RUCIO_ACCOUNT", "lab")
     assert not rucio.settled(batch, 1, names)

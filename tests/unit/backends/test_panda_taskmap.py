@@ -10,15 +10,15 @@ from typing import Any
 import pytest
 
 from jupyter_gridgpu.backends.panda import sandbox
-from jupyter_gridgpu.backends.panda.taskmap import Site, task_map, task_name
-from jupyter_gridgpu.errors import EngineError
+from jupyter_gridgpu.backends.panda.task_map import Submitter, task_map, task_name
+from jupyter_gridgpu.errors import BackendError
 from jupyter_gridgpu.model.resources import Container, Placement, Resources
-from jupyter_gridgpu.model.scan import Scan
+from jupyter_gridgpu.model.scan import ScanSpec
 from jupyter_gridgpu.store.paths import ScanPaths
 from jupyter_gridgpu.testing.examples import small_scan
 from tests.engines.panda import recorded
 
-SITE = Site("labuser", "wlcg", "http://127.0.0.1:25080", "2.2.0")
+SITE = Submitter("labuser", "wlcg", "http://127.0.0.1:25080", "2.2.0")
 
 
 def recorded_map(name: str = "e_library_submission") -> dict[str, Any]:
@@ -27,20 +27,27 @@ def recorded_map(name: str = "e_library_submission") -> dict[str, Any]:
     return next(dict(line["request"]["task_parameters"]) for line in found)
 
 
-def gpu_scan(**changes: Any) -> Scan:
+def gpu_scan(**changes: Any) -> ScanSpec:
     box = Container("docker://registry.example/atlasml:1")
     resources = Resources(gpus=1, memory_mb=2000)
     return small_scan(**{"backend": "panda", "container": box, "resources": resources, **changes})
 
 
-def mapped(scan: Scan, jobs: int = 4) -> dict[str, Any]:
+def mapped(scan: ScanSpec, jobs: int = 4) -> dict[str, Any]:
     return task_map(scan, "b0001", jobs, SITE, "jobO.x.tar.gz")
 
 
 def test_the_map_has_what_one_has_that_ran_to_its_end() -> None:
     ours, theirs = mapped(gpu_scan(placement=Placement(queue="LAB_GPU"))), recorded_map()
     assert set(theirs) <= set(ours)
-    for name in set(theirs) - {"taskName", "log", "jobParameters", "cliParams", "multiStepExec", "architecture"}:
+    for name in set(theirs) - {
+        "taskName",
+        "log",
+        "jobParameters",
+        "cliParams",
+        "multiStepExec",
+        "architecture",
+    }:
         assert ours[name] == theirs[name], name
     assert ours["multiStepExec"]["preprocess"] == theirs["multiStepExec"]["preprocess"]
     kinds = [(one["type"], one.get("param_type")) for one in theirs["jobParameters"]]
@@ -49,8 +56,18 @@ def test_the_map_has_what_one_has_that_ran_to_its_end() -> None:
 
 
 def test_wishes_become_parameters() -> None:
-    placement = Placement(queue="A,B", exclude=("C",), output="user.labuser.mine", attempts=5, account="perf-ftag")
-    resources = Resources(gpus=1, gpu_model="A100", vram_mb=40960, cuda="12.0", cpus=4, memory_mb=9000, walltime_s=5400)
+    placement = Placement(
+        queue="A,B", exclude=("C",), output="user.labuser.mine", attempts=5, account="perf-ftag"
+    )
+    resources = Resources(
+        gpus=1,
+        gpu_model="A100",
+        vram_mb=40960,
+        cuda="12.0",
+        cpus=4,
+        memory_mb=9000,
+        walltime_s=5400,
+    )
     ours = mapped(gpu_scan(placement=placement, resources=resources, per_job=2), jobs=7)
     assert (ours["site"], ours["includedSite"], ours["excludedSite"]) == (None, ["A", "B"], ["C"])
     assert ours["architecture"] == "#&nvidia:model=.*A100.*:vram>=40960:cuda>=12.0"
@@ -109,7 +126,14 @@ def test_a_sandbox_holds_what_jobs_need_and_nothing_else(paths: ScanPaths, tmp_p
         table = archive.extractfile("jobs.jsonl")
         assert table is not None
         rows = [json.loads(line) for line in table]
-    assert sorted(names) == ["files/data/jets.txt", "jobs.jsonl", "notebook.ipynb", "run.sh", "worker.pyz", "worker.sh"]
+    assert sorted(names) == [
+        "files/data/jets.txt",
+        "jobs.jsonl",
+        "notebook.ipynb",
+        "run.sh",
+        "worker.pyz",
+        "worker.sh",
+    ]
     assert [[one["key"] for one in row] for row in rows] == [["v0001.1", "v0002.1"], ["v0003.1"]]
 
 
@@ -126,9 +150,11 @@ def noise(size: int) -> bytes:
     return random.Random(1).randbytes(size)
 
 
-def test_one_that_is_too_large_is_refused_with_what_to_drop(paths: ScanPaths, tmp_path: Path) -> None:
+def test_one_that_is_too_large_is_refused_with_what_to_drop(
+    paths: ScanPaths, tmp_path: Path
+) -> None:
     (paths.files / "big.npz").write_bytes(noise(11_000_000))
-    with pytest.raises(EngineError) as refused:
+    with pytest.raises(BackendError) as refused:
         sandbox.pack(paths, [["v0001.1"]], tmp_path / "box")
     assert "big.npz (11.0 MB)" in str(refused.value)
     assert "--in" in str(refused.value)
@@ -140,7 +166,7 @@ def test_files_are_weighed_before_anything_is_made(tmp_path: Path) -> None:
     (folder / "zeros").write_bytes(b"\0" * 30_000_000)  # which packs well
     sandbox.check({"data": folder})
     (folder / "noise").write_bytes(noise(11_000_000))
-    with pytest.raises(EngineError, match=r"data/noise \(11\.0 MB\)"):
+    with pytest.raises(BackendError, match=r"data/noise \(11\.0 MB\)"):
         sandbox.check({"data": folder})
 
 

@@ -6,21 +6,43 @@ from typing import Any
 
 import pytest
 
-from jupyter_gridgpu.backends.inquiry import Seen
-from jupyter_gridgpu.backends.panda.words import HOPELESS_S, About, dialog, failure, task_seen
+from jupyter_gridgpu.backends.batch.inquiry import TaskStatus
+from jupyter_gridgpu.backends.panda.status import (
+    HOPELESS_S,
+    TaskFacts,
+    dialog,
+    failure,
+    task_status,
+)
 
 NOW = 1_800_000_000.0
 
 
-def job(seq: int = 1, status: str = "activated", attempt: int = 1, ident: int = 7, **more: Any) -> dict[str, Any]:
-    times = {"creationTime": NOW - 60, "stateChangeTime": NOW - 30, "startTime": None, "endTime": None}
-    body = {"seq": seq, "PandaID": ident, "jobStatus": status, "attemptNr": attempt, "maxAttempt": 3, "computingSite": "LAB_GPU"}
+def job(
+    seq: int = 1, status: str = "activated", attempt: int = 1, ident: int = 7, **more: Any
+) -> dict[str, Any]:
+    times = {
+        "creationTime": NOW - 60,
+        "stateChangeTime": NOW - 30,
+        "startTime": None,
+        "endTime": None,
+    }
+    body = {
+        "seq": seq,
+        "PandaID": ident,
+        "jobStatus": status,
+        "attemptNr": attempt,
+        "maxAttempt": 3,
+        "computingSite": "LAB_GPU",
+    }
     return {**body, **times, **more}
 
 
-def seen(*jobs: dict[str, Any], status: str = "running", about: About | None = None, **body: Any) -> Seen:
-    about = about or About(settled=frozenset({1}))
-    return task_seen({"id": "17", "status": status, "jobs": list(jobs), **body}, 1, about, NOW)[1]
+def seen(
+    *jobs: dict[str, Any], status: str = "running", about: TaskFacts | None = None, **body: Any
+) -> TaskStatus:
+    about = about or TaskFacts(settled=frozenset({1}))
+    return task_status({"id": "17", "status": status, "jobs": list(jobs), **body}, 1, about, NOW)[1]
 
 
 @pytest.mark.parametrize(
@@ -61,20 +83,36 @@ def test_a_failed_job_of_a_task_that_has_ended_is_failed(status: str) -> None:
 
 
 def test_the_last_attempt_that_failed_is_the_end_before_the_task_ends() -> None:
-    what = seen(job(status="failed", attempt=1, ident=9, **FAILED), job(status="failed", attempt=3, ident=8, **FAILED))
+    what = seen(
+        job(status="failed", attempt=1, ident=9, **FAILED),
+        job(status="failed", attempt=3, ident=8, **FAILED),
+    )
     assert what.state == "failed"
     assert "after 3 attempts" in str(what.message)
 
 
 def test_one_attempt_that_finished_counts_whatever_came_before_or_later() -> None:
-    assert seen(job(status="failed", **FAILED), job(status="finished", attempt=2, ident=9)).state == "done"
-    late = seen(job(status="finished"), job(status="failed", attempt=2, ident=9), job(status="activated", attempt=3, ident=10))
+    assert (
+        seen(job(status="failed", **FAILED), job(status="finished", attempt=2, ident=9)).state
+        == "done"
+    )
+    late = seen(
+        job(status="finished"),
+        job(status="failed", attempt=2, ident=9),
+        job(status="activated", attempt=3, ident=10),
+    )
     assert late.state == "done"
 
 
 def test_numbers_of_outputs_and_jobs_do_not_say_which_job_is_which() -> None:
-    jobs = [job(2, "running", ident=3), job(1, "failed", ident=4, attempt=3), job(3, "finished", ident=1)]
-    found = task_seen({"id": "17", "status": "running", "jobs": jobs}, 3, About(settled=frozenset({3})), NOW)
+    jobs = [
+        job(2, "running", ident=3),
+        job(1, "failed", ident=4, attempt=3),
+        job(3, "finished", ident=1),
+    ]
+    found = task_status(
+        {"id": "17", "status": "running", "jobs": jobs}, 3, TaskFacts(settled=frozenset({3})), NOW
+    )
     assert [found[number].state for number in (1, 2, 3)] == ["failed", "running", "done"]
 
 
@@ -84,7 +122,7 @@ def test_a_closed_job_is_made_anew_however_often_it_was_tried() -> None:
 
 
 def test_what_a_finished_job_left_is_waited_for() -> None:
-    what = seen(job(status="finished"), about=About())
+    what = seen(job(status="finished"), about=TaskFacts())
     assert what.state == "running"
     assert "being fetched" in str(what.message)
 
@@ -100,7 +138,9 @@ def test_what_a_finished_job_left_is_waited_for() -> None:
 def test_a_task_without_jobs_speaks_for_them(status: str, state: str, reason: str | None) -> None:
     what = seen(status=status, errorDialog="<b>why</b>")
     assert (what.state, what.reason) == (state, reason)
-    assert status in ("registered", "ready", "defined", "running", "scouting") or "why" in str(what.message)
+    assert status in ("registered", "ready", "defined", "running", "scouting") or "why" in str(
+        what.message
+    )
 
 
 def test_an_unknown_site_is_said_since_panda_goes_on_looking() -> None:
@@ -114,20 +154,28 @@ def test_an_unknown_site_is_said_since_panda_goes_on_looking() -> None:
 
 
 def test_a_job_that_no_worker_takes_is_suspected_after_a_while() -> None:
-    about = About("#&nvidia:vram>=100000")
-    early, late = (seen(job(stateChangeTime=NOW - s), about=about) for s in (HOPELESS_S / 2, HOPELESS_S * 2))
+    about = TaskFacts("#&nvidia:vram>=100000")
+    early, late = (
+        seen(job(stateChangeTime=NOW - s), about=about) for s in (HOPELESS_S / 2, HOPELESS_S * 2)
+    )
     assert "for ever" not in str(early.message)
     assert "#&nvidia:vram>=100000" in str(late.message)
     assert late.state == "queued"
 
 
 def test_jobs_that_nobody_wants_are_cancelled_once_panda_has_it() -> None:
-    about = About(unwanted=frozenset({1}))
+    about = TaskFacts(unwanted=frozenset({1}))
     assert seen(job(), about=about).state == "queued"
     assert seen(job(), about=about, killed=True).state == "cancelled"
     assert seen(about=about, killed=True).state == "cancelled"
-    assert seen(job(status="running"), about=about, killed=True).state == "running"  # its pilot hears of it later
-    over = seen(job(status="cancelled", pilotErrorCode=1144, pilotErrorDiag="killed"), about=about, killed=True)
+    assert (
+        seen(job(status="running"), about=about, killed=True).state == "running"
+    )  # its pilot hears of it later
+    over = seen(
+        job(status="cancelled", pilotErrorCode=1144, pilotErrorDiag="killed"),
+        about=about,
+        killed=True,
+    )
     assert (over.state, over.reason) == ("cancelled", "user")
 
 
@@ -135,15 +183,39 @@ def test_jobs_that_nobody_wants_are_cancelled_once_panda_has_it() -> None:
     ("fields", "reason", "words"),
     [
         (FAILED, "oom", "CUDA"),
-        ({"pilotErrorCode": 1213, "pilotErrorDiag": "Reached maximum batch system time limit"}, "timeout", "pilot 1213"),
+        (
+            {"pilotErrorCode": 1213, "pilotErrorDiag": "Reached maximum batch system time limit"},
+            "timeout",
+            "pilot 1213",
+        ),
         ({"pilotErrorCode": 1150, "pilotErrorDiag": "Looping job"}, "timeout", "Looping"),
         ({"pilotErrorCode": 1099, "pilotErrorDiag": "Failed to stage-in file"}, "node", "stage-in"),
-        ({"jobDispatcherErrorCode": 100, "jobDispatcherErrorDiag": "lost heartbeat"}, "node", "jobDispatcher 100"),
-        ({"transExitCode": "74", "pilotErrorCode": 1305, "pilotErrorDiag": "Non-zero exit code"}, "image", "papermill"),
-        ({"pilotErrorCode": 1310, "pilotErrorDiag": "Apptainer could not pull image"}, "image", "pull"),
-        ({"taskBufferErrorCode": "NULL", "transExitCode": "NULL", "pilotErrorDiag": "NULL"}, "node", "no more than failed"),
+        (
+            {"jobDispatcherErrorCode": 100, "jobDispatcherErrorDiag": "lost heartbeat"},
+            "node",
+            "jobDispatcher 100",
+        ),
+        (
+            {"transExitCode": "74", "pilotErrorCode": 1305, "pilotErrorDiag": "Non-zero exit code"},
+            "image",
+            "papermill",
+        ),
+        (
+            {"pilotErrorCode": 1310, "pilotErrorDiag": "Apptainer could not pull image"},
+            "image",
+            "pull",
+        ),
+        (
+            {"taskBufferErrorCode": "NULL", "transExitCode": "NULL", "pilotErrorDiag": "NULL"},
+            "node",
+            "no more than failed",
+        ),
         ({"pilotErrorCode": "x" * 10_000, "pilotErrorDiag": 5}, "node", "no more"),
-        ({"pilotErrorCode": 1305, "pilotErrorDiag": "<script>\x1b[31m\n" + "y" * 10_000}, "node", "pilot 1305"),
+        (
+            {"pilotErrorCode": 1305, "pilotErrorDiag": "<script>\x1b[31m\n" + "y" * 10_000},
+            "node",
+            "pilot 1305",
+        ),
     ],
 )
 def test_codes_and_diagnostics_in_words(fields: dict[str, Any], reason: str, words: str) -> None:
@@ -155,13 +227,21 @@ def test_codes_and_diagnostics_in_words(fields: dict[str, Any], reason: str, wor
 
 
 def test_the_page_of_the_monitor_is_named_where_there_is_one() -> None:
-    about = About(monitor="https://monitor.example")
-    assert "https://monitor.example/job?pandaid=7" in str(seen(job(status="failed"), status="failed", about=about).message)
+    about = TaskFacts(monitor="https://monitor.example")
+    assert "https://monitor.example/job?pandaid=7" in str(
+        seen(job(status="failed"), status="failed", about=about).message
+    )
     assert "https://monitor.example/task/17/" in str(seen(status="broken", about=about).message)
     assert seen(job(status="running"), about=about).link == "https://monitor.example/job?pandaid=7"
-    assert (seen(status="ready", about=about).link, seen(status="ready").link) == ("https://monitor.example/task/17/", None)
+    assert (seen(status="ready", about=about).link, seen(status="ready").link) == (
+        "https://monitor.example/task/17/",
+        None,
+    )
 
 
-@pytest.mark.parametrize(("text", "said"), [(None, None), ("", None), ("<b></b>", None), (5, None), ("a &lt; b", "a < b")])
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [(None, None), ("", None), ("<b></b>", None), (5, None), ("a &lt; b", "a < b")],
+)
 def test_dialogs_lose_their_markup(text: Any, said: str | None) -> None:
     assert dialog(text) == said

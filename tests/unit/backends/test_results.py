@@ -16,7 +16,14 @@ from jupyter_gridgpu.store.paths import ScanPaths, read_json
 from jupyter_gridgpu.testing.examples import small_scan
 
 KEY = "v0001.1"
-DONE = {"key": KEY, "copy": "ab12", "started": 10.0, "ended": 12.5, "peak_mb": 80.5, "state": "done"}
+DONE = {
+    "key": KEY,
+    "copy": "ab12",
+    "started": 10.0,
+    "ended": 12.5,
+    "peak_mb": 80.5,
+    "state": "done",
+}
 
 
 @pytest.fixture
@@ -35,19 +42,34 @@ def result(paths: ScanPaths, **changes: Any) -> Any:
 def test_a_sound_result_is_believed(paths: ScanPaths) -> None:
     assert read_result(paths, KEY) is None
     seen = result(paths)
-    assert (seen.state, seen.reason, seen.started, seen.ended, seen.peak_mb) == ("done", None, 10.0, 12.5, 80.5)
+    assert (seen.state, seen.reason, seen.started, seen.ended, seen.peak_mb) == (
+        "done",
+        None,
+        10.0,
+        12.5,
+        80.5,
+    )
     assert seen.notebook == "jobs/v0001.1/ab12/output.ipynb"
 
 
 def test_a_failure_says_why_and_where(paths: ScanPaths) -> None:
-    seen = result(paths, state="failed", reason="oom", message="Out of\nmemory \x1b[31m" + "x" * 2000, cell=3)
+    seen = result(
+        paths, state="failed", reason="oom", message="Out of\nmemory \x1b[31m" + "x" * 2000, cell=3
+    )
     assert (seen.state, seen.reason, seen.cell) == ("failed", "oom", 3)
     assert seen.message.startswith("Out of memory [31mxxx")
     assert len(seen.message) <= 500
 
 
 @pytest.mark.parametrize(
-    "changes", [{"key": "v0002.1"}, {"key": None}, {"state": "running"}, {"state": "lost"}, {"state": ["done"]}]
+    "changes",
+    [
+        {"key": "v0002.1"},
+        {"key": None},
+        {"state": "running"},
+        {"state": "lost"},
+        {"state": ["done"]},
+    ],
 )
 def test_an_unsound_result_is_none(paths: ScanPaths, changes: dict[str, Any]) -> None:
     assert result(paths, **changes) is None
@@ -60,7 +82,9 @@ def test_a_result_that_is_no_object_is_none(paths: ScanPaths, text: str) -> None
 
 
 @pytest.mark.parametrize("reason", [None, "magic", 3, ["oom"]])
-def test_a_failure_for_an_unknown_reason_is_the_notebook_s(paths: ScanPaths, reason: object) -> None:
+def test_a_failure_for_an_unknown_reason_is_the_notebook_s(
+    paths: ScanPaths, reason: object
+) -> None:
     assert result(paths, state="failed", reason=reason).reason == "notebook"
 
 
@@ -75,7 +99,9 @@ def test_a_time_or_size_that_is_not_finite_is_dropped(paths: ScanPaths, name: st
     assert {getattr(result(paths, **{name: value}), name) for value in values} == {None}
 
 
-@pytest.mark.parametrize("copy", ["..", "../..", "/", "", "none", None, 3, "AB12", "ab12/", "ab12\n"])
+@pytest.mark.parametrize(
+    "copy", ["..", "../..", "/", "", "none", None, 3, "AB12", "ab12/", "ab12\n"]
+)
 def test_a_notebook_outside_of_the_copies_is_not_believed(paths: ScanPaths, copy: object) -> None:
     (paths.jobs / "output.ipynb").write_text("{}")
     assert notebook_of(paths, KEY, copy) is None

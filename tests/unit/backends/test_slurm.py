@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from jupyter_gridgpu.backends import slurm_words as words
-from jupyter_gridgpu.backends.slurm import SlurmBackend
+from jupyter_gridgpu.backends.slurm import output as words
+from jupyter_gridgpu.backends.slurm.backend import SlurmBackend
 from jupyter_gridgpu.errors import Full
 from jupyter_gridgpu.model.resources import Placement, Resources
 from jupyter_gridgpu.store.paths import ScanPaths
@@ -27,7 +27,10 @@ def recorded(version: str) -> dict[str, Any]:
     text = (DATA / f"squeue-{version}.txt").read_text()
     found = words.read_tasks(text)
     assert len(found) == len(text.splitlines())
-    return {**{f"{seen.state} {seen.reason} {seen.message}": seen for seen in found.values()}, "all": found}
+    return {
+        **{f"{seen.state} {seen.reason} {seen.message}": seen for seen in found.values()},
+        "all": found,
+    }
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -58,19 +61,31 @@ def test_what_two_versions_say_is_the_same(version: str, expected: str) -> None:
 def test_what_will_never_start_says_so(version: str) -> None:
     said = " ".join(recorded(version))
     assert "It is held: `scontrol release" in said
-    assert "It will not start: it asks for more time than short allows. Stop it and ask for less --walltime." in said
+    assert (
+        "It will not start: it asks for more time than short allows. Stop it and ask for less --walltime."
+        in said
+    )
 
 
 def test_a_time_limit_and_a_job_that_is_being_cleaned_up() -> None:
     ended = [seen for seen in recorded("24.11")["all"].values() if seen.reason == "timeout"]
     assert [seen.message for seen in ended] == ["The job reached its time limit in Slurm."]
-    cleaning = [line for line in (DATA / "squeue-22.05.txt").read_text().splitlines() if "COMPLETING" in line]
+    cleaning = [
+        line
+        for line in (DATA / "squeue-22.05.txt").read_text().splitlines()
+        if "COMPLETING" in line
+    ]
     assert [seen.state for seen in words.read_tasks("\n".join(cleaning)).values()] == ["running"]
 
 
 def test_times_nodes_and_partitions_are_told() -> None:
     seen = next(seen for seen in recorded("24.11")["all"].values() if seen.reason == "oom")
-    assert (seen.where, seen.node, seen.started, seen.ended) == ("gpu", "node1", 1795560704.0, 1795560705.0)
+    assert (seen.where, seen.node, seen.started, seen.ended) == (
+        "gpu",
+        "node1",
+        1795560704.0,
+        1795560705.0,
+    )
 
 
 def line(*cells: str) -> str:
@@ -80,8 +95,15 @@ def line(*cells: str) -> str:
 @pytest.mark.parametrize("away_s", [600, 200_000])
 def test_an_estimated_start_is_told_with_its_day_where_that_is_another(away_s: int) -> None:
     start = time.time() + away_s
-    said = words.read_tasks(line("7_1", "PENDING", "Priority", "0", f"{start:.0f}", "N/A", "", "gpu"))["7_1"].message or ""
-    when = time.strftime("%H:%M" if away_s < 9999 else "%a %d %b %H:%M", time.localtime(start - start % 300 + 300))
+    said = (
+        words.read_tasks(line("7_1", "PENDING", "Priority", "0", f"{start:.0f}", "N/A", "", "gpu"))[
+            "7_1"
+        ].message
+        or ""
+    )
+    when = time.strftime(
+        "%H:%M" if away_s < 9999 else "%a %d %b %H:%M", time.localtime(start - start % 300 + 300)
+    )
     assert said == f"Waits in gpu: others are before it; starts about {when}."
 
 
@@ -92,21 +114,37 @@ def test_an_estimated_start_is_told_with_its_day_where_that_is_another(away_s: i
         ("AssocGrpGRES", "a limit of the account is reached"),
         ("QOSMaxGRESPerJob", "It will not start in gpu: it asks for more than one job may have"),
         ("QOSMaxWallDurationPerJobLimit", "It will not start in gpu"),
-        ("ReqNodeNotAvail, UnavailableNodes:node[1-9]", "a node that it needs is down, reserved or in use"),
-        ("launch failed requeued held", "It is held (launch failed requeued held): `scontrol release 7_1`"),
+        (
+            "ReqNodeNotAvail, UnavailableNodes:node[1-9]",
+            "a node that it needs is down, reserved or in use",
+        ),
+        (
+            "launch failed requeued held",
+            "It is held (launch failed requeued held): `scontrol release 7_1`",
+        ),
         ("Something\x1b[31m new", "Waits in gpu: Something [31m new."),
         ("x" * 5000, "x"),
     ],
 )
 def test_reasons_are_told_in_words(reason: str, part: str) -> None:
-    said = words.read_tasks(line("7_1", "PENDING", reason, "0", "N/A", "N/A", "", "gpu"))["7_1"].message or ""
+    said = (
+        words.read_tasks(line("7_1", "PENDING", reason, "0", "N/A", "N/A", "", "gpu"))[
+            "7_1"
+        ].message
+        or ""
+    )
     assert part in said
     assert said.isprintable()
     assert len(said) < 400
 
 
 def test_what_is_no_answer_is_passed_over() -> None:
-    assert words.read_tasks("slurm_load_jobs error: Unexpected message received\n\x1f\x1f\n12_[3-9]" + "\x1f" * 8) == {}
+    assert (
+        words.read_tasks(
+            "slurm_load_jobs error: Unexpected message received\n\x1f\x1f\n12_[3-9]" + "\x1f" * 8
+        )
+        == {}
+    )
 
 
 def test_what_sacct_says_is_read_like_what_squeue_says() -> None:
@@ -140,8 +178,14 @@ def test_gpu_models_are_found_by_a_part_of_their_name(version: str) -> None:
     assert words.best_match("A100", words.gres_types(text)) == "a100"
     assert words.best_match("v100", words.features(text)) == "v100"
     assert words.best_match("H100", words.gres_types(text)) is None
-    assert words.best_match("a100", {"nvidia_a100_40gb": 9, "nvidia_a100_80gb": 4, "a100": 1}) == "a100"
-    assert words.best_match("a100", {"nvidia_a100_40gb": 4, "nvidia_a100_80gb": 9}) == "nvidia_a100_80gb"
+    assert (
+        words.best_match("a100", {"nvidia_a100_40gb": 9, "nvidia_a100_80gb": 4, "a100": 1})
+        == "a100"
+    )
+    assert (
+        words.best_match("a100", {"nvidia_a100_40gb": 4, "nvidia_a100_80gb": 9})
+        == "nvidia_a100_80gb"
+    )
 
 
 def test_complaints_are_one_sentence_without_the_commands_name() -> None:
@@ -176,14 +220,32 @@ def options(**changes: Any) -> list[str]:
 
 def test_options_say_what_jobs_need() -> None:
     wants = Resources(gpus=2, cpus=4, memory_mb=3000, walltime_s=7200, disk_mb=500)
-    said = options(resources=wants, placement=Placement("gpu", "phys", "high", "ib"), parallel=6, per_gpu=2)
-    assert {"--array=1-20%3", "--gres=gpu:2", "--cpus-per-task=8", "--mem=6000M", "--time=120", "--tmp=1000M"} <= set(said)
-    assert {"--partition=gpu", "--account=phys", "--qos=high", "--constraint=ib", "--requeue", "--output=/dev/null"} <= set(said)
+    said = options(
+        resources=wants, placement=Placement("gpu", "phys", "high", "ib"), parallel=6, per_gpu=2
+    )
+    assert {
+        "--array=1-20%3",
+        "--gres=gpu:2",
+        "--cpus-per-task=8",
+        "--mem=6000M",
+        "--time=120",
+        "--tmp=1000M",
+    } <= set(said)
+    assert {
+        "--partition=gpu",
+        "--account=phys",
+        "--qos=high",
+        "--constraint=ib",
+        "--requeue",
+        "--output=/dev/null",
+    } <= set(said)
     assert any(word.startswith("--signal=B:USR1@") for word in said)
 
 
 def test_what_is_cut_into_small_arrays_shares_what_may_run_at_once() -> None:
-    backend = SlurmBackend(small_scan(backend="slurm", parallel=6, per_gpu=2), ScanPaths(Path("/scans/one")))
+    backend = SlurmBackend(
+        small_scan(backend="slurm", parallel=6, per_gpu=2), ScanPaths(Path("/scans/one"))
+    )
     backend._tasks = 300
     assert "--array=1-100%1" in backend._words(100), "three arrays of one batch"
     backend.full, backend.going = Full("Slurm: QOSMaxSubmitJobPerUserLimit"), 0
@@ -193,9 +255,13 @@ def test_what_is_cut_into_small_arrays_shares_what_may_run_at_once() -> None:
     assert backend.room(0) == 1
 
 
-@pytest.mark.parametrize("limit", ["AssocMaxSubmitJobLimit", "QOSMaxSubmitJobPerUserLimit", "AssocGrpSubmitJobsLimit"])
+@pytest.mark.parametrize(
+    "limit", ["AssocMaxSubmitJobLimit", "QOSMaxSubmitJobPerUserLimit", "AssocGrpSubmitJobsLimit"]
+)
 def test_a_limit_of_jobs_in_the_queue_is_one_for_now(limit: str) -> None:
-    found = words.FULL.search(f"sbatch: error: {limit}\nsbatch: error: Batch job submission failed: Job violates policy")
+    found = words.FULL.search(
+        f"sbatch: error: {limit}\nsbatch: error: Batch job submission failed: Job violates policy"
+    )
     assert found is not None
     assert found[0] == limit
     assert words.FULL.search("sbatch: error: QOSMaxWallDurationPerJobLimit") is None
@@ -203,7 +269,11 @@ def test_a_limit_of_jobs_in_the_queue_is_one_for_now(limit: str) -> None:
 
 def test_what_is_not_asked_for_is_left_to_the_cluster() -> None:
     said = options()
-    assert not [word for word in said if word.startswith(("--gres", "--mem", "--time", "--partition", "--cpus", "--constraint"))]
+    assert not [
+        word
+        for word in said
+        if word.startswith(("--gres", "--mem", "--time", "--partition", "--cpus", "--constraint"))
+    ]
     assert "--array=1-20" in said
 
 
@@ -226,7 +296,14 @@ def test_a_batch_that_was_given_up_and_comes_late_runs_nothing(tmp_path: Path) -
     task = {**os.environ, "SLURM_ARRAY_JOB_ID": "7", "SLURM_ARRAY_TASK_ID": "2"}
 
     def said() -> str:
-        return subprocess.run(["sh"], input=backend._script(batch), capture_output=True, text=True, check=True, env=task).stdout
+        return subprocess.run(
+            ["sh"],
+            input=backend._script(batch),
+            capture_output=True,
+            text=True,
+            check=True,
+            env=task,
+        ).stdout
 
     assert said() == "v0002.1\n"
     backend._batches.took(batch, "7")
@@ -238,6 +315,13 @@ def test_a_batch_that_was_given_up_and_comes_late_runs_nothing(tmp_path: Path) -
 def test_the_id_that_a_task_left_is_believed_only_as_a_number(tmp_path: Path) -> None:
     backend = SlurmBackend(dataclasses.replace(small_scan(), backend="slurm"), ScanPaths(tmp_path))
     batch = backend._batches.make([["v0001.1"]])
-    for text, known in (("123\n", "123"), ('"123"', None), ("-5", None), ("", None), ("[1]", None), ("true", None)):
+    for text, known in (
+        ("123\n", "123"),
+        ('"123"', None),
+        ("-5", None),
+        ("", None),
+        ("[1]", None),
+        ("true", None),
+    ):
         (batch.folder / "seen").write_text(text)
         assert backend._seen_there(batch) == known

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from jupyter_gridgpu import client
-from jupyter_gridgpu.request import Options, plan
+from jupyter_gridgpu.planning.request import Options, plan
 from jupyter_gridgpu.testing.examples import notebook_json
 
 
@@ -27,11 +27,16 @@ def started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> client.ScanHandl
 
 def messages(handle: client.ScanHandle) -> set[tuple[str, str | None, str | None]]:
     assert handle.wait(timeout_s=100) == "done"
-    return {(variant.state, variant.reason, variant.message) for variant in handle.view.variants.values()}
+    return {
+        (variant.state, variant.reason, variant.message)
+        for variant in handle.view.variants.values()
+    }
 
 
 @pytest.mark.timeout(120)
-def test_a_runtime_that_refuses_is_the_images_failure_in_its_words(started: client.ScanHandle) -> None:
+def test_a_runtime_that_refuses_is_the_images_failure_in_its_words(
+    started: client.ScanHandle,
+) -> None:
     started.resume()
     assert messages(started) == {("failed", "image", "FATAL: no user namespaces")}
 
@@ -40,4 +45,6 @@ def test_a_runtime_that_refuses_is_the_images_failure_in_its_words(started: clie
 def test_jobs_fail_with_the_reason_when_nothing_can_be_launched(started: client.ScanHandle) -> None:
     started.paths.worker.write_text("raise SystemExit('no such file')")
     started.resume()
-    assert messages(started) == {("failed", "submit", "Workers cannot start on this machine. no such file")}
+    assert messages(started) == {
+        ("failed", "submit", "Workers cannot start on this machine. no such file")
+    }

@@ -13,12 +13,12 @@ import pytest
 from jupyter_gridgpu import channels
 from jupyter_gridgpu.channels.drop import Credential, DropChannel
 from jupyter_gridgpu.runner.metrics import MetricsReader
-from jupyter_gridgpu.store import config
 from jupyter_gridgpu.store.paths import CopyPaths, ScanPaths
 from jupyter_gridgpu.testing.examples import small_scan
-from jupyter_gridgpu.worker import sender as senders
-from jupyter_gridgpu.worker.metrics import Metrics
-from jupyter_gridgpu.worker.sender import Sender
+from jupyter_gridgpu.transport import key_files
+from jupyter_gridgpu.worker.metrics import sender as senders
+from jupyter_gridgpu.worker.metrics.recorder import MetricsRecorder
+from jupyter_gridgpu.worker.metrics.sender import Sender
 from tests.engines.collectors import JOBS, RUNNER, Dav, dav, eventually
 
 KEY = "v0001.1"
@@ -27,11 +27,11 @@ KEY = "v0001.1"
 @pytest.fixture
 def storage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Dav]:
     monkeypatch.setenv("JUPYTER_CONFIG_DIR", str(tmp_path / "config"))
-    monkeypatch.setattr(senders.Drop, "every_s", 0.05)
+    monkeypatch.setattr(senders.DropDelivery, "every_s", 0.05)
     monkeypatch.setattr(DropChannel, "every_s", 0.05)
     monkeypatch.setattr(DropChannel, "slower_s", 0.05)
     with dav(tmp_path / "dav") as made:
-        config.write(config.drop_file(), made.settings())
+        key_files.write(key_files.drop_file(), made.settings())
         yield made
 
 
@@ -47,11 +47,13 @@ class Away:
         self.channel = channels.load(self.scan, self.paths)
         self.reader = MetricsReader(self.paths, self.channel)
 
-    def start(self, name: str) -> tuple[CopyPaths, Metrics, Sender]:
+    def start(self, name: str) -> tuple[CopyPaths, MetricsRecorder, Sender]:
         copy = self.node.job(KEY).copy(name)
         copy.folder.mkdir(parents=True)
-        metrics = Metrics(copy.metrics, copy.folder / "reports")
-        made = senders.sender({"key": KEY, "sender": str(self.sender_file)}, self.node, copy, self.said.append)
+        metrics = MetricsRecorder(copy.metrics, copy.folder / "reports")
+        made = senders.sender(
+            {"key": KEY, "sender": str(self.sender_file)}, self.node, copy, self.said.append
+        )
         assert made is not None
         return copy, metrics, made
 
@@ -69,18 +71,24 @@ def away(storage: Dav, tmp_path: Path) -> Iterator[Away]:
     made.channel.close()
 
 
-def report(metrics: Metrics, *values: float) -> None:
+def report(metrics: MetricsRecorder, *values: float) -> None:
     for value in values:
         metrics.take({"epoch": int(value), "loss": value}, 2)
 
 
-def test_files_grow_here_as_they_grow_there_and_only_what_is_new_is_read(away: Away, storage: Dav) -> None:
+def test_files_grow_here_as_they_grow_there_and_only_what_is_new_is_read(
+    away: Away, storage: Dav
+) -> None:
     copy, metrics, sending = away.start("ab12")
     for step in range(1, 4):
         report(metrics, step)
         eventually(lambda: away.arrived("ab12") == copy.metrics.read_bytes())
     sending.close(10)
-    gets = [status for method, name, status in storage.asked if (method, name) == ("GET", f"{KEY}.jsonl")]
+    gets = [
+        status
+        for method, name, status in storage.asked
+        if (method, name) == ("GET", f"{KEY}.jsonl")
+    ]
     assert gets.count("200") == 1  # once whole
     assert "206" in gets  # then in parts
     assert "304" in gets  # and not at all where nothing changed
@@ -128,7 +136,15 @@ def test_nothing_is_lost_by_a_storage_that_is_away(away: Away, storage: Dav) -> 
 
 def test_a_file_that_holds_anything_else_makes_nothing(away: Away, storage: Dav) -> None:
     (folder,) = storage.folder.iterdir()
-    for text in ("", "\n\n", "[]\nx\n", '{"copy": "../../x"}\n{}\n', '{"copy": 3}\n', "\0" * 1000, "{" * 100_000 + "\n{}\n"):
+    for text in (
+        "",
+        "\n\n",
+        "[]\nx\n",
+        '{"copy": "../../x"}\n{}\n',
+        '{"copy": 3}\n',
+        "\0" * 1000,
+        "{" * 100_000 + "\n{}\n",
+    ):
         (folder / f"{KEY}.jsonl").write_text(text)
         before = len(storage.asked)
         eventually(lambda seen=before: len(storage.asked) > seen + 4)
@@ -145,7 +161,7 @@ def test_the_runners_credential_stays_at_home(away: Away, storage: Dav) -> None:
 
 
 def test_a_wrong_credential_is_said_and_harms_no_job(storage: Dav, tmp_path: Path) -> None:
-    config.write(config.drop_file(), {**storage.settings(), "jobs": "jobs:wrong"})
+    key_files.write(key_files.drop_file(), {**storage.settings(), "jobs": "jobs:wrong"})
     away = Away(tmp_path)
     away.channel.follow([KEY])
     _, metrics, sending = away.start("ab12")

@@ -49,7 +49,9 @@ def test_what_is_no_reading_is_dropped(text: str) -> None:
 
 
 def test_a_heartbeat_says_what_the_job_uses_and_nothing_else() -> None:
-    reading = parse(b'{"t": 1.0, "beat": {"cpu": 1.5, "memory_mb": "Infinity", "secret": 3, "gpu": 80}}')
+    reading = parse(
+        b'{"t": 1.0, "beat": {"cpu": 1.5, "memory_mb": "Infinity", "secret": 3, "gpu": 80}}'
+    )
     assert reading is not None
     assert (reading.values, reading.usage) == ({}, {"cpu": 1.5, "gpu": 80})
 
@@ -60,15 +62,26 @@ def test_no_bytes_are_too_odd(data: bytes) -> None:
 
 
 def test_hostile_readings_are_bounded() -> None:
-    reading = parse(json.dumps({"t": "x", "s": -1, "of": 1e300, "m": {f"n{i}" * 5000: i for i in range(1000)}}).encode())
+    reading = parse(
+        json.dumps(
+            {"t": "x", "s": -1, "of": 1e300, "m": {f"n{i}" * 5000: i for i in range(1000)}}
+        ).encode()
+    )
     assert reading is not None
-    assert (reading.time, reading.step, reading.steps, len(reading.values)) == (0.0, None, None, NAMES_PER_JOB)
+    assert (reading.time, reading.step, reading.steps, len(reading.values)) == (
+        0.0,
+        None,
+        None,
+        NAMES_PER_JOB,
+    )
     assert max(map(len, reading.values)) <= 80
 
 
 def test_numbers_json_has_not_are_read() -> None:
     reading = parse(
-        b'{"t": 1, "s": 3.0, "m": {"a": NaN, "b": "NaN", "c": -Infinity, "d": true, "e": "high", "f": 1' + b"0" * 400 + b"}}"
+        b'{"t": 1, "s": 3.0, "m": {"a": NaN, "b": "NaN", "c": -Infinity, "d": true, "e": "high", "f": 1'
+        + b"0" * 400
+        + b"}}"
     )
     assert reading is not None
     assert reading.step == 3

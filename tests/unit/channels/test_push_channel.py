@@ -15,14 +15,14 @@ import pytest
 from jupyter_gridgpu import channels
 from jupyter_gridgpu.channels.push import PushChannel
 from jupyter_gridgpu.errors import StorageError, UsageError
-from jupyter_gridgpu.jobfiles import JobFiles
+from jupyter_gridgpu.job_files import JobFiles
 from jupyter_gridgpu.runner.metrics import LATE_S, MetricsReader
-from jupyter_gridgpu.store import config
 from jupyter_gridgpu.store.paths import CopyPaths, ScanPaths
 from jupyter_gridgpu.testing.examples import small_scan
-from jupyter_gridgpu.worker import sender as senders
-from jupyter_gridgpu.worker.metrics import Metrics
-from jupyter_gridgpu.worker.sender import Sender
+from jupyter_gridgpu.transport import key_files
+from jupyter_gridgpu.worker.metrics import sender as senders
+from jupyter_gridgpu.worker.metrics.recorder import MetricsRecorder
+from jupyter_gridgpu.worker.metrics.sender import Sender
 from tests.engines.collectors import Collecting, collecting, eventually
 
 KEY = "v0001.1"
@@ -38,10 +38,10 @@ def collector(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Collecting]:
 def _settings(collector: Collecting, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JUPYTER_CONFIG_DIR", str(tmp_path / "config"))
     monkeypatch.setattr(senders, "PUSH_EVERY_S", 0.05)
-    monkeypatch.setattr(senders.Push, "every_s", 0.05)
+    monkeypatch.setattr(senders.PushDelivery, "every_s", 0.05)
     monkeypatch.setattr(PushChannel, "every_s", 0.05)
     monkeypatch.setattr(PushChannel, "slower_s", 0.05)
-    config.write(config.collector_file(), collector.member())
+    key_files.write(key_files.collector_file(), collector.member())
 
 
 class Away:
@@ -61,11 +61,13 @@ class Away:
     def start_copy(self, name: str) -> CopyPaths:
         copy = self.node.job(KEY).copy(name)
         copy.folder.mkdir(parents=True)
-        self.metrics = Metrics(copy.metrics, copy.folder / "reports")
+        self.metrics = MetricsRecorder(copy.metrics, copy.folder / "reports")
         return copy
 
     def send(self) -> Sender:
-        made = senders.sender({"key": KEY, "sender": str(self.sender_file)}, self.node, self.copy, self.said.append)
+        made = senders.sender(
+            {"key": KEY, "sender": str(self.sender_file)}, self.node, self.copy, self.said.append
+        )
         assert made is not None
         return made
 
@@ -78,7 +80,9 @@ class Away:
 
     def read(self) -> Any:
         """The next values that a runner hears."""
-        return eventually(lambda: self.losses(self.reader.read(KEY, time.time())), "something comes")
+        return eventually(
+            lambda: self.losses(self.reader.read(KEY, time.time())), "something comes"
+        )
 
 
 @pytest.fixture
@@ -114,10 +118,14 @@ def test_nothing_is_lost_by_a_collector_that_is_away(away: Away, collector: Coll
     data = eventually(lambda: away.reader.late(time.time()))[0]
     assert data["metrics"]["loss"][:3] == [500, 1, 500]
     assert not away.reader.waiting
-    assert away.paths.arrival(KEY).copy("ab12").metrics.read_bytes() == away.copy.metrics.read_bytes()
+    assert (
+        away.paths.arrival(KEY).copy("ab12").metrics.read_bytes() == away.copy.metrics.read_bytes()
+    )
 
 
-def test_a_collector_that_lost_its_disk_is_given_everything_again(away: Away, collector: Collecting) -> None:
+def test_a_collector_that_lost_its_disk_is_given_everything_again(
+    away: Away, collector: Collecting
+) -> None:
     sending = away.send()
     away.report(1, 2)
     assert away.read() == [1, 2]
@@ -128,7 +136,9 @@ def test_a_collector_that_lost_its_disk_is_given_everything_again(away: Away, co
     away.reader._feeds[KEY].next_report = 0.0
     assert away.read() == [3]
     sending.close(5)
-    assert away.paths.arrival(KEY).copy("ab12").metrics.read_bytes() == away.copy.metrics.read_bytes()
+    assert (
+        away.paths.arrival(KEY).copy("ab12").metrics.read_bytes() == away.copy.metrics.read_bytes()
+    )
 
 
 def test_a_runner_that_was_killed_is_followed_by_one_that_goes_on(away: Away) -> None:
@@ -146,7 +156,9 @@ def test_a_runner_that_was_killed_is_followed_by_one_that_goes_on(away: Away) ->
     sending.close(5)
 
 
-def test_a_collector_that_is_not_there_costs_the_job_a_bounded_time(away: Away, collector: Collecting) -> None:
+def test_a_collector_that_is_not_there_costs_the_job_a_bounded_time(
+    away: Away, collector: Collecting
+) -> None:
     collector.end(hard=True)
     try:
         sending = away.send()
@@ -190,7 +202,9 @@ def test_the_files_of_the_job_itself_win(away: Away) -> None:
 
 
 def test_a_job_whose_clock_is_wrong_is_as_fresh_as_it_is(away: Away) -> None:
-    away.copy.metrics.write_bytes(b'{"t":9999999990,"s":1,"m":{"loss":1}}\n{"t":9999999999,"s":2,"m":{"loss":2}}\n')
+    away.copy.metrics.write_bytes(
+        b'{"t":9999999990,"s":1,"m":{"loss":1}}\n{"t":9999999999,"s":2,"m":{"loss":2}}\n'
+    )
     sending = away.send()  # in 250 years, says the job
     assert away.read() == [1, 2]
     came = away.paths.arrival(KEY).copy("ab12").metrics.stat().st_mtime
@@ -221,10 +235,12 @@ def test_a_gap_is_never_written(away: Away) -> None:
     assert copy.metrics.stat().st_mode & 0o077 == 0
 
 
-def test_a_silence_is_said_in_words_until_it_is_over(away: Away, collector: Collecting, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_silence_is_said_in_words_until_it_is_over(
+    away: Away, collector: Collecting, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert away.channel.notice() is None
     collector.end()
-    monkeypatch.setattr("jupyter_gridgpu.channels.arrivals.SILENT_S", 0.0)
+    monkeypatch.setattr("jupyter_gridgpu.channels.fetching.SILENT_S", 0.0)
     said = eventually(away.channel.notice)
     assert said.startswith("The collector has given no metrics for 0 min; they are those of ")
     assert said.endswith(f"(127.0.0.1:{collector.port} does not answer: Connection refused.)")
@@ -232,34 +248,46 @@ def test_a_silence_is_said_in_words_until_it_is_over(away: Away, collector: Coll
     eventually(lambda: away.channel.notice() is None)
 
 
-def test_another_secret_counts_at_once(away: Away, collector: Collecting, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("jupyter_gridgpu.channels.arrivals.SILENT_S", 0.0)
-    config.write(config.collector_file(), {**collector.member(), "secret": "0" * 64})
-    eventually(lambda: "does not know your secret; run `gridgpu collector use`" in (away.channel.notice() or ""))
-    config.write(config.collector_file(), collector.member())
+def test_another_secret_counts_at_once(
+    away: Away, collector: Collecting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jupyter_gridgpu.channels.fetching.SILENT_S", 0.0)
+    key_files.write(key_files.collector_file(), {**collector.member(), "secret": "0" * 64})
+    eventually(
+        lambda: (
+            "does not know your secret; run `gridgpu collector use`"
+            in (away.channel.notice() or "")
+        )
+    )
+    key_files.write(key_files.collector_file(), collector.member())
     eventually(lambda: away.channel.notice() is None)
 
 
-def test_what_travels_with_jobs_is_private_and_of_one_scan(away: Away, collector: Collecting) -> None:
+def test_what_travels_with_jobs_is_private_and_of_one_scan(
+    away: Away, collector: Collecting
+) -> None:
     path = away.sender_file
     assert path is not None
     assert path.stat().st_mode & 0o077 == 0
     text = path.read_text()
     assert collector.member()["secret"] not in text
-    assert path.is_relative_to(config.folder())
+    assert path.is_relative_to(key_files.folder())
     channels.disarm(away.scan)
     assert not path.exists()
 
 
 def test_settings_that_others_can_read_are_refused(away: Away) -> None:
-    os.chmod(config.collector_file(), 0o644)
+    os.chmod(key_files.collector_file(), 0o644)
     with pytest.raises(StorageError, match="others may read it"):
         channels.equip(away.scan)
 
 
-@pytest.mark.parametrize("body", [{}, {"url": "ftp://x", "user": "me", "secret": "0" * 64}, {"url": "http://x", "user": "me"}])
+@pytest.mark.parametrize(
+    "body",
+    [{}, {"url": "ftp://x", "user": "me", "secret": "0" * 64}, {"url": "http://x", "user": "me"}],
+)
 def test_settings_that_are_none_are_said(body: dict[str, str]) -> None:
-    config.write(config.collector_file(), body)
+    key_files.write(key_files.collector_file(), body)
     with pytest.raises(UsageError, match="gridgpu collector use"):
         channels.choose("push", True)
 
@@ -268,7 +296,7 @@ def test_the_way_is_chosen_by_what_is_there() -> None:
     assert channels.choose("auto", live_files=True) == "file"
     assert channels.choose("auto", live_files=False) == "push"
     assert channels.choose("end", live_files=True) == "end"
-    config.collector_file().unlink()
+    key_files.collector_file().unlink()
     assert channels.choose("auto", live_files=False) == "end"
     with pytest.raises(UsageError, match="--metrics push"):
         channels.choose("push", True)

@@ -11,12 +11,12 @@ import pytest
 from jupyter_gridgpu import channels
 from jupyter_gridgpu.channels.drop import storage
 from jupyter_gridgpu.channels.push import account
-from jupyter_gridgpu.commands.collector import collector
-from jupyter_gridgpu.commands.drop import drop
+from jupyter_gridgpu.cli.collector import collector
+from jupyter_gridgpu.cli.drop import drop
+from jupyter_gridgpu.collector.members import InvitedMembers
 from jupyter_gridgpu.doctor.channels import ways
 from jupyter_gridgpu.errors import UsageError
-from jupyter_gridgpu.server.members import Invited
-from jupyter_gridgpu.store import config
+from jupyter_gridgpu.transport import key_files
 from tests.engines.collectors import collecting, dav
 
 
@@ -32,7 +32,9 @@ def run(command: click.Command, *words: str, stdin: str = "") -> None:
         command.main(list(words), standalone_mode=False)
 
 
-def test_an_invitation_is_all_that_a_member_needs(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_an_invitation_is_all_that_a_member_needs(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     run(collector, "invite", "alice", "https://gridgpu.example:8765/")
     line = capsys.readouterr().out
     run(collector, "use", stdin=line)
@@ -41,12 +43,14 @@ def test_an_invitation_is_all_that_a_member_needs(capsys: pytest.CaptureFixture[
     assert found is not None
     assert (found.url, found.user) == ("https://gridgpu.example:8765/gridgpu/collect", "alice")
     assert line.split()[2] not in said
-    assert config.collector_file().stat().st_mode & 0o077 == 0
+    assert key_files.collector_file().stat().st_mode & 0o077 == 0
     assert (tmp_path / "store" / "master.json").stat().st_mode & 0o077 == 0
     assert channels.choose("auto", live_files=False) == "push"
 
 
-def test_the_same_invitation_is_given_again_and_not_to_who_was_expelled(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_same_invitation_is_given_again_and_not_to_who_was_expelled(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     for _ in range(2):
         run(collector, "invite", "alice", "https://x/")
     one, two = capsys.readouterr().out.splitlines()
@@ -64,7 +68,10 @@ def test_a_name_is_never_a_path(name: str, tmp_path: Path) -> None:
     assert not (tmp_path / "store").exists()
 
 
-@pytest.mark.parametrize("line", ["", "\n", "https://x/ alice", "https://x/ alice zz", "ftp://x/ alice " + "0" * 64, "x y z w"])
+@pytest.mark.parametrize(
+    "line",
+    ["", "\n", "https://x/ alice", "https://x/ alice zz", "ftp://x/ alice " + "0" * 64, "x y z w"],
+)
 def test_what_is_no_invitation_is_refused_and_not_repeated(line: str) -> None:
     with pytest.raises(UsageError) as refused:
         run(collector, "use", stdin=line)
@@ -76,13 +83,15 @@ def test_ones_own_server_gets_a_secret_of_its_own_each_time() -> None:
     secrets = set()
     for _ in range(2):
         run(collector, "use", "http://127.0.0.1:8888/user/me/")
-        secrets.add((config.read(config.collector_file()) or {})["secret"])
+        secrets.add((key_files.read(key_files.collector_file()) or {})["secret"])
     assert len(secrets) == 2
     with pytest.raises(UsageError, match="no address"):
         run(collector, "use", "127.0.0.1:8888")
 
 
-def test_a_storage_has_two_credentials_and_one_of_them_travels(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_storage_has_two_credentials_and_one_of_them_travels(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     run(drop, "use", "https://eos.example/eos/me/", stdin="Bearer READS\n?authz=WRITES\n")
     found = storage()
     assert found is not None
@@ -91,7 +100,7 @@ def test_a_storage_has_two_credentials_and_one_of_them_travels(capsys: pytest.Ca
     assert sender["url"].startswith("https://eos.example/eos/me/id-")
     assert "READS" not in str(sender)
     assert "READS" not in capsys.readouterr().out
-    assert config.drop_file().stat().st_mode & 0o077 == 0
+    assert key_files.drop_file().stat().st_mode & 0o077 == 0
     assert channels.choose("auto", live_files=False) == "drop"
     assert found.sender("other")["url"].split("-")[-1] != sender["url"].split("-")[-1]
 
@@ -113,24 +122,24 @@ def test_what_gives_jobs_too_much_or_is_none_is_refused(url: str, stdin: str, sa
 
 
 def test_an_expelled_member_has_no_secret(tmp_path: Path) -> None:
-    members = Invited(tmp_path / "store")
+    members = InvitedMembers(tmp_path / "store")
     assert members.secret("alice") not in (None, members.secret("bob"))
     members.expel("alice")
     assert members.secret("alice") is None
-    assert Invited(tmp_path / "store").secret("bob") == members.secret("bob")
+    assert InvitedMembers(tmp_path / "store").secret("bob") == members.secret("bob")
 
 
 def test_the_doctor_says_which_ways_are_open(tmp_path: Path) -> None:
     assert [finding.level for finding in ways()] == ["note"]
     with collecting(tmp_path / "store") as collector, dav(tmp_path / "dav") as storage:
-        config.write(config.collector_file(), collector.member())
-        config.write(config.drop_file(), storage.settings())
+        key_files.write(key_files.collector_file(), collector.member())
+        key_files.write(key_files.drop_file(), storage.settings())
         assert [(finding.level, finding.text.split(",")[1]) for finding in ways()] == [
             ("ok", " which knows you as alice."),
             ("ok", " which lets your runner in."),
         ]
-        config.write(config.collector_file(), {**collector.member(), "secret": "0" * 64})
-        config.write(config.drop_file(), {**storage.settings(), "runner": "runner:wrong"})
+        key_files.write(key_files.collector_file(), {**collector.member(), "secret": "0" * 64})
+        key_files.write(key_files.drop_file(), {**storage.settings(), "runner": "runner:wrong"})
         refused = ways()
         assert [finding.level for finding in refused] == ["problem", "problem"]
         assert "does not know your secret" in refused[0].text

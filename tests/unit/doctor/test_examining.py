@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from jupyter_gridgpu import doctor
-from jupyter_gridgpu.doctor import engines, home, jupyter, machine
+from jupyter_gridgpu.doctor import batch_systems, home, jupyter, machine
 from jupyter_gridgpu.doctor.finding import Finding, ok, run, several
 
 
@@ -26,9 +26,15 @@ def test_a_part_that_hangs_or_breaks_keeps_no_other_from_answering() -> None:
     def breaks() -> list[Finding]:
         raise KeyError("x")
 
-    found = doctor.examine({"hangs": hangs, "breaks": breaks, "good": lambda: [ok("fine")]}, patience_s=0.3)
+    found = doctor.examine(
+        {"hangs": hangs, "breaks": breaks, "good": lambda: [ok("fine")]}, patience_s=0.3
+    )
     hung.set()
-    assert [finding.level for findings in found.values() for finding in findings] == ["problem", "problem", "ok"]
+    assert [finding.level for findings in found.values() for finding in findings] == [
+        "problem",
+        "problem",
+        "ok",
+    ]
     assert found["hangs"][0].text == "It did not answer within 0 s."
     assert found["breaks"][0].text == "It could not be asked: KeyError: 'x'."
     assert not doctor.healthy(found)
@@ -42,7 +48,9 @@ def test_the_file_system_of_a_folder_is_the_nearest_mount(monkeypatch: pytest.Mo
     assert [home.file_system(Path(place)) for place in places] == ["ext4", "nfs4", "ext4", "afs"]
 
 
-def test_locks_that_are_not_honoured_are_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scans_home: Path) -> None:
+def test_locks_that_are_not_honoured_are_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scans_home: Path
+) -> None:
     assert [finding.level for finding in home.folder()] == ["ok", "ok", "ok"]
     monkeypatch.setattr(fcntl, "flock", lambda handle, how: None)
     assert "two owners got one lock" in home.folder()[2].text
@@ -68,7 +76,12 @@ def test_a_home_that_is_full_or_not_there_is_said(monkeypatch: pytest.MonkeyPatc
 
 
 def test_packages_that_are_missing_or_old(monkeypatch: pytest.MonkeyPatch) -> None:
-    versions = {"papermill": "2.3.1", "ipykernel": None, "nbclient": "0.10.0", "jupyter_client": "8.1.0rc1"}
+    versions = {
+        "papermill": "2.3.1",
+        "ipykernel": None,
+        "nbclient": "0.10.0",
+        "jupyter_client": "8.1.0rc1",
+    }
     monkeypatch.setattr(machine, "_version", versions.get)
     texts = [(finding.level, finding.text) for finding in machine.python()[1:]]
     assert texts == [
@@ -80,16 +93,24 @@ def test_packages_that_are_missing_or_old(monkeypatch: pytest.MonkeyPatch) -> No
 def test_extensions_that_are_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from jupyter_core import paths
 
-    monkeypatch.setattr(paths, "jupyter_config_path", lambda: [str(tmp_path / "first"), str(tmp_path / "second")])
-    monkeypatch.setattr(paths, "jupyter_path", lambda *names: [str(tmp_path.joinpath("data", *names))])
+    monkeypatch.setattr(
+        paths, "jupyter_config_path", lambda: [str(tmp_path / "first"), str(tmp_path / "second")]
+    )
+    monkeypatch.setattr(
+        paths, "jupyter_path", lambda *names: [str(tmp_path.joinpath("data", *names))]
+    )
     found = jupyter.extensions()
     assert [finding.level for finding in found] == ["problem", "problem"]
     for folder, value in (("first", "false"), ("second", "true")):
         config = tmp_path / folder / "jupyter_server_config.d"
         config.mkdir(parents=True)
-        (config / "a.json").write_text(f'{{"ServerApp": {{"jpserver_extensions": {{"jupyter_gridgpu.server": {value}}}}}}}')
+        (config / "a.json").write_text(
+            f'{{"ServerApp": {{"jpserver_extensions": {{"jupyter_gridgpu.server": {value}}}}}}}'
+        )
     (tmp_path / "second/labconfig").mkdir()
-    (tmp_path / "second/labconfig/page_config.json").write_text('{"disabledExtensions": {"jupyter-gridgpu:panel": true}}')
+    (tmp_path / "second/labconfig/page_config.json").write_text(
+        '{"disabledExtensions": {"jupyter-gridgpu:panel": true}}'
+    )
     package = tmp_path / "data/labextensions/jupyter-gridgpu/package.json"
     package.parent.mkdir(parents=True)
     package.write_text('{"version": "0.0.1"}')
@@ -98,12 +119,16 @@ def test_extensions_that_are_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert found[0].advice == "jupyter server extension enable jupyter_gridgpu.server"
 
 
-@pytest.mark.parametrize(("text", "level"), [(None, "ok"), ("30", "ok"), ("1", "note"), ("often", "problem")])
-def test_how_often_engines_are_asked(text: str | None, level: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("text", "level"), [(None, "ok"), ("30", "ok"), ("1", "note"), ("often", "problem")]
+)
+def test_how_often_engines_are_asked(
+    text: str | None, level: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("GRIDGPU_POLL_S", raising=False)
     if text is not None:
         monkeypatch.setenv("GRIDGPU_POLL_S", text)
-    assert [finding.level for finding in engines.pace()] == [level]
+    assert [finding.level for finding in batch_systems.pace()] == [level]
 
 
 def test_programs_are_asked_with_a_limit() -> None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from jupyter_gridgpu.doctor import grid
+from jupyter_gridgpu.doctor import panda as panda_part
 from tests.engines.panda import FakePanda
 from tests.engines.panda.fake import make_token
 from tests.engines.panda.fixture import panda
@@ -11,7 +11,7 @@ __all__ = ["panda"]
 
 
 def said() -> str:
-    return " | ".join(f"{finding.level}: {finding.text}" for finding in grid.panda())
+    return " | ".join(f"{finding.level}: {finding.text}" for finding in panda_part.panda())
 
 
 def test_who_is_signed_in_sees_identity_expiry_and_server(panda: FakePanda) -> None:
@@ -22,7 +22,9 @@ def test_who_is_signed_in_sees_identity_expiry_and_server(panda: FakePanda) -> N
     assert "problem" not in words
 
 
-def test_a_sign_in_that_ran_out_is_a_problem_and_nobody_is_asked(panda: FakePanda, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_sign_in_that_ran_out_is_a_problem_and_nobody_is_asked(
+    panda: FakePanda, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PANDA_AUTH_ID_TOKEN", make_token(ends_in=-60.0))
     assert "problem: Your token for PanDA ran out" in said()
     assert panda.calls == []
@@ -30,10 +32,15 @@ def test_a_sign_in_that_ran_out_is_a_problem_and_nobody_is_asked(panda: FakePand
 
 def test_a_silent_server_is_a_problem(panda: FakePanda) -> None:
     panda.trouble[""] = "500"
-    assert "problem: PanDA does not answer as it should (Communication issue: 502 Bad Gateway" in said()
+    assert (
+        "problem: PanDA does not answer as it should (Communication issue: 502 Bad Gateway"
+        in said()
+    )
 
 
-def test_who_does_not_use_the_grid_has_no_problem(panda: FakePanda, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_does_not_use_the_grid_has_no_problem(
+    panda: FakePanda, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name in ("PANDA_AUTH", "PANDA_URL_SSL"):
         monkeypatch.delenv(name)
     monkeypatch.setattr("os.access", lambda *asked: False)

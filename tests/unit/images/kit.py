@@ -17,7 +17,12 @@ def sandbox(folder: Path) -> Path:
 
 def sif(path: Path, body: bytes = b"") -> Path:
     path.write_bytes(
-        b"#!/usr/bin/env run-singularity\n".ljust(32, b"\0") + b"SIF_MAGIC\0" + b"01\0" + b"02\0" + bytes(range(16)) + body
+        b"#!/usr/bin/env run-singularity\n".ljust(32, b"\0")
+        + b"SIF_MAGIC\0"
+        + b"01\0"
+        + b"02\0"
+        + bytes(range(16))
+        + body
     )
     return path
 

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from jupyter_gridgpu import images
-from jupyter_gridgpu.errors import EngineError
-from jupyter_gridgpu.images.check import PROBE, Finding, check
+from jupyter_gridgpu.errors import BackendError
+from jupyter_gridgpu.images.check import PROBE, ImageFact, check
 
 from .kit import sandbox
 
@@ -26,7 +26,7 @@ ANSWER = {
 def says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Have a made-up apptainer answer."""
 
-    def answer(body: Any, words: str = "", code: int = 0) -> dict[str, Finding]:
+    def answer(body: Any, words: str = "", code: int = 0) -> dict[str, ImageFact]:
         text = body if isinstance(body, str) else json.dumps({**ANSWER, **body})
         (tmp_path / "answer").write_text(text)
         program = tmp_path / "bin" / "apptainer"
@@ -34,7 +34,11 @@ def says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         program.write_text(f"#!/bin/sh\ncat {tmp_path}/answer\necho '{words}' >&2\nexit {code}\n")
         program.chmod(0o755)
         monkeypatch.setenv("PATH", f"{program.parent}:/usr/bin:/bin")
-        image = images.parse(str(sandbox(tmp_path / "box")) if not (tmp_path / "box").exists() else str(tmp_path / "box"))
+        image = images.parse(
+            str(sandbox(tmp_path / "box"))
+            if not (tmp_path / "box").exists()
+            else str(tmp_path / "box")
+        )
         return {finding.name: finding for finding in check(image, images.runtimes(image))}
 
     return answer
@@ -43,7 +47,11 @@ def says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 def test_an_image_with_all_that_jobs_need(says: Any) -> None:
     found = says({})
     assert not [one for one in found.values() if one.missing]
-    assert (found["Python"].value, found["tensorflow"].value, found["kernels"].value) == ("3.11.2", "2.21.0", "python3")
+    assert (found["Python"].value, found["tensorflow"].value, found["kernels"].value) == (
+        "3.11.2",
+        "2.21.0",
+        "python3",
+    )
     assert "torch" not in found
     assert found["digest"].value.startswith("folder:")
 
@@ -57,18 +65,24 @@ def test_an_image_with_all_that_jobs_need(says: Any) -> None:
         ({"kernels": []}, "kernels", "pip install ipykernel"),
     ],
 )
-def test_what_is_missing_is_said_with_what_to_do(says: Any, body: Any, name: str, advice: str) -> None:
+def test_what_is_missing_is_said_with_what_to_do(
+    says: Any, body: Any, name: str, advice: str
+) -> None:
     found = says(body)
     assert [one.name for one in found.values() if one.missing] == [name]
     assert advice in found[name].missing
 
 
-@pytest.mark.parametrize("body", ["", "no json", "[]", '{"python": "x", "packages": {}}', '{"python": [3, 11]}', "{}"])
+@pytest.mark.parametrize(
+    "body", ["", "no json", "[]", '{"python": "x", "packages": {}}', '{"python": [3, 11]}', "{}"]
+)
 def test_an_answer_that_is_none_is_the_runtimes_failure(says: Any, body: str) -> None:
-    with pytest.raises(EngineError, match=r"apptainer cannot run .*: FATAL: it is broken"):
+    with pytest.raises(BackendError, match=r"apptainer cannot run .*: FATAL: it is broken"):
         says(body, "FATAL: it is broken", 255)
 
 
 def test_the_probe_runs_in_this_python() -> None:
-    ran = subprocess.run([sys.executable, "-c", PROBE.read_text()], capture_output=True, text=True, check=True)
+    ran = subprocess.run(
+        [sys.executable, "-c", PROBE.read_text()], capture_output=True, text=True, check=True
+    )
     assert json.loads(ran.stdout)["packages"]["papermill"]

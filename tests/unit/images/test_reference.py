@@ -16,7 +16,11 @@ def test_an_unpacked_folder_a_sif_and_an_archive_are_known_by_what_they_are(tmp_
     assert images.parse(str(sandbox(tmp_path / "ml-base:latest"))).kind == SANDBOX
     assert images.parse(str(sif(tmp_path / "any.name"))).kind == SIF
     found = images.parse(str(oci(tmp_path / "ml.tar")))
-    assert (found.kind, found.source, found.ident) == (ARCHIVE, f"oci-archive:{tmp_path}/ml.tar", CONFIG)
+    assert (found.kind, found.source, found.ident) == (
+        ARCHIVE,
+        f"oci-archive:{tmp_path}/ml.tar",
+        CONFIG,
+    )
     assert found.path == tmp_path / "ml.tar"
     saved = archive(tmp_path / "saved.tar", {"manifest.json": [{"Config": f"{CONFIG}.json"}]})
     assert images.parse(str(saved)).source == f"docker-archive:{saved}"
@@ -32,7 +36,11 @@ def test_a_path_counts_from_where_one_is(tmp_path: Path, monkeypatch: pytest.Mon
 
 @pytest.mark.parametrize(
     ("ref", "kind"),
-    [("docker://a/b:latest", REGISTRY), ("oras://reg.example:5000/a/b:v1", ORAS), (f"docker://a/b@sha256:{'0' * 64}", REGISTRY)],
+    [
+        ("docker://a/b:latest", REGISTRY),
+        ("oras://reg.example:5000/a/b:v1", ORAS),
+        (f"docker://a/b@sha256:{'0' * 64}", REGISTRY),
+    ],
 )
 def test_an_image_of_a_registry_keeps_its_name(ref: str, kind: str) -> None:
     found = images.parse(ref)
@@ -77,8 +85,19 @@ def test_a_slip_in_a_path_is_refused_and_a_disk_of_the_nodes_alone_is_not(tmp_pa
         images.parse(str(tmp_path / "typo.sif"))
     with pytest.raises(UsageError, match=r"written docker://atlasml\.$"):
         images.parse("atlasml")
-    found = [images.parse(ref) for ref in ("/nodes/only/x.sif", "/nodes/only/x.tar", "/cvmfs/no.such.repo/images/ml:latest")]
-    assert [(image.kind, image.seen) for image in found] == [(SIF, False), (ARCHIVE, False), (SANDBOX, False)]
+    found = [
+        images.parse(ref)
+        for ref in (
+            "/nodes/only/x.sif",
+            "/nodes/only/x.tar",
+            "/cvmfs/no.such.repo/images/ml:latest",
+        )
+    ]
+    assert [(image.kind, image.seen) for image in found] == [
+        (SIF, False),
+        (ARCHIVE, False),
+        (SANDBOX, False),
+    ]
     assert images.digest(found[0]) is None
 
 
@@ -87,7 +106,9 @@ def test_where_jobs_run_here_what_is_not_here_is_refused(tmp_path: Path) -> None
         images.resolve(Container("/nodes/only/x.sif"), here=True)
     assert images.resolve(Container("/nodes/only/x.sif"), here=False).digest is None
     with pytest.raises(UsageError, match="there is no /no/such/data on this machine"):
-        images.resolve(Container(str(sandbox(tmp_path / "box")), binds=("/no/such/data",)), here=True)
+        images.resolve(
+            Container(str(sandbox(tmp_path / "box")), binds=("/no/such/data",)), here=True
+        )
 
 
 def test_a_runtime_that_cannot_run_the_kind_is_refused(tmp_path: Path) -> None:
@@ -109,13 +130,17 @@ def test_a_bind_is_read(text: str, bind: str) -> None:
     assert str(images.parse_bind(text)) == bind
 
 
-@pytest.mark.parametrize("text", ["", "data", "/data:d", "/a:/b:/c", "/a,b", "/:/x", '/a"', "/a:/b:ro:ro", "/a\n"])
+@pytest.mark.parametrize(
+    "text", ["", "data", "/data:d", "/a:/b:/c", "/a,b", "/:/x", '/a"', "/a:/b:ro:ro", "/a\n"]
+)
 def test_a_bind_that_is_none_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="write SRC, SRC:DST or SRC:DST:ro"):
         images.parse_bind(text)
 
 
-def test_the_digest_of_a_sif_is_its_files_or_of_a_large_one_its_uuid(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_digest_of_a_sif_is_its_files_or_of_a_large_one_its_uuid(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     first, second = sif(tmp_path / "a.sif"), sif(tmp_path / "b.sif", b"x")
     digests = [images.digest(images.parse(str(path))) for path in (first, second)]
     assert all(str(digest).startswith("sha256:") for digest in digests)
@@ -124,7 +149,9 @@ def test_the_digest_of_a_sif_is_its_files_or_of_a_large_one_its_uuid(tmp_path: P
     assert images.digest(images.parse(str(first))) == "sif:00010203-0405-0607-0809-0a0b0c0d0e0f"
 
 
-def test_the_digest_of_a_folder_is_the_name_that_cvmfs_gives_it_or_a_look_at_it(tmp_path: Path) -> None:
+def test_the_digest_of_a_folder_is_the_name_that_cvmfs_gives_it_or_a_look_at_it(
+    tmp_path: Path,
+) -> None:
     flat = sandbox(tmp_path / ".flat" / "ab" / ("ab" * 32))
     (tmp_path / "ml:latest").symlink_to(flat)
     assert images.digest(images.parse(str(tmp_path / "ml:latest"))) == f"sha256:{'ab' * 32}"
@@ -136,7 +163,9 @@ def test_the_digest_of_a_folder_is_the_name_that_cvmfs_gives_it_or_a_look_at_it(
     assert images.digest(images.parse(str(box))) != before
 
 
-def test_the_digest_of_an_archive_is_its_manifests_and_of_a_registry_only_a_pinned_one_is_known(tmp_path: Path) -> None:
+def test_the_digest_of_an_archive_is_its_manifests_and_of_a_registry_only_a_pinned_one_is_known(
+    tmp_path: Path,
+) -> None:
     assert images.digest(images.parse(str(oci(tmp_path / "x.tar")))) == f"sha256:{MANIFEST}"
     assert images.digest(images.parse("docker://a/b:latest")) is None
     assert images.digest(images.parse(f"docker://a/b@sha256:{CONFIG}")) == f"sha256:{CONFIG}"

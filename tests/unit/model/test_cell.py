@@ -10,23 +10,27 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jupyter_gridgpu.errors import SpaceError
-from jupyter_gridgpu.model.cell import (
-    About,
-    Wish,
+from jupyter_gridgpu.model.form_cell import (
+    ParameterEntry,
+    ParameterFacts,
     assignments,
-    check_wish,
+    check_entry,
     check_word,
     head,
-    read_wish,
+    read_entry,
     right_side,
     to_json,
     written,
 )
 from jupyter_gridgpu.model.grammar import parse_space
 from jupyter_gridgpu.model.space import Choice, Fixed, Range, Repeats
-from jupyter_gridgpu.model.typed import LIST, NUMBER, Slip
+from jupyter_gridgpu.model.typed_values import LIST, NUMBER, FieldError
 
-FLOAT, WHOLE, LISTED = About(NUMBER, False, "0.1"), About(NUMBER, True, "128"), About(LIST, False, "[1, 2]")
+FLOAT, WHOLE, LISTED = (
+    ParameterFacts(NUMBER, False, "0.1"),
+    ParameterFacts(NUMBER, True, "128"),
+    ParameterFacts(LIST, False, "[1, 2]"),
+)
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
@@ -34,9 +38,9 @@ VALUES = st.recursive(
 )
 
 
-def slip(wish: Wish, about: About = FLOAT) -> Slip:
-    with pytest.raises(Slip) as caught:
-        check_wish(wish, about)
+def slip(wish: ParameterEntry, about: ParameterFacts = FLOAT) -> FieldError:
+    with pytest.raises(FieldError) as caught:
+        check_entry(wish, about)
     return caught.value
 
 
@@ -65,49 +69,83 @@ def test_values_are_written_as_people_write_them(value: Any, text: str) -> None:
 @pytest.mark.parametrize(
     ("wish", "about", "side", "axis"),
     [
-        (Wish("x", value="0.2"), FLOAT, "0.2", Fixed(0.2)),
-        (Wish("x", value="[3, 4]"), LISTED, "fixed([3, 4])", Fixed([3, 4])),
-        (Wish("x", value="[3, 4]"), About(), "fixed([3, 4])", Fixed([3, 4])),
-        (Wish("x", "list", items="0.1, 0.2"), FLOAT, "[0.1, 0.2]", Choice((0.1, 0.2))),
-        (Wish("x", "list", items="[3], [4, 5]"), LISTED, "choice([3], [4, 5])", Choice(([3], [4, 5]))),
-        (Wish("x", "list", items="[3, 4]"), LISTED, "choice([[3, 4]])", Choice(([3, 4],))),
-        (Wish("x", "range", low="0", high="1", points="3"), FLOAT, "linspace(0, 1, 3)", Choice((0.0, 0.5, 1.0))),
-        (Wish("x", "range", low="1", high="100", points="2", log=True), FLOAT, "geomspace(1, 100, 2)", Choice((1.0, 100.0))),
-        (Wish("x", "range", low="0", high="1", stepped=False), FLOAT, "uniform(0, 1)", Range(0.0, 1.0)),
-        (Wish("x", "range", low="1e-4", high="1", stepped=False, log=True), FLOAT, "loguniform(1e-4, 1)", Range(1e-4, 1.0, True)),
-        (Wish("x", "range", low="1", high="9", stepped=False), WHOLE, "integer(1, 9)", Range(1, 9, False, True)),
-        (Wish("x", "range", low="1", high="9", stepped=False, log=True), WHOLE, "logint(1, 9)", Range(1, 9, True, True)),
-        (Wish("x", "range", low="8", high="32", points="3", log=True), WHOLE, "[8, 16, 32]", Choice((8, 16, 32))),
-        (Wish("x", "range", low="1", high="3", points="9"), WHOLE, "[1, 2, 3]", Choice((1, 2, 3))),
-        (Wish("x", "repeats", times="3"), WHOLE, "repeats(3)", Repeats(3)),
+        (ParameterEntry("x", value="0.2"), FLOAT, "0.2", Fixed(0.2)),
+        (ParameterEntry("x", value="[3, 4]"), LISTED, "fixed([3, 4])", Fixed([3, 4])),
+        (ParameterEntry("x", value="[3, 4]"), ParameterFacts(), "fixed([3, 4])", Fixed([3, 4])),
+        (ParameterEntry("x", "list", items="0.1, 0.2"), FLOAT, "[0.1, 0.2]", Choice((0.1, 0.2))),
+        (ParameterEntry("x", "list", items="[3], [4, 5]"), LISTED, "choice([3], [4, 5])", Choice(([3], [4, 5]))),
+        (ParameterEntry("x", "list", items="[3, 4]"), LISTED, "choice([[3, 4]])", Choice(([3, 4],))),
+        (ParameterEntry("x", "range", low="0", high="1", points="3"), FLOAT, "linspace(0, 1, 3)", Choice((0.0, 0.5, 1.0))),
+        (ParameterEntry("x", "range", low="1", high="100", points="2", log=True), FLOAT, "geomspace(1, 100, 2)", Choice((1.0, 100.0))),
+        (ParameterEntry("x", "range", low="0", high="1", stepped=False), FLOAT, "uniform(0, 1)", Range(0.0, 1.0)),
+        (ParameterEntry("x", "range", low="1e-4", high="1", stepped=False, log=True), FLOAT, "loguniform(1e-4, 1)", Range(1e-4, 1.0, True)),
+        (ParameterEntry("x", "range", low="1", high="9", stepped=False), WHOLE, "integer(1, 9)", Range(1, 9, False, True)),
+        (ParameterEntry("x", "range", low="1", high="9", stepped=False, log=True), WHOLE, "logint(1, 9)", Range(1, 9, True, True)),
+        (ParameterEntry("x", "range", low="8", high="32", points="3", log=True), WHOLE, "[8, 16, 32]", Choice((8, 16, 32))),
+        (ParameterEntry("x", "range", low="1", high="3", points="9"), WHOLE, "[1, 2, 3]", Choice((1, 2, 3))),
+        (ParameterEntry("x", "repeats", times="3"), WHOLE, "repeats(3)", Repeats(3)),
     ],
 )  # fmt: skip
-def test_every_kind_has_its_text_and_its_axis(wish: Wish, about: About, side: str, axis: Any) -> None:
+def test_every_kind_has_its_text_and_its_axis(
+    wish: ParameterEntry, about: ParameterFacts, side: str, axis: Any
+) -> None:
     assert right_side(wish, about) == side
-    assert check_wish(wish, about) == axis
+    assert check_entry(wish, about) == axis
 
 
 @pytest.mark.parametrize("text", ["", "0.1"])
 def test_the_notebooks_own_value_is_not_written(text: str) -> None:
-    assert right_side(Wish("x", value=text), FLOAT) is None
+    assert right_side(ParameterEntry("x", value=text), FLOAT) is None
 
 
 @pytest.mark.parametrize(
     ("wish", "about", "part", "words"),
     [
-        (Wish("x", "range", low="1", high="0", points="3"), WHOLE, "", "lower end must be below"),
-        (Wish("x", "range", low="0,1", high="1", points="3"), FLOAT, "low", "Not a number."),
-        (Wish("x", "range", low="0", high="1", points="3", log=True), FLOAT, "", "above 0"),
-        (Wish("x", "range", low="0", high="1", points=""), FLOAT, "points", "Give a value."),
-        (Wish("x", "range", low="0", high="1", points="0"), FLOAT, "", "whole number from 1"),
-        (Wish("x", "range", low="0.5", high="3", points="3"), WHOLE, "", "whole numbers"),
-        (Wish("x", "range", low="1", high="100000", points="5000"), WHOLE, "points", "At most 200"),
-        (Wish("x", "list"), FLOAT, "items", "at least one"),
-        (Wish("x", "repeats", times="0"), FLOAT, "", "1 to 1000"),
-        (Wish("x", value="0,2"), FLOAT, "value", "Not a number."),
+        (
+            ParameterEntry("x", "range", low="1", high="0", points="3"),
+            WHOLE,
+            "",
+            "lower end must be below",
+        ),
+        (
+            ParameterEntry("x", "range", low="0,1", high="1", points="3"),
+            FLOAT,
+            "low",
+            "Not a number.",
+        ),
+        (
+            ParameterEntry("x", "range", low="0", high="1", points="3", log=True),
+            FLOAT,
+            "",
+            "above 0",
+        ),
+        (
+            ParameterEntry("x", "range", low="0", high="1", points=""),
+            FLOAT,
+            "points",
+            "Give a value.",
+        ),
+        (
+            ParameterEntry("x", "range", low="0", high="1", points="0"),
+            FLOAT,
+            "",
+            "whole number from 1",
+        ),
+        (ParameterEntry("x", "range", low="0.5", high="3", points="3"), WHOLE, "", "whole numbers"),
+        (
+            ParameterEntry("x", "range", low="1", high="100000", points="5000"),
+            WHOLE,
+            "points",
+            "At most 200",
+        ),
+        (ParameterEntry("x", "list"), FLOAT, "items", "at least one"),
+        (ParameterEntry("x", "repeats", times="0"), FLOAT, "", "1 to 1000"),
+        (ParameterEntry("x", value="0,2"), FLOAT, "value", "Not a number."),
     ],
 )
-def test_a_slip_names_its_input(wish: Wish, about: About, part: str, words: str) -> None:
+def test_a_slip_names_its_input(
+    wish: ParameterEntry, about: ParameterFacts, part: str, words: str
+) -> None:
     found = slip(wish, about)
     assert found.part == part
     assert words in str(found)
@@ -117,13 +155,17 @@ def test_a_slip_names_its_input(wish: Wish, about: About, part: str, words: str)
 
 def test_values_may_use_the_users_variables() -> None:
     names = {"base": 0.01, "sizes": [32, 64]}
-    assert check_wish(Wish("x", "list", items="base / 2, base"), FLOAT, names) == Choice((0.005, 0.01))
-    assert check_wish(Wish("x", value="sizes"), About(), names) == Fixed([32, 64])
+    assert check_entry(ParameterEntry("x", "list", items="base / 2, base"), FLOAT, names) == Choice(
+        (0.005, 0.01)
+    )
+    assert check_entry(ParameterEntry("x", value="sizes"), ParameterFacts(), names) == Fixed(
+        [32, 64]
+    )
 
 
 NUMBERS = st.floats(1e-6, 1e6) | st.integers(1, 10**6)
 WISHES = st.builds(
-    lambda kind, value, items, ends, points, stepped, log, times: Wish(
+    lambda kind, value, items, ends, points, stepped, log, times: ParameterEntry(
         "x", kind, written(value), ", ".join(map(written, items)), written(min(ends)), written(max(ends) + 1), str(points),
         stepped, log, str(times),
     ),
@@ -133,17 +175,19 @@ WISHES = st.builds(
 
 
 @given(st.lists(st.tuples(WISHES, st.booleans()), min_size=1, max_size=5))
-def test_the_cell_means_what_the_form_says(pairs: list[tuple[Wish, bool]]) -> None:
+def test_the_cell_means_what_the_form_says(pairs: list[tuple[ParameterEntry, bool]]) -> None:
     sides: dict[str, str] = {}
     axes: dict[str, Any] = {}
     for index, (wish, whole) in enumerate(pairs):
-        about, name = About(NUMBER, whole), f"x{'_' * index}"
+        about, name = ParameterFacts(NUMBER, whole), f"x{'_' * index}"
         try:
-            axis = check_wish(wish, about)
+            axis = check_entry(wish, about)
         except SpaceError:
             assert whole  # only fractions as ends of whole numbers are wrong here
             continue
-        if not isinstance(axis, Repeats) or not any(isinstance(known, Repeats) for known in axes.values()):
+        if not isinstance(axis, Repeats) or not any(
+            isinstance(known, Repeats) for known in axes.values()
+        ):
             axes[name], sides[name] = axis, right_side(wish, about) or ""
     if axes:
         body = assignments(sides)
@@ -151,11 +195,16 @@ def test_the_cell_means_what_the_form_says(pairs: list[tuple[Wish, bool]]) -> No
         assert len({row.index(" = ") for row in body.splitlines()}) == 1
 
 
-@given(st.dictionaries(st.sampled_from(["kind", "value", "items", "low", "log", "stepped", "times", "name"]), VALUES))
+@given(
+    st.dictionaries(
+        st.sampled_from(["kind", "value", "items", "low", "log", "stepped", "times", "name"]),
+        VALUES,
+    )
+)
 def test_whatever_a_browser_sends_is_a_wish(body: dict[str, Any]) -> None:
-    wish = read_wish("x", body)
+    wish = read_entry("x", body)
     assert wish.name == "x"
-    assert read_wish("x", to_json(wish)) == wish
+    assert read_entry("x", to_json(wish)) == wish
     right_side(wish, FLOAT)
 
 
@@ -166,6 +215,6 @@ def test_words_reach_the_magic_as_they_are(words: list[str]) -> None:
 
 @pytest.mark.parametrize("word", ["a{b}", "$x"])
 def test_a_word_that_ipython_would_fill_in_is_refused(word: str) -> None:
-    with pytest.raises(Slip, match="IPython"):
+    with pytest.raises(FieldError, match="IPython"):
         check_word(word)
     check_word("max(acc)")

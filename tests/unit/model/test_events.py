@@ -9,25 +9,42 @@ from hypothesis import strategies as st
 
 from jupyter_gridgpu.model.events import Event, parse_line
 
-TEXT = st.text().filter(lambda text: text.lstrip("'") not in ("NaN", "Infinity", "-Infinity"))  # the journal marks those
+TEXT = st.text().filter(
+    lambda text: text.lstrip("'") not in ("NaN", "Infinity", "-Infinity")
+)  # the journal marks those
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | TEXT,
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=4),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | TEXT,
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=4)
+    ),
     max_leaves=8,
 )
-DATA = st.dictionaries(st.text().filter(lambda name: name not in ("seq", "term", "t", "type")), JSON, max_size=4)
+DATA = st.dictionaries(
+    st.text().filter(lambda name: name not in ("seq", "term", "t", "type")), JSON, max_size=4
+)
 
 
 @given(st.integers(0), st.integers(0), st.text(), DATA)
-def test_an_event_is_one_line_and_read_back_the_same(seq: int, term: int, kind: str, data: dict[str, object]) -> None:
+def test_an_event_is_one_line_and_read_back_the_same(
+    seq: int, term: int, kind: str, data: dict[str, object]
+) -> None:
     event = Event(seq, term, 1234.567, kind, data)
     assert "\n" not in event.line()
     assert parse_line(event.line().encode()) == event
 
 
 def test_numbers_that_json_has_not_travel_as_words() -> None:
-    line = Event(1, 1, 0.0, "job.reported", {"metrics": {"loss": [1, None, None, [math.nan, -math.inf]]}}).line()
-    assert json.loads(line, parse_constant=pytest.fail)["metrics"]["loss"][3] == ["NaN", "-Infinity"]
+    line = Event(
+        1, 1, 0.0, "job.reported", {"metrics": {"loss": [1, None, None, [math.nan, -math.inf]]}}
+    ).line()
+    assert json.loads(line, parse_constant=pytest.fail)["metrics"]["loss"][3] == [
+        "NaN",
+        "-Infinity",
+    ]
 
 
 @given(st.binary() | st.text().map(str.encode) | JSON.map(lambda value: json.dumps(value).encode()))

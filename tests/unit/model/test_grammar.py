@@ -8,7 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jupyter_gridgpu import choice, fixed, geomspace, integer, linspace, logint, loguniform, repeats, uniform
+from jupyter_gridgpu import (
+    choice,
+    fixed,
+    geomspace,
+    integer,
+    linspace,
+    logint,
+    loguniform,
+    repeats,
+    uniform,
+)
 from jupyter_gridgpu.errors import SpaceError
 from jupyter_gridgpu.model.grammar import parse_space, space_of
 from jupyter_gridgpu.model.space import GRID_LIMIT, Choice, Fixed, Range, Repeats
@@ -44,7 +54,11 @@ def test_a_line_says_which_values_a_parameter_takes(body: str, axis: object) -> 
 
 
 def test_the_order_of_the_cell_is_kept() -> None:
-    assert list(parse_space("b = 1\n\n# a word\na = [1, 2]\nseed = repeats(2)")) == ["b", "a", "seed"]
+    assert list(parse_space("b = 1\n\n# a word\na = [1, 2]\nseed = repeats(2)")) == [
+        "b",
+        "a",
+        "seed",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -129,7 +143,13 @@ def test_ends_beyond_a_float_are_refused(make: Any) -> None:
 
 def test_a_mapping_follows_the_same_rules_as_the_cell() -> None:
     space = space_of(
-        {"lr": loguniform(1e-4, 1e-2), "units": [64, 128], "layers": fixed([1, 2]), "seed": repeats(2), "n": np.int64(3)}
+        {
+            "lr": loguniform(1e-4, 1e-2),
+            "units": [64, 128],
+            "layers": fixed([1, 2]),
+            "seed": repeats(2),
+            "n": np.int64(3),
+        }
     )
     body = "lr = loguniform(1e-4, 1e-2)\nunits = [64, 128]\nlayers = fixed([1, 2])\nseed = repeats(2)\nn = 3"
     assert space == parse_space(body)
@@ -160,7 +180,9 @@ def test_linspace_has_even_steps(low: float, high: float, n: int) -> None:
 def test_geomspace_has_even_factors(low: float, high: float, n: int) -> None:
     values = geomspace(low, high, n).values
     assert (values[0], values[-1]) == (low, high)
-    assert [math.log(v) for v in values] == pytest.approx(np.linspace(math.log(low), math.log(high), n), abs=1e-9)
+    assert [math.log(v) for v in values] == pytest.approx(
+        np.linspace(math.log(low), math.log(high), n), abs=1e-9
+    )
 
 
 def test_the_words_are_the_package_s() -> None:
@@ -172,7 +194,14 @@ def test_the_words_are_the_package_s() -> None:
     assert (uniform(0, 1), geomspace(1, 1, 1)) == (Range(0.0, 1.0), Choice((1,)))
 
 
-@pytest.mark.parametrize("body", ["x = fixed(list(range(50_000)))", "x = 'x' * 200_000", "x = choice({'a': ['x' * 200_000]}, 1)"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        "x = fixed(list(range(50_000)))",
+        "x = 'x' * 200_000",
+        "x = choice({'a': ['x' * 200_000]}, 1)",
+    ],
+)
 def test_a_value_that_is_too_large_for_a_parameter_belongs_into_a_file(body: str) -> None:
     with pytest.raises(SpaceError, match="put it into a file"):
         parse_space(body)

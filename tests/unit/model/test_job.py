@@ -5,7 +5,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jupyter_gridgpu.errors import UsageError
-from jupyter_gridgpu.model.job import END_STATES, STATES, allowed, bounded, job_key, split_key, variant_id
+from jupyter_gridgpu.model.job import (
+    END_STATES,
+    STATES,
+    allowed,
+    bounded,
+    job_key,
+    split_key,
+    variant_id,
+)
 
 
 @given(st.integers(1, 9_999_999), st.integers(1, 9999))
@@ -13,7 +21,20 @@ def test_a_key_names_variant_and_attempt(index: int, attempt: int) -> None:
     assert split_key(job_key(variant_id(index), attempt)) == (variant_id(index), attempt)
 
 
-@pytest.mark.parametrize("key", ["", "v0001", "v1.1", "v0001.", "v0001.1\n", "../v0001.1", "v0001.12345", "w0001.1", "v0001.1/x"])
+@pytest.mark.parametrize(
+    "key",
+    [
+        "",
+        "v0001",
+        "v1.1",
+        "v0001.",
+        "v0001.1\n",
+        "../v0001.1",
+        "v0001.12345",
+        "w0001.1",
+        "v0001.1/x",
+    ],
+)
 def test_what_is_no_key_is_refused(key: str) -> None:
     with pytest.raises(UsageError):
         split_key(key)

@@ -11,8 +11,15 @@ from jupyter_gridgpu.model import numbers
 
 ANY_FLOAT = st.floats() | st.integers()
 VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**60), 2**60) | st.floats() | st.text() | st.sampled_from(list(numbers.WORDS)),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=4),
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**60), 2**60)
+    | st.floats()
+    | st.text()
+    | st.sampled_from(list(numbers.WORDS)),
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=4)
+    ),
     max_leaves=12,
 )
 

@@ -9,11 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jupyter_gridgpu.model.plain import NotPlain, plain
+from jupyter_gridgpu.model.plain_values import NotPlain, plain
 
 PLAIN = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=4),
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=4)
+    ),
     max_leaves=12,
 )
 
@@ -50,7 +52,9 @@ def test_scalars_arrays_and_tuples_become_plain(value: Any, wanted: Any) -> None
     assert _types(plain(value)) == _types(wanted)
 
 
-@pytest.mark.parametrize("value", [{1, 2}, object(), 1j, b"x", {1: 2}, [Path("x")], np.array([1j]), range(3), len])
+@pytest.mark.parametrize(
+    "value", [{1, 2}, object(), 1j, b"x", {1: 2}, [Path("x")], np.array([1j]), range(3), len]
+)
 def test_everything_else_is_refused(value: Any) -> None:
     with pytest.raises(NotPlain):
         plain(value)
@@ -64,4 +68,6 @@ def test_a_value_that_contains_itself_is_refused() -> None:
 
 
 def _types(value: Any) -> Any:
-    return [type(value), *(_types(item) for item in value)] if isinstance(value, list) else type(value)
+    return (
+        [type(value), *(_types(item) for item in value)] if isinstance(value, list) else type(value)
+    )

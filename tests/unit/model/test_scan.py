@@ -28,13 +28,22 @@ from jupyter_gridgpu.testing.examples import small_scan
 
 @pytest.mark.parametrize(
     ("text", "metric", "reduction"),
-    [("acc", "acc", "last"), ("max(acc)", "acc", "max"), (" min ( val loss ) ", "val loss", "min"), ("last(a/b)", "a/b", "last")],
+    [
+        ("acc", "acc", "last"),
+        ("max(acc)", "acc", "max"),
+        (" min ( val loss ) ", "val loss", "min"),
+        ("last(a/b)", "a/b", "last"),
+    ],
 )
-def test_an_objective_names_a_metric_and_a_reduction(text: str, metric: str, reduction: str) -> None:
+def test_an_objective_names_a_metric_and_a_reduction(
+    text: str, metric: str, reduction: str
+) -> None:
     assert parse_objective(text, "maximize") == Objective(metric, "maximize", reduction)
 
 
-@pytest.mark.parametrize("text", ["", "  ", "max()", "mean(acc)", "max(acc", "acc)", "max(min(acc))"])
+@pytest.mark.parametrize(
+    "text", ["", "  ", "max()", "mean(acc)", "max(acc", "acc)", "max(min(acc))"]
+)
 def test_what_is_no_objective_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="--minimize"):
         parse_objective(text, "minimize")
@@ -46,7 +55,9 @@ VALUES = st.none() | st.floats()
 @given(VALUES, VALUES)
 def test_of_two_values_at_most_one_is_better(a: float | None, b: float | None) -> None:
     for direction in ("maximize", "minimize"):
-        assert not (Objective("x", direction).better(a, b) and Objective("x", direction).better(b, a))
+        assert not (
+            Objective("x", direction).better(a, b) and Objective("x", direction).better(b, a)
+        )
 
 
 @given(VALUES)
@@ -71,21 +82,38 @@ FULL = small_scan(
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("scan", [small_scan(), FULL, small_scan(objective=None), small_scan("x = fixed(float('inf'))")])
+@pytest.mark.parametrize(
+    "scan", [small_scan(), FULL, small_scan(objective=None), small_scan("x = fixed(float('inf'))")]
+)
 def test_a_scan_survives_scan_json(scan: Any) -> None:
     assert from_json(json.loads(json.dumps(to_json(scan), allow_nan=False))) == scan
 
 
-LATER = ("per_job", "prefork", "container", "placement", "asked", "asked_model", "choice", "metrics", "channel")
+LATER = (
+    "per_job",
+    "prefork",
+    "container",
+    "placement",
+    "asked",
+    "asked_model",
+    "choice",
+    "metrics",
+    "channel",
+)
 
 
 def test_a_scan_of_an_earlier_version_is_read_and_is_the_same_request() -> None:
     body = to_json(small_scan())
     for name in LATER:
         del body[name]
-    body["resources"] = {name: body["resources"][name] for name in ("gpus", "memory_mb", "walltime_s")}
+    body["resources"] = {
+        name: body["resources"][name] for name in ("gpus", "memory_mb", "walltime_s")
+    }
     assert from_json(body) == small_scan()
-    assert fingerprint(small_scan()) == "4b0f0f662e51a7ebe20fc6e8de0ccd5528bc7deac49f779a3cbbf3203acacace"
+    assert (
+        fingerprint(small_scan())
+        == "4b0f0f662e51a7ebe20fc6e8de0ccd5528bc7deac49f779a3cbbf3203acacace"
+    )
 
 
 @pytest.mark.parametrize("name", sorted(set(to_json(FULL)) - {"defaults"}))
@@ -103,7 +131,9 @@ def test_a_damaged_scan_json_is_a_storage_error(name: str, damage: str) -> None:
 
 
 def test_the_same_request_has_the_same_fingerprint_whatever_its_identity() -> None:
-    assert fingerprint(replace(FULL, id="other", name="other", created=9.0, defaults={})) == fingerprint(FULL)
+    assert fingerprint(
+        replace(FULL, id="other", name="other", created=9.0, defaults={})
+    ) == fingerprint(FULL)
 
 
 @pytest.mark.parametrize(
@@ -144,7 +174,9 @@ def test_what_auto_chose_is_kept_and_is_no_part_of_the_request() -> None:
 
 
 def test_the_order_of_parameters_makes_another_request() -> None:
-    assert fingerprint(small_scan("a = [1, 2]\nb = [3, 4]")) != fingerprint(small_scan("b = [3, 4]\na = [1, 2]"))
+    assert fingerprint(small_scan("a = [1, 2]\nb = [3, 4]")) != fingerprint(
+        small_scan("b = [3, 4]\na = [1, 2]")
+    )
 
 
 def test_a_total_counts_points_times_repeats() -> None:
@@ -162,7 +194,16 @@ def test_a_scan_without_sound_defaults_is_read_and_has_none(body: Any) -> None:
 
 
 def test_only_plain_defaults_are_kept_and_only_so_much_of_them() -> None:
-    found = plain_defaults({"a": (1, 2), "b": {3}, "c": object(), "d": 0x10**8000, "e": "x" * DEFAULTS_BYTES, "f": math.inf})
+    found = plain_defaults(
+        {
+            "a": (1, 2),
+            "b": {3},
+            "c": object(),
+            "d": 0x10**8000,
+            "e": "x" * DEFAULTS_BYTES,
+            "f": math.inf,
+        }
+    )
     assert found == {"a": [1, 2], "f": math.inf}
     many = plain_defaults({f"p{n}": "x" * 900 for n in range(100)})
     assert 15 < len(many) < 25
@@ -170,15 +211,28 @@ def test_only_plain_defaults_are_kept_and_only_so_much_of_them() -> None:
 
 
 def test_a_scan_of_the_first_format_is_read_and_found_by_the_same_cell() -> None:
-    old = {name: value for name, value in to_json(FULL).items() if name not in ("recorded", "recorded_digest", "origin")}
+    old = {
+        name: value
+        for name, value in to_json(FULL).items()
+        if name not in ("recorded", "recorded_digest", "origin")
+    }
     assert from_json({**old, "format": 1}) == FULL
-    again = from_json(json.loads((Path(__file__).parents[2] / "data/format1/scan.json").read_text()))
+    again = from_json(
+        json.loads((Path(__file__).parents[2] / "data/format1/scan.json").read_text())
+    )
     assert (again.recorded, again.origin) == (0, None)
     assert fingerprint(again) == "690d8a5bb90274b2bb1a21fe43ff517285ac3bae406af0b64ec7d09938d37027"
 
 
 def test_a_replay_is_no_scan_of_its_origins_cell() -> None:
-    again = replace(FULL, recorded=3, recorded_digest="d", origin=Origin("variation", "id", changes=("lr = 1 (was 2)",)))
+    again = replace(
+        FULL,
+        recorded=3,
+        recorded_digest="d",
+        origin=Origin("variation", "id", changes=("lr = 1 (was 2)",)),
+    )
     assert from_json(json.loads(json.dumps(to_json(again)))) == again
     assert again.total() == 3
-    assert len({fingerprint(scan) for scan in (FULL, again, replace(again, recorded_digest="e"))}) == 3
+    assert (
+        len({fingerprint(scan) for scan in (FULL, again, replace(again, recorded_digest="e"))}) == 3
+    )

@@ -53,7 +53,10 @@ def test_a_hundred_thousand_points_stay_a_short_row() -> None:
 
 def test_the_objective_is_the_reduction_of_a_series() -> None:
     metrics = {"loss": series_of([3.0, math.nan, 1.0, 2.0])}
-    values = [objective_value(metrics, Objective("loss", "minimize", how)) for how in ("last", "min", "max")]
+    values = [
+        objective_value(metrics, Objective("loss", "minimize", how))
+        for how in ("last", "min", "max")
+    ]
     assert values == [2.0, 1.0, 3.0]
     assert objective_value(metrics, Objective("acc", "maximize")) is None
     assert objective_value({"acc": Series()}, Objective("acc", "maximize")) is None
@@ -61,7 +64,10 @@ def test_the_objective_is_the_reduction_of_a_series() -> None:
 
 
 def test_an_objective_without_a_finite_value_has_no_best_epoch() -> None:
-    assert objective_value({"loss": series_of([math.nan])}, Objective("loss", "minimize", "min")) is None
+    assert (
+        objective_value({"loss": series_of([math.nan])}, Objective("loss", "minimize", "min"))
+        is None
+    )
 
 
 @given(st.lists(st.floats(allow_nan=False)), st.integers(2, 50))
@@ -90,7 +96,9 @@ def test_hostile_names_are_made_harmless_but_kept() -> None:
 
 
 def test_only_so_many_names_are_kept_and_only_numbers() -> None:
-    values = clean_values({"text": "high", "none": None, "list": [1], **{f"m{i}": i for i in range(100)}})
+    values = clean_values(
+        {"text": "high", "none": None, "list": [1], **{f"m{i}": i for i in range(100)}}
+    )
     assert list(values) == [f"m{i}" for i in range(NAMES_PER_JOB)]
 
 

@@ -21,7 +21,9 @@ WHOLE = st.integers(-(2**31), 2**31)
 
 
 def ordered(ends: st.SearchStrategy[Any]) -> st.SearchStrategy[tuple[Any, Any]]:
-    return st.lists(ends, min_size=2, max_size=2, unique=True).map(lambda pair: (min(pair), max(pair)))
+    return st.lists(ends, min_size=2, max_size=2, unique=True).map(
+        lambda pair: (min(pair), max(pair))
+    )
 
 
 CONTINUOUS = st.one_of(
@@ -32,7 +34,9 @@ INTEGERS = st.one_of(
     ordered(WHOLE).map(lambda e: Range(*e, whole=True)),
     ordered(st.integers(1, 2**31)).map(lambda e: Range(*e, log=True, whole=True)),
 )
-CHOICES = st.lists(st.integers() | st.text() | st.lists(st.integers()), min_size=1, max_size=5).map(lambda v: Choice(tuple(v)))
+CHOICES = st.lists(st.integers() | st.text() | st.lists(st.integers()), min_size=1, max_size=5).map(
+    lambda v: Choice(tuple(v))
+)
 
 
 @given(CONTINUOUS | INTEGERS, FRACTIONS)
@@ -78,7 +82,12 @@ SIZES = st.lists(st.integers(1, 4), min_size=1, max_size=4)
 
 @given(SIZES)
 def test_grid_enumerates_each_combination_exactly_once(sizes: list[int]) -> None:
-    space = Space({f"p{i}": Choice(tuple(range(n))) if i % 2 else Range(5, 4 + n, whole=True) for i, n in enumerate(sizes)})
+    space = Space(
+        {
+            f"p{i}": Choice(tuple(range(n))) if i % 2 else Range(5, 4 + n, whole=True)
+            for i, n in enumerate(sizes)
+        }
+    )
     points = [tuple(p.params.values()) for p in GridSampler(space, None).propose([], 10_000, 0, 0)]
     values = [range(n) if i % 2 else range(5, 5 + n) for i, n in enumerate(sizes)]
     assert points == list(itertools.product(*values))
@@ -97,11 +106,22 @@ def test_a_continuous_axis_has_no_grid() -> None:
 
 def test_a_space_knows_what_varies() -> None:
     space = Space({"a": Fixed(1), "b": Choice((1, 2)), "c": Range(0, 1), "seed": Repeats(3)})
-    assert (space.fixed, list(space.searched), space.varied) == ({"a": 1}, ["b", "c"], ["b", "c", "seed"])
+    assert (space.fixed, list(space.searched), space.varied) == (
+        {"a": 1},
+        ["b", "c"],
+        ["b", "c", "seed"],
+    )
     assert space.repeats == ("seed", 3)
 
 
-AXES = st.one_of(CONTINUOUS, INTEGERS, CHOICES, st.integers(1, 9).map(Repeats), st.text().map(Fixed), st.none().map(Fixed))
+AXES = st.one_of(
+    CONTINUOUS,
+    INTEGERS,
+    CHOICES,
+    st.integers(1, 9).map(Repeats),
+    st.text().map(Fixed),
+    st.none().map(Fixed),
+)
 
 
 @given(st.dictionaries(st.from_regex(r"[a-z]{1,6}", fullmatch=True), AXES, max_size=5))

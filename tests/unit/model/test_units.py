@@ -26,7 +26,10 @@ def test_lengths_of_time_are_read(text: str | float, seconds: int) -> None:
     assert parse_duration(text) == seconds
 
 
-@pytest.mark.parametrize("text", ["", "soon", "-5", "0", "0s", "5 parsecs", "1:2", "1e3", "nan", "inf", "1000d", "9" * 400])
+@pytest.mark.parametrize(
+    "text",
+    ["", "soon", "-5", "0", "0s", "5 parsecs", "1:2", "1e3", "nan", "inf", "1000d", "9" * 400],
+)
 def test_what_is_no_length_of_time_is_refused(text: str) -> None:
     with pytest.raises(UsageError):
         parse_duration(text)
@@ -34,13 +37,23 @@ def test_what_is_no_length_of_time_is_refused(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "megabytes"),
-    [("4000", 4000), (4000, 4000), ("500MB", 500), ("4GB", 4096), ("1.5g", 1536), ("2 TB", 2**21), ("2048kb", 2)],
+    [
+        ("4000", 4000),
+        (4000, 4000),
+        ("500MB", 500),
+        ("4GB", 4096),
+        ("1.5g", 1536),
+        ("2 TB", 2**21),
+        ("2048kb", 2),
+    ],
 )
 def test_amounts_of_memory_are_read(text: str | int, megabytes: int) -> None:
     assert parse_memory(text) == megabytes
 
 
-@pytest.mark.parametrize("text", ["", "much", "-4GB", "0", "4PB", "1kb", "4 b", "nan", "inf", "1e9", "9" * 400])
+@pytest.mark.parametrize(
+    "text", ["", "much", "-4GB", "0", "4PB", "1kb", "4 b", "nan", "inf", "1e9", "9" * 400]
+)
 def test_what_is_no_amount_of_memory_is_refused(text: str) -> None:
     with pytest.raises(UsageError):
         parse_memory(text)
@@ -58,7 +71,15 @@ def test_any_text_is_read_or_refused(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(0, "0 s"), (-3, "0 s"), (59.9, "59 s"), (61, "1 min 01 s"), (600, "10 min"), (3840, "1 h 04 min"), (183600, "2 d 3 h")],
+    [
+        (0, "0 s"),
+        (-3, "0 s"),
+        (59.9, "59 s"),
+        (61, "1 min 01 s"),
+        (600, "10 min"),
+        (3840, "1 h 04 min"),
+        (183600, "2 d 3 h"),
+    ],
 )
 def test_durations_are_written(seconds: float, text: str) -> None:
     assert duration(seconds) == text

@@ -19,11 +19,15 @@ from jupyter_gridgpu.testing.examples import Story, small_scan
 
 
 def fold(story: Story | list[Event], **changes: Any) -> ScanView:
-    return ScanView(small_scan(**changes)).apply_all(story.events if isinstance(story, Story) else story)
+    return ScanView(small_scan(**changes)).apply_all(
+        story.events if isinstance(story, Story) else story
+    )
 
 
 def shown(view: ScanView) -> Any:
-    return wire.head(view, view.state, 2000.0), [wire.row(view, variant) for variant in view.variants.values()]
+    return wire.head(view, view.state, 2000.0), [
+        wire.row(view, variant) for variant in view.variants.values()
+    ]
 
 
 @st.composite
@@ -37,7 +41,18 @@ def stories(draw: st.DrawFn) -> list[Event]:
         ident = draw(st.sampled_from(sorted(attempts)))
         key = f"{ident}.{draw(st.integers(1, max(attempts[ident], 1)))}"
         kind = draw(
-            st.sampled_from(["intended", "submitted", "observed", "observed", "reported", "command", "started", "finished"])
+            st.sampled_from(
+                [
+                    "intended",
+                    "submitted",
+                    "observed",
+                    "observed",
+                    "reported",
+                    "command",
+                    "started",
+                    "finished",
+                ]
+            )
         )
         if kind == "intended":
             attempts[ident] += 1
@@ -45,14 +60,31 @@ def stories(draw: st.DrawFn) -> list[Event]:
         elif kind == "submitted":
             story.tell("job.submitted", key=key, engine_id="e")
         elif kind == "observed":
-            story.tell("job.observed", key=key, state=draw(st.sampled_from(STATES)), reason=draw(st.sampled_from([None, "oom"])))
+            story.tell(
+                "job.observed",
+                key=key,
+                state=draw(st.sampled_from(STATES)),
+                reason=draw(st.sampled_from([None, "oom"])),
+            )
         elif kind == "reported":
             value = draw(st.sampled_from(["NaN", 0.5, 1]))
-            story.tell("job.reported", key=key, step=1, metrics={"acc": [1, None, None, [value]]}, whole=draw(st.booleans()))
+            story.tell(
+                "job.reported",
+                key=key,
+                step=1,
+                metrics={"acc": [1, None, None, [value]]},
+                whole=draw(st.booleans()),
+            )
         elif kind == "command":
             action = draw(st.sampled_from(["stop", "retry", "pause", "resume", "extend"]))
             chosen = draw(st.sampled_from([None, [ident], ["v0099"]]))
-            story.tell("command.applied", id=f"c{len(story.events)}", action=action, variants=chosen, trials=2)
+            story.tell(
+                "command.applied",
+                id=f"c{len(story.events)}",
+                action=action,
+                variants=chosen,
+                trials=2,
+            )
         else:
             story.tell("runner.started" if kind == "started" else "scan.finished")
     return story.events
@@ -65,7 +97,9 @@ def test_no_event_leads_out_of_an_end_state_but_a_new_attempt(events: list[Event
         view.apply(event)
         for variant in view.variants.values():
             if variant.state in END_STATES:
-                assert ended.setdefault((variant.id, variant.attempts), variant.state) == variant.state
+                assert (
+                    ended.setdefault((variant.id, variant.attempts), variant.state) == variant.state
+                )
             else:
                 assert (variant.id, variant.attempts) not in ended
 
@@ -75,7 +109,9 @@ def test_active_variants_are_those_of_which_a_job_may_exist(events: list[Event])
     view = ScanView(small_scan())
     for event in events:
         view.apply(event)
-        assert set(view.active) == {v.id for v in view.variants.values() if v.attempts and v.state not in END_STATES}
+        assert set(view.active) == {
+            v.id for v in view.variants.values() if v.attempts and v.state not in END_STATES
+        }
 
 
 @given(stories())
@@ -132,10 +168,24 @@ def test_a_requeued_job_may_run_again() -> None:
 def test_a_new_attempt_forgets_all_but_the_gpu_time() -> None:
     story = Story()
     story.run(1, None, acc=0.5)
-    story.tell("job.observed", key="v0001.1", state="failed", reason="oom", message="Out of memory.", cell=3, gpu_s=7.0)
+    story.tell(
+        "job.observed",
+        key="v0001.1",
+        state="failed",
+        reason="oom",
+        message="Out of memory.",
+        cell=3,
+        gpu_s=7.0,
+    )
     story.tell("job.intended", key="v0001.2")
     variant = fold(story).variants["v0001"]
-    assert (variant.state, variant.attempts, variant.reason, variant.message, variant.cell) == ("new", 2, None, None, None)
+    assert (variant.state, variant.attempts, variant.reason, variant.message, variant.cell) == (
+        "new",
+        2,
+        None,
+        None,
+        None,
+    )
     assert (variant.metrics, variant.gpu_s) == ({}, 7.0)
 
 
@@ -152,9 +202,21 @@ def test_an_older_attempt_has_nothing_more_to_say() -> None:
 def test_metrics_that_are_read_again_from_their_beginning_count_once() -> None:
     story = Story()
     story.run(1, None, acc=0.5)
-    story.tell("job.reported", key="v0001.1", step=2, metrics={"acc": [2, 0.5, 0.7, [0.5, 0.7]]}, whole=True)
+    story.tell(
+        "job.reported",
+        key="v0001.1",
+        step=2,
+        metrics={"acc": [2, 0.5, 0.7, [0.5, 0.7]]},
+        whole=True,
+    )
     series = fold(story).variants["v0001"].metrics["acc"]
-    assert (series.n, series.min, series.max, series.last, series.trail) == (2, 0.5, 0.7, 0.7, [0.5, 0.7])
+    assert (series.n, series.min, series.max, series.last, series.trail) == (
+        2,
+        0.5,
+        0.7,
+        0.7,
+        [0.5, 0.7],
+    )
 
 
 def test_the_best_is_the_best_finished_one_and_never_nan() -> None:
@@ -219,7 +281,12 @@ def test_pause_resume_and_extend() -> None:
     story.tell("command.applied", id="b", action="resume", variants=None)
     story.tell("command.applied", id="c", action="extend", variants=None, trials=4)
     view = fold(story, trials=3, sampler="random")
-    assert (view.state, view.trials(), view.total(), view.commands) == ("running", 7, 7, {"a", "b", "c"})
+    assert (view.state, view.trials(), view.total(), view.commands) == (
+        "running",
+        7,
+        7,
+        {"a", "b", "c"},
+    )
 
 
 def test_totals_count_repeats() -> None:
@@ -251,7 +318,11 @@ def test_time_left_is_estimated_once_three_have_ended() -> None:
     for number in (1, 2):
         story.run(number)
     story.events.insert(0, Event(0, 1, 1000.0, "runner.started", {}))
-    view = fold([Event(i, e.term, e.time, e.type, e.data) for i, e in enumerate(story.events, 1)], trials=10, sampler="random")
+    view = fold(
+        [Event(i, e.term, e.time, e.type, e.data) for i, e in enumerate(story.events, 1)],
+        trials=10,
+        sampler="random",
+    )
     assert view.seconds_left(2000.0) is None
     more = Story(seq=view.seq)
     more.run(3)

@@ -32,7 +32,9 @@ def wants(view: ScanView, variant: VariantView) -> bool:
 
 
 @given(STEPS, st.integers(0, 2))
-def test_the_line_holds_whoever_wants_a_job_in_order(steps: list[tuple[str, int | None, str]], retries: int) -> None:
+def test_the_line_holds_whoever_wants_a_job_in_order(
+    steps: list[tuple[str, int | None, str]], retries: int
+) -> None:
     story = Story()
     for number in range(1, 7):
         story.propose(number)
@@ -49,8 +51,12 @@ def test_the_line_holds_whoever_wants_a_job_in_order(steps: list[tuple[str, int 
     view = ScanView(small_scan(retries=retries))
     for event in story.events:
         view.apply(event)
-        assert list(view.waiting()) == [variant for variant in view.variants.values() if wants(view, variant)]
-        assert set(view.running) == {variant.id for variant in view.variants.values() if variant.state == "running"}
+        assert list(view.waiting()) == [
+            variant for variant in view.variants.values() if wants(view, variant)
+        ]
+        assert set(view.running) == {
+            variant.id for variant in view.variants.values() if variant.state == "running"
+        }
 
 
 def test_the_next_one_is_found_without_looking_at_those_that_ended() -> None:

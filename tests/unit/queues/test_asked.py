@@ -7,7 +7,7 @@ import pytest
 from jupyter_gridgpu.errors import UsageError
 from jupyter_gridgpu.model.resources import Resources
 from jupyter_gridgpu.queues import gpus
-from jupyter_gridgpu.queues.asked import architecture, parse
+from jupyter_gridgpu.queues.gpu_request import architecture, parse
 
 
 def test_a_request_is_read_as_it_is_typed() -> None:
@@ -17,7 +17,9 @@ def test_a_request_is_read_as_it_is_typed() -> None:
     assert parse("") == Resources(gpus=1)
 
 
-@pytest.mark.parametrize("text", ["vram<40GB", "memory>=3", "cuda>=new", "vram>=much", "gpus=0", "=", "x" * 300])
+@pytest.mark.parametrize(
+    "text", ["vram<40GB", "memory>=3", "cuda>=new", "vram>=much", "gpus=0", "=", "x" * 300]
+)
 def test_what_is_not_understood_is_one_sentence(text: str) -> None:
     with pytest.raises(UsageError):
         parse(text)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from jupyter_gridgpu.errors import UsageError
-from jupyter_gridgpu.model.queue import GpuKind, Limits, Queue
+from jupyter_gridgpu.model.queue import GpuKind, Queue, QueueLimits
 from jupyter_gridgpu.queues import cric
 
 DUMP = Path(__file__).parents[2] / "data/cric-queues.json"
@@ -19,12 +19,17 @@ def test_gpu_queues_of_a_dump() -> None:
     assert wrong == ["Entry 5 (BROKEN) is left out: it has no usable nickname."]
     north, south, east = found
     assert north == Queue(
-        "ANALY_NORTH_GPU", "panda", "NORTH-HEP", (GpuKind("nvidia", "A100", None, "12.2"),), Limits(172800, 64000, 8),
+        "ANALY_NORTH_GPU", "panda", "NORTH-HEP", (GpuKind("nvidia", "A100", None, "12.2"),), QueueLimits(172800, 64000, 8),
         ("apptainer",), ("any",), True, "online", "ANALY_NORTH_GPU",
     )  # fmt: skip
-    assert (south.state, south.title, south.images, south.gpu_only) == ("offline", "SOUTH-T2 (test)", ("/cvmfs",), False)
+    assert (south.state, south.title, south.images, south.gpu_only) == (
+        "offline",
+        "SOUTH-T2 (test)",
+        ("/cvmfs",),
+        False,
+    )
     assert [kind.model for kind in south.gpus or ()] == ["V100", "P100"]
-    assert south.limits == Limits(86400, None, 1)
+    assert south.limits == QueueLimits(86400, None, 1)
     assert east.gpus == (GpuKind(),), "it has GPUs, of which nothing is said"
     assert (east.runtimes, east.images) == (None, None)
 
@@ -34,10 +39,20 @@ def test_all_queues_of_a_dump() -> None:
 
 
 def test_a_list_of_queues_and_values_of_the_wrong_kind(tmp_path: Path) -> None:
-    body = [{"nickname": "Q", "catchall": ["gpu"], "maxtime": "3600", "maxrss": True, "architectures": 3, "tags": "x"}, 7]
+    body = [
+        {
+            "nickname": "Q",
+            "catchall": ["gpu"],
+            "maxtime": "3600",
+            "maxrss": True,
+            "architectures": 3,
+            "tags": "x",
+        },
+        7,
+    ]
     (tmp_path / "dump.json").write_text(json.dumps(body))
     [queue], wrong = cric.load(tmp_path / "dump.json")
-    assert queue.limits == Limits(3600)
+    assert queue.limits == QueueLimits(3600)
     assert wrong == ["Entry 2 is left out: it has no usable nickname."]
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_gridgpu.model.queue import GpuKind, Limits, Queue
+from jupyter_gridgpu.model.queue import GpuKind, Queue, QueueLimits
 from jupyter_gridgpu.queues import declarations
 
 WHOLE = """
@@ -50,7 +50,7 @@ def test_all_fields_of_a_queue_are_read(folder: Path) -> None:
     assert queue == Queue(
         name="a100", backend="slurm", title="A100 nodes",
         gpus=(GpuKind("nvidia", "A100-SXM4-40GB", 40960, "12.10", 4), GpuKind("nvidia", "T4", 15109)),
-        limits=Limits(5400, 256 * 1024, 64, 4), runtimes=("apptainer",), images=("/cvmfs", "docker://lab/*"), gpu_only=True,
+        limits=QueueLimits(5400, 256 * 1024, 64, 4), runtimes=("apptainer",), images=("/cvmfs", "docker://lab/*"), gpu_only=True,
         state="online", queue="gpu", account="atlas", qos="high", constraint="a100|t4", rank=10, source=str(folder / "one.yaml"),
     )  # fmt: skip
 
@@ -63,28 +63,66 @@ def test_a_queue_is_written_and_read_back(folder: Path) -> None:
 
 def test_the_user_wins_over_the_site_by_name(folder: Path, tmp_path: Path) -> None:
     site = tmp_path / "site/gridgpu/queues.d/site.yaml"
-    site.write_text("queues:\n- {name: a, backend: slurm, rank: 1}\n- {name: b, backend: slurm, rank: 1}\n")
-    (folder / "mine.yml").write_text("queues:\n- {name: a, backend: slurm, rank: 2}\n- {name: b, backend: htcondor, rank: 2}\n")
+    site.write_text(
+        "queues:\n- {name: a, backend: slurm, rank: 1}\n- {name: b, backend: slurm, rank: 1}\n"
+    )
+    (folder / "mine.yml").write_text(
+        "queues:\n- {name: a, backend: slurm, rank: 2}\n- {name: b, backend: htcondor, rank: 2}\n"
+    )
     queues, problems = declarations.read_all()
-    assert [(q.name, q.backend, q.rank) for q in queues] == [("a", "slurm", 2), ("b", "htcondor", 2), ("b", "slurm", 1)]
+    assert [(q.name, q.backend, q.rank) for q in queues] == [
+        ("a", "slurm", 2),
+        ("b", "htcondor", 2),
+        ("b", "slurm", 1),
+    ]
     assert problems == []
 
 
 SLIPS = [
-    ("queues:\n- name: a\n  backend: slurm\n  gpus:\n  - {model: A100, vram: 40 gigs}\n", "line 5: vram: '40 gigs' is no amount"),
-    ("queues:\n- name: a\n  backend: slurm\n  wall: 2h\n", "line 4: a queue has no field 'wall'; there are name, backend"),
+    (
+        "queues:\n- name: a\n  backend: slurm\n  gpus:\n  - {model: A100, vram: 40 gigs}\n",
+        "line 5: vram: '40 gigs' is no amount",
+    ),
+    (
+        "queues:\n- name: a\n  backend: slurm\n  wall: 2h\n",
+        "line 4: a queue has no field 'wall'; there are name, backend",
+    ),
     ("queues:\n- backend: slurm\n", "line 2: the queue has no name; write `name: gpu-a100`"),
     ("queues:\n- name: a\n", "line 2: the queue has no backend; write `backend: slurm`"),
     ("queues:\n- name: a b\n  backend: x\n", "line 2: name: 'a b' cannot name a queue"),
-    ("queues:\n- name: a\n  backend: x\n  state: up\n", "line 4: state: 'up' is no state; write one of online, offline, unknown"),
-    ("queues:\n- name: a\n  backend: x\n  gpu_only: perhaps\n", "line 4: gpu_only: 'perhaps' is neither true nor false"),
+    (
+        "queues:\n- name: a\n  backend: x\n  state: up\n",
+        "line 4: state: 'up' is no state; write one of online, offline, unknown",
+    ),
+    (
+        "queues:\n- name: a\n  backend: x\n  gpu_only: perhaps\n",
+        "line 4: gpu_only: 'perhaps' is neither true nor false",
+    ),
     ("queues:\n- name: a\n  backend: x\n  rank: high\n", "line 4: rank: 'high' is no whole number"),
-    ("queues:\n- name: a\n  backend: x\n  limits: {gpus: 0}\n", "line 4: gpus: '0' is no whole number from 1 up"),
-    ("queues:\n- name: a\n  backend: x\n  limits: {walltime: soon}\n", "line 4: walltime: 'soon' is no length of time"),
-    ("queues:\n- name: a\n  backend: x\n  gpus: A100\n", "line 4: gpus is the text 'A100'; write a list"),
-    ("queues:\n- name: a\n  backend: x\n  gpus: [A100]\n", "line 4: a kind of GPU is the text 'A100'; write fields like `vendor"),
-    ("queues:\n- name: a\n  backend: x\n  gpus: [{cuda: new}]\n", "line 4: cuda: 'new' is no version; write one like 12.4"),
-    ("queues:\n- name: a\n  backend: x\n  placement: {queue: --all}\n", "line 4: queue: '--all' looks like an option"),
+    (
+        "queues:\n- name: a\n  backend: x\n  limits: {gpus: 0}\n",
+        "line 4: gpus: '0' is no whole number from 1 up",
+    ),
+    (
+        "queues:\n- name: a\n  backend: x\n  limits: {walltime: soon}\n",
+        "line 4: walltime: 'soon' is no length of time",
+    ),
+    (
+        "queues:\n- name: a\n  backend: x\n  gpus: A100\n",
+        "line 4: gpus is the text 'A100'; write a list",
+    ),
+    (
+        "queues:\n- name: a\n  backend: x\n  gpus: [A100]\n",
+        "line 4: a kind of GPU is the text 'A100'; write fields like `vendor",
+    ),
+    (
+        "queues:\n- name: a\n  backend: x\n  gpus: [{cuda: new}]\n",
+        "line 4: cuda: 'new' is no version; write one like 12.4",
+    ),
+    (
+        "queues:\n- name: a\n  backend: x\n  placement: {queue: --all}\n",
+        "line 4: queue: '--all' looks like an option",
+    ),
     ("queues:\n- name: a\n  name: b\n  backend: x\n", "line 3: name is given twice; keep one"),
     ("queues: gpu\n", "line 1: queues is the text 'gpu'; write a list"),
     ("- name: a\n", "line 1: the file is a list; write fields like `queues"),
@@ -92,14 +130,19 @@ SLIPS = [
     ("queues:\n\t- name: a\n", "line 2: it is not YAML"),
     ("queues: !!python/object:os.system [x]\n", ""),
     ("[" * 5000, ""),
-    ("queues:\n" + "- {name: a, backend: x}\n" * 2001, "line 2: queues has 2,001 entries; 2,000 are the most"),
+    (
+        "queues:\n" + "- {name: a, backend: x}\n" * 2001,
+        "line 2: queues has 2,001 entries; 2,000 are the most",
+    ),
     ("#" * 1_000_001, "is no list of queues: it is larger than 1,000 kB"),
     ("\x00", "it is not YAML"),
 ]
 
 
 @pytest.mark.parametrize(("text", "said"), SLIPS)
-def test_what_is_wrong_is_said_in_one_sentence_with_its_line(text: str, said: str, folder: Path) -> None:
+def test_what_is_wrong_is_said_in_one_sentence_with_its_line(
+    text: str, said: str, folder: Path
+) -> None:
     queues, problems = one(text, folder)
     assert len(problems) <= 1
     if said:
@@ -111,18 +154,26 @@ def test_what_is_wrong_is_said_in_one_sentence_with_its_line(text: str, said: st
 
 
 def test_a_wrong_queue_and_a_wrong_file_hide_no_others(folder: Path) -> None:
-    (folder / "a.yaml").write_text("queues:\n- {name: good, backend: slurm}\n- {name: bad, backend: slurm, gpus: 3}\n")
+    (folder / "a.yaml").write_text(
+        "queues:\n- {name: good, backend: slurm}\n- {name: bad, backend: slurm, gpus: 3}\n"
+    )
     (folder / "b.yaml").write_bytes(b"\xff\xfe\xfa")
     (folder / "c.yaml").mkdir()
     (folder / "d.yaml").write_text("queues:\n- {name: also, backend: slurm}\n")
     (folder / "e.txt").write_text("no declaration")
     queues, problems = declarations.read_all()
     assert [queue.name for queue in queues] == ["good", "also"]
-    assert [Path(problem.split(",")[0].split(" ")[0]).name for problem in problems] == ["a.yaml", "b.yaml", "c.yaml"]
+    assert [Path(problem.split(",")[0].split(" ")[0]).name for problem in problems] == [
+        "a.yaml",
+        "b.yaml",
+        "c.yaml",
+    ]
 
 
 def test_a_bomb_of_aliases_is_no_danger(folder: Path) -> None:
-    lines = ["a0: &a0 [x, x]"] + [f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}, *a{n - 1}]" for n in range(1, 60)]
+    lines = ["a0: &a0 [x, x]"] + [
+        f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}, *a{n - 1}]" for n in range(1, 60)
+    ]
     queues, problems = one("\n".join(lines), folder)
     assert queues == []
     assert "the file has no field 'a0'" in problems[0]

@@ -9,10 +9,9 @@ from typing import Any
 
 import pytest
 
-from jupyter_gridgpu import queues
-from jupyter_gridgpu.errors import EngineError
-from jupyter_gridgpu.model.queue import GpuKind, Limits, Queue
-from jupyter_gridgpu.queues import condor, declarations, here, slurm
+from jupyter_gridgpu.errors import BackendError
+from jupyter_gridgpu.model.queue import GpuKind, Queue, QueueLimits
+from jupyter_gridgpu.queues import declarations, discovery, htcondor, slurm, this_machine
 
 DATA = Path(__file__).parents[2] / "data"
 
@@ -20,13 +19,16 @@ DATA = Path(__file__).parents[2] / "data"
 def test_partitions_of_a_real_slurm() -> None:
     found = {queue.name: queue for queue in slurm.parse((DATA / "sinfo-22.05.txt").read_text())}
     assert list(found) == ["gpu", "short", "closed", "down"]
-    kinds = (GpuKind("nvidia", "A100", None, None, 2, 2, 0), GpuKind("nvidia", "V100", None, None, 2, 2, 2))
+    kinds = (
+        GpuKind("nvidia", "A100", None, None, 2, 2, 0),
+        GpuKind("nvidia", "V100", None, None, 2, 2, 2),
+    )
     assert found["gpu"] == Queue(
         "gpu",
         "slurm",
         "Slurm partition",
         kinds,
-        Limits(7 * 86400, 8000, 8, 2),
+        QueueLimits(7 * 86400, 8000, 8, 2),
         state="online",
         queue="gpu",
         source="Slurm",
@@ -49,10 +51,10 @@ def test_what_sinfo_may_print_besides() -> None:
     """
     found = {queue.name: queue for queue in slurm.parse(text)}
     assert list(found) == ["big", "plain", "shards"]
-    assert found["big"].gpus == (GpuKind(None, "a100_3g.20gb", 20480, None, 8, 96, 50),) or found["big"].gpus == (
-        GpuKind("nvidia", "a100_3g.20gb", 20480, None, 8, 96, 50),
-    )
-    assert found["big"].limits == Limits(129600, 512000, 64, 8)
+    assert found["big"].gpus == (GpuKind(None, "a100_3g.20gb", 20480, None, 8, 96, 50),) or found[
+        "big"
+    ].gpus == (GpuKind("nvidia", "a100_3g.20gb", 20480, None, 8, 96, 50),)
+    assert found["big"].limits == QueueLimits(129600, 512000, 64, 8)
     assert found["plain"].gpus == (GpuKind(None, None, None, None, 4, 12, 9),)
     assert found["shards"].gpus == (GpuKind("nvidia", "T4", 16384, None, 1, 1, 0),)
 
@@ -64,17 +66,23 @@ def command(folder: Path, name: str, text: str, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
 
 
-def test_a_slurm_that_fails_or_says_nothing_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_slurm_that_fails_or_says_nothing_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("SLURM_CONF", str(tmp_path / "slurm.conf"))
     command(
-        tmp_path / "bin", "sinfo", "echo 'slurm_load_partitions: Unable to contact slurm controller' >&2; exit 1", monkeypatch
+        tmp_path / "bin",
+        "sinfo",
+        "echo 'slurm_load_partitions: Unable to contact slurm controller' >&2; exit 1",
+        monkeypatch,
     )
     with pytest.raises(
-        EngineError, match=r"which partitions it has: slurm_load_partitions: Unable to contact slurm controller\.$"
+        BackendError,
+        match=r"which partitions it has: slurm_load_partitions: Unable to contact slurm controller\.$",
     ):
         slurm.discover(5)
     command(tmp_path / "bin", "sinfo", "exec sleep 60", monkeypatch)
-    with pytest.raises(EngineError, match="did not say within"):
+    with pytest.raises(BackendError, match="did not say within"):
         slurm.discover(0.2)
     (tmp_path / "bin/sinfo").unlink()
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
@@ -82,37 +90,70 @@ def test_a_slurm_that_fails_or_says_nothing_is_said(tmp_path: Path, monkeypatch:
 
 
 def ad(**more: Any) -> dict[str, Any]:
-    base = {"SlotType": "Partitionable", "State": "Unclaimed", "TotalSlotGPUs": 2, "GPUs": 1, "TotalSlotMemory": 8000}
+    base = {
+        "SlotType": "Partitionable",
+        "State": "Unclaimed",
+        "TotalSlotGPUs": 2,
+        "GPUs": 1,
+        "TotalSlotMemory": 8000,
+    }
     return {**base, "TotalSlotCpus": 16, **more}
 
 
-DEVICE = {"DeviceName": "NVIDIA A100-SXM4-40GB", "GlobalMemoryMb": 40536, "MaxSupportedVersion": 12040, "Capability": 8.0}
+DEVICE = {
+    "DeviceName": "NVIDIA A100-SXM4-40GB",
+    "GlobalMemoryMb": 40536,
+    "MaxSupportedVersion": 12040,
+    "Capability": 8.0,
+}
 
 
 def test_a_pool_is_one_queue_with_its_kinds_of_gpus() -> None:
     nested = ad(GPUs_GPU_aaaa=DEVICE, GPUs_GPU_bbbb=DEVICE, HasSingularity=True)
     shared = ad(
-        GPUs_CUDA0={"Id": "CUDA0"}, GPUs_CUDA1={"Id": "CUDA1"}, **{f"GPUs_{name}": value for name, value in DEVICE.items()}
+        GPUs_CUDA0={"Id": "CUDA0"},
+        GPUs_CUDA1={"Id": "CUDA1"},
+        **{f"GPUs_{name}": value for name, value in DEVICE.items()},
     )
-    flat = ad(GPUs_DeviceName="Tesla T4", GPUs_GlobalMemoryMb=15109, GPUs_DriverVersion=11.4, TotalSlotCpus=4)
-    old = ad(SlotType="Static", State="Claimed", TotalSlotGPUs=1, GPUs=1, CUDADeviceName="Tesla V100-SXM2-16GB")
-    [pool] = condor.parse([nested, shared, flat, old], "cm.lab.example:9618,other")
-    assert (pool.name, pool.backend, pool.title, pool.queue) == ("htcondor", "htcondor", "HTCondor pool cm.lab.example", None)
+    flat = ad(
+        GPUs_DeviceName="Tesla T4",
+        GPUs_GlobalMemoryMb=15109,
+        GPUs_DriverVersion=11.4,
+        TotalSlotCpus=4,
+    )
+    old = ad(
+        SlotType="Static",
+        State="Claimed",
+        TotalSlotGPUs=1,
+        GPUs=1,
+        CUDADeviceName="Tesla V100-SXM2-16GB",
+    )
+    [pool] = htcondor.parse([nested, shared, flat, old], "cm.lab.example:9618,other")
+    assert (pool.name, pool.backend, pool.title, pool.queue) == (
+        "htcondor",
+        "htcondor",
+        "HTCondor pool cm.lab.example",
+        None,
+    )
     assert pool.gpus == (
         GpuKind("nvidia", "A100-SXM4-40GB", 40536, "12.4", 2, 4, 2), GpuKind("nvidia", "T4", 15109, "11.4", 2, 2, 1),
         GpuKind("nvidia", "V100-SXM2-16GB", 16384, None, 1, 1, 0),
     )  # fmt: skip
-    assert pool.limits == Limits(None, 8000, 16, 2)
+    assert pool.limits == QueueLimits(None, 8000, 16, 2)
     assert pool.runtimes == ("apptainer",)
 
 
 def test_slots_of_which_nothing_is_said_and_slots_that_lie() -> None:
-    [pool] = condor.parse([ad(), ad(GPUs_DeviceName=3, TotalSlotGPUs=True, GPUs="all"), ad(State="Drained")])
+    [pool] = htcondor.parse(
+        [ad(), ad(GPUs_DeviceName=3, TotalSlotGPUs=True, GPUs="all"), ad(State="Drained")]
+    )
     assert pool.gpus == (GpuKind(None, None, None, None, 2, 4, 1),)
-    assert condor.parse([]) == []
+    assert htcondor.parse([]) == []
     mixed = ad(GPUs_GPU_a=DEVICE, GPUs_GPU_b={"DeviceName": "Tesla T4"})
-    [pool] = condor.parse([mixed])
-    assert [kind.free for kind in pool.gpus or ()] == [None, None], "which of them is free is not said"
+    [pool] = htcondor.parse([mixed])
+    assert [kind.free for kind in pool.gpus or ()] == [None, None], (
+        "which of them is free is not said"
+    )
 
 
 def test_this_machine_by_nvidia_smi(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -121,44 +162,71 @@ def test_this_machine_by_nvidia_smi(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         ' *) echo "| Driver Version: 550.1  CUDA Version: 12.4 |";; esac'
     )
     command(tmp_path / "bin", "nvidia-smi", answer, monkeypatch)
-    [queue] = here.discover()
+    [queue] = this_machine.discover()
     assert (queue.backend, queue.state, queue.images) == ("local", "online", ("any",))
     assert queue.gpus == (
         GpuKind("nvidia", "T4", 15360, "12.4", 2, 2, None), GpuKind("nvidia", "A100-SXM4-40GB", 40960, "12.4", 1, 1, None),
     )  # fmt: skip
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2")
-    assert [kind.model for kind in here.discover()[0].gpus or ()] == ["A100-SXM4-40GB"]
+    assert [kind.model for kind in this_machine.discover()[0].gpus or ()] == ["A100-SXM4-40GB"]
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-    assert here.discover()[0].gpus == ()
+    assert this_machine.discover()[0].gpus == ()
 
 
 def live(name: str, *kinds: GpuKind, **more: Any) -> Queue:
-    return Queue(name, "slurm", "Slurm partition", kinds, Limits(3600, 8000, 8, 2), state="online", queue=name, **more)
+    return Queue(
+        name,
+        "slurm",
+        "Slurm partition",
+        kinds,
+        QueueLimits(3600, 8000, 8, 2),
+        state="online",
+        queue=name,
+        **more,
+    )
 
 
 def test_a_declaration_is_completed_by_what_the_engine_says() -> None:
-    a100, v100 = GpuKind("nvidia", "A100", None, None, 2, 8, 3), GpuKind("nvidia", "V100", None, None, 2, 8, 8)
-    mine = Queue("best", "slurm", "mine", (GpuKind(model="A100-SXM4-80GB", vram_mb=81920),), Limits(600), queue="gpu", rank=3)
-    whole, other = queues.merged([mine], [live("gpu", a100, v100), live("other", v100)])
+    a100, v100 = (
+        GpuKind("nvidia", "A100", None, None, 2, 8, 3),
+        GpuKind("nvidia", "V100", None, None, 2, 8, 8),
+    )
+    mine = Queue(
+        "best",
+        "slurm",
+        "mine",
+        (GpuKind(model="A100-SXM4-80GB", vram_mb=81920),),
+        QueueLimits(600),
+        queue="gpu",
+        rank=3,
+    )
+    whole, other = discovery.merged([mine], [live("gpu", a100, v100), live("other", v100)])
     assert whole.gpus == (GpuKind("nvidia", "A100-SXM4-80GB", 81920, None, 2, 8, 3),)
-    assert (whole.limits, whole.state, whole.rank, whole.title) == (Limits(600, 8000, 8, 2), "online", 3, "mine")
+    assert (whole.limits, whole.state, whole.rank, whole.title) == (
+        QueueLimits(600, 8000, 8, 2),
+        "online",
+        3,
+        "mine",
+    )
     assert other.name == "other"
 
 
 def test_a_constraint_leaves_the_engines_numbers_out() -> None:
     mine = Queue("part", "slurm", gpus=(GpuKind(model="A100"),), queue="gpu", constraint="a100")
-    found = queues.merged([mine], [live("gpu", GpuKind("nvidia", "A100", None, None, 2, 8, 3))])
+    found = discovery.merged([mine], [live("gpu", GpuKind("nvidia", "A100", None, None, 2, 8, 3))])
     assert found[0] == mine
     assert [queue.name for queue in found] == ["part", "gpu"]
 
 
-def test_a_collector_that_takes_a_call_and_says_nothing_holds_nobody_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_collector_that_takes_a_call_and_says_nothing_holds_nobody_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         config = tmp_path / "condor_config"
         config.write_text(f"COLLECTOR_HOST = 127.0.0.1:{silent.getsockname()[1]}\n")
         monkeypatch.setenv("CONDOR_CONFIG", str(config))
-        with pytest.raises(EngineError, match="HTCondor did not answer within 1 s"):
-            condor.discover(1.0)
+        with pytest.raises(BackendError, match="HTCondor did not answer within 1 s"):
+            htcondor.discover(1.0)
 
 
 @pytest.fixture
@@ -166,38 +234,43 @@ def engines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPat
     """No engine but this machine, nothing declared, nothing remembered."""
     monkeypatch.setenv("JUPYTER_CONFIG_DIR", str(tmp_path / "config"))
     monkeypatch.setattr(slurm, "discover", lambda timeout_s: [])
-    monkeypatch.setattr(condor, "discover", lambda timeout_s: [])
-    monkeypatch.setattr(queues, "_last", None)
+    monkeypatch.setattr(htcondor, "discover", lambda timeout_s: [])
+    monkeypatch.setattr(discovery, "_last", None)
     return monkeypatch
 
 
 def test_engines_that_fail_or_hang_hide_no_others(engines: pytest.MonkeyPatch) -> None:
     def broken(timeout_s: float) -> list[Queue]:
-        raise EngineError("Slurm has a bad day.")
+        raise BackendError("Slurm has a bad day.")
 
     ended = threading.Event()
     engines.setattr(slurm, "discover", broken)
-    engines.setattr(condor, "discover", lambda timeout_s: ended.wait(60) and [])
-    found = queues.find(patience_s=0.5)
+    engines.setattr(htcondor, "discover", lambda timeout_s: ended.wait(60) and [])
+    found = discovery.find(patience_s=0.5)
     ended.set()
     assert [queue.name for queue in found.queues] == ["here"]
-    assert found.problems == ("Slurm has a bad day.", "HTCondor did not answer within 0 s: its queues are not shown.")
+    assert found.problems == (
+        "Slurm has a bad day.",
+        "HTCondor did not answer within 0 s: its queues are not shown.",
+    )
 
 
 def test_the_answer_is_kept_for_a_while(engines: pytest.MonkeyPatch) -> None:
     asked = []
     engines.setattr(slurm, "discover", lambda timeout_s: asked.append(1) or [])  # type: ignore[func-returns-value]
-    first = queues.find(60)
-    assert queues.find(60) is first
+    first = discovery.find(60)
+    assert discovery.find(60) is first
     assert len(asked) == 1
-    queues.find()
+    discovery.find()
     assert len(asked) == 2
 
 
 def test_a_declared_queue_is_found(engines: pytest.MonkeyPatch) -> None:
     folder = declarations.folders()[0]
     folder.mkdir(parents=True)
-    (folder / "a.yaml").write_text("queues:\n- {name: far, backend: panda, gpus: [{model: A100}]}\n- {name: bad}\n")
-    found = queues.find()
+    (folder / "a.yaml").write_text(
+        "queues:\n- {name: far, backend: panda, gpus: [{model: A100}]}\n- {name: bad}\n"
+    )
+    found = discovery.find()
     assert [queue.name for queue in found.queues] == ["far", "here"]
     assert "line 3: the queue has no backend" in found.problems[0]

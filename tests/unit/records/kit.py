@@ -13,12 +13,18 @@ from typing import Any
 
 from jupyter_gridgpu.model import numbers
 from jupyter_gridgpu.records.record import Record, load
-from jupyter_gridgpu.records.start import inputs
+from jupyter_gridgpu.records.scan_provenance import inputs
 from jupyter_gridgpu.store import home, manifest
 from jupyter_gridgpu.store.paths import ScanPaths, write_json
 from jupyter_gridgpu.testing.examples import Story, notebook_json, small_scan
 
-ABOUT = {"host": "node1", "cpu": "Fast CPU", "gpus": ["A100"], "kernel": {"name": "python3"}, "packages": {"numpy": "1.0"}}
+ABOUT = {
+    "host": "node1",
+    "cpu": "Fast CPU",
+    "gpus": ["A100"],
+    "kernel": {"name": "python3"},
+    "packages": {"numpy": "1.0"},
+}
 Curves = Mapping[str, list[float]]
 
 
@@ -39,7 +45,9 @@ def write_scan(
     home.home().mkdir(parents=True, exist_ok=True)
     shutil.rmtree(home.home() / name, ignore_errors=True)
     content = (notebook or notebook_json("lr = 0.1\nseed = 0", "acc = 1 - lr")).encode()
-    scan = replace(small_scan(space), **{"name": name, "id": f"id-{name}", "notebook_digest": "d", **changes})
+    scan = replace(
+        small_scan(space), **{"name": name, "id": f"id-{name}", "notebook_digest": "d", **changes}
+    )
     folder = home.create(scan, content, files or {}, equip, None)
     story, keys = Story(), []
     story.tell("runner.started")
@@ -55,7 +63,10 @@ def write_scan(
 
 def equip(paths: ScanPaths) -> None:
     paths.worker.write_bytes(b"worker")
-    write_json(paths.provenance, {"format": 1, "gridgpu": "0.1", "command": "gridgpu run", "inputs": inputs(paths)})
+    write_json(
+        paths.provenance,
+        {"format": 1, "gridgpu": "0.1", "command": "gridgpu run", "inputs": inputs(paths)},
+    )
 
 
 def _job(
@@ -65,7 +76,9 @@ def _job(
     ident, key = f"v{number:04d}", f"v{number:04d}.1"
     count = repeats[1] if repeats else 1
     point, repeat = divmod(number - 1, count)
-    story.tell("variant.proposed", variant=ident, point=point, repeat=repeat, params=params, attrs={})
+    story.tell(
+        "variant.proposed", variant=ident, point=point, repeat=repeat, params=params, attrs={}
+    )
     story.tell("job.intended", key=key)
     story.tell("job.submitted", key=key, engine_id=key)
     story.tell("job.observed", key=key, state="running", started=1000.0 + number)
@@ -73,7 +86,14 @@ def _job(
         return []
     metrics: Curves = {} if isinstance(curves, str) else curves
     write_copy(paths, key, metrics, about)
-    story.tell("job.reported", key=key, step=2, steps=2, whole=True, metrics={name: _event(v) for name, v in metrics.items()})
+    story.tell(
+        "job.reported",
+        key=key,
+        step=2,
+        steps=2,
+        whole=True,
+        metrics={name: _event(v) for name, v in metrics.items()},
+    )
     notebook = f"jobs/{key}/ab/output.ipynb"
     end: dict[str, Any] = {"state": "done"}
     if isinstance(curves, str):
@@ -87,14 +107,19 @@ def _event(values: list[float]) -> list[Any]:
     return [len(values), min(finite, default=None), max(finite, default=None), values]
 
 
-def write_copy(paths: ScanPaths, key: str, curves: Curves, about: dict[str, Any] | None = None) -> None:
+def write_copy(
+    paths: ScanPaths, key: str, curves: Curves, about: dict[str, Any] | None = None
+) -> None:
     """Write what a worker leaves."""
     copy = paths.job(key).copy("ab")
     copy.folder.mkdir(parents=True)
     write_json(paths.job(key).spec, {"key": key})
-    copy.notebook.write_text(json.dumps({"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 4}))
+    copy.notebook.write_text(
+        json.dumps({"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 4})
+    )
     lines = [
-        json.dumps({"t": 1000.0 + step, "s": step, "m": {name: numbers.encode(values[step - 1])}}) + "\n"
+        json.dumps({"t": 1000.0 + step, "s": step, "m": {name: numbers.encode(values[step - 1])}})
+        + "\n"
         for name, values in curves.items()
         for step in range(1, len(values) + 1)
     ]

@@ -4,7 +4,7 @@ import pytest
 
 from jupyter_gridgpu.errors import UsageError
 from jupyter_gridgpu.model.view import ScanView
-from jupyter_gridgpu.records.choose import choose
+from jupyter_gridgpu.records.selection import choose
 from jupyter_gridgpu.testing.examples import Story, small_scan
 
 
@@ -39,7 +39,9 @@ def view() -> ScanView:
     ],
 )
 def test_variants_are_chosen_by_words(view: ScanView, text: str, numbers: list[int]) -> None:
-    assert [variant.id for variant in choose(view, text)] == [f"v{number:04d}" for number in numbers]
+    assert [variant.id for variant in choose(view, text)] == [
+        f"v{number:04d}" for number in numbers
+    ]
 
 
 @pytest.mark.parametrize(
@@ -68,4 +70,7 @@ def test_what_is_no_choice_is_refused_in_a_sentence(view: ScanView, text: str, w
 
 def test_without_an_objective_nothing_is_best() -> None:
     with pytest.raises(UsageError, match="no objective"):
-        choose(ScanView(small_scan(objective=None)).apply_all([Story().tell("runner.started")]), "best 3")
+        choose(
+            ScanView(small_scan(objective=None)).apply_all([Story().tell("runner.started")]),
+            "best 3",
+        )

@@ -21,7 +21,10 @@ NAN = math.nan
 
 def verdict(a: dict[str, list[float]], b: dict[str, list[float]], **tolerance: float) -> str:
     made = compare(write_scan("a", {1: a}), write_scan("b", {1: b}), Tolerance(**tolerance))
-    assert made.exit_code == {"reproduced": 0, "within tolerance": 0, "differs": 1, "incomplete": 3}[made.verdict]
+    assert (
+        made.exit_code
+        == {"reproduced": 0, "within tolerance": 0, "differs": 1, "incomplete": 3}[made.verdict]
+    )
     json.dumps(made.to_json(), allow_nan=False)
     return made.verdict
 
@@ -44,7 +47,9 @@ def verdict(a: dict[str, list[float]], b: dict[str, list[float]], **tolerance: f
         ([1e308], [-1e308], {}, "differs"),
     ],
 )
-def test_the_last_value_decides(a: list[float], b: list[float], tolerance: dict[str, float], expected: str) -> None:
+def test_the_last_value_decides(
+    a: list[float], b: list[float], tolerance: dict[str, float], expected: str
+) -> None:
     assert verdict({"acc": a}, {"acc": b}, **tolerance) == expected
 
 
@@ -54,7 +59,10 @@ def test_a_metric_that_one_scan_has_not_is_incomplete() -> None:
 
 
 def test_one_metric_alone_can_be_compared() -> None:
-    a, b = write_scan("a", {1: {"acc": [1.0], "t": [3.0]}}), write_scan("b", {1: {"acc": [1.0], "t": [9.0]}})
+    a, b = (
+        write_scan("a", {1: {"acc": [1.0], "t": [3.0]}}),
+        write_scan("b", {1: {"acc": [1.0], "t": [9.0]}}),
+    )
     assert compare(a, b).verdict == "differs"
     assert compare(a, b, metrics=["acc"]).verdict == "reproduced"
     with pytest.raises(UsageError, match="neither scan has it; there is acc, t"):
@@ -71,7 +79,10 @@ def test_the_objective_is_reduced_as_the_first_scan_does_it() -> None:
     from jupyter_gridgpu.model.scan import Objective
 
     best = Objective("acc", "maximize", "max")
-    a, b = write_scan("a", {1: {"acc": [0.9, 0.1]}}, objective=best), write_scan("b", {1: {"acc": [0.9, 0.5]}})
+    a, b = (
+        write_scan("a", {1: {"acc": [0.9, 0.1]}}, objective=best),
+        write_scan("b", {1: {"acc": [0.9, 0.5]}}),
+    )
     assert compare(a, b).verdict == "reproduced"
     assert compare(b, a).verdict == "differs"
 
@@ -89,12 +100,18 @@ def test_the_spread_over_repeats_is_a_tolerance() -> None:
     assert within.verdict == "within tolerance"
     assert within.pairs[0].cells[0].spread == pytest.approx(0.1)
     assert compare(a, scan("c", [1.21, 1.1, 1.2])).verdict == "differs"
-    assert compare(a, scan("d", [1.21, 1.1, 1.2]), Tolerance(sigmas=3)).verdict == "within tolerance"
+    assert (
+        compare(a, scan("d", [1.21, 1.1, 1.2]), Tolerance(sigmas=3)).verdict == "within tolerance"
+    )
 
 
 def test_variants_of_unrelated_scans_are_paired_by_their_parameters() -> None:
-    a = write_scan("a", {1: {"acc": [1.0]}, 2: {"acc": [2.0]}}, params={1: {"lr": 0.1}, 2: {"lr": NAN}})
-    b = write_scan("b", {1: {"acc": [2.0]}, 2: {"acc": [1.0]}}, params={1: {"lr": NAN}, 2: {"lr": 0.1}})
+    a = write_scan(
+        "a", {1: {"acc": [1.0]}, 2: {"acc": [2.0]}}, params={1: {"lr": 0.1}, 2: {"lr": NAN}}
+    )
+    b = write_scan(
+        "b", {1: {"acc": [2.0]}, 2: {"acc": [1.0]}}, params={1: {"lr": NAN}, 2: {"lr": 0.1}}
+    )
     made = compare(a, b)
     assert [(pair.a, pair.b) for pair in made.pairs] == [("v0001", "v0002"), ("v0002", "v0001")]
     assert made.verdict == "reproduced"
@@ -155,7 +172,11 @@ def test_what_went_in_is_told_apart() -> None:
 
 def test_cells_of_notebooks_are_compared_by_nbdime() -> None:
     a = write_scan("a", notebook_digest="one")
-    b = write_scan("b", notebook=notebook_json("lr = 0.1", "acc = 2 - lr # größe\x1b[31m"), notebook_digest="two")
+    b = write_scan(
+        "b",
+        notebook=notebook_json("lr = 0.1", "acc = 2 - lr # größe\x1b[31m"),
+        notebook_digest="two",
+    )
     text = what(compare(a, b))["notebook"].text
     assert "acc = 2 - lr # größe" in text
     assert "\x1b" not in text

@@ -8,7 +8,7 @@ import pytest
 
 from jupyter_gridgpu.errors import UsageError
 from jupyter_gridgpu.records.compare import compare
-from jupyter_gridgpu.widgets.compared import ROW_LIMIT, Compared
+from jupyter_gridgpu.widgets.comparison import ROW_LIMIT, Compared
 
 from .kit import write_scan
 
@@ -17,7 +17,9 @@ EVIL = "<img src=x onerror=alert(1)>"
 
 def test_the_table_escapes_what_jobs_said_and_the_plot_has_a_panel_a_metric() -> None:
     a = write_scan("a", {1: {"acc": [0.5], EVIL: [1.0]}, 2: {"acc": [math.inf]}})
-    b = write_scan("b", {1: {"acc": [0.7], EVIL: [1.0]}, 2: {"acc": [math.nan]}}, about={"cpu": EVIL})
+    b = write_scan(
+        "b", {1: {"acc": [0.7], EVIL: [1.0]}, 2: {"acc": [math.nan]}}, about={"cpu": EVIL}
+    )
     made = Compared(compare(a, b))
     assert repr(made) == "<b against a: differs; 2 differs>"
     assert "<img" not in made.html()

@@ -24,7 +24,13 @@ LIGHT = [kind for kind in KINDS if kind != "mlflow"]  # which takes seconds to m
 EVIL = "<img src=x onerror=alert(1)></script>"
 SPACE = "lr = loguniform(0.01, 1)\nlayers = choice([8, 8], [16])\nname = ['größe', 'x']\nepochs = fixed(5)"
 PARAMS = {
-    number: {"lr": number / 10, "layers": [8, 8], "name": "größe", "epochs": 5, "state": f"=cmd{number}"}
+    number: {
+        "lr": number / 10,
+        "layers": [8, 8],
+        "name": "größe",
+        "epochs": 5,
+        "state": f"=cmd{number}",
+    }
     for number in range(1, 5)
 }
 
@@ -37,11 +43,15 @@ def record(scans_home: Path) -> Record:
         3: f"=HYPERLINK(1) {EVIL}",
         4: {"acc": [math.nan, math.nan], EVIL: [1.0, 2.0], "+1": [1.0]},
     }
-    return write_scan("btag", jobs, params=PARAMS, space=SPACE, objective=Objective("acc", "maximize", "last"))
+    return write_scan(
+        "btag", jobs, params=PARAMS, space=SPACE, objective=Objective("acc", "maximize", "last")
+    )
 
 
 @pytest.mark.parametrize("kind", LIGHT)
-def test_nothing_is_overwritten_and_nothing_written_into_the_scan(record: Record, kind: str, tmp_path: Path) -> None:
+def test_nothing_is_overwritten_and_nothing_written_into_the_scan(
+    record: Record, kind: str, tmp_path: Path
+) -> None:
     before = tree(record.paths.folder)
     target = export(record, kind, tmp_path / "out")
     assert target == tmp_path / "out"
@@ -61,7 +71,9 @@ def test_what_is_no_kind_of_export_is_refused(record: Record) -> None:
 
 
 @pytest.mark.parametrize(("kind", "module"), [("parquet", "pyarrow"), ("mlflow", "mlflow")])
-def test_a_package_that_is_not_there_is_said(record: Record, kind: str, module: str, tmp_path: Path, monkeypatch: Any) -> None:
+def test_a_package_that_is_not_there_is_said(
+    record: Record, kind: str, module: str, tmp_path: Path, monkeypatch: Any
+) -> None:
     monkeypatch.setitem(sys.modules, module, None)
     if kind == "parquet":
         monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
@@ -80,9 +92,15 @@ def test_csv(record: Record, tmp_path: Path) -> None:
     assert rows["v0002"]["acc"] == "Infinity"
     assert rows["v0003"]["message"].startswith("'=HYPERLINK")
     assert "'+1" in first
-    with open(export(record, "csv", tmp_path / "c.csv", curves=True), encoding="utf-8", newline="") as file:
+    with open(
+        export(record, "csv", tmp_path / "c.csv", curves=True), encoding="utf-8", newline=""
+    ) as file:
         curves = list(csv.DictReader(file))
-    assert [(row["step"], row["value"]) for row in curves if (row["id"], row["metric"]) == ("v0001", "acc")] == [
+    assert [
+        (row["step"], row["value"])
+        for row in curves
+        if (row["id"], row["metric"]) == ("v0001", "acc")
+    ] == [
         ("1", "0.5"),
         ("2", "0.9"),
     ]
@@ -108,12 +126,18 @@ def test_json_is_strict_and_holds_all(record: Record, tmp_path: Path) -> None:
     def refuse(word: str) -> Any:
         raise AssertionError(word)
 
-    body = json.loads(export(record, "json", tmp_path / "a.json").read_text(), parse_constant=refuse)
+    body = json.loads(
+        export(record, "json", tmp_path / "a.json").read_text(), parse_constant=refuse
+    )
     assert body["scan"]["id"] == "id-btag"
     assert body["provenance"]["command"] == "gridgpu run"
     assert body["best"] == "v0002"
     first = body["variants"][0]
-    assert first["curves"]["acc"] == {"steps": [1, 2], "times": [1001.0, 1002.0], "values": [0.5, 0.9]}
+    assert first["curves"]["acc"] == {
+        "steps": [1, 2],
+        "times": [1001.0, 1002.0],
+        "values": [0.5, 0.9],
+    }
     assert first["provenance"]["packages"] == {"numpy": "1.0"}
     assert first["metrics"]["val loss/größe"] == "NaN"
 
@@ -125,8 +149,15 @@ def test_optuna_loads_the_study(record: Record, tmp_path: Path) -> None:
     from optuna.trial import TrialState
 
     export(record, "optuna", tmp_path / "a.log")
-    study = optuna.load_study(study_name="btag", storage=JournalStorage(JournalFileBackend(str(tmp_path / "a.log"))))
-    assert [trial.state for trial in study.trials] == [TrialState.COMPLETE, TrialState.COMPLETE, TrialState.FAIL, TrialState.FAIL]
+    study = optuna.load_study(
+        study_name="btag", storage=JournalStorage(JournalFileBackend(str(tmp_path / "a.log")))
+    )
+    assert [trial.state for trial in study.trials] == [
+        TrialState.COMPLETE,
+        TrialState.COMPLETE,
+        TrialState.FAIL,
+        TrialState.FAIL,
+    ]
     first = study.trials[0]
     assert (first.value, first.intermediate_values) == (0.9, {1: 0.5, 2: 0.9})
     assert first.params == {"lr": 0.1, "layers": "[8, 8]", "name": "größe"}
@@ -140,16 +171,24 @@ def test_points_outside_of_the_space_are_in_the_study_too(tmp_path: Path) -> Non
     from optuna.storages import JournalStorage
     from optuna.storages.journal import JournalFileBackend
 
-    params: dict[int, Any] = {1: {"lr": 5, "n": 2, "kind": "c"}, 2: {"lr": 0.5, "n": 2.5, "kind": None}, 3: {"lr": 0.5, "n": 3}}
+    params: dict[int, Any] = {
+        1: {"lr": 5, "n": 2, "kind": "c"},
+        2: {"lr": 0.5, "n": 2.5, "kind": None},
+        3: {"lr": 0.5, "n": 3},
+    }
     space = "lr = loguniform(0.1, 1)\nn = integer(3, 4)\nkind = ['a', 'b']"
     jobs: dict[int, Any] = {number: {"acc": [1.0]} for number in params}
     made = export(write_scan("odd", jobs, params=params, space=space), "optuna", tmp_path / "a.log")
-    study = optuna.load_study(study_name="odd", storage=JournalStorage(JournalFileBackend(str(made))))
+    study = optuna.load_study(
+        study_name="odd", storage=JournalStorage(JournalFileBackend(str(made)))
+    )
     assert [trial.params for trial in study.trials] == list(params.values())
 
 
 @pytest.mark.filterwarnings("ignore")  # of what mlflow itself uses of others
-def test_mlflow_shows_the_runs_wherever_the_folder_is(record: Record, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_mlflow_shows_the_runs_wherever_the_folder_is(
+    record: Record, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from mlflow.tracking import MlflowClient
 
     before = tree(record.paths.folder)
@@ -159,7 +198,10 @@ def test_mlflow_shows_the_runs_wherever_the_folder_is(record: Record, tmp_path: 
     monkeypatch.chdir(moved)
     client = MlflowClient("sqlite:///mlflow.db")
     (experiment,) = [found for found in client.search_experiments() if found.name == "btag"]
-    runs = {run.info.run_name: run for run in client.search_runs([experiment.experiment_id], max_results=100)}
+    runs = {
+        run.info.run_name: run
+        for run in client.search_runs([experiment.experiment_id], max_results=100)
+    }
     assert {name: run.info.status for name, run in runs.items()} == {
         "v0001": "FINISHED", "v0002": "FINISHED", "v0003": "FAILED", "v0004": "FINISHED",
     }  # fmt: skip
@@ -168,10 +210,17 @@ def test_mlflow_shows_the_runs_wherever_the_folder_is(record: Record, tmp_path: 
     assert first.data.metrics["acc"] == 0.9
     assert math.isnan(first.data.metrics["val loss/größe"])
     history = client.get_metric_history(first.info.run_id, "acc")
-    assert [(point.step, point.value) for point in sorted(history, key=lambda point: point.step)] == [(1, 0.5), (2, 0.9)]
-    assert {item.path for item in client.list_artifacts(first.info.run_id)} == {"output.ipynb", "provenance.json"}
+    assert [
+        (point.step, point.value) for point in sorted(history, key=lambda point: point.step)
+    ] == [(1, 0.5), (2, 0.9)]
+    assert {item.path for item in client.list_artifacts(first.info.run_id)} == {
+        "output.ipynb",
+        "provenance.json",
+    }
     assert runs["v0003"].data.tags["gridgpu.message"].endswith(EVIL)
-    (best,) = client.search_runs([experiment.experiment_id], "metrics.acc > 0.5 and params.lr = '0.1'")
+    (best,) = client.search_runs(
+        [experiment.experiment_id], "metrics.acc > 0.5 and params.lr = '0.1'"
+    )
     assert best.info.run_name == "v0001"
     client._tracking_client.store.engine.dispose()
 
@@ -198,11 +247,21 @@ def test_the_report_stands_alone_and_runs_nothing(record: Record, tmp_path: Path
     assert "<script" not in page
     assert "&lt;img src=x onerror=alert(1)&gt;" in page
     assert "http" not in page.replace("http-equiv", "")
-    for text in ("Best variant", "v0002", "größe", "numpy==1.0", "gridgpu run", "A100", "<polyline"):
+    for text in (
+        "Best variant",
+        "v0002",
+        "größe",
+        "numpy==1.0",
+        "gridgpu run",
+        "A100",
+        "<polyline",
+    ):
         assert text in page
 
 
-def test_without_jobs_journal_or_provenance_what_is_there_is_written(record: Record, tmp_path: Path) -> None:
+def test_without_jobs_journal_or_provenance_what_is_there_is_written(
+    record: Record, tmp_path: Path
+) -> None:
     import shutil
 
     from jupyter_gridgpu.records.record import load

@@ -14,7 +14,7 @@ from jupyter_gridgpu import client
 from jupyter_gridgpu.client import ScanHandle
 from jupyter_gridgpu.errors import UsageError
 from jupyter_gridgpu.model.space import Choice, Fixed
-from jupyter_gridgpu.records import batch
+from jupyter_gridgpu.records import papermill_batch
 from jupyter_gridgpu.records.importing import fill, plan_import, space_of
 from jupyter_gridgpu.records.record import load
 from jupyter_gridgpu.records.replay import plan_replay
@@ -25,7 +25,13 @@ SCRAP = {"application/scrapbook.scrap.json+json": {"name": "größe", "data": 7,
 EPOCH = "Epoch 1/2\n3/3 - 0s - loss: 0.5000 - accuracy: 0.7000\nEpoch 2/2\n3/3 - 0s - loss: 0.2500 - accuracy: 0.9000\n"
 
 
-def executed(path: Path, params: dict[str, Any], error: str | None = None, source: str = "acc = 1 - lr", **about: Any) -> None:
+def executed(
+    path: Path,
+    params: dict[str, Any],
+    error: str | None = None,
+    source: str = "acc = 1 - lr",
+    **about: Any,
+) -> None:
     """Write a notebook as papermill leaves it."""
     body = json.loads(notebook_json("lr = 0.1\nseed = 0\nword = ''", source))
     injected = {"cell_type": "code", "execution_count": 2, "metadata": {"tags": ["injected-parameters"]}, "outputs": [],
@@ -36,13 +42,25 @@ def executed(path: Path, params: dict[str, Any], error: str | None = None, sourc
         {"output_type": "display_data", "data": SCRAP, "metadata": {}},
     ]
     if error:
-        outputs.append({"output_type": "error", "ename": "KeyError", "evalue": error, "traceback": []})
-        mark = {"cell_type": "markdown", "metadata": {"tags": ["papermill-error-cell-tag"]}, "source": "failed"}
+        outputs.append(
+            {"output_type": "error", "ename": "KeyError", "evalue": error, "traceback": []}
+        )
+        mark = {
+            "cell_type": "markdown",
+            "metadata": {"tags": ["papermill-error-cell-tag"]},
+            "source": "failed",
+        }
         body["cells"].insert(0, mark)
     body["cells"][-1]["outputs"] = outputs
     body["cells"][-1]["metadata"]["papermill"] = {"status": "completed"}
     times = {"start_time": "2026-01-02T03:04:05.000000", "end_time": "2026-01-02T03:05:05.500000"}
-    known = {"parameters": params, "input_path": "/home/me/train größe.ipynb", "exception": bool(error) or None, **times, **about}
+    known = {
+        "parameters": params,
+        "input_path": "/home/me/train größe.ipynb",
+        "exception": bool(error) or None,
+        **times,
+        **about,
+    }
     body["metadata"]["papermill"] = known
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(body))
@@ -69,7 +87,11 @@ def folder(tmp_path: Path) -> Path:
 
 def test_executed_notebooks_become_variants(folder: Path) -> None:
     handle = imported(folder, objective=("max(accuracy)", "maximize"))
-    assert (handle.name, handle.state, handle.scan.notebook) == ("my-batch", "done", "train größe.ipynb")
+    assert (handle.name, handle.state, handle.scan.notebook) == (
+        "my-batch",
+        "done",
+        "train größe.ipynb",
+    )
     body = handle.summary()
     assert [variant["state"] for variant in body["variants"]] == ["done", "failed", "failed"]
     assert body["variants"][0]["params"] == {"lr": 0.1, "seed": 1, "word": "größe"}
@@ -92,7 +114,9 @@ def test_what_was_imported_can_be_verified_and_replayed(folder: Path) -> None:
     made = plan_replay(record)
     assert made.scan.recorded == 3
     assert made.scan.name == "my-batch-replay"
-    sources = ["".join(cell["source"]) for cell in json.loads(handle.paths.notebook.read_bytes())["cells"]]
+    sources = [
+        "".join(cell["source"]) for cell in json.loads(handle.paths.notebook.read_bytes())["cells"]
+    ]
     assert sources == ["lr = 0.1\nseed = 0\nword = ''", "acc = 1 - lr"]
     assert json.loads(handle.paths.notebook.read_bytes())["cells"][-1]["outputs"] == []
 
@@ -108,10 +132,15 @@ def test_notebooks_of_two_kinds_are_not_mixed(folder: Path) -> None:
     [
         ("p.csv", "lr,word\n0.1,größe\n1e-3,True\n,x\n"),
         ("p.yaml", "- {lr: 0.1, word: größe}\n- {lr: 0.001, word: true}\n- {word: x}\n"),
-        ("p.yml", "first: {lr: 0.1, word: größe}\nsecond: {lr: 0.001, word: true}\nthird: {word: x}\n"),
+        (
+            "p.yml",
+            "first: {lr: 0.1, word: größe}\nsecond: {lr: 0.001, word: true}\nthird: {word: x}\n",
+        ),
     ],
 )
-def test_a_table_of_parameters_becomes_variants_that_wait(tmp_path: Path, name: str, text: str) -> None:
+def test_a_table_of_parameters_becomes_variants_that_wait(
+    tmp_path: Path, name: str, text: str
+) -> None:
     (tmp_path / name).write_text(text, encoding="utf-8")
     (tmp_path / "train.ipynb").write_text(notebook_json("lr = 0.1\nword = None", "pass"))
     handle = imported(tmp_path / name, notebook=tmp_path / "train.ipynb", name="table")
@@ -131,7 +160,10 @@ def test_a_folder_for_papermill_that_was_not_run_is_imported_too(tmp_path: Path)
 
     record = write_scan(params={1: {"lr": 0.25}, 2: {"lr": math.inf}})
     made = export(record, "papermill", tmp_path / "plain")
-    assert [variant.params for variant in imported(made).view.variants.values()] == [{"lr": 0.25}, {"lr": math.inf}]
+    assert [variant.params for variant in imported(made).view.variants.values()] == [
+        {"lr": 0.25},
+        {"lr": math.inf},
+    ]
 
 
 @pytest.mark.parametrize(
@@ -152,17 +184,23 @@ def test_a_table_that_makes_no_sense_is_refused(tmp_path: Path, text: str, words
         imported(tmp_path / "p.csv", notebook=tmp_path / "train.ipynb")
 
 
-@pytest.mark.parametrize("text", ["!!python/object/apply:os.system ['true']", "[1, 2]", "7", "a: [", "", "- {}"])
+@pytest.mark.parametrize(
+    "text", ["!!python/object/apply:os.system ['true']", "[1, 2]", "7", "a: [", "", "- {}"]
+)
 def test_yaml_that_is_no_table_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "p.yaml").write_text(text)
     with pytest.raises(UsageError, match=r"no YAML|has no parameters"):
-        batch.table(tmp_path / "p.yaml")
+        papermill_batch.table(tmp_path / "p.yaml")
 
 
 def test_what_is_no_batch_is_refused(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "a.txt").write_text("x")
-    for name, words in {"empty": "has no notebook", "a.txt": "is no papermill batch", "none": "There is no"}.items():
+    for name, words in {
+        "empty": "has no notebook",
+        "a.txt": "is no papermill batch",
+        "none": "There is no",
+    }.items():
         with pytest.raises(UsageError, match=words):
             imported(tmp_path / name)
 
@@ -181,10 +219,12 @@ def test_what_is_no_batch_is_refused(tmp_path: Path) -> None:
     ],
 )
 def test_a_cell_is_a_number_a_truth_json_or_a_text(cell: str, meant: Any) -> None:
-    assert batch.value(cell) == meant
-    assert type(batch.value(cell)) is type(meant)
+    assert papermill_batch.value(cell) == meant
+    assert type(papermill_batch.value(cell)) is type(meant)
 
 
 def test_the_space_of_points() -> None:
-    space = space_of([{"a": 1, "b": [1], "c": 1}, {"a": 1, "b": [2]}, {"a": 1, "b": [1], "c": True}])
+    space = space_of(
+        [{"a": 1, "b": [1], "c": 1}, {"a": 1, "b": [2]}, {"a": 1, "b": [1], "c": True}]
+    )
     assert space.axes == {"a": Fixed(1), "b": Choice(([1], [2])), "c": Choice((1, True))}

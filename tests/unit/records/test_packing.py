@@ -24,7 +24,11 @@ SPEC = '{"format": 2}'
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
 
 
 def test_a_scan_is_the_same_after_the_journey(tmp_path: Path) -> None:
@@ -129,7 +133,9 @@ def test_names_that_lead_elsewhere_are_refused(tmp_path: Path, name: str) -> Non
         (lambda archive: archive.writestr("btag/x", ""), "has format 2|cannot be read"),
     ],
 )
-def test_what_is_no_scan_is_refused(tmp_path: Path, write: Callable[[zipfile.ZipFile], None], words: str) -> None:
+def test_what_is_no_scan_is_refused(
+    tmp_path: Path, write: Callable[[zipfile.ZipFile], None], words: str
+) -> None:
     with pytest.raises(UsageError, match=words):
         unpack(bad(tmp_path, write), tmp_path / "into")
     assert list((tmp_path / "into").iterdir()) == []
@@ -151,8 +157,14 @@ def test_a_size_that_is_a_lie_is_found_out(tmp_path: Path) -> None:
     made = pack(write_scan(), tmp_path / "a.zip")
     with zipfile.ZipFile(made) as archive:
         info = archive.getinfo("small/notebook.ipynb")
-    data, head = made.read_bytes(), info.CRC.to_bytes(4, "little") + info.compress_size.to_bytes(4, "little")
-    wrong = data.replace(head + info.file_size.to_bytes(4, "little"), head + (info.file_size - 100).to_bytes(4, "little"))
+    data, head = (
+        made.read_bytes(),
+        info.CRC.to_bytes(4, "little") + info.compress_size.to_bytes(4, "little"),
+    )
+    wrong = data.replace(
+        head + info.file_size.to_bytes(4, "little"),
+        head + (info.file_size - 100).to_bytes(4, "little"),
+    )
     assert wrong != data
     made.write_bytes(wrong)
     with pytest.raises(UsageError, match="no sound pack"):
@@ -161,7 +173,12 @@ def test_a_size_that_is_a_lie_is_found_out(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "damage", [lambda data: data[:-300], lambda data: data[:200] + b"\xff" * 200 + data[400:], lambda data: b"no zip"]
+    "damage",
+    [
+        lambda data: data[:-300],
+        lambda data: data[:200] + b"\xff" * 200 + data[400:],
+        lambda data: b"no zip",
+    ],
 )
 def test_a_damaged_pack_leaves_nothing(tmp_path: Path, damage: Callable[[bytes], bytes]) -> None:
     made = pack(write_scan(), tmp_path / "a.zip")

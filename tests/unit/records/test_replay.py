@@ -12,19 +12,24 @@ import pytest
 
 from jupyter_gridgpu import client, images
 from jupyter_gridgpu.errors import GridGpuError, NotebookError, StorageError, UsageError
-from jupyter_gridgpu.inspection import read_notebook
 from jupyter_gridgpu.model.resources import Container, Placement, Resources
 from jupyter_gridgpu.model.scan import Origin
+from jupyter_gridgpu.planning.notebook import read_notebook
+from jupyter_gridgpu.planning.request import Plan
 from jupyter_gridgpu.records.record import Record, load
-from jupyter_gridgpu.records.replay import Wish, plan_replay
-from jupyter_gridgpu.request import Plan
+from jupyter_gridgpu.records.replay import ReplayRequest, plan_replay
 from jupyter_gridgpu.store import points
 from jupyter_gridgpu.testing.examples import notebook_json
 
 from .kit import write_scan
 
 NOTEBOOK = notebook_json("lr = 0.1\nepochs = 20\nseed = 0\nwords = 'x'", "acc = 1 - lr")
-JOBS: dict[int, Any] = {1: {"acc": [0.5]}, 2: "KeyError in cell 3.", 3: {"acc": [0.9]}, 4: {"acc": [0.7]}}
+JOBS: dict[int, Any] = {
+    1: {"acc": [0.5]},
+    2: "KeyError in cell 3.",
+    3: {"acc": [0.9]},
+    4: {"acc": [0.7]},
+}
 OLD = Path(__file__).parents[2] / "data/format1"
 
 
@@ -49,12 +54,16 @@ def given(made: Plan, folder: Path) -> dict[str, Any]:
     return {point["variant"]: point["params"] for point in points.read(folder / "points")}
 
 
-def test_a_replay_has_the_recorded_points_those_added_later_too(origin: Record, tmp_path: Path) -> None:
+def test_a_replay_has_the_recorded_points_those_added_later_too(
+    origin: Record, tmp_path: Path
+) -> None:
     made = plan_replay(origin)
     assert given(made, tmp_path) == {variant.id: variant.params for variant in origin.variants}
     scan = made.scan
     assert (scan.recorded, scan.total(), scan.name) == (4, 4, "btag-replay")
-    assert scan.origin == Origin("replay", "id-btag", "btag", fingerprint=scan.origin.fingerprint if scan.origin else "")
+    assert scan.origin == Origin(
+        "replay", "id-btag", "btag", fingerprint=scan.origin.fingerprint if scan.origin else ""
+    )
     assert scan.space == origin.scan.space
     assert made.notebook.content == origin.paths.notebook.read_bytes()
 
@@ -62,27 +71,32 @@ def test_a_replay_has_the_recorded_points_those_added_later_too(origin: Record, 
 def test_the_same_replay_twice_is_one_request(origin: Record) -> None:
     from jupyter_gridgpu.model.scan import fingerprint
 
-    wishes = [Wish(), Wish(only="best 2"), Wish(changes=("epochs=50",))]
+    wishes = [ReplayRequest(), ReplayRequest(only="best 2"), ReplayRequest(changes=("epochs=50",))]
     found = {fingerprint(plan_replay(origin, wish).scan) for wish in [*wishes, *wishes]}
     assert len(found) == 3
     assert fingerprint(origin.scan) not in found
 
 
 def test_some_of_the_variants(origin: Record, tmp_path: Path) -> None:
-    made = plan_replay(origin, Wish(only="best 1"))
+    made = plan_replay(origin, ReplayRequest(only="best 1"))
     assert given(made, tmp_path) == {"v0003": {"lr": 0.3, "epochs": 20, "seed": 0}}
     assert made.scan.origin is not None
     assert (made.scan.origin.kind, made.scan.origin.only) == ("replay", "best 1")
 
 
 def test_another_value_makes_it_a_variation(origin: Record, tmp_path: Path) -> None:
-    made = plan_replay(origin, Wish(changes=("epochs = 50", "words='größe = 1'")))
+    made = plan_replay(origin, ReplayRequest(changes=("epochs = 50", "words='größe = 1'")))
     assert made.scan.origin is not None
     assert made.scan.origin.kind == "variation"
     assert made.scan.origin.changes == ("epochs = 50 (was 20)", "words = 'größe = 1' (was 'x')")
-    assert given(made, tmp_path)["v0001"] == {"lr": 0.1, "epochs": 50, "seed": 0, "words": "größe = 1"}
+    assert given(made, tmp_path)["v0001"] == {
+        "lr": 0.1,
+        "epochs": 50,
+        "seed": 0,
+        "words": "größe = 1",
+    }
     assert made.scan.space.fixed == {"epochs": 50, "words": "größe = 1"}
-    same = plan_replay(origin, Wish(changes=("epochs=20",))).scan.origin
+    same = plan_replay(origin, ReplayRequest(changes=("epochs=20",))).scan.origin
     assert same is not None
     assert same.kind == "replay"
 
@@ -93,9 +107,16 @@ def test_where_it_runs_may_be_another_place_without_making_it_a_variation(digest
         "placement": Placement(queue="gpu", account="atlas"),
         "parallel": 3,
     }
-    record = write_scan("btag", JOBS, notebook=NOTEBOOK, notebook_digest=digest, backend="nowhere", **there)
-    made = plan_replay(record, Wish(options={"on": "local", "walltime": "2h"})).scan
-    assert (made.backend, made.resources.walltime_s, made.resources.memory_mb, made.parallel) == ("local", 7200, 4000, 3)
+    record = write_scan(
+        "btag", JOBS, notebook=NOTEBOOK, notebook_digest=digest, backend="nowhere", **there
+    )
+    made = plan_replay(record, ReplayRequest(options={"on": "local", "walltime": "2h"})).scan
+    assert (made.backend, made.resources.walltime_s, made.resources.memory_mb, made.parallel) == (
+        "local",
+        7200,
+        4000,
+        3,
+    )
     assert made.placement == Placement()
     assert made.origin is not None
     assert made.origin.kind == "replay"
@@ -103,14 +124,18 @@ def test_where_it_runs_may_be_another_place_without_making_it_a_variation(digest
         plan_replay(record)
 
 
-def test_another_image_makes_it_a_variation_and_the_same_one_keeps_its_digest(digest: str, tmp_path: Path) -> None:
+def test_another_image_makes_it_a_variation_and_the_same_one_keeps_its_digest(
+    digest: str, tmp_path: Path
+) -> None:
     (tmp_path / "a.sif").write_bytes(b"image")
     (tmp_path / "b.sif").write_bytes(b"image")
     image = Container(str(tmp_path / "a.sif"), "sha256:0123", "none", ())
     record = write_scan("btag", JOBS, notebook=NOTEBOOK, notebook_digest=digest, container=image)
     made = plan_replay(record, ask=False).scan
     assert made.container == image
-    other = plan_replay(record, Wish(options={"image": str(tmp_path / "b.sif")}), ask=False).scan
+    other = plan_replay(
+        record, ReplayRequest(options={"image": str(tmp_path / "b.sif")}), ask=False
+    ).scan
     assert other.container.digest != "sha256:0123"
     assert other.origin is not None
     assert other.origin.kind == "variation"
@@ -118,7 +143,13 @@ def test_another_image_makes_it_a_variation_and_the_same_one_keeps_its_digest(di
 
 
 def test_an_image_that_is_gone_is_said_before_anything_starts(digest: str) -> None:
-    record = write_scan("btag", JOBS, notebook=NOTEBOOK, notebook_digest=digest, container=Container("/nowhere/gone.sif"))
+    record = write_scan(
+        "btag",
+        JOBS,
+        notebook=NOTEBOOK,
+        notebook_digest=digest,
+        container=Container("/nowhere/gone.sif"),
+    )
     with pytest.raises(GridGpuError, match=r"/nowhere/gone\.sif"):
         plan_replay(record)
 
@@ -126,25 +157,32 @@ def test_an_image_that_is_gone_is_said_before_anything_starts(digest: str) -> No
 @pytest.mark.parametrize(
     ("wish", "words"),
     [
-        (Wish(changes=("lr=0.5",)), "lr: it varies in btag; --only chooses among its variants"),
-        (Wish(changes=("seed=5",)), "it varies"),
-        (Wish(changes=("epochs",)), "--set epochs: give one value"),
-        (Wish(changes=("epochs=[1, 2]",)), "give one value"),
-        (Wish(changes=("epoch=3",)), "did you mean epochs"),
-        (Wish(changes=("epochs='many'",)), "takes a number"),
-        (Wish(only="v0077"), "has no variant"),
-        (Wish(options={"name": "no/name"}), "cannot name a scan"),
-        (Wish(options={"walltime": "soon"}), "length of time"),
+        (
+            ReplayRequest(changes=("lr=0.5",)),
+            "lr: it varies in btag; --only chooses among its variants",
+        ),
+        (ReplayRequest(changes=("seed=5",)), "it varies"),
+        (ReplayRequest(changes=("epochs",)), "--set epochs: give one value"),
+        (ReplayRequest(changes=("epochs=[1, 2]",)), "give one value"),
+        (ReplayRequest(changes=("epoch=3",)), "did you mean epochs"),
+        (ReplayRequest(changes=("epochs='many'",)), "takes a number"),
+        (ReplayRequest(only="v0077"), "has no variant"),
+        (ReplayRequest(options={"name": "no/name"}), "cannot name a scan"),
+        (ReplayRequest(options={"walltime": "soon"}), "length of time"),
     ],
 )
-def test_what_cannot_be_replayed_is_said_in_a_sentence(origin: Record, wish: Wish, words: str) -> None:
+def test_what_cannot_be_replayed_is_said_in_a_sentence(
+    origin: Record, wish: ReplayRequest, words: str
+) -> None:
     with pytest.raises(UsageError, match=words):
         plan_replay(origin, wish)
 
 
 def test_a_tampered_notebook_is_no_replay(origin: Record) -> None:
     origin.paths.notebook.write_text(origin.paths.notebook.read_text() + " ")
-    with pytest.raises(UsageError, match=r"notebook\.ipynb of btag was changed after it ran.*gridgpu verify btag"):
+    with pytest.raises(
+        UsageError, match=r"notebook\.ipynb of btag was changed after it ran.*gridgpu verify btag"
+    ):
         plan_replay(origin)
     origin.paths.provenance.unlink()  # without digests of bytes, that of what the notebook does is left
     assert plan_replay(origin).scan.recorded == 4
@@ -165,14 +203,18 @@ def test_a_folder_that_is_partly_missing(origin: Record) -> None:
         plan_replay(load(origin.paths.folder))
 
 
-def test_a_kernel_that_is_not_here_is_said_unless_an_image_brings_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_kernel_that_is_not_here_is_said_unless_an_image_brings_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     text = NOTEBOOK.replace('"name": "python3"', '"name": "julia-9"')
     (tmp_path / "j.ipynb").write_text(text)
     known = read_notebook(tmp_path / "j.ipynb", kernel_here=False).digest
     record = write_scan("btag", JOBS, notebook=text, notebook_digest=known, kernel="julia-9")
     with pytest.raises(NotebookError, match="julia-9"):
         plan_replay(record)
-    monkeypatch.setattr(images, "require", lambda container: None)  # whether or not this machine has Apptainer
+    monkeypatch.setattr(
+        images, "require", lambda container: None
+    )  # whether or not this machine has Apptainer
     for part in ("bin", "usr"):
         (tmp_path / "root" / part).mkdir(parents=True)
     record = write_scan(
@@ -188,7 +230,7 @@ def test_a_kernel_that_is_not_here_is_said_unless_an_image_brings_it(tmp_path: P
 
 def test_a_moved_scan_of_the_first_format_is_replayed(tmp_path: Path) -> None:
     shutil.copytree(OLD, tmp_path / "moved here")
-    made = plan_replay(load(tmp_path / "moved here"), Wish(only="failed"))
+    made = plan_replay(load(tmp_path / "moved here"), ReplayRequest(only="failed"))
     assert made.scan.recorded == 2
     assert list(made.files) == ["jets.txt"]
 
@@ -198,7 +240,7 @@ def test_the_folder_of_a_replay_holds_its_points_and_the_git_of_its_origin(
 ) -> None:
     body = json.loads(origin.paths.provenance.read_text())
     origin.paths.provenance.write_text(json.dumps({**body, "git": {"commit": "abc"}}))
-    made = plan_replay(origin, Wish(command="gridgpu replay btag"))
+    made = plan_replay(origin, ReplayRequest(command="gridgpu replay btag"))
     handle = client.create(replace(made, new=True))
     kept = json.loads(handle.paths.provenance.read_text())
     assert (kept["git"], kept["command"]) == ({"commit": "abc"}, "gridgpu replay btag")

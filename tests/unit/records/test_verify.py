@@ -77,7 +77,10 @@ def test_of_a_scan_of_an_earlier_version_nothing_can_be_said() -> None:
 
 def test_a_manifest_cannot_name_what_is_outside() -> None:
     record = write_scan()
-    line = {"key": "v0001.1", "files": {"../../etc/passwd": ["0" * 64, 1], "/etc/passwd": ["0" * 64, 1]}}
+    line = {
+        "key": "v0001.1",
+        "files": {"../../etc/passwd": ["0" * 64, 1], "/etc/passwd": ["0" * 64, 1]},
+    }
     record.paths.manifest.write_text(json.dumps(line) + "\n")
     found = verify(record)
     assert found.changed == ["../../etc/passwd", "/etc/passwd"]

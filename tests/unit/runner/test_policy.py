@@ -83,7 +83,14 @@ REPEATED = "lr = [0.1, 0.2]\nseed = repeats(3)"
 
 def repeated(story: Story, number: int, point: int, repeat: int) -> None:
     params = {"lr": [0.1, 0.2][point], "seed": repeat}
-    story.tell("variant.proposed", variant=f"v{number:04d}", point=point, repeat=repeat, params=params, attrs={"a": point})
+    story.tell(
+        "variant.proposed",
+        variant=f"v{number:04d}",
+        point=point,
+        repeat=repeat,
+        params=params,
+        attrs={"a": point},
+    )
 
 
 def test_repeats_a_killed_runner_had_not_written_are_missing() -> None:
@@ -107,7 +114,12 @@ def test_a_sampler_sees_the_mean_of_a_repeated_point() -> None:
             story.tell("job.reported", key=key, metrics={"acc": [1, value, value, [value]]})
             story.tell("job.observed", key=key, state="done")
     (trial,) = policy.history(fold(story, space=REPEATED))
-    assert (trial.state, trial.value, trial.params, trial.attrs) == ("running", None, {"lr": 0.1}, {"a": 0})
+    assert (trial.state, trial.value, trial.params, trial.attrs) == (
+        "running",
+        None,
+        {"lr": 0.1},
+        {"a": 0},
+    )
     story.tell("job.observed", key="v0003.1", state="failed")
     (trial,) = policy.history(fold(story, space=REPEATED))
     assert (trial.state, trial.value) == ("done", 0.5)

@@ -71,7 +71,13 @@ def test_the_first_value_is_told_at_once_and_the_next_ones_once_a_second(tmp_pat
     assert job.tell(job.reader.read(KEY, 100.0 + REPORT_EVERY_S))
     assert job.reader.read(KEY, 200.0) is None
     assert (job.row()["step"], job.row()["steps"]) == (3, 9)
-    assert job.row()["metrics"]["acc"] == {"last": 0.3, "min": 0.1, "max": 0.3, "n": 3, "trail": [0.1, 0.2, 0.3]}
+    assert job.row()["metrics"]["acc"] == {
+        "last": 0.3,
+        "min": 0.1,
+        "max": 0.3,
+        "n": 3,
+        "trail": [0.1, 0.2, 0.3],
+    }
 
 
 def test_the_end_of_a_job_is_told_whenever_it_comes(tmp_path: Path) -> None:

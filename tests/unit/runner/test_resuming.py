@@ -49,7 +49,12 @@ def seen_by_others(paths: ScanPaths) -> Any:
 
 
 def shown(view: ScanView) -> Any:
-    return view.seq, view.term, wire.head(view, view.state, 2000.0), [wire.row(view, v) for v in view.variants.values()]
+    return (
+        view.seq,
+        view.term,
+        wire.head(view, view.state, 2000.0),
+        [wire.row(view, v) for v in view.variants.values()],
+    )
 
 
 def story() -> Story:
@@ -75,7 +80,18 @@ def test_a_resuming_runner_and_everybody_else_see_the_same_scan(size: int) -> No
         paths.journal.write_bytes(STORY[:size])
         with runner_of(paths) as runner:
             runner.record(("runner.started", {}))
-            runner.record(("variant.proposed", {"variant": "v0009", "point": 8, "repeat": 0, "params": {"lr": 0.3}, "attrs": {}}))
+            runner.record(
+                (
+                    "variant.proposed",
+                    {
+                        "variant": "v0009",
+                        "point": 8,
+                        "repeat": 0,
+                        "params": {"lr": 0.3},
+                        "attrs": {},
+                    },
+                )
+            )
             assert not runner.view.finished
             assert shown(runner.view) == seen_by_others(paths)
 
@@ -124,20 +140,28 @@ def test_a_command_is_applied_once_though_it_lies_there_twice(tmp_path: Path) ->
 def test_points_are_proposed_once_over_any_number_of_runners(tmp_path: Path, sampler: str) -> None:
     trials = None if sampler == "grid" else 6
     paths = scan_folder(
-        tmp_path, space="a = [1, 2, 3]\nb = [4, 5]\nseed = repeats(2)", sampler=sampler, trials=trials, parallel=4
+        tmp_path,
+        space="a = [1, 2, 3]\nb = [4, 5]\nseed = repeats(2)",
+        sampler=sampler,
+        trials=trials,
+        parallel=4,
     )
     for _ in range(3):
         with runner_of(paths) as runner:
             runner.propose()
             lines = paths.journal.read_bytes().splitlines(keepends=True)
-        paths.journal.write_bytes(b"".join(lines[: max(len(lines) - 1, 1)]))  # the last repeat was not written
+        paths.journal.write_bytes(
+            b"".join(lines[: max(len(lines) - 1, 1)])
+        )  # the last repeat was not written
     with runner_of(paths) as runner:
         runner.propose()
         variants = list(runner.view.variants.values())
     assert [v.id for v in variants] == [f"v{n:04d}" for n in range(1, len(variants) + 1)]
     assert [(v.point, v.repeat) for v in variants] == [divmod(n, 2) for n in range(len(variants))]
     assert len(variants) == (4 if sampler == "tpe" else 12)
-    assert all(v.params["seed"] == v.repeat and list(v.params) == ["a", "b", "seed"] for v in variants)
+    assert all(
+        v.params["seed"] == v.repeat and list(v.params) == ["a", "b", "seed"] for v in variants
+    )
 
 
 class Silent:
@@ -214,7 +238,9 @@ class Limited(Silent):
         return {job.key: self.taken.get(job.key, Full("Engine: MaxSubmitLimit")) for job in jobs}
 
 
-def test_what_a_full_engine_did_not_take_is_sent_later_but_not_while_the_scan_is_paused(tmp_path: Path) -> None:
+def test_what_a_full_engine_did_not_take_is_sent_later_but_not_while_the_scan_is_paused(
+    tmp_path: Path,
+) -> None:
     paths = scan_folder(tmp_path)
     with runner_of(paths) as runner:
         engine = Limited()
@@ -232,7 +258,9 @@ def test_what_a_full_engine_did_not_take_is_sent_later_but_not_while_the_scan_is
         assert len(engine.taken) == 1
         inbox.post(paths.inbox, "stop", [list(runner.view.variants)[-1]])
         runner.tick(1201.0)
-        assert list(runner.view.variants.values())[-1].state == "cancelled", "what was not sent is stopped at once"
+        assert list(runner.view.variants.values())[-1].state == "cancelled", (
+            "what was not sent is stopped at once"
+        )
         inbox.post(paths.inbox, "resume")
         runner.tick(1202.0)
         assert len(engine.taken) == 2

@@ -15,7 +15,9 @@ FIXED = parse_space("lr = 1\nseed = repeats(2)")
 def test_all_samplers_are_found_by_name() -> None:
     assert {"cmaes", "grid", "random", "sobol", "tpe"} <= set(samplers.names())
     for name in samplers.names():
-        assert samplers.load(name, parse_space("lr = [1, 2]\nb = [1, 2]"), ACC).adaptive == (name in ("cmaes", "tpe"))
+        assert samplers.load(name, parse_space("lr = [1, 2]\nb = [1, 2]"), ACC).adaptive == (
+            name in ("cmaes", "tpe")
+        )
 
 
 def test_an_unknown_sampler_is_refused_with_those_there_are() -> None:

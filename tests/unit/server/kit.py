@@ -48,7 +48,9 @@ def ended_story(jobs: int = 1) -> Story:
     return story
 
 
-def write_scan(folder: Path, name: str, story: Story | None = None, created: float = 1.0, **changes: Any) -> ScanHandle:
+def write_scan(
+    folder: Path, name: str, story: Story | None = None, created: float = 1.0, **changes: Any
+) -> ScanHandle:
     """Make a scan in the home `folder`, complete or not at all; `story` is its journal."""
     scan = replace(small_scan(**changes), name=name, id=f"id-{name}", created=created)
     with pytest.MonkeyPatch.context() as patch:
@@ -107,7 +109,10 @@ class Server:
         with socket.socket() as found:
             found.bind(("127.0.0.1", 0))
             self.port = found.getsockname()[1]
-        places = {f"JUPYTER_{name}_DIR": str(self.folder / name.lower()) for name in ("CONFIG", "RUNTIME", "DATA")}
+        places = {
+            f"JUPYTER_{name}_DIR": str(self.folder / name.lower())
+            for name in ("CONFIG", "RUNTIME", "DATA")
+        }
         command = [
             sys.executable, "-m", "jupyter_server", "--no-browser", "--allow-root", f"--port={self.port}", "--ip=127.0.0.1",
             "--ServerApp.port_retries=0", f"--IdentityProvider.token={TOKEN}", f"--ServerApp.root_dir={self.folder}",
@@ -115,7 +120,10 @@ class Server:
         ]  # fmt: skip
         with open(self.folder / "log", "ab") as log:
             self.process = subprocess.Popen(
-                command, env={**os.environ, **places, "GRIDGPU_HOME": str(self.home)}, stdout=log, stderr=log
+                command,
+                env={**os.environ, **places, "GRIDGPU_HOME": str(self.home)},
+                stdout=log,
+                stderr=log,
             )
         eventually(self._answers, "the server answers")
         return self
@@ -153,7 +161,9 @@ class Server:
         text = body if isinstance(body, bytes) else json.dumps(body).encode()
         return self.ask("POST", f"gridgpu/api/scans/{scan}/commands", text, TOKEN, {})
 
-    def ask(self, method: str, path: str, body: bytes | None, token: str | None, headers: dict[str, str]) -> Answer:
+    def ask(
+        self, method: str, path: str, body: bytes | None, token: str | None, headers: dict[str, str]
+    ) -> Answer:
         known = {"Authorization": f"token {token}"} if token else {}
         request = urllib.request.Request(self.url(path), body, {**known, **headers}, method=method)
         try:
@@ -167,7 +177,11 @@ class Server:
         known = {"Authorization": f"token {token}"} if token else {}
         url = self.url("gridgpu/api/events").replace("http", "ws", 1)
         made = websocket.create_connection(
-            url, timeout=WITHIN_S, header={**known, **headers}, suppress_origin="Origin" in headers, origin=headers.get("Origin")
+            url,
+            timeout=WITHIN_S,
+            header={**known, **headers},
+            suppress_origin="Origin" in headers,
+            origin=headers.get("Origin"),
         )
         page = Page(made)
         self.pages.append(page)

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 import websocket
 
-from jupyter_gridgpu.server.collect import ROUTE, CollectHandler
+from jupyter_gridgpu.collector.handler import ROUTE, CollectHandler
+from jupyter_gridgpu.server.event_socket import EventsSocket
 from jupyter_gridgpu.server.handlers import ROUTES, Api
-from jupyter_gridgpu.server.socket import EventsSocket
 from jupyter_gridgpu.testing.examples import notebook_json
 
 from .kit import TOKEN, Server, serving, write_copy, write_scan
@@ -29,18 +29,28 @@ def asked() -> list[tuple[str, str]]:
     found = []
     for pattern, handler in ROUTES:
         path = re.sub(r"\(\[\^/\]\+\)|\.\*", "guarded", pattern)
-        found += [(method.upper(), path) for method in METHODS if method in dir(handler) and _is_ours(handler, method)]
+        found += [
+            (method.upper(), path)
+            for method in METHODS
+            if method in dir(handler) and _is_ours(handler, method)
+        ]
     return found
 
 
 def _is_ours(handler: type, method: str) -> bool:
-    return any(method in vars(kind) for kind in handler.__mro__ if kind.__module__.startswith("jupyter_gridgpu"))
+    return any(
+        method in vars(kind)
+        for kind in handler.__mro__
+        if kind.__module__.startswith("jupyter_gridgpu")
+    )
 
 
 def test_every_route_is_one_of_three_kinds() -> None:
     assert all(issubclass(handler, (Api, EventsSocket, CollectHandler)) for _, handler in ROUTES)
     assert [path for path, handler in ROUTES if issubclass(handler, CollectHandler)] == [ROUTE]
-    assert {handler.auth_resource for _, handler in ROUTES if issubclass(handler, (Api, EventsSocket))} == {"gridgpu"}
+    assert {
+        handler.auth_resource for _, handler in ROUTES if issubclass(handler, (Api, EventsSocket))
+    } == {"gridgpu"}
     assert len(asked()) >= len(ROUTES)
 
 
@@ -58,7 +68,10 @@ def test_the_token_and_a_login_open_nothing_of_the_collector(browser: Browser, m
     body = b"v0001.1" if method != "GET" else None
     for token, headers in ((TOKEN, {}), (None, {**browser.cookies, "X-XSRFToken": browser.xsrf})):
         answer = browser.server.ask(method, "gridgpu/collect/guarded", body, token, headers)
-        assert (answer.status, answer.message) == (403, "This is signed by nobody who is known here.")
+        assert (answer.status, answer.message) == (
+            403,
+            "This is signed by nobody who is known here.",
+        )
         assert not {"Set-Cookie", "Access-Control-Allow-Origin"} & set(answer.headers)
 
 
@@ -93,7 +106,9 @@ def browser(server: Server) -> Browser:
 
 def retry(browser: Browser, **headers: str) -> int:
     path = "gridgpu/api/scans/cookies/commands"
-    return browser.server.ask("POST", path, b'{"action": "stop"}', None, {**browser.cookies, **headers}).status
+    return browser.server.ask(
+        "POST", path, b'{"action": "stop"}', None, {**browser.cookies, **headers}
+    ).status
 
 
 def test_a_post_from_another_site_is_refused(browser: Browser) -> None:
@@ -103,14 +118,19 @@ def test_a_post_from_another_site_is_refused(browser: Browser) -> None:
     assert browser.server.get("gridgpu/api/scans", None, **evil).status == 404
     assert retry(browser) == 403
     assert retry(browser, **{"X-XSRFToken": "wrong"}) == 403
-    assert retry(browser, Origin="http://evil.example", **{"X-XSRFToken": browser.xsrf}) in (403, 404)
+    assert retry(browser, Origin="http://evil.example", **{"X-XSRFToken": browser.xsrf}) in (
+        403,
+        404,
+    )
     assert retry(browser, **{"X-XSRFToken": browser.xsrf}) == 400  # it has ended already
 
 
 def test_a_stream_for_another_site_is_refused(browser: Browser) -> None:
     with pytest.raises(websocket.WebSocketBadStatusException, match="403"):
         browser.server.page(None, Origin="http://evil.example", **browser.cookies)
-    page = browser.server.page(None, Origin=f"http://127.0.0.1:{browser.server.port}", **browser.cookies)
+    page = browser.server.page(
+        None, Origin=f"http://127.0.0.1:{browser.server.port}", **browser.cookies
+    )
     assert page.hear()["type"] == "scans"
 
 
@@ -133,7 +153,9 @@ def restricted(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple
         yield request.param, made
 
 
-def test_who_may_only_read_commands_nothing_and_who_may_nothing_hears_nothing(restricted: tuple[str, Server]) -> None:
+def test_who_may_only_read_commands_nothing_and_who_may_nothing_hears_nothing(
+    restricted: tuple[str, Server],
+) -> None:
     allowed, server = restricted
     write_scan(server.home, "theirs")
     assert server.command("theirs", {"action": "stop"}).status == 403
@@ -174,7 +196,9 @@ def test_a_name_is_never_a_path(server: Server, secret: Path, way: str, rest: st
     assert whole.status == 404
 
 
-@pytest.mark.parametrize("job", ["..%2f..%2foutside", "v0001.1%2f..", "v0001.1%00", "..", "v0001.", "v1.1"])
+@pytest.mark.parametrize(
+    "job", ["..%2f..%2foutside", "v0001.1%2f..", "v0001.1%00", "..", "v0001.", "v1.1"]
+)
 @pytest.mark.parametrize("what", ["", "/log", "/metrics", "/notebook"])
 def test_a_job_is_never_a_path(server: Server, job: str, what: str) -> None:
     if not (server.home / "jobs-of").exists():
@@ -197,14 +221,18 @@ FILES = {"output.ipynb": "notebook", "worker.log": "log", "metrics.jsonl": "metr
 
 @pytest.mark.parametrize("name", FILES)
 @pytest.mark.parametrize("trick", ["link", "folder link", "job link", "pipe", "folder"])
-def test_what_a_job_put_in_place_of_a_file_is_not_followed(server: Server, secret: Path, name: str, trick: str) -> None:
+def test_what_a_job_put_in_place_of_a_file_is_not_followed(
+    server: Server, secret: Path, name: str, trick: str
+) -> None:
     scan = f"trick-{trick.replace(' ', '-')}-{name.split('.')[0]}"
     handle = write_scan(server.home, scan)
     copy = handle.paths.job("v0001.1").copy("ab")
     copy.folder.parent.mkdir(parents=True)
     for target in FILES:
         (secret / target).write_text(
-            notebook_json(SECRET) if target == "output.ipynb" else f'{SECRET}\n{{"t":1,"m":{{"{SECRET}":1}}}}\n'
+            notebook_json(SECRET)
+            if target == "output.ipynb"
+            else f'{SECRET}\n{{"t":1,"m":{{"{SECRET}":1}}}}\n'
         )
     if trick == "folder link":
         copy.folder.symlink_to(secret)

@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 
 from jupyter_gridgpu.channels.push import Account
-from jupyter_gridgpu.server.spool import COPIES_LIMIT, Limits, Refused, Spool
-from jupyter_gridgpu.store import config
-from jupyter_gridgpu.store.frames import Frame, frames
-from jupyter_gridgpu.store.signing import (
+from jupyter_gridgpu.collector.spool import COPIES_LIMIT, CollectorLimits, Refused, Spool
+from jupyter_gridgpu.transport import key_files
+from jupyter_gridgpu.transport.frames import Frame, frames
+from jupyter_gridgpu.transport.signing import (
     ANNOUNCE,
     BATCH_BYTES,
     CLAIM,
@@ -54,14 +54,25 @@ class Job:
         self.user, self.key = user, bytes.fromhex(self.account.sender(scan)["key"])
 
     def announce(self, *jobs: str) -> Job:
-        assert self.account.ask(self.scan, ANNOUNCE, " ".join(jobs or (JOB,)).encode()).status == 200
+        assert (
+            self.account.ask(self.scan, ANNOUNCE, " ".join(jobs or (JOB,)).encode()).status == 200
+        )
         return self
 
     def headers(self, body: bytes, offset: int = 0, **changes: Any) -> dict[str, str]:
-        claim = {"action": WRITE, "user": self.user, "job": JOB, "copy": COPY, "at": offset, **changes}
+        claim = {
+            "action": WRITE,
+            "user": self.user,
+            "job": JOB,
+            "copy": COPY,
+            "at": offset,
+            **changes,
+        }
         return signed(self.key, self.scan, Claim(**claim).text(), body)
 
-    def push(self, body: bytes, offset: int = 0, headers: dict[str, str] | None = None, **changes: Any) -> tuple[int, Any]:
+    def push(
+        self, body: bytes, offset: int = 0, headers: dict[str, str] | None = None, **changes: Any
+    ) -> tuple[int, Any]:
         return self.ask("POST", body, headers or self.headers(body, offset, **changes))
 
     def ask(self, method: str, body: bytes, headers: dict[str, str]) -> tuple[int, Any]:
@@ -93,7 +104,10 @@ def test_what_a_job_pushes_its_runner_gets(collector: Collecting) -> None:
 def test_batches_that_come_twice_late_or_overlap_are_kept_once(collector: Collecting) -> None:
     job = Job(collector, "twice").announce()
     first, second = LINES[: len(LINES) // 5], LINES[len(LINES) // 5 :]
-    assert job.push(second, len(first)) == (409, {"message": "What comes before that is not here.", "next": 0})
+    assert job.push(second, len(first)) == (
+        409,
+        {"message": "What comes before that is not here.", "next": 0},
+    )
     for body, offset in ((first, 0), (first, 0), (LINES, 0), (second, len(first)), (first, 0)):
         status, _ = job.push(body, offset)
         assert status == 200
@@ -122,15 +136,35 @@ def forgeries(job: Job) -> dict[str, tuple[str, bytes, dict[str, str]]]:
         "another copy": ("POST", LINES, {**good, CLAIM: claim.replace(COPY, "cd34")}),
         "another offset": ("POST", LINES, {**good, CLAIM: claim.replace(f"{COPY} 0", f"{COPY} 1")}),
         "another user": ("POST", LINES, {**good, CLAIM: claim.replace("alice", "bob")}),
-        "nobody": ("POST", LINES, signed(job.key, job.scan, "v1 write ../../etc v0001.1 ab12 0 0.000", LINES)),
-        "a path": ("POST", LINES, signed(job.key, job.scan, "v1 write alice ../x ab12 0 0.000", LINES)),
-        "a number": ("POST", LINES, signed(job.key, job.scan, "v1 write alice v0001.1 ab12 -1 nan", LINES)),
+        "nobody": (
+            "POST",
+            LINES,
+            signed(job.key, job.scan, "v1 write ../../etc v0001.1 ab12 0 0.000", LINES),
+        ),
+        "a path": (
+            "POST",
+            LINES,
+            signed(job.key, job.scan, "v1 write alice ../x ab12 0 0.000", LINES),
+        ),
+        "a number": (
+            "POST",
+            LINES,
+            signed(job.key, job.scan, "v1 write alice v0001.1 ab12 -1 nan", LINES),
+        ),
         "not hexadecimal": ("POST", LINES, {**good, SIGNATURE: "ü" * 64}),
         "another digest": ("POST", LINES, {**good, DIGEST: "0" * 64}),
         "another method": ("PUT", LINES, good),
         "a job that reads": ("GET", b"", signed(job.key, job.scan, Claim(READ, "alice").text())),
-        "a job that announces": ("PUT", b"v0002.1", signed(job.key, job.scan, Claim(ANNOUNCE, "alice").text(), b"v0002.1")),
-        "a job that revokes": ("DELETE", b"", signed(job.key, job.scan, Claim(REVOKE, "alice").text())),
+        "a job that announces": (
+            "PUT",
+            b"v0002.1",
+            signed(job.key, job.scan, Claim(ANNOUNCE, "alice").text(), b"v0002.1"),
+        ),
+        "a job that revokes": (
+            "DELETE",
+            b"",
+            signed(job.key, job.scan, Claim(REVOKE, "alice").text()),
+        ),
         "a word too many": ("POST", LINES, signed(job.key, job.scan, f"{claim} more", LINES)),
     }
 
@@ -164,7 +198,9 @@ def test_two_users_with_a_scan_of_one_name_do_not_meet(collector: Collecting) ->
     alice, bob = Job(collector, "same").announce(), Job(collector, "same", "bob").announce()
     alice.push(LINES)
     assert bob.kept() == {}
-    assert bob.push(LINES[:-1], headers=alice.headers(LINES[:-1]))[0] == 400  # no whole lines; and alice's
+    assert (
+        bob.push(LINES[:-1], headers=alice.headers(LINES[:-1]))[0] == 400
+    )  # no whole lines; and alice's
 
 
 def test_a_job_that_nobody_announced_is_not_known(collector: Collecting) -> None:
@@ -189,10 +225,10 @@ def test_a_revoked_scan_takes_nothing_more_and_stays_so(collector: Collecting) -
 
 
 def test_an_expelled_member_is_nobody(collector: Collecting) -> None:
-    from jupyter_gridgpu.server.members import Invited
+    from jupyter_gridgpu.collector.members import InvitedMembers
 
     job = Job(collector, "expelled", "mallory").announce()
-    Invited(collector.store).expel("mallory")
+    InvitedMembers(collector.store).expel("mallory")
     assert job.push(LINES)[0] == 403
 
 
@@ -278,16 +314,20 @@ def test_ones_own_server_is_a_collector_for_oneself(server: Server) -> None:
     """At any base URL, without a login; and for nobody else."""
     path = server.folder / "config" / "gridgpu" / "collector.json"
     settings = {"url": server.url(""), "user": "me", "secret": "5a" * 32}
-    config.write(path, settings)
+    key_files.write(path, settings)
     account = Account(settings)
     assert account.ask("scan", ANNOUNCE, b"v0001.1").status == 200
     claim = Claim(WRITE, "me", JOB, COPY).text()
     headers = signed(bytes.fromhex(account.sender("scan")["key"]), "scan", claim, LINES)
-    assert server.ask("POST", "gridgpu/collect/scan", LINES, None, headers).body == {"next": len(LINES)}
-    assert [body for frame, body, _ in frames(account.ask("scan", READ).body) if frame.job] == [LINES]
+    assert server.ask("POST", "gridgpu/collect/scan", LINES, None, headers).body == {
+        "next": len(LINES)
+    }
+    assert [body for frame, body, _ in frames(account.ask("scan", READ).body) if frame.job] == [
+        LINES
+    ]
     other = signed(job_key(b"x" * 32, "scan"), "scan", claim, LINES)
     assert server.ask("POST", "gridgpu/collect/scan", LINES, None, other).status == 403
-    config.write(path, {**settings, "secret": "5b" * 32})  # a new secret counts at once
+    key_files.write(path, {**settings, "secret": "5b" * 32})  # a new secret counts at once
     assert server.ask("POST", "gridgpu/collect/scan", LINES, None, headers).status == 403
 
 
@@ -295,7 +335,7 @@ def test_ones_own_server_is_a_collector_for_oneself(server: Server) -> None:
 
 
 def spool(folder: Path, **limits: Any) -> Spool:
-    made = Spool(folder, Limits(**limits))
+    made = Spool(folder, CollectorLimits(**limits))
     made.announce("alice", "scan", {JOB, "v0002.1"})
     return made
 
@@ -342,7 +382,9 @@ def test_what_nobody_wants_any_more_is_let_go(tmp_path: Path) -> None:
     with pytest.raises(Refused) as refused:
         kept.read("alice", "scan", 0, 1000)
     assert refused.value.status == 404
-    assert [path.name for path in tmp_path.rglob("*.*") if path.is_file() and path.suffix] == ["other.revoked"]
+    assert [path.name for path in tmp_path.rglob("*.*") if path.is_file() and path.suffix] == [
+        "other.revoked"
+    ]
     kept.close()
 
 
@@ -351,7 +393,9 @@ def test_two_servers_of_a_user_may_share_a_store(tmp_path: Path) -> None:
     assert one.write("alice", "scan", JOB, COPY, 0, 0.0, LINES) == len(LINES)
     assert other.write("alice", "scan", JOB, COPY, 0, 0.0, LINES + LINES) == 2 * len(LINES)
     assert one.write("alice", "scan", JOB, COPY, len(LINES), 0.0, LINES) == 2 * len(LINES)
-    data = b"".join(body for frame, body, _ in frames(one.read("alice", "scan", 0, 10**6)) if frame.job)
+    data = b"".join(
+        body for frame, body, _ in frames(one.read("alice", "scan", 0, 10**6)) if frame.job
+    )
     assert data == LINES * 2
     one.close()
     other.close()
@@ -360,7 +404,9 @@ def test_two_servers_of_a_user_may_share_a_store(tmp_path: Path) -> None:
 def test_clocks_need_not_agree(tmp_path: Path) -> None:
     """A frame's time is the collector's, less the age that the job knows of its reading."""
     kept = spool(tmp_path)
-    kept.write("alice", "scan", JOB, COPY, 0, 100.0, LINES)  # LINES were written in 1970, says their own clock
+    kept.write(
+        "alice", "scan", JOB, COPY, 0, 100.0, LINES
+    )  # LINES were written in 1970, says their own clock
     (frame,) = [frame for frame, _, _ in frames(kept.read("alice", "scan", 0, 10**6)) if frame.job]
     assert abs(time.time() - 100.0 - frame.time) < 60
     kept.close()

@@ -13,22 +13,33 @@ import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, settings
 from schemathesis.checks import not_a_server_error
-from schemathesis.specs.openapi.checks import content_type_conformance, response_schema_conformance, status_code_conformance
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
 
-from jupyter_gridgpu.server.collect import CollectHandler
+from jupyter_gridgpu.collector.handler import CollectHandler
 from jupyter_gridgpu.server.handlers import ROUTES, Api, UnknownHandler
 from jupyter_gridgpu.testing.examples import Story, notebook_json
 
 from .kit import TOKEN, Server, serving, write_copy, write_scan
 
-CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_schema_conformance,
+]
 THERE = {"scan": "scan", "job": "v0001"}
 ROOT = Path(__file__).parents[3]
 DOCUMENT = schemathesis.openapi.from_path(ROOT / "docs" / "openapi.json")
 
 
 def test_the_document_is_what_the_code_says() -> None:
-    ran = subprocess.run([sys.executable, ROOT / "scripts" / "schema.py", "--check"], capture_output=True, text=True)
+    ran = subprocess.run(
+        [sys.executable, ROOT / "scripts" / "schema.py", "--check"], capture_output=True, text=True
+    )
     assert (ran.returncode, ran.stderr) == (0, "")
 
 
@@ -58,8 +69,21 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @DOCUMENT.parametrize()
-@settings(max_examples=15, phases=[Phase.explicit, Phase.generate], derandomize=True, suppress_health_check=list(HealthCheck))
-def test_whatever_is_asked_the_answer_is_one_of_the_document(case: schemathesis.Case[Any], filled: Server) -> None:
-    if case.method == "GET" and len(str(case.path_parameters)) % 2:  # half of them ask for what is there
-        case.path_parameters.update({name: there for name, there in THERE.items() if name in case.path_parameters})
-    case.call_and_validate(base_url=filled.url("gridgpu"), headers={"Authorization": f"token {TOKEN}"}, checks=CHECKS)
+@settings(
+    max_examples=15,
+    phases=[Phase.explicit, Phase.generate],
+    derandomize=True,
+    suppress_health_check=list(HealthCheck),
+)
+def test_whatever_is_asked_the_answer_is_one_of_the_document(
+    case: schemathesis.Case[Any], filled: Server
+) -> None:
+    if (
+        case.method == "GET" and len(str(case.path_parameters)) % 2
+    ):  # half of them ask for what is there
+        case.path_parameters.update(
+            {name: there for name, there in THERE.items() if name in case.path_parameters}
+        )
+    case.call_and_validate(
+        base_url=filled.url("gridgpu"), headers={"Authorization": f"token {TOKEN}"}, checks=CHECKS
+    )

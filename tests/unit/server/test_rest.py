@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from jupyter_gridgpu.client import ScanHandle
-from jupyter_gridgpu.inspection import read_notebook
+from jupyter_gridgpu.planning.notebook import read_notebook
 from jupyter_gridgpu.testing.examples import Story, notebook_json
 
 from .kit import TOKEN, Answer, Server, ended_story, eventually, write_copy, write_scan
@@ -25,7 +25,11 @@ def test_scans_are_listed_newest_first_and_found_by_id_and_by_name(server: Serve
     assert one["folder"] == str(server.home / "older")
     assert server.api("scans/id-older")["name"] == "older"
     names = [scan["name"] for scan in server.api("scans")["scans"]]
-    assert [name for name in names if name in ("older", "newest", "oldest")] == ["newest", "older", "oldest"]
+    assert [name for name in names if name in ("older", "newest", "oldest")] == [
+        "newest",
+        "older",
+        "oldest",
+    ]
 
 
 def test_what_is_not_there_is_said_in_one_sentence(server: Server) -> None:
@@ -34,7 +38,10 @@ def test_what_is_not_there_is_said_in_one_sentence(server: Server) -> None:
     assert "no variant 'v0009'" in server.refused("scans/there/jobs/v0009", 404)
     assert "no attempt 7" in server.refused("scans/there/jobs/v0001.7/log", 404)
     assert "is no job" in server.refused("scans/there/jobs/v0001.x/log", 400)
-    assert server.refused("scans/there/jobs/v0001/notebook", 404) == "v0001.1 has saved no notebook yet."
+    assert (
+        server.refused("scans/there/jobs/v0001/notebook", 404)
+        == "v0001.1 has saved no notebook yet."
+    )
     assert server.refused("what", 404) == "Not Found."
 
 
@@ -88,7 +95,10 @@ def test_a_job_tells_its_attempts_and_the_notebooks_own_values(server: Server) -
     story.tell("scan.finished", state="done")
     handle = write_scan(server.home, "twice", story, defaults={"lr": 0.5, "depth": math.inf})
     job = server.api("scans/twice/jobs/v0001")
-    assert [(one["attempt"], one["state"]) for one in job["attempts"]] == [(1, "failed"), (2, "done")]
+    assert [(one["attempt"], one["state"]) for one in job["attempts"]] == [
+        (1, "failed"),
+        (2, "done"),
+    ]
     assert job["defaults"] == {"lr": 0.5, "depth": "Infinity"}
     assert job["limits"] == {"gpus": 0, "memory_mb": None, "walltime_s": None}
     assert job["has_notebook"] is False
@@ -107,7 +117,12 @@ def test_parts_of_a_log_put_together_are_the_log(server: Server) -> None:
     start, parts = 0, []
     while start < len(text.encode()):
         part = server.api(f"scans/log/jobs/v0001/log?start={start}&limit=257")
-        assert (part["type"], part["variant"], part["start"], part["size"]) == ("log", "v0001", start, len(text.encode()))
+        assert (part["type"], part["variant"], part["start"], part["size"]) == (
+            "log",
+            "v0001",
+            start,
+            len(text.encode()),
+        )
         assert part["end"] > start
         parts.append(part["text"])
         start = part["end"]
@@ -138,8 +153,13 @@ def reading(step: int | None, **values: Any) -> str:
 
 def test_metrics_come_thinned_with_first_and_last(server: Server) -> None:
     copy = write_copy(write_scan(server.home, "curves"))
-    beats = "".join(json.dumps({"t": n, "beat": {"cpu": 1.5, "memory_mb": n}}) + "\n" for n in range(50))
-    copy.metrics.write_text("".join(reading(n, acc=n / 7, **{"loss": "NaN"} if n % 2 else {}) for n in range(20_000)) + beats)
+    beats = "".join(
+        json.dumps({"t": n, "beat": {"cpu": 1.5, "memory_mb": n}}) + "\n" for n in range(50)
+    )
+    copy.metrics.write_text(
+        "".join(reading(n, acc=n / 7, **{"loss": "NaN"} if n % 2 else {}) for n in range(20_000))
+        + beats
+    )
     found = server.api("scans/curves/jobs/v0001/metrics?points=100")
     assert (found["variant"], found["attempt"]) == ("v0001", 1)
     acc = found["curves"]["acc"]
@@ -148,14 +168,27 @@ def test_metrics_come_thinned_with_first_and_last(server: Server) -> None:
     assert acc["steps"] == sorted(acc["steps"])
     assert max(b - a for a, b in pairwise(acc["steps"])) < 500
     assert set(found["curves"]["loss"]["values"]) == {"NaN"}
-    assert (len(found["usage"]["times"]), found["usage"]["memory_mb"][-1], found["usage"]["gpu"][0]) == (50, 49, None)
+    assert (
+        len(found["usage"]["times"]),
+        found["usage"]["memory_mb"][-1],
+        found["usage"]["gpu"][0],
+    ) == (50, 49, None)
 
 
 def test_names_and_values_of_metrics_are_bounded(server: Server) -> None:
     copy = write_copy(write_scan(server.home, "hostile"))
     many = {f"metric {n} <img src=x onerror=alert(1)>" + "y" * 500: n for n in range(200)}
-    junk = ['{"t": 1, "m": []}', "[1]", "{", '{"t":1e999,"beat":{"cpu":1}}', '{"t":1,"s":1e400,"m":{"odd":1e999}}', "[" * 100_000]
-    copy.metrics.write_text(reading(None, **many) + "\n".join(junk) + "\n" + reading(None, **{"m\u202e\x00": 1}))
+    junk = [
+        '{"t": 1, "m": []}',
+        "[1]",
+        "{",
+        '{"t":1e999,"beat":{"cpu":1}}',
+        '{"t":1,"s":1e400,"m":{"odd":1e999}}',
+        "[" * 100_000,
+    ]
+    copy.metrics.write_text(
+        reading(None, **many) + "\n".join(junk) + "\n" + reading(None, **{"m\u202e\x00": 1})
+    )
     found = server.api("scans/hostile/jobs/v0001/metrics")
     assert len(found["curves"]) == 64
     assert all(len(name) <= 80 for name in found["curves"])
@@ -165,28 +198,53 @@ def test_names_and_values_of_metrics_are_bounded(server: Server) -> None:
 
 def test_a_notebook_comes_with_nothing_in_it_trusted(server: Server) -> None:
     body = json.loads(notebook_json("lr = 1", "print(1)"))
-    body["metadata"].update(trusted=True, signature="sha256:1", widgets={"application/vnd.jupyter.widget-state+json": {}})
+    body["metadata"].update(
+        trusted=True,
+        signature="sha256:1",
+        widgets={"application/vnd.jupyter.widget-state+json": {}},
+    )
     body["cells"][0]["metadata"]["trusted"] = True
-    body["cells"][1]["outputs"] = [{"output_type": "display_data", "metadata": {}, "data": {"application/x": {"a": math.nan}}}]
+    body["cells"][1]["outputs"] = [
+        {"output_type": "display_data", "metadata": {}, "data": {"application/x": {"a": math.nan}}}
+    ]
     body["cells"][1]["outputs"][0]["data"]["application/y"] = {"b": "LARGE"}
     text = json.dumps(body).replace('"LARGE"', "1e999")
     write_copy(write_scan(server.home, "saved")).notebook.write_text(text)
     found = server.api("scans/saved/jobs/v0001/notebook")
     assert (found["name"], found["path"]) == ("train-v0001.1.ipynb", "saved/train-v0001.1.ipynb")
-    assert (found["type"], found["format"], found["writable"], found["mimetype"]) == ("notebook", "json", False, None)
+    assert (found["type"], found["format"], found["writable"], found["mimetype"]) == (
+        "notebook",
+        "json",
+        False,
+        None,
+    )
     content = found["content"]
     assert [set(cell["metadata"]) for cell in content["cells"]] == [{"tags"}, {"tags"}]
     assert set(content["metadata"]) == {"kernelspec"}
-    assert content["cells"][1]["outputs"][0]["data"] == {"application/x": {"a": None}, "application/y": {"b": None}}
+    assert content["cells"][1]["outputs"][0]["data"] == {
+        "application/x": {"a": None},
+        "application/y": {"b": None},
+    }
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{", '{"nbformat": 4}', '{"nbformat": 3, "cells": []}', '{"nbformat": 4, "cells": [1]}', "[" * 200_000, "[]"]
+    "text",
+    [
+        "",
+        "{",
+        '{"nbformat": 4}',
+        '{"nbformat": 3, "cells": []}',
+        '{"nbformat": 4, "cells": [1]}',
+        "[" * 200_000,
+        "[]",
+    ],
 )
 def test_what_is_no_notebook_is_not_given_out(server: Server, text: str) -> None:
     name = f"unsound-{abs(hash(text))}"
     write_copy(write_scan(server.home, name)).notebook.write_text(text)
-    assert "The notebook of v0001.1 cannot be read" in server.refused(f"scans/{name}/jobs/v0001/notebook", 503)
+    assert "The notebook of v0001.1 cannot be read" in server.refused(
+        f"scans/{name}/jobs/v0001/notebook", 503
+    )
 
 
 def test_a_notebook_that_is_too_large_is_named_and_not_read(server: Server) -> None:
@@ -215,7 +273,9 @@ def test_a_notebook_that_is_too_large_is_named_and_not_read(server: Server) -> N
         ({"action": "stop"}, "has ended already"),
     ],
 )
-def test_a_wrong_command_is_said_in_one_sentence_and_leaves_nothing(server: Server, body: Any, words: str) -> None:
+def test_a_wrong_command_is_said_in_one_sentence_and_leaves_nothing(
+    server: Server, body: Any, words: str
+) -> None:
     if not (server.home / "commanded").exists():
         write_scan(server.home, "commanded")
     answer = server.command("commanded", body)
@@ -265,7 +325,11 @@ def test_texts_of_a_notebook_come_in_one_piece(server: Server) -> None:
     body = json.loads(notebook_json("print(1)"))
     body["cells"][0]["source"] = ["a = 1\n", "print(a)"]
     stream = {"output_type": "stream", "name": "stdout", "text": ["one\n", "two\n"]}
-    shown = {"output_type": "display_data", "metadata": {}, "data": {"text/plain": ["x", "y"], "application/json": ["x", "y"]}}
+    shown = {
+        "output_type": "display_data",
+        "metadata": {},
+        "data": {"text/plain": ["x", "y"], "application/json": ["x", "y"]},
+    }
     body["cells"][0]["outputs"] = [stream, shown]
     write_copy(write_scan(server.home, "pieces")).notebook.write_text(json.dumps(body))
     cell = server.api("scans/pieces/jobs/v0001/notebook")["content"]["cells"][0]
@@ -280,7 +344,9 @@ def test_scans_are_looked_for_where_a_setting_says(server: Server, tmp_path: Pat
     head = {"Authorization": f"token {TOKEN}", "Content-Type": "application/json"}
 
     def move(folder: str) -> Answer:
-        return server.ask("PUT", "gridgpu/api/home", json.dumps({"home": folder}).encode(), None, head)
+        return server.ask(
+            "PUT", "gridgpu/api/home", json.dumps({"home": folder}).encode(), None, head
+        )
 
     def names() -> set[str]:
         return {scan["name"] for scan in server.api("scans")["scans"]}
@@ -303,9 +369,14 @@ def test_a_replay_is_a_scan_of_its_own(server: Server) -> None:
     assert (refused.status, "notebook.ipynb" in refused.message) == (400, True)
     handle.paths.notebook.write_text(text)
     spec = json.loads(handle.paths.spec.read_text())
-    handle.paths.spec.write_text(json.dumps({**spec, "notebook_digest": read_notebook(handle.paths.notebook).digest}))
+    handle.paths.spec.write_text(
+        json.dumps({**spec, "notebook_digest": read_notebook(handle.paths.notebook).digest})
+    )
     said = server.command("origin", {"action": "replay", "variants": ["v0001"]})
-    assert (said.status, said.body) == (200, {"type": "said", "text": "Started origin-replay: 1 variant again."})
+    assert (said.status, said.body) == (
+        200,
+        {"type": "said", "text": "Started origin-replay: 1 variant again."},
+    )
     again = server.command("origin", {"action": "replay", "variants": ["v0001"]})
     assert again.body["text"] == "origin-replay is this replay already."
     assert server.command("origin", {"action": "replay", "variants": ["v0099"]}).status == 400

@@ -16,10 +16,10 @@ from jupyter_gridgpu import client
 from jupyter_gridgpu.client import ScanHandle
 from jupyter_gridgpu.errors import UnknownScan
 from jupyter_gridgpu.model import wire
-from jupyter_gridgpu.request import Options, plan
+from jupyter_gridgpu.planning.request import Options, plan
 from jupyter_gridgpu.runner import spawn
-from jupyter_gridgpu.server.scans import Scans
-from jupyter_gridgpu.server.watched import News, Pace
+from jupyter_gridgpu.server.scans import WatchedScans
+from jupyter_gridgpu.server.watched_scan import News, Pace
 from jupyter_gridgpu.store.lease import Lease
 from jupyter_gridgpu.testing.examples import Story, notebook_json
 
@@ -29,11 +29,11 @@ AT_ONCE = Pace(0.01, 0.01, 0.01, 0.0, 0.01)
 
 
 @pytest.fixture
-def scans() -> Scans:
-    return Scans(AT_ONCE, logging.getLogger("scans"))
+def scans() -> WatchedScans:
+    return WatchedScans(AT_ONCE, logging.getLogger("scans"))
 
 
-def swept(scans: Scans, times: int = 3) -> News:
+def swept(scans: WatchedScans, times: int = 3) -> News:
     """What a few sweeps find, one after another."""
     found = News()
     for _ in range(times):
@@ -45,17 +45,19 @@ def swept(scans: Scans, times: int = 3) -> News:
     return found
 
 
-def names(scans: Scans) -> list[str]:
+def names(scans: WatchedScans) -> list[str]:
     return [head["name"] for head in scans.heads()]
 
 
-def test_a_home_that_is_not_there_has_no_scans(scans: Scans, scans_home: Path) -> None:
+def test_a_home_that_is_not_there_has_no_scans(scans: WatchedScans, scans_home: Path) -> None:
     assert names(scans) == []
     write_scan(scans_home, "first")
     assert list(swept(scans).heads) == ["id-first"]
 
 
-def test_an_ended_scan_that_nobody_looks_at_keeps_no_rows(scans: Scans, scans_home: Path) -> None:
+def test_an_ended_scan_that_nobody_looks_at_keeps_no_rows(
+    scans: WatchedScans, scans_home: Path
+) -> None:
     write_scan(scans_home, "ended")
     swept(scans)
     one = scans.find("ended")
@@ -71,7 +73,9 @@ def test_an_ended_scan_that_nobody_looks_at_keeps_no_rows(scans: Scans, scans_ho
     assert (one._handle, one._rows) == (None, {})
 
 
-def test_an_ended_scan_whose_journal_grows_is_read_again(scans: Scans, scans_home: Path) -> None:
+def test_an_ended_scan_whose_journal_grows_is_read_again(
+    scans: WatchedScans, scans_home: Path
+) -> None:
     handle = write_scan(scans_home, "again")
     swept(scans)
     later = Story(seq=100)
@@ -86,16 +90,28 @@ def test_an_ended_scan_whose_journal_grows_is_read_again(scans: Scans, scans_hom
 
 
 @pytest.mark.parametrize(
-    "spec", ["", "{", "[]", '{"format": 1}', '{"format": 99}', '{"format": 1, "space": 7}', "pipe", "folder"]
+    "spec",
+    [
+        "",
+        "{",
+        "[]",
+        '{"format": 1}',
+        '{"format": 99}',
+        '{"format": 1, "space": 7}',
+        "pipe",
+        "folder",
+    ],
 )
 def test_a_broken_folder_is_left_out_and_breaks_no_other(
-    scans: Scans, scans_home: Path, spec: str, caplog: pytest.LogCaptureFixture
+    scans: WatchedScans, scans_home: Path, spec: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     write_scan(scans_home, "sound")
     broken = scans_home / "broken"
     broken.mkdir()
     place = broken / "scan.json"
-    {"pipe": lambda: os.mkfifo(place), "folder": place.mkdir}.get(spec, lambda: place.write_text(spec))()
+    {"pipe": lambda: os.mkfifo(place), "folder": place.mkdir}.get(
+        spec, lambda: place.write_text(spec)
+    )()
     assert names(scans) == ["sound"]
     swept(scans, 5)
     assert names(scans) == ["sound"]
@@ -110,7 +126,9 @@ def test_a_broken_folder_is_left_out_and_breaks_no_other(
         b'{"seq":9,"term":1,"t":1,"type":"job.observed","key":7}\n',
     ],
 )
-def test_a_broken_journal_breaks_no_other(scans: Scans, scans_home: Path, line: bytes) -> None:
+def test_a_broken_journal_breaks_no_other(
+    scans: WatchedScans, scans_home: Path, line: bytes
+) -> None:
     handle = write_scan(scans_home, "broken")
     write_scan(scans_home, "sound")
     handle.paths.journal.write_bytes(line)
@@ -118,7 +136,7 @@ def test_a_broken_journal_breaks_no_other(scans: Scans, scans_home: Path, line: 
     assert "id-sound" in swept(scans, 5).heads
 
 
-def test_a_broken_folder_that_was_mended_is_taken_in(scans: Scans, scans_home: Path) -> None:
+def test_a_broken_folder_that_was_mended_is_taken_in(scans: WatchedScans, scans_home: Path) -> None:
     handle = write_scan(scans_home, "mended")
     spec = handle.paths.spec.read_text()
     handle.paths.spec.write_text("{")
@@ -128,7 +146,7 @@ def test_a_broken_folder_that_was_mended_is_taken_in(scans: Scans, scans_home: P
     eventually(lambda: "id-mended" in swept(scans).heads)
 
 
-def test_a_removed_scan_is_told_once_and_forgotten(scans: Scans, scans_home: Path) -> None:
+def test_a_removed_scan_is_told_once_and_forgotten(scans: WatchedScans, scans_home: Path) -> None:
     handle = write_scan(scans_home, "removed")
     swept(scans)
     shutil.rmtree(handle.folder)
@@ -139,13 +157,15 @@ def test_a_removed_scan_is_told_once_and_forgotten(scans: Scans, scans_home: Pat
     assert json.loads(swept(scans).heads["id-removed"])["scan"]["counts"]["done"] == 2
 
 
-def test_a_copied_folder_is_no_second_scan(scans: Scans, scans_home: Path) -> None:
+def test_a_copied_folder_is_no_second_scan(scans: WatchedScans, scans_home: Path) -> None:
     handle = write_scan(scans_home, "original")
     shutil.copytree(handle.folder, scans_home / "copy")
     assert names(scans) == ["original"]
 
 
-def test_a_scan_that_costs_much_is_looked_at_less_often(scans: Scans, scans_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_scan_that_costs_much_is_looked_at_less_often(
+    scans: WatchedScans, scans_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write_scan(scans_home, "dear")
     one = scans.find("dear")
     monkeypatch.setattr(one, "look", lambda now: work_for(0.05))
@@ -171,7 +191,9 @@ class Spawned:
 
     def __call__(self, folder: Path) -> None:
         self.count += 1
-        (folder / "runner.log").write_text(f"begins\nCannot go on, for the {self.count}. time.\n" + "\n")
+        (folder / "runner.log").write_text(
+            f"begins\nCannot go on, for the {self.count}. time.\n" + "\n"
+        )
 
 
 @pytest.fixture
@@ -186,7 +208,7 @@ def unfinished() -> Story:
     return story
 
 
-def heads_until(scans: Scans, ready: Any) -> Any:
+def heads_until(scans: WatchedScans, ready: Any) -> Any:
     def look() -> Any:
         swept(scans, 1)
         head = scans.heads()[0]
@@ -195,7 +217,9 @@ def heads_until(scans: Scans, ready: Any) -> Any:
     return eventually(look)
 
 
-def test_a_runner_that_keeps_dying_is_started_three_times_and_no_more(scans: Scans, scans_home: Path, spawned: Spawned) -> None:
+def test_a_runner_that_keeps_dying_is_started_three_times_and_no_more(
+    scans: WatchedScans, scans_home: Path, spawned: Spawned
+) -> None:
     write_scan(scans_home, "dying", unfinished())
     head = heads_until(scans, lambda head: "times" in (head["note"] or ""))
     assert (head["state"], spawned.count) == ("orphaned", 3)
@@ -204,15 +228,21 @@ def test_a_runner_that_keeps_dying_is_started_three_times_and_no_more(scans: Sca
     assert spawned.count == 3
 
 
-def test_a_command_begins_the_count_anew(scans: Scans, scans_home: Path, spawned: Spawned) -> None:
+def test_a_command_begins_the_count_anew(
+    scans: WatchedScans, scans_home: Path, spawned: Spawned
+) -> None:
     write_scan(scans_home, "anew", unfinished())
     heads_until(scans, lambda head: "times" in (head["note"] or ""))
     assert scans.find("anew").command("resume", None, None) == "Asked for: resume the scan."
-    heads_until(scans, lambda head: "times" in (head["note"] or "") and spawned.count == 7)  # the command itself starts one
+    heads_until(
+        scans, lambda head: "times" in (head["note"] or "") and spawned.count == 7
+    )  # the command itself starts one
 
 
 @pytest.mark.parametrize("how", ["ended", "held"])
-def test_a_scan_that_needs_no_runner_gets_none(scans: Scans, scans_home: Path, spawned: Spawned, how: str) -> None:
+def test_a_scan_that_needs_no_runner_gets_none(
+    scans: WatchedScans, scans_home: Path, spawned: Spawned, how: str
+) -> None:
     handle = write_scan(scans_home, "content", ended_story() if how == "ended" else unfinished())
     lease = Lease(handle.paths.lock) if how == "held" else None
     swept(scans, 5)
@@ -221,7 +251,9 @@ def test_a_scan_that_needs_no_runner_gets_none(scans: Scans, scans_home: Path, s
         lease.release()
 
 
-def test_a_row_is_written_once_for_all_pages(scans: Scans, scans_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_row_is_written_once_for_all_pages(
+    scans: WatchedScans, scans_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write_scan(scans_home, "rows", ended_story(20))
     made: list[Any] = []
     one = scans.find("rows")
@@ -240,10 +272,14 @@ def counted(made: list[Any], function: Any) -> Any:
     return call
 
 
-def test_a_real_runner_that_was_killed_is_started_again(scans: Scans, scans_home: Path, tmp_path: Path) -> None:
+def test_a_real_runner_that_was_killed_is_started_again(
+    scans: WatchedScans, scans_home: Path, tmp_path: Path
+) -> None:
     notebook = tmp_path / "train.ipynb"
     notebook.write_text(notebook_json("n = 0", "import time; time.sleep(2)"))
-    handle: ScanHandle = client.start(plan(notebook, "n = [1, 2]", Options(parallel=2, name="killed")))
+    handle: ScanHandle = client.start(
+        plan(notebook, "n = [1, 2]", Options(parallel=2, name="killed"))
+    )
 
     def owner() -> int:
         try:
@@ -258,11 +294,15 @@ def test_a_real_runner_that_was_killed_is_started_again(scans: Scans, scans_home
     assert scans.heads()[0]["note"] == "Its runner ended; it was started again."
     eventually(lambda: swept(scans, 1) and scans.heads()[0]["state"] == "done")
     assert {variant.attempts for variant in scans.handle("killed").view.variants.values()} == {1}
-    eventually(lambda: all(runner.poll() is not None for runner in spawn._started), "no child is left")
+    eventually(
+        lambda: all(runner.poll() is not None for runner in spawn._started), "no child is left"
+    )
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
-def test_the_scan_of_somebody_else_is_left_out(scans: Scans, scans_home: Path, spawned: Spawned) -> None:
+def test_the_scan_of_somebody_else_is_left_out(
+    scans: WatchedScans, scans_home: Path, spawned: Spawned
+) -> None:
     write_scan(scans_home, "mine", unfinished())
     os.chown(write_scan(scans_home, "theirs", unfinished()).folder, 12345, 12345)
     assert set(swept(scans).heads) == {"id-mine"}
@@ -270,14 +310,19 @@ def test_the_scan_of_somebody_else_is_left_out(scans: Scans, scans_home: Path, s
     assert names(scans) == ["mine"]
 
 
-def test_who_opens_a_scan_gets_rows_and_head_of_one_moment(scans: Scans, scans_home: Path) -> None:
+def test_who_opens_a_scan_gets_rows_and_head_of_one_moment(
+    scans: WatchedScans, scans_home: Path
+) -> None:
     story = unfinished()
     handle = write_scan(scans_home, "moment", story, created=time.time())
     lease = Lease(handle.paths.lock)
     swept(scans)
     one = scans.find("moment")
     one.open("first page")
-    more = [story.tell("job.observed", key="v0001.1", state="done"), story.tell("scan.finished", state="done")]
+    more = [
+        story.tell("job.observed", key="v0001.1", state="done"),
+        story.tell("scan.finished", state="done"),
+    ]
     with handle.paths.journal.open("a") as file:
         file.writelines(event.line() + "\n" for event in more)
     lease.release()

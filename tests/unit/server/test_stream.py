@@ -76,7 +76,10 @@ def test_a_new_scan_and_one_that_is_removed_are_news(server: Server, page: Page)
 def test_an_opened_scan_tells_what_changed_and_nothing_twice(server: Server, page: Page) -> None:
     scan = Running(server, "told")
     first = page.opened(scan.id)
-    assert (first["type"], [row["id"] for row in first["rows"]]) == ("snapshot", ["v0001", "v0002", "v0003"])
+    assert (first["type"], [row["id"] for row in first["rows"]]) == (
+        "snapshot",
+        ["v0001", "v0002", "v0003"],
+    )
     assert (first["rev"], first["scan"]["name"]) == (scan.story._seq, scan.handle.name)
     scan.report(2, 0.7)
     found = page.hear("upsert")
@@ -94,7 +97,11 @@ def test_a_page_that_comes_back_gets_what_it_missed(server: Server) -> None:
     rev = server.page().opened(scan.id)["rev"]
     scan.report(3, 0.9)
     again = server.page().opened(scan.id, since=rev)
-    assert (again["type"], again["from"], [row["id"] for row in again["rows"]]) == ("upsert", rev, ["v0003"])
+    assert (again["type"], again["from"], [row["id"] for row in again["rows"]]) == (
+        "upsert",
+        rev,
+        ["v0003"],
+    )
     assert server.page().opened(scan.id, since=again["rev"])["rows"] == []
     scan.end()
 
@@ -114,11 +121,17 @@ def test_after_a_restart_of_the_server_a_revision_still_means_the_same(tmp_path:
         scan.report(1, 0.8)
         first.start()
         found = first.page().opened(scan.id, since=rev)
-        assert (found["type"], found["from"], [row["id"] for row in found["rows"]]) == ("upsert", rev, ["v0001"])
+        assert (found["type"], found["from"], [row["id"] for row in found["rows"]]) == (
+            "upsert",
+            rev,
+            ["v0001"],
+        )
         scan.end()
 
 
-def test_many_rows_come_in_pieces_and_only_the_last_has_the_revision(server: Server, page: Page) -> None:
+def test_many_rows_come_in_pieces_and_only_the_last_has_the_revision(
+    server: Server, page: Page
+) -> None:
     story = ended_story(2500)
     write_scan(server.home, "many", story)
     first = page.opened("id-many")
@@ -149,13 +162,22 @@ def test_two_pages_hear_the_same(server: Server) -> None:
     scan.end()
 
 
-def test_a_scan_that_nobody_opened_tells_its_head_at_most_twice_a_second(server: Server, page: Page) -> None:
+def test_a_scan_that_nobody_opened_tells_its_head_at_most_twice_a_second(
+    server: Server, page: Page
+) -> None:
     scan = Running(server, "quick")
     page.hear("scan", scan=scan.id)
     deadline, heads = time.monotonic() + 2.0, 0
     while time.monotonic() < deadline:
         scan.write("job.observed", key="v0001.1", state="queued" if heads % 2 else "running")
-        scan.write("variant.proposed", variant=f"v{10 + heads:04d}", point=9 + heads, repeat=0, params={"lr": 1}, attrs={})
+        scan.write(
+            "variant.proposed",
+            variant=f"v{10 + heads:04d}",
+            point=9 + heads,
+            repeat=0,
+            params={"lr": 1},
+            attrs={},
+        )
         page.hear("scan", scan=scan.id)
         heads += 1
     assert 2 <= heads <= 5
@@ -171,7 +193,16 @@ def test_time_passing_alone_is_no_news(server: Server, page: Page) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", "null", "{", '{"type": "open"}', '{"type": "open", "scan": 7}', '{"type": "x", "scan": "y"}']
+    "text",
+    [
+        "",
+        "[]",
+        "null",
+        "{",
+        '{"type": "open"}',
+        '{"type": "open", "scan": 7}',
+        '{"type": "x", "scan": "y"}',
+    ],
 )
 def test_what_is_no_message_is_dropped(server: Server, text: str) -> None:
     page = server.page()
@@ -182,7 +213,9 @@ def test_what_is_no_message_is_dropped(server: Server, text: str) -> None:
 def test_a_page_that_talks_too_much_is_shown_out(server: Server) -> None:
     page = server.page()
     page._connection.send(json.dumps({"type": "open", "scan": "x" * 100_000}))
-    with pytest.raises((OSError, ValueError, websocket.WebSocketException)):  # the way in which it ends is the system's
+    with pytest.raises(
+        (OSError, ValueError, websocket.WebSocketException)
+    ):  # the way in which it ends is the system's
         page.hear("missing")
 
 
@@ -199,7 +232,9 @@ def test_a_slow_page_is_caught_up_and_does_not_hold_up_the_others(server: Server
 
     def caught_up() -> bool:
         rows.update({row["id"]: row for row in slow.hear("snapshot", "upsert")["rows"]})
-        return len(rows) == 2000 and all(rows[f"v{n:04d}"]["metrics"]["acc"]["last"] == 0.95 for n in range(1, 40))
+        return len(rows) == 2000 and all(
+            rows[f"v{n:04d}"]["metrics"]["acc"]["last"] == 0.95 for n in range(1, 40)
+        )
 
     eventually(caught_up)
     scan.end()

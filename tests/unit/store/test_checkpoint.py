@@ -12,7 +12,7 @@ import pytest
 from jupyter_gridgpu.client import ScanHandle
 from jupyter_gridgpu.model import wire
 from jupyter_gridgpu.model.view import ScanView
-from jupyter_gridgpu.store import checkpoint, home
+from jupyter_gridgpu.store import fold_cache, home
 from jupyter_gridgpu.store.journal import JournalReader
 from jupyter_gridgpu.store.paths import ScanPaths
 from jupyter_gridgpu.testing.examples import Story, small_scan
@@ -20,7 +20,7 @@ from jupyter_gridgpu.testing.examples import Story, small_scan
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checkpoint, "VARIANTS", 1)
+    monkeypatch.setattr(fold_cache, "VARIANTS", 1)
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def paths(scans_home: Path, story: Story) -> ScanPaths:
     scans_home.mkdir()
     made = ScanPaths(home.create(small_scan(), b"{}", {}, lambda paths: None, None))
     made.journal.write_bytes(story.text())
-    checkpoint.write(made, folded(made), made.journal.stat().st_size)
+    fold_cache.write(made, folded(made), made.journal.stat().st_size)
     return made
 
 
@@ -57,11 +57,13 @@ def shown(view: ScanView) -> Any:
     rows = [wire.row(view, variant) for variant in view.variants.values()]
     changed = [variant.id for variant in view.since(view.rev - 3)]
     jobs = [wire.job(view, variant, False) for variant in view.variants.values()]
-    return json.dumps([head, rows, jobs, changed, view.rev, sorted(view.commands), [v.id for v in view.waiting()]])
+    return json.dumps(
+        [head, rows, jobs, changed, view.rev, sorted(view.commands), [v.id for v in view.waiting()]]
+    )
 
 
 def test_what_was_kept_is_what_the_journal_says(paths: ScanPaths) -> None:
-    kept = checkpoint.read(paths, home.load(paths.folder))
+    kept = fold_cache.read(paths, home.load(paths.folder))
     assert kept is not None
     assert shown(kept[0]) == shown(folded(paths))
     handle = ScanHandle(paths.folder)
@@ -81,22 +83,31 @@ def test_what_the_journal_gained_since_is_folded_on(paths: ScanPaths, story: Sto
     assert shown(handle.view) == shown(folded(paths))
 
 
-def test_another_journal_a_shorter_one_and_damage_are_noticed(paths: ScanPaths, story: Story) -> None:
+def test_another_journal_a_shorter_one_and_damage_are_noticed(
+    paths: ScanPaths, story: Story
+) -> None:
     text, kept = story.text(), paths.checkpoint.read_text()
     for other in (text.replace(b"0.5", b"0.6"), text[:-20], b""):
         paths.journal.write_bytes(other)
-        assert checkpoint.read(paths, home.load(paths.folder)) is None
+        assert fold_cache.read(paths, home.load(paths.folder)) is None
     paths.journal.write_bytes(text)
-    for damage in ("", "[]", "{}", kept[:-5], kept.replace('"shape":"', '"shape":"x', 1), kept.replace('"lr"', '"rl"', 1)[:90]):
+    for damage in (
+        "",
+        "[]",
+        "{}",
+        kept[:-5],
+        kept.replace('"shape":"', '"shape":"x', 1),
+        kept.replace('"lr"', '"rl"', 1)[:90],
+    ):
         paths.checkpoint.write_text(damage)
-        assert checkpoint.read(paths, home.load(paths.folder)) is None
+        assert fold_cache.read(paths, home.load(paths.folder)) is None
     handle = ScanHandle(paths.folder)
     handle.refresh()
     assert shown(handle.view) == shown(folded(paths))
 
 
 def test_a_short_journal_is_not_worth_it(paths: ScanPaths, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checkpoint, "VARIANTS", 500)
+    monkeypatch.setattr(fold_cache, "VARIANTS", 500)
     paths.checkpoint.unlink()
-    checkpoint.write(paths, folded(paths), 10)
+    fold_cache.write(paths, folded(paths), 10)
     assert not paths.checkpoint.exists()

@@ -43,7 +43,9 @@ def test_home_is_where_the_variable_says(scans_home: Path, monkeypatch: pytest.M
     assert home.home().name == "gridgpu"
 
 
-@pytest.mark.parametrize("name", ["", ".", "..", "-a", "_a", "a/b", "a b", "a\n", "é", "x" * 65, ".new-abc"])
+@pytest.mark.parametrize(
+    "name", ["", ".", "..", "-a", "_a", "a/b", "a b", "a\n", "é", "x" * 65, ".new-abc"]
+)
 def test_what_cannot_name_a_folder_cannot_name_a_scan(name: str) -> None:
     with pytest.raises(UsageError):
         home.check_name(name)
@@ -61,7 +63,14 @@ def test_a_scan_is_made_whole(make: Make, tmp_path: Path, scans_home: Path) -> N
     with home.starting():
         files = {"sub/helper.py": tmp_path / "helper.py", "data": tmp_path / "data"}
         folder = home.create(small_scan(), b"{}", files, equip, None)
-    assert sorted(os.listdir(folder)) == ["files", "inbox", "jobs", "notebook.ipynb", "scan.json", "worker.pyz"]
+    assert sorted(os.listdir(folder)) == [
+        "files",
+        "inbox",
+        "jobs",
+        "notebook.ipynb",
+        "scan.json",
+        "worker.pyz",
+    ]
     assert (folder / "files" / "sub" / "helper.py").read_text() == "x = 1"
     assert (folder / "files" / "data" / "a.csv").read_text() == "1,2"
     assert home.load(folder) == small_scan()
@@ -93,7 +102,9 @@ def test_without_a_home_there_is_no_scan() -> None:
         home.find("any")
 
 
-def test_scans_are_listed_oldest_first_and_other_things_left_out(make: Make, scans_home: Path) -> None:
+def test_scans_are_listed_oldest_first_and_other_things_left_out(
+    make: Make, scans_home: Path
+) -> None:
     for age, name in enumerate(["b", "c", "a"]):
         os.utime(make(name) / "scan.json", (age, age))
     (scans_home / ".new-x").mkdir()
@@ -102,7 +113,9 @@ def test_scans_are_listed_oldest_first_and_other_things_left_out(make: Make, sca
     assert [folder.name for folder in home.folders()] == ["b", "c", "a"]
 
 
-@pytest.mark.parametrize("text", ["", "[]", "null", "3", '"x"', "{}", '{"format": 1}', '{"format": 99}'])
+@pytest.mark.parametrize(
+    "text", ["", "[]", "null", "3", '"x"', "{}", '{"format": 1}', '{"format": 99}']
+)
 def test_a_broken_scan_does_not_hide_the_others(make: Make, text: str) -> None:
     (make("broken") / "scan.json").write_text(text)
     folder = make("sound")
@@ -126,7 +139,9 @@ def test_a_request_is_found_again_the_newest_first(make: Make) -> None:
         os.utime(make(name, asked="mine" if name == "a" else None) / "scan.json", (age, age))
     make("other", trials=3)
     same = fingerprint(small_scan())
-    assert [f and f.name for f in (home.find_fingerprint(same, n) for n in (None, "a", "mine", "none"))] == ["b", "a", "a", None]
+    assert [
+        f and f.name for f in (home.find_fingerprint(same, n) for n in (None, "a", "mine", "none"))
+    ] == ["b", "a", "a", None]
 
 
 def test_a_taken_name_is_counted_on(make: Make) -> None:
@@ -155,7 +170,9 @@ def test_a_failed_creation_leaves_nothing(make: Make, scans_home: Path) -> None:
     assert sorted(os.listdir(scans_home)) == [".starting", "taken"]
 
 
-def test_a_home_that_cannot_be_written_is_said_in_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_home_that_cannot_be_written_is_said_in_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv("GRIDGPU_HOME", str(tmp_path / "file" / "scans"))
     with pytest.raises(StorageError, match="Set GRIDGPU_HOME"), home.starting():
@@ -163,7 +180,9 @@ def test_a_home_that_cannot_be_written_is_said_in_one_sentence(tmp_path: Path, m
 
 
 @pytest.mark.parametrize("name", ["file", "file/scans"])
-def test_looking_into_a_home_that_is_a_file_is_no_crash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_looking_into_a_home_that_is_a_file_is_no_crash(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv("GRIDGPU_HOME", str(tmp_path / name))
     assert home.folders() == []

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_gridgpu.store.inside import opener_below
+from jupyter_gridgpu.store.opener import opener_below
 
 
 def read(root: Path, path: Path) -> bytes:

@@ -37,7 +37,10 @@ def test_what_is_appended_is_read_back(tmp_path: Path) -> None:
     writer = JournalWriter(tmp_path / "journal", seq=4, term=2)
     written = writer.append([("a", {"x": 1}), ("b", {"y": float("nan")})], durable=True)
     assert read(tmp_path / "journal") == written
-    assert [(e.seq, e.term, e.type, e.data) for e in written] == [(5, 2, "a", {"x": 1}), (6, 2, "b", {"y": "NaN"})]
+    assert [(e.seq, e.term, e.type, e.data) for e in written] == [
+        (5, 2, "a", {"x": 1}),
+        (6, 2, "b", {"y": "NaN"}),
+    ]
     assert (writer.append([]), writer.seq) == ([], 6)
     writer.close()
 
@@ -98,7 +101,11 @@ def tiny_disk(tmp_path: Path) -> Iterator[Path]:
     """A folder on a file system of 64 kB."""
     folder = tmp_path / "disk"
     folder.mkdir()
-    made = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "none", str(folder)], capture_output=True, check=False)
+    made = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=64k", "none", str(folder)],
+        capture_output=True,
+        check=False,
+    )
     if made.returncode:
         pytest.skip("a small file system cannot be mounted here")
     yield folder
@@ -177,7 +184,9 @@ while True:
 
 def test_a_killed_writer_leaves_a_readable_journal(tmp_path: Path) -> None:
     path = tmp_path / "journal"
-    with subprocess.Popen([sys.executable, "-c", KILLED, str(path)], stdout=subprocess.PIPE) as writer:
+    with subprocess.Popen(
+        [sys.executable, "-c", KILLED, str(path)], stdout=subprocess.PIPE
+    ) as writer:
         assert writer.stdout is not None
         for _ in range(20):
             writer.stdout.readline()

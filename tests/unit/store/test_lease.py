@@ -28,7 +28,9 @@ sys.stdin.read()
 def owner(path: Path) -> Iterator[subprocess.Popen[str]]:
     """Another process that holds the lease."""
     command = [sys.executable, "-c", OWNER, str(path)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
         assert process.stdout is not None
         assert process.stdout.readline().strip().isdigit()
         yield process
@@ -88,7 +90,9 @@ def test_a_child_of_the_owner_does_not_keep_the_lease(lock: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["host", "boot", "start"])
-def test_the_name_of_a_process_of_elsewhere_or_earlier_is_not_believed(lock: Path, name: str) -> None:
+def test_the_name_of_a_process_of_elsewhere_or_earlier_is_not_believed(
+    lock: Path, name: str
+) -> None:
     lease = Lease(lock)
     lease.release()
     body = json.loads(lock.read_text())
@@ -116,7 +120,9 @@ def test_an_owner_on_another_host_is_believed_while_it_renews_the_stamp(lock: Pa
     Lease(lock).release()
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"term": null}', '{"term": "x"}', '{"term": [1]}', "\x00" * 40])
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", "null", '{"term": null}', '{"term": "x"}', '{"term": [1]}', "\x00" * 40]
+)
 def test_a_damaged_lock_file_can_be_taken(lock: Path, text: str) -> None:
     lock.write_text(text)
     assert not held(lock)

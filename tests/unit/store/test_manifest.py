@@ -66,7 +66,9 @@ def test_links_and_foreign_lines_have_no_digest(tmp_path: Path) -> None:
     notebook = paths.job("v0001.1").copy("ab").notebook
     notebook.unlink()
     notebook.symlink_to("/etc/passwd")
-    assert notebook.relative_to(tmp_path).as_posix() not in manifest.digests(tmp_path, manifest.job_files(paths, "v0001.1"))
+    assert notebook.relative_to(tmp_path).as_posix() not in manifest.digests(
+        tmp_path, manifest.job_files(paths, "v0001.1")
+    )
     assert manifest.digests(tmp_path, ["../outside", "/etc/passwd"]) == {}
     os.mkfifo(tmp_path / "pipe")
     assert manifest.digests(tmp_path, ["pipe"]) == {}
@@ -75,13 +77,25 @@ def test_links_and_foreign_lines_have_no_digest(tmp_path: Path) -> None:
 
 
 def test_points_are_read_as_they_were_written(tmp_path: Path) -> None:
-    given = [VariantView("v0003", 2, 0, {"lr": float("inf"), "layers": [1, None], "word": "NaN", "größe": 1})]
+    given = [
+        VariantView(
+            "v0003", 2, 0, {"lr": float("inf"), "layers": [1, None], "word": "NaN", "größe": 1}
+        )
+    ]
     (tmp_path / "points").write_text(points.lines(given), encoding="utf-8")
     (found,) = points.read(tmp_path / "points")
-    assert found == {"variant": "v0003", "point": 2, "repeat": 0, "params": given[0].params, "attrs": {}}
+    assert found == {
+        "variant": "v0003",
+        "point": 2,
+        "repeat": 0,
+        "params": given[0].params,
+        "attrs": {},
+    }
 
 
-@pytest.mark.parametrize("text", ["{}", "[]", "no json", '{"variant": "../x", "point": 0, "repeat": 0, "params": {}}'])
+@pytest.mark.parametrize(
+    "text", ["{}", "[]", "no json", '{"variant": "../x", "point": 0, "repeat": 0, "params": {}}']
+)
 def test_points_that_are_not_sound_are_a_storage_error(tmp_path: Path, text: str) -> None:
     (tmp_path / "points").write_text(text + "\n")
     with pytest.raises(StorageError, match="not sound"):

@@ -9,14 +9,28 @@ from typing import Any
 import pytest
 
 from jupyter_gridgpu.store import paths
-from jupyter_gridgpu.store.paths import JobPaths, ScanPaths, publish, read_json, write_atomic, write_json
+from jupyter_gridgpu.store.paths import (
+    JobPaths,
+    ScanPaths,
+    publish,
+    read_json,
+    write_atomic,
+    write_json,
+)
 
 
-def test_every_file_of_a_scan_is_inside_its_folder_and_has_a_name_of_its_own(tmp_path: Path) -> None:
+def test_every_file_of_a_scan_is_inside_its_folder_and_has_a_name_of_its_own(
+    tmp_path: Path,
+) -> None:
     scan = ScanPaths(tmp_path)
     job = scan.job("v0001.1")
     copy = job.copy("ab12")
-    files = [getattr(part, name) for part in (scan, job, copy) for name in dir(type(part)) if name[0] != "_"]
+    files = [
+        getattr(part, name)
+        for part in (scan, job, copy)
+        for name in dir(type(part))
+        if name[0] != "_"
+    ]
     found = [file for file in files if isinstance(file, Path)]
     assert len(found) > 15
     assert len(set(found)) == len(found)
@@ -44,7 +58,9 @@ def test_an_atomic_write_replaces_the_whole_file_and_leaves_nothing_else(tmp_pat
 
 
 @pytest.mark.parametrize("text", ["a\ud800b", "x"])
-def test_a_failed_write_keeps_the_old_file_and_leaves_nothing_else(tmp_path: Path, text: str) -> None:
+def test_a_failed_write_keeps_the_old_file_and_leaves_nothing_else(
+    tmp_path: Path, text: str
+) -> None:
     path = tmp_path / "file"
     if text == "x":
         path.mkdir()
@@ -76,7 +92,9 @@ def test_readers_never_see_a_part_of_a_file(tmp_path: Path) -> None:
     assert seen <= {"a", "b"}
 
 
-@pytest.mark.parametrize("data", [b"", b"{", b"\xff\xfe\xfa", b"[" * 100_000, b'"' + b"x" * 200 + b'"'])
+@pytest.mark.parametrize(
+    "data", [b"", b"{", b"\xff\xfe\xfa", b"[" * 100_000, b'"' + b"x" * 200 + b'"']
+)
 def test_what_is_not_json_or_too_large_reads_as_none(tmp_path: Path, data: bytes) -> None:
     (tmp_path / "file").write_bytes(data)
     assert read_json(tmp_path / "file", limit=100 if data[:1] == b'"' else 1_000_000) is None
@@ -89,7 +107,9 @@ def no_links(*_: Any) -> None:
 
 
 @pytest.mark.parametrize("links", [True, False])
-def test_the_first_to_publish_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links: bool) -> None:
+def test_the_first_to_publish_wins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links: bool
+) -> None:
     if not links:
         monkeypatch.setattr(os, "link", no_links)
     target, won = tmp_path / "result", list[str]()
@@ -111,7 +131,9 @@ def test_the_first_to_publish_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert not publish(sources[0], target)
 
 
-def test_half_a_result_is_never_seen_where_links_stay_in_their_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_half_a_result_is_never_seen_where_links_stay_in_their_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     link = os.link
 
     def inside(source: Path, target: Path) -> None:
@@ -120,7 +142,9 @@ def test_half_a_result_is_never_seen_where_links_stay_in_their_folder(tmp_path: 
         link(source, target)
 
     monkeypatch.setattr(os, "link", inside)
-    monkeypatch.setattr(paths, "_publish_by_create", lambda source, target: pytest.fail("it was written in place"))
+    monkeypatch.setattr(
+        paths, "_publish_by_create", lambda source, target: pytest.fail("it was written in place")
+    )
     source, target = tmp_path / "copy" / "result", tmp_path / "result"
     source.parent.mkdir()
     source.write_text("whole")

@@ -38,7 +38,10 @@ def test_a_pid_that_nobody_has_is_not_alive() -> None:
     assert not replace(this_process(), pid=2**22 + 1, start=0).alive()
 
 
-@pytest.mark.parametrize("body", [None, [], "x", {}, {"host": "h", "boot": "b", "pid": "x", "start": 0}, {"cancelled": True}])
+@pytest.mark.parametrize(
+    "body",
+    [None, [], "x", {}, {"host": "h", "boot": "b", "pid": "x", "start": 0}, {"cancelled": True}],
+)
 def test_what_names_no_process_is_none(body: object) -> None:
     assert Process.from_json(body) is None
 
@@ -52,7 +55,9 @@ ctypes.CDLL(None).pthread_exit(None)
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="threads are not to be seen here")
 def test_a_process_whose_first_thread_has_ended_lives_as_long_as_another() -> None:
-    with subprocess.Popen([sys.executable, "-c", THREADED], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+    with subprocess.Popen(
+        [sys.executable, "-c", THREADED], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as child:
         assert child.stdin is not None
         assert child.stdout is not None
         child.stdout.readline()

@@ -9,10 +9,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jupyter_gridgpu.store.quick import LONG, decoder
+from jupyter_gridgpu.store.json_decoder import LONG, decoder
 
-plain = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(st.characters())
-values = st.recursive(plain, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=20)
+plain = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(st.characters())
+)
+values = st.recursive(
+    plain, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=20
+)
 
 
 @given(values)
@@ -21,7 +29,9 @@ def test_long_and_short_texts_are_decoded_alike(value: Any) -> None:
     assert repr(decoder(LONG)(text)) == repr(decoder(0)(text)) == repr(value)
 
 
-@pytest.mark.parametrize("text", [b'"\\ud800"', b"NaN", b"[1e400]", b"123456789012345678901234567890"])
+@pytest.mark.parametrize(
+    "text", [b'"\\ud800"', b"NaN", b"[1e400]", b"123456789012345678901234567890"]
+)
 def test_what_one_decoder_refuses_the_other_decodes(text: bytes) -> None:
     assert repr(decoder(LONG)(text)) == repr(json.loads(text))
 

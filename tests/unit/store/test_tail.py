@@ -83,7 +83,9 @@ def test_parts_of_a_text_put_together_are_the_text(text: str, limit: int) -> Non
 
 
 @given(st.binary(max_size=60), st.integers(0, 70), st.integers(1, 30))
-def test_a_part_of_whatever_a_job_wrote_stays_in_its_bounds(data: bytes, start: int, limit: int) -> None:
+def test_a_part_of_whatever_a_job_wrote_stays_in_its_bounds(
+    data: bytes, start: int, limit: int
+) -> None:
     path = written(data)
     try:
         part = text_part(path, start, limit)

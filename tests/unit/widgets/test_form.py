@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from jupyter_gridgpu.errors import GridGpuError, NotebookError, UsageError
 from jupyter_gridgpu.model.grammar import parse_space
-from jupyter_gridgpu.options import parse_words, to_options
-from jupyter_gridgpu.request import Options, plan
+from jupyter_gridgpu.planning.options import parse_words, to_options
+from jupyter_gridgpu.planning.request import Options, plan
 from jupyter_gridgpu.testing.examples import notebook_json
 from jupyter_gridgpu.widgets.form import ScanForm
 from jupyter_gridgpu.widgets.form_facts import APART, SEARCH
@@ -103,7 +103,9 @@ def test_the_facts_tell_what_each_parameter_can_be(form: Driver) -> None:
 
 
 def test_metrics_are_suggested_from_what_the_notebook_reports(form: Driver) -> None:
-    assert form.form.facts["metrics"] == ["loss", "val_loss", "rej"] or set(form.form.facts["metrics"]) == {
+    assert form.form.facts["metrics"] == ["loss", "val_loss", "rej"] or set(
+        form.form.facts["metrics"]
+    ) == {
         "loss",
         "val_loss",
         "rej",
@@ -126,11 +128,18 @@ def test_values_that_are_no_numbers_start_as_a_list(form: Driver, name: str, cou
 
 def test_ranges_start_around_the_default(form: Driver) -> None:
     form.set("lr", "range").set("units", "range").set("dropout", "range")
-    assert form.body() == ("lr      = geomspace(1e-4, 1e-2, 5)\nunits   = [32, 64, 128, 256, 512]\ndropout = linspace(0, 0.2, 5)")
+    assert form.body() == (
+        "lr      = geomspace(1e-4, 1e-2, 5)\nunits   = [32, 64, 128, 256, 512]\ndropout = linspace(0, 0.2, 5)"
+    )
 
 
 def test_factors_and_points_are_counted(form: Driver) -> None:
-    answer = form.set("lr", "range", points="12").set("units", "list", items="1, 2, 3, 4").set("seed", "repeats").check()
+    answer = (
+        form.set("lr", "range", points="12")
+        .set("units", "list", items="1, 2, 3, 4")
+        .set("seed", "repeats")
+        .check()
+    )
     assert answer["points"]["factors"] == [3, 4, 12]
     assert answer["points"]["each"] == {"lr": 12, "units": 4, "seed": 3}
     assert answer["variants"] == 144
@@ -140,9 +149,15 @@ def test_factors_and_points_are_counted(form: Driver) -> None:
 
 
 def test_a_sample_is_counted_by_its_trials(form: Driver) -> None:
-    form.set("lr", "range", stepped=False).set("seed", "repeats").option(trials="20", sampler="random")
+    form.set("lr", "range", stepped=False).set("seed", "repeats").option(
+        trials="20", sampler="random"
+    )
     answer = form.check()
-    assert (answer["variants"], answer["points"]["factors"], answer["points"]["each"]["lr"]) == (60, [20, 3], None)
+    assert (answer["variants"], answer["points"]["factors"], answer["points"]["each"]["lr"]) == (
+        60,
+        [20, 3],
+        None,
+    )
     assert answer["words"]["--sampler"] == "independent points"
 
 
@@ -163,7 +178,12 @@ def test_the_slip_of_the_mock_is_told_at_its_field_and_the_rest_still_counted(fo
         ("units", "list", {"items": "1.5, 2"}, "takes a whole number there"),
         ("layers", "fixed", {"value": "3"}, "takes a list there"),
         ("layers", "list", {"items": "3, 4"}, "is a list"),
-        ("lr", "range", {"low": "1", "high": "0", "stepped": False}, "The lower end must be below the upper one."),
+        (
+            "lr",
+            "range",
+            {"low": "1", "high": "0", "stepped": False},
+            "The lower end must be below the upper one.",
+        ),
     ],
 )
 def test_what_the_notebook_does_not_take_is_told_at_the_parameter(
@@ -198,7 +218,9 @@ def test_only_one_parameter_can_be_the_repeated_seed(form: Driver) -> None:
         ({"parallel": "-1"}, "--parallel", "from 1 up"),
     ],
 )
-def test_a_wrong_option_is_told_at_its_field(form: Driver, options: dict[str, str], field: str, words: str) -> None:
+def test_a_wrong_option_is_told_at_its_field(
+    form: Driver, options: dict[str, str], field: str, words: str
+) -> None:
     (error,) = form.set("lr", "range").option(**options).errors()
     assert error[0] == field
     assert words in error[1]
@@ -214,23 +236,48 @@ def test_a_wrong_objective_is_told_at_the_objective(form: Driver) -> None:
 
 def test_a_metric_that_stands_nowhere_is_warned_of(form: Driver) -> None:
     form.state["metric"] = "max(val_lsos)"
-    assert form.check()["warning"] == "val_lsos stands nowhere in the notebook; did you mean val_loss?"
+    assert (
+        form.check()["warning"] == "val_lsos stands nowhere in the notebook; did you mean val_loss?"
+    )
     form.state["metric"] = "loss"
     assert form.check()["warning"] is None
 
 
 def test_options_of_the_line_fill_the_form_and_stand_in_the_cell(path: Path) -> None:
     values = parse_words(
-        [str(path), "--gpus", "0", "--retries", "2", "--minimize", "loss", "--seed", "7", "--new", "--name", "my scan"]
+        [
+            str(path),
+            "--gpus",
+            "0",
+            "--retries",
+            "2",
+            "--minimize",
+            "loss",
+            "--seed",
+            "7",
+            "--new",
+            "--name",
+            "my scan",
+        ]
     )
-    driver = Driver(path, **{name: value for name, value in values.items() if name in Options.__dataclass_fields__})
+    driver = Driver(
+        path,
+        **{name: value for name, value in values.items() if name in Options.__dataclass_fields__},
+    )
     assert driver.state["options"]["retries"] == "2"
     assert (driver.state["direction"], driver.state["metric"]) == ("minimize", "loss")
-    assert driver.line() == f"%%gridscan {path} --minimize loss --seed 7 --retries 2 --name 'my scan' --new"
+    assert (
+        driver.line()
+        == f"%%gridscan {path} --minimize loss --seed 7 --retries 2 --name 'my scan' --new"
+    )
 
 
 def test_a_size_with_a_space_needs_no_quotes(form: Driver) -> None:
-    assert form.option(memory="24 GB", walltime="1 h 30 min").line().endswith("--walltime 1h30min --memory 24GB")
+    assert (
+        form.option(memory="24 GB", walltime="1 h 30 min")
+        .line()
+        .endswith("--walltime 1h30min --memory 24GB")
+    )
 
 
 def test_every_option_has_its_place_so_that_a_new_one_appears_by_itself(form: Driver) -> None:
@@ -242,19 +289,41 @@ def test_every_option_has_its_place_so_that_a_new_one_appears_by_itself(form: Dr
 
 
 TEXTS = st.sampled_from(
-    ["", "1", "3", "0.5", "1e-3", "0,2", "-1", "[1]", "[1], [2]", '"a"', "True", "base", "x y", "1, 2", "9" * 30, "{}", "$x"]
+    [
+        "",
+        "1",
+        "3",
+        "0.5",
+        "1e-3",
+        "0,2",
+        "-1",
+        "[1]",
+        "[1], [2]",
+        '"a"',
+        "True",
+        "base",
+        "x y",
+        "1, 2",
+        "9" * 30,
+        "{}",
+        "$x",
+    ]
 )
 
 
 @given(st.data())
-def test_a_cell_without_errors_is_the_plan_the_form_tells_of(path: Path, data: st.DataObject) -> None:
+def test_a_cell_without_errors_is_the_plan_the_form_tells_of(
+    path: Path, data: st.DataObject
+) -> None:
     driver = Driver(path, {"base": 4})
     for wish in driver.state["parameters"]:
         wish["kind"] = data.draw(st.sampled_from(["fixed", "list", "range", "repeats"]))
         for part in ("value", "items", "low", "high", "points", "times"):
             wish[part] = data.draw(st.just(wish[part]) | TEXTS)
         wish["stepped"], wish["log"] = data.draw(st.booleans()), data.draw(st.booleans())
-    driver.option(trials=data.draw(TEXTS), sampler=data.draw(st.sampled_from(["", "grid", "random"])))
+    driver.option(
+        trials=data.draw(TEXTS), sampler=data.draw(st.sampled_from(["", "grid", "random"]))
+    )
     driver.state["metric"] = data.draw(st.sampled_from(["", "loss", "max(loss)"]))
     answer = driver.check()
     first, _, body = answer["cell"].partition("\n")
@@ -265,9 +334,14 @@ def test_a_cell_without_errors_is_the_plan_the_form_tells_of(path: Path, data: s
         made = plan(values["notebook"], body, to_options(values), {"base": 4})
         assert made.scan.total() == answer["variants"]
         sizes = {
-            name: getattr(axis, "count", None) or len(getattr(axis, "values", ())) for name, axis in made.scan.space.axes.items()
+            name: getattr(axis, "count", None) or len(getattr(axis, "values", ()))
+            for name, axis in made.scan.space.axes.items()
         }
-        assert all(sizes[name] == points for name, points in answer["points"]["each"].items() if points and sizes[name])
+        assert all(
+            sizes[name] == points
+            for name, points in answer["points"]["each"].items()
+            if points and sizes[name]
+        )
         assert parse_space(body, {"base": 4}) == made.scan.space
 
 
@@ -278,7 +352,11 @@ JSON = st.recursive(
 )
 
 
-@given(st.fixed_dictionaries({}, optional={"parameters": JSON, "direction": JSON, "metric": JSON, "options": JSON}))
+@given(
+    st.fixed_dictionaries(
+        {}, optional={"parameters": JSON, "direction": JSON, "metric": JSON, "options": JSON}
+    )
+)
 def test_whatever_a_browser_sends_is_answered(path: Path, state: dict[str, Any]) -> None:
     driver = Driver(path)
     driver.state = state
@@ -316,7 +394,9 @@ def test_a_form_has_one_objective(path: Path) -> None:
 
 
 @given(st.text(st.characters(exclude_characters="\n\r"), max_size=400))
-def test_comments_and_defaults_of_a_notebook_are_bounded_text(tmp_path_factory: pytest.TempPathFactory, comment: str) -> None:
+def test_comments_and_defaults_of_a_notebook_are_bounded_text(
+    tmp_path_factory: pytest.TempPathFactory, comment: str
+) -> None:
     where = tmp_path_factory.mktemp("bounded") / "train.ipynb"
     where.write_text(notebook_json(f"lr = 1  # {comment}\nname = {comment!r}", "pass"))
     try:
@@ -324,7 +404,10 @@ def test_comments_and_defaults_of_a_notebook_are_bounded_text(tmp_path_factory: 
     except GridGpuError:
         return
     for parameter in driver.form.facts["parameters"]:
-        assert all(len(parameter[part]) <= 201 and parameter[part].isprintable() for part in ("name", "default", "comment"))
+        assert all(
+            len(parameter[part]) <= 201 and parameter[part].isprintable()
+            for part in ("name", "default", "comment")
+        )
     assert driver.errors() == []
 
 
@@ -332,4 +415,7 @@ def test_a_parameter_that_a_cell_cannot_name_is_left_as_it_is(tmp_path: Path) ->
     where = tmp_path / "train.ipynb"
     many = "\n".join(f"x{i} = {i}" for i in range(250))
     where.write_text(notebook_json(many))
-    assert (len(Driver(where).form.facts["parameters"]), Driver(where).form.facts["more"]) == (200, 50)
+    assert (len(Driver(where).form.facts["parameters"]), Driver(where).form.facts["more"]) == (
+        200,
+        50,
+    )

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from jupyter_gridgpu.inspection import metric_names, read_notebook
+from jupyter_gridgpu.planning.notebook import metric_names, read_notebook
 from jupyter_gridgpu.testing.examples import notebook_json
 from jupyter_gridgpu.widgets.form import ScanForm
 
@@ -27,7 +27,9 @@ class Seen(HTMLParser):
 
 
 def test_the_static_face_lists_the_parameters_as_text(tmp_path: Path) -> None:
-    (tmp_path / "train.ipynb").write_text(notebook_json("lr = 1\nunits = [1]  # <b>widths</b>\nlayers = 2"))
+    (tmp_path / "train.ipynb").write_text(
+        notebook_json("lr = 1\nunits = [1]  # <b>widths</b>\nlayers = 2")
+    )
     form = ScanForm(tmp_path / "train.ipynb")
     seen = Seen(form.html())
     assert seen.tags <= {"div", "p", "table", "thead", "tbody", "tr", "th", "td"}
@@ -37,7 +39,15 @@ def test_the_static_face_lists_the_parameters_as_text(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "source", ["report(**{**a})", "report(*a)", "report(x=", "compile('x')", "é = report(ü=1)", "a.report(b=1)(c=2)"]
+    "source",
+    [
+        "report(**{**a})",
+        "report(*a)",
+        "report(x=",
+        "compile('x')",
+        "é = report(ü=1)",
+        "a.report(b=1)(c=2)",
+    ],
 )
 def test_metrics_are_looked_for_in_any_source(tmp_path: Path, source: str) -> None:
     (tmp_path / "train.ipynb").write_text(notebook_json("lr = 1", source))

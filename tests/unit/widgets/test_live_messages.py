@@ -11,7 +11,7 @@ from jupyter_gridgpu import client
 from jupyter_gridgpu.client import ScanHandle
 from jupyter_gridgpu.store import home, inbox
 from jupyter_gridgpu.testing.examples import Story, small_scan
-from jupyter_gridgpu.widgets.live import LiveTable
+from jupyter_gridgpu.widgets.live_table import LiveTable
 
 
 class Comm:
@@ -31,7 +31,9 @@ class Comm:
 def comm(scans_home: Path, monkeypatch: pytest.MonkeyPatch) -> Comm:
     monkeypatch.setattr(client, "spawn", lambda folder: None)
     scans_home.mkdir()
-    folder = home.create(small_scan(trials=3, defaults={"lr": 0.5}), b"{}", {}, lambda target: None, None)
+    folder = home.create(
+        small_scan(trials=3, defaults={"lr": 0.5}), b"{}", {}, lambda target: None, None
+    )
     story = Story()
     story.run(1, "done", acc=0.9, lr=0.1)
     story.tell("scan.finished", state="done")
@@ -51,7 +53,9 @@ def test_a_log_is_given_from_where_it_is_asked_for(comm: Comm) -> None:
 
 
 def test_metrics_and_the_job_are_given(comm: Comm) -> None:
-    assert comm.ask(type="metrics", variant="v0001")["curves"] == {"acc": {"steps": [4], "values": [0.9]}}
+    assert comm.ask(type="metrics", variant="v0001")["curves"] == {
+        "acc": {"steps": [4], "values": [0.9]}
+    }
     job = comm.ask(type="job", variant="v0001")
     assert (job["type"], job["defaults"], len(job["attempts"])) == ("job", {"lr": 0.5}, 1)
 

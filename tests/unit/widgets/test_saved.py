@@ -5,9 +5,15 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from jupyter_gridgpu.widgets.saved import BYTES_LIMIT, ROWS_LIMIT, saved
+from jupyter_gridgpu.widgets.saved_output import BYTES_LIMIT, ROWS_LIMIT, saved
 
-HEAD: Any = {"id": "20261123-1", "name": "btag", "folder": "/home/ada/scans/btag", "browse": "/home/ada/x", "home": "/home/ada"}
+HEAD: Any = {
+    "id": "20261123-1",
+    "name": "btag",
+    "folder": "/home/ada/scans/btag",
+    "browse": "/home/ada/x",
+    "home": "/home/ada",
+}
 
 
 def test_the_saved_rows_are_bounded_in_number() -> None:

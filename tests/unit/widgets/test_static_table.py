@@ -17,7 +17,9 @@ TAGS = {"div", "p", "b", "table", "thead", "tbody", "tr", "th", "td"}
 
 def table(story: Story, **changes: Any) -> str:
     view = ScanView(small_scan(**changes)).apply_all(story.events)
-    return html(wire.head(view, view.state, 2000.0), [wire.row(view, v) for v in view.variants.values()])
+    return html(
+        wire.head(view, view.state, 2000.0), [wire.row(view, v) for v in view.variants.values()]
+    )
 
 
 def hostile(word: str) -> str:
@@ -25,13 +27,32 @@ def hostile(word: str) -> str:
     story = Story()
     ident = story.propose(1, lr=word, lst=[word, {word: word}])
     story.tell("job.intended", key=f"{ident}.1")
-    story.tell("job.observed", key=f"{ident}.1", state="running", message=word, reason=word, where=word, gpu=word, notebook=word)
-    story.tell("job.reported", key=f"{ident}.1", step=1, metrics={word: [1, 1, 1, [1]], f"{word}2": [1, None, None, [word]]})
+    story.tell(
+        "job.observed",
+        key=f"{ident}.1",
+        state="running",
+        message=word,
+        reason=word,
+        where=word,
+        gpu=word,
+        notebook=word,
+    )
+    story.tell(
+        "job.reported",
+        key=f"{ident}.1",
+        step=1,
+        metrics={word: [1, 1, 1, [1]], f"{word}2": [1, None, None, [word]]},
+    )
     story.tell("job.observed", key=f"{ident}.1", state="done")
     story.run(2)
-    scan = small_scan(name=word, notebook=word, kernel=word, objective=Objective(word, "maximize"), backend=word)
+    scan = small_scan(
+        name=word, notebook=word, kernel=word, objective=Objective(word, "maximize"), backend=word
+    )
     view = ScanView(scan).apply_all(story.events)
-    head, rows = wire.head(view, "done", 2000.0), [wire.row(view, v) for v in view.variants.values()]
+    head, rows = (
+        wire.head(view, "done", 2000.0),
+        [wire.row(view, v) for v in view.variants.values()],
+    )
     head["varied"] = ["lr", "lst", word]
     head["note"] = head["note"] or word
     rows[0] = {**rows[0], "id": word}
@@ -82,7 +103,14 @@ def test_a_large_scan_is_cut_with_a_word() -> None:
 def test_many_metrics_are_cut_with_the_objective_first() -> None:
     story = Story()
     story.run(1, None)
-    story.tell("job.reported", key="v0001.1", metrics={**{f"m{i}": [1, 1, 1, [1]] for i in range(64)}, "acc": [1, 2, 2, [2]]})
+    story.tell(
+        "job.reported",
+        key="v0001.1",
+        metrics={**{f"m{i}": [1, 1, 1, [1]] for i in range(64)}, "acc": [1, 2, 2, [2]]},
+    )
     heads = re.findall("<th>(.*?)</th>", table(story))
-    assert heads[2:-2] == ["lr", "epoch", "acc", *(f"m{i}" for i in range(METRIC_LIMIT - 1))][: len(heads) - 4]
+    assert (
+        heads[2:-2]
+        == ["lr", "epoch", "acc", *(f"m{i}" for i in range(METRIC_LIMIT - 1))][: len(heads) - 4]
+    )
     assert "m63" not in heads

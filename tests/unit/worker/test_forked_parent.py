@@ -12,8 +12,8 @@ from typing import Any
 import psutil
 import pytest
 
-from jupyter_gridgpu.worker import forked, forkkernel
-from jupyter_gridgpu.worker.pack import pack
+from jupyter_gridgpu.worker.packing import pack
+from jupyter_gridgpu.worker.prefork import provisioner, starting
 from tests.system.helpers import eventually
 
 THREADED = "import threading, time\nthreading.Thread(target=time.sleep, args=(1000,), daemon=True).start()\n"
@@ -25,20 +25,27 @@ class Asked:
     def __init__(self, folder: Path, *steps: Any) -> None:
         pack(folder / "worker.pyz")
         self.jobs = folder / "jobs"
-        self.env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(folder / "worker.pyz"), str(folder / "lib")])}
-        for name in forked.OWN:
+        self.env = {
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join([str(folder / "worker.pyz"), str(folder / "lib")]),
+        }
+        for name in starting.OWN:
             self.env.pop(name, None)
         plan = {"steps": list(steps), "flags": [], "skip": []}
-        self.parent = forked._spawned("python3", [sys.executable], self.env, f"{self.jobs}{os.sep}", plan)
-        forked.current.parent = self.parent
+        self.parent = starting._spawned(
+            "python3", [sys.executable], self.env, f"{self.jobs}{os.sep}", plan
+        )
+        starting.current.parent = self.parent
         self.process = psutil.Process(self.parent.pid)
 
-    def kernel(self, connection: str = "none", **env: str) -> forkkernel.ForkedKernel:
+    def kernel(self, connection: str = "none", **env: str) -> provisioner.ForkedKernel:
         words = [sys.executable, "-m", "ipykernel_launcher", "-f", connection]
-        return forkkernel.forked_kernel(words, {**self.env, "GRIDGPU_JOB": f"{self.jobs}/v0001.1", **env}, "/")
+        return provisioner.forked_kernel(
+            words, {**self.env, "GRIDGPU_JOB": f"{self.jobs}/v0001.1", **env}, "/"
+        )
 
     def close(self) -> None:
-        forked.current.parent = None
+        starting.current.parent = None
         self.parent.channel.close()
         self.parent._process.wait(timeout=60)
 
@@ -50,7 +57,7 @@ def asked(tmp_path: Path) -> Iterator[Asked]:
     made.close()
 
 
-def close(kernel: forkkernel.ForkedKernel) -> None:
+def close(kernel: provisioner.ForkedKernel) -> None:
     os.close(kernel._guard)
 
 
@@ -65,11 +72,16 @@ def test_a_kernel_is_found_by_its_job_and_leads_a_session(asked: Asked) -> None:
     eventually(lambda: kernel.poll() is not None)
 
 
-def test_a_thousand_forks_leave_nothing_behind(asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_thousand_forks_leave_nothing_behind(
+    asked: Asked, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The kernels end at once, since their worker seems to be dead."""
     close(asked.kernel())
     eventually(lambda: not asked.process.children())
-    before, own = (asked.process.num_fds(), asked.process.memory_info().rss), psutil.Process().num_fds()
+    before, own = (
+        (asked.process.num_fds(), asked.process.memory_info().rss),
+        psutil.Process().num_fds(),
+    )
     for _ in range(1000):
         close(asked.kernel())
     eventually(lambda: not asked.process.children(), what="no zombies")
@@ -95,11 +107,15 @@ def test_a_dead_parent_is_an_error_at_once(asked: Asked) -> None:
 
 
 def test_a_kernel_with_another_environment_is_not_forked(asked: Asked) -> None:
-    with pytest.raises(RuntimeError, match=r"differs from that of the first job in OMP_NUM_THREADS\."):
+    with pytest.raises(
+        RuntimeError, match=r"differs from that of the first job in OMP_NUM_THREADS\."
+    ):
         asked.kernel(OMP_NUM_THREADS="17")
 
 
-def test_a_module_whose_import_starts_threads_is_left_out_and_said(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_module_whose_import_starts_threads_is_left_out_and_said(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "lib").mkdir()
     (tmp_path / "lib" / "busy.py").write_text(THREADED)
     (tmp_path / "lib" / "wrong.py").write_text("1 / 0")
@@ -110,14 +126,21 @@ def test_a_module_whose_import_starts_threads_is_left_out_and_said(tmp_path: Pat
     made.close()
     said = capfd.readouterr().err
     assert threads == 1
-    assert said.count("Each kernel imports busy itself: its import starts threads, which a fork does not survive.") == 1
-    assert "wrong was not imported once for all kernels: ZeroDivisionError: division by zero" in said
+    assert (
+        said.count(
+            "Each kernel imports busy itself: its import starts threads, which a fork does not survive."
+        )
+        == 1
+    )
+    assert (
+        "wrong was not imported once for all kernels: ZeroDivisionError: division by zero" in said
+    )
     assert "none was not imported once for all kernels: ModuleNotFoundError" in said
     assert "calm" not in said
 
 
 def test_workers_may_ask_at_the_same_time(asked: Asked) -> None:
-    kernels: list[forkkernel.ForkedKernel] = []
+    kernels: list[provisioner.ForkedKernel] = []
     workers = [threading.Thread(target=lambda: kernels.append(asked.kernel())) for _ in range(8)]
     for worker in workers:
         worker.start()

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from jupyter_gridgpu.store.paths import ScanPaths
-from jupyter_gridgpu.worker.grid import OUTPUT, exit_code, run_task
-from jupyter_gridgpu.worker.metadata import NAME, unpack
+from jupyter_gridgpu.worker.grid_metadata import NAME, unpack
+from jupyter_gridgpu.worker.launch.grid_task import OUTPUT, exit_code, run_task
 
 LAUNCHER = """\
 folder=$1; shift
@@ -35,7 +35,9 @@ def sandbox(tmp_path: Path) -> Path:
 
 
 def result(sandbox: Path, key: str, **body: Any) -> None:
-    (sandbox / "results" / key).write_text(json.dumps({"key": key, "copy": "ab12", "state": "done", **body}))
+    (sandbox / "results" / key).write_text(
+        json.dumps({"key": key, "copy": "ab12", "state": "done", **body})
+    )
 
 
 def handed_back(sandbox: Path) -> Any:
@@ -72,7 +74,12 @@ def test_files_of_datasets_lie_beside_the_notebook(sandbox: Path) -> None:
     assert (ScanPaths(sandbox).job("v0001.1").log).read_text() == "staged\n"
 
 
-DONE, RAISED, NODE, IMAGE = {"state": "done"}, {"reason": "notebook"}, {"reason": "node"}, {"reason": "image"}
+DONE, RAISED, NODE, IMAGE = (
+    {"state": "done"},
+    {"reason": "notebook"},
+    {"reason": "node"},
+    {"reason": "image"},
+)
 
 
 @pytest.mark.parametrize(
@@ -89,5 +96,7 @@ DONE, RAISED, NODE, IMAGE = {"state": "done"}, {"reason": "notebook"}, {"reason"
         ([], 0, 70),
     ],
 )
-def test_only_what_another_node_may_do_better_is_a_failure(results: list[Any], code: int, expected: int) -> None:
+def test_only_what_another_node_may_do_better_is_a_failure(
+    results: list[Any], code: int, expected: int
+) -> None:
     assert exit_code(results, code) == expected

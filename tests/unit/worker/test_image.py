@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from jupyter_gridgpu.store.paths import ScanPaths
-from jupyter_gridgpu.worker import image, kernels
+from jupyter_gridgpu.worker import image, kernelspecs
 from jupyter_gridgpu.worker.job import COPY_VARIABLE, new_copy
-from jupyter_gridgpu.worker.pack import pack
+from jupyter_gridgpu.worker.packing import pack
 
 
 @pytest.fixture
@@ -26,28 +26,43 @@ def test_this_python_lacks_nothing() -> None:
     assert image.lacking() is None
 
 
-def test_papermill_that_is_missing_or_old_is_said(inside: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_papermill_that_is_missing_or_old_is_said(
+    inside: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(image, "version", lambda name: "2.3.4")
-    assert image.lacking() == "The image docker://ml/base has papermill 2.3.4; 2.4 or newer is needed."
+    assert (
+        image.lacking() == "The image docker://ml/base has papermill 2.3.4; 2.4 or newer is needed."
+    )
     monkeypatch.setattr(image, "find_spec", lambda name: None)
-    assert image.lacking() == "The image docker://ml/base has no papermill: pip install papermill ipykernel."
+    assert (
+        image.lacking()
+        == "The image docker://ml/base has no papermill: pip install papermill ipykernel."
+    )
     monkeypatch.delenv(image.IMAGE)
-    assert str(image.lacking()).startswith(f"{sys.executable}, the Python of this node, has no papermill")
+    assert str(image.lacking()).startswith(
+        f"{sys.executable}, the Python of this node, has no papermill"
+    )
 
 
-def test_a_worker_without_papermill_ends_with_a_line_in_the_log_of_each_further_job(tmp_path: Path) -> None:
+def test_a_worker_without_papermill_ends_with_a_line_in_the_log_of_each_further_job(
+    tmp_path: Path,
+) -> None:
     pack(tmp_path / "worker.pyz")
     specs = [tmp_path / key / "job.json" for key in ("v0001.1", "v0002.1")]
     for spec in specs:
         spec.parent.mkdir()
         spec.write_text("{}")
-    ran = subprocess.run([sys.executable, "-S", tmp_path / "worker.pyz", *specs], capture_output=True, text=True)  # no packages
+    ran = subprocess.run(
+        [sys.executable, "-S", tmp_path / "worker.pyz", *specs], capture_output=True, text=True
+    )  # no packages
     assert (ran.returncode, ran.stderr.count("\n")) == (image.LACKING, 1)
     assert "has no papermill" in ran.stderr
     assert (tmp_path / "v0002.1" / "launch.log").read_text() == ran.stderr
 
 
-def test_the_mark_is_the_launchers_or_that_of_the_runtimes_cache(inside: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_mark_is_the_launchers_or_that_of_the_runtimes_cache(
+    inside: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert image.mark() is None
     monkeypatch.setenv("APPTAINER_CONTAINER", "/home/u/.apptainer/cache/oci-tmp/abc")
     assert image.mark() == "abc"
@@ -69,7 +84,9 @@ def test_another_image_under_the_same_name_is_noticed(inside: None, tmp_path: Pa
     assert [path.name for path in tmp_path.iterdir()] == ["image.mark"]
 
 
-def test_only_in_an_image_home_is_a_folder_of_the_job(inside: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_in_an_image_home_is_a_folder_of_the_job(
+    inside: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     image.move_home(tmp_path)
     assert Path(os.environ["HOME"]) == tmp_path / "home"
     monkeypatch.setenv("HOME", "/home/user")
@@ -82,16 +99,18 @@ def test_the_images_python_stands_in_for_a_python_kernel_that_only_the_user_has(
     inside: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said: list[str] = []
-    assert kernels.kernel_for("my-venv", "python", said.append) == "python3"
+    assert kernelspecs.kernel_for("my-venv", "python", said.append) == "python3"
     assert said == ["The image has no kernel 'my-venv'; its 'python3' runs the notebook."]
-    assert kernels.kernel_for("python3", "python", said.append) == "python3"
-    assert kernels.kernel_for("ir", "R", said.append) == "ir"
+    assert kernelspecs.kernel_for("python3", "python", said.append) == "python3"
+    assert kernelspecs.kernel_for("ir", "R", said.append) == "ir"
     monkeypatch.delenv(image.IMAGE)
-    assert kernels.kernel_for("my-venv", "python", said.append) == "my-venv"
+    assert kernelspecs.kernel_for("my-venv", "python", said.append) == "my-venv"
     assert len(said) == 1
 
 
-def test_a_copy_that_was_named_outside_keeps_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_copy_that_was_named_outside_keeps_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     job = ScanPaths(tmp_path).job("v0001.1")
     monkeypatch.setenv(COPY_VARIABLE, "abc123")
     assert new_copy(job).folder.name == "abc123"

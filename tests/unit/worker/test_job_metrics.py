@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from jupyter_gridgpu.channels.file import FileChannel
 from jupyter_gridgpu.model.metrics import NAMES_PER_JOB, Reading
 from jupyter_gridgpu.store.paths import JobPaths
-from jupyter_gridgpu.worker import metrics as job_metrics
-from jupyter_gridgpu.worker.metrics import Metrics
+from jupyter_gridgpu.worker.metrics import recorder as job_metrics
+from jupyter_gridgpu.worker.metrics.recorder import MetricsRecorder
 
 
 class Sources:
@@ -25,7 +25,7 @@ class Sources:
         self.job = JobPaths(folder)
         self.job.copy("ab").folder.mkdir()
         self.reports = folder / "reports.jsonl"
-        self.metrics = Metrics(self.job.copy("ab").metrics, self.reports)
+        self.metrics = MetricsRecorder(self.job.copy("ab").metrics, self.reports)
 
     def append(self, text: str) -> None:
         with open(self.reports, "a", encoding="utf-8", errors="surrogatepass") as file:
@@ -66,14 +66,28 @@ def test_what_a_notebook_reports_arrives_with_its_epoch(job: Sources) -> None:
 
 def test_a_hundred_thousand_points_arrive(job: Sources) -> None:
     line = '{{"epoch": {0}, "validation_loss_of_the_light_jets": {0}.5, "validation_accuracy_of_the_light_jets": 0}}\n'
-    job.append("".join(line.format(i) for i in range(50_000)))  # two points a line, more than is read at once
+    job.append(
+        "".join(line.format(i) for i in range(50_000))
+    )  # two points a line, more than is read at once
     job.metrics.drain_reports()
     assert sum(len(values) for values in job.values()) == 100_000
     assert job.metrics.last_step == 49_999
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{", "[]", "null", "3", '"x"', "[" * 100_000, "\x00", "\ud800", '{"a": ' + "9" * 5000 + "}"]
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        "null",
+        "3",
+        '"x"',
+        "[" * 100_000,
+        "\x00",
+        "\ud800",
+        '{"a": ' + "9" * 5000 + "}",
+    ],
 )
 def test_a_line_that_is_no_report_is_skipped(job: Sources, text: str) -> None:
     job.append(text + '\n{"loss": 1}\n')
@@ -83,12 +97,19 @@ def test_a_line_that_is_no_report_is_skipped(job: Sources, text: str) -> None:
 
 REPORTS = st.dictionaries(
     st.text(max_size=8) | st.sampled_from(["epoch", "step", "epochs", "steps"]),
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.lists(st.integers(), max_size=2),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=5)
+    | st.lists(st.integers(), max_size=2),
 )
 
 
 @given(st.lists(REPORTS, max_size=5))
-def test_no_report_is_too_odd_and_all_that_is_written_is_strict_json(reports: list[dict[str, Any]]) -> None:
+def test_no_report_is_too_odd_and_all_that_is_written_is_strict_json(
+    reports: list[dict[str, Any]],
+) -> None:
     with tempfile.TemporaryDirectory() as folder:
         job = Sources(Path(folder))
         for report in reports:
@@ -150,11 +171,15 @@ def test_an_epoch_without_metrics_is_progress(job: Sources) -> None:
 
 def test_a_heartbeat_carries_what_the_job_uses_and_no_metric(job: Sources) -> None:
     job.metrics.heartbeat({"cpu": 0.5, "memory_mb": 80.0})
-    assert [(reading.values, reading.usage) for reading in job.read()] == [({}, {"cpu": 0.5, "memory_mb": 80.0})]
+    assert [(reading.values, reading.usage) for reading in job.read()] == [
+        ({}, {"cpu": 0.5, "memory_mb": 80.0})
+    ]
     assert "beat" in job.job.copy("ab").metrics.read_text()
 
 
-def test_a_file_of_metrics_does_not_grow_without_end(job: Sources, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_of_metrics_does_not_grow_without_end(
+    job: Sources, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(job_metrics, "FILE_LIMIT", 1000)
     for i in range(1000):
         job.metrics.take({"loss": i}, strength=2)

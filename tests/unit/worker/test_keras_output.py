@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jupyter_gridgpu.worker.keras_output import KerasOutput
-from jupyter_gridgpu.worker.terminal import TerminalLines
+from jupyter_gridgpu.worker.metrics.keras_output import KerasOutput
+from jupyter_gridgpu.worker.metrics.lines import TerminalLines
 
 
 def epochs_of(text: str) -> list[dict[str, float]]:
@@ -26,18 +26,32 @@ KERAS_3 = (
 
 def test_each_epoch_of_keras_3_is_read_once_with_its_last_values() -> None:
     first, second = epochs_of(KERAS_3)
-    assert first == {"epoch": 1, "epochs": 2, "accuracy": 0.51, "loss": 0.69, "val_accuracy": 0.6, "val_loss": 0.65}
+    assert first == {
+        "epoch": 1,
+        "epochs": 2,
+        "accuracy": 0.51,
+        "loss": 0.69,
+        "val_accuracy": 0.6,
+        "val_loss": 0.65,
+    }
     assert (second["epoch"], second["val_accuracy"], second["val_loss"]) == (2, 1.0, math.inf)
     assert math.isnan(second["loss"])
 
 
 def test_the_one_line_of_verbose_2_is_read() -> None:
     text = "Epoch 3/20\n32/32 - 1s - 20ms/step - accuracy: 0.50 - loss: -0.7e-3 - learning_rate: 1e-3\n"
-    assert epochs_of(text) == [{"epoch": 3, "epochs": 20, "accuracy": 0.5, "loss": -0.0007, "learning_rate": 0.001}]
+    assert epochs_of(text) == [
+        {"epoch": 3, "epochs": 20, "accuracy": 0.5, "loss": -0.0007, "learning_rate": 0.001}
+    ]
 
 
 def test_keras_2_is_read() -> None:
-    text = "Epoch 1/1\n" + "10/20 [====>....] - ETA: 0s - loss: 0.9" + "\b" * 40 + "\r20/20 [=======] - 1s 5ms/step - loss: 0.8\n"
+    text = (
+        "Epoch 1/1\n"
+        + "10/20 [====>....] - ETA: 0s - loss: 0.9"
+        + "\b" * 40
+        + "\r20/20 [=======] - 1s 5ms/step - loss: 0.8\n"
+    )
     assert epochs_of(text) == [{"epoch": 1, "epochs": 1, "loss": 0.8}]
 
 
@@ -61,14 +75,20 @@ def test_an_evaluation_after_the_fit_is_no_epoch() -> None:
 
 
 @settings(max_examples=40)
-@given(st.lists(st.text() | st.from_regex(r"Epoch \d+/\d+") | st.from_regex(r"\d+/\d+ - \w+: [-\d.e]+")))
+@given(
+    st.lists(
+        st.text() | st.from_regex(r"Epoch \d+/\d+") | st.from_regex(r"\d+/\d+ - \w+: [-\d.e]+")
+    )
+)
 def test_no_line_is_too_odd(lines: list[str]) -> None:
     keras = KerasOutput()
     for line in lines:
         keras.line(line)
 
 
-@pytest.mark.parametrize("line", ["Epoch " + "9" * 5000 + "/3", "Epoch 1/2", "3/3 - loss: " + "9" * 5000])
+@pytest.mark.parametrize(
+    "line", ["Epoch " + "9" * 5000 + "/3", "Epoch 1/2", "3/3 - loss: " + "9" * 5000]
+)
 def test_numbers_of_thousands_of_digits_do_no_harm(line: str) -> None:
     keras = KerasOutput()
     keras.line("Epoch 1/3")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_gridgpu.worker import memory
+from jupyter_gridgpu.worker import oom
 
 
 @pytest.mark.parametrize(
@@ -16,7 +16,12 @@ from jupyter_gridgpu.worker import memory
             "oom_kill_disable 0\nunder_oom 0\noom_kill 3\n",
             3,
         ),
-        ("0::/system.slice/job_7", "system.slice/job_7/memory.events", "low 0\noom 2\noom_kill 1\noom_group_kill 0\n", 1),
+        (
+            "0::/system.slice/job_7",
+            "system.slice/job_7/memory.events",
+            "low 0\noom 2\noom_kill 1\noom_group_kill 0\n",
+            1,
+        ),
         ("0::/of/the/host", "memory.events", "oom_kill 4\n", 4),
         ("0::/x", "x/memory.events", "nothing of that kind\n", 0),
         ("no such line", "else", "", 0),
@@ -29,12 +34,14 @@ def test_processes_ended_for_want_of_memory_are_counted(
     counter = tmp_path / "groups" / file
     counter.parent.mkdir(parents=True)
     counter.write_text(text)
-    monkeypatch.setattr(memory, "GROUPS", tmp_path / "groups")
-    monkeypatch.setattr(memory, "OWN_GROUPS", tmp_path / "own")
-    assert memory.oom_kills() == kills
+    monkeypatch.setattr(oom, "GROUPS", tmp_path / "groups")
+    monkeypatch.setattr(oom, "OWN_GROUPS", tmp_path / "own")
+    assert oom.oom_kills() == kills
 
 
-def test_where_nobody_counts_there_are_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(memory, "GROUPS", tmp_path / "none")
-    monkeypatch.setattr(memory, "OWN_GROUPS", tmp_path / "none")
-    assert memory.oom_kills() == 0
+def test_where_nobody_counts_there_are_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(oom, "GROUPS", tmp_path / "none")
+    monkeypatch.setattr(oom, "OWN_GROUPS", tmp_path / "none")
+    assert oom.oom_kills() == 0

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from jupyter_gridgpu.store.paths import CopyPaths, JobPaths
-from jupyter_gridgpu.worker.metadata import LIMIT, pack, unpack
+from jupyter_gridgpu.worker.grid_metadata import LIMIT, pack, unpack
 
 KEY = "v0001.1"
 
@@ -69,7 +69,10 @@ def test_a_large_notebook_loses_its_largest_outputs(copy: CopyPaths) -> None:
 
 
 def test_many_metrics_are_thinned_out_and_the_last_one_stays(copy: CopyPaths) -> None:
-    lines = [json.dumps({"t": i, "s": i, "m": {"loss": noise(200)[i % 100 :] + str(i)}}) + "\n" for i in range(20_000)]
+    lines = [
+        json.dumps({"t": i, "s": i, "m": {"loss": noise(200)[i % 100 :] + str(i)}}) + "\n"
+        for i in range(20_000)
+    ]
     copy.metrics.write_text("".join(lines))
     text = pack({KEY: copy}, limit=100_000)
     assert len(text) <= 100_000
@@ -90,7 +93,9 @@ def test_of_a_long_log_the_end_is_kept(copy: CopyPaths) -> None:
 def test_jobs_of_a_bundle_share_the_room(copy: CopyPaths, tmp_path: Path) -> None:
     copies = {}
     for number in range(1, 9):
-        copies[f"v{number:04d}.1"] = other = JobPaths(tmp_path / f"v{number:04d}.1").copy("4f1c09aa")
+        copies[f"v{number:04d}.1"] = other = JobPaths(tmp_path / f"v{number:04d}.1").copy(
+            "4f1c09aa"
+        )
         other.folder.mkdir(parents=True, exist_ok=True)
         other.result.write_text(f'{{"key": "v{number:04d}.1", "state": "done"}}')
         other.notebook.write_text(json.dumps(notebook(noise(400_000))))
@@ -123,7 +128,13 @@ def test_a_false_body_is_none(body: Any) -> None:
 
 def test_false_files_are_dropped_and_no_name_leads_elsewhere() -> None:
     bomb = base64.b64encode(zlib.compress(b"\0" * 100_000_000, 9)).decode()
-    files = {"../x": bomb, "result.json": "no base64", "copy.json": 5, "worker.log": "AAAA", "metrics.jsonl": bomb}
+    files = {
+        "../x": bomb,
+        "result.json": "no base64",
+        "copy.json": 5,
+        "worker.log": "AAAA",
+        "metrics.jsonl": bomb,
+    }
     found = unpack({"gridgpu": 1, "jobs": {KEY: {"copy": "ab", "files": files}}}, KEY)
     assert found is not None
     assert set(found[1]) == {"metrics.jsonl"}

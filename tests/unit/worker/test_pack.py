@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_gridgpu.worker.pack import pack
+from jupyter_gridgpu.worker.packing import pack
 
-ALLOWED = ("jupyter_gridgpu/model/", "jupyter_gridgpu/store/", "jupyter_gridgpu/worker/")
+ALLOWED = tuple(f"jupyter_gridgpu/{room}/" for room in ("model", "store", "transport", "worker"))
 SINGLE = {"__main__.py", "jupyter_gridgpu/__init__.py", "jupyter_gridgpu/errors.py"}
 IMPORTS = (
     "import jupyter_gridgpu.worker.job, jupyter_gridgpu.model.view, jupyter_gridgpu.store.home;"
@@ -30,14 +30,21 @@ def worker(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_same_sources_make_the_same_bytes(worker: Path, tmp_path: Path) -> None:
     pack(tmp_path / "again.pyz")
-    assert hashlib.sha256((tmp_path / "again.pyz").read_bytes()).digest() == hashlib.sha256(worker.read_bytes()).digest()
+    assert (
+        hashlib.sha256((tmp_path / "again.pyz").read_bytes()).digest()
+        == hashlib.sha256(worker.read_bytes()).digest()
+    )
 
 
 def test_the_worker_is_small_and_holds_nothing_but_what_a_job_needs(worker: Path) -> None:
     names = zipfile.ZipFile(worker).namelist()
     assert worker.stat().st_size < 200_000
     assert set(names) >= SINGLE
-    assert [name for name in names if name not in SINGLE and not (name.startswith(ALLOWED) and name.endswith(".py"))] == []
+    assert [
+        name
+        for name in names
+        if name not in SINGLE and not (name.startswith(ALLOWED) and name.endswith(".py"))
+    ] == []
     assert len(set(names)) == len(names)
 
 
@@ -58,7 +65,9 @@ def test_the_worker_imports_in_a_python_that_has_nothing_else(worker: Path) -> N
 
 
 def test_a_worker_without_a_job_says_how_it_is_used(worker: Path) -> None:
-    done = subprocess.run([sys.executable, str(worker)], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, str(worker)], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 2
     assert done.stderr.startswith("usage: worker.pyz [-h] [--together N] JOB.json")
 
@@ -66,6 +75,9 @@ def test_a_worker_without_a_job_says_how_it_is_used(worker: Path) -> None:
 def _plain_python(version: str) -> str | None:
     """A python of that version that really runs: a version manager's shim may be there without one."""
     found = shutil.which(f"python{version}")
-    if found and subprocess.run([found, "-c", ""], capture_output=True, check=False).returncode == 0:
+    if (
+        found
+        and subprocess.run([found, "-c", ""], capture_output=True, check=False).returncode == 0
+    ):
         return found
     return None

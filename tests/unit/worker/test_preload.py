@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from jupyter_gridgpu.testing.examples import notebook_json
-from jupyter_gridgpu.worker import preload
-from jupyter_gridgpu.worker.preload import steps
+from jupyter_gridgpu.worker.prefork import imports
+from jupyter_gridgpu.worker.prefork.imports import steps
 
 
 def found(*cells: str, files: Path = Path("/nonexistent")) -> list[Any]:
@@ -22,12 +22,21 @@ def modules(*cells: str) -> list[str]:
 
 
 def test_imports_are_taken_in_their_order_and_once() -> None:
-    cells = ("import json, numpy as np\nfrom scipy import stats", "import numpy\nimport sklearn.svm\nimport mine")
-    assert found(*cells) == [["import", "numpy", []], ["import", "scipy", ["stats"]], ["import", "sklearn.svm", []]]
+    cells = (
+        "import json, numpy as np\nfrom scipy import stats",
+        "import numpy\nimport sklearn.svm\nimport mine",
+    )
+    assert found(*cells) == [
+        ["import", "numpy", []],
+        ["import", "scipy", ["stats"]],
+        ["import", "sklearn.svm", []],
+    ]
 
 
 def test_what_is_set_before_an_import_is_set_for_it() -> None:
-    cells = ("import os\nos.environ['KERAS_BACKEND'] = 'jax'\nimport keras\nos.environ['LATER'] = '1'",)
+    cells = (
+        "import os\nos.environ['KERAS_BACKEND'] = 'jax'\nimport keras\nos.environ['LATER'] = '1'",
+    )
     assert found(*cells) == [["set", "KERAS_BACKEND", "jax"], ["import", "keras", []]]
 
 
@@ -53,7 +62,10 @@ def test_reading_ends_where_later_imports_might_do_something_else(before: str) -
     assert modules("import scipy", before, "import numpy") == ["scipy"]
 
 
-@pytest.mark.parametrize("before", ["%matplotlib inline", "%%time\nx = 1", "a = os.environ['A']", "sys.path.append('/mine')"])
+@pytest.mark.parametrize(
+    "before",
+    ["%matplotlib inline", "%%time\nx = 1", "a = os.environ['A']", "sys.path.append('/mine')"],
+)
 def test_harmless_lines_change_nothing(before: str) -> None:
     assert modules(before, "import numpy") == ["numpy"]
 
@@ -64,10 +76,14 @@ def test_only_what_surely_runs_is_taken() -> None:
 
 
 def test_of_matplotlib_only_what_needs_no_kernel() -> None:
-    assert modules("import matplotlib.pyplot as plt\nfrom matplotlib import cm") == ["matplotlib.figure"]
+    assert modules("import matplotlib.pyplot as plt\nfrom matplotlib import cm") == [
+        "matplotlib.figure"
+    ]
 
 
-def test_a_module_that_a_file_beside_the_notebook_hides_is_left_to_the_kernel(tmp_path: Path) -> None:
+def test_a_module_that_a_file_beside_the_notebook_hides_is_left_to_the_kernel(
+    tmp_path: Path,
+) -> None:
     (tmp_path / "numpy.py").write_text("")
     (tmp_path / "scipy").mkdir()
     assert found("import numpy, scipy, pandas", files=tmp_path) == [["import", "pandas", []]]
@@ -79,7 +95,12 @@ def test_keras_comes_with_tensorflow_where_it_is_used() -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [{"cells": []}, {"cells": [], "metadata": {"gridgpu": 3}}, {"cells": [{"cell_type": "markdown"}]}]
+    "body",
+    [
+        {"cells": []},
+        {"cells": [], "metadata": {"gridgpu": 3}},
+        {"cells": [{"cell_type": "markdown"}]},
+    ],
 )
 def test_a_notebook_without_imports(body: dict[str, Any]) -> None:
     assert steps(body, Path("/nonexistent")) == []
@@ -95,7 +116,9 @@ def beside(folder: Path, **sources: str) -> Path:
 
 def test_a_module_beside_the_notebook_is_read_where_it_is_imported(tmp_path: Path) -> None:
     beside(
-        tmp_path, model="import keras\nfrom layers import dense", layers="import model\nimport scipy\ndef dense(): import torch"
+        tmp_path,
+        model="import keras\nfrom layers import dense",
+        layers="import model\nimport scipy\ndef dense(): import torch",
     )
     cells = ("import pandas\nfrom model import build", "import numpy\nimport layers")
     names = [name for _, name, _ in found(*cells, files=tmp_path)]
@@ -103,23 +126,43 @@ def test_a_module_beside_the_notebook_is_read_where_it_is_imported(tmp_path: Pat
 
 
 def test_packages_beside_the_notebook_are_read_with_their_parts(tmp_path: Path) -> None:
-    beside(tmp_path, lib__init="", lib__data="import h5py", lib__net="import torch", lib__other="import sympy")
+    beside(
+        tmp_path,
+        lib__init="",
+        lib__data="import h5py",
+        lib__net="import torch",
+        lib__other="import sympy",
+    )
     (tmp_path / "lib" / "init.py").rename(tmp_path / "lib" / "__init__.py")
     names = [name for _, name, _ in found("import lib.data\nfrom lib import net", files=tmp_path)]
     assert names == ["h5py", "torch"]
 
 
 @pytest.mark.parametrize(
-    "helper", ["import os\nos.environ['A'] = str(1)", "this is no Python", "import sys\nsys.path[:0] = ['/x']"]
+    "helper",
+    [
+        "import os\nos.environ['A'] = str(1)",
+        "this is no Python",
+        "import sys\nsys.path[:0] = ['/x']",
+    ],
 )
-def test_reading_ends_in_a_module_that_might_change_later_imports(tmp_path: Path, helper: str) -> None:
+def test_reading_ends_in_a_module_that_might_change_later_imports(
+    tmp_path: Path, helper: str
+) -> None:
     beside(tmp_path, helper=helper)
-    assert [name for _, name, _ in found("import scipy\nimport helper\nimport numpy", files=tmp_path)] == ["scipy"]
+    assert [
+        name for _, name, _ in found("import scipy\nimport helper\nimport numpy", files=tmp_path)
+    ] == ["scipy"]
 
 
 def test_a_package_may_import_its_own_parts(tmp_path: Path) -> None:
     env = "import os\nos.environ['KERAS_BACKEND'] = 'torch'"
-    beside(tmp_path, lib__init="from .env import *\nfrom . import net\nimport keras", lib__env=env, lib__net="import scipy")
+    beside(
+        tmp_path,
+        lib__init="from .env import *\nfrom . import net\nimport keras",
+        lib__env=env,
+        lib__net="import scipy",
+    )
     (tmp_path / "lib" / "init.py").rename(tmp_path / "lib" / "__init__.py")
     assert found("import lib", files=tmp_path) == [
         ["set", "KERAS_BACKEND", "torch"],
@@ -128,13 +171,24 @@ def test_a_package_may_import_its_own_parts(tmp_path: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize("cell", ["if seed:\n    import helper", "def f():\n    import helper\nf()", "from . import helper"])
-def test_reading_ends_where_a_module_beside_the_notebook_may_be_imported_or_not(tmp_path: Path, cell: str) -> None:
+@pytest.mark.parametrize(
+    "cell",
+    ["if seed:\n    import helper", "def f():\n    import helper\nf()", "from . import helper"],
+)
+def test_reading_ends_where_a_module_beside_the_notebook_may_be_imported_or_not(
+    tmp_path: Path, cell: str
+) -> None:
     beside(tmp_path, helper="import os\nos.environ['TF_USE_LEGACY_KERAS'] = '1'")
-    assert [name for _, name, _ in found("import scipy", cell, "import tensorflow", files=tmp_path)] == ["scipy"]
+    assert [
+        name for _, name, _ in found("import scipy", cell, "import tensorflow", files=tmp_path)
+    ] == ["scipy"]
 
 
-def test_reading_ends_at_a_module_too_large_to_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(preload, "HELPER_BYTES", 10)
+def test_reading_ends_at_a_module_too_large_to_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(imports, "HELPER_BYTES", 10)
     beside(tmp_path, helper="import h5py\n")
-    assert [name for _, name, _ in found("import scipy\nimport helper\nimport numpy", files=tmp_path)] == ["scipy"]
+    assert [
+        name for _, name, _ in found("import scipy\nimport helper\nimport numpy", files=tmp_path)
+    ] == ["scipy"]

@@ -8,7 +8,13 @@ import pytest
 
 from jupyter_gridgpu.worker.provenance import Provenance, driver, gpus, packages, processor
 
-JOB = {"scan": "btag", "id": "x", "key": "v0001.1", "kernel": "python3", "params": {"lr": 0.1, "seed": 3, "data_Seed": 4}}
+JOB = {
+    "scan": "btag",
+    "id": "x",
+    "key": "v0001.1",
+    "kernel": "python3",
+    "params": {"lr": 0.1, "seed": 3, "data_Seed": 4},
+}
 
 
 def distribution(folder: Path, name: str, **direct: object) -> None:
@@ -23,13 +29,23 @@ def test_packages_are_named_as_pip_does_and_the_first_place_wins(tmp_path: Path)
     distribution(tmp_path / "a", "old-3.0-py3.9.egg-info")
     distribution(tmp_path / "b", "jet.tools-9.9.dist-info")
     (tmp_path / "a" / "no_package").mkdir()
-    assert packages([str(tmp_path / "a"), str(tmp_path / "b"), str(tmp_path / "none")]) == {"jet-tools": "1.2", "old": "3.0"}
+    assert packages([str(tmp_path / "a"), str(tmp_path / "b"), str(tmp_path / "none")]) == {
+        "jet-tools": "1.2",
+        "old": "3.0",
+    }
 
 
 def test_where_a_package_came_from_is_told_without_a_login(tmp_path: Path) -> None:
     vcs = {"vcs_info": {"commit_id": "abc", "vcs": "git"}}
-    distribution(tmp_path, "mine-1.0.dist-info", url="https://me:s3cret@git.example/mine.git", **vcs)
-    distribution(tmp_path, "here-1.0.dist-info", url="file:///home/somebody/here", dir_info={"editable": True})
+    distribution(
+        tmp_path, "mine-1.0.dist-info", url="https://me:s3cret@git.example/mine.git", **vcs
+    )
+    distribution(
+        tmp_path,
+        "here-1.0.dist-info",
+        url="file:///home/somebody/here",
+        dir_info={"editable": True},
+    )
     distribution(tmp_path, "odd-1.0.dist-info", url=7)
     found = packages([str(tmp_path)])
     assert found["mine"] == "1.0 @ https://git.example/mine.git@abc"
@@ -38,12 +54,16 @@ def test_where_a_package_came_from_is_told_without_a_login(tmp_path: Path) -> No
 
 
 def test_processor_gpus_and_driver_are_what_the_system_says(tmp_path: Path) -> None:
-    (tmp_path / "cpuinfo").write_text("processor\t: 0\nmodel name\t: Fast \x07 CPU\nprocessor\t: 1\n")
+    (tmp_path / "cpuinfo").write_text(
+        "processor\t: 0\nmodel name\t: Fast \x07 CPU\nprocessor\t: 1\n"
+    )
     for number, model in enumerate(("NVIDIA A100-SXM4-40GB", "Tesla T4")):
         folder = tmp_path / "driver/nvidia/gpus" / f"0000:0{number}:00.0"
         folder.mkdir(parents=True)
         (folder / "information").write_text(f"Model: \t\t {model}\nIRQ: 10\n")
-    (tmp_path / "driver/nvidia/version").write_text("NVRM version: NVIDIA UNIX x86_64 Kernel Module  535.104.05  Sat Aug\n")
+    (tmp_path / "driver/nvidia/version").write_text(
+        "NVRM version: NVIDIA UNIX x86_64 Kernel Module  535.104.05  Sat Aug\n"
+    )
     assert processor(tmp_path) == "Fast CPU"
     assert gpus(tmp_path) == ["NVIDIA A100-SXM4-40GB", "Tesla T4"]
     assert driver(tmp_path) == "535.104.05"
@@ -51,7 +71,9 @@ def test_processor_gpus_and_driver_are_what_the_system_says(tmp_path: Path) -> N
 
 
 def test_a_job_says_what_it_ran_with() -> None:
-    about = Provenance(JOB, [sys.executable, "-m", "ipykernel_launcher"]).finish({"name": "python", "version": "3.x"})
+    about = Provenance(JOB, [sys.executable, "-m", "ipykernel_launcher"]).finish(
+        {"name": "python", "version": "3.x"}
+    )
     assert about["packages"]["papermill"]
     assert about["kernel"]["version"] == "3.x"
     assert about["seeds"] == {"seed": 3, "data_Seed": 4}
@@ -70,7 +92,9 @@ def test_a_kernel_of_another_python_is_asked(tmp_path: Path) -> None:
     assert about["packages"] == {"other": "7.0"}
 
 
-@pytest.mark.parametrize("argv", [None, [], ["/usr/bin/R", "--slave"], ["/nowhere/python3", "-m", "x"]])
+@pytest.mark.parametrize(
+    "argv", [None, [], ["/usr/bin/R", "--slave"], ["/nowhere/python3", "-m", "x"]]
+)
 def test_of_a_kernel_that_cannot_be_asked_no_packages_are_told(argv: list[str] | None) -> None:
     about = Provenance(JOB, argv).finish()
     assert about["packages"] == {}

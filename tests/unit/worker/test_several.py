@@ -15,10 +15,12 @@ import pytest
 
 from jupyter_gridgpu import client
 from jupyter_gridgpu.backends.base import Job, job_spec, write_spec
-from jupyter_gridgpu.request import Options, plan
+from jupyter_gridgpu.planning.request import Options, plan
 from jupyter_gridgpu.store.paths import read_json
 from jupyter_gridgpu.testing.examples import notebook_json
-from jupyter_gridgpu.worker import forked, patience, several
+from jupyter_gridgpu.worker import disk_retry
+from jupyter_gridgpu.worker.launch import several_jobs
+from jupyter_gridgpu.worker.prefork import starting
 from tests.system.helpers import eventually
 
 CELLS = (
@@ -33,7 +35,12 @@ class Node:
 
     def __init__(self, tmp_path: Path, **options: Any) -> None:
         source = tmp_path / "train.ipynb"
-        source.write_text(notebook_json("x = 0\nhold = False", *(cell.replace("FOLDER", repr(str(tmp_path))) for cell in CELLS)))
+        source.write_text(
+            notebook_json(
+                "x = 0\nhold = False",
+                *(cell.replace("FOLDER", repr(str(tmp_path))) for cell in CELLS),
+            )
+        )
         found = plan(source, "x = [1, 2, 3]\nhold = False", Options(**options))
         (tmp_path / "scans").mkdir()
         self.handle = client.create(found)
@@ -49,7 +56,9 @@ class Node:
         return keys
 
     def start(self, *keys: str) -> subprocess.Popen[bytes]:
-        self._started.append(subprocess.Popen(["sh", self.paths.launcher, self.paths.folder, *keys]))
+        self._started.append(
+            subprocess.Popen(["sh", self.paths.launcher, self.paths.folder, *keys])
+        )
         return self._started[-1]
 
     def run(self, *keys: str) -> int:
@@ -151,7 +160,11 @@ def test_a_job_whose_stop_file_is_there_before_it_starts_runs_no_cell(node: Node
     (key,) = node.write(1)
     node.paths.job(key).stop.touch()
     assert node.run(key) == 0
-    assert (node.result(key)["state"], node.result(key)["reason"], node.order()) == ("failed", "user", [])
+    assert (node.result(key)["state"], node.result(key)["reason"], node.order()) == (
+        "failed",
+        "user",
+        [],
+    )
 
 
 def test_a_killed_process_takes_its_jobs_and_their_kernels_along(node: Node) -> None:
@@ -162,11 +175,18 @@ def test_a_killed_process_takes_its_jobs_and_their_kernels_along(node: Node) -> 
     process.wait()
     from tests.system.helpers import processes_with
 
-    eventually(lambda: not processes_with(str(node.paths.job(keys[0]).folder)), what="no process of the job is left")
+    eventually(
+        lambda: not processes_with(str(node.paths.job(keys[0]).folder)),
+        what="no process of the job is left",
+    )
 
 
-def test_a_node_that_does_not_see_the_folder_says_so(node: Node, capfd: pytest.CaptureFixture[str]) -> None:
-    code = subprocess.run(["sh", node.paths.launcher, node.paths.folder / "none", "v0001.1"], check=False).returncode
+def test_a_node_that_does_not_see_the_folder_says_so(
+    node: Node, capfd: pytest.CaptureFixture[str]
+) -> None:
+    code = subprocess.run(
+        ["sh", node.paths.launcher, node.paths.folder / "none", "v0001.1"], check=False
+    ).returncode
     assert code == 71
     assert "does not see the scan's folder" in capfd.readouterr().err
 
@@ -182,26 +202,30 @@ def test_a_copy_says_where_it_runs(node: Node, monkeypatch: pytest.MonkeyPatch) 
     assert about["host"]
 
 
-NO_NEST = forked.Nest(print)
+NO_NEST = starting.ParentStarter(print)
 
 
 def test_a_signal_for_a_job_that_has_just_ended_harms_no_other() -> None:
-    line, ended = several._Line([], 2, NO_NEST), subprocess.Popen(["true"])
+    line, ended = several_jobs._Line([], 2, NO_NEST), subprocess.Popen(["true"])
     ended.wait()
     line._running.add(ended.pid)
     line._pass_on(signal.SIGTERM, None)
 
 
-def test_a_signal_that_comes_while_a_job_is_made_ready_starts_it_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    line = several._Line([Path("job.json")], 1, NO_NEST)
+def test_a_signal_that_comes_while_a_job_is_made_ready_starts_it_no_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    line = several_jobs._Line([Path("job.json")], 1, NO_NEST)
     monkeypatch.setattr(signal, "signal", lambda number, handler: None)
-    monkeypatch.setattr(signal, "pthread_sigmask", lambda how, numbers: line._pass_on(signal.SIGTERM, None))
+    monkeypatch.setattr(
+        signal, "pthread_sigmask", lambda how, numbers: line._pass_on(signal.SIGTERM, None)
+    )
     monkeypatch.setattr(os, "fork", lambda: pytest.fail("a job was started"))
     assert line.run() == 0
 
 
 def test_a_result_waits_for_a_network_disk_that_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patience, "RETRY_S", 0.0)
+    monkeypatch.setattr(disk_retry, "RETRY_S", 0.0)
     answers = [errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.ENOSPC, 0]
 
     def write() -> str:
@@ -209,7 +233,7 @@ def test_a_result_waits_for_a_network_disk_that_is_away(monkeypatch: pytest.Monk
             raise OSError(number, os.strerror(number))
         return "written"
 
-    assert patience.patiently(write) == "written"
+    assert disk_retry.patiently(write) == "written"
     answers[:] = [errno.ENOENT]
     with pytest.raises(FileNotFoundError):
-        patience.patiently(write)
+        disk_retry.patiently(write)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jupyter_gridgpu.worker.terminal import LINE_LIMIT, TerminalLines, resolved
+from jupyter_gridgpu.worker.metrics.lines import LINE_LIMIT, TerminalLines, resolved
 
 PRINTED = st.text(st.sampled_from("ab \r\b\n\x1b[31m]0;\x07(Bé")) | st.text()
 

@@ -1,0 +1,1 @@
+"""The command line `gridgpu`: one module a verb, put together in `app`."""

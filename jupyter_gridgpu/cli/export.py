@@ -1,0 +1,36 @@
+"""`gridgpu export`: a scan for other tools."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from jupyter_gridgpu import client
+from jupyter_gridgpu.records.export import KINDS
+from jupyter_gridgpu.records.export import export as export_record
+from jupyter_gridgpu.records.record import load
+
+
+@click.command("export")
+@click.argument("scan")
+@click.option("--to", "kind", required=True, metavar="KIND", help=f"{', '.join(KINDS)}.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="PATH",
+    help="Where to. Default: the scan's name, here.",
+)
+@click.option(
+    "--curves",
+    is_flag=True,
+    help="csv and parquet: a line for every value that was reported, not for every variant.",
+)
+def export(scan: str, kind: str, output: Path | None, curves: bool) -> None:
+    """Write SCAN in the format of another tool; nothing that is there is overwritten."""
+    record = load(client.open_scan(scan).folder)
+    target = export_record(record, kind, output, curves)
+    if not record.finished:
+        click.echo(f"{record.name} has not ended; this is as of now.", err=True)
+    click.echo(str(target))

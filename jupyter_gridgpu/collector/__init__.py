@@ -1,0 +1,1 @@
+"""A collector receives metrics from jobs that share no disk with their user."""

@@ -1,0 +1,1 @@
+"""How metrics of a running notebook are gathered, written and sent."""
