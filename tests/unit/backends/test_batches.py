@@ -7,6 +7,7 @@ import pytest
 
 from jupyter_gridgpu.backends.batch.batches import BatchStore
 from jupyter_gridgpu.store.paths import ScanPaths
+from tests.old_scans import SLURM, bring
 
 TASKS = [["v0001.1", "v0002.1"], ["v0003.1"]]
 
@@ -79,3 +80,13 @@ def test_a_batch_whose_tasks_could_not_be_written_is_in_nobody_s_way(
     assert found.place(TASKS[0][0]) is None
     batch = found.make(TASKS)
     assert found.place("v0003.1") == (batch, 2)
+
+
+def test_batches_that_an_earlier_version_sent_to_slurm_are_known(tmp_path: Path) -> None:
+    batches = Batches(ScanPaths(bring(SLURM, tmp_path)))
+    assert [batch.name for batch in batches.all()] == ["b0001", "b0002"]
+    places = {key: batches.place(key) for key in ("v0001.1", "v0002.1", "v0003.1", "v0004.1", "v0004.2")}
+    names = [(place[0].name, place[1]) for place in places.values() if place is not None]
+    assert names == [("b0001", 1), ("b0001", 1), ("b0001", 2), ("b0001", 2), ("b0002", 1)]
+    assert [batches.ident(batch) for batch in batches.all()] == ["53909922", "53909924"]
+    assert batches.unsure(places) == []

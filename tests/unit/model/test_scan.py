@@ -24,6 +24,7 @@ from jupyter_gridgpu.model.scan import (
     to_json,
 )
 from jupyter_gridgpu.testing.examples import small_scan
+from tests import old_scans
 
 
 @pytest.mark.parametrize(
@@ -222,6 +223,17 @@ def test_a_scan_of_the_first_format_is_read_and_found_by_the_same_cell() -> None
     )
     assert (again.recorded, again.origin) == (0, None)
     assert fingerprint(again) == "690d8a5bb90274b2bb1a21fe43ff517285ac3bae406af0b64ec7d09938d37027"
+
+
+@pytest.mark.parametrize("name", old_scans.NAMES)
+def test_a_scan_of_the_second_format_is_read_and_found_by_the_same_cell(name: str) -> None:
+    body = json.loads((old_scans.FORMAT2 / name / "scan.json").read_text())
+    made = from_json(body)
+    assert fingerprint(made) == body["fingerprint"]
+    written = to_json(made)
+    assert {field: written[field] for field in body if field in written} == {
+        field: value for field, value in body.items() if field not in ("fingerprint", "asked_name")
+    }
 
 
 def test_a_replay_is_no_scan_of_its_origins_cell() -> None:
