@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 from jupyter_gridgpu.model.job import REASONS, Observation, bounded
@@ -34,6 +35,17 @@ class Job:
     spec: dict[str, Any]
 
 
+@dataclass(frozen=True)
+class Capabilities:
+    """What a backend can do, the same for all scans that it runs.
+
+    The runner and the planner ask for these before they ask the batch system anything.
+    """
+
+    shows_files: bool = True  # the files of a job can be read here while it runs
+    by_generation: bool = False  # a sampler that learns is asked when no job is left in the queue
+
+
 class Backend(Protocol):
     """Made with `(scan, paths)`; making one touches nothing and asks nobody.
 
@@ -41,10 +53,18 @@ class Backend(Protocol):
     then the runner comes again later, and asks first what the engine has.
     """
 
+    capabilities: Capabilities
     poll_s: float  # seconds between polls
 
     def check(self, ask: bool = True) -> None:
         """Raise EngineError, with what to do, if the engine cannot run the scan; without `ask`, as far as is known here."""
+        ...
+
+    def check_files(self, files: Mapping[str, Path]) -> None:
+        """Raise BackendError if the helper files do not fit into what travels with a job.
+
+        `files` maps the name that a file gets beside the notebook to its path here.
+        """
         ...
 
     def open(self) -> None:

@@ -151,14 +151,11 @@ def checked(scan: ScanSpec, ask: bool = True, files: Mapping[str, Path] | None =
     for one in candidates[:TRIED]:
         try:
             backend = backends.load(one, ScanPaths(home.home() / one.name))
-            one = replace(
-                one, channel=channels.choose(one.metrics, getattr(backend, "files_show", True))
-            )
+            shows_files = backend.capabilities.shows_files
+            one = replace(one, channel=channels.choose(one.metrics, shows_files))
             backend.check(ask)
-            if ask and (
-                check_files := getattr(backend, "check_files", None)
-            ):  # only some engines send files along
-                check_files(files or {})
+            if ask:
+                backend.check_files(files or {})
         except BackendError as error:
             refused = refused or error
         else:

@@ -319,7 +319,7 @@ class Runner:
         """How many points to propose now: one that learns is asked only for what can start at once."""
         if not self.sampler.adaptive:
             return PROPOSE_AT_ONCE
-        if self.view.active and getattr(self.backend, "by_generation", False):
+        if self.view.active and self.backend.capabilities.by_generation:
             return 0
         slots = self.backend.slots() or self.scan.parallel or ADAPTIVE_AT_ONCE
         repeats = self.scan.space.repeats[1] if self.scan.space.repeats else 1

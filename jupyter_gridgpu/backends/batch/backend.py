@@ -21,6 +21,7 @@ from pathlib import Path
 
 from jupyter_gridgpu.backends.base import (
     THREAD_VARIABLES,
+    Capabilities,
     Job,
     about_of,
     gpu_of,
@@ -69,7 +70,7 @@ class BatchBackend(ABC):
     poll_s = 0.25  # of files; the engine is asked at the pace of Inquiry
     engine: str  # its name for people
     batch_limit = 1000  # tasks in one call
-    files_show = True  # whether files of a job are seen while it runs
+    capabilities = Capabilities()
 
     def __init__(self, scan: ScanSpec, paths: ScanPaths) -> None:
         self._scan = scan
@@ -328,7 +329,7 @@ class BatchBackend(ABC):
     def _waiting(self, key: str, seen: TaskStatus, watched: _Watched) -> Observation:
         """A job that the engine has, and of which there are no files."""
         mates = self._mates(key)
-        if seen.state == "running" and len(mates) > 1 and self.files_show:
+        if seen.state == "running" and len(mates) > 1 and self.capabilities.shows_files:
             return Observation(
                 "queued",
                 message=f"Waits for its turn in the job that runs {mates[0].split('.')[0]}.",

@@ -10,13 +10,14 @@ import socket
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from jupyter_gridgpu import images
 from jupyter_gridgpu.backends.base import (
     THREAD_VARIABLES,
+    Capabilities,
     Job,
     notebook_of,
     read_result,
@@ -47,6 +48,10 @@ DEATHS = 3  # of what brings workers up, in a row, before jobs are given up
 
 
 class LocalBackend:
+    """Runs jobs as processes of this machine."""
+
+    capabilities = Capabilities()
+
     def __init__(self, scan: ScanSpec, paths: ScanPaths) -> None:
         self._scan = scan
         self._paths = paths
@@ -71,6 +76,9 @@ class LocalBackend:
             )
         if self._contained:
             images.require(self._scan.container)
+
+    def check_files(self, files: Mapping[str, Path]) -> None:
+        """Accept all helper files: they stay on this machine."""
 
     def devices(self) -> list[str]:
         """The GPUs that jobs may use: those CUDA_VISIBLE_DEVICES names, else all there are."""

@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from jupyter_gridgpu.backends.base import Job
+from jupyter_gridgpu.backends.base import Capabilities, Job
 from jupyter_gridgpu.backends.batch.backend import BatchBackend
 from jupyter_gridgpu.backends.batch.batches import Batch
 from jupyter_gridgpu.backends.batch.inquiry import TaskStatus
@@ -37,10 +37,9 @@ TRIES = 3  # at the metadata of a job that finished
 class PandaBackend(BatchBackend):
     engine = "PanDA"
     batch_limit = 5000
-    files_show = False  # a job's files come when it has ended
-    by_generation = (
-        True  # a task is much work for PanDA: a sampler that learns gets a whole one at a time
-    )
+    # A job's files come when it has ended. A task is much work for PanDA, so a sampler that learns
+    # gets a whole task at a time.
+    capabilities = Capabilities(shows_files=False, by_generation=True)
 
     def __init__(self, scan: ScanSpec, paths: ScanPaths) -> None:
         super().__init__(scan, paths)

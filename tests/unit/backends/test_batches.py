@@ -83,9 +83,11 @@ def test_a_batch_whose_tasks_could_not_be_written_is_in_nobody_s_way(
 
 
 def test_batches_that_an_earlier_version_sent_to_slurm_are_known(tmp_path: Path) -> None:
-    batches = Batches(ScanPaths(bring(SLURM, tmp_path)))
+    batches = BatchStore(ScanPaths(bring(SLURM, tmp_path)))
     assert [batch.name for batch in batches.all()] == ["b0001", "b0002"]
-    places = {key: batches.place(key) for key in ("v0001.1", "v0002.1", "v0003.1", "v0004.1", "v0004.2")}
+    places = {
+        key: batches.place(key) for key in ("v0001.1", "v0002.1", "v0003.1", "v0004.1", "v0004.2")
+    }
     names = [(place[0].name, place[1]) for place in places.values() if place is not None]
     assert names == [("b0001", 1), ("b0001", 1), ("b0001", 2), ("b0001", 2), ("b0002", 1)]
     assert [batches.ident(batch) for batch in batches.all()] == ["53909922", "53909924"]

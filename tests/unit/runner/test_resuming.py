@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jupyter_gridgpu.backends.base import Backend, Job
+from jupyter_gridgpu.backends.base import Backend, Capabilities, Job
 from jupyter_gridgpu.errors import Full, ScanLocked, Unreachable
 from jupyter_gridgpu.model import events, wire
 from jupyter_gridgpu.model.job import Observation
@@ -168,6 +168,7 @@ class Silent:
     """A backend whose engine does not answer, on a disk that may not either."""
 
     poll_s = 0.0
+    capabilities = Capabilities()
 
     def __init__(self) -> None:
         self.disk: OSError | None = None
