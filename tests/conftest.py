@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+TESTS = Path(__file__).parent
 
 pytest.register_assert_rewrite("jupyter_gridgpu.testing")
 pytest_plugins = ["tests.engines.condor", "tests.engines.slurm"]
@@ -20,19 +24,53 @@ settings.register_profile(
 settings.load_profile("default")
 
 
-ENGINES = (
-    "slurm_cluster",
-    "new_slurm_cluster",
-    "condor_daemons",
-    "lab",
-)  # started once for all their tests
+# Batch systems that are started once for all tests that use them.
+BATCH_SYSTEMS = ("slurm_cluster", "new_slurm_cluster", "condor_daemons")
+# Tests of these folders take long, so they start first; the short ones fill the gaps at the end.
+LONGEST_FIRST = ("browser", "contract", "system", "unit")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Let the processes that tests start be interrupted, also where the tests cannot be.
+
+    A shell starts `scripts/test &` with SIGINT ignored, and every process below inherits that.
+    """
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+# First of all, since pytest-xdist reads the groups in a hook of the same name.
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where tests run in several processes, those of an engine stay together, and those of a file."""
+    """Keep together, where tests run in several processes, what shares something costly."""
     for item in items:
-        used = [name for name in ENGINES if name in getattr(item, "fixturenames", ())]
-        item.add_marker(pytest.mark.xdist_group(used[0] if used else str(item.path)))
+        group = _group(item)
+        if group is not None:
+            item.add_marker(pytest.mark.xdist_group(group))
+    items.sort(key=_turn)
+
+
+def _group(item: pytest.Item) -> str | None:
+    """Return the name of the group that a test belongs to, or None for one that stands alone."""
+    fixtures: dict[str, Any] = cast(Any, item)._fixtureinfo.name2fixturedefs
+    for name in BATCH_SYSTEMS:
+        if name in fixtures:
+            return name
+    for found in fixtures.values():
+        # A fixture of a file or a class is made once in each process that runs one of its tests.
+        if found[-1].scope in ("module", "class"):
+            return str(item.path)
+    return None
+
+
+def _turn(item: pytest.Item) -> tuple[bool, int]:
+    """Return where a test stands in the order of all: batch systems, then by folder."""
+    fixtures = getattr(item, "fixturenames", ())
+    alone = not any(name in fixtures for name in BATCH_SYSTEMS)
+    folder = item.path.relative_to(TESTS).parts[0]
+    if folder not in LONGEST_FIRST:
+        return alone, len(LONGEST_FIRST)
+    return alone, LONGEST_FIRST.index(folder)
 
 
 @pytest.fixture(autouse=True)

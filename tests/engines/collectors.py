@@ -6,7 +6,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +16,7 @@ from wsgidav.wsgidav_app import WsgiDAVApp
 
 from jupyter_gridgpu.channels.push import Account
 from jupyter_gridgpu.collector.members import InvitedMembers
+from tests.kit import eventually as eventually
 
 RUNNER, JOBS = "runner:reads", "jobs:writes"
 
@@ -142,12 +142,3 @@ def dav(folder: Path) -> Iterator[Dav]:
         yield made.start()
     finally:
         made.end()
-
-
-def eventually(look: Any, what: str = "", within_s: float = 60.0) -> Any:
-    """Return the first true value of `look`."""
-    deadline = time.monotonic() + within_s
-    while not (found := look()):
-        assert time.monotonic() < deadline, what or "it did not happen in time"
-        time.sleep(0.02)
-    return found

@@ -8,21 +8,16 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import nbformat
 import psutil
 
 from jupyter_gridgpu.client import open_scan
+from tests.kit import eventually as eventually
 
-T = TypeVar("T")
-WITHIN_S = (
-    90.0  # far more than anything here takes, since the machine may be busy with something else
-)
 ENDED = ("done", "stopped")
 SUMMARY_KEYS = {"scan", "folder", "state", "best", "variants"}
 VARIANT_KEYS = {"id", "params", "state", "reason", "attempts", "metrics", "notebook"}
@@ -45,17 +40,6 @@ for epoch in range(1, steps + 1):
     report(epoch=epoch, epochs=steps, loss=n * epoch)
 """
 TRAINING_PARAMETERS = "n = 0\nmark = '/dev/null'\nsteps = 4\npause = 0.1"
-
-
-def eventually(condition: Callable[[], T], within_s: float = WITHIN_S, what: str = "") -> T:
-    """Return the first true value of `condition`; fail if there is none in time."""
-    deadline = time.monotonic() + within_s
-    while not (value := condition()):
-        assert time.monotonic() < deadline, (
-            f"not within {within_s:g} s: {what or condition}; last {value!r}"
-        )
-        time.sleep(0.05)
-    return value
 
 
 def strict_json(text: str) -> Any:

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
-from .helpers import Executed, Lab, ScanOfLab, eventually, gone, kill, processes_with
+from tests.kit import eventually
+
+from .helpers import Executed, Lab, ScanOfLab, gone, kill, processes_with
 
 START = """
 import os, signal, subprocess, time

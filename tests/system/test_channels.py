@@ -14,8 +14,9 @@ from tests.engines.collectors import JOBS, Collecting, Dav, collecting, dav
 from tests.engines.panda import FakePanda
 from tests.engines.panda.fixture import panda
 from tests.engines.slurm import Cluster
+from tests.kit import eventually
 
-from .helpers import Executed, Lab, ScanOfLab, eventually, processes_with
+from .helpers import Executed, Lab, ScanOfLab, processes_with
 from .slurm_lab import ON, slurm_lab
 
 __all__ = ["panda"]

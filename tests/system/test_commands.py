@@ -7,8 +7,9 @@ import shutil
 from collections import Counter
 
 from jupyter_gridgpu.store import inbox
+from tests.kit import eventually
 
-from .helpers import Executed, Lab, eventually, one_sentence
+from .helpers import Executed, Lab, one_sentence
 
 
 def test_stop_one_variant(lab: Lab) -> None:

@@ -12,7 +12,9 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from .helpers import SUMMARY_KEYS, VARIANT_KEYS, Lab, eventually, one_sentence, strict_json
+from tests.kit import eventually
+
+from .helpers import SUMMARY_KEYS, VARIANT_KEYS, Lab, one_sentence, strict_json
 
 QUICK = "from jupyter_gridgpu import report\nreport(loss=n)\nassert n != 13"
 

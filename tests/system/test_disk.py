@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from jupyter_gridgpu.store import inbox
+from tests.kit import eventually
 
-from .helpers import Executed, Lab, ScanOfLab, eventually, gone, one_sentence, strict_json
+from .helpers import Executed, Lab, ScanOfLab, gone, one_sentence, strict_json
 
 
 def _mount(*words: str) -> bool:

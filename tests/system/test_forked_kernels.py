@@ -17,8 +17,9 @@ import pytest
 from jupyter_gridgpu import client
 from jupyter_gridgpu.backends.base import Job, job_spec, write_spec
 from jupyter_gridgpu.planning.request import Options, plan
+from tests.kit import eventually
 
-from .helpers import Executed, Lab, ScanOfLab, eventually, gone, kill, processes_with
+from .helpers import Executed, Lab, ScanOfLab, gone, kill, processes_with
 
 PARENT = "jupyter_gridgpu.worker.prefork.parent"
 # Who the kernel's parent is, and what it finds.

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from tests.engines.condor import Pool
+from tests.kit import eventually
 
-from .helpers import TRAINING, Lab, ScanOfLab, eventually, one_sentence
+from .helpers import TRAINING, Lab, ScanOfLab, one_sentence
 
 GATED = "import pathlib, time\nwhile not pathlib.Path(gate).exists():\n    time.sleep(0.05)"
 

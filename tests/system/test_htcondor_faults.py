@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.engines.condor import Pool
+from tests.kit import eventually
 
-from .helpers import Executed, Lab, eventually
+from .helpers import Executed, Lab
 from .test_htcondor import check_done, gated, on_pool
 
 

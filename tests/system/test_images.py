@@ -20,8 +20,9 @@ from jupyter_gridgpu.client import ScanHandle
 from jupyter_gridgpu.planning.request import Options, plan
 from tests.engines import images
 from tests.engines.registry import registry, trusting
+from tests.kit import eventually
 
-from .helpers import Executed, Lab, eventually, one_sentence, strict_json
+from .helpers import Executed, Lab, one_sentence, strict_json
 
 TRAIN = """
 import math

@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
+from tests.kit import eventually
 from tests.old_scans import CACHED, ENDED, NAMES, SLURM, UNFINISHED, bring, comparable, expected
 
 from .helpers import ENDED as ENDED_STATES
-from .helpers import Executed, Lab, ScanOfLab, eventually, strict_json
+from .helpers import Executed, Lab, ScanOfLab, strict_json
 
 NOT_SENT = ("batches", "checkpoint.json", "runner.lock", "runner.log")
 

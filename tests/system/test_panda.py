@@ -15,8 +15,9 @@ import pytest
 
 from tests.engines.panda import FakePanda
 from tests.engines.panda.fake import make_token
+from tests.kit import eventually
 
-from .helpers import Lab, ScanOfLab, eventually, one_sentence
+from .helpers import Lab, ScanOfLab, one_sentence
 
 
 @pytest.fixture

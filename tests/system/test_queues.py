@@ -10,8 +10,9 @@ import pytest
 
 from tests.engines.condor import Pool
 from tests.engines.slurm import Cluster
+from tests.kit import eventually
 
-from .helpers import Lab, eventually, one_sentence, strict_json
+from .helpers import Lab, one_sentence, strict_json
 
 DUMP = Path(__file__).parents[1] / "data" / "cric-queues.json"
 SPACE = ("-p", "n = [1, 2]", "-p", "steps = 1", "-p", "pause = 0.0")

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from tests.engines.slurm import Cluster
+from tests.kit import eventually
 
-from .helpers import TRAINING, Lab, eventually, one_sentence, strict_json
+from .helpers import TRAINING, Lab, one_sentence, strict_json
 
 LONG = ("-p", "n = [1, 2, 3]", "-p", "steps = 400", "-p", "pause = 0.1")
 

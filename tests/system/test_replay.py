@@ -14,8 +14,9 @@ import nbformat
 import pytest
 
 from jupyter_gridgpu.client import open_scan
+from tests.kit import eventually
 
-from .helpers import Executed, Lab, ScanOfLab, eventually, one_sentence, strict_json
+from .helpers import Executed, Lab, ScanOfLab, one_sentence, strict_json
 
 CELL = """
 from jupyter_gridgpu import report

@@ -14,8 +14,9 @@ import pytest
 from jupyter_client.manager import KernelManager
 
 from jupyter_gridgpu.errors import ScanLocked
+from tests.kit import eventually
 
-from .helpers import Executed, Lab, ScanOfLab, eventually, gone, kill
+from .helpers import Executed, Lab, ScanOfLab, gone, kill
 
 COUNT = 6
 KILLS = 3

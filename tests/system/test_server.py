@@ -16,7 +16,9 @@ from typing import Any
 import pytest
 import websocket
 
-from .helpers import Lab, eventually, strict_json
+from tests.kit import eventually
+
+from .helpers import Lab, strict_json
 
 CONFIG = Path(__file__).parents[2] / "labextension" / "server-config"
 TOKEN = "a-token"

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from tests.engines.slurm import Cluster, limits_memory
+from tests.kit import eventually
 
-from .helpers import ScanOfLab, eventually, gone, one_sentence, processes_with, strict_json
+from .helpers import ScanOfLab, gone, one_sentence, processes_with, strict_json
 from .slurm_lab import GREEDY, ON, SlurmLab, check_done_once, slurm_lab, task_of, text_of
 
 

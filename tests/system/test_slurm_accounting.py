@@ -15,8 +15,9 @@ from jupyter_gridgpu.testing.examples import small_scan
 from tests.engines.ground import as_root, run_script
 from tests.engines.slurm import Cluster, started
 from tests.engines.slurm_accounts import AccountedCluster
+from tests.kit import eventually
 
-from .helpers import eventually, kill, processes_with
+from .helpers import kill, processes_with
 from .slurm_lab import SlurmLab, check_done_once, slurm_lab
 
 ANY = -1

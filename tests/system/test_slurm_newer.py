@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.engines.slurm import Cluster
+from tests.kit import eventually
 
-from .helpers import eventually, one_sentence
+from .helpers import one_sentence
 from .slurm_lab import ON, SlurmLab, slurm_lab, text_of
 
 
