@@ -11,7 +11,6 @@ import contextlib
 import importlib.util
 import os
 import re
-import shlex
 import zlib
 from collections.abc import Mapping, Sequence
 
@@ -21,7 +20,8 @@ from jupyter_gridgpu.backends.batch.batches import Batch, sending, still_sending
 from jupyter_gridgpu.backends.batch.inquiry import TaskStatus
 from jupyter_gridgpu.backends.htcondor import ads
 from jupyter_gridgpu.backends.htcondor.bindings import call
-from jupyter_gridgpu.backends.htcondor.description import argument, description
+from jupyter_gridgpu.backends.htcondor.description import description
+from jupyter_gridgpu.backends.htcondor.start_script import shell_arguments
 from jupyter_gridgpu.backends.htcondor.transfer import MIRROR_VARIABLE, FileTransfer
 from jupyter_gridgpu.errors import BackendError, Full, Unreachable
 from jupyter_gridgpu.model.job import Observation
@@ -37,16 +37,6 @@ _TASK_ID = re.compile(r"\d{1,10}\.\d{1,10}")
 # limits per owner, per submission and while it makes the jobs, it gives only a negative number.
 _FULL = re.compile(r"MAX_JOBS_|Schedd says -[234]\b")
 _ERROR_BYTES = 4096
-
-# Scripts that /bin/sh runs on the node, one for each way in which a worker is started. HTCondor
-# gives a job no PATH, and without PATH Python cannot find its own library.
-_SCRIPT_ON_SHARED_DISK = 'export PATH; exec sh "$@"'
-_SCRIPT_IN_JOB_FOLDER = 'export PATH; exec sh worker.sh "$PWD" "$@"'
-# This script runs inside the image, so the launcher, which looks for a runtime, has nothing to do.
-_SCRIPT_IN_CONTAINER = """\
-export PATH PYTHONNOUSERSITE=1 GRIDGPU_IMAGE=IMAGE_NAME; command -v python3 >/dev/null || exit 74; \
-for key; do set -- "$@" "$PWD/jobs/$key/job.json"; shift; done; \
-exec python3 worker.pyz --together TOGETHER "$@\""""
 
 
 class HTCondorBackend(BatchBackend):
@@ -144,7 +134,8 @@ class HTCondorBackend(BatchBackend):
         if self._transfer:
             self._transfer.pack(batch)
         ident = self._ident(batch)
-        commands = description(self._scan, ident, self._arguments())
+        arguments = shell_arguments(self._scan, self._paths, self._image())
+        commands = description(self._scan, ident, arguments)
         commands.update(self._file_commands(batch))
         tasks = [
             {"number": str(number), "keys": " ".join(keys)}
@@ -186,17 +177,6 @@ class HTCondorBackend(BatchBackend):
     def _ident(self, batch: Batch) -> str:
         """Return the name by which HTCondor knows a batch, and no other batch."""
         return f"{self._scan.id}/{batch.name}"
-
-    def _arguments(self) -> str:
-        """Return the arguments of /bin/sh on the node, as a description holds them."""
-        if not self._transfer:
-            paths = (str(self._paths.launcher), str(self._paths.folder))
-            return _shell_arguments(_SCRIPT_ON_SHARED_DISK, *paths)
-        if self._image() is None:
-            return _shell_arguments(_SCRIPT_IN_JOB_FOLDER)
-        script = _SCRIPT_IN_CONTAINER.replace("TOGETHER", str(self._scan.per_gpu))
-        image = shlex.quote(self._scan.container.image or "")
-        return _shell_arguments(script.replace("IMAGE_NAME", image))
 
     def _file_commands(self, batch: Batch) -> dict[str, str]:
         """Return the commands that say which files travel, and where output goes."""
@@ -278,12 +258,3 @@ class HTCondorBackend(BatchBackend):
         known = [task for task in tasks if _TASK_ID.fullmatch(task)]
         if known:
             call("end", tasks=known, hard=hard)
-
-
-def _shell_arguments(script: str, *words: str) -> str:
-    """Return the arguments by which /bin/sh runs a script with words and the keys of a task.
-
-    HTCondor puts the keys of each task in the place of $(keys).
-    """
-    arguments = ["-c", *(argument(word) for word in (script, "sh", *words)), "$(keys)"]
-    return f'"{" ".join(arguments)}"'

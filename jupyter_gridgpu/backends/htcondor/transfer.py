@@ -177,13 +177,13 @@ def _parse(line: bytes) -> _Piece | None:
     A line reads `gridgpu KEY/COPY/FILE OFFSET BASE64`. A notebook may print anything, too.
     """
     try:
-        mark, name, offset_text, text = line.split(b" ")
+        prefix, name, offset_text, text = line.split(b" ")
         key, copy, file = name.decode("ascii").split("/")
         offset = int(offset_text)
         data = base64.b64decode(text, validate=True)
     except (ValueError, binascii.Error):
         return None
-    if mark != mirror.MARK or not COPY_NAME.fullmatch(copy) or file not in COPY_FILES:
+    if prefix != mirror.MARK or not COPY_NAME.fullmatch(copy) or file not in COPY_FILES:
         return None
     if not 0 <= offset < mirror.NOTEBOOK_LIMIT:
         return None

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
-import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -25,6 +24,7 @@ from jupyter_gridgpu.backends.batch.backend import BatchBackend
 from jupyter_gridgpu.backends.batch.batches import Batch
 from jupyter_gridgpu.backends.batch.inquiry import TaskStatus
 from jupyter_gridgpu.backends.panda import asking, credentials, outputs, sandbox
+from jupyter_gridgpu.backends.panda.senders import BatchSenders
 from jupyter_gridgpu.backends.panda.status import TaskFacts, task_status
 from jupyter_gridgpu.backends.panda.task_map import attempts
 from jupyter_gridgpu.errors import BackendError, Underway, Unreachable
@@ -36,7 +36,6 @@ from jupyter_gridgpu.store.paths import ScanPaths
 _MISSING = "--on panda needs panda-client: pip install 'jupyter_gridgpu[panda]'."
 YOUNG_S = 600.0  # after PanDA took a task, in which PanDA may not know it yet
 METADATA_TRIES = 3  # at the metadata of a job that finished
-CLOSE_TIMEOUT_S = 5
 
 
 class PandaBackend(BatchBackend):
@@ -53,7 +52,7 @@ class PandaBackend(BatchBackend):
 
     def __init__(self, scan: ScanSpec, paths: ScanPaths) -> None:
         super().__init__(scan, paths)
-        self._senders = _Senders(paths)
+        self._senders = BatchSenders(paths)
         self._refused: dict[str, BackendError] = {}  # key -> why PanDA refused its batch
         self._followed: dict[str, Batch] = {}  # task -> its batch, while it has jobs to follow
         # How often the metadata of a job were asked for, by task and sequence number.
@@ -68,7 +67,7 @@ class PandaBackend(BatchBackend):
         """Raise BackendError if PanDA cannot be asked, or cannot do what the scan asks for."""
         if importlib.util.find_spec("pandaclient") is None:
             raise BackendError(_MISSING)
-        self._check_options()
+        _check_options(self._scan)
         if not ask:
             return
         try:
@@ -79,27 +78,6 @@ class PandaBackend(BatchBackend):
         output = self._scan.placement.output
         if output and not output.startswith(prefix):
             raise BackendError(f"--out {output}: PanDA wants your datasets to begin with {prefix}")
-
-    def _check_options(self) -> None:
-        placement = self._scan.placement
-        container = self._scan.container
-        meaningless = {
-            "qos": placement.qos,
-            "constraint": placement.constraint,
-            "bind": container.binds,
-        }
-        for name, value in meaningless.items():
-            if value:
-                raise BackendError(f"PanDA knows no --{name}: leave it out.")
-        if container.runtime != "auto":
-            raise BackendError(
-                "--runtime: at the grid's sites PanDA's pilot starts the image; leave it out."
-            )
-        image = container.image
-        if image and not image.startswith(("docker://", "/cvmfs/")):
-            raise BackendError(
-                f"--image {image}: the grid sees docker://NAME and what lies below /cvmfs."
-            )
 
     def check_files(self, files: Mapping[str, Path]) -> None:
         """Raise BackendError if helper files (name beside the notebook -> path) are too large."""
@@ -285,54 +263,24 @@ class PandaBackend(BatchBackend):
         """Do nothing: jobs that are to end have a stop file, and `ask` tells PanDA of these."""
 
 
-class _Senders:
-    """The processes that send batches, one for each batch that is under way."""
-
-    def __init__(self, paths: ScanPaths) -> None:
-        self._paths = paths
-        self._sending: dict[str, subprocess.Popen[bytes]] = {}  # by the name of the batch
-        # Processes that have answered and end by themselves. They are kept until they have ended,
-        # so that no zombie stays.
-        self._leaving: list[subprocess.Popen[bytes]] = []
-
-    def start(self, batch: Batch) -> None:
-        """Start a process that sends a batch. Raises OSError."""
-        arguments = {"folder": str(self._paths.folder), "batch": batch.name}
-        answer_file = _answer_of(batch)
-        self._sending[batch.name] = asking.start("send", arguments, answer_file)
-
-    def answer(self, batch: Batch) -> str:
-        """Return the id of a batch.
-
-        Raises Underway while it is not known, Unreachable if PanDA did not answer, and BackendError
-        if PanDA refused the batch.
-        """
-        self._leaving = [process for process in self._leaving if process.poll() is None]
-        answer_file = _answer_of(batch)
-        process = self._sending.get(batch.name)
-        if not answer_file.exists():
-            # The process may have died, or a runner that was killed may have started it.
-            if process is None or process.poll() is not None:
-                self.start(batch)
-            raise Underway("It is being sent.")
-        if process is not None:
-            self._leaving.append(self._sending.pop(batch.name))
-        try:
-            answer = asking.unpacked(answer_file.read_text(encoding="utf-8"))
-        except Unreachable as error:
-            # Without this answer, the next call starts another process.
-            answer_file.unlink()
-            reason = str(error).rstrip(".")
-            raise Unreachable(f"It was not sent: {reason}; it is tried again.") from None
-        return str(answer["id"])
-
-    def close(self) -> None:
-        """Wait for processes that have answered."""
-        for process in self._leaving:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(CLOSE_TIMEOUT_S)
-
-
-def _answer_of(batch: Batch) -> Path:
-    """Return the file into which the process that sends a batch writes its answer."""
-    return batch.folder / "answer.json"
+def _check_options(scan: ScanSpec) -> None:
+    """Raise BackendError for options that mean nothing to PanDA."""
+    placement = scan.placement
+    container = scan.container
+    meaningless = {
+        "qos": placement.qos,
+        "constraint": placement.constraint,
+        "bind": container.binds,
+    }
+    for name, value in meaningless.items():
+        if value:
+            raise BackendError(f"PanDA knows no --{name}: leave it out.")
+    if container.runtime != "auto":
+        raise BackendError(
+            "--runtime: at the grid's sites PanDA's pilot starts the image; leave it out."
+        )
+    image = container.image
+    if image and not image.startswith(("docker://", "/cvmfs/")):
+        raise BackendError(
+            f"--image {image}: the grid sees docker://NAME and what lies below /cvmfs."
+        )

@@ -215,18 +215,18 @@ def _fetch_metadata(
     if not chosen:
         return []
     folder.mkdir(mode=0o700, exist_ok=True)
-    asked = []
+    tried = []
     for job in panda.ask("getFullJobStatus", chosen):
         if job is None or job.PandaID not in numbers:
             continue
         number = numbers[job.PandaID]
-        asked.append(number)
+        tried.append(number)
         # A job may leave no metadata, or metadata in another form than ours.
         with contextlib.suppress(ValueError, TypeError, KeyError):
             body = json.loads(job.metadata)["user_job_metadata"]
             if len(job.metadata) <= METADATA_BYTES:
                 write_json(folder / f"{number}.json", body)
-    return asked
+    return tried
 
 
 def _kill_unwanted(
