@@ -1,1 +1,9 @@
-"""The HTCondor backend."""
+"""The HTCondor backend.
+
+backend.py        the backend itself
+description.py    what a batch asks for, as a submit description
+ads.py            what HTCondor says of a job, as a TaskStatus
+bindings.py       the process that asks HTCondor, and how it is called
+machines.py       how many machines of the pool could run a job that waits; runs in that process
+transfer.py       files that travel with the jobs where nodes do not see the scan's folder
+"""

@@ -1,6 +1,8 @@
-"""HTCondor's words, without HTCondor: what is asked of it as a submit description, what it says of a job as a Seen.
+"""What HTCondor says of jobs: ads, which become a TaskStatus.
 
-Ads are plain dictionaries here, with the attributes of PROJECTION; what they hold is not trusted.
+Nothing here needs HTCondor: an ad is a plain dictionary with the attributes of PROJECTION. The
+texts in an ad are shown to the user, cut to a limited length, and used for nothing else than to
+guess the reason of a failure.
 """
 
 from __future__ import annotations
@@ -11,240 +13,211 @@ from typing import Any
 
 from jupyter_gridgpu.backends.batch.exit_codes import exit_words
 from jupyter_gridgpu.backends.batch.inquiry import TaskStatus, shown_text
-from jupyter_gridgpu.errors import BackendError
-from jupyter_gridgpu.model.queue import enough_mb
-from jupyter_gridgpu.model.scan import ScanSpec
-from jupyter_gridgpu.queues import gpus
 
-BATCH = "GridGpuBatch"  # the attribute by which a batch is found again
+BATCH = "GridGpuBatch"  # the attribute of our own by which a batch is found again
 PROJECTION = (
-    "ClusterId", "ProcId", "JobStatus", "RemoteHost", "LastRemoteHost", "JobCurrentStartDate", "EnteredCurrentStatus",
-    "CompletionDate", "ExitCode", "ExitBySignal", "ExitSignal", "HoldReason", "HoldReasonCode", "LastHoldReason",
-    "LastHoldReasonCode", "RemoveReason", "NumJobStarts", "LastRejMatchReason", "TransferringInput", "TransferQueued",
-)  # fmt: skip
-IDLE, RUNNING, REMOVED, COMPLETED, HELD, RETURNING, SUSPENDED = range(1, 8)
-WAITING_HOLDS = (
-    1,
-    15,
-    16,
-)  # held by the user, sent on hold, its files are being spooled: it goes on without us
-LIMIT_S = 300  # beyond the walltime, which the worker keeps itself: time to start and to save
-VACATE_S = 60
-MEMORY_MB = (
-    2000  # of a job that says nothing: HTCondor itself would ask for 128, in which no notebook fits
+    "ClusterId",
+    "ProcId",
+    "JobStatus",
+    "RemoteHost",
+    "LastRemoteHost",
+    "JobCurrentStartDate",
+    "EnteredCurrentStatus",
+    "CompletionDate",
+    "ExitCode",
+    "ExitBySignal",
+    "ExitSignal",
+    "HoldReason",
+    "HoldReasonCode",
+    "LastHoldReason",
+    "LastHoldReasonCode",
+    "RemoveReason",
+    "NumJobStarts",
+    "LastRejMatchReason",
+    "TransferringInput",
+    "TransferQueued",
 )
-_HOLDS = {34: "oom", 35: "image", 46: "timeout", 47: "timeout"}
-_CAUSES = (
+IDLE, RUNNING, REMOVED, COMPLETED, HELD, RETURNING, SUSPENDED = range(1, 8)  # JobStatus
+# Codes of holds that end without us: by the user, by the user at submission, and while the files of
+# a job are being spooled.
+WAITING_HOLDS = (1, 15, 16)
+_REASON_OF_HOLD = {34: "oom", 35: "image", 46: "timeout", 47: "timeout"}  # by HoldReasonCode
+_REASON_OF_TEXT = (
     ("oom", r"memory"),
     ("timeout", r"\b(wall|run|execut\w*|max\w*) ?-?(time|duration)|time limit|too long"),
     ("image", r"\bimage\b|\.sif\b|singularity|apptainer|docker"),
 )
-
-
-# what is asked of it ----------------------------------------------------------------
-
-
-def description(scan: ScanSpec, ident: str, arguments: str) -> dict[str, str]:
-    """Return the submit description that all tasks of a batch share; `arguments` are those of /bin/sh."""
-    found = {
-        "universe": "vanilla",
-        "executable": "/bin/sh",
-        "transfer_executable": "False",
-        "arguments": arguments,
-        "batch_name": f"gridgpu {scan.name}",
-        f"My.{BATCH}": string(ident),
-        "notification": "never",
-        "should_transfer_files": "YES",  # also where nothing is transferred: pools seldom say which nodes share a disk
-        "want_graceful_removal": "True",
-        "kill_sig": "SIGTERM",
-        "job_max_vacate_time": str(VACATE_S),
-        # one that is held for good is not to be released after it was given up here
-        "periodic_remove": f"JobStatus == {HELD} && !member(HoldReasonCode, {{{', '.join(map(str, WAITING_HOLDS))}}})",
-        **resources(scan),
-        **limits(scan),
-    }
-    if scan.placement.constraint:
-        found["requirements"] = f"({scan.placement.constraint})"
-    return found
-
-
-def resources(scan: ScanSpec) -> dict[str, str]:
-    """Return the commands that ask for what a job needs."""
-    wanted = scan.resources
-    asked = {
-        "request_cpus": str(wanted.cpus or 1),
-        "request_memory": str((wanted.memory_mb or MEMORY_MB) * scan.per_gpu),
-        "request_disk": f"{wanted.disk_mb}MB" if wanted.disk_mb else "",
-        "request_gpus": str(wanted.gpus) if wanted.gpus else "",
-        "require_gpus": gpu_words(scan) if wanted.gpus else "",
-    }
-    return {name: text for name, text in asked.items() if text}
-
-
-def gpu_words(scan: ScanSpec) -> str:
-    """Return the expression that each GPU of a job must fulfil."""
-    wanted = scan.resources
-    major, _, minor = (wanted.cuda or "").partition(".")
-    parts = [
-        f'regexp({string(gpus.pattern(wanted.gpu_model))}, DeviceName, "i")'
-        if wanted.gpu_model
-        else "",
-        f"GlobalMemoryMb >= {enough_mb(wanted.vram_mb)}" if wanted.vram_mb else "",
-        f"MaxSupportedVersion >= {int(major) * 1000 + int(minor or 0) * 10}" if wanted.cuda else "",
-    ]
-    return " && ".join(part for part in parts if part)
-
-
-def limits(scan: ScanSpec) -> dict[str, str]:
-    """Return who pays, and how long a task may run: as HTCondor knows it, and as CERN's pool reads it."""
-    found: dict[str, str] = {}
-    if scan.placement.account:
-        found["accounting_group"] = scan.placement.account
-    if scan.resources.walltime_s:
-        longest = scan.per_job * scan.resources.walltime_s + LIMIT_S
-        found |= {"allowed_execute_duration": str(longest), "My.MaxRuntime": str(longest)}
-    return found
-
-
-def argument(word: str) -> str:
-    """Return a word as one of the arguments in a description."""
-    if "\n" in word:
-        raise BackendError(f"HTCondor takes no name with a line break: {word}")
-    return "'" + word.replace("'", "''").replace('"', '""').replace("$", "$(DOLLAR)") + "'"
-
-
-def string(text: str) -> str:
-    """Return a text as a ClassAd string."""
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
-
-
-def refusal(text: str) -> str:
-    """Return HTCondor's own words for why it did not take something, without the names of its functions."""
-    line = next((line for line in re.split(r"\w+:-?\d+:", text)[1:] if line.strip()), text)
-    return shown_text(line.split("errmsg=")[-1]) or "it gave no reason"
-
-
-# what it says -----------------------------------------------------------------------
+_POLICY = re.compile(r"PeriodicRemove|SYSTEM_PERIODIC|policy", re.IGNORECASE)
 
 
 def task_id(ad: Mapping[str, Any]) -> str:
+    """Return the id of the task that an ad describes: `CLUSTER.PROC`."""
     return f"{ad.get('ClusterId')}.{ad.get('ProcId')}"
 
 
-def seen(ad: Mapping[str, Any], fits: int | None = None, where: str | None = None) -> TaskStatus:
-    """Return what the ad of a job in the queue says; `fits`: how many machines could run it, if that was looked at."""
+def queue_status(
+    ad: Mapping[str, Any], fitting_machines: int | None = None, pool: str | None = None
+) -> TaskStatus:
+    """Return what the ad of a job in the queue says.
+
+    `fitting_machines` is how many machines could run the job, or None if that is not known.
+    """
     status = ad.get("JobStatus")
     if status in (RUNNING, REMOVED, RETURNING, SUSPENDED):
-        return _at("running", ad, where, message=_running_words(ad))
+        # A job that was removed is still running: its worker is saving.
+        return _status("running", ad, pool, message=_running_message(ad))
     if status == COMPLETED:
-        return left(ad, where)
-    if status == HELD and ad.get("HoldReasonCode") not in WAITING_HOLDS:
-        return _held(ad.get("HoldReasonCode"), ad.get("HoldReason"), ad, where)
+        return history_status(ad, pool)
     if status == HELD:
-        why = _sentence(ad.get("HoldReason") or "no reason was given")
-        return TaskStatus(
-            "queued", message=shown_text(f"Held: {why} It waits for its release."), where=where
-        )
-    return TaskStatus("queued", message=waiting_words(ad, fits), where=where)
+        return _held_status(ad, pool)
+    return TaskStatus("queued", message=_waiting_message(ad, fitting_machines), where=pool)
 
 
-def left(ad: Mapping[str, Any], where: str | None = None) -> TaskStatus:
+def history_status(ad: Mapping[str, Any], pool: str | None = None) -> TaskStatus:
     """Return what the ad of a job that has left the queue says."""
     if ad.get("JobStatus") == COMPLETED:
         reason, message = _exit(ad)
-        return _at("done", ad, where, reason, message)
-    code = ad.get("LastHoldReasonCode")
-    if (
-        ad.get("LastHoldReason")
-        and code not in WAITING_HOLDS
-        and "PeriodicRemove" in str(ad.get("RemoveReason"))
-    ):
-        return _held(code, ad.get("LastHoldReason"), ad, where)
-    said = str(ad.get("RemoveReason") or "")
-    if re.search(r"PeriodicRemove|SYSTEM_PERIODIC|policy", said, re.IGNORECASE):
-        return _at(
-            "failed", ad, where, cause(said) or "node", f"Removed by HTCondor: {_sentence(said)}"
-        )
-    return _at(
-        "cancelled",
-        ad,
-        where,
-        "user",
-        f"Removed from the queue: {_sentence(said)}" if said else "Removed from the queue.",
-    )
+        return _status("done", ad, pool, reason, message)
+    why = str(ad.get("RemoveReason") or "")
+    hold_code = ad.get("LastHoldReasonCode")
+    hold_reason = ad.get("LastHoldReason")
+    # Our own description removes jobs that are held for good: then the hold is the reason.
+    if hold_reason and hold_code not in WAITING_HOLDS and "PeriodicRemove" in why:
+        return _failed_by_hold(hold_code, hold_reason, ad, pool)
+    if _POLICY.search(why):
+        message = f"Removed by HTCondor: {_sentence(why)}"
+        return _status("failed", ad, pool, _reason_in(why) or "node", message)
+    message = "Removed from the queue."
+    if why:
+        message = f"Removed from the queue: {_sentence(why)}"
+    return _status("cancelled", ad, pool, "user", message)
 
 
-def waiting_words(ad: Mapping[str, Any], fits: int | None) -> str:
-    again = "Its node was lost; it starts again. " if ad.get("NumJobStarts") else ""
-    if fits == 0:
-        return again + "Waits, but no machine of the pool fits what it asks for."
-    if fits:
-        machines = "one machine fits" if fits == 1 else f"{fits} machines fit"
-        return again + f"Waits: {machines}, none is free for it now."
-    said = shown_text(ad.get("LastRejMatchReason"))
-    return again + (f"Waits for a machine: {said}." if said else "Waits for a machine.")
+def refusal(text: str) -> str:
+    """Return why HTCondor did not take something, from the text of its error.
+
+    The text names functions with codes, such as `SCHEDD:2:`; these are left out.
+    """
+    parts = re.split(r"\w+:-?\d+:", text)[1:]
+    reason = next((part for part in parts if part.strip()), text)
+    return shown_text(reason.split("errmsg=")[-1]) or "it gave no reason"
 
 
-def cause(text: str) -> str | None:
-    """Return the reason that words of a pool's policy speak of."""
-    return next(
-        (reason for reason, pattern in _CAUSES if re.search(pattern, text, re.IGNORECASE)), None
-    )
+# jobs that wait or run ----------------------------------------------------------------
 
 
-def node(ad: Mapping[str, Any]) -> str | None:
-    """Return the machine of `slot1_2@node`."""
-    host = shown_text(ad.get("RemoteHost") or ad.get("LastRemoteHost"))
-    return host.partition("@")[2] or host if host else None
+def _waiting_message(ad: Mapping[str, Any], fitting_machines: int | None) -> str:
+    """Say why a job waits for a machine."""
+    again = ""
+    if ad.get("NumJobStarts"):
+        again = "Its node was lost; it starts again. "
+    if fitting_machines == 0:
+        return f"{again}Waits, but no machine of the pool fits what it asks for."
+    if fitting_machines == 1:
+        return f"{again}Waits: one machine fits, none is free for it now."
+    if fitting_machines:
+        return f"{again}Waits: {fitting_machines} machines fit, none is free for it now."
+    rejection = shown_text(ad.get("LastRejMatchReason"))
+    if rejection:
+        return f"{again}Waits for a machine: {rejection}."
+    return f"{again}Waits for a machine."
 
 
-def ended(ad: Mapping[str, Any]) -> float | None:
-    return _time(ad, "CompletionDate") or _time(ad, "EnteredCurrentStatus")
+def _running_message(ad: Mapping[str, Any]) -> str | None:
+    if ad.get("JobStatus") == SUSPENDED:
+        return "Suspended by its node."
+    if ad.get("TransferringInput"):
+        return "Its files are on their way to the node."
+    return None
 
 
-def _held(code: Any, said: Any, ad: Mapping[str, Any], where: str | None) -> TaskStatus:
-    """A job that HTCondor put on hold has failed: nothing would change by itself."""
-    text = str(said or "no reason was given")
-    reason = _HOLDS.get(code) if isinstance(code, int) and "disk" not in text else None
-    return _at(
-        "failed", ad, where, reason or cause(text) or "node", f"Held by HTCondor: {_sentence(text)}"
-    )
+def _held_status(ad: Mapping[str, Any], pool: str | None) -> TaskStatus:
+    """Return the status of a job on hold: it waits for its user, or it has failed."""
+    code = ad.get("HoldReasonCode")
+    reason = ad.get("HoldReason")
+    if code not in WAITING_HOLDS:
+        return _failed_by_hold(code, reason, ad, pool)
+    why = _sentence(reason or "no reason was given")
+    message = shown_text(f"Held: {why} It waits for its release.")
+    return TaskStatus("queued", message=message, where=pool)
 
 
-def _at(
-    state: str,
-    ad: Mapping[str, Any],
-    where: str | None,
-    reason: str | None = None,
-    message: str | None = None,
+# jobs that have ended -----------------------------------------------------------------
+
+
+def _failed_by_hold(
+    code: Any, hold_reason: Any, ad: Mapping[str, Any], pool: str | None
 ) -> TaskStatus:
-    """A Seen with the place and the times that the ad tells."""
-    over = None if state == "running" else ended(ad)
-    return TaskStatus(
-        state, reason, shown_text(message), where, node(ad), _time(ad, "JobCurrentStartDate"), over
-    )
+    """Return the status of a job that HTCondor put on hold, which nothing would ever end."""
+    text = str(hold_reason or "no reason was given")
+    reason = None
+    # HTCondor has one code for too much memory and for too much disk.
+    if isinstance(code, int) and "disk" not in text:
+        reason = _REASON_OF_HOLD.get(code)
+    reason = reason or _reason_in(text) or "node"
+    return _status("failed", ad, pool, reason, f"Held by HTCondor: {_sentence(text)}")
+
+
+def _reason_in(text: str) -> str | None:
+    """Return the reason that the text of a pool's policy speaks of, or None."""
+    for reason, pattern in _REASON_OF_TEXT:
+        if re.search(pattern, text, re.IGNORECASE):
+            return reason
+    return None
 
 
 def _exit(ad: Mapping[str, Any]) -> tuple[str | None, str | None]:
+    """Return reason and message for the end of a job; neither if it ended with exit code 0."""
     if ad.get("ExitBySignal"):
-        return (
-            "node",
-            f"The job was ended by signal {shown_text(ad.get('ExitSignal'))} and left no result.",
-        )
+        signal = shown_text(ad.get("ExitSignal"))
+        return "node", f"The job was ended by signal {signal} and left no result."
     code = ad.get("ExitCode")
-    return exit_words(code) if isinstance(code, int) and code else (None, None)
+    if isinstance(code, int) and code:
+        return exit_words(code)
+    return None, None
 
 
-def _running_words(ad: Mapping[str, Any]) -> str | None:
-    if ad.get("JobStatus") == SUSPENDED:
-        return "Suspended by its node."
-    return "Its files are on their way to the node." if ad.get("TransferringInput") else None
+# parts of an ad -----------------------------------------------------------------------
 
 
-def _sentence(text: Any) -> str:
-    return f"{str(text or '').strip().rstrip('.')}."
+def _status(
+    state: str,
+    ad: Mapping[str, Any],
+    pool: str | None,
+    reason: str | None = None,
+    message: str | None = None,
+) -> TaskStatus:
+    """Return a status with the node and the times that the ad tells."""
+    ended = None
+    if state != "running":
+        ended = _time(ad, "CompletionDate") or _time(ad, "EnteredCurrentStatus")
+    return TaskStatus(
+        state,
+        reason,
+        shown_text(message),
+        where=pool,
+        node=_node(ad),
+        started=_time(ad, "JobCurrentStartDate"),
+        ended=ended,
+    )
+
+
+def _node(ad: Mapping[str, Any]) -> str | None:
+    """Return the machine of `slot1_2@machine`."""
+    host = shown_text(ad.get("RemoteHost") or ad.get("LastRemoteHost"))
+    if not host:
+        return None
+    return host.partition("@")[2] or host
 
 
 def _time(ad: Mapping[str, Any], name: str) -> float | None:
+    """Return a time in seconds since the epoch; HTCondor writes 0 for one that is not known."""
     value = ad.get(name)
-    return float(value) if isinstance(value, (int, float)) and value > 0 else None
+    if isinstance(value, (int, float)) and value > 0:
+        return float(value)
+    return None
+
+
+def _sentence(text: Any) -> str:
+    """Return a text with exactly one full stop at its end."""
+    return f"{str(text or '').strip().rstrip('.')}."

@@ -1,8 +1,8 @@
-"""HTCondor: one cluster of jobs for each batch, found again by an attribute of our own; with or without a shared disk.
+"""The HTCondor backend: each batch is one cluster of jobs, with or without a shared disk.
 
-Jobs are of the vanilla universe and start our launcher, which finds the container runtime on the node: the same way as on
-every engine. Where files travel with the jobs and there is an image, they are of the container universe instead, since
-HTCondor then brings the image to the node as well.
+Jobs are of the vanilla universe and start our launcher, which finds the container runtime on the
+node, as on every batch system. Where files travel with the jobs and there is an image, jobs are of
+the container universe instead, because HTCondor then brings the image to the node as well.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import contextlib
 import importlib.util
 import os
 import re
-import shlex
 import zlib
 from collections.abc import Mapping, Sequence
 
@@ -19,9 +18,11 @@ from jupyter_gridgpu import images
 from jupyter_gridgpu.backends.batch.backend import PAST_LIMIT, BatchBackend
 from jupyter_gridgpu.backends.batch.batches import Batch, sending, still_sending
 from jupyter_gridgpu.backends.batch.inquiry import TaskStatus
-from jupyter_gridgpu.backends.htcondor import ads as ads
+from jupyter_gridgpu.backends.htcondor import ads
 from jupyter_gridgpu.backends.htcondor.bindings import call
-from jupyter_gridgpu.backends.htcondor.transfer import MIRROR, FileTransfer
+from jupyter_gridgpu.backends.htcondor.description import description
+from jupyter_gridgpu.backends.htcondor.start_script import shell_arguments
+from jupyter_gridgpu.backends.htcondor.transfer import MIRROR_VARIABLE, FileTransfer
 from jupyter_gridgpu.errors import BackendError, Full, Unreachable
 from jupyter_gridgpu.model.job import Observation
 from jupyter_gridgpu.model.scan import ScanSpec
@@ -31,111 +32,138 @@ from jupyter_gridgpu.store.tail import tail_text
 _MISSING = (
     "--on htcondor needs HTCondor's Python bindings: pip install 'jupyter_gridgpu[htcondor]'."
 )
-_TASK = re.compile(r"\d{1,10}\.\d{1,10}")
-
-# MAX_JOBS_SUBMITTED is told by name; that limit while jobs are made, and those per owner and per submission, as an odd number.
+_TASK_ID = re.compile(r"\d{1,10}\.\d{1,10}")
+# How a schedd says that it takes no more jobs. It names the limit MAX_JOBS_SUBMITTED; for the
+# limits per owner, per submission and while it makes the jobs, it gives only a negative number.
 _FULL = re.compile(r"MAX_JOBS_|Schedd says -[234]\b")
+_ERROR_BYTES = 4096
 
 
 class HTCondorBackend(BatchBackend):
+    """Hands batches over to HTCondor and follows their tasks. A task id is `CLUSTER.PROC`."""
+
     engine = "HTCondor"
 
     def __init__(self, scan: ScanSpec, paths: ScanPaths) -> None:
         super().__init__(scan, paths)
-        self._travel = None if scan.placement.shared else FileTransfer(paths)
-        self._queued: set[str] = set()  # when the queue was last looked at
-        self._left: dict[str, TaskStatus] = {}  # what is known of tasks that have left it
+        self._transfer: FileTransfer | None = None  # None: nodes see the scan's folder
+        if not scan.placement.shared:
+            self._transfer = FileTransfer(paths)
+        self._queued: set[str] = set()  # tasks that were in the queue at the last look
+        # What is known of tasks that have left the queue. They do not change any more, so the
+        # history, which is slow to search, is asked once for each.
+        self._left: dict[str, TaskStatus] = {}
+
+    # what HTCondor can do ---------------------------------------------------------------
 
     def check(self, ask: bool = True) -> None:
+        """Raise BackendError if HTCondor is not there or cannot do what the scan asks for."""
         if importlib.util.find_spec("htcondor2") is None:
             raise BackendError(_MISSING)
         if self._scan.placement.qos:
             raise BackendError(
                 "HTCondor knows no --qos: leave it out, or say --account or --constraint."
             )
-        if self._travel and self._image():
+        if self._transfer and self._image():
             self._check_travelling_image()
-        if ask:
-            try:
-                call("ready", constraint=self._scan.placement.constraint)
-            except Unreachable as error:
-                raise BackendError(f"HTCondor does not answer: {error}") from None
+        if not ask:
+            return
+        try:
+            call("ready", constraint=self._scan.placement.constraint)
+        except Unreachable as error:
+            raise BackendError(f"HTCondor does not answer: {error}") from None
 
     def _image(self) -> str | None:
-        """The image of the jobs, as HTCondor takes it that brings it along with their files."""
+        """Return the image of the jobs as HTCondor names images, or None without an image."""
         container = self._scan.container
-        return (
-            images.parse(container.image).source
-            if container.image and images.contained(container)
-            else None
-        )
+        if container.image and images.contained(container):
+            return images.parse(container.image).source
+        return None
 
     def _check_travelling_image(self) -> None:
-        if (
-            self._scan.container.runtime == "podman"
-            or images.parse(self._scan.container.image or "").kind == images.ARCHIVE
-        ):
+        container = self._scan.container
+        is_archive = images.parse(container.image or "").kind == images.ARCHIVE
+        if container.runtime == "podman" or is_archive:
             raise BackendError(
-                "With --no-shared-disk, HTCondor brings images to apptainer alone: no podman, no archives."
+                "With --no-shared-disk, HTCondor brings images to apptainer alone: "
+                "no podman, no archives."
             )
-        if self._scan.container.binds:
+        if container.binds:
             raise BackendError(
-                "With --no-shared-disk, nodes have no folder to --bind: send what jobs need with --files."
+                "With --no-shared-disk, nodes have no folder to --bind: "
+                "send what jobs need with --files."
             )
 
     def environment(self) -> dict[str, str]:
-        return {**super().environment(), **({MIRROR: "1"} if self._travel else {})}
+        """Return what every job has in its environment beside the node's."""
+        env = super().environment()
+        if self._transfer:
+            env[MIRROR_VARIABLE] = "1"
+        return env
 
     def slots(self) -> int | None:
-        """HTCondor starts as many of a cluster as it has places for: with --parallel, no more are handed over."""
-        return self._scan.parallel * self._scan.per_job if self._scan.parallel else None
+        """Return how many jobs to hand over at once; None for all.
+
+        HTCondor starts as many jobs of a cluster as it has room for. So `--parallel` is kept by
+        handing over no more than that.
+        """
+        if self._scan.parallel:
+            return self._scan.parallel * self._scan.per_job
+        return None
+
+    def cluster(self) -> str:
+        """Return a name for the pool that is asked, so that answers of two pools are kept apart."""
+        # The environment may choose another configuration, and with it another pool.
+        settings = [
+            f"{name}={value}"
+            for name, value in sorted(os.environ.items())
+            if name.startswith(("CONDOR_", "_CONDOR_"))
+        ]
+        if not settings:
+            return "default"
+        return f"{zlib.crc32(' '.join(settings).encode()):08x}"
 
     # handing over -----------------------------------------------------------------------
 
     def send(self, batch: Batch) -> str:
-        keys = [" ".join(task) for task in batch.tasks]
-        if self._travel:
-            self._travel.pack(batch)
-        description = ads.description(
-            self._scan, self._ident(batch), self._arguments()
-        ) | self._files(batch)
-        tasks = [{"number": str(number), "keys": text} for number, text in enumerate(keys, 1)]
+        """Hand a batch over and return its cluster.
+
+        Raises Full if HTCondor takes no more jobs for now, BackendError if it refuses the batch,
+        Unreachable if it is not known whether it took the batch.
+        """
+        if self._transfer:
+            self._transfer.pack(batch)
+        ident = self._ident(batch)
+        arguments = shell_arguments(self._scan, self._paths, self._image())
+        commands = description(self._scan, ident, arguments)
+        commands.update(self._file_commands(batch))
+        tasks = [
+            {"number": str(number), "keys": " ".join(keys)}
+            for number, keys in enumerate(batch.tasks, 1)
+        ]
         try:
+            # The sending process holds this lock, too. If the runner is killed, the next runner
+            # sees that the batch may yet be taken.
             with sending(batch) as lock:
-                facts = {"ident": self._ident(batch), "since": self._scan.created}
-                return str(call("submit", keep=lock, description=description, tasks=tasks, **facts))
+                cluster = call(
+                    "submit",
+                    keep=lock,
+                    description=commands,
+                    tasks=tasks,
+                    ident=ident,
+                    since=self._scan.created,
+                )
         except Unreachable:
             raise
         except BackendError as error:
-            refused = Full if _FULL.search(str(error)) else BackendError
-            raise refused(f"HTCondor refused it: {error}") from None
-
-    def _ident(self, batch: Batch) -> str:
-        return f"{self._scan.id}/{batch.name}"
-
-    def _arguments(self) -> str:
-        """The arguments of /bin/sh on the node; the keys of its task come with each."""
-        if not self._travel:
-            return _shell(_THERE, str(self._paths.launcher), str(self._paths.folder))
-        if self._image() is None:
-            return _shell(_HERE)
-        image = shlex.quote(self._scan.container.image or "")
-        return _shell(
-            _INSIDE.replace("TOGETHER", str(self._scan.per_gpu)).replace("IMAGE_NAME", image)
-        )
-
-    def _files(self, batch: Batch) -> dict[str, str]:
-        """Where what a task prints goes, and what travels."""
-        if self._travel:
-            return self._travel.description(batch, self._image())
-        return {
-            "initialdir": str(self._paths.folder),
-            "output": "/dev/null",
-            "error": f"{batch.folder}/$(number).err",
-            "transfer_output_files": '""',
-        }
+            text = f"HTCondor refused it: {error}"
+            if _FULL.search(str(error)):
+                raise Full(text) from None
+            raise BackendError(text) from None
+        return str(cluster)
 
     def sent(self, batches: Sequence[Batch]) -> dict[str, str]:
+        """Return the clusters of those batches that HTCondor has, by name. Raises Unreachable."""
         if any(still_sending(batch) for batch in batches):
             raise Unreachable("an earlier runner is still sending")
         names = {self._ident(batch): batch.name for batch in batches}
@@ -143,83 +171,90 @@ class HTCondorBackend(BatchBackend):
         return {names[ident]: str(cluster) for ident, cluster in found.items() if ident in names}
 
     def task_id(self, batch_id: str, index: int) -> str:
+        """Return the id of a task (from 1) of a batch; HTCondor counts processes from 0."""
         return f"{batch_id}.{index - 1}"
 
-    # looking ------------------------------------------------------------------------------
+    def _ident(self, batch: Batch) -> str:
+        """Return the name by which HTCondor knows a batch, and no other batch."""
+        return f"{self._scan.id}/{batch.name}"
 
-    def cluster(self) -> str:
-        ours = [
-            f"{name}={value}"
-            for name, value in sorted(os.environ.items())
-            if name.startswith(("CONDOR_", "_CONDOR_"))
-        ]
-        return f"{zlib.crc32(' '.join(ours).encode()):08x}" if ours else "default"
+    def _file_commands(self, batch: Batch) -> dict[str, str]:
+        """Return the commands that say which files travel, and where output goes."""
+        if self._transfer:
+            return self._transfer.description(batch, self._image())
+        return {
+            "initialdir": str(self._paths.folder),
+            "output": "/dev/null",
+            "error": f"{batch.folder}/$(number).err",
+            "transfer_output_files": '""',
+        }
+
+    # following --------------------------------------------------------------------------
 
     def ask(self) -> Mapping[str, TaskStatus]:
-        found = call("queue")
-        fits = found["fits"]
-        tasks = {
-            ads.task_id(ad): ads.seen(ad, fits.get(str(ad.get("ClusterId"))), found["pool"])
-            for ad in found["ads"]
-        }
-        gone, self._queued = [task for task in self._queued if task not in tasks], set(tasks)
+        """Return what HTCondor says of all tasks of this user, by task id. Raises Unreachable."""
+        answer = call("queue")
+        fits = answer["fits"]
+        tasks = {}
+        for ad in answer["ads"]:
+            fitting_machines = fits.get(str(ad.get("ClusterId")))
+            tasks[ads.task_id(ad)] = ads.queue_status(ad, fitting_machines, answer["pool"])
+        # Tasks that left the queue since the last look have ended: the history says how.
+        gone = [task for task in self._queued if task not in tasks]
+        self._queued = set(tasks)
         return {**tasks, **self.ask_past(gone[:PAST_LIMIT])}
 
     def ask_past(self, tasks: Sequence[str]) -> Mapping[str, TaskStatus]:
-        new = [task for task in tasks if task not in self._left and _TASK.fullmatch(task)]
+        """Return what HTCondor's history says of tasks. Raises Unreachable."""
+        new = [task for task in tasks if task not in self._left and _TASK_ID.fullmatch(task)]
         if new:
-            found = call("history", tasks=new, since=self._scan.created)
-            self._left.update({ads.task_id(ad): ads.left(ad, found["pool"]) for ad in found["ads"]})
+            answer = call("history", tasks=new, since=self._scan.created)
+            for ad in answer["ads"]:
+                self._left[ads.task_id(ad)] = ads.history_status(ad, answer["pool"])
         return {task: self._left[task] for task in tasks if task in self._left}
 
     def poll(self, ids: dict[str, str]) -> dict[str, Observation]:
-        if self._travel and self._travel.read(self._running_places(ids)):
-            self._inquiry.hurry()  # a job has ended: soon its task will, too
+        """Return what is known of jobs (key -> task id)."""
+        # When a job has ended, its task will soon end, too.
+        if self._transfer and self._transfer.read(self._running_tasks(ids)):
+            self._inquiry.hurry()
         return super().poll(ids)
 
-    def _running_places(self, ids: dict[str, str]) -> set[tuple[Batch, int]]:
-        """The tasks that may tell something: those that run, as the queue was last seen."""
-        said = self._inquiry.answer.tasks if self._inquiry.answer else {}
-        running = [
-            key
-            for key, task in ids.items()
-            if (seen := said.get(task)) is not None and seen.state == "running"
-        ]
-        return {place for key in running if (place := self._batches.place(key)) is not None}
+    def _running_tasks(self, ids: dict[str, str]) -> set[tuple[Batch, int]]:
+        """Return the tasks that ran when the queue was last looked at; only these print."""
+        answer = self._inquiry.answer
+        if answer is None:
+            return set()
+        running = set()
+        for key, task in ids.items():
+            status = answer.tasks.get(task)
+            if status is None or status.state != "running":
+                continue
+            place = self._batches.place(key)
+            if place is not None:
+                running.add(place)
+        return running
+
+    # when tasks end ---------------------------------------------------------------------
 
     def bring(self, batch: Batch, index: int) -> None:
-        if self._travel:
-            self._travel.unpack(batch, index)
+        """Bring the files of a task that has ended into the folders of its jobs."""
+        if self._transfer:
+            self._transfer.unpack(batch, index)
             return
-        said = tail_text(batch.folder / f"{index}.err", 4096).strip()
-        for key in (
-            batch.tasks[index - 1] if said else ()
-        ):  # the launcher could not say it in the folder it does not see
+        # On a node that does not see the scan's folder, the launcher cannot write its log there. So
+        # it says so on stderr, which HTCondor brings back.
+        text = tail_text(batch.folder / f"{index}.err", _ERROR_BYTES).strip()
+        if not text:
+            return
+        for key in batch.tasks[index - 1]:
             log = self._paths.job(key).log
             with contextlib.suppress(OSError):
                 if not log.exists():
-                    log.write_text(said + "\n", encoding="utf-8")
-
-    # ending -------------------------------------------------------------------------------
+                    log.write_text(text + "\n", encoding="utf-8")
 
     def end(self, tasks: Sequence[str], hard: bool) -> None:
-        if known := [task for task in tasks if _TASK.fullmatch(task)]:
+        """Remove tasks from the queue: so that workers can save, or `hard`. Raises Unreachable."""
+        known = [task for task in tasks if _TASK_ID.fullmatch(task)]
+        if known:
             call("end", tasks=known, hard=hard)
-
-
-# HTCondor gives a job no PATH; without one, Python does not know where it is itself.
-_THERE = 'export PATH; exec sh "$@"'
-_HERE = 'export PATH; exec sh worker.sh "$PWD" "$@"'
-# In the image already: there is no runtime to be found any more.
-_INSIDE = """\
-export PATH PYTHONNOUSERSITE=1 GRIDGPU_IMAGE=IMAGE_NAME; command -v python3 >/dev/null || exit 74; \
-for key; do set -- "$@" "$PWD/jobs/$key/job.json"; shift; done; exec python3 worker.pyz --together TOGETHER "$@\""""
-
-
-def _shell(script: str, *words: str) -> str:
-    """Return arguments of /bin/sh that run a script with words and the keys of a task."""
-    return (
-        '"'
-        + " ".join(["-c", *(ads.argument(word) for word in (script, "sh", *words)), "$(keys)"])
-        + '"'
-    )

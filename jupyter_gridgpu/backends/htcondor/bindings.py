@@ -1,9 +1,15 @@
-"""The one place that knows HTCondor's bindings: a process of its own for each question.
+"""Asking HTCondor through its Python bindings, in a process of its own for each question.
 
-A question to a schedd that is ill can hold a whole Python process for 20 s, threads and all; the runner must not wait.
+HTCondor's bindings hold up the whole process that waits in them, with all its threads: for 20 s
+where a schedd is ill. The runner must not wait, so it never imports them.
 
-    python -m jupyter_gridgpu.backends.htcondor.backend.bindings   {"verb": ..., ...} on stdin, {"answer": ...} on stdout
-    or {"refused": words} if it was understood and denied, {"silent": words} if it is not known whether it was heard
+    python -m jupyter_gridgpu.backends.htcondor.bindings
+
+reads a question `{"verb": ..., ...}` from stdin and writes one of these to stdout:
+
+    {"answer": ...}       what the verb returns
+    {"refused": text}     HTCondor understood the question and refused
+    {"silent": text}      it is not known whether HTCondor heard the question
 """
 
 from __future__ import annotations
@@ -14,38 +20,50 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any, TextIO
 
-from jupyter_gridgpu.backends.htcondor.ads import BATCH, IDLE, PROJECTION, refusal, string
+from jupyter_gridgpu.backends.htcondor.ads import BATCH, PROJECTION, refusal
+from jupyter_gridgpu.backends.htcondor.description import quoted
+from jupyter_gridgpu.backends.htcondor.machines import any_of, fitting_machines
 from jupyter_gridgpu.errors import BackendError, Unreachable
 
-ANSWER_S = 30.0  # for what the runner itself waits for
-LOOKING_S = 120.0  # for what a thread of it waits for
-KINDS_LOOKED_AT = 20  # of jobs that wait; each is held against all machines of the pool
-USAGE = ("Cpus", "Memory", "Disk", "GPUs")
+TIMEOUT_S = 30.0  # for questions that the runner waits for
+LONG_TIMEOUT_S = 120.0  # for questions that a thread of the runner waits for
+# A large queue or a long history takes its time, and only the thread of Inquiry asks for them.
+LONG_VERBS = ("queue", "history")
 
 
-def call(verb: str, keep: TextIO | None = None, **facts: Any) -> Any:
-    """Ask HTCondor and return its answer; the process holds `keep` open, too.
+def call(verb: str, keep: TextIO | None = None, **arguments: Any) -> Any:
+    """Ask HTCondor and return its answer. The process holds the file `keep` open, too.
 
-    Raises EngineError if HTCondor refuses, Unreachable if it does not answer in time.
+    Raises BackendError if HTCondor refuses, Unreachable if it does not answer in time.
     """
-    words, asked = [sys.executable, "-m", __name__], json.dumps({"verb": verb, **facts})
-    patience_s = LOOKING_S if verb in ("queue", "history") else ANSWER_S
+    timeout_s = TIMEOUT_S
+    if verb in LONG_VERBS:
+        timeout_s = LONG_TIMEOUT_S
+    kept_files = []
+    if keep is not None:
+        kept_files.append(keep.fileno())
     try:
-        ran = subprocess.run(
-            words,
-            input=asked,
+        process = subprocess.run(
+            [sys.executable, "-m", __name__],
+            input=json.dumps({"verb": verb, **arguments}),
             capture_output=True,
             text=True,
-            timeout=patience_s,
-            pass_fds=[keep.fileno()] if keep else (),
+            timeout=timeout_s,
+            pass_fds=kept_files,
         )
-        body = json.loads(ran.stdout)
     except subprocess.TimeoutExpired:
-        raise Unreachable(f"HTCondor has not answered within {patience_s:.0f} s.") from None
+        raise Unreachable(f"HTCondor has not answered within {timeout_s:.0f} s.") from None
+    return _unpacked(process.stdout, process.stderr)
+
+
+def _unpacked(stdout: str, stderr: str) -> Any:
+    """Return the answer that the process printed, or raise the error that it printed."""
+    try:
+        body = json.loads(stdout)
     except ValueError:
-        raise Unreachable(
-            f"HTCondor's bindings failed: {(ran.stderr.strip().splitlines() or ['no word'])[-1]}"
-        ) from None
+        # The process died before it could answer. Its last line of stderr names the exception.
+        last_line = (stderr.strip().splitlines() or ["no word"])[-1]
+        raise Unreachable(f"HTCondor's bindings failed: {last_line}") from None
     if "refused" in body:
         raise BackendError(body["refused"])
     if "silent" in body:
@@ -53,15 +71,16 @@ def call(verb: str, keep: TextIO | None = None, **facts: Any) -> Any:
     return body["answer"]
 
 
-# in the process of its own ------------------------------------------------------------
+# What follows runs in the process of its own. `condor` is the module of HTCondor's bindings.
 
 
-def serve(asked: dict[str, Any]) -> dict[str, Any]:
+def serve(question: dict[str, Any]) -> dict[str, Any]:
+    """Return what to print for a question."""
     import htcondor2
 
-    verb = VERBS[asked.pop("verb")]
+    verb = VERBS[question.pop("verb")]
     try:
-        return {"answer": verb(htcondor2, **asked)}
+        return {"answer": verb(htcondor2, **question)}
     except BackendError as error:
         return {"refused": str(error)}
     except htcondor2.HTCondorException as error:
@@ -69,7 +88,10 @@ def serve(asked: dict[str, Any]) -> dict[str, Any]:
 
 
 def ready(condor: Any, constraint: str | None) -> str:
-    """Return the name of the pool, if its schedd answers. Raises EngineError for requirements that are no expression."""
+    """Return the name of the pool, if its schedd answers.
+
+    Raises BackendError if the constraint is no expression.
+    """
     if constraint:
         try:
             condor.classad.ExprTree(constraint)
@@ -84,12 +106,15 @@ def ready(condor: Any, constraint: str | None) -> str:
 def submit(
     condor: Any, description: dict[str, str], tasks: list[dict[str, str]], ident: str, since: float
 ) -> int:
-    """Send a batch in one call and return its cluster. Raises EngineError where HTCondor answers and does not have it."""
+    """Send a batch in one call and return its cluster.
+
+    Raises BackendError if HTCondor answers and does not have the batch.
+    """
     try:
-        return int(
-            condor.Schedd().submit(condor.Submit(description), itemdata=iter(tasks)).cluster()
-        )
+        sent = condor.Schedd().submit(condor.Submit(description), itemdata=iter(tasks))
+        return int(sent.cluster())
     except condor.HTCondorException as error:
+        # The batch may have been taken although the answer was an error.
         clusters = find(condor, [ident], since)
         if ident not in clusters:
             raise BackendError(refusal(str(error))) from None
@@ -97,100 +122,80 @@ def submit(
 
 
 def find(condor: Any, idents: Sequence[str], since: float) -> dict[str, int]:
-    """Return the clusters of those batches that there are, in the queue or already out of it after a time."""
-    constraint = f"member({BATCH}, {{{', '.join(map(string, idents))}}})"
-    schedd, wanted = condor.Schedd(), ["ClusterId", BATCH]
-    found = {ad[BATCH]: int(ad["ClusterId"]) for ad in schedd.query(constraint, wanted)}
+    """Return the clusters of those batches that HTCondor has, by the batch's name.
+
+    Batches that have left the queue are found if they did so after `since`, in seconds since the
+    epoch.
+    """
+    # A batch is found by an attribute of our own, since its cluster may not be known here.
+    names = ", ".join(quoted(ident) for ident in idents)
+    constraint = f"member({BATCH}, {{{names}}})"
+    schedd = condor.Schedd()
+    projection = ["ClusterId", BATCH]
+    found = {ad[BATCH]: int(ad["ClusterId"]) for ad in schedd.query(constraint, projection)}
     if len(found) < len(idents):
-        past = schedd.history(constraint, wanted, since=_before(since))
+        past = schedd.history(constraint, projection, since=_end_of_history(since))
         found |= {ad[BATCH]: int(ad["ClusterId"]) for ad in past}
     return found
 
 
 def queue(condor: Any) -> dict[str, Any]:
-    """Return the ads of all jobs of ours that this user has in the queue, and how many machines fit those that wait."""
-    schedd, mine = condor.Schedd(), condor.QueryOpts.DefaultMyJobsOnly
-    ads = schedd.query(f"{BATCH} isnt undefined", list(PROJECTION), opts=mine)
+    """Return the ads of all our jobs that this user has in the queue.
+
+    `fits` says how many machines could run a job, for clusters that found no machine so far.
+    """
+    schedd = condor.Schedd()
+    only_mine = condor.QueryOpts.DefaultMyJobsOnly
+    ads = schedd.query(f"{BATCH} isnt undefined", list(PROJECTION), opts=only_mine)
     return {
         "pool": _pool(condor),
         "ads": [_plain(ad) for ad in ads],
-        "fits": _fits(condor, schedd, ads),
+        "fits": fitting_machines(condor, schedd, ads),
     }
 
 
 def history(condor: Any, tasks: list[str], since: float) -> dict[str, Any]:
-    """Return the ads of jobs that have left the queue after a time."""
-    pairs = [task.split(".") for task in tasks]
-    some = " || ".join(
-        f"(ClusterId == {int(cluster)} && ProcId == {int(proc)})" for cluster, proc in pairs
+    """Return the ads of jobs that have left the queue after `since`, in seconds since the epoch."""
+    jobs = []
+    for task in tasks:
+        cluster, proc = task.split(".")
+        jobs.append((int(cluster), int(proc)))
+    ads = condor.Schedd().history(
+        any_of(jobs), list(PROJECTION), match=len(tasks), since=_end_of_history(since)
     )
-    ads = condor.Schedd().history(some, list(PROJECTION), match=len(tasks), since=_before(since))
     return {"pool": _pool(condor), "ads": [_plain(ad) for ad in ads]}
 
 
-def _before(since: float) -> str:
-    """Where to end looking back: the newest are told first, and what ended before it was sent is none of ours."""
-    return f"EnteredCurrentStatus < {int(since)}"
-
-
 def end(condor: Any, tasks: list[str], hard: bool) -> None:
-    """Remove jobs: so that they can save, or with no more patience."""
+    """Remove jobs from the queue: so that they can save, or `hard`, at once."""
     schedd = condor.Schedd()
-    schedd.act(
-        condor.JobAction.Remove, tasks, ("ended by its user in jupyter_gridgpu", 0)
-    )  # a mere text would be dropped
+    # The bindings drop a reason that is a mere text without a code.
+    reason = ("ended by its user in jupyter_gridgpu", 0)
+    schedd.act(condor.JobAction.Remove, tasks, reason)
     if hard:
         schedd.act(condor.JobAction.RemoveX, tasks)
 
 
-def _fits(condor: Any, schedd: Any, ads: Sequence[Any]) -> dict[str, int]:
-    """Return for clusters of which jobs were offered to the pool in vain, how many machines could ever run one."""
-    vain = {str(ad["ClusterId"]): f"{ad['ClusterId']}.{ad['ProcId']}" for ad in ads if _in_vain(ad)}
-    chosen = dict(list(vain.items())[:KINDS_LOOKED_AT])
-    if not chosen:
-        return {}
-    some = " || ".join(
-        f"(ClusterId == {c} && ProcId == {task.split('.')[1]})" for c, task in chosen.items()
-    )
-    try:
-        machines = [
-            _emptied(condor, ad)
-            for ad in condor.Collector().query(condor.AdType.Startd, 'SlotType =!= "Dynamic"')
-        ]
-    except condor.HTCondorException:
-        return {}
-    return {str(job["ClusterId"]): _matches(job, machines) for job in schedd.query(some)}
+def _end_of_history(since: float) -> str:
+    """Return the expression that ends a search of HTCondor's history.
 
-
-def _in_vain(ad: Any) -> bool:
-    return ad.get("JobStatus") == IDLE and "no match" in str(ad.get("LastRejMatchReason"))
-
-
-def _matches(job: Any, machines: Sequence[Any]) -> int:
-    fitting = [str(machine.get("Name")) for machine in machines if job.symmetricMatch(machine)]
-    return len({name.partition("@")[2] or name for name in fitting})  # slot2@node
-
-
-def _emptied(condor: Any, slot: Any) -> Any:
-    """A machine as it would be with no job on it."""
-    for name in USAGE:
-        if (whole := slot.get(f"TotalSlot{name}")) is not None:
-            slot[name] = whole
-    devices = [
-        f"GPUs_{device.strip().replace('-', '_')}"
-        for device in str(slot.get("DetectedGPUs", "")).split(",")
-    ]
-    if known := [name for name in devices if name in slot]:
-        slot["AvailableGPUs"] = condor.classad.ExprTree(f"{{{', '.join(known)}}}")
-    return slot
+    The search goes from the newest job to the oldest. A job that left the queue before the scan was
+    made cannot be ours, and a history may be long.
+    """
+    return f"EnteredCurrentStatus < {int(since)}"
 
 
 def _pool(condor: Any) -> str:
-    return str(condor.param.get("COLLECTOR_HOST") or "").partition(",")[0].partition(":")[0]
+    """Return the first host of HTCondor's collector, without its port."""
+    hosts = str(condor.param.get("COLLECTOR_HOST") or "")
+    return hosts.partition(",")[0].partition(":")[0]
 
 
 def _plain(ad: Any) -> dict[str, Any]:
-    """The values of an ad that are plain; what is an expression is looked at when it is evaluated."""
+    """Return those attributes of an ad that have a plain value, which JSON can hold.
+
+    An expression is evaluated; one that cannot be evaluated is left out.
+    """
     values = {name: ad.eval(name) for name in PROJECTION if name in ad}
     return {
         name: value for name, value in values.items() if isinstance(value, (str, int, float, bool))
@@ -198,8 +203,13 @@ def _plain(ad: Any) -> dict[str, Any]:
 
 
 VERBS: dict[str, Callable[..., Any]] = {
-    "ready": ready, "submit": submit, "find": find, "queue": queue, "history": history, "end": end,
-}  # fmt: skip
+    "ready": ready,
+    "submit": submit,
+    "find": find,
+    "queue": queue,
+    "history": history,
+    "end": end,
+}
 
 
 if __name__ == "__main__":

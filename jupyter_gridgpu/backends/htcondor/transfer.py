@@ -1,10 +1,15 @@
 """Files that travel with HTCondor's jobs, where nodes do not see the scan's folder.
 
-    batches/b0001/7/in/jobs/KEY/job.json    what task 7 gets beside the worker, the notebook and its files
-    batches/b0001/7/out                     what the task prints, as it does: the worker tells there what is new in its files
-    batches/b0001/7/jobs/KEY/COPY/          what HTCondor brings back when the task has ended by itself
+    batches/b0001/7/in/jobs/KEY/job.json    what task 7 gets beside worker, notebook and its files
+    batches/b0001/7/out                     what the task prints, as it prints it
+    batches/b0001/7/jobs/KEY/COPY/          what HTCondor brings back at the end of the task
 
-All of it comes from jobs: names are looked at before they become paths, and only plain files are taken.
+HTCondor brings files back only from tasks that end by themselves. From a task that is removed,
+preempted or held, nothing would come. So the worker prints what is new in its files, and HTCondor
+streams what a task prints while the task runs; see worker/metrics/mirror.py.
+
+All of this comes from jobs and is untrusted: names are checked before they become paths, and only
+plain files are taken.
 """
 
 from __future__ import annotations
@@ -16,16 +21,18 @@ import os
 import shutil
 import time
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 from jupyter_gridgpu.backends.batch.batches import Batch
-from jupyter_gridgpu.store.paths import COPY_NAME, ScanPaths
+from jupyter_gridgpu.store.paths import COPY_NAME, JobPaths, ScanPaths
 from jupyter_gridgpu.store.tail import read_lines
-from jupyter_gridgpu.worker.metrics.mirror import MARK, NOTEBOOK_LIMIT, VARIABLE
+from jupyter_gridgpu.worker.metrics import mirror
 
-MIRROR = VARIABLE
-EVERY_S = 1.0
-TOLD = (
+MIRROR_VARIABLE = mirror.VARIABLE  # makes a worker print what is new in its files
+READ_INTERVAL_S = 1.0
+# The files of a copy that may come from a node.
+COPY_FILES = (
     "copy.json",
     "metrics.jsonl",
     "worker.log",
@@ -33,33 +40,54 @@ TOLD = (
     "output.ipynb",
     "result.json",
 )
+# An output begins with the name of a copy, so this many bytes tell the outputs of two copies apart.
+BEGINNING_BYTES = 64
+
+
+@dataclass(frozen=True)
+class _Position:
+    """How far the output of a task was read."""
+
+    cursor: int = 0  # in bytes
+    beginning: bytes = b""  # of the output
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """A piece of a file of a copy, as one line of an output holds it."""
+
+    key: str
+    copy: str
+    file: str
+    offset: int  # in the file, in bytes
+    data: bytes
 
 
 class FileTransfer:
-    """Packs what tasks need, follows what they tell, unpacks what they bring back."""
+    """Packs what tasks need, reads what they print, and unpacks what they bring back."""
 
     def __init__(self, paths: ScanPaths) -> None:
         self._paths = paths
-        self._read: dict[
-            Path, tuple[int, bytes]
-        ] = {}  # file -> how far it was read, and how it begins
-        self._next = 0.0
+        self._positions: dict[Path, _Position] = {}
+        self._next_read = 0.0  # by the monotonic clock
 
     def pack(self, batch: Batch) -> None:
-        """Lay out what goes along with each task. Raises OSError."""
-        for index, keys in enumerate(batch.tasks, 1):
+        """Lay out the files that go along with each task of a batch. Raises OSError."""
+        for number, keys in enumerate(batch.tasks, 1):
             for key in keys:
-                into = batch.folder / str(index) / "in" / "jobs" / key
-                into.mkdir(parents=True, mode=0o700, exist_ok=True)
-                shutil.copyfile(self._paths.job(key).spec, into / "job.json")
+                folder = batch.folder / str(number) / "in" / "jobs" / key
+                folder.mkdir(parents=True, mode=0o700, exist_ok=True)
+                shutil.copyfile(self._paths.job(key).spec, folder / "job.json")
 
     def description(self, batch: Batch, image: str | None) -> dict[str, str]:
-        """Return the commands by which the files of a batch travel."""
-        given = [self._paths.worker, self._paths.launcher, self._paths.notebook]
-        files = [self._paths.files] if self._paths.files.is_dir() else []
-        found = {
+        """Return the commands of a submit description by which the files of a batch travel."""
+        inputs = [self._paths.worker, self._paths.launcher, self._paths.notebook]
+        if self._paths.files.is_dir():
+            inputs.append(self._paths.files)
+        commands = {
+            # HTCondor puts the number of each task in the place of $(number).
             "initialdir": f"{batch.folder}/$(number)",
-            "transfer_input_files": ", ".join([*(str(path) for path in [*given, *files]), "in/"]),
+            "transfer_input_files": ", ".join([*(str(path) for path in inputs), "in/"]),
             "transfer_output_files": "jobs",
             "when_to_transfer_output": "ON_EXIT",
             "output": "out",
@@ -67,111 +95,149 @@ class FileTransfer:
             "stream_output": "True",
         }
         if image:
-            shared = image.startswith("/cvmfs/")
-            found |= {
-                "universe": "container",
-                "container_image": image,
-                "transfer_container": str(not shared),
-            }
-        return found
+            # Only for jobs of the container universe does HTCondor bring an image to the node.
+            commands["universe"] = "container"
+            commands["container_image"] = image
+            on_every_node = image.startswith("/cvmfs/")
+            commands["transfer_container"] = str(not on_every_node)
+        return commands
 
-    # while they run -------------------------------------------------------------------
+    # while tasks run ------------------------------------------------------------------
 
-    def read(self, places: Iterable[tuple[Batch, int]]) -> bool:
-        """Write what tasks told since the last time into the jobs' folders, once a second; whether a job has ended."""
-        if time.monotonic() < self._next:
-            return False
-        ended = [True for batch, index in places if self._follow(batch, index)]
-        self._next = time.monotonic() + EVERY_S
-        return bool(ended)
+    def read(self, tasks: Iterable[tuple[Batch, int]]) -> bool:
+        """Write what tasks have printed into the folders of their jobs, at most once a second.
 
-    def _follow(self, batch: Batch, index: int) -> bool:
-        path, keys = batch.folder / str(index) / "out", set(batch.tasks[index - 1])
-        cursor, begins = self._read.get(path, (0, b""))
-        head = _head(path)
-        if not head.startswith(begins):
-            cursor = 0  # a new copy was started, whose output took the place of the old one's
-        before, told = -1, set()
-        while cursor != before:
-            before = cursor
-            lines, cursor = read_lines(path, cursor)
-            told |= {self._take(line, keys) for line in lines}
-        self._read[path] = cursor, head
-        return "result.json" in told
-
-    def _take(self, line: bytes, keys: set[str]) -> str | None:
-        """Append what a line tells to the file that it names, if that is one of a copy of the task's jobs; which it was."""
-        try:
-            mark, name, offset, text = line.split(b" ")
-            key, copy, file = name.decode("ascii").split("/")
-            at, data = int(offset), base64.b64decode(text, validate=True)
-        except (ValueError, binascii.Error):
-            return None
-        if (
-            mark != MARK
-            or key not in keys
-            or not COPY_NAME.fullmatch(copy)
-            or file not in TOLD
-            or not 0 <= at < NOTEBOOK_LIMIT
-        ):
-            return None
-        with contextlib.suppress(OSError):
-            _append(self._paths.job(key).copy(copy).folder / file, at, data)
-        return file
-
-    # when they have ended ---------------------------------------------------------------
-
-    def unpack(self, batch: Batch, index: int) -> None:
-        """Take over what a task brought back, and remove what was only for the journey. A second time does no harm.
-
-        What could not be taken over, for want of space, say, stays where it came.
+        A task is a batch and a number from 1. Return whether a job has ended.
         """
-        self._follow(batch, index)
-        folder = batch.folder / str(index)
-        self._read.pop(folder / "out", None)
+        if time.monotonic() < self._next_read:
+            return False
+        job_ended = False
+        for batch, number in tasks:
+            if self._read_output(batch, number):
+                job_ended = True
+        self._next_read = time.monotonic() + READ_INTERVAL_S
+        return job_ended
+
+    def _read_output(self, batch: Batch, number: int) -> bool:
+        """Take the new lines of a task's output, and return whether a result was among them."""
+        path = batch.folder / str(number) / "out"
+        keys = set(batch.tasks[number - 1])
+        position = self._positions.get(path, _Position())
+        cursor = position.cursor
+        beginning = _beginning(path)
+        # HTCondor may start a task again, and the output of the new copy replaces the old one.
+        if not beginning.startswith(position.beginning):
+            cursor = 0
+        result_came = False
+        previous = -1
+        # One call reads a limited part of the file, so it is repeated until the end is reached.
+        while cursor != previous:
+            previous = cursor
+            lines, cursor = read_lines(path, cursor)
+            for line in lines:
+                if self._take_line(line, keys) == "result.json":
+                    result_came = True
+        self._positions[path] = _Position(cursor, beginning)
+        return result_came
+
+    def _take_line(self, line: bytes, keys: set[str]) -> str | None:
+        """Append what a line holds to its file, and return the file's name.
+
+        Return None for a line that did not come from a worker of one of these jobs.
+        """
+        piece = _parse(line)
+        if piece is None or piece.key not in keys:
+            return None
+        copy = self._paths.job(piece.key).copy(piece.copy)
+        # If the disk is full, the file stays short until HTCondor brings the whole one back.
         with contextlib.suppress(OSError):
-            for key in batch.tasks[index - 1]:
-                self._unpack(folder / "jobs" / key, key, folder / "err")
+            _append(copy.folder / piece.file, piece.offset, piece.data)
+        return piece.file
+
+    # when tasks have ended ------------------------------------------------------------
+
+    def unpack(self, batch: Batch, number: int) -> None:
+        """Take over what a task brought back, and remove what was there only for the transfer.
+
+        What could not be taken over, for example because the disk is full, stays where it is. A
+        second call does no harm.
+        """
+        self._read_output(batch, number)
+        folder = batch.folder / str(number)
+        self._positions.pop(folder / "out", None)
+        with contextlib.suppress(OSError):
+            for key in batch.tasks[number - 1]:
+                _take_over(folder / "jobs" / key, self._paths.job(key), folder / "err")
             shutil.rmtree(folder, ignore_errors=True)
 
-    def _unpack(self, brought: Path, key: str, err: Path) -> None:
-        job = self._paths.job(key)
-        log = brought / "launch.log"
-        _move(log if log.exists() else err, job.log)
-        for entry in list(os.scandir(brought)) if brought.is_dir() else ():
-            if COPY_NAME.fullmatch(entry.name) and entry.is_dir(follow_symlinks=False):
-                copy = job.copy(entry.name)
-                copy.folder.mkdir(mode=0o700, exist_ok=True)
-                for name in TOLD:
-                    _move(Path(entry.path, name), copy.folder / name)
-                _move(Path(entry.path, "artifacts"), copy.folder / "artifacts")
+
+def _parse(line: bytes) -> _Piece | None:
+    """Return the piece of a file that a line holds, or None if the line is not sound.
+
+    A line reads `gridgpu KEY/COPY/FILE OFFSET BASE64`. A notebook may print anything, too.
+    """
+    try:
+        prefix, name, offset_text, text = line.split(b" ")
+        key, copy, file = name.decode("ascii").split("/")
+        offset = int(offset_text)
+        data = base64.b64decode(text, validate=True)
+    except (ValueError, binascii.Error):
+        return None
+    if prefix != mirror.MARK or not COPY_NAME.fullmatch(copy) or file not in COPY_FILES:
+        return None
+    if not 0 <= offset < mirror.NOTEBOOK_LIMIT:
+        return None
+    return _Piece(key, copy, file, offset, data)
 
 
-def _head(path: Path) -> bytes:
-    """The beginning of what a task told: every copy has a name of its own."""
+def _beginning(path: Path) -> bytes:
+    """Return the beginning of a task's output, or nothing while there is no output."""
     try:
         with open(path, "rb") as file:
-            return file.read(64)
+            return file.read(BEGINNING_BYTES)
     except OSError:
         return b""
 
 
 def _append(path: Path, offset: int, data: bytes) -> None:
+    """Append data to a file, unless the file has it already. Raises OSError."""
     path.parent.mkdir(mode=0o700, exist_ok=True)
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     try:
+        # An output may be read twice, from its beginning. Only what follows the file's end is new.
         if os.fstat(handle).st_size == offset:
             os.pwrite(handle, data, offset)
     finally:
         os.close(handle)
 
 
+def _take_over(brought: Path, job: JobPaths, stderr: Path) -> None:
+    """Move what a job brought back into its folder. Raises OSError."""
+    log = brought / "launch.log"
+    # Without a log of the launcher, what the task wrote to stderr says why the job did not start.
+    if not log.exists():
+        log = stderr
+    _move(log, job.log)
+    if not brought.is_dir():
+        return
+    for entry in list(os.scandir(brought)):
+        if COPY_NAME.fullmatch(entry.name) and entry.is_dir(follow_symlinks=False):
+            copy = job.copy(entry.name)
+            copy.folder.mkdir(mode=0o700, exist_ok=True)
+            for name in COPY_FILES:
+                _move(Path(entry.path, name), copy.folder / name)
+            _move(Path(entry.path, "artifacts"), copy.folder / "artifacts")
+
+
 def _move(source: Path, target: Path) -> None:
-    """Give a plain file or a folder another place; an empty file is none."""
+    """Move a plain file, or a folder that is not there yet. Raises OSError."""
+    # A link could lead to any file of the user, so links are left where they are.
     if source.is_symlink() or not source.exists():
         return
     if source.is_dir():
         if not target.exists():
             source.rename(target)
-    elif source.stat().st_size and not target.is_symlink():
+        return
+    # An empty file says nothing. HTCondor makes a file for stderr even where nothing is written.
+    if source.stat().st_size and not target.is_symlink():
         source.replace(target)

@@ -1,130 +1,161 @@
-"""How the local backend brings up workers: forked from one process, or each in a container of its own."""
+"""Two ways to start a worker on this machine.
+
+Without an image, workers are forked from one process, the fork server. With an image, each job gets
+a process of its own, which turns into the launcher of the job's container.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 from typing import Protocol
 
 from jupyter_gridgpu.store.paths import ScanPaths
 
+CLOSE_TIMEOUT_S = 30  # the fork server looks twice a second whether its runner is there
+
 
 class Starter(Protocol):
-    """Starts a worker for a job, which claims it. A job may be started again: only the first worker gets the claim."""
+    """Starts a worker for a job; the worker then claims the job.
 
-    deaths: int  # of what it started, in a row, since a worker last came up
+    A job may be started again: only the first worker gets the claim.
+    """
+
+    # How many processes have ended since a worker last came up. A high number means that workers
+    # cannot start on this machine at all.
+    failed_starts: int
 
     def open(self) -> None:
-        """Get ready."""
+        """Get ready to start workers."""
         ...
 
     def start(self, key: str) -> None:
         """Start a worker for a job. Raises OSError."""
         ...
 
-    def holds(self, key: str) -> bool:
-        """Whether the process that was started for a job is alive and may still claim it."""
+    def may_claim(self, key: str) -> bool:
+        """Return whether the process that was started for a job lives and may still claim it."""
         ...
 
     def close(self) -> None:
-        """Let go; workers go on."""
+        """Start no more workers. Those that run go on."""
         ...
 
 
 class ForkServer:
-    """A process that imports papermill once and forks a worker for every job."""
+    """Starts the fork server, which imports papermill once and forks a worker for every job."""
 
     def __init__(self, paths: ScanPaths) -> None:
-        self.deaths = 0
+        self.failed_starts = 0
         self.process: subprocess.Popen[bytes] | None = None
         self._paths = paths
-        self._handed: dict[str, int] = {}  # key -> which nursery it was handed to
+        self._given_to: dict[str, int] = {}  # key -> pid of the fork server that got the job
 
     def open(self) -> None:
-        """Start the nursery; what it needs it imports with its first job."""
+        """Start the fork server, unless it runs already."""
         if self._alive():
             return
         if self.process is not None:
-            self.deaths += 1
-            self._hang_up()
+            self.failed_starts += 1
+            self._close_pipe()
+        # The word 'nursery' is what the packed workers of older scans know.
         command = [sys.executable, str(self._paths.worker), "nursery"]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, cwd=self._paths.folder)
 
     def start(self, key: str) -> None:
+        """Tell the fork server to fork a worker for a job. Raises OSError."""
         self.open()
         assert self.process is not None
         assert self.process.stdin is not None
         line = json.dumps({"job": str(self._paths.job(key).spec)}).encode() + b"\n"
-        with contextlib.suppress(
-            BrokenPipeError
-        ):  # it was just killed: the next poll hands the job to a new one
+        # A fork server that was killed just now is noticed by the next poll, which starts another
+        # one and gives the job to that.
+        with contextlib.suppress(BrokenPipeError):
             self.process.stdin.write(line)
             self.process.stdin.flush()
-        self._handed[key] = self.process.pid
+        self._given_to[key] = self.process.pid
 
-    def holds(self, key: str) -> bool:
-        return (
-            self._alive() and self.process is not None and self._handed.get(key) == self.process.pid
-        )
+    def may_claim(self, key: str) -> bool:
+        """Return whether the fork server that got the job still runs."""
+        if self.process is None or not self._alive():
+            return False
+        return self._given_to.get(key) == self.process.pid
 
     def close(self) -> None:
+        """Let the fork server end, and wait for that. Its workers go on."""
         if self.process is not None:
-            self._hang_up()
+            self._close_pipe()
             with contextlib.suppress(subprocess.TimeoutExpired):
-                self.process.wait(timeout=30)  # it looks twice a second whether its runner is there
+                self.process.wait(timeout=CLOSE_TIMEOUT_S)
 
     def _alive(self) -> bool:
         return self.process is not None and self.process.poll() is None
 
-    def _hang_up(self) -> None:
+    def _close_pipe(self) -> None:
+        """Close the pipe to the fork server, which is how it learns that it shall end."""
         if self.process is not None and self.process.stdin is not None:
             with contextlib.suppress(OSError):
                 self.process.stdin.close()
 
 
 class ContainerStarter:
-    """A process for every job, which claims it and becomes the launcher of its container. It outlives the runner."""
+    """Starts a process for every job, which claims the job and becomes the launcher of a container.
+
+    The process outlives the runner.
+    """
 
     def __init__(self, paths: ScanPaths) -> None:
-        self.deaths = 0
+        self.failed_starts = 0
         self._paths = paths
-        self._running: dict[str, int] = {}  # key -> pid
+        self._pids: dict[str, int] = {}  # key -> process that was started for the job
 
     def open(self) -> None:
-        """Nothing can be made ready."""
+        """Do nothing: every job gets a process of its own."""
 
     def start(self, key: str) -> None:
-        if key in self._running:
-            self.deaths += 1
-        command = [
+        """Start the process of a job. Raises OSError."""
+        # A job is started again only because its first process ended without a claim.
+        if key in self._pids:
+            self.failed_starts += 1
+        spec = self._paths.job(key).spec
+        command = [sys.executable, str(self._paths.worker), "launch", str(spec)]
+        empty_stdin = (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)
+        # A runner that a script started in the background ignores SIGINT, and its children would
+        # inherit that: neither a notebook nor its kernel could be interrupted.
+        self._pids[key] = os.posix_spawn(
             sys.executable,
-            str(self._paths.worker),
-            "launch",
-            str(self._paths.job(key).spec),
-        ]
-        nothing = [(os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)]
-        self._running[key] = os.posix_spawn(
-            sys.executable, command, os.environ, file_actions=nothing, setsid=True
+            command,
+            os.environ,
+            file_actions=[empty_stdin],
+            setsid=True,
+            setsigdef=[signal.SIGINT],
         )
 
-    def holds(self, key: str) -> bool:
-        self._reap()
-        return key in self._running and not self._gone(self._running[key])
+    def may_claim(self, key: str) -> bool:
+        """Return whether the process of a job still runs."""
+        self._forget_claimed()
+        return key in self._pids and not self._ended(self._pids[key])
 
     def close(self) -> None:
-        self._reap()
+        """Forget processes that have ended. The others go on."""
+        self._forget_claimed()
 
-    def _reap(self) -> None:
-        for key, pid in list(self._running.items()):
-            if self._gone(pid) and self._paths.job(key).claim.exists():
-                del self._running[key]
+    def _forget_claimed(self) -> None:
+        """Forget processes that have ended after their job was claimed."""
+        for key, pid in list(self._pids.items()):
+            if self._ended(pid) and self._paths.job(key).claim.exists():
+                del self._pids[key]
 
     @staticmethod
-    def _gone(pid: int) -> bool:
-        """Whether a child has ended; the operating system may forget it then."""
+    def _ended(pid: int) -> bool:
+        """Return whether a child process has ended.
+
+        If it has, its exit status is collected, so that no zombie stays.
+        """
         try:
             return os.waitpid(pid, os.WNOHANG)[0] == pid
         except ChildProcessError:

@@ -1,1 +1,20 @@
-"""The PanDA backend: jobs run on the grid."""
+"""The PanDA backend: jobs run on the grid.
+
+In the runner:
+
+    backend.py          the backend itself
+    asking.py           starts the process that speaks to PanDA, and reads its answer
+    senders.py          the processes that send batches
+    status.py           what PanDA says of a task, as the status of each of its jobs
+    states.py           PanDA's states of tasks and jobs, and how they are shown
+    failures.py         PanDA's error codes and diagnostics, as our reasons
+    credentials.py      who the user is to PanDA, and until when the sign-in holds
+    outputs.py          what finished jobs left, brought into the scan's folder
+
+In the process that speaks to PanDA:
+
+    client.py           reads the question, writes the answer; checks, sends, asks
+    wrapped_client.py   panda-client's functions, made safe to call
+    task_map.py         what PanDA is told of a task
+    sandbox.py          the archive that travels to the jobs
+"""

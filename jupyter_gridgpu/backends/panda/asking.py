@@ -1,10 +1,13 @@
-"""Asking PanDA through panda-client, in a process of its own: its calls block for minutes, print tokens and exit.
+"""Asking PanDA through panda-client, in a process of its own: client.py.
 
-What is asked goes to the process by its stdin, what it answers comes back as JSON; what it prints meanwhile stays there.
+The functions of panda-client block for minutes, print tokens, ask on the terminal and end the
+process that calls them. So the runner never calls them. The question goes to the process by its
+stdin, and the answer comes back as JSON; whatever panda-client prints stays in that process.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -15,54 +18,68 @@ from jupyter_gridgpu.errors import BackendError, Unreachable
 from jupyter_gridgpu.model.job import bounded
 
 MODULE = "jupyter_gridgpu.backends.panda.client"
+# How long to wait for each kind of answer, in seconds.
 CHECK_S = 40.0
 ASK_S = 180.0
 SEND_S = 900.0
-REFUSED, SILENT = "refused", "unreachable"  # keys of an answer that is none
+# Keys of a body that holds an error instead of an answer.
+REFUSED = "refused"  # PanDA understood the question and refused
+SILENT = "unreachable"  # it is not known whether PanDA heard the question
 
 
-def call(verb: str, asked: dict[str, Any], patience_s: float) -> Any:
-    """Return the answer to a question. Raises Unreachable, or EngineError in PanDA's words."""
-    text = json.dumps({"verb": verb, **asked})
-    command = [sys.executable, "-m", MODULE]
+def call(verb: str, arguments: dict[str, Any], timeout_s: float) -> Any:
+    """Ask PanDA and return the answer.
+
+    Raises BackendError with PanDA's text if it refuses, Unreachable if it does not answer in time.
+    """
+    question = json.dumps({"verb": verb, **arguments})
     try:
-        ran = subprocess.run(
-            command,
-            input=text,
+        process = subprocess.run(
+            [sys.executable, "-m", MODULE],
+            input=question,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
-            timeout=patience_s,
+            timeout=timeout_s,
         )
     except subprocess.TimeoutExpired:
-        raise Unreachable(f"PanDA did not answer within {patience_s:.0f} s") from None
+        raise Unreachable(f"PanDA did not answer within {timeout_s:.0f} s") from None
     except OSError as error:
         raise Unreachable(f"panda-client cannot be started: {error.strerror}") from None
-    return answered(ran.stdout)
+    return unpacked(process.stdout)
 
 
-def start(verb: str, asked: dict[str, Any], answer: Path) -> subprocess.Popen[bytes]:
-    """Ask without waiting; the answer will be in a file. The process goes on when this one dies. Raises OSError."""
-    text = json.dumps({"verb": verb, "answer": str(answer), "patience_s": SEND_S, **asked})
+def start(verb: str, arguments: dict[str, Any], answer_file: Path) -> subprocess.Popen[bytes]:
+    """Ask PanDA without waiting; the process writes the answer into a file. Raises OSError.
+
+    The process goes on when the runner ends, and gives up after SEND_S.
+    """
+    question = {"verb": verb, "answer": str(answer_file), "patience_s": SEND_S, **arguments}
     process = subprocess.Popen(
         [sys.executable, "-m", MODULE],
-        stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
-    )  # fmt: skip
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
     assert process.stdin is not None
-    try:
-        process.stdin.write(text.encode())
+    # A process that died at once is noticed by whoever looks for its answer.
+    with contextlib.suppress(BrokenPipeError):
+        process.stdin.write(json.dumps(question).encode())
         process.stdin.close()
-    except BrokenPipeError:  # it died at once; whoever asks for its answer sees that
-        pass
     return process
 
 
-def answered(text: str) -> Any:
-    """Return what an answer holds. Raises Unreachable, or EngineError in PanDA's words."""
+def unpacked(text: str) -> Any:
+    """Return what a body holds that the process wrote.
+
+    Raises BackendError with PanDA's text, or Unreachable, if the body holds an error.
+    """
     try:
         body = json.loads(text)
         answer = body.get("answer")
     except (ValueError, AttributeError):
+        # The process was killed, or something else wrote to its stdout.
         raise Unreachable("panda-client gave no answer") from None
     if SILENT in body:
         raise Unreachable(bounded(body[SILENT]) or "PanDA does not answer")

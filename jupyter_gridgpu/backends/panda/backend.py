@@ -1,16 +1,19 @@
-"""The grid by PanDA: a batch is one PanDA task, of which job N runs the keys of line N; files travel with the jobs.
+"""The PanDA backend: each batch is one PanDA task, and files travel with the jobs.
 
-The runner never waits for PanDA: a batch is sent by a process of its own, which leaves its answer beside the batch, and is
-asked again until it has; one that died is started again and finds by the task's unique name what it had sent. What
-PanDA says of jobs is asked in Inquiry's thread; there, too, jobs that nobody wants any more are killed, each time anew until
-PanDA has it, since it forgets what it is told of a task in its first seconds.
+Job N of a task runs the jobs of ours that stand in line N of the batch. The runner never waits for
+PanDA. A batch is sent by a process of its own, which leaves its answer beside the batch; until the
+answer is there, the runner comes again. A process that died is started again, and finds by the
+unique name of the task what was sent before.
+
+What PanDA says of jobs is asked in Inquiry's thread. There, jobs that nobody wants any more are
+killed, too: again and again until PanDA has registered it, since PanDA forgets what it is told of a
+task in the task's first seconds.
 """
 
 from __future__ import annotations
 
 import contextlib
 import importlib.util
-import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -21,6 +24,7 @@ from jupyter_gridgpu.backends.batch.backend import BatchBackend
 from jupyter_gridgpu.backends.batch.batches import Batch
 from jupyter_gridgpu.backends.batch.inquiry import TaskStatus
 from jupyter_gridgpu.backends.panda import asking, credentials, outputs, sandbox
+from jupyter_gridgpu.backends.panda.senders import BatchSenders
 from jupyter_gridgpu.backends.panda.status import TaskFacts, task_status
 from jupyter_gridgpu.backends.panda.task_map import attempts
 from jupyter_gridgpu.errors import BackendError, Underway, Unreachable
@@ -30,11 +34,16 @@ from jupyter_gridgpu.queues.gpu_request import architecture
 from jupyter_gridgpu.store.paths import ScanPaths
 
 _MISSING = "--on panda needs panda-client: pip install 'jupyter_gridgpu[panda]'."
-YOUNG_S = 600.0  # that a task may be unknown after it was taken
-TRIES = 3  # at the metadata of a job that finished
+YOUNG_S = 600.0  # after PanDA took a task, in which PanDA may not know it yet
+METADATA_TRIES = 3  # at the metadata of a job that finished
 
 
 class PandaBackend(BatchBackend):
+    """Hands batches over to PanDA and follows their tasks.
+
+    The id of a job is `TASK_NUMBER`, with the sequence number of its job in the task.
+    """
+
     engine = "PanDA"
     batch_limit = 5000
     # A job's files come when it has ended. A task is much work for PanDA, so a sampler that learns
@@ -43,204 +52,235 @@ class PandaBackend(BatchBackend):
 
     def __init__(self, scan: ScanSpec, paths: ScanPaths) -> None:
         super().__init__(scan, paths)
-        self._sending: dict[str, subprocess.Popen[bytes]] = {}
-        self._leaving: list[subprocess.Popen[bytes]] = []  # processes that have answered
-        self._refused: dict[str, BackendError] = {}
-        self._asked: dict[str, Batch] = {}  # tasks that still have jobs of ours, by PanDA's id
-        self._tried: dict[tuple[str, int], int] = {}  # how often metadata of a job were asked for
-        self._killed: set[str] = set()
+        self._senders = BatchSenders(paths)
+        self._refused: dict[str, BackendError] = {}  # key -> why PanDA refused its batch
+        self._followed: dict[str, Batch] = {}  # task -> its batch, while it has jobs to follow
+        # How often the metadata of a job were asked for, by task and sequence number.
+        self._metadata_tries: dict[tuple[str, int], int] = {}
+        self._killed: set[str] = set()  # tasks whose end PanDA has registered
         self._rucio = outputs.Rucio(paths)
         self._identity = credentials.Identity()
 
+    # what PanDA can do ------------------------------------------------------------------
+
     def check(self, ask: bool = True) -> None:
+        """Raise BackendError if PanDA cannot be asked, or cannot do what the scan asks for."""
         if importlib.util.find_spec("pandaclient") is None:
             raise BackendError(_MISSING)
-        self._check_wishes()
+        _check_options(self._scan)
         if not ask:
             return
         try:
             found = asking.call("check", {}, asking.CHECK_S)
         except Unreachable as error:
             raise BackendError(f"Nothing was sent: {error}.") from None
-        mine, out = f"user.{found['nickname']}.", self._scan.placement.output
-        if out and not out.startswith(mine):
-            raise BackendError(f"--out {out}: PanDA wants your datasets to begin with {mine}")
-
-    def _check_wishes(self) -> None:
-        place, box = self._scan.placement, self._scan.container
-        given = {"qos": place.qos, "constraint": place.constraint, "bind": box.binds}
-        for name, value in given.items():
-            if value:
-                raise BackendError(f"PanDA knows no --{name}: leave it out.")
-        if box.runtime != "auto":
-            raise BackendError(
-                "--runtime: at the grid's sites PanDA's pilot starts the image; leave it out."
-            )
-        if box.image and not box.image.startswith(("docker://", "/cvmfs/")):
-            raise BackendError(
-                f"--image {box.image}: the grid sees docker://NAME and what lies below /cvmfs."
-            )
+        prefix = f"user.{found['nickname']}."
+        output = self._scan.placement.output
+        if output and not output.startswith(prefix):
+            raise BackendError(f"--out {output}: PanDA wants your datasets to begin with {prefix}")
 
     def check_files(self, files: Mapping[str, Path]) -> None:
+        """Raise BackendError if helper files (name beside the notebook -> path) are too large."""
         sandbox.check(files)
 
+    def notice(self) -> str | None:
+        """Return one sentence while the sign-in or PanDA is not well."""
+        return self._identity.words() or self._identity.problem or super().notice()
+
     def _answer_file(self) -> Path:
-        """PanDA has no question for all tasks of a user: what it says of this scan's is nobody else's to read."""
+        """Return the file in which PanDA's last answer is kept.
+
+        PanDA is asked for single tasks, not for all tasks of a user. So the answer is of use to
+        this scan alone, and lies in its folder.
+        """
         return self._paths.batches / "seen.json"
 
     # handing over -----------------------------------------------------------------------
 
     def submit(self, jobs: Sequence[Job]) -> dict[str, str | Exception]:
+        """Hand jobs over, and return for each key an id, or what went wrong."""
         try:
+            # This notes jobs that PanDA has refused since they were sent.
             self.find([job.key for job in jobs])
-        except Unreachable as later:
-            return {job.key: later for job in jobs}
-        refused: dict[str, str | Exception] = {
-            job.key: error for job in jobs if (error := self._refused.pop(job.key, None))
-        }
-        return {**refused, **super().submit([job for job in jobs if job.key not in refused])}
+        except Unreachable as error:
+            return {job.key: error for job in jobs}
+        answers: dict[str, str | Exception] = {}
+        accepted = []
+        for job in jobs:
+            refusal = self._refused.pop(job.key, None)
+            if refusal is None:
+                accepted.append(job)
+            else:
+                answers[job.key] = refusal
+        answers.update(super().submit(accepted))
+        return answers
 
     def send(self, batch: Batch) -> str:
-        self._start(batch)
+        """Start sending a batch. Raises Underway: the id is not known yet."""
+        self._senders.start(batch)
         raise Underway("It is being sent.")
 
     def sent(self, batches: Sequence[Batch]) -> dict[str, str]:
-        """Return the ids of batches that were taken; those that are under way are asked for later."""
-        self._leaving = [process for process in self._leaving if process.poll() is None]
+        """Return the ids of those batches that PanDA took, by name.
+
+        Raises Unreachable while any of the batches is under way.
+        """
         found: dict[str, str] = {}
-        waits: list[Unreachable] = []
+        unknown: list[Unreachable] = []
         for batch in batches:
             try:
-                found[batch.name] = self._answer(batch)
+                found[batch.name] = self._senders.answer(batch)
             except Unreachable as error:
-                waits.append(error)
+                unknown.append(error)
             except BackendError as error:
-                self._refused.update({key: error for task in batch.tasks for key in task})
-        if waits:
-            raise waits[0]
+                # The batch counts as not sent. Its jobs get this error with the next submit.
+                for task in batch.tasks:
+                    self._refused.update(dict.fromkeys(task, error))
+        if unknown:
+            raise unknown[0]
         return found
 
-    def _answer(self, batch: Batch) -> str:
-        """Return the id of a batch. Raises Unreachable until it is known, EngineError if PanDA refused it."""
-        target = batch.folder / "answer.json"
-        if target.exists():
-            self._leaving += [self._sending.pop(batch.name)] if batch.name in self._sending else []
-            try:
-                return str(asking.answered(target.read_text(encoding="utf-8"))["id"])
-            except Unreachable as error:
-                target.unlink()
-                raise Unreachable(
-                    f"It was not sent: {str(error).rstrip('.')}; it is tried again."
-                ) from None
-        process = self._sending.get(batch.name)
-        if process is None or process.poll() is not None:
-            self._start(batch)
-        raise Underway("It is being sent.")
-
-    def _start(self, batch: Batch) -> None:
-        asked = {"folder": str(self._paths.folder), "batch": batch.name}
-        self._sending[batch.name] = asking.start("send", asked, batch.folder / "answer.json")
-
-    def close(self) -> None:
-        """Wait for processes that have answered; one that has not goes on by itself."""
-        for process in self._leaving:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(5)
-
     def task_id(self, batch_id: str, index: int) -> str:
+        """Return the id of job `index` (from 1) of a PanDA task."""
         return f"{batch_id}_{index}"
 
-    # looking ------------------------------------------------------------------------------
+    def close(self) -> None:
+        """Wait for processes that have sent. One that is still sending goes on by itself."""
+        self._senders.close()
+
+    # following --------------------------------------------------------------------------
 
     def poll(self, ids: dict[str, str]) -> dict[str, Observation]:
-        places = (self._batches.place(key) for key in ids)
-        batches = {
-            batch.name: batch for place in places if place is not None for batch in place[:1]
-        }
-        self._asked = {
-            ident: batch for batch in batches.values() if (ident := self._batches.ident(batch))
-        }
+        """Return what is known of jobs (key -> id)."""
+        followed = {}
+        for key in ids:
+            place = self._batches.place(key)
+            if place is None:
+                continue
+            batch, _ = place
+            task = self._batches.ident(batch)
+            if task:
+                followed[task] = batch
+        self._followed = followed
         return super().poll(ids)
 
     def ask(self) -> Mapping[str, TaskStatus]:
+        """Return what PanDA says of the jobs that are followed, by id. Raises Unreachable."""
         self._identity = credentials.identity()
-        asked = dict(self._asked)
-        questions = {ident: self._question(ident, batch) for ident, batch in asked.items()}
+        # The runner's thread replaces this while PanDA is asked.
+        followed = dict(self._followed)
+        questions = {task: self._question(task, batch) for task, batch in followed.items()}
         if not questions:
             return {}
         answers = asking.call("ask", {"tasks": list(questions.values())}, asking.ASK_S)
-        seen: dict[str, TaskStatus] = {}
-        for body in answers:
-            ident = body["id"]
-            seen |= self._seen(ident, asked[ident], body, frozenset(questions[ident]["unwanted"]))
-        return seen
+        found: dict[str, TaskStatus] = {}
+        for answer in answers:
+            task = answer["id"]
+            unwanted = frozenset(questions[task]["unwanted"])
+            found.update(self._statuses(task, followed[task], answer, unwanted))
+        return found
 
-    def _question(self, ident: str, batch: Batch) -> dict[str, Any]:
-        numbers = range(1, len(batch.tasks) + 1)
-        unwanted = [
-            number
-            for number in numbers
-            if all(self._stopped(key) for key in batch.tasks[number - 1])
-        ]
-        kept = [
-            number
-            for number in numbers
-            if outputs.has_meta(batch, number) or self._tried.get((ident, number), 0) >= TRIES
-        ]
+    def _question(self, task: str, batch: Batch) -> dict[str, Any]:
+        """Return what client.py needs to know to ask for a task."""
+        unwanted = []
+        kept = []
+        for number, keys in enumerate(batch.tasks, 1):
+            if all(self._paths.job(key).stop.exists() for key in keys):
+                unwanted.append(number)
+            if self._has_all_metadata(task, batch, number):
+                kept.append(number)
         return {
-            "id": ident, "size": len(batch.tasks), "folder": str(outputs.meta_folder(batch)),
-            "unwanted": unwanted, "kept": kept, "killed": ident in self._killed,
-        }  # fmt: skip
-
-    def _stopped(self, key: str) -> bool:
-        return self._paths.job(key).stop.exists()
-
-    def _seen(
-        self, ident: str, batch: Batch, body: dict[str, Any], unwanted: frozenset[int]
-    ) -> dict[str, TaskStatus]:
-        if "unknown" in body:
-            young = time.time() - batch.engine_file.stat().st_mtime < YOUNG_S
-            waits = TaskStatus("queued", message="PanDA has taken the task and not begun with it.")
-            return (
-                {self.task_id(ident, n): waits for n in range(1, len(batch.tasks) + 1)}
-                if young
-                else {}
-            )
-        for number in body.get("kept", ()):
-            self._tried[ident, number] = self._tried.get((ident, number), 0) + 1
-        if body.get("killed"):
-            self._killed.add(ident)
-        named = {
-            job["seq"]: job["outputs"] for job in body["jobs"] if job["jobStatus"] == "finished"
+            "id": task,
+            "size": len(batch.tasks),
+            "folder": str(outputs.metadata_folder(batch)),
+            "unwanted": unwanted,
+            "kept": kept,
+            "killed": task in self._killed,
         }
-        settled = frozenset(
-            number for number, names in named.items() if self._settled(ident, batch, number, names)
-        )
-        about = TaskFacts(
-            architecture(self._scan.resources),
-            attempts(self._scan),
-            credentials.monitor(),
-            unwanted,
-            settled,
-        )
-        found = task_status(body, len(batch.tasks), about, time.time())
-        return {self.task_id(ident, number): what for number, what in found.items()}
 
-    def _settled(self, ident: str, batch: Batch, number: int, names: Sequence[str]) -> bool:
-        """Whether all is here of a finished job that will come."""
-        came = self._rucio.settled(batch, number, names)
-        return came and (
-            outputs.has_meta(batch, number) or self._tried.get((ident, number), 0) >= TRIES
+    def _has_all_metadata(self, task: str, batch: Batch, number: int) -> bool:
+        """Return whether the metadata of a job are here, or were asked for in vain too often."""
+        if outputs.has_metadata(batch, number):
+            return True
+        return self._metadata_tries.get((task, number), 0) >= METADATA_TRIES
+
+    def _statuses(
+        self, task: str, batch: Batch, answer: dict[str, Any], unwanted: frozenset[int]
+    ) -> dict[str, TaskStatus]:
+        """Return what PanDA's answer says of the jobs of a task, by id."""
+        if "unknown" in answer:
+            return self._unknown_task(task, batch)
+        for number in answer.get("kept", ()):
+            tries = self._metadata_tries.get((task, number), 0)
+            self._metadata_tries[task, number] = tries + 1
+        if answer.get("killed"):
+            self._killed.add(task)
+        facts = TaskFacts(
+            architecture=architecture(self._scan.resources),
+            attempts=attempts(self._scan),
+            monitor=credentials.monitor(),
+            unwanted=unwanted,
+            settled=self._settled(task, batch, answer),
         )
+        found = task_status(answer, len(batch.tasks), facts, time.time())
+        return {self.task_id(task, number): status for number, status in found.items()}
+
+    def _unknown_task(self, task: str, batch: Batch) -> dict[str, TaskStatus]:
+        """Return the status of the jobs of a task that PanDA does not know.
+
+        PanDA takes a while to know a task that it has just taken. An older task gets no status, so
+        its jobs are lost after some time.
+        """
+        age_s = time.time() - batch.engine_file.stat().st_mtime
+        if age_s >= YOUNG_S:
+            return {}
+        waits = TaskStatus("queued", message="PanDA has taken the task and not begun with it.")
+        return {self.task_id(task, number): waits for number in range(1, len(batch.tasks) + 1)}
+
+    def _settled(self, task: str, batch: Batch, answer: dict[str, Any]) -> frozenset[int]:
+        """Return the numbers of finished jobs of which nothing more will be fetched."""
+        # Of several tries at a job that finished, the last one listed counts.
+        names = {
+            job["seq"]: job["outputs"] for job in answer["jobs"] if job["jobStatus"] == "finished"
+        }
+        settled = set()
+        for number, of_job in names.items():
+            # Rucio must be asked even if metadata are missing, since this call starts a download.
+            downloaded = self._rucio.settled(batch, number, of_job)
+            if downloaded and self._has_all_metadata(task, batch, number):
+                settled.add(number)
+        return frozenset(settled)
+
+    # when jobs end ----------------------------------------------------------------------
 
     def bring(self, batch: Batch, index: int) -> None:
-        with contextlib.suppress(OSError):  # the next look tries again
-            outputs.take_meta(self._paths, batch, index)
-
-    def notice(self) -> str | None:
-        return self._identity.words() or self._identity.problem or super().notice()
-
-    # ending -------------------------------------------------------------------------------
+        """Bring what a job left in its metadata into the folders of our jobs."""
+        # If the disk is full, what is missing is brought by the next call.
+        with contextlib.suppress(OSError):
+            outputs.take_metadata(self._paths, batch, index)
 
     def end(self, tasks: Sequence[str], hard: bool) -> None:
-        """PanDA is told with the next question: whose jobs are to end has a file that says so."""
+        """Do nothing: jobs that are to end have a stop file, and `ask` tells PanDA of these."""
+
+
+def _check_options(scan: ScanSpec) -> None:
+    """Raise BackendError for options that mean nothing to PanDA."""
+    placement = scan.placement
+    container = scan.container
+    meaningless = {
+        "qos": placement.qos,
+        "constraint": placement.constraint,
+        "bind": container.binds,
+    }
+    for name, value in meaningless.items():
+        if value:
+            raise BackendError(f"PanDA knows no --{name}: leave it out.")
+    if container.runtime != "auto":
+        raise BackendError(
+            "--runtime: at the grid's sites PanDA's pilot starts the image; leave it out."
+        )
+    image = container.image
+    if image and not image.startswith(("docker://", "/cvmfs/")):
+        raise BackendError(
+            f"--image {image}: the grid sees docker://NAME and what lies below /cvmfs."
+        )

@@ -1,323 +1,301 @@
-"""The process that speaks to PanDA: one question on stdin, one JSON answer on stdout or in a file.
+"""The process that speaks to PanDA.
 
-It alone imports pandaclient, which looks up hosts when imported, prints errors and tokens to stdout, asks on stdin, and
-leaves by exit. All that it prints is caught; only what is known to be harmless of it leaves this process.
+    python -m jupyter_gridgpu.backends.panda.client
+
+reads one question from stdin, `{"verb": "check" | "send" | "ask", ...}`, and writes one JSON body
+to stdout, or into the file that the question names under `answer`. The body is `{"answer": ...}`,
+or `{"refused": text}`, or `{"unreachable": text}`; see asking.py.
 """
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
-import html
 import json
 import os
 import re
 import signal
 import sys
 import tempfile
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from jupyter_gridgpu.backends.batch.batches import BatchStore
+from jupyter_gridgpu.backends.batch.batches import Batch, BatchStore
 from jupyter_gridgpu.backends.panda import sandbox
 from jupyter_gridgpu.backends.panda.asking import REFUSED, SILENT
-from jupyter_gridgpu.backends.panda.credentials import FOLDER, identity
+from jupyter_gridgpu.backends.panda.failures import ERROR_SOURCES
+from jupyter_gridgpu.backends.panda.states import ENDED_JOB_STATES, FINAL_TASK_STATES
 from jupyter_gridgpu.backends.panda.task_map import Submitter, task_map
+from jupyter_gridgpu.backends.panda.wrapped_client import PandaClient
 from jupyter_gridgpu.errors import BackendError, GridGpuError, Unreachable
 from jupyter_gridgpu.model.job import bounded
+from jupyter_gridgpu.model.scan import ScanSpec
 from jupyter_gridgpu.store import home
 from jupyter_gridgpu.store.paths import ScanPaths, write_json
 from jupyter_gridgpu.transport import key_files
 
-FETCH = 200  # jobs whose metadata are fetched in one poll
-META_BYTES = 4_000_000
-FINAL = (
-    "done",
-    "finished",
-    "failed",
-    "broken",
-    "aborted",
-    "exhausted",
-)  # states of a task that makes no more jobs
-ENDED = ("finished", "failed", "cancelled", "closed")  # states of a job
-_FIELDS = (
-    "PandaID", "attemptNr", "jobStatus", "computingSite", "computingElement", "transExitCode",
-    *(f"{part}Error{what}" for part in (
-        "pilot", "exe", "sup", "ddm", "brokerage", "jobDispatcher", "taskBuffer") for what in ("Code", "Diag")),
-)  # fmt: skip
-_TIMES = ("creationTime", "startTime", "endTime", "stateChangeTime")
+FETCH_LIMIT = 200  # jobs whose metadata are fetched for one question
+METADATA_BYTES = 4_000_000
+REPLY_LENGTH = 200
+_JOB_FIELDS = (
+    "PandaID",
+    "attemptNr",
+    "jobStatus",
+    "computingSite",
+    "computingElement",
+    "transExitCode",
+    *(f"{source}ErrorCode" for source in ERROR_SOURCES),
+    *(f"{source}ErrorDiag" for source in ERROR_SOURCES),
+)
+_JOB_TIMES = ("creationTime", "startTime", "endTime", "stateChangeTime")
 _TASK_ID = re.compile(r"jediTaskID=(\d+)")
-_NOISE = re.compile(r"NoneType: None|\w+ failed : None|Traceback|File \"|^\s")
-_SECRET = re.compile(r"Bearer\s+\S+|[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*")
+_SERVER_ERROR = 4  # of insertTaskParams: the server failed, so it may work the next time
 
 
-class PandaClient:
-    """pandaclient's functions, with what they print caught and what they do instead of raising raised."""
-
-    def __init__(self) -> None:
-        os.environ.setdefault("PANDA_CONFIG_ROOT", str(Path(FOLDER).expanduser()))
-        self._heard = tempfile.TemporaryFile()
-        for handle in (1, 2):
-            os.dup2(self._heard.fileno(), handle)
-        if problem := identity().problem:
-            raise Unreachable(problem.rstrip("."))
-        try:
-            from pandaclient import Client, PandaToolsPkgInfo, PsubUtils
-        except (Exception, SystemExit) as error:  # it looks up hosts when it is imported
-            raise Unreachable(
-                f"PanDA's server is not to be found: {self._clean(str(error))}"
-            ) from None
-        self._client, self._psub = Client, PsubUtils
-        self._version = str(PandaToolsPkgInfo.release_version)
-
-    def ask(self, function: str, *args: Any, **more: Any) -> Any:
-        """Return the second part of what a function returns. Raises Unreachable unless the first part is 0."""
-        begin = self._end()
-        try:
-            status, answer = getattr(self._client, function)(*args, **more)
-        except (Exception, SystemExit) as error:  # HTML instead of JSON, no token, an exit
-            raise Unreachable(self._why(f"{type(error).__name__}: {error}", begin)) from None
-        if status != 0:
-            raise Unreachable(self._why(answer if isinstance(answer, str) else "", begin))
-        return answer
-
-    def site(self) -> Submitter:
-        """Return who sends, and to where. Raises Unreachable if that is not known."""
-        begin = self._end()
-        try:
-            nickname = self._psub.getNickname()
-        except (Exception, SystemExit) as error:
-            raise Unreachable(self._why(str(error), begin)) from None
-        if not isinstance(nickname, str) or not re.fullmatch(r"[A-Za-z0-9_-]{1,60}", nickname):
-            raise Unreachable(
-                f"your name on the grid is not known ({self._why('', begin)}): sign in again"
-            )
-        vo = identity().vo
-        # As prun does: ATLAS has a server of its own for sandboxes, others have one for all.
-        base = self._client.baseURLSSL if vo else self._client.baseURLCSRVSSL
-        found = re.match(r"https?://[^/]+", base)
-        return Submitter(nickname, vo or "atlas", found[0] if found else base, self._version)
-
-    def _end(self) -> int:
-        for stream in (sys.stdout, sys.stderr):
-            stream.flush()
-        return os.lseek(self._heard.fileno(), 0, os.SEEK_END)
-
-    def _why(self, words: str, begin: int) -> str:
-        """One line of what went wrong, from what a function returned and printed."""
-        self._end()
-        printed = os.pread(self._heard.fileno(), 100_000, begin).decode(errors="replace")
-        lines = [
-            self._clean(line)
-            for line in _plain(f"{words}\n{printed}").splitlines()
-            if line.strip() and not _NOISE.search(line)
-        ]
-        text = next(
-            (line for line in lines if "authentication failed" in line),
-            next(iter(lines), "it gave no answer"),
-        )
-        if "authentication failed" in text:
-            return f"PanDA does not accept your sign-in ({text.split('Invalid token. ')[-1]})"
-        return f"PanDA does not answer as it should ({text})"
-
-    @staticmethod
-    def _clean(text: str) -> str:
-        text = re.sub(r"^(ERROR|WARNING|INFO)\s*:\s*", "", _SECRET.sub("…", text).strip())
-        return (bounded(text, 200) or "").rstrip(".")
+# checking -----------------------------------------------------------------------------
 
 
-def _plain(text: str) -> str:
-    """Text without tags, where it is a page."""
-    if "<" not in text:
-        return text
-    bare = html.unescape(re.sub(r"<(script|style).*?</\1>|<[^>]*>", " ", text, flags=re.DOTALL))
-    return "\n".join(line.strip() for line in bare.splitlines())
-
-
-# the questions --------------------------------------------------------------------------
-
-
-def check(asked: dict[str, Any]) -> dict[str, Any]:
-    """Whether the server answers and takes the user, and by which name."""
+def check(question: dict[str, Any]) -> dict[str, Any]:
+    """Return the name by which the server knows the user, if it answers. Raises Unreachable."""
     panda = PandaClient()
     panda.ask("hello")
-    site = panda.site()
-    return {"nickname": site.nickname, "vo": site.vo, "server": site.server}
+    submitter = panda.submitter()
+    return {"nickname": submitter.nickname, "vo": submitter.vo, "server": submitter.server}
 
 
-def send(asked: dict[str, Any]) -> dict[str, Any]:
-    """Upload the archive of a batch and insert its task; or say what that was answered before."""
-    paths = ScanPaths(Path(asked["folder"]))
-    scan, batch = (
-        home.load(paths.folder),
-        next(one for one in BatchStore(paths).all() if one.name == asked["batch"]),
-    )
+# sending ------------------------------------------------------------------------------
+
+
+def send(question: dict[str, Any]) -> dict[str, Any]:
+    """Send the batch `batch` of the scan in `folder`, and return the id of its task.
+
+    Raises BackendError if PanDA refuses the batch, Unreachable if that is not known.
+    """
+    paths = ScanPaths(Path(question["folder"]))
+    scan = home.load(paths.folder)
+    batches = BatchStore(paths).all()
+    batch = next(batch for batch in batches if batch.name == question["batch"])
     panda = PandaClient()
-    site = panda.site()
+    submitter = panda.submitter()
+    archive, size = _upload(panda, scan, paths, batch, submitter)
+    task_id, is_new = _insert(panda, scan, batch, submitter, archive)
+    return {"id": task_id, "new": is_new, "bytes": size}
+
+
+def _upload(
+    panda: PandaClient, scan: ScanSpec, paths: ScanPaths, batch: Batch, submitter: Submitter
+) -> tuple[str, int]:
+    """Upload the sandbox of a batch. Return its name on the server and its size in bytes."""
     archive = f"jobO.{scan.id}.{batch.name}.tar.gz"
-    with tempfile.TemporaryDirectory(
-        prefix="gridgpu-"
-    ) as folder:  # what jobs send metrics with is never in the scan's folder
-        os.chdir(folder)  # the archive is called by its name alone
-        size = sandbox.pack(paths, batch.tasks, Path(archive), key_files.sender_file(scan.id))
-        said = panda.ask("putFile", archive, useCacheSrv=site.vo == "atlas", reuseSandbox=True)
+    sender = key_files.sender_file(scan.id)
+    # The sandbox holds the key with which jobs send metrics. The key must never lie in the scan's
+    # folder, so the sandbox is made elsewhere.
+    with tempfile.TemporaryDirectory(prefix="gridgpu-") as folder:
+        # panda-client calls an archive on the server by the path that it is given.
+        os.chdir(folder)
+        size = sandbox.pack(paths, batch.tasks, Path(archive), sender)
+        use_cache = submitter.vo == "atlas"
+        reply = panda.ask("putFile", archive, useCacheSrv=use_cache, reuseSandbox=True)
+        # The temporary folder is about to be removed.
         os.chdir(batch.folder)
-    if isinstance(said, str) and said.startswith("NewFileName:"):
-        archive = said.split(":", 1)[1]
-    elif said != "True":
-        raise BackendError(f"PanDA did not take the files of the jobs: {bounded(str(said), 200)}")
-    code, words = panda.ask(
-        "insertTaskParams",
-        task_map(scan, batch.name, len(batch.tasks), site, archive),
-        properErrorCode=True,
-    )
-    found = _TASK_ID.search(str(words))
+    # PanDA may have an archive with the same bytes already, under another name.
+    if isinstance(reply, str) and reply.startswith("NewFileName:"):
+        return reply.split(":", 1)[1], size
+    if reply != "True":
+        text = bounded(str(reply), REPLY_LENGTH)
+        raise BackendError(f"PanDA did not take the files of the jobs: {text}")
+    return archive, size
+
+
+def _insert(
+    panda: PandaClient, scan: ScanSpec, batch: Batch, submitter: Submitter, archive: str
+) -> tuple[str, bool]:
+    """Insert the task of a batch. Return its id, and whether PanDA did not have it before."""
+    parameters = task_map(scan, batch.name, len(batch.tasks), submitter, archive)
+    code, reply = panda.ask("insertTaskParams", parameters, properErrorCode=True)
+    # The reply names the task also where a task of that name was sent before.
+    found = _TASK_ID.search(str(reply))
     if found is None:
-        error = Unreachable if code == 4 else BackendError
-        raise error(f"PanDA did not take the task: {bounded(str(words), 200)}")
-    return {"id": found[1], "new": code == 0, "bytes": size}
+        text = f"PanDA did not take the task: {bounded(str(reply), REPLY_LENGTH)}"
+        if code == _SERVER_ERROR:
+            raise Unreachable(text)
+        raise BackendError(text)
+    return found[1], code == 0
 
 
-def ask(asked: dict[str, Any]) -> list[dict[str, Any]]:
-    """What PanDA says of tasks and their jobs; metadata of finished jobs are put into files."""
+# asking -------------------------------------------------------------------------------
+
+
+def ask(question: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return what PanDA says of each of `tasks` and its jobs. Raises Unreachable.
+
+    A task is given as its `id`, its `size` in jobs, the `folder` that metadata are put into, the
+    sequence numbers of jobs that are `unwanted` and of those whose metadata are `kept` here, and
+    whether it was `killed`.
+    """
     panda = PandaClient()
-    return [_task(panda, one) for one in asked["tasks"]]
+    return [_task_answer(panda, task) for task in question["tasks"]]
 
 
-def _task(panda: PandaClient, asked: dict[str, Any]) -> dict[str, Any]:
-    ident = int(asked["id"])
-    known, details = panda.ask("get_task_details_json", ident)
+def _task_answer(panda: PandaClient, task: dict[str, Any]) -> dict[str, Any]:
+    """Return what PanDA says of a task; kill what is unwanted, fetch metadata that are missing."""
+    number = int(task["id"])
+    known, details = panda.ask("get_task_details_json", number)
     if not known or not isinstance(details, dict):
-        return {"id": asked["id"], "unknown": str(details)}
-    jobs = [
-        job
-        for one in panda.ask("get_job_descriptions", ident) or []
-        if (job := _job(one)) is not None
-    ]
-    body = {
-        "id": asked["id"],
+        return {"id": task["id"], "unknown": str(details)}
+    jobs = []
+    for description in panda.ask("get_job_descriptions", number) or []:
+        job = _job_answer(description)
+        if job is not None:
+            jobs.append(job)
+    answer = {
+        "id": task["id"],
         "status": details.get("status"),
         "errorDialog": details.get("errorDialog"),
         "jobs": jobs,
+        "kept": _fetch_metadata(panda, Path(task["folder"]), jobs, set(task["kept"])),
     }
-    body["kept"] = _fetch(panda, Path(asked["folder"]), jobs, set(asked["kept"]))
-    unwanted = set(asked["unwanted"])
-    if unwanted and details.get("status") not in FINAL:
-        body["killed"] = _kill(
-            panda, ident, jobs, unwanted, set(range(1, asked["size"] + 1)), asked["killed"]
-        )
-    return body
+    if task["unwanted"] and details.get("status") not in FINAL_TASK_STATES:
+        answer["killed"] = _kill_unwanted(panda, task, jobs)
+    return answer
 
 
-def _job(described: Any) -> dict[str, Any] | None:
-    """What matters of a job's description, in plain JSON."""
-    if not isinstance(described, dict):
+def _job_answer(description: Any) -> dict[str, Any] | None:
+    """Return what matters of PanDA's description of a job, or None if it is no job of ours."""
+    if not isinstance(description, dict):
         return None
-    files = [one for one in described.get("Files") or [] if isinstance(one, dict)]
-    number = next((str(one.get("lfn")) for one in files if one.get("dataset") == "seq_number"), "")
-    if not number.isdecimal():
+    files = [file for file in description.get("Files") or [] if isinstance(file, dict)]
+    number = _sequence_number(files)
+    if number is None:
         return None
     outputs = [
-        f"{one.get('scope')}:{one.get('lfn')}" for one in files if one.get("type") == "output"
+        f"{file.get('scope')}:{file.get('lfn')}" for file in files if file.get("type") == "output"
     ]
-    times = {name: _epoch(described.get(name)) for name in _TIMES}
-    return {
-        "seq": int(number),
-        "outputs": outputs,
-        **{name: described.get(name) for name in _FIELDS},
-        **times,
-    }
+    answer: dict[str, Any] = {"seq": number, "outputs": outputs}
+    for name in _JOB_FIELDS:
+        answer[name] = description.get(name)
+    for name in _JOB_TIMES:
+        answer[name] = _seconds(description.get(name))
+    return answer
 
 
-def _epoch(moment: Any) -> float | None:
-    """PanDA's moments have no zone and are UTC."""
-    return moment.replace(tzinfo=timezone.utc).timestamp() if isinstance(moment, datetime) else None
+def _sequence_number(files: Sequence[Mapping[str, Any]]) -> int | None:
+    """Return the sequence number of a job, which PanDA keeps as the name of an input file."""
+    for file in files:
+        if file.get("dataset") == "seq_number":
+            text = str(file.get("lfn"))
+            if text.isdecimal():
+                return int(text)
+            return None
+    return None
 
 
-def _fetch(
-    panda: PandaClient, folder: Path, jobs: list[dict[str, Any]], kept: set[int]
+def _seconds(moment: Any) -> float | None:
+    """Return a time of PanDA in seconds since the epoch."""
+    if not isinstance(moment, datetime):
+        return None
+    # PanDA's times name no zone and are UTC.
+    return moment.replace(tzinfo=timezone.utc).timestamp()
+
+
+def _fetch_metadata(
+    panda: PandaClient, folder: Path, jobs: Sequence[Mapping[str, Any]], kept: set[int]
 ) -> list[int]:
-    """Put the metadata of finished jobs into files; return of which that was tried, whether there were any or not."""
-    wanted = {
-        job["PandaID"]: job["seq"]
-        for job in jobs
-        if job["jobStatus"] == "finished" and job["seq"] not in kept
-    }
-    chosen = list(wanted)[:FETCH]
+    """Put the metadata of finished jobs into files of `folder`.
+
+    Return the sequence numbers of the jobs that PanDA was asked for, with or without success.
+    """
+    numbers = {}
+    for job in jobs:
+        if job["jobStatus"] == "finished" and job["seq"] not in kept:
+            numbers[job["PandaID"]] = job["seq"]
+    chosen = list(numbers)[:FETCH_LIMIT]
     if not chosen:
         return []
     folder.mkdir(mode=0o700, exist_ok=True)
     tried = []
-    for spec in panda.ask("getFullJobStatus", chosen):
-        if spec is None or spec.PandaID not in wanted:
+    for job in panda.ask("getFullJobStatus", chosen):
+        if job is None or job.PandaID not in numbers:
             continue
-        tried.append(wanted[spec.PandaID])
+        number = numbers[job.PandaID]
+        tried.append(number)
+        # A job may leave no metadata, or metadata in another form than ours.
         with contextlib.suppress(ValueError, TypeError, KeyError):
-            body = json.loads(spec.metadata)["user_job_metadata"]
-            if len(spec.metadata) <= META_BYTES:
-                write_json(folder / f"{wanted[spec.PandaID]}.json", body)
+            body = json.loads(job.metadata)["user_job_metadata"]
+            if len(job.metadata) <= METADATA_BYTES:
+                write_json(folder / f"{number}.json", body)
     return tried
 
 
-def _kill(
-    panda: PandaClient,
-    ident: int,
-    jobs: list[dict[str, Any]],
-    unwanted: set[int],
-    numbers: set[int],
-    killed: bool,
+def _kill_unwanted(
+    panda: PandaClient, task: Mapping[str, Any], jobs: Sequence[Mapping[str, Any]]
 ) -> bool:
-    """Kill the task if nothing of it is wanted, else the jobs that are not; whether the task's end is registered."""
-    if numbers - {job["seq"] for job in jobs if job["jobStatus"] == "finished"} <= unwanted:
-        if killed:
+    """Kill a task if nothing of it is wanted any more, else those of its jobs that are not wanted.
+
+    Return whether PanDA has registered the end of the task.
+    """
+    unwanted = set(task["unwanted"])
+    finished = {job["seq"] for job in jobs if job["jobStatus"] == "finished"}
+    unfinished = set(range(1, task["size"] + 1)) - finished
+    if unfinished <= unwanted:
+        if task["killed"]:
             return True
-        taken, words = panda.ask("killTask", ident)
-        return bool(taken) or "rejected" in str(
-            words
-        )  # in its first seconds it is not known, and goes on
-    if live := [
-        job["PandaID"] for job in jobs if job["seq"] in unwanted and job["jobStatus"] not in ENDED
-    ]:
+        taken, reply = panda.ask("killTask", int(task["id"]))
+        # PanDA rejects the command for a task that has ended. In its first seconds a task is not
+        # known and goes on, so the command is given again with the next question.
+        return bool(taken) or "rejected" in str(reply)
+    live = [
+        job["PandaID"]
+        for job in jobs
+        if job["seq"] in unwanted and job["jobStatus"] not in ENDED_JOB_STATES
+    ]
+    if live:
         panda.ask("killJobs", live)
     return False
 
 
-# ----------------------------------------------------------------------------------------
+# the process --------------------------------------------------------------------------
 
 VERBS = {"check": check, "send": send, "ask": ask}
 
 
-def answer(asked: dict[str, Any]) -> dict[str, Any]:
-    """Return what to answer."""
+def body_for(question: dict[str, Any]) -> dict[str, Any]:
+    """Return what to write for a question: its answer, or the error."""
     try:
-        return {"answer": VERBS[asked["verb"]](asked)}
+        return {"answer": VERBS[question["verb"]](question)}
     except Unreachable as error:
         return {SILENT: str(error)}
     except GridGpuError as error:
         return {REFUSED: str(error)}
     except OSError as error:
+        # For example a full disk: it may be better the next time.
         return {SILENT: f"{error.strerror}: {error.filename or 'a file of the scan'}"}
 
 
 def main() -> None:
-    asked = json.loads(sys.stdin.read())
+    """Read the question and write what there is to say."""
+    question = json.loads(sys.stdin.read())
+    # panda-client may ask for a password; it shall find nobody there to answer.
     with open(os.devnull) as nothing:
         os.dup2(nothing.fileno(), 0)
-    out = os.dup(1)
-    if "answer" not in asked:
-        with os.fdopen(out, "w", encoding="utf-8") as stream:
-            stream.write(json.dumps(answer(asked)))
+    # PandaClient takes the handle of stdout away, so the answer gets another one.
+    stdout = os.dup(1)
+    if "answer" not in question:
+        with os.fdopen(stdout, "w", encoding="utf-8") as stream:
+            stream.write(json.dumps(body_for(question)))
         return
-    signal.alarm(int(asked["patience_s"]))
-    target = Path(asked["answer"])
+    # Nobody waits for this process, so it ends itself if PanDA never answers.
+    signal.alarm(int(question["patience_s"]))
+    target = Path(question["answer"])
     with open(target.with_suffix(".lock"), "w") as lock:
+        # A process that a killed runner has started may still be sending the same batch. A file
+        # system without locks raises OSError; then PanDA itself finds the task by its name.
         with contextlib.suppress(OSError):
-            fcntl.flock(
-                lock, fcntl.LOCK_EX
-            )  # one that a killed runner had started may be at it still
+            fcntl.flock(lock, fcntl.LOCK_EX)
         if not target.exists():
-            write_json(target, answer(asked))
+            write_json(target, body_for(question))
 
 
 if __name__ == "__main__":

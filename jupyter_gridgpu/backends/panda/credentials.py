@@ -1,4 +1,8 @@
-"""Who the user is to PanDA, and until when: read where panda-client reads it, kept nowhere, and never shown itself."""
+"""Who the user is to PanDA, and until when the sign-in holds.
+
+Tokens and proxies are read at each question from where panda-client reads them. They are kept
+nowhere, and never shown themselves. Nobody is asked.
+"""
 
 from __future__ import annotations
 
@@ -17,130 +21,156 @@ from typing import Any
 from jupyter_gridgpu.model.job import bounded
 from jupyter_gridgpu.model.units import duration
 
-SOON_S = {"token": 900.0, "proxy": 7200.0}  # before the end, when a word of it is due
+# How many seconds before its end a sign-in is spoken of. A proxy takes longer to renew.
+SOON_S = {"token": 900.0, "proxy": 7200.0}
 SERVER = "https://pandaserver.cern.ch"  # panda-client's own default
-FOLDER = "~/.pathena"  # where panda's setup script keeps what is the user's
+MONITOR_OF_CERN = "https://bigpanda.cern.ch"
+FOLDER = "~/.pathena"  # where PanDA's setup script keeps what is the user's
 TOKEN_BYTES = 100_000
+OPENSSL_TIMEOUT_S = 10
 RENEW = {
-    "token": "sign in again, which `pbook` does in a terminal, or put a new token into the file that OIDC_AUTH_TOKEN_FILE names",
+    "token": "sign in again, which `pbook` does in a terminal, or put a new token into the file "
+    "that OIDC_AUTH_TOKEN_FILE names",
     "proxy": "make a new one with voms-proxy-init",
 }
 
 
 @dataclass(frozen=True)
 class Identity:
-    """What is known of the user's sign-in. `problem` says in one sentence what is wrong with it."""
+    """What is known of the user's sign-in."""
 
     kind: str = "proxy"  # or token
     name: str | None = None
     vo: str | None = None
-    expires: float | None = (
-        None  # seconds since the epoch; None: not known, or renewed by panda-client itself
-    )
-    source: str = ""
-    problem: str | None = None
+    # Seconds since the epoch; None if not known, or if panda-client renews the sign-in by itself.
+    expires: float | None = None
+    source: str = ""  # the file or variable that holds the sign-in
+    problem: str | None = None  # one sentence that says what is wrong with the sign-in
 
     def words(self, now: float | None = None) -> str | None:
-        """Return one sentence if the sign-in has run out or soon will."""
-        left = (
-            None if self.expires is None else self.expires - (time.time() if now is None else now)
-        )
-        if left is None or left > SOON_S[self.kind]:
+        """Return one sentence if the sign-in has run out or soon will, else None.
+
+        `now` is the time in seconds since the epoch; the clock's, if it is left out.
+        """
+        if self.expires is None:
+            return None
+        if now is None:
+            now = time.time()
+        left_s = self.expires - now
+        if left_s > SOON_S[self.kind]:
             return None
         when = time.strftime("%H:%M", time.localtime(self.expires))
-        if left <= 0:
-            return f"Your {self.kind} for PanDA ran out at {when}: {RENEW[self.kind]}. Jobs go on, and so will the scan."
-        return f"Your {self.kind} for PanDA runs out at {when}, in {duration(left)}: {RENEW[self.kind]}."
+        if left_s <= 0:
+            return (
+                f"Your {self.kind} for PanDA ran out at {when}: {RENEW[self.kind]}. "
+                "Jobs go on, and so will the scan."
+            )
+        return (
+            f"Your {self.kind} for PanDA runs out at {when}, in {duration(left_s)}: "
+            f"{RENEW[self.kind]}."
+        )
 
 
 def server(env: Mapping[str, str] = os.environ) -> str:
     """Return scheme and host of the PanDA server."""
     found = re.match(r"https?://[^/]+", env.get("PANDA_URL_SSL", ""))
-    return found[0] if found else SERVER
+    if found is None:
+        return SERVER
+    return found[0]
 
 
 def monitor(env: Mapping[str, str] = os.environ) -> str:
-    """Return the address of the monitor's pages, without a slash at its end; empty where there is none."""
-    given = env.get(
-        "PANDAMON_URL", "https://bigpanda.cern.ch" if server(env).endswith(".cern.ch") else ""
-    )
-    return given.rstrip("/") if re.match(r"https?://[^\s<>\"']+$", given) else ""
+    """Return the address of the monitor's pages, without a slash at its end.
+
+    Return an empty text if there is no monitor.
+    """
+    default = ""
+    if server(env).endswith(".cern.ch"):
+        default = MONITOR_OF_CERN
+    address = env.get("PANDAMON_URL", default)
+    # The address becomes a link in a page, so `javascript:` and quotes are refused.
+    if not re.match(r"https?://[^\s<>\"']+$", address):
+        return ""
+    return address.rstrip("/")
 
 
 def identity(env: Mapping[str, str] = os.environ) -> Identity:
-    """Return who the user is by what lies on this machine; nobody is asked."""
-    if env.get("PANDA_AUTH") == "oidc":
-        return _token(env)
-    if env.get("PANDA_AUTH") == "x509_no_grid":
-        name = env.get("PANDA_NICKNAME")
-        return Identity(
-            name=name,
-            vo=_vo(env),
-            source="PANDA_NICKNAME",
-            problem=None if name else "PANDA_NICKNAME is not set.",
-        )
-    return _proxy(env)
+    """Return who the user is by what lies on this machine."""
+    kind = env.get("PANDA_AUTH")
+    if kind == "oidc":
+        return _by_token(env)
+    if kind == "x509_no_grid":
+        return _by_nickname(env)
+    return _by_proxy(env)
 
 
 def _vo(env: Mapping[str, str]) -> str | None:
     return env.get("PANDA_AUTH_VO") or env.get("OIDC_AUTH_VO")
 
 
-# tokens ---------------------------------------------------------------------------------
+def _by_nickname(env: Mapping[str, str]) -> Identity:
+    name = env.get("PANDA_NICKNAME")
+    problem = None
+    if not name:
+        problem = "PANDA_NICKNAME is not set."
+    return Identity(name=name, vo=_vo(env), source="PANDA_NICKNAME", problem=problem)
 
 
-def _token(env: Mapping[str, str]) -> Identity:
+# tokens -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Token:
+    """A token, and where it was looked for."""
+
+    source: str
+    text: str | None  # None: there is no token
+    renewable: bool = False  # whether panda-client can renew it by itself
+
+
+def _by_token(env: Mapping[str, str]) -> Identity:
     vo = _vo(env)
     if vo is None:
-        return Identity(
-            "token",
-            problem="PANDA_AUTH is oidc, and neither PANDA_AUTH_VO nor OIDC_AUTH_VO names your VO.",
-        )
-    source, text, renewable = _find_token(env)
-    if text is None:
-        return Identity(
-            "token",
-            vo=vo,
-            source=source,
-            problem=f"There is no PanDA token in {source}: {RENEW['token']}.",
-        )
-    if text != text.strip():
-        return Identity(
-            "token",
-            vo=vo,
-            source=source,
-            problem=f"The token in {source} ends with a newline: write it without.",
-        )
-    claims = _claims(text)
+        problem = "PANDA_AUTH is oidc, and neither PANDA_AUTH_VO nor OIDC_AUTH_VO names your VO."
+        return Identity("token", problem=problem)
+    token = _find_token(env)
+    if token.text is None:
+        problem = f"There is no PanDA token in {token.source}: {RENEW['token']}."
+        return Identity("token", vo=vo, source=token.source, problem=problem)
+    # panda-client sends a newline along, and the server then refuses the token without saying why.
+    if token.text != token.text.strip():
+        problem = f"The token in {token.source} ends with a newline: write it without."
+        return Identity("token", vo=vo, source=token.source, problem=problem)
+    claims = _claims(token.text)
     if claims is None:
-        return Identity(
-            "token",
-            vo=vo,
-            source=source,
-            problem=f"What {source} holds is no token: {RENEW['token']}.",
-        )
-    ends = claims.get("exp")
-    expires = float(ends) if isinstance(ends, (int, float)) and not renewable else None
-    return Identity("token", bounded(claims.get("preferred_username"), 80), vo, expires, source)
+        problem = f"What {token.source} holds is no token: {RENEW['token']}."
+        return Identity("token", vo=vo, source=token.source, problem=problem)
+    name = bounded(claims.get("preferred_username"), 80)
+    expires = None
+    if isinstance(claims.get("exp"), (int, float)) and not token.renewable:
+        expires = float(claims["exp"])
+    return Identity("token", name, vo, expires, token.source)
 
 
-def _find_token(env: Mapping[str, str]) -> tuple[str, str | None, bool]:
-    """Return where the token is looked for, the token, and whether panda-client can renew it."""
+def _find_token(env: Mapping[str, str]) -> _Token:
+    """Return the token that panda-client would use: the places are looked at in its order."""
     if "PANDA_AUTH_ID_TOKEN" in env:
-        return "PANDA_AUTH_ID_TOKEN", env["PANDA_AUTH_ID_TOKEN"] or None, False
+        return _Token("PANDA_AUTH_ID_TOKEN", env["PANDA_AUTH_ID_TOKEN"] or None)
     if "OIDC_AUTH_TOKEN_FILE" in env:
-        return env["OIDC_AUTH_TOKEN_FILE"], _read(Path(env["OIDC_AUTH_TOKEN_FILE"])), False
+        file = env["OIDC_AUTH_TOKEN_FILE"]
+        return _Token(file, _read(Path(file)))
     if "OIDC_AUTH_ID_TOKEN" in env:
-        return "OIDC_AUTH_ID_TOKEN", env["OIDC_AUTH_ID_TOKEN"] or None, False
+        return _Token("OIDC_AUTH_ID_TOKEN", env["OIDC_AUTH_ID_TOKEN"] or None)
     path = Path(env.get("PANDA_CONFIG_ROOT", FOLDER)).expanduser() / ".token"
     try:
         body = json.loads(_read(path) or "")
-        return str(path), str(body["id_token"]), bool(body.get("refresh_token"))
+        return _Token(str(path), str(body["id_token"]), bool(body.get("refresh_token")))
     except (ValueError, KeyError, TypeError):
-        return str(path), None, False
+        return _Token(str(path), None)
 
 
 def _read(path: Path) -> str | None:
+    """Return the text of a file, or None if it cannot be read."""
     try:
         with open(path, encoding="utf-8") as file:
             return file.read(TOKEN_BYTES)
@@ -149,50 +179,62 @@ def _read(path: Path) -> str | None:
 
 
 def _claims(token: str) -> dict[str, Any] | None:
+    """Return what a token says of itself, or None if it is no token.
+
+    The signature is not checked: that is the server's to do.
+    """
     try:
         middle = token.split(".")[1]
-        body = json.loads(base64.urlsafe_b64decode(middle + "=" * (-len(middle) % 4)))
+        # Tokens leave out the `=` at the end, which Python's base64 wants.
+        padding = "=" * (-len(middle) % 4)
+        body = json.loads(base64.urlsafe_b64decode(middle + padding))
     except (ValueError, IndexError):
         return None
-    return body if isinstance(body, dict) else None
+    if not isinstance(body, dict):
+        return None
+    return body
 
 
-# proxies --------------------------------------------------------------------------------
+# proxies ------------------------------------------------------------------------------
 
 
-def _proxy(env: Mapping[str, str]) -> Identity:
+def _by_proxy(env: Mapping[str, str]) -> Identity:
     path = Path(env.get("X509_USER_PROXY") or f"/tmp/x509up_u{os.getuid()}")
     if not os.access(path, os.R_OK):
-        return Identity(
-            vo=_vo(env),
-            source=str(path),
-            problem=f"There is no grid proxy {path}: {RENEW['proxy']}.",
-        )
-    said = _openssl(path)
-    name = re.search(r"subject\s*=\s*(.*)", said)
-    ends = re.search(r"notAfter\s*=\s*(.*)", said)
-    return Identity(
-        "proxy",
-        bounded(name[1], 120) if name else None,
-        _vo(env),
-        _date(ends[1]) if ends else None,
-        str(path),
-    )
+        problem = f"There is no grid proxy {path}: {RENEW['proxy']}."
+        return Identity(vo=_vo(env), source=str(path), problem=problem)
+    text = _certificate(path)
+    name = None
+    subject = re.search(r"subject\s*=\s*(.*)", text)
+    if subject:
+        name = bounded(subject[1], 120)
+    expires = None
+    end = re.search(r"notAfter\s*=\s*(.*)", text)
+    if end:
+        expires = _seconds(end[1])
+    return Identity("proxy", name, _vo(env), expires, str(path))
 
 
-def _openssl(path: Path) -> str:
+def _certificate(path: Path) -> str:
+    """Return what openssl says of the subject and the end of a certificate; nothing without it."""
+    command = ["openssl", "x509", "-noout", "-subject", "-enddate", "-in", str(path)]
     try:
-        command = ["openssl", "x509", "-noout", "-subject", "-enddate", "-in", str(path)]
-        return subprocess.run(
-            command, capture_output=True, text=True, timeout=10, stdin=subprocess.DEVNULL
-        ).stdout
+        process = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            timeout=OPENSSL_TIMEOUT_S,
+            stdin=subprocess.DEVNULL,
+        )
     except (OSError, subprocess.TimeoutExpired, ValueError):
         return ""
+    return process.stdout
 
 
-def _date(text: str) -> float | None:
-    """Seconds since the epoch of `Nov 25 10:00:00 2026 GMT`."""
+def _seconds(text: str) -> float | None:
+    """Return `Nov 25 10:00:00 2026 GMT` in seconds since the epoch, or None if it is no time."""
     try:
+        # The names of months must be English whatever the locale, so strptime will not do.
         month, day, clock, year, _ = text.split()
         return parsedate_to_datetime(f"{day} {month} {year} {clock} +0000").timestamp()
     except (ValueError, TypeError):

@@ -1,9 +1,13 @@
-"""What finished jobs left, brought into the scan's folder: from their metadata, and by rucio where that is set up.
+"""What finished jobs left, brought into the scan's folder.
 
-    batches/b0001/meta/3.json    what job 3 handed back in its metadata
+Results, metrics and notebooks come in the metadata of a job, which PanDA keeps. Artifacts are in
+the job's output file, an archive on the grid, which is fetched with rucio where rucio is set up.
+
+    batches/b0001/meta/3.json    the metadata of job 3, as client.py fetched them
     batches/b0001/rucio/         where rucio puts output files, until they are unpacked
 
-All of it comes from jobs: names are looked at before they become paths, and only plain files are taken.
+All of this comes from jobs and is untrusted: names are checked before they become paths, and only
+plain files are taken.
 """
 
 from __future__ import annotations
@@ -18,40 +22,55 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from jupyter_gridgpu.backends.batch.batches import Batch
-from jupyter_gridgpu.store.paths import COPY_NAME, ScanPaths, publish, read_json
+from jupyter_gridgpu.store.paths import COPY_NAME, JobPaths, ScanPaths, publish, read_json
 from jupyter_gridgpu.worker.grid_metadata import FILES, unpack
 
-META_BYTES = 8_000_000
+METADATA_BYTES = 8_000_000
 DOWNLOAD_S = 1800.0
-TRIES = 2  # at a file that rucio does not bring
-TOGETHER = 50  # files of one download
-FILE_BYTES = 4 * 1024**3
-_OURS = (*FILES, "launch.log")
+DOWNLOAD_TRIES = 2  # at an output file that rucio does not bring
+DOWNLOAD_FILES = 50  # in one call of rucio
+FILE_BYTES = 4 * 1024**3  # of one file in an archive
+_COPY_FILES = (*FILES, "launch.log")
 
 
-def meta_folder(batch: Batch) -> Path:
+# metadata -----------------------------------------------------------------------------
+
+
+def metadata_folder(batch: Batch) -> Path:
+    """Return the folder into which the metadata of a batch are put."""
     return batch.folder / "meta"
 
 
-def has_meta(batch: Batch, number: int) -> bool:
-    return (meta_folder(batch) / f"{number}.json").exists()
+def has_metadata(batch: Batch, number: int) -> bool:
+    """Return whether the metadata of a job are here."""
+    return _metadata_file(batch, number).exists()
 
 
-def take_meta(paths: ScanPaths, batch: Batch, number: int) -> None:
-    """Write the files that a job's metadata hold into the folders of its jobs; what is there already stays."""
-    body = read_json(meta_folder(batch) / f"{number}.json", META_BYTES)
+def take_metadata(paths: ScanPaths, batch: Batch, number: int) -> None:
+    """Write the files that a job's metadata hold into the folders of our jobs.
+
+    Files that are there already stay as they are. Raises OSError.
+    """
+    body = read_json(_metadata_file(batch, number), METADATA_BYTES)
     for key in batch.tasks[number - 1]:
-        if (found := unpack(body, key)) is not None:
-            copy = paths.job(key).copy(found[0])
-            copy.folder.mkdir(parents=True, mode=0o700, exist_ok=True)
-            for name, data in found[1].items():
-                _write_new(copy.folder / name, data)
-            if copy.result.is_file():
-                publish(copy.result, paths.job(key).result)
+        unpacked = unpack(body, key)
+        if unpacked is None:
+            continue
+        copy_name, files = unpacked
+        copy = paths.job(key).copy(copy_name)
+        copy.folder.mkdir(parents=True, mode=0o700, exist_ok=True)
+        for name, data in files.items():
+            _write_new(copy.folder / name, data)
+        if copy.result.is_file():
+            publish(copy.result, paths.job(key).result)
+
+
+def _metadata_file(batch: Batch, number: int) -> Path:
+    return metadata_folder(batch) / f"{number}.json"
 
 
 def _write_new(path: Path, data: bytes) -> None:
-    """Make a file whole, or not at all."""
+    """Write a file that is not there yet, whole or not at all. Raises OSError."""
     if path.exists() or path.is_symlink():
         return
     part = path.with_name(f".{path.name}.part")
@@ -59,31 +78,30 @@ def _write_new(path: Path, data: bytes) -> None:
     part.replace(path)
 
 
+# output files -------------------------------------------------------------------------
+
+
 class Rucio:
-    """Downloads output files in a thread of its own; a scan that has no rucio goes on without."""
+    """Downloads output files in a thread of its own. Without rucio, nothing is downloaded."""
 
     def __init__(self, paths: ScanPaths) -> None:
         self._paths = paths
         self._thread: threading.Thread | None = None
+        # By the name of a batch and the number of a job in it.
         self._wanted: dict[tuple[str, int], tuple[Batch, str]] = {}
         self._tries: dict[tuple[str, int], int] = {}
-        self._over: set[tuple[str, int]] = set()
-
-    @staticmethod
-    def there() -> bool:
-        """Whether rucio can be asked: its command is there, and it has a configuration or an account."""
-        configured = (
-            os.environ.get("RUCIO_HOME")
-            or os.environ.get("RUCIO_CONFIG")
-            or os.environ.get("RUCIO_ACCOUNT")
-        )
-        return shutil.which("rucio") is not None and bool(configured)
+        self._over: set[tuple[str, int]] = set()  # here, or given up
 
     def settled(self, batch: Batch, number: int, names: Sequence[str]) -> bool:
-        """Whether all came of a job's output files (`scope:name`) that will; if not, they are asked for."""
+        """Return whether nothing more will come of a job's output files.
+
+        `names` are the files as PanDA names them, `SCOPE:NAME`. Otherwise they are downloaded, and
+        a later call returns True.
+        """
         place = (batch.name, number)
-        if place in self._over or not names or not self.there():
+        if place in self._over or not names or not _rucio_is_set_up():
             return True
+        # A job has one output file.
         self._wanted[place] = (batch, names[0])
         if self._thread is None or not self._thread.is_alive():
             self._thread = threading.Thread(target=self._download, daemon=True)
@@ -91,85 +109,108 @@ class Rucio:
         return False
 
     def _download(self) -> None:
-        """Fetch what is wanted by now, and unpack what came."""
-        chosen = dict(list(self._wanted.items())[:TOGETHER])
-        for folder in {batch.folder / "rucio" for batch, _ in chosen.values()}:
-            here = {
-                place: name
-                for place, (batch, name) in chosen.items()
-                if batch.folder / "rucio" == folder
-            }
-            self._run(folder, [name for name in here.values() if not name.startswith("-")])
-            for place, name in here.items():
-                self._took(place, folder / PurePosixPath(name.split(":", 1)[-1]).name)
+        """Fetch some of the files that are wanted now, and unpack those that came."""
+        chosen = list(self._wanted.items())[:DOWNLOAD_FILES]
+        # A call of rucio puts its files into one folder, so there is one call for each batch.
+        by_folder: dict[Path, dict[tuple[str, int], str]] = {}
+        for place, (batch, name) in chosen:
+            by_folder.setdefault(batch.folder / "rucio", {})[place] = name
+        for folder, names in by_folder.items():
+            # PanDA's name must not be read as an option of rucio.
+            _run_rucio(folder, [name for name in names.values() if not name.startswith("-")])
+            for place, name in names.items():
+                self._unpack(place, folder / PurePosixPath(name.split(":", 1)[-1]).name)
             shutil.rmtree(folder, ignore_errors=True)
 
-    @staticmethod
-    def _run(folder: Path, names: list[str]) -> None:
-        folder.mkdir(mode=0o700, exist_ok=True)
-        command = ["rucio", "download", "--no-subdir", "--dir", str(folder), *names]
-        with contextlib.suppress(OSError, subprocess.TimeoutExpired):
-            subprocess.run(
-                command, stdin=subprocess.DEVNULL, capture_output=True, timeout=DOWNLOAD_S
-            )
-
-    def _took(self, place: tuple[str, int], archive: Path) -> None:
+    def _unpack(self, place: tuple[str, int], archive: Path) -> None:
+        """Unpack an output file; one that did not come is given up after some tries."""
         self._tries[place] = self._tries.get(place, 0) + 1
-        batch = self._wanted[place][0]
-        if (
-            take_archive(self._paths, batch.tasks[place[1] - 1], archive)
-            or self._tries[place] >= TRIES
-        ):
+        batch, _ = self._wanted[place]
+        _, number = place
+        came = take_archive(self._paths, batch.tasks[number - 1], archive)
+        if came or self._tries[place] >= DOWNLOAD_TRIES:
             del self._wanted[place]
             self._over.add(place)
 
 
+def _rucio_is_set_up() -> bool:
+    """Return whether rucio can be asked: it is here, with a configuration or an account."""
+    configured = any(
+        os.environ.get(name) for name in ("RUCIO_HOME", "RUCIO_CONFIG", "RUCIO_ACCOUNT")
+    )
+    return configured and shutil.which("rucio") is not None
+
+
+def _run_rucio(folder: Path, names: Sequence[str]) -> None:
+    """Download files into a folder. Whether they came is seen there."""
+    folder.mkdir(mode=0o700, exist_ok=True)
+    command = ["rucio", "download", "--no-subdir", "--dir", str(folder), *names]
+    with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+        subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=DOWNLOAD_S)
+
+
 def take_archive(paths: ScanPaths, keys: Sequence[str], archive: Path) -> bool:
-    """Unpack an output file into the folders of its jobs; whether there was one. What is there already stays."""
+    """Unpack an output file into the folders of its jobs, and return whether there was one.
+
+    Files that are there already stay as they are.
+    """
     if not archive.is_file() or archive.is_symlink():
         return False
+    # Of an archive that is torn, the part that is sound is taken.
     with (
         contextlib.suppress(OSError, tarfile.TarError, EOFError, ValueError),
         tarfile.open(archive) as members,
     ):
         for member in members:
-            target = _target(paths, keys, member.name)
-            if (
-                target is None
-                or not member.isreg()
-                or member.size > FILE_BYTES
-                or target.exists()
-                or target.is_symlink()
-            ):
-                continue
-            target.parent.mkdir(parents=True, mode=0o700, exist_ok=True)
-            if (source := members.extractfile(member)) is not None:
-                with source, open(target, "xb") as file:
-                    shutil.copyfileobj(source, file)
+            _take_member(paths, keys, members, member)
     for key in keys:
-        for copy in paths.job(key).copies():
+        job = paths.job(key)
+        for copy in job.copies():
             if copy.result.is_file():
-                publish(copy.result, paths.job(key).result)
+                publish(copy.result, job.result)
     return True
 
 
+def _take_member(
+    paths: ScanPaths, keys: Sequence[str], archive: tarfile.TarFile, member: tarfile.TarInfo
+) -> None:
+    """Write one file of an archive into its job's folder, if that is a file which jobs leave."""
+    if not member.isreg() or member.size > FILE_BYTES:
+        return
+    target = _target(paths, keys, member.name)
+    if target is None or target.exists() or target.is_symlink():
+        return
+    target.parent.mkdir(parents=True, mode=0o700, exist_ok=True)
+    source = archive.extractfile(member)
+    if source is not None:
+        with source, open(target, "xb") as file:
+            shutil.copyfileobj(source, file)
+
+
 def _target(paths: ScanPaths, keys: Sequence[str], name: str) -> Path | None:
-    """Where a member `jobs/KEY/COPY/...` goes; None for one that a job does not leave."""
+    """Return where a member `jobs/KEY/COPY/...` goes; None for one that a job does not leave."""
     parts = PurePosixPath(name).parts
-    if (
-        len(parts) < 3
-        or parts[0] != "jobs"
-        or parts[1] not in keys
-        or ".." in parts
-        or not name.isprintable()
-    ):
+    if len(parts) < 3 or parts[0] != "jobs" or parts[1] not in keys:
+        return None
+    if ".." in parts or not name.isprintable():
         return None
     job = paths.job(parts[1])
     if len(parts) == 3:
-        return job.log if parts[2] == job.log.name else None
-    ours = len(parts) == 4 and parts[3] in _OURS
-    if not COPY_NAME.fullmatch(parts[2]) or not (ours or parts[3] == "artifacts"):
+        # The launcher's log is the only file of the job itself.
+        if parts[2] == job.log.name:
+            return job.log
         return None
-    target = job.copy(parts[2]).folder.joinpath(*parts[3:])
-    inside = os.path.realpath(target.parent).startswith(os.path.realpath(job.folder) + os.sep)
-    return target if inside else None
+    return _target_in_copy(job, parts[2], parts[3:])
+
+
+def _target_in_copy(job: JobPaths, copy: str, parts: Sequence[str]) -> Path | None:
+    """Return where a file of a copy goes; `parts` is its path in the copy's folder."""
+    known_file = len(parts) == 1 and parts[0] in _COPY_FILES
+    if not COPY_NAME.fullmatch(copy) or not (known_file or parts[0] == "artifacts"):
+        return None
+    target = job.copy(copy).folder.joinpath(*parts)
+    # A folder on the way may be a link that leads out of the job's folder.
+    root = os.path.realpath(job.folder) + os.sep
+    if not os.path.realpath(target.parent).startswith(root):
+        return None
+    return target

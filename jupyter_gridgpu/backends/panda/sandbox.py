@@ -1,6 +1,7 @@
-"""The archive that travels to the jobs of a batch: worker, notebook, its files, and the table of what each job runs.
+"""The sandbox: the archive that travels to the jobs of a batch.
 
-The same content makes the same bytes, so that PanDA recognises one that it has already.
+It holds the worker, the launcher, the notebook and its files, and a table of what each job runs.
+The same content makes the same bytes, so that PanDA recognises an archive that it has already.
 """
 
 from __future__ import annotations
@@ -9,20 +10,22 @@ import gzip
 import io
 import json
 import tarfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from jupyter_gridgpu.backends.panda.task_map import SCRIPT
 from jupyter_gridgpu.errors import BackendError
 from jupyter_gridgpu.store.paths import ScanPaths
 
-LIMIT = 10 * 1024 * 1024  # PanDA's, for such an archive
-OWN = 300_000  # what of it the worker and the table may take
-NAMED = 3
+LIMIT = 10 * 1024 * 1024  # bytes of such an archive that PanDA takes
+OWN_BYTES = 300_000  # of the archive, that worker and table may take
+NAMED_FILES = 3  # in the text that says what to leave out
+READ_BYTES = 1 << 20
 RUN = """\
 #!/bin/sh
 # Runs task $1 of the batch that lies here.
-command -v python3 >/dev/null 2>&1 || { echo "There is no python3 where the job runs." >&2; exit 74; }
+command -v python3 >/dev/null 2>&1 || \
+{ echo "There is no python3 where the job runs." >&2; exit 74; }
 exec python3 worker.pyz grid "$1"
 """
 
@@ -30,80 +33,100 @@ exec python3 worker.pyz grid "$1"
 def pack(
     paths: ScanPaths, tasks: Sequence[Sequence[str]], target: Path, sender: Path | None = None
 ) -> int:
-    """Write the archive of a batch and return its size. Raises EngineError if it is too large, OSError.
+    """Write the sandbox of a batch into `target` and return its size in bytes.
 
-    `sender` is what jobs need to send metrics while they run, if that is there; see docs/channels.md.
+    `sender` is the file with which jobs send metrics while they run; see docs/channels.md. It may
+    be missing. Raises BackendError if the sandbox is too large, OSError.
     """
-    table = "".join(_line(paths, keys) for keys in tasks)
-    shipped = dict(_files(paths.files))
+    # Line N of the table holds the jobs of the task with sequence number N.
+    table = "".join(_table_line(paths, keys) for keys in tasks)
+    files = _files_below(paths.files)
     with (
         open(target, "wb") as file,
+        # A time stamp would make other bytes out of the same content.
         gzip.GzipFile("", "wb", 6, file, mtime=0) as stream,
         tarfile.open(fileobj=stream, mode="w") as archive,
     ):
-        for name, data in ((SCRIPT, RUN.encode()), ("jobs.jsonl", table.encode())):
-            _add(archive, name, data)
+        _add(archive, SCRIPT, RUN.encode())
+        _add(archive, "jobs.jsonl", table.encode())
         for path in (paths.worker, paths.launcher, paths.notebook):
             _add(archive, path.name, path.read_bytes())
         if sender is not None and sender.is_file():
             _add(archive, paths.sender.name, sender.read_bytes())
-        for name, path in sorted(shipped.items()):
+        for name, path in sorted(files.items()):
             _add(archive, f"files/{name}", path.read_bytes())
     size = target.stat().st_size
     if size > LIMIT:
-        raise BackendError(_too_large(size, shipped))
+        raise BackendError(_too_large(size, files))
     return size
 
 
 def check(files: Mapping[str, Path]) -> None:
-    """Raise EngineError if helper files (name beside the notebook -> path) are more than fits, with what to drop."""
-    found = {f"{name}{inner}": path for name, top in files.items() for inner, path in _walk(top)}
-    if sum(path.stat().st_size for path in found.values()) <= LIMIT - OWN:
+    """Raise BackendError, with what to leave out, if helper files do not fit into a sandbox.
+
+    `files` maps the name that a file or folder gets beside the notebook to its path here.
+    """
+    found: dict[str, Path] = {}
+    for name, top in files.items():
+        if top.is_dir():
+            found.update({f"{name}/{inner}": path for inner, path in _files_below(top).items()})
+        else:
+            found[name] = top
+    # Packing takes time, and most files are small enough as they are.
+    if sum(path.stat().st_size for path in found.values()) <= LIMIT - OWN_BYTES:
         return
-    size = sum(map(_packed, found.values()))
-    if size > LIMIT - OWN:
+    size = sum(_packed_size(path) for path in found.values())
+    if size > LIMIT - OWN_BYTES:
         raise BackendError(_too_large(size, found))
 
 
-def _walk(top: Path) -> Iterable[tuple[str, Path]]:
-    return [(f"/{inner}", path) for inner, path in _files(top)] if top.is_dir() else [("", top)]
+def _files_below(folder: Path) -> dict[str, Path]:
+    """Return the plain files of a folder by their names in it; none if there is no such folder.
+
+    A link to a file counts as that file.
+    """
+    if not folder.is_dir():
+        return {}
+    paths = sorted(folder.rglob("*"))
+    return {path.relative_to(folder).as_posix(): path for path in paths if path.is_file()}
 
 
-def _files(folder: Path) -> Iterable[tuple[str, Path]]:
-    """Plain files of a folder, by their name in it; links are sent as what they point to."""
-    paths = sorted(folder.rglob("*")) if folder.is_dir() else []
-    return [(path.relative_to(folder).as_posix(), path) for path in paths if path.is_file()]
-
-
-def _packed(path: Path) -> int:
-    """How much of the archive a file takes."""
+def _packed_size(path: Path) -> int:
+    """Return about how many bytes of the archive a file takes."""
     sink = io.BytesIO()
     with (
         gzip.GzipFile(fileobj=sink, mode="wb", compresslevel=1) as stream,
         open(path, "rb") as file,
     ):
-        while piece := file.read(1 << 20):
+        while piece := file.read(READ_BYTES):
             stream.write(piece)
+            # The file alone is too large, so the rest need not be packed.
             if sink.tell() > LIMIT:
                 return max(sink.tell(), path.stat().st_size)
     return sink.tell()
 
 
-def _line(paths: ScanPaths, keys: Sequence[str]) -> str:
+def _table_line(paths: ScanPaths, keys: Sequence[str]) -> str:
     specs = [json.loads(paths.job(key).spec.read_text(encoding="utf-8")) for key in keys]
     return json.dumps(specs, separators=(",", ":")) + "\n"
 
 
 def _add(archive: tarfile.TarFile, name: str, data: bytes) -> None:
+    """Add a file without owner and time, which differ from machine to machine."""
     info = tarfile.TarInfo(name)
-    info.size, info.mode, info.mtime = len(data), 0o644, 0
+    info.size = len(data)
+    info.mode = 0o644
+    info.mtime = 0
     archive.addfile(info, io.BytesIO(data))
 
 
 def _too_large(size: int, files: Mapping[str, Path]) -> str:
-    largest = sorted(files.items(), key=lambda item: item[1].stat().st_size, reverse=True)[:NAMED]
-    named = ", ".join(f"{name} ({path.stat().st_size / 1e6:.1f} MB)" for name, path in largest)
+    """Say that the sandbox is too large, and name the largest files."""
+    by_size = sorted(files.items(), key=lambda item: item[1].stat().st_size, reverse=True)
+    largest = by_size[:NAMED_FILES]
+    names = ", ".join(f"{name} ({path.stat().st_size / 1e6:.1f} MB)" for name, path in largest)
     return (
-        f"What would go along with the jobs has {size / 1e6:.1f} MB, and PanDA takes {LIMIT / 1e6:.1f}: leave out of --files"
-        f" what is large, like {named}, and put it into a dataset (--in) or the image."
+        f"What would go along with the jobs has {size / 1e6:.1f} MB, and PanDA takes "
+        f"{LIMIT / 1e6:.1f}: leave out of --files what is large, like {names}, and put it into a "
+        "dataset (--in) or the image."
     )

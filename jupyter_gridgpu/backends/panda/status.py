@@ -1,296 +1,272 @@
-"""PanDA's states, error codes and diagnostics in ours. Pure; all that PanDA says is bounded and shown as text."""
+"""What PanDA says of a task, as the status of each of its jobs.
+
+PanDA makes a new job for each of its own tries. So one job of ours, which PanDA knows by its
+sequence number in the task, may be several jobs of PanDA. Nothing here asks PanDA.
+"""
 
 from __future__ import annotations
 
-import html
-import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from jupyter_gridgpu.backends.batch.exit_codes import exit_words
 from jupyter_gridgpu.backends.batch.inquiry import TaskStatus
+from jupyter_gridgpu.backends.panda.failures import NO_VALUE, dialog, failure
+from jupyter_gridgpu.backends.panda.states import (
+    BROKERED_TASK_STATES,
+    ENDED_JOB_STATES,
+    FINAL_TASK_STATES,
+    QUEUED_JOB_STATES,
+    RUNNING_JOB_STATES,
+    TASK_STATES,
+)
 from jupyter_gridgpu.model.job import bounded
 from jupyter_gridgpu.model.units import duration
 
-HOPELESS_S = 1800.0  # that a job waits at a site, until it is said that it may do so for ever
-FINAL = frozenset(
-    {"done", "finished", "failed", "broken", "aborted", "exhausted"}
-)  # states of tasks that make no more jobs
-RUNNING = {
-    "running": "Runs",
-    "holding": "Has ended, PanDA takes stock of it",
-    "transferring": "Has ended, its files are on their way",
-    "merging": "Has ended, its files are being merged",
-}
-QUEUED = {
-    "pending": "PanDA prepares it",
-    "defined": "PanDA prepares it",
-    "waiting": "Waits for its input",
-    "assigned": "Its input is on the way",
-    "activated": "Waits for a free place",
-    "throttled": "PanDA holds it back, since many others run",
-    "sent": "A pilot has taken it",
-    "starting": "Starts",
-}
-ENDED = frozenset({"finished", "failed", "cancelled", "closed"})
-PARTS = ("pilot", "ddm", "jobDispatcher", "taskBuffer", "brokerage", "sup", "exe")
-REASONS = {
-    ("pilot", 1212): "oom",
-    ("pilot", 1223): "oom",
-    ("pilot", 1213): "timeout",
-    ("pilot", 1150): "timeout",
-    ("pilot", 1144): "user",
-}  # what a code means beyond 'node'
-_IMAGE = re.compile(
-    r"singularity|apptainer|container image|image not found|pull image", re.IGNORECASE
-)
-_MEMORY = re.compile(r"out of memory|exceeded.*memory", re.IGNORECASE)
-_DATABASE_NONE = (None, "", "NULL", 0, "0")
-TASK = {
-    "registered": "PanDA has the task and prepares it",
-    "defined": "PanDA has the task and prepares it",
-    "assigning": "PanDA chooses a site",
-    "ready": "PanDA chooses a queue",
-    "pending": "PanDA finds no queue for it, for now",
-    "throttled": "PanDA holds the task back",
-    "paused": "The task is paused at PanDA",
-    "scouting": "PanDA tries a few jobs first",
-    "running": "PanDA makes its job",
-}
+# After so many seconds of waiting at a site, it is said that the job may wait for ever.
+HOPELESS_S = 1800.0
+NAME_LENGTH = 80
+LINK_LENGTH = 300
 
 
 @dataclass(frozen=True)
 class TaskFacts:
-    """What a task was asked for, as far as words need it."""
+    """What the backend knows of a task beside PanDA's answer."""
 
-    architecture: str = ""
-    attempts: int = 3  # of PanDA at each job; what a job's own maxAttempt says is another number
-    monitor: str = ""
-    unwanted: frozenset[int] = frozenset()  # jobs, by sequence number, that are to end
-    settled: frozenset[int] = frozenset()  # jobs of which all is fetched that will come
+    architecture: str = ""  # the GPUs that the task asks for, as PanDA writes them
+    # How often PanDA tries a job. What a job's own maxAttempt says is another number.
+    attempts: int = 3
+    monitor: str = ""  # the address of the monitor's pages; empty where there is none
+    unwanted: frozenset[int] = frozenset()  # sequence numbers of jobs that are to end
+    settled: frozenset[int] = frozenset()  # of finished jobs of which nothing more will be fetched
 
 
 def task_status(
-    body: Mapping[str, Any], size: int, about: TaskFacts, now: float
+    answer: Mapping[str, Any], size: int, facts: TaskFacts, now: float
 ) -> dict[int, TaskStatus]:
-    """Return what a task's answer says of each of its jobs, by sequence number."""
-    jobs: dict[int, list[Mapping[str, Any]]] = {}
-    for job in body.get("jobs") or ():
-        jobs.setdefault(job["seq"], []).append(job)
-    return {
-        number: replace(
-            _seen(number, jobs.get(number, []), body, about, now),
-            link=_page(jobs.get(number), body, about),
-        )
-        for number in range(1, size + 1)
-    }
+    """Return the status of each job of a task, by sequence number from 1 to `size`.
+
+    `answer` is what client.py answers of the task, `now` the time in seconds since the epoch.
+    """
+    tries: dict[int, list[Mapping[str, Any]]] = {}
+    for job in answer.get("jobs") or ():
+        tries.setdefault(job["seq"], []).append(job)
+    found = {}
+    for number in range(1, size + 1):
+        of_job = tries.get(number, [])
+        status = _job_status(number, of_job, answer, facts, now)
+        found[number] = replace(status, link=_page(of_job, answer, facts))
+    return found
 
 
-def _page(
-    jobs: Iterable[Mapping[str, Any]] | None, body: Mapping[str, Any], about: TaskFacts
-) -> str | None:
-    """The monitor's page about a job, or about the task as long as it has none."""
-    if not about.monitor:
-        return None
-    return bounded(
-        _link(newest(jobs), about).strip() if jobs else f"{about.monitor}/task/{body.get('id')}/",
-        300,
-    )
-
-
-def _seen(
+def _job_status(
     number: int,
-    jobs: Collection[Mapping[str, Any]],
-    body: Mapping[str, Any],
-    about: TaskFacts,
+    tries: Sequence[Mapping[str, Any]],
+    answer: Mapping[str, Any],
+    facts: TaskFacts,
     now: float,
 ) -> TaskStatus:
-    """PanDA's own attempts are copies of one job of ours: one that finished counts, else the last."""
-    finished = [job for job in jobs if job["jobStatus"] == "finished"]
+    """Return the status of a job of ours from PanDA's tries at it."""
+    # One try that finished counts, whatever came before or after it. Else the newest counts.
+    finished = [job for job in tries if job["jobStatus"] == "finished"]
     if finished:
-        return _finished(newest(finished), number in about.settled, about)
-    killed = number in about.unwanted and body.get("killed")
-    if not jobs:
-        return (
-            TaskStatus("cancelled", "user", "Stopped before PanDA had made its job.")
-            if killed
-            else _task_alone(body, about)
-        )
-    job, final = newest(jobs), body.get("status") in FINAL
-    if job["jobStatus"] not in ENDED:
-        if killed and job["jobStatus"] not in RUNNING:
-            return TaskStatus("cancelled", "user", "Stopped before it ran.", _site(job))
-        return _live(job, number in about.unwanted, about, now)
-    again = (
-        not final
-        and not killed
-        and (job["jobStatus"] == "closed" or _attempt(job) < about.attempts)
-    )
-    return _again(job, about) if again else _over(job, body, about)
+        return _finished(newest(finished), number in facts.settled, facts)
+    killed = number in facts.unwanted and answer.get("killed")
+    if not tries:
+        if killed:
+            return TaskStatus("cancelled", "user", "Stopped before PanDA had made its job.")
+        return _without_jobs(answer, facts)
+    job = newest(tries)
+    if job["jobStatus"] not in ENDED_JOB_STATES:
+        # A job that runs hears of its end from its pilot, which may take half an hour.
+        if killed and job["jobStatus"] not in RUNNING_JOB_STATES:
+            return TaskStatus("cancelled", "user", "Stopped before it ran.", where=_site(job))
+        return _unfinished(job, number in facts.unwanted, facts, now)
+    if not killed and _is_tried_again(job, answer, facts):
+        return _tried_again(job, facts)
+    return _ended(job, facts)
 
 
 def newest(jobs: Iterable[Mapping[str, Any]]) -> Mapping[str, Any]:
-    """The last attempt: PanDA's numbers of jobs grow, those of outputs need not."""
-    return max(jobs, key=lambda job: (_attempt(job), job.get("PandaID") or 0))
+    """Return the last of PanDA's tries at a job."""
+    # PanDA's numbers of jobs grow with each try; its numbers of outputs need not.
+    return max(jobs, key=lambda job: (_try_number(job), job.get("PandaID") or 0))
 
 
-def _attempt(job: Mapping[str, Any]) -> int:
-    number = job.get("attemptNr")
-    return number if isinstance(number, int) else 1
+# before a job has ended ---------------------------------------------------------------
 
 
-def _site(job: Mapping[str, Any]) -> str | None:
-    return bounded(job.get("computingSite"), 80)
+def _without_jobs(answer: Mapping[str, Any], facts: TaskFacts) -> TaskStatus:
+    """Return the status of a job for which PanDA has made none yet: its task speaks for it."""
+    state = str(answer.get("status"))
+    message = dialog(answer.get("errorDialog"))
+    because = f": {message}" if message else ""
+    page = ""
+    if facts.monitor:
+        page = f" {_task_page(answer, facts)}"
+    if state == "aborted":
+        return TaskStatus("cancelled", message=f"The task was killed at PanDA{because}.{page}")
+    if state in FINAL_TASK_STATES:
+        because = because or " and gives no reason"
+        text = f"PanDA's task {answer.get('id')} is {state}{because}.{page}"
+        return TaskStatus("failed", "submit", bounded(text))
+    text = TASK_STATES.get(state, f"PanDA's task is {state}")
+    if message and state in BROKERED_TASK_STATES:
+        # PanDA reports no error for a queue that does not exist; it only goes on looking.
+        text = "PanDA finds no queue for it, and goes on looking"
+    return TaskStatus("queued", message=bounded(f"{text}{because}."))
 
 
-def _node(job: Mapping[str, Any]) -> str | None:
-    element = job.get("computingElement")
-    return bounded(element, 80) if element not in _DATABASE_NONE else None
+def _unfinished(job: Mapping[str, Any], unwanted: bool, facts: TaskFacts, now: float) -> TaskStatus:
+    """Return the status of a job that waits or runs."""
+    state = str(job["jobStatus"])
+    running = state in RUNNING_JOB_STATES
+    meaning = RUNNING_JOB_STATES.get(state) or QUEUED_JOB_STATES.get(state) or f"Is {state}"
+    tried = ""
+    if _try_number(job) > 1:
+        tried = f", attempt {_try_number(job)} of {facts.attempts}"
+    text = f"{meaning}{_at_site(job)} (PanDA job {job.get('PandaID')}, {state}{tried})."
+    if unwanted and running:
+        text += " It is told to end with its pilot's next sign of life."
+    elif unwanted:
+        text += " It is being stopped."
+    elif state == "activated":
+        text += _long_wait(job, facts, now)
+    status = TaskStatus("queued", None, bounded(text), where=_site(job), node=_node(job))
+    if running:
+        return replace(status, state="running", started=job.get("startTime"))
+    return status
 
 
-# while it goes on -------------------------------------------------------------------------
+def _long_wait(job: Mapping[str, Any], facts: TaskFacts, now: float) -> str:
+    """Return a warning if a job has waited so long at a site that it may wait for ever.
 
-
-def _finished(job: Mapping[str, Any], settled: bool, about: TaskFacts) -> TaskStatus:
-    times = {"started": job.get("startTime"), "ended": job.get("endTime")}
-    if not settled:
-        return TaskStatus(
-            "running",
-            None,
-            "Finished; what it left is being fetched.",
-            _site(job),
-            _node(job),
-            job.get("startTime"),
-        )
-    return TaskStatus("done", "node", f"PanDA says that it finished; nothing of it came back.{_link(job, about)}",
-                _site(job), _node(job), **times)  # fmt: skip
-
-
-def _live(job: Mapping[str, Any], unwanted: bool, about: TaskFacts, now: float) -> TaskStatus:
-    status, attempt = str(job["jobStatus"]), _attempt(job)
-    running = status in RUNNING
-    words = RUNNING.get(status) or QUEUED.get(status) or f"Is {status}"
-    at = f" at {_site(job)}" if _site(job) else ""
-    tried = f", attempt {attempt} of {about.attempts}" if attempt > 1 else ""
-    text = f"{words}{at} (PanDA job {job.get('PandaID')}, {status}{tried})."
-    if unwanted:
-        text += (
-            " It is told to end with its pilot's next sign of life."
-            if running
-            else " It is being stopped."
-        )
-    elif status == "activated":
-        text += _patience(job, about, now)
-    started = job.get("startTime") if running else None
-    return TaskStatus(
-        "running" if running else "queued", None, bounded(text), _site(job), _node(job), started
+    PanDA reports no error where no node of a site will ever fit a job.
+    """
+    since = job.get("stateChangeTime") or job.get("creationTime")
+    if not isinstance(since, (int, float)) or now - since < HOPELESS_S:
+        return ""
+    condition = "takes such jobs"
+    if facts.architecture:
+        condition = f"has GPUs for {facts.architecture}"
+    return (
+        f" It has waited for {duration(now - since)}: if nothing there {condition}, "
+        "it waits for ever, and PanDA does not say so."
     )
 
 
-def _patience(job: Mapping[str, Any], about: TaskFacts, now: float) -> str:
-    """PanDA reports no error where no node of a site will ever fit."""
-    since = job.get("stateChangeTime") or job.get("creationTime")
-    waited = now - since if isinstance(since, (int, float)) else 0.0
-    if waited < HOPELESS_S:
-        return ""
-    what = f"has GPUs for {about.architecture}" if about.architecture else "takes such jobs"
-    return f" It has waited for {duration(waited)}: if nothing there {what}, it waits for ever, and PanDA does not say so."
+def _is_tried_again(job: Mapping[str, Any], answer: Mapping[str, Any], facts: TaskFacts) -> bool:
+    """Return whether PanDA makes a new job after the newest one has ended."""
+    if answer.get("status") in FINAL_TASK_STATES:
+        return False
+    # PanDA closes a job to send it elsewhere, which is not counted as a try.
+    return job["jobStatus"] == "closed" or _try_number(job) < facts.attempts
 
 
-def _task_alone(body: Mapping[str, Any], about: TaskFacts) -> TaskStatus:
-    """A job of which PanDA's task is all there is."""
-    status, said = str(body.get("status")), dialog(body.get("errorDialog"))
-    page = f" {about.monitor}/task/{body.get('id')}/" if about.monitor else ""
-    if status == "aborted":
-        return TaskStatus(
-            "cancelled", message=f"The task was killed at PanDA{f': {said}' if said else ''}.{page}"
-        )
-    if status in FINAL:
-        why = f": {said}" if said else " and gives no reason"
-        return TaskStatus(
-            "failed", "submit", bounded(f"PanDA's task {body.get('id')} is {status}{why}.{page}")
-        )
-    words = TASK.get(status, f"PanDA's task is {status}")
-    if said and status in ("pending", "ready", "assigning"):
-        words = "PanDA finds no queue for it, and goes on looking"
-    return TaskStatus("queued", message=bounded(f"{words}{f': {said}' if said else ''}."))
-
-
-def _again(job: Mapping[str, Any], about: TaskFacts) -> TaskStatus:
-    """An attempt that failed, and that PanDA makes anew."""
+def _tried_again(job: Mapping[str, Any], facts: TaskFacts) -> TaskStatus:
+    """Return the status of a job whose last try failed and which PanDA tries again."""
     _, why = failure(job)
-    number = _attempt(job) + (job["jobStatus"] != "closed")
-    text = f"PanDA tries again, attempt {min(number, about.attempts)} of {about.attempts}. Before: {why}"
-    return TaskStatus("queued", None, bounded(text), _site(job))
+    number = _try_number(job)
+    if job["jobStatus"] != "closed":
+        number += 1
+    number = min(number, facts.attempts)
+    text = f"PanDA tries again, attempt {number} of {facts.attempts}. Before: {why}"
+    return TaskStatus("queued", None, bounded(text), where=_site(job))
 
 
-# at its end -------------------------------------------------------------------------------
+# after a job has ended ----------------------------------------------------------------
 
 
-def _over(job: Mapping[str, Any], body: Mapping[str, Any], about: TaskFacts) -> TaskStatus:
+def _finished(job: Mapping[str, Any], settled: bool, facts: TaskFacts) -> TaskStatus:
+    """Return the status of a job that PanDA calls finished.
+
+    `settled` says that nothing more of it will be fetched. If there were a result, it would have
+    been found by then, and this status would not be looked at.
+    """
+    status = TaskStatus(
+        "running",
+        message="Finished; what it left is being fetched.",
+        where=_site(job),
+        node=_node(job),
+        started=job.get("startTime"),
+    )
+    if not settled:
+        return status
+    message = f"PanDA says that it finished; nothing of it came back.{_job_link(job, facts)}"
+    return replace(status, state="done", reason="node", message=message, ended=job.get("endTime"))
+
+
+def _ended(job: Mapping[str, Any], facts: TaskFacts) -> TaskStatus:
+    """Return the status of a job that failed, or was cancelled, for good."""
     reason, why = failure(job)
     state = "failed"
     if job["jobStatus"] in ("cancelled", "closed"):
-        state, reason = "cancelled", "user" if reason == "user" else None
-    tried = f" after {_attempt(job)} attempts" if _attempt(job) > 1 else ""
-    text = f"{state.capitalize()}{tried}{f' at {_site(job)}' if _site(job) else ''}: {why}{_link(job, about)}"
+        state = "cancelled"
+        # Only the user's own kill has a code. Other reasons are those of failures.
+        if reason != "user":
+            reason = None
+    tried = ""
+    if _try_number(job) > 1:
+        tried = f" after {_try_number(job)} attempts"
+    text = f"{state.capitalize()}{tried}{_at_site(job)}: {why}{_job_link(job, facts)}"
     return TaskStatus(
         state,
         reason,
         bounded(text),
-        _site(job),
-        _node(job),
-        job.get("startTime"),
-        job.get("endTime"),
+        where=_site(job),
+        node=_node(job),
+        started=job.get("startTime"),
+        ended=job.get("endTime"),
     )
 
 
-def failure(job: Mapping[str, Any]) -> tuple[str | None, str]:
-    """Return reason and words for the codes and diagnostics of a job that ended badly."""
-    codes = {part: code for part in PARTS if (code := _number(job.get(f"{part}ErrorCode")))}
-    said = [text for part in codes if (text := _said(job.get(f"{part}ErrorDiag")))]
-    exit_code = _number(job.get("transExitCode"))
-    numbers = [f"{part} {code}" for part, code in codes.items() if part != "exe"] + [
-        f"exit code {exit_code}"
-    ] * bool(exit_code)
-    words = f"{said[0] if said else _unsaid(job)}{f' ({chr(44).join(numbers)})' if numbers else ''}.".replace(
-        ",", ", "
-    )
-    reason = next(
-        (REASONS[part, code] for part, code in codes.items() if (part, code) in REASONS), None
-    )
-    if reason is None and exit_code in (71, 72, 73, 74, 75):
-        reason, ours = exit_words(exit_code)
-        return reason, f"{ours} {words}"
-    if reason is None and _MEMORY.search(words):
-        reason = "oom"
-    return reason or ("image" if _IMAGE.search(words) else "node"), words
+# parts of an answer -------------------------------------------------------------------
 
 
-def _unsaid(job: Mapping[str, Any]) -> str:
-    return f"PanDA says no more than {job['jobStatus']}"
+def _try_number(job: Mapping[str, Any]) -> int:
+    """Return which of PanDA's tries a job is, from 1."""
+    number = job.get("attemptNr")
+    if isinstance(number, int):
+        return number
+    return 1
 
 
-def _number(value: Any) -> int:
-    """A code, which may be a text; 0 where there is none."""
-    try:
-        return 0 if value in _DATABASE_NONE else int(value)
-    except (TypeError, ValueError):
-        return 0
+def _site(job: Mapping[str, Any]) -> str | None:
+    return bounded(job.get("computingSite"), NAME_LENGTH)
 
 
-def _said(value: Any) -> str | None:
-    text = bounded(value, 200) if value not in _DATABASE_NONE else None
-    return text.rstrip(". ") if text else None
+def _at_site(job: Mapping[str, Any]) -> str:
+    site = _site(job)
+    if not site:
+        return ""
+    return f" at {site}"
 
 
-def _link(job: Mapping[str, Any], about: TaskFacts) -> str:
-    return f" {about.monitor}/job?pandaid={job.get('PandaID')}" if about.monitor else ""
+def _node(job: Mapping[str, Any]) -> str | None:
+    element = job.get("computingElement")
+    if element in NO_VALUE:
+        return None
+    return bounded(element, NAME_LENGTH)
 
 
-def dialog(text: Any) -> str | None:
-    """Return what a task's errorDialog says, without its markup and the link to a log."""
-    plain = html.unescape(re.sub(r"<[^>]*>", " ", text)) if isinstance(text, str) else None
-    said = re.sub(r"^\s*log\s*:\s*", "", bounded(plain, 300) or "").strip(" .")
-    return said or None
+def _page(
+    tries: Sequence[Mapping[str, Any]], answer: Mapping[str, Any], facts: TaskFacts
+) -> str | None:
+    """Return the monitor's page about a job, or about its task while PanDA has made no job."""
+    if not facts.monitor:
+        return None
+    page = _task_page(answer, facts)
+    if tries:
+        page = _job_link(newest(tries), facts).strip()
+    return bounded(page, LINK_LENGTH)
+
+
+def _task_page(answer: Mapping[str, Any], facts: TaskFacts) -> str:
+    return f"{facts.monitor}/task/{answer.get('id')}/"
+
+
+def _job_link(job: Mapping[str, Any], facts: TaskFacts) -> str:
+    """Return a blank and the monitor's page about a job, to be put behind a sentence."""
+    if not facts.monitor:
+        return ""
+    return f" {facts.monitor}/job?pandaid={job.get('PandaID')}"

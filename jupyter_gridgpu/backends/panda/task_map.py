@@ -1,4 +1,8 @@
-"""What PanDA is told of a task: the map of parameters that prun would make of the same wishes. Pure."""
+"""What PanDA is told of a task: the map of parameters that `prun` would make for the same wishes.
+
+Nothing here asks PanDA. The names and their odd forms are those of PanDA's server; a recorded map
+of a task that ran to its end is in tests/data/panda.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +14,10 @@ from jupyter_gridgpu.model.scan import ScanSpec
 from jupyter_gridgpu.queues.gpu_request import architecture
 from jupyter_gridgpu.worker.launch.grid_task import OUTPUT
 
-ATTEMPTS = 3  # of PanDA at one job: the default of prun
-SCRIPT = "run.sh"
-EXEC = "/bin/sh __run_main_exec.sh"
+ATTEMPTS = 3  # how often PanDA tries a job, as `prun` has it
+SCRIPT = "run.sh"  # in the sandbox; it gets the sequence number of the job
+EXEC = "/bin/sh __run_main_exec.sh"  # what the pilot runs in the container
+NAME_LENGTH = 40  # of the part of a task's name that is the scan's name
 _LOGS = r"\.log\.tgz(\.\d+)*$"
 
 
@@ -20,152 +25,203 @@ _LOGS = r"\.log\.tgz(\.\d+)*$"
 class Submitter:
     """Who sends a task, and to which server."""
 
-    nickname: str
+    nickname: str  # with which the names of the user's datasets begin
     vo: str
-    server: str  # scheme and host that jobs fetch the sandbox from
+    server: str  # scheme and host from which jobs fetch the sandbox
     version: str  # of panda-client
 
 
 def task_name(scan: ScanSpec, batch: str, nickname: str) -> str:
-    """Return the name by which PanDA knows a batch, and no other task: what was sent twice is found to be there."""
-    name = re.sub(r"[^A-Za-z0-9_-]+", "_", scan.name)[:40]
+    """Return the name by which PanDA knows a batch, and no other task.
+
+    PanDA answers a second task of the same name with the number of the first, so a batch that is
+    sent twice runs once.
+    """
+    name = re.sub(r"[^A-Za-z0-9_-]+", "_", scan.name)[:NAME_LENGTH]
     return f"user.{nickname}.{name}.{scan.id}.{batch}"
 
 
 def attempts(scan: ScanSpec) -> int:
+    """Return how often PanDA tries a job."""
     return scan.placement.attempts or ATTEMPTS
 
 
 def task_map(
-    scan: ScanSpec, batch: str, jobs: int, site: Submitter, archive: str
+    scan: ScanSpec, batch: str, size: int, submitter: Submitter, archive: str
 ) -> dict[str, Any]:
-    """Return the map of a task of `jobs` jobs, each of which runs what its sequence number says."""
-    name = task_name(scan, batch, site.nickname)
-    out = (scan.placement.output or name).rstrip("/")
-    return {
+    """Return the map of a task of `size` jobs.
+
+    `archive` is the name of the sandbox on PanDA's server. Each job runs the line of the sandbox's
+    table that its sequence number names.
+    """
+    name = task_name(scan, batch, submitter.nickname)
+    output = (scan.placement.output or name).rstrip("/")
+    parameters = {
         "taskName": f"{name}/",
         "uniqueTaskName": True,
-        "vo": site.vo,
+        "vo": submitter.vo,
         "prodSourceLabel": "user",
-        "processingType": f"panda-client-{site.version}-jedi-run",
+        "processingType": f"panda-client-{submitter.version}-jedi-run",
         "transUses": "",
         "transHome": None,
         "noInput": True,
-        "nEvents": jobs,
+        "nEvents": size,
         "nEventsPerJob": 1,
         "nMaxFilesPerJob": 200,
         "respectSplitRule": True,
         "maxAttempt": attempts(scan),
         "noEmail": True,
-        "sourceURL": site.server,
+        "sourceURL": submitter.server,
         "cliParams": f"gridgpu run {scan.notebook} --on panda",
         "log": {
             "type": "template",
             "param_type": "log",
-            "value": f"{out}.log.$JEDITASKID.${{SN}}.log.tgz",
-            **_dataset(f"{out}.log"),
+            "value": f"{output}.log.$JEDITASKID.${{SN}}.log.tgz",
+            **_dataset(f"{output}.log"),
         },
-        "jobParameters": _job_parameters(scan, out, site, archive),
-        **_where(scan),
+        "jobParameters": _job_parameters(scan, output, submitter, archive),
+        **_sites(scan),
         **_resources(scan),
         **_container(scan),
-        **({"useLocalIO": 1} if scan.placement.inputs else {}),
     }
+    if scan.placement.inputs:
+        # Jobs read copies of the input files on the node, not over the network.
+        parameters["useLocalIO"] = 1
+    return parameters
 
 
-def _where(scan: ScanSpec) -> dict[str, Any]:
-    sites = [site.strip() for site in (scan.placement.queue or "").split(",") if site.strip()]
-    one = sites[0] if len(sites) == 1 else None
-    group = {"workingGroup": scan.placement.account} if scan.placement.account else {}
-    return {
-        "site": one,
-        "includedSite": sites if len(sites) > 1 else None,
+def _sites(scan: ScanSpec) -> dict[str, Any]:
+    """Return where a task may run, and for which group."""
+    given = (scan.placement.queue or "").split(",")
+    sites = [site.strip() for site in given if site.strip()]
+    parameters: dict[str, Any] = {
+        "site": None,
+        "includedSite": None,
         "excludedSite": list(scan.placement.exclude),
-        **group,
     }
+    # PanDA has one parameter for one site, and another for several among which it chooses.
+    if len(sites) == 1:
+        parameters["site"] = sites[0]
+    elif sites:
+        parameters["includedSite"] = sites
+    if scan.placement.account:
+        parameters["workingGroup"] = scan.placement.account
+    return parameters
 
 
 def _resources(scan: ScanSpec) -> dict[str, Any]:
-    wanted, cores = scan.resources, scan.resources.cpus or 1
-    body: dict[str, Any] = {"architecture": architecture(wanted)}
+    """Return what a job needs: memory in MB for each core, time in hours, both rounded up."""
+    wanted = scan.resources
+    cores = wanted.cpus or 1
+    parameters: dict[str, Any] = {"architecture": architecture(wanted)}
     if wanted.memory_mb:
-        body |= {"ramCount": -(-wanted.memory_mb // cores), "ramCountUnit": "MBPerCore"}
+        parameters["ramCount"] = _divided_up(wanted.memory_mb, cores)
+        parameters["ramCountUnit"] = "MBPerCore"
     if wanted.walltime_s:
-        body |= {"maxWalltime": -(-wanted.walltime_s * scan.per_job // 3600)}
-    return body | ({"coreCount": cores} if cores > 1 else {})
+        parameters["maxWalltime"] = _divided_up(wanted.walltime_s * scan.per_job, 3600)
+    if cores > 1:
+        parameters["coreCount"] = cores
+    return parameters
+
+
+def _divided_up(number: int, divisor: int) -> int:
+    """Return a quotient, rounded up to a whole number."""
+    return -(-number // divisor)
 
 
 def _container(scan: ScanSpec) -> dict[str, Any]:
+    """Return the image of a task, which PanDA's pilot starts."""
     image = scan.container.image
     if image is None:
         return {}
-    steps = {
-        step: {"command": "${TRF}", "args": f"--{step} ${{TRF_ARGS}}"}
-        for step in ("preprocess", "postprocess")
-    }
-    return {
-        "container_name": image,
-        "multiStepExec": {
-            **steps,
-            "containerOptions": {"containerExec": EXEC, "containerImage": image},
-        },
-    }
-
-
-def _dataset(name: str) -> dict[str, str]:
-    return {"dataset": f"{name}/", "container": f"{name}/"}
+    steps: dict[str, Any] = {}
+    for step in ("preprocess", "postprocess"):
+        steps[step] = {"command": "${TRF}", "args": f"--{step} ${{TRF_ARGS}}"}
+    steps["containerOptions"] = {"containerExec": EXEC, "containerImage": image}
+    return {"container_name": image, "multiStepExec": steps}
 
 
 def _job_parameters(
-    scan: ScanSpec, out: str, site: Submitter, archive: str
+    scan: ScanSpec, output: str, submitter: Submitter, archive: str
 ) -> list[dict[str, Any]]:
-    lfn = f"user.{site.nickname}.$JEDITASKID._${{SN/P}}.{OUTPUT}"
+    """Return the command line of a job in pieces; PanDA puts them together for each job."""
+    file = f"user.{submitter.nickname}.$JEDITASKID._${{SN/P}}.{OUTPUT}"
+    output_file = {
+        "type": "template",
+        "param_type": "output",
+        "hidden": True,
+        "value": file,
+        **_dataset(f"{output}_{OUTPUT}"),
+    }
+    # A job has no input file that would tell it from the others; its sequence number does.
+    sequence_number = {
+        "type": "template",
+        "param_type": "pseudo_input",
+        "dataset": "seq_number",
+        "value": "${SEQNUMBER}",
+        "offset": 0,
+        "padding": False,
+    }
     return [
         _constant('-j "" --sourceURL ${SURL}'),
         _constant("-r ."),
         {**_constant("__delimiter__"), "hidden": True},
         _constant(f"-a {archive}"),
-        {"type": "template", "param_type": "output", "hidden": True, "value": lfn, **_dataset(f"{out}_{OUTPUT}")},
-        _constant(f"-o \"{{'{OUTPUT}': '{lfn}'}}\""),
+        output_file,
+        _constant(f"-o \"{{'{OUTPUT}': '{file}'}}\""),
         *_inputs(scan.placement.inputs),
         {**_constant('-p "'), "padding": False},
         {**_constant(f"sh%20{SCRIPT}%20"), "padding": False},
-        {
-            "type": "template", "param_type": "pseudo_input", "dataset": "seq_number", "value": "${SEQNUMBER}",
-            "offset": 0, "padding": False,
-        },
+        sequence_number,
         _constant('"'),
-    ]  # fmt: skip
+    ]
+
+
+def _inputs(datasets: tuple[str, ...]) -> list[dict[str, Any]]:
+    """Return the pieces by which every job gets all files of every dataset.
+
+    Their names are in input.txt, input2.txt, and so on, beside the notebook.
+    """
+    if not datasets:
+        return []
+    streams = {_stream(number): dataset for number, dataset in enumerate(datasets, 1)}
+    lists = [f"{stream}:{stream.lower().replace('in', 'input')}.txt" for stream in streams]
+    names = ", ".join(f"'{stream}': ${{{stream}/T}}" for stream in streams)
+    return [
+        _constant(f"--writeInputToTxt {','.join(lists)}"),
+        *(_input(stream, dataset) for stream, dataset in streams.items()),
+        _constant(f'--inMap "{{{names}}}"'),
+    ]
+
+
+def _stream(number: int) -> str:
+    """Return PanDA's name for the files of a dataset: IN, IN2, IN3 and so on."""
+    if number == 1:
+        return "IN"
+    return f"IN{number}"
+
+
+def _input(stream: str, dataset: str) -> dict[str, Any]:
+    parameter: dict[str, Any] = {
+        "type": "template",
+        "param_type": "input",
+        "value": f"${{{stream}}}",
+        "dataset": dataset,
+        # Logs of the jobs that made a dataset may lie in it.
+        "exclude": _LOGS,
+        # Without these, PanDA would share the files out among the jobs.
+        "attributes": "nosplit,repeat",
+    }
+    # Only the first dataset stands on the command line. The others are in --inMap alone.
+    if stream == "IN":
+        parameter["value"] = '-i "${IN/T}"'
+        return parameter
+    return {**parameter, "hidden": True}
 
 
 def _constant(value: str) -> dict[str, Any]:
     return {"type": "constant", "value": value}
 
 
-def _inputs(datasets: tuple[str, ...]) -> list[dict[str, Any]]:
-    """Every job gets all files of every dataset; their names are in input.txt, input2.txt, ..."""
-    if not datasets:
-        return []
-    streams = {
-        f"IN{number if number > 1 else ''}": dataset for number, dataset in enumerate(datasets, 1)
-    }
-    lists = ",".join(f"{stream}:{stream.lower().replace('in', 'input')}.txt" for stream in streams)
-    streamed = "{" + ", ".join(f"'{stream}': ${{{stream}/T}}" for stream in streams) + "}"
-    return [
-        _constant(f"--writeInputToTxt {lists}"),
-        *(_input(stream, dataset) for stream, dataset in streams.items()),
-        _constant(f'--inMap "{streamed}"'),
-    ]
-
-
-def _input(stream: str, dataset: str) -> dict[str, Any]:
-    first = stream == "IN"
-    value = '-i "${IN/T}"' if first else f"${{{stream}}}"
-    body = {
-        "type": "template",
-        "param_type": "input",
-        "value": value,
-        "dataset": dataset,
-        "exclude": _LOGS,
-    }
-    return {**body, "attributes": "nosplit,repeat", **({} if first else {"hidden": True})}
+def _dataset(name: str) -> dict[str, str]:
+    return {"dataset": f"{name}/", "container": f"{name}/"}

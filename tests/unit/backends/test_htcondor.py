@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from jupyter_gridgpu.backends.batch.batches import BatchStore, still_sending
-from jupyter_gridgpu.backends.htcondor import ads
+from jupyter_gridgpu.backends.htcondor import ads, description
 from jupyter_gridgpu.backends.htcondor import backend as htcondor_backend
 from jupyter_gridgpu.backends.htcondor.backend import HTCondorBackend
 from jupyter_gridgpu.backends.htcondor.transfer import FileTransfer
@@ -82,7 +82,9 @@ RECORDED: dict[str, dict[str, Any]] = json.loads(
 def test_what_htcondor_said_is_understood(
     name: str, state: str, reason: str | None, words: str | None
 ) -> None:
-    seen = (ads.left if name.startswith("left") else ads.seen)(RECORDED[name], where="pool")
+    seen = (ads.history_status if name.startswith("left") else ads.queue_status)(
+        RECORDED[name], pool="pool"
+    )
     assert (seen.state, seen.reason, seen.where) == (state, reason, "pool")
     assert (words or "") in (seen.message or "")
     assert (words is None) == (seen.message is None)
@@ -91,9 +93,12 @@ def test_what_htcondor_said_is_understood(
 
 def test_a_job_that_waits_says_how_many_machines_fit() -> None:
     waits = RECORDED["queue: no machine fits"]
-    assert ads.seen(waits, 0).message == "Waits, but no machine of the pool fits what it asks for."
-    assert ads.seen(waits, 3).message == "Waits: 3 machines fit, none is free for it now."
-    assert ads.seen({**waits, "NumJobStarts": 1}, 1).message == (
+    assert (
+        ads.queue_status(waits, 0).message
+        == "Waits, but no machine of the pool fits what it asks for."
+    )
+    assert ads.queue_status(waits, 3).message == "Waits: 3 machines fit, none is free for it now."
+    assert ads.queue_status({**waits, "NumJobStarts": 1}, 1).message == (
         "Its node was lost; it starts again. Waits: one machine fits, none is free for it now."
     )
 
@@ -116,7 +121,7 @@ def test_a_job_that_waits_says_how_many_machines_fit() -> None:
 def test_a_job_that_is_held_for_good_has_failed_for_a_reason(
     code: int | None, text: str | None, reason: str
 ) -> None:
-    seen = ads.seen({"JobStatus": ads.HELD, "HoldReasonCode": code, "HoldReason": text})
+    seen = ads.queue_status({"JobStatus": ads.HELD, "HoldReasonCode": code, "HoldReason": text})
     assert (seen.state, seen.reason) == ("failed", reason)
     assert seen.message
     assert seen.message.startswith("Held by HTCondor: ")
@@ -125,7 +130,10 @@ def test_a_job_that_is_held_for_good_has_failed_for_a_reason(
 def test_ten_thousand_jobs_are_read_quickly() -> None:
     many = [{**RECORDED["queue: running"], "ProcId": number} for number in range(10_000)]
     before = time.process_time()
-    assert len({ads.task_id(ad): ads.seen(ad) for ad in json.loads(json.dumps(many))}) == 10_000
+    assert (
+        len({ads.task_id(ad): ads.queue_status(ad) for ad in json.loads(json.dumps(many))})
+        == 10_000
+    )
     assert time.process_time() - before < 5.0  # a tenth of it on a quiet machine
 
 
@@ -144,7 +152,7 @@ def test_a_description_asks_for_what_the_job_needs() -> None:
         disk_mb=9,
     )
     place = Placement(account="physics.top", constraint='Site == "X"')
-    found = ads.description(
+    found = description.description(
         small_scan(resources=wanted, placement=place, per_job=2), "scan/b0001", "words"
     )
     assert found["request_gpus"] == "2"
@@ -153,12 +161,12 @@ def test_a_description_asks_for_what_the_job_needs() -> None:
     assert "MaxSupportedVersion >= 12040" in found["require_gpus"]
     assert found["accounting_group"] == "physics.top"
     assert found["requirements"] == '(Site == "X")'
-    assert found["allowed_execute_duration"] == str(2 * 600 + ads.LIMIT_S)
+    assert found["allowed_execute_duration"] == str(2 * 600 + description.LIMIT_S)
     assert found[f"My.{ads.BATCH}"] == '"scan/b0001"'
 
 
 def test_a_job_that_says_nothing_of_memory_gets_what_a_notebook_needs() -> None:
-    assert ads.resources(small_scan())["request_memory"] == str(ads.MEMORY_MB)
+    assert description.resources(small_scan())["request_memory"] == str(description.MEMORY_MB)
 
 
 @pytest.mark.parametrize(
@@ -171,12 +179,12 @@ def test_a_job_that_says_nothing_of_memory_gets_what_a_notebook_needs() -> None:
     ],
 )
 def test_words_are_arguments_as_they_are(word: str, written: str) -> None:
-    assert ads.argument(word) == written
+    assert description.argument(word) == written
 
 
 def test_a_name_with_a_line_break_is_refused() -> None:
     with pytest.raises(BackendError, match="line break"):
-        ads.argument("a\nb")
+        description.argument("a\nb")
 
 
 @pytest.mark.parametrize(

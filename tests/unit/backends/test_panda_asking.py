@@ -1,4 +1,4 @@
-"""What is asked of PanDA through the real panda-client, in its own process, and what is made of answers that are none."""
+"""What is asked of PanDA through the real panda-client, and what is made of false answers."""
 
 from __future__ import annotations
 

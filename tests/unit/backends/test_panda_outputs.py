@@ -12,10 +12,10 @@ import pytest
 from jupyter_gridgpu.backends.batch.batches import Batch, BatchStore
 from jupyter_gridgpu.backends.panda.outputs import (
     Rucio,
-    has_meta,
-    meta_folder,
+    has_metadata,
+    metadata_folder,
     take_archive,
-    take_meta,
+    take_metadata,
 )
 from jupyter_gridgpu.store.paths import ScanPaths, read_json
 from jupyter_gridgpu.worker.grid_metadata import pack
@@ -54,12 +54,12 @@ def test_metadata_become_the_files_of_a_copy(
     node.folder.mkdir(parents=True)
     node.result.write_text(RESULT)
     node.notebook.write_text("{}")
-    meta_folder(batch).mkdir()
-    assert not has_meta(batch, 1)
-    (meta_folder(batch) / "1.json").write_text(pack({KEY: node}))
-    assert has_meta(batch, 1)
+    metadata_folder(batch).mkdir()
+    assert not has_metadata(batch, 1)
+    (metadata_folder(batch) / "1.json").write_text(pack({KEY: node}))
+    assert has_metadata(batch, 1)
     for _ in range(2):
-        take_meta(paths, batch, 1)
+        take_metadata(paths, batch, 1)
         assert read_json(paths.job(KEY).result)["state"] == "done"
         assert paths.job(KEY).copy(COPY).notebook.read_text() == "{}"
 
@@ -69,9 +69,9 @@ def test_metadata_become_the_files_of_a_copy(
     ["", "[]", '{"loss": 0.5}', '{"gridgpu": 1, "jobs": {"v0001.1": {"copy": "..", "files": {}}}}'],
 )
 def test_false_metadata_are_nothing(paths: ScanPaths, batch: Batch, text: str) -> None:
-    meta_folder(batch).mkdir()
-    (meta_folder(batch) / "1.json").write_text(text)
-    take_meta(paths, batch, 1)
+    metadata_folder(batch).mkdir()
+    (metadata_folder(batch) / "1.json").write_text(text)
+    take_metadata(paths, batch, 1)
     assert list(paths.job(KEY).folder.iterdir()) == []
 
 
@@ -93,11 +93,18 @@ def test_an_output_file_is_unpacked_with_its_artifacts(paths: ScanPaths, tmp_pat
 @pytest.mark.parametrize(
     "name",
     [
-        "/etc/x", "../x", f"jobs/{KEY}/../../x", "jobs/v0002.1/4f1c09aa/result.json",
+        "/etc/x",
+        "../x",
+        f"jobs/{KEY}/../../x",
+        "jobs/v0002.1/4f1c09aa/result.json",
         f"jobs/{KEY}/{COPY}/artifacts/../../../../x",
-        f"jobs/{KEY}/job.json", f"jobs/{KEY}/stop", f"jobs/{KEY}/{COPY}/other", "scan.json", f"jobs/{KEY}/UPPER/result.json",
+        f"jobs/{KEY}/job.json",
+        f"jobs/{KEY}/stop",
+        f"jobs/{KEY}/{COPY}/other",
+        "scan.json",
+        f"jobs/{KEY}/UPPER/result.json",
     ],
-)  # fmt: skip
+)
 def test_no_member_gets_out_of_the_jobs_folder(paths: ScanPaths, tmp_path: Path, name: str) -> None:
     before = set(tmp_path.rglob("*"))
     take_archive(paths, [KEY], archive(tmp_path / "a.tgz", (name, "bad")))

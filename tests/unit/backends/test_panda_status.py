@@ -1,4 +1,4 @@
-"""What PanDA's answers, as they were recorded or as its code has them, are in our words."""
+"""The status of our jobs that follows from PanDA's answers, recorded or read from its code."""
 
 from __future__ import annotations
 
@@ -7,13 +7,8 @@ from typing import Any
 import pytest
 
 from jupyter_gridgpu.backends.batch.inquiry import TaskStatus
-from jupyter_gridgpu.backends.panda.status import (
-    HOPELESS_S,
-    TaskFacts,
-    dialog,
-    failure,
-    task_status,
-)
+from jupyter_gridgpu.backends.panda.failures import dialog, failure
+from jupyter_gridgpu.backends.panda.status import HOPELESS_S, TaskFacts, task_status
 
 NOW = 1_800_000_000.0
 
@@ -48,11 +43,21 @@ def seen(
 @pytest.mark.parametrize(
     ("status", "state"),
     [
-        ("pending", "queued"), ("defined", "queued"), ("assigned", "queued"), ("activated", "queued"), ("sent", "queued"),
-        ("starting", "queued"), ("throttled", "queued"), ("a word of later", "queued"), ("running", "running"),
-        ("holding", "running"), ("transferring", "running"), ("merging", "running"), ("finished", "done"),
+        ("pending", "queued"),
+        ("defined", "queued"),
+        ("assigned", "queued"),
+        ("activated", "queued"),
+        ("sent", "queued"),
+        ("starting", "queued"),
+        ("throttled", "queued"),
+        ("a word of later", "queued"),
+        ("running", "running"),
+        ("holding", "running"),
+        ("transferring", "running"),
+        ("merging", "running"),
+        ("finished", "done"),
     ],
-)  # fmt: skip
+)
 def test_states_of_jobs_are_ours_and_pandas_own_is_named(status: str, state: str) -> None:
     what = seen(job(status=status))
     assert what.state == state
@@ -62,9 +67,12 @@ def test_states_of_jobs_are_ours_and_pandas_own_is_named(status: str, state: str
 
 
 FAILED: dict[str, Any] = {
-    "transExitCode": "65", "pilotErrorCode": 1305, "exeErrorCode": 65, "exeErrorDiag": "payload exit code 65",
+    "transExitCode": "65",
+    "pilotErrorCode": 1305,
+    "exeErrorCode": 65,
+    "exeErrorDiag": "payload exit code 65",
     "pilotErrorDiag": "Non-zero exit code from payload: 65 (CUDA out of memory)",
-}  # fmt: skip
+}
 
 
 def test_an_attempt_that_failed_is_made_again_by_panda() -> None:
@@ -130,11 +138,17 @@ def test_what_a_finished_job_left_is_waited_for() -> None:
 @pytest.mark.parametrize(
     ("status", "state", "reason"),
     [
-        ("registered", "queued", None), ("defined", "queued", None), ("ready", "queued", None), ("running", "queued", None),
-        ("scouting", "queued", None), ("broken", "failed", "submit"), ("exhausted", "failed", "submit"),
-        ("failed", "failed", "submit"), ("aborted", "cancelled", None),
+        ("registered", "queued", None),
+        ("defined", "queued", None),
+        ("ready", "queued", None),
+        ("running", "queued", None),
+        ("scouting", "queued", None),
+        ("broken", "failed", "submit"),
+        ("exhausted", "failed", "submit"),
+        ("failed", "failed", "submit"),
+        ("aborted", "cancelled", None),
     ],
-)  # fmt: skip
+)
 def test_a_task_without_jobs_speaks_for_them(status: str, state: str, reason: str | None) -> None:
     what = seen(status=status, errorDialog="<b>why</b>")
     assert (what.state, what.reason) == (state, reason)
@@ -144,7 +158,10 @@ def test_a_task_without_jobs_speaks_for_them(status: str, state: str, reason: st
 
 
 def test_an_unknown_site_is_said_since_panda_goes_on_looking() -> None:
-    words = '<a href="http://127.0.0.1:25080/cache/jedilog/4">log</a> : unknown site=NO_SUCH_QUEUE. brokerage failed for 1 input'
+    words = (
+        '<a href="http://127.0.0.1:25080/cache/jedilog/4">log</a> : '
+        "unknown site=NO_SUCH_QUEUE. brokerage failed for 1 input"
+    )
     for status in ("pending", "ready"):
         what = seen(status=status, errorDialog=words)
         assert what.state == "queued"

@@ -1,0 +1,115 @@
+"""What a batch asks of HTCondor: a submit description, which is a dictionary of commands.
+
+Nothing here needs HTCondor. HTCondor's manual describes the commands under `condor_submit`.
+"""
+
+from __future__ import annotations
+
+from jupyter_gridgpu.backends.htcondor.ads import BATCH, HELD, WAITING_HOLDS
+from jupyter_gridgpu.errors import BackendError
+from jupyter_gridgpu.model.queue import enough_mb
+from jupyter_gridgpu.model.scan import ScanSpec
+from jupyter_gridgpu.queues import gpus
+
+# Beyond the walltime, which the worker keeps itself: time to start and to save.
+LIMIT_S = 300
+VACATE_S = 60  # from SIGTERM until HTCondor kills a job
+# For a job that names no memory. HTCondor would give it 128 MB, in which no notebook runs.
+MEMORY_MB = 2000
+
+
+def description(scan: ScanSpec, ident: str, arguments: str) -> dict[str, str]:
+    """Return the submit description that all tasks of a batch share.
+
+    `ident` is the name by which the batch is found again, `arguments` are those of /bin/sh.
+    """
+    holds = ", ".join(str(code) for code in WAITING_HOLDS)
+    commands = {
+        "universe": "vanilla",
+        "executable": "/bin/sh",
+        "transfer_executable": "False",
+        "arguments": arguments,
+        "batch_name": f"gridgpu {scan.name}",
+        f"My.{BATCH}": quoted(ident),
+        "notification": "never",
+        # Also where nothing is transferred: pools seldom say which of their nodes share a disk, and
+        # otherwise HTCondor would look for nodes that do.
+        "should_transfer_files": "YES",
+        "want_graceful_removal": "True",
+        "kill_sig": "SIGTERM",
+        "job_max_vacate_time": str(VACATE_S),
+        # A job that is held for good has failed for us, so nobody shall release it later.
+        "periodic_remove": f"JobStatus == {HELD} && !member(HoldReasonCode, {{{holds}}})",
+        **resources(scan),
+        **limits(scan),
+    }
+    if scan.placement.constraint:
+        commands["requirements"] = f"({scan.placement.constraint})"
+    return commands
+
+
+def resources(scan: ScanSpec) -> dict[str, str]:
+    """Return the commands that ask for processors, memory, disk and GPUs."""
+    wanted = scan.resources
+    memory_mb = wanted.memory_mb or MEMORY_MB
+    commands = {
+        "request_cpus": str(wanted.cpus or 1),
+        # The jobs that share a GPU run side by side in one task.
+        "request_memory": str(memory_mb * scan.per_gpu),
+    }
+    if wanted.disk_mb:
+        commands["request_disk"] = f"{wanted.disk_mb}MB"
+    if wanted.gpus:
+        commands["request_gpus"] = str(wanted.gpus)
+        requirement = gpu_requirement(scan)
+        if requirement:
+            commands["require_gpus"] = requirement
+    return commands
+
+
+def gpu_requirement(scan: ScanSpec) -> str:
+    """Return the expression that each GPU of a job must fulfil; empty if any GPU will do."""
+    wanted = scan.resources
+    parts = []
+    if wanted.gpu_model:
+        pattern = quoted(gpus.pattern(wanted.gpu_model))
+        parts.append(f'regexp({pattern}, DeviceName, "i")')
+    if wanted.vram_mb:
+        parts.append(f"GlobalMemoryMb >= {enough_mb(wanted.vram_mb)}")
+    if wanted.cuda:
+        # HTCondor writes CUDA 12.4 as 12040.
+        major, _, minor = wanted.cuda.partition(".")
+        version = int(major) * 1000 + int(minor or 0) * 10
+        parts.append(f"MaxSupportedVersion >= {version}")
+    return " && ".join(parts)
+
+
+def limits(scan: ScanSpec) -> dict[str, str]:
+    """Return the commands that say who pays and how long a task may run."""
+    commands: dict[str, str] = {}
+    if scan.placement.account:
+        commands["accounting_group"] = scan.placement.account
+    if scan.resources.walltime_s:
+        longest_s = scan.per_job * scan.resources.walltime_s + LIMIT_S
+        commands["allowed_execute_duration"] = str(longest_s)
+        # The pool of CERN reads this attribute instead.
+        commands["My.MaxRuntime"] = str(longest_s)
+    return commands
+
+
+def argument(word: str) -> str:
+    """Return a word as one of the arguments in a description.
+
+    Raises BackendError for a word with a line break, which a description cannot hold.
+    """
+    if "\n" in word:
+        raise BackendError(f"HTCondor takes no name with a line break: {word}")
+    # Quotes are doubled. `$(NAME)` would be replaced by HTCondor, so the dollar gets a name.
+    escaped = word.replace("'", "''").replace('"', '""').replace("$", "$(DOLLAR)")
+    return f"'{escaped}'"
+
+
+def quoted(text: str) -> str:
+    """Return a text as a string of the ClassAd language."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'

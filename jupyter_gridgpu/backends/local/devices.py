@@ -1,0 +1,76 @@
+"""The GPUs and cores of this machine, and which job has which GPUs."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections import Counter
+from collections.abc import Sequence
+
+SMI_TIMEOUT_S = 10
+
+
+def cores() -> int:
+    """Return how many processor cores this process may use."""
+    # Batch systems and `taskset` allow a process fewer cores than the machine has.
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def visible_gpus() -> list[str]:
+    """Return the GPUs that a job may use, as CUDA_VISIBLE_DEVICES names them."""
+    given = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if given is None:
+        return _gpus_by_nvml() or _gpus_by_smi()
+    names = [name.strip() for name in given.split(",")]
+    # CUDA reads an empty text and -1 as 'no GPU'.
+    return [name for name in names if name not in ("", "-1")]
+
+
+def _gpus_by_nvml() -> list[str]:
+    """Return the numbers of the GPUs as NVIDIA's library counts them; none without the library."""
+    try:
+        import pynvml
+
+        pynvml.nvmlInit()
+        return [str(number) for number in range(pynvml.nvmlDeviceGetCount())]
+    except Exception:
+        # The package is missing, or there is no driver, which the library tells in many ways.
+        return []
+
+
+def _gpus_by_smi() -> list[str]:
+    """Return the numbers of the GPUs that `nvidia-smi` lists; none without that program."""
+    try:
+        listed = subprocess.run(
+            ["nvidia-smi", "-L"], capture_output=True, text=True, timeout=SMI_TIMEOUT_S, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return []
+    count = sum(line.startswith("GPU ") for line in listed.stdout.splitlines())
+    return [str(number) for number in range(count)]
+
+
+class GpuPins:
+    """Which GPUs each job has, from its hand-over until it is known to have ended."""
+
+    def __init__(self) -> None:
+        self._of_jobs: dict[str, list[str]] = {}
+
+    def set(self, key: str, devices: Sequence[str]) -> None:
+        """Note that a job has these GPUs."""
+        self._of_jobs[key] = list(devices)
+
+    def get(self, key: str) -> list[str]:
+        """Return the GPUs of a job; none if the job has none or has ended."""
+        return self._of_jobs.get(key, [])
+
+    def release(self, key: str) -> list[str]:
+        """Take the GPUs from a job and return them."""
+        return self._of_jobs.pop(key, [])
+
+    def least_used(self, devices: Sequence[str], count: int) -> list[str]:
+        """Return those `count` of `devices` that the fewest jobs have."""
+        jobs_of = Counter(device for pinned in self._of_jobs.values() for device in pinned)
+        return sorted(devices, key=lambda device: jobs_of[device])[:count]

@@ -1,0 +1,249 @@
+"""What becomes of the jobs of this machine, from their hand-over to their end.
+
+A job is *unclaimed* until a worker takes it, *running* while the process that its claim names is
+alive, and ended once there is a result, or once that process is gone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from jupyter_gridgpu.backends.base import notebook_of, read_result
+from jupyter_gridgpu.backends.local.claims import (
+    Claim,
+    claim_for_runner,
+    claim_time,
+    read_claim,
+)
+from jupyter_gridgpu.backends.local.devices import GpuPins
+from jupyter_gridgpu.backends.local.starters import Starter
+from jupyter_gridgpu.model.job import Observation, bounded
+from jupyter_gridgpu.store.paths import ScanPaths, publish, scratch_folder
+from jupyter_gridgpu.store.process import Process
+from jupyter_gridgpu.store.tail import tail_text
+
+CANCEL_GRACE_S = 12.0  # a worker needs up to five seconds to save and to end its kernel
+UNCLAIMED_S = 60.0  # that a started worker may take to claim its job
+SILENT_S = 180.0  # without a heartbeat until a job is lost; a worker writes one every 20 s
+MAX_FAILED_STARTS = 3  # in a row, before jobs are given up
+LAST_LINE_BYTES = 4096
+
+
+class JobFollower:
+    """Starts workers for jobs, and says what became of each job."""
+
+    def __init__(self, paths: ScanPaths, starter: Starter, pins: GpuPins, contained: bool) -> None:
+        """`contained` says whether the jobs run in containers."""
+        self._paths = paths
+        self._starter = starter
+        self._pins = pins
+        self._contained = contained
+        self._handed_over: dict[str, float] = {}  # key -> when it was last handed over
+        self._cancelled: dict[str, float] = {}  # key -> when its worker was told to end
+        # A running job whose notebook is known has nothing more to show. Its worker and what was
+        # seen are kept here, so that a poll costs one look at a process and none at the disk.
+        self._running: dict[str, tuple[Process, Observation]] = {}
+
+    def hand_over(self, key: str) -> None:
+        """Start a worker for a job. Raises OSError."""
+        self._starter.start(key)
+        self._handed_over[key] = time.time()
+
+    def look(self, key: str) -> Observation:
+        """Return what is known of a job now.
+
+        A worker is started again for a job that nobody has claimed and nobody may claim any more.
+        """
+        if result := self._result(key):
+            return result
+        if key in self._running:
+            owner, seen = self._running[key]
+            if owner.alive():
+                self._kill_if_late(key, owner)
+                return seen
+        claim = read_claim(self._paths.job(key))
+        if claim is None:
+            return self._unclaimed(key)
+        return self._claimed(key, claim)
+
+    def cancel(self, key: str) -> None:
+        """Tell the worker of a job to end, or claim the job so that no worker takes it."""
+        if key in self._cancelled or claim_for_runner(self._paths.job(key)):
+            return
+        claim = read_claim(self._paths.job(key))
+        owner = None
+        if claim is not None:
+            owner = claim.owner
+        if owner is not None and owner.alive():
+            self._cancelled[key] = time.time()
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(owner.pid, signal.SIGTERM)
+
+    # before a worker has the job --------------------------------------------------
+
+    def _unclaimed(self, key: str) -> Observation:
+        """Return what is known of a job that no worker has taken yet."""
+        job = self._paths.job(key)
+        if not job.spec.exists():
+            return Observation("lost", message="The folder of the job is gone.")
+        if self._starter.may_claim(key):
+            waited_s = time.time() - self._handed_over[key]
+            # The runner takes the claim first: a slow worker must not run a job that has failed.
+            if waited_s > UNCLAIMED_S and claim_for_runner(job):
+                return self._not_started(
+                    key,
+                    f"No worker took the job within {UNCLAIMED_S:.0f} s; "
+                    "runner.log in the scan folder may say why.",
+                )
+            return Observation("queued")
+        if self._starter.failed_starts >= MAX_FAILED_STARTS and claim_for_runner(job):
+            reason = _last_line(self._paths.log)
+            return self._not_started(key, f"Workers cannot start on this machine. {reason}")
+        # What was started before may yet have claimed the job. Then the new worker does nothing.
+        self.hand_over(key)
+        return Observation("queued")
+
+    def _not_started(self, key: str, message: str) -> Observation:
+        return self._ended(key, Observation("failed", "submit", message, ended=time.time()))
+
+    # while a worker has the job ---------------------------------------------------
+
+    def _claimed(self, key: str, claim: Claim) -> Observation:
+        """Return what is known of a job that was taken and has no result yet."""
+        owner = claim.owner
+        if owner is None:
+            return self._ended(key, _stopped_before_start())
+        if owner.host != socket.gethostname():
+            return self._on_other_host(key, owner, claim)
+        if owner.alive():
+            self._kill_if_late(key, owner)
+            seen = self._seen_running(key, claim)
+            if seen.notebook:
+                self._running[key] = owner, seen
+            return seen
+        # The worker may have published its result and ended since the look for a result above.
+        return self._result(key) or self._died(key, claim)
+
+    def _seen_running(self, key: str, claim: Claim) -> Observation:
+        # A worker came up, so this machine can start workers.
+        self._starter.failed_starts = 0
+        return Observation(
+            "running",
+            where=socket.gethostname(),
+            gpu=",".join(self._pins.get(key)) or None,
+            started=claim_time(self._paths.job(key)),
+            notebook=notebook_of(self._paths, key, claim.copy),
+        )
+
+    def _on_other_host(self, key: str, owner: Process, claim: Claim) -> Observation:
+        """Return what is known of a job on another host that shares the scan's folder.
+
+        Processes of other hosts cannot be seen, so only the heartbeat of the worker counts.
+        """
+        job = self._paths.job(key)
+        metrics = [copy.metrics for copy in job.copies() if copy.metrics.exists()]
+        last_sign = max(path.stat().st_mtime for path in (job.claim, *metrics))
+        if time.time() - last_sign < SILENT_S:
+            return replace(self._seen_running(key, claim), where=owner.host)
+        message = f"{owner.host}, where it ran, has not been heard of for 3 min."
+        return self._ended(key, Observation("lost", message=message))
+
+    def _kill_if_late(self, key: str, owner: Process) -> None:
+        """Kill a worker that was told to end and has not ended in time."""
+        told = self._cancelled.get(key)
+        if told is not None and time.time() - told > CANCEL_GRACE_S:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(owner.pid, signal.SIGKILL)
+
+    # when the job has ended -------------------------------------------------------
+
+    def _result(self, key: str) -> Observation | None:
+        """Return the published result of a job, or None if there is none."""
+        result = read_result(self._paths, key)
+        if result is None:
+            return None
+        return self._ended(key, result)
+
+    def _ended(self, key: str, seen: Observation) -> Observation:
+        """Forget a job that has ended, and return `seen` with the GPU seconds that it took."""
+        devices = self._pins.release(key)
+        self._handed_over.pop(key, None)
+        self._cancelled.pop(key, None)
+        self._running.pop(key, None)
+        seconds = (seen.ended or 0.0) - (seen.started or 0.0)
+        return replace(seen, gpu_s=max(seconds, 0.0) * len(devices))
+
+    def _died(self, key: str, claim: Claim) -> Observation:
+        """Return what became of a job whose worker is gone and has published no result."""
+        job = self._paths.job(key)
+        kill_leftovers(str(job.folder))
+        started = claim_time(job)
+        if claim.copy is not None:
+            shutil.rmtree(scratch_folder(claim.copy), ignore_errors=True)
+            if self._publish_result(key, claim.copy) and (result := self._result(key)):
+                return result
+            # A worker makes the folder of its copy first, so without it no worker began.
+            if self._contained and not job.copy(claim.copy).folder.exists():
+                return self._ended(key, self._container_failed(key, started))
+        killed = Observation(
+            "failed",
+            "node",
+            "The worker was killed; what was saved until then is kept.",
+            started=started,
+            ended=time.time(),
+            notebook=notebook_of(self._paths, key, claim.copy),
+        )
+        return self._ended(key, killed)
+
+    def _publish_result(self, key: str, copy: str) -> bool:
+        """Publish the result of a worker that was killed between writing and publishing it.
+
+        Return whether there was such a result.
+        """
+        job = self._paths.job(key)
+        written = job.copy(copy).result
+        return written.is_file() and publish(written, job.result)
+
+    def _container_failed(self, key: str, started: float) -> Observation:
+        """Return what became of a job in whose container no worker came up."""
+        if key in self._cancelled:
+            return _stopped_before_start()
+        # The launcher and the container runtime write the reason into the job's log.
+        message = _last_line(self._paths.job(key).log)
+        if not message:
+            message = "The container ended before the worker began; runner.log may say why."
+        return Observation("failed", "image", message, started=started, ended=time.time())
+
+
+def _stopped_before_start() -> Observation:
+    return Observation("cancelled", "user", "Stopped before it started.")
+
+
+def _last_line(log: Path) -> str:
+    """Return the last line of a log, which says why something could not start."""
+    lines = tail_text(log, LAST_LINE_BYTES).strip().splitlines()
+    if not lines:
+        return ""
+    return bounded(lines[-1]) or ""
+
+
+def kill_leftovers(job_folder: str) -> None:
+    """Kill the processes that a killed worker left behind.
+
+    They are known by the variable GRIDGPU_JOB, in which every process of a job inherits the job's
+    folder.
+    """
+    import psutil
+
+    for process in psutil.process_iter():
+        # Processes of other users cannot be looked at, and any process may end meanwhile.
+        with contextlib.suppress(psutil.Error, OSError):
+            if process.environ().get("GRIDGPU_JOB") == job_folder:
+                process.kill()

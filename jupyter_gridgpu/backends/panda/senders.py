@@ -1,0 +1,73 @@
+"""The processes that send batches to PanDA.
+
+Sending takes PanDA minutes. Each process runs client.py and leaves its answer in the folder of its
+batch, so that also the next runner finds it:
+
+    batches/b0001/answer.json    {"answer": {"id": ...}}, or the error
+"""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+from pathlib import Path
+
+from jupyter_gridgpu.backends.batch.batches import Batch
+from jupyter_gridgpu.backends.panda import asking
+from jupyter_gridgpu.errors import Underway, Unreachable
+from jupyter_gridgpu.store.paths import ScanPaths
+
+CLOSE_TIMEOUT_S = 5
+
+
+class BatchSenders:
+    """The processes that send batches, one for each batch that is under way."""
+
+    def __init__(self, paths: ScanPaths) -> None:
+        self._paths = paths
+        self._sending: dict[str, subprocess.Popen[bytes]] = {}  # by the name of the batch
+        # Processes that have answered and end by themselves. They are kept until they have ended,
+        # so that no zombie stays.
+        self._leaving: list[subprocess.Popen[bytes]] = []
+
+    def start(self, batch: Batch) -> None:
+        """Start a process that sends a batch. Raises OSError."""
+        arguments = {"folder": str(self._paths.folder), "batch": batch.name}
+        answer_file = _answer_of(batch)
+        self._sending[batch.name] = asking.start("send", arguments, answer_file)
+
+    def answer(self, batch: Batch) -> str:
+        """Return the id of a batch.
+
+        Raises Underway while it is not known, Unreachable if PanDA did not answer, and BackendError
+        if PanDA refused the batch.
+        """
+        self._leaving = [process for process in self._leaving if process.poll() is None]
+        answer_file = _answer_of(batch)
+        process = self._sending.get(batch.name)
+        if not answer_file.exists():
+            # The process may have died, or a runner that was killed may have started it.
+            if process is None or process.poll() is not None:
+                self.start(batch)
+            raise Underway("It is being sent.")
+        if process is not None:
+            self._leaving.append(self._sending.pop(batch.name))
+        try:
+            answer = asking.unpacked(answer_file.read_text(encoding="utf-8"))
+        except Unreachable as error:
+            # Without this answer, the next call starts another process.
+            answer_file.unlink()
+            reason = str(error).rstrip(".")
+            raise Unreachable(f"It was not sent: {reason}; it is tried again.") from None
+        return str(answer["id"])
+
+    def close(self) -> None:
+        """Wait for processes that have answered."""
+        for process in self._leaving:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(CLOSE_TIMEOUT_S)
+
+
+def _answer_of(batch: Batch) -> Path:
+    """Return the file into which the process that sends a batch writes its answer."""
+    return batch.folder / "answer.json"
