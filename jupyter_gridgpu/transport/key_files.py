@@ -29,7 +29,7 @@ FILE_LIMIT = 100_000  # bytes
 
 def folder() -> Path:
     """Return the folder of the user's settings."""
-    # Imported here, since the job's image need not have Jupyter.
+    # Imported here, since every runner loads this module and most scans need no key.
     from jupyter_core.paths import jupyter_config_dir
 
     return Path(jupyter_config_dir()) / "gridgpu"
