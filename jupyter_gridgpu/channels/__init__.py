@@ -1,4 +1,4 @@
-"""Ways on which a job's metrics come back."""
+"""Channels: the ways on which a job's metrics come to the runner while the job runs."""
 
 from __future__ import annotations
 
@@ -12,30 +12,41 @@ from jupyter_gridgpu.model.scan import AUTO_CHANNEL, CHANNELS, DROP, END, FILE, 
 from jupyter_gridgpu.store.paths import ScanPaths
 from jupyter_gridgpu.transport import key_files
 
+OPTION = "--metrics"  # the option that asks for a channel, as the texts for users name it
+
 
 def choose(asked: str, live_files: bool) -> str:
-    """Return the channel for what `--metrics` asks; `live_files`: the engine brings files while jobs run. Raises UsageError."""
+    """Return the channel for what a user asks, one of CHANNELS. Raises UsageError.
+
+    `live_files` says that the backend shows the files of jobs while these run.
+    """
     if asked not in CHANNELS:
-        raise UsageError(f"--metrics {asked!r} is not known; choose one of {', '.join(CHANNELS)}.")
+        raise UsageError(f"{OPTION} {asked!r} is not known; choose one of {', '.join(CHANNELS)}.")
     if asked == AUTO_CHANNEL:
-        return (
-            FILE
-            if live_files
-            else next((way for way in (PUSH, DROP) if _way_in(way) is not None), END)
-        )
-    if asked == PUSH and _way_in(PUSH) is None:
+        return FILE if live_files else _first_set_up()
+    if asked == PUSH and _receiver(PUSH) is None:
         raise UsageError(
-            "--metrics push: you use no collector yet; `gridgpu collector use` takes what its owner gave you."
+            f"{OPTION} push: you use no collector yet;"
+            " `gridgpu collector use` takes what its owner gave you."
         )
-    if asked == DROP and _way_in(DROP) is None:
+    if asked == DROP and _receiver(DROP) is None:
         raise UsageError(
-            "--metrics drop: you use no storage yet; tell its address with `gridgpu drop use`."
+            f"{OPTION} drop: you use no storage yet; tell its address with `gridgpu drop use`."
         )
     return asked
 
 
+def _first_set_up() -> str:
+    # A collector comes first: it is faster than a storage, and its key opens less.
+    for channel in (PUSH, DROP):
+        if _receiver(channel) is not None:
+            return channel
+    return END
+
+
 def load(scan: ScanSpec, paths: ScanPaths) -> Channel:
-    """Return the channel of a scan; making it asks nobody."""
+    """Return the channel of a scan. Nothing is asked over the network yet."""
+    # Imported here, so that most runners need no HTTP client.
     if scan.channel == PUSH:
         from jupyter_gridgpu.channels.push import PushChannel
 
@@ -44,36 +55,44 @@ def load(scan: ScanSpec, paths: ScanPaths) -> Channel:
         from jupyter_gridgpu.channels.drop import DropChannel
 
         return DropChannel(scan, paths)
-    return EndChannel() if scan.channel == END else FileChannel()
+    if scan.channel == END:
+        return EndChannel()
+    return FileChannel()
 
 
 def equip(scan: ScanSpec) -> Path | None:
-    """Write what the scan's jobs need to send metrics; None where they need nothing. Raises UsageError, StorageError."""
-    way_in = _way_in(scan.channel)
-    if way_in is None:
+    """Write the file with what the scan's jobs need to send metrics, and return its path.
+
+    Return None where jobs need nothing. Raises UsageError or StorageError.
+    """
+    receiver = _receiver(scan.channel)
+    if receiver is None:
         return None
+    # Outside the scan's folder, which a user may share or export.
     path = key_files.sender_file(scan.id)
-    key_files.write(path, way_in.sender(scan.id))
+    key_files.write(path, receiver.sender(scan.id))
     return path
 
 
 def disarm(scan: ScanSpec) -> None:
-    """The scan has ended: nothing that its jobs could send with is kept."""
+    """Remove what the scan's jobs needed to send metrics, when the scan has ended."""
     key_files.sender_file(scan.id).unlink(missing_ok=True)
 
 
-class _WayIn(Protocol):
+class _Receiver(Protocol):
+    """Where jobs send metrics: the user's collector or storage."""
+
     def sender(self, scan_id: str) -> dict[str, Any]: ...
 
 
-def _way_in(channel: str) -> _WayIn | None:
-    """What the user has of a collector or a storage."""
+def _receiver(channel: str) -> _Receiver | None:
+    """Return what the user has set up for a channel; None if nothing, or if it needs nothing."""
     if channel == PUSH:
-        from jupyter_gridgpu.channels.push import account
+        from jupyter_gridgpu.channels.push import load_account
 
-        return account()
+        return load_account()
     if channel == DROP:
-        from jupyter_gridgpu.channels.drop import storage
+        from jupyter_gridgpu.channels.drop import load_storage
 
-        return storage()
+        return load_storage()
     return None

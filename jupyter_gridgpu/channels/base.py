@@ -10,32 +10,42 @@ from jupyter_gridgpu.store.paths import CopyPaths, JobPaths, ScanPaths
 
 
 class Channel(Protocol):
-    """Reads what a copy of a job reported since a cursor, in order, each reading once.
+    """Reads what the copies of jobs report, in order, and each reading once.
 
-    A channel for jobs that share no disk brings what they sent into `ScanPaths.arrived`, in a thread of its own, and reads
-    it there; the runner's tick never waits for it. When a job has ended, its own files count wherever they came back.
+    A channel for jobs that share no disk brings what they sent into `ScanPaths.arrived`, in a
+    thread of its own, and reads it there, so that the runner's tick never waits for a network.
+    When a job has ended and its own files are here, these count instead.
     """
 
     def place(self, paths: ScanPaths, key: str) -> JobPaths:
-        """Return where the copies of a job are found while it runs."""
+        """Return the folder in which the copies of a job are found while it runs."""
         ...
 
     def read(self, copy: CopyPaths, cursor: Any) -> tuple[list[Reading], Any]:
-        """Return new readings and the cursor behind them; a first call passes None. Bounded work a call."""
+        """Return the readings after `cursor`, and the cursor behind them.
+
+        The first call passes None. A call does a bounded amount of work.
+        """
         ...
 
     def follow(self, keys: Iterable[str]) -> None:
-        """These jobs exist: what they send is theirs. Cheap; called with all that are active, again and again."""
+        """Accept what these jobs send.
+
+        The runner calls this in each tick with the keys of all active jobs, so it must be cheap.
+        """
         ...
 
     def settled(self, key: str) -> bool:
-        """Whether all that a job sent that has ended is here. Asked until it is, or until the runner does not wait longer."""
+        """Return whether everything that an ended job sent is here.
+
+        The runner asks again until it is, or until it has waited long enough.
+        """
         ...
 
     def notice(self) -> str | None:
-        """One sentence while nothing can be fetched; None while all is well."""
+        """Return a sentence for the user while nothing can be fetched; None while all is well."""
         ...
 
     def close(self) -> None:
-        """Let go of what is held."""
+        """Release threads and files."""
         ...

@@ -1,9 +1,12 @@
-"""Metrics through a storage that both sides reach, over WebDAV or anything else that takes PUT and GET of whole files.
+"""The channel `drop`: jobs put files into a storage, and the runner fetches them there.
 
-    <url>/<scan id>-<word>/v0017.2.jsonl    a line that says which copy wrote it, and that copy's metrics file
-    <url>/<scan id>-<word>/v0017.2.ipynb    its notebook, once it has ended
+The storage may speak WebDAV, or anything else that takes PUT and GET of whole files:
 
-The word is made of a secret, so that jobs of one scan cannot name the files of another.
+    <url>/<scan id>-<word>/v0017.2.jsonl    a line that says which copy wrote it, and that copy's
+                                            metrics file
+    <url>/<scan id>-<word>/v0017.2.ipynb    the executed notebook, once the job has ended
+
+The word is made from a secret, so that jobs of one scan cannot name the files of another.
 """
 
 from __future__ import annotations
@@ -24,20 +27,25 @@ from jupyter_gridgpu.errors import Unreachable, UsageError
 from jupyter_gridgpu.model.scan import ScanSpec
 from jupyter_gridgpu.store.paths import CopyPaths, ScanPaths
 from jupyter_gridgpu.transport import http, key_files
-from jupyter_gridgpu.transport.signing import derive
+from jupyter_gridgpu.transport.signing import derive_key
 
 NOTEBOOK_BYTES = 64 * 1024 * 1024
-NONE: Mapping[str, str] = {}
-PIECES = 100  # of one file in one round
+NO_HEADERS: Mapping[str, str] = {}
+PIECES_A_ROUND = 100  # of one job's file; then the other jobs have their turn
+SECRET_DIGITS = 64  # hexadecimal
 
 
 @dataclass(frozen=True)
 class Credential:
-    """`Bearer TOKEN`, `USER:PASSWORD`, `?name=value` for the address, or nothing."""
+    """What opens a storage: `Bearer TOKEN`, `USER:PASSWORD`, `?name=value`, or nothing.
+
+    The form with `?` is added to the address.
+    """
 
     text: str
 
     def headers(self) -> dict[str, str]:
+        """Return the headers that carry the credential."""
         if not self.text or self.text.startswith("?"):
             return {}
         if self.text.startswith("Bearer "):
@@ -45,68 +53,80 @@ class Credential:
         return {"Authorization": f"Basic {base64.b64encode(self.text.encode()).decode()}"}
 
     def query(self) -> str:
+        """Return what is added to an address, with its question mark, or an empty text."""
         return self.text if self.text.startswith("?") else ""
 
 
 class Storage:
-    """The user's storage: where it is, and with what the runner and the jobs come there."""
+    """The user's storage: its address, and the credentials of the runner and of the jobs."""
 
     def __init__(self, body: dict[str, Any]) -> None:
-        """Raises UsageError for what is none."""
-        url, mine, jobs, secret = (
-            body.get(name) or "" for name in ("url", "runner", "jobs", "secret")
-        )
-        texts = all(isinstance(text, str) for text in (url, mine, jobs, secret))
-        if not texts or not url.startswith(("http://", "https://")) or len(secret) < 64:
+        """Take the storage from what the user's settings hold. Raises UsageError."""
+        url, secret = body.get("url") or "", body.get("secret") or ""
+        runners, jobs = body.get("runner") or "", body.get("jobs") or ""
+        are_texts = all(isinstance(text, str) for text in (url, runners, jobs, secret))
+        if (
+            not are_texts
+            or not url.startswith(("http://", "https://"))
+            or len(secret) < SECRET_DIGITS
+        ):
             raise UsageError(f"{key_files.drop_file()} names no storage; run `gridgpu drop use`.")
-        self.url, self._secret = url.rstrip("/"), bytes.fromhex(secret)
-        self._mine, self._jobs = Credential(mine), Credential(jobs)
+        self.url = url.rstrip("/")
+        self._secret = bytes.fromhex(secret)
+        self._runners_credential = Credential(runners)
+        self._jobs_credential = Credential(jobs)
 
     def folder(self, scan_id: str) -> str:
-        word = derive(self._secret, "drop", scan_id).hex()[:32]
+        """Return the address of a scan's folder, which only those who know the secret can name."""
+        word = derive_key(self._secret, "drop", scan_id).hex()[:32]
         return f"{self.url}/{quote(f'{scan_id}-{word}', safe='')}"
 
     def sender(self, scan_id: str) -> dict[str, Any]:
-        """What travels with the jobs of a scan."""
-        url, query = self.folder(scan_id), self._jobs.query()
-        return {"kind": "drop", "url": url, "query": query, "headers": self._jobs.headers()}
+        """Return the sender file of a scan, which travels with its jobs."""
+        credential = self._jobs_credential
+        return {
+            "kind": "drop",
+            "url": self.folder(scan_id),
+            "query": credential.query(),
+            "headers": credential.headers(),
+        }
 
     def ask(
         self,
         method: str,
         url: str,
-        headers: Mapping[str, str] = NONE,
+        headers: Mapping[str, str] = NO_HEADERS,
         limit: int = http.ANSWER_BYTES,
     ) -> http.HttpAnswer:
         """Ask the storage with the runner's credential. Raises Unreachable."""
-        return http.ask(
-            method,
-            f"{url}{self._mine.query()}",
-            None,
-            {**self._mine.headers(), **headers},
-            limit=limit,
-        )
+        credential = self._runners_credential
+        full_url = f"{url}{credential.query()}"
+        all_headers = {**credential.headers(), **headers}
+        return http.request(method, full_url, None, all_headers, limit=limit)
 
 
-def storage() -> Storage | None:
-    """Return the user's storage, if they use one. Raises UsageError, StorageError."""
+def load_storage() -> Storage | None:
+    """Return the user's storage, or None if they use none. Raises UsageError or StorageError."""
     body = key_files.read(key_files.drop_file())
     return Storage(body) if body is not None else None
 
 
 @dataclass(frozen=True)
-class _Known:
-    """How far a file was read: of which copy it is, how long its head, and its last whole line."""
+class _Fetched:
+    """How far the file of a job was fetched."""
 
     copy: CopyPaths
-    head: int
-    size: int
-    last: bytes
+    head: int  # bytes of the first line, which says the copy
+    size: int  # bytes that were fetched, with the head
+    last_line: bytes
     etag: str = ""
 
 
 class DropChannel(FetchingChannel):
-    """Asks for each job's file, and is given what is new of it where the storage knows ETag and Range."""
+    """Asks the storage for each job's file.
+
+    Where the storage knows ETag and Range, only what is new of a file is transferred.
+    """
 
     every_s = 2.0
     slower_s = 5.0
@@ -116,116 +136,147 @@ class DropChannel(FetchingChannel):
         super().__init__(paths)
         self._scan_id = scan.id
         self._storage: Storage | None = None
-        self._url = ""
-        self._known: dict[str, _Known] = {}
+        self._url = ""  # of the scan's folder
+        self._fetched: dict[str, _Fetched] = {}
 
     def fetch(self, keys: set[str], ended: set[str]) -> bool:
-        store = self._storage or self._ready()
+        """Bring what is new of each job's file, and the notebooks of jobs that have ended."""
+        storage = self._storage or self._open_storage()
         came = False
         for key in sorted(keys):
-            for _ in range(PIECES):
-                if not self._piece(store, key):
+            for _ in range(PIECES_A_ROUND):
+                if not self._fetch_piece(storage, key):
                     break
                 came = True
             if key in ended:
-                self._notebook(store, key)
+                self._fetch_notebook(storage, key)
         return came
 
-    def _ready(self) -> Storage:
-        """Make the scan's folder, where the storage has folders."""
-        store = storage()
-        if store is None:
+    def _open_storage(self) -> Storage:
+        """Return the storage, with a folder for the scan. Raises UsageError or Unreachable."""
+        storage = load_storage()
+        if storage is None:
             raise UsageError("No storage is known any more; run `gridgpu drop use`.")
-        self._url = store.folder(self._scan_id)
-        answer = store.ask("MKCOL", f"{self._url}/")
+        self._url = storage.folder(self._scan_id)
+        # A storage without folders refuses MKCOL, and so does one that has the folder already.
+        # Neither is a problem; a wrong credential is.
+        answer = storage.ask("MKCOL", f"{self._url}/")
         if answer.status in (401, 403):
             raise Unreachable(
-                f"{http.host(self._url)} does not let you make a folder: it answers {answer.status}."
+                f"{http.host(self._url)} does not let you make a folder:"
+                f" it answers {answer.status}."
             )
-        self._storage = store
-        return store
+        self._storage = storage
+        return storage
 
-    def _piece(self, store: Storage, key: str) -> bool:
-        """Take what is new of a job's file; whether there was anything."""
-        known = self._known.get(key)
+    def _fetch_piece(self, storage: Storage, key: str) -> bool:
+        """Fetch what is new of a job's file, and return whether there was anything."""
+        fetched = self._fetched.get(key)
         url = f"{self._url}/{key}.jsonl"
-        if known is None:
-            return self._whole(key, store.ask("GET", url))
-        unless = {"If-None-Match": known.etag} if known.etag else {}
-        answer = store.ask(
-            "GET", url, {"Range": f"bytes={known.size - len(known.last)}-", **unless}
-        )
-        if answer.status == 206 and answer.body.startswith(known.last):
-            return self._more(key, known, answer)
-        if answer.status in (
-            206,
-            416,
-        ):  # the file of another copy, or one that is just being written anew
-            answer = store.ask("GET", url)
-        return self._whole(key, answer)
+        if fetched is None:
+            return self._take_whole(key, storage.ask("GET", url))
+        # The last line that we have is asked for again. If the answer begins with it, the file
+        # has grown; if not, it is the file of another copy.
+        headers = {"Range": f"bytes={fetched.size - len(fetched.last_line)}-"}
+        if fetched.etag:
+            headers["If-None-Match"] = fetched.etag
+        answer = storage.ask("GET", url, headers)
+        if answer.status == 206 and answer.body.startswith(fetched.last_line):
+            return self._take_more(key, fetched, answer)
+        # Another copy's file, or one that is just being written anew and is shorter for now.
+        if answer.status in (206, 416):
+            answer = storage.ask("GET", url)
+        return self._take_whole(key, answer)
 
-    def _more(self, key: str, known: _Known, answer: http.HttpAnswer) -> bool:
-        lines = _lines(answer.body[len(known.last) :])
+    def _take_more(self, key: str, fetched: _Fetched, answer: http.HttpAnswer) -> bool:
+        """Append the lines that follow those we have, and return whether there were any."""
+        lines = _whole_lines(answer.body[len(fetched.last_line) :])
         if lines:
-            self.arrivals.add(known.copy, known.size - known.head, lines, _written(answer))
-        last = _last(lines) or known.last
-        self._known[key] = _Known(
-            known.copy, known.head, known.size + len(lines), last, _etag(answer)
+            offset = fetched.size - fetched.head
+            self.arrivals.add(fetched.copy, offset, lines, _written_at(answer))
+        self._fetched[key] = _Fetched(
+            copy=fetched.copy,
+            head=fetched.head,
+            size=fetched.size + len(lines),
+            last_line=_last_line(lines) or fetched.last_line,
+            etag=_etag(answer),
         )
         return bool(lines)
 
-    def _whole(self, key: str, answer: http.HttpAnswer) -> bool:
+    def _take_whole(self, key: str, answer: http.HttpAnswer) -> bool:
+        """Take a file from its beginning, and return whether anything in it is new.
+
+        Raises Unreachable if the answer is a refusal.
+        """
+        # 304: nothing changed. 404: the job has dropped nothing yet.
         if answer.status in (304, 404):
             return False
         if answer.status != 200:
             raise Unreachable(f"{http.host(self._url)} answers {answer.status}.")
-        lines = _lines(answer.body)
-        head, _, rest = lines.partition(b"\n")
+        lines = _whole_lines(answer.body)
+        head, _, metrics = lines.partition(b"\n")
         copy = self.arrivals.copy(key, _copy_name(head))
-        if copy is None or not rest:
+        if copy is None or not metrics:
             return False
         before = self.arrivals.size(copy)
-        self.arrivals.add(copy, 0, rest, _written(answer))
-        self._known[key] = _Known(copy, len(head) + 1, len(lines), _last(lines), _etag(answer))
+        self.arrivals.add(copy, 0, metrics, _written_at(answer))
+        self._fetched[key] = _Fetched(
+            copy=copy,
+            head=len(head) + 1,
+            size=len(lines),
+            last_line=_last_line(lines),
+            etag=_etag(answer),
+        )
         return self.arrivals.size(copy) > before
 
-    def _notebook(self, store: Storage, key: str) -> None:
-        """Bring the notebook of a job that has ended; a storage that has none says so."""
-        known = self._known.get(key)
-        if known is None or known.copy.notebook.exists():
+    def _fetch_notebook(self, storage: Storage, key: str) -> None:
+        """Bring the notebook of a job that has ended, if the job dropped one."""
+        fetched = self._fetched.get(key)
+        if fetched is None or fetched.copy.notebook.exists():
             return
-        answer = store.ask("GET", f"{self._url}/{key}.ipynb", limit=NOTEBOOK_BYTES + 1)
+        # One byte more than is taken, so that a notebook that is too large is known as such.
+        answer = storage.ask("GET", f"{self._url}/{key}.ipynb", limit=NOTEBOOK_BYTES + 1)
         if answer.status == 200 and len(answer.body) <= NOTEBOOK_BYTES:
-            part = known.copy.notebook.with_suffix(".part")
+            part = fetched.copy.notebook.with_suffix(".part")
             part.write_bytes(answer.body)
-            os.replace(part, known.copy.notebook)
+            os.replace(part, fetched.copy.notebook)
 
 
-def _lines(data: bytes) -> bytes:
+def _whole_lines(data: bytes) -> bytes:
     return data[: data.rfind(b"\n") + 1]
 
 
-def _last(lines: bytes) -> bytes:
-    """The last of whole lines, with its newline."""
+def _last_line(lines: bytes) -> bytes:
+    """Return the last of whole lines, with its newline."""
     return lines[lines.rfind(b"\n", 0, len(lines) - 1) + 1 :]
 
 
 def _copy_name(head: bytes) -> str:
+    """Return the name of the copy that a file's first line tells, or an empty text."""
     with contextlib.suppress(ValueError, TypeError, KeyError):
         return str(json.loads(head)["copy"])
     return ""
 
 
 def _etag(answer: http.HttpAnswer) -> str:
-    """The version that was read; none where it was not read to its end."""
-    return "" if len(answer.body) >= http.ANSWER_BYTES else (answer.headers.get("ETag") or "")[:200]
+    """Return the version of the file that was read, or an empty text if it was not read whole.
+
+    Otherwise If-None-Match would say that nothing is new while a part was never read.
+    """
+    if len(answer.body) >= http.ANSWER_BYTES:
+        return ""
+    return (answer.headers.get("ETag") or "")[:200]
 
 
-def _written(answer: http.HttpAnswer) -> float:
-    """When the file was written, by our clock: the storage says when, and what time it has now."""
+def _written_at(answer: http.HttpAnswer) -> float:
+    """Return when the file was written, in seconds since 1970 by our clock.
+
+    The storage says when it was written and what time it is now; only the difference counts, so
+    its clock need not agree with ours.
+    """
+    now = time.time()
     with contextlib.suppress(ValueError, TypeError, OverflowError):
-        written, now = (
-            parsedate_to_datetime(answer.headers[name]) for name in ("Last-Modified", "Date")
-        )
-        return time.time() - max((now - written).total_seconds(), 0.0)
-    return time.time()
+        written = parsedate_to_datetime(answer.headers["Last-Modified"])
+        asked = parsedate_to_datetime(answer.headers["Date"])
+        return now - max((asked - written).total_seconds(), 0.0)
+    return now

@@ -1,4 +1,7 @@
-"""What channels share whose jobs have no disk with us: a thread that fetches, and the files that it fetches into."""
+"""What the channels for jobs without a shared disk have in common.
+
+A thread fetches what the jobs sent, and writes it into files from which the runner reads it.
+"""
 
 from __future__ import annotations
 
@@ -7,86 +10,105 @@ import os
 import random
 import threading
 import time
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from pathlib import Path
 
-from jupyter_gridgpu.channels.file import FileChannel
+from jupyter_gridgpu.channels.metrics_file import read_readings
 from jupyter_gridgpu.errors import GridGpuError, Unreachable
+from jupyter_gridgpu.model.metrics import Reading
 from jupyter_gridgpu.store.paths import COPY_NAME, CopyPaths, JobPaths, ScanPaths
 
-COPY_BYTES = 256 * 1024 * 1024  # of one metrics file, as its worker bounds it
-COPIES = 20  # of one job
-SLOWEST_S = 30.0
-SILENT_S = 60.0  # until a silence is worth a word
+FILE_BYTES = 256 * 1024 * 1024  # of one metrics file; its worker has the same limit
+COPIES_LIMIT = 20  # of one job
+SLOWEST_S = 30.0  # between two rounds while nobody answers
+SILENT_S = 60.0  # a shorter silence is not worth a notice
 
 
 class ArrivedFiles:
-    """The folder `arrived` of a scan: metrics files as the jobs wrote them, as far as they came. One thread writes."""
+    """The folder `arrived` of a scan: the metrics files of its jobs, as far as they came.
+
+    They hold the same bytes as the jobs wrote. One thread writes them.
+    """
 
     def __init__(self, paths: ScanPaths) -> None:
         self._paths = paths
         self._sizes: dict[Path, int] = {}
 
     def copy(self, key: str, name: str) -> CopyPaths | None:
-        """Return where a copy's files go; None for a name that is none, and for one copy too many."""
+        """Return where the files of a copy go.
+
+        Return None for a name that is unsound, and for one copy too many.
+        """
+        # The name comes from outside, and becomes a folder.
+        if not COPY_NAME.fullmatch(name):
+            return None
         job = self._paths.arrival(key)
         found = job.copy(name)
-        if not COPY_NAME.fullmatch(name) or (
-            not found.folder.is_dir() and len(job.copies()) >= COPIES
-        ):
+        if not found.folder.is_dir() and len(job.copies()) >= COPIES_LIMIT:
             return None
         return found
 
     def size(self, copy: CopyPaths) -> int:
-        if copy.metrics not in self._sizes:
-            self._sizes[copy.metrics] = copy.metrics.stat().st_size if copy.metrics.exists() else 0
-        return self._sizes[copy.metrics]
+        """Return how many bytes of a copy's metrics file are here."""
+        path = copy.metrics
+        if path not in self._sizes:
+            self._sizes[path] = path.stat().st_size if path.exists() else 0
+        return self._sizes[path]
 
     def add(self, copy: CopyPaths, offset: int, data: bytes, at: float) -> None:
-        """Add bytes of a metrics file that begin at `offset`, as far as they are new; its time is that of the newest reading.
+        """Append bytes of a metrics file that begin at `offset`, as far as they are new.
 
-        What would leave a gap is dropped. Raises OSError.
+        `at` is the time of the newest reading in `data`, and becomes that of the file. Bytes that
+        would leave a gap are dropped. Raises OSError.
         """
         have = self.size(copy)
-        fresh = data[have - offset :] if offset <= have else b""
-        if not fresh or have + len(fresh) > COPY_BYTES:
+        if offset > have:
             return
-        first = have == 0
+        fresh = data[have - offset :]
+        if not fresh or have + len(fresh) > FILE_BYTES:
+            return
         copy.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        handle = os.open(
-            copy.metrics,
-            os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW,
-            0o600,
-        )
-        try:
-            while fresh:
-                written = os.write(handle, fresh)
-                self._sizes[copy.metrics] = self.size(copy) + written
-                fresh = fresh[written:]
-        finally:
-            os.close(handle)
+        self._append(copy, fresh)
+        # The face shows how old the newest reading is. A clock that is ahead must not make it
+        # younger than now.
         when = min(at, time.time())
         os.utime(copy.metrics, (when, when))
-        if first:
+        if have == 0:
             copy.about.write_text("{}", encoding="utf-8")  # its time says which copy is the newest
 
+    def _append(self, copy: CopyPaths, data: bytes) -> None:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+        handle = os.open(copy.metrics, flags, 0o600)
+        try:
+            while data:
+                written = os.write(handle, data)
+                # Counted at once: a disk that is full in the middle leaves what it took.
+                self._sizes[copy.metrics] = self.size(copy) + written
+                data = data[written:]
+        finally:
+            os.close(handle)
 
-class FetchingChannel(FileChannel):
-    """A channel that fetches in rounds, in a thread that starts with the first job. Subclasses say what a round is."""
 
-    every_s = 1.0
+class FetchingChannel(ABC):
+    """A channel whose thread fetches in rounds. Subclasses say what a round is.
+
+    The thread starts with the first job. The runner's thread replaces `_keys` and `_ended`, and
+    never changes them in place, so that the fetching thread needs no lock to read them.
+    """
+
+    every_s = 1.0  # between rounds while something comes
     slower_s = 2.0  # between rounds while nothing comes
-    source = "The collector"
+    source = "The collector"  # how a notice names what is asked
 
     def __init__(self, paths: ScanPaths) -> None:
         self._paths = paths
         self.arrivals = ArrivedFiles(paths)
         self._keys: set[str] = set()
-        self._ended: dict[
-            str, float
-        ] = {}  # key -> when it was first asked whether all of it is here
-        self._whole_since = -math.inf  # when the last round began that brought all there was
+        # Key of an ended job -> when settled() was first asked about it, on the monotonic clock.
+        self._ended: dict[str, float] = {}
+        # When the last round began that brought everything there was.
+        self._complete_since = -math.inf
         self._answered = time.time()
         self._trouble = ""
         self._wake, self._closing = threading.Event(), threading.Event()
@@ -94,36 +116,53 @@ class FetchingChannel(FileChannel):
 
     @abstractmethod
     def fetch(self, keys: set[str], ended: set[str]) -> bool:
-        """Bring what is new of jobs, of which some have ended; whether there was any. Raises GridGpuError, OSError."""
+        """Bring what is new of jobs, and return whether there was anything.
+
+        `ended` are those of `keys` that have ended. Raises GridGpuError or OSError.
+        """
 
     def place(self, paths: ScanPaths, key: str) -> JobPaths:
+        """Return the folder for what a job sent."""
         return paths.arrival(key)
 
+    def read(self, copy: CopyPaths, cursor: int | None) -> tuple[list[Reading], int]:
+        """Return the readings after byte `cursor` that were fetched, and the byte behind them."""
+        return read_readings(copy, cursor)
+
     def follow(self, keys: Iterable[str]) -> None:
+        """Fetch what these jobs send, from now on."""
         new = set(keys) - self._keys
         if new:
             self._keys = self._keys | new
             self._start()
 
     def settled(self, key: str) -> bool:
+        """Return whether a round that began after the first call has brought everything."""
         if key not in self._ended:
             self._ended = {**self._ended, key: time.monotonic()}
             self._keys = self._keys | {key}
             self._start()
-        if self._ended[key] > self._whole_since:
+        # A round that began before the job had ended may have missed its last lines.
+        if self._ended[key] > self._complete_since:
             return False
         self._keys = self._keys - {key}
         self._ended = {other: at for other, at in self._ended.items() if other != key}
         return True
 
     def notice(self) -> str | None:
-        silent = time.time() - self._answered
-        if not self._trouble or silent < SILENT_S or not self._keys:
+        """Return since when nothing could be fetched, after SILENT_S; else None."""
+        silent_s = time.time() - self._answered
+        if not self._trouble or silent_s < SILENT_S or not self._keys:
             return None
+        minutes = int(silent_s // 60)
         shown = time.strftime("%H:%M", time.localtime(self._answered))
-        return f"{self.source} has given no metrics for {int(silent // 60)} min; they are those of {shown}. ({self._trouble})"
+        return (
+            f"{self.source} has given no metrics for {minutes} min;"
+            f" they are those of {shown}. ({self._trouble})"
+        )
 
     def close(self) -> None:
+        """End the thread, waiting for it a moment."""
         self._closing.set()
         self._wake.set()
         if self._thread is not None:
@@ -143,17 +182,30 @@ class FetchingChannel(FileChannel):
             pause = self._round(pause)
 
     def _round(self, pause: float) -> float:
-        """Fetch once; return how long to wait until the next time."""
-        keys, ended, began = self._keys, set(self._ended), time.monotonic()
+        """Fetch once, and return the seconds to wait until the next time.
+
+        `pause` is how long was waited before this round.
+        """
+        keys, ended = self._keys, set(self._ended)
         if not keys or self._closing.is_set():
             return self.slower_s
+        began = time.monotonic()
         try:
             news = self.fetch(keys, ended)
-        except (GridGpuError, OSError) as error:
-            self._trouble = str(error) if isinstance(error, GridGpuError) else f"{error.strerror}."
-            return min(max(2 * pause, self.every_s), SLOWEST_S) * random.uniform(0.9, 1.1)
-        except Exception as error:  # an answer in a form that nobody knows: as good as none
+        except GridGpuError as error:
+            return self._failed(str(error), pause)
+        except OSError as error:
+            return self._failed(f"{error.strerror}.", pause)
+        # An answer in a form that nobody thought of is as good as none. The thread must not end.
+        except Exception as error:
             self._trouble = str(Unreachable(f"Its answer cannot be read: {type(error).__name__}."))
             return SLOWEST_S
-        self._trouble, self._answered, self._whole_since = "", time.time(), began
+        self._trouble = ""
+        self._answered = time.time()
+        self._complete_since = began
         return self.every_s if news else self.slower_s
+
+    def _failed(self, trouble: str, pause: float) -> float:
+        self._trouble = trouble
+        # Chance spreads the runners of many users, so that they do not all come back at once.
+        return min(max(2 * pause, self.every_s), SLOWEST_S) * random.uniform(0.9, 1.1)

@@ -1,10 +1,14 @@
-"""Metrics through a collector: jobs push them there, the runner fetches them, all of a scan in one request."""
+"""The channel `push`: jobs push their metrics to a collector, and the runner fetches them there.
+
+One request brings what is new of all jobs of a scan.
+"""
 
 from __future__ import annotations
 
 import math
 import time
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -13,7 +17,7 @@ from jupyter_gridgpu.errors import Unreachable, UsageError
 from jupyter_gridgpu.model.scan import ScanSpec
 from jupyter_gridgpu.store.paths import ScanPaths, read_json, write_json
 from jupyter_gridgpu.transport import http, key_files
-from jupyter_gridgpu.transport.frames import Frame, frames
+from jupyter_gridgpu.transport.frames import Frame, whole_frames
 from jupyter_gridgpu.transport.signing import (
     ANNOUNCE,
     BATCH_BYTES,
@@ -30,151 +34,179 @@ from jupyter_gridgpu.transport.signing import (
 )
 
 ROUTE = "gridgpu/collect"
-ANNOUNCED = 8000  # jobs of one request
-ROUNDS = 200  # requests in a row, before others have their turn
+ANNOUNCED = 8000  # keys of jobs in one request; these stay below BATCH_BYTES
+READS_A_ROUND = 200  # requests in a row; then what has come is shown
+SECRET_BYTES = 32
 
 
 class Account:
-    """What a user has at a collector: its address, who they are there, and the secret that keys are made of."""
+    """The user's account at a collector: its address, their name, and the secret of their keys."""
 
     def __init__(self, body: dict[str, Any]) -> None:
-        """Raises UsageError for what is none."""
-        url, user, secret = body.get("url"), body.get("user"), body.get("secret")
-        if not (
-            isinstance(url, str)
-            and url.startswith(("http://", "https://"))
-            and isinstance(user, str)
-        ):
+        """Take the account from what the user's settings hold. Raises UsageError."""
+        url, user = body.get("url"), body.get("user")
+        if not _is_address(url) or not isinstance(user, str):
             raise UsageError(
                 f"{key_files.collector_file()} names no collector; run `gridgpu collector use`."
             )
-        try:
-            self._secret = bytes.fromhex(secret or "")
-        except (TypeError, ValueError):
-            self._secret = b""
-        if not USER.fullmatch(user) or len(self._secret) < 32:
+        self._secret = _parse_secret(body.get("secret"))
+        if not USER.fullmatch(user) or len(self._secret) < SECRET_BYTES:
             raise UsageError(
                 f"{key_files.collector_file()} holds no sound secret; run `gridgpu collector use`."
             )
-        self.url, self.user = f"{url.rstrip('/')}/{ROUTE}", user
+        self.url = f"{str(url).rstrip('/')}/{ROUTE}"
+        self.user = user
 
     def sender(self, scan_id: str) -> dict[str, str]:
-        """What travels with the jobs of a scan: it opens nothing but the way in, for that scan."""
+        """Return the sender file of a scan, which travels with its jobs.
+
+        It holds the key to write for that scan, and not the user's secret.
+        """
         key = job_key(self._secret, scan_id).hex()
         return {"kind": "push", "url": self.url, "scan": scan_id, "user": self.user, "key": key}
 
     def ask(self, scan_id: str, action: str, body: bytes = b"", cursor: int = 0) -> http.HttpAnswer:
-        """Ask the collector something for a scan. Raises Unreachable, also for what it refuses."""
-        headers = signed(
-            runner_key(self._secret, scan_id),
-            scan_id,
-            Claim(action, self.user, at=cursor).text(),
-            body,
-        )
+        """Ask the collector something for a scan, and return its answer, of status 200 or 404.
+
+        Raises Unreachable where there is no answer, and for any other status.
+        """
+        claim = Claim(action, self.user, at=cursor).text()
+        headers = signed(runner_key(self._secret, scan_id), scan_id, claim, body)
         url = f"{self.url}/{quote(scan_id, safe='')}"
-        answer = http.ask(METHODS[action], url, body or None, headers)
+        answer = http.request(METHODS[action], url, body or None, headers)
+        # 404 is no trouble: the collector does not know the scan yet, or does not any more.
         if answer.status not in (200, 404):
-            raise Unreachable(
-                f"{http.host(self.url)} answers {answer.status}{_words(answer.status)}."
-            )
+            raise Unreachable(_refusal(http.host(self.url), answer.status))
         return answer
 
 
-def account() -> Account | None:
-    """Return the user's collector, if they use one. Raises UsageError, StorageError."""
+def load_account() -> Account | None:
+    """Return the user's account, or None if they use no collector.
+
+    Raises UsageError or StorageError.
+    """
     body = key_files.read(key_files.collector_file())
     return Account(body) if body is not None else None
 
 
 class PushChannel(FetchingChannel):
-    """Keeps a cursor in the collector's file of the scan; both survive the runner."""
+    """Reads the collector's file of the scan from a cursor on.
+
+    The cursor is kept in the scan's folder, so that a new runner goes on from it.
+    """
 
     def __init__(self, scan: ScanSpec, paths: ScanPaths) -> None:
         super().__init__(paths)
         self._scan_id = scan.id
         self._announced: set[str] = set()
-        self._state = paths.arrived / "collector.json"
-        self._store, self._cursor = _state(self._state)
+        self._cursor_file = paths.arrived / "collector.json"
+        self._store, self._cursor = _read_cursor(self._cursor_file)
 
     def fetch(self, keys: set[str], ended: set[str]) -> bool:
-        user = (
-            account()
-        )  # read anew each time: the user may have another secret, or another collector, by now
-        if user is None:
+        """Announce new jobs, and bring what all jobs of the scan pushed."""
+        # Read in each round: the user may have another secret, or another collector, by now.
+        account = load_account()
+        if account is None:
             raise UsageError("No collector is known any more; run `gridgpu collector use`.")
-        self._announce(user, keys - self._announced)
+        self._announce(account, keys - self._announced)
         came = False
-        for _ in range(ROUNDS):
-            if not self._piece(user):
+        for _ in range(READS_A_ROUND):
+            if not self._fetch_piece(account):
                 break
             came = True
         return came
 
-    def _announce(self, user: Account, new: set[str]) -> None:
-        names = sorted(new)
-        for at in range(0, len(names), ANNOUNCED):
-            some = names[at : at + ANNOUNCED]
+    def _announce(self, account: Account, new: set[str]) -> None:
+        """Tell the collector that jobs exist; it takes metrics of no other job."""
+        keys = sorted(new)
+        for start in range(0, len(keys), ANNOUNCED):
+            some = keys[start : start + ANNOUNCED]
             body = " ".join(some).encode()
             assert len(body) <= BATCH_BYTES
-            if user.ask(self._scan_id, ANNOUNCE, body).status == 200:
+            if account.ask(self._scan_id, ANNOUNCE, body).status == 200:
                 self._announced |= set(some)
 
-    def _piece(self, user: Account) -> bool:
-        """Fetch one piece of the scan's file; whether there was one."""
-        answer = user.ask(self._scan_id, READ, cursor=self._cursor)
+    def _fetch_piece(self, account: Account) -> bool:
+        """Fetch one piece of the collector's file, and return whether there was one."""
+        answer = account.ask(self._scan_id, READ, cursor=self._cursor)
         store = (answer.headers.get(STORE) or "")[:64]
-        if (
-            answer.status == 404 or store != self._store
-        ):  # another store, or one that forgot: from its beginning
+        # The collector has another disk, or it forgot the scan. The jobs send everything again,
+        # so the file is read from its beginning.
+        if answer.status == 404 or store != self._store:
             self._store, self._cursor, self._announced = store, 0, set()
-            self._announce(user, self._keys)
+            self._announce(account, self._keys)
             return True
-        skew = time.time() - _number(answer.headers.get(NOW), time.time())
-        moved = 0
-        for frame, body, end in frames(answer.body):
+        # The frames have the collector's time; the difference of the clocks makes it ours.
+        now = time.time()
+        skew_s = now - _finite(answer.headers.get(NOW), now)
+        end_of_last = 0
+        # The last frame may be cut off. The next answer begins with it, since the cursor stays.
+        for frame, body, end in whole_frames(answer.body):
             if frame.job in self._announced or frame.job in self._keys:
-                self._take(frame, body, frame.time + skew)
-            moved = end
-        self._cursor += moved
-        if moved:
-            self.keep()
-        return moved > 0
+                self._take(frame, body, frame.time + skew_s)
+            end_of_last = end
+        self._cursor += end_of_last
+        if end_of_last:
+            self._save_cursor()
+        return end_of_last > 0
 
     def _take(self, frame: Frame, body: bytes, at: float) -> None:
         copy = self.arrivals.copy(frame.job, frame.copy)
         if copy is not None:
             self.arrivals.add(copy, frame.offset, body, at)
 
-    def keep(self) -> None:
-        """Remember how far it was read; one that cannot is read again, which does no harm."""
+    def _save_cursor(self) -> None:
+        # Without it the next runner reads the file again from its beginning, which does no harm.
         with suppress(OSError):
-            self._state.parent.mkdir(exist_ok=True, mode=0o700)
-            write_json(self._state, {"store": self._store, "cursor": self._cursor})
+            self._cursor_file.parent.mkdir(exist_ok=True, mode=0o700)
+            write_json(self._cursor_file, {"store": self._store, "cursor": self._cursor})
 
 
 def revoke(scan_id: str) -> None:
-    """Have nothing more taken for a scan. Raises UsageError, StorageError, Unreachable."""
-    user = account()
-    if user is None:
+    """Have the collector take nothing more for a scan, for good.
+
+    Raises UsageError, StorageError or Unreachable.
+    """
+    account = load_account()
+    if account is None:
         raise UsageError("You use no collector.")
-    user.ask(scan_id, REVOKE)
+    account.ask(scan_id, REVOKE)
 
 
-def _state(path: Any) -> tuple[str, int]:
+def _is_address(url: Any) -> bool:
+    return isinstance(url, str) and url.startswith(("http://", "https://"))
+
+
+def _parse_secret(text: Any) -> bytes:
+    """Return a secret from its hexadecimal digits, or no bytes if it has others."""
+    try:
+        return bytes.fromhex(text or "")
+    except (TypeError, ValueError):
+        return b""
+
+
+def _refusal(host: str, status: int) -> str:
+    reason = ""
+    if status == 403:
+        reason = ": it does not know your secret; run `gridgpu collector use`"
+    return f"{host} answers {status}{reason}."
+
+
+def _read_cursor(path: Path) -> tuple[str, int]:
+    """Return the id of the store that was read last, and how many bytes of its file were read."""
     body = read_json(path, 10_000)
-    store, cursor = (body.get("store"), body.get("cursor")) if isinstance(body, dict) else ("", 0)
+    if not isinstance(body, dict):
+        return "", 0
+    store, cursor = body.get("store"), body.get("cursor")
     if not isinstance(store, str) or not isinstance(cursor, int) or cursor < 0:
         return "", 0
     return store, cursor
 
 
-def _number(text: str | None, default: float) -> float:
+def _finite(text: str | None, default: float) -> float:
+    """Return the finite number that a header holds, else `default`."""
     try:
         found = float(text or default)
     except ValueError:
         return default
     return found if math.isfinite(found) else default
-
-
-def _words(status: int) -> str:
-    return ": it does not know your secret; run `gridgpu collector use`" if status == 403 else ""

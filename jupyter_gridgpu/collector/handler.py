@@ -1,7 +1,8 @@
 """The route on which jobs deliver metrics and their runner fetches them: gridgpu/collect/<scan>.
 
-It is the one route that no login opens: every request is signed, see store/signing.py. A signature is checked before a
-byte of the body is read. No cookie counts here, so there is nothing that another site could borrow.
+It is the one route that needs no login: every request is signed, see transport/signing.py. The
+signature is checked before a byte of the body is read. Cookies do not count here, so there is
+nothing that another web site could borrow.
 """
 
 from __future__ import annotations
@@ -34,16 +35,19 @@ from jupyter_gridgpu.transport.signing import (
     STORE,
     WRITE,
     Claim,
-    genuine,
+    is_genuine,
     job_key,
     parse_claim,
     runner_key,
 )
 
-COLLECTOR = "gridgpu_intake"  # in the server's settings
+COLLECTOR = "gridgpu_metrics_collector"  # its name in the settings of the web server
 ROUTE = r"gridgpu/collect/([^/]+)"
-BODY_S = 20.0  # for a body to arrive
-AT_ONCE = 500  # bodies on their way; each of BATCH_BYTES at most
+# A body must arrive within this time, so that slow connections do not pile up.
+BODY_S = 20.0
+# Bodies that arrive at the same time. Each has BATCH_BYTES at most, so they take 125 MB of memory.
+BODIES_LIMIT = 500
+# Bytes of one answer to a runner. It asks again at once, and other requests get their turn.
 READ_BYTES = 1024 * 1024
 
 P = ParamSpec("P")
@@ -51,20 +55,48 @@ T = TypeVar("T")
 
 
 class Collector:
-    """Members and store of a collector; the store is touched in one thread of its own, which nobody else waits for."""
+    """The members and the spool of a collector.
+
+    The spool waits for a disk, so one thread of its own uses it and the event loop never waits.
+    """
 
     def __init__(
         self, members: Members, folder: Callable[[], Path], limits: CollectorLimits | None = None
     ) -> None:
-        """`folder` says where the store is now: a user may move the home of their scans."""
+        """`folder` returns where the spool is now: a user may move the home of their scans."""
         self._members, self._folder, self._limits = members, folder, limits
         self._spool: Spool | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="gridgpu-collect")
-        self.bodies = 0
+        self.bodies = 0  # that are arriving now
+
+    def check(self, method: str, scan: str, text: str, digest: str, signature: str) -> Claim:
+        """Return the claim of a request whose signature is genuine.
+
+        `text`, `digest` and `signature` are the headers of the request. Raises Refused, or
+        StorageError if the secrets cannot be read.
+        """
+        # One refusal for everything that may be wrong, so that nobody can find out what exists.
+        refusal = Refused(403, "This is signed by nobody who is known here.")
+        claim = parse_claim(text)
+        if claim is None or not SCAN.fullmatch(scan):
+            raise refusal
+        secret = self._members.secret(claim.user)
+        if secret is None or METHODS[claim.action] != method:
+            raise refusal
+        key = job_key(secret, scan) if claim.action == WRITE else runner_key(secret, scan)
+        if not is_genuine(key, scan, text, digest, signature):
+            raise refusal
+        return claim
+
+    async def call(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Return what `work` returns, called in the thread of the spool."""
+        return await asyncio.get_running_loop().run_in_executor(
+            self._thread, lambda: work(*args, **kwargs)
+        )
 
     @property
     def spool(self) -> Spool:
-        """The store; only for its thread."""
+        """The spool. Only its thread may use it."""
         folder = self._folder()
         if self._spool is None or self._spool.folder != folder:
             if self._spool is not None:
@@ -72,120 +104,113 @@ class Collector:
             self._spool = Spool(folder, self._limits)
         return self._spool
 
-    async def call(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        return await asyncio.get_running_loop().run_in_executor(
-            self._thread, lambda: work(*args, **kwargs)
-        )
-
     def close(self) -> None:
+        """End the thread and close the files of the spool."""
         self._thread.shutdown(wait=True, cancel_futures=True)
         if self._spool is not None:
             self._spool.close()
 
-    def check(self, method: str, scan: str, text: str, digest: str, signature: str) -> Claim:
-        """Return the claim of a request whose signature is genuine. Raises Refused."""
-        claim = parse_claim(text)
-        secret = self._members.secret(claim.user) if claim and SCAN.fullmatch(scan) else None
-        if claim is None or secret is None or METHODS[claim.action] != method:
-            raise Refused(403, "This is signed by nobody who is known here.")
-        key = job_key(secret, scan) if claim.action == WRITE else runner_key(secret, scan)
-        if not genuine(key, scan, text, digest, signature):
-            raise Refused(403, "This is signed by nobody who is known here.")
-        return claim
-
 
 @web.stream_request_body
 class CollectHandler(web.RequestHandler):
-    """One request of a job or a runner."""
+    """One request of a job or a runner.
+
+    Tornado calls `prepare` when it has the headers, `data_received` for each piece of the body,
+    then the method that the request names.
+    """
 
     claim: Claim
     _arriving = False
 
     @property
-    def intake(self) -> Collector:
+    def collector(self) -> Collector:
+        """The collector of this server."""
         found: Collector = self.settings[COLLECTOR]
         return found
 
-    def check_xsrf_cookie(self) -> None:
-        """Signatures count here, and cookies do not."""
-
-    def compute_etag(self) -> None:
-        """Nothing here is asked for twice unchanged."""
+    # before the body ----------------------------------------------------------------------
 
     def set_default_headers(self) -> None:
+        """Set the headers of every answer. Tornado's own name is nobody's business."""
         self.set_header("Content-Type", "application/json")
         self.set_header("X-Content-Type-Options", "nosniff")
         self.clear_header("Server")
 
+    def check_xsrf_cookie(self) -> None:
+        """Accept requests without the cookie: signatures count here, and cookies do not."""
+
+    def compute_etag(self) -> None:
+        """Return None: an answer is never asked for twice."""
+
     def prepare(self) -> None:
-        """Decide by the head whether the body is wanted at all."""
+        """Decide by the headers whether the body is wanted. Raises Refused."""
         headers, scan = self.request.headers, self.path_args[0]
-        words = [headers.get(name, "") for name in (CLAIM, DIGEST, SIGNATURE)]
+        signature = [headers.get(name, "") for name in (CLAIM, DIGEST, SIGNATURE)]
         try:
-            self.claim = self.intake.check(self.request.method or "", scan, *words)
+            self.claim = self.collector.check(self.request.method or "", scan, *signature)
         except GridGpuError:
+            # Its text names a path of this machine, so the sender does not get it.
             raise Refused(503, "The collector cannot read its own settings.") from None
+        # A chunked body has no length that could be refused before it is read.
         length = headers.get("Content-Length", "0")
         if "Transfer-Encoding" in headers or not length.isdecimal() or int(length) > BATCH_BYTES:
             raise Refused(413, f"Send at most {BATCH_BYTES // 1024} kB at once, and say how many.")
-        if self.intake.bodies >= AT_ONCE:
+        if self.collector.bodies >= BODIES_LIMIT:
             raise Refused(503, "Too many send at once.", after_s=1)
-        self._body: list[bytes] = []
+        self._pieces: list[bytes] = []
         self._arriving = True
-        self.intake.bodies += 1
+        self.collector.bodies += 1
         self.request.connection.set_body_timeout(BODY_S)  # type: ignore[union-attr]
 
+    # the body -----------------------------------------------------------------------------
+
     def data_received(self, chunk: bytes) -> None:
-        self._body.append(chunk)
-
-    def on_finish(self) -> None:
-        self._left()
-
-    def on_connection_close(self) -> None:
-        self._left()
-
-    def _left(self) -> None:
-        if self._arriving:
-            self._arriving = False
-            self.intake.bodies -= 1
+        """Keep a piece of the body."""
+        self._pieces.append(chunk)
 
     def body(self) -> bytes:
         """Return the body, which must be the one that was signed. Raises Refused."""
-        data = b"".join(self._body)
+        data = b"".join(self._pieces)
         if hashlib.sha256(data).hexdigest() != self.request.headers[DIGEST]:
             raise Refused(403, "The body is not the one that was signed.")
         return data
 
-    # what is asked ----------------------------------------------------------------------
+    # what is asked ------------------------------------------------------------------------
 
     @allow_unauthenticated
     async def post(self, scan: str) -> None:
+        """Take lines of a job's metrics file; answer with the offset of the next ones."""
         claim, body = self.claim, self.body()
+        # Half a line would be joined with what another copy of the bytes brings.
         if body[-1:] != b"\n":
             raise Refused(400, "Send whole lines.")
-        kept = await self.intake.call(
-            lambda: self.intake.spool.write(
+        next_offset = await self.collector.call(
+            lambda: self.collector.spool.write(
                 claim.user, scan, claim.job, claim.copy, claim.at, claim.age_s, body
             )
         )
-        self.finish({"next": kept})
+        self.finish({"next": next_offset})
 
     @allow_unauthenticated
     async def put(self, scan: str) -> None:
+        """Take the keys of jobs that exist."""
         jobs = set(self.body().decode("ascii", "replace").split())
         if not all(map(JOB.fullmatch, jobs)):
             raise Refused(400, "Name jobs like v0017.2, with blanks between them.")
-        await self.intake.call(lambda: self.intake.spool.announce(self.claim.user, scan, jobs))
+        user = self.claim.user
+        await self.collector.call(lambda: self.collector.spool.announce(user, scan, jobs))
         self.finish({"jobs": len(jobs)})
 
     @allow_unauthenticated
     async def get(self, scan: str) -> None:
-        data, store = await self.intake.call(
-            lambda: (
-                self.intake.spool.read(self.claim.user, scan, self.claim.at, READ_BYTES),
-                self.intake.spool.ident(),
-            )
-        )
+        """Answer with the next bytes of a scan's file, the store's id, and the time."""
+        claim = self.claim
+
+        def read() -> tuple[bytes, str]:
+            spool = self.collector.spool
+            return spool.read(claim.user, scan, claim.at, READ_BYTES), spool.store_id()
+
+        data, store = await self.collector.call(read)
         self.set_header("Content-Type", "application/octet-stream")
         self.set_header(STORE, store)
         self.set_header(NOW, f"{time.time():.3f}")
@@ -193,20 +218,41 @@ class CollectHandler(web.RequestHandler):
 
     @allow_unauthenticated
     async def delete(self, scan: str) -> None:
-        await self.intake.call(lambda: self.intake.spool.revoke(self.claim.user, scan))
+        """Take nothing more for a scan, for good."""
+        user = self.claim.user
+        await self.collector.call(lambda: self.collector.spool.revoke(user, scan))
         self.finish({"message": "Nothing more is taken for this scan."})
+
+    # after the answer ---------------------------------------------------------------------
+
+    def on_finish(self) -> None:
+        """Make room for another body."""
+        self._release_body()
+
+    def on_connection_close(self) -> None:
+        """Make room for another body, also when a sender went away in the middle of its own."""
+        self._release_body()
+
+    def _release_body(self) -> None:
+        # Tornado may call both of the above for one request.
+        if self._arriving:
+            self._arriving = False
+            self.collector.bodies -= 1
 
     # refusals -----------------------------------------------------------------------------
 
     def log_exception(self, typ: Any, value: Any, tb: Any) -> None:
+        """Log errors, but no refusals: whoever floods a collector must not fill its log."""
         if not isinstance(value, Refused):
             super().log_exception(typ, value, tb)
 
     def send_error(self, status_code: int = 500, **kwargs: Any) -> None:
+        """Answer with the status of a refusal, where Tornado would say 500."""
         error = kwargs.get("exc_info", (None, None))[1]
         super().send_error(error.status if isinstance(error, Refused) else status_code, **kwargs)
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
+        """Answer with one sentence, and with where to go on and when, if that is known."""
         error = kwargs.get("exc_info", (None, None))[1]
         body: dict[str, Any] = {"message": "The collector could not do that; its log says why."}
         if isinstance(error, Refused):

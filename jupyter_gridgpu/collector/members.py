@@ -1,4 +1,4 @@
-"""Whom a collector takes readings for: the user whose Jupyter server it is, or those whom a facility has invited."""
+"""Whose metrics a collector takes: those of one user, or of the members that a facility invited."""
 
 from __future__ import annotations
 
@@ -8,74 +8,92 @@ from typing import Any, Protocol
 
 from jupyter_gridgpu.errors import StorageError
 from jupyter_gridgpu.transport import key_files
-from jupyter_gridgpu.transport.signing import derive
+from jupyter_gridgpu.transport.signing import derive_key
 
-MASTER = "master.json"
-EXPELLED = "expelled"
+MASTER = "master.json"  # holds the secret from which those of all members are made
+EXPELLED = "expelled"  # a folder with an empty file for each member who was expelled
+SECRET_BYTES = 32
 
 
 class Members(Protocol):
+    """Says who is a member of a collector."""
+
     def secret(self, user: str) -> bytes | None:
-        """Return the secret that a user's keys are made of; None for who is no member. Raises StorageError."""
+        """Return the secret that a user's keys are made from, or None if they are no member.
+
+        Raises StorageError.
+        """
         ...
 
 
 class OwnUser:
-    """The user's own collector: the secret is in their settings, and is looked at again when that file changes."""
+    """The one member of a user's own collector, which is part of their Jupyter server.
+
+    The secret is in the user's settings. The file is read again when it has changed.
+    """
 
     def __init__(self) -> None:
-        self._stamp: tuple[Path, int] | None = None
-        self._known: dict[str, Any] | None = None
+        self._read: tuple[Path, int] | None = None  # path and time stamp (ns) of what was read
+        self._settings: dict[str, Any] | None = None
 
     def secret(self, user: str) -> bytes | None:
+        """Return the user's secret; None for anybody else. Raises StorageError."""
         path = key_files.collector_file()
         try:
             stamp = path, os.stat(path).st_mtime_ns
         except OSError:
             return None
-        if stamp != self._stamp:
-            self._known, self._stamp = key_files.read(path), stamp
-        known = self._known
-        return (
-            _secret(known.get("secret"))
-            if known is not None and known.get("user") == user
-            else None
-        )
+        # Every request asks, so the file is opened only when it is another one.
+        if stamp != self._read:
+            self._settings = key_files.read(path)
+            self._read = stamp
+        if self._settings is None or self._settings.get("user") != user:
+            return None
+        return _parse_secret(self._settings.get("secret"))
 
 
 class InvitedMembers:
-    """A facility: every member's secret is made of the one that the collector keeps, so there is no list to lose."""
+    """The members of a facility's collector.
+
+    The secret of every member is made from one that the collector keeps, so there is no list of
+    members that could be lost. Only who was expelled is noted.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._master = b""
 
     def secret(self, user: str) -> bytes | None:
+        """Return a member's secret, or None if they were expelled. Raises StorageError."""
+        # Looked up each time, so that a running collector refuses an expelled member at once.
         if (self._folder / EXPELLED / user).exists():
             return None
-        return derive(self._key(), "user", user)
+        return derive_key(self._master_secret(), "user", user)
 
     def expel(self, user: str) -> None:
+        """Take nothing more of a member and give them nothing, for good."""
         (self._folder / EXPELLED).mkdir(parents=True, exist_ok=True, mode=0o700)
         (self._folder / EXPELLED / user).touch(0o600)
 
-    def _key(self) -> bytes:
+    def _master_secret(self) -> bytes:
         if not self._master:
             path = self._folder / MASTER
             body = key_files.read(path)
             if body is None:
-                key_files.write(path, {"secret": os.urandom(32).hex()})
+                key_files.write(path, {"secret": os.urandom(SECRET_BYTES).hex()})
+                # Read back: `gridgpu collector invite` may have made one at the same moment.
                 body = key_files.read(path)
-            found = _secret(body.get("secret")) if body else None
+            found = _parse_secret(body.get("secret")) if body else None
             if found is None:
                 raise StorageError(f"{path} holds no secret; remove it, and invite everybody anew.")
             self._master = found
         return self._master
 
 
-def _secret(text: Any) -> bytes | None:
+def _parse_secret(text: Any) -> bytes | None:
+    """Return a secret from its hexadecimal digits, or None for anything else or too few."""
     try:
         found = bytes.fromhex(text)
     except (TypeError, ValueError):
         return None
-    return found if len(found) >= 32 else None
+    return found if len(found) >= SECRET_BYTES else None

@@ -1,4 +1,4 @@
-"""A rate that is granted: so much a second in the long run, and so much at once."""
+"""Limits a rate: an amount per second in the long run, and a burst of more at once."""
 
 from __future__ import annotations
 
@@ -6,17 +6,25 @@ import time
 
 
 class TokenBucket:
-    """Fills at `rate` a second up to `burst`; what is taken leaves it."""
+    """A bucket that fills at `rate` units a second, up to `burst` units.
+
+    What is taken leaves the bucket. A unit is a request or a byte, as the owner likes.
+    """
 
     def __init__(self, rate: float, burst: float) -> None:
         self._rate, self._burst = rate, burst
-        self._level, self._at = burst, time.monotonic()
+        self._level = burst
+        self._filled_at = time.monotonic()
 
     def wait_s(self, amount: float) -> float:
-        """Return the seconds until so much may be taken; nothing waits for more than a full bucket."""
+        """Return the seconds until `amount` units may be taken; 0 if they may be taken now."""
         now = time.monotonic()
-        self._level, self._at = min(self._level + (now - self._at) * self._rate, self._burst), now
-        return max((min(amount, self._burst) - self._level) / self._rate, 0.0)
+        self._level = min(self._level + (now - self._filled_at) * self._rate, self._burst)
+        self._filled_at = now
+        # More than a full bucket would never come together, so a full one is enough.
+        missing = min(amount, self._burst) - self._level
+        return max(missing / self._rate, 0.0)
 
     def take(self, amount: float) -> None:
+        """Take units out of the bucket, which must have them: call `wait_s` before."""
         self._level -= amount

@@ -1,10 +1,12 @@
-"""What a collector took of jobs, on its disk: one file a scan, only appended to, each bounded, all of them together too.
+"""What a collector keeps on its disk: one file for each scan, which is only appended to.
 
-    <folder>/.store                 an id that every new store has of its own, so that runners know when to begin anew
-    <folder>/<user>/<scan>.frames   see store/frames.py
-    <folder>/<user>/<scan>.revoked  there once nothing more is taken for the scan
+    <folder>/.store                 an id that every new store has of its own, so that runners
+                                    notice when they must read from the beginning
+    <folder>/<user>/<scan>.frames   the format is in transport/frames.py
+    <folder>/<user>/<scan>.revoked  exists once nothing more is taken for the scan
 
-One thread at a time uses it. A write that is refused is taken back, and what a crash left half is cut off.
+The files of one scan, of one user and of all users together are bounded. One thread at a time uses
+a spool. A write that the disk refuses is taken back, and what a crash left half is cut off.
 """
 
 from __future__ import annotations
@@ -19,274 +21,326 @@ from pathlib import Path
 from jupyter_gridgpu.collector.rate_limit import TokenBucket
 from jupyter_gridgpu.transport.frames import HEAD_LIMIT, Frame, parse_head
 
-OPEN_LIMIT = 256  # scans whose files are held open
+# A facility has more scans than a process may have files open. The least used is closed.
+OPEN_LIMIT = 256
+# Keys of jobs are held in memory, so a runner that announces without end must be refused.
 JOBS_LIMIT = 200_000  # of one scan
+# The key of a job can name any copy, and each copy would cost memory and a folder at the runner.
 COPIES_LIMIT = 20  # of one job
-SWEEP_S = 600.0
+SWEEP_S = 600.0  # between two looks for scans that nobody asks for any more
+FULL_RETRY_S = 3600.0  # space comes free only when scans are forgotten, which takes days
 
 
 class Refused(Exception):
-    """A request is not served: with this HTTP status, one sentence, and perhaps when to try again."""
+    """A request is not served: the HTTP status, and one sentence for whoever asked.
+
+    `next_offset` is where the next bytes of a metrics file belong, if they came to another place.
+    `after_s` is after how many seconds to try again; 0 if that is not known.
+    """
 
     def __init__(
         self, status: int, message: str, next_offset: int | None = None, after_s: float = 0.0
     ) -> None:
         super().__init__(message)
-        self.status, self.message, self.next_offset, self.after_s = (
-            status,
-            message,
-            next_offset,
-            after_s,
-        )
+        self.status = status
+        self.message = message
+        self.next_offset = next_offset
+        self.after_s = after_s
 
 
 @dataclass(frozen=True)
 class CollectorLimits:
-    """What a collector grants. Bytes a second are of readings, of which one has about a hundred bytes."""
+    """What a collector grants. A reading has about a hundred bytes."""
 
+    # Space. Without these limits one job with a stolen key could fill the disk for everybody.
     scan_bytes: int = 256 * 2**20
     user_bytes: int = 2 * 2**30
     total_bytes: int = 8 * 2**30
     user_scans: int = 10_000
-    keep_s: float = 14 * 86400.0  # after the last that came or was read
-    job_rate: float = 128 * 1024  # bytes a second of one job, in the long run
+    keep_s: float = 14 * 86400.0  # a scan is forgotten so long after it was last written or read
+    # Pace: bytes a second in the long run, and bytes at once. A job that comes back after a
+    # silence of the network sends much at once, so the bursts are large.
+    job_rate: float = 128 * 1024
     job_burst: float = 4 * 2**20
     scan_rate: float = 4 * 2**20
     scan_burst: float = 64 * 2**20
-    job_requests: float = 5.0  # a second, in the long run
+    # Requests a second of one job. Small ones cost as much as large ones.
+    job_requests: float = 5.0
     request_burst: float = 100.0
 
 
 @dataclass
-class _Kept:
-    """One scan, as its file tells it."""
+class _ScanFile:
+    """The open file of one scan, and what its frames say."""
 
     path: Path
     handle: int
-    length: int = 0
-    jobs: set[str] = field(default_factory=set)
-    sizes: dict[str, dict[str, int]] = field(
-        default_factory=dict
-    )  # job -> copy -> bytes of its metrics file
-    paces: dict[str, tuple[TokenBucket, TokenBucket]] = field(default_factory=dict)
-    pace: TokenBucket | None = None
-    used: float = 0.0
+    length: int = 0  # bytes of whole frames that are known
+    jobs: set[str] = field(default_factory=set)  # those that were announced
+    # job -> copy -> bytes of its metrics file that are here
+    sizes: dict[str, dict[str, int]] = field(default_factory=dict)
+    # job -> its buckets of requests and of bytes
+    job_buckets: dict[str, tuple[TokenBucket, TokenBucket]] = field(default_factory=dict)
+    scan_bucket: TokenBucket | None = None
+    used: float = 0.0  # when it was last asked for, on the monotonic clock
 
     @property
-    def revoked(self) -> bool:
-        return self.path.with_suffix(".revoked").exists()
+    def revoked_mark(self) -> Path:
+        return self.path.with_suffix(".revoked")
 
 
 class Spool:
-    """All of them."""
+    """The scans that a collector keeps. Two servers of one user may share a folder."""
 
     def __init__(self, folder: Path, limits: CollectorLimits | None = None) -> None:
         self.folder = folder
         self.limits = limits or CollectorLimits()
-        self._kept: dict[tuple[str, str], _Kept] = {}
-        self._users: dict[str, int] = {}  # bytes of each
-        self._scans: dict[str, int] = {}  # and how many scans
-        self._total = 0
-        self._swept = -1e9
-        self._id = ""
+        self._open_files: dict[tuple[str, str], _ScanFile] = {}  # by user and scan
+        self._user_bytes: dict[str, int] = {}
+        self._user_scans: dict[str, int] = {}
+        self._total_bytes = 0
+        self._swept = -1e9  # on the monotonic clock; long ago, so that the first request sweeps
+        self._store_id = ""
 
-    def ident(self) -> str:
-        """Return the id of this store."""
-        if not self._id:
+    # requests of runners and jobs, in the order in which a scan makes them ---------------
+
+    def store_id(self) -> str:
+        """Return the id of this store, which is made with the store."""
+        if not self._store_id:
             path = self.folder / ".store"
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             with suppress(FileExistsError), open(path, "x", opener=_private) as file:
                 file.write(uuid.uuid4().hex)
-            self._id = path.read_text()[:64]
-        return self._id
+            self._store_id = path.read_text()[:64]
+        return self._store_id
 
     def announce(self, user: str, scan: str, jobs: set[str]) -> None:
-        """Take readings of these jobs from now on. Raises Refused."""
-        kept = self._open(user, scan, make=True)
-        assert kept is not None
-        new = jobs - kept.jobs
-        if len(kept.jobs) + len(new) > JOBS_LIMIT:
+        """Take metrics of these jobs from now on. Raises Refused."""
+        file = self._open_or_make(user, scan)
+        new = jobs - file.jobs
+        if len(file.jobs) + len(new) > JOBS_LIMIT:
             raise Refused(413, f"A scan may have {JOBS_LIMIT:,} jobs.")
         if new:
             body = " ".join(sorted(new)).encode()
-            self._append(user, kept, Frame(len(body)), body)
-            kept.jobs |= new
+            self._append(user, file, Frame(len(body)), body)
+            file.jobs |= new
 
     def write(
         self, user: str, scan: str, job: str, copy: str, offset: int, age_s: float, body: bytes
     ) -> int:
-        """Keep bytes of a job's metrics file; return where the next ones belong. Raises Refused."""
-        kept = self._open(user, scan)
-        if kept is None or job not in kept.jobs:
+        """Keep bytes of a copy's metrics file that begin at `offset`.
+
+        `age_s` is how old the newest reading in them is. Return the offset at which the next bytes
+        belong. Raises Refused.
+        """
+        file = self._open(user, scan)
+        if file is None or job not in file.jobs:
             raise Refused(404, "No such job is known here.")
-        if kept.revoked:
+        if file.revoked_mark.exists():
             raise Refused(410, "Nothing more is taken for this scan.")
-        copies = kept.sizes.setdefault(job, {})
+        copies = file.sizes.setdefault(job, {})
         if copy not in copies and len(copies) >= COPIES_LIMIT:
             raise Refused(429, "The job has been started too often.", after_s=3600)
-        self._pace(kept, job, len(body))
+        self._keep_pace(file, job, len(body))
         have = copies.get(copy, 0)
+        # A gap would never be filled, since the job does not know of it. It is told where to go on.
         if offset > have:
             raise Refused(409, "What comes before that is not here.", next_offset=have)
         fresh = body[have - offset :]
         if fresh:
             frame = Frame(len(fresh), job, copy, have, max(time.time() - age_s, 0.0))
-            self._append(user, kept, frame, fresh)
+            self._append(user, file, frame, fresh)
             copies[copy] = have + len(fresh)
         return copies.get(copy, 0)
 
     def read(self, user: str, scan: str, cursor: int, limit: int) -> bytes:
-        """Return what a scan's file has from a byte on. Raises Refused."""
-        kept = self._open(user, scan)
-        if kept is None:
+        """Return at most `limit` bytes of a scan's file, from byte `cursor` on. Raises Refused."""
+        file = self._open(user, scan)
+        if file is None:
             raise Refused(404, "No such scan is known here.")
+        # The time stamp says when the scan was last wanted; the sweep looks at it.
         with suppress(OSError):
-            os.utime(kept.path)
-        return os.pread(kept.handle, limit, cursor)
+            os.utime(file.path)
+        return os.pread(file.handle, limit, cursor)
 
     def revoke(self, user: str, scan: str) -> None:
-        """Take nothing more for a scan, ever. Raises Refused."""
-        kept = self._open(user, scan, make=True)
-        assert kept is not None
-        kept.path.with_suffix(".revoked").touch(0o600)
+        """Take nothing more for a scan, for good. Raises Refused."""
+        file = self._open_or_make(user, scan)
+        file.revoked_mark.touch(0o600)
 
     def close(self) -> None:
-        for kept in self._kept.values():
-            os.close(kept.handle)
-        self._kept.clear()
+        """Close all files."""
+        for file in self._open_files.values():
+            os.close(file.handle)
+        self._open_files.clear()
 
-    # inside ---------------------------------------------------------------------------
+    # opening the file of a scan -----------------------------------------------------------
 
-    def _pace(self, kept: _Kept, job: str, size: int) -> None:
-        limits = self.limits
-        if job not in kept.paces:
-            kept.paces[job] = (
-                TokenBucket(limits.job_requests, limits.request_burst),
-                TokenBucket(limits.job_rate, limits.job_burst),
-            )
-        kept.pace = kept.pace or TokenBucket(limits.scan_rate, limits.scan_burst)
-        requests, own = kept.paces[job]
-        wait = max(requests.wait_s(1), own.wait_s(size), kept.pace.wait_s(size))
-        if wait > 0:
-            raise Refused(429, "That is faster than is taken here.", after_s=wait)
-        requests.take(1)
-        own.take(size)
-        kept.pace.take(size)
+    def _open_or_make(self, user: str, scan: str) -> _ScanFile:
+        """Return the file of a scan, making it for a new scan. Raises Refused.
 
-    def _append(self, user: str, kept: _Kept, frame: Frame, body: bytes) -> None:
-        data = frame.head() + body
-        self._room(user, kept, len(data))
-        try:
-            written = os.write(kept.handle, data)
-            if written < len(data):
-                raise OSError("half written")
-        except OSError:
-            os.ftruncate(kept.handle, kept.length)
-            raise Refused(507, "The disk of the collector is full.", after_s=60) from None
-        kept.length += len(data)
-        self._users[user] = self._users.get(user, 0) + len(data)
-        self._total += len(data)
+        Only requests that a runner signed make a file: the key of a job cannot use up space.
+        """
+        file = self._open(user, scan)
+        if file is not None:
+            return file
+        path = self.folder / user / f"{scan}.frames"
+        if not path.exists():
+            self._count_new_scan(user)
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return self._hold(user, scan, _load(path, os.O_CREAT))
 
-    def _room(self, user: str, kept: _Kept, size: int) -> None:
-        limits = self.limits
-        if kept.length + size > limits.scan_bytes:
-            raise Refused(507, "The scan has all the space that it may have here.", after_s=3600)
-        if self._users.get(user, 0) + size > limits.user_bytes:
-            raise Refused(507, "The user has all the space that they may have here.", after_s=3600)
-        if self._total + size > limits.total_bytes:
-            raise Refused(507, "The collector is full.", after_s=3600)
-
-    def _open(self, user: str, scan: str, make: bool = False) -> _Kept | None:
-        """The scan's file, which is made only where a runner asks for it."""
+    def _open(self, user: str, scan: str) -> _ScanFile | None:
+        """Return the file of a scan as it is now, or None if there is none."""
         now = time.monotonic()
         if now - self._swept > SWEEP_S:
             self._sweep(now)
-        kept = self._kept.get((user, scan))
-        if kept is not None and not _catch_up(kept):
-            os.close(self._kept.pop((user, scan)).handle)
-            kept = None
-        if kept is None:
-            path = self.folder / user / f"{scan}.frames"
-            if make and not path.exists():
-                self._count(user)
-            kept = self._load(path, make)
-            if kept is None:
-                return None
-            self._kept[user, scan] = kept
-            self._let_go()
-        kept.used = now
-        return kept
-
-    def _count(self, user: str) -> None:
-        """One scan more of a user."""
-        if self._scans.get(user, 0) >= self.limits.user_scans:
-            raise Refused(507, "The user has all the scans that they may have here.", after_s=3600)
-        self._scans[user] = self._scans.get(user, 0) + 1
-
-    def _let_go(self) -> None:
-        if len(self._kept) > OPEN_LIMIT:
-            oldest = min(self._kept, key=lambda key: self._kept[key].used)
-            os.close(self._kept.pop(oldest).handle)
-
-    def _load(self, path: Path, make: bool) -> _Kept | None:
-        flags = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC | (os.O_CREAT if make else 0)
-        if make:
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        file = self._open_files.get((user, scan))
+        if file is not None and _catch_up(file):
+            file.used = now
+            return file
+        # Another server forgot the scan, and removed the file that we hold open.
+        if file is not None:
+            os.close(self._open_files.pop((user, scan)).handle)
         try:
-            kept = _Kept(path, os.open(path, flags, 0o600))
+            file = _load(self.folder / user / f"{scan}.frames")
         except FileNotFoundError:
             return None
-        _catch_up(kept)
-        os.ftruncate(kept.handle, kept.length)
-        return kept
+        return self._hold(user, scan, file)
+
+    def _hold(self, user: str, scan: str, file: _ScanFile) -> _ScanFile:
+        """Keep a file open, closing the one that was not used for the longest time."""
+        # Before the oldest is looked for, which must not be this one.
+        file.used = time.monotonic()
+        self._open_files[user, scan] = file
+        if len(self._open_files) > OPEN_LIMIT:
+            oldest = min(self._open_files, key=lambda key: self._open_files[key].used)
+            os.close(self._open_files.pop(oldest).handle)
+        return file
+
+    def _count_new_scan(self, user: str) -> None:
+        if self._user_scans.get(user, 0) >= self.limits.user_scans:
+            raise Refused(507, "The user has all the scans that they may have here.", after_s=3600)
+        self._user_scans[user] = self._user_scans.get(user, 0) + 1
+
+    # limits and writing -------------------------------------------------------------------
+
+    def _keep_pace(self, file: _ScanFile, job: str, size: int) -> None:
+        """Count a request of a job with `size` bytes. Raises Refused if it comes too early."""
+        limits = self.limits
+        if job not in file.job_buckets:
+            file.job_buckets[job] = (
+                TokenBucket(limits.job_requests, limits.request_burst),
+                TokenBucket(limits.job_rate, limits.job_burst),
+            )
+        if file.scan_bucket is None:
+            file.scan_bucket = TokenBucket(limits.scan_rate, limits.scan_burst)
+        requests, job_bytes = file.job_buckets[job]
+        scan_bytes = file.scan_bucket
+        wait_s = max(requests.wait_s(1), job_bytes.wait_s(size), scan_bytes.wait_s(size))
+        # Nothing is taken out of a bucket for a request that is refused.
+        if wait_s > 0:
+            raise Refused(429, "That is faster than is taken here.", after_s=wait_s)
+        requests.take(1)
+        job_bytes.take(size)
+        scan_bytes.take(size)
+
+    def _append(self, user: str, file: _ScanFile, frame: Frame, body: bytes) -> None:
+        """Append a frame whole or not at all. Raises Refused."""
+        data = frame.head() + body
+        self._check_space(user, file, len(data))
+        try:
+            written = os.write(file.handle, data)
+            if written < len(data):
+                raise OSError("half written")
+        except OSError:
+            os.ftruncate(file.handle, file.length)
+            raise Refused(507, "The disk of the collector is full.", after_s=60) from None
+        file.length += len(data)
+        self._user_bytes[user] = self._user_bytes.get(user, 0) + len(data)
+        self._total_bytes += len(data)
+
+    def _check_space(self, user: str, file: _ScanFile, size: int) -> None:
+        limits = self.limits
+        if file.length + size > limits.scan_bytes:
+            message = "The scan has all the space that it may have here."
+        elif self._user_bytes.get(user, 0) + size > limits.user_bytes:
+            message = "The user has all the space that they may have here."
+        elif self._total_bytes + size > limits.total_bytes:
+            message = "The collector is full."
+        else:
+            return
+        raise Refused(507, message, after_s=FULL_RETRY_S)
+
+    # forgetting ---------------------------------------------------------------------------
 
     def _sweep(self, now: float) -> None:
-        """Count what there is, and let go of what nobody has asked for in a long time."""
+        """Count what the store holds, and forget scans that nobody asked for in a long time."""
         self._swept = now
-        self._users.clear()
-        self._scans.clear()
+        self._user_bytes.clear()
+        self._user_scans.clear()
         for path in self.folder.glob("*/*.frames"):
+            # Another server may have forgotten the scan at the same moment.
             with suppress(OSError):
-                found = path.stat()
-                if time.time() - found.st_mtime > self.limits.keep_s:
-                    self._forget(path)
-                else:
-                    self._users[path.parent.name] = (
-                        self._users.get(path.parent.name, 0) + found.st_size
-                    )
-                    self._scans[path.parent.name] = self._scans.get(path.parent.name, 0) + 1
-        self._total = sum(self._users.values())
+                self._count_or_forget(path)
+        self._total_bytes = sum(self._user_bytes.values())
+
+    def _count_or_forget(self, path: Path) -> None:
+        found = path.stat()
+        if time.time() - found.st_mtime > self.limits.keep_s:
+            self._forget(path)
+            return
+        user = path.parent.name
+        self._user_bytes[user] = self._user_bytes.get(user, 0) + found.st_size
+        self._user_scans[user] = self._user_scans.get(user, 0) + 1
 
     def _forget(self, path: Path) -> None:
-        kept = self._kept.pop((path.parent.name, path.name.removesuffix(".frames")), None)
-        if kept is not None:
-            os.close(kept.handle)
-        path.unlink()  # what is revoked stays so
+        key = path.parent.name, path.name.removesuffix(".frames")
+        file = self._open_files.pop(key, None)
+        if file is not None:
+            os.close(file.handle)
+        # The mark of a revoked scan stays: its key may still be in somebody's hands.
+        path.unlink()
 
 
-def _catch_up(kept: _Kept) -> bool:
-    """Take in what the file has that is not known yet; whether it is still there. Two servers of a user may share it."""
-    found = os.fstat(kept.handle)
-    while (frame := _frame_at(kept.handle, kept.length, found.st_size)) is not None:
-        start = kept.length + len(frame.head())
+def _load(path: Path, more_flags: int = 0) -> _ScanFile:
+    """Open the file of a scan and read its frames. Raises FileNotFoundError."""
+    flags = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC | more_flags
+    file = _ScanFile(path, os.open(path, flags, 0o600))
+    _catch_up(file)
+    # What stands behind the last whole frame was left by a crash.
+    os.ftruncate(file.handle, file.length)
+    return file
+
+
+def _catch_up(file: _ScanFile) -> bool:
+    """Read the frames that are new, and return whether the file is still in its folder.
+
+    Another server of the same user may append to the file too.
+    """
+    found = os.fstat(file.handle)
+    while (frame := _frame_at(file.handle, file.length, found.st_size)) is not None:
+        start = file.length + len(frame.head())
         if frame.job:
-            kept.sizes.setdefault(frame.job, {})[frame.copy] = frame.offset + frame.size
+            file.sizes.setdefault(frame.job, {})[frame.copy] = frame.offset + frame.size
         else:
-            kept.jobs.update(
-                os.pread(kept.handle, frame.size, start).decode("ascii", "replace").split()
-            )
-        kept.length = start + frame.size
+            keys = os.pread(file.handle, frame.size, start).decode("ascii", "replace").split()
+            file.jobs.update(keys)
+        file.length = start + frame.size
     return found.st_nlink > 0
 
 
-def _frame_at(handle: int, at: int, size: int) -> Frame | None:
-    """The frame that begins at a byte, if the whole of it is there."""
-    if at >= size:
+def _frame_at(handle: int, start: int, size: int) -> Frame | None:
+    """Return the frame that begins at byte `start` of a file of `size` bytes, if it is whole."""
+    if start >= size:
         return None
-    line, newline, _ = os.pread(handle, HEAD_LIMIT, at).partition(b"\n")
+    line, newline, _ = os.pread(handle, HEAD_LIMIT, start).partition(b"\n")
     frame = parse_head(line) if newline else None
-    return frame if frame is not None and at + len(line) + 1 + frame.size <= size else None
+    if frame is None or start + len(line) + 1 + frame.size > size:
+        return None
+    return frame
 
 
 def _private(path: str, flags: int) -> int:
+    """Open a file that nobody else can read; an opener for open()."""
     return os.open(path, flags, 0o600)

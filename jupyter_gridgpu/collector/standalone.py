@@ -1,10 +1,11 @@
-"""The collector alone, for a facility: one process, one port, members who were invited."""
+"""The collector of a facility: one process, one port, and members who were invited."""
 
 from __future__ import annotations
 
 import asyncio
 import resource
 import signal
+import socket
 import ssl
 from collections.abc import Callable
 from contextlib import suppress
@@ -21,8 +22,8 @@ from jupyter_gridgpu.collector.spool import CollectorLimits
 from jupyter_gridgpu.errors import StorageError, UsageError
 from jupyter_gridgpu.transport.signing import BATCH_BYTES
 
-IDLE_S = 30.0  # for a request to begin
-HEADER_BYTES = 16 * 1024
+IDLE_S = 30.0  # a connection that sends no request is closed after so long
+HEADER_BYTES = 16 * 1024  # of one request; ours are below 1 kB
 
 
 def serve(
@@ -33,59 +34,75 @@ def serve(
     started: Callable[[int], None],
     limits: CollectorLimits,
 ) -> None:
-    """Take readings until SIGTERM or SIGINT; `started` hears the port. Raises UsageError, StorageError."""
+    """Run a collector until SIGTERM or SIGINT.
+
+    `folder` holds its secret and its scans. `started` is called with the port once it listens.
+    Raises UsageError or StorageError.
+    """
     members = InvitedMembers(folder)
-    _many_connections()
-    members.secret("nobody")  # the secret is made now, or it is said that it cannot be
-    intake = Collector(members, lambda: folder / "scans", limits)
-    settings: dict[str, Any] = {COLLECTOR: intake, "log_function": _quiet}
+    _allow_many_connections()
+    # Makes the collector's secret now, so that a folder that cannot be written is said at once.
+    members.secret("nobody")
+    collector = Collector(members, lambda: folder / "scans", limits)
+    settings: dict[str, Any] = {COLLECTOR: collector, "log_function": _log_nothing}
+    # A reverse proxy may put any path before the route.
     application = Application([(f"/(?:.*/)?{ROUTE}", CollectHandler)], **settings)
-    asyncio.run(_run(application, intake, ip, port, tls, started))
-
-
-def _many_connections() -> None:
-    """Let this process hold as many open as it may: whoever opens some and says nothing holds them for IDLE_S."""
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with suppress(ValueError, OSError):
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-
-
-def _quiet(handler: Any) -> None:
-    """Whoever floods a collector does not fill its log."""
-
-
-async def _run(
-    application: Application,
-    intake: Collector,
-    ip: str,
-    port: int,
-    tls: ssl.SSLContext | None,
-    started: Callable[[int], None],
-) -> None:
-    server = HTTPServer(
-        application, ssl_options=tls, max_body_size=BATCH_BYTES, max_header_size=HEADER_BYTES, body_timeout=BODY_S,
-        idle_connection_timeout=IDLE_S, xheaders=False,
-    )  # fmt: skip
     try:
         sockets = bind_sockets(port, ip)
     except OSError as error:
         raise UsageError(
             f"{ip}:{port} cannot be listened on: {error.strerror}. Choose another --port or --ip."
         ) from None
+    asyncio.run(_run(application, sockets, tls, started))
+    collector.close()
+
+
+def _allow_many_connections() -> None:
+    """Let this process hold as many files open as the system allows.
+
+    A connection that sends nothing takes one of them for IDLE_S.
+    """
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+def _log_nothing(handler: Any) -> None:
+    """Log no request: whoever floods a collector must not fill its log."""
+
+
+async def _run(
+    application: Application,
+    sockets: list[socket.socket],
+    tls: ssl.SSLContext | None,
+    started: Callable[[int], None],
+) -> None:
+    server = HTTPServer(
+        application,
+        ssl_options=tls,
+        max_body_size=BATCH_BYTES,
+        max_header_size=HEADER_BYTES,
+        body_timeout=BODY_S,
+        idle_connection_timeout=IDLE_S,
+        xheaders=False,
+    )
     server.add_sockets(sockets)
     ended = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
+        # Not every event loop can handle signals; there the process just ends.
         with suppress(NotImplementedError):
             asyncio.get_running_loop().add_signal_handler(number, ended.set)
     started(sockets[0].getsockname()[1])
     await ended.wait()
     server.stop()
     await server.close_all_connections()
-    intake.close()
 
 
 def tls_context(certificate: Path | None, key: Path | None) -> ssl.SSLContext | None:
-    """Return how to serve over TLS; None without a certificate. Raises UsageError or StorageError."""
+    """Return how to serve over TLS, or None without a certificate.
+
+    Raises UsageError or StorageError.
+    """
     if certificate is None:
         if key is not None:
             raise UsageError("--key is given and no --certificate.")

@@ -1,4 +1,4 @@
-"""`gridgpu doctor`: asks every part how it is, all at once, and waits for none of them longer than for the others."""
+"""`gridgpu doctor`: looks at every part of an installation, at all of them at once."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from jupyter_gridgpu.doctor import batch_systems, channels, home, jupyter, machi
 from jupyter_gridgpu.doctor.finding import Finding, problem
 from jupyter_gridgpu.transport.asking import ask_all
 
-PATIENCE_S = 20.0
-Part = Callable[[], list[Finding]]
+TIMEOUT_S = 20.0  # for all parts together
+Check = Callable[[], list[Finding]]
 
-PARTS: dict[str, Part] = {
+# The label of each part, as it is shown, and the check that looks at it.
+PARTS: dict[str, Check] = {
     "Python": machine.python,
     "Jupyter": jupyter.extensions,
     "kernels": jupyter.kernels,
@@ -25,37 +26,39 @@ PARTS: dict[str, Part] = {
     "HTCondor": batch_systems.htcondor,
     "PanDA": panda.panda,
     "queues": batch_systems.queues,
-    "metrics": channels.ways,
+    "metrics": channels.receivers,
     "pace": batch_systems.pace,
 }
 
 
 def examine(
-    parts: dict[str, Part] = PARTS, patience_s: float = PATIENCE_S
+    parts: dict[str, Check] = PARTS, timeout_s: float = TIMEOUT_S
 ) -> dict[str, list[Finding]]:
-    """Return what every part says of itself. It takes `patience_s` at the most, and never raises."""
-    answers = ask_all({name: partial(_examined, part) for name, part in parts.items()}, patience_s)
+    """Return the findings of every part, by label.
+
+    It takes `timeout_s` seconds at the most and never raises: a part that does not answer in time,
+    or whose check is broken, has a problem that says so.
+    """
+    checks = {label: partial(_findings, check) for label, check in parts.items()}
+    answers = ask_all(checks, timeout_s)
     silent = problem(
-        f"It did not answer within {patience_s:.0f} s.",
+        f"It did not answer within {timeout_s:.0f} s.",
         "Look at what it waits for, a disk or a network, and ask again.",
     )
-    return {name: answers.get(name, [silent]) for name in parts}
+    return {label: answers.get(label, [silent]) for label in parts}
 
 
-def _examined(part: Part) -> list[Finding]:
+def _findings(check: Check) -> list[Finding]:
     try:
-        return part()
-    except Exception as error:  # a part that is broken in a way nobody thought of
-        return [
-            problem(
-                f"It could not be asked: {type(error).__name__}: {error}.",
-                "This is worth a report.",
-            )
-        ]
+        return check()
+    # A check meets machines that nobody thought of. It must not hide what the others found.
+    except Exception as error:
+        text = f"It could not be asked: {type(error).__name__}: {error}."
+        return [problem(text, "This is worth a report.")]
 
 
 def healthy(answers: dict[str, list[Finding]]) -> bool:
-    """Whether no part has a problem."""
+    """Return whether no part has a problem."""
     return not any(
         finding.level == "problem" for findings in answers.values() for finding in findings
     )

@@ -1,4 +1,4 @@
-"""The batch systems: which are installed, whether they answer, and the queues that are known."""
+"""Checks backends, batch systems and queues: what is installed, and whether it answers."""
 
 from __future__ import annotations
 
@@ -9,171 +9,163 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 from jupyter_gridgpu import backends
-from jupyter_gridgpu.doctor.finding import Finding, first_line, note, ok, problem, run, several
+from jupyter_gridgpu.doctor.finding import Finding, counted, note, ok, problem
+from jupyter_gridgpu.doctor.program import first_line, run_program
 from jupyter_gridgpu.errors import BackendError
-from jupyter_gridgpu.queues import declarations
-from jupyter_gridgpu.queues import discovery as known
-from jupyter_gridgpu.queues import htcondor as htcondor_queue
-from jupyter_gridgpu.queues import slurm as slurms
+from jupyter_gridgpu.queues import declarations, discovery
+from jupyter_gridgpu.queues import htcondor as htcondor_queues
+from jupyter_gridgpu.queues import slurm as slurm_queues
 
-ASKED_S = 6.0
-FAST_S, USUAL_S = 5.0, 15.0  # between two questions of a runner
+TIMEOUT_S = 6.0  # for one question to a batch system
+# Seconds between two questions of a runner to its batch system: what is usual, and what is so
+# often that it burdens a cluster that others use too.
+USUAL_S, TOO_OFTEN_S = 15.0, 5.0
 
 
 def installed() -> list[Finding]:
-    """The engines that --on may name: those whose code can be loaded."""
-    good, found = [], []
+    """Look at the backends that `--on` may name.
+
+    A problem is one whose code cannot be loaded.
+    """
+    names, found = [], []
     for point in entry_points(group=backends.GROUP):
+        # Anybody may write a plug-in, so loading one may fail in any way.
         try:
             point.load()
-            good.append(point.name)
-        except Exception as error:  # a plug-in of somebody else's may fail in any way
-            found.append(
-                problem(
-                    f"--on {point.name} cannot be loaded: {type(error).__name__}: {error}.",
-                    "Reinstall its package.",
-                )
-            )
-    return [ok(f"--on takes {', '.join(sorted(good))} or auto."), *found]
+            names.append(point.name)
+        except Exception as error:
+            text = f"--on {point.name} cannot be loaded: {type(error).__name__}: {error}."
+            found.append(problem(text, "Reinstall its package."))
+    return [ok(f"--on takes {', '.join(sorted(names))} or auto."), *found]
 
 
 def slurm() -> list[Finding]:
-    """Slurm's commands, its controller, its accounting, the largest array."""
+    """Look at Slurm's commands, its controller, its accounting, and the largest array.
+
+    A problem is a controller that does not answer. A machine without Slurm is a note.
+    """
     if shutil.which("sbatch") is None:
         return [note("Slurm's commands are not here: --on slurm needs a machine that has sbatch.")]
-    found = [ok(first_line(run("sbatch", "--version").out) or "sbatch is here")]
-    if not slurms.configured():
-        return [
-            *found,
-            note(
-                "Slurm's commands find no slurm.conf here.",
-                "Set SLURM_CONF, or use a login node of the cluster.",
-            ),
-        ]
-    said = run("scontrol", "ping", timeout_s=ASKED_S)
-    if said.code != 0 or "UP" not in said.out:
+    found = [ok(first_line(run_program("sbatch", "--version").out) or "sbatch is here")]
+    # Without a configuration the commands would wait for a controller on this machine.
+    if not slurm_queues.configured():
+        text = "Slurm's commands find no slurm.conf here."
+        return [*found, note(text, "Set SLURM_CONF, or use a login node of the cluster.")]
+    output = run_program("scontrol", "ping", timeout_s=TIMEOUT_S)
+    if output.code != 0 or "UP" not in output.out:
+        text = f"slurmctld does not answer: {output.complaint}."
         advice = (
             "Jobs that are sent go on. Look at `scontrol ping`, or ask whoever runs the cluster."
         )
-        return [*found, problem(f"slurmctld does not answer: {said.last}.", advice)]
-    return [*found, ok("slurmctld answers."), _accounting(), *_array()]
+        return [*found, problem(text, advice)]
+    return [*found, ok("slurmctld answers."), _accounting(), *_largest_array()]
 
 
 def _accounting() -> Finding:
-    said = run("sacct", "--noheader", "--allocations", "--starttime", "now", timeout_s=ASKED_S)
-    if said.code == 0:
+    command = "sacct", "--noheader", "--allocations", "--starttime", "now"
+    output = run_program(*command, timeout_s=TIMEOUT_S)
+    if output.code == 0:
         return ok("Accounting answers.")
-    advice = "Jobs are followed by squeue; those that slurmctld forgot while nobody looked are counted by their results."
-    return note(f"Accounting does not answer: {said.last}.", advice)
-
-
-def _array() -> list[Finding]:
-    found = re.search(
-        r"^MaxArraySize\s*=\s*(\d+)",
-        run("scontrol", "show", "config", timeout_s=ASKED_S).out,
-        re.MULTILINE,
+    # Many clusters have no accounting, and a scan works without.
+    return note(
+        f"Accounting does not answer: {output.complaint}.",
+        "Jobs are followed by squeue; those that slurmctld forgot while nobody looked"
+        " are counted by their results.",
     )
-    return [ok(f"Arrays of up to {int(found[1]) - 1:,} tasks.")] if found and int(found[1]) else []
+
+
+def _largest_array() -> list[Finding]:
+    config = run_program("scontrol", "show", "config", timeout_s=TIMEOUT_S).out
+    found = re.search(r"^MaxArraySize\s*=\s*(\d+)", config, re.MULTILINE)
+    if found is None or int(found[1]) == 0:
+        return []
+    # Indices begin at 0, and MaxArraySize is one more than the largest.
+    return [ok(f"Arrays of up to {int(found[1]) - 1:,} tasks.")]
 
 
 def htcondor() -> list[Finding]:
-    """HTCondor's bindings, collector and schedd."""
-    if not htcondor_queue.configured():
-        return [
-            note(
-                "No HTCondor pool is set up here: --on htcondor needs a condor_config (or CONDOR_CONFIG)."
-            )
-        ]
+    """Look at HTCondor's bindings, HTCondor's collector, and a schedd that takes jobs.
+
+    A problem is one of them that does not answer. A machine without a pool is a note.
+    """
+    if not htcondor_queues.configured():
+        text = (
+            "No HTCondor pool is set up here:"
+            " --on htcondor needs a condor_config (or CONDOR_CONFIG)."
+        )
+        return [note(text)]
     try:
-        answer = htcondor_queue.call("versions", ASKED_S)
+        answer = htcondor_queues.call("versions", TIMEOUT_S)
     except BackendError as error:
-        return [
-            problem(
-                str(error),
-                "Look at CONDOR_CONFIG and at `condor_status`, or ask whoever runs the pool.",
-            )
-        ]
+        advice = "Look at CONDOR_CONFIG and at `condor_status`, or ask whoever runs the pool."
+        return [problem(str(error), advice)]
+    schedd_versions = counted(len(answer["schedds"]), "version", "versions")
     found = [
-        ok(f"bindings {_short(answer['bindings'])}"),
-        ok(
-            f"collector answers; {several(len(answer['schedds']), 'version', 'versions')} of schedd"
-        ),
+        ok(f"bindings {_version_number(answer['bindings'])}"),
+        ok(f"HTCondor's collector answers; {schedd_versions} of schedd"),
     ]
     if answer["no_schedd"]:
-        return [
-            *found,
-            problem(
-                f"No schedd takes jobs from here: {answer['no_schedd']}.",
-                "Use a submit node of the pool.",
-            ),
-        ]
+        text = f"No schedd takes jobs from here: {answer['no_schedd']}."
+        return [*found, problem(text, "Use a submit node of the pool.")]
     return [*found, ok("schedd answers.")]
 
 
-def _short(text: str) -> str:
+def _version_number(text: str) -> str:
+    """Return `23.0.1` of the long text in which HTCondor's bindings say their version."""
     found = re.search(r"\d+\.\d+\.\d+", text or "")
     return found[0] if found else "of an unknown version"
 
 
 def queues() -> list[Finding]:
-    """The queues that are known, the files that declare some, and what is wrong with them."""
-    found, files = known.find(), declarations.files()
-    gpus = [queue.name for queue in found.queues if queue.gpus]
-    said = [
-        ok(several(len(gpus), "queue with GPUs", "queues with GPUs", gpus)) if gpus else _none(),
-        _declared(files),
-    ]
-    for sentence in found.problems:
-        wrong = any(sentence.startswith(str(path)) for path in files)
-        said.append(
-            problem(sentence, "Correct the file; the other queues are not affected.")
-            if wrong
-            else note(sentence)
-        )
-    return said
+    """Look at the queues that are known and at the files that declare some.
+
+    A problem is a mistake in such a file. Batch systems that do not answer are notes here, since
+    they have checks of their own.
+    """
+    known, files = discovery.find(), declarations.files()
+    names = [queue.name for queue in known.queues if queue.gpus]
+    found = [_queues_with_gpus(names), _declared(files)]
+    for sentence in known.problems:
+        # A mistake in a file begins with the file's path.
+        if any(sentence.startswith(str(path)) for path in files):
+            advice = "Correct the file; the other queues are not affected."
+            found.append(problem(sentence, advice))
+        else:
+            found.append(note(sentence))
+    return found
 
 
-def _declared(files: list[Path]) -> Finding:
-    if not files:
-        return ok(f"no queues declared; files would go into {declarations.folders()[0]}")
-    return ok(
-        several(
-            len(files),
-            "file of declarations",
-            "files of declarations",
-            [str(path) for path in files],
-        )
-    )
-
-
-def _none() -> Finding:
+def _queues_with_gpus(names: list[str]) -> Finding:
+    if names:
+        return ok(counted(len(names), "queue with GPUs", "queues with GPUs", names))
     return note(
         "No queue with GPUs is known.",
         "Declare one, or run where Slurm or HTCondor can be asked; docs/queues.md says how.",
     )
 
 
+def _declared(files: list[Path]) -> Finding:
+    if not files:
+        return ok(f"no queues declared; files would go into {declarations.folders()[0]}")
+    paths = [str(path) for path in files]
+    return ok(counted(len(files), "file of declarations", "files of declarations", paths))
+
+
 def pace() -> list[Finding]:
-    """How often a runner asks an engine."""
+    """Look how often a runner asks its batch system, which GRIDGPU_POLL_S can change.
+
+    A problem is a value that is no number. Less than TOO_OFTEN_S is a note.
+    """
     text = os.environ.get("GRIDGPU_POLL_S")
     if text is None:
-        return [
-            ok(f"A runner asks its engine every {USUAL_S:.0f} s, less often while nothing changes.")
-        ]
+        usual = f"every {USUAL_S:.0f} s, less often while nothing changes"
+        return [ok(f"A runner asks its batch system {usual}.")]
     try:
         seconds = float(text)
     except ValueError:
-        return [
-            problem(
-                f"GRIDGPU_POLL_S is {text!r}, which is no number.",
-                "Set it to seconds, like 15, or unset it.",
-            )
-        ]
-    if seconds < FAST_S:
-        return [
-            note(
-                f"GRIDGPU_POLL_S is {seconds:g} s: many questions for a shared cluster.",
-                "15 is kind to others.",
-            )
-        ]
-    return [ok(f"A runner asks its engine every {seconds:g} s (GRIDGPU_POLL_S).")]
+        found = f"GRIDGPU_POLL_S is {text!r}, which is no number."
+        return [problem(found, "Set it to seconds, like 15, or unset it.")]
+    if seconds < TOO_OFTEN_S:
+        found = f"GRIDGPU_POLL_S is {seconds:g} s: many questions for a shared cluster."
+        return [note(found, f"{USUAL_S:.0f} is kind to others.")]
+    return [ok(f"A runner asks its batch system every {seconds:g} s (GRIDGPU_POLL_S).")]

@@ -1,64 +1,64 @@
-"""The ways on which metrics come from jobs that share no disk: whether they are open, and whether they know the user."""
+"""Checks the collector and the storage through which metrics come from jobs without our disk."""
 
 from __future__ import annotations
 
+from jupyter_gridgpu.channels.drop import load_storage
+from jupyter_gridgpu.channels.push import load_account
 from jupyter_gridgpu.doctor.finding import Finding, note, ok, problem
 from jupyter_gridgpu.errors import StorageError, Unreachable, UsageError
 from jupyter_gridgpu.transport import http, key_files
 from jupyter_gridgpu.transport.signing import READ
 
-NOBODY = "doctor"  # a scan that no one has
+NO_SCAN = "doctor"  # an id that no scan has, so that asking for it changes nothing
 
 
-def ways() -> list[Finding]:
+def receivers() -> list[Finding]:
+    """Look whether the user's collector and storage answer and know the user.
+
+    A problem is one that is set up and does not answer, or refuses the user. To have none is a
+    note: metrics then come when jobs end.
+    """
     found = [*_collector(), *_storage()]
-    none = note(
-        "Metrics of jobs that share no disk arrive when the jobs end.",
-        "`gridgpu collector use` or `drop use` opens a way.",
-    )
-    return found or [none]
-
-
-def _collector() -> list[Finding]:
-    from jupyter_gridgpu.channels.push import account
-
-    try:
-        known = account()
-        if known is None:
-            return []
-        known.ask(NOBODY, READ)
-    except (UsageError, StorageError) as error:
-        return [problem(str(error), "Ask who runs the collector for another invitation.")]
-    except Unreachable as error:
-        return [
-            problem(
-                f"Metrics cannot be pushed: {error}",
-                "Jobs go on without; ask who runs the collector.",
-            )
-        ]
+    if found:
+        return found
     return [
-        ok(f"Metrics may be pushed to {http.host(known.url)}, which knows you as {known.user}.")
+        note(
+            "Metrics of jobs that share no disk arrive when the jobs end.",
+            "`gridgpu collector use` or `drop use` opens a way.",
+        )
     ]
 
 
-def _storage() -> list[Finding]:
-    from jupyter_gridgpu.channels.drop import storage
-
+def _collector() -> list[Finding]:
     try:
-        known = storage()
-        if known is None:
+        account = load_account()
+        if account is None:
             return []
-        status = known.ask("HEAD", f"{known.url}/").status
+        # The answer is 404, since there is no such scan. A wrong secret is refused before that.
+        account.ask(NO_SCAN, READ)
+    except (UsageError, StorageError) as error:
+        return [problem(str(error), "Ask who runs the collector for another invitation.")]
+    except Unreachable as error:
+        text = f"Metrics cannot be pushed: {error}"
+        return [problem(text, "Jobs go on without; ask who runs the collector.")]
+    host = http.host(account.url)
+    return [ok(f"Metrics may be pushed to {host}, which knows you as {account.user}.")]
+
+
+def _storage() -> list[Finding]:
+    try:
+        storage = load_storage()
+        if storage is None:
+            return []
+        status = storage.ask("HEAD", f"{storage.url}/").status
     except (UsageError, StorageError) as error:
         return [problem(str(error), f"Look at {key_files.drop_file()}.")]
     except Unreachable as error:
-        return [
-            problem(
-                f"Metrics cannot be dropped: {error}",
-                "Jobs go on without; ask who runs the storage.",
-            )
-        ]
+        text = f"Metrics cannot be dropped: {error}"
+        return [problem(text, "Jobs go on without; ask who runs the storage.")]
+    host = http.host(storage.url)
+    # 404 or 405 are fine: some storages do not answer HEAD for a folder.
     if status in (401, 403) or status >= 500:
-        words = f"Metrics cannot be fetched from {http.host(known.url)}: it answers {status}."
-        return [problem(words, "Give it a credential that is valid with `gridgpu drop use`.")]
-    return [ok(f"Metrics may be dropped into {http.host(known.url)}, which lets your runner in.")]
+        text = f"Metrics cannot be fetched from {host}: it answers {status}."
+        return [problem(text, "Give it a credential that is valid with `gridgpu drop use`.")]
+    return [ok(f"Metrics may be dropped into {host}, which lets your runner in.")]

@@ -1,75 +1,46 @@
-"""What a part says of itself, and asking a program."""
+"""What the doctor finds: one sentence for each thing that it looked at."""
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from jupyter_gridgpu.model.job import bounded
 
-ANSWER_S = 8.0
-
 
 @dataclass(frozen=True)
 class Finding:
-    """One sentence; `level` is ok, note (good to know) or problem, and `advice` what to do."""
+    """One sentence about one thing."""
 
-    level: str
+    level: str  # ok, note (good to know) or problem
     text: str
-    advice: str = ""
+    advice: str = ""  # what to do; a problem always has one
 
 
 def ok(text: str) -> Finding:
+    """Return the finding that a thing is as it should be."""
     return Finding("ok", bounded(text) or "")
 
 
 def note(text: str, advice: str = "") -> Finding:
+    """Return a finding that is good to know and stops nobody."""
     return Finding("note", bounded(text) or "", bounded(advice) or "")
 
 
 def problem(text: str, advice: str) -> Finding:
+    """Return the finding that something does not work, and what to do about it."""
     return Finding("problem", bounded(text) or "", bounded(advice) or "")
 
 
-@dataclass(frozen=True)
-class ProgramOutput:
-    """How a program ended, and its words. `code` is None where it could not be started or did not end in time."""
-
-    code: int | None
-    out: str = ""
-    err: str = ""
-
-    @property
-    def last(self) -> str:
-        """The last line of what it complained about, as a part of a sentence."""
-        lines = (self.err.strip() or self.out.strip()).splitlines() or ["it said nothing"]
-        return (bounded(lines[-1], 160) or "").rstrip(".")
-
-
-def run(*words: str, timeout_s: float = ANSWER_S) -> ProgramOutput:
-    """Run a program, bounded in time and words."""
-    try:
-        ran = subprocess.run(
-            words,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=timeout_s,
-            stdin=subprocess.DEVNULL,
-        )
-    except subprocess.TimeoutExpired:
-        return ProgramOutput(None, err=f"it did not answer within {timeout_s:.0f} s")
-    except OSError as error:
-        return ProgramOutput(None, err=error.strerror or str(error))
-    return ProgramOutput(ran.returncode, ran.stdout[:100_000], ran.stderr[:100_000])
-
-
-def first_line(text: str) -> str:
-    return bounded(text.strip().splitlines()[0], 100) or "" if text.strip() else ""
-
-
-def several(count: int, one: str, many: str, words: Sequence[str] = (), most: int = 4) -> str:
-    """Return `3 kernels: a, b, c`."""
-    named = ", ".join(words[:most]) + (", …" if len(words) > most else "")
-    return f"{count} {one if count == 1 else many}{': ' + named if named else ''}"
+def counted(
+    count: int, singular: str, plural: str, names: Sequence[str] = (), most: int = 4
+) -> str:
+    """Return a text like `3 kernels: a, b, c`, with at most `most` of the names."""
+    noun = singular if count == 1 else plural
+    if not names:
+        return f"{count} {noun}"
+    listed = ", ".join(names[:most])
+    # A site may have hundreds of queues, and the finding is one line.
+    if len(names) > most:
+        listed += ", …"
+    return f"{count} {noun}: {listed}"

@@ -1,4 +1,4 @@
-"""The folder that holds the scans: what its file system can, and the scans in it that nobody drives."""
+"""Checks the folder that holds the scans, and the scans in it."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ import tempfile
 from pathlib import Path
 
 from jupyter_gridgpu import client
-from jupyter_gridgpu.doctor.finding import Finding, note, ok, problem, several
+from jupyter_gridgpu.doctor.finding import Finding, counted, note, ok, problem
 from jupyter_gridgpu.errors import StorageError
 from jupyter_gridgpu.model.queue import gb
 from jupyter_gridgpu.store import home as homes
 
-LITTLE_MB = 2048
-FULL_MB = 200
+LITTLE_MB = 2048  # less free space is a note
+FULL_MB = 200  # less is a problem
+MEGABYTE = 2**20
 # What mounts call file systems that other machines see too.
-NETWORK = {
+NETWORK_FILE_SYSTEMS = {
     "nfs",
     "nfs4",
     "afs",
@@ -32,37 +33,43 @@ NETWORK = {
     "fuse.eos",
     "fuse.eosxd",
 }
-ELSEWHERE = "Set GRIDGPU_HOME to a folder you can write."
+SET_HOME = "Set GRIDGPU_HOME to a folder you can write."
 
 
 def folder() -> list[Finding]:
-    """Whether scans can be kept, and what the file system does with locks and links."""
-    where = homes.home()
-    there = next(path for path in (where, *where.parents) if path.exists())
-    kind = file_system(there)
+    """Look whether scans can be kept: space, file system, locks, links, and who else may write.
+
+    A problem is a folder that cannot be written, or with less than FULL_MB free.
+    """
+    home = homes.home()
+    # Looking must make nothing, so a home that does not exist yet is tried out in its parent.
+    existing = next(path for path in (home, *home.parents) if path.exists())
+    kind = file_system(existing)
     try:
-        with tempfile.TemporaryDirectory(prefix=".doctor-", dir=there) as scratch:
+        with tempfile.TemporaryDirectory(prefix=".doctor-", dir=existing) as scratch:
             found = [_locks(Path(scratch)), *_links(Path(scratch))]
     except OSError as error:
-        return [problem(f"Scans cannot be kept in {where}: {error.strerror}.", ELSEWHERE)]
-    made = "" if there == where else ", which is made with the first scan"
-    return [ok(f"{where}{made}"), _space(there, kind), *found, *_private(where)]
+        return [problem(f"Scans cannot be kept in {home}: {error.strerror}.", SET_HOME)]
+    place = str(home)
+    if existing != home:
+        place += ", which is made with the first scan"
+    return [ok(place), _space(existing, kind), *found, *_writable_by_others(home)]
 
 
-def _space(there: Path, kind: str) -> Finding:
-    free = shutil.disk_usage(there).free // 2**20
-    words = f"{gb(free)} free {'on a network file system ' if kind in NETWORK else ''}({kind})"
-    if free < FULL_MB:
-        return problem(
-            f"{words}: too little for a scan.", "Remove scans you do not need, or set GRIDGPU_HOME."
-        )
-    if free < LITTLE_MB:
-        return note(f"{words}.", "A scan keeps a notebook for each variant; mind the quota too.")
-    return ok(f"{words}.")
+def _space(folder: Path, kind: str) -> Finding:
+    free_mb = shutil.disk_usage(folder).free // MEGABYTE
+    where = "on a network file system " if kind in NETWORK_FILE_SYSTEMS else ""
+    text = f"{gb(free_mb)} free {where}({kind})"
+    if free_mb < FULL_MB:
+        advice = "Remove scans you do not need, or set GRIDGPU_HOME."
+        return problem(f"{text}: too little for a scan.", advice)
+    if free_mb < LITTLE_MB:
+        return note(f"{text}.", "A scan keeps a notebook for each variant; mind the quota too.")
+    return ok(f"{text}.")
 
 
 def _locks(scratch: Path) -> Finding:
-    """Two handles of one file: the second must not get the lock that the first has."""
+    """Lock one file through two handles: the second one must not get the lock."""
     with open(scratch / "lock", "w") as first, open(scratch / "lock") as second:
         try:
             fcntl.flock(first, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -70,64 +77,74 @@ def _locks(scratch: Path) -> Finding:
         except BlockingIOError:
             return ok("File locks are honoured.")
         except OSError as error:
-            return _lockless(error.strerror or str(error))
-    return _lockless("two owners got one lock")
+            return _no_locks(error.strerror or str(error))
+    # Some network file systems grant every lock.
+    return _no_locks("two owners got one lock")
 
 
-def _lockless(why: str) -> Finding:
-    advice = "Scans fall back to time stamps: start the runner of a scan on one machine only, or set GRIDGPU_HOME."
-    return note(f"File locks do not work here ({why}).", advice)
+def _no_locks(why: str) -> Finding:
+    return note(
+        f"File locks do not work here ({why}).",
+        "Scans fall back to time stamps: start the runner of a scan on one machine only,"
+        " or set GRIDGPU_HOME.",
+    )
 
 
 def _links(scratch: Path) -> list[Finding]:
+    """Make a hard link, with which a result is published where that is possible."""
     (scratch / "one").touch()
     try:
         os.link(scratch / "one", scratch / "two")
     except OSError as error:
-        return [
-            note(
-                f"Hard links do not work here ({error.strerror}): results are published in another way."
-            )
-        ]
+        text = (
+            f"Hard links do not work here ({error.strerror}): results are published in another way."
+        )
+        return [note(text)]
     return []
 
 
-def _private(where: Path) -> list[Finding]:
-    if where.exists() and where.stat().st_mode & 0o022:
-        return [note(f"Others may write into {where}.", f"chmod go-w {where}")]
+def _writable_by_others(home: Path) -> list[Finding]:
+    # Whoever can write into a scan's folder can have the user's runner start anything.
+    if home.exists() and home.stat().st_mode & 0o022:
+        return [note(f"Others may write into {home}.", f"chmod go-w {home}")]
     return []
 
 
 def file_system(path: Path) -> str:
-    """Return what kind of file system holds a folder, as mounts call it."""
-    best, kind = "", "unknown"
+    """Return the kind of the file system that holds a folder, as mounts call it."""
+    kind = "unknown"
     try:
         lines = Path("/proc/self/mounts").read_text(errors="replace").splitlines()
-    except OSError:
+    except OSError:  # there is no such file on macOS
         return kind
     real = str(path.resolve())
+    nearest = ""
     for line in lines:
-        words = line.split(" ")
-        point = words[1].replace("\\040", " ") if len(words) > 2 else ""
-        if (real == point or real.startswith(point.rstrip("/") + "/")) and len(point) >= len(best):
-            best, kind = point, words[2]
+        fields = line.split(" ")
+        if len(fields) < 3:
+            continue
+        mounted_on = fields[1].replace("\\040", " ")  # how the kernel writes a blank
+        holds = real == mounted_on or real.startswith(mounted_on.rstrip("/") + "/")
+        # Of two file systems that are mounted on one folder, the later one is seen.
+        if holds and len(mounted_on) >= len(nearest):
+            nearest, kind = mounted_on, fields[2]
     return kind
 
 
 def scans() -> list[Finding]:
-    """How many scans there are, and those that are unfinished and have no runner."""
+    """Look how many scans there are, and which are unfinished and have no runner.
+
+    A problem is a home that cannot be read. A scan without a runner is a note.
+    """
     try:
         known = client.list_scans()
     except StorageError as error:
-        return [problem(str(error), ELSEWHERE)]
+        return [problem(str(error), SET_HOME)]
+    found = [ok(counted(len(known), "scan", "scans"))]
     orphans = [scan.name for scan in known if scan.state == "orphaned"]
-    found = [ok(several(len(known), "scan", "scans"))]
     if orphans:
-        words = f"{several(len(orphans), 'scan', 'scans', orphans)} {'has' if len(orphans) == 1 else 'have'} no runner and"
-        found.append(
-            note(
-                f"{words} {'is' if len(orphans) == 1 else 'are'} not finished.",
-                f"gridgpu resume {orphans[0]}",
-            )
-        )
+        names = counted(len(orphans), "scan", "scans", orphans)
+        verbs = ("has", "is") if len(orphans) == 1 else ("have", "are")
+        text = f"{names} {verbs[0]} no runner and {verbs[1]} not finished."
+        found.append(note(text, f"gridgpu resume {orphans[0]}"))
     return found

@@ -1,133 +1,137 @@
-"""Jupyter: whether it loads our extensions, and its kernels."""
+"""Checks Jupyter: whether it loads our extensions, and its kernels."""
 
 from __future__ import annotations
 
 import json
 import shutil
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from jupyter_gridgpu import __version__
-from jupyter_gridgpu.doctor.finding import Finding, note, ok, problem, several
+from jupyter_gridgpu.doctor.finding import Finding, counted, note, ok, problem
 
-SERVER = "jupyter_gridgpu.server"
-LAB = "jupyter-gridgpu"
+SERVER = "jupyter_gridgpu.server"  # the name of our server extension
+LAB = "jupyter-gridgpu"  # the name of our extension of JupyterLab
 REINSTALL = "Install jupyter_gridgpu into the Python that runs Jupyter, then start Jupyter again."
 
 
 def extensions() -> list[Finding]:
-    """The server extension, and the one of the page."""
-    return [_server(), *_lab()]
+    """Look whether Jupyter loads our server extension, and JupyterLab ours.
+
+    A problem is one that is not installed, or is disabled.
+    """
+    return [_server_extension(), *_lab_extension()]
 
 
-def _server() -> Finding:
-    enabled = _enabled()
-    if enabled is True:
-        return ok("The server extension is enabled.")
-    if enabled is False:
-        return problem(
-            "The server extension is disabled.", f"jupyter server extension enable {SERVER}"
-        )
-    return problem(
-        "Jupyter does not know the server extension: it is in none of its configurations.",
-        REINSTALL,
-    )
+def _server_extension() -> Finding:
+    enabled = _server_extension_enabled()
+    if enabled is None:
+        text = "Jupyter does not know the server extension: it is in none of its configurations."
+        return problem(text, REINSTALL)
+    if not enabled:
+        advice = f"jupyter server extension enable {SERVER}"
+        return problem("The server extension is disabled.", advice)
+    return ok("The server extension is enabled.")
 
 
-def _enabled() -> bool | None:
-    """What Jupyter's configuration says of the server extension; the folders that come first win."""
+def _server_extension_enabled() -> bool | None:
+    """Return what Jupyter's configuration says of the server extension; None if nothing."""
     from jupyter_core.paths import jupyter_config_path
 
+    # The folders are in the order of Jupyter: what the user says wins over what a site says.
     for folder in map(Path, jupyter_config_path()):
-        for path in (
-            folder / "jupyter_server_config.json",
-            *_sorted(folder / "jupyter_server_config.d"),
-        ):
-            body = _json(path).get("ServerApp")
-            known = body.get("jpserver_extensions") if isinstance(body, dict) else None
+        files = folder / "jupyter_server_config.json", *_files(folder / "jupyter_server_config.d")
+        for path in files:
+            server_app = _read_object(path).get("ServerApp")
+            if not isinstance(server_app, dict):
+                continue
+            known = server_app.get("jpserver_extensions")
             if isinstance(known, dict) and SERVER in known:
                 return bool(known[SERVER])
     return None
 
 
-def _lab() -> list[Finding]:
+def _lab_extension() -> list[Finding]:
     from jupyter_core.paths import jupyter_path
 
-    if shutil.which("jupyter-lab") is None and not _importable("jupyterlab"):
-        return [
-            note(
-                "JupyterLab is not installed here.",
-                "The magic and the command line work; the panel needs JupyterLab.",
-            )
-        ]
+    if shutil.which("jupyter-lab") is None and find_spec("jupyterlab") is None:
+        text = "JupyterLab is not installed here."
+        advice = "The magic and the command line work; the panel needs JupyterLab."
+        return [note(text, advice)]
     for folder in jupyter_path("labextensions"):
         package = Path(folder) / LAB / "package.json"
         if package.exists():
-            return [_version(package), *_disabled()]
+            return [_lab_version(package), *_lab_disabled()]
     return [problem("The extension of JupyterLab is not installed.", REINSTALL)]
 
 
-def _version(package: Path) -> Finding:
-    there = _json(package).get("version")
-    if there != __version__:
-        return note(
-            f"The extension of JupyterLab in {package.parent} is of version {there}, the package {__version__}.",
-            REINSTALL,
+def _lab_version(package: Path) -> Finding:
+    installed = _read_object(package).get("version")
+    # An extension of another version stays behind when the package is renewed elsewhere.
+    if installed != __version__:
+        text = (
+            f"The extension of JupyterLab in {package.parent} is of version {installed},"
+            f" the package {__version__}."
         )
+        return note(text, REINSTALL)
     return ok(f"The extension of JupyterLab is installed ({package.parent}).")
 
 
-def _disabled() -> list[Finding]:
-    """JupyterLab's page_config.json may turn an extension off, or one of its plugins."""
+def _lab_disabled() -> list[Finding]:
+    """Return a problem if JupyterLab's page_config.json turns off our extension or a plugin."""
     from jupyter_core.paths import jupyter_config_path
 
     for folder in map(Path, jupyter_config_path()):
-        known = _json(folder / "labconfig" / "page_config.json").get("disabledExtensions")
-        off = [name for name, value in known.items() if value] if isinstance(known, dict) else known
-        if isinstance(off, list) and any(str(name).split(":")[0] == LAB for name in off):
-            return [
-                problem(
-                    f"The extension is disabled in {folder / 'labconfig'}.",
-                    f"jupyter labextension enable {LAB}",
-                )
-            ]
+        labconfig = folder / "labconfig"
+        disabled = _disabled_names(_read_object(labconfig / "page_config.json"))
+        if LAB in [name.split(":")[0] for name in disabled]:
+            text = f"The extension is disabled in {labconfig}."
+            return [problem(text, f"jupyter labextension enable {LAB}")]
+    return []
+
+
+def _disabled_names(page_config: dict[str, Any]) -> list[str]:
+    """Return the extensions and plugins (`extension:plugin`) that are turned off."""
+    disabled = page_config.get("disabledExtensions")
+    # JupyterLab 4 writes an object with true or false, JupyterLab 3 a list of names.
+    if isinstance(disabled, dict):
+        return [str(name) for name, is_off in disabled.items() if is_off]
+    if isinstance(disabled, list):
+        return [str(name) for name in disabled]
     return []
 
 
 def kernels() -> list[Finding]:
-    """The kernels that notebooks may name, and those whose program is not there."""
+    """Look at the kernels that notebooks may name.
+
+    A problem is to have none, and a kernel whose program is not there.
+    """
     from jupyter_client.kernelspec import KernelSpecManager
 
     specs = KernelSpecManager().get_all_specs()
     if not specs:
         return [problem("There is no kernel.", "python -m ipykernel install --sys-prefix")]
-    found = [ok(several(len(specs), "kernel", "kernels", sorted(specs)))]
+    found = [ok(counted(len(specs), "kernel", "kernels", sorted(specs)))]
     for name, entry in sorted(specs.items()):
         argv = entry["spec"].get("argv") or [""]
+        # The kernelspec of an environment that was removed stays behind.
         if shutil.which(argv[0]) is None:
-            found.append(
-                problem(
-                    f"The kernel {name} starts {argv[0]!r}, which is not there.",
-                    f"jupyter kernelspec remove {name}",
-                )
-            )
+            text = f"The kernel {name} starts {argv[0]!r}, which is not there."
+            found.append(problem(text, f"jupyter kernelspec remove {name}"))
     return found
 
 
-def _importable(name: str) -> bool:
-    from importlib.util import find_spec
-
-    return find_spec(name) is not None
-
-
-def _sorted(folder: Path) -> list[Path]:
+def _files(folder: Path) -> list[Path]:
+    """Return the files of a folder of configurations, in order."""
     try:
         return sorted(folder.glob("*.json"))
     except OSError:
         return []
 
 
-def _json(path: Path) -> dict[str, Any]:
+def _read_object(path: Path) -> dict[str, Any]:
+    """Return the JSON object in a file; an empty one for a file that is missing or unsound."""
     try:
         body = json.loads(path.read_bytes())
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""This machine: Python and its packages, GPUs, container runtimes."""
+"""Checks this machine: Python and its packages, GPUs, container runtimes."""
 
 from __future__ import annotations
 
@@ -9,34 +9,35 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from jupyter_gridgpu import __version__
-from jupyter_gridgpu.doctor.finding import Finding, first_line, note, ok, problem, run
+from jupyter_gridgpu.doctor.finding import Finding, note, ok, problem
+from jupyter_gridgpu.doctor.program import first_line, run_program
 from jupyter_gridgpu.model.queue import kind_text
 from jupyter_gridgpu.queues import this_machine
 
+# What a job on this machine needs, and the least version of each.
 NEEDED = {"papermill": (2, 5), "ipykernel": (6, 20), "nbclient": (0, 5), "jupyter_client": (7,)}
 RUNTIMES = ("apptainer", "singularity", "podman")
 
 
 def python() -> list[Finding]:
-    """Python and what a job on this machine needs of it."""
-    found = [
-        ok(
-            f"Python {platform.python_version()}, jupyter_gridgpu {__version__} in {Path(__file__).parents[1]}"
-        )
-    ]
-    known = {name: _version(name) for name in NEEDED}
+    """Look at Python and the packages that a job on this machine needs.
+
+    A problem is a package that is missing or too old.
+    """
+    here = f"{__version__} in {Path(__file__).parents[1]}"
+    found = [ok(f"Python {platform.python_version()}, jupyter_gridgpu {here}")]
+    good = []
     for name, least in NEEDED.items():
-        there = known[name]
-        if there is None:
+        installed = _version(name)
+        if installed is None:
             found.append(problem(f"{name} is missing.", f"pip install {name}"))
-        elif _numbers(there) < least:
-            found.append(problem(f"{name} {there} is too old.", f"pip install -U {name}"))
-    good = [
-        f"{name} {there}"
-        for name, there in known.items()
-        if there and _numbers(there) >= NEEDED[name]
-    ]
-    return [*found, ok(", ".join(good))] if good else found
+        elif _numbers(installed) < least:
+            found.append(problem(f"{name} {installed} is too old.", f"pip install -U {name}"))
+        else:
+            good.append(f"{name} {installed}")
+    if good:
+        found.append(ok(", ".join(good)))
+    return found
 
 
 def _version(name: str) -> str | None:
@@ -47,71 +48,71 @@ def _version(name: str) -> str | None:
 
 
 def _numbers(text: str) -> tuple[int, ...]:
+    """Return the first three parts of a version that are numbers: (8, 1) of `8.1.0rc1`."""
     return tuple(int(part) for part in text.split(".")[:3] if part.isdigit())
 
 
 def gpus() -> list[Finding]:
-    """The GPUs that jobs on this machine may use, and their driver."""
+    """Look at the GPUs that jobs on this machine may use, and their driver.
+
+    A problem is a driver whose nvidia-smi fails. To have no GPU is a note.
+    """
     [queue] = this_machine.discover()
-    hidden = os.environ.get("CUDA_VISIBLE_DEVICES")
-    found = (
-        [note(f"CUDA_VISIBLE_DEVICES is {hidden!r}: jobs here use only these GPUs.")]
-        if hidden is not None
-        else []
-    )
     if queue.gpus:
-        cuda = {kind.cuda for kind in queue.gpus if kind.cuda}
-        words = ", ".join(f"{kind.total} x {kind_text(kind)}" for kind in queue.gpus)
-        return [ok(f"{words}{f', CUDA {max(cuda)}' if cuda else ''}"), *found]
+        kinds = ", ".join(f"{kind.total} x {kind_text(kind)}" for kind in queue.gpus)
+        cuda = max((kind.cuda for kind in queue.gpus if kind.cuda), default=None)
+        driver = f", CUDA {cuda}" if cuda else ""
+        return [ok(f"{kinds}{driver}"), *_hidden_gpus()]
+    # nvidia-smi without a GPU: either the machine has none, or its driver is broken.
     if shutil.which("nvidia-smi"):
-        said = run("nvidia-smi", "-L")
-        if said.code != 0:
-            return [
-                problem(
-                    f"nvidia-smi fails: {said.last}.",
-                    "Mend the driver; jobs with --gpus cannot run here.",
-                ),
-                *found,
-            ]
-    return [
-        note(
-            "This machine has no GPU.",
-            "Jobs with --gpus need --on another engine; `gridgpu queues` lists them.",
-        ),
-        *found,
-    ]
+        output = run_program("nvidia-smi", "-L")
+        if output.code != 0:
+            text = f"nvidia-smi fails: {output.complaint}."
+            advice = "Mend the driver; jobs with --gpus cannot run here."
+            return [problem(text, advice), *_hidden_gpus()]
+    advice = "Jobs with --gpus need --on another backend; `gridgpu queues` lists them."
+    return [note("This machine has no GPU.", advice), *_hidden_gpus()]
+
+
+def _hidden_gpus() -> list[Finding]:
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is None:
+        return []
+    return [note(f"CUDA_VISIBLE_DEVICES is {visible!r}: jobs here use only these GPUs.")]
 
 
 def containers() -> list[Finding]:
-    """The runtimes that run an image here."""
-    found = [one for name in RUNTIMES if shutil.which(name) for one in _runtime(name)]
+    """Look at the runtimes that can run an image here.
+
+    A problem is a runtime that is installed and cannot be started. To have none is a note.
+    """
+    found = [_runtime(name) for name in RUNTIMES if shutil.which(name)]
     if not found:
-        return [
-            note(
-                "No container runtime is on the PATH.",
-                "--image on this machine needs apptainer or podman.",
-            )
-        ]
+        text = "No container runtime is on the PATH."
+        return [note(text, "--image on this machine needs apptainer or podman.")]
     return [*found, *_namespaces()]
 
 
-def _runtime(name: str) -> list[Finding]:
-    said = run(name, "--version")
-    if said.code == 0:
-        return [ok(f"{first_line(said.out)} ({shutil.which(name)})")]
-    return [
-        problem(
-            f"{name} --version fails: {said.last}.", f"Reinstall {name}, or take it off the PATH."
-        )
-    ]
+def _runtime(name: str) -> Finding:
+    output = run_program(name, "--version")
+    if output.code == 0:
+        return ok(f"{first_line(output.out)} ({shutil.which(name)})")
+    text = f"{name} --version fails: {output.complaint}."
+    return problem(text, f"Reinstall {name}, or take it off the PATH.")
 
 
 def _namespaces() -> list[Finding]:
-    """User namespaces, without which a runtime that is not set up by root starts nothing."""
+    """Look at user namespaces, which a runtime needs unless root has set it up."""
+    # Root needs none, and without unshare they cannot be tried out.
     if os.geteuid() == 0 or shutil.which("unshare") is None:
         return []
-    said = run("unshare", "--user", "--map-root-user", "true")
-    if said.code == 0:
+    output = run_program("unshare", "--user", "--map-root-user", "true")
+    if output.code == 0:
         return [ok("User namespaces work.")]
-    advice = "Rootless containers need them: ask for `sysctl kernel.unprivileged_userns_clone=1`, or a setuid apptainer."
-    return [note(f"User namespaces do not work: {said.last}.", advice)]
+    return [
+        note(
+            f"User namespaces do not work: {output.complaint}.",
+            "Rootless containers need them: ask for `sysctl kernel.unprivileged_userns_clone=1`,"
+            " or a setuid apptainer.",
+        )
+    ]

@@ -1,4 +1,4 @@
-"""PanDA: panda-client, the sign-in and until when it holds, the server."""
+"""Checks PanDA: panda-client, the sign-in and until when it holds, and the server."""
 
 from __future__ import annotations
 
@@ -12,60 +12,66 @@ from jupyter_gridgpu.backends.panda import asking, credentials
 from jupyter_gridgpu.doctor.finding import Finding, note, ok, problem
 from jupyter_gridgpu.errors import GridGpuError
 
-ASKED_S = 15.0
+SERVER_TIMEOUT_S = 15.0
+# One of these in the environment says that somebody means to use the grid.
+GRID_VARIABLES = {"PANDA_AUTH", "PANDA_URL_SSL", "X509_USER_PROXY"}
 
 
 def panda() -> list[Finding]:
-    """What a task for the grid needs here; the server is asked only by somebody who is signed in."""
+    """Look at what a task for the grid needs here.
+
+    A problem is a sign-in that has run out or soon will, and a server that does not answer. What
+    nobody needs who does not use the grid is a note.
+    """
     if importlib.util.find_spec("pandaclient") is None:
-        return [
-            note(
-                "panda-client is not here: --on panda needs it.",
-                "pip install 'jupyter_gridgpu[panda]'",
-            )
-        ]
-    found, who = (
-        [ok(f"panda-client {version('panda-client')}, server {credentials.server()}")],
-        credentials.identity(),
-    )
-    if who.problem:
-        return [*found, _no_sign_in(who.problem)]
-    if words := who.words():
-        return [
-            *found,
-            problem(words, "Jobs that were sent go on without it; nothing can be sent or asked."),
-        ]
-    return [*found, ok(_identity(who)), _server(), _rucio()]
+        text = "panda-client is not here: --on panda needs it."
+        return [note(text, "pip install 'jupyter_gridgpu[panda]'")]
+    client = ok(f"panda-client {version('panda-client')}, server {credentials.server()}")
+    identity = credentials.identity()
+    if identity.problem:
+        return [client, _no_sign_in(identity.problem)]
+    # The server refuses a sign-in that has run out, so it is not asked.
+    if warning := identity.words():
+        advice = "Jobs that were sent go on without it; nothing can be sent or asked."
+        return [client, problem(warning, advice)]
+    return [client, ok(_identity_text(identity)), _server(), _rucio()]
 
 
-def _no_sign_in(words: str) -> Finding:
-    """Nobody who does not use the grid has a sign-in, or needs one."""
-    if {"PANDA_AUTH", "PANDA_URL_SSL", "X509_USER_PROXY"} & set(os.environ):
-        return problem(words, "Until then nothing can be sent to PanDA.")
-    return note(words, "Only --on panda needs it.")
+def _no_sign_in(text: str) -> Finding:
+    if GRID_VARIABLES & set(os.environ):
+        return problem(text, "Until then nothing can be sent to PanDA.")
+    # Who does not use the grid has no sign-in, and needs none.
+    return note(text, "Only --on panda needs it.")
 
 
-def _identity(who: credentials.Identity) -> str:
-    ends = "renewed by panda-client" if who.kind == "token" else "of unknown length"
-    if who.expires is not None:
-        ends = f"until {time.strftime('%Y-%m-%d %H:%M', time.localtime(who.expires))}"
-    return f"{who.kind} of {who.name or 'an unknown name'}, VO {who.vo or 'atlas'}, {ends} ({who.source})"
+def _identity_text(identity: credentials.Identity) -> str:
+    if identity.expires is not None:
+        expires = time.strftime("%Y-%m-%d %H:%M", time.localtime(identity.expires))
+        lasts = f"until {expires}"
+    elif identity.kind == "token":
+        lasts = "renewed by panda-client"
+    else:
+        lasts = "of unknown length"
+    name, vo = identity.name or "an unknown name", identity.vo or "atlas"
+    return f"{identity.kind} of {name}, VO {vo}, {lasts} ({identity.source})"
 
 
 def _server() -> Finding:
     try:
-        found = asking.call("check", {}, ASKED_S)
+        answer = asking.call("check", {}, SERVER_TIMEOUT_S)
     except GridGpuError as error:
         return problem(
             f"{str(error).rstrip('.')}.",
             "Look at PANDA_URL_SSL and the sign-in, or try `pbook` in a terminal.",
         )
-    return ok(f"The server answers; datasets begin with user.{found['nickname']}.")
+    return ok(f"The server answers; datasets begin with user.{answer['nickname']}.")
 
 
 def _rucio() -> Finding:
+    # The files of jobs are datasets of the grid, which only rucio can download.
     if shutil.which("rucio") is None:
         return note(
-            "rucio is not here: artifacts of grid jobs stay in their dataset; notebooks and metrics come back without."
+            "rucio is not here: artifacts of grid jobs stay in their dataset;"
+            " notebooks and metrics come back without."
         )
     return ok("rucio is here.")

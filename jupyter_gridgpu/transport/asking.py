@@ -1,4 +1,4 @@
-"""Asking several parts at once, each in a thread that nobody has to wait for."""
+"""Asks several parts of the system at once, so that a slow one holds up no other."""
 
 from __future__ import annotations
 
@@ -10,17 +10,23 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def ask_all(ways: Mapping[str, Callable[[], T]], patience_s: float) -> dict[str, T]:
-    """Return the answers that came in time, by name; it takes `patience_s` at the most. A way must not raise."""
+def ask_all(questions: Mapping[str, Callable[[], T]], patience_s: float) -> dict[str, T]:
+    """Call each question in a thread of its own, and return the answers that came in time, by name.
+
+    It takes `patience_s` seconds at the most. A question must not raise.
+    """
     answers: dict[str, T] = {}
 
-    def ask(name: str, way: Callable[[], T]) -> None:
-        answers[name] = way()
+    def ask(name: str, question: Callable[[], T]) -> None:
+        answers[name] = question()
 
-    threads = [threading.Thread(target=ask, args=item, daemon=True) for item in ways.items()]
+    # Daemon threads: a call that hangs, in a network disk for example, does not keep this process
+    # from ending.
+    threads = [threading.Thread(target=ask, args=item, daemon=True) for item in questions.items()]
     for thread in threads:
         thread.start()
     deadline = time.monotonic() + patience_s
     for thread in threads:
         thread.join(max(deadline - time.monotonic(), 0.0))
+    # A copy, since a late answer still comes into the dictionary of the threads.
     return dict(answers)

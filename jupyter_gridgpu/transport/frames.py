@@ -1,7 +1,11 @@
-"""How a collector keeps what it took of a scan, and gives it to the runner: one file, only ever appended to.
+"""The format of the file in which a collector keeps a scan, and which it hands to the runner.
 
-D JOB COPY OFFSET TIME SIZE     then SIZE bytes of the job's metrics file from OFFSET on; TIME of the newest reading
-J SIZE                          then the keys of jobs that exist, blank between them
+The file is a sequence of frames and is only ever appended to. A frame is a head, one line, and a
+body of SIZE bytes:
+
+    D JOB COPY OFFSET TIME SIZE     bytes of the copy's metrics file from OFFSET on;
+                                    TIME (s since 1970) is that of the newest reading
+    J SIZE                          keys of jobs that exist, with blanks between them
 """
 
 from __future__ import annotations
@@ -10,7 +14,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-HEAD_LIMIT = 128
+HEAD_LIMIT = 128  # bytes, with the newline; the longest head that the patterns allow is shorter
 _DATA = re.compile(
     rb"D (v\d{4,7}\.\d{1,4}) ([a-z0-9]{1,32}) (\d{1,12}) (\d{1,12}(?:\.\d{1,3})?) (\d{1,8})"
 )
@@ -19,39 +23,47 @@ _JOBS = re.compile(rb"J (\d{1,8})")
 
 @dataclass(frozen=True)
 class Frame:
-    """One entry; of announced jobs, `job` is empty."""
+    """The head of one frame. In a frame that announces jobs, `job` is empty."""
 
-    size: int
+    size: int  # bytes of the body
     job: str = ""
     copy: str = ""
-    offset: int = 0
+    offset: int = 0  # of the body in the copy's metrics file
     time: float = 0.0
 
     def head(self) -> bytes:
+        """Return the head as a line."""
         if not self.job:
             return f"J {self.size}\n".encode()
         return f"D {self.job} {self.copy} {self.offset} {self.time:.3f} {self.size}\n".encode()
 
 
 def parse_head(line: bytes) -> Frame | None:
-    """Return what a head line says, or None if it is none."""
+    """Return what a head (without its newline) says, or None if the line is no head."""
     if found := _DATA.fullmatch(line):
-        job, copy, offset, time, size = (word.decode() for word in found.groups())
+        job, copy, offset, time, size = (group.decode() for group in found.groups())
         return Frame(int(size), job, copy, int(offset), float(time))
-    found = _JOBS.fullmatch(line)
-    return Frame(int(found[1])) if found else None
+    if found := _JOBS.fullmatch(line):
+        return Frame(int(found[1]))
+    return None
 
 
-def frames(data: bytes) -> Iterator[tuple[Frame, bytes, int]]:
-    """Yield the whole frames at the beginning of `data`: head, body, where it ends. Raises ValueError for what is none."""
-    at = 0
-    while (end := data.find(b"\n", at, at + HEAD_LIMIT)) >= 0:
-        frame = parse_head(data[at:end])
+def whole_frames(data: bytes) -> Iterator[tuple[Frame, bytes, int]]:
+    """Yield the whole frames at the beginning of `data`: head, body, and where the frame ends.
+
+    Raises ValueError at bytes that are no frame.
+    """
+    start = 0
+    while (newline := data.find(b"\n", start, start + HEAD_LIMIT)) >= 0:
+        frame = parse_head(data[start:newline])
         if frame is None:
             raise ValueError("no frame")
-        if len(data) < end + 1 + frame.size:
+        end = newline + 1 + frame.size
+        # The rest of the body comes with the next answer of the collector.
+        if len(data) < end:
             return
-        at = end + 1 + frame.size
-        yield frame, data[end + 1 : at], at
-    if len(data) - at >= HEAD_LIMIT:
+        yield frame, data[newline + 1 : end], end
+        start = end
+    # So many bytes without a newline cannot be the beginning of a head.
+    if len(data) - start >= HEAD_LIMIT:
         raise ValueError("no frame")

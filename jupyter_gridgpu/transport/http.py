@@ -1,4 +1,4 @@
-"""One HTTP request with what the standard library has: bounded in time and size, its address never in a message.
+"""One HTTP request with what the standard library has, bounded in time and size.
 
 An address may itself be a secret (a pre-signed one), so errors name the host alone.
 """
@@ -20,23 +20,26 @@ from jupyter_gridgpu.errors import Unreachable
 
 TIMEOUT_S = 10.0
 ANSWER_BYTES = 4 * 1024 * 1024
+LONGEST_RETRY_S = 3600
 GRID_CERTIFICATES = "/etc/grid-security/certificates"
 
 
 @dataclass(frozen=True)
 class HttpAnswer:
-    """What came back, of whatever status."""
+    """What a server answered, whatever the status."""
 
     status: int
     headers: Message
     body: bytes
 
     def retry_after_s(self) -> float:
-        word = self.headers.get("Retry-After", "")
-        return float(min(int(word), 3600)) if word.isdecimal() else 0.0
+        """Return the seconds after which to try again, if the server says so, else 0."""
+        text = self.headers.get("Retry-After", "")
+        # The header may hold a date instead, which is ignored.
+        return float(min(int(text), LONGEST_RETRY_S)) if text.isdecimal() else 0.0
 
 
-def ask(
+def request(
     method: str,
     url: str,
     body: bytes | None = None,
@@ -44,65 +47,82 @@ def ask(
     timeout_s: float = TIMEOUT_S,
     limit: int = ANSWER_BYTES,
 ) -> HttpAnswer:
-    """Send a request and return its answer, at most `limit` bytes of it. Raises Unreachable where there is none."""
+    """Send a request and return the answer, with at most `limit` bytes of its body.
+
+    An answer of any status is returned. Raises Unreachable where there is no answer.
+    """
     try:
-        request = urllib.request.Request(url, body, dict(headers or {}), method=method)
-        with _opener().open(request, timeout=timeout_s) as found:
+        prepared = urllib.request.Request(url, body, dict(headers or {}), method=method)
+        with _opener().open(prepared, timeout=timeout_s) as found:
             return HttpAnswer(found.status, found.headers, found.read(limit))
     except urllib.error.HTTPError as error:
+        # urllib raises for a status from 300 on. For us that is an answer like any other.
         with error:
-            return HttpAnswer(error.code, error.headers, _rest(error, limit))
+            return HttpAnswer(error.code, error.headers, _error_body(error, limit))
     except urllib.error.URLError as error:
-        raise Unreachable(f"{host(url)} does not answer: {_words(error.reason)}.") from None
+        raise Unreachable(f"{host(url)} does not answer: {_reason(error.reason)}.") from None
+    # ValueError: an address or a header that is none.
     except (OSError, http.client.HTTPException, ValueError) as error:
-        raise Unreachable(f"{host(url)} does not answer: {_words(error)}.") from None
+        raise Unreachable(f"{host(url)} does not answer: {_reason(error)}.") from None
 
 
 def host(url: str) -> str:
-    """Return the part of an address that may be shown."""
+    """Return the part of an address that may be shown: host, and port if it has one."""
     try:
-        found = urlsplit(url)
-        return f"{found.hostname}:{found.port}" if found.port else found.hostname or "?"
+        parts = urlsplit(url)
+        if parts.port:
+            return f"{parts.hostname}:{parts.port}"
     except ValueError:
         return "?"
+    return parts.hostname or "?"
 
 
-def _rest(error: urllib.error.HTTPError, limit: int) -> bytes:
+def _error_body(error: urllib.error.HTTPError, limit: int) -> bytes:
     try:
         return error.read(limit)
     except (OSError, http.client.HTTPException):
         return b""
 
 
-def _words(error: Any) -> str:
-    if isinstance(error, (TimeoutError, ssl.SSLError)) or not isinstance(error, OSError):
-        return "no answer in time" if isinstance(error, TimeoutError) else type(error).__name__
+def _reason(error: Any) -> str:
+    """Return in a few words why there is no answer, without the address."""
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
+    # The texts of SSL and HTTP errors may repeat the address, and name lines of C code.
+    if isinstance(error, ssl.SSLError) or not isinstance(error, OSError):
+        return type(error).__name__
     return error.strerror or type(error).__name__
 
 
 class _Redirects(urllib.request.HTTPRedirectHandler):
-    """Storages send a PUT on to the machine that has the disk; the credential goes along only to the same host."""
+    """Follows redirects of a PUT too, and gives the credential to no other host.
+
+    Storages send a PUT on to the machine that has the disk.
+    """
 
     def redirect_request(
         self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str
     ) -> Any:
+        """Return the request that follows a redirect, or None if it must not be followed."""
         target = urljoin(req.full_url, newurl)
-        old, new = urlsplit(req.full_url), urlsplit(target)
-        if (
-            code not in (301, 302, 307, 308)
-            or new.scheme not in ("http", "https")
-            or (old.scheme, new.scheme) == ("https", "http")
-        ):
+        if code not in (301, 302, 307, 308) or not _is_safe_redirect(req.full_url, target):
             return None
-        same = old.netloc == new.netloc
-        kept = {
-            name: value
-            for name, value in req.header_items()
-            if same or name.lower() not in ("authorization", "host")
-        }
+        kept = dict(req.header_items())
+        if urlsplit(req.full_url).netloc != urlsplit(target).netloc:
+            for name in list(kept):
+                # The new host makes its own Host header, and must not see the credential.
+                if name.lower() in ("authorization", "host"):
+                    del kept[name]
         return urllib.request.Request(target, req.data, kept, method=req.get_method())
 
+    # Python 3.9 and 3.10 know nothing of status 308.
     http_error_308 = urllib.request.HTTPRedirectHandler.http_error_302
+
+
+def _is_safe_redirect(old: str, new: str) -> bool:
+    """Return whether a redirect stays with HTTP, and does not give up encryption."""
+    schemes = urlsplit(old).scheme, urlsplit(new).scheme
+    return schemes[1] in ("http", "https") and schemes != ("https", "http")
 
 
 def _opener() -> urllib.request.OpenerDirector:
@@ -110,7 +130,10 @@ def _opener() -> urllib.request.OpenerDirector:
 
 
 def _context() -> ssl.SSLContext:
-    """Certificates of the system, and those of the grid where a node has them."""
+    """Return a context that trusts the certificates of the system and of the grid.
+
+    Many storages of the grid have a certificate that only the grid's authorities signed.
+    """
     context = ssl.create_default_context()
     folder = os.environ.get("X509_CERT_DIR", GRID_CERTIFICATES)
     if os.path.isdir(folder):

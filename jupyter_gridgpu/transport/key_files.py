@@ -1,8 +1,12 @@
-"""What is secret of a user's settings: files that nobody else can read, beside the user's other settings for Jupyter.
+"""Files with secrets of the user, which nobody else can read.
 
-    gridgpu/collector.json      a collector: its address, who the user is there, the secret that keys are made of
-    gridgpu/drop.json           a storage: its address, the credential of the runner, the credential of the jobs
-    gridgpu/senders/ID.json     what the jobs of one scan need to send metrics; this alone travels with them
+They lie beside the user's other settings for Jupyter:
+
+    gridgpu/collector.json      a collector: its address, the user's name there, and the secret
+                                that keys are made from
+    gridgpu/drop.json           a storage: its address, the credential of the runner, that of jobs
+    gridgpu/senders/ID.json     what the jobs of one scan need to send metrics; this file alone
+                                travels with them
 
 No scan folder, log or command line ever holds any of it.
 """
@@ -20,31 +24,40 @@ from typing import Any
 from jupyter_gridgpu.errors import StorageError
 from jupyter_gridgpu.store.paths import read_json
 
-LIMIT = 100_000
+FILE_LIMIT = 100_000  # bytes
 
 
 def folder() -> Path:
-    """The folder of the user's settings."""
+    """Return the folder of the user's settings."""
+    # Imported here, since every runner loads this module and most scans need no key.
     from jupyter_core.paths import jupyter_config_dir
 
     return Path(jupyter_config_dir()) / "gridgpu"
 
 
 def collector_file() -> Path:
+    """Return the file that says which collector the user has."""
     return folder() / "collector.json"
 
 
 def drop_file() -> Path:
+    """Return the file that says which storage the user has."""
     return folder() / "drop.json"
 
 
 def sender_file(scan_id: str) -> Path:
-    """What the jobs of a scan need to send metrics. `scan_id` is ours."""
+    """Return the file with what the jobs of a scan need to send metrics.
+
+    `scan_id` becomes a file name: it must be an id that we made.
+    """
     return folder() / "senders" / f"{scan_id}.json"
 
 
 def read(path: Path) -> dict[str, Any] | None:
-    """Return a file of secrets, or None if there is none. Raises StorageError if others can read it."""
+    """Return what a file of secrets holds, or None if there is no such file.
+
+    Raises StorageError if others can read it.
+    """
     try:
         mode = os.stat(path).st_mode
     except OSError:
@@ -53,19 +66,22 @@ def read(path: Path) -> dict[str, Any] | None:
         raise StorageError(
             f"{path} holds a secret and others may read it: chmod 600 it, or make it anew."
         )
-    body = read_json(path, LIMIT)
+    body = read_json(path, FILE_LIMIT)
     return body if isinstance(body, dict) else None
 
 
 def write(path: Path, body: Mapping[str, Any]) -> None:
-    """Write a file of secrets, which nobody else could ever read. Raises StorageError."""
+    """Write a file of secrets. Raises StorageError.
+
+    The file is private from the first moment, and is there complete or not at all.
+    """
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         part.unlink(missing_ok=True)
-        with os.fdopen(
-            os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8"
-        ) as file:
+        # O_EXCL: nobody can have put a file or a link of theirs here in the meantime.
+        handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
             json.dump(dict(body), file, indent=1)
         os.replace(part, path)
     except OSError as error:

@@ -1,14 +1,18 @@
-"""Signed requests to a collector: what a job may send and a runner may ask, each with a key made for one scan.
+"""Signed requests to a collector: what a job may send, and what a runner may ask.
 
-    X-GridGpu: v1 write USER JOB COPY OFFSET AGE     a job: these bytes of its metrics file, from OFFSET on
+A request carries three headers:
+
+    X-GridGpu: v1 write USER JOB COPY OFFSET AGE     a job: bytes of its metrics file from OFFSET
+                                                     on, whose newest reading is AGE seconds old
     X-GridGpu: v1 announce USER                      a runner: these jobs exist
-    X-GridGpu: v1 read USER CURSOR                   a runner: what came since
+    X-GridGpu: v1 read USER CURSOR                   a runner: what came after byte CURSOR
     X-GridGpu: v1 revoke USER                        the user: take nothing more for this scan
     X-GridGpu-Digest: SHA-256 of the body
     X-GridGpu-Signature: HMAC-SHA-256 of scan, claim and digest
 
-The key of a job can do the first, and nothing else. A request that is sent again changes nothing: a write says where its
-bytes belong, so no clock has to be right.
+The first header is the claim. The key of a job can sign `write` and nothing else. A request that
+somebody sends again changes nothing: a write says where its bytes belong, so no clock has to be
+right.
 """
 
 from __future__ import annotations
@@ -21,15 +25,17 @@ from dataclasses import dataclass
 from jupyter_gridgpu.store.paths import COPY_NAME
 
 CLAIM, DIGEST, SIGNATURE = "X-GridGpu", "X-GridGpu-Digest", "X-GridGpu-Signature"
-STORE, NOW = "X-GridGpu-Store", "X-GridGpu-Now"
+STORE, NOW = "X-GridGpu-Store", "X-GridGpu-Now"  # headers of an answer: the store's id, its time
 VERSION = "v1"
 WRITE, ANNOUNCE, READ, REVOKE = "write", "announce", "read", "revoke"
 METHODS = {WRITE: "POST", ANNOUNCE: "PUT", READ: "GET", REVOKE: "DELETE"}
-BATCH_BYTES = 256 * 1024  # of one request
+BATCH_BYTES = 256 * 1024  # of the body of one request
+CLAIM_LIMIT = 400  # characters of a claim; a longer one is cut, which makes it unsound
+# Names become names of files and folders in the collector's store, so none can be a path.
 USER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
 SCAN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 JOB = re.compile(r"v\d{4,7}\.\d{1,4}")
-_WHOLE = re.compile(r"\d{1,12}")
+_BYTES = re.compile(r"\d{1,12}")
 _AGE = re.compile(r"\d{1,9}(\.\d{1,3})?")
 
 
@@ -45,64 +51,74 @@ class Claim:
     age_s: float = 0.0  # of the newest reading when it was sent
 
     def text(self) -> str:
-        more = {
-            WRITE: f" {self.job} {self.copy} {self.at} {max(self.age_s, 0.0):.3f}",
-            READ: f" {self.at}",
-        }
-        return f"{VERSION} {self.action} {self.user}{more.get(self.action, '')}"
+        """Return the claim as a header holds it."""
+        head = f"{VERSION} {self.action} {self.user}"
+        if self.action == WRITE:
+            return f"{head} {self.job} {self.copy} {self.at} {max(self.age_s, 0.0):.3f}"
+        if self.action == READ:
+            return f"{head} {self.at}"
+        return head
 
 
 def parse_claim(text: str) -> Claim | None:
-    """Return the claim of a header, or None if it is none."""
-    version, _, rest = text[:400].partition(" ")
-    words = rest.split(" ")
-    if version != VERSION or len(words) < 2 or not USER.fullmatch(words[1]):
+    """Return the claim that a header holds, or None if the header is unsound."""
+    version, *fields = text[:CLAIM_LIMIT].split(" ")
+    if version != VERSION or len(fields) < 2 or not USER.fullmatch(fields[1]):
         return None
-    if words[0] == WRITE and len(words) == 6 and _sound(*words[2:]):
-        return Claim(WRITE, words[1], words[2], words[3], int(words[4]), float(words[5]))
-    if words[0] == READ and len(words) == 3 and _WHOLE.fullmatch(words[2]):
-        return Claim(READ, words[1], at=int(words[2]))
-    return Claim(words[0], words[1]) if words[0] in (ANNOUNCE, REVOKE) and len(words) == 2 else None
+    action, user, *details = fields
+    # Each form is matched in full, so that nothing unsigned or unknown hides behind a sound part.
+    if action == WRITE and len(details) == 4 and _is_sound_write(*details):
+        job, copy, offset, age = details
+        return Claim(WRITE, user, job, copy, int(offset), float(age))
+    if action == READ and len(details) == 1 and _BYTES.fullmatch(details[0]):
+        return Claim(READ, user, at=int(details[0]))
+    if action in (ANNOUNCE, REVOKE) and not details:
+        return Claim(action, user)
+    return None
 
 
-def _sound(job: str, copy: str, offset: str, age: str) -> bool:
+def _is_sound_write(job: str, copy: str, offset: str, age: str) -> bool:
     return bool(
         JOB.fullmatch(job)
         and COPY_NAME.fullmatch(copy)
-        and _WHOLE.fullmatch(offset)
+        and _BYTES.fullmatch(offset)
         and _AGE.fullmatch(age)
     )
 
 
-def derive(secret: bytes, *words: str) -> bytes:
-    """Return a key for one purpose, from which nothing can be learnt of the secret or of another key."""
-    return hmac.new(secret, "\n".join(("gridgpu", *words)).encode(), hashlib.sha256).digest()
+def derive_key(secret: bytes, *purpose: str) -> bytes:
+    """Return a key for one purpose, which tells nothing of the secret or of another key."""
+    message = "\n".join(("gridgpu", *purpose)).encode()
+    return hmac.new(secret, message, hashlib.sha256).digest()
 
 
 def job_key(secret: bytes, scan: str) -> bytes:
-    """The key that travels with the jobs of a scan: it can write."""
-    return derive(secret, "jobs", scan)
+    """Return the key that travels with the jobs of a scan: it can sign `write` alone."""
+    return derive_key(secret, "jobs", scan)
 
 
 def runner_key(secret: bytes, scan: str) -> bytes:
-    """The key that never leaves the user: announce, read, revoke."""
-    return derive(secret, "runner", scan)
+    """Return the key that never leaves the user: it can sign `announce`, `read` and `revoke`."""
+    return derive_key(secret, "runner", scan)
 
 
 def signed(key: bytes, scan: str, claim: str, body: bytes = b"") -> dict[str, str]:
-    """Return the headers of a request; its method follows from the claim."""
+    """Return the headers of a signed request; its method follows from the claim."""
     digest = hashlib.sha256(body).hexdigest()
-    return {CLAIM: claim, DIGEST: digest, SIGNATURE: _sign(key, scan, claim, digest)}
+    return {CLAIM: claim, DIGEST: digest, SIGNATURE: _signature(key, scan, claim, digest)}
 
 
-def genuine(key: bytes, scan: str, claim: str, digest: str, signature: str) -> bool:
-    """Whether headers were signed with a key: known before a byte of the body is read, which must then have the digest."""
-    return hmac.compare_digest(
-        _sign(key, scan, claim, digest).encode(), signature.encode("utf-8", "replace")
-    )
+def is_genuine(key: bytes, scan: str, claim: str, digest: str, signature: str) -> bool:
+    """Return whether headers were signed with a key.
+
+    This needs no body, so a forged request is refused before its body is read. Whoever reads the
+    body must still see that it has the digest.
+    """
+    expected = _signature(key, scan, claim, digest).encode()
+    # compare_digest() takes the same time for every text, so that time tells nothing.
+    return hmac.compare_digest(expected, signature.encode("utf-8", "replace"))
 
 
-def _sign(key: bytes, scan: str, claim: str, digest: str) -> str:
-    return hmac.new(
-        key, f"{scan}\n{claim}\n{digest}".encode("utf-8", "replace"), hashlib.sha256
-    ).hexdigest()
+def _signature(key: bytes, scan: str, claim: str, digest: str) -> str:
+    message = f"{scan}\n{claim}\n{digest}".encode("utf-8", "replace")
+    return hmac.new(key, message, hashlib.sha256).hexdigest()

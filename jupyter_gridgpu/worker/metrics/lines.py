@@ -1,51 +1,59 @@
-"""Output of a terminal program as the lines a person would see."""
+"""The output of a terminal program as the lines that a person would see."""
 
 from __future__ import annotations
 
 import re
 
+LINE_LIMIT = 20_000  # characters of one line
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b\][^\x07]*\x07|\x1b[()][A-Z0-9]")
-LINE_LIMIT = 20_000
 
 
 class TerminalLines:
     """Turns chunks with colours, carriage returns and backspaces into finished plain lines."""
 
     def __init__(self) -> None:
-        self._open = ""
+        self._unfinished = ""
 
     def feed(self, chunk: str) -> list[str]:
         """Return the lines that `chunk` finished."""
-        *lines, self._open = (self._open + chunk).split("\n")
-        if len(self._open) > LINE_LIMIT:  # a progress bar that redraws one line for hours
-            screen, at = _screen(self._open)
-            self._open = screen[-LINE_LIMIT:] + "\b" * min(len(screen) - at, LINE_LIMIT)
+        *lines, self._unfinished = (self._unfinished + chunk).split("\n")
+        # A progress bar may redraw one line for hours. What it drew over is forgotten here.
+        if len(self._unfinished) > LINE_LIMIT:
+            screen, column = _screen(self._unfinished)
+            # Backspaces at the end put the cursor back where it was, so that text overwrites
+            # the same characters as before.
+            back = min(len(screen) - column, LINE_LIMIT)
+            self._unfinished = screen[-LINE_LIMIT:] + "\b" * back
         return [resolved(line) for line in lines]
 
     def rest(self) -> str:
-        """Return the line that was never finished."""
-        line, self._open = resolved(self._open), ""
+        """Return the line that was never finished, and forget it."""
+        line = resolved(self._unfinished)
+        self._unfinished = ""
         return line
 
 
 def resolved(line: str) -> str:
     """Return what stands on the screen after `line` was printed: later text overwrites earlier."""
+    # Most lines hold no control character, and the loop over characters is slow.
     if "\r" not in line and "\b" not in line and "\x1b" not in line:
         return line[:LINE_LIMIT]
-    return _screen(line)[0].rstrip()[:LINE_LIMIT]
+    screen, _ = _screen(line)
+    return screen.rstrip()[:LINE_LIMIT]
 
 
 def _screen(line: str) -> tuple[str, int]:
     """Return what stands on the screen, and in which column the next character would."""
     line = _ESCAPES.sub("", line[-4 * LINE_LIMIT :])
     screen: list[str] = []
-    at = 0
+    column = 0
     for char in line:
         if char == "\r":
-            at = 0
+            column = 0
         elif char == "\b":
-            at = max(at - 1, 0)
+            column = max(column - 1, 0)
         else:
-            screen[at : at + 1] = [char]
-            at += 1
-    return "".join(screen), at
+            # The slice replaces a character, or appends one at the end of the line.
+            screen[column : column + 1] = [char]
+            column += 1
+    return "".join(screen), column

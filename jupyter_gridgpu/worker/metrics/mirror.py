@@ -1,7 +1,10 @@
-"""A copy's files, shown while they grow to a side that shares no disk: as lines on the job's standard output.
+"""Shows the files of a copy while they grow, as lines on the job's standard output.
 
-An engine that brings files back when a job has ended brings none of one that was removed, or whose node was lost; what a
-job prints it forwards at once. A line is `gridgpu KEY/COPY/FILE OFFSET BASE64`; each is written whole or not at all, so the
+Some backends share no disk with their jobs. Their batch system brings files back when a job ends
+by itself, and brings none of a job that was removed or whose node was lost. What a job prints
+comes at once, whatever ends the job. So the worker prints what is new in its files.
+
+A line is `gridgpu KEY/COPY/FILE OFFSET BASE64`. Each line is written whole or not at all, so the
 lines of jobs that run side by side do not mix.
 """
 
@@ -17,83 +20,94 @@ from pathlib import Path
 
 from jupyter_gridgpu.store.paths import CopyPaths
 
-VARIABLE = "GRIDGPU_MIRROR"  # in the environment that job.json gives
-MARK = b"gridgpu"
-EVERY_S = 1.0
-PIECE = 2700  # bytes of a file in one line, which must stay below the 4096 that a pipe takes whole
-FINISH_S = 60.0
-NOTEBOOK_LIMIT = 64 * 1024 * 1024
+VARIABLE = "GRIDGPU_MIRROR"  # job.json sets it in the environment of a job that needs a mirror
+MARK = b"gridgpu"  # how a line of the mirror begins
+LOOK_EVERY_S = 1.0
+# Bytes of a file in one line. With the head and in base64 they stay below the 4096 bytes that
+# a pipe takes whole.
+PIECE_BYTES = 2700
+FINISH_S = 60.0  # for a slow reader to take the rest, once the job has ended
+NOTEBOOK_LIMIT = 64 * 1024 * 1024  # bytes of any one file that are shown
 
 
 class Mirror:
-    """Tells in a thread of its own what is new in the files of a copy. A reader that does not keep up is never waited for."""
+    """A thread that prints what is new in the files of a copy.
+
+    The job never waits for a reader that does not keep up: the rest is printed later.
+    """
 
     def __init__(self, key: str, copy: CopyPaths, handle: int) -> None:
+        """Start the thread. `handle` is the file descriptor of the job's standard output."""
         self._copy = copy
         self._handle = handle
-        self._head = f"{key}/{copy.folder.name}/".encode()
-        self._told: dict[str, int] = {}
-        self._over = threading.Event()
+        self._prefix = f"{key}/{copy.folder.name}/".encode()
+        self._shown: dict[str, int] = {}  # name of a file -> bytes of it that were printed
+        self._ended = threading.Event()
         os.set_blocking(handle, False)
         self._thread = threading.Thread(target=self._follow, daemon=True)
         self._thread.start()
 
     def finish(self) -> None:
-        """Tell the rest: notebook and result too; wait for a slow reader, though not for ever."""
-        self._over.set()
+        """Print the rest, with notebook and result; wait FINISH_S at most for a slow reader."""
+        self._ended.set()
         self._thread.join()
-        _drop_links(self._copy.folder / "artifacts")
+        _remove_links(self._copy.folder / "artifacts")
         deadline = time.monotonic() + FINISH_S
+        # The result comes last, since it says to the reader that the job has ended.
         files = (*self._growing(), self._copy.provenance, self._copy.notebook, self._copy.result)
         with contextlib.suppress(OSError):
-            while not self._tell(files) and time.monotonic() < deadline:
+            while not self._show(files) and time.monotonic() < deadline:
                 select.select([], [self._handle], [], 1.0)
 
     def _follow(self) -> None:
-        with contextlib.suppress(OSError):  # nobody listens any more
-            while not self._over.wait(EVERY_S):
-                self._tell(self._growing())
+        # An OSError means that nobody reads the output any more. The job goes on without a mirror.
+        with contextlib.suppress(OSError):
+            while not self._ended.wait(LOOK_EVERY_S):
+                self._show(self._growing())
 
     def _growing(self) -> tuple[Path, ...]:
         return self._copy.about, self._copy.metrics, self._copy.log
 
-    def _tell(self, files: tuple[Path, ...]) -> bool:
-        """Write what is new, as far as the reader takes it; whether that was all."""
-        untold = [path for path in files if not self._tell_of(path)]
-        return not untold
+    def _show(self, files: tuple[Path, ...]) -> bool:
+        """Print what is new, as far as the reader takes it, and return whether that was all."""
+        complete = True
+        for path in files:
+            if not self._show_file(path):
+                complete = False
+        return complete
 
-    def _tell_of(self, path: Path) -> bool:
+    def _show_file(self, path: Path) -> bool:
         try:
             with open(path, "rb") as file:
-                file.seek(self._told.get(path.name, 0))
-                while piece := file.read(PIECE):
-                    if not self._line(path.name, piece):
+                file.seek(self._shown.get(path.name, 0))
+                while piece := file.read(PIECE_BYTES):
+                    if not self._print_piece(path.name, piece):
                         return False
         except FileNotFoundError:
             pass
         return True
 
-    def _line(self, name: str, piece: bytes) -> bool:
-        offset = self._told.get(name, 0)
+    def _print_piece(self, name: str, piece: bytes) -> bool:
+        """Print one line, and return whether the reader took it."""
+        offset = self._shown.get(name, 0)
         if offset > NOTEBOOK_LIMIT:
             return True
-        line = b"%s %s%s %d %s\n" % (
-            MARK,
-            self._head,
-            name.encode(),
-            offset,
-            base64.b64encode(piece),
-        )
+        target = self._prefix + name.encode()
+        line = b"%s %s %d %s\n" % (MARK, target, offset, base64.b64encode(piece))
         try:
+            # A pipe takes a line of this length whole, or raises because it has no room.
             os.write(self._handle, line)
         except BlockingIOError:
             return False
-        self._told[name] = offset + len(piece)
+        self._shown[name] = offset + len(piece)
         return True
 
 
-def _drop_links(folder: Path) -> None:
-    """Remove the links to the scan's own files: an engine that brings a folder back would bring what they lead to."""
+def _remove_links(folder: Path) -> None:
+    """Remove the links to the scan's helper files from the folder of artifacts.
+
+    A batch system that brings the folder back would bring the files that the links lead to.
+    """
     for root, folders, files in os.walk(folder):
         for name in (*folders, *files):
             path = Path(root, name)

@@ -1,4 +1,4 @@
-"""Metrics of one job: gathered from every source a notebook has, bounded, and written as lines of metrics.jsonl."""
+"""Metrics of one job: taken from every source a notebook has, bounded, written to metrics.jsonl."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,110 +16,126 @@ from jupyter_gridgpu.store.tail import read_lines
 from jupyter_gridgpu.worker.disk_retry import patiently
 from jupyter_gridgpu.worker.metrics.keras_output import KerasOutput
 
-FILE_LIMIT = 256 * 1024 * 1024
-UNSENT_LIMIT = 4 * 1024 * 1024
+FILE_LIMIT = 256 * 1024 * 1024  # bytes of a metrics file; what would come after is dropped
+UNWRITTEN_LIMIT = 4 * 1024 * 1024  # bytes kept in memory while the disk takes none
 STEP_NAMES = ("epoch", "step")
 TOTAL_NAMES = ("epochs", "steps")
+# How far a source is believed. A metric of a stronger source is not taken from a weaker one.
+PRINTED, GLUED, REPORTED = 0, 1, 2
 
 
 class MetricsRecorder:
-    """What a job reported so far, and the file it is written to.
+    """Collects what a job reported, and writes it to the job's metrics file.
 
-    Sources, the strongest first: lines appended to the report file, scrapbook's glue, Keras' printed progress. A metric
-    that a stronger source gave is not taken from a weaker one.
+    The sources, the strongest first: lines appended to the report file, scrapbook's glue, and the
+    progress that Keras prints. A metric that a stronger source gave is not taken from a weaker one.
     """
 
     def __init__(self, path: Path, reports: Path) -> None:
+        """Open the metrics file `path`; `reports` is the file that the notebook appends to."""
         self._handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        self._unsent = b""  # what a full disk has not taken yet
+        self._unwritten = b""  # what a full disk has not taken yet
         self._reports = reports
-        self._cursor = 0
+        self._cursor = 0  # bytes of the report file that were read
         self._size = 0
-        self._strength: dict[str, int] = {}
+        self._strength: dict[str, int] = {}  # metric -> the strongest source that gave it
         self._keras = KerasOutput()
         self.last_step: int | None = None
 
     @property
     def names(self) -> set[str]:
+        """The names of the metrics that were reported."""
         return set(self._strength)
 
     def drain_reports(self) -> None:
         """Take what the notebook appended to its report file since the last call."""
         before = -1
+        # One call of read_lines() is bounded, so it is called until it has nothing new.
         while before != self._cursor:
             before = self._cursor
             lines, self._cursor = read_lines(self._reports, self._cursor)
             for line in lines:
-                self._reported(line)
+                self._take_report(line)
 
-    def _reported(self, line: bytes) -> None:
+    def _take_report(self, line: bytes) -> None:
+        # A notebook may write anything into the file: what is no JSON object is skipped.
         try:
             body = json.loads(line)
         except (ValueError, RecursionError):
             return
         if isinstance(body, dict):
-            self.take(body, strength=2)
+            self.take(body, strength=REPORTED)
 
     def printed(self, line: str) -> None:
         """Take a finished line of the notebook's output."""
-        if found := self._keras.line(line):
-            self.take(found, strength=0)
+        if found := self._keras.read_line(line):
+            self.take(found, strength=PRINTED)
 
     def glued(self, data: dict[str, Any]) -> None:
-        """Take a display that scrapbook's glue() made."""
+        """Take the data of a display, by MIME type, that scrapbook's glue() may have made."""
         scrap = data.get("application/scrapbook.scrap.json+json")
         if isinstance(scrap, dict) and isinstance(scrap.get("name"), str):
-            self.take({scrap["name"]: scrap.get("data")}, strength=1)
+            self.take({scrap["name"]: scrap.get("data")}, strength=GLUED)
 
     def take(self, raw: dict[Any, Any], strength: int) -> None:
-        """Write one reading; names past the limit of a job are dropped."""
+        """Write one reading of a source; metrics past NAMES_PER_JOB are dropped."""
         raw = dict(raw)
-        step = _first([clean_step(raw.pop(name, None)) for name in STEP_NAMES])
-        steps = _first([clean_step(raw.pop(name, None)) for name in TOTAL_NAMES])
-        values = {
-            name: value for name, value in clean_values(raw).items() if self._accept(name, strength)
-        }
+        step = _take_count(raw, STEP_NAMES)
+        steps = _take_count(raw, TOTAL_NAMES)
+        cleaned = clean_values(raw)
+        values = {name: cleaned[name] for name in cleaned if self._accept(name, strength)}
+        # A step without a metric is progress, and the table shows that too.
         if values or step is not None:
-            self._write(Reading(time.time(), step, steps, values))
-        self.last_step = step if step is not None else self.last_step
+            self._write_reading(Reading(time.time(), step, steps, values))
+        if step is not None:
+            self.last_step = step
 
     def heartbeat(self, usage: dict[str, float]) -> None:
-        self._line({"t": round(time.time(), 3), "beat": usage})
+        """Write what the job uses now: cpu (cores), memory_mb, gpu (%), gpu_memory_mb."""
+        self._write_line({"t": round(time.time(), 3), "beat": usage})
 
     def close(self) -> None:
+        """Write what the disk has not taken yet, waiting minutes if it must, and close the file."""
         with contextlib.suppress(OSError):
-            patiently(self._send)
+            patiently(self._write_out)
         os.close(self._handle)
 
     def _accept(self, name: str, strength: int) -> bool:
         held = self._strength.get(name)
-        if held is None and len(self._strength) >= NAMES_PER_JOB:
-            return False
-        self._strength[name] = max(strength, held or 0)
-        return held is None or strength >= held
+        if held is None:
+            if len(self._strength) >= NAMES_PER_JOB:
+                return False
+            self._strength[name] = strength
+            return True
+        self._strength[name] = max(strength, held)
+        return strength >= held
 
-    def _write(self, reading: Reading) -> None:
-        head = {"t": round(reading.time, 3), "s": reading.step, "of": reading.steps}
-        self._line(
-            {**head, "m": {name: numbers.encode(value) for name, value in reading.values.items()}}
-        )
+    def _write_reading(self, reading: Reading) -> None:
+        values = {name: numbers.encode(value) for name, value in reading.values.items()}
+        body = {"t": round(reading.time, 3), "s": reading.step, "of": reading.steps, "m": values}
+        self._write_line(body)
 
-    def _line(self, body: dict[str, Any]) -> None:
+    def _write_line(self, body: dict[str, Any]) -> None:
         text = json.dumps(body, separators=(",", ":")) + "\n"
         self._size += len(text)
         if self._size > FILE_LIMIT:
             return
-        if len(self._unsent) < UNSENT_LIMIT:
-            self._unsent += text.encode()
-        with contextlib.suppress(
-            OSError
-        ):  # the next line tries again; a training does not fail for its metrics
-            self._send()
+        if len(self._unwritten) < UNWRITTEN_LIMIT:
+            self._unwritten += text.encode()
+        # A training does not fail for its metrics. The next line tries again.
+        with contextlib.suppress(OSError):
+            self._write_out()
 
-    def _send(self) -> None:
-        while self._unsent:
-            self._unsent = self._unsent[os.write(self._handle, self._unsent) :]
+    def _write_out(self) -> None:
+        while self._unwritten:
+            written = os.write(self._handle, self._unwritten)
+            self._unwritten = self._unwritten[written:]
 
 
-def _first(values: list[int | None]) -> int | None:
-    return next((value for value in values if value is not None), None)
+def _take_count(raw: dict[Any, Any], names: Sequence[str]) -> int | None:
+    """Remove `names` from a report, and return the first of them that is a sound step."""
+    counts = [clean_step(raw.pop(name, None)) for name in names]
+    for count in counts:
+        if count is not None:
+            return count
+    return None

@@ -1,4 +1,7 @@
-"""`report()`: how a notebook hands metrics to its scan. Outside of a scan it does nothing."""
+"""`report()`: how a notebook hands metrics to its scan. Outside of a scan it does nothing.
+
+An export copies this file alone beside a notebook, so it imports nothing of its package.
+"""
 
 from __future__ import annotations
 
@@ -8,15 +11,17 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-VARIABLE = "GRIDGPU_METRICS"  # the file that a kernel of any language may append JSON lines to
+# Names the file that a kernel of any language may append lines of JSON to.
+VARIABLE = "GRIDGPU_METRICS"
 
 
 def report(values: Mapping[str, Any] | None = None, **metrics: Any) -> None:
-    """Append metrics of this moment to the table of the scan: `report(epoch=3, epochs=20, val_loss=0.2)`.
+    """Add metrics of this moment to the table: `report(epoch=3, epochs=20, val_loss=0.2)`.
 
-    `epoch` (or `step`) counts, `epochs` (or `steps`) says how far it goes; everything else is a metric, a number.
-    Names that are no Python words go in a mapping: `report({"val loss": 0.2}, epoch=3)`. What is no number is left out
-    with a word on stderr, since a training should not fail for its report.
+    `epoch` (or `step`) counts, and `epochs` (or `steps`) says how many there will be. Everything
+    else is a metric, a number. A name that is no Python identifier goes into a mapping:
+    `report({"val loss": 0.2}, epoch=3)`. What is no number is left out with a warning on stderr,
+    since a training should not fail for its report.
     """
     path = os.environ.get(VARIABLE)
     if not path:
@@ -30,30 +35,43 @@ def report(values: Mapping[str, Any] | None = None, **metrics: Any) -> None:
 
 
 def keras_callback(epochs: int | None = None) -> Any:
-    """Return a Keras callback that reports the logs of every epoch: `model.fit(..., callbacks=[keras_callback()])`."""
+    """Return a Keras callback that reports the logs of every epoch.
+
+    Use it as `model.fit(..., callbacks=[keras_callback()])`. `epochs` is how many there will be,
+    where Keras does not know that itself.
+    """
+    # Imported here, since most notebooks that report have no Keras.
     import keras
 
     class Report(keras.callbacks.Callback):  # type: ignore[misc]
+        """Reports the logs of every epoch."""
+
         def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
+            """Report an epoch; Keras counts from 0, the table from 1."""
             report(logs, epoch=epoch + 1, epochs=epochs or self.params.get("epochs"))
 
     return Report()
 
 
 def _numbers(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the entries that are numbers; None is left out silently."""
     numbers = {}
     for name, value in values.items():
         if value is None:
             continue
         try:
-            numbers[str(name)] = (
-                value
-                if type(value) is float or (type(value) is int and value.bit_length() < 10_000)
-                else float(value)
-            )
+            numbers[str(name)] = _number(value)
         except (TypeError, ValueError, OverflowError):
-            print(
-                f"report(): {name} is a {type(value).__name__}, not a number, and was left out.",
-                file=sys.stderr,
-            )
+            kind = type(value).__name__
+            print(f"report(): {name} is a {kind}, not a number, and was left out.", file=sys.stderr)
     return numbers
+
+
+def _number(value: Any) -> float:
+    """Return a number that JSON can carry. Raises TypeError, ValueError or OverflowError."""
+    if type(value) is float:
+        return value
+    # Python refuses to write integers of very many digits. float() raises OverflowError for them.
+    if type(value) is int and value.bit_length() < 10_000:
+        return value
+    return float(value)

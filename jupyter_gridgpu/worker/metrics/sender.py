@@ -1,7 +1,11 @@
-"""Sends a job's metrics while it runs, where nobody sees its disk. It may fail, wait or be late: the job never does.
+"""Sends a job's metrics while the job runs, where its disk is not seen by the user.
 
-What it works with is its sender file, the same for all jobs of a scan: `{"kind": "push", "url", "scan", "user", "key"}` or
-`{"kind": "drop", "url", "query", "headers"}`. It reads what the worker writes into metrics.jsonl, in a thread of its own.
+Sending may fail, wait or be late, and the job never does. The sender reads what the worker writes
+into metrics.jsonl, in a thread of its own. What it needs to know is in the sender file, which is
+the same for all jobs of a scan:
+
+    {"kind": "push", "url", "scan", "user", "key"}      to a collector
+    {"kind": "drop", "url", "query", "headers"}         into a storage
 """
 
 from __future__ import annotations
@@ -22,132 +26,160 @@ from jupyter_gridgpu.store.paths import CopyPaths, ScanPaths, read_json
 from jupyter_gridgpu.transport import http
 from jupyter_gridgpu.transport.signing import BATCH_BYTES, WRITE, Claim, signed
 
-VARIABLE = "GRIDGPU_SENDER"  # the text of the sender file, where a launcher could read what the image cannot see
+# Holds the text of the sender file where a launcher could read it and the image cannot see it.
+VARIABLE = "GRIDGPU_SENDER"
 PUSH_EVERY_S = 1.0
-AT_ONCE = 64  # batches without a pause
+BATCHES_AT_ONCE = 64  # sent without a pause in between
 DROP_EVERY_S = 5.0
-DROP_SHARE = 20  # a file is put at most for one part in so many of the time
+# Each drop puts the whole file again. Putting takes one part in 20 of the time at most, so that
+# large files do not keep a storage busy.
+DROP_SHARE = 20
 DROP_BYTES = 64 * 1024 * 1024
-LOOK_S = 0.25
-SLOWEST_S = 60.0
-FLUSH_S = 10.0  # at the end, for what was not sent yet
-HURRIED_S = 5.0  # the same where the job is being ended
+ANSWER_BYTES = 10_000
+LOOK_EVERY_S = 0.25  # for the first reading; a job without metrics never connects to anything
+SLOWEST_S = 60.0  # between two tries while nobody answers
+FLUSH_S = 10.0  # at the end of a job, for what was not sent yet
+HURRIED_S = 5.0  # the same where somebody ends the job and waits for it
 
 
 class NoLongerWanted(Exception):
-    """Nothing of this job is wanted any more."""
+    """The receiver takes nothing more of this job, for good."""
 
 
 class RetryLater(Exception):
-    """It could not be taken now; after `s` seconds it may."""
+    """The receiver could not take it now. It may after `after_s` seconds."""
 
-    def __init__(self, words: str, s: float = 0.0) -> None:
-        super().__init__(words)
-        self.s = s
+    def __init__(self, message: str, after_s: float = 0.0) -> None:
+        super().__init__(message)
+        self.after_s = after_s
 
 
 class Delivery(Protocol):
-    """How readings travel."""
+    """A way of sending metrics, to a receiver of one kind."""
 
-    every_s: float
+    every_s: float  # between two deliveries
 
     def deliver(self, metrics: Path, timeout_s: float) -> None:
-        """Send what is new. Raises Later or Over."""
+        """Send what is new in the metrics file.
+
+        Raises RetryLater, NoLongerWanted or Unreachable.
+        """
         ...
 
     def finish(self, notebook: Path, timeout_s: float) -> None:
-        """The job has ended and its metrics are sent. Raises Later or Over."""
+        """Send what is left of a job that has ended, after its metrics.
+
+        Raises RetryLater, NoLongerWanted or Unreachable.
+        """
         ...
 
 
 class PushDelivery:
-    """To a collector: the bytes of the metrics file, in batches of whole lines, each with the place that it belongs to."""
+    """Sends new bytes of the metrics file to a collector.
+
+    They go in batches of whole lines. Each batch says at which byte of the file it begins, so that
+    a batch that comes twice does no harm.
+    """
 
     every_s = PUSH_EVERY_S
 
     def __init__(self, config: dict[str, Any], job: str, copy: str) -> None:
-        self._url = f"{config['url']}/{quote(config['scan'], safe='')}"
-        self._scan, self._user, self._key = (
-            config["scan"],
-            config["user"],
-            bytes.fromhex(config["key"]),
-        )
+        """`config` is the sender file. Raises KeyError, TypeError or ValueError for a bad one."""
+        self._scan = config["scan"]
+        self._user = config["user"]
+        self._key = bytes.fromhex(config["key"])
+        self._url = f"{config['url']}/{quote(self._scan, safe='')}"
         self._job, self._copy = job, copy
-        self._offset = 0
+        self._offset = 0  # bytes of the metrics file that the collector has
 
     def deliver(self, metrics: Path, timeout_s: float) -> None:
-        for _ in range(AT_ONCE):
-            if not (batch := _lines(metrics, self._offset, BATCH_BYTES)):
+        """Send the new lines, at most BATCHES_AT_ONCE batches of them."""
+        for _ in range(BATCHES_AT_ONCE):
+            batch = _whole_lines(metrics, self._offset, BATCH_BYTES)
+            if not batch:
                 return
             self._send(batch, timeout_s)
 
     def _send(self, batch: bytes, timeout_s: float) -> None:
-        claim = Claim(WRITE, self._user, self._job, self._copy, self._offset, _age(batch)).text()
+        claim = Claim(WRITE, self._user, self._job, self._copy, self._offset, _age_s(batch)).text()
         headers = {**signed(self._key, self._scan, claim, batch), "Content-Type": "text/plain"}
-        answer = http.ask("POST", self._url, batch, headers, timeout_s, 10_000)
-        kept = _next(answer.body) if answer.status in (200, 409) else None
-        if (
-            kept is not None
-        ):  # it may have more than we thought, or less: one that lost its disk begins anew
-            self._offset = kept
-        elif answer.status == 410:
+        answer = http.request("POST", self._url, batch, headers, timeout_s, ANSWER_BYTES)
+        if answer.status == 410:
             raise NoLongerWanted("the collector takes nothing more for this scan")
-        else:
+        # 409 refuses a batch that would leave a gap, and says where to go on.
+        next_offset = _next_offset(answer.body) if answer.status in (200, 409) else None
+        if next_offset is None:
             raise RetryLater(f"the collector answers {answer.status}", answer.retry_after_s())
+        # The collector may have more than we know of, if an answer was lost, or less, if its disk
+        # was lost. Its word counts.
+        self._offset = next_offset
 
     def finish(self, notebook: Path, timeout_s: float) -> None:
-        """A collector takes metrics only."""
+        """Do nothing: a collector takes metrics only."""
 
 
 class DropDelivery:
-    """To a storage: the whole file each time, behind a line that says which copy of the job wrote it."""
+    """Puts the whole metrics file into a storage each time.
+
+    The first line of what is put says which copy of the job wrote the metrics.
+    """
 
     every_s = DROP_EVERY_S
 
     def __init__(self, config: dict[str, Any], job: str, copy: str) -> None:
+        """`config` is the sender file."""
         self._config, self._job = config, job
         self._head = json.dumps({"copy": copy}).encode() + b"\n"
-        self._sent = -1
-        self._not_before = 0.0
+        self._sent = -1  # bytes of the metrics file that were put last
+        self._not_before = 0.0  # on the monotonic clock
 
     def deliver(self, metrics: Path, timeout_s: float) -> None:
-        lines = _lines(metrics, 0, DROP_BYTES)
-        if len(lines) == self._sent or (
-            timeout_s > HURRIED_S and time.monotonic() < self._not_before
-        ):
+        """Put the file if it has grown, and if its turn has come."""
+        lines = _whole_lines(metrics, 0, DROP_BYTES)
+        if len(lines) == self._sent:
             return
         began = time.monotonic()
+        # A short timeout means that the job is ending: then the last lines may not wait.
+        if timeout_s > HURRIED_S and began < self._not_before:
+            return
         self._put(f"{self._job}.jsonl", self._head + lines, timeout_s)
-        self._sent, took = len(lines), time.monotonic() - began
-        self._not_before = time.monotonic() + DROP_SHARE * took
+        self._sent = len(lines)
+        ended = time.monotonic()
+        self._not_before = ended + DROP_SHARE * (ended - began)
 
     def finish(self, notebook: Path, timeout_s: float) -> None:
+        """Put the executed notebook, if there is one and it is not too large."""
         with suppress(OSError):
             if notebook.stat().st_size <= DROP_BYTES:
                 self._put(f"{self._job}.ipynb", notebook.read_bytes(), timeout_s)
 
     def _put(self, name: str, body: bytes, timeout_s: float) -> None:
         url = f"{self._config['url']}/{quote(name)}{self._config.get('query', '')}"
-        answer = http.ask("PUT", url, body, self._config.get("headers", {}), timeout_s, 10_000)
+        headers = self._config.get("headers", {})
+        answer = http.request("PUT", url, body, headers, timeout_s, ANSWER_BYTES)
         if not 200 <= answer.status < 300:
             raise RetryLater(f"the storage answers {answer.status}", answer.retry_after_s())
 
 
 class Sender:
-    """The thread that sends. Its troubles are lines in the job's log, and nothing else."""
+    """The thread that sends. What goes wrong is a line in the job's log, and nothing else."""
 
-    def __init__(self, way: Delivery, copy: CopyPaths, log: Callable[[str], None]) -> None:
-        self._way, self._copy, self._log = way, copy, log
+    def __init__(self, delivery: Delivery, copy: CopyPaths, log: Callable[[str], None]) -> None:
+        self._delivery, self._copy, self._log = delivery, copy, log
         self._ending = threading.Event()
-        self._deadline = float("inf")
-        self._said = ""
+        self._deadline = float("inf")  # for the last delivery, on the monotonic clock
+        self._logged = ""
         self._thread = threading.Thread(target=self._run, name="gridgpu-send", daemon=True)
 
     def start(self) -> None:
+        """Start the thread."""
         self._thread.start()
 
     def close(self, within_s: float) -> None:
-        """Send the rest, for a bounded time; what is not sent then comes with the job's files, if they come."""
+        """Send the rest, for `within_s` seconds at most.
+
+        What is not sent by then comes with the job's files, if these come back.
+        """
         self._deadline = time.monotonic() + within_s
         self._ending.set()
         self._thread.join(within_s)
@@ -157,81 +189,104 @@ class Sender:
             self._wait_for_readings()
             pause = 0.0
             while not self._ending.wait(pause):
-                pause = self._try(pause, http.TIMEOUT_S)
+                pause = self._deliver(pause)
             self._flush()
-        except NoLongerWanted as over:
-            self._say(str(over))
-        except Exception as error:  # of a kind that nobody thought of: the job goes on
-            self._say(f"{type(error).__name__}: {error}")
+        except NoLongerWanted as refusal:
+            self._warn(str(refusal))
+        # A kind of error that nobody thought of ends the sending, never the job.
+        except Exception as error:
+            self._warn(f"{type(error).__name__}: {error}")
 
     def _wait_for_readings(self) -> None:
-        while not self._ending.wait(LOOK_S) and not _size(self._copy.metrics):
+        while not self._ending.wait(LOOK_EVERY_S) and not _size(self._copy.metrics):
             pass
 
-    def _try(self, pause: float, timeout_s: float) -> float:
-        """Send what is new; return how long to wait until the next time."""
+    def _deliver(self, pause: float) -> float:
+        """Send what is new, and return the seconds to wait until the next time.
+
+        `pause` is how long was waited before. Raises NoLongerWanted.
+        """
+        every_s = self._delivery.every_s
         try:
-            self._way.deliver(self._copy.metrics, timeout_s)
+            self._delivery.deliver(self._copy.metrics, http.TIMEOUT_S)
         except (RetryLater, Unreachable) as trouble:
-            self._say(str(trouble))
-            slower = min(max(2 * pause, self._way.every_s), SLOWEST_S)
-            return max(slower * random.uniform(0.8, 1.2), getattr(trouble, "s", 0.0))
-        self._said = ""
-        return self._way.every_s
+            self._warn(str(trouble))
+            slower = min(max(2 * pause, every_s), SLOWEST_S)
+            # Chance spreads the jobs of a scan, so that they do not all come back at one moment.
+            return max(slower * random.uniform(0.8, 1.2), _requested_wait_s(trouble))
+        self._logged = ""
+        return every_s
 
     def _flush(self) -> None:
-        """Send the rest, at once and again and again until the time is over."""
+        """Send the rest, trying again and again until the deadline. Raises NoLongerWanted."""
         while (left := self._deadline - time.monotonic()) > 0:
             try:
-                self._way.deliver(self._copy.metrics, min(left, HURRIED_S))
-                self._way.finish(self._copy.notebook, max(self._deadline - time.monotonic(), 0.1))
+                self._delivery.deliver(self._copy.metrics, min(left, HURRIED_S))
+                left_now = max(self._deadline - time.monotonic(), 0.1)
+                self._delivery.finish(self._copy.notebook, left_now)
                 return
             except (RetryLater, Unreachable) as trouble:
-                self._say(str(trouble))
-                time.sleep(min(max(LOOK_S, getattr(trouble, "s", 0.0)), max(left, 0.0)))
+                self._warn(str(trouble))
+                time.sleep(min(max(LOOK_EVERY_S, _requested_wait_s(trouble)), left))
 
-    def _say(self, words: str) -> None:
-        if words != self._said:
-            self._said = words
-            self._log(f"Metrics are not sent now: {words.rstrip('.')}. The job goes on.")
+    def _warn(self, message: str) -> None:
+        # The same trouble again and again is one line of the log.
+        if message != self._logged:
+            self._logged = message
+            self._log(f"Metrics are not sent now: {message.rstrip('.')}. The job goes on.")
 
 
 def sender(
     job: dict[str, Any], scan: ScanPaths, copy: CopyPaths, log: Callable[[str], None]
 ) -> Sender | None:
-    """Return what sends a job's metrics, started; None where they come back as files, or it is not known how to."""
-    config = _config(job, scan)
-    kinds: dict[Any, Callable[[dict[str, Any], str, str], Delivery]] = {
+    """Start and return the sender of a job's metrics.
+
+    Return None where metrics come back as files, and where there is no sound sender file. `job` is
+    the job's spec, `log` writes a line into the job's log.
+    """
+    deliveries: dict[Any, Callable[[dict[str, Any], str, str], Delivery]] = {
         "push": PushDelivery,
         "drop": DropDelivery,
     }
     try:
-        way = kinds.get(config.get("kind")) if config else None
-        if config is None or way is None:
+        config = _sender_config(job, scan)
+        delivery = deliveries.get(config.get("kind")) if config else None
+        if config is None or delivery is None:
             return None
-        made = Sender(way(config, str(job["key"]), copy.folder.name), copy, log)
-        made.start()
-        return made
+        started = Sender(delivery(config, str(job["key"]), copy.folder.name), copy, log)
+        started.start()
+        return started
+    # The file may hold anything. Its values may be secret, so the log gets only the error's type.
     except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
         log(f"Metrics are not sent: {type(error).__name__}.")
         return None
 
 
-def _config(job: dict[str, Any], scan: ScanPaths) -> dict[str, Any] | None:
-    """The sender file: handed on by the launcher, or where the scan's jobs find it, or beside the worker."""
-    text = os.environ.pop(VARIABLE, "")  # the notebook need not have it
-    with suppress(ValueError):
-        found = (
-            json.loads(text)
-            if text
-            else read_json(Path(str(job.get("sender") or scan.sender))) or read_json(scan.sender)
-        )
-        return found if isinstance(found, dict) else None
-    return None
+def _sender_config(job: dict[str, Any], scan: ScanPaths) -> dict[str, Any] | None:
+    """Return the sender file, or None if there is none.
+
+    The launcher hands it on in a variable, or job.json names it, or it lies in the scan's folder.
+    """
+    # Taken out of the environment, since the notebook has no need of it.
+    text = os.environ.pop(VARIABLE, "")
+    if text:
+        try:
+            config = json.loads(text)
+        except ValueError:
+            return None
+    else:
+        named = Path(str(job.get("sender") or scan.sender))
+        config = read_json(named) or read_json(scan.sender)
+    return config if isinstance(config, dict) else None
 
 
-def _lines(path: Path, offset: int, limit: int) -> bytes:
-    """The whole lines of a file from a byte on, at most `limit` bytes."""
+def _requested_wait_s(trouble: RetryLater | Unreachable) -> float:
+    """Return the seconds that the receiver wants to be left alone."""
+    return trouble.after_s if isinstance(trouble, RetryLater) else 0.0
+
+
+def _whole_lines(path: Path, offset: int, limit: int) -> bytes:
+    """Return the whole lines of a file from byte `offset` on, at most `limit` bytes of them."""
     try:
         with open(path, "rb") as file:
             file.seek(offset)
@@ -248,19 +303,23 @@ def _size(path: Path) -> int:
         return 0
 
 
-def _age(batch: bytes) -> float:
-    """How old the newest line of a batch is, by the clock that it was written with."""
+def _age_s(batch: bytes) -> float:
+    """Return how many seconds old the newest line of a batch is.
+
+    The clock that wrote the line measures it, so it need not agree with the receiver's.
+    """
+    newest = batch[:-1].rpartition(b"\n")[2]
     try:
-        return min(
-            max(time.time() - float(json.loads(batch[:-1].rpartition(b"\n")[2])["t"]), 0.0), 1e8
-        )
+        age = time.time() - float(json.loads(newest)["t"])
     except (ValueError, TypeError, KeyError):
         return 0.0
+    return min(max(age, 0.0), 1e8)
 
 
-def _next(body: bytes) -> int | None:
+def _next_offset(body: bytes) -> int | None:
+    """Return from which byte on a collector wants to go on, or None if it does not say so."""
     try:
-        found = json.loads(body)["next"]
+        offset = json.loads(body)["next"]
     except (ValueError, TypeError, KeyError):
         return None
-    return found if isinstance(found, int) and found >= 0 else None
+    return offset if isinstance(offset, int) and offset >= 0 else None

@@ -1,3 +1,5 @@
+"""The channel `file`: what is read of a metrics file, and what is dropped."""
+
 from __future__ import annotations
 
 import json
@@ -29,21 +31,37 @@ def test_each_reading_is_read_once(tmp_path: Path) -> None:
     text = line(acc=0.5) + line(acc=0.6)
     copy.metrics.write_text(text[:-3])
     readings, cursor = channel.read(copy, cursor)
-    assert [(r.time, r.step, r.steps, r.values) for r in readings] == [(1.0, 2, 3, {"acc": 0.5})]
+    assert [(one.time, one.step, one.steps, one.values) for one in readings] == [
+        (1.0, 2, 3, {"acc": 0.5})
+    ]
     copy.metrics.write_text(text)
     readings, cursor = channel.read(copy, cursor)
-    assert [r.values for r in readings] == [{"acc": 0.6}]
+    assert [reading.values for reading in readings] == [{"acc": 0.6}]
     assert channel.read(copy, cursor) == ([], cursor)
 
 
 @pytest.mark.parametrize(
     "text",
     [
-        "", "{", "null", "[]", "3", '"x"', "{}", '{"t": 1}', '{"m": {}}', '{"t": 1, "m": []}', '{"t": 1, "m": null}',
-        '{"t": 1, "m": "acc"}', '{"t": 1.0, "beat": {"other": 1}}', '{"t": 1.0, "beat": {"cpu": "NaN"}}',
-        '{"t": 1.0, "beat": 3}', "[" * 100_000, '{"t": 1, "m": {"a": ' + "9" * 5000 + "}}",
+        "",
+        "{",
+        "null",
+        "[]",
+        "3",
+        '"x"',
+        "{}",
+        '{"t": 1}',
+        '{"m": {}}',
+        '{"t": 1, "m": []}',
+        '{"t": 1, "m": null}',
+        '{"t": 1, "m": "acc"}',
+        '{"t": 1.0, "beat": {"other": 1}}',
+        '{"t": 1.0, "beat": {"cpu": "NaN"}}',
+        '{"t": 1.0, "beat": 3}',
+        "[" * 100_000,
+        '{"t": 1, "m": {"a": ' + "9" * 5000 + "}}",
     ],
-)  # fmt: skip
+)
 def test_what_is_no_reading_is_dropped(text: str) -> None:
     assert parse(text.encode()) is None
 
@@ -79,9 +97,8 @@ def test_hostile_readings_are_bounded() -> None:
 
 def test_numbers_json_has_not_are_read() -> None:
     reading = parse(
-        b'{"t": 1, "s": 3.0, "m": {"a": NaN, "b": "NaN", "c": -Infinity, "d": true, "e": "high", "f": 1'
-        + b"0" * 400
-        + b"}}"
+        b'{"t": 1, "s": 3.0, "m": {"a": NaN, "b": "NaN", "c": -Infinity, "d": true, "e": "high",'
+        b' "f": 1' + b"0" * 400 + b"}}"
     )
     assert reading is not None
     assert reading.step == 3

@@ -9,12 +9,12 @@ import click
 import pytest
 
 from jupyter_gridgpu import channels
-from jupyter_gridgpu.channels.drop import storage
-from jupyter_gridgpu.channels.push import account
+from jupyter_gridgpu.channels.drop import load_storage
+from jupyter_gridgpu.channels.push import load_account
 from jupyter_gridgpu.cli.collector import collector
 from jupyter_gridgpu.cli.drop import drop
 from jupyter_gridgpu.collector.members import InvitedMembers
-from jupyter_gridgpu.doctor.channels import ways
+from jupyter_gridgpu.doctor.channels import receivers
 from jupyter_gridgpu.errors import UsageError
 from jupyter_gridgpu.transport import key_files
 from tests.engines.collectors import collecting, dav
@@ -39,7 +39,7 @@ def test_an_invitation_is_all_that_a_member_needs(
     line = capsys.readouterr().out
     run(collector, "use", stdin=line)
     said = capsys.readouterr().out
-    found = account()
+    found = load_account()
     assert found is not None
     assert (found.url, found.user) == ("https://gridgpu.example:8765/gridgpu/collect", "alice")
     assert line.split()[2] not in said
@@ -76,7 +76,7 @@ def test_what_is_no_invitation_is_refused_and_not_repeated(line: str) -> None:
     with pytest.raises(UsageError) as refused:
         run(collector, "use", stdin=line)
     assert "0" * 64 not in str(refused.value)
-    assert account() is None
+    assert load_account() is None
 
 
 def test_ones_own_server_gets_a_secret_of_its_own_each_time() -> None:
@@ -93,7 +93,7 @@ def test_a_storage_has_two_credentials_and_one_of_them_travels(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     run(drop, "use", "https://eos.example/eos/me/", stdin="Bearer READS\n?authz=WRITES\n")
-    found = storage()
+    found = load_storage()
     assert found is not None
     sender = found.sender("id")
     assert (sender["query"], sender["headers"]) == ("?authz=WRITES", {})
@@ -118,7 +118,7 @@ def test_a_storage_has_two_credentials_and_one_of_them_travels(
 def test_what_gives_jobs_too_much_or_is_none_is_refused(url: str, stdin: str, said: str) -> None:
     with pytest.raises(UsageError, match=said):
         run(drop, "use", url, stdin=stdin)
-    assert storage() is None
+    assert load_storage() is None
 
 
 def test_an_expelled_member_has_no_secret(tmp_path: Path) -> None:
@@ -129,19 +129,19 @@ def test_an_expelled_member_has_no_secret(tmp_path: Path) -> None:
     assert InvitedMembers(tmp_path / "store").secret("bob") == members.secret("bob")
 
 
-def test_the_doctor_says_which_ways_are_open(tmp_path: Path) -> None:
-    assert [finding.level for finding in ways()] == ["note"]
+def test_the_doctor_says_which_receivers_answer(tmp_path: Path) -> None:
+    assert [finding.level for finding in receivers()] == ["note"]
     with collecting(tmp_path / "store") as collector, dav(tmp_path / "dav") as storage:
         key_files.write(key_files.collector_file(), collector.member())
         key_files.write(key_files.drop_file(), storage.settings())
-        assert [(finding.level, finding.text.split(",")[1]) for finding in ways()] == [
+        assert [(finding.level, finding.text.split(",")[1]) for finding in receivers()] == [
             ("ok", " which knows you as alice."),
             ("ok", " which lets your runner in."),
         ]
         key_files.write(key_files.collector_file(), {**collector.member(), "secret": "0" * 64})
         key_files.write(key_files.drop_file(), {**storage.settings(), "runner": "runner:wrong"})
-        refused = ways()
+        refused = receivers()
         assert [finding.level for finding in refused] == ["problem", "problem"]
         assert "does not know your secret" in refused[0].text
         assert "answers 401" in refused[1].text
-    assert [finding.level for finding in ways()] == ["problem", "problem"]
+    assert [finding.level for finding in receivers()] == ["problem", "problem"]

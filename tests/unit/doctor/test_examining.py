@@ -1,4 +1,4 @@
-"""The doctor waits for nobody, raises nothing, and knows file systems and locks."""
+"""The doctor: no part holds up another, and what is wrong is found and said."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ import pytest
 
 from jupyter_gridgpu import doctor
 from jupyter_gridgpu.doctor import batch_systems, home, jupyter, machine
-from jupyter_gridgpu.doctor.finding import Finding, ok, run, several
+from jupyter_gridgpu.doctor.finding import Finding, counted, ok
+from jupyter_gridgpu.doctor.program import run_program
 
 
 def test_a_part_that_hangs_or_breaks_keeps_no_other_from_answering() -> None:
@@ -27,7 +28,7 @@ def test_a_part_that_hangs_or_breaks_keeps_no_other_from_answering() -> None:
         raise KeyError("x")
 
     found = doctor.examine(
-        {"hangs": hangs, "breaks": breaks, "good": lambda: [ok("fine")]}, patience_s=0.3
+        {"hangs": hangs, "breaks": breaks, "good": lambda: [ok("fine")]}, timeout_s=0.3
     )
     hung.set()
     assert [finding.level for findings in found.values() for finding in findings] == [
@@ -42,7 +43,12 @@ def test_a_part_that_hangs_or_breaks_keeps_no_other_from_answering() -> None:
 
 
 def test_the_file_system_of_a_folder_is_the_nearest_mount(monkeypatch: pytest.MonkeyPatch) -> None:
-    mounts = "root / ext4 rw 0 0\nserver:/h /home nfs4 rw 0 0\nserver:/d /home/my\\040data afs rw 0 0\nshort line\n"
+    mounts = (
+        "root / ext4 rw 0 0\n"
+        "server:/h /home nfs4 rw 0 0\n"
+        "server:/d /home/my\\040data afs rw 0 0\n"
+        "short line\n"
+    )
     monkeypatch.setattr(Path, "read_text", lambda *args, **more: mounts)
     places = ["/", "/home/me", "/home2", "/home/my data/x"]
     assert [home.file_system(Path(place)) for place in places] == ["ext4", "nfs4", "ext4", "afs"]
@@ -85,9 +91,10 @@ def test_packages_that_are_missing_or_old(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(machine, "_version", versions.get)
     texts = [(finding.level, finding.text) for finding in machine.python()[1:]]
     assert texts == [
-        ("problem", "papermill 2.3.1 is too old."), ("problem", "ipykernel is missing."),
+        ("problem", "papermill 2.3.1 is too old."),
+        ("problem", "ipykernel is missing."),
         ("ok", "nbclient 0.10.0, jupyter_client 8.1.0rc1"),
-    ]  # fmt: skip
+    ]
 
 
 def test_extensions_that_are_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -132,8 +139,8 @@ def test_how_often_engines_are_asked(
 
 
 def test_programs_are_asked_with_a_limit() -> None:
-    assert run("sleep", "20", timeout_s=0.1).last == "it did not answer within 0 s"
-    assert run("no-such-program").last == "No such file or directory"
-    assert run("sh", "-c", "echo one; echo two. >&2; exit 3").last == "two"
-    assert several(1, "scan", "scans") == "1 scan"
-    assert several(6, "scan", "scans", list("abcdef")) == "6 scans: a, b, c, d, …"
+    assert run_program("sleep", "20", timeout_s=0.1).complaint == "it did not answer within 0 s"
+    assert run_program("no-such-program").complaint == "No such file or directory"
+    assert run_program("sh", "-c", "echo one; echo two. >&2; exit 3").complaint == "two"
+    assert counted(1, "scan", "scans") == "1 scan"
+    assert counted(6, "scan", "scans", list("abcdef")) == "6 scans: a, b, c, d, …"

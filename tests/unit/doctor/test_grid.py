@@ -1,3 +1,5 @@
+"""The doctor about PanDA: the sign-in, until when it holds, and the server."""
+
 from __future__ import annotations
 
 import pytest

@@ -1,3 +1,5 @@
+"""Metrics of a job: taken from a notebook's sources, bounded, and written for the runner."""
+
 from __future__ import annotations
 
 import json
@@ -19,7 +21,7 @@ from jupyter_gridgpu.worker.metrics.recorder import MetricsRecorder
 
 
 class Sources:
-    """The metrics of a job, and what the runner's side reads of them."""
+    """The metrics that a job records, and what its runner reads of them."""
 
     def __init__(self, folder: Path) -> None:
         self.job = JobPaths(folder)
@@ -65,10 +67,12 @@ def test_what_a_notebook_reports_arrives_with_its_epoch(job: Sources) -> None:
 
 
 def test_a_hundred_thousand_points_arrive(job: Sources) -> None:
-    line = '{{"epoch": {0}, "validation_loss_of_the_light_jets": {0}.5, "validation_accuracy_of_the_light_jets": 0}}\n'
-    job.append(
-        "".join(line.format(i) for i in range(50_000))
-    )  # two points a line, more than is read at once
+    line = (
+        '{{"epoch": {0}, "validation_loss_of_the_light_jets": {0}.5,'
+        ' "validation_accuracy_of_the_light_jets": 0}}\n'
+    )
+    # Two points a line, and more than is read at once.
+    job.append("".join(line.format(epoch) for epoch in range(50_000)))
     job.metrics.drain_reports()
     assert sum(len(values) for values in job.values()) == 100_000
     assert job.metrics.last_step == 49_999
@@ -150,8 +154,8 @@ def test_glue_of_a_number_is_a_metric_and_of_anything_else_is_not(job: Sources) 
 
 
 def test_only_so_many_names_are_taken(job: Sources) -> None:
-    for i in range(100):
-        job.metrics.take({f"m{i}": i}, strength=2)
+    for number in range(100):
+        job.metrics.take({f"m{number}": number}, strength=2)
     job.metrics.take({"m0": 5, "m99": 5}, strength=2)
     assert len(job.metrics.names) == NAMES_PER_JOB
     assert job.values()[-1] == {"m0": 5}
@@ -181,7 +185,7 @@ def test_a_file_of_metrics_does_not_grow_without_end(
     job: Sources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(job_metrics, "FILE_LIMIT", 1000)
-    for i in range(1000):
-        job.metrics.take({"loss": i}, strength=2)
+    for step in range(1000):
+        job.metrics.take({"loss": step}, strength=2)
     assert job.job.copy("ab").metrics.stat().st_size <= 1000
     assert job.values()[0] == {"loss": 0}

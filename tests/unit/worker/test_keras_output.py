@@ -1,3 +1,5 @@
+"""Metrics read from what Keras 2 and 3 print."""
+
 from __future__ import annotations
 
 import math
@@ -12,15 +14,18 @@ from jupyter_gridgpu.worker.metrics.lines import TerminalLines
 
 def epochs_of(text: str) -> list[dict[str, float]]:
     keras, lines = KerasOutput(), TerminalLines()
-    return [found for line in lines.feed(text) if (found := keras.line(line)) is not None]
+    return [found for line in lines.feed(text) if (found := keras.read_line(line)) is not None]
 
 
 KERAS_3 = (
     "Epoch 1/2\n"
-    "\x1b[1m 1/32\x1b[0m \x1b[37m━━━━\x1b[0m \x1b[1m17s\x1b[0m 550ms/step - accuracy: 0.4062 - loss: 0.7012"
-    "\r\x1b[1m32/32\x1b[0m \x1b[32m━━━━\x1b[0m \x1b[1m1s\x1b[0m 5ms/step - accuracy: 0.5100 - loss: 0.6900"
+    "\x1b[1m 1/32\x1b[0m \x1b[37m━━━━\x1b[0m \x1b[1m17s\x1b[0m 550ms/step"
+    " - accuracy: 0.4062 - loss: 0.7012"
+    "\r\x1b[1m32/32\x1b[0m \x1b[32m━━━━\x1b[0m \x1b[1m1s\x1b[0m 5ms/step"
+    " - accuracy: 0.5100 - loss: 0.6900"
     " - val_accuracy: 0.6000 - val_loss: 6.5000e-01\n"
-    "Epoch 2/2\n\x1b[1m32/32\x1b[0m ━━ 0s 2ms/step - accuracy: 0.7 - loss: nan - val_accuracy: 1 - val_loss: inf\n"
+    "Epoch 2/2\n\x1b[1m32/32\x1b[0m ━━ 0s 2ms/step"
+    " - accuracy: 0.7 - loss: nan - val_accuracy: 1 - val_loss: inf\n"
 )
 
 
@@ -39,7 +44,10 @@ def test_each_epoch_of_keras_3_is_read_once_with_its_last_values() -> None:
 
 
 def test_the_one_line_of_verbose_2_is_read() -> None:
-    text = "Epoch 3/20\n32/32 - 1s - 20ms/step - accuracy: 0.50 - loss: -0.7e-3 - learning_rate: 1e-3\n"
+    text = (
+        "Epoch 3/20\n32/32 - 1s - 20ms/step"
+        " - accuracy: 0.50 - loss: -0.7e-3 - learning_rate: 1e-3\n"
+    )
     assert epochs_of(text) == [
         {"epoch": 3, "epochs": 20, "accuracy": 0.5, "loss": -0.0007, "learning_rate": 0.001}
     ]
@@ -83,7 +91,7 @@ def test_an_evaluation_after_the_fit_is_no_epoch() -> None:
 def test_no_line_is_too_odd(lines: list[str]) -> None:
     keras = KerasOutput()
     for line in lines:
-        keras.line(line)
+        keras.read_line(line)
 
 
 @pytest.mark.parametrize(
@@ -91,6 +99,6 @@ def test_no_line_is_too_odd(lines: list[str]) -> None:
 )
 def test_numbers_of_thousands_of_digits_do_no_harm(line: str) -> None:
     keras = KerasOutput()
-    keras.line("Epoch 1/3")
-    keras.line(line)
-    keras.line("3/3 - loss: 1")
+    keras.read_line("Epoch 1/3")
+    keras.read_line(line)
+    keras.read_line("3/3 - loss: 1")

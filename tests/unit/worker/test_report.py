@@ -1,3 +1,5 @@
+"""`report()` in a notebook: what it writes, and that it never fails a training."""
+
 from __future__ import annotations
 
 import json

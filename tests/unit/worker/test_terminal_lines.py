@@ -1,3 +1,5 @@
+"""Output of a terminal program as the lines that a person would see."""
+
 from __future__ import annotations
 
 import itertools

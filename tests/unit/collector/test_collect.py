@@ -1,13 +1,11 @@
-"""A collector against those who mean no good, and those who just are late, slow or many."""
+"""A collector over HTTP: forged requests, and senders that are late, slow or many."""
 
 from __future__ import annotations
 
 import http.client
 import json
-import os
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,9 +13,8 @@ from typing import Any
 import pytest
 
 from jupyter_gridgpu.channels.push import Account
-from jupyter_gridgpu.collector.spool import COPIES_LIMIT, CollectorLimits, Refused, Spool
 from jupyter_gridgpu.transport import key_files
-from jupyter_gridgpu.transport.frames import Frame, frames
+from jupyter_gridgpu.transport.frames import Frame, whole_frames
 from jupyter_gridgpu.transport.signing import (
     ANNOUNCE,
     BATCH_BYTES,
@@ -32,8 +29,7 @@ from jupyter_gridgpu.transport.signing import (
     signed,
 )
 from tests.engines.collectors import Collecting, collecting
-
-from .kit import Server
+from tests.unit.server.kit import Server, serving
 
 JOB, COPY = "v0001.1", "ab12"
 LINES = b"".join(b'{"t":%d,"s":%d,"m":{"loss":%d}}\n' % (step, step, step) for step in range(1, 6))
@@ -42,6 +38,13 @@ LINES = b"".join(b'{"t":%d,"s":%d,"m":{"loss":%d}}\n' % (step, step, step) for s
 @pytest.fixture(scope="module")
 def collector(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Collecting]:
     with collecting(tmp_path_factory.mktemp("collector")) as made:
+        yield made
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    """The Jupyter server of a user, with the extension."""
+    with serving(tmp_path / "server", "/user/me/") as made:
         yield made
 
 
@@ -85,9 +88,9 @@ class Job:
             connection.close()
 
     def kept(self) -> dict[tuple[str, str], bytes]:
-        """All that a runner would get, put together."""
+        """Return what a runner would get, put together: the metrics file of each copy."""
         files: dict[tuple[str, str], bytes] = {}
-        for frame, body, _ in frames(self.account.ask(self.scan, READ).body):
+        for frame, body, _ in whole_frames(self.account.ask(self.scan, READ).body):
             if frame.job:
                 have = files.get((frame.job, frame.copy), b"")
                 assert frame.offset == len(have)
@@ -170,10 +173,24 @@ def forgeries(job: Job) -> dict[str, tuple[str, bytes, dict[str, str]]]:
 
 
 FORGERIES = (
-    "no signature", "another key", "another body", "another job", "another copy", "another offset", "another user", "nobody",
-    "a path", "a number", "not hexadecimal", "another digest", "another method", "a job that reads", "a job that announces",
-    "a job that revokes", "a word too many",
-)  # fmt: skip
+    "no signature",
+    "another key",
+    "another body",
+    "another job",
+    "another copy",
+    "another offset",
+    "another user",
+    "nobody",
+    "a path",
+    "a number",
+    "not hexadecimal",
+    "another digest",
+    "another method",
+    "a job that reads",
+    "a job that announces",
+    "a job that revokes",
+    "a word too many",
+)
 
 
 @pytest.mark.parametrize("kind", FORGERIES)
@@ -198,9 +215,8 @@ def test_two_users_with_a_scan_of_one_name_do_not_meet(collector: Collecting) ->
     alice, bob = Job(collector, "same").announce(), Job(collector, "same", "bob").announce()
     alice.push(LINES)
     assert bob.kept() == {}
-    assert (
-        bob.push(LINES[:-1], headers=alice.headers(LINES[:-1]))[0] == 400
-    )  # no whole lines; and alice's
+    # These are no whole lines, and alice signed them.
+    assert bob.push(LINES[:-1], headers=alice.headers(LINES[:-1]))[0] == 400
 
 
 def test_a_job_that_nobody_announced_is_not_known(collector: Collecting) -> None:
@@ -322,91 +338,10 @@ def test_ones_own_server_is_a_collector_for_oneself(server: Server) -> None:
     assert server.ask("POST", "gridgpu/collect/scan", LINES, None, headers).body == {
         "next": len(LINES)
     }
-    assert [body for frame, body, _ in frames(account.ask("scan", READ).body) if frame.job] == [
-        LINES
-    ]
+    assert [
+        body for frame, body, _ in whole_frames(account.ask("scan", READ).body) if frame.job
+    ] == [LINES]
     other = signed(job_key(b"x" * 32, "scan"), "scan", claim, LINES)
     assert server.ask("POST", "gridgpu/collect/scan", LINES, None, other).status == 403
     key_files.write(path, {**settings, "secret": "5b" * 32})  # a new secret counts at once
     assert server.ask("POST", "gridgpu/collect/scan", LINES, None, headers).status == 403
-
-
-# the store by itself ---------------------------------------------------------------------
-
-
-def spool(folder: Path, **limits: Any) -> Spool:
-    made = Spool(folder, CollectorLimits(**limits))
-    made.announce("alice", "scan", {JOB, "v0002.1"})
-    return made
-
-
-@pytest.mark.parametrize("limit", ["scan_bytes", "user_bytes", "total_bytes"])
-def test_space_is_bounded(tmp_path: Path, limit: str) -> None:
-    kept = spool(tmp_path, **{limit: 1000})
-    for step in range(5):
-        kept.write("alice", "scan", JOB, COPY, step * len(LINES), 0.0, LINES)
-    with pytest.raises(Refused) as refused:
-        kept.write("alice", "scan", JOB, COPY, 5 * len(LINES), 0.0, LINES)
-    assert refused.value.status == 507
-    assert sum(path.stat().st_size for path in tmp_path.rglob("*.frames")) <= 1000
-    kept.close()
-
-
-def test_scans_are_bounded(tmp_path: Path) -> None:
-    kept = spool(tmp_path, user_scans=2)
-    kept.announce("alice", "other", {JOB})
-    kept.announce("alice", "scan", {"v0003.1"})
-    kept.announce("bob", "scan", {JOB})
-    with pytest.raises(Refused, match="all the scans"):
-        kept.announce("alice", "third", {JOB})
-    with pytest.raises(Refused, match="all the scans"):
-        kept.revoke("alice", "third")
-    kept.close()
-
-
-def test_a_job_that_starts_again_and_again_is_bounded(tmp_path: Path) -> None:
-    kept = spool(tmp_path)
-    for number in range(COPIES_LIMIT):
-        kept.write("alice", "scan", JOB, f"c{number}", 0, 0.0, LINES)
-    with pytest.raises(Refused, match="too often"):
-        kept.write("alice", "scan", JOB, "c999", 0, 0.0, LINES)
-    kept.close()
-
-
-def test_what_nobody_wants_any_more_is_let_go(tmp_path: Path) -> None:
-    kept = spool(tmp_path, keep_s=100.0)
-    kept.revoke("alice", "other")
-    for path in tmp_path.rglob("*.frames"):
-        os.utime(path, (1, 1))
-    kept._swept = -1e9
-    with pytest.raises(Refused) as refused:
-        kept.read("alice", "scan", 0, 1000)
-    assert refused.value.status == 404
-    assert [path.name for path in tmp_path.rglob("*.*") if path.is_file() and path.suffix] == [
-        "other.revoked"
-    ]
-    kept.close()
-
-
-def test_two_servers_of_a_user_may_share_a_store(tmp_path: Path) -> None:
-    one, other = spool(tmp_path), spool(tmp_path)
-    assert one.write("alice", "scan", JOB, COPY, 0, 0.0, LINES) == len(LINES)
-    assert other.write("alice", "scan", JOB, COPY, 0, 0.0, LINES + LINES) == 2 * len(LINES)
-    assert one.write("alice", "scan", JOB, COPY, len(LINES), 0.0, LINES) == 2 * len(LINES)
-    data = b"".join(
-        body for frame, body, _ in frames(one.read("alice", "scan", 0, 10**6)) if frame.job
-    )
-    assert data == LINES * 2
-    one.close()
-    other.close()
-
-
-def test_clocks_need_not_agree(tmp_path: Path) -> None:
-    """A frame's time is the collector's, less the age that the job knows of its reading."""
-    kept = spool(tmp_path)
-    kept.write(
-        "alice", "scan", JOB, COPY, 0, 100.0, LINES
-    )  # LINES were written in 1970, says their own clock
-    (frame,) = [frame for frame, _, _ in frames(kept.read("alice", "scan", 0, 10**6)) if frame.job]
-    assert abs(time.time() - 100.0 - frame.time) < 60
-    kept.close()

@@ -1,0 +1,44 @@
+"""Reads the metrics file of a copy, as a worker writes it; all channels end in such a file.
+
+The file is untrusted, since the job's code could write to it: what is no sound reading is dropped.
+"""
+
+from __future__ import annotations
+
+import json
+
+from jupyter_gridgpu.model.metrics import Reading, clean_step, clean_usage, clean_values
+from jupyter_gridgpu.model.numbers import decode
+from jupyter_gridgpu.store.paths import CopyPaths
+from jupyter_gridgpu.store.tail import read_lines
+
+
+def read_readings(copy: CopyPaths, cursor: int | None) -> tuple[list[Reading], int]:
+    """Return the readings after byte `cursor`, and the byte behind them; bounded work a call."""
+    start = cursor or 0
+    # A network disk may not answer now, and a job may have made a folder where its file was.
+    try:
+        lines, end = read_lines(copy.metrics, start)
+    except OSError:
+        return [], start
+    readings = []
+    for line in lines:
+        reading = parse(line)
+        if reading is not None:
+            readings.append(reading)
+    return readings, end
+
+
+def parse(line: bytes) -> Reading | None:
+    """Return the reading of one line, or None for anything unsound."""
+    try:
+        body = json.loads(line)
+        time = decode(body["t"]) or 0.0
+        values = clean_values(body.get("m", {}))
+        usage = clean_usage(body.get("beat"))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None
+    # A line has metrics ("m") or is a heartbeat; a heartbeat without a known value says nothing.
+    if "m" not in body and not usage:
+        return None
+    return Reading(time, clean_step(body.get("s")), clean_step(body.get("of")), values, usage)
