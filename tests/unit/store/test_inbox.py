@@ -31,10 +31,13 @@ def test_a_command_keeps_its_words(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "body",
     [
-        "", "{", "[]", "null", "3", "[" * 100_000, '{"action": "explode"}', '{"action": null}', '{"action": ["stop"]}',
-        '{"action": "stop", "variants": "v0001"}', '{"action": "stop", "variants": [1]}', '{"action": "extend"}',
-        '{"action": "extend", "trials": 0}', '{"action": "extend", "trials": 1e9}', '{"action": "extend", "trials": "9"}',
-        '{"action": "extend", "trials": 10000000}', '{"action": "stop", "pad": "' + "x" * 1_000_001 + '"}',
+        "", "{", "[]", "null", "3", "[" * 100_000,
+        '{"action": "explode"}', '{"action": null}', '{"action": ["stop"]}',
+        '{"action": "stop", "variants": "v0001"}', '{"action": "stop", "variants": [1]}',
+        '{"action": "extend"}', '{"action": "extend", "trials": 0}',
+        '{"action": "extend", "trials": 1e9}', '{"action": "extend", "trials": "9"}',
+        '{"action": "extend", "trials": 10000000}',
+        '{"action": "stop", "pad": "' + "x" * 1_000_001 + '"}',
     ],
 )  # fmt: skip
 def test_an_unsound_command_is_not_read(tmp_path: Path, body: str) -> None:
