@@ -10,7 +10,7 @@ from __future__ import annotations
 import gc
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -100,7 +100,7 @@ class JournalWriter:
         self._end_torn_line()
 
     def append(
-        self, items: list[tuple[str, dict[str, Any]]], *, durable: bool = False
+        self, items: Sequence[tuple[str, Mapping[str, Any]]], *, durable: bool = False
     ) -> list[Event]:
         """Write pairs of type and data as events and return these events.
 
@@ -109,7 +109,7 @@ class JournalWriter:
         """
         now = time.time()
         events = [
-            Event(self.seq + count, self.term, now, type_, data)
+            Event(self.seq + count, self.term, now, type_, dict(data))
             for count, (type_, data) in enumerate(items, 1)
         ]
         if not events:
