@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 from dataclasses import asdict, replace
-from typing import Any
+from typing import cast
 
 from jupyter_gridgpu.backends.base import Backend
 from jupyter_gridgpu.channels.base import Channel
 from jupyter_gridgpu.model import events
 from jupyter_gridgpu.model.job import END_STATES, Observation, allowed
+from jupyter_gridgpu.model.records import JobObserved
 from jupyter_gridgpu.model.view import VariantView
 from jupyter_gridgpu.runner.driven_scan import DrivenScan
 from jupyter_gridgpu.runner.log import say
@@ -146,7 +147,7 @@ def as_stopped(variant: VariantView, seen: Observation, now: float) -> Observati
     return replace(seen, state="cancelled", reason="user", message=message)
 
 
-def observed_data(key: str, seen: Observation) -> dict[str, Any]:
+def observed_data(key: str, seen: Observation) -> JobObserved:
     """Return the data of the event `job.observed`, without the fields that say nothing."""
     said = {name: value for name, value in asdict(seen).items() if value not in (None, 0.0)}
-    return {"key": key, **said}
+    return cast(JobObserved, {"key": key, **said})

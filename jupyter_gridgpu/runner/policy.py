@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from jupyter_gridgpu.model.job import END_STATES
+from jupyter_gridgpu.model.records import VariantProposed
 from jupyter_gridgpu.model.view import ScanView, VariantView
 from jupyter_gridgpu.samplers.base import Trial
 from jupyter_gridgpu.store import points as points_file
@@ -49,7 +49,7 @@ def _trial(view: ScanView, variants: list[VariantView], searched: Iterable[str])
     return Trial(params, attrs, "done", sum(known) / len(known))
 
 
-def given(view: ScanView, path: Path) -> list[dict[str, Any]]:
+def given(view: ScanView, path: Path) -> list[VariantProposed]:
     """Return the given points in the file `path` that are not variants of the scan yet.
 
     Raises StorageError if the file cannot be read or is damaged.

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from jupyter_gridgpu.backends.base import Backend
 from jupyter_gridgpu.model import events
 from jupyter_gridgpu.model.job import variant_id
+from jupyter_gridgpu.model.records import VariantProposed
 from jupyter_gridgpu.runner import policy
 from jupyter_gridgpu.runner.driven_scan import DrivenScan
 from jupyter_gridgpu.samplers.base import Proposal, Sampler
@@ -79,7 +78,7 @@ class PointProposer:
             )
         )
 
-    def _proposed(self, point: int, repeat: int, proposal: Proposal) -> tuple[str, dict[str, Any]]:
+    def _proposed(self, point: int, repeat: int, proposal: Proposal) -> tuple[str, VariantProposed]:
         """Return the event that makes a variant of a point and a repeat, both counted from 0."""
         space = self._scan.spec.space
         chosen = {**space.fixed, **proposal.params}

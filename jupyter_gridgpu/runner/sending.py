@@ -20,6 +20,7 @@ from jupyter_gridgpu.backends.batch.inquiry import SILENT_S, SLOWEST, poll_inter
 from jupyter_gridgpu.errors import Full, StorageError, Underway, Unreachable
 from jupyter_gridgpu.model import events
 from jupyter_gridgpu.model.job import Observation, job_key
+from jupyter_gridgpu.model.records import JobObserved
 from jupyter_gridgpu.model.view import VariantView
 from jupyter_gridgpu.runner.driven_scan import DrivenScan
 from jupyter_gridgpu.runner.observing import JobObserver
@@ -146,13 +147,14 @@ class JobSender:
     def _failed(self, key: str, error: Exception) -> None:
         """Record that a job failed since it could not be sent."""
         cause = str(getattr(error, "strerror", None) or error).rstrip(".")
-        failure = {
+        failure: JobObserved = {
+            "key": key,
             "state": "failed",
             "reason": "submit",
             "message": f"The job could not be sent: {cause}.",
             "ended": time.time(),
         }
-        self._scan.record((events.JOB_OBSERVED, {"key": key, **failure}))
+        self._scan.record((events.JOB_OBSERVED, failure))
 
     def _not_taken(self, error: Unreachable, now: float) -> None:
         """Come again later, and then ask first what the backend has."""

@@ -14,6 +14,7 @@ from typing import Any
 
 from jupyter_gridgpu.errors import StorageError
 from jupyter_gridgpu.model.job import bounded
+from jupyter_gridgpu.model.records import CommandApplied
 from jupyter_gridgpu.model.view import COMMANDS
 from jupyter_gridgpu.store.paths import read_json, write_json
 
@@ -50,7 +51,7 @@ def pending(inbox: Path) -> list[Path]:
         return []
 
 
-def read(path: Path) -> dict[str, Any] | None:
+def read(path: Path) -> CommandApplied | None:
     """Return a command as the journal keeps it, or None if the file holds no sound command."""
     body = read_json(path, COMMAND_BYTES)
     if not isinstance(body, dict) or body.get("action") not in COMMANDS:

@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
+from jupyter_gridgpu.model.records import ManifestLine
 from jupyter_gridgpu.store.opener import opener_below
 from jupyter_gridgpu.store.paths import COPY_NAME, ScanPaths, read_json
 from jupyter_gridgpu.store.tail import read_lines
@@ -84,7 +85,7 @@ class ManifestWriter:
             self._append(key, digests(self._paths.folder, job_files(self._paths, key)))
 
     def _append(self, key: str, files: Digests) -> None:
-        body = {"key": key, "t": round(time.time(), 3), "files": files}
+        body: ManifestLine = {"key": key, "t": round(time.time(), 3), "files": files}
         line = json.dumps(body, separators=(",", ":")).encode() + b"\n"
         handle = os.open(
             self._paths.manifest, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600

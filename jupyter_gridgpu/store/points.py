@@ -11,6 +11,7 @@ from typing import Any
 from jupyter_gridgpu.errors import StorageError, UsageError
 from jupyter_gridgpu.model import numbers
 from jupyter_gridgpu.model.job import split_key
+from jupyter_gridgpu.model.records import PointLine, VariantProposed
 from jupyter_gridgpu.model.view import VariantView
 
 
@@ -20,7 +21,7 @@ def lines(variants: Iterable[VariantView]) -> str:
 
 
 def _line(variant: VariantView) -> str:
-    body = {
+    body: PointLine = {
         "variant": variant.id,
         "point": variant.point,
         "repeat": variant.repeat,
@@ -34,7 +35,7 @@ def digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def read(path: Path) -> Iterator[dict[str, Any]]:
+def read(path: Path) -> Iterator[VariantProposed]:
     """Yield each point as the data of the event that proposes its variant.
 
     Raises StorageError if the file cannot be read or is damaged.
@@ -53,7 +54,7 @@ def read(path: Path) -> Iterator[dict[str, Any]]:
         ) from None
 
 
-def _point(body: Any) -> dict[str, Any]:
+def _point(body: Any) -> VariantProposed:
     """Return the data of one line. Raises KeyError, TypeError, ValueError or UsageError."""
     # The id becomes the name of a folder. The file may come from a pack that somebody sent, so
     # `split_key` checks that it is an id and no path.

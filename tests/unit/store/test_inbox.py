@@ -24,7 +24,8 @@ def test_a_command_keeps_its_words(tmp_path: Path) -> None:
     stop, extend = (inbox.read(path) for path in inbox.pending(tmp_path))
     assert stop is not None
     assert extend is not None
-    assert (stop["variants"], len(stop["by"]), stop["by"][:3]) == (["v0001"], 80, "a b")
+    by = stop["by"] or ""
+    assert (stop["variants"], len(by), by[:3]) == (["v0001"], 80, "a b")
     assert (extend["variants"], extend["trials"]) == (None, 5)
 
 
