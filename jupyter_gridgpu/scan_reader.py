@@ -99,6 +99,7 @@ class ScanReader:
         self.refresh()
         with self.lock:
             rows = [_frame_row(variant) for variant in self.view.variants.values()]
+        # Without rows there is no column `id` that could become the index.
         if not rows:
             return pandas.DataFrame()
         return pandas.DataFrame(rows).set_index("id")
@@ -123,6 +124,7 @@ class ScanReader:
         UnknownJob. This holds for the methods below as well.
         """
         ident, dot, _ = job.partition(".")
+        # A variant that was never tried has the files of its first attempt: none yet, and no error.
         latest = max(self.variant(ident).attempts, 1)
         attempt = split_key(job)[1] if dot else latest
         if not 1 <= attempt <= latest:
@@ -167,6 +169,7 @@ class ScanReader:
 
     def runner_log(self, limit: int = 4096) -> str:
         """Return the last `limit` bytes of what the scan's runners had to say."""
+        # The log is often asked for to explain why something went wrong: no second error then.
         with suppress(OSError):
             return text_part(self.paths.log, None, limit, opener_below(self.folder)).text
         return ""

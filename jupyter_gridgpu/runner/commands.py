@@ -20,6 +20,8 @@ def check_variants(action: str, variants: list[str] | None) -> None:
         raise UsageError(f"{action!r} is no command; there are {', '.join(COMMANDS)}.")
     if variants is None:
         return
+    # An empty list is a slip, for example a selection in which nothing was chosen. It must never
+    # mean the whole scan.
     if not variants:
         raise UsageError(f"There is nothing to {action}: no variant is named.")
     if action not in FOR_VARIANTS:

@@ -56,6 +56,8 @@ def read(path: Path) -> CommandApplied | None:
     body = read_json(path, COMMAND_BYTES)
     if not isinstance(body, dict) or body.get("action") not in COMMANDS:
         return None
+    # Whoever can write into the folder can leave a command. A sound one keeps to the limits that
+    # clients check as well.
     variants, trials = body.get("variants"), body.get("trials")
     if variants is not None and not _is_list_of_texts(variants):
         return None
