@@ -50,6 +50,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=_turn)
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Refuse to run where pytest-xdist has not taken the groups: each process would start Slurm."""
+    grouped = [item for item in session.items if item.get_closest_marker("xdist_group")]
+    distributed = getattr(session.config.option, "loadgroup", False)
+    if grouped and distributed and "@" not in grouped[0].nodeid:
+        raise pytest.UsageError("pytest-xdist does not group tests with this version of pytest")
+
+
 def _group(item: pytest.Item) -> str | None:
     """Return the name of the group that a test belongs to, or None for one that stands alone."""
     fixtures: dict[str, Any] = cast(Any, item)._fixtureinfo.name2fixturedefs
@@ -59,7 +68,7 @@ def _group(item: pytest.Item) -> str | None:
     for found in fixtures.values():
         # A fixture of a file or a class is made once in each process that runs one of its tests.
         if found[-1].scope in ("module", "class"):
-            return str(item.path)
+            return str(item.path.relative_to(TESTS))
     return None
 
 

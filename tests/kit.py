@@ -11,7 +11,7 @@ WITHIN_S = 90.0  # far more than anything here takes, since the machine may be b
 LOOK_S = 0.05
 
 
-def eventually(look: Callable[[], T], what: str = "", within_s: float = WITHIN_S) -> T:
+def eventually(look: Callable[[], T | None], what: str = "", within_s: float = WITHIN_S) -> T:
     """Return the first true value of `look()`. Fails if there is none within `within_s` seconds.
 
     `what` says in the failure what was waited for.
