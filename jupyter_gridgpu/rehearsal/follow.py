@@ -60,7 +60,8 @@ class Follower:
             self.started_at = min(now, max(variant.started, self.sent_at))
             self._say(f"Started after {seconds_text(self.started_at - self.sent_at)}.")
         self._count_epochs(variant, now)
-        if self.enough or self.late:  # it is being stopped already
+        # A stop takes a moment to be applied; it must not be asked for at each look.
+        if self.enough or self.late:
             return
         if self.started_at is None or variant.state != "running":
             return
@@ -79,6 +80,7 @@ class Follower:
             return
         count = variant.metrics[metric].n
         if self.first_at is not None:
+            # Several epochs may have passed between two looks, if they are short.
             if count > self._epochs_at_first and self.epoch_s is None:
                 self.epoch_s = (now - self.first_at) / (count - self._epochs_at_first)
         elif count and self.started_at is not None:

@@ -53,6 +53,7 @@ class RehearsalReport:
 
 def report(scan: ScanSpec, handle: ScanHandle, follower: Follower) -> RehearsalReport:
     """Return what the rehearsal `handle` of `scan` showed."""
+    # A runner that died at once has proposed no variant.
     variant = handle.view.variants.get(FIRST) or VariantView(FIRST, 0, 0, {})
     metric = None
     if scan.objective:
@@ -62,6 +63,7 @@ def report(scan: ScanSpec, handle: ScanHandle, follower: Follower) -> RehearsalR
     hint = None
     if not passed:
         hint = _hint(handle.name, verdict)
+    # The rehearsal's own scan asks for fewer GPUs than the scan if this machine lacks them.
     note = None
     if handle.scan.resources.gpus < scan.resources.gpus:
         note = NO_GPU
@@ -151,6 +153,7 @@ def _hours(scan: ScanSpec, variant_s: float | None) -> float | None:
     """Return the GPU-hours of the whole scan, or hours of one job after another without GPUs."""
     if variant_s is None:
         return None
+    # Jobs that share a GPU run at the same time.
     jobs_s = scan.total() * variant_s
     return round(jobs_s * max(scan.resources.gpus, 1) / scan.per_gpu / 3600, 3)
 
@@ -159,6 +162,7 @@ def _written_files(handle: ScanHandle, variant: VariantView) -> list[str]:
     """Return the files that the notebook wrote into its working folder, with their sizes."""
     if not variant.attempts:
         return []
+    # The newest copy is the one that the rehearsal showed.
     copies = handle.paths.job(variant.key).copies()
     if not copies:
         return []

@@ -48,6 +48,7 @@ def before(plan: Plan, there: bool, say: Callable[[str], None]) -> None:
     A scan that was sent before is not rehearsed: it will only be shown. Raises RehearsalFailed if
     the scan must not be sent.
     """
+    # To find the scan again is cheap; to rehearse it again would take a job.
     if client.known(plan) is not None:
         return
     found = rehearse(plan, there, say=say)

@@ -28,6 +28,7 @@ def parse_json(text: bytes) -> Any:
 
 def parse_command(text: bytes) -> CommandBody:
     """Return the command that the body of a request holds. Raises UsageError."""
+    # Checked before the JSON is read, which holds up all other threads of the server.
     if len(text) > BODY_BYTES:
         raise UsageError(
             f"The command is larger than {BODY_BYTES // 1000:,} kB; name fewer variants."
@@ -47,7 +48,8 @@ def parse_command(text: bytes) -> CommandBody:
         raise UsageError(
             "variants is no list of texts; give ids like v0001, or null for the whole scan."
         )
-    if trials is not None and type(trials) is not int:  # True is an int for isinstance
+    # type(), since True is an int for isinstance.
+    if trials is not None and type(trials) is not int:
         raise UsageError("trials is no whole number; give how many points to add.")
     return CommandBody(action, variants, trials)
 

@@ -114,6 +114,7 @@ class ScansHandler(Api):
     async def get(self) -> None:
         """Answer with the heads of all scans, newest first."""
         heads = await self.watcher.in_scan_thread(self.scans.heads)
+        # One head at a time is made into JSON, see dumps.
         self.finish(b'{"scans":[%s]}' % b",".join(map(dumps, heads)))
 
 

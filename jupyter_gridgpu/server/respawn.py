@@ -36,6 +36,7 @@ class Respawner:
     def check(self, handle: ScanHandle, state: str) -> str:
         """Start a runner if the scan is orphaned and tries are left; return its state then."""
         now = time.monotonic()
+        # The note stays for a while, so that a user who looks away for a moment still sees it.
         if state != "orphaned":
             if now - self._started_at > NOTE_S:
                 self.note = None

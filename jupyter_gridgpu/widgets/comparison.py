@@ -43,6 +43,7 @@ class Compared:
 
     def to_frame(self) -> pandas.DataFrame:
         """Return a DataFrame with one row for each metric of each pair of variants."""
+        # Imported late: pandas takes long to import, and a table needs none of it.
         import pandas
 
         names = ("metric", "a", "b", "difference", "relative", "spread", "verdict")
@@ -62,7 +63,8 @@ class Compared:
         import altair
 
         frame = self.to_frame()
-        if len(frame):  # an empty frame has no columns
+        # An empty frame has no columns that could be selected.
+        if len(frame):
             frame = frame[frame["a"].notna() & frame["b"].notna()]
         if not len(frame):
             raise UsageError(

@@ -92,7 +92,8 @@ class ScanForm(anywidget.AnyWidget):
     def _check(self, state: Mapping[str, Any]) -> dict[str, Any]:
         try:
             return check(self._notebook, state, self._carried, self._variables)
-        except Exception as error:  # an answer must come, or the form would wait for ever
+        except Exception as error:
+            # An answer must come, or the form would wait for ever.
             problem = f"{type(error).__name__}: {str(error)[:200]}"
             return failed("", f"This could not be checked: {problem}")
 

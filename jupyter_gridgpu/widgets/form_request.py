@@ -34,10 +34,12 @@ class FormRequest:
         """
         text = str(error)
         flags = {option.opts[0] for option in option_list()}
+        # Many sentences of planning/ name the option to give, such as `give --trials`.
         asked = re.search(r"(?:give|say which with|Use fewer) (--[a-z-]+)", text)
         asked = asked or re.match(r"(--[a-z-]+)", text)
         if asked and asked[1] in flags:
             return _drawn_as(asked[1])
+        # A sentence may name the wrong value but not its option, so each option is left out once.
         for option in option_list():
             name = option.name or ""
             is_given = texts.get(name) and words_of({name: texts[name]})

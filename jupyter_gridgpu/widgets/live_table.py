@@ -175,6 +175,7 @@ class LiveTable(anywidget.AnyWidget):
         trials = content.get("trials")
         if not _is_whole(trials):
             trials = None
+        # The scan may have ended, and then the feed has dropped this table.
         text = self.handle.command(str(content.get("action")), chosen, trials)
         FEED.add(self)
         return {"type": "said", "text": text}

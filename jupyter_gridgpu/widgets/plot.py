@@ -45,6 +45,7 @@ def _parameter_axis(altair: Any, handle: ScanHandle, name: str) -> Any:
     axis = handle.scan.space.axes[name]
     if not isinstance(axis, Range):
         return altair.X(f"{_escaped(name)}:O", title=name)
+    # Zero is left out, since a range far from zero would fill only an edge of the panel.
     scale = altair.Scale(zero=False)
     if axis.log:
         scale = altair.Scale(type="log")

@@ -26,6 +26,7 @@ def html(head: wire.Head, rows: list[wire.Row]) -> str:
     heads = "".join(f"<th>{_text(name)}</th>" for name in names)
     body = "".join(_row(head, row, metrics) for row in rows[:ROW_LIMIT])
     table = f"<table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>"
+    # Notebooks are mailed and committed, so the output must not grow with the scan.
     more = ""
     if len(rows) > ROW_LIMIT:
         more = f"<p>{len(rows) - ROW_LIMIT} more rows are in the scan folder.</p>"
