@@ -1,4 +1,12 @@
-"""Hyper-parameter scans of training notebooks, from a notebook cell to GPUs that belong to somebody else."""
+"""Hyper-parameter scans of training notebooks on GPUs that belong to somebody else.
+
+    from jupyter_gridgpu import gridscan
+
+    scan = gridscan("train.ipynb", {"lr": [1e-4, 1e-3, 1e-2]}, maximize="max(acc)")
+
+The cell magic `%%gridscan`, after `%load_ext jupyter_gridgpu`, and the command `gridgpu run` do the
+same.
+"""
 
 from __future__ import annotations
 
@@ -22,11 +30,22 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = [
-    "Scan", "choice", "fixed", "geomspace", "gridscan", "integer", "keras_callback", "linspace", "logint", "loguniform",
-    "open_scan", "repeats", "report", "uniform",
-]  # fmt: skip
+    "Scan",
+    "choice",
+    "fixed",
+    "geomspace",
+    "gridscan",
+    "integer",
+    "keras_callback",
+    "linspace",
+    "logint",
+    "loguniform",
+    "open_scan",
+    "repeats",
+    "report",
+    "uniform",
+]
 
-# Looked up on first use, so that `import jupyter_gridgpu` costs milliseconds in every kernel and job.
 _GRAMMAR = (
     "choice",
     "fixed",
@@ -38,7 +57,9 @@ _GRAMMAR = (
     "repeats",
     "uniform",
 )
-_HOMES = {
+# The module of each public name. A module is imported when one of its names is first used, so that
+# `import jupyter_gridgpu` takes only milliseconds in every kernel and job.
+_MODULES = {
     **dict.fromkeys(("Scan", "gridscan", "open_scan"), "api"),
     **dict.fromkeys(("report", "keras_callback"), "worker.metrics.report"),
     **dict.fromkeys(_GRAMMAR, "model.grammar"),
@@ -46,13 +67,13 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
 
 
 def load_ipython_extension(shell: Any) -> None:
-    """Make `%gridscan` and `%%gridscan` known to an IPython shell (called by `%load_ext jupyter_gridgpu`)."""
+    """Add the magics to an IPython shell; `%load_ext jupyter_gridgpu` calls this."""
     from jupyter_gridgpu.magics import GridscanMagics
 
     shell.register_magics(GridscanMagics)

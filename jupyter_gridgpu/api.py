@@ -1,8 +1,8 @@
-"""The Python face: `gridscan(...)` and what it returns."""
+"""Scans in Python: `gridscan()` starts one, `open_scan()` opens one, and both return a `Scan`."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,43 +18,95 @@ from jupyter_gridgpu.records.record import Record, load
 from jupyter_gridgpu.records.replay import ReplayRequest, plan_replay
 from jupyter_gridgpu.widgets.comparison import Compared
 
+# Options that a replay takes from the scan that it runs again.
+_NOT_FOR_REPLAY = ("maximize", "minimize", "trials", "sampler", "seed", "files")
+
 
 class Scan(ScanHandle):
-    """A scan in hand: look at it (`table()`, `best`, `to_frame()`, `plot()`), wait for it, command it."""
+    """A scan: its state, its results and its commands.
+
+    `best`, `to_frame()` and `plot()` show results, `wait()` waits for the end, and `stop()`,
+    `retry()`, `pause()`, `resume()` and `extend()` command it. A notebook displays a Scan as the
+    live table.
+
+    Example:
+        >>> scan = open_scan("btag")
+        >>> scan.wait()
+        'done'
+        >>> scan.best["params"]
+        {'lr': 0.001, 'units': 128}
+    """
 
     def table(self) -> None:
-        """Show the live table under the cell; in a shell that is no notebook, the table as it is now."""
-        if not _in_notebook():
+        """Show the live table under the cell, or in a terminal the table as it is now.
+
+        Example:
+            >>> open_scan("btag").table()
+        """
+        # Both are imported late: a job or a script that shows no table needs neither of them.
+        if not _in_kernel():
             from rich.console import Console
 
             from jupyter_gridgpu.terminal import render
 
-            Console().print(render(self, self.state, Console(), limit=None))
+            console = Console()
+            console.print(render(self, self.state, console, limit=None))
             return
         from jupyter_gridgpu.widgets.live_table import LiveTable, browse_link
 
         LiveTable(self, browse_link(self, Path.cwd())).show()
 
     def plot(self) -> Any:
-        """Return an altair chart of the objective (else the first metric) against every varied parameter."""
+        """Return a chart of the objective against every parameter that varies.
+
+        A scan without an objective is drawn with its first metric.
+
+        Returns:
+            altair.Chart: one panel for each parameter; a notebook displays it.
+
+        Raises:
+            UsageError: altair is not installed, or no variant has a value yet.
+
+        Example:
+            >>> open_scan("btag").plot()
+        """
         from jupyter_gridgpu.widgets.plot import chart
 
         return chart(self)
 
-    def replay(self, only: str = "", set: Mapping[str, Any] | None = None, **options: Any) -> Scan:  # noqa: A002
-        """Run the scan again, or those of its variants that `only` chooses, and return the new scan.
+    def replay(
+        self,
+        only: str = "",
+        set: Mapping[str, Any] | None = None,  # noqa: A002
+        **options: Any,
+    ) -> Scan:
+        """Run the scan, or some of its variants, again with the same notebook, files and values.
 
-        `set` gives parameters that do not vary other values, which makes it a variation. Options say where it runs now:
-        those of `gridscan()` from `on` to `new`; what is not given stays as it was. Raises UsageError.
+        Args:
+            only (str): Which variants: `"v0003,v0007"`, `"failed"`, `"best 5"` or a condition like
+                `"lr < 1e-3 and acc > 0.8"`. Default: all.
+            set (Mapping[str, Any] | None): New values of parameters that do not vary, by name. They
+                make the replay a variation. Default: none.
+            **options: Where the replay runs: the options of `gridscan()` but for maximize,
+                minimize, trials, sampler, seed and files. An option that is not given stays as it
+                was in this scan.
+
+        Returns:
+            Scan: the replay; the one that was started before if the request is the same.
+
+        Raises:
+            UsageError: An option or a value is wrong, or the notebook or a file has changed.
+            BackendError: The batch system refuses the jobs or cannot be reached.
+
+        Example:
+            >>> again = open_scan("btag").replay(only="best 5", set={"epochs": 50}, on="slurm")
         """
         self.refresh()
+        # Written as lines of a cell, so that one parser reads the changes of all faces. `fixed`
+        # keeps a list in one piece, which would be several values otherwise.
         changes = tuple(f"{name} = fixed({value!r})" for name, value in (set or {}).items())
-        wish = ReplayRequest(
-            only,
-            changes,
-            _engine_options(options),
-            f"scan.replay({only!r}, {dict(set or {})!r}, **{options!r})",
-        )
+        command = f"scan.replay({only!r}, {dict(set or {})!r}, **{options!r})"
+        wish = ReplayRequest(only, changes, _replay_options(options), command)
         return start(plan_replay(Record(self.paths, self.view), wish))
 
     def compare(
@@ -65,24 +117,64 @@ class Scan(ScanHandle):
         sigmas: float = 2.0,
         metrics: Sequence[str] = (),
     ) -> Compared:
-        """Compare another scan with this one; without another, this one with the scan that it replays. Raises UsageError."""
-        second = other if other is None or isinstance(other, (str, Path)) else other.folder
-        return Compared(
-            compare_records(*two_scans(self.folder, second), Tolerance(rtol, atol, sigmas), metrics)
-        )
+        """Compare another scan with this one, metric by metric.
+
+        A value is within tolerance if any of the three tolerances says so.
+
+        Args:
+            other (Scan | str | Path | None): The other scan, or its name, id or folder. Default:
+                this scan, which must be a replay, is compared with the scan that it runs again.
+            rtol (float): Relative tolerance. Default: 0.01.
+            atol (float): Absolute tolerance. Default: 0.
+            sigmas (float): Tolerance in standard deviations of the repeats of a point. Default: 2.
+            metrics (Sequence[str]): The metrics to compare. Default: all.
+
+        Returns:
+            Compared: the result with `verdict`, `to_frame()` and `plot()`; a notebook displays it.
+
+        Raises:
+            UsageError: There is nothing to compare with, or a tolerance or metric is wrong.
+            UnknownScan: There is no other scan of that name, id or folder.
+
+        Example:
+            >>> open_scan("btag").compare("btag-replay").verdict
+            'reproduced'
+        """
+        # The records are read from the folders, so that both sides are as the disks have them.
+        second: str | Path | None = None
+        if isinstance(other, ScanHandle):
+            second = other.folder
+        elif other is not None:
+            second = other
+        records = two_scans(self.folder, second)
+        return Compared(compare_records(*records, Tolerance(rtol, atol, sigmas), metrics))
 
     def _ipython_display_(self) -> None:
         self.table()
 
 
 def two_scans(first: str | Path, second: str | Path | None) -> tuple[Record, Record]:
-    """Return the records of two scans; of a replay alone, its origin and itself. Raises UsageError or UnknownScan."""
+    """Return the records of two scans to compare, the older one first if one replays the other.
+
+    Args:
+        first (str | Path): Name, id or folder of a scan.
+        second (str | Path | None): The same of another scan. None means that `first` is a replay,
+            whose origin is returned before it.
+
+    Raises:
+        UsageError: `second` is None and `first` is no replay, or its origin is not here.
+        UnknownScan: There is no scan of that name, id or folder.
+
+    Example:
+        >>> origin, replay = two_scans("btag-replay", None)
+    """
     one = load(client.open_scan(first).folder)
     if second is not None:
         return one, load(client.open_scan(second).folder)
     origin = one.scan.origin
     if origin is None or not origin.id:
         raise UsageError(f"{one.name} is no replay: name the scan to compare it with.")
+    # By id: the user may have given the name to another scan since.
     try:
         return load(client.open_scan(origin.id).folder), one
     except UnknownScan:
@@ -91,41 +183,87 @@ def two_scans(first: str | Path, second: str | Path | None) -> tuple[Record, Rec
         ) from None
 
 
-def _engine_options(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the options of a replay, checked by name. Raises UsageError."""
-    fixed = ("maximize", "minimize", "trials", "sampler", "seed", "files")
-    known = [name for name in Options.__dataclass_fields__ if name not in fixed]
-    unknown = [name for name in options if name not in known]
-    if unknown:
-        raise UsageError(
-            f"replay() has no option {unknown[0]!r}; it has only, set, {', '.join(known)}."
-        )
+def _replay_options(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options of a replay. Raises UsageError for one that a replay does not have."""
+    known = [name for name in Options.__dataclass_fields__ if name not in _NOT_FOR_REPLAY]
+    for name in options:
+        if name not in known:
+            raise UsageError(
+                f"replay() has no option {name!r}; it has only, set, {', '.join(known)}."
+            )
     return dict(options)
 
 
 def gridscan(notebook: str | Path, space: str | Mapping[str, Any] | Space, **options: Any) -> Scan:
-    """Start a scan of `notebook`, or attach to the one that the same request started before.
+    """Start a scan of a notebook, or return the scan that the same request started before.
 
-    `space` maps parameter names to values: a list is a choice, `jupyter_gridgpu.uniform(...)` and its like are ranges,
-    anything else is fixed; a string is read like the body of a `%%gridscan` cell. Options are those of the
-    magic, like maximize, trials, on, gpus, image, walltime, files, name, new. Raises UsageError for what is wrong with
-    them, before anything is started.
+    The scan runs in a process of its own and goes on when this one ends.
+
+    Args:
+        notebook (str | Path): The notebook that trains. Its cell with the tag `parameters` holds
+            the values that the scan varies.
+        space (str | Mapping[str, Any] | Space): The values of each parameter, by name: a list is a
+            choice, `uniform(...)` and its like are ranges, anything else is one fixed value. A text
+            is read like the body of a `%%gridscan` cell.
+        maximize (str | None): The metric to make large: `"acc"` counts its last value,
+            `"max(acc)"` its best epoch. Default: variants are not ranked.
+        minimize (str | None): The metric to make small, instead of `maximize`.
+        trials (int | None): How many points to try. Default: all of a grid.
+        sampler (str | None): grid, random, sobol, tpe or cmaes. Default: grid if it fits, or tpe.
+        seed (int): Seed of the sampler. Default: 0.
+        on (str): Where jobs run: local, slurm, htcondor, panda or auto. Default: local.
+        parallel (int | None): The most jobs at once. Default: one for each GPU or two cores here.
+        gpus (int): GPUs of one job. Default: 0.
+        memory (str | int | None): The most memory of one job, like `"4GB"`; numbers are MB.
+        walltime (str | int | None): The longest time of one job, like `"2h"`, or in seconds.
+        image (str | None): Container image of all jobs. Default: none.
+        retries (int): Further attempts after a failure. Default: 0.
+        files (str | Path | Sequence[str | Path]): What the notebook needs beside it. Default: none.
+        name (str | None): Name of the scan. Default: the notebook's.
+        new (bool): Start another scan even if the same request started one before. Default: False.
+        **options: All other options of the magic; `%gridscan --help` lists them.
+
+    Returns:
+        Scan: the scan; its jobs may still wait.
+
+    Raises:
+        UsageError: The notebook, the space or an option is wrong.
+        BackendError: The batch system refuses the jobs or cannot be reached.
+        StorageError: The folder of the scan cannot be made.
+
+    Example:
+        >>> space = {"lr": loguniform(1e-4, 1e-2), "units": [64, 128], "epochs": 12}
+        >>> scan = gridscan("train.ipynb", space, trials=20, maximize="max(acc)", on="slurm")
     """
-    files = options.get("files") or ()
-    options["files"] = (
-        (str(files),) if isinstance(files, (str, Path)) else tuple(str(file) for file in files)
-    )
-    unknown = [name for name in options if name not in Options.__dataclass_fields__]
-    if unknown:
-        raise UsageError(
-            f"gridscan() has no option {unknown[0]!r}; it has {', '.join(Options.__dataclass_fields__)}."
-        )
+    # A user may give one path, but the spec of a scan holds a list of texts.
+    options["files"] = _as_texts(options.get("files") or ())
+    for name in options:
+        if name not in Options.__dataclass_fields__:
+            names = ", ".join(Options.__dataclass_fields__)
+            raise UsageError(f"gridscan() has no option {name!r}; it has {names}.")
     made = plan(notebook, space, Options(**options))
     return start(replace(made, command=f"gridscan({str(notebook)!r}, {space!r}, **{options!r})"))
 
 
+def _as_texts(files: str | Path | Iterable[str | Path]) -> tuple[str, ...]:
+    """Return one file or several as a tuple of texts."""
+    if isinstance(files, (str, Path)):
+        return (str(files),)
+    return tuple(str(file) for file in files)
+
+
 def start(made: Plan) -> Scan:
-    """Start the scan of a checked plan, or attach to the one that the same request started before."""
+    """Start the scan of a checked plan, or return the one that the same request started before.
+
+    Args:
+        made (Plan): What planning.request.plan() or plan_replay() returned.
+
+    Raises:
+        StorageError: The folder of the scan cannot be made.
+
+    Example:
+        >>> scan = start(plan("train.ipynb", {"lr": [1e-3, 1e-2]}, Options()))
+    """
     handle = client.start(made)
     scan = open_scan(handle.folder)
     scan.attached = handle.attached
@@ -133,12 +271,23 @@ def start(made: Plan) -> Scan:
 
 
 def open_scan(scan: str | Path) -> Scan:
-    """Open a scan by name, id or folder. Raises UnknownScan, with the nearest name."""
+    """Open a scan that was started before, here or in another process.
+
+    Args:
+        scan (str | Path): Its name, id or folder.
+
+    Raises:
+        UnknownScan: There is none; the message names the scan with the most similar name.
+
+    Example:
+        >>> open_scan("btag").state
+        'running'
+    """
     return client.opened(Scan, scan)
 
 
-def _in_notebook() -> bool:
-    """Whether a kernel runs this, and not a terminal."""
+def _in_kernel() -> bool:
+    """Return whether a Jupyter kernel runs this code, and not a terminal or a script."""
     from IPython import get_ipython
 
     return hasattr(get_ipython(), "kernel")

@@ -1,4 +1,7 @@
-"""`%%gridscan NOTEBOOK [options]`, the form `%gridscan NOTEBOOK`, and `%gridscan list`, or another verb with a SCAN."""
+"""The magics: `%%gridscan NOTEBOOK` starts a scan, `%gridscan NOTEBOOK` opens the form.
+
+`%gridscan VERB SCAN` does with a scan what the command `gridgpu VERB SCAN` does.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from IPython.core.error import UsageError as Sentence
+from IPython.core.error import UsageError as IPythonUsageError
 from IPython.core.magic import Magics, line_cell_magic, magics_class
 
 from jupyter_gridgpu import api, client
@@ -17,43 +20,52 @@ from jupyter_gridgpu.planning.request import Plan, plan
 from jupyter_gridgpu.records.record import load
 from jupyter_gridgpu.records.replay import plan_replay
 
-USE = (
-    "Write %gridscan NOTEBOOK.ipynb for a form, or %%gridscan NOTEBOOK.ipynb [options] with one assignment a line below it,"
-    " or %gridscan list, or %gridscan show, stop, retry, pause, resume, replay or compare with a SCAN."
+USAGE = (
+    "Write %gridscan NOTEBOOK.ipynb for a form,"
+    " or %%gridscan NOTEBOOK.ipynb [options] with one assignment a line below it,"
+    " or %gridscan list,"
+    " or %gridscan show, stop, retry, pause, resume, replay or compare with a SCAN."
 )
 
 
 @magics_class
 class GridscanMagics(Magics):
-    """The magic; a user's mistake is one sentence on stderr, and the cell counts as failed."""
+    """The magic `gridscan`, for a line and for a cell.
+
+    A mistake of the user is printed as one sentence, and the cell counts as failed.
+    """
 
     @line_cell_magic
     def gridscan(self, line: str, cell: str | None = None) -> None:
-        """Scan a notebook's hyper-parameters: `%%gridscan NOTEBOOK [options]` with one assignment a line below it.
+        """Scan a notebook's hyper-parameters: `%%gridscan NOTEBOOK [options]` above assignments.
 
-        `%gridscan NOTEBOOK [options]` alone opens a form that writes such a cell; `%gridscan --help` lists the options.
+        Each line below it assigns the values of one parameter. `%gridscan NOTEBOOK [options]` alone
+        opens a form that writes such a cell; `%gridscan --help` lists the options.
         """
         try:
-            words = _words(line)
+            words = _split(line)
             if "--help" in words or "-h" in words:
                 print(help_text())
             elif cell is None:
-                self._command(words)
+                self._run_line(words)
             else:
-                self._scan(words, cell)
+                self._start_scan(words, cell)
         except GridGpuError as error:
-            raise Sentence(str(error)) from None  # IPython prints it without a traceback
+            # IPython prints an error of its own class without a traceback.
+            raise IPythonUsageError(str(error)) from None
 
-    def _command(self, words: list[str]) -> None:
-        verb, rest = (words[0], words[1:]) if words else ("", [])
-        if verb in _VERBS:
-            _run(verb, rest)
+    def _run_line(self, words: list[str]) -> None:
+        """Run a verb, or open the form if the words name a notebook. Raises UsageError."""
+        if words and words[0] in _VERBS:
+            _run_verb(words[0], words[1:])
+        # The notebook may stand behind options, whose number of values only the parser knows.
         elif any(word.endswith(".ipynb") for word in words):
-            self._form(words)
+            self._open_form(words)
         else:
-            raise UsageError(USE)
+            raise UsageError(USAGE)
 
-    def _form(self, words: list[str]) -> None:
+    def _open_form(self, words: list[str]) -> None:
+        # Imported late: a kernel that opens no form need not load the widgets.
         from jupyter_gridgpu.widgets.form import ScanForm
 
         values = parse_words(words)
@@ -61,15 +73,20 @@ class GridscanMagics(Magics):
             if values.pop(name):
                 option = name.replace("_", "-")
                 raise UsageError(
-                    f"--{option} needs a cell: write %%gridscan and, below it, one assignment a line."
+                    f"--{option} needs a cell:"
+                    " write %%gridscan and, below it, one assignment a line."
                 )
-        ScanForm(values.pop("notebook"), values, self._names()).show()
+        notebook = values.pop("notebook")
+        ScanForm(notebook, values, self._variables()).show()
 
-    def _scan(self, words: list[str], cell: str) -> None:
+    def _start_scan(self, words: list[str], cell: str) -> None:
         values = parse_words(words)
-        dry_run, notebook = values.pop("dry_run"), values.pop("notebook")
-        rehearse, there = values.pop("rehearse"), values.pop("there")
-        made = plan(notebook, cell, to_options(values), self._names())
+        # These say what is done with the request; all others are options of the scan.
+        notebook = values.pop("notebook")
+        dry_run = values.pop("dry_run")
+        rehearse = values.pop("rehearse")
+        there = values.pop("there")
+        made = plan(notebook, cell, to_options(values), self._variables())
         made = replace(made, command=f"%%gridscan {shlex.join(words)}\n{cell}")
         if dry_run:
             print(plan_text(made.scan, made.files))
@@ -78,15 +95,26 @@ class GridscanMagics(Magics):
             from jupyter_gridgpu import rehearsal
 
             rehearsal.before(made, there, print)
-        _start(made)
+        _start_and_show(made)
 
-    def _names(self) -> Any:
-        """The user's variables, which the lines of a cell may use."""
-        return self.shell.user_ns if self.shell else {}
+    def _variables(self) -> Any:
+        """Return the user's variables, which the assignments of a cell may use."""
+        if self.shell is None:
+            return {}
+        return self.shell.user_ns
 
 
-def _start(made: Plan) -> None:
+def _split(line: str) -> list[str]:
+    """Return the words of a line as a shell would. Raises UsageError."""
+    try:
+        return shlex.split(line)
+    except ValueError as error:
+        raise UsageError(f"The options cannot be read: {error}.") from None
+
+
+def _start_and_show(made: Plan) -> None:
     scan = api.start(made)
+    # Running a cell again is the usual way to see its scan again, so it is no error.
     if scan.attached:
         print(f"This cell started {scan.name} before; here it is again. --new starts another scan.")
     elif scan.scan.choice:
@@ -94,17 +122,20 @@ def _start(made: Plan) -> None:
     scan.table()
 
 
-def _run(verb: str, rest: list[str]) -> None:
-    needs = verb != "list"
-    if len(rest) != int(needs) and not (rest and verb in ("replay", "compare")):
-        raise UsageError(f"%gridscan {verb} takes {'one scan' if needs else 'nothing more'}.")
-    _VERBS[verb](*rest)
+def _run_verb(verb: str, words: list[str]) -> None:
+    """Run one of the verbs. Raises UsageError if it has too many words or too few."""
+    if verb == "list":
+        if words:
+            raise UsageError("%gridscan list takes nothing more.")
+    elif not words or (len(words) > 1 and verb not in ("replay", "compare")):
+        raise UsageError(f"%gridscan {verb} takes one scan.")
+    _VERBS[verb](*words)
 
 
 def _list() -> None:
     scans = client.list_scans()
     for scan in scans:
-        print(repr(scan)[1:-1])
+        print(repr(scan)[1:-1])  # without the angle brackets
     if not scans:
         print("There are no scans yet.")
 
@@ -114,32 +145,42 @@ def _show(target: str) -> None:
 
 
 def _replay(*words: str) -> None:
+    # Imported late: the command line is loaded only where one of its parsers is used.
     from jupyter_gridgpu.cli.replay import read_words, variation
 
     target, wish = read_words(list(words))
     made = plan_replay(load(client.open_scan(target).folder), wish)
-    if said := variation(made.scan):
-        print(said)
-    _start(made)
+    variation_text = variation(made.scan)
+    if variation_text:
+        print(variation_text)
+    _start_and_show(made)
 
 
-def _compare(first: str, *second: str) -> None:
+def _compare(first: str, *others: str) -> None:
     from IPython.display import display
 
-    if len(second) > 1:
+    if len(others) > 1:
         raise UsageError("%gridscan compare takes two scans, or a replay alone.")
-    display(api.open_scan(first).compare(second[0] if second else None))
+    other = None
+    if others:
+        other = others[0]
+    display(api.open_scan(first).compare(other))
 
 
-def _verb(action: str) -> Callable[[str], None]:
-    def act(target: str) -> None:
+def _command_verb(action: str) -> Callable[[str], None]:
+    """Return the function of a verb that commands a scan, or one variant like `btag/v0017`."""
+
+    def command(target: str) -> None:
         scan, variant = client.split_target(target)
         if variant and action in ("pause", "resume"):
             raise UsageError(f"%gridscan {action} takes a whole scan, like {scan.name}.")
-        scan.command(action, [variant] if variant else None)
+        variants = None
+        if variant:
+            variants = [variant]
+        scan.command(action, variants)
         print(f"Asked {target} to {action}.")
 
-    return act
+    return command
 
 
 _VERBS: dict[str, Callable[..., None]] = {
@@ -147,12 +188,5 @@ _VERBS: dict[str, Callable[..., None]] = {
     "show": _show,
     "replay": _replay,
     "compare": _compare,
-    **{action: _verb(action) for action in ("stop", "retry", "pause", "resume")},
+    **{action: _command_verb(action) for action in ("stop", "retry", "pause", "resume")},
 }
-
-
-def _words(line: str) -> list[str]:
-    try:
-        return shlex.split(line)
-    except ValueError as error:
-        raise UsageError(f"The options cannot be read: {error}.") from None

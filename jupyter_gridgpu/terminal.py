@@ -1,11 +1,12 @@
-"""The live table in a terminal, drawn by rich from the same rows as the browser's."""
+"""The table in a terminal, drawn by rich from the same rows as the table in a browser."""
 
 from __future__ import annotations
 
+import math
 import time
-from typing import Any
+from typing import TypeGuard
 
-from rich.console import Console, Group
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.measure import Measurement
 from rich.progress_bar import ProgressBar
@@ -29,141 +30,177 @@ MARKS = {
     "lost": "?",
 }
 COLOURS = {"running": "blue", "done": "green", "failed": "red", "lost": "yellow"}
+# Which rows stay if not all fit: those that a user wants to see while the scan runs.
+RANKS = {"running": 0, "failed": 1, "lost": 1, "queued": 2, "done": 3, "cancelled": 4, "new": 5}
 BARS = "▁▂▃▄▅▆▇█"
 METRICS_SHOWN = 4
-NARROW = 80  # columns of a terminal that has no room for curves
-ROW_RESERVE = 9  # lines around the rows
+NARROW = 80  # a terminal with fewer columns has no room for curves
+ROW_RESERVE = 9  # lines of the screen above and below the rows
+UNBOUNDED = 10_000  # columns: wider than any table
+REFRESH_PER_S = 8
+CHECK_S = 0.1  # between two looks at the journal
 
 
 def watch(handle: ScanHandle, console: Console) -> str:
-    """Show the scan live until it has ended and return its state. Without a terminal, only the end is printed."""
+    """Show the scan live until it has ended, and return its state.
+
+    If the console is no terminal, for example a file, only the end is printed.
+    """
     if not console.is_terminal:
         state = handle.wait()
         console.print(render(handle, state, console, limit=None))
         return state
     state = handle.state
-    with Live(console=console, refresh_per_second=8, transient=True) as live:
-        for state in handle.changes(every_s=0.1):
-            live.update(render(handle, state, console, limit=max(console.height - ROW_RESERVE, 4)))
+    with Live(console=console, refresh_per_second=REFRESH_PER_S, transient=True) as live:
+        for state in handle.changes(every_s=CHECK_S):
+            rows = max(console.height - ROW_RESERVE, 4)
+            live.update(render(handle, state, console, limit=rows))
+    # The live display vanishes when it ends, so that the whole table stays, however long it is.
     console.print(render(handle, state, console, limit=None))
     return state
 
 
 def render(handle: ScanHandle, state: str, console: Console, limit: int | None) -> Group:
-    """Return the scan's head and its rows; at most `limit` of these, the running ones first."""
+    """Return the scan's head and its rows, ready to be printed.
+
+    At most `limit` rows are drawn, the running ones first; None means all.
+    """
+    # The lock is held only while the fold is read, not while rich draws.
     with handle.lock:
         head = wire.head(handle.view, state, time.time())
         variants = list(handle.view.variants.values())
-        chosen = (
-            variants if limit is None or len(variants) <= limit else _most_alive(variants, limit)
-        )
-        drawn = [wire.row(handle.view, variant) for variant in chosen]
-    parts: list[Any] = [_title(head), _progress(head, console), _fitting(head, drawn, console)]
-    if len(drawn) < len(variants):
-        parts.append(
-            Text(
-                f"{len(variants) - len(drawn)} more rows; `gridgpu show {head['name']} --all` prints all.",
-                style="dim",
-            )
-        )
-    if words := wire.metrics_text(head):
-        parts.append(Text(words, style="dim"))
+        rows = [wire.row(handle.view, variant) for variant in _most_alive(variants, limit)]
+    parts: list[RenderableType] = [_title(head), _progress(head, console)]
+    parts.append(_fitting_table(head, rows, console))
+    left_out = len(variants) - len(rows)
+    if left_out:
+        hint = f"{left_out} more rows; `gridgpu show {head['name']} --all` prints all."
+        parts.append(Text(hint, style="dim"))
+    metrics_text = wire.metrics_text(head)
+    if metrics_text:
+        parts.append(Text(metrics_text, style="dim"))
     if head["note"]:
         parts.append(Text(head["note"], style="yellow"))
     return Group(*parts)
 
 
 def _title(head: wire.Head) -> Text:
+    place: str = head["backend"]
+    if place == "local":
+        place = "this machine"
+    # Text, not a str: rich would read brackets in a name as markup.
     text = Text(head["name"], style="bold")
-    place = "this machine" if head["backend"] == "local" else head["backend"]
     text.append(f"  {head['notebook']} on {place}, {head['state']}", style="not bold")
     return text
 
 
 def _progress(head: wire.Head, console: Console) -> Table:
-    counts, total = head["counts"], max(head["total"] or 0, 1)
+    """Return one line: a bar, how many variants have ended, their states, and times."""
+    counts = {state: count for state, count in head["counts"].items() if count}
     ended = sum(count for state, count in counts.items() if state in END_STATES)
-    grid = Table.grid(padding=(0, 2))
-    words = "  ".join(f"{MARKS[state]} {count} {state}" for state, count in counts.items() if count)
+    total = max(head["total"] or 0, 1)  # rich draws no bar of 0
     until = head["ended"] or head["now"]
     times = duration(until - head["created"])
     if head["left_s"] is not None:
         times += f", about {duration(head['left_s'])} left"
+    states = "  ".join(f"{MARKS[state]} {count} {state}" for state, count in counts.items())
     bar = ProgressBar(total=total, completed=ended, width=max(min(30, console.width - 60), 10))
-    grid.add_row(bar, f"{ended} of {total}", words, times)
+    grid = Table.grid(padding=(0, 2))
+    grid.add_row(bar, f"{ended} of {total}", states, times)
     return grid
 
 
-def _most_alive(variants: list[VariantView], limit: int) -> list[VariantView]:
-    order = {"running": 0, "failed": 1, "lost": 1, "queued": 2, "done": 3, "cancelled": 4, "new": 5}
-    chosen = sorted(variants, key=lambda variant: order[variant.state])[:limit]
+def _most_alive(variants: list[VariantView], limit: int | None) -> list[VariantView]:
+    """Return at most `limit` variants, the running and failed ones first, in order of their ids."""
+    if limit is None or len(variants) <= limit:
+        return variants
+    chosen = sorted(variants, key=lambda variant: RANKS[variant.state])[:limit]
+    # By length first, since v10000 comes after v9999.
     return sorted(chosen, key=lambda variant: (len(variant.id), variant.id))
 
 
-def _fitting(head: wire.Head, rows: list[wire.Row], console: Console) -> Table:
-    """Return the table with as many metrics as the terminal is wide for; the objective and its curve go last."""
+def _fitting_table(head: wire.Head, rows: list[wire.Row], console: Console) -> Table:
+    """Return the table with as many metrics as the terminal has room for.
+
+    The objective and its curve are left out last.
+    """
     metrics = wire.metric_names(head, rows, METRICS_SHOWN)
+    # Measured without a bound: within the real width rich would make the columns narrower.
+    options = console.options.update(max_width=UNBOUNDED)
     for count in range(len(metrics), 1, -1):
         table = _table(head, rows, metrics[:count], curve=True)
-        if (
-            Measurement.get(console, console.options.update(max_width=10_000), table).maximum
-            <= console.width
-        ):
+        if Measurement.get(console, options, table).maximum <= console.width:
             return table
     return _table(head, rows, metrics[:1], curve=console.width >= NARROW)
 
 
 def _table(head: wire.Head, rows: list[wire.Row], metrics: list[str], curve: bool) -> Table:
+    """Return the table with these metrics; the first has a column with its curve if `curve`."""
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 1))
     table.add_column("id", no_wrap=True, min_width=7)
     table.add_column("state", no_wrap=True, min_width=11)
     for name in head["varied"]:
         table.add_column(Text(name), justify="right", no_wrap=True)
     table.add_column("epoch", justify="right", no_wrap=True, min_width=5)
-    for i, name in enumerate(metrics):
+    for index, name in enumerate(metrics):
         table.add_column(Text(wire.metric_label(head, name)), justify="right", no_wrap=True)
-        if curve and i == 0:
+        if curve and index == 0:
             table.add_column("by epoch", no_wrap=True)
     table.add_column("time", justify="right", no_wrap=True)
     table.add_column("", overflow="ellipsis", no_wrap=True)
     for row in rows:
-        table.add_row(
-            *_cells(head, row, metrics, curve), style="bold" if row["id"] == head["best"] else ""
-        )
+        style = ""
+        if row["id"] == head["best"]:
+            style = "bold"
+        table.add_row(*_cells(head, row, metrics, curve), style=style)
     return table
 
 
 def _cells(head: wire.Head, row: wire.Row, metrics: list[str], curve: bool) -> list[Text]:
+    """Return the cells of one row, in the order of the columns of `_table`."""
+    name = row["id"]
+    if name == head["best"]:
+        name += " ★"
     state = row["state"]
-    cells = [
-        Text(row["id"] + (" ★" if row["id"] == head["best"] else "")),
-        Text(f"{MARKS[state]} {state}", style=COLOURS.get(state, "")),
-    ]
+    cells = [Text(name), Text(f"{MARKS[state]} {state}", style=COLOURS.get(state, ""))]
     cells += [Text(bounded(shown(row["params"].get(name))) or "") for name in head["varied"]]
     cells.append(Text(wire.step_text(row)))
-    for i, name in enumerate(metrics):
-        metric = row["metrics"].get(name)
+    for index, name in enumerate(metrics):
         cells.append(Text(wire.metric_text(head, row, name)))
-        if curve and i == 0:
-            cells.append(
-                Text(sparkline([decode(v) for v in metric["trail"]]) if metric else "", style="dim")
-            )
+        if curve and index == 0:
+            cells.append(Text(_curve(row, name), style="dim"))
     cells.append(Text(wire.time_text(head, row)))
     cells.append(Text(row["message"] or "", style="dim"))
     return cells
 
 
-def sparkline(values: list[float | None], width: int = 12) -> str:
-    """Return a curve in block characters; values that are not finite are gaps."""
-    shown = values[:: max(1, -(-len(values) // width))]
-    finite = [v for v in shown if v is not None and abs(v) < float("inf")]
-    if len(finite) < 2:
+def _curve(row: wire.Row, metric: str) -> str:
+    if metric not in row["metrics"]:
         return ""
-    low, span = (
-        min(finite) / 2,
-        (max(finite) / 2 - min(finite) / 2) or 1.0,
-    )  # halved: the whole span may be beyond a float
-    return "".join(
-        BARS[round((v / 2 - low) / span * 7)] if v is not None and abs(v) < float("inf") else " "
-        for v in shown
-    )
+    return sparkline([decode(value) for value in row["metrics"][metric]["trail"]])
+
+
+def sparkline(values: list[float | None], width: int = 12) -> str:
+    """Return a curve of at most `width` block characters.
+
+    None, NaN and infinities are gaps. With fewer than two finite values there is no curve.
+    """
+    step = max(1, math.ceil(len(values) / width))
+    drawn = values[::step]
+    # Halved, since the difference of the largest and the smallest float is beyond a float.
+    halves = [value / 2 for value in drawn if _is_finite(value)]
+    if len(halves) < 2:
+        return ""
+    low = min(halves)
+    span = (max(halves) - low) or 1.0  # values that are all the same are drawn as a low line
+    curve = ""
+    for value in drawn:
+        if _is_finite(value):
+            curve += BARS[round((value / 2 - low) / span * 7)]
+        else:
+            curve += " "
+    return curve
+
+
+def _is_finite(value: float | None) -> TypeGuard[float]:
+    return value is not None and abs(value) < float("inf")

@@ -1,4 +1,4 @@
-"""The extension as the Jupyter server starts it."""
+"""The extension as the Jupyter server starts and stops it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from jupyter_gridgpu.store import home
 
 
 class GridGpuApp(ExtensionApp):
-    """Configured as c.GridGpuApp."""
+    """The extension. A setting is written as `c.GridGpuApp.poll_s = 0.2`; all are seconds."""
 
     name = "jupyter_gridgpu"
     poll_s = Float(
@@ -37,17 +37,22 @@ class GridGpuApp(ExtensionApp):
     ).tag(config=True)
 
     def initialize_settings(self) -> None:
+        """Make the watcher and the collector, and start the watcher with the event loop."""
         pace = Pace(self.poll_s, self.head_s, self.home_s, self.keep_s, self.respawn_s)
-        self.collector = Watcher(pace, self.log)
-        self.settings[WATCHER] = self.collector
-        self.intake = Collector(OwnUser(), lambda: home.home() / ".collector")
-        self.settings[COLLECTOR] = self.intake
+        self.watcher = Watcher(pace, self.log)
+        self.settings[WATCHER] = self.watcher
+        # The folder is looked up at every use, since the user may move the home of their scans.
+        self.collector = Collector(OwnUser(), lambda: home.home() / ".collector")
+        self.settings[COLLECTOR] = self.collector
         assert self.serverapp is not None
-        self.serverapp.io_loop.call_later(0, self.collector.start)
+        # The loop does not run yet, and the watcher needs a running one.
+        self.serverapp.io_loop.call_later(0, self.watcher.start)
 
     def initialize_handlers(self) -> None:
+        """Add the routes of handlers.py to the server."""
         self.handlers.extend(ROUTES)
 
     async def stop_extension(self) -> None:
-        await self.collector.stop()
-        self.intake.close()
+        """Close the pages' sockets, the watcher and the collector when the server ends."""
+        await self.watcher.stop()
+        self.collector.close()

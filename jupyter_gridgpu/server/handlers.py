@@ -1,4 +1,4 @@
-"""The REST side: what a page asks for once. Every answer is JSON, every refusal one sentence."""
+"""The REST routes: what a page asks for once. Every answer is JSON, every refusal one sentence."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from jupyter_gridgpu.model.job import STATES
 from jupyter_gridgpu.model.queue import to_json
 from jupyter_gridgpu.queues import discovery
 from jupyter_gridgpu.server import listing, notebook
+from jupyter_gridgpu.server.command_body import parse_command, parse_json
 from jupyter_gridgpu.server.event_socket import AUTH_RESOURCE, WATCHER, EventsSocket
 from jupyter_gridgpu.server.scans import WatchedScans
 from jupyter_gridgpu.server.statuses import status_of
@@ -25,34 +26,44 @@ from jupyter_gridgpu.server.watched_scan import dumps
 from jupyter_gridgpu.server.watcher import Watcher
 from jupyter_gridgpu.store import home
 
-BODY_BYTES = 1_000_000
-LOG_BYTES = 64 * 1024
-LOG_LIMIT = 1024 * 1024
-ROWS_LIMIT = 1000
-WORDS_LIMIT = 200
-PATH_LIMIT = 4096
+LOG_BYTES = 64 * 1024  # of a log, if the page does not say how many it wants
+LOG_LIMIT = 1024 * 1024  # the most bytes of a log in one answer
+ROWS_LIMIT = 1000  # the most rows in one answer
+POINTS_LIMIT = 2000  # the most points of a curve in one answer
+FILTER_LIMIT = 200  # characters of a filter that are looked at
+PATH_LIMIT = 4096  # characters of a path
 _WHOLE = re.compile(r"[0-9]{1,15}")
 
 
 class Api(APIHandler):
-    """What all routes share."""
+    """What all routes share: access to the scans, checks of the query, and refusals."""
 
     auth_resource = AUTH_RESOURCE
 
     @property
-    def collector(self) -> Watcher:
+    def watcher(self) -> Watcher:
+        """The watcher of this server."""
         found: Watcher = self.settings[WATCHER]
         return found
 
     @property
     def scans(self) -> WatchedScans:
-        return self.collector.scans
+        """The watched scans; only the watcher's scan thread may call their methods."""
+        return self.watcher.scans
 
-    def whole(self, name: str, default: int | None, low: int, high: int) -> int | None:
-        """Return a whole number of the query. Raises UsageError."""
+    def integer(self, name: str, default: int, low: int, high: int) -> int:
+        """Return a whole number of the query. Raises UsageError if it is none or out of bounds."""
+        found = self.optional_integer(name, low, high)
+        if found is None:
+            return default
+        return found
+
+    def optional_integer(self, name: str, low: int, high: int) -> int | None:
+        """Return a whole number of the query, or None if it is not given. Raises UsageError."""
         text = self.get_query_argument(name, None)
         if text is None:
-            return default
+            return None
+        # int() alone accepts signs, spaces, underscores and digits of other scripts.
         if not _WHOLE.fullmatch(text) or not low <= int(text) <= high:
             raise UsageError(
                 f"{name} is {text[:40]!r}; give a whole number from {low:,} to {high:,}."
@@ -60,152 +71,199 @@ class Api(APIHandler):
         return int(text)
 
     def compute_etag(self) -> None:
-        """Nothing here is asked for twice unchanged."""
+        """Make no etag: to hash every answer costs time, and answers seldom are the same."""
 
-    # refusals -----------------------------------------------------------------------------
+    # refusals ------------------------------------------------------------------------
 
     def log_exception(self, typ: Any, value: Any, tb: Any) -> None:
+        """Log an error of ours not at all: its sentence is in the answer."""
         if not isinstance(value, GridGpuError):
             super().log_exception(typ, value, tb)
 
     def send_error(self, status_code: int = 500, **kwargs: Any) -> None:
-        error = kwargs.get("exc_info", (None, None))[1]
-        super().send_error(
-            status_of(error) if isinstance(error, GridGpuError) else status_code, **kwargs
-        )
+        """Answer with the status that belongs to an error of ours."""
+        error = _error_in(kwargs)
+        if isinstance(error, GridGpuError):
+            status_code = status_of(error)
+        super().send_error(status_code, **kwargs)
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
-        error = kwargs.get("exc_info", (None, None))[1]
+        """Write a refusal as JSON with one sentence."""
+        error = _error_in(kwargs)
         message = f"{responses.get(status_code, 'Refused')}."
         if isinstance(error, GridGpuError):
             message = str(error)
         elif isinstance(error, web.HTTPError):
             message = error.log_message or message
         elif error is not None:
+            # An unexpected error may tell of the server's inside, so only its log says more.
             message = "The server could not do that; its log says why."
         self.finish(json.dumps({"message": message}))
 
 
+def _error_in(kwargs: dict[str, Any]) -> Any:
+    """Return the exception that tornado hands over to send_error and write_error, or None."""
+    return kwargs.get("exc_info", (None, None))[1]
+
+
 class ScansHandler(Api):
+    """All scans."""
+
     @web.authenticated
     @authorized
     async def get(self) -> None:
-        heads = await self.collector.call(self.scans.heads)
+        """Answer with the heads of all scans, newest first."""
+        heads = await self.watcher.in_scan_thread(self.scans.heads)
+        # One head at a time is made into JSON, see dumps.
         self.finish(b'{"scans":[%s]}' % b",".join(map(dumps, heads)))
 
 
 class ScanHandler(Api):
+    """One scan."""
+
     @web.authenticated
     @authorized
     async def get(self, scan: str) -> None:
-        self.finish(dumps(await self.collector.call(lambda: self.scans.find(scan).fresh_head())))
+        """Answer with the head of a scan as it is now."""
+        head = await self.watcher.in_scan_thread(lambda: self.scans.find(scan).fresh_head())
+        self.finish(dumps(head))
 
 
 class JobsHandler(Api):
+    """The rows of a scan, page by page."""
+
     @web.authenticated
     @authorized
     async def get(self, scan: str) -> None:
-        wanted = listing.Wanted(
-            self.get_query_argument("sort", "id") or "id",
-            tuple(filter(None, self.get_query_argument("state", "").split(",")[: len(STATES) + 1])),
-            self.get_query_argument("q", "")[:WORDS_LIMIT],
-            self.whole("offset", 0, 0, 10**9) or 0,
-            self.whole("limit", 100, 1, ROWS_LIMIT) or 1,
+        """Answer with the rows that the query asks for."""
+        # One more than there are states, so that a list that is too long has a wrong one in it.
+        states = self.get_query_argument("state", "").split(",")[: len(STATES) + 1]
+        query = listing.RowQuery(
+            sort=self.get_query_argument("sort", "id") or "id",
+            states=tuple(state for state in states if state),
+            text=self.get_query_argument("q", "")[:FILTER_LIMIT],
+            offset=self.integer("offset", 0, 0, 10**9),
+            limit=self.integer("limit", 100, 1, ROWS_LIMIT),
         )
-        self.finish(
-            await self.collector.call(lambda: listing.page(self.scans.handle(scan), wanted))
+        answer = await self.watcher.in_scan_thread(
+            lambda: listing.row_page(self.scans.handle(scan), query)
         )
+        self.finish(answer)
 
 
 class JobHandler(Api):
+    """One variant."""
+
     @web.authenticated
     @authorized
     async def get(self, scan: str, job: str) -> None:
-        self.finish(dumps(await self.collector.call(lambda: self.scans.handle(scan).job(job))))
+        """Answer with what there is to know of a variant beside its row."""
+        details = await self.watcher.in_scan_thread(lambda: self.scans.handle(scan).job(job))
+        self.finish(dumps(details))
 
 
 class MetricsHandler(Api):
+    """The curves of one job."""
+
     @web.authenticated
     @authorized
     async def get(self, scan: str, job: str) -> None:
-        points = self.whole("points", POINTS, 2, 2000) or POINTS
-        handle = await self.collector.call(self.scans.handle, scan)
-        self.finish(await self.collector.read(lambda: dumps(handle.curves(job, points))))
+        """Answer with all that a job reported, thinned to so many points."""
+        points = self.integer("points", POINTS, 2, POINTS_LIMIT)
+        handle = await self.watcher.in_scan_thread(self.scans.handle, scan)
+        answer = await self.watcher.in_file_thread(lambda: dumps(handle.curves(job, points)))
+        self.finish(answer)
 
 
 class LogHandler(Api):
+    """The log of one job."""
+
     @web.authenticated
     @authorized
     async def get(self, scan: str, job: str) -> None:
-        start, limit = (
-            self.whole("start", None, 0, 10**15),
-            self.whole("limit", LOG_BYTES, 1, LOG_LIMIT) or 1,
+        """Answer with a part of a log, or with its end if the query has no start."""
+        start = self.optional_integer("start", 0, 10**15)
+        limit = self.integer("limit", LOG_BYTES, 1, LOG_LIMIT)
+        part = await self.watcher.in_scan_thread(
+            lambda: self.scans.handle(scan).log_part(job, start, limit)
         )
-        self.finish(
-            dumps(
-                await self.collector.call(
-                    lambda: self.scans.handle(scan).log_part(job, start, limit)
-                )
-            )
-        )
+        self.finish(dumps(part))
 
 
 class NotebookHandler(Api):
+    """The executed notebook of one job."""
+
     @web.authenticated
     @authorized
     async def get(self, scan: str, job: str) -> None:
-        handle = await self.collector.call(self.scans.handle, scan)
-        self.finish(await self.collector.read(notebook.contents, handle, job))
+        """Answer with the notebook as it was last saved, without marks of trust."""
+        handle = await self.watcher.in_scan_thread(self.scans.handle, scan)
+        self.finish(await self.watcher.in_file_thread(notebook.contents, handle, job))
 
 
 class RunnerLogHandler(Api):
+    """The log of a scan's runner."""
+
     @web.authenticated
     @authorized
     async def get(self, scan: str) -> None:
-        text = await self.collector.call(lambda: self.scans.handle(scan).runner_log(LOG_BYTES))
+        """Answer with the end of the log."""
+        text = await self.watcher.in_scan_thread(
+            lambda: self.scans.handle(scan).runner_log(LOG_BYTES)
+        )
         self.finish(dumps({"text": text}))
 
 
 class CommandsHandler(Api):
+    """Commands to a scan."""
+
     @web.authenticated
     @authorized
     async def post(self, scan: str) -> None:
-        action, variants, trials = command_of(self.request.body)
-        if (
-            action == "replay"
-        ):  # it may ask an engine, and reads the scan anew: not in the thread that follows them all
-            folder = (await self.collector.call(self.scans.find, scan)).folder
-            said = await self.collector.ask(lambda: open_scan(folder).command(action, variants))
+        """Leave a command for the runner, or start a replay, and answer with a sentence."""
+        body = parse_command(self.request.body)
+        if body.action == "replay":
+            answer = await self._replay(scan, body.variants)
         else:
-            said = await self.collector.call(
-                lambda: self.scans.find(scan).command(action, variants, trials)
-            )
-        self.collector.hurry()
-        self.finish(dumps({"type": "said", "text": said}))
+            answer = await self.watcher.in_scan_thread(lambda: self.scans.find(scan).command(*body))
+        self.watcher.sweep_soon()
+        self.finish(dumps({"type": "said", "text": answer}))
+
+    async def _replay(self, scan: str, variants: list[str] | None) -> str:
+        watched = await self.watcher.in_scan_thread(self.scans.find, scan)
+        # A replay may ask a batch system, so it runs in the thread for that. The watched scan
+        # belongs to the scan thread, so the scan is opened anew.
+        return await self.watcher.in_query_thread(
+            lambda: open_scan(watched.folder).command("replay", variants)
+        )
 
 
 class HomeHandler(Api):
-    """Where scans are kept: a setting of the page, for this server and the kernels that it starts."""
+    """The folder where scans are kept: a setting of this server and of the kernels it starts."""
 
     @web.authenticated
     @authorized
     async def put(self) -> None:
-        body = _parsed(self.request.body)
-        folder = body.get("home") if isinstance(body, dict) else None
+        """Keep scans in another folder from now on, and answer with its path."""
+        body = parse_json(self.request.body)
+        folder = None
+        if isinstance(body, dict):
+            folder = body.get("home")
         if not isinstance(folder, str) or len(folder) > PATH_LIMIT:
             raise UsageError('No folder was named; send an object like {"home": "/data/scans"}.')
-        where = await self.collector.call(home.move, folder)
-        self.collector.hurry()
+        where = await self.watcher.in_scan_thread(home.move, folder)
+        self.watcher.sweep_soon()
         self.finish(dumps({"home": str(where)}))
 
 
 class QueuesHandler(Api):
-    """GPU queues; the engines are asked at most once a minute, in a thread that nobody else waits for."""
+    """The GPU queues that jobs can be sent to."""
 
     @web.authenticated
     @authorized
     async def get(self) -> None:
-        found = await self.collector.ask(discovery.find, discovery.FRESH_S)
+        """Answer with the queues; batch systems are asked at most once a minute."""
+        found = await self.watcher.in_query_thread(discovery.find, discovery.FRESH_S)
         body = {
             "asked": found.at,
             "queues": [to_json(queue) for queue in found.queues],
@@ -215,50 +273,21 @@ class QueuesHandler(Api):
 
 
 class UnknownHandler(Api):
-    """What is no route answers in JSON too, and only to who is logged in."""
+    """Every other path: refused in JSON too, and only to users who are logged in."""
 
     @web.authenticated
     @authorized
     async def get(self, *args: Any) -> None:
+        """Raise HTTPError 404."""
         raise web.HTTPError(404)
 
     post = put = patch = delete = get
 
 
-def _parsed(text: bytes) -> Any:
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-
-
-def command_of(text: bytes) -> tuple[str, list[str] | None, int | None]:
-    """Return action, variants and trials of a command's body. Raises UsageError for whatever is wrong with it."""
-    if len(text) > BODY_BYTES:
-        raise UsageError(
-            f"The command is larger than {BODY_BYTES // 1000:,} kB; name fewer variants."
-        )
-    body = _parsed(text)
-    if not isinstance(body, dict):
-        raise UsageError(
-            'The command is no JSON object; send one like {"action": "stop", "variants": ["v0001"]}.'
-        )
-    action, variants, trials = body.get("action"), body.get("variants"), body.get("trials")
-    if not isinstance(action, str):
-        raise UsageError("The command has no action; give one as a text, like stop.")
-    if variants is not None and not (
-        isinstance(variants, list) and all(isinstance(item, str) for item in variants)
-    ):
-        raise UsageError(
-            "variants is no list of texts; give ids like v0001, or null for the whole scan."
-        )
-    if trials is not None and type(trials) is not int:
-        raise UsageError("trials is no whole number; give how many points to add.")
-    return action, variants, trials
-
-
 _API = "gridgpu/api"
-_SCAN, _JOB = rf"{_API}/scans/([^/]+)", rf"{_API}/scans/([^/]+)/jobs/([^/]+)"
+_SCAN = rf"{_API}/scans/([^/]+)"
+_JOB = rf"{_SCAN}/jobs/([^/]+)"
+# The first pattern that fits counts, so the one for unknown paths is the last below gridgpu/api.
 ROUTES: list[tuple[str, type[web.RequestHandler]]] = [
     (rf"{_API}/scans", ScansHandler),
     (_SCAN, ScanHandler),

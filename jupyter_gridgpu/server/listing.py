@@ -1,4 +1,8 @@
-"""The rows of a scan, page by page: filtered and sorted over the fold, so that only the rows of the page are made."""
+"""The rows of a scan page by page, filtered and sorted.
+
+Filter and order work on the fold, so that only the rows of the page are made into JSON: a scan may
+have 100,000 variants.
+"""
 
 from __future__ import annotations
 
@@ -14,11 +18,19 @@ from jupyter_gridgpu.model.job import STATES
 from jupyter_gridgpu.model.view import ScanView, VariantView
 from jupyter_gridgpu.server.watched_scan import dumps
 
+# What rows can be sorted by beside the id, params.NAME and metrics.NAME.
 PLAIN = ("state", "value", "started", "ended", "step")
 
+SortKey = Callable[[ScanView, VariantView], Any]
 
-class Wanted(NamedTuple):
-    """A page of the rows of a scan."""
+
+class RowQuery(NamedTuple):
+    """Which rows of a scan a page asks for.
+
+    `sort` is a name as in docs/openapi.json, with `-` before it for the reverse order. Rows must
+    have one of `states`, if any are given, and every word of `text`. Of the rows that fit, `limit`
+    are returned from number `offset` on.
+    """
 
     sort: str = "id"
     states: tuple[str, ...] = ()
@@ -28,80 +40,91 @@ class Wanted(NamedTuple):
 
 
 @dataclass(frozen=True)
-class _Order:
-    """A sort key: what is missing or not a number comes last in either direction."""
+class SortOrder:
+    """An order of variants; those whose key is missing or NaN come last in either direction."""
 
-    key: Callable[[ScanView, VariantView], Any]
-    down: bool
+    key: SortKey
+    reverse: bool
 
     def sorted(self, view: ScanView, variants: list[VariantView]) -> list[VariantView]:
+        """Return the variants in this order."""
         keys = {variant.id: self.key(view, variant) for variant in variants}
-        there = [variant for variant in variants if not _missing(keys[variant.id])]
-        rest = [variant for variant in variants if _missing(keys[variant.id])]
-        return (
-            sorted(there, key=lambda variant: _ranked(keys[variant.id]), reverse=self.down) + rest
-        )
+        with_key = [variant for variant in variants if not _is_missing(keys[variant.id])]
+        without = [variant for variant in variants if _is_missing(keys[variant.id])]
+        with_key.sort(key=lambda variant: _comparable(keys[variant.id]), reverse=self.reverse)
+        return with_key + without
 
 
-def page(handle: ScanHandle, wanted: Wanted) -> bytes:
-    """Return the page as JSON. Raises UsageError for a sort or a state that there is not."""
-    order = _order(wanted.sort)
-    unknown = [state for state in wanted.states if state not in STATES]
+def row_page(handle: ScanHandle, query: RowQuery) -> bytes:
+    """Return the rows as JSON. Raises UsageError for a sort or a state that does not exist."""
+    order = _sort_order(query.sort)
+    unknown = [state for state in query.states if state not in STATES]
     if unknown:
         raise UsageError(f"{unknown[0]!r} is no state; there are {', '.join(STATES)}.")
     with handle.lock:
         view = handle.view
-        found = order.sorted(
-            view, [variant for variant in view.variants.values() if _fits(variant, wanted)]
-        )
-        rows = b",".join(
-            dumps(wire.row(view, variant))
-            for variant in found[wanted.offset : wanted.offset + wanted.limit]
-        )
-        return b'{"total":%d,"rev":%d,"rows":[%s]}' % (len(found), view.rev, rows)
+        fitting = [variant for variant in view.variants.values() if _fits(variant, query)]
+        ordered = order.sorted(view, fitting)
+        chosen = ordered[query.offset : query.offset + query.limit]
+        rows = b",".join(dumps(wire.row(view, variant)) for variant in chosen)
+        return b'{"total":%d,"rev":%d,"rows":[%s]}' % (len(ordered), view.rev, rows)
 
 
-def _fits(variant: VariantView, wanted: Wanted) -> bool:
-    if wanted.states and variant.state not in wanted.states:
+def _fits(variant: VariantView, query: RowQuery) -> bool:
+    """Return whether a variant has one of the states and all words of the query."""
+    if query.states and variant.state not in query.states:
         return False
-    if not wanted.text:
+    if not query.text:
         return True
-    words = [variant.id, variant.state, variant.reason, variant.message, variant.where, variant.gpu]
-    said = " ".join(
-        [*filter(None, words), *(f"{name}={value}" for name, value in variant.params.items())]
-    ).lower()
-    return all(word in said for word in wanted.text.lower().split())
+    texts = [variant.id, variant.state, variant.reason, variant.message, variant.where, variant.gpu]
+    texts += [f"{name}={value}" for name, value in variant.params.items()]
+    row_text = " ".join(text for text in texts if text).lower()
+    return all(word in row_text for word in query.text.lower().split())
 
 
-def _order(sort: str) -> _Order:
-    name, down = sort.removeprefix("-"), sort.startswith("-")
-    kind, dot, key = name.partition(".")
-    if name == "id":
-        return _Order(lambda view, variant: (len(variant.id), variant.id), down)
-    if name == "value":
-        return _Order(lambda view, variant: view.value(variant), down)
-    if name == "state":
-        return _Order(lambda view, variant: STATES.index(variant.state), down)
-    if name in PLAIN:
-        return _Order(lambda view, variant: getattr(variant, name), down)
+def _sort_order(sort: str) -> SortOrder:
+    """Return the order that a text names. Raises UsageError."""
+    name = sort.removeprefix("-")
+    reverse = sort.startswith("-")
+    kind, dot, rest = name.partition(".")
     if dot and kind == "params":
-        return _Order(lambda view, variant: variant.params.get(key), down)
+        return SortOrder(lambda view, variant: variant.params.get(rest), reverse)
     if dot and kind == "metrics":
-        return _Order(
-            lambda view, variant: variant.metrics[key].last if key in variant.metrics else None,
-            down,
-        )
+        return SortOrder(lambda view, variant: _last_value(variant, rest), reverse)
+    if name == "id":
+        # By length first, since v10000 comes after v9999.
+        return SortOrder(lambda view, variant: (len(variant.id), variant.id), reverse)
+    if name == "value":
+        return SortOrder(lambda view, variant: view.value(variant), reverse)
+    if name == "state":
+        # In the order of a job's life rather than of the alphabet.
+        return SortOrder(lambda view, variant: STATES.index(variant.state), reverse)
+    if name in PLAIN:
+        return SortOrder(lambda view, variant: getattr(variant, name), reverse)
     raise UsageError(
-        f"Rows cannot be sorted by {name[:80]!r}; sort by id, {', '.join(PLAIN)}, params.NAME or metrics.NAME."
+        f"Rows cannot be sorted by {name[:80]!r};"
+        f" sort by id, {', '.join(PLAIN)}, params.NAME or metrics.NAME."
     )
 
 
-def _missing(key: Any) -> bool:
+def _last_value(variant: VariantView, metric: str) -> Any:
+    series = variant.metrics.get(metric)
+    if series is None:
+        return None
+    return series.last
+
+
+def _is_missing(key: Any) -> bool:
     return key is None or (isinstance(key, float) and math.isnan(key))
 
 
-def _ranked(key: Any) -> tuple[int, Any]:
-    """Numbers, then texts, then anything else by what it looks like, so that any two compare."""
+def _comparable(key: Any) -> tuple[int, Any]:
+    """Return a key that compares with any other: numbers, then texts, then the rest by its repr.
+
+    A parameter may be a number in one variant and a text or a list in another.
+    """
     if isinstance(key, (int, float)):
         return 0, key
-    return (1, key) if isinstance(key, (str, tuple)) else (2, repr(key))
+    if isinstance(key, (str, tuple)):
+        return 1, key
+    return 2, repr(key)

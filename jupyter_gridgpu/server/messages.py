@@ -1,10 +1,15 @@
-"""What only the server says and hears, in the shapes that docs/openapi.json is made of; the rest is in model/wire.py."""
+"""What only the server sends and receives; docs/openapi.json is made of these types.
+
+The docstrings become the descriptions there. What other faces send too is in model/wire.py.
+"""
 
 from __future__ import annotations
 
 from typing import Any, Literal, TypedDict
 
 from jupyter_gridgpu.model.wire import Action, Row, ScanInfo
+
+# Answers of the REST routes ----------------------------------------------------------------
 
 
 class ScanList(TypedDict):
@@ -14,7 +19,7 @@ class ScanList(TypedDict):
 
 
 class RowPage(TypedDict):
-    """One page of the rows of a scan; `total` counts all that fit the filter."""
+    """One page of the rows of a scan, as of revision `rev`; `total` counts all that fit."""
 
     total: int
     rev: int
@@ -22,24 +27,27 @@ class RowPage(TypedDict):
 
 
 class RunnerLog(TypedDict):
-    """The end of what the runner of a scan had to say."""
+    """The end of the log of a scan's runner."""
 
     text: str
 
 
-class _Trials(TypedDict, total=False):
+class _CommandOptions(TypedDict, total=False):
     variants: list[str] | None
     trials: int | None
 
 
-class Command(_Trials):
-    """What is asked of a scan; `variants` null is the whole scan, `trials` belongs to extend."""
+class Command(_CommandOptions):
+    """A command to a scan. Without `variants` it is for the whole scan; `trials` is for extend."""
 
     action: Action
 
 
 class Contents(TypedDict):
-    """The executed notebook of a job as a model of Jupyter's contents API; nothing in it is trusted."""
+    """The executed notebook of a job as a model of Jupyter's contents API, without marks of trust.
+
+    Times are ISO 8601 in UTC, `size` is in bytes.
+    """
 
     name: str
     path: str
@@ -59,54 +67,69 @@ class Fault(TypedDict):
     message: str
 
 
-class _Next(TypedDict, total=False):
+class Home(TypedDict):
+    """The folder on the server that scans are kept in.
+
+    In a request, an empty text means the folder that was used when the server started.
+    """
+
+    home: str
+
+
+# Answers of the collector --------------------------------------------------------------------
+
+
+class _NextByte(TypedDict, total=False):
     next: int
 
 
-class Refusal(_Next):
-    """Why a collector does not take something; `next` is the offset from which a job may go on."""
+class Refusal(_NextByte):
+    """Why the collector refuses a request; `next` is the offset from which a job may go on."""
 
     message: str
 
 
 class Taken(TypedDict):
-    """All bytes of the job's metrics file before `next` are kept."""
+    """The collector has all bytes of the job's metrics file before the offset `next`."""
 
     next: int
 
 
 class Announced(TypedDict):
-    """How many jobs were named."""
+    """How many jobs the runner has announced to the collector with this request."""
 
     jobs: int
 
 
-class _Since(TypedDict, total=False):
+# Messages of the stream of events: what a page sends, then what it receives ------------------
+
+
+class _FromRevision(TypedDict, total=False):
     since: int | None
 
 
-class Open(_Since):
-    """A page wants all rows of a scan, or those that changed after revision `since`."""
+class Open(_FromRevision):
+    """A page asks for all rows of a scan, or for those that changed after revision `since`."""
 
     type: Literal["open"]
     scan: str
 
 
 class Close(TypedDict):
-    """A page needs the rows of a scan no more."""
+    """A page needs the rows of a scan no longer."""
 
     type: Literal["close"]
     scan: str
 
 
 class AllScans(ScanList):
-    """The first message of the stream."""
+    """The first message of the stream: all scans, newest first."""
 
     type: Literal["scans"]
 
 
 class OneScan(TypedDict):
-    """A scan that is new or has changed and that the page has not opened."""
+    """A scan that is new or has changed, and that the page has not opened."""
 
     type: Literal["scan"]
     scan: ScanInfo
@@ -120,20 +143,21 @@ class Gone(TypedDict):
 
 
 class Missing(TypedDict):
-    """There is no such scan."""
+    """The scan that the page wants to open does not exist, or the page has too many open."""
 
     type: Literal["missing"]
     scan: str
 
 
-class Home(TypedDict):
-    """The folder that scans are kept in, on the server; empty in a request: where they were at first."""
-
-    home: str
+# GPU queues ----------------------------------------------------------------------------------
 
 
 class GpuKindInfo(TypedDict):
-    """GPUs of one kind; `count` is how many of them a node has. Null is what is not known, here and below."""
+    """The GPUs of one kind in a queue. Null means not known, here and below.
+
+    A node has `count` of them, the queue has `total`, and `free` of these are free. `vram_mb` is
+    the memory of one GPU in MB.
+    """
 
     vendor: str | None
     model: str | None
@@ -145,7 +169,7 @@ class GpuKindInfo(TypedDict):
 
 
 class QueueLimitsInfo(TypedDict):
-    """The most that one job gets."""
+    """The most that one job of a queue gets: seconds, MB, cores, GPUs."""
 
     walltime_s: int | None
     memory_mb: int | None
@@ -154,7 +178,10 @@ class QueueLimitsInfo(TypedDict):
 
 
 class QueueInfo(TypedDict):
-    """A place that jobs can be sent to; `free` of its `total` GPUs are free. The texts say the same in words."""
+    """A queue that jobs can be sent to; `free` of its `total` GPUs are free.
+
+    `gpus_text` and `limits_text` say in words what `gpus` and `limits` say.
+    """
 
     name: str
     backend: str
@@ -179,7 +206,7 @@ class QueueInfo(TypedDict):
 
 
 class Queues(TypedDict):
-    """All queues as of `asked`, and a sentence for whatever could not be asked or read."""
+    """All queues as of the Unix time `asked`; a problem is a sentence about what is not known."""
 
     asked: float
     queues: list[QueueInfo]

@@ -1,4 +1,8 @@
-"""The executed notebook of a job as Jupyter's contents API would give it, read-only and trusted in nothing."""
+"""The executed notebook of a job as Jupyter's contents API would return it.
+
+The notebook was written by a job, so nothing in it is trusted: it is returned without the marks
+that would let a page run what is in its outputs.
+"""
 
 from __future__ import annotations
 
@@ -12,38 +16,53 @@ from typing import Any
 from jupyter_gridgpu.client import ScanHandle
 from jupyter_gridgpu.errors import StorageError, UnknownJob, UsageError
 
-# `widgets` too: of a notebook that is opened every model in there is made, and the code of an anywidget run
+# Metadata that is removed. `widgets` is among them because JupyterLab makes every model that is in
+# there when a notebook is opened, and so would run the code of an anywidget.
 UNTRUSTED = ("trusted", "signature", "widgets")
-NOTEBOOK_BYTES = 50 * 1024 * 1024
+NOTEBOOK_BYTES = 50 * 1024 * 1024  # the largest notebook that a page is sent
 
 
 def contents(handle: ScanHandle, job: str) -> bytes:
-    """Return the contents model as JSON. Raises UnknownJob if nothing was saved yet, UsageError, StorageError."""
+    """Return the contents model of a job's notebook as JSON.
+
+    Raises UnknownJob if the job has saved no notebook yet, UsageError if the notebook is too large
+    for a page, StorageError if it cannot be read.
+    """
     files = handle.files(job)
     path = files.notebook()
     if path is None:
         raise UnknownJob(f"{files.key} has saved no notebook yet.")
     with files.open(path) as file:
-        found = os.fstat(file.fileno())
-        if found.st_size > NOTEBOOK_BYTES:
+        status = os.fstat(file.fileno())
+        if status.st_size > NOTEBOOK_BYTES:
             raise UsageError(
-                f"The notebook of {files.key} is larger than the {NOTEBOOK_BYTES // 2**20} MB that a page can show; it is {path}."
+                f"The notebook of {files.key} is larger than the {NOTEBOOK_BYTES // 2**20} MB"
+                f" that a page can show; it is {path}."
             )
+        # Bounded once more: the job may still write.
         text = file.read(NOTEBOOK_BYTES)
-    body = _untrusted(_parsed(text, files.key))
+    notebook = _untrusted(_parse(text, files.key))
     name = f"{PurePath(handle.scan.notebook).stem}-{files.key}.ipynb"
     model = {
-        "name": name, "path": f"{handle.name}/{name}", "type": "notebook", "format": "json", "writable": False,
-        "created": _iso(found.st_ctime), "last_modified": _iso(found.st_mtime), "mimetype": None, "size": found.st_size,
-    }  # fmt: skip
-    return _dumped(model, body)
+        "name": name,
+        "path": f"{handle.name}/{name}",
+        "type": "notebook",
+        "format": "json",
+        "writable": False,
+        "created": _iso_time(status.st_ctime),
+        "last_modified": _iso_time(status.st_mtime),
+        "mimetype": None,
+        "size": status.st_size,
+    }
+    return _dumps(model, notebook)
 
 
-def _parsed(text: bytes, key: str) -> dict[str, Any]:
-    """The notebook as a dict that is sound enough to be shown."""
+def _parse(text: bytes, key: str) -> dict[str, Any]:
+    """Return the notebook of job `key`. Raises StorageError if a page could not show it."""
     try:
-        # A hook in Python lets other threads have their turn while a large notebook is read.
-        body = json.loads(
+        # The hook in Python lets other threads have their turn while a large notebook is read.
+        # NaN and infinities become null, since strict JSON has no word for them.
+        notebook = json.loads(
             text,
             object_hook=lambda item: item,
             parse_constant=lambda word: None,
@@ -51,64 +70,83 @@ def _parsed(text: bytes, key: str) -> dict[str, Any]:
         )
     except (ValueError, RecursionError):
         raise StorageError(f"The notebook of {key} cannot be read: it is not JSON.") from None
-    cells = body.get("cells") if isinstance(body, dict) and body.get("nbformat") == 4 else None
-    if not isinstance(cells, list) or not all(
-        isinstance(cell, dict) and isinstance(cell.get("cell_type"), str) for cell in cells
-    ):
+    if not isinstance(notebook, dict) or not _is_notebook(notebook):
         raise StorageError(f"The notebook of {key} cannot be read: it is no notebook of format 4.")
-    found: dict[str, Any] = body
-    return found
+    return notebook
+
+
+def _is_notebook(notebook: dict[str, Any]) -> bool:
+    cells = notebook.get("cells")
+    if notebook.get("nbformat") != 4 or not isinstance(cells, list):
+        return False
+    return all(isinstance(cell, dict) and isinstance(cell.get("cell_type"), str) for cell in cells)
 
 
 def _finite(word: str) -> float | None:
-    """A number that JSON can say; 1e999 is none."""
+    """Return a number, or None for one like 1e999, which is infinite for Python."""
     value = float(word)
-    return value if math.isfinite(value) else None
+    if not math.isfinite(value):
+        return None
+    return value
 
 
-def _untrusted(body: dict[str, Any]) -> dict[str, Any]:
-    """Take away what would let a page believe that its user has run it; texts in one piece, as the contents API has them."""
-    for part in (body, *body["cells"]):
+def _untrusted(notebook: dict[str, Any]) -> dict[str, Any]:
+    """Remove what would let a page believe that its user has run the notebook.
+
+    Texts that a notebook file keeps as lists of lines are joined, as the contents API does.
+    """
+    for part in (notebook, *notebook["cells"]):
         metadata = part.get("metadata")
-        kept = metadata if isinstance(metadata, dict) else {}
-        part["metadata"] = {name: value for name, value in kept.items() if name not in UNTRUSTED}
-    for cell in body["cells"]:
-        cell["source"] = _whole(cell.get("source", ""))
+        if not isinstance(metadata, dict):
+            metadata = {}
+        part["metadata"] = {
+            name: value for name, value in metadata.items() if name not in UNTRUSTED
+        }
+    for cell in notebook["cells"]:
+        cell["source"] = _joined(cell.get("source", ""))
         outputs = cell.get("outputs")
-        for output in outputs if isinstance(outputs, list) else []:
-            if isinstance(output, dict):
-                _join(output)
-    return body
+        if isinstance(outputs, list):
+            for output in outputs:
+                _join_output(output)
+    return notebook
 
 
-def _join(output: dict[str, Any]) -> None:
+def _join_output(output: Any) -> None:
+    """Join the lines of the texts in one output, in place."""
+    if not isinstance(output, dict):
+        return
     if "text" in output:
-        output["text"] = _whole(output["text"])
+        output["text"] = _joined(output["text"])
     data = output.get("data")
     if isinstance(data, dict):
-        output["data"] = {
-            kind: value if "json" in kind else _whole(value) for kind, value in data.items()
-        }
+        for kind, value in data.items():
+            # Data of a JSON type may be a list of texts by itself.
+            if "json" not in kind:
+                data[kind] = _joined(value)
 
 
-def _whole(text: Any) -> Any:
-    """A text that a notebook file keeps as a list of its lines."""
-    lines = isinstance(text, list) and all(isinstance(line, str) for line in text)
-    return "".join(text) if lines else text
+def _joined(text: Any) -> Any:
+    """Return one text for a list of lines, and anything else as it is."""
+    if isinstance(text, list) and all(isinstance(line, str) for line in text):
+        return "".join(text)
+    return text
 
 
-def _dumped(model: dict[str, Any], body: dict[str, Any]) -> bytes:
-    """Write it cell by cell: while one is written, the interpreter does nothing else."""
-    cells = b",".join(json.dumps(cell).encode() for cell in body.pop("cells"))
-    rest = json.dumps(body).encode()[:-1]
-    comma = b"," if body else b""
-    return b'%s,"content":%s%s"cells":[%s]}}' % (
-        json.dumps(model).encode()[:-1],
-        rest,
-        comma,
-        cells,
-    )
+def _dumps(model: dict[str, Any], notebook: dict[str, Any]) -> bytes:
+    """Return model and notebook as JSON.
+
+    The JSON is made cell by cell: while one piece is made, no other thread of Python runs.
+    """
+    cells = b",".join(json.dumps(cell).encode() for cell in notebook.pop("cells"))
+    # The closing brace is cut off, to add one more member behind the others.
+    start = json.dumps(model).encode()[:-1]
+    rest = json.dumps(notebook).encode()[:-1]
+    comma = b""
+    if notebook:
+        comma = b","
+    return b'%s,"content":%s%s"cells":[%s]}}' % (start, rest, comma, cells)
 
 
-def _iso(seconds: float) -> str:
+def _iso_time(seconds: float) -> str:
+    """Return a Unix time as ISO 8601 in UTC."""
     return datetime.fromtimestamp(seconds, timezone.utc).isoformat().replace("+00:00", "Z")

@@ -1,4 +1,4 @@
-"""Starting the runner of a scan again when it has died: a few times, with growing pauses."""
+"""Starts the runner of a scan again when it has died: a few times, with growing pauses."""
 
 from __future__ import annotations
 
@@ -8,41 +8,52 @@ from jupyter_gridgpu.client import RESPAWNS, ScanHandle
 from jupyter_gridgpu.errors import StorageError
 from jupyter_gridgpu.model.job import bounded
 
-STEADY_S = 600.0  # a runner that lived this long died of something new
-SAID_S = 60.0  # how long it is said that a runner was started again
-WORDS_LIMIT = 200
+STEADY_S = 600.0  # a runner that lived this long died of a new cause, so the count begins anew
+NOTE_S = 60.0  # for how long the note says that a runner was started again
+PAUSE_FACTOR = 4  # each pause between two starts is so many times longer than the one before
+LAST_LINE_LIMIT = 200  # characters of the runner's log that a note quotes
 
 
 class Respawner:
-    """Looks after one runner. `note` says, when it gives up, why."""
+    """Starts the runner of one scan again.
+
+    `tries` counts the starts since the last reset. `note` is the sentence for the user: that the
+    runner was started again, or why it is not started any more; None if there is nothing to say.
+    """
 
     def __init__(self, pause_s: float) -> None:
+        """`pause_s` is the number of seconds between the first and the second start."""
         self._pause_s = pause_s
         self.reset()
 
     def reset(self) -> None:
-        """Begin anew: somebody asked for it."""
+        """Forget earlier starts, because the user asked for something or the cause is a new one."""
         self.tries = 0
         self.note: str | None = None
-        self._last = self._next = 0.0
+        self._started_at = 0.0
+        self._next_start = 0.0
 
-    def look(self, handle: ScanHandle, state: str) -> str:
-        """Start a runner if the scan has none and may have one; return the state of the scan behind that."""
+    def check(self, handle: ScanHandle, state: str) -> str:
+        """Start a runner if the scan is orphaned and tries are left; return its state then."""
         now = time.monotonic()
+        # The note stays for a while, so that a user who looks away for a moment still sees it.
         if state != "orphaned":
-            if now - self._last > SAID_S:
+            if now - self._started_at > NOTE_S:
                 self.note = None
             return state
-        if self.tries and now - self._last > STEADY_S:
+        if self.tries and now - self._started_at > STEADY_S:
             self.reset()
         if self.tries >= RESPAWNS:
+            # A runner that dies each time would be started for ever, so the user has to act.
             self.note = f"Its runner ended {self.tries} times; {_last_words(handle)}"
-        elif now >= self._next:
-            return self._revive(handle, now)
-        return state
+            return state
+        if now < self._next_start:
+            return state
+        return self._start_runner(handle, now)
 
-    def _revive(self, handle: ScanHandle, now: float) -> str:
-        self._last, self._next = now, now + self._pause_s * 4**self.tries
+    def _start_runner(self, handle: ScanHandle, now: float) -> str:
+        self._started_at = now
+        self._next_start = now + self._pause_s * PAUSE_FACTOR**self.tries
         self.tries += 1
         self.note = "Its runner ended; it was started again."
         try:
@@ -53,6 +64,8 @@ class Respawner:
 
 
 def _last_words(handle: ScanHandle) -> str:
+    """Return the last line of the runner's log as the end of a sentence."""
     lines = handle.runner_log().strip().splitlines()
-    words = bounded(lines[-1], WORDS_LIMIT) if lines else None
-    return f"last words: {words}" if words else "it said nothing."
+    if lines and (last_line := bounded(lines[-1], LAST_LINE_LIMIT)):
+        return f"last words: {last_line}"
+    return "it said nothing."

@@ -1,4 +1,4 @@
-"""All scans of the home as the server keeps them. Only the collector's thread touches this."""
+"""All scans of the home as the server keeps them. Only the watcher's scan thread calls this."""
 
 from __future__ import annotations
 
@@ -14,128 +14,156 @@ from jupyter_gridgpu.model import wire
 from jupyter_gridgpu.server.watched_scan import SHARE, News, Pace, WatchedScan
 from jupyter_gridgpu.store import home
 
-BUDGET_S = 0.05  # of one sweep; scans that are still due are the first of the next one
-BROKEN_S = 5.0  # until the next look at a scan that cannot be read
+SWEEP_S = 0.05  # the longest sweep; scans that are still due come first in the next one
+UNREADABLE_S = 5.0  # until the next look at a scan that could not be read
 
 
 class WatchedScans:
-    """Finds them, looks at those that are due, and gives them to pages by id or name."""
+    """Finds the scans of the home, sweeps those that are due, and gives them to pages."""
 
     def __init__(self, pace: Pace, log: Logger) -> None:
+        """`pace` says how often scans are looked at; `log` is the server's."""
         self.pace = pace
         self._log = log
         self._scans: dict[str, WatchedScan] = {}  # by id
-        self._stamps: dict[Path, int] = {}  # the folders that were looked at, as they were then
-        self._gone: list[str] = []  # and not told yet
-        self._due = 0.0
+        # The folders that were looked at, sound or not, with the time of change of their spec.
+        self._stamps: dict[Path, int] = {}
+        self._gone: list[str] = []  # ids of removed scans that no sweep has told yet
+        self._discovery_due = 0.0
 
-    # asked by pages -------------------------------------------------------------------
+    # what pages ask for --------------------------------------------------------------
 
-    def find(self, ident: str) -> WatchedScan:
-        """Return a scan by id or name; nothing that is asked for is ever made a path. Raises UnknownScan."""
-        found = self._known(ident)
+    def find(self, id_or_name: str) -> WatchedScan:
+        """Return a scan. Raises UnknownScan.
+
+        The text comes from a page. It is compared with the scans that are known and is never made
+        into a path, so it cannot lead out of the home.
+        """
+        found = self._known(id_or_name)
         if found is None or not found.folder.exists():
             self._discover()
-            found = self._known(ident)
+            found = self._known(id_or_name)
         if found is None:
-            raise UnknownScan(f"There is no scan {ident[:100]!r}.")
+            raise UnknownScan(f"There is no scan {id_or_name[:100]!r}.")
         return found
 
-    def _known(self, ident: str) -> WatchedScan | None:
-        return self._scans.get(ident) or next(
-            (one for one in self._scans.values() if one.scan.name == ident), None
-        )
+    def _known(self, id_or_name: str) -> WatchedScan | None:
+        found = self._scans.get(id_or_name)
+        if found is not None:
+            return found
+        for watched in self._scans.values():
+            if watched.scan.name == id_or_name:
+                return watched
+        return None
 
-    def handle(self, ident: str) -> ScanHandle:
-        return self.find(ident).handle()
+    def handle(self, id_or_name: str) -> ScanHandle:
+        """Return a scan with its rows, as the journal has them now. Raises UnknownScan."""
+        return self.find(id_or_name).handle()
 
     def heads(self) -> list[wire.ScanInfo]:
-        """Return all scans that can be read, newest first."""
+        """Return the heads of all scans that can be read, newest first."""
         if not self._stamps:
             self._discover()
-        found = [
-            head for one in list(self._scans.values()) if (head := self._head(one)) is not None
-        ]
-        return sorted(found, key=lambda head: head["created"], reverse=True)
+        heads = [self._head(watched) for watched in list(self._scans.values())]
+        readable = [head for head in heads if head is not None]
+        return sorted(readable, key=lambda head: head["created"], reverse=True)
 
-    def _head(self, one: WatchedScan) -> wire.ScanInfo | None:
+    def _head(self, watched: WatchedScan) -> wire.ScanInfo | None:
         try:
-            return one.head()
-        except Exception as error:  # its folder may hold anything; the others are sound
-            self._complain(one, error)
+            return watched.head()
+        except Exception as error:  # a folder may hold anything; the other scans are sound
+            self._complain(watched, error)
             return None
 
     def forget(self, opener: object) -> None:
-        """A page has gone."""
-        for one in self._scans.values():
-            one.close(opener)
+        """Close all scans that a page had opened, because the page has gone."""
+        for watched in self._scans.values():
+            watched.close(opener)
 
-    # swept ------------------------------------------------------------------------------
+    # what a sweep does ---------------------------------------------------------------
 
     def sweep(self) -> tuple[News, float]:
-        """Look at the scans that are due; return what is new and the seconds until there may be more."""
-        news, began = News(), time.monotonic()
-        if began >= self._due:
+        """Look at the scans that are due.
+
+        Returns what is new, and the seconds until the next sweep is worth while.
+        """
+        news = News()
+        began = time.monotonic()
+        if began >= self._discovery_due:
             self._discover()
-        for one in sorted(self._scans.values(), key=lambda one: one.due):
-            if one.due > time.monotonic() or time.monotonic() - began > BUDGET_S:
+        # The sweep ends after SWEEP_S, so that requests of pages get the thread in between. The
+        # scans that wait longest come first, so that none is passed over for ever.
+        for watched in sorted(self._scans.values(), key=lambda watched: watched.due):
+            now = time.monotonic()
+            if watched.due > now or now - began > SWEEP_S:
                 break
-            self._sweep(one, news)
-        news.gone, self._gone = self._gone, []
-        due = min([self._due, *(one.due for one in self._scans.values())])
+            self._sweep(watched, news)
+        news.gone = self._gone
+        self._gone = []
+        due = min([self._discovery_due, *(watched.due for watched in self._scans.values())])
         return news, max(due - time.monotonic(), 0.0)
 
-    def _sweep(self, one: WatchedScan, news: News) -> None:
+    def _sweep(self, watched: WatchedScan, news: News) -> None:
         try:
-            one.sweep(news)
-        except Exception as error:  # as above
-            one.due = time.monotonic() + BROKEN_S
-            self._complain(one, error)
+            watched.sweep(news)
+        except Exception as error:  # a folder may hold anything; the other scans are sound
+            watched.due = time.monotonic() + UNREADABLE_S
+            self._complain(watched, error)
 
-    def _complain(self, one: WatchedScan, error: Exception) -> None:
-        if one.folder.exists() and one.complaint != str(error):
-            one.complaint = str(error)
-            self._log.warning("The scan in %s cannot be shown: %s", one.folder, error)
+    def _complain(self, watched: WatchedScan, error: Exception) -> None:
+        """Log an error once, unless the folder has gone, which is no error."""
+        if watched.folder.exists() and watched.complaint != str(error):
+            watched.complaint = str(error)
+            self._log.warning("The scan in %s cannot be shown: %s", watched.folder, error)
 
     def _discover(self) -> None:
-        """Take in scans that are new, and let go those that are not there any more."""
+        """Take in new scans, and let go those whose folder has gone or whose spec has changed."""
         began = time.monotonic()
-        try:
-            stamps = {
-                folder: (folder / "scan.json").stat().st_mtime_ns for folder in home.folders()
-            }
-        except (StorageError, OSError):  # the home cannot be read now, or a scan was just removed
-            stamps = self._stamps
-        for one in [
-            one
-            for one in self._scans.values()
-            if stamps.get(one.folder) != self._stamps.get(one.folder)
-        ]:
-            del self._scans[one.scan.id]
-            self._gone.append(one.scan.id)
+        stamps = self._read_stamps()
+        for watched in list(self._scans.values()):
+            # A spec never changes, so one with another time belongs to another scan.
+            if stamps.get(watched.folder) != self._stamps.get(watched.folder):
+                del self._scans[watched.scan.id]
+                self._gone.append(watched.scan.id)
         new = [folder for folder, stamp in stamps.items() if self._stamps.get(folder) != stamp]
         self._stamps = stamps
         for folder in new:
             self._admit(folder)
         ended = time.monotonic()
-        self._due = ended + max(self.pace.home_s, SHARE * (ended - began))
+        # A home on a slow disk is searched less often, as a scan that costs much is.
+        self._discovery_due = ended + max(self.pace.home_s, SHARE * (ended - began))
+
+    def _read_stamps(self) -> dict[Path, int]:
+        """Return the scan folders of the home, with the time of change of their specs in ns."""
+        stamps = {}
+        try:
+            for folder in home.folders():
+                stamps[folder] = (folder / "scan.json").stat().st_mtime_ns
+        except (StorageError, OSError):
+            # The home cannot be read now, or a scan is just being removed. To drop all scans for
+            # that would close them on every page, so the next look decides.
+            return self._stamps
+        return stamps
 
     def _admit(self, folder: Path) -> None:
+        """Watch the scan in a folder, or log why it is left out."""
         try:
-            _check(folder)
-            one = WatchedScan(folder, self.pace)
-            known = self._scans.setdefault(one.scan.id, one)
-            if known is not one:
+            _check_folder(folder)
+            watched = WatchedScan(folder, self.pace)
+            known = self._scans.setdefault(watched.scan.id, watched)
+            if known is not watched:
                 raise StorageError(f"it is a copy of the scan in {known.folder}.")
-        except Exception as error:  # a broken folder does not take the others along
+        except Exception as error:  # a folder may hold anything; the other scans are sound
             self._log.warning("The scan in %s is left out: %s", folder, error)
 
 
-def _check(folder: Path) -> None:
-    """Raise StorageError for a folder that is somebody else's or leads out of the home, or whose spec is not a plain file."""
+def _check_folder(folder: Path) -> None:
+    """Raise StorageError if it is not safe to read or to run what is in a folder."""
+    # The server starts runners of unfinished scans, and so would run code of another user.
     if os.stat(folder).st_uid != os.geteuid():
         raise StorageError("it belongs to somebody else, whose notebook would be run.")
     if not folder.resolve().is_relative_to(home.home().resolve()):
         raise StorageError("its folder is outside the home of scans.")
+    # Reading a pipe would block the thread for ever.
     if not stat.S_ISREG(os.lstat(folder / "scan.json").st_mode):
         raise StorageError("its scan.json is no plain file.")

@@ -1,4 +1,4 @@
-"""What went wrong, as HTTP says it: the one table from our errors to statuses."""
+"""The HTTP status of each kind of error. No other module maps errors to statuses."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from jupyter_gridgpu.errors import (
     UsageError,
 )
 
-STATUS: tuple[tuple[type[GridGpuError], int], ...] = (  # the first that fits
+# The first class that fits counts, so a subclass must stand before its base class.
+STATUS: tuple[tuple[type[GridGpuError], int], ...] = (
     (UnknownScan, 404),
     (UnknownJob, 404),
     (UsageError, 400),
@@ -24,4 +25,5 @@ STATUS: tuple[tuple[type[GridGpuError], int], ...] = (  # the first that fits
 
 
 def status_of(error: GridGpuError) -> int:
+    """Return the HTTP status with which an error is answered."""
     return next(status for kind, status in STATUS if isinstance(error, kind))

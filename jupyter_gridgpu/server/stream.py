@@ -1,4 +1,7 @@
-"""What one page is told, one message after another. A slow page hears less often what has changed, not less of it."""
+"""The messages that one page is sent.
+
+A page on a slow connection gets fewer messages with more changes in each; it misses no change.
+"""
 
 from __future__ import annotations
 
@@ -6,127 +9,154 @@ import json
 from asyncio import Event
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from jupyter_gridgpu.errors import GridGpuError, UnknownScan
 from jupyter_gridgpu.server.watched_scan import Message, News, WatchedScan, dumps
 from jupyter_gridgpu.server.watcher import Watcher
 
-OPEN_LIMIT = 100  # scans of one page
+OPEN_LIMIT = 100  # the most scans that one page may have open
 
 T = TypeVar("T")
 
 
-class Stream:
-    """Tells a page of all scans, and of those it opened every row. One message is under way at a time."""
+class Wish(NamedTuple):
+    """What a page wants of one scan: to open it, from revision `since` on, or to close it."""
 
-    def __init__(self, collector: Watcher, send: Callable[[bytes], Awaitable[None]]) -> None:
-        """`send` returns when the connection took the message, which is what bounds the memory of a slow page."""
-        self._collector = collector
+    opens: bool
+    since: int | None
+
+
+class Stream:
+    """Sends a page the heads of all scans, and every row of those that the page has opened.
+
+    Only one message is under way at a time. While it is, news is kept by scan, and newer news
+    replaces older, so that a page that reads slowly needs a bounded amount of memory.
+    """
+
+    def __init__(self, watcher: Watcher, send: Callable[[bytes], Awaitable[None]]) -> None:
+        """`send` must return only when the connection has accepted the message."""
+        self._watcher = watcher
         self._send = send
         self._wake = Event()
-        self._asked: dict[
-            str, tuple[bool, int | None]
-        ] = {}  # scan: to open it or not, from which revision
-        self._links: dict[str, int] = {}  # the opened scans, and the revision that the page has
+        self._revs: dict[str, int] = {}  # by opened scan: the revision that the page has
+        # What is still to be done, by scan.
+        self._wishes: dict[str, Wish] = {}
         self._heads: dict[str, bytes] = {}
         self._gone: dict[str, None] = {}
         self._updates: dict[str, list[Message]] = {}
 
-    def hear(self, message: str | bytes) -> None:
-        """Note what the page asks for; what is not sound is dropped."""
+    def receive(self, message: str | bytes) -> None:
+        """Keep what the page asks for; a message that is not sound is dropped."""
         try:
             body = json.loads(message)
-            kind, scan, since = body["type"], body["scan"], body.get("since")
+            kind = body["type"]
+            scan = body["scan"]
+            since = body.get("since")
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return
-        if (
-            kind not in ("open", "close")
-            or not isinstance(scan, str)
-            or len(self._asked) >= OPEN_LIMIT
-        ):
+        if kind not in ("open", "close") or not isinstance(scan, str):
             return
-        self._asked.pop(scan, None)  # the last word counts
-        self._asked[scan] = (kind == "open", since if type(since) is int else None)
+        if len(self._wishes) >= OPEN_LIMIT:
+            return
+        if type(since) is not int:  # True is an int for isinstance, and is no revision
+            since = None
+        # The last wish about a scan counts, and it takes its place at the end of the queue.
+        self._wishes.pop(scan, None)
+        self._wishes[scan] = Wish(kind == "open", since)
         self._wake.set()
 
     def take(self, news: News) -> None:
-        """Note what there is to say: of each scan only the newest."""
-        for scan in news.gone:  # first: a folder that was put back is new in the same sweep
+        """Keep the newest of what there is to say about each scan."""
+        # Removed scans come first: a folder that was put back is gone and new in one sweep.
+        for scan in news.gone:
             self._heads.pop(scan, None)
             self._gone[scan] = None
         self._heads.update(news.heads)
-        self._updates.update(
-            {scan: made for scan, made in news.updates.items() if scan in self._links}
-        )
+        for scan, messages in news.updates.items():
+            if scan in self._revs:
+                self._updates[scan] = messages
         if self._heads or self._updates or self._gone:
             self._wake.set()
 
     async def run(self) -> None:
-        """Say all scans, then what is new, until the connection ends."""
-        heads = await self._collector.call(self._collector.scans.heads)
+        """Send the list of all scans, then whatever is new, until the connection ends."""
+        heads = await self._watcher.in_scan_thread(self._watcher.scans.heads)
         await self._send(b'{"type":"scans","scans":[%s]}' % b",".join(map(dumps, heads)))
         while True:
             await self._wake.wait()
             self._wake.clear()
-            await self._say_all()
+            await self._send_pending()
 
-    async def _say_all(self) -> None:
-        for scan in _taken(self._gone):
-            self._links.pop(scan, None)
+    async def _send_pending(self) -> None:
+        for scan in _take_all(self._gone):
+            self._revs.pop(scan, None)
             await self._send(dumps({"type": "gone", "scan": scan}))
-        for scan, (opens, since) in _taken(self._asked).items():
-            await (self._open(scan, since) if opens else self._close(scan))
-        for scan, head in _taken(self._heads).items():
-            if scan not in self._links:
+        for scan, wish in _take_all(self._wishes).items():
+            if wish.opens:
+                await self._open(scan, wish.since)
+            else:
+                await self._close(scan)
+        for scan, head in _take_all(self._heads).items():
+            if scan not in self._revs:  # the updates of an opened scan have its head
                 await self._send(head)
-        for scan, messages in _taken(self._updates).items():
+        for scan, messages in _take_all(self._updates).items():
             await self._update(scan, messages)
 
     async def _find(self, scan: str) -> WatchedScan:
-        return await self._collector.call(self._collector.scans.find, scan)
+        return await self._watcher.in_scan_thread(self._watcher.scans.find, scan)
 
     async def _open(self, scan: str, since: int | None) -> None:
         try:
-            if len(self._links) >= OPEN_LIMIT:
+            if len(self._revs) >= OPEN_LIMIT:
                 raise UnknownScan("This page has too many scans open.")
             watched = await self._find(scan)
-            await self._collector.call(watched.open, self)
+            await self._watcher.in_scan_thread(watched.open, self)
         except GridGpuError:
             await self._send(dumps({"type": "missing", "scan": scan}))
             return
-        self._links[watched.scan.id] = -1 if since is None else since
-        self._collector.hurry()
+        rev = -1  # lower than any revision: the page has nothing
+        if since is not None:
+            rev = since
+        self._revs[watched.scan.id] = rev
+        self._watcher.sweep_soon()
         await self._catch_up(watched, since)
 
     async def _close(self, scan: str) -> None:
-        with suppress(GridGpuError):
+        with suppress(GridGpuError):  # a scan that was removed is closed already
             watched = await self._find(scan)
-            if self._links.pop(watched.scan.id, None) is not None:
-                await self._collector.call(watched.close, self)
+            if self._revs.pop(watched.scan.id, None) is not None:
+                await self._watcher.in_scan_thread(watched.close, self)
 
     async def _update(self, scan: str, messages: list[Message]) -> None:
-        """Send what the last sweep made for everybody; to a page that missed one before, what that one needs."""
-        have, since, rev = self._links.get(scan), messages[0].since, messages[-1].rev
+        """Bring the page to the revision that the last sweep reached."""
+        have = self._revs.get(scan)
+        since = messages[0].since
+        rev = messages[-1].rev
+        # The page has closed the scan, or has been sent this and more when it opened the scan.
         if have is None or (have > since and have >= rev):
             return
         if have == since:
+            # The usual case: all pages that kept up are sent the same bytes, made once.
             for message in messages:
                 await self._send(message.text)
-            self._links[scan] = rev
+            self._revs[scan] = rev
         else:
-            with suppress(GridGpuError):  # it was just removed
+            # This page missed an update while a message was under way.
+            with suppress(GridGpuError):  # the scan was just removed
                 await self._catch_up(await self._find(scan), have)
 
     async def _catch_up(self, watched: WatchedScan, since: int | None) -> None:
+        """Send what a page needs that has revision `since`."""
         messages = watched.messages(since)
-        while message := await self._collector.call(next, messages, None):
+        # Each message is made when the one before was accepted, so that only one is in memory.
+        while message := await self._watcher.in_scan_thread(next, messages, None):
             await self._send(message.text)
-            self._links[watched.scan.id] = message.rev
+            self._revs[watched.scan.id] = message.rev
 
 
-def _taken(items: dict[str, T]) -> dict[str, T]:
-    """Return what is in a dict and leave it empty."""
+def _take_all(items: dict[str, T]) -> dict[str, T]:
+    """Return what is in a dict, and leave the dict empty for what comes meanwhile."""
     found = dict(items)
     items.clear()
     return found

@@ -1,4 +1,4 @@
-"""One scan as the server keeps it. Only the collector's thread touches this."""
+"""One scan as the server keeps it. Only the watcher's scan thread calls what is here."""
 
 from __future__ import annotations
 
@@ -15,14 +15,20 @@ from jupyter_gridgpu.model import wire
 from jupyter_gridgpu.model.view import VariantView
 from jupyter_gridgpu.server.respawn import Respawner
 
-CHUNK = 1000  # rows of one message
-SHARE = 20  # a scan is looked at for at most one part in so many of the time
-STATE_EVERY_S = 1.0  # whether its runner lives
-LEFT_EVERY_S = 5.0  # how often an estimate that drifts is news
+MESSAGE_ROWS = 1000  # the most rows of one message
+SHARE = 20  # looking at one scan may take at most one part in so many of the time
+STATE_EVERY_S = 1.0  # between two checks whether the scan's runner lives
+ESTIMATE_EVERY_S = 5.0  # between two messages that only say another estimate of the time left
+LONG_AGO = -1e9  # a monotonic time before all others, so that whatever waits for it is due
 
 
 class Pace(NamedTuple):
-    """Seconds: between looks at an opened scan, at another, at the home; rows are kept; before a respawn."""
+    """How often scans are looked at. All values are seconds.
+
+    `poll_s` lies between two looks at a scan that a page has opened, `head_s` between two looks at
+    another scan that runs, `home_s` between two looks for new scans. Rows of an ended scan are kept
+    for `keep_s`. `respawn_s` is the pause before a runner is started a second time.
+    """
 
     poll_s: float = 0.1
     head_s: float = 0.5
@@ -32,7 +38,7 @@ class Pace(NamedTuple):
 
 
 class Message(NamedTuple):
-    """A message for a page that has revision `since`, and the revision it has with it."""
+    """A message for a page that has revision `since`; it has revision `rev` afterwards."""
 
     since: int
     rev: int
@@ -41,7 +47,11 @@ class Message(NamedTuple):
 
 @dataclass
 class News:
-    """What a sweep found, as messages by scan."""
+    """What a sweep found, by the id of the scan.
+
+    `heads` are messages about scans as a whole, `updates` messages with changed rows of the scans
+    that a page has opened. `gone` are scans whose folder is not there any more.
+    """
 
     heads: dict[str, bytes] = field(default_factory=dict)
     gone: list[str] = field(default_factory=list)
@@ -49,210 +59,257 @@ class News:
 
 
 class WatchedScan:
-    """Rows are kept while the scan runs or somebody looks at it; of any other there is only the head."""
+    """A scan, its newest head, and its rows while they are needed.
+
+    The fold and its rows are kept while the scan runs or a page has it open. Of an ended scan that
+    nobody looks at only the head is kept, so that a home with many scans needs little memory.
+    """
 
     def __init__(self, folder: Path, pace: Pace) -> None:
-        """Raises UnknownScan or StorageError for what is no scan folder."""
+        """Raises UnknownScan or StorageError if `folder` is no scan folder."""
         self.folder = folder
         self.pace = pace
         self._handle: ScanHandle | None = ScanHandle(folder)
         self.scan = self._handle.scan
-        self.nurse = Respawner(pace.respawn_s)
-        self.openers: set[object] = set()
-        self.due = 0.0
-        self.complaint = ""  # what was logged of it
+        self.respawner = Respawner(pace.respawn_s)
+        self.openers: set[object] = set()  # the pages that have the scan open
+        self.due = 0.0  # the monotonic time of the next sweep
+        self.complaint = ""  # the last error that was logged about this scan
+        # The newest head, with the revision and the respawner's note that it was made of.
         self._head: wire.ScanInfo | None = None
-        self._head_rev = self._told = -1
-        self._said: wire.ScanInfo | None = None  # the head that pages have
-        self._said_at = self._state_due = self._left_due = self._used = -1e9
-        self._note: str | None = None  # why its runner is not started again, as the head has it
-        self._stamp: tuple[int, int] | None = None
-        self._rows: dict[str, tuple[int, bytes]] = {}
+        self._head_rev = -1
+        self._head_note: str | None = None
+        # What pages know: the head they all have, and the revision that the openers have.
+        self._sent_head: wire.ScanInfo | None = None
+        self._sent_head_at = LONG_AGO
+        self._sent_rev = -1
+        self._state_due = LONG_AGO
+        self._estimate_due = LONG_AGO
+        self._used_at = LONG_AGO
+        self._journal_stamp: tuple[int, int] | None = None  # of the journal when rows were dropped
+        self._rows: dict[str, tuple[int, bytes]] = {}  # by variant: its revision and its JSON
 
-    # asked by pages -------------------------------------------------------------------
+    # what pages ask for --------------------------------------------------------------
 
     def handle(self) -> ScanHandle:
-        """The scan with its rows, as they are now."""
-        self._used = time.monotonic()
+        """Return the scan with its rows, as the journal has them now."""
+        self._used_at = time.monotonic()
         if self._handle is None:
             self._handle = ScanHandle(self.folder)
         self._handle.refresh()
         return self._handle
 
     def head(self) -> wire.ScanInfo:
+        """Return the head as of the last sweep, with the time of this server's clock."""
         if self._head is None:
             self.look(time.monotonic())
         assert self._head is not None
         return {**self._head, "now": time.time()}
 
     def fresh_head(self) -> wire.ScanInfo:
-        """The head as it is now, not as of the last sweep."""
+        """Return the head as the journal has it now."""
         self.look(time.monotonic())
         return self.head()
 
     def command(self, action: str, variants: list[str] | None, trials: int | None) -> str:
-        said = self.handle().command(action, variants, trials)
-        self.nurse.reset()
-        self.due = self._state_due = 0.0
-        return said
+        """Leave a command for the runner; returns a sentence that says so. Raises UsageError."""
+        answer = self.handle().command(action, variants, trials)
+        # The user wants the scan to go on, so its runner gets all its tries again.
+        self.respawner.reset()
+        self.due = 0.0
+        self._state_due = 0.0
+        return answer
 
     def open(self, opener: object) -> None:
         """Keep the rows ready for a page."""
         rev = self.handle().view.rev
-        self.look(time.monotonic())  # rows and head of one moment
+        self.look(time.monotonic())  # so that the page gets rows and head of one moment
         if not self.openers:
-            self._told = rev
+            self._sent_rev = rev
         self.openers.add(opener)
         self.due = 0.0
 
     def close(self, opener: object) -> None:
+        """Forget that a page has the scan open; does nothing if it has not."""
         self.openers.discard(opener)
         if not self.openers:
             self._rows.clear()
 
     def messages(self, since: int | None) -> Iterator[Message]:
-        """Yield what a page needs that has revision `since`, or nothing yet; made piece by piece.
+        """Yield the messages for a page that has revision `since`, or nothing yet (None).
 
-        A page that is cut off in between still has its old revision, and gets the rest when it comes back.
+        There is at least one message. Only the last one raises the page's revision. A page that is
+        cut off before it asks for the same again when it comes back, and so misses no row.
         """
         handle = self._handle or self.handle()
         if handle.view.rev != self._head_rev:
             self.look(time.monotonic())
+        kind = "snapshot"
+        base = 0
         with handle.lock:
             rev = handle.view.rev
-            whole = since is None or not 0 <= since <= rev
-            base = 0 if whole or since is None else since
+            # A revision that the journal has not reached is of another journal, so it counts as
+            # none: the page gets all rows.
+            if since is not None and 0 <= since <= rev:
+                kind = "upsert"
+                base = since
             changed = handle.view.since(base)
-        for at in range(0, max(len(changed), 1), CHUNK):
-            kind, reached = (
-                "snapshot" if whole and at == 0 else "upsert",
-                rev if at + CHUNK >= len(changed) else base,
-            )
+        for start in range(0, max(len(changed), 1), MESSAGE_ROWS):
+            end = start + MESSAGE_ROWS
+            reached = base
+            if end >= len(changed):
+                reached = rev
+            # The lock is given back between two messages, which may take long for a slow page.
             with handle.lock:
-                rows = b",".join(self._row(handle, variant) for variant in changed[at : at + CHUNK])
+                rows = b",".join(self._row(handle, variant) for variant in changed[start:end])
             yield Message(base, reached, self._message(kind, base, reached, rows))
+            kind = "upsert"  # a second snapshot would replace the rows of the first
 
     def _row(self, handle: ScanHandle, variant: VariantView) -> bytes:
-        """A row as JSON, made once for each of its revisions."""
-        known = self._rows.get(variant.id)
-        if known is None or known[0] != variant.rev:
-            known = (variant.rev, dumps(wire.row(handle.view, variant)))
-            if self.openers:
-                self._rows[variant.id] = known
-        return known[1]
+        """Return a row as JSON, which is made once for each revision of the variant."""
+        kept = self._rows.get(variant.id)
+        if kept is not None and kept[0] == variant.rev:
+            return kept[1]
+        text = dumps(wire.row(handle.view, variant))
+        if self.openers:
+            self._rows[variant.id] = (variant.rev, text)
+        return text
 
     def _message(self, kind: str, since: int, rev: int, rows: bytes) -> bytes:
-        head = dumps(self.head())
-        start = b"" if kind == "snapshot" else b'"from":%d,' % since
-        return b'{"type":"%s",%s"rev":%d,"scan":%s,"rows":[%s]}' % (
-            kind.encode(),
-            start,
-            rev,
-            head,
-            rows,
-        )
+        # Put together from texts, since the rows are JSON already.
+        base = b""
+        if kind != "snapshot":
+            base = b'"from":%d,' % since
+        parts = (kind.encode(), base, rev, dumps(self.head()), rows)
+        return b'{"type":"%s",%s"rev":%d,"scan":%s,"rows":[%s]}' % parts
 
-    # swept ------------------------------------------------------------------------------
+    # what a sweep does ---------------------------------------------------------------
 
     def sweep(self, news: News) -> None:
-        """Look at the scan and add what is new; the more that costs, the longer until the next time."""
-        began, spent = time.monotonic(), time.thread_time()
+        """Look at the scan, add what is new to `news`, and set when the next sweep is due."""
+        began = time.monotonic()
+        began_work = time.thread_time()
         self.look(began)
         if self.openers:
             self._tell_openers(news)
         self._tell_everybody(began, news)
         ended = time.monotonic()
-        pause = (
-            self.pace.poll_s
-            if self.openers
-            else self.pace.head_s
-            if self._handle
-            else self.pace.home_s
-        )
-        self.due = ended + max(pause, SHARE * (time.thread_time() - spent), ended - began)
+        # A scan that costs much is looked at less often, so that all scans together never use
+        # more than a part of the processor. Time spent waiting for the disk counts less.
+        worked = time.thread_time() - began_work
+        self.due = ended + max(self._pause_s(), SHARE * worked, ended - began)
+
+    def _pause_s(self) -> float:
+        """Return the seconds between two sweeps of a scan that costs little."""
+        if self.openers:
+            return self.pace.poll_s
+        if self._handle is not None:
+            return self.pace.head_s
+        return self.pace.home_s
 
     def look(self, now: float) -> None:
-        """Fold in what the journal has gained, and renew the head if that changed it."""
+        """Fold in what the journal has gained, and make a new head if that changed the scan."""
         stamp = _stamp(self.folder / "journal.jsonl")
         if self._handle is None:
-            if stamp == self._stamp:
+            if stamp == self._journal_stamp:
                 return
             self._handle = ScanHandle(self.folder)
         handle = self._handle
+        # A runner may die without a word in the journal, so the state is asked for now and then.
         if handle.refresh() or now >= self._state_due or handle.view.rev != self._head_rev:
             self._state_due = now + STATE_EVERY_S
-            self._renew(handle, self.nurse.look(handle, handle.state), now)
-        if handle.view.finished and self._head_state() in ("done", "stopped") and not self.openers:
+            self._renew_head(handle, self.respawner.check(handle, handle.state), now)
+        # `finished` alone is not enough: a command may wait that makes the scan go on.
+        has_ended = handle.view.finished and self._head_state() in ("done", "stopped")
+        if has_ended and not self.openers:
             self._forget_rows(stamp, now)
 
-    def _renew(self, handle: ScanHandle, state: str, now: float) -> None:
-        """Make a new head, if the old one is not true any more."""
-        old = self._head
-        same = (
-            old is not None
-            and handle.view.rev == self._head_rev
-            and (old["state"], self.nurse.note) == (state, self._note)
-        )
-        if same and (now < self._left_due or handle.view.finished):
+    def _renew_head(self, handle: ScanHandle, state: str, now: float) -> None:
+        """Make a new head if the old one is not true any more."""
+        # Where nothing happened, the time that is left still shrinks while the scan runs.
+        estimate_is_old = now >= self._estimate_due and not handle.view.finished
+        if self._is_current(handle, state) and not estimate_is_old:
             return
         with handle.lock:
-            made, self._head_rev = wire.head(handle.view, state, time.time()), handle.view.rev
-        self._note, self._left_due = self.nurse.note, now + LEFT_EVERY_S
-        note = self._note or made["note"]
+            made = wire.head(handle.view, state, time.time())
+            self._head_rev = handle.view.rev
+        self._head_note = self.respawner.note
+        self._estimate_due = now + ESTIMATE_EVERY_S
         self._head = {
             **made,
-            "note": note,
+            "note": self._head_note or made["note"],
             "folder": str(self.folder),
             "browse": None,
             "home": str(Path.home()),
         }
 
+    def _is_current(self, handle: ScanHandle, state: str) -> bool:
+        """Return whether the head says what journal, lease and respawner say now."""
+        if self._head is None or handle.view.rev != self._head_rev:
+            return False
+        return self._head["state"] == state and self._head_note == self.respawner.note
+
     def _head_state(self) -> str:
-        return self._head["state"] if self._head else ""
+        if self._head is None:
+            return ""
+        return self._head["state"]
 
     def _forget_rows(self, stamp: tuple[int, int] | None, now: float) -> None:
-        if now - self._used >= self.pace.keep_s:
-            self._handle, self._stamp = None, stamp
-            self._rows.clear()
+        """Drop fold and rows if nobody has asked for them for a while."""
+        if now - self._used_at < self.pace.keep_s:
+            return
+        # The stamp tells later whether the journal has grown, without opening it again.
+        self._handle = None
+        self._journal_stamp = stamp
+        self._rows.clear()
 
     def _tell_openers(self, news: News) -> None:
+        """Add the rows that changed, for the pages that have the scan open."""
         handle = self._handle or self.handle()
-        if handle.view.rev != self._told:
-            made = list(self.messages(self._told))
-            self._told = made[-1].rev
+        if handle.view.rev != self._sent_rev:
+            made = list(self.messages(self._sent_rev))
+            self._sent_rev = made[-1].rev
             news.updates[self.scan.id] = made
 
     def _tell_everybody(self, now: float, news: News) -> None:
-        if (
-            self._head is None
-            or now - self._said_at < self.pace.head_s
-            or not self._is_news(self._head, now)
-        ):
+        """Add the head for all pages, if it changed and the last one is old enough."""
+        head = self._head
+        if head is None or now - self._sent_head_at < self.pace.head_s:
             return
-        self._said, self._said_at = self._head, now
+        if not self._is_news(head, now):
+            return
+        self._sent_head = head
+        self._sent_head_at = now
         news.heads[self.scan.id] = b'{"type":"scan","scan":%s}' % dumps(self.head())
+        # A page that has the scan open is sent no heads, so it gets an upsert without rows.
         if self.openers and self.scan.id not in news.updates:
-            told = self._told
-            news.updates[self.scan.id] = [
-                Message(told, told, self._message("upsert", told, told, b""))
-            ]
+            rev = self._sent_rev
+            empty = Message(rev, rev, self._message("upsert", rev, rev, b""))
+            news.updates[self.scan.id] = [empty]
 
     def _is_news(self, head: wire.ScanInfo, now: float) -> bool:
-        said = self._said
-        if said is head:
+        """Return whether a head says more than that time has passed."""
+        sent = self._sent_head
+        if sent is head:
             return False
+        # These two change without any event; alone they are no news.
         drifts = {"now": 0.0, "left_s": None}
-        if said is None or {**said, **drifts} != {**head, **drifts}:
+        if sent is None or {**sent, **drifts} != {**head, **drifts}:
             return True
-        return said["left_s"] != head["left_s"] and now - self._said_at >= LEFT_EVERY_S
+        return sent["left_s"] != head["left_s"] and now - self._sent_head_at >= ESTIMATE_EVERY_S
 
 
 def dumps(value: Any) -> bytes:
-    """Strict JSON, for one row or head at a time: the interpreter does nothing else meanwhile."""
+    """Return `value` as strict JSON, without NaN or infinities.
+
+    It is called for one row or head at a time: while JSON is made, no other thread of Python runs,
+    so one large object would hold up the whole server.
+    """
     return json.dumps(value, separators=(",", ":"), allow_nan=False).encode()
 
 
 def _stamp(path: Path) -> tuple[int, int] | None:
+    """Return size and time of change of a file, or None if there is none."""
     try:
         found = os.stat(path)
     except OSError:

@@ -1,4 +1,4 @@
-"""The collector: one loop that looks at the scans in a thread of its own and tells the pages what is new."""
+"""The watcher: it follows the journals of all scans and tells the pages what has changed."""
 
 from __future__ import annotations
 
@@ -12,93 +12,103 @@ from typing import ParamSpec, Protocol, TypeVar
 from jupyter_gridgpu.server.scans import WatchedScans
 from jupyter_gridgpu.server.watched_scan import News, Pace
 
-BROKEN_S = 1.0
+BROKEN_S = 1.0  # seconds until the next sweep after one that failed
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
 class Page(Protocol):
-    """Who is told."""
+    """A browser page that is told what changes."""
 
     def take(self, news: News) -> None:
-        """Note what is new; called in the event loop, never waits."""
+        """Keep what is new for sending. Called in the event loop, so it must not wait."""
         ...
 
 
 class Watcher:
-    """All file work is done in threads: what follows the scans in one, long reading of what a job left in another.
+    """Sweeps over the scans again and again, and runs all work on files outside the event loop.
 
-    Engines are asked in a third.
+    There are three threads, so that slow work of one kind does not delay the others. The scan
+    thread is the only one that touches the WatchedScans. The file thread reads what a job left
+    behind, which may be long. The query thread asks batch systems, which may be slow to answer.
     """
 
     def __init__(self, pace: Pace, log: Logger) -> None:
+        """`pace` says how often scans are looked at; `log` is the server's."""
         self.scans = WatchedScans(pace, log)
-        self.pages: dict[Page, Callable[[], None]] = {}  # each with the way to end it
         self._pace = pace
         self._log = log
-        self._follower = ThreadPoolExecutor(1, thread_name_prefix="gridgpu-follow")
-        self._reader = ThreadPoolExecutor(1, thread_name_prefix="gridgpu-read")
-        self._asker = ThreadPoolExecutor(1, thread_name_prefix="gridgpu-ask")
+        self._pages: dict[Page, Callable[[], None]] = {}  # each page with the function to close it
+        self._scan_thread = ThreadPoolExecutor(1, thread_name_prefix="gridgpu-follow")
+        self._file_thread = ThreadPoolExecutor(1, thread_name_prefix="gridgpu-read")
+        self._query_thread = ThreadPoolExecutor(1, thread_name_prefix="gridgpu-ask")
         self._task: asyncio.Task[None] | None = None
         self._wake = asyncio.Event()
 
     def start(self) -> None:
-        """Begin to follow the scans; there must be a running event loop."""
-        self._task = self._task or asyncio.ensure_future(self._run())
+        """Begin to sweep; there must be a running event loop."""
+        if self._task is None:
+            self._task = asyncio.ensure_future(self._run())
 
     async def stop(self) -> None:
-        for end in list(self.pages.values()):
-            end()
+        """Close the pages and end the threads without waiting for them."""
+        for close in list(self._pages.values()):
+            close()
         if self._task is not None:
             self._task.cancel()
-        self._follower.shutdown(wait=False, cancel_futures=True)
-        self._reader.shutdown(wait=False, cancel_futures=True)
-        self._asker.shutdown(wait=False, cancel_futures=True)
+        for thread in (self._scan_thread, self._file_thread, self._query_thread):
+            thread.shutdown(wait=False, cancel_futures=True)
 
-    async def call(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Do something with the scans, in their thread."""
-        return await asyncio.get_running_loop().run_in_executor(
-            self._follower, lambda: work(*args, **kwargs)
-        )
+    async def in_scan_thread(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run `work`, which touches the watched scans, in their thread and return its result."""
+        return await _run_in(self._scan_thread, lambda: work(*args, **kwargs))
 
-    async def read(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Read something long that no scan waits for."""
-        return await asyncio.get_running_loop().run_in_executor(
-            self._reader, lambda: work(*args, **kwargs)
-        )
+    async def in_file_thread(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run `work`, which reads a long file, where no scan waits for it."""
+        return await _run_in(self._file_thread, lambda: work(*args, **kwargs))
 
-    async def ask(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Ask an engine, which may take its time."""
-        return await asyncio.get_running_loop().run_in_executor(
-            self._asker, lambda: work(*args, **kwargs)
-        )
+    async def in_query_thread(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run `work`, which may ask a batch system, where neither scans nor files wait for it."""
+        return await _run_in(self._query_thread, lambda: work(*args, **kwargs))
 
-    def leave(self, page: Page) -> None:
-        """A page has gone."""
-        self.pages.pop(page, None)
-        with suppress(RuntimeError):  # the collector has ended
-            self._follower.submit(self.scans.forget, page)
+    def add_page(self, page: Page, close: Callable[[], None]) -> None:
+        """Tell a page from now on; `close` is called when the server ends."""
+        self._pages[page] = close
 
-    def hurry(self) -> None:
-        """Look at what is due now: something was asked for."""
+    def remove_page(self, page: Page) -> None:
+        """Forget a page that has gone, and close the scans it had opened."""
+        self._pages.pop(page, None)
+        with suppress(RuntimeError):  # the server is ending, and its threads take no more work
+            self._scan_thread.submit(self.scans.forget, page)
+
+    def sweep_soon(self) -> None:
+        """Begin the next sweep without delay, because the user has just asked for something."""
         self._wake.set()
 
     async def _run(self) -> None:
         while True:
+            # Cleared before the sweep: a wish that comes during the sweep causes another one.
             self._wake.clear()
             try:
-                news, pause = await self.call(self.scans.sweep)
-                for page in list(self.pages):
+                news, pause_s = await self.in_scan_thread(self.scans.sweep)
+                for page in list(self._pages):
                     page.take(news)
             except Exception:
                 self._log.exception("The scans could not be looked at")
-                pause = BROKEN_S
-            await self._rest(pause)
+                pause_s = BROKEN_S
+            await self._rest(pause_s)
 
-    async def _rest(self, pause: float) -> None:
-        """Wait for the next sweep: not shorter than needed to leave the thread to others, and not if somebody hurries."""
-        await asyncio.sleep(min(pause, self._pace.poll_s / 2))
-        if pause > self._pace.poll_s / 2:
+    async def _rest(self, pause_s: float) -> None:
+        """Wait `pause_s` seconds, or a short time only if somebody calls `sweep_soon()`."""
+        # The first part of the pause cannot be cut short: otherwise a page that sends commands
+        # without end would keep the scan thread busy and starve the requests of others.
+        unbroken_s = self._pace.poll_s / 2
+        await asyncio.sleep(min(pause_s, unbroken_s))
+        if pause_s > unbroken_s:
             with suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), pause - self._pace.poll_s / 2)
+                await asyncio.wait_for(self._wake.wait(), pause_s - unbroken_s)
+
+
+async def _run_in(thread: ThreadPoolExecutor, work: Callable[[], T]) -> T:
+    return await asyncio.get_running_loop().run_in_executor(thread, work)

@@ -1,1 +1,4 @@
-"""The live table in a notebook: an anywidget for the browser, static HTML for everywhere else."""
+"""What a notebook shows: the live table, the form, plots and comparisons.
+
+An anywidget draws in a browser; static HTML is there for everywhere else.
+"""

@@ -1,4 +1,4 @@
-"""A comparison of two scans in a notebook: a table and a plot."""
+"""A comparison of two scans as a notebook shows it: a table and a plot."""
 
 from __future__ import annotations
 
@@ -13,93 +13,112 @@ from jupyter_gridgpu.records.compare import REPRODUCED, Cell, Comparison, Pair
 if TYPE_CHECKING:
     import pandas
 
-ROW_LIMIT = 200
-INPUT_LIMIT = 50
-_HEAD = ("variant", "metric", "", "", "difference", "relative", "sigma", "verdict")
+ROW_LIMIT = 200  # rows of the table
+INPUT_LIMIT = 50  # rows of the table of what went in
+PANEL_LIMIT = 8  # metrics of the plot
+TEXT_LIMIT = 200  # characters of one cell
+MISSING = "–"
 
 
 class Compared:
-    """What `scan.compare(other)` returns: `verdict`, `comparison` with all of it, `to_frame()`, `plot()`."""
+    """What `scan.compare(other)` returns.
+
+    `comparison` holds everything that was compared, `verdict` is the result in a word. A notebook
+    displays the object as a table and a plot.
+    """
 
     def __init__(self, comparison: Comparison) -> None:
+        """`comparison` is what records.compare found."""
         self.comparison = comparison
 
     @property
     def verdict(self) -> str:
-        """reproduced, within tolerance, differs or incomplete."""
+        """The result: reproduced, within tolerance, differs or incomplete."""
         return self.comparison.verdict
 
     def __repr__(self) -> str:
-        made = self.comparison
-        counts = ", ".join(f"{count} {verdict}" for verdict, count in made.counts().items())
-        return f"<{made.b} against {made.a}: {made.verdict}; {counts or 'no variants'}>"
+        found = self.comparison
+        counts = ", ".join(f"{count} {verdict}" for verdict, count in found.counts().items())
+        return f"<{found.b} against {found.a}: {found.verdict}; {counts or 'no variants'}>"
 
     def to_frame(self) -> pandas.DataFrame:
-        """One row for each metric of each pair of variants."""
+        """Return a DataFrame with one row for each metric of each pair of variants."""
+        # Imported late: pandas takes long to import, and a table needs none of it.
         import pandas
 
         names = ("metric", "a", "b", "difference", "relative", "spread", "verdict")
-        rows = [
-            {
-                "variant": pair.a or pair.b,
-                "other": pair.b,
-                **pair.params,
-                **{name: getattr(cell, name) for name in names},
-            }
-            for pair in self.comparison.pairs
-            for cell in pair.cells
-        ]
+        rows = []
+        for pair in self.comparison.pairs:
+            variants = {"variant": pair.a or pair.b, "other": pair.b}
+            for cell in pair.cells:
+                values = {name: getattr(cell, name) for name in names}
+                rows.append({**variants, **pair.params, **values})
         return pandas.DataFrame(rows)
 
     def plot(self) -> Any:
-        """Return an altair chart, a panel a metric: the value in one scan against that in the other. Raises UsageError."""
+        """Return an altair chart: for each metric, the values of one scan against the other's.
+
+        Raises UsageError if no metric has values in both scans.
+        """
         import altair
 
         frame = self.to_frame()
-        frame = frame[frame["a"].notna() & frame["b"].notna()] if len(frame) else frame
+        # An empty frame has no columns that could be selected.
+        if len(frame):
+            frame = frame[frame["a"].notna() & frame["b"].notna()]
         if not len(frame):
             raise UsageError(
                 f"{self.comparison.a} and {self.comparison.b} have no values to plot together."
             )
         frame = frame[["variant", "metric", "a", "b", "relative", "verdict"]]
-        names = [name for name in self.comparison.metrics() if name in set(frame["metric"])]
+        plotted = set(frame["metric"])
+        names = [name for name in self.comparison.metrics() if name in plotted]
         panels = [
             _panel(altair, frame[frame["metric"] == name], name, self.comparison)
-            for name in names[:8]
+            for name in names[:PANEL_LIMIT]
         ]
         return altair.hconcat(*panels)
 
     def html(self) -> str:
-        """Return verdict, table and what went in as an HTML fragment; every word in it is escaped and bounded."""
-        made = self.comparison
-        ranked = sorted(made.pairs, key=lambda pair: pair.verdict == REPRODUCED)
-        lines = [_line(pair, cell) for pair in ranked for cell in pair.cells or (None,)]
-        head = "".join(
-            f"<th>{_text(name)}</th>" for name in (*_HEAD[:2], made.a, made.b, *_HEAD[4:])
-        )
-        more = (
-            f"<p>{len(lines) - ROW_LIMIT:,} more rows: to_frame() has all.</p>"
-            if len(lines) > ROW_LIMIT
-            else ""
-        )
-        notes = "".join(f"<p>{_text(note)}</p>" for note in made.notes)
-        table = (
-            f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(lines[:ROW_LIMIT])}</tbody></table>"
-            if lines
-            else ""
-        )
-        return f"<div><p><b>{_text(repr(self)[1:-1])}</b></p>{notes}{table}{more}{self._inputs()}</div>"
+        """Return verdict, table and what went in as an HTML fragment.
+
+        Every text in the fragment is escaped and bounded, since a job may have written it.
+        """
+        title = _text(repr(self)[1:-1])
+        notes = "".join(f"<p>{_text(note)}</p>" for note in self.comparison.notes)
+        return f"<div><p><b>{title}</b></p>{notes}{self._table()}{self._inputs()}</div>"
+
+    def _table(self) -> str:
+        """Return the table of the pairs as HTML, those first that were not reproduced."""
+        found = self.comparison
+        lines = []
+        for pair in sorted(found.pairs, key=lambda pair: pair.verdict == REPRODUCED):
+            # A pair without a metric has a line too, which says what is missing.
+            lines += [_line(pair, cell) for cell in pair.cells or (None,)]
+        if not lines:
+            return ""
+        names = ("variant", "metric", found.a, found.b, "difference", "relative", "sigma")
+        head = "".join(f"<th>{_text(name)}</th>" for name in (*names, "verdict"))
+        body = "".join(lines[:ROW_LIMIT])
+        table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        if len(lines) > ROW_LIMIT:
+            table += f"<p>{len(lines) - ROW_LIMIT:,} more rows: to_frame() has all.</p>"
+        return table
 
     def _inputs(self) -> str:
-        made = self.comparison.inputs
-        if not made:
+        """Return what differed in what went into the two scans as HTML."""
+        inputs = self.comparison.inputs
+        if not inputs:
             return "<p>Nothing is known to have differed in what went in.</p>"
         rows = "".join(
-            f"<tr><td>{_text(one.what)}</td><td>{_text(one.a)}</td><td>{_text(one.b)}</td></tr>"
-            for one in made[:INPUT_LIMIT]
+            f"<tr><td>{_text(item.what)}</td><td>{_text(item.a)}</td><td>{_text(item.b)}</td></tr>"
+            for item in inputs[:INPUT_LIMIT]
         )
-        texts = "".join(f"<pre>{escape(one.text)}</pre>" for one in made if one.text)
-        more = f"<p>{len(made) - INPUT_LIMIT} more.</p>" if len(made) > INPUT_LIMIT else ""
+        more = ""
+        if len(inputs) > INPUT_LIMIT:
+            more = f"<p>{len(inputs) - INPUT_LIMIT} more.</p>"
+        # Several lines, for example a diff of two notebooks, so they are not made into one.
+        texts = "".join(f"<pre>{escape(item.text)}</pre>" for item in inputs if item.text)
         return f"<p>What went in differed:</p><table><tbody>{rows}</tbody></table>{more}{texts}"
 
     def _repr_html_(self) -> str:
@@ -109,55 +128,45 @@ class Compared:
         from IPython.display import HTML, display
 
         display(HTML(self.html()))
-        if any(
-            cell.a is not None and cell.b is not None
-            for pair in self.comparison.pairs
-            for cell in pair.cells
-        ):
+        cells = (cell for pair in self.comparison.pairs for cell in pair.cells)
+        # plot() raises an error where it has nothing to draw, and here nobody has asked for it.
+        if any(cell.a is not None and cell.b is not None for cell in cells):
             display(self.plot())
 
 
-def _panel(altair: Any, frame: Any, name: str, made: Comparison) -> Any:
-    """Every variant a point; what is on the line is the same in both."""
-    x = altair.X("a:Q", title=f"{name} in {made.a}").scale(zero=False)
-    y = altair.Y("b:Q", title=f"{name} in {made.b}").scale(zero=False)
+def _panel(altair: Any, frame: Any, name: str, comparison: Comparison) -> Any:
+    """Return the chart of one metric: a point for each variant, and the line of equal values."""
+    x = altair.X("a:Q", title=f"{name} in {comparison.a}").scale(zero=False)
+    y = altair.Y("b:Q", title=f"{name} in {comparison.b}").scale(zero=False)
     tips = ["variant:N", "a:Q", "b:Q", "relative:Q", "verdict:N"]
-    points = (
-        altair.Chart(frame)
-        .mark_circle(size=60)
-        .encode(x=x, y=y, color=altair.Color("verdict:N"), tooltip=tips)
-    )
-    line = (
-        altair.Chart(frame)
-        .mark_line(color="#999", strokeDash=[4, 4])
-        .encode(x="a:Q", y=altair.Y("a:Q", title=""))
-    )
+    points = altair.Chart(frame).mark_circle(size=60)
+    points = points.encode(x=x, y=y, color=altair.Color("verdict:N"), tooltip=tips)
+    line = altair.Chart(frame).mark_line(color="#999", strokeDash=[4, 4])
+    line = line.encode(x="a:Q", y=altair.Y("a:Q", title=""))
     return (line + points).properties(width=200, height=200)
 
 
 def _line(pair: Pair, cell: Cell | None) -> str:
-    ident = pair.a if pair.a == pair.b else f"{pair.a or '–'} / {pair.b or '–'}"
+    """Return one row of the table; without a cell, a row with the states of the two variants."""
+    variant = pair.a
+    if pair.a != pair.b:
+        variant = f"{pair.a or MISSING} / {pair.b or MISSING}"
     if cell is None:
-        words = [
-            ident,
-            "–",
-            pair.states[0] or "missing",
-            pair.states[1] or "missing",
-            "",
-            "",
-            "",
-            pair.verdict,
-        ]
+        states = [state or "missing" for state in pair.states]
+        texts = [variant, MISSING, *states, "", "", "", pair.verdict]
     else:
         values = (cell.a, cell.b, cell.difference, cell.relative, cell.spread)
-        words = [
-            ident,
-            cell.metric,
-            *("–" if value is None else number(value, 4) for value in values),
-            cell.verdict,
-        ]
-    return f"<tr>{''.join(f'<td>{_text(word)}</td>' for word in words)}</tr>"
+        texts = [variant, cell.metric, *map(_number, values), cell.verdict]
+    cells = "".join(f"<td>{_text(text)}</td>" for text in texts)
+    return f"<tr>{cells}</tr>"
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return MISSING
+    return number(value, 4)
 
 
 def _text(value: Any) -> str:
-    return escape(bounded(str(value), 200) or "")
+    """Return a value as bounded and escaped text."""
+    return escape(bounded(str(value), TEXT_LIMIT) or "")

@@ -1,4 +1,4 @@
-"""The parameter form: `%gridscan NOTEBOOK` alone. It writes the `%%gridscan` cell that it stands for."""
+"""The parameter form, which `%gridscan NOTEBOOK` opens. It writes a `%%gridscan` cell."""
 
 from __future__ import annotations
 
@@ -15,16 +15,19 @@ from jupyter_gridgpu.model.form_cell import head
 from jupyter_gridgpu.planning.notebook import read_notebook
 from jupyter_gridgpu.planning.options import words_of
 from jupyter_gridgpu.widgets.form_check import check, failed
-from jupyter_gridgpu.widgets.form_facts import APART, facts, first_state
+from jupyter_gridgpu.widgets.form_facts import CARRIED_OPTIONS, facts
+from jupyter_gridgpu.widgets.form_start import first_state
+from jupyter_gridgpu.widgets.widget_bundle import widget_bundle
 
 STATIC = Path(__file__).parent / "static"
-STATE_LIMIT = 4_000_000  # characters that a state may have when it comes from the browser
+STATE_LIMIT = 4_000_000  # characters of a state that a browser may send
 
 
 class ScanForm(anywidget.AnyWidget):
-    """A form for the notebook at `notebook`; `values` are options by name, `names` variables that values may use.
+    """A form for one notebook.
 
-    Raises NotebookError or UsageError, in one sentence, where there is nothing to make a form of.
+    The browser draws `facts`, which never change. `state` is what the user has filled in, `checked`
+    the answer to it: the cell, the number of variants, and what is wrong.
     """
 
     _esm = STATIC / "form.js"
@@ -39,15 +42,20 @@ class ScanForm(anywidget.AnyWidget):
         values: Mapping[str, Any] | None = None,
         names: Mapping[str, Any] | None = None,
     ) -> None:
+        """`values` are options by name, `names` the variables that values in the form may use.
+
+        Raises NotebookError if the notebook cannot be read, UsageError if the options exclude each
+        other.
+        """
         values = values or {}
         if values.get("maximize") and values.get("minimize"):
             raise UsageError("--maximize and --minimize are both given; a scan has one objective.")
-        self._notebook, self._names = str(notebook), names if names is not None else {}
-        self._carried = {
-            name: values[name]
-            for name in APART
-            if name in values and name not in ("maximize", "minimize")
-        }
+        # Not copied: a variable that the user assigns later can be used in the form, too.
+        self._variables: Mapping[str, Any] = {}
+        if names is not None:
+            self._variables = names
+        self._notebook = str(notebook)
+        self._carried = {name: values[name] for name in CARRIED_OPTIONS if name in values}
         self._line = head([self._notebook, *words_of(values)]).removeprefix("%")
         found = read_notebook(notebook)
         state = first_state(found, values)
@@ -55,48 +63,49 @@ class ScanForm(anywidget.AnyWidget):
         self.on_msg(self._on_message)
 
     def show(self) -> None:
-        """Display the form, with a static face beside it for where no widget can be drawn."""
+        """Display the form, with a table of the parameters for readers without widgets."""
         from IPython.display import display
 
-        made = self._repr_mimebundle_()
-        bundle: dict[str, Any] = dict(made[0] if isinstance(made, tuple) else made or {})
-        display({**bundle, "text/html": self.html(), "text/plain": self.text()}, raw=True)
+        texts = {"text/html": self.html(), "text/plain": self.text()}
+        display({**widget_bundle(self), **texts}, raw=True)
 
     def html(self) -> str:
-        """Return what a page without widgets shows: what this is, and the notebook's parameters."""
-        rows = "".join(
-            f"<tr><td>{escape(p['name'])}</td><td>{escape(p['default'])}</td><td>{escape(p['comment'])}</td></tr>"
-            for p in self.facts["parameters"]
-        )
+        """Return what a page without widgets shows: how to open the form, and the parameters."""
+        rows = ""
+        for parameter in self.facts["parameters"]:
+            texts = (parameter["name"], parameter["default"], parameter["comment"])
+            cells = "".join(f"<td>{escape(text)}</td>" for text in texts)
+            rows += f"<tr>{cells}</tr>"
         names = "<thead><tr><th>parameter</th><th>default</th><th></th></tr></thead>"
-        return (
-            f"<div><p>{escape(self._said())}</p><table>{names}<tbody>{rows}</tbody></table></div>"
-        )
+        table = f"<table>{names}<tbody>{rows}</tbody></table>"
+        return f"<div><p>{escape(self._caption())}</p>{table}</div>"
 
     def text(self) -> str:
-        """Return the same as text."""
-        names = ", ".join(p["name"] for p in self.facts["parameters"]) or "none"
-        return f"{self._said()}\nParameters: {names}."
+        """Return the same as plain text."""
+        names = ", ".join(parameter["name"] for parameter in self.facts["parameters"])
+        return f"{self._caption()}\nParameters: {names or 'none'}."
 
-    def _said(self) -> str:
-        return f"A form to scan {self.facts['notebook']}: run {self._line[:200]} in a notebook to open it."
+    def _caption(self) -> str:
+        line = self._line[:200]
+        return f"A form to scan {self.facts['notebook']}: run {line} in a notebook to open it."
 
     def _check(self, state: Mapping[str, Any]) -> dict[str, Any]:
         try:
-            return check(self._notebook, state, self._carried, self._names)
-        except Exception as error:  # an answer must come, or the form would wait for ever
-            return failed(
-                "", f"This could not be checked: {type(error).__name__}: {str(error)[:200]}"
-            )
+            return check(self._notebook, state, self._carried, self._variables)
+        except Exception as error:
+            # An answer must come, or the form would wait for ever.
+            problem = f"{type(error).__name__}: {str(error)[:200]}"
+            return failed("", f"This could not be checked: {problem}")
 
     def _on_message(self, widget: Any, content: Any, buffers: Any) -> None:
-        state = (
-            content.get("state")
-            if isinstance(content, dict) and content.get("type") == "check"
-            else None
-        )
-        if isinstance(state, dict) and len(str(state)) <= STATE_LIMIT:
-            answer = self._check(state)
-            self.state = state  # what a page that is opened anew shows
-            self.checked = answer
-            self.send({**answer, "id": content.get("id")})
+        """Check the state that a browser sends and answer it; anything else is dropped."""
+        if not isinstance(content, dict) or content.get("type") != "check":
+            return
+        state = content.get("state")
+        if not isinstance(state, dict) or len(str(state)) > STATE_LIMIT:
+            return
+        answer = self._check(state)
+        # Kept, so that a page that is opened anew shows what was filled in.
+        self.state = state
+        self.checked = answer
+        self.send({**answer, "id": content.get("id")})

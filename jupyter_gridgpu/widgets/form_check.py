@@ -1,4 +1,8 @@
-"""From a form's state to the cell it stands for, and to what is wrong with it: checked by the very code of the magic."""
+"""Checks the state of a form, and makes the cell that the state stands for.
+
+The code that will run the cell checks it here too: the same text cannot be right in one place and
+wrong in the other.
+"""
 
 from __future__ import annotations
 
@@ -23,216 +27,197 @@ from jupyter_gridgpu.model.form_cell import (
     sentence,
 )
 from jupyter_gridgpu.model.grammar import parse_space
-from jupyter_gridgpu.model.space import Axis, Choice, Range, Repeats, Space, axis_size
+from jupyter_gridgpu.model.space import Axis, Space
 from jupyter_gridgpu.model.typed_values import FieldError, line
 from jupyter_gridgpu.planning.notebook import Notebook, check_space, metric_names, read_notebook
-from jupyter_gridgpu.planning.options import option_list, parse_words, to_options, words_of
-from jupyter_gridgpu.planning.request import Plan, plan
-from jupyter_gridgpu.widgets.form_facts import about, shown_parameters
-
-DIRECTIONS = ("maximize", "minimize")
-_LEARNS = "learns as it goes"
-_HOW = {
-    "grid": "every point",
-    "random": "independent points",
-    "sobol": "even points",
-    "tpe": _LEARNS,
-    "cmaes": _LEARNS,
-}
+from jupyter_gridgpu.planning.options import option_list, words_of
+from jupyter_gridgpu.widgets.form_counts import count_points
+from jupyter_gridgpu.widgets.form_facts import (
+    OBJECTIVE_OPTIONS,
+    parameter_facts,
+    shown_parameters,
+)
+from jupyter_gridgpu.widgets.form_request import FormRequest
 
 
 @dataclass
-class Check:
-    """One look at a form's state: the right sides as written, the axes that are sound, the slips."""
+class CheckedForm:
+    """What is found while a form is checked.
+
+    `right_sides` are the texts right of `=` in the cell, sound or not. `axes` holds only the sound
+    parameters. `errors` are what the browser gets: a field, a sentence, and perhaps a suggestion.
+    """
 
     notebook: Notebook
-    names: Mapping[str, Any]
-    sides: dict[str, str] = field(default_factory=dict)
+    variables: Mapping[str, Any]
+    right_sides: dict[str, str] = field(default_factory=dict)
     axes: dict[str, Axis] = field(default_factory=dict)
     errors: list[dict[str, Any]] = field(default_factory=list)
 
-    def wrong(self, where: str, text: str, part: str = "", suggestion: str | None = None) -> None:
+    def add_error(
+        self, where: str, text: str, part: str = "", suggestion: str | None = None
+    ) -> None:
+        """Add an error at a field; `part` is a part of a parameter's field, such as `low`."""
         self.errors.append({"field": where, "part": part, "text": text, "suggestion": suggestion})
 
 
 def check(
-    written_as: str, state: Mapping[str, Any], carried: Mapping[str, Any], names: Mapping[str, Any]
+    notebook_path: str,
+    state: Mapping[str, Any],
+    carried: Mapping[str, Any],
+    variables: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Return the answer to a form: the cell, how many variants it makes, and one sentence for each thing that is wrong.
+    """Return the answer to a form: the cell, the number of variants, and what is wrong.
 
-    `carried` are options that the form does not show; `names` the variables that values may use.
+    `carried` are options that the form does not show, `variables` those that values may use.
+    `state` comes from a browser and may hold anything.
     """
     try:
-        check_word(written_as)
-        found = Check(read_notebook(written_as), names)
+        check_word(notebook_path)
+        form = CheckedForm(read_notebook(notebook_path), variables)
     except GridGpuError as error:
-        return failed(head([written_as]), str(error))
-    for wish, known in _wishes(found.notebook, state):
-        _parameter(found, wish, known)
-    texts = _option_texts(found, state, carried)
-    first = head([written_as, *words_of(texts)])
-    sound = {
-        name: texts[name]
-        for name in texts
-        if f"--{_dashed(name)}" not in {error["field"] for error in found.errors}
+        return failed(head([notebook_path]), str(error))
+    for entry, known in _entries(form.notebook, state):
+        _check_parameter(form, entry, known)
+    texts = _option_texts(form, state, carried)
+    first_line = head([notebook_path, *words_of(texts)])
+    # What is wrong already is left out of the request, so that the rest can still be counted.
+    wrong = {error["field"] for error in form.errors}
+    sound = {name: text for name, text in texts.items() if f"--{_dashed(name)}" not in wrong}
+    made = None
+    if form.axes:
+        body = assignments({name: form.right_sides[name] for name in form.axes})
+        request = FormRequest(notebook_path, body, variables)
+        try:
+            made = request.plan(sound)
+        except GridGpuError as error:
+            form.add_error(request.field_of(sound, error), _without_dashes(str(error)))
+    lines = [first_line, assignments(form.right_sides)]
+    return {
+        "type": "checked",
+        "cell": "\n".join(text for text in lines if text),
+        "errors": form.errors,
+        "warning": _metric_warning(form.notebook, texts),
+        **count_points(form.axes, made, bool(sound.get("sampler"))),
     }
-    made = _plan(found, written_as, sound) if found.axes else None
-    cell = "\n".join(filter(None, [first, assignments(found.sides)]))
-    warning = _metric_warning(found.notebook, texts)
-    checked = {"type": "checked", "cell": cell, "errors": found.errors, "warning": warning}
-    return {**checked, **_counts(found.axes, made, bool(sound.get("sampler")))}
 
 
 def failed(cell: str, text: str) -> dict[str, Any]:
-    """Return the answer where nothing can be said but why."""
-    errors = [{"field": "", "part": "", "text": text, "suggestion": None}]
+    """Return the answer if nothing could be checked; `text` says why."""
     return {
         "type": "checked",
         "cell": cell,
-        "errors": errors,
+        "errors": [{"field": "", "part": "", "text": text, "suggestion": None}],
         "warning": None,
-        **_counts({}, None, False),
+        **count_points({}, None, False),
     }
 
 
-def _wishes(
+def _entries(
     notebook: Notebook, state: Mapping[str, Any]
 ) -> list[tuple[ParameterEntry, ParameterFacts]]:
-    """What the state says of the parameters that the notebook has now."""
+    """Return what the state says of the parameters that the notebook has now.
+
+    The notebook may have been changed since the form was opened.
+    """
     listed = state.get("parameters")
-    bodies = (
-        {str(body.get("name")): body for body in listed if isinstance(body, dict)}
-        if isinstance(listed, list)
-        else {}
-    )
-    shown = shown_parameters(notebook)
-    return [
-        (read_entry(name, bodies[name]), about(parameter))
-        for name, parameter in shown.items()
-        if name in bodies
-    ]
+    if not isinstance(listed, list):
+        return []
+    bodies = {str(body.get("name")): body for body in listed if isinstance(body, dict)}
+    entries = []
+    for name, parameter in shown_parameters(notebook).items():
+        if name in bodies:
+            entries.append((read_entry(name, bodies[name]), parameter_facts(parameter)))
+    return entries
 
 
-def _parameter(found: Check, wish: ParameterEntry, known: ParameterFacts) -> None:
-    side = right_side(wish, known, found.names)
-    if side is None:
+def _check_parameter(form: CheckedForm, entry: ParameterEntry, known: ParameterFacts) -> None:
+    """Add the axis of a parameter, or the error that is in its fields."""
+    side = right_side(entry, known, form.variables)
+    if side is None:  # the notebook's own value is kept
         return
-    found.sides[wish.name] = side
+    form.right_sides[entry.name] = side
     try:
-        axis = check_entry(wish, known, found.names)
-        check_space(found.notebook, Space({wish.name: axis}))
-        # Together with those above, since some rules are about two of them.
-        parse_space(
-            assignments({name: found.sides[name] for name in [*found.axes, wish.name]}), found.names
-        )
-    except FieldError as slip:
-        found.wrong(wish.name, str(slip), slip.part, slip.suggestion)
+        axis = check_entry(entry, known, form.variables)
+        check_space(form.notebook, Space({entry.name: axis}))
+        # Together with those before, since some rules are about two parameters.
+        names = [*form.axes, entry.name]
+        parse_space(assignments({name: form.right_sides[name] for name in names}), form.variables)
+    except FieldError as error:
+        form.add_error(entry.name, str(error), error.part, error.suggestion)
     except SpaceError as error:
-        found.wrong(wish.name, sentence(str(error), wish.name))
+        form.add_error(entry.name, sentence(str(error), entry.name))
     else:
-        found.axes[wish.name] = axis
+        form.axes[entry.name] = axis
 
 
 def _option_texts(
-    found: Check, state: Mapping[str, Any], carried: Mapping[str, Any]
+    form: CheckedForm, state: Mapping[str, Any], carried: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """The options as texts; what is no such option is left out, what is no value of it is noted."""
+    """Return the options as texts, and add an error for each that has no such value.
+
+    Options that do not exist are left out.
+    """
     given = state.get("options")
-    given = given if isinstance(given, dict) else {}
-    texts = {**carried}
+    if not isinstance(given, dict):
+        given = {}
     direction = state.get("direction")
+    if direction not in OBJECTIVE_OPTIONS:
+        direction = "maximize"
+    texts = {**carried}
     for option in option_list():
         name = option.name or ""
-        if name in DIRECTIONS:
-            texts[name] = (
-                line(state.get("metric"))
-                if name == (direction if direction in DIRECTIONS else "maximize")
-                else ""
-            )
+        if name in OBJECTIVE_OPTIONS:
+            texts[name] = ""
+            if name == direction:
+                texts[name] = line(state.get("metric"))
         elif name not in carried:
-            texts[name] = (
-                given.get(name) is True
-                if option.is_flag
-                else _compact(option, line(given.get(name)))
-            )
-        _check_option(found, option, texts[name])
+            texts[name] = _option_text(option, given.get(name))
+        _check_option(form, option, texts[name])
     return texts
 
 
-def _compact(option: click.Option, text: str) -> str:
-    """`24 GB` as `24GB`: a size or a time needs no quotes in the cell."""
-    return (
-        text.replace(" ", "")
-        if option.metavar in ("SIZE", "TIME") and re.fullmatch(r"[\w. ]+", text)
-        else text
-    )
+def _option_text(option: click.Option, value: Any) -> str | bool:
+    """Return the value of an option that a browser sent, as the cell has it."""
+    if option.is_flag:
+        return value is True
+    text = line(value)
+    # `24 GB` becomes `24GB`, which needs no quotes in the cell.
+    if option.metavar in ("SIZE", "TIME") and re.fullmatch(r"[\w. ]+", text):
+        return text.replace(" ", "")
+    return text
 
 
-def _check_option(found: Check, option: click.Option, text: Any) -> None:
-    if text in (None, "", False, ()):
+def _check_option(form: CheckedForm, option: click.Option, value: Any) -> None:
+    """Add an error if the value cannot stand in a cell, or is no whole number but has to be."""
+    if value in (None, "", False, ()):
         return
     where = option.opts[0]
+    words = [str(value)]
+    if isinstance(value, (list, tuple)):
+        words = list(value)
     try:
-        for word in text if isinstance(text, (list, tuple)) else [str(text)]:
+        for word in words:
             check_word(word)
-    except FieldError as slip:
-        found.wrong(where, str(slip))
+    except FieldError as error:
+        form.add_error(where, str(error))
         return
-    if option.type is click.INT and not re.fullmatch(r"[+-]?\d+", str(text)):
-        joined = re.sub(r"[ ,'_]|\.0*$", "", str(text))
-        found.wrong(where, "Not a whole number.", "", joined if joined.isdecimal() else None)
+    if option.type is click.INT and not re.fullmatch(r"[+-]?\d+", str(value)):
+        # Probably 1,000 or 1 000 or 20.0 was meant.
+        suggestion = re.sub(r"[ ,'_]|\.0*$", "", str(value))
+        if suggestion.isdecimal():
+            form.add_error(where, "Not a whole number.", suggestion=suggestion)
+        else:
+            form.add_error(where, "Not a whole number.")
 
 
-def _plan(found: Check, written_as: str, texts: Mapping[str, Any]) -> Plan | None:
-    """The request of the cell, without what is known to be wrong already; a further mistake is noted at its field."""
-    try:
-        return _request(found, written_as, texts)
-    except GridGpuError as error:
-        found.wrong(_blamed(found, written_as, texts, str(error)), _spoken(str(error)))
-        return None
-
-
-def _request(found: Check, written_as: str, texts: Mapping[str, Any]) -> Plan:
-    values = parse_words([written_as, *words_of(texts)])
-    body = assignments({name: found.sides[name] for name in found.axes})
-    return plan(values["notebook"], body, to_options(values), found.names, ask=False)
-
-
-def _blamed(found: Check, written_as: str, texts: Mapping[str, Any], text: str) -> str:
-    """The field that a complaint is about: the one it asks for, that it begins with, or without which all is well."""
-    flags = {option.opts[0] for option in option_list()}
-    asked = re.search(r"(?:give|say which with|Use fewer) (--[a-z-]+)", text) or re.match(
-        r"(--[a-z-]+)", text
-    )
-    if asked and asked[1] in flags:
-        return "--maximize" if asked[1] == "--minimize" else asked[1]
-    for option in option_list():
-        name = option.name or ""
-        if (
-            texts.get(name)
-            and words_of({name: texts[name]})
-            and _is_well(found, written_as, {**texts, name: None})
-        ):
-            return "--maximize" if name == "minimize" else option.opts[0]
-    named = re.search(r"(--[a-z-]+)", text)
-    return named[1] if named and named[1] in flags else ""
-
-
-def _is_well(found: Check, written_as: str, texts: Mapping[str, Any]) -> bool:
-    try:
-        _request(found, written_as, texts)
-    except GridGpuError:
-        return False
-    return True
-
-
-def _spoken(text: str) -> str:
-    """A complaint about options in the words of a form, which has no dashes."""
-    text = text.replace(
-        "say which with --maximize NAME or --minimize NAME", "give an objective"
-    ).replace("--gpus", "GPUs")
+def _without_dashes(text: str) -> str:
+    """Return an error text as it reads in a form, whose fields have names without dashes."""
+    text = text.replace("say which with --maximize NAME or --minimize NAME", "give an objective")
+    text = text.replace("--gpus", "GPUs")
+    # `--trials N` becomes `trials`: the placeholder has no meaning beside a field.
     text = re.sub(
-        r"--([a-z][a-z-]*)(?: (?:NAME|N)\b)?", lambda found: found[1].replace("-", " "), text
+        r"--([a-z][a-z-]*)(?: (?:NAME|N)\b)?", lambda match: match[1].replace("-", " "), text
     )
     return text[:1].upper() + text[1:]
 
@@ -241,65 +226,21 @@ def _dashed(name: str) -> str:
     return name.replace("_", "-")
 
 
-def _counts(axes: Mapping[str, Axis], made: Plan | None, chosen: bool) -> dict[str, Any]:
-    """How many points every axis has, and all together, as far as that can be said."""
-    space = Space(dict(axes))
-    each = {
-        name: _size(axis)
-        for name, axis in axes.items()
-        if isinstance(axis, (Choice, Range, Repeats))
-    }
-    repeats = space.repeats[1] if space.repeats else 1
-    grid, trials = space.grid_size(), made.scan.trials if made else None
-    sizes = sorted(size for size in each.values() if size is not None)
-    factors = sizes if trials is None else [trials, *([repeats] if repeats > 1 else [])]
-    total = made.scan.total() if made else grid * repeats if grid is not None and axes else None
-    return {
-        "variants": total,
-        "points": {
-            "factors": factors if total is not None else [],
-            "each": each,
-            "trials": trials,
-            "grid": grid,
-        },
-        "words": _words(space, made, grid, chosen),
-    }
-
-
-def _size(axis: Choice | Range | Repeats) -> int | None:
-    return axis.count if isinstance(axis, Repeats) else axis_size(axis)
-
-
-def _words(space: Space, made: Plan | None, grid: int | None, chosen: bool) -> dict[str, str]:
-    """What stands beside the fields, by field; of a sampler that was not chosen, its name too."""
-    repeated, count = space.repeats or ("", 1)
-    words = {repeated: f"times each, seeds {_seeds(count)}"} if repeated else {}
-    if made:
-        sampler, trials = made.scan.sampler, made.scan.trials
-        words["--sampler"] = ": ".join(filter(None, ["" if chosen else sampler, _HOW.get(sampler)]))
-        often = f"{count} times" if repeated else ""
-        points = f"all {grid:,}" if trials is None else f"of {grid:,}" if grid else ""
-        words["--trials"] = ", ".join(filter(None, [points, often]))
-    return words
-
-
-def _seeds(count: int) -> str:
-    return ", ".join(map(str, range(count))) if count <= 4 else f"0 to {count - 1}"
-
-
 def _metric_warning(notebook: Notebook, texts: Mapping[str, Any]) -> str | None:
-    """Say so if the objective is a word that stands nowhere in the notebook: probably a slip of the pen."""
+    """Return a warning if the objective is a word that stands nowhere in the notebook.
+
+    It is no error: the notebook may make the name of the metric while it runs.
+    """
     text = texts.get("maximize") or texts.get("minimize") or ""
     name = re.sub(r"^\s*(?:last|max|min)\s*\(\s*(.*?)\s*\)\s*$", r"\1", text)
     known = metric_names(notebook)
-    if (
-        not name
-        or name in known
-        or name.removeprefix("val_").encode() in notebook.content
-        or not known
-    ):
+    # Where no metric is found in the notebook, nothing is known about their names.
+    if not name or not known or name in known:
+        return None
+    # Keras itself puts `val_` before the names of metrics.
+    if name.removeprefix("val_").encode() in notebook.content:
         return None
     near = difflib.get_close_matches(name, known, n=1)
-    return (
-        f"{name[:60]} stands nowhere in the notebook{f'; did you mean {near[0]}?' if near else '.'}"
-    )
+    if near:
+        return f"{name[:60]} stands nowhere in the notebook; did you mean {near[0]}?"
+    return f"{name[:60]} stands nowhere in the notebook."

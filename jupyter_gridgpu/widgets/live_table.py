@@ -1,4 +1,8 @@
-"""The live table: an anywidget that shows a scan's journal as it grows, and sends its buttons' wishes to the inbox."""
+"""The live table: an anywidget that shows a scan as it grows and passes on the user's commands.
+
+It is used where our extension of the Jupyter server does not run, as in VS Code. Where that
+extension runs, JupyterLab draws the table from the server instead.
+"""
 
 from __future__ import annotations
 
@@ -15,63 +19,76 @@ from jupyter_gridgpu.model import wire
 from jupyter_gridgpu.widgets.feed import FEED
 from jupyter_gridgpu.widgets.saved_output import MIME_TYPE, saved
 from jupyter_gridgpu.widgets.static_table import html
+from jupyter_gridgpu.widgets.widget_bundle import widget_bundle
 
 STATIC = Path(__file__).parent / "static"
-HEAD_EVERY_S = 2.0  # the head (time left, a runner that died) changes without the journal
-LOG_BYTES = 64 * 1024
+# The head changes without a line in the journal: the time that is left, a runner that died.
+HEAD_EVERY_S = 2.0
+LOG_BYTES = 64 * 1024  # of a log in one message
+NOTHING_SEEN = -1  # lower than any revision of a journal
+
+Answer = wire.Notice | wire.LogText | wire.JobMetrics | wire.JobDetails
 
 
 class LiveTable(anywidget.AnyWidget):
-    """One table under one cell. `update()` runs in the feed's thread, everything else in the kernel's main one."""
+    """One table under one cell.
+
+    `update()` runs in the thread of the feed, everything else in the kernel's main thread. The lock
+    of the handle keeps the two apart.
+    """
 
     _esm = STATIC / "table.js"
     _css = STATIC / "table.css"
     snapshot = traitlets.Dict().tag(sync=True)
 
     def __init__(self, handle: ScanHandle, browse: str | None = None) -> None:
+        """`browse` is the scan's folder as the notebook's Jupyter server shows it, if it does."""
         self.handle = handle
         self._browse = browse
-        self._seen = -1  # the revision up to which the browser was told
+        self._sent_rev = NOTHING_SEEN  # the revision that the browser has
         self._state = ""
         self._head_due = 0.0
         self._display: Any = None
         handle.refresh()
-        super().__init__(snapshot=self._message("snapshot", -1))
+        super().__init__(snapshot=self._message("snapshot", NOTHING_SEEN))
         self.on_msg(self._on_message)
 
     def show(self) -> None:
-        """Display the table, with what draws it where there is our server extension, and where no widget can be drawn."""
+        """Display the table and keep it up to date until the scan has ended."""
         from IPython.display import display
 
         self._display = display(self._bundle(), raw=True, display_id=True)
         FEED.add(self)
 
     def update(self) -> bool:
-        """Send changed rows, if there are any; whether more may come."""
+        """Send the rows that changed, if there are any; returns whether more may come."""
         try:
             self.handle.refresh()
             state = self.handle.state
             with self.handle.lock:
-                if (
-                    self.handle.view.rev != self._seen
-                    or state != self._state
-                    or time.monotonic() > self._head_due
-                ):
-                    self.send(self._message("upsert", self._seen))
+                if self._has_news(state):
+                    self.send(self._message("upsert", self._sent_rev))
             if state in ("done", "stopped"):
                 self._refresh_static()
         except Exception as error:
+            # The feed would drop the table without a word, so the user is told here.
             self.send({"type": "said", "text": f"The table stopped: {error}"})
             return False
         return state not in ("done", "stopped")
 
+    def _has_news(self, state: str) -> bool:
+        if self.handle.view.rev != self._sent_rev or state != self._state:
+            return True
+        return time.monotonic() > self._head_due
+
     def _message(self, kind: str, since: int) -> dict[str, Any]:
-        """Rows that changed after revision `since` of the view, and the head."""
+        """Return the head, and the rows that changed after revision `since` of the view."""
         with self.handle.lock:
             view = self.handle.view
-            self._state, self._head_due = self.handle.state, time.monotonic() + HEAD_EVERY_S
+            self._state = self.handle.state
+            self._head_due = time.monotonic() + HEAD_EVERY_S
             rows = [wire.row(view, variant) for variant in view.since(since)]
-            self._seen = view.rev
+            self._sent_rev = view.rev
             return {
                 "type": kind,
                 "from": since,
@@ -90,81 +107,100 @@ class LiveTable(anywidget.AnyWidget):
         }
 
     def _bundle(self) -> dict[str, Any]:
-        made = self._repr_mimebundle_()
-        bundle: dict[str, Any] = dict(made[0] if isinstance(made, tuple) else made or {})
+        """Return the output of the cell in all its forms; each reader takes the best it can draw.
+
+        Our own type is drawn by the labextension, the widget by any other page with a kernel, the
+        HTML where no kernel is, and the text in a terminal.
+        """
+        bundle = widget_bundle(self)
         with self.handle.lock:
             view = self.handle.view
             rows = [wire.row(view, variant) for variant in view.variants.values()]
             head = self._head()
-            ours = {
-                MIME_TYPE: saved(head, rows),
-                "text/html": html(head, rows),
-                "text/plain": repr(self.handle),
-            }
-            return {**bundle, **ours}
+            bundle[MIME_TYPE] = saved(head, rows)
+            bundle["text/html"] = html(head, rows)
+            bundle["text/plain"] = repr(self.handle)
+        return bundle
 
     def _refresh_static(self) -> None:
-        """Let the output that is saved with the notebook tell the end, not the beginning."""
+        """Renew the output that is saved with the notebook, which shows the beginning until then.
+
+        It is done once, when the scan has ended: each renewal marks the notebook as changed.
+        """
         if self._display is not None:
             self._display.update(self._bundle(), raw=True)
 
     def _on_message(self, widget: Any, content: Any, buffers: Any) -> None:
-        """Answer the browser; whoever sent it, only what is sound is looked at."""
-        kind = content.get("type") if isinstance(content, dict) else None
+        """Answer a message of the browser; anyone may have sent it, so the rest is dropped."""
+        if not isinstance(content, dict):
+            return
+        kind = content.get("type")
         if kind == "hello":
-            since = content.get("since")
-            with self.handle.lock:  # so that the feed sends nothing newer in between
-                self.send(
-                    self._message("upsert", since)
-                    if _is_number(since)
-                    else self._message("snapshot", -1)
-                )
+            self._send_missed(content.get("since"))
         elif kind in ("command", "log", "metrics", "job"):
             try:
                 self.send(self._answer(kind, content))
             except GridGpuError as error:
                 self.send({"type": "said", "text": str(error)})
 
-    def _answer(
-        self, kind: str, content: dict[str, Any]
-    ) -> wire.Notice | wire.LogText | wire.JobMetrics | wire.JobDetails:
+    def _send_missed(self, since: Any) -> None:
+        """Send a page that opens what it does not have yet: all rows, or those after `since`."""
+        # The feed must send nothing newer before this, or the page would get rows out of order.
+        with self.handle.lock:
+            if _is_whole(since):
+                self.send(self._message("upsert", since))
+            else:
+                self.send(self._message("snapshot", NOTHING_SEEN))
+
+    def _answer(self, kind: str, content: dict[str, Any]) -> Answer:
+        """Return the answer to a message of one of the known kinds. Raises GridGpuError."""
         if kind == "command":
             return self._command(content)
-        job, start = str(content.get("variant")), content.get("start")
-        if kind == "log":
-            return self.handle.log_part(
-                job, max(start, 0) if _is_number(start) else None, LOG_BYTES
-            )
-        return self.handle.curves(job) if kind == "metrics" else self.handle.job(job)
+        job = str(content.get("variant"))
+        if kind == "metrics":
+            return self.handle.curves(job)
+        if kind == "job":
+            return self.handle.job(job)
+        start = content.get("start")
+        if not _is_whole(start):
+            return self.handle.log_part(job, None, LOG_BYTES)
+        return self.handle.log_part(job, max(start, 0), LOG_BYTES)
 
     def _command(self, content: dict[str, Any]) -> wire.Notice:
-        variants, trials = content.get("variants"), content.get("trials")
-        chosen = [str(variant) for variant in variants] if isinstance(variants, list) else None
-        text = self.handle.command(
-            str(content.get("action")), chosen, trials if _is_number(trials) else None
-        )
+        """Leave a command for the runner, and follow the scan again if it had ended."""
+        variants = content.get("variants")
+        chosen = None
+        if isinstance(variants, list):
+            chosen = [str(variant) for variant in variants]
+        trials = content.get("trials")
+        if not _is_whole(trials):
+            trials = None
+        # The scan may have ended, and then the feed has dropped this table.
+        text = self.handle.command(str(content.get("action")), chosen, trials)
         FEED.add(self)
         return {"type": "said", "text": text}
 
 
-def _is_number(value: Any) -> TypeGuard[int]:
+def _is_whole(value: Any) -> TypeGuard[int]:
+    # True is an int for isinstance.
     return isinstance(value, int) and not isinstance(value, bool)
 
 
 def browse_link(handle: ScanHandle, folder: Path) -> str | None:
-    """Make the scan folder visible below `folder`, the notebook's own, so that Jupyter can open what ran.
+    """Make a link to the scan in `gridscans/` below `folder`, the notebook's own.
 
-    Scans live in the user's data folder, which a Jupyter server does not show; a link in `gridscans/` does. Returns
-    the link's path, or None where no link can be made.
+    Scans lie in the user's data folder, which a Jupyter server does not show; through the link a
+    page can open executed notebooks. Returns the path of the link, or None if none can be made.
     """
     link = folder / "gridscans" / handle.folder.name
     try:
         link.parent.mkdir(exist_ok=True)
-        if link.is_symlink() and not link.exists():  # of a scan that is gone
+        if link.is_symlink() and not link.exists():  # it is of a scan that was removed
             link.unlink()
         if not link.exists():
             link.symlink_to(handle.folder, target_is_directory=True)
         elif not link.samefile(handle.folder):
+            # Another scan has this name, or the user's own folder does, which is left alone.
             return None
     except OSError:
         return None

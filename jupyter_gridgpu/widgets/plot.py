@@ -1,4 +1,4 @@
-"""Plots of a scan, by altair."""
+"""Plots of a scan, made by altair."""
 
 from __future__ import annotations
 
@@ -10,50 +10,58 @@ from jupyter_gridgpu.model.space import Range
 
 
 def chart(handle: ScanHandle) -> Any:
-    """Return the objective against every varied parameter, side by side. Raises UsageError if there is nothing to draw."""
+    """Return a chart of the objective against each parameter that varies, side by side.
+
+    Without an objective, the first metric is drawn. Raises UsageError if altair is missing, or if
+    no variant has a value yet.
+    """
     try:
         import altair
     except ImportError:
         raise UsageError("plot() needs altair: pip install altair.") from None
     frame = handle.to_frame().reset_index()
     metric = _metric(handle)
-    metric = f"metric:{metric}" if f"metric:{metric}" in frame else metric
+    # to_frame() calls a metric so if there is a column of its plain name, such as `state`.
+    if f"metric:{metric}" in frame:
+        metric = f"metric:{metric}"
     names = [name for name in handle.scan.space.varied if name in frame]
     if metric not in frame or not names:
         raise UsageError(f"{handle.name} has nothing to plot yet.")
     base = altair.Chart(frame).mark_circle(size=60).properties(width=180, height=180)
-    return altair.hconcat(
-        *(_panel(altair, base, handle, name, metric) for name in names)
-    ).resolve_scale(y="shared")
+    panels = [_panel(altair, base, handle, name, metric) for name in names]
+    return altair.hconcat(*panels).resolve_scale(y="shared")
 
 
 def _panel(altair: Any, base: Any, handle: ScanHandle, name: str, metric: str) -> Any:
-    axis = handle.scan.space.axes[name]
-    scale = (
-        altair.Scale(type="log")
-        if isinstance(axis, Range) and axis.log
-        else altair.Scale(zero=False)
-    )
-    x = altair.X(
-        f"{_escaped(name)}:Q" if isinstance(axis, Range) else f"{_escaped(name)}:O", title=name
-    )
-    x = x.scale(scale) if isinstance(axis, Range) else x
+    """Return the chart of a metric against one parameter."""
     y = altair.Y(f"{_escaped(metric)}:Q", title=metric).scale(zero=False)
-    return base.encode(
-        x=x,
-        y=y,
-        color=altair.Color("state:N"),
-        tooltip=["id", "state", altair.Tooltip(f"{_escaped(metric)}:Q", title=metric)],
-    )
+    tips = ["id", "state", altair.Tooltip(f"{_escaped(metric)}:Q", title=metric)]
+    x = _parameter_axis(altair, handle, name)
+    return base.encode(x=x, y=y, color=altair.Color("state:N"), tooltip=tips)
+
+
+def _parameter_axis(altair: Any, handle: ScanHandle, name: str) -> Any:
+    """Return the x axis of a parameter: a number for a range, single values for a choice."""
+    axis = handle.scan.space.axes[name]
+    if not isinstance(axis, Range):
+        return altair.X(f"{_escaped(name)}:O", title=name)
+    # Zero is left out, since a range far from zero would fill only an edge of the panel.
+    scale = altair.Scale(zero=False)
+    if axis.log:
+        scale = altair.Scale(type="log")
+    return altair.X(f"{_escaped(name)}:Q", title=name).scale(scale)
 
 
 def _metric(handle: ScanHandle) -> str:
+    """Return the name of the metric to draw, or an empty text if no job reported any."""
     if handle.scan.objective:
         return handle.scan.objective.metric
-    names = [name for variant in handle.view.variants.values() for name in variant.metrics]
-    return names[0] if names else ""
+    for variant in handle.view.variants.values():
+        for name in variant.metrics:
+            return name
+    return ""
 
 
 def _escaped(name: str) -> str:
-    """A column's name in altair's shorthand, where colons and dots mean something."""
+    """Return a column's name in altair's shorthand, where colons and dots have a meaning."""
     return name.replace("\\", "\\\\").replace(":", "\\:").replace(".", "\\.")

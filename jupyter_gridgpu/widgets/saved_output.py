@@ -1,4 +1,4 @@
-"""What an output keeps of a scan for JupyterLab: which one it is, and its rows as they were when the notebook was saved."""
+"""What a cell's output keeps of a scan, so that JupyterLab can draw it in a reopened notebook."""
 
 from __future__ import annotations
 
@@ -10,25 +10,27 @@ from jupyter_gridgpu.model import wire
 
 MIME_TYPE = "application/vnd.gridgpu.scan+json"
 ROWS_LIMIT = 200
-BYTES_LIMIT = 200_000
+BYTES_LIMIT = 200_000  # of the rows; they make the notebook larger each time it is saved
 
 
 def saved(head: wire.ScanInfo, rows: Iterable[wire.Row]) -> dict[str, Any]:
-    """Return the data of our MIME type: the first rows up to a bound. A notebook is passed on, so no folder is named in it."""
+    """Return the data of our MIME type: which scan it is, and its first rows up to a limit."""
+    # A notebook is passed on to others, so it names no folder of its author.
     scan = {**head, "folder": "", "browse": None, "home": ""}
     return {
         "id": head["id"],
         "name": head["name"],
-        "snapshot": {"type": "snapshot", "rev": 0, "scan": scan, "rows": _first(rows)},
+        "snapshot": {"type": "snapshot", "rev": 0, "scan": scan, "rows": _first_rows(rows)},
     }
 
 
-def _first(rows: Iterable[wire.Row]) -> list[wire.Row]:
+def _first_rows(rows: Iterable[wire.Row]) -> list[wire.Row]:
+    """Return the first rows that fit into ROWS_LIMIT and BYTES_LIMIT."""
     kept: list[wire.Row] = []
-    room = BYTES_LIMIT
+    bytes_left = BYTES_LIMIT
     for row in rows:
-        room -= len(json.dumps(row))
-        if room < 0 or len(kept) == ROWS_LIMIT:
+        bytes_left -= len(json.dumps(row))
+        if bytes_left < 0 or len(kept) == ROWS_LIMIT:
             break
         kept.append(row)
     return kept

@@ -1,4 +1,4 @@
-"""The table as plain HTML, for GitHub, nbviewer, nbconvert and notebooks that are only looked at."""
+"""The table as plain HTML, for GitHub, nbviewer, nbconvert and other readers without widgets."""
 
 from __future__ import annotations
 
@@ -12,60 +12,61 @@ from jupyter_gridgpu.model.units import number, shown
 
 ROW_LIMIT = 200
 METRIC_LIMIT = 6
+TEXT_LIMIT = 200  # characters of one cell
 
 
 def html(head: wire.Head, rows: list[wire.Row]) -> str:
-    """Return the scan as an HTML fragment. Every word in it may come from a job and is escaped and bounded."""
+    """Return the scan as an HTML fragment.
+
+    Every text in the fragment is escaped and bounded, since a job may have written it.
+    """
     metrics = wire.metric_names(head, rows, METRIC_LIMIT)
-    names = [
-        "id",
-        "state",
-        *head["varied"],
-        "epoch",
-        *(wire.metric_label(head, name) for name in metrics),
-        "time",
-        "",
-    ]
-    cells = "".join(f"<th>{_text(name)}</th>" for name in names)
+    labels = [wire.metric_label(head, name) for name in metrics]
+    names = ["id", "state", *head["varied"], "epoch", *labels, "time", ""]
+    heads = "".join(f"<th>{_text(name)}</th>" for name in names)
     body = "".join(_row(head, row, metrics) for row in rows[:ROW_LIMIT])
-    more = (
-        f"<p>{len(rows) - ROW_LIMIT} more rows are in the scan folder.</p>"
-        if len(rows) > ROW_LIMIT
-        else ""
-    )
-    note = f"<p>{_text(head['note'])}</p>" if head["note"] else ""
-    return f"<div><p>{_caption(head)}</p><table><thead><tr>{cells}</tr></thead><tbody>{body}</tbody></table>{more}{note}</div>"
+    table = f"<table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>"
+    # Notebooks are mailed and committed, so the output must not grow with the scan.
+    more = ""
+    if len(rows) > ROW_LIMIT:
+        more = f"<p>{len(rows) - ROW_LIMIT} more rows are in the scan folder.</p>"
+    note = ""
+    if head["note"]:
+        note = f"<p>{_text(head['note'])}</p>"
+    return f"<div><p>{_caption(head)}</p>{table}{more}{note}</div>"
 
 
 def _caption(head: wire.Head) -> str:
-    counts = (
-        ", ".join(f"{count} {state}" for state, count in head["counts"].items() if count)
-        or "no variants yet"
-    )
+    """Return name, notebook, state, counts and best variant of the scan in one line of HTML."""
+    counts = ", ".join(f"{count} {state}" for state, count in head["counts"].items() if count)
     best = ""
     if head["best"] and head["objective"]:
         value = number(decode(head["best_value"]), 4)
         best = f"; best {_text(head['objective']['metric'])} {value} in {_text(head['best'])}"
-    return (
-        f"<b>{_text(head['name'])}</b>: {_text(head['notebook'])}, {head['state']}; {counts}{best}"
-    )
+    name = _text(head["name"])
+    notebook = _text(head["notebook"])
+    return f"<b>{name}</b>: {notebook}, {head['state']}; {counts or 'no variants yet'}{best}"
 
 
 def _row(head: wire.Head, row: wire.Row, metrics: list[str]) -> str:
-    values = [wire.metric_text(head, row, name) for name in metrics]
-    params = [shown(row["params"].get(name)) for name in head["varied"]]
-    best = " ★" if row["id"] == head["best"] else ""
-    words = [
-        row["id"] + best,
+    """Return one variant as a row of the table."""
+    name = row["id"]
+    if name == head["best"]:
+        name += " ★"
+    texts = [
+        name,
         row["state"],
-        *params,
+        *(shown(row["params"].get(name)) for name in head["varied"]),
         wire.step_text(row),
-        *values,
+        *(wire.metric_text(head, row, name) for name in metrics),
         wire.time_text(head, row),
         row["message"] or "",
     ]
-    return f"<tr>{''.join(f'<td>{_text(word)}</td>' for word in words)}</tr>"
+    cells = "".join(f"<td>{_text(text)}</td>" for text in texts)
+    return f"<tr>{cells}</tr>"
 
 
 def _text(value: Any) -> str:
-    return escape(bounded(str(value), 200) or "")
+    """Return a value as bounded and escaped text."""
+    # Cut first: to cut escaped text might leave half a character reference such as `&l`.
+    return escape(bounded(str(value), TEXT_LIMIT) or "")

@@ -69,12 +69,31 @@ def test_a_rehearsal_is_a_request_of_its_own_with_what_the_scan_asks_for(
 
 def shown(**more: Any) -> str:
     found = {
-        "scan": "btag-rehearsal", "folder": "/x", "where": "slurm gpu", "params": {"lr": 0.1}, "passed": True,
-        "verdict": "It ran as far as was wanted.", "hint": None, "note": None, "started_s": 34.0, "first_epoch_s": 71.0,
-        "epoch_s": 12.0, "peak_mb": 3072.0, "metrics": ["loss", "acc"], "objective": "acc", "objective_seen": True,
-        "files": ["jets.npz"], "wrote": [], "variants": 64, "variant_s": 300.0, "at_most": False, "gpus": 1, "hours": 5.333,
-        "epochs": 20, **more,
-    }  # fmt: skip
+        "scan": "btag-rehearsal",
+        "folder": "/x",
+        "where": "slurm gpu",
+        "params": {"lr": 0.1},
+        "passed": True,
+        "verdict": "It ran as far as was wanted.",
+        "hint": None,
+        "note": None,
+        "started_s": 34.0,
+        "first_epoch_s": 71.0,
+        "epoch_s": 12.0,
+        "peak_mb": 3072.0,
+        "metrics": ["loss", "acc"],
+        "objective": "acc",
+        "objective_seen": True,
+        "files": ["jets.npz"],
+        "wrote": [],
+        "variants": 64,
+        "variant_s": 300.0,
+        "at_most": False,
+        "gpus": 1,
+        "hours": 5.333,
+        "epochs": 20,
+        **more,
+    }
     return text(RehearsalReport(**found))
 
 

@@ -1,4 +1,7 @@
-"""A real Jupyter server with the extension, in a process of its own, and scans written by hand into its home."""
+"""A real Jupyter server with the extension, in a process of its own, and scans for its home.
+
+The scans are written by hand; no runner drives them.
+"""
 
 from __future__ import annotations
 
@@ -88,7 +91,7 @@ class Answer:
 class Server:
     folder: Path
     base_url: str = "/"
-    words: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()  # further words of the command line
     port: int = 0
     process: subprocess.Popen[bytes] | None = None
     pages: list[Any] = field(default_factory=list)
@@ -114,10 +117,20 @@ class Server:
             for name in ("CONFIG", "RUNTIME", "DATA")
         }
         command = [
-            sys.executable, "-m", "jupyter_server", "--no-browser", "--allow-root", f"--port={self.port}", "--ip=127.0.0.1",
-            "--ServerApp.port_retries=0", f"--IdentityProvider.token={TOKEN}", f"--ServerApp.root_dir={self.folder}",
-            f"--ServerApp.base_url={self.base_url}", "--ServerApp.jpserver_extensions=jupyter_gridgpu.server=True", *self.words,
-        ]  # fmt: skip
+            sys.executable,
+            "-m",
+            "jupyter_server",
+            "--no-browser",
+            "--allow-root",
+            f"--port={self.port}",
+            "--ip=127.0.0.1",
+            "--ServerApp.port_retries=0",
+            f"--IdentityProvider.token={TOKEN}",
+            f"--ServerApp.root_dir={self.folder}",
+            f"--ServerApp.base_url={self.base_url}",
+            "--ServerApp.jpserver_extensions=jupyter_gridgpu.server=True",
+            *self.options,
+        ]
         with open(self.folder / "log", "ab") as log:
             self.process = subprocess.Popen(
                 command,
@@ -227,7 +240,8 @@ class Page:
 
     def close(self) -> None:
         self._connection.close()
-        self._connection.shutdown()  # of one that the server closed, the line above leaves the socket open
+        # If the server has closed the connection, close() leaves the socket open.
+        self._connection.shutdown()
 
 
 def _scan_of(body: dict[str, Any]) -> Any:
@@ -247,8 +261,9 @@ def _body(text: bytes) -> Any:
 
 
 @contextmanager
-def serving(folder: Path, base_url: str = "/", *words: str) -> Iterator[Server]:
-    server = Server(folder, base_url, words)
+def serving(folder: Path, base_url: str = "/", *options: str) -> Iterator[Server]:
+    """Start a server, and end it when the test is over."""
+    server = Server(folder, base_url, options)
     try:
         yield server.start()
     finally:

@@ -362,7 +362,7 @@ def test_scans_are_looked_for_where_a_setting_says(server: Server, tmp_path: Pat
 
 
 def test_a_replay_is_a_scan_of_its_own(server: Server) -> None:
-    """Asked for like any command; a second time it is the same one. What cannot be replayed is said in a sentence."""
+    """A second command finds the same replay. What cannot be replayed is refused in a sentence."""
     text = notebook_json("lr = 0.1", "acc = 1 - lr")
     handle = write_scan(server.home, "origin", notebook_digest="d")
     refused = server.command("origin", {"action": "replay", "variants": None})

@@ -15,7 +15,11 @@ from jupyter_gridgpu.planning.options import parse_words, to_options
 from jupyter_gridgpu.planning.request import Options, plan
 from jupyter_gridgpu.testing.examples import notebook_json
 from jupyter_gridgpu.widgets.form import ScanForm
-from jupyter_gridgpu.widgets.form_facts import APART, SEARCH
+from jupyter_gridgpu.widgets.form_facts import (
+    CARRIED_OPTIONS,
+    OBJECTIVE_OPTIONS,
+    SEARCH_OPTIONS,
+)
 
 PARAMETERS = """\
 lr = 0.001  # learning rate
@@ -129,7 +133,9 @@ def test_values_that_are_no_numbers_start_as_a_list(form: Driver, name: str, cou
 def test_ranges_start_around_the_default(form: Driver) -> None:
     form.set("lr", "range").set("units", "range").set("dropout", "range")
     assert form.body() == (
-        "lr      = geomspace(1e-4, 1e-2, 5)\nunits   = [32, 64, 128, 256, 512]\ndropout = linspace(0, 0.2, 5)"
+        "lr      = geomspace(1e-4, 1e-2, 5)\n"
+        "units   = [32, 64, 128, 256, 512]\n"
+        "dropout = linspace(0, 0.2, 5)"
     )
 
 
@@ -282,8 +288,10 @@ def test_a_size_with_a_space_needs_no_quotes(form: Driver) -> None:
 
 def test_every_option_has_its_place_so_that_a_new_one_appears_by_itself(form: Driver) -> None:
     shown = [field["name"] for part in ("search", "where") for field in form.form.facts[part]]
-    assert sorted([*shown, *APART]) == sorted(Options.__dataclass_fields__)
-    assert [field["name"] for field in form.form.facts["search"]] == list(SEARCH)
+    assert sorted([*shown, *OBJECTIVE_OPTIONS, *CARRIED_OPTIONS]) == sorted(
+        Options.__dataclass_fields__
+    )
+    assert [field["name"] for field in form.form.facts["search"]] == list(SEARCH_OPTIONS)
     samplers = form.form.facts["search"][0]["choices"]
     assert {"grid", "random", "tpe"} <= set(samplers)
 

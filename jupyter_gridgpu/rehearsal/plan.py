@@ -1,0 +1,91 @@
+"""The plan of a rehearsal: a scan of one variant, made from the plan of the scan to be sent."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+import psutil
+
+from jupyter_gridgpu import backends, samplers
+from jupyter_gridgpu.backends.local.backend import visible_gpus
+from jupyter_gridgpu.model.queue import HERE
+from jupyter_gridgpu.model.resources import Resources
+from jupyter_gridgpu.model.scan import Origin, fingerprint
+from jupyter_gridgpu.model.space import Axis, Fixed, Space
+from jupyter_gridgpu.planning.request import Plan
+from jupyter_gridgpu.store import home
+from jupyter_gridgpu.store.paths import ScanPaths
+
+SUFFIX = "-rehearsal"  # of the name of the scan
+
+
+def rehearsed(plan: Plan, there: bool, limit_s: int) -> Plan:
+    """Return the plan of the rehearsal of a plan's scan.
+
+    It runs on this machine, or on the scan's own backend if `there`. Raises BackendError or
+    UsageError if it cannot run in that place.
+    """
+    scan = plan.scan
+    backend = HERE
+    resources = _resources_here(scan.resources, limit_s)
+    if there:
+        backend = scan.backend
+        resources = scan.resources
+    name = scan.name[: home.NAME_LIMIT - len(SUFFIX)] + SUFFIX
+    # A scan is found again by its fingerprint. With an origin of its own, the rehearsal is never
+    # mistaken for the scan.
+    made = replace(
+        scan,
+        id=f"{scan.id}-r",
+        name=name,
+        space=first_point(plan),
+        sampler="grid",
+        trials=None,
+        parallel=1,
+        per_gpu=1,
+        per_job=1,
+        retries=0,
+        resources=resources,
+        backend=backend,
+        created=time.time(),
+        origin=Origin("rehearsal", scan.id, scan.name, fingerprint(scan)),
+        asked=None,
+        asked_model=None,
+        choice="",
+        recorded=0,
+        recorded_digest="",
+    )
+    backends.load(made, ScanPaths(home.home() / name)).check()
+    return replace(plan, scan=made, asked_name=None, new=True)
+
+
+def _resources_here(asked: Resources, limit_s: int) -> Resources:
+    """Return the part of what is asked for that this machine can give to a job."""
+    gpus = asked.gpus
+    if gpus > len(visible_gpus()):
+        # Without a GPU the notebook still shows whether it runs at all.
+        gpus = 0
+    walltime_s = None
+    if asked.walltime_s:
+        walltime_s = min(asked.walltime_s, limit_s)
+    # A worker looks more often at the memory of a job with a limit, and a rehearsal is short.
+    memory_mb = asked.memory_mb or int(psutil.virtual_memory().total // 2**20)
+    return replace(asked, gpus=gpus, walltime_s=walltime_s, memory_mb=memory_mb)
+
+
+def first_point(plan: Plan) -> Space:
+    """Return the space that has only the scan's first variant, as its sampler proposes it."""
+    scan = plan.scan
+    sampler = samplers.load(scan.sampler, scan.space, scan.objective)
+    proposed = sampler.propose([], 1, scan.seed, 0)
+    params = {}
+    if proposed:
+        params = dict(proposed[0].params)
+    axes: dict[str, Axis] = {}
+    for name, axis in scan.space.axes.items():
+        if not isinstance(axis, Fixed):
+            # No sampler proposes the repeated seed, whose first value is 0.
+            axis = Fixed(params.get(name, 0))
+        axes[name] = axis
+    return Space(axes)

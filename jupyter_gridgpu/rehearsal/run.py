@@ -1,0 +1,57 @@
+"""Runs rehearsals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from jupyter_gridgpu import client
+from jupyter_gridgpu.errors import RehearsalFailed
+from jupyter_gridgpu.planning.request import Plan
+from jupyter_gridgpu.rehearsal.follow import Follower
+from jupyter_gridgpu.rehearsal.plan import rehearsed
+from jupyter_gridgpu.rehearsal.report import RehearsalReport, report, text
+
+LIMIT_S = 600  # in which a first value of the objective must come
+
+
+def _say_nothing(line: str) -> None:
+    pass
+
+
+def rehearse(
+    plan: Plan,
+    there: bool = False,
+    limit_s: int = LIMIT_S,
+    say: Callable[[str], None] = _say_nothing,
+) -> RehearsalReport:
+    """Rehearse a plan's scan on this machine, or `there` as one job of its own backend.
+
+    `say` is called with a sentence for whatever happens. Raises what starting a scan raises. An
+    exception, such as KeyboardInterrupt, stops the rehearsal's job too.
+    """
+    handle = client.start(rehearsed(plan, there, limit_s))
+    follower = Follower(handle, limit_s, say)
+    try:
+        follower.follow()
+    except BaseException:
+        # The runner is a process of its own and would go on without this one.
+        handle.refresh()
+        if not handle.ended:
+            handle.stop()
+        raise
+    return report(plan.scan, handle, follower)
+
+
+def before(plan: Plan, there: bool, say: Callable[[str], None]) -> None:
+    """Rehearse a scan that is about to be sent.
+
+    A scan that was sent before is not rehearsed: it will only be shown. Raises RehearsalFailed if
+    the scan must not be sent.
+    """
+    # To find the scan again is cheap; to rehearse it again would take a job.
+    if client.known(plan) is not None:
+        return
+    found = rehearse(plan, there, say=say)
+    say(text(found))
+    if not found.passed:
+        raise RehearsalFailed(f"The scan was not sent, since its rehearsal failed: {found.verdict}")

@@ -1,0 +1,58 @@
+"""Reads the JSON bodies of requests and refuses what is wrong in them with one sentence."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NamedTuple
+
+from jupyter_gridgpu.errors import UsageError
+
+BODY_BYTES = 1_000_000  # the largest body of a command
+
+
+class CommandBody(NamedTuple):
+    """A command as a page sent it; its meaning is checked by the scan that it is for."""
+
+    action: str
+    variants: list[str] | None  # None: the whole scan
+    trials: int | None  # how many points to add, for extend
+
+
+def parse_json(text: bytes) -> Any:
+    """Return what a JSON text holds, or None if it is no JSON."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def parse_command(text: bytes) -> CommandBody:
+    """Return the command that the body of a request holds. Raises UsageError."""
+    # Checked before the JSON is read, which holds up all other threads of the server.
+    if len(text) > BODY_BYTES:
+        raise UsageError(
+            f"The command is larger than {BODY_BYTES // 1000:,} kB; name fewer variants."
+        )
+    body = parse_json(text)
+    if not isinstance(body, dict):
+        raise UsageError(
+            "The command is no JSON object;"
+            ' send one like {"action": "stop", "variants": ["v0001"]}.'
+        )
+    action = body.get("action")
+    variants = body.get("variants")
+    trials = body.get("trials")
+    if not isinstance(action, str):
+        raise UsageError("The command has no action; give one as a text, like stop.")
+    if variants is not None and not _is_list_of_texts(variants):
+        raise UsageError(
+            "variants is no list of texts; give ids like v0001, or null for the whole scan."
+        )
+    # type(), since True is an int for isinstance.
+    if trials is not None and type(trials) is not int:
+        raise UsageError("trials is no whole number; give how many points to add.")
+    return CommandBody(action, variants, trials)
+
+
+def _is_list_of_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)

@@ -1,0 +1,128 @@
+"""The state in which a form opens.
+
+Every parameter is kept at its own value. Each other kind of variation, if the user chooses it,
+begins with values near that, so that the first cell a user sees is a sensible one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from jupyter_gridgpu.model.form_cell import ParameterEntry, to_json, written
+from jupyter_gridgpu.model.typed_values import TRUTH
+from jupyter_gridgpu.planning.notebook import Notebook, Parameter
+from jupyter_gridgpu.planning.options import option_list
+from jupyter_gridgpu.planning.request import Options
+from jupyter_gridgpu.widgets.form_facts import (
+    CARRIED_OPTIONS,
+    OBJECTIVE_OPTIONS,
+    option_text,
+    parameter_facts,
+    shown_parameters,
+)
+
+FLOAT_LIMIT = 1e300  # four times a number below this is still finite
+
+
+class StartingRange(NamedTuple):
+    """A range around a default, in `points` values; `log` means at equal factors."""
+
+    low: float
+    high: float
+    points: int
+    log: bool
+
+
+def first_state(notebook: Notebook, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the state in which a form opens; `values` are the options of the magic's line."""
+    direction = "maximize"
+    if values.get("minimize"):
+        direction = "minimize"
+    defaults = {name: field.default for name, field in Options.__dataclass_fields__.items()}
+    given = {**defaults, **values}
+    names = [option.name or "" for option in option_list()]
+    texts = {name: option_text(given[name]) for name in names}
+    not_options = (*OBJECTIVE_OPTIONS, *CARRIED_OPTIONS)
+    entries = [starting_entry(parameter) for parameter in shown_parameters(notebook).values()]
+    return {
+        "parameters": [to_json(entry) for entry in entries],
+        "direction": direction,
+        "metric": texts[direction],
+        "options": {name: text for name, text in texts.items() if name not in not_options},
+    }
+
+
+def starting_entry(parameter: Parameter) -> ParameterEntry:
+    """Return what the form holds of a parameter before the user has changed anything."""
+    known = parameter_facts(parameter)
+    items = known.default
+    if known.kind == TRUTH:
+        items = "False, True"
+    entry = ParameterEntry(parameter.name, value=known.default, items=items, times="3")
+    low, high, points, log = _range_around(parameter.default, known.whole)
+    return replace(
+        entry, low=_end_text(low, log), high=_end_text(high, log), points=str(points), log=log
+    )
+
+
+def _range_around(default: Any, whole: bool) -> StartingRange:
+    """Return a range around a default, or around 0 if it is no number.
+
+    The range is logarithmic for numbers whose size is what matters, such as a learning rate.
+    """
+    value = 0
+    # type(), since True is an int for isinstance.
+    if type(default) in (int, float) and abs(default) < FLOAT_LIMIT:
+        value = default
+    if whole:
+        return _whole_range_around(value)
+    if 0 < value <= 0.01 or value >= 100:
+        return StartingRange(_without_noise(value / 10), _without_noise(value * 10), 5, True)
+    if 0 < value <= 1:
+        # Probably a fraction, such as a dropout, which cannot be above 1.
+        return StartingRange(0.0, min(_without_noise(2 * value), 1.0), 5, False)
+    return _linear_range(float(value), 0.0, 5)
+
+
+def _whole_range_around(value: float) -> StartingRange:
+    number = int(value)
+    if value >= 4:
+        return StartingRange(number // 4, number * 4, 5, True)
+    if value > 0:
+        # Numbers of layers, epochs and the like begin at 1.
+        return _linear_range(number, 1, 4)
+    return _linear_range(number, 0, 4)
+
+
+def _linear_range(value: float, origin: float, points: int) -> StartingRange:
+    """Return the range between `origin` and twice the value."""
+    low, high = origin, 2 * value
+    if value < 0:
+        low, high = 2 * value, origin
+    elif value == 0:
+        high = type(value)(1)
+    if low >= high:  # a whole number with a default like 0.5, which counts as 0 here
+        return StartingRange(origin, origin + points - 1, points, False)
+    return StartingRange(low, high, points, False)
+
+
+def _end_text(value: float, log: bool) -> str:
+    """Return one end of a range as text: `1e-2` beside `1e-4`, and `0` rather than `0.0`."""
+    number = value
+    if value == int(value) and abs(value) < 1e6:
+        number = int(value)
+    plain = written(number)
+    if not log or isinstance(value, int):
+        return plain
+    digits, power = f"{value:.6e}".split("e")
+    short = f"{digits.rstrip('0').rstrip('.')}e{int(power)}"
+    if len(short) > len(plain):
+        return plain
+    return short
+
+
+def _without_noise(value: float) -> float:
+    """Return a number with six digits, so that 0.001 / 10 is 1e-4 without a rounding error."""
+    return float(f"{value:.6g}")
