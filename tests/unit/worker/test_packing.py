@@ -73,7 +73,7 @@ def test_a_worker_without_a_job_says_how_it_is_used(worker: Path) -> None:
 
 
 def _plain_python(version: str) -> str | None:
-    """A python of that version that really runs: a version manager's shim may be there without one."""
+    """Return a Python of that version that runs; a version manager's shim may lead nowhere."""
     found = shutil.which(f"python{version}")
     if (
         found

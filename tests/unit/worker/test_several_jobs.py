@@ -20,11 +20,13 @@ from jupyter_gridgpu.store.paths import read_json
 from jupyter_gridgpu.testing.examples import notebook_json
 from jupyter_gridgpu.worker import disk_retry
 from jupyter_gridgpu.worker.launch import several_jobs
-from jupyter_gridgpu.worker.prefork import starting
+from jupyter_gridgpu.worker.prefork import parent_starter
 from tests.system.helpers import eventually
 
 CELLS = (
-    "import os, pathlib, time\nopen(pathlib.Path(FOLDER) / 'order', 'a').write(f'begin {x}\\n')\nprint('begin', x, flush=True)",
+    "import os, pathlib, time\n"
+    "open(pathlib.Path(FOLDER) / 'order', 'a').write(f'begin {x}\\n')\n"
+    "print('begin', x, flush=True)",
     "while hold and not (pathlib.Path(FOLDER) / 'gate').exists():\n    time.sleep(0.05)",
     "open(pathlib.Path(FOLDER) / 'order', 'a').write(f'end {x}\\n')",
 )
@@ -202,26 +204,26 @@ def test_a_copy_says_where_it_runs(node: Node, monkeypatch: pytest.MonkeyPatch) 
     assert about["host"]
 
 
-NO_NEST = starting.ParentStarter(print)
+NO_PARENT = parent_starter.ParentStarter(print)
 
 
 def test_a_signal_for_a_job_that_has_just_ended_harms_no_other() -> None:
-    line, ended = several_jobs._Line([], 2, NO_NEST), subprocess.Popen(["true"])
+    task, ended = several_jobs._Task([], 2, NO_PARENT), subprocess.Popen(["true"])
     ended.wait()
-    line._running.add(ended.pid)
-    line._pass_on(signal.SIGTERM, None)
+    task._running.add(ended.pid)
+    task._pass_on(signal.SIGTERM, None)
 
 
 def test_a_signal_that_comes_while_a_job_is_made_ready_starts_it_no_more(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    line = several_jobs._Line([Path("job.json")], 1, NO_NEST)
+    task = several_jobs._Task([Path("job.json")], 1, NO_PARENT)
     monkeypatch.setattr(signal, "signal", lambda number, handler: None)
     monkeypatch.setattr(
-        signal, "pthread_sigmask", lambda how, numbers: line._pass_on(signal.SIGTERM, None)
+        signal, "pthread_sigmask", lambda how, numbers: task._pass_on(signal.SIGTERM, None)
     )
     monkeypatch.setattr(os, "fork", lambda: pytest.fail("a job was started"))
-    assert line.run() == 0
+    assert task.run() == 0
 
 
 def test_a_result_waits_for_a_network_disk_that_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
