@@ -41,11 +41,12 @@ def main() -> int:
 
 
 def restore_sigint() -> None:
-    """Give SIGINT back the handler with which Python usually starts.
+    """Give SIGINT the handler with which Python usually starts.
 
-    A shell starts commands in the background (`gridgpu run ... &`), and nohup and cron some of
-    theirs, with SIGINT ignored. That is inherited by every process below, also across exec, and
-    what ignores SIGINT cannot be interrupted when a variant is stopped.
+    Scripts start commands in the background (`gridgpu run ... &`) with SIGINT ignored, and so do
+    nohup and cron. All processes below inherit that, also across exec. ipykernel sets SIGINT
+    itself, but a kernel that does not could never be interrupted: a variant that is stopped would
+    lose its output.
     """
     signal.signal(signal.SIGINT, signal.default_int_handler)
 

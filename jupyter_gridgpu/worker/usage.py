@@ -71,10 +71,11 @@ def job_processes() -> list[Any]:
     try:
         import psutil
 
-        below = list(psutil.Process().children(recursive=True))
-        return [*below, *(process for process in _forked_processes() if process not in below)]
+        processes = [*psutil.Process().children(recursive=True), *_forked_processes()]
     except Exception:
         return []
+    # Each once, since memory and processor time are summed over them.
+    return list({process.pid: process for process in processes}.values())
 
 
 def _forked_processes() -> list[Any]:

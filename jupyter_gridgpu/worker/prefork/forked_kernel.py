@@ -120,10 +120,10 @@ def _write_job_text(job_text: EnvironmentText, variables: Mapping[str, str | Non
 
 
 def _restore_signals() -> None:
-    """Give signals the handlers with which Python starts, whatever the parent inherited.
+    """Give signals the handlers with which Python starts: the prepared parent ignores them.
 
-    With SIGINT ignored, as processes started in the background of a script inherit it, a cell could
-    not be interrupted.
+    SIGINT is set to Python's handler by name. Python itself would leave it ignored where it was
+    ignored at the start, as in a process that a script starts in the background.
     """
     for number in SIGNALS:
         signal.signal(number, signal.SIG_DFL)

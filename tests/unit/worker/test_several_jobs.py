@@ -5,12 +5,15 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from jupyter_gridgpu import client
@@ -21,7 +24,7 @@ from jupyter_gridgpu.testing.examples import notebook_json
 from jupyter_gridgpu.worker import disk_retry
 from jupyter_gridgpu.worker.launch import several_jobs
 from jupyter_gridgpu.worker.prefork import parent_starter
-from tests.system.helpers import eventually
+from tests.system.helpers import eventually, processes_with
 
 CELLS = (
     "import os, pathlib, time\n"
@@ -57,11 +60,20 @@ class Node:
             write_spec(Job(key, self.paths.job(key), spec), {})
         return keys
 
-    def start(self, *keys: str) -> subprocess.Popen[bytes]:
-        self._started.append(
-            subprocess.Popen(["sh", self.paths.launcher, self.paths.folder, *keys])
-        )
+    def start(self, *keys: str, **how: Any) -> subprocess.Popen[bytes]:
+        command = ["sh", self.paths.launcher, self.paths.folder, *keys]
+        self._started.append(subprocess.Popen(command, **how))
         return self._started[-1]
+
+    def start_forked(self, key: str, **how: Any) -> subprocess.Popen[bytes]:
+        """Start a fork server and give it a job; it ends when its input is closed."""
+        command = [sys.executable, self.paths.worker, "nursery"]
+        server = subprocess.Popen(command, stdin=subprocess.PIPE, **how)
+        self._started.append(server)
+        assert server.stdin is not None
+        server.stdin.write(json.dumps({"job": str(self.paths.job(key).spec)}).encode() + b"\n")
+        server.stdin.flush()
+        return server
 
     def run(self, *keys: str) -> int:
         return self.start(*keys).wait(timeout=100)
@@ -75,6 +87,8 @@ class Node:
     def close(self) -> None:
         self.gate.touch()
         for process in self._started:
+            if process.stdin is not None:
+                process.stdin.close()
             process.terminate()
             process.wait(timeout=60)
 
@@ -169,14 +183,51 @@ def test_a_job_whose_stop_file_is_there_before_it_starts_runs_no_cell(node: Node
     )
 
 
+def ignore_sigint() -> None:
+    """What a shell does to a command that a script starts in the background."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def ignores_sigint(pid: int) -> bool:
+    (line,) = re.findall(r"SigIgn:\s*(\w+)", Path(f"/proc/{pid}/status").read_text())
+    return bool(int(line, 16) & 1 << (signal.SIGINT - 1))
+
+
+def workers_below(process: subprocess.Popen[bytes]) -> list[int]:
+    """Return the workers that a process forked, or the process if it is a worker itself."""
+    children = psutil.Process(process.pid).children(recursive=True)
+    forked = [child.pid for child in children if any("worker.pyz" in w for w in child.cmdline())]
+    return forked or [process.pid]
+
+
+@pytest.mark.parametrize(
+    ("way", "prefork"), [("one job", False), ("several jobs", True), ("fork server", True)]
+)
+def test_a_worker_started_in_the_background_and_its_kernel_can_be_interrupted(
+    node: Node, way: str, prefork: bool
+) -> None:
+    first, second = node.write(1, 2, hold=True, prefork=prefork)
+    if way == "fork server":
+        process = node.start_forked(first, preexec_fn=ignore_sigint)
+    elif way == "several jobs":
+        process = node.start(first, second, preexec_fn=ignore_sigint)
+    else:
+        process = node.start(first, preexec_fn=ignore_sigint)
+    eventually(lambda: node.order() == ["begin 1"])
+    assert not [pid for pid in workers_below(process) if ignores_sigint(pid)]
+    node.paths.job(first).stop.touch()
+    eventually(lambda: node.result(first) is not None)
+    (copy,) = node.paths.job(first).copies()
+    assert node.result(first)["reason"] == "user"
+    assert "KeyboardInterrupt" in copy.notebook.read_text()
+
+
 def test_a_killed_process_takes_its_jobs_and_their_kernels_along(node: Node) -> None:
     keys = node.write(1, 2, hold=True)
     process = node.start(*keys)
     eventually(lambda: node.order() == ["begin 1"])
     process.kill()
     process.wait()
-    from tests.system.helpers import processes_with
-
     eventually(
         lambda: not processes_with(str(node.paths.job(keys[0]).folder)),
         what="no process of the job is left",
