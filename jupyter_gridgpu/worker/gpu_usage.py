@@ -20,6 +20,7 @@ class GpuUsage:
     def __init__(self) -> None:
         visible = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")
         self._gpus = [gpu for gpu in visible if gpu]
+        # A job without GPUs need not look for a way to read them.
         self._read: Callable[[], dict[str, float]] | None = None
         if self._gpus:
             self._read = self._find_reader()
@@ -32,6 +33,7 @@ class GpuUsage:
             pynvml.nvmlInit()
             return self._read_nvml
         except Exception:
+            # pynvml is not installed, or is of another version than the driver.
             if self._read_smi():
                 return self._read_smi
             return None
@@ -64,6 +66,8 @@ class GpuUsage:
             "-i",
             ",".join(self._gpus),
         ]
+        # One line for each GPU: percent, MB. The value is `[N/A]` where a GPU does not tell it, as
+        # the parts of a divided one (MIG) do; then nothing is known.
         uses: list[float] = []
         memories_mb: list[float] = []
         try:

@@ -67,6 +67,7 @@ class _PackedJob:
 
     def fill(self, copy: CopyPaths) -> dict[str, Any]:
         """Add the files of `copy` in the order of FILES and return the job's JSON object."""
+        # What comes first gets its place first: without a result the job would count as lost.
         for path in (copy.result, copy.about):
             self._add(path.name, _read(path))
         self._add_metrics(copy.metrics)
@@ -87,6 +88,7 @@ class _PackedJob:
             return True
         text = base64.b64encode(zlib.compress(data, 9)).decode("ascii")
         size = len(text) + len(name) + ENTRY_BYTES
+        # Compressed files are measured, since how much they shrink cannot be known before.
         if size > self._bytes_left * share:
             return False
         self._bytes_left -= size
@@ -112,6 +114,7 @@ class _PackedJob:
         data = _read(path)
         if self._add(path.name, data):
             return
+        # Large outputs are mostly figures; the text and the code stay as long as possible.
         for limit in OUTPUT_LIMITS:
             smaller = _without_outputs(data, limit)
             if smaller and self._add(path.name, smaller, cut=True):

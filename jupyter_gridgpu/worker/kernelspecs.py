@@ -19,6 +19,7 @@ def choose_kernel(name: str, language: str | None, log: Callable[[str], None]) -
     known = KernelSpecManager().find_kernel_specs()
     if name in known or image_name() is None:
         return name
+    # Only Python kernels are alike enough that one can stand in for another.
     is_python = language is not None and language.lower() == "python"
     if not is_python or NATIVE_KERNEL_NAME not in known:
         return name

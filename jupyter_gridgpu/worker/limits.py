@@ -67,6 +67,7 @@ class Limits:
         self._folder = folder
         self._stop = stop
         self._next_folder = 0.0
+        # Other jobs of the same control group may have been killed before this one began.
         self._oom_kills = count_oom_kills()
 
     def kernel_died(self) -> Ending | None:
@@ -128,6 +129,7 @@ class Limits:
         return Ending("oom", f"Out of memory: {used} used of {allowed} allowed,")
 
     def _check_folder(self, now: float) -> Ending | None:
+        # A user may remove a scan while it runs; its jobs must not train on for nobody.
         if self._folder is None or now <= self._next_folder:
             return None
         self._next_folder = now + FOLDER_EVERY_S

@@ -54,6 +54,7 @@ class WatchedEngine(Engine):  # type: ignore[misc]
 
         The job's provenance goes into the notebook's metadata, so that it travels with the file.
         """
+        # No timeout of one cell: a training may take days, and Limits keeps the walltime.
         client = WatchedClient(
             nb_man,
             execution=execution,
@@ -79,6 +80,7 @@ def prepare() -> None:
     It runs once in a process. A process that forks workers calls it before the first fork, so that
     they need not do the same again.
     """
+    # Without psutil, usage is not measured, and the job runs all the same.
     with contextlib.suppress(ImportError):
         import psutil  # noqa: F401
 
@@ -86,6 +88,7 @@ def prepare() -> None:
     for minor in FORMAT_MINORS:
         get_validator(nbformat.v4.nbformat, minor)  # compiles a schema
     papermill_engines.register(ENGINE, WatchedEngine)
+    # papermill looks in its handlers for one that fits a path; those of its own are not wanted.
     papermill_io.reset()
     papermill_io.register("local", AtomicHandler())
 

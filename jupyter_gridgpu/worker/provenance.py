@@ -125,6 +125,7 @@ def _ask_kernel_python(command: list[str] | None) -> subprocess.Popen[bytes] | N
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
+            # Modules beside the notebook must not be found instead of Python's own.
             cwd="/",
         )
     except OSError:
@@ -168,6 +169,7 @@ def _distributions(folder: str) -> Iterator[tuple[str, str, str]]:
     for entry in entries:
         match = _DISTRIBUTION.fullmatch(entry)
         if match:
+            # Names are spelled in several ways; pip compares them like this (PEP 503).
             yield entry, re.sub(r"[-_.]+", "-", match[1]).lower(), match[2]
 
 
@@ -204,6 +206,7 @@ def processor(root: Path = Path("/proc")) -> str | None:
 def gpus(root: Path = Path("/proc")) -> list[str]:
     """Return the models of the node's NVIDIA GPUs as their driver lists them, "?" if not told."""
     models = []
+    # The driver's files are read, not nvidia-smi, which takes far longer.
     for path in sorted((root / "driver/nvidia/gpus").glob("*/information")):
         found = re.search(r"^Model:\s*(.+)$", _text(path), re.MULTILINE)
         model = None

@@ -25,6 +25,7 @@ def claim_and_launch(spec: Path) -> int:
     scan = ScanPaths(paths.folder.parent.parent)
     copy = new_copy(paths)
     variables = json.loads(spec.read_text(encoding="utf-8")).get("env", {})
+    # The environment must be set before exec: the launcher and the runtime hand it on.
     if claim_job(paths, copy):
         os.environ.update({str(name): str(value) for name, value in variables.items()})
         os.environ[COPY_VARIABLE] = copy.folder.name

@@ -62,6 +62,7 @@ def exit_code(results: Sequence[dict[str, Any]], code: int) -> int:
     It is 0 if any job left a result that another node would not better: a failure would lose it.
     Else it is the launcher's code, or one for the reason of the first result.
     """
+    # A job that is done has no reason, so it is not among those to try elsewhere.
     if any(result.get("reason") not in _TRY_ELSEWHERE for result in results):
         return 0
     if code:
@@ -92,6 +93,7 @@ def _link_inputs(scan: ScanPaths) -> None:
         for name in map(str.strip, names):
             source = scan.folder / name
             if name and source.is_file():
+                # A link, since inputs are large; the job's own folder links to it again.
                 scan.files.mkdir(exist_ok=True, mode=0o700)
                 (scan.files / source.name).symlink_to(source)
 
@@ -103,6 +105,7 @@ def _run_launcher(command: list[str]) -> int:
     The worker saves the notebook, and its end is waited for.
     """
     launcher = subprocess.Popen(command)
+    # The pilot sends a signal to the task when its time is over.
     for number in _SIGNALS:
         signal.signal(number, lambda number, _: launcher.send_signal(number))
     code = launcher.wait()

@@ -14,6 +14,7 @@ SETTLE_S = 0.5  # for libraries to end their threads after a fork
 
 def why_unfit() -> str | None:
     """Return why this process must not be forked, as the end of a sentence; None if it may be."""
+    # A backend that is chosen before the fork would draw into no notebook.
     backend = getattr(sys.modules.get("matplotlib.pyplot"), "_backend_mod", None)
     if backend is not None or "matplotlib_inline.backend_inline" in sys.modules:
         return "it makes matplotlib choose where to draw, which is for each kernel to do"

@@ -9,7 +9,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -60,15 +60,17 @@ class Node:
             write_spec(Job(key, self.paths.job(key), spec), {})
         return keys
 
-    def start(self, *keys: str, **how: Any) -> subprocess.Popen[bytes]:
-        command = ["sh", self.paths.launcher, self.paths.folder, *keys]
-        self._started.append(subprocess.Popen(command, **how))
+    def start(
+        self, *keys: str, preexec: Callable[[], None] | None = None
+    ) -> subprocess.Popen[bytes]:
+        command: list[str | Path] = ["sh", self.paths.launcher, self.paths.folder, *keys]
+        self._started.append(subprocess.Popen(command, preexec_fn=preexec))
         return self._started[-1]
 
-    def start_forked(self, key: str, **how: Any) -> subprocess.Popen[bytes]:
+    def start_forked(self, key: str, preexec: Callable[[], None]) -> subprocess.Popen[bytes]:
         """Start a fork server and give it a job; it ends when its input is closed."""
-        command = [sys.executable, self.paths.worker, "nursery"]
-        server = subprocess.Popen(command, stdin=subprocess.PIPE, **how)
+        command: list[str | Path] = [sys.executable, self.paths.worker, "nursery"]
+        server = subprocess.Popen(command, stdin=subprocess.PIPE, preexec_fn=preexec)
         self._started.append(server)
         assert server.stdin is not None
         server.stdin.write(json.dumps({"job": str(self.paths.job(key).spec)}).encode() + b"\n")
@@ -196,7 +198,7 @@ def ignores_sigint(pid: int) -> bool:
 def workers_below(process: subprocess.Popen[bytes]) -> list[int]:
     """Return the workers that a process forked, or the process if it is a worker itself."""
     children = psutil.Process(process.pid).children(recursive=True)
-    forked = [child.pid for child in children if any("worker.pyz" in w for w in child.cmdline())]
+    forked = [child.pid for child in children if "worker.pyz" in " ".join(child.cmdline())]
     return forked or [process.pid]
 
 
@@ -208,11 +210,11 @@ def test_a_worker_started_in_the_background_and_its_kernel_can_be_interrupted(
 ) -> None:
     first, second = node.write(1, 2, hold=True, prefork=prefork)
     if way == "fork server":
-        process = node.start_forked(first, preexec_fn=ignore_sigint)
+        process = node.start_forked(first, preexec=ignore_sigint)
     elif way == "several jobs":
-        process = node.start(first, second, preexec_fn=ignore_sigint)
+        process = node.start(first, second, preexec=ignore_sigint)
     else:
-        process = node.start(first, preexec_fn=ignore_sigint)
+        process = node.start(first, preexec=ignore_sigint)
     eventually(lambda: node.order() == ["begin 1"])
     assert not [pid for pid in workers_below(process) if ignores_sigint(pid)]
     node.paths.job(first).stop.touch()
