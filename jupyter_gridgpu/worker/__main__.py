@@ -66,6 +66,7 @@ def _run_jobs(specs: list[Path], together: int) -> int:
             ):
                 log.write(f"{missing}\n")
         return EXIT_NO_PAPERMILL
+    # A single job runs in this very process, which gets the batch system's signals.
     if len(specs) > 1:
         from jupyter_gridgpu.worker.launch.several_jobs import run_several
 

@@ -105,6 +105,7 @@ def execute(
 
     Raises what papermill, nbclient or the kernel's start raise, and Stopped.
     """
+    # papermill hands keywords that it does not know, here `execution`, on to the engine.
     papermill.execute_notebook(
         literal_path(source),
         literal_path(output),

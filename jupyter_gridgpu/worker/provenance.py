@@ -167,6 +167,7 @@ def _distributions(folder: str) -> Iterator[tuple[str, str, str]]:
     except OSError:
         return
     for entry in entries:
+        # Both kinds of folder occur: .dist-info of pip, and .egg-info of old setuptools and Debian.
         match = _DISTRIBUTION.fullmatch(entry)
         if match:
             # Names are spelled in several ways; pip compares them like this (PEP 503).

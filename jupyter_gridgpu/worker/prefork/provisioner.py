@@ -177,6 +177,7 @@ def _send(channel: socket.socket, data: bytes, handles: list[int]) -> None:
 
 def _receive(reader: int) -> Process:
     """Return the kernel's process, as the parent names it on a pipe."""
+    # The parent may still import for its first kernel; the request waits in the socket until then.
     ready, _, _ = select.select([reader], [], [], ANSWER_S)
     data = b""
     if ready:
