@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import os
@@ -197,8 +198,11 @@ def ignores_sigint(pid: int) -> bool:
 
 def workers_below(process: subprocess.Popen[bytes]) -> list[int]:
     """Return the workers that a process forked, or the process if it is a worker itself."""
-    children = psutil.Process(process.pid).children(recursive=True)
-    forked = [child.pid for child in children if "worker.pyz" in " ".join(child.cmdline())]
+    forked = []
+    for child in psutil.Process(process.pid).children(recursive=True):
+        with contextlib.suppress(psutil.Error):  # it has just ended
+            if "worker.pyz" in " ".join(child.cmdline()):
+                forked.append(child.pid)
     return forked or [process.pid]
 
 
