@@ -1,48 +1,72 @@
-"""`worker.pyz [--together N] JOB.json...` runs jobs, N at a time; `nursery` forks one for every line on stdin; `launch JOB.json`
-claims one and starts its container; `grid N` runs a task of a batch that came as a sandbox."""
+"""The command line of `worker.pyz`.
+
+worker.pyz [--together N] JOB.json ...    run jobs, N at a time
+worker.pyz nursery                        fork a worker for each line on standard input
+worker.pyz launch JOB.json                claim a job and start its container
+worker.pyz grid N                         run task N of a batch that came as a sandbox
+"""
 
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from contextlib import suppress
 from pathlib import Path
 
 
 def main() -> int:
+    """Run the command that the command line names and return its exit code."""
+    restore_sigint()
     parser = argparse.ArgumentParser("worker.pyz")
     parser.add_argument("--together", type=int, default=1, metavar="N")
     parser.add_argument("jobs", nargs="+", metavar="JOB.json")
-    asked = parser.parse_args()
-    if asked.jobs == ["nursery"]:
+    arguments = parser.parse_args()
+    command, *operands = arguments.jobs
+    # Imports are made where they are needed: a container's start must not wait for papermill.
+    if command == "nursery" and not operands:
         from jupyter_gridgpu.worker.launch.fork_server import serve
 
         serve(sys.stdin.buffer)
         return 0
-    if asked.jobs[0] == "launch":
-        from jupyter_gridgpu.worker.launch.container import launch
+    if command == "launch":
+        from jupyter_gridgpu.worker.launch.container import claim_and_launch
 
-        return launch(Path(asked.jobs[1]))
-    if asked.jobs[0] == "grid":
+        return claim_and_launch(Path(operands[0]))
+    if command == "grid":
         from jupyter_gridgpu.worker.launch.grid_task import run_task
 
-        return run_task(int(asked.jobs[1]))
-    return _run([Path(job) for job in asked.jobs], asked.together)
+        return run_task(int(operands[0]))
+    return _run_jobs([Path(job) for job in arguments.jobs], arguments.together)
 
 
-def _run(specs: list[Path], together: int) -> int:
-    """Run jobs, if this Python can; if not, say on stderr, which is the first job's log by now, and to the others, why."""
-    from jupyter_gridgpu.worker.image import LACKING, lacking
+def restore_sigint() -> None:
+    """Give SIGINT the handler with which Python usually starts.
 
-    if words := lacking():
-        print(words, file=sys.stderr)
+    Scripts start commands in the background (`gridgpu run ... &`) with SIGINT ignored, and so do
+    nohup and cron. All processes below inherit that, also across exec. ipykernel sets SIGINT
+    itself, but a kernel that does not could never be interrupted: a variant that is stopped would
+    lose its output.
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _run_jobs(specs: list[Path], together: int) -> int:
+    """Run jobs if this Python can; else tell the log of each job why not."""
+    from jupyter_gridgpu.worker.image import EXIT_NO_PAPERMILL, missing_requirement
+
+    missing = missing_requirement()
+    if missing:
+        # The launcher has made standard error the log of the first job.
+        print(missing, file=sys.stderr)
         for spec in specs[1:]:
             with (
                 suppress(OSError),
                 open(spec.with_name("launch.log"), "a", encoding="utf-8") as log,
             ):
-                log.write(f"{words}\n")
-        return LACKING
+                log.write(f"{missing}\n")
+        return EXIT_NO_PAPERMILL
+    # A single job runs in this very process, which gets the batch system's signals.
     if len(specs) > 1:
         from jupyter_gridgpu.worker.launch.several_jobs import run_several
 

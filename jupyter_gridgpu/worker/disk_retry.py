@@ -1,4 +1,7 @@
-"""Waiting for a disk that is full or does not answer: the results of hours are worth minutes of patience."""
+"""Waits for a disk that is full or does not answer.
+
+A result may have taken hours to compute, so some minutes of waiting are well spent.
+"""
 
 from __future__ import annotations
 
@@ -8,19 +11,17 @@ from collections.abc import Callable
 from typing import TypeVar
 
 T = TypeVar("T")
-PASSING = (
-    errno.ENOSPC,
-    errno.EDQUOT,
-    errno.EIO,
-    errno.ESTALE,
-    errno.ETIMEDOUT,
-)  # full; a network disk that is away
+# Errors that pass: the disk or the quota is full, or a network disk is away for the moment.
+PASSING = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ESTALE, errno.ETIMEDOUT)
 PATIENCE_S = 300.0
 RETRY_S = 0.5
 
 
 def patiently(write: Callable[[], T]) -> T:
-    """Call `write` again and again while the disk is full or away, for PATIENCE_S. Raises the last OSError, others at once."""
+    """Call `write` again while the disk is full or away, for PATIENCE_S at most; return its result.
+
+    Raises the last OSError when the time is over, and any other error at once.
+    """
     deadline = time.monotonic() + PATIENCE_S
     while True:
         try:

@@ -1,13 +1,17 @@
-"""userJobMetadata.json: what a grid job hands back when it has ended, where no disk is shared.
+"""Writes and reads userJobMetadata.json: what a grid job hands back at its end.
 
-PanDA keeps at most 1 MB of JSON of a job, and of jobs that finished only. So the file carries what matters most, as far as
-there is room:
+PanDA keeps at most 1 MB of JSON of a job, and only of jobs that finished. So the file carries what
+matters most, as far as it fits:
 
-    {"gridgpu": 1, "jobs": {"v0001.1": {"copy": "4f1c09aa", "files": {"result.json": DATA, ...}, "cut": ["output.ipynb"]}}}
+    {"gridgpu": 1,
+     "jobs": {"v0001.1": {"copy": "4f1c09aa",
+                          "files": {"result.json": DATA, ...},
+                          "cut": ["output.ipynb"]}}}
 
-`copy` is the name of the copy's folder, DATA base64 of zlib of a file in it (FILES, in this order of importance), `cut`
-names the files of which a part is missing: metrics are thinned out, notebooks lose their largest outputs, logs their
-beginning. `pack` runs in the job, `unpack` where the scan is; what it reads is untrusted.
+`copy` is the name of the copy's folder. DATA is a file in it, compressed by zlib and written in
+base64; FILES names the files, the most important first. `cut` names the files of which a part is
+missing: metrics are thinned out, a notebook loses its largest outputs, a log its beginning. `pack`
+runs in the job and `unpack` where the scan is; what `unpack` reads is not trusted.
 """
 
 from __future__ import annotations
@@ -22,9 +26,9 @@ from typing import Any
 
 from jupyter_gridgpu.store.paths import COPY_NAME, CopyPaths
 
-NAME = "userJobMetadata.json"
+FILE_NAME = "userJobMetadata.json"
 VERSION = 1
-LIMIT = 950_000  # bytes of the whole file; PanDA drops one of more than 1 MB
+LIMIT = 950_000  # bytes of the whole file; PanDA drops a file of more than 1 MB
 FILES = (
     "result.json",
     "copy.json",
@@ -34,117 +38,156 @@ FILES = (
     "provenance.json",
 )
 UNPACKED_LIMIT = 64 * 1024 * 1024  # bytes of one file
-METRICS_SHARE = 0.5  # of a job's room, that metrics may take before they are thinned
+METRICS_SHARE = 0.5  # part of a job's bytes that its metrics may take
 LOG_BYTES = 256_000
+SHORT_LOG_BYTES = 4096  # of a log whose last LOG_BYTES do not fit
+OUTPUT_LIMITS = (100_000, 10_000, 1000, 0)  # characters of one output, tried in turn
+FRAME_BYTES = 200  # for a job's key, copy and cut, and the brackets around them
+ENTRY_BYTES = 10  # for the quotes and brackets around one file
+NOTE_CHARACTERS = 200  # a note in place of an output takes about as many
 
 
 def pack(copies: Mapping[str, CopyPaths], limit: int = LIMIT) -> str:
-    """Return the text of the file for jobs (key -> the copy that counts)."""
-    room = limit // max(len(copies), 1) - 200
-    jobs = {key: _Parcel(room).fill(copy) for key, copy in copies.items()}
+    """Return the text of the file, of at most `limit` bytes.
+
+    `copies` maps the key of each job of the task to the copy that counts. Jobs get equal shares.
+    """
+    share = limit // max(len(copies), 1) - FRAME_BYTES
+    jobs = {key: _PackedJob(share).fill(copy) for key, copy in copies.items()}
     return json.dumps({"gridgpu": VERSION, "jobs": jobs}, separators=(",", ":"))
 
 
-class _Parcel:
-    """What of one job's files fits into the room it has."""
+class _PackedJob:
+    """The files of one job, as many of them as fit into a number of bytes."""
 
-    def __init__(self, room: int) -> None:
-        self._room = room
+    def __init__(self, bytes_left: int) -> None:
+        self._bytes_left = bytes_left
         self._files: dict[str, str] = {}
         self._cut: list[str] = []
 
     def fill(self, copy: CopyPaths) -> dict[str, Any]:
+        """Add the files of `copy` in the order of FILES and return the job's JSON object."""
+        # What comes first gets its place first: without a result the job would count as lost.
         for path in (copy.result, copy.about):
-            self._take(path.name, _read(path))
-        self._metrics(copy.metrics)
-        self._notebook(copy.notebook)
-        log = _read(copy.log)
-        self._take(copy.log.name, log[-LOG_BYTES:], cut=len(log) > LOG_BYTES) or self._take(
-            copy.log.name, log[-4096:], True
-        )
-        self._take(copy.provenance.name, _read(copy.provenance))
-        cut = {"cut": self._cut} if self._cut else {}
-        return {"copy": copy.folder.name, "files": self._files, **cut}
+            self._add(path.name, _read(path))
+        self._add_metrics(copy.metrics)
+        self._add_notebook(copy.notebook)
+        self._add_log(copy.log)
+        self._add(copy.provenance.name, _read(copy.provenance))
+        job: dict[str, Any] = {"copy": copy.folder.name, "files": self._files}
+        if self._cut:
+            job["cut"] = self._cut
+        return job
 
-    def _take(self, name: str, data: bytes, cut: bool = False, share: float = 1.0) -> bool:
-        """Add a file if there is room; whether it is in."""
+    def _add(self, name: str, data: bytes, cut: bool = False, share: float = 1.0) -> bool:
+        """Add a file if it takes at most `share` of the bytes left; return whether it fits.
+
+        `cut` says that a part of it is missing. An empty file is left out, which counts as fitting.
+        """
         if not data:
             return True
         text = base64.b64encode(zlib.compress(data, 9)).decode("ascii")
-        size = len(text) + len(name) + 10
-        if size > self._room * share:
+        size = len(text) + len(name) + ENTRY_BYTES
+        # Compressed files are measured, since how much they shrink cannot be known before.
+        if size > self._bytes_left * share:
             return False
-        self._room -= size
+        self._bytes_left -= size
         self._files[name] = text
-        self._cut += [name] * cut
+        if cut:
+            self._cut.append(name)
         return True
 
-    def _metrics(self, path: Path) -> None:
-        """Take the lines, or as many as fit: every second, fourth, ..., and always the last."""
-        data, every = _read(path), 1
+    def _add_metrics(self, path: Path) -> None:
+        """Add the metrics, or every second line, every fourth ..., and always the last one."""
+        data = _read(path)
         lines = data.splitlines(keepends=True)
-        while not self._take(path.name, data, cut=every > 1, share=METRICS_SHARE) and every <= len(
-            lines
-        ):
+        every = 1
+        # How well lines compress is not known before, so the file is halved until it fits.
+        while not self._add(path.name, data, cut=every > 1, share=METRICS_SHARE):
+            if every > len(lines):
+                return
             every *= 2
             data = b"".join([*lines[:-1][::every], *lines[-1:]])
 
-    def _notebook(self, path: Path) -> None:
-        """Take the notebook, without its largest outputs where it must be."""
+    def _add_notebook(self, path: Path) -> None:
+        """Add the notebook; if it does not fit, without its largest outputs."""
         data = _read(path)
-        if self._take(path.name, data):
+        if self._add(path.name, data):
             return
-        for limit in (100_000, 10_000, 1000, 0):
-            if (smaller := _without_outputs(data, limit)) and self._take(
-                path.name, smaller, cut=True
-            ):
+        # Large outputs are mostly figures; the text and the code stay as long as possible.
+        for limit in OUTPUT_LIMITS:
+            smaller = _without_outputs(data, limit)
+            if smaller and self._add(path.name, smaller, cut=True):
                 return
+
+    def _add_log(self, path: Path) -> None:
+        """Add the end of the log, where a failure is told."""
+        log = _read(path)
+        if not self._add(path.name, log[-LOG_BYTES:], cut=len(log) > LOG_BYTES):
+            self._add(path.name, log[-SHORT_LOG_BYTES:], cut=True)
 
 
 def _read(path: Path) -> bytes:
-    """What a file holds; a missing one, or one that is no plain file, holds nothing."""
+    """Return what a file holds, b"" if it is missing or a link: a link may lead anywhere."""
     try:
         with open(path, "rb") as file:
-            return file.read(UNPACKED_LIMIT) if not path.is_symlink() else b""
+            if path.is_symlink():
+                return b""
+            return file.read(UNPACKED_LIMIT)
     except OSError:
         return b""
 
 
 def _without_outputs(data: bytes, limit: int) -> bytes:
-    """Return a notebook with a word in place of each output of more than `limit` characters; empty if it is none."""
+    """Return a notebook with a note in place of each output of more than `limit` characters.
+
+    Returns b"" if `data` is no notebook.
+    """
     try:
         body = json.loads(data)
         for cell in body["cells"]:
-            for i, output in enumerate(cell.get("outputs", [])):
+            outputs = cell.get("outputs", [])
+            for index, output in enumerate(outputs):
                 size = len(json.dumps(output))
-                if size > limit + 200:
-                    text = (
-                        f"[An output of {size:,} characters did not fit into the job's metadata.]\n"
-                    )
-                    cell["outputs"][i] = {"output_type": "stream", "name": "stderr", "text": text}
+                if size > limit + NOTE_CHARACTERS:
+                    outputs[index] = _note(size)
         return json.dumps(body).encode()
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return b""
 
 
+def _note(size: int) -> dict[str, str]:
+    text = f"[An output of {size:,} characters did not fit into the job's metadata.]\n"
+    return {"output_type": "stream", "name": "stderr", "text": text}
+
+
 def unpack(body: Any, key: str) -> tuple[str, dict[str, bytes]] | None:
-    """Return copy name and files of a job in what was read back, or None if there is nothing sound of it."""
+    """Return the copy's name and the files of job `key`, as far as they are sound.
+
+    `body` is the JSON that PanDA returned. Returns None if it holds nothing sound of the job.
+    """
     try:
         job = body["jobs"][key]
-        copy, files = job["copy"], job["files"]
+        copy, packed = job["copy"], job["files"]
         if body["gridgpu"] != VERSION or not COPY_NAME.fullmatch(copy):
             return None
-        return copy, {name: data for name in FILES if (data := _data(files.get(name))) is not None}
+        # Only known names are taken, since they become file names.
+        files = {}
+        for name in FILES:
+            data = _unpack_file(packed.get(name))
+            if data is not None:
+                files[name] = data
+        return copy, files
     except (KeyError, TypeError, AttributeError):
         return None
 
 
-def _data(text: Any) -> bytes | None:
+def _unpack_file(text: Any) -> bytes | None:
     if not isinstance(text, str):
         return None
     try:
-        return zlib.decompressobj().decompress(
-            base64.b64decode(text, validate=True), UNPACKED_LIMIT
-        )
+        compressed = base64.b64decode(text, validate=True)
+        # A few bytes may stand for gigabytes: no more than the limit is unpacked.
+        return zlib.decompressobj().decompress(compressed, UNPACKED_LIMIT)
     except (ValueError, binascii.Error, zlib.error):
         return None

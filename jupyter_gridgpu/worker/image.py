@@ -1,4 +1,7 @@
-"""The image that a job runs in: what it lacks, which one it is, and the home folder that it does not have."""
+"""Tells which image a job runs in, whether papermill is in it, and gives it a home folder.
+
+The launcher `worker.sh` sets two environment variables before it starts the worker in an image.
+"""
 
 from __future__ import annotations
 
@@ -10,47 +13,62 @@ from pathlib import Path
 
 from jupyter_gridgpu.store.paths import ScanPaths, publish
 
-IMAGE, MARK = (
-    "GRIDGPU_IMAGE",
-    "GRIDGPU_IMAGE_MARK",
-)  # set by worker.sh: its name, and what tells it from others of that name
-CACHED = (
-    "APPTAINER_CONTAINER",
-    "SINGULARITY_CONTAINER",
-)  # where the runtime keeps an image that it fetched itself
-LACKING = 74  # exit code
-PAPERMILL = (2, 4)
+NAME_VARIABLE = "GRIDGPU_IMAGE"  # the image as the user named it
+# What tells the image from others of the same name, for example its digest.
+VERSION_VARIABLE = "GRIDGPU_IMAGE_MARK"
+# Here the runtime says in which file it keeps an image that it fetched itself. The name of that
+# file is a digest.
+CACHE_VARIABLES = ("APPTAINER_CONTAINER", "SINGULARITY_CONTAINER")
+EXIT_NO_PAPERMILL = 74  # exit code of a worker whose Python cannot run a notebook
+OLDEST_PAPERMILL = (2, 4)
+VERSION_LIMIT = 200  # characters that are read of the version which another job wrote
 
 
-def image() -> str | None:
-    """Return the image that this process runs in, as the user named it; None outside of one."""
-    return os.environ.get(IMAGE)
+def image_name() -> str | None:
+    """Return the image that this process runs in, as the user named it; None outside an image."""
+    return os.environ.get(NAME_VARIABLE)
 
 
-def lacking() -> str | None:
-    """Say what this Python lacks to run a notebook; None if nothing. It costs no import of papermill."""
-    where = f"The image {image()}" if image() else f"{sys.executable}, the Python of this node,"
+def image_version() -> str | None:
+    """Return what tells this image from others of its name; None if that is not known."""
+    if image_name() is None:
+        return None
+    given = os.environ.get(VERSION_VARIABLE)
+    if given:
+        return given
+    for name in CACHE_VARIABLES:
+        if name in os.environ:
+            return Path(os.environ[name]).name
+    return None
+
+
+def missing_requirement() -> str | None:
+    """Return a sentence about what this Python lacks to run a notebook; None if nothing.
+
+    It does not import papermill, which would take half a second.
+    """
+    where = f"{sys.executable}, the Python of this node,"
+    if image_name():
+        where = f"The image {image_name()}"
     if find_spec("papermill") is None:
         return f"{where} has no papermill: pip install papermill ipykernel."
     try:
         found = version("papermill")
-    except PackageNotFoundError:  # a copy of its sources; they are tried
+    except PackageNotFoundError:
+        # A copy of papermill's sources has no version that could be asked; the job will tell.
         return None
     numbers = tuple(int(part) for part in found.split(".")[:2] if part.isdigit())
-    return (
-        f"{where} has papermill {found}; 2.4 or newer is needed." if numbers < PAPERMILL else None
-    )
+    if numbers < OLDEST_PAPERMILL:
+        return f"{where} has papermill {found}; 2.4 or newer is needed."
+    return None
 
 
-def mark() -> str | None:
-    """Return what tells the image from another one of its name; None where nothing is known."""
-    if image() is None or os.environ.get(MARK):
-        return os.environ.get(MARK) if image() else None
-    return next((Path(os.environ[name]).name for name in CACHED if name in os.environ), None)
+def describe_other_image(scan: ScanPaths, found: str | None) -> str | None:
+    """Return a sentence if `found` is another image than that of the scan's first job, else None.
 
-
-def differs(scan: ScanPaths, found: str | None) -> str | None:
-    """Say that this image is not the one in which the scan's first job ran; None if it is, or this is the first."""
+    `found` is what image_version() returned. The first job to ask publishes its own as the scan's.
+    A tag like `latest` may move while a scan runs; its results could then not be compared.
+    """
     if not found:
         return None
     part = scan.folder / f".image.{os.uname().nodename}.{os.getpid()}"
@@ -58,21 +76,23 @@ def differs(scan: ScanPaths, found: str | None) -> str | None:
         part.write_text(found, encoding="utf-8")
         if publish(part, scan.image_mark):
             return None
-        first = scan.image_mark.read_text(encoding="utf-8", errors="replace")[:200]
-    except OSError:  # it is tried by the next job
+        first = scan.image_mark.read_text(encoding="utf-8", errors="replace")[:VERSION_LIMIT]
+    except OSError:
+        # The disk refuses now; this job goes on without the comparison, and the next one tries.
         return None
     finally:
         part.unlink(missing_ok=True)
-    return (
-        None
-        if first == found
-        else f"{image()} is another image here ({found}) than where the scan began ({first})."
-    )
+    if first == found:
+        return None
+    return f"{image_name()} is another image here ({found}) than where the scan began ({first})."
 
 
-def move_home(scratch: Path) -> None:
-    """In an image, give programs that want to write there a home folder for as long as the job lasts."""
-    if image() is not None:
+def make_home(scratch: Path) -> None:
+    """In an image, set HOME to a new folder in `scratch`, which is removed with the job.
+
+    The user's home is often not visible in an image, and programs fail that want to write there.
+    """
+    if image_name() is not None:
         home = scratch / "home"
         home.mkdir(mode=0o700)
         os.environ["HOME"] = str(home)

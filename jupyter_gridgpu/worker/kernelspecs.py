@@ -1,4 +1,4 @@
-"""Which kernel runs a notebook where the job is, and by what command."""
+"""Chooses the Jupyter kernel that runs a notebook where the job is, and tells its command."""
 
 from __future__ import annotations
 
@@ -6,24 +6,28 @@ from collections.abc import Callable
 
 from jupyter_client.kernelspec import NATIVE_KERNEL_NAME, KernelSpecManager, NoSuchKernel
 
-from jupyter_gridgpu.worker.image import image
+from jupyter_gridgpu.worker.image import image_name
 
 
-def kernel_for(name: str, language: str | None, log: Callable[[str], None]) -> str:
-    """Return the kernel to run: the notebook's, or the image's own Python where only the user's machine has that one."""
+def choose_kernel(name: str, language: str | None, log: Callable[[str], None]) -> str:
+    """Return the name of the kernel to run: `name`, or the image's own Python kernel.
+
+    The notebook may name a kernel that only the user's machine has, for example one of a virtual
+    environment. In an image, a Python notebook is then run by the image's Python, and `log` hears
+    it. Outside images the name is kept: a kernel that is missing there is a mistake to be told.
+    """
     known = KernelSpecManager().find_kernel_specs()
-    if (
-        name in known
-        or image() is None
-        or (language or "").lower() != "python"
-        or NATIVE_KERNEL_NAME not in known
-    ):
+    if name in known or image_name() is None:
+        return name
+    # Only Python kernels are alike enough that one can stand in for another.
+    is_python = language is not None and language.lower() == "python"
+    if not is_python or NATIVE_KERNEL_NAME not in known:
         return name
     log(f"The image has no kernel {name!r}; its {NATIVE_KERNEL_NAME!r} runs the notebook.")
     return NATIVE_KERNEL_NAME
 
 
-def kernel_argv(kernel_name: str) -> list[str] | None:
+def kernel_command(kernel_name: str) -> list[str] | None:
     """Return the command that starts a kernel, or None if there is no such kernel."""
     try:
         return list(KernelSpecManager().get_kernel_spec(kernel_name).argv)

@@ -1,4 +1,8 @@
-"""Why a job must end before its notebook does: a signal, the walltime, the memory limit. The first reason counts."""
+"""Decides whether a job must end before its notebook does, and for which reason.
+
+Reasons are a signal, the walltime, the memory limit, a `stop` file, and a folder that was removed.
+The first reason that is seen counts.
+"""
 
 from __future__ import annotations
 
@@ -9,29 +13,38 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jupyter_gridgpu.worker.oom import oom_kills
+from jupyter_gridgpu.worker.oom_kills import count_oom_kills
 from jupyter_gridgpu.worker.usage import UsageSampler
 
-MEMORY_EVERY_S = 0.25
-PEAK_EVERY_S = 2.0  # where memory has no limit, and only its peak is to be known
-FOLDER_EVERY_S = 1.0
-SIGNALS = (signal.SIGTERM, signal.SIGUSR1)  # end now; the engine's time limit is near
+MEMORY_EVERY_S = 0.25  # a training may take gigabytes within a second
+PEAK_EVERY_S = 2.0  # without a memory limit, only the peak is wanted
+FOLDER_EVERY_S = 1.0  # the folder may be on a network disk
+# SIGTERM: end now. SIGUSR1: the batch system's time limit is near.
+SIGNALS = (signal.SIGTERM, signal.SIGUSR1)
 
 
 @dataclass(frozen=True)
 class Ending:
-    """Why the job is being ended."""
+    """Why the job is being ended: a reason as in results, and a sentence without its full stop."""
 
     reason: str
     message: str
 
 
 class Stopped(BaseException):
-    """Raised in the worker by SIGTERM while no cell runs that could be interrupted."""
+    """Raised in the worker when the job must end while no cell runs that could be interrupted.
+
+    It is no Exception, so that no `except Exception` of papermill or nbclient takes it.
+    """
 
 
 class Limits:
-    """Watched while cells run; `ending` is set once and stays."""
+    """The limits of one job; `check` is called again and again while cells run.
+
+    `ending` is None until there is a reason to end; then it stays. `in_cell` is set by the client
+    that runs the cells: while it is True, a signal raises nothing, since the client interrupts the
+    cell and saves its output.
+    """
 
     def __init__(
         self,
@@ -41,78 +54,108 @@ class Limits:
         folder: Path | None = None,
         stop: Path | None = None,
     ) -> None:
-        """`folder` must stay there while the job runs; a file `stop` is the wish to end."""
+        """Start the clock. `folder` must exist while the job runs; a file `stop` asks it to end."""
         self.ending: Ending | None = None
         self.in_cell = False
-        self._deadline = time.monotonic() + walltime_s if walltime_s else None
         self._walltime_s = walltime_s
+        self._deadline: float | None = None
+        if walltime_s:
+            self._deadline = time.monotonic() + walltime_s
         self._memory_mb = memory_mb
         self._usage = usage
         self._next_memory = 0.0
         self._folder = folder
         self._stop = stop
         self._next_folder = 0.0
-        self._oom_kills = oom_kills()
+        # Other jobs of the same control group may have been killed before this one began.
+        self._oom_kills = count_oom_kills()
 
     def kernel_died(self) -> Ending | None:
-        """Return why the kernel died, where that can be told: it took memory faster than anybody could look."""
-        if self.ending is None and oom_kills() > self._oom_kills:
-            allowed = f" of {self._memory_mb / 1024:.1f} GB" if self._memory_mb else ""
-            self.ending = Ending(
-                "oom", f"Out of memory: the node ended the kernel at the limit{allowed}"
-            )
+        """Return why the kernel died, or None if nothing but its death is known.
+
+        A kernel may take memory faster than `check` looks; the system's count tells then.
+        """
+        if self.ending is None and count_oom_kills() > self._oom_kills:
+            allowed = ""
+            if self._memory_mb:
+                allowed = f" of {_gigabytes(self._memory_mb)}"
+            message = f"Out of memory: the node ended the kernel at the limit{allowed}"
+            self.ending = Ending("oom", message)
         return self.ending
 
     def listen(self) -> None:
-        """Take signals as the wish to end with all that is there saved. Raises Stopped if the job is to end already."""
+        """Take SIGTERM and SIGUSR1 as the wish to end with everything saved.
+
+        Raises Stopped if there is a reason to end already.
+        """
         for number in SIGNALS:
             signal.signal(number, self._on_signal)
+        # A process that forks workers blocks the signals around the fork, so that none is lost.
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
         if self.check() is not None:
             raise Stopped
 
     def ignore(self) -> None:
-        """Take no notice of signals any more: the notebook has ended, and its result is being written."""
+        """Ignore further signals: the notebook has ended, and its result is being written."""
         for number in SIGNALS:
             signal.signal(number, signal.SIG_IGN)
 
     def check(self) -> Ending | None:
-        """Return why the job must end now, if it must."""
+        """Return why the job must end now, or None. It is cheap enough for 50 calls a second."""
         now = time.monotonic()
-        if self.ending is None and self._deadline is not None and now > self._deadline:
-            self.ending = Ending("timeout", f"Reached the limit of {_words(self._walltime_s or 0)}")
-        if self.ending is None and now > self._next_memory:
-            self._next_memory = now + (MEMORY_EVERY_S if self._memory_mb else PEAK_EVERY_S)
-            used = self._usage.measure_memory()
-            if self._memory_mb and used > self._memory_mb:
-                self.ending = Ending(
-                    "oom",
-                    f"Out of memory: {used / 1024:.1f} GB used of {self._memory_mb / 1024:.1f} GB allowed,",
-                )
-        if self.ending is None and self._folder is not None and now > self._next_folder:
-            self._next_folder = now + FOLDER_EVERY_S
-            if _removed(self._folder):
-                self.ending = Ending("node", "The folder of the job was removed")
-            elif self._stop is not None and self._stop.exists():
-                self.ending = Ending("user", "Stopped")
+        for look in (self._check_walltime, self._check_memory, self._check_folder):
+            if self.ending is not None:
+                break
+            found = look(now)
+            # A signal may have come during the look; its reason must not be overwritten by None.
+            if found is not None:
+                self.ending = self.ending or found
         return self.ending
 
+    def _check_walltime(self, now: float) -> Ending | None:
+        if self._deadline is None or now <= self._deadline:
+            return None
+        return Ending("timeout", f"Reached the limit of {_duration(self._walltime_s or 0)}")
+
+    def _check_memory(self, now: float) -> Ending | None:
+        if now <= self._next_memory:
+            return None
+        every_s = MEMORY_EVERY_S if self._memory_mb else PEAK_EVERY_S
+        self._next_memory = now + every_s
+        used_mb = self._usage.measure_memory()
+        if not self._memory_mb or used_mb <= self._memory_mb:
+            return None
+        used, allowed = _gigabytes(used_mb), _gigabytes(self._memory_mb)
+        return Ending("oom", f"Out of memory: {used} used of {allowed} allowed,")
+
+    def _check_folder(self, now: float) -> Ending | None:
+        # A user may remove a scan while it runs; its jobs must not train on for nobody.
+        if self._folder is None or now <= self._next_folder:
+            return None
+        self._next_folder = now + FOLDER_EVERY_S
+        if _surely_removed(self._folder):
+            return Ending("node", "The folder of the job was removed")
+        if self._stop is not None and self._stop.exists():
+            return Ending("user", "Stopped")
+        return None
+
     def _on_signal(self, number: int, frame: Any) -> None:
-        near = (
-            f"Reached the limit of {_words(self._walltime_s)}"
-            if self._walltime_s
-            else "Reached the time limit of the queue"
-        )
-        outside = Ending("preempted", "Ended from outside (SIGTERM)")
-        self.ending = self.ending or (
-            outside if number == signal.SIGTERM else Ending("timeout", near)
-        )
+        if self.ending is None:
+            self.ending = self._ending_by_signal(number)
+        # Between cells nobody looks at `ending`: the exception leads out of papermill at once.
         if not self.in_cell:
             raise Stopped
 
+    def _ending_by_signal(self, number: int) -> Ending:
+        if number == signal.SIGTERM:
+            return Ending("preempted", "Ended from outside (SIGTERM)")
+        if self._walltime_s:
+            return Ending("timeout", f"Reached the limit of {_duration(self._walltime_s)}")
+        return Ending("timeout", "Reached the time limit of the queue")
 
-def _removed(folder: Path) -> bool:
-    """Whether a folder is gone for sure: a file system that does not answer well says nothing."""
+
+def _surely_removed(folder: Path) -> bool:
+    """Return True only if the folder is missing; a disk that does not answer says nothing."""
     try:
         os.stat(folder)
     except FileNotFoundError:
@@ -122,7 +165,13 @@ def _removed(folder: Path) -> bool:
     return False
 
 
-def _words(seconds: int) -> str:
+def _gigabytes(megabytes: float) -> str:
+    return f"{megabytes / 1024:.1f} GB"
+
+
+def _duration(seconds: int) -> str:
     if seconds < 120:
         return f"{seconds} s"
-    return f"{seconds // 60} min" if seconds < 7200 else f"{seconds / 3600:.3g} h"
+    if seconds < 7200:
+        return f"{seconds // 60} min"
+    return f"{seconds / 3600:.3g} h"

@@ -1,6 +1,7 @@
-"""What a job ran with: Python, packages, kernel, processor, GPUs, host. Gathered in the job, within milliseconds.
+"""Gathers what a job ran with: Python, packages, kernel, processor, GPUs, host.
 
-Nothing of the environment's values is kept but which GPUs are visible, and no address keeps a name or a password.
+It takes about 3 ms. Of the environment's values only the visible GPUs are kept, and addresses of
+packages lose user names and passwords.
 """
 
 from __future__ import annotations
@@ -13,16 +14,17 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from jupyter_gridgpu.model.job import bounded
-from jupyter_gridgpu.worker import image
+from jupyter_gridgpu.worker.image import image_version
 
 FORMAT = 1
 PACKAGES_LIMIT = 3000
-ASK_S = 10.0  # for another Python to say which packages it has
+ANSWER_S = 10.0  # for another Python to say which packages it has
+_COPIED = ("scan", "id", "key", "notebook_digest", "image", "image_digest")  # from job.json
 _DISTRIBUTION = re.compile(r"(.+?)-([^-]+?)(?:-py\d[\d.]*)?\.(?:dist|egg)-info")
 _LOGIN = re.compile(r"//[^/@]*@")
 _QUESTION = "import json, sys; print(json.dumps([sys.version, sys.path]))"
@@ -30,154 +32,201 @@ _PYTHON = re.compile(r"python[\d.]*")
 
 
 class Provenance:
-    """The facts of one job; `about` goes into the notebook at once, the file is written when the job has ended."""
+    """The provenance of one job, the JSON object `facts`.
 
-    def __init__(self, job: Mapping[str, Any], argv: list[str] | None) -> None:
-        """`argv` starts the kernel; None where it is not known."""
-        self._asked = _ask(argv)
-        own = argv is not None and _is_own(argv)
-        self.about: dict[str, Any] = {
-            "format": FORMAT,
-            **{
-                name: job[name]
-                for name in ("scan", "id", "key", "notebook_digest", "image", "image_digest")
-                if job.get(name)
-            },
-            **({"image_mark": mark} if (mark := image.mark()) else {}),
-            "started": time.time(),
-            "host": socket.gethostname(),
-            "os": platform.platform(),
-            "python": platform.python_version(),
-            "cpu": processor(),
-            "cores": len(os.sched_getaffinity(0))
-            if hasattr(os, "sched_getaffinity")
-            else os.cpu_count(),
-            "gpus": gpus(),
-            "driver": driver(),
-            "visible_gpus": bounded(os.environ.get("CUDA_VISIBLE_DEVICES"), 200),
-            "seeds": {
-                name: value
-                for name, value in job.get("params", {}).items()
-                if "seed" in name.lower()
-            },
-            "kernel": {
-                "name": job.get("kernel"),
-                **({"python": platform.python_version()} if own else {}),
-            },
-            "packages": packages(sys.path) if own else {},
-        }
+    `facts` goes into the notebook when the job starts. What another Python answers and the end are
+    added by `finish`, and the whole is written to provenance.json.
+    """
+
+    def __init__(self, job: Mapping[str, Any], command: list[str] | None) -> None:
+        """Gather the facts. `job` is job.json; `command` starts the kernel, None if unknown."""
+        # Another Python needs some 20 ms to answer: it does so while the notebook runs.
+        self._question = _ask_kernel_python(command)
+        kernel: dict[str, Any] = {"name": job.get("kernel")}
+        kernel_packages: dict[str, str] = {}
+        if command is not None and _is_this_python(command):
+            kernel["python"] = platform.python_version()
+            kernel_packages = packages(sys.path)
+        self.facts: dict[str, Any] = {"format": FORMAT}
+        self.facts.update({name: job[name] for name in _COPIED if job.get(name)})
+        version = image_version()
+        if version:
+            self.facts["image_mark"] = version
+        params = job.get("params", {})
+        self.facts.update(
+            {
+                "started": time.time(),
+                "host": socket.gethostname(),
+                "os": platform.platform(),
+                "python": platform.python_version(),
+                "cpu": processor(),
+                "cores": _core_count(),
+                "gpus": gpus(),
+                "driver": driver(),
+                "visible_gpus": bounded(os.environ.get("CUDA_VISIBLE_DEVICES"), 200),
+                "seeds": {name: value for name, value in params.items() if "seed" in name.lower()},
+                "kernel": kernel,
+                "packages": kernel_packages,
+            }
+        )
 
     def finish(self, language: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """Return all facts, those of a kernel with another Python or another language too."""
-        kernel = self.about["kernel"]
+        """Return the facts, completed by those of a kernel in another Python or language.
+
+        `language` is what the kernel said of its language, the notebook's `language_info`.
+        """
+        kernel = self.facts["kernel"]
         if language:
             kernel["language"] = bounded(language.get("name"), 80)
             kernel["version"] = bounded(language.get("version"), 80)
-        if self._asked is not None:
-            version, places = _answer(self._asked)
-            self._asked = None
+        if self._question is not None:
+            version, folders = _read_answer(self._question)
+            self._question = None
             if version:
-                kernel["python"], self.about["packages"] = version, packages(places)
-        self.about["ended"] = time.time()
-        return self.about
+                kernel["python"] = version
+                self.facts["packages"] = packages(folders)
+        self.facts["ended"] = time.time()
+        return self.facts
 
 
-def _is_python(argv: list[str]) -> bool:
-    return bool(argv and _PYTHON.fullmatch(os.path.basename(argv[0])))
+def _core_count() -> int | None:
+    """Return how many cores this process may use, which a batch system may have limited."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count()
 
 
-def _is_own(argv: list[str]) -> bool:
-    """Whether the kernel runs in this very Python, which jupyter_client starts where a kernel names no folder."""
-    return _is_python(argv) and (
-        os.sep not in argv[0] or os.path.abspath(argv[0]) == os.path.abspath(sys.executable)
+def _is_python(command: list[str]) -> bool:
+    return bool(command and _PYTHON.fullmatch(os.path.basename(command[0])))
+
+
+def _is_this_python(command: list[str]) -> bool:
+    """Return whether a command starts the Python that runs this code.
+
+    jupyter_client starts this Python for kernels that name one without a folder.
+    """
+    if not _is_python(command):
+        return False
+    return os.sep not in command[0] or os.path.abspath(command[0]) == os.path.abspath(
+        sys.executable
     )
 
 
-def _ask(argv: list[str] | None) -> subprocess.Popen[bytes] | None:
-    """Ask the kernel's Python about itself while the job goes on, if it is another one."""
-    if not argv or not _is_python(argv) or _is_own(argv):
+def _ask_kernel_python(command: list[str] | None) -> subprocess.Popen[bytes] | None:
+    """Ask the kernel's Python for its version and folders, unless it is this one.
+
+    Returns None if nobody was asked.
+    """
+    if not command or not _is_python(command) or _is_this_python(command):
         return None
     try:
         return subprocess.Popen(
-            [argv[0], "-c", _QUESTION],
+            [command[0], "-c", _QUESTION],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
+            # Modules beside the notebook must not be found instead of Python's own.
             cwd="/",
         )
     except OSError:
         return None
 
 
-def _answer(asked: subprocess.Popen[bytes]) -> tuple[str, list[str]]:
+def _read_answer(question: subprocess.Popen[bytes]) -> tuple[str, list[str]]:
+    """Return version and folders of the Python that was asked; ("", []) if it did not answer."""
     try:
-        text, _ = asked.communicate(timeout=ASK_S)
-        version, places = json.loads(text)
-        return str(version).split()[0], [str(place) for place in places]
+        text, _ = question.communicate(timeout=ANSWER_S)
+        version, folders = json.loads(text)
+        return str(version).split()[0], [str(folder) for folder in folders]
     except (subprocess.TimeoutExpired, ValueError, TypeError, IndexError):
-        asked.kill()
-        asked.communicate()
+        question.kill()
+        question.communicate()
         return "", []
 
 
-def packages(places: Iterable[str]) -> dict[str, str]:
-    """Return the installed distributions as `pip freeze` names them, told by the names of their folders: no file is read
-    but the address of one that did not come from an index."""
+def packages(folders: Iterable[str]) -> dict[str, str]:
+    """Return name -> version of the distributions in `folders`, a Python's sys.path.
+
+    The names are those of `pip freeze`. They are read from the names of the folders that pip makes,
+    which is faster than importlib.metadata by far: no file is opened but the address of a package
+    that did not come from an index. The first of two distributions of one name counts.
+    """
     found: dict[str, str] = {}
-    for place in places:
-        try:
-            entries = sorted(entry.name for entry in os.scandir(place or "."))
-        except OSError:
-            continue
-        for entry in entries:
-            match = _DISTRIBUTION.fullmatch(entry)
-            if match and len(found) < PACKAGES_LIMIT:
-                name = re.sub(r"[-_.]+", "-", match[1]).lower()
-                found.setdefault(name, match[2] + _source(os.path.join(place, entry)))
+    for folder in folders:
+        for entry, name, version in _distributions(folder):
+            if len(found) >= PACKAGES_LIMIT:
+                break
+            found.setdefault(name, version + _source(os.path.join(folder, entry)))
     return dict(sorted(found.items()))
 
 
+def _distributions(folder: str) -> Iterator[tuple[str, str, str]]:
+    """Yield entry, name and version of each distribution in a folder."""
+    try:
+        entries = sorted(entry.name for entry in os.scandir(folder or "."))
+    except OSError:
+        return
+    for entry in entries:
+        # Both kinds of folder occur: .dist-info of pip, and .egg-info of old setuptools and Debian.
+        match = _DISTRIBUTION.fullmatch(entry)
+        if match:
+            # Names are spelled in several ways; pip compares them like this (PEP 503).
+            yield entry, re.sub(r"[-_.]+", "-", match[1]).lower(), match[2]
+
+
 def _source(folder: str) -> str:
-    """` @ ADDRESS` of a distribution that was installed from one, with the commit where there is one."""
+    """Return ` @ ADDRESS`, perhaps with `@COMMIT`, of a package installed from there, else ""."""
     try:
         with open(os.path.join(folder, "direct_url.json"), encoding="utf-8") as file:
             body = json.loads(file.read(10_000))
         commit = body.get("vcs_info", {}).get("commit_id", "")
         url = body["url"]
-        if url.startswith("file:"):  # a folder of somebody's says nothing elsewhere
+        # A path of somebody's computer says nothing elsewhere.
+        if url.startswith("file:"):
             url = "a local folder"
-        return f" @ {bounded(_LOGIN.sub('//', url), 300)}{'@' + commit if commit else ''}"
+        address = f" @ {bounded(_LOGIN.sub('//', url), 300)}"
+        if commit:
+            address += f"@{commit}"
+        return address
     except (OSError, ValueError, KeyError, AttributeError, TypeError):
+        # The file is missing for packages of an index, and not ours where it is odd.
         return ""
 
 
 def processor(root: Path = Path("/proc")) -> str | None:
-    """Return the model of the processor, by its maker's words."""
-    try:
-        with open(root / "cpuinfo", "rb") as file:
-            text = file.read(4096).decode("utf-8", "replace")
-    except OSError:
+    """Return the model of the processor as its maker names it; None if that is not known."""
+    text = _text(root / "cpuinfo")
+    if not text:
         return bounded(platform.processor()) or None
     found = re.search(r"^model name\s*:\s*(.+)$", text, re.MULTILINE)
-    return bounded(found[1], 200) if found else bounded(platform.machine())
+    if found:
+        return bounded(found[1], 200)
+    return bounded(platform.machine())
 
 
 def gpus(root: Path = Path("/proc")) -> list[str]:
-    """Return the models of the node's NVIDIA GPUs, as their driver lists them."""
+    """Return the models of the node's NVIDIA GPUs as their driver lists them, "?" if not told."""
     models = []
+    # The driver's files are read, not nvidia-smi, which takes far longer.
     for path in sorted((root / "driver/nvidia/gpus").glob("*/information")):
         found = re.search(r"^Model:\s*(.+)$", _text(path), re.MULTILINE)
-        models.append((bounded(found[1], 200) or "?") if found else "?")
+        model = None
+        if found:
+            model = bounded(found[1], 200)
+        models.append(model or "?")
     return models
 
 
 def driver(root: Path = Path("/proc")) -> str | None:
-    """Return the version of the NVIDIA driver."""
+    """Return the version of the NVIDIA driver; None if there is none."""
     found = re.search(r"\s(\d+\.\d+(?:\.\d+)?)\s", _text(root / "driver/nvidia/version"))
-    return found[1] if found else None
+    if found is None:
+        return None
+    return found[1]
 
 
 def _text(path: Path) -> str:
+    """Return the first 4 kB of a file; "" if it cannot be read."""
     try:
         with open(path, "rb") as file:
             return file.read(4096).decode("utf-8", "replace")

@@ -1,4 +1,8 @@
-"""What a job uses of the machine: processors, memory, GPUs; and its process tree, ended whole."""
+"""Measures what a job takes of its machine: processor cores, memory, GPUs. Ends its processes.
+
+The processes of a job are those below its worker, and those below the prepared parent that forked
+the job's kernel, as far as they carry the job's name in their environment.
+"""
 
 from __future__ import annotations
 
@@ -6,179 +10,153 @@ import contextlib
 import ctypes
 import os
 import signal
-import subprocess
 import sys
 import time
 from typing import Any
 
-JOB_VARIABLE = (
-    "GRIDGPU_JOB"  # in the environment of every process of a job, so that none is overlooked
-)
+from jupyter_gridgpu.worker.gpu_usage import GpuUsage
+
+# Each process of a job has this variable in its environment. The backend finds by it what a killed
+# worker left behind.
+JOB_VARIABLE = "GRIDGPU_JOB"
+BYTES_PER_MB = 2**20
+KILL_ROUNDS = 20  # 0.4 s together
+KILL_PAUSE_S = 0.02
 PR_SET_PDEATHSIG = 1  # prctl(2)
 PR_SET_CHILD_SUBREAPER = 36
-_libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
+_libc = None
+if sys.platform == "linux":
+    _libc = ctypes.CDLL(None, use_errno=True)
+
+# The prepared parents (as psutil.Process) from which this job's kernel was forked.
+_prepared_parents: list[Any] = []
 
 
 def die_with_parent() -> None:
-    """Let the kernel of the operating system end this process when its parent dies (runs between fork and exec)."""
+    """Have the operating system kill this process when its parent dies.
+
+    It is called between fork and exec, so that a killed worker takes its kernel along.
+    """
     if _libc is not None:
         _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
 def adopt_orphans() -> None:
-    """Make children of children that die fall to this process, so that none is lost from its tree."""
+    """Have the operating system make orphans below this process its own children.
+
+    Otherwise a process whose parent has ended would fall to process 1 and be lost from the job.
+    """
     if _libc is not None:
         _libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
-_forking: list[
-    Any
-] = []  # the prepared parents, as psutil knows them, that this job's kernel was forked from
+def include_forks_of(pid: int) -> None:
+    """Count processes below the prepared parent `pid` to this job too, if they carry its name.
 
-
-def forked_below(pid: int) -> None:
-    """Count those processes below another one to this job, too, that carry its name."""
+    A forked kernel is a child of the prepared parent, not of this worker.
+    """
     with contextlib.suppress(Exception):
         import psutil
 
-        _forking.append(psutil.Process(pid))
+        parent = psutil.Process(pid)
+        if parent not in _prepared_parents:
+            _prepared_parents.append(parent)
 
 
-def children() -> list[Any]:
-    """All processes of this job, as psutil knows them; none where psutil is not there (it comes with ipykernel)."""
+def job_processes() -> list[Any]:
+    """Return all processes of this job but this one, as psutil.Process objects.
+
+    Returns an empty list where psutil is missing; usually ipykernel brings it.
+    """
     try:
         import psutil
 
-        own = list(psutil.Process().children(recursive=True))
-        return [*own, *(process for process in _forked() if process not in own)]
+        processes = [*psutil.Process().children(recursive=True), *_forked_processes()]
     except Exception:
         return []
+    # Each once, since memory and processor time are summed over them.
+    return list({process.pid: process for process in processes}.values())
 
 
-def _forked() -> list[Any]:
-    """Processes of this job that are not below this one."""
+def _forked_processes() -> list[Any]:
+    """Return those processes of this job that a prepared parent forked."""
     import psutil
 
-    found, this = [], os.environ.get(JOB_VARIABLE)
-    for parent in _forking:
-        for process in (
-            parent.children(recursive=True) if parent.is_running() else psutil.process_iter()
-        ):
+    job = os.environ.get(JOB_VARIABLE)
+    if not job:
+        # Without a name every process of the machine that has none either would seem to be ours:
+        # its memory would be counted, and it would be killed at the end.
+        return []
+    found = []
+    for parent in _prepared_parents:
+        # When a prepared parent is dead, its kernels have another parent: look at all processes.
+        if parent.is_running():
+            candidates = parent.children(recursive=True)
+        else:
+            candidates = psutil.process_iter()
+        for process in candidates:
+            # Processes end while they are looked at, and those of other users may not be read.
             with contextlib.suppress(psutil.Error, OSError):
-                if process.environ().get(JOB_VARIABLE) == this and process.pid != os.getpid():
+                if process.environ().get(JOB_VARIABLE) == job and process.pid != os.getpid():
                     found.append(process)
     return found
 
 
-def end_children() -> None:
-    """Kill every process below this one, until none is left."""
-    for _ in range(20):
-        alive = [child for child in children() if child.status() != "zombie"]
+def kill_job_processes() -> None:
+    """Kill all processes of this job but this one, until none is left or 0.4 s have passed."""
+    for _ in range(KILL_ROUNDS):
+        alive = [process for process in job_processes() if process.status() != "zombie"]
         if not alive:
             return
-        for child in alive:
+        for process in alive:
             with contextlib.suppress(Exception):
-                child.kill()
-        time.sleep(0.02)
+                process.kill()
+        # Again, since a process may have started another one just before it was killed.
+        time.sleep(KILL_PAUSE_S)
 
 
 class UsageSampler:
-    """Samples of the job's tree; remembers the peak of its memory."""
+    """Samples what the processes of a job take; remembers the peak of their memory.
+
+    `memory_mb` is the memory at the last look, `peak_mb` the largest that was seen, both in MB.
+    """
 
     def __init__(self) -> None:
         self.peak_mb = 0.0
         self.memory_mb = 0.0
-        self._cpu = (time.monotonic(), 0.0)
-        self._gpu = _GpuProbe()
+        self._last_time = time.monotonic()
+        self._last_cpu_s = 0.0
+        self._gpus = GpuUsage()
 
     def measure_memory(self) -> float:
         """Return the resident memory of the job's processes in MB (2**20 bytes)."""
-        return self._memory(children())
+        return self._add_memory(job_processes())
 
-    def _memory(self, family: list[Any]) -> float:
+    def _add_memory(self, processes: list[Any]) -> float:
         total = 0
-        for child in family:
-            with contextlib.suppress(Exception):
-                total += child.memory_info().rss
-        self.memory_mb = total / 2**20
+        for process in processes:
+            with contextlib.suppress(Exception):  # it has just ended
+                total += process.memory_info().rss
+        self.memory_mb = total / BYTES_PER_MB
         self.peak_mb = max(self.peak_mb, self.memory_mb)
         return self.memory_mb
 
     def sample(self) -> dict[str, float]:
-        """Return processor use (in cores), memory and, where there is a GPU, its use (%) and memory (MB)."""
-        seconds, family = 0.0, children()
-        for child in family:
-            with contextlib.suppress(Exception):
-                times = child.cpu_times()
-                seconds += times.user + times.system
-        now, (then, before) = time.monotonic(), self._cpu
-        self._cpu = now, seconds
-        cores = max(seconds - before, 0.0) / max(now - then, 1e-3)
+        """Return `cpu` (cores in use since the last call), `memory_mb`, and what GpuUsage adds."""
+        processes = job_processes()
+        cpu_s = 0.0
+        for process in processes:
+            with contextlib.suppress(Exception):  # it has just ended
+                times = process.cpu_times()
+                cpu_s += times.user + times.system
+        now = time.monotonic()
+        # The sum falls when a process ends, which does not mean that time was given back.
+        used_s = max(cpu_s - self._last_cpu_s, 0.0)
+        cores = used_s / max(now - self._last_time, 1e-3)
+        self._last_time = now
+        self._last_cpu_s = cpu_s
         return {
             "cpu": round(cores, 2),
-            "memory_mb": round(self._memory(family), 1),
-            **self._gpu.sample(),
+            "memory_mb": round(self._add_memory(processes), 1),
+            **self._gpus.sample(),
         }
-
-
-class _GpuProbe:
-    """Reads the job's GPUs through NVML, else through nvidia-smi; looks once whether there is either."""
-
-    def __init__(self) -> None:
-        self._ids = [i for i in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if i]
-        self._way = self._find_way() if self._ids else None
-
-    def _find_way(self) -> Any:
-        try:
-            import pynvml
-
-            pynvml.nvmlInit()
-            return self._by_nvml
-        except Exception:
-            return self._by_smi if self._by_smi() else None
-
-    def sample(self) -> dict[str, float]:
-        try:
-            return self._way() if self._way else {}
-        except Exception:
-            return {}
-
-    def _by_nvml(self) -> dict[str, float]:
-        import pynvml
-
-        use, memory = 0.0, 0.0
-        for ident in self._ids:
-            by_index = ident.isdigit()
-            handle = (
-                pynvml.nvmlDeviceGetHandleByIndex(int(ident))
-                if by_index
-                else pynvml.nvmlDeviceGetHandleByUUID(ident)
-            )
-            use += pynvml.nvmlDeviceGetUtilizationRates(handle).gpu
-            memory += pynvml.nvmlDeviceGetMemoryInfo(handle).used / 2**20
-        return {"gpu": use / len(self._ids), "gpu_memory_mb": round(memory, 1)}
-
-    def _by_smi(self) -> dict[str, float]:
-        command = [
-            "nvidia-smi",
-            "--query-gpu=utilization.gpu,memory.used",
-            "--format=csv,noheader,nounits",
-            "-i",
-            ",".join(self._ids),
-        ]
-        try:
-            text = subprocess.run(
-                command, capture_output=True, text=True, timeout=5, check=True
-            ).stdout
-            rows = [
-                [float(cell) for cell in line.split(",")]
-                for line in text.splitlines()
-                if line.strip()
-            ]
-        except (OSError, ValueError, subprocess.SubprocessError):
-            return {}
-        return (
-            {"gpu": sum(r[0] for r in rows) / len(rows), "gpu_memory_mb": sum(r[1] for r in rows)}
-            if rows
-            else {}
-        )

@@ -1,4 +1,8 @@
-"""A job of this machine that runs in a container: claimed outside, where processes are those that everybody sees."""
+"""Starts a job of this machine in a container.
+
+The job is claimed before the container starts. Inside, process numbers may be others than those
+that the runner sees, so a worker in the container could not write a claim that names itself.
+"""
 
 from __future__ import annotations
 
@@ -7,20 +11,23 @@ import os
 from pathlib import Path
 
 from jupyter_gridgpu.store.paths import JobPaths, ScanPaths
-from jupyter_gridgpu.worker.job import COPY_VARIABLE, claim_job, new_copy
+from jupyter_gridgpu.worker.claim import COPY_VARIABLE, claim_job, new_copy
 
 
-def launch(spec: Path) -> int:
-    """Claim the job that `spec` describes for this process, and become its launcher; return at once if it is claimed.
+def claim_and_launch(spec: Path) -> int:
+    """Claim the job that `spec` (a job.json) describes and become its launcher, `worker.sh`.
 
-    The claim stays true, since launcher and container runtime are one process with this one, which passes signals on.
+    Returns 0 if the job is claimed already, and else never: this process becomes the launcher,
+    which becomes the container runtime. All three are one process to the operating system, so the
+    claim names a process that lives as long as the job, and signals to it reach the worker.
     """
     paths = JobPaths(spec.absolute().parent)
-    scan, copy = ScanPaths(paths.folder.parent.parent), new_copy(paths)
-    env = json.loads(spec.read_text(encoding="utf-8")).get("env", {})
+    scan = ScanPaths(paths.folder.parent.parent)
+    copy = new_copy(paths)
+    variables = json.loads(spec.read_text(encoding="utf-8")).get("env", {})
+    # The environment must be set before exec: the launcher and the runtime hand it on.
     if claim_job(paths, copy):
-        os.environ.update(
-            {str(k): str(v) for k, v in env.items()}, **{COPY_VARIABLE: copy.folder.name}
-        )
+        os.environ.update({str(name): str(value) for name, value in variables.items()})
+        os.environ[COPY_VARIABLE] = copy.folder.name
         os.execv("/bin/sh", ["sh", str(scan.launcher), str(scan.folder), paths.folder.name])
     return 0

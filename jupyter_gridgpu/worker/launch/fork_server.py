@@ -1,7 +1,9 @@
-"""The nursery: a process that imports papermill once and forks a worker for every job.
+"""The fork server: a process that imports papermill once and forks a worker for each job.
 
-One JSON line on stdin starts one job. Workers are sessions of their own: they outlive the nursery, which ends when its
-stdin does, and the runner, which feeds it. Nothing is executed here before the fork but imports.
+Each line on its standard input, `{"job": PATH}`, starts one job. Workers are sessions of their own:
+they go on when the fork server or the runner ends. The fork server itself ends when its standard
+input is closed, which the death of its runner does too. It runs nothing before a fork but imports:
+TensorFlow hangs after a fork once it has computed anything.
 """
 
 from __future__ import annotations
@@ -16,60 +18,65 @@ import time
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from jupyter_gridgpu.worker.launch.forked_process import end_with
-from jupyter_gridgpu.worker.papermill_import import make_ready
+from jupyter_gridgpu.worker.launch.forked_worker import run_and_exit
+from jupyter_gridgpu.worker.papermill_import import prepare_for_forks
 
 if TYPE_CHECKING:
-    from jupyter_gridgpu.worker.prefork.starting import ParentStarter
+    from jupyter_gridgpu.worker.prefork.parent_starter import ParentStarter
 
-_REAP_S = 0.5
+_REAP_EVERY_S = 0.5
 
 
 def serve(commands: IO[bytes]) -> None:
-    """Fork a worker for every line of `commands` until it ends."""
-    from jupyter_gridgpu.worker.prefork.starting import ParentStarter
+    """Fork a worker for each line of `commands` until its end."""
+    from jupyter_gridgpu.worker.prefork.parent_starter import ParentStarter
 
-    nest = ParentStarter(_say)
+    starter = ParentStarter(_log)
+    # It ends with its runner and not before: signals to a group of processes are not for it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it ends with its runner, not before
-    handle, buffer = commands.fileno(), b""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    handle = commands.fileno()
+    unfinished = b""
     while True:
-        ready, _, _ = select.select([handle], [], [], _REAP_S)
-        _reap(nest)
+        ready, _, _ = select.select([handle], [], [], _REAP_EVERY_S)
+        _reap(starter)
         if not ready:
             continue
         data = os.read(handle, 65536)
         if not data:
             return
-        *lines, buffer = (buffer + data).split(b"\n")
+        *lines, unfinished = (unfinished + data).split(b"\n")
         for line in lines:
             job = Path(json.loads(line)["job"])
-            nest.take(job)
-            make_ready()  # once, while the parent of the kernels imports on its own
-            _start(job)
+            # The prepared parent starts first: it imports at the same time as this process.
+            starter.prepare_for(job)
+            prepare_for_forks()
+            _fork_worker(job)
 
 
-def _say(text: str) -> None:
+def _log(text: str) -> None:
     print(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {text}", file=sys.stderr, flush=True)
 
 
-def _start(job: Path) -> None:
+def _fork_worker(job: Path) -> None:
     if not os.fork():
-        end_with(functools.partial(_job, job))
+        run_and_exit(functools.partial(_run_worker, job))
 
 
-def _job(job: Path) -> int:
+def _run_worker(job: Path) -> int:
     os.setsid()
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    devnull = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(devnull, 0)
+    # The worker must not read the lines for the fork server, nor keep its input open.
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
     from jupyter_gridgpu.worker.job import run_job
 
     return run_job(job, claim=True)
 
 
-def _reap(nest: ParentStarter) -> None:
+def _reap(starter: ParentStarter) -> None:
+    """Take notice of children that have ended: workers, and the prepared parent."""
     while True:
         try:
             pid, status = os.waitpid(-1, os.WNOHANG)
@@ -77,4 +84,4 @@ def _reap(nest: ParentStarter) -> None:
             return
         if pid == 0:
             return
-        nest.ended(pid, status)
+        starter.child_ended(pid, status)

@@ -1,16 +1,19 @@
-"""A job on the grid: `worker.pyz grid N` runs task N of the batch that was unpacked in the working folder.
+"""Runs one task of a batch on the grid: `worker.pyz grid N` in the folder of the unpacked sandbox.
 
     worker.pyz worker.sh notebook.ipynb files/    as in a scan folder
-    jobs.jsonl                                    line N: what the jobs of task N are to run, as a JSON list
-    input.txt                                     files of input datasets, comma-separated, where there are any
+    jobs.jsonl                                    line N: the jobs of task N, as a JSON list
+    input.txt                                     files of input datasets, comma-separated
 
-It leaves userJobMetadata.json (worker/metadata.py) and OUTPUT, an archive of all that the jobs left. A notebook that failed
-is a finished job for the grid, which keeps nothing of failed ones; only what another node might do better is a failure.
+`input.txt` is there only if the scan asks for datasets. The task leaves userJobMetadata.json (see
+grid_metadata.py) and OUTPUT, an archive of all that its jobs left. PanDA keeps nothing of a job
+that failed. So a notebook that failed is reported as success, with its result in the metadata;
+only what another node might do better is reported as a failure.
 """
 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import signal
@@ -25,41 +28,54 @@ from jupyter_gridgpu.worker import grid_metadata
 
 OUTPUT = "gridgpu.tgz"
 INPUTS = "input.txt"
-NODE, IMAGE = 70, 73  # exit codes where results say so; the others are the launcher's
-_ELSEWHERE = {
-    "node": NODE,
-    "preempted": NODE,
-    "image": IMAGE,
-}  # reasons that another node may not have
+RESULT_BYTES = 1_000_000
+# Exit codes of the task where results tell the reason. The launcher has the same ones.
+EXIT_NODE = 70
+EXIT_IMAGE = 73
+# Reasons that another node may not have, so that PanDA should try the task there.
+_TRY_ELSEWHERE = {"node": EXIT_NODE, "preempted": EXIT_NODE, "image": EXIT_IMAGE}
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
 
 
 def run_task(number: int, folder: Path | None = None) -> int:
-    """Run task `number` (from 1) in `folder`, by default the working folder. Returns the exit code for the grid."""
+    """Run task `number`, counted from 1, and return the exit code for the grid.
+
+    `folder` is that of the sandbox, by default the working folder.
+    """
     scan = ScanPaths((folder or Path()).absolute())
-    keys = _lay_out(scan, number)
-    _take_inputs(scan)
+    keys = _write_specs(scan, number)
+    _link_inputs(scan)
     try:
-        code = _launch(["sh", str(scan.launcher), str(scan.folder), *keys])
+        code = _run_launcher(["sh", str(scan.launcher), str(scan.folder), *keys])
     finally:
-        copies = {key: copy for key in keys if (copy := _counts(scan, key)) is not None}
-        (scan.folder / grid_metadata.NAME).write_text(grid_metadata.pack(copies), encoding="utf-8")
+        # Whatever happened, PanDA gets what there is: it removes the folder afterwards.
+        copies = _counting_copies(scan, keys)
+        metadata = scan.folder / grid_metadata.FILE_NAME
+        metadata.write_text(grid_metadata.pack(copies), encoding="utf-8")
         _archive(scan, keys)
     return exit_code([_result(copy) for copy in copies.values()], code)
 
 
 def exit_code(results: Sequence[dict[str, Any]], code: int) -> int:
-    """Return 0 if a job left a result that another node would not better, else what went wrong on this one."""
-    if any(result.get("reason") not in _ELSEWHERE for result in results):
+    """Return the exit code of a task with these results, whose launcher ended with `code`.
+
+    It is 0 if any job left a result that another node would not better: a failure would lose it.
+    Else it is the launcher's code, or one for the reason of the first result.
+    """
+    # A job that is done has no reason, so it is not among those to try elsewhere.
+    if any(result.get("reason") not in _TRY_ELSEWHERE for result in results):
         return 0
-    reasons = [_ELSEWHERE[str(result["reason"])] for result in results]
-    return code or (reasons[0] if reasons else NODE)
+    if code:
+        return code
+    if results:
+        return _TRY_ELSEWHERE[str(results[0]["reason"])]
+    return EXIT_NODE
 
 
-def _lay_out(scan: ScanPaths, number: int) -> list[str]:
-    """Write the job.json of each job of the task, and return their keys."""
+def _write_specs(scan: ScanPaths, number: int) -> list[str]:
+    """Write the job.json of each job of a task, and return the keys of the jobs."""
     with open(scan.folder / "jobs.jsonl", encoding="utf-8") as file:
-        specs = json.loads(next(line for i, line in enumerate(file, 1) if i == number))
+        specs = json.loads(next(itertools.islice(file, number - 1, None)))
     for spec in specs:
         job = scan.job(spec["key"])
         job.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -67,44 +83,73 @@ def _lay_out(scan: ScanPaths, number: int) -> list[str]:
     return [spec["key"] for spec in specs]
 
 
-def _take_inputs(scan: ScanPaths) -> None:
-    """Put the files of input datasets among the files that the notebook finds beside it."""
+def _link_inputs(scan: ScanPaths) -> None:
+    """Link the files of input datasets to the folder whose files lie beside the notebook."""
+    try:
+        names = (scan.folder / INPUTS).read_text(encoding="utf-8").replace("\n", ",").split(",")
+    except OSError:  # the scan asks for no datasets
+        return
     with contextlib.suppress(OSError):
-        for name in (
-            (scan.folder / INPUTS).read_text(encoding="utf-8").replace("\n", ",").split(",")
-        ):
-            source = scan.folder / name.strip()
-            if name.strip() and source.is_file():
+        for name in map(str.strip, names):
+            source = scan.folder / name
+            if name and source.is_file():
+                # A link, since inputs are large; the job's own folder links to it again.
                 scan.files.mkdir(exist_ok=True, mode=0o700)
                 (scan.files / source.name).symlink_to(source)
 
 
-def _launch(argv: list[str]) -> int:
-    """Run the launcher; signals that end this process are passed on to it, and it is waited for."""
-    launched = subprocess.Popen(argv)
+def _run_launcher(command: list[str]) -> int:
+    """Run the launcher and return its exit code; 128 + N if signal N ended it.
+
+    Signals that are to end this process are passed on to the launcher, which becomes the worker.
+    The worker saves the notebook, and its end is waited for.
+    """
+    launcher = subprocess.Popen(command)
+    # The pilot sends a signal to the task when its time is over.
     for number in _SIGNALS:
-        signal.signal(number, lambda number, _: launched.send_signal(number))
-    code = launched.wait()
-    return code if code >= 0 else 128 - code
+        signal.signal(number, lambda number, _: launcher.send_signal(number))
+    code = launcher.wait()
+    if code < 0:
+        return 128 - code
+    return code
 
 
-def _counts(scan: ScanPaths, key: str) -> CopyPaths | None:
-    """The copy of a job whose result was published, else the newest."""
-    body = read_json(scan.job(key).result, 1_000_000)
+def _counting_copies(scan: ScanPaths, keys: Sequence[str]) -> dict[str, CopyPaths]:
+    """Return for each job that has a copy the one that counts."""
+    copies = {}
+    for key in keys:
+        copy = _counting_copy(scan, key)
+        if copy is not None:
+            copies[key] = copy
+    return copies
+
+
+def _counting_copy(scan: ScanPaths, key: str) -> CopyPaths | None:
+    """Return the copy of a job whose result was published, else the newest one."""
     copies = scan.job(key).copies()
-    named = [
-        copy for copy in copies if isinstance(body, dict) and copy.folder.name == body.get("copy")
-    ]
-    return next(iter([*named, *copies[-1:]]), None)
+    if not copies:
+        return None
+    published = read_json(scan.job(key).result, RESULT_BYTES)
+    if isinstance(published, dict):
+        for copy in copies:
+            if copy.folder.name == published.get("copy"):
+                return copy
+    return copies[-1]
 
 
 def _result(copy: CopyPaths) -> dict[str, Any]:
-    body = read_json(copy.result, 1_000_000)
-    return body if isinstance(body, dict) else {"reason": "node"}
+    """Return the result of a copy; one that left none was ended together with its node."""
+    result = read_json(copy.result, RESULT_BYTES)
+    if isinstance(result, dict):
+        return result
+    return {"reason": "node"}
 
 
 def _archive(scan: ScanPaths, keys: Sequence[str]) -> None:
-    """Pack what the jobs left, but for links to what came along with them. Its absence would be a failure of the grid's."""
+    """Pack all that the jobs left into OUTPUT. It is made even if empty: PanDA expects it.
+
+    Links are left out: they lead to files that came with the sandbox.
+    """
     with tarfile.open(scan.folder / OUTPUT, "w:gz", compresslevel=6) as archive:
         for key in keys:
             for path in sorted(scan.job(key).folder.rglob("*")):

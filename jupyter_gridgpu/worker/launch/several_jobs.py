@@ -1,4 +1,8 @@
-"""Several jobs in one process of an engine: one after another, or some at a time on one GPU."""
+"""Runs the several jobs of one task of a batch system, one after another or some side by side.
+
+Side by side means on one GPU (`--per-gpu`). Each job runs in a forked process; papermill is
+imported once for all of them.
+"""
 
 from __future__ import annotations
 
@@ -11,41 +15,43 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jupyter_gridgpu.worker.launch.forked_process import end_with
+from jupyter_gridgpu.worker.launch.forked_worker import run_and_exit
 from jupyter_gridgpu.worker.limits import SIGNALS
-from jupyter_gridgpu.worker.papermill_import import make_ready
+from jupyter_gridgpu.worker.papermill_import import prepare_for_forks
 
 if TYPE_CHECKING:
-    from jupyter_gridgpu.worker.prefork.starting import ParentStarter
+    from jupyter_gridgpu.worker.prefork.parent_starter import ParentStarter
 
 
 def run_several(specs: Sequence[Path], together: int) -> int:
-    """Run jobs, each in a process of its own, `together` at a time; papermill is imported once. Returns an exit code.
+    """Run jobs, `together` at a time, and return the first exit code that is not 0, else 0.
 
-    A signal that ends this process is passed on to the jobs that run, which save what they have; no further one starts.
+    A signal that is to end this process is passed on to the jobs that run, which save what they
+    have; no further job starts.
     """
-    from jupyter_gridgpu.worker.prefork.starting import ParentStarter
+    from jupyter_gridgpu.worker.prefork.parent_starter import ParentStarter
 
-    nest = ParentStarter(_say)
-    nest.take(specs[0])
-    make_ready()  # while the parent of the kernels imports on its own
-    return _Line(list(specs), together, nest).run()
+    starter = ParentStarter(_log)
+    # The prepared parent starts first: it imports at the same time as this process.
+    starter.prepare_for(specs[0])
+    prepare_for_forks()
+    return _Task(list(specs), together, starter).run()
 
 
-def _say(text: str) -> None:
+def _log(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-class _Line:
-    """The jobs that wait, those that run, and how they ended."""
+class _Task:
+    """The jobs of a task: those that wait, the processes of those that run, and the exit code."""
 
-    def __init__(self, waiting: list[Path], together: int, nest: ParentStarter) -> None:
+    def __init__(self, waiting: list[Path], together: int, starter: ParentStarter) -> None:
         self._waiting = waiting
         self._together = together
-        self._running: set[int] = set()
-        self._code = 0
-        self._over = False  # no further job starts
-        self._nest = nest
+        self._starter = starter
+        self._running: set[int] = set()  # process numbers
+        self._exit_code = 0
+        self._ending = False  # a signal came, and no further job starts
 
     def run(self) -> int:
         for number in SIGNALS:
@@ -54,36 +60,39 @@ class _Line:
             while self._waiting and len(self._running) < self._together:
                 self._start(self._waiting.pop(0))
             if self._running:
-                self._reap()
-        return self._code
+                self._wait_for_one()
+        return self._exit_code
 
     def _start(self, spec: Path) -> None:
-        """Fork with signals held back, so that none is lost between the fork and the job's own handlers."""
+        """Fork a job with signals blocked, so that none is lost before the job listens itself."""
         signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
-        if not self._over:  # a signal may have come since it was this job's turn
+        # A signal may have come after the job was taken from those that wait.
+        if not self._ending:
             pid = os.fork()
             if not pid:
-                end_with(functools.partial(_job, spec))
+                run_and_exit(functools.partial(_run_worker, spec))
             self._running.add(pid)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
 
-    def _reap(self) -> None:
+    def _wait_for_one(self) -> None:
         pid, status = os.wait()
-        self._nest.ended(pid, status)
+        self._starter.child_ended(pid, status)
+        # The prepared parent is a child too; its exit code is not that of a job.
         if pid in self._running:
             self._running.discard(pid)
-            self._code = self._code or abs(os.waitstatus_to_exitcode(status))
+            if not self._exit_code:
+                self._exit_code = abs(os.waitstatus_to_exitcode(status))
 
     def _pass_on(self, number: int, frame: Any) -> None:
-        self._over = True
+        self._ending = True
         self._waiting.clear()
         for pid in self._running:
             with contextlib.suppress(ProcessLookupError):  # it has just ended
                 os.kill(pid, number)
 
 
-def _job(spec: Path) -> int:
-    """Run one job; signals stay held back until it listens itself."""
+def _run_worker(spec: Path) -> int:
+    """Run one job in this forked process; signals stay blocked until the job listens."""
     from jupyter_gridgpu.worker.job import run_job
     from jupyter_gridgpu.worker.usage import die_with_parent
 

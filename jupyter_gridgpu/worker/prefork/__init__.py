@@ -1,1 +1,8 @@
-"""Kernels forked from a prepared parent that has imported what the notebook imports."""
+"""Forks kernels from a prepared parent, which has imported what the notebook imports.
+
+notebook_imports  reads from a notebook what may be imported for all its kernels
+parent_starter    starts the prepared parent, in the process that forks workers
+parent            is the prepared parent, a process of the kernel's own Python
+parent_client     is what a worker knows of the prepared parent
+provisioner       asks for a kernel, in the worker, as a provisioner of jupyter_client
+"""

@@ -53,8 +53,8 @@ def test_the_first_reason_counts() -> None:
 
 
 def test_more_memory_than_allowed_is_a_reason_to_end() -> None:
-    with subprocess.Popen([sys.executable, "-c", "x = 'x' * 40_000_000; print(flush=True); input()"],
-                          stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:  # fmt: skip
+    hoard = [sys.executable, "-c", "x = 'x' * 40_000_000; print(flush=True); input()"]
+    with subprocess.Popen(hoard, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
         assert child.stdout is not None
         child.stdout.readline()
         ending = Limits(None, 30, UsageSampler()).check()
@@ -70,4 +70,4 @@ def test_more_memory_than_allowed_is_a_reason_to_end() -> None:
     [(1, "1 s"), (119, "119 s"), (120, "2 min"), (7200, "2 h"), (9000, "2.5 h")],
 )
 def test_a_limit_is_told_in_words(seconds: int, words: str) -> None:
-    assert job_limits._words(seconds) == words
+    assert job_limits._duration(seconds) == words

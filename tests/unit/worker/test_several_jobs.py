@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import os
+import re
 import signal
 import subprocess
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from jupyter_gridgpu import client
@@ -20,11 +24,13 @@ from jupyter_gridgpu.store.paths import read_json
 from jupyter_gridgpu.testing.examples import notebook_json
 from jupyter_gridgpu.worker import disk_retry
 from jupyter_gridgpu.worker.launch import several_jobs
-from jupyter_gridgpu.worker.prefork import starting
-from tests.system.helpers import eventually
+from jupyter_gridgpu.worker.prefork import parent_starter
+from tests.system.helpers import eventually, processes_with
 
 CELLS = (
-    "import os, pathlib, time\nopen(pathlib.Path(FOLDER) / 'order', 'a').write(f'begin {x}\\n')\nprint('begin', x, flush=True)",
+    "import os, pathlib, time\n"
+    "open(pathlib.Path(FOLDER) / 'order', 'a').write(f'begin {x}\\n')\n"
+    "print('begin', x, flush=True)",
     "while hold and not (pathlib.Path(FOLDER) / 'gate').exists():\n    time.sleep(0.05)",
     "open(pathlib.Path(FOLDER) / 'order', 'a').write(f'end {x}\\n')",
 )
@@ -55,11 +61,22 @@ class Node:
             write_spec(Job(key, self.paths.job(key), spec), {})
         return keys
 
-    def start(self, *keys: str) -> subprocess.Popen[bytes]:
-        self._started.append(
-            subprocess.Popen(["sh", self.paths.launcher, self.paths.folder, *keys])
-        )
+    def start(
+        self, *keys: str, preexec: Callable[[], None] | None = None
+    ) -> subprocess.Popen[bytes]:
+        command: list[str | Path] = ["sh", self.paths.launcher, self.paths.folder, *keys]
+        self._started.append(subprocess.Popen(command, preexec_fn=preexec))
         return self._started[-1]
+
+    def start_forked(self, key: str, preexec: Callable[[], None]) -> subprocess.Popen[bytes]:
+        """Start a fork server and give it a job; it ends when its input is closed."""
+        command: list[str | Path] = [sys.executable, self.paths.worker, "nursery"]
+        server = subprocess.Popen(command, stdin=subprocess.PIPE, preexec_fn=preexec)
+        self._started.append(server)
+        assert server.stdin is not None
+        server.stdin.write(json.dumps({"job": str(self.paths.job(key).spec)}).encode() + b"\n")
+        server.stdin.flush()
+        return server
 
     def run(self, *keys: str) -> int:
         return self.start(*keys).wait(timeout=100)
@@ -73,6 +90,8 @@ class Node:
     def close(self) -> None:
         self.gate.touch()
         for process in self._started:
+            if process.stdin is not None:
+                process.stdin.close()
             process.terminate()
             process.wait(timeout=60)
 
@@ -167,14 +186,54 @@ def test_a_job_whose_stop_file_is_there_before_it_starts_runs_no_cell(node: Node
     )
 
 
+def ignore_sigint() -> None:
+    """What a shell does to a command that a script starts in the background."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def ignores_sigint(pid: int) -> bool:
+    (line,) = re.findall(r"SigIgn:\s*(\w+)", Path(f"/proc/{pid}/status").read_text())
+    return bool(int(line, 16) & 1 << (signal.SIGINT - 1))
+
+
+def workers_below(process: subprocess.Popen[bytes]) -> list[int]:
+    """Return the workers that a process forked, or the process if it is a worker itself."""
+    forked = []
+    for child in psutil.Process(process.pid).children(recursive=True):
+        with contextlib.suppress(psutil.Error):  # it has just ended
+            if "worker.pyz" in " ".join(child.cmdline()):
+                forked.append(child.pid)
+    return forked or [process.pid]
+
+
+@pytest.mark.parametrize(
+    ("way", "prefork"), [("one job", False), ("several jobs", True), ("fork server", True)]
+)
+def test_a_worker_started_in_the_background_and_its_kernel_can_be_interrupted(
+    node: Node, way: str, prefork: bool
+) -> None:
+    first, second = node.write(1, 2, hold=True, prefork=prefork)
+    if way == "fork server":
+        process = node.start_forked(first, preexec=ignore_sigint)
+    elif way == "several jobs":
+        process = node.start(first, second, preexec=ignore_sigint)
+    else:
+        process = node.start(first, preexec=ignore_sigint)
+    eventually(lambda: node.order() == ["begin 1"])
+    assert not [pid for pid in workers_below(process) if ignores_sigint(pid)]
+    node.paths.job(first).stop.touch()
+    eventually(lambda: node.result(first) is not None)
+    (copy,) = node.paths.job(first).copies()
+    assert node.result(first)["reason"] == "user"
+    assert "KeyboardInterrupt" in copy.notebook.read_text()
+
+
 def test_a_killed_process_takes_its_jobs_and_their_kernels_along(node: Node) -> None:
     keys = node.write(1, 2, hold=True)
     process = node.start(*keys)
     eventually(lambda: node.order() == ["begin 1"])
     process.kill()
     process.wait()
-    from tests.system.helpers import processes_with
-
     eventually(
         lambda: not processes_with(str(node.paths.job(keys[0]).folder)),
         what="no process of the job is left",
@@ -202,26 +261,26 @@ def test_a_copy_says_where_it_runs(node: Node, monkeypatch: pytest.MonkeyPatch) 
     assert about["host"]
 
 
-NO_NEST = starting.ParentStarter(print)
+NO_PARENT = parent_starter.ParentStarter(print)
 
 
 def test_a_signal_for_a_job_that_has_just_ended_harms_no_other() -> None:
-    line, ended = several_jobs._Line([], 2, NO_NEST), subprocess.Popen(["true"])
+    task, ended = several_jobs._Task([], 2, NO_PARENT), subprocess.Popen(["true"])
     ended.wait()
-    line._running.add(ended.pid)
-    line._pass_on(signal.SIGTERM, None)
+    task._running.add(ended.pid)
+    task._pass_on(signal.SIGTERM, None)
 
 
 def test_a_signal_that_comes_while_a_job_is_made_ready_starts_it_no_more(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    line = several_jobs._Line([Path("job.json")], 1, NO_NEST)
+    task = several_jobs._Task([Path("job.json")], 1, NO_PARENT)
     monkeypatch.setattr(signal, "signal", lambda number, handler: None)
     monkeypatch.setattr(
-        signal, "pthread_sigmask", lambda how, numbers: line._pass_on(signal.SIGTERM, None)
+        signal, "pthread_sigmask", lambda how, numbers: task._pass_on(signal.SIGTERM, None)
     )
     monkeypatch.setattr(os, "fork", lambda: pytest.fail("a job was started"))
-    assert line.run() == 0
+    assert task.run() == 0
 
 
 def test_a_result_waits_for_a_network_disk_that_is_away(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_gridgpu.worker import oom
+from jupyter_gridgpu.worker import oom_kills
 
 
 @pytest.mark.parametrize(
@@ -34,14 +34,14 @@ def test_processes_ended_for_want_of_memory_are_counted(
     counter = tmp_path / "groups" / file
     counter.parent.mkdir(parents=True)
     counter.write_text(text)
-    monkeypatch.setattr(oom, "GROUPS", tmp_path / "groups")
-    monkeypatch.setattr(oom, "OWN_GROUPS", tmp_path / "own")
-    assert oom.oom_kills() == kills
+    monkeypatch.setattr(oom_kills, "CGROUPS", tmp_path / "groups")
+    monkeypatch.setattr(oom_kills, "OWN_CGROUPS", tmp_path / "own")
+    assert oom_kills.count_oom_kills() == kills
 
 
 def test_where_nobody_counts_there_are_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(oom, "GROUPS", tmp_path / "none")
-    monkeypatch.setattr(oom, "OWN_GROUPS", tmp_path / "none")
-    assert oom.oom_kills() == 0
+    monkeypatch.setattr(oom_kills, "CGROUPS", tmp_path / "none")
+    monkeypatch.setattr(oom_kills, "OWN_CGROUPS", tmp_path / "none")
+    assert oom_kills.count_oom_kills() == 0

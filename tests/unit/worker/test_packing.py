@@ -48,6 +48,28 @@ def test_the_worker_is_small_and_holds_nothing_but_what_a_job_needs(worker: Path
     assert len(set(names)) == len(names)
 
 
+def imported_modules(source: bytes) -> set[str]:
+    """Return the modules of this package that a file imports, anywhere in it."""
+    modules = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            modules |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            modules.add(node.module)
+    return {name for name in modules if name.startswith("jupyter_gridgpu.")}
+
+
+def test_what_the_worker_imports_is_packed(worker: Path) -> None:
+    archive = zipfile.ZipFile(worker)
+    names = set(archive.namelist())
+    for file in sorted(
+        names - {"jupyter_gridgpu/__init__.py"}
+    ):  # a front door to the whole package
+        for module in imported_modules(archive.read(file)):
+            path = module.replace(".", "/")
+            assert names & {f"{path}.py", f"{path}/__init__.py"}, f"{file} imports {module}"
+
+
 def test_everything_packed_can_be_read_by_python_3_9(worker: Path) -> None:
     archive = zipfile.ZipFile(worker)
     for name in archive.namelist():
@@ -73,7 +95,7 @@ def test_a_worker_without_a_job_says_how_it_is_used(worker: Path) -> None:
 
 
 def _plain_python(version: str) -> str | None:
-    """A python of that version that really runs: a version manager's shim may be there without one."""
+    """Return a Python of that version that runs; a version manager's shim may lead nowhere."""
     found = shutil.which(f"python{version}")
     if (
         found

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from jupyter_gridgpu.testing.examples import notebook_json
-from jupyter_gridgpu.worker.prefork import imports
-from jupyter_gridgpu.worker.prefork.imports import steps
+from jupyter_gridgpu.worker.prefork import notebook_imports
+from jupyter_gridgpu.worker.prefork.notebook_imports import import_actions
 
 
 def found(*cells: str, files: Path = Path("/nonexistent")) -> list[Any]:
-    return steps(json.loads(notebook_json("seed = 0", *cells)), files)
+    return import_actions(json.loads(notebook_json("seed = 0", *cells)), files)
 
 
 def modules(*cells: str) -> list[str]:
@@ -71,7 +71,10 @@ def test_harmless_lines_change_nothing(before: str) -> None:
 
 
 def test_only_what_surely_runs_is_taken() -> None:
-    cell = "try:\n    import numpy\nexcept ImportError:\n    import scipy\nif seed:\n    import pandas\ndef f():\n    import h5py"
+    cell = (
+        "try:\n    import numpy\nexcept ImportError:\n    import scipy\n"
+        "if seed:\n    import pandas\ndef f():\n    import h5py"
+    )
     assert modules(cell) == ["numpy"]
 
 
@@ -103,7 +106,7 @@ def test_keras_comes_with_tensorflow_where_it_is_used() -> None:
     ],
 )
 def test_a_notebook_without_imports(body: dict[str, Any]) -> None:
-    assert steps(body, Path("/nonexistent")) == []
+    assert import_actions(body, Path("/nonexistent")) == []
 
 
 def beside(folder: Path, **sources: str) -> Path:
@@ -187,7 +190,7 @@ def test_reading_ends_where_a_module_beside_the_notebook_may_be_imported_or_not(
 def test_reading_ends_at_a_module_too_large_to_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(imports, "HELPER_BYTES", 10)
+    monkeypatch.setattr(notebook_imports, "HELPER_BYTES", 10)
     beside(tmp_path, helper="import h5py\n")
     assert [
         name for _, name, _ in found("import scipy\nimport helper\nimport numpy", files=tmp_path)

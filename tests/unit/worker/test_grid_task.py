@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from jupyter_gridgpu.store.paths import ScanPaths
-from jupyter_gridgpu.worker.grid_metadata import NAME, unpack
+from jupyter_gridgpu.worker.grid_metadata import FILE_NAME, unpack
 from jupyter_gridgpu.worker.launch.grid_task import OUTPUT, exit_code, run_task
 
 LAUNCHER = """\
@@ -17,7 +17,8 @@ for key; do
     mkdir -p "$folder/jobs/$key/ab12/artifacts"
     ln -s /etc/passwd "$folder/jobs/$key/ab12/artifacts/link"
     echo weights >"$folder/jobs/$key/ab12/artifacts/model"
-    cp "$folder/results/$key" "$folder/jobs/$key/ab12/result.json" && cp "$folder/results/$key" "$folder/jobs/$key/result.json"
+    cp "$folder/results/$key" "$folder/jobs/$key/ab12/result.json" &&
+        cp "$folder/results/$key" "$folder/jobs/$key/result.json"
 done
 [ ! -e "$folder/files/jets.root" ] || echo staged >>"$folder/jobs/$key/launch.log"
 exit $(cat "$folder/code")
@@ -41,7 +42,7 @@ def result(sandbox: Path, key: str, **body: Any) -> None:
 
 
 def handed_back(sandbox: Path) -> Any:
-    return json.loads((sandbox / NAME).read_text())
+    return json.loads((sandbox / FILE_NAME).read_text())
 
 
 def test_a_task_runs_its_own_jobs_and_hands_back_what_they_left(sandbox: Path) -> None:

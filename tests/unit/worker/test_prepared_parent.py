@@ -13,10 +13,13 @@ import psutil
 import pytest
 
 from jupyter_gridgpu.worker.packing import pack
-from jupyter_gridgpu.worker.prefork import provisioner, starting
+from jupyter_gridgpu.worker.prefork import parent_client, parent_starter, provisioner
 from tests.system.helpers import eventually
 
-THREADED = "import threading, time\nthreading.Thread(target=time.sleep, args=(1000,), daemon=True).start()\n"
+THREADED = """
+import threading, time
+threading.Thread(target=time.sleep, args=(1000,), daemon=True).start()
+"""
 
 
 class Asked:
@@ -29,23 +32,23 @@ class Asked:
             **os.environ,
             "PYTHONPATH": os.pathsep.join([str(folder / "worker.pyz"), str(folder / "lib")]),
         }
-        for name in starting.OWN:
+        for name in parent_client.KERNEL_VARIABLES:
             self.env.pop(name, None)
-        plan = {"steps": list(steps), "flags": [], "skip": []}
-        self.parent = starting._spawned(
+        plan = {"actions": list(steps), "flags": [], "skip": []}
+        self.parent = parent_starter.start_parent(
             "python3", [sys.executable], self.env, f"{self.jobs}{os.sep}", plan
         )
-        starting.current.parent = self.parent
+        parent_client.current.parent = self.parent
         self.process = psutil.Process(self.parent.pid)
 
     def kernel(self, connection: str = "none", **env: str) -> provisioner.ForkedKernel:
         words = [sys.executable, "-m", "ipykernel_launcher", "-f", connection]
-        return provisioner.forked_kernel(
+        return provisioner.fork_kernel(
             words, {**self.env, "GRIDGPU_JOB": f"{self.jobs}/v0001.1", **env}, "/"
         )
 
     def close(self) -> None:
-        starting.current.parent = None
+        parent_client.current.parent = None
         self.parent.channel.close()
         self.parent._process.wait(timeout=60)
 
@@ -126,16 +129,11 @@ def test_a_module_whose_import_starts_threads_is_left_out_and_said(
     made.close()
     said = capfd.readouterr().err
     assert threads == 1
-    assert (
-        said.count(
-            "Each kernel imports busy itself: its import starts threads, which a fork does not survive."
-        )
-        == 1
-    )
-    assert (
-        "wrong was not imported once for all kernels: ZeroDivisionError: division by zero" in said
-    )
-    assert "none was not imported once for all kernels: ModuleNotFoundError" in said
+    threads_said = "its import starts threads, which a fork does not survive."
+    assert said.count(f"Each kernel imports busy itself: {threads_said}") == 1
+    not_imported = "was not imported once for all kernels"
+    assert f"wrong {not_imported}: ZeroDivisionError: division by zero" in said
+    assert f"none {not_imported}: ModuleNotFoundError" in said
     assert "calm" not in said
 
 

@@ -1,0 +1,46 @@
+"""Names a copy of a job, and claims a job for one process of this machine.
+
+A **copy** is one start of a job. A batch system may start a job again while the first start still
+runs, so each copy writes into a folder of its own. On this machine two runners may start a job,
+one after the other was killed; there the claim sees to it that only one copy runs.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import uuid
+
+from jupyter_gridgpu.store.paths import COPY_NAME, CopyPaths, JobPaths, publish
+from jupyter_gridgpu.store.process import this_process
+from jupyter_gridgpu.worker.disk_retry import patiently
+
+# Holds the copy's name where a process has claimed the job before it became the worker.
+COPY_VARIABLE = "GRIDGPU_COPY"
+
+
+def new_copy(paths: JobPaths) -> CopyPaths:
+    """Return the paths of this copy of a job; its folder is not made yet."""
+    # The variable is removed, so that no other job started from here takes the same name.
+    name = os.environ.pop(COPY_VARIABLE, "")
+    if not COPY_NAME.fullmatch(name):
+        name = uuid.uuid4().hex[:8]
+    return paths.copy(name)
+
+
+def claim_job(paths: JobPaths, copy: CopyPaths) -> bool:
+    """Claim a job for `copy` and this process; return False if somebody has claimed it before.
+
+    The claim is a file that can be made only once: it is written under another name and linked to
+    its own, which fails if that exists. So a job that was sent twice runs once, and the runner
+    learns from the file which process to watch. A runner may take the claim too, to cancel a job
+    before any worker takes it.
+    """
+    part = paths.folder / f".claim.{os.getpid()}"
+    text = json.dumps({"copy": copy.folder.name, **this_process().to_json()})
+    try:
+        patiently(functools.partial(part.write_text, text, encoding="utf-8"))
+        return publish(part, paths.claim)
+    finally:
+        part.unlink(missing_ok=True)

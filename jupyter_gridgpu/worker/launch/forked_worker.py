@@ -1,0 +1,27 @@
+"""Runs a function in a process that was just forked, and ends that process."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from typing import NoReturn
+
+
+def run_and_exit(run: Callable[[], int]) -> NoReturn:
+    """Call `run` and end this process with the exit code that it returns.
+
+    If `run` raises, the traceback goes to standard error and the exit code is 1.
+    """
+    code = 1
+    try:
+        code = run()
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        # sys.exit would go back through the frames of the process that was forked, and run what it
+        # wants done at its own exit.
+        os._exit(code)

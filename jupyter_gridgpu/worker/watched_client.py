@@ -1,0 +1,292 @@
+"""The client that runs the cells of a notebook in a kernel, and ends them early if it must.
+
+papermill gives the notebook to a client of nbclient; this one is papermill's own with these
+additions. While a cell runs, `_watch` runs beside it in the same event loop, in the same thread:
+it reads what the notebook reports and looks at the limits of the job. The life of a kernel here:
+
+    start      forked from the prepared parent where there is one, and connected to
+    watch      each cell, until it has ended or a limit is reached
+    interrupt  a cell at a limit: save the notebook, send SIGINT, and kill the kernel after 3 s
+    end        ask the kernel to end on the open channel, and kill it after 2 s
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import inspect
+import queue
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbclient.exceptions import CellExecutionError
+from papermill.clientwrap import PapermillNotebookClient
+
+from jupyter_gridgpu.model import numbers
+from jupyter_gridgpu.store.paths import write_atomic
+from jupyter_gridgpu.worker.cell_output import CellOutput
+from jupyter_gridgpu.worker.limits import Limits
+from jupyter_gridgpu.worker.metrics.recorder import MetricsRecorder
+from jupyter_gridgpu.worker.prefork.parent_client import use_prepared_parent
+from jupyter_gridgpu.worker.provenance import Provenance
+from jupyter_gridgpu.worker.usage import UsageSampler
+
+WATCH_EVERY_S = 0.02
+HEARTBEAT_EVERY_S = 20.0
+# After an interrupt, a kernel has this long to raise KeyboardInterrupt and to send the traceback.
+# Python needs 0.2 s. Who ends a job waits only some seconds longer before it kills the worker too.
+INTERRUPT_S = 3.0
+SHUTDOWN_S = 2.0  # for a kernel that is asked to end
+REPORTED = 2  # strength of a metric that the notebook reported itself (see MetricsRecorder)
+# A number as Python prints it, also as NumPy 2 does: `np.float64(0.91)`.
+_NUMBER = re.compile(r"(?:np\.\w+\()?(-?[\w.+-]+)\)?")
+_NOT_FINITE = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
+
+
+@dataclass
+class Execution:
+    """What one execution of a notebook works with. It travels to the client through papermill.
+
+    `objective` is the metric that ranks variants, None if there is none. `scratch` is a folder on
+    this node with a short path. `cell` is the cell that runs or ran last, counted as In [n] does.
+    """
+
+    metrics: MetricsRecorder
+    limits: Limits
+    usage: UsageSampler
+    objective: str | None
+    log: Callable[[str], None]
+    scratch: Path
+    provenance: Provenance
+    cell: int | None = None
+
+
+class WatchedClient(PapermillNotebookClient):  # type: ignore[misc]
+    """papermill's client, with live metrics and an early end."""
+
+    def __init__(self, *args: Any, execution: Execution, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.execution = execution
+        self._output = CellOutput(execution.log, execution.metrics)
+        self._next_heartbeat = 0.0
+        self.nb_man.save = self._save
+
+    # Save -------------------------------------------------------------------------------------
+
+    def _save(self, **options: Any) -> None:
+        """Save the notebook as it is now; if the disk refuses, leave it to the next time.
+
+        papermill calls this every few seconds, also where it reads the kernel's outputs. An error
+        raised there would end the reading, and nobody would see why.
+        """
+        try:
+            write_atomic(Path(self.nb_man.output_path), nbformat.writes(self.nb_man.nb))
+        except OSError as error:
+            self.execution.log(f"The notebook was not saved now: {error.strerror}.")
+
+    # Start ------------------------------------------------------------------------------------
+
+    def create_kernel_manager(self) -> Any:
+        """Return a kernel manager, which forks its kernel if there is a prepared parent for it."""
+        manager = super().create_kernel_manager()
+        use_prepared_parent(manager, self.execution.log)
+        return manager
+
+    def start_new_kernel_client(self) -> Any:
+        """Connect to the kernel that was just started and return the kernel client.
+
+        nbclient's own method waits for 0.2 s in each job for messages that nobody needs.
+        """
+        return _run_sync(self._connect)
+
+    async def _connect(self) -> Any:
+        self.kc = self.km.client()
+        await _awaited(self.kc.start_channels())
+        self.kc.allow_stdin = False
+        deadline = time.monotonic() + self.startup_timeout
+        while not await self._kernel_answers():
+            if not await _awaited(self.km.is_alive()):
+                raise RuntimeError("The kernel died before it was ready")
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"The kernel was not ready within {self.startup_timeout} s")
+        return self.kc
+
+    async def _kernel_answers(self) -> bool:
+        """Ask the kernel for its description; return whether it answers and its output is heard.
+
+        The output channel is a subscription of its own: it must be heard before a cell runs, or
+        the first lines of that cell are lost.
+        """
+        self.kc.kernel_info()
+        with contextlib.suppress(queue.Empty):
+            await _awaited(self.kc.shell_channel.get_msg(timeout=1))
+            await _awaited(self.kc.iopub_channel.get_msg(timeout=0.2))
+            return True
+        return False
+
+    # Run the cells ----------------------------------------------------------------------------
+
+    def papermill_execute_cells(self) -> None:
+        """Run the cells in turn, and mark in the notebook which of them ran and which failed.
+
+        papermill's own method does not see every end: after the death of a kernel it marks the
+        cell that was interrupted, and all that never ran, as completed.
+        """
+        for index, cell in enumerate(self.nb.cells):
+            try:
+                self.nb_man.cell_start(cell, index)
+                self.execute_cell(cell, index)
+            except CellExecutionError as error:
+                # The cell raised. papermill finds the error in the notebook and raises it itself.
+                self.nb_man.cell_exception(self.nb.cells[index], cell_index=index, exception=error)
+                break
+            except BaseException as error:
+                self.nb_man.cell_exception(self.nb.cells[index], cell_index=index, exception=error)
+                raise
+            finally:
+                self._output.end_cell()
+                self.nb_man.cell_complete(self.nb.cells[index], cell_index=index)
+        else:
+            self._ask_objective()
+
+    def execute_cell(self, cell: Any, index: int) -> Any:
+        """Run one cell with the watch beside it. Raises CellExecutionError if the cell fails."""
+        if cell.cell_type == "code" and cell.source.strip():
+            self.execution.cell = self.code_cells_executed + 1
+            self._output.start_cell()
+        return _run_sync(self._execute_watched, cell, index)
+
+    async def _execute_watched(self, cell: Any, index: int) -> Any:
+        watch = asyncio.ensure_future(self._watch())
+        self.execution.limits.in_cell = True
+        try:
+            return await self.async_execute_cell(cell, index)
+        finally:
+            self.execution.limits.in_cell = False
+            # Also when the cell was interrupted: the kernel obeyed, and is not killed any more.
+            watch.cancel()
+
+    # Watch and interrupt ----------------------------------------------------------------------
+
+    async def _watch(self) -> None:
+        """Pass metrics on and look at the limits while a cell runs; end the cell at a limit."""
+        execution = self.execution
+        while execution.limits.check() is None:
+            execution.metrics.drain_reports()
+            if time.monotonic() > self._next_heartbeat:
+                self._next_heartbeat = time.monotonic() + HEARTBEAT_EVERY_S
+                execution.metrics.heartbeat(execution.usage.sample())
+            await asyncio.sleep(WATCH_EVERY_S)
+        await self._end_cell()
+
+    async def _end_cell(self) -> None:
+        """Interrupt the cell that runs, and kill the kernel if the cell goes on all the same."""
+        # First of all the output so far is brought to the disk: this process may be killed at any
+        # moment now, and the traceback of the interrupt is the least that could be lost.
+        self.nb_man.save()
+        await _awaited_quietly(self.km.interrupt_kernel())
+        # When the cell ends, `_execute_watched` cancels what follows.
+        await asyncio.sleep(INTERRUPT_S)
+        await _awaited_quietly(self.km.shutdown_kernel(now=True))
+
+    # What the kernel sends --------------------------------------------------------------------
+
+    def process_message(self, msg: Any, cell: Any, cell_index: int) -> Any:
+        """Read metrics from a message of the kernel, then let papermill keep it as an output."""
+        kind, content = msg["msg_type"], msg["content"]
+        if kind == "stream":
+            kept = self._output.add(content["name"], content["text"], self.execution.cell)
+            if not kept:
+                return None
+        if kind in ("display_data", "execute_result"):
+            self.execution.metrics.glued(content.get("data", {}))
+        return super().process_message(msg, cell, cell_index)
+
+    def _ask_objective(self) -> None:
+        """Read the objective from a variable of the notebook, if the notebook did not report it."""
+        name = self.execution.objective
+        if name is None or name in self.execution.metrics.names:
+            return
+        if not name.isidentifier() or not _is_python(self.nb):
+            return
+        # No cell is added to the notebook for this: the expression is evaluated beside empty code.
+        # float() turns NumPy's and PyTorch's numbers into one that prints as a plain number.
+        asked = self.kc.execute(
+            "", silent=True, store_history=False, user_expressions={"value": f"float({name})"}
+        )
+        reply = self.wait_for_reply(asked)["content"]
+        answer = reply.get("user_expressions", {}).get("value", {})
+        if answer.get("status") != "ok":
+            return
+        value = _number_in(answer.get("data", {}).get("text/plain", ""))
+        if value is not None:
+            self.execution.metrics.take({name: value}, strength=REPORTED)
+
+    # End --------------------------------------------------------------------------------------
+
+    def _cleanup_kernel(self) -> None:
+        _run_sync(self._end_kernel)
+
+    async def _end_kernel(self) -> None:
+        """Ask the kernel to end, wait for it a little, and let nbclient kill it if it has not.
+
+        The request goes over the channel that is open. The kernel manager's own way opens another
+        channel, on which the kernel does not always hear it.
+        """
+        deadline = time.monotonic() + SHUTDOWN_S
+        if self.kc is not None and await _awaited(self.km.is_alive()):
+            self.kc.shutdown()
+            while time.monotonic() < deadline and await _awaited(self.km.is_alive()):
+                await asyncio.sleep(0.01)
+        await self._async_cleanup_kernel()
+
+
+def _is_python(notebook: Any) -> bool:
+    kernelspec = notebook.metadata.get("kernelspec", {})
+    return bool(kernelspec.get("language", "python") == "python")
+
+
+def _number_in(text: str) -> float | None:
+    """Return the number that Python printed as `text`, like `0.91` or `nan`; None if it is none."""
+    found = _NUMBER.fullmatch(text)
+    if found is None:
+        return None
+    number = found[1]
+    if number in _NOT_FINITE:
+        return numbers.decode(_NOT_FINITE[number])
+    try:
+        return float(number)
+    except ValueError:
+        return None
+
+
+async def _awaited(result: Any) -> Any:
+    """Return `result`, or what it yields if it must be awaited.
+
+    Methods of jupyter_client are coroutines in some versions and plain functions in others.
+    """
+    if inspect.isawaitable(result):
+        return await result
+    return result
+
+
+async def _awaited_quietly(result: Any) -> None:
+    """Await `result` and ignore its failure: whatever fails, the kernel is ended by other means."""
+    try:
+        await _awaited(result)
+    except Exception:
+        return
+
+
+def _run_sync(function: Callable[..., Any], *args: Any) -> Any:
+    """Run a coroutine function to its end and return its result."""
+    try:
+        from jupyter_core.utils import run_sync
+    except ImportError:  # nbclient before 0.8
+        from nbclient.util import run_sync
+    return run_sync(function)(*args)
