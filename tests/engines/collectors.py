@@ -16,7 +16,6 @@ from wsgidav.wsgidav_app import WsgiDAVApp
 
 from jupyter_gridgpu.channels.push import Account
 from jupyter_gridgpu.collector.members import InvitedMembers
-from tests.kit import eventually as eventually
 
 RUNNER, JOBS = "runner:reads", "jobs:writes"
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from jupyter_gridgpu.backends.local.starters import ContainerStarter, ForkServer
 from jupyter_gridgpu.planning.request import Options, plan
 from jupyter_gridgpu.store.paths import ScanPaths
 from jupyter_gridgpu.testing.examples import notebook_json
+from tests.kit import eventually
 
 # A stand-in for the packed worker: it says whether it ignores SIGINT, and waits for its pipe.
 SHOWS_SIGINT = """\
@@ -63,10 +63,7 @@ def sigint_of_child(starter: Starter, paths: ScanPaths) -> str:
     """Start a process for a job and return what that process does at SIGINT."""
     starter.start("v0001.1")
     shown = paths.folder / "sigint"
-    deadline = time.monotonic() + 30
-    while not shown.exists():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    eventually(shown.exists, "the process shows what it does")
     starter.close()
     return shown.read_text()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from jupyter_gridgpu.testing.examples import small_scan
 from tests.engines.panda import FakePanda
 from tests.engines.panda.fake import make_token
 from tests.engines.panda.fixture import panda
+from tests.kit import eventually
 
 __all__ = ["panda"]
 
@@ -118,12 +118,14 @@ def hand_over(paths: ScanPaths, count: int = 2) -> dict[str, str | Exception]:
     made = PandaBackend(small_scan(backend="panda"), paths)
     keys = [f"v{number:04d}.1" for number in range(1, count + 1)]
     jobs = [Job(key, paths.job(key), job_spec(small_scan(), key, {"lr": 0.1})) for key in keys]
-    deadline = time.monotonic() + 60
-    answers = made.submit(jobs)
-    while any(isinstance(answer, Underway) for answer in answers.values()):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+
+    def settled() -> dict[str, str | Exception] | None:
         answers = made.submit(jobs)
+        if any(isinstance(answer, Underway) for answer in answers.values()):
+            return None
+        return answers
+
+    answers = eventually(settled, "PanDA answers")
     made.close()
     return answers
 

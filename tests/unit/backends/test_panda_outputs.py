@@ -4,7 +4,6 @@ import io
 import json
 import os
 import tarfile
-import time
 from pathlib import Path
 
 import pytest
@@ -19,6 +18,7 @@ from jupyter_gridgpu.backends.panda.outputs import (
 )
 from jupyter_gridgpu.store.paths import ScanPaths, read_json
 from jupyter_gridgpu.worker.grid_metadata import pack
+from tests.kit import eventually
 
 KEY, COPY = "v0001.1", "4f1c09aa"
 RESULT = json.dumps({"key": KEY, "copy": COPY, "state": "done"})
@@ -157,11 +157,7 @@ def test_rucio_brings_output_files_where_it_is_set_up(
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setenv("RUCIO_ACCOUNT", "lab")
     assert not rucio.settled(batch, 1, names)
-    deadline = time.monotonic() + 30
-    while not rucio.settled(batch, 1, names):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    eventually(lambda: rucio.settled(batch, 1, names), "the output file is here")
     assert read_json(paths.job(KEY).result)["state"] == "done"
-    while not rucio.settled(batch, 2 - 1, ["user.lab:not-there"]) and time.monotonic() < deadline:
-        time.sleep(0.02)
+    eventually(lambda: rucio.settled(batch, 1, ["user.lab:not-there"]), "Rucio gives up")
     assert (tmp_path / "bin" / "calls").read_text().count("download") == 1

@@ -19,7 +19,8 @@ from jupyter_gridgpu.transport import key_files
 from jupyter_gridgpu.worker.metrics import sender as senders
 from jupyter_gridgpu.worker.metrics.recorder import MetricsRecorder
 from jupyter_gridgpu.worker.metrics.sender import Sender
-from tests.engines.collectors import JOBS, RUNNER, Dav, dav, eventually
+from tests.engines.collectors import JOBS, RUNNER, Dav, dav
+from tests.kit import eventually
 
 KEY = "v0001.1"
 

@@ -6,8 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,8 +16,8 @@ from jupyter_gridgpu.store import inbox
 from jupyter_gridgpu.store.lease import held
 from jupyter_gridgpu.store.paths import ScanPaths, write_json
 from jupyter_gridgpu.testing.examples import small_scan
+from tests.kit import eventually
 
-WITHIN_S = 60.0
 STARTED_BY_NOHUP = """
 import signal, sys
 from pathlib import Path
@@ -28,13 +26,6 @@ signal.signal(signal.SIGINT, signal.SIG_IGN)
 spawn.spawn(Path(sys.argv[1]))
 print(spawn._started[0].pid)
 """
-
-
-def wait_for(look: Callable[[], object], what: str) -> None:
-    deadline = time.monotonic() + WITHIN_S
-    while not look():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.05)
 
 
 def ignores(pid: int, number: signal.Signals) -> bool:
@@ -63,10 +54,10 @@ def test_a_runner_can_be_interrupted_though_its_parent_ignores_that(paused: Scan
     started = subprocess.run(command, capture_output=True, text=True, check=True)
     pid = int(started.stdout)
     try:
-        wait_for(lambda: inbox.pending(paused.inbox) == [], paused.log.read_text())
+        eventually(lambda: inbox.pending(paused.inbox) == [], paused.log.read_text())
         assert not ignores(pid, signal.SIGINT)
         os.kill(pid, signal.SIGINT)
-        wait_for(lambda: not held(paused.lock), "the runner goes on")
+        eventually(lambda: not held(paused.lock), "the runner goes on")
     finally:
         if held(paused.lock):
             os.kill(pid, signal.SIGKILL)

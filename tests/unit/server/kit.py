@@ -14,7 +14,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -27,18 +27,10 @@ from jupyter_gridgpu.client import ScanHandle
 from jupyter_gridgpu.store import home
 from jupyter_gridgpu.store.paths import CopyPaths
 from jupyter_gridgpu.testing.examples import Story, small_scan
+from tests.kit import eventually
 
 TOKEN = "a-token-for-tests"
 WITHIN_S = 30.0
-
-
-def eventually(look: Callable[[], Any], what: str = "", within_s: float = WITHIN_S) -> Any:
-    """Return the first true value of `look`."""
-    deadline = time.monotonic() + within_s
-    while not (found := look()):
-        assert time.monotonic() < deadline, what or "it did not happen in time"
-        time.sleep(0.05)
-    return found
 
 
 def ended_story(jobs: int = 1) -> Story:

@@ -13,8 +13,9 @@ import pytest
 from jupyter_gridgpu.client import ScanHandle
 from jupyter_gridgpu.planning.notebook import read_notebook
 from jupyter_gridgpu.testing.examples import Story, notebook_json
+from tests.kit import eventually
 
-from .kit import TOKEN, Answer, Server, ended_story, eventually, write_copy, write_scan
+from .kit import TOKEN, Answer, Server, ended_story, write_copy, write_scan
 
 
 def test_scans_are_listed_newest_first_and_found_by_id_and_by_name(server: Server) -> None:

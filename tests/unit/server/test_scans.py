@@ -22,8 +22,9 @@ from jupyter_gridgpu.server.scans import WatchedScans
 from jupyter_gridgpu.server.watched_scan import News, Pace
 from jupyter_gridgpu.store.lease import Lease
 from jupyter_gridgpu.testing.examples import Story, notebook_json
+from tests.kit import eventually
 
-from .kit import ended_story, eventually, write_scan
+from .kit import ended_story, write_scan
 
 AT_ONCE = Pace(0.01, 0.01, 0.01, 0.0, 0.01)
 

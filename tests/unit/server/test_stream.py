@@ -14,8 +14,9 @@ import websocket
 from jupyter_gridgpu.client import ScanHandle
 from jupyter_gridgpu.store.lease import Lease
 from jupyter_gridgpu.testing.examples import Story
+from tests.kit import eventually
 
-from .kit import Page, Server, ended_story, eventually, serving, write_scan
+from .kit import Page, Server, ended_story, serving, write_scan
 
 
 class Running:

@@ -5,13 +5,13 @@ import os
 import socket
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from jupyter_gridgpu.store.process import Process, boot_id, this_process
+from tests.kit import eventually
 
 
 def test_this_process_is_alive_also_after_a_way_through_json() -> None:
@@ -63,11 +63,7 @@ def test_a_process_whose_first_thread_has_ended_lives_as_long_as_another() -> No
         child.stdout.readline()
         process = Process(socket.gethostname(), boot_id(), child.pid, 0)
         stat = Path(f"/proc/{child.pid}/stat")
-        deadline = time.monotonic() + 30
-        while stat.read_text().rpartition(")")[2].split()[0] != "Z" and time.monotonic() < deadline:
-            time.sleep(0.01)
+        eventually(lambda: stat.read_text().rpartition(")")[2].split()[0] == "Z", "it is a zombie")
         assert process.alive()
         child.kill()
-        while process.alive() and time.monotonic() < deadline:
-            time.sleep(0.01)
-        assert not process.alive()
+        eventually(lambda: not process.alive(), "the process is gone")

@@ -14,7 +14,7 @@ import pytest
 
 from jupyter_gridgpu.worker.packing import pack
 from jupyter_gridgpu.worker.prefork import parent_client, parent_starter, provisioner
-from tests.system.helpers import eventually
+from tests.kit import eventually
 
 THREADED = """
 import threading, time

@@ -25,7 +25,8 @@ from jupyter_gridgpu.testing.examples import notebook_json
 from jupyter_gridgpu.worker import disk_retry
 from jupyter_gridgpu.worker.launch import several_jobs
 from jupyter_gridgpu.worker.prefork import parent_starter
-from tests.system.helpers import eventually, processes_with
+from tests.kit import eventually
+from tests.system.helpers import processes_with
 
 CELLS = (
     "import os, pathlib, time\n"
@@ -264,11 +265,21 @@ def test_a_copy_says_where_it_runs(node: Node, monkeypatch: pytest.MonkeyPatch) 
 NO_PARENT = parent_starter.ParentStarter(print)
 
 
-def test_a_signal_for_a_job_that_has_just_ended_harms_no_other() -> None:
-    task, ended = several_jobs._Task([], 2, NO_PARENT), subprocess.Popen(["true"])
-    ended.wait()
-    task._running.add(ended.pid)
-    task._pass_on(signal.SIGTERM, None)
+def test_a_signal_reaches_the_jobs_that_run_and_no_other_process() -> None:
+    """Two jobs have just ended, so their process numbers are free; one job runs."""
+    task = several_jobs._Task([], 3, NO_PARENT)
+    ended = [subprocess.Popen(["true"]) for _ in range(2)]
+    for process in ended:
+        process.wait()
+    with subprocess.Popen(["sleep", "60"]) as job, subprocess.Popen(["sleep", "60"]) as bystander:
+        try:
+            task._running |= {process.pid for process in (*ended, job)}
+            task._pass_on(signal.SIGTERM, None)
+            assert job.wait(timeout=30) == -signal.SIGTERM
+            assert bystander.poll() is None
+        finally:
+            job.kill()
+            bystander.kill()
 
 
 def test_a_signal_that_comes_while_a_job_is_made_ready_starts_it_no_more(
