@@ -38,7 +38,7 @@ _FULL = re.compile(r"MAX_JOBS_|Schedd says -[234]\b")
 
 
 class HTCondorBackend(BatchBackend):
-    engine = "HTCondor"
+    title = "HTCondor"
 
     def __init__(self, scan: ScanSpec, paths: ScanPaths) -> None:
         super().__init__(scan, paths)

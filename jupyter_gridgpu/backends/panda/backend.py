@@ -35,7 +35,7 @@ TRIES = 3  # at the metadata of a job that finished
 
 
 class PandaBackend(BatchBackend):
-    engine = "PanDA"
+    title = "PanDA"
     batch_limit = 5000
     # A job's files come when it has ended. A task is much work for PanDA, so a sampler that learns
     # gets a whole task at a time.

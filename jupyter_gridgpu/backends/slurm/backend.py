@@ -44,7 +44,7 @@ exec sh {launcher} {folder} $(sed -n "${{SLURM_ARRAY_TASK_ID}}p" "$batch/tasks")
 
 
 class SlurmBackend(BatchBackend):
-    engine = "Slurm"
+    title = "Slurm"
 
     def __init__(self, scan: ScanSpec, paths: ScanPaths) -> None:
         super().__init__(scan, paths)

@@ -21,7 +21,7 @@ from jupyter_gridgpu.testing.examples import small_scan
 class Scripted(BatchBackend):
     """A backend whose engine says what the test lets it say."""
 
-    engine = "Engine"
+    title = "Engine"
     batch_limit = 3
 
     def __init__(self, paths: ScanPaths, **changes: Any) -> None:

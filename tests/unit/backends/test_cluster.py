@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from jupyter_gridgpu.backends.batch import backend as batch_backend
+from jupyter_gridgpu.backends.batch import tracking
 from jupyter_gridgpu.backends.batch.exit_codes import exit_words
 from jupyter_gridgpu.backends.batch.inquiry import TaskStatus
 from jupyter_gridgpu.errors import BackendError, Unreachable
@@ -83,7 +83,7 @@ def test_of_a_running_job_that_the_engine_forgot_its_archive_is_asked(paths: Sca
     copy = backend.copy("v0001.1", at=time.time() - 50)
     backend.says({})
     assert getattr(backend.one(ids), "state", None) == "running"
-    assert backend._watched["v0001.1"].missing is not None
+    assert backend._tracker._tracked["v0001.1"].missing is not None
     copy.result.write_text(result("v0001.1", state="failed", reason="preempted"))
     backend.says({"0001_1": TaskStatus("cancelled", "user", "Removed.")})
     assert getattr(backend.one(ids), "reason", None) == "preempted"
@@ -138,7 +138,7 @@ def test_a_job_that_ended_without_a_result_has_some_time_to_show_one(paths: Scan
     )
     assert backend.one(ids) is None
     assert backend.brought == [1]
-    backend.grace_s = 0.0
+    backend._tracker.grace_s = 0.0
     seen = backend.one(ids)
     assert seen is not None
     assert (seen.state, seen.reason, seen.message, seen.node) == (
@@ -180,7 +180,7 @@ def test_what_the_launcher_said_is_shown_of_a_job_that_no_worker_ran(paths: Scan
     paths.job("v0001.1").log.write_text("looking\nNo such image: \x1b[31mml-base\n")
     backend.says({"0001_1": TaskStatus("failed", *exit_words(73))})
     backend.one(ids)
-    backend.grace_s = 0.0
+    backend._tracker.grace_s = 0.0
     seen = backend.one(ids)
     assert seen is not None
     assert (seen.reason, seen.message) == (
@@ -208,7 +208,7 @@ def test_a_job_that_the_engine_no_longer_knows_is_lost_after_a_while_and_not_bef
     ids = backend.hand_over(1)
     backend.says({})
     assert backend.one(ids) is None
-    backend._watched["v0001.1"].missing = time.time() - 100
+    backend._tracker._tracked["v0001.1"].missing = time.time() - 100
     backend.says({}, at=time.time() + 0.5)
     seen = backend.one(ids)
     assert seen is not None
@@ -221,7 +221,7 @@ def test_a_job_that_the_engine_no_longer_knows_is_lost_after_a_while_and_not_bef
 def test_while_the_engine_is_silent_no_job_is_lost_that_was_sent_after_its_last_answer(
     paths: ScanPaths, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(batch_backend, "LOST_POLLS", 0)
+    monkeypatch.setattr(tracking, "LOST_POLLS", 0)
     backend = Scripted(paths)
     backend.says({})
     ids = backend.hand_over(1)
@@ -253,14 +253,14 @@ def test_of_ten_thousand_waiting_jobs_few_files_are_looked_at(
     backend.says({f"1_{n}": TaskStatus("queued") for n in range(1, 10_001)})
     before = backend._inquiry.answer
     looks: list[str] = []
-    monkeypatch.setattr(backend, "_look", lambda key, task: looks.append(key))
+    monkeypatch.setattr(backend._tracker, "_look", lambda key, task: looks.append(key))
     backend.poll(ids)
     assert len(looks) <= 100
     for _ in range(99):
         backend.poll(ids)
     assert set(looks) == set(ids)
     backend.says({f"1_{n}": TaskStatus("queued" if n > 7 else "running") for n in range(1, 10_001)})
-    assert backend._chosen(ids, before)[:7] == [f"v{n:04d}.1" for n in range(1, 8)]
+    assert backend._tracker._chosen(ids, before)[:7] == [f"v{n:04d}.1" for n in range(1, 8)]
 
 
 # ending ---------------------------------------------------------------------------------
@@ -275,7 +275,7 @@ def test_an_order_to_end_is_given_once_and_again_hard_if_the_job_stays(paths: Sc
         backend.poll(ids)
     assert backend.ended == [(["0001_1"], False)]
     assert paths.job("v0001.1").stop.exists()
-    backend._endings.hard_s = 0.0
+    backend._tracker.endings.patience_s = 0.0
     for _ in range(3):
         backend.poll(ids)
     assert backend.ended[1:] == [(["0001_1"], True)]
@@ -301,10 +301,10 @@ def test_an_engine_that_is_silent_is_told_to_end_jobs_when_it_is_back(paths: Sca
     backend.poll(ids)
     assert backend.ended == []
     backend.refuses = BackendError("scancel cannot be started")
-    backend._endings._due = 0.0
+    backend._tracker.endings._due = 0.0
     backend.poll(ids)
     backend.refuses = None
-    backend._endings._due = 0.0
+    backend._tracker.endings._due = 0.0
     backend.poll(ids)
     assert backend.ended == [(["0001_1"], False)]
 
@@ -327,7 +327,7 @@ def test_exit_codes_are_said_in_words(code: int, reason: str, words: str) -> Non
 def test_a_cancelled_job_that_the_engine_forgets_never_started(paths: ScanPaths) -> None:
     backend = Scripted(paths)
     ids = backend.hand_over(1)
-    backend.grace_s = 0.0
+    backend._tracker.grace_s = 0.0
     backend.cancel(ids)
     backend.says({}, at=time.time() - 60)  # asked before it was cancelled: nothing follows from it
     assert backend.one(ids) is None

@@ -53,7 +53,7 @@ def answered(found: Inquiry, engine: Engine, times: int = 1) -> Inquiry:
     """Look until the engine was asked so often and that answer came."""
 
     def came() -> bool:
-        found.look()
+        found.refresh()
         return engine.asked >= times and found._thread is None
 
     eventually(came)
@@ -62,7 +62,7 @@ def answered(found: Inquiry, engine: Engine, times: int = 1) -> Inquiry:
 
 def some_answer(found: Inquiry, *missing: str) -> StatusAnswer:
     def came() -> StatusAnswer | None:
-        found.look(missing)
+        found.refresh(missing)
         return found.answer
 
     return eventually(came) or StatusAnswer(0.0)
@@ -81,9 +81,9 @@ def test_a_look_never_waits_for_the_engine(
     monkeypatch.setattr(engine, "ask", slow)
     found = make()
     while not asked:
-        found.look()
+        found.refresh()
     for _ in range(100):
-        found.look()
+        found.refresh()
     assert found.answer is None
     assert len(asked) == 1
     assert some_answer(found)
@@ -126,12 +126,12 @@ def test_while_nothing_changes_it_asks_more_and_more_seldom(make: Make, engine: 
     waits = []
     for times in range(2, 7):
         answered(found, engine, times)
-        waits.append(found._every)
+        waits.append(found._pause_s)
     assert waits == sorted(waits)
     assert waits[-1] == pytest.approx(0.2 * inquiry.SLOWEST)
     engine.tasks = {}
     answered(found, engine, engine.asked + 1)
-    assert found._every == pytest.approx(0.2)
+    assert found._pause_s == pytest.approx(0.2)
 
 
 def test_news_from_us_makes_it_look_sooner_but_not_sooner_than_allowed(
@@ -154,9 +154,9 @@ def test_a_silent_engine_changes_nothing_and_is_told_of(
     engine.error = Unreachable("Unable to contact slurm controller.")
     answered(found, engine, engine.asked + 1)
     assert found.answer is before
-    found._since -= 250
+    found._last_heard -= 250
     assert found.notice() == (
-        f"Slurm has not answered for 4 min. Jobs go on; shown as of {time.strftime('%H:%M', time.localtime(found._since))}."
+        f"Slurm has not answered for 4 min. Jobs go on; shown as of {time.strftime('%H:%M', time.localtime(found._last_heard))}."
         " (Unable to contact slurm controller.)"
     )
     engine.error = None
@@ -168,7 +168,7 @@ def test_an_answer_that_nobody_can_read_is_a_silence(make: Make, engine: Engine)
     found = make()
     engine.error = KeyError("jobs")
     answered(found, engine)
-    found._since -= 1000
+    found._last_heard -= 1000
     assert found.answer is None
     assert "cannot be read: KeyError: 'jobs'" in str(found.notice())
 
