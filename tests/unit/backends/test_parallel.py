@@ -20,7 +20,7 @@ def test_slurm_throttles_the_array(
     tmp_path: Path, parallel: int | None, per_gpu: int, array: str
 ) -> None:
     backend = SlurmBackend(small_scan(parallel=parallel, per_gpu=per_gpu), ScanPaths(tmp_path))
-    assert f"--array={array}" in backend._words(9)
+    assert f"--array={array}" in backend._options(9)
     assert backend.slots() is None
 
 
