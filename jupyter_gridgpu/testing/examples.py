@@ -25,7 +25,7 @@ def notebook_json(
     made = [_cell(source, []) for source in cells]
     if parameters is not None:
         made.insert(0, _cell(parameters, ["parameters"]))
-    # A notebook without a kernelspec is not what any front end writes.
+    # Every notebook that a person saved names its kernel.
     if metadata is None:
         spec = {"name": "python3", "display_name": "Python 3", "language": "python"}
         metadata = {"kernelspec": spec}

@@ -1,4 +1,4 @@
-"""What --parallel means on each engine."""
+"""What --parallel means for each batch system."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What Slurm says, as two versions of it said it, and the options that sbatch gets. Real daemons are in other tests."""
+"""What two versions of Slurm said and how it is read, and the options that sbatch gets.
+
+Tests with real daemons are elsewhere.
+"""
 
 from __future__ import annotations
 
@@ -28,10 +31,8 @@ def recorded(version: str) -> dict[str, Any]:
     text = (DATA / f"squeue-{version}.txt").read_text()
     found = output.read_tasks(text)
     assert len(found) == len(text.splitlines())
-    return {
-        **{f"{seen.state} {seen.reason} {seen.message}": seen for seen in found.values()},
-        "all": found,
-    }
+    by_words = {f"{seen.state} {seen.reason} {seen.message}": seen for seen in found.values()}
+    return {**by_words, "all": found}
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -62,10 +63,8 @@ def test_what_two_versions_say_is_the_same(version: str, expected: str) -> None:
 def test_what_will_never_start_says_so(version: str) -> None:
     said = " ".join(recorded(version))
     assert "It is held: `scontrol release" in said
-    assert (
-        "It will not start: it asks for more time than short allows. Stop it and ask for less --walltime."
-        in said
-    )
+    too_long = "It will not start: it asks for more time than short allows."
+    assert f"{too_long} Stop it and ask for less --walltime." in said
 
 
 def test_a_time_limit_and_a_job_that_is_being_cleaned_up() -> None:
@@ -89,22 +88,20 @@ def test_times_nodes_and_partitions_are_told() -> None:
     )
 
 
-def line(*cells: str) -> str:
-    return output.DIVIDER.join((*cells, ""))
+def message_of(*cells: str) -> str:
+    """Return what is shown of task 7_1 if squeue prints these cells behind its id."""
+    line = output.DIVIDER.join(("7_1", *cells, ""))
+    return output.read_tasks(line)["7_1"].message or ""
 
 
 @pytest.mark.parametrize("away_s", [600, 200_000])
 def test_an_estimated_start_is_told_with_its_day_where_that_is_another(away_s: int) -> None:
     start = time.time() + away_s
-    said = (
-        output.read_tasks(
-            line("7_1", "PENDING", "Priority", "0", f"{start:.0f}", "N/A", "", "gpu")
-        )["7_1"].message
-        or ""
-    )
-    when = time.strftime(
-        "%H:%M" if away_s < 9999 else "%a %d %b %H:%M", time.localtime(start - start % 300 + 300)
-    )
+    said = message_of("PENDING", "Priority", "0", f"{start:.0f}", "N/A", "", "gpu")
+    form = "%H:%M"
+    if away_s > 9999:
+        form = "%a %d %b %H:%M"
+    when = time.strftime(form, time.localtime(start - start % 300 + 300))
     assert said == f"Waits in gpu: others are before it; starts about {when}."
 
 
@@ -128,24 +125,15 @@ def test_an_estimated_start_is_told_with_its_day_where_that_is_another(away_s: i
     ],
 )
 def test_reasons_are_told_in_words(reason: str, part: str) -> None:
-    said = (
-        output.read_tasks(line("7_1", "PENDING", reason, "0", "N/A", "N/A", "", "gpu"))[
-            "7_1"
-        ].message
-        or ""
-    )
+    said = message_of("PENDING", reason, "0", "N/A", "N/A", "", "gpu")
     assert part in said
     assert said.isprintable()
     assert len(said) < 400
 
 
 def test_what_is_no_answer_is_passed_over() -> None:
-    assert (
-        output.read_tasks(
-            "slurm_load_jobs error: Unexpected message received\n\x1f\x1f\n12_[3-9]" + "\x1f" * 8
-        )
-        == {}
-    )
+    error = "slurm_load_jobs error: Unexpected message received"
+    assert output.read_tasks(f"{error}\n\x1f\x1f\n12_[3-9]" + "\x1f" * 8) == {}
 
 
 def test_what_sacct_says_is_read_like_what_squeue_says() -> None:
@@ -190,7 +178,10 @@ def test_gpu_models_are_found_by_a_part_of_their_name(version: str) -> None:
 
 
 def test_complaints_are_one_sentence_without_the_commands_name() -> None:
-    text = "sbatch: error: invalid partition specified: x\nsbatch: error: Batch job submission failed: Invalid partition name\n"
+    text = (
+        "sbatch: error: invalid partition specified: x\n"
+        "sbatch: error: Batch job submission failed: Invalid partition name\n"
+    )
     assert output.complaint(text) == "Invalid partition name (invalid partition specified: x)"
     assert output.complaint(
         "allocation failure: Requested node configuration is not available"
@@ -208,9 +199,20 @@ def test_secrets_and_what_is_only_of_use_here_stay_here() -> None:
         "TF_X": "1",
     }
     left = (
-        "JUPYTERHUB_API_TOKEN", "AWS_SECRET_ACCESS_KEY", "MY_PASSWORD", "GITHUB_TOKEN", "api_key", "JPY_SESSION_NAME", "DISPLAY",
-        "SSH_AUTH_SOCK", "CUDA_VISIBLE_DEVICES", "SLURM_JOB_ID", "SLURM_MEM_PER_CPU", "SLURM_CONF_X", "GRIDGPU_HOME",
-    )  # fmt: skip
+        "JUPYTERHUB_API_TOKEN",
+        "AWS_SECRET_ACCESS_KEY",
+        "MY_PASSWORD",
+        "GITHUB_TOKEN",
+        "api_key",
+        "JPY_SESSION_NAME",
+        "DISPLAY",
+        "SSH_AUTH_SOCK",
+        "CUDA_VISIBLE_DEVICES",
+        "SLURM_JOB_ID",
+        "SLURM_MEM_PER_CPU",
+        "SLURM_CONF_X",
+        "GRIDGPU_HOME",
+    )
     assert options.job_environment({**kept, **dict.fromkeys(left, "x")}) == kept
 
 

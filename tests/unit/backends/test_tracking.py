@@ -1,4 +1,7 @@
-"""How the two witnesses of a job, its files and its engine, are heard together. The engines' own words are in other tests."""
+"""How files and batch system together say what becomes of a job.
+
+What each batch system itself says is in other tests.
+"""
 
 from __future__ import annotations
 
@@ -26,10 +29,10 @@ def result(key: str, **changes: Any) -> str:
     )
 
 
-# looking --------------------------------------------------------------------------------
+# Looking.
 
 
-def test_a_waiting_job_says_what_the_engine_says(paths: ScanPaths) -> None:
+def test_a_waiting_job_says_what_the_batch_system_says(paths: ScanPaths) -> None:
     backend = Scripted(paths)
     ids = backend.hand_over(1)
     assert backend.one(ids) is None
@@ -39,7 +42,7 @@ def test_a_waiting_job_says_what_the_engine_says(paths: ScanPaths) -> None:
     assert seen == Observation("queued", message="Waits in gpu.", where="gpu", link=page)
 
 
-def test_files_say_that_a_job_runs_before_the_engine_does(paths: ScanPaths) -> None:
+def test_files_say_that_a_job_runs_before_the_batch_system_does(paths: ScanPaths) -> None:
     backend = Scripted(paths, placement=Placement("gpu"))
     ids = backend.hand_over(1)
     backend.says({"0001_1": TaskStatus("queued", message="Waits.")}, time.time() - 9)
@@ -77,7 +80,9 @@ def test_a_running_job_says_which_gpu_it_has(
     assert getattr(backend.one(ids), "gpu", "?") == gpu
 
 
-def test_of_a_running_job_that_the_engine_forgot_its_archive_is_asked(paths: ScanPaths) -> None:
+def test_of_a_running_job_that_the_batch_system_forgot_its_archive_is_asked(
+    paths: ScanPaths,
+) -> None:
     backend = Scripted(paths)
     ids = backend.hand_over(1)
     copy = backend.copy("v0001.1", at=time.time() - 50)
@@ -89,7 +94,7 @@ def test_of_a_running_job_that_the_engine_forgot_its_archive_is_asked(paths: Sca
     assert getattr(backend.one(ids), "reason", None) == "preempted"
 
 
-def test_a_job_that_the_engine_started_again_waits_until_its_new_copy_runs(
+def test_a_job_that_the_batch_system_started_again_waits_until_its_new_copy_runs(
     paths: ScanPaths,
 ) -> None:
     backend = Scripted(paths)
@@ -105,7 +110,7 @@ def test_a_job_that_the_engine_started_again_waits_until_its_new_copy_runs(
     assert (seen.state, seen.notebook) == ("running", "jobs/v0001.1/cd34/output.ipynb")
 
 
-def test_a_result_is_believed_before_the_engine(paths: ScanPaths) -> None:
+def test_a_result_is_believed_before_the_batch_system(paths: ScanPaths) -> None:
     backend = Scripted(paths, resources=Resources(gpus=2), per_gpu=2)
     ids = backend.hand_over(1)
     backend.copy("v0001.1")
@@ -116,7 +121,7 @@ def test_a_result_is_believed_before_the_engine(paths: ScanPaths) -> None:
     assert (seen.state, seen.reason, seen.where, seen.gpu_s) == ("done", None, "gpu", 4.0)
 
 
-def test_a_kernel_that_died_of_memory_for_the_engine_did_so(paths: ScanPaths) -> None:
+def test_a_kernel_that_died_of_memory_for_the_batch_system_did_so(paths: ScanPaths) -> None:
     backend = Scripted(paths)
     ids = backend.hand_over(1)
     backend.copy("v0001.1")
@@ -151,7 +156,7 @@ def test_a_job_that_ended_without_a_result_has_some_time_to_show_one(paths: Scan
     assert backend.brought == [1]
 
 
-def test_the_result_of_a_preempted_copy_counts_once_the_engine_will_not_start_it_again(
+def test_the_result_of_a_preempted_copy_counts_once_the_batch_system_will_not_start_it_again(
     paths: ScanPaths,
 ) -> None:
     backend = Scripted(paths)
@@ -201,7 +206,7 @@ def test_a_job_behind_another_in_its_task_waits_for_its_turn(paths: ScanPaths) -
     )
 
 
-def test_a_job_that_the_engine_no_longer_knows_is_lost_after_a_while_and_not_before(
+def test_a_job_that_the_batch_system_no_longer_knows_is_lost_after_a_while_and_not_before(
     paths: ScanPaths,
 ) -> None:
     backend = Scripted(paths)
@@ -218,7 +223,7 @@ def test_a_job_that_the_engine_no_longer_knows_is_lost_after_a_while_and_not_bef
     )
 
 
-def test_while_the_engine_is_silent_no_job_is_lost_that_was_sent_after_its_last_answer(
+def test_while_the_batch_system_is_silent_no_job_is_lost_that_was_sent_after_its_last_answer(
     paths: ScanPaths, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tracking, "LOST_POLLS", 0)
@@ -263,7 +268,7 @@ def test_of_ten_thousand_waiting_jobs_few_files_are_looked_at(
     assert backend._tracker._chosen(ids, before)[:7] == [f"v{n:04d}.1" for n in range(1, 8)]
 
 
-# ending ---------------------------------------------------------------------------------
+# Ending.
 
 
 def test_an_order_to_end_is_given_once_and_again_hard_if_the_job_stays(paths: ScanPaths) -> None:
@@ -293,7 +298,9 @@ def test_one_job_of_a_task_is_stopped_by_its_file_and_the_others_go_on(paths: Sc
     assert backend.ended == [(["0001_1"], False)]
 
 
-def test_an_engine_that_is_silent_is_told_to_end_jobs_when_it_is_back(paths: ScanPaths) -> None:
+def test_a_batch_system_that_is_silent_is_told_to_end_jobs_when_it_is_back(
+    paths: ScanPaths,
+) -> None:
     backend = Scripted(paths)
     ids = backend.hand_over(1)
     backend.refuses = Unreachable("no answer")
@@ -324,12 +331,13 @@ def test_exit_codes_are_said_in_words(code: int, reason: str, words: str) -> Non
     assert words in exit_words(code)[1]
 
 
-def test_a_cancelled_job_that_the_engine_forgets_never_started(paths: ScanPaths) -> None:
+def test_a_cancelled_job_that_the_batch_system_forgets_never_started(paths: ScanPaths) -> None:
     backend = Scripted(paths)
     ids = backend.hand_over(1)
     backend._tracker.grace_s = 0.0
     backend.cancel(ids)
-    backend.says({}, at=time.time() - 60)  # asked before it was cancelled: nothing follows from it
+    # This was asked before the job was cancelled, so nothing follows from it.
+    backend.says({}, at=time.time() - 60)
     assert backend.one(ids) is None
     assert backend.one(ids) is None
     backend.says({}, at=time.time() + 60)
