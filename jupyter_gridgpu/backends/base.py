@@ -19,6 +19,7 @@ from jupyter_gridgpu.store.paths import (
     write_json,
 )
 
+# Each library reads its own variable to find out how many threads it may start.
 THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
@@ -129,6 +130,7 @@ class Backend(Protocol):
 
 def write_spec(job: Job, env: dict[str, str]) -> None:
     """Write job.json with the environment `env`. Raises OSError."""
+    # For its owner only: parameters and environment are nobody else's business.
     job.paths.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     write_json(job.paths.spec, {**job.spec, "env": env})
 
@@ -141,6 +143,7 @@ def read_result(paths: ScanPaths, key: str) -> Observation | None:
     if not isinstance(body, dict) or body.get("key") != key:
         return None
     state = body.get("state")
+    # A worker writes a result only when its job has ended, so no other state can be true.
     if state not in ("done", "failed"):
         return None
     cell = body.get("cell")

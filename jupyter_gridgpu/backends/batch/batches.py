@@ -61,6 +61,7 @@ class BatchStore:
     def make(self, tasks: Sequence[Sequence[str]]) -> Batch:
         """Write a new batch to disk and return it. Raises OSError."""
         known = self._read()
+        # Not the number of batches: one that was dropped leaves a gap.
         number = 1 + max((int(name[1:]) for name in known), default=0)
         name = f"b{number:04d}"
         batch = Batch(name, self._folder / name, tuple(tuple(keys) for keys in tasks))

@@ -44,6 +44,7 @@ class Observer:
 
     def newest_copy(self, key: str) -> CopyPaths | None:
         """Return the newest copy of a job. A batch system may start a job several times."""
+        # Older copies belong to earlier starts; their node may even still run them.
         copies = self._paths.job(key).copies()
         if not copies:
             return None

@@ -77,6 +77,7 @@ class BatchSystem(ABC):
 
     def room(self, sent: int) -> int:
         """Return how many more tasks may be handed over, after `sent` tasks in the same call."""
+        # Most batch systems queue whatever they take; only the size of one call is bounded.
         return self.batch_limit
 
     def bring(self, batch: Batch, index: int) -> None:  # noqa: B027  (files mostly lie here)

@@ -105,10 +105,11 @@ class JobTracker:
         be ten thousand jobs that wait.
         """
         chosen: list[str] = []
+        asked = self.endings.asked
         for key in ids:
             tracked = self._tracked.get(key)
             moves = tracked is not None and (tracked.running or tracked.ended)
-            if moves or key in self.endings.asked:
+            if moves or key in asked:
                 chosen.append(key)
         answer = self._inquiry.answer
         if answer is not before:
@@ -133,13 +134,14 @@ class JobTracker:
         # without a change of the folder itself: into the folder of a copy.
         ended = status is not None and status.has_ended
         if self._folder_changed(key, tracked) or ended:
+            # A result is believed before the batch system, whatever that says about the task.
             result = self._result(key, status)
             if result is not None:
                 return result
             copy = self._observer.newest_copy(key)
         if status is not None and status.has_ended:
             return self._without_result(key, status, copy, tracked)
-        # The batch system said once that the task had ended, and now it has it again: a requeue.
+        # If the batch system said before that the task had ended, it has started it again.
         tracked.ended = None
         if copy is not None and _copy_runs(copy, status, answer):
             return self._running(key, status, copy, tracked)
@@ -152,6 +154,7 @@ class JobTracker:
             return self._observer.without_files(status)
         if answer is not None:
             return self._unknown(key, answer, tracked)
+        # No files and no answer so far: nothing is known, so the job stays as it was.
         return None
 
     def _folder_changed(self, key: str, tracked: TrackedJob) -> bool:
@@ -204,6 +207,7 @@ class JobTracker:
                 self._system.bring(*place)
         if copy is not None and self._publish_kept_result(key, copy):
             return self._result(key, status)
+        # The node may have written a result that the file system does not show here yet.
         if time.monotonic() - tracked.ended < self.grace_s:
             return None
         return self._final(key, self._observer.without_result(key, status, copy))

@@ -15,6 +15,7 @@ def check_partition(scan: ScanSpec) -> None:
     By default Slurm queues a job that is too long for its partition, or whose account may not use
     it, and lets it wait for ever.
     """
+    # A task runs its jobs one after another, and each may take the whole time.
     wall_s = (scan.resources.walltime_s or 0) * scan.per_job
     account = scan.placement.account
     if not wall_s and not account:
@@ -27,6 +28,7 @@ def check_partition(scan: ScanSpec) -> None:
             f"--walltime: a job of {duration(wall_s)} is longer than the {duration(longest_s)}"
             f" that the partition {name} allows. Ask for less or give another --queue."
         )
+    # The words of scontrol: ALL, or a list with commas.
     accounts = partition.get("AllowAccounts", "ALL")
     if account and accounts != "ALL" and account not in accounts.split(","):
         raise BackendError(

@@ -47,7 +47,7 @@ def run(
             input=text,
             capture_output=True,
             text=True,
-            errors="replace",
+            errors="replace",  # names of nodes or users may be in any encoding
             timeout=timeout_s,
             env=env,
             pass_fds=inherited,
@@ -56,6 +56,7 @@ def run(
         raise Unreachable(f"{command[0]} did not answer within {timeout_s:.0f} s") from None
     except OSError as error:
         raise BackendError(f"{command[0]} cannot be started: {error.strerror}.") from None
+    # A refusal also has an exit code of 1: only the text tells it from a silence.
     if ran.returncode and _SILENT.search(ran.stderr):
         raise Unreachable(f"Slurm does not answer: {output.complaint(ran.stderr)}")
     return ran
