@@ -1,4 +1,4 @@
-"""What a backend is, and what all of them share: job files written, results read with suspicion."""
+"""The protocol of a backend, and what all backends share: writing job.json, reading result.json."""
 
 from __future__ import annotations
 
@@ -19,16 +19,28 @@ from jupyter_gridgpu.store.paths import (
     write_json,
 )
 
+# Each library reads its own variable to find out how many threads it may start.
 THREAD_VARIABLES = (
-    "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS",
-    "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS",
-)  # fmt: skip
-LATEST = 1e11  # seconds since the epoch: the year 5138
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+    "TF_NUM_INTRAOP_THREADS",
+    "TF_NUM_INTEROP_THREADS",
+)
+LARGEST_NUMBER = 1e11  # as seconds since the epoch, this is the year 5138
+LAST_CELL = 100_000  # cell numbers from here on are not believed
+RESULT_BYTES = 1_000_000
+COPY_INFO_BYTES = 20_000
+PLACE_LIMIT = 80  # characters of the name of a GPU, a node or a queue
 
 
 @dataclass(frozen=True)
 class Job:
-    """One attempt at one variant, as a backend gets it: its files, and what job.json shall say."""
+    """One attempt at one variant, as a backend gets it.
+
+    `spec` is what job.json will hold, but for the environment, which the backend adds.
+    """
 
     key: str
     paths: JobPaths
@@ -47,17 +59,23 @@ class Capabilities:
 
 
 class Backend(Protocol):
-    """Made with `(scan, paths)`; making one touches nothing and asks nobody.
+    """What the runner needs from a place where jobs run.
 
-    Ids are the engine's own words. Every call is safe to repeat. `find` and `submit` may raise or answer Unreachable:
-    then the runner comes again later, and asks first what the engine has.
+    A backend is made with `(scan, paths)`. Making one touches no file and asks nobody.
+
+    The id of a job is a text of the backend's choice. Every call is safe to repeat. `find` may
+    raise Unreachable and `submit` may answer with it: then the runner calls again later, and
+    `submit` first finds out which of the jobs were taken.
     """
 
     capabilities: Capabilities
-    poll_s: float  # seconds between polls
+    poll_s: float  # seconds between two calls of `poll`
 
     def check(self, ask: bool = True) -> None:
-        """Raise EngineError, with what to do, if the engine cannot run the scan; without `ask`, as far as is known here."""
+        """Raise BackendError, with what to do, if the scan cannot be run here.
+
+        Without `ask` only what is known on this machine is checked, so the call is quick.
+        """
         ...
 
     def check_files(self, files: Mapping[str, Path]) -> None:
@@ -72,111 +90,143 @@ class Backend(Protocol):
         ...
 
     def slots(self) -> int | None:
-        """How many jobs to hand over at once; None = all, the engine queues them."""
+        """Return how many jobs may be handed over at once, or None for all that there are."""
         ...
 
     def notice(self) -> str | None:
-        """One sentence for the user while the engine as a whole is not well; None while it is."""
+        """Return one sentence for the user while the batch system is not well, else None."""
         ...
 
     def submit(self, jobs: Sequence[Job]) -> dict[str, str | Exception]:
-        """Hand jobs over and return an id, or what went wrong, for each key."""
+        """Hand jobs over. Return for each key the job's id, or the exception that came instead."""
         ...
 
     def find(self, keys: Sequence[str]) -> dict[str, str]:
-        """Return the ids of those jobs that the engine knows, by key: what a killed runner had submitted."""
+        """Return the ids of those jobs that were taken, by key: a killed runner may have sent them.
+
+        Raises Unreachable if that cannot be told now.
+        """
         ...
 
     def poll(self, ids: dict[str, str]) -> dict[str, Observation]:
-        """Return what the engine says of jobs (key -> id). A job it says nothing of stays as it was."""
+        """Return what is seen of jobs now. `ids` maps keys to ids.
+
+        A job that is missing in the answer stays as it was.
+        """
         ...
 
     def cancel(self, ids: dict[str, str]) -> None:
-        """Ask the engine to end jobs; they are polled until they did."""
+        """Ask jobs to end. The call does not wait: the jobs are polled until they have ended."""
         ...
 
     def collect(self, key: str, ident: str) -> None:
-        """Bring a finished job's files into its folder, where the engine left them elsewhere."""
+        """Bring a finished job's files into its folder if they lie elsewhere."""
         ...
 
     def close(self) -> None:
-        """Let go of what the runner holds; jobs go on."""
+        """Release what the runner holds. Jobs go on."""
         ...
 
 
 def write_spec(job: Job, env: dict[str, str]) -> None:
-    """Write job.json. Raises OSError."""
+    """Write job.json with the environment `env`. Raises OSError."""
+    # For its owner only: parameters and environment are nobody else's business.
     job.paths.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     write_json(job.paths.spec, {**job.spec, "env": env})
 
 
 def read_result(paths: ScanPaths, key: str) -> Observation | None:
-    """Return what result.json says of a job, or None if there is no sound one. Its content is untrusted."""
-    body = read_json(paths.job(key).result, limit=1_000_000)
-    if (
-        not isinstance(body, dict)
-        or body.get("key") != key
-        or body.get("state") not in ("done", "failed")
-    ):
+    """Return what result.json says about a job, or None if there is no sound result."""
+    # A job runs the user's code, which can write anything into this file. So each value is
+    # checked before the runner records it.
+    body = read_json(paths.job(key).result, limit=RESULT_BYTES)
+    if not isinstance(body, dict) or body.get("key") != key:
         return None
-    copy, reason, cell = body.get("copy"), body.get("reason"), body.get("cell")
+    state = body.get("state")
+    # A worker writes a result only when its job has ended, so no other state can be true.
+    if state not in ("done", "failed"):
+        return None
+    cell = body.get("cell")
+    if not isinstance(cell, int) or not 0 < cell < LAST_CELL:
+        cell = None
     return Observation(
-        state=body["state"],
-        reason=reason if reason in REASONS else None if body["state"] == "done" else "notebook",
+        state=state,
+        reason=_reason(state, body.get("reason")),
         message=bounded(body.get("message")),
-        cell=cell if isinstance(cell, int) and 0 < cell < 100_000 else None,
-        started=moment(body.get("started")),
-        ended=moment(body.get("ended")),
-        peak_mb=moment(body.get("peak_mb")),
-        notebook=notebook_of(paths, key, copy),
+        cell=cell,
+        started=plausible(body.get("started")),
+        ended=plausible(body.get("ended")),
+        peak_mb=plausible(body.get("peak_mb")),
+        notebook=notebook_of(paths, key, body.get("copy")),
     )
 
 
-def moment(value: Any) -> float | None:
-    """Return what a job says of a time, or an amount, if it is one that can be: sums of it stay numbers."""
+def _reason(state: str, reason: Any) -> str | None:
+    """Return the reason of a result; a failure without a known one is the notebook's."""
+    if reason in REASONS:
+        return str(reason)
+    if state == "done":
+        return None
+    return "notebook"
+
+
+def plausible(value: Any) -> float | None:
+    """Return a time (s) or an amount that a job wrote, or None if it cannot be true.
+
+    The result is finite and so small that sums of many stay finite, too.
+    """
     number = decode(value)
-    return number if number is not None and 0 <= number < LATEST else None
+    if number is None or not 0 <= number < LARGEST_NUMBER:
+        return None
+    return number
 
 
 def notebook_of(paths: ScanPaths, key: str, copy: Any) -> str | None:
-    """Return the path of a copy's notebook relative to the scan folder, if `copy` names one that is there."""
+    """Return the path of a copy's notebook, relative to the scan folder, or None.
+
+    It is None if `copy` is not the name of a copy, or if the copy has no notebook.
+    """
     if not isinstance(copy, str) or not COPY_NAME.fullmatch(copy):
         return None
     notebook = paths.job(key).copy(copy).notebook
-    return (
-        notebook.relative_to(paths.folder).as_posix()
-        if notebook.is_file() and not notebook.is_symlink()
-        else None
-    )
+    # A link could lead to any file of the user, which would then be shown and published.
+    if notebook.is_symlink() or not notebook.is_file():
+        return None
+    return notebook.relative_to(paths.folder).as_posix()
 
 
-def about_of(copy: CopyPaths) -> dict[str, Any]:
-    """Return what a copy says of itself. It is untrusted."""
-    body = read_json(copy.about, 20_000)
-    return body if isinstance(body, dict) else {}
+def copy_info(copy: CopyPaths) -> dict[str, Any]:
+    """Return what a copy wrote about itself into copy.json. Its values are untrusted."""
+    body = read_json(copy.about, COPY_INFO_BYTES)
+    if isinstance(body, dict):
+        return body
+    return {}
 
 
-def gpu_of(about: dict[str, Any]) -> str | None:
-    """The model of a copy's GPUs where its node has one kind, else which of the node's GPUs it has; nothing without any."""
-    devices, models = bounded(about.get("gpus"), 80), about.get("models")
-    return (
-        bounded(models[0], 80)
-        if devices and isinstance(models, list) and len(models) == 1
-        else devices
-    )
+def gpu_label(info: dict[str, Any]) -> str | None:
+    """Return which GPU a copy has, from its copy.json; None if it has none.
+
+    This is the model if the node has GPUs of one kind, else the indices of the copy's GPUs:
+    with several kinds, nothing says which of them an index stands for.
+    """
+    devices = bounded(info.get("gpus"), PLACE_LIMIT)
+    models = info.get("models")
+    if devices and isinstance(models, list) and len(models) == 1:
+        return bounded(models[0], PLACE_LIMIT)
+    return devices
 
 
 def shared_gpu_environment(scan: ScanSpec) -> dict[str, str]:
-    """Return what makes frameworks take GPU memory as they need it, where jobs share a GPU; else the first takes all."""
-    return (
-        {"TF_FORCE_GPU_ALLOW_GROWTH": "true", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
-        if scan.per_gpu > 1
-        else {}
-    )
+    """Return environment variables for jobs that share a GPU; none if they do not."""
+    if scan.per_gpu <= 1:
+        return {}
+    # TensorFlow and JAX take all memory of a GPU when they start: nothing would be left for the
+    # second job.
+    return {"TF_FORCE_GPU_ALLOW_GROWTH": "true", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
 
 
 def job_spec(scan: ScanSpec, key: str, params: dict[str, Any]) -> dict[str, Any]:
-    """Return what a worker needs to know, but for the environment, which the backend adds."""
+    """Return what job.json tells the worker, but for the environment, which the backend adds."""
     return {
         "key": key,
         "scan": scan.name,

@@ -1,5 +1,6 @@
-"""Contract suites: what every backend and sampler must do, ours and others'.
+"""Contract suites: what every backend and every sampler must do, ours and those of others.
 
-Subclass `samplers.SamplerContract` or `backends.BackendContract` in a test file and say how yours is made; pytest does
-the rest. Only test suites import this package, since it needs pytest.
+A test file derives a class from `backends.BackendContract` or `samplers.SamplerContract` and says
+how a backend or a sampler is made; pytest does the rest. Only tests import this package, since it
+needs pytest.
 """

@@ -1,1 +1,1 @@
-"""What the backends of batch systems share: handing over jobs in batches, and following them."""
+"""What the backends of batch systems share: handing over jobs in batches, and tracking them."""

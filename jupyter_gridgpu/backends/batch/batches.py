@@ -1,9 +1,11 @@
-"""What was handed to a batch system, on disk before it is sent: so a killed runner is followed by one that knows.
+"""The batches of a scan on disk.
 
-A task is what the engine starts as one unit and may run several jobs; a batch is many tasks in one call to the engine.
+A batch is written before it is sent. So a runner that follows a killed one knows what may have been
+sent, and asks the batch system about it instead of sending it again.
 
-    batches/b0001/tasks         line i: the keys of task i, from 1
-    batches/b0001/engine.json   {"id": ...} once the engine took it; the id null: it was not sent after all
+    batches/b0001/tasks         line i: the keys of the jobs of task i, counted from 1
+    batches/b0001/engine.json   {"id": ...} once the batch system took the batch;
+                                the id is null if it was not sent after all
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ TASKS_BYTES = 64_000_000
 
 @dataclass(frozen=True)
 class Batch:
-    """Tasks for one call to the engine; the keys of each."""
+    """Tasks that go to a batch system in one call. `tasks` holds the keys of each task's jobs."""
 
     name: str
     folder: Path
@@ -32,48 +34,55 @@ class Batch:
 
     @property
     def tasks_file(self) -> Path:
+        """The file with the keys of each task, one task a line."""
         return self.folder / "tasks"
 
     @property
     def engine_file(self) -> Path:
+        """The file with the id that the batch system gave to the batch."""
         return self.folder / "engine.json"
 
 
 class BatchStore:
-    """The batches of a scan: read once, kept in step with the disk by the one runner that writes them."""
+    """The batches of a scan.
+
+    They are read from disk once. After that the memory and the disk agree, since the runner is the
+    only process that writes them.
+    """
 
     def __init__(self, paths: ScanPaths) -> None:
         self._folder = paths.batches
-        self._batches: dict[str, Batch] | None = None
-        self._ids: dict[
-            str, str | None
-        ] = {}  # batch name -> engine's id; missing: not known whether it was taken
-        self._places: dict[str, tuple[Batch, int]] = {}
+        self._batches: dict[str, Batch] | None = None  # by name; None: not read yet
+        # The batch system's id by the name of the batch. None: the batch was not taken. A name
+        # that is missing: it is not known whether the batch was taken.
+        self._ids: dict[str, str | None] = {}
+        self._places: dict[str, tuple[Batch, int]] = {}  # key -> batch and task (from 1)
 
     def make(self, tasks: Sequence[Sequence[str]]) -> Batch:
-        """Write a new batch to disk. Raises OSError."""
+        """Write a new batch to disk and return it. Raises OSError."""
         known = self._read()
+        # Not the number of batches: one that was dropped leaves a gap.
         number = 1 + max((int(name[1:]) for name in known), default=0)
         name = f"b{number:04d}"
         batch = Batch(name, self._folder / name, tuple(tuple(keys) for keys in tasks))
-        batch.folder.mkdir(
-            parents=True, mode=0o700, exist_ok=True
-        )  # where this failed halfway before, it was never sent
+        # The folder may exist: `make` failed halfway before, and what it left was never sent.
+        batch.folder.mkdir(parents=True, mode=0o700, exist_ok=True)
         write_atomic(batch.tasks_file, "".join(" ".join(keys) + "\n" for keys in batch.tasks))
         self._enter(batch)
         return batch
 
     def took(self, batch: Batch, ident: str | None) -> None:
-        """Keep what the engine calls a batch; None: it does not have it. Raises OSError."""
+        """Record the batch system's id of a batch; None if it did not take it. Raises OSError."""
         write_json(batch.engine_file, {"id": ident})
         self._ids[batch.name] = ident
 
     def drop(self, batch: Batch) -> None:
-        """Forget a batch that the engine surely did not take. Raises OSError."""
+        """Forget a batch that the batch system surely did not take. Raises OSError."""
         shutil.rmtree(batch.folder)
         self._read().pop(batch.name, None)
-        for key in (key for keys in batch.tasks for key in keys):
-            self._places.pop(key, None)
+        for keys in batch.tasks:
+            for key in keys:
+                self._places.pop(key, None)
 
     def all(self) -> list[Batch]:
         """Return all batches, oldest first."""
@@ -84,15 +93,26 @@ class BatchStore:
         self._read()
         return self._places.get(key)
 
+    def task_keys(self, key: str) -> tuple[str, ...]:
+        """Return the keys of all jobs of the task that a job belongs to, in the order they run."""
+        place = self.place(key)
+        if place is None:
+            return (key,)
+        batch, index = place
+        return batch.tasks[index - 1]
+
     def ident(self, batch: Batch) -> str | None:
+        """Return the batch system's id of a batch, or None if it has none or it is not known."""
         return self._ids.get(batch.name)
 
     def unsure(self, keys: Iterable[str]) -> list[Batch]:
-        """Return the batches of these jobs of which it is not known whether the engine took them."""
-        places = [place for key in keys if (place := self.place(key)) is not None]
-        return list(
-            {batch.name: batch for batch, _ in places if batch.name not in self._ids}.values()
-        )
+        """Return those batches of jobs for which it is not known whether they were taken."""
+        found: dict[str, Batch] = {}
+        for key in keys:
+            place = self.place(key)
+            if place is not None and place[0].name not in self._ids:
+                found[place[0].name] = place[0]
+        return list(found.values())
 
     def _read(self) -> dict[str, Batch]:
         if self._batches is None:
@@ -101,32 +121,36 @@ class BatchStore:
                 batch = _load(folder)
                 self._enter(batch)
                 answer = read_json(batch.engine_file)
+                # A file that is torn or wrong says nothing: the batch system is asked again.
                 if isinstance(answer, dict) and isinstance(answer.get("id", 0), (str, type(None))):
                     self._ids[batch.name] = answer["id"]
         return self._batches
 
     def _enter(self, batch: Batch) -> None:
+        """Add a batch. A job that was in an older batch is now in this one."""
         assert self._batches is not None
         self._batches[batch.name] = batch
-        self._places.update(
-            {key: (batch, index) for index, keys in enumerate(batch.tasks, 1) for key in keys}
-        )
+        for index, keys in enumerate(batch.tasks, 1):
+            for key in keys:
+                self._places[key] = (batch, index)
 
 
 def _folders(root: Path) -> list[Path]:
+    """Return the folders of batches, oldest first: b10000 comes after b9999."""
     try:
-        names = [
-            entry.name
-            for entry in os.scandir(root)
-            if entry.name[:1] == "b" and entry.name[1:].isdecimal()
-        ]
+        entries = list(os.scandir(root))
     except FileNotFoundError:
         return []
+    names = [entry.name for entry in entries if _is_batch(entry.name)]
     return [root / name for name in sorted(names, key=lambda name: int(name[1:]))]
 
 
+def _is_batch(name: str) -> bool:
+    return name.startswith("b") and name[1:].isdecimal()
+
+
 def _load(folder: Path) -> Batch:
-    """A batch without its tasks was never sent."""
+    """Return the batch of a folder. One without tasks was never sent: its runner was killed."""
     try:
         with open(folder / "tasks", encoding="utf-8") as file:
             lines = file.read(TASKS_BYTES).splitlines()
@@ -137,20 +161,26 @@ def _load(folder: Path) -> Batch:
 
 @contextlib.contextmanager
 def sending(batch: Batch) -> Iterator[TextIO]:
-    """Hold a lock that the sending process holds too: it may outlive a killed runner, and the batch may yet be taken."""
+    """Hold the lock that says that a batch is being sent; yield its file.
+
+    The process that sends inherits the file and so holds the lock, too. It may outlive a runner
+    that is killed, and the batch may be taken after that: see `still_sending`.
+    """
     with open(_sending_file(batch), "w") as file:
-        with contextlib.suppress(OSError):  # a file system without locks
+        # There are file systems without locks. Then a killed runner's process is not noticed.
+        with contextlib.suppress(OSError):
             fcntl.flock(file, fcntl.LOCK_EX)
         yield file
 
 
 def still_sending(batch: Batch) -> bool:
+    """Return whether some process, perhaps of an earlier runner, is still sending a batch."""
     try:
         with open(_sending_file(batch)) as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
-    except OSError:
+    except OSError:  # never sent, or no locks here
         return False
     return False
 

@@ -1,21 +1,26 @@
-"""Exit codes of tasks in words, those of our launcher first."""
+"""What the exit code of a task means when a job left no result."""
 
 from __future__ import annotations
 
+# The codes of our launcher. It says more in launch.log, but a node that does not see the scan's
+# folder cannot write there, so the code itself must tell.
 EXITS = {
     71: ("node", "The node does not see the scan's folder."),
     72: ("image", "The node has no container runtime for the image."),
     73: ("image", "The image could not be used."),
     74: ("image", "The image has no Python 3.9 or newer, or no papermill."),
     75: ("node", "The node has no GPU."),
-    # of podman and apptainer, into which the launcher turns
+    # The launcher becomes podman or apptainer by `exec`, so these are codes of theirs.
     **dict.fromkeys((125, 126, 127, 255), ("image", "The container did not start.")),
-}  # exit codes of the launcher; launch.log says more where the folder is there
+}
+FIRST_SIGNAL, LAST_SIGNAL = 129, 159  # a shell says 128 + N of a program that signal N ended
 
 
 def exit_words(code: int) -> tuple[str | None, str]:
-    """Return reason and words for the exit code of a task that left no result."""
+    """Return the reason and a sentence for the exit code of a task that left no result."""
     if code in EXITS:
         return EXITS[code]
-    signal = f" (signal {code - 128})" if 128 < code < 160 else ""
+    signal = ""
+    if FIRST_SIGNAL <= code <= LAST_SIGNAL:
+        signal = f" (signal {code - 128})"
     return "node", f"The job ended with exit code {code}{signal} and left no result."

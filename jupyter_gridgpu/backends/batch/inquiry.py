@@ -1,7 +1,8 @@
-"""Asking a batch system how a user's jobs are: seldom, never waited for, and once for all scans of the user.
+"""Asks a batch system about all tasks of a user: seldom, without waiting, once for all scans.
 
-The question runs in a thread, since an engine may take its time; its answer is kept in a file that the runners of all
-scans of a home share, so that the engine hears one question for a user and cluster.
+The question is asked in a thread, since a batch system may take long to answer. The answer is kept
+in a file which the runners of all scans of a home share. So a batch system gets one question for
+each user and cluster, however many scans there are.
 """
 
 from __future__ import annotations
@@ -23,149 +24,202 @@ from jupyter_gridgpu.model.job import bounded
 from jupyter_gridgpu.model.units import duration
 from jupyter_gridgpu.store.paths import read_json, write_json
 
-POLL_S = 15.0  # between two questions; GRIDGPU_POLL_S sets another
-LONGEST_S = 3600.0
-SOON_S = 1.0
-SLOWEST = 4  # times POLL_S: between questions while nothing changes, or nobody answers
-SILENT_S = 60.0  # until a silence is worth a word
+POLL_S = 15.0  # from one question to the next; the variable GRIDGPU_POLL_S sets another
+SHORTEST_S = 0.1  # the least that GRIDGPU_POLL_S may be, and
+LONGEST_S = 3600.0  # the most
+SOON_S = 1.0  # from something that a runner did to the question about it
+SLOWEST = 4  # the longest pause between questions, in units of the poll interval
+SLOWER = 1.5  # how much longer a pause is than the one before, while nothing changes
+SILENT_S = 60.0  # a batch system that is silent for longer is told of
 ANSWER_BYTES = 256_000_000
+PAST_LIMIT = 1000  # how many tasks an archive is asked about at once
 
 
 @dataclass(frozen=True)
 class TaskStatus:
-    """What an engine says of a task. Its words are shown, bounded, and never believed further."""
+    """What a batch system says about a task.
 
-    state: str  # queued, running, done, failed or cancelled; 'done': it ended by itself, whether well its results say
+    `state` is queued, running, done, failed or cancelled. 'done' means that the task ended by
+    itself; only the results of its jobs say whether they went well. Times are in seconds since the
+    epoch. Texts are shown to the user, bounded, and nothing else follows from them.
+    """
+
+    state: str
     reason: str | None = None
     message: str | None = None
-    where: str | None = None
+    where: str | None = None  # the queue
     node: str | None = None
     started: float | None = None
     ended: float | None = None
-    link: str | None = None  # a page about it
+    link: str | None = None  # the address of a page about the task
 
     @property
-    def ended_there(self) -> bool:
+    def has_ended(self) -> bool:
+        """Whether the batch system has nothing more to do for the task."""
         return self.state not in ("queued", "running")
 
 
 @dataclass(frozen=True)
 class StatusAnswer:
-    """What an engine said of all tasks of the user, asked at `time` (seconds since the epoch)."""
+    """What a batch system said about all tasks of the user, by task id.
+
+    `time` is when the question was asked, in seconds since the epoch.
+    """
 
     time: float
     tasks: Mapping[str, TaskStatus] = field(default_factory=dict)
 
-    def since(self, path: Path) -> bool:
-        """Whether a file is there that was written before the question."""
+    def asked_after(self, path: Path) -> bool:
+        """Return whether a file exists that was written before the question was asked."""
         with contextlib.suppress(OSError):
             return path.stat().st_mtime < self.time
         return False
 
 
 def poll_interval_s() -> float:
-    """Return how long to wait between two questions."""
+    """Return how many seconds pass from one question to the next, as GRIDGPU_POLL_S says."""
     with contextlib.suppress(ValueError):
         wanted = float(os.environ.get("GRIDGPU_POLL_S", POLL_S))
-        return min(max(wanted, 0.1), LONGEST_S) if math.isfinite(wanted) else POLL_S
+        if math.isfinite(wanted):
+            return min(max(wanted, SHORTEST_S), LONGEST_S)
     return POLL_S
 
 
 class Inquiry:
-    """The pace of one runner's questions: faster after news, slower while nothing changes or nobody answers."""
+    """The questions of one runner to its batch system, and the last answer.
+
+    The pace is faster after news and slower while nothing changes or nobody answers.
+    """
 
     def __init__(
         self,
-        engine: str,
+        title: str,
         ask: Callable[[], Mapping[str, TaskStatus]],
         ask_past: Callable[[Sequence[str]], Mapping[str, TaskStatus]],
-        shared: Path,
+        answer_file: Path,
     ) -> None:
-        """`ask` raises Unreachable where the engine does not answer; `shared` is the file of the last answer."""
+        """`title` names the batch system for people; `answer_file` keeps the last answer.
+
+        `ask` returns the status of all tasks; `ask_past` asks an archive for some tasks. Both run
+        in a thread and raise Unreachable while the batch system does not answer.
+        """
         self.answer: StatusAnswer | None = None
-        self._engine = engine
+        self._title = title
         self._ask = ask
         self._ask_past = ask_past
-        self._shared = shared
-        self._every = poll_interval_s()
-        self._due = self._asked = -math.inf
+        self._answer_file = answer_file
+        self._pause_s = poll_interval_s()
+        self._due = -math.inf  # when the next question is asked, on the monotonic clock
+        self._asked = -math.inf  # when the last one was asked, on the same clock
         self._thread: threading.Thread | None = None
-        self._came: StatusAnswer | Exception | None = None
-        self._trouble: Exception | None = None
-        self._since = time.time()  # the last answer, or the beginning
+        self._outcome: StatusAnswer | Exception | None = None  # what the thread leaves behind
+        self._trouble: Exception | None = None  # why there was no answer, the last time
+        self._last_heard = time.time()  # when the last answer was asked for; at first, the start
 
     def hurry(self) -> None:
-        """Something was done to the engine: look again soon, though not sooner than it likes."""
-        self._every = poll_interval_s()
-        self._due = min(self._due, max(time.monotonic() + SOON_S, self._asked + self._every))
+        """Ask again soon, since the runner has changed something in the batch system.
 
-    def look(self, missing: Sequence[str] = ()) -> None:
-        """Take an answer that came, and ask again when it is time; never waits.
+        The poll interval is kept all the same: it protects the batch system.
+        """
+        self._pause_s = poll_interval_s()
+        self._due = min(self._due, max(time.monotonic() + SOON_S, self._asked + self._pause_s))
 
-        `missing` are tasks of which the last answers said nothing: an archive is asked for them too.
+    def refresh(self, missing: Sequence[str] = ()) -> None:
+        """Take an answer that has come, and ask again when it is time. Never waits.
+
+        `missing` are tasks that the last answers did not hold: an archive is asked about them, too.
         """
         if self._thread is not None and not self._thread.is_alive():
             self._thread = None
-            self._take()
+            self._take_outcome()
         if self._thread is None and time.monotonic() >= self._due:
             self._asked = time.monotonic()
+            # A daemon thread, so that a batch system that never answers does not keep the runner
+            # from ending.
             self._thread = threading.Thread(
                 target=self._question, args=(list(missing),), daemon=True
             )
             self._thread.start()
 
     def notice(self) -> str | None:
-        """One sentence while the engine is silent."""
-        silent = time.time() - self._since
-        if self._trouble is None or silent < min(SILENT_S, SLOWEST * poll_interval_s()):
+        """Return one sentence for the user while the batch system is silent, else None."""
+        silent_s = time.time() - self._last_heard
+        if self._trouble is None or silent_s < min(SILENT_S, SLOWEST * poll_interval_s()):
             return None
-        length = duration(silent) if silent >= 3600 else f"{max(int(silent // 60), 1)} min"
-        shown = f"shown as of {time.strftime('%H:%M', time.localtime(self._since))}"
-        return f"{self._engine} has not answered for {length}. Jobs go on; {shown}. ({str(self._trouble).rstrip('.')}.)"
+        length = f"{max(int(silent_s // 60), 1)} min"
+        if silent_s >= 3600:
+            length = duration(silent_s)
+        shown = time.strftime("%H:%M", time.localtime(self._last_heard))
+        return (
+            f"{self._title} has not answered for {length}. Jobs go on; shown as of {shown}."
+            f" ({str(self._trouble).rstrip('.')}.)"
+        )
 
-    def _take(self) -> None:
-        came, self._came = self._came, None
-        if isinstance(came, StatusAnswer):
-            news = self.answer is None or came.tasks != self.answer.tasks
-            self.answer, self._trouble, self._since = came, None, came.time
-            self._every = (
-                poll_interval_s() if news else min(self._every * 1.5, SLOWEST * poll_interval_s())
-            )
+    def _take_outcome(self) -> None:
+        """Keep the answer that the thread got, if any, and set when the next question is due."""
+        outcome, self._outcome = self._outcome, None
+        news = False
+        if isinstance(outcome, StatusAnswer):
+            news = self.answer is None or outcome.tasks != self.answer.tasks
+            self.answer = outcome
+            self._trouble = None
+            self._last_heard = outcome.time
         else:
-            self._trouble = came or Unreachable("it did not answer")
-            self._every = min(self._every * 1.5, SLOWEST * poll_interval_s())
-        self._due = time.monotonic() + self._every * random.uniform(1.0, 1.1)
+            # The old answer stays: a silence says nothing about jobs.
+            self._trouble = outcome or Unreachable("it did not answer")
+        if news:
+            self._pause_s = poll_interval_s()
+        else:
+            self._pause_s = min(self._pause_s * SLOWER, SLOWEST * poll_interval_s())
+        # At random, so that runners which were started together do not ask together for ever.
+        self._due = time.monotonic() + self._pause_s * random.uniform(1.0, 1.1)
 
     def _question(self, missing: list[str]) -> None:
+        """Ask the batch system and leave the answer, or the error, in `_outcome`."""
         try:
             answer = self._shared_answer()
             unknown = [task for task in missing if task not in answer.tasks]
-            past = self._ask_past(unknown) if unknown else {}
-            self._came = replace(answer, tasks={**answer.tasks, **past}) if past else answer
+            if unknown:
+                past = self._ask_past(unknown)
+                if past:
+                    answer = replace(answer, tasks={**answer.tasks, **past})
+            self._outcome = answer
         except (GridGpuError, OSError) as error:
-            self._came = error
-        except Exception as error:  # an answer in a form that nobody knows: as good as none
-            self._came = Unreachable(f"its answer cannot be read: {type(error).__name__}: {error}")
+            self._outcome = error
+        except Exception as error:
+            # An answer in a form that the backend does not know is as good as none. It must not
+            # end the thread without a word.
+            self._outcome = Unreachable(
+                f"its answer cannot be read: {type(error).__name__}: {error}"
+            )
 
     def _shared_answer(self) -> StatusAnswer:
-        """The answer another runner just got, else one of our own, left for others."""
-        with _locked(self._shared.with_suffix(".lock")):
-            known = _read(self._shared)
+        """Return an answer that another runner has just got, else ask and leave the answer."""
+        with _locked(self._answer_file.with_suffix(".lock")):
+            known = _read(self._answer_file)
+            # A little less than a whole interval: a runner that asks again on time must not find
+            # its own last answer still fresh.
             if known is not None and 0 <= time.time() - known.time < 0.9 * poll_interval_s():
                 return known
+            # The time of the question, not of the answer: a job that was handed over in between
+            # may be missing in it.
             asked = time.time()
             answer = StatusAnswer(asked, dict(self._ask()))
-            tasks = {
-                ident: {k: v for k, v in asdict(seen).items() if v is not None}
-                for ident, seen in answer.tasks.items()
-            }
-            write_json(self._shared, {"time": asked, "tasks": tasks})
+            tasks = {ident: _without_none(status) for ident, status in answer.tasks.items()}
+            write_json(self._answer_file, {"time": asked, "tasks": tasks})
             return answer
+
+
+def _without_none(status: TaskStatus) -> dict[str, Any]:
+    return {name: value for name, value in asdict(status).items() if value is not None}
 
 
 @contextlib.contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    """Hold the file while asking; where there are no locks, two runners may ask at once, which does no harm."""
+    """Hold a lock file while asking.
+
+    On a file system without locks two runners may ask at the same time, which does no harm.
+    """
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
@@ -177,16 +231,17 @@ def _locked(path: Path) -> Iterator[None]:
 
 
 def _read(path: Path) -> StatusAnswer | None:
+    """Return the answer in a file, or None if it is not sound: another version may have left it."""
     body = read_json(path, ANSWER_BYTES)
     try:
-        return StatusAnswer(
-            float(body["time"]),
-            {str(ident): TaskStatus(**seen) for ident, seen in body["tasks"].items()},
-        )
+        tasks = {str(ident): TaskStatus(**fields) for ident, fields in body["tasks"].items()}
+        return StatusAnswer(float(body["time"]), tasks)
     except (TypeError, KeyError, ValueError, AttributeError):
         return None
 
 
 def shown_text(text: Any) -> str | None:
-    """Return what an engine said as one bounded line."""
-    return bounded(str(text)) if text not in (None, "") else None
+    """Return a value that a batch system sent as one bounded line, or None if it is empty."""
+    if text in (None, ""):
+        return None
+    return bounded(str(text))

@@ -42,7 +42,7 @@ _ERROR_BYTES = 4096
 class HTCondorBackend(BatchBackend):
     """Hands batches over to HTCondor and follows their tasks. A task id is `CLUSTER.PROC`."""
 
-    engine = "HTCondor"
+    title = "HTCondor"
 
     def __init__(self, scan: ScanSpec, paths: ScanPaths) -> None:
         super().__init__(scan, paths)

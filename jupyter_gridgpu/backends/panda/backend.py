@@ -44,7 +44,7 @@ class PandaBackend(BatchBackend):
     The id of a job is `TASK_NUMBER`, with the sequence number of its job in the task.
     """
 
-    engine = "PanDA"
+    title = "PanDA"
     batch_limit = 5000
     # A job's files come when it has ended. A task is much work for PanDA, so a sampler that learns
     # gets a whole task at a time.

@@ -1,1 +1,1 @@
-"""The Slurm backend."""
+"""The backend for Slurm."""

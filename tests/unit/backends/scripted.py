@@ -1,4 +1,4 @@
-"""A backend of a batch system whose engine says what a test lets it say."""
+"""A backend of a batch system that says what a test lets it say."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ from jupyter_gridgpu.testing.examples import small_scan
 
 
 class Scripted(BatchBackend):
-    """A backend whose engine says what the test lets it say."""
+    """A batch system that says what the test lets it say."""
 
-    engine = "Engine"
+    title = "Engine"
     batch_limit = 3
 
     def __init__(self, paths: ScanPaths, **changes: Any) -> None:
         super().__init__(small_scan(**{"backend": "scripted", **changes}), paths)
         self.taken: dict[str, str] = {}
         self.refuses: Exception | None = None
-        self.free = 1000  # tasks that it takes
+        self.free = 1000  # how many more tasks it takes
         self.sizes: list[int] = []  # of the batches it was given
         self.ended: list[tuple[list[str], bool]] = []
         self.brought: list[int] = []
 
     def check(self, ask: bool = True) -> None:
-        """It takes everything."""
+        """Do nothing: everything is taken."""
 
     def send(self, batch: Batch) -> str:
         if isinstance(self.refuses, BackendError):
@@ -65,10 +65,12 @@ class Scripted(BatchBackend):
     def bring(self, batch: Batch, index: int) -> None:
         self.brought.append(index)
 
-    # what a test does ---------------------------------------------------------------
+    # What a test does.
 
     def says(self, tasks: Mapping[str, TaskStatus], at: float | None = None) -> None:
-        self._inquiry.answer = StatusAnswer(time.time() if at is None else at, tasks)
+        if at is None:
+            at = time.time()
+        self._inquiry.answer = StatusAnswer(at, tasks)
         self._inquiry._due = float("inf")
 
     def hand_over(self, *numbers: int) -> dict[str, str]:
@@ -83,11 +85,12 @@ class Scripted(BatchBackend):
         return self.poll(ids).get(key)
 
     def copy(self, key: str, name: str = "ab12", at: float | None = None) -> Any:
-        """Files as a worker that started makes them."""
+        """Make the files of a worker that has started, and return the copy."""
         copy = self._paths.job(key).copy(name)
         copy.folder.mkdir()
         copy.about.write_text(json.dumps({"host": "node1", "started": 5.0, "gpus": "0"}))
         copy.notebook.write_text("{}")
-        when = time.time() if at is None else at
-        os.utime(copy.about, (when, when))
+        if at is None:
+            at = time.time()
+        os.utime(copy.about, (at, at))
         return copy

@@ -1,3 +1,5 @@
+"""How batches are kept on disk, and what a runner learns from them."""
+
 from __future__ import annotations
 
 import os
@@ -12,7 +14,7 @@ from tests.old_scans import SLURM, bring
 TASKS = [["v0001.1", "v0002.1"], ["v0003.1"]]
 
 
-def test_a_new_runner_knows_what_was_handed_over_and_what_the_engine_calls_it(
+def test_a_new_runner_knows_what_was_handed_over_and_what_the_batch_system_calls_it(
     tmp_path: Path,
 ) -> None:
     first = BatchStore(ScanPaths(tmp_path))
@@ -85,10 +87,9 @@ def test_a_batch_whose_tasks_could_not_be_written_is_in_nobody_s_way(
 def test_batches_that_an_earlier_version_sent_to_slurm_are_known(tmp_path: Path) -> None:
     batches = BatchStore(ScanPaths(bring(SLURM, tmp_path)))
     assert [batch.name for batch in batches.all()] == ["b0001", "b0002"]
-    places = {
-        key: batches.place(key) for key in ("v0001.1", "v0002.1", "v0003.1", "v0004.1", "v0004.2")
-    }
-    names = [(place[0].name, place[1]) for place in places.values() if place is not None]
+    keys = ("v0001.1", "v0002.1", "v0003.1", "v0004.1", "v0004.2")
+    places = [batches.place(key) for key in keys]
+    names = [(place[0].name, place[1]) for place in places if place is not None]
     assert names == [("b0001", 1), ("b0001", 1), ("b0001", 2), ("b0001", 2), ("b0002", 1)]
     assert [batches.ident(batch) for batch in batches.all()] == ["53909922", "53909924"]
-    assert batches.unsure(places) == []
+    assert batches.unsure(keys) == []

@@ -1,4 +1,4 @@
-"""How jobs are handed over to a batch system: in tasks and batches, once, and as many as it takes."""
+"""How jobs are handed over to a batch system: in batches as large as it takes, each job once."""
 
 from __future__ import annotations
 
@@ -27,9 +27,8 @@ def test_jobs_go_out_in_tasks_and_batches(paths: ScanPaths) -> None:
         "0002_1",
         "0002_1",
     ]
-    assert (
-        paths.batches / "b0001" / "tasks"
-    ).read_text() == "v0001.1 v0002.1\nv0003.1 v0004.1\nv0005.1 v0006.1\n"
+    tasks = (paths.batches / "b0001" / "tasks").read_text()
+    assert tasks == "v0001.1 v0002.1\nv0003.1 v0004.1\nv0005.1 v0006.1\n"
     assert json.loads(paths.job("v0001.1").spec.read_text())["requeues"] is True
 
 
@@ -67,7 +66,7 @@ def test_a_batch_that_was_never_sent_is_sent_by_the_next_runner(paths: ScanPaths
     assert after.hand_over(1) == {"v0001.1": "0002_1"}
 
 
-def test_while_the_engine_is_silent_nothing_is_sent_twice(paths: ScanPaths) -> None:
+def test_while_the_batch_system_is_silent_nothing_is_sent_twice(paths: ScanPaths) -> None:
     backend = Scripted(paths)
     backend.refuses = Unreachable("no answer")
     job = Job("v0001.1", paths.job("v0001.1"), {})
@@ -75,7 +74,8 @@ def test_while_the_engine_is_silent_nothing_is_sent_twice(paths: ScanPaths) -> N
     with pytest.raises(Unreachable):
         backend.find(["v0001.1"])
     assert backend.submit([job]) == {"v0001.1": backend.refuses}
-    backend.refuses, backend.taken = None, {"b0001": "0001"}  # it had taken it all the same
+    backend.refuses = None
+    backend.taken = {"b0001": "0001"}  # it had taken the batch all the same
     assert backend.submit([job]) == {"v0001.1": "0001_1"}
 
 
@@ -98,7 +98,7 @@ def test_a_refusal_is_each_job_s_answer(paths: ScanPaths) -> None:
     assert backend.find(["v0001.1"]) == {}
 
 
-def test_an_engine_that_takes_few_jobs_gets_few_at_a_time_and_refuses_none_for_good(
+def test_a_batch_system_that_takes_few_jobs_gets_few_at_a_time_and_refuses_none_for_good(
     paths: ScanPaths,
 ) -> None:
     backend = Scripted(paths)

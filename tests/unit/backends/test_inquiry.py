@@ -1,3 +1,5 @@
+"""How a batch system is asked: without waiting, seldom, and once for all scans of a user."""
+
 from __future__ import annotations
 
 import time
@@ -14,8 +16,8 @@ from tests.system.helpers import eventually
 RUNNING = TaskStatus("running", where="gpu", node="node1", started=5.0)
 
 
-class Engine:
-    """Answers that are set, and how often it was asked."""
+class FakeSystem:
+    """A batch system with answers that a test sets; it counts how often it was asked."""
 
     def __init__(self) -> None:
         self.tasks: dict[str, TaskStatus] = {"7_1": RUNNING}
@@ -36,25 +38,25 @@ class Engine:
 
 
 @pytest.fixture
-def engine(monkeypatch: pytest.MonkeyPatch) -> Engine:
+def system(monkeypatch: pytest.MonkeyPatch) -> FakeSystem:
     monkeypatch.setenv("GRIDGPU_POLL_S", "0.2")
-    return Engine()
+    return FakeSystem()
 
 
 Make = Callable[[], Inquiry]
 
 
 @pytest.fixture
-def make(engine: Engine, tmp_path: Path) -> Make:
-    return lambda: Inquiry("Slurm", engine.ask, engine.ask_past, tmp_path / "home" / "slurm.json")
+def make(system: FakeSystem, tmp_path: Path) -> Make:
+    return lambda: Inquiry("Slurm", system.ask, system.ask_past, tmp_path / "home" / "slurm.json")
 
 
-def answered(found: Inquiry, engine: Engine, times: int = 1) -> Inquiry:
-    """Look until the engine was asked so often and that answer came."""
+def answered(found: Inquiry, system: FakeSystem, times: int = 1) -> Inquiry:
+    """Look until the batch system was asked so often and that answer came."""
 
     def came() -> bool:
-        found.look()
-        return engine.asked >= times and found._thread is None
+        found.refresh()
+        return system.asked >= times and found._thread is None
 
     eventually(came)
     return found
@@ -62,14 +64,14 @@ def answered(found: Inquiry, engine: Engine, times: int = 1) -> Inquiry:
 
 def some_answer(found: Inquiry, *missing: str) -> StatusAnswer:
     def came() -> StatusAnswer | None:
-        found.look(missing)
+        found.refresh(missing)
         return found.answer
 
     return eventually(came) or StatusAnswer(0.0)
 
 
-def test_a_look_never_waits_for_the_engine(
-    make: Make, engine: Engine, monkeypatch: pytest.MonkeyPatch
+def test_a_look_never_waits_for_the_batch_system(
+    make: Make, system: FakeSystem, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = []
 
@@ -78,33 +80,33 @@ def test_a_look_never_waits_for_the_engine(
         time.sleep(0.5)
         return {}
 
-    monkeypatch.setattr(engine, "ask", slow)
+    monkeypatch.setattr(system, "ask", slow)
     found = make()
     while not asked:
-        found.look()
+        found.refresh()
     for _ in range(100):
-        found.look()
+        found.refresh()
     assert found.answer is None
     assert len(asked) == 1
     assert some_answer(found)
 
 
-def test_an_answer_says_when_it_was_asked_for(make: Make, engine: Engine) -> None:
+def test_an_answer_says_when_it_was_asked_for(make: Make, system: FakeSystem) -> None:
     before = time.time()
-    found = answered(make(), engine)
+    found = answered(make(), system)
     assert found.answer is not None
     assert before <= found.answer.time <= time.time()
     assert found.answer.tasks == {"7_1": RUNNING}
 
 
 def test_runners_of_one_home_ask_once(
-    make: Make, engine: Engine, monkeypatch: pytest.MonkeyPatch
+    make: Make, system: FakeSystem, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GRIDGPU_POLL_S", "60")
-    first = answered(make(), engine)
+    first = answered(make(), system)
     others = [make() for _ in range(3)]
     assert [some_answer(other) for other in others] == [first.answer] * 3
-    assert engine.asked == 1
+    assert system.asked == 1
 
 
 @pytest.mark.parametrize(
@@ -112,32 +114,32 @@ def test_runners_of_one_home_ask_once(
     ["", "{", "[]", '{"time": "x", "tasks": {}}', '{"time": 1e99, "tasks": []}', '{"time": 1}'],
 )
 def test_a_shared_answer_that_is_not_sound_is_not_taken(
-    make: Make, engine: Engine, tmp_path: Path, text: str
+    make: Make, system: FakeSystem, tmp_path: Path, text: str
 ) -> None:
     (tmp_path / "home").mkdir()
     (tmp_path / "home" / "slurm.json").write_text(text)
-    found = answered(make(), engine)
+    found = answered(make(), system)
     assert found.answer is not None
     assert found.answer.tasks == {"7_1": RUNNING}
 
 
-def test_while_nothing_changes_it_asks_more_and_more_seldom(make: Make, engine: Engine) -> None:
-    found = answered(make(), engine)
+def test_while_nothing_changes_it_asks_more_and_more_seldom(make: Make, system: FakeSystem) -> None:
+    found = answered(make(), system)
     waits = []
     for times in range(2, 7):
-        answered(found, engine, times)
-        waits.append(found._every)
+        answered(found, system, times)
+        waits.append(found._pause_s)
     assert waits == sorted(waits)
     assert waits[-1] == pytest.approx(0.2 * inquiry.SLOWEST)
-    engine.tasks = {}
-    answered(found, engine, engine.asked + 1)
-    assert found._every == pytest.approx(0.2)
+    system.tasks = {}
+    answered(found, system, system.asked + 1)
+    assert found._pause_s == pytest.approx(0.2)
 
 
 def test_news_from_us_makes_it_look_sooner_but_not_sooner_than_allowed(
-    make: Make, engine: Engine, monkeypatch: pytest.MonkeyPatch
+    make: Make, system: FakeSystem, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found = answered(make(), engine)
+    found = answered(make(), system)
     monkeypatch.setenv("GRIDGPU_POLL_S", "30")
     asked = found._asked
     found._due = asked + 100
@@ -145,39 +147,40 @@ def test_news_from_us_makes_it_look_sooner_but_not_sooner_than_allowed(
     assert found._due == pytest.approx(asked + 30)
 
 
-def test_a_silent_engine_changes_nothing_and_is_told_of(
-    make: Make, engine: Engine, monkeypatch: pytest.MonkeyPatch
+def test_a_silent_batch_system_changes_nothing_and_is_told_of(
+    make: Make, system: FakeSystem, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found = answered(make(), engine)
+    found = answered(make(), system)
     before = found.answer
     assert found.notice() is None
-    engine.error = Unreachable("Unable to contact slurm controller.")
-    answered(found, engine, engine.asked + 1)
+    system.error = Unreachable("Unable to contact slurm controller.")
+    answered(found, system, system.asked + 1)
     assert found.answer is before
-    found._since -= 250
+    found._last_heard -= 250
+    heard = time.strftime("%H:%M", time.localtime(found._last_heard))
     assert found.notice() == (
-        f"Slurm has not answered for 4 min. Jobs go on; shown as of {time.strftime('%H:%M', time.localtime(found._since))}."
+        f"Slurm has not answered for 4 min. Jobs go on; shown as of {heard}."
         " (Unable to contact slurm controller.)"
     )
-    engine.error = None
-    answered(found, engine, engine.asked + 1)
+    system.error = None
+    answered(found, system, system.asked + 1)
     assert found.notice() is None
 
 
-def test_an_answer_that_nobody_can_read_is_a_silence(make: Make, engine: Engine) -> None:
+def test_an_answer_that_nobody_can_read_is_a_silence(make: Make, system: FakeSystem) -> None:
     found = make()
-    engine.error = KeyError("jobs")
-    answered(found, engine)
-    found._since -= 1000
+    system.error = KeyError("jobs")
+    answered(found, system)
+    found._last_heard -= 1000
     assert found.answer is None
     assert "cannot be read: KeyError: 'jobs'" in str(found.notice())
 
 
-def test_an_archive_is_asked_for_what_is_missing_only(make: Make, engine: Engine) -> None:
-    engine.past = {"7_2": TaskStatus("failed", "timeout")}
+def test_an_archive_is_asked_for_what_is_missing_only(make: Make, system: FakeSystem) -> None:
+    system.past = {"7_2": TaskStatus("failed", "timeout")}
     found = make()
     answer = some_answer(found, "7_1", "7_2", "7_3")
-    assert engine.asked_past == [["7_2", "7_3"]]
+    assert system.asked_past == [["7_2", "7_3"]]
     assert set(answer.tasks) == {"7_1", "7_2"}
 
 

@@ -1,4 +1,4 @@
-"""What --parallel means on each engine."""
+"""What --parallel means for each batch system."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def test_slurm_throttles_the_array(
     tmp_path: Path, parallel: int | None, per_gpu: int, array: str
 ) -> None:
     backend = SlurmBackend(small_scan(parallel=parallel, per_gpu=per_gpu), ScanPaths(tmp_path))
-    assert f"--array={array}" in backend._words(9)
+    assert f"--array={array}" in backend._options(9)
     assert backend.slots() is None
 
 

@@ -1,3 +1,5 @@
+"""How result.json is read with suspicion, how job.json is written, how a backend is found."""
+
 from __future__ import annotations
 
 import json
@@ -125,11 +127,21 @@ def test_a_job_file_says_what_is_to_be_run(tmp_path: Path) -> None:
     write_spec(job, {"A": "2"})
     body = read_json(job.paths.spec)
     assert body == {
-        "key": KEY, "scan": "small", "params": {"lr": 0.1}, "kernel": "python3", "objective": "acc", "walltime_s": 60,
-        "memory_mb": 2000, "language": "python", "prefork": True, "id": scan.id,
-        "notebook_digest": "", "image": None, "image_digest": None,
+        "key": KEY,
+        "scan": "small",
+        "params": {"lr": 0.1},
+        "kernel": "python3",
+        "objective": "acc",
+        "walltime_s": 60,
+        "memory_mb": 2000,
+        "language": "python",
+        "prefork": True,
+        "id": scan.id,
+        "notebook_digest": "",
+        "image": None,
+        "image_digest": None,
         "env": {"A": "2"},
-    }  # fmt: skip
+    }
     assert job.paths.folder.stat().st_mode & 0o777 == 0o700
 
 

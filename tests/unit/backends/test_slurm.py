@@ -1,4 +1,7 @@
-"""What Slurm says, as two versions of it said it, and the options that sbatch gets. Real daemons are in other tests."""
+"""What two versions of Slurm said and how it is read, and the options that sbatch gets.
+
+Tests with real daemons are elsewhere.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +14,9 @@ from typing import Any
 
 import pytest
 
-from jupyter_gridgpu.backends.slurm import output as words
+from jupyter_gridgpu.backends.slurm import commands, options, output
 from jupyter_gridgpu.backends.slurm.backend import SlurmBackend
+from jupyter_gridgpu.backends.slurm.search import started_id
 from jupyter_gridgpu.errors import Full
 from jupyter_gridgpu.model.resources import Placement, Resources
 from jupyter_gridgpu.store.paths import ScanPaths
@@ -25,12 +29,10 @@ VERSIONS = ("22.05", "24.11")
 def recorded(version: str) -> dict[str, Any]:
     """What squeue said of each job, by what makes the job special."""
     text = (DATA / f"squeue-{version}.txt").read_text()
-    found = words.read_tasks(text)
+    found = output.read_tasks(text)
     assert len(found) == len(text.splitlines())
-    return {
-        **{f"{seen.state} {seen.reason} {seen.message}": seen for seen in found.values()},
-        "all": found,
-    }
+    by_words = {f"{seen.state} {seen.reason} {seen.message}": seen for seen in found.values()}
+    return {**by_words, "all": found}
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -61,10 +63,8 @@ def test_what_two_versions_say_is_the_same(version: str, expected: str) -> None:
 def test_what_will_never_start_says_so(version: str) -> None:
     said = " ".join(recorded(version))
     assert "It is held: `scontrol release" in said
-    assert (
-        "It will not start: it asks for more time than short allows. Stop it and ask for less --walltime."
-        in said
-    )
+    too_long = "It will not start: it asks for more time than short allows."
+    assert f"{too_long} Stop it and ask for less --walltime." in said
 
 
 def test_a_time_limit_and_a_job_that_is_being_cleaned_up() -> None:
@@ -75,7 +75,7 @@ def test_a_time_limit_and_a_job_that_is_being_cleaned_up() -> None:
         for line in (DATA / "squeue-22.05.txt").read_text().splitlines()
         if "COMPLETING" in line
     ]
-    assert [seen.state for seen in words.read_tasks("\n".join(cleaning)).values()] == ["running"]
+    assert [seen.state for seen in output.read_tasks("\n".join(cleaning)).values()] == ["running"]
 
 
 def test_times_nodes_and_partitions_are_told() -> None:
@@ -88,22 +88,20 @@ def test_times_nodes_and_partitions_are_told() -> None:
     )
 
 
-def line(*cells: str) -> str:
-    return words.DIVIDER.join((*cells, ""))
+def message_of(*cells: str) -> str:
+    """Return what is shown of task 7_1 if squeue prints these cells behind its id."""
+    line = output.DIVIDER.join(("7_1", *cells, ""))
+    return output.read_tasks(line)["7_1"].message or ""
 
 
 @pytest.mark.parametrize("away_s", [600, 200_000])
 def test_an_estimated_start_is_told_with_its_day_where_that_is_another(away_s: int) -> None:
     start = time.time() + away_s
-    said = (
-        words.read_tasks(line("7_1", "PENDING", "Priority", "0", f"{start:.0f}", "N/A", "", "gpu"))[
-            "7_1"
-        ].message
-        or ""
-    )
-    when = time.strftime(
-        "%H:%M" if away_s < 9999 else "%a %d %b %H:%M", time.localtime(start - start % 300 + 300)
-    )
+    said = message_of("PENDING", "Priority", "0", f"{start:.0f}", "N/A", "", "gpu")
+    form = "%H:%M"
+    if away_s > 9999:
+        form = "%a %d %b %H:%M"
+    when = time.strftime(form, time.localtime(start - start % 300 + 300))
     assert said == f"Waits in gpu: others are before it; starts about {when}."
 
 
@@ -127,28 +125,19 @@ def test_an_estimated_start_is_told_with_its_day_where_that_is_another(away_s: i
     ],
 )
 def test_reasons_are_told_in_words(reason: str, part: str) -> None:
-    said = (
-        words.read_tasks(line("7_1", "PENDING", reason, "0", "N/A", "N/A", "", "gpu"))[
-            "7_1"
-        ].message
-        or ""
-    )
+    said = message_of("PENDING", reason, "0", "N/A", "N/A", "", "gpu")
     assert part in said
     assert said.isprintable()
     assert len(said) < 400
 
 
 def test_what_is_no_answer_is_passed_over() -> None:
-    assert (
-        words.read_tasks(
-            "slurm_load_jobs error: Unexpected message received\n\x1f\x1f\n12_[3-9]" + "\x1f" * 8
-        )
-        == {}
-    )
+    error = "slurm_load_jobs error: Unexpected message received"
+    assert output.read_tasks(f"{error}\n\x1f\x1f\n12_[3-9]" + "\x1f" * 8) == {}
 
 
 def test_what_sacct_says_is_read_like_what_squeue_says() -> None:
-    seen = words.read_tasks((DATA / "sacct-22.05.txt").read_text())
+    seen = output.read_tasks((DATA / "sacct-22.05.txt").read_text())
     assert {task: (one.state, one.reason, one.node) for task, one in seen.items()} == {
         "53183763": ("failed", "oom", "node1"),
         "53183762_1": ("failed", "node", "node1"),
@@ -169,32 +158,35 @@ def test_what_sacct_says_is_read_like_what_squeue_says() -> None:
     ],
 )
 def test_tasks_are_named_in_few_words(tasks: list[str], said: list[str]) -> None:
-    assert words.array_ids(tasks) == said
+    assert commands.array_ids(tasks) == said
 
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_gpu_models_are_found_by_a_part_of_their_name(version: str) -> None:
     text = (DATA / f"sinfo-{version}.txt").read_text()
-    assert words.best_match("A100", words.gres_types(text)) == "a100"
-    assert words.best_match("v100", words.features(text)) == "v100"
-    assert words.best_match("H100", words.gres_types(text)) is None
+    assert options.best_match("A100", options.gres_types(text)) == "a100"
+    assert options.best_match("v100", options.features(text)) == "v100"
+    assert options.best_match("H100", options.gres_types(text)) is None
     assert (
-        words.best_match("a100", {"nvidia_a100_40gb": 9, "nvidia_a100_80gb": 4, "a100": 1})
+        options.best_match("a100", {"nvidia_a100_40gb": 9, "nvidia_a100_80gb": 4, "a100": 1})
         == "a100"
     )
     assert (
-        words.best_match("a100", {"nvidia_a100_40gb": 4, "nvidia_a100_80gb": 9})
+        options.best_match("a100", {"nvidia_a100_40gb": 4, "nvidia_a100_80gb": 9})
         == "nvidia_a100_80gb"
     )
 
 
 def test_complaints_are_one_sentence_without_the_commands_name() -> None:
-    text = "sbatch: error: invalid partition specified: x\nsbatch: error: Batch job submission failed: Invalid partition name\n"
-    assert words.complaint(text) == "Invalid partition name (invalid partition specified: x)"
-    assert words.complaint("allocation failure: Requested node configuration is not available") == (
-        "Requested node configuration is not available"
+    text = (
+        "sbatch: error: invalid partition specified: x\n"
+        "sbatch: error: Batch job submission failed: Invalid partition name\n"
     )
-    assert words.complaint("") == "no reason given"
+    assert output.complaint(text) == "Invalid partition name (invalid partition specified: x)"
+    assert output.complaint(
+        "allocation failure: Requested node configuration is not available"
+    ) == ("Requested node configuration is not available")
+    assert output.complaint("") == "no reason given"
 
 
 def test_secrets_and_what_is_only_of_use_here_stay_here() -> None:
@@ -207,20 +199,31 @@ def test_secrets_and_what_is_only_of_use_here_stay_here() -> None:
         "TF_X": "1",
     }
     left = (
-        "JUPYTERHUB_API_TOKEN", "AWS_SECRET_ACCESS_KEY", "MY_PASSWORD", "GITHUB_TOKEN", "api_key", "JPY_SESSION_NAME", "DISPLAY",
-        "SSH_AUTH_SOCK", "CUDA_VISIBLE_DEVICES", "SLURM_JOB_ID", "SLURM_MEM_PER_CPU", "SLURM_CONF_X", "GRIDGPU_HOME",
-    )  # fmt: skip
-    assert words.job_environment({**kept, **dict.fromkeys(left, "x")}) == kept
+        "JUPYTERHUB_API_TOKEN",
+        "AWS_SECRET_ACCESS_KEY",
+        "MY_PASSWORD",
+        "GITHUB_TOKEN",
+        "api_key",
+        "JPY_SESSION_NAME",
+        "DISPLAY",
+        "SSH_AUTH_SOCK",
+        "CUDA_VISIBLE_DEVICES",
+        "SLURM_JOB_ID",
+        "SLURM_MEM_PER_CPU",
+        "SLURM_CONF_X",
+        "GRIDGPU_HOME",
+    )
+    assert options.job_environment({**kept, **dict.fromkeys(left, "x")}) == kept
 
 
-def options(**changes: Any) -> list[str]:
+def options_of(**changes: Any) -> list[str]:
     scan = small_scan(**{"backend": "slurm", **changes})
-    return SlurmBackend(scan, ScanPaths(Path("/scans/one")))._words(20)
+    return SlurmBackend(scan, ScanPaths(Path("/scans/one")))._options(20)
 
 
 def test_options_say_what_jobs_need() -> None:
     wants = Resources(gpus=2, cpus=4, memory_mb=3000, walltime_s=7200, disk_mb=500)
-    said = options(
+    said = options_of(
         resources=wants, placement=Placement("gpu", "phys", "high", "ib"), parallel=6, per_gpu=2
     )
     assert {
@@ -246,12 +249,13 @@ def test_what_is_cut_into_small_arrays_shares_what_may_run_at_once() -> None:
     backend = SlurmBackend(
         small_scan(backend="slurm", parallel=6, per_gpu=2), ScanPaths(Path("/scans/one"))
     )
-    backend._tasks = 300
-    assert "--array=1-100%1" in backend._words(100), "three arrays of one batch"
-    backend.full, backend.going = Full("Slurm: QOSMaxSubmitJobPerUserLimit"), 0
-    assert "--array=1-31%3" in backend._words(31)
+    backend._together = 300
+    assert "--array=1-100%1" in backend._options(100), "three arrays of one batch"
+    backend._hand_over.full = Full("Slurm: QOSMaxSubmitJobPerUserLimit")
+    backend._tracker.unfinished = 0
+    assert "--array=1-31%3" in backend._options(31)
     assert (backend.room(0), backend.room(2), backend.room(31)) == (3, 1, -28)
-    backend.going = 3
+    backend._tracker.unfinished = 3
     assert backend.room(0) == 1
 
 
@@ -259,16 +263,16 @@ def test_what_is_cut_into_small_arrays_shares_what_may_run_at_once() -> None:
     "limit", ["AssocMaxSubmitJobLimit", "QOSMaxSubmitJobPerUserLimit", "AssocGrpSubmitJobsLimit"]
 )
 def test_a_limit_of_jobs_in_the_queue_is_one_for_now(limit: str) -> None:
-    found = words.FULL.search(
+    found = output.FULL.search(
         f"sbatch: error: {limit}\nsbatch: error: Batch job submission failed: Job violates policy"
     )
     assert found is not None
     assert found[0] == limit
-    assert words.FULL.search("sbatch: error: QOSMaxWallDurationPerJobLimit") is None
+    assert output.FULL.search("sbatch: error: QOSMaxWallDurationPerJobLimit") is None
 
 
 def test_what_is_not_asked_for_is_left_to_the_cluster() -> None:
-    said = options()
+    said = options_of()
     assert not [
         word
         for word in said
@@ -278,7 +282,7 @@ def test_what_is_not_asked_for_is_left_to_the_cluster() -> None:
 
 
 def test_a_short_job_is_ended_by_its_worker_before_slurm_does() -> None:
-    said = options(resources=Resources(walltime_s=90), per_job=2)
+    said = options_of(resources=Resources(walltime_s=90), per_job=2)
     assert {"--time=6", "--time-min=3"} <= set(said)
 
 
@@ -324,4 +328,4 @@ def test_the_id_that_a_task_left_is_believed_only_as_a_number(tmp_path: Path) ->
         ("true", None),
     ):
         (batch.folder / "seen").write_text(text)
-        assert backend._seen_there(batch) == known
+        assert started_id(batch) == known

@@ -1,4 +1,7 @@
-"""How the two witnesses of a job, its files and its engine, are heard together. The engines' own words are in other tests."""
+"""How files and batch system together say what becomes of a job.
+
+What each batch system itself says is in other tests.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from jupyter_gridgpu.backends.batch import backend as batch_backend
+from jupyter_gridgpu.backends.batch import tracking
 from jupyter_gridgpu.backends.batch.exit_codes import exit_words
 from jupyter_gridgpu.backends.batch.inquiry import TaskStatus
 from jupyter_gridgpu.errors import BackendError, Unreachable
@@ -26,10 +29,10 @@ def result(key: str, **changes: Any) -> str:
     )
 
 
-# looking --------------------------------------------------------------------------------
+# Looking.
 
 
-def test_a_waiting_job_says_what_the_engine_says(paths: ScanPaths) -> None:
+def test_a_waiting_job_says_what_the_batch_system_says(paths: ScanPaths) -> None:
     backend = Scripted(paths)
     ids = backend.hand_over(1)
     assert backend.one(ids) is None
@@ -39,7 +42,7 @@ def test_a_waiting_job_says_what_the_engine_says(paths: ScanPaths) -> None:
     assert seen == Observation("queued", message="Waits in gpu.", where="gpu", link=page)
 
 
-def test_files_say_that_a_job_runs_before_the_engine_does(paths: ScanPaths) -> None:
+def test_files_say_that_a_job_runs_before_the_batch_system_does(paths: ScanPaths) -> None:
     backend = Scripted(paths, placement=Placement("gpu"))
     ids = backend.hand_over(1)
     backend.says({"0001_1": TaskStatus("queued", message="Waits.")}, time.time() - 9)
@@ -77,19 +80,21 @@ def test_a_running_job_says_which_gpu_it_has(
     assert getattr(backend.one(ids), "gpu", "?") == gpu
 
 
-def test_of_a_running_job_that_the_engine_forgot_its_archive_is_asked(paths: ScanPaths) -> None:
+def test_of_a_running_job_that_the_batch_system_forgot_its_archive_is_asked(
+    paths: ScanPaths,
+) -> None:
     backend = Scripted(paths)
     ids = backend.hand_over(1)
     copy = backend.copy("v0001.1", at=time.time() - 50)
     backend.says({})
     assert getattr(backend.one(ids), "state", None) == "running"
-    assert backend._watched["v0001.1"].missing is not None
+    assert backend._tracker._tracked["v0001.1"].missing is not None
     copy.result.write_text(result("v0001.1", state="failed", reason="preempted"))
     backend.says({"0001_1": TaskStatus("cancelled", "user", "Removed.")})
     assert getattr(backend.one(ids), "reason", None) == "preempted"
 
 
-def test_a_job_that_the_engine_started_again_waits_until_its_new_copy_runs(
+def test_a_job_that_the_batch_system_started_again_waits_until_its_new_copy_runs(
     paths: ScanPaths,
 ) -> None:
     backend = Scripted(paths)
@@ -105,7 +110,7 @@ def test_a_job_that_the_engine_started_again_waits_until_its_new_copy_runs(
     assert (seen.state, seen.notebook) == ("running", "jobs/v0001.1/cd34/output.ipynb")
 
 
-def test_a_result_is_believed_before_the_engine(paths: ScanPaths) -> None:
+def test_a_result_is_believed_before_the_batch_system(paths: ScanPaths) -> None:
     backend = Scripted(paths, resources=Resources(gpus=2), per_gpu=2)
     ids = backend.hand_over(1)
     backend.copy("v0001.1")
@@ -116,7 +121,7 @@ def test_a_result_is_believed_before_the_engine(paths: ScanPaths) -> None:
     assert (seen.state, seen.reason, seen.where, seen.gpu_s) == ("done", None, "gpu", 4.0)
 
 
-def test_a_kernel_that_died_of_memory_for_the_engine_did_so(paths: ScanPaths) -> None:
+def test_a_kernel_that_died_of_memory_for_the_batch_system_did_so(paths: ScanPaths) -> None:
     backend = Scripted(paths)
     ids = backend.hand_over(1)
     backend.copy("v0001.1")
@@ -138,7 +143,7 @@ def test_a_job_that_ended_without_a_result_has_some_time_to_show_one(paths: Scan
     )
     assert backend.one(ids) is None
     assert backend.brought == [1]
-    backend.grace_s = 0.0
+    backend._tracker.grace_s = 0.0
     seen = backend.one(ids)
     assert seen is not None
     assert (seen.state, seen.reason, seen.message, seen.node) == (
@@ -151,7 +156,7 @@ def test_a_job_that_ended_without_a_result_has_some_time_to_show_one(paths: Scan
     assert backend.brought == [1]
 
 
-def test_the_result_of_a_preempted_copy_counts_once_the_engine_will_not_start_it_again(
+def test_the_result_of_a_preempted_copy_counts_once_the_batch_system_will_not_start_it_again(
     paths: ScanPaths,
 ) -> None:
     backend = Scripted(paths)
@@ -180,7 +185,7 @@ def test_what_the_launcher_said_is_shown_of_a_job_that_no_worker_ran(paths: Scan
     paths.job("v0001.1").log.write_text("looking\nNo such image: \x1b[31mml-base\n")
     backend.says({"0001_1": TaskStatus("failed", *exit_words(73))})
     backend.one(ids)
-    backend.grace_s = 0.0
+    backend._tracker.grace_s = 0.0
     seen = backend.one(ids)
     assert seen is not None
     assert (seen.reason, seen.message) == (
@@ -201,14 +206,14 @@ def test_a_job_behind_another_in_its_task_waits_for_its_turn(paths: ScanPaths) -
     )
 
 
-def test_a_job_that_the_engine_no_longer_knows_is_lost_after_a_while_and_not_before(
+def test_a_job_that_the_batch_system_no_longer_knows_is_lost_after_a_while_and_not_before(
     paths: ScanPaths,
 ) -> None:
     backend = Scripted(paths)
     ids = backend.hand_over(1)
     backend.says({})
     assert backend.one(ids) is None
-    backend._watched["v0001.1"].missing = time.time() - 100
+    backend._tracker._tracked["v0001.1"].missing = time.time() - 100
     backend.says({}, at=time.time() + 0.5)
     seen = backend.one(ids)
     assert seen is not None
@@ -218,10 +223,10 @@ def test_a_job_that_the_engine_no_longer_knows_is_lost_after_a_while_and_not_bef
     )
 
 
-def test_while_the_engine_is_silent_no_job_is_lost_that_was_sent_after_its_last_answer(
+def test_while_the_batch_system_is_silent_no_job_is_lost_that_was_sent_after_its_last_answer(
     paths: ScanPaths, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(batch_backend, "LOST_POLLS", 0)
+    monkeypatch.setattr(tracking, "LOST_POLLS", 0)
     backend = Scripted(paths)
     backend.says({})
     ids = backend.hand_over(1)
@@ -253,17 +258,17 @@ def test_of_ten_thousand_waiting_jobs_few_files_are_looked_at(
     backend.says({f"1_{n}": TaskStatus("queued") for n in range(1, 10_001)})
     before = backend._inquiry.answer
     looks: list[str] = []
-    monkeypatch.setattr(backend, "_look", lambda key, task: looks.append(key))
+    monkeypatch.setattr(backend._tracker, "_look", lambda key, task: looks.append(key))
     backend.poll(ids)
     assert len(looks) <= 100
     for _ in range(99):
         backend.poll(ids)
     assert set(looks) == set(ids)
     backend.says({f"1_{n}": TaskStatus("queued" if n > 7 else "running") for n in range(1, 10_001)})
-    assert backend._chosen(ids, before)[:7] == [f"v{n:04d}.1" for n in range(1, 8)]
+    assert backend._tracker._chosen(ids, before)[:7] == [f"v{n:04d}.1" for n in range(1, 8)]
 
 
-# ending ---------------------------------------------------------------------------------
+# Ending.
 
 
 def test_an_order_to_end_is_given_once_and_again_hard_if_the_job_stays(paths: ScanPaths) -> None:
@@ -275,7 +280,7 @@ def test_an_order_to_end_is_given_once_and_again_hard_if_the_job_stays(paths: Sc
         backend.poll(ids)
     assert backend.ended == [(["0001_1"], False)]
     assert paths.job("v0001.1").stop.exists()
-    backend._endings.hard_s = 0.0
+    backend._tracker.endings.patience_s = 0.0
     for _ in range(3):
         backend.poll(ids)
     assert backend.ended[1:] == [(["0001_1"], True)]
@@ -293,7 +298,9 @@ def test_one_job_of_a_task_is_stopped_by_its_file_and_the_others_go_on(paths: Sc
     assert backend.ended == [(["0001_1"], False)]
 
 
-def test_an_engine_that_is_silent_is_told_to_end_jobs_when_it_is_back(paths: ScanPaths) -> None:
+def test_a_batch_system_that_is_silent_is_told_to_end_jobs_when_it_is_back(
+    paths: ScanPaths,
+) -> None:
     backend = Scripted(paths)
     ids = backend.hand_over(1)
     backend.refuses = Unreachable("no answer")
@@ -301,10 +308,10 @@ def test_an_engine_that_is_silent_is_told_to_end_jobs_when_it_is_back(paths: Sca
     backend.poll(ids)
     assert backend.ended == []
     backend.refuses = BackendError("scancel cannot be started")
-    backend._endings._due = 0.0
+    backend._tracker.endings._due = 0.0
     backend.poll(ids)
     backend.refuses = None
-    backend._endings._due = 0.0
+    backend._tracker.endings._due = 0.0
     backend.poll(ids)
     assert backend.ended == [(["0001_1"], False)]
 
@@ -324,12 +331,13 @@ def test_exit_codes_are_said_in_words(code: int, reason: str, words: str) -> Non
     assert words in exit_words(code)[1]
 
 
-def test_a_cancelled_job_that_the_engine_forgets_never_started(paths: ScanPaths) -> None:
+def test_a_cancelled_job_that_the_batch_system_forgets_never_started(paths: ScanPaths) -> None:
     backend = Scripted(paths)
     ids = backend.hand_over(1)
-    backend.grace_s = 0.0
+    backend._tracker.grace_s = 0.0
     backend.cancel(ids)
-    backend.says({}, at=time.time() - 60)  # asked before it was cancelled: nothing follows from it
+    # This was asked before the job was cancelled, so nothing follows from it.
+    backend.says({}, at=time.time() - 60)
     assert backend.one(ids) is None
     assert backend.one(ids) is None
     backend.says({}, at=time.time() + 60)

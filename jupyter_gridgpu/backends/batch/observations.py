@@ -1,0 +1,164 @@
+"""Makes observations of jobs out of their files and the status of their tasks."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from dataclasses import replace
+from typing import Any
+
+from jupyter_gridgpu.backends.base import (
+    PLACE_LIMIT,
+    copy_info,
+    gpu_label,
+    notebook_of,
+    plausible,
+    read_result,
+)
+from jupyter_gridgpu.backends.batch.batches import BatchStore
+from jupyter_gridgpu.backends.batch.inquiry import TaskStatus
+from jupyter_gridgpu.model.job import Observation, bounded
+from jupyter_gridgpu.model.scan import ScanSpec
+from jupyter_gridgpu.store.paths import CopyPaths, ScanPaths
+from jupyter_gridgpu.store.tail import tail_text
+
+LAUNCH_LOG_BYTES = 4096  # the end of launch.log, of which the last line is shown
+
+
+class Observer:
+    """Words an Observation. What is observed, JobTracker decides.
+
+    `status` is what the batch system says about a job's task, or None if it says nothing. `copy`
+    is the newest copy of the job, or None if no worker has started.
+    """
+
+    def __init__(
+        self, title: str, scan: ScanSpec, paths: ScanPaths, batches: BatchStore, shows_files: bool
+    ) -> None:
+        """`title` names the batch system; `shows_files`: files of running jobs can be read here."""
+        self._title = title
+        self._scan = scan
+        self._paths = paths
+        self._batches = batches
+        self._shows_files = shows_files
+
+    def newest_copy(self, key: str) -> CopyPaths | None:
+        """Return the newest copy of a job. A batch system may start a job several times."""
+        # Older copies belong to earlier starts; their node may even still run them.
+        copies = self._paths.job(key).copies()
+        if not copies:
+            return None
+        return copies[-1]
+
+    def result(self, key: str, status: TaskStatus | None) -> Observation | None:
+        """Return what a job's result says, or None if there is no sound one."""
+        result = read_result(self._paths, key)
+        if result is None:
+            return None
+        if result.state == "failed" and status is not None and status.reason == "oom":
+            # The worker saw only that its kernel died; the batch system knows that it took too
+            # much memory.
+            result = replace(result, reason="oom", message=status.message)
+        return self._placed(result, status, self.newest_copy(key))
+
+    def running(self, key: str, status: TaskStatus | None, copy: CopyPaths) -> Observation:
+        """Return that a job runs, as the files of its copy show."""
+        started = plausible(copy_info(copy).get("started")) or copy.made()
+        notebook = notebook_of(self._paths, key, copy.folder.name)
+        return self._placed(
+            Observation("running", started=started, notebook=notebook), status, copy
+        )
+
+    def waiting_for_turn(self, key: str, status: TaskStatus) -> Observation | None:
+        """Return that a job without files waits for another job of its task, or None."""
+        first, *others = self._batches.task_keys(key)
+        # Where files come only at the end, a job without files may well be running.
+        if status.state != "running" or not others or not self._shows_files:
+            return None
+        variant = first.split(".")[0]
+        return Observation("queued", message=f"Waits for its turn in the job that runs {variant}.")
+
+    def without_files(self, status: TaskStatus) -> Observation:
+        """Return what the batch system says about a job that has no files yet."""
+        return Observation(
+            status.state,
+            message=status.message,
+            started=status.started,
+            where=status.where,
+            node=status.node,
+            link=status.link,
+        )
+
+    def without_result(self, key: str, status: TaskStatus, copy: CopyPaths | None) -> Observation:
+        """Return how a job ended that left no result, as the batch system tells it."""
+        state = "failed"
+        reason = status.reason
+        if status.state == "cancelled":
+            state = "cancelled"
+        elif reason is None:
+            reason = "node"  # a worker that is not hindered always leaves a result
+        message = status.message or f"{self._title} says that the job ended; it left no result."
+        notebook = None
+        if copy is not None:
+            notebook = notebook_of(self._paths, key, copy.folder.name)
+        else:
+            # No worker started, so the launcher or the container runtime may have said why.
+            launch_words = self._launch_words(key)
+            if launch_words:
+                message = f"{message} {launch_words}"
+        observation = Observation(
+            state,
+            reason,
+            message,
+            started=status.started,
+            ended=status.ended or time.time(),
+            notebook=notebook,
+        )
+        return self._placed(observation, status, copy)
+
+    def cancelled_unstarted(self) -> Observation:
+        """Return that a job was cancelled before it started."""
+        return Observation("cancelled", "user", "Cancelled before it started.", ended=time.time())
+
+    def lost(self, unknown_for: str) -> Observation:
+        """Return that a job is lost. `unknown_for` says how long nobody has known it."""
+        message = (
+            f"Lost: {self._title} no longer knows this job and no result came in {unknown_for}."
+        )
+        return Observation("lost", message=message, ended=time.time())
+
+    def with_gpu_seconds(self, observation: Observation) -> Observation:
+        """Return the observation of an ended job with the GPU time that counts for it."""
+        seconds = 0.0
+        if observation.started:
+            seconds = max((observation.ended or 0.0) - observation.started, 0.0)
+        gpus = self._scan.resources.gpus / self._scan.per_gpu
+        return replace(observation, gpu_s=seconds * gpus)
+
+    def _placed(
+        self, observation: Observation, status: TaskStatus | None, copy: CopyPaths | None
+    ) -> Observation:
+        """Return an observation with queue, node, GPU and link."""
+        info: dict[str, Any] = {}
+        if copy is not None:
+            info = copy_info(copy)
+        where, node, link = None, None, None
+        if status is not None:
+            where, node, link = status.where, status.node, status.link
+        return replace(
+            observation,
+            where=where or self._scan.placement.queue,
+            node=node or bounded(info.get("host"), PLACE_LIMIT),
+            gpu=gpu_label(info),
+            link=link,
+        )
+
+    def _launch_words(self, key: str) -> str | None:
+        """Return the last line of launch.log, or None if there is none."""
+        # The launcher runs once for a task and writes to the folder of the task's first job.
+        for job in (self._batches.task_keys(key)[0], key):
+            with contextlib.suppress(OSError):
+                lines = tail_text(self._paths.job(job).log, LAUNCH_LOG_BYTES).strip().splitlines()
+                if lines:
+                    return bounded(lines[-1])
+        return None

@@ -1,0 +1,61 @@
+"""Finds out before anything is sent whether Slurm would run the jobs of a scan."""
+
+from __future__ import annotations
+
+from jupyter_gridgpu.backends.slurm import commands
+from jupyter_gridgpu.errors import BackendError
+from jupyter_gridgpu.model.scan import ScanSpec
+from jupyter_gridgpu.model.units import duration
+from jupyter_gridgpu.queues.slurm import seconds
+
+
+def check_partition(scan: ScanSpec) -> None:
+    """Raise BackendError for jobs that Slurm takes and then never starts.
+
+    By default Slurm queues a job that is too long for its partition, or whose account may not use
+    it, and lets it wait for ever.
+    """
+    # A task runs its jobs one after another, and each may take the whole time.
+    wall_s = (scan.resources.walltime_s or 0) * scan.per_job
+    account = scan.placement.account
+    if not wall_s and not account:
+        return
+    partition = _partition(scan.placement.queue)
+    name = partition.get("PartitionName")
+    longest_s = seconds(partition.get("MaxTime", ""))
+    if longest_s is not None and wall_s > longest_s:
+        raise BackendError(
+            f"--walltime: a job of {duration(wall_s)} is longer than the {duration(longest_s)}"
+            f" that the partition {name} allows. Ask for less or give another --queue."
+        )
+    # The words of scontrol: ALL, or a list with commas.
+    accounts = partition.get("AllowAccounts", "ALL")
+    if account and accounts != "ALL" and account not in accounts.split(","):
+        raise BackendError(
+            f"--account {account} may not use the partition {name}, which takes {accounts}."
+        )
+
+
+def _partition(queue: str | None) -> dict[str, str]:
+    """Return what Slurm says about the partition that jobs go to, or nothing if it is not known."""
+    command = ["scontrol", "--oneliner", "show", "partition"]
+    if queue:
+        command.append(queue)
+    for line in commands.run(command).stdout.splitlines():
+        fields = dict(word.split("=", 1) for word in line.split() if "=" in word)
+        # Without a queue, all partitions are listed, and jobs go to the default one.
+        if queue or fields.get("Default") == "YES":
+            return fields
+    return {}
+
+
+def hint(scan: ScanSpec, complaint: str) -> str:
+    """Return a sentence on what to do about a refusal, or nothing if that cannot be told."""
+    place = scan.placement
+    if "partition" in complaint and place.queue:
+        return " `sinfo -s` lists the partitions."
+    if "account" in complaint and place.account:
+        return f" --account {place.account}: `sacctmgr show associations user=$USER` lists yours."
+    if "qos" in complaint.lower() and place.qos:
+        return f" --qos {place.qos}: `sacctmgr show qos` lists them."
+    return ""

@@ -1,0 +1,187 @@
+"""The options that sbatch gets: what a scan asks of Slurm for its jobs."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Mapping
+
+from jupyter_gridgpu.backends.slurm import commands, output
+from jupyter_gridgpu.errors import BackendError
+from jupyter_gridgpu.model.scan import ScanSpec
+
+LEAD_S = 60  # from the signal to the worker to the time limit; Slurm may send it a minute earlier
+SPARE_MIN = 3  # added to a short time limit
+SHORT_S = 1800  # a time limit below this is short
+_SECRET = re.compile(
+    r"TOKEN|SECRET|PASSW|CREDENTIAL|COOKIE|API_?KEY|ACCESS_?KEY|PRIVATE_?KEY|_AUTH", re.I
+)
+# Variables of this machine, this login or this notebook: on a node they are of no use, or wrong.
+_OF_HERE = re.compile(
+    r"SLURM_(?!CONF$|CONF_SERVER$|CLUSTERS$|JWT$).*|SBATCH_EXPORT"
+    r"|(JPY|JUPYTERHUB|SSH|DBUS|XDG_SESSION|XDG_RUNTIME|GRIDGPU)_.*"
+    r"|DISPLAY|XAUTHORITY|TMUX.*|STY|WINDOWID"
+    r"|(CUDA|ROCR|NVIDIA|HIP)_VISIBLE_DEVICES|GPU_DEVICE_ORDINAL"
+)
+_GPU_TYPE = re.compile(r"\bgpu:([A-Za-z][\w.+-]*):\d")
+
+
+def job_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the part of an environment that sbatch gets and, through it, the jobs.
+
+    Secrets stay here, since administrators of the cluster can read a job's environment. So does
+    what makes sense on this machine only.
+    """
+    return {name: value for name, value in environment.items() if _travels(name)}
+
+
+def _travels(variable: str) -> bool:
+    # Slurm itself takes its token from SLURM_JWT.
+    if variable == "SLURM_JWT":
+        return True
+    return not (_SECRET.search(variable) or _OF_HERE.fullmatch(variable))
+
+
+def fixed() -> list[str]:
+    """Return the options that are the same for every batch."""
+    return [
+        "--output=/dev/null",  # a node may not see the scan's folder, and then nothing would start
+        "--export=ALL",
+        "--requeue",
+        "--nodes=1",
+        "--ntasks=1",
+        f"--signal=B:USR1@{LEAD_S}",
+    ]
+
+
+def array(tasks: int, at_once: int | None) -> str:
+    """Return the option for an array, of which at most `at_once` tasks run (None: any number)."""
+    if at_once is None:
+        return f"--array=1-{tasks}"
+    return f"--array=1-{tasks}%{at_once}"
+
+
+def sizes(scan: ScanSpec) -> list[str]:
+    """Return the options for cores, memory, disk and time of one task."""
+    wants, side_by_side = scan.resources, scan.per_gpu
+    found = []
+    if wants.cpus:
+        found.append(f"--cpus-per-task={wants.cpus * side_by_side}")
+    if wants.memory_mb:
+        found.append(f"--mem={wants.memory_mb * side_by_side}M")
+    if wants.disk_mb:
+        found.append(f"--tmp={wants.disk_mb * side_by_side}M")
+    if wants.walltime_s:
+        found += _time_limit(wants.walltime_s * scan.per_job)
+    return found
+
+
+def _time_limit(total_s: int) -> list[str]:
+    least_min = math.ceil(total_s / 60)
+    if total_s >= SHORT_S:
+        return [f"--time={least_min}"]
+    # Slurm counts in minutes and ends a job hard. So a short job gets some more, and its worker
+    # keeps the user's limit. Where the limit of the partition is in between, Slurm takes that.
+    return [f"--time={least_min + SPARE_MIN}", f"--time-min={least_min}"]
+
+
+def places(scan: ScanSpec) -> list[str]:
+    """Return the options for partition, account and quality of service."""
+    place = scan.placement
+    return [
+        *option("partition", place.queue),
+        *option("account", place.account),
+        *option("qos", place.qos),
+    ]
+
+
+def option(name: str, value: str | None) -> list[str]:
+    """Return `--name=value`, or no option if there is no value."""
+    if not value:
+        return []
+    return [f"--{name}={value}"]
+
+
+def gpus(scan: ScanSpec) -> list[str]:
+    """Return the options for GPUs and for the nodes that they are on.
+
+    A wish for a model is a question to Slurm. Raises BackendError if no node has that model, and
+    Unreachable if Slurm does not answer.
+    """
+    wants, constraint = scan.resources, scan.placement.constraint
+    gpu_type: str | None = None
+    if wants.gpu_model:
+        gpu_type, feature = _model(scan, wants.gpu_model)
+        if feature and constraint:
+            constraint = f"({constraint})&{feature}"
+        elif feature:
+            constraint = feature
+    found = []
+    if gpu_type:
+        found.append(f"--gres=gpu:{gpu_type}:{max(wants.gpus, 1)}")
+    elif wants.gpus:
+        found.append(f"--gres=gpu:{wants.gpus}")
+    return found + option("constraint", constraint)
+
+
+def _model(scan: ScanSpec, model: str) -> tuple[str | None, str | None]:
+    """Return the GPU type, or else the node feature, that has a model in its name.
+
+    Raises BackendError if there is none.
+    """
+    queue = scan.placement.queue
+    fields = output.DIVIDER.join(("%G", "%f", "%D"))
+    text = commands.answer(["sinfo", "--noheader", "--format", fields, *option("partition", queue)])
+    types = gres_types(text)
+    gpu_type = best_match(model, types)
+    if gpu_type:
+        return gpu_type, None
+    # Some clusters give their GPUs no type and name the model as a feature of the node.
+    feature = best_match(model, features(text))
+    if feature:
+        return None, feature
+    known = ", ".join(sorted(types)) or "GPUs whose model is not told"
+    if queue:
+        known = f"{known} in {queue}"
+    raise BackendError(f"--gpu-model {model}: Slurm has {known}.")
+
+
+def gres_types(text: str) -> dict[str, int]:
+    """Return the types of GPUs and how many nodes have each.
+
+    `text` is what sinfo prints: generic resources, features, number of nodes.
+    """
+    types: Counter[str] = Counter()
+    for gres, _, nodes in output.rows(text, 3):
+        for gpu_type in dict.fromkeys(_GPU_TYPE.findall(gres)):
+            types[gpu_type] += _count(nodes)
+    return types
+
+
+def features(text: str) -> dict[str, int]:
+    """Return the features of nodes with GPUs and how many nodes have each; `text` as above."""
+    found: Counter[str] = Counter()
+    for gres, names, nodes in output.rows(text, 3):
+        if "gpu" not in gres:
+            continue
+        for name in dict.fromkeys(names.split(",")):
+            # Features can be written with counts and brackets; such a name is no constraint.
+            if re.fullmatch(r"[\w.+-]+", name):
+                found[name] += _count(nodes)
+    return found
+
+
+def _count(text: str) -> int:
+    if re.fullmatch(r"\d{1,9}", text):
+        return int(text)
+    return 1
+
+
+def best_match(model: str, names: Mapping[str, int]) -> str | None:
+    """Return the name that has `model` in it, whatever the case, or None.
+
+    The very name is best; else the name that most nodes have.
+    """
+    fitting = [name for name in names if model.lower() in name.lower()]
+    return max(fitting, key=lambda name: (name.lower() == model.lower(), names[name]), default=None)

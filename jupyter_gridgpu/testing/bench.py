@@ -1,0 +1,151 @@
+"""A scan folder with a backend and jobs to try the backend with."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from jupyter_gridgpu.backends.base import Backend, Job, job_spec
+from jupyter_gridgpu.errors import Unreachable
+from jupyter_gridgpu.model.job import END_STATES, STATES, Observation
+from jupyter_gridgpu.model.scan import ScanSpec
+from jupyter_gridgpu.store.paths import ScanPaths
+
+PAUSE_S = 0.05  # between two looks at a job
+
+# Jobs run this notebook. It can wait until a file is there (`hold`), fail, and print a text.
+PARAMETERS = "x = 1.0\nhold = False\nfail = False\ntext = ''"
+CELLS = (
+    "import os, time, pathlib\nprint('begin', text, flush=True)",
+    "while hold and not pathlib.Path(GATE).exists():\n    time.sleep(0.05)",
+    "if fail:\n    raise ValueError('asked to fail')",
+    "square = x * x\nprint('end', square)",
+)
+# The number of the cell that fails, as In [n] counts: the parameters and the injected parameters
+# come before the cells above.
+FAILING_CELL = 5
+
+
+class Bench:
+    """A scan folder, a backend for it, and jobs to try it with."""
+
+    def __init__(
+        self,
+        scan: ScanSpec,
+        paths: ScanPaths,
+        make: Callable[[], Backend],
+        patience_s: float,
+        output: Callable[[Bench, str], str],
+    ) -> None:
+        """`make` returns a new backend; `output` returns what the worker of a job logged so far.
+
+        `patience_s` is how many seconds a job may take to start, run and be seen.
+        """
+        self.scan = scan
+        self.paths = paths
+        self.gate = paths.folder / "open-the-gate"  # held jobs go on when it is there
+        self.ids: dict[str, str] = {}
+        self._make = make
+        self._patience_s = patience_s
+        self._output = output
+        self._backends: list[Backend] = []
+        self.backend = self.another()
+
+    def another(self) -> Backend:
+        """Return a new backend on the same folder, as after the death of a runner."""
+        backend = self._make()
+        self._backends.append(backend)
+        backend.check()
+        return backend
+
+    def job(self, key: str, **params: Any) -> Job:
+        """Return a job with these parameters; it is not handed over."""
+        return Job(key, self.paths.job(key), job_spec(self.scan, key, params))
+
+    def hand_over(
+        self, jobs: Sequence[Job], backend: Backend | None = None
+    ) -> dict[str, str | Exception]:
+        """Submit jobs until there is an answer for each, and return the answers by key."""
+        if backend is None:
+            backend = self.backend
+        deadline = time.monotonic() + self._patience_s
+        while True:
+            # A batch system may take its time to say that it has the jobs: the runner, too, calls
+            # again after Unreachable.
+            answers = backend.submit(jobs)
+            if not any(isinstance(answer, Unreachable) for answer in answers.values()):
+                return answers
+            assert time.monotonic() < deadline, answers
+            time.sleep(PAUSE_S)
+
+    def submit(self, key: str, **params: Any) -> None:
+        """Submit a job, which must be taken."""
+        answers = self.hand_over([self.job(key, **params)])
+        assert set(answers) == {key}
+        ident = answers[key]
+        assert isinstance(ident, str), ident
+        self.ids[key] = ident
+
+    def poll(self, key: str) -> Observation | None:
+        """Return what is seen of a job now."""
+        return self.backend.poll({key: self.ids[key]}).get(key)
+
+    def until(self, key: str, wanted: Callable[[Observation], bool]) -> Observation:
+        """Poll a job until an observation is as wanted, and return it.
+
+        Fails if the job ends before that, since no job comes back out of an end.
+        """
+        deadline = time.monotonic() + self._patience_s
+        last = None
+        while time.monotonic() < deadline:
+            seen = self.poll(key)
+            if seen is not None:
+                last = seen
+                assert seen.state in STATES
+                if wanted(seen):
+                    return seen
+                assert seen.state not in END_STATES, seen
+            time.sleep(PAUSE_S)
+        raise AssertionError(
+            f"{key} did not get there within {self._patience_s:g} s; it was last seen as {last}."
+        )
+
+    def end(self, key: str) -> Observation:
+        """Wait until a job has ended, collect it, and return its last observation."""
+        seen = self.until(key, lambda seen: seen.state in END_STATES)
+        self.backend.collect(key, self.ids[key])
+        return seen
+
+    def held(self, key: str) -> Observation:
+        """Wait until a job waits for the gate, as its output tells, and return its observation."""
+        return self.until(key, lambda seen: seen.state == "running" and "begin" in self.output(key))
+
+    def output(self, key: str) -> str:
+        """Return what the worker of a job logged so far."""
+        return self._output(self, key)
+
+    def runs(self, key: str) -> int:
+        """Return how many copies of a job ran the notebook."""
+        return sum(copy.notebook.exists() for copy in self.paths.job(key).copies())
+
+    def notebook(self, seen: Observation) -> Any:
+        """Return the output notebook that an observation names."""
+        assert seen.notebook is not None
+        return json.loads((self.paths.folder / seen.notebook).read_text(encoding="utf-8"))
+
+    def close(self) -> None:
+        """Let all jobs end, and close all backends."""
+        self.gate.touch()
+        for key, ident in self.ids.items():
+            if not has_ended(self.poll(key)):
+                self.backend.cancel({key: ident})
+                self.end(key)
+        for backend in self._backends:
+            backend.close()
+
+
+def has_ended(seen: Observation | None) -> bool:
+    """Return whether an observation says that a job has ended; None says nothing."""
+    return seen is not None and seen.state in END_STATES
