@@ -1,8 +1,8 @@
 /** The anywidget entry of the parameter form. */
 import "./components/form/form.css";
 import { Form } from "./components/form/form";
-import type { FormLink } from "./components/form/formchecks";
-import { asChecked, asFacts, asState } from "./components/form/formwire";
+import type { FormLink } from "./components/form/checks";
+import { asChecked, asFacts, asState } from "./components/form/messages";
 import type { Model } from "./widget";
 
 function linkTo(model: Model): FormLink {

@@ -1,6 +1,6 @@
 /** The anywidget entry. One instance per model, any number of views of it. */
 import "./components/table/table.css";
-import { Store } from "./components/store";
+import { Store } from "./components/scan/store";
 import { LiveTable } from "./components/table/table";
 import { type Link, type LinkEvent, type Outgoing, type Snapshot, asIncoming } from "./wire";
 

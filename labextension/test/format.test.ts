@@ -13,7 +13,7 @@ import {
   pad,
   paramText,
   plusMinus,
-} from "../src/components/format";
+} from "../src/components/ui/format";
 
 function column(values: number[], digits = 3): string[] {
   const style = newStyle(digits);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { coloured, drawCell } from "../src/components/form/formcell";
-import { total } from "../src/components/form/formfoot";
-import { asChecked, asFacts, asState } from "../src/components/form/formwire";
+import { coloured, drawCell } from "../src/components/form/cell";
+import { total } from "../src/components/form/foot";
+import { asChecked, asFacts, asState } from "../src/components/form/messages";
 import { FACTS, checked, wrong } from "./formkit";
 
 describe("the cell", () => {

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { setDefaults } from "../src/components/defaults";
+import { setDefaults } from "../src/components/scan/preferences";
 import { ScanView } from "../src/components/table/scanview";
-import { Store } from "../src/components/store";
+import { Store } from "../src/components/scan/store";
 import { LiveTable } from "../src/components/table/table";
 import { FakeLink, labelled, later, row, scan, stage } from "./kit";
 

@@ -1,7 +1,7 @@
 /** A job view with a fake link, and what it is told. */
-import type { Host } from "../src/components/host";
+import type { Host } from "../src/components/scan/host";
 import { JobView } from "../src/components/job/jobview";
-import { Store } from "../src/components/store";
+import { Store } from "../src/components/scan/store";
 import type { Job, Link, Metrics, Row, ScanInfo } from "../src/wire";
 import { FakeLink, row, scan } from "./kit";
 export const running = (more: Partial<Row> = {}): Row =>

@@ -1,9 +1,9 @@
 /** Made-up scans for the tests. */
 import { vi } from "vitest";
-import type { Host, PanelHost } from "../src/components/host";
+import type { Host, PanelHost } from "../src/components/scan/host";
 import { Panel } from "../src/components/panel/panel";
-import type { Scans } from "../src/components/panel/scans";
-import { Store } from "../src/components/store";
+import type { Scans } from "../src/components/panel/source";
+import { Store } from "../src/components/scan/store";
 import { LiveTable } from "../src/components/table/table";
 import type { Link, LinkEvent, Metric, Outgoing, Queues, Row, ScanInfo, State } from "../src/wire";
 

@@ -1,10 +1,10 @@
-import { usageWords } from "../src/components/table/pane";
+import { usageWords } from "../src/components/table/variantpane";
 import { describe, expect, it } from "vitest";
 import { buildColumns } from "../src/components/table/columns";
-import { curve, curveScale } from "../src/components/table/curves";
-import { Facts, share } from "../src/components/facts";
+import { curve, curveScale } from "../src/components/table/sparkline";
+import { Facts, share } from "../src/components/scan/statistics";
 import { parseFilter } from "../src/components/table/filter";
-import { layout } from "../src/components/table/layout";
+import { layout } from "../src/components/table/columnlayout";
 import {
   byId,
   expand,
@@ -15,8 +15,8 @@ import {
   movedCount,
   sortLines,
 } from "../src/components/table/order";
-import { notebookPath, notebookUrl } from "../src/components/paths";
-import { failures, stopQuestion } from "../src/components/words";
+import { notebookPath, notebookUrl } from "../src/components/scan/paths";
+import { failures, stopQuestion } from "../src/components/scan/sentences";
 import type { Row } from "../src/wire";
 import { metric, row, scan } from "./kit";
 

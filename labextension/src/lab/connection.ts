@@ -1,6 +1,6 @@
 /** The page's one socket to the server, shared by all tables and the panel. */
-import type { Scans } from "../components/panel/scans";
-import { Store } from "../components/store";
+import type { Scans } from "../components/panel/source";
+import { Store } from "../components/scan/store";
 import { type LinkEvent, type Queues, type ScanInfo, asIncoming } from "../wire";
 import type { Rest } from "./rest";
 import { ServerLink } from "./serverlink";

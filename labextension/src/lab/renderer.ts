@@ -1,8 +1,8 @@
 /** Draws the output of a `%%gridscan` cell: live from the server, as it was saved where the server knows no such scan. */
 import { type IRenderMime, type IRenderMimeRegistry } from "@jupyterlab/rendermime";
 import { Widget } from "@lumino/widgets";
-import type { Host } from "../components/host";
-import type { Store } from "../components/store";
+import type { Host } from "../components/scan/host";
+import type { Store } from "../components/scan/store";
 import { LiveTable } from "../components/table/table";
 import { type Snapshot, asIncoming } from "../wire";
 import type { Connection } from "./connection";

@@ -1,7 +1,7 @@
 /** What a person set for the extension. */
 import { Notification } from "@jupyterlab/apputils";
 import type { ISettingRegistry } from "@jupyterlab/settingregistry";
-import { setDefaults } from "../components/defaults";
+import { setDefaults } from "../components/scan/preferences";
 import type { Rest } from "./rest";
 import type { Link } from "./tokens";
 

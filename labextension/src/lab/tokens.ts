@@ -1,6 +1,6 @@
 /** What the plugins give each other. */
 import { Token } from "@lumino/coreutils";
-import type { Host } from "../components/host";
+import type { Host } from "../components/scan/host";
 import type { Connection } from "./connection";
 import type { Rest } from "./rest";
 

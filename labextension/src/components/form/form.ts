@@ -1,15 +1,15 @@
 /** The parameter form: its parts put together. It writes the cell that it stands for. */
-import { copyText } from "../clipboard";
-import { h } from "../dom";
-import { FormFoot } from "./formfoot";
-import { drawCell } from "./formcell";
-import { Checks, type FormLink } from "./formchecks";
-import { ObjectiveField, OptionField } from "./formoptions";
-import { FormRow } from "./formrow";
-import type { Checked, Facts, Option, State } from "./formwire";
-import { count, t } from "../i18n";
-import { icon } from "../icons";
-import { keepKeys } from "../keys";
+import { copyText } from "../ui/clipboard";
+import { h } from "../ui/dom";
+import { FormFoot } from "./foot";
+import { drawCell } from "./cell";
+import { Checks, type FormLink } from "./checks";
+import { ObjectiveField, OptionField } from "./options";
+import { FormRow } from "./parameterrow";
+import type { Checked, Facts, Option, State } from "./messages";
+import { count, t } from "../ui/i18n";
+import { icon } from "../ui/icons";
+import { keepKeys } from "../ui/keys";
 
 export const WRITE_CELL = "gridgpu:write-cell";
 /** The options that make one sentence, and the word that follows each. */

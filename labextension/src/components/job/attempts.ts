@@ -1,11 +1,11 @@
 /** When each attempt waited and ran, one line below the other on one axis of time. */
 import type { Attempt, Job } from "../../wire";
-import { h } from "../dom";
-import { clip, clock, duration, full } from "../format";
-import { icon } from "../icons";
-import { webPage } from "../paths";
-import { t } from "../i18n";
-import { reasonWords } from "../words";
+import { h } from "../ui/dom";
+import { clip, clock, duration, full } from "../ui/format";
+import { icon } from "../ui/icons";
+import { webPage } from "../scan/paths";
+import { t } from "../ui/i18n";
+import { reasonWords } from "../scan/sentences";
 
 const MOST = 20;
 /** Two times nearer than this, in percent, would cover each other. */

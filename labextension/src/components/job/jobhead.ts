@@ -1,12 +1,12 @@
 /** The head of a job: its state, value and rank, epoch, time, place. */
 import type { Job, Row, ScanInfo } from "../../wire";
-import { button, h } from "../dom";
-import { comparable, finite } from "../facts";
-import { alone, clip, duration, full, gpuHours, roughly, toNumber } from "../format";
-import { icon } from "../icons";
-import { t } from "../i18n";
+import { button, h } from "../ui/dom";
+import { comparable, finite } from "../scan/statistics";
+import { alone, clip, duration, full, gpuHours, roughly, toNumber } from "../ui/format";
+import { icon } from "../ui/icons";
+import { t } from "../ui/i18n";
 import { elapsed } from "../table/order";
-import { reasonWords } from "../words";
+import { reasonWords } from "../scan/sentences";
 
 export interface Shown {
   scan: ScanInfo;

@@ -1,26 +1,26 @@
 /** One variant: its head, parameters, curves, resources, attempts and log. */
-import { keepKeys } from "../keys";
+import { keepKeys } from "../ui/keys";
 import type { Job, Row, ScanInfo } from "../../wire";
-import { Ask } from "../ask";
-import { copyText } from "../clipboard";
-import { Commands } from "../commands";
+import { Ask } from "../ui/question";
+import { copyText } from "../ui/clipboard";
+import { Commands } from "../scan/commands";
 import { CurvesView } from "../plot/curvesview";
-import { button, h, near, once, setText } from "../dom";
-import { paramText } from "../format";
-import { Frame } from "../frame";
-import type { Host } from "../host";
-import { icon } from "../icons";
-import { t } from "../i18n";
+import { button, h, near, once, setText } from "../ui/dom";
+import { paramText } from "../ui/format";
+import { Frame } from "../ui/redraw";
+import type { Host } from "../scan/host";
+import { icon } from "../ui/icons";
+import { t } from "../ui/i18n";
 import { type Shown, facts, heading, reason } from "./jobhead";
-import { LogView } from "./logview";
+import { LogView } from "../log/logview";
 import { parameterTable } from "./paramtable";
-import { type Item, Popup } from "../popup";
-import { rankOf } from "../ranking";
+import { type Item, Popup } from "../ui/popup";
+import { rankOf } from "../scan/ranking";
 import { charts, usageNote } from "./resources";
 import { canStop } from "../table/rowview";
-import type { Change, Store } from "../store";
+import type { Change, Store } from "../scan/store";
 import { timeline } from "./attempts";
-import { MISSING_SCAN, retryWords } from "../words";
+import { MISSING_SCAN, retryWords } from "../scan/sentences";
 
 /** Milliseconds between two questions about the job. */
 const PAUSE = 2000;

@@ -1,9 +1,9 @@
 /** Parameters of a variant beside the notebook's own values. */
 import type { Job, Row } from "../../wire";
-import { h } from "../dom";
-import type { Facts } from "../facts";
-import { MISSING, clip, formatNumber, full, newStyle, own, paramText } from "../format";
-import { t } from "../i18n";
+import { h } from "../ui/dom";
+import type { Facts } from "../scan/statistics";
+import { MISSING, clip, formatNumber, full, newStyle, own, paramText } from "../ui/format";
+import { t } from "../ui/i18n";
 
 /** A notebook may have many; these are enough to read. */
 const MOST = 200;

@@ -1,8 +1,8 @@
 /** What a job used while it ran: an area for each of GPU, GPU memory, memory and cores. */
 import type { Job, Metrics, Usage } from "../../wire";
-import { h, svg } from "../dom";
-import { duration, mean } from "../format";
-import { t } from "../i18n";
+import { h, svg } from "../ui/dom";
+import { duration, mean } from "../ui/format";
+import { t } from "../ui/i18n";
 
 type Key = "gpu" | "gpu_memory_mb" | "memory_mb" | "cpu";
 

@@ -1,11 +1,11 @@
 /** What stands above the scans when something is wrong: no answer, or a scan that nobody watches. */
 import type { ScanInfo } from "../../wire";
-import { button, h, near, once, setText } from "../dom";
-import { clip, clock, full } from "../format";
-import { icon } from "../icons";
-import { count, t } from "../i18n";
-import { keyed } from "./keyed";
-import { retryWords } from "../words";
+import { button, h, near, once, setText } from "../ui/dom";
+import { clip, clock, full } from "../ui/format";
+import { icon } from "../ui/icons";
+import { count, t } from "../ui/i18n";
+import { keyed } from "../ui/keyedlist";
+import { retryWords } from "../scan/sentences";
 
 export interface BannerEvents {
   tryNow(): void;

@@ -1,22 +1,22 @@
 /** The side panel: all scans, what goes on first; an opened one shows its jobs in short. */
 import type { ScanInfo } from "../../wire";
 import { Banners, type Lost } from "./banners";
-import { hasEnded, inOrder } from "./daywords";
-import { button, h, once, setText } from "../dom";
-import { clip } from "../format";
-import { Frame } from "../frame";
-import type { PanelHost } from "../host";
-import { icon } from "../icons";
-import { t } from "../i18n";
-import { keyed } from "./keyed";
-import { nothingYet } from "./nothing";
+import { hasEnded, inOrder } from "./scantimes";
+import { button, h, once, setText } from "../ui/dom";
+import { clip } from "../ui/format";
+import { Frame } from "../ui/redraw";
+import type { PanelHost } from "../scan/host";
+import { icon } from "../ui/icons";
+import { t } from "../ui/i18n";
+import { keyed } from "../ui/keyedlist";
+import { nothingYet } from "./emptypanel";
 import { QueueList } from "./queuelist";
-import { type Item, Popup } from "../popup";
+import { type Item, Popup } from "../ui/popup";
 import { RunnerLog } from "./runnerlog";
 import type { BodyEvents } from "./scanbody";
 import { ScanItem } from "./scanitem";
-import type { Scans } from "./scans";
-import { keepKeys } from "../keys";
+import type { Scans } from "./source";
+import { keepKeys } from "../ui/keys";
 import { TreeKeys } from "./treekeys";
 
 const wall = (): number => Date.now() / 1000;

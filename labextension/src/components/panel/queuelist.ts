@@ -1,11 +1,11 @@
 /** Where GPUs are, at the foot of the panel: asked for when it is opened, and once a minute while it is. */
 import type { Queue, Queues } from "../../wire";
-import { button, h, once, setText } from "../dom";
-import { MISSING, clip, clock, full } from "../format";
-import { icon } from "../icons";
-import { t } from "../i18n";
+import { button, h, once, setText } from "../ui/dom";
+import { MISSING, clip, clock, full } from "../ui/format";
+import { icon } from "../ui/icons";
+import { t } from "../ui/i18n";
 import { engineName } from "../table/header";
-import { keyed } from "./keyed";
+import { keyed } from "../ui/keyedlist";
 
 const EVERY_MS = 60_000;
 const PROBLEMS = 5;

@@ -1,9 +1,9 @@
 /** The end of what a scan's runner wrote, at the foot of the panel. */
 import type { ScanInfo } from "../../wire";
-import { button, h, setText } from "../dom";
-import { cleanLog, clip } from "../format";
-import { icon } from "../icons";
-import { t } from "../i18n";
+import { button, h, setText } from "../ui/dom";
+import { cleanLog, clip } from "../ui/format";
+import { icon } from "../ui/icons";
+import { t } from "../ui/i18n";
 
 export class RunnerLog {
   readonly element = h("section", { class: "gg-runner" });

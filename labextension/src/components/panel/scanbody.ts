@@ -1,20 +1,20 @@
 /** What an opened scan shows in the panel: where it runs, what can be done, and its jobs in short. */
 import type { Action, ScanInfo } from "../../wire";
-import { Ask } from "../ask";
-import { Commands } from "../commands";
-import { button, h, near, once } from "../dom";
-import { clip, full, gpuHours } from "../format";
-import { ByState } from "./groups";
+import { Ask } from "../ui/question";
+import { Commands } from "../scan/commands";
+import { button, h, near, once } from "../ui/dom";
+import { clip, full, gpuHours } from "../ui/format";
+import { ByState } from "./rowsbystate";
 import { engineName, scanActions } from "../table/header";
-import type { PanelHost } from "../host";
-import { icon } from "../icons";
-import { t } from "../i18n";
-import { keyed } from "./keyed";
-import { type Can, drawPart } from "./panellines";
-import { type Part, Parts, type Section } from "./panelparts";
-import { Popup } from "../popup";
-import { scanItems } from "./scanmenu";
-import type { Change, Store } from "../store";
+import type { PanelHost } from "../scan/host";
+import { icon } from "../ui/icons";
+import { t } from "../ui/i18n";
+import { keyed } from "../ui/keyedlist";
+import { type Can, drawPart } from "./lineview";
+import { type Part, Parts, type Section } from "./lines";
+import { Popup } from "../ui/popup";
+import { scanItems } from "../scan/scanmenu";
+import type { Change, Store } from "../scan/store";
 
 export interface BodyEvents {
   host: PanelHost;

@@ -1,13 +1,13 @@
 /** One scan in the panel's tree: its head, and opened what it shows of its jobs. */
 import type { Action, ScanInfo } from "../../wire";
-import { attributes, h, once } from "../dom";
-import { clip, full, toNumber, valueText } from "../format";
-import { whenWords } from "./daywords";
+import { attributes, h, once } from "../ui/dom";
+import { clip, full, toNumber, valueText } from "../ui/format";
+import { whenWords } from "./scantimes";
 import { bar, counts } from "../table/header";
-import { icon } from "../icons";
-import { t } from "../i18n";
+import { icon } from "../ui/icons";
+import { t } from "../ui/i18n";
 import { type BodyEvents, ScanBody } from "./scanbody";
-import type { Scans } from "./scans";
+import type { Scans } from "./source";
 
 /** Said with a shape; what runs or has ended well says enough by its bar. */
 const SHAPED = new Set(["paused", "stopped", "orphaned"]);

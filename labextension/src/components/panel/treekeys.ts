@@ -1,6 +1,6 @@
 /** The keyboard of a tree: one tab stop; arrows reach every line and every button in it. */
-import { near } from "../dom";
-import { modified } from "../keys";
+import { near } from "../ui/dom";
+import { modified } from "../ui/keys";
 
 const PATIENCE = 700;
 const FOCUSABLE = "[role=treeitem],button";

@@ -1,14 +1,14 @@
 /** Curves of some variants over each other, with the choice of a metric; they grow while jobs run. */
 import type { Curve, Metrics, Row } from "../../wire";
-import { button, h, setText } from "../dom";
-import { own } from "../format";
-import { icon } from "../icons";
-import { count, t } from "../i18n";
-import { Measured, sketch } from "./measured";
+import { button, h, setText } from "../ui/dom";
+import { own } from "../ui/format";
+import { icon } from "../ui/icons";
+import { count, t } from "../ui/i18n";
+import { Measured, sketch } from "./metricscache";
 import { MOST_CURVES, Plot, type Series } from "./plot";
-import { bestIds } from "../ranking";
-import { Radios } from "../radios";
-import type { Store } from "../store";
+import { bestIds } from "../scan/ranking";
+import { Radios } from "../ui/radios";
+import type { Store } from "../scan/store";
 
 const MOST_METRICS = 12;
 const BEST = 5;

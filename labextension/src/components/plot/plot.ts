@@ -1,10 +1,10 @@
 /** Learning curves over each other: grey ones, the opened one, the best one, each named at its end. */
 import type { Curve } from "../../wire";
-import { attributes, h, once, setText, svg } from "../dom";
-import { alone, clip, full, toNumber } from "../format";
-import { count, t } from "../i18n";
-import { type Label, type Placed, type Room, placeLabels } from "./plotlabels";
-import { type Axis, stepTicks, valueAxis } from "./plotscale";
+import { attributes, h, once, setText, svg } from "../ui/dom";
+import { alone, clip, full, toNumber } from "../ui/format";
+import { count, t } from "../ui/i18n";
+import { type Label, type Placed, type Room, placeLabels } from "./labels";
+import { type Axis, stepTicks, valueAxis } from "./axes";
 import { Readout } from "./readout";
 
 export type Kind = "plain" | "opened" | "best";

@@ -1,7 +1,7 @@
 /** What the curves are at one epoch: under the pointer, or epoch after epoch with the arrow keys. */
-import { h, svg } from "../dom";
-import { alone, clip } from "../format";
-import { t } from "../i18n";
+import { h, svg } from "../ui/dom";
+import { alone, clip } from "../ui/format";
+import { t } from "../ui/i18n";
 import type { Drawn, Frame } from "./plot";
 
 const MOST = 10;

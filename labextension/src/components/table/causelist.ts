@@ -1,8 +1,8 @@
 /** Failures by cause, one line each: what, how many, which, and a way to run them again. */
-import type { Cause } from "../causes";
-import { button, h, once } from "../dom";
-import { clip, full } from "../format";
-import { icon } from "../icons";
+import type { Cause } from "../scan/causes";
+import { button, h, once } from "../ui/dom";
+import { clip, full } from "../ui/format";
+import { icon } from "../ui/icons";
 
 export interface CauseEvents {
   retry(ids: string[]): void;

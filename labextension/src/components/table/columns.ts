@@ -1,7 +1,7 @@
 /** All columns a scan can have, in order, and which of them show. Pure. */
 import type { ScanInfo } from "../../wire";
-import { type Facts, barsMeanSomething } from "../facts";
-import { styleLength } from "../format";
+import { type Facts, barsMeanSomething } from "../scan/statistics";
+import { styleLength } from "../ui/format";
 
 export type Kind =
   | "select"

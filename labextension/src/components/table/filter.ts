@@ -1,6 +1,6 @@
 /** The filter box: `adam`, `state:failed`, `lr<1e-3`, `not word`. Pure. */
 import type { Row } from "../../wire";
-import { own, paramText, toNumber } from "../format";
+import { own, paramText, toNumber } from "../ui/format";
 
 export interface Filter {
   test(row: Row): boolean;

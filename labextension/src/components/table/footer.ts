@@ -1,11 +1,11 @@
 /** The foot: totals, failures by reason, a note, what was said, and how fresh it all is. */
 import { type ScanInfo, STATES } from "../../wire";
 import { CauseList } from "./causelist";
-import type { Cause } from "../causes";
-import { button, h, once, setText } from "../dom";
-import { clip, clock, duration, freshness, full, plural } from "../format";
-import { icon } from "../icons";
-import { type Failures, MISSING_SCAN, retryWords } from "../words";
+import type { Cause } from "../scan/causes";
+import { button, h, once, setText } from "../ui/dom";
+import { clip, clock, duration, freshness, full, plural } from "../ui/format";
+import { icon } from "../ui/icons";
+import { type Failures, MISSING_SCAN, retryWords } from "../scan/sentences";
 
 export interface FooterEvents {
   retry(ids: string[]): void;

@@ -1,11 +1,11 @@
 /** The grid: only rows in view are in the document, and the one with the focus. */
 import type { Column } from "./columns";
-import { attributes, h, near } from "../dom";
+import { attributes, h, near } from "../ui/dom";
 import { GridHead } from "./gridhead";
 import { GridKeys } from "./gridkeys";
-import { template } from "./layout";
+import { template } from "./columnlayout";
 import type { Line, Sort } from "./order";
-import type { Context } from "./pieces";
+import type { Context } from "./cellcontent";
 import { ROW, type RowAction, RowView } from "./rowview";
 
 const HEAD = 26;

@@ -1,8 +1,8 @@
 /** The header row: names of the columns, and which one sorts. */
 import type { Column } from "./columns";
-import { h, once } from "../dom";
-import { clip, full } from "../format";
-import { icon } from "../icons";
+import { h, once } from "../ui/dom";
+import { clip, full } from "../ui/format";
+import { icon } from "../ui/icons";
 import type { Sort } from "./order";
 
 const SORTS = (column: Column): boolean => column.kind !== "select";

@@ -1,7 +1,7 @@
 /** Keys that work while the focus is in the grid, and nowhere else. */
-import { near } from "../dom";
+import { near } from "../ui/dom";
 import type { Grid } from "./grid";
-import { MOVES, letter, modified, target } from "../keys";
+import { MOVES, letter, modified, target } from "../ui/keys";
 import type { Line } from "./order";
 
 export class GridKeys {

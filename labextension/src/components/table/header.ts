@@ -1,9 +1,9 @@
 /** The head of the table: name, states, best value, time, and what can be done with the scan. */
 import { type Action, STATES, type ScanInfo, type State } from "../../wire";
-import { button, h, once, setText } from "../dom";
-import { alone, clip, duration, full, gpuHours, roughly, toNumber } from "../format";
-import { icon } from "../icons";
-import { type Item, Popup } from "../popup";
+import { button, h, once, setText } from "../ui/dom";
+import { alone, clip, duration, full, gpuHours, roughly, toNumber } from "../ui/format";
+import { icon } from "../ui/icons";
+import { type Item, Popup } from "../ui/popup";
 
 export interface HeaderEvents {
   command(action: Action): void;

@@ -1,9 +1,9 @@
 /** From rows to lines in order: filter, fold repeats, sort, and keep still. Pure. */
 import type { Row, State } from "../../wire";
 import type { Column } from "./columns";
-import { comparable, finite } from "../facts";
+import { comparable, finite } from "../scan/statistics";
 import type { Filter } from "./filter";
-import { mean, own, paramText, toNumber } from "../format";
+import { mean, own, paramText, toNumber } from "../ui/format";
 
 /** A row, or the repeats of one point folded into one. */
 export interface Line {

@@ -1,12 +1,12 @@
 /** One drawn row. It changes in place: a cell is drawn again only when it says something else. */
 import type { Row, State } from "../../wire";
 import type { Column } from "./columns";
-import { attributes, button, h, once } from "../dom";
-import { clip } from "../format";
-import { icon } from "../icons";
+import { attributes, button, h, once } from "../ui/dom";
+import { clip } from "../ui/format";
+import { icon } from "../ui/icons";
 import { type Line, stateOf } from "./order";
-import { paint } from "./paint";
-import { type Can, type Context, type Piece, describe, isBest, reasonSpan, why } from "./pieces";
+import { paint } from "./paintcell";
+import { type Can, type Context, type Piece, describe, isBest, reasonSpan, why } from "./cellcontent";
 
 export const ROW = 24;
 

@@ -1,6 +1,6 @@
 /** A scan in a tab of its own: the live table at full height, with curves below it on wish. */
-import type { Host } from "../host";
-import type { Store } from "../store";
+import type { Host } from "../scan/host";
+import type { Store } from "../scan/store";
 import { LiveTable } from "./table";
 
 export class ScanView {

@@ -1,10 +1,10 @@
 /** The line above the grid: filter, how many rows, what a sort would move, selection, columns. */
-import { button, h, once, setText } from "../dom";
-import { plural } from "../format";
-import { icon } from "../icons";
+import { button, h, once, setText } from "../ui/dom";
+import { plural } from "../ui/format";
+import { icon } from "../ui/icons";
 import { canStop } from "./rowview";
-import type { Store } from "../store";
-import type { View } from "./view";
+import type { Store } from "../scan/store";
+import type { View } from "./arrangement";
 
 export interface ToolbarEvents {
   filter(text: string): void;

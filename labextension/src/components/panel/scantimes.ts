@@ -1,0 +1,43 @@
+/** Days as the panel writes them, and in which order scans stand. Pure. */
+import type { ScanInfo } from "../../wire";
+import { clock } from "../ui/format";
+import { leftWords } from "../table/header";
+import { t } from "../ui/i18n";
+
+const DAY = 86_400;
+const WEEKDAYS = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
+const MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(" ");
+
+const midnight = (unix: number): number => new Date(unix * 1000).setHours(0, 0, 0, 0) / 1000;
+
+/** `14:31`, `yesterday`, `Fri`, `12 Mar`, `12 Mar 2024`. */
+export function dayWords(unix: number, now: number): string {
+  const days = Math.round((midnight(now) - midnight(unix)) / DAY);
+  const date = new Date(unix * 1000);
+  if (days <= 0) return clock(unix);
+  if (days === 1) return t("yesterday");
+  if (days < 7) return t(WEEKDAYS[date.getDay()] ?? "");
+  const day = `${date.getDate()} ${t(MONTHS[date.getMonth()] ?? "")}`;
+  const year = date.getFullYear();
+  return year === new Date(now * 1000).getFullYear() ? day : `${day} ${year}`;
+}
+
+export const hasEnded = ({ state }: ScanInfo): boolean => state === "done" || state === "stopped";
+
+/** What stands under the bar at the right. */
+export function whenWords(scan: ScanInfo, now: number, asOf: number | null): string {
+  if (hasEnded(scan)) return dayWords(scan.ended ?? scan.created, now);
+  if (asOf !== null) return t("as of %1", clock(asOf));
+  if (scan.state === "paused") return t("paused");
+  if (scan.state === "orphaned") return t("not watched");
+  return leftWords(scan) || t("since %1", dayWords(scan.created, now));
+}
+
+/** What still goes on first, then the newest. */
+export function inOrder(scans: Iterable<ScanInfo>): { active: ScanInfo[]; ended: ScanInfo[] } {
+  const all = [...scans];
+  const active = all.filter((scan) => !hasEnded(scan)).sort((a, b) => b.created - a.created);
+  const last = ({ ended, created }: ScanInfo): number => ended ?? created;
+  const ended = all.filter(hasEnded).sort((a, b) => last(b) - last(a));
+  return { active, ended };
+}

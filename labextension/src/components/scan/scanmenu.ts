@@ -1,0 +1,33 @@
+/** What can be done with a whole scan, beside pausing and stopping it: the menu behind three dots. */
+import type { ScanInfo } from "../../wire";
+import { copyText } from "../ui/clipboard";
+import { full } from "../ui/format";
+import type { Host } from "./host";
+import { t } from "../ui/i18n";
+import type { Item } from "../ui/popup";
+
+export interface ScanMenu {
+  host: Host;
+  /** Null where nobody is there to command. */
+  addTrials: (() => void) | null;
+  replay: (() => void) | null;
+  runnerLog: (() => void) | null;
+  say(text: string): void;
+}
+
+async function copyFolder(scan: ScanInfo, say: (text: string) => void): Promise<void> {
+  const copied = await copyText(scan.folder);
+  say(copied ? t("Copied: %1", full(scan.folder)) : t("Folder: %1", full(scan.folder)));
+}
+
+export function scanItems(scan: ScanInfo, menu: ScanMenu): Item[] {
+  const { host, addTrials, replay, runnerLog, say } = menu;
+  const open = host.openScan;
+  return [
+    ...(open ? [{ text: t("Open in a tab"), act: () => open.call(host, scan) }] : []),
+    ...(addTrials ? [{ text: t("Add trials…"), act: addTrials }] : []),
+    ...(replay ? [{ text: t("Replay…"), act: replay }] : []),
+    ...(runnerLog ? [{ text: t("Runner log"), act: runnerLog }] : []),
+    ...(scan.folder ? [{ text: t("Copy folder"), act: () => void copyFolder(scan, say) }] : []),
+  ];
+}

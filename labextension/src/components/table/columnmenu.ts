@@ -1,0 +1,104 @@
+/** The columns menu: what shows and what hides. */
+import type { Column } from "./columns";
+import { button, h, once } from "../ui/dom";
+import { clip, full } from "../ui/format";
+import { FIXED, type Prefs } from "./columnlayout";
+
+export interface MenuEvents {
+  toggle(key: string, on: boolean): void;
+  reset(): void;
+  closed(): void;
+}
+
+const GROUPS: [title: string, kinds: Column["kind"][]][] = [
+  ["Parameters", ["param"]],
+  ["Values", ["objective", "best", "metric"]],
+  ["Curves", ["curve"]],
+  ["Other", ["epoch", "where", "gpu", "time"]],
+];
+
+const labelOf = (column: Column): string => (column.kind === "curve" ? column.name : column.label);
+
+function choice(column: Column, shown: ReadonlySet<string>): HTMLElement {
+  const box = h("input", { type: "checkbox", "data-key": column.key });
+  box.checked = shown.has(column.key);
+  box.disabled = FIXED.has(column.kind);
+  const code = ["param", "metric", "curve", "objective"].includes(column.kind);
+  return h(
+    "label",
+    { title: full(column.title) },
+    box,
+    h("span", { class: code ? "gg-c" : "" }, clip(labelOf(column), 60)),
+  );
+}
+
+function group(
+  title: string,
+  columns: readonly Column[],
+  shown: ReadonlySet<string>,
+): HTMLElement | null {
+  if (columns.length === 0) return null;
+  return h(
+    "div",
+    { role: "group", "aria-label": title },
+    h("div", { class: "gg-q" }, title),
+    ...columns.map((column) => choice(column, shown)),
+  );
+}
+
+export class Menu {
+  readonly element = h("div", { class: "gg-menu", role: "dialog", "aria-label": "Columns shown" });
+  private readonly list = h("div", { class: "gg-list" });
+
+  constructor(private readonly events: MenuEvents) {
+    const reset = button("Columns as they fit", ["As they fit"]);
+    this.element.hidden = true;
+    this.element.append(this.list, h("div", { class: "gg-menu-end" }, reset));
+    reset.addEventListener("click", () => events.reset());
+    this.list.addEventListener("change", (event) => {
+      const box = event.target as HTMLInputElement;
+      events.toggle(box.dataset["key"] ?? "", box.checked);
+    });
+    this.element.addEventListener("keydown", (event) => {
+      if (event.key !== "Escape") return;
+      event.stopPropagation();
+      this.show(false);
+    });
+    this.element.addEventListener("focusout", () => setTimeout(() => this.left()));
+  }
+
+  private left(): void {
+    const at = document.activeElement;
+    if (at && at !== document.body && !this.element.contains(at)) this.show(false, false);
+  }
+
+  get shown(): boolean {
+    return !this.element.hidden;
+  }
+
+  show(on: boolean, back = true): void {
+    if (on === this.shown) return;
+    this.element.hidden = !on;
+    if (on) (this.list.querySelector<HTMLElement>("input:not(:disabled)") ?? this.element).focus();
+    else if (back) this.events.closed();
+  }
+
+  /** Boxes are kept while the set of columns stays, so that the focus stays too. */
+  update(all: readonly Column[], shown: readonly Column[], prefs: Prefs): void {
+    if (!this.shown) return;
+    const keys = new Set(shown.map((column) => column.key));
+    once(this.list, JSON.stringify(all.map((column) => column.key)), () =>
+      GROUPS.map(([title, kinds]) =>
+        group(
+          title,
+          all.filter((column) => kinds.includes(column.kind)),
+          keys,
+        ),
+      ),
+    );
+    for (const box of this.list.querySelectorAll<HTMLInputElement>("input")) {
+      const key = box.dataset["key"] ?? "";
+      box.checked = prefs.get(key) ?? keys.has(key);
+    }
+  }
+}

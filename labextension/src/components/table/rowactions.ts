@@ -1,0 +1,56 @@
+/** What the actions of a row do. */
+import type { Row } from "../../wire";
+import { copyText } from "../ui/clipboard";
+import type { Commands } from "../scan/commands";
+import type { Host } from "../scan/host";
+import type { Line } from "./order";
+import type { Pane } from "./variantpane";
+import { notebookPath } from "../scan/paths";
+import { type RowAction, canStop } from "./rowview";
+import type { Store } from "../scan/store";
+
+export const idsOf = (rows: readonly Row[], action: "retry" | "stop"): string[] =>
+  rows.filter((row) => canStop(row) === (action === "stop")).map((row) => row.id);
+
+export class RowActs {
+  constructor(
+    private readonly store: Store,
+    private readonly host: Host,
+    private readonly commands: Commands,
+    private readonly pane: Pane,
+    private readonly say: (text: string) => void,
+  ) {}
+
+  act(action: RowAction, line: Line): void {
+    if (action === "open") this.open(line.row);
+    else if (action === "log") this.log(line.row);
+    else if (action === "notebook") this.notebook(line.row);
+    else this.commands.run(action, idsOf(line.rows, action));
+  }
+
+  private open(row: Row): void {
+    const { scan } = this.store;
+    if (scan && this.host.openJob) this.host.openJob(scan, row.id);
+    else this.log(row);
+  }
+
+  private log(row: Row): void {
+    const { scan } = this.store;
+    if (!scan) return;
+    if (this.pane.id === row.id) this.pane.close();
+    else this.pane.open(row, scan);
+  }
+
+  private notebook(row: Row): void {
+    const { scan } = this.store;
+    if (scan && this.host.openNotebook) this.host.openNotebook(scan, row);
+    else void this.copyPath(row);
+  }
+
+  private async copyPath(row: Row): Promise<void> {
+    const path = this.store.scan ? notebookPath(row, this.store.scan) : null;
+    if (!path) return this.say("This variant has no notebook yet.");
+    const copied = await copyText(path);
+    this.say(`${copied ? "Copied: " : "Notebook: "}${path}`);
+  }
+}
