@@ -1,9 +1,9 @@
 /** The anywidget entry of the parameter form. */
-import "./components/form/form.css";
-import { Form } from "./components/form/form";
 import type { FormLink } from "./components/form/checks";
+import { Form } from "./components/form/form";
 import { asChecked, asFacts, asState } from "./components/form/messages";
 import type { Model } from "./widget";
+import "./form.css";
 
 function linkTo(model: Model): FormLink {
   return {

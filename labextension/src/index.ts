@@ -12,21 +12,17 @@ import { INotebookTracker } from "@jupyterlab/notebook";
 import { IRenderMimeRegistry } from "@jupyterlab/rendermime";
 import { ISettingRegistry } from "@jupyterlab/settingregistry";
 import { ITranslator, nullTranslator } from "@jupyterlab/translation";
-import "./components/table/table.css";
-import "./components/panel/panel.css";
-import "./components/job/job.css";
-import "./lab/lab.css";
 import type { Host } from "./components/scan/host";
 import { setTranslator } from "./components/ui/i18n";
 import { FormOpener, writeCells } from "./lab/cells";
 import { Connection } from "./lab/connection";
 import { ScanDrive } from "./lab/drive";
 import { scansIcon } from "./lab/icon";
-import { News } from "./lab/notifications";
+import { ScanNotifications } from "./lab/notifications";
 import { SHOW_PANEL, SidePanel } from "./lab/panel";
 import { addRenderer } from "./lab/renderer";
 import { Rest } from "./lab/rest";
-import { type Settings, follow } from "./lab/settings";
+import { follow, type Settings } from "./lab/settings";
 import {
   ILink,
   IScanNotebook,
@@ -36,6 +32,7 @@ import {
   type Views,
 } from "./lab/tokens";
 import { LabViews } from "./lab/views";
+import "./index.css";
 
 const DOMAIN = "jupyter-gridgpu";
 const SCAN_NOTEBOOK = "gridgpu:scan-notebook";
@@ -153,7 +150,7 @@ const panel: JupyterFrontEndPlugin<void> = {
   ) => {
     const trans = (translator ?? nullTranslator).load(DOMAIN);
     const { connection } = link;
-    const news = new News(connection, host, trans);
+    const news = new ScanNotifications(connection, host, trans);
     if (registry)
       void follow(registry, link, (settings: Settings) => (news.enabled = settings.notify));
     if (!shell) return;

@@ -1,8 +1,9 @@
 /** The anywidget entry. One instance per model, any number of views of it. */
-import "./components/table/table.css";
-import { Store } from "./components/scan/store";
+import { makeCurves } from "./components/plot/curvesview";
+import { ScanStore } from "./components/scan/store";
 import { LiveTable } from "./components/table/table";
-import { type Link, type LinkEvent, type Outgoing, type Snapshot, asIncoming } from "./wire";
+import { asIncoming, type Link, type LinkEvent, type Outgoing, type Snapshot } from "./wire";
+import "./widget.css";
 
 /** The part of anywidget's model that is used here. */
 export interface Model {
@@ -47,8 +48,8 @@ function first(model: Model): Snapshot | null {
   }
 }
 
-function open(model: Model): Store {
-  const store = new Store(new CommLink(model));
+function open(model: Model): ScanStore {
+  const store = new ScanStore(new CommLink(model));
   const known = first(model);
   if (known) store.offer(known);
   store.hello();
@@ -62,7 +63,7 @@ interface Widget {
 
 /** Messages are listened to from `initialize`, so that none is missed before a view is drawn. */
 export default function widget(): Widget {
-  let store: Store | null = null;
+  let store: ScanStore | null = null;
   let latest: LiveTable | null = null;
   return {
     initialize({ model }) {
@@ -75,7 +76,10 @@ export default function widget(): Widget {
     render({ model, el }) {
       store ??= open(model);
       // When the output is renewed, its view is made anew: what was arranged stays.
-      const table = new LiveTable(store, el.ownerDocument, latest?.arrangement());
+      const table = new LiveTable(store, makeCurves, {
+        page: el.ownerDocument,
+        arrangement: latest?.arrangement() ?? null,
+      });
       latest = table;
       el.append(table.element);
       return () => table.dispose();

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { coloured, drawCell } from "../src/components/form/cell";
-import { total } from "../src/components/form/foot";
+import { colourCode, drawCell } from "../src/components/form/cell";
+import { variantsText } from "../src/components/form/foot";
 import { asChecked, asFacts, asState } from "../src/components/form/messages";
-import { FACTS, checked, wrong } from "./formkit";
+import { checked, FACTS, wrong } from "./formkit";
 
 describe("the cell", () => {
   it.each([
@@ -13,12 +13,12 @@ describe("the cell", () => {
     "0,2",
   ])("keeps every character of %s", (text) => {
     const box = document.createElement("pre");
-    box.append(...coloured(text));
+    box.append(...colourCode(text));
     expect(box.textContent).toBe(text);
   });
   it("colours numbers and strings, not the digits in names", () => {
     const box = document.createElement("pre");
-    box.append(...coloured('f1(1e-4, "2", None)'));
+    box.append(...colourCode('f1(1e-4, "2", None)'));
     expect([...box.children].map((one) => [one.className, one.textContent])).toEqual([
       ["gf-number", "1e-4"],
       ["gf-string", '"2"'],
@@ -46,7 +46,7 @@ describe("what comes over the wire", () => {
     [{ variants: 12000, points: { factors: [12000] } }, "12,000 variants"],
     [{ variants: null }, ""],
   ])("%j is written out", (more, words) => {
-    expect(total(asChecked(checked(more))!)).toBe(words);
+    expect(variantsText(asChecked(checked(more))!)).toBe(words);
   });
   it("makes a state of the facts, whatever was kept", () => {
     const facts = asFacts(FACTS);

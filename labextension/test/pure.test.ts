@@ -1,12 +1,12 @@
-import { usageWords } from "../src/components/table/variantpane";
 import { describe, expect, it } from "vitest";
+import { notebookPath, notebookUrl } from "../src/components/scan/paths";
+import { byId } from "../src/components/scan/ranking";
+import { failures, stopQuestion } from "../src/components/scan/sentences";
+import { RowStatistics, share } from "../src/components/scan/statistics";
+import { layoutColumns } from "../src/components/table/columnlayout";
 import { buildColumns } from "../src/components/table/columns";
-import { curve, curveScale } from "../src/components/table/sparkline";
-import { Facts, share } from "../src/components/scan/statistics";
 import { parseFilter } from "../src/components/table/filter";
-import { layout } from "../src/components/table/columnlayout";
 import {
-  byId,
   expand,
   fold,
   foldKey,
@@ -15,8 +15,8 @@ import {
   movedCount,
   sortLines,
 } from "../src/components/table/order";
-import { notebookPath, notebookUrl } from "../src/components/scan/paths";
-import { failures, stopQuestion } from "../src/components/scan/sentences";
+import { curve, curveScale } from "../src/components/table/sparkline";
+import { usageSentence } from "../src/components/table/variantpane";
 import type { Row } from "../src/wire";
 import { metric, row, scan } from "./kit";
 
@@ -64,7 +64,7 @@ describe("order", () => {
     row("v0004", { value: null, state: "queued" }),
     row("v0005", { value: 0.99, state: "failed" }),
   ];
-  const facts = new Facts();
+  const facts = new RowStatistics();
   rows.forEach((one) => facts.add(one));
   const objective = buildColumns(scan(rows), facts).find(({ kind }) => kind === "objective");
   const sorted = (descending: boolean): string[] =>
@@ -114,11 +114,11 @@ describe("columns", () => {
     row("v0001", { ...more, where: "CERN", gpu: "A100" }),
     row("v0002", { ...more, params: { lr: 0.2, units: 64 } }),
   ];
-  const facts = new Facts();
+  const facts = new RowStatistics();
   rows.forEach((one) => facts.add(one));
   const all = buildColumns(scan(rows, { backend: "panda" }), facts);
   const hooks = (width: number, prefs = new Map<string, boolean>()): string[] =>
-    layout(all, prefs, width).map(({ hook }) => hook);
+    layoutColumns(all, prefs, width).map(({ hook }) => hook);
   it("hide fixed parameters and more than four metrics", () => {
     const shown = hooks(4000);
     expect(shown).toContain("lr");
@@ -214,12 +214,12 @@ describe("words", () => {
 describe("what a job uses", () => {
   it("is said of a running one as it was last seen, of an ended one at most", () => {
     const usage = { cpu: 1.23, memory_mb: 512, gpu: 80.4, gpu_memory_mb: 3072 };
-    expect(usageWords({ ...row("v1"), state: "running", usage, peak_mb: 1024 })).toBe(
+    expect(usageSentence({ ...row("v1"), state: "running", usage, peak_mb: 1024 })).toBe(
       "Uses 1.2 cores, 0.5 GB (at most 1.0 GB), GPU 80 %, 3.0 GB of GPU memory.",
     );
-    expect(usageWords({ ...row("v1"), state: "done", usage, peak_mb: 1024 })).toBe(
+    expect(usageSentence({ ...row("v1"), state: "done", usage, peak_mb: 1024 })).toBe(
       "Used at most 1.0 GB of memory.",
     );
-    expect(usageWords({ ...row("v1"), state: "new" })).toBe("");
+    expect(usageSentence({ ...row("v1"), state: "new" })).toBe("");
   });
 });

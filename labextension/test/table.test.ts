@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { FakeLink, labelled, later, metric, row, scan, stage, writeFilter } from "./kit";
 import type { Row } from "../src/wire";
+import { FakeLink, labelled, later, metric, row, scan, stage, writeFilter } from "./kit";
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());

@@ -1,7 +1,7 @@
 /** The page's one socket to the server, shared by all tables and the panel. */
-import type { Scans } from "../components/panel/source";
-import { Store } from "../components/scan/store";
-import { type LinkEvent, type Queues, type ScanInfo, asIncoming } from "../wire";
+import type { ScanSource } from "../components/panel/source";
+import { ScanStore } from "../components/scan/store";
+import { asIncoming, type LinkEvent, type Queues, type ScanInfo } from "../wire";
 import type { Rest } from "./rest";
 import { ServerLink } from "./serverlink";
 
@@ -9,7 +9,7 @@ const FIRST_WAIT_S = 1;
 const LONGEST_WAIT_S = 30;
 
 interface Opened {
-  store: Store;
+  store: ScanStore;
   link: ServerLink;
   users: number;
 }
@@ -20,7 +20,7 @@ interface Listing {
   scan?: ScanInfo | string;
 }
 
-export class Connection implements Scans {
+export class Connection implements ScanSource {
   readonly scans = new Map<string, ScanInfo>();
   closed = true;
   received = 0;
@@ -42,7 +42,7 @@ export class Connection implements Scans {
     return () => this.listeners.delete(fn);
   }
 
-  open(id: string): Store {
+  open(id: string): ScanStore {
     const known = this.opened.get(id);
     if (known) {
       known.users += 1;
@@ -51,7 +51,7 @@ export class Connection implements Scans {
     const link = new ServerLink(id, this.rest, (since) =>
       this.send({ type: "open", scan: id, since }),
     );
-    const store = new Store(link);
+    const store = new ScanStore(link);
     this.opened.set(id, { store, link, users: 1 });
     if (this.closed) link.give({ type: "closed" });
     else store.hello();

@@ -1,7 +1,7 @@
 /** Says once, and only for what this page saw running, that a scan has ended or lost its runner. */
 import { Notification } from "@jupyterlab/apputils";
 import type { TranslationBundle } from "@jupyterlab/translation";
-import { clip } from "../components/ui/format";
+import { clip } from "../components/ui/text";
 import type { ScanInfo, ScanState } from "../wire";
 import type { Connection } from "./connection";
 import type { Views } from "./tokens";
@@ -9,7 +9,7 @@ import type { Views } from "./tokens";
 const AGAIN = /^Its runner ended/;
 const ENDED = new Set<ScanState>(["done", "stopped"]);
 
-export class News {
+export class ScanNotifications {
   enabled = true;
   private readonly notes = new Map<string, string | null>();
   private readonly known = new Map<string, ScanState>();

@@ -1,10 +1,11 @@
 /** Draws the output of a `%%gridscan` cell: live from the server, as it was saved where the server knows no such scan. */
 import { type IRenderMime, type IRenderMimeRegistry } from "@jupyterlab/rendermime";
 import { Widget } from "@lumino/widgets";
+import { makeCurves } from "../components/plot/curvesview";
 import type { Host } from "../components/scan/host";
-import type { Store } from "../components/scan/store";
+import type { ScanStore } from "../components/scan/store";
 import { LiveTable } from "../components/table/table";
-import { type Snapshot, asIncoming } from "../wire";
+import { asIncoming, type Snapshot } from "../wire";
 import type { Connection } from "./connection";
 import { MIME_TYPE } from "./tokens";
 
@@ -72,13 +73,16 @@ class ScanOutput extends Widget implements IRenderMime.IRenderer {
     this.scan = id;
     const store = this.connection.open(id);
     if (snapshot) store.saved(snapshot);
-    this.table = new LiveTable(store, this.node.ownerDocument, null, this.host);
+    this.table = new LiveTable(store, makeCurves, {
+      page: this.node.ownerDocument,
+      host: this.host,
+    });
     this.node.replaceChildren(this.table.element);
     this.stop = this.otherwise(store, model);
   }
 
   /** A kernel elsewhere may know the scan that this server does not: then its widget takes our place. */
-  private otherwise(store: Store, model: IRenderMime.IMimeModel): () => void {
+  private otherwise(store: ScanStore, model: IRenderMime.IMimeModel): () => void {
     const replace = (): void => {
       if (this.table === null || !(WIDGET in model.data) || !model.trusted) return;
       this.stop?.();

@@ -1,7 +1,7 @@
 /** What a person set for the extension. */
 import { Notification } from "@jupyterlab/apputils";
 import type { ISettingRegistry } from "@jupyterlab/settingregistry";
-import { setDefaults } from "../components/scan/preferences";
+import { setPreferences } from "../components/scan/preferences";
 import type { Rest } from "./rest";
 import type { Link } from "./tokens";
 
@@ -39,7 +39,7 @@ export async function follow(
   const greet = (): Promise<void> => move(rest, home);
   const changed = (): void => {
     const settings = read(loaded);
-    setDefaults({ refresh_s: settings.refresh_s, hidden: settings.hidden });
+    setPreferences({ refresh_s: settings.refresh_s, hidden: settings.hidden });
     const moved = settings.home !== home;
     home = settings.home;
     if (home) connection.greet = greet;

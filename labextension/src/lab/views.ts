@@ -5,6 +5,7 @@ import type { IDocumentManager } from "@jupyterlab/docmanager";
 import type { TranslationBundle } from "@jupyterlab/translation";
 import { Widget } from "@lumino/widgets";
 import { JobView } from "../components/job/jobview";
+import { makeCurves } from "../components/plot/curvesview";
 import { ScanView } from "../components/table/scanview";
 import type { Row, ScanInfo } from "../wire";
 import type { Connection } from "./connection";
@@ -84,7 +85,7 @@ export class LabViews implements Views {
     const tab = `gridgpu-scan-${id}`;
     this.reveal(this.scans, tab, () => {
       const made = new View(this.connection, { id, name, what }, (store) => {
-        return new ScanView(store, this, what);
+        return new ScanView(store, makeCurves, this, what);
       });
       return titled(made, name, this.trans.__("Scan %1", name), scansIcon);
     });
@@ -94,7 +95,7 @@ export class LabViews implements Views {
     const tab = `gridgpu-job-${id}-${variant}`;
     this.reveal(this.jobs, tab, () => {
       const made = new View(this.connection, { id, name, variant }, (store) => {
-        return new JobView(store, variant, this);
+        return new JobView(store, variant, makeCurves, this);
       });
       return titled(made, variant, this.trans.__("%1 of %2", variant, name), jobIcon);
     });

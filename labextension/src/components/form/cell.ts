@@ -1,13 +1,13 @@
 /** The cell that the form stands for, with the light colours of an editor. */
-import { h, once } from "../ui/dom";
-import type { Wrong } from "./messages";
+import { drawIfChanged, h } from "../ui/dom";
+import type { Complaint } from "./messages";
 
 const TOKENS =
   /("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')|(\b(?:True|False|None)\b)|((?<![\w.])(?:\d[\d_]*\.?\d*|\.\d+)(?:e[+-]?\d+)?)/gi;
 const CLASSES = ["gf-string", "gf-keyword", "gf-number"];
 
 /** A right side, in pieces: strings, words, numbers and what is between. */
-export function coloured(text: string): (Node | string)[] {
+export function colourCode(text: string): (Node | string)[] {
   const pieces: (Node | string)[] = [];
   let end = 0;
   for (const match of text.matchAll(TOKENS)) {
@@ -33,12 +33,12 @@ function first(line: string, wrong: ReadonlySet<string>): (Node | string)[] {
 
 function assignment(line: string, wrong: ReadonlySet<string>): (Node | string)[] {
   const [, left = "", right = ""] = /^([^=]*= )(.*)$/s.exec(line) ?? ["", "", line];
-  return [left, ...marked(coloured(right), wrong.has(left.split(" ")[0] ?? ""))];
+  return [left, ...marked(colourCode(right), wrong.has(left.split(" ")[0] ?? ""))];
 }
 
-export function drawCell(element: Element, cell: string, errors: readonly Wrong[]): void {
+export function drawCell(element: Element, cell: string, errors: readonly Complaint[]): void {
   const wrong = new Set(errors.map(({ field }) => field));
-  once(element, JSON.stringify([cell, [...wrong]]), () =>
+  drawIfChanged(element, JSON.stringify([cell, [...wrong]]), () =>
     cell
       .split("\n")
       .flatMap((line, i) => (i ? ["\n", ...assignment(line, wrong)] : first(line, wrong))),

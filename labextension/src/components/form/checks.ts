@@ -1,5 +1,5 @@
 /** Asks the kernel what it makes of the form: once typing rests, and the newest answer counts. */
-import { type Checked, type State, asChecked } from "./messages";
+import { asChecked, type CheckedForm, type FormState } from "./messages";
 
 export interface FormLink {
   send(message: unknown): void;
@@ -10,17 +10,17 @@ export interface FormLink {
 const REST_MS = 150;
 const PATIENCE_MS = 1000;
 
-export interface Watcher {
-  answered(checked: Checked): void;
+export interface CheckListener {
+  answered(checked: CheckedForm): void;
   /** Whether an answer is waited for longer than it takes; or that none will come. */
   waiting(why: "" | "busy" | "gone"): void;
 }
 
-export class Checks {
+export class FormChecks {
   /** Several views may show one form; each listens to its own answers. */
   private readonly view = Math.random().toString(36).slice(2);
   private asked = 0;
-  private state: State | null = null;
+  private state: FormState | null = null;
   private rest: ReturnType<typeof setTimeout> | undefined;
   private patience: ReturnType<typeof setTimeout> | undefined;
   private gone = false;
@@ -28,7 +28,7 @@ export class Checks {
 
   constructor(
     private readonly link: FormLink,
-    private readonly watcher: Watcher,
+    private readonly watcher: CheckListener,
   ) {
     this.undo = link.subscribe((message) => this.hear(message));
   }
@@ -38,7 +38,7 @@ export class Checks {
     return this.state !== null;
   }
 
-  ask(state: State): void {
+  ask(state: FormState): void {
     this.state = state;
     clearTimeout(this.rest);
     this.rest = setTimeout(() => this.flush(), REST_MS);

@@ -1,21 +1,21 @@
 /** The foot of the form: how many variants, what is still wrong, and the button that starts them. */
-import { attributes, h, once, setText } from "../ui/dom";
-import { clip, full } from "../ui/format";
-import type { Checked, Wrong } from "./messages";
+import { drawIfChanged, h, setAttributes, setText } from "../ui/dom";
 import { count, t } from "../ui/i18n";
 import { icon } from "../ui/icons";
+import { clip, full } from "../ui/text";
+import type { CheckedForm, Complaint } from "./messages";
 
 const LINKS = 3;
 const grouped = (number: number): string => number.toLocaleString("en-US");
 
 /** `3 × 4 × 12 = 144 variants`. */
-export function total({ variants, factors }: Checked): string {
+export function variantsText({ variants, factors }: CheckedForm): string {
   if (variants === null) return "";
   const sum = count(variants, "%1 variant", "%1 variants").replace(/\d+/, grouped(variants));
   return factors.length > 1 ? `${factors.map(grouped).join(" × ")} = ${sum}` : sum;
 }
 
-export interface FootActions {
+export interface FootEvents {
   start(): void;
   goTo(field: string): void;
   label(field: string): string;
@@ -29,9 +29,9 @@ export class FormFoot {
   private readonly note = h("div", { class: "gf-note", role: "status" });
   private readonly live = h("div", { class: "gg-live", role: "status", "aria-live": "polite" });
   private why: "" | "busy" | "gone" = "";
-  private checked: Checked | null = null;
+  private checked: CheckedForm | null = null;
 
-  constructor(private readonly actions: FootActions) {
+  constructor(private readonly actions: FootEvents) {
     this.element = h(
       "div",
       { class: "gf-foot" },
@@ -48,13 +48,13 @@ export class FormFoot {
     });
   }
 
-  update(checked: Checked): void {
+  update(checked: CheckedForm): void {
     this.checked = checked;
     const { variants, errors } = checked;
-    const words = total(checked);
-    once(this.sum, words, () => (words ? [h("b", {}, words)] : []));
+    const words = variantsText(checked);
+    drawIfChanged(this.sum, words, () => (words ? [h("b", {}, words)] : []));
     const ready = variants !== null && variants > 0 && errors.length === 0;
-    attributes(this.button, { "aria-disabled": ready ? null : "true" });
+    setAttributes(this.button, { "aria-disabled": ready ? null : "true" });
     setText(this.button, variants ? this.label(variants) : t("Start"));
     setText(this.live, this.spoken(words, errors));
     this.draw();
@@ -75,7 +75,7 @@ export class FormFoot {
     return count(variants, "Start %1 job", "Start %1 jobs").replace(/\d+/, grouped(variants));
   }
 
-  private spoken(words: string, errors: readonly Wrong[]): string {
+  private spoken(words: string, errors: readonly Complaint[]): string {
     const [first] = errors;
     return first ? full(`${this.actions.label(first.field)} ${first.text}`.trim()) : words;
   }
@@ -84,7 +84,7 @@ export class FormFoot {
     const errors = this.checked?.errors ?? [];
     const fields = [...new Set(errors.map(({ field }) => field).filter(Boolean))];
     const signature = JSON.stringify([this.why, errors, this.checked?.variants]);
-    once(this.status, signature, () => {
+    drawIfChanged(this.status, signature, () => {
       if (this.why === "busy") return [t("Checks wait until the running cell ends.")];
       if (this.why === "gone") return [t("The kernel has ended. Run the cell above again.")];
       const whole = errors.find(({ field }) => !field);

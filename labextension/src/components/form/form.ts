@@ -1,15 +1,15 @@
 /** The parameter form: its parts put together. It writes the cell that it stands for. */
 import { copyText } from "../ui/clipboard";
 import { h } from "../ui/dom";
-import { FormFoot } from "./foot";
-import { drawCell } from "./cell";
-import { Checks, type FormLink } from "./checks";
-import { ObjectiveField, OptionField } from "./options";
-import { FormRow } from "./parameterrow";
-import type { Checked, Facts, Option, State } from "./messages";
 import { count, t } from "../ui/i18n";
 import { icon } from "../ui/icons";
 import { keepKeys } from "../ui/keys";
+import { drawCell } from "./cell";
+import { FormChecks, type FormLink } from "./checks";
+import { FormFoot } from "./foot";
+import type { CheckedForm, FormState, NotebookFacts, ScanOption } from "./messages";
+import { ObjectiveField, OptionField } from "./options";
+import { FormRow } from "./parameterrow";
 
 export const WRITE_CELL = "gridgpu:write-cell";
 /** The options that make one sentence, and the word that follows each. */
@@ -24,7 +24,7 @@ const COPIED_MS = 2000;
 
 interface Field {
   readonly flag: string;
-  update(checked: Checked): void;
+  update(checked: CheckedForm): void;
   focus(): void;
 }
 
@@ -43,14 +43,14 @@ export class Form {
   private readonly fields: Field[] = [];
   private readonly trials: OptionField[] = [];
   private readonly foot: FormFoot;
-  private readonly checks: Checks;
-  private checked: Checked | null = null;
+  private readonly checks: FormChecks;
+  private checked: CheckedForm | null = null;
   private wanted = false;
 
   constructor(
-    private readonly facts: Facts,
-    private readonly state: State,
-    checked: Checked | null,
+    private readonly facts: NotebookFacts,
+    private readonly state: FormState,
+    checked: CheckedForm | null,
     link: FormLink,
   ) {
     this.element = h("section", {
@@ -63,7 +63,7 @@ export class Form {
       goTo: (field) => this.goTo(field),
       label: (field) => this.label(field),
     });
-    this.checks = new Checks(link, {
+    this.checks = new FormChecks(link, {
       answered: (answer) => this.answered(answer),
       waiting: (why) => this.foot.waiting(why),
     });
@@ -100,7 +100,7 @@ export class Form {
     );
   }
 
-  private image(option: Option): Node[] {
+  private image(option: ScanOption): Node[] {
     const field = this.field(option, "gf-image");
     return [h("span", { class: "gg-q" }, option.label), field.control, field.complaint.element];
   }
@@ -146,14 +146,15 @@ export class Form {
       sentence.append(field.control, word ? h("span", { class: "gg-q" }, t(word)) : "");
     }
     sentence.append(...this.fields.flatMap((one) => this.below(one)));
-    const rest = ({ name }: Option): boolean => name !== "image" && !Object.hasOwn(SENTENCE, name);
+    const rest = ({ name }: ScanOption): boolean =>
+      name !== "image" && !Object.hasOwn(SENTENCE, name);
     const listed = this.facts.where.filter(rest);
     for (const option of listed.filter(({ rare }) => !rare)) this.line(others, option, option.help);
     return [sentence, others, ...this.rare(listed.filter(({ rare }) => rare))];
   }
 
   /** What is seldom needed is folded away, unless it has a value already. */
-  private rare(options: readonly Option[]): HTMLElement[] {
+  private rare(options: readonly ScanOption[]): HTMLElement[] {
     if (!options.length) return [];
     const lines = h("div", { class: "gf-options" });
     const fields = options.map((option) => this.line(lines, option, option.help));
@@ -168,7 +169,7 @@ export class Form {
     return said ? [field.complaint.element] : [];
   }
 
-  private line(into: HTMLElement, option: Option, help = ""): OptionField {
+  private line(into: HTMLElement, option: ScanOption, help = ""): OptionField {
     const field = this.field(option, WIDTHS[option.name]);
     if (option.name === "trials") this.trials.push(field);
     const words = help ? h("span", { class: "gg-q gf-words", title: help }, help) : field.words;
@@ -180,7 +181,7 @@ export class Form {
     return field;
   }
 
-  private field(option: Option, width?: string): OptionField {
+  private field(option: ScanOption, width?: string): OptionField {
     const field = new OptionField(option, this.state, () => this.ask(), width);
     this.fields.push(field);
     return field;
@@ -208,13 +209,13 @@ export class Form {
     this.checks.ask(this.state);
   }
 
-  private answered(checked: Checked): void {
+  private answered(checked: CheckedForm): void {
     this.update(checked);
     if (this.wanted && checked.variants && !checked.errors.length) this.write(checked.cell);
     this.wanted = false;
   }
 
-  private update(checked: Checked): void {
+  private update(checked: CheckedForm): void {
     this.checked = checked;
     for (const row of this.rows.values()) row.update(checked);
     for (const field of this.fields) field.update(checked);

@@ -1,9 +1,9 @@
 /** The small parts of the form: inputs, choices, a switch, and what stands below a field that is wrong. */
-import { attributes, h, once } from "../ui/dom";
-import { full } from "../ui/format";
-import type { Wrong } from "./messages";
+import { drawIfChanged, h, setAttributes } from "../ui/dom";
 import { t } from "../ui/i18n";
 import { icon } from "../ui/icons";
+import { full } from "../ui/text";
+import type { Complaint } from "./messages";
 
 let made = 0;
 export const newId = (): string => `gridgpu-form-${(made += 1)}`;
@@ -69,31 +69,31 @@ export function toggle(label: string, on: boolean, set: (on: boolean) => void): 
 }
 
 /** What is wrong with a field, in words below it. */
-export class Complaint {
+export class ComplaintBox {
   readonly element = h("div", { class: "gf-wrong", id: newId() });
 
-  constructor(private readonly take: (wrong: Wrong) => void) {
+  constructor(private readonly take: (wrong: Complaint) => void) {
     this.element.hidden = true;
   }
 
   /** Shows the complaint, and ties it to the inputs that it is about. */
   update(
-    wrong: Wrong | null,
+    wrong: Complaint | null,
     inputs: readonly HTMLElement[],
     blamed: readonly HTMLElement[],
   ): void {
     this.element.hidden = wrong === null;
-    once(this.element, JSON.stringify(wrong), () => (wrong ? this.words(wrong) : []));
+    drawIfChanged(this.element, JSON.stringify(wrong), () => (wrong ? this.words(wrong) : []));
     for (const one of inputs) {
       const guilty = wrong !== null && blamed.includes(one);
-      attributes(one, {
+      setAttributes(one, {
         "aria-invalid": guilty ? "true" : null,
         "aria-describedby": guilty ? this.element.id : null,
       });
     }
   }
 
-  private words(wrong: Wrong): (Node | string)[] {
+  private words(wrong: Complaint): (Node | string)[] {
     if (wrong.suggestion === null) return [full(wrong.text)];
     const words = full(wrong.suggestion);
     const link = h("button", { type: "button", class: "gg-l gg-c" }, words);

@@ -14,7 +14,7 @@ export interface Parameter {
 }
 
 /** One option of a scan. */
-export interface Option {
+export interface ScanOption {
   name: string;
   label: string;
   kind: "choice" | "number" | "text" | "flag";
@@ -27,19 +27,19 @@ export interface Option {
   usual: string | boolean;
 }
 
-export interface Facts {
+export interface NotebookFacts {
   notebook: string;
   cell: number;
   /** Parameters that the form has no room for. */
   more: number;
   parameters: readonly Parameter[];
   metrics: readonly string[];
-  search: readonly Option[];
-  where: readonly Option[];
+  search: readonly ScanOption[];
+  where: readonly ScanOption[];
 }
 
 /** The texts of one parameter, as typed; those of the kinds not chosen are kept. */
-export interface Wish {
+export interface ParameterChoice {
   name: string;
   kind: Kind;
   value: string;
@@ -52,31 +52,31 @@ export interface Wish {
   log: boolean;
 }
 
-export type Part = "value" | "items" | "low" | "high" | "points" | "times";
+export type ChoiceField = "value" | "items" | "low" | "high" | "points" | "times";
 
-export interface State {
-  parameters: Wish[];
+export interface FormState {
+  parameters: ParameterChoice[];
   direction: "maximize" | "minimize";
   metric: string;
   options: Record<string, string | boolean>;
 }
 
 /** `field` is a parameter's name, an option with its dashes, or empty for the whole form. */
-export interface Wrong {
+export interface Complaint {
   field: string;
   part: string;
   text: string;
   suggestion: string | null;
 }
 
-export interface Checked {
+export interface CheckedForm {
   cell: string;
   variants: number | null;
   factors: readonly number[];
   each: Readonly<Record<string, number | null>>;
   grid: number | null;
   words: Readonly<Record<string, string>>;
-  errors: readonly Wrong[];
+  errors: readonly Complaint[];
   warning: string | null;
 }
 
@@ -113,7 +113,7 @@ function asParameter(value: Loose): Parameter {
   };
 }
 
-function asOption(value: Loose): Option {
+function asOption(value: Loose): ScanOption {
   const kind = (["choice", "number", "flag"] as const).find((one) => one === value["kind"]);
   return {
     name: text(value["name"]),
@@ -127,7 +127,7 @@ function asOption(value: Loose): Option {
   };
 }
 
-export function asFacts(value: unknown): Facts {
+export function asFacts(value: unknown): NotebookFacts {
   const facts = record(value);
   return {
     notebook: text(facts["notebook"]),
@@ -140,7 +140,7 @@ export function asFacts(value: unknown): Facts {
   };
 }
 
-function asWish(name: string, wish: Loose): Wish {
+function asWish(name: string, wish: Loose): ParameterChoice {
   return {
     name,
     kind: asKind(wish["kind"]),
@@ -156,7 +156,7 @@ function asWish(name: string, wish: Loose): Wish {
 }
 
 /** A state of these facts: one wish for each parameter, in their order. */
-export function asState(value: unknown, facts: Facts): State {
+export function asState(value: unknown, facts: NotebookFacts): FormState {
   const state = record(value);
   const wishes = new Map(records(state["parameters"]).map((one) => [text(one["name"]), one]));
   return {
@@ -167,7 +167,7 @@ export function asState(value: unknown, facts: Facts): State {
   };
 }
 
-function asWrong(value: Loose): Wrong {
+function asWrong(value: Loose): Complaint {
   const suggestion = value["suggestion"];
   return {
     field: text(value["field"]),
@@ -178,7 +178,7 @@ function asWrong(value: Loose): Wrong {
 }
 
 /** An answer, or null for what is none. */
-export function asChecked(value: unknown): Checked | null {
+export function asChecked(value: unknown): CheckedForm | null {
   const checked = record(value);
   if (checked["type"] !== "checked") return null;
   const points = record(checked["points"]);

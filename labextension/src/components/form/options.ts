@@ -1,9 +1,9 @@
 /** The options of the scan in the form: the objective, the search, and where jobs run. */
 import { h, setText } from "../ui/dom";
-import { full } from "../ui/format";
-import { Complaint, type Choice, input, newId, select, toggle } from "./inputs";
-import type { Checked, Option, State } from "./messages";
 import { t } from "../ui/i18n";
+import { full } from "../ui/text";
+import { type Choice, ComplaintBox, input, newId, select, toggle } from "./inputs";
+import type { CheckedForm, FormState, ScanOption } from "./messages";
 
 const dashed = (name: string): string => `--${name.replaceAll("_", "-")}`;
 const WIDTHS = { choice: "gf-choice", number: "gf-short", text: "gf-text", flag: "" };
@@ -13,22 +13,22 @@ export class OptionField {
   readonly flag: string;
   readonly control: HTMLElement;
   readonly words = h("span", { class: "gg-q gf-words" });
-  readonly complaint: Complaint;
+  readonly complaint: ComplaintBox;
   private readonly box: HTMLElement;
 
   constructor(
-    readonly option: Option,
-    private readonly state: State,
+    readonly option: ScanOption,
+    private readonly state: FormState,
     private readonly changed: () => void,
     width: string = WIDTHS[option.kind],
   ) {
     this.flag = dashed(option.name);
     this.control = this.make(width);
     this.box = this.control.querySelector("select") ?? this.control;
-    this.complaint = new Complaint(({ suggestion }) => this.take(suggestion));
+    this.complaint = new ComplaintBox(({ suggestion }) => this.take(suggestion));
   }
 
-  update(checked: Checked): void {
+  update(checked: CheckedForm): void {
     const wrong = checked.errors.find(({ field }) => field === this.flag) ?? null;
     this.complaint.update(wrong, [this.box], [this.box]);
     if (wrong) this.box.closest("details")?.setAttribute("open", "");
@@ -84,21 +84,21 @@ export class OptionField {
 export class ObjectiveField {
   readonly flag = "--maximize";
   readonly element: HTMLElement;
-  readonly complaint: Complaint;
+  readonly complaint: ComplaintBox;
   private readonly box: HTMLInputElement;
   private readonly list = h("datalist", { id: newId() });
   private readonly warning = h("div", { class: "gg-q gf-warning" });
 
   constructor(
     private readonly metrics: readonly string[],
-    private readonly state: State,
+    private readonly state: FormState,
     private readonly changed: () => void,
   ) {
     const directions = ["maximize", "minimize"].map((one) => ({ value: one, text: t(one) }));
     const way = { label: t("Direction"), value: state.direction, width: "gf-choice" };
     const best = t("Metric; max(NAME) or min(NAME) counts its best epoch");
     const look = { label: t("Metric"), value: state.metric, width: "gf-metric", title: best };
-    this.complaint = new Complaint(() => undefined);
+    this.complaint = new ComplaintBox(() => undefined);
     this.box = input({ ...look, hint: t("a metric") }, (text) => this.set(text));
     this.box.setAttribute("list", this.list.id);
     this.element = h(
@@ -113,7 +113,7 @@ export class ObjectiveField {
     this.suggest();
   }
 
-  update(checked: Checked): void {
+  update(checked: CheckedForm): void {
     const flags = [this.flag, "--minimize"];
     const wrong = checked.errors.find(({ field }) => flags.includes(field)) ?? null;
     this.complaint.update(wrong, [this.box], [this.box]);

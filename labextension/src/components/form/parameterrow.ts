@@ -1,31 +1,38 @@
 /** One parameter of the form: its name and default, how it varies, and the values. */
 import { h, setText } from "../ui/dom";
-import { clip, full } from "../ui/format";
-import { Complaint, input, select, toggle } from "./inputs";
-import type { Checked, Kind, Parameter, Part, Wish } from "./messages";
-import { KINDS } from "./messages";
 import { t } from "../ui/i18n";
-import { Radios } from "../ui/radios";
+import { RadioButtons } from "../ui/radios";
+import { clip, full } from "../ui/text";
+import { ComplaintBox, input, select, toggle } from "./inputs";
+import type { CheckedForm, ChoiceField, Kind, Parameter, ParameterChoice } from "./messages";
+import { KINDS } from "./messages";
 
 /** The input that a complaint about no input in particular is about. */
-const FIRST: Record<Kind, Part> = { fixed: "value", list: "items", range: "low", repeats: "times" };
+const FIRST: Record<Kind, ChoiceField> = {
+  fixed: "value",
+  list: "items",
+  range: "low",
+  repeats: "times",
+};
 
 export class FormRow {
   readonly element: HTMLElement;
-  private readonly kinds: Radios;
+  private readonly kinds: RadioButtons;
   private readonly values = h("div", { class: "gf-values" });
   private readonly points = h("div", { class: "gf-points" });
   private readonly words = h("span", { class: "gg-q" });
-  private readonly complaint = new Complaint(({ part, suggestion }) => this.take(part, suggestion));
-  private inputs = new Map<Part, HTMLInputElement>();
+  private readonly complaint = new ComplaintBox(({ part, suggestion }) =>
+    this.take(part, suggestion),
+  );
+  private inputs = new Map<ChoiceField, HTMLInputElement>();
 
   constructor(
     private readonly parameter: Parameter,
-    private readonly wish: Wish,
+    private readonly wish: ParameterChoice,
     private readonly changed: () => void,
   ) {
     const { name, comment } = parameter;
-    this.kinds = new Radios(t("How %1 varies", name), (kind) => this.choose(kind as Kind));
+    this.kinds = new RadioButtons(t("How %1 varies", name), (kind) => this.choose(kind as Kind));
     this.element = h(
       "div",
       { class: "gf-row", role: "group", "aria-label": name },
@@ -43,10 +50,10 @@ export class FormRow {
     this.draw();
   }
 
-  update(checked: Checked): void {
+  update(checked: CheckedForm): void {
     const { name } = this.parameter;
     const wrong = checked.errors.find(({ field }) => field === name) ?? null;
-    const part = wrong?.part as Part | undefined;
+    const part = wrong?.part as ChoiceField | undefined;
     const blamed = wrong && (this.inputs.get(part ?? "value") ?? this.first());
     this.element.classList.toggle("gf-bad", wrong !== null);
     this.complaint.update(wrong, [...this.inputs.values()], blamed ? [blamed] : []);
@@ -67,7 +74,7 @@ export class FormRow {
     return clip(this.parameter.default, 40);
   }
 
-  private counted({ each }: Checked): string {
+  private counted({ each }: CheckedForm): string {
     const { name } = this.parameter;
     if (this.wish.kind === "fixed" || !Object.hasOwn(each, name)) return "";
     const points = each[name];
@@ -150,7 +157,7 @@ export class FormRow {
     this.changed();
   }
 
-  private input(part: Part, label: string, width: string, hint = ""): HTMLInputElement {
+  private input(part: ChoiceField, label: string, width: string, hint = ""): HTMLInputElement {
     const element = input({ label, width, hint, value: this.wish[part] }, (text) => {
       this.wish[part] = text;
       this.changed();
@@ -160,7 +167,9 @@ export class FormRow {
   }
 
   private take(part: string, suggestion: string | null): void {
-    const chosen = this.inputs.has(part as Part) ? (part as Part) : FIRST[this.wish.kind];
+    const chosen = this.inputs.has(part as ChoiceField)
+      ? (part as ChoiceField)
+      : FIRST[this.wish.kind];
     const element = this.inputs.get(chosen);
     if (suggestion === null || !element) return;
     this.wish[chosen] = element.value = suggestion;

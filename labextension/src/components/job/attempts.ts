@@ -1,11 +1,12 @@
 /** When each attempt waited and ran, one line below the other on one axis of time. */
 import type { Attempt, Job } from "../../wire";
-import { h } from "../ui/dom";
-import { clip, clock, duration, full } from "../ui/format";
-import { icon } from "../ui/icons";
 import { webPage } from "../scan/paths";
+import { reasonText } from "../scan/sentences";
+import { h } from "../ui/dom";
 import { t } from "../ui/i18n";
-import { reasonWords } from "../scan/sentences";
+import { icon } from "../ui/icons";
+import { clip, full } from "../ui/text";
+import { clock, duration } from "../ui/times";
 
 const MOST = 20;
 /** Two times nearer than this, in percent, would cover each other. */
@@ -48,14 +49,14 @@ function track(
 }
 
 /** `running for 17 min`, `Node went away after 11 min`. */
-export function attemptWords(one: Attempt, now: number): string {
+export function attemptText(one: Attempt, now: number): string {
   const { state, started, submitted, ended } = one;
   const time = started === null ? null : duration((ended ?? now) - started);
   if (state === "running" && time) return t("running for %1", time);
   if (state === "queued" && submitted !== null)
     return t("in the queue for %1", duration(now - submitted));
   if (state === "done" && time) return t("done after %1", time);
-  const why = one.message?.replace(/\.$/, "") ?? (one.reason ? reasonWords(one.reason) : t(state));
+  const why = one.message?.replace(/\.$/, "") ?? (one.reason ? reasonText(one.reason) : t(state));
   return time && !/\bafter\b/.test(why) ? t("%1, after %2", why, time) : why;
 }
 
@@ -69,7 +70,7 @@ function pageOf(link: string | null): HTMLElement | null {
 
 function line(one: Attempt, span: Span, now: number): HTMLElement {
   const where = [one.where, one.gpu].filter(Boolean).map((name) => clip(name ?? "", 30));
-  const words = attemptWords(one, now);
+  const words = attemptText(one, now);
   const page = pageOf(one.link);
   return h(
     "li",
@@ -112,7 +113,7 @@ function axis(attempts: readonly Attempt[], span: Span, live: boolean): HTMLElem
 }
 
 /** Of very many attempts, the last ones. */
-export function timeline({ attempts }: Job, now: number): HTMLElement[] {
+export function attemptLines({ attempts }: Job, now: number): HTMLElement[] {
   const shown = attempts.slice(-MOST);
   if (shown.length === 0) return [];
   const span = spanOf(shown, now);

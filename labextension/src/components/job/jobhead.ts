@@ -1,14 +1,16 @@
 /** The head of a job: its state, value and rank, epoch, time, place. */
 import type { Job, Row, ScanInfo } from "../../wire";
+import { comparable, elapsed } from "../scan/rows";
+import { reasonText } from "../scan/sentences";
+import { gpuHours, toNumber } from "../scan/values";
 import { button, h } from "../ui/dom";
-import { comparable, finite } from "../scan/statistics";
-import { alone, clip, duration, full, gpuHours, roughly, toNumber } from "../ui/format";
-import { icon } from "../ui/icons";
 import { t } from "../ui/i18n";
-import { elapsed } from "../table/order";
-import { reasonWords } from "../scan/sentences";
+import { icon } from "../ui/icons";
+import { finite, formatAlone } from "../ui/numbers";
+import { clip, full } from "../ui/text";
+import { duration, roughly } from "../ui/times";
 
-export interface Shown {
+export interface ShownJob {
   scan: ScanInfo;
   row: Row;
   job: Job | null;
@@ -26,17 +28,18 @@ export function ordinal(place: number): string {
 }
 
 /** `rej_light, 2nd; best is 171.3, v0038`. */
-export function valueWords({ scan, row, rank }: Shown): string {
+export function valueSentence({ scan, row, rank }: ShownJob): string {
   const { objective, best, best_value } = scan;
   const told = [clip(objective?.metric ?? "", 40), rank === null ? "" : ordinal(rank)];
   const value = toNumber(best_value);
   if (row.id === best) return [told[0], t("best")].join(", ");
-  const other = finite(value) && best ? t("best is %1, %2", alone(value), clip(best, 40)) : "";
+  const other =
+    finite(value) && best ? t("best is %1, %2", formatAlone(value), clip(best, 40)) : "";
   return [told.filter(Boolean).join(", "), other].filter(Boolean).join("; ");
 }
 
 /** By its epochs so far, once there is one. */
-export function jobLeft(row: Row, now: number): string {
+export function jobTimeLeft(row: Row, now: number): string {
   const { state, step, steps, started } = row;
   if (state !== "running" || !step || !steps || started === null || step >= steps) return "";
   return t("about %1 left", roughly(((now - started) / step) * (steps - step)));
@@ -58,12 +61,12 @@ function fact(strong: string, more: string, code = false): HTMLElement | null {
   return h("div", {}, main, more ? " " : null, quiet(more));
 }
 
-function epoch({ row }: Shown): HTMLElement | null {
+function epoch({ row }: ShownJob): HTMLElement | null {
   if (row.step === null) return null;
   return fact(t("epoch %1", row.step), row.steps ? t("of %1", row.steps) : "");
 }
 
-function place({ row, job }: Shown): HTMLElement | null {
+function place({ row, job }: ShownJob): HTMLElement | null {
   const node = job?.attempts[job.attempts.length - 1]?.node;
   const where = [row.where, row.gpu].filter(Boolean).map((name) => clip(name ?? "", 40));
   return fact(
@@ -72,21 +75,21 @@ function place({ row, job }: Shown): HTMLElement | null {
   );
 }
 
-export function facts(shown: Shown): HTMLElement[] {
+export function figures(shown: ShownJob): HTMLElement[] {
   const { row, job, now } = shown;
   const value = comparable(row) ?? toNumber(row.value);
   const time = elapsed(row, now);
   const seconds = job ? usedSeconds(job, now) : 0;
   return [
-    value === null ? null : fact(alone(value), valueWords(shown), true),
+    value === null ? null : fact(formatAlone(value), valueSentence(shown), true),
     epoch(shown),
-    time === null ? null : fact(duration(time), jobLeft(row, now)),
+    time === null ? null : fact(duration(time), jobTimeLeft(row, now)),
     place(shown),
     seconds > 0 ? fact(gpuHours(seconds), "") : null,
   ].filter((node) => node !== null);
 }
 
-export function heading({ scan, row }: Shown, opens: boolean): (Node | null)[] {
+export function heading({ scan, row }: ShownJob, opens: boolean): (Node | null)[] {
   const name = clip(scan.name, 60);
   const link = opens
     ? button(t("Open the scan %1", name), [name], { class: "gg-l", "data-do": "scan" })
@@ -100,7 +103,7 @@ export function heading({ scan, row }: Shown, opens: boolean): (Node | null)[] {
 }
 
 /** Why it failed, waits or stopped: one sentence. */
-export function reason({ row }: Shown): (Node | null)[] {
-  const text = row.message ?? (row.reason && row.state !== "done" ? reasonWords(row.reason) : "");
+export function reason({ row }: ShownJob): (Node | null)[] {
+  const text = row.message ?? (row.reason && row.state !== "done" ? reasonText(row.reason) : "");
   return text ? [h("span", {}, full(text))] : [];
 }

@@ -1,26 +1,26 @@
 /** One variant: its head, parameters, curves, resources, attempts and log. */
-import { keepKeys } from "../ui/keys";
 import type { Job, Row, ScanInfo } from "../../wire";
-import { Ask } from "../ui/question";
-import { copyText } from "../ui/clipboard";
-import { Commands } from "../scan/commands";
-import { CurvesView } from "../plot/curvesview";
-import { button, h, near, once, setText } from "../ui/dom";
-import { paramText } from "../ui/format";
-import { Frame } from "../ui/redraw";
-import type { Host } from "../scan/host";
-import { icon } from "../ui/icons";
-import { t } from "../ui/i18n";
-import { type Shown, facts, heading, reason } from "./jobhead";
 import { LogView } from "../log/logview";
-import { parameterTable } from "./paramtable";
-import { type Item, Popup } from "../ui/popup";
+import { Commands } from "../scan/commands";
+import { type Curves, type MakeCurves } from "../scan/curves";
+import type { Host } from "../scan/host";
 import { rankOf } from "../scan/ranking";
+import { canStop } from "../scan/rows";
+import { MISSING_SCAN, retrySentence } from "../scan/sentences";
+import type { ScanStore, StoreChange } from "../scan/store";
+import { paramText } from "../scan/values";
+import { copyText } from "../ui/clipboard";
+import { button, drawIfChanged, h, near, setText } from "../ui/dom";
+import { t } from "../ui/i18n";
+import { icon } from "../ui/icons";
+import { keepKeys } from "../ui/keys";
+import { type MenuItem, PopupMenu } from "../ui/popup";
+import { QuestionBar } from "../ui/question";
+import { DrawTimer } from "../ui/redraw";
+import { attemptLines } from "./attempts";
+import { figures, heading, reason, type ShownJob } from "./jobhead";
+import { parameterTable } from "./paramtable";
 import { charts, usageNote } from "./resources";
-import { canStop } from "../table/rowview";
-import type { Change, Store } from "../scan/store";
-import { timeline } from "./attempts";
-import { MISSING_SCAN, retryWords } from "../scan/sentences";
 
 /** Milliseconds between two questions about the job. */
 const PAUSE = 2000;
@@ -36,10 +36,10 @@ export class JobView {
   readonly element = h("article", {
     class: "gridgpu gridgpu-job",
   });
-  private readonly ask = new Ask();
+  private readonly ask = new QuestionBar();
   private readonly heading = h("div", { class: "gg-job-hd" });
   private readonly buttons = h("span", { class: "gg-acts" });
-  private readonly popup = new Popup(() => this.items());
+  private readonly popup = new PopupMenu(() => this.items());
   private readonly said = h("div", { class: "gg-job-said gg-q", role: "status" });
   private readonly reason = h("div", { class: "gg-reason" });
   private readonly facts = h("div", { class: "gg-facts" });
@@ -49,22 +49,23 @@ export class JobView {
   private readonly tries = h("ol", { class: "gg-tries" });
   private readonly resources: HTMLElement;
   private readonly attempts: HTMLElement;
-  private readonly curves: CurvesView;
+  private readonly curves: Curves;
   private readonly log: LogView;
   private readonly commands: Commands;
-  private readonly frame = new Frame(() => this.draw());
+  private readonly frame = new DrawTimer(() => this.draw());
   private readonly undo: (() => void)[] = [];
   private job: Job | null = null;
   private asked: { at: number; row: Row } | null = null;
   private words = "";
 
   constructor(
-    private readonly store: Store,
+    private readonly store: ScanStore,
     readonly variant: string,
+    makeCurves: MakeCurves,
     private readonly host: Host = {},
   ) {
     this.commands = new Commands(store, this.ask, (text) => this.say(text));
-    this.curves = new CurvesView(store, variant);
+    this.curves = makeCurves(store, variant);
     this.log = new LogView(store, variant, h("h3", {}, t("Log")));
     const hatched = h("span", { class: "gg-q" }, t("hatched: in the queue"));
     this.resources = section(t("Resources"), this.usage, this.areas);
@@ -116,13 +117,13 @@ export class JobView {
     this.element.addEventListener("click", (event) => this.click(event));
   }
 
-  private changed(change: Change): void {
+  private changed(change: StoreChange): void {
     if (change.type === "said") {
       this.commands.answered();
       this.say(change.text);
     } else if (change.type === "job" && change.variant === this.variant) this.job = change;
     else if (change.type === "link") this.asked = null;
-    if (change.type !== "log") this.frame.ask();
+    if (change.type !== "log") this.frame.request();
   }
 
   private say(text: string): void {
@@ -149,7 +150,7 @@ export class JobView {
   private connection(): void {
     const { closed, missing, peer, retryAt } = this.store;
     this.element.classList.toggle("gg-stale", closed);
-    const lost = `${t("No answer from the %1.", peer)} ${retryWords(retryAt, this.store.wall())}`;
+    const lost = `${t("No answer from the %1.", peer)} ${retrySentence(retryAt, this.store.wall())}`;
     const words = closed ? lost : missing ? t(MISSING_SCAN) : this.words;
     setText(this.said, words.slice(0, 400));
     this.said.hidden = words === "";
@@ -186,17 +187,19 @@ export class JobView {
     this.said.hidden = false;
   }
 
-  private drawHead(shown: Shown): void {
+  private drawHead(shown: ShownJob): void {
     const { row, scan } = shown;
     const opens = !!this.host.openScan;
     this.element.setAttribute("aria-label", t("Job %1", row.id));
-    once(this.heading, JSON.stringify([row.id, row.state, row.attempts, scan.name]), () =>
+    drawIfChanged(this.heading, JSON.stringify([row.id, row.state, row.attempts, scan.name]), () =>
       heading(shown, opens),
     );
-    once(this.reason, JSON.stringify([row.message, row.reason, row.state]), () => reason(shown));
+    drawIfChanged(this.reason, JSON.stringify([row.message, row.reason, row.state]), () =>
+      reason(shown),
+    );
     this.reason.hidden = this.reason.childElementCount === 0;
-    const lines = facts(shown);
-    once(this.facts, lines.map((line) => line.textContent).join("\n"), () => lines);
+    const lines = figures(shown);
+    drawIfChanged(this.facts, lines.map((line) => line.textContent).join("\n"), () => lines);
     this.drawButtons(row);
   }
 
@@ -206,7 +209,7 @@ export class JobView {
       ? (this.job?.has_notebook ?? row.notebook !== null)
       : null;
     const command = !this.store.missing;
-    once(this.buttons, JSON.stringify([stop, notebook, command]), () => [
+    drawIfChanged(this.buttons, JSON.stringify([stop, notebook, command]), () => [
       notebook === null ? null : notebookButton(stop, notebook),
       command && stop ? button(t("Stop"), [icon("stop"), t("Stop")], { "data-do": "stop" }) : null,
       command && !stop
@@ -217,8 +220,8 @@ export class JobView {
 
   private drawParameters(scan: ScanInfo, row: Row): void {
     const signature = JSON.stringify([scan.params, row.params, this.job?.defaults]);
-    const { facts: known } = this.store;
-    once(this.table, signature, () => [parameterTable(scan.params, row, this.job, known)]);
+    const { statistics: known } = this.store;
+    drawIfChanged(this.table, signature, () => [parameterTable(scan.params, row, this.job, known)]);
   }
 
   private drawUsage(): void {
@@ -226,7 +229,7 @@ export class JobView {
     if (!metrics) return void (this.resources.hidden = true);
     const { usage, attempt } = metrics;
     const signature = JSON.stringify([attempt, usage.times, this.job?.limits]);
-    once(this.areas, signature, () => charts(metrics, this.job));
+    drawIfChanged(this.areas, signature, () => charts(metrics, this.job));
     this.resources.hidden = this.areas.childElementCount === 0;
     setText(this.usage, usageNote(metrics));
   }
@@ -234,13 +237,13 @@ export class JobView {
   private drawAttempts(now: number): void {
     const { job } = this;
     const live = job?.attempts.some((one) => one.ended === null);
-    once(this.tries, JSON.stringify([job?.attempts, live && Math.round(now)]), () =>
-      job ? timeline(job, now) : [],
+    drawIfChanged(this.tries, JSON.stringify([job?.attempts, live && Math.round(now)]), () =>
+      job ? attemptLines(job, now) : [],
     );
     this.attempts.hidden = this.tries.childElementCount === 0;
   }
 
-  private items(): Item[] {
+  private items(): MenuItem[] {
     const { scan, row, host } = this;
     if (!scan || !row) return [];
     const open = host.openScan;

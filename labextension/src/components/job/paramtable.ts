@@ -1,14 +1,16 @@
 /** Parameters of a variant beside the notebook's own values. */
 import type { Job, Row } from "../../wire";
+import type { RowStatistics } from "../scan/statistics";
+import { paramText } from "../scan/values";
 import { h } from "../ui/dom";
-import type { Facts } from "../scan/statistics";
-import { MISSING, clip, formatNumber, full, newStyle, own, paramText } from "../ui/format";
 import { t } from "../ui/i18n";
+import { formatNumber, MISSING, newStyle } from "../ui/numbers";
+import { clip, full, own } from "../ui/text";
 
 /** A notebook may have many; these are enough to read. */
 const MOST = 200;
 
-function here(name: string, value: unknown, facts: Facts): HTMLElement {
+function here(name: string, value: unknown, facts: RowStatistics): HTMLElement {
   const text = paramText(value);
   const style = facts.params.get(name)?.style ?? newStyle(3);
   const shown = typeof value === "number" ? formatNumber(value, style) : text;
@@ -42,7 +44,7 @@ export function parameterTable(
   names: readonly string[],
   row: Row,
   job: Job | null,
-  facts: Facts,
+  facts: RowStatistics,
 ): HTMLElement {
   const head = [t("name"), t("here"), t("default")].map((text) => h("th", { scope: "col" }, text));
   const lines = parameterRows(names, row, job).map(([name, value]) =>

@@ -1,8 +1,9 @@
 /** What a job used while it ran: an area for each of GPU, GPU memory, memory and cores. */
 import type { Job, Metrics, Usage } from "../../wire";
 import { h, svg } from "../ui/dom";
-import { duration, mean } from "../ui/format";
 import { t } from "../ui/i18n";
+import { mean } from "../ui/numbers";
+import { duration } from "../ui/times";
 
 type Key = "gpu" | "gpu_memory_mb" | "memory_mb" | "cpu";
 

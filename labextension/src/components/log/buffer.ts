@@ -1,5 +1,5 @@
 /** A log as it is kept in the page: clean, in blocks of whole lines, bounded. Pure. */
-import { cleanLog } from "../ui/format";
+import { cleanLog } from "./clean";
 
 export const MOST_LINES = 5000;
 export const MOST_CHARS = 1_000_000;

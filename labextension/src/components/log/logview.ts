@@ -1,12 +1,12 @@
 /** The log of one variant: its end, followed while it grows, or from its start on. */
 import type { LogText } from "../../wire";
-import { defaults } from "../scan/preferences";
-import { button, h, once, setText } from "../ui/dom";
-import { clip } from "../ui/format";
-import { icon } from "../ui/icons";
+import { preferences } from "../scan/preferences";
+import type { ScanStore } from "../scan/store";
+import { button, drawIfChanged, h, setText } from "../ui/dom";
 import { count, t } from "../ui/i18n";
+import { icon } from "../ui/icons";
+import { clip } from "../ui/text";
 import { LogBuffer } from "./buffer";
-import type { Store } from "../scan/store";
 
 /** After so long without an answer it is asked again. */
 const PATIENCE = 10_000;
@@ -14,7 +14,7 @@ const NEAR_END = 8;
 /** Most bytes of one. */
 const CHARACTER = 4;
 
-export function sizeWords(bytes: number): string {
+export function sizeText(bytes: number): string {
   if (bytes < 1e6) return `${Math.max(1, Math.round(bytes / 1e3))} kB`;
   return `${(bytes / 1e6).toFixed(1)} MB`;
 }
@@ -39,7 +39,7 @@ export class LogView {
   private readonly off: () => void;
 
   constructor(
-    private readonly store: Store,
+    private readonly store: ScanStore,
     readonly variant: string,
     title: HTMLElement = h("b", {}, t("Log")),
   ) {
@@ -71,7 +71,7 @@ export class LogView {
       this.wasLive = live;
       this.ask();
     }
-    this.timer = setTimeout(() => this.tick(), Math.max(0.2, defaults.refresh_s) * 1000);
+    this.timer = setTimeout(() => this.tick(), Math.max(0.2, preferences.refresh_s) * 1000);
   }
 
   /** The attempt that is read: what an earlier one wrote is not mixed in. */
@@ -169,7 +169,7 @@ export class LogView {
       return this.buffer.count ? count(this.buffer.count, "%1 line", "%2 lines", lines) : "";
     const [words, size] = [
       begins ? "first %1 lines of %2" : "last %1 lines of %2",
-      sizeWords(this.size),
+      sizeText(this.size),
     ];
     return t(words, lines, size);
   }
@@ -179,7 +179,7 @@ export class LogView {
     const begins = this.start === 0 && this.dropped === 0;
     const cut = begins && this.from === "start" && this.end !== null && this.end < this.size;
     const state = [this.live() && !cut, this.following, begins, cut, this.end !== null];
-    once(this.tools, JSON.stringify(state), () => this.choices(cut, begins));
+    drawIfChanged(this.tools, JSON.stringify(state), () => this.choices(cut, begins));
   }
 
   private choices(cut: boolean, begins: boolean): Node[] {

@@ -1,11 +1,12 @@
 /** What stands above the scans when something is wrong: no answer, or a scan that nobody watches. */
 import type { ScanInfo } from "../../wire";
-import { button, h, near, once, setText } from "../ui/dom";
-import { clip, clock, full } from "../ui/format";
-import { icon } from "../ui/icons";
+import { retrySentence } from "../scan/sentences";
+import { button, drawIfChanged, h, near, setText } from "../ui/dom";
 import { count, t } from "../ui/i18n";
-import { keyed } from "../ui/keyedlist";
-import { retryWords } from "../scan/sentences";
+import { icon } from "../ui/icons";
+import { updateList } from "../ui/keyedlist";
+import { clip, full } from "../ui/text";
+import { clock } from "../ui/times";
 
 export interface BannerEvents {
   tryNow(): void;
@@ -80,12 +81,12 @@ export class Banners {
     this.lost.hidden = lost === null;
     if (lost) this.tick(lost);
     const orphans = lost ? [] : scans.filter(({ state }) => state === "orphaned").slice(0, MOST);
-    keyed(this.orphans, orphans, {
+    updateList(this.orphans, orphans, {
       key: ({ id }) => id,
       draw: (scan, old) => {
         const element = old ?? h("div", { class: "gg-banner gg-alarm", role: "alert" });
         const { name, note, counts } = scan;
-        once(element, JSON.stringify([name, note, counts.running, counts.queued]), () =>
+        drawIfChanged(element, JSON.stringify([name, note, counts.running, counts.queued]), () =>
           orphan(scan),
         );
         return element;
@@ -95,6 +96,6 @@ export class Banners {
 
   tick({ received, retryAt, now }: Lost): void {
     const asOf = received > 0 ? t("Shown as of %1.", seconds(received)) : "";
-    setText(this.shown, [asOf, retryWords(retryAt, now)].filter(Boolean).join(" "));
+    setText(this.shown, [asOf, retrySentence(retryAt, now)].filter(Boolean).join(" "));
   }
 }

@@ -10,7 +10,7 @@ function sentence(words: string, code: string): HTMLElement {
   return h("p", {}, before, h("span", { class: "gg-c" }, code), after);
 }
 
-export function nothingYet(): Node[] {
+export function emptyPanel(): Node[] {
   const put = t(
     "Open a notebook that trains something and put its settings in one cell with the tag %1.",
     "%1",

@@ -1,13 +1,12 @@
 /** Which lines an opened scan has: failures by cause, what runs, what waits and why, the best that is done, what was stopped. */
 import type { Row, ScanInfo, State } from "../../wire";
 import { type Cause, causes } from "../scan/causes";
-import { hasEnded } from "./scantimes";
-import type { ByState } from "./rowsbystate";
+import { byId, byValue, least } from "../scan/ranking";
 import { count, t } from "../ui/i18n";
-import { byId } from "../table/order";
-import { byValue, least } from "../scan/ranking";
+import type { RowsByState } from "./rowsbystate";
+import { hasEnded } from "./scantimes";
 
-export type Part =
+export type PanelLine =
   | { kind: "title"; key: string; text: string; right: string; retryAll: boolean }
   | { kind: "cause"; key: string; cause: Cause; open: boolean }
   | { kind: "job"; key: string; row: Row; best: boolean }
@@ -40,7 +39,7 @@ const MORE = {
 const rowId = (a: Row, b: Row): number => byId(a.id, b.id);
 
 /** Where nothing goes on any more, each cause says all it has to say. */
-function failed(rows: ByState, scan: ScanInfo, toggled: ReadonlySet<string>): Part[] {
+function failed(rows: RowsByState, scan: ScanInfo, toggled: ReadonlySet<string>): PanelLine[] {
   const [bad, lost] = [rows.get("failed"), rows.get("lost")];
   if (bad.size + lost.size === 0) return [];
   const told = [bad.size ? t("%1 failed", bad.size) : "", lost.size ? t("%1 lost", lost.size) : ""];
@@ -50,7 +49,7 @@ function failed(rows: ByState, scan: ScanInfo, toggled: ReadonlySet<string>): Pa
   const retryAll = found.length > 1 || ended;
   return [
     { kind: "title", key: `title failed ${retryAll}`, text, right: "", retryAll },
-    ...found.map((cause): Part => {
+    ...found.map((cause): PanelLine => {
       const open = ended !== toggled.has(cause.key);
       return { kind: "cause", key: `cause ${cause.key}`, cause, open };
     }),
@@ -62,7 +61,7 @@ function jobs(
   rows: ReadonlyMap<string, Row>,
   scan: ScanInfo,
   all: boolean,
-): Part[] {
+): PanelLine[] {
   if (rows.size === 0) return [];
   const total = Math.max(rows.size, scan.counts[section]);
   const order = section === "done" ? byValue(scan) : rowId;
@@ -71,7 +70,7 @@ function jobs(
   const text = t(TITLES[section], total.toLocaleString("en"));
   return [
     { kind: "title", key: `title ${section}`, text, right, retryAll: false },
-    ...shown.map((row): Part => ({
+    ...shown.map((row): PanelLine => ({
       kind: "job",
       key: `job ${row.id}`,
       row,
@@ -81,12 +80,12 @@ function jobs(
   ];
 }
 
-function more(section: Exclude<Section, "failed">, rest: number, all: boolean): Part[] {
+function more(section: Exclude<Section, "failed">, rest: number, all: boolean): PanelLine[] {
   const key = `more ${section}`;
   const number = rest.toLocaleString("en");
   if (rest > 0 && !all) return [{ kind: "more", key, section, text: t(MORE[section], number) }];
   const table = count(rest, "%2 more in the table", "%2 more in the table", number);
-  const beyond: Part[] =
+  const beyond: PanelLine[] =
     rest > 0 ? [{ kind: "more", key: `${key} table`, section: "table", text: table }] : [];
   return all ? [...beyond, { kind: "more", key, section, text: t("show fewer") }] : [];
 }
@@ -99,11 +98,11 @@ export interface Opened {
 }
 
 /** Works out only the sections that have changed. */
-export class Parts {
-  private readonly known = new Map<Section, Part[]>();
+export class PanelLines {
+  private readonly known = new Map<Section, PanelLine[]>();
   private head = "";
 
-  constructor(private readonly rows: ByState) {}
+  constructor(private readonly rows: RowsByState) {}
 
   cause(key: string): Cause | null {
     const found = this.known
@@ -112,7 +111,7 @@ export class Parts {
     return found?.kind === "cause" ? found.cause : null;
   }
 
-  list(scan: ScanInfo, opened: Opened): Part[] {
+  list(scan: ScanInfo, opened: Opened): PanelLine[] {
     const { rows } = this;
     const { best, objective, counts, state } = scan;
     const head = JSON.stringify([

@@ -1,14 +1,16 @@
 /** The elements of an opened scan's lines. Each is drawn again only when it says something else. */
 import type { Row } from "../../wire";
-import { attributes, button, h, once } from "../ui/dom";
-import { comparable } from "../scan/statistics";
-import { MISSING, clip, full, valueText } from "../ui/format";
-import { icon } from "../ui/icons";
+import { comparable } from "../scan/rows";
+import { reasonText } from "../scan/sentences";
+import { formatValue } from "../scan/values";
+import { button, drawIfChanged, h, setAttributes } from "../ui/dom";
 import { t } from "../ui/i18n";
-import type { Part } from "./lines";
-import { reasonWords } from "../scan/sentences";
+import { icon } from "../ui/icons";
+import { MISSING } from "../ui/numbers";
+import { clip, full } from "../ui/text";
+import type { PanelLine } from "./lines";
 
-type Of<K extends Part["kind"]> = Extract<Part, { kind: K }>;
+type Of<K extends PanelLine["kind"]> = Extract<PanelLine, { kind: K }>;
 
 const IDS = 8;
 
@@ -38,7 +40,7 @@ function progress(row: Row): (Node | null)[] {
 }
 
 function waits(row: Row): string {
-  const why = row.message?.replace(/\.$/, "") ?? (row.reason ? reasonWords(row.reason) : "");
+  const why = row.message?.replace(/\.$/, "") ?? (row.reason ? reasonText(row.reason) : "");
   const where = row.where && !why.includes(row.where) ? row.where : "";
   const small = where
     ? why.replace(/^[A-Z](?=[a-z]*(?:\W|$))/, (first) => first.toLowerCase())
@@ -59,7 +61,7 @@ function middle({ row, best }: Of<"job">): (Node | null)[] {
 function job(part: Of<"job">): Node[] {
   const { row } = part;
   const value = comparable(row);
-  const shown = row.state === "queued" ? "" : value === null ? MISSING : valueText(value);
+  const shown = row.state === "queued" ? "" : value === null ? MISSING : formatValue(value);
   return [
     icon(row.state, t(row.state)),
     h("span", { class: "gg-c" }, clip(row.id, 24)),
@@ -68,8 +70,8 @@ function job(part: Of<"job">): Node[] {
   ];
 }
 
-function causeActions({ cause, open }: Of<"cause">, can: Can): (Node | null)[] {
-  const words = clip(cause.words, 60);
+function causeActions({ cause, open }: Of<"cause">, can: LineAbilities): (Node | null)[] {
+  const words = clip(cause.text, 60);
   const retry = { ...reached, "data-do": "retry" };
   if (!open) {
     return [
@@ -103,14 +105,14 @@ function causeIds({ cause }: Of<"cause">): HTMLElement {
   return h("div", { class: "gg-ids gg-c gg-q" }, ...named, rest > 0 ? `+${rest}` : null);
 }
 
-function cause(part: Of<"cause">, can: Can): (Node | null)[] {
+function cause(part: Of<"cause">, can: LineAbilities): (Node | null)[] {
   const { cause: found, open } = part;
   const head = [
     icon(found.state, t(found.state)),
     h(
       open ? "b" : "span",
       { class: "gg-mid-part gg-cut", title: full(found.message) },
-      clip(open ? found.title : found.words, 120),
+      clip(open ? found.title : found.text, 120),
     ),
     h("span", { class: "gg-c" }, String(found.rows.length)),
   ];
@@ -125,14 +127,14 @@ function cause(part: Of<"cause">, can: Can): (Node | null)[] {
   ];
 }
 
-export interface Can {
+export interface LineAbilities {
   command: boolean;
   notebook: boolean;
   /** The job that was opened last. */
   current: string | null;
 }
 
-function contents(part: Part, can: Can): (Node | null)[] {
+function contents(part: PanelLine, can: LineAbilities): (Node | null)[] {
   if (part.kind === "title") return title(part, can.command);
   if (part.kind === "cause") return cause(part, can);
   if (part.kind === "job") return job(part);
@@ -140,7 +142,7 @@ function contents(part: Part, can: Can): (Node | null)[] {
 }
 
 /** All of what it shows; of a cause not its rows, which may be thousands. */
-function signature(part: Part, can: Can): string {
+function signature(part: PanelLine, can: LineAbilities): string {
   if (part.kind === "job") {
     const { state, step, steps, value, message, reason, where } = part.row;
     const words = [message, reason, where].map((text) => clip(text ?? ""));
@@ -157,7 +159,10 @@ function signature(part: Part, can: Can): string {
   ]);
 }
 
-function role(part: Part, can: Can): Record<string, string | number | boolean | null> {
+function role(
+  part: PanelLine,
+  can: LineAbilities,
+): Record<string, string | number | boolean | null> {
   const item = { role: "treeitem", "aria-level": 2, "data-stop": "" };
   if (part.kind === "title") return part.retryAll ? item : {};
   if (part.kind === "more") return { ...item, "data-more": part.section };
@@ -171,11 +176,15 @@ function role(part: Part, can: Can): Record<string, string | number | boolean | 
   };
 }
 
-export function drawPart(part: Part, can: Can, old: HTMLElement | null): HTMLElement {
+export function drawLine(
+  part: PanelLine,
+  can: LineAbilities,
+  old: HTMLElement | null,
+): HTMLElement {
   const element = old ?? h("div", part.kind === "title" && !part.retryAll ? {} : { tabindex: -1 });
   const open = part.kind === "cause" && part.open ? " gg-opened-cause" : "";
   element.className = `gg-part gg-part-${part.kind}${open}`;
-  attributes(element, role(part, can));
-  once(element, signature(part, can), () => contents(part, can));
+  setAttributes(element, role(part, can));
+  drawIfChanged(element, signature(part, can), () => contents(part, can));
   return element;
 }

@@ -1,22 +1,22 @@
 /** The side panel: all scans, what goes on first; an opened one shows its jobs in short. */
 import type { ScanInfo } from "../../wire";
-import { Banners, type Lost } from "./banners";
-import { hasEnded, inOrder } from "./scantimes";
-import { button, h, once, setText } from "../ui/dom";
-import { clip } from "../ui/format";
-import { Frame } from "../ui/redraw";
 import type { PanelHost } from "../scan/host";
-import { icon } from "../ui/icons";
+import { button, drawIfChanged, h, setText } from "../ui/dom";
 import { t } from "../ui/i18n";
-import { keyed } from "../ui/keyedlist";
-import { nothingYet } from "./emptypanel";
+import { icon } from "../ui/icons";
+import { updateList } from "../ui/keyedlist";
+import { keepKeys } from "../ui/keys";
+import { type MenuItem, PopupMenu } from "../ui/popup";
+import { DrawTimer } from "../ui/redraw";
+import { clip } from "../ui/text";
+import { Banners, type Lost } from "./banners";
+import { emptyPanel } from "./emptypanel";
 import { QueueList } from "./queuelist";
-import { type Item, Popup } from "../ui/popup";
 import { RunnerLog } from "./runnerlog";
 import type { BodyEvents } from "./scanbody";
 import { ScanItem } from "./scanitem";
-import type { Scans } from "./source";
-import { keepKeys } from "../ui/keys";
+import { hasEnded, inOrder } from "./scantimes";
+import type { ScanSource } from "./source";
 import { TreeKeys } from "./treekeys";
 
 const wall = (): number => Date.now() / 1000;
@@ -38,20 +38,20 @@ export class Panel {
   private readonly box = h("label", { class: "gg-fi" }, icon("find"), this.input);
   private readonly none = h("div", { class: "gg-nothing" });
   private readonly said = h("div", { class: "gg-panel-said gg-q", role: "status" });
-  private readonly popup = new Popup(() => this.choices());
+  private readonly popup = new PopupMenu(() => this.choices());
   private readonly banners: Banners;
   private readonly runner: RunnerLog;
   private readonly queues: QueueList;
   private readonly keys: TreeKeys;
   private readonly items = new Map<string, ScanItem>();
-  private readonly frame = new Frame(() => this.draw());
+  private readonly frame = new DrawTimer(() => this.draw());
   private readonly undo: (() => void)[] = [];
   private readonly chosen = { scan: "", job: "" };
   private retryAt: number | null = null;
   private hidesEnded = false;
 
   constructor(
-    private readonly source: Scans,
+    private readonly source: ScanSource,
     private readonly host: PanelHost,
   ) {
     this.runner = new RunnerLog((id) => source.runnerLog(id));
@@ -113,10 +113,10 @@ export class Panel {
     const timer = setInterval(() => this.tick(), 1000);
     const off = this.source.on(() => {
       this.noteRetry();
-      this.frame.ask();
+      this.frame.request();
     });
     this.undo.push(off, () => clearInterval(timer));
-    this.input.addEventListener("input", () => this.frame.ask());
+    this.input.addEventListener("input", () => this.frame.request());
     this.input.addEventListener("keydown", (event) => this.filterKey(event));
   }
 
@@ -135,7 +135,7 @@ export class Panel {
     if (scan) void this.runner.open(scan);
   }
 
-  private choices(): Item[] {
+  private choices(): MenuItem[] {
     const words = this.hidesEnded ? t("Show ended scans") : t("Hide ended scans");
     const toggle = (): void => {
       this.hidesEnded = !this.hidesEnded;
@@ -154,7 +154,7 @@ export class Panel {
     this.box.hidden = !on;
     if (on) return this.input.focus();
     this.input.value = "";
-    this.frame.ask();
+    this.frame.request();
   }
 
   private filterKey(event: KeyboardEvent): void {
@@ -176,7 +176,7 @@ export class Panel {
   private tick(): void {
     const lost = this.lost();
     if (lost) this.banners.tick(lost);
-    else this.frame.ask();
+    else this.frame.request();
   }
 
   private matching(): ScanInfo[] {
@@ -214,7 +214,7 @@ export class Panel {
   private list(group: HTMLElement, scans: readonly ScanInfo[], lost: Lost | null): void {
     group.hidden = scans.length === 0;
     const asOf = lost ? lost.received : null;
-    keyed(group, scans, {
+    updateList(group, scans, {
       key: ({ id }) => id,
       draw: (scan) => {
         const item = this.item(scan);
@@ -229,7 +229,7 @@ export class Panel {
     if (known) return known;
     const events: BodyEvents = {
       ...{ host: this.host, chosen: this.chosen },
-      changed: () => this.frame.ask(),
+      changed: () => this.frame.request(),
       say: (text) => this.say(text),
       runnerLog: (one) => this.runnerLog(one),
     };
@@ -242,8 +242,8 @@ export class Panel {
     const { scans, received } = this.source;
     const what = scans.size ? (matching ? "" : "no match") : received > 0 ? "nothing" : "waits";
     this.none.hidden = what === "" || (what === "waits" && this.lost() !== null);
-    once(this.none, what, () => {
-      if (what === "nothing") return nothingYet();
+    drawIfChanged(this.none, what, () => {
+      if (what === "nothing") return emptyPanel();
       const words =
         what === "waits" ? t("Waits for the server.") : t("No scan matches the filter.");
       return [h("p", { class: "gg-q" }, what ? words : "")];

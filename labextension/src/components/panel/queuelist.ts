@@ -1,11 +1,13 @@
 /** Where GPUs are, at the foot of the panel: asked for when it is opened, and once a minute while it is. */
 import type { Queue, Queues } from "../../wire";
-import { button, h, once, setText } from "../ui/dom";
-import { MISSING, clip, clock, full } from "../ui/format";
-import { icon } from "../ui/icons";
+import { backendName } from "../scan/progress";
+import { button, drawIfChanged, h, setText } from "../ui/dom";
 import { t } from "../ui/i18n";
-import { engineName } from "../table/header";
-import { keyed } from "../ui/keyedlist";
+import { icon } from "../ui/icons";
+import { updateList } from "../ui/keyedlist";
+import { MISSING } from "../ui/numbers";
+import { clip, full } from "../ui/text";
+import { clock } from "../ui/times";
 
 const EVERY_MS = 60_000;
 const PROBLEMS = 5;
@@ -31,7 +33,7 @@ function line(...words: string[]): HTMLElement {
 
 function about(queue: Queue): (Node | null)[] {
   const { name, title, gpus_text: gpus, limits_text: limits, gpu_only: only } = queue;
-  const place = engineName(queue);
+  const place = backendName(queue);
   const at = title && title !== place ? `${place}: ${title}` : place;
   return [
     h(
@@ -94,7 +96,7 @@ export class QueueList {
     clearInterval(this.timer);
     this.timer = on ? setInterval(() => void this.refresh(), EVERY_MS) : undefined;
     this.head.setAttribute("aria-expanded", String(on));
-    once(this.chevron, String(on), () => [icon(on ? "open" : "closed")]);
+    drawIfChanged(this.chevron, String(on), () => [icon(on ? "open" : "closed")]);
     this.body.hidden = this.asOf.hidden = !on;
     if (on) void this.refresh();
   }
@@ -114,17 +116,17 @@ export class QueueList {
   private draw({ asked, queues, problems }: Queues): void {
     setText(this.asOf, t("as of %1", clock(asked)));
     this.say("");
-    keyed(this.list, queues, {
+    updateList(this.list, queues, {
       key: ({ backend, name }) => `${backend} ${name}`,
       draw: (queue, old) => {
         const element = old ?? h("li");
         element.dataset["queue"] = queue.name;
-        once(element, JSON.stringify(queue), () => about(queue));
+        drawIfChanged(element, JSON.stringify(queue), () => about(queue));
         return element;
       },
     });
     const shown = problems.slice(0, PROBLEMS).map((text) => clip(text, 400));
-    once(this.notes, JSON.stringify(shown), () =>
+    drawIfChanged(this.notes, JSON.stringify(shown), () =>
       shown.map((text) => h("p", {}, icon("lost", t("note")), h("span", {}, text))),
     );
   }

@@ -1,9 +1,9 @@
 /** Rows by state, kept up to date row by row: 10,000 are walked once and never again as a whole. */
-import { STATES, type Row, type State } from "../../wire";
+import { type Row, type State, STATES } from "../../wire";
 
 const EMPTY: ReadonlyMap<string, Row> = new Map();
 
-export class ByState {
+export class RowsByState {
   private readonly groups = new Map<State, Map<string, Row>>();
   private readonly states = new Map<string, State>();
   /** States whose rows are others than when they were last looked at. */

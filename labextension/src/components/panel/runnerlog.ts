@@ -1,9 +1,10 @@
 /** The end of what a scan's runner wrote, at the foot of the panel. */
 import type { ScanInfo } from "../../wire";
+import { cleanLog } from "../log/clean";
 import { button, h, setText } from "../ui/dom";
-import { cleanLog, clip } from "../ui/format";
-import { icon } from "../ui/icons";
 import { t } from "../ui/i18n";
+import { icon } from "../ui/icons";
+import { clip } from "../ui/text";
 
 export class RunnerLog {
   readonly element = h("section", { class: "gg-runner" });

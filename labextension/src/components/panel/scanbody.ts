@@ -1,20 +1,21 @@
 /** What an opened scan shows in the panel: where it runs, what can be done, and its jobs in short. */
 import type { Action, ScanInfo } from "../../wire";
-import { Ask } from "../ui/question";
 import { Commands } from "../scan/commands";
-import { button, h, near, once } from "../ui/dom";
-import { clip, full, gpuHours } from "../ui/format";
-import { ByState } from "./rowsbystate";
-import { engineName, scanActions } from "../table/header";
 import type { PanelHost } from "../scan/host";
-import { icon } from "../ui/icons";
+import { actionsFor, backendName } from "../scan/progress";
+import { scanMenuItems } from "../scan/scanmenu";
+import type { ScanStore, StoreChange } from "../scan/store";
+import { gpuHours } from "../scan/values";
+import { button, drawIfChanged, h, near } from "../ui/dom";
 import { t } from "../ui/i18n";
-import { keyed } from "../ui/keyedlist";
-import { type Can, drawPart } from "./lineview";
-import { type Part, Parts, type Section } from "./lines";
-import { Popup } from "../ui/popup";
-import { scanItems } from "../scan/scanmenu";
-import type { Change, Store } from "../scan/store";
+import { icon } from "../ui/icons";
+import { updateList } from "../ui/keyedlist";
+import { PopupMenu } from "../ui/popup";
+import { QuestionBar } from "../ui/question";
+import { clip, full } from "../ui/text";
+import { type PanelLine, PanelLines, type Section } from "./lines";
+import { drawLine, type LineAbilities } from "./lineview";
+import { RowsByState } from "./rowsbystate";
 
 export interface BodyEvents {
   host: PanelHost;
@@ -39,17 +40,17 @@ export class ScanBody {
   private readonly bar = h("div", { class: "gg-bt", "data-stop": "", role: "group" });
   private readonly buttons = h("span", { class: "gg-acts" });
   private readonly list = h("div", { class: "gg-js", role: "group" });
-  private readonly ask = new Ask();
-  private readonly popup = new Popup(() => this.items());
-  private readonly rows = new ByState();
-  private readonly parts = new Parts(this.rows);
+  private readonly ask = new QuestionBar();
+  private readonly popup = new PopupMenu(() => this.items());
+  private readonly rows = new RowsByState();
+  private readonly parts = new PanelLines(this.rows);
   private readonly toggled = new Set<string>();
   private readonly whole = new Set<Section>();
   private readonly commands: Commands;
   private readonly off: () => void;
 
   constructor(
-    readonly store: Store,
+    readonly store: ScanStore,
     private readonly events: BodyEvents,
   ) {
     this.commands = new Commands(store, this.ask, events.say);
@@ -72,7 +73,7 @@ export class ScanBody {
     this.commands.run(action, ids);
   }
 
-  private take(change: Change): void {
+  private take(change: StoreChange): void {
     if (change.type === "data" && change.changed) this.rows.put(change.changed);
     else if (change.type === "data") this.rows.reset(this.store.rows.values());
     else if (change.type === "said") {
@@ -86,27 +87,31 @@ export class ScanBody {
     const command = !this.store.missing;
     const { host, chosen } = this.events;
     const current = chosen.scan === scan.id ? chosen.job : null;
-    const can: Can = { command, notebook: !!host.openNotebook, current };
-    once(this.details, JSON.stringify([scan.notebook, scan.backend, scan.gpu_s, scan.note]), () =>
-      about(scan),
+    const can: LineAbilities = { command, notebook: !!host.openNotebook, current };
+    drawIfChanged(
+      this.details,
+      JSON.stringify([scan.notebook, scan.backend, scan.gpu_s, scan.note]),
+      () => about(scan),
     );
     this.bar.setAttribute("aria-label", t("Scan %1", clip(scan.name, 60)));
     this.list.setAttribute("aria-label", t("Jobs of %1", clip(scan.name, 60)));
-    once(this.buttons, JSON.stringify([scan.state, command]), () => (command ? actions(scan) : []));
+    drawIfChanged(this.buttons, JSON.stringify([scan.state, command]), () =>
+      command ? actions(scan) : [],
+    );
     const { toggled, whole } = this;
     const parts = this.parts.list(scan, { toggled, whole });
-    keyed<Part>(this.list, parts, {
+    updateList<PanelLine>(this.list, parts, {
       key: (part) => part.key,
-      draw: (part, old) => drawPart(part, can, old),
+      draw: (part, old) => drawLine(part, can, old),
     });
   }
 
-  private items(): ReturnType<typeof scanItems> {
+  private items(): ReturnType<typeof scanMenuItems> {
     const { store, events } = this;
     const { scan } = store;
     if (!scan) return [];
     const runnerLog = (): void => events.runnerLog(scan);
-    return scanItems(scan, { host: {}, ...this.commands.menu(), runnerLog, say: events.say });
+    return scanMenuItems(scan, { host: {}, ...this.commands.menu(), runnerLog, say: events.say });
   }
 
   private click(event: Event): void {
@@ -166,7 +171,7 @@ function open(what: "table" | "curves"): HTMLElement {
 
 function about(scan: ScanInfo): Node[] {
   const notebook = scan.notebook.split("/").pop() ?? scan.notebook;
-  const where = t("%1 on %2", clip(notebook, 60), engineName(scan));
+  const where = t("%1 on %2", clip(notebook, 60), backendName(scan));
   return [
     h("span", { class: "gg-cut", title: full(scan.notebook) }, where),
     h("span", { class: "gg-sp" }),
@@ -175,7 +180,7 @@ function about(scan: ScanInfo): Node[] {
 }
 
 const actions = (scan: ScanInfo): Node[] =>
-  scanActions(scan).map((action) => {
+  actionsFor(scan).map((action) => {
     const words = t(WORDS[action] ?? action);
     return button(words, [icon(action)], { class: "gg-i", "data-do": action, tabindex: -1 });
   });

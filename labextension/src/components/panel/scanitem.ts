@@ -1,13 +1,14 @@
 /** One scan in the panel's tree: its head, and opened what it shows of its jobs. */
 import type { Action, ScanInfo } from "../../wire";
-import { attributes, h, once } from "../ui/dom";
-import { clip, full, toNumber, valueText } from "../ui/format";
-import { whenWords } from "./scantimes";
-import { bar, counts } from "../table/header";
-import { icon } from "../ui/icons";
+import { stateBar, stateCounts } from "../scan/progress";
+import { formatValue, toNumber } from "../scan/values";
+import { drawIfChanged, h, setAttributes } from "../ui/dom";
 import { t } from "../ui/i18n";
+import { icon } from "../ui/icons";
+import { clip, full } from "../ui/text";
 import { type BodyEvents, ScanBody } from "./scanbody";
-import type { Scans } from "./source";
+import { timeText } from "./scantimes";
+import type { ScanSource } from "./source";
 
 /** Said with a shape; what runs or has ended well says enough by its bar. */
 const SHAPED = new Set(["paused", "stopped", "orphaned"]);
@@ -16,7 +17,7 @@ function value(scan: ScanInfo): HTMLElement | null {
   const best = toNumber(scan.best_value);
   if (best === null) return null;
   const title = `${t("best")} ${clip(scan.objective?.metric ?? "", 40)}: ${best}`;
-  return h("span", { class: "gg-c", title }, valueText(best));
+  return h("span", { class: "gg-c", title }, formatValue(best));
 }
 
 export class ScanItem {
@@ -33,7 +34,7 @@ export class ScanItem {
 
   constructor(
     scan: ScanInfo,
-    private readonly source: Scans,
+    private readonly source: ScanSource,
     private readonly events: BodyEvents,
   ) {
     this.scan = scan;
@@ -81,13 +82,13 @@ export class ScanItem {
   draw(scan: ScanInfo, now: number, asOf: number | null): void {
     const own = this.body?.store.scan;
     this.scan = own && own.now > scan.now ? own : scan;
-    this.drawHead(this.scan, whenWords(this.scan, now, asOf));
+    this.drawHead(this.scan, timeText(this.scan, now, asOf));
     this.body?.draw(this.scan);
   }
 
   private drawHead(scan: ScanInfo, when: string): void {
     const { name, state, counts: numbers, total, best_value: best } = scan;
-    attributes(this.head, {
+    setAttributes(this.head, {
       "data-id": scan.id,
       "data-name": name,
       "data-state": state,
@@ -95,23 +96,27 @@ export class ScanItem {
       "aria-level": 1,
     });
     this.element.classList.toggle("gg-opened", this.opened);
-    once(this.head, JSON.stringify([name, state, numbers, total, best, when, this.opened]), () => [
-      h(
-        "div",
-        { class: "gg-sc-name" },
-        h("span", { class: "gg-chev" }, icon(this.opened ? "open" : "closed")),
-        h("b", { class: "gg-cut", title: full(name) }, clip(name, 60)),
-        h("span", { class: "gg-sp" }),
-        value(scan),
-      ),
-      bar(scan),
-      h(
-        "div",
-        { class: "gg-sc-when" },
-        counts(scan),
-        h("span", { class: "gg-sp" }),
-        h("span", { class: "gg-q" }, SHAPED.has(state) ? icon(state) : null, when),
-      ),
-    ]);
+    drawIfChanged(
+      this.head,
+      JSON.stringify([name, state, numbers, total, best, when, this.opened]),
+      () => [
+        h(
+          "div",
+          { class: "gg-sc-name" },
+          h("span", { class: "gg-chev" }, icon(this.opened ? "open" : "closed")),
+          h("b", { class: "gg-cut", title: full(name) }, clip(name, 60)),
+          h("span", { class: "gg-sp" }),
+          value(scan),
+        ),
+        stateBar(scan),
+        h(
+          "div",
+          { class: "gg-sc-when" },
+          stateCounts(scan),
+          h("span", { class: "gg-sp" }),
+          h("span", { class: "gg-q" }, SHAPED.has(state) ? icon(state) : null, when),
+        ),
+      ],
+    );
   }
 }

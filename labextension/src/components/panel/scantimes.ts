@@ -1,8 +1,8 @@
 /** Days as the panel writes them, and in which order scans stand. Pure. */
 import type { ScanInfo } from "../../wire";
-import { clock } from "../ui/format";
-import { leftWords } from "../table/header";
+import { timeLeft } from "../scan/progress";
 import { t } from "../ui/i18n";
+import { clock } from "../ui/times";
 
 const DAY = 86_400;
 const WEEKDAYS = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
@@ -11,7 +11,7 @@ const MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(" ");
 const midnight = (unix: number): number => new Date(unix * 1000).setHours(0, 0, 0, 0) / 1000;
 
 /** `14:31`, `yesterday`, `Fri`, `12 Mar`, `12 Mar 2024`. */
-export function dayWords(unix: number, now: number): string {
+export function dayText(unix: number, now: number): string {
   const days = Math.round((midnight(now) - midnight(unix)) / DAY);
   const date = new Date(unix * 1000);
   if (days <= 0) return clock(unix);
@@ -25,12 +25,12 @@ export function dayWords(unix: number, now: number): string {
 export const hasEnded = ({ state }: ScanInfo): boolean => state === "done" || state === "stopped";
 
 /** What stands under the bar at the right. */
-export function whenWords(scan: ScanInfo, now: number, asOf: number | null): string {
-  if (hasEnded(scan)) return dayWords(scan.ended ?? scan.created, now);
+export function timeText(scan: ScanInfo, now: number, asOf: number | null): string {
+  if (hasEnded(scan)) return dayText(scan.ended ?? scan.created, now);
   if (asOf !== null) return t("as of %1", clock(asOf));
   if (scan.state === "paused") return t("paused");
   if (scan.state === "orphaned") return t("not watched");
-  return leftWords(scan) || t("since %1", dayWords(scan.created, now));
+  return timeLeft(scan) || t("since %1", dayText(scan.created, now));
 }
 
 /** What still goes on first, then the newest. */

@@ -1,8 +1,8 @@
 /** All scans the server knows, as the panel needs them. */
 import type { Queues, ScanInfo } from "../../wire";
-import type { Store } from "../scan/store";
+import type { ScanStore } from "../scan/store";
 
-export interface Scans {
+export interface ScanSource {
   readonly scans: ReadonlyMap<string, ScanInfo>;
   readonly closed: boolean;
   /** When the server was last heard, in unix seconds. */
@@ -12,7 +12,7 @@ export interface Scans {
   /** Tells of every change; returns the way to unsubscribe. */
   on(fn: () => void): () => void;
   /** Shared by all who opened it; each of them releases it. */
-  open(id: string): Store;
+  open(id: string): ScanStore;
   release(id: string): void;
   tryNow(): void;
   /** The end of what the scan's runner wrote. */

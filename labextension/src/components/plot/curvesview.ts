@@ -1,44 +1,41 @@
 /** Curves of some variants over each other, with the choice of a metric; they grow while jobs run. */
 import type { Curve, Metrics, Row } from "../../wire";
-import { button, h, setText } from "../ui/dom";
-import { own } from "../ui/format";
-import { icon } from "../ui/icons";
-import { count, t } from "../ui/i18n";
-import { Measured, sketch } from "./metricscache";
-import { MOST_CURVES, Plot, type Series } from "./plot";
+import { type Curves, type MakeCurves } from "../scan/curves";
 import { bestIds } from "../scan/ranking";
-import { Radios } from "../ui/radios";
-import type { Store } from "../scan/store";
+import type { ScanStore } from "../scan/store";
+import { button, h, setText } from "../ui/dom";
+import { count, t } from "../ui/i18n";
+import { icon } from "../ui/icons";
+import { RadioButtons } from "../ui/radios";
+import { own } from "../ui/text";
+import { type Series } from "./geometry";
+import { MetricsCache, sketch } from "./metricscache";
+import { MOST_CURVES, Plot } from "./plot";
 
 const MOST_METRICS = 12;
 const BEST = 5;
 
-export interface CurvesEvents {
-  /** With it, there is a button that closes the curves. */
-  closed?(): void;
-}
-
-export class CurvesView {
+export class CurvesView implements Curves {
   readonly element = h("section", { class: "gg-curves", "aria-label": t("Curves by epoch") });
-  private readonly radios = new Radios(t("Metric"), (name) => this.choose(name));
+  private readonly radios = new RadioButtons(t("Metric"), (name) => this.choose(name));
   private readonly note = h("span", { class: "gg-q" });
   private readonly plot = new Plot();
-  private readonly measured: Measured;
+  private readonly measured: MetricsCache;
   private readonly stop: () => void;
   private metric: string | null = null;
 
   constructor(
-    private readonly store: Store,
+    private readonly store: ScanStore,
     /** The variant the view is about, if there is one. */
     private readonly opened: string | null,
-    events: CurvesEvents = {},
+    closed?: () => void,
   ) {
-    this.measured = new Measured(store, () => this.update());
+    this.measured = new MetricsCache(store, () => this.update());
     this.stop = this.plot.follow();
     const title = h("b", {}, t("By epoch"));
     const space = h("span", { class: "gg-sp" });
     const head = h("div", { class: "gg-curves-hd" }, title, this.radios.element, space, this.note);
-    if (events.closed) head.append(this.closer(events.closed));
+    if (closed) head.append(this.closer(closed));
     this.element.append(head, this.plot.element);
   }
 
@@ -84,7 +81,7 @@ export class CurvesView {
 
   /** Selected ones, else the best few; with them the opened one and the best. */
   private ids(): string[] {
-    const { scan, rows, chosen } = this.store;
+    const { scan, rows, selected: chosen } = this.store;
     if (!scan) return [];
     const others = chosen.size ? [...chosen] : bestIds(rows.values(), scan, BEST);
     const extra = [this.opened, scan.best].filter((id) => id !== null);
@@ -92,7 +89,7 @@ export class CurvesView {
   }
 
   private words(ids: readonly string[]): string {
-    const { chosen } = this.store;
+    const { selected: chosen } = this.store;
     if (chosen.size > MOST_CURVES) return t("%1 of %2 selected", MOST_CURVES, chosen.size);
     if (chosen.size) return count(chosen.size, "%1 variant selected", "%1 variants selected");
     if (this.opened !== null)
@@ -102,7 +99,7 @@ export class CurvesView {
 
   /** The objective first. */
   private names(): string[] {
-    const { scan, facts } = this.store;
+    const { scan, statistics: facts } = this.store;
     const first = scan?.objective?.metric;
     const names = [...facts.metrics.keys()].filter((name) => name !== first);
     const known = first !== undefined && facts.metrics.has(first) ? [first] : [];
@@ -128,3 +125,7 @@ export class CurvesView {
     return Math.max(0, ...steps) || null;
   }
 }
+
+/** Makes the curves of a scan, for the table and for the view of a job. */
+export const makeCurves: MakeCurves = (store, variant, closed) =>
+  new CurvesView(store, variant, closed);

@@ -1,6 +1,6 @@
 /** Metrics of variants as they were last heard; those whose row has changed are asked for again. */
 import type { Curve, Metric, Metrics, Row } from "../../wire";
-import type { Store } from "../scan/store";
+import type { ScanStore } from "../scan/store";
 
 /** Milliseconds between two questions about one variant. */
 const PAUSE = 2000;
@@ -12,13 +12,13 @@ export function sketch({ trail, n }: Metric): Curve {
   return { steps: trail.map((_, i) => Math.round(1 + i * stride)), values: trail };
 }
 
-export class Measured {
+export class MetricsCache {
   private readonly known = new Map<string, Metrics>();
   private readonly asked = new Map<string, { at: number; row: Row }>();
   private readonly off: () => void;
 
   constructor(
-    private readonly store: Store,
+    private readonly store: ScanStore,
     heard: () => void,
   ) {
     this.off = store.on((change) => {

@@ -1,19 +1,20 @@
 /** Learning curves over each other: grey ones, the opened one, the best one, each named at its end. */
-import type { Curve } from "../../wire";
-import { attributes, h, once, setText, svg } from "../ui/dom";
-import { alone, clip, full, toNumber } from "../ui/format";
+import { drawIfChanged, h, setAttributes, setText, svg } from "../ui/dom";
 import { count, t } from "../ui/i18n";
-import { type Label, type Placed, type Room, placeLabels } from "./labels";
+import { formatAlone } from "../ui/numbers";
+import { clip, full } from "../ui/text";
 import { type Axis, stepTicks, valueAxis } from "./axes";
+import {
+  type Drawn,
+  drawn,
+  type Kind,
+  lastPoint,
+  linePaths,
+  type PlotArea,
+  type Series,
+} from "./geometry";
+import { type Label, type Placed, placeLabels, type Room } from "./labels";
 import { Readout } from "./readout";
-
-export type Kind = "plain" | "opened" | "best";
-
-export interface Series {
-  id: string;
-  curve: Curve;
-  kind: Kind;
-}
 
 export interface PlotData {
   metric: string;
@@ -22,65 +23,11 @@ export interface PlotData {
   until?: number | null;
 }
 
-/** A curve as it is drawn: whole epochs in order, null where the value is not a number. */
-export interface Drawn {
-  id: string;
-  kind: Kind;
-  points: [step: number, value: number | null][];
-}
-
-export interface Frame extends Room {
-  left: number;
-  x(step: number): number;
-  y(value: number): number;
-}
-
 export const MOST_CURVES = 40;
-const MOST_POINTS = 300;
 const DENSE = 12;
 const NAMES = 104;
 const HEIGHT = 212;
 const RANK: Record<Kind, number> = { plain: 0, best: 1, opened: 2 };
-
-/** Every so many, and the last. */
-function thin<T>(items: T[]): T[] {
-  const stride = (items.length - 1) / (MOST_POINTS - 1);
-  if (stride <= 1) return items;
-  return Array.from({ length: MOST_POINTS }, (_, i) => items[Math.round(i * stride)] as T);
-}
-
-function drawn({ id, kind, curve }: Series): Drawn {
-  const { steps, values } = curve;
-  const length = Math.min(steps.length, values.length);
-  const points: Drawn["points"] = [];
-  for (let i = 0; i < length; i += 1) {
-    const [step, value] = [steps[i], toNumber(values[i])];
-    if (typeof step !== "number" || !Number.isFinite(step)) continue;
-    points.push([step, value !== null && Number.isFinite(value) ? value : null]);
-  }
-  return { id, kind, points: thin(points) };
-}
-
-export function lastPoint({ points }: Drawn): [step: number, value: number] | null {
-  for (let i = points.length - 1; i >= 0; i -= 1) {
-    const [step, value] = points[i] ?? [0, null];
-    if (value !== null) return [step, value];
-  }
-  return null;
-}
-
-/** What is not a number breaks the line; a value alone between two such is a dot. */
-export function pieces({ points }: Drawn, { x, y }: Pick<Frame, "x" | "y">): string[] {
-  const round = (value: number): number => Math.round(value * 10) / 10;
-  const runs: string[][] = [[]];
-  for (const [step, value] of points) {
-    if (value === null) runs.push([]);
-    else runs[runs.length - 1]?.push(`${round(x(step))},${round(y(value))}`);
-  }
-  return runs
-    .filter((run) => run.length > 0)
-    .map((run) => `M${run.join("L")}${run.length > 1 ? "" : "h0.1"}`);
-}
 
 function* valuesOf(all: readonly Drawn[]): Iterable<number> {
   for (const { points } of all) for (const [, value] of points) if (value !== null) yield value;
@@ -143,8 +90,8 @@ export class Plot {
     const signature = JSON.stringify([metric, until, this.width, all]);
     const axis = valueAxis(valuesOf(all));
     const frame = this.frame(axis, stepSpan(all, until));
-    attributes(this.picture, { width: this.width, "aria-label": this.words(metric, all) });
-    const changed = once(this.picture, signature, () => [
+    setAttributes(this.picture, { width: this.width, "aria-label": this.words(metric, all) });
+    const changed = drawIfChanged(this.picture, signature, () => [
       grid(axis, frame, stepSpan(all, until)),
       ...all.map((one) => line(one, frame)),
       names(all, frame),
@@ -154,7 +101,7 @@ export class Plot {
     if (changed) this.readout.update(all, frame);
   }
 
-  private frame(axis: Axis, [low, high]: [number, number]): Frame {
+  private frame(axis: Axis, [low, high]: [number, number]): PlotArea {
     const longest = Math.max(...axis.ticks.map((tick) => axis.text(tick).length));
     const [left, top, bottom] = [Math.max(24, longest * 6.3 + 8), 10, HEIGHT - 20];
     const right = this.width - (this.width > 360 ? NAMES : 12);
@@ -165,7 +112,9 @@ export class Plot {
 
   private words(metric: string, all: readonly Drawn[]): string {
     const last = [...all].reverse().slice(0, 12);
-    const told = last.map((one) => `${clip(one.id, 40)} ${alone(lastPoint(one)?.[1] ?? NaN)}`);
+    const told = last.map(
+      (one) => `${clip(one.id, 40)} ${formatAlone(lastPoint(one)?.[1] ?? NaN)}`,
+    );
     const of = count(
       all.length,
       "%2 by epoch of %1 variant",
@@ -176,7 +125,7 @@ export class Plot {
   }
 }
 
-function grid(axis: Axis, frame: Frame, [low, high]: [number, number]): SVGElement {
+function grid(axis: Axis, frame: PlotArea, [low, high]: [number, number]): SVGElement {
   const { left, right, bottom } = frame;
   const across = axis.ticks.flatMap((tick) => {
     const y = frame.bottom - axis.at(tick) * (frame.bottom - frame.top);
@@ -193,23 +142,23 @@ function grid(axis: Axis, frame: Frame, [low, high]: [number, number]): SVGEleme
   return svg("g", { "aria-hidden": "true" }, ...across, ...along);
 }
 
-function line(one: Drawn, frame: Frame): SVGElement {
+function line(one: Drawn, frame: PlotArea): SVGElement {
   const [step, value] = lastPoint(one) ?? [0, 0];
   const end = { cx: frame.x(step), cy: frame.y(value), r: one.kind === "opened" ? 3 : 2 };
-  const d = pieces(one, frame).join("");
+  const d = linePaths(one, frame).join("");
   return svg("g", { class: `gg-line-${one.kind}` }, svg("path", { d }), svg("circle", end));
 }
 
-function label(one: Drawn, frame: Frame): Label {
+function label(one: Drawn, frame: PlotArea): Label {
   const [step, value] = lastPoint(one) ?? [0, 0];
-  const text = `${clip(one.id, 14)} ${alone(value)}`;
+  const text = `${clip(one.id, 14)} ${formatAlone(value)}`;
   return { id: one.id, text, x: frame.x(step), y: frame.y(value), rank: RANK[one.kind] };
 }
 
 /** Curves with a point, or a point half way between two, in the box. */
 function crossed(
   all: readonly Drawn[],
-  { x, y }: Frame,
+  { x, y }: PlotArea,
   [left, right, top, bottom]: [number, number, number, number],
 ): number {
   const inside = (a: number, b: number): boolean =>
@@ -224,7 +173,7 @@ function crossed(
   return all.filter(hit).length;
 }
 
-function names(all: readonly Drawn[], frame: Frame): SVGElement {
+function names(all: readonly Drawn[], frame: PlotArea): SVGElement {
   const kinds = new Map(all.map((one) => [one.id, one.kind]));
   const draw = ({ id, text, x, y }: Placed): SVGElement => {
     const name = svg("text", { x, y, class: `gg-name-${kinds.get(id) ?? "plain"}` });

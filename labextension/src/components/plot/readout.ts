@@ -1,8 +1,9 @@
 /** What the curves are at one epoch: under the pointer, or epoch after epoch with the arrow keys. */
 import { h, svg } from "../ui/dom";
-import { alone, clip } from "../ui/format";
 import { t } from "../ui/i18n";
-import type { Drawn, Frame } from "./plot";
+import { formatAlone } from "../ui/numbers";
+import { clip } from "../ui/text";
+import type { Drawn, PlotArea } from "./geometry";
 
 const MOST = 10;
 
@@ -16,7 +17,7 @@ export class Readout {
   readonly element = h("div", { class: "gg-readout" });
   private readonly spoken = h("div", { class: "gg-live", role: "status" });
   private all: readonly Drawn[] = [];
-  private frame: Frame | null = null;
+  private frame: PlotArea | null = null;
   private steps: number[] = [];
   private at = -1;
 
@@ -35,7 +36,7 @@ export class Readout {
     holder.addEventListener("keydown", (event) => this.key(event));
   }
 
-  update(all: readonly Drawn[], frame: Frame): void {
+  update(all: readonly Drawn[], frame: PlotArea): void {
     const before = this.steps[this.at];
     this.all = all;
     this.frame = frame;
@@ -82,7 +83,7 @@ export class Readout {
   private words(): string {
     const step = this.steps[this.at];
     if (step === undefined) return "";
-    const told = this.read(step).map(({ id, value }) => `${clip(id, 40)} ${alone(value)}`);
+    const told = this.read(step).map(({ id, value }) => `${clip(id, 40)} ${formatAlone(value)}`);
     return `${t("epoch %1", step)}: ${told.join(", ")}`;
   }
 
@@ -95,7 +96,7 @@ export class Readout {
     this.fill(step, this.frame);
   }
 
-  private mark(step: number, frame: Frame): void {
+  private mark(step: number, frame: PlotArea): void {
     const x = frame.x(step);
     const dots = this.read(step).map(({ kind, value }) =>
       svg("circle", { class: `gg-dot-${kind}`, cx: x, cy: frame.y(value), r: 2.5 }),
@@ -104,9 +105,14 @@ export class Readout {
     this.marks.replaceChildren(guide, ...dots);
   }
 
-  private fill(step: number, frame: Frame): void {
+  private fill(step: number, frame: PlotArea): void {
     const lines = this.read(step).map(({ id, kind, value }) =>
-      h("div", { class: `gg-read-${kind}` }, h("span", {}, clip(id, 24)), h("b", {}, alone(value))),
+      h(
+        "div",
+        { class: `gg-read-${kind}` },
+        h("span", {}, clip(id, 24)),
+        h("b", {}, formatAlone(value)),
+      ),
     );
     this.element.replaceChildren(h("div", { class: "gg-q" }, t("epoch %1", step)), ...lines);
     const x = frame.x(step);

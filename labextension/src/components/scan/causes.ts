@@ -1,7 +1,7 @@
 /** Failures grouped by what caused them, the most frequent first. Pure. */
 import type { Row } from "../../wire";
-import { clip } from "../ui/format";
-import { reasonWords } from "./sentences";
+import { clip } from "../ui/text";
+import { reasonText } from "./sentences";
 
 export interface Cause {
   key: string;
@@ -9,7 +9,7 @@ export interface Cause {
   /** A few words that stand for the cause. */
   title: string;
   /** One line that tells it from other causes. */
-  words: string;
+  text: string;
   /** What the first of them says in full. */
   message: string;
   rows: Row[];
@@ -35,7 +35,7 @@ function titleOf(row: Row): string {
   if (row.state === "lost") return "Lost";
   const { reason } = row;
   return (
-    (reason && Object.hasOwn(TITLES, reason) && TITLES[reason]) || sentence(reasonWords(reason))
+    (reason && Object.hasOwn(TITLES, reason) && TITLES[reason]) || sentence(reasonText(reason))
   );
 }
 
@@ -69,14 +69,14 @@ function describe(key: string, rows: Row[]): Cause {
   const particular = first.reason === "notebook" && first.state === "failed";
   const words = particular ? message.replace(/\.$/, "") || title : shared ? head : title;
   const state = first.state === "lost" ? "lost" : "failed";
-  return { key, state, title: particular ? title : words, words, message, rows };
+  return { key, state, title: particular ? title : words, text: words, message, rows };
 }
 
 function merged(rest: [string, Row[]][]): Cause[] {
   if (rest.length < 2) return rest.map(([key, rows]) => describe(key, rows));
   const rows = rest.flatMap(([, group]) => group);
   const words = "Other causes";
-  return [{ key: "other", state: "failed", title: words, words, message: "", rows }];
+  return [{ key: "other", state: "failed", title: words, text: words, message: "", rows }];
 }
 
 export function causes(rows: Iterable<Row>): Cause[] {

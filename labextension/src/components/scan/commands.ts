@@ -1,9 +1,9 @@
 /** Sends commands and says so while a busy kernel has not answered. */
 import type { Action, Row } from "../../wire";
-import type { Ask } from "../ui/question";
-import type { ScanMenu } from "./scanmenu";
-import type { Store } from "./store";
-import { askedWords, notSentWords, replayQuestion, stopQuestion } from "./sentences";
+import type { QuestionBar } from "../ui/question";
+import type { ScanMenuActions } from "./scanmenu";
+import { askedSentence, notSentSentence, replayQuestion, stopQuestion } from "./sentences";
+import type { ScanStore } from "./store";
 
 const PATIENCE = 1000;
 
@@ -11,8 +11,8 @@ export class Commands {
   private readonly waiting: ReturnType<typeof setTimeout>[] = [];
 
   constructor(
-    private readonly store: Store,
-    private readonly ask: Ask,
+    private readonly store: ScanStore,
+    private readonly ask: QuestionBar,
     private readonly say: (text: string) => void,
   ) {}
 
@@ -35,7 +35,7 @@ export class Commands {
   }
 
   /** What the menu of a scan may ask for; nothing where nobody is there to command. */
-  menu(): Pick<ScanMenu, "addTrials" | "replay"> {
+  menu(): Pick<ScanMenuActions, "addTrials" | "replay"> {
     if (this.store.missing) return { addTrials: null, replay: null };
     return { addTrials: () => this.addTrials(), replay: () => this.replay() };
   }
@@ -60,8 +60,8 @@ export class Commands {
 
   private send(action: Action, ids: string[] | null, trials?: number): void {
     const { store } = this;
-    if (store.closed) return this.say(notSentWords(store.peer));
+    if (store.closed) return this.say(notSentSentence(store.peer));
     store.send({ type: "command", action, variants: ids, ...(trials ? { trials } : {}) });
-    this.waiting.push(setTimeout(() => this.say(askedWords(action, ids, store.peer)), PATIENCE));
+    this.waiting.push(setTimeout(() => this.say(askedSentence(action, ids, store.peer)), PATIENCE));
   }
 }

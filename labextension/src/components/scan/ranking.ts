@@ -1,7 +1,7 @@
 /** Which variants are best, by the objective's value. Pure. */
 import type { Row, ScanInfo } from "../../wire";
-import { comparable, finite } from "./statistics";
-import { byId } from "../table/order";
+import { finite } from "../ui/numbers";
+import { comparable } from "./rows";
 
 /** The first few in order, without sorting all. */
 export function least<T>(items: Iterable<T>, most: number, compare: (a: T, b: T) => number): T[] {
@@ -47,4 +47,9 @@ export function rankOf(row: Row, rows: Iterable<Row>, scan: ScanInfo): number | 
     if (finite(theirs) && sign * theirs < sign * value) rank += 1;
   }
   return rank;
+}
+
+/** v9999 before v10000. */
+export function byId(a: string, b: string): number {
+  return a.length - b.length || (a < b ? -1 : +(a > b));
 }

@@ -1,12 +1,12 @@
 /** What can be done with a whole scan, beside pausing and stopping it: the menu behind three dots. */
 import type { ScanInfo } from "../../wire";
 import { copyText } from "../ui/clipboard";
-import { full } from "../ui/format";
-import type { Host } from "./host";
 import { t } from "../ui/i18n";
-import type { Item } from "../ui/popup";
+import type { MenuItem } from "../ui/popup";
+import { full } from "../ui/text";
+import type { Host } from "./host";
 
-export interface ScanMenu {
+export interface ScanMenuActions {
   host: Host;
   /** Null where nobody is there to command. */
   addTrials: (() => void) | null;
@@ -20,7 +20,7 @@ async function copyFolder(scan: ScanInfo, say: (text: string) => void): Promise<
   say(copied ? t("Copied: %1", full(scan.folder)) : t("Folder: %1", full(scan.folder)));
 }
 
-export function scanItems(scan: ScanInfo, menu: ScanMenu): Item[] {
+export function scanMenuItems(scan: ScanInfo, menu: ScanMenuActions): MenuItem[] {
   const { host, addTrials, replay, runnerLog, say } = menu;
   const open = host.openScan;
   return [

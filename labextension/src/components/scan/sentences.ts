@@ -1,12 +1,8 @@
 /** Sentences about stopping, asking and failing. Pure. */
 import type { Action, Link, Row, ScanInfo } from "../../wire";
-import { clip, gpuHours, plural } from "../ui/format";
-
-export interface Question {
-  text: string;
-  yes: string;
-  no: string;
-}
+import type { Question } from "../ui/question";
+import { clip, plural } from "../ui/text";
+import { gpuHours } from "./values";
 
 function kept(row: Row): string {
   const step = row.step ?? 0;
@@ -73,7 +69,7 @@ export const replayQuestion = (variants: number): Question => ({
 });
 
 /** Shown when no answer came within a second: a busy kernel answers later. */
-export function askedWords(
+export function askedSentence(
   action: Action,
   ids: readonly string[] | null,
   peer: Link["peer"] = "kernel",
@@ -83,13 +79,13 @@ export function askedWords(
   return peer === "kernel" ? `${asked}; waits until the running cell ends.` : `${asked}.`;
 }
 
-export const lostWords = (peer: Link["peer"]): string => `Connection to the ${peer} lost.`;
+export const lostSentence = (peer: Link["peer"]): string => `Connection to the ${peer} lost.`;
 
-export const notSentWords = (peer: Link["peer"]): string =>
+export const notSentSentence = (peer: Link["peer"]): string =>
   `Not connected to the ${peer}; nothing was sent.`;
 
 /** `Trying again in 8 s.`; nothing where nobody tries. */
-export function retryWords(at: number | null, now: number): string {
+export function retrySentence(at: number | null, now: number): string {
   if (at === null) return "";
   const left = Math.ceil(at - now);
   return left > 0 ? `Trying again in ${left} s.` : "Trying again.";
@@ -108,7 +104,7 @@ const REASONS: Record<string, string> = {
   submit: "not sent",
 };
 
-export function reasonWords(reason: string | null): string {
+export function reasonText(reason: string | null): string {
   if (!reason) return "no reason known";
   const known = Object.hasOwn(REASONS, reason) ? REASONS[reason] : undefined;
   return known ?? clip(reason.replaceAll("_", " "), 40);
@@ -116,7 +112,7 @@ export function reasonWords(reason: string | null): string {
 
 export interface Failures {
   /** `2 out of memory, 1 time limit`. */
-  words: string;
+  summary: string;
   failed: number;
   lost: number;
   ids: string[];
@@ -125,17 +121,17 @@ export interface Failures {
 /** Failures by reason, the most frequent first; at most three are named. */
 export function failures(rows: Iterable<Row>): Failures {
   const groups = new Map<string, number>();
-  const found: Failures = { words: "", failed: 0, lost: 0, ids: [] };
+  const found: Failures = { summary: "", failed: 0, lost: 0, ids: [] };
   for (const row of rows) {
     if (row.state !== "failed" && row.state !== "lost") continue;
     found[row.state] += 1;
     found.ids.push(row.id);
     if (row.state === "failed")
-      groups.set(reasonWords(row.reason), (groups.get(reasonWords(row.reason)) ?? 0) + 1);
+      groups.set(reasonText(row.reason), (groups.get(reasonText(row.reason)) ?? 0) + 1);
   }
   const sorted = [...groups].sort((a, b) => b[1] - a[1]);
   const rest = sorted.slice(3).reduce((sum, [, count]) => sum + count, 0);
-  found.words =
+  found.summary =
     sorted
       .slice(0, 3)
       .map(([words, count]) => `${count} ${words}`)
@@ -144,9 +140,9 @@ export function failures(rows: Iterable<Row>): Failures {
 }
 
 /** For the polite live region: what failed just now, and that a scan has ended. */
-export function news(failed: readonly Row[], endedNow: boolean, scan: ScanInfo): string {
+export function announcement(failed: readonly Row[], endedNow: boolean, scan: ScanInfo): string {
   const [first] = failed;
-  const why = first?.message ?? (first ? reasonWords(first.reason) : "");
+  const why = first?.message ?? (first ? reasonText(first.reason) : "");
   const one = first ? `${first.id} failed: ${clip(why).replace(/\.$/, "")}` : "";
   const parts = [
     failed.length > 1 ? `${failed.length} jobs failed` : one,

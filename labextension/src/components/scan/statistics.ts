@@ -1,22 +1,22 @@
 /** What the columns need to know of all rows. It grows with rows and never shrinks. */
-import type { Row, State } from "../../wire";
-import { type Style, newStyle, observe, paramText, toNumber } from "../ui/format";
+import type { Row } from "../../wire";
+import { finite, include, newStyle, type NumberStyle } from "../ui/numbers";
+import { comparable } from "./rows";
+import { paramText, toNumber } from "./values";
 
-const COMPARABLE: ReadonlySet<State> = new Set<State>(["done", "running", "queued", "new"]);
-
-export interface ParamFacts {
-  style: Style;
+export interface ParamStatistics {
+  style: NumberStyle;
   numeric: boolean;
   length: number;
   distinct: Set<string>;
 }
 
-export class Facts {
-  readonly params = new Map<string, ParamFacts>();
-  readonly metrics = new Map<string, Style>();
+export class RowStatistics {
+  readonly params = new Map<string, ParamStatistics>();
+  readonly metrics = new Map<string, NumberStyle>();
   readonly value = newStyle(4);
   steps = 0;
-  hasEpoch = false;
+  hasEpochs = false;
   idLength = 5;
   whereLength = 0;
   gpuLength = 0;
@@ -25,9 +25,9 @@ export class Facts {
     for (const [name, value] of Object.entries(row.params)) this.addParam(name, value);
     for (const [name, metric] of Object.entries(row.metrics)) this.addMetric(name, metric.last);
     const value = comparable(row);
-    if (value !== null) observe(this.value, value);
+    if (value !== null) include(this.value, value);
     this.steps = Math.max(this.steps, row.steps ?? row.step ?? 0);
-    this.hasEpoch ||= row.step !== null || row.steps !== null;
+    this.hasEpochs ||= row.step !== null || row.steps !== null;
     this.idLength = Math.max(this.idLength, row.id.length);
     this.whereLength = Math.max(this.whereLength, row.where?.length ?? 0);
     this.gpuLength = Math.max(this.gpuLength, row.gpu?.length ?? 0);
@@ -40,7 +40,7 @@ export class Facts {
       this.params.set(name, facts);
     }
     if (facts.distinct.size < 64) facts.distinct.add(paramText(value));
-    if (typeof value === "number") return observe(facts.style, value);
+    if (typeof value === "number") return include(facts.style, value);
     facts.numeric &&= toNumber(value as never) !== null;
     facts.length = Math.max(facts.length, paramText(value).length);
   }
@@ -49,17 +49,8 @@ export class Facts {
     const style = this.metrics.get(name) ?? newStyle(3);
     this.metrics.set(name, style);
     const value = toNumber(last);
-    if (value !== null) observe(style, value);
+    if (value !== null) include(style, value);
   }
-}
-
-/** The objective of a row that may be compared; failed and stopped ones stay out. */
-export function comparable(row: Row): number | null {
-  return COMPARABLE.has(row.state) ? toNumber(row.value) : null;
-}
-
-export function finite(value: number | null): value is number {
-  return value !== null && Number.isFinite(value);
 }
 
 /** Length of the % of best bar, from zero; null where it says nothing. */
@@ -71,4 +62,4 @@ export function share(value: number | null, best: number | null, maximize: boole
 }
 
 /** Bars start at zero, so they say nothing when values change sign. */
-export const barsMeanSomething = (style: Style): boolean => style.low >= 0 || style.high <= 0;
+export const barsMeanSomething = (style: NumberStyle): boolean => style.low >= 0 || style.high <= 0;

@@ -12,9 +12,9 @@ import type {
   Snapshot,
   Upsert,
 } from "../../wire";
-import { Facts } from "./statistics";
+import { RowStatistics } from "./statistics";
 
-export type Change =
+export type StoreChange =
   | { type: "data"; changed: Row[] | null; failed: Row[]; endedNow: boolean }
   | { type: "said"; text: string }
   | LogText
@@ -28,23 +28,23 @@ export type Change =
 const HELLO_AGAIN = 2000;
 const ENDED = new Set(["done", "stopped"]);
 
-export class Store {
+export class ScanStore {
   readonly rows = new Map<string, Row>();
   scan: ScanInfo | null = null;
-  facts = new Facts();
+  statistics = new RowStatistics();
   closed = false;
   /** The sender knows no such scan: what is here is what was saved. */
   missing = false;
   /** When the link tries again, by this machine's clock. */
   retryAt: number | null = null;
   /** Variants somebody selected in a table; other views of the scan show them too. */
-  chosen: ReadonlySet<string> = new Set();
+  selected: ReadonlySet<string> = new Set();
   /** By this machine's clock, in seconds. */
   received = 0;
   private rev = -1;
   private skew = 0;
   private asked = -Infinity;
-  private readonly listeners = new Set<(change: Change) => void>();
+  private readonly listeners = new Set<(change: StoreChange) => void>();
   private readonly unsubscribe: () => void;
 
   constructor(
@@ -60,11 +60,11 @@ export class Store {
   }
 
   choose(ids: Iterable<string>): void {
-    this.chosen = new Set(ids);
+    this.selected = new Set(ids);
     this.tell({ type: "chosen" });
   }
 
-  on(listener: (change: Change) => void): () => void {
+  on(listener: (change: StoreChange) => void): () => void {
     this.listeners.add(listener);
     return () => this.listeners.delete(listener);
   }
@@ -130,7 +130,7 @@ export class Store {
 
   private replace(message: Snapshot): void {
     const first = this.scan === null;
-    if (this.scan?.id !== message.scan.id) this.facts = new Facts();
+    if (this.scan?.id !== message.scan.id) this.statistics = new RowStatistics();
     const before = new Map(this.rows);
     this.rows.clear();
     const failed = this.put(message.rows, before);
@@ -155,7 +155,7 @@ export class Store {
       const old = before.get(row.id);
       if (row.state === "failed" && old && old.state !== "failed") failed.push(row);
       this.rows.set(row.id, row);
-      this.facts.add(row);
+      this.statistics.add(row);
     }
     return failed;
   }
@@ -178,7 +178,7 @@ export class Store {
     this.tell({ type: "link", closed: false });
   }
 
-  private tell(change: Change): void {
+  private tell(change: StoreChange): void {
     for (const listener of [...this.listeners]) listener(change);
   }
 }

@@ -1,13 +1,13 @@
 /** What one view of a scan shows: sort, filter, folds, selection, and the order that follows. */
 import type { Row, ScanInfo } from "../../wire";
-import { type Column, buildColumns } from "./columns";
+import type { ScanStore } from "../scan/store";
+import { layoutColumns } from "./columnlayout";
+import { buildColumns, type Column } from "./columns";
 import { type Filter, parseFilter } from "./filter";
-import { layout } from "./columnlayout";
-import { type Line, type Sort, expand, keepStill, lines, match, sortLines } from "./order";
-import type { Store } from "../scan/store";
+import { expand, keepStill, type Line, lines, match, type Sort, sortLines } from "./order";
 
 /** What a person arranged in a view; a new view of the same scan goes on from it. */
-export interface Arrangement {
+export interface SavedArrangement {
   filterText: string;
   open: ReadonlySet<string>;
   selected: ReadonlySet<string>;
@@ -15,7 +15,7 @@ export interface Arrangement {
   sort: Sort | null;
 }
 
-export class View {
+export class TableArrangement {
   filterText: string;
   readonly open: Set<string>;
   readonly selected: Set<string>;
@@ -30,8 +30,8 @@ export class View {
   private signature = "";
 
   constructor(
-    private readonly store: Store,
-    from: Arrangement | null = null,
+    private readonly store: ScanStore,
+    from: SavedArrangement | null = null,
   ) {
     this.filterText = from?.filterText ?? "";
     this.open = new Set(from?.open);
@@ -40,7 +40,7 @@ export class View {
     this.chosen = from?.sort ?? null;
   }
 
-  arrangement(): Arrangement {
+  arrangement(): SavedArrangement {
     const { filterText, open, selected, prefs, chosen } = this;
     return { filterText, open, selected, prefs, sort: chosen };
   }
@@ -62,8 +62,8 @@ export class View {
 
   /** True when the columns are others than before. */
   fit(scan: ScanInfo, width: number): boolean {
-    this.all = buildColumns(scan, this.store.facts);
-    const columns = layout(this.all, this.prefs, width);
+    this.all = buildColumns(scan, this.store.statistics);
+    const columns = layoutColumns(this.all, this.prefs, width);
     const signature = JSON.stringify(columns);
     if (signature === this.signature) return false;
     this.signature = signature;
@@ -72,7 +72,7 @@ export class View {
   }
 
   private filter(): Filter {
-    const { params, metrics } = this.store.facts;
+    const { params, metrics } = this.store.statistics;
     return parseFilter(this.filterText, {
       params: new Set(params.keys()),
       metrics: new Set(metrics.keys()),

@@ -1,8 +1,8 @@
 /** Failures by cause, one line each: what, how many, which, and a way to run them again. */
 import type { Cause } from "../scan/causes";
-import { button, h, once } from "../ui/dom";
-import { clip, full } from "../ui/format";
+import { button, drawIfChanged, h } from "../ui/dom";
 import { icon } from "../ui/icons";
+import { clip, full } from "../ui/text";
 
 export interface CauseEvents {
   retry(ids: string[]): void;
@@ -22,18 +22,14 @@ function ids({ rows }: Cause): HTMLElement {
 }
 
 function line(cause: Cause, command: boolean): HTMLElement {
-  const words = h(
-    "span",
-    { class: "gg-cause", title: full(cause.message) },
-    clip(cause.words, 120),
-  );
+  const words = h("span", { class: "gg-cause", title: full(cause.message) }, clip(cause.text, 120));
   const count = h("span", { class: "gg-c" }, String(cause.rows.length));
   const retry = { class: "gg-l", "data-retry": cause.key };
   return h(
     "li",
     {},
     ...[icon(cause.state, cause.state), words, count, ids(cause)],
-    command ? button(`retry: ${clip(cause.words, 60)}`, ["retry"], retry) : null,
+    command ? button(`retry: ${clip(cause.text, 60)}`, ["retry"], retry) : null,
   );
 }
 
@@ -48,11 +44,11 @@ export class CauseList {
 
   update(causes: readonly Cause[], command: boolean): void {
     this.causes = causes;
-    const shown = causes.map(({ key, words, rows }) => [
+    const shown = causes.map(({ key, text: words, rows }) => [
       ...[key, words, rows.length],
       rows.slice(0, NAMED).map((row) => row.id),
     ]);
-    once(this.element, JSON.stringify([shown, command]), () =>
+    drawIfChanged(this.element, JSON.stringify([shown, command]), () =>
       causes.map((cause) => line(cause, command)),
     );
   }

@@ -1,28 +1,27 @@
 /** What each cell says, as data. Pure; `paint.ts` turns it into elements. */
 import type { Row, ScanInfo, State } from "../../wire";
-import type { Column } from "./columns";
-import { type Curve, type Scale, curve, heightOf, reach } from "./sparkline";
-import { type Facts, comparable, finite, share } from "../scan/statistics";
-import {
-  MISSING,
-  alone,
-  clip,
-  duration,
-  formatNumber,
-  full,
-  mean,
-  newStyle,
-  own,
-  pad,
-  paramText,
-  plusMinus,
-  toNumber,
-} from "../ui/format";
-import type { Style } from "../ui/format";
 import { webPage } from "../scan/paths";
-import { type Line, elapsed, stateOf, values } from "./order";
+import { comparable, elapsed } from "../scan/rows";
+import { type RowStatistics, share } from "../scan/statistics";
+import { paramText, toNumber } from "../scan/values";
+import type { NumberStyle } from "../ui/numbers";
+import {
+  finite,
+  formatAlone,
+  formatNumber,
+  mean,
+  MISSING,
+  newStyle,
+  padding,
+  plusMinus,
+} from "../ui/numbers";
+import { clip, full, own } from "../ui/text";
+import { duration } from "../ui/times";
+import type { Column } from "./columns";
+import { type Line, stateOf, values } from "./order";
+import { type Curve, curve, heightOf, reach, type Scale } from "./sparkline";
 
-export type Piece =
+export type CellContent =
   | { kind: "check"; on: boolean; label: string }
   | {
       kind: "id";
@@ -65,20 +64,20 @@ export type Piece =
       strong: boolean;
     };
 
-export interface Context {
+export interface CellContext {
   scan: ScanInfo;
-  facts: Facts;
+  facts: RowStatistics;
   best: number | null;
   now: number;
   selected: ReadonlySet<string>;
   open: ReadonlySet<string>;
   scale(metric: string): Scale | null;
   href(row: Row): string | null;
-  can: Can;
+  can: Abilities;
 }
 
 /** What the host and the sender allow. */
-export interface Can {
+export interface Abilities {
   /** The host opens notebooks, finished or not. */
   notebook: boolean;
   /** The host opens a job's own view. */
@@ -87,7 +86,10 @@ export interface Can {
   command: boolean;
 }
 
-const text = (value: string, more: Partial<Extract<Piece, { kind: "text" }>> = {}): Piece => ({
+const text = (
+  value: string,
+  more: Partial<Extract<CellContent, { kind: "text" }>> = {},
+): CellContent => ({
   ...{
     kind: "text",
     text: clip(value),
@@ -102,17 +104,17 @@ const text = (value: string, more: Partial<Extract<Piece, { kind: "text" }>> = {
 
 function number(
   value: number,
-  style: Style,
-  more: Partial<Extract<Piece, { kind: "text" }>> = {},
-): Piece {
+  style: NumberStyle,
+  more: Partial<Extract<CellContent, { kind: "text" }>> = {},
+): CellContent {
   const shown = formatNumber(value, style);
-  return text(shown, { pad: pad(shown, style), title: String(value), ...more });
+  return text(shown, { pad: padding(shown, style), title: String(value), ...more });
 }
 
 export const isBest = (line: Line, scan: ScanInfo): boolean =>
   scan.best !== null && line.rows.some((row) => row.id === scan.best);
 
-function id(line: Line, context: Context): Piece {
+function id(line: Line, context: CellContext): CellContent {
   const fold = line.fold ? (context.open.has(line.key) ? "open" : "closed") : null;
   const title = line.fold ? full(line.rows.map((row) => row.id).join(", ")) : "";
   return {
@@ -126,7 +128,7 @@ function id(line: Line, context: Context): Piece {
   };
 }
 
-function state(line: Line): Piece {
+function state(line: Line): CellContent {
   const shown = stateOf(line);
   const same = line.rows.filter((row) => row.state === shown).length;
   const tries = !line.fold && line.row.attempts > 1 ? `attempt ${line.row.attempts}` : "";
@@ -135,7 +137,7 @@ function state(line: Line): Piece {
   return { kind: "state", state: shown, text: words, title: tries };
 }
 
-function param(line: Line, column: Column, context: Context): Piece {
+function param(line: Line, column: Column, context: CellContext): CellContent {
   const found = line.rows.map((row) => own(row.params, column.name));
   const [value] = found;
   if (line.fold && column.name === context.scan.repeats)
@@ -148,7 +150,7 @@ function param(line: Line, column: Column, context: Context): Piece {
   return text(shown, { title: full(shown) });
 }
 
-function epoch(line: Line): Piece {
+function epoch(line: Line): CellContent {
   const steps = line.rows.filter((row) => row.step !== null);
   if (steps.length === 0) return text(MISSING);
   const sum = (pick: (row: Row) => number | null): number =>
@@ -161,14 +163,14 @@ function epoch(line: Line): Piece {
   return { kind: "epoch", at, of, share: live ? Math.min(1, at / (of || 1)) : null };
 }
 
-function objective(line: Line, context: Context): Piece {
+function objective(line: Line, context: CellContext): CellContent {
   const strong = isBest(line, context.scan);
   if (line.fold) return text(plusMinus(values(line)), { strong });
   const value = comparable(line.row);
   return value === null ? text(MISSING) : number(value, context.facts.value, { strong });
 }
 
-function bar(line: Line, context: Context): Piece {
+function bar(line: Line, context: CellContext): CellContent {
   const known = values(line);
   const value = line.fold && known.length ? mean(known) : comparable(line.row);
   const maximize = context.scan.objective?.direction === "maximize";
@@ -179,7 +181,7 @@ function bar(line: Line, context: Context): Piece {
   };
 }
 
-function curves(line: Line, column: Column, context: Context): Piece {
+function curves(line: Line, column: Column, context: CellContext): CellContent {
   const scale = context.scale(column.name);
   const width = column.width - 12;
   const drawn = line.rows.flatMap((row) => {
@@ -198,7 +200,7 @@ function curves(line: Line, column: Column, context: Context): Piece {
   };
 }
 
-function metric(line: Line, column: Column, context: Context): Piece {
+function metric(line: Line, column: Column, context: CellContext): CellContent {
   const last = line.rows.map((row) => toNumber(own(row.metrics, column.name)?.last));
   const known = last.filter((value) => value !== null);
   if (known.length === 0) return text(MISSING);
@@ -206,12 +208,16 @@ function metric(line: Line, column: Column, context: Context): Piece {
   return number(mean(known), style, line.fold ? { title: `mean of ${known.length}` } : {});
 }
 
-function time(line: Line, context: Context): Piece {
+function time(line: Line, context: CellContext): CellContent {
   const times = line.rows.map((row) => elapsed(row, context.now)).filter(finite);
   return times.length ? text(duration(Math.max(...times)), { quiet: true }) : text(MISSING);
 }
 
-function place(line: Line, pick: (row: Row) => string | null, link: string | null = null): Piece {
+function place(
+  line: Line,
+  pick: (row: Row) => string | null,
+  link: string | null = null,
+): CellContent {
   const found = [...new Set(line.rows.map(pick).filter((name) => name !== null))];
   const [first = MISSING] = found;
   const shown = found.length > 1 ? `${clip(first, 40)} +${found.length - 1}` : first;
@@ -221,7 +227,7 @@ function place(line: Line, pick: (row: Row) => string | null, link: string | nul
 }
 
 /** What one cell says. */
-export function describe(line: Line, column: Column, context: Context): Piece {
+export function cellContent(line: Line, column: Column, context: CellContext): CellContent {
   switch (column.kind) {
     case "select":
       return {
@@ -263,10 +269,11 @@ export function reasonOf(line: Line): string | null {
   return line.row.message ?? line.row.reason;
 }
 
-export function why(line: Line, context: Context): Piece {
+export function reasonContent(line: Line, context: CellContext): CellContent {
   const { row } = line;
   const value = toNumber(row.value);
-  const kept = value !== null && ENDED_BADLY.has(row.state) ? `; value so far ${alone(value)}` : "";
+  const kept =
+    value !== null && ENDED_BADLY.has(row.state) ? `; value so far ${formatAlone(value)}` : "";
   const reason = (reasonOf(line) ?? "").replace(/\.$/, "");
   const strong = row.state === "failed" || row.state === "lost";
   return {

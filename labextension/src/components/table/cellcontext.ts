@@ -1,21 +1,22 @@
 /** What the cells are drawn with: best value and curve scales, worked out once per change. */
 import type { Row, ScanInfo } from "../../wire";
-import { type Scale, curveScale } from "./sparkline";
-import { comparable, finite } from "../scan/statistics";
-import { toNumber } from "../ui/format";
 import type { Host } from "../scan/host";
 import { type Config, notebookUrl } from "../scan/paths";
-import type { Can, Context } from "./cellcontent";
-import type { Store } from "../scan/store";
-import type { View } from "./arrangement";
+import { comparable } from "../scan/rows";
+import type { ScanStore } from "../scan/store";
+import { toNumber } from "../scan/values";
+import { finite } from "../ui/numbers";
+import type { TableArrangement } from "./arrangement";
+import type { Abilities, CellContext } from "./cellcontent";
+import { curveScale, type Scale } from "./sparkline";
 
-export class Contexts {
+export class CellContexts {
   private readonly scales = new Map<string, Scale | null>();
   private known: number | null | undefined;
 
   constructor(
-    private readonly store: Store,
-    private readonly view: View,
+    private readonly store: ScanStore,
+    private readonly view: TableArrangement,
     private readonly config: Config | null,
     private readonly host: Host = {},
   ) {}
@@ -26,8 +27,8 @@ export class Contexts {
     this.known = undefined;
   }
 
-  make(): Context | null {
-    const { scan, facts } = this.store;
+  make(): CellContext | null {
+    const { scan, statistics: facts } = this.store;
     if (!scan) return null;
     const { selected, open } = this.view;
     const href = (row: Row): string | null => this.href(row, scan);
@@ -40,7 +41,7 @@ export class Contexts {
     return this.host.openNotebook ? null : notebookUrl(row, scan, this.config);
   }
 
-  private can(): Can {
+  private can(): Abilities {
     const { openNotebook, openJob } = this.host;
     return { notebook: !!openNotebook, job: !!openJob, command: !this.store.missing };
   }

@@ -1,6 +1,6 @@
 /** Which columns fit a width, and how wide they become. Pure. */
+import { preferences } from "../scan/preferences";
 import type { Column } from "./columns";
-import { defaults } from "../scan/preferences";
 
 /** What somebody asked for in the columns menu: shown or hidden. */
 export type Prefs = ReadonlyMap<string, boolean>;
@@ -22,7 +22,7 @@ const total = (columns: readonly Column[]): number =>
 
 function wanted(column: Column, prefs: Prefs): boolean {
   if (FIXED.has(column.kind)) return true;
-  return prefs.get(column.key) ?? (column.auto && !defaults.hidden.includes(column.label));
+  return prefs.get(column.key) ?? (column.auto && !preferences.hidden.includes(column.label));
 }
 
 function nextToGo(columns: readonly Column[], prefs: Prefs): Column | null {
@@ -47,7 +47,7 @@ function grow(columns: Column[], room: number): Column[] {
 }
 
 /** Columns asked for in the menu stay; the table then scrolls sideways. */
-export function layout(all: readonly Column[], prefs: Prefs, width: number): Column[] {
+export function layoutColumns(all: readonly Column[], prefs: Prefs, width: number): Column[] {
   let shown = all.filter((column) => wanted(column, prefs));
   while (total(shown) > width) {
     const gone = nextToGo(shown, prefs);
@@ -58,7 +58,7 @@ export function layout(all: readonly Column[], prefs: Prefs, width: number): Col
 }
 
 /** The last column takes what is left, as in the template of a CSS grid. */
-export function template(columns: readonly Column[]): string {
+export function gridTemplate(columns: readonly Column[]): string {
   const last = columns.length - 1;
   return columns
     .map(({ width }, i) => (i === last ? `minmax(${width}px,1fr)` : `${width}px`))

@@ -1,8 +1,8 @@
 /** The columns menu: what shows and what hides. */
-import type { Column } from "./columns";
-import { button, h, once } from "../ui/dom";
-import { clip, full } from "../ui/format";
+import { button, drawIfChanged, h } from "../ui/dom";
+import { clip, full } from "../ui/text";
 import { FIXED, type Prefs } from "./columnlayout";
+import type { Column } from "./columns";
 
 export interface MenuEvents {
   toggle(key: string, on: boolean): void;
@@ -46,7 +46,7 @@ function group(
   );
 }
 
-export class Menu {
+export class ColumnMenu {
   readonly element = h("div", { class: "gg-menu", role: "dialog", "aria-label": "Columns shown" });
   private readonly list = h("div", { class: "gg-list" });
 
@@ -87,7 +87,7 @@ export class Menu {
   update(all: readonly Column[], shown: readonly Column[], prefs: Prefs): void {
     if (!this.shown) return;
     const keys = new Set(shown.map((column) => column.key));
-    once(this.list, JSON.stringify(all.map((column) => column.key)), () =>
+    drawIfChanged(this.list, JSON.stringify(all.map((column) => column.key)), () =>
       GROUPS.map(([title, kinds]) =>
         group(
           title,

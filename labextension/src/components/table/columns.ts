@@ -1,7 +1,7 @@
 /** All columns a scan can have, in order, and which of them show. Pure. */
 import type { ScanInfo } from "../../wire";
-import { type Facts, barsMeanSomething } from "../scan/statistics";
-import { styleLength } from "../ui/format";
+import { barsMeanSomething, type RowStatistics } from "../scan/statistics";
+import { styleLength } from "../ui/numbers";
 
 export type Kind =
   | "select"
@@ -49,7 +49,7 @@ function column(kind: Kind, label: string, width: number, more: Partial<Column> 
   return { ...asked, width: Math.max(width, headWidth(label)) };
 }
 
-function paramWidth(facts: Facts, name: string): number {
+function paramWidth(facts: RowStatistics, name: string): number {
   const known = facts.params.get(name);
   if (!known) return 48;
   const reserve = known.style.whole ? 3 : 7;
@@ -58,11 +58,11 @@ function paramWidth(facts: Facts, name: string): number {
 }
 
 /** How much a parameter varies: those that vary least hide first. */
-function spread(facts: Facts, name: string): number {
+function spread(facts: RowStatistics, name: string): number {
   return Math.min(0.99, (facts.params.get(name)?.distinct.size ?? 0) / 64);
 }
 
-function params(scan: ScanInfo, facts: Facts): Column[] {
+function params(scan: ScanInfo, facts: RowStatistics): Column[] {
   const known = [...new Set([...scan.params, ...scan.varied, ...facts.params.keys()])];
   const varied = new Set(scan.varied);
   return [
@@ -80,10 +80,10 @@ function params(scan: ScanInfo, facts: Facts): Column[] {
   );
 }
 
-function epoch(facts: Facts): Column[] {
+function epoch(facts: RowStatistics): Column[] {
   const digits = String(facts.steps || 100).length;
   const width = Math.max(54, (2 * digits + 1) * CHAR + GAP);
-  return facts.hasEpoch ? [column("epoch", "epoch", width, { right: true, drop: 12 })] : [];
+  return facts.hasEpochs ? [column("epoch", "epoch", width, { right: true, drop: 12 })] : [];
 }
 
 function curve(metric: string, auto: boolean, drop: number): Column {
@@ -91,7 +91,7 @@ function curve(metric: string, auto: boolean, drop: number): Column {
   return column("curve", "by epoch", 80, { ...names, title: `${metric} by epoch` });
 }
 
-function objective(scan: ScanInfo, facts: Facts): Column[] {
+function objective(scan: ScanInfo, facts: RowStatistics): Column[] {
   const wanted = scan.objective;
   if (!wanted) return [];
   const { metric, reduction } = wanted;
@@ -106,7 +106,7 @@ function objective(scan: ScanInfo, facts: Facts): Column[] {
   return [column("objective", metric, width, value), ...bars, curve(metric, true, 50)];
 }
 
-function metrics(scan: ScanInfo, facts: Facts): Column[] {
+function metrics(scan: ScanInfo, facts: RowStatistics): Column[] {
   const others = [...facts.metrics.keys()].filter((name) => name !== scan.objective?.metric);
   const room = METRICS_SHOWN - (scan.objective ? 1 : 0);
   return others.flatMap((name, index) => {
@@ -120,7 +120,7 @@ function metrics(scan: ScanInfo, facts: Facts): Column[] {
   });
 }
 
-function places(scan: ScanInfo, facts: Facts): Column[] {
+function places(scan: ScanInfo, facts: RowStatistics): Column[] {
   const others = scan.repeats ? 18 : 0;
   const site = clamp(50, facts.whereLength * 6.4 + GAP, 130) + others;
   const gpu = clamp(50, facts.gpuLength * 6.4 + GAP, 110) + others;
@@ -132,7 +132,7 @@ function places(scan: ScanInfo, facts: Facts): Column[] {
   ];
 }
 
-export function buildColumns(scan: ScanInfo, facts: Facts): Column[] {
+export function buildColumns(scan: ScanInfo, facts: RowStatistics): Column[] {
   return [
     column("select", "", 30),
     column("id", "id", facts.idLength * CHAR + (scan.repeats ? 42 : 28)),

@@ -1,14 +1,15 @@
 /** The curves below a table: there while they are open. */
+import { type Curves, type MakeCurves } from "../scan/curves";
+import type { ScanStore } from "../scan/store";
 import { h } from "../ui/dom";
-import { CurvesView } from "../plot/curvesview";
-import type { Store } from "../scan/store";
 
-export class Dock {
+export class CurvesPane {
   readonly element = h("div", { class: "gg-dock" });
-  private view: CurvesView | null = null;
+  private view: Curves | null = null;
 
   constructor(
-    private readonly store: Store,
+    private readonly store: ScanStore,
+    private readonly makeCurves: MakeCurves,
     private readonly toggled: (open: boolean) => void,
   ) {
     this.element.hidden = true;
@@ -22,7 +23,7 @@ export class Dock {
     if (on === this.open) return;
     this.dispose();
     if (on) {
-      this.view = new CurvesView(this.store, null, { closed: () => this.show(false) });
+      this.view = this.makeCurves(this.store, null, () => this.show(false));
       this.element.replaceChildren(this.view.element);
       this.view.update();
     }

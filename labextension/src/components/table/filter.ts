@@ -1,6 +1,7 @@
 /** The filter box: `adam`, `state:failed`, `lr<1e-3`, `not word`. Pure. */
 import type { Row } from "../../wire";
-import { own, paramText, toNumber } from "../ui/format";
+import { paramText, toNumber } from "../scan/values";
+import { own } from "../ui/text";
 
 export interface Filter {
   test(row: Row): boolean;

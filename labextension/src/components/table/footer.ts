@@ -1,11 +1,12 @@
 /** The foot: totals, failures by reason, a note, what was said, and how fresh it all is. */
 import { type ScanInfo, STATES } from "../../wire";
-import { CauseList } from "./causelist";
 import type { Cause } from "../scan/causes";
-import { button, h, once, setText } from "../ui/dom";
-import { clip, clock, duration, freshness, full, plural } from "../ui/format";
+import { type Failures, MISSING_SCAN, retrySentence } from "../scan/sentences";
+import { button, drawIfChanged, h, setText } from "../ui/dom";
 import { icon } from "../ui/icons";
-import { type Failures, MISSING_SCAN, retryWords } from "../scan/sentences";
+import { clip, full, plural } from "../ui/text";
+import { clock, duration, freshness } from "../ui/times";
+import { CauseList } from "./causelist";
 
 export interface FooterEvents {
   retry(ids: string[]): void;
@@ -38,7 +39,7 @@ function total(scan: ScanInfo): number {
 }
 
 function summary(scan: ScanInfo, { found, missing }: Told, open: boolean): Node[] {
-  const { failed, lost, words, ids } = found;
+  const { failed, lost, summary: words, ids } = found;
   const plain = [
     plural(total(scan), "variant"),
     scan.counts.done ? `${scan.counts.done} done` : "",
@@ -62,7 +63,7 @@ function summary(scan: ScanInfo, { found, missing }: Told, open: boolean): Node[
 }
 
 /** How metrics come and how old the newest is; nothing where they are read as they are written. */
-export function metricsWords({ channel, reported, ended }: ScanInfo, now: number): string {
+export function metricsSentence({ channel, reported, ended }: ScanInfo, now: number): string {
   if (ended !== null || !["push", "drop", "end"].includes(channel)) return "";
   if (channel === "end") return "metrics arrive when a job ends";
   if (typeof reported !== "number") return `metrics come by ${channel}, none so far`;
@@ -108,12 +109,12 @@ export class Footer {
     this.ids = found.ids;
     const list = this.list.element;
     if (found.ids.length === 0) list.hidden = true;
-    const parts = [total(scan), scan.counts, found.words, found.lost, missing, list.hidden];
-    once(this.summary, JSON.stringify(parts), () => summary(scan, told, !list.hidden));
+    const parts = [total(scan), scan.counts, found.summary, found.lost, missing, list.hidden];
+    drawIfChanged(this.summary, JSON.stringify(parts), () => summary(scan, told, !list.hidden));
     if (!list.hidden) this.list.update(told.causes(), !missing);
     const notes = [missing ? MISSING_SCAN : "", scan.note ?? ""].filter(Boolean);
     const note = notes.join(" ");
-    once(this.note, note, () =>
+    drawIfChanged(this.note, note, () =>
       note ? [icon("lost"), h("span", { title: full(note) }, clip(note, 300))] : [],
     );
     this.note.hidden = note === "";
@@ -135,8 +136,8 @@ export class Footer {
 
   tick({ received, now, sent, closed, ended, retryAt }: Freshness): void {
     const words = ended && !closed ? "" : freshness(received, now, closed);
-    const again = retryWords(retryAt, now);
-    setText(this.way, this.told && !closed ? metricsWords(this.told.scan, sent) : "");
+    const again = retrySentence(retryAt, now);
+    setText(this.way, this.told && !closed ? metricsSentence(this.told.scan, sent) : "");
     setText(this.fresh, closed ? `${words}, not connected${again && `. ${again}`}` : words);
     this.received = received;
   }

@@ -1,30 +1,19 @@
 /** The grid: only rows in view are in the document, and the one with the focus. */
+import { h, near, setAttributes } from "../ui/dom";
+import type { CellContext } from "./cellcontent";
+import { gridTemplate } from "./columnlayout";
 import type { Column } from "./columns";
-import { attributes, h, near } from "../ui/dom";
+import { type GridControl, type GridEvents, type RowAction } from "./gridcontrol";
 import { GridHead } from "./gridhead";
 import { GridKeys } from "./gridkeys";
-import { template } from "./columnlayout";
 import type { Line, Sort } from "./order";
-import type { Context } from "./cellcontent";
-import { ROW, type RowAction, RowView } from "./rowview";
+import { ROW, RowView } from "./rowview";
 
 const HEAD = 26;
 const OVER = 4;
 export const MOST_ROWS = 20;
 
-export interface GridEvents {
-  sort(key: string): void;
-  act(action: RowAction, line: Line): void;
-  fold(line: Line): void;
-  select(lines: readonly Line[], on: boolean): void;
-  isSelected(line: Line): boolean;
-  search(): void;
-  clear(): void;
-  /** Neither the pointer nor the focus is in the grid any more. */
-  released(): void;
-}
-
-export class Grid {
+export class Grid implements GridControl {
   readonly head = new GridHead();
   readonly element = h("div", {
     class: "gg-grid",
@@ -37,7 +26,7 @@ export class Grid {
   private readonly body = h("div", { class: "gg-body", role: "rowgroup" });
   private readonly views = new Map<string, RowView>();
   private columns: readonly Column[] = [];
-  private context: Context | null = null;
+  private context: CellContext | null = null;
   private places = new Map<string, number>();
   private pointer = false;
   private room = 0;
@@ -61,10 +50,10 @@ export class Grid {
 
   setColumns(columns: readonly Column[]): void {
     this.columns = columns;
-    this.element.style.setProperty("--gg-cols", template(columns));
+    this.element.style.setProperty("--gg-cols", gridTemplate(columns));
     const width = columns.reduce((sum, column) => sum + column.width, 0);
     this.element.style.setProperty("--gg-least", `${width}px`);
-    attributes(this.element, { "aria-colcount": columns.length });
+    setAttributes(this.element, { "aria-colcount": columns.length });
   }
 
   setLines(lines: readonly Line[], most: number): void {
@@ -75,11 +64,11 @@ export class Grid {
     const rows = Math.max(1, Math.min(MOST_ROWS, Math.max(most, lines.length)));
     this.room = rows * ROW;
     this.element.style.setProperty("--gg-room", `${this.room + HEAD}px`);
-    attributes(this.element, { "aria-rowcount": lines.length + 1 });
+    setAttributes(this.element, { "aria-rowcount": lines.length + 1 });
     if (this.active !== null && !this.places.has(this.active)) this.replaceActive(before);
   }
 
-  update(context: Context, sort: Sort): void {
+  update(context: CellContext, sort: Sort): void {
     this.context = context;
     const some = context.selected.size > 0; // else thousands of lines need not be asked
     const chosen = some ? this.lines.filter((line) => this.events.isSelected(line)).length : 0;

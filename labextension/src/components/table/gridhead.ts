@@ -1,8 +1,8 @@
 /** The header row: names of the columns, and which one sorts. */
-import type { Column } from "./columns";
-import { h, once } from "../ui/dom";
-import { clip, full } from "../ui/format";
+import { drawIfChanged, h } from "../ui/dom";
 import { icon } from "../ui/icons";
+import { clip, full } from "../ui/text";
+import type { Column } from "./columns";
 import type { Sort } from "./order";
 
 const SORTS = (column: Column): boolean => column.kind !== "select";
@@ -46,7 +46,7 @@ export class GridHead {
       ? (document.activeElement as HTMLElement).dataset["key"]
       : undefined;
     const names = columns.map(({ key, label, title, right }) => [key, label, title, right]);
-    const drawn = once(this.element, JSON.stringify([names, sort, chosen]), () =>
+    const drawn = drawIfChanged(this.element, JSON.stringify([names, sort, chosen]), () =>
       columns.map((column) => headCell(column, sort, chosen)),
     );
     if (drawn && focused !== undefined) this.focus(focused);

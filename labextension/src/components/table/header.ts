@@ -1,81 +1,26 @@
 /** The head of the table: name, states, best value, time, and what can be done with the scan. */
-import { type Action, STATES, type ScanInfo, type State } from "../../wire";
-import { button, h, once, setText } from "../ui/dom";
-import { alone, clip, duration, full, gpuHours, roughly, toNumber } from "../ui/format";
+import { type Action, type ScanInfo } from "../../wire";
+import { actionsFor, stateBar, stateCounts, stateOnBackend, timeLeft } from "../scan/progress";
+import { gpuHours, toNumber } from "../scan/values";
+import { button, drawIfChanged, h, setText } from "../ui/dom";
 import { icon } from "../ui/icons";
-import { type Item, Popup } from "../ui/popup";
+import { formatAlone } from "../ui/numbers";
+import { type MenuItem, PopupMenu } from "../ui/popup";
+import { clip, full } from "../ui/text";
+import { duration } from "../ui/times";
 
 export interface HeaderEvents {
   command(action: Action): void;
   goTo(id: string): void;
   /** What stands in the menu behind three dots. */
-  more(): Item[];
-}
-
-const BACKENDS: Record<string, string> = {
-  local: "this machine",
-  panda: "PanDA",
-  slurm: "Slurm",
-  htcondor: "HTCondor",
-  condor: "HTCondor",
-  dask: "Dask",
-  ssh: "SSH",
-};
-
-export const engineName = ({ backend }: Pick<ScanInfo, "backend">): string =>
-  (Object.hasOwn(BACKENDS, backend) && BACKENDS[backend]) || clip(backend, 40);
-
-export const scanWords = (scan: ScanInfo): string => `${scan.state} on ${engineName(scan)}`;
-
-/** Counts in the order of the bar; variants not yet made count as new. */
-export function tally(scan: ScanInfo): [State, number][] {
-  const known = STATES.reduce((sum, state) => sum + (scan.counts[state] ?? 0), 0);
-  const rest = Math.max(0, (scan.total ?? 0) - known);
-  return STATES.map((state): [State, number] => [
-    state,
-    (scan.counts[state] ?? 0) + (state === "new" ? rest : 0),
-  ]).filter(([, count]) => count > 0);
-}
-
-/** Estimates appear after three ended jobs. */
-export function leftWords(scan: ScanInfo): string {
-  const { counts, left_s, state } = scan;
-  const ended = counts.done + counts.failed + counts.lost + counts.cancelled;
-  if (state !== "running" || left_s === null || !Number.isFinite(left_s) || ended < 3) return "";
-  return `about ${roughly(left_s)} left`;
-}
-
-export function scanActions(scan: ScanInfo): Action[] {
-  if (scan.state === "running") return ["pause", "stop"];
-  return scan.state === "paused" || scan.state === "orphaned" ? ["resume", "stop"] : [];
-}
-
-export function bar(scan: ScanInfo): HTMLElement {
-  const counts = tally(scan);
-  const label = counts.map(([state, count]) => `${count} ${state}`).join(", ");
-  return h(
-    "div",
-    { class: "gg-bar", role: "img", "aria-label": label, title: label },
-    ...counts.map(([state, count]) => {
-      const part = h("i", { class: `gg-${state}` });
-      part.style.flexGrow = String(count);
-      return part;
-    }),
-  );
-}
-
-export function counts(scan: ScanInfo): HTMLElement {
-  const items = tally(scan).map(([state, count]) =>
-    h("span", { title: state }, icon(state, state), String(count)),
-  );
-  return h("div", { class: "gg-cnt" }, ...items);
+  more(): MenuItem[];
 }
 
 function name(scan: ScanInfo): HTMLElement[] {
   const state = scan.state;
   return [
     h("div", {}, h("b", { title: full(scan.notebook) }, clip(scan.name, 60))),
-    h("div", { class: "gg-q" }, icon(state), h("span", {}, scanWords(scan))),
+    h("div", { class: "gg-q" }, icon(state), h("span", {}, stateOnBackend(scan))),
   ];
 }
 
@@ -84,7 +29,7 @@ function best(scan: ScanInfo): HTMLElement[] {
   if (value === null || !scan.best || !scan.objective) return [];
   const link = { class: "gg-l", "data-best": scan.best, title: `Go to ${clip(scan.best, 40)}` };
   return [
-    h("div", {}, h("b", { class: "gg-c", title: String(value) }, alone(value))),
+    h("div", {}, h("b", { class: "gg-c", title: String(value) }, formatAlone(value))),
     h(
       "div",
       { class: "gg-q" },
@@ -101,7 +46,7 @@ const TITLES: Record<string, [label: string, title: string]> = {
 };
 
 function actions(scan: ScanInfo): HTMLElement[] {
-  return scanActions(scan).map((action) => {
+  return actionsFor(scan).map((action) => {
     const [label, title] = TITLES[action] ?? [action, action];
     const running =
       action === "stop" && scan.counts.running ? `: ends ${scan.counts.running} running` : "";
@@ -122,10 +67,10 @@ export class Header {
   private readonly left = h("div", { class: "gg-q" });
   private readonly gpu = h("div", { class: "gg-kv gg-gpu" });
   private readonly actions = h("span", { class: "gg-acts" });
-  private readonly popup: Popup;
+  private readonly popup: PopupMenu;
 
   constructor(events: HeaderEvents) {
-    this.popup = new Popup(() => events.more());
+    this.popup = new PopupMenu(() => events.more());
     const time = h("div", { class: "gg-kv" }, this.time, this.left);
     const end = h("div", { class: "gg-ac" }, this.actions, this.popup.element);
     this.element.append(this.name, this.progress, this.best, time, this.gpu, end);
@@ -140,20 +85,25 @@ export class Header {
   /** `command`: somebody is there to command. */
   update(scan: ScanInfo, now: number, command: boolean, more: boolean): void {
     const { state, counts: numbers, total } = scan;
-    once(this.name, JSON.stringify([scan.name, state, scan.backend]), () => name(scan));
-    once(this.progress, JSON.stringify([numbers, total]), () => [bar(scan), counts(scan)]);
-    once(this.best, JSON.stringify([scan.best, scan.best_value, scan.objective]), () => best(scan));
+    drawIfChanged(this.name, JSON.stringify([scan.name, state, scan.backend]), () => name(scan));
+    drawIfChanged(this.progress, JSON.stringify([numbers, total]), () => [
+      stateBar(scan),
+      stateCounts(scan),
+    ]);
+    drawIfChanged(this.best, JSON.stringify([scan.best, scan.best_value, scan.objective]), () =>
+      best(scan),
+    );
     this.popup.element.hidden = !more;
     const allowed = JSON.stringify([state, numbers.running, command]);
-    once(this.actions, allowed, () => (command ? actions(scan) : []));
-    once(this.gpu, String(scan.gpu_s), () =>
+    drawIfChanged(this.actions, allowed, () => (command ? actions(scan) : []));
+    drawIfChanged(this.gpu, String(scan.gpu_s), () =>
       scan.gpu_s > 0
         ? [h("div", {}, gpuHours(scan.gpu_s)), h("div", { class: "gg-q" }, "used")]
         : [],
     );
     this.best.hidden = this.best.childElementCount === 0;
     this.gpu.hidden = this.gpu.childElementCount === 0;
-    setText(this.left, command ? leftWords(scan) : "");
+    setText(this.left, command ? timeLeft(scan) : "");
     this.tick(scan, now);
   }
 

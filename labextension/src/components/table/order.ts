@@ -1,9 +1,12 @@
 /** From rows to lines in order: filter, fold repeats, sort, and keep still. Pure. */
 import type { Row, State } from "../../wire";
+import { byId } from "../scan/ranking";
+import { comparable, elapsed } from "../scan/rows";
+import { paramText, toNumber } from "../scan/values";
+import { finite, mean } from "../ui/numbers";
+import { own } from "../ui/text";
 import type { Column } from "./columns";
-import { comparable, finite } from "../scan/statistics";
 import type { Filter } from "./filter";
-import { mean, own, paramText, toNumber } from "../ui/format";
 
 /** A row, or the repeats of one point folded into one. */
 export interface Line {
@@ -32,11 +35,6 @@ const RANK: Record<State, number> = {
 
 type Key = number | string | null;
 
-/** v9999 before v10000. */
-export function byId(a: string, b: string): number {
-  return a.length - b.length || (a < b ? -1 : +(a > b));
-}
-
 export function values(line: Line): number[] {
   return line.rows.map(comparable).filter(finite);
 }
@@ -46,12 +44,6 @@ export function stateOf(line: Line): State {
   const has = (state: State): boolean => line.rows.some((row) => row.state === state);
   const order: State[] = ["running", "queued", "failed", "lost", "new", "cancelled"];
   return line.fold ? (order.find(has) ?? "done") : line.row.state;
-}
-
-export function elapsed(row: Row, now: number): number | null {
-  if (row.started === null) return null;
-  if (row.ended !== null) return Math.max(0, row.ended - row.started);
-  return row.state === "running" ? Math.max(0, now - row.started) : null;
 }
 
 function longest(line: Line, now: number): number | null {

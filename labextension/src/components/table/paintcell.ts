@@ -1,10 +1,10 @@
 /** From what a cell says to its elements. */
 import { button, h, svg } from "../ui/dom";
 import { icon } from "../ui/icons";
+import type { CellContent } from "./cellcontent";
 import { HEIGHT } from "./sparkline";
-import type { Piece } from "./cellcontent";
 
-type Of<K extends Piece["kind"]> = Extract<Piece, { kind: K }>;
+type Of<K extends CellContent["kind"]> = Extract<CellContent, { kind: K }>;
 
 const quiet = (text: string): HTMLElement => h("span", { class: "gg-q" }, text);
 
@@ -69,7 +69,7 @@ function paintWhy({ text, cell, href, opens }: Of<"why">): Node[] {
 }
 
 /** The class of a cell; it goes with its text. */
-function look(piece: Piece): string {
+function look(piece: CellContent): string {
   switch (piece.kind) {
     case "text":
       return [piece.code && "gg-c", piece.quiet && "gg-q", piece.strong && "gg-b"]
@@ -90,7 +90,7 @@ function look(piece: Piece): string {
   }
 }
 
-function content(piece: Piece): Node[] {
+function content(piece: CellContent): Node[] {
   switch (piece.kind) {
     case "check":
       return [h("i", { class: piece.on ? "gg-x gg-on" : "gg-x", "data-act": "select" })];
@@ -114,7 +114,7 @@ function content(piece: Piece): Node[] {
 }
 
 /** One cell; `base` is the class that goes with its column. */
-export function paint(cell: HTMLElement, piece: Piece, base: string): void {
+export function paintCell(cell: HTMLElement, piece: CellContent, base: string): void {
   cell.className = `gg-cell ${base} ${look(piece)}`;
   const title = "title" in piece ? piece.title : "";
   if (title) cell.title = title;

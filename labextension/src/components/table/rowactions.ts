@@ -1,23 +1,24 @@
 /** What the actions of a row do. */
 import type { Row } from "../../wire";
-import { copyText } from "../ui/clipboard";
 import type { Commands } from "../scan/commands";
 import type { Host } from "../scan/host";
-import type { Line } from "./order";
-import type { Pane } from "./variantpane";
 import { notebookPath } from "../scan/paths";
-import { type RowAction, canStop } from "./rowview";
-import type { Store } from "../scan/store";
+import { canStop } from "../scan/rows";
+import type { ScanStore } from "../scan/store";
+import { copyText } from "../ui/clipboard";
+import type { Line } from "./order";
+import type { RowAction } from "./gridcontrol";
+import type { VariantPane } from "./variantpane";
 
 export const idsOf = (rows: readonly Row[], action: "retry" | "stop"): string[] =>
   rows.filter((row) => canStop(row) === (action === "stop")).map((row) => row.id);
 
-export class RowActs {
+export class RowActions {
   constructor(
-    private readonly store: Store,
+    private readonly store: ScanStore,
     private readonly host: Host,
     private readonly commands: Commands,
-    private readonly pane: Pane,
+    private readonly pane: VariantPane,
     private readonly say: (text: string) => void,
   ) {}
 

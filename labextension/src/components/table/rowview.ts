@@ -1,22 +1,30 @@
 /** One drawn row. It changes in place: a cell is drawn again only when it says something else. */
-import type { Row, State } from "../../wire";
-import type { Column } from "./columns";
-import { attributes, button, h, once } from "../ui/dom";
-import { clip } from "../ui/format";
+import type { Row } from "../../wire";
+import { canStop } from "../scan/rows";
+import { button, drawIfChanged, h, setAttributes } from "../ui/dom";
 import { icon } from "../ui/icons";
+import { clip } from "../ui/text";
+import {
+  type Abilities,
+  type CellContent,
+  cellContent,
+  type CellContext,
+  isBest,
+  reasonContent,
+  reasonSpan,
+} from "./cellcontent";
+import type { Column } from "./columns";
+import { type RowAction } from "./gridcontrol";
 import { type Line, stateOf } from "./order";
-import { paint } from "./paintcell";
-import { type Can, type Context, type Piece, describe, isBest, reasonSpan, why } from "./cellcontent";
+import { paintCell } from "./paintcell";
 
 export const ROW = 24;
-
-export type RowAction = "open" | "notebook" | "log" | "retry" | "stop";
 
 export interface Placed {
   line: Line;
   index: number;
   columns: readonly Column[];
-  context: Context;
+  context: CellContext;
   tabStop: boolean;
 }
 
@@ -29,10 +37,6 @@ interface Slot {
   column: Column;
   span: number;
 }
-
-const ACTIVE = new Set<State>(["running", "queued", "new"]);
-
-export const canStop = (row: Row): boolean => ACTIVE.has(row.state);
 
 /** The cells of a row: one per column, or fewer where a reason takes several. */
 function slots(line: Line, columns: readonly Column[]): Slot[] {
@@ -58,7 +62,7 @@ export class RowView {
   update({ line, index, columns, context, tabStop }: Placed): void {
     this.line = line;
     const chosen = line.rows.every((row) => context.selected.has(row.id));
-    attributes(this.element, {
+    setAttributes(this.element, {
       "data-id": line.key,
       "data-state": stateOf(line),
       "data-best": isBest(line, context.scan),
@@ -73,11 +77,11 @@ export class RowView {
     this.offer(line, context);
   }
 
-  private fill(wanted: Slot[], line: Line, context: Context): void {
+  private fill(wanted: Slot[], line: Line, context: CellContext): void {
     const shape = wanted.map(({ column, span }) => `${column.key} ${span}`).join("\n");
     if (shape !== this.shape) this.rebuild(wanted, shape);
     wanted.forEach(({ column, span }, i) => {
-      const piece = span < 0 ? why(line, context) : describe(line, column, context);
+      const piece = span < 0 ? reasonContent(line, context) : cellContent(line, column, context);
       this.say(this.cells[i], piece, span < 0 ? "" : base(column));
     });
   }
@@ -95,30 +99,30 @@ export class RowView {
     this.element.replaceChildren(...this.cells.map(({ element }) => element), this.actions);
   }
 
-  private say(cell: Cell | undefined, piece: Piece, classes: string): void {
+  private say(cell: Cell | undefined, piece: CellContent, classes: string): void {
     const said = classes + JSON.stringify(piece);
     if (!cell || cell.said === said) return;
     cell.said = said;
-    paint(cell.element, piece, classes);
+    paintCell(cell.element, piece, classes);
   }
 
-  private offer(line: Line, context: Context): void {
+  private offer(line: Line, context: CellContext): void {
     const href = line.fold ? null : context.href(line.row);
     const { notebook } = context.can;
     const wanted = offered(line, context.can);
     const signature = [line.key, href, notebook, ...wanted].join("\n");
-    once(this.actions, signature, () =>
+    drawIfChanged(this.actions, signature, () =>
       wanted.map((action) => actionButton(action, line.key, href, notebook)),
     );
   }
 }
 
 /** A notebook that can be opened: saved, or with a host that knows how far it is. */
-const hasNotebook = (row: Row, can: Can): boolean =>
+const hasNotebook = (row: Row, can: Abilities): boolean =>
   row.notebook !== null || (can.notebook && row.state === "running");
 
 /** What can be done with a line now. */
-export function offered(line: Line, can: Can): RowAction[] {
+export function offered(line: Line, can: Abilities): RowAction[] {
   const notebook: RowAction[] = !line.fold && hasNotebook(line.row, can) ? ["notebook"] : [];
   const log: RowAction[] = line.fold ? [] : ["log"];
   if (!can.command) return [...notebook, ...log];

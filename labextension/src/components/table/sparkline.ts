@@ -1,7 +1,8 @@
 /** Sparklines: one scale per metric, so that curves compare. Pure. */
 import type { Num, Row } from "../../wire";
-import { finite } from "../scan/statistics";
-import { own, toNumber } from "../ui/format";
+import { toNumber } from "../scan/values";
+import { finite } from "../ui/numbers";
+import { own } from "../ui/text";
 
 export interface Scale {
   low: number;

@@ -1,35 +1,41 @@
 /** The live table of one scan: its parts put together. */
-import { Ask } from "../ui/question";
 import { causes } from "../scan/causes";
-import { table } from "../ui/clipboard";
 import { Commands } from "../scan/commands";
-import { Contexts } from "./cellcontext";
-import { Dock } from "./curvespane";
+import { type MakeCurves } from "../scan/curves";
+import type { Host } from "../scan/host";
+import { jupyterConfig } from "../scan/paths";
+import { scanMenuItems } from "../scan/scanmenu";
+import { announcement, failures, lostSentence } from "../scan/sentences";
+import type { ScanStore, StoreChange } from "../scan/store";
 import { h, near, setText } from "../ui/dom";
-import { Footer } from "./footer";
-import { full } from "../ui/format";
 import { keepKeys } from "../ui/keys";
-import { Frame } from "../ui/redraw";
+import type { MenuItem } from "../ui/popup";
+import { QuestionBar } from "../ui/question";
+import { DrawTimer } from "../ui/redraw";
+import { full } from "../ui/text";
+import { type SavedArrangement, TableArrangement } from "./arrangement";
+import { CellContexts } from "./cellcontext";
+import { ColumnMenu } from "./columnmenu";
+import { rowsAsText } from "./copyrows";
+import { CurvesPane } from "./curvespane";
+import { Footer } from "./footer";
 import { Grid, MOST_ROWS } from "./grid";
 import { Header } from "./header";
-import type { Host } from "../scan/host";
-import { Menu } from "./columnmenu";
 import type { Line } from "./order";
-import { Pane } from "./variantpane";
-import { jupyterConfig } from "../scan/paths";
-import type { Item } from "../ui/popup";
-import { RowActs, idsOf } from "./rowactions";
-import { scanItems } from "../scan/scanmenu";
-import type { Change, Store } from "../scan/store";
+import { idsOf, RowActions } from "./rowactions";
 import { Toolbar, toolbarState } from "./toolbar";
-import { type Arrangement, View } from "./arrangement";
-import { failures, lostWords, news } from "../scan/sentences";
+import { VariantPane } from "./variantpane";
 
 const DEFAULT_WIDTH = 860;
 const WAITS = "Waits for the scan.";
 const UNKNOWN = "This scan is not on this server.";
 
 export interface TableOptions {
+  /** The page that the table is drawn in, which says where notebooks open. */
+  page?: Document;
+  /** What a user arranged in an earlier view of the scan. */
+  arrangement?: SavedArrangement | null;
+  host?: Host;
   /** As high as what holds it, and not as its rows. */
   fill?: boolean;
   /** Opens with the curves below the grid. */
@@ -38,43 +44,44 @@ export interface TableOptions {
 
 export class LiveTable {
   readonly element = h("section", { class: "gridgpu gridgpu-table" });
-  private readonly view: View;
-  private readonly contexts: Contexts;
+  private readonly host: Host;
+  private readonly view: TableArrangement;
+  private readonly contexts: CellContexts;
   private readonly live = h("div", { class: "gg-live", role: "status", "aria-live": "polite" });
   private readonly empty = h("div", { class: "gg-empty gg-q" }, WAITS);
-  private readonly ask = new Ask();
+  private readonly ask = new QuestionBar();
   private readonly header: Header;
   private readonly toolbar: Toolbar;
-  private readonly menu: Menu;
+  private readonly menu: ColumnMenu;
   private readonly grid: Grid;
-  private readonly pane: Pane;
+  private readonly pane: VariantPane;
   private readonly footer: Footer;
   private readonly commands: Commands;
-  private readonly acts: RowActs;
-  private readonly dock: Dock;
+  private readonly acts: RowActions;
+  private readonly dock: CurvesPane;
   private readonly undo: (() => void)[] = [];
-  private readonly frame = new Frame(() => this.draw());
+  private readonly frame = new DrawTimer(() => this.draw());
   private width = 0;
   private height = 0;
 
   constructor(
-    private readonly store: Store,
-    page: Document = document,
-    from: Arrangement | null = null,
-    private readonly host: Host = {},
+    private readonly store: ScanStore,
+    makeCurves: MakeCurves,
     options: TableOptions = {},
   ) {
-    this.view = new View(store, from);
-    this.contexts = new Contexts(store, this.view, jupyterConfig(page), host);
+    const { page = document, arrangement = null, host = {} } = options;
+    this.host = host;
+    this.view = new TableArrangement(store, arrangement);
+    this.contexts = new CellContexts(store, this.view, jupyterConfig(page), host);
     const say = (text: string): void => this.footer.say(text);
     this.commands = new Commands(store, this.ask, say);
     this.header = this.makeHeader();
     this.toolbar = this.makeToolbar();
     this.menu = this.makeMenu();
     this.grid = this.makeGrid();
-    this.pane = new Pane(store, { closed: (id) => this.grid.focusKey(id) });
-    this.acts = new RowActs(store, host, this.commands, this.pane, say);
-    this.dock = new Dock(store, (open) => this.toolbar.showsCurves(open));
+    this.pane = new VariantPane(store, { closed: (id) => this.grid.focusKey(id) });
+    this.acts = new RowActions(store, host, this.commands, this.pane, say);
+    this.dock = new CurvesPane(store, makeCurves, (open) => this.toolbar.showsCurves(open));
     this.footer = new Footer({
       retry: (ids) => this.commands.run("retry", ids),
       goTo: (id) => this.goTo(id),
@@ -96,7 +103,7 @@ export class LiveTable {
     this.element.remove();
   }
 
-  arrangement(): Arrangement {
+  arrangement(): SavedArrangement {
     return this.view.arrangement();
   }
 
@@ -146,11 +153,11 @@ export class LiveTable {
     });
   }
 
-  private items(): Item[] {
+  private items(): MenuItem[] {
     const { scan } = this.store;
     if (!scan) return [];
     const say = (text: string): void => this.footer.say(text);
-    return scanItems(scan, { host: this.host, ...this.commands.menu(), runnerLog: null, say });
+    return scanMenuItems(scan, { host: this.host, ...this.commands.menu(), runnerLog: null, say });
   }
 
   private makeToolbar(): Toolbar {
@@ -167,8 +174,8 @@ export class LiveTable {
     });
   }
 
-  private makeMenu(): Menu {
-    return new Menu({
+  private makeMenu(): ColumnMenu {
+    return new ColumnMenu({
       toggle: (key, on) => {
         this.view.prefs.set(key, on);
         this.refresh(true);
@@ -197,18 +204,18 @@ export class LiveTable {
     });
   }
 
-  private changed(change: Change): void {
+  private changed(change: StoreChange): void {
     if (change.type === "data") this.dataCame(change);
     else if (change.type === "said") this.said(change.text);
     else if (change.type === "link") this.linkChanged(change.closed);
     else if (change.type === "missing") this.refresh(false);
   }
 
-  private dataCame({ failed, endedNow }: Extract<Change, { type: "data" }>): void {
+  private dataCame({ failed, endedNow }: Extract<StoreChange, { type: "data" }>): void {
     const { scan } = this.store;
-    const words = scan ? news(failed, endedNow, scan) : "";
+    const words = scan ? announcement(failed, endedNow, scan) : "";
     if (words) setText(this.live, words);
-    this.frame.ask();
+    this.frame.request();
   }
 
   private said(text: string): void {
@@ -219,7 +226,7 @@ export class LiveTable {
 
   private linkChanged(closed: boolean): void {
     this.element.classList.toggle("gg-stale", closed);
-    if (closed) setText(this.live, lostWords(this.store.peer));
+    if (closed) setText(this.live, lostSentence(this.store.peer));
     this.tick();
   }
 
@@ -326,7 +333,7 @@ export class LiveTable {
     if (!near(event, ".gg-row") || String(document.getSelection() ?? "") !== "") return;
     const active = this.grid.lines[this.grid.index()];
     const chosen = this.view.selected.size ? this.view.selectedRows() : (active?.rows ?? []);
-    event.clipboardData?.setData("text/plain", table(chosen, this.view.columns));
+    event.clipboardData?.setData("text/plain", rowsAsText(chosen, this.view.columns));
     event.preventDefault();
   }
 

@@ -1,10 +1,10 @@
 /** The line above the grid: filter, how many rows, what a sort would move, selection, columns. */
-import { button, h, once, setText } from "../ui/dom";
-import { plural } from "../ui/format";
+import { canStop } from "../scan/rows";
+import type { ScanStore } from "../scan/store";
+import { button, drawIfChanged, h, setText } from "../ui/dom";
 import { icon } from "../ui/icons";
-import { canStop } from "./rowview";
-import type { Store } from "../scan/store";
-import type { View } from "./arrangement";
+import { plural } from "../ui/text";
+import type { TableArrangement } from "./arrangement";
 
 export interface ToolbarEvents {
   filter(text: string): void;
@@ -28,18 +28,18 @@ export interface ToolbarState {
   canPlot: boolean;
 }
 
-export function toolbarState(view: View, store: Store): ToolbarState {
+export function toolbarState(view: TableArrangement, store: ScanStore): ToolbarState {
   const { matched, hint, moved } = view;
   const chosen = view.selectedRows();
   const stoppable = chosen.filter(canStop).length;
   const [canStopNow, canRetry] = store.missing ? [0, 0] : [stoppable, chosen.length - stoppable];
   return {
     ...{ matched, hint, moved, all: store.rows.size, selected: chosen.length },
-    ...{ canStop: canStopNow, canRetry, canPlot: store.facts.metrics.size > 0 },
+    ...{ canStop: canStopNow, canRetry, canPlot: store.statistics.metrics.size > 0 },
   };
 }
 
-export const shownWords = ({ matched, all, hint }: ToolbarState): string =>
+export const shownText = ({ matched, all, hint }: ToolbarState): string =>
   hint ?? (matched === all ? plural(all, "row") : `${matched} of ${plural(all, "row")}`);
 
 const HELP = "Words, name:value, lr<1e-3, loss>0.2, not word";
@@ -116,15 +116,15 @@ export class Toolbar {
   }
 
   update(state: ToolbarState): void {
-    setText(this.shown, shownWords(state));
+    setText(this.shown, shownText(state));
     this.shown.classList.toggle("gg-hint", state.hint !== null);
     const words = `${plural(state.moved, "row")} moved`;
-    once(this.moved, String(state.moved), () =>
+    drawIfChanged(this.moved, String(state.moved), () =>
       state.moved ? [button(`${words}; sort now`, [words], { class: "gg-l" })] : [],
     );
     const { selected, canRetry, canStop } = state;
     this.curvesButton.hidden = !state.canPlot;
-    once(
+    drawIfChanged(
       this.selection,
       `${selected} ${canRetry} ${canStop}`,
       () => selectionButtons(state) as Node[],

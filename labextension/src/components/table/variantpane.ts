@@ -1,12 +1,14 @@
 /** One variant opened below the grid: why, its parameters in full, and its log. */
 import type { Row, ScanInfo } from "../../wire";
-import { button, h, once, setText } from "../ui/dom";
-import { alone, clip, full, own, paramText, toNumber } from "../ui/format";
-import { icon } from "../ui/icons";
 import { LogView } from "../log/logview";
 import { notebookPath } from "../scan/paths";
-import type { Store } from "../scan/store";
-import { reasonWords } from "../scan/sentences";
+import { reasonText } from "../scan/sentences";
+import type { ScanStore } from "../scan/store";
+import { paramText, toNumber } from "../scan/values";
+import { button, drawIfChanged, h, setText } from "../ui/dom";
+import { icon } from "../ui/icons";
+import { formatAlone } from "../ui/numbers";
+import { clip, full, own } from "../ui/text";
 
 export interface PaneEvents {
   closed(id: string): void;
@@ -30,7 +32,7 @@ function metrics(row: Row): Node[] {
         "span",
         {},
         `${clip(name, 60)} `,
-        h("b", {}, value === null ? "–" : alone(value, 6)),
+        h("b", {}, value === null ? "–" : formatAlone(value, 6)),
       );
     });
 }
@@ -38,7 +40,7 @@ function metrics(row: Row): Node[] {
 const gigabytes = (megabytes: number): string => `${(megabytes / 1024).toFixed(1)} GB`;
 
 /** `Uses 1.2 cores, 0.4 GB (at most 0.6 GB), GPU 80 %, 3.1 GB`. */
-export function usageWords(row: Row): string {
+export function usageSentence(row: Row): string {
   const { cpu, memory_mb, gpu, gpu_memory_mb } = row.usage ?? {};
   const most = row.peak_mb ? gigabytes(row.peak_mb) : "";
   if (row.state !== "running") return most && `Used at most ${most} of memory.`;
@@ -52,10 +54,10 @@ export function usageWords(row: Row): string {
 }
 
 function details(row: Row, scan: ScanInfo): (Node | null)[] {
-  const reason = row.message ?? (row.reason ? reasonWords(row.reason) : null);
+  const reason = row.message ?? (row.reason ? reasonText(row.reason) : null);
   const path = notebookPath(row, scan);
   const known = metrics(row);
-  const usage = usageWords(row);
+  const usage = usageSentence(row);
   return [
     reason ? h("div", {}, full(reason)) : null,
     h("div", { class: "gg-c gg-pairs" }, ...assignments(row, scan)),
@@ -65,7 +67,7 @@ function details(row: Row, scan: ScanInfo): (Node | null)[] {
   ];
 }
 
-export class Pane {
+export class VariantPane {
   readonly element = h("section", { class: "gg-pane" });
   id: string | null = null;
   private readonly title = h("b", {});
@@ -73,7 +75,7 @@ export class Pane {
   private log: LogView | null = null;
 
   constructor(
-    private readonly store: Store,
+    private readonly store: ScanStore,
     private readonly events: PaneEvents,
   ) {
     const close = button("Close the log", [icon("close")], { class: "gg-i" });
@@ -106,7 +108,7 @@ export class Pane {
 
   update(row: Row, scan: ScanInfo): void {
     setText(this.title, `${clip(row.id, 40)} ${row.state}`);
-    once(this.details, JSON.stringify(row), () => details(row, scan) as Node[]);
+    drawIfChanged(this.details, JSON.stringify(row), () => details(row, scan) as Node[]);
   }
 
   close(): void {

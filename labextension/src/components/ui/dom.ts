@@ -3,7 +3,7 @@
 type Child = Node | string | null;
 type Attributes = Record<string, string | number | boolean | null>;
 
-export function attributes(element: Element, wanted: Attributes): void {
+export function setAttributes(element: Element, wanted: Attributes): void {
   for (const [name, value] of Object.entries(wanted)) {
     if (value === null || value === false) element.removeAttribute(name);
     else element.setAttribute(name, value === true ? "" : String(value));
@@ -16,20 +16,24 @@ export function h<K extends keyof HTMLElementTagNameMap>(
   ...children: Child[]
 ): HTMLElementTagNameMap[K] {
   const element = document.createElement(tag);
-  attributes(element, wanted);
+  setAttributes(element, wanted);
   element.append(...children.filter((child) => child !== null));
   return element;
 }
 
 export function svg(tag: string, wanted: Attributes = {}, ...children: Node[]): SVGElement {
   const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
-  attributes(element, wanted);
+  setAttributes(element, wanted);
   element.append(...children);
   return element;
 }
 
 /** Draws again only when what it shows has changed, so that focus and hover stay. */
-export function once(element: Element, signature: string, children: () => Child[]): boolean {
+export function drawIfChanged(
+  element: Element,
+  signature: string,
+  children: () => Child[],
+): boolean {
   const known = element as Element & { ggShown?: string };
   if (known.ggShown === signature) return false;
   known.ggShown = signature;

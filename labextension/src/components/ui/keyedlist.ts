@@ -1,6 +1,6 @@
 /** A list whose elements stay while their keys do, so that focus and hover stay too. */
 
-export interface Keyed<T> {
+export interface ListItems<T> {
   key(item: T): string;
   /** Makes the element, or changes the one there is. */
   draw(item: T, old: HTMLElement | null): HTMLElement;
@@ -8,7 +8,11 @@ export interface Keyed<T> {
 
 type Listed = HTMLElement & { ggKey?: string };
 
-export function keyed<T>(parent: HTMLElement, items: readonly T[], { key, draw }: Keyed<T>): void {
+export function updateList<T>(
+  parent: HTMLElement,
+  items: readonly T[],
+  { key, draw }: ListItems<T>,
+): void {
   const children = [...parent.children] as Listed[];
   const known = new Map(children.map((child) => [child.ggKey, child]));
   const focused = document.activeElement;

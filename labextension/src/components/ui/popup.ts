@@ -1,9 +1,9 @@
 /** A small menu behind a button with three dots. */
 import { button, h } from "./dom";
-import { icon } from "./icons";
 import { t } from "./i18n";
+import { icon } from "./icons";
 
-export interface Item {
+export interface MenuItem {
   text: string;
   act(): void;
 }
@@ -15,7 +15,7 @@ const STEPS: Record<string, (at: number, count: number) => number> = {
   End: (_, count) => count - 1,
 };
 
-export class Popup {
+export class PopupMenu {
   readonly button = button(t("More"), [icon("more")], {
     class: "gg-i",
     "aria-haspopup": "menu",
@@ -24,7 +24,7 @@ export class Popup {
   private readonly list = h("div", { class: "gg-popup", role: "menu", "aria-label": t("More") });
   readonly element = h("span", { class: "gg-pop" }, this.button, this.list);
 
-  constructor(private readonly items: () => Item[]) {
+  constructor(private readonly items: () => MenuItem[]) {
     this.list.hidden = true;
     this.button.addEventListener("click", () => this.show(!this.shown));
     this.list.addEventListener("keydown", (event) => this.key(event));
@@ -43,7 +43,7 @@ export class Popup {
     this.focus(0);
   }
 
-  private choice({ text, act }: Item): HTMLElement {
+  private choice({ text, act }: MenuItem): HTMLElement {
     const choice = h("button", { type: "button", role: "menuitem", tabindex: -1 }, text);
     choice.addEventListener("click", () => {
       this.close();

@@ -1,10 +1,15 @@
 /** A question in the place of the toolbar, so that no row moves. */
 import { h } from "./dom";
-import type { Question } from "../scan/sentences";
+
+export interface Question {
+  text: string;
+  yes: string;
+  no: string;
+}
 
 const MOST = 100_000;
 
-export class Ask {
+export class QuestionBar {
   readonly element = h("div", { class: "gg-ask", role: "alertdialog" });
   private back: HTMLElement | null = null;
 
@@ -45,7 +50,7 @@ export class Ask {
     this.element.setAttribute("aria-label", text);
     this.element.replaceChildren(h("span", {}, text), box, add, leave);
     this.element.hidden = false;
-    const send = (): void => this.number(box, then);
+    const send = (): void => this.acceptNumber(box, then);
     add.addEventListener("click", send);
     box.addEventListener("keydown", (event) => event.key === "Enter" && send());
     leave.addEventListener("click", () => this.close());
@@ -53,7 +58,7 @@ export class Ask {
     box.select();
   }
 
-  private number(box: HTMLInputElement, then: (count: number) => void): void {
+  private acceptNumber(box: HTMLInputElement, then: (count: number) => void): void {
     const count = Number(box.value);
     if (!Number.isInteger(count) || count < 1 || count > MOST) {
       box.setAttribute("aria-invalid", "true");

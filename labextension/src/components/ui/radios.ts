@@ -1,10 +1,10 @@
 /** One of a few, as a row of buttons: a radiogroup with one tab stop. */
-import { attributes, h, near, once } from "./dom";
-import { clip, full } from "./format";
+import { drawIfChanged, h, near, setAttributes } from "./dom";
+import { clip, full } from "./text";
 
 const MOVES: Record<string, number> = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 };
 
-export class Radios {
+export class RadioButtons {
   readonly element: HTMLElement;
   private names: readonly string[] = [];
   private chosen = "";
@@ -21,12 +21,12 @@ export class Radios {
   update(names: readonly string[], chosen: string): void {
     this.names = names;
     this.chosen = chosen;
-    once(this.element, JSON.stringify(names), () =>
+    drawIfChanged(this.element, JSON.stringify(names), () =>
       names.map((name) => h("span", { role: "radio", title: full(name) }, clip(name, 30))),
     );
     this.all().forEach((radio, i) => {
       const on = names[i] === chosen;
-      attributes(radio, { "aria-checked": String(on), tabindex: on ? 0 : -1 });
+      setAttributes(radio, { "aria-checked": String(on), tabindex: on ? 0 : -1 });
     });
   }
 

@@ -1,13 +1,13 @@
 /** Draws at most once per frame, however often it is asked to; also in a hidden page. */
 const GAP = 16;
 
-export class Frame {
+export class DrawTimer {
   private timer: ReturnType<typeof setTimeout> | null = null;
   private drawn = -Infinity;
 
   constructor(private readonly draw: () => void) {}
 
-  ask(): void {
+  request(): void {
     const wait = Math.max(0, GAP - (performance.now() - this.drawn));
     this.timer ??= setTimeout(() => this.flush(), wait);
   }
