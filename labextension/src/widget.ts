@@ -78,7 +78,7 @@ export default function widget(): Widget {
       // When the output is renewed, its view is made anew: what was arranged stays.
       const table = new LiveTable(store, makeCurves, {
         page: el.ownerDocument,
-        arrangement: latest?.arrangement() ?? null,
+        arrangement: latest?.saveArrangement() ?? null,
       });
       latest = table;
       el.append(table.element);

@@ -1,21 +1,21 @@
 import { describe, expect, it } from "vitest";
 import { notebookPath, notebookUrl } from "../src/components/scan/paths";
-import { byId } from "../src/components/scan/ranking";
+import { byId } from "../src/components/scan/rows";
 import { failures, stopQuestion } from "../src/components/scan/sentences";
 import { RowStatistics, share } from "../src/components/scan/statistics";
 import { layoutColumns } from "../src/components/table/columnlayout";
 import { buildColumns } from "../src/components/table/columns";
 import { parseFilter } from "../src/components/table/filter";
 import {
-  expand,
-  fold,
-  foldKey,
-  keepStill,
-  lines,
+  withOpenGroups,
+  groupRepeats,
+  groupKey,
+  keepOrder,
+  linesOf,
   movedCount,
   sortLines,
-} from "../src/components/table/order";
-import { curve, curveScale } from "../src/components/table/sparkline";
+} from "../src/components/table/lines";
+import { sparkline, sparkScale } from "../src/components/table/sparkline";
 import { usageSentence } from "../src/components/table/variantpane";
 import type { Row } from "../src/wire";
 import { metric, row, scan } from "./kit";
@@ -68,7 +68,7 @@ describe("order", () => {
   rows.forEach((one) => facts.add(one));
   const objective = buildColumns(scan(rows), facts).find(({ kind }) => kind === "objective");
   const sorted = (descending: boolean): string[] =>
-    sortLines(lines(rows, false), objective, descending, 0).map(({ key }) => key);
+    sortLines(linesOf(rows, false), objective, descending, 0).map(({ key }) => key);
   it("puts NaN, missing and failed last either way", () => {
     expect(sorted(true)).toEqual(["v0003", "v0001", "v0002", "v0004", "v0005"]);
     expect(sorted(false)).toEqual(["v0001", "v0003", "v0002", "v0004", "v0005"]);
@@ -79,7 +79,7 @@ describe("order", () => {
     expect(movedCount([3, 0, 1, 2])).toBe(1);
   });
   it("keeps rows still and puts new ones last", () => {
-    const still = keepStill(sortLines(lines(rows, false), objective, true, 0), [
+    const still = keepOrder(sortLines(linesOf(rows, false), objective, true, 0), [
       "v0001",
       "v0003",
       "v0002",
@@ -96,9 +96,9 @@ describe("order", () => {
   });
   it("folds repeats of one point and opens them again", () => {
     const seeds = [0, 1, 2].map((repeat) => row(`v000${repeat}`, { point: 7, repeat }));
-    const folded = fold([...seeds, row("v0009")]);
-    expect(folded.map(({ key }) => key)).toEqual([foldKey(7), "v0009"]);
-    expect(expand(folded, new Set([foldKey(7)]))).toHaveLength(5);
+    const folded = groupRepeats([...seeds, row("v0009")]);
+    expect(folded.map(({ key }) => key)).toEqual([groupKey(7), "v0009"]);
+    expect(withOpenGroups(folded, new Set([groupKey(7)]))).toHaveLength(5);
   });
 });
 
@@ -155,11 +155,11 @@ describe("share of the best", () => {
 describe("curves", () => {
   it("break where a value is not finite", () => {
     const trail = [1, 2, "NaN" as const, 3, 4];
-    const scale = curveScale([row("v0001", { metrics: { a: metric(...trail) } })], "a", null);
-    expect(curve(trail, scale!, 80).pieces).toHaveLength(2);
+    const scale = sparkScale([row("v0001", { metrics: { a: metric(...trail) } })], "a", null);
+    expect(sparkline(trail, scale!, 80).segments).toHaveLength(2);
   });
   it("have no scale without values", () => {
-    expect(curveScale([row("v0001", { metrics: { a: metric("NaN") } })], "a", null)).toBeNull();
+    expect(sparkScale([row("v0001", { metrics: { a: metric("NaN") } })], "a", null)).toBeNull();
   });
 });
 
@@ -204,7 +204,7 @@ describe("words", () => {
       row("v4"),
     ]);
     expect(found).toMatchObject({
-      words: "2 out of memory, 1 time limit",
+      summary: "2 out of memory, 1 time limit",
       failed: 3,
       ids: ["v1", "v2", "v3"],
     });

@@ -1,4 +1,4 @@
-/** The log of one variant: its end, followed while it grows, or from its start on. */
+/** The log of one variant: its end, followed while it grows, or all of it from the start. */
 import type { LogText } from "../../wire";
 import { preferences } from "../scan/preferences";
 import type { ScanStore } from "../scan/store";
@@ -8,30 +8,36 @@ import { icon } from "../ui/icons";
 import { clip } from "../ui/text";
 import { LogBuffer } from "./buffer";
 
-/** After so long without an answer it is asked again. */
+/** After so many milliseconds without an answer, a server is asked again. */
 const PATIENCE = 10_000;
+/** A view that is scrolled to so many pixels before the end follows the log. */
 const NEAR_END = 8;
-/** Most bytes of one. */
-const CHARACTER = 4;
+/** The most bytes that one character takes in UTF-8. */
+const CHARACTER_BYTES = 4;
 
+/** `12 kB`, `3.4 MB`. */
 export function sizeText(bytes: number): string {
   if (bytes < 1e6) return `${Math.max(1, Math.round(bytes / 1e3))} kB`;
   return `${(bytes / 1e6).toFixed(1)} MB`;
 }
 
+/** Reads a log piece by piece and shows it. */
 export class LogView {
   readonly element = h("section", { class: "gg-logview" });
   private readonly note = h("span", { class: "gg-q" });
   private readonly tools = h("span", { class: "gg-log-tools gg-q" });
   private readonly text = h("pre", { role: "log", "aria-live": "off", tabindex: 0 });
+  /** The line that is not finished, or what is said in the place of a log. */
   private readonly last = h("span");
   private buffer = new LogBuffer();
   private from: "start" | "end" = "end";
+  /** The bytes of the log that the buffer holds: from `start` to `end` of `size`. */
   private start: number | null = null;
   private end: number | null = null;
-  private attempts = 0;
   private size = 0;
-  private asked: number | null = null;
+  /** The attempt whose log is read. */
+  private attempt = 0;
+  private askedAt: number | null = null;
   private dropped = 0;
   private following = true;
   private wasLive = false;
@@ -50,10 +56,10 @@ export class LogView {
     this.text.addEventListener("scroll", () => this.scrolled(), { passive: true });
     this.tools.addEventListener("click", (event) => this.click(event));
     this.off = store.on((change) => {
-      if (change.type === "log" && change.variant === this.key()) this.take(change);
-      if (change.type === "refused" && change.what === "log" && change.variant === this.key())
-        this.refused(change.text);
-      if (change.type === "link") this.asked = null;
+      if (change.type === "link") this.askedAt = null;
+      if (!("variant" in change) || change.variant !== this.job()) return;
+      if (change.type === "log") this.receive(change);
+      if (change.type === "refused" && change.what === "log") this.refused(change.text);
     });
     this.restart("end");
     this.tick();
@@ -64,9 +70,10 @@ export class LogView {
     if (this.timer !== null) clearTimeout(this.timer);
   }
 
-  /** Reads again what has been written since. */
+  /** Reads what has been written since, as long as that may be something. */
   private tick(): void {
     const live = this.live();
+    // A job that has just ended may have written its last lines after the last reading.
     if ((live || this.wasLive || this.end === null) && this.visible()) {
       this.wasLive = live;
       this.ask();
@@ -74,9 +81,9 @@ export class LogView {
     this.timer = setTimeout(() => this.tick(), Math.max(0.2, preferences.refresh_s) * 1000);
   }
 
-  /** The attempt that is read: what an earlier one wrote is not mixed in. */
-  private key(): string {
-    return `${this.variant}.${this.attempts}`;
+  /** The job that is read. It names the attempt, so that logs of two attempts are never mixed. */
+  private job(): string {
+    return `${this.variant}.${this.attempt}`;
   }
 
   private live(): boolean {
@@ -85,35 +92,41 @@ export class LogView {
 
   private visible(): boolean {
     if (!this.element.isConnected || document.hidden) return false;
+    // Older browsers have no checkVisibility(): there a hidden log is read as well.
     return this.element.checkVisibility?.() ?? true;
   }
 
   private ask(): void {
-    const { store, variant, end } = this;
-    const attempts = store.rows.get(variant)?.attempts ?? 0;
-    if (!attempts) return;
-    if (attempts !== this.attempts) {
-      const first = this.attempts === 0;
-      this.attempts = attempts;
-      if (!first) return this.restart("end"); // a new attempt writes a new log
+    const newest = this.store.rows.get(this.variant)?.attempts ?? 0;
+    if (!newest) return;
+    if (newest !== this.attempt) {
+      const first = this.attempt === 0;
+      this.attempt = newest;
+      // A new attempt writes a new log.
+      if (!first) return this.restart("end");
     }
-    const waiting = this.asked !== null && (store.peer === "kernel" || this.recently(this.asked));
-    if (waiting || store.closed || store.missing || (this.from === "start" && this.buffer.full))
-      return;
-    this.asked = performance.now();
-    store.send({ type: "log", variant: this.key(), ...(end === null ? {} : { start: end }) });
+    if (!this.mayAsk()) return;
+    this.askedAt = performance.now();
+    const start = this.end === null ? {} : { start: this.end };
+    this.store.send({ type: "log", variant: this.job(), ...start });
   }
 
-  private recently(then: number): boolean {
-    return performance.now() - then < PATIENCE;
+  private mayAsk(): boolean {
+    const { store, askedAt } = this;
+    if (store.closed || store.missing) return false;
+    if (this.from === "start" && this.buffer.full) return false;
+    if (askedAt === null) return true;
+    // A kernel answers when its cell ends, however late: more questions would only pile up.
+    return store.peer !== "kernel" && performance.now() - askedAt >= PATIENCE;
   }
 
   private restart(from: "start" | "end"): void {
     this.from = from;
     this.buffer = new LogBuffer();
     this.dropped = 0;
-    this.start = this.end = from === "start" ? 0 : null;
-    this.asked = null;
+    this.start = from === "start" ? 0 : null;
+    this.end = this.start;
+    this.askedAt = null;
     this.following = from === "end";
     this.text.replaceChildren(this.last);
     const waits = from === "end" && this.store.peer === "kernel";
@@ -122,13 +135,12 @@ export class LogView {
     this.ask();
   }
 
-  /** Another view of the same variant may have asked for another part. */
-  private take(part: LogText): void {
-    if (part.size < (this.end ?? 0)) return this.restart("end"); // the engine began the attempt anew
-    const atEnd = part.size - part.end < CHARACTER; // the last character may not be whole
-    const wanted = this.end === null ? atEnd : part.start === this.end;
-    if (!wanted || (this.from === "start" && this.buffer.full)) return;
-    this.asked = null;
+  /** Adds a part of the log, if it is the part that comes next. */
+  private receive(part: LogText): void {
+    // A log that became shorter is a new one: the backend began the attempt anew.
+    if (part.size < (this.end ?? 0)) return this.restart("end");
+    if (!this.isNext(part) || (this.from === "start" && this.buffer.full)) return;
+    this.askedAt = null;
     this.start ??= part.start;
     this.end = part.end;
     this.size = part.size;
@@ -136,6 +148,13 @@ export class LogView {
     if (this.from === "end") this.buffer.trim();
     this.show();
     if (part.end < part.size && part.end > part.start) this.ask();
+  }
+
+  /** Another view of the same variant may have asked for another part, which comes here too. */
+  private isNext(part: LogText): boolean {
+    if (this.end !== null) return part.start === this.end;
+    // The end of a part may be before the end of the log, where its last character is not whole.
+    return part.size - part.end < CHARACTER_BYTES;
   }
 
   private refused(text: string): void {
@@ -160,38 +179,42 @@ export class LogView {
     this.draw();
   }
 
-  private words(): string {
+  private beginsAtStart(): boolean {
+    return this.start === 0 && this.dropped === 0;
+  }
+
+  /** `312 lines`, or `last 312 lines of 4.5 MB`. */
+  private noteText(): string {
     if (this.end === null) return "";
-    const lines = this.buffer.count.toLocaleString("en");
-    const begins = this.start === 0 && this.dropped === 0;
-    const whole = begins && this.end >= this.size;
-    if (whole)
-      return this.buffer.count ? count(this.buffer.count, "%1 line", "%2 lines", lines) : "";
-    const [words, size] = [
-      begins ? "first %1 lines of %2" : "last %1 lines of %2",
-      sizeText(this.size),
-    ];
-    return t(words, lines, size);
+    const { count: number } = this.buffer;
+    const lines = number.toLocaleString("en");
+    const begins = this.beginsAtStart();
+    if (begins && this.end >= this.size) {
+      return number ? count(number, "%1 line", "%2 lines", lines) : "";
+    }
+    const text = begins ? "first %1 lines of %2" : "last %1 lines of %2";
+    return t(text, lines, sizeText(this.size));
   }
 
   private draw(): void {
-    setText(this.note, this.words());
-    const begins = this.start === 0 && this.dropped === 0;
+    setText(this.note, this.noteText());
+    const begins = this.beginsAtStart();
+    // Read from its start, a log may be longer than the page keeps; then its end is missing.
     const cut = begins && this.from === "start" && this.end !== null && this.end < this.size;
     const state = [this.live() && !cut, this.following, begins, cut, this.end !== null];
     drawIfChanged(this.tools, JSON.stringify(state), () => this.choices(cut, begins));
   }
 
   private choices(cut: boolean, begins: boolean): Node[] {
-    const link = (act: string, words: string): HTMLElement =>
-      button(words, [words], { class: "gg-l", "data-act": act });
-    const follows = this.live() && !cut && this.following;
-    return [
-      ...(follows ? [h("span", {}, icon("running"), t("following"))] : []),
-      ...(!this.following && !cut ? [link("follow", t("to the end"))] : []),
-      ...(cut ? [link("end", t("to the end"))] : []),
-      ...(!begins && this.end !== null ? [link("start", t("open all"))] : []),
-    ];
+    const link = (act: string, text: string): HTMLElement =>
+      button(text, [text], { class: "gg-l", "data-act": act });
+    const choices: Node[] = [];
+    if (this.live() && !cut && this.following)
+      choices.push(h("span", {}, icon("running"), t("following")));
+    if (!this.following && !cut) choices.push(link("follow", t("to the end")));
+    if (cut) choices.push(link("end", t("to the end")));
+    if (!begins && this.end !== null) choices.push(link("start", t("open all")));
+    return choices;
   }
 
   private click(event: Event): void {

@@ -1,7 +1,8 @@
 /** Which lines an opened scan has: failures by cause, what runs, what waits and why, the best that is done, what was stopped. */
 import type { Row, ScanInfo, State } from "../../wire";
 import { type Cause, causes } from "../scan/causes";
-import { byId, byValue, least } from "../scan/ranking";
+import { byValue, least } from "../scan/ranking";
+import { byId } from "../scan/rows";
 import { count, t } from "../ui/i18n";
 import type { RowsByState } from "./rowsbystate";
 import { hasEnded } from "./scantimes";

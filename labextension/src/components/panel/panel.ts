@@ -7,7 +7,7 @@ import { icon } from "../ui/icons";
 import { updateList } from "../ui/keyedlist";
 import { keepKeys } from "../ui/keys";
 import { type MenuItem, PopupMenu } from "../ui/popup";
-import { DrawTimer } from "../ui/redraw";
+import { DrawTimer } from "../ui/drawtimer";
 import { clip } from "../ui/text";
 import { Banners, type Lost } from "./banners";
 import { emptyPanel } from "./emptypanel";

@@ -11,7 +11,7 @@ import { t } from "../ui/i18n";
 import { icon } from "../ui/icons";
 import { updateList } from "../ui/keyedlist";
 import { PopupMenu } from "../ui/popup";
-import { QuestionBar } from "../ui/question";
+import { QuestionBar } from "../ui/questionbar";
 import { clip, full } from "../ui/text";
 import { type PanelLine, PanelLines, type Section } from "./lines";
 import { drawLine, type LineAbilities } from "./lineview";

@@ -1,15 +1,17 @@
-/** Names at the ends of curves, placed so that none covers another. Pure. */
+/** Names at the ends of curves, placed so that none covers another. */
 
+/** A name that wants a place. */
 export interface Label {
   id: string;
   text: string;
-  /** The end of its curve. */
+  /** The end of its curve, in pixels. */
   x: number;
   y: number;
-  /** The higher goes first when there is no room for all. */
+  /** Where there is no room for all, a higher rank goes first. */
   rank: number;
 }
 
+/** Where names may stand, in pixels. */
 export interface Room {
   /** Curves that end right of this are named in the column behind it. */
   right: number;
@@ -20,16 +22,20 @@ export interface Room {
   crossed?(left: number, right: number, top: number, bottom: number): number;
 }
 
-export interface Placed {
+/** A name with the place of the start of its base line, in pixels. */
+export interface PlacedLabel {
   id: string;
   text: string;
   x: number;
   y: number;
 }
 
+/** The height of a line of text and the mean width of a character, in pixels. */
 const LINE = 13;
 const CHAR = 6.3;
-/** Near its end: below, above, beside, and a line further. */
+/** From the middle of a line to its base line. */
+const TO_BASE = 4;
+/** Places near the end of a curve: below, above, beside, and a line further away. */
 const NEAR: [dx: number, dy: number][] = [
   [3, 17],
   [3, -8],
@@ -37,89 +43,98 @@ const NEAR: [dx: number, dy: number][] = [
   [3, 30],
   [3, -21],
 ];
-/** A name across more curves than these is not read; the readout has it. */
-const CROSSED = 3;
-/** How far from its curve a name may stand. */
+/** A name that more curves cross cannot be read; the readout has it. */
+const MOST_CROSSING = 3;
+/** How far from its curve a name in the column may stand. */
 const SHIFTS = [0, LINE / 2, -LINE / 2, LINE, -LINE, 2 * LINE, -2 * LINE];
 
 const byRank = (a: Label, b: Label): number => b.rank - a.rank;
 
-function overlap(a: Placed, b: Placed): boolean {
+function overlap(a: PlacedLabel, b: PlacedLabel): boolean {
   const apart = a.x + a.text.length * CHAR < b.x || b.x + b.text.length * CHAR < a.x;
   return !apart && Math.abs(a.y - b.y) < LINE;
 }
 
-/** Those that find room near their curves; the ones that matter choose first. */
-function roomy(labels: readonly Label[], room: Room): Label[] {
+/** Names that find room in the column near their curves. A higher rank chooses first. */
+function withRoom(labels: readonly Label[], room: Room): Label[] {
   const taken: number[] = [];
   const free = (y: number): boolean =>
-    y >= room.top && y <= room.bottom + 4 && taken.every((other) => Math.abs(other - y) >= LINE);
+    y >= room.top &&
+    y <= room.bottom + TO_BASE &&
+    taken.every((other) => Math.abs(other - y) >= LINE);
   return [...labels].sort(byRank).filter((label) => {
-    const y = SHIFTS.map((shift) => label.y + 4 + shift).find(free);
+    const y = SHIFTS.map((shift) => label.y + TO_BASE + shift).find(free);
     if (y !== undefined) taken.push(y);
     return y !== undefined;
   });
 }
 
+/** Names that stand below each other without a gap. */
 interface Pile {
   labels: Label[];
-  /** Where its first label would stand if each stood at its curve, on the average. */
+  /** The base line of the first name, such that on the average each stands at its curve. */
   start: number;
 }
 
-const fits = (start: number, count: number, room: Room): number =>
-  Math.max(room.top, Math.min(start, room.bottom + 4 - (count - 1) * LINE));
+const inRoom = (start: number, count: number, room: Room): number =>
+  Math.max(room.top, Math.min(start, room.bottom + TO_BASE - (count - 1) * LINE));
 
 function pile(labels: Label[], room: Room): Pile {
-  const sum = labels.reduce((all, label, i) => all + label.y + 4 - i * LINE, 0);
-  return { labels, start: fits(sum / labels.length, labels.length, room) };
+  const sum = labels.reduce((total, label, i) => total + label.y + TO_BASE - i * LINE, 0);
+  return { labels, start: inRoom(sum / labels.length, labels.length, room) };
 }
 
-const below = ({ start, labels }: Pile): number => start + labels.length * LINE;
+const endOf = ({ start, labels }: Pile): number => start + labels.length * LINE;
 
-/** In the order of their curves; those that would touch stand in piles around where they belong. */
-function column(labels: readonly Label[], room: Room): Placed[] {
+/**
+ * Places names in the column right of the curves, in the order of the ends of their curves.
+ *
+ * Each name starts as a pile of its own. A pile that would touch the one above it is joined with
+ * it, and the joined pile may in turn touch the next one above.
+ */
+function placeInColumn(labels: readonly Label[], room: Room): PlacedLabel[] {
   const piles: Pile[] = [];
-  for (const label of roomy(labels, room).sort((a, b) => a.y - b.y)) {
+  for (const label of withRoom(labels, room).sort((a, b) => a.y - b.y)) {
     let last = pile([label], room);
-    for (let top = piles.pop(); top; top = piles.pop()) {
-      if (below(top) <= last.start) {
-        piles.push(top);
+    for (let above = piles.pop(); above; above = piles.pop()) {
+      if (endOf(above) <= last.start) {
+        piles.push(above);
         break;
       }
-      last = pile([...top.labels, ...last.labels], room);
+      last = pile([...above.labels, ...last.labels], room);
     }
     piles.push(last);
   }
-  return piles.flatMap(({ start, labels: ones }) =>
-    ones.map(({ id, text }, i) => ({ id, text, x: room.right + 7, y: start + i * LINE })),
+  return piles.flatMap(({ start, labels: piled }) =>
+    piled.map(({ id, text }, i) => ({ id, text, x: room.right + 7, y: start + i * LINE })),
   );
 }
 
-/** Where it covers no other name and the fewest curves. */
-function beside(label: Label, room: Room, taken: readonly Placed[]): Placed | null {
-  const wide = label.text.length * CHAR;
-  const free = NEAR.map(([dx, dy]) => ({ ...label, x: label.x + dx, y: label.y + dy })).filter(
+/** Places a name near the end of its curve, where it covers no other name and the fewest curves. */
+function placeNear(label: Label, room: Room, taken: readonly PlacedLabel[]): PlacedLabel | null {
+  const { id, text, rank } = label;
+  const width = text.length * CHAR;
+  const free = NEAR.map(([dx, dy]) => ({ id, text, x: label.x + dx, y: label.y + dy })).filter(
     (place) =>
-      place.x + wide <= room.width &&
+      place.x + width <= room.width &&
       place.y >= room.top &&
       place.y <= room.bottom &&
       !taken.some((other) => overlap(place, other)),
   );
-  const cost = ({ x, y }: Placed): number => room.crossed?.(x, x + wide, y - 9, y + 2) ?? 0;
-  const costs = free.map(cost);
-  const least = Math.min(...costs);
-  const best = free[costs.indexOf(least)];
-  return best && (label.rank > 0 || least <= CROSSED)
-    ? { id: best.id, text: best.text, x: best.x, y: best.y }
-    : null;
+  const crossing = free.map(({ x, y }) => room.crossed?.(x, x + width, y - 9, y + 2) ?? 0);
+  const fewest = Math.min(...crossing);
+  const best = free[crossing.indexOf(fewest)];
+  // The opened curve and the best one are named in any case.
+  const readable = rank > 0 || fewest <= MOST_CROSSING;
+  return best && readable ? best : null;
 }
 
-export function placeLabels(labels: readonly Label[], room: Room): Placed[] {
+/** Places the names that find room; the others are left out. */
+export function placeLabels(labels: readonly Label[], room: Room): PlacedLabel[] {
   const ending = labels.filter((label) => label.x >= room.right - 2);
-  const placed = column(ending, room);
+  const placed = placeInColumn(ending, room);
   for (const label of labels.filter((one) => !ending.includes(one)).sort(byRank)) {
-    const found = beside(label, room, placed);
+    const found = placeNear(label, room, placed);
     if (found) placed.push(found);
   }
   return placed;

@@ -1,25 +1,46 @@
-/** Sentences about stopping, asking and failing. Pure. */
+/** Sentences about stopping, asking, failing and losing the connection. */
 import type { Action, Link, Row, ScanInfo } from "../../wire";
-import type { Question } from "../ui/question";
+import type { Question } from "../ui/questionbar";
 import { clip, plural } from "../ui/text";
 import { gpuHours } from "./values";
 
-function kept(row: Row): string {
+/** Of so many reasons the summary of failures gives the names; all others are only counted. */
+const NAMED_REASONS = 3;
+
+/** What stopping one job keeps of its work. */
+function epochsKept(row: Row): string {
   const step = row.step ?? 0;
   if (step < 1) return "No epoch has ended yet.";
-  return step === 1
-    ? "Epoch 1 is kept, not continued."
-    : `Epochs 1-${step} are kept, not continued.`;
+  if (step === 1) return "Epoch 1 is kept, not continued.";
+  return `Epochs 1-${step} are kept, not continued.`;
 }
 
-/** What the running jobs have used so far; known where each has a GPU. */
-function used(running: readonly Row[], now: number | null): string | null {
+/** The GPU time of the running jobs so far; null where one has no GPU or no known start. */
+function timeUsed(running: readonly Row[], now: number | null): string | null {
   if (now === null || running.some((row) => row.gpu === null || row.started === null)) return null;
   const seconds = running.reduce((sum, row) => sum + Math.max(0, now - (row.started ?? now)), 0);
   return `${gpuHours(seconds)} of unfinished epochs are kept, not continued.`;
 }
 
-/** Asked only where work is lost; null means nothing is. `all`: how many run, if the whole scan is to be stopped. */
+function stopScanText(count: number, used: string | null): string {
+  const jobs = count === 1 ? "1 running job ends" : `${count} running jobs end`;
+  if (used) return `Stop the scan? ${jobs}. ${used}`;
+  const whose = count === 1 ? "its" : "their";
+  return `Stop the scan? ${jobs}; ${whose} epochs so far are kept, not continued.`;
+}
+
+function stopJobsText(running: readonly Row[], first: Row, used: string | null): string {
+  if (running.length === 1) return `Stop ${clip(first.id, 40)}? ${epochsKept(first)}`;
+  const kept = used ?? "Their epochs so far are kept, not continued.";
+  return `Stop ${running.length} running jobs? ${kept}`;
+}
+
+/**
+ * The question before jobs are stopped; null where none of them runs, so that no work is lost.
+ *
+ * `all` is how many jobs run in the scan if the whole scan is to be stopped, else null. `now` is
+ * the time by the clock of the sender, in Unix seconds.
+ */
 export function stopQuestion(
   rows: readonly Row[],
   all: number | null,
@@ -28,26 +49,25 @@ export function stopQuestion(
   const running = rows.filter((row) => row.state === "running");
   const count = all ?? running.length;
   if (count === 0) return null;
-  const yes = `Stop ${plural(count, "job")}`;
-  const no = "Keep running";
-  const lost = count === running.length ? used(running, now) : null;
+  // While rows are still coming, the time of those that are there would be too small.
+  const used = count === running.length ? timeUsed(running, now) : null;
   const [first] = running;
-  if (all !== null || !first) return { text: `Stop the scan? ${ends(count, lost)}`, yes, no };
-  if (running.length === 1) return { text: `Stop ${clip(first.id, 40)}? ${kept(first)}`, yes, no };
+  const wholeScan = all !== null || !first;
   return {
-    text: `Stop ${running.length} running jobs? ${lost ?? "Their epochs so far are kept, not continued."}`,
-    yes,
-    no,
+    text: wholeScan ? stopScanText(count, used) : stopJobsText(running, first, used),
+    yes: `Stop ${plural(count, "job")}`,
+    no: "Keep running",
   };
 }
 
-function ends(count: number, lost: string | null): string {
-  const jobs = count === 1 ? "1 running job ends" : `${count} running jobs end`;
-  if (lost) return `${jobs}. ${lost}`;
-  return `${jobs}; ${count === 1 ? "its" : "their"} epochs so far are kept, not continued.`;
-}
+/** The question before a replay, since a new scan takes as much time as the first. */
+export const replayQuestion = (variants: number): Question => ({
+  text: `Run ${plural(variants, "variant")} again, as a scan of its own?`,
+  yes: "Replay",
+  no: "Cancel",
+});
 
-function whom(ids: readonly string[] | null): string {
+function objectOf(ids: readonly string[] | null): string {
   if (ids === null) return "the scan";
   return ids.length === 1 ? clip(ids[0] ?? "", 40) : plural(ids.length, "variant");
 }
@@ -61,36 +81,32 @@ const VERBS: Record<Action, string> = {
   replay: "replay",
 };
 
-/** A replay is a scan of its own: it takes as much time again. */
-export const replayQuestion = (variants: number): Question => ({
-  text: `Run ${plural(variants, "variant")} again, as a scan of its own?`,
-  yes: "Replay",
-  no: "Cancel",
-});
-
-/** Shown when no answer came within a second: a busy kernel answers later. */
+/** Says that a command was sent and not answered yet: a kernel that runs a cell answers later. */
 export function askedSentence(
   action: Action,
   ids: readonly string[] | null,
   peer: Link["peer"] = "kernel",
 ): string {
   const again = action === "retry" ? " again" : "";
-  const asked = `Asked to ${VERBS[action]} ${whom(ids)}${again}`;
+  const asked = `Asked to ${VERBS[action]} ${objectOf(ids)}${again}`;
   return peer === "kernel" ? `${asked}; waits until the running cell ends.` : `${asked}.`;
 }
 
+/** Says that the connection broke. */
 export const lostSentence = (peer: Link["peer"]): string => `Connection to the ${peer} lost.`;
 
+/** Says that a command was not sent, since there is no connection. */
 export const notSentSentence = (peer: Link["peer"]): string =>
   `Not connected to the ${peer}; nothing was sent.`;
 
-/** `Trying again in 8 s.`; nothing where nobody tries. */
-export function retrySentence(at: number | null, now: number): string {
-  if (at === null) return "";
-  const left = Math.ceil(at - now);
-  return left > 0 ? `Trying again in ${left} s.` : "Trying again.";
+/** `Trying again in 8 s.`; empty where nobody tries. Times are Unix seconds. */
+export function retrySentence(retryAt: number | null, now: number): string {
+  if (retryAt === null) return "";
+  const seconds = Math.ceil(retryAt - now);
+  return seconds > 0 ? `Trying again in ${seconds} s.` : "Trying again.";
 }
 
+/** Says that the server does not have the scan of an output. */
 export const MISSING_SCAN = "This scan is not on this server; shown as it was saved.";
 
 const REASONS: Record<string, string> = {
@@ -104,49 +120,56 @@ const REASONS: Record<string, string> = {
   submit: "not sent",
 };
 
+/** The reason of a failure in a few words. */
 export function reasonText(reason: string | null): string {
   if (!reason) return "no reason known";
   const known = Object.hasOwn(REASONS, reason) ? REASONS[reason] : undefined;
   return known ?? clip(reason.replaceAll("_", " "), 40);
 }
 
+/** All failures of a scan, counted. */
 export interface Failures {
   /** `2 out of memory, 1 time limit`. */
   summary: string;
   failed: number;
   lost: number;
+  /** The variants that failed or were lost. */
   ids: string[];
 }
 
-/** Failures by reason, the most frequent first; at most three are named. */
+function summaryOf(countByReason: ReadonlyMap<string, number>): string {
+  const sorted = [...countByReason].sort((a, b) => b[1] - a[1]);
+  const named = sorted.slice(0, NAMED_REASONS).map(([reason, count]) => `${count} ${reason}`);
+  const others = sorted.slice(NAMED_REASONS).reduce((sum, [, count]) => sum + count, 0);
+  return named.join(", ") + (others ? `, ${others} other` : "");
+}
+
+/** Counts failures by reason, the most frequent first; at most three reasons are named. */
 export function failures(rows: Iterable<Row>): Failures {
-  const groups = new Map<string, number>();
+  const countByReason = new Map<string, number>();
   const found: Failures = { summary: "", failed: 0, lost: 0, ids: [] };
   for (const row of rows) {
     if (row.state !== "failed" && row.state !== "lost") continue;
     found[row.state] += 1;
     found.ids.push(row.id);
-    if (row.state === "failed")
-      groups.set(reasonText(row.reason), (groups.get(reasonText(row.reason)) ?? 0) + 1);
+    if (row.state === "lost") continue;
+    const reason = reasonText(row.reason);
+    countByReason.set(reason, (countByReason.get(reason) ?? 0) + 1);
   }
-  const sorted = [...groups].sort((a, b) => b[1] - a[1]);
-  const rest = sorted.slice(3).reduce((sum, [, count]) => sum + count, 0);
-  found.summary =
-    sorted
-      .slice(0, 3)
-      .map(([words, count]) => `${count} ${words}`)
-      .join(", ") + (rest ? `, ${rest} other` : "");
+  found.summary = summaryOf(countByReason);
   return found;
 }
 
-/** For the polite live region: what failed just now, and that a scan has ended. */
+function failedSentence(failed: readonly Row[]): string {
+  if (failed.length > 1) return `${failed.length} jobs failed`;
+  const [row] = failed;
+  if (!row) return "";
+  const why = clip(row.message ?? reasonText(row.reason)).replace(/\.$/, "");
+  return `${row.id} failed: ${why}`;
+}
+
+/** What a screen reader says after a change: jobs that failed just now, and that a scan ended. */
 export function announcement(failed: readonly Row[], endedNow: boolean, scan: ScanInfo): string {
-  const [first] = failed;
-  const why = first?.message ?? (first ? reasonText(first.reason) : "");
-  const one = first ? `${first.id} failed: ${clip(why).replace(/\.$/, "")}` : "";
-  const parts = [
-    failed.length > 1 ? `${failed.length} jobs failed` : one,
-    endedNow ? `Scan ${clip(scan.name, 60)} is ${scan.state}` : "",
-  ];
-  return parts.filter(Boolean).join(". ");
+  const ended = endedNow ? `Scan ${clip(scan.name, 60)} is ${scan.state}` : "";
+  return [failedSentence(failed), ended].filter(Boolean).join(". ");
 }

@@ -1,22 +1,33 @@
-/** What the columns need to know of all rows. It grows with rows and never shrinks. */
+/** What the columns of the table need to know of all rows of a scan. */
 import type { Row } from "../../wire";
 import { finite, include, newStyle, type NumberStyle } from "../ui/numbers";
 import { comparable } from "./rows";
 import { paramText, toNumber } from "./values";
 
+/** So many distinct values of a parameter are counted at most. */
+const MOST_DISTINCT = 64;
+
+/** What is known of the values of one parameter. */
 export interface ParamStatistics {
   style: NumberStyle;
+  /** All values so far are numbers. */
   numeric: boolean;
+  /** The most characters of a value that is not a number. */
   length: number;
+  /** The texts of the values, at most MOST_DISTINCT of them. */
   distinct: Set<string>;
 }
 
+/** Statistics of all rows of a scan. They grow with the rows and never shrink. */
 export class RowStatistics {
   readonly params = new Map<string, ParamStatistics>();
   readonly metrics = new Map<string, NumberStyle>();
+  /** The values of the objective. */
   readonly value = newStyle(4);
+  /** The most epochs that a variant has or will have. */
   steps = 0;
   hasEpochs = false;
+  /** The most characters of an id, of a site and of a GPU. */
   idLength = 5;
   whereLength = 0;
   gpuLength = 0;
@@ -34,15 +45,15 @@ export class RowStatistics {
   }
 
   private addParam(name: string, value: unknown): void {
-    let facts = this.params.get(name);
-    if (!facts) {
-      facts = { style: newStyle(3), numeric: true, length: 0, distinct: new Set() };
-      this.params.set(name, facts);
+    let known = this.params.get(name);
+    if (!known) {
+      known = { style: newStyle(3), numeric: true, length: 0, distinct: new Set() };
+      this.params.set(name, known);
     }
-    if (facts.distinct.size < 64) facts.distinct.add(paramText(value));
-    if (typeof value === "number") return include(facts.style, value);
-    facts.numeric &&= toNumber(value as never) !== null;
-    facts.length = Math.max(facts.length, paramText(value).length);
+    if (known.distinct.size < MOST_DISTINCT) known.distinct.add(paramText(value));
+    if (typeof value === "number") return include(known.style, value);
+    known.numeric &&= toNumber(value as never) !== null;
+    known.length = Math.max(known.length, paramText(value).length);
   }
 
   private addMetric(name: string, last: Row["value"]): void {
@@ -53,7 +64,12 @@ export class RowStatistics {
   }
 }
 
-/** Length of the % of best bar, from zero; null where it says nothing. */
+/**
+ * The length of the bar '% of best', from 0 to 1; null where a bar would say nothing.
+ *
+ * A bar is a ratio, so it needs two values of one sign. It is short where the value is worse: for
+ * an objective that is minimized the best value is the numerator.
+ */
 export function share(value: number | null, best: number | null, maximize: boolean): number | null {
   if (!finite(value) || !finite(best) || best === 0 || value === 0) return null;
   if (value > 0 !== best > 0) return null;
@@ -61,5 +77,5 @@ export function share(value: number | null, best: number | null, maximize: boole
   return Math.max(0, Math.min(1, ratio));
 }
 
-/** Bars start at zero, so they say nothing when values change sign. */
+/** Whether bars compare values: they start at zero, so no value may be on the other side of it. */
 export const barsMeanSomething = (style: NumberStyle): boolean => style.low >= 0 || style.high <= 0;

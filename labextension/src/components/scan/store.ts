@@ -1,4 +1,4 @@
-/** One scan as far as it is known here. Several views may look at one store. */
+/** One scan as far as a page knows it. Several views may look at one store. */
 import type {
   Job,
   Link,
@@ -14,36 +14,44 @@ import type {
 } from "../../wire";
 import { RowStatistics } from "./statistics";
 
+/** What a store tells its views. */
 export type StoreChange =
+  /** Rows changed; `changed` is null where all may have. `failed` are those that failed just now. */
   | { type: "data"; changed: Row[] | null; failed: Row[]; endedNow: boolean }
   | { type: "said"; text: string }
   | LogText
   | Metrics
   | Job
   | { type: "link"; closed: boolean }
+  /** Other variants are selected. */
   | { type: "chosen" }
   | { type: "missing" }
   | Refused;
 
+/** A missed message is asked for at most once in so many milliseconds. */
 const HELLO_AGAIN = 2000;
 const ENDED = new Set(["done", "stopped"]);
 
+/** The rows of a scan, kept up to date from its link. */
 export class ScanStore {
   readonly rows = new Map<string, Row>();
   scan: ScanInfo | null = null;
   statistics = new RowStatistics();
+  /** The link is broken. */
   closed = false;
   /** The sender knows no such scan: what is here is what was saved. */
   missing = false;
-  /** When the link tries again, by this machine's clock. */
+  /** When the link is tried again, by the clock of this machine in Unix seconds. */
   retryAt: number | null = null;
-  /** Variants somebody selected in a table; other views of the scan show them too. */
+  /** Variants that a user selected in a table; other views of the scan show them too. */
   selected: ReadonlySet<string> = new Set();
-  /** By this machine's clock, in seconds. */
+  /** When the last rows came, by the clock of this machine in Unix seconds. */
   received = 0;
+  /** The revision of the rows: how many events of the journal they hold; -1 before any came. */
   private rev = -1;
+  /** How many seconds the clock of the sender is ahead of the one of this machine. */
   private skew = 0;
-  private asked = -Infinity;
+  private helloAt = -Infinity;
   private readonly listeners = new Set<(change: StoreChange) => void>();
   private readonly unsubscribe: () => void;
 
@@ -51,19 +59,21 @@ export class ScanStore {
     private readonly link: Link,
     private readonly clock: () => number = () => Date.now() / 1000,
   ) {
-    this.unsubscribe = link.subscribe((event) => this.take(event));
+    this.unsubscribe = link.subscribe((event) => this.receive(event));
   }
 
-  /** Whom to name when there is no answer. */
+  /** Who answers: a sentence about a missing answer has to name it. */
   get peer(): Link["peer"] {
     return this.link.peer;
   }
 
+  /** Selects these variants in all views. */
   choose(ids: Iterable<string>): void {
     this.selected = new Set(ids);
     this.tell({ type: "chosen" });
   }
 
+  /** Calls `listener` after each change; returns a function that ends this. */
   on(listener: (change: StoreChange) => void): () => void {
     this.listeners.add(listener);
     return () => this.listeners.delete(listener);
@@ -73,19 +83,21 @@ export class ScanStore {
     this.link.send(message);
   }
 
+  /** Asks for what came after the revision that is known, or for everything. */
   hello(): void {
-    this.asked = performance.now();
+    this.helloAt = performance.now();
     this.link.send(this.rev >= 0 ? { type: "hello", since: this.rev } : { type: "hello" });
   }
 
-  /** This machine's clock, in seconds. */
+  /** The time by the clock of this machine, in Unix seconds. */
   wall(): number {
     return this.clock();
   }
 
-  /** The sender's clock; it stands still when nothing can be heard. */
+  /** The time by the clock of the sender, in Unix seconds. It stands still without a connection. */
   now(): number {
-    return (this.closed || this.rev < 0 ? this.received : this.clock()) + this.skew;
+    const ours = this.closed || this.rev < 0 ? this.received : this.clock();
+    return ours + this.skew;
   }
 
   dispose(): void {
@@ -93,17 +105,18 @@ export class ScanStore {
     this.listeners.clear();
   }
 
-  /** What a saved trait holds; never older than what is known. */
+  /** Takes the snapshot that a widget kept, unless newer rows have come already. */
   offer(first: Snapshot): void {
-    if (first.rev > this.rev) this.take(first);
+    if (first.rev > this.rev) this.receive(first);
   }
 
-  /** What a file holds: to look at until the sender is heard. */
+  /** Takes the snapshot of a saved file, to look at until the sender answers. */
   saved(snapshot: Snapshot): void {
+    // With its revision, the sender would be asked for later rows alone; the file may be cut.
     if (this.scan === null) this.replace({ ...snapshot, rev: -1 });
   }
 
-  private take(event: LinkEvent): void {
+  private receive(event: LinkEvent): void {
     switch (event.type) {
       case "snapshot":
         return this.replace(event);
@@ -121,9 +134,9 @@ export class ScanStore {
     }
   }
 
-  private connect(open: boolean, retry?: number): void {
+  private connect(open: boolean, retrySeconds?: number): void {
     this.closed = !open;
-    this.retryAt = retry === undefined ? null : this.clock() + retry;
+    this.retryAt = retrySeconds === undefined ? null : this.clock() + retrySeconds;
     this.tell({ type: "link", closed: this.closed });
     if (open) this.hello();
   }
@@ -134,21 +147,23 @@ export class ScanStore {
     const before = new Map(this.rows);
     this.rows.clear();
     const failed = this.put(message.rows, before);
+    // What had failed before a page was opened is no news.
     this.finish(message, null, first ? [] : failed);
   }
 
-  /** Rows are whole, so even after a gap they are better than what was here. */
+  /** Takes changed rows. They are whole, so they are good even where a message before was lost. */
   private update(message: Upsert): void {
     if (message.rev < this.rev) return;
-    if (this.scan === null || message.from > this.rev) this.askAgain();
+    if (this.scan === null || message.from > this.rev) this.helloAgain();
     if (this.scan === null) return;
     this.finish(message, message.rows, this.put(message.rows, this.rows));
   }
 
-  private askAgain(): void {
-    if (performance.now() - this.asked > HELLO_AGAIN) this.hello();
+  private helloAgain(): void {
+    if (performance.now() - this.helloAt > HELLO_AGAIN) this.hello();
   }
 
+  /** Stores rows; returns those that failed since `before`. */
   private put(rows: Row[], before: ReadonlyMap<string, Row>): Row[] {
     const failed: Row[] = [];
     for (const row of rows) {
@@ -161,24 +176,28 @@ export class ScanStore {
   }
 
   private finish(message: Snapshot | Upsert, changed: Row[] | null, failed: Row[]): void {
-    const was = this.scan?.state;
+    const stateBefore = this.scan?.state;
     this.scan = message.scan;
     this.rev = message.rev;
-    this.missing = this.rev < 0 && this.missing;
-    this.received = this.rev < 0 ? message.scan.now : this.clock();
+    const fromFile = this.rev < 0;
+    this.missing = fromFile && this.missing;
+    this.received = fromFile ? message.scan.now : this.clock();
     this.skew = message.scan.now - this.received;
-    const endedNow = was !== undefined && !ENDED.has(was) && ENDED.has(message.scan.state);
-    if (this.closed && this.rev >= 0) this.connectSilently();
+    const wentOn = stateBefore !== undefined && !ENDED.has(stateBefore);
+    const endedNow = wentOn && ENDED.has(message.scan.state);
+    // Rows came, so there is a connection, whatever the link said last.
+    if (this.closed && !fromFile) this.markOpen();
     this.tell({ type: "data", changed, failed, endedNow });
   }
 
-  private connectSilently(): void {
+  private markOpen(): void {
     this.closed = false;
     this.retryAt = null;
     this.tell({ type: "link", closed: false });
   }
 
   private tell(change: StoreChange): void {
+    // A listener may remove itself while the others are told.
     for (const listener of [...this.listeners]) listener(change);
   }
 }

@@ -1,22 +1,25 @@
+/** Values of parameters and metrics, as they come from Python and as the page writes them. */
 import type { Num } from "../../wire";
 import { formatNumber, include, MISSING, newStyle } from "../ui/numbers";
-/** Values. */
 
+const SPECIAL: Record<string, number> = { NaN, Infinity, "-Infinity": -Infinity };
+
+/** The number of a value from Python; JSON has no NaN and no infinities, so these are texts. */
 export function toNumber(value: Num | null | undefined): number | null {
   if (typeof value === "number") return value;
-  if (value === "NaN") return NaN;
-  if (value === "Infinity") return Infinity;
-  return value === "-Infinity" ? -Infinity : null;
+  if (typeof value !== "string" || !Object.hasOwn(SPECIAL, value)) return null;
+  return SPECIAL[value] ?? null;
 }
 
-/** A value of the objective by itself: four digits, also where it happens to be whole. */
+/** A value of the objective outside of the table: four digits, also where it happens to be whole. */
 export const formatValue = (value: number): string => {
   const style = { ...newStyle(4), whole: false };
   include(style, value);
   return formatNumber(value, style);
 };
 
-function list(value: unknown): string {
+/** A list or a dictionary on one line, with a space after each comma. */
+function structureText(value: unknown): string {
   try {
     const text = JSON.stringify(value, null, 1) ?? String(value);
     return text
@@ -28,16 +31,18 @@ function list(value: unknown): string {
   }
 }
 
-/** A parameter as the cell would write it. */
+/** The value of a parameter as a Python cell would write it. */
 export function paramText(value: unknown): string {
   if (value === undefined) return MISSING;
   if (value === null) return "None";
   if (value === true) return "True";
   if (value === false) return "False";
-  return typeof value === "object" ? list(value) : String(value);
+  return typeof value === "object" ? structureText(value) : String(value);
 }
 
+/** Seconds of GPUs in hours: `0.25 GPU-h`, `12.5 GPU-h`. */
 export function gpuHours(seconds: number): string {
   const hours = seconds / 3600;
-  return `${hours.toFixed(hours < 10 ? 2 : 1)} GPU-h`;
+  const places = hours < 10 ? 2 : 1;
+  return `${hours.toFixed(places)} GPU-h`;
 }

@@ -1,211 +1,195 @@
-/** What each cell says, as data. Pure; `paint.ts` turns it into elements. */
-import type { Row, ScanInfo, State } from "../../wire";
+/** What each cell says, as data; paintcell.ts makes elements of it. */
+import type { Row, State } from "../../wire";
 import { webPage } from "../scan/paths";
 import { comparable, elapsed } from "../scan/rows";
-import { type RowStatistics, share } from "../scan/statistics";
+import { share } from "../scan/statistics";
 import { paramText, toNumber } from "../scan/values";
-import type { NumberStyle } from "../ui/numbers";
 import {
   finite,
-  formatAlone,
   formatNumber,
   mean,
   MISSING,
   newStyle,
+  type NumberStyle,
   padding,
   plusMinus,
 } from "../ui/numbers";
 import { clip, full, own } from "../ui/text";
 import { duration } from "../ui/times";
+import type { CellContext } from "./cellcontext";
 import type { Column } from "./columns";
-import { type Line, stateOf, values } from "./order";
-import { type Curve, curve, heightOf, reach, type Scale } from "./sparkline";
+import { type Line, stateOf, values } from "./lines";
+import { heightOf, reach, type Sparkline, sparkline } from "./sparkline";
 
+/** A text in a cell. */
+export interface TextContent {
+  kind: "text";
+  text: string;
+  title: string;
+  quiet: boolean;
+  code: boolean;
+  /** Characters to leave free on the right, so that decimal points line up. */
+  pad: number;
+  strong: boolean;
+}
+
+/** The name of a variant, or of a group of repeats. */
+export interface IdContent {
+  kind: "id";
+  text: string;
+  best: boolean;
+  /** Whether the group is open; null for a row. */
+  fold: "open" | "closed" | null;
+  depth: number;
+  /** The name leads to the view of the job. */
+  leads: boolean;
+  title: string;
+}
+
+/** The reason why a row has no value to compare. */
+export interface ReasonContent {
+  kind: "why";
+  text: string;
+  title: string;
+  /** The number of the notebook's cell that failed. */
+  cell: number | null;
+  href: string | null;
+  /** The host opens the notebook. */
+  opens: boolean;
+  strong: boolean;
+}
+
+/** What one cell says. */
 export type CellContent =
+  | TextContent
+  | IdContent
+  | ReasonContent
   | { kind: "check"; on: boolean; label: string }
-  | {
-      kind: "id";
-      text: string;
-      best: boolean;
-      fold: "open" | "closed" | null;
-      depth: number;
-      /** It leads to the job's own view. */
-      leads: boolean;
-      title: string;
-    }
   | { kind: "state"; state: State; text: string; title: string }
-  | {
-      kind: "text";
-      text: string;
-      title: string;
-      quiet: boolean;
-      code: boolean;
-      pad: number;
-      strong: boolean;
-    }
   | { kind: "place"; text: string; title: string; href: string | null }
   | { kind: "epoch"; at: number; of: number | null; share: number | null }
   | { kind: "bar"; share: number | null; live: boolean }
   | {
       kind: "curve";
-      curves: Curve[];
+      curves: Sparkline[];
       width: number;
+      /** Where the line of the best value is, in pixels from the top. */
       guide: number | null;
       tone: "best" | "live" | "grey";
-    }
-  | {
-      kind: "why";
-      text: string;
-      title: string;
-      cell: number | null;
-      href: string | null;
-      /** The host opens the notebook. */
-      opens: boolean;
-      strong: boolean;
     };
 
-export interface CellContext {
-  scan: ScanInfo;
-  facts: RowStatistics;
-  best: number | null;
-  now: number;
-  selected: ReadonlySet<string>;
-  open: ReadonlySet<string>;
-  scale(metric: string): Scale | null;
-  href(row: Row): string | null;
-  can: Abilities;
+/** The space between a sparkline and the edges of its cell, in pixels. */
+const CELL_PADDING = 12;
+
+function text(value: string, more: Partial<TextContent> = {}): TextContent {
+  const quiet = value === MISSING;
+  const base = { title: "", quiet, code: true, pad: 0, strong: false };
+  return { ...base, kind: "text", text: clip(value), ...more };
 }
 
-/** What the host and the sender allow. */
-export interface Abilities {
-  /** The host opens notebooks, finished or not. */
-  notebook: boolean;
-  /** The host opens a job's own view. */
-  job: boolean;
-  /** Somebody is there to command. */
-  command: boolean;
-}
-
-const text = (
-  value: string,
-  more: Partial<Extract<CellContent, { kind: "text" }>> = {},
-): CellContent => ({
-  ...{
-    kind: "text",
-    text: clip(value),
-    title: "",
-    quiet: value === MISSING,
-    code: true,
-    pad: 0,
-    strong: false,
-  },
-  ...more,
-});
-
-function number(
-  value: number,
-  style: NumberStyle,
-  more: Partial<Extract<CellContent, { kind: "text" }>> = {},
-): CellContent {
+function number(value: number, style: NumberStyle, more: Partial<TextContent> = {}): TextContent {
   const shown = formatNumber(value, style);
   return text(shown, { pad: padding(shown, style), title: String(value), ...more });
 }
 
-export const isBest = (line: Line, scan: ScanInfo): boolean =>
-  scan.best !== null && line.rows.some((row) => row.id === scan.best);
+/** Whether the best variant is in a line. */
+export const isBest = (line: Line, context: CellContext): boolean =>
+  context.scan.best !== null && line.rows.some((row) => row.id === context.scan.best);
 
-function id(line: Line, context: CellContext): CellContent {
-  const fold = line.fold ? (context.open.has(line.key) ? "open" : "closed") : null;
-  const title = line.fold ? full(line.rows.map((row) => row.id).join(", ")) : "";
+function check(line: Line, context: CellContext): CellContent {
+  const on = line.rows.every((row) => context.selected.has(row.id));
+  return { kind: "check", on, label: line.key };
+}
+
+function id(line: Line, context: CellContext): IdContent {
+  const open = context.openGroups.has(line.key) ? "open" : "closed";
+  const ids = line.rows.map((row) => row.id).join(", ");
   return {
     kind: "id",
     text: clip(line.key, 40),
-    best: isBest(line, context.scan),
-    fold,
+    best: isBest(line, context),
+    fold: line.isGroup ? open : null,
     depth: line.depth,
-    leads: context.can.job && !line.fold,
-    title,
+    leads: context.abilities.job && !line.isGroup,
+    title: line.isGroup ? full(ids) : "",
   };
 }
 
 function state(line: Line): CellContent {
   const shown = stateOf(line);
   const same = line.rows.filter((row) => row.state === shown).length;
-  const tries = !line.fold && line.row.attempts > 1 ? `attempt ${line.row.attempts}` : "";
-  const words =
-    line.fold && same < line.rows.length ? `${same}/${line.rows.length} ${shown}` : shown;
-  return { kind: "state", state: shown, text: words, title: tries };
+  const mixed = line.isGroup && same < line.rows.length;
+  const tries = !line.isGroup && line.row.attempts > 1 ? `attempt ${line.row.attempts}` : "";
+  const label = mixed ? `${same}/${line.rows.length} ${shown}` : shown;
+  return { kind: "state", state: shown, text: label, title: tries };
 }
 
 function param(line: Line, column: Column, context: CellContext): CellContent {
   const found = line.rows.map((row) => own(row.params, column.name));
   const [value] = found;
-  if (line.fold && column.name === context.scan.repeats)
+  if (line.isGroup && column.name === context.scan.repeats)
     return text(String(found.length), { quiet: true });
   if (found.some((other) => paramText(other) !== paramText(value)))
     return text("…", { quiet: true });
-  const style = context.facts.params.get(column.name)?.style ?? newStyle(3);
+  const style = context.statistics.params.get(column.name)?.style ?? newStyle(3);
   if (typeof value === "number") return number(value, style);
   const shown = paramText(value);
   return text(shown, { title: full(shown) });
 }
 
+/** The epochs of all rows of a line, added up. */
 function epoch(line: Line): CellContent {
-  const steps = line.rows.filter((row) => row.step !== null);
-  if (steps.length === 0) return text(MISSING);
+  if (line.rows.every((row) => row.step === null)) return text(MISSING);
   const sum = (pick: (row: Row) => number | null): number =>
-    line.rows.reduce((all, row) => all + (pick(row) ?? 0), 0);
-  const [at, of] = [
-    sum((row) => row.step),
-    line.rows.every((row) => row.steps) ? sum((row) => row.steps) : null,
-  ];
+    line.rows.reduce((total, row) => total + (pick(row) ?? 0), 0);
+  const at = sum((row) => row.step);
+  const of = line.rows.every((row) => row.steps) ? sum((row) => row.steps) : null;
   const live = stateOf(line) === "running" && of !== null;
   return { kind: "epoch", at, of, share: live ? Math.min(1, at / (of || 1)) : null };
 }
 
 function objective(line: Line, context: CellContext): CellContent {
-  const strong = isBest(line, context.scan);
-  if (line.fold) return text(plusMinus(values(line)), { strong });
+  const strong = isBest(line, context);
+  if (line.isGroup) return text(plusMinus(values(line)), { strong });
   const value = comparable(line.row);
-  return value === null ? text(MISSING) : number(value, context.facts.value, { strong });
+  return value === null ? text(MISSING) : number(value, context.statistics.value, { strong });
 }
 
 function bar(line: Line, context: CellContext): CellContent {
   const known = values(line);
-  const value = line.fold && known.length ? mean(known) : comparable(line.row);
+  const value = line.isGroup && known.length ? mean(known) : comparable(line.row);
   const maximize = context.scan.objective?.direction === "maximize";
-  return {
-    kind: "bar",
-    share: share(value, context.best, maximize),
-    live: stateOf(line) === "running",
-  };
+  const live = stateOf(line) === "running";
+  return { kind: "bar", share: share(value, context.best, maximize), live };
 }
 
-function curves(line: Line, column: Column, context: CellContext): CellContent {
+function toneOf(line: Line, context: CellContext): "best" | "live" | "grey" {
+  if (isBest(line, context)) return "best";
+  return stateOf(line) === "running" ? "live" : "grey";
+}
+
+function curve(line: Line, column: Column, context: CellContext): CellContent {
   const scale = context.scale(column.name);
-  const width = column.width - 12;
-  const drawn = line.rows.flatMap((row) => {
+  const width = column.width - CELL_PADDING;
+  const drawn: Sparkline[] = [];
+  for (const row of line.rows) {
     const metric = own(row.metrics, column.name);
-    return metric && scale ? [curve(metric.trail, scale, width * reach(row, metric.n, scale))] : [];
-  });
+    if (!metric || !scale) continue;
+    drawn.push(sparkline(metric.trail, scale, width * reach(row, metric.n, scale)));
+  }
   if (drawn.length === 0 || !scale) return text("");
   const guided = column.name === context.scan.objective?.metric && finite(context.best);
-  const tone = isBest(line, context.scan) ? "best" : stateOf(line) === "running" ? "live" : "grey";
-  return {
-    kind: "curve",
-    curves: drawn,
-    width,
-    guide: guided ? heightOf(context.best ?? 0, scale) : null,
-    tone,
-  };
+  const guide = guided ? heightOf(context.best ?? 0, scale) : null;
+  return { kind: "curve", curves: drawn, width, guide, tone: toneOf(line, context) };
 }
 
 function metric(line: Line, column: Column, context: CellContext): CellContent {
   const last = line.rows.map((row) => toNumber(own(row.metrics, column.name)?.last));
   const known = last.filter((value) => value !== null);
   if (known.length === 0) return text(MISSING);
-  const style = context.facts.metrics.get(column.name) ?? newStyle(3);
-  return number(mean(known), style, line.fold ? { title: `mean of ${known.length}` } : {});
+  const style = context.statistics.metrics.get(column.name) ?? newStyle(3);
+  const more = line.isGroup ? { title: `mean of ${known.length}` } : {};
+  return number(mean(known), style, more);
 }
 
 function time(line: Line, context: CellContext): CellContent {
@@ -213,6 +197,7 @@ function time(line: Line, context: CellContext): CellContent {
   return times.length ? text(duration(Math.max(...times)), { quiet: true }) : text(MISSING);
 }
 
+/** A site or a GPU; of several, the first one and how many others there are. */
 function place(
   line: Line,
   pick: (row: Row) => string | null,
@@ -221,95 +206,28 @@ function place(
   const found = [...new Set(line.rows.map(pick).filter((name) => name !== null))];
   const [first = MISSING] = found;
   const shown = found.length > 1 ? `${clip(first, 40)} +${found.length - 1}` : first;
-  const href = found.length && !line.fold ? link : null;
-  const title = full(found.join(", "));
-  return { kind: "place", text: clip(shown), title, href };
+  const href = found.length && !line.isGroup ? link : null;
+  return { kind: "place", text: clip(shown), title: full(found.join(", ")), href };
 }
 
-/** What one cell says. */
+type Describe = (line: Line, column: Column, context: CellContext) => CellContent;
+
+const DESCRIBE: Record<Column["kind"], Describe> = {
+  select: (line, _, context) => check(line, context),
+  id: (line, _, context) => id(line, context),
+  state,
+  param,
+  epoch,
+  objective: (line, _, context) => objective(line, context),
+  best: (line, _, context) => bar(line, context),
+  curve,
+  metric,
+  where: (line) => place(line, (row) => row.where, webPage(line.row.link)),
+  gpu: (line) => place(line, (row) => row.gpu),
+  time: (line, _, context) => time(line, context),
+};
+
+/** What the cell of a line says in a column. */
 export function cellContent(line: Line, column: Column, context: CellContext): CellContent {
-  switch (column.kind) {
-    case "select":
-      return {
-        kind: "check",
-        on: line.rows.every((row) => context.selected.has(row.id)),
-        label: line.key,
-      };
-    case "id":
-      return id(line, context);
-    case "state":
-      return state(line);
-    case "param":
-      return param(line, column, context);
-    case "epoch":
-      return epoch(line);
-    case "objective":
-      return objective(line, context);
-    case "best":
-      return bar(line, context);
-    case "curve":
-      return curves(line, column, context);
-    case "metric":
-      return metric(line, column, context);
-    case "where":
-      return place(line, (row) => row.where, webPage(line.row.link));
-    case "gpu":
-      return place(line, (row) => row.gpu);
-    case "time":
-      return time(line, context);
-  }
-}
-
-const ENDED_BADLY = new Set<State>(["failed", "lost", "cancelled"]);
-
-/** A row without a comparable value says why, in the place of the objective. */
-export function reasonOf(line: Line): string | null {
-  if (line.fold || line.row.state === "done") return null;
-  if (line.row.state === "running" && line.row.value !== null) return null;
-  return line.row.message ?? line.row.reason;
-}
-
-export function reasonContent(line: Line, context: CellContext): CellContent {
-  const { row } = line;
-  const value = toNumber(row.value);
-  const kept =
-    value !== null && ENDED_BADLY.has(row.state) ? `; value so far ${formatAlone(value)}` : "";
-  const reason = (reasonOf(line) ?? "").replace(/\.$/, "");
-  const strong = row.state === "failed" || row.state === "lost";
-  return {
-    kind: "why",
-    text: clip(reason),
-    title: full(reason) + kept,
-    cell: row.cell,
-    href: context.href(row),
-    opens: context.can.notebook,
-    strong,
-  };
-}
-
-const VALUES = new Set(["objective", "best", "curve", "metric"]);
-const ENOUGH = 240;
-
-/**
- * The columns a reason may take: the objective's, those of metrics the row has none of,
- * and in a narrow table what stands right of them.
- */
-export function reasonSpan(
-  line: Line,
-  columns: readonly Column[],
-): [from: number, count: number] | null {
-  if (reasonOf(line) === null) return null;
-  const from = columns.findIndex((column) => VALUES.has(column.kind));
-  const first = columns[from];
-  if (!first) return null;
-  const objective = first.kind === "objective" ? first.name : undefined;
-  let [count, width] = [0, 0];
-  for (const column of columns.slice(from)) {
-    const value = VALUES.has(column.kind);
-    const free = column.name === objective || !own(line.row.metrics, column.name);
-    const takes = column.kind === "best" || (value ? free : width < ENOUGH);
-    if (!takes) break;
-    [count, width] = [count + 1, width + column.width];
-  }
-  return count ? [from, count] : null;
+  return DESCRIBE[column.kind](line, column, context);
 }

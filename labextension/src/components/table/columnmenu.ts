@@ -1,11 +1,13 @@
-/** The columns menu: what shows and what hides. */
+/** The menu in which a user shows and hides columns. */
 import { button, drawIfChanged, h } from "../ui/dom";
 import { clip, full } from "../ui/text";
-import { FIXED, type Prefs } from "./columnlayout";
+import { FIXED, type ColumnChoices } from "./columnlayout";
 import type { Column } from "./columns";
 
-export interface MenuEvents {
+/** What a user does in the menu. */
+export interface ColumnMenuEvents {
   toggle(key: string, on: boolean): void;
+  /** Shows the columns that fit, as if nobody had chosen any. */
   reset(): void;
   closed(): void;
 }
@@ -23,6 +25,7 @@ function choice(column: Column, shown: ReadonlySet<string>): HTMLElement {
   const box = h("input", { type: "checkbox", "data-key": column.key });
   box.checked = shown.has(column.key);
   box.disabled = FIXED.has(column.kind);
+  // Names that come from code are written as code.
   const code = ["param", "metric", "curve", "objective"].includes(column.kind);
   return h(
     "label",
@@ -46,11 +49,12 @@ function group(
   );
 }
 
+/** The menu. Its boxes are made anew only when the scan has other columns. */
 export class ColumnMenu {
   readonly element = h("div", { class: "gg-menu", role: "dialog", "aria-label": "Columns shown" });
   private readonly list = h("div", { class: "gg-list" });
 
-  constructor(private readonly events: MenuEvents) {
+  constructor(private readonly events: ColumnMenuEvents) {
     const reset = button("Columns as they fit", ["As they fit"]);
     this.element.hidden = true;
     this.element.append(this.list, h("div", { class: "gg-menu-end" }, reset));
@@ -64,18 +68,22 @@ export class ColumnMenu {
       event.stopPropagation();
       this.show(false);
     });
-    this.element.addEventListener("focusout", () => setTimeout(() => this.left()));
+    this.element.addEventListener("focusout", () => setTimeout(() => this.closeIfLeft()));
   }
 
-  private left(): void {
-    const at = document.activeElement;
-    if (at && at !== document.body && !this.element.contains(at)) this.show(false, false);
+  private closeIfLeft(): void {
+    const focused = document.activeElement;
+    // While a box is redrawn the focus is on the body for a moment.
+    if (!focused || focused === document.body || this.element.contains(focused)) return;
+    this.show(false, false);
   }
 
+  /** Whether the menu is open. */
   get shown(): boolean {
     return !this.element.hidden;
   }
 
+  /** Opens or closes the menu; without `back`, the focus stays where the user put it. */
   show(on: boolean, back = true): void {
     if (on === this.shown) return;
     this.element.hidden = !on;
@@ -83,22 +91,19 @@ export class ColumnMenu {
     else if (back) this.events.closed();
   }
 
-  /** Boxes are kept while the set of columns stays, so that the focus stays too. */
-  update(all: readonly Column[], shown: readonly Column[], prefs: Prefs): void {
+  /** Boxes are kept as long as there are the same columns, so that the focus stays too. */
+  update(all: readonly Column[], shown: readonly Column[], choices: ColumnChoices): void {
     if (!this.shown) return;
     const keys = new Set(shown.map((column) => column.key));
     drawIfChanged(this.list, JSON.stringify(all.map((column) => column.key)), () =>
-      GROUPS.map(([title, kinds]) =>
-        group(
-          title,
-          all.filter((column) => kinds.includes(column.kind)),
-          keys,
-        ),
-      ),
+      GROUPS.map(([title, kinds]) => {
+        const columns = all.filter(({ kind }) => kinds.includes(kind));
+        return group(title, columns, keys);
+      }),
     );
     for (const box of this.list.querySelectorAll<HTMLInputElement>("input")) {
       const key = box.dataset["key"] ?? "";
-      box.checked = prefs.get(key) ?? keys.has(key);
+      box.checked = choices.get(key) ?? keys.has(key);
     }
   }
 }

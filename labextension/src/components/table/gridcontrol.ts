@@ -1,5 +1,5 @@
 /** What the grid and its keyboard know of each other. */
-import type { Line } from "./order";
+import type { Line } from "./lines";
 
 /** What can be done with one row of the table. */
 export type RowAction = "open" | "notebook" | "log" | "retry" | "stop";
@@ -10,7 +10,7 @@ export interface GridEvents {
   sort(key: string): void;
   act(action: RowAction, line: Line): void;
   /** Opens or closes the repeats of one point. */
-  fold(line: Line): void;
+  toggleGroup(line: Line): void;
   select(lines: readonly Line[], on: boolean): void;
   isSelected(line: Line): boolean;
   /** Goes to the filter box. */

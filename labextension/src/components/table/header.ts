@@ -1,4 +1,4 @@
-/** The head of the table: name, states, best value, time, and what can be done with the scan. */
+/** The head of the table: the name of the scan, its progress, best value, time and buttons. */
 import { type Action, type ScanInfo } from "../../wire";
 import { actionsFor, stateBar, stateCounts, stateOnBackend, timeLeft } from "../scan/progress";
 import { gpuHours, toNumber } from "../scan/values";
@@ -9,14 +9,16 @@ import { type MenuItem, PopupMenu } from "../ui/popup";
 import { clip, full } from "../ui/text";
 import { duration } from "../ui/times";
 
+/** What a user does in the head; the table answers. */
 export interface HeaderEvents {
   command(action: Action): void;
+  /** Goes to the row of a variant. */
   goTo(id: string): void;
-  /** What stands in the menu behind three dots. */
+  /** The entries of the menu behind the three dots. */
   more(): MenuItem[];
 }
 
-function name(scan: ScanInfo): HTMLElement[] {
+function drawName(scan: ScanInfo): HTMLElement[] {
   const state = scan.state;
   return [
     h("div", {}, h("b", { title: full(scan.notebook) }, clip(scan.name, 60))),
@@ -24,18 +26,15 @@ function name(scan: ScanInfo): HTMLElement[] {
   ];
 }
 
-function best(scan: ScanInfo): HTMLElement[] {
+function drawBest(scan: ScanInfo): HTMLElement[] {
   const value = toNumber(scan.best_value);
   if (value === null || !scan.best || !scan.objective) return [];
-  const link = { class: "gg-l", "data-best": scan.best, title: `Go to ${clip(scan.best, 40)}` };
+  const id = clip(scan.best, 40);
+  const wanted = { class: "gg-l", "data-best": scan.best, title: `Go to ${id}` };
+  const link = button(`Go to ${id}`, [id], wanted);
   return [
     h("div", {}, h("b", { class: "gg-c", title: String(value) }, formatAlone(value))),
-    h(
-      "div",
-      { class: "gg-q" },
-      `best ${clip(scan.objective.metric, 40)}, `,
-      button(`Go to ${clip(scan.best, 40)}`, [clip(scan.best, 40)], link),
-    ),
+    h("div", { class: "gg-q" }, `best ${clip(scan.objective.metric, 40)}, `, link),
   ];
 }
 
@@ -45,19 +44,22 @@ const TITLES: Record<string, [label: string, title: string]> = {
   stop: ["Stop the scan", "Stop the scan"],
 };
 
-function actions(scan: ScanInfo): HTMLElement[] {
+function drawActions(scan: ScanInfo): HTMLElement[] {
   return actionsFor(scan).map((action) => {
     const [label, title] = TITLES[action] ?? [action, action];
-    const running =
-      action === "stop" && scan.counts.running ? `: ends ${scan.counts.running} running` : "";
-    return button(label, [icon(action)], {
-      class: "gg-i",
-      "data-act": action,
-      title: title + running,
-    });
+    const ends = action === "stop" && scan.counts.running > 0;
+    const running = ends ? `: ends ${scan.counts.running} running` : "";
+    const wanted = { class: "gg-i", "data-act": action, title: title + running };
+    return button(label, [icon(action)], wanted);
   });
 }
 
+function drawGpuTime(scan: ScanInfo): HTMLElement[] {
+  if (scan.gpu_s <= 0) return [];
+  return [h("div", {}, gpuHours(scan.gpu_s)), h("div", { class: "gg-q" }, "used")];
+}
+
+/** The head. Each of its parts is drawn again only when what it shows has changed. */
 export class Header {
   readonly element = h("div", { class: "gg-hd" });
   private readonly name = h("div", { class: "gg-nm" });
@@ -82,31 +84,27 @@ export class Header {
     });
   }
 
-  /** `command`: somebody is there to command. */
+  /** `command` says that the scan takes commands, `more` that its menu has entries. */
   update(scan: ScanInfo, now: number, command: boolean, more: boolean): void {
-    const { state, counts: numbers, total } = scan;
-    drawIfChanged(this.name, JSON.stringify([scan.name, state, scan.backend]), () => name(scan));
-    drawIfChanged(this.progress, JSON.stringify([numbers, total]), () => [
-      stateBar(scan),
-      stateCounts(scan),
-    ]);
-    drawIfChanged(this.best, JSON.stringify([scan.best, scan.best_value, scan.objective]), () =>
-      best(scan),
-    );
+    const { state, counts, total } = scan;
+    const title = JSON.stringify([scan.name, state, scan.backend]);
+    drawIfChanged(this.name, title, () => drawName(scan));
+    const bar = (): Node[] => [stateBar(scan), stateCounts(scan)];
+    drawIfChanged(this.progress, JSON.stringify([counts, total]), bar);
+    const best = JSON.stringify([scan.best, scan.best_value, scan.objective]);
+    drawIfChanged(this.best, best, () => drawBest(scan));
     this.popup.element.hidden = !more;
-    const allowed = JSON.stringify([state, numbers.running, command]);
-    drawIfChanged(this.actions, allowed, () => (command ? actions(scan) : []));
-    drawIfChanged(this.gpu, String(scan.gpu_s), () =>
-      scan.gpu_s > 0
-        ? [h("div", {}, gpuHours(scan.gpu_s)), h("div", { class: "gg-q" }, "used")]
-        : [],
-    );
+    // The tooltip of the stop button counts the running jobs.
+    const allowed = JSON.stringify([state, counts.running, command]);
+    drawIfChanged(this.actions, allowed, () => (command ? drawActions(scan) : []));
+    drawIfChanged(this.gpu, String(scan.gpu_s), () => drawGpuTime(scan));
     this.best.hidden = this.best.childElementCount === 0;
     this.gpu.hidden = this.gpu.childElementCount === 0;
     setText(this.left, command ? timeLeft(scan) : "");
     this.tick(scan, now);
   }
 
+  /** Draws the time, which goes on by itself. */
   tick(scan: ScanInfo, now: number): void {
     setText(this.time, duration((scan.ended ?? now) - scan.created));
   }

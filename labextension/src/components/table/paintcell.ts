@@ -4,122 +4,109 @@ import { icon } from "../ui/icons";
 import type { CellContent } from "./cellcontent";
 import { HEIGHT } from "./sparkline";
 
-type Of<K extends CellContent["kind"]> = Extract<CellContent, { kind: K }>;
+type Content<K extends CellContent["kind"]> = Extract<CellContent, { kind: K }>;
 
 const quiet = (text: string): HTMLElement => h("span", { class: "gg-q" }, text);
+const plain = (text: string): Text => document.createTextNode(text);
+const percent = (share: number, places: number): string =>
+  `${Math.round(share * 100 * 10 ** places) / 10 ** places}%`;
 
-function paintId({ text, best, fold, leads }: Of<"id">): Node[] {
-  const chevron = fold ? h("span", { class: "gg-chev", "data-act": "fold" }, icon(fold)) : null;
-  const star = best ? icon("star", "best") : null;
-  const name = leads
-    ? h("span", { class: "gg-l", "data-act": "open" }, text)
-    : document.createTextNode(text);
-  return [chevron, name, star].filter((node) => node !== null);
+function paintId({ text, best, fold, leads }: Content<"id">): Node[] {
+  const nodes: Node[] = [];
+  if (fold) nodes.push(h("span", { class: "gg-chev", "data-act": "fold" }, icon(fold)));
+  nodes.push(leads ? h("span", { class: "gg-l", "data-act": "open" }, text) : plain(text));
+  if (best) nodes.push(icon("star", "best"));
+  return nodes;
 }
 
-function paintEpoch({ at, of, share }: Of<"epoch">): Node[] {
-  if (of === null) return [document.createTextNode(String(at))];
+function paintEpoch({ at, of, share }: Content<"epoch">): Node[] {
+  if (of === null) return [plain(String(at))];
   if (share === null) return [quiet(`${at}/${of}`)];
-  const progress = h("i", { class: "gg-pg" }, h("i"));
-  (progress.firstElementChild as HTMLElement).style.width = `${Math.round(share * 100)}%`;
-  return [document.createTextNode(String(at)), quiet(`/${of}`), progress];
+  const filled = h("i");
+  filled.style.width = percent(share, 0);
+  return [plain(String(at)), quiet(`/${of}`), h("i", { class: "gg-pg" }, filled)];
 }
 
-function paintBar({ share, live }: Of<"bar">): Node[] {
+function paintBar({ share, live }: Content<"bar">): Node[] {
   if (share === null) return [];
   const bar = h("i", { class: live ? "gg-on" : "" });
-  bar.style.width = `${Math.round(share * 1000) / 10}%`;
+  bar.style.width = percent(share, 1);
   return [bar];
 }
 
-function paintCurve(piece: Of<"curve">): Node[] {
-  const { curves, width, guide, tone } = piece;
-  const root = svg("svg", {
-    class: `gg-cv gg-cv-${tone}`,
-    width,
-    height: HEIGHT,
-    "aria-hidden": "true",
-  });
+function paintCurve({ curves, width, guide, tone }: Content<"curve">): Node[] {
+  // The values are in the row as numbers too, so screen readers pass over the picture.
+  const size = { width, height: HEIGHT, "aria-hidden": "true" };
+  const picture = svg("svg", { class: `gg-cv gg-cv-${tone}`, ...size });
   if (guide !== null)
-    root.append(svg("path", { class: "gg-guide", d: `M2 ${guide}H${width - 3}` }));
-  for (const { pieces, end } of curves) {
-    root.append(...pieces.map((points) => svg("polyline", { points })));
-    if (end) root.append(svg("circle", { cx: end[0], cy: end[1], r: 1.8 }));
+    picture.append(svg("path", { class: "gg-guide", d: `M2 ${guide}H${width - 3}` }));
+  for (const { segments, end } of curves) {
+    picture.append(...segments.map((points) => svg("polyline", { points })));
+    if (end) picture.append(svg("circle", { cx: end[0], cy: end[1], r: 1.8 }));
   }
-  return [root];
+  return [picture];
 }
 
-function paintPlace({ text, href }: Of<"place">): Node[] {
-  if (href === null) return [document.createTextNode(text)];
+function paintPlace({ text, href }: Content<"place">): Node[] {
+  if (href === null) return [plain(text)];
   const link = { class: "gg-l", href, target: "_blank", rel: "noopener noreferrer", tabindex: -1 };
-  return [h("a", { ...link, title: "Open the engine's page about it" }, text)];
+  return [h("a", { ...link, title: "Open the batch system's page about it" }, text)];
 }
 
-function paintWhy({ text, cell, href, opens }: Of<"why">): Node[] {
-  const words = h("span", {}, text);
-  if (cell === null) return [words];
+function paintReason({ text, cell, href, opens }: Content<"why">): Node[] {
+  const sentence = h("span", {}, text);
+  if (cell === null) return [sentence];
   const label = `In [${cell}]`;
+  const look = { class: "gg-c gg-l gg-in", tabindex: -1 };
   if (opens) {
-    const act = { class: "gg-c gg-l gg-in", "data-act": "notebook", tabindex: -1 };
-    return [words, button("Open the notebook", [label], act)];
+    const wanted = { ...look, "data-act": "notebook" };
+    return [sentence, button("Open the notebook", [label], wanted)];
   }
-  if (!href) return [words, h("span", { class: "gg-c gg-q gg-in" }, label)];
-  const link = { class: "gg-c gg-l gg-in", href, target: "_blank", rel: "noopener", tabindex: -1 };
-  return [words, h("a", { ...link, title: "Open the notebook" }, label)];
+  if (!href) return [sentence, h("span", { class: "gg-c gg-q gg-in" }, label)];
+  const link = { ...look, href, target: "_blank", rel: "noopener" };
+  return [sentence, h("a", { ...link, title: "Open the notebook" }, label)];
 }
 
-/** The class of a cell; it goes with its text. */
-function look(piece: CellContent): string {
-  switch (piece.kind) {
-    case "text":
-      return [piece.code && "gg-c", piece.quiet && "gg-q", piece.strong && "gg-b"]
-        .filter(Boolean)
-        .join(" ");
-    case "id":
-      return `gg-c gg-id${piece.best ? " gg-b" : ""}${piece.depth ? " gg-deep" : ""}`;
-    case "place":
-      return "gg-q";
-    case "epoch":
-      return "gg-c gg-ep";
-    case "bar":
-      return "gg-ib";
-    case "why":
-      return `gg-why${piece.strong ? "" : " gg-q"}`;
-    default:
-      return `gg-${piece.kind}`;
-  }
-}
+type ByKind<T> = { [K in CellContent["kind"]]: (content: Content<K>) => T };
 
-function content(piece: CellContent): Node[] {
-  switch (piece.kind) {
-    case "check":
-      return [h("i", { class: piece.on ? "gg-x gg-on" : "gg-x", "data-act": "select" })];
-    case "id":
-      return paintId(piece);
-    case "state":
-      return [icon(piece.state), h("span", {}, piece.text)];
-    case "text":
-      return [document.createTextNode(piece.text)];
-    case "place":
-      return paintPlace(piece);
-    case "epoch":
-      return paintEpoch(piece);
-    case "bar":
-      return paintBar(piece);
-    case "curve":
-      return paintCurve(piece);
-    case "why":
-      return paintWhy(piece);
-  }
-}
+const classes = (...names: (string | false)[]): string => names.filter(Boolean).join(" ");
 
-/** One cell; `base` is the class that goes with its column. */
-export function paintCell(cell: HTMLElement, piece: CellContent, base: string): void {
-  cell.className = `gg-cell ${base} ${look(piece)}`;
-  const title = "title" in piece ? piece.title : "";
+/** The classes of a cell that go with what it says. */
+const LOOKS: ByKind<string> = {
+  check: () => "gg-check",
+  state: () => "gg-state",
+  curve: () => "gg-curve",
+  place: () => "gg-q",
+  epoch: () => "gg-c gg-ep",
+  bar: () => "gg-ib",
+  text: ({ code, quiet: isQuiet, strong }) =>
+    classes(code && "gg-c", isQuiet && "gg-q", strong && "gg-b"),
+  id: ({ best, depth }) => classes("gg-c gg-id", best && "gg-b", depth > 0 && "gg-deep"),
+  why: ({ strong }) => classes("gg-why", !strong && "gg-q"),
+};
+
+const PAINTERS: ByKind<Node[]> = {
+  check: ({ on }) => [h("i", { class: on ? "gg-x gg-on" : "gg-x", "data-act": "select" })],
+  id: paintId,
+  state: ({ state, text }) => [icon(state), h("span", {}, text)],
+  text: ({ text }) => [plain(text)],
+  place: paintPlace,
+  epoch: paintEpoch,
+  bar: paintBar,
+  curve: paintCurve,
+  why: paintReason,
+};
+
+/** Paints one cell; `base` has the classes that go with its column. */
+export function paintCell(cell: HTMLElement, content: CellContent, base: string): void {
+  // TypeScript cannot see that the kind of the content and the key of the record are the same.
+  const look = LOOKS[content.kind] as (content: CellContent) => string;
+  const paint = PAINTERS[content.kind] as (content: CellContent) => Node[];
+  cell.className = `gg-cell ${base} ${look(content)}`;
+  const title = "title" in content ? content.title : "";
   if (title) cell.title = title;
   else cell.removeAttribute("title");
-  const free = piece.kind === "text" ? piece.pad : 0;
+  const free = content.kind === "text" ? content.pad : 0;
   cell.style.paddingRight = free ? `calc(${free}ch + 12px)` : "";
-  cell.replaceChildren(...content(piece));
+  cell.replaceChildren(...paint(content));
 }

@@ -6,13 +6,15 @@ import { notebookPath } from "../scan/paths";
 import { canStop } from "../scan/rows";
 import type { ScanStore } from "../scan/store";
 import { copyText } from "../ui/clipboard";
-import type { Line } from "./order";
 import type { RowAction } from "./gridcontrol";
+import type { Line } from "./lines";
 import type { VariantPane } from "./variantpane";
 
+/** The ids of the rows that can be stopped, or of those that can be run again. */
 export const idsOf = (rows: readonly Row[], action: "retry" | "stop"): string[] =>
   rows.filter((row) => canStop(row) === (action === "stop")).map((row) => row.id);
 
+/** Does what is asked for in a row: in the host where it can, else in the page. */
 export class RowActions {
   constructor(
     private readonly store: ScanStore,
@@ -35,6 +37,7 @@ export class RowActions {
     else this.log(row);
   }
 
+  /** Opens the log of a row below the table; a second time closes it. */
   private log(row: Row): void {
     const { scan } = this.store;
     if (!scan) return;

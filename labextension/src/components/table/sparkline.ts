@@ -1,13 +1,14 @@
-/** Sparklines: one scale per metric, so that curves compare. Pure. */
+/** Sparklines: small curves in the cells. Those of one metric share a scale, so that they compare. */
 import type { Num, Row } from "../../wire";
 import { toNumber } from "../scan/values";
 import { finite } from "../ui/numbers";
 import { own } from "../ui/text";
 
-export interface Scale {
+/** What all sparklines of one metric share. */
+export interface SparkScale {
   low: number;
   high: number;
-  /** Values the longest curve has. */
+  /** How many values the longest curve has. */
   most: number;
 }
 
@@ -16,9 +17,16 @@ interface Extent {
   high: number;
 }
 
+/** The scale is worked out from so many rows at most. */
+const MOST_SAMPLED = 400;
+/** Curves below and above these quantiles do not stretch the scale. */
+const LOW_QUANTILE = 0.05;
+const HIGH_QUANTILE = 0.95;
+
+/** Trails are replaced and never changed, so the extent of each is worked out once. */
 const extents = new WeakMap<Num[], Extent | null>();
 
-function extent(trail: Num[]): Extent | null {
+function extentOf(trail: Num[]): Extent | null {
   const known = extents.get(trail);
   if (known !== undefined) return known;
   const numbers = trail.map(toNumber).filter(finite);
@@ -27,8 +35,8 @@ function extent(trail: Num[]): Extent | null {
   return found;
 }
 
-function quantile(sorted: number[], part: number): number {
-  return sorted[Math.round((sorted.length - 1) * part)] ?? 0;
+function quantile(sorted: number[], fraction: number): number {
+  return sorted[Math.round((sorted.length - 1) * fraction)] ?? 0;
 }
 
 function sample<T>(items: readonly T[], most: number): T[] {
@@ -36,62 +44,76 @@ function sample<T>(items: readonly T[], most: number): T[] {
   return stride === 1 ? [...items] : items.filter((_, i) => i % stride === 0);
 }
 
-/** Steady against single runaway curves; `best` is always inside. */
-export function curveScale(
+/**
+ * The scale of a metric; null where no row has a value of it.
+ *
+ * A single curve that ran away does not make all others flat. `best`, the best value, is always
+ * inside of the scale.
+ */
+export function sparkScale(
   rows: readonly Row[],
   metric: string,
   best: number | null,
-): Scale | null {
-  const [lows, highs]: [number[], number[]] = [[], []];
+): SparkScale | null {
+  const lows: number[] = [];
+  const highs: number[] = [];
   let most = 1;
-  for (const row of sample(rows, 400)) {
+  for (const row of sample(rows, MOST_SAMPLED)) {
     const found = own(row.metrics, metric);
-    const span = found && extent(found.trail);
     most = Math.max(most, found?.n ?? 0);
-    if (span) [lows, highs].forEach((list, i) => list.push(i ? span.high : span.low));
+    const extent = found && extentOf(found.trail);
+    if (!extent) continue;
+    lows.push(extent.low);
+    highs.push(extent.high);
   }
   if (lows.length === 0) return null;
-  const number = (a: number, b: number): number => a - b;
-  const low = Math.min(quantile(lows.sort(number), 0.05), best ?? Infinity);
-  const high = Math.max(quantile(highs.sort(number), 0.95), best ?? -Infinity);
+  const ascending = (a: number, b: number): number => a - b;
+  const low = Math.min(quantile(lows.sort(ascending), LOW_QUANTILE), best ?? Infinity);
+  const high = Math.max(quantile(highs.sort(ascending), HIGH_QUANTILE), best ?? -Infinity);
   return { low, high, most };
 }
 
+/** The height of a sparkline in pixels. */
 export const HEIGHT = 16;
+/** Between the curve and the edges, in pixels; the point at its end must not be cut. */
+const EDGE = 2;
+const POINT_ROOM = 5;
 
-const round = (value: number): number => Math.round(value * 10) / 10;
+const rounded = (value: number): number => Math.round(value * 10) / 10;
 
-export function heightOf(value: number, scale: Scale): number {
+/** Where a value is drawn, in pixels from the top. */
+export function heightOf(value: number, scale: SparkScale): number {
   const span = scale.high - scale.low;
-  const part = span > 0 ? (value - scale.low) / span : 0.5;
-  return round(HEIGHT - 2 - Math.max(0, Math.min(1, part)) * (HEIGHT - 4));
+  const fraction = span > 0 ? (value - scale.low) / span : 0.5;
+  return rounded(HEIGHT - EDGE - Math.max(0, Math.min(1, fraction)) * (HEIGHT - 2 * EDGE));
 }
 
-export interface Curve {
-  /** One list of points per unbroken piece. */
-  pieces: string[];
+/** What is drawn of a trail. */
+export interface Sparkline {
+  /** The points of each unbroken segment, as the attribute `points` has them. */
+  segments: string[];
+  /** The last point that has a value. */
   end: [number, number] | null;
 }
 
-/** A trail over a part of the width; what is not finite breaks the line. */
-export function curve(trail: Num[], scale: Scale, width: number): Curve {
-  const step = trail.length > 1 ? (width - 5) / (trail.length - 1) : 0;
-  const pieces: string[][] = [[]];
+/** Draws a trail over so many pixels; a value that is not finite breaks the line. */
+export function sparkline(trail: Num[], scale: SparkScale, width: number): Sparkline {
+  const step = trail.length > 1 ? (width - POINT_ROOM) / (trail.length - 1) : 0;
+  const segments: string[][] = [[]];
   let end: [number, number] | null = null;
   trail.forEach((item, i) => {
     const value = toNumber(item);
-    if (!finite(value)) return void pieces.push([]);
-    end = [round(2 + i * step), heightOf(value, scale)];
-    pieces[pieces.length - 1]?.push(end.join(","));
+    if (!finite(value)) return void segments.push([]);
+    end = [rounded(EDGE + i * step), heightOf(value, scale)];
+    segments[segments.length - 1]?.push(end.join(","));
   });
-  return {
-    pieces: pieces.filter((piece) => piece.length > 1).map((piece) => piece.join(" ")),
-    end,
-  };
+  const drawn = segments.filter((segment) => segment.length > 1);
+  return { segments: drawn.map((segment) => segment.join(" ")), end };
 }
 
-/** How far across a row's curve reaches: by its epochs, or by its number of values. */
-export function reach(row: Row, n: number, scale: Scale): number {
-  const by = row.steps && row.step !== null ? row.step / row.steps : n / scale.most;
-  return Math.max(0.08, Math.min(1, by));
+/** How much of the width the curve of a row takes, so that a running job's curve grows. */
+export function reach(row: Row, values: number, scale: SparkScale): number {
+  const byEpochs = row.steps && row.step !== null ? row.step / row.steps : null;
+  const fraction = byEpochs ?? values / scale.most;
+  return Math.max(0.08, Math.min(1, fraction));
 }

@@ -1,4 +1,4 @@
-/** One variant opened below the grid: why, its parameters in full, and its log. */
+/** One variant, opened below the rows of a table: its reason, parameters, metrics and log. */
 import type { Row, ScanInfo } from "../../wire";
 import { LogView } from "../log/logview";
 import { notebookPath } from "../scan/paths";
@@ -7,50 +7,49 @@ import type { ScanStore } from "../scan/store";
 import { paramText, toNumber } from "../scan/values";
 import { button, drawIfChanged, h, setText } from "../ui/dom";
 import { icon } from "../ui/icons";
-import { formatAlone } from "../ui/numbers";
+import { formatAlone, MISSING } from "../ui/numbers";
 import { clip, full, own } from "../ui/text";
 
-export interface PaneEvents {
+/** What happens in the pane. */
+export interface VariantPaneEvents {
   closed(id: string): void;
 }
 
+/** So many metrics are shown. */
+const MOST_METRICS = 24;
+
 function assignments(row: Row, scan: ScanInfo): Node[] {
-  const names = [...new Set([...scan.params, ...Object.keys(row.params)])];
-  return names
-    .filter((name) => Object.hasOwn(row.params, name))
-    .map((name) =>
-      h("span", {}, `${clip(name, 60)} = `, h("b", {}, full(paramText(own(row.params, name))))),
-    );
+  const names = new Set([...scan.params, ...Object.keys(row.params)]);
+  const given = [...names].filter((name) => Object.hasOwn(row.params, name));
+  return given.map((name) => {
+    const value = h("b", {}, full(paramText(own(row.params, name))));
+    return h("span", {}, `${clip(name, 60)} = `, value);
+  });
 }
 
 function metrics(row: Row): Node[] {
   return Object.entries(row.metrics)
-    .slice(0, 24)
+    .slice(0, MOST_METRICS)
     .map(([name, { last }]) => {
       const value = toNumber(last);
-      return h(
-        "span",
-        {},
-        `${clip(name, 60)} `,
-        h("b", {}, value === null ? "–" : formatAlone(value, 6)),
-      );
+      const text = value === null ? MISSING : formatAlone(value, 6);
+      return h("span", {}, `${clip(name, 60)} `, h("b", {}, text));
     });
 }
 
 const gigabytes = (megabytes: number): string => `${(megabytes / 1024).toFixed(1)} GB`;
 
-/** `Uses 1.2 cores, 0.4 GB (at most 0.6 GB), GPU 80 %, 3.1 GB`. */
+/** `Uses 1.2 cores, 0.4 GB (at most 0.6 GB), GPU 80 %, 3.1 GB of GPU memory.` */
 export function usageSentence(row: Row): string {
-  const { cpu, memory_mb, gpu, gpu_memory_mb } = row.usage ?? {};
+  const { cpu, memory_mb: memory, gpu, gpu_memory_mb: gpuMemory } = row.usage ?? {};
   const most = row.peak_mb ? gigabytes(row.peak_mb) : "";
   if (row.state !== "running") return most && `Used at most ${most} of memory.`;
-  const parts = [
-    cpu === undefined ? "" : `${cpu.toFixed(1)} cores`,
-    memory_mb === undefined ? "" : `${gigabytes(memory_mb)}${most && ` (at most ${most})`}`,
-    gpu === undefined ? "" : `GPU ${gpu.toFixed(0)} %`,
-    gpu_memory_mb === undefined ? "" : `${gigabytes(gpu_memory_mb)} of GPU memory`,
-  ].filter(Boolean);
-  return parts.length ? `Uses ${parts.join(", ")}.` : "";
+  const used: string[] = [];
+  if (cpu !== undefined) used.push(`${cpu.toFixed(1)} cores`);
+  if (memory !== undefined) used.push(`${gigabytes(memory)}${most && ` (at most ${most})`}`);
+  if (gpu !== undefined) used.push(`GPU ${gpu.toFixed(0)} %`);
+  if (gpuMemory !== undefined) used.push(`${gigabytes(gpuMemory)} of GPU memory`);
+  return used.length ? `Uses ${used.join(", ")}.` : "";
 }
 
 function details(row: Row, scan: ScanInfo): (Node | null)[] {
@@ -67,8 +66,10 @@ function details(row: Row, scan: ScanInfo): (Node | null)[] {
   ];
 }
 
+/** The pane. It shows one variant at a time, or nothing. */
 export class VariantPane {
   readonly element = h("section", { class: "gg-pane" });
+  /** The variant that is shown. */
   id: string | null = null;
   private readonly title = h("b", {});
   private readonly details = h("div", { class: "gg-details" });
@@ -76,16 +77,11 @@ export class VariantPane {
 
   constructor(
     private readonly store: ScanStore,
-    private readonly events: PaneEvents,
+    private readonly events: VariantPaneEvents,
   ) {
     const close = button("Close the log", [icon("close")], { class: "gg-i" });
-    const head = h(
-      "div",
-      { class: "gg-pane-hd" },
-      this.title,
-      h("span", { class: "gg-sp" }),
-      close,
-    );
+    const space = h("span", { class: "gg-sp" });
+    const head = h("div", { class: "gg-pane-hd" }, this.title, space, close);
     this.element.hidden = true;
     this.element.append(head, this.details);
     close.addEventListener("click", () => this.close());
@@ -108,7 +104,7 @@ export class VariantPane {
 
   update(row: Row, scan: ScanInfo): void {
     setText(this.title, `${clip(row.id, 40)} ${row.state}`);
-    drawIfChanged(this.details, JSON.stringify(row), () => details(row, scan) as Node[]);
+    drawIfChanged(this.details, JSON.stringify(row), () => details(row, scan));
   }
 
   close(): void {

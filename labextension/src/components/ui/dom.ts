@@ -1,8 +1,9 @@
-/** The few ways in which the table makes elements. Text is only ever text. */
+/** The few ways in which components make and change elements. A text never becomes markup. */
 
 type Child = Node | string | null;
 type Attributes = Record<string, string | number | boolean | null>;
 
+/** Sets attributes; `true` is an empty one, `null` and `false` remove it. */
 export function setAttributes(element: Element, wanted: Attributes): void {
   for (const [name, value] of Object.entries(wanted)) {
     if (value === null || value === false) element.removeAttribute(name);
@@ -10,6 +11,7 @@ export function setAttributes(element: Element, wanted: Attributes): void {
   }
 }
 
+/** Makes an HTML element with attributes and children; a child that is null is left out. */
 export function h<K extends keyof HTMLElementTagNameMap>(
   tag: K,
   wanted: Attributes = {},
@@ -21,6 +23,7 @@ export function h<K extends keyof HTMLElementTagNameMap>(
   return element;
 }
 
+/** Makes an SVG element. */
 export function svg(tag: string, wanted: Attributes = {}, ...children: Node[]): SVGElement {
   const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
   setAttributes(element, wanted);
@@ -28,7 +31,12 @@ export function svg(tag: string, wanted: Attributes = {}, ...children: Node[]): 
   return element;
 }
 
-/** Draws again only when what it shows has changed, so that focus and hover stay. */
+/**
+ * Replaces the children of an element if its signature differs from the last one; returns whether.
+ *
+ * `signature` has to hold everything that `children` shows. Elements that stay keep the focus and
+ * the pointer that hovers over them, which new ones would lose.
+ */
 export function drawIfChanged(
   element: Element,
   signature: string,
@@ -41,10 +49,12 @@ export function drawIfChanged(
   return true;
 }
 
+/** Sets the text of an element, and touches nothing where it is the same. */
 export function setText(element: Element, text: string): void {
   if (element.textContent !== text) element.textContent = text;
 }
 
+/** Makes a button; its label is its name for screen readers and its tooltip. */
 export function button(
   label: string,
   content: Child[],
@@ -53,7 +63,7 @@ export function button(
   return h("button", { type: "button", "aria-label": label, title: label, ...wanted }, ...content);
 }
 
-/** The nearest element around an event's target that carries an attribute. */
+/** The nearest element around the target of an event that matches a selector. */
 export function near(event: Event, selector: string): HTMLElement | null {
   return event.target instanceof Element ? event.target.closest<HTMLElement>(selector) : null;
 }

@@ -1,6 +1,7 @@
-/** Shapes: they carry the state and its colour, the text beside them stays plain. */
+/** Icons. They carry the colour of a state; the text beside them stays plain. */
 import { svg } from "./dom";
 
+/** An SVG element in a square of 12 by 12. */
 type Shape = readonly [tag: string, attributes: Record<string, string>];
 
 const line = (d: string, width = "1.3"): Shape => [
@@ -19,7 +20,8 @@ const ring = (width = "1.3", dash = ""): Shape => [
     "stroke-dasharray": dash,
   },
 ];
-const cut = (d: string): Shape => [
+/** A line in the colour of the page, which cuts into a filled shape. */
+const cutOut = (d: string): Shape => [
   "path",
   { d, fill: "none", stroke: "var(--gg-bg)", "stroke-width": "1.5" },
 ];
@@ -41,12 +43,13 @@ const SHAPES: Record<string, readonly Shape[]> = {
   new: [ring("1.4", "1.6 2")],
   queued: [ring(), line("M6 3.2V6l2 1.3", "1.2")],
   running: [ring("1.4"), dot("6", "6", "2.3", { class: "gg-pulse" })],
-  done: [dot("6", "6", "5.5"), cut("M3.4 6.2l1.9 1.9 3.4-3.9")],
+  done: [dot("6", "6", "5.5"), cutOut("M3.4 6.2l1.9 1.9 3.4-3.9")],
   failed: [
     solid(
-      "M2.2.7h7.6a1.5 1.5 0 0 1 1.5 1.5v7.6a1.5 1.5 0 0 1-1.5 1.5H2.2A1.5 1.5 0 0 1 .7 9.8V2.2A1.5 1.5 0 0 1 2.2.7z",
+      "M2.2.7h7.6a1.5 1.5 0 0 1 1.5 1.5v7.6a1.5 1.5 0 0 1-1.5 1.5H2.2A1.5 1.5 0 0 1 .7 9.8V2.2" +
+        "A1.5 1.5 0 0 1 2.2.7z",
     ),
-    cut("M3.6 3.6l4.8 4.8M8.4 3.6L3.6 8.4"),
+    cutOut("M3.6 3.6l4.8 4.8M8.4 3.6L3.6 8.4"),
   ],
   cancelled: [ring(), line("M2.7 9.3l6.6-6.6")],
   lost: LOST,
@@ -78,10 +81,16 @@ const SHAPES: Record<string, readonly Shape[]> = {
   copy: [line("M4 3.6h6v7.2H4zM2 8.4V1.2h6", "1.1")],
 };
 
-/** Named when it stands alone, hidden when its name stands beside it. */
+/**
+ * Makes an icon; the name is that of a state or of an action.
+ *
+ * With a label, the icon stands alone and screen readers say the label. Without one, they pass over
+ * the icon, since its name stands beside it as a text.
+ */
 export function icon(name: string, label: string | null = null): SVGElement {
   const shapes = SHAPES[name] ?? [];
-  const said = { role: label && "img", "aria-label": label, "aria-hidden": label ? null : "true" };
-  const wanted = { class: `gg-s gg-${name}`, viewBox: "0 0 12 12", ...said };
+  const hidden = label ? null : "true";
+  const spoken = { role: label && "img", "aria-label": label, "aria-hidden": hidden };
+  const wanted = { class: `gg-s gg-${name}`, viewBox: "0 0 12 12", ...spoken };
   return svg("svg", wanted, ...shapes.map(([tag, more]) => svg(tag, more)));
 }
