@@ -53,7 +53,7 @@ const link: JupyterFrontEndPlugin<Link> = {
   },
 };
 
-/** Notebook 7 has one document a page: there a table opens a job below its rows. */
+/** Notebook 7 shows one document in a page, so a table opens a job below its rows. */
 const withoutTabs = (host: Host): Host => ({
   openNotebook: (scan, row) => host.openNotebook?.(scan, row),
   say: (text) => host.say?.(text),
@@ -150,9 +150,13 @@ const panel: JupyterFrontEndPlugin<void> = {
   ) => {
     const trans = (translator ?? nullTranslator).load(DOMAIN);
     const { connection } = link;
-    const news = new ScanNotifications(connection, host, trans);
+    const notifications = new ScanNotifications(connection, host, trans);
     if (registry)
-      void follow(registry, link, (settings: Settings) => (news.enabled = settings.notify));
+      void follow(
+        registry,
+        link,
+        (settings: Settings) => (notifications.enabled = settings.notify),
+      );
     if (!shell) return;
     const side = new SidePanel(connection, host, scanNotebook, trans);
     shell.add(side, "left", { rank: 510, type: trans.__("Scans") });
@@ -168,4 +172,6 @@ const panel: JupyterFrontEndPlugin<void> = {
 };
 
 const plugins: JupyterFrontEndPlugin<unknown>[] = [link, views, output, form, panel];
+
+/** All plugins of the extension. */
 export default plugins;

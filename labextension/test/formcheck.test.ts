@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { WRITE_CELL } from "../src/components/form/form";
+import { WRITE_CELL } from "../src/components/form/writecell";
 import { checked, type Stage, stage, wrong } from "./formkit";
 import { later } from "./kit";
 

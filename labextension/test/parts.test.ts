@@ -58,17 +58,17 @@ describe("rows by state", () => {
   it("move with their state, and say once which groups have changed", () => {
     const groups = new RowsByState();
     groups.reset([row("v0001", { state: "running" }), row("v0002")]);
-    expect(groups.take("running")).toBe(true);
-    expect(groups.take("running")).toBe(false);
-    groups.take("done", "queued");
+    expect(groups.takeChanged("running")).toBe(true);
+    expect(groups.takeChanged("running")).toBe(false);
+    groups.takeChanged("done", "queued");
     groups.put([row("v0001", { state: "done" })]);
     expect([...groups.get("done").keys()]).toEqual(["v0002", "v0001"]);
     expect(groups.get("running").size).toBe(0);
-    expect([groups.take("running"), groups.take("done"), groups.take("queued")]).toEqual([
-      true,
-      true,
-      false,
-    ]);
+    expect([
+      groups.takeChanged("running"),
+      groups.takeChanged("done"),
+      groups.takeChanged("queued"),
+    ]).toEqual([true, true, false]);
   });
 });
 
@@ -218,7 +218,7 @@ describe("words", () => {
       "in the queue for 1 min",
     );
   });
-  it("link to the engine's page about an attempt, if it is one of the web", () => {
+  it("link to the batch system's page about an attempt, if it is a web address", () => {
     const [first, second] = job().attempts as [Attempt, Attempt];
     const attempts = [
       { ...first, link: "https://monitor.example/17" },
@@ -241,7 +241,7 @@ describe("the way of metrics", () => {
     expect(words({ channel: "drop", reported: null })).toBe("metrics come by drop, none so far");
     expect(words({ channel: "end" })).toBe("metrics arrive when a job ends");
   });
-  it("is not said of a disk, of a scan that has ended, or of a saved scan that does not know", () => {
+  it("is empty for a disk, for a scan that has ended, and for a saved one that does not know", () => {
     expect(words({ channel: "file", reported: 1988 })).toBe("");
     expect(words({ channel: "push", reported: 1988, ended: 1990 })).toBe("");
     expect(metricsSentence(JSON.parse(JSON.stringify({ ended: null })), 2000)).toBe("");

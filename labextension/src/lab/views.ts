@@ -1,4 +1,4 @@
-/** The tabs of the main area: a scan's table with curves, and one variant; and what buttons in tables and panel do. */
+/** The tabs of the main area, and what buttons in tables and in the panel open. */
 import { type ILayoutRestorer, type JupyterFrontEnd } from "@jupyterlab/application";
 import { MainAreaWidget, Notification, WidgetTracker } from "@jupyterlab/apputils";
 import type { IDocumentManager } from "@jupyterlab/docmanager";
@@ -13,10 +13,13 @@ import { notebookFile } from "./drive";
 import { jobIcon, scansIcon } from "./icon";
 import type { Views } from "./tokens";
 
+/** The command that opens a scan. JupyterLab also opens it again after a reload of the page. */
 export const OPEN_SCAN = "gridgpu:open-scan";
+/** The command that opens a job. */
 export const OPEN_JOB = "gridgpu:open-job";
 
 type Tab = MainAreaWidget<View>;
+/** What a tab shows. */
 interface Component {
   readonly element: HTMLElement;
   dispose(): void;
@@ -45,6 +48,7 @@ class View extends Widget {
   }
 }
 
+/** Opens scans, jobs and notebooks in tabs, and opens the tabs again after a reload. */
 export class LabViews implements Views {
   private readonly scans = new WidgetTracker<Tab>({ namespace: "gridgpu-scans" });
   private readonly jobs = new WidgetTracker<Tab>({ namespace: "gridgpu-jobs" });
@@ -58,6 +62,7 @@ export class LabViews implements Views {
     this.addCommands();
   }
 
+  /** Opens the tabs that were open before the page was reloaded. */
   restore(restorer: ILayoutRestorer): void {
     const args = (tab: Tab): Record<string, string> => ({ ...tab.content.args });
     const name = (tab: Tab): string => tab.id;
@@ -72,7 +77,8 @@ export class LabViews implements Views {
   openNotebook(scan: ScanInfo, row: Row): void {
     const path = notebookFile(scan, row.id);
     const open = this.documents.findWidget(path);
-    if (open) void open.context.revert(); // it may have grown since
+    // The notebook of a running job may have grown since it was opened.
+    if (open) void open.context.revert();
     const preference = { shouldStart: false, canStart: true, autoStartDefault: false };
     this.documents.openOrReveal(path, "Notebook", undefined, {}, preference);
   }
@@ -101,8 +107,9 @@ export class LabViews implements Views {
     });
   }
 
+  /** Shows the tab with an id, which `make` makes if there is none. */
   private reveal(tracker: WidgetTracker<Tab>, id: string, make: () => View): void {
-    let tab = tracker.find((one) => one.id === id);
+    let tab = tracker.find((known) => known.id === id);
     if (!tab) {
       const content = make();
       tab = new MainAreaWidget({ content });

@@ -1,36 +1,44 @@
-/** Asks the kernel what it makes of the form: once typing rests, and the newest answer counts. */
-import { asChecked, type CheckedForm, type FormState } from "./messages";
+/** Asks the kernel what it makes of the form. */
+import { asCheckedForm, type CheckedForm, type FormState } from "./messages";
 
+/** The way to the kernel. */
 export interface FormLink {
   send(message: unknown): void;
-  /** Messages from the kernel, and null when it has gone. */
-  subscribe(fn: (message: unknown) => void): () => void;
+  /** Calls `listener` with each message of the kernel, and with null when the kernel has ended. */
+  subscribe(listener: (message: unknown) => void): () => void;
 }
 
-const REST_MS = 150;
-const PATIENCE_MS = 1000;
+/** Why there is no answer: the kernel runs a cell, or it has ended; empty if none is late. */
+export type WaitReason = "" | "busy" | "gone";
 
+/** What the form wants to know of its checks. */
 export interface CheckListener {
   answered(checked: CheckedForm): void;
-  /** Whether an answer is waited for longer than it takes; or that none will come. */
-  waiting(why: "" | "busy" | "gone"): void;
+  waiting(why: WaitReason): void;
 }
 
+/** So many milliseconds after the last key, the form is checked. */
+const TYPING_PAUSE = 150;
+/** After so many milliseconds without an answer, the kernel is busy. */
+const PATIENCE = 1000;
+
+/** Checks a form once typing rests. Only the answer to the newest question counts. */
 export class FormChecks {
-  /** Several views may show one form; each listens to its own answers. */
+  /** Several views may show one form, and each gets all answers: this tells its own ones. */
   private readonly view = Math.random().toString(36).slice(2);
-  private asked = 0;
+  private questions = 0;
+  /** What has to be checked; null once it was. */
   private state: FormState | null = null;
-  private rest: ReturnType<typeof setTimeout> | undefined;
-  private patience: ReturnType<typeof setTimeout> | undefined;
-  private gone = false;
-  private readonly undo: () => void;
+  private typingTimer: ReturnType<typeof setTimeout> | undefined;
+  private answerTimer: ReturnType<typeof setTimeout> | undefined;
+  private ended = false;
+  private readonly unsubscribe: () => void;
 
   constructor(
     private readonly link: FormLink,
-    private readonly watcher: CheckListener,
+    private readonly listener: CheckListener,
   ) {
-    this.undo = link.subscribe((message) => this.hear(message));
+    this.unsubscribe = link.subscribe((message) => this.receive(message));
   }
 
   /** Whether what the form shows has not been checked yet. */
@@ -38,43 +46,46 @@ export class FormChecks {
     return this.state !== null;
   }
 
-  ask(state: FormState): void {
+  /** Checks this state soon. */
+  check(state: FormState): void {
     this.state = state;
-    clearTimeout(this.rest);
-    this.rest = setTimeout(() => this.flush(), REST_MS);
+    clearTimeout(this.typingTimer);
+    this.typingTimer = setTimeout(() => this.flush(), TYPING_PAUSE);
   }
 
+  /** Checks now what waits for a check. */
   flush(): void {
-    clearTimeout(this.rest);
-    clearTimeout(this.patience);
-    if (this.gone || !this.state) return;
-    this.asked += 1;
-    this.link.send({ type: "check", state: this.state, id: this.id() });
-    this.patience = setTimeout(() => this.watcher.waiting("busy"), PATIENCE_MS);
+    clearTimeout(this.typingTimer);
+    clearTimeout(this.answerTimer);
+    if (this.ended || !this.state) return;
+    this.questions += 1;
+    this.link.send({ type: "check", state: this.state, id: this.questionId() });
+    this.answerTimer = setTimeout(() => this.listener.waiting("busy"), PATIENCE);
   }
 
   dispose(): void {
-    clearTimeout(this.rest);
-    clearTimeout(this.patience);
-    this.undo();
+    clearTimeout(this.typingTimer);
+    clearTimeout(this.answerTimer);
+    this.unsubscribe();
   }
 
-  private id(): string {
-    return `${this.view}-${this.asked}`;
+  /** The name of the newest question, which its answer repeats. */
+  private questionId(): string {
+    return `${this.view}-${this.questions}`;
   }
 
-  private hear(message: unknown): void {
+  private receive(message: unknown): void {
     if (message === null) {
-      this.gone = true;
-      clearTimeout(this.patience);
-      this.watcher.waiting("gone");
+      this.ended = true;
+      clearTimeout(this.answerTimer);
+      this.listener.waiting("gone");
       return;
     }
-    const checked = asChecked(message);
-    if (!checked || (message as { id?: unknown }).id !== this.id()) return;
-    clearTimeout(this.patience);
+    const checked = asCheckedForm(message);
+    if (!checked || (message as { id?: unknown }).id !== this.questionId()) return;
+    clearTimeout(this.answerTimer);
     this.state = null;
-    this.watcher.waiting("");
-    this.watcher.answered(checked);
+    this.listener.waiting("");
+    this.listener.answered(checked);
   }
 }

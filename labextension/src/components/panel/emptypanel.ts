@@ -4,28 +4,28 @@ import { t } from "../ui/i18n";
 
 const EXAMPLE = "%%gridscan train.ipynb --maximize acc\nlr = loguniform(1e-4, 1e-2)";
 
-/** A sentence in which one word is code. */
-function sentence(words: string, code: string): HTMLElement {
-  const [before = "", after = ""] = words.split("%1");
+/** A sentence in which one word, that stands for `%1`, is code. */
+function sentence(text: string, code: string): HTMLElement {
+  const [before = "", after = ""] = text.split("%1");
   return h("p", {}, before, h("span", { class: "gg-c" }, code), after);
 }
 
+/** How to get a first scan: two sentences, an example and a button. */
 export function emptyPanel(): Node[] {
-  const put = t(
+  // The translator puts `%1` in the place of `%1`, so that the sentence can be split there.
+  const first = t(
     "Open a notebook that trains something and put its settings in one cell with the tag %1.",
     "%1",
   );
-  const runs = sentence(
-    t("Runs on this machine unless you say %1 or another engine.", "%1"),
-    "--on slurm",
-  );
-  runs.className = "gg-q";
+  const place = t("Runs on this machine unless you say %1 or another backend.", "%1");
+  const placeSentence = sentence(place, "--on slurm");
+  placeSentence.className = "gg-q";
   return [
     h("h2", {}, t("No scans yet")),
-    sentence(put, "parameters"),
+    sentence(first, "parameters"),
     h("p", {}, t("Then pick what to vary in a form, or write it in a cell:")),
     h("pre", { class: "gg-c", tabindex: 0, "aria-label": t("Example") }, EXAMPLE),
     button(t("Scan a notebook…"), [t("Scan a notebook…")], { class: "gg-p" }),
-    runs,
+    placeSentence,
   ];
 }

@@ -1,5 +1,8 @@
-/** Which lines an opened scan has: failures by cause, what runs, what waits and why, the best that is done, what was stopped. */
-import type { Row, ScanInfo, State } from "../../wire";
+/**
+ * Which lines an opened scan has in the panel: failures by cause, what runs, what waits and why,
+ * the best that is done, and what was stopped.
+ */
+import type { Row, ScanInfo } from "../../wire";
 import { type Cause, causes } from "../scan/causes";
 import { byValue, least } from "../scan/ranking";
 import { byId } from "../scan/rows";
@@ -7,130 +10,134 @@ import { count, t } from "../ui/i18n";
 import type { RowsByState } from "./rowsbystate";
 import { hasEnded } from "./scantimes";
 
+/** A section of the lines, called as the state of its jobs; lost jobs are among the failed ones. */
+export type Section = "failed" | "running" | "queued" | "done" | "cancelled";
+
+type JobSection = Exclude<Section, "failed">;
+
+/** One line; `key` is unique among the lines of a scan. */
 export type PanelLine =
   | { kind: "title"; key: string; text: string; right: string; retryAll: boolean }
   | { kind: "cause"; key: string; cause: Cause; open: boolean }
   | { kind: "job"; key: string; row: Row; best: boolean }
+  /** Leads to more jobs of a section, or to the table. */
   | { kind: "more"; key: string; text: string; section: Section | "table" };
 
-export type Section = "failed" | "running" | "queued" | "done" | "cancelled";
+const JOB_SECTIONS: readonly JobSection[] = ["running", "queued", "done", "cancelled"];
 
-const FEW: Record<Exclude<Section, "failed">, number> = {
-  running: 4,
-  queued: 3,
-  done: 3,
-  cancelled: 3,
-};
-/** More than these are read in the table. */
+/** So many jobs of a section are shown at first. */
+const FEW: Record<JobSection, number> = { running: 4, queued: 3, done: 3, cancelled: 3 };
+/** So many jobs of a section are shown at most; the others are in the table. */
 export const MANY = 200;
 
-const TITLES = {
+const TITLES: Record<JobSection, string> = {
   running: "%1 running",
   queued: "%1 queued",
   done: "%1 done",
   cancelled: "%1 stopped",
 };
-const MORE = {
+const MORE: Record<JobSection, string> = {
   running: "%1 more running",
   queued: "%1 more queued",
   done: "%1 more done",
   cancelled: "%1 more stopped",
 };
 
-const rowId = (a: Row, b: Row): number => byId(a.id, b.id);
-
-/** Where nothing goes on any more, each cause says all it has to say. */
-function failed(rows: RowsByState, scan: ScanInfo, toggled: ReadonlySet<string>): PanelLine[] {
-  const [bad, lost] = [rows.get("failed"), rows.get("lost")];
-  if (bad.size + lost.size === 0) return [];
-  const told = [bad.size ? t("%1 failed", bad.size) : "", lost.size ? t("%1 lost", lost.size) : ""];
+function failedLines(rows: RowsByState, scan: ScanInfo, toggled: ReadonlySet<string>): PanelLine[] {
+  const failed = rows.get("failed");
+  const lost = rows.get("lost");
+  if (failed.size + lost.size === 0) return [];
+  const failedText = failed.size ? t("%1 failed", failed.size) : "";
+  const lostText = lost.size ? t("%1 lost", lost.size) : "";
   const ended = hasEnded(scan);
-  const text = told.filter(Boolean).join(", ") + (ended ? t(", by cause") : "");
-  const found = causes([...bad.values(), ...lost.values()]);
+  const counts = [failedText, lostText].filter(Boolean).join(", ");
+  const found = causes([...failed.values(), ...lost.values()]);
   const retryAll = found.length > 1 || ended;
-  return [
-    { kind: "title", key: `title failed ${retryAll}`, text, right: "", retryAll },
-    ...found.map((cause): PanelLine => {
-      const open = ended !== toggled.has(cause.key);
-      return { kind: "cause", key: `cause ${cause.key}`, cause, open };
-    }),
-  ];
+  const text = ended ? counts + t(", by cause") : counts;
+  const lines = found.map((cause): PanelLine => {
+    // Where nothing goes on any more, each cause is open until the user closes it.
+    const open = ended !== toggled.has(cause.key);
+    return { kind: "cause", key: `cause ${cause.key}`, cause, open };
+  });
+  // A title with a button is another element than one without, so it has another key.
+  const key = `title failed ${retryAll}`;
+  return [{ kind: "title", key, text, right: "", retryAll }, ...lines];
 }
 
-function jobs(
-  section: Exclude<Section, "failed">,
+function jobLines(
+  section: JobSection,
   rows: ReadonlyMap<string, Row>,
   scan: ScanInfo,
   all: boolean,
 ): PanelLine[] {
   if (rows.size === 0) return [];
+  // While rows are still coming, the scan itself knows better how many there are.
   const total = Math.max(rows.size, scan.counts[section]);
-  const order = section === "done" ? byValue(scan) : rowId;
+  const order = section === "done" ? byValue(scan) : (a: Row, b: Row) => byId(a.id, b.id);
   const shown = least(rows.values(), all ? MANY : FEW[section], order);
   const right = section === "queued" ? "" : (scan.objective?.metric ?? "");
   const text = t(TITLES[section], total.toLocaleString("en"));
+  const lines = shown.map((row): PanelLine => {
+    return { kind: "job", key: `job ${row.id}`, row, best: row.id === scan.best };
+  });
   return [
     { kind: "title", key: `title ${section}`, text, right, retryAll: false },
-    ...shown.map((row): PanelLine => ({
-      kind: "job",
-      key: `job ${row.id}`,
-      row,
-      best: row.id === scan.best,
-    })),
-    ...more(section, total - shown.length, all),
+    ...lines,
+    ...moreLines(section, total - shown.length, all),
   ];
 }
 
-function more(section: Exclude<Section, "failed">, rest: number, all: boolean): PanelLine[] {
+/** The lines below the jobs of a section, of which `hidden` are not shown. */
+function moreLines(section: JobSection, hidden: number, all: boolean): PanelLine[] {
   const key = `more ${section}`;
-  const number = rest.toLocaleString("en");
-  if (rest > 0 && !all) return [{ kind: "more", key, section, text: t(MORE[section], number) }];
-  const table = count(rest, "%2 more in the table", "%2 more in the table", number);
-  const beyond: PanelLine[] =
-    rest > 0 ? [{ kind: "more", key: `${key} table`, section: "table", text: table }] : [];
-  return all ? [...beyond, { kind: "more", key, section, text: t("show fewer") }] : [];
+  const number = hidden.toLocaleString("en");
+  if (!all) {
+    if (hidden <= 0) return [];
+    return [{ kind: "more", key, section, text: t(MORE[section], number) }];
+  }
+  const fewer: PanelLine = { kind: "more", key, section, text: t("show fewer") };
+  if (hidden <= 0) return [fewer];
+  const text = count(hidden, "%2 more in the table", "%2 more in the table", number);
+  return [{ kind: "more", key: `${key} table`, section: "table", text }, fewer];
 }
 
-export interface Opened {
-  /** Causes that are not as they are by themselves. */
+/** What the user opened in a scan. */
+export interface OpenedLines {
+  /** Causes that the user opened or closed, by their keys. */
   toggled: ReadonlySet<string>;
-  /** Sections shown with all their jobs. */
+  /** Sections that are shown with all of their jobs. */
   whole: ReadonlySet<Section>;
 }
 
-/** Works out only the sections that have changed. */
+/** The lines of one scan. Only the sections that have changed are worked out again. */
 export class PanelLines {
   private readonly known = new Map<Section, PanelLine[]>();
-  private head = "";
+  private signature = "";
 
   constructor(private readonly rows: RowsByState) {}
 
+  /** The cause with a key, among the lines that are shown. */
   cause(key: string): Cause | null {
-    const found = this.known
-      .get("failed")
-      ?.find((part) => part.kind === "cause" && part.cause.key === key);
-    return found?.kind === "cause" ? found.cause : null;
+    for (const line of this.known.get("failed") ?? []) {
+      if (line.kind === "cause" && line.cause.key === key) return line.cause;
+    }
+    return null;
   }
 
-  list(scan: ScanInfo, opened: Opened): PanelLine[] {
-    const { rows } = this;
+  /** All lines in their order. */
+  list(scan: ScanInfo, { toggled, whole }: OpenedLines): PanelLine[] {
+    const { rows, known } = this;
     const { best, objective, counts, state } = scan;
-    const head = JSON.stringify([
-      best,
-      objective,
-      state,
-      counts,
-      [...opened.toggled],
-      [...opened.whole],
-    ]);
-    const anew = head !== this.head;
-    this.head = head;
-    if (rows.take("failed", "lost") || anew)
-      this.known.set("failed", failed(rows, scan, opened.toggled));
-    for (const section of ["running", "queued", "done", "cancelled"] as const) {
-      if (!rows.take(section satisfies State) && !anew) continue;
-      this.known.set(section, jobs(section, rows.get(section), scan, opened.whole.has(section)));
+    const signature = JSON.stringify([best, objective, state, counts, [...toggled], [...whole]]);
+    const allChanged = signature !== this.signature;
+    this.signature = signature;
+    // takeChanged() comes first, since it has to be called in any case.
+    if (rows.takeChanged("failed", "lost") || allChanged)
+      known.set("failed", failedLines(rows, scan, toggled));
+    for (const section of JOB_SECTIONS) {
+      if (!rows.takeChanged(section) && !allChanged) continue;
+      known.set(section, jobLines(section, rows.get(section), scan, whole.has(section)));
     }
-    return [...this.known.values()].flat();
+    return [...known.values()].flat();
   }
 }

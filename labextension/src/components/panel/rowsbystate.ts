@@ -1,37 +1,47 @@
-/** Rows by state, kept up to date row by row: 10,000 are walked once and never again as a whole. */
+/** The rows of a scan by state. */
 import { type Row, type State, STATES } from "../../wire";
 
 const EMPTY: ReadonlyMap<string, Row> = new Map();
 
+/**
+ * Groups rows by state, and knows which groups have changed.
+ *
+ * A scan may have ten thousand rows. All of them are looked at once; afterwards only those that
+ * changed are.
+ */
 export class RowsByState {
   private readonly groups = new Map<State, Map<string, Row>>();
-  private readonly states = new Map<string, State>();
-  /** States whose rows are others than when they were last looked at. */
+  private readonly stateOf = new Map<string, State>();
+  /** States whose rows have changed since they were last taken. */
   private readonly changed = new Set<State>();
 
+  /** Forgets all rows and takes these. */
   reset(rows: Iterable<Row>): void {
     this.groups.clear();
-    this.states.clear();
+    this.stateOf.clear();
     for (const state of STATES) this.changed.add(state);
     this.put(rows);
   }
 
+  /** Takes rows that are new or have changed. */
   put(rows: Iterable<Row>): void {
     for (const row of rows) {
-      const before = this.states.get(row.id);
-      if (before !== undefined && before !== row.state) this.drop(row.id, before);
-      this.states.set(row.id, row.state);
+      const before = this.stateOf.get(row.id);
+      if (before !== undefined && before !== row.state) this.remove(row.id, before);
+      this.stateOf.set(row.id, row.state);
       this.group(row.state).set(row.id, row);
       this.changed.add(row.state);
     }
   }
 
+  /** The rows in a state, by their ids. */
   get(state: State): ReadonlyMap<string, Row> {
     return this.groups.get(state) ?? EMPTY;
   }
 
-  /** True once after each change of one of these. */
-  take(...states: State[]): boolean {
+  /** Whether rows in one of these states have changed since the last call. */
+  takeChanged(...states: State[]): boolean {
+    // All of them are taken, not only those up to the first that has changed.
     return states.map((state) => this.changed.delete(state)).includes(true);
   }
 
@@ -43,7 +53,7 @@ export class RowsByState {
     return made;
   }
 
-  private drop(id: string, state: State): void {
+  private remove(id: string, state: State): void {
     this.groups.get(state)?.delete(id);
     this.changed.add(state);
   }

@@ -1,4 +1,4 @@
-/** One scan in the panel's tree: its head, and opened what it shows of its jobs. */
+/** One scan in the tree of the panel: its head, and while it is open its jobs. */
 import type { Action, ScanInfo } from "../../wire";
 import { stateBar, stateCounts } from "../scan/progress";
 import { formatValue, toNumber } from "../scan/values";
@@ -10,16 +10,18 @@ import { type BodyEvents, ScanBody } from "./scanbody";
 import { timeText } from "./scantimes";
 import type { ScanSource } from "./source";
 
-/** Said with a shape; what runs or has ended well says enough by its bar. */
-const SHAPED = new Set(["paused", "stopped", "orphaned"]);
+/** States that get an icon. A scan that runs or has ended well says enough by its bar. */
+const STATES_WITH_ICON = new Set(["paused", "stopped", "orphaned"]);
 
-function value(scan: ScanInfo): HTMLElement | null {
+/** The best value so far. */
+function bestValue(scan: ScanInfo): HTMLElement | null {
   const best = toNumber(scan.best_value);
   if (best === null) return null;
   const title = `${t("best")} ${clip(scan.objective?.metric ?? "", 40)}: ${best}`;
   return h("span", { class: "gg-c", title }, formatValue(best));
 }
 
+/** A scan in the tree. It opens the store of the scan only when the user opens it. */
 export class ScanItem {
   readonly element = h("div", { class: "gg-sc", role: "none" });
   private readonly head = h("div", {
@@ -43,7 +45,7 @@ export class ScanItem {
   }
 
   dispose(): void {
-    this.forget();
+    this.closeBody();
     this.element.remove();
   }
 
@@ -51,19 +53,21 @@ export class ScanItem {
     return this.opened;
   }
 
+  /** Opens or closes the scan. */
   toggle(on = !this.opened): void {
     this.opened = on;
-    if (on) this.need().element.hidden = false;
-    else this.forget();
+    if (on) this.openBody().element.hidden = false;
+    else this.closeBody();
     this.events.changed();
   }
 
+  /** Does something with the whole scan. */
   command(action: Action): void {
-    this.need().command(action);
+    this.openBody().command(action);
   }
 
-  /** What is asked of a closed scan needs its store too; it opens then. */
-  private need(): ScanBody {
+  /** Opens the body, if it is not open. A command needs a store, so it opens the scan too. */
+  private openBody(): ScanBody {
     if (this.body) return this.body;
     this.opened = true;
     this.body = new ScanBody(this.source.open(this.scan.id), this.events);
@@ -71,7 +75,7 @@ export class ScanItem {
     return this.body;
   }
 
-  private forget(): void {
+  private closeBody(): void {
     if (!this.body) return;
     this.body.dispose();
     this.body.element.remove();
@@ -79,15 +83,17 @@ export class ScanItem {
     this.source.release(this.scan.id);
   }
 
+  /** Draws the scan. `asOf` is when the server was last heard, if it is lost. */
   draw(scan: ScanInfo, now: number, asOf: number | null): void {
+    // The store of an open scan may have heard of it later than the list of all scans.
     const own = this.body?.store.scan;
     this.scan = own && own.now > scan.now ? own : scan;
     this.drawHead(this.scan, timeText(this.scan, now, asOf));
     this.body?.draw(this.scan);
   }
 
-  private drawHead(scan: ScanInfo, when: string): void {
-    const { name, state, counts: numbers, total, best_value: best } = scan;
+  private drawHead(scan: ScanInfo, time: string): void {
+    const { name, state, counts, total, best_value: best } = scan;
     setAttributes(this.head, {
       "data-id": scan.id,
       "data-name": name,
@@ -96,27 +102,20 @@ export class ScanItem {
       "aria-level": 1,
     });
     this.element.classList.toggle("gg-opened", this.opened);
-    drawIfChanged(
-      this.head,
-      JSON.stringify([name, state, numbers, total, best, when, this.opened]),
-      () => [
-        h(
-          "div",
-          { class: "gg-sc-name" },
-          h("span", { class: "gg-chev" }, icon(this.opened ? "open" : "closed")),
-          h("b", { class: "gg-cut", title: full(name) }, clip(name, 60)),
-          h("span", { class: "gg-sp" }),
-          value(scan),
-        ),
-        stateBar(scan),
-        h(
-          "div",
-          { class: "gg-sc-when" },
-          stateCounts(scan),
-          h("span", { class: "gg-sp" }),
-          h("span", { class: "gg-q" }, SHAPED.has(state) ? icon(state) : null, when),
-        ),
-      ],
-    );
+    const signature = JSON.stringify([name, state, counts, total, best, time, this.opened]);
+    drawIfChanged(this.head, signature, () => headNodes(scan, time, this.opened));
   }
+}
+
+function headNodes(scan: ScanInfo, time: string, opened: boolean): Node[] {
+  const chevron = h("span", { class: "gg-chev" }, icon(opened ? "open" : "closed"));
+  const name = h("b", { class: "gg-cut", title: full(scan.name) }, clip(scan.name, 60));
+  const space = (): HTMLElement => h("span", { class: "gg-sp" });
+  const state = STATES_WITH_ICON.has(scan.state) ? icon(scan.state) : null;
+  const right = h("span", { class: "gg-q" }, state, time);
+  return [
+    h("div", { class: "gg-sc-name" }, chevron, name, space(), bestValue(scan)),
+    stateBar(scan),
+    h("div", { class: "gg-sc-when" }, stateCounts(scan), space(), right),
+  ];
 }

@@ -1,10 +1,10 @@
-/** Days as the panel writes them, and in which order scans stand. Pure. */
+/** Times of scans as the panel writes them, and the order in which scans stand. */
 import type { ScanInfo } from "../../wire";
 import { timeLeft } from "../scan/progress";
 import { t } from "../ui/i18n";
 import { clock } from "../ui/times";
 
-const DAY = 86_400;
+const DAY_SECONDS = 86_400;
 const WEEKDAYS = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
 const MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(" ");
 
@@ -12,7 +12,8 @@ const midnight = (unix: number): number => new Date(unix * 1000).setHours(0, 0, 
 
 /** `14:31`, `yesterday`, `Fri`, `12 Mar`, `12 Mar 2024`. */
 export function dayText(unix: number, now: number): string {
-  const days = Math.round((midnight(now) - midnight(unix)) / DAY);
+  // Rounded, since a day with a change of the clocks has 23 or 25 hours.
+  const days = Math.round((midnight(now) - midnight(unix)) / DAY_SECONDS);
   const date = new Date(unix * 1000);
   if (days <= 0) return clock(unix);
   if (days === 1) return t("yesterday");
@@ -22,9 +23,10 @@ export function dayText(unix: number, now: number): string {
   return year === new Date(now * 1000).getFullYear() ? day : `${day} ${year}`;
 }
 
+/** Whether nothing happens in a scan any more. */
 export const hasEnded = ({ state }: ScanInfo): boolean => state === "done" || state === "stopped";
 
-/** What stands under the bar at the right. */
+/** The text at the right under the bar. `asOf` is when the server was last heard, if it is lost. */
 export function timeText(scan: ScanInfo, now: number, asOf: number | null): string {
   if (hasEnded(scan)) return dayText(scan.ended ?? scan.created, now);
   if (asOf !== null) return t("as of %1", clock(asOf));
@@ -33,7 +35,7 @@ export function timeText(scan: ScanInfo, now: number, asOf: number | null): stri
   return timeLeft(scan) || t("since %1", dayText(scan.created, now));
 }
 
-/** What still goes on first, then the newest. */
+/** Scans that go on and scans that have ended, the newest first in each. */
 export function inOrder(scans: Iterable<ScanInfo>): { active: ScanInfo[]; ended: ScanInfo[] } {
   const all = [...scans];
   const active = all.filter((scan) => !hasEnded(scan)).sort((a, b) => b.created - a.created);

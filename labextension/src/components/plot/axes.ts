@@ -84,7 +84,7 @@ function logarithmicAxis(low: number, high: number, most: number): PlotAxis {
   return { log: true, ticks, at: (value) => (Math.log10(value) - from) / (to - from), text };
 }
 
-/** The axis for some values: logarithmic where all are positive and span more than three decades. */
+/** The axis for some values: logarithmic if all are positive and span more than three decades. */
 export function valueAxis(values: Iterable<number>, most = 6): PlotAxis {
   const { low, high } = span(values) ?? { low: 0, high: 1 };
   if (low > 0 && high / low > 10 ** DECADES) return logarithmicAxis(low, high, most);

@@ -27,7 +27,7 @@ export function backendName({ backend }: Pick<ScanInfo, "backend">): string {
 /** `running on Slurm`. */
 export const stateOnBackend = (scan: ScanInfo): string => `${scan.state} on ${backendName(scan)}`;
 
-/** How many variants are in each state, in the order of the bar; states without any are left out. */
+/** How many variants are in each state, in the order of the bar; empty states are left out. */
 export function countByState(scan: ScanInfo): [State, number][] {
   const known = STATES.reduce((sum, state) => sum + (scan.counts[state] ?? 0), 0);
   // Variants that a sampler has not proposed yet count as new.

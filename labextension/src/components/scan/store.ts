@@ -16,7 +16,7 @@ import { RowStatistics } from "./statistics";
 
 /** What a store tells its views. */
 export type StoreChange =
-  /** Rows changed; `changed` is null where all may have. `failed` are those that failed just now. */
+  /** Rows changed; `changed` is null where all may have. `failed` have failed just now. */
   | { type: "data"; changed: Row[] | null; failed: Row[]; endedNow: boolean }
   | { type: "said"; text: string }
   | LogText

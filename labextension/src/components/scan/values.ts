@@ -11,7 +11,7 @@ export function toNumber(value: Num | null | undefined): number | null {
   return SPECIAL[value] ?? null;
 }
 
-/** A value of the objective outside of the table: four digits, also where it happens to be whole. */
+/** A value of the objective outside of the table: four digits, also where it is a whole number. */
 export const formatValue = (value: number): string => {
   const style = { ...newStyle(4), whole: false };
   include(style, value);

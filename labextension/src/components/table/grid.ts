@@ -11,7 +11,7 @@ import { ROW_HEIGHT, RowView } from "./rowview";
 
 /** The height of the header in pixels; table.css has the same number. */
 const HEAD_HEIGHT = 26;
-/** So many rows above and below those in view are drawn as well, so that scrolling shows no gaps. */
+/** So many rows above and below those in view are drawn too, so that scrolling shows no gaps. */
 const EXTRA_ROWS = 4;
 /** A grid with more rows scrolls. */
 export const MOST_ROWS = 20;

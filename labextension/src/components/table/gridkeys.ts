@@ -47,7 +47,7 @@ function actionOfLetter(key: string): (typeof LETTERS)[string] | undefined {
   return Object.hasOwn(LETTERS, letter) ? LETTERS[letter] : undefined;
 }
 
-/** Moves the focus in a grid and does what its keys stand for. Each method says if it took a key. */
+/** Moves the focus in a grid and does what keys stand for. Methods return if they took a key. */
 export class GridKeys {
   constructor(private readonly grid: GridControl) {}
 

@@ -1,4 +1,4 @@
-/** Sparklines: small curves in the cells. Those of one metric share a scale, so that they compare. */
+/** Sparklines: small curves in cells. Those of one metric share a scale, so that they compare. */
 import type { Num, Row } from "../../wire";
 import { toNumber } from "../scan/values";
 import { finite } from "../ui/numbers";

@@ -69,9 +69,13 @@ export class LiveTable {
     const { variantPane } = this.parts;
     this.rowActions = new RowActions(store, host, this.commands, variantPane, say);
     const contexts = new CellContexts(store, this.arrangement, jupyterConfig(page), host);
-    const menuItems = (): MenuItem[] => this.menuItems();
     this.drawing = new TableDrawing(
-      ...([this.element, store, this.arrangement, contexts, this.parts, menuItems] as const),
+      this.element,
+      store,
+      this.arrangement,
+      contexts,
+      this.parts,
+      () => this.menuItems(),
     );
     this.drawTimer = new DrawTimer(() => this.drawing.rowsChanged());
     this.element.classList.toggle("gg-fill", options.fill === true);
