@@ -241,7 +241,7 @@ describe("the way of metrics", () => {
     expect(words({ channel: "drop", reported: null })).toBe("metrics come by drop, none so far");
     expect(words({ channel: "end" })).toBe("metrics arrive when a job ends");
   });
-  it("is empty for a disk, for a scan that has ended, and for a saved one that does not know", () => {
+  it("is empty for a disk, an ended scan, and a saved one that does not know", () => {
     expect(words({ channel: "file", reported: 1988 })).toBe("");
     expect(words({ channel: "push", reported: 1988, ended: 1990 })).toBe("");
     expect(metricsSentence(JSON.parse(JSON.stringify({ ended: null })), 2000)).toBe("");
