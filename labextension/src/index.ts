@@ -112,6 +112,7 @@ const form: JupyterFrontEndPlugin<ScanNotebook> = {
   ) => {
     const trans = (translator ?? nullTranslator).load(DOMAIN);
     const opener = new FormOpener(app, documents, tracker, browser, trans);
+    // In the file browser the command is for the selected file, elsewhere for the open notebook.
     const chosen = (): string | undefined => {
       const item = browser?.isVisible ? browser.selectedItems().next().value : undefined;
       return item?.type === "notebook" ? item.path : undefined;
@@ -157,6 +158,7 @@ const panel: JupyterFrontEndPlugin<void> = {
         link,
         (settings: Settings) => (notifications.enabled = settings.notify),
       );
+    // The panel is made for JupyterLab's own shell; Notebook 7 has another one.
     if (!shell) return;
     const side = new SidePanel(connection, host, scanNotebook, trans);
     shell.add(side, "left", { rank: 510, type: trans.__("Scans") });

@@ -77,6 +77,7 @@ export interface Link {
   subscribe(listener: (event: LinkEvent) => void): () => void;
 }
 
+/** The types of messages that are known. */
 const INCOMING_TYPES = new Set(["snapshot", "upsert", "said", "log", "metrics", "job"]);
 
 /** A message as it came, or null if its type is not known. */

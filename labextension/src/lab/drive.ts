@@ -48,6 +48,7 @@ export class ScanDrive implements Contents.IDrive {
     if (asked === null) return folder(path);
     const { scan, job, name } = asked;
     const model = await this.rest.get<Contents.IModel>(["scans", scan, "jobs", job, "notebook"]);
+    // The server has the notebook under another name and path.
     return { ...model, name, path, writable: false };
   }
 

@@ -31,6 +31,7 @@ export class ScanNotifications {
       const before = this.known.get(scan.id);
       this.known.set(scan.id, scan.state);
       this.noteChanged(scan);
+      // What had ended before the page was opened is no news.
       if (before === undefined || before === scan.state || !this.enabled) continue;
       if (ENDED.has(scan.state)) this.ended(scan);
       else if (scan.state === "orphaned") this.died(scan);

@@ -79,6 +79,7 @@ export class LabViews implements Views {
     const open = this.documents.findWidget(path);
     // The notebook of a running job may have grown since it was opened.
     if (open) void open.context.revert();
+    // A notebook of the past needs no kernel, though the user may start one.
     const preference = { shouldStart: false, canStart: true, autoStartDefault: false };
     this.documents.openOrReveal(path, "Notebook", undefined, {}, preference);
   }

@@ -57,6 +57,7 @@ export class FormChecks {
   flush(): void {
     clearTimeout(this.typingTimer);
     clearTimeout(this.answerTimer);
+    // A kernel that has ended answers nothing; the form then says so.
     if (this.ended || !this.state) return;
     this.questions += 1;
     this.link.send({ type: "check", state: this.state, id: this.questionId() });
@@ -82,6 +83,7 @@ export class FormChecks {
       return;
     }
     const checked = asCheckedForm(message);
+    // An answer to an older question would bring back what was typed over.
     if (!checked || (message as { id?: unknown }).id !== this.questionId()) return;
     clearTimeout(this.answerTimer);
     this.state = null;

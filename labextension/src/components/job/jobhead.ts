@@ -26,6 +26,7 @@ const ENDINGS: Record<number, string> = { 1: "st", 2: "nd", 3: "rd" };
 
 /** `1st`, `2nd`, `13th`. */
 export function ordinal(place: number): string {
+  // 11th, 12th and 13th, though 21st, 22nd and 23rd.
   const teen = place % 100 > 10 && place % 100 < 14;
   const ending = teen ? undefined : ENDINGS[place % 10];
   return `${place}${ending ?? "th"}`;
@@ -70,6 +71,7 @@ function figure(strong: string | HTMLElement, more: string): HTMLElement | null 
 
 function valueFigure(shown: ShownJob): HTMLElement | null {
   const { row } = shown;
+  // The value of a job that failed is not compared, but it is still shown here.
   const value = comparable(row) ?? toNumber(row.value);
   if (value === null) return null;
   return figure(h("b", { class: "gg-c" }, formatAlone(value)), valueSentence(shown));

@@ -20,6 +20,7 @@ function valueCell(name: string, value: unknown, statistics: RowStatistics): HTM
 
 /** The cell with the value in the notebook; an equals sign where the variant has the same. */
 function defaultCell(job: Job | null, name: string, value: unknown): HTMLElement {
+  // The server reads the defaults; until it has answered, they are missing.
   const known = job && Object.hasOwn(job.defaults, name);
   const text = known ? paramText(own(job.defaults, name)) : MISSING;
   if (known && text === paramText(value)) {

@@ -80,6 +80,7 @@ export class Banners {
   update(scans: readonly ScanInfo[], lost: LostConnection | null): void {
     this.lost.hidden = lost === null;
     if (lost) this.tick(lost);
+    // Without a connection nobody could resume them.
     const orphans = lost ? [] : scans.filter(({ state }) => state === "orphaned");
     updateList(this.orphans, orphans.slice(0, MOST_ORPHANS), {
       key: ({ id }) => id,

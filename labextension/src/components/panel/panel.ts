@@ -209,6 +209,7 @@ export class Panel {
     const lost = this.lost();
     const { active, ended } = inOrder(this.matching());
     const shown = this.hidesEnded ? [] : ended;
+    // A scan whose folder was removed must not keep its store open.
     this.forgetGone();
     this.element.classList.toggle("gg-stale", lost !== null);
     this.banners.update(inOrder(source.scans.values()).active, lost);

@@ -73,6 +73,7 @@ export class CurvesView implements Curves {
     const ids = this.ids();
     this.cache.want(ids);
     const names = this.metricNames();
+    // The chosen metric may not be among the names any more.
     const metric = this.metric !== null && names.includes(this.metric) ? this.metric : names[0];
     this.radios.update(names, metric ?? "");
     this.radios.element.hidden = names.length === 0;
@@ -109,6 +110,7 @@ export class CurvesView implements Curves {
   }
 
   private curve(row: Row, metric: string): Curve | null {
+    // The whole curve comes a moment later than the row with its few values.
     const whole = own(this.cache.get(row.id)?.curves, metric);
     if (whole) return whole;
     const inRow = own(row.metrics, metric);

@@ -63,6 +63,7 @@ function withRoom(labels: readonly Label[], room: Room): Label[] {
     y <= room.bottom + TO_BASE &&
     taken.every((other) => Math.abs(other - y) >= LINE);
   return [...labels].sort(byRank).filter((label) => {
+    // The first shift that is free is the smallest one.
     const y = SHIFTS.map((shift) => label.y + TO_BASE + shift).find(free);
     if (y !== undefined) taken.push(y);
     return y !== undefined;

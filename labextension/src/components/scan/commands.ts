@@ -75,6 +75,7 @@ export class Commands {
 
   private send(action: Action, ids: string[] | null, trials?: number): void {
     const { store } = this;
+    // A command that waits for a connection might stop something much later.
     if (store.closed) return this.say(notSentSentence(store.peer));
     const extra = trials ? { trials } : {};
     store.send({ type: "command", action, variants: ids, ...extra });

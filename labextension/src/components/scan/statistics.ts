@@ -51,7 +51,9 @@ export class RowStatistics {
       this.params.set(name, known);
     }
     if (known.distinct.size < MOST_DISTINCT) known.distinct.add(paramText(value));
+    // Numbers are written by the style of the column; only other values have a length of their own.
     if (typeof value === "number") return include(known.style, value);
+    // NaN and infinities come as texts, and they are numbers too.
     known.numeric &&= toNumber(value as never) !== null;
     known.length = Math.max(known.length, paramText(value).length);
   }

@@ -86,6 +86,7 @@ export class TableArrangement {
   fit(scan: ScanInfo, width: number): boolean {
     this.allColumns = buildColumns(scan, this.store.statistics);
     const columns = layoutColumns(this.allColumns, this.columnChoices, width);
+    // Widths change with the digits of values, so everything about the columns is compared.
     const signature = JSON.stringify(columns);
     if (signature === this.signature) return false;
     this.signature = signature;
@@ -109,6 +110,7 @@ export class TableArrangement {
    */
   arrange(scan: ScanInfo, held: boolean): Line[] {
     const filter = this.filter();
+    // A filter that is not understood shows no row at all, so nothing is kept then.
     const kept = held && filter.hint === null ? this.shownIds() : null;
     const rows = matchingRows(this.store.rows.values(), filter, kept);
     const { key, descending } = this.sort(scan);

@@ -118,6 +118,7 @@ function id(line: Line, context: CellContext): IdContent {
 function state(line: Line): CellContent {
   const shown = stateOf(line);
   const same = line.rows.filter((row) => row.state === shown).length;
+  // `2/3 done`: how many rows of the group are in its state.
   const mixed = line.isGroup && same < line.rows.length;
   const tries = !line.isGroup && line.row.attempts > 1 ? `attempt ${line.row.attempts}` : "";
   const label = mixed ? `${same}/${line.rows.length} ${shown}` : shown;
@@ -177,6 +178,7 @@ function curve(line: Line, column: Column, context: CellContext): CellContent {
     if (!metric || !scale) continue;
     drawn.push(sparkline(metric.trail, scale, width * reach(row, metric.n, scale)));
   }
+  // An empty cell says enough: beside it stands the value, or the reason why there is none.
   if (drawn.length === 0 || !scale) return text("");
   const guided = column.name === context.scan.objective?.metric && finite(context.best);
   const guide = guided ? heightOf(context.best ?? 0, scale) : null;
@@ -206,6 +208,7 @@ function place(
   const found = [...new Set(line.rows.map(pick).filter((name) => name !== null))];
   const [first = MISSING] = found;
   const shown = found.length > 1 ? `${clip(first, 40)} +${found.length - 1}` : first;
+  // The jobs of a group have one page each, so its cell leads to none.
   const href = found.length && !line.isGroup ? link : null;
   return { kind: "place", text: clip(shown), title: full(found.join(", ")), href };
 }

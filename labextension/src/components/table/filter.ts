@@ -104,6 +104,7 @@ function compare(name: string, op: string, wanted: string, names: Names): Test {
   if (wanted === "") throw new FilterError(`${name}${op} needs a value`);
   const limit = Number(wanted);
   const holds = COMPARE[op];
+  // What is not a number can only be equal or not: `optimizer=adam`.
   if (Number.isNaN(limit) || !holds) return equal(read, op, wanted);
   return (row) => {
     const value = read(row);
@@ -153,6 +154,7 @@ export function parseFilter(text: string, names: Names): Filter {
     const tests = conjunction(tokens(text), names);
     return { test: (row) => tests.every((test) => test(row)), hint: null };
   } catch (error) {
+    // A mistake of ours must not look like one of the user.
     if (!(error instanceof FilterError)) throw error;
     return { test: () => false, hint: error.message };
   }

@@ -44,6 +44,7 @@ export class GridHead {
     const drawn = drawIfChanged(this.element, JSON.stringify([names, sort, mark]), () =>
       columns.map((column) => headCell(column, sort, mark)),
     );
+    // New elements have no focus, so it is given to the header of the same column.
     if (drawn && focused !== undefined) this.focus(focused);
   }
 

@@ -16,6 +16,7 @@ const ENOUGH = 240;
 /** Why a row has no value to compare; null where it has one, or for a group of repeats. */
 export function reasonOf(line: Line): string | null {
   if (line.isGroup || line.row.state === "done") return null;
+  // Once a running job has a value, the value is shown and not a message.
   if (line.row.state === "running" && line.row.value !== null) return null;
   return line.row.message ?? line.row.reason;
 }

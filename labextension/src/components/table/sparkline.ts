@@ -103,6 +103,7 @@ export function sparkline(trail: Num[], scale: SparkScale, width: number): Spark
   let end: [number, number] | null = null;
   trail.forEach((item, i) => {
     const value = toNumber(item);
+    // A training that diverged has gaps, and may come back.
     if (!finite(value)) return void segments.push([]);
     end = [rounded(EDGE + i * step), heightOf(value, scale)];
     segments[segments.length - 1]?.push(end.join(","));

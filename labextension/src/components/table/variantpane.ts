@@ -87,6 +87,7 @@ export class VariantPane {
     close.addEventListener("click", () => this.close());
     this.element.addEventListener("keydown", (event) => {
       if (event.key !== "Escape") return;
+      // The key has closed the pane; nothing around may take it as well.
       event.stopPropagation();
       this.close();
     });
@@ -104,6 +105,7 @@ export class VariantPane {
 
   update(row: Row, scan: ScanInfo): void {
     setText(this.title, `${clip(row.id, 40)} ${row.state}`);
+    // Only the row changes: the scan adds its folder and the order of its parameters.
     drawIfChanged(this.details, JSON.stringify(row), () => details(row, scan));
   }
 

@@ -88,6 +88,7 @@ const SHAPES: Record<string, readonly Shape[]> = {
  * the icon, since its name stands beside it as a text.
  */
 export function icon(name: string, label: string | null = null): SVGElement {
+  // An unknown name, of a state that a newer server has, draws nothing.
   const shapes = SHAPES[name] ?? [];
   const hidden = label ? null : "true";
   const spoken = { role: label && "img", "aria-label": label, "aria-hidden": hidden };

@@ -31,8 +31,8 @@ export function clock(unix: number): string {
 /**
  * How old the data are that were received at a time.
  *
- * After ten minutes, or without a connection, an age would have to be read twice to be understood:
- * then the text says the time of day.
+ * After ten minutes, or without a connection, the text says the time of day: an age would go on
+ * growing while nothing new can come.
  */
 export function freshness(received: number, now: number, closed: boolean): string {
   const age = now - received;
