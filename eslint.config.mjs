@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import js from "@eslint/js";
 import tseslint from "typescript-eslint";
 
@@ -5,17 +6,11 @@ import tseslint from "typescript-eslint";
  * The folders of labextension/src/components and which of their neighbours each of them may import.
  * A folder imports no folder beside it but `ui`, `scan` and `log`. The table and the view of a job
  * show curves all the same: widget.ts and lab/ hand them a function that makes them.
+ * labextension/test/rooms.test.ts reads the same file, and refuses circles besides.
  */
-const NEIGHBOURS = {
-  ui: [],
-  scan: ["ui"],
-  log: ["ui", "scan"],
-  table: ["ui", "scan", "log"],
-  panel: ["ui", "scan", "log"],
-  job: ["ui", "scan", "log"],
-  plot: ["ui", "scan", "log"],
-  form: ["ui", "scan", "log"],
-};
+const NEIGHBOURS = JSON.parse(
+  readFileSync(new URL("labextension/rooms.json", import.meta.url), "utf8"),
+);
 
 /** Components work in every page, so they know neither JupyterLab nor what puts them together. */
 const OUTSIDE = [
@@ -35,7 +30,7 @@ function importRule(folder) {
   );
   const beside = {
     group: forbidden.map((other) => `**/${other}/*`),
-    message: `A file of ${folder}/ may not import this folder (see NEIGHBOURS).`,
+    message: `A file of ${folder}/ may not import this folder (see labextension/rooms.json).`,
   };
   return {
     files: [`labextension/src/components/${folder}/**/*.ts`],
