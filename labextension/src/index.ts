@@ -12,21 +12,17 @@ import { INotebookTracker } from "@jupyterlab/notebook";
 import { IRenderMimeRegistry } from "@jupyterlab/rendermime";
 import { ISettingRegistry } from "@jupyterlab/settingregistry";
 import { ITranslator, nullTranslator } from "@jupyterlab/translation";
-import "./components/table/table.css";
-import "./components/panel/panel.css";
-import "./components/job/job.css";
-import "./lab/lab.css";
-import type { Host } from "./components/host";
-import { setTranslator } from "./components/i18n";
+import type { Host } from "./components/scan/host";
+import { setTranslator } from "./components/ui/i18n";
 import { FormOpener, writeCells } from "./lab/cells";
 import { Connection } from "./lab/connection";
 import { ScanDrive } from "./lab/drive";
 import { scansIcon } from "./lab/icon";
-import { News } from "./lab/news";
+import { ScanNotifications } from "./lab/notifications";
 import { SHOW_PANEL, SidePanel } from "./lab/panel";
 import { addRenderer } from "./lab/renderer";
 import { Rest } from "./lab/rest";
-import { type Settings, follow } from "./lab/settings";
+import { follow, type Settings } from "./lab/settings";
 import {
   ILink,
   IScanNotebook,
@@ -36,6 +32,7 @@ import {
   type Views,
 } from "./lab/tokens";
 import { LabViews } from "./lab/views";
+import "./index.css";
 
 const DOMAIN = "jupyter-gridgpu";
 const SCAN_NOTEBOOK = "gridgpu:scan-notebook";
@@ -56,7 +53,7 @@ const link: JupyterFrontEndPlugin<Link> = {
   },
 };
 
-/** Notebook 7 has one document a page: there a table opens a job below its rows. */
+/** Notebook 7 shows one document in a page, so a table opens a job below its rows. */
 const withoutTabs = (host: Host): Host => ({
   openNotebook: (scan, row) => host.openNotebook?.(scan, row),
   say: (text) => host.say?.(text),
@@ -115,6 +112,7 @@ const form: JupyterFrontEndPlugin<ScanNotebook> = {
   ) => {
     const trans = (translator ?? nullTranslator).load(DOMAIN);
     const opener = new FormOpener(app, documents, tracker, browser, trans);
+    // In the file browser the command is for the selected file, elsewhere for the open notebook.
     const chosen = (): string | undefined => {
       const item = browser?.isVisible ? browser.selectedItems().next().value : undefined;
       return item?.type === "notebook" ? item.path : undefined;
@@ -153,9 +151,14 @@ const panel: JupyterFrontEndPlugin<void> = {
   ) => {
     const trans = (translator ?? nullTranslator).load(DOMAIN);
     const { connection } = link;
-    const news = new News(connection, host, trans);
+    const notifications = new ScanNotifications(connection, host, trans);
     if (registry)
-      void follow(registry, link, (settings: Settings) => (news.enabled = settings.notify));
+      void follow(
+        registry,
+        link,
+        (settings: Settings) => (notifications.enabled = settings.notify),
+      );
+    // The panel is made for JupyterLab's own shell; Notebook 7 has another one.
     if (!shell) return;
     const side = new SidePanel(connection, host, scanNotebook, trans);
     shell.add(side, "left", { rank: 510, type: trans.__("Scans") });
@@ -171,4 +174,6 @@ const panel: JupyterFrontEndPlugin<void> = {
 };
 
 const plugins: JupyterFrontEndPlugin<unknown>[] = [link, views, output, form, panel];
+
+/** All plugins of the extension. */
 export default plugins;

@@ -1,17 +1,12 @@
-/** The anywidget entry. One instance per model, any number of views of it. */
-import "./components/table/table.css";
-import { Store } from "./components/store";
+/** The entry of the live table as an anywidget. */
+import { subscribe, type Model, type ViewProps } from "./anywidget";
+import { makeCurves } from "./components/plot/curvesview";
+import { ScanStore } from "./components/scan/store";
 import { LiveTable } from "./components/table/table";
-import { type Link, type LinkEvent, type Outgoing, type Snapshot, asIncoming } from "./wire";
+import { asIncoming, type Link, type LinkEvent, type Outgoing, type Snapshot } from "./wire";
+import "./widget.css";
 
-/** The part of anywidget's model that is used here. */
-export interface Model {
-  get(name: string): unknown;
-  send(content: unknown): void;
-  on(name: string, callback: (...args: never[]) => void): void;
-  off(name?: string | null, callback?: ((...args: never[]) => void) | null): void;
-}
-
+/** The link to a scan over the comm of a widget. */
 class CommLink implements Link {
   readonly peer = "kernel";
 
@@ -21,23 +16,17 @@ class CommLink implements Link {
     this.model.send(message);
   }
 
-  subscribe(fn: (event: LinkEvent) => void): () => void {
+  subscribe(listener: (event: LinkEvent) => void): () => void {
     const message = (data: unknown): void => {
       const event = asIncoming(data);
-      if (event) fn(event);
+      if (event) listener(event);
     };
-    const closed = (): void => fn({ type: "closed" });
-    this.model.on("msg:custom", message);
-    this.model.on("comm:close", closed);
-    return () => {
-      this.model.off("msg:custom", message);
-      this.model.off("comm:close", closed);
-    };
+    return subscribe(this.model, message, () => listener({ type: "closed" }));
   }
 }
 
-/** The trait holds the first message, as an object or as JSON. */
-function first(model: Model): Snapshot | null {
+/** The snapshot that the trait holds, as an object or as JSON; null where it is neither. */
+function savedSnapshot(model: Model): Snapshot | null {
   try {
     const value = model.get("snapshot");
     const message = asIncoming(typeof value === "string" ? JSON.parse(value) : value);
@@ -47,35 +36,40 @@ function first(model: Model): Snapshot | null {
   }
 }
 
-function open(model: Model): Store {
-  const store = new Store(new CommLink(model));
-  const known = first(model);
-  if (known) store.offer(known);
+function openStore(model: Model): ScanStore {
+  const store = new ScanStore(new CommLink(model));
+  const snapshot = savedSnapshot(model);
+  if (snapshot) store.offer(snapshot);
   store.hello();
   return store;
 }
 
 interface Widget {
   initialize(props: { model: Model }): () => void;
-  render(props: { model: Model; el: HTMLElement }): () => void;
+  render(props: ViewProps): () => void;
 }
 
-/** Messages are listened to from `initialize`, so that none is missed before a view is drawn. */
+/**
+ * Makes the widget of one model, which has any number of views.
+ *
+ * Messages are listened to from `initialize` on, so that none is missed before a view is drawn.
+ */
 export default function widget(): Widget {
-  let store: Store | null = null;
+  let store: ScanStore | null = null;
   let latest: LiveTable | null = null;
   return {
     initialize({ model }) {
-      store ??= open(model);
+      store ??= openStore(model);
       return () => {
         store?.dispose();
         store = null;
       };
     },
     render({ model, el }) {
-      store ??= open(model);
-      // When the output is renewed, its view is made anew: what was arranged stays.
-      const table = new LiveTable(store, el.ownerDocument, latest?.arrangement());
+      store ??= openStore(model);
+      // When an output is renewed, its view is made anew; what the user arranged stays.
+      const arrangement = latest?.saveArrangement() ?? null;
+      const table = new LiveTable(store, makeCurves, { page: el.ownerDocument, arrangement });
       latest = table;
       el.append(table.element);
       return () => table.dispose();

@@ -1,6 +1,8 @@
 /**
- * What travels between Python and the browser. All of it is untrusted text. The types of what Python sends are made from
- * its own; here is what only this side knows.
+ * What travels between Python and the browser. All of it is untrusted.
+ *
+ * The types of what Python sends are made from the types that Python has (generated.ts). All other
+ * files import them from here, together with what only this side knows.
  */
 import type { Action, Job, LogText, Metrics, Said, Snapshot, State, Upsert } from "./generated";
 
@@ -26,7 +28,7 @@ export type {
   Usage,
 } from "./generated";
 
-/** In the order of the bar. */
+/** All states of jobs, in the order in which bars show them. */
 export const STATES = [
   "done",
   "running",
@@ -37,8 +39,9 @@ export const STATES = [
   "new",
 ] as const satisfies readonly State[];
 
+/** What is told about a scan. */
 export type Incoming = Snapshot | Upsert | Said | LogText | Metrics | Job;
-/** What a view asked for by itself, a log or curves, and did not get. */
+/** A view asked for a log, for curves or for a job, and did not get it; `text` says why. */
 export interface Refused {
   type: "refused";
   what: "log" | "metrics" | "job";
@@ -46,7 +49,7 @@ export interface Refused {
   text: string;
 }
 
-/** `missing`: the sender knows no such scan. */
+/** What a link tells of its scan; `missing` says that the sender knows no such scan. */
 export type LinkEvent =
   | Incoming
   | { type: "closed"; retry_s?: number }
@@ -54,29 +57,31 @@ export type LinkEvent =
   | { type: "missing" }
   | Refused;
 
+/** What a link is asked for. */
 export type Outgoing =
-  /** `since`: the revision that is known. */
+  /** Asks for the rows that changed after the revision `since`; without it, for all rows. */
   | { type: "hello"; since?: number }
-  /** `null` means the whole scan; `trials` belongs to extend. */
+  /** A command; null stands for the whole scan, and `trials` belongs to `extend`. */
   | { type: "command"; action: Action; variants: string[] | null; trials?: number }
-  /** From byte `start`; without it, the end of the log. */
+  /** Asks for a log from byte `start` on; without it, for the end of the log. */
   | { type: "log"; variant: string; start?: number }
   | { type: "metrics"; variant: string }
   | { type: "job"; variant: string };
 
-/** A way to the sender: a widget's comm, or the server. */
+/** The way to the sender of a scan: the comm of a widget, or the server. */
 export interface Link {
-  /** Whom to name when there is no answer. */
+  /** Who answers: a sentence about a missing answer has to name it. */
   readonly peer: "kernel" | "server";
   send(message: Outgoing): void;
-  /** Returns the way to unsubscribe. */
-  subscribe(fn: (event: LinkEvent) => void): () => void;
+  /** Calls `listener` with each event; returns a function that ends this. */
+  subscribe(listener: (event: LinkEvent) => void): () => void;
 }
 
-const KINDS = new Set(["snapshot", "upsert", "said", "log", "metrics", "job"]);
+/** The types of messages that are known. */
+const INCOMING_TYPES = new Set(["snapshot", "upsert", "said", "log", "metrics", "job"]);
 
-/** A message as it came, or null if it is none of ours. */
+/** A message as it came, or null if its type is not known. */
 export function asIncoming(data: unknown): Incoming | null {
   const type = (data as { type?: unknown } | null)?.type;
-  return KINDS.has(type as string) ? (data as Incoming) : null;
+  return INCOMING_TYPES.has(type as string) ? (data as Incoming) : null;
 }

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import type { Rest } from "../src/lab/rest";
 import { Connection } from "../src/lab/connection";
+import type { Rest } from "../src/lab/rest";
 import { row, scan } from "./kit";
 
 /** The browser's socket, with the server's end in the hands of the test. */

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { Plot, type Series } from "../src/components/plot/plot";
-import { type Label, placeLabels } from "../src/components/plot/plotlabels";
-import { niceStep, stepTicks, valueAxis } from "../src/components/plot/plotscale";
+import { niceStep, stepTicks, valueAxis } from "../src/components/plot/axes";
+import { type Series } from "../src/components/plot/geometry";
+import { type Label, placeLabels } from "../src/components/plot/labels";
+import { Plot } from "../src/components/plot/plot";
 import type { Num } from "../src/wire";
 import { labelled, press } from "./kit";
 

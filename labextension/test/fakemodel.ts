@@ -1,5 +1,5 @@
 /** A widget's model with the kernel's end in the hands of the test. */
-import type { Model } from "../src/widget";
+import type { Model } from "../src/anywidget";
 
 type Callback = (...args: never[]) => void;
 

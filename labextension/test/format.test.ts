@@ -1,23 +1,20 @@
 import { describe, expect, it } from "vitest";
+import { cleanLog } from "../src/components/log/clean";
+import { gpuHours, paramText } from "../src/components/scan/values";
 import {
-  alone,
-  cleanLog,
-  clip,
-  duration,
+  formatAlone,
   formatNumber,
-  freshness,
-  gpuHours,
+  include,
   newStyle,
-  observe,
-  own,
-  pad,
-  paramText,
+  padding,
   plusMinus,
-} from "../src/components/format";
+} from "../src/components/ui/numbers";
+import { clip, own } from "../src/components/ui/text";
+import { duration, freshness } from "../src/components/ui/times";
 
 function column(values: number[], digits = 3): string[] {
   const style = newStyle(digits);
-  values.forEach((value) => observe(style, value));
+  values.forEach((value) => include(style, value));
   return values.map((value) => formatNumber(value, style));
 }
 
@@ -42,14 +39,14 @@ describe("numbers", () => {
   });
   it("line up on the decimal point", () => {
     const style = newStyle(3);
-    [0.00132, 0.000871, 5].forEach((value) => observe(style, value));
-    expect(["0.00132", "0.000871", "5.00", "0", "NaN"].map((text) => pad(text, style))).toEqual([
-      1, 0, 4, 7, 0,
-    ]);
+    [0.00132, 0.000871, 5].forEach((value) => include(style, value));
+    expect(["0.00132", "0.000871", "5.00", "0", "NaN"].map((text) => padding(text, style))).toEqual(
+      [1, 0, 4, 7, 0],
+    );
   });
   it("round up without losing a digit", () => {
-    expect(alone(0.99999)).toBe("1.000");
-    expect(alone(171.3)).toBe("171.3");
+    expect(formatAlone(0.99999)).toBe("1.000");
+    expect(formatAlone(171.3)).toBe("171.3");
   });
 });
 

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { coloured, drawCell } from "../src/components/form/formcell";
-import { total } from "../src/components/form/formfoot";
-import { asChecked, asFacts, asState } from "../src/components/form/formwire";
-import { FACTS, checked, wrong } from "./formkit";
+import { colourCode, drawCell } from "../src/components/form/cell";
+import { variantsText } from "../src/components/form/foot";
+import { asCheckedForm, asFormContent, asFormState } from "../src/components/form/messages";
+import { checked, FACTS, wrong } from "./formkit";
 
 describe("the cell", () => {
   it.each([
@@ -13,12 +13,12 @@ describe("the cell", () => {
     "0,2",
   ])("keeps every character of %s", (text) => {
     const box = document.createElement("pre");
-    box.append(...coloured(text));
+    box.append(...colourCode(text));
     expect(box.textContent).toBe(text);
   });
   it("colours numbers and strings, not the digits in names", () => {
     const box = document.createElement("pre");
-    box.append(...coloured('f1(1e-4, "2", None)'));
+    box.append(...colourCode('f1(1e-4, "2", None)'));
     expect([...box.children].map((one) => [one.className, one.textContent])).toEqual([
       ["gf-number", "1e-4"],
       ["gf-string", '"2"'],
@@ -27,8 +27,8 @@ describe("the cell", () => {
   });
   it("underlines what is wrong", () => {
     const box = document.createElement("pre");
-    const errors = asChecked(checked(wrong("lr", "x")))!.errors;
-    const trials = asChecked(checked(wrong("--trials", "x")))!.errors;
+    const errors = asCheckedForm(checked(wrong("lr", "x")))!.errors;
+    const trials = asCheckedForm(checked(wrong("--trials", "x")))!.errors;
     const cell = "%%gridscan a.ipynb --trials 1,0 --on local\nlr  = 0,2\nlr2 = 3";
     drawCell(box, cell, [...errors, ...trials]);
     expect([...box.querySelectorAll("s")].map((one) => one.textContent)).toEqual([
@@ -46,11 +46,11 @@ describe("what comes over the wire", () => {
     [{ variants: 12000, points: { factors: [12000] } }, "12,000 variants"],
     [{ variants: null }, ""],
   ])("%j is written out", (more, words) => {
-    expect(total(asChecked(checked(more))!)).toBe(words);
+    expect(variantsText(asCheckedForm(checked(more))!)).toBe(words);
   });
   it("makes a state of the facts, whatever was kept", () => {
-    const facts = asFacts(FACTS);
-    const state = asState({ parameters: [{ name: "seed", kind: "odd", log: 1 }, 3] }, facts);
+    const facts = asFormContent(FACTS);
+    const state = asFormState({ parameters: [{ name: "seed", kind: "odd", log: 1 }, 3] }, facts);
     expect(state.parameters.map(({ name, kind }) => [name, kind])).toEqual([
       ["lr", "fixed"],
       ["layers", "fixed"],
@@ -59,6 +59,6 @@ describe("what comes over the wire", () => {
     expect(state.parameters[2]?.log).toBe(false);
   });
   it.each([null, 3, "checked", {}, { type: "other" }])("%j is no answer", (value) => {
-    expect(asChecked(value)).toBeNull();
+    expect(asCheckedForm(value)).toBeNull();
   });
 });

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { WRITE_CELL } from "../src/components/form/form";
-import { type Stage, checked, stage, wrong } from "./formkit";
+import { WRITE_CELL } from "../src/components/form/writecell";
+import { checked, type Stage, stage, wrong } from "./formkit";
 import { later } from "./kit";
 
 beforeEach(() => void vi.useFakeTimers());

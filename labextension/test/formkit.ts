@@ -1,7 +1,7 @@
 /** A made-up notebook for the tests of the form, and a model that stands for its kernel. */
 import widget from "../src/form";
-import { labelled } from "./kit";
 import { FakeModel } from "./fakemodel";
+import { labelled } from "./kit";
 
 export type Loose = Record<string, unknown>;
 

@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { setDefaults } from "../src/components/defaults";
+import { makeCurves } from "../src/components/plot/curvesview";
+import { setPreferences } from "../src/components/scan/preferences";
+import { ScanStore } from "../src/components/scan/store";
 import { ScanView } from "../src/components/table/scanview";
-import { Store } from "../src/components/store";
 import { LiveTable } from "../src/components/table/table";
 import { FakeLink, labelled, later, row, scan, stage } from "./kit";
 
@@ -91,7 +92,7 @@ describe("a table over the server", () => {
   });
   it("shows what was saved as of then, and lets the server correct it", () => {
     const link = new FakeLink("server");
-    const store = new Store(link, () => 90_000);
+    const store = new ScanStore(link, () => 90_000);
     link.give({ type: "closed" });
     const rows = [row("v0001", { state: "running", started: 1990, ended: null })];
     store.saved({ type: "snapshot", rev: 7, scan: scan(rows), rows });
@@ -104,7 +105,7 @@ describe("a table over the server", () => {
   });
   it("says so when there is not even a saved one", () => {
     const link = new FakeLink("server");
-    const table = new LiveTable(new Store(link));
+    const table = new LiveTable(new ScanStore(link), makeCurves);
     link.give({ type: "missing" });
     expect(table.element.textContent).toContain("This scan is not on this server.");
     table.dispose();
@@ -203,11 +204,11 @@ describe("curves of a table", () => {
 describe("a scan in its own tab", () => {
   it("fills it and starts with what was asked for", () => {
     const link = new FakeLink("server");
-    const store = new Store(link);
+    const store = new ScanStore(link);
     const rows = [row("v0001")];
     link.give({ type: "snapshot", rev: 1, scan: scan(rows), rows });
     const openScan = vi.fn();
-    const view = new ScanView(store, { openScan }, "curves");
+    const view = new ScanView(store, makeCurves, { openScan }, "curves");
     document.body.replaceChildren(view.element);
     expect(view.element.classList.contains("gg-fill")).toBe(true);
     expect(view.element.querySelector(".gg-curves")).not.toBeNull();
@@ -220,9 +221,9 @@ describe("a scan in its own tab", () => {
 });
 
 describe("settings", () => {
-  afterEach(() => setDefaults({ hidden: [] }));
+  afterEach(() => setPreferences({ hidden: [] }));
   it("hide columns until somebody asks for them", () => {
-    setDefaults({ hidden: ["lr"] });
+    setPreferences({ hidden: ["lr"] });
     const { cell, element } = stage([row("v0001")]);
     expect(cell("v0001", "lr")).toBeNull();
     labelled(element, "Columns").click();

@@ -1,7 +1,8 @@
 /** A job view with a fake link, and what it is told. */
-import type { Host } from "../src/components/host";
 import { JobView } from "../src/components/job/jobview";
-import { Store } from "../src/components/store";
+import { makeCurves } from "../src/components/plot/curvesview";
+import type { Host } from "../src/components/scan/host";
+import { ScanStore } from "../src/components/scan/store";
 import type { Job, Link, Metrics, Row, ScanInfo } from "../src/wire";
 import { FakeLink, row, scan } from "./kit";
 export const running = (more: Partial<Row> = {}): Row =>
@@ -62,7 +63,7 @@ export const metrics = (more: Partial<Metrics> = {}): Metrics => ({
 
 export interface JobStage {
   link: FakeLink;
-  store: Store;
+  store: ScanStore;
   view: JobView;
   element: HTMLElement;
   give(rows: Row[], more?: Partial<ScanInfo>): void;
@@ -72,10 +73,10 @@ export interface JobStage {
 export function jobStage(rows: Row[], host: Host = {}, peer: Link["peer"] = "server"): JobStage {
   document.body.replaceChildren();
   const link = new FakeLink(peer);
-  const store = new Store(link);
+  const store = new ScanStore(link);
   let rev = 1;
   link.give({ type: "snapshot", rev, scan: scan(rows, { best: "v0038", best_value: 0.9 }), rows });
-  const view = new JobView(store, "v0051", host);
+  const view = new JobView(store, "v0051", makeCurves, host);
   document.body.append(view.element);
   return {
     ...{ link, store, view, element: view.element },

@@ -1,9 +1,10 @@
 /** Made-up scans for the tests. */
 import { vi } from "vitest";
-import type { Host, PanelHost } from "../src/components/host";
 import { Panel } from "../src/components/panel/panel";
-import type { Scans } from "../src/components/panel/scans";
-import { Store } from "../src/components/store";
+import type { ScanSource } from "../src/components/panel/source";
+import { makeCurves } from "../src/components/plot/curvesview";
+import type { Host, PanelHost } from "../src/components/scan/host";
+import { ScanStore } from "../src/components/scan/store";
 import { LiveTable } from "../src/components/table/table";
 import type { Link, LinkEvent, Metric, Outgoing, Queues, Row, ScanInfo, State } from "../src/wire";
 
@@ -85,7 +86,7 @@ export class FakeLink implements Link {
 
 export interface Stage {
   link: FakeLink;
-  store: Store;
+  store: ScanStore;
   table: LiveTable;
   element: HTMLElement;
   upsert(rows: Row[], more?: Partial<ScanInfo>): void;
@@ -109,10 +110,10 @@ export function stage(
 ): Stage {
   document.body.replaceChildren();
   const link = new FakeLink(peer);
-  const store = new Store(link);
+  const store = new ScanStore(link);
   let rev = 1;
   link.give({ type: "snapshot", rev, scan: scan(rows, more), rows });
-  const table = new LiveTable(store, document, null, host);
+  const table = new LiveTable(store, makeCurves, { host });
   document.body.append(table.element);
   const found = (id: string): HTMLElement => {
     const element = positions(table.element).find((one) => one.dataset["id"] === id);
@@ -137,7 +138,7 @@ export function stage(
 }
 
 /** Scans as a server would tell them; a store answers with its rows at once. */
-export class FakeScans implements Scans {
+export class FakeScans implements ScanSource {
   readonly scans = new Map<string, ScanInfo>();
   readonly links = new Map<string, FakeLink>();
   readonly users = new Map<string, number>();
@@ -149,7 +150,7 @@ export class FakeScans implements Scans {
     Promise.resolve({ asked: 1000, queues: [], problems: [] }),
   );
   private readonly listeners = new Set<() => void>();
-  private readonly stores = new Map<string, Store>();
+  private readonly stores = new Map<string, ScanStore>();
 
   constructor(private readonly told: [ScanInfo, Row[]][]) {
     for (const [info] of told) this.scans.set(info.id, info);
@@ -164,13 +165,13 @@ export class FakeScans implements Scans {
     for (const fn of [...this.listeners]) fn();
   }
 
-  open(id: string): Store {
+  open(id: string): ScanStore {
     this.users.set(id, (this.users.get(id) ?? 0) + 1);
     const known = this.stores.get(id);
     if (known) return known;
     const [info, rows] = this.told.find(([one]) => one.id === id) as [ScanInfo, Row[]];
     const link = new FakeLink("server");
-    const store = new Store(link);
+    const store = new ScanStore(link);
     this.links.set(id, link);
     this.stores.set(id, store);
     link.give({ type: "snapshot", rev: 1, scan: info, rows });

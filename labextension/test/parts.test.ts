@@ -1,15 +1,16 @@
 import { afterEach, describe, expect, it } from "vitest";
-import { attemptWords, timeline } from "../src/components/job/attempts";
-import { metricsWords } from "../src/components/table/footer";
-import { causes } from "../src/components/causes";
-import { dayWords, inOrder, whenWords } from "../src/components/panel/daywords";
-import { paramText, roughly } from "../src/components/format";
-import { ByState } from "../src/components/panel/groups";
-import { count, setTranslator, t } from "../src/components/i18n";
-import { jobLeft, ordinal } from "../src/components/job/jobhead";
-import { LogBuffer, MOST_CHARS, MOST_LINES } from "../src/components/job/logtext";
-import { bestIds, least, rankOf } from "../src/components/ranking";
-import { askedWords, retryWords, stopQuestion } from "../src/components/words";
+import { attemptLines, attemptText } from "../src/components/job/attempts";
+import { jobTimeLeft, ordinal } from "../src/components/job/jobhead";
+import { LogBuffer, MOST_CHARS, MOST_LINES } from "../src/components/log/buffer";
+import { RowsByState } from "../src/components/panel/rowsbystate";
+import { dayText, inOrder, timeText } from "../src/components/panel/scantimes";
+import { causes } from "../src/components/scan/causes";
+import { bestIds, least, rankOf } from "../src/components/scan/ranking";
+import { askedSentence, retrySentence, stopQuestion } from "../src/components/scan/sentences";
+import { paramText } from "../src/components/scan/values";
+import { metricsSentence } from "../src/components/table/footer";
+import { count, setTranslator, t } from "../src/components/ui/i18n";
+import { roughly } from "../src/components/ui/times";
 import type { Attempt, Row } from "../src/wire";
 import { job } from "./jobkit";
 import { row, scan } from "./kit";
@@ -28,7 +29,7 @@ describe("causes", () => {
       row("v0006", { state: "lost" }),
       row("v0007"),
     ]);
-    expect(found.map(({ words, rows }) => `${rows.length} ${words}`)).toEqual([
+    expect(found.map(({ text: words, rows }) => `${rows.length} ${words}`)).toEqual([
       "2 GPU out of memory",
       "2 ValueError: 3 is too many in cell 5",
       "1 KeyError: 'jet_pt' in cell 5",
@@ -41,7 +42,7 @@ describe("causes", () => {
       failed("v0001", "node", "Node gpu-14 went away after 11 min."),
       failed("v0002", "node", "Node gpu-15 went away after 2 min."),
     ]);
-    expect(found.map(({ words }) => words)).toEqual(["Trouble on the machine"]);
+    expect(found.map(({ text: words }) => words)).toEqual(["Trouble on the machine"]);
   });
   it("are few, however many there are", () => {
     const many = Array.from({ length: 900 }, (_, i) =>
@@ -55,19 +56,19 @@ describe("causes", () => {
 
 describe("rows by state", () => {
   it("move with their state, and say once which groups have changed", () => {
-    const groups = new ByState();
+    const groups = new RowsByState();
     groups.reset([row("v0001", { state: "running" }), row("v0002")]);
-    expect(groups.take("running")).toBe(true);
-    expect(groups.take("running")).toBe(false);
-    groups.take("done", "queued");
+    expect(groups.takeChanged("running")).toBe(true);
+    expect(groups.takeChanged("running")).toBe(false);
+    groups.takeChanged("done", "queued");
     groups.put([row("v0001", { state: "done" })]);
     expect([...groups.get("done").keys()]).toEqual(["v0002", "v0001"]);
     expect(groups.get("running").size).toBe(0);
-    expect([groups.take("running"), groups.take("done"), groups.take("queued")]).toEqual([
-      true,
-      true,
-      false,
-    ]);
+    expect([
+      groups.takeChanged("running"),
+      groups.takeChanged("done"),
+      groups.takeChanged("queued"),
+    ]).toEqual([true, true, false]);
   });
 });
 
@@ -91,7 +92,7 @@ describe("the best", () => {
 describe("days", () => {
   const now = new Date(2026, 2, 12, 15, 0).getTime() / 1000;
   it("are written as near as they are", () => {
-    const ago = (days: number): string => dayWords(now - days * 86_400, now);
+    const ago = (days: number): string => dayText(now - days * 86_400, now);
     expect([0, 1, 3, 20, 400].map(ago)).toEqual([
       "15:00",
       "yesterday",
@@ -102,11 +103,11 @@ describe("days", () => {
   });
   it("give way to what matters more", () => {
     const state = (more: object): string =>
-      whenWords(scan([], { created: now - 60, ...more }), now, null);
+      timeText(scan([], { created: now - 60, ...more }), now, null);
     expect(state({ state: "paused" })).toBe("paused");
     expect(state({ state: "orphaned" })).toBe("not watched");
     expect(state({ state: "running" })).toBe("since 14:59");
-    expect(whenWords(scan([], { created: now }), now, now)).toBe("as of 15:00");
+    expect(timeText(scan([], { created: now }), now, now)).toBe("as of 15:00");
   });
   it("put what goes on first and the newest first", () => {
     const one = (id: string, state: "running" | "paused" | "done", created: number) =>
@@ -155,8 +156,8 @@ describe("a log in the page", () => {
 describe("words", () => {
   afterEach(() => setTranslator(null));
   it("name the kernel only where it is asked", () => {
-    expect(askedWords("stop", null, "server")).toBe("Asked to stop the scan.");
-    expect(askedWords("stop", null, "kernel")).toBe(
+    expect(askedSentence("stop", null, "server")).toBe("Asked to stop the scan.");
+    expect(askedSentence("stop", null, "kernel")).toBe(
       "Asked to stop the scan; waits until the running cell ends.",
     );
   });
@@ -172,8 +173,8 @@ describe("words", () => {
     );
   });
   it("count down to the next try", () => {
-    expect(retryWords(108, 100)).toBe("Trying again in 8 s.");
-    expect(retryWords(null, 100)).toBe("");
+    expect(retrySentence(108, 100)).toBe("Trying again in 8 s.");
+    expect(retrySentence(null, 100)).toBe("");
   });
   it("estimate roughly", () => {
     expect([59 * 60, 7300, 4000, 100_000].map(roughly)).toEqual([
@@ -183,8 +184,8 @@ describe("words", () => {
       "1 d 3 h",
     ]);
     const running = row("v0001", { state: "running", step: 5, steps: 20, started: 0, ended: null });
-    expect(jobLeft(running, 300)).toBe("about 15 min left");
-    expect(jobLeft({ ...running, step: 0 }, 300)).toBe("");
+    expect(jobTimeLeft(running, 300)).toBe("about 15 min left");
+    expect(jobTimeLeft({ ...running, step: 0 }, 300)).toBe("");
   });
   it("come in another language once there is a translator", () => {
     setTranslator((text, ...values) => `<${text}|${values.join()}>`);
@@ -210,22 +211,20 @@ describe("words", () => {
         link: null,
       },
     };
-    expect(attemptWords(one, 999)).toBe("Node went away after 11 min");
-    expect(attemptWords({ ...one, message: "KeyError." }, 999)).toBe("KeyError, after 11 min");
-    expect(attemptWords({ ...one, state: "running", ended: null }, 1080)).toBe(
-      "running for 17 min",
-    );
-    expect(attemptWords({ ...one, state: "queued", started: null, ended: null }, 60)).toBe(
+    expect(attemptText(one, 999)).toBe("Node went away after 11 min");
+    expect(attemptText({ ...one, message: "KeyError." }, 999)).toBe("KeyError, after 11 min");
+    expect(attemptText({ ...one, state: "running", ended: null }, 1080)).toBe("running for 17 min");
+    expect(attemptText({ ...one, state: "queued", started: null, ended: null }, 60)).toBe(
       "in the queue for 1 min",
     );
   });
-  it("link to the engine's page about an attempt, if it is one of the web", () => {
+  it("link to the batch system's page about an attempt, if it is a web address", () => {
     const [first, second] = job().attempts as [Attempt, Attempt];
     const attempts = [
       { ...first, link: "https://monitor.example/17" },
       { ...second, link: "javascript:alert(1)" },
     ];
-    const links = timeline(job({ attempts }), 2000).flatMap((line) => [
+    const links = attemptLines(job({ attempts }), 2000).flatMap((line) => [
       ...line.querySelectorAll("a"),
     ]);
     expect(links.map(({ href, rel }) => [href, rel])).toEqual([
@@ -236,16 +235,16 @@ describe("words", () => {
 
 describe("the way of metrics", () => {
   const words = (more: Partial<ReturnType<typeof scan>>): string =>
-    metricsWords({ ...scan([]), ...more }, 2000);
+    metricsSentence({ ...scan([]), ...more }, 2000);
   it("is said where it is not a disk, with the age of the newest", () => {
     expect(words({ channel: "push", reported: 1988 })).toBe("metrics come by push, 12 s old");
     expect(words({ channel: "drop", reported: null })).toBe("metrics come by drop, none so far");
     expect(words({ channel: "end" })).toBe("metrics arrive when a job ends");
   });
-  it("is not said of a disk, of a scan that has ended, or of a saved scan that does not know", () => {
+  it("is empty for a disk, an ended scan, and a saved one that does not know", () => {
     expect(words({ channel: "file", reported: 1988 })).toBe("");
     expect(words({ channel: "push", reported: 1988, ended: 1990 })).toBe("");
-    expect(metricsWords(JSON.parse(JSON.stringify({ ended: null })), 2000)).toBe("");
+    expect(metricsSentence(JSON.parse(JSON.stringify({ ended: null })), 2000)).toBe("");
     expect(words({ channel: "push", reported: 3000 })).toBe("metrics come by push, 0 s old");
   });
 });

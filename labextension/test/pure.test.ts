@@ -1,22 +1,22 @@
-import { usageWords } from "../src/components/table/pane";
 import { describe, expect, it } from "vitest";
+import { notebookPath, notebookUrl } from "../src/components/scan/paths";
+import { byId } from "../src/components/scan/rows";
+import { failures, stopQuestion } from "../src/components/scan/sentences";
+import { RowStatistics, share } from "../src/components/scan/statistics";
+import { layoutColumns } from "../src/components/table/columnlayout";
 import { buildColumns } from "../src/components/table/columns";
-import { curve, curveScale } from "../src/components/table/curves";
-import { Facts, share } from "../src/components/facts";
 import { parseFilter } from "../src/components/table/filter";
-import { layout } from "../src/components/table/layout";
 import {
-  byId,
-  expand,
-  fold,
-  foldKey,
-  keepStill,
-  lines,
+  withOpenGroups,
+  groupRepeats,
+  groupKey,
+  keepOrder,
+  linesOf,
   movedCount,
   sortLines,
-} from "../src/components/table/order";
-import { notebookPath, notebookUrl } from "../src/components/paths";
-import { failures, stopQuestion } from "../src/components/words";
+} from "../src/components/table/lines";
+import { sparkline, sparkScale } from "../src/components/table/sparkline";
+import { usageSentence } from "../src/components/table/variantpane";
 import type { Row } from "../src/wire";
 import { metric, row, scan } from "./kit";
 
@@ -64,11 +64,11 @@ describe("order", () => {
     row("v0004", { value: null, state: "queued" }),
     row("v0005", { value: 0.99, state: "failed" }),
   ];
-  const facts = new Facts();
+  const facts = new RowStatistics();
   rows.forEach((one) => facts.add(one));
   const objective = buildColumns(scan(rows), facts).find(({ kind }) => kind === "objective");
   const sorted = (descending: boolean): string[] =>
-    sortLines(lines(rows, false), objective, descending, 0).map(({ key }) => key);
+    sortLines(linesOf(rows, false), objective, descending, 0).map(({ key }) => key);
   it("puts NaN, missing and failed last either way", () => {
     expect(sorted(true)).toEqual(["v0003", "v0001", "v0002", "v0004", "v0005"]);
     expect(sorted(false)).toEqual(["v0001", "v0003", "v0002", "v0004", "v0005"]);
@@ -79,7 +79,7 @@ describe("order", () => {
     expect(movedCount([3, 0, 1, 2])).toBe(1);
   });
   it("keeps rows still and puts new ones last", () => {
-    const still = keepStill(sortLines(lines(rows, false), objective, true, 0), [
+    const still = keepOrder(sortLines(linesOf(rows, false), objective, true, 0), [
       "v0001",
       "v0003",
       "v0002",
@@ -96,9 +96,9 @@ describe("order", () => {
   });
   it("folds repeats of one point and opens them again", () => {
     const seeds = [0, 1, 2].map((repeat) => row(`v000${repeat}`, { point: 7, repeat }));
-    const folded = fold([...seeds, row("v0009")]);
-    expect(folded.map(({ key }) => key)).toEqual([foldKey(7), "v0009"]);
-    expect(expand(folded, new Set([foldKey(7)]))).toHaveLength(5);
+    const folded = groupRepeats([...seeds, row("v0009")]);
+    expect(folded.map(({ key }) => key)).toEqual([groupKey(7), "v0009"]);
+    expect(withOpenGroups(folded, new Set([groupKey(7)]))).toHaveLength(5);
   });
 });
 
@@ -114,11 +114,11 @@ describe("columns", () => {
     row("v0001", { ...more, where: "CERN", gpu: "A100" }),
     row("v0002", { ...more, params: { lr: 0.2, units: 64 } }),
   ];
-  const facts = new Facts();
+  const facts = new RowStatistics();
   rows.forEach((one) => facts.add(one));
   const all = buildColumns(scan(rows, { backend: "panda" }), facts);
   const hooks = (width: number, prefs = new Map<string, boolean>()): string[] =>
-    layout(all, prefs, width).map(({ hook }) => hook);
+    layoutColumns(all, prefs, width).map(({ hook }) => hook);
   it("hide fixed parameters and more than four metrics", () => {
     const shown = hooks(4000);
     expect(shown).toContain("lr");
@@ -155,11 +155,11 @@ describe("share of the best", () => {
 describe("curves", () => {
   it("break where a value is not finite", () => {
     const trail = [1, 2, "NaN" as const, 3, 4];
-    const scale = curveScale([row("v0001", { metrics: { a: metric(...trail) } })], "a", null);
-    expect(curve(trail, scale!, 80).pieces).toHaveLength(2);
+    const scale = sparkScale([row("v0001", { metrics: { a: metric(...trail) } })], "a", null);
+    expect(sparkline(trail, scale!, 80).segments).toHaveLength(2);
   });
   it("have no scale without values", () => {
-    expect(curveScale([row("v0001", { metrics: { a: metric("NaN") } })], "a", null)).toBeNull();
+    expect(sparkScale([row("v0001", { metrics: { a: metric("NaN") } })], "a", null)).toBeNull();
   });
 });
 
@@ -204,7 +204,7 @@ describe("words", () => {
       row("v4"),
     ]);
     expect(found).toMatchObject({
-      words: "2 out of memory, 1 time limit",
+      summary: "2 out of memory, 1 time limit",
       failed: 3,
       ids: ["v1", "v2", "v3"],
     });
@@ -214,12 +214,12 @@ describe("words", () => {
 describe("what a job uses", () => {
   it("is said of a running one as it was last seen, of an ended one at most", () => {
     const usage = { cpu: 1.23, memory_mb: 512, gpu: 80.4, gpu_memory_mb: 3072 };
-    expect(usageWords({ ...row("v1"), state: "running", usage, peak_mb: 1024 })).toBe(
+    expect(usageSentence({ ...row("v1"), state: "running", usage, peak_mb: 1024 })).toBe(
       "Uses 1.2 cores, 0.5 GB (at most 1.0 GB), GPU 80 %, 3.0 GB of GPU memory.",
     );
-    expect(usageWords({ ...row("v1"), state: "done", usage, peak_mb: 1024 })).toBe(
+    expect(usageSentence({ ...row("v1"), state: "done", usage, peak_mb: 1024 })).toBe(
       "Used at most 1.0 GB of memory.",
     );
-    expect(usageWords({ ...row("v1"), state: "new" })).toBe("");
+    expect(usageSentence({ ...row("v1"), state: "new" })).toBe("");
   });
 });

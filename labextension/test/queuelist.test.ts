@@ -1,5 +1,5 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import axe from "axe-core";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { Queue } from "../src/wire";
 import { labelled, panelStage, press } from "./kit";
 import { one } from "./panelkit";

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { FakeLink, labelled, later, metric, row, scan, stage, writeFilter } from "./kit";
 import type { Row } from "../src/wire";
+import { FakeLink, labelled, later, metric, row, scan, stage, writeFilter } from "./kit";
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
@@ -67,7 +67,7 @@ describe("the table", () => {
     });
     expect(stage([failed]).cell("v0001", "metric:acc")).toBe("KeyError: 'jet_pt' in cell 5In [5]");
   });
-  it("leads from the site to the engine's page about a job, if that is an address of the web", () => {
+  it("leads from the site to the batch system's page about a job, if it is a web address", () => {
     const link = "https://monitor.example/job/17";
     const rows = [
       row("v0001", { where: "LAB_GPU", link }),

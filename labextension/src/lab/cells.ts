@@ -1,4 +1,4 @@
-/** From a training notebook to the form, and from the form to the cell that it stands for. */
+/** Opens the form for a training notebook, and writes the cell that a form stands for. */
 import type { JupyterFrontEnd } from "@jupyterlab/application";
 import { Notification } from "@jupyterlab/apputils";
 import { PathExt } from "@jupyterlab/coreutils";
@@ -11,28 +11,32 @@ import {
   type NotebookPanel,
 } from "@jupyterlab/notebook";
 import type { TranslationBundle } from "@jupyterlab/translation";
+import { WRITE_CELL, type WriteCell } from "../components/form/writecell";
 
-export const WRITE_CELL = "gridgpu:write-cell";
 const LOAD = "%load_ext jupyter_gridgpu";
 const BAD_NAME =
   "A notebook with {, }, $ or a line break in its name cannot be scanned; rename it.";
+/** A longer text is not written: it comes from an output, which anybody may have made. */
 const TEXT_LIMIT = 100_000;
 
-/** As the magic's line takes it. */
+/** A file name as the line of a magic takes it, with the quotes of a shell. */
 const quoted = (name: string): string =>
   /^[\w.@%+=:,/-]+$/.test(name) ? name : `'${name.replaceAll("'", "'\"'\"'")}'`;
 
-/** Listens for the form's wish; it comes from inside an output, and is answered in that output's notebook. */
+/**
+ * Writes the cells that forms ask for.
+ *
+ * The event comes from inside an output, and the cell is written into the notebook of that output.
+ */
 export function writeCells(tracker: INotebookTracker): void {
   document.addEventListener(WRITE_CELL, (event) => {
-    const { text, run } = ((event as CustomEvent).detail ?? {}) as {
-      text?: unknown;
-      run?: unknown;
-    };
-    const target = event.target;
-    if (typeof text !== "string" || text.length > TEXT_LIMIT || !(target instanceof Element))
-      return;
-    if (!target.closest(".gridgpu-form")) return;
+    const detail = (event as CustomEvent).detail as Partial<
+      Record<keyof WriteCell, unknown>
+    > | null;
+    const { text, run } = detail ?? {};
+    const { target } = event;
+    if (typeof text !== "string" || text.length > TEXT_LIMIT) return;
+    if (!(target instanceof Element) || !target.closest(".gridgpu-form")) return;
     const panel = tracker.find((one) => one.node.contains(target));
     if (!panel) return;
     event.preventDefault();
@@ -42,11 +46,12 @@ export function writeCells(tracker: INotebookTracker): void {
   });
 }
 
-/** Below the active cell, and alone selected: what is run next is this cell and no other. */
+/** Inserts a cell below the active one. It alone is selected, so that it alone is run next. */
 function insertCode(notebook: Notebook, text: string): void {
   notebook.deselectAll();
   NotebookActions.insertBelow(notebook);
-  NotebookActions.changeCellType(notebook, "code"); // a person may have set another kind for new cells
+  // A user may have chosen another type for new cells.
+  NotebookActions.changeCellType(notebook, "code");
   notebook.activeCell?.model.sharedModel.setSource(text);
 }
 
@@ -56,7 +61,7 @@ async function insert(panel: NotebookPanel, text: string, run: boolean): Promise
   if (run) await NotebookActions.run(notebook, panel.sessionContext);
 }
 
-/** Opens `scan_NAME.ipynb` beside a notebook, made if need be, with the form in it. */
+/** Opens the notebook `scan_NAME.ipynb` beside a notebook, with the form in it. */
 export class FormOpener {
   constructor(
     private readonly app: JupyterFrontEnd,
@@ -66,6 +71,7 @@ export class FormOpener {
     private readonly trans: TranslationBundle,
   ) {}
 
+  /** Opens the form for the notebook with this path; without one the user chooses. */
   async open(path?: string): Promise<void> {
     const chosen = path ?? (await this.choose());
     if (!chosen) return;
@@ -88,27 +94,34 @@ export class FormOpener {
 
   private async show(path: string): Promise<void> {
     const name = PathExt.basename(path);
-    if (/[{}$\p{Cc}]/u.test(name)) throw new Error(this.trans.__(BAD_NAME)); // IPython fills these in
+    // IPython puts the values of variables in the places of {name} and $name.
+    if (/[{}$\p{Cc}]/u.test(name)) throw new Error(this.trans.__(BAD_NAME));
     const open = this.documents.findWidget(path);
-    if (open?.context.model.dirty) await open.context.save(); // the form reads the file
+    // The form reads the file.
+    if (open?.context.model.dirty) await open.context.save();
     const target = PathExt.join(PathExt.dirname(path), `scan_${name}`);
     const cell = `${LOAD}\n%gridscan ${quoted(name)}`;
     if (!(await this.exists(target))) await this.make(target, cell);
     const widget = this.documents.openOrReveal(target, "Notebook");
-    if (!widget) return; // Notebook 7 opens it in a page of its own
+    // Notebook 7 opens it in a page of its own.
+    if (!widget) return;
     await widget.context.ready;
     await widget.revealed;
     const panel = this.tracker.find((one) => one.context === widget.context);
     if (panel) await this.runForm(panel, cell);
   }
 
-  /** Looked up in its folder: asking for a file that is not there leaves an error in the console. */
+  /**
+   * Whether a file is there. It is looked for in its folder, since asking for a file that is
+   * missing leaves an error in the console of the browser.
+   */
   private async exists(path: string): Promise<boolean> {
     const { contents } = this.app.serviceManager;
     const folder = await contents.get(PathExt.dirname(path), { content: true });
     return (folder.content as { path: string }[]).some((item) => item.path === path);
   }
 
+  /** Saves a notebook with one cell. */
   private async make(path: string, cell: string): Promise<void> {
     const { contents, kernelspecs } = this.app.serviceManager;
     await kernelspecs.ready;
@@ -123,6 +136,7 @@ export class FormOpener {
     await contents.save(path, { type: "notebook", format: "json", content });
   }
 
+  /** Runs the cell that shows the form, which is inserted if it is not there any more. */
   private async runForm(panel: NotebookPanel, source: string): Promise<void> {
     const notebook = panel.content;
     await panel.sessionContext.ready;

@@ -1,48 +1,53 @@
-/** The page's one socket to the server, shared by all tables and the panel. */
-import type { Scans } from "../components/panel/scans";
-import { Store } from "../components/store";
-import { type LinkEvent, type Queues, type ScanInfo, asIncoming } from "../wire";
+/** The one connection of a page to the server. All tables and the panel share it. */
+import type { ScanSource } from "../components/panel/source";
+import { ScanStore } from "../components/scan/store";
+import { asIncoming, type LinkEvent, type Queues, type ScanInfo } from "../wire";
 import type { Rest } from "./rest";
 import { ServerLink } from "./serverlink";
 
-const FIRST_WAIT_S = 1;
-const LONGEST_WAIT_S = 30;
+/** Seconds until the first try to connect again. Each further wait is twice as long. */
+const FIRST_WAIT = 1;
+const LONGEST_WAIT = 30;
 
-interface Opened {
-  store: Store;
+/** A scan that is open in the page. */
+interface OpenedScan {
+  store: ScanStore;
   link: ServerLink;
+  /** How many views have opened it. */
   users: number;
 }
 
+/** A message about scans that are not open. */
 interface Listing {
   type: string;
   scans?: ScanInfo[];
   scan?: ScanInfo | string;
 }
 
-export class Connection implements Scans {
+/** Holds the socket, connects again when it is lost, and hands messages to the open scans. */
+export class Connection implements ScanSource {
   readonly scans = new Map<string, ScanInfo>();
   closed = true;
   received = 0;
   retry_s: number | undefined;
-  /** Tells a server, also one that was started again, what it has to know before it is asked. */
+  /** Is called with each new connection: a server that was started again has to be told anew. */
   greet: () => Promise<void> = () => Promise.resolve();
   private socket: WebSocket | null = null;
-  private wait = FIRST_WAIT_S;
+  private wait = FIRST_WAIT;
   private timer: ReturnType<typeof setTimeout> | undefined;
-  private readonly opened = new Map<string, Opened>();
+  private readonly opened = new Map<string, OpenedScan>();
   private readonly listeners = new Set<() => void>();
 
   constructor(private readonly rest: Rest) {
     this.connect();
   }
 
-  on(fn: () => void): () => void {
-    this.listeners.add(fn);
-    return () => this.listeners.delete(fn);
+  on(listener: () => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
   }
 
-  open(id: string): Store {
+  open(id: string): ScanStore {
     const known = this.opened.get(id);
     if (known) {
       known.users += 1;
@@ -51,7 +56,7 @@ export class Connection implements Scans {
     const link = new ServerLink(id, this.rest, (since) =>
       this.send({ type: "open", scan: id, since }),
     );
-    const store = new Store(link);
+    const store = new ScanStore(link);
     this.opened.set(id, { store, link, users: 1 });
     if (this.closed) link.give({ type: "closed" });
     else store.hello();
@@ -60,7 +65,9 @@ export class Connection implements Scans {
 
   release(id: string): void {
     const known = this.opened.get(id);
-    if (!known || --known.users > 0) return;
+    if (!known) return;
+    known.users -= 1;
+    if (known.users > 0) return;
     this.opened.delete(id);
     known.store.dispose();
     this.send({ type: "close", scan: id });
@@ -83,18 +90,19 @@ export class Connection implements Scans {
     const socket = new WebSocket(this.rest.socketUrl());
     this.socket = socket;
     socket.onopen = () => void this.connected();
-    socket.onmessage = (event) => this.take(event.data);
+    socket.onmessage = (event) => this.receive(event.data);
     socket.onclose = () => this.socket === socket && this.lost();
   }
 
   private async connected(): Promise<void> {
     const { socket } = this;
     await this.greet();
+    // Meanwhile the connection may have been lost again.
     if (socket !== this.socket) return;
     this.closed = false;
     this.retry_s = undefined;
-    this.wait = FIRST_WAIT_S;
-    this.all({ type: "opened" });
+    this.wait = FIRST_WAIT;
+    this.tellOpened({ type: "opened" });
     this.changed();
   }
 
@@ -102,9 +110,11 @@ export class Connection implements Scans {
     this.socket = null;
     this.closed = true;
     this.retry_s = this.wait;
-    this.timer = setTimeout(() => this.connect(), 1000 * this.wait * (0.8 + 0.4 * Math.random()));
-    this.wait = Math.min(2 * this.wait, LONGEST_WAIT_S);
-    this.all({ type: "closed", retry_s: this.retry_s });
+    // Chance keeps the pages of all users from coming back at the same moment.
+    const seconds = this.wait * (0.8 + 0.4 * Math.random());
+    this.timer = setTimeout(() => this.connect(), 1000 * seconds);
+    this.wait = Math.min(2 * this.wait, LONGEST_WAIT);
+    this.tellOpened({ type: "closed", retry_s: this.retry_s });
     this.changed();
   }
 
@@ -112,41 +122,49 @@ export class Connection implements Scans {
     if (!this.closed) this.socket?.send(JSON.stringify(message));
   }
 
-  private take(data: unknown): void {
+  private receive(data: unknown): void {
     const message = parsed(data);
     if (message === null) return;
     this.received = Date.now() / 1000;
     const event = asIncoming(message);
     if (event === null) return this.listed(message);
     if (typeof message.scan !== "object") return;
-    this.scans.set(message.scan.id, message.scan); // the head of an opened scan comes only with its rows
+    // The server tells of an open scan only together with its rows.
+    this.scans.set(message.scan.id, message.scan);
     this.opened.get(message.scan.id)?.link.give(event);
     this.changed();
   }
 
   private listed({ type, scans, scan }: Listing): void {
-    if (type === "scans" && Array.isArray(scans)) {
-      this.scans.clear();
-      for (const one of scans) this.scans.set(one.id, one);
-    } else if (type === "scan" && typeof scan === "object") this.appeared(scan);
+    if (type === "scans" && Array.isArray(scans)) this.replaceAll(scans);
+    else if (type === "scan" && typeof scan === "object") this.appeared(scan);
     else if (type === "gone" && typeof scan === "string") this.vanished(scan);
-    else if (type === "missing" && typeof scan === "string")
-      return this.opened.get(scan)?.link.give({ type: "missing" });
+    else if (type === "missing" && typeof scan === "string") return this.missing(scan);
     this.changed();
+  }
+
+  private replaceAll(scans: readonly ScanInfo[]): void {
+    this.scans.clear();
+    for (const scan of scans) this.scans.set(scan.id, scan);
+  }
+
+  private missing(id: string): void {
+    this.opened.get(id)?.link.give({ type: "missing" });
+  }
+
+  private vanished(id: string): void {
+    this.scans.delete(id);
+    this.missing(id);
   }
 
   private appeared(scan: ScanInfo): void {
     this.scans.set(scan.id, scan);
     const store = this.opened.get(scan.id)?.store;
-    if (store?.missing) store.hello(); // it is back
+    // A scan that was gone is back.
+    if (store?.missing) store.hello();
   }
 
-  private vanished(scan: string): void {
-    this.scans.delete(scan);
-    this.opened.get(scan)?.link.give({ type: "missing" });
-  }
-
-  private all(event: LinkEvent): void {
+  private tellOpened(event: LinkEvent): void {
     for (const { link } of [...this.opened.values()]) link.give(event);
   }
 

@@ -1,10 +1,12 @@
 /** The icons of sidebar and tabs, in the colours of the theme. */
 import { LabIcon } from "@jupyterlab/ui-components";
 
+/** The class `jp-icon3` gives an icon the colour that the theme has for it. */
 const drawn = (body: string): string =>
-  `<svg xmlns="http://www.w3.org/2000/svg" width="16" viewBox="0 0 24 24"><g class="jp-icon3" fill="#616161">${body}</g></svg>`;
+  '<svg xmlns="http://www.w3.org/2000/svg" width="16" viewBox="0 0 24 24">' +
+  `<g class="jp-icon3" fill="#616161">${body}</g></svg>`;
 
-/** A grid of points, one of them the best. */
+/** The icon of scans: a grid of points, one of which is the best. */
 export const scansIcon = new LabIcon({
   name: "gridgpu:scans",
   svgstr: drawn(
@@ -14,6 +16,7 @@ export const scansIcon = new LabIcon({
   ),
 });
 
+/** The icon of a job: a curve between two axes. */
 export const jobIcon = new LabIcon({
   name: "gridgpu:job",
   svgstr: drawn('<path d="M3 20V4h2v14h16v2zM7 15l4-6 4 3 5-7 1.6 1.2L15.5 15l-4-3-2.8 4.2z"/>'),

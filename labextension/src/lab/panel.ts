@@ -1,4 +1,4 @@
-/** The side panel: the job monitor, with a badge that counts running jobs. */
+/** The side panel of JupyterLab, with a badge that counts running jobs. */
 import type { TranslationBundle } from "@jupyterlab/translation";
 import { Widget } from "@lumino/widgets";
 import { Panel } from "../components/panel/panel";
@@ -7,9 +7,11 @@ import type { Connection } from "./connection";
 import { scansIcon } from "./icon";
 import type { ScanNotebook, Views } from "./tokens";
 
+/** The command that shows the panel. */
 export const SHOW_PANEL = "gridgpu:show-panel";
 const ID = "gridgpu-panel";
 
+/** Puts the panel into the side bar. */
 export class SidePanel extends Widget {
   private readonly panel: Panel;
   private readonly off: () => void;
@@ -47,11 +49,12 @@ export class SidePanel extends Widget {
     this.panel.focus();
   }
 
+  /** Counts the running jobs of all scans for the badge and the tooltip. */
   private count(): void {
     let running = 0;
     for (const scan of this.connection.scans.values()) running += scan.counts.running;
     const badge = running > 999 ? "999+" : String(running);
-    // JupyterLab finds the tab by the id in here
+    // JupyterLab finds the tab of a panel by this id.
     this.title.dataset = { id: ID, ...(running ? { "gridgpu-badge": badge } : {}) };
     this.title.caption = running
       ? this.trans._n("Scans: %1 running job", "Scans: %1 running jobs", running)

@@ -1,24 +1,26 @@
-/** Draws the output of a `%%gridscan` cell: live from the server, as it was saved where the server knows no such scan. */
+/** Draws the output of a `%%gridscan` cell with the rows that the server has. */
 import { type IRenderMime, type IRenderMimeRegistry } from "@jupyterlab/rendermime";
 import { Widget } from "@lumino/widgets";
-import type { Host } from "../components/host";
-import type { Store } from "../components/store";
+import { makeCurves } from "../components/plot/curvesview";
+import type { Host } from "../components/scan/host";
+import type { ScanStore } from "../components/scan/store";
 import { LiveTable } from "../components/table/table";
-import { type Snapshot, asIncoming } from "../wire";
+import { asIncoming, type Snapshot } from "../wire";
 import type { Connection } from "./connection";
 import { MIME_TYPE } from "./tokens";
 
 const WIDGET = "application/vnd.jupyter.widget-view+json";
-/** Below ipywidgets' own, so that ours is drawn where both are in an output. */
+/** A lower rank than that of ipywidgets: where an output has both forms, ours is drawn. */
 const RANK = -20;
 
-interface Saved {
+/** What an output holds. */
+interface SavedOutput {
   id: string;
   snapshot: Snapshot | null;
 }
 
-/** What the output holds. It comes from a file, so nothing about it is certain. */
-function saved(model: IRenderMime.IMimeModel): Saved | null {
+/** Reads an output. It comes from a file, so each part of it is checked. */
+function saved(model: IRenderMime.IMimeModel): SavedOutput | null {
   const data = model.data[MIME_TYPE] as { id?: unknown; snapshot?: unknown } | undefined;
   if (typeof data?.id !== "string" || !/^[\w.-]{1,100}$/.test(data.id)) return null;
   return { id: data.id, snapshot: sound(data.snapshot) };
@@ -39,9 +41,14 @@ function sound(data: unknown): Snapshot | null {
   return heads && rowsSound && typeof scan.name === "string" ? snapshot : null;
 }
 
+/**
+ * One output. Where the server does not know its scan, the rows are shown as they were saved, or
+ * the widget of the kernel takes the place of the table.
+ */
 class ScanOutput extends Widget implements IRenderMime.IRenderer {
   private scan: string | null = null;
   private table: LiveTable | null = null;
+  /** Ends what listens or waits. */
   private stop: (() => void) | null = null;
 
   constructor(
@@ -53,13 +60,16 @@ class ScanOutput extends Widget implements IRenderMime.IRenderer {
     this.addClass("gridgpu-output");
   }
 
-  /** Async, so that what is wrong with an output is said in it and breaks nothing around it. */
+  /** It is asynchronous, so that an error is shown in the output and breaks nothing around it. */
   async renderModel(model: IRenderMime.IMimeModel): Promise<void> {
     const data = saved(model);
     if (data === null) {
       this.clear();
       this.node.textContent = "This output holds no scan.";
-    } else if (data.id !== this.scan) this.draw(data, model);
+    } else if (data.id !== this.scan) {
+      // The same scan again is a renewed output, whose table is live already.
+      this.draw(data, model);
+    }
   }
 
   override dispose(): void {
@@ -67,28 +77,37 @@ class ScanOutput extends Widget implements IRenderMime.IRenderer {
     super.dispose();
   }
 
-  private draw({ id, snapshot }: Saved, model: IRenderMime.IMimeModel): void {
+  private draw({ id, snapshot }: SavedOutput, model: IRenderMime.IMimeModel): void {
     this.clear();
     this.scan = id;
     const store = this.connection.open(id);
     if (snapshot) store.saved(snapshot);
-    this.table = new LiveTable(store, this.node.ownerDocument, null, this.host);
+    this.table = new LiveTable(store, makeCurves, {
+      page: this.node.ownerDocument,
+      host: this.host,
+    });
     this.node.replaceChildren(this.table.element);
-    this.stop = this.otherwise(store, model);
+    this.stop = this.replaceIfMissing(store, model);
   }
 
-  /** A kernel elsewhere may know the scan that this server does not: then its widget takes our place. */
-  private otherwise(store: Store, model: IRenderMime.IMimeModel): () => void {
+  /**
+   * Lets the widget take the place of the table if the server does not know the scan. A kernel on
+   * another machine may know it.
+   */
+  private replaceIfMissing(store: ScanStore, model: IRenderMime.IMimeModel): () => void {
     const replace = (): void => {
+      // A widget runs code, so it needs the trust of the user.
       if (this.table === null || !(WIDGET in model.data) || !model.trusted) return;
       this.stop?.();
       const widget = this.widgetOf();
       if (widget) this.replaceOnceDrawn(widget, model);
     };
-    if (store.missing) queueMicrotask(replace); // another output of the scan has found that out
+    // Another output of the scan may have found that out before.
+    if (store.missing) queueMicrotask(replace);
     return store.on((change) => change.type === "missing" && replace());
   }
 
+  /** Shows the widget once it has a table; if its kernel has ended, it never gets one. */
   private replaceOnceDrawn(widget: IRenderMime.IRenderer, model: IRenderMime.IMimeModel): void {
     const observer = new MutationObserver(() => {
       if (!widget.node.querySelector(".gridgpu-table")) return;
@@ -110,10 +129,13 @@ class ScanOutput extends Widget implements IRenderMime.IRenderer {
     this.stop?.();
     this.table?.dispose();
     if (this.scan !== null) this.connection.release(this.scan);
-    this.scan = this.table = this.stop = null;
+    this.scan = null;
+    this.table = null;
+    this.stop = null;
   }
 }
 
+/** Makes JupyterLab draw outputs of our MIME type with live tables. */
 export function addRenderer(
   rendermime: IRenderMimeRegistry,
   connection: Connection,

@@ -1,41 +1,47 @@
-/** Requests to the server extension; a refusal is an Error with the server's own sentence. */
+/** Requests to the server extension. */
 import { URLExt } from "@jupyterlab/coreutils";
 import { ServerConnection } from "@jupyterlab/services";
 
+/**
+ * Sends requests to `gridgpu/api`. A path is given as its parts, which are encoded here.
+ *
+ * Each request throws an Error if it is refused, with the sentence that the server gave.
+ */
 export class Rest {
   constructor(readonly settings: ServerConnection.ISettings) {}
 
   get<T>(path: string[], query: Record<string, string | number> = {}): Promise<T> {
-    return this.ask<T>(path, query, { method: "GET" });
+    return this.request<T>(path, query, { method: "GET" });
   }
 
   post<T>(path: string[], body: unknown): Promise<T> {
-    return this.ask<T>(path, {}, { method: "POST", body: JSON.stringify(body) });
+    return this.request<T>(path, {}, { method: "POST", body: JSON.stringify(body) });
   }
 
   put<T>(path: string[], body: unknown): Promise<T> {
-    return this.ask<T>(path, {}, { method: "PUT", body: JSON.stringify(body) });
+    return this.request<T>(path, {}, { method: "PUT", body: JSON.stringify(body) });
   }
 
-  /** Where the events come from; the token goes along where the server wants it in the address. */
+  /** The address of the events, with the token where the server wants it there. */
   socketUrl(): string {
     const { wsUrl, token, appendToken } = this.settings;
     const url = URLExt.join(wsUrl, "gridgpu", "api", "events");
     return appendToken && token ? `${url}?token=${encodeURIComponent(token)}` : url;
   }
 
-  private async ask<T>(
+  private async request<T>(
     path: string[],
     query: Record<string, string | number>,
     init: RequestInit,
   ): Promise<T> {
     const parts = path.map(encodeURIComponent);
     const url = URLExt.join(this.settings.baseUrl, "gridgpu", "api", ...parts);
-    const words = Object.entries(query).map(([name, value]) => [name, String(value)]);
-    const search = words.length ? `?${new URLSearchParams(words).toString()}` : "";
+    const pairs = Object.entries(query).map(([name, value]) => [name, String(value)]);
+    const search = pairs.length ? `?${new URLSearchParams(pairs).toString()}` : "";
     const response = await this.reach(url + search, init);
     const body = (await response.json().catch(() => null)) as { message?: unknown } | null;
     if (response.ok && body !== null) return body as T;
+    // A proxy in between may answer with a page of HTML, which has no message.
     const said = typeof body?.message === "string" ? body.message : "";
     throw new Error(said || `The server answered with ${response.status} ${response.statusText}.`);
   }

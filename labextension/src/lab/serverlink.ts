@@ -1,7 +1,8 @@
-/** One scan as the server tells it: events over the page's socket, everything asked for over REST. */
+/** The link to one scan on the server: its events come by the socket, answers by REST. */
 import type { Incoming, Link, LinkEvent, Outgoing } from "../wire";
 import type { Rest } from "./rest";
 
+/** Sends requests for one scan, and hands events and answers to its listeners. */
 export class ServerLink implements Link {
   readonly peer = "server";
   private readonly listeners = new Set<(event: LinkEvent) => void>();
@@ -12,11 +13,12 @@ export class ServerLink implements Link {
     private readonly hello: (since?: number) => void,
   ) {}
 
-  subscribe(fn: (event: LinkEvent) => void): () => void {
-    this.listeners.add(fn);
-    return () => this.listeners.delete(fn);
+  subscribe(listener: (event: LinkEvent) => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
   }
 
+  /** Hands an event to all who listen. */
   give(event: LinkEvent): void {
     for (const listener of [...this.listeners]) listener(event);
   }
@@ -27,10 +29,11 @@ export class ServerLink implements Link {
   }
 
   private async ask(message: Exclude<Outgoing, { type: "hello" }>): Promise<void> {
-    const refused = ({ message: text }: Error): LinkEvent =>
-      message.type === "command"
-        ? { type: "said", text }
-        : { type: "refused", what: message.type, variant: message.variant, text };
+    const refused = ({ message: text }: Error): LinkEvent => {
+      // A refused command is told to the user; other refusals are for the view that asked.
+      if (message.type === "command") return { type: "said", text };
+      return { type: "refused", what: message.type, variant: message.variant, text };
+    };
     this.give(await this.answer(message).catch(refused));
   }
 

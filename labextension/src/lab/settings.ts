@@ -1,17 +1,19 @@
-/** What a person set for the extension. */
+/** The settings of the extension. */
 import { Notification } from "@jupyterlab/apputils";
 import type { ISettingRegistry } from "@jupyterlab/settingregistry";
-import { setDefaults } from "../components/defaults";
+import { setPreferences } from "../components/scan/preferences";
 import type { Rest } from "./rest";
 import type { Link } from "./tokens";
 
+/** The settings as a user chose them. */
 export interface Settings {
-  /** How often an open log is read again, in seconds. */
+  /** How many seconds pass before an open log is read again. */
   refresh_s: number;
-  /** Columns that a new table does not show. */
+  /** Columns that a new table does not show, by the texts in their headers. */
   hidden: string[];
-  /** Folder of the scans on the server; empty: where the server looks by itself. */
+  /** The folder of the scans on the server; empty for the one that the server chooses. */
   home: string;
+  /** Notify when a scan ends. */
   notify: boolean;
 }
 
@@ -39,9 +41,10 @@ export async function follow(
   const greet = (): Promise<void> => move(rest, home);
   const changed = (): void => {
     const settings = read(loaded);
-    setDefaults({ refresh_s: settings.refresh_s, hidden: settings.hidden });
+    setPreferences({ refresh_s: settings.refresh_s, hidden: settings.hidden });
     const moved = settings.home !== home;
     home = settings.home;
+    // A server that is started again has to be told the folder again.
     if (home) connection.greet = greet;
     if (moved) void greet();
     apply(settings);
@@ -50,6 +53,7 @@ export async function follow(
   changed();
 }
 
+/** Tells the server in which folder the scans are. */
 async function move(rest: Rest, home: string): Promise<void> {
   try {
     await rest.put(["home"], { home });

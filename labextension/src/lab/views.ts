@@ -1,10 +1,11 @@
-/** The tabs of the main area: a scan's table with curves, and one variant; and what buttons in tables and panel do. */
+/** The tabs of the main area, and what buttons in tables and in the panel open. */
 import { type ILayoutRestorer, type JupyterFrontEnd } from "@jupyterlab/application";
 import { MainAreaWidget, Notification, WidgetTracker } from "@jupyterlab/apputils";
 import type { IDocumentManager } from "@jupyterlab/docmanager";
 import type { TranslationBundle } from "@jupyterlab/translation";
 import { Widget } from "@lumino/widgets";
 import { JobView } from "../components/job/jobview";
+import { makeCurves } from "../components/plot/curvesview";
 import { ScanView } from "../components/table/scanview";
 import type { Row, ScanInfo } from "../wire";
 import type { Connection } from "./connection";
@@ -12,10 +13,13 @@ import { notebookFile } from "./drive";
 import { jobIcon, scansIcon } from "./icon";
 import type { Views } from "./tokens";
 
+/** The command that opens a scan. JupyterLab also opens it again after a reload of the page. */
 export const OPEN_SCAN = "gridgpu:open-scan";
+/** The command that opens a job. */
 export const OPEN_JOB = "gridgpu:open-job";
 
 type Tab = MainAreaWidget<View>;
+/** What a tab shows. */
 interface Component {
   readonly element: HTMLElement;
   dispose(): void;
@@ -44,6 +48,7 @@ class View extends Widget {
   }
 }
 
+/** Opens scans, jobs and notebooks in tabs, and opens the tabs again after a reload. */
 export class LabViews implements Views {
   private readonly scans = new WidgetTracker<Tab>({ namespace: "gridgpu-scans" });
   private readonly jobs = new WidgetTracker<Tab>({ namespace: "gridgpu-jobs" });
@@ -57,6 +62,7 @@ export class LabViews implements Views {
     this.addCommands();
   }
 
+  /** Opens the tabs that were open before the page was reloaded. */
   restore(restorer: ILayoutRestorer): void {
     const args = (tab: Tab): Record<string, string> => ({ ...tab.content.args });
     const name = (tab: Tab): string => tab.id;
@@ -71,7 +77,9 @@ export class LabViews implements Views {
   openNotebook(scan: ScanInfo, row: Row): void {
     const path = notebookFile(scan, row.id);
     const open = this.documents.findWidget(path);
-    if (open) void open.context.revert(); // it may have grown since
+    // The notebook of a running job may have grown since it was opened.
+    if (open) void open.context.revert();
+    // A notebook of the past needs no kernel, though the user may start one.
     const preference = { shouldStart: false, canStart: true, autoStartDefault: false };
     this.documents.openOrReveal(path, "Notebook", undefined, {}, preference);
   }
@@ -84,7 +92,7 @@ export class LabViews implements Views {
     const tab = `gridgpu-scan-${id}`;
     this.reveal(this.scans, tab, () => {
       const made = new View(this.connection, { id, name, what }, (store) => {
-        return new ScanView(store, this, what);
+        return new ScanView(store, makeCurves, this, what);
       });
       return titled(made, name, this.trans.__("Scan %1", name), scansIcon);
     });
@@ -94,14 +102,15 @@ export class LabViews implements Views {
     const tab = `gridgpu-job-${id}-${variant}`;
     this.reveal(this.jobs, tab, () => {
       const made = new View(this.connection, { id, name, variant }, (store) => {
-        return new JobView(store, variant, this);
+        return new JobView(store, variant, makeCurves, this);
       });
       return titled(made, variant, this.trans.__("%1 of %2", variant, name), jobIcon);
     });
   }
 
+  /** Shows the tab with an id, which `make` makes if there is none. */
   private reveal(tracker: WidgetTracker<Tab>, id: string, make: () => View): void {
-    let tab = tracker.find((one) => one.id === id);
+    let tab = tracker.find((known) => known.id === id);
     if (!tab) {
       const content = make();
       tab = new MainAreaWidget({ content });

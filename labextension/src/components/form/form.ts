@@ -1,18 +1,18 @@
-/** The parameter form: its parts put together. It writes the cell that it stands for. */
-import { copyText } from "../clipboard";
-import { h } from "../dom";
-import { FormFoot } from "./formfoot";
-import { drawCell } from "./formcell";
-import { Checks, type FormLink } from "./formchecks";
-import { ObjectiveField, OptionField } from "./formoptions";
-import { FormRow } from "./formrow";
-import type { Checked, Facts, Option, State } from "./formwire";
-import { count, t } from "../i18n";
-import { icon } from "../icons";
-import { keepKeys } from "../keys";
+/** The parameter form. It writes the cell that it stands for. */
+import { copyText } from "../ui/clipboard";
+import { h } from "../ui/dom";
+import { count, t } from "../ui/i18n";
+import { icon } from "../ui/icons";
+import { keepKeys } from "../ui/keys";
+import { drawCell } from "./cell";
+import { FormChecks, type FormLink } from "./checks";
+import { FormFoot } from "./foot";
+import { WRITE_CELL, type WriteCell } from "./writecell";
+import type { CheckedForm, FormState, FormContent, ScanOption } from "./messages";
+import { type Field, ObjectiveField, OptionField } from "./options";
+import { ParameterRow } from "./parameterrow";
 
-export const WRITE_CELL = "gridgpu:write-cell";
-/** The options that make one sentence, and the word that follows each. */
+/** The options that make one sentence: the class of their width, and the words after each. */
 const SENTENCE: Record<string, [width: string, word: string]> = {
   on: ["gf-engine", ""],
   gpus: ["gf-count", "GPUs, up to"],
@@ -20,16 +20,13 @@ const SENTENCE: Record<string, [width: string, word: string]> = {
   walltime: ["gf-size", "a job"],
 };
 const WIDTHS: Record<string, string> = { name: "gf-long", trials: "gf-choice" };
-const COPIED_MS = 2000;
+/** For so many milliseconds the button says that the cell was copied. */
+const COPIED_TIME = 2000;
 
-interface Field {
-  readonly flag: string;
-  update(checked: Checked): void;
-  focus(): void;
-}
-
+/** The form: the parameters, the options, the cell that they make, and the button that starts. */
 export class Form {
   readonly element: HTMLElement;
+  /** The form while it is filled in, and what takes its place once the cell was written. */
   private readonly body = h("div", { class: "gf-body" });
   private readonly written = h("div", { class: "gf-written" });
   private readonly pre = h("pre", { tabindex: 0 });
@@ -39,23 +36,25 @@ export class Form {
     icon("copy"),
     t("Copy"),
   );
-  private readonly rows = new Map<string, FormRow>();
+  private readonly rows = new Map<string, ParameterRow>();
   private readonly fields: Field[] = [];
+  /** The field of the number of trials, which shows the size of the grid while it is empty. */
   private readonly trials: OptionField[] = [];
   private readonly foot: FormFoot;
-  private readonly checks: Checks;
-  private checked: Checked | null = null;
-  private wanted = false;
+  private readonly checks: FormChecks;
+  private checked: CheckedForm | null = null;
+  /** The user has pressed Start and waits for a check. */
+  private startWanted = false;
 
   constructor(
-    private readonly facts: Facts,
-    private readonly state: State,
-    checked: Checked | null,
+    private readonly content: FormContent,
+    private readonly state: FormState,
+    checked: CheckedForm | null,
     link: FormLink,
   ) {
     this.element = h("section", {
       class: "gridgpu gridgpu-form",
-      "aria-label": t("Scan %1", facts.notebook),
+      "aria-label": t("Scan %1", content.notebook),
     });
     keepKeys(this.element);
     this.foot = new FormFoot({
@@ -63,16 +62,17 @@ export class Form {
       goTo: (field) => this.goTo(field),
       label: (field) => this.label(field),
     });
-    this.checks = new Checks(link, {
+    this.checks = new FormChecks(link, {
       answered: (answer) => this.answered(answer),
       waiting: (why) => this.foot.waiting(why),
     });
-    this.body.append(this.head(), this.table(), this.settings(), this.cell(), this.foot.element);
+    this.body.append(this.makeHead(), this.makeTable(), this.makeSettings(), this.makeCell());
+    this.body.append(this.foot.element);
     this.element.append(this.body, this.written);
     this.drawWritten();
     this.copy.addEventListener("click", () => void this.copied());
     if (checked) this.update(checked);
-    else this.ask();
+    else this.check();
   }
 
   dispose(): void {
@@ -80,8 +80,8 @@ export class Form {
     this.element.remove();
   }
 
-  private head(): HTMLElement {
-    const { notebook, parameters, cell, more } = this.facts;
+  private makeHead(): HTMLElement {
+    const { notebook, parameters, cell, more } = this.content;
     const found = count(
       parameters.length + more,
       "%1 parameter found in cell %2",
@@ -89,71 +89,75 @@ export class Form {
       cell,
     );
     const kept = more ? t("; %1 of them stay as they are", more) : "";
-    const image = this.facts.where.find(({ name }) => name === "image");
+    const image = this.content.where.find(({ name }) => name === "image");
     return h(
       "div",
       { class: "gf-head" },
       h("h3", {}, t("Scan %1", notebook)),
       h("span", { class: "gg-q" }, found + kept),
       h("span", { class: "gg-sp" }),
-      ...(image ? this.image(image) : []),
+      ...(image ? this.makeImage(image) : []),
     );
   }
 
-  private image(option: Option): Node[] {
+  private makeImage(option: ScanOption): Node[] {
     const field = this.field(option, "gf-image");
     return [h("span", { class: "gg-q" }, option.label), field.control, field.complaint.element];
   }
 
-  private table(): HTMLElement {
+  private makeTable(): HTMLElement {
     const names = [t("parameter"), t("default"), t("vary it as"), t("value"), t("points")];
     const head = h("div", { class: "gf-row gf-names", "aria-hidden": "true" });
     head.append(...names.map((name) => h("div", {}, name)));
     const table = h("div", { class: "gf-table" }, head);
-    this.facts.parameters.forEach((parameter, i) => {
-      const wish = this.state.parameters[i];
-      if (!wish) return;
-      const row = new FormRow(parameter, wish, () => this.ask());
+    this.content.parameters.forEach((parameter, i) => {
+      const choice = this.state.parameters[i];
+      if (!choice) return;
+      const row = new ParameterRow(parameter, choice, () => this.check());
       this.rows.set(parameter.name, row);
       table.append(row.element);
     });
     return table;
   }
 
-  private settings(): HTMLElement {
-    const objective = new ObjectiveField(this.facts.metrics, this.state, () => this.ask());
+  private makeSettings(): HTMLElement {
+    const objective = new ObjectiveField(this.content.metrics, this.state, () => this.check());
     this.fields.push(objective);
     const search = h("div", { class: "gf-options" });
     search.append(h("span", { class: "gg-q" }, t("Objective")), objective.element);
-    for (const option of this.facts.search) this.line(search, option);
+    for (const option of this.content.search) this.line(search, option);
     return h(
       "div",
       { class: "gf-settings" },
       h("div", {}, h("h4", {}, t("Search")), search),
-      h("div", {}, h("h4", {}, t("Where")), ...this.where()),
+      h("div", {}, h("h4", {}, t("Where")), ...this.makeWhere()),
     );
   }
 
-  /** Some options make a sentence; whatever else there is follows, a line each. */
-  private where(): HTMLElement[] {
+  /** The options of the place: some make a sentence, the others follow, a line each. */
+  private makeWhere(): HTMLElement[] {
     const sentence = h("div", { class: "gf-line gf-sentence" });
     const others = h("div", { class: "gf-options" });
-    for (const name of Object.keys(SENTENCE)) {
-      const option = this.facts.where.find((one) => one.name === name);
-      const [width, word] = SENTENCE[name] ?? ["", ""];
+    const complaints: HTMLElement[] = [];
+    for (const [name, [width, word]] of Object.entries(SENTENCE)) {
+      const option = this.content.where.find((one) => one.name === name);
       if (!option) continue;
       const field = this.field(option, width);
       sentence.append(field.control, word ? h("span", { class: "gg-q" }, t(word)) : "");
+      complaints.push(field.complaint.element);
     }
-    sentence.append(...this.fields.flatMap((one) => this.below(one)));
-    const rest = ({ name }: Option): boolean => name !== "image" && !Object.hasOwn(SENTENCE, name);
-    const listed = this.facts.where.filter(rest);
+    // A complaint between the words would tear the sentence apart.
+    sentence.append(...complaints);
+    // The image stands in the head of the form.
+    const listed = this.content.where.filter(
+      ({ name }) => name !== "image" && !Object.hasOwn(SENTENCE, name),
+    );
     for (const option of listed.filter(({ rare }) => !rare)) this.line(others, option, option.help);
-    return [sentence, others, ...this.rare(listed.filter(({ rare }) => rare))];
+    return [sentence, others, ...this.makeRare(listed.filter(({ rare }) => rare))];
   }
 
-  /** What is seldom needed is folded away, unless it has a value already. */
-  private rare(options: readonly Option[]): HTMLElement[] {
+  /** Options that are seldom needed are folded away, unless one has a value already. */
+  private makeRare(options: readonly ScanOption[]): HTMLElement[] {
     if (!options.length) return [];
     const lines = h("div", { class: "gf-options" });
     const fields = options.map((option) => this.line(lines, option, option.help));
@@ -163,67 +167,69 @@ export class Form {
     return [more];
   }
 
-  private below(field: Field): Node[] {
-    const said = field instanceof OptionField && Object.hasOwn(SENTENCE, field.option.name);
-    return said ? [field.complaint.element] : [];
-  }
-
-  private line(into: HTMLElement, option: Option, help = ""): OptionField {
+  /** Adds a line with an option. Beside its input stands its help, or else an explanation. */
+  private line(into: HTMLElement, option: ScanOption, help = ""): OptionField {
     const field = this.field(option, WIDTHS[option.name]);
     if (option.name === "trials") this.trials.push(field);
-    const words = help ? h("span", { class: "gg-q gf-words", title: help }, help) : field.words;
+    const helpText = h("span", { class: "gg-q gf-words", title: help }, help);
+    const beside = help ? helpText : field.explanation;
+    // A switch carries its label itself.
     const label = option.kind === "flag" ? "" : option.label;
     into.append(
       h("span", { class: "gg-q" }, label),
-      h("div", { class: "gf-line" }, field.control, words, field.complaint.element),
+      h("div", { class: "gf-line" }, field.control, beside, field.complaint.element),
     );
     return field;
   }
 
-  private field(option: Option, width?: string): OptionField {
-    const field = new OptionField(option, this.state, () => this.ask(), width);
+  private field(option: ScanOption, width?: string): OptionField {
+    const field = new OptionField(option, this.state, () => this.check(), width);
     this.fields.push(field);
     return field;
   }
 
-  private cell(): HTMLElement {
+  private makeCell(): HTMLElement {
     const title = h("h4", {}, t("The cell it writes"));
     this.pre.setAttribute("aria-label", t("The cell it writes"));
     const bar = h("div", { class: "gf-bar" }, title, h("span", { class: "gg-sp" }), this.copy);
     return h("div", { class: "gf-cell" }, bar, this.pre);
   }
 
+  /** Draws what takes the place of the form once its cell was written. */
   private drawWritten(): void {
     const again = h("button", { type: "button" }, t("Change and write again"));
-    again.addEventListener("click", () => this.fold(false));
+    again.addEventListener("click", () => this.collapse(false));
     const said = h("span", { class: "gg-q", role: "status" }, t("The cell below was written."));
-    const title = h("b", {}, t("Scan %1", this.facts.notebook));
+    const title = h("b", {}, t("Scan %1", this.content.notebook));
     this.written.append(title, said, h("span", { class: "gg-sp" }), again);
     this.written.hidden = true;
   }
 
-  private ask(): void {
-    this.wanted = false;
+  private check(): void {
+    this.startWanted = false;
     this.foot.say("");
-    this.checks.ask(this.state);
+    this.checks.check(this.state);
   }
 
-  private answered(checked: Checked): void {
+  private answered(checked: CheckedForm): void {
     this.update(checked);
-    if (this.wanted && checked.variants && !checked.errors.length) this.write(checked.cell);
-    this.wanted = false;
+    if (this.startWanted && checked.variants && !checked.errors.length) this.write(checked.cell);
+    this.startWanted = false;
   }
 
-  private update(checked: Checked): void {
+  private update(checked: CheckedForm): void {
     this.checked = checked;
     for (const row of this.rows.values()) row.update(checked);
     for (const field of this.fields) field.update(checked);
-    const grid = checked.grid !== null && Object.keys(checked.each).length ? checked.grid : null;
-    for (const field of this.trials) field.hint(grid === null ? "" : String(grid));
+    // Without a number of trials, the whole grid is run; the field says how much that is.
+    const varies = Object.keys(checked.each).length > 0;
+    const hint = varies ? String(checked.grid ?? "") : "";
+    for (const field of this.trials) field.hint(hint);
     drawCell(this.pre, checked.cell, checked.errors);
     this.foot.update(checked);
   }
 
+  /** The name of a field for people. */
   private label(field: string): string {
     if (field === "--maximize" || field === "--minimize") return t("objective");
     const known = this.fields.find(({ flag }) => flag === field);
@@ -231,27 +237,29 @@ export class Form {
   }
 
   private goTo(field: string): void {
+    // Both directions are one field of the form.
     const flag = field === "--minimize" ? "--maximize" : field;
     (this.rows.get(field) ?? this.fields.find((one) => one.flag === flag))?.focus();
   }
 
-  /** What was typed a moment ago is checked first. */
+  /** Writes the cell. What was typed a moment ago is checked first. */
   private start(): void {
     if (this.checks.pending) {
-      this.wanted = true;
+      this.startWanted = true;
       this.checks.flush();
     } else if (this.checked) this.write(this.checked.cell);
   }
 
+  /** Asks the page around the form to write the cell; whoever does it cancels the event. */
   private write(text: string): void {
-    const detail = { text, run: true };
+    const detail: WriteCell = { text, run: true };
     const event = new CustomEvent(WRITE_CELL, { bubbles: true, cancelable: true, detail });
-    if (this.element.dispatchEvent(event)) void this.byHand(text);
-    else this.fold(true);
+    if (this.element.dispatchEvent(event)) void this.askToCopy(text);
+    else this.collapse(true);
   }
 
-  /** Nobody around can write cells: the user does, with the text at hand. */
-  private async byHand(text: string): Promise<void> {
+  /** Without JupyterLab around, nobody can write a cell but the user, who gets its text. */
+  private async askToCopy(text: string): Promise<void> {
     const said = t("Copy this cell below and run it.");
     this.foot.say(said);
     if (await copyText(text)) this.foot.say(`${said} ${t("It is in the clipboard.")}`);
@@ -264,14 +272,14 @@ export class Form {
     const label = this.copy.lastChild;
     if (!done || !label) return;
     label.textContent = t("Copied");
-    setTimeout(() => (label.textContent = t("Copy")), COPIED_MS);
+    setTimeout(() => (label.textContent = t("Copy")), COPIED_TIME);
   }
 
-  private fold(on: boolean): void {
-    const inside = this.element.contains(document.activeElement);
+  private collapse(on: boolean): void {
+    const hadFocus = this.element.contains(document.activeElement);
     this.body.hidden = on;
     this.written.hidden = !on;
     const next = on ? this.written.querySelector("button") : this.foot.button;
-    if (inside) next?.focus({ preventScroll: true });
+    if (hadFocus) next?.focus({ preventScroll: true });
   }
 }

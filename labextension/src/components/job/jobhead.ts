@@ -1,19 +1,24 @@
-/** The head of a job: its state, value and rank, epoch, time, place. */
+/** The head of the view of a job: its state, value and rank, epoch, time and place. */
 import type { Job, Row, ScanInfo } from "../../wire";
-import { button, h } from "../dom";
-import { comparable, finite } from "../facts";
-import { alone, clip, duration, full, gpuHours, roughly, toNumber } from "../format";
-import { icon } from "../icons";
-import { t } from "../i18n";
-import { elapsed } from "../table/order";
-import { reasonWords } from "../words";
+import { comparable, elapsed } from "../scan/rows";
+import { reasonText } from "../scan/sentences";
+import { gpuHours, toNumber } from "../scan/values";
+import { button, h } from "../ui/dom";
+import { t } from "../ui/i18n";
+import { icon } from "../ui/icons";
+import { finite, formatAlone } from "../ui/numbers";
+import { clip, full } from "../ui/text";
+import { duration, roughly } from "../ui/times";
 
-export interface Shown {
+/** What the head shows. */
+export interface ShownJob {
   scan: ScanInfo;
   row: Row;
+  /** What the server said beside the row; null until it has. */
   job: Job | null;
-  /** By the sender's clock. */
+  /** The time by the clock of the sender, in Unix seconds. */
   now: number;
+  /** The place among all variants; 1 is the best. */
   rank: number | null;
 }
 
@@ -21,72 +26,89 @@ const ENDINGS: Record<number, string> = { 1: "st", 2: "nd", 3: "rd" };
 
 /** `1st`, `2nd`, `13th`. */
 export function ordinal(place: number): string {
+  // 11th, 12th and 13th, though 21st, 22nd and 23rd.
   const teen = place % 100 > 10 && place % 100 < 14;
-  return `${place}${(!teen && ENDINGS[place % 10]) || "th"}`;
+  const ending = teen ? undefined : ENDINGS[place % 10];
+  return `${place}${ending ?? "th"}`;
 }
 
 /** `rej_light, 2nd; best is 171.3, v0038`. */
-export function valueWords({ scan, row, rank }: Shown): string {
-  const { objective, best, best_value } = scan;
-  const told = [clip(objective?.metric ?? "", 40), rank === null ? "" : ordinal(rank)];
-  const value = toNumber(best_value);
-  if (row.id === best) return [told[0], t("best")].join(", ");
-  const other = finite(value) && best ? t("best is %1, %2", alone(value), clip(best, 40)) : "";
-  return [told.filter(Boolean).join(", "), other].filter(Boolean).join("; ");
+export function valueSentence({ scan, row, rank }: ShownJob): string {
+  const { objective, best, best_value: bestValue } = scan;
+  const metric = clip(objective?.metric ?? "", 40);
+  if (row.id === best) return [metric, t("best")].join(", ");
+  const place = rank === null ? "" : ordinal(rank);
+  const value = toNumber(bestValue);
+  const known = finite(value) && best;
+  const other = known ? t("best is %1, %2", formatAlone(value), clip(best, 40)) : "";
+  return [[metric, place].filter(Boolean).join(", "), other].filter(Boolean).join("; ");
 }
 
-/** By its epochs so far, once there is one. */
-export function jobLeft(row: Row, now: number): string {
+/** `about 12 min left`, by the epochs so far; empty before the first has ended. */
+export function jobTimeLeft(row: Row, now: number): string {
   const { state, step, steps, started } = row;
-  if (state !== "running" || !step || !steps || started === null || step >= steps) return "";
-  return t("about %1 left", roughly(((now - started) / step) * (steps - step)));
+  if (state !== "running" || started === null) return "";
+  if (!step || !steps || step >= steps) return "";
+  const secondsPerEpoch = (now - started) / step;
+  return t("about %1 left", roughly(secondsPerEpoch * (steps - step)));
 }
 
-/** What all attempts have used. */
+/** The GPU seconds that all attempts of a job have used. */
 export function usedSeconds(job: Job, now: number): number {
   return job.attempts.reduce((sum, { started, ended }) => {
-    return started === null ? sum : sum + Math.max(0, (ended ?? now) - started) * job.limits.gpus;
+    if (started === null) return sum;
+    return sum + Math.max(0, (ended ?? now) - started) * job.limits.gpus;
   }, 0);
 }
 
 const quiet = (text: string): HTMLElement | null =>
   text ? h("span", { class: "gg-q" }, text) : null;
 
-function fact(strong: string, more: string, code = false): HTMLElement | null {
-  if (!strong) return null;
-  const main = code ? h("b", { class: "gg-c" }, strong) : strong;
-  return h("div", {}, main, more ? " " : null, quiet(more));
+/** One figure: a strong text, and a quiet one that explains it. */
+function figure(strong: string | HTMLElement, more: string): HTMLElement | null {
+  return strong ? h("div", {}, strong, more ? " " : null, quiet(more)) : null;
 }
 
-function epoch({ row }: Shown): HTMLElement | null {
-  if (row.step === null) return null;
-  return fact(t("epoch %1", row.step), row.steps ? t("of %1", row.steps) : "");
-}
-
-function place({ row, job }: Shown): HTMLElement | null {
-  const node = job?.attempts[job.attempts.length - 1]?.node;
-  const where = [row.where, row.gpu].filter(Boolean).map((name) => clip(name ?? "", 40));
-  return fact(
-    where.join("\u2002") || (node ? clip(node, 40) : ""),
-    node && where.length ? t("node %1", clip(node, 40)) : "",
-  );
-}
-
-export function facts(shown: Shown): HTMLElement[] {
-  const { row, job, now } = shown;
+function valueFigure(shown: ShownJob): HTMLElement | null {
+  const { row } = shown;
+  // The value of a job that failed is not compared, but it is still shown here.
   const value = comparable(row) ?? toNumber(row.value);
-  const time = elapsed(row, now);
-  const seconds = job ? usedSeconds(job, now) : 0;
-  return [
-    value === null ? null : fact(alone(value), valueWords(shown), true),
-    epoch(shown),
-    time === null ? null : fact(duration(time), jobLeft(row, now)),
-    place(shown),
-    seconds > 0 ? fact(gpuHours(seconds), "") : null,
-  ].filter((node) => node !== null);
+  if (value === null) return null;
+  return figure(h("b", { class: "gg-c" }, formatAlone(value)), valueSentence(shown));
 }
 
-export function heading({ scan, row }: Shown, opens: boolean): (Node | null)[] {
+function epochFigure({ row }: ShownJob): HTMLElement | null {
+  if (row.step === null) return null;
+  return figure(t("epoch %1", row.step), row.steps ? t("of %1", row.steps) : "");
+}
+
+function timeFigure({ row, now }: ShownJob): HTMLElement | null {
+  const time = elapsed(row, now);
+  return time === null ? null : figure(duration(time), jobTimeLeft(row, now));
+}
+
+/** Site and GPU, and the node quietly beside them; the node alone where they are not known. */
+function placeFigure({ row, job }: ShownJob): HTMLElement | null {
+  const lastNode = job?.attempts[job.attempts.length - 1]?.node ?? "";
+  const node = clip(lastNode, 40);
+  const places = [row.where, row.gpu].filter(Boolean).map((name) => clip(name ?? "", 40));
+  if (places.length === 0) return figure(node, "");
+  return figure(places.join("\u2002"), node ? t("node %1", node) : "");
+}
+
+function gpuFigure({ job, now }: ShownJob): HTMLElement | null {
+  const seconds = job ? usedSeconds(job, now) : 0;
+  return seconds > 0 ? figure(gpuHours(seconds), "") : null;
+}
+
+/** The figures of a job, as far as they are known. */
+export function figures(shown: ShownJob): HTMLElement[] {
+  const all = [valueFigure, epochFigure, timeFigure, placeFigure, gpuFigure];
+  return all.map((make) => make(shown)).filter((element) => element !== null);
+}
+
+/** `v0017 running of btag, attempt 2`; with `opens`, the name of the scan is a button. */
+export function heading({ scan, row }: ShownJob, opens: boolean): (Node | null)[] {
   const name = clip(scan.name, 60);
   const link = opens
     ? button(t("Open the scan %1", name), [name], { class: "gg-l", "data-do": "scan" })
@@ -99,8 +121,9 @@ export function heading({ scan, row }: Shown, opens: boolean): (Node | null)[] {
   ];
 }
 
-/** Why it failed, waits or stopped: one sentence. */
-export function reason({ row }: Shown): (Node | null)[] {
-  const text = row.message ?? (row.reason && row.state !== "done" ? reasonWords(row.reason) : "");
+/** One sentence that says why a job failed, waits or was stopped. */
+export function reason({ row }: ShownJob): (Node | null)[] {
+  const fallback = row.reason && row.state !== "done" ? reasonText(row.reason) : "";
+  const text = row.message ?? fallback;
   return text ? [h("span", {}, full(text))] : [];
 }

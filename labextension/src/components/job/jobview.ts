@@ -1,74 +1,79 @@
 /** One variant: its head, parameters, curves, resources, attempts and log. */
-import { keepKeys } from "../keys";
 import type { Job, Row, ScanInfo } from "../../wire";
-import { Ask } from "../ask";
-import { copyText } from "../clipboard";
-import { Commands } from "../commands";
-import { CurvesView } from "../plot/curvesview";
-import { button, h, near, once, setText } from "../dom";
-import { paramText } from "../format";
-import { Frame } from "../frame";
-import type { Host } from "../host";
-import { icon } from "../icons";
-import { t } from "../i18n";
-import { type Shown, facts, heading, reason } from "./jobhead";
-import { LogView } from "./logview";
-import { parameterTable } from "./paramtable";
-import { type Item, Popup } from "../popup";
-import { rankOf } from "../ranking";
+import { LogView } from "../log/logview";
+import { Commands } from "../scan/commands";
+import type { Curves, MakeCurves } from "../scan/curves";
+import type { Host } from "../scan/host";
+import { rankOf } from "../scan/ranking";
+import { canStop } from "../scan/rows";
+import { MISSING_SCAN, retrySentence } from "../scan/sentences";
+import type { ScanStore, StoreChange } from "../scan/store";
+import { paramText } from "../scan/values";
+import { copyText } from "../ui/clipboard";
+import { button, drawIfChanged, h, near, setText } from "../ui/dom";
+import { DrawTimer } from "../ui/drawtimer";
+import { t } from "../ui/i18n";
+import { icon } from "../ui/icons";
+import { keepKeys } from "../ui/keys";
+import { type MenuItem, PopupMenu } from "../ui/popup";
+import { QuestionBar } from "../ui/questionbar";
+import { attemptLines } from "./attempts";
+import { figures, heading, reason, type ShownJob } from "./jobhead";
+import { parameterTable } from "./parametertable";
 import { charts, usageNote } from "./resources";
-import { canStop } from "../table/rowview";
-import type { Change, Store } from "../store";
-import { timeline } from "./attempts";
-import { MISSING_SCAN, retryWords } from "../words";
 
-/** Milliseconds between two questions about the job. */
+/** Milliseconds between two requests for what a job is beside its row. */
 const PAUSE = 2000;
+/** So many characters of a sentence are shown. */
+const MOST_SAID = 400;
 
-function section(name: string, note: HTMLElement, ...parts: HTMLElement[]): HTMLElement {
+function section(name: string, note: HTMLElement, ...content: HTMLElement[]): HTMLElement {
   const title = h("h3", {}, name, note);
-  return h("section", { class: "gg-block", "aria-label": name }, title, ...parts);
+  return h("section", { class: "gg-block", "aria-label": name }, title, ...content);
 }
 
-const noted = (): HTMLElement => h("span", { class: "gg-q" });
+const emptyNote = (): HTMLElement => h("span", { class: "gg-q" });
 
+/** The view of one variant, in a tab of its own. */
 export class JobView {
-  readonly element = h("article", {
-    class: "gridgpu gridgpu-job",
-  });
-  private readonly ask = new Ask();
+  readonly element = h("article", { class: "gridgpu gridgpu-job" });
+  private readonly question = new QuestionBar();
   private readonly heading = h("div", { class: "gg-job-hd" });
   private readonly buttons = h("span", { class: "gg-acts" });
-  private readonly popup = new Popup(() => this.items());
+  private readonly popup = new PopupMenu(() => this.menuItems());
   private readonly said = h("div", { class: "gg-job-said gg-q", role: "status" });
   private readonly reason = h("div", { class: "gg-reason" });
-  private readonly facts = h("div", { class: "gg-facts" });
-  private readonly table = h("div", { class: "gg-params" });
-  private readonly areas = h("div", { class: "gg-areas" });
-  private readonly usage = noted();
-  private readonly tries = h("ol", { class: "gg-tries" });
+  private readonly figures = h("div", { class: "gg-facts" });
+  private readonly parameters = h("div", { class: "gg-params" });
+  private readonly charts = h("div", { class: "gg-areas" });
+  private readonly usageNote = emptyNote();
+  private readonly attemptList = h("ol", { class: "gg-tries" });
   private readonly resources: HTMLElement;
   private readonly attempts: HTMLElement;
-  private readonly curves: CurvesView;
+  private readonly curves: Curves;
   private readonly log: LogView;
   private readonly commands: Commands;
-  private readonly frame = new Frame(() => this.draw());
+  private readonly drawTimer = new DrawTimer(() => this.draw());
+  /** Functions that undo what the view began. */
   private readonly undo: (() => void)[] = [];
   private job: Job | null = null;
+  /** When the job was last asked for, and for which row. */
   private asked: { at: number; row: Row } | null = null;
-  private words = "";
+  /** The last sentence for the user. */
+  private sentence = "";
 
   constructor(
-    private readonly store: Store,
+    private readonly store: ScanStore,
     readonly variant: string,
+    makeCurves: MakeCurves,
     private readonly host: Host = {},
   ) {
-    this.commands = new Commands(store, this.ask, (text) => this.say(text));
-    this.curves = new CurvesView(store, variant);
+    this.commands = new Commands(store, this.question, (text) => this.say(text));
+    this.curves = makeCurves(store, variant);
     this.log = new LogView(store, variant, h("h3", {}, t("Log")));
     const hatched = h("span", { class: "gg-q" }, t("hatched: in the queue"));
-    this.resources = section(t("Resources"), this.usage, this.areas);
-    this.attempts = section(t("Attempts"), hatched, this.tries);
+    this.resources = section(t("Resources"), this.usageNote, this.charts);
+    this.attempts = section(t("Attempts"), hatched, this.attemptList);
     keepKeys(this.element);
     this.assemble();
     this.listen();
@@ -77,33 +82,28 @@ export class JobView {
 
   dispose(): void {
     for (const undo of this.undo.splice(0)) undo();
-    this.frame.cancel();
+    this.drawTimer.cancel();
     this.commands.dispose();
     this.curves.dispose();
     this.log.dispose();
     this.element.remove();
   }
 
-  /** Draws what has come since the last frame. */
+  /** Draws now what has come since the last drawing. */
   flush(): void {
-    this.frame.flush();
+    this.drawTimer.flush();
   }
 
   private assemble(): void {
     const space = h("span", { class: "gg-sp" });
-    const top = h(
-      "div",
-      { class: "gg-job-top" },
-      this.heading,
-      space,
-      this.buttons,
-      this.popup.element,
-    );
-    const head = h("header", {}, top, this.ask.element, this.said, this.reason, this.facts);
-    const table = section(t("Parameters"), noted(), this.table);
+    const top = h("div", { class: "gg-job-top" }, this.heading, space);
+    top.append(this.buttons, this.popup.element);
+    const head = h("header", {}, top, this.question.element);
+    head.append(this.said, this.reason, this.figures);
+    const parameters = section(t("Parameters"), emptyNote(), this.parameters);
     const curves = h("div", { class: "gg-block" }, this.curves.element);
     const log = h("div", { class: "gg-block" }, this.log.element);
-    const pair = h("div", { class: "gg-pair" }, table, curves);
+    const pair = h("div", { class: "gg-pair" }, parameters, curves);
     this.element.append(head, pair, this.resources, this.attempts, log);
   }
 
@@ -116,18 +116,24 @@ export class JobView {
     this.element.addEventListener("click", (event) => this.click(event));
   }
 
-  private changed(change: Change): void {
+  private changed(change: StoreChange): void {
     if (change.type === "said") {
       this.commands.answered();
       this.say(change.text);
     } else if (change.type === "job" && change.variant === this.variant) this.job = change;
+    // An answer that was on its way does not come any more.
     else if (change.type === "link") this.asked = null;
-    if (change.type !== "log") this.frame.ask();
+    // The log draws itself.
+    if (change.type !== "log") this.drawTimer.request();
   }
 
   private say(text: string): void {
-    this.words = text;
-    setText(this.said, text.slice(0, 400));
+    this.sentence = text;
+    this.showSentence(text);
+  }
+
+  private showSentence(text: string): void {
+    setText(this.said, text.slice(0, MOST_SAID));
     this.said.hidden = text === "";
   }
 
@@ -135,30 +141,37 @@ export class JobView {
     return this.store.rows.get(this.variant);
   }
 
-  private tick(): void {
-    const { scan, row } = this;
-    if (this.store.closed) return this.connection();
-    if (!scan || !row || row.state === "running" || row.state === "queued") return this.draw();
-    this.inquire(row);
-  }
-
   private get scan(): ScanInfo | null {
     return this.store.scan;
   }
 
-  private connection(): void {
-    const { closed, missing, peer, retryAt } = this.store;
-    this.element.classList.toggle("gg-stale", closed);
-    const lost = `${t("No answer from the %1.", peer)} ${retryWords(retryAt, this.store.wall())}`;
-    const words = closed ? lost : missing ? t(MISSING_SCAN) : this.words;
-    setText(this.said, words.slice(0, 400));
-    this.said.hidden = words === "";
+  /** Draws once a second what counts the time; a job that has ended is at most asked for. */
+  private tick(): void {
+    const { scan, row } = this;
+    if (this.store.closed) return this.drawConnection();
+    if (!scan || !row || row.state === "running" || row.state === "queued") return this.draw();
+    this.askForJob(row);
   }
 
-  /** Asks what the job is now, when its row says that something has changed. */
-  private inquire(row: Row): void {
+  private drawConnection(): void {
+    this.element.classList.toggle("gg-stale", this.store.closed);
+    this.showSentence(this.connectionSentence());
+  }
+
+  private connectionSentence(): string {
+    const { closed, missing, peer, retryAt } = this.store;
+    if (closed) {
+      const lost = t("No answer from the %1.", peer);
+      return `${lost} ${retrySentence(retryAt, this.store.wall())}`;
+    }
+    return missing ? t(MISSING_SCAN) : this.sentence;
+  }
+
+  /** Asks what the job is beside its row, after the row has changed. */
+  private askForJob(row: Row): void {
     if (this.store.closed || this.store.missing) return;
     const now = performance.now();
+    // Rows are replaced when they change, so the same object needs no second answer.
     if (this.asked && (this.asked.row === row || now - this.asked.at < PAUSE)) return;
     this.asked = { at: now, row };
     this.store.send({ type: "job", variant: row.id });
@@ -166,10 +179,10 @@ export class JobView {
 
   private draw(): void {
     const { scan, row } = this;
-    this.connection();
+    this.drawConnection();
     this.element.classList.toggle("gg-none", !scan || !row);
-    if (!scan || !row) return this.waits();
-    this.inquire(row);
+    if (!scan || !row) return this.drawEmpty();
+    this.askForJob(row);
     const now = this.store.now();
     const rank = rankOf(row, this.store.rows.values(), scan);
     this.drawHead({ scan, row, job: this.job, now, rank });
@@ -179,82 +192,89 @@ export class JobView {
     this.drawAttempts(now);
   }
 
-  private waits(): void {
+  private drawEmpty(): void {
     const known = this.scan !== null && !this.store.closed;
-    const words = known ? t("The scan has no variant %1.", this.variant) : t("Waits for the scan.");
-    if (!this.store.missing && !this.store.closed) setText(this.said, words);
+    const text = known ? t("The scan has no variant %1.", this.variant) : t("Waits for the scan.");
+    if (!this.store.missing && !this.store.closed) setText(this.said, text);
     this.said.hidden = false;
   }
 
-  private drawHead(shown: Shown): void {
+  private drawHead(shown: ShownJob): void {
     const { row, scan } = shown;
     const opens = !!this.host.openScan;
     this.element.setAttribute("aria-label", t("Job %1", row.id));
-    once(this.heading, JSON.stringify([row.id, row.state, row.attempts, scan.name]), () =>
-      heading(shown, opens),
-    );
-    once(this.reason, JSON.stringify([row.message, row.reason, row.state]), () => reason(shown));
+    const title = JSON.stringify([row.id, row.state, row.attempts, scan.name]);
+    drawIfChanged(this.heading, title, () => heading(shown, opens));
+    const why = JSON.stringify([row.message, row.reason, row.state]);
+    drawIfChanged(this.reason, why, () => reason(shown));
     this.reason.hidden = this.reason.childElementCount === 0;
-    const lines = facts(shown);
-    once(this.facts, lines.map((line) => line.textContent).join("\n"), () => lines);
+    const lines = figures(shown);
+    const texts = lines.map((line) => line.textContent).join("\n");
+    drawIfChanged(this.figures, texts, () => lines);
     this.drawButtons(row);
   }
 
   private drawButtons(row: Row): void {
     const stop = canStop(row);
-    const notebook = this.host.openNotebook
-      ? (this.job?.has_notebook ?? row.notebook !== null)
-      : null;
     const command = !this.store.missing;
-    once(this.buttons, JSON.stringify([stop, notebook, command]), () => [
+    const notebook = this.hasNotebook(row);
+    drawIfChanged(this.buttons, JSON.stringify([stop, notebook, command]), () => [
       notebook === null ? null : notebookButton(stop, notebook),
-      command && stop ? button(t("Stop"), [icon("stop"), t("Stop")], { "data-do": "stop" }) : null,
-      command && !stop
-        ? button(t("Run again"), [icon("retry"), t("Run again")], { "data-do": "retry" })
-        : null,
+      command ? commandButton(stop) : null,
     ]);
+  }
+
+  /** Whether there is a notebook to open; null where nobody can open one. */
+  private hasNotebook(row: Row): boolean | null {
+    if (!this.host.openNotebook) return null;
+    return this.job?.has_notebook ?? row.notebook !== null;
   }
 
   private drawParameters(scan: ScanInfo, row: Row): void {
     const signature = JSON.stringify([scan.params, row.params, this.job?.defaults]);
-    const { facts: known } = this.store;
-    once(this.table, signature, () => [parameterTable(scan.params, row, this.job, known)]);
+    const { statistics } = this.store;
+    drawIfChanged(this.parameters, signature, () => [
+      parameterTable(scan.params, row, this.job, statistics),
+    ]);
   }
 
   private drawUsage(): void {
     const metrics = this.curves.metricsOf(this.variant);
-    if (!metrics) return void (this.resources.hidden = true);
+    if (!metrics) {
+      this.resources.hidden = true;
+      return;
+    }
     const { usage, attempt } = metrics;
     const signature = JSON.stringify([attempt, usage.times, this.job?.limits]);
-    once(this.areas, signature, () => charts(metrics, this.job));
-    this.resources.hidden = this.areas.childElementCount === 0;
-    setText(this.usage, usageNote(metrics));
+    drawIfChanged(this.charts, signature, () => charts(metrics, this.job));
+    this.resources.hidden = this.charts.childElementCount === 0;
+    setText(this.usageNote, usageNote(metrics));
   }
 
   private drawAttempts(now: number): void {
     const { job } = this;
-    const live = job?.attempts.some((one) => one.ended === null);
-    once(this.tries, JSON.stringify([job?.attempts, live && Math.round(now)]), () =>
-      job ? timeline(job, now) : [],
-    );
-    this.attempts.hidden = this.tries.childElementCount === 0;
+    const live = job?.attempts.some(({ ended }) => ended === null);
+    // The bars of an attempt that has not ended grow, so they are drawn every second.
+    const signature = JSON.stringify([job?.attempts, live && Math.round(now)]);
+    drawIfChanged(this.attemptList, signature, () => (job ? attemptLines(job, now) : []));
+    this.attempts.hidden = this.attemptList.childElementCount === 0;
   }
 
-  private items(): Item[] {
+  private menuItems(): MenuItem[] {
     const { scan, row, host } = this;
     if (!scan || !row) return [];
-    const open = host.openScan;
+    const { openScan } = host;
     const lines = Object.entries(row.params).map(
       ([name, value]) => `${name} = ${paramText(value)}`,
     );
-    return [
-      ...(open ? [{ text: t("Open the scan"), act: () => open.call(host, scan) }] : []),
-      { text: t("Copy parameters"), act: () => void this.copy(lines.join("\n")) },
-    ];
+    const copy = { text: t("Copy parameters"), act: () => void this.copy(lines.join("\n")) };
+    if (!openScan) return [copy];
+    return [{ text: t("Open the scan"), act: () => openScan.call(host, scan) }, copy];
   }
 
   private async copy(text: string): Promise<void> {
-    this.say((await copyText(text)) ? t("Copied.") : t("The browser did not let this page copy."));
+    const copied = await copyText(text);
+    this.say(copied ? t("Copied.") : t("The browser did not let this page copy."));
   }
 
   private click(event: Event): void {
@@ -267,9 +287,15 @@ export class JobView {
   }
 }
 
-function notebookButton(running: boolean, there: boolean): HTMLElement {
-  const words = running ? t("Open notebook so far") : t("Open notebook");
-  const title = there ? words : t("No notebook was saved yet");
-  const wanted = { "data-do": "notebook", disabled: !there, title };
-  return button(words, [icon("notebook"), words], wanted);
+function notebookButton(running: boolean, saved: boolean): HTMLElement {
+  const text = running ? t("Open notebook so far") : t("Open notebook");
+  const title = saved ? text : t("No notebook was saved yet");
+  const wanted = { "data-do": "notebook", disabled: !saved, title };
+  return button(text, [icon("notebook"), text], wanted);
+}
+
+function commandButton(stop: boolean): HTMLElement {
+  if (stop) return button(t("Stop"), [icon("stop"), t("Stop")], { "data-do": "stop" });
+  const text = t("Run again");
+  return button(text, [icon("retry"), text], { "data-do": "retry" });
 }

@@ -1,74 +1,75 @@
-/** What stands above the scans when something is wrong: no answer, or a scan that nobody watches. */
+/** What stands above the scans when the server is lost, or a scan has lost its runner. */
 import type { ScanInfo } from "../../wire";
-import { button, h, near, once, setText } from "../dom";
-import { clip, clock, full } from "../format";
-import { icon } from "../icons";
-import { count, t } from "../i18n";
-import { keyed } from "./keyed";
-import { retryWords } from "../words";
+import { retrySentence } from "../scan/sentences";
+import { button, drawIfChanged, h, near, setText } from "../ui/dom";
+import { count, t } from "../ui/i18n";
+import { icon } from "../ui/icons";
+import { updateList } from "../ui/keyedlist";
+import { clip, full } from "../ui/text";
+import { clock } from "../ui/times";
 
+/** What a user does in the banners; the panel answers. */
 export interface BannerEvents {
+  /** Tries to connect now. */
   tryNow(): void;
+  /** Resumes a scan, which starts its runner again. */
   resume(id: string): void;
   runnerLog(id: string): void;
 }
 
-export interface Lost {
+/** A lost connection. Times are Unix seconds by the clock of this machine. */
+export interface LostConnection {
+  /** When the server was last heard; 0 for never. */
   received: number;
   retryAt: number | null;
   now: number;
 }
 
-const MOST = 3;
+/** So many scans without a runner get a banner. */
+const MOST_ORPHANS = 3;
 
-function seconds(unix: number): string {
+function clockWithSeconds(unix: number): string {
   return `${clock(unix)}:${String(new Date(unix * 1000).getSeconds()).padStart(2, "0")}`;
 }
 
-/** What the jobs do meanwhile. */
+/** What the jobs of a scan without a runner do meanwhile. */
 function meanwhile({ counts }: ScanInfo): string {
-  const going = counts.running + counts.queued;
+  const alive = counts.running + counts.queued;
   const kept = t("Nothing that was written is lost.");
-  return going
-    ? `${count(going, "%1 job goes on where it is.", "%1 jobs go on where they are.")} ${kept}`
-    : kept;
+  if (alive === 0) return kept;
+  return `${count(alive, "%1 job goes on where it is.", "%1 jobs go on where they are.")} ${kept}`;
 }
 
-function orphan(scan: ScanInfo): Node[] {
-  const act = (what: string, words: string): HTMLElement =>
-    button(`${words}: ${clip(scan.name, 60)}`, [words], {
-      "data-do": what,
-      "data-id": scan.id,
-      title: words,
-    });
-  const words = scan.note ?? t("Its runner has ended.");
-  return [
-    icon("orphaned"),
-    h(
-      "div",
-      {},
-      h("b", {}, t("%1 is not being watched", clip(scan.name, 60))),
-      h("p", { title: full(words) }, clip(words, 400)),
-      h("p", { class: "gg-q" }, meanwhile(scan)),
-      h("div", { class: "gg-bt0" }, act("resume", t("Resume")), act("log", t("Runner log"))),
-    ),
-  ];
+function orphanContent(scan: ScanInfo): Node[] {
+  const name = clip(scan.name, 60);
+  const act = (what: string, text: string): HTMLElement =>
+    button(`${text}: ${name}`, [text], { "data-do": what, "data-id": scan.id, title: text });
+  const note = scan.note ?? t("Its runner has ended.");
+  const buttons = [act("resume", t("Resume")), act("log", t("Runner log"))];
+  const content = h("div", {}, h("b", {}, t("%1 is not being watched", name)));
+  content.append(
+    h("p", { title: full(note) }, clip(note, 400)),
+    h("p", { class: "gg-q" }, meanwhile(scan)),
+    h("div", { class: "gg-bt0" }, ...buttons),
+  );
+  return [icon("orphaned"), content];
 }
 
+/** The banners. Without a connection there is only one, since nothing is known of the scans. */
 export class Banners {
   readonly element = h("div", { class: "gg-banners" });
   private readonly lost = h("div", { class: "gg-banner" });
   private readonly orphans = h("div");
-  private readonly shown = h("span");
+  private readonly lostText = h("span");
 
   constructor(events: BannerEvents) {
-    const again = button(t("Try now"), [t("try now")], { class: "gg-l" });
-    const words = h("p", { class: "gg-q" }, this.shown, " ", again);
+    const tryNow = button(t("Try now"), [t("try now")], { class: "gg-l" });
+    const text = h("p", { class: "gg-q" }, this.lostText, " ", tryNow);
     const title = h("b", { role: "status" }, t("No answer from the server"));
-    this.lost.append(icon("retry"), h("div", {}, title, words));
+    this.lost.append(icon("retry"), h("div", {}, title, text));
     this.lost.hidden = true;
     this.element.append(this.lost, this.orphans);
-    again.addEventListener("click", () => events.tryNow());
+    tryNow.addEventListener("click", () => events.tryNow());
     this.orphans.addEventListener("click", (event) => {
       const { do: act, id = "" } = near(event, "button")?.dataset ?? {};
       if (act === "resume") events.resume(id);
@@ -76,25 +77,26 @@ export class Banners {
     });
   }
 
-  update(scans: readonly ScanInfo[], lost: Lost | null): void {
+  update(scans: readonly ScanInfo[], lost: LostConnection | null): void {
     this.lost.hidden = lost === null;
     if (lost) this.tick(lost);
-    const orphans = lost ? [] : scans.filter(({ state }) => state === "orphaned").slice(0, MOST);
-    keyed(this.orphans, orphans, {
+    // Without a connection nobody could resume them.
+    const orphans = lost ? [] : scans.filter(({ state }) => state === "orphaned");
+    updateList(this.orphans, orphans.slice(0, MOST_ORPHANS), {
       key: ({ id }) => id,
       draw: (scan, old) => {
         const element = old ?? h("div", { class: "gg-banner gg-alarm", role: "alert" });
         const { name, note, counts } = scan;
-        once(element, JSON.stringify([name, note, counts.running, counts.queued]), () =>
-          orphan(scan),
-        );
+        const signature = JSON.stringify([name, note, counts.running, counts.queued]);
+        drawIfChanged(element, signature, () => orphanContent(scan));
         return element;
       },
     });
   }
 
-  tick({ received, retryAt, now }: Lost): void {
-    const asOf = received > 0 ? t("Shown as of %1.", seconds(received)) : "";
-    setText(this.shown, [asOf, retryWords(retryAt, now)].filter(Boolean).join(" "));
+  /** Draws the seconds until the next try, which go on by themselves. */
+  tick({ received, retryAt, now }: LostConnection): void {
+    const asOf = received > 0 ? t("Shown as of %1.", clockWithSeconds(received)) : "";
+    setText(this.lostText, [asOf, retrySentence(retryAt, now)].filter(Boolean).join(" "));
   }
 }

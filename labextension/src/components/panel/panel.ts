@@ -1,26 +1,28 @@
-/** The side panel: all scans, what goes on first; an opened one shows its jobs in short. */
+/** The side panel: all scans, those that go on first. An open scan shows its jobs. */
 import type { ScanInfo } from "../../wire";
-import { Banners, type Lost } from "./banners";
-import { hasEnded, inOrder } from "./daywords";
-import { button, h, once, setText } from "../dom";
-import { clip } from "../format";
-import { Frame } from "../frame";
-import type { PanelHost } from "../host";
-import { icon } from "../icons";
-import { t } from "../i18n";
-import { keyed } from "./keyed";
-import { nothingYet } from "./nothing";
+import type { PanelHost } from "../scan/host";
+import { button, drawIfChanged, h, setText } from "../ui/dom";
+import { t } from "../ui/i18n";
+import { icon } from "../ui/icons";
+import { updateList } from "../ui/keyedlist";
+import { keepKeys } from "../ui/keys";
+import { type MenuItem, PopupMenu } from "../ui/popup";
+import { DrawTimer } from "../ui/drawtimer";
+import { clip } from "../ui/text";
+import { Banners, type LostConnection } from "./banners";
+import { emptyPanel } from "./emptypanel";
 import { QueueList } from "./queuelist";
-import { type Item, Popup } from "../popup";
 import { RunnerLog } from "./runnerlog";
 import type { BodyEvents } from "./scanbody";
 import { ScanItem } from "./scanitem";
-import type { Scans } from "./scans";
-import { keepKeys } from "../keys";
+import { hasEnded, inOrder } from "./scantimes";
+import type { ScanSource } from "./source";
 import { TreeKeys } from "./treekeys";
 
+/** The time by the clock of this machine, in Unix seconds. */
 const wall = (): number => Date.now() / 1000;
 
+/** The panel: banners, the tree of scans, and at its foot a runner log and the queues. */
 export class Panel {
   readonly element = h("section", {
     class: "gridgpu gridgpu-panel",
@@ -35,23 +37,26 @@ export class Panel {
     t("Ended"),
   );
   private readonly input = h("input", { type: "text", spellcheck: "false", autocomplete: "off" });
-  private readonly box = h("label", { class: "gg-fi" }, icon("find"), this.input);
+  private readonly filterBox = h("label", { class: "gg-fi" }, icon("find"), this.input);
   private readonly none = h("div", { class: "gg-nothing" });
   private readonly said = h("div", { class: "gg-panel-said gg-q", role: "status" });
-  private readonly popup = new Popup(() => this.choices());
+  private readonly popup = new PopupMenu(() => this.menuItems());
   private readonly banners: Banners;
   private readonly runner: RunnerLog;
   private readonly queues: QueueList;
   private readonly keys: TreeKeys;
   private readonly items = new Map<string, ScanItem>();
-  private readonly frame = new Frame(() => this.draw());
+  private readonly drawTimer = new DrawTimer(() => this.draw());
+  /** Functions that undo what the panel began. */
   private readonly undo: (() => void)[] = [];
+  /** The job that was opened last. */
   private readonly chosen = { scan: "", job: "" };
+  /** When the connection is tried again, in Unix seconds by the clock of this machine. */
   private retryAt: number | null = null;
   private hidesEnded = false;
 
   constructor(
-    private readonly source: Scans,
+    private readonly source: ScanSource,
     private readonly host: PanelHost,
   ) {
     this.runner = new RunnerLog((id) => source.runnerLog(id));
@@ -72,21 +77,22 @@ export class Panel {
 
   dispose(): void {
     for (const undo of this.undo.splice(0)) undo();
-    this.frame.cancel();
+    this.drawTimer.cancel();
     this.queues.dispose();
     for (const item of this.items.values()) item.dispose();
     this.items.clear();
     this.element.remove();
   }
 
+  /** Focuses the tree, or the button that opens the form where there is no scan. */
   focus(): void {
     if (this.source.scans.size) this.keys.focus();
     else this.element.querySelector<HTMLElement>("button")?.focus();
   }
 
-  /** Draws what has come since the last frame. */
+  /** Draws now what has come since the last drawing. */
   flush(): void {
-    this.frame.flush();
+    this.drawTimer.flush();
   }
 
   private assemble(): void {
@@ -96,16 +102,23 @@ export class Panel {
     const tools = [scan, find, this.popup.element];
     const top = h("div", { class: "gg-top" }, title, h("span", { class: "gg-sp" }), ...tools);
     scan.addEventListener("click", () => this.host.scanNotebook());
-    find.addEventListener("click", () => this.showFilter(!!this.box.hidden));
+    find.addEventListener("click", () => this.showFilter(!!this.filterBox.hidden));
     this.input.setAttribute("aria-label", t("Filter the scans"));
     this.input.placeholder = t("filter");
-    this.box.hidden = true;
+    this.filterBox.hidden = true;
     this.tree.append(this.active, this.endedTitle, this.ended);
     this.none.addEventListener("click", (event) => {
       if ((event.target as Element).closest("button")) this.host.scanNotebook();
     });
     const scroll = h("div", { class: "gg-scroll" }, this.banners.element, this.tree, this.none);
-    this.element.append(top, this.box, scroll, this.said, this.runner.element, this.queues.element);
+    this.element.append(
+      top,
+      this.filterBox,
+      scroll,
+      this.said,
+      this.runner.element,
+      this.queues.element,
+    );
     this.say("");
   }
 
@@ -113,13 +126,14 @@ export class Panel {
     const timer = setInterval(() => this.tick(), 1000);
     const off = this.source.on(() => {
       this.noteRetry();
-      this.frame.ask();
+      this.drawTimer.request();
     });
     this.undo.push(off, () => clearInterval(timer));
-    this.input.addEventListener("input", () => this.frame.ask());
+    this.input.addEventListener("input", () => this.drawTimer.request());
     this.input.addEventListener("keydown", (event) => this.filterKey(event));
   }
 
+  /** Turns the seconds until the next try into a time, since they count from now. */
   private noteRetry(): void {
     const { retry_s } = this.source;
     this.retryAt = retry_s === undefined ? null : wall() + retry_s;
@@ -135,26 +149,26 @@ export class Panel {
     if (scan) void this.runner.open(scan);
   }
 
-  private choices(): Item[] {
-    const words = this.hidesEnded ? t("Show ended scans") : t("Hide ended scans");
-    const toggle = (): void => {
+  private menuItems(): MenuItem[] {
+    const text = this.hidesEnded ? t("Show ended scans") : t("Hide ended scans");
+    const toggleEnded = (): void => {
       this.hidesEnded = !this.hidesEnded;
       this.draw();
     };
-    const fold = (): void => {
+    const closeAll = (): void => {
       for (const item of this.items.values()) if (item.isOpen) item.toggle(false);
     };
     return [
-      { text: t("Close all"), act: fold },
-      { text: words, act: toggle },
+      { text: t("Close all"), act: closeAll },
+      { text, act: toggleEnded },
     ];
   }
 
   private showFilter(on: boolean): void {
-    this.box.hidden = !on;
+    this.filterBox.hidden = !on;
     if (on) return this.input.focus();
     this.input.value = "";
-    this.frame.ask();
+    this.drawTimer.request();
   }
 
   private filterKey(event: KeyboardEvent): void {
@@ -162,23 +176,26 @@ export class Panel {
     if (event.key === "Escape") this.showFilter(false);
     else if (event.key !== "ArrowDown" && event.key !== "Enter") return;
     event.preventDefault();
-    this.frame.flush();
+    this.drawTimer.flush();
     this.keys.focus();
   }
 
-  private lost(): Lost | null {
+  private lost(): LostConnection | null {
     const { closed, received } = this.source;
-    if (!closed || (received === 0 && this.retryAt === null)) return null; // it has not begun yet
+    if (!closed) return null;
+    // The page has just been opened, and its first connection is on the way.
+    if (received === 0 && this.retryAt === null) return null;
     return { received, retryAt: this.retryAt, now: wall() };
   }
 
-  /** Times go on by themselves. */
+  /** Draws once a second what counts the time. */
   private tick(): void {
     const lost = this.lost();
     if (lost) this.banners.tick(lost);
-    else this.frame.ask();
+    else this.drawTimer.request();
   }
 
+  /** The scans that fit the filter: each of its words is found in one of their texts. */
   private matching(): ScanInfo[] {
     const words = this.input.value.trim().toLowerCase().split(/\s+/).filter(Boolean);
     const all = [...this.source.scans.values()];
@@ -192,6 +209,7 @@ export class Panel {
     const lost = this.lost();
     const { active, ended } = inOrder(this.matching());
     const shown = this.hidesEnded ? [] : ended;
+    // A scan whose folder was removed must not keep its store open.
     this.forgetGone();
     this.element.classList.toggle("gg-stale", lost !== null);
     this.banners.update(inOrder(source.scans.values()).active, lost);
@@ -211,10 +229,10 @@ export class Panel {
     }
   }
 
-  private list(group: HTMLElement, scans: readonly ScanInfo[], lost: Lost | null): void {
+  private list(group: HTMLElement, scans: readonly ScanInfo[], lost: LostConnection | null): void {
     group.hidden = scans.length === 0;
     const asOf = lost ? lost.received : null;
-    keyed(group, scans, {
+    updateList(group, scans, {
       key: ({ id }) => id,
       draw: (scan) => {
         const item = this.item(scan);
@@ -229,7 +247,7 @@ export class Panel {
     if (known) return known;
     const events: BodyEvents = {
       ...{ host: this.host, chosen: this.chosen },
-      changed: () => this.frame.ask(),
+      changed: () => this.drawTimer.request(),
       say: (text) => this.say(text),
       runnerLog: (one) => this.runnerLog(one),
     };
@@ -238,15 +256,23 @@ export class Panel {
     return made;
   }
 
+  /** Draws what stands in the place of the tree when no scan is shown. */
   private drawNone(matching: number): void {
-    const { scans, received } = this.source;
-    const what = scans.size ? (matching ? "" : "no match") : received > 0 ? "nothing" : "waits";
-    this.none.hidden = what === "" || (what === "waits" && this.lost() !== null);
-    once(this.none, what, () => {
-      if (what === "nothing") return nothingYet();
-      const words =
-        what === "waits" ? t("Waits for the server.") : t("No scan matches the filter.");
-      return [h("p", { class: "gg-q" }, what ? words : "")];
+    const why = this.whyEmpty(matching);
+    // While the server is lost, the banner says more.
+    this.none.hidden = why === "" || (why === "waits" && this.lost() !== null);
+    drawIfChanged(this.none, why, () => {
+      if (why === "") return [h("p", { class: "gg-q" }, "")];
+      if (why === "nothing") return emptyPanel();
+      const waits = why === "waits";
+      const text = waits ? t("Waits for the server.") : t("No scan matches the filter.");
+      return [h("p", { class: "gg-q" }, text)];
     });
+  }
+
+  private whyEmpty(matching: number): "" | "no match" | "nothing" | "waits" {
+    const { scans, received } = this.source;
+    if (scans.size > 0) return matching > 0 ? "" : "no match";
+    return received > 0 ? "nothing" : "waits";
   }
 }

@@ -1,53 +1,68 @@
-/** Where GPUs are, at the foot of the panel: asked for when it is opened, and once a minute while it is. */
+/** Where GPUs are: the queues, at the foot of the panel. */
 import type { Queue, Queues } from "../../wire";
-import { button, h, once, setText } from "../dom";
-import { MISSING, clip, clock, full } from "../format";
-import { icon } from "../icons";
-import { t } from "../i18n";
-import { engineName } from "../table/header";
-import { keyed } from "./keyed";
+import { backendName } from "../scan/progress";
+import { button, drawIfChanged, h, setText } from "../ui/dom";
+import { t } from "../ui/i18n";
+import { icon } from "../ui/icons";
+import { updateList } from "../ui/keyedlist";
+import { MISSING } from "../ui/numbers";
+import { clip, full } from "../ui/text";
+import { clock } from "../ui/times";
 
-const EVERY_MS = 60_000;
-const PROBLEMS = 5;
-let made = 0;
+/** Milliseconds between two requests while the list is open. */
+const EVERY = 60_000;
+/** So many problems are shown. */
+const MOST_PROBLEMS = 5;
 
-/** States as shapes that jobs have too: what is on, off, or not known. */
-const SHAPES: Record<Queue["state"], string> = {
+/** Each list needs an id that no other element of the page has. */
+let listsMade = 0;
+
+/** The states of queues as icons that jobs have too: on, off, or not known. */
+const ICONS: Record<Queue["state"], string> = {
   online: "done",
   offline: "cancelled",
   unknown: "new",
 };
 
-function free({ free: some, total }: Queue): HTMLElement | null {
+function freeGpus({ free, total }: Queue): HTMLElement | null {
   if (total === null) return null;
-  const title = some === null ? t("%1 GPUs", total) : t("%1 of %2 GPUs are free", some, total);
-  return h("span", { class: "gg-c", title }, `${some ?? MISSING}/${total}`);
+  const title = free === null ? t("%1 GPUs", total) : t("%1 of %2 GPUs are free", free, total);
+  return h("span", { class: "gg-c", title }, `${free ?? MISSING}/${total}`);
 }
 
-function line(...words: string[]): HTMLElement {
-  const text = words.filter(Boolean).join(", ");
+function line(...texts: string[]): HTMLElement {
+  const text = texts.filter(Boolean).join(", ");
   return h("div", { class: "gg-queue-line gg-q gg-cut", title: full(text) }, clip(text, 200));
 }
 
-function about(queue: Queue): (Node | null)[] {
-  const { name, title, gpus_text: gpus, limits_text: limits, gpu_only: only } = queue;
-  const place = engineName(queue);
-  const at = title && title !== place ? `${place}: ${title}` : place;
+function gpusText({ gpus_text: text }: Queue): string {
+  if (text === "none") return t("no GPU");
+  return text === "?" ? t("GPUs not known") : text;
+}
+
+function placeText(queue: Queue): string {
+  const backend = backendName(queue);
+  const { title } = queue;
+  return title && title !== backend ? `${backend}: ${title}` : backend;
+}
+
+function queueContent(queue: Queue): (Node | null)[] {
+  const { name, limits_text: limits, gpu_only: gpuOnly } = queue;
+  const title = full(`${name} (${queue.source})`);
+  const head = h("div", { class: "gg-queue-name" }, icon(ICONS[queue.state], t(queue.state)));
+  head.append(h("b", { class: "gg-cut", title }, clip(name, 60)), h("span", { class: "gg-sp" }));
+  const free = freeGpus(queue);
+  if (free) head.append(free);
+  const restrictions = limits || gpuOnly;
   return [
-    h(
-      "div",
-      { class: "gg-queue-name" },
-      icon(SHAPES[queue.state], t(queue.state)),
-      h("b", { class: "gg-cut", title: full(`${name} (${queue.source})`) }, clip(name, 60)),
-      h("span", { class: "gg-sp" }),
-      free(queue),
-    ),
-    line(gpus === "none" ? t("no GPU") : gpus === "?" ? t("GPUs not known") : gpus),
-    line(at),
-    limits || only ? line(limits, only ? t("only jobs with GPUs") : "") : null,
+    head,
+    line(gpusText(queue)),
+    line(placeText(queue)),
+    restrictions ? line(limits, gpuOnly ? t("only jobs with GPUs") : "") : null,
   ];
 }
 
+/** The list of the queues. They are asked for when it opens, and once a minute while it is open. */
 export class QueueList {
   readonly element = h("section", { class: "gg-queues", "aria-label": t("Queues") });
   private readonly chevron = h("span", { class: "gg-chev" });
@@ -58,18 +73,16 @@ export class QueueList {
   private readonly said = h("p", { class: "gg-q", role: "status" });
   private readonly head: HTMLButtonElement;
   private timer: ReturnType<typeof setInterval> | undefined;
-  private asks = 0;
+  /** The number of the last request; an answer to an earlier one is dropped. */
+  private requests = 0;
 
   constructor(private readonly ask: () => Promise<Queues>) {
-    const id = `gridgpu-queues-${(made += 1)}`;
+    listsMade += 1;
+    const id = `gridgpu-queues-${listsMade}`;
     const title = h("b", {}, t("Queues"));
-    this.head = button(
-      t("Queues"),
-      [this.chevron, title, h("span", { class: "gg-sp" }), this.asOf],
-      {
-        ...{ class: "gg-queues-hd", "aria-expanded": "false", "aria-controls": id, title: null },
-      },
-    );
+    const content = [this.chevron, title, h("span", { class: "gg-sp" }), this.asOf];
+    const aria = { "aria-expanded": "false", "aria-controls": id };
+    this.head = button(t("Queues"), content, { class: "gg-queues-hd", ...aria, title: null });
     this.body = h("div", { class: "gg-queues-body", id }, this.said, this.list, this.notes);
     this.element.append(this.head, this.body);
     this.head.addEventListener("click", () => this.toggle());
@@ -83,48 +96,51 @@ export class QueueList {
 
   dispose(): void {
     clearInterval(this.timer);
-    this.asks += 1;
+    this.requests += 1;
   }
 
   get isOpen(): boolean {
     return this.timer !== undefined;
   }
 
+  /** Opens or closes the list. */
   toggle(on = !this.isOpen): void {
     clearInterval(this.timer);
-    this.timer = on ? setInterval(() => void this.refresh(), EVERY_MS) : undefined;
+    this.timer = on ? setInterval(() => void this.refresh(), EVERY) : undefined;
     this.head.setAttribute("aria-expanded", String(on));
-    once(this.chevron, String(on), () => [icon(on ? "open" : "closed")]);
-    this.body.hidden = this.asOf.hidden = !on;
+    drawIfChanged(this.chevron, String(on), () => [icon(on ? "open" : "closed")]);
+    this.body.hidden = !on;
+    this.asOf.hidden = !on;
     if (on) void this.refresh();
   }
 
-  /** What was shown stays until the answer is there, and where there is none. */
+  /** Asks for the queues. What is shown stays until the answer is there, or if there is none. */
   private async refresh(): Promise<void> {
-    const mine = (this.asks += 1);
-    if (this.list.children.length === 0) this.say(t("Asks the engines for their queues."));
+    this.requests += 1;
+    const request = this.requests;
+    if (this.list.children.length === 0) this.say(t("Asks the batch systems for their queues."));
     try {
       const found = await this.ask();
-      if (mine === this.asks) this.draw(found);
+      if (request === this.requests) this.draw(found);
     } catch (error) {
-      if (mine === this.asks) this.say(clip((error as Error).message, 300));
+      if (request === this.requests) this.say(clip((error as Error).message, 300));
     }
   }
 
   private draw({ asked, queues, problems }: Queues): void {
     setText(this.asOf, t("as of %1", clock(asked)));
     this.say("");
-    keyed(this.list, queues, {
+    updateList(this.list, queues, {
       key: ({ backend, name }) => `${backend} ${name}`,
       draw: (queue, old) => {
         const element = old ?? h("li");
         element.dataset["queue"] = queue.name;
-        once(element, JSON.stringify(queue), () => about(queue));
+        drawIfChanged(element, JSON.stringify(queue), () => queueContent(queue));
         return element;
       },
     });
-    const shown = problems.slice(0, PROBLEMS).map((text) => clip(text, 400));
-    once(this.notes, JSON.stringify(shown), () =>
+    const shown = problems.slice(0, MOST_PROBLEMS).map((text) => clip(text, 400));
+    drawIfChanged(this.notes, JSON.stringify(shown), () =>
       shown.map((text) => h("p", {}, icon("lost", t("note")), h("span", {}, text))),
     );
   }
@@ -132,6 +148,7 @@ export class QueueList {
   private say(text: string): void {
     setText(this.said, text);
     this.said.hidden = text === "";
+    // An empty list would be a tab stop without anything in it.
     this.list.hidden = this.list.children.length === 0 && text !== "";
   }
 }

@@ -1,37 +1,42 @@
-/** What an opened scan shows in the panel: where it runs, what can be done, and its jobs in short. */
+/** An opened scan in the panel: where it runs, what can be done with it, and its jobs. */
 import type { Action, ScanInfo } from "../../wire";
-import { Ask } from "../ask";
-import { Commands } from "../commands";
-import { button, h, near, once } from "../dom";
-import { clip, full, gpuHours } from "../format";
-import { ByState } from "./groups";
-import { engineName, scanActions } from "../table/header";
-import type { PanelHost } from "../host";
-import { icon } from "../icons";
-import { t } from "../i18n";
-import { keyed } from "./keyed";
-import { type Can, drawPart } from "./panellines";
-import { type Part, Parts, type Section } from "./panelparts";
-import { Popup } from "../popup";
-import { scanItems } from "./scanmenu";
-import type { Change, Store } from "../store";
+import { Commands } from "../scan/commands";
+import type { PanelHost } from "../scan/host";
+import { actionsFor, backendName } from "../scan/progress";
+import { scanMenuItems } from "../scan/scanmenu";
+import type { ScanStore, StoreChange } from "../scan/store";
+import { gpuHours } from "../scan/values";
+import { button, drawIfChanged, h, near } from "../ui/dom";
+import { t } from "../ui/i18n";
+import { icon } from "../ui/icons";
+import { updateList } from "../ui/keyedlist";
+import { type MenuItem, PopupMenu } from "../ui/popup";
+import { QuestionBar } from "../ui/questionbar";
+import { clip, full } from "../ui/text";
+import { type PanelLine, PanelLines, type Section } from "./lines";
+import { drawLine, type LineAbilities } from "./lineview";
+import { RowsByState } from "./rowsbystate";
 
+/** What an opened scan needs from the panel. */
 export interface BodyEvents {
   host: PanelHost;
-  /** The job that was opened last, in whichever scan. */
+  /** The job that was opened last, in any of the scans. */
   chosen: { scan: string; job: string };
-  /** Something is to be drawn. */
+  /** Something has to be drawn. */
   changed(): void;
+  /** Shows a sentence to the user. */
   say(text: string): void;
+  /** Opens the log of the runner of a scan. */
   runnerLog(scan: ScanInfo): void;
 }
 
-const WORDS: Partial<Record<Action, string>> = {
+const LABELS: Partial<Record<Action, string>> = {
   pause: "Pause",
   resume: "Resume",
   stop: "Stop",
 };
 
+/** The part of a scan that is there only while it is open. */
 export class ScanBody {
   readonly element = h("div", { class: "gg-body-part", role: "none" });
   private readonly top = h("div", { role: "treeitem", "aria-level": 2 });
@@ -39,28 +44,30 @@ export class ScanBody {
   private readonly bar = h("div", { class: "gg-bt", "data-stop": "", role: "group" });
   private readonly buttons = h("span", { class: "gg-acts" });
   private readonly list = h("div", { class: "gg-js", role: "group" });
-  private readonly ask = new Ask();
-  private readonly popup = new Popup(() => this.items());
-  private readonly rows = new ByState();
-  private readonly parts = new Parts(this.rows);
+  private readonly question = new QuestionBar();
+  private readonly popup = new PopupMenu(() => this.menuItems());
+  private readonly rows = new RowsByState();
+  private readonly lines = new PanelLines(this.rows);
+  /** See OpenedLines. */
   private readonly toggled = new Set<string>();
   private readonly whole = new Set<Section>();
   private readonly commands: Commands;
   private readonly off: () => void;
 
   constructor(
-    readonly store: Store,
+    readonly store: ScanStore,
     private readonly events: BodyEvents,
   ) {
-    this.commands = new Commands(store, this.ask, events.say);
+    this.commands = new Commands(store, this.question, events.say);
     this.popup.button.tabIndex = -1;
     const space = h("span", { class: "gg-sp" });
-    this.bar.append(open("table"), open("curves"), space, this.buttons, this.popup.element);
-    this.top.append(this.details, this.bar, this.ask.element);
+    this.bar.append(openButton("table"), openButton("curves"));
+    this.bar.append(space, this.buttons, this.popup.element);
+    this.top.append(this.details, this.bar, this.question.element);
     this.element.append(this.top, this.list);
     this.element.addEventListener("click", (event) => this.click(event));
     this.rows.reset(store.rows.values());
-    this.off = store.on((change) => this.take(change));
+    this.off = store.on((change) => this.receive(change));
   }
 
   dispose(): void {
@@ -68,45 +75,62 @@ export class ScanBody {
     this.commands.dispose();
   }
 
+  /** Does something with these variants, or with the whole scan where `ids` is null. */
   command(action: Action, ids: string[] | null = null): void {
     this.commands.run(action, ids);
   }
 
-  private take(change: Change): void {
-    if (change.type === "data" && change.changed) this.rows.put(change.changed);
-    else if (change.type === "data") this.rows.reset(this.store.rows.values());
-    else if (change.type === "said") {
-      this.commands.answered();
-      this.events.say(change.text);
-    } else if (change.type !== "missing" && change.type !== "link") return;
+  private receive(change: StoreChange): void {
+    switch (change.type) {
+      case "data":
+        if (change.changed) this.rows.put(change.changed);
+        else this.rows.reset(this.store.rows.values());
+        break;
+      case "said":
+        this.commands.answered();
+        this.events.say(change.text);
+        break;
+      case "missing":
+      case "link":
+        break;
+      default:
+        // Logs, curves and selections are not shown in the panel.
+        return;
+    }
     this.events.changed();
   }
 
   draw(scan: ScanInfo): void {
     const command = !this.store.missing;
-    const { host, chosen } = this.events;
-    const current = chosen.scan === scan.id ? chosen.job : null;
-    const can: Can = { command, notebook: !!host.openNotebook, current };
-    once(this.details, JSON.stringify([scan.notebook, scan.backend, scan.gpu_s, scan.note]), () =>
-      about(scan),
-    );
+    const details = JSON.stringify([scan.notebook, scan.backend, scan.gpu_s, scan.note]);
+    drawIfChanged(this.details, details, () => detailNodes(scan));
     this.bar.setAttribute("aria-label", t("Scan %1", clip(scan.name, 60)));
     this.list.setAttribute("aria-label", t("Jobs of %1", clip(scan.name, 60)));
-    once(this.buttons, JSON.stringify([scan.state, command]), () => (command ? actions(scan) : []));
+    drawIfChanged(this.buttons, JSON.stringify([scan.state, command]), () =>
+      command ? actionButtons(scan) : [],
+    );
+    this.drawLines(scan, command);
+  }
+
+  private drawLines(scan: ScanInfo, command: boolean): void {
+    const { host, chosen } = this.events;
+    const current = chosen.scan === scan.id ? chosen.job : null;
+    const abilities: LineAbilities = { command, notebook: !!host.openNotebook, current };
     const { toggled, whole } = this;
-    const parts = this.parts.list(scan, { toggled, whole });
-    keyed<Part>(this.list, parts, {
-      key: (part) => part.key,
-      draw: (part, old) => drawPart(part, can, old),
+    updateList<PanelLine>(this.list, this.lines.list(scan, { toggled, whole }), {
+      key: (line) => line.key,
+      draw: (line, old) => drawLine(line, abilities, old),
     });
   }
 
-  private items(): ReturnType<typeof scanItems> {
+  private menuItems(): MenuItem[] {
     const { store, events } = this;
     const { scan } = store;
     if (!scan) return [];
     const runnerLog = (): void => events.runnerLog(scan);
-    return scanItems(scan, { host: {}, ...this.commands.menu(), runnerLog, say: events.say });
+    // The panel has buttons of its own that open a scan, so the menu gets no host.
+    const actions = { host: {}, ...this.commands.menu(), runnerLog, say: events.say };
+    return scanMenuItems(scan, actions);
   }
 
   private click(event: Event): void {
@@ -149,24 +173,24 @@ export class ScanBody {
     this.command("retry", [...this.rows.get("failed").keys(), ...this.rows.get("lost").keys()]);
   }
 
+  /** Runs again what failed by one cause. */
   private retry(key: string | undefined): void {
-    const found = this.parts.cause(key ?? "");
-    if (found)
-      this.command(
-        "retry",
-        found.rows.map((row) => row.id),
-      );
+    const rows = this.lines.cause(key ?? "")?.rows;
+    if (!rows) return;
+    const ids = rows.map((row) => row.id);
+    this.command("retry", ids);
   }
 }
 
-function open(what: "table" | "curves"): HTMLElement {
-  const words = what === "table" ? t("Table") : t("Curves");
-  return button(words, [words], { "data-open": what, tabindex: -1 });
+function openButton(what: "table" | "curves"): HTMLElement {
+  const text = what === "table" ? t("Table") : t("Curves");
+  return button(text, [text], { "data-open": what, tabindex: -1 });
 }
 
-function about(scan: ScanInfo): Node[] {
+/** `train.ipynb on Slurm`, and the GPU time so far. */
+function detailNodes(scan: ScanInfo): Node[] {
   const notebook = scan.notebook.split("/").pop() ?? scan.notebook;
-  const where = t("%1 on %2", clip(notebook, 60), engineName(scan));
+  const where = t("%1 on %2", clip(notebook, 60), backendName(scan));
   return [
     h("span", { class: "gg-cut", title: full(scan.notebook) }, where),
     h("span", { class: "gg-sp" }),
@@ -174,8 +198,9 @@ function about(scan: ScanInfo): Node[] {
   ];
 }
 
-const actions = (scan: ScanInfo): Node[] =>
-  scanActions(scan).map((action) => {
-    const words = t(WORDS[action] ?? action);
-    return button(words, [icon(action)], { class: "gg-i", "data-do": action, tabindex: -1 });
+function actionButtons(scan: ScanInfo): Node[] {
+  return actionsFor(scan).map((action) => {
+    const label = t(LABELS[action] ?? action);
+    return button(label, [icon(action)], { class: "gg-i", "data-do": action, tabindex: -1 });
   });
+}

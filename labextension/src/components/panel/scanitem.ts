@@ -1,24 +1,27 @@
-/** One scan in the panel's tree: its head, and opened what it shows of its jobs. */
+/** One scan in the tree of the panel: its head, and while it is open its jobs. */
 import type { Action, ScanInfo } from "../../wire";
-import { attributes, h, once } from "../dom";
-import { clip, full, toNumber, valueText } from "../format";
-import { whenWords } from "./daywords";
-import { bar, counts } from "../table/header";
-import { icon } from "../icons";
-import { t } from "../i18n";
+import { stateBar, stateCounts } from "../scan/progress";
+import { formatValue, toNumber } from "../scan/values";
+import { drawIfChanged, h, setAttributes } from "../ui/dom";
+import { t } from "../ui/i18n";
+import { icon } from "../ui/icons";
+import { clip, full } from "../ui/text";
 import { type BodyEvents, ScanBody } from "./scanbody";
-import type { Scans } from "./scans";
+import { timeText } from "./scantimes";
+import type { ScanSource } from "./source";
 
-/** Said with a shape; what runs or has ended well says enough by its bar. */
-const SHAPED = new Set(["paused", "stopped", "orphaned"]);
+/** States that get an icon. A scan that runs or has ended well says enough by its bar. */
+const STATES_WITH_ICON = new Set(["paused", "stopped", "orphaned"]);
 
-function value(scan: ScanInfo): HTMLElement | null {
+/** The best value so far. */
+function bestValue(scan: ScanInfo): HTMLElement | null {
   const best = toNumber(scan.best_value);
   if (best === null) return null;
   const title = `${t("best")} ${clip(scan.objective?.metric ?? "", 40)}: ${best}`;
-  return h("span", { class: "gg-c", title }, valueText(best));
+  return h("span", { class: "gg-c", title }, formatValue(best));
 }
 
+/** A scan in the tree. It opens the store of the scan only when the user opens it. */
 export class ScanItem {
   readonly element = h("div", { class: "gg-sc", role: "none" });
   private readonly head = h("div", {
@@ -33,7 +36,7 @@ export class ScanItem {
 
   constructor(
     scan: ScanInfo,
-    private readonly source: Scans,
+    private readonly source: ScanSource,
     private readonly events: BodyEvents,
   ) {
     this.scan = scan;
@@ -42,7 +45,7 @@ export class ScanItem {
   }
 
   dispose(): void {
-    this.forget();
+    this.closeBody();
     this.element.remove();
   }
 
@@ -50,19 +53,21 @@ export class ScanItem {
     return this.opened;
   }
 
+  /** Opens or closes the scan. */
   toggle(on = !this.opened): void {
     this.opened = on;
-    if (on) this.need().element.hidden = false;
-    else this.forget();
+    if (on) this.openBody().element.hidden = false;
+    else this.closeBody();
     this.events.changed();
   }
 
+  /** Does something with the whole scan. */
   command(action: Action): void {
-    this.need().command(action);
+    this.openBody().command(action);
   }
 
-  /** What is asked of a closed scan needs its store too; it opens then. */
-  private need(): ScanBody {
+  /** Opens the body, if it is not open. A command needs a store, so it opens the scan too. */
+  private openBody(): ScanBody {
     if (this.body) return this.body;
     this.opened = true;
     this.body = new ScanBody(this.source.open(this.scan.id), this.events);
@@ -70,7 +75,7 @@ export class ScanItem {
     return this.body;
   }
 
-  private forget(): void {
+  private closeBody(): void {
     if (!this.body) return;
     this.body.dispose();
     this.body.element.remove();
@@ -78,16 +83,18 @@ export class ScanItem {
     this.source.release(this.scan.id);
   }
 
+  /** Draws the scan. `asOf` is when the server was last heard, if it is lost. */
   draw(scan: ScanInfo, now: number, asOf: number | null): void {
+    // The store of an open scan may have heard of it later than the list of all scans.
     const own = this.body?.store.scan;
     this.scan = own && own.now > scan.now ? own : scan;
-    this.drawHead(this.scan, whenWords(this.scan, now, asOf));
+    this.drawHead(this.scan, timeText(this.scan, now, asOf));
     this.body?.draw(this.scan);
   }
 
-  private drawHead(scan: ScanInfo, when: string): void {
-    const { name, state, counts: numbers, total, best_value: best } = scan;
-    attributes(this.head, {
+  private drawHead(scan: ScanInfo, time: string): void {
+    const { name, state, counts, total, best_value: best } = scan;
+    setAttributes(this.head, {
       "data-id": scan.id,
       "data-name": name,
       "data-state": state,
@@ -95,23 +102,20 @@ export class ScanItem {
       "aria-level": 1,
     });
     this.element.classList.toggle("gg-opened", this.opened);
-    once(this.head, JSON.stringify([name, state, numbers, total, best, when, this.opened]), () => [
-      h(
-        "div",
-        { class: "gg-sc-name" },
-        h("span", { class: "gg-chev" }, icon(this.opened ? "open" : "closed")),
-        h("b", { class: "gg-cut", title: full(name) }, clip(name, 60)),
-        h("span", { class: "gg-sp" }),
-        value(scan),
-      ),
-      bar(scan),
-      h(
-        "div",
-        { class: "gg-sc-when" },
-        counts(scan),
-        h("span", { class: "gg-sp" }),
-        h("span", { class: "gg-q" }, SHAPED.has(state) ? icon(state) : null, when),
-      ),
-    ]);
+    const signature = JSON.stringify([name, state, counts, total, best, time, this.opened]);
+    drawIfChanged(this.head, signature, () => headNodes(scan, time, this.opened));
   }
+}
+
+function headNodes(scan: ScanInfo, time: string, opened: boolean): Node[] {
+  const chevron = h("span", { class: "gg-chev" }, icon(opened ? "open" : "closed"));
+  const name = h("b", { class: "gg-cut", title: full(scan.name) }, clip(scan.name, 60));
+  const space = (): HTMLElement => h("span", { class: "gg-sp" });
+  const state = STATES_WITH_ICON.has(scan.state) ? icon(scan.state) : null;
+  const right = h("span", { class: "gg-q" }, state, time);
+  return [
+    h("div", { class: "gg-sc-name" }, chevron, name, space(), bestValue(scan)),
+    stateBar(scan),
+    h("div", { class: "gg-sc-when" }, stateCounts(scan), space(), right),
+  ];
 }

@@ -1,19 +1,26 @@
-/** The keyboard of a tree: one tab stop; arrows reach every line and every button in it. */
-import { near } from "../dom";
-import { modified } from "../keys";
+/** The keyboard of the tree of scans. */
+import { near } from "../ui/dom";
+import { modified } from "../ui/keys";
 
-const PATIENCE = 700;
+/** Letters typed within so many milliseconds belong to one name. */
+const TYPING_PAUSE = 700;
 const FOCUSABLE = "[role=treeitem],button";
 
+/** What a user asks for in the tree; the panel answers. */
 export interface TreeEvents {
+  /** Opens the filter box. */
   search(): void;
+  /** Closes the filter box. */
   clear(): void;
 }
 
+/** Gives the tree one tab stop; the arrow keys reach every line and every button in it. */
 export class TreeKeys {
+  /** The element that has the tab stop. */
   private active: HTMLElement | null = null;
+  /** The start of a name that was typed, and when its last letter came. */
   private typed = "";
-  private at = -Infinity;
+  private typedAt = -Infinity;
 
   constructor(
     private readonly root: HTMLElement,
@@ -26,7 +33,7 @@ export class TreeKeys {
     });
   }
 
-  /** After a drawing: the tab stop stays, or goes to the first line. */
+  /** To be called after a drawing: the tab stop stays, or goes to the first line. */
   settle(): void {
     if (this.active && this.root.contains(this.active)) return;
     this.active = null;
@@ -34,6 +41,7 @@ export class TreeKeys {
     if (first) this.enter(first);
   }
 
+  /** Focuses the element that has the tab stop. */
   focus(): void {
     this.settle();
     this.active?.focus();
@@ -45,6 +53,7 @@ export class TreeKeys {
     target.tabIndex = 0;
   }
 
+  /** The lines that the arrow keys stop at. */
   private stops(): HTMLElement[] {
     const all = [...this.root.querySelectorAll<HTMLElement>("[data-stop]")];
     return all.filter((stop) => !stop.closest("[hidden]"));
@@ -57,6 +66,7 @@ export class TreeKeys {
   }
 
   private down(event: KeyboardEvent): void {
+    // A question, a menu and a log inside of the tree have keys of their own.
     if (modified(event) || near(event, ".gg-ask,.gg-popup,pre")) return;
     const stop = near(event, "[data-stop]");
     if (!stop || !this.key(event, stop)) return;
@@ -64,20 +74,21 @@ export class TreeKeys {
     event.stopPropagation();
   }
 
+  /** Does what a key stands for; returns whether it stands for something. */
   private key(event: KeyboardEvent, stop: HTMLElement): boolean {
     const all = this.stops();
-    const at = all.indexOf(stop);
+    const index = all.indexOf(stop);
     switch (event.key) {
       case "ArrowDown":
-        return this.go(all[at + 1]);
+        return this.go(all[index + 1]);
       case "ArrowUp":
-        return this.go(all[at - 1]);
+        return this.go(all[index - 1]);
       case "Home":
         return this.go(all[0]);
       case "End":
         return this.go(all[all.length - 1]);
       case "ArrowRight":
-        return this.right(event, stop, all[at + 1]);
+        return this.right(event, stop, all[index + 1]);
       case "ArrowLeft":
         return this.left(event, stop);
       default:
@@ -99,46 +110,48 @@ export class TreeKeys {
     return true;
   }
 
-  /** Opens, else goes on to the next button of the line, else to the next line. */
+  /** Opens a line. In an open one it goes to the next button, or else to the next line. */
   private right(event: KeyboardEvent, stop: HTMLElement, next: HTMLElement | undefined): boolean {
     if (event.target === stop && stop.getAttribute("aria-expanded") === "false")
       return this.press(stop);
     const buttons = this.buttons(stop);
-    const at = buttons.indexOf(event.target as HTMLElement);
-    const beside = buttons[at + 1];
+    const index = buttons.indexOf(event.target as HTMLElement);
+    const beside = buttons[index + 1];
     if (beside) beside.focus();
     else if (event.target === stop) this.go(next);
     return true;
   }
 
-  /** Back to the line, then to its scan; closes what is open. */
+  /** Goes back to the line, and from the line to its scan; closes a line that is open. */
   private left(event: KeyboardEvent, stop: HTMLElement): boolean {
     const buttons = this.buttons(stop);
-    const at = buttons.indexOf(event.target as HTMLElement);
-    if (at > 0) buttons[at - 1]?.focus();
-    else if (at === 0 && stop.matches("[role=treeitem]")) stop.focus();
-    else if (at < 0 && stop.getAttribute("aria-expanded") === "true") this.press(stop);
+    const index = buttons.indexOf(event.target as HTMLElement);
+    if (index > 0) buttons[index - 1]?.focus();
+    else if (index === 0 && stop.matches("[role=treeitem]")) stop.focus();
+    else if (index < 0 && stop.getAttribute("aria-expanded") === "true") this.press(stop);
     else stop.closest(".gg-sc")?.querySelector<HTMLElement>("[role=treeitem]")?.focus();
     return true;
   }
 
-  /** Those of the line itself, not of lines within it. */
+  /** The buttons of a line itself, not those of lines within it. */
   private buttons(stop: HTMLElement): HTMLElement[] {
     const all = [...stop.querySelectorAll<HTMLElement>("button")];
-    return all.filter(
-      (one) => one.closest("[data-stop]") === stop && !one.closest("[role=menu],[hidden]"),
-    );
+    return all
+      .filter((button) => button.closest("[data-stop]") === stop)
+      .filter((button) => !button.closest("[role=menu],[hidden]"));
   }
 
-  /** To the next scan or job whose name begins with what was typed. */
+  /** Goes to the next scan or job whose name begins with what was typed. */
   private type(key: string, stop: HTMLElement, all: HTMLElement[]): boolean {
     const now = performance.now();
-    this.typed = (now - this.at < PATIENCE ? this.typed : "") + key.toLowerCase();
-    this.at = now;
-    const from = all.indexOf(stop) + +(this.typed.length === 1);
-    const turned = [...all.slice(from), ...all.slice(0, from)];
+    const before = now - this.typedAt < TYPING_PAUSE ? this.typed : "";
+    this.typed = before + key.toLowerCase();
+    this.typedAt = now;
+    // A first letter leads away from the line; further ones may still fit to it.
+    const from = all.indexOf(stop) + Number(before === "");
+    const fromHere = [...all.slice(from), ...all.slice(0, from)];
     const name = ({ dataset }: HTMLElement): string => dataset["name"] ?? dataset["job"] ?? "";
-    const found = turned.find((one) => name(one).toLowerCase().startsWith(this.typed));
+    const found = fromHere.find((line) => name(line).toLowerCase().startsWith(this.typed));
     if (found) this.go(found);
     return found !== undefined;
   }

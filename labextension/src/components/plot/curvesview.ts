@@ -1,57 +1,57 @@
-/** Curves of some variants over each other, with the choice of a metric; they grow while jobs run. */
+/** Curves of some variants over each other, with the choice of a metric. */
 import type { Curve, Metrics, Row } from "../../wire";
-import { button, h, setText } from "../dom";
-import { own } from "../format";
-import { icon } from "../icons";
-import { count, t } from "../i18n";
-import { Measured, sketch } from "./measured";
-import { MOST_CURVES, Plot, type Series } from "./plot";
-import { bestIds } from "../ranking";
-import { Radios } from "../radios";
-import type { Store } from "../store";
+import type { Curves, MakeCurves } from "../scan/curves";
+import { bestIds } from "../scan/ranking";
+import type { ScanStore } from "../scan/store";
+import { button, h, setText } from "../ui/dom";
+import { count, t } from "../ui/i18n";
+import { icon } from "../ui/icons";
+import { RadioButtons } from "../ui/radios";
+import { own } from "../ui/text";
+import type { Series } from "./geometry";
+import { MetricsCache, sketch } from "./metricscache";
+import { MOST_CURVES, Plot } from "./plot";
 
+/** So many metrics can be chosen. */
 const MOST_METRICS = 12;
+/** Where nothing is selected, so many of the best variants are drawn. */
 const BEST = 5;
 
-export interface CurvesEvents {
-  /** With it, there is a button that closes the curves. */
-  closed?(): void;
-}
-
-export class CurvesView {
+/** The plot of a scan. It draws the selected variants, else the best; they grow while jobs run. */
+export class CurvesView implements Curves {
   readonly element = h("section", { class: "gg-curves", "aria-label": t("Curves by epoch") });
-  private readonly radios = new Radios(t("Metric"), (name) => this.choose(name));
+  private readonly radios = new RadioButtons(t("Metric"), (name) => this.choose(name));
   private readonly note = h("span", { class: "gg-q" });
   private readonly plot = new Plot();
-  private readonly measured: Measured;
+  private readonly cache: MetricsCache;
   private readonly stop: () => void;
   private metric: string | null = null;
 
   constructor(
-    private readonly store: Store,
-    /** The variant the view is about, if there is one. */
+    private readonly store: ScanStore,
+    /** The variant that the view is about, if there is one. */
     private readonly opened: string | null,
-    events: CurvesEvents = {},
+    closed?: () => void,
   ) {
-    this.measured = new Measured(store, () => this.update());
+    this.cache = new MetricsCache(store, () => this.update());
     this.stop = this.plot.follow();
     const title = h("b", {}, t("By epoch"));
     const space = h("span", { class: "gg-sp" });
     const head = h("div", { class: "gg-curves-hd" }, title, this.radios.element, space, this.note);
-    if (events.closed) head.append(this.closer(events.closed));
+    if (closed) head.append(this.closeButton(closed));
     this.element.append(head, this.plot.element);
   }
 
   dispose(): void {
     this.stop();
-    this.measured.dispose();
+    this.cache.dispose();
   }
 
   metricsOf(id: string): Metrics | undefined {
-    return this.measured.get(id);
+    return this.cache.get(id);
   }
 
-  private closer(closed: () => void): HTMLElement {
+  private closeButton(closed: () => void): HTMLElement {
     const close = button(t("Close the curves"), [icon("close")], { class: "gg-i" });
     close.addEventListener("click", closed);
     this.element.addEventListener("keydown", (event) => {
@@ -67,52 +67,54 @@ export class CurvesView {
     this.update();
   }
 
-  /** Draws what is known and asks for what is not. */
   update(): void {
     const { scan } = this.store;
     if (!scan) return;
     const ids = this.ids();
-    this.measured.want(ids);
-    const names = this.names();
+    this.cache.want(ids);
+    const names = this.metricNames();
+    // The chosen metric may not be among the names any more.
     const metric = this.metric !== null && names.includes(this.metric) ? this.metric : names[0];
     this.radios.update(names, metric ?? "");
     this.radios.element.hidden = names.length === 0;
-    setText(this.note, this.words(ids));
+    setText(this.note, this.noteText(ids));
     const series = metric === undefined ? [] : ids.flatMap((id) => this.series(id, metric));
-    this.plot.update({ metric: metric ?? "", series, until: this.until(ids) });
+    this.plot.update({ metric: metric ?? "", series, until: this.lastEpoch(ids) });
   }
 
-  /** Selected ones, else the best few; with them the opened one and the best. */
+  /** The selected variants, else the best few; besides them always the opened one and the best. */
   private ids(): string[] {
-    const { scan, rows, chosen } = this.store;
+    const { scan, rows, selected } = this.store;
     if (!scan) return [];
-    const others = chosen.size ? [...chosen] : bestIds(rows.values(), scan, BEST);
-    const extra = [this.opened, scan.best].filter((id) => id !== null);
-    return [...new Set([...extra, ...others])].filter((id) => rows.has(id)).slice(0, MOST_CURVES);
+    const others = selected.size ? [...selected] : bestIds(rows.values(), scan, BEST);
+    const always = [this.opened, scan.best].filter((id) => id !== null);
+    return [...new Set([...always, ...others])].filter((id) => rows.has(id)).slice(0, MOST_CURVES);
   }
 
-  private words(ids: readonly string[]): string {
-    const { chosen } = this.store;
-    if (chosen.size > MOST_CURVES) return t("%1 of %2 selected", MOST_CURVES, chosen.size);
-    if (chosen.size) return count(chosen.size, "%1 variant selected", "%1 variants selected");
-    if (this.opened !== null)
-      return t("with the best %1", ids.filter((id) => id !== this.opened).length);
-    return count(ids.length, "the best", "the best %1");
+  private noteText(ids: readonly string[]): string {
+    const { size } = this.store.selected;
+    if (size > MOST_CURVES) return t("%1 of %2 selected", MOST_CURVES, size);
+    if (size) return count(size, "%1 variant selected", "%1 variants selected");
+    if (this.opened === null) return count(ids.length, "the best", "the best %1");
+    const others = ids.filter((id) => id !== this.opened);
+    return t("with the best %1", others.length);
   }
 
-  /** The objective first. */
-  private names(): string[] {
-    const { scan, facts } = this.store;
+  /** The names of the metrics, that of the objective first. */
+  private metricNames(): string[] {
+    const { scan, statistics } = this.store;
     const first = scan?.objective?.metric;
-    const names = [...facts.metrics.keys()].filter((name) => name !== first);
-    const known = first !== undefined && facts.metrics.has(first) ? [first] : [];
+    const names = [...statistics.metrics.keys()].filter((name) => name !== first);
+    const known = first !== undefined && statistics.metrics.has(first) ? [first] : [];
     return [...known, ...names].slice(0, MOST_METRICS);
   }
 
   private curve(row: Row, metric: string): Curve | null {
-    const whole = own(this.measured.get(row.id)?.curves, metric);
-    const few = own(row.metrics, metric);
-    return whole ?? (few ? sketch(few) : null);
+    // The whole curve comes a moment later than the row with its few values.
+    const whole = own(this.cache.get(row.id)?.curves, metric);
+    if (whole) return whole;
+    const inRow = own(row.metrics, metric);
+    return inRow ? sketch(inRow) : null;
   }
 
   private series(id: string, metric: string): Series[] {
@@ -123,8 +125,13 @@ export class CurvesView {
     return [{ id, curve, kind: id === this.opened ? "opened" : best }];
   }
 
-  private until(ids: readonly string[]): number | null {
+  /** The epoch up to which the variants train; null where none says that. */
+  private lastEpoch(ids: readonly string[]): number | null {
     const steps = ids.map((id) => this.store.rows.get(id)?.steps ?? 0);
     return Math.max(0, ...steps) || null;
   }
 }
+
+/** Makes the curves of a scan, for the table and for the view of a job. */
+export const makeCurves: MakeCurves = (store, variant, closed) =>
+  new CurvesView(store, variant, closed);

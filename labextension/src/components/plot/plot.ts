@@ -1,20 +1,22 @@
-/** Learning curves over each other: grey ones, the opened one, the best one, each named at its end. */
-import type { Curve } from "../../wire";
-import { attributes, h, once, setText, svg } from "../dom";
-import { alone, clip, full, toNumber } from "../format";
-import { count, t } from "../i18n";
-import { type Label, type Placed, type Room, placeLabels } from "./plotlabels";
-import { type Axis, stepTicks, valueAxis } from "./plotscale";
+/** Curves over each other: grey ones, the opened one and the best one, each named at its end. */
+import { drawIfChanged, h, setAttributes, setText, svg } from "../ui/dom";
+import { count, t } from "../ui/i18n";
+import { formatAlone } from "../ui/numbers";
+import { clip, full } from "../ui/text";
+import { type PlotAxis, stepTicks, valueAxis } from "./axes";
+import {
+  type DrawnCurve,
+  drawnCurve,
+  type Kind,
+  lastPoint,
+  linePaths,
+  type PlotArea,
+  type Series,
+} from "./geometry";
+import { type Label, type PlacedLabel, placeLabels, type Room } from "./labels";
 import { Readout } from "./readout";
 
-export type Kind = "plain" | "opened" | "best";
-
-export interface Series {
-  id: string;
-  curve: Curve;
-  kind: Kind;
-}
-
+/** What a plot shows. */
 export interface PlotData {
   metric: string;
   series: readonly Series[];
@@ -22,78 +24,42 @@ export interface PlotData {
   until?: number | null;
 }
 
-/** A curve as it is drawn: whole epochs in order, null where the value is not a number. */
-export interface Drawn {
-  id: string;
-  kind: Kind;
-  points: [step: number, value: number | null][];
-}
-
-export interface Frame extends Room {
-  left: number;
-  x(step: number): number;
-  y(value: number): number;
-}
-
+/** At most so many curves are drawn. */
 export const MOST_CURVES = 40;
-const MOST_POINTS = 300;
+/** More curves than this are drawn with thinner lines. */
 const DENSE = 12;
-const NAMES = 104;
+/** So many curves are read to users of a screen reader. */
+const MOST_SPOKEN = 12;
+/** The width of the column of names, the height of the picture and of its margins, in pixels. */
+const NAMES_WIDTH = 104;
 const HEIGHT = 212;
+const TOP = 10;
+const BELOW = 20;
+/** A narrower plot has no room for a column of names. */
+const LEAST_WIDTH_FOR_NAMES = 360;
+const CHAR_WIDTH = 6.3;
 const RANK: Record<Kind, number> = { plain: 0, best: 1, opened: 2 };
 
-/** Every so many, and the last. */
-function thin<T>(items: T[]): T[] {
-  const stride = (items.length - 1) / (MOST_POINTS - 1);
-  if (stride <= 1) return items;
-  return Array.from({ length: MOST_POINTS }, (_, i) => items[Math.round(i * stride)] as T);
-}
-
-function drawn({ id, kind, curve }: Series): Drawn {
-  const { steps, values } = curve;
-  const length = Math.min(steps.length, values.length);
-  const points: Drawn["points"] = [];
-  for (let i = 0; i < length; i += 1) {
-    const [step, value] = [steps[i], toNumber(values[i])];
-    if (typeof step !== "number" || !Number.isFinite(step)) continue;
-    points.push([step, value !== null && Number.isFinite(value) ? value : null]);
+function* valuesOf(curves: readonly DrawnCurve[]): Iterable<number> {
+  for (const { points } of curves) {
+    for (const [, value] of points) if (value !== null) yield value;
   }
-  return { id, kind, points: thin(points) };
 }
 
-export function lastPoint({ points }: Drawn): [step: number, value: number] | null {
-  for (let i = points.length - 1; i >= 0; i -= 1) {
-    const [step, value] = points[i] ?? [0, null];
-    if (value !== null) return [step, value];
-  }
-  return null;
-}
-
-/** What is not a number breaks the line; a value alone between two such is a dot. */
-export function pieces({ points }: Drawn, { x, y }: Pick<Frame, "x" | "y">): string[] {
-  const round = (value: number): number => Math.round(value * 10) / 10;
-  const runs: string[][] = [[]];
-  for (const [step, value] of points) {
-    if (value === null) runs.push([]);
-    else runs[runs.length - 1]?.push(`${round(x(step))},${round(y(value))}`);
-  }
-  return runs
-    .filter((run) => run.length > 0)
-    .map((run) => `M${run.join("L")}${run.length > 1 ? "" : "h0.1"}`);
-}
-
-function* valuesOf(all: readonly Drawn[]): Iterable<number> {
-  for (const { points } of all) for (const [, value] of points) if (value !== null) yield value;
-}
-
-function stepSpan(all: readonly Drawn[], until: number | null): [low: number, high: number] {
-  let [low, high] = [Infinity, until ?? -Infinity];
-  for (const { points } of all) {
-    for (const [step] of points) [low, high] = [Math.min(low, step), Math.max(high, step)];
+/** The first and the last epoch of the axis. */
+function stepSpan(curves: readonly DrawnCurve[], until: number | null): [number, number] {
+  let low = Infinity;
+  let high = until ?? -Infinity;
+  for (const { points } of curves) {
+    for (const [step] of points) {
+      low = Math.min(low, step);
+      high = Math.max(high, step);
+    }
   }
   return low <= high ? [low, high] : [0, 1];
 }
 
+/** The picture with its axes, curves and names, and the readout of one epoch. */
 export class Plot {
   readonly element: HTMLElement;
   private readonly picture = svg("svg", { class: "gg-curveplot", height: HEIGHT, role: "img" });
@@ -115,11 +81,12 @@ export class Plot {
     this.readout.listen(this.element);
   }
 
-  /** Follows the width of what holds it; returns the way to stop. */
+  /** Follows the width of the element around it; returns a function that ends this. */
   follow(): () => void {
     if (typeof ResizeObserver === "undefined") return () => undefined;
     const observer = new ResizeObserver(([entry]) => {
       const width = Math.floor(entry?.contentRect.width ?? 0);
+      // A plot in a hidden tab has no width; what it shows is kept.
       if (width < 120 || width === this.width) return;
       this.width = width;
       this.draw();
@@ -135,103 +102,106 @@ export class Plot {
 
   private draw(): void {
     const { metric, series, until = null } = this.data;
-    const all = series.slice(0, MOST_CURVES).map(drawn).filter(lastPoint);
-    all.sort((a, b) => RANK[a.kind] - RANK[b.kind]); // the ones that matter lie on top
-    this.picture.toggleAttribute("hidden", all.length === 0);
-    setText(this.empty, all.length ? "" : t("No value of %1 yet.", clip(metric, 60) || "–"));
-    this.empty.hidden = all.length > 0;
-    const signature = JSON.stringify([metric, until, this.width, all]);
-    const axis = valueAxis(valuesOf(all));
-    const frame = this.frame(axis, stepSpan(all, until));
-    attributes(this.picture, { width: this.width, "aria-label": this.words(metric, all) });
-    const changed = once(this.picture, signature, () => [
-      grid(axis, frame, stepSpan(all, until)),
-      ...all.map((one) => line(one, frame)),
-      names(all, frame),
+    const curves = series.slice(0, MOST_CURVES).map(drawnCurve).filter(lastPoint);
+    // What is drawn last lies on top: the best curve, and above it the opened one.
+    curves.sort((a, b) => RANK[a.kind] - RANK[b.kind]);
+    this.picture.toggleAttribute("hidden", curves.length === 0);
+    setText(this.empty, curves.length ? "" : t("No value of %1 yet.", clip(metric, 60) || "–"));
+    this.empty.hidden = curves.length > 0;
+    const signature = JSON.stringify([metric, until, this.width, curves]);
+    const axis = valueAxis(valuesOf(curves));
+    const steps = stepSpan(curves, until);
+    const area = this.area(axis, steps);
+    const label = this.description(metric, curves);
+    setAttributes(this.picture, { width: this.width, "aria-label": label });
+    const changed = drawIfChanged(this.picture, signature, () => [
+      drawAxes(axis, area, steps),
+      ...curves.map((curve) => drawCurve(curve, area)),
+      drawNames(curves, area),
       this.marks,
     ]);
-    this.picture.classList.toggle("gg-dense", all.length > DENSE);
-    if (changed) this.readout.update(all, frame);
+    this.picture.classList.toggle("gg-dense", curves.length > DENSE);
+    if (changed) this.readout.update(curves, area);
   }
 
-  private frame(axis: Axis, [low, high]: [number, number]): Frame {
+  private area(axis: PlotAxis, [low, high]: [number, number]): PlotArea {
     const longest = Math.max(...axis.ticks.map((tick) => axis.text(tick).length));
-    const [left, top, bottom] = [Math.max(24, longest * 6.3 + 8), 10, HEIGHT - 20];
-    const right = this.width - (this.width > 360 ? NAMES : 12);
+    const left = Math.max(24, longest * CHAR_WIDTH + 8);
+    const bottom = HEIGHT - BELOW;
+    const right = this.width - (this.width > LEAST_WIDTH_FOR_NAMES ? NAMES_WIDTH : 12);
     const x = (step: number): number => left + ((step - low) / (high - low || 1)) * (right - left);
-    const y = (value: number): number => bottom - axis.at(value) * (bottom - top);
-    return { left, right, top, bottom, width: this.width, x, y };
+    const y = (value: number): number => bottom - axis.at(value) * (bottom - TOP);
+    return { left, right, top: TOP, bottom, width: this.width, x, y };
   }
 
-  private words(metric: string, all: readonly Drawn[]): string {
-    const last = [...all].reverse().slice(0, 12);
-    const told = last.map((one) => `${clip(one.id, 40)} ${alone(lastPoint(one)?.[1] ?? NaN)}`);
-    const of = count(
-      all.length,
-      "%2 by epoch of %1 variant",
-      "%2 by epoch of %1 variants",
-      full(metric),
-    );
-    return `${of}: ${told.join(", ")}`;
+  /** What a screen reader says of the picture: the last value of each curve. */
+  private description(metric: string, curves: readonly DrawnCurve[]): string {
+    const spoken = [...curves].reverse().slice(0, MOST_SPOKEN);
+    const values = spoken.map((curve) => {
+      const value = lastPoint(curve)?.[1] ?? NaN;
+      return `${clip(curve.id, 40)} ${formatAlone(value)}`;
+    });
+    const [one, many] = ["%2 by epoch of %1 variant", "%2 by epoch of %1 variants"] as const;
+    return `${count(curves.length, one, many, full(metric))}: ${values.join(", ")}`;
   }
 }
 
-function grid(axis: Axis, frame: Frame, [low, high]: [number, number]): SVGElement {
-  const { left, right, bottom } = frame;
+function drawAxes(axis: PlotAxis, area: PlotArea, [low, high]: [number, number]): SVGElement {
+  const { left, right, bottom } = area;
   const across = axis.ticks.flatMap((tick) => {
-    const y = frame.bottom - axis.at(tick) * (frame.bottom - frame.top);
+    const y = area.bottom - axis.at(tick) * (area.bottom - area.top);
     const name = svg("text", { x: left - 6, y: y + 4, "text-anchor": "end" });
     name.textContent = axis.text(tick);
     return [svg("path", { class: "gg-rule", d: `M${left} ${y}H${right}` }), name];
   });
   const most = Math.max(2, Math.min(6, Math.floor((right - left) / 70)));
   const along = stepTicks(low, high, most).map((tick) => {
-    const name = svg("text", { x: frame.x(tick), y: bottom + 16, "text-anchor": "middle" });
+    const name = svg("text", { x: area.x(tick), y: bottom + 16, "text-anchor": "middle" });
     name.textContent = String(Number(tick.toPrecision(6)));
     return name;
   });
   return svg("g", { "aria-hidden": "true" }, ...across, ...along);
 }
 
-function line(one: Drawn, frame: Frame): SVGElement {
-  const [step, value] = lastPoint(one) ?? [0, 0];
-  const end = { cx: frame.x(step), cy: frame.y(value), r: one.kind === "opened" ? 3 : 2 };
-  const d = pieces(one, frame).join("");
-  return svg("g", { class: `gg-line-${one.kind}` }, svg("path", { d }), svg("circle", end));
+function drawCurve(curve: DrawnCurve, area: PlotArea): SVGElement {
+  const [step, value] = lastPoint(curve) ?? [0, 0];
+  const end = { cx: area.x(step), cy: area.y(value), r: curve.kind === "opened" ? 3 : 2 };
+  const path = svg("path", { d: linePaths(curve, area).join("") });
+  return svg("g", { class: `gg-line-${curve.kind}` }, path, svg("circle", end));
 }
 
-function label(one: Drawn, frame: Frame): Label {
-  const [step, value] = lastPoint(one) ?? [0, 0];
-  const text = `${clip(one.id, 14)} ${alone(value)}`;
-  return { id: one.id, text, x: frame.x(step), y: frame.y(value), rank: RANK[one.kind] };
+function labelOf(curve: DrawnCurve, area: PlotArea): Label {
+  const [step, value] = lastPoint(curve) ?? [0, 0];
+  const text = `${clip(curve.id, 14)} ${formatAlone(value)}`;
+  return { id: curve.id, text, x: area.x(step), y: area.y(value), rank: RANK[curve.kind] };
 }
 
-/** Curves with a point, or a point half way between two, in the box. */
-function crossed(
-  all: readonly Drawn[],
-  { x, y }: Frame,
-  [left, right, top, bottom]: [number, number, number, number],
-): number {
+type Box = [left: number, right: number, top: number, bottom: number];
+
+/** Whether a curve has a point in a box, or a point half way between two of its points. */
+function crosses({ points }: DrawnCurve, { x, y }: PlotArea, box: Box): boolean {
+  const [left, right, top, bottom] = box;
   const inside = (a: number, b: number): boolean =>
     a >= left && a <= right && b >= top && b <= bottom;
-  const hit = ({ points }: Drawn): boolean =>
-    points.some(([step, value], i) => {
-      const [next, after] = points[i + 1] ?? [step, value];
-      if (value === null || after === null) return false;
-      const [a, b] = [x(step), y(value)];
-      return inside(a, b) || inside((a + x(next)) / 2, (b + y(after)) / 2);
-    });
-  return all.filter(hit).length;
+  return points.some(([step, value], i) => {
+    const [nextStep, nextValue] = points[i + 1] ?? [step, value];
+    if (value === null || nextValue === null) return false;
+    const here: [number, number] = [x(step), y(value)];
+    const halfWay: [number, number] = [(here[0] + x(nextStep)) / 2, (here[1] + y(nextValue)) / 2];
+    return inside(...here) || inside(...halfWay);
+  });
 }
 
-function names(all: readonly Drawn[], frame: Frame): SVGElement {
-  const kinds = new Map(all.map((one) => [one.id, one.kind]));
-  const draw = ({ id, text, x, y }: Placed): SVGElement => {
+function drawNames(curves: readonly DrawnCurve[], area: PlotArea): SVGElement {
+  const kinds = new Map(curves.map((curve) => [curve.id, curve.kind]));
+  const draw = ({ id, text, x, y }: PlacedLabel): SVGElement => {
     const name = svg("text", { x, y, class: `gg-name-${kinds.get(id) ?? "plain"}` });
     name.textContent = text;
     return name;
   };
-  const labels = all.map((one) => label(one, frame));
-  const room: Room = { ...frame, crossed: (...box) => crossed(all, frame, box) };
+  const labels = curves.map((curve) => labelOf(curve, area));
+  const crossed = (...box: Box): number =>
+    curves.filter((curve) => crosses(curve, area, box)).length;
+  const room: Room = { ...area, crossed };
   return svg("g", { "aria-hidden": "true" }, ...placeLabels(labels, room).map(draw));
 }

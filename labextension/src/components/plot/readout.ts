@@ -1,24 +1,32 @@
-/** What the curves are at one epoch: under the pointer, or epoch after epoch with the arrow keys. */
-import { h, svg } from "../dom";
-import { alone, clip } from "../format";
-import { t } from "../i18n";
-import type { Drawn, Frame } from "./plot";
+/** The values of the curves at one epoch: under the pointer, or as the arrow keys go on. */
+import { h, svg } from "../ui/dom";
+import { t } from "../ui/i18n";
+import { formatAlone } from "../ui/numbers";
+import { clip } from "../ui/text";
+import type { DrawnCurve, PlotArea } from "./geometry";
 
-const MOST = 10;
+/** So many curves are read at most. */
+const MOST_READ = 10;
+/** The pointer may be so many pixels outside of the curves. */
+const MARGIN = 8;
 
-interface Read {
+/** The value of one curve at an epoch. */
+interface CurveValue {
   id: string;
-  kind: Drawn["kind"];
+  kind: DrawnCurve["kind"];
   value: number;
 }
 
+/** A box with the values at an epoch, and marks in the picture at that epoch. */
 export class Readout {
   readonly element = h("div", { class: "gg-readout" });
   private readonly spoken = h("div", { class: "gg-live", role: "status" });
-  private all: readonly Drawn[] = [];
-  private frame: Frame | null = null;
+  private curves: readonly DrawnCurve[] = [];
+  private area: PlotArea | null = null;
+  /** The epochs that a curve has a point at, in order. */
   private steps: number[] = [];
-  private at = -1;
+  /** The index of the epoch that is read; -1 for none. */
+  private index = -1;
 
   constructor(
     private readonly picture: SVGElement,
@@ -27,6 +35,7 @@ export class Readout {
     this.element.hidden = true;
   }
 
+  /** Listens to the pointer and the keys in `holder`, the element around the picture. */
   listen(holder: HTMLElement): void {
     holder.append(this.spoken);
     holder.addEventListener("pointermove", (event) => this.point(event));
@@ -35,83 +44,94 @@ export class Readout {
     holder.addEventListener("keydown", (event) => this.key(event));
   }
 
-  update(all: readonly Drawn[], frame: Frame): void {
-    const before = this.steps[this.at];
-    this.all = all;
-    this.frame = frame;
-    const steps = new Set(all.flatMap(({ points }) => points.map(([step]) => step)));
+  /** The curves are others now; the epoch that is read stays. */
+  update(curves: readonly DrawnCurve[], area: PlotArea): void {
+    const before = this.steps[this.index];
+    this.curves = curves;
+    this.area = area;
+    const steps = new Set(curves.flatMap(({ points }) => points.map(([step]) => step)));
     this.steps = [...steps].sort((a, b) => a - b);
     this.show(before === undefined ? -1 : this.steps.indexOf(before));
   }
 
+  /** Reads the epoch that is nearest to the pointer. */
   private point(event: PointerEvent): void {
-    if (!this.frame) return;
+    const { area, steps } = this;
+    if (!area) return;
     const x = event.clientX - this.picture.getBoundingClientRect().left;
-    const { frame, steps } = this;
-    if (x < frame.left - 8 || x > frame.right + 8) return this.show(-1);
-    const far = (step: number): number => Math.abs(frame.x(step) - x);
-    let near = 0;
-    steps.forEach((step, i) => far(step) < far(steps[near] ?? 0) && (near = i));
-    this.show(near);
+    if (x < area.left - MARGIN || x > area.right + MARGIN) return this.show(-1);
+    const distance = (step: number): number => Math.abs(area.x(step) - x);
+    let nearest = 0;
+    steps.forEach((step, i) => {
+      if (distance(step) < distance(steps[nearest] ?? 0)) nearest = i;
+    });
+    this.show(nearest);
   }
 
   private key(event: KeyboardEvent): void {
     const last = this.steps.length - 1;
-    const to: Record<string, number> = {
-      ArrowRight: Math.min(last, this.at + 1),
-      ArrowLeft: this.at < 0 ? last : Math.max(0, this.at - 1),
+    const indexAfter: Record<string, number> = {
+      ArrowRight: Math.min(last, this.index + 1),
+      ArrowLeft: this.index < 0 ? last : Math.max(0, this.index - 1),
       ...{ Home: 0, End: last, Escape: -1 },
     };
-    if (!Object.hasOwn(to, event.key) || event.ctrlKey || event.metaKey || event.altKey) return;
-    if (event.key === "Escape" && this.at < 0) return;
+    if (!Object.hasOwn(indexAfter, event.key)) return;
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    // With nothing to hide, Escape is for what is around, which may close the curves.
+    if (event.key === "Escape" && this.index < 0) return;
     event.preventDefault();
     event.stopPropagation();
-    this.show(to[event.key] ?? -1);
-    this.spoken.textContent = this.words();
+    this.show(indexAfter[event.key] ?? -1);
+    this.spoken.textContent = this.sentence();
   }
 
-  /** The best known first: opened, best, then as they were given. */
-  private read(step: number): Read[] {
-    const found = [...this.all].reverse().flatMap(({ id, kind, points }) => {
+  /** The values at an epoch. The opened curve and the best come first: they are drawn last. */
+  private valuesAt(step: number): CurveValue[] {
+    const found: CurveValue[] = [];
+    for (const { id, kind, points } of [...this.curves].reverse()) {
       const value = points.find(([one]) => one === step)?.[1] ?? null;
-      return value === null ? [] : [{ id, kind, value }];
-    });
-    return found.slice(0, MOST);
+      if (value !== null) found.push({ id, kind, value });
+    }
+    return found.slice(0, MOST_READ);
   }
 
-  private words(): string {
-    const step = this.steps[this.at];
+  private sentence(): string {
+    const step = this.steps[this.index];
     if (step === undefined) return "";
-    const told = this.read(step).map(({ id, value }) => `${clip(id, 40)} ${alone(value)}`);
-    return `${t("epoch %1", step)}: ${told.join(", ")}`;
-  }
-
-  private show(at: number): void {
-    this.at = at;
-    const step = this.steps[at];
-    this.element.hidden = step === undefined;
-    if (step === undefined || !this.frame) return this.marks.replaceChildren();
-    this.mark(step, this.frame);
-    this.fill(step, this.frame);
-  }
-
-  private mark(step: number, frame: Frame): void {
-    const x = frame.x(step);
-    const dots = this.read(step).map(({ kind, value }) =>
-      svg("circle", { class: `gg-dot-${kind}`, cx: x, cy: frame.y(value), r: 2.5 }),
+    const values = this.valuesAt(step).map(
+      ({ id, value }) => `${clip(id, 40)} ${formatAlone(value)}`,
     );
-    const guide = svg("path", { class: "gg-guide", d: `M${x} ${frame.top}V${frame.bottom}` });
+    return `${t("epoch %1", step)}: ${values.join(", ")}`;
+  }
+
+  private show(index: number): void {
+    this.index = index;
+    const step = this.steps[index];
+    this.element.hidden = step === undefined;
+    if (step === undefined || !this.area) return this.marks.replaceChildren();
+    this.drawMarks(step, this.area);
+    this.drawBox(step, this.area);
+  }
+
+  private drawMarks(step: number, area: PlotArea): void {
+    const x = area.x(step);
+    const dots = this.valuesAt(step).map(({ kind, value }) =>
+      svg("circle", { class: `gg-dot-${kind}`, cx: x, cy: area.y(value), r: 2.5 }),
+    );
+    const guide = svg("path", { class: "gg-guide", d: `M${x} ${area.top}V${area.bottom}` });
     this.marks.replaceChildren(guide, ...dots);
   }
 
-  private fill(step: number, frame: Frame): void {
-    const lines = this.read(step).map(({ id, kind, value }) =>
-      h("div", { class: `gg-read-${kind}` }, h("span", {}, clip(id, 24)), h("b", {}, alone(value))),
-    );
+  private drawBox(step: number, area: PlotArea): void {
+    const lines = this.valuesAt(step).map(({ id, kind, value }) => {
+      const name = h("span", {}, clip(id, 24));
+      return h("div", { class: `gg-read-${kind}` }, name, h("b", {}, formatAlone(value)));
+    });
     this.element.replaceChildren(h("div", { class: "gg-q" }, t("epoch %1", step)), ...lines);
-    const x = frame.x(step);
-    const left = x > (frame.left + frame.right) / 2;
+    const x = area.x(step);
+    // In the right half of the plot the box stands left of the epoch, so that it is not cut.
+    const left = x > (area.left + area.right) / 2;
     this.element.style.left = left ? "" : `${x + 10}px`;
-    this.element.style.right = left ? `${frame.width - x + 10}px` : "";
+    this.element.style.right = left ? `${area.width - x + 10}px` : "";
   }
 }

@@ -1,8 +1,9 @@
-/** All columns a scan can have, in order, and which of them show. Pure. */
+/** All columns that a scan can have, in their order. */
 import type { ScanInfo } from "../../wire";
-import { type Facts, barsMeanSomething } from "../facts";
-import { styleLength } from "../format";
+import { barsMeanSomething, type RowStatistics } from "../scan/statistics";
+import { type NumberStyle, styleLength } from "../ui/numbers";
 
+/** The kinds of columns. */
 export type Kind =
   | "select"
   | "id"
@@ -17,131 +18,165 @@ export type Kind =
   | "gpu"
   | "time";
 
+/** One column. */
 export interface Column {
+  /** A text that is unique among the columns of a scan. */
   key: string;
   kind: Kind;
-  /** Parameter or metric; untrusted. */
+  /** The parameter or metric of the column. It comes from a job. */
   name: string;
   label: string;
   title: string;
-  /** The `data-col` of its cells. */
+  /** The attribute `data-col` of its cells. */
   hook: string;
+  /** In pixels. */
   width: number;
+  /** The cells are aligned to the right. */
   right: boolean;
-  /** Shows when nobody asked for or against it. */
+  /** The column is shown unless the user chose otherwise. */
   auto: boolean;
-  /** The highest goes first when it is too narrow; 0 never goes. */
+  /** In a table that is too narrow the highest goes first; 0 never goes. */
   drop: number;
 }
 
+/** The width of a digit and the space around a text, in pixels. */
 const CHAR = 7;
 const GAP = 12;
+/** The mean width of a character in proportional letters, in pixels. */
+const PROPORTIONAL_CHAR = 6.4;
+const HEAD_CHAR = 5.7;
+/** Repeats are written as `first +2` or as `168.4 ± 1.2 (3)`, which takes more room. */
+const OTHERS_WIDTH = 18;
+const SPREAD_CHARS = 10;
+/** So many metrics are shown, the objective included; more of them can be chosen. */
 const METRICS_SHOWN = 4;
+/** So many characters of a text in a parameter are shown. */
+const PARAM_CHARS = 18;
 
 const clamp = (low: number, value: number, high: number): number =>
   Math.max(low, Math.min(high, Math.ceil(value)));
 
-const headWidth = (label: string): number => clamp(0, label.length * 5.7 + GAP, 110);
+const headWidth = (label: string): number => clamp(0, label.length * HEAD_CHAR + GAP, 110);
 
 function column(kind: Kind, label: string, width: number, more: Partial<Column> = {}): Column {
   const base = { key: kind, name: "", hook: kind, title: label, right: false, auto: true, drop: 0 };
-  const asked = { ...base, kind, label, ...more };
-  return { ...asked, width: Math.max(width, headWidth(label)) };
+  return { ...base, kind, label, ...more, width: Math.max(width, headWidth(label)) };
 }
 
-function paramWidth(facts: Facts, name: string): number {
-  const known = facts.params.get(name);
+function paramWidth(statistics: RowStatistics, name: string): number {
+  const known = statistics.params.get(name);
   if (!known) return 48;
-  const reserve = known.style.whole ? 3 : 7;
-  const numbers = known.style.count ? Math.max(reserve, styleLength(known.style)) : 0;
-  return clamp(44, Math.max(numbers, Math.min(known.length, 18)) * CHAR + GAP, 150);
+  const { style, length } = known;
+  // Room for the digits that later values may have, so that the column does not jump.
+  const reserve = style.whole ? 3 : 7;
+  const numbers = style.count ? Math.max(reserve, styleLength(style)) : 0;
+  return clamp(44, Math.max(numbers, Math.min(length, PARAM_CHARS)) * CHAR + GAP, 150);
 }
 
-/** How much a parameter varies: those that vary least hide first. */
-function spread(facts: Facts, name: string): number {
-  return Math.min(0.99, (facts.params.get(name)?.distinct.size ?? 0) / 64);
+/** How much a parameter varies, from 0 to 0.99. */
+function variety(statistics: RowStatistics, name: string): number {
+  return Math.min(0.99, (statistics.params.get(name)?.distinct.size ?? 0) / 64);
 }
 
-function params(scan: ScanInfo, facts: Facts): Column[] {
-  const known = [...new Set([...scan.params, ...scan.varied, ...facts.params.keys()])];
+/** The varied parameters first, then the ones that are the same for all variants. */
+function paramColumns(scan: ScanInfo, statistics: RowStatistics): Column[] {
+  const known = [...new Set([...scan.params, ...scan.varied, ...statistics.params.keys()])];
   const varied = new Set(scan.varied);
-  return [
+  const names = [
     ...known.filter((name) => varied.has(name)),
     ...known.filter((name) => !varied.has(name)),
-  ].map((name) =>
-    column("param", name, paramWidth(facts, name), {
+  ];
+  return names.map((name) =>
+    column("param", name, paramWidth(statistics, name), {
       key: `p:${name}`,
       hook: name,
       name,
-      right: facts.params.get(name)?.numeric ?? true,
+      right: statistics.params.get(name)?.numeric ?? true,
       auto: varied.has(name),
-      drop: 30 - 10 * spread(facts, name),
+      // Those that vary least are hidden first.
+      drop: 30 - 10 * variety(statistics, name),
     }),
   );
 }
 
-function epoch(facts: Facts): Column[] {
-  const digits = String(facts.steps || 100).length;
+function epochColumns(statistics: RowStatistics): Column[] {
+  if (!statistics.hasEpochs) return [];
+  const digits = String(statistics.steps || 100).length;
+  // Two numbers and the stroke between them: 12/20.
   const width = Math.max(54, (2 * digits + 1) * CHAR + GAP);
-  return facts.hasEpoch ? [column("epoch", "epoch", width, { right: true, drop: 12 })] : [];
+  return [column("epoch", "epoch", width, { right: true, drop: 12 })];
 }
 
-function curve(metric: string, auto: boolean, drop: number): Column {
+function curveColumn(metric: string, auto: boolean, drop: number): Column {
   const names = { key: `c:${metric}`, hook: `curve:${metric}`, name: metric, auto, drop };
   return column("curve", "by epoch", 80, { ...names, title: `${metric} by epoch` });
 }
 
-function objective(scan: ScanInfo, facts: Facts): Column[] {
-  const wanted = scan.objective;
-  if (!wanted) return [];
-  const { metric, reduction } = wanted;
-  const title =
-    reduction === "last" ? `${metric}, last value` : `${metric}, ${reduction} over epochs`;
-  const chars = Math.max(7, styleLength(facts.value)) + (scan.repeats ? 10 : 0);
+function objectiveColumns(scan: ScanInfo, statistics: RowStatistics): Column[] {
+  if (!scan.objective) return [];
+  const { metric, reduction } = scan.objective;
+  const last = reduction === "last";
+  const title = last ? `${metric}, last value` : `${metric}, ${reduction} over epochs`;
+  const spread = scan.repeats ? SPREAD_CHARS : 0;
+  const chars = Math.max(7, styleLength(statistics.value)) + spread;
+  // In the head there is also the arrow of the sort.
   const width = Math.max(chars * CHAR + GAP, headWidth(metric) + 16);
-  const value = { key: `m:${metric}`, hook: `metric:${metric}`, name: metric, title, right: true };
-  const bars = barsMeanSomething(facts.value)
-    ? [column("best", "% of best", 74, { drop: 60, right: false })]
-    : [];
-  return [column("objective", metric, width, value), ...bars, curve(metric, true, 50)];
+  const names = { key: `m:${metric}`, hook: `metric:${metric}`, name: metric, title };
+  const columns = [column("objective", metric, width, { ...names, right: true })];
+  if (barsMeanSomething(statistics.value))
+    columns.push(column("best", "% of best", 74, { drop: 60, right: false }));
+  columns.push(curveColumn(metric, true, 50));
+  return columns;
 }
 
-function metrics(scan: ScanInfo, facts: Facts): Column[] {
-  const others = [...facts.metrics.keys()].filter((name) => name !== scan.objective?.metric);
-  const room = METRICS_SHOWN - (scan.objective ? 1 : 0);
+function metricWidth(style: NumberStyle | undefined): number {
+  const chars = style ? Math.max(7, styleLength(style)) : 7;
+  return clamp(60, chars * CHAR + GAP, 120);
+}
+
+function metricColumns(scan: ScanInfo, statistics: RowStatistics): Column[] {
+  const others = [...statistics.metrics.keys()].filter((name) => name !== scan.objective?.metric);
+  const room = METRICS_SHOWN - Number(scan.objective !== null);
   return others.flatMap((name, index) => {
-    const style = facts.metrics.get(name);
-    const width = clamp(60, Math.max(7, style ? styleLength(style) : 0) * CHAR + GAP, 120);
+    const width = metricWidth(statistics.metrics.get(name));
     const auto = index < room;
     const names = { key: `m:${name}`, hook: `metric:${name}`, name, title: `${name}, last value` };
     const drop = 90 + index;
     const value = column("metric", name, width, { ...names, right: true, auto, drop });
-    return [value, curve(name, auto, drop + 0.5)];
+    // The curve goes before the value.
+    return [value, curveColumn(name, auto, drop + 0.5)];
   });
 }
 
-function places(scan: ScanInfo, facts: Facts): Column[] {
-  const others = scan.repeats ? 18 : 0;
-  const site = clamp(50, facts.whereLength * 6.4 + GAP, 130) + others;
-  const gpu = clamp(50, facts.gpuLength * 6.4 + GAP, 110) + others;
-  const local = scan.backend === "local";
-  const where = column("where", local ? "machine" : "site", site, { drop: 40, auto: !local });
-  return [
-    ...(facts.whereLength ? [where] : []),
-    ...(facts.gpuLength ? [column("gpu", "GPU", gpu, { drop: 70 })] : []),
-  ];
+function placeColumns(scan: ScanInfo, statistics: RowStatistics): Column[] {
+  const { whereLength, gpuLength } = statistics;
+  const others = scan.repeats ? OTHERS_WIDTH : 0;
+  const columns: Column[] = [];
+  if (whereLength) {
+    const width = clamp(50, whereLength * PROPORTIONAL_CHAR + GAP, 130) + others;
+    const local = scan.backend === "local";
+    // All jobs of the local backend run on one machine.
+    const label = local ? "machine" : "site";
+    columns.push(column("where", label, width, { drop: 40, auto: !local }));
+  }
+  if (gpuLength) {
+    const width = clamp(50, gpuLength * PROPORTIONAL_CHAR + GAP, 110) + others;
+    columns.push(column("gpu", "GPU", width, { drop: 70 }));
+  }
+  return columns;
 }
 
-export function buildColumns(scan: ScanInfo, facts: Facts): Column[] {
+/** The columns of a scan, as far as its rows have something to show in them. */
+export function buildColumns(scan: ScanInfo, statistics: RowStatistics): Column[] {
   return [
     column("select", "", 30),
-    column("id", "id", facts.idLength * CHAR + (scan.repeats ? 42 : 28)),
+    column("id", "id", statistics.idLength * CHAR + (scan.repeats ? 42 : 28)),
     column("state", "state", scan.repeats ? 108 : 84),
-    ...params(scan, facts),
-    ...epoch(facts),
-    ...objective(scan, facts),
-    ...metrics(scan, facts),
-    ...places(scan, facts),
+    ...paramColumns(scan, statistics),
+    ...epochColumns(statistics),
+    ...objectiveColumns(scan, statistics),
+    ...metricColumns(scan, statistics),
+    ...placeColumns(scan, statistics),
     column("time", "time", 84, { right: true, drop: 14 }),
   ];
 }

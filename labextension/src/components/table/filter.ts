@@ -1,13 +1,17 @@
-/** The filter box: `adam`, `state:failed`, `lr<1e-3`, `not word`. Pure. */
+/** The language of the filter box: `adam`, `state:failed`, `lr<1e-3`, `not word`. */
 import type { Row } from "../../wire";
-import { own, paramText, toNumber } from "../format";
+import { paramText, toNumber } from "../scan/values";
+import { own } from "../ui/text";
 
+/** A filter as it was understood. */
 export interface Filter {
+  /** Whether a row is shown. */
   test(row: Row): boolean;
-  /** Why it matches nothing, in words. */
+  /** What is wrong with the text; then no row is shown. */
   hint: string | null;
 }
 
+/** The parameters and metrics of a scan, which a filter may name. */
 export interface Names {
   params: ReadonlySet<string>;
   metrics: ReadonlySet<string>;
@@ -16,6 +20,7 @@ export interface Names {
 type Test = (row: Row) => boolean;
 type Reader = (row: Row) => unknown;
 
+/** What else a filter may name. */
 const FIELDS: Record<string, Reader> = {
   id: (row) => row.id,
   state: (row) => row.state,
@@ -40,9 +45,11 @@ const COMPARE: Record<string, (a: number, b: number) => boolean> = {
   "!=": (a, b) => a !== b,
 };
 
-class Bad extends Error {}
+/** A filter cannot be understood; the message says why. */
+class FilterError extends Error {}
 
-function haystack(row: Row): string {
+/** Everything in a row that a single word may be found in. */
+function searchedText(row: Row): string {
   const params = Object.values(row.params).map(paramText);
   return [row.id, row.state, row.reason ?? "", row.message ?? "", row.where ?? "", row.gpu ?? ""]
     .concat(params)
@@ -50,25 +57,31 @@ function haystack(row: Row): string {
     .toLowerCase();
 }
 
+/** Rows are replaced and never changed, so the text of each is made once. */
 const texts = new WeakMap<Row, string>();
 
 function textOf(row: Row): string {
-  let text = texts.get(row);
-  if (text === undefined) texts.set(row, (text = haystack(row)));
+  const known = texts.get(row);
+  if (known !== undefined) return known;
+  const text = searchedText(row);
+  texts.set(row, text);
   return text;
 }
 
+/** How the value of a name is read from a row. Names of the scan come before ours. */
 function reader(name: string, names: Names): Reader {
   if (names.params.has(name)) return (row) => own(row.params, name);
   if (names.metrics.has(name)) return (row) => toNumber(own(row.metrics, name)?.last);
   const field = own(FIELDS, name.toLowerCase());
   if (field) return field;
-  throw new Bad(`no column is called ${name}`);
+  throw new FilterError(`no column is called ${name}`);
 }
 
+/** The closing quote may be missing, since filters are tried while they are typed. */
 const unquote = (text: string): string =>
   text.replace(/^"(.*)"?$/, (_, inner: string) => inner.replace(/"$/, ""));
 
+/** The test of `name:text`. */
 function has(name: string, wanted: string, names: Names): Test {
   const read = reader(name, names);
   const needle = unquote(wanted).toLowerCase();
@@ -78,17 +91,20 @@ function has(name: string, wanted: string, names: Names): Test {
   };
 }
 
+/** The test of `name=text`; a text can only be equal or not. */
 function equal(read: Reader, op: string, wanted: string): Test {
-  if (op !== "=" && op !== "!=") throw new Bad(`${wanted} is not a number`);
+  if (op !== "=" && op !== "!=") throw new FilterError(`${wanted} is not a number`);
   const same = unquote(wanted).toLowerCase();
   return (row) => (paramText(read(row)).toLowerCase() === same) === (op === "=");
 }
 
+/** The test of `name<value` and its like. */
 function compare(name: string, op: string, wanted: string, names: Names): Test {
   const read = reader(name, names);
-  if (wanted === "") throw new Bad(`${name}${op} needs a value`);
+  if (wanted === "") throw new FilterError(`${name}${op} needs a value`);
   const limit = Number(wanted);
   const holds = COMPARE[op];
+  // What is not a number can only be equal or not: `optimizer=adam`.
   if (Number.isNaN(limit) || !holds) return equal(read, op, wanted);
   return (row) => {
     const value = read(row);
@@ -96,6 +112,7 @@ function compare(name: string, op: string, wanted: string, names: Names): Test {
   };
 }
 
+/** The test of one word of a filter. */
 function term(token: string, names: Names): Test {
   const compared = /^([^<>=!:"]+)(<=|>=|!=|==?|<|>)(.*)$/.exec(token);
   if (compared) {
@@ -108,11 +125,13 @@ function term(token: string, names: Names): Test {
   return (row) => textOf(row).includes(word);
 }
 
+/** Cuts a filter into words. `lr < 1e-3` is one word, and so is what stands in quotes. */
 function tokens(text: string): string[] {
   const tight = text.replace(/\s*(<=|>=|!=|==|<|>|=)\s*/g, "$1").replace(/:\s+/g, ":");
   return tight.match(/(?:[^\s"]|"[^"]*"?)+/g) ?? [];
 }
 
+/** The tests of all words; `not` turns the next one around. */
 function conjunction(words: string[], names: Names): Test[] {
   const tests: Test[] = [];
   let negated = false;
@@ -125,16 +144,18 @@ function conjunction(words: string[], names: Names): Test[] {
     tests.push(negated ? (row) => !test(row) : test);
     negated = false;
   }
-  if (negated) throw new Bad("not needs a word behind it");
+  if (negated) throw new FilterError("not needs a word behind it");
   return tests;
 }
 
+/** Understands a filter. Each of its words has to hold for a row. */
 export function parseFilter(text: string, names: Names): Filter {
   try {
     const tests = conjunction(tokens(text), names);
     return { test: (row) => tests.every((test) => test(row)), hint: null };
   } catch (error) {
-    if (!(error instanceof Bad)) throw error;
+    // A mistake of ours must not look like one of the user.
+    if (!(error instanceof FilterError)) throw error;
     return { test: () => false, hint: error.message };
   }
 }

@@ -1,143 +1,155 @@
-/** The foot: totals, failures by reason, a note, what was said, and how fresh it all is. */
+/** The foot of the table: totals, failures by cause, notes, and how fresh everything is. */
 import { type ScanInfo, STATES } from "../../wire";
+import type { Cause } from "../scan/causes";
+import { type Failures, MISSING_SCAN, retrySentence } from "../scan/sentences";
+import { button, drawIfChanged, h, setText } from "../ui/dom";
+import { icon } from "../ui/icons";
+import { clip, full, plural } from "../ui/text";
+import { clock, duration, freshness } from "../ui/times";
 import { CauseList } from "./causelist";
-import type { Cause } from "../causes";
-import { button, h, once, setText } from "../dom";
-import { clip, clock, duration, freshness, full, plural } from "../format";
-import { icon } from "../icons";
-import { type Failures, MISSING_SCAN, retryWords } from "../words";
 
+/** What a user does in the foot; the table answers. */
 export interface FooterEvents {
+  /** Runs variants again. */
   retry(ids: string[]): void;
+  /** Goes to the row of a variant. */
   goTo(id: string): void;
 }
 
-export interface Told {
+/** What the foot shows besides the scan. */
+export interface FooterData {
   found: Failures;
-  /** Worked out only while the list of causes is open. */
+  /** The causes of the failures. They are worked out only while the list of causes is open. */
   causes(): Cause[];
-  /** Not on this server: nobody is there to command. */
+  /** The scan is not on this server, so that nobody takes commands. */
   missing: boolean;
 }
 
+/** How fresh the table is. Times are Unix seconds. */
 export interface Freshness {
+  /** When the last rows came, and the time now, by the clock of this machine. */
   received: number;
   now: number;
-  /** The sender's clock now, by which the times in its rows are. */
-  sent: number;
+  /** The time now by the clock of the sender, whose times are in the rows. */
+  senderNow: number;
   closed: boolean;
   ended: boolean;
   retryAt: number | null;
 }
 
-function total(scan: ScanInfo): number {
-  return Math.max(
-    scan.total ?? 0,
-    STATES.reduce((sum, state) => sum + (scan.counts[state] ?? 0), 0),
-  );
+/** Channels on which metrics come later than they are written. */
+const SLOW_CHANNELS = ["push", "drop", "end"];
+
+function totalOf(scan: ScanInfo): number {
+  const known = STATES.reduce((sum, state) => sum + (scan.counts[state] ?? 0), 0);
+  return Math.max(scan.total ?? 0, known);
 }
 
-function summary(scan: ScanInfo, { found, missing }: Told, open: boolean): Node[] {
-  const { failed, lost, words, ids } = found;
-  const plain = [
-    plural(total(scan), "variant"),
-    scan.counts.done ? `${scan.counts.done} done` : "",
-  ];
-  const bad = [failed ? `${failed} failed: ${words}` : "", lost ? `${lost} lost` : ""];
-  const list = bad.filter(Boolean).join(" · ");
+function causesButton({ failed, lost, summary }: Failures, open: boolean): HTMLElement {
+  const failedText = failed ? `${failed} failed: ${summary}` : "";
+  const text = [failedText, lost ? `${lost} lost` : ""].filter(Boolean).join(" · ");
+  const wanted = { type: "button", class: "gg-l gg-plain", title: "Failures by cause" };
+  const hooks = { "data-do": "causes", "aria-expanded": String(open) };
+  return h("button", { ...wanted, ...hooks }, icon(open ? "open" : "closed"), text);
+}
+
+function drawSummary(scan: ScanInfo, { found, missing }: FooterData, open: boolean): Node[] {
   const dot = (): Node => h("i", {}, "·");
-  const nodes: (Node | string)[] = plain
-    .filter(Boolean)
-    .flatMap((text, i) => (i ? [dot(), text] : [text]));
-  if (list) {
-    const wanted = { type: "button", class: "gg-l gg-plain", title: "Failures by cause" };
-    const hooks = { "data-do": "causes", "aria-expanded": String(open) };
-    const chevron = icon(open ? "open" : "closed");
-    nodes.push(dot(), h("button", { ...wanted, ...hooks }, chevron, list));
+  const nodes: (Node | string)[] = [plural(totalOf(scan), "variant")];
+  if (scan.counts.done) nodes.push(dot(), `${scan.counts.done} done`);
+  if (found.failed || found.lost) nodes.push(dot(), causesButton(found, open));
+  if (found.ids.length && !missing) {
+    const wanted = { class: "gg-l", "data-do": "retry" };
+    nodes.push(h("i", {}, "→"));
+    nodes.push(button("retry these: all that failed", ["retry these"], wanted));
   }
-  const again = { class: "gg-l", "data-do": "retry" };
-  if (ids.length && !missing)
-    nodes.push(h("i", {}, "→"), button("retry these: all that failed", ["retry these"], again));
   return [h("span", {}, ...nodes)];
 }
 
-/** How metrics come and how old the newest is; nothing where they are read as they are written. */
-export function metricsWords({ channel, reported, ended }: ScanInfo, now: number): string {
-  if (ended !== null || !["push", "drop", "end"].includes(channel)) return "";
+/** How metrics come and how old the newest is; empty where they are read as they are written. */
+export function metricsSentence({ channel, reported, ended }: ScanInfo, now: number): string {
+  if (ended !== null || !SLOW_CHANNELS.includes(channel)) return "";
   if (channel === "end") return "metrics arrive when a job ends";
   if (typeof reported !== "number") return `metrics come by ${channel}, none so far`;
   return `metrics come by ${channel}, ${duration(now - reported)} old`;
 }
 
-/** Asking for the zone is slow the first time, so only when somebody points there. */
-function exactly(unix: number): string {
+/** `14:31, Europe/Zurich`. */
+function clockWithZone(unix: number): string {
   return `${clock(unix)}, ${Intl.DateTimeFormat().resolvedOptions().timeZone}`;
 }
 
+/** The foot, and above its line the list of causes when it is open. */
 export class Footer {
   readonly element = h("div", { class: "gg-foot" });
   private readonly note = h("div", { class: "gg-note" });
   private readonly said = h("div", { class: "gg-said gg-q" });
   private readonly summary = h("div", { class: "gg-sum" });
-  private readonly way = h("span", { class: "gg-q gg-way" });
+  private readonly channel = h("span", { class: "gg-q gg-way" });
   private readonly fresh = h("span", { class: "gg-q gg-fresh" });
   private readonly list: CauseList;
-  private ids: string[] = [];
   private received = 0;
-  private told: { scan: ScanInfo; told: Told } | null = null;
+  /** What is shown, for the list of causes to open without a new message. */
+  private shown: { scan: ScanInfo; data: FooterData } | null = null;
 
   constructor(private readonly events: FooterEvents) {
     this.list = new CauseList(events);
-    const line = h(
-      "div",
-      { class: "gg-ft" },
-      this.summary,
-      h("span", { class: "gg-sp" }),
-      this.way,
-      this.fresh,
-    );
+    const line = h("div", { class: "gg-ft" }, this.summary, h("span", { class: "gg-sp" }));
+    line.append(this.channel, this.fresh);
     this.element.append(this.note, this.said, this.list.element, line);
     this.summary.addEventListener("click", (event) => this.click(event));
-    this.fresh.addEventListener("pointerenter", () => (this.fresh.title = exactly(this.received)));
+    // Looking up the time zone is slow the first time, so it waits until somebody points there.
+    this.fresh.addEventListener("pointerenter", () => {
+      this.fresh.title = clockWithZone(this.received);
+    });
     this.say("");
   }
 
-  update(scan: ScanInfo, told: Told): void {
-    const { found, missing } = told;
-    this.told = { scan, told };
-    this.ids = found.ids;
+  update(scan: ScanInfo, data: FooterData): void {
+    const { found, missing } = data;
+    this.shown = { scan, data };
     const list = this.list.element;
     if (found.ids.length === 0) list.hidden = true;
-    const parts = [total(scan), scan.counts, found.words, found.lost, missing, list.hidden];
-    once(this.summary, JSON.stringify(parts), () => summary(scan, told, !list.hidden));
-    if (!list.hidden) this.list.update(told.causes(), !missing);
-    const notes = [missing ? MISSING_SCAN : "", scan.note ?? ""].filter(Boolean);
-    const note = notes.join(" ");
-    once(this.note, note, () =>
-      note ? [icon("lost"), h("span", { title: full(note) }, clip(note, 300))] : [],
-    );
+    const open = !list.hidden;
+    const counts = [totalOf(scan), scan.counts, found.summary, found.lost, missing, open];
+    drawIfChanged(this.summary, JSON.stringify(counts), () => drawSummary(scan, data, open));
+    if (open) this.list.update(data.causes(), !missing);
+    this.drawNote([missing ? MISSING_SCAN : "", scan.note ?? ""].filter(Boolean).join(" "));
+  }
+
+  private drawNote(note: string): void {
+    drawIfChanged(this.note, note, () => {
+      if (note === "") return [];
+      return [icon("lost"), h("span", { title: full(note) }, clip(note, 300))];
+    });
     this.note.hidden = note === "";
   }
 
   private click(event: Event): void {
     const act = (event.target as Element).closest<HTMLElement>("button")?.dataset["do"];
-    if (act === "retry") this.events.retry(this.ids);
-    if (act !== "causes" || !this.told) return;
+    if (!this.shown) return;
+    const { scan, data } = this.shown;
+    if (act === "retry") this.events.retry(data.found.ids);
+    if (act !== "causes") return;
     this.list.element.hidden = !this.list.element.hidden;
-    this.update(this.told.scan, this.told.told);
+    this.update(scan, data);
+    // The button was drawn anew; the focus goes to the new one.
     this.summary.querySelector<HTMLElement>("[data-do=causes]")?.focus();
   }
 
+  /** Shows a sentence to the user. */
   say(text: string): void {
     setText(this.said, clip(text, 400));
     this.said.hidden = text === "";
   }
 
-  tick({ received, now, sent, closed, ended, retryAt }: Freshness): void {
-    const words = ended && !closed ? "" : freshness(received, now, closed);
-    const again = retryWords(retryAt, now);
-    setText(this.way, this.told && !closed ? metricsWords(this.told.scan, sent) : "");
-    setText(this.fresh, closed ? `${words}, not connected${again && `. ${again}`}` : words);
+  /** Draws the ages, which go on by themselves. */
+  tick({ received, now, senderNow, closed, ended, retryAt }: Freshness): void {
+    const age = ended && !closed ? "" : freshness(received, now, closed);
+    const channel = this.shown && !closed ? metricsSentence(this.shown.scan, senderNow) : "";
+    setText(this.channel, channel);
+    const retry = retrySentence(retryAt, now);
+    setText(this.fresh, closed ? `${age}, not connected${retry && `. ${retry}`}` : age);
     this.received = received;
   }
 }

@@ -1,53 +1,60 @@
-/** One drawn row. It changes in place: a cell is drawn again only when it says something else. */
-import type { Row, State } from "../../wire";
+/** One drawn row. It changes in place: a cell is painted again only when it says something else. */
+import type { Row } from "../../wire";
+import { canStop } from "../scan/rows";
+import { button, drawIfChanged, h, setAttributes } from "../ui/dom";
+import { icon } from "../ui/icons";
+import { clip } from "../ui/text";
+import { type CellContent, cellContent, isBest } from "./cellcontent";
+import type { Abilities, CellContext } from "./cellcontext";
 import type { Column } from "./columns";
-import { attributes, button, h, once } from "../dom";
-import { clip } from "../format";
-import { icon } from "../icons";
-import { type Line, stateOf } from "./order";
-import { paint } from "./paint";
-import { type Can, type Context, type Piece, describe, isBest, reasonSpan, why } from "./pieces";
+import type { RowAction } from "./gridcontrol";
+import { type Line, stateOf } from "./lines";
+import { paintCell } from "./paintcell";
+import { reasonContent, reasonSpan } from "./reasons";
 
-export const ROW = 24;
+/** The height of a row in pixels; table.css has the same number. */
+export const ROW_HEIGHT = 24;
 
-export type RowAction = "open" | "notebook" | "log" | "retry" | "stop";
-
-export interface Placed {
+/** A line at its place in the grid. */
+export interface PlacedLine {
   line: Line;
   index: number;
   columns: readonly Column[];
-  context: Context;
+  context: CellContext;
+  /** The Tab key reaches this row. */
   tabStop: boolean;
 }
 
 interface Cell {
   element: HTMLElement;
-  said: string;
+  /** What the cell shows, as a text that is compared. */
+  shown: string;
 }
 
+/** The place of a cell in a row. */
 interface Slot {
   column: Column;
+  /** How many columns it takes. */
   span: number;
+  /** The cell says why the row has no value. */
+  hasReason: boolean;
 }
 
-const ACTIVE = new Set<State>(["running", "queued", "new"]);
-
-export const canStop = (row: Row): boolean => ACTIVE.has(row.state);
-
-/** The cells of a row: one per column, or fewer where a reason takes several. */
+/** The cells of a row: one for each column, or fewer where a reason takes several. */
 function slots(line: Line, columns: readonly Column[]): Slot[] {
+  const plain = columns.map((column) => ({ column, span: 1, hasReason: false }));
   const reason = reasonSpan(line, columns);
-  if (!reason) return columns.map((column) => ({ column, span: 1 }));
+  if (!reason) return plain;
   const [from, count] = reason;
-  return columns.flatMap((column, i) => {
-    if (i > from && i < from + count) return [];
-    return [{ column, span: i === from ? -count : 1 }];
-  });
+  return plain
+    .filter((_, i) => i <= from || i >= from + count)
+    .map((slot, i) => (i === from ? { ...slot, span: count, hasReason: true } : slot));
 }
 
-const base = ({ right, kind }: Column): string =>
+const baseClasses = ({ right, kind }: Column): string =>
   [right && "gg-n", kind === "time" && "gg-time"].filter(Boolean).join(" ");
 
+/** The element of one row. It is used again for other lines as the grid scrolls. */
 export class RowView {
   readonly element = h("div", { class: "gg-row", role: "row", tabindex: -1 });
   line: Line | null = null;
@@ -55,76 +62,81 @@ export class RowView {
   private shape = "";
   private readonly actions = h("div", { class: "gg-act", role: "gridcell" });
 
-  update({ line, index, columns, context, tabStop }: Placed): void {
+  update({ line, index, columns, context, tabStop }: PlacedLine): void {
     this.line = line;
-    const chosen = line.rows.every((row) => context.selected.has(row.id));
-    attributes(this.element, {
+    const selected = line.rows.every((row) => context.selected.has(row.id));
+    setAttributes(this.element, {
       "data-id": line.key,
       "data-state": stateOf(line),
-      "data-best": isBest(line, context.scan),
+      "data-best": isBest(line, context),
+      // The header is row 1.
       "aria-rowindex": index + 2,
-      "aria-selected": String(chosen),
-      "aria-expanded": line.fold ? String(context.open.has(line.key)) : null,
+      "aria-selected": String(selected),
+      "aria-expanded": line.isGroup ? String(context.openGroups.has(line.key)) : null,
       "aria-level": line.depth ? 2 : null,
       tabindex: tabStop ? 0 : -1,
     });
-    this.element.style.transform = `translateY(${index * ROW}px)`;
+    this.element.style.transform = `translateY(${index * ROW_HEIGHT}px)`;
     this.fill(slots(line, columns), line, context);
     this.offer(line, context);
   }
 
-  private fill(wanted: Slot[], line: Line, context: Context): void {
-    const shape = wanted.map(({ column, span }) => `${column.key} ${span}`).join("\n");
+  private fill(wanted: Slot[], line: Line, context: CellContext): void {
+    const shape = wanted
+      .map(({ column, span, hasReason }) => `${column.key} ${span} ${hasReason}`)
+      .join("\n");
     if (shape !== this.shape) this.rebuild(wanted, shape);
-    wanted.forEach(({ column, span }, i) => {
-      const piece = span < 0 ? why(line, context) : describe(line, column, context);
-      this.say(this.cells[i], piece, span < 0 ? "" : base(column));
+    wanted.forEach(({ column, hasReason }, i) => {
+      if (hasReason) this.show(this.cells[i], reasonContent(line, context), "");
+      else this.show(this.cells[i], cellContent(line, column, context), baseClasses(column));
     });
   }
 
   private rebuild(wanted: Slot[], shape: string): void {
     this.shape = shape;
     let start = 1;
-    this.cells = wanted.map(({ column, span }) => {
+    this.cells = wanted.map(({ column, span, hasReason }) => {
+      const colspan = hasReason ? span : null;
       const hook = { role: "gridcell", "data-col": column.hook };
-      const element = h("div", { ...hook, "aria-colspan": span < 0 ? -span : null });
-      element.style.gridColumn = `${start} / span ${Math.abs(span)}`;
-      start += Math.abs(span);
-      return { element, said: "" };
+      const element = h("div", { ...hook, "aria-colspan": colspan });
+      element.style.gridColumn = `${start} / span ${span}`;
+      start += span;
+      return { element, shown: "" };
     });
     this.element.replaceChildren(...this.cells.map(({ element }) => element), this.actions);
   }
 
-  private say(cell: Cell | undefined, piece: Piece, classes: string): void {
-    const said = classes + JSON.stringify(piece);
-    if (!cell || cell.said === said) return;
-    cell.said = said;
-    paint(cell.element, piece, classes);
+  private show(cell: Cell | undefined, content: CellContent, classes: string): void {
+    const shown = classes + JSON.stringify(content);
+    if (!cell || cell.shown === shown) return;
+    cell.shown = shown;
+    paintCell(cell.element, content, classes);
   }
 
-  private offer(line: Line, context: Context): void {
-    const href = line.fold ? null : context.href(line.row);
-    const { notebook } = context.can;
-    const wanted = offered(line, context.can);
+  private offer(line: Line, context: CellContext): void {
+    const href = line.isGroup ? null : context.href(line.row);
+    const { notebook } = context.abilities;
+    const wanted = offeredActions(line, context.abilities);
     const signature = [line.key, href, notebook, ...wanted].join("\n");
-    once(this.actions, signature, () =>
+    drawIfChanged(this.actions, signature, () =>
       wanted.map((action) => actionButton(action, line.key, href, notebook)),
     );
   }
 }
 
-/** A notebook that can be opened: saved, or with a host that knows how far it is. */
-const hasNotebook = (row: Row, can: Can): boolean =>
-  row.notebook !== null || (can.notebook && row.state === "running");
+/** Whether a notebook can be opened: it is saved, or the host can show one that still grows. */
+const hasNotebook = (row: Row, abilities: Abilities): boolean =>
+  row.notebook !== null || (abilities.notebook && row.state === "running");
 
 /** What can be done with a line now. */
-export function offered(line: Line, can: Can): RowAction[] {
-  const notebook: RowAction[] = !line.fold && hasNotebook(line.row, can) ? ["notebook"] : [];
-  const log: RowAction[] = line.fold ? [] : ["log"];
-  if (!can.command) return [...notebook, ...log];
-  const retry = line.rows.some((row) => !canStop(row)) ? (["retry"] as const) : [];
-  const stop = line.rows.some(canStop) ? (["stop"] as const) : [];
-  return [...notebook, ...log, ...retry, ...stop];
+export function offeredActions(line: Line, abilities: Abilities): RowAction[] {
+  const actions: RowAction[] = [];
+  if (!line.isGroup && hasNotebook(line.row, abilities)) actions.push("notebook");
+  if (!line.isGroup) actions.push("log");
+  if (!abilities.command) return actions;
+  if (line.rows.some((row) => !canStop(row))) actions.push("retry");
+  if (line.rows.some(canStop)) actions.push("stop");
+  return actions;
 }
 
 const LABELS: Record<RowAction, (name: string) => string> = {
@@ -135,7 +147,12 @@ const LABELS: Record<RowAction, (name: string) => string> = {
   stop: (name) => `Stop ${name}`,
 };
 
-/** `opens`: the host opens notebooks; else there may be a way through the page's own server. */
+/**
+ * The button of an action.
+ *
+ * `opens` says that the host opens notebooks. Without it, `href` is the address of the notebook in
+ * the server of the page; where there is none, the path of the notebook is copied.
+ */
 export function actionButton(
   action: RowAction,
   id: string,
@@ -150,6 +167,7 @@ export function actionButton(
     const title = copies ? `Copy the path of ${name}'s notebook` : label;
     return button(label, [icon(action)], { ...common, title });
   }
+  // A link, so that the browser's own ways to open it in a new tab work.
   const link = { ...common, href, target: "_blank", rel: "noopener" };
   return h("a", { ...link, "aria-label": label, title: label }, icon(action));
 }

@@ -1,185 +1,184 @@
 /** The live table of one scan: its parts put together. */
-import { Ask } from "../ask";
-import { causes } from "../causes";
-import { table } from "../clipboard";
-import { Commands } from "../commands";
-import { Contexts } from "./context";
-import { Dock } from "./dock";
-import { h, near, setText } from "../dom";
+import type { MakeCurves } from "../scan/curves";
+import { Commands } from "../scan/commands";
+import type { Host } from "../scan/host";
+import { jupyterConfig } from "../scan/paths";
+import { scanMenuItems } from "../scan/scanmenu";
+import { announcement, lostSentence } from "../scan/sentences";
+import type { ScanStore, StoreChange } from "../scan/store";
+import { h, near, setText } from "../ui/dom";
+import { DrawTimer } from "../ui/drawtimer";
+import { keepKeys } from "../ui/keys";
+import type { MenuItem } from "../ui/popup";
+import { QuestionBar } from "../ui/questionbar";
+import { full } from "../ui/text";
+import { type SavedArrangement, TableArrangement } from "./arrangement";
+import { CellContexts } from "./cellcontext";
+import { ColumnMenu } from "./columnmenu";
+import { rowsAsText } from "./copyrows";
+import { CurvesPane } from "./curvespane";
 import { Footer } from "./footer";
-import { full } from "../format";
-import { keepKeys } from "../keys";
-import { Frame } from "../frame";
-import { Grid, MOST_ROWS } from "./grid";
+import { Grid } from "./grid";
 import { Header } from "./header";
-import type { Host } from "../host";
-import { Menu } from "./menu";
-import type { Line } from "./order";
-import { Pane } from "./pane";
-import { jupyterConfig } from "../paths";
-import type { Item } from "../popup";
-import { RowActs, idsOf } from "./rowacts";
-import { scanItems } from "../panel/scanmenu";
-import type { Change, Store } from "../store";
-import { Toolbar, toolbarState } from "./toolbar";
-import { type Arrangement, View } from "./view";
-import { failures, lostWords, news } from "../words";
+import type { Line } from "./lines";
+import { idsOf, RowActions } from "./rowactions";
+import { TableDrawing, type TableParts } from "./tabledrawing";
+import { type SelectionAction, Toolbar } from "./toolbar";
+import { VariantPane } from "./variantpane";
 
-const DEFAULT_WIDTH = 860;
-const WAITS = "Waits for the scan.";
-const UNKNOWN = "This scan is not on this server.";
-
+/** What a table may be told when it is made. */
 export interface TableOptions {
-  /** As high as what holds it, and not as its rows. */
+  /** The page that the table is drawn in; it says where notebooks open. */
+  page?: Document;
+  /** What a user arranged in an earlier table of the scan. */
+  arrangement?: SavedArrangement | null;
+  host?: Host;
+  /** The table is as high as the element around it, and not as its rows. */
   fill?: boolean;
-  /** Opens with the curves below the grid. */
+  /** The curves below the rows are open at first. */
   curves?: boolean;
 }
 
+/** The table. It draws itself whenever its store changes. */
 export class LiveTable {
   readonly element = h("section", { class: "gridgpu gridgpu-table" });
-  private readonly view: View;
-  private readonly contexts: Contexts;
+  private readonly host: Host;
+  private readonly arrangement: TableArrangement;
+  private readonly parts: TableParts;
+  private readonly drawing: TableDrawing;
+  /** What a screen reader says. */
   private readonly live = h("div", { class: "gg-live", role: "status", "aria-live": "polite" });
-  private readonly empty = h("div", { class: "gg-empty gg-q" }, WAITS);
-  private readonly ask = new Ask();
-  private readonly header: Header;
-  private readonly toolbar: Toolbar;
-  private readonly menu: Menu;
-  private readonly grid: Grid;
-  private readonly pane: Pane;
-  private readonly footer: Footer;
+  private readonly question = new QuestionBar();
   private readonly commands: Commands;
-  private readonly acts: RowActs;
-  private readonly dock: Dock;
+  private readonly rowActions: RowActions;
+  private readonly drawTimer: DrawTimer;
+  /** Functions that undo what the table began. */
   private readonly undo: (() => void)[] = [];
-  private readonly frame = new Frame(() => this.draw());
-  private width = 0;
-  private height = 0;
 
   constructor(
-    private readonly store: Store,
-    page: Document = document,
-    from: Arrangement | null = null,
-    private readonly host: Host = {},
+    private readonly store: ScanStore,
+    makeCurves: MakeCurves,
     options: TableOptions = {},
   ) {
-    this.view = new View(store, from);
-    this.contexts = new Contexts(store, this.view, jupyterConfig(page), host);
-    const say = (text: string): void => this.footer.say(text);
-    this.commands = new Commands(store, this.ask, say);
-    this.header = this.makeHeader();
-    this.toolbar = this.makeToolbar();
-    this.menu = this.makeMenu();
-    this.grid = this.makeGrid();
-    this.pane = new Pane(store, { closed: (id) => this.grid.focusKey(id) });
-    this.acts = new RowActs(store, host, this.commands, this.pane, say);
-    this.dock = new Dock(store, (open) => this.toolbar.showsCurves(open));
-    this.footer = new Footer({
-      retry: (ids) => this.commands.run("retry", ids),
-      goTo: (id) => this.goTo(id),
-    });
+    const { page = document, arrangement = null, host = {} } = options;
+    const say = (text: string): void => this.parts.footer.say(text);
+    this.host = host;
+    this.arrangement = new TableArrangement(store, arrangement);
+    this.commands = new Commands(store, this.question, say);
+    this.parts = this.makeParts(makeCurves);
+    const { variantPane } = this.parts;
+    this.rowActions = new RowActions(store, host, this.commands, variantPane, say);
+    const contexts = new CellContexts(store, this.arrangement, jupyterConfig(page), host);
+    this.drawing = new TableDrawing(
+      this.element,
+      store,
+      this.arrangement,
+      contexts,
+      this.parts,
+      () => this.menuItems(),
+    );
+    this.drawTimer = new DrawTimer(() => this.drawing.rowsChanged());
     this.element.classList.toggle("gg-fill", options.fill === true);
-    this.toolbar.input.value = this.view.filterText;
+    this.parts.toolbar.input.value = this.arrangement.filterText;
     this.assemble();
     this.listen();
-    this.refresh(false);
+    this.drawing.refresh(false);
     if (options.curves) this.showCurves(true);
   }
 
   dispose(): void {
     for (const undo of this.undo.splice(0)) undo();
-    this.frame.cancel();
+    this.drawTimer.cancel();
     this.commands.dispose();
-    this.pane.dispose();
-    this.dock.dispose();
+    this.parts.variantPane.dispose();
+    this.parts.curvesPane.dispose();
     this.element.remove();
   }
 
-  arrangement(): Arrangement {
-    return this.view.arrangement();
+  /** What the user arranged, for another table of the scan to go on from. */
+  saveArrangement(): SavedArrangement {
+    return this.arrangement.save();
   }
 
+  /** Opens or closes the curves below the rows. */
   showCurves(on: boolean): void {
-    this.dock.show(on);
+    this.parts.curvesPane.show(on);
   }
 
-  /** Draws what has come since the last frame. */
+  /** Draws now what has come since the last drawing. */
   flush(): void {
-    this.frame.flush();
-  }
-
-  private draw(): void {
-    this.contexts.forget();
-    this.refresh(this.grid.held());
+    this.drawTimer.flush();
   }
 
   private assemble(): void {
-    const tools = h(
-      "div",
-      { class: "gg-tools" },
-      this.toolbar.element,
-      this.ask.element,
-      this.menu.element,
-    );
-    const parts = [this.header, { element: tools }, this.grid, this.dock, this.pane, this.footer];
-    this.element.append(this.empty, ...parts.map((part) => part.element), this.live);
+    const { header, toolbar, menu, grid, curvesPane, variantPane, footer } = this.parts;
+    const tools = h("div", { class: "gg-tools" }, toolbar.element);
+    tools.append(this.question.element, menu.element);
+    this.element.append(this.drawing.empty, header.element, tools, grid.element);
+    this.element.append(curvesPane.element, variantPane.element, footer.element, this.live);
   }
 
   private listen(): void {
     this.undo.push(this.store.on((change) => this.changed(change)));
-    const timer = setInterval(() => this.tick(), 1000);
+    const timer = setInterval(() => this.drawing.tick(), 1000);
     this.undo.push(() => clearInterval(timer));
     keepKeys(this.element);
     this.element.addEventListener("copy", (event) => this.copy(event));
     if (typeof ResizeObserver === "undefined") return;
-    const observer = new ResizeObserver(([entry]) => entry && this.resized(entry.contentRect));
-    observer.observe(this.grid.element);
+    const observer = new ResizeObserver(
+      ([entry]) => entry && this.drawing.resized(entry.contentRect),
+    );
+    observer.observe(this.parts.grid.element);
     this.undo.push(() => observer.disconnect());
   }
 
-  private makeHeader(): Header {
-    return new Header({
-      command: (action) => this.commands.run(action, null),
-      goTo: (id) => this.goTo(id),
-      more: () => this.items(),
-    });
-  }
-
-  private items(): Item[] {
-    const { scan } = this.store;
-    if (!scan) return [];
-    const say = (text: string): void => this.footer.say(text);
-    return scanItems(scan, { host: this.host, ...this.commands.menu(), runnerLog: null, say });
+  private makeParts(makeCurves: MakeCurves): TableParts {
+    const { store } = this;
+    const toolbar = this.makeToolbar();
+    const grid = this.makeGrid();
+    return {
+      ...{ toolbar, grid, menu: this.makeColumnMenu(toolbar) },
+      header: new Header({
+        command: (action) => this.commands.run(action, null),
+        goTo: (id) => this.goTo(id),
+        more: () => this.menuItems(),
+      }),
+      variantPane: new VariantPane(store, { closed: (id) => grid.focusKey(id) }),
+      curvesPane: new CurvesPane(store, makeCurves, (open) => toolbar.showsCurves(open)),
+      footer: new Footer({
+        retry: (ids) => this.commands.run("retry", ids),
+        goTo: (id) => this.goTo(id),
+      }),
+    };
   }
 
   private makeToolbar(): Toolbar {
     return new Toolbar({
       filter: (text) => {
-        this.view.filterText = text;
-        this.refresh(false);
+        this.arrangement.filterText = text;
+        this.drawing.refresh(false);
       },
-      enterGrid: () => this.grid.focusLine(0),
-      sortNow: () => this.refresh(false),
+      enterGrid: () => this.parts.grid.focusLine(0),
+      sortNow: () => this.drawing.refresh(false),
       selected: (action) => this.withSelected(action),
-      columns: () => this.toggleMenu(),
-      curves: () => this.showCurves(!this.dock.open),
+      columns: () => this.toggleColumnMenu(),
+      curves: () => this.showCurves(!this.parts.curvesPane.open),
     });
   }
 
-  private makeMenu(): Menu {
-    return new Menu({
+  private makeColumnMenu({ columnsButton }: Toolbar): ColumnMenu {
+    return new ColumnMenu({
       toggle: (key, on) => {
-        this.view.prefs.set(key, on);
-        this.refresh(true);
+        this.arrangement.columnChoices.set(key, on);
+        this.drawing.refresh(true);
       },
       reset: () => {
-        this.view.prefs.clear();
-        this.refresh(true);
+        this.arrangement.columnChoices.clear();
+        this.drawing.refresh(true);
       },
       closed: () => {
-        this.toolbar.columnsButton.setAttribute("aria-expanded", "false");
-        this.toolbar.columnsButton.focus();
+        columnsButton.setAttribute("aria-expanded", "false");
+        columnsButton.focus();
       },
     });
   }
@@ -187,163 +186,126 @@ export class LiveTable {
   private makeGrid(): Grid {
     return new Grid({
       sort: (key) => this.sort(key),
-      act: (action, line) => this.acts.act(action, line),
-      fold: (line) => this.fold(line),
+      act: (action, line) => this.rowActions.act(action, line),
+      toggleGroup: (line) => this.toggleGroup(line),
       select: (lines, on) => this.select(lines, on),
-      isSelected: this.view.isSelected,
-      search: () => this.toolbar.input.focus(),
+      isSelected: this.arrangement.isSelected,
+      search: () => this.parts.toolbar.input.focus(),
       clear: () => this.clear(),
-      released: () => this.view.moved > 0 && this.refresh(false),
+      // Rows that kept their places while somebody looked go where they belong.
+      released: () => {
+        if (this.arrangement.moved > 0) this.drawing.refresh(false);
+      },
     });
   }
 
-  private changed(change: Change): void {
-    if (change.type === "data") this.dataCame(change);
-    else if (change.type === "said") this.said(change.text);
-    else if (change.type === "link") this.linkChanged(change.closed);
-    else if (change.type === "missing") this.refresh(false);
+  private menuItems(): MenuItem[] {
+    const { scan } = this.store;
+    if (!scan) return [];
+    const say = (text: string): void => this.parts.footer.say(text);
+    const actions = { host: this.host, ...this.commands.menu(), runnerLog: null, say };
+    return scanMenuItems(scan, actions);
   }
 
-  private dataCame({ failed, endedNow }: Extract<Change, { type: "data" }>): void {
+  private changed(change: StoreChange): void {
+    if (change.type === "data") this.rowsCame(change);
+    else if (change.type === "said") this.said(change.text);
+    else if (change.type === "link") this.linkChanged(change.closed);
+    else if (change.type === "missing") this.drawing.refresh(false);
+  }
+
+  private rowsCame({ failed, endedNow }: Extract<StoreChange, { type: "data" }>): void {
     const { scan } = this.store;
-    const words = scan ? news(failed, endedNow, scan) : "";
-    if (words) setText(this.live, words);
-    this.frame.ask();
+    const sentence = scan ? announcement(failed, endedNow, scan) : "";
+    if (sentence) setText(this.live, sentence);
+    this.drawTimer.request();
   }
 
   private said(text: string): void {
     this.commands.answered();
-    this.footer.say(text);
+    this.parts.footer.say(text);
     setText(this.live, full(text));
   }
 
   private linkChanged(closed: boolean): void {
     this.element.classList.toggle("gg-stale", closed);
-    if (closed) setText(this.live, lostWords(this.store.peer));
-    this.tick();
-  }
-
-  private resized({ width, height }: { width: number; height: number }): void {
-    const { scan } = this.store;
-    const wider = Math.abs(width - this.width) >= 1;
-    const higher = Math.abs(height - this.height) >= 1;
-    [this.width, this.height] = [width, height];
-    // The lines and their order are the same in any width.
-    if (wider && scan && this.view.fit(scan, width)) this.grid.setColumns(this.view.columns);
-    if (wider) this.paint();
-    else if (higher) this.drawGrid();
-  }
-
-  private refresh(held: boolean): void {
-    const { scan, missing, closed } = this.store;
-    this.element.classList.toggle("gg-none", !scan);
-    this.element.classList.toggle("gg-stale", closed || missing);
-    setText(this.empty, missing ? UNKNOWN : WAITS);
-    if (!scan) return;
-    this.element.setAttribute("aria-label", `Scan ${full(scan.name)}`);
-    if (this.view.fit(scan, this.width || DEFAULT_WIDTH)) this.grid.setColumns(this.view.columns);
-    this.grid.setLines(
-      this.view.arrange(scan, held && this.view.top.length > 0),
-      this.view.height(MOST_ROWS),
-    );
-    this.header.update(scan, this.store.now(), !missing, this.items().length > 0);
-    this.footer.update(scan, {
-      found: failures(this.store.rows.values()),
-      causes: () => causes(this.store.rows.values()),
-      missing,
-    });
-    this.paint();
-    this.tick(true);
-  }
-
-  /** Draws again what only this view decides: selection, columns shown, times. */
-  private paint(): void {
-    const { scan } = this.store;
-    if (!scan) return;
-    this.drawGrid();
-    this.menu.update(this.view.all, this.view.columns, this.view.prefs);
-    this.toolbar.update(toolbarState(this.view, this.store));
-    const opened = this.pane.id === null ? undefined : this.store.rows.get(this.pane.id);
-    if (opened) this.pane.update(opened, scan);
-  }
-
-  private drawGrid(): void {
-    const { scan } = this.store;
-    const context = this.contexts.make();
-    if (scan && context) this.grid.update(context, this.view.sort(scan));
-  }
-
-  private tick(drawn = false): void {
-    const { scan, received, closed, retryAt, missing } = this.store;
-    if (!scan) return;
-    const ended = scan.ended !== null;
-    this.header.tick(scan, this.store.now());
-    const [now, sent] = [this.store.wall(), this.store.now()];
-    this.footer.tick({ received, now, sent, closed, ended: ended || missing, retryAt });
-    this.dock.update();
-    if (!drawn && !ended && !closed && scan.counts.running > 0) this.drawGrid();
+    if (closed) setText(this.live, lostSentence(this.store.peer));
+    this.drawing.tick();
   }
 
   private sort(key: string): void {
     const { scan } = this.store;
     if (!scan || !key) return;
-    if (key === "select")
-      return this.select(this.grid.lines, !this.grid.lines.every(this.view.isSelected));
-    this.view.sortBy(key, scan);
-    this.refresh(false);
+    if (key === "select") return this.toggleAll();
+    this.arrangement.sortBy(key, scan);
+    this.drawing.refresh(false);
   }
 
-  private fold(line: Line): void {
-    if (!this.view.open.delete(line.key)) this.view.open.add(line.key);
-    this.refresh(true);
+  private toggleAll(): void {
+    const { lines } = this.parts.grid;
+    this.select(lines, !lines.every(this.arrangement.isSelected));
+  }
+
+  private toggleGroup(line: Line): void {
+    const { openGroups } = this.arrangement;
+    if (!openGroups.delete(line.key)) openGroups.add(line.key);
+    this.drawing.refresh(true);
   }
 
   private select(lines: readonly Line[], on: boolean): void {
-    this.view.select(lines, on);
-    this.chose();
+    this.arrangement.select(lines, on);
+    this.selectionChanged();
   }
 
   private clear(): void {
-    if (this.view.filterText) this.toolbar.clear();
+    if (this.arrangement.filterText) this.parts.toolbar.clear();
     else this.withSelected("clear");
   }
 
-  private withSelected(action: "retry" | "stop" | "clear"): void {
-    if (action !== "clear")
-      return this.commands.run(action, idsOf(this.view.selectedRows(), action));
-    this.view.selected.clear();
-    this.chose();
+  private withSelected(action: SelectionAction): void {
+    if (action !== "clear") {
+      const ids = idsOf(this.arrangement.selectedRows(), action);
+      return this.commands.run(action, ids);
+    }
+    this.arrangement.selected.clear();
+    this.selectionChanged();
   }
 
   /** Other views of the scan show what is selected here. */
-  private chose(): void {
-    this.store.choose(this.view.selected);
-    this.dock.update();
-    this.paint();
+  private selectionChanged(): void {
+    this.store.choose(this.arrangement.selected);
+    this.parts.curvesPane.update();
+    this.drawing.paint();
   }
 
   private copy(event: ClipboardEvent): void {
+    // Text that is marked is copied by the browser.
     if (!near(event, ".gg-row") || String(document.getSelection() ?? "") !== "") return;
-    const active = this.grid.lines[this.grid.index()];
-    const chosen = this.view.selected.size ? this.view.selectedRows() : (active?.rows ?? []);
-    event.clipboardData?.setData("text/plain", table(chosen, this.view.columns));
+    const { grid } = this.parts;
+    const { selected, columns } = this.arrangement;
+    const focused = grid.lines[grid.index()]?.rows ?? [];
+    const rows = selected.size ? this.arrangement.selectedRows() : focused;
+    event.clipboardData?.setData("text/plain", rowsAsText(rows, columns));
     event.preventDefault();
   }
 
-  private toggleMenu(): void {
-    const on = !this.menu.shown;
-    this.menu.show(on);
-    this.toolbar.columnsButton.setAttribute("aria-expanded", String(on));
-    this.paint();
+  private toggleColumnMenu(): void {
+    const { menu, toolbar } = this.parts;
+    const on = !menu.shown;
+    menu.show(on);
+    toolbar.columnsButton.setAttribute("aria-expanded", String(on));
+    this.drawing.paint();
   }
 
-  /** Opens what hides a row, be it a filter or a fold, and goes there. */
+  /** Goes to the row of a variant. What hides it is opened: its group, or else the filter. */
   private goTo(id: string): void {
-    if (this.grid.focusKey(id)) return;
-    const holder = this.view.holder(id);
-    if (holder) this.view.open.add(holder.key);
-    else this.toolbar.clear();
-    this.refresh(true);
-    if (!this.grid.focusKey(id)) this.grid.focusKey(this.view.holder(id)?.key ?? "");
+    const { grid, toolbar } = this.parts;
+    if (grid.focusKey(id)) return;
+    const group = this.arrangement.lineOf(id);
+    if (group) this.arrangement.openGroups.add(group.key);
+    else toolbar.clear();
+    this.drawing.refresh(true);
+    // Without the filter the row may still be inside of a group that is closed.
+    if (!grid.focusKey(id)) grid.focusKey(this.arrangement.lineOf(id)?.key ?? "");
   }
 }

@@ -1,0 +1,236 @@
+/**
+ * What the parameter form and the kernel say to each other.
+ *
+ * Whatever comes is checked before it is used: a saved notebook may hold anything.
+ */
+
+/** How a parameter varies. */
+export type Kind = "fixed" | "list" | "range" | "repeats";
+/** All kinds, in the order of the form. */
+export const KINDS: readonly Kind[] = ["fixed", "list", "range", "repeats"];
+
+/** One parameter of the notebook. */
+export interface Parameter {
+  name: string;
+  /** Its value in the notebook, as Python writes it. */
+  default: string;
+  /** The comment beside it in the notebook. */
+  comment: string;
+  /** The kinds that make sense for it. */
+  kinds: readonly Kind[];
+  /** Why the other kinds make none. */
+  why: string;
+}
+
+/** One option of a scan. */
+export interface ScanOption {
+  name: string;
+  label: string;
+  kind: "choice" | "number" | "text" | "flag";
+  choices: readonly string[];
+  /** What stands in its input while that is empty. */
+  hint: string;
+  help: string;
+  /** It is seldom needed, and so folded away. */
+  rare: boolean;
+  /** Its value where nothing was chosen. */
+  usual: string | boolean;
+}
+
+/** What a form is made of: the parameters of a notebook and the options of a scan. */
+export interface FormContent {
+  notebook: string;
+  /** The number of the cell with the parameters. */
+  cell: number;
+  /** How many parameters the form has no room for. */
+  more: number;
+  parameters: readonly Parameter[];
+  /** The names of metrics that the notebook seems to report. */
+  metrics: readonly string[];
+  /** The options of the search, and those of the place where jobs run. */
+  search: readonly ScanOption[];
+  where: readonly ScanOption[];
+}
+
+/** What is typed for one parameter. The texts of kinds that are not chosen are kept. */
+export interface ParameterChoice {
+  name: string;
+  kind: Kind;
+  value: string;
+  /** The values of a list, with commas between. */
+  items: string;
+  /** The ends of a range. */
+  low: string;
+  high: string;
+  /** How many points of a range. */
+  points: string;
+  /** How often a point is repeated. */
+  times: string;
+  /** The range has so many points, and not any value between its ends. */
+  stepped: boolean;
+  log: boolean;
+}
+
+/** The inputs of a parameter, by the texts that are typed into them. */
+export type InputName = "value" | "items" | "low" | "high" | "points" | "times";
+
+/** Everything that is filled in. */
+export interface FormState {
+  parameters: ParameterChoice[];
+  direction: "maximize" | "minimize";
+  metric: string;
+  options: Record<string, string | boolean>;
+}
+
+/** Something that is wrong in the form. */
+export interface Complaint {
+  /** The name of a parameter, an option with its dashes, or empty for the whole form. */
+  field: string;
+  /** The input of the parameter; empty for none in particular. */
+  part: string;
+  text: string;
+  /** What was probably meant. */
+  suggestion: string | null;
+}
+
+/** What the kernel makes of the form. */
+export interface CheckedForm {
+  /** The text of the cell that the form stands for. */
+  cell: string;
+  /** How many variants there will be; null where that is not known. */
+  variants: number | null;
+  /** The numbers whose product is the number of variants. */
+  factors: readonly number[];
+  /** How many points each varied parameter has; null for any value of a range. */
+  each: Readonly<Record<string, number | null>>;
+  /** How many points a full grid would have. */
+  grid: number | null;
+  /** Explanations of values, by parameters and options with their dashes. */
+  words: Readonly<Record<string, string>>;
+  errors: readonly Complaint[];
+  warning: string | null;
+}
+
+type Loose = Record<string, unknown>;
+
+/** Of lists and records only so many entries are read. */
+const MOST_ENTRIES = 1000;
+
+const record = (value: unknown): Loose =>
+  typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Loose) : {};
+
+function list(value: unknown): unknown[] {
+  return Array.isArray(value) ? value.slice(0, MOST_ENTRIES) : [];
+}
+
+const records = (value: unknown): Loose[] => list(value).map(record);
+const text = (value: unknown): string => (typeof value === "string" ? value : "");
+const texts = (value: unknown): string[] =>
+  list(value).filter((item): item is string => typeof item === "string");
+const integer = (value: unknown): number | null => (Number.isInteger(value) ? Number(value) : null);
+
+function values<T>(value: unknown, read: (item: unknown) => T): Record<string, T> {
+  const entries = Object.entries(record(value)).slice(0, MOST_ENTRIES);
+  // fromEntries() makes own properties even of a name such as `__proto__`.
+  return Object.fromEntries(entries.map(([name, item]) => [name, read(item)]));
+}
+
+const asKind = (value: unknown): Kind => KINDS.find((kind) => kind === value) ?? "fixed";
+
+function asParameter(value: Loose): Parameter {
+  const given = texts(value["kinds"]);
+  const kinds = KINDS.filter((kind) => given.includes(kind));
+  return {
+    name: text(value["name"]),
+    default: text(value["default"]),
+    comment: text(value["comment"]),
+    kinds: kinds.length ? kinds : ["fixed"],
+    why: text(value["why"]),
+  };
+}
+
+function asOption(value: Loose): ScanOption {
+  const kind = (["choice", "number", "flag"] as const).find((one) => one === value["kind"]);
+  return {
+    name: text(value["name"]),
+    label: text(value["label"]),
+    kind: kind ?? "text",
+    choices: texts(value["choices"]),
+    hint: text(value["hint"]),
+    help: text(value["help"]),
+    rare: value["rare"] === true,
+    usual: value["usual"] === true || text(value["usual"]),
+  };
+}
+
+/** What a form is made of; whatever is missing or of another type is left empty. */
+export function asFormContent(value: unknown): FormContent {
+  const content = record(value);
+  return {
+    notebook: text(content["notebook"]),
+    cell: integer(content["cell"]) ?? 0,
+    more: integer(content["more"]) ?? 0,
+    parameters: records(content["parameters"]).map(asParameter),
+    metrics: texts(content["metrics"]),
+    search: records(content["search"]).map(asOption),
+    where: records(content["where"]).map(asOption),
+  };
+}
+
+function asParameterChoice(name: string, choice: Loose): ParameterChoice {
+  return {
+    name,
+    kind: asKind(choice["kind"]),
+    value: text(choice["value"]),
+    items: text(choice["items"]),
+    low: text(choice["low"]),
+    high: text(choice["high"]),
+    points: text(choice["points"]),
+    times: text(choice["times"]),
+    stepped: choice["stepped"] !== false,
+    log: choice["log"] === true,
+  };
+}
+
+/** What was filled in: one choice for each parameter of the content, in their order. */
+export function asFormState(value: unknown, content: FormContent): FormState {
+  const state = record(value);
+  const choices = new Map(records(state["parameters"]).map((one) => [text(one["name"]), one]));
+  return {
+    parameters: content.parameters.map(({ name }) =>
+      asParameterChoice(name, choices.get(name) ?? {}),
+    ),
+    direction: state["direction"] === "minimize" ? "minimize" : "maximize",
+    metric: text(state["metric"]),
+    options: values(state["options"], (one) => (typeof one === "boolean" ? one : text(one))),
+  };
+}
+
+function asComplaint(value: Loose): Complaint {
+  const suggestion = value["suggestion"];
+  return {
+    field: text(value["field"]),
+    part: text(value["part"]),
+    text: text(value["text"]),
+    suggestion: typeof suggestion === "string" ? suggestion : null,
+  };
+}
+
+/** An answer of the kernel; null for a message that is none. */
+export function asCheckedForm(value: unknown): CheckedForm | null {
+  const checked = record(value);
+  if (checked["type"] !== "checked") return null;
+  const points = record(checked["points"]);
+  return {
+    cell: text(checked["cell"]),
+    variants: integer(checked["variants"]),
+    factors: list(points["factors"])
+      .map(integer)
+      .filter((factor) => factor !== null),
+    each: values(points["each"], integer),
+    grid: integer(points["grid"]),
+    words: values(checked["words"], text),
+    errors: records(checked["errors"]).map(asComplaint),
+    warning: text(checked["warning"]) || null,
+  };
+}

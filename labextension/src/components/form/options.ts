@@ -1,0 +1,153 @@
+/** The fields of the options of a scan, and the field of the objective. */
+import { h, setText } from "../ui/dom";
+import { t } from "../ui/i18n";
+import { full } from "../ui/text";
+import { type Choice, ComplaintBox, input, newId, select, toggle } from "./inputs";
+import type { CheckedForm, FormState, ScanOption } from "./messages";
+
+/** A field of the form; its flag is what complaints call it by. */
+export interface Field {
+  readonly flag: string;
+  update(checked: CheckedForm): void;
+  focus(): void;
+}
+
+/** `walltime_s` becomes `--walltime-s`. */
+const flagOf = (name: string): string => `--${name.replaceAll("_", "-")}`;
+const WIDTHS = { choice: "gf-choice", number: "gf-short", text: "gf-text", flag: "" };
+
+/** One option: its input, the explanation beside it, and the complaint below. */
+export class OptionField implements Field {
+  readonly flag: string;
+  readonly control: HTMLElement;
+  readonly explanation = h("span", { class: "gg-q gf-words" });
+  readonly complaint: ComplaintBox;
+  /** The element that takes the focus. */
+  private readonly box: HTMLElement;
+
+  constructor(
+    readonly option: ScanOption,
+    private readonly state: FormState,
+    private readonly changed: () => void,
+    width: string = WIDTHS[option.kind],
+  ) {
+    this.flag = flagOf(option.name);
+    this.control = this.make(width);
+    this.box = this.control.querySelector("select") ?? this.control;
+    this.complaint = new ComplaintBox(({ suggestion }) => this.take(suggestion));
+  }
+
+  update(checked: CheckedForm): void {
+    const complaint = checked.errors.find(({ field }) => field === this.flag) ?? null;
+    this.complaint.update(complaint, [this.box], [this.box]);
+    if (complaint) this.unfold();
+    setText(this.explanation, checked.words[this.flag] ?? "");
+  }
+
+  focus(): void {
+    this.unfold();
+    this.box.focus();
+  }
+
+  /** Whether the option has another value than the usual one. */
+  get given(): boolean {
+    const value = this.state.options[this.option.name] || "";
+    return value !== (this.option.usual || "");
+  }
+
+  /** Shows in an empty input the value that it stands for. */
+  hint(text: string): void {
+    if (this.box instanceof HTMLInputElement) this.box.placeholder = text;
+  }
+
+  /** Opens the options that are folded away, if this is one of them. */
+  private unfold(): void {
+    this.box.closest("details")?.setAttribute("open", "");
+  }
+
+  private make(width: string): HTMLElement {
+    const { name, label, kind, help, hint } = this.option;
+    const known = this.state.options[name];
+    if (kind === "flag") return toggle(label, known === true, (on) => this.set(on));
+    const look = { label, width, hint, value: String(known ?? ""), title: full(help) };
+    if (kind === "choice")
+      return select(look, this.choices(look.value), (value) => this.set(value));
+    return input(look, (text) => this.set(text));
+  }
+
+  private choices(value: string): Choice[] {
+    const listed = this.option.choices.map((name) => ({ value: name, text: name }));
+    // Without a sampler, the one that fits to the space is taken.
+    const mayBeEmpty = this.option.name === "sampler" || value === "";
+    return mayBeEmpty ? [{ value: "", text: t("automatic") }, ...listed] : listed;
+  }
+
+  private set(value: string | boolean): void {
+    this.state.options[this.option.name] = value;
+    this.changed();
+  }
+
+  private take(suggestion: string | null): void {
+    if (suggestion === null || !(this.box instanceof HTMLInputElement)) return;
+    this.box.value = suggestion;
+    this.box.focus();
+    this.set(suggestion);
+  }
+}
+
+/** The objective: a direction and a metric. The metrics of the notebook are suggested. */
+export class ObjectiveField implements Field {
+  readonly flag = "--maximize";
+  readonly element: HTMLElement;
+  readonly complaint = new ComplaintBox(() => undefined);
+  private readonly box: HTMLInputElement;
+  private readonly list = h("datalist", { id: newId() });
+  private readonly warning = h("div", { class: "gg-q gf-warning" });
+
+  constructor(
+    private readonly metrics: readonly string[],
+    private readonly state: FormState,
+    private readonly changed: () => void,
+  ) {
+    const directions = ["maximize", "minimize"].map((name) => ({ value: name, text: t(name) }));
+    const look = { label: t("Direction"), value: state.direction, width: "gf-choice" };
+    const direction = select(look, directions, (value) => this.setDirection(value));
+    const help = t("Metric; max(NAME) or min(NAME) counts its best epoch");
+    const metric = { label: t("Metric"), value: state.metric, width: "gf-metric", title: help };
+    this.box = input({ ...metric, hint: t("a metric") }, (text) => this.setMetric(text));
+    this.box.setAttribute("list", this.list.id);
+    this.element = h("div", { class: "gf-line" }, direction, this.box, this.list);
+    this.element.append(this.warning, this.complaint.element);
+    this.suggest();
+  }
+
+  update(checked: CheckedForm): void {
+    const flags = [this.flag, "--minimize"];
+    const complaint = checked.errors.find(({ field }) => flags.includes(field)) ?? null;
+    this.complaint.update(complaint, [this.box], [this.box]);
+    const warning = complaint ? "" : full(checked.warning ?? "");
+    this.warning.hidden = !warning;
+    setText(this.warning, warning);
+  }
+
+  focus(): void {
+    this.box.focus();
+  }
+
+  private setMetric(text: string): void {
+    this.state.metric = text;
+    this.changed();
+  }
+
+  private setDirection(direction: string): void {
+    this.state.direction = direction === "minimize" ? "minimize" : "maximize";
+    this.suggest();
+    this.changed();
+  }
+
+  private suggest(): void {
+    const best = this.state.direction === "minimize" ? "min" : "max";
+    const texts = this.metrics.flatMap((name) => [`${best}(${name})`, name]);
+    this.list.replaceChildren(...texts.map((value) => h("option", { value })));
+  }
+}

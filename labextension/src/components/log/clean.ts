@@ -1,0 +1,21 @@
+/** Raw output of a job, made readable. */
+
+/** What programs write to colour a terminal or to move its cursor. */
+const TERMINAL_CODES =
+  // eslint-disable-next-line no-control-regex
+  /\u001b(?:\[[0-?]*[ -/]*[@-~]|\][^\u0007\u001b]*(?:\u0007|\u001b\\)?|[@-Z\\-_])/g;
+/** Control characters but the tab and the end of a line. */
+// eslint-disable-next-line no-control-regex
+const CONTROLS = /[\u0000-\u0008\u000b-\u001f\u007f]/g;
+
+/** A progress bar writes its line again after each carriage return: the last one counts. */
+function lastState(line: string): string {
+  const states = line.replace(/\r+$/, "").split("\r");
+  return (states[states.length - 1] ?? "").replace(CONTROLS, "");
+}
+
+/** A log without terminal codes, and of each line its last state; at most `most` characters. */
+export function cleanLog(text: string, most = 200_000): string {
+  const end = text.length > most ? text.slice(-most) : text;
+  return end.replace(TERMINAL_CODES, "").split("\n").map(lastState).join("\n");
+}
