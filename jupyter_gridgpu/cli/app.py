@@ -7,11 +7,11 @@ import sys
 import click
 
 from jupyter_gridgpu import __version__
+from jupyter_gridgpu.cli.following import INTERRUPTED_EXIT_CODE
 from jupyter_gridgpu.cli.verbs import VERBS
 from jupyter_gridgpu.errors import GridGpuError
 
 USAGE_EXIT_CODE = 2
-INTERRUPTED_EXIT_CODE = 130  # what a shell gives for a command that Ctrl-C ended
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -30,6 +30,7 @@ def main() -> None:
     Every mistake is one sentence on stderr, with the exit code that goes with it.
     """
     try:
+        # click's own handling of errors would print more than one sentence.
         sys.exit(gridgpu.main(standalone_mode=False) or 0)
     except click.ClickException as error:
         if _is_help(error):

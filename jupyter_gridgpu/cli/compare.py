@@ -94,6 +94,7 @@ def _print(comparison: Comparison, everything: bool) -> None:
     if len(pairs) < len(comparison.pairs):
         click.echo(f"{len(comparison.pairs) - len(pairs)} more variants; --all prints them.")
     _print_inputs(comparison, everything)
+    # Notes hold names from the folders of scans, which may come from anybody: they are bounded.
     for note in comparison.notes:
         click.echo(bounded(note))
     counts = ", ".join(f"{count} {verdict}" for verdict, count in comparison.counts().items())

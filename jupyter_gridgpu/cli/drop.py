@@ -34,6 +34,7 @@ def use(url: str) -> None:
     _check_url(url)
     mine = _ask("Credential of your runner, which stays here")
     jobs = _ask("Credential that travels with the jobs, to write only")
+    # Two empty credentials give nothing away that was not open before.
     if mine and mine == jobs:
         raise UsageError(
             "Both credentials are the same: whoever reads a job's files could read and delete all"

@@ -63,6 +63,7 @@ def watch_live(handle: ScanHandle) -> str:
 
     from jupyter_gridgpu.terminal import watch
 
+    # The user may expect a new scan: say that this one was started before.
     if handle.attached:
         click.echo(f"Same request as before: showing {handle.name}; --new starts another.")
     elif handle.scan.choice:
@@ -79,6 +80,7 @@ def say_end(handle: ScanHandle, state: str) -> None:
     click.echo(f"Executed notebooks: {handle.paths.jobs}")
     if state != "orphaned":
         return
+    # On stderr, as a mistake is: without a runner nothing goes on by itself.
     click.echo(
         "The scan has no runner and is not finished:"
         f" `gridgpu resume {handle.name}` goes on with it.",

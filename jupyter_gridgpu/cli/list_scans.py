@@ -22,6 +22,7 @@ COLUMNS = ("scan", "state", "notebook", "variants", "best", "started")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def list_scans(as_json: bool) -> None:
     """List scans, newest first."""
+    # A folder that cannot be read as a scan is left out of the list.
     scans = client.list_scans()
     if as_json:
         print_json({"scans": [_scan_json(scan) for scan in scans]})

@@ -51,6 +51,7 @@ def queues(context: click.Context, request: str | None, as_json: bool) -> None:
         print_json({"queues": bodies, "problems": list(found.problems)})
         return
     _print(matches, judged)
+    # A batch system that does not answer hides no other: its problem stands below the table.
     for problem in found.problems:
         click.echo(bounded(problem), err=True)
 
@@ -70,6 +71,7 @@ def import_queues(file: Path, name: str, everything: bool) -> None:
     """Declare PanDA's queues from FILE.json, a dump of CRIC; what was imported under NAME before is
     replaced.
     """
+    # Names of queues may hold a slash, but the name of this file must stay in its folder.
     if not NAME.fullmatch(name) or "/" in name:
         raise UsageError(f"--to {name!r} cannot name a file: use letters, digits, '.', '_' or '-'.")
     found, left_out = cric.load(file, everything)

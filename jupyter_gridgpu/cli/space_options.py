@@ -45,6 +45,7 @@ def space_text(space: str | None, params: tuple[str, ...]) -> str:
 def _read(space: str) -> str:
     path = Path(space)
     try:
+        # A file is looked at before it is read, since a data set may be huge.
         if path.stat().st_size > SPACE_BYTES:
             raise UsageError(f"--space {space} is larger than {SPACE_BYTES // 1000} kB.")
         return path.read_text(encoding="utf-8")

@@ -39,6 +39,7 @@ def verdict_lines(record: Record, verdict: Verdict) -> list[str]:
     lines += [f"missing  {bounded(name)}" for name in verdict.missing]
     if verdict.running:
         lines.append(f"{verdict.running} jobs have not ended; theirs are checked later.")
+    # Without any digest there is no verdict on the files that are there.
     if not verdict.checked:
         lines.append(
             f"{record.name} was made by an earlier version, which kept no digests:"

@@ -29,6 +29,7 @@ def plan_text(scan: ScanSpec, files: Iterable[str]) -> str:
         lines.append(scan.choice)
     if names := list(files):
         lines.append(f"With it go: {', '.join(names)}.")
+    # Nobody must wait for a scan that was not started.
     lines.append("Nothing was started.")
     return "\n".join(lines)
 
@@ -68,6 +69,7 @@ def _choice_text(axis: Choice) -> str:
 
 
 def _value_text(value: object) -> str:
+    # Floats of a linspace have many digits, which nobody reads.
     if isinstance(value, float):
         return number(value, 4)
     return repr(value)

@@ -207,6 +207,7 @@ def _inspect(path: Path) -> dict[str, dict[str, Any]]:
     from papermill.inspection import inspect_notebook
 
     with warnings.catch_warnings():
+        # nbformat warns of cells without an id, which papermill is content with.
         warnings.simplefilter("ignore")
         try:
             found: dict[str, dict[str, Any]] = inspect_notebook(literal_path(path))

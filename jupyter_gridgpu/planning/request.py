@@ -152,6 +152,7 @@ def _choose_sampler(
 
 
 def _check_size(scan: ScanSpec) -> None:
+    # A slip in `repeats` or --trials must not fill the disk with folders of jobs.
     if scan.total() > GRID_LIMIT:
         raise UsageError(
             f"That makes {scan.total():,} variants; a scan may have {GRID_LIMIT:,}."
