@@ -1,1 +1,1 @@
-"""The command line `gridgpu`: one module a verb, put together in `app`."""
+"""The command line `gridgpu`: one module a verb; `app` puts them together."""

@@ -1,4 +1,7 @@
-"""`gridgpu collector`: take metrics of jobs that share no disk with their users; and, for users, to have them taken there."""
+"""`gridgpu collector`: take metrics of jobs that share no disk with their users.
+
+For users of a collector: have metrics taken there.
+"""
 
 from __future__ import annotations
 
@@ -12,19 +15,27 @@ from jupyter_gridgpu.errors import UsageError
 from jupyter_gridgpu.transport.signing import USER
 
 MEGABYTE = 2**20
+STORAGE_MB = 8192
+INVITATION_LIMIT = 2000  # characters of the line that holds an invitation
+
+_FILE = click.Path(path_type=Path)
 
 
-def _store() -> Path:
+def _store_folder() -> Path:
+    """Return the folder of a collector that was given none."""
     import platformdirs
 
     given = os.environ.get("GRIDGPU_COLLECTOR")
     return Path(given or platformdirs.user_data_dir("gridgpu-collector", appauthor=False))
 
 
-STORE = click.option(
-    "--store", type=click.Path(path_type=Path), metavar="FOLDER",
-    help="Where the collector keeps what it takes. Default: $GRIDGPU_COLLECTOR, else in your data folder.",
-)  # fmt: skip
+store_option = click.option(
+    "--store",
+    type=_FILE,
+    metavar="FOLDER",
+    help="Where the collector keeps what it takes."
+    " Default: $GRIDGPU_COLLECTOR, else in your data folder.",
+)
 
 
 @click.group("collector", invoke_without_command=True)
@@ -38,24 +49,23 @@ STORE = click.option(
 )
 @click.option(
     "--certificate",
-    type=click.Path(path_type=Path),
+    type=_FILE,
     metavar="FILE.pem",
     help="Serve over TLS with this certificate.",
 )
 @click.option(
-    "--key",
-    type=click.Path(path_type=Path),
-    metavar="FILE.pem",
-    help="Its key, where it is in a file of its own.",
+    "--key", type=_FILE, metavar="FILE.pem", help="Its key, where it is in a file of its own."
 )
 @click.option(
-    "--space",
-    default=8192,
+    "--storage",
+    default=STORAGE_MB,
     show_default=True,
     metavar="MB",
     help="Most that all members may have together.",
 )
-@STORE
+# The word of earlier versions; a space is what a scan searches.
+@click.option("--space", "storage", default=STORAGE_MB, hidden=True)
+@store_option
 @click.pass_context
 def collector(
     context: click.Context,
@@ -63,13 +73,16 @@ def collector(
     port: int,
     certificate: Path | None,
     key: Path | None,
-    space: int,
+    storage: int,
     store: Path | None,
 ) -> None:
-    """Run a collector for a facility until it is ended: jobs push their metrics to it, runners fetch them.
+    """Run a collector for a facility until it is ended: jobs push their metrics to it, runners
+    fetch them.
 
-    Whoever may use it is invited first. A user's own Jupyter server is a collector too, for that user alone.
+    Whoever may use it is invited first. A user's own Jupyter server is a collector too, for that
+    user alone.
     """
+    # click calls the group before its verbs, too.
     if context.invoked_subcommand is not None:
         return
     from jupyter_gridgpu.collector.spool import CollectorLimits
@@ -78,77 +91,90 @@ def collector(
     tls = tls_context(certificate, key)
     scheme = "https" if tls else "http"
 
-    def started(bound: int) -> None:
-        click.echo(f"Collecting on {scheme}://{ip}:{bound}/")
+    def say_started(bound_port: int) -> None:
+        click.echo(f"Collecting on {scheme}://{ip}:{bound_port}/")
 
+    # Metrics are for their owners: no other user of the machine may read the files.
     os.umask(0o077)
-    serve(store or _store(), ip, port, tls, started, CollectorLimits(total_bytes=space * MEGABYTE))
+    limits = CollectorLimits(total_bytes=storage * MEGABYTE)
+    serve(store or _store_folder(), ip, port, tls, say_started, limits)
 
 
-@collector.command()
+@collector.command("invite")
 @click.argument("name")
 @click.argument("url")
-@STORE
+@store_option
 def invite(name: str, url: str, store: Path | None) -> None:
-    """Print what a new member NAME gives to `gridgpu collector use`; URL is where jobs and users reach this collector.
+    """Print what a new member NAME gives to `gridgpu collector use`; URL is where jobs and users
+    reach this collector.
 
     It is a secret between you and them.
     """
     from jupyter_gridgpu.collector.members import InvitedMembers
 
-    _check(name, url)
-    secret = InvitedMembers(store or _store()).secret(name)
+    _check_member(name)
+    _check_url(url)
+    secret = InvitedMembers(store or _store_folder()).secret(name)
     if secret is None:
         raise UsageError(f"{name} was expelled; invite them under another name.")
     click.echo(f"{url} {name} {secret.hex()}")
 
 
-@collector.command()
+@collector.command("expel")
 @click.argument("name")
-@STORE
+@store_option
 def expel(name: str, store: Path | None) -> None:
     """Take nothing more of member NAME, and give them nothing; at once, and for good."""
     from jupyter_gridgpu.collector.members import InvitedMembers
 
-    _check(name)
-    InvitedMembers(store or _store()).expel(name)
+    _check_member(name)
+    InvitedMembers(store or _store_folder()).expel(name)
     click.echo(f"{name} is no member any more.")
 
 
-@collector.command()
+@collector.command("use")
 @click.argument("url", required=False)
 def use(url: str | None) -> None:
-    """Have metrics pushed to a collector from now on: what its owner gave you is read from standard input.
+    """Have metrics pushed to a collector from now on: what its owner gave you is read from standard
+    input.
 
     With URL, the collector is your own Jupyter server, at the address where jobs reach it.
     """
     from jupyter_gridgpu.channels.push import Account
     from jupyter_gridgpu.transport import key_files
 
-    words = [url, "me", os.urandom(32).hex()] if url else _invitation()
-    body = dict(zip(("url", "user", "secret"), words, strict=True))
+    if url:
+        # Nobody invites to one's own server: the secret is made here.
+        address, user, secret = url, "me", os.urandom(32).hex()
+    else:
+        address, user, secret = _invitation()
+    body = {"url": address, "user": user, "secret": secret}
     if url and not url.startswith(("http://", "https://")):
         raise UsageError(f"{url[:80]!r} is no address; give one like https://hub.example/user/me/.")
-    Account(body)
+    Account(body)  # raises UsageError for what cannot be used, before it is kept
     key_files.write(key_files.collector_file(), body)
     click.echo(
         f"Metrics may be pushed to {body['url']}; {key_files.collector_file()} keeps the secret."
     )
 
 
-def _invitation() -> list[str]:
-    words = sys.stdin.readline(2000).split()
+def _invitation() -> tuple[str, str, str]:
+    """Return address, user and secret from standard input. Raises UsageError."""
+    # An invitation is no argument: the list of processes would show the secret to all users.
+    words = sys.stdin.readline(INVITATION_LIMIT).split()
     if len(words) != 3:
         raise UsageError(
             "Standard input holds no invitation; it is one line of an address, a name and a secret."
         )
-    return words
+    address, user, secret = words
+    return address, user, secret
 
 
-@collector.command()
+@collector.command("revoke")
 @click.argument("scan")
 def revoke(scan: str) -> None:
-    """Have nothing more taken for SCAN: whoever got hold of what travels with its jobs can do nothing with it any more.
+    """Have nothing more taken for SCAN: whoever got hold of what travels with its jobs can do
+    nothing with it any more.
 
     The scan goes on; its metrics then arrive when its jobs end.
     """
@@ -160,11 +186,15 @@ def revoke(scan: str) -> None:
     click.echo(f"The collector takes nothing more for {handle.name}.")
 
 
-def _check(name: str, url: str = "https://") -> None:
+def _check_member(name: str) -> None:
     if not USER.fullmatch(name):
         raise UsageError(
             f"{name[:80]!r} is no name for a member: use letters, digits, '.', '_', '@' or '-'."
         )
+
+
+def _check_url(url: str) -> None:
+    # An address with a space in it would break the invitation, which is three words.
     if not url.startswith(("http://", "https://")) or len(url.split()) != 1:
         raise UsageError(
             f"{url[:80]!r} is no address; give one like https://gridgpu.example:8765/."

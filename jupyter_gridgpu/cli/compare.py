@@ -1,23 +1,22 @@
-"""`gridgpu compare` and `gridgpu verify`: does it still say the same, is it still what it was?"""
+"""`gridgpu compare`: whether a scan gave the results of another one."""
 
 from __future__ import annotations
 
-import json
 import sys
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
-from jupyter_gridgpu import client
+from jupyter_gridgpu.cli.output import json_option, print_json
 from jupyter_gridgpu.model.job import bounded
 from jupyter_gridgpu.model.units import number
 from jupyter_gridgpu.records.compare import REPRODUCED, Cell, Comparison, Pair, Tolerance
 from jupyter_gridgpu.records.compare import compare as compare_records
-from jupyter_gridgpu.records.record import Record, load
-from jupyter_gridgpu.records.verify import Verdict
-from jupyter_gridgpu.records.verify import verify as verify_record
 
-SHOWN = 20  # pairs, and differences of inputs, that are printed unless all are asked for
+if TYPE_CHECKING:
+    from rich.table import Table
+
+SHOWN = 20  # pairs of variants, and differences of inputs, unless --all is given
 
 
 @click.command("compare")
@@ -55,123 +54,98 @@ SHOWN = 20  # pairs, and differences of inputs, that are printed unless all are 
     help="Compare this metric alone; may be repeated.",
 )
 @click.option("--all", "everything", is_flag=True, help="Print all variants and all differences.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
+@json_option
 def compare(
-    first: str, second: str | None, rtol: float, atol: float, sigmas: float, metrics: tuple[str, ...], everything: bool,
+    first: str,
+    second: str | None,
+    rtol: float,
+    atol: float,
+    sigmas: float,
+    metrics: tuple[str, ...],
+    everything: bool,
     as_json: bool,
-) -> None:  # fmt: skip
+) -> None:
     """Compare scan B with scan A, variant by variant; a replay alone is compared with its origin.
 
-    The exit code is 0 if B reproduced A or is within tolerance, 1 if it differs, 3 if something is missing.
+    The exit code is 0 if B reproduced A or is within tolerance, 1 if it differs, 3 if something is
+    missing.
     """
-    from jupyter_gridgpu.api import two_scans  # late: other commands need not wait for it
+    # Imported late: the Python face brings the widgets, which other verbs need not wait for.
+    from jupyter_gridgpu.api import two_scans
 
-    one, other = two_scans(first, second)
-    made = compare_records(one, other, Tolerance(rtol, atol, sigmas), metrics)
+    record_a, record_b = two_scans(first, second)
+    comparison = compare_records(record_a, record_b, Tolerance(rtol, atol, sigmas), metrics)
     if as_json:
-        click.echo(json.dumps(made.to_json()))
+        print_json(comparison.to_json())
     else:
-        _print(made, everything)
-    sys.exit(made.exit_code)
+        _print(comparison, everything)
+    sys.exit(comparison.exit_code)
 
 
-def _print(made: Comparison, everything: bool) -> None:
+def _print(comparison: Comparison, everything: bool) -> None:
     from rich.console import Console
 
-    console = Console(highlight=False)
-    shown = (
-        made.pairs
-        if everything
-        else sorted(made.pairs, key=lambda pair: pair.verdict == REPRODUCED)[:SHOWN]
-    )
-    if shown:
-        console.print(_table(made, shown))
-    if len(shown) < len(made.pairs):
-        click.echo(f"{len(made.pairs) - len(shown)} more variants; --all prints them.")
-    inputs = made.inputs if everything else made.inputs[:SHOWN]
+    pairs = comparison.pairs
+    if not everything:
+        # Those that differ come first: they are what the user looks for.
+        pairs = sorted(pairs, key=lambda pair: pair.verdict == REPRODUCED)[:SHOWN]
+    if pairs:
+        Console(highlight=False).print(_table(comparison, pairs))
+    if len(pairs) < len(comparison.pairs):
+        click.echo(f"{len(comparison.pairs) - len(pairs)} more variants; --all prints them.")
+    _print_inputs(comparison, everything)
+    # Notes hold names from the folders of scans, which may come from anybody: they are bounded.
+    for note in comparison.notes:
+        click.echo(bounded(note))
+    counts = ", ".join(f"{count} {verdict}" for verdict, count in comparison.counts().items())
+    sentence = f"{comparison.b} against {comparison.a}: {comparison.verdict}"
+    if counts:
+        sentence += f" ({counts})"
+    click.echo(f"{sentence}.")
+
+
+def _print_inputs(comparison: Comparison, everything: bool) -> None:
+    """Print which inputs of the two scans differed, as lines of a diff where there are some."""
+    inputs = comparison.inputs
+    if not everything:
+        inputs = inputs[:SHOWN]
     if inputs:
         click.echo("What went in differed:")
     for item in inputs:
         click.echo(f"  {item.what}: {item.a} -> {item.b}")
         click.echo("".join(f"    {line}\n" for line in item.text.splitlines()), nl=False)
-    if len(inputs) < len(made.inputs):
-        click.echo(f"  {len(made.inputs) - len(inputs)} more; --all prints them.")
-    for note in made.notes:
-        click.echo(bounded(note))
-    counts = ", ".join(f"{count} {verdict}" for verdict, count in made.counts().items())
-    click.echo(f"{made.b} against {made.a}: {made.verdict}{f' ({counts})' if counts else ''}.")
+    if len(inputs) < len(comparison.inputs):
+        click.echo(f"  {len(comparison.inputs) - len(inputs)} more; --all prints them.")
 
 
-def _table(made: Comparison, pairs: list[Pair]) -> Any:
+def _table(comparison: Comparison, pairs: list[Pair]) -> Table:
     from rich.table import Table
     from rich.text import Text
 
     table = Table("variant", "metric", box=None, header_style="dim", pad_edge=False)
-    for name in (made.a, made.b, "difference", "relative", "sigma"):
+    for name in (comparison.a, comparison.b, "difference", "relative", "sigma"):
         table.add_column(Text(name), justify="right")
     table.add_column("")
     for pair in pairs:
-        ident = pair.a if pair.a == pair.b else f"{pair.a or '–'} / {pair.b or '–'}"
+        # A pair without metrics, because a variant is missing or failed, has one row as well.
         for cell in pair.cells or (None,):
-            table.add_row(*(Text(bounded(text) or "") for text in _row(ident or "", pair, cell)))
+            table.add_row(*(Text(bounded(text) or "") for text in _row(pair, cell)))
     return table
 
 
-def _row(ident: str, pair: Pair, cell: Cell | None) -> list[str]:
+def _row(pair: Pair, cell: Cell | None) -> list[str]:
+    """Return the texts of one row: a metric of a pair, or its states if it has no metrics."""
+    ident = pair.a or ""
+    if pair.a != pair.b:
+        ident = f"{pair.a or '–'} / {pair.b or '–'}"
     if cell is None:
-        return [
-            ident,
-            "–",
-            pair.states[0] or "missing",
-            pair.states[1] or "missing",
-            "",
-            "",
-            "",
-            pair.verdict,
-        ]
+        state_a, state_b = pair.states
+        return [ident, "–", state_a or "missing", state_b or "missing", "", "", "", pair.verdict]
     values = (cell.a, cell.b, cell.difference, cell.relative, cell.spread)
-    return [
-        ident,
-        cell.metric,
-        *("–" if value is None else number(value, 4) for value in values),
-        cell.verdict,
-    ]
+    return [ident, cell.metric, *(_number(value) for value in values), cell.verdict]
 
 
-@click.command("verify")
-@click.argument("scan")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
-def verify(scan: str, as_json: bool) -> None:
-    """Check every file of SCAN whose digest was kept.
-
-    The exit code is 0 if all are as they were, 1 if one was changed, 3 if one is missing or nothing was kept.
-    """
-    record = load(client.open_scan(scan).folder)
-    verdict = verify_record(record)
-    if as_json:
-        click.echo(json.dumps(verdict.to_json()))
-    else:
-        for line in verdict_lines(record, verdict):
-            click.echo(line)
-    sys.exit(verdict.exit_code)
-
-
-def verdict_lines(record: Record, verdict: Verdict) -> list[str]:
-    """Say what was found, a line each."""
-    lines = [f"changed  {bounded(name)}" for name in verdict.changed] + [
-        f"missing  {bounded(name)}" for name in verdict.missing
-    ]
-    if verdict.running:
-        lines.append(f"{verdict.running} jobs have not ended; theirs are checked later.")
-    if not verdict.checked:
-        return [
-            *lines,
-            f"{record.name} was made by an earlier version, which kept no digests: nothing can be checked.",
-        ]
-    if verdict.unrecorded:
-        lines.append(
-            f"Of {len(verdict.unrecorded)} jobs that ended no digests were kept, first {verdict.unrecorded[0]}."
-        )
-    good = verdict.checked - len(verdict.changed) - len(verdict.missing)
-    counts = f"{len(verdict.changed)} changed, {len(verdict.missing)} missing"
-    return [*lines, f"{record.name}: {good} of {verdict.checked} files are as they were, {counts}."]
+def _number(value: float | None) -> str:
+    if value is None:
+        return "–"
+    return number(value, 4)

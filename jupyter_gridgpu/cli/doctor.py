@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
 
+from jupyter_gridgpu.cli.output import json_option, print_json
+
 if TYPE_CHECKING:
     from jupyter_gridgpu.doctor.finding import Finding
 
-MARKS = {"ok": ("✔", "green"), "note": ("•", "yellow"), "problem": ("✖", "red")}
+# How each level of a finding is drawn: a sign and its colour.
+SIGNS = {"ok": ("✔", "green"), "note": ("•", "yellow"), "problem": ("✖", "red")}
 
 
-@click.command()
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
+@click.command("doctor")
+@json_option
 def doctor(as_json: bool) -> None:
     """Ask every part how it is: Jupyter, the home of scans, GPUs, containers, engines, queues.
 
@@ -24,19 +26,20 @@ def doctor(as_json: bool) -> None:
     """
     from jupyter_gridgpu.doctor import examine, healthy
 
-    answers = examine()
+    parts = examine()
     if as_json:
-        body = {
-            name: [asdict(finding) for finding in findings] for name, findings in answers.items()
+        findings_json = {
+            name: [asdict(finding) for finding in findings] for name, findings in parts.items()
         }
-        click.echo(json.dumps({"healthy": healthy(answers), "parts": body}))
+        print_json({"healthy": healthy(parts), "parts": findings_json})
     else:
-        _print(answers)
+        _print(parts)
+    # Flushed here, where a reader that has gone (`| head`) is no error, not when Python ends.
     sys.stdout.flush()
-    sys.exit(0 if healthy(answers) else 1)
+    sys.exit(0 if healthy(parts) else 1)
 
 
-def _print(answers: dict[str, list[Finding]]) -> None:
+def _print(parts: dict[str, list[Finding]]) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -45,11 +48,13 @@ def _print(answers: dict[str, list[Finding]]) -> None:
     table.add_column(no_wrap=True, style="bold")
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
-    for name, findings in answers.items():
-        for number, finding in enumerate(findings):
-            mark, colour = MARKS[finding.level]
-            words = Text(finding.text)
+    for name, findings in parts.items():
+        heading = name
+        for finding in findings:
+            sign, colour = SIGNS[finding.level]
+            text = Text(finding.text)
             if finding.advice:
-                words.append(f"\n{finding.advice}", style="dim")
-            table.add_row(Text(name if number == 0 else ""), Text(mark, style=colour), words)
+                text.append(f"\n{finding.advice}", style="dim")
+            table.add_row(Text(heading), Text(sign, style=colour), text)
+            heading = ""  # a part is named beside its first finding only
     Console().print(table)

@@ -11,6 +11,7 @@ from jupyter_gridgpu.errors import UsageError
 from jupyter_gridgpu.transport import key_files
 
 CREDENTIAL = "`Bearer TOKEN`, `USER:PASSWORD` or `?name=value`"
+LINE_LIMIT = 10_000  # characters of a credential; tokens may be long
 
 
 @click.group("drop")
@@ -18,43 +19,51 @@ def drop() -> None:
     """Metrics through a storage that jobs and you both reach (WebDAV: EOS, dCache, Nextcloud)."""
 
 
-@drop.command()
+@drop.command("use")
 @click.argument("url")
 def use(url: str) -> None:
     """Have jobs drop their metrics into the folder URL from now on.
 
-    Two lines are read from standard input: the credential with which your runner reads and makes folders there, which
-    stays here; and the one that travels with the jobs, which should be able to write and nothing else. Each is
-    `Bearer TOKEN`, `USER:PASSWORD`, `?name=value` for the address, or empty.
+    Two lines are read from standard input: the credential with which your runner reads and makes
+    folders there, which stays here; and the one that travels with the jobs, which should be able
+    to write and nothing else. Each is `Bearer TOKEN`, `USER:PASSWORD`, `?name=value` for the
+    address, or empty.
     """
     from jupyter_gridgpu.channels.drop import Storage
 
-    if not url.startswith(("http://", "https://")) or set(url) & set(
-        "?@"
-    ):  # it may hold a secret: it is not repeated
-        raise UsageError(
-            "That is no address of a folder; give one like https://eos.example/eos/user/m/me/gridgpu."
-        )
+    _check_url(url)
     mine = _ask("Credential of your runner, which stays here")
     jobs = _ask("Credential that travels with the jobs, to write only")
+    # Two empty credentials give nothing away that was not open before.
     if mine and mine == jobs:
         raise UsageError(
-            "Both credentials are the same: whoever reads a job's files could read and delete all there is."
+            "Both credentials are the same: whoever reads a job's files could read and delete all"
+            " there is."
         )
     body = {"url": url, "runner": mine, "jobs": jobs, "secret": os.urandom(32).hex()}
-    Storage(body)
+    Storage(body)  # raises UsageError for what cannot be used, before it is kept
     key_files.write(key_files.drop_file(), body)
     click.echo(f"Jobs may drop metrics into {url}; {key_files.drop_file()} keeps the credentials.")
 
 
-def _ask(words: str) -> str:
-    asked = sys.stdin.isatty()
-    text = (
-        click.prompt(words, default="", hide_input=True, show_default=False)
-        if asked
-        else sys.stdin.readline(10_000)
-    )
+def _check_url(url: str) -> None:
+    """Raise UsageError if this is no address of a folder, or one with a credential in it."""
+    if not url.startswith(("http://", "https://")) or "?" in url or "@" in url:
+        # The address is not repeated here: it may hold a secret.
+        raise UsageError(
+            "That is no address of a folder; give one like"
+            " https://eos.example/eos/user/m/me/gridgpu."
+        )
+
+
+def _ask(question: str) -> str:
+    """Return a credential from a hidden prompt, or from a line of standard input."""
+    if sys.stdin.isatty():
+        text = click.prompt(question, default="", hide_input=True, show_default=False)
+    else:
+        text = sys.stdin.readline(LINE_LIMIT)
     text = str(text).strip()
-    if not text.isprintable() or (text and not (text.startswith(("Bearer ", "?")) or ":" in text)):
+    known_form = not text or text.startswith(("Bearer ", "?")) or ":" in text
+    if not text.isprintable() or not known_form:
         raise UsageError(f"That is no credential; write {CREDENTIAL}.")
     return text

@@ -32,5 +32,6 @@ def export(scan: str, kind: str, output: Path | None, curves: bool) -> None:
     record = load(client.open_scan(scan).folder)
     target = export_record(record, kind, output, curves)
     if not record.finished:
+        # On stderr, because scripts read the path from stdout.
         click.echo(f"{record.name} has not ended; this is as of now.", err=True)
     click.echo(str(target))

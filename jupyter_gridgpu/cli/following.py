@@ -1,8 +1,7 @@
-"""Following a scan that a command started or found, and leaving with the exit code that says how it ended."""
+"""How a command follows a scan, and the exit code that says how the scan ended."""
 
 from __future__ import annotations
 
-import json
 import shlex
 import sys
 from collections.abc import Iterator
@@ -10,8 +9,14 @@ from contextlib import contextmanager
 
 import click
 
+from jupyter_gridgpu.cli.output import print_json
 from jupyter_gridgpu.client import ScanHandle
+from jupyter_gridgpu.model.scan import Objective
 from jupyter_gridgpu.model.units import number
+
+NOT_ALL_DONE_EXIT_CODE = 1
+ORPHANED_EXIT_CODE = 3
+INTERRUPTED_EXIT_CODE = 130  # what a shell gives for a command that Ctrl-C ended
 
 
 def command_line() -> str:
@@ -20,91 +25,109 @@ def command_line() -> str:
 
 
 def follow(handle: ScanHandle, no_wait: bool, as_json: bool) -> None:
-    """Show a scan that was just started until it ends, or say where it is; then leave."""
+    """Show a scan that was just started until it ends, and leave with its exit code.
+
+    With `no_wait` only say where the scan is, and return.
+    """
     if no_wait:
         _print_started(handle, as_json)
         return
     if as_json:
-        state = _wait(handle)
-        click.echo(json.dumps(handle.summary()))
+        # One object and nothing else: nothing is printed before the end.
+        with _scan_goes_on(handle):
+            state = handle.wait()
+        print_json(handle.summary())
     else:
         state = watch_live(handle)
     leave(handle, state)
 
 
 @contextmanager
-def _leaving(handle: ScanHandle) -> Iterator[None]:
-    """Let Ctrl-C leave the scan, which goes on."""
+def _scan_goes_on(handle: ScanHandle) -> Iterator[None]:
+    """Let Ctrl-C end this command alone, and say how to come back to the scan."""
     try:
         yield
     except KeyboardInterrupt:
         name = handle.name
         click.echo(
-            f"\n{name} goes on. `gridgpu watch {name}` shows it again, `gridgpu stop {name}` ends it.",
+            f"\n{name} goes on. `gridgpu watch {name}` shows it again,"
+            f" `gridgpu stop {name}` ends it.",
             err=True,
         )
-        sys.exit(130)
-
-
-def _wait(handle: ScanHandle) -> str:
-    with _leaving(handle):
-        return handle.wait()
+        sys.exit(INTERRUPTED_EXIT_CODE)
 
 
 def watch_live(handle: ScanHandle) -> str:
+    """Show the live table of a scan until it ends, and how it ended. Return its state."""
     from rich.console import Console
 
     from jupyter_gridgpu.terminal import watch
 
+    # The user may expect a new scan: say that this one was started before.
     if handle.attached:
         click.echo(f"Same request as before: showing {handle.name}; --new starts another.")
     elif handle.scan.choice:
         click.echo(handle.scan.choice)
-    with _leaving(handle):
+    with _scan_goes_on(handle):
         state = watch(handle, Console())
     say_end(handle, state)
     return state
 
 
 def say_end(handle: ScanHandle, state: str) -> None:
-    best = handle.best
-    if best:
-        params = ", ".join(f"{name} = {best['params'][name]}" for name in handle.scan.space.varied)
-        objective = handle.scan.objective
-        reduced = objective is not None and objective.reduction != "last"
-        metric = (
-            f"{objective.reduction}({objective.metric})"
-            if objective and reduced
-            else objective.metric
-            if objective
-            else ""
-        )
-        click.echo(f"Best: {best['id']} with {metric} {number(best['value'], 4)} ({params})")
-        click.echo(f"      {best['notebook']}")
+    """Say what came of a scan: the best variant, where the notebooks are, whether it goes on."""
+    _say_best(handle)
     click.echo(f"Executed notebooks: {handle.paths.jobs}")
-    if state == "orphaned":
-        log = handle.runner_log().strip().splitlines()
-        click.echo(
-            f"The scan has no runner and is not finished: `gridgpu resume {handle.name}` goes on with it.",
-            err=True,
-        )
-        if log:
-            click.echo(f"Its runner's last words: {log[-1]}", err=True)
+    if state != "orphaned":
+        return
+    # On stderr, as a mistake is: without a runner nothing goes on by itself.
+    click.echo(
+        "The scan has no runner and is not finished:"
+        f" `gridgpu resume {handle.name}` goes on with it.",
+        err=True,
+    )
+    log = handle.runner_log().strip().splitlines()
+    if log:
+        # The last line of a runner that died says why, as a rule.
+        click.echo(f"Its runner's last words: {log[-1]}", err=True)
+
+
+def _say_best(handle: ScanHandle) -> None:
+    best = handle.best
+    if not best:
+        return
+    params = ", ".join(f"{name} = {best['params'][name]}" for name in handle.scan.space.varied)
+    metric = _objective_text(handle.scan.objective)
+    click.echo(f"Best: {best['id']} with {metric} {number(best['value'], 4)} ({params})")
+    click.echo(f"      {best['notebook']}")
+
+
+def _objective_text(objective: Objective | None) -> str:
+    """Return the objective as a user writes it; `last` is the default and left out."""
+    if objective is None:
+        return ""
+    if objective.reduction == "last":
+        return objective.metric
+    return f"{objective.reduction}({objective.metric})"
 
 
 def _print_started(handle: ScanHandle, as_json: bool) -> None:
     if as_json:
-        click.echo(json.dumps({"scan": handle.name, "folder": str(handle.folder)}))
-    else:
-        how = f"Same request as before, {handle.state}" if handle.attached else "Started"
-        click.echo(f"{how}: {handle.name} in {handle.folder}")
-        if handle.scan.choice:
-            click.echo(handle.scan.choice)
+        print_json({"scan": handle.name, "folder": str(handle.folder)})
+        return
+    how = "Started"
+    if handle.attached:
+        how = f"Same request as before, {handle.state}"
+    click.echo(f"{how}: {handle.name} in {handle.folder}")
+    if handle.scan.choice:
+        click.echo(handle.scan.choice)
 
 
 def leave(handle: ScanHandle, state: str) -> None:
-    """0 if every variant is done, 1 if some failed or were stopped, 3 if nothing drives the scan any more."""
+    """Exit with 0 if every variant is done, 1 if some are not, 3 if the scan has no runner."""
     if state == "orphaned":
-        sys.exit(3)
+        sys.exit(ORPHANED_EXIT_CODE)
     states = {variant.state for variant in handle.view.variants.values()}
-    sys.exit(0 if state == "done" and states <= {"done"} else 1)
+    if state == "done" and states <= {"done"}:
+        sys.exit(0)
+    sys.exit(NOT_ALL_DONE_EXIT_CODE)

@@ -2,46 +2,64 @@
 
 from __future__ import annotations
 
-import json
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
+from jupyter_gridgpu.cli.output import json_option, print_json
+from jupyter_gridgpu.errors import UsageError
 from jupyter_gridgpu.model.resources import RUNTIMES
 
+if TYPE_CHECKING:
+    from jupyter_gridgpu.images.check import ImageFact
 
-@click.group()
+
+@click.group("image")
 def image() -> None:
     """Container images that jobs run in."""
 
 
-@image.command()
+@image.command("check")
 @click.argument("ref", metavar="IMAGE")
 @click.option(
     "--runtime", default="auto", show_default=True, metavar="KIND", help="apptainer or podman."
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
+@json_option
 def check(ref: str, runtime: str, as_json: bool) -> None:
     """Run IMAGE once on this machine, and list what jobs find in it and what they miss."""
     from jupyter_gridgpu import images
-    from jupyter_gridgpu.errors import UsageError
-    from jupyter_gridgpu.images.check import check as look
+    from jupyter_gridgpu.images.check import check as check_image
 
     if runtime not in RUNTIMES or runtime == "none":
         raise UsageError(f"--runtime {runtime!r} runs no image; choose apptainer or podman.")
     asked = images.parse(ref)
+    # An image on another machine's disk cannot be run here.
     if not asked.seen:
         raise UsageError(f"{ref} is not there on this machine; check it where it is.")
-    findings = look(asked, images.runtimes(asked, runtime))
-    missing = [one for one in findings if one.missing]
+    findings = check_image(asked, images.runtimes(asked, runtime))
+    usable = not any(finding.missing for finding in findings)
     if as_json:
-        body = [{"name": one.name, "value": one.value, "missing": one.missing} for one in findings]
-        click.echo(json.dumps({"image": ref, "usable": not missing, "findings": body}))
+        bodies = [_finding_json(finding) for finding in findings]
+        print_json({"image": ref, "usable": usable, "findings": bodies})
     else:
-        width = max(len(one.name) for one in findings)
-        for one in findings:
-            click.echo(
-                f"{one.name:<{width}}  {one.value}{f'  -> {one.missing}' if one.missing else ''}"
-            )
-        click.echo("Jobs cannot run in it as it is." if missing else "Jobs can run in it.")
-    sys.exit(1 if missing else 0)
+        _print(findings, usable)
+    sys.exit(0 if usable else 1)
+
+
+def _finding_json(finding: ImageFact) -> dict[str, str | None]:
+    return {"name": finding.name, "value": finding.value, "missing": finding.missing}
+
+
+def _print(findings: list[ImageFact], usable: bool) -> None:
+    width = max(len(finding.name) for finding in findings)
+    for finding in findings:
+        line = f"{finding.name:<{width}}  {finding.value}"
+        if finding.missing:
+            line += f"  -> {finding.missing}"
+        click.echo(line)
+    # What is missing has its remedy in its own line, behind the arrow.
+    if usable:
+        click.echo("Jobs can run in it.")
+    else:
+        click.echo("Jobs cannot run in it as it is.")

@@ -1,25 +1,26 @@
-"""`gridgpu rehearse`: one variant of a scan for about an epoch, before the others leave."""
+"""`gridgpu rehearse`: one variant of a scan for about an epoch, before the others are sent."""
 
 from __future__ import annotations
 
-import json
 import sys
 from dataclasses import asdict
 from typing import Any
 
 import click
 
+from jupyter_gridgpu.cli.output import json_option, print_json
+from jupyter_gridgpu.cli.space_options import space_options, space_text
 from jupyter_gridgpu.errors import UsageError
 from jupyter_gridgpu.model import numbers
 from jupyter_gridgpu.model.units import parse_duration
-from jupyter_gridgpu.planning.options import scan_options, space_options, space_text, to_options
+from jupyter_gridgpu.planning.options import scan_options, to_options
 from jupyter_gridgpu.planning.request import plan
 
 
-@click.command()
+@click.command("rehearse")
 @click.argument("notebook")
 @space_options
-@click.option("--there", is_flag=True, help="As one job of the engine that --on names, not here.")
+@click.option("--there", is_flag=True, help="As one job of the backend that --on names, not here.")
 @click.option(
     "--limit",
     default="10min",
@@ -27,7 +28,7 @@ from jupyter_gridgpu.planning.request import plan
     metavar="TIME",
     help="Longest time that it may run.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
+@json_option
 @scan_options
 def rehearse(
     notebook: str,
@@ -40,17 +41,23 @@ def rehearse(
 ) -> None:
     """Run the first variant of a scan of NOTEBOOK for about an epoch, and say what was seen.
 
-    It has the image, the files and the limits of the scan, whose name it has too, with -rehearsal behind. The exit code is 1
-    if the scan should not be sent.
+    It has the image, the files and the limits of the scan, whose name it has too, with -rehearsal
+    behind. The exit code is 1 if the scan should not be sent.
     """
     from jupyter_gridgpu import rehearsal
 
     made = plan(notebook, space_text(space, params), to_options(options))
+    # Jobs of the backend `local` run here: here and there would be the same.
     if there and made.scan.backend == "local":
-        raise UsageError("--there needs another engine: give --on slurm, htcondor or auto.")
-    found = rehearsal.rehearse(
+        raise UsageError("--there needs another backend: give --on slurm, htcondor or auto.")
+    # With --json stdout has one object and nothing else, so the rehearsal speaks on stderr.
+    report = rehearsal.rehearse(
         made, there, parse_duration(limit), lambda line: click.echo(line, err=as_json)
     )
-    click.echo(json.dumps(numbers.strict(asdict(found))) if as_json else rehearsal.text(found))
+    if as_json:
+        print_json(numbers.strict(asdict(report)))
+    else:
+        click.echo(rehearsal.text(report))
+    # Flushed here, where a reader that has gone (`| head`) is no error, not when Python ends.
     sys.stdout.flush()
-    sys.exit(0 if found.passed else 1)
+    sys.exit(0 if report.passed else 1)

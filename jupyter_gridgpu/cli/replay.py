@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from typing import TYPE_CHECKING, Any
 
@@ -11,12 +10,16 @@ from click.core import ParameterSource
 
 from jupyter_gridgpu import client
 from jupyter_gridgpu.cli.following import command_line, follow
+from jupyter_gridgpu.cli.output import json_option, print_plan
 from jupyter_gridgpu.errors import UsageError
 from jupyter_gridgpu.model.scan import ScanSpec
-from jupyter_gridgpu.planning.options import engine_options, plan_json, plan_text
+from jupyter_gridgpu.planning.options import backend_options
 
 if TYPE_CHECKING:
     from jupyter_gridgpu.records.replay import ReplayRequest
+
+# Options of the command that the magic does not take, by the names of their values.
+COMMAND_LINE_ONLY = {"no_wait": "--no-wait", "as_json": "--json", "dry_run": "--dry-run"}
 
 
 @click.command("replay")
@@ -35,9 +38,9 @@ if TYPE_CHECKING:
     help="Another value of a parameter that does not vary.",
 )
 @click.option("--no-wait", is_flag=True, help="Return when the scan is started.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
+@json_option
 @click.option("--dry-run", is_flag=True, help="Say what would run, and start nothing.")
-@engine_options
+@backend_options
 def replay(
     scan: str,
     only: str,
@@ -49,31 +52,29 @@ def replay(
 ) -> None:
     """Run SCAN again from its folder: same notebook, files, points, seeds and image.
 
-    It makes a new scan that points to its origin. Options say where it runs now; what is not given stays as it was.
-    With --set or another --image it is a variation, and says so.
+    It makes a new scan that points to its origin. Options say where it runs now; what is not given
+    stays as it was. With --set or another --image it is a variation, and says so.
     """
+    # Imported late: other verbs need not wait for it.
     from jupyter_gridgpu.records.record import load
-    from jupyter_gridgpu.records.replay import (  # late: other commands need not wait for it
-        ReplayRequest,
-        plan_replay,
-    )
+    from jupyter_gridgpu.records.replay import ReplayRequest, plan_replay
 
-    made = plan_replay(
-        load(client.open_scan(scan).folder),
-        ReplayRequest(only, changes, _given(options), command_line()),
-    )
+    request = ReplayRequest(only, changes, _given(options), command_line())
+    made = plan_replay(load(client.open_scan(scan).folder), request)
     if dry_run:
-        click.echo(
-            json.dumps(plan_json(made.scan)) if as_json else plan_text(made.scan, made.files)
-        )
+        print_plan(made, as_json)
         return
-    if not as_json and (words := variation(made.scan)):
-        click.echo(words)
+    text = variation(made.scan)
+    if text and not as_json:
+        click.echo(text)
     follow(client.start(made), no_wait, as_json)
 
 
 def _given(options: dict[str, Any]) -> dict[str, Any]:
-    """Return the options that were written; all else stays as it was in the origin."""
+    """Return the options that were written; all else stays as it was in the origin.
+
+    A value cannot tell: an option may be written with its default, to change what the origin had.
+    """
     context = click.get_current_context()
     return {
         name: value
@@ -83,30 +84,33 @@ def _given(options: dict[str, Any]) -> dict[str, Any]:
 
 
 def variation(scan: ScanSpec) -> str:
-    """Say that a scan is no replay, if it is none."""
+    """Return a sentence that a scan is no replay but a variation; an empty text if it is none."""
     origin = scan.origin
-    return (
-        f"A variation of {origin.name}, not a replay: {'; '.join(origin.changes)}."
-        if origin and origin.changes
-        else ""
-    )
+    if origin is None or not origin.changes:
+        return ""
+    return f"A variation of {origin.name}, not a replay: {'; '.join(origin.changes)}."
 
 
 def read_words(words: list[str]) -> tuple[str, ReplayRequest]:
-    """Return scan and wish of `%gridscan replay`'s words. Raises UsageError."""
-    from jupyter_gridgpu.records.replay import ReplayRequest
+    """Return what the words after `%gridscan replay` say: a scan, and what is asked of it.
 
+    Raises UsageError.
+    """
     try:
+        # Only a context knows afterwards which options were given.
         with replay.make_context("%gridscan replay", words) as context:
-            values = dict(context.params)
-            for name in ("no_wait", "as_json", "dry_run"):
-                if values.pop(name):
-                    raise UsageError(
-                        f"--{name.replace('as_', '').replace('_', '-')} is for the command line."
-                    )
-            scan, only, changes = values.pop("scan"), values.pop("only"), values.pop("changes")
-            return scan, ReplayRequest(
-                only, changes, _given(values), shlex.join(["%gridscan", "replay", *words])
-            )
+            return _request_of(context, words)
     except click.ClickException as error:
         raise UsageError(error.format_message()) from None
+
+
+def _request_of(context: click.Context, words: list[str]) -> tuple[str, ReplayRequest]:
+    from jupyter_gridgpu.records.replay import ReplayRequest
+
+    values = dict(context.params)
+    for name, word in COMMAND_LINE_ONLY.items():
+        if values.pop(name):
+            raise UsageError(f"{word} is for the command line.")
+    scan, only, changes = (values.pop(name) for name in ("scan", "only", "changes"))
+    command = shlex.join(["%gridscan", "replay", *words])
+    return scan, ReplayRequest(only, changes, _given(values), command)

@@ -1,20 +1,58 @@
-"""Commands of `gridgpu` beside those that drive a scan: one module each, listed here; cli.py adds them."""
+"""The verbs of `gridgpu`, each in a module of its own.
+
+A module imports late what its verb alone needs: `gridgpu --help` imports them all.
+"""
 
 from __future__ import annotations
 
 import click
 
-from jupyter_gridgpu.cli.carry import import_, pack, unpack
 from jupyter_gridgpu.cli.collector import collector
-from jupyter_gridgpu.cli.compare import compare, verify
+from jupyter_gridgpu.cli.compare import compare
 from jupyter_gridgpu.cli.doctor import doctor
 from jupyter_gridgpu.cli.drop import drop
 from jupyter_gridgpu.cli.export import export
+from jupyter_gridgpu.cli.extend import extend
 from jupyter_gridgpu.cli.image import image
+from jupyter_gridgpu.cli.import_batch import import_batch
+from jupyter_gridgpu.cli.list_scans import list_scans
+from jupyter_gridgpu.cli.logs import logs
+from jupyter_gridgpu.cli.pack import pack
+from jupyter_gridgpu.cli.pause import pause
 from jupyter_gridgpu.cli.queues import queues
 from jupyter_gridgpu.cli.rehearse import rehearse
 from jupyter_gridgpu.cli.replay import replay
+from jupyter_gridgpu.cli.resume import resume
+from jupyter_gridgpu.cli.retry import retry
+from jupyter_gridgpu.cli.run import run
+from jupyter_gridgpu.cli.show import show
+from jupyter_gridgpu.cli.stop import stop
+from jupyter_gridgpu.cli.unpack import unpack
+from jupyter_gridgpu.cli.verify import verify
+from jupyter_gridgpu.cli.watch import watch
 
-COMMANDS: tuple[click.Command, ...] = (
-    collector, compare, doctor, drop, export, image, import_, pack, queues, rehearse, replay, unpack, verify,
-)  # fmt: skip
+VERBS: tuple[click.Command, ...] = (
+    collector,
+    compare,
+    doctor,
+    drop,
+    export,
+    extend,
+    image,
+    import_batch,
+    list_scans,
+    logs,
+    pack,
+    pause,
+    queues,
+    rehearse,
+    replay,
+    resume,
+    retry,
+    run,
+    show,
+    stop,
+    unpack,
+    verify,
+    watch,
+)

@@ -1,4 +1,8 @@
-"""The user's notebook before it is scanned: is it one, has it its kernel, does it take these parameters?"""
+"""The user's notebook before it is scanned.
+
+It is read and found usable or not: is it a notebook, is its kernel here, does it take these
+parameters?
+"""
 
 from __future__ import annotations
 
@@ -8,34 +12,36 @@ import hashlib
 import json
 import re
 import warnings
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from jupyter_gridgpu.errors import NotebookError, SpaceError
-from jupyter_gridgpu.model.space import Axis, Choice, Fixed, Range, Space
+from jupyter_gridgpu.model.space import Space
+from jupyter_gridgpu.planning.parameter import NOTHING, Parameter, check_axis, kind_of
+from jupyter_gridgpu.planning.reported_metrics import reported_names
 from jupyter_gridgpu.store import home
 from jupyter_gridgpu.worker.papermill_import import import_papermill, literal_path
 
-NOTEBOOK_LIMIT = 100 * 1024 * 1024
-SOURCE_LIMIT = 200_000  # characters of a cell that are searched for metrics
-METRIC_LIMIT = 30
+# The form imports from here what now lies in `parameter`.
+__all__ = [
+    "NOTHING",
+    "Notebook",
+    "Parameter",
+    "check_space",
+    "kind_of",
+    "metric_names",
+    "parameters_cell",
+    "read_notebook",
+]
+
+NOTEBOOK_LIMIT = 100 * 1024 * 1024  # bytes
+NAMED_PARAMETERS = 8  # that a sentence names
+# An assignment in the languages of Jupyter: `x = 1`, R's `x <- 1`, `local x=1`, `val x = 1`.
 _ASSIGNED = re.compile(
     r"^\s*(?:local\s+|val\s+|var\s+)?([A-Za-z_.][\w.]*)\s*(?:=|<-)", re.MULTILINE
 )
-NOTHING = object()
-
-
-@dataclass(frozen=True)
-class Parameter:
-    """A parameter as the notebook declares it."""
-
-    name: str
-    type: str | None  # the annotation, if there is one
-    default: Any  # a plain value, or NOTHING where the default is an expression
-    comment: str
 
 
 @dataclass(frozen=True)
@@ -44,176 +50,119 @@ class Notebook:
 
     path: Path
     content: bytes
-    kernel: str
+    kernel: str  # the name of its kernelspec
     language: str
     parameters: dict[str, Parameter]
-    digest: str
+    digest: str  # SHA-256 of what it does: its cells, their tags, its kernel
 
 
 def read_notebook(path: str | Path, kernel_here: bool = True) -> Notebook:
-    """Return the notebook at `path`. Raises NotebookError, in one sentence, for whatever makes it unusable.
+    """Return the notebook at `path`.
 
-    Its kernel must be installed here, unless it is in an image (`kernel_here` is False then).
+    Its kernel must be installed here, unless it is in an image: then `kernel_here` is False.
+    Raises NotebookError, in one sentence, for whatever makes the notebook unusable.
     """
-    where = home.user_path(path)
-    content = _content(where)
-    body = _body(where.absolute(), content)
-    metadata = _dict(body.get("metadata"))
-    spec = _dict(metadata.get("kernelspec"))
-    kernel, language = (
-        spec.get("name"),
-        spec.get("language") or _dict(metadata.get("language_info")).get("name") or "python",
-    )
-    if not isinstance(kernel, str) or not kernel:
-        raise NotebookError(
-            f"{where.name} does not say which kernel runs it: open it in Jupyter, choose a kernel and save it."
-        )
+    given = home.user_path(path)
+    content = _read(given)
+    whole = given.absolute()
+    body = _parse(whole, content)
+    kernel, language = _kernel_and_language(given, body)
     if kernel_here:
-        _check_kernel(where, kernel)
-    parameters = _parameters(where.absolute(), content, str(language))
-    return Notebook(
-        where.absolute(), content, kernel, str(language), parameters, _digest(body, kernel)
-    )
+        _check_kernel(given, kernel)
+    parameters = _read_parameters(whole, content, language)
+    return Notebook(whole, content, kernel, language, parameters, _digest(body, kernel))
 
 
 def check_space(notebook: Notebook, space: Space) -> None:
-    """Raise SpaceError if a name is no parameter of the notebook or a value is clearly of the wrong type."""
+    """Check the space against the notebook's parameters.
+
+    Raises SpaceError if a name is no parameter, or if a value is clearly of the wrong type.
+    """
     for name, axis in space.axes.items():
         parameter = notebook.parameters.get(name)
         if parameter is None:
-            raise SpaceError(
-                f"{name} is no parameter of {notebook.path.name}{_hint(name, notebook)}"
-            )
-        for value in _samples(axis):
-            _check_value(notebook, parameter, axis, value)
+            hint = _hint(name, notebook)
+            raise SpaceError(f"{name} is no parameter of {notebook.path.name}{hint}")
+        check_axis(parameter, axis, notebook.path.name)
 
 
 def parameters_cell(notebook: Notebook) -> int:
-    """Return which code cell holds the parameters, counted from 1."""
-    code = [
-        cell
-        for cell in _body(notebook.path, notebook.content)["cells"]
-        if cell["cell_type"] == "code"
-    ]
-    return next((index for index, cell in enumerate(code, 1) if "parameters" in _tags(cell)), 0)
+    """Return which code cell holds the parameters, counted from 1; 0 if none does."""
+    for index, cell in enumerate(_code_cells(notebook), 1):
+        if "parameters" in _tags(cell):
+            return index
+    return 0
 
 
 def metric_names(notebook: Notebook) -> list[str]:
-    """Return names of metrics that a Python notebook seems to report: keywords of `report(...)` and what Keras prints."""
+    """Return names of metrics that the notebook seems to report; none unless it is Python."""
     if notebook.language.lower() != "python":
         return []
-    cells = _body(notebook.path, notebook.content)["cells"]
-    nodes = [
-        node for cell in cells if cell["cell_type"] == "code" for node in _nodes(_source(cell))
-    ]
-    found = dict.fromkeys(name for node in nodes for name in _reported(node, nodes))
-    return [
-        name
-        for name in found
-        if name not in ("epoch", "epochs", "step", "steps") and name.isprintable()
-    ][:METRIC_LIMIT]
+    return reported_names(_source(cell) for cell in _code_cells(notebook))
 
 
-def _nodes(source: str) -> list[ast.AST]:
-    """The syntax of a cell without its magics; nothing where it is not Python."""
-    lines = [
-        "" if line.startswith(("%", "!")) else line for line in source[:SOURCE_LIMIT].split("\n")
-    ]
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return list(ast.walk(ast.parse("\n".join(lines))))
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return []
-
-
-def _reported(node: ast.AST, nodes: list[ast.AST]) -> Iterator[str]:
-    if not isinstance(node, ast.Call):
-        return
-    called = getattr(node.func, "attr", getattr(node.func, "id", None))
-    if called == "report":
-        for keyword in node.keywords:
-            yield from [keyword.arg] if keyword.arg else _keys(keyword.value, nodes)
-    elif called == "glue" and node.args:
-        yield from _texts([node.args[0]])
-    elif called == "compile":
-        listed = [
-            k.value for k in node.keywords if k.arg == "metrics" and isinstance(k.value, ast.List)
-        ]
-        names = (
-            ["loss", *_texts(item for one in listed for item in one.elts)] if node.keywords else []
-        )
-        yield from [*names, *(f"val_{name}" for name in names)]
-
-
-def _keys(values: ast.expr, nodes: list[ast.AST]) -> Iterator[str]:
-    """The keys that a dict gets: in a literal, and by assignment to `name["key"]`."""
-    name = ast.unparse(values)
-    literals = [values]
-    for node in nodes:
-        if isinstance(node, (ast.Assign, ast.AugAssign)):
-            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-            literals += (
-                [node.value] if any(ast.unparse(target) == name for target in targets) else []
-            )
-        elif (
-            isinstance(node, ast.Subscript)
-            and isinstance(node.ctx, ast.Store)
-            and ast.unparse(node.value) == name
-        ):
-            yield from _texts([node.slice])
-    for literal in literals:
-        yield from _texts(filter(None, literal.keys)) if isinstance(literal, ast.Dict) else ()
-
-
-def _texts(nodes: Iterable[ast.expr]) -> list[str]:
-    return [
-        node.value
-        for node in nodes
-        if isinstance(node, ast.Constant) and isinstance(node.value, str)
-    ]
-
-
-def _content(path: Path) -> bytes:
+def _read(path: Path) -> bytes:
+    """Return the content of the notebook's file. Raises NotebookError."""
     try:
         if path.is_dir():
             raise NotebookError(f"{path} is a folder, not a notebook.")
         if path.exists() and not path.is_file():
+            # Reading a pipe or a device might never end.
             raise NotebookError(f"{path} is no file.")
         if path.stat().st_size > NOTEBOOK_LIMIT:
+            limit = f"{NOTEBOOK_LIMIT // 2**20} MB"
             raise NotebookError(
-                f"{path.name} is larger than {NOTEBOOK_LIMIT // 2**20} MB: clear its outputs and save it."
+                f"{path.name} is larger than {limit}: clear its outputs and save it."
             )
         return path.read_bytes()
     except FileNotFoundError:
-        near = difflib.get_close_matches(
-            path.name, [p.name for p in path.absolute().parent.glob("*.ipynb")], n=1
-        )
-        raise NotebookError(
-            f"There is no notebook {path}{f'; did you mean {near[0]}?' if near else '.'}"
-        ) from None
+        raise NotebookError(f"There is no notebook {path}{_near_file(path)}") from None
     except OSError as error:
         raise NotebookError(f"{path} cannot be read: {error.strerror}.") from None
-    except ValueError:  # a null byte
+    except ValueError:  # for a null byte in the name
         raise NotebookError(f"{str(path)!r} is no file name.") from None
 
 
+def _near_file(path: Path) -> str:
+    """Return the end of a sentence that names a notebook of nearly this name, if there is one."""
+    names = [file.name for file in path.absolute().parent.glob("*.ipynb")]
+    near = difflib.get_close_matches(path.name, names, n=1)
+    if near:
+        return f"; did you mean {near[0]}?"
+    return "."
+
+
 @lru_cache(maxsize=1)  # a form reads the same notebook at every key
-def _body(path: Path, content: bytes) -> dict[str, Any]:
+def _parse(path: Path, content: bytes) -> dict[str, Any]:
+    """Return the notebook's JSON, which has a list of cells. Raises NotebookError."""
     try:
         body = json.loads(content)
     except (ValueError, RecursionError):
         raise NotebookError(f"{path.name} is no notebook: it is not JSON.") from None
     if not isinstance(body, dict) or not isinstance(body.get("cells"), list):
         raise NotebookError(f"{path.name} is no notebook of format 4: it has no list of cells.")
-    if not all(
-        isinstance(cell, dict) and isinstance(cell.get("cell_type"), str) for cell in body["cells"]
-    ):
-        raise NotebookError(f"{path.name} is no sound notebook: a cell has no type.")
+    for cell in body["cells"]:
+        if not isinstance(cell, dict) or not isinstance(cell.get("cell_type"), str):
+            raise NotebookError(f"{path.name} is no sound notebook: a cell has no type.")
     return body
 
 
+def _kernel_and_language(path: Path, body: dict[str, Any]) -> tuple[str, str]:
+    """Return the name of the notebook's kernel and its language. Raises NotebookError."""
+    metadata = _as_dict(body.get("metadata"))
+    spec = _as_dict(metadata.get("kernelspec"))
+    kernel = spec.get("name")
+    if not isinstance(kernel, str) or not kernel:
+        raise NotebookError(
+            f"{path.name} does not say which kernel runs it: open it in Jupyter, choose a kernel"
+            " and save it."
+        )
+    language = spec.get("language") or _as_dict(metadata.get("language_info")).get("name")
+    return kernel, str(language or "python")
+
+
 def _check_kernel(path: Path, kernel: str) -> None:
+    """Raise NotebookError if the kernel is not installed here."""
     from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
 
     manager = KernelSpecManager()
@@ -222,127 +171,101 @@ def _check_kernel(path: Path, kernel: str) -> None:
     except NoSuchKernel:
         known = ", ".join(sorted(manager.find_kernel_specs())) or "none"
         raise NotebookError(
-            f"{path.name} wants the kernel {kernel!r}, which is not installed here; there is: {known}."
+            f"{path.name} wants the kernel {kernel!r}, which is not installed here; there is:"
+            f" {known}."
         ) from None
 
 
-def _source(cell: dict[str, Any]) -> str:
-    source = cell.get("source", "")
-    return "".join(source) if isinstance(source, list) else str(source)
-
-
-def _tags(cell: dict[str, Any]) -> list[str]:
-    tags = _dict(cell.get("metadata")).get("tags")
-    return [tag for tag in tags if isinstance(tag, str)] if isinstance(tags, list) else []
-
-
-def _dict(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
 def _digest(body: dict[str, Any], kernel: str) -> str:
-    """Hash what the notebook does, so that saving it with other outputs does not make it another one."""
+    """Return a SHA-256 of what the notebook does.
+
+    Outputs and counts do not belong to it, so a notebook that was run and saved is the same one.
+    """
     cells = [[cell["cell_type"], _source(cell), _tags(cell)] for cell in body["cells"]]
     return hashlib.sha256(json.dumps([kernel, cells]).encode()).hexdigest()
 
 
 @lru_cache(maxsize=1)
-def _parameters(path: Path, content: bytes, language: str) -> dict[str, Parameter]:
-    tagged = [cell for cell in _body(path, content)["cells"] if "parameters" in _tags(cell)]
+def _read_parameters(path: Path, content: bytes, language: str) -> dict[str, Parameter]:
+    """Return the parameters by name, in the order of their cell. Raises NotebookError."""
+    tagged = [cell for cell in _parse(path, content)["cells"] if "parameters" in _tags(cell)]
     if not tagged:
         raise NotebookError(
-            f"{path.name} has no cell tagged 'parameters': put the values to vary into one cell and give it that tag"
-            " (property inspector, 'Cell Tags')."
+            f"{path.name} has no cell tagged 'parameters': put the values to vary into one cell"
+            " and give it that tag (property inspector, 'Cell Tags')."
         )
-    if str(language).lower() != "python":
-        return {
-            name: Parameter(name, None, NOTHING, "")
-            for name in _ASSIGNED.findall(_source(tagged[0]))
-        }
+    if language.lower() == "python":
+        return {name: _parameter(item) for name, item in _inspect(path).items()}
+    # Papermill knows the syntax of few languages: of another one the names alone are read.
+    names = _ASSIGNED.findall(_source(tagged[0]))
+    return {name: Parameter(name, None, NOTHING, "") for name in names}
+
+
+def _inspect(path: Path) -> dict[str, dict[str, Any]]:
+    """Return what papermill says of the parameters of a notebook. Raises NotebookError."""
     import_papermill()
     from papermill.inspection import inspect_notebook
 
     with warnings.catch_warnings():
+        # nbformat warns of cells without an id, which papermill is content with.
         warnings.simplefilter("ignore")
         try:
-            found = inspect_notebook(literal_path(path))
-        except (
-            Exception
-        ) as error:  # nbformat and papermill raise many kinds for what is not a sound notebook
-            raise NotebookError(
-                f"{path.name} is no sound notebook: {(str(error) or repr(error)).splitlines()[0].rstrip('.')}."
-            ) from None
-    return {name: _parameter(item) for name, item in found.items()}
+            found: dict[str, dict[str, Any]] = inspect_notebook(literal_path(path))
+        except Exception as error:
+            # nbformat and papermill raise many kinds of errors for what is no sound notebook.
+            reason = (str(error) or repr(error)).splitlines()[0].rstrip(".")
+            raise NotebookError(f"{path.name} is no sound notebook: {reason}.") from None
+    return found
 
 
 def _parameter(item: dict[str, Any]) -> Parameter:
-    type_ = item.get("inferred_type_name")
+    """Return a Parameter from what papermill says of it."""
+    type_name = item.get("inferred_type_name")
+    if type_name == "None":  # papermill writes this where there is no annotation
+        type_name = None
     try:
         default = ast.literal_eval(item.get("default", ""))
     except (ValueError, SyntaxError, MemoryError, RecursionError):
         default = NOTHING
-    return Parameter(
-        item["name"], None if type_ in (None, "None") else type_, default, item.get("help") or ""
-    )
+    return Parameter(item["name"], type_name, default, item.get("help") or "")
 
 
 def _hint(name: str, notebook: Notebook) -> str:
+    """Return the end of a sentence on an unknown parameter: the nearest name, else some names."""
+    # Short names differ in much even by one letter: `ls` is to find `lr`.
     near = difflib.get_close_matches(name, notebook.parameters, n=1, cutoff=0.5)
     if near:
         return f"; did you mean {near[0]}?"
     names = list(notebook.parameters)
-    return f"; it has {', '.join(names[:8]) or 'none'}{', …' if len(names) > 8 else ''}."
+    if not names:
+        return "; it has none."
+    shown = ", ".join(names[:NAMED_PARAMETERS])
+    if len(names) > NAMED_PARAMETERS:
+        shown += ", …"
+    return f"; it has {shown}."
 
 
-def _samples(axis: Axis) -> list[Any]:
-    if isinstance(axis, Fixed):
-        return [axis.value]
-    if isinstance(axis, Choice):
-        return list(axis.values)
-    return (
-        [int(axis.low) if axis.whole else 0.5 * (axis.low + axis.high)]
-        if isinstance(axis, Range)
-        else [0]
-    )
+def _code_cells(notebook: Notebook) -> list[dict[str, Any]]:
+    cells = _parse(notebook.path, notebook.content)["cells"]
+    return [cell for cell in cells if cell["cell_type"] == "code"]
 
 
-def _check_value(notebook: Notebook, parameter: Parameter, axis: Axis, value: Any) -> None:
-    default = parameter.default
-    if (
-        isinstance(default, list)
-        and isinstance(axis, Choice)
-        and not any(isinstance(v, list) for v in axis.values)
-    ):
-        raise SpaceError(
-            f"{parameter.name}: its default in {notebook.path.name} is a list, so a list here could be one value or several;"
-            f" write fixed({_short(list(axis.values))}) for one, choice([...], [...]) for several."
-        )
-    wanted = kind_of(default)
-    if parameter.type == "int" and isinstance(value, float):
-        wanted, fits = "a whole number", value.is_integer() and not isinstance(axis, Range)
-    elif wanted is None or value is None:
-        return
-    else:
-        fits = kind_of(value) == wanted or (wanted == "True or False" and value in (0, 1))
-    if not fits:
-        takes = f"{notebook.path.name} takes {wanted} there ({_short(default)})"
-        raise SpaceError(f"{parameter.name}: {_short(value)} is {kind_of(value)}, but {takes}.")
+def _source(cell: dict[str, Any]) -> str:
+    source = cell.get("source", "")
+    if isinstance(source, list):
+        return "".join(source)
+    return str(source)
 
 
-def kind_of(value: Any) -> str | None:
-    """What sort of value it is, in words; None where nothing can be said."""
-    if value is NOTHING or value is None:
-        return None
-    kinds = (
-        (bool, "True or False"),
-        ((int, float), "a number"),
-        (str, "a string"),
-        ((list, tuple), "a list"),
-        (dict, "a dict"),
-    )
-    return next((words for kind, words in kinds if isinstance(value, kind)), None)
+def _tags(cell: dict[str, Any]) -> list[str]:
+    tags = _as_dict(cell.get("metadata")).get("tags")
+    if not isinstance(tags, list):
+        return []
+    return [tag for tag in tags if isinstance(tag, str)]
 
 
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 40 else text[:39] + "…"
+def _as_dict(value: Any) -> dict[str, Any]:
+    """Return the value if it is a dictionary, else an empty one: any notebook may be odd."""
+    if isinstance(value, dict):
+        return value
+    return {}

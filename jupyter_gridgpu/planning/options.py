@@ -1,242 +1,93 @@
-"""The options of a scan, defined once for the command line, the magic and the form."""
+"""The options of a scan as words of a command line: for the commands, the magic and the form."""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
-from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_origin
 
 import click
 
 from jupyter_gridgpu.errors import UsageError
-from jupyter_gridgpu.planning.request import Options
+from jupyter_gridgpu.planning.declaration import NOT_FOR_A_REPLAY, Options, wording_of
 
-SPACE_BYTES = 1_000_000
-_OPTIONS = (
-    click.option(
-        "--maximize",
-        metavar="NAME",
-        help="Metric to make large; max(NAME) counts its best epoch, NAME its last.",
-    ),
-    click.option("--minimize", metavar="NAME", help="Metric to make small."),
-    click.option("--trials", type=int, metavar="N", help="Points to try; not needed for a grid."),
-    click.option(
-        "--sampler",
-        metavar="KIND",
-        help="grid, random, sobol, tpe or cmaes. Default: grid where it fits, else tpe.",
-    ),
-    click.option("--seed", type=int, default=0, show_default=True, help="Seed of the sampler."),
-    click.option(
-        "--on",
-        default="local",
-        show_default=True,
-        metavar="ENGINE",
-        help="Where jobs run: local, slurm, htcondor, panda or auto.",
-    ),
-    click.option(
-        "--parallel",
-        type=int,
-        metavar="N",
-        help="Jobs at once. Default here: one per GPU, or half the cores.",
-    ),
-    click.option(
-        "--per-gpu",
-        type=int,
-        default=1,
-        show_default=True,
-        metavar="N",
-        help="Jobs that share one GPU.",
-    ),
-    click.option(
-        "--per-job",
-        type=int,
-        default=1,
-        show_default=True,
-        metavar="N",
-        help="Variants that one job runs in turn.",
-    ),
-    click.option(
-        "--no-prefork",
-        is_flag=True,
-        help="Start every kernel anew, though it takes longer, and fork none.",
-    ),
-    click.option(
-        "--gpus",
-        type=int,
-        default=0,
-        show_default=True,
-        metavar="N",
-        help="GPUs that one job needs.",
-    ),
-    click.option("--gpu-model", metavar="NAME", help="GPU that a job needs, like A100."),
-    click.option("--vram", metavar="SIZE", help="Least memory of one GPU, like 40GB."),
-    click.option(
-        "--cuda", metavar="VERSION", help="Least CUDA version that the driver knows, like 12.0."
-    ),
-    click.option("--cpus", type=int, metavar="N", help="Processor cores of one job."),
-    click.option(
-        "--retries",
-        type=int,
-        default=0,
-        show_default=True,
-        metavar="N",
-        help="Further attempts after a failure.",
-    ),
-    click.option("--walltime", metavar="TIME", help="Longest time of one job, like 30min or 2h."),
-    click.option("--memory", metavar="SIZE", help="Largest memory of one job, like 4GB."),
-    click.option("--disk", metavar="SIZE", help="Disk space of one job, like 10GB."),
-    click.option(
-        "--image",
-        metavar="IMAGE",
-        help="Container image of all jobs: a .sif file, an unpacked folder, docker://NAME.",
-    ),
-    click.option(
-        "--runtime",
-        default="auto",
-        show_default=True,
-        metavar="KIND",
-        help="apptainer, podman or none.",
-    ),
-    click.option(
-        "--bind",
-        multiple=True,
-        metavar="SRC[:DST[:ro]]",
-        help="Folder that jobs see in the image; may be repeated.",
-    ),
-    click.option(
-        "--queue",
-        "--partition",
-        "--site",
-        metavar="NAME",
-        help="Queue: a Slurm partition, a PanDA site or several.",
-    ),
-    click.option(
-        "--exclude-site",
-        multiple=True,
-        metavar="SITE",
-        help="Site that PanDA leaves out; may be repeated.",
-    ),
-    click.option(
-        "--in",
-        "inputs",
-        multiple=True,
-        metavar="DATASET",
-        help="Dataset that every PanDA job gets; may be repeated.",
-    ),
-    click.option(
-        "--out",
-        metavar="DATASET",
-        help="Dataset for what PanDA jobs leave: user.NAME. and what you like.",
-    ),
-    click.option(
-        "--attempts", type=int, metavar="N", help="How often PanDA itself tries a job. Default: 3."
-    ),
-    click.option(
-        "--account", metavar="NAME", help="Account that pays: Slurm's, HTCondor's or PanDA's group."
-    ),
-    click.option("--qos", metavar="NAME", help="Quality of service (Slurm)."),
-    click.option(
-        "--constraint",
-        metavar="WORDS",
-        help="What nodes must have: Slurm's features, HTCondor's requirements.",
-    ),
-    click.option(
-        "--no-shared-disk",
-        is_flag=True,
-        help="Nodes do not see the scan's folder: files travel with the jobs.",
-    ),
-    click.option(
-        "--metrics",
-        default="auto",
-        show_default=True,
-        metavar="WAY",
-        help="How metrics come from jobs that share no disk: push, drop, end (when a job ends), or auto.",
-    ),
-    click.option(
-        "--files",
-        multiple=True,
-        metavar="FILE",
-        help="File, folder or pattern that the notebook needs beside it; may be repeated.",
-    ),
-    click.option("--name", metavar="NAME", help="Name of the scan. Default: the notebook's."),
-    click.option(
-        "--new", is_flag=True, help="Start another scan even if the same one was started before."
-    ),
-)
+# `plan_text` is imported from here by the magic.
+from jupyter_gridgpu.planning.dry_run import plan_text as plan_text
+
+Function = Callable[..., Any]
+Decorator = Callable[[Function], Function]
 
 
-_SPACE = (
-    click.option(
-        "--space",
-        type=click.Path(),
-        metavar="FILE.py",
-        help="File with the space, one assignment a line.",
-    ),
-    click.option(
-        "-p",
-        "params",
-        multiple=True,
-        metavar="'NAME = VALUES'",
-        help="One line of the space, like 'lr = loguniform(1e-4, 1e-2)'.",
-    ),
-)
-_FIRST = (
+def add_options(function: Function, decorators: Sequence[Decorator]) -> Function:
+    """Return the click command with these options, which its help lists in this order."""
+    # Decorators apply from the last to the first, as they do above a function.
+    for decorator in reversed(decorators):
+        function = decorator(function)
+    return function
+
+
+def scan_options(function: Function) -> Function:
+    """Give a click command all options of a scan."""
+    return add_options(function, _option_decorators())
+
+
+def backend_options(function: Function) -> Function:
+    """Give a click command those options of a scan that a replay takes: where and how jobs run."""
+    return add_options(function, _option_decorators(left_out=NOT_FOR_A_REPLAY))
+
+
+def first_options(function: Function) -> Function:
+    """Give a click command the options for what comes before a scan is sent."""
+    return add_options(function, _FIRST_OPTIONS)
+
+
+_FIRST_OPTIONS: tuple[Decorator, ...] = (
     click.option("--dry-run", is_flag=True, help="Say what would run, and start nothing."),
     click.option(
         "--rehearse",
         is_flag=True,
         help="First run one variant for about an epoch here; send the scan if that went well.",
     ),
-    click.option("--there", is_flag=True, help="Rehearse as one job of the engine, not here."),
+    click.option("--there", is_flag=True, help="Rehearse as one job of the backend, not here."),
 )
 
 
-def space_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a click command the options that say the space."""
-    return _with(_SPACE, function)
+def _option_decorators(left_out: Sequence[str] = ()) -> list[Decorator]:
+    """Return the click options of `Options`, in the order of its fields."""
+    decorators: list[Decorator] = []
+    for declared in dataclasses.fields(Options):
+        if declared.name in left_out:
+            continue
+        wording, settings = wording_of(declared), _click_settings(declared)
+        decorators.append(
+            click.option(
+                *wording.words,
+                declared.name,
+                metavar=wording.metavar,
+                help=wording.help_text,
+                **settings,
+            )
+        )
+        if wording.old_word:
+            # A second option with the same name and default: click gives both words one value.
+            decorators.append(
+                click.option(wording.old_word, declared.name, hidden=True, **settings)
+            )
+    return decorators
 
 
-def first_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a click command the options for what comes before a scan is sent."""
-    return _with(_FIRST, function)
-
-
-def _with(
-    options: Sequence[Callable[..., Any]], function: Callable[..., Any]
-) -> Callable[..., Any]:
-    for option in reversed(options):
-        function = option(function)
-    return function
-
-
-def space_text(space: str | None, params: tuple[str, ...]) -> str:
-    """Return the lines of the space, those of the file first. Raises UsageError."""
-    lines = list(params)
-    if space is not None:
-        try:
-            path = Path(space)
-            if path.stat().st_size > SPACE_BYTES:
-                raise UsageError(f"--space {space} is larger than {SPACE_BYTES // 1000} kB.")
-            lines.insert(0, path.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError) as error:
-            raise UsageError(
-                f"--space {space} cannot be read: {getattr(error, 'strerror', None) or 'it is not text'}."
-            ) from None
-    return "\n".join(lines)
-
-
-def scan_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a click command the options of a scan."""
-    return _with(_OPTIONS, function)
-
-
-def engine_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a click command those options of a scan that say where and how its jobs run."""
-    function = _with(_OPTIONS, function)
-    what = ("maximize", "minimize", "trials", "sampler", "seed", "files")
-    function.__click_params__ = [one for one in function.__click_params__ if one.name not in what]  # type: ignore[attr-defined]
-    return function
+def _click_settings(declared: dataclasses.Field[Any]) -> dict[str, Any]:
+    """Return type, default and number of values of an option, as click's keywords."""
+    if declared.type is bool:
+        return {"is_flag": True}
+    kinds = get_args(declared.type) or (declared.type,)
+    settings: dict[str, Any] = {"type": int, "multiple": get_origin(declared.type) is tuple}
+    if str in kinds:
+        # Where a text is allowed beside a number, like 40GB, the text is read later.
+        settings["type"] = str
+    if declared.default not in (None, ()):
+        settings.update(default=declared.default, show_default=True)
+    return settings
 
 
 @click.command(
@@ -253,7 +104,11 @@ def magic_options(**values: Any) -> dict[str, Any]:
 
 
 def parse_words(words: Sequence[str]) -> dict[str, Any]:
-    """Return what the words after the magic say: `notebook`, `dry_run` and every option by its name. Raises UsageError."""
+    """Return what the words after the magic say.
+
+    The result has the notebook, what `first_options` adds, and every option by its name.
+    Raises UsageError for words that click does not understand.
+    """
     try:
         values = magic_options.main(args=list(words), prog_name="%%gridscan", standalone_mode=False)
     except click.ClickException as error:
@@ -263,23 +118,33 @@ def parse_words(words: Sequence[str]) -> dict[str, Any]:
 
 
 def option_list() -> list[click.Option]:
-    """Return the options of a scan, as click describes them."""
+    """Return the options of a scan as click describes them, without words of earlier versions."""
+    names = {declared.name for declared in dataclasses.fields(Options)}
     return [
-        one
-        for one in magic_options.params
-        if isinstance(one, click.Option) and one.name in Options.__dataclass_fields__
+        parameter
+        for parameter in magic_options.params
+        if isinstance(parameter, click.Option) and parameter.name in names and not parameter.hidden
     ]
 
 
 def words_of(texts: Mapping[str, Any]) -> list[str]:
-    """Return the words that give the options these values; a default needs none."""
+    """Return the words of a command line that give options these values.
+
+    `texts` holds values by the names of the options. A default needs no words.
+    """
     words: list[str] = []
     for option in option_list():
         value = texts.get(option.name or "")
         if value in (None, "", False, ()) or str(value) == str(option.default):
             continue
-        for one in value if option.multiple else [value]:
-            words += [option.opts[0]] if option.is_flag else [option.opts[0], str(one)]
+        word = option.opts[0]
+        if option.is_flag:
+            words.append(word)
+        elif option.multiple:
+            for each in value:
+                words += [word, str(each)]
+        else:
+            words += [word, str(value)]
     return words
 
 
@@ -289,83 +154,7 @@ def help_text() -> str:
         return magic_options.get_help(context)
 
 
-def to_options(values: dict[str, Any]) -> Options:
-    """Return the Options among click's values."""
-    known = {name: values[name] for name in Options.__dataclass_fields__ if name in values}
-    return Options(**known)
-
-
-def plan_text(scan: Any, files: dict[str, Any]) -> str:
-    """Say in a few lines what a scan would run; what --dry-run prints."""
-    space, repeats = scan.space, scan.space.repeats
-    points = scan.trials if scan.trials is not None else space.grid_size()
-    if scan.recorded:
-        repeats = None
-    count = (
-        f"{points} points x {repeats[1]} repeats = {scan.total()} variants"
-        if repeats
-        else f"{scan.total()} variants"
-    )
-    lines = [f"{scan.notebook} would run as {count} ({_how(scan)}) on {_place(scan.backend)}."]
-    width = max(len(name) for name in space)
-    lines += [f"  {name:<{width}}  {describe(axis)}" for name, axis in space.axes.items()]
-    if scan.objective:
-        reduction = (
-            ""
-            if scan.objective.reduction == "last"
-            else f" ({scan.objective.reduction} over epochs)"
-        )
-        lines.append(f"Best: {scan.objective.direction} {scan.objective.metric}{reduction}.")
-    if scan.choice:
-        lines.append(scan.choice)
-    if files:
-        lines.append(f"With it go: {', '.join(files)}.")
-    return "\n".join([*lines, "Nothing was started."])
-
-
-def plan_json(scan: Any) -> dict[str, Any]:
-    """The same as one object; what --dry-run --json prints."""
-    params = {name: describe(axis) for name, axis in scan.space.axes.items()}
-    body = {
-        "notebook": scan.notebook,
-        "variants": scan.total(),
-        "sampler": scan.sampler,
-        "on": scan.backend,
-        "params": params,
-    }
-    if scan.origin is not None:
-        body["origin"] = asdict(scan.origin)
-    return {
-        **body,
-        **({"queue": scan.placement.queue, "choice": scan.choice} if scan.choice else {}),
-    }
-
-
-def describe(axis: Any) -> str:
-    """Say in words which values an axis takes."""
-    from jupyter_gridgpu.model.space import Choice, Fixed, Range
-    from jupyter_gridgpu.model.units import number
-
-    if isinstance(axis, Fixed):
-        return repr(axis.value)
-    if isinstance(axis, Choice):
-        shown = ", ".join(
-            number(v, 4) if isinstance(v, float) else repr(v) for v in axis.values[:8]
-        )
-        return f"one of {shown}{f', … ({len(axis.values)} values)' if len(axis.values) > 8 else ''}"
-    if isinstance(axis, Range):
-        kind = f"{'whole numbers' if axis.whole else 'numbers'} from {number(axis.low)} to {number(axis.high)}"
-        return kind + (", evenly in the logarithm" if axis.log else "")
-    return f"seeds 0 to {axis.count - 1}: every point {axis.count} times"
-
-
-def _how(scan: Any) -> str:
-    """How its points are found."""
-    if scan.origin is None:
-        return f"sampler {scan.sampler}"
-    changes = f": {'; '.join(scan.origin.changes)}" if scan.origin.changes else ""
-    return f"a {scan.origin.kind} of {scan.origin.name}{changes}"
-
-
-def _place(backend: str) -> str:
-    return {"local": "this machine", "auto": "the best queue that fits"}.get(backend, backend)
+def to_options(values: Mapping[str, Any]) -> Options:
+    """Return the Options among click's values, which may hold other names too."""
+    names = [declared.name for declared in dataclasses.fields(Options)]
+    return Options(**{name: values[name] for name in names if name in values})

@@ -34,9 +34,18 @@ def planned(notebook: Path, space: Any = "lr = [0.1, 0.2]", **options: Any) -> P
 
 def test_a_plan_is_the_scan_that_would_be_started(notebook: Path, scans_home: Path) -> None:
     found = planned(
-        notebook, "lr = loguniform(1e-4, 1)\nseed = repeats(2)", maximize="max(acc)", trials=5, walltime="2h", memory="4GB",
-        retries=1, parallel=3, seed=7, name="btag", files=("lib",),
-    )  # fmt: skip
+        notebook,
+        "lr = loguniform(1e-4, 1)\nseed = repeats(2)",
+        maximize="max(acc)",
+        trials=5,
+        walltime="2h",
+        memory="4GB",
+        retries=1,
+        parallel=3,
+        seed=7,
+        name="btag",
+        files=("lib",),
+    )
     scan = found.scan
     assert (scan.name, scan.notebook, scan.kernel, scan.sampler, scan.trials) == (
         "btag",
@@ -152,13 +161,21 @@ def refusal(
     [
         ("lr = uniform(0, 1)", {"maximize": "acc"}, "give --trials"),
         ("lr = uniform(0, 1)", {}, "--sampler"),
-        ("lr = uniform(0, 1)", {"sampler": "random"}, "--sampler random needs to know how many points"),
+        (
+            "lr = uniform(0, 1)",
+            {"sampler": "random"},
+            "--sampler random needs to know how many points",
+        ),
         ("lr = uniform(0, 1)", {"trials": 5}, "--maximize NAME or --minimize NAME"),
         ("lr = uniform(0, 1)", {"sampler": "grid"}, "continuous range"),
         ("lr = [1, 2, 3]", {"sampler": "grid", "trials": 2}, "more than --trials 2"),
         ("lr = logint(1, 10**9)", {}, "1,000,000,000 points"),
         ("lr = list(range(1000))\nunits = list(range(1000))", {}, "1,000,000 points"),
-        ("lr = list(range(1000))\nunits = list(range(100))\nseed = repeats(2)", {}, "200,000 variants"),
+        (
+            "lr = list(range(1000))\nunits = list(range(100))\nseed = repeats(2)",
+            {},
+            "200,000 variants",
+        ),
         ("lr = uniform(0, 1)", {"sampler": "random", "trials": 10**9}, "1,000,000,000 variants"),
         ("lr = 1", {"sampler": "random", "trials": 5}, "at least one parameter"),
         ("lr = [1, 2]", {"sampler": "guess"}, "'guess' is not known; choose one of"),
@@ -191,7 +208,7 @@ def refusal(
         ("lr = [1, 2]", {"files": ("~nobody-of-this-name/x",)}, "--files"),
         ("lr = [1, 2]", {"files": ("a\0b",)}, "--files"),
     ],
-)  # fmt: skip
+)
 def test_a_wrong_request_is_refused_in_one_sentence_and_leaves_nothing(
     notebook: Path, scans_home: Path, space: str, options: dict[str, Any], words: str
 ) -> None:
@@ -228,7 +245,7 @@ def test_a_wrong_notebook_is_refused(notebook: Path, scans_home: Path) -> None:
     assert not scans_home.exists()
 
 
-def test_a_gpu_where_there_is_none_is_the_engine_s_refusal(
+def test_a_gpu_where_there_is_none_is_refused_by_the_backend(
     notebook: Path, scans_home: Path
 ) -> None:
     assert "this machine has no GPUs" in refusal(BackendError, notebook, gpus=1)
@@ -254,7 +271,7 @@ def test_names_of_the_notebook_around_may_be_used(notebook: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "wish",
+    "options",
     [
         {"inputs": ("user.me:jets",)},
         {"out": "user.me.x"},
@@ -262,7 +279,9 @@ def test_names_of_the_notebook_around_may_be_used(notebook: Path) -> None:
         {"attempts": 2},
     ],
 )
-def test_wishes_for_the_grid_are_for_the_grid_alone(notebook: Path, wish: dict[str, Any]) -> None:
-    assert "--on panda" in refusal(UsageError, notebook, **wish)
-    scan = plan(notebook, "lr = [0.1]", Options(on="panda", **wish), ask=False).scan
+def test_options_for_the_grid_are_for_the_grid_alone(
+    notebook: Path, options: dict[str, Any]
+) -> None:
+    assert "--on panda" in refusal(UsageError, notebook, **options)
+    scan = plan(notebook, "lr = [0.1]", Options(on="panda", **options), ask=False).scan
     assert from_json(json.loads(json.dumps(to_json(scan)))) == scan

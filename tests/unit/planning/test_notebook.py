@@ -67,9 +67,15 @@ def test_a_sound_notebook_is_read_with_its_parameters(notebook: Notebook) -> Non
         name: (p.type, p.default) for name, p in notebook.parameters.items() if name != "computed"
     }
     assert found == {
-        "lr": (None, 0.1), "epochs": ("int", 3), "units": (None, 64), "name": (None, "adam"), "layers": (None, [256, 128]),
-        "flag": (None, True), "options": (None, {"a": 1}), "anything": (None, None),
-    }  # fmt: skip
+        "lr": (None, 0.1),
+        "epochs": ("int", 3),
+        "units": (None, 64),
+        "name": (None, "adam"),
+        "layers": (None, [256, 128]),
+        "flag": (None, True),
+        "options": (None, {"a": 1}),
+        "anything": (None, None),
+    }
     assert "computed" in notebook.parameters
 
 
@@ -110,8 +116,14 @@ def test_a_path_below_a_file_is_refused(tmp_path: Path) -> None:
 
 KERNELSPEC = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
 CELL: dict[str, Any] = {
-    "cell_type": "code", "metadata": {"tags": ["parameters"]}, "source": "lr = 1", "outputs": [], "execution_count": None,
-}  # fmt: skip
+    "cell_type": "code",
+    "metadata": {"tags": ["parameters"]},
+    "source": "lr = 1",
+    "outputs": [],
+    "execution_count": None,
+}
+OTHER_TAG = {**CELL, "metadata": {"tags": ["Parameters"]}}
+NO_KERNEL = {"kernelspec": {"name": "no-such-kernel"}}
 
 
 def body(cells: Any = None, metadata: Any = KERNELSPEC, **more: Any) -> str:
@@ -143,7 +155,7 @@ def body(cells: Any = None, metadata: Any = KERNELSPEC, **more: Any) -> str:
         (body(cells=[{}]), "a cell has no type"),
         (body(cells=[]), "no cell tagged 'parameters'"),
         (body(cells=[{**CELL, "metadata": {}}]), "no cell tagged 'parameters'"),
-        (body(cells=[{**CELL, "metadata": {"tags": ["Parameters"]}}]), "no cell tagged 'parameters'"),
+        (body(cells=[OTHER_TAG]), "no cell tagged 'parameters'"),
         (body(metadata={}), "which kernel"),
         (body(metadata=None), "which kernel"),
         (body(metadata=[]), "which kernel"),
@@ -151,7 +163,7 @@ def body(cells: Any = None, metadata: Any = KERNELSPEC, **more: Any) -> str:
         (body(metadata={"kernelspec": {"name": ""}}), "which kernel"),
         (body(metadata={"kernelspec": {"name": 3}}), "which kernel"),
         (body(metadata={"kernelspec": "python3"}), "train.ipynb"),
-        (body(metadata={"kernelspec": {"name": "no-such-kernel"}}), "not installed here; there is:"),
+        (body(metadata=NO_KERNEL), "not installed here; there is:"),
         (body(metadata={"kernelspec": {"name": "../../etc"}}), "train.ipynb"),
         (body(metadata={"kernelspec": {"name": "a\nb" * 500}}), "train.ipynb"),
         (body(metadata={**KERNELSPEC, "language_info": "python"}), ""),
@@ -166,7 +178,7 @@ def body(cells: Any = None, metadata: Any = KERNELSPEC, **more: Any) -> str:
         (body(nbformat="four"), "train.ipynb"),
         (body(nbformat=3), "train.ipynb"),
     ],
-)  # fmt: skip
+)
 def test_what_is_no_sound_notebook_is_refused(
     tmp_path: Path, text: str | bytes, words: str
 ) -> None:
@@ -285,12 +297,26 @@ def test_the_digest_is_of_what_a_notebook_does(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "space",
     [
-        "lr = loguniform(1e-4, 1)", "lr = 1", "lr = [1, 0.5]", "epochs = 5", "epochs = 5.0", "epochs = [1, 2]",
-        "epochs = logint(1, 9)", "units = uniform(1, 9)", "name = ['adam', 'sgd']", "layers = fixed([1, 2])",
-        "layers = choice([1], [1, 2])", "flag = [True, False]", "flag = 1", "options = {'b': 2}", "anything = [1, 'a', None]",
-        "lr = None", "computed = 5", "units = repeats(3)",
+        "lr = loguniform(1e-4, 1)",
+        "lr = 1",
+        "lr = [1, 0.5]",
+        "epochs = 5",
+        "epochs = 5.0",
+        "epochs = [1, 2]",
+        "epochs = logint(1, 9)",
+        "units = uniform(1, 9)",
+        "name = ['adam', 'sgd']",
+        "layers = fixed([1, 2])",
+        "layers = choice([1], [1, 2])",
+        "flag = [True, False]",
+        "flag = 1",
+        "options = {'b': 2}",
+        "anything = [1, 'a', None]",
+        "lr = None",
+        "computed = 5",
+        "units = repeats(3)",
     ],
-)  # fmt: skip
+)
 def test_values_a_notebook_can_take_are_accepted(notebook: Notebook, space: str) -> None:
     check_space(notebook, parse_space(space))
 
@@ -312,7 +338,10 @@ def test_values_a_notebook_can_take_are_accepted(notebook: Notebook, space: str)
         ("name = uniform(0, 1)", "is a number"),
         ("flag = 'yes'", "takes True or False"),
         ("flag = 2", "takes True or False"),
-        ("layers = [256, 128]", "write fixed([256, 128]) for one, choice([...], [...]) for several."),
+        (
+            "layers = [256, 128]",
+            "write fixed([256, 128]) for one, choice([...], [...]) for several.",
+        ),
         ("layers = 256", "takes a list"),
         ("layers = repeats(2)", "takes a list"),
         ("options = [1]", "takes a dict"),
@@ -320,7 +349,7 @@ def test_values_a_notebook_can_take_are_accepted(notebook: Notebook, space: str)
         ("layers = " + repr(list(range(1000))), "its default in train.ipynb is a list"),
         ("x" * 5000 + " = 1", "xxx"),
     ],
-)  # fmt: skip
+)
 def test_values_it_cannot_take_are_refused_in_one_sentence(
     notebook: Notebook, space: str, words: str
 ) -> None:

@@ -1,0 +1,23 @@
+"""`gridgpu resume`: let a scan go on, with a new runner where it has none."""
+
+from __future__ import annotations
+
+import click
+
+from jupyter_gridgpu import client
+
+
+@click.command("resume")
+@click.argument("scan")
+def resume(scan: str) -> None:
+    """Go on with SCAN after a pause, a reboot or the death of its runner."""
+    handle = client.open_scan(scan)
+    # Only a new attempt brings a scan back that has ended.
+    if handle.ended:
+        click.echo(
+            f"{handle.name} has ended already;"
+            f" `gridgpu retry {handle.name}` runs again what did not finish."
+        )
+        return
+    handle.resume()
+    click.echo(f"{handle.name} goes on. `gridgpu watch {handle.name}` follows it.")

@@ -1,0 +1,51 @@
+"""`gridgpu run`: start a scan of a notebook, and follow it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import click
+
+from jupyter_gridgpu import client
+from jupyter_gridgpu.cli.following import command_line, follow
+from jupyter_gridgpu.cli.output import json_option, print_plan
+from jupyter_gridgpu.cli.space_options import space_options, space_text
+from jupyter_gridgpu.planning.options import first_options, scan_options, to_options
+from jupyter_gridgpu.planning.request import plan
+
+
+@click.command("run")
+@click.argument("notebook")
+@space_options
+@click.option("--no-wait", is_flag=True, help="Return when the scan is started.")
+@json_option
+@first_options
+@scan_options
+def run(
+    notebook: str,
+    space: str | None,
+    params: tuple[str, ...],
+    no_wait: bool,
+    as_json: bool,
+    dry_run: bool,
+    rehearse: bool,
+    there: bool,
+    **options: Any,
+) -> None:
+    """Run NOTEBOOK with many values of its parameters, and show how it goes.
+
+    The same request again shows the scan it started before; --new starts another.
+    """
+    made = plan(notebook, space_text(space, params), to_options(options))
+    # The scan's provenance keeps the command, so that it can be given once more.
+    made = replace(made, command=command_line())
+    if dry_run:
+        print_plan(made, as_json)
+        return
+    if rehearse or there:
+        from jupyter_gridgpu import rehearsal
+
+        # With --json stdout has one object and nothing else, so the rehearsal speaks on stderr.
+        rehearsal.before(made, there, lambda line: click.echo(line, err=as_json))
+    follow(client.start(made), no_wait, as_json)

@@ -1,0 +1,37 @@
+"""`gridgpu show`: a scan as it is now."""
+
+from __future__ import annotations
+
+import click
+
+from jupyter_gridgpu import client
+from jupyter_gridgpu.cli.following import say_end
+from jupyter_gridgpu.cli.output import print_json
+
+SHOWN_ROWS = 200  # a terminal takes seconds for thousands
+
+
+@click.command("show")
+@click.argument("scan")
+@click.option(
+    "--all",
+    "everything",
+    is_flag=True,
+    help=f"Print all rows where there are more than {SHOWN_ROWS}.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def show(scan: str, everything: bool, as_json: bool) -> None:
+    """Show SCAN as it is now."""
+    handle = client.open_scan(scan)
+    if as_json:
+        print_json(handle.summary())
+        return
+    # Imported late: JSON needs no tables.
+    from rich.console import Console
+
+    from jupyter_gridgpu.terminal import render
+
+    console = Console()
+    limit = None if everything else SHOWN_ROWS
+    console.print(render(handle, handle.state, console, limit=limit))
+    say_end(handle, handle.state)

@@ -1,0 +1,105 @@
+"""Which backend and queue take a scan, and the channel on which its metrics come."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from jupyter_gridgpu import backends, channels
+from jupyter_gridgpu.errors import BackendError, GridGpuError, UsageError
+from jupyter_gridgpu.model.resources import Resources
+from jupyter_gridgpu.model.scan import AUTO, ScanSpec
+from jupyter_gridgpu.queues import discovery
+from jupyter_gridgpu.queues.match import Match, chosen, fitting
+from jupyter_gridgpu.store import home
+from jupyter_gridgpu.store.paths import ScanPaths
+
+NAMED_QUEUES = 8  # that a sentence names
+TRIED_QUEUES = 4  # that are asked whether they take a scan
+
+
+def checked(scan: ScanSpec, ask: bool = True, files: Mapping[str, Path] | None = None) -> ScanSpec:
+    """Return the scan as its backend takes it, with its channel.
+
+    Where the backend was left open, that is the best queue that takes the scan. Without `ask` no
+    batch system is asked, and the backend stays open. `files` are the helper files, by name.
+    Raises UsageError or BackendError.
+    """
+    if scan.backend != AUTO:
+        return _accepted(scan, ask, files or {})
+    if not ask:
+        return scan
+    first_refusal: GridGpuError | None = None
+    for candidate in _in_fitting_queues(scan)[:TRIED_QUEUES]:
+        try:
+            return _accepted(candidate, ask, files or {})
+        except BackendError as error:
+            # The best queue's reason is the one that helps, if no other queue takes the scan.
+            first_refusal = first_refusal or error
+    raise first_refusal or BackendError("No queue takes the scan.")
+
+
+def _accepted(scan: ScanSpec, ask: bool, files: Mapping[str, Path]) -> ScanSpec:
+    """Return the scan with its channel. Raises UsageError or BackendError if it is refused."""
+    backend = backends.load(scan, ScanPaths(home.home() / scan.name))
+    scan = replace(scan, channel=channels.choose(scan.metrics, backend.capabilities.shows_files))
+    backend.check(ask)
+    if ask:
+        backend.check_files(files)
+    return scan
+
+
+def _in_fitting_queues(scan: ScanSpec) -> list[ScanSpec]:
+    """Return the scan in every queue that it fits, the best first.
+
+    Raises UsageError for an unknown queue, BackendError if the scan fits none.
+    """
+    known = discovery.find(discovery.FRESH_S)
+    asked = scan.placement.queue
+    usable = [queue for queue in known.queues if queue.backend in backends.names()]
+    named = [queue for queue in usable if asked in (None, queue.name, queue.queue)]
+    if usable and not named:
+        names = ", ".join(queue.name for queue in usable[:NAMED_QUEUES])
+        raise UsageError(f"No queue is called {asked!r}; there are {names}.")
+    try:
+        matches = fitting(named, scan.resources, scan.container)
+    except BackendError as error:
+        # A batch system that did not answer may be why nothing fits.
+        raise BackendError(" ".join([str(error), *known.problems[:1]])) from None
+    return [_in_queue(scan, match) for match in matches]
+
+
+def _in_queue(scan: ScanSpec, match: Match) -> ScanSpec:
+    """Return the scan placed in a queue; what the user said of account and nodes comes first."""
+    asked, queue = scan.placement, match.queue
+    placement = replace(
+        asked,
+        queue=queue.queue,
+        account=asked.account or queue.account,
+        qos=asked.qos or queue.qos,
+        constraint=asked.constraint or queue.constraint,
+    )
+    model = scan.resources.gpu_model or _model_to_name(match, scan.resources)
+    # What was asked for is kept: the fingerprint of a request must not depend on today's choice.
+    return replace(
+        scan,
+        backend=queue.backend,
+        placement=placement,
+        resources=replace(scan.resources, gpu_model=model),
+        asked=asked,
+        asked_model=scan.resources.gpu_model,
+        choice=chosen(match),
+    )
+
+
+def _model_to_name(match: Match, wanted: Resources) -> str | None:
+    """Return the GPU model that a request must name to get a GPU that fits, or None.
+
+    Slurm knows models, but neither GPU memory nor CUDA versions: in a queue with several kinds of
+    GPUs only the name leads to the kind that fits.
+    """
+    has_several_kinds = len(match.queue.gpus or ()) > 1
+    if match.kind and has_several_kinds and (wanted.vram_mb or wanted.cuda):
+        return match.kind.model
+    return None

@@ -1,0 +1,103 @@
+"""What a scan would run, told before anything is started: the output of `--dry-run`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import Any
+
+from jupyter_gridgpu.model.scan import ScanSpec
+from jupyter_gridgpu.model.space import Axis, Choice, Fixed, Range
+from jupyter_gridgpu.model.units import number
+
+SHOWN_VALUES = 8  # of a list of values
+_PLACES = {"local": "this machine", "auto": "the best queue that fits"}
+
+
+def plan_text(scan: ScanSpec, files: Iterable[str]) -> str:
+    """Say in a few lines what a scan would run; `files` are the names of its helper files."""
+    place = _PLACES.get(scan.backend, scan.backend)
+    lines = [f"{scan.notebook} would run as {_count_text(scan)} ({_points_text(scan)}) on {place}."]
+    width = max(len(name) for name in scan.space)
+    lines += [f"  {name:<{width}}  {describe(axis)}" for name, axis in scan.space.axes.items()]
+    if scan.objective:
+        best = f"Best: {scan.objective.direction} {scan.objective.metric}"
+        if scan.objective.reduction != "last":
+            best += f" ({scan.objective.reduction} over epochs)"
+        lines.append(f"{best}.")
+    if scan.choice:
+        lines.append(scan.choice)
+    if names := list(files):
+        lines.append(f"With it go: {', '.join(names)}.")
+    # Nobody must wait for a scan that was not started.
+    lines.append("Nothing was started.")
+    return "\n".join(lines)
+
+
+def plan_json(scan: ScanSpec) -> dict[str, Any]:
+    """Return what a scan would run as one JSON object."""
+    body: dict[str, Any] = {
+        "notebook": scan.notebook,
+        "variants": scan.total(),
+        "sampler": scan.sampler,
+        "on": scan.backend,
+        "params": {name: describe(axis) for name, axis in scan.space.axes.items()},
+    }
+    if scan.origin is not None:
+        body["origin"] = asdict(scan.origin)
+    if scan.choice:
+        body |= {"queue": scan.placement.queue, "choice": scan.choice}
+    return body
+
+
+def describe(axis: Axis) -> str:
+    """Say in words which values an axis takes."""
+    if isinstance(axis, Fixed):
+        return repr(axis.value)
+    if isinstance(axis, Choice):
+        return _choice_text(axis)
+    if isinstance(axis, Range):
+        return _range_text(axis)
+    return f"seeds 0 to {axis.count - 1}: every point {axis.count} times"
+
+
+def _choice_text(axis: Choice) -> str:
+    shown = ", ".join(_value_text(value) for value in axis.values[:SHOWN_VALUES])
+    if len(axis.values) > SHOWN_VALUES:
+        shown += f", … ({len(axis.values)} values)"
+    return f"one of {shown}"
+
+
+def _value_text(value: object) -> str:
+    # Floats of a linspace have many digits, which nobody reads.
+    if isinstance(value, float):
+        return number(value, 4)
+    return repr(value)
+
+
+def _range_text(axis: Range) -> str:
+    kind = "whole numbers" if axis.whole else "numbers"
+    text = f"{kind} from {number(axis.low)} to {number(axis.high)}"
+    if axis.log:
+        text += ", evenly in the logarithm"
+    return text
+
+
+def _count_text(scan: ScanSpec) -> str:
+    """Say how many variants there would be, and how they come from points and repeats."""
+    repeats = scan.space.repeats
+    # Points that were recorded before have their repeats in them already.
+    if repeats is None or scan.recorded:
+        return f"{scan.total()} variants"
+    points = scan.space.grid_size() if scan.trials is None else scan.trials
+    return f"{points} points x {repeats[1]} repeats = {scan.total()} variants"
+
+
+def _points_text(scan: ScanSpec) -> str:
+    """Say where the points come from: a sampler, or the scan that is run again."""
+    if scan.origin is None:
+        return f"sampler {scan.sampler}"
+    text = f"a {scan.origin.kind} of {scan.origin.name}"
+    if scan.origin.changes:
+        text += f": {'; '.join(scan.origin.changes)}"
+    return text

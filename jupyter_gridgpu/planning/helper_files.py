@@ -1,0 +1,103 @@
+"""The files that a notebook needs beside it: found by `--files`, named and hashed."""
+
+from __future__ import annotations
+
+import glob
+import hashlib
+from pathlib import Path
+
+from jupyter_gridgpu.errors import UsageError
+from jupyter_gridgpu.store import home
+
+HASHED_BYTES = 256 * 1024 * 1024  # of all helper files together
+
+
+def helper_files(folder: Path, patterns: tuple[str, ...]) -> dict[str, Path]:
+    """Return the helper files by the names that they get beside the notebook.
+
+    `folder` is the notebook's; patterns count from there. Raises UsageError for a pattern without
+    a file, for the folder itself, and for two files with one name.
+    """
+    files: dict[str, Path] = {}
+    for pattern in patterns:
+        matches = _matches(folder, pattern)
+        if not matches:
+            raise UsageError(f"--files {pattern}: there is no such file in {folder}.")
+        for match in matches:
+            name = _name_beside_notebook(folder, match, pattern)
+            # Two patterns may name one file, but two files of one name would hide each other.
+            if files.setdefault(name, match).resolve() != match.resolve():
+                raise UsageError(
+                    f"--files {pattern}: another file would be beside the notebook as {name}"
+                    " already."
+                )
+    return files
+
+
+def _matches(folder: Path, pattern: str) -> list[Path]:
+    """Return the files that a pattern names; none where pathlib refuses the pattern."""
+    try:
+        given = folder / home.user_path(pattern)
+        if glob.has_magic(pattern):
+            return sorted(folder.glob(pattern))
+        if given.exists():
+            return [given]
+    except (ValueError, IndexError, NotImplementedError, OSError):
+        # These are pathlib's ways to refuse a pattern: a null byte, an empty or an absolute one,
+        # a name that is too long.
+        pass
+    return []
+
+
+def _name_beside_notebook(folder: Path, match: Path, pattern: str) -> str:
+    """Return the name of a helper file in a job's folder.
+
+    Below the notebook's folder files keep their place; those from elsewhere lie beside the
+    notebook.
+    """
+    whole, notebook_folder = match.resolve(), folder.resolve()
+    # A job's folder cannot hold the folder that the notebook lies in, or one above that.
+    if whole in (notebook_folder, *notebook_folder.parents):
+        raise UsageError(
+            f"--files {pattern}: name files or folders beside the notebook, not the folder it is"
+            " in."
+        )
+    if whole.is_relative_to(notebook_folder):
+        return whole.relative_to(notebook_folder).as_posix()
+    return match.name
+
+
+def digest_of(files: dict[str, Path]) -> str:
+    """Return a SHA-256 of the helper files, or an empty text if there are none.
+
+    Up to HASHED_BYTES the content counts, and of the rest size and time of change: hashing a large
+    data set would take longer than the user wants to wait.
+    Raises UsageError for a file that cannot be read.
+    """
+    if not files:
+        return ""
+    digest, budget = hashlib.sha256(), HASHED_BYTES
+    for name, path in sorted(files.items()):
+        for part in _parts(path):
+            stat = part.stat()
+            budget -= stat.st_size
+            digest.update(f"{name}/{part.relative_to(path)}/{stat.st_size}/".encode())
+            if budget >= 0:
+                digest.update(_read(part))
+            else:
+                digest.update(str(stat.st_mtime_ns).encode())
+    return digest.hexdigest()
+
+
+def _parts(path: Path) -> list[Path]:
+    """Return the plain files of a helper file, which may be a folder."""
+    if path.is_dir():
+        return [part for part in sorted(path.rglob("*")) if part.is_file()]
+    return [path] if path.is_file() else []
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"--files: {path} cannot be read: {error.strerror}.") from None

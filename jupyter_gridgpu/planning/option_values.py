@@ -1,0 +1,144 @@
+"""What options mean: their values checked, and made into what a scan needs from its backend."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from jupyter_gridgpu import images
+from jupyter_gridgpu.errors import UsageError
+from jupyter_gridgpu.model.resources import RUNTIMES, Container, Placement, Resources
+from jupyter_gridgpu.model.scan import AUTO
+from jupyter_gridgpu.model.units import parse_duration, parse_memory
+from jupyter_gridgpu.planning.declaration import Options
+
+NAME_LIMIT = 500  # characters of a name that a batch system gets
+
+
+def engine_fields(options: Options, container: Container) -> dict[str, Any]:
+    """Return the fields of a ScanSpec that say where and how its jobs run. Raises UsageError."""
+    return {
+        "backend": options.on,
+        "parallel": positive("parallel", options.parallel),
+        "per_gpu": positive("per-gpu", options.per_gpu) or 1,
+        "per_job": positive("per-job", options.per_job) or 1,
+        "prefork": not options.no_prefork,
+        "retries": not_negative("retries", options.retries),
+        "resources": _resources(options),
+        "container": container,
+        "placement": _placement(options),
+        # The spec keeps the name that the option had first, since old scans are still read.
+        "metrics": options.channel,
+    }
+
+
+def container_of(options: Options, exact: bool) -> Container:
+    """Return the container that jobs run in, with the image's digest. Raises UsageError.
+
+    Without `exact` the digest may be left out, where it would take long to find.
+    """
+    if options.runtime not in RUNTIMES:
+        known = ", ".join(RUNTIMES)
+        raise UsageError(f"--runtime {options.runtime!r} is not known; choose one of {known}.")
+    # Without a container jobs see the folders of their node as they are.
+    if options.bind and options.image is None:
+        raise UsageError("--bind is for jobs in a container: give an --image too.")
+    image = _optional_name("image", options.image)
+    container = Container(image, None, options.runtime, tuple(options.bind))
+    return images.resolve(container, here=options.on == "local", exact=exact)
+
+
+def _resources(options: Options) -> Resources:
+    return Resources(
+        gpus=not_negative("gpus", options.gpus),
+        memory_mb=_megabytes(options.memory),
+        walltime_s=_seconds(options.walltime),
+        gpu_model=_optional_name("gpu-model", options.gpu_model),
+        vram_mb=_megabytes(options.vram),
+        cuda=_version("cuda", options.cuda),
+        cpus=positive("cpus", options.cpus),
+        disk_mb=_megabytes(options.disk),
+    )
+
+
+def _placement(options: Options) -> Placement:
+    if options.on not in ("panda", AUTO):
+        _refuse_grid_options(options)
+    return Placement(
+        queue=_optional_name("queue", options.queue),
+        account=_optional_name("account", options.account),
+        qos=_optional_name("qos", options.qos),
+        constraint=_optional_name("constraint", options.constraint),
+        shared=not options.no_shared_disk,
+        exclude=tuple(_name("exclude-site", site) for site in options.exclude_site),
+        inputs=tuple(_name("in", dataset) for dataset in options.inputs),
+        output=_optional_name("out", options.out),
+        attempts=positive("attempts", options.attempts),
+    )
+
+
+def _refuse_grid_options(options: Options) -> None:
+    """Raise UsageError if an option is given that only PanDA understands."""
+    grid_options = {
+        "in": options.inputs,
+        "out": options.out,
+        "exclude-site": options.exclude_site,
+        "attempts": options.attempts,
+    }
+    for name, value in grid_options.items():
+        if value:
+            raise UsageError(
+                f"--{name} is for jobs on the grid: say --on panda too, or leave it out."
+            )
+
+
+def _megabytes(size: str | int | None) -> int | None:
+    return None if size is None else parse_memory(size)
+
+
+def _seconds(time: str | int | None) -> int | None:
+    return None if time is None else parse_duration(time)
+
+
+def _optional_name(option: str, text: str | None) -> str | None:
+    return None if text is None else _name(option, text)
+
+
+def _name(option: str, text: str) -> str:
+    """Return a name for a batch system, without space around it. Raises UsageError."""
+    # The name becomes one argument of a command: there it must not look like an option.
+    sound = text.strip() and text.isprintable() and not text.startswith("-")
+    if not sound or len(text) > NAME_LIMIT:
+        raise UsageError(
+            f"--{option} {text[:40]!r} cannot be a name for a batch system: give printable text"
+            " that begins without '-'."
+        )
+    return text.strip()
+
+
+def _version(option: str, text: str | float | None) -> str | None:
+    """Return a version like `12.0`; `12` is read as `12.0`. Raises UsageError."""
+    if text is None:
+        return None
+    if not re.fullmatch(r"\d{1,3}(\.\d{1,3})?", str(text)):
+        raise UsageError(f"--{option} {text!r} is no version; write it like 12.0.")
+    return str(text) if "." in str(text) else f"{text}.0"
+
+
+def positive(option: str, value: int | None) -> int | None:
+    """Return `value`, a whole number from 1 up or None. Raises UsageError."""
+    if value is not None and (not _is_whole(value) or value < 1):
+        raise UsageError(f"--{option} {value}: give a whole number from 1 up.")
+    return value
+
+
+def not_negative(option: str, value: int) -> int:
+    """Return `value`, a whole number from 0 up. Raises UsageError."""
+    if not _is_whole(value) or value < 0:
+        raise UsageError(f"--{option} {value}: give a whole number from 0 up.")
+    return value
+
+
+def _is_whole(value: object) -> bool:
+    # For Python True is an int, but nobody means it as a number of jobs.
+    return isinstance(value, int) and not isinstance(value, bool)

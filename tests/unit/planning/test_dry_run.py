@@ -1,0 +1,72 @@
+"""What `--dry-run` says of a scan."""
+
+from __future__ import annotations
+
+import pytest
+
+from jupyter_gridgpu.model.grammar import parse_space
+from jupyter_gridgpu.model.scan import Objective, Origin, ScanSpec
+from jupyter_gridgpu.planning.dry_run import describe, plan_json, plan_text
+
+
+def spec(space: str, **more: object) -> ScanSpec:
+    fields: dict[str, object] = {"sampler": "grid", "trials": None, **more}
+    return ScanSpec(
+        id="1",
+        name="train",
+        notebook="train.ipynb",
+        kernel="python3",
+        language="python",
+        space=parse_space(space),
+        seed=0,
+        **fields,  # type: ignore[arg-type]
+    )
+
+
+def test_a_plan_is_told_in_a_few_lines() -> None:
+    scan = spec(
+        "lr = loguniform(1e-4, 1)\nseed = repeats(2)",
+        sampler="tpe",
+        trials=5,
+        objective=Objective("acc", "maximize", "max"),
+    )
+    assert plan_text(scan, {"lib": None}) == (
+        "train.ipynb would run as 5 points x 2 repeats = 10 variants (sampler tpe) on this"
+        " machine.\n"
+        "  lr    numbers from 0.000100 to 1.00, evenly in the logarithm\n"
+        "  seed  seeds 0 to 1: every point 2 times\n"
+        "Best: maximize acc (max over epochs).\n"
+        "With it go: lib.\n"
+        "Nothing was started."
+    )
+
+
+def test_a_variation_says_what_it_runs_again() -> None:
+    origin = Origin("variation", "0", "old", changes=("epochs = 2 (was 1)",))
+    scan = spec("lr = [1, 2]\nseed = repeats(2)", origin=origin, recorded=3, backend="auto")
+    first = plan_text(scan, {}).splitlines()[0]
+    assert first == (
+        "train.ipynb would run as 3 variants (a variation of old: epochs = 2 (was 1)) on the best"
+        " queue that fits."
+    )
+    assert plan_json(scan)["origin"]["changes"] == ("epochs = 2 (was 1)",)
+
+
+def test_a_queue_that_was_chosen_is_told() -> None:
+    assert "queue" not in plan_json(spec("lr = 1"))
+    body = plan_json(spec("lr = 1", choice="It runs in gpu."))
+    assert (body["queue"], body["choice"]) == (None, "It runs in gpu.")
+
+
+@pytest.mark.parametrize(
+    ("axis", "words"),
+    [
+        ("'a'", "'a'"),
+        ("[1, 0.00012345]", "one of 1, 0.0001234"),
+        ("list(range(10))", "one of 0, 1, 2, 3, 4, 5, 6, 7, … (10 values)"),
+        ("integer(1, 9)", "whole numbers from 1 to 9"),
+        ("uniform(0, 0.5)", "numbers from 0 to 0.500"),
+    ],
+)
+def test_an_axis_is_told_in_words(axis: str, words: str) -> None:
+    assert describe(parse_space(f"x = {axis}").axes["x"]) == words

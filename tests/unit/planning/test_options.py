@@ -1,0 +1,74 @@
+"""The options of a scan: one declaration for the command line, the form and Python."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import click
+import pytest
+
+from jupyter_gridgpu.errors import UsageError
+from jupyter_gridgpu.planning.declaration import NOT_FOR_A_REPLAY, Options
+from jupyter_gridgpu.planning.options import (
+    backend_options,
+    help_text,
+    option_list,
+    parse_words,
+    to_options,
+    words_of,
+)
+from jupyter_gridgpu.planning.request import plan
+from jupyter_gridgpu.testing.examples import notebook_json
+
+
+def test_every_option_is_a_field_and_every_field_an_option() -> None:
+    fields = [declared.name for declared in dataclasses.fields(Options)]
+    assert [option.name for option in option_list()] == fields
+
+
+def test_the_command_line_without_options_gives_the_defaults() -> None:
+    assert to_options(parse_words(["train.ipynb"])) == Options()
+
+
+def test_options_get_the_types_that_their_fields_declare() -> None:
+    words = ["--trials", "5", "--vram", "40GB", "--files", "a", "--files", "b", "--new"]
+    made = to_options(parse_words(["train.ipynb", *words, "--partition", "gpu"]))
+    assert made == Options(trials=5, vram="40GB", files=("a", "b"), new=True, queue="gpu")
+    with pytest.raises(UsageError, match="'x' is not a valid integer"):
+        parse_words(["train.ipynb", "--cpus", "x"])
+
+
+def test_words_of_options_give_the_same_options() -> None:
+    words = ["--seed", "3", "--bind", "/a", "--bind", "/b", "--channel", "end", "--new"]
+    values = parse_words(["train.ipynb", *words])
+    assert words_of(values) == words
+
+
+def test_a_replay_takes_those_options_that_say_where_jobs_run() -> None:
+    names = [one.name for one in click.command(backend_options(lambda: None)).params]
+    assert not set(names) & set(NOT_FOR_A_REPLAY)
+    assert {*names, *NOT_FOR_A_REPLAY} == {one.name for one in option_list()}
+
+
+def test_the_old_word_for_the_channel_is_understood_but_not_shown() -> None:
+    old = parse_words(["train.ipynb", "--metrics", "end"])
+    assert old == parse_words(["train.ipynb", "--channel", "end"])
+    assert words_of(old) == ["--channel", "end"]
+    assert "--channel NAME" in help_text()
+    assert "--metrics" not in help_text()
+
+
+def test_python_takes_the_old_name_of_the_channel() -> None:
+    assert Options(metrics="end") == Options(channel="end")
+    assert dataclasses.replace(Options(channel="push"), seed=1).channel == "push"
+    assert dataclasses.replace(Options(channel="push"), metrics="end").channel == "end"
+
+
+def test_a_scan_keeps_the_channel_under_the_name_that_old_scans_have(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    (tmp_path / "train.ipynb").write_text(notebook_json("lr = 0.1"))
+    made = plan(tmp_path / "train.ipynb", "lr = [1, 2]", Options(channel="end")).scan
+    assert (made.metrics, made.channel) == ("end", "end")
