@@ -111,7 +111,7 @@ class ProcessFile(TypedDict):
 
 
 class JobClaim(ProcessFile):
-    """claim.json: the process that took the job. It keeps a job that starts twice from running twice."""
+    """claim.json: the process that took the job, so that a job that starts twice runs once."""
 
     copy: str
 
@@ -192,7 +192,7 @@ class CommandFile(_CommandExtras):
 
 
 class BatchFile(TypedDict):
-    """engine.json of a batch: its id in the batch system, or None if that does not have the batch."""
+    """engine.json of a batch: its id in the batch system, or None if the batch is not there."""
 
     id: str | None
 
@@ -287,7 +287,7 @@ class JobReported(_ReportedExtras):
 
 
 class BackendNoted(TypedDict):
-    """engine.noted: one sentence about a batch system that is not well; None once it is well again."""
+    """engine.noted: one sentence about a batch system that is ill; None once it is well again."""
 
     message: str | None
 
