@@ -114,13 +114,15 @@ class ScanSpec:
     metrics: str = AUTO_CHANNEL  # the way that was asked for
     channel: str = FILE  # the way on which metrics come
 
+    def points(self) -> int:
+        """Return how many points are proposed when nothing is added to the scan."""
+        if self.trials is not None:
+            return self.trials
+        return self.space.grid_size() or 0
+
     def total(self) -> int:
-        """How many variants the scan has when nothing is added to it."""
-        if self.recorded:
-            return self.recorded
-        points = self.trials if self.trials is not None else (self.space.grid_size() or 0)
-        repeats = self.space.repeats
-        return points * (repeats[1] if repeats else 1)
+        """Return how many variants the scan has when nothing is added to it."""
+        return self.recorded or self.points() * self.space.repeat_count
 
 
 def fingerprint(scan: ScanSpec) -> str:

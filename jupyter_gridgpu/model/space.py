@@ -73,6 +73,14 @@ class Space:
         return None
 
     @property
+    def repeat_count(self) -> int:
+        """How many variants every point makes: 1 where nothing is repeated."""
+        repeats = self.repeats
+        if repeats is None:
+            return 1
+        return repeats[1]
+
+    @property
     def varied(self) -> list[str]:
         return [name for name, axis in self.axes.items() if not isinstance(axis, Fixed)]
 
