@@ -187,7 +187,7 @@ class ScanView:
 
     @property
     def state(self) -> str:
-        """running, paused, done or stopped; whether the scan is orphaned only its lease can tell."""
+        """running, paused, done or stopped; only the lease tells whether the scan is orphaned."""
         if self.finished:
             return "stopped" if self.stopped else "done"
         return "paused" if self.paused else "running"
