@@ -75,10 +75,15 @@ class Queue:
 
         Returns None where the number is not known of every kind, or where there is no kind.
         """
-        numbers = [getattr(kind, what) for kind in self.gpus or ()]
-        if not numbers or None in numbers:
+        if not self.gpus:
             return None
-        return sum(numbers)
+        count = 0
+        for kind in self.gpus:
+            number: int | None = getattr(kind, what)
+            if number is None:
+                return None
+            count += number
+        return count
 
 
 def enough_mb(asked: int) -> int:

@@ -138,11 +138,10 @@ def at(axis: Choice | Range, fraction: float) -> Any:
         # unit beyond both ends; else the first and the last integer would come half as often.
         value = _at_log(low - 0.5, high + 0.5, fraction)
         return min(max(round(value), int(axis.low)), int(axis.high))
+    # exp and log, and the sum of two parts, may miss an end by a rounding.
     if axis.log:
-        value = _at_log(low, high, fraction)
-    else:
-        value = low * (1 - fraction) + high * fraction
-    return min(max(value, low), high)
+        return min(max(_at_log(low, high, fraction), low), high)
+    return min(max(low * (1 - fraction) + high * fraction, low), high)
 
 
 def _at_log(low: float, high: float, fraction: float) -> float:
