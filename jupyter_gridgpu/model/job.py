@@ -81,7 +81,7 @@ def bounded(text: Any, limit: int = MESSAGE_LIMIT) -> str | None:
     """
     if not isinstance(text, str):
         return None
-    # The text may be very long: no more of it is looked at than can be left after the spaces.
+    # The text may be megabytes long: a part of it is enough, also where spaces are merged.
     begin = text[: 4 * limit]
     printable = "".join(char if char.isprintable() else " " for char in begin)
     line = " ".join(printable.split())
