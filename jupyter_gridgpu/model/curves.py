@@ -30,6 +30,7 @@ class Thinning:
         """Take the next item."""
         if self.seen % self._stride == 0:
             self._kept.append(item)
+            # Twice as many as are wanted: `items` can pick from them at equal distances.
             if len(self._kept) > 2 * self.points:
                 self._kept = self._kept[::2]
                 self._stride *= 2
@@ -38,6 +39,7 @@ class Thinning:
 
     def items(self) -> list[Any]:
         """Return at most `points` items, with the first and the last."""
+        # A curve has to end where the job is now, so the last item is shown in any case.
         last_is_kept = not self.seen or (self.seen - 1) % self._stride == 0
         if last_is_kept:
             return thinned(self._kept, self.points)

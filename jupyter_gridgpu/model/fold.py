@@ -212,6 +212,8 @@ def stop(view: ScanView, variants: list[VariantView] | None, data: CommandApplie
     for variant in variants:
         variant.retry_asked = False
         if variant.state in ("done", "cancelled"):
+            # Nothing that is shown changes. If a retry was asked for, the variant stays in the line
+            # of those that may want a job; `waiting` looks again before it yields one.
             continue
         # This also holds for a variant that failed: it gets no further attempt.
         variant.stop_asked = True

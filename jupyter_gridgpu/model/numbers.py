@@ -20,6 +20,7 @@ def encode(value: float) -> Num:
     if isinstance(value, int):
         if abs(value) <= LARGEST_INT:
             return value
+        # As a float, it is rounded here and in the browser in the same way.
         value = to_float(value)
     if math.isfinite(value):
         return value

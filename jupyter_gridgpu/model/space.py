@@ -92,6 +92,7 @@ class Space:
 
         Repeats do not count: they make variants of a point, not points.
         """
+        # One continuous axis is enough: there is no end of its values.
         size = 1
         for axis in self.searched.values():
             values = axis_size(axis)

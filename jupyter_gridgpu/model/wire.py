@@ -236,6 +236,7 @@ _ROW = (
 def row(view: ScanView, variant: VariantView) -> Row:
     """Return one variant as a row of the table."""
     made = {name: getattr(variant, name) for name in _ROW}
+    # Faces only show parameters, so a text that looks like a number's word needs no mark.
     made["params"] = numbers.strict(variant.params, mark="")
     made["metrics"] = {name: series.row() for name, series in variant.metrics.items()}
     made["value"] = _encoded(view.value(variant))
@@ -255,6 +256,7 @@ def head(view: ScanView, state: str, now: float) -> Head:
     if best is not None:
         best_value = view.value(best)
     left = view.seconds_left(now)
+    # Where all jobs have ended, nothing more is expected and no age is shown.
     reported = [job.reported for job in view.active.values() if job.reported is not None]
     return {
         "id": scan.id,
@@ -285,6 +287,7 @@ def _objective(objective: Objective | None) -> ObjectiveInfo | None:
     """Return the objective of a scan as it travels."""
     if objective is None:
         return None
+    # The fields of the dataclass are the keys that travel.
     return cast(ObjectiveInfo, dict(vars(objective)))
 
 
