@@ -96,7 +96,7 @@ def repeats(n: int) -> Repeats:
     return Repeats(int(n))
 
 
-WORDS: dict[str, Callable[..., Axis]] = {
+FUNCTIONS: dict[str, Callable[..., Axis]] = {
     "uniform": uniform,
     "loguniform": loguniform,
     "integer": integer,
@@ -116,7 +116,7 @@ def parse_space(body: str, names: Mapping[str, Any] | None = None) -> Space:
     Raises SpaceError, with the line, for anything that is no assignment or cannot be evaluated.
     """
     axes: dict[str, Axis] = {}
-    scope = {**(names or {}), **WORDS}
+    scope = {**(names or {}), **FUNCTIONS}
     for line, name, expression in _assignments(body):
         if name in axes:
             raise SpaceError(f"Line {line}: {name} is given twice; keep one of the two.")

@@ -10,8 +10,8 @@ import math
 from typing import Any, Literal, Union
 
 Num = Union[float, Literal["NaN", "Infinity", "-Infinity"]]
-WORDS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
-MARK = "'"  # stands before a text that is such a word itself
+NOT_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+QUOTE = "'"  # stands before a text that is such a word itself
 LARGEST_INT = 2**53  # beyond it JavaScript rounds
 
 
@@ -39,7 +39,7 @@ def decode(value: Any) -> float | None:
     if isinstance(value, float):
         return value
     if isinstance(value, str):
-        return WORDS.get(value)
+        return NOT_FINITE.get(value)
     return None
 
 
@@ -61,7 +61,7 @@ def shown(value: float) -> float:
     return float(f"{value:.5g}")
 
 
-def strict(value: Any, mark: str = MARK) -> Any:
+def strict(value: Any, mark: str = QUOTE) -> Any:
     """Return a JSON value in which every float is finite or a word.
 
     A text that is such a word itself gets `mark` before it, so that `loose` leaves it a text. What
@@ -70,7 +70,7 @@ def strict(value: Any, mark: str = MARK) -> Any:
     if isinstance(value, float):
         return encode(value)
     # A text that has the mark already gets one more, else `loose` would take away its own.
-    if isinstance(value, str) and value.lstrip(MARK) in WORDS:
+    if isinstance(value, str) and value.lstrip(QUOTE) in NOT_FINITE:
         return mark + value
     if isinstance(value, dict):
         return {str(key): strict(item, mark) for key, item in value.items()}
@@ -82,9 +82,9 @@ def strict(value: Any, mark: str = MARK) -> Any:
 def loose(value: Any) -> Any:
     """Undo `strict`: words become the floats that they stand for, and marks are taken away."""
     if isinstance(value, str):
-        if value.startswith(MARK) and value.lstrip(MARK) in WORDS:
+        if value.startswith(QUOTE) and value.lstrip(QUOTE) in NOT_FINITE:
             return value[1:]
-        return WORDS.get(value, value)
+        return NOT_FINITE.get(value, value)
     if isinstance(value, dict):
         return {key: loose(item) for key, item in value.items()}
     if isinstance(value, list):

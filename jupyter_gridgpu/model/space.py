@@ -118,15 +118,15 @@ def axis_value(axis: Choice | Range, index: int) -> Any:
     return int(axis.low) + index
 
 
-def at(axis: Choice | Range, fraction: float) -> Any:
+def value_at(axis: Choice | Range, fraction: float) -> Any:
     """Return the value at `fraction` (0 <= fraction < 1) of an axis.
 
     Fractions that are spread evenly give values that are spread evenly over the axis:
 
-        at(Choice(("a", "b")), 0.7)           "b"
-        at(Range(0, 10), 0.7)                 7.0
-        at(Range(1, 100, log=True), 0.5)      about 10
-        at(Range(1, 3, whole=True), 0.5)      2
+        value_at(Choice(("a", "b")), 0.7)           "b"
+        value_at(Range(0, 10), 0.7)                 7.0
+        value_at(Range(1, 100, log=True), 0.5)      about 10
+        value_at(Range(1, 3, whole=True), 0.5)      2
     """
     size = axis_size(axis)
     # Rounding may carry a fraction just below 1 to the end: it must not reach beyond it.

@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from jupyter_gridgpu.errors import SpaceError
-from jupyter_gridgpu.model.grammar import WORDS
+from jupyter_gridgpu.model.grammar import FUNCTIONS
 
 TEXT_LIMIT = 2000  # characters
 DEPTH_LIMIT = 100  # levels of an expression
@@ -183,7 +183,7 @@ def _refusals(node: ast.expr, names: _Names) -> Iterator[str]:
             if part is not None:
                 yield from _refusals(part, names)
     elif isinstance(node, ast.Name):
-        if node.id in WORDS or node.id not in names or not _is_plain(names[node.id]):
+        if node.id in FUNCTIONS or node.id not in names or not _is_plain(names[node.id]):
             yield f"{node.id[:NAME_SHOWN]} is no variable with a value in this notebook."
     elif not isinstance(node, ast.Constant) and not _is_numeric(node, names):
         yield "Only values can be written here; the cell takes other expressions too."
@@ -202,7 +202,7 @@ def _is_numeric(node: ast.expr, names: _Names) -> bool:
     if isinstance(node, ast.Name):
         value = names.get(node.id)
         number = type(value) in (int, float) or type(value).__module__ == "numpy"
-        return number and node.id not in WORDS
+        return number and node.id not in FUNCTIONS
     if isinstance(node, ast.UnaryOp):
         return isinstance(node.op, (ast.UAdd, ast.USub)) and _is_numeric(node.operand, names)
     if not isinstance(node, ast.BinOp):

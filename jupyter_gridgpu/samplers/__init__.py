@@ -11,7 +11,7 @@ from importlib.metadata import entry_points
 from jupyter_gridgpu.errors import UsageError
 from jupyter_gridgpu.model.scan import Objective, ScanSpec
 from jupyter_gridgpu.model.space import Space
-from jupyter_gridgpu.samplers.base import Nothing, Sampler
+from jupyter_gridgpu.samplers.base import GivenPoints, Sampler
 
 GROUP = "jupyter_gridgpu.samplers"
 
@@ -39,5 +39,5 @@ def load_for(scan: ScanSpec) -> Sampler:
     A scan whose points are given has a sampler that proposes nothing.
     """
     if scan.recorded:
-        return Nothing()
+        return GivenPoints()
     return load(scan.sampler, scan.space, scan.objective)

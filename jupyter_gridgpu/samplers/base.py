@@ -51,7 +51,7 @@ class Sampler(Protocol):
         ...
 
 
-class Nothing:
+class GivenPoints:
     """The sampler of a scan whose points are given, as in a replay: it proposes none."""
 
     adaptive = False

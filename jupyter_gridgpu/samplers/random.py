@@ -6,7 +6,7 @@ import random
 from collections.abc import Sequence
 
 from jupyter_gridgpu.model.scan import Objective
-from jupyter_gridgpu.model.space import Space, at
+from jupyter_gridgpu.model.space import Space, value_at
 from jupyter_gridgpu.samplers.base import Proposal, Trial, need_searched
 
 
@@ -30,4 +30,4 @@ class RandomSampler:
     def _point(self, source: random.Random) -> Proposal:
         """Return a point with one random number for each axis."""
         axes = self._space.searched
-        return Proposal({name: at(axis, source.random()) for name, axis in axes.items()})
+        return Proposal({name: value_at(axis, source.random()) for name, axis in axes.items()})

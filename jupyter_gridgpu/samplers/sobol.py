@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Sequence
 
 from jupyter_gridgpu.model.scan import Objective
-from jupyter_gridgpu.model.space import Space, at
+from jupyter_gridgpu.model.space import Space, value_at
 from jupyter_gridgpu.samplers.base import Proposal, Trial, need_searched
 
 
@@ -41,4 +41,4 @@ class SobolSampler:
     def _point(self, row: Sequence[float]) -> Proposal:
         """Return the point of one row: a fraction from 0 to 1 for each axis."""
         pairs = zip(self._space.searched.items(), row, strict=True)
-        return Proposal({name: at(axis, float(fraction)) for (name, axis), fraction in pairs})
+        return Proposal({name: value_at(axis, float(fraction)) for (name, axis), fraction in pairs})
