@@ -20,6 +20,7 @@ class Thinning:
     """
 
     def __init__(self, points: int) -> None:
+        """Begin without items; `items` will return at most `points`."""
         self.points = points
         self.seen = 0  # items that were given
         self._stride = 1  # every stride-th item is kept

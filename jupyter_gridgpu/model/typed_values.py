@@ -36,6 +36,7 @@ class FieldError(SpaceError):
     """One field of a form is wrong; `part` names the input, `suggestion` is a text that fits."""
 
     def __init__(self, text: str, part: str = "", suggestion: str | None = None) -> None:
+        """Keep what the form shows beside the field."""
         super().__init__(text)
         self.part = part
         self.suggestion = suggestion

@@ -35,6 +35,7 @@ class ScanView:
     """
 
     def __init__(self, scan: ScanSpec) -> None:
+        """Begin with the state before the first event."""
         self.scan = scan
         self.variants: dict[str, VariantView] = {}  # by id
         self.rev = 0
