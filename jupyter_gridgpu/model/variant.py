@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any
 
 from jupyter_gridgpu.model.job import END_STATES
@@ -74,7 +74,9 @@ class VariantView:
         past = self.past
         if self.attempts:
             past = [*past, self.attempt()][-PAST_LIMIT:]
-        fresh = VariantView(
+        # All fields begin anew in the same object, since the view and the faces hold on to it.
+        VariantView.__init__(
+            self,
             self.id,
             self.point,
             self.repeat,
@@ -85,9 +87,6 @@ class VariantView:
             gpu_s=self.gpu_s,  # what was spent stays counted
             past=past,
         )
-        # The variant itself is changed, since the view and the faces hold on to the object.
-        for name in _FIELDS:
-            setattr(self, name, getattr(fresh, name))
 
     def attempt(self) -> dict[str, Any]:
         """Return the record of the latest attempt, as `past` and `wire.Attempt` have it."""
@@ -95,6 +94,3 @@ class VariantView:
         for name in _REMEMBERED:
             record[name] = getattr(self, name)
         return record
-
-
-_FIELDS = tuple(item.name for item in fields(VariantView))
