@@ -1,18 +1,21 @@
 """What can go wrong, as a user meets it.
 
-    GridGpuError
-    +-- UsageError      what was asked for is wrong; nothing was started           (exit code 2)
-    |   +-- SpaceError      the cell body or a `-p` expression
-    |   +-- NotebookError   the notebook, its kernel or its parameters
-    |   +-- UnknownScan     no scan of that name, id or folder
-    |   +-- UnknownJob      the scan has no such variant or attempt, or the job left no such file
-    +-- EngineError     the engine refused or could not be reached                 (exit code 3)
-    |   +-- Unreachable     it does not answer; whether it took what was sent is not known
-    |       +-- Underway        it is being asked, and the answer is near
-    +-- StorageError    a scan folder cannot be read or written                    (exit code 3)
-        +-- ScanLocked      another runner owns the scan
+    GridGpuError                 base of all; the text is meant for the user        (exit code 1)
+    +-- UsageError               what was asked for is wrong; nothing was started   (exit code 2)
+    |   +-- SpaceError           the cell body or a `-p` expression
+    |   +-- NotebookError        the notebook, its kernel or its parameters
+    |   +-- UnknownScan          no scan of that name, id or folder
+    |   +-- UnknownJob           no such variant or attempt, or no such file of the job
+    +-- BackendError             the batch system refused, or something is missing  (exit code 3)
+    |   +-- Unreachable          no answer for now; the jobs may have been taken or not
+    |       +-- Underway         another process is asking, and its answer is near
+    |       +-- Full             no more jobs of this user are taken for now
+    +-- StorageError             a scan folder cannot be read or written            (exit code 3)
+    |   +-- ScanLocked           another runner owns the scan
+    +-- RehearsalFailed          the first variant failed; the scan was not sent    (exit code 1)
 
-Every message is one sentence or two for the user: what is wrong, where, what to do.
+Every message is one sentence or two for the user: what is wrong, where, what to do. The command
+line prints the message and ends with the exit code.
 """
 
 from __future__ import annotations
@@ -21,16 +24,25 @@ TEXT_LIMIT = 300
 
 
 class GridGpuError(Exception):
-    """Base of all errors whose text is meant for the user: one line, bounded, whatever a name or a value in it holds."""
+    """Base of all errors whose text is meant for the user.
+
+    The text is one line of at most TEXT_LIMIT characters, since names and values of users may
+    stand in it, and these may be long or have ends of lines in them.
+    """
 
     exit_code = 1
 
     def __str__(self) -> str:
+        """Return the text as one bounded line."""
         line = " ".join(super().__str__().split())
-        return line if len(line) <= TEXT_LIMIT else line[: TEXT_LIMIT - 1] + "…"
+        if len(line) <= TEXT_LIMIT:
+            return line
+        return line[: TEXT_LIMIT - 1] + "…"
 
 
 class UsageError(GridGpuError):
+    """What was asked for is wrong; nothing was started."""
+
     exit_code = 2
 
 
@@ -43,7 +55,7 @@ class NotebookError(UsageError):
 
 
 class UnknownScan(UsageError):
-    """No scan of that name, id or folder."""
+    """There is no scan of that name, id or folder."""
 
 
 class UnknownJob(UsageError):
@@ -51,22 +63,29 @@ class UnknownJob(UsageError):
 
 
 class BackendError(GridGpuError):
+    """The batch system refused, or something that the backend needs is missing."""
+
     exit_code = 3
 
 
 class Unreachable(BackendError):
-    """The engine does not answer, for now; whether it took what was sent last is not known."""
+    """The batch system does not answer for now; it may have taken what was sent last, or not.
+
+    The runner tries again later, and asks first which jobs the batch system has.
+    """
 
 
 class Underway(Unreachable):
-    """The engine is being asked by another process; the answer is near."""
+    """Another process is asking the batch system; its answer is near."""
 
 
 class Full(Unreachable):
-    """The engine takes no more jobs of this user, for now; it did not take these."""
+    """The batch system takes no more jobs of this user for now; it did not take these."""
 
 
 class StorageError(GridGpuError):
+    """A scan folder cannot be read or written."""
+
     exit_code = 3
 
 

@@ -1,138 +1,130 @@
-"""Writes docs/openapi.json: the routes as they stand here, their answers from the types in the code.
+"""Write docs/openapi.json and docs/records.schema.json, both made from the types in the code.
 
-    python scripts/schema.py            write it
-    python scripts/schema.py --check    say whether it is as it should be
+    python scripts/schema.py            write both documents
+    python scripts/schema.py --check    end with 1 if a document is not what the code says
 
-The answers are typed dicts of the standard library, which no schema generator reads on every Python we run on.
+docs/openapi.json describes the REST routes. The routes stand here; the answers are the typed dicts
+of model/wire.py and server/messages.py. docs/records.schema.json describes what a scan keeps on
+disk, and is made from model/records.py.
 """
 
 from __future__ import annotations
 
 import json
 import sys
-import types
 from pathlib import Path
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints, is_typeddict
+from typing import Any
+
+# The documents describe the code beside this script, whatever else is installed.
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from jupyter_gridgpu import __version__
-from jupyter_gridgpu.model import wire
+from jupyter_gridgpu.model import events, records, wire
 from jupyter_gridgpu.model.numbers import Num
 from jupyter_gridgpu.server import messages
+from scripts.type_schemas import Naming, Schema, schema, structure, typed_dicts
 
-TARGET = Path(__file__).resolve().parent.parent / "docs" / "openapi.json"
-PLAIN = {str: "string", int: "integer", float: "number", bool: "boolean", type(None): "null"}
-NAMED = {
-    wire.State: "State",
-    wire.ScanState: "ScanState",
-    wire.Action: "Action",
-    wire.ChannelName: "Way",
-    Num: "Num",
-}
+DOCS = Path(__file__).resolve().parent.parent / "docs"
 
-
-def schema(kind: Any, names: dict[Any, str] | None = None) -> dict[str, Any]:
-    """Return the JSON schema of a type, which names the typed dicts in it."""
-    names = NAMED if names is None else names
-    if is_typeddict(kind) or kind in names:
-        return {"$ref": f"#/components/schemas/{names.get(kind) or kind.__name__}"}
-    if kind is Any:
-        return {}
-    if kind in PLAIN:
-        return {"type": PLAIN[kind]}
-    origin, words = get_origin(kind), get_args(kind)
-    if origin is Literal:
-        return {"type": "string", "enum": list(words)}
-    if origin in (Union, types.UnionType):
-        return _union(words)
-    if origin is list:
-        return {"type": "array", "items": schema(words[0])}
-    if origin is dict:
-        return _mapping(*words)
-    raise TypeError(f"{kind} has no schema here")
+API = Naming(
+    "#/components/schemas/",
+    {
+        wire.State: "State",
+        wire.ScanState: "ScanState",
+        wire.Action: "Action",
+        wire.ChannelName: "Way",
+        Num: "Num",
+    },
+)
+RECORDS = Naming(
+    "#/$defs/",
+    {
+        records.State: "State",
+        records.Reason: "Reason",
+        records.CommandName: "CommandName",
+        records.MetricReport: "MetricReport",
+        Num: "Num",
+    },
+)
 
 
-def _union(words: tuple[Any, ...]) -> dict[str, Any]:
-    """A union; `Num | None` arrives as its parts and is put together again."""
-    if set(get_args(Num)) < set(words):
-        rest = [word for word in words if word not in get_args(Num)]
-        return {"anyOf": [schema(Num), *map(schema, rest)]}
-    return {"anyOf": [schema(word) for word in words]}
+# docs/records.schema.json ---------------------------------------------------------
 
 
-def _mapping(key: Any, value: Any) -> dict[str, Any]:
-    if get_origin(key) is Literal:
-        return {
-            "type": "object",
-            "properties": {name: schema(value) for name in get_args(key)},
-            "required": list(get_args(key)),
-            "additionalProperties": False,
-        }
-    return {"type": "object", "additionalProperties": schema(value)}
-
-
-def record(kind: Any) -> dict[str, Any]:
-    """Return the schema of a typed dict itself."""
-    hints = get_type_hints(kind)
+def records_document() -> Schema:
+    """Return the JSON Schema of the records that a scan keeps on disk."""
+    found = {name: structure(kind, RECORDS) for kind, name in RECORDS.names.items()}
+    found.update(typed_dicts(records, RECORDS))
+    head = found.pop("EventHead")
+    lines = []
+    for kind, event in events.RECORDS.items():
+        found[event.__name__] = _line(head, kind, found[event.__name__])
+        lines.append(schema(event, RECORDS))
+    found["JournalLine"] = {"description": "A line of journal.jsonl: one event.", "oneOf": lines}
     return {
-        "type": "object",
-        "description": " ".join((kind.__doc__ or "").split()),
-        "properties": {name: schema(hint) for name, hint in hints.items()},
-        "required": [name for name in hints if name in kind.__required_keys__],
-        "additionalProperties": False,
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Records of a scan of jupyter_gridgpu",
+        "description": (records.__doc__ or "").strip(),
+        "$defs": dict(sorted(found.items())),
     }
 
 
-def components() -> dict[str, Any]:
-    found = {name: schema(kind, names={}) for kind, name in NAMED.items()}
+def _line(head: Schema, kind: str, event: Schema) -> Schema:
+    """Return the schema of a line of the journal: the keys of all events, and those of this one."""
+    properties = {**head["properties"], "type": {"const": kind}, **event["properties"]}
+    return {**event, "properties": properties, "required": head["required"] + event["required"]}
+
+
+# docs/openapi.json ----------------------------------------------------------------
+
+
+def components() -> dict[str, Schema]:
+    """Return the schemas of all answers, by name."""
+    found = {name: structure(kind, API) for kind, name in API.names.items()}
     for module in (wire, messages):
-        for name, kind in vars(module).items():
-            if (
-                is_typeddict(kind)
-                and kind.__module__ == module.__name__
-                and not name.startswith("_")
-                and name != "Head"
-            ):
-                found[name] = record(kind)
+        found.update(typed_dicts(module, API))
+    # The head of a scan travels only as a part of ScanInfo.
+    del found["Head"]
     return dict(sorted(found.items()))
 
 
-def _query(name: str, kind: str, text: str, **more: Any) -> dict[str, Any]:
+def _content(body: Schema, kind: str = "application/json") -> Schema:
+    """Return what the body of a request or an answer consists of; `kind` is its MIME type."""
+    return {"content": {kind: {"schema": body}}}
+
+
+def _in_query(name: str, kind: str, text: str, **more: Any) -> Schema:
+    """Return a parameter that stands behind the question mark."""
     return {"name": name, "in": "query", "description": text, "schema": {"type": kind, **more}}
 
 
-def _way(name: str, text: str) -> dict[str, Any]:
-    return {
-        "name": name,
-        "in": "path",
-        "required": True,
-        "description": text,
-        "schema": {"type": "string"},
-    }
+def _required(place: str, name: str, text: str) -> Schema:
+    """Return a text that every request must have, in its `path` or in a `header`."""
+    about = {"name": name, "in": place, "required": True, "description": text}
+    return {**about, "schema": {"type": "string"}}
 
 
-SCAN = _way("scan", "Id or name of a scan.")
-JOB = _way(
-    "job", "A variant, like v0017, whose latest attempt is meant; or an attempt, like v0017.2."
+SCAN = _required("path", "scan", "Id or name of a scan.")
+JOB_TEXT = "A variant, like v0017, whose latest attempt is meant; or an attempt, like v0017.2."
+JOB = _required("path", "job", JOB_TEXT)
+SORT_TEXT = (
+    "id, state, value, started, ended, step, params.NAME or metrics.NAME;"
+    " '-' before it turns it round."
 )
 ROWS = (
-    _query(
-        "sort",
-        "string",
-        "id, state, value, started, ended, step, params.NAME or metrics.NAME; '-' before it turns it round.",
-    ),
-    _query("state", "string", "States to keep, with commas between them."),
-    _query("q", "string", "Words that all have to occur in a row."),
-    _query("offset", "integer", "Rows to skip.", minimum=0, maximum=10**9, default=0),
-    _query("limit", "integer", "Rows to give.", minimum=1, maximum=1000, default=100),
+    _in_query("sort", "string", SORT_TEXT),
+    _in_query("state", "string", "States to keep, with commas between them."),
+    _in_query("q", "string", "Words that all have to occur in a row."),
+    _in_query("offset", "integer", "Rows to skip.", minimum=0, maximum=10**9, default=0),
+    _in_query("limit", "integer", "Rows to give.", minimum=1, maximum=1000, default=100),
 )
-POINTS = _query(
+POINTS = _in_query(
     "points", "integer", "Most points of a curve.", minimum=2, maximum=2000, default=300
 )
+START_TEXT = "First byte; without it, the end of the log."
 PART = (
-    _query(
-        "start", "integer", "First byte; without it, the end of the log.", minimum=0, maximum=10**15
-    ),
-    _query("limit", "integer", "Most bytes.", minimum=1, maximum=1024 * 1024, default=64 * 1024),
+    _in_query("start", "integer", START_TEXT, minimum=0, maximum=10**15),
+    _in_query("limit", "integer", "Most bytes.", minimum=1, maximum=1024 * 1024, default=64 * 1024),
 )
 FAULTS = {
     "400": "Asked for wrongly.",
@@ -143,84 +135,61 @@ FAULTS = {
 }
 
 
-def _answered(name: str, words: tuple[dict[str, Any], ...], summary: str) -> dict[str, Any]:
-    def holds(component: str, text: str) -> dict[str, Any]:
-        return {
-            "description": text,
-            "content": {
-                "application/json": {"schema": {"$ref": f"#/components/schemas/{component}"}}
-            },
-        }
-
-    faults = {status: holds("Fault", text) for status, text in FAULTS.items()}
-    return {
-        "summary": summary,
-        "parameters": list(words),
-        "responses": {"200": holds(name, summary), **faults},
-    }
+def _operation(
+    answer: Any, parameters: tuple[Schema, ...], summary: str, asked: Any = None
+) -> Schema:
+    """Return one operation; `answer` and `asked` are the typed dicts of what it gives and takes."""
+    responses: Schema = {"200": {"description": summary, **_content(schema(answer, API))}}
+    for status, text in FAULTS.items():
+        responses[status] = {"description": text, **_content(schema(messages.Fault, API))}
+    made: Schema = {"summary": summary, "parameters": list(parameters), "responses": responses}
+    if asked is not None:
+        made["requestBody"] = {"required": True, **_content(schema(asked, API))}
+    return made
 
 
-def _sent(name: str) -> dict[str, Any]:
-    return {
-        "required": True,
-        "content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{name}"}}},
-    }
-
-
-def paths() -> dict[str, Any]:
+def paths() -> dict[str, Schema]:
     """Return the routes below <base_url>gridgpu/api."""
     scan, job = "/scans/{scan}", "/scans/{scan}/jobs/{job}"
-    home = {
-        **_answered("Home", (), "Keep scans in another folder from now on."),
-        "requestBody": _sent("Home"),
+    of_job = (SCAN, JOB)
+    gets = {
+        "/scans": _operation(messages.ScanList, (), "All scans, newest first."),
+        scan: _operation(wire.ScanInfo, (SCAN,), "One scan as a whole."),
+        f"{scan}/jobs": _operation(
+            messages.RowPage, (SCAN, *ROWS), "Rows of a scan, page by page."
+        ),
+        job: _operation(wire.JobDetails, of_job, "The attempts and the surroundings of a variant."),
+        f"{job}/metrics": _operation(
+            wire.JobMetrics, (*of_job, POINTS), "The curves of a job, thinned."
+        ),
+        f"{job}/log": _operation(wire.LogText, (*of_job, *PART), "A part of the log of a job."),
+        f"{job}/notebook": _operation(
+            messages.Contents, of_job, "The notebook of a job as it was last saved."
+        ),
+        f"{scan}/log": _operation(
+            messages.RunnerLog, (SCAN,), "The end of the log of a scan's runner."
+        ),
+        "/queues": _operation(
+            messages.Queues, (), "GPU queues, as they were at most a minute ago."
+        ),
     }
+    command = _operation(wire.Notice, (SCAN,), "Ask something of a scan.", messages.Command)
+    home = _operation(messages.Home, (), "Keep scans in another folder from now on.", messages.Home)
     return {
-        "/scans": {"get": _answered("Scans", (), "All scans, newest first.")},
-        scan: {"get": _answered("ScanInfo", (SCAN,), "One scan as a whole.")},
-        f"{scan}/jobs": {
-            "get": _answered("RowPage", (SCAN, *ROWS), "Rows of a scan, page by page.")
-        },
-        job: {
-            "get": _answered("Job", (SCAN, JOB), "The attempts and the surroundings of a variant.")
-        },
-        f"{job}/metrics": {
-            "get": _answered("Metrics", (SCAN, JOB, POINTS), "The curves of a job, thinned.")
-        },
-        f"{job}/log": {
-            "get": _answered("LogText", (SCAN, JOB, *PART), "A part of the log of a job.")
-        },
-        f"{job}/notebook": {
-            "get": _answered("Contents", (SCAN, JOB), "The notebook of a job as it was last saved.")
-        },
-        f"{scan}/log": {
-            "get": _answered("RunnerLog", (SCAN,), "The end of the log of a scan's runner.")
-        },
-        f"{scan}/commands": {
-            "post": {
-                **_answered("Said", (SCAN,), "Ask something of a scan."),
-                "requestBody": _sent("Command"),
-            }
-        },
+        **{path: {"get": operation} for path, operation in gets.items()},
+        f"{scan}/commands": {"post": command},
         "/home": {"put": home},
-        "/queues": {
-            "get": _answered("Queues", (), "GPU queues, as they were at most a minute ago.")
-        },
     }
 
 
-SIGNED = tuple(
-    {
-        "name": name,
-        "in": "header",
-        "required": True,
-        "description": text,
-        "schema": {"type": "string"},
-    }
-    for name, text in {
-        "X-GridGpu": "What the request is and whose: see docs/channels.md.",
-        "X-GridGpu-Digest": "SHA-256 of the body, in hexadecimal digits.",
-        "X-GridGpu-Signature": "HMAC-SHA-256 of scan, claim and digest, with the key that it takes.",
-    }.items()
+SIGNED = (
+    _required("header", "X-GridGpu", "What the request is and whose: see docs/channels.md."),
+    _required("header", "X-GridGpu-Digest", "SHA-256 of the body, in hexadecimal digits."),
+    _required(
+        "header",
+        "X-GridGpu-Signature",
+        "HMAC-SHA-256 of scan, claim and digest, with the key that it takes.",
+    ),
 )
 REFUSALS = {
     "400": "Asked for wrongly.",
@@ -235,74 +204,71 @@ REFUSALS = {
 }
 
 
-def _collected(summary: str, answer: dict[str, Any], sent: str = "") -> dict[str, Any]:
-    """An operation that is signed; `sent` is the kind of its body."""
-
-    def holds(schema: dict[str, Any], kind: str = "application/json") -> dict[str, Any]:
-        return {"content": {kind: {"schema": schema}}}
-
-    fault = {"$ref": "#/components/schemas/Refusal"}
-    faults = {status: {"description": text, **holds(fault)} for status, text in REFUSALS.items()}
-    made = {
+def _signed_operation(summary: str, answer: Schema, lines: bool = False) -> Schema:
+    """Return an operation of the collector; with `lines`, it takes lines of text."""
+    responses: Schema = {"200": {"description": summary, **answer}}
+    for status, text in REFUSALS.items():
+        responses[status] = {"description": text, **_content(schema(messages.Refusal, API))}
+    made: Schema = {
         "summary": summary,
-        "security": [],
-        "parameters": [_way("scan", "Id of a scan."), *SIGNED],
+        "security": [],  # the signature takes the place of the server's login
+        "parameters": [_required("path", "scan", "Id of a scan."), *SIGNED],
+        "responses": responses,
     }
-    body = {"requestBody": {"required": True, **holds({"type": "string"}, sent)}} if sent else {}
-    return {**made, **body, "responses": {"200": {"description": summary, **answer}, **faults}}
+    if lines:
+        made["requestBody"] = {"required": True, **_content({"type": "string"}, "text/plain")}
+    return made
 
 
-def collect() -> dict[str, Any]:
-    """Return the route of the collector, which no login opens."""
-
-    def named(name: str) -> dict[str, Any]:
-        return {
-            "content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{name}"}}}
-        }
-
-    frames = {
-        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
-    }
+def collector() -> Schema:
+    """Return the operations of the collector's one route."""
+    taken = _content(schema(messages.Taken, API))
+    announced = _content(schema(messages.Announced, API))
+    stopped = _content(schema(messages.Fault, API))
+    frames = _content({"type": "string", "format": "binary"}, "application/octet-stream")
     return {
-        "post": _collected("A job: lines of its metrics file.", named("Taken"), "text/plain"),
-        "put": _collected("A runner: jobs that exist.", named("Announced"), "text/plain"),
-        "get": _collected("A runner: what came since.", frames),
-        "delete": _collected("The user: take nothing more for the scan.", named("Fault")),
+        "post": _signed_operation("A job: lines of its metrics file.", taken, lines=True),
+        "put": _signed_operation("A runner: jobs that exist.", announced, lines=True),
+        "get": _signed_operation("A runner: what came since.", frames),
+        "delete": _signed_operation("The user: take nothing more for the scan.", stopped),
     }
 
 
-def document() -> dict[str, Any]:
+def api_document() -> Schema:
+    """Return the OpenAPI document of the server extension."""
     about = (
-        "Scans over REST, below the base URL of the Jupyter server. The stream of events, a WebSocket at api/events, says"
-        " AllScans first, then OneScan and Gone, and of opened scans Snapshot and Upsert, or Missing; it hears Open and Close."
+        "Scans over REST, below the base URL of the Jupyter server. The stream of events, a"
+        " WebSocket at api/events, says AllScans first, then OneScan and Gone, and of opened scans"
+        " Snapshot and Upsert, or Missing; it hears Open and Close."
     )
+    routes = {f"/api{path}": item for path, item in paths().items()}
+    token = {"type": "apiKey", "in": "header", "name": "Authorization"}
     return {
         "openapi": "3.1.0",
         "info": {"title": "jupyter_gridgpu", "version": __version__, "description": about},
         "servers": [{"url": "/gridgpu"}],
         "security": [{"token": []}],
-        "paths": {
-            **{f"/api{path}": item for path, item in paths().items()},
-            "/collect/{scan}": collect(),
-        },
-        "components": {
-            "schemas": components(),
-            "securitySchemes": {
-                "token": {"type": "apiKey", "in": "header", "name": "Authorization"}
-            },
-        },
+        "paths": {**routes, "/collect/{scan}": collector()},
+        "components": {"schemas": components(), "securitySchemes": {"token": token}},
     }
 
 
 def main() -> int:
-    text = json.dumps(document(), indent=1, ensure_ascii=False) + "\n"
-    if "--check" not in sys.argv[1:]:
-        TARGET.write_text(text, encoding="utf-8")
-    elif not TARGET.exists() or TARGET.read_text(encoding="utf-8") != text:
-        print(
-            "docs/openapi.json is not what the code says: run python scripts/schema.py.",
-            file=sys.stderr,
-        )
+    """Write the documents, or check them; return the exit code."""
+    stale = []
+    for name, body in (
+        ("openapi.json", api_document()),
+        ("records.schema.json", records_document()),
+    ):
+        path = DOCS / name
+        text = json.dumps(body, indent=1, ensure_ascii=False) + "\n"
+        if "--check" not in sys.argv[1:]:
+            path.write_text(text, encoding="utf-8")
+        elif not path.exists() or path.read_text(encoding="utf-8") != text:
+            stale.append(f"docs/{name}")
+    if stale:
+        names = " and ".join(stale)
+        print(f"Out of date: {names}. Run python scripts/schema.py.", file=sys.stderr)
         return 1
     return 0
 

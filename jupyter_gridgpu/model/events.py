@@ -1,4 +1,10 @@
-"""Events: the lines of a scan's journal, the only record of what happened."""
+"""Events: the lines of a scan's journal, the only record of what happened in the scan.
+
+A line of the journal is one JSON object. Its first keys (`records.EventHead`) are the same for all
+events; the others depend on the type of the event, and `RECORDS` names the type of each:
+
+    {"seq":12,"term":1,"t":1795759392.4,"type":"job.intended","key":"v0002.1"}
+"""
 
 from __future__ import annotations
 
@@ -6,7 +12,7 @@ import json
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from jupyter_gridgpu.model import numbers
+from jupyter_gridgpu.model import numbers, records
 
 RUNNER_STARTED = "runner.started"
 VARIANT_PROPOSED = "variant.proposed"
@@ -14,26 +20,46 @@ JOB_INTENDED = "job.intended"
 JOB_SUBMITTED = "job.submitted"
 JOB_OBSERVED = "job.observed"
 JOB_REPORTED = "job.reported"
-BACKEND_NOTED = "engine.noted"
+BACKEND_NOTED = "engine.noted"  # "engine" is what the first version called a backend
 COMMAND_APPLIED = "command.applied"
 SCAN_FINISHED = "scan.finished"
 
+RECORDS: dict[str, type] = {
+    RUNNER_STARTED: records.RunnerStarted,
+    VARIANT_PROPOSED: records.VariantProposed,
+    JOB_INTENDED: records.JobIntended,
+    JOB_SUBMITTED: records.JobSubmitted,
+    JOB_OBSERVED: records.JobObserved,
+    JOB_REPORTED: records.JobReported,
+    BACKEND_NOTED: records.BackendNoted,
+    COMMAND_APPLIED: records.CommandApplied,
+    SCAN_FINISHED: records.ScanFinished,
+}
+
 
 class Event(NamedTuple):
-    seq: int
-    term: int  # of the lease under which it was written
+    """One line of the journal."""
+
+    seq: int  # counts the lines of the journal from 1
+    term: int  # of the lease under which the line was written
     time: float  # seconds since the epoch
-    type: str
+    type: str  # one of RECORDS, or a type that only a later version knows
+    # The keys of the event. They have the type that RECORDS names; the fold takes it from there.
     data: dict[str, Any]
 
     def line(self) -> str:
-        """The event as one line of strict JSON."""
+        """Return the event as one line of strict JSON, without the end of the line."""
         head = {"seq": self.seq, "term": self.term, "t": round(self.time, 3), "type": self.type}
         return json.dumps({**head, **numbers.strict(self.data)}, separators=(",", ":"))
 
 
 def parse_line(line: bytes, decode: Callable[[bytes], Any] = json.loads) -> Event | None:
-    """Return the event of one journal line, or None if the line is torn or foreign."""
+    """Return the event of one journal line, or None if the line is torn or no event.
+
+    `decode` turns the bytes into Python values; a faster decoder may stand in for that of `json`.
+    """
+    # A line may be cut in the middle by a full disk, or written by hand: whatever Python raises
+    # for such a line means only that it is no event.
     try:
         body = decode(line)
         return Event(

@@ -1,4 +1,9 @@
-"""The text of a `%%gridscan` cell, made from what a form says of each parameter."""
+"""The text of a `%%gridscan` cell, made from what a form says of each parameter.
+
+For example, an entry of the kind "range" with low 1e-4, high 1e-2, no points and `log`:
+
+    lr = loguniform(1e-4, 1e-2)
+"""
 
 from __future__ import annotations
 
@@ -24,13 +29,14 @@ from jupyter_gridgpu.model.typed_values import (
 
 KINDS = ("fixed", "list", "range", "repeats")
 WRITTEN_LIMIT = 200  # whole numbers that a range writes out
+# The axes that each kind may come to.
 _AXES: dict[str, tuple[type, ...]] = {
     "fixed": (Fixed,),
     "list": (Choice,),
     "range": (Choice, Range),
     "repeats": (Repeats,),
 }
-_RANGES = {
+_RANGES = {  # (whole numbers, logarithmic) -> function of the grammar
     (False, False): "uniform",
     (False, True): "loguniform",
     (True, False): "integer",
@@ -40,18 +46,21 @@ _RANGES = {
 
 @dataclass(frozen=True)
 class ParameterEntry:
-    """What a form says of one parameter: the kind chosen, and the texts of all kinds, as typed."""
+    """What a form says of one parameter: the kind that is chosen, and the texts as typed.
+
+    The texts of all kinds are kept, for users who change the kind and change it back.
+    """
 
     name: str
-    kind: str = "fixed"
-    value: str = ""
-    items: str = ""
+    kind: str = "fixed"  # one of KINDS
+    value: str = ""  # of the kind fixed
+    items: str = ""  # of the kind list, with commas between them
     low: str = ""
     high: str = ""
-    points: str = ""
-    stepped: bool = True  # in so many points; else any value between
-    log: bool = False
-    times: str = ""
+    points: str = ""  # how many values a range has, if it is stepped
+    stepped: bool = True  # else any value between low and high
+    log: bool = False  # spread evenly in the logarithm
+    times: str = ""  # of the kind repeats
 
 
 @dataclass(frozen=True)
@@ -59,25 +68,25 @@ class ParameterFacts:
     """What the notebook says of a parameter, as far as the cell depends on it."""
 
     kind: str | None = None  # 'a number', 'a list', ... or None where nothing is known
-    whole: bool = False
-    default: str = ""  # as a form shows it
+    whole: bool = False  # its own value is a whole number
+    default: str = ""  # its own value, as a form shows it
 
 
 def read_entry(name: str, body: Mapping[str, Any]) -> ParameterEntry:
-    """Return the Wish that a browser sent: one line each, bounded, whatever came."""
+    """Return the entry that a browser sent: each text one bounded line, whatever came."""
     texts = {
         key: line(body.get(key)) for key in ("value", "items", "low", "high", "points", "times")
     }
     kind = body.get("kind")
-    kind = kind if isinstance(kind, str) and kind in KINDS else "fixed"
-    return ParameterEntry(
-        name, kind, stepped=body.get("stepped") is not False, log=body.get("log") is True, **texts
-    )
+    if not isinstance(kind, str) or kind not in KINDS:
+        kind = "fixed"
+    stepped = body.get("stepped") is not False
+    return ParameterEntry(name, kind, stepped=stepped, log=body.get("log") is True, **texts)
 
 
-def to_json(wish: ParameterEntry) -> dict[str, Any]:
-    """Return the wish as a browser gets it."""
-    return {field.name: getattr(wish, field.name) for field in fields(ParameterEntry)}
+def to_json(entry: ParameterEntry) -> dict[str, Any]:
+    """Return the entry as a browser gets it."""
+    return {item.name: getattr(entry, item.name) for item in fields(ParameterEntry)}
 
 
 def written(value: object) -> str:
@@ -85,105 +94,140 @@ def written(value: object) -> str:
     if isinstance(value, float):
         return _float(value)
     if isinstance(value, str):
-        return (
-            f'"{value}"' if value.isprintable() and not set(value) & set("\"'\\") else repr(value)
-        )
+        # Double quotes, as most people write them, unless something in the text needs a backslash.
+        simple = value.isprintable() and not set(value) & set("\"'\\")
+        return f'"{value}"' if simple else repr(value)
     if isinstance(value, dict):
-        return (
-            "{" + ", ".join(f"{written(key)}: {written(item)}" for key, item in value.items()) + "}"
-        )
+        pairs = (f"{written(key)}: {written(item)}" for key, item in value.items())
+        return "{" + ", ".join(pairs) + "}"
     if isinstance(value, (list, tuple)):
         return f"[{', '.join(written(item) for item in value)}]"
     return repr(value)
 
 
 def _float(value: float) -> str:
-    """`1e-4` rather than `0.0001`; an infinity as a number that Python reads as one."""
+    """Return `1e-4` rather than `0.0001`, and for an infinity a number that Python reads as one."""
     if 1e-3 <= abs(value) < 1e6 or value == 0:
         return repr(value)
     digits, _, power = f"{value:.15e}".partition("e")
-    short = (
-        f"{digits.rstrip('0').rstrip('.')}e{int(power)}" if power else f"{'-' * (value < 0)}1e999"
-    )
+    if power:
+        short = f"{digits.rstrip('0').rstrip('.')}e{int(power)}"
+    else:
+        # An infinity or NaN. Python has no literal of these, but reads 1e999 as an infinity.
+        short = "-1e999" if value < 0 else "1e999"
+    # Sixteen digits do not tell every float from its neighbours, and NaN equals nothing.
     return short if float(short) == value else repr(value)
 
 
 def right_side(
-    wish: ParameterEntry, about: ParameterFacts, names: Mapping[str, Any] | None = None
+    entry: ParameterEntry, about: ParameterFacts, names: Mapping[str, Any] | None = None
 ) -> str | None:
-    """Return what stands right of the `=`, sound or not; None where the notebook's own value is kept."""
-    if wish.kind == "fixed":
-        return None if wish.value in ("", about.default) else _fixed(wish.value, about)
-    if wish.kind == "list":
-        return f"choice({_nested(wish.items)})" if about.kind == LIST else f"[{wish.items}]"
-    return f"repeats({wish.times})" if wish.kind == "repeats" else _range(wish, about, names)
+    """Return what stands right of the `=`, or None where the notebook's own value is kept.
+
+    The text need not be sound: the form shows it while the user types.
+    """
+    if entry.kind == "fixed":
+        if entry.value in ("", about.default):
+            return None
+        return _fixed(entry.value, about)
+    if entry.kind == "repeats":
+        return f"repeats({entry.times})"
+    if entry.kind == "range":
+        return _range(entry, about, names)
+    # In a bare list, a list of lists could be one value or several: `choice` leaves no doubt.
+    if about.kind == LIST:
+        return f"choice({_nested(entry.items)})"
+    return f"[{entry.items}]"
 
 
 def _fixed(text: str, about: ParameterFacts) -> str:
+    """Return one value; `fixed(...)` around it where it is a list, or may be one."""
     found = tree(text)
     listed = isinstance(found, (ast.List, ast.Tuple)) and text.startswith(("[", "("))
     may_be_list = isinstance(found, ast.Name) and about.kind is None
-    return f"fixed({text})" if listed or may_be_list or about.kind == LIST else text
+    if listed or may_be_list or about.kind == LIST:
+        return f"fixed({text})"
+    return text
 
 
 def _nested(items: str) -> str:
-    """One list alone would stand for its items."""
+    """Return the arguments of `choice`; one list alone gets brackets, else it is its items."""
     found = tree(f"[{items}]")
-    return f"[{items}]" if isinstance(found, ast.List) and len(found.elts) == 1 else items
+    if isinstance(found, ast.List) and len(found.elts) == 1:
+        return f"[{items}]"
+    return items
 
 
-def _range(wish: ParameterEntry, about: ParameterFacts, names: Mapping[str, Any] | None) -> str:
-    if not wish.stepped:
-        return f"{_RANGES[about.whole, wish.log]}({wish.low}, {wish.high})"
-    return (about.whole and _whole_steps(wish, names)) or _steps(wish)
+def _range(entry: ParameterEntry, about: ParameterFacts, names: Mapping[str, Any] | None) -> str:
+    """Return a range: any value between its ends, or so many values."""
+    if not entry.stepped:
+        return f"{_RANGES[about.whole, entry.log]}({entry.low}, {entry.high})"
+    if about.whole:
+        return _whole_steps(entry, names) or _steps(entry)
+    return _steps(entry)
 
 
-def _steps(wish: ParameterEntry) -> str:
-    return f"{'geomspace' if wish.log else 'linspace'}({wish.low}, {wish.high}, {wish.points})"
+def _steps(entry: ParameterEntry) -> str:
+    """Return so many values of a range."""
+    word = "geomspace" if entry.log else "linspace"
+    return f"{word}({entry.low}, {entry.high}, {entry.points})"
 
 
-def _whole_steps(wish: ParameterEntry, names: Mapping[str, Any] | None) -> str | None:
-    """Steps between whole numbers, written out, since linspace and geomspace make floats of them."""
+def _whole_steps(entry: ParameterEntry, names: Mapping[str, Any] | None) -> str | None:
+    """Return the whole numbers of a stepped range, written out; None if the range is not sound.
+
+    They are written out, since linspace and geomspace make floats.
+    """
     try:
-        _check_range(wish, True, names or {})
-        steps = _axis(_steps(wish), names)
+        _check_range(entry, True, names or {})
+        steps = _axis(_steps(entry), names)
     except SpaceError:
         return None
     assert isinstance(steps, Choice)
+    # Many steps between near ends come to the same numbers: each is written once.
     return written(list(dict.fromkeys(round(value) for value in steps.values)))
 
 
 def check_entry(
-    wish: ParameterEntry, about: ParameterFacts, names: Mapping[str, Any] | None = None
+    entry: ParameterEntry, about: ParameterFacts, names: Mapping[str, Any] | None = None
 ) -> Axis:
-    """Return the axis that a wish comes to. Raises Slip with one sentence for what is wrong in it."""
-    _check_texts(wish, about, names or {})
-    text = right_side(wish, about, names)
+    """Return the axis that an entry comes to.
+
+    Raises FieldError with one sentence for what is wrong in it.
+    """
+    _check_texts(entry, about, names or {})
+    text = right_side(entry, about, names)
     if text is None:
         return Fixed(None)
     axis = _axis(text, names)
-    if not isinstance(axis, _AXES[wish.kind]):
+    if not isinstance(axis, _AXES[entry.kind]):
         raise FieldError("Give one value, or choose 'list' for several.", "value")
     return axis
 
 
-def _check_texts(wish: ParameterEntry, about: ParameterFacts, names: Mapping[str, Any]) -> None:
-    if wish.kind == "fixed" and wish.value not in ("", about.default):
-        check_one(wish.value, "value", about.kind, names)
-    elif wish.kind == "list":
-        check_several(wish.items, "items", about.kind, names)
-    elif wish.kind == "repeats":
-        check_one(wish.times, "times", NUMBER, names)
-    elif wish.kind == "range":
-        _check_range(wish, about.whole, names)
+def _check_texts(entry: ParameterEntry, about: ParameterFacts, names: Mapping[str, Any]) -> None:
+    """Raise FieldError if a text of the chosen kind is more or less than values."""
+    if entry.kind == "fixed" and entry.value not in ("", about.default):
+        check_one(entry.value, "value", about.kind, names)
+    elif entry.kind == "list":
+        check_several(entry.items, "items", about.kind, names)
+    elif entry.kind == "repeats":
+        check_one(entry.times, "times", NUMBER, names)
+    elif entry.kind == "range":
+        _check_range(entry, about.whole, names)
 
 
-def _check_range(wish: ParameterEntry, whole: bool, names: Mapping[str, Any]) -> None:
-    for part in ("low", "high", "points") if wish.stepped else ("low", "high"):
-        check_one(getattr(wish, part), part, NUMBER, names)
-    if whole and wish.stepped:
-        _axis(f"{_RANGES[True, wish.log]}({wish.low}, {wish.high})", names)
-        steps = _axis(_steps(wish), names)
+def _check_range(entry: ParameterEntry, whole: bool, names: Mapping[str, Any]) -> None:
+    """Raise FieldError if a range is not sound; with `whole`, its ends must be whole numbers."""
+    check_one(entry.low, "low", NUMBER, names)
+    check_one(entry.high, "high", NUMBER, names)
+    if not entry.stepped:
+        return
+    check_one(entry.points, "points", NUMBER, names)
+    if whole:
+        # The grammar complains about ends that are not whole.
+        _axis(f"{_RANGES[True, entry.log]}({entry.low}, {entry.high})", names)
+        steps = _axis(_steps(entry), names)
         if isinstance(steps, Choice) and len(steps.values) > WRITTEN_LIMIT:
             raise FieldError(
                 f"At most {WRITTEN_LIMIT} points; or choose any whole number between.", "points"
@@ -191,6 +235,7 @@ def _check_range(wish: ParameterEntry, whole: bool, names: Mapping[str, Any]) ->
 
 
 def _axis(text: str, names: Mapping[str, Any] | None) -> Axis:
+    """Return the axis of a right side. Raises FieldError."""
     try:
         return parse_space(f"x = {text}", names).axes["x"]
     except SpaceError as error:
@@ -198,14 +243,21 @@ def _axis(text: str, names: Mapping[str, Any] | None) -> Axis:
 
 
 def sentence(text: str, name: str) -> str:
-    """Return a complaint about a parameter as it reads beside its field: without line, name and call."""
+    """Return a complaint about a parameter as it reads beside its field.
+
+    Line, name and call are left out: `Line 1, x: uniform(2, 1): the lower end must be ...` becomes
+    `The lower end must be ...`.
+    """
     text = re.sub(rf"^(Line \d+, )?{re.escape(name)}: ", "", text)
     text = re.sub(r"^[a-z]+\([^:]*\): ", "", text)
-    return text if re.match(r"\w+\(", text) else text[:1].upper() + text[1:]
+    # A text that begins with the name of a function keeps its small letter.
+    if re.match(r"\w+\(", text):
+        return text
+    return text[:1].upper() + text[1:]
 
 
 def assignments(sides: Mapping[str, str]) -> str:
-    """Return the body of the cell, the signs of equality below each other."""
+    """Return the body of the cell, with the `=` of all lines below each other."""
     width = max((len(name) for name in sides), default=0)
     return "\n".join(f"{name:<{width}} = {side}" for name, side in sides.items())
 
@@ -216,7 +268,7 @@ def head(words: Sequence[str]) -> str:
 
 
 def check_word(text: str) -> None:
-    """Raise Slip for a word that would not reach the magic as it is."""
+    """Raise FieldError for a word that would not reach the magic as it is."""
     if set(text) & set("{}$"):
         raise FieldError(
             "{, } and $ cannot stand in the first line of a cell: IPython would fill them in."
@@ -224,7 +276,11 @@ def check_word(text: str) -> None:
 
 
 def _quoted(text: str) -> str:
+    """Return a word with quotes around it if it needs them: the magic splits its line by shlex."""
     try:
-        return text if shlex.split(text) == [text] else shlex.quote(text)
+        if shlex.split(text) == [text]:
+            return text
     except ValueError:
-        return shlex.quote(text)
+        # A quote that is never closed.
+        pass
+    return shlex.quote(text)

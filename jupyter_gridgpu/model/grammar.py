@@ -1,12 +1,13 @@
 """The cell body: Python assignments that say which values each parameter takes.
 
-    lr    = loguniform(1e-4, 1e-2)      a range, both ends included
-    units = [64, 128]                   a list is a choice
-    seed  = repeats(3)                  every point three times
-    epochs = 20                         a scalar is fixed
+    lr     = loguniform(1e-4, 1e-2)     a range, both ends included
+    units  = [64, 128]                  a list is a choice
+    seed   = repeats(3)                 every point three times
+    epochs = 20                         a single value is fixed
 
-Only assignments are accepted; their right sides are evaluated with the names below and, behind them, the names that
-the caller hands over (in a notebook: the user's variables). docs/space.md is the reference for users.
+Only assignments are accepted. Their right sides are evaluated with the functions of this module
+and with the names that the caller hands over: in a notebook, the variables of the user.
+docs/space.md is the reference for users.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ from __future__ import annotations
 import ast
 import math
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import Any
 
 from jupyter_gridgpu.errors import SpaceError
@@ -23,44 +23,54 @@ from jupyter_gridgpu.model.plain_values import NotPlain, plain
 from jupyter_gridgpu.model.space import GRID_LIMIT, Axis, Choice, Fixed, Range, Repeats, Space
 
 REPEATS_LIMIT = 1000
-VALUE_LIMIT = (
-    100_000  # characters of one value: it stands in every line of the journal that makes a variant
-)
+# Characters of one value. A value stands in the journal once for each variant that has it.
+VALUE_LIMIT = 100_000
+QUOTED_LIMIT = 60  # characters of the user's code in an error
+
+# The functions that a cell may call. They raise SpaceError for values that make no axis.
 
 
 def uniform(low: float, high: float) -> Range:
+    """Any number from `low` to `high`, both ends included."""
     return _range("uniform", low, high)
 
 
 def loguniform(low: float, high: float) -> Range:
+    """Any number from `low` to `high`, spread evenly in the logarithm; `low` is above 0."""
     return _range("loguniform", low, high, log=True)
 
 
 def integer(low: int, high: int) -> Range:
+    """Any whole number from `low` to `high`, both ends included."""
     return _range("integer", low, high, whole=True)
 
 
 def logint(low: int, high: int) -> Range:
+    """Any whole number from `low` to `high`, spread evenly in the logarithm."""
     return _range("logint", low, high, log=True, whole=True)
 
 
 def choice(*values: Any) -> Choice:
-    """`choice(1, 2, 3)`; a single list or tuple stands for its items."""
-    listed = _listed(values[0]) if len(values) == 1 else None
-    if listed is not None:
-        values = listed
+    """One of the values: `choice(1, 2, 3)`. A single list or tuple stands for its items."""
+    if len(values) == 1:
+        listed = _listed(values[0])
+        if listed is not None:
+            values = listed
     return _choice("choice(...)", values)
 
 
 def linspace(low: float, high: float, n: int) -> Choice:
+    """`n` values at equal steps, both ends included."""
     low, high, n = _steps("linspace", low, high, n)
     if n == 1:
         return Choice((low,))
     step = (high - low) / (n - 1)
-    return Choice((*(low + step * i for i in range(n - 1)), high))
+    # The last value is `high` itself: a sum of steps may miss it by a rounding.
+    return Choice((*(low + step * index for index in range(n - 1)), high))
 
 
 def geomspace(low: float, high: float, n: int) -> Choice:
+    """`n` values at equal factors, both ends included."""
     low, high, n = _steps("geomspace", low, high, n)
     if low <= 0 or high <= 0:
         raise SpaceError(
@@ -69,58 +79,73 @@ def geomspace(low: float, high: float, n: int) -> Choice:
     if n == 1:
         return Choice((low,))
     ratio = math.log(high / low) / (n - 1)
-    return Choice((low, *(low * math.exp(ratio * i) for i in range(1, n - 1)), high))
+    # Both ends are the numbers that were given, without the rounding of exp and log.
+    between = (low * math.exp(ratio * index) for index in range(1, n - 1))
+    return Choice((low, *between, high))
 
 
 def fixed(value: Any) -> Fixed:
+    """This value in every variant, also where it is a list."""
     return Fixed(_plain(value))
 
 
 def repeats(n: int) -> Repeats:
+    """Every point `n` times; the parameter is 0, 1, ..., n - 1."""
     if not _is_whole(n) or not 1 <= n <= REPEATS_LIMIT:
         raise SpaceError(f"repeats({n!r}): give a whole number from 1 to {REPEATS_LIMIT}.")
     return Repeats(int(n))
 
 
-WORDS: dict[str, Callable[..., Axis]] = {
-    function.__name__: function
-    for function in (
-        uniform,
-        loguniform,
-        integer,
-        logint,
-        choice,
-        linspace,
-        geomspace,
-        fixed,
-        repeats,
-    )
+FUNCTIONS: dict[str, Callable[..., Axis]] = {
+    "uniform": uniform,
+    "loguniform": loguniform,
+    "integer": integer,
+    "logint": logint,
+    "choice": choice,
+    "linspace": linspace,
+    "geomspace": geomspace,
+    "fixed": fixed,
+    "repeats": repeats,
 }
 
 
 def parse_space(body: str, names: Mapping[str, Any] | None = None) -> Space:
     """Return the Space that a cell body describes.
 
-    `names` are the variables that expressions may use; the grammar's own words win over them.
-    Raises SpaceError with the line for anything that is not an assignment or cannot be evaluated.
+    `names` are the variables that expressions may use; the functions of this module win over them.
+    Raises SpaceError, with the line, for anything that is no assignment or cannot be evaluated.
     """
     axes: dict[str, Axis] = {}
-    scope = {**(names or {}), **WORDS}
+    scope = {**(names or {}), **FUNCTIONS}
     for line, name, expression in _assignments(body):
         if name in axes:
             raise SpaceError(f"Line {line}: {name} is given twice; keep one of the two.")
-        axes[name] = _located(line, name, lambda e=expression: to_axis(_evaluate(e, scope)))  # type: ignore[misc]
+        try:
+            axes[name] = to_axis(_evaluate(expression, scope))
+        except SpaceError as error:
+            raise SpaceError(f"Line {line}, {name}: {error}") from None
     return _checked(axes)
 
 
 def space_of(values: Mapping[str, Any]) -> Space:
-    """Return the Space of a Python mapping, with the same rules as the cell body."""
-    axes = {name: _located(None, name, partial(to_axis, value)) for name, value in values.items()}
+    """Return the Space of a Python mapping, with the same rules as the cell body.
+
+    `{"lr": [0.1, 0.2], "epochs": 20}` is a choice and a fixed value. Raises SpaceError.
+    """
+    axes: dict[str, Axis] = {}
+    for name, value in values.items():
+        try:
+            axes[name] = to_axis(value)
+        except SpaceError as error:
+            raise SpaceError(f"{name}: {error}") from None
     return _checked(axes)
 
 
 def to_axis(value: Any) -> Axis:
-    """A list is a choice, anything else that is not an Axis already is fixed."""
+    """Return the axis of a value: a list is a choice, any other value is fixed.
+
+    A value that is an axis already stays as it is. Raises SpaceError.
+    """
     if isinstance(value, (Fixed, Choice, Range, Repeats)):
         return value
     listed = _listed(value)
@@ -130,81 +155,85 @@ def to_axis(value: Any) -> Axis:
 
 
 def _listed(value: Any) -> tuple[Any, ...] | None:
-    """The items of a list, tuple, range or one-dimensional array; None for anything else."""
+    """Return the items of a list, tuple, range or array of one dimension, else None."""
     if isinstance(value, (list, tuple)):
         return tuple(value)
     if isinstance(value, range):
+        # range(10**12) takes no memory, a tuple of it does. One item more than is allowed is
+        # enough for the complaint about too many.
         return tuple(value[: GRID_LIMIT + 1])
+    # NumPy and pandas arrays, without importing either.
     if getattr(value, "ndim", None) == 1 and callable(getattr(value, "tolist", None)):
         return tuple(value.tolist())
     return None
 
 
 def _assignments(body: str) -> list[tuple[int, str, ast.expr]]:
+    """Return line, name and right side of each assignment. Raises SpaceError."""
     try:
         tree = ast.parse(body)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        # Only a SyntaxError knows its line. The others come of code that is nested too deeply,
+        # or that has a null byte in it.
         line = getattr(error, "lineno", None)
+        where = f"Line {line}" if line else "The cell"
         raise SpaceError(
-            f"{f'Line {line}' if line else 'The cell'} is not Python: {getattr(error, 'msg', error)}."
+            f"{where} is not Python: {getattr(error, 'msg', error)}."
             " Write one assignment a line, like lr = [1e-3, 1e-4]."
         ) from None
     return [(node.lineno, *_target(node)) for node in tree.body]
 
 
 def _target(node: ast.stmt) -> tuple[str, ast.expr]:
-    if (
-        isinstance(node, ast.Assign)
-        and len(node.targets) == 1
-        and isinstance(node.targets[0], ast.Name)
-    ):
-        return node.targets[0].id, node.value
-    if (
-        isinstance(node, ast.AnnAssign)
-        and isinstance(node.target, ast.Name)
-        and node.value is not None
-    ):
+    """Return name and right side of an assignment. Raises SpaceError for other statements."""
+    if isinstance(node, ast.Assign) and len(node.targets) == 1:
+        target = node.targets[0]
+        if isinstance(target, ast.Name):
+            return target.id, node.value
+    # `lr: float = 0.1`
+    if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value:
         return node.target.id, node.value
     raise SpaceError(
-        f"Line {node.lineno} is not an assignment of one name: {_quote(node)}. Only lines like lr = [1e-3, 1e-4] belong here."
+        f"Line {node.lineno} is not an assignment of one name: {_quote(node)}."
+        " Only lines like lr = [1e-3, 1e-4] belong here."
     )
 
 
 def _quote(node: ast.stmt) -> str:
+    """Return the beginning of a statement, to be shown in an error."""
     text = ast.unparse(node).splitlines()[0]
-    return text if len(text) <= 60 else text[:59] + "…"
+    if len(text) <= QUOTED_LIMIT:
+        return text
+    return text[: QUOTED_LIMIT - 1] + "…"
 
 
 def _evaluate(expression: ast.expr, scope: dict[str, Any]) -> Any:
+    """Return the value of an expression. Raises SpaceError for whatever goes wrong in it."""
     code = compile(ast.Expression(expression), "<gridscan>", "eval")
     try:
-        return eval(code, dict(scope))  # the user's own cell, in the user's own kernel
+        # It is the user's own cell in the user's own kernel, where it could run anything anyway.
+        return eval(code, dict(scope))
     except SpaceError:
         raise
     except (Exception, SystemExit) as error:
         raise SpaceError(f"{type(error).__name__}: {error}.") from None
 
 
-def _located(line: int | None, name: str, make: Callable[[], Axis]) -> Axis:
-    try:
-        return make()
-    except SpaceError as error:
-        where = f"Line {line}, {name}" if line else name
-        raise SpaceError(f"{where}: {error}") from None
-
-
 def _checked(axes: dict[str, Axis]) -> Space:
+    """Return the space of axes. Raises SpaceError if there are none, or more than one repeats."""
     if not axes:
         raise SpaceError("The space is empty: give at least one parameter, like lr = [1e-3, 1e-4].")
-    twice = [name for name, axis in axes.items() if isinstance(axis, Repeats)]
-    if len(twice) > 1:
+    repeated = [name for name, axis in axes.items() if isinstance(axis, Repeats)]
+    if len(repeated) > 1:
         raise SpaceError(
-            f"repeats() is given to {' and '.join(twice)}; only one parameter can be the repeated seed."
+            f"repeats() is given to {' and '.join(repeated)};"
+            " only one parameter can be the repeated seed."
         )
     return Space(axes)
 
 
 def _range(word: str, low: Any, high: Any, *, log: bool = False, whole: bool = False) -> Range:
+    """Return the range of the function `word`. Raises SpaceError for impossible ends."""
     text = f"{word}({low!r}, {high!r})"
     low, high = _bound(text, low, whole), _bound(text, high, whole)
     if low >= high:
@@ -215,16 +244,17 @@ def _range(word: str, low: Any, high: Any, *, log: bool = False, whole: bool = F
 
 
 def _bound(text: str, value: Any, whole: bool) -> Any:
+    """Return one end of a range as a plain number. Raises SpaceError that begins with `text`."""
     value = _plain(value)
-    if (
-        isinstance(value, bool)
-        or not isinstance(value, (int, float))
-        or not math.isfinite(to_float(value))
-    ):
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    # An integer may be too large for a float: to_float makes an infinity of such a one.
+    if not number or not math.isfinite(to_float(value)):
         raise SpaceError(f"{text}: both ends must be finite numbers.")
-    if whole and not _is_whole(value):
+    if not whole:
+        return float(value)
+    if not _is_whole(value):
         raise SpaceError(f"{text}: both ends must be whole numbers.")
-    return int(value) if whole else float(value)
+    return int(value)
 
 
 def _steps(word: str, low: Any, high: Any, n: Any) -> tuple[float, float, int]:
@@ -238,6 +268,7 @@ def _steps(word: str, low: Any, high: Any, n: Any) -> tuple[float, float, int]:
 
 
 def _choice(what: str, values: tuple[Any, ...]) -> Choice:
+    """Return the choice of some values; `what` names them in a SpaceError."""
     if not values:
         raise SpaceError(f"{what} is empty: give at least one value.")
     if len(values) > GRID_LIMIT:
@@ -246,6 +277,7 @@ def _choice(what: str, values: tuple[Any, ...]) -> Choice:
 
 
 def _is_whole(value: Any) -> bool:
+    """Return whether a value is a whole number, as 3, 3.0 and np.int64(3) are."""
     try:
         return not isinstance(value, bool) and int(value) == value
     except (TypeError, ValueError, OverflowError):
@@ -253,12 +285,14 @@ def _is_whole(value: Any) -> bool:
 
 
 def _plain(value: Any) -> Any:
+    """Return a value as papermill can write it. Raises SpaceError if it cannot be written."""
     try:
         found = plain(value)
     except NotPlain as error:
         raise SpaceError(str(error)) from None
     if isinstance(found, (str, list, dict)) and len(repr(found)) > VALUE_LIMIT:
         raise SpaceError(
-            f"the value has more than {VALUE_LIMIT:,} characters; put it into a file and give the file's name."
+            f"the value has more than {VALUE_LIMIT:,} characters;"
+            " put it into a file and give the file's name."
         )
     return found

@@ -1,4 +1,4 @@
-"""Jobs: one attempt at one variant, and the steps its state may take."""
+"""Jobs: one attempt at one variant, and the steps that the state of a job may take."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from jupyter_gridgpu.errors import UsageError
 
 STATES = ("new", "queued", "running", "done", "failed", "cancelled", "lost")
 END_STATES = frozenset({"done", "failed", "cancelled", "lost"})
-# running -> queued happens on a requeue; steps may be skipped; an end state absorbs.
+# The states that may follow each state. States may be skipped, since a job may begin and end
+# between two polls. A batch system may put a running job back into its queue. No state follows
+# an end state.
 NEXT = {
     "new": frozenset(STATES) - {"new"},
     "queued": frozenset(STATES) - {"new", "queued"},
@@ -19,7 +21,7 @@ NEXT = {
     **{state: frozenset() for state in END_STATES},
 }
 REASONS = ("timeout", "oom", "preempted", "node", "image", "notebook", "user", "submit")
-MESSAGE_LIMIT = 500
+MESSAGE_LIMIT = 500  # characters
 _KEY = re.compile(r"(v\d{4,7})\.(\d{1,4})")
 
 
@@ -29,12 +31,14 @@ def variant_id(index: int) -> str:
 
 
 def job_key(variant: str, attempt: int) -> str:
+    """Return the key of attempt number `attempt` (from 1) at a variant: v0017.2."""
     return f"{variant}.{attempt}"
 
 
+# The fold splits the same few keys a million times.
 @functools.lru_cache(maxsize=4096)
 def split_key(key: str) -> tuple[str, int]:
-    """Return variant id and attempt of `v0017.2`. Raises UsageError for anything else."""
+    """Return variant id and attempt of a key like `v0017.2`. Raises UsageError for other texts."""
     found = _KEY.fullmatch(key)
     if not found:
         raise UsageError(f"{key!r} is no job; a job is written like v0017.2.")
@@ -43,34 +47,44 @@ def split_key(key: str) -> tuple[str, int]:
 
 @dataclass(frozen=True)
 class Observation:
-    """What an engine, or a job's own result, says of a job."""
+    """What a backend, or a job's own result, says of a job at one moment; None is not known."""
 
     state: str
-    reason: str | None = None
-    message: str | None = None
-    cell: int | None = None
-    where: str | None = None  # the host of a local job; else queue, partition or site
+    reason: str | None = None  # of a failure, one of REASONS
+    message: str | None = None  # one sentence: why the job waits or failed
+    cell: int | None = None  # in which the notebook failed, from 1
+    where: str | None = None  # the host of a local job, else the queue
     node: str | None = None
-    link: str | None = None  # the engine's own page about it
+    link: str | None = None  # the batch system's own page about the job
     gpu: str | None = None
     started: float | None = None  # seconds since the epoch
     ended: float | None = None
-    notebook: str | None = None  # relative to the scan folder
-    gpu_s: float = 0.0
+    notebook: str | None = None  # path of the executed notebook in the scan folder
+    gpu_s: float = 0.0  # GPU seconds that the job took
     peak_mb: float | None = None
 
 
 def allowed(state: str, seen: str) -> bool:
-    """Whether a job in `state` may be seen in `seen` next.
+    """Return whether a job in `state` may be seen in the state `seen` next.
 
-    Polls repeat and arrive late, so a step that NEXT forbids is dropped; a finished job never changes.
+    Polls repeat and arrive late, so a step that NEXT forbids is dropped; a finished job never
+    changes.
     """
     return seen in NEXT.get(state, frozenset())
 
 
 def bounded(text: Any, limit: int = MESSAGE_LIMIT) -> str | None:
-    """Return text from a job as one bounded line without control characters, or None if it is no text."""
+    """Return a text that came from a job as one line of at most `limit` characters.
+
+    Control characters and ends of lines become spaces, so that the text cannot disturb a terminal
+    or a log. Returns None if it is no text.
+    """
     if not isinstance(text, str):
         return None
-    line = " ".join("".join(c if c.isprintable() else " " for c in text[: 4 * limit]).split())
-    return line if len(line) <= limit else line[: limit - 1] + "…"
+    # The text may be megabytes long: a part of it is enough, also where spaces are merged.
+    begin = text[: 4 * limit]
+    printable = "".join(char if char.isprintable() else " " for char in begin)
+    line = " ".join(printable.split())
+    if len(line) <= limit:
+        return line
+    return line[: limit - 1] + "…"

@@ -1,4 +1,8 @@
-"""Metrics as a job reports them: untrusted names and values made bounded, and series made short."""
+"""Metrics as jobs report them: names and values are bounded, and series are made short.
+
+A job runs other people's code, so its metrics may have any name, any value and any number. What
+is kept of them is bounded here, whatever comes.
+"""
 
 from __future__ import annotations
 
@@ -12,32 +16,34 @@ from jupyter_gridgpu.model.job import bounded
 from jupyter_gridgpu.model.scan import Objective
 
 T = TypeVar("T")
-NAME_LIMIT = 80
+NAME_LIMIT = 80  # characters
 NAMES_PER_JOB = 64
-TRAIL_LIMIT = 48
+TRAIL_LIMIT = 48  # values of a sparkline
 USAGE = ("cpu", "memory_mb", "gpu", "gpu_memory_mb")
 
 
 @dataclass(frozen=True)
 class Reading:
-    """One moment of a job: values of some metrics at a step (an epoch)."""
+    """What a job reported at one moment: values of metrics at a step, or its usage."""
 
-    time: float
-    step: int | None
-    steps: int | None  # of how many, if the notebook said so
-    values: dict[str, float]
-    usage: dict[str, float] = field(
-        default_factory=dict
-    )  # of a heartbeat: cpu (cores), memory_mb, gpu (%), gpu_memory_mb
+    time: float  # seconds since the epoch
+    step: int | None  # the epoch, or whatever the notebook counts
+    steps: int | None  # how many there will be
+    values: dict[str, float]  # by metric
+    # By the names in USAGE: cores, MB, per cent of the GPU, MB of the GPU.
+    usage: dict[str, float] = field(default_factory=dict)
 
 
 def clean_name(name: Any) -> str | None:
-    """Return a metric name fit to show, or None if nothing is left of it."""
+    """Return the name of a metric as one short line, or None if nothing is left of it."""
     return bounded(name, NAME_LIMIT) or None
 
 
 def clean_values(raw: Mapping[Any, Any]) -> dict[str, float]:
-    """Return the numeric entries of what a notebook reported, with clean names, at most NAMES_PER_JOB of them."""
+    """Return the numbers of what a notebook reported, with clean names.
+
+    Entries that are no numbers are dropped, and so is what comes after NAMES_PER_JOB names.
+    """
     values: dict[str, float] = {}
     for name, value in raw.items():
         label, number = clean_name(name), numbers.decode(value)
@@ -47,13 +53,15 @@ def clean_values(raw: Mapping[Any, Any]) -> dict[str, float]:
 
 
 def clean_usage(raw: Any) -> dict[str, float]:
-    """Return the finite entries of a heartbeat that are known by name."""
-    values = clean_values(raw) if isinstance(raw, Mapping) else {}
+    """Return the finite entries of a heartbeat that have a name in USAGE."""
+    if not isinstance(raw, Mapping):
+        return {}
+    values = clean_values(raw)
     return {name: values[name] for name in USAGE if math.isfinite(values.get(name, math.nan))}
 
 
 def clean_step(value: Any) -> int | None:
-    """Return an epoch number: whole, not negative, at most 2**53; else None."""
+    """Return a step as a whole number from 0 to 2**53, or None if it is none."""
     number = numbers.decode(value)
     if number is None or not math.isfinite(number) or not 0 <= number <= numbers.LARGEST_INT:
         return None
@@ -62,18 +70,22 @@ def clean_step(value: Any) -> int | None:
 
 @dataclass
 class Series:
-    """A metric of one job so far: how often, extremes of its finite values, last value, and a short trail of it."""
+    """One metric of one job so far, in bounded memory.
 
-    n: int = 0
-    min: float | None = None
-    max: float | None = None
+    The trail holds every stride-th value that came, rounded, for a sparkline. When it grows past
+    TRAIL_LIMIT, every other value is dropped and the stride is doubled.
+    """
+
+    n: int = 0  # values that the job reported
+    min: float | None = None  # of the finite values
+    max: float | None = None  # of the finite values
     last: float = math.nan
     trail: list[float] = field(default_factory=list)
-    seen: int = 0  # values given to add(); fewer than n where a series came thinned
-    stride: int = 1  # every stride-th of them is in the trail
+    seen: int = 0  # values that came here; fewer than n where the series came thinned
+    stride: int = 1
 
     def add(self, value: float) -> None:
-        """Take a value of a series that comes whole."""
+        """Take the next value of a series that comes whole."""
         self.keep([value])
         self.n += 1
         if math.isfinite(value):
@@ -81,16 +93,19 @@ class Series:
             self.max = value if self.max is None else max(self.max, value)
 
     def keep(self, values: Sequence[float]) -> None:
-        """Take the next values for trail and last; number and extremes are counted elsewhere.
+        """Take the next values for `trail` and `last`; `n` and the extremes are counted elsewhere.
 
-        Those before the last have been made short by the runner, for the journal.
+        The runner has rounded the values before the last one; the last is exact.
         """
         if not values:
             return
         self.last = values[-1]
+        # Value number k of the whole series, from 0, belongs into the trail if the stride divides
+        # k. These values begin with number `seen`: the first that belongs is -seen % stride on.
         self.trail += values[-self.seen % self.stride :: self.stride]
         self.seen += len(values)
         if (self.seen - 1) % self.stride == 0:
+            # The last value is in the trail: rounded there, exact in `last`.
             self.trail[-1] = numbers.shown(self.last)
         while len(self.trail) > TRAIL_LIMIT:
             self.trail = self.trail[::2]
@@ -98,40 +113,43 @@ class Series:
 
     def reduced(self, reduction: str) -> float | None:
         """Return the one number that `last`, `max` or `min` makes of the series."""
-        return self.last if reduction == "last" else self.max if reduction == "max" else self.min
+        if reduction == "last":
+            return self.last
+        return self.max if reduction == "max" else self.min
 
     def summary(self) -> list[Any]:
-        """[n, min, max, last] as the journal and result.json carry it."""
+        """Return [n, min, max, last], as the journal has it."""
         ends = [None if value is None else numbers.encode(value) for value in (self.min, self.max)]
         return [self.n, *ends, numbers.encode(self.last)]
 
     def row(self) -> dict[str, Any]:
-        """The metric as a face shows it."""
-        n, low, high, last = self.summary()
-        return {
-            "last": last,
-            "min": low,
-            "max": high,
-            "n": n,
-            "trail": [numbers.encode(v) for v in self.shown_trail()],
-        }
+        """Return the metric as a face shows it (`wire.Metric`)."""
+        count, low, high, last = self.summary()
+        trail = [numbers.encode(value) for value in self.shown_trail()]
+        return {"last": last, "min": low, "max": high, "n": count, "trail": trail}
 
     def shown_trail(self) -> list[float]:
-        """The trail with the last value at its end."""
-        exact = not self.seen or (self.seen - 1) % self.stride == 0
-        return list(self.trail) if exact else [*self.trail, numbers.shown(self.last)]
+        """Return the trail with the last value at its end."""
+        last_is_in_it = not self.seen or (self.seen - 1) % self.stride == 0
+        if last_is_in_it:
+            return list(self.trail)
+        return [*self.trail, numbers.shown(self.last)]
 
 
 def objective_value(metrics: Mapping[str, Series], objective: Objective | None) -> float | None:
     """Return the number that ranks a variant, or None if it has none (yet)."""
-    series = metrics.get(objective.metric) if objective else None
-    return series.reduced(objective.reduction) if series and objective and series.n else None
+    if objective is None:
+        return None
+    series = metrics.get(objective.metric)
+    if series is None or not series.n:
+        return None
+    return series.reduced(objective.reduction)
 
 
 def thinned(values: Iterable[T], limit: int) -> list[T]:
-    """Return at most `limit` values, evenly picked, with the first and the last."""
+    """Return at most `limit` values at equal distances, with the first and the last."""
     items = list(values)
     if len(items) <= limit:
         return items
-    step = (len(items) - 1) / (limit - 1)
-    return [items[round(i * step)] for i in range(limit)]
+    distance = (len(items) - 1) / (limit - 1)
+    return [items[round(index * distance)] for index in range(limit)]

@@ -1,6 +1,7 @@
-"""Numbers as they travel in JSON: finite ones as they are, the others as the words NaN, Infinity and -Infinity.
+"""Numbers in JSON: finite ones as they are, the others as the words NaN, Infinity and -Infinity.
 
-Strict JSON (RFC 8259) knows no NaN, and a browser's parser refuses it, so the words go over the wire.
+Strict JSON (RFC 8259) knows no NaN, and the parser of a browser refuses it. So what is kept on disk
+and what travels has words in place of such numbers.
 """
 
 from __future__ import annotations
@@ -9,33 +10,41 @@ import math
 from typing import Any, Literal, Union
 
 Num = Union[float, Literal["NaN", "Infinity", "-Infinity"]]
-WORDS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
-MARK = "'"
+NOT_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+QUOTE = "'"  # stands before a text that is such a word itself
 LARGEST_INT = 2**53  # beyond it JavaScript rounds
 
 
 def encode(value: float) -> Num:
     """Return `value` as strict JSON can carry it."""
     if isinstance(value, int):
-        return value if abs(value) <= LARGEST_INT else encode(to_float(value))
+        if abs(value) <= LARGEST_INT:
+            return value
+        # As a float, it is rounded here and in the browser in the same way.
+        value = to_float(value)
     if math.isfinite(value):
         return value
-    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    if math.isnan(value):
+        return "NaN"
+    return "Infinity" if value > 0 else "-Infinity"
 
 
 def decode(value: Any) -> float | None:
     """Return the number that `encode` wrote, or None for anything else."""
+    # A bool is an int to isinstance, so it is looked at first: True counts as 1.0.
     if isinstance(value, bool):
         return float(value)
     if isinstance(value, int):
         return value if abs(value) <= LARGEST_INT else to_float(value)
     if isinstance(value, float):
         return value
-    return WORDS.get(value) if isinstance(value, str) else None
+    if isinstance(value, str):
+        return NOT_FINITE.get(value)
+    return None
 
 
 def to_float(value: float) -> float:
-    """Return a number as a float; an integer past its range as an infinity."""
+    """Return a number as a float; an integer that is too large for a float becomes an infinity."""
     try:
         return float(value)
     except OverflowError:
@@ -43,19 +52,25 @@ def to_float(value: float) -> float:
 
 
 def shown(value: float) -> float:
-    """Return a number to the five digits that a small picture can show; it travels in half the bytes."""
-    return float(f"{value:.5g}") if isinstance(value, float) else value
+    """Return a number rounded to five digits, as many as a small picture can show.
+
+    It travels in half the bytes of the exact one.
+    """
+    if isinstance(value, int):
+        return value
+    return float(f"{value:.5g}")
 
 
-def strict(value: Any, mark: str = MARK) -> Any:
+def strict(value: Any, mark: str = QUOTE) -> Any:
     """Return a JSON value in which every float is finite or a word.
 
-    A text that is such a word itself gets a mark, so that `loose` leaves it a text; faces, which nobody reads back,
-    ask for none.
+    A text that is such a word itself gets `mark` before it, so that `loose` leaves it a text. What
+    is only shown, and never read back, is made with an empty mark.
     """
     if isinstance(value, float):
         return encode(value)
-    if isinstance(value, str) and value.lstrip(MARK) in WORDS:
+    # A text that has the mark already gets one more, else `loose` would take away its own.
+    if isinstance(value, str) and value.lstrip(QUOTE) in NOT_FINITE:
         return mark + value
     if isinstance(value, dict):
         return {str(key): strict(item, mark) for key, item in value.items()}
@@ -65,13 +80,11 @@ def strict(value: Any, mark: str = MARK) -> Any:
 
 
 def loose(value: Any) -> Any:
-    """Undo `strict`: words become the floats they stand for."""
+    """Undo `strict`: words become the floats that they stand for, and marks are taken away."""
     if isinstance(value, str):
-        return (
-            value[1:]
-            if value.startswith(MARK) and value.lstrip(MARK) in WORDS
-            else WORDS.get(value, value)
-        )
+        if value.startswith(QUOTE) and value.lstrip(QUOTE) in NOT_FINITE:
+            return value[1:]
+        return NOT_FINITE.get(value, value)
     if isinstance(value, dict):
         return {key: loose(item) for key, item in value.items()}
     if isinstance(value, list):

@@ -1,23 +1,29 @@
-"""Plain Python values: what can be written into a notebook's parameters cell and read back the same.
+"""Plain Python values: those that a notebook's parameters cell can hold and give back unchanged.
 
-papermill writes `np.int64(3)` as the string "3" and a tuple as "(1, 2)", so values are made plain before they reach it.
+papermill writes `np.int64(3)` as the string "3" and a tuple as "(1, 2)". So values are made plain
+before papermill gets them:
+
+    np.int64(3)            3
+    np.array([1.5, 2.5])   [1.5, 2.5]
+    (1, 2)                 [1, 2]
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-DEPTH_LIMIT = 20
+DEPTH_LIMIT = 20  # levels of lists and dicts in each other
 
 
 class NotPlain(ValueError):
-    """The value has no plain form."""
+    """The value has no plain form; the text says why and what to use instead."""
 
 
 def plain(value: Any, depth: int = 0) -> Any:
     """Return `value` as bool, int, float, str, None, or a list or dict of them.
 
-    NumPy scalars and arrays become numbers and lists, tuples become lists. Raises NotPlain for anything else.
+    NumPy scalars and arrays become numbers and lists, tuples become lists. Raises NotPlain for
+    anything else. `depth` counts the levels above the value.
     """
     if depth > DEPTH_LIMIT:
         raise NotPlain(f"the value is nested more than {DEPTH_LIMIT} levels deep.")
@@ -27,19 +33,23 @@ def plain(value: Any, depth: int = 0) -> Any:
         return [plain(item, depth + 1) for item in value]
     if isinstance(value, dict):
         return {_key(key): plain(item, depth + 1) for key, item in value.items()}
-    if callable(
-        getattr(value, "tolist", None)
-    ):  # NumPy scalars and arrays, without importing NumPy
+    # NumPy scalars and arrays have this method. NumPy itself need not be installed here.
+    if callable(getattr(value, "tolist", None)):
         return plain(value.tolist(), depth + 1)
-    for kind in (bool, int, float, str):
+    # Subclasses, for example members of an enum, which papermill would write by their name.
+    if isinstance(value, str):
+        return str.__str__(value)
+    for kind in (bool, int, float):
         if isinstance(value, kind):
-            return str.__str__(value) if kind is str else kind(value)
+            return kind(value)
     raise NotPlain(
-        f"a {type(value).__name__} cannot be a parameter; use numbers, strings, True/False, None, lists or dicts."
+        f"a {type(value).__name__} cannot be a parameter;"
+        " use numbers, strings, True/False, None, lists or dicts."
     )
 
 
 def _key(key: Any) -> str:
+    """Return a key of a dict. Raises NotPlain if it is no string, since JSON has no other keys."""
     if not isinstance(key, str):
         raise NotPlain(f"the dict key {key!r} is not a string.")
     return str(key)

@@ -1,4 +1,4 @@
-"""Queues: places with GPUs that jobs can be sent to. None means that it is not known."""
+"""Queues: places with GPUs that jobs can be sent to. None means that something is not known."""
 
 from __future__ import annotations
 
@@ -11,21 +11,22 @@ from jupyter_gridgpu.model.units import duration
 ONLINE, OFFLINE, UNKNOWN = "online", "offline", "unknown"
 STATES = (ONLINE, OFFLINE, UNKNOWN)
 HERE = "local"  # the backend that is this machine
-# A GPU sold as 16 GB shows its jobs 14.8 to 16.0: who asks for 16 GB means it.
+# A GPU that is sold as 16 GB shows 14.8 to 16.0 GB to its jobs, and a user who asks for 16 GB means
+# such a GPU. So this part of what was asked for is enough.
 SOLD_AS = 0.92
 
 
 @dataclass(frozen=True)
 class GpuKind:
-    """GPUs of one kind; `count` is how many of them a node has, `total` the queue, `free` how many of these are free."""
+    """GPUs of one kind in a queue."""
 
     vendor: str | None = None
     model: str | None = None
-    vram_mb: int | None = None
-    cuda: str | None = None
-    count: int | None = None
-    total: int | None = None
-    free: int | None = None
+    vram_mb: int | None = None  # memory of one GPU
+    cuda: str | None = None  # version of CUDA that the driver knows
+    count: int | None = None  # how many a node has
+    total: int | None = None  # how many the queue has
+    free: int | None = None  # how many of the queue's are free
 
 
 @dataclass(frozen=True)
@@ -40,85 +41,123 @@ class QueueLimits:
 
 @dataclass(frozen=True)
 class Queue:
-    """A place that jobs can be sent to: `queue`, account, qos and constraint are the engine's own words for it."""
+    """A place that jobs can be sent to.
+
+    `queue`, `account`, `qos` and `constraint` are words of the batch system; a scan that is sent to
+    this queue gets them as its `Placement`.
+    """
 
     name: str
     backend: str
     title: str = ""
-    gpus: tuple[GpuKind, ...] | None = None  # () = there are none
+    gpus: tuple[GpuKind, ...] | None = None  # (): it has none
     limits: QueueLimits = QueueLimits()
-    runtimes: tuple[str, ...] | None = None  # container runtimes; () = there are none
-    images: tuple[str, ...] | None = (
-        None  # where images may come from: "any", "/cvmfs", or patterns; the rest is refused
-    )
+    runtimes: tuple[str, ...] | None = None  # container runtimes; (): it has none
+    # Where images may come from: "any", "/cvmfs", or patterns. Others are refused.
+    images: tuple[str, ...] | None = None
     gpu_only: bool = False  # takes only tasks that ask for a GPU
     state: str = UNKNOWN
     queue: str | None = None
     account: str | None = None
     qos: str | None = None
     constraint: str | None = None
-    rank: int = 0  # the higher, the sooner chosen
-    default: bool = False  # where the engine itself sends what names no queue
-    source: str = ""  # who says so: a file, or the engine
+    rank: int = 0  # of two queues that fit, the one with the higher rank is chosen
+    default: bool = False  # the batch system sends jobs here that name no queue
+    source: str = ""  # who describes it: a file, or the batch system
 
     @property
     def has_gpus(self) -> bool:
-        """Whether it may have GPUs; what is not known counts as yes."""
+        """Whether the queue may have GPUs; what is not known counts as yes."""
         return self.gpus is None or len(self.gpus) > 0
 
     def count(self, what: str) -> int | None:
-        """How many GPUs there are in `total` or `free`; None where that is not known of all kinds."""
-        numbers = [getattr(kind, what) for kind in self.gpus or ()]
-        return sum(numbers) if numbers and None not in numbers else None
+        """Return how many GPUs there are of all kinds; `what` is "total" or "free".
+
+        Returns None where the number is not known of every kind, or where there is no kind.
+        """
+        if not self.gpus:
+            return None
+        count = 0
+        for kind in self.gpus:
+            number: int | None = getattr(kind, what)
+            if number is None:
+                return None
+            count += number
+        return count
 
 
 def enough_mb(asked: int) -> int:
-    """Return what a GPU has to show at least to count as one with `asked` MB."""
+    """Return the memory in MB that a GPU must show to count as one with `asked` MB."""
     return int(asked * SOLD_AS)
 
 
 def to_json(queue: Queue) -> dict[str, Any]:
     """Return the queue as `gridgpu queues --json` and the server give it."""
-    words = {"gpus_text": gpus_text(queue), "limits_text": limits_text(queue.limits)}
-    return {**asdict(queue), "total": queue.count("total"), "free": queue.count("free"), **words}
+    texts = {"gpus_text": gpus_text(queue), "limits_text": limits_text(queue.limits)}
+    return {**asdict(queue), "total": queue.count("total"), "free": queue.count("free"), **texts}
 
 
 def gb(megabytes: int) -> str:
-    """Return `40 GB`, `1.5 GB` or `512 MB`."""
+    """Return an amount of memory as `40 GB`, `1.5 GB` or `512 MB`."""
     if megabytes < 1024:
         return f"{megabytes} MB"
     size = megabytes / 1024
-    return f"{size:.0f} GB" if size >= 10 or abs(size - round(size)) < 0.05 else f"{size:.1f} GB"
+    if size >= 10 or abs(size - round(size)) < 0.05:
+        return f"{size:.0f} GB"
+    return f"{size:.1f} GB"
 
 
 def kind_text(kind: GpuKind) -> str:
-    """Return `A100 40 GB`, `A100-SXM4-40GB`, `nvidia` or `GPU`."""
+    """Return the name of a kind of GPU: `A100 40 GB`, `A100-SXM4-40GB`, `nvidia` or `GPU`."""
     name = kind.model or kind.vendor or "GPU"
-    told = kind.vram_mb is None or re.search(r"\dGB", name, re.IGNORECASE)
-    return name if told else f"{name} {gb(kind.vram_mb or 0)}"
+    # Many models have their memory in the name.
+    if kind.vram_mb is None or re.search(r"\dGB", name, re.IGNORECASE):
+        return name
+    return f"{name} {gb(kind.vram_mb)}"
 
 
 def gpus_text(queue: Queue) -> str:
-    """Return `8 x A100 40 GB, 4 x V100 16 GB`, where the numbers are known."""
+    """Return the GPUs of a queue: `8 x A100 40 GB, 4 x V100 16 GB`, or `?`, `some`, `none`."""
     if queue.gpus is None:
         return "?"
-    parts = [
-        f"{kind.total} x {kind_text(kind)}" if kind.total else kind_text(kind)
-        for kind in queue.gpus
-    ]
-    return ", ".join("some" if part == "GPU" else part for part in dict.fromkeys(parts)) or "none"
+    texts = []
+    for kind in queue.gpus:
+        text = kind_text(kind)
+        if kind.total:
+            text = f"{kind.total} x {text}"
+        elif text == "GPU":
+            # Neither the number nor anything else is known of them.
+            text = "some"
+        texts.append(text)
+    return ", ".join(dict.fromkeys(texts)) or "none"
 
 
 def free_text(queue: Queue) -> str:
-    """Return `3/16`, `–/16` where it is not known how many are free, or `–`."""
+    """Return the free GPUs: `3/16`, `–/16` where that is not known, or `–`."""
     free, total = queue.count("free"), queue.count("total")
-    return "–" if total is None else f"{'–' if free is None else free}/{total}"
+    if total is None:
+        return "–"
+    if free is None:
+        return f"–/{total}"
+    return f"{free}/{total}"
 
 
 def limits_text(limits: QueueLimits) -> str:
-    """Return `48 h, 64 GB, 2 GPUs` of those that are known."""
-    parts = [duration(limits.walltime_s)] if limits.walltime_s else []
-    parts += [gb(limits.memory_mb)] if limits.memory_mb else []
-    parts += [f"{limits.cpus} core{'s' if limits.cpus > 1 else ''}"] if limits.cpus else []
-    parts += [f"{limits.gpus} GPU{'s' if limits.gpus > 1 else ''}"] if limits.gpus else []
-    return ", ".join(parts)
+    """Return the limits that are known: `48 h, 64 GB, 2 GPUs`."""
+    texts = []
+    if limits.walltime_s:
+        texts.append(duration(limits.walltime_s))
+    if limits.memory_mb:
+        texts.append(gb(limits.memory_mb))
+    if limits.cpus:
+        texts.append(_counted(limits.cpus, "core"))
+    if limits.gpus:
+        texts.append(_counted(limits.gpus, "GPU"))
+    return ", ".join(texts)
+
+
+def _counted(count: int, word: str) -> str:
+    """Return `1 core` or `2 cores`."""
+    if count > 1:
+        return f"{count} {word}s"
+    return f"{count} {word}"

@@ -1,4 +1,4 @@
-"""What one job asks for, in which container it runs, and where in an engine it goes."""
+"""What one job asks for, in which container it runs, and where in a batch system it goes."""
 
 from __future__ import annotations
 
@@ -9,38 +9,42 @@ RUNTIMES = ("auto", "apptainer", "podman", "none")
 
 @dataclass(frozen=True)
 class Resources:
-    """What one job asks for. GPU properties are those of each single GPU, at least."""
+    """What one job asks for.
+
+    None leaves the choice to the batch system. Properties of GPUs are the least that each single
+    GPU must have.
+    """
 
     gpus: int = 0
     memory_mb: int | None = None
     walltime_s: int | None = None
-    gpu_model: str | None = None  # a part of the model's name, whatever its case: A100
+    gpu_model: str | None = None  # a part of the model's name, in any case of letters: A100
     vram_mb: int | None = None
-    cuda: str | None = None  # like 12.0
+    cuda: str | None = None  # version of CUDA that the driver must know, for example 12.0
     cpus: int | None = None
     disk_mb: int | None = None
 
 
 @dataclass(frozen=True)
 class Container:
-    """The image that every job runs in, as the user wrote it; none means the Python of the node."""
+    """The container image that every job runs in."""
 
-    image: str | None = None
+    image: str | None = None  # as the user wrote it; None: the Python of the node, in no container
     digest: str | None = None
-    runtime: str = "auto"
-    binds: tuple[str, ...] = ()  # SRC, SRC:DST or SRC:DST:ro
+    runtime: str = "auto"  # one of RUNTIMES
+    binds: tuple[str, ...] = ()  # folders to be seen in it: SRC, SRC:DST or SRC:DST:ro
 
 
 @dataclass(frozen=True)
 class Placement:
-    """Where in an engine jobs go, in the engine's own words."""
+    """Where in a batch system jobs go, in the words of that batch system."""
 
-    queue: str | None = None  # a Slurm partition, a site of PanDA or several: A,B
-    account: str | None = None  # a Slurm account, an HTCondor accounting group
-    qos: str | None = None
-    constraint: str | None = None  # Slurm features, HTCondor requirements
+    queue: str | None = None  # a partition of Slurm; a site of PanDA, or several: A,B
+    account: str | None = None  # an account of Slurm, an accounting group of HTCondor
+    qos: str | None = None  # quality of service, as Slurm calls it
+    constraint: str | None = None  # features of Slurm, requirements of HTCondor
     shared: bool = True  # whether nodes see the scan folder; else files travel with the jobs
-    exclude: tuple[str, ...] = ()  # sites that PanDA is to leave out
+    exclude: tuple[str, ...] = ()  # sites that PanDA leaves out
     inputs: tuple[str, ...] = ()  # datasets that every job of PanDA gets
     output: str | None = None  # the dataset that PanDA's jobs leave
-    attempts: int | None = None  # of PanDA itself at one job
+    attempts: int | None = None  # PanDA's own tries of one job of ours

@@ -17,11 +17,12 @@ from jupyter_gridgpu.model.plain_values import NotPlain, plain
 from jupyter_gridgpu.model.resources import Container, Placement, Resources
 from jupyter_gridgpu.model.space import Space
 
-FORMAT = 2  # 2: scans whose points were given, and what a scan runs again
+# Format 2 brought scans whose points are given, and scans that run another one again.
+FORMAT = 2
 AUTO = "auto"  # the backend of a request that leaves the choice to the queues
-FILE, PUSH, DROP, END = "file", "push", "drop", "end"  # how metrics come while jobs run
+FILE, PUSH, DROP, END = "file", "push", "drop", "end"  # the channels
 AUTO_CHANNEL = "auto"
-CHANNELS = (AUTO_CHANNEL, PUSH, DROP, END)  # of --metrics
+CHANNELS = (AUTO_CHANNEL, PUSH, DROP, END)  # those that a user may ask for
 DIRECTIONS = ("maximize", "minimize")
 REDUCTIONS = ("last", "max", "min")
 DEFAULTS_BYTES = 20_000
@@ -32,101 +33,107 @@ class Objective:
     """The metric that ranks variants, and how its series becomes one number."""
 
     metric: str
-    direction: str
-    reduction: str = "last"
+    direction: str  # one of DIRECTIONS
+    reduction: str = "last"  # one of REDUCTIONS
 
     @property
     def sign(self) -> int:
+        """1 where larger values are better, else -1."""
         return 1 if self.direction == "maximize" else -1
 
     def better(self, a: float | None, b: float | None) -> bool:
-        """Whether value `a` beats `b`; NaN and None never do."""
+        """Return whether value `a` beats `b`; NaN and None never do, and are beaten by numbers."""
         if a is None or math.isnan(a):
             return False
         return b is None or math.isnan(b) or self.sign * a > self.sign * b
 
 
 def parse_objective(text: str, direction: str) -> Objective:
-    """Return the Objective of `NAME`, `last(NAME)`, `max(NAME)` or `min(NAME)`. Raises UsageError."""
+    """Return the objective of `NAME`, `last(NAME)`, `max(NAME)` or `min(NAME)`.
+
+    Raises UsageError for any other text.
+    """
+    metric, reduction = text.strip(), "last"
     found = re.fullmatch(r"\s*(last|max|min)\s*\(\s*(.*?)\s*\)\s*", text)
-    reduction, metric = found.groups() if found else ("last", text.strip())
+    if found:
+        reduction, metric = found.groups()
     if not metric or "(" in metric or ")" in metric:
         raise UsageError(
-            f"--{direction} {text!r} is no objective; write a metric's name, or max(NAME), min(NAME), last(NAME)."
+            f"--{direction} {text!r} is no objective;"
+            " write a metric's name, or max(NAME), min(NAME), last(NAME)."
         )
     return Objective(metric, direction, reduction)
 
 
 @dataclass(frozen=True)
 class Origin:
-    """What a scan runs again (`replay`, or `variation` where `changes` says what is different), or that it is an `import`."""
+    """Where a scan comes from: another scan that it runs again, or notebooks run elsewhere."""
 
-    kind: str
-    id: str = ""
+    kind: str  # replay; variation, where `changes` says what is different; or import
+    id: str = ""  # of the scan that is run again
     name: str = ""
     fingerprint: str = ""
-    only: str = ""  # which of its variants, as the user chose them; empty = all
+    only: str = ""  # which of its variants, as the user chose them; empty: all
     changes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class ScanSpec:
-    """One notebook x many points of hyper-parameter space."""
+    """One notebook and many points of a hyper-parameter space."""
 
-    id: str
+    id: str  # for example 20261127-060311-a3b8f1
     name: str
     notebook: str  # its file name, as the user knows it
-    kernel: str
-    language: str
+    kernel: str  # name of a kernelspec
+    language: str  # of the kernel
     space: Space
     sampler: str
-    seed: int
-    trials: int | None  # points to propose; None = the whole grid
+    seed: int  # of the sampler
+    trials: int | None  # points to propose; None: the whole grid
     objective: Objective | None = None
     backend: str = "local"
-    parallel: int | None = None  # jobs at once; None = as many as the engine finds right
-    per_gpu: int = 1
-    retries: int = 0
+    parallel: int | None = None  # jobs at once; None: as many as the backend finds right
+    per_gpu: int = 1  # jobs that share one GPU
+    retries: int = 0  # further attempts at a variant that failed
     resources: Resources = field(default_factory=Resources)
-    files: tuple[str, ...] = ()
-    notebook_digest: str = (
-        ""  # of what the notebook does: sources, tags, kernel; not of its outputs
-    )
+    files: tuple[str, ...] = ()  # names of helper files
+    # Of what the notebook does: sources, tags and kernel, but not its outputs.
+    notebook_digest: str = ""
     files_digest: str = ""
-    created: float = 0.0
-    defaults: dict[str, Any] = field(
-        default_factory=dict
-    )  # the notebook's own values, where they are plain; only to look at
-    per_job: int = 1  # variants that one job of the engine runs one after another
-    prefork: bool = True  # whether kernels may be forked from a process that has imported what the notebook does
+    created: float = 0.0  # seconds since the epoch
+    # The notebook's own values, where they are plain. They are only shown.
+    defaults: dict[str, Any] = field(default_factory=dict)
+    per_job: int = 1  # variants that one task of the batch system runs one after another
+    prefork: bool = True  # whether kernels may be forked from a prepared parent
     container: Container = field(default_factory=Container)
     placement: Placement = field(default_factory=Placement)
-    recorded: int = 0  # variants that points.jsonl gives, where none are to be proposed
-    recorded_digest: str = ""
+    recorded: int = 0  # variants in points.jsonl, where no points are to be proposed
+    recorded_digest: str = ""  # of points.jsonl
     origin: Origin | None = None
-    asked: Placement | None = (
-        None  # what was asked for where `--on auto` chose backend and placement
-    )
-    asked_model: str | None = (
-        None  # and which GPU, which auto names where a queue has several kinds
-    )
-    choice: str = ""  # which queue that was and why, in one sentence
-    metrics: str = AUTO_CHANNEL  # the way that was asked for
-    channel: str = FILE  # the way on which metrics come
+    # What was asked for, where `--on auto` chose backend and placement: the placement, the model of
+    # GPU (auto names one where a queue has several kinds), and the reason of the choice.
+    asked: Placement | None = None
+    asked_model: str | None = None
+    choice: str = ""
+    metrics: str = AUTO_CHANNEL  # the channel that was asked for
+    channel: str = FILE  # the channel on which metrics come
+
+    def points(self) -> int:
+        """Return how many points are proposed when nothing is added to the scan."""
+        if self.trials is not None:
+            return self.trials
+        return self.space.grid_size() or 0
 
     def total(self) -> int:
-        """How many variants the scan has when nothing is added to it."""
-        if self.recorded:
-            return self.recorded
-        points = self.trials if self.trials is not None else (self.space.grid_size() or 0)
-        repeats = self.space.repeats
-        return points * (repeats[1] if repeats else 1)
+        """Return how many variants the scan has when nothing is added to it."""
+        return self.recorded or self.points() * self.space.repeat_count
 
 
 def fingerprint(scan: ScanSpec) -> str:
-    """Return what makes two scans the same request: all of the spec but its identity.
+    """Return what makes two scans the same request: a digest of the spec without its identity.
 
-    Running the same cell again finds the scan it started by this; also where `--on auto` would choose otherwise now.
+    By this, running the same cell again finds the scan that it started, also where `--on auto`
+    would choose another queue now, and where an earlier version made the scan.
     """
     if scan.asked is not None:
         resources = replace(scan.resources, gpu_model=scan.asked_model)
@@ -142,15 +149,15 @@ def fingerprint(scan: ScanSpec) -> str:
     body = to_json(scan)
     for key in ("id", "name", "created", "defaults", "fingerprint", "channel"):
         body.pop(key, None)
+    # What follows makes the digest one that the first version would have made: its format, and
+    # none of the fields that it did not have, unless they ask for something.
     body["format"] = 1
-    body["resources"] = {
-        name: value
-        for name, value in body["resources"].items()
-        if name in _FIRST_RESOURCES or value is not None
-    }
+    for name, value in list(body["resources"].items()):
+        if name not in _FIRST_RESOURCES and value is None:
+            del body["resources"][name]
     for name, default in _LATER.items():
         if getattr(scan, name) == default:
-            del body[name]  # so that a scan of an earlier version is found by the same cell
+            del body[name]
     return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
 
 
@@ -164,8 +171,10 @@ def plain_defaults(values: Mapping[str, Any]) -> dict[str, Any]:
             size = len(json.dumps({name: numbers.strict(made)}))
         except (NotPlain, ValueError, RecursionError):
             continue
+        # A large value is left out; smaller ones after it may still fit.
         if size <= room:
-            kept[name], room = made, room - size
+            kept[name] = made
+            room -= size
     return kept
 
 
@@ -207,10 +216,12 @@ def from_json(body: dict[str, Any]) -> ScanSpec:
 
 
 def _container(body: dict[str, Any]) -> Container:
+    """Return the container of a scan.json, whose lists are tuples here."""
     return Container(**{**body, "binds": tuple(body.get("binds", ()))})
 
 
 def _placement(body: dict[str, Any]) -> Placement:
+    """Return the placement of a scan.json, whose lists are tuples here."""
     return Placement(
         **{
             **body,
@@ -220,35 +231,46 @@ def _placement(body: dict[str, Any]) -> Placement:
     )
 
 
+def _origin(body: dict[str, Any] | None) -> Origin | None:
+    """Return the origin of a scan.json, whose lists are tuples here."""
+    if body is None:
+        return None
+    return Origin(**{**body, "changes": tuple(body.get("changes", ()))})
+
+
+def _defaults(body: Any) -> dict[str, Any]:
+    """Return the notebook's own values of a scan.json; the first version kept none."""
+    if not isinstance(body, dict):
+        return {}
+    return plain_defaults(numbers.loose(body))
+
+
 def _migrated(body: dict[str, Any]) -> dict[str, Any]:
-    """Return a spec of any format as one of this version's, step by step."""
+    """Return a spec of any format as one of this version's, step by step. Raises StorageError."""
     while body.get("format") in _MIGRATIONS:
         body = _MIGRATIONS[body["format"]](body)
     if body.get("format") != FORMAT:
         raise StorageError(
-            f"The scan has format {body.get('format')!r}, this version reads {FORMAT}; use the version that made it."
+            f"The scan has format {body.get('format')!r}, this version reads {FORMAT};"
+            " use the version that made it."
         )
     return body
 
 
 def _from_1(body: dict[str, Any]) -> dict[str, Any]:
-    """The first scans all proposed their points, and none pointed to another."""
+    """Return a spec of format 1 as one of format 2.
+
+    All scans of format 1 propose their points, and none of them runs another one again.
+    """
     return {**body, "format": 2, "recorded": 0, "recorded_digest": "", "origin": None}
 
 
-def _origin(body: dict[str, Any] | None) -> Origin | None:
-    return None if body is None else Origin(**{**body, "changes": tuple(body.get("changes", ()))})
-
-
-def _defaults(body: Any) -> dict[str, Any]:
-    """Scans made by earlier versions have none."""
-    return plain_defaults(numbers.loose(body)) if isinstance(body, dict) else {}
-
-
 _PLAIN_FIELDS = (
-    "id", "name", "notebook", "kernel", "language", "sampler", "seed", "trials", "backend", "parallel", "per_gpu",
-    "retries", "notebook_digest", "files_digest", "created", "recorded", "recorded_digest",
+    "id", "name", "notebook", "kernel", "language", "sampler", "seed", "trials", "backend",
+    "parallel", "per_gpu", "retries", "notebook_digest", "files_digest", "created", "recorded",
+    "recorded_digest",
 )  # fmt: skip
+# Fields that scans of the first version did not have, with the value that such a scan stands for.
 _LATER = {
     "per_job": 1,
     "prefork": True,
@@ -261,6 +283,6 @@ _LATER = {
     "asked_model": None,
     "choice": "",
     "metrics": AUTO_CHANNEL,
-}  # fields that the first scans did not have
-_FIRST_RESOURCES = ("gpus", "memory_mb", "walltime_s")
+}
+_FIRST_RESOURCES = ("gpus", "memory_mb", "walltime_s")  # those that the first version had
 _MIGRATIONS = {1: _from_1}

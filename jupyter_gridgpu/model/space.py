@@ -9,7 +9,7 @@ from typing import Any, Union
 
 from jupyter_gridgpu.errors import SpaceError
 
-GRID_LIMIT = 100_000
+GRID_LIMIT = 100_000  # points of a grid, and values of one axis
 
 
 @dataclass(frozen=True)
@@ -21,24 +21,24 @@ class Fixed:
 
 @dataclass(frozen=True)
 class Choice:
-    """A few values, in the order written."""
+    """A few values, in the order in which they were written."""
 
     values: tuple[Any, ...]
 
 
 @dataclass(frozen=True)
 class Range:
-    """All numbers from `low` to `high`, both ends included; `log`: even in the logarithm; `whole`: integers."""
+    """All numbers from `low` to `high`, both ends included."""
 
     low: float
     high: float
-    log: bool = False
-    whole: bool = False
+    log: bool = False  # spread evenly in the logarithm
+    whole: bool = False  # integers only
 
 
 @dataclass(frozen=True)
 class Repeats:
-    """Every point `count` times, with the seeds 0 .. count-1 as values."""
+    """Every point `count` times; the parameter is 0, 1, ..., count - 1, usually a seed."""
 
     count: int
 
@@ -48,70 +48,106 @@ Axis = Union[Fixed, Choice, Range, Repeats]
 
 @dataclass(frozen=True)
 class Space:
-    """Parameter name -> Axis, in the order of the cell."""
+    """An axis for each parameter, in the order of the cell."""
 
-    axes: dict[str, Axis]
+    axes: dict[str, Axis]  # by name of the parameter
 
     def __iter__(self) -> Iterator[str]:
+        """Iterate over the names of the parameters."""
         return iter(self.axes)
 
     @property
     def fixed(self) -> dict[str, Any]:
+        """The parameters with one value, and that value."""
         return {name: axis.value for name, axis in self.axes.items() if isinstance(axis, Fixed)}
 
     @property
     def searched(self) -> dict[str, Choice | Range]:
-        """The axes that a sampler chooses on."""
+        """The axes on which a sampler chooses values."""
         return {name: axis for name, axis in self.axes.items() if isinstance(axis, (Choice, Range))}
 
     @property
     def repeats(self) -> tuple[str, int] | None:
-        """The name of the repeated seed and how often, if there is one."""
+        """The parameter that repeats every point and how often it does so, or None."""
         for name, axis in self.axes.items():
             if isinstance(axis, Repeats):
                 return name, axis.count
         return None
 
     @property
+    def repeat_count(self) -> int:
+        """How many variants every point makes: 1 where nothing is repeated."""
+        repeats = self.repeats
+        if repeats is None:
+            return 1
+        return repeats[1]
+
+    @property
     def varied(self) -> list[str]:
+        """The parameters that have more than one value."""
         return [name for name, axis in self.axes.items() if not isinstance(axis, Fixed)]
 
     def grid_size(self) -> int | None:
-        """How many points a full grid has (repeats not counted), or None where an axis is continuous."""
-        sizes = [axis_size(axis) for axis in self.searched.values()]
-        return None if None in sizes else math.prod(size for size in sizes if size is not None)
+        """Return how many points a full grid has, or None where an axis is continuous.
+
+        Repeats do not count: they make variants of a point, not points.
+        """
+        # One continuous axis is enough: there is no end of its values.
+        size = 1
+        for axis in self.searched.values():
+            values = axis_size(axis)
+            if values is None:
+                return None
+            size *= values
+        return size
 
 
 def axis_size(axis: Choice | Range) -> int | None:
-    """How many values an axis has, or None where it is continuous."""
+    """Return how many values an axis has, or None where it is continuous."""
     if isinstance(axis, Choice):
         return len(axis.values)
-    return int(axis.high) - int(axis.low) + 1 if axis.whole else None
+    if not axis.whole:
+        return None
+    return int(axis.high) - int(axis.low) + 1
 
 
 def axis_value(axis: Choice | Range, index: int) -> Any:
-    """Return value number `index` of a discrete axis."""
-    return axis.values[index] if isinstance(axis, Choice) else int(axis.low) + index
-
-
-def at(axis: Choice | Range, fraction: float) -> Any:
-    """Return the value at `fraction` (0 <= fraction < 1) of an axis, so that even fractions give an even sample."""
-    size = axis_size(axis)
+    """Return value number `index` (from 0) of an axis that is not continuous."""
     if isinstance(axis, Choice):
-        return axis.values[min(int(fraction * len(axis.values)), len(axis.values) - 1)]
+        return axis.values[index]
+    return int(axis.low) + index
+
+
+def value_at(axis: Choice | Range, fraction: float) -> Any:
+    """Return the value at `fraction` (0 <= fraction < 1) of an axis.
+
+    Fractions that are spread evenly give values that are spread evenly over the axis:
+
+        value_at(Choice(("a", "b")), 0.7)           "b"
+        value_at(Range(0, 10), 0.7)                 7.0
+        value_at(Range(1, 100, log=True), 0.5)      about 10
+        value_at(Range(1, 3, whole=True), 0.5)      2
+    """
+    size = axis_size(axis)
+    # Rounding may carry a fraction just below 1 to the end: it must not reach beyond it.
+    if size is not None and not (isinstance(axis, Range) and axis.log):
+        return axis_value(axis, min(int(fraction * size), size - 1))
+    assert isinstance(axis, Range)
     low, high = float(axis.low), float(axis.high)
-    if size is not None and axis.log:  # the integers' bins reach half a unit beyond both ends
-        value = math.exp(
-            math.log(low - 0.5) + fraction * (math.log(high + 0.5) - math.log(low - 0.5))
-        )
-        return min(max(round(value), int(axis.low)), int(axis.high))
     if size is not None:
-        return int(axis.low) + min(int(fraction * size), size - 1)
+        # Every integer stands for all numbers that are rounded to it. So the range reaches half a
+        # unit beyond both ends; else the first and the last integer would come half as often.
+        value = _at_log(low - 0.5, high + 0.5, fraction)
+        return min(max(round(value), int(axis.low)), int(axis.high))
+    # exp and log, and the sum of two parts, may miss an end by a rounding.
     if axis.log:
-        return min(
-            max(math.exp(math.log(low) + fraction * (math.log(high) - math.log(low))), low), high
-        )
+        return min(max(_at_log(low, high, fraction), low), high)
     return min(max(low * (1 - fraction) + high * fraction, low), high)
+
+
+def _at_log(low: float, high: float, fraction: float) -> float:
+    """Return the number at `fraction` between two ends, even in the logarithm."""
+    return math.exp(math.log(low) + fraction * (math.log(high) - math.log(low)))
 
 
 def to_json(space: Space) -> list[dict[str, Any]]:
@@ -120,6 +156,7 @@ def to_json(space: Space) -> list[dict[str, Any]]:
 
 
 def _axis_json(axis: Axis) -> dict[str, Any]:
+    """Return an axis as scan.json keeps it, without the name."""
     if isinstance(axis, Fixed):
         return {"kind": "fixed", "value": axis.value}
     if isinstance(axis, Choice):
@@ -136,11 +173,15 @@ def _axis_json(axis: Axis) -> dict[str, Any]:
 
 
 def from_json(items: list[dict[str, Any]]) -> Space:
-    """Return the space that `to_json` wrote."""
+    """Return the space that `to_json` wrote.
+
+    Raises SpaceError for a kind of axis that only a later version knows.
+    """
     return Space({item["name"]: _axis_from(item) for item in items})
 
 
 def _axis_from(item: dict[str, Any]) -> Axis:
+    """Return the axis that `_axis_json` wrote. Raises SpaceError."""
     kind = item["kind"]
     if kind == "fixed":
         return Fixed(item["value"])
@@ -151,5 +192,6 @@ def _axis_from(item: dict[str, Any]) -> Axis:
     if kind == "range":
         return Range(item["low"], item["high"], item["log"], item["whole"])
     raise SpaceError(
-        f"This version does not know the kind of axis {kind!r} that the scan uses for {item['name']!r}."
+        f"This version does not know the kind of axis {kind!r}"
+        f" that the scan uses for {item['name']!r}."
     )

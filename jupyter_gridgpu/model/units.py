@@ -8,36 +8,44 @@ from jupyter_gridgpu.errors import UsageError
 
 _SECONDS = {"s": 1, "sec": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}
 _MEGABYTES = {"mb": 1.0, "m": 1.0, "gb": 1024.0, "g": 1024.0, "tb": 1024.0**2, "kb": 1 / 1024}
+_MINUTE, _HOUR, _DAY = 60, 3600, 86400
+_YEAR = 366 * _DAY
 
 
 def parse_duration(text: str | int | float) -> int:
-    """Return seconds of `90`, `90s`, `30min`, `2h`, `1h30m` or `1:30:00`. Raises UsageError."""
-    words = str(text).strip().lower()
-    if found := re.fullmatch(r"(\d+):(\d{1,2}):(\d{1,2})", words):
-        seconds = float(int(found[1]) * 3600 + int(found[2]) * 60 + int(found[3]))
-    elif re.fullmatch(r"\d+(\.\d+)?", words):
-        seconds = float(words)
-    elif re.fullmatch(r"(\d+(\.\d+)?\s*(s|sec|m|min|h|d)\s*)+", words):
-        seconds = sum(
-            float(n) * _SECONDS[unit]
-            for n, _, unit in re.findall(r"(\d+(\.\d+)?)\s*([a-z]+)", words)
-        )
-    else:
+    """Return the seconds of `90`, `90s`, `30min`, `2h`, `1h30m` or `1:30:00`. Raises UsageError."""
+    seconds = _seconds(str(text).strip().lower())
+    if seconds is None:
         raise UsageError(f"{text!r} is no length of time; write 90s, 30min, 2h or 1:30:00.")
-    if not 1 <= seconds <= 366 * 86400:
+    if not 1 <= seconds <= _YEAR:
         raise UsageError(
             f"{text!r} is no usable length of time; give between one second and a year."
         )
     return int(seconds)
 
 
+def _seconds(text: str) -> float | None:
+    """Return the seconds that a text in small letters stands for, or None if it is no time."""
+    clock = re.fullmatch(r"(\d+):(\d{1,2}):(\d{1,2})", text)
+    if clock:
+        hours, minutes, seconds = map(int, clock.groups())
+        return float(hours * _HOUR + minutes * _MINUTE + seconds)
+    if re.fullmatch(r"\d+(\.\d+)?", text):
+        return float(text)
+    if re.fullmatch(r"(\d+(\.\d+)?\s*(s|sec|m|min|h|d)\s*)+", text):
+        parts = re.findall(r"(\d+(?:\.\d+)?)\s*([a-z]+)", text)
+        return sum(float(number) * _SECONDS[unit] for number, unit in parts)
+    return None
+
+
 def parse_memory(text: str | int | float) -> int:
-    """Return MB (2**20 bytes) of `4000`, `500MB` or `4GB`. Raises UsageError."""
+    """Return the MB (2**20 bytes) of `4000`, `500MB` or `4GB`. Raises UsageError."""
     found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmgt]?b?)", str(text).strip().lower())
-    unit = found[2] if found else None
-    if found is None or (unit and unit not in _MEGABYTES):
+    unit = (found and found[2]) or "mb"
+    # The pattern also lets a lone `b`, `k` or `t` through, which are no units here.
+    if found is None or unit not in _MEGABYTES:
         raise UsageError(f"{text!r} is no amount of memory; write 500MB or 4GB.")
-    megabytes = float(found[1]) * _MEGABYTES[unit or "mb"]
+    megabytes = float(found[1]) * _MEGABYTES[unit]
     if megabytes < 1:
         raise UsageError(f"{text!r} is less than one MB of memory; write 500MB or 4GB.")
     if megabytes > 1024**3:
@@ -46,35 +54,44 @@ def parse_memory(text: str | int | float) -> int:
 
 
 def duration(seconds: float) -> str:
-    """Return `40 s`, `24 min`, `1 h 04 min` or `2 d 3 h`."""
+    """Return a time as `40 s`, `4 min 05 s`, `24 min`, `1 h 04 min` or `2 d 3 h`."""
     whole = max(int(seconds), 0)
-    if whole < 60:
+    if whole < _MINUTE:
         return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min" if whole >= 600 else f"{whole // 60} min {whole % 60:02d} s"
-    if whole < 86400:
-        return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
-    return f"{whole // 86400} d {whole % 86400 // 3600} h"
+    # Seconds matter only in short times.
+    if whole < 10 * _MINUTE:
+        return f"{whole // _MINUTE} min {whole % _MINUTE:02d} s"
+    if whole < _HOUR:
+        return f"{whole // _MINUTE} min"
+    if whole < _DAY:
+        return f"{whole // _HOUR} h {whole % _HOUR // _MINUTE:02d} min"
+    return f"{whole // _DAY} d {whole % _DAY // _HOUR} h"
 
 
 def number(value: object, digits: int = 3) -> str:
-    """Return a number with `digits` significant digits, integers whole, `NaN` as a word; other values as text."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
+    """Return a float with `digits` significant digits; any other value as its text.
+
+    Integers are shown whole. Floats without a finite value are `NaN`, `Infinity` or `-Infinity`.
+    """
+    if not isinstance(value, float):
         return str(value)
-    if isinstance(value, int):
-        return str(value)
+    # Only NaN differs from itself.
     if value != value:
         return "NaN"
     if value in (float("inf"), float("-inf")):
         return "Infinity" if value > 0 else "-Infinity"
     if value == 0:
         return "0"
-    if 1e-4 <= abs(value) < 1e6:
-        text = f"{value:#.{digits}g}"
-        return (f"{value:.0f}" if "e" in text else text).rstrip(".")
-    return f"{value:.{digits - 1}e}"
+    if not 1e-4 <= abs(value) < 1e6:
+        return f"{value:.{digits - 1}e}"
+    # The sign # keeps zeros at the end (0.500), so that columns of numbers are even.
+    text = f"{value:#.{digits}g}"
+    # With more digits before the point than were asked for, it would be 1.23e+04.
+    if "e" in text:
+        text = f"{value:.0f}"
+    return text.rstrip(".")
 
 
 def shown(value: object) -> str:
-    """Return a parameter's value as a table shows it."""
-    return number(value) if isinstance(value, float) else str(value)
+    """Return the value of a parameter as a table shows it."""
+    return number(value)

@@ -7,84 +7,90 @@ from typing import Any
 
 from jupyter_gridgpu.model.job import END_STATES
 from jupyter_gridgpu.model.metrics import Series
+from jupyter_gridgpu.model.records import UsageValues
 
-PAST_LIMIT = 50
-_ATTEMPT = (
-    "state",
-    "reason",
-    "message",
-    "where",
-    "gpu",
-    "node",
-    "engine_id",
-    "link",
-    "started",
-    "ended",
-)
+PAST_LIMIT = 50  # attempts that are remembered; a user may retry a variant for ever
+# What is remembered of an earlier attempt, beside its number and when it was sent.
+_REMEMBERED = (
+    "state", "reason", "message", "where", "gpu", "node", "engine_id", "link", "started", "ended",
+)  # fmt: skip
 
 
 @dataclass
 class VariantView:
-    """A variant with what its latest job is known to do."""
+    """One variant: a point and a repeat, with what its latest job is known to do.
 
-    id: str
-    point: int
-    repeat: int
+    Times are seconds since the epoch, memory is MB. The fields from `state` on belong to the latest
+    attempt, but for `gpu_s`, `past` and `rev`.
+    """
+
+    id: str  # for example v0017
+    point: int  # from 0
+    repeat: int  # from 0
     params: dict[str, Any]
-    attrs: dict[str, Any] = field(default_factory=dict)
-    number: int = 0  # in the order of their making, from 0
+    attrs: dict[str, Any] = field(default_factory=dict)  # what the sampler wants to find again
+    number: int = 0  # in the order in which variants were proposed, from 0
     state: str = "new"
     attempts: int = 0
-    engine_id: str | None = None
-    submitted: bool = False
+    engine_id: str | None = None  # the backend's id of the job
+    submitted: bool = False  # whether the backend is known to have the job
     stop_asked: bool = False
     retry_asked: bool = False
     reason: str | None = None
     message: str | None = None
-    cell: int | None = None
-    where: str | None = None
+    cell: int | None = None  # in which the notebook failed, from 1
+    where: str | None = None  # the host of a local job, else the queue
     gpu: str | None = None
     started: float | None = None
     ended: float | None = None
-    notebook: str | None = None
+    notebook: str | None = None  # path of the executed notebook in the scan folder
     peak_mb: float | None = None
-    usage: dict[str, float] = field(default_factory=dict)
-    gpu_s: float = 0.0
+    usage: UsageValues = field(default_factory=UsageValues)  # at the last heartbeat
+    gpu_s: float = 0.0  # GPU seconds of all attempts together
     step: int | None = None
     steps: int | None = None
     metrics: dict[str, Series] = field(default_factory=dict)
-    queued: float | None = None  # when it was handed to the engine
+    queued: float | None = None  # when the job was handed to the backend
     node: str | None = None
-    link: str | None = None
-    reported: float | None = (
-        None  # when its newest reading was made, where metrics are sent rather than read on a shared disk
-    )
-    past: list[dict[str, Any]] = field(default_factory=list)  # what is kept of earlier attempts
-    rev: int = 0
+    link: str | None = None  # the batch system's own page about the job
+    # When the newest reading was made. It is known only where metrics are sent: on a shared disk
+    # they are read as they are written.
+    reported: float | None = None
+    past: list[dict[str, Any]] = field(default_factory=list)  # the earlier attempts, oldest first
+    rev: int = 0  # the revision of the view at which the variant changed last
 
     @property
     def key(self) -> str:
-        """The key of the latest job."""
+        """The key of the latest job, for example v0017.2."""
         return f"{self.id}.{self.attempts}"
 
     @property
     def active(self) -> bool:
-        """Whether a job of it may exist in the engine."""
+        """Whether the backend may have a job of this variant."""
         return self.attempts > 0 and self.state not in END_STATES
 
     def new_attempt(self, attempt: int) -> None:
-        """Forget what the attempt before said, but for a short record; the GPU time it took stays counted."""
-        spent, past = (
-            self.gpu_s,
-            [*self.past, self.attempt()][-PAST_LIMIT:] if self.attempts else [],
+        """Begin attempt number `attempt`: forget what the attempt before said, but for `past`."""
+        past = self.past
+        if self.attempts:
+            past = [*past, self.attempt()][-PAST_LIMIT:]
+        # All fields begin anew in the same object, since the view and the faces hold on to it.
+        VariantView.__init__(
+            self,
+            self.id,
+            self.point,
+            self.repeat,
+            self.params,
+            self.attrs,
+            self.number,
+            attempts=attempt,
+            gpu_s=self.gpu_s,  # what was spent stays counted
+            past=past,
         )
-        fresh = VariantView(self.id, self.point, self.repeat, self.params, self.attrs, self.number)
-        self.__dict__.update(fresh.__dict__, attempts=attempt, gpu_s=spent, past=past)
 
     def attempt(self) -> dict[str, Any]:
-        """The record of the latest attempt."""
-        return {
-            "attempt": self.attempts,
-            "submitted": self.queued,
-            **{name: getattr(self, name) for name in _ATTEMPT},
-        }
+        """Return the record of the latest attempt, as `past` and `wire.Attempt` have it."""
+        record: dict[str, Any] = {"attempt": self.attempts, "submitted": self.queued}
+        for name in _REMEMBERED:
+            record[name] = getattr(self, name)
+        return record

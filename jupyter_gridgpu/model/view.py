@@ -1,124 +1,160 @@
-"""The fold: a scan as its journal tells it. Every face shows this and nothing else."""
+"""The view: the state of a scan that follows from its journal. Every face shows the view.
+
+`fold.py` says what each event changes; this module holds the state and answers what the faces and
+the runner ask.
+"""
 
 from __future__ import annotations
 
-import math
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from itertools import takewhile
-from typing import Any
 
-from jupyter_gridgpu.model import events, numbers
+from jupyter_gridgpu.model import events
 from jupyter_gridgpu.model.events import Event
-from jupyter_gridgpu.model.job import END_STATES, STATES, allowed, split_key
-from jupyter_gridgpu.model.metrics import Series, objective_value
+from jupyter_gridgpu.model.fold import COMMANDS as COMMANDS
+from jupyter_gridgpu.model.fold import HANDLERS
+from jupyter_gridgpu.model.job import END_STATES, STATES
+from jupyter_gridgpu.model.metrics import objective_value
 from jupyter_gridgpu.model.scan import ScanSpec
 from jupyter_gridgpu.model.variant import VariantView as VariantView
 
-ENDED_FOR_ESTIMATE = 3
-_FLOAT = frozenset({float})
-_OBSERVED = (
-    "reason",
-    "message",
-    "cell",
-    "where",
-    "gpu",
-    "node",
-    "link",
-    "started",
-    "ended",
-    "notebook",
-    "peak_mb",
-)
+ENDED_FOR_ESTIMATE = 3  # jobs that have to be done before the time left is estimated
+METRICS_NAMED = 8  # metrics that a note names at most
 
 
 class ScanView:
-    """The state of a scan after the events applied so far.
+    """The state of a scan after the events that were applied so far.
 
-    `rev` counts changes; a variant's `rev` is that of its last one, so that faces send only what changed.
+    `rev`, the revision, counts the events that changed something. The `rev` of a variant is the
+    revision at which it changed last, so that faces send only the variants that changed.
+
+    The runner asks this object many times a second, and a scan may have 100,000 variants. So what
+    the runner needs (`active`, `running`, `waiting`, `newest`) is kept up to date as events come,
+    instead of looking through all variants at every question.
     """
 
     def __init__(self, scan: ScanSpec) -> None:
+        """Begin with the state before the first event."""
         self.scan = scan
-        self.variants: dict[str, VariantView] = {}
+        self.variants: dict[str, VariantView] = {}  # by id
         self.rev = 0
-        self.term = 0
-        self.seq = 0
-        self.commands: set[str] = set()  # ids already applied
+        self.term = 0  # of the last event
+        self.seq = 0  # of the last event
+        self.commands: set[str] = set()  # ids of the commands that were applied
         self.stopped = False
         self.paused = False
         self.finished = False
-        self.extra_trials = 0
-        self.engine_note: str | None = None
-        self.started: float | None = None
+        self.extra_trials = 0  # points that `extend` added
+        self.engine_note: str | None = None  # one sentence about a batch system that is not well
+        self.started: float | None = None  # seconds since the epoch
         self.ended: float | None = None
-        self.active: dict[str, VariantView] = {}  # those of which a job may exist in the engine
+        self.active: dict[str, VariantView] = {}  # those of which the backend may have a job
         self.running: dict[str, VariantView] = {}
-        self.points = 0  # that were proposed; the variants of one point differ in their repeat only
+        self.points = 0  # points that were proposed; variants of one point differ in their repeat
         self.newest: list[VariantView] = []  # the variants of the last point
         self._made: list[VariantView] = []  # by number
-        self._idle: list[int] = []  # numbers of those that may be waiting for a job, in order
-        self._touched: list[VariantView] = []
-        self._recent: dict[str, VariantView] = {}  # the variants, the one changed last at the end
+        self._idle: list[int] = []  # numbers of the variants that may want a job, in order
+        self._recent: dict[str, VariantView] = {}  # by id; the one that changed last is at the end
+
+    # applying events -----------------------------------------------------------------
 
     def apply(self, event: Event) -> None:
-        """Fold one event in. Events of an older term come from a runner that lost its lease and are dropped."""
+        """Apply one event.
+
+        An event of an older term comes from a runner that has lost its lease and is dropped, as is
+        an event that was applied before.
+        """
         if event.term < self.term or event.seq <= self.seq:
             return
-        self.term, self.seq = event.term, event.seq
-        handler = _HANDLERS.get(event.type)
-        if handler is not None:
-            self.rev += 1
-            handler(self, event)
-            self._settle(event.type != events.JOB_REPORTED)
-
-    def _settle(self, moved: bool) -> None:
-        """Enter what an event touched as changed; unless it `moved`, no state did."""
-        for variant in self._touched:
-            variant.rev = self.rev
-            self._recent.pop(variant.id, None)
-            self._recent[variant.id] = variant
-            if not moved:
-                continue
-            _keep(self.active, variant, variant.active)
-            _keep(self.running, variant, variant.state == "running")
-            self._rank(variant)
-        self._touched.clear()
-
-    def _rank(self, variant: VariantView) -> None:
-        """Enter a variant into the line of those without a job, or take it out."""
-        at, wants = bisect_left(self._idle, variant.number), self._may_want(variant)
-        there = self._idle[at : at + 1] == [variant.number]
-        if wants and not there:
-            self._idle.insert(at, variant.number)
-        elif there and not wants:
-            del self._idle[at]
+        self.term = event.term
+        self.seq = event.seq
+        handler = HANDLERS.get(event.type)
+        if handler is None:
+            # Written by a later version, which has to keep its new events harmless for this one.
+            return
+        self.rev += 1
+        touched = handler(self, event.data, event.time)
+        self._settle(touched, event.type != events.JOB_REPORTED)
 
     def apply_all(self, items: Iterable[Event]) -> ScanView:
+        """Apply events in order and return the view itself."""
         for event in items:
             self.apply(event)
         return self
 
+    def number_for(self, ident: str) -> int:
+        """Return the number of the variant `ident`: the next free one, unless it is known."""
+        known = self.variants.get(ident)
+        if known is None:
+            return len(self._made)
+        return known.number
+
+    def add(self, variant: VariantView) -> None:
+        """Add a variant that was proposed; one with the same id is replaced."""
+        self.variants[variant.id] = variant
+        self._made[variant.number : variant.number + 1] = [variant]
+        if variant.point >= self.points:
+            self.points = variant.point + 1
+            self.newest = []
+        if variant.point == self.points - 1:
+            self.newest.append(variant)
+
     def adopt(self, variants: Iterable[VariantView]) -> None:
-        """Take over variants of a fold that was kept, as they are; `points` is set already."""
+        """Take over the variants of a cached fold as they are; `points` must be set already."""
         self._made = sorted(variants, key=lambda variant: variant.number)
         self.variants = {variant.id: variant for variant in self._made}
         self.newest = [variant for variant in self._made if variant.point == self.points - 1]
-        self._recent = {
-            variant.id: variant for variant in sorted(self._made, key=lambda variant: variant.rev)
-        }
-        for variant in self._recent.values():
+        by_change = sorted(self._made, key=lambda variant: variant.rev)
+        self._recent = {variant.id: variant for variant in by_change}
+        for variant in by_change:
             _keep(self.active, variant, variant.active)
             _keep(self.running, variant, variant.state == "running")
         self._idle = [variant.number for variant in self._made if self._may_want(variant)]
 
-    # what faces and the runner ask -------------------------------------------------
+    def _settle(self, touched: Iterable[VariantView], moved: bool) -> None:
+        """Number the variants that an event touched, and sort them anew.
+
+        `moved` is False for events that change no state. These are nearly all events of a journal,
+        and they leave `active`, `running` and `_idle` as they are.
+        """
+        for variant in touched:
+            variant.rev = self.rev
+            # A dict keeps the order of insertion: taken out and put in again, the variant is the
+            # last one. `since` reads from this end and stops early.
+            self._recent.pop(variant.id, None)
+            self._recent[variant.id] = variant
+            if moved:
+                _keep(self.active, variant, variant.active)
+                _keep(self.running, variant, variant.state == "running")
+                self._rank(variant)
+
+    def _rank(self, variant: VariantView) -> None:
+        """Put a variant into the line of those that may want a job, or take it out.
+
+        The line is sorted by number, because variants get their attempts in the order in which
+        they were proposed. A variant that is to be tried again goes back to its old place.
+        """
+        index = bisect_left(self._idle, variant.number)
+        wants = self._may_want(variant)
+        there = self._idle[index : index + 1] == [variant.number]
+        if wants and not there:
+            self._idle.insert(index, variant.number)
+        elif there and not wants:
+            del self._idle[index]
+
+    # what the runner asks ------------------------------------------------------------
 
     def wants_job(self, variant: VariantView) -> bool:
-        """Whether a variant is to be given a (further) attempt."""
+        """Return whether a variant is to be given a first or a further attempt now."""
         return self._may_want(variant) and (variant.retry_asked or not self.stopped)
 
     def _may_want(self, variant: VariantView) -> bool:
+        """Return whether a variant is to be given an attempt unless the whole scan is stopped.
+
+        This depends on the variant alone, so that a command to the whole scan leaves `_idle` as it
+        is.
+        """
         if variant.retry_asked:
             return variant.state in END_STATES
         if variant.stop_asked:
@@ -128,271 +164,114 @@ class ScanView:
         return variant.state == "new" and variant.attempts == 0
 
     def waiting(self) -> Iterator[VariantView]:
-        """Those that are to be given an attempt, in order; costs what is taken of them."""
-        return (variant for number in self._idle if self.wants_job(variant := self._made[number]))
+        """Yield the variants that are to be given an attempt, in order.
+
+        The cost is that of the variants that are taken, not that of the whole scan.
+        """
+        for number in self._idle:
+            variant = self._made[number]
+            if self.wants_job(variant):
+                yield variant
+
+    def total(self) -> int:
+        """Return how many variants there will be."""
+        if self.scan.recorded:
+            return max(len(self.variants), self.scan.recorded)
+        expected = self.scan.total() + self.extra_trials * self.scan.space.repeat_count
+        return max(len(self.variants), expected)
+
+    def trials(self) -> int:
+        """Return how many points are to be proposed in all."""
+        return self.extra_trials + self.scan.points()
+
+    # what faces ask ------------------------------------------------------------------
 
     @property
     def state(self) -> str:
-        """running, paused, done or stopped; whether it is orphaned only the lease can tell."""
+        """running, paused, done or stopped; only the lease tells whether the scan is orphaned."""
         if self.finished:
             return "stopped" if self.stopped else "done"
         return "paused" if self.paused else "running"
 
     def since(self, rev: int) -> list[VariantView]:
-        """Return the variants that changed after a revision, in the order of their ids' making; costs what they are."""
-        found = list(takewhile(lambda variant: variant.rev > rev, reversed(self._recent.values())))
+        """Return the variants that changed after revision `rev`, in the order of their ids.
+
+        The cost is that of the variants that changed, not that of the whole scan.
+        """
+        newest_first = reversed(self._recent.values())
+        found = list(takewhile(lambda variant: variant.rev > rev, newest_first))
+        # Ids have at least four digits: v10000 comes after v9999.
         return sorted(found, key=lambda variant: (len(variant.id), variant.id))
 
     def value(self, variant: VariantView) -> float | None:
+        """Return the value of the objective for a variant, or None if it has none (yet)."""
         return objective_value(variant.metrics, self.scan.objective)
 
     def best(self) -> VariantView | None:
-        """The finished variant with the best objective; None without an objective or a finished variant."""
-        objective, best = self.scan.objective, None
+        """Return the finished variant with the best objective, or None if there is none."""
+        objective = self.scan.objective
         if objective is None:
             return None
+        best, best_value = None, None
         for variant in self.variants.values():
-            if variant.state == "done" and objective.better(
-                self.value(variant), self.value(best) if best else None
-            ):
-                best = variant
+            if variant.state != "done":
+                continue
+            value = self.value(variant)
+            if objective.better(value, best_value):
+                best, best_value = variant, value
         return best
 
     def counts(self) -> dict[str, int]:
+        """Return how many variants are in each state."""
         counts = dict.fromkeys(STATES, 0)
         for variant in self.variants.values():
             counts[variant.state] += 1
         return counts
 
-    def total(self) -> int:
-        """How many variants there are to be."""
-        if self.scan.recorded:
-            return max(len(self.variants), self.scan.recorded)
-        repeats = self.scan.space.repeats
-        return max(
-            len(self.variants),
-            self.scan.total() + self.extra_trials * (repeats[1] if repeats else 1),
-        )
-
-    def trials(self) -> int:
-        """How many points are to be proposed in all."""
-        return self.extra_trials + (
-            self.scan.trials if self.scan.trials is not None else self.scan.space.grid_size() or 0
-        )
-
     def seconds_left(self, now: float) -> float | None:
-        """Estimate the time to the end from the jobs that ended, or None while fewer than three have."""
-        ended = [
-            v.ended - v.started
-            for v in self.variants.values()
-            if v.state == "done" and v.ended and v.started
+        """Estimate the seconds until the scan ends, from the jobs that are done.
+
+        Returns None while fewer than three jobs are done, and once the scan has finished.
+        """
+        took = [
+            variant.ended - variant.started
+            for variant in self.variants.values()
+            if variant.state == "done" and variant.ended and variant.started
         ]
-        if len(ended) < ENDED_FOR_ESTIMATE or self.finished or not self.started:
+        if len(took) < ENDED_FOR_ESTIMATE or self.finished or not self.started:
             return None
-        mean = sum(ended) / len(ended)
-        running = [
-            now - v.started for v in self.variants.values() if v.state == "running" and v.started
-        ]
-        waiting = self.total() - sum(
-            1 for v in self.variants.values() if v.state in END_STATES or v.state == "running"
-        )
-        work = waiting * mean + sum(max(mean - spent, 0.0) for spent in running)
-        return work / max(len(running), 1)
+        mean = sum(took) / len(took)
+        counts = self.counts()
+        begun = counts["running"] + sum(counts[state] for state in END_STATES)
+        spent = [now - job.started for job in self.running.values() if job.started]
+        work = (self.total() - begun) * mean + sum(max(mean - seconds, 0.0) for seconds in spent)
+        # As many jobs as run now are taken to run until the end.
+        return work / max(len(spent), 1)
 
     def note(self) -> str | None:
-        """One sentence for the whole scan: an engine that is silent, an objective that no finished variant reported."""
+        """Return one sentence about the scan as a whole, or None if there is nothing to say.
+
+        The sentence is about a batch system that is not well, or about an objective that a
+        finished variant did not report.
+        """
         if self.engine_note and not self.finished:
             return self.engine_note
         objective = self.scan.objective
         if objective is None:
             return None
-        done = [v for v in self.variants.values() if v.state == "done"]
-        silent = next((v for v in done if objective.metric not in v.metrics), None)
-        if silent is None:
-            return None
-        seen = ", ".join(sorted(silent.metrics)[:8]) or "nothing"
-        return f"{silent.id} ended without reporting {objective.metric}, the objective; it reported {seen}."
-
-    # one handler per type of event ---------------------------------------------------
-
-    def _touch(self, variant: VariantView) -> None:
-        self._touched.append(variant)
-
-    def _job(self, event: Event) -> VariantView | None:
-        """The variant of the event's job, if that is its latest one."""
-        variant_id, attempt = split_key(event.data["key"])
-        variant = self.variants.get(variant_id)
-        if variant is None or variant.attempts != attempt:
-            return None
-        self._touch(variant)
-        return variant
-
-    def _started(self, event: Event) -> None:
-        self.started = self.started or event.time
-        self.finished = False
-
-    def _proposed(self, event: Event) -> None:
-        data = event.data
-        known = self.variants.get(data["variant"])
-        number = known.number if known else len(self._made)
-        variant = VariantView(
-            data["variant"],
-            data["point"],
-            data["repeat"],
-            numbers.loose(data["params"]),
-            data.get("attrs", {}),
-            number,
-        )
-        self.variants[variant.id] = variant
-        self._made[number : number + 1] = [variant]
-        if variant.point >= self.points:
-            self.points, self.newest = variant.point + 1, []
-        if variant.point == self.points - 1:
-            self.newest.append(variant)
-        self._touch(variant)
-
-    def _intended(self, event: Event) -> None:
-        variant_id, attempt = split_key(event.data["key"])
-        if variant := self.variants.get(
-            variant_id
-        ):  # one whose line cannot be read has no jobs either
-            variant.new_attempt(attempt)
-            self._touch(variant)
-
-    def _submitted(self, event: Event) -> None:
-        if variant := self._job(event):
-            variant.submitted, variant.engine_id, variant.queued = (
-                True,
-                event.data.get("engine_id"),
-                event.time,
-            )
-            if variant.state == "new":
-                variant.state = "queued"
-
-    def _observed(self, event: Event) -> None:
-        variant, state = self._job(event), event.data["state"]
-        if variant is None or not (
-            allowed(variant.state, state) or variant.state == state not in END_STATES
-        ):
-            return
-        if state != variant.state:
-            variant.message = None  # why it waited is no news once it runs
-            if state == "queued":
-                variant.started = None
-        variant.state = state
-        for name in _OBSERVED:
-            if event.data.get(name) is not None:
-                setattr(variant, name, event.data[name])
-        variant.gpu_s += event.data.get("gpu_s") or 0.0
-
-    def _reported(self, event: Event) -> None:
-        variant = self._job(event)
-        if variant is None:
-            return
-        if event.data.get(
-            "whole"
-        ):  # a runner that reads the job's metrics from their beginning again
-            variant.metrics.clear()
-        variant.step = event.data.get("step", variant.step)
-        variant.steps = event.data.get("steps", variant.steps)
-        variant.usage = event.data.get("usage", variant.usage)
-        variant.reported = event.data.get("at", variant.reported)
-        variant.notebook = variant.notebook or event.data.get("notebook")
-        variant.peak_mb = max(variant.peak_mb or 0.0, variant.usage.get("memory_mb", 0.0)) or None
-        for name, (n, low, high, new) in event.data["metrics"].items():
-            series = variant.metrics.get(name)
-            if series is None:
-                series = variant.metrics[name] = Series()
-            series.keep(
-                new if _FLOAT.issuperset(map(type, new)) else [_number(value) for value in new]
-            )
-            series.n = n
-            series.min = low if type(low) is float else numbers.decode(low)
-            series.max = high if type(high) is float else numbers.decode(high)
-
-    def _command(self, event: Event) -> None:
-        self.commands.add(event.data["id"])
-        chosen = event.data.get("variants")
-        variants = (
-            [self.variants[i] for i in chosen if i in self.variants] if chosen is not None else None
-        )
-        _COMMANDS[event.data["action"]](self, variants, event.data)
-
-    def _noted(self, event: Event) -> None:
-        self.engine_note = event.data.get("message")
-
-    def _finished(self, event: Event) -> None:
-        self.finished, self.ended = True, event.time
-
-    # commands: what was asked, in the journal's order ---------------------------------
-
-    def _stop(self, variants: list[VariantView] | None, data: dict[str, Any]) -> None:
-        if variants is None:
-            self.stopped, self.paused = True, False
-        for variant in list(self.variants.values()) if variants is None else variants:
-            variant.retry_asked = False
-            if variant.state in ("done", "cancelled"):
-                continue
-            variant.stop_asked = True  # of one that failed: it is not tried again
-            if variant.attempts == 0:
-                variant.state, variant.message = "cancelled", "Stopped before it started."
-            self._touch(variant)
-
-    def _retry(self, variants: list[VariantView] | None, data: dict[str, Any]) -> None:
-        self.finished = self.paused = False
-        if variants is None:
-            self.stopped = False
-            variants = [
-                v
-                for v in self.variants.values()
-                if v.state in ("failed", "lost", "cancelled") or v.stop_asked
-            ]
-        for variant in variants:
-            if variant.state in END_STATES:
-                variant.retry_asked, variant.stop_asked = True, False
-            elif variant.stop_asked:  # it is still ending; then it gets its new attempt
-                variant.retry_asked = True
-            self._touch(variant)
-
-    def _pause(self, variants: list[VariantView] | None, data: dict[str, Any]) -> None:
-        self.paused = not self.finished
-
-    def _resume(self, variants: list[VariantView] | None, data: dict[str, Any]) -> None:
-        self.paused = False
-
-    def _extend(self, variants: list[VariantView] | None, data: dict[str, Any]) -> None:
-        self.extra_trials += int(data["trials"])
-        self.stopped = self.finished = self.paused = False
+        for variant in self.variants.values():
+            if variant.state == "done" and objective.metric not in variant.metrics:
+                seen = ", ".join(sorted(variant.metrics)[:METRICS_NAMED]) or "nothing"
+                return (
+                    f"{variant.id} ended without reporting {objective.metric}, the objective;"
+                    f" it reported {seen}."
+                )
+        return None
 
 
-def _keep(those: dict[str, VariantView], variant: VariantView, there: bool) -> None:
-    if there:
+def _keep(those: dict[str, VariantView], variant: VariantView, belongs: bool) -> None:
+    """Put a variant into a dict by id if it belongs there, else take it out."""
+    if belongs:
         those[variant.id] = variant
     else:
         those.pop(variant.id, None)
-
-
-def _number(value: Any) -> float:
-    number = numbers.decode(value)
-    return math.nan if number is None else number
-
-
-_HANDLERS: dict[str, Callable[[ScanView, Event], None]] = {
-    events.RUNNER_STARTED: ScanView._started,
-    events.VARIANT_PROPOSED: ScanView._proposed,
-    events.JOB_INTENDED: ScanView._intended,
-    events.JOB_SUBMITTED: ScanView._submitted,
-    events.JOB_OBSERVED: ScanView._observed,
-    events.JOB_REPORTED: ScanView._reported,
-    events.BACKEND_NOTED: ScanView._noted,
-    events.COMMAND_APPLIED: ScanView._command,
-    events.SCAN_FINISHED: ScanView._finished,
-}
-_COMMANDS: dict[str, Callable[[ScanView, list[VariantView] | None, dict[str, Any]], None]] = {
-    "stop": ScanView._stop,
-    "retry": ScanView._retry,
-    "pause": ScanView._pause,
-    "resume": ScanView._resume,
-    "extend": ScanView._extend,
-}
-COMMANDS = tuple(_COMMANDS)

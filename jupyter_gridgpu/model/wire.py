@@ -1,72 +1,83 @@
-"""The view as JSON: what goes to the table in the browser, and what `--json` prints."""
+"""The view as JSON: what travels to the table in the browser, and what `--json` prints.
+
+The types here say what is sent, message by message. `docs/openapi.json` and the types of the
+browser are made from them, with their docstrings and the comments at their keys as descriptions.
+Times are Unix seconds, memory is MB (2**20 bytes). Numbers that strict JSON does not know are
+words: "NaN", "Infinity" and "-Infinity".
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any, Literal, TypedDict, cast
 
 from jupyter_gridgpu.model import numbers
 from jupyter_gridgpu.model.numbers import Num
-from jupyter_gridgpu.model.units import duration, number
+from jupyter_gridgpu.model.records import State as State
+from jupyter_gridgpu.model.row_text import metric_label as metric_label
+from jupyter_gridgpu.model.row_text import metric_names as metric_names
+from jupyter_gridgpu.model.row_text import metric_text as metric_text
+from jupyter_gridgpu.model.row_text import metrics_text as metrics_text
+from jupyter_gridgpu.model.row_text import step_text as step_text
+from jupyter_gridgpu.model.row_text import time_text as time_text
+from jupyter_gridgpu.model.scan import Objective
 from jupyter_gridgpu.model.view import ScanView, VariantView
 
-MISSING = "–"
-
-# What travels, message by message; docs/openapi.json and the browser's types are made of these ----------------------
-
-State = Literal["new", "queued", "running", "done", "failed", "cancelled", "lost"]
 ScanState = Literal["running", "paused", "done", "stopped", "orphaned"]
 ChannelName = Literal["file", "push", "drop", "end"]
 Action = Literal["stop", "retry", "pause", "resume", "extend", "replay"]
 
+# Rows and scans -------------------------------------------------------------------
+
 
 class Metric(TypedDict):
-    """One metric of a row; `trail` are at most 48 values in order, for a sparkline."""
+    """One metric of a row."""
 
     last: Num
-    min: Num | None
-    max: Num | None
-    n: int
-    trail: list[Num]
+    min: Num | None  # of the finite values
+    max: Num | None  # of the finite values
+    n: int  # how many values there were
+    trail: list[Num]  # at most 48 of the values in order, for a sparkline
 
 
 class Load(TypedDict, total=False):
-    """What a job used at its last heartbeat: cores, MB, %."""
+    """What a job used at its last heartbeat."""
 
-    cpu: float
+    cpu: float  # cores
     memory_mb: float
-    gpu: float
+    gpu: float  # per cent
     gpu_memory_mb: float
 
 
 class _RowExtras(TypedDict, total=False):
+    """Keys of a row that may be missing."""
+
     peak_mb: float | None
     usage: Load
-    reported: float | None
-    link: str
+    reported: float | None  # when the newest reading was made, where metrics are sent
+    link: str  # the batch system's own page about the job
 
 
 class Row(_RowExtras):
-    """One variant. Times are Unix seconds, `notebook` counts from the scan's folder, `link` is the engine's page about it."""
+    """One variant, with what its latest attempt is known to do."""
 
     id: str
-    point: int
-    repeat: int
+    point: int  # from 0
+    repeat: int  # from 0
     params: dict[str, Any]
     state: State
-    reason: str | None
-    message: str | None
-    cell: int | None
+    reason: str | None  # why it failed, in one word
+    message: str | None  # why it waits or failed, in one sentence
+    cell: int | None  # in which the notebook failed, from 1
     attempts: int
     step: int | None
-    steps: int | None
+    steps: int | None  # how many steps there will be
     metrics: dict[str, Metric]
-    value: Num | None
-    where: str | None
+    value: Num | None  # of the objective
+    where: str | None  # the host of a local job, else the queue
     gpu: str | None
     started: float | None
     ended: float | None
-    notebook: str | None
+    notebook: str | None  # path of the executed notebook in the scan folder
 
 
 class ObjectiveInfo(TypedDict):
@@ -78,7 +89,7 @@ class ObjectiveInfo(TypedDict):
 
 
 class Head(TypedDict):
-    """A scan as a whole. `now` is the sender's clock; `channel` is how metrics come, `reported` when the newest was made."""
+    """A scan as a whole."""
 
     id: str
     name: str
@@ -86,29 +97,32 @@ class Head(TypedDict):
     state: ScanState
     backend: str
     objective: ObjectiveInfo | None
-    params: list[str]
-    varied: list[str]
-    repeats: str | None
-    total: int | None
+    params: list[str]  # all parameters that the scan gives, in the order of the cell
+    varied: list[str]  # those of them that have more than one value
+    repeats: str | None  # the parameter that repeats every point
+    total: int | None  # how many variants there will be
     counts: dict[State, int]
-    best: str | None
+    best: str | None  # id of a variant
     best_value: Num | None
     created: float
     ended: float | None
-    left_s: float | None
-    gpu_s: float
-    now: float
-    note: str | None
-    channel: ChannelName
-    reported: float | None
+    left_s: float | None  # estimated seconds to the end
+    gpu_s: float  # GPU seconds of all jobs together
+    now: float  # the sender's clock
+    note: str | None  # one sentence for the user
+    channel: ChannelName  # the way on which metrics come
+    reported: float | None  # when the newest reading was made
 
 
 class ScanInfo(Head):
-    """A scan as a whole, and where its folder is; `browse` is the folder as a Jupyter server shows it."""
+    """A scan as a whole, and where its folder is."""
 
     folder: str
-    browse: str | None
-    home: str
+    browse: str | None  # the folder as a Jupyter server shows it
+    home: str  # the folder that holds all scans
+
+
+# Messages -------------------------------------------------------------------------
 
 
 class Snapshot(TypedDict):
@@ -120,6 +134,7 @@ class Snapshot(TypedDict):
     rows: list[Row]
 
 
+# Written as a call, since `from` cannot be the name of a field in a class.
 Upsert = TypedDict(
     "Upsert",
     {"type": Literal["upsert"], "from": int, "rev": int, "scan": "ScanInfo", "rows": "list[Row]"},
@@ -135,30 +150,30 @@ class Notice(TypedDict):
 
 
 class LogText(TypedDict):
-    """The bytes from `start` to `end` of the `size` that the log of a job has; `variant` is the job as it was asked for."""
+    """A part of the log of a job."""
 
     type: Literal["log"]
-    variant: str
+    variant: str  # the job as it was asked for
     text: str
-    start: int
-    end: int
-    size: int
+    start: int  # first byte of the part
+    end: int  # byte after the part
+    size: int  # bytes of the whole log
 
 
 class Curve(TypedDict):
-    """One metric of one job, thinned. Steps are epochs; where the notebook named none, values are counted from 1."""
+    """One metric of one job, thinned."""
 
-    steps: list[int]
+    steps: list[int]  # epochs; where the notebook named none, values are counted from 1
     values: list[Num]
 
 
 class UsageCurves(TypedDict):
-    """What one job used over time, thinned; lists of one length."""
+    """What one job used over time, thinned; all lists have the same length."""
 
     times: list[float]
-    cpu: list[float | None]
+    cpu: list[float | None]  # cores
     memory_mb: list[float | None]
-    gpu: list[float | None]
+    gpu: list[float | None]  # per cent
     gpu_memory_mb: list[float | None]
 
 
@@ -173,20 +188,20 @@ class JobMetrics(TypedDict):
 
 
 class Attempt(TypedDict):
-    """One attempt at a variant; `submitted` is when it was handed to the engine, `link` a page of the engine's about it."""
+    """One attempt at a variant."""
 
-    attempt: int
+    attempt: int  # from 1
     state: State
-    reason: str | None
-    message: str | None
-    where: str | None
+    reason: str | None  # why it failed, in one word
+    message: str | None  # why it waits or failed, in one sentence
+    where: str | None  # the host of a local job, else the queue
     gpu: str | None
-    submitted: float | None
+    submitted: float | None  # when the job was handed to the backend
     started: float | None
     ended: float | None
     node: str | None
-    engine_id: str | None
-    link: str | None
+    engine_id: str | None  # the backend's id of the job
+    link: str | None  # the batch system's own page about the job
 
 
 class JobLimits(TypedDict):
@@ -198,54 +213,65 @@ class JobLimits(TypedDict):
 
 
 class JobDetails(TypedDict):
-    """What the view of one variant shows beside its row; `defaults` are the notebook's own values, where they are plain."""
+    """What the view of one variant shows beside its row."""
 
     type: Literal["job"]
     variant: str
-    attempts: list[Attempt]
-    defaults: dict[str, Any]
+    attempts: list[Attempt]  # oldest first
+    defaults: dict[str, Any]  # the notebook's own values, where they are plain
     limits: JobLimits
-    has_notebook: bool
+    has_notebook: bool  # whether an executed notebook is there to be opened
 
 
+# From the view to messages --------------------------------------------------------
+
+# Fields of a variant that a row has as they are. A table of 10,000 rows is made of these, so they
+# are copied in one go.
 _ROW = (
-    "id", "point", "repeat", "state", "reason", "message", "cell", "attempts", "step", "steps", "where", "gpu", "started",
-    "ended", "notebook", "peak_mb", "usage", "reported",
+    "id", "point", "repeat", "state", "reason", "message", "cell", "attempts", "step", "steps",
+    "where", "gpu", "started", "ended", "notebook", "peak_mb", "usage", "reported",
 )  # fmt: skip
 
 
 def row(view: ScanView, variant: VariantView) -> Row:
-    """One line of the table."""
-    value = view.value(variant)
+    """Return one variant as a row of the table."""
     made = {name: getattr(variant, name) for name in _ROW}
+    # Faces only show parameters, so a text that looks like a number's word needs no mark.
     made["params"] = numbers.strict(variant.params, mark="")
     made["metrics"] = {name: series.row() for name, series in variant.metrics.items()}
-    made["value"] = None if value is None else numbers.encode(value)
+    made["value"] = _encoded(view.value(variant))
     if variant.link:
         made["link"] = variant.link
     return cast(Row, made)
 
 
 def head(view: ScanView, state: str, now: float) -> Head:
-    """The scan as a whole; `state` comes from outside, since only the lease tells an orphaned scan."""
-    scan, best = view.scan, view.best()
-    value = view.value(best) if best else None
-    repeats = scan.space.repeats
+    """Return the scan as a whole.
+
+    `state` comes from outside, since only the lease of the scan can tell whether it is orphaned.
+    `now` is the time in Unix seconds.
+    """
+    scan = view.scan
+    best, best_value = view.best(), None
+    if best is not None:
+        best_value = view.value(best)
     left = view.seconds_left(now)
+    # Where all jobs have ended, nothing more is expected and no age is shown.
+    reported = [job.reported for job in view.active.values() if job.reported is not None]
     return {
         "id": scan.id,
         "name": scan.name,
         "notebook": scan.notebook,
         "state": cast(ScanState, state),
         "backend": scan.backend,
-        "objective": cast(ObjectiveInfo, dict(vars(scan.objective))) if scan.objective else None,
+        "objective": _objective(scan.objective),
         "params": list(scan.space),
         "varied": scan.space.varied,
-        "repeats": repeats[0] if repeats else None,
+        "repeats": scan.space.repeats[0] if scan.space.repeats else None,
         "total": view.total(),
         "counts": cast("dict[State, int]", view.counts()),
         "best": best.id if best else None,
-        "best_value": None if value is None else numbers.encode(value),
+        "best_value": _encoded(best_value),
         "created": scan.created,
         "ended": view.ended if view.finished else None,
         "left_s": None if left is None else round(left, 1),
@@ -253,32 +279,50 @@ def head(view: ScanView, state: str, now: float) -> Head:
         "now": now,
         "note": view.note(),
         "channel": cast(ChannelName, scan.channel),
-        "reported": max(
-            (v.reported for v in view.active.values() if v.reported is not None), default=None
-        ),
+        "reported": max(reported, default=None),
     }
 
 
+def _objective(objective: Objective | None) -> ObjectiveInfo | None:
+    """Return the objective of a scan as it travels."""
+    if objective is None:
+        return None
+    # The fields of the dataclass are the keys that travel.
+    return cast(ObjectiveInfo, dict(vars(objective)))
+
+
+def _encoded(value: float | None) -> Num | None:
+    """Return a number as strict JSON can carry it; None stays None."""
+    if value is None:
+        return None
+    return numbers.encode(value)
+
+
 def job(view: ScanView, variant: VariantView, has_notebook: bool) -> JobDetails:
-    """What the view of one variant shows beside its row."""
-    asked = view.scan.resources
-    attempts = [*variant.past, variant.attempt()] if variant.attempts else []
+    """Return what the view of one variant shows beside its row."""
+    granted = view.scan.resources
+    attempts = list(variant.past)
+    if variant.attempts:
+        attempts.append(variant.attempt())
     return {
         "type": "job",
         "variant": variant.id,
         "attempts": cast("list[Attempt]", attempts),
         "defaults": numbers.strict(view.scan.defaults, mark=""),
         "limits": {
-            "gpus": asked.gpus,
-            "memory_mb": asked.memory_mb,
-            "walltime_s": asked.walltime_s,
+            "gpus": granted.gpus,
+            "memory_mb": granted.memory_mb,
+            "walltime_s": granted.walltime_s,
         },
         "has_notebook": has_notebook,
     }
 
 
 def summary(view: ScanView, state: str, folder: str) -> dict[str, Any]:
-    """The object that `gridgpu run --json` and `show --json` print. Non-finite numbers are words, as strict JSON asks."""
+    """Return the object that `gridgpu run --json` and `gridgpu show --json` print.
+
+    Programs of users read this object, so it is a plain one and smaller than rows are.
+    """
     best = view.best()
     return {
         "scan": view.scan.name,
@@ -290,6 +334,10 @@ def summary(view: ScanView, state: str, folder: str) -> dict[str, Any]:
 
 
 def _variant(variant: VariantView, folder: str) -> dict[str, Any]:
+    """Return one variant of the summary; the path of its notebook begins with the scan folder."""
+    notebook = None
+    if variant.notebook:
+        notebook = f"{folder}/{variant.notebook}"
     return {
         "id": variant.id,
         "params": numbers.strict(variant.params, mark=""),
@@ -299,57 +347,5 @@ def _variant(variant: VariantView, folder: str) -> dict[str, Any]:
         "cell": variant.cell,
         "attempts": variant.attempts,
         "metrics": {name: numbers.encode(series.last) for name, series in variant.metrics.items()},
-        "notebook": f"{folder}/{variant.notebook}" if variant.notebook else None,
+        "notebook": notebook,
     }
-
-
-# How the faces without a browser say what is in a row ------------------------------
-
-
-def metric_names(head: Head, rows: Iterable[Row], limit: int) -> list[str]:
-    """The metrics to show: the objective first, then the others in order of appearance."""
-    names = dict.fromkeys([head["objective"]["metric"]] if head["objective"] else [])
-    for item in rows:
-        names.update(dict.fromkeys(item["metrics"]))
-    return list(names)[:limit]
-
-
-def metric_label(head: Head, name: str) -> str:
-    """`max(rej_light)` where that is the objective, else the plain name."""
-    objective = head["objective"]
-    if objective is None or objective["metric"] != name or objective["reduction"] == "last":
-        return name
-    return f"{objective['reduction']}({name})"
-
-
-def metric_text(head: Head, item: Row, name: str) -> str:
-    """The objective as it ranks the row, the last value of any other metric."""
-    if name not in item["metrics"]:
-        return MISSING
-    ranks = head["objective"] and head["objective"]["metric"] == name
-    value = numbers.decode(item["value"] if ranks else item["metrics"][name]["last"])
-    return MISSING if value is None else number(value, 4)
-
-
-def step_text(item: Row) -> str:
-    if item["step"] is None:
-        return MISSING
-    return f"{item['step']}/{item['steps']}" if item["steps"] else str(item["step"])
-
-
-def time_text(head: Head, item: Row) -> str:
-    """How long the latest attempt took, or has taken so far."""
-    if not item["started"]:
-        return MISSING
-    return duration((item["ended"] or head["now"]) - item["started"])
-
-
-def metrics_text(head: Head) -> str:
-    """How metrics come and how old the newest is, where that is worth a word: not where they are read as they are written."""
-    if head["ended"] is not None or head["channel"] == "file":
-        return ""
-    if head["channel"] == "end":
-        return "Metrics arrive when a job ends."
-    if head["reported"] is None:
-        return f"Metrics come by {head['channel']}; none so far."
-    return f"Metrics come by {head['channel']}; the newest is {duration(max(head['now'] - head['reported'], 0.0))} old."

@@ -1,4 +1,8 @@
-"""Samplers: which points of the space are tried. Found by entry point, so that others can add theirs."""
+"""Samplers: they choose which points of a space are tried.
+
+Samplers are found by the entry points of the group `jupyter_gridgpu.samplers`, so that other
+packages can add theirs.
+"""
 
 from __future__ import annotations
 
@@ -7,17 +11,22 @@ from importlib.metadata import entry_points
 from jupyter_gridgpu.errors import UsageError
 from jupyter_gridgpu.model.scan import Objective, ScanSpec
 from jupyter_gridgpu.model.space import Space
-from jupyter_gridgpu.samplers.base import Nothing, Sampler
+from jupyter_gridgpu.samplers.base import GivenPoints, Sampler
 
 GROUP = "jupyter_gridgpu.samplers"
 
 
 def names() -> list[str]:
+    """Return the names of all samplers that are installed."""
     return sorted({point.name for point in entry_points(group=GROUP)})
 
 
 def load(name: str, space: Space, objective: Objective | None) -> Sampler:
-    """Return a sampler for a space. Raises UsageError if there is none of that name or it does not fit the space."""
+    """Return a sampler for a space.
+
+    Raises UsageError if there is none of that name, or if the sampler cannot work with the space.
+    """
+    # Of two packages that offer the same name, the first one found counts.
     for point in entry_points(group=GROUP, name=name):
         sampler: Sampler = point.load()(space, objective)
         return sampler
@@ -25,5 +34,10 @@ def load(name: str, space: Space, objective: Objective | None) -> Sampler:
 
 
 def load_for(scan: ScanSpec) -> Sampler:
-    """Return the sampler of a scan; of one whose points are given, one that proposes nothing."""
-    return Nothing() if scan.recorded else load(scan.sampler, scan.space, scan.objective)
+    """Return the sampler of a scan. Raises UsageError as `load` does.
+
+    A scan whose points are given has a sampler that proposes nothing.
+    """
+    if scan.recorded:
+        return GivenPoints()
+    return load(scan.sampler, scan.space, scan.objective)

@@ -1,4 +1,4 @@
-"""What a sampler is: a function from what is known to the next points."""
+"""What a sampler is: a function from what is known of earlier trials to the next points."""
 
 from __future__ import annotations
 
@@ -15,47 +15,54 @@ from jupyter_gridgpu.model.space import Space
 class Trial:
     """A point that was proposed, and what came of it."""
 
-    params: dict[str, Any]  # of the searched axes
-    attrs: dict[str, Any] = field(
-        default_factory=dict
-    )  # what the sampler itself wants to find again
+    params: dict[str, Any]  # of the searched axes, by parameter
+    # What the sampler put into the `attrs` of its proposal, to find it again here.
+    attrs: dict[str, Any] = field(default_factory=dict)
     state: str = "running"  # running, done or failed
-    value: float | None = None  # the objective, None or NaN if there is none
+    value: float | None = None  # the objective; None or NaN if there is none
 
 
 @dataclass(frozen=True)
 class Proposal:
-    params: dict[str, Any]
+    """A point that is to be tried."""
+
+    params: dict[str, Any]  # of the searched axes, by parameter
+    # What the sampler wants to find again in the Trial of this point. It is kept as JSON.
     attrs: dict[str, Any] = field(default_factory=dict)
 
 
 class Sampler(Protocol):
-    """Made with `(space, objective)`; raises UsageError there if it cannot work with them.
+    """Proposes points of one space.
 
-    `adaptive`: whether results change what is proposed next; a sampler that does not learn is asked for all at once.
+    A sampler is made with `(space, objective)`, and raises UsageError then if it cannot work with
+    them.
     """
 
+    # Whether results change what is proposed next. A sampler that does not learn is asked for all
+    # points at once, one that learns only for those that can start now.
     adaptive: bool
 
     def propose(self, history: Sequence[Trial], n: int, seed: int, index: int) -> list[Proposal]:
-        """Return up to `n` points from number `index` (from 0) on.
+        """Return up to `n` points; `index` is the number of the first one, from 0.
 
-        The same arguments give the same points, on any machine and after any restart: nothing is kept between calls.
+        The same arguments give the same points, on any machine and after any restart of the
+        runner. So a sampler keeps nothing between calls.
         """
         ...
 
 
-class Nothing:
-    """Stands where points are given, as in a replay."""
+class GivenPoints:
+    """The sampler of a scan whose points are given, as in a replay: it proposes none."""
 
     adaptive = False
 
     def propose(self, history: Sequence[Trial], n: int, seed: int, index: int) -> list[Proposal]:
+        """Return no points."""
         return []
 
 
 def need_searched(name: str, space: Space) -> None:
-    """Raise UsageError if there is nothing to search on."""
+    """Raise UsageError if the space leaves the sampler `name` nothing to choose."""
     if not space.searched:
         raise UsageError(f"--sampler {name} needs at least one parameter with a range or a list.")
 
@@ -64,6 +71,7 @@ def need_objective(name: str, objective: Objective | None) -> Objective:
     """Return the objective. Raises UsageError if there is none."""
     if objective is None:
         raise UsageError(
-            f"--sampler {name} learns from results: say which with --maximize NAME or --minimize NAME, or use --sampler random."
+            f"--sampler {name} learns from results: say which with --maximize NAME or"
+            " --minimize NAME, or use --sampler random."
         )
     return objective

@@ -1,4 +1,8 @@
-"""TPE and CMA-ES, by Optuna. The study is rebuilt from the history at every call, so a restart changes nothing."""
+"""TPE and CMA-ES, by Optuna.
+
+Optuna keeps what it has learned in a study. Here the study is built anew from the history at every
+call, so that a restart of the runner changes nothing.
+"""
 
 from __future__ import annotations
 
@@ -16,54 +20,69 @@ if TYPE_CHECKING:
 
 
 class OptunaSampler:
-    """Base of both. Choices are handed to Optuna as the numbers of their values, since a value may be a list."""
+    """What both samplers share; a subclass makes Optuna's own sampler.
+
+    Optuna gets the numbers of the values of a choice instead of the values, since a value may be a
+    list, which Optuna does not take.
+    """
 
     adaptive = True
-    name = ""
+    name = ""  # as --sampler has it
 
     def __init__(self, space: Space, objective: Objective | None) -> None:
+        """Raise UsageError if there is nothing to choose, or no objective to learn from."""
         need_searched(self.name, space)
         self._space = space
         self._objective = need_objective(self.name, objective)
 
     def propose(self, history: Sequence[Trial], n: int, seed: int, index: int) -> list[Proposal]:
+        """Return `n` points that Optuna proposes after this history."""
+        # Optuna takes a second to import, and only scans with these samplers need it.
         import optuna
 
         optuna.logging.set_verbosity(optuna.logging.ERROR)
-        # One seed for ever would propose one point for ever; a seed for each index does not.
         direction = optuna.study.StudyDirection[self._objective.direction.upper()]
+        # The study is new at every call: with the same seed for all calls, it would draw the same
+        # random numbers, and propose the same point, again and again.
         study = optuna.create_study(direction=direction, sampler=self._make(_seed(seed, index)))
         space = {name: _distribution(axis) for name, axis in self._space.searched.items()}
         study.add_trials([self._frozen(trial, space) for trial in history])
         return [self._ask(study, space) for _ in range(n)]
 
     def _make(self, seed: int) -> optuna.samplers.BaseSampler:
+        """Return Optuna's sampler."""
         raise NotImplementedError
 
     def _ask(self, study: optuna.Study, space: dict[str, Any]) -> Proposal:
+        """Return the next point of a study."""
         trial = study.ask(space)
-        frozen = study._storage.get_trial(
-            trial._trial_id
-        )  # CMA-ES keeps its state in the trial's system attributes
+        # CMA-ES keeps its state in the system attributes of trials, which Optuna has no public way
+        # to read of a trial that is not finished. They come back to it with the history.
+        frozen = study._storage.get_trial(trial._trial_id)
         params = {
             name: _value(axis, trial.params[name]) for name, axis in self._space.searched.items()
         }
         return Proposal(params, dict(frozen.system_attrs))
 
     def _frozen(self, trial: Trial, space: dict[str, Any]) -> optuna.trial.FrozenTrial:
+        """Return a trial of the history as Optuna has it."""
         from optuna.trial import TrialState, create_trial
 
         axes = self._space.searched
-        state = {
+        states = {
             "running": TrialState.RUNNING,
             "done": TrialState.COMPLETE,
             "failed": TrialState.FAIL,
-        }[trial.state]
-        if state is TrialState.COMPLETE and (trial.value is None or math.isnan(trial.value)):
-            state = TrialState.FAIL
+        }
+        state, value = states[trial.state], None
+        if state is TrialState.COMPLETE:
+            value = trial.value
+            # Optuna refuses a finished trial without a number.
+            if value is None or math.isnan(value):
+                state, value = TrialState.FAIL, None
         return create_trial(
             state=state,
-            value=trial.value if state is TrialState.COMPLETE else None,
+            value=value,
             params={name: _coded(axis, trial.params[name]) for name, axis in axes.items()},
             distributions=space,
             system_attrs=trial.attrs,
@@ -71,28 +90,39 @@ class OptunaSampler:
 
 
 class TpeSampler(OptunaSampler):
+    """The tree-structured Parzen estimator."""
+
     name = "tpe"
 
     def _make(self, seed: int) -> optuna.samplers.BaseSampler:
+        """Return Optuna's sampler."""
         from optuna.samplers import TPESampler
 
+        # The constant liar takes trials that still run for bad ones, so that jobs at the same time
+        # do not all try the same point.
         return TPESampler(seed=seed, constant_liar=True)
 
 
 class CmaEsSampler(OptunaSampler):
+    """The covariance matrix adaptation evolution strategy; for a few continuous parameters."""
+
     name = "cmaes"
 
     def _make(self, seed: int) -> optuna.samplers.BaseSampler:
+        """Return Optuna's sampler."""
         from optuna.samplers import CmaEsSampler as OptunaCmaEs
 
+        # Choices are proposed at random by it; a warning for every trial would not help.
         return OptunaCmaEs(seed=seed, warn_independent_sampling=False)
 
 
 def _seed(seed: int, index: int) -> int:
+    """Return a seed of 32 bits for the points from number `index` on."""
     return int.from_bytes(hashlib.sha256(f"{seed}:{index}".encode()).digest()[:4], "big")
 
 
 def _distribution(axis: Choice | Range) -> Any:
+    """Return Optuna's distribution of an axis."""
     from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
     if isinstance(axis, Choice):
@@ -103,13 +133,15 @@ def _distribution(axis: Choice | Range) -> Any:
 
 
 def _value(axis: Choice | Range, coded: Any) -> Any:
-    return axis.values[coded] if isinstance(axis, Choice) else coded
+    """Return the value of an axis that Optuna calls `coded`."""
+    if isinstance(axis, Choice):
+        return axis.values[coded]
+    return coded
 
 
 def _coded(axis: Choice | Range, value: Any) -> Any:
-    # By repr, since NaN is not itself and True is 1.
-    return (
-        [repr(item) for item in axis.values].index(repr(value))
-        if isinstance(axis, Choice)
-        else value
-    )
+    """Return what Optuna calls a value of an axis."""
+    if not isinstance(axis, Choice):
+        return value
+    # Values are compared by their text, since NaN does not equal itself and True equals 1.
+    return [repr(item) for item in axis.values].index(repr(value))

@@ -1,4 +1,4 @@
-"""Independent points; point number i depends on the seed and i alone."""
+"""Independent points: the point with a given number depends on it and on the seed alone."""
 
 from __future__ import annotations
 
@@ -6,21 +6,28 @@ import random
 from collections.abc import Sequence
 
 from jupyter_gridgpu.model.scan import Objective
-from jupyter_gridgpu.model.space import Space, at
+from jupyter_gridgpu.model.space import Space, value_at
 from jupyter_gridgpu.samplers.base import Proposal, Trial, need_searched
 
 
 class RandomSampler:
+    """Proposes independent points, without an end."""
+
     adaptive = False
 
     def __init__(self, space: Space, objective: Objective | None) -> None:
+        """Raise UsageError if there is nothing to choose."""
         need_searched("random", space)
         self._space = space
 
     def propose(self, history: Sequence[Trial], n: int, seed: int, index: int) -> list[Proposal]:
-        return [self._point(random.Random(f"{seed}:{i}")) for i in range(index, index + n)]
+        """Return points `index` to `index + n - 1`."""
+        # A source of its own for each point: one source for all would have to draw all earlier
+        # points again after every restart.
+        numbers = range(index, index + n)
+        return [self._point(random.Random(f"{seed}:{number}")) for number in numbers]
 
     def _point(self, source: random.Random) -> Proposal:
-        return Proposal(
-            {name: at(axis, source.random()) for name, axis in self._space.searched.items()}
-        )
+        """Return a point with one random number for each axis."""
+        axes = self._space.searched
+        return Proposal({name: value_at(axis, source.random()) for name, axis in axes.items()})

@@ -151,7 +151,10 @@ def test_a_mapping_follows_the_same_rules_as_the_cell() -> None:
             "n": np.int64(3),
         }
     )
-    body = "lr = loguniform(1e-4, 1e-2)\nunits = [64, 128]\nlayers = fixed([1, 2])\nseed = repeats(2)\nn = 3"
+    body = (
+        "lr = loguniform(1e-4, 1e-2)\nunits = [64, 128]\nlayers = fixed([1, 2])\n"
+        "seed = repeats(2)\nn = 3"
+    )
     assert space == parse_space(body)
     with pytest.raises(SpaceError, match=r"^x: "):
         space_of({"x": object()})

@@ -16,7 +16,7 @@ VALUES = st.recursive(
     | st.integers(-(2**60), 2**60)
     | st.floats()
     | st.text()
-    | st.sampled_from(list(numbers.WORDS)),
+    | st.sampled_from(list(numbers.NOT_FINITE)),
     lambda inner: (
         st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=4)
     ),

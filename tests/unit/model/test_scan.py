@@ -74,13 +74,25 @@ def test_the_direction_decides() -> None:
 
 
 FULL = small_scan(
-    "lr = loguniform(1e-5, 1e-2)\nunits = [64, 'NaN']\nlayers = fixed([1, None])\nseed = repeats(3)",
-    sampler="tpe", trials=5, objective=Objective("acc", "minimize", "max"), parallel=2, retries=1,
-    resources=Resources(1, 4000, 60, gpu_model="A100", vram_mb=40960, cuda="12.0", cpus=4, disk_mb=100),
-    container=Container("docker://a/b", "sha256:c", "podman", ("/data",)), per_job=4, prefork=False,
-    placement=Placement("gpu", "atlas", "high", "a100", shared=False), files=("a.py", "b"), notebook_digest="d", files_digest="e",
+    "lr = loguniform(1e-5, 1e-2)\nunits = [64, 'NaN']\nlayers = fixed([1, None])\n"
+    "seed = repeats(3)",
+    sampler="tpe",
+    trials=5,
+    objective=Objective("acc", "minimize", "max"),
+    parallel=2,
+    retries=1,
+    resources=Resources(
+        1, 4000, 60, gpu_model="A100", vram_mb=40960, cuda="12.0", cpus=4, disk_mb=100
+    ),
+    container=Container("docker://a/b", "sha256:c", "podman", ("/data",)),
+    per_job=4,
+    prefork=False,
+    placement=Placement("gpu", "atlas", "high", "a100", shared=False),
+    files=("a.py", "b"),
+    notebook_digest="d",
+    files_digest="e",
     defaults={"lr": 0.1, "layers": [1, None], "word": "NaN"},
-)  # fmt: skip
+)
 
 
 @pytest.mark.parametrize(
@@ -164,11 +176,14 @@ def test_what_auto_chose_is_kept_and_is_no_part_of_the_request() -> None:
     asked = small_scan(backend="auto", placement=Placement(account="atlas"))
     here, there = (
         small_scan(
-            backend=backend, placement=Placement(queue, "atlas"), resources=Resources(gpu_model=model), asked=asked.placement,
+            backend=backend,
+            placement=Placement(queue, "atlas"),
+            resources=Resources(gpu_model=model),
+            asked=asked.placement,
             choice=f"Chosen: {queue}.",
         )
         for backend, queue, model in (("local", None, None), ("slurm", "gpu", "A100"))
-    )  # fmt: skip
+    )
     assert from_json(json.loads(json.dumps(to_json(there)))) == there
     assert fingerprint(here) == fingerprint(there) == fingerprint(asked)
     assert fingerprint(here) != fingerprint(small_scan(backend="auto"))

@@ -10,7 +10,16 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from jupyter_gridgpu.model import numbers
-from jupyter_gridgpu.model.space import Choice, Fixed, Range, Repeats, Space, at, from_json, to_json
+from jupyter_gridgpu.model.space import (
+    Choice,
+    Fixed,
+    Range,
+    Repeats,
+    Space,
+    from_json,
+    to_json,
+    value_at,
+)
 from jupyter_gridgpu.samplers.grid import GridSampler
 
 ALMOST_ONE = math.nextafter(1.0, 0.0)
@@ -44,35 +53,35 @@ CHOICES = st.lists(st.integers() | st.text() | st.lists(st.integers()), min_size
 @example(Range(-1e-3, 0.1), ALMOST_ONE)
 @example(Range(1e-300, 1e300, log=True), ALMOST_ONE)
 def test_a_value_of_a_range_is_inside_both_ends(axis: Range, fraction: float) -> None:
-    value = at(axis, fraction)
+    value = value_at(axis, fraction)
     assert axis.low <= value <= axis.high
     assert isinstance(value, int if axis.whole else float)
 
 
 @given(INTEGERS)
 def test_both_ends_of_an_integer_range_are_reached(axis: Range) -> None:
-    assert at(axis, 0.0) == axis.low
-    assert at(axis, ALMOST_ONE) == axis.high
+    assert value_at(axis, 0.0) == axis.low
+    assert value_at(axis, ALMOST_ONE) == axis.high
 
 
 @given(CONTINUOUS)
 def test_a_range_begins_at_its_lower_end(axis: Range) -> None:
-    assert at(axis, 0.0) == pytest.approx(axis.low)
+    assert value_at(axis, 0.0) == pytest.approx(axis.low)
 
 
 @given(CHOICES, FRACTIONS)
 def test_a_value_of_a_choice_is_one_of_its_values(axis: Choice, fraction: float) -> None:
-    assert at(axis, fraction) in axis.values
+    assert value_at(axis, fraction) in axis.values
 
 
 def test_even_fractions_give_each_integer_the_same_weight() -> None:
     axis = Range(1, 10, whole=True)
-    values = [at(axis, i / 1000) for i in range(1000)]
+    values = [value_at(axis, i / 1000) for i in range(1000)]
     assert {values.count(n) for n in range(1, 11)} == {100}
 
 
 def test_a_logarithmic_range_spends_as_much_on_each_decade() -> None:
-    values = [at(Range(1e-4, 1.0, log=True), i / 1000) for i in range(1000)]
+    values = [value_at(Range(1e-4, 1.0, log=True), i / 1000) for i in range(1000)]
     for low in (1e-4, 1e-3, 1e-2, 1e-1):
         assert sum(low <= value < 10 * low for value in values) == pytest.approx(250, abs=2)
 

@@ -18,7 +18,7 @@ from jupyter_gridgpu.model.typed_values import (
 )
 
 
-def slip(text: str, kind: str | None = NUMBER, **names: object) -> FieldError:
+def problem_of(text: str, kind: str | None = NUMBER, **names: object) -> FieldError:
     with pytest.raises(FieldError) as caught:
         check_one(text, "value", kind, names)
     assert str(caught.value).endswith(".")
@@ -28,12 +28,20 @@ def slip(text: str, kind: str | None = NUMBER, **names: object) -> FieldError:
 @pytest.mark.parametrize(
     ("text", "meant"),
     [
-        ("0,2", "0.2"), ("1,000", "1000"), ("10 000", "10000"), ("10^-3", "10**-3"), ("'3'", "3"), ("0.1,", "0.1"),
-        ("abc", None), ("", None), ("[1]", None), ("True", None),
+        ("0,2", "0.2"),
+        ("1,000", "1000"),
+        ("10 000", "10000"),
+        ("10^-3", "10**-3"),
+        ("'3'", "3"),
+        ("0.1,", "0.1"),
+        ("abc", None),
+        ("", None),
+        ("[1]", None),
+        ("True", None),
     ],
-)  # fmt: skip
+)
 def test_what_is_no_number_is_refused_with_what_was_meant(text: str, meant: str | None) -> None:
-    assert slip(text).suggestion == meant
+    assert problem_of(text).suggestion == meant
 
 
 @pytest.mark.parametrize(
@@ -49,8 +57,8 @@ def test_none_is_no_end_of_a_range() -> None:
 
 
 def test_a_text_without_quotes_gets_them_suggested() -> None:
-    assert slip("adam", TEXT).suggestion == '"adam"'
-    assert slip("true", TRUTH).suggestion == "True"
+    assert problem_of("adam", TEXT).suggestion == '"adam"'
+    assert problem_of("true", TRUTH).suggestion == "True"
     with pytest.raises(FieldError) as caught:
         check_several("adam, sgd", "items", TEXT, {})
     assert caught.value.suggestion == '"adam", "sgd"'
@@ -96,7 +104,7 @@ def test_no_text_breaks_out_of_what_it_is_put_into(text: str) -> None:
     ],
 )
 def test_nothing_that_takes_long_is_computed(text: str) -> None:
-    slip(line(text))
+    problem_of(line(text))
 
 
 class Trap:

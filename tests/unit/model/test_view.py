@@ -32,7 +32,7 @@ def shown(view: ScanView) -> Any:
 
 @st.composite
 def stories(draw: st.DrawFn) -> list[Event]:
-    """Any events of three variants, each proposed first; late, repeated and contradictory ones among them."""
+    """Any events of three variants that were proposed; some are late, repeated or contradictory."""
     story = Story()
     for number in (1, 2, 3):
         story.propose(number, lr=number / 10)

@@ -1,4 +1,7 @@
-"""Which variants wait for a job: kept in line while events come, so that looking costs no more in a large scan."""
+"""Which variants wait for a job.
+
+The view keeps them in a line while events come, so that asking costs no more in a large scan.
+"""
 
 from __future__ import annotations
 

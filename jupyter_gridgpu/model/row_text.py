@@ -1,0 +1,83 @@
+"""Texts of a row, for the faces that have no browser: the terminal and the static table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from jupyter_gridgpu.model import numbers
+from jupyter_gridgpu.model.units import duration, number
+
+if TYPE_CHECKING:
+    from jupyter_gridgpu.model.wire import Head, Row
+
+MISSING = "–"  # stands where there is nothing to show
+DIGITS = 4  # significant digits of a metric
+
+
+def metric_names(head: Head, rows: Iterable[Row], limit: int) -> list[str]:
+    """Return at most `limit` metrics to show: the objective, then the others as they appear."""
+    # A dict keeps the order in which names were put in, and each name once.
+    names: dict[str, None] = {}
+    if head["objective"]:
+        names[head["objective"]["metric"]] = None
+    for item in rows:
+        names.update(dict.fromkeys(item["metrics"]))
+    return list(names)[:limit]
+
+
+def metric_label(head: Head, name: str) -> str:
+    """Return the title of a metric: `max(rej_light)` where that is the objective, else its name."""
+    objective = head["objective"]
+    if objective is None or objective["metric"] != name or objective["reduction"] == "last":
+        return name
+    return f"{objective['reduction']}({name})"
+
+
+def metric_text(head: Head, item: Row, name: str) -> str:
+    """Return the value of a metric: of the objective as it ranks the row, else the last value."""
+    if name not in item["metrics"]:
+        return MISSING
+    shown = item["metrics"][name]["last"]
+    if head["objective"] and head["objective"]["metric"] == name:
+        ranking = item["value"]
+        if ranking is None:
+            return MISSING
+        shown = ranking
+    value = numbers.decode(shown)
+    if value is None:
+        return MISSING
+    return number(value, DIGITS)
+
+
+def step_text(item: Row) -> str:
+    """Return the step that a job has reached: `3/20`, or `3` where it is not known of how many."""
+    if item["step"] is None:
+        return MISSING
+    if not item["steps"]:
+        return str(item["step"])
+    return f"{item['step']}/{item['steps']}"
+
+
+def time_text(head: Head, item: Row) -> str:
+    """Return how long the latest attempt took, or has taken so far: `24 min`."""
+    if not item["started"]:
+        return MISSING
+    return duration((item["ended"] or head["now"]) - item["started"])
+
+
+def metrics_text(head: Head) -> str:
+    """Return a sentence on how metrics come and how old the newest is, or an empty text.
+
+    Nothing is said where metrics are read as they are written, nor when the scan has ended.
+    """
+    channel = head["channel"]
+    if head["ended"] is not None or channel == "file":
+        return ""
+    if channel == "end":
+        return "Metrics arrive when a job ends."
+    if head["reported"] is None:
+        return f"Metrics come by {channel}; none so far."
+    # The clock of the sender may be ahead of ours.
+    age = max(head["now"] - head["reported"], 0.0)
+    return f"Metrics come by {channel}; the newest is {duration(age)} old."
