@@ -7,14 +7,14 @@ export type Way = "file" | "push" | "drop" | "end";
 export type State = "new" | "queued" | "running" | "done" | "failed" | "cancelled" | "lost";
 
 /**
- * The first message of the stream.
+ * The first message of the stream: all scans, newest first.
  */
 export interface AllScans {
   scans: ScanInfo[];
   type: "scans";
 }
 /**
- * A scan as a whole, and where its folder is; `browse` is the folder as a Jupyter server shows it.
+ * A scan as a whole, and where its folder is.
  */
 export interface ScanInfo {
   id: string;
@@ -22,10 +22,22 @@ export interface ScanInfo {
   notebook: string;
   state: ScanState;
   backend: string;
-  objective: Objective | null;
+  objective: ObjectiveInfo | null;
+  /**
+   * all parameters that the scan gives, in the order of the cell
+   */
   params: string[];
+  /**
+   * those of them that have more than one value
+   */
   varied: string[];
+  /**
+   * the parameter that repeats every point
+   */
   repeats: string | null;
+  /**
+   * how many variants there will be
+   */
   total: number | null;
   counts: {
     new: number;
@@ -36,60 +48,105 @@ export interface ScanInfo {
     cancelled: number;
     lost: number;
   };
+  /**
+   * id of a variant
+   */
   best: string | null;
   best_value: Num | null;
   created: number;
   ended: number | null;
+  /**
+   * estimated seconds to the end
+   */
   left_s: number | null;
+  /**
+   * GPU seconds of all jobs together
+   */
   gpu_s: number;
+  /**
+   * the sender's clock
+   */
   now: number;
+  /**
+   * one sentence for the user
+   */
   note: string | null;
   channel: Way;
+  /**
+   * when the newest reading was made
+   */
   reported: number | null;
   folder: string;
+  /**
+   * the folder as a Jupyter server shows it
+   */
   browse: string | null;
+  /**
+   * the folder that holds all scans
+   */
   home: string;
 }
 /**
  * The metric that ranks variants, and how its series becomes one number.
  */
-export interface Objective {
+export interface ObjectiveInfo {
   metric: string;
   direction: "maximize" | "minimize";
   reduction: "last" | "max" | "min";
 }
 /**
- * How many jobs were named.
+ * How many jobs the runner has announced to the collector with this request.
  */
 export interface Announced {
   jobs: number;
 }
 /**
- * One attempt at a variant; `submitted` is when it was handed to the engine, `link` a page of the engine's about it.
+ * One attempt at a variant.
  */
 export interface Attempt {
+  /**
+   * from 1
+   */
   attempt: number;
   state: State;
+  /**
+   * why it failed, in one word
+   */
   reason: string | null;
+  /**
+   * why it waits or failed, in one sentence
+   */
   message: string | null;
+  /**
+   * the host of a local job, else the queue
+   */
   where: string | null;
   gpu: string | null;
+  /**
+   * when the job was handed to the backend
+   */
   submitted: number | null;
   started: number | null;
   ended: number | null;
   node: string | null;
+  /**
+   * the backend's id of the job
+   */
   engine_id: string | null;
+  /**
+   * the batch system's own page about the job
+   */
   link: string | null;
 }
 /**
- * A page needs the rows of a scan no more.
+ * A page needs the rows of a scan no longer.
  */
 export interface Close {
   type: "close";
   scan: string;
 }
 /**
- * What is asked of a scan; `variants` null is the whole scan, `trials` belongs to extend.
+ * A command to a scan. Without `variants` it is for the whole scan; `trials` is for extend.
  */
 export interface Command {
   variants?: string[] | null;
@@ -97,7 +154,7 @@ export interface Command {
   action: Action;
 }
 /**
- * The executed notebook of a job as a model of Jupyter's contents API; nothing in it is trusted.
+ * The executed notebook of a job as a model of Jupyter's contents API, without marks of trust. Times are ISO 8601 in UTC, `size` is in bytes.
  */
 export interface Contents {
   name: string;
@@ -114,9 +171,12 @@ export interface Contents {
   };
 }
 /**
- * One metric of one job, thinned. Steps are epochs; where the notebook named none, values are counted from 1.
+ * One metric of one job, thinned.
  */
 export interface Curve {
+  /**
+   * epochs; where the notebook named none, values are counted from 1
+   */
   steps: number[];
   values: Num[];
 }
@@ -134,9 +194,9 @@ export interface Gone {
   scan: string;
 }
 /**
- * GPUs of one kind; `count` is how many of them a node has. Null is what is not known, here and below.
+ * The GPUs of one kind in a queue. Null means not known, here and below. A node has `count` of them, the queue has `total`, and `free` of these are free. `vram_mb` is the memory of one GPU in MB.
  */
-export interface GpuKind {
+export interface GpuKindInfo {
   vendor: string | null;
   model: string | null;
   vram_mb: number | null;
@@ -146,100 +206,152 @@ export interface GpuKind {
   free: number | null;
 }
 /**
- * The folder that scans are kept in, on the server; empty in a request: where they were at first.
+ * The folder on the server that scans are kept in. In a request, an empty text means the folder that was used when the server started.
  */
 export interface Home {
   home: string;
 }
 /**
- * What the view of one variant shows beside its row; `defaults` are the notebook's own values, where they are plain.
+ * What the view of one variant shows beside its row.
  */
-export interface Job {
+export interface JobDetails {
   type: "job";
   variant: string;
+  /**
+   * oldest first
+   */
   attempts: Attempt[];
+  /**
+   * the notebook's own values, where they are plain
+   */
   defaults: {
     [k: string]: unknown;
   };
-  limits: Limits;
+  limits: JobLimits;
+  /**
+   * whether an executed notebook is there to be opened
+   */
   has_notebook: boolean;
 }
 /**
  * What one job was granted.
  */
-export interface Limits {
+export interface JobLimits {
   gpus: number;
   memory_mb: number | null;
   walltime_s: number | null;
 }
 /**
- * What a job used at its last heartbeat: cores, MB, %.
- */
-export interface Load {
-  cpu?: number;
-  memory_mb?: number;
-  gpu?: number;
-  gpu_memory_mb?: number;
-}
-/**
- * The bytes from `start` to `end` of the `size` that the log of a job has; `variant` is the job as it was asked for.
- */
-export interface LogText {
-  type: "log";
-  variant: string;
-  text: string;
-  start: number;
-  end: number;
-  size: number;
-}
-/**
- * One metric of a row; `trail` are at most 48 values in order, for a sparkline.
- */
-export interface Metric {
-  last: Num;
-  min: Num | null;
-  max: Num | null;
-  n: number;
-  trail: Num[];
-}
-/**
  * The curves of one attempt.
  */
-export interface Metrics {
+export interface JobMetrics {
   type: "metrics";
   variant: string;
   attempt: number;
   curves: {
     [k: string]: Curve;
   };
-  usage: Usage;
+  usage: UsageCurves;
 }
 /**
- * What one job used over time, thinned; lists of one length.
+ * What one job used over time, thinned; all lists have the same length.
  */
-export interface Usage {
+export interface UsageCurves {
   times: number[];
+  /**
+   * cores
+   */
   cpu: (number | null)[];
   memory_mb: (number | null)[];
+  /**
+   * per cent
+   */
   gpu: (number | null)[];
   gpu_memory_mb: (number | null)[];
 }
 /**
- * There is no such scan.
+ * What a job used at its last heartbeat.
+ */
+export interface Load {
+  /**
+   * cores
+   */
+  cpu?: number;
+  memory_mb?: number;
+  /**
+   * per cent
+   */
+  gpu?: number;
+  gpu_memory_mb?: number;
+}
+/**
+ * A part of the log of a job.
+ */
+export interface LogText {
+  type: "log";
+  /**
+   * the job as it was asked for
+   */
+  variant: string;
+  text: string;
+  /**
+   * first byte of the part
+   */
+  start: number;
+  /**
+   * byte after the part
+   */
+  end: number;
+  /**
+   * bytes of the whole log
+   */
+  size: number;
+}
+/**
+ * One metric of a row.
+ */
+export interface Metric {
+  last: Num;
+  /**
+   * of the finite values
+   */
+  min: Num | null;
+  /**
+   * of the finite values
+   */
+  max: Num | null;
+  /**
+   * how many values there were
+   */
+  n: number;
+  /**
+   * at most 48 of the values in order, for a sparkline
+   */
+  trail: Num[];
+}
+/**
+ * The scan that the page wants to open does not exist, or the page has too many open.
  */
 export interface Missing {
   type: "missing";
   scan: string;
 }
 /**
- * A scan that is new or has changed and that the page has not opened.
+ * One sentence for the user.
+ */
+export interface Notice {
+  type: "said";
+  text: string;
+}
+/**
+ * A scan that is new or has changed, and that the page has not opened.
  */
 export interface OneScan {
   type: "scan";
   scan: ScanInfo;
 }
 /**
- * A page wants all rows of a scan, or those that changed after revision `since`.
+ * A page asks for all rows of a scan, or for those that changed after revision `since`.
  */
 export interface Open {
   since?: number | null;
@@ -247,17 +359,17 @@ export interface Open {
   scan: string;
 }
 /**
- * A place that jobs can be sent to; `free` of its `total` GPUs are free. The texts say the same in words.
+ * A queue that jobs can be sent to; `free` of its `total` GPUs are free. `gpus_text` and `limits_text` say in words what `gpus` and `limits` say.
  */
-export interface Queue {
+export interface QueueInfo {
   name: string;
   backend: string;
   title: string;
-  gpus: GpuKind[] | null;
+  gpus: GpuKindInfo[] | null;
   gpus_text: string;
   total: number | null;
   free: number | null;
-  limits: QueueLimits;
+  limits: QueueLimitsInfo;
   limits_text: string;
   runtimes: string[] | null;
   images: string[] | null;
@@ -272,62 +384,95 @@ export interface Queue {
   source: string;
 }
 /**
- * The most that one job gets.
+ * The most that one job of a queue gets: seconds, MB, cores, GPUs.
  */
-export interface QueueLimits {
+export interface QueueLimitsInfo {
   walltime_s: number | null;
   memory_mb: number | null;
   cpus: number | null;
   gpus: number | null;
 }
 /**
- * All queues as of `asked`, and a sentence for whatever could not be asked or read.
+ * All queues as of the Unix time `asked`; a problem is a sentence about what is not known.
  */
 export interface Queues {
   asked: number;
-  queues: Queue[];
+  queues: QueueInfo[];
   problems: string[];
 }
 /**
- * Why a collector does not take something; `next` is the offset from which a job may go on.
+ * Why the collector refuses a request; `next` is the offset from which a job may go on.
  */
 export interface Refusal {
   next?: number;
   message: string;
 }
 /**
- * One variant. Times are Unix seconds, `notebook` counts from the scan's folder, `link` is the engine's page about it.
+ * One variant, with what its latest attempt is known to do.
  */
 export interface Row {
   peak_mb?: number | null;
   usage?: Load;
+  /**
+   * when the newest reading was made, where metrics are sent
+   */
   reported?: number | null;
+  /**
+   * the batch system's own page about the job
+   */
   link?: string;
   id: string;
+  /**
+   * from 0
+   */
   point: number;
+  /**
+   * from 0
+   */
   repeat: number;
   params: {
     [k: string]: unknown;
   };
   state: State;
+  /**
+   * why it failed, in one word
+   */
   reason: string | null;
+  /**
+   * why it waits or failed, in one sentence
+   */
   message: string | null;
+  /**
+   * in which the notebook failed, from 1
+   */
   cell: number | null;
   attempts: number;
   step: number | null;
+  /**
+   * how many steps there will be
+   */
   steps: number | null;
   metrics: {
     [k: string]: Metric;
   };
+  /**
+   * of the objective
+   */
   value: Num | null;
+  /**
+   * the host of a local job, else the queue
+   */
   where: string | null;
   gpu: string | null;
   started: number | null;
   ended: number | null;
+  /**
+   * path of the executed notebook in the scan folder
+   */
   notebook: string | null;
 }
 /**
- * One page of the rows of a scan; `total` counts all that fit the filter.
+ * One page of the rows of a scan, as of revision `rev`; `total` counts all that fit.
  */
 export interface RowPage {
   total: number;
@@ -335,22 +480,15 @@ export interface RowPage {
   rows: Row[];
 }
 /**
- * The end of what the runner of a scan had to say.
+ * The end of the log of a scan's runner.
  */
 export interface RunnerLog {
   text: string;
 }
 /**
- * One sentence for the user.
- */
-export interface Said {
-  type: "said";
-  text: string;
-}
-/**
  * All scans, newest first.
  */
-export interface Scans {
+export interface ScanList {
   scans: ScanInfo[];
 }
 /**
@@ -363,7 +501,7 @@ export interface Snapshot {
   rows: Row[];
 }
 /**
- * All bytes of the job's metrics file before `next` are kept.
+ * The collector has all bytes of the job's metrics file before the offset `next`.
  */
 export interface Taken {
   next: number;

@@ -4,28 +4,37 @@
  * The types of what Python sends are made from the types that Python has (generated.ts). All other
  * files import them from here, together with what only this side knows.
  */
-import type { Action, Job, LogText, Metrics, Said, Snapshot, State, Upsert } from "./generated";
+import type {
+  Action,
+  JobDetails,
+  LogText,
+  JobMetrics,
+  Notice,
+  Snapshot,
+  State,
+  Upsert,
+} from "./generated";
 
 export type {
   Action,
   Attempt,
   Curve,
-  Job,
+  JobDetails,
   LogText,
   Metric,
-  Metrics,
+  JobMetrics,
   Num,
-  Objective,
-  Queue,
+  ObjectiveInfo,
+  QueueInfo,
   Queues,
   Row,
-  Said,
+  Notice,
   ScanInfo,
   ScanState,
   Snapshot,
   State,
   Upsert,
-  Usage,
+  UsageCurves,
 } from "./generated";
 
 /** All states of jobs, in the order in which bars show them. */
@@ -40,7 +49,7 @@ export const STATES = [
 ] as const satisfies readonly State[];
 
 /** What is told about a scan. */
-export type Incoming = Snapshot | Upsert | Said | LogText | Metrics | Job;
+export type Incoming = Snapshot | Upsert | Notice | LogText | JobMetrics | JobDetails;
 /** A view asked for a log, for curves or for a job, and did not get it; `text` says why. */
 export interface Refused {
   type: "refused";

@@ -3,7 +3,7 @@ import { JobView } from "../src/components/job/jobview";
 import { makeCurves } from "../src/components/plot/curvesview";
 import type { Host } from "../src/components/scan/host";
 import { ScanStore } from "../src/components/scan/store";
-import type { Job, Link, Metrics, Row, ScanInfo } from "../src/wire";
+import type { JobDetails, Link, JobMetrics, Row, ScanInfo } from "../src/wire";
 import { FakeLink, row, scan } from "./kit";
 export const running = (more: Partial<Row> = {}): Row =>
   row("v0051", {
@@ -19,7 +19,7 @@ export const running = (more: Partial<Row> = {}): Row =>
     ...more,
   });
 
-export const job = (more: Partial<Job> = {}): Job => ({
+export const job = (more: Partial<JobDetails> = {}): JobDetails => ({
   ...{ type: "job", variant: "v0051", has_notebook: true },
   attempts: [
     {
@@ -45,7 +45,7 @@ export const job = (more: Partial<Job> = {}): Job => ({
   ...more,
 });
 
-export const metrics = (more: Partial<Metrics> = {}): Metrics => ({
+export const metrics = (more: Partial<JobMetrics> = {}): JobMetrics => ({
   ...{ type: "metrics", variant: "v0051", attempt: 2 },
   curves: {
     acc: { steps: [1, 2, 3], values: [0.1, 0.5, 0.8] },

@@ -1,13 +1,13 @@
 import axe from "axe-core";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import type { Queue } from "../src/wire";
+import type { QueueInfo } from "../src/wire";
 import { labelled, panelStage, press } from "./kit";
 import { one } from "./panelkit";
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
-function queue(name: string, more: Partial<Queue> = {}): Queue {
+function queue(name: string, more: Partial<QueueInfo> = {}): QueueInfo {
   return {
     ...{ name, backend: "slurm", title: "Slurm partition", gpus: [], state: "online" as const },
     ...{ gpus_text: "16 x A100 40 GB", total: 16, free: 3, limits_text: "2 d 0 h, 4 GPUs" },
@@ -20,7 +20,7 @@ function queue(name: string, more: Partial<Queue> = {}): Queue {
 
 const settled = (): Promise<void> => vi.advanceTimersByTimeAsync(0).then(() => undefined);
 
-async function opened(queues: Queue[], problems: string[] = []) {
+async function opened(queues: QueueInfo[], problems: string[] = []) {
   const stage = panelStage([one("btag")]);
   stage.source.queues.mockImplementation(() => Promise.resolve({ asked: 1000, queues, problems }));
   const head = stage.element.querySelector<HTMLElement>(".gg-queues-hd") as HTMLElement;

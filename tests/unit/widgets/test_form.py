@@ -290,7 +290,7 @@ def test_a_size_with_a_space_needs_no_quotes(form: Driver) -> None:
 def test_every_option_has_its_place_so_that_a_new_one_appears_by_itself(form: Driver) -> None:
     shown = [field["name"] for part in ("search", "where") for field in form.form.facts[part]]
     assert sorted([*shown, *OBJECTIVE_OPTIONS, *CARRIED_OPTIONS]) == sorted(
-        Options.__dataclass_fields__
+        field.name for field in dataclasses.fields(Options)
     )
     assert [field["name"] for field in form.form.facts["search"]] == list(SEARCH_OPTIONS)
     samplers = form.form.facts["search"][0]["choices"]

@@ -1,5 +1,5 @@
 /** When each attempt waited and ran: one line for each, on one axis of time. */
-import type { Attempt, Job } from "../../wire";
+import type { Attempt, JobDetails } from "../../wire";
 import { webPage } from "../scan/paths";
 import { reasonText } from "../scan/sentences";
 import { h } from "../ui/dom";
@@ -116,7 +116,7 @@ function timeAxis(attempts: readonly Attempt[], span: Span, live: boolean): HTML
 }
 
 /** The lines of the attempts of a job, and below them the axis. */
-export function attemptLines({ attempts }: Job, now: number): HTMLElement[] {
+export function attemptLines({ attempts }: JobDetails, now: number): HTMLElement[] {
   const shown = attempts.slice(-MOST_ATTEMPTS);
   if (shown.length === 0) return [];
   const span = spanOf(shown, now);

@@ -1,5 +1,5 @@
 /** The head of the view of a job: its state, value and rank, epoch, time and place. */
-import type { Job, Row, ScanInfo } from "../../wire";
+import type { JobDetails, Row, ScanInfo } from "../../wire";
 import { comparable, elapsed } from "../scan/rows";
 import { reasonText } from "../scan/sentences";
 import { gpuHours, toNumber } from "../scan/values";
@@ -15,7 +15,7 @@ export interface ShownJob {
   scan: ScanInfo;
   row: Row;
   /** What the server said beside the row; null until it has. */
-  job: Job | null;
+  job: JobDetails | null;
   /** The time by the clock of the sender, in Unix seconds. */
   now: number;
   /** The place among all variants; 1 is the best. */
@@ -54,7 +54,7 @@ export function jobTimeLeft(row: Row, now: number): string {
 }
 
 /** The GPU seconds that all attempts of a job have used. */
-export function usedSeconds(job: Job, now: number): number {
+export function usedSeconds(job: JobDetails, now: number): number {
   return job.attempts.reduce((sum, { started, ended }) => {
     if (started === null) return sum;
     return sum + Math.max(0, (ended ?? now) - started) * job.limits.gpus;

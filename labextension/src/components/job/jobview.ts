@@ -1,5 +1,5 @@
 /** One variant: its head, parameters, curves, resources, attempts and log. */
-import type { Job, Row, ScanInfo } from "../../wire";
+import type { JobDetails, Row, ScanInfo } from "../../wire";
 import { LogView } from "../log/logview";
 import { Commands } from "../scan/commands";
 import type { Curves, MakeCurves } from "../scan/curves";
@@ -56,7 +56,7 @@ export class JobView {
   private readonly drawTimer = new DrawTimer(() => this.draw());
   /** Functions that undo what the view began. */
   private readonly undo: (() => void)[] = [];
-  private job: Job | null = null;
+  private job: JobDetails | null = null;
   /** When the job was last asked for, and for which row. */
   private asked: { at: number; row: Row } | null = null;
   /** The last sentence for the user. */

@@ -1,5 +1,5 @@
 /** The parameters of a variant, beside the values that the notebook itself has. */
-import type { Job, Row } from "../../wire";
+import type { JobDetails, Row } from "../../wire";
 import type { RowStatistics } from "../scan/statistics";
 import { paramText } from "../scan/values";
 import { h } from "../ui/dom";
@@ -19,7 +19,7 @@ function valueCell(name: string, value: unknown, statistics: RowStatistics): HTM
 }
 
 /** The cell with the value in the notebook; an equals sign where the variant has the same. */
-function defaultCell(job: Job | null, name: string, value: unknown): HTMLElement {
+function defaultCell(job: JobDetails | null, name: string, value: unknown): HTMLElement {
   // The server reads the defaults; until it has answered, they are missing.
   const known = job && Object.hasOwn(job.defaults, name);
   const text = known ? paramText(own(job.defaults, name)) : MISSING;
@@ -38,7 +38,7 @@ function defaultCell(job: Job | null, name: string, value: unknown): HTMLElement
 export function parameterRows(
   names: readonly string[],
   row: Row,
-  job: Job | null,
+  job: JobDetails | null,
 ): [name: string, value: unknown][] {
   const known = new Set([...names, ...Object.keys(row.params)]);
   const inScan = [...known].filter((name) => Object.hasOwn(row.params, name));
@@ -56,7 +56,7 @@ export function parameterRows(
 export function parameterTable(
   names: readonly string[],
   row: Row,
-  job: Job | null,
+  job: JobDetails | null,
   statistics: RowStatistics,
 ): HTMLElement {
   const head = [t("name"), t("here"), t("default")].map((text) => h("th", { scope: "col" }, text));

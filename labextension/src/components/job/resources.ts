@@ -1,5 +1,5 @@
 /** What a job used while it ran: one picture each for GPU, GPU memory, memory and cores. */
-import type { Job, Metrics, Usage } from "../../wire";
+import type { JobDetails, JobMetrics, UsageCurves } from "../../wire";
 import { h, svg } from "../ui/dom";
 import { t } from "../ui/i18n";
 import { mean } from "../ui/numbers";
@@ -34,7 +34,7 @@ const HEIGHT = 54;
 const MOST_POINTS = 300;
 
 /** Times and the values at them, thinned to about MOST_POINTS. */
-function pointsOf(usage: Usage, { key, scale }: Gauge): [time: number, value: number][] {
+function pointsOf(usage: UsageCurves, { key, scale }: Gauge): [time: number, value: number][] {
   const found: [number, number][] = [];
   const { times } = usage;
   const values = usage[key] ?? [];
@@ -51,7 +51,7 @@ function pointsOf(usage: Usage, { key, scale }: Gauge): [time: number, value: nu
 }
 
 /** The limit of a resource in its shown unit; null where the job has none or it is not known. */
-function limitOf({ key, scale }: Gauge, job: Job | null): number | null {
+function limitOf({ key, scale }: Gauge, job: JobDetails | null): number | null {
   const limit = key === "memory_mb" ? job?.limits.memory_mb : null;
   return limit ? limit * scale : null;
 }
@@ -89,7 +89,7 @@ function summary(gauge: Gauge, values: number[]): string {
   return t("highest %1 %2", Math.max(...values).toFixed(gauge.digits), gauge.unit);
 }
 
-function chart(gauge: Gauge, usage: Usage, job: Job | null): HTMLElement | null {
+function chart(gauge: Gauge, usage: UsageCurves, job: JobDetails | null): HTMLElement | null {
   const points = pointsOf(usage, gauge);
   const last = points[points.length - 1];
   if (!last) return null;
@@ -110,12 +110,12 @@ function chart(gauge: Gauge, usage: Usage, job: Job | null): HTMLElement | null 
 }
 
 /** The pictures of the resources that a job has told of. */
-export function charts({ usage }: Metrics, job: Job | null): HTMLElement[] {
+export function charts({ usage }: JobMetrics, job: JobDetails | null): HTMLElement[] {
   return GAUGES.map((gauge) => chart(gauge, usage, job)).filter((element) => element !== null);
 }
 
 /** `attempt 2, every 10 s`: the attempt, and the usual time between two measurements. */
-export function usageNote({ attempt, usage: { times } }: Metrics): string {
+export function usageNote({ attempt, usage: { times } }: JobMetrics): string {
   // The median: a job that was suspended leaves one very long gap.
   const gaps = times.slice(1).map((time, i) => time - (times[i] ?? time));
   const middle = gaps.sort((a, b) => a - b)[Math.floor(gaps.length / 2)];

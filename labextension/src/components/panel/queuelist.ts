@@ -1,5 +1,5 @@
 /** Where GPUs are: the queues, at the foot of the panel. */
-import type { Queue, Queues } from "../../wire";
+import type { QueueInfo, Queues } from "../../wire";
 import { backendName } from "../scan/progress";
 import { button, drawIfChanged, h, setText } from "../ui/dom";
 import { t } from "../ui/i18n";
@@ -18,13 +18,13 @@ const MOST_PROBLEMS = 5;
 let listsMade = 0;
 
 /** The states of queues as icons that jobs have too: on, off, or not known. */
-const ICONS: Record<Queue["state"], string> = {
+const ICONS: Record<QueueInfo["state"], string> = {
   online: "done",
   offline: "cancelled",
   unknown: "new",
 };
 
-function freeGpus({ free, total }: Queue): HTMLElement | null {
+function freeGpus({ free, total }: QueueInfo): HTMLElement | null {
   if (total === null) return null;
   const title = free === null ? t("%1 GPUs", total) : t("%1 of %2 GPUs are free", free, total);
   return h("span", { class: "gg-c", title }, `${free ?? MISSING}/${total}`);
@@ -35,18 +35,18 @@ function line(...texts: string[]): HTMLElement {
   return h("div", { class: "gg-queue-line gg-q gg-cut", title: full(text) }, clip(text, 200));
 }
 
-function gpusText({ gpus_text: text }: Queue): string {
+function gpusText({ gpus_text: text }: QueueInfo): string {
   if (text === "none") return t("no GPU");
   return text === "?" ? t("GPUs not known") : text;
 }
 
-function placeText(queue: Queue): string {
+function placeText(queue: QueueInfo): string {
   const backend = backendName(queue);
   const { title } = queue;
   return title && title !== backend ? `${backend}: ${title}` : backend;
 }
 
-function queueContent(queue: Queue): (Node | null)[] {
+function queueContent(queue: QueueInfo): (Node | null)[] {
   const { name, limits_text: limits, gpu_only: gpuOnly } = queue;
   const title = full(`${name} (${queue.source})`);
   const head = h("div", { class: "gg-queue-name" }, icon(ICONS[queue.state], t(queue.state)));

@@ -1,5 +1,5 @@
 /** Curves of some variants over each other, with the choice of a metric. */
-import type { Curve, Metrics, Row } from "../../wire";
+import type { Curve, JobMetrics, Row } from "../../wire";
 import type { Curves, MakeCurves } from "../scan/curves";
 import { bestIds } from "../scan/ranking";
 import type { ScanStore } from "../scan/store";
@@ -47,7 +47,7 @@ export class CurvesView implements Curves {
     this.cache.dispose();
   }
 
-  metricsOf(id: string): Metrics | undefined {
+  metricsOf(id: string): JobMetrics | undefined {
     return this.cache.get(id);
   }
 

@@ -1,5 +1,5 @@
 /** The metrics of variants as they were last received. */
-import type { Curve, Metric, Metrics, Row } from "../../wire";
+import type { Curve, Metric, JobMetrics, Row } from "../../wire";
 import type { ScanStore } from "../scan/store";
 
 /** Milliseconds between two requests for the metrics of one variant. */
@@ -16,7 +16,7 @@ export function sketch({ trail, n }: Metric): Curve {
 
 /** Keeps the metrics of the variants that are drawn, and asks again when a row has changed. */
 export class MetricsCache {
-  private readonly known = new Map<string, Metrics>();
+  private readonly known = new Map<string, JobMetrics>();
   /** When the metrics of a variant were last asked for, and for which row. */
   private readonly asked = new Map<string, { at: number; row: Row }>();
   private readonly off: () => void;
@@ -38,7 +38,7 @@ export class MetricsCache {
     this.off();
   }
 
-  get(id: string): Metrics | undefined {
+  get(id: string): JobMetrics | undefined {
     return this.known.get(id);
   }
 

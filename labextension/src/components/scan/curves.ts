@@ -1,5 +1,5 @@
 /** What the table and the view of a job need from a drawing of curves; the folder `plot` has it. */
-import type { Metrics } from "../../wire";
+import type { JobMetrics } from "../../wire";
 import type { ScanStore } from "./store";
 
 /** Curves of some variants of a scan, drawn over each other in one element. */
@@ -8,7 +8,7 @@ export interface Curves {
   /** Draws what the store knows now, and asks for the curves that are not known yet. */
   update(): void;
   /** The metrics of a variant as they were last received. */
-  metricsOf(variant: string): Metrics | undefined;
+  metricsOf(variant: string): JobMetrics | undefined;
   dispose(): void;
 }
 

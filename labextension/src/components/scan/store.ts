@@ -1,10 +1,10 @@
 /** One scan as far as a page knows it. Several views may look at one store. */
 import type {
-  Job,
+  JobDetails,
   Link,
   LinkEvent,
   LogText,
-  Metrics,
+  JobMetrics,
   Outgoing,
   Refused,
   Row,
@@ -20,8 +20,8 @@ export type StoreChange =
   | { type: "data"; changed: Row[] | null; failed: Row[]; endedNow: boolean }
   | { type: "said"; text: string }
   | LogText
-  | Metrics
-  | Job
+  | JobMetrics
+  | JobDetails
   | { type: "link"; closed: boolean }
   /** Other variants are selected. */
   | { type: "chosen" }
