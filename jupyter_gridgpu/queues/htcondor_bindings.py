@@ -87,7 +87,7 @@ def plain_value(value: Any) -> Any:
     return None
 
 
-def describe_error(error: Exception) -> str:
+def describe_error(condor: Any, error: Exception) -> str:
     """Return the sentence that a user reads if the bindings raise an error."""
     return f"HTCondor's collector does not answer: {bounded(str(error), ERROR_LIMIT)}"
 

@@ -8,7 +8,7 @@ A module with questions has a table of verbs, functions that get the module of t
 arguments of the question. Run as a program, the module calls `serve`:
 
     if __name__ == "__main__":
-        htcondor_process.serve(VERBS, describe)
+        htcondor_process.serve(VERBS, describe_error)
 
 `ask` starts such a module, hands it `{"verb": ..., "arguments": {...}}` on stdin, and reads one of
 these from its stdout:
@@ -37,6 +37,9 @@ BINDINGS = ("htcondor2", "htcondor")
 NO_BINDINGS = "HTCondor is set up here, but its Python bindings are missing: pip install htcondor."
 
 Verbs = Mapping[str, Callable[..., Any]]
+# Gets the module of the bindings and the error that they raised, and returns what a user reads. The
+# module has the types of the errors, which nothing outside this process can import.
+DescribeError = Callable[[Any, Exception], str]
 
 
 # What follows runs in the process that asks.
@@ -90,24 +93,25 @@ def _unpacked(stdout: str, stderr: str) -> Any:
 # What follows runs in the process of its own.
 
 
-def serve(verbs: Verbs, describe: Callable[[Exception], str]) -> None:
+def serve(verbs: Verbs, describe_error: DescribeError) -> None:
     """Read a question from stdin, and write the answer to stdout."""
     question = json.load(sys.stdin)
-    envelope = answer(verbs, describe, find_bindings(), question["verb"], question["arguments"])
+    envelope = answer(
+        verbs, describe_error, find_bindings(), question["verb"], question["arguments"]
+    )
     print(json.dumps(envelope))
 
 
 def answer(
     verbs: Verbs,
-    describe: Callable[[Exception], str],
+    describe_error: DescribeError,
     bindings: Any,
     verb: str,
     arguments: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Return the envelope for one question.
 
-    `bindings` is the module of HTCondor's bindings, or None if there is none. `describe` returns
-    the sentence that a user reads if the bindings raise an error.
+    `bindings` is the module of HTCondor's bindings, or None if there is none.
     """
     # Not a refusal: bindings that vanish while a scan runs, in an update, must not fail its jobs.
     if bindings is None:
@@ -118,7 +122,7 @@ def answer(
         return {"refused": str(error)}
     # The bindings have error types of their own, those of older versions others.
     except Exception as error:
-        return {"silent": describe(error)}
+        return {"silent": describe_error(bindings, error)}
 
 
 def find_bindings() -> Any:

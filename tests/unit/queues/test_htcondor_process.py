@@ -31,7 +31,7 @@ VERBS = {
     "die": die,
 }
 htcondor_process.find_bindings = lambda: object()
-htcondor_process.serve(VERBS, lambda error: f"HTCondor says {error}")
+htcondor_process.serve(VERBS, lambda condor, error: f"HTCondor says {error}")
 """
 
 
@@ -64,7 +64,9 @@ def test_the_process_holds_a_file_open(module: str, tmp_path: Path) -> None:
 
 
 def test_missing_bindings_are_no_refusal() -> None:
-    answer = htcondor_process.answer({}, str, None, "slots", {})
+    answer = htcondor_process.answer(
+        htcondor_bindings.VERBS, htcondor_bindings.describe_error, None, "slots", {}
+    )
     assert answer == {"silent": htcondor_process.NO_BINDINGS}
 
 
