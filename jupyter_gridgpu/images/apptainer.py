@@ -60,12 +60,12 @@ class Apptainer:
         assert image is not None
         variables = ",".join(f"{name}={value}" for name, value in SET_VARIABLES.items())
         # The user's home stays outside: packages in ~/.local would come before those of the image.
-        words = [program, "exec", "--no-home", "--env", variables]
+        options = ["--no-home", "--env", variables]
         for bind in binds:
-            words += ["--bind", str(bind)]
+            options += ["--bind", str(bind)]
         if gpus:
-            words.append("--nv")
-        return [*words, image.source, *python3_command(argv)]
+            options.append("--nv")
+        return [program, "exec", *options, image.source, *python3_command(argv)]
 
     def fetch_commands(self, program: str, image: Image) -> FetchCommands | None:
         """Return None: `apptainer exec` fetches an image of a registry into its own cache."""

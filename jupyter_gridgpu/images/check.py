@@ -80,6 +80,7 @@ def choose(image: Image, runtimes: Sequence[ImageRuntime]) -> tuple[ImageRuntime
     programs = []
     for runtime in runtimes:
         for program in runtime.programs:
+            # Runtimes are looked for in the same order as in worker.sh, so that jobs get this one.
             if shutil.which(program):
                 return runtime, program
             programs.append(program)
@@ -183,6 +184,7 @@ def _papermill_fact(version: str | None) -> ImageFact:
     if version is None:
         return ImageFact("papermill", "none", "pip install papermill ipykernel in the image.")
     missing = None
+    # A version may end in a word, as 2.4.0rc1 does; its first two parts are numbers.
     numbers = tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
     if numbers < OLDEST_PAPERMILL:
         missing = "Jobs need papermill 2.4 or newer: pip install -U papermill in the image."

@@ -53,23 +53,23 @@ class Podman:
     ) -> list[str]:
         """Return the command of ImageRuntime.command."""
         assert image is not None
-        words = [program, "run", *_AS_THE_NODE]
+        options = [*_AS_THE_NODE]
         if gpus:
-            words.append(_GPUS)
+            options.append(_GPUS)
         # A variable that is only named keeps its value: values are never on a command line, where
         # every user of the node could read them.
-        words += [f"--env={name}" for name in PASSED_VARIABLES]
-        words += [f"--env={name}={value}" for name, value in SET_VARIABLES.items()]
+        options += [f"--env={name}" for name in PASSED_VARIABLES]
+        options += [f"--env={name}={value}" for name, value in SET_VARIABLES.items()]
         for bind in binds:
-            words += ["--volume", str(bind)]
-        words.append(f"--workdir={binds[0].target}")
+            options += ["--volume", str(bind)]
+        options.append(f"--workdir={binds[0].target}")
         if image.kind == SANDBOX:
             # Podman makes mount points in the image, and the folder may be on a disk that nobody
             # can write to. With :O, a layer over the folder takes what is written.
-            words += ["--rootfs", f"{image.source}:O"]
+            image_words = ["--rootfs", f"{image.source}:O"]
         else:
-            words.append(_podman_name(image))
-        return [*words, *python3_command(argv)]
+            image_words = [_podman_name(image)]
+        return [program, "run", *options, *image_words, *python3_command(argv)]
 
     def fetch_commands(self, program: str, image: Image) -> FetchCommands | None:
         """Return how an image gets into podman's storage.

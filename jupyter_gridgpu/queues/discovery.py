@@ -35,7 +35,7 @@ class KnownQueues:
 
     queues: tuple[Queue, ...]
     problems: tuple[str, ...] = ()
-    time: float = 0.0  # seconds since the epoch
+    at: float = 0.0  # when they were found, in seconds since the epoch
 
 
 _lock = threading.Lock()
@@ -59,7 +59,7 @@ def find(max_age_s: float = 0.0, timeout_s: float = TIMEOUT_S) -> KnownQueues:
 
 def _is_younger(known: KnownQueues, max_age_s: float) -> bool:
     # The age is negative if the clock was set back. Such an answer could seem fresh for hours.
-    return 0 <= time.time() - known.time < max_age_s
+    return 0 <= time.time() - known.at < max_age_s
 
 
 def _find_now(timeout_s: float) -> KnownQueues:

@@ -28,7 +28,7 @@ from jupyter_gridgpu.queues.yaml_values import (
 
 QUEUES_LIMIT = 2000  # queues of one file
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@/-]{0,99}")  # of a queue or a backend
-# Words for the fields that every queue must have, shown to a user who left one out.
+# Examples of the fields that every queue must have, shown to a user who left one out.
 _EXAMPLES = {"name": "gpu-a100", "backend": "slurm"}
 
 

@@ -58,7 +58,7 @@ def _read_version(text: str) -> str:
     return text
 
 
-# The words of a request: the field of Resources, and the function that reads its value.
+# The names that a request may use: the field of Resources, and the function that reads its value.
 _FIELDS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "vram": ("vram_mb", parse_memory),
     "model": ("gpu_model", str),
