@@ -1,32 +1,49 @@
-"""Apptainer, and Singularity, as it was called before: the same command line."""
+"""Apptainer, and Singularity, its old name with the same command line."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from jupyter_gridgpu.images.base import (
-    INSIDE,
     ORAS,
     REGISTRY,
     SANDBOX,
+    SET_VARIABLES,
     SIF,
     Bind,
-    Fetching,
+    FetchCommands,
     Image,
-    python3,
+    python3_command,
 )
 
 
 class Apptainer:
+    """Runs folders, SIFs and images of a registry. It reads no archives of podman or docker."""
+
     name = "apptainer"
     programs: tuple[str, ...] = ("apptainer", "singularity")
     kinds = frozenset((SANDBOX, SIF, REGISTRY, ORAS))
-    # It hands the whole environment on, but for PATH and LD_LIBRARY_PATH.
-    hides: tuple[str, ...] = (
-        "PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "PYTHONUSERBASE", "VIRTUAL_ENV", "CONDA_PREFIX", "LD_PRELOAD",
-        "JUPYTER_PATH", "JUPYTER_CONFIG_PATH", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR",
-        "XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "MPLBACKEND",
-    )  # fmt: skip
+    # Apptainer hands on the whole environment but PATH and LD_LIBRARY_PATH. These variables would
+    # make the image's Python and Jupyter use packages and settings of the node.
+    hidden_variables: tuple[str, ...] = (
+        "PYTHONPATH",
+        "PYTHONHOME",
+        "PYTHONSTARTUP",
+        "PYTHONUSERBASE",
+        "VIRTUAL_ENV",
+        "CONDA_PREFIX",
+        "LD_PRELOAD",
+        "JUPYTER_PATH",
+        "JUPYTER_CONFIG_PATH",
+        "JUPYTER_CONFIG_DIR",
+        "JUPYTER_DATA_DIR",
+        "JUPYTER_RUNTIME_DIR",
+        "IPYTHONDIR",
+        "XDG_DATA_HOME",
+        "XDG_CONFIG_HOME",
+        "XDG_CACHE_HOME",
+        "MPLBACKEND",
+    )
 
     def command(
         self,
@@ -36,21 +53,20 @@ class Apptainer:
         gpus: bool,
         argv: Sequence[str],
     ) -> list[str]:
-        """The home folder stays outside; processes, network and devices are those of the node."""
-        assert image is not None
-        places = [word for bind in binds for word in ("--bind", str(bind))]
-        inside = ",".join(f"{name}={value}" for name, value in INSIDE.items())
-        return [
-            program,
-            "exec",
-            "--no-home",
-            "--env",
-            inside,
-            *places,
-            *["--nv"] * gpus,
-            image.source,
-            *python3(argv),
-        ]
+        """Return the command of ImageRuntime.command.
 
-    def fetching(self, program: str, image: Image) -> Fetching | None:
+        Processes, network and devices of the container are those of the node.
+        """
+        assert image is not None
+        variables = ",".join(f"{name}={value}" for name, value in SET_VARIABLES.items())
+        # The user's home stays outside: packages in ~/.local would come before those of the image.
+        options = ["--no-home", "--env", variables]
+        for bind in binds:
+            options += ["--bind", str(bind)]
+        if gpus:
+            options.append("--nv")
+        return [program, "exec", *options, image.source, *python3_command(argv)]
+
+    def fetch_commands(self, program: str, image: Image) -> FetchCommands | None:
+        """Return None: `apptainer exec` fetches an image of a registry into its own cache."""
         return None

@@ -1,46 +1,70 @@
-"""What an image is, where it is, and what a container runtime must know to run a worker in one."""
+"""What an image is, and what a container runtime must know to run a worker in one."""
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+# The kinds of images. SANDBOX is an unpacked image, ORAS a SIF that lies in a registry.
 SANDBOX, SIF, ARCHIVE, REGISTRY, ORAS = "sandbox", "sif", "archive", "registry", "oras"
-REMOTE = (REGISTRY, ORAS)
-WORDS = {
+REMOTE_KINDS = (REGISTRY, ORAS)
+KIND_TEXTS = {
     SANDBOX: "an unpacked image folder",
     SIF: "a SIF",
     ARCHIVE: "an image archive",
     REGISTRY: "an image of a registry",
     ORAS: "a SIF of a registry",
 }
-# Of the calling shell's environment, what a job in a container needs: who started it, its GPUs, the way out.
-PASSED = (
-    "CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES", "GPU_DEVICE_ORDINAL", "ROCR_VISIBLE_DEVICES", "OMP_NUM_THREADS",
-    "GRIDGPU_*", "SLURM_*", "_CONDOR_*", "PANDA_*", "http_proxy", "https_proxy", "ftp_proxy", "no_proxy",
-    "HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "TZ",
-)  # fmt: skip
-# What is set inside: no Python packages from the user's home, and a temporary folder that is there.
-INSIDE = {"PYTHONNOUSERSITE": "1", "TMPDIR": "/tmp"}
+# Variables of the calling shell that a job in a container needs: what the batch system says of the
+# job, its GPUs, and the proxies through which it reaches the network. A star stands for any text.
+PASSED_VARIABLES = (
+    "CUDA_VISIBLE_DEVICES",
+    "NVIDIA_VISIBLE_DEVICES",
+    "GPU_DEVICE_ORDINAL",
+    "ROCR_VISIBLE_DEVICES",
+    "OMP_NUM_THREADS",
+    "GRIDGPU_*",
+    "SLURM_*",
+    "_CONDOR_*",
+    "PANDA_*",
+    "http_proxy",
+    "https_proxy",
+    "ftp_proxy",
+    "no_proxy",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "FTP_PROXY",
+    "NO_PROXY",
+    "TZ",
+)
+# Variables that are set in every container: Python takes no packages from the user's home, and the
+# temporary folder is one that exists there.
+SET_VARIABLES = {"PYTHONNOUSERSITE": "1", "TMPDIR": "/tmp"}
 
 
 @dataclass(frozen=True)
 class Image:
-    """An image as the user named it and as the runtimes are told."""
+    """An image as the user named it, and as the runtimes are told.
+
+    `seen` is False for a path that only nodes have, and True for an image of a registry, which
+    nobody asks. `image_id` is what runtimes call the image in an archive; None for other kinds, or
+    if the archive is not here.
+    """
 
     ref: str
     kind: str
-    source: str  # a whole path, oci-archive:/whole/path, docker://name
-    seen: bool = True  # whether it is there on this machine; of a registry, it is not known
-    ident: str | None = None  # of an archive that was seen: what runtimes call the image in it
+    source: str  # a whole path, oci-archive:/whole/path, docker://name or oras://name
+    seen: bool = True
+    image_id: str | None = None
 
     @property
     def path(self) -> Path:
-        """Where it is on disk; of no use for an image of a registry."""
-        return Path(self.source.partition(":")[2] if self.kind == ARCHIVE else self.source)
+        """Where the image is on disk. It means nothing for an image of a registry."""
+        if self.kind == ARCHIVE:
+            return Path(self.source.partition(":")[2])
+        return Path(self.source)
 
 
 @dataclass(frozen=True)
@@ -52,27 +76,34 @@ class Bind:
     readonly: bool = False
 
     def __str__(self) -> str:
-        return f"{self.source}:{self.target}{':ro' if self.readonly else ''}"
+        text = f"{self.source}:{self.target}"
+        if self.readonly:
+            text += ":ro"
+        return text
 
 
 @dataclass(frozen=True)
-class Fetching:
-    """How a runtime gets an image to the node: is it there, get it, what is it exactly (prints a digest)."""
+class FetchCommands:
+    """The commands with which a runtime gets an image to the node.
 
-    have: Sequence[str]
-    get: Sequence[str]
+    `exists` succeeds if the image is there, `fetch` gets it, and `digest` prints its digest.
+    """
+
+    exists: Sequence[str]
+    fetch: Sequence[str]
     digest: Sequence[str]
 
 
 class ImageRuntime(Protocol):
-    """A way to run a command in an image, as a user without privileges, the image read-only."""
+    """A way to run a command in an image, as a user without privileges, the image read-only.
+
+    A node takes the first of `programs` that it has, and every command begins with that program.
+    """
 
     name: str
-    programs: tuple[
-        str, ...
-    ]  # looked for on the node, the best first; a command begins with the one that was found
+    programs: tuple[str, ...]
     kinds: frozenset[str]  # of images that it runs
-    hides: tuple[str, ...]  # variables that would get in and do harm there
+    hidden_variables: tuple[str, ...]  # would get into the container, and do harm there
 
     def command(
         self,
@@ -82,39 +113,29 @@ class ImageRuntime(Protocol):
         gpus: bool,
         argv: Sequence[str],
     ) -> list[str]:
-        """Return the command that runs the image's python3 with `argv`, in the folder of the first bind."""
+        """Return the command that runs the image's python3 with the arguments `argv`.
+
+        Python starts in the target folder of the first bind, and sees GPUs if `gpus` is true.
+        """
         ...
 
-    def fetching(self, program: str, image: Image) -> Fetching | None:
-        """Return how the image gets to the node; None where `command` sees to it, or it is there anyway."""
+    def fetch_commands(self, program: str, image: Image) -> FetchCommands | None:
+        """Return how an image gets to the node.
+
+        None means that nothing is to be done: the image is there, or `command` fetches it.
+        """
         ...
 
 
-def python3(argv: Sequence[str]) -> list[str]:
-    """Return what is run in a container; looking for Python there costs no start of another one."""
-    look = 'command -v python3 >/dev/null 2>&1 || { echo "The image has no python3." >&2; exit 74; }; exec python3 "$@"'
-    return ["sh", "-c", look, "sh", *argv]
+def python3_command(argv: Sequence[str]) -> list[str]:
+    """Return the command that is run in a container: python3 with the arguments `argv`.
 
-
-def variable(name: str) -> str:
-    """Return a shell variable as a part of a word, to be told apart from what stands there by itself."""
-    return f"\0{name}\0"
-
-
-def quoted(word: str) -> str:
-    """Return a word as shell text: literally as it is, but for its variables."""
-    parts = word.split("\0")
-    if len(parts) == 1:
-        return shlex.quote(word)
-    return (
-        '"'
-        + "".join(
-            f"${{{part}}}" if index % 2 else within_quotes(part) for index, part in enumerate(parts)
-        )
-        + '"'
+    It ends with exit code 74 if the image has no python3.
+    """
+    # This shell looks for Python in the container that runs the job anyway. To start another one
+    # only to look would cost seconds.
+    look = (
+        "command -v python3 >/dev/null 2>&1 ||"
+        ' { echo "The image has no python3." >&2; exit 74; }; exec python3 "$@"'
     )
-
-
-def within_quotes(words: str) -> str:
-    """Return words as they stand within double quotes of a shell."""
-    return "".join(f"\\{char}" if char in '\\"$`' else char for char in words)
+    return ["sh", "-c", look, "sh", *argv]

@@ -1,4 +1,7 @@
-"""Which image it is, exactly: recorded when a scan starts, so that it can be told later what its results were made with."""
+"""Which image it is, exactly.
+
+The digest is recorded when a scan starts, so that it is known later which image made the results.
+"""
 
 from __future__ import annotations
 
@@ -9,71 +12,105 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
+from jupyter_gridgpu.images.archive import read_archive
 from jupyter_gridgpu.images.base import ARCHIVE, SANDBOX, SIF, Image
-from jupyter_gridgpu.images.reference import read_archive
 
-HASHED_BYTES = 1_000_000_000  # a second or two
-SIF_UUID_AT = 48  # in a SIF's header: 32 bytes of a script, then magic, version, architecture
-ENTRIES = 20_000
-# Where an image lists the packages that it has.
-LISTS = (
-    ".singularity.d", "etc", "usr", "usr/local", "usr/local/bin", "var/lib/dpkg", "var/lib/rpm", "usr/lib/sysimage/rpm", "opt",
-    "*/lib/python3*/*-packages", "usr/lib*/python3*/*-packages", "usr/local/lib/python3*/*-packages", "opt/*/conda-meta",
+# A SIF up to this size is read whole, which takes a second or two.
+HASH_LIMIT_BYTES = 1_000_000_000
+BLOCK_BYTES = 1 << 20
+# In the header of a SIF, the UUID comes after a script of 32 bytes, magic, version, architecture.
+SIF_UUID_AT = 48
+UUID_BYTES = 16
+ENTRIES_LIMIT = 20_000
+# Folders of an image in which packages leave files when they are installed.
+PACKAGE_FOLDERS = (
+    ".singularity.d",
+    "etc",
+    "usr",
+    "usr/local",
+    "usr/local/bin",
+    "var/lib/dpkg",
+    "var/lib/rpm",
+    "usr/lib/sysimage/rpm",
+    "opt",
+    "*/lib/python3*/*-packages",
+    "usr/lib*/python3*/*-packages",
+    "usr/local/lib/python3*/*-packages",
+    "opt/*/conda-meta",
     "opt/*/lib/python3*/*-packages",
-)  # fmt: skip
-_FLAT = re.compile(r"[0-9a-f]{64}")
+)
+_DIGEST_FOLDER = re.compile(r"[0-9a-f]{64}")
 _PINNED = re.compile(r"@(sha256:[0-9a-f]{64})$")
 
 
 def digest(image: Image) -> str | None:
-    """Return what tells an image from another one of the same name; None where this machine cannot know it cheaply.
+    """Return what tells an image from another one of the same name.
 
-    sha256:... is that of a SIF's file, an archive's or registry's manifest, or what a folder of CVMFS is named by;
-    sif:... is the UUID that a SIF got when it was built, for large ones; folder:... is made of names, sizes and times.
+    - `sha256:...` is the digest of a SIF's file, of the manifest of an archive or a registry, or
+      the one by which CVMFS names a folder;
+    - `sif:...` is the UUID that a SIF got when it was built, for a large one;
+    - `folder:...` is made of names, sizes and times of files, for other folders.
+
+    None means that this machine cannot know it, or not without reading the whole image.
     """
     if not image.seen:
         return None
     try:
         if image.kind == SIF:
-            return _of_sif(image.path)
+            return _digest_of_sif(image.path)
         if image.kind == SANDBOX:
-            return _of_folder(image.path)
+            return _digest_of_folder(image.path)
     except OSError:
         return None
     if image.kind == ARCHIVE:
-        return (read_archive(image.path) or {}).get("digest")
+        archive = read_archive(image.path)
+        if archive is None:  # it was removed or replaced a moment ago
+            return None
+        return archive.digest
+    # Only a name with @sha256:... says which image it is. A tag may move.
     pinned = _PINNED.search(image.source)
-    return pinned[1] if pinned else None
+    if pinned is None:
+        return None
+    return pinned[1]
 
 
-def _of_sif(path: Path) -> str:
+def _digest_of_sif(path: Path) -> str:
     with open(path, "rb") as file:
-        if os.fstat(file.fileno()).st_size > HASHED_BYTES:
+        if os.fstat(file.fileno()).st_size > HASH_LIMIT_BYTES:
             file.seek(SIF_UUID_AT)
-            return f"sif:{uuid.UUID(bytes=file.read(16))}"
-        made = hashlib.sha256()
-        while block := file.read(1 << 20):
-            made.update(block)
-    return f"sha256:{made.hexdigest()}"
+            return f"sif:{uuid.UUID(bytes=file.read(UUID_BYTES))}"
+        sha256 = hashlib.sha256()
+        while block := file.read(BLOCK_BYTES):
+            sha256.update(block)
+    return f"sha256:{sha256.hexdigest()}"
 
 
-def _of_folder(path: Path) -> str:
-    """CVMFS keeps unpacked images in folders named by their digest; of others, lists of what is in them are looked at."""
-    flat = [part for part in path.resolve().parts if _FLAT.fullmatch(part)]
-    if flat:
-        return f"sha256:{flat[-1]}"
-    folders = sorted(
-        {path, *(found for pattern in LISTS for found in path.glob(pattern) if found.is_dir())}
-    )
-    made = hashlib.sha256()
-    for line in sorted(line for folder in folders for line in _entries(folder, path))[:ENTRIES]:
-        made.update(line.encode("utf-8", "surrogateescape"))
-    return f"folder:{made.hexdigest()[:32]}"
+def _digest_of_folder(path: Path) -> str:
+    # CVMFS keeps unpacked images in folders that are named by their digest; what users name are
+    # links to these folders.
+    digests = [part for part in path.resolve().parts if _DIGEST_FOLDER.fullmatch(part)]
+    if digests:
+        return f"sha256:{digests[-1]}"
+    # An unpacked image has 100,000 files and more, so only those are looked at that change when a
+    # package is installed.
+    folders = {path}
+    for pattern in PACKAGE_FOLDERS:
+        folders |= {found for found in path.glob(pattern) if found.is_dir()}
+    lines: list[str] = []
+    for folder in folders:
+        lines += _entries(folder, path)
+    sha256 = hashlib.sha256()
+    for line in sorted(lines)[:ENTRIES_LIMIT]:
+        sha256.update(line.encode("utf-8", "surrogateescape"))
+    return f"folder:{sha256.hexdigest()[:32]}"
 
 
 def _entries(folder: Path, image: Path) -> Iterator[str]:
-    """Names, and of files sizes and times."""
+    """Yield a line for each entry of a folder: its name and, of a file, its size and time."""
     for entry in os.scandir(folder):
         stat = entry.stat(follow_symlinks=False)
-        facts = "" if entry.is_dir(follow_symlinks=False) else f" {stat.st_size} {stat.st_mtime_ns}"
+        facts = ""
+        # The size and time of a folder depend on the disk that it is on.
+        if not entry.is_dir(follow_symlinks=False):
+            facts = f" {stat.st_size} {stat.st_mtime_ns}"
         yield f"{folder.relative_to(image)}/{entry.name}{facts}\n"

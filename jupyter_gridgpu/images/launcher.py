@@ -1,45 +1,60 @@
-"""worker.sh: how a node runs jobs of a scan. Made once a scan; it needs nothing of the node but a POSIX shell.
+"""Writes worker.sh, the script with which a node runs jobs of a scan.
 
-The command lines are the runtimes' own (`ImageRuntime.command`), written out as shell text.
+It is written once for a scan, and needs nothing of the node but a POSIX shell. The script itself is
+the file worker.sh beside this module, with a few places that are filled in here. Command lines are
+those of the runtimes (`ImageRuntime.command`) as shell text.
 """
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
 from jupyter_gridgpu.images.base import (
     ARCHIVE,
-    REMOTE,
+    KIND_TEXTS,
+    REMOTE_KINDS,
     SANDBOX,
     SIF,
-    WORDS,
     Bind,
     Image,
     ImageRuntime,
-    quoted,
-    variable,
-    within_quotes,
 )
 from jupyter_gridgpu.images.reference import SIF_MAGIC, SIF_MAGIC_AT
+from jupyter_gridgpu.images.shell import command_line, variable, within_quotes
 
 TEMPLATE = Path(__file__).with_name("worker.sh")
-FOLDER, TMP, PROGRAM = (variable(name) for name in ("folder", "tmp", "program"))
-# One mark that is quickly read and that another image would not have; the worker writes down and compares it.
-_MARKS = {
-    SANDBOX: " (cd {path} && pwd -P) | sed -n 's#^.*/\\([0-9a-f]\\{{64\\}}\\)\\(/.*\\)*$#\\1#p'",
-    ARCHIVE: "dd if={path} bs=4096 count=16 2>/dev/null | cksum",
-}
+# Values that only the node knows: the scan's folder, its temporary folder, and the program of the
+# runtime that it has.
+FOLDER = variable("folder")
+TEMPORARY_FOLDER = variable("tmp")
+PROGRAM = variable("program")
 
-_GPU = """\
+# Shell commands that print which image the node has. They are cheap, since every job runs one, and
+# print something that another image is unlikely to have: the digest by which CVMFS names a folder,
+# and a check sum of the first 64 kB of a file.
+_CVMFS_DIGEST = " (cd {path} && pwd -P) | sed -n 's#^.*/\\([0-9a-f]\\{{64\\}}\\)\\(/.*\\)*$#\\1#p'"
+_HEAD_CHECKSUM = "dd if={path} bs=4096 count=16 2>/dev/null | cksum"
+_WHICH_IMAGE = {SANDBOX: _CVMFS_DIGEST, SIF: _HEAD_CHECKSUM, ARCHIVE: _HEAD_CHECKSUM}
+
+# A job whose batch system gave it a GPU is tried on a node without a driver, too: the batch system
+# knows better what its nodes have.
+_GPU_CHECK = """\
 gpu=
 if [ -e /dev/nvidiactl ] || [ -e /proc/driver/nvidia/version ] || has nvidia-smi; then
     gpu=1
 else
     case ${CUDA_VISIBLE_DEVICES:-} in
-    "" | -1 | NoDevFiles) fail 75 "A GPU was asked for, and $host has none: no NVIDIA driver, no CUDA_VISIBLE_DEVICES." ;;
-    *) say "$host has no NVIDIA driver, though CUDA_VISIBLE_DEVICES is $CUDA_VISIBLE_DEVICES: the notebook may find no GPU." ;;
+    "" | -1 | NoDevFiles)
+        fail 75 "A GPU was asked for, and $host has none:\
+ no NVIDIA driver, no CUDA_VISIBLE_DEVICES."
+        ;;
+    *)
+        say "$host has no NVIDIA driver, though CUDA_VISIBLE_DEVICES is $CUDA_VISIBLE_DEVICES:\
+ the notebook may find no GPU."
+        ;;
     esac
 fi"""
 
@@ -52,53 +67,71 @@ def script(
     together: int,
     sender: Path | None = None,
 ) -> str:
-    """Return the text of worker.sh; without an image, the runtimes are those that need none.
+    """Return the text of worker.sh.
 
-    `sender` is a file outside the scan's folder with which jobs send metrics, where the node sees it.
+    Without an image, `runtimes` are those that need none. `gpus` says that jobs need a GPU, and
+    `together` is how many of the script's jobs run at the same time. `sender` is a file outside the
+    scan's folder, with which jobs send metrics on nodes that see it.
     """
-    programs = [program for runtime in runtimes for program in runtime.programs]
-    looks = [*_look(image), *_look_at_binds(binds), *_settings(image)] if image else []
-    blocks = {
-        "LOOK": "\n".join([*looks, *[_GPU] * gpus, *_sending(sender)]),
+    checks: list[str] = []
+    if image is not None:
+        checks += [*_image_checks(image), *_bind_checks(binds), *_settings(image)]
+    if gpus:
+        checks.append(_GPU_CHECK)
+    if sender is not None:
+        checks.append(_sender_line(sender))
+    programs: list[str] = []
+    cases: list[str] = []
+    for runtime in runtimes:
+        programs += runtime.programs
+        cases += _case(runtime, image, binds, gpus, together)
+    no_program = '74 "$host has no python3."'
+    if image is not None:
+        no_program = f'72 "$host has no {" or ".join(programs)} to run {_image_text(image)}."'
+    places = {
+        "CHECKS": "\n".join(checks),
         "PROGRAMS": " ".join(map(shlex.quote, programs)),
-        "RUN": "\n    ".join(
-            line for runtime in runtimes for line in _case(runtime, image, binds, gpus, together)
-        ),
-        "NONE": f'72 "$host has no {" or ".join(programs)} to run {_words(image)}."'
-        if image
-        else '74 "$host has no python3."',
+        "CASES": "\n    ".join(cases),
+        "NO_PROGRAM": no_program,
     }
-    text = TEMPLATE.read_text(encoding="utf-8")
-    for name, block in blocks.items():
-        text = text.replace(f"#{name}#", block)
-    return text
+    # All places are filled in at once: the name of an image could look like one of them.
+    template = TEMPLATE.read_text(encoding="utf-8")
+    return re.sub(r"#([A-Z_]+)#", lambda found: places[found[1]], template)
 
 
-def _sending(sender: Path | None) -> list[str]:
-    """The line that hands on what an image does not see; it never stands in a command."""
-    if sender is None:
-        return []
+def _sender_line(sender: Path) -> str:
+    """Return the line that hands the sender's file on as a variable."""
     path = shlex.quote(str(sender))
-    return [
-        f"if [ -r {path} ] && [ ! -e sender.json ]; then GRIDGPU_SENDER=$(cat {path}); export GRIDGPU_SENDER; fi"
-    ]
+    # A container does not see the file. Its content never stands in a command, where other users
+    # could read it. Where files travel with the job, sender.json has come with them.
+    return (
+        f"if [ -r {path} ] && [ ! -e sender.json ];"
+        f" then GRIDGPU_SENDER=$(cat {path}); export GRIDGPU_SENDER; fi"
+    )
 
 
-def _words(image: Image | None) -> str:
-    return "" if image is None else within_quotes(f"{image.ref} ({WORDS[image.kind]})")
+def _image_text(image: Image) -> str:
+    """Return what messages call an image, as text between double quotes."""
+    return within_quotes(f"{image.ref} ({KIND_TEXTS[image.kind]})")
 
 
-def _look(image: Image) -> list[str]:
-    """What is to be seen of an image on the node, before a runtime says it in words of its own."""
-    path, name = shlex.quote(str(image.path)), within_quotes(str(image.path))
-    if image.kind in REMOTE:
+def _image_checks(image: Image) -> list[str]:
+    """Return lines that look at the image on the node.
+
+    A runtime would find the same mistakes, but each one reports them in another way.
+    """
+    if image.kind in REMOTE_KINDS:
         return []
+    path = shlex.quote(str(image.path))
+    name = within_quotes(str(image.path))
     lines = [
         f'[ -r {path} ] || fail 73 "The image {name} is not there on $host, or may not be read."'
     ]
     if image.kind == SANDBOX:
+        # /bin may be a link that leads nowhere outside the image.
         lines.append(
-            f'{{ [ -e {path}/bin ] || [ -L {path}/bin ]; }} || fail 73 "{name} on $host is no image: it has no bin."'
+            f"{{ [ -e {path}/bin ] || [ -L {path}/bin ]; }} ||"
+            f' fail 73 "{name} on $host is no image: it has no bin."'
         )
     if image.kind == SIF:
         magic = f"$(dd if={path} bs=1 skip={SIF_MAGIC_AT} count={len(SIF_MAGIC)} 2>/dev/null)"
@@ -108,27 +141,27 @@ def _look(image: Image) -> list[str]:
     return lines
 
 
-def _look_at_binds(binds: Sequence[Bind]) -> list[str]:
-    line = 'case $folder in *[:,]*) fail 73 "No container can be given a folder with such a name: $folder" ;; esac'
-    sources = [(shlex.quote(bind.source), within_quotes(bind.source)) for bind in binds]
-    return [
-        line,
-        *(
-            f'[ -e {path} ] || fail 73 "$host has no {name}, which --bind asks for."'
-            for path, name in sources
-        ),
+def _bind_checks(binds: Sequence[Bind]) -> list[str]:
+    """Return lines that look at the folders that the container gets."""
+    # The scan's folder is a bind, too, and no runtime can quote these characters in one.
+    lines = [
+        "case $folder in *[:,]*)"
+        ' fail 73 "No container can be given a folder with such a name: $folder" ;; esac'
     ]
+    for bind in binds:
+        path = shlex.quote(bind.source)
+        name = within_quotes(bind.source)
+        lines.append(f'[ -e {path} ] || fail 73 "$host has no {name}, which --bind asks for."')
+    return lines
 
 
 def _settings(image: Image) -> list[str]:
-    """What the runtimes and the worker are told: a temporary folder of the node, and which image it is."""
-    mark = _MARKS.get(ARCHIVE if image.kind == SIF else image.kind, "true").format(
-        path=shlex.quote(str(image.path))
-    )
+    """Return lines that set the temporary folder, and tell the worker which image it runs in."""
+    which_image = _WHICH_IMAGE.get(image.kind, "true").format(path=shlex.quote(str(image.path)))
     return [
         "tmp=${TMPDIR:-/tmp}",
         '{ [ -d "$tmp" ] && [ -w "$tmp" ]; } || tmp=/tmp',
-        f"GRIDGPU_IMAGE={shlex.quote(image.ref)} GRIDGPU_IMAGE_MARK=$({mark})",
+        f"GRIDGPU_IMAGE={shlex.quote(image.ref)} GRIDGPU_IMAGE_MARK=$({which_image})",
         "export GRIDGPU_IMAGE GRIDGPU_IMAGE_MARK",
     ]
 
@@ -136,40 +169,39 @@ def _settings(image: Image) -> list[str]:
 def _case(
     runtime: ImageRuntime, image: Image | None, binds: Sequence[Bind], gpus: bool, together: int
 ) -> list[str]:
-    """The lines that run jobs with one runtime."""
-    places = [Bind(FOLDER, FOLDER), Bind(TMP, "/tmp"), *binds]
+    """Return the lines that run jobs with one runtime, as a branch of the script's `case`."""
+    places = [Bind(FOLDER, FOLDER), Bind(TEMPORARY_FOLDER, "/tmp"), *binds]
     argv = [f"{FOLDER}/worker.pyz", "--together", str(together)]
-
-    def command(gpus: bool) -> str:
-        words = runtime.command(PROGRAM, image, places, gpus, argv)
-        return f'exec {" ".join(map(quoted, words))} "$@"'
-
-    lines = [
-        *_fetch(runtime, image),
-        f"unset {' '.join(runtime.hides)}" if runtime.hides else "",
-        "log",
-    ]
-    with_gpus, without = command(gpus=True), command(gpus=False)
-    lines += [f'if [ -n "$gpu" ]; then {with_gpus}; fi'] if gpus and with_gpus != without else []
-    body = [line for line in [*lines, without] if line]
-    return [
-        f"{' | '.join(map(shlex.quote, runtime.programs))})",
-        *(f"    {line}" for line in body),
-        "    ;;",
-    ]
+    lines = []
+    if image is not None:
+        lines += _fetch_lines(runtime, image)
+    if runtime.hidden_variables:
+        lines.append(f"unset {' '.join(runtime.hidden_variables)}")
+    lines.append("log")
+    with_gpus = _exec_line(runtime.command(PROGRAM, image, places, True, argv))
+    without = _exec_line(runtime.command(PROGRAM, image, places, False, argv))
+    # A runtime without a container has the same command either way.
+    if gpus and with_gpus != without:
+        lines.append(f'if [ -n "$gpu" ]; then {with_gpus}; fi')
+    lines.append(without)
+    programs = " | ".join(map(shlex.quote, runtime.programs))
+    return [f"{programs})", *(f"    {line}" for line in lines), "    ;;"]
 
 
-def _fetch(runtime: ImageRuntime, image: Image | None) -> list[str]:
-    """The lines that get an image of a registry to the node, where the runtime does not do that when it is started."""
-    fetching = runtime.fetching(PROGRAM, image) if image else None
-    if fetching is None:
+def _exec_line(words: Sequence[str]) -> str:
+    """Return the line that becomes the worker: with exec, signals reach it. Jobs are "$@"."""
+    return f'exec {command_line(words)} "$@"'
+
+
+def _fetch_lines(runtime: ImageRuntime, image: Image) -> list[str]:
+    """Return the lines that get an image to the node, if the runtime needs commands for that."""
+    commands = runtime.fetch_commands(PROGRAM, image)
+    if commands is None:
         return []
-    have, get, digest = (
-        " ".join(map(quoted, words)) for words in (fetching.have, fetching.get, fetching.digest)
-    )
     return [
-        f"if ! {have} >/dev/null 2>&1; then",
-        f'    words=$({get} 2>&1) || fail 73 "$host cannot get {_words(image)}: $(echo "$words" | tail -n 1)"',
+        f"if ! {command_line(commands.exists)} >/dev/null 2>&1; then",
+        f"    output=$({command_line(commands.fetch)} 2>&1) ||"
+        f' fail 73 "$host cannot get {_image_text(image)}: $(echo "$output" | tail -n 1)"',
         "fi",
-        f"GRIDGPU_IMAGE_MARK=$({digest} 2>/dev/null)",
+        f"GRIDGPU_IMAGE_MARK=$({command_line(commands.digest)} 2>/dev/null)",
     ]

@@ -1,18 +1,21 @@
-"""No container: a Python of the node; this machine's own, if the node has it under the same name."""
+"""No container: a Python of the node runs the worker."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
 
-from jupyter_gridgpu.images.base import Bind, Fetching, Image
+from jupyter_gridgpu.images.base import Bind, FetchCommands, Image
 
 
 class NoContainer:
+    """Runs the Python of this machine, if the node has it under the same path, else python3."""
+
     name = "none"
     programs: tuple[str, ...] = (sys.executable, "python3")
     kinds: frozenset[str] = frozenset()
-    hides: tuple[str, ...] = ()
+    # The job runs in the user's own environment, as the user set it up.
+    hidden_variables: tuple[str, ...] = ()
 
     def command(
         self,
@@ -22,7 +25,9 @@ class NoContainer:
         gpus: bool,
         argv: Sequence[str],
     ) -> list[str]:
+        """Return the command of ImageRuntime.command. It needs no image, no binds and no option."""
         return [program, *argv]
 
-    def fetching(self, program: str, image: Image) -> Fetching | None:
+    def fetch_commands(self, program: str, image: Image) -> FetchCommands | None:
+        """Return None: there is no image to fetch."""
         return None

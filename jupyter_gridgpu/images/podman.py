@@ -1,4 +1,4 @@
-"""Podman, as a user without privileges."""
+"""Podman, started by a user without privileges."""
 
 from __future__ import annotations
 
@@ -6,30 +6,42 @@ from collections.abc import Sequence
 
 from jupyter_gridgpu.images.base import (
     ARCHIVE,
-    INSIDE,
-    PASSED,
+    PASSED_VARIABLES,
     REGISTRY,
     SANDBOX,
+    SET_VARIABLES,
     Bind,
-    Fetching,
+    FetchCommands,
     Image,
-    python3,
+    python3_command,
 )
 
-# Processes, host name and network are those of the node, as with apptainer: a claim names a process that everybody can
-# see, signals find the worker, and the kernel's sockets are in a folder of the node. root inside is the user outside.
+# Processes, host name and network are those of the node, as with Apptainer. A local job's claim
+# names a process that everybody must see, signals must find the worker, and the sockets of the
+# kernel are in a folder of the node. `root` in the container is the user outside.
 _AS_THE_NODE = (
-    "--rm", "--read-only", "--pid=host", "--uts=host", "--network=host", "--user=0:0",
-    "--security-opt=label=disable", "--log-driver=none", "--volume=/dev/shm:/dev/shm",
-)  # fmt: skip
-_GPUS = "--device=nvidia.com/gpu=all"  # CDI; CUDA_VISIBLE_DEVICES says which of them are the job's
+    "--rm",
+    "--read-only",
+    "--pid=host",
+    "--uts=host",
+    "--network=host",
+    "--user=0:0",
+    "--security-opt=label=disable",
+    "--log-driver=none",
+    "--volume=/dev/shm:/dev/shm",
+)
+# This lets in all GPUs of the node. CUDA_VISIBLE_DEVICES says which of them are the job's.
+_GPUS = "--device=nvidia.com/gpu=all"
 
 
 class Podman:
+    """Runs folders, archives and images of a registry. It reads no SIFs."""
+
     name = "podman"
     programs: tuple[str, ...] = ("podman",)
     kinds = frozenset((SANDBOX, ARCHIVE, REGISTRY))
-    hides: tuple[str, ...] = ()  # only what is named gets in
+    # Podman hands on only the variables that its options name.
+    hidden_variables: tuple[str, ...] = ()
 
     def command(
         self,
@@ -39,41 +51,45 @@ class Podman:
         gpus: bool,
         argv: Sequence[str],
     ) -> list[str]:
+        """Return the command of ImageRuntime.command."""
         assert image is not None
-        places = [word for bind in binds for word in ("--volume", str(bind))]
-        passed = [f"--env={name}" for name in PASSED] + [
-            f"--env={name}={value}" for name, value in INSIDE.items()
-        ]
-        words = [
-            program,
-            "run",
-            *_AS_THE_NODE,
-            *[_GPUS] * gpus,
-            *passed,
-            *places,
-            f"--workdir={binds[0].target}",
-        ]
-        # An unpacked image may be on a disk that nobody can write to: what the mounts need lies over it.
-        return [
-            *words,
-            *(["--rootfs", f"{image.source}:O"] if image.kind == SANDBOX else [_name(image)]),
-            *python3(argv),
-        ]
+        options = [*_AS_THE_NODE]
+        if gpus:
+            options.append(_GPUS)
+        # A variable that is only named keeps its value: values are never on a command line, where
+        # every user of the node could read them.
+        options += [f"--env={name}" for name in PASSED_VARIABLES]
+        options += [f"--env={name}={value}" for name, value in SET_VARIABLES.items()]
+        for bind in binds:
+            options += ["--volume", str(bind)]
+        options.append(f"--workdir={binds[0].target}")
+        if image.kind == SANDBOX:
+            # Podman makes mount points in the image, and the folder may be on a disk that nobody
+            # can write to. With :O, a layer over the folder takes what is written.
+            image_words = ["--rootfs", f"{image.source}:O"]
+        else:
+            image_words = [_podman_name(image)]
+        return [program, "run", *options, *image_words, *python3_command(argv)]
 
-    def fetching(self, program: str, image: Image) -> Fetching | None:
-        """What is on the node already is used: a registry is not asked once a job."""
-        if image.kind == SANDBOX or (image.kind == ARCHIVE and not image.ident):
+    def fetch_commands(self, program: str, image: Image) -> FetchCommands | None:
+        """Return how an image gets into podman's storage.
+
+        An image that is there is used, so that a registry is not asked once for each job.
+        """
+        # The name of an image in an archive is not known where the archive is not seen. Podman
+        # then reads the archive at every start.
+        if image.kind == SANDBOX or (image.kind == ARCHIVE and not image.image_id):
             return None
-        name, tell = _name(image), "{{.Digest}}"
-        return Fetching(
-            (program, "image", "exists", name),
-            (program, "pull", "--quiet", image.source),
-            (program, "image", "inspect", "--format", tell, name),
+        name = _podman_name(image)
+        return FetchCommands(
+            exists=(program, "image", "exists", name),
+            fetch=(program, "pull", "--quiet", image.source),
+            digest=(program, "image", "inspect", "--format", "{{.Digest}}", name),
         )
 
 
-def _name(image: Image) -> str:
-    """What podman calls the image once it has it."""
-    return (
-        image.ident or image.source if image.kind == ARCHIVE else image.source.partition("://")[2]
-    )
+def _podman_name(image: Image) -> str:
+    """Return what podman calls the image once it has it."""
+    if image.kind == ARCHIVE:
+        return image.image_id or image.source
+    return image.source.partition("://")[2]

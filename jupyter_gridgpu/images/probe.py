@@ -1,4 +1,8 @@
-"""Run by the Python of an image, of whatever age: prints as JSON what there is. Packages are looked up, not imported."""
+"""Prints what an image has, as one line of JSON. The Python of the image runs this file.
+
+That Python may be old, and may lack everything but its standard library. So the file imports
+nothing of ours, and uses no syntax that is newer than Python 3.5.
+"""
 
 import json
 import os
@@ -20,7 +24,8 @@ PACKAGES = (
 
 
 def version_of(name: str) -> object:
-    """Return the version of a package, or None."""
+    """Return the version of a package, or None if it is not installed."""
+    # The package is looked up, not imported: to import tensorflow takes seconds, and may fail.
     try:
         from importlib.metadata import version
 
@@ -30,7 +35,7 @@ def version_of(name: str) -> object:
 
 
 def kernels() -> object:
-    """Return the names of the kernels that Jupyter finds."""
+    """Return the names of the kernels that Jupyter finds in the image."""
     try:
         from jupyter_client.kernelspec import KernelSpecManager
 
@@ -40,17 +45,19 @@ def kernels() -> object:
 
 
 def gpus() -> object:
-    """Return what nvidia-smi names."""
+    """Return the GPUs that nvidia-smi lists, without their UUIDs."""
     try:
         text = subprocess.check_output(["nvidia-smi", "-L"], stderr=subprocess.STDOUT).decode(
             "utf-8", "replace"
         )
+    # The image may have no nvidia-smi, or one that does not fit the node's driver.
     except Exception:
         return []
     return [line.split(" (UUID")[0] for line in text.splitlines() if line.startswith("GPU ")]
 
 
 versions = {name: version_of(name) for name in PACKAGES}
+# The package without GPU support has a name of its own.
 if versions["tensorflow"] is None:
     versions["tensorflow"] = version_of("tensorflow-cpu")
 print(

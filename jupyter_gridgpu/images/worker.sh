@@ -1,14 +1,21 @@
 #!/bin/sh
 # Runs jobs of a scan on a node: sh worker.sh FOLDER KEY...
-# What is amiss it says in one line, on stderr and in the launch.log of each job. It ends in exec: signals reach the worker.
-# Exit codes: 71 the node does not see the folder, 72 it has nothing that runs the image, 73 the image cannot be used,
-# 74 there is no Python >= 3.9 or no papermill, 75 a GPU was asked for and the node has none.
+#
+# If something is missing, the script says so in one line, on stderr and in the launch.log of each
+# job, and ends with one of these exit codes:
+#   71  the node does not see the scan's folder
+#   72  the node has no program that runs the image
+#   73  the image cannot be used, or a folder to bind is missing
+#   74  there is no Python of at least 3.9, or no papermill
+#   75  a GPU was asked for, and the node has none
+# Else it becomes the worker by exec, so that the signals of a batch system reach the worker.
 folder=${1:?the folder of the scan}
 shift
 keys=$* host=$(uname -n)
 
 say() {
     echo "$1" >&2
+    # On a node that does not see the scan's folder, only stderr can have the line.
     for key in $keys; do
         if [ -w "$folder/jobs/$key" ]; then echo "$1" >>"$folder/jobs/$key/launch.log"; fi
     done
@@ -23,21 +30,26 @@ has() {
     command -v "$1" >/dev/null 2>&1
 }
 
-# What a runtime says before the worker has a log of its own belongs to the first job.
+# The runtime may print something before the worker has a log of its own. With several jobs, nobody
+# can tell which one it is about, so the log of the first job gets it.
 log() {
     if [ -w "jobs/${keys%% *}" ]; then exec 2>>"jobs/${keys%% *}/launch.log"; fi
 }
 
-{ cd "$folder" 2>/dev/null && [ -f worker.pyz ]; } || fail 71 "This node, $host, does not see the scan's folder $folder."
+# A folder of this name may be there without the scan: a mount point whose disk is missing.
+{ cd "$folder" 2>/dev/null && [ -f worker.pyz ]; } ||
+    fail 71 "This node, $host, does not see the scan's folder $folder."
+# The worker gets a file of each job in place of its key.
 for key in "$@"; do
     set -- "$@" "$folder/jobs/$key/job.json"
     shift
 done
-#LOOK#
+#CHECKS#
+# The programs are tried in the order of preference, and the first that the node has is taken.
 for program in #PROGRAMS#; do
     has "$program" || continue
     case $program in
-    #RUN#
+    #CASES#
     esac
 done
-fail #NONE#
+fail #NO_PROGRAM#

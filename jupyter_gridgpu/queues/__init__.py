@@ -1,1 +1,1 @@
-"""GPU queues: declared in files, or found by asking batch systems and this machine."""
+"""Queues with GPUs: declared in files, or found by asking batch systems and this machine."""

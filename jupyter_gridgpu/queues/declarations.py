@@ -1,4 +1,7 @@
-"""Declared queues: YAML files in `gridgpu/queues.d` on Jupyter's configuration path. The user's win over the site's, by name."""
+"""Declared queues: YAML files in `gridgpu/queues.d` in the folders of Jupyter's configuration.
+
+Where two files declare a queue of the same name and backend, the user's wins over the site's.
+"""
 
 from __future__ import annotations
 
@@ -11,94 +14,114 @@ from jupyter_gridgpu.model.job import bounded
 from jupyter_gridgpu.model.queue import Queue
 from jupyter_gridgpu.store.paths import write_atomic
 
-BYTES = 1_000_000  # of one file
-FILES = 100  # of one folder
-SAID = 5  # slips of one file that are said
 FOLDER = Path("gridgpu") / "queues.d"
+FILE_LIMIT_BYTES = 1_000_000
+FILES_LIMIT = 100  # files of one folder that are read
+PROBLEMS_LIMIT = 5  # mistakes of one file that are reported
+REASON_LIMIT = 120  # characters
 
 
 def folders() -> list[Path]:
-    """Return the folders that declarations are looked for in, those of the user first."""
+    """Return the folders in which declarations are looked for, that of the user first.
+
+    They need not exist.
+    """
     from jupyter_core.paths import jupyter_config_dir, jupyter_config_path
 
-    return [
-        Path(place) / FOLDER
-        for place in dict.fromkeys([jupyter_config_dir(), *jupyter_config_path()])
-    ]
+    # Jupyter's path has the user's folder later where an environment comes first. Here it is first.
+    places = dict.fromkeys([jupyter_config_dir(), *jupyter_config_path()])
+    return [Path(place) / FOLDER for place in places]
 
 
 def read_all() -> tuple[list[Queue], list[str]]:
-    """Return the declared queues, each name of an engine once, and a sentence for whatever is wrong with a file."""
-    found: dict[tuple[str, str], Queue] = {}
+    """Return all declared queues, and a sentence for each mistake in a file.
+
+    No two of the queues have the same name and backend.
+    """
+    queues: dict[tuple[str, str], Queue] = {}
     problems: list[str] = []
     for path in files():
-        queues, wrong = read(path)
-        problems += wrong
-        for queue in queues:
-            found.setdefault((queue.backend, queue.name), queue)
-    return list(found.values()), problems
+        declared, problems_of_file = read(path)
+        problems += problems_of_file
+        for queue in declared:
+            # The first file wins, since files() begins with those of the user.
+            queues.setdefault((queue.backend, queue.name), queue)
+    return list(queues.values()), problems
 
 
 def files() -> list[Path]:
-    """Return the files there are, the winning ones first."""
-    return [path for folder in folders() for path in _sorted(folder)]
+    """Return the files with declarations. A file wins over those after it."""
+    return [path for folder in folders() for path in _files_of(folder)]
 
 
-def _sorted(folder: Path) -> list[Path]:
+def _files_of(folder: Path) -> list[Path]:
     try:
-        inside = [
-            path
-            for path in folder.iterdir()
-            if path.suffix in (".yaml", ".yml") and not path.name.startswith(".")
-        ]
+        entries = list(folder.iterdir())
     except OSError:
         return []
-    return sorted(inside)[:FILES]
+    # Editors keep unsaved copies in hidden files.
+    found = [
+        path
+        for path in entries
+        if path.suffix in (".yaml", ".yml") and not path.name.startswith(".")
+    ]
+    return sorted(found)[:FILES_LIMIT]
 
 
 def read(path: Path) -> tuple[list[Queue], list[str]]:
-    """Return the sound queues of a file, and a sentence for each that is not."""
+    """Return the queues of a file, and a sentence for each queue that has a mistake.
+
+    A file that cannot be read at all has no queues and one sentence.
+    """
+    # yaml is imported only here, since not every command reads declarations.
     import yaml
 
     from jupyter_gridgpu.queues.fields import queues_of
 
     try:
-        loader = getattr(
-            yaml, "CSafeLoader", yaml.SafeLoader
-        )  # many times as fast, and it bounds how deep a file nests
-        root = yaml.compose(_content(path), Loader=loader)
+        # libyaml is many times as fast, and limits how deeply a file may nest.
+        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+        # `compose` keeps the lines of the nodes. An alias is the same node once more, so a small
+        # file cannot grow without limit in memory.
+        root = yaml.compose(_text_of(path), Loader=loader)
     except OSError as error:
         return [], [f"{path} cannot be read: {error.strerror}."]
     except yaml.YAMLError as error:
-        return [], [f"{path}, {_place(error)}"]
+        return [], [f"{path}, {_yaml_mistake(error)}"]
     except (ValueError, RecursionError, UsageError) as error:
-        return [], [
-            f"{path} is no list of queues: {bounded(str(error)) or 'it is nested too deeply'}."
-        ]
+        reason = bounded(str(error)) or "it is nested too deeply"
+        return [], [f"{path} is no list of queues: {reason}."]
     if root is None:
         return [], []
-    queues, slips = queues_of(root)
-    said = [f"{path}, line {slip.line}: {slip}." for slip in slips[:SAID]]
-    return [replace(queue, source=str(path)) for queue in queues], said
+    queues, mistakes = queues_of(root)
+    problems = [f"{path}, line {mistake.line}: {mistake}." for mistake in mistakes[:PROBLEMS_LIMIT]]
+    return [replace(queue, source=str(path)) for queue in queues], problems
 
 
-def _content(path: Path) -> str:
+def _text_of(path: Path) -> str:
+    """Return the text of a file. Raises UsageError if it is too large."""
     with open(path, "rb") as file:
-        data = file.read(BYTES + 1)
-    if len(data) > BYTES:
-        raise UsageError(f"it is larger than {BYTES // 1000:,} kB")
+        data = file.read(FILE_LIMIT_BYTES + 1)
+    if len(data) > FILE_LIMIT_BYTES:
+        raise UsageError(f"it is larger than {FILE_LIMIT_BYTES // 1000:,} kB")
     return data.decode("utf-8")
 
 
-def _place(error: Any) -> str:
-    """Where a file is not YAML, in one sentence."""
-    mark = getattr(error, "problem_mark", None)
-    line = f"line {mark.line + 1}" if mark else "somewhere"
-    return f"{line}: it is not YAML ({bounded(str(getattr(error, 'problem', None) or 'unreadable'), 120)}); mind the indentation."
+def _yaml_mistake(error: Any) -> str:
+    """Say where a file is not YAML, as the end of a sentence."""
+    line = "somewhere"
+    position = getattr(error, "problem_mark", None)
+    if position is not None:
+        line = f"line {position.line + 1}"  # yaml counts lines from 0
+    reason = bounded(str(getattr(error, "problem", None) or "unreadable"), REASON_LIMIT)
+    return f"{line}: it is not YAML ({reason}); mind the indentation."
 
 
 def write(path: Path, queues: list[Queue], head: str) -> None:
-    """Write declarations, with a comment before them. Raises UsageError."""
+    """Write a file of declarations, with `head` as a comment before them.
+
+    Raises UsageError if the file cannot be written.
+    """
     import yaml
 
     from jupyter_gridgpu.queues.fields import declaration

@@ -1,52 +1,58 @@
-"""The GPU slots of an HTCondor pool, by one query of its collector."""
+"""The GPU slots of an HTCondor pool as one queue, found by one query of HTCondor's collector."""
 
 from __future__ import annotations
 
-import json
 import os
 import re
-import subprocess
-import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from jupyter_gridgpu.errors import BackendError
 from jupyter_gridgpu.model.job import bounded
 from jupyter_gridgpu.model.queue import OFFLINE, ONLINE, GpuKind, Queue, QueueLimits
-from jupyter_gridgpu.queues import gpus
+from jupyter_gridgpu.queues import gpus, htcondor_process
 
 BACKEND = "htcondor"
-PLACES = (
+CONFIGURATION_FILES = (
     "/etc/condor/condor_config",
     "/usr/local/etc/condor_config",
     "~/.condor/condor_config",
     "~condor/condor_config",
 )
-OUTPUT_LIMIT = 256_000_000
-DEVICE = re.compile(r"GPUs_(?:GPU_|CUDA|OCL|HIP)\w{1,64}")
+MODEL_LIMIT = 60  # characters of a GPU's name
+# An attribute that holds the ad of one GPU of a slot: GPUs_GPU_8932f937, GPUs_CUDA0.
+DEVICE_ATTRIBUTE = re.compile(r"GPUs_(?:GPU_|CUDA|OCL|HIP)\w{1,64}")
+# States of slots that start no job of ours.
+CLOSED_STATES = ("Drained", "Owner")
 
 
 @dataclass
-class _Seen:
-    """GPUs of one kind, counted over the slots."""
+class _KindCount:
+    """GPUs of one kind, counted over the slots of a pool."""
 
     kind: GpuKind
-    count: int = 0
+    per_slot: int = 0  # the most that one slot has
     total: int = 0
-    free: int | None = 0
+    free: int | None = 0  # None: it is not known
 
 
 def configured() -> bool:
-    """Whether this machine knows of a pool."""
-    if os.environ.get("CONDOR_CONFIG"):
-        return os.environ["CONDOR_CONFIG"] != "ONLY_ENV" or "_CONDOR_COLLECTOR_HOST" in os.environ
-    return any(Path(os.path.expanduser(place)).exists() for place in PLACES)
+    """Return whether this machine has a configuration that names a pool."""
+    config = os.environ.get("CONDOR_CONFIG")
+    # With ONLY_ENV, HTCondor reads no file: all settings are variables of the environment.
+    if config == "ONLY_ENV":
+        return "_CONDOR_COLLECTOR_HOST" in os.environ
+    if config:
+        return True
+    return any(Path(os.path.expanduser(name)).exists() for name in CONFIGURATION_FILES)
 
 
 def discover(timeout_s: float) -> list[Queue]:
-    """Return the pool as one queue, if it has GPUs; none where no pool is known. Raises EngineError if it does not answer."""
+    """Return the pool as one queue, if it has GPUs; nothing where no pool is known.
+
+    Raises BackendError if HTCondor's collector does not answer within `timeout_s` seconds.
+    """
     if not configured():
         return []
     answer = call("slots", timeout_s)
@@ -54,99 +60,135 @@ def discover(timeout_s: float) -> list[Queue]:
 
 
 def call(verb: str, timeout_s: float) -> Any:
-    """Ask a process of its own: the bindings hold up all of a process while they wait. Raises EngineError."""
-    words = [sys.executable, "-m", "jupyter_gridgpu.queues.htcondor_bindings", verb]
-    try:
-        ran = subprocess.run(
-            words, capture_output=True, timeout=timeout_s, stdin=subprocess.DEVNULL
-        )
-        answer = json.loads(ran.stdout[:OUTPUT_LIMIT])
-    except subprocess.TimeoutExpired:
-        raise BackendError(f"HTCondor did not answer within {timeout_s:.0f} s.") from None
-    except (OSError, ValueError):
-        raise BackendError("HTCondor gave no answer that can be read.") from None
-    if "failed" in answer:
-        raise BackendError(answer["failed"])
-    return answer
+    """Return what a verb of htcondor_bindings.py returns, asked in a process of its own.
+
+    Raises BackendError if there is no answer within `timeout_s` seconds.
+    """
+    return htcondor_process.ask("jupyter_gridgpu.queues.htcondor_bindings", verb, timeout_s)
 
 
 def parse(ads: Iterable[Mapping[str, Any]], pool: str = "") -> list[Queue]:
-    """Return the pool as one queue, made of the ads of its GPU slots."""
-    seen: dict[GpuKind, _Seen] = {}
+    """Return a pool as one queue, made of the ads of its GPU slots.
+
+    `pool` is the address of HTCondor's collector, or several with commas between them.
+    """
     slots = [dict(ad) for ad in ads]
+    counts: dict[GpuKind, _KindCount] = {}
     for slot in slots:
-        _count(slot, seen)
-    if not seen:
+        _count_gpus(slot, counts)
+    if not counts:
         return []
-    made = tuple(
-        GpuKind(
-            **{**vars(one.kind), "count": one.count or None, "total": one.total, "free": one.free}
-        )
-        for one in seen.values()
+    host = pool.split(",")[0].split(":")[0]
+    runtimes = None
+    if any(slot.get("HasSingularity") is True for slot in slots):
+        runtimes = ("apptainer",)
+    state = ONLINE
+    if all(slot.get("State") in CLOSED_STATES for slot in slots):
+        state = OFFLINE
+    queue = Queue(
+        name="htcondor",
+        backend=BACKEND,
+        title=f"HTCondor pool {host}".strip(),
+        gpus=tuple(_counted_kind(count) for count in counts.values()),
+        limits=QueueLimits(
+            memory_mb=_largest(slots, "TotalSlotMemory"),
+            cpus=_largest(slots, "TotalSlotCpus"),
+            gpus=max(count.per_slot for count in counts.values()),
+        ),
+        runtimes=runtimes,
+        state=state,
+        source="HTCondor",
     )
-    most = max(one.count for one in seen.values())
-    limits = QueueLimits(
-        memory_mb=_most(slots, "TotalSlotMemory"), cpus=_most(slots, "TotalSlotCpus"), gpus=most
-    )
-    runtimes = ("apptainer",) if any(slot.get("HasSingularity") is True for slot in slots) else None
-    state = OFFLINE if all(slot.get("State") in ("Drained", "Owner") for slot in slots) else ONLINE
-    title = f"HTCondor pool {pool.split(',')[0].split(':')[0]}".strip()
-    return [
-        Queue("htcondor", BACKEND, title, made, limits, runtimes, state=state, source="HTCondor")
-    ]
+    return [queue]
 
 
-def _count(slot: dict[str, Any], seen: dict[GpuKind, _Seen]) -> None:
-    devices = [device for name, device in sorted(slot.items()) if DEVICE.fullmatch(name)]
-    total = _number(slot.get("TotalSlotGPUs")) or _number(slot.get("GPUs"))
-    prefix = "CUDA" if "CUDADeviceName" in slot else "GPUs_"
-    common = {
-        name.removeprefix(prefix): value for name, value in slot.items() if name.startswith(prefix)
-    }
-    kinds = [_kind({**common, **device}) for device in devices][:total] or [_kind(common)] * total
+def _counted_kind(count: _KindCount) -> GpuKind:
+    return replace(count.kind, count=count.per_slot or None, total=count.total, free=count.free)
+
+
+def _count_gpus(slot: dict[str, Any], counts: dict[GpuKind, _KindCount]) -> None:
+    """Add the GPUs of one slot to `counts`."""
+    kinds = _gpu_kinds(slot)
+    free = None
+    # HTCondor says how many GPUs of a slot are free, but not which.
+    if len(set(kinds)) == 1:
+        free = _free_gpus(slot)
     for kind in dict.fromkeys(kinds):
-        one = seen.setdefault(kind, _Seen(kind))
-        here = kinds.count(kind)
-        one.count, one.total = max(one.count, here), one.total + here
-        free = (
-            _free(slot) if len(set(kinds)) == 1 else None
-        )  # which of several kinds are free is not said
-        one.free = None if free is None or one.free is None else one.free + free
+        count = counts.setdefault(kind, _KindCount(kind))
+        in_slot = kinds.count(kind)
+        count.per_slot = max(count.per_slot, in_slot)
+        count.total += in_slot
+        if free is None or count.free is None:
+            count.free = None
+        else:
+            count.free += free
 
 
-def _free(slot: dict[str, Any]) -> int:
-    """A partitionable slot counts the GPUs that are left, a static one has all or none."""
-    if slot.get("SlotType") == "Static" and slot.get("State") != "Unclaimed":
+def _gpu_kinds(slot: dict[str, Any]) -> list[GpuKind]:
+    """Return the kind of each GPU of a slot."""
+    gpu_count = _number(slot.get("TotalSlotGPUs")) or _number(slot.get("GPUs"))
+    # Properties that all GPUs of a slot share are attributes of the slot: GPUs_DeviceName, and
+    # CUDADeviceName in old pools. A GPU's own ad holds the others.
+    prefix = "GPUs_"
+    if "CUDADeviceName" in slot:
+        prefix = "CUDA"
+    common = {}
+    devices = []
+    for name, value in sorted(slot.items()):
+        if name.startswith(prefix):
+            common[name.removeprefix(prefix)] = value
+        if DEVICE_ATTRIBUTE.fullmatch(name):
+            devices.append(value)
+    kinds = [_gpu_kind({**common, **device}) for device in devices[:gpu_count]]
+    # Pools may be set up to say nothing of single GPUs.
+    return kinds or [_gpu_kind(common)] * gpu_count
+
+
+def _free_gpus(slot: dict[str, Any]) -> int:
+    state = slot.get("State")
+    if state in CLOSED_STATES:
         return 0
-    return 0 if slot.get("State") in ("Drained", "Owner") else _number(slot.get("GPUs"))
+    # A static slot gives all its GPUs to one job. A partitionable slot is divided, and its
+    # attribute GPUs says how many are left.
+    if slot.get("SlotType") == "Static" and state != "Unclaimed":
+        return 0
+    return _number(slot.get("GPUs"))
 
 
-def _kind(ad: Mapping[str, Any]) -> GpuKind:
-    """The kind of one device: its own attributes, and those that all of a slot have in common."""
-    name = ad.get("DeviceName")
-    model = gpus.shown(name) if isinstance(name, str) and bounded(name) else None
-    memory = _number(ad.get("GlobalMemoryMb")) or gpus.memory_mb(name if model else None)
+def _gpu_kind(device: Mapping[str, Any]) -> GpuKind:
+    """Return the kind of a GPU from its properties."""
+    name = device.get("DeviceName")
+    memory_mb = _number(device.get("GlobalMemoryMb"))
+    if not isinstance(name, str) or not bounded(name):
+        return GpuKind(vram_mb=memory_mb or None, cuda=_cuda_version(device))
     return GpuKind(
-        gpus.vendor(name if model else None), bounded(model, 60), memory or None, _cuda(ad)
+        vendor=gpus.vendor(name),
+        model=bounded(gpus.short_name(name), MODEL_LIMIT),
+        vram_mb=memory_mb or gpus.memory_mb(name),
+        cuda=_cuda_version(device),
     )
 
 
-def _cuda(ad: Mapping[str, Any]) -> str | None:
-    """The CUDA version that the driver knows: 12040, or 12.4 in older pools."""
-    newest = ad.get("MaxSupportedVersion")
+def _cuda_version(device: Mapping[str, Any]) -> str | None:
+    """Return the newest CUDA version that a GPU's driver knows, like 12.4."""
+    newest = device.get("MaxSupportedVersion")
     if isinstance(newest, int) and 1000 <= newest < 100_000:
-        return f"{newest // 1000}.{newest % 1000 // 10}"
-    driver = ad.get("DriverVersion")
-    return str(driver) if isinstance(driver, (int, float)) and 1 <= driver < 100 else None
+        return f"{newest // 1000}.{newest % 1000 // 10}"  # 12040 is 12.4
+    # Older pools have the CUDA version under the name of the driver's version.
+    driver = device.get("DriverVersion")
+    if isinstance(driver, (int, float)) and 1 <= driver < 100:
+        return str(driver)
+    return None
 
 
 def _number(value: Any) -> int:
-    return (
-        int(value)
-        if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < 10**9
-        else 0
-    )
+    """Return a number of an ad; 0 for what is no number, or no sensible one."""
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if is_number and 0 <= value < 10**9:
+        return int(value)
+    return 0
 
 
-def _most(slots: list[dict[str, Any]], name: str) -> int | None:
+def _largest(slots: list[dict[str, Any]], name: str) -> int | None:
+    """Return the largest value of an attribute, or None if no slot has one."""
     return max((_number(slot.get(name)) for slot in slots), default=0) or None

@@ -1,105 +1,99 @@
-"""One question to HTCondor, in a process of its own: `python -m jupyter_gridgpu.queues.htcondor_bindings slots|versions`.
+"""Questions to HTCondor about its pool, answered in a process of its own.
 
-The answer is one JSON object on stdout; {"failed": sentence} where there is none.
+htcondor_process.py starts this module as a program and says how it is asked. `condor` is the module
+of HTCondor's bindings.
 """
 
 from __future__ import annotations
 
-import json
-import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from jupyter_gridgpu.model.job import bounded
-from jupyter_gridgpu.queues.htcondor import DEVICE
+from jupyter_gridgpu.queues import htcondor_process
+from jupyter_gridgpu.queues.htcondor import DEVICE_ATTRIBUTE
 
-SLOTS = '(PartitionableSlot =?= True && TotalSlotGPUs > 0) || (SlotType == "Static" && GPUs > 0)'
-ADS_LIMIT = 50_000
-WANTED = frozenset(
-    {
-        "SlotType",
-        "State",
-        "GPUs",
-        "TotalSlotGPUs",
-        "TotalSlotMemory",
-        "TotalSlotCpus",
-        "HasSingularity",
-    }
-    | {
-        f"{prefix}{name}"
-        for prefix in ("GPUs_", "CUDA")
-        for name in ("DeviceName", "GlobalMemoryMb", "DriverVersion", "MaxSupportedVersion")
-    }
+# Slots with GPUs. Dynamic slots are left out: they are parts of partitionable ones.
+GPU_SLOTS = (
+    '(PartitionableSlot =?= True && TotalSlotGPUs > 0) || (SlotType == "Static" && GPUs > 0)'
 )
+ADS_LIMIT = 50_000
+TEXT_LIMIT = 100  # characters of a pool's address
+VERSION_LIMIT = 60  # characters
+ERROR_LIMIT = 160  # characters
+SLOT_ATTRIBUTES = (
+    "SlotType",
+    "State",
+    "GPUs",
+    "TotalSlotGPUs",
+    "TotalSlotMemory",
+    "TotalSlotCpus",
+    "HasSingularity",
+)
+# Properties that the GPUs of a slot have in common; CUDA is the prefix in old pools.
+GPU_ATTRIBUTES = tuple(
+    f"{prefix}{name}"
+    for prefix in ("GPUs_", "CUDA")
+    for name in ("DeviceName", "GlobalMemoryMb", "DriverVersion", "MaxSupportedVersion")
+)
+PLAIN_ATTRIBUTES = frozenset(SLOT_ATTRIBUTES + GPU_ATTRIBUTES)
 
 
-def slots(bindings: Any) -> dict[str, Any]:
-    """Return the GPU slots of the pool, and its name."""
-    ads = bindings.Collector().query(bindings.AdType.Startd, SLOTS)
+def slots(condor: Any) -> dict[str, Any]:
+    """Return the ads of the pool's GPU slots, and the address of HTCondor's collector as `pool`."""
+    ads = condor.Collector().query(condor.AdType.Startd, GPU_SLOTS)
     return {
-        "pool": bounded(str(bindings.param.get("COLLECTOR_HOST", "")), 100),
-        "slots": [plain(ad) for ad in ads[:ADS_LIMIT]],
+        "pool": bounded(str(condor.param.get("COLLECTOR_HOST", "")), TEXT_LIMIT),
+        "slots": [slot_to_json(ad) for ad in ads[:ADS_LIMIT]],
     }
 
 
-def versions(bindings: Any) -> dict[str, Any]:
-    """Return the versions of the bindings, of the collector and of the schedds, and whether ours answers."""
-    collector = bindings.Collector()
-    schedds = collector.query(bindings.AdType.Schedd, "true", ["Name", "CondorVersion"])
-    own = None
+def versions(condor: Any) -> dict[str, Any]:
+    """Return the versions of the bindings and of the pool's schedds.
+
+    `no_schedd` is None, or why the schedd that would take our jobs does not answer.
+    """
+    ads = condor.Collector().query(condor.AdType.Schedd, "true", ["Name", "CondorVersion"])
+    found = {bounded(str(ad.get("CondorVersion")), VERSION_LIMIT) for ad in ads[:ADS_LIMIT]}
+    no_schedd = None
+    # HTCondor's collector may answer where the schedd does not: it runs on another machine.
     try:
-        bindings.Schedd().query("false", ["ClusterId"])
+        condor.Schedd().query("false", ["ClusterId"])
     except Exception as error:
-        own = bounded(str(error), 160)
-    known = {bounded(str(ad.get("CondorVersion")), 60) for ad in schedds[:ADS_LIMIT]}
+        no_schedd = bounded(str(error), ERROR_LIMIT)
     return {
-        "bindings": bounded(str(bindings.version()), 60),
-        "schedds": sorted(filter(None, known)),
-        "no_schedd": own,
+        "bindings": bounded(str(condor.version()), VERSION_LIMIT),
+        "schedds": sorted(version for version in found if version),
+        "no_schedd": no_schedd,
     }
 
 
-def plain(ad: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what matters of an ad; an attribute that cannot be read is left out."""
+def slot_to_json(ad: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those attributes of a slot's ad that htcondor.py reads."""
     body: dict[str, Any] = {}
     for name in ad:
-        if name in WANTED:
-            body[name] = scalar(ad[name])
-        elif DEVICE.fullmatch(name) and hasattr(ad[name], "items"):
-            body[name] = {key: scalar(value) for key, value in ad[name].items()}
+        if name in PLAIN_ATTRIBUTES:
+            body[name] = plain_value(ad[name])
+        elif DEVICE_ATTRIBUTE.fullmatch(name) and hasattr(ad[name], "items"):
+            body[name] = {key: plain_value(value) for key, value in ad[name].items()}
     return body
 
 
-def scalar(value: Any) -> Any:
-    """Return a value that JSON has; an expression, or what is not defined, is None."""
-    return (
-        value
-        if isinstance(value, (bool, int, float, str)) and type(value) in (bool, int, float, str)
-        else None
-    )
-
-
-def bindings() -> Any:
-    """Return the bindings, those of HTCondor 24 or the older ones; None if there are none."""
-    for name in ("htcondor2", "htcondor"):
-        try:
-            return __import__(name)
-        except Exception:  # a wheel that does not fit this machine says so in many ways
-            continue
+def plain_value(value: Any) -> Any:
+    """Return a value that JSON can hold; None for an expression, or what is not defined."""
+    # The type is compared exactly: the bindings have enumerations that are derived from int.
+    if type(value) in (bool, int, float, str):
+        return value
     return None
 
 
-def answer(verb: str) -> dict[str, Any]:
-    found = bindings()
-    if found is None:
-        return {
-            "failed": "HTCondor is set up here, but its Python bindings are missing: pip install htcondor."
-        }
-    try:
-        return {"slots": slots, "versions": versions}[verb](found)
-    except Exception as error:  # the bindings raise kinds of their own, older ones others
-        return {"failed": f"HTCondor's collector does not answer: {bounded(str(error), 160)}"}
+def describe_error(condor: Any, error: Exception) -> str:
+    """Return the sentence that a user reads if the bindings raise an error."""
+    return f"HTCondor's collector does not answer: {bounded(str(error), ERROR_LIMIT)}"
+
+
+VERBS: dict[str, Callable[..., Any]] = {"slots": slots, "versions": versions}
 
 
 if __name__ == "__main__":
-    print(json.dumps(answer(sys.argv[1])))
+    htcondor_process.serve(VERBS, describe_error)

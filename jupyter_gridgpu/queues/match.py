@@ -1,293 +1,208 @@
-"""Which queues a job fits: for each the answer, and the reason why not, in one clause. Pure."""
+"""Which queues a job fits, in which order they are tried, and why the others do not fit.
+
+Nothing here asks a batch system: all follows from the queues that are handed over.
+"""
 
 from __future__ import annotations
 
-import fnmatch
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from jupyter_gridgpu.errors import BackendError
 from jupyter_gridgpu.model.queue import HERE, OFFLINE, ONLINE, GpuKind, Queue, enough_mb, gb
 from jupyter_gridgpu.model.resources import Container, Resources
-from jupyter_gridgpu.model.units import duration
 from jupyter_gridgpu.queues import gpus
+from jupyter_gridgpu.queues.objections import memory_range, objections_to
 
-NAMED = 3  # queues or models that a sentence names
+NAMED_LIMIT = 3  # queues or models that a sentence names
 
 
 @dataclass(frozen=True)
 class Match:
-    """What a queue is to a job: `fits` None is 'as far as is known', and `why` what is not known, or what is in the way."""
+    """Whether a job fits a queue.
+
+    `fits` is True or False, or None: nothing speaks against the queue, but not all is known of it.
+    `why` is then a clause that says what is not known, and for False, what is in the way. `kind` is
+    the kind of the queue's GPUs that fits best, or None if the job asks for no GPU.
+    """
 
     queue: Queue
     fits: bool | None
     why: str = ""
-    kind: GpuKind | None = None  # of its GPUs, the one that fits best
+    kind: GpuKind | None = None
+
+    @property
+    def may_fit(self) -> bool:
+        """Whether the job may be sent there: it fits as far as is known."""
+        return self.fits is not False
 
 
-@dataclass(frozen=True)
-class _Said:
-    """One thing that speaks against a queue, or that is not known of it."""
-
-    clause: str
-    known: bool = True
+def match(queue: Queue, wanted: Resources, container: Container) -> Match:
+    """Return whether a job fits a queue."""
+    objections, kind = objections_to(queue, wanted, container)
+    # One certain objection is enough for a refusal. A queue that may fit is listed with all that is
+    # not known of it, so that the user can find it out.
+    for objection in objections:
+        if objection.certain:
+            return Match(queue, False, objection.clause, kind)
+    if objections:
+        why = "; ".join(objection.clause for objection in objections)
+        return Match(queue, None, why, kind)
+    return Match(queue, True, "", kind)
 
 
 def rank(
     queues: Iterable[Queue], wanted: Resources, container: Container | None = None
 ) -> list[Match]:
     """Return all queues, the best first: those that fit, those that may, those that do not."""
-    return sorted(
-        (match(queue, wanted, container or Container()) for queue in queues),
-        key=lambda one: _order(one, wanted),
-    )
-
-
-def match(queue: Queue, wanted: Resources, container: Container) -> Match:
-    """Say whether a job fits a queue. One clause is enough for a refusal; what is not known is all said."""
-    kind, of_kind = _nearest(queue, wanted)
-    said = [
-        *_state(queue),
-        *_gpus(queue, wanted),
-        *of_kind,
-        *_limits(queue, wanted),
-        *_image(queue, container),
-    ]
-    against = [one.clause for one in said if one.known]
-    if against:
-        return Match(queue, False, against[0], kind)
-    unknown = [one.clause for one in said]
-    return Match(queue, None if unknown else True, "; ".join(unknown), kind)
+    matches = [match(queue, wanted, container or Container()) for queue in queues]
+    return sorted(matches, key=lambda match: _order(match, wanted))
 
 
 def fitting(
     queues: Sequence[Queue], wanted: Resources, container: Container | None = None
 ) -> list[Match]:
-    """Return the queues that a job fits or may fit, the best first. Raises EngineError, with what is in the way, if none does."""
+    """Return the queues that a job fits or may fit, the best first.
+
+    Raises BackendError, with what is in the way, if there is none.
+    """
     matches = rank(queues, wanted, container)
-    if not matches or matches[0].fits is False:
+    found = [match for match in matches if match.may_fit]
+    if not found:
         raise BackendError(f"No queue fits: {nothing_fits(matches, wanted)}.")
-    return [one for one in matches if one.fits is not False]
+    return found
 
 
-def _order(one: Match, wanted: Resources) -> tuple[object, ...]:
-    """Known to fit, rank, free GPUs now, the engine's own default, long jobs; a job without a GPU stays here if it can."""
-    queue, free = one.queue, one.queue.count("free")
-    fits = 3 if queue.state == OFFLINE else {True: 0, None: 1, False: 2}[one.fits]
-    enough = 1 if free is None else 0 if free >= max(wanted.gpus, 1) else 2
-    away = queue.backend != HERE
-    longest = -(queue.limits.walltime_s or 10**9)
+def _order(match: Match, wanted: Resources) -> tuple[object, ...]:
+    """Return what queues are sorted by, the most important first. docs/queues.md has the order."""
+    queue = match.queue
+    free = queue.count("free")
+    is_elsewhere = queue.backend != HERE
     return (
-        fits,
+        _fit_order(match),
         -queue.rank,
-        away and not wanted.gpus,
-        enough,
+        # A job without a GPU starts at once on this machine.
+        is_elsewhere and not wanted.gpus,
+        _free_order(free, wanted),
         -(free or 0),
         not queue.default,
-        away,
-        longest,
+        is_elsewhere,
+        # Of partitions that share their nodes, the one for the longest jobs ends none too early. A
+        # limit that is not known counts as none.
+        -(queue.limits.walltime_s or 10**9),
         queue.backend,
         queue.name,
     )
 
 
-# what speaks against a queue -----------------------------------------------------------
+def _fit_order(match: Match) -> int:
+    if match.queue.state == OFFLINE:
+        return 3
+    return {True: 0, None: 1, False: 2}[match.fits]
 
 
-def _state(queue: Queue) -> Iterator[_Said]:
-    if queue.state == OFFLINE:
-        yield _Said("is offline")
+def _free_order(free: int | None, wanted: Resources) -> int:
+    # A number that is not known may be enough, so it comes before one that is too small.
+    if free is None:
+        return 1
+    if free >= max(wanted.gpus, 1):
+        return 0
+    return 2
 
 
-def _gpus(queue: Queue, wanted: Resources) -> Iterator[_Said]:
-    if not wanted.gpus:
-        if queue.gpu_only:
-            yield _Said("takes only jobs that ask for a GPU")
-        return
-    if not queue.has_gpus:
-        yield _Said("has no GPU")
-    elif queue.gpus is None:
-        yield _Said("its GPUs are not known", known=False)
-
-
-def _nearest(queue: Queue, wanted: Resources) -> tuple[GpuKind | None, list[_Said]]:
-    """The kind of GPU with the least against it, and that."""
-    found = [(kind, list(_kind(kind, wanted))) for kind in queue.gpus or ()] if wanted.gpus else []
-    return min(
-        found, key=lambda one: (sum(said.known for said in one[1]), len(one[1])), default=(None, [])
-    )
-
-
-def _kind(kind: GpuKind, wanted: Resources) -> Iterator[_Said]:
-    """All of a request has to hold for GPUs of one kind."""
-    yield from _model(kind, wanted.gpu_model)
-    yield from _memory(kind, wanted.vram_mb)
-    yield from _cuda(kind, wanted.cuda)
-    if kind.count is not None and kind.count < wanted.gpus:
-        yield _Said(f"has {_number(kind.count)} on a node, {wanted.gpus} asked")
-
-
-def _model(kind: GpuKind, asked: str | None) -> Iterator[_Said]:
-    if asked and kind.model is None:
-        yield _Said("the model of its GPUs is not known", known=False)
-    elif asked and kind.model and not gpus.names(asked, kind.model):
-        yield _Said(f"has {gpus.shown(kind.model)}, {asked} asked")
-
-
-def _memory(kind: GpuKind, asked: int | None) -> Iterator[_Said]:
-    if asked is None:
-        return
-    low, high = _memory_of(kind)
-    if high is not None and high < enough_mb(asked):
-        yield _Said(f"has {gb(high)} of GPU memory, {gb(asked)} asked")
-    elif low is None:
-        yield _Said("the memory of its GPUs is not known", known=False)
-    elif low < enough_mb(asked) and high is not None:
-        yield _Said(f"its GPUs have {gb(low)} or {gb(high)}, which is not known", known=False)
-
-
-def _memory_of(kind: GpuKind) -> tuple[int | None, int | None]:
-    if kind.vram_mb is not None:
-        return kind.vram_mb, kind.vram_mb
-    return (gpus.memory_range(kind.model) if kind.model else None) or (None, None)
-
-
-def _cuda(kind: GpuKind, asked: str | None) -> Iterator[_Said]:
-    wanted, there = gpus.version(asked), gpus.version(kind.cuda)
-    if wanted and kind.vendor not in (None, "nvidia"):
-        yield _Said(f"has GPUs of {kind.vendor}, which know no CUDA")
-    elif wanted and there is None:
-        yield _Said("its CUDA version is not known", known=False)
-    elif wanted and there and there < wanted:
-        yield _Said(f"its driver knows CUDA {kind.cuda}, {asked} asked")
-
-
-def _limits(queue: Queue, wanted: Resources) -> Iterator[_Said]:
-    limits = queue.limits
-    yield from _limit(
-        limits.gpus,
-        wanted.gpus or None,
-        lambda most: f"gives a job {_number(most)}, {wanted.gpus} asked",
-    )
-    yield from _limit(
-        limits.walltime_s,
-        wanted.walltime_s,
-        lambda most: f"ends jobs after {duration(most)}, {_asked(wanted)}",
-    )
-    yield from _limit(
-        limits.memory_mb,
-        wanted.memory_mb,
-        lambda most: f"gives a job {gb(most)} of memory, {gb(wanted.memory_mb or 0)} asked",
-    )
-    yield from _limit(
-        limits.cpus, wanted.cpus, lambda most: f"gives a job {most} cores, {wanted.cpus} asked"
-    )
-
-
-def _limit(most: int | None, asked: int | None, words: Callable[[int], str]) -> Iterator[_Said]:
-    """A limit that is not known is none: engines that have one refuse the job."""
-    if most is not None and asked is not None and asked > most:
-        yield _Said(words(most))
-
-
-def _asked(wanted: Resources) -> str:
-    return f"{duration(wanted.walltime_s or 0)} asked"
-
-
-def _number(count: int) -> str:
-    return f"{count} GPU" if count == 1 else f"{count} GPUs"
-
-
-def _image(queue: Queue, container: Container) -> Iterator[_Said]:
-    image = container.image
-    if image is None:
-        return
-    if queue.runtimes is not None and not _runs(queue.runtimes, container.runtime):
-        yield _Said(f"runs no {container.runtime}" if queue.runtimes else "runs no containers")
-    if queue.images is not None and not any(_from(image, place) for place in queue.images):
-        yield _Said(
-            f"takes images from {' or '.join(queue.images)} only"
-            if queue.images
-            else "takes no images"
-        )
-
-
-def _runs(runtimes: tuple[str, ...], asked: str) -> bool:
-    known = {"apptainer" if one == "singularity" else one for one in runtimes}
-    return asked in known if asked not in ("auto", "none") else bool(known) or asked == "none"
-
-
-def _from(image: str, place: str) -> bool:
-    if place.lower() == "any":
-        return True
-    if place.lower() in ("cvmfs", "/cvmfs"):
-        return image.startswith("/cvmfs/")
-    return fnmatch.fnmatchcase(image, place) or image.startswith(place.rstrip("/") + "/")
-
-
-# why none of them fits --------------------------------------------------------------------
+# why no queue fits --------------------------------------------------------------------
 
 
 def nothing_fits(matches: Sequence[Match], wanted: Resources) -> str:
-    """Say in one clause what no queue has; else what is wrong with the nearest ones."""
-    online = [one.queue for one in matches if one.queue.state != OFFLINE]
+    """Return a clause that says why no queue fits.
+
+    It says what no queue has, if there is such a thing, else what is wrong with the best ones.
+    """
     if not matches:
         return "no queue is known"
-    kinds = [kind for queue in online for kind in queue.gpus or ()]
-    if wanted.gpus and not kinds and all(queue.gpus is not None for queue in online):
-        return (
-            "no queue that is known has a GPU"
-            if len(online) > 1
-            else "this machine has no GPU, and no other queue is known"
-        )
+    online = [match.queue for match in matches if match.queue.state != OFFLINE]
+    # Of a queue whose GPUs are not known, nobody can say that it lacks something.
     if all(queue.gpus is not None for queue in online):
-        for say in (_no_model, _no_memory, _no_cuda):
-            if clause := say(kinds, wanted):
-                return clause
-    return "; ".join(f"{one.queue.name} {one.why}" for one in matches[:NAMED])
+        kinds = [kind for queue in online for kind in queue.gpus or ()]
+        clause = _lacking_everywhere(online, kinds, wanted)
+        if clause is not None:
+            return clause
+    best = matches[:NAMED_LIMIT]
+    return "; ".join(f"{match.queue.name} {match.why}" for match in best)
 
 
-def _no_model(kinds: list[GpuKind], wanted: Resources) -> str | None:
-    models = [kind.model for kind in kinds]
-    if (
-        not wanted.gpu_model
-        or None in models
-        or any(gpus.names(wanted.gpu_model, model) for model in models if model)
-    ):
+def _lacking_everywhere(
+    online: Sequence[Queue], kinds: Sequence[GpuKind], wanted: Resources
+) -> str | None:
+    if wanted.gpus and not kinds:
+        if len(online) > 1:
+            return "no queue that is known has a GPU"
+        return "this machine has no GPU, and no other queue is known"
+    return _no_model(kinds, wanted) or _no_memory(kinds, wanted) or _no_cuda(kinds, wanted)
+
+
+def _no_model(kinds: Sequence[GpuKind], wanted: Resources) -> str | None:
+    if not wanted.gpu_model:
         return None
-    there = list(dict.fromkeys(gpus.shown(model) for model in models if model))
-    return f"{wanted.gpu_model} asked, there is {', '.join(there[:NAMED])}{', …' if len(there) > NAMED else ''}"
+    models = []
+    for kind in kinds:
+        if kind.model is None or gpus.name_has(kind.model, wanted.gpu_model):
+            return None
+        models.append(gpus.short_name(kind.model))
+    different = list(dict.fromkeys(models))
+    named = ", ".join(different[:NAMED_LIMIT])
+    if len(different) > NAMED_LIMIT:
+        named += ", …"
+    return f"{wanted.gpu_model} asked, there is {named}"
 
 
-def _no_memory(kinds: list[GpuKind], wanted: Resources) -> str | None:
-    most = [_memory_of(kind)[1] for kind in kinds]
-    largest = max((size for size in most if size is not None), default=0)
-    if wanted.vram_mb is None or None in most or largest >= enough_mb(wanted.vram_mb):
+def _no_memory(kinds: Sequence[GpuKind], wanted: Resources) -> str | None:
+    if wanted.vram_mb is None:
         return None
+    largest = 0
+    for kind in kinds:
+        _, most = memory_range(kind)
+        if most is None or most >= enough_mb(wanted.vram_mb):
+            return None
+        largest = max(largest, most)
     return f"{gb(wanted.vram_mb)} of GPU memory asked, the largest has {gb(largest)}"
 
 
-def _no_cuda(kinds: list[GpuKind], wanted: Resources) -> str | None:
-    known = [gpus.version(kind.cuda) for kind in kinds]
-    asked = gpus.version(wanted.cuda)
-    newest = max((one for one in known if one is not None), default=None)
-    if asked is None or None in known or newest is None or newest >= asked:
+def _no_cuda(kinds: Sequence[GpuKind], wanted: Resources) -> str | None:
+    wanted_version = gpus.version(wanted.cuda)
+    if wanted_version is None or not kinds:
         return None
-    return f"CUDA {wanted.cuda} asked, the newest driver knows {'.'.join(map(str, newest))}"
+    versions = []
+    for kind in kinds:
+        version = gpus.version(kind.cuda)
+        if version is None or version >= wanted_version:
+            return None
+        versions.append(version)
+    newest = ".".join(map(str, max(versions)))
+    return f"CUDA {wanted.cuda} asked, the newest driver knows {newest}"
 
 
-def chosen(one: Match) -> str:
-    """Say which queue was chosen and why, in one sentence."""
-    queue = one.queue
-    place = "this machine" if queue.backend == HERE else f"{queue.name} ({queue.backend})"
-    free = queue.count("free")
-    parts = (
-        [f"{free} of {queue.count('total')} GPUs are free"]
-        if free is not None and queue.count("total")
-        else []
-    )
-    parts += [f"rank {queue.rank}"] if queue.rank else []
-    parts += [one.why] if one.why else []
-    state = "" if queue.state == ONLINE or queue.backend == HERE else "; its state is not known"
-    fits = "it fits" if one.fits else "it may fit"
-    return f"Chosen: {place}, since {fits}{', ' + ', '.join(parts) if parts else ''}{state}."
+# why a queue was chosen ---------------------------------------------------------------
+
+
+def chosen(match: Match) -> str:
+    """Return the sentence that says which queue was chosen, and why."""
+    queue = match.queue
+    is_here = queue.backend == HERE
+    place = f"{queue.name} ({queue.backend})"
+    if is_here:
+        place = "this machine"
+    reasons = ["it may fit"]
+    if match.fits:
+        reasons = ["it fits"]
+    free, total = queue.count("free"), queue.count("total")
+    if free is not None and total:
+        reasons.append(f"{free} of {total} GPUs are free")
+    if queue.rank:
+        reasons.append(f"rank {queue.rank}")
+    if match.why:
+        reasons.append(match.why)
+    state = ""
+    if queue.state != ONLINE and not is_here:
+        state = "; its state is not known"
+    return f"Chosen: {place}, since {', '.join(reasons)}{state}."

@@ -1,4 +1,7 @@
-"""What is said of an image, by what its Python answers. tests/system runs real images."""
+"""What `gridgpu image check` says, by what the image's Python answers.
+
+tests/system runs real images.
+"""
 
 from __future__ import annotations
 
@@ -17,36 +20,37 @@ from jupyter_gridgpu.images.check import PROBE, ImageFact, check
 from .kit import sandbox
 
 ANSWER = {
-    "python": [3, 11, 2], "executable": "/usr/bin/python3", "kernels": ["python3"], "gpus": [],
+    "python": [3, 11, 2],
+    "executable": "/usr/bin/python3",
+    "kernels": ["python3"],
+    "gpus": [],
     "packages": {"papermill": "2.7.0", "ipykernel": "7.4", "torch": None, "tensorflow": "2.21.0"},
-}  # fmt: skip
+}
 
 
 @pytest.fixture
-def says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Have a made-up apptainer answer."""
+def checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Return a function that checks an image with a made-up apptainer."""
 
-    def answer(body: Any, words: str = "", code: int = 0) -> dict[str, ImageFact]:
+    def run(body: Any, error: str = "", code: int = 0) -> dict[str, ImageFact]:
         text = body if isinstance(body, str) else json.dumps({**ANSWER, **body})
         (tmp_path / "answer").write_text(text)
         program = tmp_path / "bin" / "apptainer"
         program.parent.mkdir(exist_ok=True)
-        program.write_text(f"#!/bin/sh\ncat {tmp_path}/answer\necho '{words}' >&2\nexit {code}\n")
+        program.write_text(f"#!/bin/sh\ncat {tmp_path}/answer\necho '{error}' >&2\nexit {code}\n")
         program.chmod(0o755)
         monkeypatch.setenv("PATH", f"{program.parent}:/usr/bin:/bin")
-        image = images.parse(
-            str(sandbox(tmp_path / "box"))
-            if not (tmp_path / "box").exists()
-            else str(tmp_path / "box")
-        )
-        return {finding.name: finding for finding in check(image, images.runtimes(image))}
+        if not (tmp_path / "box").exists():
+            sandbox(tmp_path / "box")
+        image = images.parse(str(tmp_path / "box"))
+        return {fact.name: fact for fact in check(image, images.runtimes(image))}
 
-    return answer
+    return run
 
 
-def test_an_image_with_all_that_jobs_need(says: Any) -> None:
-    found = says({})
-    assert not [one for one in found.values() if one.missing]
+def test_an_image_with_all_that_jobs_need(checked: Any) -> None:
+    found = checked({})
+    assert not [fact for fact in found.values() if fact.missing]
     assert (found["Python"].value, found["tensorflow"].value, found["kernels"].value) == (
         "3.11.2",
         "2.21.0",
@@ -65,20 +69,20 @@ def test_an_image_with_all_that_jobs_need(says: Any) -> None:
         ({"kernels": []}, "kernels", "pip install ipykernel"),
     ],
 )
-def test_what_is_missing_is_said_with_what_to_do(
-    says: Any, body: Any, name: str, advice: str
+def test_a_missing_part_comes_with_what_to_do(
+    checked: Any, body: Any, name: str, advice: str
 ) -> None:
-    found = says(body)
-    assert [one.name for one in found.values() if one.missing] == [name]
+    found = checked(body)
+    assert [fact.name for fact in found.values() if fact.missing] == [name]
     assert advice in found[name].missing
 
 
 @pytest.mark.parametrize(
     "body", ["", "no json", "[]", '{"python": "x", "packages": {}}', '{"python": [3, 11]}', "{}"]
 )
-def test_an_answer_that_is_none_is_the_runtimes_failure(says: Any, body: str) -> None:
+def test_without_a_sound_answer_the_runtime_has_failed(checked: Any, body: str) -> None:
     with pytest.raises(BackendError, match=r"apptainer cannot run .*: FATAL: it is broken"):
-        says(body, "FATAL: it is broken", 255)
+        checked(body, "FATAL: it is broken", 255)
 
 
 def test_the_probe_runs_in_this_python() -> None:

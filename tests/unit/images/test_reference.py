@@ -1,3 +1,5 @@
+"""What `--image` and `--bind` may name, and the digest of an image."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -12,11 +14,11 @@ from jupyter_gridgpu.model.resources import Container
 from .kit import CONFIG, MANIFEST, archive, oci, sandbox, sif
 
 
-def test_an_unpacked_folder_a_sif_and_an_archive_are_known_by_what_they_are(tmp_path: Path) -> None:
+def test_a_folder_a_sif_and_an_archive_are_told_apart_by_their_content(tmp_path: Path) -> None:
     assert images.parse(str(sandbox(tmp_path / "ml-base:latest"))).kind == SANDBOX
     assert images.parse(str(sif(tmp_path / "any.name"))).kind == SIF
     found = images.parse(str(oci(tmp_path / "ml.tar")))
-    assert (found.kind, found.source, found.ident) == (
+    assert (found.kind, found.source, found.image_id) == (
         ARCHIVE,
         f"oci-archive:{tmp_path}/ml.tar",
         CONFIG,
@@ -26,7 +28,7 @@ def test_an_unpacked_folder_a_sif_and_an_archive_are_known_by_what_they_are(tmp_
     assert images.parse(str(saved)).source == f"docker-archive:{saved}"
 
 
-def test_a_path_counts_from_where_one_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_relative_path_is_made_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sif(tmp_path / "x.sif")
     monkeypatch.chdir(tmp_path)
     assert images.parse("x.sif").source == str(tmp_path / "x.sif")
@@ -48,7 +50,7 @@ def test_an_image_of_a_registry_keeps_its_name(ref: str, kind: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("ref", "words"),
+    ("ref", "message"),
     [
         ("ftp://x/y", "images are not fetched by ftp://"),
         ("docker://", "is no name of an image"),
@@ -59,13 +61,13 @@ def test_an_image_of_a_registry_keeps_its_name(ref: str, kind: str) -> None:
         ("a" * 5000, "is no name of an image"),
     ],
 )
-def test_what_cannot_be_an_image_is_refused_in_a_sentence(ref: str, words: str) -> None:
-    with pytest.raises(UsageError, match=words) as caught:
+def test_what_cannot_be_an_image_is_refused_in_a_sentence(ref: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message) as caught:
         images.parse(ref)
     assert len(str(caught.value)) <= 300 or "…" in str(caught.value)
 
 
-def test_what_is_there_and_no_image_is_refused(tmp_path: Path) -> None:
+def test_a_file_or_folder_that_is_no_image_is_refused(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(UsageError, match="a folder without a root file system"):
         images.parse(str(tmp_path / "empty"))
@@ -80,7 +82,7 @@ def test_what_is_there_and_no_image_is_refused(tmp_path: Path) -> None:
         images.parse(str(tmp_path / "broken.tar"))
 
 
-def test_a_slip_in_a_path_is_refused_and_a_disk_of_the_nodes_alone_is_not(tmp_path: Path) -> None:
+def test_a_wrong_path_is_refused_but_not_one_on_a_disk_that_only_nodes_have(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="there is no such file or folder"):
         images.parse(str(tmp_path / "typo.sif"))
     with pytest.raises(UsageError, match=r"written docker://atlasml\.$"):
@@ -101,7 +103,7 @@ def test_a_slip_in_a_path_is_refused_and_a_disk_of_the_nodes_alone_is_not(tmp_pa
     assert images.digest(found[0]) is None
 
 
-def test_where_jobs_run_here_what_is_not_here_is_refused(tmp_path: Path) -> None:
+def test_a_local_scan_needs_image_and_binds_here(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="on this machine, where the jobs would run"):
         images.resolve(Container("/nodes/only/x.sif"), here=True)
     assert images.resolve(Container("/nodes/only/x.sif"), here=False).digest is None
@@ -122,10 +124,13 @@ def test_a_runtime_that_cannot_run_the_kind_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "bind"),
     [
-        ("/data", "/data:/data"), ("/data:ro", "/data:/data:ro"), ("/data:/d", "/data:/d"), ("/data:/d:ro", "/data:/d:ro"),
+        ("/data", "/data:/data"),
+        ("/data:ro", "/data:/data:ro"),
+        ("/data:/d", "/data:/d"),
+        ("/data:/d:ro", "/data:/d:ro"),
         ("/data:/d:rw", "/data:/d"),
     ],
-)  # fmt: skip
+)
 def test_a_bind_is_read(text: str, bind: str) -> None:
     assert str(images.parse_bind(text)) == bind
 
@@ -133,7 +138,7 @@ def test_a_bind_is_read(text: str, bind: str) -> None:
 @pytest.mark.parametrize(
     "text", ["", "data", "/data:d", "/a:/b:/c", "/a,b", "/:/x", '/a"', "/a:/b:ro:ro", "/a\n"]
 )
-def test_a_bind_that_is_none_is_refused(text: str) -> None:
+def test_a_text_that_is_no_bind_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="write SRC, SRC:DST or SRC:DST:ro"):
         images.parse_bind(text)
 
@@ -145,11 +150,11 @@ def test_the_digest_of_a_sif_is_its_files_or_of_a_large_one_its_uuid(
     digests = [images.digest(images.parse(str(path))) for path in (first, second)]
     assert all(str(digest).startswith("sha256:") for digest in digests)
     assert digests[0] != digests[1]
-    monkeypatch.setattr("jupyter_gridgpu.images.identity.HASHED_BYTES", 10)
+    monkeypatch.setattr("jupyter_gridgpu.images.identity.HASH_LIMIT_BYTES", 10)
     assert images.digest(images.parse(str(first))) == "sif:00010203-0405-0607-0809-0a0b0c0d0e0f"
 
 
-def test_the_digest_of_a_folder_is_the_name_that_cvmfs_gives_it_or_a_look_at_it(
+def test_the_digest_of_a_folder_is_its_name_on_cvmfs_or_made_of_its_files(
     tmp_path: Path,
 ) -> None:
     flat = sandbox(tmp_path / ".flat" / "ab" / ("ab" * 32))
@@ -163,7 +168,7 @@ def test_the_digest_of_a_folder_is_the_name_that_cvmfs_gives_it_or_a_look_at_it(
     assert images.digest(images.parse(str(box))) != before
 
 
-def test_the_digest_of_an_archive_is_its_manifests_and_of_a_registry_only_a_pinned_one_is_known(
+def test_the_digest_of_an_archive_is_its_manifests_and_only_a_pinned_name_has_one(
     tmp_path: Path,
 ) -> None:
     assert images.digest(images.parse(str(oci(tmp_path / "x.tar")))) == f"sha256:{MANIFEST}"

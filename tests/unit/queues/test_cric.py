@@ -1,4 +1,4 @@
-"""PanDA's queues from a dump of CRIC."""
+"""Reading PanDA's queues from a dump of CRIC."""
 
 from __future__ import annotations
 
@@ -15,13 +15,21 @@ DUMP = Path(__file__).parents[2] / "data/cric-queues.json"
 
 
 def test_gpu_queues_of_a_dump() -> None:
-    found, wrong = cric.load(DUMP)
-    assert wrong == ["Entry 5 (BROKEN) is left out: it has no usable nickname."]
+    found, problems = cric.load(DUMP)
+    assert problems == ["Entry 5 (BROKEN) is left out: it has no usable nickname."]
     north, south, east = found
     assert north == Queue(
-        "ANALY_NORTH_GPU", "panda", "NORTH-HEP", (GpuKind("nvidia", "A100", None, "12.2"),), QueueLimits(172800, 64000, 8),
-        ("apptainer",), ("any",), True, "online", "ANALY_NORTH_GPU",
-    )  # fmt: skip
+        name="ANALY_NORTH_GPU",
+        backend="panda",
+        title="NORTH-HEP",
+        gpus=(GpuKind("nvidia", "A100", None, "12.2"),),
+        limits=QueueLimits(172800, 64000, 8),
+        runtimes=("apptainer",),
+        images=("any",),
+        gpu_only=True,
+        state="online",
+        queue="ANALY_NORTH_GPU",
+    )
     assert (south.state, south.title, south.images, south.gpu_only) == (
         "offline",
         "SOUTH-T2 (test)",
@@ -51,13 +59,13 @@ def test_a_list_of_queues_and_values_of_the_wrong_kind(tmp_path: Path) -> None:
         7,
     ]
     (tmp_path / "dump.json").write_text(json.dumps(body))
-    [queue], wrong = cric.load(tmp_path / "dump.json")
+    [queue], problems = cric.load(tmp_path / "dump.json")
     assert queue.limits == QueueLimits(3600)
-    assert wrong == ["Entry 2 is left out: it has no usable nickname."]
+    assert problems == ["Entry 2 is left out: it has no usable nickname."]
 
 
 @pytest.mark.parametrize("text", ["", "nonsense", "3", "{}", "[]", "[" * 100_000])
-def test_what_is_no_dump_is_one_sentence(text: str, tmp_path: Path) -> None:
+def test_a_file_that_is_no_dump_is_refused(text: str, tmp_path: Path) -> None:
     (tmp_path / "dump.json").write_text(text)
     with pytest.raises(UsageError):
         cric.load(tmp_path / "dump.json")

@@ -1,4 +1,7 @@
-"""queues.d: what is declared is read, what is wrong is said in one sentence and hides nothing else."""
+"""Reading declared queues from the files in queues.d.
+
+A mistake is reported in one sentence with its line, and hides no other queue.
+"""
 
 from __future__ import annotations
 
@@ -28,35 +31,49 @@ queues:
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The user's folder of declarations, before any of the site."""
+    """Return the user's folder of declarations, which comes before that of the site."""
     monkeypatch.setenv("JUPYTER_CONFIG_DIR", str(tmp_path / "user"))
     monkeypatch.setenv("JUPYTER_CONFIG_PATH", str(tmp_path / "site"))
     found = declarations.folders()
     assert found[:2] == [tmp_path / "user/gridgpu/queues.d", tmp_path / "site/gridgpu/queues.d"]
-    for one in found[:2]:
-        one.mkdir(parents=True)
+    for place in found[:2]:
+        place.mkdir(parents=True)
     return found[0]
 
 
-def one(text: str, folder: Path) -> tuple[list[Queue], list[str]]:
+def read_one(text: str, folder: Path) -> tuple[list[Queue], list[str]]:
     path = folder / "one.yaml"
     path.write_text(text)
     return declarations.read(path)
 
 
 def test_all_fields_of_a_queue_are_read(folder: Path) -> None:
-    [queue], problems = one(WHOLE, folder)
+    [queue], problems = read_one(WHOLE, folder)
     assert problems == []
     assert queue == Queue(
-        name="a100", backend="slurm", title="A100 nodes",
-        gpus=(GpuKind("nvidia", "A100-SXM4-40GB", 40960, "12.10", 4), GpuKind("nvidia", "T4", 15109)),
-        limits=QueueLimits(5400, 256 * 1024, 64, 4), runtimes=("apptainer",), images=("/cvmfs", "docker://lab/*"), gpu_only=True,
-        state="online", queue="gpu", account="atlas", qos="high", constraint="a100|t4", rank=10, source=str(folder / "one.yaml"),
-    )  # fmt: skip
+        name="a100",
+        backend="slurm",
+        title="A100 nodes",
+        gpus=(
+            GpuKind("nvidia", "A100-SXM4-40GB", 40960, "12.10", 4),
+            GpuKind("nvidia", "T4", 15109),
+        ),
+        limits=QueueLimits(5400, 256 * 1024, 64, 4),
+        runtimes=("apptainer",),
+        images=("/cvmfs", "docker://lab/*"),
+        gpu_only=True,
+        state="online",
+        queue="gpu",
+        account="atlas",
+        qos="high",
+        constraint="a100|t4",
+        rank=10,
+        source=str(folder / "one.yaml"),
+    )
 
 
 def test_a_queue_is_written_and_read_back(folder: Path) -> None:
-    [queue], _ = one(WHOLE, folder)
+    [queue], _ = read_one(WHOLE, folder)
     declarations.write(folder / "one.yaml", [queue], "again")
     assert declarations.read(folder / "one.yaml") == ([queue], [])
 
@@ -70,7 +87,7 @@ def test_the_user_wins_over_the_site_by_name(folder: Path, tmp_path: Path) -> No
         "queues:\n- {name: a, backend: slurm, rank: 2}\n- {name: b, backend: htcondor, rank: 2}\n"
     )
     queues, problems = declarations.read_all()
-    assert [(q.name, q.backend, q.rank) for q in queues] == [
+    assert [(queue.name, queue.backend, queue.rank) for queue in queues] == [
         ("a", "slurm", 2),
         ("b", "htcondor", 2),
         ("b", "slurm", 1),
@@ -78,7 +95,7 @@ def test_the_user_wins_over_the_site_by_name(folder: Path, tmp_path: Path) -> No
     assert problems == []
 
 
-SLIPS = [
+MISTAKES = [
     (
         "queues:\n- name: a\n  backend: slurm\n  gpus:\n  - {model: A100, vram: 40 gigs}\n",
         "line 5: vram: '40 gigs' is no amount",
@@ -139,15 +156,15 @@ SLIPS = [
 ]
 
 
-@pytest.mark.parametrize(("text", "said"), SLIPS)
-def test_what_is_wrong_is_said_in_one_sentence_with_its_line(
-    text: str, said: str, folder: Path
+@pytest.mark.parametrize(("text", "message"), MISTAKES)
+def test_a_mistake_is_reported_in_one_sentence_with_its_line(
+    text: str, message: str, folder: Path
 ) -> None:
-    queues, problems = one(text, folder)
+    queues, problems = read_one(text, folder)
     assert len(problems) <= 1
-    if said:
+    if message:
         assert queues == []
-        assert said in problems[0]
+        assert message in problems[0]
         assert problems[0].startswith(str(folder / "one.yaml"))
         assert problems[0].endswith(".")
         assert "\n" not in problems[0]
@@ -174,12 +191,12 @@ def test_a_bomb_of_aliases_is_no_danger(folder: Path) -> None:
     lines = ["a0: &a0 [x, x]"] + [
         f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}, *a{n - 1}]" for n in range(1, 60)
     ]
-    queues, problems = one("\n".join(lines), folder)
+    queues, problems = read_one("\n".join(lines), folder)
     assert queues == []
     assert "the file has no field 'a0'" in problems[0]
 
 
 def test_an_empty_file_declares_nothing(folder: Path) -> None:
-    assert one("", folder) == ([], [])
-    assert one("# later\n", folder) == ([], [])
-    assert one("queues:\n", folder)[0] == []
+    assert read_one("", folder) == ([], [])
+    assert read_one("# later\n", folder) == ([], [])
+    assert read_one("queues:\n", folder)[0] == []

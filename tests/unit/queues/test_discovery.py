@@ -1,4 +1,4 @@
-"""What engines answer, made into queues; answers that are not as expected; engines that say nothing."""
+"""Queues made of what batch systems answer, of odd answers, and of none."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_partitions_of_a_real_slurm() -> None:
     assert found["down"].state == "offline"
 
 
-def test_what_sinfo_may_print_besides() -> None:
+def test_unusual_lines_of_sinfo() -> None:
     text = """\
         big|up|1-12:00:00|64+|512000+|gpu:a100_3g.20gb:4(S:0-1),gpu:a100_3g.20gb:4(S:2-3)|gpu:a100_3g.20gb:3(IDX:0-2)|mix|10|
         big|up|1-12:00:00|64|512000|gpu:a100_3g.20gb:8|gpu:a100_3g.20gb:0|drain*|2|
@@ -66,7 +66,7 @@ def command(folder: Path, name: str, text: str, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
 
 
-def test_a_slurm_that_fails_or_says_nothing_is_said(
+def test_a_slurm_that_fails_or_says_nothing_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SLURM_CONF", str(tmp_path / "slurm.conf"))
@@ -78,7 +78,8 @@ def test_a_slurm_that_fails_or_says_nothing_is_said(
     )
     with pytest.raises(
         BackendError,
-        match=r"which partitions it has: slurm_load_partitions: Unable to contact slurm controller\.$",
+        match=r"which partitions it has: slurm_load_partitions: Unable to contact slurm"
+        r" controller\.$",
     ):
         slurm.discover(5)
     command(tmp_path / "bin", "sinfo", "exec sleep 60", monkeypatch)
@@ -136,14 +137,15 @@ def test_a_pool_is_one_queue_with_its_kinds_of_gpus() -> None:
         None,
     )
     assert pool.gpus == (
-        GpuKind("nvidia", "A100-SXM4-40GB", 40536, "12.4", 2, 4, 2), GpuKind("nvidia", "T4", 15109, "11.4", 2, 2, 1),
+        GpuKind("nvidia", "A100-SXM4-40GB", 40536, "12.4", 2, 4, 2),
+        GpuKind("nvidia", "T4", 15109, "11.4", 2, 2, 1),
         GpuKind("nvidia", "V100-SXM2-16GB", 16384, None, 1, 1, 0),
-    )  # fmt: skip
+    )
     assert pool.limits == QueueLimits(None, 8000, 16, 2)
     assert pool.runtimes == ("apptainer",)
 
 
-def test_slots_of_which_nothing_is_said_and_slots_that_lie() -> None:
+def test_slots_that_say_nothing_or_nonsense() -> None:
     [pool] = htcondor.parse(
         [ad(), ad(GPUs_DeviceName=3, TotalSlotGPUs=True, GPUs="all"), ad(State="Drained")]
     )
@@ -152,21 +154,23 @@ def test_slots_of_which_nothing_is_said_and_slots_that_lie() -> None:
     mixed = ad(GPUs_GPU_a=DEVICE, GPUs_GPU_b={"DeviceName": "Tesla T4"})
     [pool] = htcondor.parse([mixed])
     assert [kind.free for kind in pool.gpus or ()] == [None, None], (
-        "which of them is free is not said"
+        "HTCondor does not say which of them is free"
     )
 
 
 def test_this_machine_by_nvidia_smi(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     answer = (
-        'case "$1" in --query*) printf "Tesla T4, 15360\\nTesla T4, 15360\\nNVIDIA A100-SXM4-40GB, 40960\\n";;'
+        'case "$1" in --query*)'
+        ' printf "Tesla T4, 15360\\nTesla T4, 15360\\nNVIDIA A100-SXM4-40GB, 40960\\n";;'
         ' *) echo "| Driver Version: 550.1  CUDA Version: 12.4 |";; esac'
     )
     command(tmp_path / "bin", "nvidia-smi", answer, monkeypatch)
     [queue] = this_machine.discover()
     assert (queue.backend, queue.state, queue.images) == ("local", "online", ("any",))
     assert queue.gpus == (
-        GpuKind("nvidia", "T4", 15360, "12.4", 2, 2, None), GpuKind("nvidia", "A100-SXM4-40GB", 40960, "12.4", 1, 1, None),
-    )  # fmt: skip
+        GpuKind("nvidia", "T4", 15360, "12.4", 2, 2, None),
+        GpuKind("nvidia", "A100-SXM4-40GB", 40960, "12.4", 1, 1, None),
+    )
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2")
     assert [kind.model for kind in this_machine.discover()[0].gpus or ()] == ["A100-SXM4-40GB"]
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
@@ -186,7 +190,7 @@ def live(name: str, *kinds: GpuKind, **more: Any) -> Queue:
     )
 
 
-def test_a_declaration_is_completed_by_what_the_engine_says() -> None:
+def test_a_declaration_is_completed_by_the_batch_system() -> None:
     a100, v100 = (
         GpuKind("nvidia", "A100", None, None, 2, 8, 3),
         GpuKind("nvidia", "V100", None, None, 2, 8, 8),
@@ -211,14 +215,14 @@ def test_a_declaration_is_completed_by_what_the_engine_says() -> None:
     assert other.name == "other"
 
 
-def test_a_constraint_leaves_the_engines_numbers_out() -> None:
+def test_a_constraint_leaves_the_batch_systems_numbers_out() -> None:
     mine = Queue("part", "slurm", gpus=(GpuKind(model="A100"),), queue="gpu", constraint="a100")
     found = discovery.merged([mine], [live("gpu", GpuKind("nvidia", "A100", None, None, 2, 8, 3))])
     assert found[0] == mine
     assert [queue.name for queue in found] == ["part", "gpu"]
 
 
-def test_a_collector_that_takes_a_call_and_says_nothing_holds_nobody_up(
+def test_a_silent_htcondor_collector_holds_nobody_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
@@ -230,8 +234,8 @@ def test_a_collector_that_takes_a_call_and_says_nothing_holds_nobody_up(
 
 
 @pytest.fixture
-def engines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    """No engine but this machine, nothing declared, nothing remembered."""
+def no_batch_systems(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """Leave no batch system but this machine, no declaration and no earlier answer."""
     monkeypatch.setenv("JUPYTER_CONFIG_DIR", str(tmp_path / "config"))
     monkeypatch.setattr(slurm, "discover", lambda timeout_s: [])
     monkeypatch.setattr(htcondor, "discover", lambda timeout_s: [])
@@ -239,14 +243,16 @@ def engines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPat
     return monkeypatch
 
 
-def test_engines_that_fail_or_hang_hide_no_others(engines: pytest.MonkeyPatch) -> None:
+def test_batch_systems_that_fail_or_hang_hide_no_others(
+    no_batch_systems: pytest.MonkeyPatch,
+) -> None:
     def broken(timeout_s: float) -> list[Queue]:
         raise BackendError("Slurm has a bad day.")
 
     ended = threading.Event()
-    engines.setattr(slurm, "discover", broken)
-    engines.setattr(htcondor, "discover", lambda timeout_s: ended.wait(60) and [])
-    found = discovery.find(patience_s=0.5)
+    no_batch_systems.setattr(slurm, "discover", broken)
+    no_batch_systems.setattr(htcondor, "discover", lambda timeout_s: ended.wait(60) and [])
+    found = discovery.find(timeout_s=0.5)
     ended.set()
     assert [queue.name for queue in found.queues] == ["here"]
     assert found.problems == (
@@ -255,9 +261,9 @@ def test_engines_that_fail_or_hang_hide_no_others(engines: pytest.MonkeyPatch) -
     )
 
 
-def test_the_answer_is_kept_for_a_while(engines: pytest.MonkeyPatch) -> None:
+def test_the_answer_is_kept_for_a_while(no_batch_systems: pytest.MonkeyPatch) -> None:
     asked = []
-    engines.setattr(slurm, "discover", lambda timeout_s: asked.append(1) or [])  # type: ignore[func-returns-value]
+    no_batch_systems.setattr(slurm, "discover", lambda timeout_s: asked.append(1) or [])  # type: ignore[func-returns-value]
     first = discovery.find(60)
     assert discovery.find(60) is first
     assert len(asked) == 1
@@ -265,7 +271,7 @@ def test_the_answer_is_kept_for_a_while(engines: pytest.MonkeyPatch) -> None:
     assert len(asked) == 2
 
 
-def test_a_declared_queue_is_found(engines: pytest.MonkeyPatch) -> None:
+def test_a_declared_queue_is_found(no_batch_systems: pytest.MonkeyPatch) -> None:
     folder = declarations.folders()[0]
     folder.mkdir(parents=True)
     (folder / "a.yaml").write_text(

@@ -1,4 +1,4 @@
-"""Which queue a job fits, and the one clause that says why not."""
+"""Which queues a job fits, and the clause that says why it does not."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ UNKNOWN = [
 
 
 @pytest.mark.parametrize(("there", "wanted", "why"), UNKNOWN)
-def test_what_is_not_known_is_said_as_such(there: Queue, wanted: Resources, why: str) -> None:
+def test_a_queue_may_fit_where_not_all_is_known(there: Queue, wanted: Resources, why: str) -> None:
     found = match(there, wanted, Container())
     assert (found.fits, found.why) == (None, why)
 
@@ -129,24 +129,27 @@ def test_one_kind_of_gpu_has_to_have_all_of_it() -> None:
 
 def test_the_best_comes_first() -> None:
     queues = [
-        queue("offline", A100, state="offline", rank=9), queue("unknown", GpuKind(), rank=9),
-        queue("full", GpuKind("nvidia", "A100", 40960, total=8, free=0)), queue("some", A100),
-        queue("many", GpuKind("nvidia", "A100", 40960, total=64, free=40)), queue("ranked", A100, rank=5),
+        queue("offline", A100, state="offline", rank=9),
+        queue("unknown", GpuKind(), rank=9),
+        queue("full", GpuKind("nvidia", "A100", 40960, total=8, free=0)),
+        queue("some", A100),
+        queue("many", GpuKind("nvidia", "A100", 40960, total=64, free=40)),
+        queue("ranked", A100, rank=5),
         queue("here", T4, backend="local"),
-    ]  # fmt: skip
-    order = [one.queue.name for one in rank(queues, asked(vram_mb=40960))]
+    ]
+    order = [found.queue.name for found in rank(queues, asked(vram_mb=40960))]
     assert order == ["ranked", "many", "some", "full", "unknown", "here", "offline"]
     assert rank(queues[3:5] + queues[6:], Resources())[0].queue.name == "here", (
-        "what needs no GPU stays here"
+        "a job without a GPU stays here"
     )
-    assert [one.queue.name for one in fitting(queues, asked(vram_mb=40960))] == order[:5]
+    assert [found.queue.name for found in fitting(queues, asked(vram_mb=40960))] == order[:5]
 
 
-def test_between_equals_the_engine_has_its_say() -> None:
-    """Partitions often share their nodes: the default one is for everybody, a short one ends long jobs."""
+def test_between_equals_the_default_and_the_longest_come_first() -> None:
+    """Partitions often share their nodes, so nothing else tells them apart."""
     short, closed = queue("a", A100, limits=QueueLimits(600)), queue("b", A100)
     assert [
-        one.queue.name for one in rank([short, closed, queue("z", A100, default=True)], asked())
+        found.queue.name for found in rank([short, closed, queue("z", A100, default=True)], asked())
     ] == ["z", "b", "a"]
 
 
@@ -197,5 +200,6 @@ def test_the_choice_says_why() -> None:
     )
     [maybe] = fitting([queue("a", GpuKind(), state="unknown", rank=2)], asked(gpu_model="A100"))
     assert chosen(maybe) == (
-        "Chosen: a (slurm), since it may fit, rank 2, the model of its GPUs is not known; its state is not known."
+        "Chosen: a (slurm), since it may fit, rank 2, the model of its GPUs is not known;"
+        " its state is not known."
     )

@@ -1,0 +1,114 @@
+"""Checks `--image`, `--runtime` and `--bind` before a scan starts, and makes worker.sh of them."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+from jupyter_gridgpu.errors import BackendError, UsageError
+from jupyter_gridgpu.images.apptainer import Apptainer
+from jupyter_gridgpu.images.base import KIND_TEXTS, REMOTE_KINDS, Image, ImageRuntime
+from jupyter_gridgpu.images.identity import digest
+from jupyter_gridgpu.images.launcher import script
+from jupyter_gridgpu.images.no_container import NoContainer
+from jupyter_gridgpu.images.podman import Podman
+from jupyter_gridgpu.images.reference import parse, parse_bind
+from jupyter_gridgpu.model.resources import Container
+from jupyter_gridgpu.model.scan import DROP, PUSH, ScanSpec
+from jupyter_gridgpu.transport.key_files import sender_file
+
+# PanDA starts our launcher when it has already started the image.
+BACKENDS_WITH_OWN_CONTAINERS = ("panda",)
+# A node takes the first one that it has.
+RUNTIMES: tuple[ImageRuntime, ...] = (Apptainer(), Podman())
+
+
+def runtimes(image: Image, runtime: str = "auto") -> list[ImageRuntime]:
+    """Return the runtimes that may run an image, the preferred one first.
+
+    `runtime` is the name of the only one that the user wants, or auto. Raises UsageError if that
+    one does not run images of this kind.
+    """
+    able = [candidate for candidate in RUNTIMES if image.kind in candidate.kinds]
+    wanted = [candidate for candidate in able if runtime in ("auto", candidate.name)]
+    if not wanted:
+        names = " or ".join(candidate.name for candidate in able)
+        raise UsageError(
+            f"--runtime {runtime}: it does not run {KIND_TEXTS[image.kind]}, which {image.ref} is;"
+            f" {names} does."
+        )
+    return wanted
+
+
+def contained(container: Container) -> bool:
+    """Return whether our launcher starts a container for each job.
+
+    It starts none without an image. With the runtime `none`, the node itself is the image.
+    """
+    return container.image is not None and container.runtime != "none"
+
+
+def resolve(container: Container, here: bool, exact: bool = True) -> Container:
+    """Return a container with the whole path of its image and, if `exact`, with its digest.
+
+    `here` says that jobs run on this machine, so that the image and the folders to bind must be
+    here, too. Raises UsageError if one of them is not, or if the image cannot be one.
+    """
+    if not contained(container):
+        return container
+    image = parse(container.image or "")
+    if here and not image.seen:
+        raise UsageError(
+            f"--image {image.ref}: there is no such file or folder on this machine,"
+            " where the jobs would run."
+        )
+    # This raises UsageError if the runtime that the user wants does not run such an image.
+    runtimes(image, container.runtime)
+    for text in container.binds:
+        bind = parse_bind(text)
+        if here and not Path(bind.source).exists():
+            raise UsageError(
+                f"--bind {text}: there is no {bind.source} on this machine,"
+                " where the jobs would run."
+            )
+    # The runner works in another folder, where a relative path would mean another file.
+    whole_name = str(image.path)
+    if image.kind in REMOTE_KINDS:
+        whole_name = image.ref
+    image_digest = container.digest
+    if exact:
+        image_digest = digest(image)
+    return replace(container, image=whole_name, digest=image_digest)
+
+
+def require(container: Container) -> None:
+    """Check that this machine can run a container's image.
+
+    Raises UsageError if the image is not here, and BackendError if no program here runs it.
+    """
+    resolve(container, here=True, exact=False)
+    image = parse(container.image or "")
+    programs: list[str] = []
+    for runtime in runtimes(image, container.runtime):
+        programs += runtime.programs
+    if not any(shutil.which(program) for program in programs):
+        raise BackendError(
+            f"This machine has no {' or '.join(programs)} to run {image.ref}"
+            f" ({KIND_TEXTS[image.kind]}): install one, or send the jobs elsewhere with --on."
+        )
+
+
+def launcher(scan: ScanSpec) -> str:
+    """Return the text of worker.sh for a scan: `sh worker.sh FOLDER KEY...` runs jobs on a node."""
+    gpus = scan.resources.gpus > 0
+    # The address and key with which jobs send metrics are a file in the user's configuration.
+    sender = None
+    if scan.channel in (PUSH, DROP):
+        sender = sender_file(scan.id)
+    if not contained(scan.container) or scan.backend in BACKENDS_WITH_OWN_CONTAINERS:
+        return script(None, [NoContainer()], [], gpus, scan.per_gpu, sender)
+    image = parse(scan.container.image or "")
+    binds = [parse_bind(text) for text in scan.container.binds]
+    able = runtimes(image, scan.container.runtime)
+    return script(image, able, binds, gpus, scan.per_gpu, sender)

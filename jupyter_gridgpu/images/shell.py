@@ -1,0 +1,46 @@
+"""Words of command lines as text of a POSIX shell."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+
+# Marks where a variable begins and ends in a word. No path and no option can hold this character.
+_MARK = "\0"
+
+
+def variable(name: str) -> str:
+    """Return a placeholder for the value of a shell variable, as a word or a part of one.
+
+    `quoted` writes it as `${name}`. A dollar sign that is not part of a placeholder stays a plain
+    character.
+    """
+    return f"{_MARK}{name}{_MARK}"
+
+
+def quoted(word: str) -> str:
+    """Return a word as shell text: the shell reads the same word, with its variables filled in."""
+    parts = word.split(_MARK)
+    if len(parts) == 1:
+        return shlex.quote(word)
+    # Plain text and names of variables take turns: between two marks stands a name.
+    written = []
+    for index, part in enumerate(parts):
+        is_variable = index % 2 == 1
+        if is_variable:
+            written.append(f"${{{part}}}")
+        else:
+            written.append(within_quotes(part))
+    return f'"{"".join(written)}"'
+
+
+def within_quotes(text: str) -> str:
+    """Return text as it is written between double quotes of a shell."""
+    for character in '\\"$`':  # the backslash first, since the others get one
+        text = text.replace(character, f"\\{character}")
+    return text
+
+
+def command_line(words: Sequence[str]) -> str:
+    """Return the words of a command as shell text."""
+    return " ".join(map(quoted, words))
