@@ -1,29 +1,19 @@
-"""Asking HTCondor through its Python bindings, in a process of its own for each question.
+"""Questions to HTCondor about our jobs, answered in a process of its own.
 
-HTCondor's bindings hold up the whole process that waits in them, with all its threads: for 20 s
-where a schedd is ill. The runner must not wait, so it never imports them.
-
-    python -m jupyter_gridgpu.backends.htcondor.bindings
-
-reads a question `{"verb": ..., ...}` from stdin and writes one of these to stdout:
-
-    {"answer": ...}       what the verb returns
-    {"refused": text}     HTCondor understood the question and refused
-    {"silent": text}      it is not known whether HTCondor heard the question
+queues/htcondor_process.py starts this module as a program and says how it is asked. `condor` is the
+module of HTCondor's bindings.
 """
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from typing import Any, TextIO
 
 from jupyter_gridgpu.backends.htcondor.ads import BATCH, PROJECTION, refusal
 from jupyter_gridgpu.backends.htcondor.description import quoted
 from jupyter_gridgpu.backends.htcondor.machines import any_of, fitting_machines
-from jupyter_gridgpu.errors import BackendError, Unreachable
+from jupyter_gridgpu.errors import BackendError
+from jupyter_gridgpu.queues import htcondor_process
 
 TIMEOUT_S = 30.0  # for questions that the runner waits for
 LONG_TIMEOUT_S = 120.0  # for questions that a thread of the runner waits for
@@ -39,52 +29,14 @@ def call(verb: str, keep: TextIO | None = None, **arguments: Any) -> Any:
     timeout_s = TIMEOUT_S
     if verb in LONG_VERBS:
         timeout_s = LONG_TIMEOUT_S
-    kept_files = []
-    if keep is not None:
-        kept_files.append(keep.fileno())
-    try:
-        process = subprocess.run(
-            [sys.executable, "-m", __name__],
-            input=json.dumps({"verb": verb, **arguments}),
-            capture_output=True,
-            text=True,
-            timeout=timeout_s,
-            pass_fds=kept_files,
-        )
-    except subprocess.TimeoutExpired:
-        raise Unreachable(f"HTCondor has not answered within {timeout_s:.0f} s.") from None
-    return _unpacked(process.stdout, process.stderr)
+    return htcondor_process.ask(__name__, verb, timeout_s, keep, **arguments)
 
 
-def _unpacked(stdout: str, stderr: str) -> Any:
-    """Return the answer that the process printed, or raise the error that it printed."""
-    try:
-        body = json.loads(stdout)
-    except ValueError:
-        # The process died before it could answer. Its last line of stderr names the exception.
-        last_line = (stderr.strip().splitlines() or ["no word"])[-1]
-        raise Unreachable(f"HTCondor's bindings failed: {last_line}") from None
-    if "refused" in body:
-        raise BackendError(body["refused"])
-    if "silent" in body:
-        raise Unreachable(body["silent"])
-    return body["answer"]
-
-
-# What follows runs in the process of its own. `condor` is the module of HTCondor's bindings.
-
-
-def serve(question: dict[str, Any]) -> dict[str, Any]:
-    """Return what to print for a question."""
-    import htcondor2
-
-    verb = VERBS[question.pop("verb")]
-    try:
-        return {"answer": verb(htcondor2, **question)}
-    except BackendError as error:
-        return {"refused": str(error)}
-    except htcondor2.HTCondorException as error:
-        return {"silent": refusal(str(error))}
+def describe_error(condor: Any, error: Exception) -> str:
+    """Return the sentence that a user reads if the bindings raise an error."""
+    if isinstance(error, condor.HTCondorException):
+        return refusal(str(error))
+    return f"HTCondor's bindings failed: {type(error).__name__}: {error}"
 
 
 def ready(condor: Any, constraint: str | None) -> str:
@@ -213,4 +165,4 @@ VERBS: dict[str, Callable[..., Any]] = {
 
 
 if __name__ == "__main__":
-    print(json.dumps(serve(json.load(sys.stdin))))
+    htcondor_process.serve(VERBS, describe_error)

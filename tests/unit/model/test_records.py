@@ -87,7 +87,7 @@ def test_what_is_written_now_fits_the_schema(tmp_path: Path) -> None:
     validator("CommandFile").validate(json.loads(path.read_text(encoding="utf-8")))
     command = inbox.read(path)
     assert command is not None
-    line = events.Event(1, 1, 1.0, events.COMMAND_APPLIED, command).line()
+    line = events.Event(1, 1, 1.0, events.COMMAND_APPLIED, dict(command)).line()
     validator("CommandApplied").validate(json.loads(line))
 
 
