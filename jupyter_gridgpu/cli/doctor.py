@@ -1,4 +1,4 @@
-"""`gridgpu doctor`: is everything there, reachable and well set?"""
+"""`gridgpu doctor` says whether everything is there, reachable and well set."""
 
 from __future__ import annotations
 

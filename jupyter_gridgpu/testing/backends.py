@@ -1,4 +1,6 @@
-"""What every backend must do with real jobs. In a test file:
+"""What every backend must do with real jobs.
+
+In a test file:
 
     class TestMine(BackendContract):
         on = "mine"

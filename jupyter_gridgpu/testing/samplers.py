@@ -1,4 +1,6 @@
-"""What every sampler must do. In a test file:
+"""What every sampler must do.
+
+In a test file:
 
     class TestMine(SamplesContract, LearnsContract):
         def make(self, space, objective):
