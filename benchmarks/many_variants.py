@@ -150,7 +150,7 @@ def measure_readers(variants: int, folder: Path) -> dict[str, float]:
     printed = _processor(
         [sys.executable, "-m", "jupyter_gridgpu.cli", "show", handle.name, "--json"]
     )
-    handle.paths.checkpoint.unlink(missing_ok=True)  # there is none for short scans
+    handle.paths.fold.unlink(missing_ok=True)  # there is none for short scans
     fold = "import sys; from jupyter_gridgpu.client import open_scan; open_scan(sys.argv[1])"
     nothing = _processor(
         [

@@ -1,4 +1,8 @@
-"""What a job left in its folder: log, curves, notebook. A job wrote it, so it is opened with care and read bounded."""
+"""The files of a job: its log, its metrics, its notebook.
+
+A job wrote them, and a job may be anybody's code. So they are opened with care (opener.py) and read
+in bounded parts.
+"""
 
 from __future__ import annotations
 
@@ -18,63 +22,81 @@ METRICS_BYTES = 512 * 1024 * 1024  # more than a worker writes
 
 
 class JobFiles:
-    """The files of one attempt, of its newest copy where there are several. All raise StorageError for what is not sound."""
+    """The files of one job; where it has several copies, those of the newest one.
+
+    All methods raise StorageError if a file is there and cannot be read.
+    """
 
     def __init__(self, paths: ScanPaths, key: str) -> None:
         self.key = key
-        self._job, self._arrived = paths.job(key), paths.arrival(key)
+        self._job = paths.job(key)
+        self._arrived = paths.arrival(key)
         self._opener = opener_below(paths.folder)
 
     def log(self, start: int | None, limit: int) -> Part:
-        """Return the part of the log from byte `start` on, or its end."""
+        """Return at most `limit` bytes of the log from byte `start` on, or its end."""
+        path = self._job.log
         copies = self._job.copies()
+        if copies:
+            path = copies[-1].log
         try:
-            return text_part(
-                copies[-1].log if copies else self._job.log, start, limit, self._opener
-            )
+            return text_part(path, start, limit, self._opener)
         except OSError as error:
             raise self._refused("log", error) from None
 
     def curves(self, points: int) -> Curves:
-        """Read all that the job reported, thinned to `points` while reading."""
-        curves, path, cursor = Curves(points), self._metrics(), 0
-        while path and cursor < METRICS_BYTES:
+        """Return all that the job reported, thinned to `points` while it is read."""
+        curves = Curves(points)
+        path = self._metrics()
+        if path is None:
+            return curves
+        cursor = 0
+        while cursor < METRICS_BYTES:
             before = cursor
             try:
                 lines, cursor = read_lines(path, cursor, self._opener)
             except OSError as error:
                 raise self._refused("metrics", error) from None
-            curves.take(reading for line in lines if (reading := parse(line)) is not None)
+            readings = (parse(line) for line in lines)
+            curves.take(reading for reading in readings if reading is not None)
             if cursor == before:
                 break
         return curves
 
     def notebook(self) -> Path | None:
-        """Return the newest notebook that was saved, finished or partial."""
-        copies = [
-            *self._arrived.copies(),
-            *self._job.copies(),
-        ]  # what came back with the job counts
-        return next((copy.notebook for copy in reversed(copies) if _is_plain(copy.notebook)), None)
-
-    def _metrics(self) -> Path | None:
-        """The metrics file of the newest copy; of a job whose files are not here, what came of it while it ran."""
-        own, came = self._job.copies(), self._arrived.copies()
-        chosen = came if came and not any(os.path.lexists(copy.metrics) for copy in own) else own
-        return chosen[-1].metrics if chosen else None
+        """Return the notebook that was saved last, finished or partial; None if there is none."""
+        # What came back with the job is newer than what it sent while it ran.
+        copies = [*self._arrived.copies(), *self._job.copies()]
+        for copy in reversed(copies):
+            if _is_plain(copy.notebook):
+                return copy.notebook
+        return None
 
     def open(self, path: Path) -> BinaryIO:
-        """Open a file of the job to read."""
+        """Open a file of the job for reading."""
         try:
             return cast(BinaryIO, open(path, "rb", opener=self._opener))
         except OSError as error:
             raise self._refused(path.name, error) from None
+
+    def _metrics(self) -> Path | None:
+        """Return the metrics file of the newest copy, or None if there is no copy."""
+        copies = self._job.copies()
+        # Where jobs share no disk, their own files come at the end, or never. Until then there is
+        # what they sent.
+        arrived = self._arrived.copies()
+        if arrived and not any(os.path.lexists(copy.metrics) for copy in copies):
+            copies = arrived
+        if not copies:
+            return None
+        return copies[-1].metrics
 
     def _refused(self, what: str, error: OSError) -> StorageError:
         return StorageError(f"The {what} of {self.key} cannot be read: {error.strerror}.")
 
 
 def _is_plain(path: Path) -> bool:
+    """Return whether a path is a file, and neither a link nor a device."""
     try:
         return stat.S_ISREG(path.lstat().st_mode)
     except OSError:

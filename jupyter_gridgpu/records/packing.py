@@ -21,7 +21,8 @@ LEFT_OUT = (
     "runner.lock",
     "runner.log",
     "batches",
-    "checkpoint.json",
+    "fold.json",
+    "checkpoint.json",  # the name of fold.json in version 0.1.0
 )  # what belongs to a run on one machine
 LEFT_OUT_OF_JOBS = ("claim.json", "stop")
 COUNT_LIMIT = 500_000

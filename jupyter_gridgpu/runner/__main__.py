@@ -1,24 +1,33 @@
-"""`python -m jupyter_gridgpu.runner FOLDER`: drive the scan in FOLDER to its end, going on from its journal."""
+"""`python -m jupyter_gridgpu.runner FOLDER`: drive the scan in FOLDER to its end.
+
+If the scan has a journal, the runner goes on from it.
+"""
 
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from pathlib import Path
 
 from jupyter_gridgpu.errors import GridGpuError, ScanLocked, StorageError
-from jupyter_gridgpu.runner.loop import Runner, say
+from jupyter_gridgpu.runner.log import say
+from jupyter_gridgpu.runner.loop import Runner
 from jupyter_gridgpu.store import inbox
 from jupyter_gridgpu.store.paths import ScanPaths
 
 
 def main() -> int:
+    """Drive the scan whose folder is the first argument, and return the exit code."""
+    # Notebooks hold data that need not be public: what a runner and its jobs write is private.
     os.umask(0o077)
+    allow_interrupts()
     folder = Path(sys.argv[1]).absolute()
     try:
         while True:
             Runner(folder).run()
-            # A command may have been left between the last look and the end of the lease.
+            # A client that saw our lease has left its command to us and started no runner. Such a
+            # command may have come between our last look and the end of the lease.
             if not inbox.pending(ScanPaths(folder).inbox):
                 return 0
     except ScanLocked as error:
@@ -29,9 +38,23 @@ def main() -> int:
         return error.exit_code
     except OSError as error:
         say(
-            f"The runner had to end: {error.strerror}: {error.filename or folder}. Mend that, then resume the scan."
+            f"The runner had to end: {error.strerror}: {error.filename or folder}. "
+            "Mend that, then resume the scan."
         )
         return StorageError.exit_code
+
+
+def allow_interrupts() -> None:
+    """Heed SIGINT again if the process that started this runner ignored it.
+
+    Shells ignore it in what they start with `&`, nohup and cron do so too, and children inherit
+    that: kernels could then not be interrupted, which is how a cell is stopped. A runner in a
+    session of its own has no terminal whose Ctrl-C could reach it. Where the session belongs to
+    somebody else, the shell has ignored the signal for a good reason.
+    """
+    own_session = os.getsid(0) == os.getpid()
+    if own_session and signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 if __name__ == "__main__":

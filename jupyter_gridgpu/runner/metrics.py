@@ -1,4 +1,8 @@
-"""From a job's channel to the journal: every reading is read, the journal gets at most one line a second of it."""
+"""The metrics of jobs, from their channel to the journal.
+
+Every reading is read and counted. The journal gets at most one line a second for each job: how many
+values each metric has, their extremes, and a few of the values since the line before.
+"""
 
 from __future__ import annotations
 
@@ -8,45 +12,66 @@ from typing import Any
 
 from jupyter_gridgpu.channels.base import Channel
 from jupyter_gridgpu.model import numbers
-from jupyter_gridgpu.model.metrics import NAMES_PER_JOB, Series, thinned
+from jupyter_gridgpu.model.metrics import NAMES_PER_JOB, Reading, Series, thinned
 from jupyter_gridgpu.store.paths import CopyPaths, ScanPaths
 
 REPORT_EVERY_S = 1.0
-LATE_S = 20.0  # for what a job sent that has ended, where its own files did not come back
-COPY_EVERY_S = 1.0  # an engine may start a job again, which makes a new copy of it
-NEW_LIMIT = 16  # values of one metric in one event; more are thinned, the faces draw no more anyway
+LATE_S = 20.0  # how long to wait for what a job sent, after it ended and left no metrics file
+COPY_EVERY_S = 1.0  # between two looks for a newer copy of a job
+NEW_LIMIT = 16  # values of one metric in one event; no face draws more of them
 
 
 @dataclass
 class _Feed:
+    """What was read of one copy of a job, and what of it the journal does not have yet."""
+
     copy: CopyPaths | None = None
-    cursor: Any = None
-    next_copy: float = 0.0
+    cursor: Any = None  # of the channel
+    next_copy: float = 0.0  # when to look for a newer copy
     series: dict[str, Series] = field(default_factory=dict)
-    new: dict[str, list[float]] = field(default_factory=dict)
+    new: dict[str, list[float]] = field(default_factory=dict)  # values since the last report
     usage: dict[str, float] = field(default_factory=dict)
     step: int | None = None
     steps: int | None = None
-    changed: bool = False
-    told: bool = False
+    changed: bool = False  # whether there is something to report
+    reported: bool = False  # whether a report of this copy is in the journal
     next_report: float = 0.0
+
+    def take(self, reading: Reading) -> None:
+        """Count one reading."""
+        if reading.usage:
+            # A heartbeat comes every few seconds. It goes along with the next report; a report of
+            # its own would fill the journal.
+            self.usage = reading.usage
+            return
+        self.changed = True
+        if reading.step is not None:
+            self.step = reading.step
+        if reading.steps is not None:
+            self.steps = reading.steps
+        for name, value in reading.values.items():
+            # A notebook may invent a new name for each value. The worker bounds that as well, but
+            # a job may have written its file without the worker.
+            if name not in self.series and len(self.series) >= NAMES_PER_JOB:
+                continue
+            self.series.setdefault(name, Series()).add(value)
+            self.new.setdefault(name, []).append(value)
 
 
 class MetricsReader:
-    """Reads the metrics of active jobs and says what of it belongs into the journal."""
+    """Reads the metrics of jobs and makes the data of `job.reported` events of them."""
 
     def __init__(self, paths: ScanPaths, channel: Channel) -> None:
         self._paths = paths
         self._channel = channel
         self._feeds: dict[str, _Feed] = {}
-        self._late: dict[
-            str, tuple[_Feed, float]
-        ] = {}  # jobs that have ended -> until when to wait for the rest
+        # Jobs that have ended while readings of them were on their way, and until when to wait.
+        self._late: dict[str, tuple[_Feed, float]] = {}
 
     def read(self, key: str, now: float) -> dict[str, Any] | None:
-        """Read on; return the data of a `job.reported` event if one is due."""
-        feed = self._newest(key, now)
-        self._advance(feed)
+        """Read on in the metrics of a job that runs; return a report if one is due."""
+        feed = self._of_newest_copy(key, now)
+        self._read_part(feed)
         if not feed.changed or now < feed.next_report:
             return None
         feed.next_report = now + REPORT_EVERY_S
@@ -55,122 +80,143 @@ class MetricsReader:
     def finish(
         self, key: str, notebook: str | None = None, now: float = 0.0
     ) -> dict[str, Any] | None:
-        """Read a job that ended to its last line and forget it; `notebook` is of the copy that counts, if that is known.
+        """Read the metrics of a job that has ended to their last line, and forget the job.
 
-        Its own files count. Where none came back, what it sent may still be on its way: see `late`.
+        `notebook` is that of the copy whose result counts (its path in the scan folder), if there
+        is one. Return a report if there is something new. If the job's own files did not come back,
+        what it sent may still be on its way; then `late` returns the rest.
         """
         feed = self._feeds.pop(key, _Feed())
-        own = self._own(key, notebook)
-        copy = own or feed.copy or self._last_copy(key)
-        if copy != feed.copy:
-            feed = _Feed(copy)
-        while self._advance(feed):
-            pass
-        if own is None and self._sent(key):
+        own = self._copy_with_file(key, notebook)
+        copy = own or feed.copy or self._newest_copy(key)
+        feed = self._read_to_end(feed, copy)
+        if own is None and self._is_sent(key):
             self._late[key] = feed, now + LATE_S
         return self._report(key, feed) if feed.changed else None
 
     @property
     def waiting(self) -> bool:
-        """Whether something of jobs that have ended is waited for."""
+        """Whether metrics of jobs that have ended are still on their way."""
         return bool(self._late)
 
     def late(self, now: float) -> list[dict[str, Any]]:
-        """Return what came of jobs after they had ended, once all of it is here."""
+        """Return reports of what came after its job had ended, once all of it is here."""
         over = [
             key
             for key, (_, until) in self._late.items()
             if self._channel.settled(key) or now > until
         ]
-        return [data for key in over if (data := self._last(key, self._late.pop(key)[0]))]
+        reports = []
+        for key in over:
+            feed, _ = self._late.pop(key)
+            report = self._late_report(key, feed)
+            if report is not None:
+                reports.append(report)
+        return reports
 
-    def _last(self, key: str, feed: _Feed) -> dict[str, Any] | None:
-        copy = self._last_copy(key)
-        if copy != feed.copy:
-            feed = _Feed(copy)
-        while self._advance(feed):
-            pass
-        there = copy is not None and copy.notebook.is_file()
-        if not there or copy is None:
-            return self._report(key, feed) if feed.changed else None
-        return {
-            **self._report(key, feed),
-            "notebook": copy.notebook.relative_to(self._paths.folder).as_posix(),
-        }
+    def _late_report(self, key: str, feed: _Feed) -> dict[str, Any] | None:
+        copy = self._newest_copy(key)
+        feed = self._read_to_end(feed, copy)
+        if copy is not None and copy.notebook.is_file():
+            notebook = copy.notebook.relative_to(self._paths.folder).as_posix()
+            return {**self._report(key, feed), "notebook": notebook}
+        if feed.changed:
+            return self._report(key, feed)
+        return None
 
-    def _own(self, key: str, notebook: str | None) -> CopyPaths | None:
-        """The copy of an ended job whose own metrics file is here: the one that counts, else the newest."""
-        job, sent = self._paths.job(key), self._sent(key)
-        named = job.copy(Path(notebook).parent.name) if notebook else None
-        if named is not None and (not sent or named.metrics.exists()):
-            return named
-        found = [copy for copy in job.copies() if copy.metrics.exists()] if sent else []
+    # which copy of a job is read -------------------------------------------------
+
+    def _copy_with_file(self, key: str, notebook: str | None) -> CopyPaths | None:
+        """Return the copy of an ended job that counts, if its own metrics file is here.
+
+        Without `notebook`, the newest copy that has such a file counts. Return None if there is
+        none, and where metrics are not sent: there the copy that was read last counts.
+        """
+        job = self._paths.job(key)
+        is_sent = self._is_sent(key)
+        if notebook is not None:
+            named = job.copy(Path(notebook).parent.name)
+            if not is_sent or named.metrics.exists():
+                return named
+        if not is_sent:
+            return None
+        found = [copy for copy in job.copies() if copy.metrics.exists()]
         return found[-1] if found else None
 
-    def _sent(self, key: str) -> bool:
-        """Whether what a job reports is sent, rather than read where it writes."""
+    def _is_sent(self, key: str) -> bool:
+        """Return whether the metrics of a job are sent, rather than read where it writes them."""
         return self._channel.place(self._paths, key) != self._paths.job(key)
 
-    def _newest(self, key: str, now: float) -> _Feed:
-        """The feed of the job's newest copy; a copy that takes over is read from its beginning."""
+    def _of_newest_copy(self, key: str, now: float) -> _Feed:
+        """Return the feed of the newest copy of a job."""
         feed = self._feeds.setdefault(key, _Feed())
         if now >= feed.next_copy:
-            copy = self._last_copy(key)
+            copy = self._newest_copy(key)
             if copy != feed.copy:
+                # A batch system has started the job again: what the copy before reported is over.
                 feed = self._feeds[key] = _Feed(copy)
+            # A job without a copy is looked at in each tick, so that its start is seen at once.
             feed.next_copy = now + COPY_EVERY_S if copy else 0.0
         return feed
 
-    def _last_copy(self, key: str) -> CopyPaths | None:
+    def _newest_copy(self, key: str) -> CopyPaths | None:
         copies = self._channel.place(self._paths, key).copies()
         return copies[-1] if copies else None
 
-    def _advance(self, feed: _Feed) -> bool:
-        """Read one bounded piece; whether there was one."""
+    # reading and reporting --------------------------------------------------------
+
+    def _read_to_end(self, feed: _Feed, copy: CopyPaths | None) -> _Feed:
+        """Read `copy` to its end and return its feed; another copy begins anew."""
+        if copy != feed.copy:
+            feed = _Feed(copy)
+        while self._read_part(feed):
+            pass
+        return feed
+
+    def _read_part(self, feed: _Feed) -> bool:
+        """Read one bounded part of a copy, and return whether there was one."""
         if feed.copy is None:
             return False
         readings, cursor = self._channel.read(feed.copy, feed.cursor)
-        moved, feed.cursor = bool(cursor != feed.cursor), cursor
+        moved = bool(cursor != feed.cursor)
+        feed.cursor = cursor
         for reading in readings:
-            if reading.usage:  # goes along with the next report, and never delays one
-                feed.usage = reading.usage
-                continue
-            feed.changed = True
-            feed.step = reading.step if reading.step is not None else feed.step
-            feed.steps = reading.steps if reading.steps is not None else feed.steps
-            for name, value in reading.values.items():
-                if name not in feed.series and len(feed.series) >= NAMES_PER_JOB:
-                    continue
-                feed.series.setdefault(name, Series()).add(value)
-                feed.new.setdefault(name, []).append(value)
+            feed.take(reading)
         return moved
 
     def _report(self, key: str, feed: _Feed) -> dict[str, Any]:
+        """Return the data of a `job.reported` event."""
         metrics = {}
         for name, values in feed.new.items():
-            n, low, high, _ = feed.series[name].summary()
-            *new, last = thinned(values, NEW_LIMIT)
-            # The journal spells what is not finite. What stands before the last value is for small pictures only.
-            metrics[name] = [n, low, high, [*map(numbers.shown, new), last]]
+            count, low, high, _ = feed.series[name].summary()
+            *before, last = thinned(values, NEW_LIMIT)
+            # Only the last value is shown as a number. The others are drawn in a small picture, for
+            # which a few digits do.
+            metrics[name] = [count, low, high, [*map(numbers.shown, before), last]]
         data: dict[str, Any] = {
             "key": key,
             "step": feed.step,
             "steps": feed.steps,
             "metrics": metrics,
         }
-        if feed.copy is not None and self._sent(key):
+        if feed.copy is not None and self._is_sent(key):
             data["at"] = _newest_at(feed.copy)
         if feed.usage:
             data["usage"] = feed.usage
-        if not feed.told:
+        if not feed.reported:
+            # The first report of a copy, or of a new runner, counts from the beginning: the fold
+            # forgets what it had, or values would be counted twice.
             data["whole"] = True
-        feed.new, feed.changed, feed.told = {}, False, True
+        feed.new = {}
+        feed.changed = False
+        feed.reported = True
         return data
 
 
 def _newest_at(copy: CopyPaths) -> float | None:
-    """When the newest reading was made that has come of a copy."""
+    """Return when the newest reading of a copy was made (seconds since the epoch), if known."""
     try:
+        # The channel gives the file the time stamp of its newest reading.
         return round(copy.metrics.stat().st_mtime, 1)
     except OSError:
         return None

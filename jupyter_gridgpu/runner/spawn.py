@@ -1,4 +1,4 @@
-"""Starting a runner so that it outlives whoever starts it."""
+"""How a runner is started so that it outlives the process that starts it."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ _started: list[subprocess.Popen[bytes]] = []
 
 
 def spawn(folder: Path) -> None:
-    """Start a runner for a scan folder in a session of its own. Raises StorageError if its log cannot be written."""
-    _started[:] = [
-        runner for runner in _started if runner.poll() is None
-    ]  # leave no zombies behind
+    """Start a runner for a scan folder, in a session of its own.
+
+    Raises StorageError if the runner's log cannot be written.
+    """
+    _reap()
     paths = ScanPaths(folder)
     try:
         log = os.open(paths.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
@@ -33,8 +34,19 @@ def spawn(folder: Path) -> None:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
+                # A terminal that is closed, and its Ctrl-C, reach only the processes of its own
+                # session.
                 start_new_session=True,
             )
         )
     finally:
         os.close(log)
+
+
+def _reap() -> None:
+    """Forget the runners that have ended.
+
+    A server lives for months, and `poll` takes the exit code of a child. Without that, each runner
+    would stay in the system as a zombie.
+    """
+    _started[:] = [runner for runner in _started if runner.poll() is None]

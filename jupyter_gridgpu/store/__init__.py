@@ -1,1 +1,1 @@
-"""The scan folder: paths, journal, lease, inbox. One writer per file."""
+"""The scan folder on disk: its files, journal, lease and inbox. Each file has one writer."""

@@ -1,7 +1,8 @@
-"""The fold of a long journal, kept so that thousands of variants are shown at once. A cache: the journal is the truth.
+"""The cached fold: the view of a long journal, kept so that a scan is shown at once.
 
-Only the runner writes it, when the scan has ended. It holds for the journal up to a byte, which it knows by its beginning
-and by what stands before that byte; for any other journal, and for another version of the fold, it is ignored.
+It is a cache, and the journal is the truth. Only the runner writes it, when the scan has ended. It
+holds for the first `offset` bytes of the journal; the events behind them are folded on top. It is
+ignored if the journal is another one, or if another version of the fold has written it.
 """
 
 from __future__ import annotations
@@ -20,93 +21,105 @@ from jupyter_gridgpu.model.view import ScanView
 from jupyter_gridgpu.store.json_decoder import decoder
 from jupyter_gridgpu.store.paths import ScanPaths, write_atomic
 
-VARIANTS = 500  # with fewer, the journal is folded as fast
-BYTES = 500 * 1024 * 1024
-SEEN = 65536  # bytes at both ends of the journal that tell it from another
+VARIANTS = 500  # a scan with fewer is folded from its journal as fast
+BYTES = 500 * 1024 * 1024  # the largest cache that is read
+SAMPLED = 65536  # bytes at each end of the journal that tell it from another one
 _FIELDS = {
     field.name: field for field in dataclasses.fields(VariantView) if field.name != "metrics"
 }
 _SERIES = [field.name for field in dataclasses.fields(Series)]
 _PLAIN = (
-    "rev", "term", "seq", "stopped", "paused", "finished", "extra_trials", "engine_note", "started", "ended", "points",
+    "rev", "term", "seq", "stopped", "paused", "finished", "extra_trials", "engine_note", "started",
+    "ended", "points",
 )  # fmt: skip
 
 
 def write(paths: ScanPaths, view: ScanView, offset: int) -> None:
-    """Keep the fold of the journal's first `offset` bytes, if that is worth it. Raises OSError."""
+    """Keep the fold of the first `offset` bytes of the journal, if the scan is large.
+
+    Raises OSError.
+    """
     if len(view.variants) < VARIANTS:
         return
     body = {
         "shape": _shape(),
         "offset": offset,
-        "journal": _journal(paths.journal, offset),
+        "journal": _fingerprint(paths.journal, offset),
         "view": {name: getattr(view, name) for name in _PLAIN},
         "commands": sorted(view.commands),
-        "variants": [_variant(variant) for variant in view.variants.values()],
+        "variants": [_variant_to_json(variant) for variant in view.variants.values()],
     }
-    write_atomic(paths.checkpoint, json.dumps(body, separators=(",", ":")))
+    write_atomic(paths.fold, json.dumps(body, separators=(",", ":")))
 
 
 def read(paths: ScanPaths, scan: ScanSpec) -> tuple[ScanView, int] | None:
-    """Return a kept fold and the byte up to which it holds, or None if there is none that is sound."""
+    """Return the kept fold and the number of journal bytes that it holds for.
+
+    Returns None if there is no cache, or if it cannot be trusted for this journal.
+    """
     try:
-        size = os.stat(paths.checkpoint).st_size
+        size = os.stat(paths.fold).st_size
         if size > BYTES:
             return None
-        body = decoder(size)(paths.checkpoint.read_bytes())
+        body = decoder(size)(paths.fold.read_bytes())
         offset = body["offset"]
-        if body["shape"] != _shape() or body["journal"] != _journal(paths.journal, offset):
+        if body["shape"] != _shape() or body["journal"] != _fingerprint(paths.journal, offset):
             return None
-        return _view(scan, body), offset
+        return _view_from_json(scan, body), offset
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        # Whatever is wrong with a cache, the journal says the same; it takes longer.
         return None
 
 
 def _shape() -> str:
-    """What this version's fold is made of."""
+    """Return a digest of the names of all fields in a cache; another version may have others."""
     return hashlib.sha256(repr((_PLAIN, sorted(_FIELDS), _SERIES)).encode()).hexdigest()
 
 
-def _journal(path: Path, offset: int) -> str:
-    """Tell a journal by its beginning and by what stands before a byte. Raises OSError, ValueError if it is shorter."""
+def _fingerprint(path: Path, offset: int) -> str:
+    """Return a digest that tells a journal from another one, as far as byte `offset`.
+
+    Raises OSError, and ValueError if the journal is shorter.
+    """
+    # To read a journal of hundreds of MB as a whole would cost what the cache saves. Every line has
+    # a time and a number, so that two journals differ in their first lines or in the last ones.
     with open(path, "rb") as file:
-        found = hashlib.sha256(file.read(min(SEEN, offset)))
-        file.seek(max(offset - SEEN, 0))
-        end = file.read(min(SEEN, offset))
+        found = hashlib.sha256(file.read(min(SAMPLED, offset)))
+        file.seek(max(offset - SAMPLED, 0))
+        end = file.read(min(SAMPLED, offset))
     if os.stat(path).st_size < offset:
-        raise ValueError("it is shorter")
+        raise ValueError("the journal is shorter than its cached fold says")
     found.update(end)
     return found.hexdigest()
 
 
-def _variant(variant: VariantView) -> list[Any]:
-    """The fields that are not as they are at first, and the metrics."""
-    kept = {
-        name: value
-        for name, field in _FIELDS.items()
-        if (value := getattr(variant, name)) not in _defaults(field)
+def _variant_to_json(variant: VariantView) -> list[Any]:
+    """Return the fields of a variant that differ from their defaults, and its metrics."""
+    fields = {}
+    for name, field in _FIELDS.items():
+        value = getattr(variant, name)
+        # Only None and texts are left out. A number that equals a default may still look different
+        # in JSON (0 and 0.0), and a view from a cache must be the same to the last character.
+        plain_default = field.default is None or isinstance(field.default, str)
+        if not (plain_default and value == field.default):
+            fields[name] = value
+    metrics = {
+        name: [getattr(series, part) for part in _SERIES]
+        for name, series in variant.metrics.items()
     }
-    return [
-        kept,
-        {
-            name: [getattr(series, item) for item in _SERIES]
-            for name, series in variant.metrics.items()
-        },
-    ]
+    return [fields, metrics]
 
 
-def _defaults(field: Any) -> tuple[Any, ...]:
-    if field.default is not dataclasses.MISSING:
-        return (field.default,) if field.default is None or isinstance(field.default, str) else ()
-    return ()
-
-
-def _view(scan: ScanSpec, body: dict[str, Any]) -> ScanView:
+def _view_from_json(scan: ScanSpec, body: dict[str, Any]) -> ScanView:
+    """Return the view that a cache holds. Raises KeyError or TypeError if it is damaged."""
     view = ScanView(scan)
-    view.__dict__.update({name: body["view"][name] for name in _PLAIN})
+    for name in _PLAIN:
+        setattr(view, name, body["view"][name])
     view.commands = set(body["commands"])
-    variants = [VariantView(**kept) for kept, _ in body["variants"]]
-    for variant, (_, metrics) in zip(variants, body["variants"]):
+    variants = []
+    for fields, metrics in body["variants"]:
+        variant = VariantView(**fields)
         variant.metrics = {name: Series(*values) for name, values in metrics.items()}
+        variants.append(variant)
     view.adopt(variants)
     return view

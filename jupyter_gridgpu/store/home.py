@@ -1,4 +1,4 @@
-"""Where scans live, and how one is found by name, id or folder."""
+"""The home of scans: the folder that holds them, and how a scan in it is found and made."""
 
 from __future__ import annotations
 
@@ -20,32 +20,37 @@ from jupyter_gridgpu.store.paths import ScanPaths, read_json, write_json
 
 NAME_LIMIT = 64
 NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,{NAME_LIMIT - 1}}}")
-
-
+NOTEBOOK_NAME_LIMIT = 48  # of a name made from a notebook's, so that a number fits behind it
 HOME = "GRIDGPU_HOME"
+READ_ONLY = 0o444
 Equip = Callable[[ScanPaths], None]
-_FIRST = os.environ.get(HOME)
+_FIRST = os.environ.get(HOME)  # what the variable was when this process began
 
 
 def home() -> Path:
-    """The folder that holds the scans: $GRIDGPU_HOME, else `gridgpu` in the user's data folder."""
-    if given := os.environ.get(HOME):
+    """Return the folder that holds the scans: $GRIDGPU_HOME, else `gridgpu` in the user's data."""
+    given = os.environ.get(HOME)
+    if given:
         return Path(given).expanduser().absolute()
-    import platformdirs
+    import platformdirs  # late: no worker needs it, and an image need not have it
 
     return Path(platformdirs.user_data_dir("gridgpu", appauthor=False))
 
 
 def move(folder: str) -> Path:
-    """Keep scans in another folder from now on, here and in what this process starts; "" is where they were at first.
+    """Keep scans in another folder from now on, and return that folder.
 
-    Returns the folder. Raises UsageError if it is none.
+    This holds for this process and for the processes that it starts. "" means the folder that the
+    process began with. Raises UsageError if there is no such folder.
     """
     if not folder.strip():
         os.environ.pop(HOME, None)
-        os.environ.update({HOME: _FIRST} if _FIRST else {})
+        if _FIRST:
+            os.environ[HOME] = _FIRST
         return home()
-    wanted = user_path(folder.strip()) if folder.isprintable() else Path()
+    wanted = Path()
+    if folder.isprintable():
+        wanted = user_path(folder.strip())
     if not wanted.is_absolute():
         raise UsageError(
             f"{folder!r} cannot hold scans: give a whole path, like /data/scans or ~/scans."
@@ -59,53 +64,62 @@ def move(folder: str) -> Path:
 def _is_folder(path: Path) -> bool:
     try:
         return path.is_dir()
-    except OSError:  # a name that is too long, a part that may not be looked into
+    except OSError:  # a name that is too long, or a folder that this user may not look into
         return False
 
 
 def user_path(path: str | Path) -> Path:
-    """Return a path with `~` resolved where that can be."""
+    """Return a path with `~` replaced by the home of the user, where there is such a user."""
     try:
         return Path(path).expanduser()
-    except RuntimeError:  # nobody of that name
+    except RuntimeError:  # there is no user of that name
         return Path(path)
 
 
 def check_name(name: str) -> str:
-    """Return `name` if it can name a scan and its folder. Raises UsageError."""
+    """Return `name` if a scan, and so a folder, can be called like that. Raises UsageError."""
     if not NAME.fullmatch(name):
         raise UsageError(
-            f"{name!r} cannot name a scan: use up to 64 letters, digits, '.', '_' or '-', beginning with a letter or digit."
+            f"{name!r} cannot name a scan: use up to 64 letters, digits, '.', '_' or '-', "
+            "beginning with a letter or digit."
         )
     return name
 
 
 def name_from(notebook: str) -> str:
-    """Return a scan name made of a notebook's file name."""
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", Path(notebook).stem).strip("-._")[:48] or "scan"
+    """Return a name for a scan, made from the file name of its notebook."""
+    words = re.sub(r"[^A-Za-z0-9._-]+", "-", Path(notebook).stem)
+    return words.strip("-._")[:NOTEBOOK_NAME_LIMIT] or "scan"
 
 
 def load(folder: Path) -> ScanSpec:
-    """Return the spec in a scan folder; a scan is called as its folder is, which may have been moved.
+    """Return the spec in a scan folder.
 
-    Raises UnknownScan or StorageError.
+    Raises UnknownScan if the folder holds no scan, StorageError if the spec cannot be understood.
     """
     body = read_json(ScanPaths(folder).spec)
     if not isinstance(body, dict):
         raise UnknownScan(f"{folder} is no scan folder: it has no readable scan.json.")
     scan = scans.from_json(body)
+    # The name becomes a part of paths and of messages, and the folder may come from somebody else.
     if not isinstance(scan.name, str) or not NAME.fullmatch(scan.name):
         raise StorageError(
             f"scan.json in {folder} cannot be read: {scan.name!r} is no name of a scan."
         )
-    return replace(scan, name=folder.name) if NAME.fullmatch(folder.name) else scan
+    # A folder that was moved or renamed is found by its new name, so the scan is called like it.
+    if NAME.fullmatch(folder.name):
+        return replace(scan, name=folder.name)
+    return scan
 
 
 def folders() -> list[Path]:
-    """Return the folders of all scans, oldest first. Raises StorageError if the home is there and cannot be read."""
+    """Return the folders of all scans, the oldest first.
+
+    Raises StorageError if the home exists and cannot be read.
+    """
     try:
-        entries = [
-            entry
+        found = [
+            Path(entry.path)
             for entry in os.scandir(home())
             if NAME.fullmatch(entry.name) and ScanPaths(Path(entry.path)).spec.exists()
         ]
@@ -115,16 +129,15 @@ def folders() -> list[Path]:
         raise StorageError(
             f"The home of scans, {home()}, cannot be read: {error.strerror}."
         ) from None
-    return [
-        Path(entry.path)
-        for entry in sorted(
-            entries, key=lambda entry: ScanPaths(Path(entry.path)).spec.stat().st_mtime_ns
-        )
-    ]
+    # The spec is written once, so its time stamp is the time when the scan was made.
+    return sorted(found, key=lambda folder: ScanPaths(folder).spec.stat().st_mtime_ns)
 
 
 def find(scan: str) -> Path:
-    """Return the folder of a scan given by name, id or folder. Raises UnknownScan, with the nearest name."""
+    """Return the folder of a scan that is given by name, id or folder.
+
+    Raises UnknownScan, which suggests the name that is most alike.
+    """
     if os.sep in scan or scan in (".", ".."):
         folder = user_path(scan).absolute()
         if ScanPaths(folder).spec.exists():
@@ -137,47 +150,58 @@ def find(scan: str) -> Path:
         if _spec(folder).get("id") == scan:
             return folder
     raise UnknownScan(
-        f"There is no scan {scan!r}{_nearest(scan, known)} `gridgpu list` shows those there are."
+        f"There is no scan {scan!r}{_suggestion(scan, known)} `gridgpu list` shows those there are."
     )
 
 
 def _spec(folder: Path) -> dict[str, Any]:
+    """Return scan.json as it is, or an empty dict if it cannot be read."""
     body = read_json(ScanPaths(folder).spec)
-    return body if isinstance(body, dict) else {}
+    if not isinstance(body, dict):
+        return {}
+    return body
 
 
-def _nearest(scan: str, known: list[Path]) -> str:
-    import difflib
+def _suggestion(scan: str, known: list[Path]) -> str:
+    import difflib  # late: only needed for a mistyped name
 
     close = difflib.get_close_matches(scan, [folder.name for folder in known], n=1)
-    return f"; did you mean {close[0]}?" if close else "."
+    if not close:
+        return "."
+    return f"; did you mean {close[0]}?"
 
 
 def find_fingerprint(fingerprint: str, name: str | None) -> Path | None:
-    """Return the newest scan (of that name, if one is given) that was started by the same request."""
+    """Return the folder of the newest scan that was started by the same request, or None.
+
+    With `name`, the scan must be called so, or have been asked for under that name.
+    """
     for folder in reversed(folders()):
         body = _spec(folder)
-        if body.get("fingerprint") == fingerprint and name in (
-            None,
-            body.get("name"),
-            body.get("asked_name"),
-        ):
+        names = (None, body.get("name"), body.get("asked_name"))
+        if body.get("fingerprint") == fingerprint and name in names:
             return folder
     return None
 
 
 @contextmanager
 def starting() -> Iterator[None]:
-    """Hold the home folder while a scan is looked for and created, so that two clicks start one scan."""
+    """Hold the home while a scan is looked for and made, so that two clicks start one scan.
+
+    Raises StorageError if the home cannot be written.
+    """
     try:
         home().mkdir(parents=True, exist_ok=True, mode=0o700)
         handle = os.open(home() / ".starting", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise StorageError(
-            f"Scans cannot be kept in {home()}: {error.strerror}. Set GRIDGPU_HOME to a folder you can write."
+            f"Scans cannot be kept in {home()}: {error.strerror}. "
+            "Set GRIDGPU_HOME to a folder you can write."
         ) from None
     try:
-        with suppress(OSError):  # without locks, two clicks at once may start two scans
+        # On a file system without locks, two clicks at the same moment may start two scans. That is
+        # better than to start none.
+        with suppress(OSError):
             fcntl.flock(handle, fcntl.LOCK_EX)
         yield
     finally:
@@ -186,10 +210,10 @@ def starting() -> Iterator[None]:
 
 def free_name(wanted: str) -> str:
     """Return `wanted`, or the first of wanted-2, wanted-3, ... that no scan has."""
-    name, n = wanted, 1
+    name, number = wanted, 1
     while (home() / name).exists():
-        n += 1
-        tail = f"-{n}"
+        number += 1
+        tail = f"-{number}"
         name = wanted[: NAME_LIMIT - len(tail)] + tail
     return name
 
@@ -197,9 +221,16 @@ def free_name(wanted: str) -> str:
 def create(
     scan: ScanSpec, notebook: bytes, files: dict[str, Path], equip: Equip, asked_name: str | None
 ) -> Path:
-    """Make the folder of a new scan, complete or not at all, and return it; `equip` fills in the rest. Raises StorageError."""
+    """Make the folder of a new scan and return it.
+
+    `files` maps names in the scan folder to the files and folders that are copied there. `equip`
+    adds the rest (worker, launcher, provenance) before anybody sees the folder. Raises
+    StorageError; then there is no folder.
+    """
     folder = home() / scan.name
     try:
+        # The folder is filled under another name, which is no name of a scan, and then renamed. So
+        # it is complete or missing, and the rename fails if another scan has taken the name.
         part = Path(tempfile.mkdtemp(prefix=".new-", dir=home()))
         try:
             _fill(ScanPaths(part), scan, notebook, files, equip, asked_name)
@@ -222,18 +253,27 @@ def _fill(
     equip: Equip,
     asked_name: str | None,
 ) -> None:
+    """Write all files of a new scan. Raises OSError."""
     paths.notebook.write_bytes(notebook)
     for folder in (paths.files, paths.inbox, paths.jobs):
         folder.mkdir(mode=0o700)
     for name, source in files.items():
-        target = paths.files / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        (shutil.copytree if source.is_dir() else shutil.copy2)(source, target)
+        _copy(source, paths.files / name)
+    # All jobs of the scan read the same helper files, so no job may change them for the others.
     for path in paths.files.rglob("*"):
         if path.is_file():
-            path.chmod(0o444)  # all jobs of the scan read the same ones
+            path.chmod(READ_ONLY)
+    body = scans.to_json(scan)
     write_json(
-        paths.spec,
-        {**scans.to_json(scan), "fingerprint": scans.fingerprint(scan), "asked_name": asked_name},
+        paths.spec, {**body, "fingerprint": scans.fingerprint(scan), "asked_name": asked_name}
     )
     equip(paths)
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy a file or a folder."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if source.is_dir():
+        shutil.copytree(source, target)
+    else:
+        shutil.copy2(source, target)

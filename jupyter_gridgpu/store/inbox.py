@@ -1,4 +1,8 @@
-"""The inbox: what clients ask of a runner, one small file a command, written by atomic rename."""
+"""The inbox: the commands that clients leave for a runner, each in a small file of its own.
+
+A client writes a command by an atomic rename. The runner applies it, writes that into the journal
+and removes the file.
+"""
 
 from __future__ import annotations
 
@@ -10,16 +14,22 @@ from typing import Any
 
 from jupyter_gridgpu.errors import StorageError
 from jupyter_gridgpu.model.job import bounded
+from jupyter_gridgpu.model.records import CommandApplied
 from jupyter_gridgpu.model.view import COMMANDS
 from jupyter_gridgpu.store.paths import read_json, write_json
 
 COMMAND_BYTES = 1_000_000
 TRIALS_LIMIT = 1_000_000
-NAMED = 5  # variants that a sentence names
+NAMED = 5  # how many variants a sentence names
+BY_LIMIT = 80  # characters of what a client calls itself
 
 
 def post(inbox: Path, action: str, variants: list[str] | None = None, **more: Any) -> str:
-    """Leave a command for the runner and return its id. Raises StorageError if the folder cannot be written."""
+    """Leave a command for the runner and return its id.
+
+    `variants` None means the whole scan. Raises StorageError if the folder cannot be written.
+    """
+    # The time comes first, with a fixed width, so that names sort in the order of the commands.
     ident = f"{time.time_ns():020d}-{uuid.uuid4().hex[:8]}"
     try:
         write_json(inbox / f"{ident}.json", {"action": action, "variants": variants, **more})
@@ -29,8 +39,9 @@ def post(inbox: Path, action: str, variants: list[str] | None = None, **more: An
 
 
 def pending(inbox: Path) -> list[Path]:
-    """Return the commands that wait, oldest first."""
+    """Return the files of the commands that are not applied yet, the oldest first."""
     try:
+        # A name with a dot is a command that is still being written.
         return sorted(
             Path(entry.path)
             for entry in os.scandir(inbox)
@@ -40,33 +51,38 @@ def pending(inbox: Path) -> list[Path]:
         return []
 
 
-def read(path: Path) -> dict[str, Any] | None:
-    """Return a command as the journal keeps it, or None if the file is not a sound one."""
+def read(path: Path) -> CommandApplied | None:
+    """Return a command as the journal keeps it, or None if the file holds no sound command."""
     body = read_json(path, COMMAND_BYTES)
     if not isinstance(body, dict) or body.get("action") not in COMMANDS:
         return None
+    # Whoever can write into the folder can leave a command. A sound one keeps to the limits that
+    # clients check as well.
     variants, trials = body.get("variants"), body.get("trials")
-    if variants is not None and not (
-        isinstance(variants, list) and all(isinstance(v, str) for v in variants)
-    ):
+    if variants is not None and not _is_list_of_texts(variants):
         return None
     if body["action"] == "extend" and not (isinstance(trials, int) and 0 < trials <= TRIALS_LIMIT):
         return None
-    by = bounded(body.get("by"), 80)
     return {
         "id": path.stem,
         "action": body["action"],
         "variants": variants,
         "trials": trials,
-        "by": by,
+        "by": bounded(body.get("by"), BY_LIMIT),
     }
 
 
+def _is_list_of_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)
+
+
 def words(action: str, variants: list[str] | None, trials: int | None) -> str:
-    """Say in a few words what a command asks for."""
+    """Return in a few words what a command asks for, such as `stop v0001, v0002`."""
     if action == "extend":
         return f"{trials:,} points more"
     if variants is None:
         return f"{action} the scan"
-    more = f" and {len(variants) - NAMED:,} more" if len(variants) > NAMED else ""
-    return f"{action} {', '.join(variants[:NAMED])}{more}"
+    text = f"{action} {', '.join(variants[:NAMED])}"
+    if len(variants) > NAMED:
+        text += f" and {len(variants) - NAMED:,} more"
+    return text

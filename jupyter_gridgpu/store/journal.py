@@ -1,11 +1,16 @@
-"""The journal: events appended by the one runner that holds the lease, read by everybody."""
+"""The journal: events that the runner with the lease appends and that everybody reads.
+
+After a crash of the runner all events that it wrote are there; a last line that is torn is skipped
+by readers and ended by the next runner. After a power cut at least those events are there that
+were written with `durable`: above all the intention to send a job, before it is sent.
+"""
 
 from __future__ import annotations
 
 import gc
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -17,26 +22,31 @@ from jupyter_gridgpu.store.tail import read_lines
 
 
 class JournalReader:
-    """Reads what was appended since the last call. A line that cannot be parsed (torn, foreign) is skipped."""
+    """Reads the events that were appended since the last call.
+
+    A line that cannot be parsed, since it is torn or comes from another program, is skipped.
+    `cursor` is the number of bytes that were read.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.cursor = 0
 
     def grown(self) -> bool:
-        """Whether there is something new: one stat, no open."""
-        return self._left() > 0
+        """Return whether there is something new. This costs one stat and opens nothing."""
+        return self._unread_bytes() > 0
 
     def read(self) -> list[Event]:
-        """Return the events since the last call. Raises StorageError if the file cannot be read."""
+        """Return the events since the last call. Raises StorageError if they cannot be read."""
         return list(self.events())
 
     def events(self) -> Iterator[Event]:
-        """Yield the events since the last call one by one: a journal had better not be in memory as a whole.
+        """Yield the events since the last call. Raises StorageError if they cannot be read.
 
-        To fold each as it comes takes a third less time, too, than to keep a part of them first.
+        They come one by one, since a long journal would fill the memory. To fold each event as it
+        comes also takes a third less time than to make a list of them first.
         """
-        decode = decoder(self._left())
+        decode = decoder(self._unread_bytes())
         with uncollected():
             while True:
                 before = self.cursor
@@ -47,13 +57,14 @@ class JournalReader:
                         f"The journal {self.path} cannot be read: {error.strerror}."
                     ) from None
                 for line in lines:
-                    if (event := parse_line(line, decode)) is not None:
+                    event = parse_line(line, decode)
+                    if event is not None:
                         yield event
+                # The lines come in bounded pieces. A cursor that stays is the end of the file.
                 if self.cursor == before:
                     return
 
-    def _left(self) -> int:
-        """How many bytes there are behind the cursor."""
+    def _unread_bytes(self) -> int:
         try:
             return os.stat(self.path).st_size - self.cursor
         except FileNotFoundError:
@@ -62,18 +73,24 @@ class JournalReader:
 
 @contextmanager
 def uncollected() -> Iterator[None]:
-    """Hold the collector of cycles back: it would look at every part of every event again and again, and find nothing."""
-    running = gc.isenabled()
+    """Keep Python's garbage collector from running inside the `with` block.
+
+    It would look at every part of every event again and again, and events hold no cycles.
+    """
+    was_enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
-        if running:
+        if was_enabled:
             gc.enable()
 
 
 class JournalWriter:
-    """Appends events under one term of the lease; batches are written whole or not at all."""
+    """Appends events under one term of the lease. Each call is written as a whole or not at all.
+
+    `seq` is the number of the last event. Raises StorageError if the file cannot be opened.
+    """
 
     def __init__(self, path: Path, seq: int, term: int) -> None:
         self.path = path
@@ -83,28 +100,34 @@ class JournalWriter:
         self._end_torn_line()
 
     def append(
-        self, items: list[tuple[str, dict[str, Any]]], *, durable: bool = False
+        self, items: Sequence[tuple[str, Mapping[str, Any]]], *, durable: bool = False
     ) -> list[Event]:
-        """Write (type, data) pairs as events and return them. Raises StorageError when the disk refuses.
+        """Write pairs of type and data as events and return these events.
 
-        After a refusal nothing of the batch stays in the file, so that it remains readable.
+        With `durable` they are on the disk when the call returns. Raises StorageError if the disk
+        refuses; then nothing of this call stays in the file, so that it remains readable.
         """
         now = time.time()
         events = [
-            Event(self.seq + i, self.term, now, type_, data)
-            for i, (type_, data) in enumerate(items, 1)
+            Event(self.seq + count, self.term, now, type_, dict(data))
+            for count, (type_, data) in enumerate(items, 1)
         ]
         if not events:
             return []
-        self._write("".join(event.line() + "\n" for event in events).encode(), durable)
+        lines = [event.line() for event in events]
+        self._write("".join(line + "\n" for line in lines).encode(), durable)
         self.seq += len(events)
-        return [event for line in events if (event := parse_line(line.line().encode()))]
+        # What the caller folds is what every reader will fold: a value that JSON changes (a tuple,
+        # NaN) is changed here as well.
+        parsed = (parse_line(line.encode()) for line in lines)
+        return [event for event in parsed if event is not None]
 
     def size(self) -> int:
-        """How many bytes the journal has."""
+        """Return how many bytes the journal has."""
         return os.fstat(self._handle).st_size
 
     def close(self) -> None:
+        """Close the file."""
         os.close(self._handle)
 
     def _open(self) -> int:
@@ -116,6 +139,7 @@ class JournalWriter:
             ) from None
 
     def _end_torn_line(self) -> None:
+        """End the line in which an earlier runner was killed, so that ours begins a new one."""
         size = os.fstat(self._handle).st_size
         if size and os.pread(self._handle, 1, size - 1) != b"\n":
             self._write(b"\n", durable=True)
@@ -129,8 +153,11 @@ class JournalWriter:
             if durable:
                 os.fsync(self._handle)
         except OSError as error:
-            with suppress(OSError):  # else the next runner ends the torn line
+            # A full disk may have taken a part. If even the shortening fails, the next runner ends
+            # the torn line.
+            with suppress(OSError):
                 os.ftruncate(self._handle, size)
             raise StorageError(
-                f"The journal {self.path} cannot be written: {error.strerror}. Free some space, then resume the scan."
+                f"The journal {self.path} cannot be written: {error.strerror}. "
+                "Free some space, then resume the scan."
             ) from None

@@ -1,7 +1,12 @@
-"""The lease: at most one runner owns a scan.
+"""The lease: at most one runner drives a scan.
 
-flock decides where it is honoured. Across hosts it may not be (some network homes), so the owner also renews the time
-stamp of the file, and another host's owner is believed for STALE_S after the last one.
+Two witnesses say that a runner holds the lease. The lock of the file (flock) decides on one host,
+and on several where the file system passes locks on. Some network homes do not: so the owner also
+renews the time stamp of the file every RENEW_S, and an owner on another host is believed for
+STALE_S seconds after the last time stamp.
+
+The file holds the owner's process and the term, which grows by one with each owner. Events carry
+the term of their runner, so that the fold drops what a runner writes that has lost its lease.
 """
 
 from __future__ import annotations
@@ -18,88 +23,87 @@ from typing import Any
 from jupyter_gridgpu.errors import ScanLocked, StorageError
 from jupyter_gridgpu.store.process import Process, this_process
 
-TRIES = 10
-
-
+TRIES = 10  # attempts to lock the file
+RETRY_S = 0.02  # between two of them
 RENEW_S = 10.0
 STALE_S = 60.0
 
 
 class Lease:
-    """Held from construction to release() or the end of the process; the term grows with every owner."""
+    """The lease of this process, from construction to `release()` or to the end of the process."""
 
     def __init__(self, path: Path) -> None:
-        """Take the lease. Raises ScanLocked if somebody holds it, StorageError if the file cannot be written."""
+        """Take the lease.
+
+        Raises ScanLocked if another runner holds it, StorageError if the file cannot be written.
+        """
         try:
             self._handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise StorageError(f"{path} cannot be written: {error.strerror}.") from None
         body = _body(path)
-        if _renewed_elsewhere(path, body) or not _locked(self._handle):
+        if _renewed_elsewhere(path, body) or not _lock(self._handle):
             os.close(self._handle)
             raise ScanLocked(f"The scan in {path.parent} already has a runner ({_owner(body)}).")
         try:
-            term = body.get("term")
-            self.term = (term if isinstance(term, int) else 0) + 1
-            self._sign(held=True)
+            self.term = _term(body) + 1
+            self._write(held=True)
         except OSError as error:
             os.close(self._handle)
             raise StorageError(f"{path} cannot be written: {error.strerror}.") from None
-        self._due = time.monotonic() + RENEW_S
+        self._renew_at = time.monotonic() + RENEW_S
 
-    def _sign(self, held: bool) -> None:
+    def _write(self, held: bool) -> None:
         body = json.dumps({"term": self.term, "held": held, **this_process().to_json()}).encode()
+        # The file is written in place: a rename would replace the file that is locked.
         os.pwrite(self._handle, body, 0)
         os.ftruncate(self._handle, len(body))
 
     def renew(self) -> None:
-        """Show other hosts that the owner lives; cheap to call often."""
-        if time.monotonic() > self._due:
-            self._due = time.monotonic() + RENEW_S
+        """Show other hosts that the owner lives. It is cheap to call this often."""
+        if time.monotonic() > self._renew_at:
+            self._renew_at = time.monotonic() + RENEW_S
             with contextlib.suppress(OSError):
                 os.utime(self._handle)
 
     def release(self) -> None:
+        """Give the lease back."""
         with contextlib.suppress(OSError):
-            self._sign(held=False)
+            self._write(held=False)
         os.close(self._handle)
 
 
-def _locked(handle: int) -> bool:
-    """Lock the file; whether that worked. Somebody who only asks who holds it may be in the way for a moment."""
+def held(path: Path) -> bool:
+    """Return whether a runner holds the lease in this file now."""
+    body = _body(path)
+    if not body:
+        return False
+    if body.get("host") != socket.gethostname():
+        return _renewed_elsewhere(path, body) or _is_locked(path)
+    # On this host the owner can be looked for. Where the file system has no locks, the file of a
+    # killed runner goes on saying that it is held.
+    owner = Process.from_json(body)
+    return owner is not None and owner.alive() and _is_locked(path)
+
+
+def _lock(handle: int) -> bool:
+    """Lock the file and return whether that worked."""
     for _ in range(TRIES):
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            time.sleep(0.02)
-        except OSError:  # this file system has no locks: names and time stamps have to do
+            # Perhaps no runner has it: whoever only asks (`_is_locked`) locks it for a moment.
+            time.sleep(RETRY_S)
+        except OSError:
+            # This file system has no locks. Process names and time stamps have to do.
             return True
         else:
             return True
     return False
 
 
-def held(path: Path) -> bool:
-    """Whether a runner holds the lease now. A pid is believed only on its own host and boot."""
-    body = _body(path)
-    if not body:
-        return False
-    if body.get("host") != socket.gethostname():
-        return _renewed_elsewhere(path, body) or _flocked(path)
-    owner = Process.from_json(body)
-    return owner is not None and owner.alive() and _flocked(path)
-
-
-def _renewed_elsewhere(path: Path, body: dict[str, Any]) -> bool:
-    """Whether an owner on another host has shown itself lately."""
-    if body.get("host") in (None, socket.gethostname()) or body.get("held") is not True:
-        return False
-    with contextlib.suppress(OSError):
-        return time.time() - os.stat(path).st_mtime < STALE_S
-    return False
-
-
-def _flocked(path: Path) -> bool:
+def _is_locked(path: Path) -> bool:
+    """Return whether some process has locked the file for writing."""
     try:
         handle = os.open(path, os.O_RDWR | os.O_CLOEXEC)
     except OSError:
@@ -108,7 +112,7 @@ def _flocked(path: Path) -> bool:
         fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
-    except OSError:
+    except OSError:  # no locks here: the owner's own word is all there is
         return _body(path).get("held") is True
     else:
         return False
@@ -116,12 +120,31 @@ def _flocked(path: Path) -> bool:
         os.close(handle)
 
 
+def _renewed_elsewhere(path: Path, body: dict[str, Any]) -> bool:
+    """Return whether an owner on another host has renewed the time stamp lately."""
+    if body.get("host") in (None, socket.gethostname()) or body.get("held") is not True:
+        return False
+    with contextlib.suppress(OSError):
+        return time.time() - os.stat(path).st_mtime < STALE_S
+    return False
+
+
 def _body(path: Path) -> dict[str, Any]:
+    """Return what the file holds, or an empty dict if it is missing or damaged."""
     try:
         body = json.loads(path.read_bytes() or b"{}")
     except (OSError, ValueError):
         return {}
-    return body if isinstance(body, dict) else {}
+    if not isinstance(body, dict):
+        return {}
+    return body
+
+
+def _term(body: dict[str, Any]) -> int:
+    term = body.get("term")
+    if not isinstance(term, int):
+        return 0
+    return term
 
 
 def _owner(body: dict[str, Any]) -> str:

@@ -1,4 +1,8 @@
-"""The manifest: digests of what jobs left, one job a line, appended by the runner when a job has ended."""
+"""The manifest: the digests of the files that jobs left, one job a line.
+
+The runner appends the line of a job when the job has ended. `gridgpu verify` compares the digests
+with the files.
+"""
 
 from __future__ import annotations
 
@@ -9,17 +13,22 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
+from jupyter_gridgpu.model.records import ManifestLine
 from jupyter_gridgpu.store.opener import opener_below
 from jupyter_gridgpu.store.paths import COPY_NAME, ScanPaths, read_json
 from jupyter_gridgpu.store.tail import read_lines
 
 CHUNK = 1024 * 1024
-START = ""  # the key of the line that holds the scan's own provenance
-Digests = dict[str, tuple[str, int]]  # path in the scan folder -> SHA-256, bytes
+RESULT_BYTES = 1_000_000
+START = ""  # the key of the line that holds the digest of the scan's own provenance
+Digests = dict[str, tuple[str, int]]  # path in the scan folder -> SHA-256 (hexadecimal), bytes
 
 
 def digest(root: Path, name: str) -> tuple[str, int]:
-    """Return SHA-256 and size of a plain file below a scan folder. Raises OSError, for a link or a pipe too."""
+    """Return SHA-256 and size of the plain file `name` below a scan folder.
+
+    Raises OSError, also for a link or a pipe.
+    """
     found, size = hashlib.sha256(), 0
     with open(root / name, "rb", buffering=0, opener=opener_below(root)) as file:
         while data := file.read(CHUNK):
@@ -29,7 +38,7 @@ def digest(root: Path, name: str) -> tuple[str, int]:
 
 
 def digests(root: Path, names: Iterable[str]) -> Digests:
-    """Return the digests of those files that are there."""
+    """Return the digests of those files that can be read."""
     found: Digests = {}
     for name in names:
         try:
@@ -40,29 +49,35 @@ def digests(root: Path, names: Iterable[str]) -> Digests:
 
 
 def job_files(paths: ScanPaths, key: str) -> list[str]:
-    """Return the files of a job that do not change any more: of the copy whose result counts.
+    """Return the files of an ended job that do not change any more, relative to the scan folder.
 
-    Another copy may still be running, and so may a job that was given up without a result.
+    These are the files of the copy whose result counts, whether they are there or not.
     """
     job = paths.job(key)
-    body = read_json(job.result, limit=1_000_000)
-    copy = body.get("copy") if isinstance(body, dict) else None
     files = [job.spec]
-    if isinstance(copy, str) and COPY_NAME.fullmatch(copy):
-        made = job.copy(copy)
-        files += [job.result, made.result, made.notebook, made.metrics, made.provenance]
+    body = read_json(job.result, limit=RESULT_BYTES)
+    # Another copy of the job may still be running, and so may a job that was given up without a
+    # result: their files still change.
+    if isinstance(body, dict):
+        name = body.get("copy")
+        if isinstance(name, str) and COPY_NAME.fullmatch(name):
+            copy = job.copy(name)
+            files += [job.result, copy.result, copy.notebook, copy.metrics, copy.provenance]
     return [file.relative_to(paths.folder).as_posix() for file in files]
 
 
 class ManifestWriter:
-    """Appends lines; what a full disk does not take is written when the next runner catches up."""
+    """Appends lines to the manifest.
+
+    A line that a full disk does not take is written when the next runner starts.
+    """
 
     def __init__(self, paths: ScanPaths) -> None:
         self._paths = paths
         self._known = set(read(paths.manifest))
 
     def add(self, keys: Iterable[str]) -> None:
-        """Write the digests of jobs that have ended, those that were not written yet. Raises OSError."""
+        """Write the digests of ended jobs that are not in the manifest yet. Raises OSError."""
         new = [key for key in keys if key not in self._known]
         if START not in self._known:
             self._append(START, digests(self._paths.folder, [self._paths.provenance.name]))
@@ -70,43 +85,51 @@ class ManifestWriter:
             self._append(key, digests(self._paths.folder, job_files(self._paths, key)))
 
     def _append(self, key: str, files: Digests) -> None:
-        line = json.dumps(
-            {"key": key, "t": round(time.time(), 3), "files": files}, separators=(",", ":")
-        )
+        body: ManifestLine = {"key": key, "t": round(time.time(), 3), "files": files}
+        line = json.dumps(body, separators=(",", ":")).encode() + b"\n"
         handle = os.open(
             self._paths.manifest, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600
         )
         try:
+            # A runner that was killed may have left a line without its end. Ours must not become
+            # a part of it.
             size = os.fstat(handle).st_size
-            torn = size > 0 and os.pread(handle, 1, size - 1) != b"\n"
-            os.write(handle, (b"\n" if torn else b"") + line.encode() + b"\n")
+            if size > 0 and os.pread(handle, 1, size - 1) != b"\n":
+                line = b"\n" + line
+            os.write(handle, line)
         finally:
             os.close(handle)
         self._known.add(key)
 
 
 def read(path: Path) -> dict[str, Digests]:
-    """Return the digests by job; of a job that is there twice, the last. A torn or foreign line is skipped."""
+    """Return the digests by the key of the job. A line that is torn or foreign is skipped.
+
+    If a job is there twice, its last line counts.
+    """
     found: dict[str, Digests] = {}
-    cursor = -1
-    after = 0
-    while cursor != after:
-        cursor = after
+    opener = opener_below(path.parent)
+    cursor = 0
+    while True:
+        before = cursor
         try:
-            lines, after = read_lines(path, cursor, opener_below(path.parent))
+            lines, cursor = read_lines(path, cursor, opener)
         except OSError:
             return found
         for line in lines:
-            if (parsed := _parsed(line)) is not None:
-                found[parsed[0]] = parsed[1]
-    return found
+            parsed = _parse(line)
+            if parsed is not None:
+                key, files = parsed
+                found[key] = files
+        if cursor == before:
+            return found
 
 
-def _parsed(line: bytes) -> tuple[str, Digests] | None:
+def _parse(line: bytes) -> tuple[str, Digests] | None:
+    """Return the key and the digests in a line, or None if the line is torn or foreign."""
     try:
         body = json.loads(line)
-        return str(body["key"]), {
-            str(name): (str(sha), int(size)) for name, (sha, size) in body["files"].items()
-        }
+        files = {str(name): (str(sha), int(size)) for name, (sha, size) in body["files"].items()}
+        return str(body["key"]), files
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None

@@ -1,4 +1,12 @@
-"""Every file name of a scan folder, in one place."""
+"""The name of every file in a scan folder, and the ways in which such files are written and read.
+
+Three ways to write a file, and what a reader sees after a crash of the writer:
+
+- `write_atomic` replaces a file. Whenever the writer is killed, a reader sees the old or the new
+  text. Nothing is synced, so after a power cut the newest text may be lost.
+- `publish` gives a file that is complete a second name, once. Of several writers one wins.
+- `JournalWriter` (journal.py) appends; it syncs those events that must survive a power cut.
+"""
 
 from __future__ import annotations
 
@@ -23,151 +31,182 @@ class ScanPaths:
 
     @property
     def spec(self) -> Path:
+        """What the scan is: the notebook's name, the space, the backend. It never changes."""
         return self.folder / "scan.json"
 
     @property
     def notebook(self) -> Path:
+        """The notebook as it was when the scan was made."""
         return self.folder / "notebook.ipynb"
 
     @property
     def files(self) -> Path:
+        """The folder of the helper files, which all jobs of the scan read."""
         return self.folder / "files"
 
     @property
     def worker(self) -> Path:
-        """The packed worker: the very code that ran the scan's jobs."""
+        """The packed worker, the very code that ran the scan's jobs."""
         return self.folder / "worker.pyz"
 
     @property
     def launcher(self) -> Path:
-        """The script that finds the container on a node and runs the worker in it."""
+        """The script that finds the container runtime on a node and runs the worker in it."""
         return self.folder / "worker.sh"
 
     @property
     def image_mark(self) -> Path:
-        """Which image the scan's first job ran in; written by its worker."""
+        """The image in which the scan's first job ran. The worker of that job writes the file."""
         return self.folder / "image.mark"
 
     @property
     def batches(self) -> Path:
-        """What was handed to a batch system in one call, a folder each."""
+        """The batches of the scan, each in a folder of its own."""
         return self.folder / "batches"
 
     @property
     def provenance(self) -> Path:
-        """Where the scan comes from: who asked for it how, and the digests of all that went into it. Immutable."""
+        """Who asked for the scan and how, and the digests of all its inputs. It never changes."""
         return self.folder / "provenance.json"
 
     @property
     def points(self) -> Path:
-        """The variants of a scan whose points were given; one a line. Immutable."""
+        """The variants of a scan whose points were given, one a line. The file never changes."""
         return self.folder / "points.jsonl"
 
     @property
     def manifest(self) -> Path:
-        """Digests of what jobs left, one job a line; only the runner writes."""
+        """The digests of what jobs left, one job a line. Only the runner writes it."""
         return self.folder / "manifest.jsonl"
 
     @property
     def journal(self) -> Path:
+        """All events of the scan, one a line. Only the runner writes it."""
         return self.folder / "journal.jsonl"
 
     @property
-    def checkpoint(self) -> Path:
-        """The fold of a long journal; a cache."""
-        return self.folder / "checkpoint.json"
+    def fold(self) -> Path:
+        """The cached fold of a long journal. It may be removed at any time.
+
+        Version 0.1.0 called this file `checkpoint.json`. Such a file is neither read nor written.
+        """
+        return self.folder / "fold.json"
 
     @property
     def inbox(self) -> Path:
+        """The commands of clients that the runner has not applied yet, each in a file."""
         return self.folder / "inbox"
 
     @property
     def jobs(self) -> Path:
+        """The folders of all jobs."""
         return self.folder / "jobs"
 
     @property
     def arrived(self) -> Path:
-        """What came of jobs while they ran elsewhere, in folders like those of `jobs`; only the runner writes."""
+        """What jobs that share no disk sent while they ran, in folders like those of `jobs`.
+
+        Only the runner writes it.
+        """
         return self.folder / "arrived"
 
     @property
     def sender(self) -> Path:
-        """What jobs need to send metrics, where files travel with them; never in the folder that the user has."""
+        """What jobs need to send metrics, where files travel with them.
+
+        The file is never in the scan folder of the user, since it holds a key.
+        """
         return self.folder / "sender.json"
 
     @property
     def lock(self) -> Path:
+        """The lease of the scan's runner."""
         return self.folder / "runner.lock"
 
     @property
     def log(self) -> Path:
+        """What the scan's runners had to say."""
         return self.folder / "runner.log"
 
     def job(self, key: str) -> JobPaths:
+        """Return the files of the job with this key."""
         return JobPaths(self.jobs / key)
 
     def arrival(self, key: str) -> JobPaths:
+        """Return the files that came of the job with this key while it ran."""
         return JobPaths(self.arrived / key)
 
 
 @dataclass(frozen=True)
 class JobPaths:
-    """The files of one attempt; each copy that an engine starts of it has a folder of its own inside."""
+    """The files of one job. Each copy of the job has a folder of its own inside."""
 
     folder: Path
 
     @property
     def spec(self) -> Path:
+        """What the job is to run. Only the runner writes it."""
         return self.folder / "job.json"
 
     @property
     def result(self) -> Path:
+        """The result of the copy that ended first."""
         return self.folder / "result.json"
 
     @property
     def claim(self) -> Path:
-        """Who runs the attempt on this machine (local backend)."""
+        """Which process runs the job on this machine. Only the local backend has such files."""
         return self.folder / "claim.json"
 
     @property
     def log(self) -> Path:
-        """What a worker said before it had a copy folder."""
+        """What the launcher or the worker said before the copy had a folder."""
         return self.folder / "launch.log"
 
     @property
     def stop(self) -> Path:
-        """There once the job is to end; the worker looks for it."""
+        """A file that is there once the job is to end. The worker looks for it."""
         return self.folder / "stop"
 
     def copy(self, name: str) -> CopyPaths:
+        """Return the files of the copy with this name."""
         return CopyPaths(self.folder / name)
 
     def copies(self) -> list[CopyPaths]:
-        """The copies there are, oldest first."""
+        """Return the copies of the job that have a folder, the oldest first.
+
+        The list is empty if the folder cannot be read now.
+        """
         try:
-            entries = [
-                entry
+            # A link could lead out of the scan folder, and a job may have made one.
+            found = [
+                CopyPaths(Path(entry.path))
                 for entry in os.scandir(self.folder)
                 if COPY_NAME.fullmatch(entry.name) and entry.is_dir(follow_symlinks=False)
             ]
-        except OSError:  # not there, or on a disk that does not answer now
+        except OSError:
+            # The runner looks at these folders all the time. A network disk that does not answer
+            # for a moment must not end it.
             return []
-        return sorted((CopyPaths(Path(entry.path)) for entry in entries), key=CopyPaths.made)
+        return sorted(found, key=CopyPaths.made)
 
 
 @dataclass(frozen=True)
 class CopyPaths:
-    """The files of one copy; only its worker writes them."""
+    """The files of one copy of a job. Only the copy's worker writes them."""
 
     folder: Path
 
     @property
     def about(self) -> Path:
-        """Where the copy runs: host, engine, GPUs; written first, and once."""
+        """Where the copy runs: host, batch system, GPUs. The worker writes it first, and once."""
         return self.folder / "copy.json"
 
     def made(self) -> float:
-        """When the copy began; of one that has not said so, when its folder last changed."""
+        """Return when the copy began, in seconds since the epoch, or 0.0 if that is not known.
+
+        A copy that has not written `about` yet began when its folder last changed.
+        """
         for path in (self.about, self.folder):
             with contextlib.suppress(OSError):
                 return path.stat().st_mtime
@@ -175,33 +214,47 @@ class CopyPaths:
 
     @property
     def metrics(self) -> Path:
+        """The readings of the copy, one a line."""
         return self.folder / "metrics.jsonl"
 
     @property
     def result(self) -> Path:
+        """How the copy ended."""
         return self.folder / "result.json"
 
     @property
     def notebook(self) -> Path:
+        """The executed notebook, as far as it was saved."""
         return self.folder / "output.ipynb"
 
     @property
     def provenance(self) -> Path:
-        """What the copy ran with."""
+        """The software and the hardware that the copy ran with."""
         return self.folder / "provenance.json"
 
     @property
     def log(self) -> Path:
+        """What the worker and the notebook printed."""
         return self.folder / "worker.log"
 
 
 def scratch_folder(copy: str) -> Path:
-    """Where a copy keeps what lives only as long as it does: on its node, with a short name."""
-    return Path("/tmp" if os.access("/tmp", os.W_OK) else tempfile.gettempdir()) / f"gridgpu-{copy}"
+    """Return the folder on the node in which a copy keeps what lives no longer than it does."""
+    # Sockets of kernels lie in this folder, and the path of a socket may have 107 bytes at most:
+    # $TMPDIR is often longer.
+    root = "/tmp"
+    if not os.access(root, os.W_OK):
+        root = tempfile.gettempdir()
+    return Path(root) / f"gridgpu-{copy}"
 
 
 def write_atomic(path: Path, text: str) -> None:
-    """Write a file so that readers see the old or the whole new text, never a part."""
+    """Write a file so that readers see the old or the new text, never a part of it.
+
+    Raises OSError, or UnicodeError for half a surrogate pair; then the old file is still there.
+    """
+    # The name carries the pid, so that two processes that write the same file do not write into
+    # each other's part. The rename replaces the file in one step.
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         part.write_text(text, encoding="utf-8")
@@ -212,21 +265,35 @@ def write_atomic(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, body: Any) -> None:
+    """Write an object as JSON, as `write_atomic` does."""
     write_atomic(path, json.dumps(body, indent=1))
 
 
 def read_json(path: Path, limit: int = 4_000_000) -> Any:
-    """Return the JSON in a file of at most `limit` bytes, or None if it is missing, larger or not JSON."""
+    """Return the JSON in a file of at most `limit` bytes.
+
+    Returns None if the file is missing, is larger or is not JSON.
+    """
     try:
         with open(path, "rb") as file:
+            # The size is not asked before: a file may grow between the question and the reading.
             data = file.read(limit + 1)
-        return json.loads(data) if len(data) <= limit else None
+        if len(data) > limit:
+            return None
+        return json.loads(data)
     except (OSError, ValueError, RecursionError):
         return None
 
 
 def publish(source: Path, target: Path) -> bool:
-    """Give `source` the name `target` unless that exists already; whether this call did. The first one wins."""
+    """Give the file `source` the name `target` as well, and return whether this call did so.
+
+    Returns False if `target` exists already: of several copies of a job that end, the first one
+    wins. Raises OSError.
+    """
+    # A hard link does two things in one step that no other call does together: it fails where the
+    # name is taken (a rename would replace the result of another copy), and the file under the new
+    # name is complete from the first moment (a file that is created and then written is not).
     try:
         os.link(source, target)
     except FileExistsError:
@@ -237,14 +304,18 @@ def publish(source: Path, target: Path) -> bool:
 
 
 def _publish_a_copy(source: Path, target: Path) -> bool:
-    """Publish where there are no links across folders, as on AFS: never half a file, whenever this process is killed."""
+    """Copy `source` into the folder of `target` and link it there.
+
+    AFS has hard links inside one folder only. Whenever this process is killed, `target` is complete
+    or missing.
+    """
     part = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}")
     try:
         part.write_bytes(source.read_bytes())
         os.link(part, target)
     except FileExistsError:
         return False
-    except OSError:  # a file system without hard links
+    except OSError:  # the file system has no hard links at all
         return _publish_by_create(source, target)
     finally:
         with contextlib.suppress(OSError):
@@ -253,6 +324,11 @@ def _publish_a_copy(source: Path, target: Path) -> bool:
 
 
 def _publish_by_create(source: Path, target: Path) -> bool:
+    """Create `target` and write it, on file systems without hard links.
+
+    The first one wins here as well, but a writer that is killed leaves half a file, and readers
+    may see a part for a moment. They take that for no result (`read_json`).
+    """
     try:
         handle = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
@@ -261,6 +337,7 @@ def _publish_by_create(source: Path, target: Path) -> bool:
         with os.fdopen(handle, "wb") as file:
             file.write(source.read_bytes())
     except OSError:
-        target.unlink(missing_ok=True)  # half a result is none
+        # Half a result would keep the name from the next copy, which has a whole one.
+        target.unlink(missing_ok=True)
         raise
     return True

@@ -1,4 +1,4 @@
-"""Points that are given: the variants of a replay, or of a batch somebody had already; one a line."""
+"""Given points: the variants of a replay, or of a batch of runs that was imported, one a line."""
 
 from __future__ import annotations
 
@@ -11,42 +11,39 @@ from typing import Any
 from jupyter_gridgpu.errors import StorageError, UsageError
 from jupyter_gridgpu.model import numbers
 from jupyter_gridgpu.model.job import split_key
+from jupyter_gridgpu.model.records import PointLine, VariantProposed
 from jupyter_gridgpu.model.view import VariantView
 
 
 def lines(variants: Iterable[VariantView]) -> str:
-    """Return variants as points.jsonl keeps them."""
-    return "".join(
-        json.dumps(
-            {
-                "variant": v.id,
-                "point": v.point,
-                "repeat": v.repeat,
-                "params": numbers.strict(v.params),
-            }
-        )
-        + "\n"
-        for v in variants
-    )
+    """Return the text of `points.jsonl` for these variants."""
+    return "".join(_line(variant) for variant in variants)
+
+
+def _line(variant: VariantView) -> str:
+    body: PointLine = {
+        "variant": variant.id,
+        "point": variant.point,
+        "repeat": variant.repeat,
+        "params": numbers.strict(variant.params),
+    }
+    return json.dumps(body) + "\n"
 
 
 def digest(text: str) -> str:
+    """Return the SHA-256 of a text in hexadecimal digits."""
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def read(path: Path) -> Iterator[dict[str, Any]]:
-    """Yield the points of a file, as the event that proposes a variant has them. Raises StorageError."""
+def read(path: Path) -> Iterator[VariantProposed]:
+    """Yield each point as the data of the event that proposes its variant.
+
+    Raises StorageError if the file cannot be read or is damaged.
+    """
     try:
         with open(path, encoding="utf-8") as file:
             for line in file:
-                body = json.loads(line)
-                yield {
-                    "variant": split_key(f"{body['variant']}.1")[0],
-                    "point": int(body["point"]),
-                    "repeat": int(body["repeat"]),
-                    "params": numbers.loose(dict(body["params"])),
-                    "attrs": {},
-                }
+                yield _point(json.loads(line))
     except OSError as error:
         raise StorageError(
             f"The points of the scan, {path}, cannot be read: {error.strerror}."
@@ -55,3 +52,17 @@ def read(path: Path) -> Iterator[dict[str, Any]]:
         raise StorageError(
             f"The points of the scan, {path}, are not sound: the file was changed."
         ) from None
+
+
+def _point(body: Any) -> VariantProposed:
+    """Return the data of one line. Raises KeyError, TypeError, ValueError or UsageError."""
+    # The id becomes the name of a folder. The file may come from a pack that somebody sent, so
+    # `split_key` checks that it is an id and no path.
+    variant, _ = split_key(f"{body['variant']}.1")
+    return {
+        "variant": variant,
+        "point": int(body["point"]),
+        "repeat": int(body["repeat"]),
+        "params": numbers.loose(dict(body["params"])),
+        "attrs": {},
+    }

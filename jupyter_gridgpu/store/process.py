@@ -1,4 +1,7 @@
-"""Processes named so that a name never means another process: host, boot, pid and start time."""
+"""Names of processes that never mean another process: host, boot, pid and start time.
+
+A pid alone is not enough: after a while, or after a reboot, another process has it.
+"""
 
 from __future__ import annotations
 
@@ -9,29 +12,41 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+NO_PROCESS = ("", 0)
+DEAD = ("", "Z", "X")  # state letters of proc(5): none, a zombie, dead
+
 
 @dataclass(frozen=True)
 class Process:
+    """The name of one process, as it is written into files."""
+
     host: str
-    boot: str
+    boot: str  # the kernel's id of the boot; "" where the system does not tell
     pid: int
-    start: int  # clock ticks since boot, or 0 where the system does not tell
+    start: int  # clock ticks since boot; 0 where the system does not tell
 
     def alive(self) -> bool:
-        """Whether that very process still runs here. Always False on another host or after a reboot."""
+        """Return whether this very process still runs on this host.
+
+        Returns False on another host and after a reboot.
+        """
         if (self.host, self.boot) != (socket.gethostname(), boot_id()):
             return False
         state, start = _stat(self.pid)
-        if state == "Z" and _goes_on(self.pid):
+        # A process whose first thread has ended looks like a zombie while another thread goes on,
+        # for example while that thread replaces the program by exec(2).
+        if state == "Z" and _other_threads_run(self.pid):
             state = "R"
-        return state not in ("", "Z", "X") and (not self.start or start == self.start)
+        same_start = not self.start or start == self.start
+        return state not in DEAD and same_start
 
     def to_json(self) -> dict[str, Any]:
+        """Return the name as a JSON object."""
         return asdict(self)
 
     @staticmethod
     def from_json(body: Any) -> Process | None:
-        """Return the process that a file names, or None if the file is not sound."""
+        """Return the process that a JSON value names, or None if it names none."""
         try:
             return Process(
                 str(body["host"]), str(body["boot"]), int(body["pid"]), int(body["start"])
@@ -41,16 +56,18 @@ class Process:
 
 
 def this_process() -> Process:
+    """Return the name of the process that calls this."""
     return process_of(os.getpid())
 
 
 def process_of(pid: int) -> Process:
-    """The process that has this pid here and now."""
+    """Return the name of the process that has this pid here and now."""
     return Process(socket.gethostname(), boot_id(), pid, _stat(pid)[1])
 
 
 @functools.cache
 def boot_id() -> str:
+    """Return the kernel's id of this boot, or "" where the system does not tell."""
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     except OSError:
@@ -58,32 +75,35 @@ def boot_id() -> str:
 
 
 def _stat(pid: int) -> tuple[str, int]:
-    """The state letter and start time of a process; ("", 0) if there is none.
-
-    Read from /proc (proc(5), fields 3 and 22, behind the parenthesised name); elsewhere only existence is known.
-    """
+    """Return the state letter and the start time of a process, or ("", 0) if there is none."""
     try:
+        # proc(5), fields 3 and 22. The name of the program, field 2, may hold blanks and
+        # parentheses itself, so the fields are counted from the last parenthesis.
         fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
         return fields[0].decode(), int(fields[19])
     except (OSError, IndexError, ValueError):
-        return _signalled(pid)
+        return _stat_without_proc(pid)
 
 
-def _goes_on(pid: int) -> bool:
-    """Whether only the first thread of a process has ended: so it looks while another one runs exec(2)."""
-    try:
-        return len(os.listdir(f"/proc/{pid}/task")) > 1 or _stat(pid)[0] not in ("", "Z", "X")
-    except OSError:
-        return False
-
-
-def _signalled(pid: int) -> tuple[str, int]:
+def _stat_without_proc(pid: int) -> tuple[str, int]:
+    """Return what `_stat` does, on systems that have no /proc: only whether a process is there."""
     if Path("/proc/self").exists():
-        return "", 0
+        return NO_PROCESS
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
-        return "", 0
+        return NO_PROCESS
     except PermissionError:
-        pass
+        pass  # it is there and belongs to somebody else
     return "R", 0
+
+
+def _other_threads_run(pid: int) -> bool:
+    """Return whether a process that looks like a zombie has another thread that runs."""
+    try:
+        if len(os.listdir(f"/proc/{pid}/task")) > 1:
+            return True
+        # The exec(2) may be over since the state was read.
+        return _stat(pid)[0] not in DEAD
+    except OSError:
+        return False

@@ -1,4 +1,4 @@
-"""Reading a file that grows: whole new lines since a cursor, its end, or a part of it; always bounded."""
+"""Readers of files that grow: the lines that are new, or a part of the text. All are bounded."""
 
 from __future__ import annotations
 
@@ -7,18 +7,20 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple, Optional
 
-CHUNK = 4 * 1024 * 1024
-LINE_LIMIT = 1024 * 1024
+CHUNK = 4 * 1024 * 1024  # bytes that are read at once
+LINE_LIMIT = 1024 * 1024  # bytes; a longer line is skipped
+CHARACTER_BYTES = 4  # of the longest character in UTF-8
 Opener = Optional[Callable[[str, int], int]]
 
 
 def read_lines(path: Path, cursor: int, opener: Opener = None) -> tuple[list[bytes], int]:
-    """Return the whole lines after byte `cursor` and the cursor behind them, at most CHUNK bytes at a time.
+    """Return the whole lines behind byte `cursor`, and the cursor behind them.
 
-    A line without its newline is still being written and is left for the next call; one longer than LINE_LIMIT is
-    skipped. A missing file has no lines.
+    One call reads at most CHUNK bytes; at the end of the file the cursor stays. A missing file has
+    no lines, and a line that is longer than LINE_LIMIT is skipped. Raises OSError.
     """
     try:
+        # Most calls find nothing new: one stat is cheaper than to open the file.
         if os.stat(path).st_size <= cursor:
             return [], cursor
         with open(path, "rb", opener=opener) as file:
@@ -28,12 +30,17 @@ def read_lines(path: Path, cursor: int, opener: Opener = None) -> tuple[list[byt
         return [], cursor
     end = data.rfind(b"\n") + 1
     if end == 0:
-        return [], cursor + (len(data) if len(data) > LINE_LIMIT else 0)
-    return [line for line in data[: end - 1].split(b"\n") if len(line) <= LINE_LIMIT], cursor + end
+        # A line without its end is still being written and is left for the next call. One that is
+        # too long already is stepped over, or it would hide all lines behind it.
+        if len(data) > LINE_LIMIT:
+            cursor += len(data)
+        return [], cursor
+    lines = [line for line in data[: end - 1].split(b"\n") if len(line) <= LINE_LIMIT]
+    return lines, cursor + end
 
 
 def tail_text(path: Path, limit: int) -> str:
-    """Return the end of a text file, at most `limit` bytes of it; nothing if there is no such file."""
+    """Return the last `limit` bytes of a text file, or "" if there is no such file."""
     try:
         with open(path, "rb") as file:
             file.seek(max(os.stat(path).st_size - limit, 0))
@@ -43,7 +50,7 @@ def tail_text(path: Path, limit: int) -> str:
 
 
 class Part(NamedTuple):
-    """The text between two bytes of a file of `size` bytes."""
+    """The text between the bytes `start` and `end` of a file of `size` bytes."""
 
     text: str
     start: int
@@ -52,40 +59,72 @@ class Part(NamedTuple):
 
 
 def text_part(path: Path, start: int | None, limit: int, opener: Opener = None) -> Part:
-    """Return a part of a text file from byte `start` on, or its end; `limit` bytes at most. A missing file is empty.
+    """Return at most `limit` bytes of a text file from byte `start` on, or its end if that is None.
 
-    It is cut between characters, and between lines where the part has more than one, so that parts can be put together.
+    The part ends between two characters, and between two lines if there is a whole line in it, so
+    that the parts of a file can be put together. A missing file is empty. Raises OSError.
     """
     try:
         with open(path, "rb", opener=opener) as file:
             size = os.fstat(file.fileno()).st_size
-            first = max(size - limit, 0) if start is None else min(start, size)
+            first = max(size - limit, 0)
+            if start is not None:
+                first = min(start, size)
             file.seek(first)
             data = file.read(min(limit, size - first))
     except FileNotFoundError:
         return Part("", 0, 0, 0)
-    skipped = _head(data, lines=start is None) if first else 0
-    kept = data[skipped:]
-    kept = kept[: _cut(kept, lines=first + len(data) < size)]
-    return Part(kept.decode("utf-8", "replace"), first + skipped, first + skipped + len(kept), size)
+    skipped = 0
+    if first > 0:
+        # Whoever asks for the end has not seen the line in which it begins. Whoever goes on from
+        # a byte has the beginning of that line already.
+        skipped = _bytes_to_skip(data, to_next_line=start is None)
+    rest = data[skipped:]
+    kept = rest[: _bytes_to_keep(rest, to_last_line=first + len(data) < size)]
+    begin = first + skipped
+    return Part(kept.decode("utf-8", "replace"), begin, begin + len(kept), size)
 
 
-def _head(data: bytes, lines: bool) -> int:
-    """How many bytes at the beginning belong to a line, or a character, that began before."""
-    line = data.find(b"\n") + 1
-    if lines and 0 < line < len(data):
-        return line
-    return next((i for i, byte in enumerate(data[:3]) if byte & 0xC0 != 0x80), 0)
+def _bytes_to_skip(data: bytes, to_next_line: bool) -> int:
+    """Return how many bytes belong to a line, or to a character, that began before `data`."""
+    next_line = data.find(b"\n") + 1
+    if to_next_line and 0 < next_line < len(data):
+        return next_line
+    for index, byte in enumerate(data[: CHARACTER_BYTES - 1]):
+        if not _continues(byte):
+            return index
+    return 0
 
 
-def _cut(data: bytes, lines: bool) -> int:
-    """Where to end: behind the last line that is whole, or at least behind a whole character."""
-    if lines and (line := data.rfind(b"\n") + 1):
-        return line
-    for back in range(1, min(4, len(data)) + 1):
-        byte = data[-back]
-        if byte & 0xC0 == 0x80:
+def _bytes_to_keep(data: bytes, to_last_line: bool) -> int:
+    """Return where to end: behind the last whole line, or at least behind a whole character."""
+    if to_last_line:
+        lines = data.rfind(b"\n") + 1
+        if lines > 0:
+            return lines
+    for count in range(1, min(CHARACTER_BYTES, len(data)) + 1):
+        byte = data[-count]
+        if _continues(byte):
             continue
-        wants = 4 if byte >= 0xF0 else 3 if byte >= 0xE0 else 2 if byte >= 0xC0 else 1
-        return len(data) - back if wants > back and len(data) > back else len(data)
+        # `data` ends with `count` bytes of this character. If it has more of them, it is still
+        # being written and left for the next part; unless nothing would be left of this one.
+        if _character_bytes(byte) > count and len(data) > count:
+            return len(data) - count
+        break
     return len(data)
+
+
+def _continues(byte: int) -> bool:
+    """Return whether a byte of UTF-8 continues a character."""
+    return byte & 0xC0 == 0x80
+
+
+def _character_bytes(first: int) -> int:
+    """Return how many bytes a character of UTF-8 has, by its first byte."""
+    if first >= 0xF0:
+        return 4
+    if first >= 0xE0:
+        return 3
+    if first >= 0xC0:
+        return 2
+    return 1

@@ -19,7 +19,8 @@ from jupyter_gridgpu.model import events, wire
 from jupyter_gridgpu.model.job import Observation
 from jupyter_gridgpu.model.scan import to_json
 from jupyter_gridgpu.model.view import ScanView
-from jupyter_gridgpu.runner.loop import UNDERWAY_S, Runner
+from jupyter_gridgpu.runner.loop import Runner
+from jupyter_gridgpu.runner.sending import UNDERWAY_S
 from jupyter_gridgpu.store import home, inbox
 from jupyter_gridgpu.store.journal import JournalReader
 from jupyter_gridgpu.store.paths import ScanPaths, write_json
@@ -35,12 +36,12 @@ def scan_folder(folder: Path, **changes: Any) -> ScanPaths:
 
 
 @contextmanager
-def runner_of(paths: ScanPaths) -> Iterator[Runner]:
-    runner = Runner(paths.folder)
+def runner_of(paths: ScanPaths, backend: Backend | None = None) -> Iterator[Runner]:
+    runner = Runner(paths.folder, backend)
     try:
         yield runner
     finally:
-        runner.journal.close()
+        runner.scan.journal.close()
         runner.lease.release()
 
 
@@ -79,8 +80,8 @@ def test_a_resuming_runner_and_everybody_else_see_the_same_scan(size: int) -> No
         paths = scan_folder(Path(folder))
         paths.journal.write_bytes(STORY[:size])
         with runner_of(paths) as runner:
-            runner.record(("runner.started", {}))
-            runner.record(
+            runner.scan.record(("runner.started", {}))
+            runner.scan.record(
                 (
                     "variant.proposed",
                     {
@@ -92,8 +93,8 @@ def test_a_resuming_runner_and_everybody_else_see_the_same_scan(size: int) -> No
                     },
                 )
             )
-            assert not runner.view.finished
-            assert shown(runner.view) == seen_by_others(paths)
+            assert not runner.scan.view.finished
+            assert shown(runner.scan.view) == seen_by_others(paths)
 
 
 @pytest.mark.parametrize("text", [None, "", "{"])
@@ -101,14 +102,14 @@ def test_a_lost_lock_file_does_not_silence_the_runner(tmp_path: Path, text: str 
     paths = scan_folder(tmp_path)
     for _ in range(3):
         with runner_of(paths) as runner:
-            runner.record(("runner.started", {}))
+            runner.scan.record(("runner.started", {}))
     paths.lock.unlink()
     if text is not None:
         paths.lock.write_text(text)
     with runner_of(paths) as runner:
-        before = runner.view.rev
-        runner.record(("runner.started", {}))
-        assert runner.view.rev == before + 1
+        before = runner.scan.view.rev
+        runner.scan.record(("runner.started", {}))
+        assert runner.scan.view.rev == before + 1
 
 
 def test_a_second_runner_is_refused_and_touches_nothing(tmp_path: Path) -> None:
@@ -132,7 +133,7 @@ def test_a_command_is_applied_once_though_it_lies_there_twice(tmp_path: Path) ->
     (paths.inbox / "junk.json").write_text("{")
     with runner_of(paths) as runner:
         runner.obey()
-        assert runner.view.trials() == 3
+        assert runner.scan.view.trials() == 3
     assert inbox.pending(paths.inbox) == []
 
 
@@ -148,14 +149,14 @@ def test_points_are_proposed_once_over_any_number_of_runners(tmp_path: Path, sam
     )
     for _ in range(3):
         with runner_of(paths) as runner:
-            runner.propose()
+            runner.proposer.propose()
             lines = paths.journal.read_bytes().splitlines(keepends=True)
         paths.journal.write_bytes(
             b"".join(lines[: max(len(lines) - 1, 1)])
         )  # the last repeat was not written
     with runner_of(paths) as runner:
-        runner.propose()
-        variants = list(runner.view.variants.values())
+        runner.proposer.propose()
+        variants = list(runner.scan.view.variants.values())
     assert [v.id for v in variants] == [f"v{n:04d}" for n in range(1, len(variants) + 1)]
     assert [(v.point, v.repeat) for v in variants] == [divmod(n, 2) for n in range(len(variants))]
     assert len(variants) == (4 if sampler == "tpe" else 12)
@@ -198,24 +199,28 @@ class Silent:
 
 @contextmanager
 def silent_runner(paths: ScanPaths) -> Iterator[tuple[Runner, Silent]]:
-    with runner_of(paths) as runner:
-        silent = Silent()
-        runner.backend = cast(Backend, silent)
+    silent = Silent()
+    with runner_of(paths, cast(Backend, silent)) as runner:
         yield runner, silent
 
 
 def test_jobs_that_cannot_be_sent_are_told_of_and_sent_later(tmp_path: Path) -> None:
     with silent_runner(scan_folder(tmp_path)) as (runner, silent):
-        runner.propose()
-        waiting = list(runner.view.waiting())
-        runner.record(*((events.JOB_INTENDED, {"key": f"{variant.id}.1"}) for variant in waiting))
+        runner.proposer.propose()
+        waiting = list(runner.scan.view.waiting())
+        runner.scan.record(
+            *((events.JOB_INTENDED, {"key": f"{variant.id}.1"}) for variant in waiting)
+        )
         notes = []
         for now in (1000.0, 1001.0, 1200.0, 1300.0):
             silent.taken = {variant.key: "7_1" for variant in waiting if now == 1300.0}
-            runner.settle(waiting, now)
+            runner.sender.settle(waiting, now)
             runner.observe(now)
-            notes.append(runner.view.engine_note)
-        words = f"{len(waiting)} jobs could not be sent for 3 min; it is tried again. (sbatch did not answer within 60 s.)"
+            notes.append(runner.scan.view.engine_note)
+        words = (
+            f"{len(waiting)} jobs could not be sent for 3 min; it is tried again. "
+            "(sbatch did not answer within 60 s.)"
+        )
         assert notes == [None, None, words, None]
         assert all(variant.submitted for variant in waiting)
 
@@ -243,23 +248,25 @@ def test_what_a_full_engine_did_not_take_is_sent_later_but_not_while_the_scan_is
     tmp_path: Path,
 ) -> None:
     paths = scan_folder(tmp_path)
-    with runner_of(paths) as runner:
-        engine = Limited()
-        runner.backend = cast(Backend, engine)
+    engine = Limited()
+    with runner_of(paths, cast(Backend, engine)) as runner:
         engine.free = 1
         runner.tick(1000.0)
-        total = len(runner.view.active)
+        total = len(runner.scan.view.active)
         runner.tick(1000.1)
-        words = f"{total - 1} jobs will be sent when there is room for more of yours. (Engine: MaxSubmitLimit.)"
-        assert (len(engine.taken), runner.view.engine_note) == (1, words)
+        words = (
+            f"{total - 1} jobs will be sent when there is room for more of yours. "
+            "(Engine: MaxSubmitLimit.)"
+        )
+        assert (len(engine.taken), runner.scan.view.engine_note) == (1, words)
         inbox.post(paths.inbox, "pause")
         engine.free = 2
         runner.tick(1100.0)
         runner.tick(1200.0)
         assert len(engine.taken) == 1
-        inbox.post(paths.inbox, "stop", [list(runner.view.variants)[-1]])
+        inbox.post(paths.inbox, "stop", [list(runner.scan.view.variants)[-1]])
         runner.tick(1201.0)
-        assert list(runner.view.variants.values())[-1].state == "cancelled", (
+        assert list(runner.scan.view.variants.values())[-1].state == "cancelled", (
             "what was not sent is stopped at once"
         )
         inbox.post(paths.inbox, "resume")
@@ -269,13 +276,13 @@ def test_what_a_full_engine_did_not_take_is_sent_later_but_not_while_the_scan_is
 
 def test_a_disk_that_does_not_answer_for_a_while_ends_no_runner(tmp_path: Path) -> None:
     with silent_runner(scan_folder(tmp_path)) as (runner, silent):
-        runner.propose()
+        runner.proposer.propose()
         silent.disk = OSError(errno.ESTALE, "Stale file handle")
         assert not runner.attempt(1000.0)
         assert not runner.attempt(1200.0)
-        assert (silent.asked, runner.unsettled) == (2, 1200.0 + UNDERWAY_S)
+        assert (silent.asked, runner.sender.ask_at) == (2, 1200.0 + UNDERWAY_S)
         with pytest.raises(OSError, match="Stale"):
             runner.attempt(1301.0)
-        runner.unsettled, silent.disk = 0.0, OSError(errno.ENOSPC, "No space left on device")
+        runner.sender.ask_at, silent.disk = 0.0, OSError(errno.ENOSPC, "No space left on device")
         with pytest.raises(OSError, match="space"):
             runner.attempt(1302.0)

@@ -24,17 +24,21 @@ def test_a_command_keeps_its_words(tmp_path: Path) -> None:
     stop, extend = (inbox.read(path) for path in inbox.pending(tmp_path))
     assert stop is not None
     assert extend is not None
-    assert (stop["variants"], len(stop["by"]), stop["by"][:3]) == (["v0001"], 80, "a b")
+    by = stop["by"] or ""
+    assert (stop["variants"], len(by), by[:3]) == (["v0001"], 80, "a b")
     assert (extend["variants"], extend["trials"]) == (None, 5)
 
 
 @pytest.mark.parametrize(
     "body",
     [
-        "", "{", "[]", "null", "3", "[" * 100_000, '{"action": "explode"}', '{"action": null}', '{"action": ["stop"]}',
-        '{"action": "stop", "variants": "v0001"}', '{"action": "stop", "variants": [1]}', '{"action": "extend"}',
-        '{"action": "extend", "trials": 0}', '{"action": "extend", "trials": 1e9}', '{"action": "extend", "trials": "9"}',
-        '{"action": "extend", "trials": 10000000}', '{"action": "stop", "pad": "' + "x" * 1_000_001 + '"}',
+        "", "{", "[]", "null", "3", "[" * 100_000,
+        '{"action": "explode"}', '{"action": null}', '{"action": ["stop"]}',
+        '{"action": "stop", "variants": "v0001"}', '{"action": "stop", "variants": [1]}',
+        '{"action": "extend"}', '{"action": "extend", "trials": 0}',
+        '{"action": "extend", "trials": 1e9}', '{"action": "extend", "trials": "9"}',
+        '{"action": "extend", "trials": 10000000}',
+        '{"action": "stop", "pad": "' + "x" * 1_000_001 + '"}',
     ],
 )  # fmt: skip
 def test_an_unsound_command_is_not_read(tmp_path: Path, body: str) -> None:

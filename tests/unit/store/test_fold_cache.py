@@ -86,7 +86,7 @@ def test_what_the_journal_gained_since_is_folded_on(paths: ScanPaths, story: Sto
 def test_another_journal_a_shorter_one_and_damage_are_noticed(
     paths: ScanPaths, story: Story
 ) -> None:
-    text, kept = story.text(), paths.checkpoint.read_text()
+    text, kept = story.text(), paths.fold.read_text()
     for other in (text.replace(b"0.5", b"0.6"), text[:-20], b""):
         paths.journal.write_bytes(other)
         assert fold_cache.read(paths, home.load(paths.folder)) is None
@@ -99,7 +99,7 @@ def test_another_journal_a_shorter_one_and_damage_are_noticed(
         kept.replace('"shape":"', '"shape":"x', 1),
         kept.replace('"lr"', '"rl"', 1)[:90],
     ):
-        paths.checkpoint.write_text(damage)
+        paths.fold.write_text(damage)
         assert fold_cache.read(paths, home.load(paths.folder)) is None
     handle = ScanHandle(paths.folder)
     handle.refresh()
@@ -108,6 +108,17 @@ def test_another_journal_a_shorter_one_and_damage_are_noticed(
 
 def test_a_short_journal_is_not_worth_it(paths: ScanPaths, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fold_cache, "VARIANTS", 500)
-    paths.checkpoint.unlink()
+    paths.fold.unlink()
     fold_cache.write(paths, folded(paths), 10)
-    assert not paths.checkpoint.exists()
+    assert not paths.fold.exists()
+
+
+def test_a_cache_of_version_0_1_0_changes_nothing(paths: ScanPaths) -> None:
+    paths.fold.rename(paths.folder / "checkpoint.json")
+    for text in (None, "{", "[]"):
+        if text is not None:
+            (paths.folder / "checkpoint.json").write_text(text)
+        assert fold_cache.read(paths, home.load(paths.folder)) is None
+        handle = ScanHandle(paths.folder)
+        handle.refresh()
+        assert shown(handle.view) == shown(folded(paths))

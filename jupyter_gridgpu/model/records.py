@@ -1,0 +1,321 @@
+"""The records that a scan keeps on disk: one type for each JSON file and for each kind of line.
+
+    scan folder
+      journal.jsonl               one event a line: `EventHead` and the keys of the event
+      manifest.jsonl              one `ManifestLine` for each job that has ended
+      points.jsonl                one `PointLine` for each variant, where the points are given
+      runner.lock                 `LeaseFile`
+      inbox/ID.json               `CommandFile`
+      batches/b0001/engine.json   `BatchFile`
+      jobs/v0017.2/
+        job.json                  `JobSpec`
+        claim.json                `JobClaim`
+        result.json               `JobResult` of the copy that counts
+        COPY/copy.json            `CopyInfo`
+        COPY/result.json          `JobResult`
+        COPY/metrics.jsonl        one `MetricsLine` or `HeartbeatLine` for each line
+
+These types cost nothing at run time. Code that reads a record names its type with `cast`. What a
+job wrote must be checked all the same, since jobs run other people's code. The JSON Schema in
+`docs/records.schema.json` is made from this module.
+
+Times are seconds since the epoch, amounts of memory are MB (2**20 bytes). Optional keys may be
+missing, because an earlier version did not write them or because there was nothing to say. Readers
+skip keys that they do not know. The module runs on Python 3.9, whose `typing` has no `NotRequired`,
+so that the optional keys of a record stand in a base class.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, Optional, TypedDict, Union
+
+from jupyter_gridgpu.model.numbers import Num
+
+State = Literal["new", "queued", "running", "done", "failed", "cancelled", "lost"]
+EndState = Literal["done", "failed", "cancelled", "lost"]
+Reason = Literal["timeout", "oom", "preempted", "node", "image", "notebook", "user", "submit"]
+CommandName = Literal["stop", "retry", "pause", "resume", "extend"]
+
+# A job and what it leaves ---------------------------------------------------------
+
+
+class _LaterJobSpec(TypedDict, total=False):
+    """What the first version did not write, and what only some backends add."""
+
+    id: str  # of the scan
+    notebook_digest: str
+    image: str | None
+    image_digest: str | None
+    prefork: bool  # whether the kernel may be forked from a prepared parent
+    language: str  # of the kernel, for example python
+    sender: str  # path of the file that says where a job sends its metrics
+    requeues: bool  # the batch system starts a preempted job again by itself
+
+
+class JobSpec(_LaterJobSpec):
+    """job.json: what a worker needs to know to run one job. The runner writes it."""
+
+    key: str  # of the job, for example v0017.2
+    scan: str  # the scan's name
+    params: dict[str, Any]
+    kernel: str  # the name of a kernelspec
+    objective: str | None  # the name of the metric
+    walltime_s: int | None
+    memory_mb: int | None
+    env: dict[str, str]  # environment variables that the worker sets
+
+
+class _ResultExtras(TypedDict, total=False):
+    """The peak of memory, unknown for imported notebooks, and what went wrong in a failed job."""
+
+    peak_mb: float
+    reason: Reason | None
+    message: str | None
+    cell: int | None  # of the notebook, from 1
+
+
+class JobResult(_ResultExtras):
+    """result.json: how a job ended. The worker writes it when the notebook has ended."""
+
+    key: str
+    copy: str  # the name of the copy's folder
+    started: float | None
+    ended: float | None
+    state: Literal["done", "failed"]
+
+
+class _CopyExtras(TypedDict, total=False):
+    """What only a copy that runs in a container image tells."""
+
+    image: str
+    image_mark: str  # tells one state of the image's file from another
+
+
+class CopyInfo(_CopyExtras):
+    """copy.json: where a copy of a job runs. The worker writes it when it starts."""
+
+    host: str
+    started: float
+    gpus: str | None  # CUDA_VISIBLE_DEVICES of the worker
+    models: list[str]  # of the node's GPUs, each model once
+    engine: dict[str, str]  # variables by which the batch system tells a job its ids
+
+
+class ProcessFile(TypedDict):
+    """A process, told from every other one that ever had its number."""
+
+    host: str
+    boot: str  # id of the boot of the host
+    pid: int
+    start: int  # clock ticks from the boot to the start of the process
+
+
+class JobClaim(ProcessFile):
+    """claim.json: the process that took the job, so that a job that starts twice runs once."""
+
+    copy: str
+
+
+class CancelledClaim(TypedDict):
+    """claim.json of a job that the runner took back before any worker had claimed it."""
+
+    cancelled: Literal[True]
+
+
+class MetricsLine(TypedDict):
+    """A line of metrics.jsonl: values of metrics that a notebook reported at one moment."""
+
+    t: float
+    s: int | None  # the step
+    of: int | None  # how many steps there will be
+    m: dict[str, Num]
+
+
+class UsageValues(TypedDict, total=False):
+    """What a job used at one moment: processor in cores, GPU in per cent, memory in MB."""
+
+    cpu: float
+    memory_mb: float
+    gpu: float
+    gpu_memory_mb: float
+
+
+class HeartbeatLine(TypedDict):
+    """A line of metrics.jsonl: what the job used at one moment."""
+
+    t: float
+    beat: UsageValues
+
+
+# A scan ---------------------------------------------------------------------------
+
+
+class ManifestLine(TypedDict):
+    """A line of manifest.jsonl: the digests of the files that a job left.
+
+    An empty key stands for the files of the scan itself.
+    """
+
+    key: str
+    t: float
+    files: dict[str, tuple[str, int]]  # path in the scan folder -> SHA-256, bytes
+
+
+class PointLine(TypedDict):
+    """A line of points.jsonl: one variant of a scan whose points are given, as in a replay."""
+
+    variant: str
+    point: int
+    repeat: int
+    params: dict[str, Any]
+
+
+class LeaseFile(ProcessFile):
+    """runner.lock: the runner that drives the scan, or that did so last."""
+
+    term: int  # grows with every runner
+    held: bool  # whether the runner is still to be believed alive
+
+
+class _CommandExtras(TypedDict, total=False):
+    """What only some commands carry."""
+
+    trials: int | None  # of `extend`: how many more points
+    by: str | None  # who asked, where that is not the owner of the scan
+
+
+class CommandFile(_CommandExtras):
+    """A file of the inbox: what a client asks a runner to do."""
+
+    action: CommandName
+    variants: list[str] | None  # None: the scan as a whole
+
+
+class BatchFile(TypedDict):
+    """engine.json of a batch: its id in the batch system, or None if the batch is not there."""
+
+    id: str | None
+
+
+# The events of the journal --------------------------------------------------------
+
+
+class EventHead(TypedDict):
+    """What stands in every line of the journal before the keys of its event."""
+
+    seq: int  # counts the lines from 1
+    term: int  # of the lease under which the line was written
+    t: float
+    type: str
+
+
+class RunnerStarted(TypedDict):
+    """runner.started: a runner has taken over the scan. It begins a new term and has no keys."""
+
+
+class VariantProposed(TypedDict):
+    """variant.proposed: a variant exists from now on."""
+
+    variant: str
+    point: int  # from 0
+    repeat: int  # from 0
+    params: dict[str, Any]
+    attrs: dict[str, Any]  # what the sampler wants to find again
+
+
+class JobIntended(TypedDict):
+    """job.intended: an attempt begins.
+
+    The line is written before the job is sent, so that a runner that is killed in between leaves no
+    job that nobody knows.
+    """
+
+    key: str
+
+
+class JobSubmitted(TypedDict):
+    """job.submitted: the backend has taken a job."""
+
+    key: str
+    engine_id: str  # the backend's id of the job
+
+
+class _ObservedExtras(TypedDict, total=False):
+    """What is known of a job beside its state; a key is written only when it says something."""
+
+    reason: Reason
+    message: str
+    cell: int  # of the notebook, from 1
+    where: str  # the host of a local job, else the queue
+    node: str
+    link: str  # the batch system's own page about the job
+    gpu: str  # the model, or which of the node's GPUs
+    started: float
+    ended: float
+    notebook: str  # path of the executed notebook in the scan folder
+    gpu_s: float  # GPU seconds that the job took
+    peak_mb: float
+
+
+class JobObserved(_ObservedExtras):
+    """job.observed: a backend, or the job's own result, says something new of a job."""
+
+    key: str
+    state: State
+
+
+# n, min, max, and the new values: those before the last are rounded, for small pictures only
+MetricReport = tuple[int, Optional[Num], Optional[Num], list[Num]]
+
+
+class _ReportedExtras(TypedDict, total=False):
+    """What goes along with a report only now and then."""
+
+    usage: UsageValues
+    whole: bool  # the report counts from the beginning of the job's metrics
+    at: float | None  # when the newest reading was made, where metrics are sent
+    notebook: str  # path in the scan folder of a notebook that was sent
+
+
+class JobReported(_ReportedExtras):
+    """job.reported: what a job reported since the last line about it; at most one line a second."""
+
+    key: str
+    step: int | None
+    steps: int | None
+    metrics: dict[str, MetricReport]
+
+
+class BackendNoted(TypedDict):
+    """engine.noted: one sentence about a batch system that is ill; None once it is well again."""
+
+    message: str | None
+
+
+class CommandApplied(TypedDict):
+    """command.applied: the runner has done what a client asked for."""
+
+    id: str  # of the command
+    action: CommandName
+    variants: list[str] | None  # None: the scan as a whole
+    trials: int | None  # of `extend`
+    by: str | None
+
+
+class ScanFinished(TypedDict):
+    """scan.finished: nothing is left to do, unless a command comes."""
+
+    state: Literal["done", "stopped"]
+
+
+EventData = Union[
+    RunnerStarted,
+    VariantProposed,
+    JobIntended,
+    JobSubmitted,
+    JobObserved,
+    JobReported,
+    BackendNoted,
+    CommandApplied,
+    ScanFinished,
+]

@@ -1,0 +1,42 @@
+"""A scan as its runner has it: the spec, the files, and the view that follows from the journal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from jupyter_gridgpu.model.events import Event
+from jupyter_gridgpu.model.scan import ScanSpec
+from jupyter_gridgpu.model.view import ScanView
+from jupyter_gridgpu.store.journal import JournalReader, JournalWriter
+from jupyter_gridgpu.store.paths import ScanPaths
+
+
+class DrivenScan:
+    """The parts of a runner change the scan through `record`, and through nothing else."""
+
+    def __init__(self, spec: ScanSpec, paths: ScanPaths, term: int) -> None:
+        """Read the scan's journal and get ready to write it, under this term of the lease.
+
+        Raises StorageError.
+        """
+        self.spec = spec
+        self.paths = paths
+        # The writer comes first: it ends a torn line, which the reader would otherwise leave for
+        # later and never read.
+        self.journal = JournalWriter(paths.journal, 0, term)
+        self.view = ScanView(spec).apply_all(JournalReader(paths.journal).events())
+        self.journal.seq = self.view.seq
+        # The lock file may have been lost or damaged, and the terms may have begun at 1 again.
+        # Everybody would drop our events as those of a runner that lost its lease.
+        self.journal.term = max(term, self.view.term + 1)
+
+    def record(self, *items: tuple[str, Mapping[str, Any]], durable: bool = False) -> list[Event]:
+        """Write pairs of type and data into the journal as events, and return these events.
+
+        The same events are folded into `view`, so that the view here is the view everywhere. With
+        `durable` they also survive a power cut. Raises StorageError.
+        """
+        written = self.journal.append(items, durable=durable)
+        self.view.apply_all(written)
+        return written

@@ -1,0 +1,153 @@
+"""What becomes of the jobs that a backend has: asking for it, and recording what is new."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from dataclasses import asdict, replace
+from typing import cast
+
+from jupyter_gridgpu.backends.base import Backend
+from jupyter_gridgpu.channels.base import Channel
+from jupyter_gridgpu.model import events
+from jupyter_gridgpu.model.job import END_STATES, Observation, allowed
+from jupyter_gridgpu.model.records import JobObserved
+from jupyter_gridgpu.model.view import VariantView
+from jupyter_gridgpu.runner.driven_scan import DrivenScan
+from jupyter_gridgpu.runner.log import say
+from jupyter_gridgpu.runner.metrics import MetricsReader
+from jupyter_gridgpu.store.manifest import ManifestWriter
+
+STATS_A_SECOND = 400  # metrics files that are looked at; a home folder may be on a network
+METRICS_EVERY_S = 1.0  # at the latest
+# What may be news of a job whose state stays the same.
+NEWS = ("notebook", "message", "where", "node", "gpu", "link")
+
+
+class JobObserver:
+    """Records the metrics of jobs, their states, and the digests of what they left."""
+
+    def __init__(self, scan: DrivenScan, backend: Backend, channel: Channel) -> None:
+        self._scan = scan
+        self._backend = backend
+        self._channel = channel
+        self._metrics = MetricsReader(scan.paths, channel)
+        self._manifest = ManifestWriter(scan.paths)
+        self._next_poll = 0.0
+        self._next_metrics = 0.0
+
+    @property
+    def waiting(self) -> bool:
+        """Whether metrics of jobs that have ended are still on their way."""
+        return self._metrics.waiting
+
+    def read_metrics(self, now: float) -> None:
+        """Record what jobs have reported, if it is time to look."""
+        if now < self._next_metrics:
+            return
+        view = self._scan.view
+        running = [variant.key for variant in view.running.values()]
+        # With thousands of jobs each look takes one stat a job: then looks are less frequent.
+        self._next_metrics = now + min(len(running) / STATS_A_SECOND, METRICS_EVERY_S)
+        self._channel.follow(variant.key for variant in view.active.values())
+        reports = self._metrics.late(now)
+        for key in running:
+            report = self._metrics.read(key, now)
+            if report is not None:
+                reports.append(report)
+        self._scan.record(*((events.JOB_REPORTED, report) for report in reports))
+
+    def due(self, now: float) -> bool:
+        """Return whether it is time to poll, which is not more often than the backend likes."""
+        return now >= self._next_poll
+
+    def poll(self, now: float) -> str | None:
+        """Ask the backend about all jobs that it has, and record what is news.
+
+        Returns one sentence for the user if the backend or the channel is not well.
+        """
+        self._next_poll = now + self._backend.poll_s
+        jobs = {
+            variant.key: variant for variant in self._scan.view.active.values() if variant.submitted
+        }
+        if not jobs:
+            return None
+        for key, seen in self._backend.poll(backend_ids(jobs.values())).items():
+            self.observed(jobs[key], seen, now)
+        return self._backend.notice() or self._channel.notice()
+
+    def observed(self, variant: VariantView, seen: Observation, now: float) -> None:
+        """Record what was seen of a variant's latest job, if it is news."""
+        if not is_news(variant, seen):
+            return
+        key = variant.key
+        observation = events.JOB_OBSERVED, observed_data(key, as_stopped(variant, seen, now))
+        if seen.state not in END_STATES:
+            self._scan.record(observation)
+            return
+        # The files of the job are brought here before its end is in the journal: whoever sees that
+        # a job is done finds its notebook, and its last metrics, in the same moment.
+        self._backend.collect(key, variant.engine_id or key)
+        report = self._metrics.finish(key, seen.notebook, now)
+        if report is not None:
+            self._scan.record((events.JOB_REPORTED, report), observation, durable=True)
+        else:
+            self._scan.record(observation, durable=True)
+        self.keep([key])
+
+    def keep(self, keys: Iterable[str]) -> None:
+        """Write the digests of what ended jobs left into the manifest."""
+        try:
+            self._manifest.add(keys)
+        except OSError as error:
+            # The next runner writes what is missing. The scan goes on without.
+            say(f"The manifest was not written: {error.strerror}.")
+
+    def end_unwanted(self) -> None:
+        """Ask the backend to end the jobs that a user has stopped.
+
+        It is asked in each tick until they have ended, since a request may be lost.
+        """
+        unwanted = [
+            variant
+            for variant in self._scan.view.active.values()
+            if variant.stop_asked and variant.submitted
+        ]
+        if unwanted:
+            self._backend.cancel(backend_ids(unwanted))
+
+
+def backend_ids(variants: Iterable[VariantView]) -> dict[str, str]:
+    """Return the backend's id of the latest job of each variant, by the key of the job."""
+    return {variant.key: variant.engine_id or variant.key for variant in variants}
+
+
+def is_news(variant: VariantView, seen: Observation) -> bool:
+    """Return whether an observation says more of a job than is known."""
+    if allowed(variant.state, seen.state):
+        return True
+    if seen.state != variant.state or seen.state in END_STATES:
+        return False
+    return any(getattr(seen, name) not in (None, getattr(variant, name)) for name in NEWS)
+
+
+def as_stopped(variant: VariantView, seen: Observation, now: float) -> Observation:
+    """Return what the user shall read of a job: one that was asked to stop has been stopped.
+
+    Such a job usually fails, since its cell is interrupted. The message says instead when it was
+    stopped and what is kept. Every other observation is returned as it is.
+    """
+    stopped = variant.stop_asked and seen.state in ("failed", "cancelled")
+    # A job in the state 'new' was never sent; its observation says that already.
+    if not stopped or variant.state == "new":
+        return seen
+    message = f"Stopped by you at {time.strftime('%H:%M', time.localtime(now))}."
+    if variant.step:
+        message += f" Epochs up to {variant.step} are kept."
+    return replace(seen, state="cancelled", reason="user", message=message)
+
+
+def observed_data(key: str, seen: Observation) -> JobObserved:
+    """Return the data of the event `job.observed`, without the fields that say nothing."""
+    said = {name: value for name, value in asdict(seen).items() if value not in (None, 0.0)}
+    return cast(JobObserved, {"key": key, **said})

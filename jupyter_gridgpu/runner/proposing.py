@@ -1,0 +1,95 @@
+"""Which variants a scan gets: points of the sampler, given points, and repeats."""
+
+from __future__ import annotations
+
+from jupyter_gridgpu.backends.base import Backend
+from jupyter_gridgpu.model import events
+from jupyter_gridgpu.model.job import variant_id
+from jupyter_gridgpu.model.records import VariantProposed
+from jupyter_gridgpu.runner import policy
+from jupyter_gridgpu.runner.driven_scan import DrivenScan
+from jupyter_gridgpu.samplers.base import Proposal, Sampler
+
+PROPOSE_AT_ONCE = 1000  # points of a sampler that does not learn
+ADAPTIVE_AT_ONCE = 10  # points under way, if neither user nor backend limits the jobs
+
+
+class PointProposer:
+    """Asks the sampler for points and makes variants of them."""
+
+    def __init__(self, scan: DrivenScan, backend: Backend, sampler: Sampler) -> None:
+        self._scan = scan
+        self._backend = backend
+        self._sampler = sampler
+        self._repeats = 1  # variants of one point
+        if scan.spec.space.repeats:
+            self._repeats = scan.spec.space.repeats[1]
+
+    def propose(self) -> None:
+        """Record as many new variants as can be used now."""
+        view, spec = self._scan.view, self._scan.spec
+        if view.stopped:
+            return
+        if spec.recorded:
+            given = policy.given(view, self._scan.paths.points)
+            self._scan.record(*((events.VARIANT_PROPOSED, point) for point in given))
+            return
+        self._propose_missing_repeats()
+        index = view.points
+        count = min(view.trials() - index, self.room())
+        if count <= 0:
+            return
+        # The history of a scan with thousands of points is long, and not every sampler reads it.
+        history = policy.history(view) if self._sampler.adaptive else []
+        proposals = self._sampler.propose(history, count, spec.seed, index)
+        self._scan.record(
+            *(
+                self._proposed(point, repeat, proposal)
+                for point, proposal in enumerate(proposals, index)
+                for repeat in range(self._repeats)
+            )
+        )
+
+    def room(self) -> int:
+        """Return how many points can be proposed now."""
+        if not self._sampler.adaptive:
+            return PROPOSE_AT_ONCE
+        # A sampler that learns is asked as late as possible, when a job can start at once: each
+        # result that comes before makes the point better.
+        view = self._scan.view
+        # Where a job may wait for days, points are proposed in generations: all results of one are
+        # known before the next one goes into the queue.
+        if view.active and self._backend.capabilities.by_generation:
+            return 0
+        slots = self._backend.slots() or self._scan.spec.parallel or ADAPTIVE_AT_ONCE
+        free = slots - len(view.active) - sum(1 for _ in view.waiting())
+        if free <= 0:
+            return 0
+        # Rounded up: a point whose repeats do not all fit keeps every slot busy.
+        return -(-free // self._repeats)
+
+    def _propose_missing_repeats(self) -> None:
+        """Record the repeats of the last point that a killed runner had not written yet."""
+        missing = policy.missing_repeats(self._scan.view)
+        self._scan.record(
+            *(
+                self._proposed(variant.point, repeat, Proposal(variant.params, variant.attrs))
+                for variant, repeat in missing
+            )
+        )
+
+    def _proposed(self, point: int, repeat: int, proposal: Proposal) -> tuple[str, VariantProposed]:
+        """Return the event that makes a variant of a point and a repeat, both counted from 0."""
+        space = self._scan.spec.space
+        chosen = {**space.fixed, **proposal.params}
+        if space.repeats:
+            chosen[space.repeats[0]] = repeat
+        return events.VARIANT_PROPOSED, {
+            # The id follows from point and repeat alone, so that a runner that goes on after a
+            # crash gives the same id to the same variant.
+            "variant": variant_id(point * self._repeats + repeat + 1),
+            "point": point,
+            "repeat": repeat,
+            "params": {name: chosen[name] for name in space},
+            "attrs": proposal.attrs,
+        }

@@ -1,0 +1,199 @@
+"""How jobs come to the backend, each of them once, whoever is killed or does not answer.
+
+A job is written into the journal as *intended* before it is sent, and as *submitted* when the
+backend has taken it. A runner that is killed in between leaves a job of which nobody knows whether
+it was sent. So does a batch system that does not answer. In both cases the backend is first asked
+which of the intended jobs it has (`settle`); only the others are sent.
+"""
+
+from __future__ import annotations
+
+import errno
+import time
+from collections.abc import Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from jupyter_gridgpu.backends.base import Backend, Job, job_spec
+from jupyter_gridgpu.backends.batch.inquiry import SILENT_S, SLOWEST, poll_interval_s
+from jupyter_gridgpu.errors import Full, StorageError, Underway, Unreachable
+from jupyter_gridgpu.model import events
+from jupyter_gridgpu.model.job import Observation, job_key
+from jupyter_gridgpu.model.records import JobObserved
+from jupyter_gridgpu.model.view import VariantView
+from jupyter_gridgpu.runner.driven_scan import DrivenScan
+from jupyter_gridgpu.runner.observing import JobObserver
+
+INTEND_AT_ONCE = 1000  # jobs, where the backend takes any number
+UNDERWAY_S = 0.25  # between two looks for an answer that is near; one look is one stat
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)  # a disk that stays as it is until a user acts
+
+
+class JobSender:
+    """Hands jobs over to the backend, and knows what holds up those that it has not taken.
+
+    `ask_at` is the time (seconds since the epoch) when the backend is to be asked again which of
+    the intended jobs it has; None if all of them are submitted.
+    """
+
+    def __init__(self, scan: DrivenScan, backend: Backend, observer: JobObserver) -> None:
+        self.metrics_access: Path | None = None  # the file that lets jobs send their metrics
+        self.ask_at: float | None = None
+        self._scan = scan
+        self._backend = backend
+        self._observer = observer
+        self._full: str | None = None  # what the backend says that takes no more for now
+        self._silent_since: float | None = None  # since when the backend does not answer
+        self._silence = ""  # what it says about that
+
+    def ask_again(self, at: float) -> None:
+        """Ask the backend at this time which of the intended jobs it has."""
+        self.ask_at = at
+
+    def hurry(self, now: float) -> None:
+        """If jobs wait to be sent, go on with them at once: a command may concern them."""
+        if self.ask_at is not None:
+            self.ask_at = now
+
+    def settle_when_due(self, now: float) -> None:
+        """Settle the jobs that are intended and not submitted, if it is time to ask."""
+        if self.ask_at is None or now < self.ask_at:
+            return
+        active = self._scan.view.active.values()
+        self.settle([variant for variant in active if not variant.submitted], now)
+
+    def settle(self, active: Sequence[VariantView], now: float) -> None:
+        """Adopt those of these jobs that the backend has, and send the others."""
+        self.ask_at = None
+        try:
+            # All keys are asked for, those of submitted jobs as well: `find` also tells a backend
+            # of the jobs that an earlier runner had given it.
+            found = self._backend.find([variant.key for variant in active])
+        except Unreachable as error:
+            self._not_taken(error, now)
+            return
+        self._silent_since = self._full = None
+        missing = []
+        adopted = []
+        for variant in active:
+            if variant.submitted:
+                continue
+            if variant.key in found:
+                data = {"key": variant.key, "engine_id": found[variant.key]}
+                adopted.append((events.JOB_SUBMITTED, data))
+            else:
+                missing.append(variant)
+        self._scan.record(*adopted)
+        self._send_or_drop(missing, now)
+
+    def _send_or_drop(self, missing: Sequence[VariantView], now: float) -> None:
+        """Send intended jobs that the backend does not have; those that were stopped end here."""
+        wanted = [variant for variant in missing if not variant.stop_asked]
+        if not self._scan.view.paused:
+            self._submit(wanted, now)
+        elif wanted:
+            # A paused scan sends nothing. The jobs stay intended; a `resume` hurries.
+            self.ask_at = now + SLOWEST * poll_interval_s()
+        # No backend will ever report the end of these: it is recorded here.
+        never_sent = Observation("cancelled", "user", "Stopped before it was sent.")
+        for variant in missing:
+            if variant.stop_asked:
+                self._observer.observed(variant, never_sent, now)
+
+    def send(self, now: float) -> None:
+        """Give waiting variants an attempt, as many as the backend takes at once."""
+        slots = self._backend.slots()
+        free = INTEND_AT_ONCE if slots is None else slots - len(self._scan.view.active)
+        chosen = list(islice(self._scan.view.waiting(), max(free, 0)))
+        if not chosen:
+            return
+        # Written and synced before anything is sent: after a crash or a power cut the next runner
+        # finds the job by its key, and does not start it a second time.
+        keys = [job_key(variant.id, variant.attempts + 1) for variant in chosen]
+        self._scan.record(*((events.JOB_INTENDED, {"key": key}) for key in keys), durable=True)
+        self._submit(chosen, now)
+
+    def _submit(self, variants: Sequence[VariantView], now: float) -> None:
+        """Hand intended jobs over and record the answers."""
+        if not variants:
+            return
+        jobs = [self._job(variant) for variant in variants]
+        for key, answer in self._backend.submit(jobs).items():
+            self._answered(key, answer, now)
+
+    def _job(self, variant: VariantView) -> Job:
+        spec: dict[str, Any] = job_spec(self._scan.spec, variant.key, variant.params)
+        if self.metrics_access is not None:
+            spec = {**spec, "sender": str(self.metrics_access)}
+        return Job(variant.key, self._scan.paths.job(variant.key), spec)
+
+    def _answered(self, key: str, answer: str | Exception, now: float) -> None:
+        """Record what the backend answered for one job: an id, or what went wrong."""
+        if isinstance(answer, str):
+            self._scan.record((events.JOB_SUBMITTED, {"key": key, "engine_id": answer}))
+        elif isinstance(answer, Unreachable):
+            # Nobody knows whether the backend has it, or it has no room: the job stays intended.
+            self._not_taken(answer, now)
+        elif isinstance(answer, OSError) and answer.errno in NO_ROOM:
+            # A full disk is no failure of the job, which stays intended: the next runner sends it.
+            raise StorageError(
+                f"The job {key} cannot be written: {answer.strerror}. "
+                "Free some space, then resume the scan."
+            )
+        else:
+            self._failed(key, answer)
+
+    def _failed(self, key: str, error: Exception) -> None:
+        """Record that a job failed since it could not be sent."""
+        cause = str(getattr(error, "strerror", None) or error).rstrip(".")
+        failure: JobObserved = {
+            "key": key,
+            "state": "failed",
+            "reason": "submit",
+            "message": f"The job could not be sent: {cause}.",
+            "ended": time.time(),
+        }
+        self._scan.record((events.JOB_OBSERVED, failure))
+
+    def _not_taken(self, error: Unreachable, now: float) -> None:
+        """Come again later, and then ask first what the backend has."""
+        due = now + pause_s(error)
+        # One call may answer differently for each job: the earliest time counts.
+        self.ask_at = due if self.ask_at is None else min(self.ask_at, due)
+        if isinstance(error, Full):
+            self._full = str(error)
+        elif not isinstance(error, Underway):  # that one will answer within seconds
+            self._silence = str(error)
+            if self._silent_since is None:
+                self._silent_since = now
+
+    def unsent(self, now: float) -> str | None:
+        """Return one sentence for the user while jobs cannot be sent, else None."""
+        since = self._silent_since
+        # A silence is often over at the next try, so it is worth a word only when it lasts. A batch
+        # system that is full has said so itself: the user reads that at once.
+        patience_s = min(SILENT_S, SLOWEST * poll_interval_s())
+        if self._full is None and (since is None or now - since < patience_s):
+            return None
+        count = sum(1 for variant in self._scan.view.active.values() if not variant.submitted)
+        jobs = "1 job" if count == 1 else f"{count:,} jobs"
+        if self._full is not None:
+            if count == 0:
+                return None
+            cause = self._full.rstrip(".")
+            return f"{jobs} will be sent when there is room for more of yours. ({cause}.)"
+        assert since is not None
+        minutes = max(int(now - since) // 60, 1)
+        cause = self._silence.rstrip(".")
+        return f"{jobs} could not be sent for {minutes} min; it is tried again. ({cause}.)"
+
+
+def pause_s(error: Unreachable) -> float:
+    """Return how many seconds to wait until a backend is asked again what it has."""
+    if isinstance(error, Underway):
+        return UNDERWAY_S
+    if isinstance(error, Full):
+        # Room comes when a job of the user ends. To ask often only burdens the batch system.
+        return SLOWEST * poll_interval_s()
+    return poll_interval_s()

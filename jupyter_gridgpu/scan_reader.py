@@ -1,0 +1,195 @@
+"""Reading a scan: its view, and what its jobs left.
+
+Nothing here asks whether a runner drives the scan; that is for client.py.
+"""
+
+from __future__ import annotations
+
+import threading
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from jupyter_gridgpu.errors import UnknownJob, UsageError
+from jupyter_gridgpu.job_files import JobFiles
+from jupyter_gridgpu.model import wire
+from jupyter_gridgpu.model.job import job_key, split_key
+from jupyter_gridgpu.model.scan import ScanSpec
+from jupyter_gridgpu.model.view import ScanView, VariantView
+from jupyter_gridgpu.store import fold_cache, home
+from jupyter_gridgpu.store.journal import JournalReader
+from jupyter_gridgpu.store.opener import opener_below
+from jupyter_gridgpu.store.paths import ScanPaths
+from jupyter_gridgpu.store.tail import text_part
+
+if TYPE_CHECKING:
+    import pandas
+
+LOG_BYTES = 256 * 1024
+POINTS = 300  # of a curve, if nobody asks for another number
+
+
+class ScanReader:
+    """A scan as its folder tells it. `view` is as of the last `refresh()`.
+
+    A reader keeps no state that is not in the folder, so that any number of them may be open. It is
+    safe to use in two threads.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Open the scan in `folder`. Raises UnknownScan or StorageError."""
+        self.folder = folder
+        self.paths = ScanPaths(folder)
+        self.scan: ScanSpec = home.load(folder)
+        self.view = ScanView(self.scan)
+        self.lock = threading.RLock()
+        self._reader = JournalReader(self.paths.journal)
+
+    @property
+    def name(self) -> str:
+        """The name of the scan, which is also that of its folder."""
+        return self.scan.name
+
+    # the whole scan ---------------------------------------------------------------
+
+    def refresh(self) -> bool:
+        """Fold what the journal has gained into `view`, and return whether the view changed.
+
+        Raises StorageError if the journal cannot be read.
+        """
+        if not self._reader.grown():
+            return False
+        with self.lock:
+            before = self.view.rev
+            # A long journal takes seconds to fold, so the first look begins with the cached fold.
+            if self._reader.cursor == 0:
+                cached = fold_cache.read(self.paths, self.scan)
+                if cached is not None:
+                    self.view, self._reader.cursor = cached
+            self.view.apply_all(self._reader.events())
+            return self.view.rev != before
+
+    @property
+    def best(self) -> dict[str, Any] | None:
+        """The best finished variant, or None if there is none.
+
+        Its keys are `id`, `params`, `value` (of the objective) and `notebook` (a path).
+        """
+        self.refresh()
+        found = self.view.best()
+        if found is None:
+            return None
+        return {
+            "id": found.id,
+            "params": dict(found.params),
+            "value": self.view.value(found),
+            "notebook": str(self.folder / found.notebook) if found.notebook else None,
+        }
+
+    def to_frame(self) -> pandas.DataFrame:
+        """Return a table with one row for each variant, indexed by its id.
+
+        Columns: state, reason, attempts, seconds, each parameter, the last value of each metric. A
+        metric that has the name of another column is called `metric:NAME`.
+        """
+        try:
+            import pandas
+        except ImportError:
+            raise UsageError("to_frame() needs pandas: pip install pandas.") from None
+        self.refresh()
+        with self.lock:
+            rows = [_frame_row(variant) for variant in self.view.variants.values()]
+        # Without rows there is no column `id` that could become the index.
+        if not rows:
+            return pandas.DataFrame()
+        return pandas.DataFrame(rows).set_index("id")
+
+    # one variant or job -----------------------------------------------------------
+
+    def variant(self, ident: str) -> VariantView:
+        """Return a variant. Raises UnknownJob if there is none of that id."""
+        self.refresh()
+        found = self.view.variants.get(ident)
+        if found is None:
+            raise UnknownJob(
+                f"{self.name} has no variant {ident!r}; "
+                f"it has v0001 to v{len(self.view.variants):04d}."
+            )
+        return found
+
+    def files(self, job: str) -> JobFiles:
+        """Return the files of a job.
+
+        `job` is a variant, whose latest attempt is meant, or an attempt like v0003.1. Raises
+        UnknownJob. This holds for the methods below as well.
+        """
+        ident, dot, _ = job.partition(".")
+        # A variant that was never tried has the files of its first attempt: none yet, and no error.
+        latest = max(self.variant(ident).attempts, 1)
+        attempt = split_key(job)[1] if dot else latest
+        if not 1 <= attempt <= latest:
+            raise UnknownJob(f"{ident} has had no attempt {attempt}.")
+        return JobFiles(self.paths, job_key(ident, attempt))
+
+    def log_part(self, job: str, start: int | None = None, limit: int = LOG_BYTES) -> wire.LogText:
+        """Return at most `limit` bytes of a job's log from byte `start` on, or its end.
+
+        Raises StorageError if it cannot be read.
+        """
+        part = self.files(job).log(start, limit)
+        return cast(wire.LogText, {"type": "log", "variant": job, **part._asdict()})
+
+    def curves(self, job: str, points: int = POINTS) -> wire.JobMetrics:
+        """Return all that a job reported, thinned to `points`.
+
+        Raises StorageError if it cannot be read.
+        """
+        files = self.files(job)
+        found = files.curves(points)
+        variant, attempt = split_key(files.key)
+        return {
+            "type": "metrics",
+            "variant": variant,
+            "attempt": attempt,
+            "curves": found.curves(),
+            "usage": found.usage(),
+        }
+
+    def job(self, job: str) -> wire.JobDetails:
+        """Return what there is to know of a variant beside its row."""
+        files = self.files(job)
+        has_notebook = files.notebook() is not None
+        ident, _ = split_key(files.key)
+        with self.lock:
+            return wire.job(self.view, self.variant(ident), has_notebook)
+
+    def notebook_file(self, job: str) -> Path | None:
+        """Return the notebook that a job saved last, finished or partial; None if there is none."""
+        return self.files(job).notebook()
+
+    def runner_log(self, limit: int = 4096) -> str:
+        """Return the last `limit` bytes of what the scan's runners had to say."""
+        # The log is often asked for to explain why something went wrong: no second error then.
+        with suppress(OSError):
+            return text_part(self.paths.log, None, limit, opener_below(self.folder)).text
+        return ""
+
+
+def _frame_row(variant: VariantView) -> dict[str, Any]:
+    """Return the row of a variant in the table of `ScanHandle.to_frame`."""
+    seconds = None
+    if variant.ended and variant.started:
+        seconds = variant.ended - variant.started
+    row = {
+        "id": variant.id,
+        "state": variant.state,
+        "reason": variant.reason,
+        "attempts": variant.attempts,
+        "seconds": seconds,
+        **variant.params,
+    }
+    metrics = {}
+    for name, series in variant.metrics.items():
+        column = f"metric:{name}" if name in row else name
+        metrics[column] = series.last
+    return {**row, **metrics}
