@@ -13,7 +13,7 @@ from typing import Any
 
 from jupyter_gridgpu.model import numbers
 from jupyter_gridgpu.records.record import Record, load
-from jupyter_gridgpu.records.scan_provenance import inputs
+from jupyter_gridgpu.records.scan_provenance import input_digests
 from jupyter_gridgpu.store import home, manifest
 from jupyter_gridgpu.store.paths import ScanPaths, write_json
 from jupyter_gridgpu.testing.examples import Story, notebook_json, small_scan
@@ -65,7 +65,7 @@ def equip(paths: ScanPaths) -> None:
     paths.worker.write_bytes(b"worker")
     write_json(
         paths.provenance,
-        {"format": 1, "gridgpu": "0.1", "command": "gridgpu run", "inputs": inputs(paths)},
+        {"format": 1, "gridgpu": "0.1", "command": "gridgpu run", "inputs": input_digests(paths)},
     )
 
 

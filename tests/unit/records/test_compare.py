@@ -11,7 +11,7 @@ import pytest
 from jupyter_gridgpu.errors import UsageError
 from jupyter_gridgpu.model.scan import Origin
 from jupyter_gridgpu.records.compare import Comparison, Tolerance, compare
-from jupyter_gridgpu.records.inputs import Difference
+from jupyter_gridgpu.records.input_differences import Difference
 from jupyter_gridgpu.testing.examples import notebook_json
 
 from .kit import write_scan

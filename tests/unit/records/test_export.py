@@ -15,7 +15,7 @@ import pytest
 from jupyter_gridgpu.errors import StorageError, UsageError
 from jupyter_gridgpu.model.scan import Objective
 from jupyter_gridgpu.records.export import KINDS, export
-from jupyter_gridgpu.records.export.mlflow_runs import name as mlflow_name
+from jupyter_gridgpu.records.export.mlflow_runs import allowed_name
 from jupyter_gridgpu.records.record import Record
 
 from .kit import tree, write_scan
@@ -238,7 +238,7 @@ def test_mlflow_shows_the_runs_wherever_the_folder_is(
     ],
 )
 def test_names_are_such_as_mlflow_takes(given: str, made: str) -> None:
-    assert mlflow_name(given) == made
+    assert allowed_name(given) == made
 
 
 def test_the_report_stands_alone_and_runs_nothing(record: Record, tmp_path: Path) -> None:

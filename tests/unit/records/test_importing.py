@@ -14,7 +14,7 @@ from jupyter_gridgpu import client
 from jupyter_gridgpu.client import ScanHandle
 from jupyter_gridgpu.errors import UsageError
 from jupyter_gridgpu.model.space import Choice, Fixed
-from jupyter_gridgpu.records import papermill_batch
+from jupyter_gridgpu.records import papermill_batch, parameter_table
 from jupyter_gridgpu.records.importing import fill, plan_import, space_of
 from jupyter_gridgpu.records.record import load
 from jupyter_gridgpu.records.replay import plan_replay
@@ -190,7 +190,7 @@ def test_a_table_that_makes_no_sense_is_refused(tmp_path: Path, text: str, words
 def test_yaml_that_is_no_table_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "p.yaml").write_text(text)
     with pytest.raises(UsageError, match=r"no YAML|has no parameters"):
-        papermill_batch.table(tmp_path / "p.yaml")
+        papermill_batch.read_tables(tmp_path / "p.yaml")
 
 
 def test_what_is_no_batch_is_refused(tmp_path: Path) -> None:
@@ -219,8 +219,8 @@ def test_what_is_no_batch_is_refused(tmp_path: Path) -> None:
     ],
 )
 def test_a_cell_is_a_number_a_truth_json_or_a_text(cell: str, meant: Any) -> None:
-    assert papermill_batch.value(cell) == meant
-    assert type(papermill_batch.value(cell)) is type(meant)
+    assert parameter_table.cell_value(cell) == meant
+    assert type(parameter_table.cell_value(cell)) is type(meant)
 
 
 def test_the_space_of_points() -> None:
