@@ -24,11 +24,11 @@ def git(folder: Path, *words: str) -> None:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    made = tmp_path / "analysis größe"
-    made.mkdir()
-    (made / "train.ipynb").write_text(notebook_json("lr = 0.1\njets = ''", "pass"))
-    (made / "tool.py").write_text("one = 1\n")
-    return made
+    analysis = tmp_path / "analysis größe"
+    analysis.mkdir()
+    (analysis / "train.ipynb").write_text(notebook_json("lr = 0.1\njets = ''", "pass"))
+    (analysis / "tool.py").write_text("one = 1\n")
+    return analysis
 
 
 @pytest.fixture
@@ -81,10 +81,10 @@ def test_without_git_nothing_is_told(folder: Path, monkeypatch: pytest.MonkeyPat
 
 def test_the_folder_of_a_scan_says_what_went_into_it(folder: Path) -> None:
     (folder / "jets.npz").write_bytes(b"jets")
-    made = plan(
+    request_plan = plan(
         folder / "train.ipynb", {"lr": [0.1, 0.2], "jets": "jets.npz"}, Options(files=("tool.py",))
     )
-    handle = client.create(replace(made, command="gridgpu run train.ipynb"))
+    handle = client.create(replace(request_plan, command="gridgpu run train.ipynb"))
     body = json.loads(handle.paths.provenance.read_text())
     assert body["command"] == "gridgpu run train.ipynb"
     assert set(body["inputs"]) == {

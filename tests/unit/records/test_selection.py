@@ -1,3 +1,5 @@
+"""Which variants a text after --only selects, and which texts are refused."""
+
 from __future__ import annotations
 
 import pytest
