@@ -108,6 +108,7 @@ class Record:
             with self.open(name) as file:
                 body = json.loads(file.read(PROVENANCE_BYTES))
         except (OSError, ValueError, RecursionError):
+            # Provenance is what a reader may know. Nothing depends on it, so it may be missing.
             return {}
         if isinstance(body, dict):
             return body

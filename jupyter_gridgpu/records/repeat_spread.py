@@ -57,6 +57,7 @@ class RepeatSpread:
         values = []
         for variant in self._repeats.get(point, ()):
             value = metric_value(self._record, variant, metric)
+            # One training that diverged must not make every difference tolerable.
             if value is not None and math.isfinite(value):
                 values.append(value)
         if len(values) < 2:

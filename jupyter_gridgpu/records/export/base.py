@@ -35,6 +35,7 @@ class Exporter(Protocol):
 
 def require_package(package: str, module: str) -> None:
     """Raise UsageError if a module that an export needs cannot be imported."""
+    # The user should learn this at once and in a sentence, not from the middle of an export.
     try:
         importlib.import_module(module)
     except ImportError:

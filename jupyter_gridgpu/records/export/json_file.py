@@ -75,6 +75,7 @@ def _variant(record: Record, variant: VariantView) -> dict[str, Any]:
 
 def _curves(record: Record, variant: VariantView) -> dict[str, dict[str, list[Any]]]:
     """Return steps, times and values of each metric, three lists of the same length."""
+    # A metric need not be in every reading, so that each one has steps and times of its own.
     curves: dict[str, dict[str, list[Any]]] = {}
     for reading in record.series(variant):
         for name, value in reading.values.items():

@@ -46,6 +46,7 @@ def _column(values: list[Any]) -> list[Any]:
         return _each(values, float)
     if len(kinds) > 1 or list in kinds or dict in kinds:
         return _each(values, text_or_json)
+    # An integer may be an id or a hash, which a float would round.
     if kinds == {int} and _has_large_int(values):
         return _each(values, str)
     return values
