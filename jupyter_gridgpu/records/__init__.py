@@ -1,1 +1,1 @@
-"""What a finished scan is good for: run again, compared, verified, handed on."""
+"""What a finished scan is good for: it can be run again, compared, verified and exported."""

@@ -1,10 +1,12 @@
-"""Two scans side by side, variant by variant: does the second still say what the first one said?"""
+"""Compare two scans variant by variant: does the second one reproduce the first one?
+
+Of each metric the last value of each variant counts. Of the objective its value counts, reduced as
+the first scan asks for it (max, min or last).
+"""
 
 from __future__ import annotations
 
-import json
 import math
-import statistics
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
@@ -14,48 +16,76 @@ from jupyter_gridgpu.errors import UsageError
 from jupyter_gridgpu.model import numbers
 from jupyter_gridgpu.model.job import END_STATES
 from jupyter_gridgpu.model.view import VariantView
-from jupyter_gridgpu.records.inputs import Difference, differences
+from jupyter_gridgpu.records.input_differences import Difference, differences
+from jupyter_gridgpu.records.pairing import pair_variants
 from jupyter_gridgpu.records.record import Record
+from jupyter_gridgpu.records.repeat_spread import RepeatSpread, metric_value
 
 REPRODUCED, WITHIN, DIFFERS, INCOMPLETE = "reproduced", "within tolerance", "differs", "incomplete"
 EXIT_CODES = {REPRODUCED: 0, WITHIN: 0, DIFFERS: 1, INCOMPLETE: 3}
-_WORST = (REPRODUCED, WITHIN, INCOMPLETE, DIFFERS)
+# From the best to the worst. A difference that was found outweighs values that are missing.
+_VERDICTS = (REPRODUCED, WITHIN, INCOMPLETE, DIFFERS)
+NAMES_SHOWN = 8  # metrics in an error text
 
 
 @dataclass(frozen=True)
 class Tolerance:
-    """A value is within it if any of the three says so."""
+    """How far the second value may be from the first one.
+
+    With the values x1 and x2 and d = |x2 - x1|, x2 is within the tolerance if any of these holds:
+
+        d <= absolute                 in the metric's own unit
+        d <= relative * |x1|          a fraction of the first value
+        d <= sigmas * s               s: standard deviation over the repeats of the point
+
+    s is described at `RepeatSpread`. The first two are the terms of `numpy.isclose`, which adds
+    them; here one of them must be enough. The third is left out where the point was not repeated.
+
+    s is the spread of a single training. If both trainings scatter independently, the standard
+    deviation of x2 - x1 is sqrt(2) * s, so that for a normal distribution and a well known s about
+    84 % of reproductions lie within the default of 2 (not 95 %). Raises UsageError for a number
+    that is negative or not finite.
+    """
 
     relative: float = 0.01
     absolute: float = 0.0
-    sigmas: float = 2.0  # of the spread over the repeats of the point, where there are repeats
+    sigmas: float = 2.0
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
-            if not (isinstance(value, (int, float)) and math.isfinite(value) and value >= 0):
+            if not isinstance(value, (int, float)) or not math.isfinite(value) or value < 0:
                 raise UsageError(f"The {name} tolerance is {value!r}; give a number from 0 up.")
+
+    def allows(self, difference: float, relative: float, spread: float | None) -> bool:
+        """Return whether a difference, with its ratio to the first value, is small enough."""
+        if abs(difference) <= self.absolute or relative <= self.relative:
+            return True
+        return spread is not None and abs(difference) <= self.sigmas * spread
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One metric of one pair. `spread` is sigma over the repeats of the first scan's point."""
+    """One metric of one pair of variants. The field names are keys of the printed JSON."""
 
     metric: str
-    a: float | None
-    b: float | None
-    difference: float | None
-    relative: float | None
-    spread: float | None
+    a: float | None  # the value in the first scan; None if the variant has none
+    b: float | None  # the value in the second scan
+    difference: float | None  # b - a
+    relative: float | None  # |b - a| / |a|; infinite if a is 0
+    spread: float | None  # standard deviation over the repeats of the first scan's point
     verdict: str
 
 
 @dataclass(frozen=True)
 class Pair:
-    """A variant of the first scan and the one of the second that had the same to do; one of them may be missing."""
+    """A variant of the first scan and the one of the second that had the same to do.
 
-    a: str | None
+    One of them may be missing. The field names are keys of the printed JSON.
+    """
+
+    a: str | None  # the id of the variant in the first scan
     b: str | None
-    params: dict[str, Any]
+    params: dict[str, Any]  # those that vary in the first scan
     states: tuple[str | None, str | None]
     cells: list[Cell]
     verdict: str
@@ -63,219 +93,194 @@ class Pair:
 
 @dataclass
 class Comparison:
-    """What came of it."""
+    """The result of a comparison. The field names are keys of the printed JSON."""
 
-    a: str
+    a: str  # the name of the first scan
     b: str
-    kind: str  # how the second comes from the first: replay, variation, or empty
+    kind: str  # how one scan comes from the other: replay, variation, or empty
     pairs: list[Pair]
     inputs: list[Difference]
     tolerance: Tolerance
     notes: list[str] = field(default_factory=list)
-    verdict: str = INCOMPLETE
-    objective: str | None = None
+    verdict: str = INCOMPLETE  # the worst of all pairs
+    objective: str | None = None  # the metric of the first scan's objective
 
     @property
     def exit_code(self) -> int:
+        """0: reproduced or within tolerance; 1: differs; 3: incomplete."""
         return EXIT_CODES[self.verdict]
 
     def counts(self) -> dict[str, int]:
+        """Return how many pairs have each verdict, from the best to the worst."""
         found = Counter(pair.verdict for pair in self.pairs)
-        return {verdict: found[verdict] for verdict in _WORST if found[verdict]}
+        return {verdict: found[verdict] for verdict in _VERDICTS if verdict in found}
 
     def metrics(self) -> list[str]:
-        """The metrics that were compared, the objective first."""
-        names = dict.fromkeys([self.objective] if self.objective else [])
-        names.update(dict.fromkeys(cell.metric for pair in self.pairs for cell in pair.cells))
+        """Return the metrics that were compared, the objective first."""
+        names: dict[str, None] = {}
+        if self.objective:
+            names[self.objective] = None
+        for pair in self.pairs:
+            names.update(dict.fromkeys(cell.metric for cell in pair.cells))
         return list(names)
 
     def to_json(self) -> dict[str, Any]:
-        """One object of strict JSON; what is not finite is a word."""
+        """Return the comparison as one object of strict JSON; what is not finite is a word."""
         body = {"verdict": self.verdict, "counts": self.counts(), **asdict(self)}
-        made: dict[str, Any] = numbers.strict(body, mark="")
-        return made
+        strict: dict[str, Any] = numbers.strict(body, mark="")
+        return strict
 
 
 def compare(
-    a: Record, b: Record, tolerance: Tolerance = Tolerance(), metrics: Sequence[str] = ()
+    first: Record,
+    second: Record,
+    tolerance: Tolerance = Tolerance(),
+    metrics: Sequence[str] = (),
 ) -> Comparison:
-    """Compare scan `b` with scan `a`, in all metrics or in those named. Raises UsageError for a metric that neither has."""
-    _check_metrics(a, b, metrics)
-    spreads = _Spreads(a)
-    pairs = [_pair(a, spreads, one, other, tolerance, metrics) for one, other in matched(a, b)]
-    made = Comparison(a.name, b.name, _relation(a, b), pairs, differences(a, b), tolerance)
-    made.objective = a.scan.objective.metric if a.scan.objective else None
-    made.notes = _notes(a, b)
-    made.verdict = _verdict(a, b, pairs)
-    return made
+    """Compare the second scan with the first one, in all metrics or in those named.
+
+    Raises UsageError for a metric that neither scan has.
+    """
+    _check_metrics(first, second, metrics)
+    comparer = _PairComparer(first, tolerance, metrics)
+    pairs = [comparer.compare(*pair) for pair in pair_variants(first, second)]
+    comparison = Comparison(
+        a=first.name,
+        b=second.name,
+        kind=_relation(first, second),
+        pairs=pairs,
+        inputs=differences(first, second),
+        tolerance=tolerance,
+        notes=_notes(first, second),
+        verdict=_overall_verdict(first, second, pairs),
+    )
+    if first.scan.objective:
+        comparison.objective = first.scan.objective.metric
+    return comparison
 
 
-def _check_metrics(a: Record, b: Record, metrics: Sequence[str]) -> None:
-    known = {name for record in (a, b) for variant in record.variants for name in variant.metrics}
+def _check_metrics(first: Record, second: Record, metrics: Sequence[str]) -> None:
+    known: set[str] = set()
+    for variant in (*first.variants, *second.variants):
+        known.update(variant.metrics)
     for name in metrics:
         if name not in known:
-            raise UsageError(
-                f"--metric {name}: neither scan has it; there is {', '.join(sorted(known)[:8]) or 'none'}."
-            )
+            listed = ", ".join(sorted(known)[:NAMES_SHOWN]) or "none"
+            raise UsageError(f"--metric {name}: neither scan has it; there is {listed}.")
 
 
-def _verdict(a: Record, b: Record, pairs: Iterable[Pair]) -> str:
-    found = [pair.verdict for pair in pairs]
-    if not found or not all(_complete(record) for record in (a, b)):
-        found.append(INCOMPLETE)
-    return max(found, key=_WORST.index)
+def _worst(verdicts: Iterable[str]) -> str:
+    """Return the worst of some verdicts, or `reproduced` if there are none."""
+    return max(verdicts, key=_VERDICTS.index, default=REPRODUCED)
 
 
-def _complete(record: Record) -> bool:
+def _overall_verdict(first: Record, second: Record, pairs: list[Pair]) -> str:
+    verdicts = [pair.verdict for pair in pairs]
+    # Without a pair, nothing was compared, which is no reproduction.
+    if not pairs or not _is_complete(first) or not _is_complete(second):
+        verdicts.append(INCOMPLETE)
+    return _worst(verdicts)
+
+
+def _is_complete(record: Record) -> bool:
+    """Return whether a scan has ended with all the variants that were given to it."""
     return record.finished and len(record.view.variants) >= record.scan.recorded
 
 
-def _relation(a: Record, b: Record) -> str:
-    for one, other in ((a, b), (b, a)):
-        if other.scan.origin and other.scan.origin.id == one.scan.id:
-            return other.scan.origin.kind
+def _relation(first: Record, second: Record) -> str:
+    """Return `replay` or `variation` if one scan comes from the other, else an empty text."""
+    for scan, other in ((second.scan, first.scan), (first.scan, second.scan)):
+        if scan.origin and scan.origin.id == other.id:
+            return scan.origin.kind
     return ""
 
 
-def _notes(a: Record, b: Record) -> list[str]:
-    notes = [f"{record.name} has not ended yet." for record in (a, b) if not _complete(record)]
-    for record in (a, b):
+def _notes(first: Record, second: Record) -> list[str]:
+    """Return sentences that a reader of the comparison should know."""
+    records = (first, second)
+    notes = [f"{record.name} has not ended yet." for record in records if not _is_complete(record)]
+    for record in records:
         origin = record.scan.origin
         if origin and origin.changes:
-            notes.append(
-                f"{record.name} is a variation of {origin.name}: {'; '.join(origin.changes)}."
-            )
+            changes = "; ".join(origin.changes)
+            notes.append(f"{record.name} is a variation of {origin.name}: {changes}.")
     return notes
 
 
-# which variants belong together -----------------------------------------------------------
+# one pair of variants -----------------------------------------------------------------------
 
 
-def matched(a: Record, b: Record) -> list[tuple[VariantView | None, VariantView | None]]:
-    """Pair the variants: by id where one scan replays the other, or both the same one; else by their parameters."""
-    ones, others = a.view.variants, b.view.variants
-    origins = [record.scan.origin.id if record.scan.origin else None for record in (a, b)]
-    if origins[1] == a.scan.id:  # what of the origin was not asked for is not missed
-        return [(ones.get(ident), other) for ident, other in others.items()]
-    if origins[0] == b.scan.id:
-        return [(one, others.get(ident)) for ident, one in ones.items()]
-    if origins[0] is not None and origins[0] == origins[1] != "":
-        return [(ones.get(ident), others.get(ident)) for ident in {**ones, **others}]
-    return _by_params(a, b)
+class _PairComparer:
+    """Compares the variants of a second scan with those of the first one."""
+
+    def __init__(self, first: Record, tolerance: Tolerance, metrics: Sequence[str]) -> None:
+        self._first = first
+        self._tolerance = tolerance
+        self._metrics = metrics  # empty: all
+        self._spread = RepeatSpread(first)
+
+    def compare(self, first: VariantView | None, second: VariantView | None) -> Pair:
+        """Compare two variants, of which one may be missing."""
+        cells = []
+        # If one of them is missing, there is nothing to compare, and the pair is incomplete.
+        if first is not None and second is not None:
+            names = self._metrics or {**first.metrics, **second.metrics}
+            cells = [self._compare_metric(first, second, name) for name in names]
+        params = {}
+        present = first or second
+        if present is not None:
+            params = {name: present.params.get(name) for name in self._first.scan.space.varied}
+        first_id, first_state = _id_and_state(first)
+        second_id, second_state = _id_and_state(second)
+        return Pair(
+            a=first_id,
+            b=second_id,
+            params=params,
+            states=(first_state, second_state),
+            cells=cells,
+            verdict=_pair_verdict(first, second, cells),
+        )
+
+    def _compare_metric(self, first: VariantView, second: VariantView, metric: str) -> Cell:
+        first_value = metric_value(self._first, first, metric)
+        second_value = metric_value(self._first, second, metric)
+        spread = self._spread.of(first, metric)
+        if first_value is None or second_value is None:
+            return Cell(metric, first_value, second_value, None, None, spread, INCOMPLETE)
+        both_nan = math.isnan(first_value) and math.isnan(second_value)
+        if first_value == second_value or both_nan:
+            return Cell(metric, first_value, second_value, 0.0, 0.0, spread, REPRODUCED)
+        difference = second_value - first_value
+        # From 0, any difference is infinitely many times as large.
+        relative = math.inf
+        if first_value:
+            relative = abs(difference / first_value)
+        # No tolerance makes NaN or an infinity close to a number.
+        both_finite = math.isfinite(first_value) and math.isfinite(second_value)
+        verdict = DIFFERS
+        if both_finite and self._tolerance.allows(difference, relative, spread):
+            verdict = WITHIN
+        return Cell(metric, first_value, second_value, difference, relative, spread, verdict)
 
 
-def _by_params(a: Record, b: Record) -> list[tuple[VariantView | None, VariantView | None]]:
-    shared = [name for name in a.scan.space if name in b.scan.space.axes]
-    waiting: dict[str, list[VariantView]] = {}
-    for other in b.variants:
-        waiting.setdefault(_key(other, shared), []).append(other)
-    pairs: list[tuple[VariantView | None, VariantView | None]] = []
-    for one in a.variants:
-        found = waiting.get(_key(one, shared))
-        pairs.append((one, found.pop(0) if found else None))
-    return [*pairs, *((None, other) for left in waiting.values() for other in left)]
+def _id_and_state(variant: VariantView | None) -> tuple[str | None, str | None]:
+    if variant is None:
+        return None, None
+    return variant.id, variant.state
 
 
-def _key(variant: VariantView, names: list[str]) -> str:
-    return json.dumps([numbers.strict(variant.params.get(name)) for name in names], sort_keys=True)
-
-
-# how they differ ----------------------------------------------------------------------------
-
-
-class _Spreads:
-    """Sigma of a metric over the repeats of a point; worked out once a point."""
-
-    def __init__(self, record: Record) -> None:
-        self._record = record
-        self._points: dict[int, list[VariantView]] = {}
-        self._known: dict[tuple[int, str], float | None] = {}
-        for variant in record.variants if record.scan.space.repeats else ():
-            if variant.state == "done":
-                self._points.setdefault(variant.point, []).append(variant)
-
-    def of(self, variant: VariantView, metric: str) -> float | None:
-        key = (variant.point, metric)
-        if key not in self._known:
-            found = [
-                _value(self._record, one, metric) for one in self._points.get(variant.point, ())
-            ]
-            finite = [value for value in found if value is not None and math.isfinite(value)]
-            self._known[key] = statistics.stdev(finite) if len(finite) > 1 else None
-        return self._known[key]
-
-
-def _pair(
-    a: Record,
-    spreads: _Spreads,
-    one: VariantView | None,
-    other: VariantView | None,
-    tolerance: Tolerance,
-    metrics: Sequence[str],
-) -> Pair:
-    known = one or other
-    params = {name: known.params.get(name) for name in a.scan.space.varied} if known else {}
-    states = (one.state if one else None, other.state if other else None)
-    cells: list[Cell] = []
-    if one and other:
-        names = metrics or list(dict.fromkeys([*one.metrics, *other.metrics]))
-        cells = [_cell(a, spreads, one, other, name, tolerance) for name in names]
-    return Pair(
-        one.id if one else None,
-        other.id if other else None,
-        params,
-        states,
-        cells,
-        _of_pair(one, other, cells),
-    )
-
-
-def _of_pair(one: VariantView | None, other: VariantView | None, cells: list[Cell]) -> str:
-    if one is None or other is None or not {one.state, other.state} <= END_STATES:
-        return INCOMPLETE
-    if one.state == other.state == "done":
-        return max((cell.verdict for cell in cells), key=_WORST.index, default=REPRODUCED)
-    same = one.state == other.state == "failed" and one.reason == other.reason == "notebook"
-    return REPRODUCED if same and one.message == other.message else INCOMPLETE
-
-
-def _value(reference: Record, variant: VariantView, metric: str) -> float | None:
-    """The objective as the first scan reduces it, the last value of any other metric."""
-    series, objective = variant.metrics.get(metric), reference.scan.objective
-    if series is None or not series.n:
-        return None
-    return (
-        series.reduced(objective.reduction)
-        if objective and objective.metric == metric
-        else series.last
-    )
-
-
-def _cell(
-    a: Record,
-    spreads: _Spreads,
-    one: VariantView,
-    other: VariantView,
-    metric: str,
-    tolerance: Tolerance,
-) -> Cell:
-    first, second, spread = (
-        _value(a, one, metric),
-        _value(a, other, metric),
-        spreads.of(one, metric),
-    )
+def _pair_verdict(first: VariantView | None, second: VariantView | None, cells: list[Cell]) -> str:
     if first is None or second is None:
-        return Cell(metric, first, second, None, None, spread, INCOMPLETE)
-    if first == second or (math.isnan(first) and math.isnan(second)):
-        return Cell(metric, first, second, 0.0, 0.0, spread, REPRODUCED)
-    difference = second - first
-    relative = abs(difference / first) if first else math.inf
-    finite = math.isfinite(first) and math.isfinite(second)
-    close = (
-        abs(difference) <= tolerance.absolute
-        or relative <= tolerance.relative
-        or (spread is not None and abs(difference) <= tolerance.sigmas * spread)
-    )
-    return Cell(
-        metric, first, second, difference, relative, spread, WITHIN if finite and close else DIFFERS
-    )
+        return INCOMPLETE
+    if first.state not in END_STATES or second.state not in END_STATES:
+        return INCOMPLETE
+    if first.state == second.state == "done":
+        return _worst(cell.verdict for cell in cells)
+    # The notebook's own error is a result, too. A walltime or a broken node says nothing of it.
+    if _notebook_failed(first) and _notebook_failed(second) and first.message == second.message:
+        return REPRODUCED
+    return INCOMPLETE
+
+
+def _notebook_failed(variant: VariantView) -> bool:
+    return variant.state == "failed" and variant.reason == "notebook"

@@ -1,18 +1,19 @@
-"""Making a scan of a papermill batch, so that it can be shown, compared and replayed."""
+"""Make a scan of executed notebooks or of a table of parameters.
+
+What was imported can be shown, compared and replayed like any other scan. Nothing is run.
+"""
 
 from __future__ import annotations
 
 import json
-import shutil
 import tempfile
 import time
 import uuid
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from jupyter_gridgpu.backends.base import job_spec
-from jupyter_gridgpu.channels.file import FileChannel
 from jupyter_gridgpu.errors import UsageError
 from jupyter_gridgpu.model import events, numbers
 from jupyter_gridgpu.model.job import job_key, variant_id
@@ -21,226 +22,243 @@ from jupyter_gridgpu.model.space import GRID_LIMIT, Axis, Choice, Fixed, Space
 from jupyter_gridgpu.model.view import VariantView
 from jupyter_gridgpu.planning.notebook import Notebook, check_space, read_notebook
 from jupyter_gridgpu.planning.request import Plan, digest_of, helper_files
-from jupyter_gridgpu.records.papermill_batch import TABLES, Executed, executed, source, table
-from jupyter_gridgpu.runner.metrics import MetricsReader
+from jupyter_gridgpu.records.imported_job import write_job
+from jupyter_gridgpu.records.papermill_batch import (
+    ImportedVariant,
+    read_executed,
+    read_tables,
+    source_notebook,
+)
+from jupyter_gridgpu.records.parameter_table import SUFFIXES
 from jupyter_gridgpu.store import home, points
 from jupyter_gridgpu.store.journal import JournalWriter
 from jupyter_gridgpu.store.manifest import ManifestWriter
-from jupyter_gridgpu.store.paths import CopyPaths, ScanPaths, write_json
-from jupyter_gridgpu.worker.metrics.lines import TerminalLines
-from jupyter_gridgpu.worker.metrics.recorder import MetricsRecorder
+from jupyter_gridgpu.store.paths import ScanPaths
 
-COPY = "imported"  # the one copy of every imported job
+DEFAULT_NOTEBOOK = "notebook.ipynb"
+FILE_NAME_LIMIT = 200  # characters
 
 
 def plan_import(
-    batch: Path, notebook: Path | None = None, name: str | None = None, files: tuple[str, ...] = (),
-    objective: tuple[str, str] | None = None, command: str = "",
-) -> tuple[Plan, list[Executed]]:  # fmt: skip
-    """Return the Plan of a batch's scan, and its variants. Raises UsageError or NotebookError."""
-    variants = _variants(batch)
-    found = (
-        _given(batch, notebook) if variants[0].path is None or notebook else _executed_one(variants)
-    )
+    batch: Path,
+    notebook: Path | None = None,
+    name: str | None = None,
+    files: tuple[str, ...] = (),
+    objective: tuple[str, str] | None = None,
+    command: str = "",
+) -> tuple[Plan, list[ImportedVariant]]:
+    """Return the plan of the scan that is to be made, and its variants.
+
+    `batch` is a folder of executed notebooks or a table of parameters, and `notebook` is what the
+    parameters are for. `files` are patterns of helper files, `objective` is a metric (which may
+    have a reduction) and a direction. Raises UsageError or NotebookError.
+    """
+    variants = _read_variants(batch)
+    if variants[0].path is None or notebook:
+        source = _given_notebook(batch, notebook)
+    else:
+        source = _common_notebook(variants)
     params = [variant.params for variant in variants]
     if len(params) > GRID_LIMIT:
         raise UsageError(f"{batch} has {len(params):,} variants; a scan may have {GRID_LIMIT:,}.")
     space = space_of(params)
-    check_space(found, space)
-    helpers = helper_files(
-        found.path.parent if notebook else batch if batch.is_dir() else batch.parent, files
+    check_space(source, space)
+    helpers = helper_files(_helper_folder(batch, notebook, source), files)
+    point_lines = _point_lines(params)
+    scan = replace(
+        _spec(name or home.name_from(batch.name), source, space, objective),
+        files=tuple(helpers),
+        files_digest=digest_of(helpers),
+        recorded=len(variants),
+        recorded_digest=points.digest(point_lines),
     )
-    given = points.lines(
-        VariantView(variant_id(n), n - 1, 0, one) for n, one in enumerate(params, 1)
-    )
-    scan = ScanSpec(
-        id=f"{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:6]}", name=home.check_name(name or home.name_from(batch.name)),
-        notebook=found.path.name, kernel=found.kernel, language=found.language, space=space, sampler="grid", seed=0, trials=None,
-        objective=parse_objective(*objective) if objective else None, files=tuple(helpers), notebook_digest=found.digest,
-        files_digest=digest_of(helpers), created=time.time(), recorded=len(variants), recorded_digest=points.digest(given),
+    return Plan(scan, source, helpers, name, True, command, point_lines), variants
+
+
+def _spec(
+    name: str, notebook: Notebook, space: Space, objective: tuple[str, str] | None
+) -> ScanSpec:
+    """Return the spec of an imported scan, but for its helper files and points.
+
+    Raises UsageError if the name or the objective is wrong.
+    """
+    defaults = {name: parameter.default for name, parameter in notebook.parameters.items()}
+    parsed_objective = None
+    if objective is not None:
+        parsed_objective = parse_objective(*objective)
+    return ScanSpec(
+        id=f"{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:6]}",
+        name=home.check_name(name),
+        notebook=notebook.path.name,
+        kernel=notebook.kernel,
+        language=notebook.language,
+        space=space,
+        sampler="grid",  # it proposes nothing, since all points are given
+        seed=0,
+        trials=None,
+        objective=parsed_objective,
+        notebook_digest=notebook.digest,
+        created=time.time(),
         origin=Origin("import"),
-        defaults=plain_defaults({name: parameter.default for name, parameter in found.parameters.items()}),
-    )  # fmt: skip
-    return Plan(scan, found, helpers, name, True, command, given), variants
+        defaults=plain_defaults(defaults),
+    )
 
 
-def _variants(batch: Path) -> list[Executed]:
+def _read_variants(batch: Path) -> list[ImportedVariant]:
+    """Return the variants in a folder or a table, at least one. Raises UsageError."""
     if not batch.exists():
         raise UsageError(f"There is no {batch}.")
     if batch.is_dir():
-        found = executed(batch) or (
-            table(batch / "parameters") if (batch / "parameters").is_dir() else table(batch)
-        )
-        if not found:
-            raise UsageError(
-                f"{batch} has no notebook that papermill executed, and no YAML file of parameters."
-            )
-        return found
-    if batch.suffix not in TABLES:
+        return _read_folder(batch)
+    if batch.suffix not in SUFFIXES:
         raise UsageError(
-            f"{batch} is no papermill batch: give a folder of executed notebooks, or a CSV or YAML of parameters."
+            f"{batch} is no papermill batch: give a folder of executed notebooks, "
+            "or a CSV or YAML of parameters."
         )
-    return table(batch)
+    return read_tables(batch)
 
 
-def _given(batch: Path, notebook: Path | None) -> Notebook:
-    """The notebook that parameters are for."""
-    beside = batch / "notebook.ipynb"
+def _read_folder(folder: Path) -> list[ImportedVariant]:
+    """Return the variants in a folder: executed notebooks, or else YAML files of parameters."""
+    variants = read_executed(folder)
+    if not variants:
+        # `gridgpu export --to papermill` makes a folder with the tables in a folder of their own.
+        tables = folder / "parameters"
+        if not tables.is_dir():
+            tables = folder
+        variants = read_tables(tables)
+    if not variants:
+        raise UsageError(
+            f"{folder} has no notebook that papermill executed, and no YAML file of parameters."
+        )
+    return variants
+
+
+def _given_notebook(batch: Path, notebook: Path | None) -> Notebook:
+    """Return the notebook that the parameters are for: the given one, or the one beside them."""
+    beside = batch / DEFAULT_NOTEBOOK
     if notebook is None and not beside.exists():
         raise UsageError(
             f"{batch} holds parameters: say with --notebook which notebook they are for."
         )
+    # An import runs nothing, so that the notebook's kernel need not be installed here.
     return read_notebook(notebook or beside, kernel_here=False)
 
 
-def _executed_one(variants: list[Executed]) -> Notebook:
-    """The one notebook that all were executed from. Raises UsageError if there is more than one."""
+def _common_notebook(variants: list[ImportedVariant]) -> Notebook:
+    """Return the one notebook that all variants were executed from.
+
+    Raises UsageError if there is more than one.
+    """
     first = variants[0]
     assert first.path is not None
     with tempfile.TemporaryDirectory() as folder:
-        name = _source_name(first)
-        made = [_read(Path(folder) / name, source(first.body))]
-        digests = {made[0].digest: first.path}
+        path = Path(folder) / _original_name(first)
+        common = _read_source(path, first)
         for variant in variants[1:]:
-            other = _read(Path(folder) / name, source(variant.body))
-            digests.setdefault(other.digest, variant.path or Path())
-    if len(digests) > 1:
-        other_path = list(digests.values())[1]
-        raise UsageError(
-            f"{first.path} and {other_path} are not of the same notebook; import their folders one by one."
-        )
-    return made[0]
+            if _read_source(path, variant).digest != common.digest:
+                raise UsageError(
+                    f"{first.path} and {variant.path} are not of the same notebook; "
+                    "import their folders one by one."
+                )
+    return common
 
 
-def _read(path: Path, content: bytes) -> Notebook:
-    path.write_bytes(content)
+def _read_source(path: Path, variant: ImportedVariant) -> Notebook:
+    """Write the notebook that a variant was executed from to `path`, and return it."""
+    path.write_bytes(source_notebook(variant.body))
     return read_notebook(path, kernel_here=False)
 
 
-def _source_name(variant: Executed) -> str:
-    """The notebook's own name, where papermill kept it."""
-    about = variant.body["metadata"]["papermill"]
-    path = about.get("input_path")
-    name = Path(path).name if isinstance(path, str) and path.isprintable() else ""
-    return name if name.endswith(".ipynb") and len(name) <= 200 else "notebook.ipynb"
+def _original_name(variant: ImportedVariant) -> str:
+    """Return the file name of the notebook that papermill was given, if it can be used."""
+    path = variant.body["metadata"]["papermill"].get("input_path")
+    # The name comes from the content of a file and becomes the name of another one.
+    if not isinstance(path, str) or not path.isprintable():
+        return DEFAULT_NOTEBOOK
+    name = Path(path).name
+    if not name.endswith(".ipynb") or len(name) > FILE_NAME_LIMIT:
+        return DEFAULT_NOTEBOOK
+    return name
+
+
+def _helper_folder(batch: Path, notebook: Path | None, source: Notebook) -> Path:
+    """Return the folder that the names of helper files count from."""
+    if notebook is not None:
+        return source.path.parent
+    if batch.is_dir():
+        return batch
+    return batch.parent
+
+
+def _point_lines(params: Sequence[dict[str, Any]]) -> str:
+    """Return the text of points.jsonl for variants with these parameters."""
+    variants = []
+    for index, values in enumerate(params):
+        variants.append(VariantView(variant_id(index + 1), point=index, repeat=0, params=values))
+    return points.lines(variants)
 
 
 def space_of(params: Sequence[dict[str, Any]]) -> Space:
-    """Return the space that has these points: what is the same in all is fixed, the rest are choices."""
-    values: dict[str, dict[str, Any]] = {}
-    for one in params:
-        for name, value in one.items():
-            values.setdefault(name, {}).setdefault(
-                json.dumps(numbers.strict(value), sort_keys=True), value
-            )
+    """Return the space that has these points.
+
+    A parameter with the same value in all points is fixed, any other one is a choice.
+    """
+    # A value may be a list, which no set takes, and True equals 1. So values are told apart by
+    # their JSON text.
+    values_by_name: dict[str, dict[str, Any]] = {}
+    for point in params:
+        for name, value in point.items():
+            text = json.dumps(numbers.strict(value), sort_keys=True)
+            values_by_name.setdefault(name, {}).setdefault(text, value)
     axes: dict[str, Axis] = {}
-    for name, known in values.items():
-        everywhere = all(name in one for one in params)
-        axes[name] = (
-            Fixed(next(iter(known.values())))
-            if len(known) == 1 and everywhere
-            else Choice(tuple(known.values()))
-        )
+    for name, by_text in values_by_name.items():
+        values = tuple(by_text.values())
+        # A point without the parameter has the notebook's own value, which may be another one.
+        in_all_points = all(name in point for point in params)
+        if len(values) == 1 and in_all_points:
+            axes[name] = Fixed(values[0])
+        else:
+            axes[name] = Choice(values)
     return Space(axes)
 
 
-# the folder -------------------------------------------------------------------------------
+# the folder ---------------------------------------------------------------------------------
 
 
-def fill(plan: Plan, variants: list[Executed], paths: ScanPaths) -> None:
-    """Write the journal and the jobs of an imported scan into its folder, which nobody sees yet. Raises OSError."""
+def fill(plan: Plan, variants: list[ImportedVariant], paths: ScanPaths) -> None:
+    """Write the journal and the jobs of an imported scan into its new folder. Raises OSError.
+
+    Executed notebooks become jobs that have ended. Variants of a table wait, and the scan is
+    stopped, until the user asks to run them.
+    """
+    was_executed = variants[0].path is not None
     writer = JournalWriter(paths.journal, 0, 1)
     try:
         writer.append([(events.RUNNER_STARTED, {})])
         writer.append([(events.VARIANT_PROPOSED, point) for point in points.read(paths.points)])
-        if variants[0].path is None:
-            stop = {
-                "id": "import",
-                "action": "stop",
-                "variants": None,
-                "trials": None,
-                "by": "import",
-            }
-            writer.append([(events.COMMAND_APPLIED, stop)])
+        if was_executed:
+            _write_jobs(plan.scan, paths, variants, writer)
+            state = "done"
         else:
-            for number, variant in enumerate(variants, 1):
-                writer.append(_job(plan.scan, paths, variant_id(number), variant))
-            ManifestWriter(paths).add(
-                [job_key(variant_id(number), 1) for number in range(1, len(variants) + 1)]
-            )
-        writer.append(
-            [(events.SCAN_FINISHED, {"state": "stopped" if variants[0].path is None else "done"})]
-        )
+            writer.append([(events.COMMAND_APPLIED, _stop_command())])
+            state = "stopped"
+        writer.append([(events.SCAN_FINISHED, {"state": state})])
     finally:
         writer.close()
 
 
-def _job(
-    scan: ScanSpec, paths: ScanPaths, ident: str, variant: Executed
-) -> list[tuple[str, dict[str, Any]]]:
-    """Write what one executed notebook becomes as a job, and return its events."""
-    key = job_key(ident, 1)
-    job, copy = paths.job(key), paths.job(key).copy(COPY)
-    copy.folder.mkdir(parents=True, mode=0o700)
-    assert variant.path is not None
-    shutil.copyfile(variant.path, copy.notebook)
-    write_json(job.spec, job_spec(scan, key, variant.params))
-    _metrics(copy, variant)
-    reason = None if variant.state == "done" else "notebook"
-    times = {"started": variant.started, "ended": variant.ended or variant.started or scan.created}
-    result = {
-        "key": key,
-        "copy": COPY,
-        "state": variant.state,
-        "reason": reason,
-        "message": variant.message,
-        **times,
-    }
-    for path in (copy.result, job.result):
-        write_json(path, result)
-    about = variant.body["metadata"].get("gridgpu")
-    if isinstance(about, dict):  # it was executed by this project
-        write_json(copy.provenance, about)
-    told = MetricsReader(paths, FileChannel()).finish(key)
-    seen = {
-        name: value
-        for name, value in result.items()
-        if name not in ("key", "copy") and value is not None
-    }
-    notebook = copy.notebook.relative_to(paths.folder).as_posix()
-    return [
-        (events.JOB_INTENDED, {"key": key}),
-        (events.JOB_SUBMITTED, {"key": key, "engine_id": key}),
-        *([(events.JOB_REPORTED, told)] if told else []),
-        (events.JOB_OBSERVED, {"key": key, **seen, "notebook": notebook}),
-    ]
+def _write_jobs(
+    scan: ScanSpec, paths: ScanPaths, variants: list[ImportedVariant], writer: JournalWriter
+) -> None:
+    keys = []
+    for number, variant in enumerate(variants, 1):
+        ident = variant_id(number)
+        writer.append(write_job(scan, paths, ident, variant))
+        keys.append(job_key(ident, 1))
+    ManifestWriter(paths).add(keys)
 
 
-def _metrics(copy: CopyPaths, variant: Executed) -> None:
-    """Read from a notebook's outputs what a worker would have read while they came: Keras' lines and scrapbook's glue."""
-    metrics = MetricsRecorder(copy.metrics, copy.folder / "none")
-    for cell in variant.body["cells"]:
-        for output in cell.get("outputs", []) if isinstance(cell, dict) else ():
-            if not isinstance(output, dict):
-                continue
-            if isinstance(output.get("data"), dict):
-                metrics.glued(output["data"])
-            for line in _lines(output.get("text")) if output.get("output_type") == "stream" else ():
-                metrics.printed(line)
-    metrics.close()
-    when = round(variant.ended or variant.started or time.time(), 3)
-    lines = [
-        json.dumps({**json.loads(line), "t": when})
-        for line in copy.metrics.read_text(encoding="utf-8").splitlines()
-    ]
-    copy.metrics.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
-
-
-def _lines(text: Any) -> list[str]:
-    whole = (
-        "".join(part for part in text if isinstance(part, str)) if isinstance(text, list) else text
-    )
-    if not isinstance(whole, str):
-        return []
-    screen = TerminalLines()
-    return [*screen.feed(whole), *filter(None, [screen.rest()])]
+def _stop_command() -> dict[str, Any]:
+    """Return the data of the event that keeps the variants of a table from being run."""
+    return {"id": "import", "action": "stop", "variants": None, "trials": None, "by": "import"}

@@ -1,4 +1,8 @@
-"""A scan in one file, and out of one that somebody sent: nothing leaves the folder, nothing fills the disk, nothing runs."""
+"""Pack a scan into one file, and unpack a file that somebody sent.
+
+An unpacked file may come from anybody. No name in it can lead out of the new folder, its size is
+bounded, and nothing in it is run.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +20,7 @@ from jupyter_gridgpu.records.record import Record, load
 from jupyter_gridgpu.store import home
 
 SUFFIX = ".gridscan.zip"
+# What belongs to the run on one machine and would do harm on another one.
 LEFT_OUT = (
     "inbox",
     "runner.lock",
@@ -23,34 +28,46 @@ LEFT_OUT = (
     "batches",
     "fold.json",
     "checkpoint.json",  # the name of fold.json in version 0.1.0
-)  # what belongs to a run on one machine
+)
 LEFT_OUT_OF_JOBS = ("claim.json", "stop")
-COUNT_LIMIT = 500_000
-SIZE_LIMIT = 50 * 2**30
-RATIO_LIMIT = 200  # bytes out of one byte in; text of metrics reaches about 20
-RATIO_FREE = 10 * 2**20  # small packs may be of any ratio
-PATH_LIMIT = 1000
+COUNT_LIMIT = 500_000  # files
+SIZE_LIMIT = 50 * 2**30  # bytes when unpacked
+RATIO_LIMIT = 200  # unpacked bytes per packed byte; the text of metrics reaches about 20
+RATIO_FREE = 10 * 2**20  # bytes; a pack that becomes smaller than this may have any ratio
+PATH_LIMIT = 1000  # characters
+NAME_SHOWN = 100  # characters of a name in an error text
+SAME_NAME_LIMIT = 1000  # how many scans of one name are counted through
 CHUNK = 1024 * 1024
-_ODD = re.compile(r"[\x00-\x1f\x7f\\]|^/|^[A-Za-z]:|(^|/)\.\.?(/|$)|//")
+# Control characters, backslashes, absolute paths of Linux and Windows, empty parts, `.` and `..`
+_BAD_PATH = re.compile(r"[\x00-\x1f\x7f\\]|^/|^[A-Za-z]:|(^|/)\.\.?(/|$)|//")
+_ENCRYPTED = 0x1  # a flag bit of a zip file's member
+
+
+# packing ------------------------------------------------------------------------------------
 
 
 def pack(record: Record, target: Path | None = None) -> Path:
-    """Write a scan that has ended into one file and return where. Raises UsageError or StorageError."""
+    """Write a scan that has ended into one file and return its path.
+
+    Raises UsageError or StorageError.
+    """
     if not record.finished or record.view.active:
         raise UsageError(f"{record.name} has not ended: wait for it or stop it, then pack it.")
     target = (target or Path(f"{record.name}{SUFFIX}")).absolute()
     if target.exists() or target.is_symlink():
-        raise UsageError(f"{target} is there already; name another place with --output.")
+        raise _is_there_already(target)
+    # The pack gets its name when it is complete. A link, unlike a rename, replaces no file that
+    # somebody else has just written there.
     part = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
         with zipfile.ZipFile(
             part, "x", zipfile.ZIP_DEFLATED, compresslevel=4, strict_timestamps=False
         ) as archive:
-            for name in _packed(record.paths.folder):
-                _put(record, archive, name)
+            for name in _files_to_pack(record.paths.folder):
+                _add_file(record, archive, name)
         os.link(part, target)
     except FileExistsError:
-        raise UsageError(f"{target} is there already; name another place with --output.") from None
+        raise _is_there_already(target) from None
     except OSError as error:
         raise StorageError(f"{target} cannot be written: {error.strerror or error}.") from None
     finally:
@@ -58,138 +75,187 @@ def pack(record: Record, target: Path | None = None) -> Path:
     return target
 
 
-def _packed(root: Path) -> Iterator[str]:
-    """Yield the plain files of a scan; links, such as those to the helper files in every job, are left out."""
+def _is_there_already(target: Path) -> UsageError:
+    return UsageError(f"{target} is there already; name another place with --output.")
+
+
+def _files_to_pack(root: Path) -> Iterator[str]:
+    """Yield the plain files of a scan's folder, as paths relative to it.
+
+    Links are left out, such as those to the helper files in the folder of every job.
+    """
     for folder, folders, files in os.walk(root, followlinks=False):
         here = Path(folder).relative_to(root)
-        folders[:] = sorted(name for name in folders if here.parts or name not in LEFT_OUT)
+        # To change this list in place tells os.walk which folders to enter, and in which order.
+        folders.sort()
+        if folder == str(root):
+            folders[:] = [name for name in folders if name not in LEFT_OUT]
         for name in sorted(files):
             path = here / name
-            out = (not here.parts and name in LEFT_OUT) or (
-                len(path.parts) == 3 and name in LEFT_OUT_OF_JOBS
-            )
-            if (
-                not out
-                and not name.endswith(".part")
-                and stat.S_ISREG(os.lstat(root / path).st_mode)
-            ):
+            if not _is_left_out(path) and stat.S_ISREG(os.lstat(root / path).st_mode):
                 yield path.as_posix()
 
 
-def _put(record: Record, archive: zipfile.ZipFile, name: str) -> None:
+def _is_left_out(path: Path) -> bool:
+    """Return whether a file, given relative to the scan's folder, stays out of the pack."""
+    depth = len(path.parts)
+    if depth == 1 and path.name in LEFT_OUT:
+        return True
+    # jobs/v0001.1/claim.json
+    if depth == 3 and path.name in LEFT_OUT_OF_JOBS:
+        return True
+    return path.name.endswith(".part")  # a file that was being written when its writer died
+
+
+def _add_file(record: Record, archive: zipfile.ZipFile, name: str) -> None:
+    """Copy a file of the scan's folder into the pack, where it lies in a folder of its own."""
     with record.open(name) as source:
-        info = zipfile.ZipInfo.from_file(
+        member = zipfile.ZipInfo.from_file(
             record.paths.folder / name, f"{record.name}/{name}", strict_timestamps=False
         )
-        info.compress_type = zipfile.ZIP_DEFLATED
-        with archive.open(info, "w", force_zip64=True) as target:
+        member.compress_type = zipfile.ZIP_DEFLATED
+        # The file may be larger than 4 GB, which zip has to know before the first byte.
+        with archive.open(member, "w", force_zip64=True) as target:
             shutil.copyfileobj(source, target, CHUNK)
 
 
+# unpacking ----------------------------------------------------------------------------------
+
+
 def unpack(source: Path, into: Path | None = None, name: str | None = None) -> Path:
-    """Put the scan of a pack into a folder of the home (or of `into`) and return it. Raises UsageError or StorageError."""
-    where = (into or home.home()).absolute()
+    """Unpack a scan into a new folder of the home of scans, or of `into`, and return the folder.
+
+    Without a `name` it is called as in the pack, with a number if that is taken. Raises UsageError
+    or StorageError.
+    """
+    parent = (into or home.home()).absolute()
     try:
-        where.mkdir(parents=True, exist_ok=True, mode=0o700)
+        parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with (
             zipfile.ZipFile(source) as archive,
-            tempfile.TemporaryDirectory(prefix=".new-", dir=where) as scratch,
+            tempfile.TemporaryDirectory(prefix=".new-", dir=parent) as scratch,
         ):
-            packed, members = _members(archive, source)
-            made = Path(scratch) / "scan"
-            _extract(archive, members, made, source)
-            return _settle(
-                made, where, home.check_name(name or packed), free=name is None, source=source
-            )
+            packed_name, members = _checked_members(archive, source)
+            unpacked = Path(scratch) / "scan"
+            _extract(archive, members, unpacked, source)
+            new_name = home.check_name(name or packed_name)
+            _check_scan(unpacked, parent, source)
+            target = _free_place(parent, new_name, exact=name is not None)
+            os.rename(unpacked, target)
+            return target
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError) as error:
+        # A damaged pack, or one with a compression or encryption that Python does not know.
         raise UsageError(f"{source} is no sound pack of a scan: {error}.") from None
     except OSError as error:
         raise StorageError(f"{source} cannot be unpacked: {error.strerror or error}.") from None
-
-
-def _members(archive: zipfile.ZipFile, source: Path) -> tuple[str, list[zipfile.ZipInfo]]:
-    """Return the name of the scan and the files of a pack, all of them looked at before anything is written."""
-    members = [info for info in archive.infolist() if not info.is_dir()]
-    if len(archive.infolist()) > COUNT_LIMIT:
-        raise _refused(source, f"it has more than {COUNT_LIMIT:,} files")
-    tops = {info.filename.split("/")[0] for info in members}
-    if len(tops) != 1:
-        raise _refused(source, "it does not hold one folder")
-    if len({info.filename.casefold() for info in members}) != len(members):
-        raise _refused(source, "it has a file twice")
-    for info in members:
-        kind = stat.S_IFMT(info.external_attr >> 16)
-        if (
-            _ODD.search(info.filename)
-            or len(info.filename) > PATH_LIMIT
-            or "/" not in info.filename
-        ):
-            raise _refused(source, f"{info.filename[:100]!r} is no name of a file in a scan")
-        if kind not in (0, stat.S_IFREG) or info.flag_bits & 0x1:
-            raise _refused(source, f"{info.filename[:100]!r} is no plain file")
-        if info.filename.split("/")[1] in LEFT_OUT:
-            raise _refused(source, f"{info.filename[:100]!r} belongs in no pack")
-    size, packed = (
-        sum(info.file_size for info in members),
-        sum(info.compress_size for info in members),
-    )
-    if size > SIZE_LIMIT or size > max(RATIO_FREE, RATIO_LIMIT * packed):
-        raise _refused(source, f"it would become {size / 2**30:.1f} GB")
-    return tops.pop(), members
 
 
 def _refused(source: Path, why: str) -> UsageError:
     return UsageError(f"{source} is no sound pack of a scan: {why}.")
 
 
+def _checked_members(archive: zipfile.ZipFile, source: Path) -> tuple[str, list[zipfile.ZipInfo]]:
+    """Return the name of the scan in a pack, and the pack's files.
+
+    All names and sizes are checked before anything is written. Raises UsageError.
+    """
+    if len(archive.infolist()) > COUNT_LIMIT:
+        raise _refused(source, f"it has more than {COUNT_LIMIT:,} files")
+    members = [member for member in archive.infolist() if not member.is_dir()]
+    names = {member.filename.split("/")[0] for member in members}
+    if len(names) != 1:
+        raise _refused(source, "it does not hold one folder")
+    # On a disk that ignores case, the second of two such files would replace the first.
+    if len({member.filename.casefold() for member in members}) != len(members):
+        raise _refused(source, "it has a file twice")
+    for member in members:
+        _check_member(member, source)
+    size = sum(member.file_size for member in members)
+    packed_size = sum(member.compress_size for member in members)
+    # A small file of zeros could otherwise fill the disk.
+    if size > SIZE_LIMIT or size > max(RATIO_FREE, RATIO_LIMIT * packed_size):
+        raise _refused(source, f"it would become {size / 2**30:.1f} GB")
+    return names.pop(), members
+
+
+def _check_member(member: zipfile.ZipInfo, source: Path) -> None:
+    """Raise UsageError unless a file of a pack is a plain file below the scan's folder."""
+    path = member.filename
+    shown = repr(path[:NAME_SHOWN])
+    if _BAD_PATH.search(path) or len(path) > PATH_LIMIT or "/" not in path:
+        raise _refused(source, f"{shown} is no name of a file in a scan")
+    # The upper 16 bits are the file's mode on Unix. They are 0 in a pack that Windows made.
+    kind = stat.S_IFMT(member.external_attr >> 16)
+    if kind not in (0, stat.S_IFREG) or member.flag_bits & _ENCRYPTED:
+        raise _refused(source, f"{shown} is no plain file")
+    if path.split("/")[1] in LEFT_OUT:
+        raise _refused(source, f"{shown} belongs in no pack")
+
+
 def _extract(
-    archive: zipfile.ZipFile, members: list[zipfile.ZipInfo], made: Path, source: Path
+    archive: zipfile.ZipFile, members: list[zipfile.ZipInfo], folder: Path, source: Path
 ) -> None:
-    """Write the files; what is said of their size is not believed but counted."""
-    for info in members:
-        target = made.joinpath(*info.filename.split("/")[1:])
+    """Write the files of a pack into a new folder. Raises UsageError or OSError."""
+    for member in members:
+        target = folder.joinpath(*member.filename.split("/")[1:])
         target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        handle = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-        left = info.file_size
-        with os.fdopen(handle, "wb") as file, archive.open(info) as packed:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+        # What a pack says of a file's size may be a lie. So the bytes are counted.
+        left = member.file_size
+        with os.fdopen(os.open(target, flags, 0o600), "wb") as file, archive.open(member) as packed:
             while data := packed.read(min(CHUNK, left + 1)):
                 left -= len(data)
                 if left < 0:
-                    raise _refused(source, f"{info.filename[:100]!r} is larger than it says")
+                    shown = repr(member.filename[:NAME_SHOWN])
+                    raise _refused(source, f"{shown} is larger than it says")
                 file.write(data)
 
 
-def _settle(made: Path, where: Path, name: str, free: bool, source: Path) -> Path:
-    """Give an unpacked scan its place, if it is one, has ended and is not here yet."""
+def _check_scan(folder: Path, parent: Path, source: Path) -> None:
+    """Raise UsageError unless an unpacked folder is a scan that has ended and is new in `parent`.
+
+    Folders that a pack has not kept because they were empty are made again.
+    """
     try:
-        record = load(made)
+        record = load(folder)
     except (UnknownScan, StorageError) as error:
-        raise _refused(source, str(error).replace(str(made), "its folder").rstrip(".")) from None
+        reason = str(error).replace(str(folder), "its folder").rstrip(".")
+        raise _refused(source, reason) from None
+    # The next look at the home of scans would go on with an unfinished scan: somebody else's
+    # notebook would run.
     if not record.finished or record.view.active:
-        # An unfinished scan would be gone on with by whatever looks at the home: somebody else's notebook would run.
         raise _refused(source, "its scan had not ended")
-    known = _same(where, record)
+    known = _folder_of_same_scan(parent, record)
     if known is not None:
         raise UsageError(f"The scan in {source} is here already: {known}.")
-    for folder in ("inbox", "files", "jobs"):
-        (made / folder).mkdir(mode=0o700, exist_ok=True)
-    target = where / name
-    for n in range(2, 1000) if free else ():
-        if not target.exists():
-            break
-        target = where / f"{name[: home.NAME_LIMIT - len(str(n)) - 1]}-{n}"
-    if target.exists():
-        raise UsageError(f"{target} is there already; name another with --name.")
-    os.rename(made, target)
-    return target
+    for name in ("inbox", "files", "jobs"):
+        (folder / name).mkdir(mode=0o700, exist_ok=True)
 
 
-def _same(where: Path, record: Record) -> Path | None:
-    """The folder of the same scan, if there is one in `where`."""
-    for entry in sorted(where.iterdir()):
+def _folder_of_same_scan(parent: Path, record: Record) -> Path | None:
+    """Return the folder in `parent` that holds the same scan, or None if there is none."""
+    for entry in sorted(parent.iterdir()):
+        if not home.NAME.fullmatch(entry.name):
+            continue
         try:
-            if home.NAME.fullmatch(entry.name) and home.load(entry).id == record.scan.id:
+            if home.load(entry).id == record.scan.id:
                 return entry
         except (UnknownScan, StorageError):
             continue
     return None
+
+
+def _free_place(parent: Path, name: str, exact: bool) -> Path:
+    """Return a path in `parent` where nothing is yet.
+
+    It ends in `name`, or unless `exact` in name-2, name-3 and so on. Raises UsageError.
+    """
+    target = parent / name
+    number = 2
+    while target.exists() and not exact and number < SAME_NAME_LIMIT:
+        end = f"-{number}"
+        target = parent / (name[: home.NAME_LIMIT - len(end)] + end)
+        number += 1
+    if target.exists():
+        raise UsageError(f"{target} is there already; name another with --name.")
+    return target

@@ -1,12 +1,14 @@
-"""A papermill batch that somebody has already: executed notebooks, or a table of parameters. Read, not believed."""
+"""What papermill users have already: executed notebooks, or tables of parameters.
+
+The files come from elsewhere. So they are bounded in size, and their content is checked.
+"""
 
 from __future__ import annotations
 
 import copy
-import csv
 import json
-import math
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -16,225 +18,195 @@ from jupyter_gridgpu.errors import UsageError
 from jupyter_gridgpu.model.job import bounded
 from jupyter_gridgpu.model.plain_values import NotPlain, plain
 from jupyter_gridgpu.model.space import GRID_LIMIT
+from jupyter_gridgpu.records.parameter_table import YAML_SUFFIXES, read_table
 
 NOTEBOOK_BYTES = 100 * 1024 * 1024
-TABLE_BYTES = 50 * 1024 * 1024
-ADDED = (
-    "injected-parameters",
-    "papermill-error-cell-tag",
-)  # cells that papermill puts into what it executes
-TABLES = (".csv", ".yaml", ".yml")
+MESSAGE_LIMIT = 300  # characters
+# Tags of the cells that papermill adds to a notebook that it executes.
+ADDED_TAGS = {"injected-parameters", "papermill-error-cell-tag"}
 
 
 @dataclass(frozen=True)
-class Executed:
-    """One variant of a batch; `path` is its executed notebook, if it was executed."""
+class ImportedVariant:
+    """One variant that is to be imported; times are seconds since the epoch.
+
+    `path` and `body` are its executed notebook. A variant from a table has none.
+    """
 
     params: dict[str, Any]
     path: Path | None = None
     body: dict[str, Any] = field(default_factory=dict)
-    state: str = "done"
-    message: str | None = None
+    state: str = "done"  # or failed
+    message: str | None = None  # why it failed
     started: float | None = None
     ended: float | None = None
 
 
-def executed(folder: Path) -> list[Executed]:
-    """Return what papermill left in a folder, in the order of the names. Notebooks that papermill did not write are left out."""
-    found = []
+# executed notebooks -------------------------------------------------------------------------
+
+
+def read_executed(folder: Path) -> list[ImportedVariant]:
+    """Return the notebooks that papermill executed in a folder, in the order of their paths.
+
+    Notebooks that papermill did not write are left out. Raises UsageError if there are too many
+    for a scan, or if a parameter has a value that no parameter can have.
+    """
+    variants = []
     for path in _notebooks(folder):
-        body = _body(path)
-        about = (
-            body.get("metadata", {}).get("papermill")
-            if isinstance(body.get("metadata"), dict)
-            else None
-        )
-        if (
-            isinstance(about, dict)
-            and isinstance(about.get("parameters"), dict)
-            and isinstance(body.get("cells"), list)
-        ):
-            found.append(_executed(path, body, about))
-        if len(found) > GRID_LIMIT:
+        body = _read_notebook(path)
+        about = _papermill_metadata(body)
+        if about is not None:
+            variants.append(_executed_variant(path, body, about))
+        if len(variants) > GRID_LIMIT:
             raise UsageError(
-                f"{folder} has more than {GRID_LIMIT:,} executed notebooks, which is more than a scan may have."
+                f"{folder} has more than {GRID_LIMIT:,} executed notebooks, "
+                "which is more than a scan may have."
             )
-    return found
+    return variants
 
 
 def _notebooks(folder: Path) -> list[Path]:
+    """Return all notebooks below a folder, sorted."""
     found = []
     for here, folders, files in os.walk(folder, followlinks=False):
+        # Hidden folders hold copies of notebooks, such as those of `.ipynb_checkpoints`. To change
+        # this list in place keeps os.walk out of them.
         folders[:] = [name for name in folders if not name.startswith(".")]
-        found += [
-            Path(here) / name
-            for name in files
-            if name.endswith(".ipynb") and not name.startswith(".")
-        ]
+        found += [Path(here) / name for name in files if _is_visible_notebook(name)]
     return sorted(found)
 
 
-def _body(path: Path) -> dict[str, Any]:
+def _is_visible_notebook(name: str) -> bool:
+    return name.endswith(".ipynb") and not name.startswith(".")
+
+
+def _read_notebook(path: Path) -> dict[str, Any]:
+    """Return the content of a notebook, or an empty dict if it is too large or no JSON object."""
     try:
         with open(path, "rb") as file:
-            data = file.read(NOTEBOOK_BYTES + 1)
-        body = json.loads(data) if len(data) <= NOTEBOOK_BYTES else None
+            content = file.read(NOTEBOOK_BYTES + 1)
+        if len(content) > NOTEBOOK_BYTES:
+            return {}
+        body = json.loads(content)
     except (OSError, ValueError, RecursionError):
         return {}
-    return body if isinstance(body, dict) else {}
+    if isinstance(body, dict):
+        return body
+    return {}
 
 
-def _executed(path: Path, body: dict[str, Any], about: dict[str, Any]) -> Executed:
-    failed = about.get("exception")
-    started, ended = _time(about.get("start_time")), _time(about.get("end_time"))
-    unfinished = ended is None and not failed
-    message = (
-        _error(body) if failed else "It had not ended when it was imported." if unfinished else None
-    )
-    state = "failed" if failed or unfinished else "done"
-    return Executed(_params(path, about["parameters"]), path, body, state, message, started, ended)
+def _papermill_metadata(body: dict[str, Any]) -> dict[str, Any] | None:
+    """Return what papermill wrote about its run into a notebook, or None if it did not run it."""
+    metadata = body.get("metadata")
+    if not isinstance(metadata, dict) or not isinstance(body.get("cells"), list):
+        return None
+    about = metadata.get("papermill")
+    if not isinstance(about, dict) or not isinstance(about.get("parameters"), dict):
+        return None
+    return about
 
 
-def _params(path: Path, params: dict[Any, Any]) -> dict[str, Any]:
+def _executed_variant(path: Path, body: dict[str, Any], about: dict[str, Any]) -> ImportedVariant:
+    started, ended = _timestamp(about.get("start_time")), _timestamp(about.get("end_time"))
+    state, message = "done", None
+    if about.get("exception"):
+        state, message = "failed", _error_message(body)
+    elif ended is None:
+        # papermill saves the notebook after each cell. It may have been killed, or still be at it.
+        state, message = "failed", "It had not ended when it was imported."
+    params = _plain_params(path, about["parameters"])
+    return ImportedVariant(params, path, body, state, message, started, ended)
+
+
+def _plain_params(path: Path, params: dict[Any, Any]) -> dict[str, Any]:
+    """Return parameters as plain JSON values. Raises UsageError, which names the file `path`."""
     try:
-        made: dict[str, Any] = plain(params)
+        checked: dict[str, Any] = plain(params)
     except NotPlain as error:
         raise UsageError(f"{path} has a parameter that is none: {error}") from None
-    return made
+    return checked
 
 
-def _time(text: Any) -> float | None:
+def _timestamp(text: Any) -> float | None:
+    """Return a time in ISO 8601 as seconds since the epoch, or None if it is none."""
+    if not isinstance(text, str):
+        return None
     try:
-        return (
-            datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
-            if isinstance(text, str)
-            else None
-        )
+        # Python 3.10 does not understand a Z at the end, which means UTC.
+        return datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
     except (ValueError, OverflowError, OSError):
         return None
 
 
-def _error(body: dict[str, Any]) -> str:
-    """The error that ended a notebook, in one line."""
-    for cell in body["cells"]:
-        for output in cell.get("outputs", []) if isinstance(cell, dict) else ():
-            if isinstance(output, dict) and output.get("output_type") == "error":
-                return (
-                    bounded(f"{output.get('ename')}: {output.get('evalue')}", 300) or "It failed."
-                )
+def _error_message(body: dict[str, Any]) -> str:
+    """Return the error that ended a notebook, in one line."""
+    for output in cell_outputs(body):
+        if output.get("output_type") == "error":
+            message = bounded(f"{output.get('ename')}: {output.get('evalue')}", MESSAGE_LIMIT)
+            return message or "It failed."
     return "It failed."
 
 
-def source(body: dict[str, Any]) -> bytes:
-    """Return the notebook that was executed: without papermill's cells, outputs and marks."""
-    made = copy.deepcopy(body)
-    made["metadata"] = {
-        name: value
-        for name, value in made["metadata"].items()
-        if name not in ("papermill", "gridgpu")
-    }
-    made["cells"] = [
-        cell
-        for cell in made["cells"]
-        if isinstance(cell, dict) and not set(ADDED) & set(_tags(cell))
-    ]
-    for cell in made["cells"]:
-        metadata = cell.get("metadata")
-        if isinstance(metadata, dict):
-            for name in ("papermill", "execution"):
-                metadata.pop(name, None)
-        if cell.get("cell_type") == "code":
-            cell.update(outputs=[], execution_count=None)
-    return json.dumps(made, indent=1, ensure_ascii=False).encode()
+def cell_outputs(body: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the outputs of all cells of a notebook in their order."""
+    for cell in body["cells"]:
+        if not isinstance(cell, dict):
+            continue
+        for output in cell.get("outputs", []):
+            if isinstance(output, dict):
+                yield output
+
+
+def source_notebook(body: dict[str, Any]) -> bytes:
+    """Return the notebook that papermill was given, from what papermill made of it.
+
+    The cells and metadata that papermill and we added are removed, and so are all outputs.
+    """
+    source = copy.deepcopy(body)
+    source["metadata"].pop("papermill", None)
+    source["metadata"].pop("gridgpu", None)
+    source["cells"] = [_source_cell(cell) for cell in source["cells"] if _is_original(cell)]
+    return json.dumps(source, indent=1, ensure_ascii=False).encode()
+
+
+def _is_original(cell: Any) -> bool:
+    """Return whether something in the list of cells is a cell that papermill did not add."""
+    return isinstance(cell, dict) and ADDED_TAGS.isdisjoint(_tags(cell))
+
+
+def _source_cell(cell: dict[str, Any]) -> dict[str, Any]:
+    """Remove from a cell what its execution added, and return the cell."""
+    metadata = cell.get("metadata")
+    if isinstance(metadata, dict):
+        metadata.pop("papermill", None)
+        metadata.pop("execution", None)
+    if cell.get("cell_type") == "code":
+        cell.update(outputs=[], execution_count=None)
+    return cell
 
 
 def _tags(cell: dict[str, Any]) -> list[str]:
     metadata = cell.get("metadata")
-    tags = metadata.get("tags") if isinstance(metadata, dict) else None
-    return [tag for tag in tags if isinstance(tag, str)] if isinstance(tags, list) else []
+    if not isinstance(metadata, dict):
+        return []
+    tags = metadata.get("tags")
+    if not isinstance(tags, list):
+        return []
+    return [tag for tag in tags if isinstance(tag, str)]
 
 
-# tables of parameters ---------------------------------------------------------------------
+# tables of parameters -----------------------------------------------------------------------
 
 
-def table(path: Path) -> list[Executed]:
-    """Return the parameters in a CSV or YAML file, or in a folder of YAML files, one variant each."""
+def read_tables(path: Path) -> list[ImportedVariant]:
+    """Return the variants in a CSV or YAML file, or in all YAML files of a folder.
+
+    Raises UsageError if a file is no table.
+    """
+    files = [path]
     if path.is_dir():
-        files = sorted(file for file in path.iterdir() if file.suffix in (".yaml", ".yml"))
-        return [Executed(_params(file, one)) for file in files for one in _yaml(file)]
-    read = _csv if path.suffix == ".csv" else _yaml
-    return [Executed(_params(path, one)) for one in read(path)]
-
-
-def _text(path: Path) -> str:
-    try:
-        if path.stat().st_size > TABLE_BYTES:
-            raise UsageError(f"{path} is larger than {TABLE_BYTES // 2**20} MB.")
-        return path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(
-            f"{path} cannot be read: {getattr(error, 'strerror', None) or 'it is not text'}."
-        ) from None
-
-
-def _yaml(path: Path) -> list[dict[str, Any]]:
-    """A mapping is one variant; a list of mappings, or a mapping of names to mappings, several."""
-    import yaml
-
-    try:
-        body = yaml.safe_load(_text(path))
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
-        raise UsageError(f"{path} is no YAML: {' '.join(str(error).split())}.") from None
-    items = body if isinstance(body, list) else [body]
-    if isinstance(body, dict) and body and all(isinstance(value, dict) for value in body.values()):
-        items = list(body.values())
-    if not items or not all(isinstance(item, dict) and item for item in items):
-        raise UsageError(
-            f"{path} has no parameters: write a list of mappings, one for each variant."
-        )
-    return items
-
-
-def _csv(path: Path) -> list[dict[str, Any]]:
-    """The first line names the parameters; an empty cell leaves the notebook's own value."""
-    try:
-        rows = list(csv.reader(_text(path).splitlines()))
-    except csv.Error as error:
-        raise UsageError(f"{path} is no CSV: {error}.") from None
-    names = [name.strip() for name in rows[0]] if rows else []
-    if not names or not all(names) or len(set(names)) != len(names):
-        raise UsageError(f"{path}: the first line has to name the parameters, each once.")
-    found = []
-    for number, row in enumerate(rows[1:], 2):
-        if len(row) > len(names):
-            raise UsageError(f"{path}, line {number}: there are more values than names.")
-        if any(cell.strip() for cell in row):
-            found.append(
-                {name: value(cell) for name, cell in zip(names, row, strict=False) if cell.strip()}
-            )
-    if not found:
-        raise UsageError(f"{path} has no line of values.")
-    return found
-
-
-def value(cell: str) -> Any:
-    """Return what a cell of a table means: a number, True or False, JSON; else it is a text."""
-    text = cell.strip()
-    words = {
-        "true": True,
-        "false": False,
-        "nan": math.nan,
-        "inf": math.inf,
-        "infinity": math.inf,
-        "-inf": -math.inf,
-    }
-    if text.lower() in words:
-        return words[text.lower()]
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        pass
-    try:
-        return float(text) if text[-1:].isdigit() or text.endswith(".") else text
-    except ValueError:
-        return text
+        files = sorted(file for file in path.iterdir() if file.suffix in YAML_SUFFIXES)
+    variants: list[ImportedVariant] = []
+    for file in files:
+        variants += [ImportedVariant(_plain_params(file, params)) for params in read_table(file)]
+    return variants

@@ -1,4 +1,8 @@
-"""A scan as evidence: its spec, its variants, and the files that its jobs left, opened with care."""
+"""The record of a scan: its spec, its variants, and the files that its jobs left.
+
+A job's files were written by code that may be anybody's, and the folder may have come from
+somebody else. So links are not followed, sizes are bounded, and no content is trusted.
+"""
 
 from __future__ import annotations
 
@@ -20,82 +24,100 @@ from jupyter_gridgpu.store.paths import ScanPaths
 from jupyter_gridgpu.store.tail import read_lines
 
 PROVENANCE_BYTES = 4_000_000
-SERIES_BYTES = 512 * 1024 * 1024  # more than a worker writes
-_COPY = re.compile(r"jobs/v\d{4,7}\.\d{1,4}/[a-z0-9]{1,32}/output\.ipynb")
+METRICS_BYTES = 512 * 1024 * 1024  # more than a worker writes
+_NOTEBOOK = re.compile(r"jobs/v\d{4,7}\.\d{1,4}/[a-z0-9]{1,32}/output\.ipynb")
 
 
 @dataclass
 class Record:
-    """A scan's folder and what its journal says. Nothing is ever written into it."""
+    """A scan's folder and what its journal says. Nothing is ever written into the folder."""
 
     paths: ScanPaths
     view: ScanView
 
     @property
     def scan(self) -> ScanSpec:
+        """The scan's spec."""
         return self.view.scan
 
     @property
     def name(self) -> str:
+        """The scan's name."""
         return self.scan.name
 
     @property
     def variants(self) -> list[VariantView]:
+        """All variants in the order in which they were proposed."""
         return list(self.view.variants.values())
 
     @property
     def finished(self) -> bool:
+        """Whether the journal says that the scan has ended."""
         return self.view.finished
 
     def provenance(self) -> dict[str, Any]:
-        """Return what the start of the scan kept; nothing of a scan of an earlier version."""
+        """Return what was recorded when the scan started; an empty dict if there is no file."""
         return self._json("provenance.json")
 
     def job_provenance(self, variant: VariantView) -> dict[str, Any]:
-        """Return what the variant's latest job ran with; nothing where it left no such file."""
+        """Return what the variant's latest job recorded; an empty dict if it left no file."""
         copy = self.copy(variant)
-        return self._json(f"{copy}/provenance.json") if copy else {}
+        if copy is None:
+            return {}
+        return self._json(f"{copy}/provenance.json")
 
     def copy(self, variant: VariantView) -> str | None:
-        """Return the folder of the copy that counts, as it counts from the scan's folder."""
-        found = variant.notebook
-        return (
-            found.rpartition("/")[0] if isinstance(found, str) and _COPY.fullmatch(found) else None
-        )
+        """Return the folder of the copy whose result counts, relative to the scan's folder.
+
+        The answer is None if no job of the variant has left a notebook.
+        """
+        notebook = variant.notebook
+        # The path comes from the journal. In a folder from somebody else it might lead elsewhere.
+        if not isinstance(notebook, str) or not _NOTEBOOK.fullmatch(notebook):
+            return None
+        return notebook.rpartition("/")[0]
 
     def series(self, variant: VariantView) -> Iterator[Reading]:
-        """Yield all that the variant's latest job reported; nothing where the file is gone."""
-        copy, cursor, before = self.copy(variant), 0, -1
-        while copy and cursor != before and cursor < SERIES_BYTES:
-            before = cursor
+        """Yield each reading of the variant's latest job; nothing if the file is gone."""
+        copy = self.copy(variant)
+        if copy is None:
+            return
+        path = self.paths.folder / copy / "metrics.jsonl"
+        opener = opener_below(self.paths.folder)
+        cursor, previous = 0, -1
+        # The file is read in parts. It has ended when the cursor does not move any more.
+        while cursor != previous and cursor < METRICS_BYTES:
+            previous = cursor
             try:
-                lines, cursor = read_lines(
-                    self.paths.folder / copy / "metrics.jsonl",
-                    cursor,
-                    opener_below(self.paths.folder),
-                )
+                lines, cursor = read_lines(path, cursor, opener)
             except OSError:
                 return
-            yield from (
-                reading for line in lines if (reading := parse(line)) is not None and reading.values
-            )
+            for line in lines:
+                reading = parse(line)
+                # Heartbeats have no values of metrics.
+                if reading is not None and reading.values:
+                    yield reading
 
     def open(self, name: str) -> IO[bytes]:
-        """Open a plain file of the folder. Raises OSError, for a link too."""
+        """Open a plain file of the scan's folder for reading. Raises OSError, also for a link."""
         return open(self.paths.folder / name, "rb", opener=opener_below(self.paths.folder))
 
     def _json(self, name: str) -> dict[str, Any]:
+        """Return the object in a JSON file, or an empty dict if the file cannot be read."""
         try:
             with self.open(name) as file:
                 body = json.loads(file.read(PROVENANCE_BYTES))
         except (OSError, ValueError, RecursionError):
+            # Provenance is what a reader may know. Nothing depends on it, so it may be missing.
             return {}
-        return body if isinstance(body, dict) else {}
+        if isinstance(body, dict):
+            return body
+        return {}
 
 
 def load(folder: Path) -> Record:
-    """Return the record in a scan folder. Raises UnknownScan or StorageError."""
+    """Return the record in a scan's folder. Raises UnknownScan or StorageError."""
     paths = ScanPaths(folder)
-    return Record(
-        paths, ScanView(home.load(folder)).apply_all(JournalReader(paths.journal).events())
-    )
+    view = ScanView(home.load(folder))
+    view.apply_all(JournalReader(paths.journal).events())
+    return Record(paths, view)

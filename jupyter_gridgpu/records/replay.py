@@ -1,4 +1,7 @@
-"""Running a scan again from its folder: the same notebook, files, points and image; or a variation that says what it changed."""
+"""Plan to run a scan again from its folder, with the same notebook, files, points and image.
+
+With other values or another image the new scan is a variation, which records what was changed.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from jupyter_gridgpu import images
@@ -18,160 +22,244 @@ from jupyter_gridgpu.model.view import VariantView
 from jupyter_gridgpu.planning.notebook import Notebook, check_space, read_notebook
 from jupyter_gridgpu.planning.request import Options, Plan, checked, container_of, engine_fields
 from jupyter_gridgpu.records.record import Record
-from jupyter_gridgpu.records.scan_provenance import helper_files
-from jupyter_gridgpu.records.selection import choose
+from jupyter_gridgpu.records.scan_provenance import copied_helper_files
+from jupyter_gridgpu.records.selection import select_variants
 from jupyter_gridgpu.records.verify import changed_inputs
 from jupyter_gridgpu.store import home, points
 
-NAME = "-replay"
+NAME_END = "-replay"
+CHANGE_LIMIT = 300  # characters of one change in words
+TEXT_SHOWN = 80  # characters of a wrong --set in an error text
 
 
 @dataclass(frozen=True)
 class ReplayRequest:
-    """What is to be run again, and what is to be different; `options` are those that were given, by their names."""
+    """What is to be run again, and what is to be different."""
 
-    only: str = ""
+    only: str = ""  # a selection of variants; empty for all
     changes: tuple[str, ...] = ()  # each like `epochs = 50`
-    options: Mapping[str, Any] = field(default_factory=dict)
-    command: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)  # those that were given, by name
+    command: str = ""  # the command or cell that asked for it
 
 
-def plan_replay(record: Record, wish: ReplayRequest = ReplayRequest(), *, ask: bool = True) -> Plan:
-    """Return the Plan of a replay. Raises UsageError, StorageError or EngineError with one sentence for what is wrong."""
-    variants = choose(record.view, wish.only)
-    options = _options(record.scan, wish)
-    container, said = _container(record.scan, options, ask)
-    notebook = _notebook(record, kernel_here=not images.contained(container))
-    changes = _changes(wish.changes)
-    space, changed = _changed_space(record.scan, notebook, changes)
-    said = [*changed, *said]
-    given = points.lines(_changed(variant, space, changes) for variant in variants)
-    made = _scan(record, options, container, space, given)
-    made = checked(
-        replace(made, origin=_origin(record.scan, wish.only, said), recorded=len(variants)), ask
+def plan_replay(
+    record: Record, request: ReplayRequest = ReplayRequest(), *, ask: bool = True
+) -> Plan:
+    """Return the plan of a replay.
+
+    Without `ask`, no batch system and no image registry is asked. Raises UsageError, StorageError
+    or BackendError, with one sentence for what is wrong.
+    """
+    variants = select_variants(record.view, request.only)
+    options = _replay_options(record.scan, request)
+    container, image_changes = _container(record.scan, options, ask)
+    notebook = _unchanged_notebook(record, kernel_here=not images.contained(container))
+    values = _parse_changes(request.changes)
+    space, value_changes = _changed_space(record.scan, notebook, values)
+    origin = _origin(record.scan, request.only, [*value_changes, *image_changes])
+    point_lines = points.lines(_changed_variant(variant, space, values) for variant in variants)
+    scan = replace(
+        _replay_spec(record, options, container),
+        space=space,
+        origin=origin,
+        recorded=len(variants),
+        recorded_digest=points.digest(point_lines),
     )
-    files = {
-        path.relative_to(record.paths.files).as_posix(): path for path in helper_files(record.paths)
-    }
-    git = record.provenance().get("git")
     return Plan(
-        made, notebook, files, wish.options.get("name"), bool(wish.options.get("new")), wish.command, given,
-        git if isinstance(git, dict) else {},
-    )  # fmt: skip
+        scan=checked(scan, ask),
+        notebook=notebook,
+        files=_helper_files(record),
+        asked_name=request.options.get("name"),
+        new=bool(request.options.get("new")),
+        command=request.command,
+        points=point_lines,
+        git=_git_of_origin(record),
+    )
 
 
-def _scan(
-    record: Record, options: Options, container: Container, space: Space, given: str
-) -> ScanSpec:
-    scan, fields = record.scan, engine_fields(options, container)
-    name = options.name or scan.name[: home.NAME_LIMIT - len(NAME)].removesuffix(NAME) + NAME
+def _replay_spec(record: Record, options: Options, container: Container) -> ScanSpec:
+    """Return the spec of the new scan; space and points are still those of its origin."""
+    name = options.name
+    if not name:
+        # A replay of a replay gets no second ending.
+        stem = record.name[: home.NAME_LIMIT - len(NAME_END)].removesuffix(NAME_END)
+        name = stem + NAME_END
     return replace(
-        scan, id=f"{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:6]}", name=home.check_name(name), space=space,
-        recorded_digest=points.digest(given), created=time.time(), asked=None, choice="", **fields,
-    )  # fmt: skip
+        record.scan,
+        id=f"{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:6]}",
+        name=home.check_name(name),
+        created=time.time(),
+        # The queue is chosen anew, if one is to be chosen at all.
+        asked=None,
+        choice="",
+        **engine_fields(options, container),
+    )
 
 
-def _options(scan: ScanSpec, wish: ReplayRequest) -> Options:
-    """The options of the scan as it ran, with those changed that were given."""
-    asked, image, place = scan.resources, scan.container, scan.placement
-    given = dict(wish.options)
-    ran = Options(
-        on=scan.backend, parallel=scan.parallel, per_gpu=scan.per_gpu, per_job=scan.per_job, gpus=asked.gpus,
-        gpu_model=asked.gpu_model, vram=asked.vram_mb, cuda=asked.cuda, cpus=asked.cpus, retries=scan.retries,
-        walltime=asked.walltime_s, memory=asked.memory_mb, disk=asked.disk_mb, image=image.image,
-        runtime=image.runtime, bind=image.binds, queue=place.queue, account=place.account, qos=place.qos,
-        constraint=place.constraint, no_shared_disk=not place.shared, exclude_site=place.exclude, inputs=place.inputs,
-        out=place.output, attempts=place.attempts,
-    )  # fmt: skip
-    if given.get("on", scan.backend) != scan.backend:
-        # Words of one engine say nothing to another.
-        ran = replace(
-            ran, queue=None, account=None, qos=None, constraint=None, no_shared_disk=False
+def _replay_options(scan: ScanSpec, request: ReplayRequest) -> Options:
+    """Return the options that the scan ran with, with those changed that were given."""
+    options = _recorded_options(scan)
+    if request.options.get("on", scan.backend) != scan.backend:
+        # A queue or an account of one batch system means nothing to another one.
+        options = replace(
+            options,
+            queue=None,
+            account=None,
+            qos=None,
+            constraint=None,
+            no_shared_disk=False,
+            exclude_site=(),
+            inputs=(),
+            out=None,
+            attempts=None,
         )
-        ran = replace(ran, exclude_site=(), inputs=(), out=None, attempts=None)
-    return replace(ran, **given)
+    return replace(options, **request.options)
+
+
+def _recorded_options(scan: ScanSpec) -> Options:
+    """Return the options that a scan ran with."""
+    resources, container, placement = scan.resources, scan.container, scan.placement
+    return Options(
+        on=scan.backend,
+        parallel=scan.parallel,
+        per_gpu=scan.per_gpu,
+        per_job=scan.per_job,
+        retries=scan.retries,
+        gpus=resources.gpus,
+        gpu_model=resources.gpu_model,
+        vram=resources.vram_mb,
+        cuda=resources.cuda,
+        cpus=resources.cpus,
+        walltime=resources.walltime_s,
+        memory=resources.memory_mb,
+        disk=resources.disk_mb,
+        image=container.image,
+        runtime=container.runtime,
+        bind=container.binds,
+        queue=placement.queue,
+        account=placement.account,
+        qos=placement.qos,
+        constraint=placement.constraint,
+        no_shared_disk=not placement.shared,
+        exclude_site=placement.exclude,
+        inputs=placement.inputs,
+        out=placement.output,
+        attempts=placement.attempts,
+    )
 
 
 def _container(scan: ScanSpec, options: Options, ask: bool) -> tuple[Container, list[str]]:
-    """Return the container to run in, and what of it is not what it was. The same image is kept by its digest."""
-    was, made = scan.container, container_of(options, exact=ask)
-    if made.image != was.image:
-        return made, [f"image = {made.image or 'none'} (was {was.image or 'none'})"]
-    if made.digest is None or was.digest is None or made.digest == was.digest:
-        return replace(made, digest=was.digest or made.digest), []
-    return made, [f"digest of {made.image} = {made.digest} (was {was.digest})"]
+    """Return the container to run in, and in words how its image differs from the recorded one.
+
+    The same image is run by its recorded digest, so that a tag that moved since changes nothing.
+    """
+    recorded, wanted = scan.container, container_of(options, exact=ask)
+    if wanted.image != recorded.image:
+        return wanted, [f"image = {wanted.image or 'none'} (was {recorded.image or 'none'})"]
+    # Where a digest is unknown, nothing can be said to have changed.
+    if wanted.digest is None or recorded.digest is None or wanted.digest == recorded.digest:
+        return replace(wanted, digest=recorded.digest or wanted.digest), []
+    return wanted, [f"digest of {wanted.image} = {wanted.digest} (was {recorded.digest})"]
 
 
-def _notebook(record: Record, kernel_here: bool) -> Notebook:
-    """Return the notebook of the folder, if it is what ran."""
+def _unchanged_notebook(record: Record, kernel_here: bool) -> Notebook:
+    """Return the notebook of the scan's folder. Raises UsageError if it or a file was changed.
+
+    With `kernel_here`, its kernel must be installed on this machine; NotebookError otherwise.
+    """
     changed = changed_inputs(record)
     if changed:
         raise UsageError(
-            f"{changed[0]} of {record.name} was changed after it ran, so this would be no replay; `gridgpu verify {record.name}`"
-            " says more."
+            f"{changed[0]} of {record.name} was changed after it ran, so this would be no replay; "
+            f"`gridgpu verify {record.name}` says more."
         )
-    found = read_notebook(record.paths.notebook, kernel_here)
-    if found.digest != record.scan.notebook_digest:
+    notebook = read_notebook(record.paths.notebook, kernel_here)
+    # A scan of an earlier version has no digests of files, but its spec has that of the notebook.
+    if notebook.digest != record.scan.notebook_digest:
         raise UsageError(
             f"notebook.ipynb of {record.name} was changed after it ran, so this would be no replay."
         )
-    return found
+    return notebook
 
 
-def _changes(texts: tuple[str, ...]) -> dict[str, Any]:
-    """Return the new values of --set by parameter."""
-    found: dict[str, Any] = {}
+def _helper_files(record: Record) -> dict[str, Path]:
+    """Return the helper files in the scan's folder by the names that they get in the new one."""
+    folder = record.paths.files
+    return {path.relative_to(folder).as_posix(): path for path in copied_helper_files(record.paths)}
+
+
+def _git_of_origin(record: Record) -> dict[str, Any]:
+    """Return the state of git that the origin recorded: the notebook is the same one."""
+    git = record.provenance().get("git")
+    if isinstance(git, dict):
+        return git
+    # An empty dict, not None: the plan would look for git in the scan's folder otherwise.
+    return {}
+
+
+def _parse_changes(texts: tuple[str, ...]) -> dict[str, Any]:
+    """Return the new values of `--set` by parameter. Raises UsageError."""
+    values: dict[str, Any] = {}
     for text in texts:
-        name, equals, value = text.partition("=")
-        axis = (
-            parse_space(f"{name.strip()} = {value.strip()}").axes.get(name.strip())
-            if equals and value.strip()
-            else None
-        )
+        name, _, value = (part.strip() for part in text.partition("="))
+        axis = None
+        if value:
+            axis = parse_space(f"{name} = {value}").axes.get(name)
         if not isinstance(axis, Fixed):
-            raise UsageError(f"--set {text[:80]}: give one value, like --set epochs=50.")
-        found[name.strip()] = axis.value
-    return found
+            raise UsageError(f"--set {text[:TEXT_SHOWN]}: give one value, like --set epochs=50.")
+        values[name] = axis.value
+    return values
 
 
 def _changed_space(
-    scan: ScanSpec, notebook: Notebook, changes: Mapping[str, Any]
+    scan: ScanSpec, notebook: Notebook, values: Mapping[str, Any]
 ) -> tuple[Space, list[str]]:
-    """Return the space with new fixed values, and what was changed in words."""
-    said, axes = [], dict(scan.space.axes)
-    for name, value in changes.items():
+    """Return the space with new fixed values, and in words what was changed.
+
+    Raises UsageError if a parameter varies, is unknown, or takes no such value.
+    """
+    axes = dict(scan.space.axes)
+    changes = []
+    for name, value in values.items():
         axis = axes.get(name)
         if axis is not None and not isinstance(axis, Fixed):
             raise UsageError(
                 f"--set {name}: it varies in {scan.name}; --only chooses among its variants."
             )
-        was = (
-            axis.value
-            if axis
-            else notebook.parameters[name].default
-            if name in notebook.parameters
-            else None
-        )
-        if axis is None or repr(was) != repr(value):
-            said.append(f"{name} = {value!r} (was {was!r})"[:300])
+        before = _value_before(axis, notebook, name)
+        # Values are compared by their text, because True equals 1 and NaN does not equal NaN. A
+        # parameter that the scan did not set is a change even if its value is the notebook's own.
+        if axis is None or repr(before) != repr(value):
+            changes.append(f"{name} = {value!r} (was {before!r})"[:CHANGE_LIMIT])
         axes[name] = Fixed(value)
+    if values:
+        check_space(notebook, Space({name: axes[name] for name in values}))
+    return Space(axes), changes
+
+
+def _value_before(axis: Fixed | None, notebook: Notebook, name: str) -> Any:
+    """Return the value that a parameter had in the scan: its fixed one, or the notebook's own."""
+    if axis is not None:
+        return axis.value
+    parameter = notebook.parameters.get(name)
+    if parameter is None:
+        return None
+    return parameter.default
+
+
+def _changed_variant(variant: VariantView, space: Space, values: Mapping[str, Any]) -> VariantView:
+    """Return a variant with new values, its parameters in the order of the space."""
+    params = {**variant.params, **values}
+    ordered = {name: params[name] for name in space if name in params}
+    # A point that was given may have parameters that the space does not know. They come last.
+    return VariantView(variant.id, variant.point, variant.repeat, {**ordered, **params})
+
+
+def _origin(scan: ScanSpec, only: str, changes: list[str]) -> Origin:
+    """Return what the new scan records of the one that it runs again."""
+    kind = "replay"
     if changes:
-        check_space(notebook, Space({name: axes[name] for name in changes}))
-    return Space(axes), said
-
-
-def _changed(variant: VariantView, space: Space, changes: Mapping[str, Any]) -> VariantView:
-    params = {**variant.params, **changes}
-    ordered = {
-        name: params[name]
-        for name in [
-            *(n for n in space if n in params),
-            *(n for n in params if n not in space.axes),
-        ]
-    }
-    return VariantView(variant.id, variant.point, variant.repeat, ordered)
-
-
-def _origin(scan: ScanSpec, only: str, said: list[str]) -> Origin:
-    kind = "variation" if said else "replay"
-    return Origin(kind, scan.id, scan.name, fingerprint(scan), " ".join(only.split()), tuple(said))
+        kind = "variation"
+    return Origin(
+        kind, scan.id, scan.name, fingerprint(scan), " ".join(only.split()), tuple(changes)
+    )

@@ -1,4 +1,4 @@
-"""A scan as rows: what the table formats have in common."""
+"""A scan as rows of a table, which the table formats share."""
 
 from __future__ import annotations
 
@@ -8,61 +8,65 @@ from typing import Any
 from jupyter_gridgpu.model.view import VariantView
 from jupyter_gridgpu.records.record import Record
 
-STATE = (
-    "id",
-    "state",
-    "reason",
-    "message",
-    "attempts",
-    "point",
-    "repeat",
-    "where",
-    "node",
-    "gpu",
-    "started",
-    "ended",
-    "seconds",
-)
-CURVE = ("id", "attempt", "metric", "step", "time", "value")
+# The columns that every scan has. `started` and `ended` are seconds since the epoch, `seconds` is
+# the time between them.
+STATE_COLUMNS = (
+    "id", "state", "reason", "message", "attempts", "point", "repeat", "where", "node", "gpu",
+    "started", "ended", "seconds",
+)  # fmt: skip
+CURVE_COLUMNS = ("id", "attempt", "metric", "step", "time", "value")
+OBJECTIVE = "objective"  # the column of the objective's value
 
 
-def rows(record: Record) -> Iterator[dict[str, Any]]:
-    """Yield one row a variant: its state, each parameter, the last value of each metric, and the objective.
+def variant_rows(record: Record) -> Iterator[dict[str, Any]]:
+    """Yield one row for each variant: its state, parameters, metrics and the objective.
 
-    A parameter or metric that has the name of a column before it is called `param:NAME` or `metric:NAME`.
+    A metric has its last value. A parameter that is called like a column of the state is named
+    `param:NAME`. A metric that is called like any column before it is named `metric:NAME`.
     """
     for variant in record.variants:
-        made = {name: getattr(variant, name, None) for name in STATE}
-        made["seconds"] = (
-            variant.ended - variant.started if variant.ended and variant.started else None
-        )
+        # All columns are attributes of a variant, except `seconds`, which is worked out here.
+        row = {name: getattr(variant, name, None) for name in STATE_COLUMNS}
+        if variant.ended and variant.started:
+            row["seconds"] = variant.ended - variant.started
         for name, value in variant.params.items():
-            made[f"param:{name}" if name in STATE else name] = value
+            row[_parameter_column(name)] = value
         for name, series in variant.metrics.items():
-            made[metric_column(variant, name)] = series.last
+            row[_metric_column(variant, name)] = series.last
         if record.scan.objective is not None:
-            made["objective"] = record.view.value(variant)
-        yield made
+            row[OBJECTIVE] = record.view.value(variant)
+        yield row
 
 
-def metric_column(variant: VariantView, name: str) -> str:
-    taken = name in STATE or name == "objective" or name in variant.params
-    return f"metric:{name}" if taken else name
+def _parameter_column(name: str) -> str:
+    if name in STATE_COLUMNS:
+        return f"param:{name}"
+    return name
 
 
-def columns(items: Iterable[dict[str, Any]]) -> list[str]:
-    """Return all columns in the order of their appearance; the objective last."""
-    names = dict.fromkeys(STATE)
-    for item in items:
-        names.update(dict.fromkeys(item))
-    objective = [name for name in names if name == "objective"]
-    return [*(name for name in names if name != "objective"), *objective]
+def _metric_column(variant: VariantView, name: str) -> str:
+    if name in STATE_COLUMNS or name == OBJECTIVE or name in variant.params:
+        return f"metric:{name}"
+    return name
+
+
+def columns(rows: Iterable[dict[str, Any]]) -> list[str]:
+    """Return the columns of all rows in the order of their appearance, the objective last."""
+    # Variants may have reported different metrics, so that no row alone has all columns. A dict
+    # keeps the names in order, each once.
+    names = dict.fromkeys(STATE_COLUMNS)
+    for row in rows:
+        names.update(dict.fromkeys(row))
+    if OBJECTIVE in names:
+        del names[OBJECTIVE]
+        names[OBJECTIVE] = None
+    return list(names)
 
 
 def curve_rows(record: Record) -> Iterator[dict[str, Any]]:
-    """Yield one row for each value that the latest job of a variant reported."""
+    """Yield one row for each value that the latest job of each variant reported."""
     for variant in record.variants:
         for reading in record.series(variant):
             for name, value in reading.values.items():
-                made = (variant.id, variant.attempts, name, reading.step, reading.time, value)
-                yield dict(zip(CURVE, made, strict=True))
+                cells = (variant.id, variant.attempts, name, reading.step, reading.time, value)
+                yield dict(zip(CURVE_COLUMNS, cells, strict=True))

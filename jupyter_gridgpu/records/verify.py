@@ -1,97 +1,123 @@
-"""Is everything as it was? Every digest that a scan kept, against the file it is of."""
+"""Check whether the files of a scan are as they were, by the digests that the scan kept."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
 
 from jupyter_gridgpu.records.record import Record
 from jupyter_gridgpu.store import manifest
 from jupyter_gridgpu.store.manifest import START, Digests
 
-READERS = 4  # files read at once: a network's delay counts more than the processor
-SPEC = ("scan.json", "notebook.ipynb", "worker.pyz", "worker.sh", "points.jsonl")
+READERS = 4  # files read at once: on a network disk, waiting takes longer than the sums
+HELPER_FOLDER = "files/"  # in the scan folder
+NOTEBOOK = "notebook.ipynb"
+# The files of which provenance.json may hold digests, besides the helper files.
+INPUTS = ("scan.json", NOTEBOOK, "worker.pyz", "worker.sh", "points.jsonl")
+VERDICTS = {0: "unchanged", 1: "changed", 3: "incomplete"}  # by exit code
+
+FileState = Literal["same", "changed", "missing"]
 
 
 @dataclass
 class Verdict:
-    """What became of the files whose digests were kept."""
+    """What became of the files whose digests were kept. The field names are keys of the JSON."""
 
-    checked: int = 0
-    size: int = 0
-    changed: list[str] = field(default_factory=list)
+    checked: int = 0  # files
+    size: int = 0  # bytes that were read
+    changed: list[str] = field(default_factory=list)  # paths in the scan folder
     missing: list[str] = field(default_factory=list)
-    unrecorded: list[str] = field(
-        default_factory=list
-    )  # jobs that ended and of which no digest was kept
-    running: int = 0
+    # Keys of jobs that ended and of which no digests were kept.
+    unrecorded: list[str] = field(default_factory=list)
+    running: int = 0  # jobs that have not ended
 
     @property
     def exit_code(self) -> int:
-        """0 as recorded, 1 changed, 3 incomplete."""
-        return (
-            1 if self.changed else 3 if self.missing or self.unrecorded or not self.checked else 0
-        )
+        """0: all as recorded; 1: a file was changed; 3: something is missing."""
+        if self.changed:
+            return 1
+        if self.missing or self.unrecorded or not self.checked:
+            return 3
+        return 0
 
     def to_json(self) -> dict[str, Any]:
-        words = {0: "unchanged", 1: "changed", 3: "incomplete"}
-        return {"verdict": words[self.exit_code], **vars(self)}
+        """Return the verdict as one JSON object."""
+        return {"verdict": VERDICTS[self.exit_code], **vars(self)}
 
 
 def verify(record: Record) -> Verdict:
-    """Check every digest of a scan."""
-    known = manifest.read(record.paths.manifest)
-    wanted = {**_inputs(record), **known.get(START, {})}
-    for key, files in known.items():
-        wanted.update(files if key != START else {})
-    verdict = Verdict(checked=len(wanted))
-    for name, (state, size) in _looked_at(record, wanted):
+    """Check every digest that a scan kept. The files are read, and nothing is written."""
+    by_job = manifest.read(record.paths.manifest)
+    expected = {**_input_digests(record), **by_job.get(START, {})}
+    for key, files in by_job.items():
+        if key != START:
+            expected.update(files)
+    verdict = Verdict(checked=len(expected))
+    for name, (state, size) in _check_files(record, expected).items():
         verdict.size += size
-        if state != "same":
-            (verdict.changed if state == "changed" else verdict.missing).append(name)
-    ended = [variant for variant in record.variants if variant.attempts and not variant.active]
-    verdict.unrecorded = [variant.key for variant in ended if variant.key not in known]
+        if state == "changed":
+            verdict.changed.append(name)
+        elif state == "missing":
+            verdict.missing.append(name)
+    for variant in record.variants:
+        ended = variant.attempts > 0 and not variant.active
+        if ended and variant.key not in by_job:
+            verdict.unrecorded.append(variant.key)
     verdict.running = len(record.view.active)
     return verdict
 
 
-def _looked_at(record: Record, wanted: Digests) -> Iterable[tuple[str, tuple[str, int]]]:
-    root = record.paths.folder
-
-    def look(item: tuple[str, tuple[str, int]]) -> tuple[str, int]:
-        name, (sha, size) = item
-        try:
-            found = manifest.digest(root, name)
-        except (FileNotFoundError, NotADirectoryError):
-            return "missing", 0
-        except OSError:  # a link or a pipe stands there, or it cannot be read
-            return "changed", 0
-        return ("same" if found == (sha, size) else "changed"), found[1]
-
-    with ThreadPoolExecutor(READERS) as pool:
-        return list(zip(wanted, pool.map(look, wanted.items()), strict=True))
-
-
 def changed_inputs(record: Record) -> list[str]:
-    """Return the files of notebook and helpers that are not what they were at the start; missing ones too."""
-    wanted = {
-        name: found
-        for name, found in _inputs(record).items()
-        if name == "notebook.ipynb" or name.startswith("files/")
-    }
-    return [name for name, (state, _) in _looked_at(record, wanted) if state != "same"]
+    """Return the notebook and helper files that were changed or are missing since the start."""
+    expected: Digests = {}
+    for name, digest in _input_digests(record).items():
+        if name == NOTEBOOK or name.startswith(HELPER_FOLDER):
+            expected[name] = digest
+    checked = _check_files(record, expected)
+    return [name for name, (state, _) in checked.items() if state != "same"]
 
 
-def _inputs(record: Record) -> Digests:
-    body = record.provenance().get("inputs")
+def _check_files(record: Record, expected: Digests) -> Mapping[str, tuple[FileState, int]]:
+    """Return the state and the size (bytes) of each file, in the order of `expected`."""
+    check = partial(_check_file, record.paths.folder)
+    with ThreadPoolExecutor(READERS) as pool:
+        return dict(zip(expected, pool.map(check, expected.items()), strict=True))
+
+
+def _check_file(root: Path, item: tuple[str, tuple[str, int]]) -> tuple[FileState, int]:
+    """Compare one file with its digest; `item` is its name, and its digest and size."""
+    name, expected = item
+    try:
+        found = manifest.digest(root, name)
+    except (FileNotFoundError, NotADirectoryError):
+        return "missing", 0
+    except OSError:
+        # A link or a pipe stands in the place of the file, or it cannot be read. A manifest from
+        # elsewhere may also name a file outside of the folder, which is not opened.
+        return "changed", 0
+    if found != expected:
+        return "changed", found[1]
+    return "same", found[1]
+
+
+def _input_digests(record: Record) -> Digests:
+    """Return the digests of what went into the jobs, as provenance.json holds them."""
+    inputs = record.provenance().get("inputs")
     found: Digests = {}
-    for name, pair in body.items() if isinstance(body, dict) else ():
-        if (
-            isinstance(pair, list)
-            and len(pair) == 2
-            and (name in SPEC or name.startswith("files/"))
-        ):
-            found[name] = (str(pair[0]), int(pair[1]) if isinstance(pair[1], int) else -1)
+    if not isinstance(inputs, dict):
+        return found
+    for name, pair in inputs.items():
+        if name not in INPUTS and not name.startswith(HELPER_FOLDER):
+            continue
+        if not isinstance(pair, list) or len(pair) != 2:
+            continue
+        digest, size = pair
+        # A size that is no number matches no file, which then counts as changed.
+        if not isinstance(size, int):
+            size = -1
+        found[name] = (str(digest), int(size))
     return found

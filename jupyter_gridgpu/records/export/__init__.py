@@ -1,6 +1,7 @@
-"""A scan in the formats of other tools: one module a kind, each with `SUFFIX` and `write(record, target, curves)`.
+"""A scan in the formats of other tools, one module for each format.
 
-Every target is written beside its place and then given its name, so that it is complete or not there.
+Each of these modules is an `Exporter` (see `base.py`). It is imported when it is asked for, since
+some of them need large packages.
 """
 
 from __future__ import annotations
@@ -10,11 +11,13 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
+from typing import cast
 
 from jupyter_gridgpu.errors import StorageError, UsageError
+from jupyter_gridgpu.records.export.base import Exporter
 from jupyter_gridgpu.records.record import Record
 
-KINDS = {
+KINDS = {  # word of `--to` -> module
     "csv": "csv_table",
     "parquet": "parquet_table",
     "json": "json_file",
@@ -23,50 +26,62 @@ KINDS = {
     "mlflow": "mlflow_runs",
     "html": "html_report",
 }
-WITH_CURVES = ("csv", "parquet")
+WITH_CURVES = ("csv", "parquet")  # formats in which a user chooses between variants and curves
+
+
+def load_exporter(kind: str) -> Exporter:
+    """Return the exporter of a format. Raises KeyError for a format that does not exist."""
+    module = importlib.import_module(f"{__name__}.{KINDS[kind]}")
+    # mypy cannot know which module this is; a unit test shows it each of them.
+    return cast(Exporter, module)
 
 
 def export(record: Record, kind: str, target: Path | None = None, curves: bool = False) -> Path:
-    """Write a scan as `kind` and return where. Raises UsageError or StorageError; nothing that is there is overwritten."""
+    """Write a scan in a format and return the file or folder.
+
+    Without a `target` it is called like the scan, in the current folder. Nothing that is there is
+    overwritten. Raises UsageError or StorageError.
+    """
     if kind not in KINDS:
         raise UsageError(f"--to {kind!r} is not known; choose one of {', '.join(KINDS)}.")
     if curves and kind not in WITH_CURVES:
         raise UsageError(
             f"--curves is for {' and '.join(WITH_CURVES)}; {kind} has the curves in it anyway."
         )
-    module = importlib.import_module(f"{__name__}.{KINDS[kind]}")
-    target = (
-        target or Path(f"{record.name}{'-curves' if curves else ''}{module.SUFFIX}")
-    ).absolute()
+    exporter = load_exporter(kind)
+    if target is None:
+        target = _default_target(record, exporter, curves)
+    target = target.absolute()
     if target.exists() or target.is_symlink():
         raise UsageError(f"{target} is there already; name another place with --output.")
+    # An export is written beside its place and gets its name when it is complete. So what has the
+    # name is never half an export.
     try:
         with tempfile.TemporaryDirectory(prefix=".export-", dir=target.parent) as scratch:
-            made = Path(scratch) / target.name
-            module.write(record, made, curves)
-            _give_name(made, target)
+            written = Path(scratch) / target.name
+            exporter.write(record, written, curves)
+            _move(written, target)
     except OSError as error:
         raise StorageError(f"{target} cannot be written: {error.strerror or error}.") from None
     return target
 
 
-def _give_name(made: Path, target: Path) -> None:
-    if made.is_dir():
-        os.rename(made, target)
+def _default_target(record: Record, exporter: Exporter, curves: bool) -> Path:
+    if curves:
+        return Path(f"{record.name}-curves{exporter.SUFFIX}")
+    return Path(f"{record.name}{exporter.SUFFIX}")
+
+
+def _move(written: Path, target: Path) -> None:
+    """Move a file or folder to a place where nothing is. Raises OSError."""
+    if written.is_dir():
+        os.rename(written, target)
         return
     try:
-        os.link(made, target)  # refuses to replace what somebody else has just written there
+        # A link, unlike a rename, refuses to replace a file that somebody else has just written.
+        os.link(written, target)
     except FileExistsError:
         raise
     except OSError:
-        shutil.move(made, target)
-
-
-def needs(package: str, module: str) -> None:
-    """Raise UsageError if a package that an export needs is not there."""
-    try:
-        importlib.import_module(module)
-    except ImportError:
-        raise UsageError(
-            f"This export needs {package}: pip install 'jupyter_gridgpu[export]'."
-        ) from None
+        # Some disks know no links.
+        shutil.move(written, target)

@@ -1,13 +1,15 @@
-"""One HTML page that stands alone: table, curves, best variant, provenance.
+"""HTML: one page with the table of variants, the curves, the best variant and the provenance.
 
-It has no script and asks for nothing from elsewhere; every text in it is escaped.
+The page stands alone: it has no script and loads nothing from elsewhere. Every text in it is
+escaped, since jobs and notebooks chose many of them. It loses the curves of all metrics but the
+first, all but the first few metrics, and texts beyond a length.
 """
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable
+from collections.abc import Iterator
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -15,242 +17,273 @@ from typing import Any
 from jupyter_gridgpu.model.metrics import thinned
 from jupyter_gridgpu.model.units import duration, number
 from jupyter_gridgpu.model.view import VariantView
-from jupyter_gridgpu.records.inputs import KNOWN, PACKAGE, as_dict, facts
+from jupyter_gridgpu.records.export.html_curves import Point, draw_curves
+from jupyter_gridgpu.records.job_facts import PACKAGE, PACKAGES_KNOWN, as_dict, job_facts
 from jupyter_gridgpu.records.record import Record
 
 SUFFIX = ".html"
 METRICS_SHOWN = 12
 CURVES_SHOWN = 200
-POINTS = 100  # of one curve
+POINTS_SHOWN = 100  # of one curve
 VALUES_SHOWN = 5  # of one fact, where the jobs of a scan have several
-TEXT_SHOWN = 5000
-WIDTH, HEIGHT, EDGE = 760, 260, 46
+TEXT_SHOWN = 5000  # characters
+VALUE_SHOWN = 200  # characters of a parameter's value
+NOTHING = "–"
 
+# A backslash at the end of a line joins it with the next one.
 _STYLE = """
-body{font:14px/1.5 system-ui,sans-serif;max-width:1100px;margin:2em auto;padding:0 1em;color:#222;background:#fff}
+body{font:14px/1.5 system-ui,sans-serif;max-width:1100px;margin:2em auto;padding:0 1em;\
+color:#222;background:#fff}
 h1{font-size:20px}h2{font-size:16px;margin-top:2em}table{border-collapse:collapse;font-size:12px}
-.wide{overflow-x:auto}th,td{padding:2px 10px 2px 0;text-align:left;border-bottom:1px solid #ddd;vertical-align:top}
+.wide{overflow-x:auto}th,td{padding:2px 10px 2px 0;text-align:left;\
+border-bottom:1px solid #ddd;vertical-align:top}
 td.n,th.n{text-align:right;font-family:monospace;white-space:nowrap}tr.best{font-weight:600}
 pre{font-size:12px;white-space:pre-wrap;overflow-wrap:anywhere}.dim{color:#666}svg{max-width:100%}
-@media(prefers-color-scheme:dark){body{color:#ddd;background:#161616}th,td{border-color:#333}.dim{color:#999}}
+@media(prefers-color-scheme:dark){body{color:#ddd;background:#161616}\
+th,td{border-color:#333}.dim{color:#999}}
 """
+# Even if a text were not escaped, a browser would run and load nothing.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+_PAGE = """\
+<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">\
+<meta http-equiv="Content-Security-Policy" content="{policy}"><title>{title}</title>\
+<style>{style}</style></head>
+<body>
+{body}
+</body></html>
+"""
 
 
 def write(record: Record, target: Path, curves: bool) -> None:
-    parts = [_head(record), _best(record), _table(record), _curves(record), _provenance(record)]
-    title = escape(record.name)
-    page = (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}"><title>{title}</title><style>{_STYLE}</style></head>\n'
-        "<body>\n"
-    )
-    target.write_text(
-        page + "\n".join(filter(None, parts)) + "\n</body></html>\n", encoding="utf-8"
-    )
+    """Write the page in UTF-8."""
+    metrics = _metric_names(record)
+    ranked = _ranked(record)
+    sections = [
+        _head(record),
+        _best(record),
+        _table(record, metrics, ranked),
+        _curves(record, metrics, ranked),
+        _provenance(record),
+    ]
+    body = "\n".join(section for section in sections if section)
+    page = _PAGE.format(policy=_POLICY, title=escape(record.name), style=_STYLE, body=body)
+    target.write_text(page, encoding="utf-8")
 
 
 def _head(record: Record) -> str:
-    scan, counts = record.scan, record.view.counts()
-    words = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
+    scan = record.scan
+    counts = record.view.counts()
+    states = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
+    started = time.strftime("%Y-%m-%d %H:%M", time.localtime(scan.created))
+    sentences = [f"{escape(scan.notebook)} on {escape(scan.backend)}, started {started}: {states}."]
     origin = scan.origin
-    again = f" A {escape(origin.kind)} of {escape(origin.name)}." if origin and origin.name else ""
-    changes = f" Changed: {escape('; '.join(origin.changes))}." if origin and origin.changes else ""
-    unfinished = "" if record.finished else " It has not ended yet."
-    when = time.strftime("%Y-%m-%d %H:%M", time.localtime(scan.created))
-    what = f"{escape(scan.notebook)} on {escape(scan.backend)}, started {when}: {words}."
-    return f"<h1>{escape(scan.name)}</h1><p>{what}{again}{changes}{unfinished}</p>"
+    # An imported scan has an origin without a name.
+    if origin and origin.name:
+        sentences.append(f"A {escape(origin.kind)} of {escape(origin.name)}.")
+    if origin and origin.changes:
+        sentences.append(f"Changed: {escape('; '.join(origin.changes))}.")
+    if not record.finished:
+        sentences.append("It has not ended yet.")
+    return f"<h1>{escape(scan.name)}</h1><p>{' '.join(sentences)}</p>"
 
 
 def _best(record: Record) -> str:
+    """Return the section on the best variant; empty if no variant can be ranked."""
     best, objective = record.view.best(), record.scan.objective
     if best is None or objective is None:
         return ""
     params = ", ".join(f"{name} = {_shown(best.params.get(name))}" for name in record.scan.space)
     value = _shown(record.view.value(best))
+    reduced = f"{escape(objective.reduction)}({escape(objective.metric)})"
     return (
-        f"<h2>Best variant</h2><p><b>{escape(best.id)}</b>: {escape(objective.reduction)}({escape(objective.metric)}) = {value},"
+        f"<h2>Best variant</h2><p><b>{escape(best.id)}</b>: {reduced} = {value},"
         f" {objective.direction}d.<br>{params}</p>"
     )
 
 
-def _table(record: Record) -> str:
-    names = _metric_names(record)
+# the table ----------------------------------------------------------------------------------
+
+
+def _table(record: Record, metrics: list[str], ranked: list[VariantView]) -> str:
     varied, best = record.scan.space.varied, record.view.best()
-    head = "".join(f"<th>{escape(name)}</th>" for name in ("id", "state"))
-    head += "".join(f'<th class="n">{escape(name)}</th>' for name in [*varied, *names, "time"])
-    lines = [_row(variant, varied, names, variant is best) for variant in _ranked(record)]
-    fixed = ", ".join(
-        f"{escape(name)} = {_shown(value)}" for name, value in record.scan.space.fixed.items()
-    )
+    head = "<th>id</th><th>state</th>"
+    for name in (*varied, *metrics, "time"):
+        head += f'<th class="n">{escape(name)}</th>'
+    rows = [_row(variant, varied, metrics, variant is best) for variant in ranked]
+    fixed = [f"{escape(name)} = {_shown(value)}" for name, value in record.scan.space.fixed.items()]
+    same_in_all = ""
+    if fixed:
+        same_in_all = f"<p class=dim>The same in all: {', '.join(fixed)}</p>"
+    joined = "\n".join(rows)
     return (
-        f'<h2>Variants</h2><div class="wide"><table><thead><tr>{head}<th></th></tr></thead><tbody>\n'
-        + "\n".join(lines)
-        + f"\n</tbody></table></div>{f'<p class=dim>The same in all: {fixed}</p>' if fixed else ''}"
+        f'<h2>Variants</h2><div class="wide"><table><thead><tr>{head}<th></th></tr></thead>'
+        f"<tbody>\n{joined}\n</tbody></table></div>{same_in_all}"
     )
 
 
-def _row(variant: VariantView, varied: list[str], names: list[str], best: bool) -> str:
-    cells = [f"<td>{escape(variant.id)}</td><td>{escape(variant.state)}</td>"]
-    cells += [f'<td class="n">{_shown(variant.params.get(name))}</td>' for name in varied]
-    cells += [f'<td class="n">{_last(variant, name)}</td>' for name in names]
-    spent = duration(variant.ended - variant.started) if variant.ended and variant.started else "–"
-    said = escape(variant.message or "")
-    return f'<tr{" class=best" if best else ""}>{"".join(cells)}<td class="n">{spent}</td><td>{said}</td></tr>'
+def _row(variant: VariantView, varied: list[str], metrics: list[str], is_best: bool) -> str:
+    numbers = [_shown(variant.params.get(name)) for name in varied]
+    numbers += [_last_value(variant, name) for name in metrics]
+    numbers.append(_time_spent(variant))
+    cells = "".join(f'<td class="n">{text}</td>' for text in numbers)
+    opening = "<tr>"
+    if is_best:
+        opening = "<tr class=best>"
+    return (
+        f"{opening}<td>{escape(variant.id)}</td><td>{escape(variant.state)}</td>{cells}"
+        f"<td>{escape(variant.message or '')}</td></tr>"
+    )
 
 
-def _last(variant: VariantView, name: str) -> str:
+def _time_spent(variant: VariantView) -> str:
+    if variant.ended and variant.started:
+        return duration(variant.ended - variant.started)
+    return NOTHING
+
+
+def _last_value(variant: VariantView, name: str) -> str:
     series = variant.metrics.get(name)
-    return "–" if series is None or not series.n else _shown(series.last)
+    if series is None or not series.n:
+        return NOTHING
+    return _shown(series.last)
 
 
 def _shown(value: Any) -> str:
-    return "–" if value is None else escape(number(value, 4))[:200]
+    """Return a value as escaped text, a number with 4 digits."""
+    if value is None:
+        return NOTHING
+    return escape(number(value, 4))[:VALUE_SHOWN]
 
 
 def _metric_names(record: Record) -> list[str]:
-    names = dict.fromkeys([record.scan.objective.metric] if record.scan.objective else [])
+    """Return the metrics that are shown, the objective first."""
+    names: dict[str, None] = {}
+    if record.scan.objective:
+        names[record.scan.objective.metric] = None
     for variant in record.variants:
         names.update(dict.fromkeys(variant.metrics))
     return list(names)[:METRICS_SHOWN]
 
 
 def _ranked(record: Record) -> list[VariantView]:
-    """The best first; what has no value goes last, in the order of the scan."""
+    """Return all variants, the best first; those that cannot be ranked last, as in the scan."""
     objective = record.scan.objective
+    if objective is None:
+        return record.variants
+    ranked: list[tuple[float, VariantView]] = []
+    others = []
+    for variant in record.variants:
+        value = None
+        if variant.state == "done":
+            value = record.view.value(variant)
+        # NaN is neither larger nor smaller than any number, so that it cannot be sorted.
+        if value is None or math.isnan(value):
+            others.append(variant)
+        else:
+            ranked.append((-objective.sign * value, variant))
+    ranked.sort(key=lambda item: item[0])
+    return [*(variant for _, variant in ranked), *others]
 
-    def key(variant: VariantView) -> tuple[bool, float]:
-        value = record.view.value(variant) if variant.state == "done" else None
-        known = objective is not None and value is not None and not math.isnan(value)
-        return (
-            not known,
-            -objective.sign * value if known and objective and value is not None else 0.0,
-        )
 
-    return sorted(record.variants, key=key)
+# the curves ---------------------------------------------------------------------------------
 
 
-# curves -------------------------------------------------------------------------------------
-
-
-def _curves(record: Record) -> str:
-    names = _metric_names(record)
-    if not names:
+def _curves(record: Record, metrics: list[str], ranked: list[VariantView]) -> str:
+    """Return the section with the curves of the first metric; empty if there are none."""
+    if not metrics:
         return ""
-    name = names[0]
-    lines = {}
-    for variant in _ranked(record)[:CURVES_SHOWN]:
-        points = thinned(_points(record, variant, name), POINTS)
+    metric = metrics[0]
+    curves = {}
+    for variant in ranked[:CURVES_SHOWN]:
+        points = thinned(_points(record, variant, metric), POINTS_SHOWN)
+        # One point makes no curve.
         if len(points) > 1:
-            lines[variant.id] = points
-    if not lines:
+            curves[variant.id] = points
+    if not curves:
         return ""
+    best_id = None
     best = record.view.best()
-    cut = (
-        f" Of {len(record.variants)} variants the best {CURVES_SHOWN}."
-        if len(record.variants) > CURVES_SHOWN
-        else ""
+    if best is not None:
+        best_id = best.id
+    caption = "The best is drawn bold."
+    if len(record.variants) > CURVES_SHOWN:
+        caption += f" Of {len(record.variants)} variants the best {CURVES_SHOWN}."
+    return (
+        f"<h2>{escape(metric)} by step</h2>{draw_curves(curves, best_id)}<p class=dim>{caption}</p>"
     )
-    return f"<h2>{escape(name)} by step</h2>{_svg(lines, best.id if best else None)}<p class=dim>The best is drawn bold.{cut}</p>"
 
 
-def _points(record: Record, variant: VariantView, name: str) -> Iterable[tuple[float, float]]:
+def _points(record: Record, variant: VariantView, metric: str) -> Iterator[Point]:
+    """Yield the finite values of a metric with their steps."""
     count = 0
     for reading in record.series(variant):
-        value = reading.values.get(name)
-        if value is not None:
-            count += 1
-            if math.isfinite(value):
-                yield (float(count if reading.step is None else reading.step), float(value))
+        value = reading.values.get(metric)
+        if value is None:
+            continue
+        count += 1
+        # A notebook need not report steps. Then the values are counted.
+        step = reading.step
+        if step is None:
+            step = count
+        if math.isfinite(value):
+            yield float(step), float(value)
 
 
-def _svg(lines: dict[str, list[tuple[float, float]]], best: str | None) -> str:
-    xs, ys = ([point[axis] / 4 for line in lines.values() for point in line] for axis in (0, 1))
-    (left, right), (low, high) = (
-        (min(xs), max(xs)),
-        (min(ys), max(ys)),
-    )  # a quarter: the span may be beyond a float
-
-    def place(point: tuple[float, float]) -> str:
-        x = EDGE + (point[0] / 4 - left) / ((right - left) or 1.0) * (WIDTH - 2 * EDGE)
-        y = HEIGHT - EDGE / 2 - (point[1] / 4 - low) / ((high - low) or 1.0) * (HEIGHT - EDGE)
-        return f"{x:.1f},{y:.1f}"
-
-    drawn = []
-    for ident, points in sorted(lines.items(), key=lambda item: item[0] == best):
-        style = (
-            'stroke="currentColor" stroke-width="2.5"'
-            if ident == best
-            else 'stroke="#888" stroke-opacity="0.55"'
-        )
-        way = " ".join(map(place, points))
-        drawn.append(
-            f'<polyline fill="none" {style} points="{way}"><title>{escape(ident)}</title></polyline>'
-        )
-    return (
-        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" font-size="11" fill="currentColor" role="img"'
-        f' aria-label="curves">{_labels(left, right, low, high)}{"".join(drawn)}</svg>'
-    )
-
-
-def _labels(left: float, right: float, low: float, high: float) -> str:
-    """The ends of both axes, given as quarters."""
-    places = (
-        (0, EDGE / 2 + 4, "start", high), (0, HEIGHT - EDGE / 2, "start", low), (EDGE, HEIGHT - 4, "start", left),
-        (WIDTH - EDGE, HEIGHT - 4, "end", right),
-    )  # fmt: skip
-    return "".join(
-        f'<text x="{x:.0f}" y="{y:.0f}" text-anchor="{anchor}">{number(4 * value, 3)}</text>'
-        for x, y, anchor, value in places
-    )
-
-
-# provenance ---------------------------------------------------------------------------------
+# the provenance -----------------------------------------------------------------------------
 
 
 def _provenance(record: Record) -> str:
-    start, told = record.provenance(), facts(record)
-    told.pop(KNOWN, None)
-    rows = [
-        _line(what, str(value))
-        for what, value in _start_facts(record, start).items()
-        if value not in (None, "")
-    ]
-    rows += [
-        _line(what, " | ".join(list(values)[:VALUES_SHOWN]))
-        for what, values in told.items()
-        if PACKAGE not in what
-    ]
-    rows += [_line(str(name), _sha(pair)) for name, pair in as_dict(start.get("inputs")).items()]
-    packages = sorted(
-        (what.removeprefix(PACKAGE), " | ".join(values))
-        for what, values in told.items()
-        if PACKAGE in what
-    )
-    listed = "\n".join(f"{name}=={version}" for name, version in packages)
-    more = f"<h2>Packages</h2><pre>{escape(listed)}</pre>" if listed else ""
-    return f'<h2>Provenance</h2><div class="wide"><table>{"".join(rows)}</table></div>{more}'
+    start = record.provenance()
+    rows = [_fact_row(what, text) for what, text in _start_facts(record, start)]
+    packages = []
+    for what, values in job_facts(record).items():
+        if what == PACKAGES_KNOWN:
+            continue
+        if PACKAGE in what:
+            packages.append((what.removeprefix(PACKAGE), " | ".join(values)))
+        else:
+            rows.append(_fact_row(what, " | ".join(list(values)[:VALUES_SHOWN])))
+    for name, pair in as_dict(start.get("inputs")).items():
+        rows.append(_fact_row(str(name), _digest_text(pair)))
+    section = f'<h2>Provenance</h2><div class="wide"><table>{"".join(rows)}</table></div>'
+    if packages:
+        listed = "\n".join(f"{name}=={version}" for name, version in sorted(packages))
+        section += f"<h2>Packages</h2><pre>{escape(listed)}</pre>"
+    return section
 
 
-def _start_facts(record: Record, start: dict[str, Any]) -> dict[str, Any]:
-    git, image, scan = as_dict(start.get("git")), record.scan.container, record.scan
-    return {
+def _start_facts(record: Record, start: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield what is known of the start of a scan, by what a user calls it."""
+    scan, git = record.scan, as_dict(start.get("git"))
+    uncommitted = None
+    if git:
+        uncommitted = "no"
+        if git.get("dirty"):
+            uncommitted = "yes"
+    facts = {
         "scan": scan.id,
         "gridgpu": start.get("gridgpu"),
         "started on": start.get("host"),
         "command": start.get("command"),
         "git commit": git.get("commit"),
-        "changes not committed": ("yes" if git.get("dirty") else "no") if git else None,
-        "image": image.image,
-        "image digest": image.digest,
+        "changes not committed": uncommitted,
+        "image": scan.container.image,
+        "image digest": scan.container.digest,
         "sampler": scan.sampler,
         "seed of the sampler": scan.seed,
     }
+    for what, value in facts.items():
+        if value is not None and value != "":
+            yield what, str(value)
 
 
-def _line(what: str, value: str) -> str:
+def _fact_row(what: str, value: str) -> str:
     return f"<tr><th>{escape(what)}</th><td>{escape(value[:TEXT_SHOWN])}</td></tr>"
 
 
-def _sha(pair: Any) -> str:
-    return str(pair[0]) if isinstance(pair, list) and pair else "?"
+def _digest_text(pair: Any) -> str:
+    """Return the digest of a pair of digest and size, which a file may hold or not."""
+    if isinstance(pair, list) and pair:
+        return str(pair[0])
+    return "?"

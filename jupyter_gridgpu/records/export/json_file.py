@@ -1,4 +1,8 @@
-"""JSON: all of a scan in one object: spec, provenance, variants with their curves and what each ran with."""
+"""JSON: everything that is known of a scan, in one object.
+
+The object holds the spec, the provenance, and the variants with their curves and what each job
+recorded. It loses only the files of the jobs: executed notebooks, logs and artifacts.
+"""
 
 from __future__ import annotations
 
@@ -16,37 +20,40 @@ FORMAT = 1
 
 
 def write(record: Record, target: Path, curves: bool) -> None:
-    best = record.view.best()
-    head = {
-        "format": FORMAT,
-        "state": record.view.state,
-        "best": best.id if best else None,
-        "scan": scans.to_json(record.scan),
-        "provenance": record.provenance(),
-    }
+    """Write a file of strict JSON in UTF-8; what is not finite is a word like "NaN"."""
+    # The curves of a large scan need not fit into memory: one variant at a time is read and
+    # written, into the end of an object that is still open.
+    head = _json(_head(record))
     with open(target, "w", encoding="utf-8") as file:
-        file.write(
-            json.dumps(numbers.strict(head, mark=""), ensure_ascii=False, allow_nan=False)[:-1]
-            + ', "variants": ['
-        )
-        for index, variant in enumerate(record.variants):
-            text = json.dumps(
-                numbers.strict(_variant(record, variant), mark=""),
-                ensure_ascii=False,
-                allow_nan=False,
-            )
-            file.write((",\n" if index else "\n") + text)
+        file.write(head.removesuffix("}") + ', "variants": [')
+        separator = "\n"
+        for variant in record.variants:
+            file.write(separator + _json(_variant(record, variant)))
+            separator = ",\n"
         file.write("\n]}\n")
 
 
+def _json(value: Any) -> str:
+    return json.dumps(numbers.strict(value, mark=""), ensure_ascii=False, allow_nan=False)
+
+
+def _head(record: Record) -> dict[str, Any]:
+    """Return all but the variants."""
+    best_id = None
+    best = record.view.best()
+    if best is not None:
+        best_id = best.id
+    return {
+        "format": FORMAT,
+        "state": record.view.state,
+        "best": best_id,
+        "scan": scans.to_json(record.scan),
+        "provenance": record.provenance(),
+    }
+
+
 def _variant(record: Record, variant: VariantView) -> dict[str, Any]:
-    curves: dict[str, dict[str, list[Any]]] = {}
-    for reading in record.series(variant):
-        for name, value in reading.values.items():
-            curve = curves.setdefault(name, {"steps": [], "times": [], "values": []})
-            curve["steps"].append(reading.step)
-            curve["times"].append(reading.time)
-            curve["values"].append(value)
+    """Return all that is known of one variant; times are seconds since the epoch."""
     return {
         "id": variant.id,
         "point": variant.point,
@@ -61,6 +68,19 @@ def _variant(record: Record, variant: VariantView) -> dict[str, Any]:
         "objective": record.view.value(variant),
         "metrics": {name: series.last for name, series in variant.metrics.items()},
         "notebook": variant.notebook,
-        "curves": curves,
+        "curves": _curves(record, variant),
         "provenance": record.job_provenance(variant),
     }
+
+
+def _curves(record: Record, variant: VariantView) -> dict[str, dict[str, list[Any]]]:
+    """Return steps, times and values of each metric, three lists of the same length."""
+    # A metric need not be in every reading, so that each one has steps and times of its own.
+    curves: dict[str, dict[str, list[Any]]] = {}
+    for reading in record.series(variant):
+        for name, value in reading.values.items():
+            curve = curves.setdefault(name, {"steps": [], "times": [], "values": []})
+            curve["steps"].append(reading.step)
+            curve["times"].append(reading.time)
+            curve["values"].append(value)
+    return curves

@@ -1,12 +1,16 @@
-"""MLflow: a folder with a database and the notebooks as artifacts; `mlflow ui --backend-store-uri sqlite:///mlflow.db` in it.
+"""MLflow: a folder with a database, in which each variant is a run, and with the notebooks.
 
-MLflow makes the database; the rows go into its tables at once, since its client takes 40 ms for each run.
+In the folder, `mlflow ui --backend-store-uri sqlite:///mlflow.db` shows it. The export loses the
+spec, the provenance of the scan, and earlier attempts. Names of parameters and metrics lose the
+characters that MLflow does not take, long texts are cut, and an infinity becomes the largest float.
+
+MLflow itself makes the empty database. The rows are then inserted directly, since MLflow's client
+takes 40 ms for each run.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 import math
 import posixpath
@@ -15,101 +19,128 @@ import shutil
 import sqlite3
 import sys
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterator
 from contextlib import closing, suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from jupyter_gridgpu.errors import UsageError
-from jupyter_gridgpu.model import numbers
 from jupyter_gridgpu.model.view import VariantView
-from jupyter_gridgpu.records.export import needs
+from jupyter_gridgpu.records.export.base import require_package, text_or_json
 from jupyter_gridgpu.records.record import Record
 
 SUFFIX = "-mlflow"
+# MLflow's own limits, in characters.
 NAME_LIMIT = 250
 VALUE_LIMIT = 6000
-_STATES = {
+# Our states and what MLflow calls them. Any other state is SCHEDULED.
+_STATUS = {
     "done": "FINISHED",
     "failed": "FAILED",
     "lost": "FAILED",
     "cancelled": "KILLED",
     "running": "RUNNING",
 }
-_KEPT = ("output.ipynb", "provenance.json")
+_ARTIFACTS = ("output.ipynb", "provenance.json")
+_INSERT_RUN = """
+    INSERT INTO runs (
+        run_uuid, name, source_type, source_name, entry_point_name, user_id, status, start_time,
+        end_time, source_version, lifecycle_stage, artifact_uri, experiment_id
+    ) VALUES (?, ?, 'NOTEBOOK', ?, '', '', ?, ?, ?, '', 'active', ?, ?)
+"""
+# Two of our names may become one name in MLflow. Then the first value is kept.
+_INSERT_PARAMETER = "INSERT OR IGNORE INTO params (key, value, run_uuid) VALUES (?, ?, ?)"
+_INSERT_TAG = "INSERT OR IGNORE INTO tags (key, value, run_uuid) VALUES (?, ?, ?)"
+_METRIC_COLUMNS = "(key, timestamp, step, value, is_nan, run_uuid) VALUES (?, ?, ?, ?, ?, ?)"
+_INSERT_METRIC = f"INSERT OR IGNORE INTO metrics {_METRIC_COLUMNS}"
+_INSERT_LATEST_METRIC = f"INSERT OR IGNORE INTO latest_metrics {_METRIC_COLUMNS}"
+
+# Name, time (ms since the epoch), step, value, whether the value is NaN, id of the run
+MetricRow = tuple[str, int, int, float, int, str]
 
 
 def write(record: Record, target: Path, curves: bool) -> None:
-    needs("mlflow", "mlflow")
-    (target / "artifacts").mkdir(parents=True)
+    """Write the folder. Raises UsageError if mlflow is missing or has other tables."""
+    require_package("mlflow", "mlflow")
+    artifacts = target / "artifacts"
+    artifacts.mkdir(parents=True)
     database = target / "mlflow.db"
-    experiment = _make(database, target / "artifacts", record.name)
+    experiment = _make_database(database, artifacts, record.name)
     try:
         with closing(sqlite3.connect(database)) as connection, connection:
-            connection.execute(
-                "UPDATE experiments SET artifact_location = './artifacts'"
-            )  # the folder may be moved
+            # A relative place, so that the folder may be moved.
+            connection.execute("UPDATE experiments SET artifact_location = './artifacts'")
             for variant in record.variants:
-                _add(connection, record, variant, experiment)
-                _keep(record, variant, target / "artifacts" / run_id(record, variant) / "artifacts")
+                run = _run_id(record, variant)
+                _insert_run(connection, record, variant, run, experiment)
+                _copy_artifacts(record, variant, artifacts / run / "artifacts")
     except sqlite3.Error as error:
         raise UsageError(
             f"This version of mlflow keeps its runs in another way ({error}); try mlflow 3."
         ) from None
 
 
-def _make(database: Path, artifacts: Path, name: str) -> int:
-    """Let MLflow make its database with an experiment in it, and return that one's id."""
+def _make_database(database: Path, artifacts: Path, name: str) -> int:
+    """Let MLflow make its database with one experiment in it, and return the experiment's id."""
     logging.getLogger("mlflow").setLevel(logging.ERROR)
     logging.getLogger("alembic").setLevel(logging.ERROR)
-    with warnings.catch_warnings():  # of what mlflow itself uses of others
+    # MLflow uses what its own dependencies warn of. Our user can do nothing about it.
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from mlflow.store.tracking import sqlalchemy_store
 
-        make: Any = sqlalchemy_store.SqlAlchemyStore
-        store = make(f"sqlite:///{database}", artifacts.as_uri())
+        make_store: Any = sqlalchemy_store.SqlAlchemyStore
+        store = make_store(f"sqlite:///{database}", artifacts.as_uri())
         try:
             return int(store.create_experiment(name))
         finally:
             store.engine.dispose()
 
 
-def run_id(record: Record, variant: VariantView) -> str:
-    """The same run has the same id in every export."""
+def _run_id(record: Record, variant: VariantView) -> str:
+    """Return the id of a variant's run, which is the same in every export of a scan."""
     return hashlib.sha256(f"{record.scan.id}/{variant.id}".encode()).hexdigest()[:32]
 
 
-def _add(
-    connection: sqlite3.Connection, record: Record, variant: VariantView, experiment: int
+def _insert_run(
+    connection: sqlite3.Connection,
+    record: Record,
+    variant: VariantView,
+    run: str,
+    experiment: int,
 ) -> None:
-    run = run_id(record, variant)
-    started, ended = _ms(variant.started or record.scan.created), _ms(variant.ended)
+    """Insert a run with its parameters, tags and metrics. Raises sqlite3.Error."""
     connection.execute(
-        "INSERT INTO runs (run_uuid, name, source_type, source_name, entry_point_name, user_id, status, start_time, end_time,"
-        " source_version, lifecycle_stage, artifact_uri, experiment_id) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",
-        (run, variant.id, "NOTEBOOK", record.scan.notebook, "", "", _STATES.get(variant.state, "SCHEDULED"),
-         started, ended, "", "active", f"./artifacts/{run}/artifacts", experiment),
-    )  # fmt: skip
-    params = [(name(key), text(value), run) for key, value in variant.params.items()]
-    connection.executemany(
-        "INSERT OR IGNORE INTO params (key, value, run_uuid) VALUES (?,?,?)", params
+        _INSERT_RUN,
+        (
+            run,
+            variant.id,
+            record.scan.notebook,
+            _STATUS.get(variant.state, "SCHEDULED"),
+            # A run that has not started needs a time for it.
+            _milliseconds(variant.started or record.scan.created),
+            _milliseconds(variant.ended),
+            f"./artifacts/{run}/artifacts",
+            experiment,
+        ),
     )
-    tags = [
-        (key, str(value)[:VALUE_LIMIT], run)
-        for key, value in _tags(record, variant).items()
-        if value is not None
+    parameters = [
+        (allowed_name(name), text_or_json(value)[:VALUE_LIMIT], run)
+        for name, value in variant.params.items()
     ]
-    connection.executemany("INSERT OR IGNORE INTO tags (key, value, run_uuid) VALUES (?,?,?)", tags)
-    rows = list(_metrics(record, variant, run))
-    where = "(key, timestamp, step, value, is_nan, run_uuid) VALUES (?,?,?,?,?,?)"
-    connection.executemany(f"INSERT OR IGNORE INTO metrics {where}", rows)
-    latest = {row[0]: row for row in rows}
-    connection.executemany(f"INSERT OR IGNORE INTO latest_metrics {where}", latest.values())
+    connection.executemany(_INSERT_PARAMETER, parameters)
+    tags = [(name, text, run) for name, text in _tags(record, variant)]
+    connection.executemany(_INSERT_TAG, tags)
+    metrics = list(_metric_rows(record, variant, run))
+    connection.executemany(_INSERT_METRIC, metrics)
+    latest = {row[0]: row for row in metrics}
+    connection.executemany(_INSERT_LATEST_METRIC, latest.values())
 
 
-def _tags(record: Record, variant: VariantView) -> dict[str, Any]:
-    return {
+def _tags(record: Record, variant: VariantView) -> Iterator[tuple[str, str]]:
+    """Yield the tags of a run. MLflow itself uses those whose name begins with `mlflow.`."""
+    tags = {
         "mlflow.runName": variant.id,
         "mlflow.source.name": record.scan.notebook,
         "mlflow.source.type": "NOTEBOOK",
@@ -119,58 +150,65 @@ def _tags(record: Record, variant: VariantView) -> dict[str, Any]:
         "gridgpu.reason": variant.reason,
         "gridgpu.message": variant.message,
     }
+    for name, value in tags.items():
+        if value is not None:
+            yield name, str(value)[:VALUE_LIMIT]
 
 
-def _metrics(
-    record: Record, variant: VariantView, run: str
-) -> Iterable[tuple[str, int, int, float, int, str]]:
+def _metric_rows(record: Record, variant: VariantView, run: str) -> Iterator[MetricRow]:
+    """Yield a row of MLflow's table for each value that the variant's job reported."""
     counts: dict[str, int] = {}
     for reading in record.series(variant):
-        for key, value in reading.values.items():
-            counts[key] = counts.get(key, 0) + 1
-            step = reading.step if reading.step is not None else counts[key]
-            yield name(key), _ms(reading.time) or 0, step, *_number(float(value)), run
+        time = _milliseconds(reading.time) or 0
+        for name, value in reading.values.items():
+            counts[name] = counts.get(name, 0) + 1
+            # A notebook need not report steps. Then the values of a metric are counted.
+            step = reading.step
+            if step is None:
+                step = counts[name]
+            number, is_nan = _number_and_flag(float(value))
+            yield allowed_name(name), time, step, number, is_nan, run
 
 
-def _number(value: float) -> tuple[float, int]:
-    """A value as MLflow's tables hold it: NaN by its flag, an infinity as the largest float."""
+def _number_and_flag(value: float) -> tuple[float, int]:
+    """Return a value and whether it is NaN (1 or 0), as MLflow's tables hold them.
+
+    A database column takes no infinity. MLflow puts the largest float in its place.
+    """
     if math.isnan(value):
         return 0.0, 1
-    return (value, 0) if math.isfinite(value) else (math.copysign(sys.float_info.max, value), 0)
+    if math.isinf(value):
+        return math.copysign(sys.float_info.max, value), 0
+    return value, 0
 
 
 @lru_cache(4096)
-def name(key: str) -> str:
-    """Return a name that MLflow takes: letters, digits, and of signs `_ - . / :` and blanks."""
-    clean = re.sub(r"[^/\w.\- :]", "_", key)
-    if posixpath.normpath(clean) != clean or clean.startswith(("/", "..")) or clean == ".":
+def allowed_name(name: str) -> str:
+    """Return a name that MLflow takes: letters, digits, blanks and the signs `_ - . / :`."""
+    clean = re.sub(r"[^/\w.\- :]", "_", name)
+    # MLflow uses names as paths, which must be in their shortest form and must not lead outside.
+    is_path_inside = posixpath.normpath(clean) == clean and not clean.startswith(("/", ".."))
+    if not is_path_inside or clean == ".":
         clean = re.sub(r"[/.]", "_", clean)
     return clean[:NAME_LIMIT]
 
 
-def text(value: Any) -> str:
-    """Return a parameter's value as text."""
-    made = (
-        value
-        if isinstance(value, str)
-        else json.dumps(numbers.strict(value, mark=""), ensure_ascii=False)
-    )
-    return made[:VALUE_LIMIT]
+def _milliseconds(seconds: float | None) -> int | None:
+    if seconds is None or not math.isfinite(seconds):
+        return None
+    return int(seconds * 1000)
 
 
-def _ms(seconds: float | None) -> int | None:
-    return None if seconds is None or not math.isfinite(seconds) else int(seconds * 1000)
-
-
-def _keep(record: Record, variant: VariantView, folder: Path) -> None:
+def _copy_artifacts(record: Record, variant: VariantView, folder: Path) -> None:
+    """Copy the executed notebook and the provenance of a variant, if they are there."""
     copy = record.copy(variant)
     if copy is None:
         return
     folder.mkdir(parents=True)
-    for kept in _KEPT:
+    for name in _ARTIFACTS:
         with (
             suppress(FileNotFoundError),
-            record.open(f"{copy}/{kept}") as source,
-            open(folder / kept, "wb") as target,
+            record.open(f"{copy}/{name}") as source,
+            open(folder / name, "wb") as target,
         ):
             shutil.copyfileobj(source, target)

@@ -1,6 +1,8 @@
-"""An Optuna study in its journal format, with the values of every epoch: `optuna-dashboard FILE.log` opens it.
+"""Optuna: a study in its journal format, which `optuna-dashboard FILE.log` opens.
 
-The journal is gathered in memory and written at once: through the file it would be synced once for each of thousands of trials.
+Each variant is a trial with the curve of its objective. The export loses the curves of all other
+metrics (their last values are kept as attributes), the spec and the provenance. A value that is
+neither a number nor a text, such as a list, becomes JSON text.
 """
 
 from __future__ import annotations
@@ -15,9 +17,11 @@ from typing import Any
 from jupyter_gridgpu.model import numbers
 from jupyter_gridgpu.model.space import Choice, Fixed, Range, Repeats
 from jupyter_gridgpu.model.view import VariantView
+from jupyter_gridgpu.records.export.base import json_text
 from jupyter_gridgpu.records.record import Record
 
 SUFFIX = "-optuna.log"
+# Our states and what Optuna calls them. Any other state is WAITING.
 _STATES = {
     "done": "COMPLETE",
     "failed": "FAIL",
@@ -28,122 +32,202 @@ _STATES = {
 
 
 def write(record: Record, target: Path, curves: bool) -> None:
+    """Write the study as a file of Optuna's JournalFileBackend, one line of JSON an operation."""
     import optuna
     from optuna.storages import JournalStorage
+    from optuna.study import StudyDirection
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    backend = _in_memory()
+    backend = _memory_backend()
     objective = record.scan.objective
-    direction = optuna.study.StudyDirection[
-        objective.direction.upper() if objective else "MINIMIZE"
-    ]
+    # A study cannot be without a direction.
+    direction, metric = StudyDirection.MINIMIZE, None
+    if objective is not None:
+        direction, metric = StudyDirection[objective.direction.upper()], objective.metric
     study = optuna.create_study(
         storage=JournalStorage(backend), study_name=record.name, direction=direction
     )
-    study.set_user_attr(
-        "gridgpu", {"id": record.scan.id, "objective": objective.metric if objective else None}
-    )
+    study.set_user_attr("gridgpu", {"id": record.scan.id, "objective": metric})
     distributions = _distributions(record)
     for variant in record.variants:
         study.add_trial(_trial(record, variant, distributions))
-    target.write_text(
-        "".join(json.dumps(log, separators=(",", ":")) + "\n" for log in backend.logs),
-        encoding="utf-8",
-    )
+    lines = [json.dumps(entry, separators=(",", ":")) + "\n" for entry in backend.entries]
+    target.write_text("".join(lines), encoding="utf-8")
 
 
-def _in_memory() -> Any:
+def _memory_backend() -> Any:
+    """Return a journal of Optuna that is held in memory, in its attribute `entries`.
+
+    Optuna's own journal in a file would wait for the disk once for each of thousands of trials.
+    """
     from optuna.storages.journal import BaseJournalBackend
 
-    class Memory(BaseJournalBackend):
+    class MemoryBackend(BaseJournalBackend):
         def __init__(self) -> None:
-            self.logs: list[dict[str, Any]] = []
+            self.entries: list[dict[str, Any]] = []
 
         def read_logs(self, log_number_from: int) -> Iterable[dict[str, Any]]:
-            return iter(self.logs[log_number_from:])
+            return iter(self.entries[log_number_from:])
 
         def append_logs(self, logs: list[dict[str, Any]]) -> None:
-            self.logs.extend(logs)
+            self.entries.extend(logs)
 
-    return Memory()
+    return MemoryBackend()
+
+
+# distributions ------------------------------------------------------------------------------
 
 
 def _distributions(record: Record) -> dict[str, Any]:
-    """The axes that vary, wide enough for every value that ran: points may have been given from elsewhere."""
+    """Return Optuna's distribution of each parameter that varies."""
     found: dict[str, Any] = {}
     for name, axis in record.scan.space.axes.items():
-        if not isinstance(axis, Fixed):
-            found[name] = _distribution(
-                axis, [v.params[name] for v in record.variants if name in v.params]
-            )
+        if isinstance(axis, Fixed):
+            continue
+        values = [variant.params[name] for variant in record.variants if name in variant.params]
+        found[name] = _distribution(axis, values)
     return found
 
 
 def _distribution(axis: Choice | Range | Repeats, values: list[Any]) -> Any:
-    """A choice goes by the text of its value, since a value may be a list."""
-    from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+    """Return the distribution of one axis, wide enough for all values that ran.
 
-    if isinstance(axis, Choice) or not all(
-        type(value) in (int, float) and math.isfinite(value) for value in values
-    ):
-        known = [*(axis.values if isinstance(axis, Choice) else ()), *values]
-        return CategoricalDistribution(list(dict.fromkeys(map(_coded, known))) or [None])
-    low, high = (0, axis.count - 1) if isinstance(axis, Repeats) else (axis.low, axis.high)
-    low, high = min([low, *values]), max([low, high, *values])
-    log = isinstance(axis, Range) and axis.log and low > 0
-    if all(type(value) is int for value in values) and (isinstance(axis, Repeats) or axis.whole):
-        return IntDistribution(int(low), int(high), log=log)
-    return FloatDistribution(low, high, log=log)
+    Optuna refuses a trial whose value its distribution does not have. The points of a replay or an
+    import were given, so that a value may lie outside of its axis.
+    """
+    from optuna.distributions import FloatDistribution, IntDistribution
+
+    if isinstance(axis, Choice) or not all(map(_is_finite_number, values)):
+        return _categories(axis, values)
+    is_log, is_whole = False, True
+    if isinstance(axis, Repeats):
+        low, high = 0.0, axis.count - 1.0
+    else:
+        low, high, is_log, is_whole = axis.low, axis.high, axis.log, axis.whole
+    low, high = min([low, *values]), max([high, low, *values])
+    is_log = is_log and low > 0
+    if is_whole and all(type(value) is int for value in values):
+        return IntDistribution(int(low), int(high), log=is_log)
+    return FloatDistribution(low, high, log=is_log)
 
 
-def _coded(value: Any) -> Any:
-    if (
-        value is None
-        or isinstance(value, (bool, int, str))
-        or (isinstance(value, float) and math.isfinite(value))
-    ):
+def _categories(axis: Choice | Range | Repeats, values: list[Any]) -> Any:
+    """Return a distribution of single values: those of the axis and those that ran."""
+    from optuna.distributions import CategoricalDistribution
+
+    known = values
+    if isinstance(axis, Choice):
+        known = [*axis.values, *values]
+    # A distribution cannot be empty.
+    return CategoricalDistribution(list(dict.fromkeys(map(_category, known))) or [None])
+
+
+def _category(value: Any) -> Any:
+    """Return a value as Optuna takes it for a category; what it does not take as JSON text."""
+    if value is None or isinstance(value, (bool, int, str)):
         return value
-    return json.dumps(numbers.strict(value, mark=""), ensure_ascii=False)
+    if isinstance(value, float) and math.isfinite(value):
+        return value
+    return json_text(value)
+
+
+def _is_finite_number(value: Any) -> bool:
+    # `isinstance` would count True as a number.
+    return type(value) in (int, float) and math.isfinite(value)
+
+
+# trials -------------------------------------------------------------------------------------
 
 
 def _trial(record: Record, variant: VariantView, distributions: dict[str, Any]) -> Any:
-    from optuna.trial import FrozenTrial, TrialState
+    """Return a variant as Optuna's FrozenTrial."""
+    from optuna.trial import FrozenTrial
 
-    value, state = record.view.value(variant), TrialState[_STATES.get(variant.state, "WAITING")]
-    if state is TrialState.COMPLETE and (value is None or math.isnan(value)):
-        state = TrialState.FAIL
-    params = {
-        name: _coded(variant.params[name]) for name in distributions if name in variant.params
-    }
-    facts = {
+    state, value = _state_and_value(record, variant)
+    started, completed = _times(record, variant, state.is_finished())
+    params, trial_distributions = {}, {}
+    for name, distribution in distributions.items():
+        if name in variant.params:
+            params[name] = _category(variant.params[name])
+            trial_distributions[name] = distribution
+    return FrozenTrial(
+        number=-1,  # the study gives the trial its number and its id
+        trial_id=-1,
+        state=state,
+        value=value,
+        values=None,
+        datetime_start=started,
+        datetime_complete=completed,
+        params=params,
+        distributions=trial_distributions,
+        user_attrs=_attributes(variant, distributions),
+        system_attrs={},
+        intermediate_values=_objective_curve(record, variant),
+    )
+
+
+def _state_and_value(record: Record, variant: VariantView) -> tuple[Any, float | None]:
+    """Return Optuna's state of a trial and the value of its objective."""
+    from optuna.trial import TrialState
+
+    state = TrialState[_STATES.get(variant.state, "WAITING")]
+    if state is not TrialState.COMPLETE:
+        return state, None
+    value = record.view.value(variant)
+    # Optuna takes no complete trial without a value that can be ranked.
+    if value is None or math.isnan(value):
+        return TrialState.FAIL, None
+    return state, value
+
+
+def _times(
+    record: Record, variant: VariantView, finished: bool
+) -> tuple[datetime | None, datetime | None]:
+    """Return when a trial started and when it was complete.
+
+    Optuna needs both times of a finished trial. One that is not known is replaced by the other.
+    """
+    started, ended = _datetime(variant.started), _datetime(variant.ended)
+    if not finished:
+        return started, None
+    completed = ended or started or _datetime(record.scan.created)
+    return started or ended, completed
+
+
+def _datetime(seconds: float | None) -> datetime | None:
+    """Return a time in this machine's time zone, as Optuna writes it."""
+    if seconds is None:
+        return None
+    return datetime.fromtimestamp(seconds)
+
+
+def _attributes(variant: VariantView, distributions: dict[str, Any]) -> Any:
+    """Return what Optuna has no place for, as strict JSON."""
+    fixed = {name: value for name, value in variant.params.items() if name not in distributions}
+    attributes = {
         "id": variant.id,
         "state": variant.state,
         "reason": variant.reason,
         "message": variant.message,
+        "fixed": fixed,
+        "metrics": {name: series.last for name, series in variant.metrics.items()},
     }
-    fixed = {name: value for name, value in variant.params.items() if name not in distributions}
-    started, ended = _time(variant.started), _time(variant.ended)
-    return FrozenTrial(
-        number=-1, trial_id=-1, state=state, value=value if state is TrialState.COMPLETE else None, values=None,
-        datetime_start=started or (ended if state.is_finished() else None),
-        datetime_complete=(ended or started or _time(record.scan.created)) if state.is_finished() else None,
-        params=params, distributions={name: distributions[name] for name in params},
-        user_attrs=numbers.strict({**facts, "fixed": fixed, "metrics": {n: s.last for n, s in variant.metrics.items()}}, mark=""),
-        system_attrs={}, intermediate_values=_intermediate(record, variant),
-    )  # fmt: skip
+    return numbers.strict(attributes, mark="")
 
 
-def _time(seconds: float | None) -> datetime | None:
-    return None if seconds is None else datetime.fromtimestamp(seconds)
-
-
-def _intermediate(record: Record, variant: VariantView) -> dict[int, float]:
-    """The objective by step; Optuna knows one curve a trial."""
-    objective, found = record.scan.objective, {}
+def _objective_curve(record: Record, variant: VariantView) -> dict[int, float]:
+    """Return the values of the objective by step. Optuna has room for one curve a trial."""
+    curve: dict[int, float] = {}
+    objective = record.scan.objective
     if objective is None:
-        return {}
+        return curve
     for count, reading in enumerate(record.series(variant), 1):
         value = reading.values.get(objective.metric)
-        if value is not None:
-            found[reading.step if reading.step is not None else count] = float(value)
-    return found
+        if value is None:
+            continue
+        # A notebook need not report steps. Then its readings are counted.
+        step = reading.step
+        if step is None:
+            step = count
+        curve[step] = float(value)
+    return curve

@@ -1,4 +1,7 @@
-"""A plain folder that needs nothing but papermill: the notebook, its files, one YAML a variant, and run.sh."""
+"""A folder that needs papermill alone: the notebook, its files, one YAML a variant, and run.sh.
+
+It loses all results and the provenance: it is for running the variants again without us.
+"""
 
 from __future__ import annotations
 
@@ -9,15 +12,19 @@ from typing import Any
 
 from jupyter_gridgpu.errors import UsageError
 from jupyter_gridgpu.records.record import Record
-from jupyter_gridgpu.records.scan_provenance import helper_files
+from jupyter_gridgpu.records.scan_provenance import copied_helper_files
 from jupyter_gridgpu.worker.metrics import report
 
 SUFFIX = "-papermill"
-OURS = ("notebook.ipynb", "run.sh", "parameters", "executed", "README.txt", "jupyter_gridgpu.py")
-_HEAD = """\
+# Names in the folder that no helper file may have.
+RESERVED = (
+    "notebook.ipynb", "run.sh", "parameters", "executed", "README.txt", "jupyter_gridgpu.py",
+)  # fmt: skip
+_SCRIPT_HEAD = """\
 #!/bin/sh
 # Runs the variants again, one after another: sh run.sh
-# The executed notebooks go to executed/. All of them run in this folder, beside the notebook's files.
+# The executed notebooks go to executed/. All of them run in this folder, \
+beside the notebook's files.
 set -u
 cd "$(dirname "$0")" || exit
 mkdir -p executed
@@ -35,37 +42,28 @@ _STUB = "# For notebooks that import report(): outside of a scan nothing reads w
 
 
 def write(record: Record, target: Path, curves: bool) -> None:
-    (target / "parameters").mkdir(parents=True)
+    """Write the folder. Raises UsageError if a helper file has a name that the folder needs."""
+    parameters = target / "parameters"
+    parameters.mkdir(parents=True)
     with record.open("notebook.ipynb") as source:
-        content = source.read()
-    (target / "notebook.ipynb").write_bytes(content)
-    for path in helper_files(record.paths):
-        _copy(record, path.relative_to(record.paths.files), target)
+        notebook = source.read()
+    (target / "notebook.ipynb").write_bytes(notebook)
+    for path in copied_helper_files(record.paths):
+        _copy_helper(record, path.relative_to(record.paths.files), target)
     for variant in record.variants:
-        (target / "parameters" / f"{variant.id}.yaml").write_text(
-            yaml_text(variant.params), encoding="utf-8"
-        )
-    if b"jupyter_gridgpu" in content:
-        (target / "jupyter_gridgpu.py").write_text(
-            _STUB + Path(report.__file__).read_text(encoding="utf-8"), encoding="utf-8"
-        )
-    kernel = shlex.quote(record.scan.kernel)
-    lines = [
-        f"papermill notebook.ipynb executed/{variant.id}.ipynb -f parameters/{variant.id}.yaml -k {kernel} || failed=1\n"
-        for variant in record.variants
-    ]
-    (target / "run.sh").write_text(_HEAD + "".join(lines) + 'exit "$failed"\n', encoding="utf-8")
-    facts = {
-        "count": len(lines),
-        "notebook": record.scan.notebook,
-        "name": record.name,
-        "kernel": record.scan.kernel,
-    }
-    (target / "README.txt").write_text(_README.format(**facts), encoding="utf-8")
+        text = _yaml_text(variant.params)
+        (parameters / f"{variant.id}.yaml").write_text(text, encoding="utf-8")
+    # A notebook that imports our package, most likely for `report`, has to run without us.
+    if b"jupyter_gridgpu" in notebook:
+        stub = _STUB + Path(report.__file__).read_text(encoding="utf-8")
+        (target / "jupyter_gridgpu.py").write_text(stub, encoding="utf-8")
+    (target / "run.sh").write_text(_script(record), encoding="utf-8")
+    (target / "README.txt").write_text(_readme(record), encoding="utf-8")
 
 
-def _copy(record: Record, name: Path, target: Path) -> None:
-    if name.parts[0] in OURS:
+def _copy_helper(record: Record, name: Path, target: Path) -> None:
+    """Copy a helper file, given relative to the scan's folder of files."""
+    if name.parts[0] in RESERVED:
         raise UsageError(
             f"The scan has a file {name}, where the folder for papermill needs one of its own."
         )
@@ -74,8 +72,29 @@ def _copy(record: Record, name: Path, target: Path) -> None:
         shutil.copyfileobj(source, copy)
 
 
-def yaml_text(params: dict[str, Any]) -> str:
-    """Return parameters as `papermill -f` reads them back."""
+def _script(record: Record) -> str:
+    """Return the shell script that runs all variants."""
+    kernel = shlex.quote(record.scan.kernel)
+    # A variant that fails must not keep the others from running.
+    runs = [
+        f"papermill notebook.ipynb executed/{variant.id}.ipynb "
+        f"-f parameters/{variant.id}.yaml -k {kernel} || failed=1\n"
+        for variant in record.variants
+    ]
+    return "".join([_SCRIPT_HEAD, *runs, 'exit "$failed"\n'])
+
+
+def _readme(record: Record) -> str:
+    return _README.format(
+        count=len(record.variants),
+        notebook=record.scan.notebook,
+        name=record.name,
+        kernel=record.scan.kernel,
+    )
+
+
+def _yaml_text(params: dict[str, Any]) -> str:
+    """Return parameters as `papermill -f` reads them."""
     import yaml
 
     return str(yaml.safe_dump(params, allow_unicode=True, sort_keys=False))

@@ -13,7 +13,7 @@ from typing import Any
 
 from jupyter_gridgpu.model import numbers
 from jupyter_gridgpu.records.record import Record, load
-from jupyter_gridgpu.records.scan_provenance import inputs
+from jupyter_gridgpu.records.scan_provenance import input_digests
 from jupyter_gridgpu.store import home, manifest
 from jupyter_gridgpu.store.paths import ScanPaths, write_json
 from jupyter_gridgpu.testing.examples import Story, notebook_json, small_scan
@@ -40,8 +40,13 @@ def write_scan(
     space: str = "lr = [0.1, 0.2, 0.3]",
     **changes: Any,
 ) -> Record:
-    """Make a scan whose variants reported these curves, or failed with this message; an empty one runs still."""
-    jobs = {1: {"acc": [0.5, 0.9]}, 2: {"acc": [0.6, 0.8]}} if jobs is None else jobs
+    """Make a scan and return its record.
+
+    `jobs` says for each number of a variant which curves it reported, or with which message it
+    failed. A variant with no curves still runs. `changes` are fields of the scan's spec.
+    """
+    if jobs is None:
+        jobs = {1: {"acc": [0.5, 0.9]}, 2: {"acc": [0.6, 0.8]}}
     home.home().mkdir(parents=True, exist_ok=True)
     shutil.rmtree(home.home() / name, ignore_errors=True)
     content = (notebook or notebook_json("lr = 0.1\nseed = 0", "acc = 1 - lr")).encode()
@@ -62,22 +67,32 @@ def write_scan(
 
 
 def equip(paths: ScanPaths) -> None:
+    """Write a worker and a provenance into a new folder."""
     paths.worker.write_bytes(b"worker")
     write_json(
         paths.provenance,
-        {"format": 1, "gridgpu": "0.1", "command": "gridgpu run", "inputs": inputs(paths)},
+        {"format": 1, "gridgpu": "0.1", "command": "gridgpu run", "inputs": input_digests(paths)},
     )
 
 
 def _job(
-    paths: ScanPaths, story: Story, number: int, curves: Curves | str, params: dict[str, Any], repeats: Any,
+    paths: ScanPaths,
+    story: Story,
+    number: int,
+    curves: Curves | str,
+    params: dict[str, Any],
+    repeats: tuple[str, int] | None,
     about: dict[str, Any] | None,
-) -> list[str]:  # fmt: skip
-    ident, key = f"v{number:04d}", f"v{number:04d}.1"
-    count = repeats[1] if repeats else 1
+) -> list[str]:
+    """Tell the events of one variant's job and write its files; return its key if it ended."""
+    variant = f"v{number:04d}"
+    key = f"{variant}.1"
+    count = 1
+    if repeats is not None:
+        count = repeats[1]
     point, repeat = divmod(number - 1, count)
     story.tell(
-        "variant.proposed", variant=ident, point=point, repeat=repeat, params=params, attrs={}
+        "variant.proposed", variant=variant, point=point, repeat=repeat, params=params, attrs={}
     )
     story.tell("job.intended", key=key)
     story.tell("job.submitted", key=key, engine_id=key)
@@ -92,7 +107,7 @@ def _job(
         step=2,
         steps=2,
         whole=True,
-        metrics={name: _event(v) for name, v in metrics.items()},
+        metrics={name: _event(values) for name, values in metrics.items()},
     )
     notebook = f"jobs/{key}/ab/output.ipynb"
     end: dict[str, Any] = {"state": "done"}
@@ -103,6 +118,7 @@ def _job(
 
 
 def _event(values: list[float]) -> list[Any]:
+    """Return a metric as a `job.reported` event has it: count, extremes, values."""
     finite = [value for value in values if math.isfinite(value)]
     return [len(values), min(finite, default=None), max(finite, default=None), values]
 
@@ -110,19 +126,18 @@ def _event(values: list[float]) -> list[Any]:
 def write_copy(
     paths: ScanPaths, key: str, curves: Curves, about: dict[str, Any] | None = None
 ) -> None:
-    """Write what a worker leaves."""
+    """Write the files that a worker leaves."""
     copy = paths.job(key).copy("ab")
     copy.folder.mkdir(parents=True)
     write_json(paths.job(key).spec, {"key": key})
     copy.notebook.write_text(
         json.dumps({"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 4})
     )
-    lines = [
-        json.dumps({"t": 1000.0 + step, "s": step, "m": {name: numbers.encode(values[step - 1])}})
-        + "\n"
-        for name, values in curves.items()
-        for step in range(1, len(values) + 1)
-    ]
+    lines = []
+    for name, values in curves.items():
+        for step, value in enumerate(values, 1):
+            line = {"t": 1000.0 + step, "s": step, "m": {name: numbers.encode(value)}}
+            lines.append(json.dumps(line) + "\n")
     copy.metrics.write_text("".join(lines), encoding="utf-8")
     write_json(copy.provenance, {**ABOUT, "key": key, **(about or {})})
     for result in (copy.result, paths.job(key).result):
@@ -130,7 +145,10 @@ def write_copy(
 
 
 def tree(folder: Path) -> dict[str, tuple[int, int]]:
-    """Every file of a folder with its size and time of change, to see that nothing was written."""
+    """Return size and time of change of every file of a folder.
+
+    Two equal answers show that nothing was written in between.
+    """
     found = {}
     for here, _, files in os.walk(folder):
         for name in files:

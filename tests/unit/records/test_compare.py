@@ -11,22 +11,20 @@ import pytest
 from jupyter_gridgpu.errors import UsageError
 from jupyter_gridgpu.model.scan import Origin
 from jupyter_gridgpu.records.compare import Comparison, Tolerance, compare
-from jupyter_gridgpu.records.inputs import Difference
+from jupyter_gridgpu.records.input_differences import Difference
 from jupyter_gridgpu.testing.examples import notebook_json
 
 from .kit import write_scan
 
 NAN = math.nan
+EXIT_CODES = {"reproduced": 0, "within tolerance": 0, "differs": 1, "incomplete": 3}
 
 
 def verdict(a: dict[str, list[float]], b: dict[str, list[float]], **tolerance: float) -> str:
-    made = compare(write_scan("a", {1: a}), write_scan("b", {1: b}), Tolerance(**tolerance))
-    assert (
-        made.exit_code
-        == {"reproduced": 0, "within tolerance": 0, "differs": 1, "incomplete": 3}[made.verdict]
-    )
-    json.dumps(made.to_json(), allow_nan=False)
-    return made.verdict
+    comparison = compare(write_scan("a", {1: a}), write_scan("b", {1: b}), Tolerance(**tolerance))
+    assert comparison.exit_code == EXIT_CODES[comparison.verdict]
+    json.dumps(comparison.to_json(), allow_nan=False)
+    return comparison.verdict
 
 
 @pytest.mark.parametrize(
@@ -59,10 +57,8 @@ def test_a_metric_that_one_scan_has_not_is_incomplete() -> None:
 
 
 def test_one_metric_alone_can_be_compared() -> None:
-    a, b = (
-        write_scan("a", {1: {"acc": [1.0], "t": [3.0]}}),
-        write_scan("b", {1: {"acc": [1.0], "t": [9.0]}}),
-    )
+    a = write_scan("a", {1: {"acc": [1.0], "t": [3.0]}})
+    b = write_scan("b", {1: {"acc": [1.0], "t": [9.0]}})
     assert compare(a, b).verdict == "differs"
     assert compare(a, b, metrics=["acc"]).verdict == "reproduced"
     with pytest.raises(UsageError, match="neither scan has it; there is acc, t"):
@@ -79,10 +75,8 @@ def test_the_objective_is_reduced_as_the_first_scan_does_it() -> None:
     from jupyter_gridgpu.model.scan import Objective
 
     best = Objective("acc", "maximize", "max")
-    a, b = (
-        write_scan("a", {1: {"acc": [0.9, 0.1]}}, objective=best),
-        write_scan("b", {1: {"acc": [0.9, 0.5]}}),
-    )
+    a = write_scan("a", {1: {"acc": [0.9, 0.1]}}, objective=best)
+    b = write_scan("b", {1: {"acc": [0.9, 0.5]}})
     assert compare(a, b).verdict == "reproduced"
     assert compare(b, a).verdict == "differs"
 
@@ -112,9 +106,12 @@ def test_variants_of_unrelated_scans_are_paired_by_their_parameters() -> None:
     b = write_scan(
         "b", {1: {"acc": [2.0]}, 2: {"acc": [1.0]}}, params={1: {"lr": NAN}, 2: {"lr": 0.1}}
     )
-    made = compare(a, b)
-    assert [(pair.a, pair.b) for pair in made.pairs] == [("v0001", "v0002"), ("v0002", "v0001")]
-    assert made.verdict == "reproduced"
+    comparison = compare(a, b)
+    assert [(pair.a, pair.b) for pair in comparison.pairs] == [
+        ("v0001", "v0002"),
+        ("v0002", "v0001"),
+    ]
+    assert comparison.verdict == "reproduced"
     assert compare(a, write_scan("c", {1: {"acc": [1.0]}})).verdict == "incomplete"
 
 
@@ -122,10 +119,10 @@ def test_a_replay_is_paired_by_id_and_of_its_origin_only_what_was_asked_for_coun
     a = write_scan("a", {1: {"acc": [1.0]}, 2: {"acc": [2.0]}, 3: {"acc": [3.0]}})
     origin = Origin("variation", "id-a", "a", only="v0002", changes=("lr = 9 (was 0.2)",))
     b = write_scan("b", {2: {"acc": [2.0]}}, params={2: {"lr": 9}}, origin=origin, recorded=1)
-    for made in (compare(a, b), compare(b, a)):
-        assert [(pair.a, pair.b) for pair in made.pairs] == [("v0002", "v0002")]
-        assert (made.verdict, made.kind) == ("reproduced", "variation")
-        assert "b is a variation of a: lr = 9 (was 0.2)." in made.notes
+    for comparison in (compare(a, b), compare(b, a)):
+        assert [(pair.a, pair.b) for pair in comparison.pairs] == [("v0002", "v0002")]
+        assert (comparison.verdict, comparison.kind) == ("reproduced", "variation")
+        assert "b is a variation of a: lr = 9 (was 0.2)." in comparison.notes
 
 
 @pytest.mark.parametrize(
@@ -138,14 +135,14 @@ def test_a_replay_is_paired_by_id_and_of_its_origin_only_what_was_asked_for_coun
     ],
 )
 def test_what_did_not_end_well_in_both(a: Any, b: Any, expected: str) -> None:
-    made = compare(write_scan("a", {1: a}), write_scan("b", {1: b}))
-    assert made.verdict == expected
+    comparison = compare(write_scan("a", {1: a}), write_scan("b", {1: b}))
+    assert comparison.verdict == expected
 
 
 def test_a_scan_that_runs_still_is_incomplete_whatever_it_has_said() -> None:
-    made = compare(write_scan("a"), write_scan("b", finished=False))
-    assert made.verdict == "incomplete"
-    assert made.notes == ["b has not ended yet."]
+    comparison = compare(write_scan("a"), write_scan("b", finished=False))
+    assert comparison.verdict == "incomplete"
+    assert comparison.notes == ["b has not ended yet."]
     assert compare(write_scan("c", {}), write_scan("d", {})).verdict == "incomplete"
     fewer = write_scan("e", {1: {"acc": [0.5, 0.9]}}, recorded=2, origin=Origin("replay", "id-a"))
     assert compare(write_scan("a2", id="id-a"), fewer).verdict == "incomplete"
@@ -154,15 +151,15 @@ def test_a_scan_that_runs_still_is_incomplete_whatever_it_has_said() -> None:
 # what went in -------------------------------------------------------------------------------
 
 
-def what(made: Comparison) -> dict[str, Difference]:
-    return {difference.what: difference for difference in made.inputs}
+def inputs_by_name(comparison: Comparison) -> dict[str, Difference]:
+    return {difference.what: difference for difference in comparison.inputs}
 
 
 def test_what_went_in_is_told_apart() -> None:
     a = write_scan("a", space="lr = [0.1, 0.2]\nepochs = 20")
     about = {"gpus": ["T4", "T4"], "packages": {"numpy": "1.1", "keras": "3.0"}, "cpu": "Fast CPU"}
     b = write_scan("b", space="lr = [0.1, 0.2]\nepochs = 50", about=about)
-    found = what(compare(a, b))
+    found = inputs_by_name(compare(a, b))
     assert (found["parameter epochs"].a, found["parameter epochs"].b) == ("20", "50")
     assert (found["package numpy"].a, found["package numpy"].b) == ("1.0", "1.1")
     assert found["package keras"].a == "none"
@@ -177,19 +174,21 @@ def test_cells_of_notebooks_are_compared_by_nbdime() -> None:
         notebook=notebook_json("lr = 0.1", "acc = 2 - lr # größe\x1b[31m"),
         notebook_digest="two",
     )
-    text = what(compare(a, b))["notebook"].text
+    text = inputs_by_name(compare(a, b))["notebook"].text
     assert "acc = 2 - lr # größe" in text
     assert "\x1b" not in text
     (b.paths.notebook).write_text("no notebook")
-    assert "cannot be read any more" in what(compare(a, b))["notebook"].text
+    assert "cannot be read any more" in inputs_by_name(compare(a, b))["notebook"].text
     b.paths.notebook.unlink()
-    assert "cannot be read any more" in what(compare(a, b))["notebook"].text
+    assert "cannot be read any more" in inputs_by_name(compare(a, b))["notebook"].text
 
 
 def test_without_nbdime_it_is_said_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "nbdime", None)
-    made = compare(write_scan("a", notebook_digest="one"), write_scan("b", notebook_digest="two"))
-    assert "pip install 'jupyter_gridgpu[compare]'" in what(made)["notebook"].text
+    comparison = compare(
+        write_scan("a", notebook_digest="one"), write_scan("b", notebook_digest="two")
+    )
+    assert "pip install 'jupyter_gridgpu[compare]'" in inputs_by_name(comparison)["notebook"].text
 
 
 def test_jobs_that_left_no_provenance_differ_in_nothing() -> None:

@@ -14,15 +14,32 @@ import pytest
 
 from jupyter_gridgpu.errors import StorageError, UsageError
 from jupyter_gridgpu.model.scan import Objective
-from jupyter_gridgpu.records.export import KINDS, export
-from jupyter_gridgpu.records.export.mlflow_runs import name as mlflow_name
+from jupyter_gridgpu.records.export import (
+    KINDS,
+    csv_table,
+    export,
+    html_report,
+    json_file,
+    load_exporter,
+    mlflow_runs,
+    optuna_study,
+    papermill_folder,
+    parquet_table,
+)
+from jupyter_gridgpu.records.export.base import Exporter
+from jupyter_gridgpu.records.export.mlflow_runs import allowed_name
 from jupyter_gridgpu.records.record import Record
 
 from .kit import tree, write_scan
 
-LIGHT = [kind for kind in KINDS if kind != "mlflow"]  # which takes seconds to make its database
+# MLflow takes seconds to make its database.
+LIGHT = [kind for kind in KINDS if kind != "mlflow"]
 EVIL = "<img src=x onerror=alert(1)></script>"
-SPACE = "lr = loguniform(0.01, 1)\nlayers = choice([8, 8], [16])\nname = ['größe', 'x']\nepochs = fixed(5)"
+SPACE = """\
+lr = loguniform(0.01, 1)
+layers = choice([8, 8], [16])
+name = ['größe', 'x']
+epochs = fixed(5)"""
 PARAMS = {
     number: {
         "lr": number / 10,
@@ -46,6 +63,24 @@ def record(scans_home: Path) -> Record:
     return write_scan(
         "btag", jobs, params=PARAMS, space=SPACE, objective=Objective("acc", "maximize", "last")
     )
+
+
+# Written down with its type, so that mypy checks that each module is an exporter.
+EXPORTERS: dict[str, Exporter] = {
+    "csv": csv_table,
+    "parquet": parquet_table,
+    "json": json_file,
+    "papermill": papermill_folder,
+    "optuna": optuna_study,
+    "mlflow": mlflow_runs,
+    "html": html_report,
+}
+
+
+def test_every_format_has_an_exporter() -> None:
+    assert {kind: load_exporter(kind) for kind in KINDS} == EXPORTERS
+    # Two formats with one ending would have one default name.
+    assert len({exporter.SUFFIX for exporter in EXPORTERS.values()}) == len(KINDS)
 
 
 @pytest.mark.parametrize("kind", LIGHT)
@@ -178,9 +213,11 @@ def test_points_outside_of_the_space_are_in_the_study_too(tmp_path: Path) -> Non
     }
     space = "lr = loguniform(0.1, 1)\nn = integer(3, 4)\nkind = ['a', 'b']"
     jobs: dict[int, Any] = {number: {"acc": [1.0]} for number in params}
-    made = export(write_scan("odd", jobs, params=params, space=space), "optuna", tmp_path / "a.log")
+    target = export(
+        write_scan("odd", jobs, params=params, space=space), "optuna", tmp_path / "a.log"
+    )
     study = optuna.load_study(
-        study_name="odd", storage=JournalStorage(JournalFileBackend(str(made)))
+        study_name="odd", storage=JournalStorage(JournalFileBackend(str(target)))
     )
     assert [trial.params for trial in study.trials] == list(params.values())
 
@@ -192,12 +229,14 @@ def test_mlflow_shows_the_runs_wherever_the_folder_is(
     from mlflow.tracking import MlflowClient
 
     before = tree(record.paths.folder)
-    export(record, "mlflow", tmp_path / "made")
+    export(record, "mlflow", tmp_path / "exported")
     assert tree(record.paths.folder) == before
-    moved = (tmp_path / "made").rename(tmp_path / "moved")
+    moved = (tmp_path / "exported").rename(tmp_path / "moved")
     monkeypatch.chdir(moved)
     client = MlflowClient("sqlite:///mlflow.db")
-    (experiment,) = [found for found in client.search_experiments() if found.name == "btag"]
+    (experiment,) = [
+        experiment for experiment in client.search_experiments() if experiment.name == "btag"
+    ]
     runs = {
         run.info.run_name: run
         for run in client.search_runs([experiment.experiment_id], max_results=100)
@@ -226,7 +265,7 @@ def test_mlflow_shows_the_runs_wherever_the_folder_is(
 
 
 @pytest.mark.parametrize(
-    ("given", "made"),
+    ("given", "allowed"),
     [
         ("val loss/x", "val loss/x"),
         ("größe", "größe"),
@@ -237,8 +276,8 @@ def test_mlflow_shows_the_runs_wherever_the_folder_is(
         (".", "_"),
     ],
 )
-def test_names_are_such_as_mlflow_takes(given: str, made: str) -> None:
-    assert mlflow_name(given) == made
+def test_names_are_such_as_mlflow_takes(given: str, allowed: str) -> None:
+    assert allowed_name(given) == allowed
 
 
 def test_the_report_stands_alone_and_runs_nothing(record: Record, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from jupyter_gridgpu import client
 from jupyter_gridgpu.client import ScanHandle
 from jupyter_gridgpu.errors import UsageError
 from jupyter_gridgpu.model.space import Choice, Fixed
-from jupyter_gridgpu.records import papermill_batch
+from jupyter_gridgpu.records import papermill_batch, parameter_table
 from jupyter_gridgpu.records.importing import fill, plan_import, space_of
 from jupyter_gridgpu.records.record import load
 from jupyter_gridgpu.records.replay import plan_replay
@@ -22,7 +22,12 @@ from jupyter_gridgpu.records.verify import verify
 from jupyter_gridgpu.testing.examples import notebook_json
 
 SCRAP = {"application/scrapbook.scrap.json+json": {"name": "größe", "data": 7, "version": 1}}
-EPOCH = "Epoch 1/2\n3/3 - 0s - loss: 0.5000 - accuracy: 0.7000\nEpoch 2/2\n3/3 - 0s - loss: 0.2500 - accuracy: 0.9000\n"
+KERAS_OUTPUT = """\
+Epoch 1/2
+3/3 - 0s - loss: 0.5000 - accuracy: 0.7000
+Epoch 2/2
+3/3 - 0s - loss: 0.2500 - accuracy: 0.9000
+"""
 
 
 def executed(
@@ -34,11 +39,16 @@ def executed(
 ) -> None:
     """Write a notebook as papermill leaves it."""
     body = json.loads(notebook_json("lr = 0.1\nseed = 0\nword = ''", source))
-    injected = {"cell_type": "code", "execution_count": 2, "metadata": {"tags": ["injected-parameters"]}, "outputs": [],
-                "source": [f"{name} = {value!r}\n" for name, value in params.items()]}  # fmt: skip
+    injected = {
+        "cell_type": "code",
+        "execution_count": 2,
+        "metadata": {"tags": ["injected-parameters"]},
+        "outputs": [],
+        "source": [f"{name} = {value!r}\n" for name, value in params.items()],
+    }
     body["cells"].insert(1, injected)
     outputs: list[dict[str, Any]] = [
-        {"output_type": "stream", "name": "stdout", "text": EPOCH.splitlines(keepends=True)},
+        {"output_type": "stream", "name": "stdout", "text": KERAS_OUTPUT.splitlines(keepends=True)},
         {"output_type": "display_data", "data": SCRAP, "metadata": {}},
     ]
     if error:
@@ -67,22 +77,22 @@ def executed(
 
 
 def imported(source: Path, **more: Any) -> ScanHandle:
-    made, variants = plan_import(source, **more)
-    handle = client.create(made, partial(fill, made, variants))
+    plan, variants = plan_import(source, **more)
+    handle = client.create(plan, partial(fill, plan, variants))
     handle.refresh()
     return handle
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    made = tmp_path / "my batch"
-    executed(made / "a" / "1.ipynb", {"lr": 0.1, "seed": 1, "word": "größe"})
-    executed(made / "a" / "2.ipynb", {"lr": 0.2, "seed": 1, "word": "NaN"}, error="'jet_pt'")
-    executed(made / "b.ipynb", {"lr": 0.3, "seed": 1, "word": "x"}, end_time=None)
-    (made / "train.ipynb").write_text(notebook_json("lr = 0.1", "pass"))
-    (made / "broken.ipynb").write_text("{")
-    executed(made / ".ipynb_checkpoints" / "1.ipynb", {"lr": 9})
-    return made
+    batch = tmp_path / "my batch"
+    executed(batch / "a" / "1.ipynb", {"lr": 0.1, "seed": 1, "word": "größe"})
+    executed(batch / "a" / "2.ipynb", {"lr": 0.2, "seed": 1, "word": "NaN"}, error="'jet_pt'")
+    executed(batch / "b.ipynb", {"lr": 0.3, "seed": 1, "word": "x"}, end_time=None)
+    (batch / "train.ipynb").write_text(notebook_json("lr = 0.1", "pass"))
+    (batch / "broken.ipynb").write_text("{")
+    executed(batch / ".ipynb_checkpoints" / "1.ipynb", {"lr": 9})
+    return batch
 
 
 def test_executed_notebooks_become_variants(folder: Path) -> None:
@@ -111,9 +121,9 @@ def test_what_was_imported_can_be_verified_and_replayed(folder: Path) -> None:
     handle = imported(folder)
     record = load(handle.folder)
     assert verify(record).exit_code == 0
-    made = plan_replay(record)
-    assert made.scan.recorded == 3
-    assert made.scan.name == "my-batch-replay"
+    plan = plan_replay(record)
+    assert plan.scan.recorded == 3
+    assert plan.scan.name == "my-batch-replay"
     sources = [
         "".join(cell["source"]) for cell in json.loads(handle.paths.notebook.read_bytes())["cells"]
     ]
@@ -159,8 +169,8 @@ def test_a_folder_for_papermill_that_was_not_run_is_imported_too(tmp_path: Path)
     from .kit import write_scan
 
     record = write_scan(params={1: {"lr": 0.25}, 2: {"lr": math.inf}})
-    made = export(record, "papermill", tmp_path / "plain")
-    assert [variant.params for variant in imported(made).view.variants.values()] == [
+    folder = export(record, "papermill", tmp_path / "plain")
+    assert [variant.params for variant in imported(folder).view.variants.values()] == [
         {"lr": 0.25},
         {"lr": math.inf},
     ]
@@ -190,7 +200,7 @@ def test_a_table_that_makes_no_sense_is_refused(tmp_path: Path, text: str, words
 def test_yaml_that_is_no_table_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "p.yaml").write_text(text)
     with pytest.raises(UsageError, match=r"no YAML|has no parameters"):
-        papermill_batch.table(tmp_path / "p.yaml")
+        papermill_batch.read_tables(tmp_path / "p.yaml")
 
 
 def test_what_is_no_batch_is_refused(tmp_path: Path) -> None:
@@ -219,8 +229,8 @@ def test_what_is_no_batch_is_refused(tmp_path: Path) -> None:
     ],
 )
 def test_a_cell_is_a_number_a_truth_json_or_a_text(cell: str, meant: Any) -> None:
-    assert papermill_batch.value(cell) == meant
-    assert type(papermill_batch.value(cell)) is type(meant)
+    assert parameter_table.cell_value(cell) == meant
+    assert type(parameter_table.cell_value(cell)) is type(meant)
 
 
 def test_the_space_of_points() -> None:

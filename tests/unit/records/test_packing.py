@@ -41,9 +41,9 @@ def test_a_scan_is_the_same_after_the_journey(tmp_path: Path) -> None:
     (record.paths.job("v0001.1").claim).write_text("{}")
     before = contents(record.paths.folder)
     written = tree(record.paths.folder)
-    made = pack(record, tmp_path / "a.zip")
+    packed = pack(record, tmp_path / "a.zip")
     assert tree(record.paths.folder) == written
-    there = unpack(made, tmp_path / "elsewhere")
+    there = unpack(packed, tmp_path / "elsewhere")
     gone = {"jobs/v0001.1/claim.json", "jobs/v0001.1/ab/artifacts/größe.txt"}
     assert contents(there) == {name: data for name, data in before.items() if name not in gone}
     assert verify(load(there)).exit_code == 0
@@ -53,17 +53,17 @@ def test_a_scan_is_the_same_after_the_journey(tmp_path: Path) -> None:
 
 def test_what_is_there_is_not_overwritten(tmp_path: Path) -> None:
     record = write_scan()
-    made = pack(record, tmp_path / "a.zip")
+    packed = pack(record, tmp_path / "a.zip")
     with pytest.raises(UsageError, match="is there already"):
-        pack(record, made)
+        pack(record, packed)
     with pytest.raises(UsageError, match="is here already"):
-        unpack(made)
-    there = unpack(made, tmp_path / "x")
+        unpack(packed)
+    there = unpack(packed, tmp_path / "x")
     with pytest.raises(UsageError, match="is here already"):
-        unpack(made, tmp_path / "x")
+        unpack(packed, tmp_path / "x")
     spec = json.loads((there / "scan.json").read_text())
     (there / "scan.json").write_text(json.dumps({**spec, "id": "another"}))
-    assert unpack(made, tmp_path / "x").name == "small-2"
+    assert unpack(packed, tmp_path / "x").name == "small-2"
     assert load(tmp_path / "x" / "small-2").name == "small-2"
     assert sorted(path.name for path in (tmp_path / "x").iterdir()) == ["small", "small-2"]
 
@@ -78,11 +78,11 @@ def test_a_scan_that_runs_is_not_packed(tmp_path: Path) -> None:
 
 
 def bad(tmp_path: Path, write: Callable[[zipfile.ZipFile], None]) -> Path:
-    made = tmp_path / "bad.zip"
-    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
+    packed = tmp_path / "bad.zip"
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("btag/scan.json", SPEC)
         write(archive)
-    return made
+    return packed
 
 
 def link(archive: zipfile.ZipFile) -> None:
@@ -114,10 +114,10 @@ def device(archive: zipfile.ZipFile) -> None:
     ],
 )
 def test_names_that_lead_elsewhere_are_refused(tmp_path: Path, name: str) -> None:
-    made = bad(tmp_path, lambda archive: archive.writestr(name, "x"))
+    packed = bad(tmp_path, lambda archive: archive.writestr(name, "x"))
     before = set(tmp_path.rglob("*"))
     with pytest.raises(UsageError, match="is no sound pack"):
-        unpack(made, tmp_path / "into")
+        unpack(packed, tmp_path / "into")
     assert set(tmp_path.rglob("*")) - before == {tmp_path / "into"}
 
 
@@ -148,27 +148,25 @@ def test_too_many_files_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         for number in range(9):
             archive.writestr(f"btag/{number}", "")
 
-    made = bad(tmp_path, many)
+    packed = bad(tmp_path, many)
     with pytest.raises(UsageError, match="more than 5 files"):
-        unpack(made, tmp_path / "into")
+        unpack(packed, tmp_path / "into")
 
 
 def test_a_size_that_is_a_lie_is_found_out(tmp_path: Path) -> None:
-    made = pack(write_scan(), tmp_path / "a.zip")
-    with zipfile.ZipFile(made) as archive:
+    packed = pack(write_scan(), tmp_path / "a.zip")
+    with zipfile.ZipFile(packed) as archive:
         info = archive.getinfo("small/notebook.ipynb")
-    data, head = (
-        made.read_bytes(),
-        info.CRC.to_bytes(4, "little") + info.compress_size.to_bytes(4, "little"),
-    )
+    data = packed.read_bytes()
+    head = info.CRC.to_bytes(4, "little") + info.compress_size.to_bytes(4, "little")
     wrong = data.replace(
         head + info.file_size.to_bytes(4, "little"),
         head + (info.file_size - 100).to_bytes(4, "little"),
     )
     assert wrong != data
-    made.write_bytes(wrong)
+    packed.write_bytes(wrong)
     with pytest.raises(UsageError, match="no sound pack"):
-        unpack(made, tmp_path / "into")
+        unpack(packed, tmp_path / "into")
     assert list((tmp_path / "into").iterdir()) == []
 
 
@@ -181,19 +179,19 @@ def test_a_size_that_is_a_lie_is_found_out(tmp_path: Path) -> None:
     ],
 )
 def test_a_damaged_pack_leaves_nothing(tmp_path: Path, damage: Callable[[bytes], bytes]) -> None:
-    made = pack(write_scan(), tmp_path / "a.zip")
-    made.write_bytes(damage(made.read_bytes()))
+    packed = pack(write_scan(), tmp_path / "a.zip")
+    packed.write_bytes(damage(packed.read_bytes()))
     with pytest.raises(UsageError, match="no sound pack"):
-        unpack(made, tmp_path / "into")
+        unpack(packed, tmp_path / "into")
     assert list((tmp_path / "into").iterdir()) == []
 
 
 def test_an_unfinished_scan_is_refused_since_it_would_be_gone_on_with(tmp_path: Path) -> None:
     record = write_scan()
     lines = record.paths.journal.read_text().splitlines(keepends=True)
-    made = tmp_path / "a.zip"
-    with zipfile.ZipFile(made, "w") as archive:
+    packed = tmp_path / "a.zip"
+    with zipfile.ZipFile(packed, "w") as archive:
         archive.write(record.paths.spec, "small/scan.json")
         archive.writestr("small/journal.jsonl", "".join(lines[:-1]))
     with pytest.raises(UsageError, match="had not ended"):
-        unpack(made, tmp_path / "into")
+        unpack(packed, tmp_path / "into")

@@ -44,58 +44,69 @@ def origin(digest: str) -> Record:
     """A scan in which a runner with another sampler had extended the points."""
     seeds = {number: {"lr": number / 10, "epochs": 20, "seed": (number - 1) % 2} for number in JOBS}
     return write_scan(
-        "btag", JOBS, params=seeds, notebook=NOTEBOOK, notebook_digest=digest, sampler="tpe", trials=1, seed=7,
+        "btag",
+        JOBS,
+        params=seeds,
+        notebook=NOTEBOOK,
+        notebook_digest=digest,
+        sampler="tpe",
+        trials=1,
+        seed=7,
         space="lr = uniform(0, 1)\nepochs = 20\nseed = repeats(2)",
-    )  # fmt: skip
+    )
 
 
-def given(made: Plan, folder: Path) -> dict[str, Any]:
-    (folder / "points").write_text(made.points, encoding="utf-8")
+def given(plan: Plan, folder: Path) -> dict[str, Any]:
+    (folder / "points").write_text(plan.points, encoding="utf-8")
     return {point["variant"]: point["params"] for point in points.read(folder / "points")}
 
 
 def test_a_replay_has_the_recorded_points_those_added_later_too(
     origin: Record, tmp_path: Path
 ) -> None:
-    made = plan_replay(origin)
-    assert given(made, tmp_path) == {variant.id: variant.params for variant in origin.variants}
-    scan = made.scan
+    plan = plan_replay(origin)
+    assert given(plan, tmp_path) == {variant.id: variant.params for variant in origin.variants}
+    scan = plan.scan
     assert (scan.recorded, scan.total(), scan.name) == (4, 4, "btag-replay")
     assert scan.origin == Origin(
         "replay", "id-btag", "btag", fingerprint=scan.origin.fingerprint if scan.origin else ""
     )
     assert scan.space == origin.scan.space
-    assert made.notebook.content == origin.paths.notebook.read_bytes()
+    assert plan.notebook.content == origin.paths.notebook.read_bytes()
 
 
 def test_the_same_replay_twice_is_one_request(origin: Record) -> None:
     from jupyter_gridgpu.model.scan import fingerprint
 
-    wishes = [ReplayRequest(), ReplayRequest(only="best 2"), ReplayRequest(changes=("epochs=50",))]
-    found = {fingerprint(plan_replay(origin, wish).scan) for wish in [*wishes, *wishes]}
+    requests = [
+        ReplayRequest(),
+        ReplayRequest(only="best 2"),
+        ReplayRequest(changes=("epochs=50",)),
+    ]
+    found = {fingerprint(plan_replay(origin, request).scan) for request in [*requests, *requests]}
     assert len(found) == 3
     assert fingerprint(origin.scan) not in found
 
 
 def test_some_of_the_variants(origin: Record, tmp_path: Path) -> None:
-    made = plan_replay(origin, ReplayRequest(only="best 1"))
-    assert given(made, tmp_path) == {"v0003": {"lr": 0.3, "epochs": 20, "seed": 0}}
-    assert made.scan.origin is not None
-    assert (made.scan.origin.kind, made.scan.origin.only) == ("replay", "best 1")
+    plan = plan_replay(origin, ReplayRequest(only="best 1"))
+    assert given(plan, tmp_path) == {"v0003": {"lr": 0.3, "epochs": 20, "seed": 0}}
+    assert plan.scan.origin is not None
+    assert (plan.scan.origin.kind, plan.scan.origin.only) == ("replay", "best 1")
 
 
 def test_another_value_makes_it_a_variation(origin: Record, tmp_path: Path) -> None:
-    made = plan_replay(origin, ReplayRequest(changes=("epochs = 50", "words='größe = 1'")))
-    assert made.scan.origin is not None
-    assert made.scan.origin.kind == "variation"
-    assert made.scan.origin.changes == ("epochs = 50 (was 20)", "words = 'größe = 1' (was 'x')")
-    assert given(made, tmp_path)["v0001"] == {
+    plan = plan_replay(origin, ReplayRequest(changes=("epochs = 50", "words='größe = 1'")))
+    assert plan.scan.origin is not None
+    assert plan.scan.origin.kind == "variation"
+    assert plan.scan.origin.changes == ("epochs = 50 (was 20)", "words = 'größe = 1' (was 'x')")
+    assert given(plan, tmp_path)["v0001"] == {
         "lr": 0.1,
         "epochs": 50,
         "seed": 0,
         "words": "größe = 1",
     }
-    assert made.scan.space.fixed == {"epochs": 50, "words": "größe = 1"}
+    assert plan.scan.space.fixed == {"epochs": 50, "words": "größe = 1"}
     same = plan_replay(origin, ReplayRequest(changes=("epochs=20",))).scan.origin
     assert same is not None
     assert same.kind == "replay"
@@ -110,16 +121,16 @@ def test_where_it_runs_may_be_another_place_without_making_it_a_variation(digest
     record = write_scan(
         "btag", JOBS, notebook=NOTEBOOK, notebook_digest=digest, backend="nowhere", **there
     )
-    made = plan_replay(record, ReplayRequest(options={"on": "local", "walltime": "2h"})).scan
-    assert (made.backend, made.resources.walltime_s, made.resources.memory_mb, made.parallel) == (
+    scan = plan_replay(record, ReplayRequest(options={"on": "local", "walltime": "2h"})).scan
+    assert (scan.backend, scan.resources.walltime_s, scan.resources.memory_mb, scan.parallel) == (
         "local",
         7200,
         4000,
         3,
     )
-    assert made.placement == Placement()
-    assert made.origin is not None
-    assert made.origin.kind == "replay"
+    assert scan.placement == Placement()
+    assert scan.origin is not None
+    assert scan.origin.kind == "replay"
     with pytest.raises(GridGpuError, match="'nowhere' is not known"):
         plan_replay(record)
 
@@ -131,8 +142,8 @@ def test_another_image_makes_it_a_variation_and_the_same_one_keeps_its_digest(
     (tmp_path / "b.sif").write_bytes(b"image")
     image = Container(str(tmp_path / "a.sif"), "sha256:0123", "none", ())
     record = write_scan("btag", JOBS, notebook=NOTEBOOK, notebook_digest=digest, container=image)
-    made = plan_replay(record, ask=False).scan
-    assert made.container == image
+    scan = plan_replay(record, ask=False).scan
+    assert scan.container == image
     other = plan_replay(
         record, ReplayRequest(options={"image": str(tmp_path / "b.sif")}), ask=False
     ).scan
@@ -155,7 +166,7 @@ def test_an_image_that_is_gone_is_said_before_anything_starts(digest: str) -> No
 
 
 @pytest.mark.parametrize(
-    ("wish", "words"),
+    ("replay_request", "words"),
     [
         (
             ReplayRequest(changes=("lr=0.5",)),
@@ -172,10 +183,10 @@ def test_an_image_that_is_gone_is_said_before_anything_starts(digest: str) -> No
     ],
 )
 def test_what_cannot_be_replayed_is_said_in_a_sentence(
-    origin: Record, wish: ReplayRequest, words: str
+    origin: Record, replay_request: ReplayRequest, words: str
 ) -> None:
     with pytest.raises(UsageError, match=words):
-        plan_replay(origin, wish)
+        plan_replay(origin, replay_request)
 
 
 def test_a_tampered_notebook_is_no_replay(origin: Record) -> None:
@@ -184,7 +195,8 @@ def test_a_tampered_notebook_is_no_replay(origin: Record) -> None:
         UsageError, match=r"notebook\.ipynb of btag was changed after it ran.*gridgpu verify btag"
     ):
         plan_replay(origin)
-    origin.paths.provenance.unlink()  # without digests of bytes, that of what the notebook does is left
+    # Without the digests of bytes, the digest of what the notebook does is left.
+    origin.paths.provenance.unlink()
     assert plan_replay(origin).scan.recorded == 4
     origin.paths.notebook.write_text(notebook_json("lr = 0.1\nepochs = 20\nseed = 0", "acc = 7"))
     with pytest.raises(UsageError, match="was changed after it ran"):
@@ -230,9 +242,9 @@ def test_a_kernel_that_is_not_here_is_said_unless_an_image_brings_it(
 
 def test_a_moved_scan_of_the_first_format_is_replayed(tmp_path: Path) -> None:
     shutil.copytree(OLD, tmp_path / "moved here")
-    made = plan_replay(load(tmp_path / "moved here"), ReplayRequest(only="failed"))
-    assert made.scan.recorded == 2
-    assert list(made.files) == ["jets.txt"]
+    plan = plan_replay(load(tmp_path / "moved here"), ReplayRequest(only="failed"))
+    assert plan.scan.recorded == 2
+    assert list(plan.files) == ["jets.txt"]
 
 
 def test_the_folder_of_a_replay_holds_its_points_and_the_git_of_its_origin(
@@ -240,8 +252,8 @@ def test_the_folder_of_a_replay_holds_its_points_and_the_git_of_its_origin(
 ) -> None:
     body = json.loads(origin.paths.provenance.read_text())
     origin.paths.provenance.write_text(json.dumps({**body, "git": {"commit": "abc"}}))
-    made = plan_replay(origin, ReplayRequest(command="gridgpu replay btag"))
-    handle = client.create(replace(made, new=True))
+    plan = plan_replay(origin, ReplayRequest(command="gridgpu replay btag"))
+    handle = client.create(replace(plan, new=True))
     kept = json.loads(handle.paths.provenance.read_text())
     assert (kept["git"], kept["command"]) == ({"commit": "abc"}, "gridgpu replay btag")
     assert "points.jsonl" in kept["inputs"]

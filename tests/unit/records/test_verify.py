@@ -1,3 +1,5 @@
+"""What verify says of files that were changed, removed or replaced."""
+
 from __future__ import annotations
 
 import json

@@ -20,21 +20,21 @@ def test_the_table_escapes_what_jobs_said_and_the_plot_has_a_panel_a_metric() ->
     b = write_scan(
         "b", {1: {"acc": [0.7], EVIL: [1.0]}, 2: {"acc": [math.nan]}}, about={"cpu": EVIL}
     )
-    made = Compared(compare(a, b))
-    assert repr(made) == "<b against a: differs; 2 differs>"
-    assert "<img" not in made.html()
-    assert "&lt;img src=x onerror=alert(1)&gt;" in made.html()
-    body = made.plot().to_dict()
+    shown = Compared(compare(a, b))
+    assert repr(shown) == "<b against a: differs; 2 differs>"
+    assert "<img" not in shown.html()
+    assert "&lt;img src=x onerror=alert(1)&gt;" in shown.html()
+    body = shown.plot().to_dict()
     assert len(body["hconcat"]) == 2
-    frame = made.to_frame()
+    frame = shown.to_frame()
     assert frame["verdict"].to_list() == ["differs", "reproduced", "differs"]
     assert frame["lr"].to_list() == [0.1, 0.1, 0.2]
 
 
 def test_many_rows_are_cut_and_nothing_to_plot_is_said() -> None:
     jobs = {number: {"acc": [0.5]} for number in range(1, ROW_LIMIT + 10)}
-    made = Compared(compare(write_scan("a", jobs), write_scan("b", jobs)))
-    assert "9 more rows" in made.html()
-    assert made.html().count("<tr>") == ROW_LIMIT + 1
+    shown = Compared(compare(write_scan("a", jobs), write_scan("b", jobs)))
+    assert "9 more rows" in shown.html()
+    assert shown.html().count("<tr>") == ROW_LIMIT + 1
     with pytest.raises(UsageError, match="no values to plot"):
         Compared(compare(write_scan("c", {}), write_scan("d", {}))).plot()

@@ -1,10 +1,12 @@
+"""Which variants a text after --only selects, and which texts are refused."""
+
 from __future__ import annotations
 
 import pytest
 
 from jupyter_gridgpu.errors import UsageError
 from jupyter_gridgpu.model.view import ScanView
-from jupyter_gridgpu.records.selection import choose
+from jupyter_gridgpu.records.selection import select_variants
 from jupyter_gridgpu.testing.examples import Story, small_scan
 
 
@@ -39,7 +41,7 @@ def view() -> ScanView:
     ],
 )
 def test_variants_are_chosen_by_words(view: ScanView, text: str, numbers: list[int]) -> None:
-    assert [variant.id for variant in choose(view, text)] == [
+    assert [variant.id for variant in select_variants(view, text)] == [
         f"v{number:04d}" for number in numbers
     ]
 
@@ -65,12 +67,12 @@ def test_variants_are_chosen_by_words(view: ScanView, text: str, numbers: list[i
 )
 def test_what_is_no_choice_is_refused_in_a_sentence(view: ScanView, text: str, words: str) -> None:
     with pytest.raises(UsageError, match=words):
-        choose(view, text)
+        select_variants(view, text)
 
 
 def test_without_an_objective_nothing_is_best() -> None:
     with pytest.raises(UsageError, match="no objective"):
-        choose(
+        select_variants(
             ScanView(small_scan(objective=None)).apply_all([Story().tell("runner.started")]),
             "best 3",
         )

@@ -12,7 +12,8 @@ import pytest
 
 from jupyter_gridgpu import client
 from jupyter_gridgpu.planning.request import Options, plan
-from jupyter_gridgpu.records import scan_provenance
+from jupyter_gridgpu.records.git_state import DIFF_LIMIT, git_state
+from jupyter_gridgpu.records.scan_provenance import input_digests
 from jupyter_gridgpu.testing.examples import notebook_json
 
 
@@ -23,11 +24,11 @@ def git(folder: Path, *words: str) -> None:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    made = tmp_path / "analysis größe"
-    made.mkdir()
-    (made / "train.ipynb").write_text(notebook_json("lr = 0.1\njets = ''", "pass"))
-    (made / "tool.py").write_text("one = 1\n")
-    return made
+    analysis = tmp_path / "analysis größe"
+    analysis.mkdir()
+    (analysis / "train.ipynb").write_text(notebook_json("lr = 0.1\njets = ''", "pass"))
+    (analysis / "tool.py").write_text("one = 1\n")
+    return analysis
 
 
 @pytest.fixture
@@ -43,7 +44,7 @@ def test_commit_and_changes_of_the_notebooks_folder(repository: Path) -> None:
     (repository / "tool.py").write_text("one = 2\n")
     (repository / "my.env").write_text("TOKEN=very-private\n")
     (repository / "train.ipynb").write_text(notebook_json("lr = 0.7", "pass"))
-    found = scan_provenance.git(repository, "train.ipynb")
+    found = git_state(repository, "train.ipynb")
     assert found is not None
     assert len(found["commit"]) == 40
     assert found["dirty"]
@@ -54,11 +55,11 @@ def test_commit_and_changes_of_the_notebooks_folder(repository: Path) -> None:
 
 
 def test_large_changes_are_cut(repository: Path) -> None:
-    (repository / "tool.py").write_text("x = 1\n" * scan_provenance.DIFF_LIMIT)
-    found = scan_provenance.git(repository, "train.ipynb")
+    (repository / "tool.py").write_text("x = 1\n" * DIFF_LIMIT)
+    found = git_state(repository, "train.ipynb")
     assert found is not None
     assert found["cut"]
-    assert len(found["diff"]) <= scan_provenance.DIFF_LIMIT
+    assert len(found["diff"]) <= DIFF_LIMIT
 
 
 def test_programs_that_a_repository_names_are_not_run(repository: Path) -> None:
@@ -67,23 +68,23 @@ def test_programs_that_a_repository_names_are_not_run(repository: Path) -> None:
         git(repository, "config", name, f"touch '{mark}'; true")
     (repository / ".gitattributes").write_text("*.py diff=x\n")
     (repository / "tool.py").write_text("one = 2\n")
-    assert scan_provenance.git(repository, "train.ipynb") is not None
+    assert git_state(repository, "train.ipynb") is not None
     assert not mark.exists()
 
 
 def test_without_git_nothing_is_told(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(folder.parent))
-    assert scan_provenance.git(folder, "train.ipynb") is None
+    assert git_state(folder, "train.ipynb") is None
     monkeypatch.setenv("PATH", "")
-    assert scan_provenance.git(folder, "train.ipynb") is None
+    assert git_state(folder, "train.ipynb") is None
 
 
 def test_the_folder_of_a_scan_says_what_went_into_it(folder: Path) -> None:
     (folder / "jets.npz").write_bytes(b"jets")
-    made = plan(
+    request_plan = plan(
         folder / "train.ipynb", {"lr": [0.1, 0.2], "jets": "jets.npz"}, Options(files=("tool.py",))
     )
-    handle = client.create(replace(made, command="gridgpu run train.ipynb"))
+    handle = client.create(replace(request_plan, command="gridgpu run train.ipynb"))
     body = json.loads(handle.paths.provenance.read_text())
     assert body["command"] == "gridgpu run train.ipynb"
     assert set(body["inputs"]) == {
@@ -93,7 +94,7 @@ def test_the_folder_of_a_scan_says_what_went_into_it(folder: Path) -> None:
         "worker.sh",
         "files/tool.py",
     }
-    assert scan_provenance.inputs(handle.paths) == {
+    assert input_digests(handle.paths) == {
         name: tuple(found) for name, found in body["inputs"].items()
     }
     (data,) = body["data"]["jets"]

@@ -1,0 +1,229 @@
+"""What differed in what two scans were made of: notebook, files, parameters, image, hardware."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from jupyter_gridgpu.model import space as spaces
+from jupyter_gridgpu.model.job import bounded
+from jupyter_gridgpu.records.job_facts import (
+    PACKAGE,
+    PACKAGES_KNOWN,
+    as_dict,
+    job_facts,
+    short_text,
+)
+from jupyter_gridgpu.records.record import Record
+from jupyter_gridgpu.worker.papermill_import import import_papermill
+
+NOTEBOOK_BYTES = 100 * 1024 * 1024
+DIFF_LIMIT = 20_000  # characters
+DIFF_HEAD_LINES = 3  # nbdime's head: two made-up file names with times
+DIGEST_SHOWN = 12  # hexadecimal digits
+VALUES_SHOWN = 3  # of one fact, where the jobs of a scan recorded several
+HELPER_FOLDER = "files/"  # in the scan folder
+NO_NBDIME = "The cells differ; which lines, nbdime shows: pip install 'jupyter_gridgpu[compare]'."
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One thing that was not the same in both scans.
+
+    `what` names it, `a` is its value in the first scan, `b` in the second. `text` says more where
+    two short values do not say enough. The field names are keys of the printed JSON.
+    """
+
+    what: str
+    a: str
+    b: str
+    text: str = ""
+
+
+def differences(first: Record, second: Record) -> list[Difference]:
+    """Return everything known to differ in what went into two scans.
+
+    What one of the scans did not record is not called different.
+    """
+    first_start, second_start = first.provenance(), second.provenance()
+    return [
+        *_notebook(first, second),
+        *_helper_files(first_start, second_start),
+        *_parameters(first, second),
+        *_where_it_ran(first, second),
+        *_versions(first_start, second_start),
+        *_jobs(first, second),
+    ]
+
+
+def _notebook(first: Record, second: Record) -> list[Difference]:
+    first_digest, second_digest = first.scan.notebook_digest, second.scan.notebook_digest
+    if first_digest == second_digest:
+        return []
+    cells = cell_differences(first, second)
+    return [
+        Difference("notebook", first_digest[:DIGEST_SHOWN], second_digest[:DIGEST_SHOWN], cells)
+    ]
+
+
+def cell_differences(first: Record, second: Record) -> str:
+    """Return how the cells of two notebooks differ, as nbdime prints it.
+
+    The text is a hint for the user if nbdime is missing or a notebook cannot be read any more.
+    """
+    try:
+        # nbdime imports nbformat. Imported our way first, nbformat takes a tenth of the time.
+        import_papermill("nbformat")
+        import nbformat
+        from nbdime import diff_notebooks
+        from nbdime.diffing.notebooks import set_notebook_diff_targets
+        from nbdime.prettyprint import PrettyPrintConfig, pretty_print_notebook_diff
+    except ImportError:
+        return NO_NBDIME
+    try:
+        bodies = []
+        for record in (first, second):
+            with record.open("notebook.ipynb") as file:
+                bodies.append(nbformat.reads(file.read(NOTEBOOK_BYTES).decode(), 4))
+        set_notebook_diff_targets(outputs=False, metadata=False, details=False)
+        printed = io.StringIO()
+        config = PrettyPrintConfig(out=printed, use_color=False, use_git=False)
+        pretty_print_notebook_diff("a", "b", bodies[0], diff_notebooks(*bodies), config)
+    except (OSError, ValueError, KeyError, AttributeError, RecursionError) as error:
+        # Whatever stands in the file by now may be JSON and no notebook. nbformat and nbdime then
+        # fail with any of these errors.
+        return f"A notebook cannot be read any more: {bounded(str(error), 200)}."
+    lines = printed.getvalue().splitlines()[DIFF_HEAD_LINES:]
+    return "\n".join(map(_printable, lines))[:DIFF_LIMIT]
+
+
+def _printable(line: str) -> str:
+    """Return a line without control characters, which a terminal might obey."""
+    return "".join(character for character in line if character.isprintable() or character == "\t")
+
+
+def _helper_files(
+    first_start: Mapping[str, Any], second_start: Mapping[str, Any]
+) -> list[Difference]:
+    """Compare the digests of helper files, given the provenance of both starts."""
+    # Scans of earlier versions kept no digests, so that nothing is known of their files.
+    if "inputs" not in first_start or "inputs" not in second_start:
+        return []
+    first_digests, second_digests = _helper_digests(first_start), _helper_digests(second_start)
+    found = []
+    for name in sorted({*first_digests, *second_digests}):
+        if first_digests.get(name) == second_digests.get(name):
+            continue
+        if name not in first_digests:
+            values = ("not there", "there")
+        elif name not in second_digests:
+            values = ("there", "not there")
+        else:
+            values = ("one", "another")
+        found.append(Difference(f"file {name.removeprefix(HELPER_FOLDER)}", *values))
+    return found
+
+
+def _helper_digests(start: Mapping[str, Any]) -> dict[str, str]:
+    """Return digest and size of each helper file as a text, by the file's name."""
+    inputs = as_dict(start.get("inputs"))
+    return {name: str(pair) for name, pair in inputs.items() if name.startswith(HELPER_FOLDER)}
+
+
+def _parameters(first: Record, second: Record) -> list[Difference]:
+    first_axes, second_axes = _axes(first), _axes(second)
+    found = []
+    for name in {**first_axes, **second_axes}:
+        first_text = _axis_text(first_axes.get(name))
+        second_text = _axis_text(second_axes.get(name))
+        if first_text != second_text:
+            found.append(Difference(f"parameter {name}", first_text, second_text))
+    return found
+
+
+def _axes(record: Record) -> dict[str, Mapping[str, Any]]:
+    """Return the axes of a scan's space as JSON, by the name of the parameter."""
+    return {axis["name"]: axis for axis in spaces.to_json(record.scan.space)}
+
+
+def _axis_text(axis: Mapping[str, Any] | None) -> str:
+    """Return the values that a parameter may take, in a few words."""
+    if axis is None:
+        return "the notebook's own"
+    if axis["kind"] == "fixed":
+        return short_text(repr(axis["value"]))
+    parts = [f"{key} {value!r}" for key, value in axis.items() if key not in ("name", "kind")]
+    return short_text(", ".join(parts))
+
+
+def _where_it_ran(first: Record, second: Record) -> list[Difference]:
+    """Compare backend, kernel and image."""
+    first_place, second_place = _place(first), _place(second)
+    found = []
+    for what, first_value in first_place.items():
+        second_value = second_place[what]
+        if first_value != second_value:
+            found.append(
+                Difference(
+                    what, short_text(first_value or "none"), short_text(second_value or "none")
+                )
+            )
+    return found
+
+
+def _place(record: Record) -> dict[str, str | None]:
+    """Return what a scan's spec says of where it runs, by what a user calls it."""
+    scan = record.scan
+    return {
+        "engine": scan.backend,
+        "kernel": scan.kernel,
+        "image": scan.container.image,
+        "image digest": scan.container.digest,
+    }
+
+
+def _versions(first_start: Mapping[str, Any], second_start: Mapping[str, Any]) -> list[Difference]:
+    """Compare our own version and the git commit, given the provenance of both starts."""
+    first_versions, second_versions = _known_versions(first_start), _known_versions(second_start)
+    found = []
+    for what, first_value in first_versions.items():
+        second_value = second_versions[what]
+        if first_value and second_value and first_value != second_value:
+            found.append(
+                Difference(what, short_text(str(first_value)), short_text(str(second_value)))
+            )
+    return found
+
+
+def _known_versions(start: Mapping[str, Any]) -> dict[str, Any]:
+    return {"gridgpu": start.get("gridgpu"), "git commit": as_dict(start.get("git")).get("commit")}
+
+
+def _jobs(first: Record, second: Record) -> list[Difference]:
+    """Compare what the jobs recorded. A fact may have several values in one scan."""
+    first_facts, second_facts = job_facts(first), job_facts(second)
+    both_have_packages = PACKAGES_KNOWN in first_facts and PACKAGES_KNOWN in second_facts
+    found = []
+    for what in {**first_facts, **second_facts}:
+        first_values, second_values = first_facts.get(what, {}), second_facts.get(what, {})
+        # A package that one list of packages does not have was not installed. Any other fact that
+        # is missing was only not recorded.
+        if what.startswith(PACKAGE):
+            comparable = both_have_packages
+        else:
+            comparable = bool(first_values and second_values)
+        if comparable and set(first_values) != set(second_values):
+            found.append(Difference(what, _joined(first_values), _joined(second_values)))
+    return found
+
+
+def _joined(values: Mapping[str, None]) -> str:
+    """Return the values of a fact in one line, the first few of them."""
+    if not values:
+        return "none"
+    text = " | ".join(list(values)[:VALUES_SHOWN])
+    if len(values) > VALUES_SHOWN:
+        text += f" and {len(values) - VALUES_SHOWN} more"
+    return text

@@ -1,0 +1,67 @@
+"""Which variant of one scan belongs to which variant of another."""
+
+from __future__ import annotations
+
+import json
+
+from jupyter_gridgpu.model import numbers
+from jupyter_gridgpu.model.view import VariantView
+from jupyter_gridgpu.records.record import Record
+
+# A variant of the first scan and the one of the second that had the same to do. One of them may be
+# missing.
+VariantPair = tuple[VariantView | None, VariantView | None]
+
+
+def pair_variants(first: Record, second: Record) -> list[VariantPair]:
+    """Return the pairs of variants that are to be compared.
+
+    The variants of a replay have the ids of its origin. So variants are paired by id where one
+    scan replays the other or both replay the same one, and by their parameters otherwise.
+    """
+    first_variants, second_variants = first.view.variants, second.view.variants
+    first_origin, second_origin = _origin_id(first), _origin_id(second)
+    # A replay may run some variants alone. Those of its origin that nobody asked for are not
+    # missing, so that only the variants of the replay count.
+    if second_origin == first.scan.id:
+        return [(first_variants.get(key), variant) for key, variant in second_variants.items()]
+    if first_origin == second.scan.id:
+        return [(variant, second_variants.get(key)) for key, variant in first_variants.items()]
+    # An imported scan has an origin without an id.
+    if first_origin and first_origin == second_origin:
+        keys = {**first_variants, **second_variants}
+        return [(first_variants.get(key), second_variants.get(key)) for key in keys]
+    return _pairs_by_parameters(first, second)
+
+
+def _origin_id(record: Record) -> str | None:
+    """Return the id of the scan that a scan replays, or None if it has no origin."""
+    origin = record.scan.origin
+    if origin is None:
+        return None
+    return origin.id
+
+
+def _pairs_by_parameters(first: Record, second: Record) -> list[VariantPair]:
+    """Pair variants with the same values of the parameters that both scans have."""
+    shared = [name for name in first.scan.space if name in second.scan.space.axes]
+    # Several variants may have the same values. They are paired in the order of their scans.
+    unpaired: dict[str, list[VariantView]] = {}
+    for variant in second.variants:
+        unpaired.setdefault(_values_text(variant, shared), []).append(variant)
+    pairs: list[VariantPair] = []
+    for variant in first.variants:
+        candidates = unpaired.get(_values_text(variant, shared))
+        partner = None
+        if candidates:
+            partner = candidates.pop(0)
+        pairs.append((variant, partner))
+    for left_over in unpaired.values():
+        pairs.extend((None, variant) for variant in left_over)
+    return pairs
+
+
+def _values_text(variant: VariantView, names: list[str]) -> str:
+    """Return the values of these parameters as a text that can be compared, even lists and NaN."""
+    values = [numbers.strict(variant.params.get(name)) for name in names]
+    return json.dumps(values, sort_keys=True)
