@@ -109,6 +109,7 @@ async def send_all(jobs: list[Job], seconds: float, rate: float) -> None:
 def start_collector(store: Path, core: int) -> subprocess.Popen[str]:
     """Start a collector on one core, with its files in the folder `store`."""
     words = ["--store", str(store), "--port", "0"]
+    # Port 0: the system chooses a free one, and the collector prints it.
     return subprocess.Popen(
         [sys.executable, "-m", "jupyter_gridgpu.cli", "collector", *words],
         stdout=subprocess.PIPE,

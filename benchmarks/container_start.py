@@ -85,6 +85,7 @@ def main() -> None:
         Path(folder, "home").mkdir()
         notebook = Path(folder, "empty.ipynb")
         notebook.write_text(notebook_json("x = 1", "x"))
+        # The time without a container is the same for all images.
         without_s = median_s(given.runs, new_job(None, "auto", notebook))
         print(
             f"{'image':<40} {'runtime':<12}"

@@ -52,6 +52,7 @@ for pair in sys.argv[1:]:
     name, value = pair.split("=")
     globals()[name] = int(value)
 """
+# Optuna and Ray run the cells in one process for many variants, without a kernel or a notebook.
 OPTUNA = """
 import json, sys
 import optuna
@@ -142,6 +143,7 @@ def by_gridgpu(cells: list[str], variants: Variants, folder: Path) -> int:
     """Run `gridgpu run`, from start to exit."""
     notebook = folder / "train.ipynb"
     write_notebook(notebook, cells)
+    # The variants are all combinations of the values, so a grid runs the same ones.
     words = [str(notebook)]
     for name in variants[0]:
         values = sorted({params[name] for params in variants})
@@ -170,6 +172,7 @@ def by_optuna(cells: list[str], variants: Variants, folder: Path) -> int:
         process.stdin.close()
         running.append(process)
     codes = [process.wait() for process in running]
+    # How many variants a process did before it failed is not known.
     if any(codes):
         return 0
     return len(variants)

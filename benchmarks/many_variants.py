@@ -97,6 +97,7 @@ def _claim_job(handle: ScanHandle, key: str) -> Path:
     write_json(job.spec, {"key": key, "env": {}})
     write_json(job.claim, {"copy": copy.folder.name, **this_process().to_json()})
     write_json(copy.about, {})
+    # A running job whose notebook is there costs the runner one look at a process, and no disk.
     copy.notebook.write_text("{}")
     return copy.metrics
 
@@ -131,6 +132,7 @@ def measure_runner(variants: int, seconds: float, folder: Path) -> dict[str, flo
     started_s = sum(process.cpu_times()[:2])
     begun = time.perf_counter()
     step = 1
+    # What the runner took until now is its start; only the steady state is measured.
     while time.perf_counter() - begun < seconds:
         step += 1
         append_readings(files, step)
@@ -138,6 +140,7 @@ def measure_runner(variants: int, seconds: float, folder: Path) -> dict[str, flo
     spent_s = sum(process.cpu_times()[:2]) - started_s
     wall_s = time.perf_counter() - begun
     memory_mb = process.memory_info().rss / 2**20
+    # It would go on for ever, since its jobs never end.
     runner.kill()
     runner.wait()
     return {"start_s": started_s, "core_%": 100 * spent_s / wall_s, "memory_mb": memory_mb}

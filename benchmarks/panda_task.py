@@ -93,6 +93,7 @@ def send(backend: PandaBackend, calls: list[str], jobs: list[Job]) -> None:
 
 def poll(backend: PandaBackend, calls: list[str], ids: dict[str, str]) -> None:
     """Poll until the first answer is here, and print what that took."""
+    # What was called to send is counted already.
     calls.clear()
     began = time.monotonic()
     ticks = []

@@ -116,6 +116,7 @@ def measure(folder: Path, jobs: int) -> dict[str, float]:
     html = f"<!doctype html><style>{style}</style><body style='width:300px;height:800px'></body>"
     with sync_playwright() as playwright:
         page = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS).new_page()
+        # Nothing is served: the browser asks, and is answered from here.
         page.route("**/page.html", lambda route: route.fulfill(body=html, content_type="text/html"))
         page.route(
             "**/entry.js", lambda route: route.fulfill(body=code, content_type="text/javascript")

@@ -93,6 +93,7 @@ def _write_job(handle: ScanHandle, key: str, number: int) -> str:
             file.write(json.dumps({"t": 1.0, "s": epoch, "m": values}) + "\n")
     copy.notebook.write_text(notebook_json("lr = 0.1", "x" * OUTPUT_BYTES))
     write_json(copy.provenance, PROVENANCE)
+    # In a real scan, the job's result is a link to that of its copy.
     for path in (copy.result, job.result):
         write_json(path, {"key": key, "copy": "ab", "state": "done"})
     return copy.notebook.relative_to(handle.paths.folder).as_posix()
@@ -106,6 +107,7 @@ def make_scans(folder: Path, variants: int) -> None:
     made = plan(notebook, "lr = loguniform(1e-5, 1)\nseed = 0", options)
     for name in ("one", "two"):
         scan = replace(made.scan, name=name, id=name)
+        # Two scans of one request have the same points, so that `compare` finds pairs.
         fill(client.create(replace(made, scan=scan)), variants)
 
 
@@ -138,6 +140,7 @@ def print_digest_time(scan: Path) -> None:
     """Print how long sha256sum takes for all files of a scan, which is what `verify` reads."""
     size = sum(path.stat().st_size for path in scan.rglob("*") if path.is_file())
     start = time.perf_counter()
+    # The time of a tool that does nothing else is what `verify` is compared with.
     find = ["find", str(scan), "-type", "f", "-exec", "sha256sum", "{}", "+"]
     subprocess.run(find, capture_output=True)
     seconds = time.perf_counter() - start

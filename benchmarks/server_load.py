@@ -176,6 +176,7 @@ class Pages:
             self._connections.append(connection)
             for scan in scans:
                 await connection.write_message(json.dumps({"type": "open", "scan": scan}))
+            # The loop refers to tasks only weakly, and Python would collect this one.
             task = asyncio.get_running_loop().create_task(self._listen(number, connection))
             self._tasks.add(task)
 
@@ -203,6 +204,7 @@ async def measure_reports(folder: Path, pages: int, seconds: float) -> None:
         for count in (0, pages):
             clients = Pages(server.port)
             await clients.connect(count, [scan.id])
+            # The pages load all rows first, which is not to be measured here.
             await asyncio.sleep(4)
             server.begin()
             before_s = server.spent_s()
@@ -257,6 +259,7 @@ async def measure_many(folder: Path, scans: int, jobs: int, pages: int) -> None:
         began = time.monotonic()
         size = first.size
         before_s = server.spent_s()
+        # All other pages open everything at the same moment, as after a restart of the server.
         await others.connect(pages - 1, ids)
         for step in range(10):
             for scan in made:

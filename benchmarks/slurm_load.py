@@ -119,8 +119,10 @@ def measure_sending(cluster: Cluster, variants: int) -> None:
             [*GRIDGPU, *words], env=env, cwd=folder, capture_output=True, text=True, check=True
         )
         scan = Path(json.loads(ran.stdout)["folder"])
+        # The journal is the only place that says when the runner heard the last id.
         while len(times_of(scan, "job.submitted")) < variants:
             time.sleep(0.02)
+        # The calls of later questions are not those that sending takes.
         calls = take_calls(folder)
         sent_s = max(times_of(scan, "job.submitted")) - times_of(scan, "job.intended")[0]
         print(

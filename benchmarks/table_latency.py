@@ -126,6 +126,7 @@ def latencies(page: Page, lab: Lab) -> list[float]:
     )
     write_notebook(lab.folder / "scan.ipynb", ["%load_ext jupyter_gridgpu", cell])
     lab.open(page, "scan.ipynb")
+    # The watch begins before the first row is there.
     page.evaluate(WATCH)
     run_cell(page, 0)
     run_cell(page, 1)
@@ -150,6 +151,7 @@ def median_paint(browser: Browser, count: int) -> dict[str, float]:
     """Return the medians of PAGES pages with `count` rows, opened one after another."""
     found = []
     for _ in range(PAGES):
+        # A page that has drawn a table before would draw the next one faster.
         page = browser.new_page()
         found.append(paint(page, count))
         page.close()

@@ -39,6 +39,7 @@ def measure(name: str, cell: str, folder: Path) -> None:
     job = handle.paths.job("v0001.1")
     while "begun" not in _log(handle):
         time.sleep(0.1)
+    # The claim names the worker's process.
     claim = read_json(job.claim)
     start = time.perf_counter()
     os.kill(claim["pid"], signal.SIGTERM)
