@@ -1,9 +1,10 @@
-"""What a container adds to a job: the runtime alone, a job without a container, a job in one.
+"""What a container adds to a job.
 
     python benchmarks/container_start.py [--runs 5] IMAGE...
 
-The notebook does nothing. `adds` is what a job in the image takes longer than the same job without, less the runtime's
-own start; both run `worker.sh`, as a batch system does.
+Three things are timed: the runtime alone, a job without a container, and the same job in one. The
+notebook does nothing. The column `adds` is how much longer a job in the image takes, less the
+runtime's own start. Both jobs run `worker.sh`, as in a batch system.
 """
 
 from __future__ import annotations
@@ -25,31 +26,51 @@ from jupyter_gridgpu.model.resources import RUNTIMES
 from jupyter_gridgpu.planning.request import Options, plan
 from jupyter_gridgpu.testing.examples import notebook_json
 
+Command = Sequence[str | Path]
 
-def seconds(runs: int, work: Callable[[int], Sequence[str | Path]]) -> float:
-    """The median time that a command takes."""
+
+def median_s(runs: int, command_of: Callable[[int], Command]) -> float:
+    """Return the median time in seconds of `runs` commands; `command_of` gets the run, from 0."""
     taken = []
     for run in range(runs):
-        command = work(run)
+        # Made before the clock starts: it writes files.
+        command = command_of(run)
         start = time.monotonic()
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
         taken.append(time.monotonic() - start)
     return statistics.median(taken)
 
 
-def job(image: str | None, runtime: str, notebook: Path) -> Callable[[int], Sequence[str | Path]]:
-    """Return what runs a new job of a new scan."""
+def new_job(image: str | None, runtime: str, notebook: Path) -> Callable[[int], Command]:
+    """Make a scan; return a function that makes a new job of it and returns the job's command."""
     handle = client.create(plan(notebook, "x = [1]", Options(image=image, runtime=runtime)))
 
-    def command(run: int) -> Sequence[str | Path]:
+    def command_of(run: int) -> Command:
+        # A job with a result does nothing, so each run needs a job of its own.
         key = f"v0001.{run + 1}"
         write_spec(Job(key, handle.paths.job(key), job_spec(handle.scan, key, {"x": 1})), {})
         return ["sh", handle.paths.launcher, handle.folder, key]
 
-    return command
+    return command_of
+
+
+def measure_image(given: argparse.Namespace, name: str, notebook: Path, without_s: float) -> None:
+    """Time one image and print a line; `without_s` is what a job without a container takes."""
+    image = images.parse(name)
+    runtime, program = choose(image, images.runtimes(image, given.runtime))
+    folder = str(notebook.parent)
+    command = runtime.command(program, image, [Bind(folder, folder)], False, ["-c", "pass"])
+    start_s = median_s(given.runs, lambda run: command)
+    inside_s = median_s(given.runs, new_job(name, given.runtime, notebook))
+    adds_s = inside_s - without_s - start_s
+    print(
+        f"{name[-40:]:<40} {program:<12}"
+        f" {start_s:9.2f} {inside_s:6.2f} {without_s:8.2f} {adds_s:6.2f}"
+    )
 
 
 def main() -> None:
+    """Time a job without a container, and then each image."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -58,26 +79,20 @@ def main() -> None:
         "--runtime", choices=[name for name in RUNTIMES if name != "none"], default="auto"
     )
     parser.add_argument("--runs", type=int, default=5)
-    asked = parser.parse_args()
+    given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         os.environ["GRIDGPU_HOME"] = f"{folder}/home"
         Path(folder, "home").mkdir()
         notebook = Path(folder, "empty.ipynb")
         notebook.write_text(notebook_json("x = 1", "x"))
-        plain = seconds(asked.runs, job(None, "auto", notebook))
+        # The time without a container is the same for all images.
+        without_s = median_s(given.runs, new_job(None, "auto", notebook))
         print(
-            f"{'image':<40} {'runtime':<12} {'its start':>9} {'job':>6} {'without':>8} {'adds':>6}   (seconds)"
+            f"{'image':<40} {'runtime':<12}"
+            f" {'its start':>9} {'job':>6} {'without':>8} {'adds':>6}   (seconds)"
         )
-        for ref in asked.images:
-            image = images.parse(ref)
-            runtime, program = choose(image, images.runtimes(image, asked.runtime))
-            command = runtime.command(program, image, [Bind(folder, folder)], False, ["-c", "pass"])
-            start = seconds(asked.runs, lambda run, command=command: command)  # type: ignore[misc]
-            inside = seconds(asked.runs, job(ref, asked.runtime, notebook))
-            adds = inside - plain - start
-            print(
-                f"{ref[-40:]:<40} {program:<12} {start:9.2f} {inside:6.2f} {plain:8.2f} {adds:6.2f}"
-            )
+        for name in given.images:
+            measure_image(given, name, notebook, without_s)
 
 
 if __name__ == "__main__":

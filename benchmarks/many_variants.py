@@ -1,12 +1,13 @@
-"""What a scan of many variants takes: its runner's memory and processor time, the fold of its journal, `show --json`.
+"""What a scan of many variants takes: its runner, the fold of its journal, and `show --json`.
 
-    python benchmarks/many_variants.py                       # 1,000 and 10,000 variants, 100 readings each
+    python benchmarks/many_variants.py        # 1,000 and 10,000 variants, 100 readings each
     python benchmarks/many_variants.py --variants 10000 --seconds 60
 
-The scan's folder is filled with variants that have ended after READINGS readings of two metrics, of which the journal has
-REPORTS lines each, and with BUSY jobs that still run: their claims name this process, which then appends a reading to each
-of their files every second, as the workers of real jobs would. The runner is the real one, and everything it does is
-counted from its start, but for the time it takes to fold the journal, which is told apart.
+The scan has variants that have ended after READINGS readings of two metrics. The journal has
+REPORTS lines about the metrics of each. BUSY jobs still run: their claims name this process, which
+appends a reading to each of their files every second, as the workers of real jobs would. The runner
+is the real one. Its processor time is counted from its start; the time that it takes to fold the
+journal is told apart.
 """
 
 from __future__ import annotations
@@ -35,16 +36,20 @@ from jupyter_gridgpu.store.paths import write_json
 from jupyter_gridgpu.store.process import this_process
 from jupyter_gridgpu.testing.examples import notebook_json
 
-READINGS, REPORTS, METRICS, BUSY = 100, 5, ("loss", "acc"), 100
+READINGS = 100  # of each variant that has ended
+REPORTS = 5  # lines of the journal about them
+METRICS = ("loss", "acc")
+BUSY = 100  # jobs that still run
 SHOWN = 16  # values of a metric that one line of the journal has at most
 Items = list[tuple[str, dict[str, Any]]]
 
 
-def life(number: int, ended: bool) -> Items:
-    """What the journal says of one variant."""
-    ident, key = f"v{number + 1:04d}", f"v{number + 1:04d}.1"
+def variant_events(number: int, ended: bool) -> Items:
+    """Return what the journal says about one variant; `number` counts from 0."""
+    variant = f"v{number + 1:04d}"
+    key = f"{variant}.1"
     params = {"lr": 1e-4 * (1 + number % 97), "seed": 0}
-    proposed = {"variant": ident, "point": number, "repeat": 0, "params": params, "attrs": {}}
+    proposed = {"variant": variant, "point": number, "repeat": 0, "params": params, "attrs": {}}
     items: Items = [
         (events.VARIANT_PROPOSED, proposed),
         (events.JOB_INTENDED, {"key": key}),
@@ -54,48 +59,59 @@ def life(number: int, ended: bool) -> Items:
     if not ended:
         return items
     for report in range(1, REPORTS + 1):
-        step = report * READINGS // REPORTS
-        new = [shown(1 / (step + i + number % 7)) for i in range(min(READINGS // REPORTS, SHOWN))]
-        metrics = {name: [step, 0.0, 1.0, new] for name in METRICS}
-        items.append(
-            (events.JOB_REPORTED, {"key": key, "step": step, "steps": READINGS, "metrics": metrics})
-        )
-    return [*items, (events.JOB_OBSERVED, {"key": key, "state": "done", "ended": number + 20.0})]
+        items.append((events.JOB_REPORTED, _report(key, report * READINGS // REPORTS, number)))
+    items.append((events.JOB_OBSERVED, {"key": key, "state": "done", "ended": number + 20.0}))
+    return items
+
+
+def _report(key: str, step: int, number: int) -> dict[str, Any]:
+    """Return the data of one `job.reported` event."""
+    count = min(READINGS // REPORTS, SHOWN)
+    new = [shown(1 / (step + index + number % 7)) for index in range(count)]
+    metrics = {name: [step, 0.0, 1.0, new] for name in METRICS}
+    return {"key": key, "step": step, "steps": READINGS, "metrics": metrics}
 
 
 def fill(handle: ScanHandle, variants: int, busy: int) -> list[Path]:
-    """Write the journal, and the files of the jobs that run; return where these report."""
+    """Write journal and files of a scan; return the metrics files of the jobs that run."""
     writer = JournalWriter(handle.paths.journal, 0, 1)
     writer.append([(events.RUNNER_STARTED, {})])
     for number in range(variants + busy):
-        writer.append(life(number, ended=number < variants))
+        writer.append(variant_events(number, ended=number < variants))
     if not busy:
         writer.append([(events.SCAN_FINISHED, {"state": "done"})])
     size = writer.size()
     writer.close()
-    if not busy:  # as the runner does in the end
+    if not busy:
+        # The runner leaves a cached fold when a scan has ended.
         handle.refresh()
         fold_cache.write(handle.paths, handle.view, size)
-    return [_claimed(handle, f"v{variants + number + 1:04d}.1") for number in range(busy)]
+    return [_claim_job(handle, f"v{variants + number + 1:04d}.1") for number in range(busy)]
 
 
-def _claimed(handle: ScanHandle, key: str) -> Path:
-    """The files of a job that runs in this process, for all that others can see."""
-    copy = handle.paths.job(key).copy("0123abcd")
+def _claim_job(handle: ScanHandle, key: str) -> Path:
+    """Write the files of a job that seems to run in this process; return its metrics file."""
+    job = handle.paths.job(key)
+    copy = job.copy("0123abcd")
     copy.folder.mkdir(parents=True)
-    write_json(handle.paths.job(key).spec, {"key": key, "env": {}})
-    write_json(handle.paths.job(key).claim, {"copy": copy.folder.name, **this_process().to_json()})
+    write_json(job.spec, {"key": key, "env": {}})
+    write_json(job.claim, {"copy": copy.folder.name, **this_process().to_json()})
     write_json(copy.about, {})
+    # A running job whose notebook is there costs the runner one look at a process, and no disk.
     copy.notebook.write_text("{}")
     return copy.metrics
 
 
-def scan_of(variants: int, busy: int, folder: Path) -> tuple[ScanHandle, list[Path]]:
+def make_scan(variants: int, busy: int, folder: Path) -> tuple[ScanHandle, list[Path]]:
+    """Make a scan; return it and the metrics files of its jobs that run."""
     notebook = folder / "train.ipynb"
     notebook.write_text(notebook_json("lr = 0.1\nseed = 0", "acc = 1 - lr"))
-    name = f"n{variants}-{busy}"
     options = Options(
-        maximize="acc", trials=variants + busy, sampler="random", parallel=max(busy, 1), name=name
+        maximize="acc",
+        trials=variants + busy,
+        sampler="random",
+        parallel=max(busy, 1),
+        name=f"n{variants}-{busy}",
     )
     handle = client.create(plan(notebook, "lr = loguniform(1e-4, 1e-2)\nseed = 0", options))
     return handle, fill(handle, variants, busy)
@@ -103,73 +119,60 @@ def scan_of(variants: int, busy: int, folder: Path) -> tuple[ScanHandle, list[Pa
 
 def measure_runner(variants: int, seconds: float, folder: Path) -> dict[str, float]:
     """Run the real runner while BUSY jobs report every second."""
-    handle, files = scan_of(variants, BUSY, folder)
+    handle, files = make_scan(variants, BUSY, folder)
     runner = subprocess.Popen([sys.executable, "-m", "jupyter_gridgpu.runner", str(handle.folder)])
     process = psutil.Process(runner.pid)
+    first_busy = f"v{variants + 1:04d}"
     handle.refresh()
-    while not any(
-        handle.view.variants[f"v{variants + 1:04d}"].metrics
-    ):  # it has read the first report
-        _report(files, 1)
+    # Once it has read the first report, the runner has folded the journal.
+    while not handle.view.variants[first_busy].metrics:
+        append_readings(files, 1)
         time.sleep(0.2)
         handle.refresh()
-    started, before, begun = (
-        sum(process.cpu_times()[:2]),
-        sum(process.cpu_times()[:2]),
-        time.perf_counter(),
-    )
+    started_s = sum(process.cpu_times()[:2])
+    begun = time.perf_counter()
     step = 1
+    # What the runner took until now is its start; only the steady state is measured.
     while time.perf_counter() - begun < seconds:
         step += 1
-        _report(files, step)
+        append_readings(files, step)
         time.sleep(1)
-    spent, wall = sum(process.cpu_times()[:2]) - before, time.perf_counter() - begun
-    peak = process.memory_info().rss / 2**20
+    spent_s = sum(process.cpu_times()[:2]) - started_s
+    wall_s = time.perf_counter() - begun
+    memory_mb = process.memory_info().rss / 2**20
+    # It would go on for ever, since its jobs never end.
     runner.kill()
     runner.wait()
-    return {"start_s": started, "core_%": 100 * spent / wall, "memory_mb": peak}
+    return {"start_s": started_s, "core_%": 100 * spent_s / wall_s, "memory_mb": memory_mb}
 
 
-def _report(files: list[Path], step: int) -> None:
-    line = json.dumps(
-        {
-            "t": round(time.time(), 3),
-            "s": step,
-            "of": 100_000,
-            "m": dict.fromkeys(METRICS, 1 / step),
-        }
-    )
+def append_readings(files: list[Path], step: int) -> None:
+    """Append a reading to the metrics file of each job that runs."""
+    metrics = dict.fromkeys(METRICS, 1 / step)
+    line = json.dumps({"t": round(time.time(), 3), "s": step, "of": 100_000, "m": metrics})
     for path in files:
         with open(path, "a", encoding="utf-8") as file:
             file.write(line + "\n")
 
 
 def measure_readers(variants: int, folder: Path) -> dict[str, float]:
-    """Print a scan that has ended, which its runner has folded, and fold its journal anew, each in a process of its own."""
-    handle, _ = scan_of(variants, 0, folder)
-    printed = _processor(
-        [sys.executable, "-m", "jupyter_gridgpu.cli", "show", handle.name, "--json"]
-    )
-    handle.paths.fold.unlink(missing_ok=True)  # there is none for short scans
+    """Print a scan that has ended, then fold its journal; each in a process of its own."""
+    handle, _ = make_scan(variants, 0, folder)
+    python = [sys.executable]
+    printed_s = _processor_s([*python, "-m", "jupyter_gridgpu.cli", "show", handle.name, "--json"])
+    # Without the cached fold the journal is folded. Short scans have no cached fold.
+    handle.paths.fold.unlink(missing_ok=True)
     fold = "import sys; from jupyter_gridgpu.client import open_scan; open_scan(sys.argv[1])"
-    nothing = _processor(
-        [
-            sys.executable,
-            "-c",
-            fold.partition(";")[0] + "; import jupyter_gridgpu.client",
-            handle.name,
-        ]
-    )
-    folded = _processor([sys.executable, "-c", fold, handle.name]) - nothing
-    return {
-        "fold_s": folded,
-        "show_s": printed,
-        "journal_mb": handle.paths.journal.stat().st_size / 1e6,
-    }
+    nothing = "import sys; import jupyter_gridgpu.client"
+    # The start of Python and the imports are no part of the fold.
+    start_s = _processor_s([*python, "-c", nothing, handle.name])
+    folded_s = _processor_s([*python, "-c", fold, handle.name]) - start_s
+    journal_mb = handle.paths.journal.stat().st_size / 1e6
+    return {"fold_s": folded_s, "show_s": printed_s, "journal_mb": journal_mb}
 
 
-def _processor(command: list[str]) -> float:
-    """Processor seconds of a command."""
+def _processor_s(command: list[str]) -> float:
+    """Return the processor seconds that a command takes."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -177,6 +180,7 @@ def _processor(command: list[str]) -> float:
 
 
 def main() -> None:
+    """Measure a scan for each number of variants that was asked for."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -186,10 +190,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         os.environ["GRIDGPU_HOME"] = f"{folder}/scans"
         for variants in given.variants:
-            found = {
-                **measure_readers(variants, Path(folder)),
-                **measure_runner(variants, given.seconds, Path(folder)),
-            }
+            found = measure_readers(variants, Path(folder))
+            found.update(measure_runner(variants, given.seconds, Path(folder)))
             print(f"{variants:,} variants, {variants * READINGS:,} readings:", flush=True)
             for name, value in found.items():
                 print(f"  {name:<12} {value:8.2f}", flush=True)

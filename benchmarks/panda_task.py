@@ -1,10 +1,13 @@
-"""A task of many variants over the stand-in of PanDA: how many HTTP calls sending and polling take, and how long.
+"""How many HTTP calls a PanDA task of many variants takes, and how long sending and polling take.
 
 python benchmarks/panda_task.py [VARIANTS]
+
+The server is the stand-in that the tests use.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import resource
 import sys
@@ -21,31 +24,38 @@ from jupyter_gridgpu.store.paths import ScanPaths, write_json
 from jupyter_gridgpu.testing.examples import notebook_json, small_scan
 from jupyter_gridgpu.worker.packing import pack
 
+# The tests are no part of the package that is installed.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 
-def main(variants: int) -> None:
+def measure(variants: int, folder: Path) -> None:
+    """Send a task of so many variants to the stand-in of PanDA, poll it, and print what it took."""
     from tests.engines.panda import FakePanda
 
-    with tempfile.TemporaryDirectory() as folder:
-        panda = FakePanda(Path(folder) / "panda")
-        panda.hold = True
-        os.environ.update(
-            panda.environment(), GRIDGPU_HOME=folder, GRIDGPU_POLL_S="0.1", PANDA_CONFIG_ROOT=folder
-        )
-        backend = PandaBackend(small_scan(backend="panda"), _scan(Path(folder) / "scan"))
-        keys = [f"v{number:04d}.1" for number in range(1, variants + 1)]
-        _send(backend, panda.calls, [Job(key, backend._paths.job(key), _spec(key)) for key in keys])
-        while (
-            len([job for job in panda.jedi.jobs.values() if job.status == "activated"]) < variants
-        ):
-            time.sleep(0.1)
-        _poll(backend, panda.calls, {key: f"1_{number}" for number, key in enumerate(keys, 1)})
-        backend.close()
-        panda.stop()
+    panda = FakePanda(folder / "panda")
+    panda.hold = True  # jobs stay activated, and none runs
+    os.environ.update(
+        panda.environment(),
+        GRIDGPU_HOME=str(folder),
+        GRIDGPU_POLL_S="0.1",
+        PANDA_CONFIG_ROOT=str(folder),
+    )
+    scan = small_scan(backend="panda")
+    paths = write_scan(folder / "scan")
+    backend = PandaBackend(scan, paths)
+    keys = [f"v{number:04d}.1" for number in range(1, variants + 1)]
+    jobs = [Job(key, paths.job(key), job_spec(scan, key, {"lr": 0.1})) for key in keys]
+    send(backend, panda.calls, jobs)
+    # Until each job waits for a free place, PanDA's answers are not yet complete.
+    while sum(job.status == "activated" for job in panda.jedi.jobs.values()) < variants:
+        time.sleep(0.1)
+    poll(backend, panda.calls, {key: f"1_{number}" for number, key in enumerate(keys, 1)})
+    backend.close()
+    panda.stop()
 
 
-def _scan(folder: Path) -> ScanPaths:
+def write_scan(folder: Path) -> ScanPaths:
+    """Write the files of a scan that travel with jobs, and return where they are."""
     paths = ScanPaths(folder)
     folder.mkdir()
     write_json(paths.spec, to_json(small_scan(backend="panda")))
@@ -55,41 +65,60 @@ def _scan(folder: Path) -> ScanPaths:
     return paths
 
 
-def _spec(key: str) -> dict[str, object]:
-    return job_spec(small_scan(), key, {"lr": 0.1})
-
-
-def _send(backend: PandaBackend, calls: list[str], jobs: list[Job]) -> None:
-    began, before, cpu = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN), 0.0
-    while True:
+def send(backend: PandaBackend, calls: list[str], jobs: list[Job]) -> None:
+    """Hand jobs over as a runner does, and print what that took."""
+    began = time.monotonic()
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    runner_s = 0.0
+    underway = True
+    # The process that sends the batch leaves its answer on disk; the runner comes again for it.
+    while underway:
         used = time.thread_time()
         answers = backend.submit(jobs)
-        cpu += time.thread_time() - used
-        if not any(isinstance(answer, Underway) for answer in answers.values()):
-            break
-        time.sleep(0.05)
-    took = time.monotonic() - began
+        runner_s += time.thread_time() - used
+        underway = any(isinstance(answer, Underway) for answer in answers.values())
+        if underway:
+            time.sleep(0.05)
+    wall_s = time.monotonic() - began
+    # Closing waits for the process, so that its time is counted.
     backend.close()
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    child = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    print(f"{len(jobs):,} variants sent: {len(calls)} calls, {took:.1f} s by the clock;")
+    child_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    print(f"{len(jobs):,} variants sent: {len(calls)} calls, {wall_s:.1f} s by the clock;")
     print(
-        f"  processor time: runner {cpu:.2f} s (it writes a job.json for each variant), the process that sends {child:.2f} s"
+        f"  processor time: runner {runner_s:.2f} s (it writes a job.json for each variant),"
+        f" the process that sends {child_s:.2f} s"
     )
 
 
-def _poll(backend: PandaBackend, calls: list[str], ids: dict[str, str]) -> None:
+def poll(backend: PandaBackend, calls: list[str], ids: dict[str, str]) -> None:
+    """Poll until the first answer is here, and print what that took."""
+    # What was called to send is counted already.
     calls.clear()
-    began, ticks = time.monotonic(), []
+    began = time.monotonic()
+    ticks = []
     while backend._inquiry.answer is None:
         tick = time.monotonic()
         backend.poll(ids)
         ticks.append(time.monotonic() - tick)
         time.sleep(0.02)
+    wall_s = time.monotonic() - began
     print(
-        f"a poll of them: {len(calls)} calls, {time.monotonic() - began:.2f} s in a thread; longest tick {max(ticks):.3f} s"
+        f"a poll of them: {len(calls)} calls, {wall_s:.2f} s in a thread;"
+        f" longest tick {max(ticks):.3f} s"
     )
 
 
+def main() -> None:
+    """Measure a task in a folder of its own."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("variants", type=int, nargs="?", default=1000, metavar="VARIANTS")
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        measure(given.variants, Path(folder))
+
+
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 1000)
+    main()

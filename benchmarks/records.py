@@ -1,9 +1,10 @@
-"""What a finished scan of many variants takes to be exported, compared, verified, packed and shown.
+"""How long it takes to export, compare, verify, pack and show a finished scan of many variants.
 
     python benchmarks/records.py --variants 2000
 
-Two scans are written by hand, with 20 epochs of three metrics, an executed notebook and provenance of each variant. Each
-line is one command from start to exit; run it with two counts to see that it is linear.
+Two scans are written by hand, with 20 epochs of three metrics, an executed notebook and provenance
+of each variant. Each line is one command from start to exit. Run it with two numbers of variants to
+see that the time grows no faster than they do.
 """
 
 from __future__ import annotations
@@ -29,8 +30,10 @@ from jupyter_gridgpu.store.manifest import ManifestWriter
 from jupyter_gridgpu.store.paths import write_json
 from jupyter_gridgpu.testing.examples import notebook_json
 
-EPOCHS, METRICS = 20, ("loss", "acc", "val_loss")
-ABOUT = {
+EPOCHS = 20
+REPORTED_AT_ONCE = 5  # epochs in one line of the journal: a short training reports once a second
+METRICS = ("loss", "acc", "val_loss")
+PROVENANCE = {
     "host": "node1",
     "cpu": "Fast CPU",
     "packages": {f"package-{number}": "1.0" for number in range(200)},
@@ -40,65 +43,90 @@ OUTPUT_BYTES = 20_000  # of one executed notebook
 
 def fill(handle: ScanHandle, variants: int) -> None:
     """Write journal and files of a scan whose variants have all ended."""
-    writer, keys = JournalWriter(handle.paths.journal, 0, 1), []
+    writer = JournalWriter(handle.paths.journal, 0, 1)
     writer.append([(events.RUNNER_STARTED, {})])
+    keys = []
     for number in range(variants):
-        ident, key = f"v{number + 1:04d}", f"v{number + 1:04d}.1"
+        key = f"v{number + 1:04d}.1"
         keys.append(key)
-        params = {"lr": 1e-4 + 1e-6 * number, "seed": 0}
-        notebook = _job(handle, key, number)
-        items: list[tuple[str, dict[str, Any]]] = [
-            (
-                events.VARIANT_PROPOSED,
-                {"variant": ident, "point": number, "repeat": 0, "params": params, "attrs": {}},
-            ),
-            (events.JOB_INTENDED, {"key": key}),
-            (events.JOB_SUBMITTED, {"key": key, "engine_id": key}),
-            (events.JOB_OBSERVED, {"key": key, "state": "running", "started": 1.0 * number}),
-        ]
-        for epoch in range(1, EPOCHS + 1, 5):  # a short training reports once a second
-            values = {
-                name: [epoch, 0.0, 1.0, [_value(number, step) for step in range(epoch, epoch + 5)]]
-                for name in METRICS
-            }
-            items.append(
-                (
-                    events.JOB_REPORTED,
-                    {"key": key, "step": epoch + 4, "steps": EPOCHS, "metrics": values},
-                )
-            )
-        items.append(
-            (
-                events.JOB_OBSERVED,
-                {"key": key, "state": "done", "ended": number + 20.0, "notebook": notebook},
-            )
-        )
-        writer.append(items)
+        writer.append(_variant_events(key, number, _write_job(handle, key, number)))
     writer.append([(events.SCAN_FINISHED, {"state": "done"})])
     writer.close()
     ManifestWriter(handle.paths).add(keys)
 
 
+def _variant_events(key: str, number: int, notebook: str) -> list[tuple[str, dict[str, Any]]]:
+    """Return what the journal says about a variant; `number` counts from 0."""
+    params = {"lr": 1e-4 + 1e-6 * number, "seed": 0}
+    variant = key.split(".")[0]
+    proposed = {"variant": variant, "point": number, "repeat": 0, "params": params, "attrs": {}}
+    items: list[tuple[str, dict[str, Any]]] = [
+        (events.VARIANT_PROPOSED, proposed),
+        (events.JOB_INTENDED, {"key": key}),
+        (events.JOB_SUBMITTED, {"key": key, "engine_id": key}),
+        (events.JOB_OBSERVED, {"key": key, "state": "running", "started": 1.0 * number}),
+    ]
+    for epoch in range(1, EPOCHS + 1, REPORTED_AT_ONCE):
+        last = epoch + REPORTED_AT_ONCE - 1
+        values = [_value(number, step) for step in range(epoch, last + 1)]
+        metrics = {name: [epoch, 0.0, 1.0, values] for name in METRICS}
+        report = {"key": key, "step": last, "steps": EPOCHS, "metrics": metrics}
+        items.append((events.JOB_REPORTED, report))
+    done = {"key": key, "state": "done", "ended": number + 20.0, "notebook": notebook}
+    items.append((events.JOB_OBSERVED, done))
+    return items
+
+
 def _value(number: int, epoch: int) -> float:
+    """Return the value of every metric of a variant in an epoch."""
     return 1 / (epoch + number % 7)
 
 
-def _job(handle: ScanHandle, key: str, number: int) -> str:
-    copy = handle.paths.job(key).copy("ab")
+def _write_job(handle: ScanHandle, key: str, number: int) -> str:
+    """Write what a job leaves; return the path of its notebook in the scan folder."""
+    job = handle.paths.job(key)
+    copy = job.copy("ab")
     copy.folder.mkdir(parents=True)
-    lines = [
-        {"t": 1.0, "s": epoch, "m": {name: _value(number, epoch) for name in METRICS}}
-        for epoch in range(1, EPOCHS + 1)
-    ]
-    copy.metrics.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    with copy.metrics.open("w", encoding="utf-8") as file:
+        for epoch in range(1, EPOCHS + 1):
+            values = {name: _value(number, epoch) for name in METRICS}
+            file.write(json.dumps({"t": 1.0, "s": epoch, "m": values}) + "\n")
     copy.notebook.write_text(notebook_json("lr = 0.1", "x" * OUTPUT_BYTES))
-    write_json(copy.provenance, ABOUT)
-    for path in (copy.result, handle.paths.job(key).result):
+    write_json(copy.provenance, PROVENANCE)
+    # In a real scan, the job's result is a link to that of its copy.
+    for path in (copy.result, job.result):
         write_json(path, {"key": key, "copy": "ab", "state": "done"})
     return copy.notebook.relative_to(handle.paths.folder).as_posix()
 
 
-def timed(*words: str) -> float:
+def make_scans(folder: Path, variants: int) -> None:
+    """Make two finished scans, `one` and `two`, of the same request."""
+    notebook = folder / "train.ipynb"
+    notebook.write_text(notebook_json("lr = 0.1\nseed = 0", "acc = 1 - lr"))
+    options = Options(maximize="acc", trials=variants, sampler="random")
+    made = plan(notebook, "lr = loguniform(1e-5, 1)\nseed = 0", options)
+    for name in ("one", "two"):
+        scan = replace(made.scan, name=name, id=name)
+        # Two scans of one request have the same points, so that `compare` finds pairs.
+        fill(client.create(replace(made, scan=scan)), variants)
+
+
+def commands(folder: Path) -> dict[str, list[str]]:
+    """Return the words of each command of `gridgpu` that is timed, by how it is shown."""
+    found = {}
+    for kind in KINDS:
+        found[f"export --to {kind}"] = ["export", "one", "--to", kind, "-o", f"{folder}/{kind}"]
+    return {
+        **found,
+        "compare": ["compare", "one", "two"],
+        "verify": ["verify", "one"],
+        "pack": ["pack", "one", "-o", f"{folder}/pack.zip"],
+        "show": ["show", "one"],
+        "show --json": ["show", "one", "--json"],
+    }
+
+
+def timed(words: list[str]) -> float:
     """Run a command of `gridgpu` and return its seconds."""
     start = time.perf_counter()
     ran = subprocess.run(
@@ -108,7 +136,19 @@ def timed(*words: str) -> float:
     return time.perf_counter() - start
 
 
+def print_digest_time(scan: Path) -> None:
+    """Print how long sha256sum takes for all files of a scan, which is what `verify` reads."""
+    size = sum(path.stat().st_size for path in scan.rglob("*") if path.is_file())
+    start = time.perf_counter()
+    # The time of a tool that does nothing else is what `verify` is compared with.
+    find = ["find", str(scan), "-type", "f", "-exec", "sha256sum", "{}", "+"]
+    subprocess.run(find, capture_output=True)
+    seconds = time.perf_counter() - start
+    print(f"{size / 2**20:.0f} MB; sha256sum of all files {seconds:.2f} s")
+
+
 def main() -> None:
+    """Make two scans and time the commands."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -118,39 +158,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         os.environ["GRIDGPU_HOME"] = f"{folder}/scans"
-        (folder / "train.ipynb").write_text(notebook_json("lr = 0.1\nseed = 0", "acc = 1 - lr"))
-        options = Options(maximize="acc", trials=given.variants, sampler="random")
-        made = plan(folder / "train.ipynb", "lr = loguniform(1e-5, 1)\nseed = 0", options)
-        for name in ("one", "two"):
-            fill(
-                client.create(replace(made, scan=replace(made.scan, name=name, id=name))),
-                given.variants,
-            )
-        commands: dict[str, tuple[str, ...]] = {
-            **{
-                f"export --to {kind}": ("export", "one", "--to", kind, "-o", f"{folder}/{kind}")
-                for kind in KINDS
-            },
-            "compare": ("compare", "one", "two"),
-            "verify": ("verify", "one"),
-            "pack": ("pack", "one", "-o", f"{folder}/pack.zip"),
-            "show": ("show", "one"),
-            "show --json": ("show", "one", "--json"),
-        }
-        for name, words in commands.items():
-            if not given.only or name.split()[0] in given.only.split(","):
-                print(
-                    f"{given.variants:>6} variants  {name:<20} {timed(*words):6.2f} s", flush=True
-                )
-        data = sum(
-            path.stat().st_size for path in (folder / "scans" / "one").rglob("*") if path.is_file()
-        )
-        start = time.perf_counter()
-        subprocess.run(
-            ["find", folder / "scans" / "one", "-type", "f", "-exec", "sha256sum", "{}", "+"],
-            capture_output=True,
-        )
-        print(f"{data / 2**20:.0f} MB; sha256sum of all files {time.perf_counter() - start:.2f} s")
+        make_scans(folder, given.variants)
+        for name, words in commands(folder).items():
+            if given.only and words[0] not in given.only.split(","):
+                continue
+            seconds = timed(words)
+            print(f"{given.variants:>6} variants  {name:<20} {seconds:6.2f} s", flush=True)
+        print_digest_time(folder / "scans" / "one")
 
 
 if __name__ == "__main__":

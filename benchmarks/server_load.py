@@ -2,8 +2,9 @@
 
     python benchmarks/server_load.py --pages 5
 
-First, one scan of 100 jobs that report every second, watched by some pages. Then a home of 50 scans with 10,000 jobs in all,
-of which 20 pages open everything. Journals are written by hand under a lease that is held.
+First there is one scan of 100 jobs that report every second, watched by some pages. Then there is a
+home of 50 scans with 10,000 jobs in all, of which 20 pages open everything. Journals are written by
+hand, under a lease that is held.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import os
 import socket
 import tempfile
 import time
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -29,39 +31,51 @@ from jupyter_gridgpu.testing.examples import Story, small_scan
 
 TOKEN = "bench"
 METRICS = ("loss", "acc", "val_loss")
+STEPS_BEFORE = 48  # reports of each job before the measurement begins
+TICK_S = 0.02  # between two looks at the delay of the event loop
 
 
-class Written:
+class WrittenScan:
     """A scan whose journal this process writes."""
 
     def __init__(self, name: str, jobs: int) -> None:
-        made = replace(small_scan(), name=name, id=f"id-{name}", created=time.time())
-        self.folder = home.create(made, b"{}", {}, lambda target: None, None)
-        self.story, self.jobs, self.step = Story(), jobs, 0
-        self.story.tell("runner.started")
+        self.id = f"id-{name}"
+        self.jobs = jobs
+        spec = replace(small_scan(), name=name, id=self.id, created=time.time())
+        self._folder = home.create(spec, b"{}", {}, lambda target: None, None)
+        self._story = Story()
+        self._step = 0
+        self._story.tell("runner.started")
         for number in range(1, jobs + 1):
-            self.story.run(number, None, lr=number / 1000)
-        for _ in range(48):
+            self._story.run(number, None, lr=number / 1000)
+        for _ in range(STEPS_BEFORE):
             self.report(range(1, jobs + 1))
-        self.lease = Lease(self.folder / "runner.lock")
+        # Without an owner of the lease, the server would start a runner.
+        self.lease = Lease(self._folder / "runner.lock")
         self.flush()
 
-    def report(self, numbers: Any) -> None:
-        self.step += 1
+    def report(self, numbers: Iterable[int]) -> None:
+        """Add a report of each of these jobs, which are counted from 1."""
+        self._step += 1
         for number in numbers:
-            values = {name: [self.step, 0.1, 0.9, [1 / (self.step + number)]] for name in METRICS}
-            self.story.tell(
-                "job.reported", key=f"v{number:04d}.1", step=self.step, steps=500, metrics=values
-            )
+            new = [1 / (self._step + number)]
+            values = {name: [self._step, 0.1, 0.9, new] for name in METRICS}
+            key = f"v{number:04d}.1"
+            self._story.tell("job.reported", key=key, step=self._step, steps=500, metrics=values)
 
     def flush(self) -> None:
-        with (self.folder / "journal.jsonl").open("ab") as file:
-            file.write(self.story.text())
-        self.story.events.clear()
+        """Write the events that were added into the journal."""
+        with (self._folder / "journal.jsonl").open("ab") as file:
+            file.write(self._story.text())
+        self._story.events.clear()
 
 
-def serve(folder: Path, port: int, done: Any, delays: Any) -> None:
-    """Run a Jupyter server until `done` is set; send the delays of its event loop behind the moment it is asked to."""
+def serve(folder: Path, port: int, done: Any, longest_delay: Any) -> None:
+    """Run a Jupyter server until the event `done` is set.
+
+    `longest_delay` is a shared number: the longest delay of the event loop in seconds. A negative
+    number in it asks to begin anew.
+    """
     from jupyter_server.serverapp import ServerApp
 
     for name in ("CONFIG", "RUNTIME", "DATA"):
@@ -73,117 +87,137 @@ def serve(folder: Path, port: int, done: Any, delays: Any) -> None:
         "--allow-root",
         f"--IdentityProvider.token={TOKEN}",
         f"--ServerApp.root_dir={folder}",
+        "--ServerApp.jpserver_extensions=jupyter_gridgpu.server=True",
+        "--log-level=ERROR",
     ]
-    app.initialize(
-        [
-            *words,
-            "--ServerApp.jpserver_extensions=jupyter_gridgpu.server=True",
-            "--log-level=ERROR",
-        ],
-        new_httpserver=True,
-    )
+    app.initialize(words, new_httpserver=True)
 
     async def watch() -> None:
         longest = 0.0
         while not done.is_set():
             began = time.perf_counter()
-            await asyncio.sleep(0.02)
-            longest = max(longest, time.perf_counter() - began - 0.02)
-            with delays.get_lock():
-                if delays.value < 0:  # begin anew
+            await asyncio.sleep(TICK_S)
+            longest = max(longest, time.perf_counter() - began - TICK_S)
+            with longest_delay.get_lock():
+                if longest_delay.value < 0:
                     longest = 0.0
-                delays.value = longest
+                longest_delay.value = longest
         app.stop()
 
     app.io_loop.add_callback(watch)
     app.start()
 
 
-class Pages:
-    """Clients that open scans and count what they hear."""
-
-    def __init__(self, port: int) -> None:
-        self.url = f"ws://127.0.0.1:{port}/gridgpu/api/events?token={TOKEN}"
-        self.connections: list[WebSocketClientConnection] = []
-        self.heard, self.size, self.rows = 0, 0, set[tuple[int, str, str]]()
-
-    async def connect(self, count: int, scans: list[str]) -> None:
-        for number in range(count):
-            connection = await websocket_connect(self.url, max_message_size=2**30)
-            self.connections.append(connection)
-            for scan in scans:
-                await connection.write_message(json.dumps({"type": "open", "scan": scan}))
-            asyncio.get_running_loop().create_task(self._listen(number, connection))
-
-    async def _listen(self, number: int, connection: WebSocketClientConnection) -> None:
-        while (text := await connection.read_message()) is not None:
-            self.heard += 1
-            self.size += len(text)
-            if number == 0:  # one that understands is enough
-                body = json.loads(text)
-                self.rows.update(
-                    (number, body["scan"]["id"], row["id"]) for row in body.get("rows", [])
-                )
-
-    def close(self) -> None:
-        for connection in self.connections:
-            connection.close()
-
-
-class Serving:
-    """The server under load."""
+class Server:
+    """A Jupyter server in a process of its own."""
 
     def __init__(self, folder: Path) -> None:
-        with socket.socket() as found:
-            found.bind(("127.0.0.1", 0))
-            self.port = found.getsockname()[1]
+        """Start the server and wait until it takes connections."""
+        self.port = _free_port()
+        # A forked process would have the sockets of this one.
         spawning = multiprocessing.get_context("spawn")
-        self.done, self.delays = spawning.Event(), spawning.Value("d", 0.0)
-        self.process = spawning.Process(
-            target=serve, args=(folder, self.port, self.done, self.delays)
-        )
-        self.process.start()
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", self.port), 0.2).close()
-                break
-            except OSError:
-                time.sleep(0.1)
+        self._done = spawning.Event()
+        self._longest_delay = spawning.Value("d", 0.0)
+        arguments = (folder, self.port, self._done, self._longest_delay)
+        self._process = spawning.Process(target=serve, args=arguments)
+        self._process.start()
+        while not _answers(self.port):
+            time.sleep(0.1)
 
     def begin(self) -> None:
-        with self.delays.get_lock():
-            self.delays.value = -1.0
+        """Measure the delay of the event loop from now on."""
+        with self._longest_delay.get_lock():
+            self._longest_delay.value = -1.0
 
-    def spent(self) -> float:
-        times = psutil.Process(self.process.pid).cpu_times()
+    def delay_ms(self) -> float:
+        """Return the longest delay of the event loop since `begin`, in milliseconds."""
+        return 1000 * float(self._longest_delay.value)
+
+    def spent_s(self) -> float:
+        """Return the processor seconds that the server has taken."""
+        times = psutil.Process(self._process.pid).cpu_times()
         return float(times.user + times.system)
 
     def end(self) -> None:
-        self.done.set()
-        self.process.join(20)
+        """End the server."""
+        self._done.set()
+        self._process.join(20)
 
 
-async def reporting(folder: Path, pages: int, seconds: float) -> None:
-    scan = Written("reporting", 100)
-    server, clients = Serving(folder), None
+def _free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+def _answers(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), 0.2).close()
+    except OSError:
+        return False
+    return True
+
+
+class Pages:
+    """Clients that open scans and count what they receive."""
+
+    def __init__(self, port: int) -> None:
+        self.messages = 0
+        self.size = 0  # characters of all messages
+        self.rows: set[tuple[str, str]] = set()  # scan and variant, as the first page knows them
+        self._url = f"ws://127.0.0.1:{port}/gridgpu/api/events?token={TOKEN}"
+        self._connections: list[WebSocketClientConnection] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def connect(self, count: int, scans: list[str]) -> None:
+        """Connect so many pages, each of which opens all of these scans."""
+        for number in range(count):
+            connection = await websocket_connect(self._url, max_message_size=2**30)
+            self._connections.append(connection)
+            for scan in scans:
+                await connection.write_message(json.dumps({"type": "open", "scan": scan}))
+            # The loop refers to tasks only weakly, and Python would collect this one.
+            task = asyncio.get_running_loop().create_task(self._listen(number, connection))
+            self._tasks.add(task)
+
+    async def _listen(self, number: int, connection: WebSocketClientConnection) -> None:
+        while (text := await connection.read_message()) is not None:
+            self.messages += 1
+            self.size += len(text)
+            # To read JSON takes time from the server: one page that reads is enough.
+            if number == 0:
+                body = json.loads(text)
+                for row in body.get("rows", []):
+                    self.rows.add((body["scan"]["id"], row["id"]))
+
+    def close(self) -> None:
+        """Disconnect all pages."""
+        for connection in self._connections:
+            connection.close()
+
+
+async def measure_reports(folder: Path, pages: int, seconds: float) -> None:
+    """Measure the server while 100 jobs report every second, first without a page."""
+    scan = WrittenScan("reporting", 100)
+    server = Server(folder)
     try:
         for count in (0, pages):
             clients = Pages(server.port)
-            await clients.connect(count, ["id-reporting"])
+            await clients.connect(count, [scan.id])
+            # The pages load all rows first, which is not to be measured here.
             await asyncio.sleep(4)
             server.begin()
-            before, began, heard = server.spent(), time.monotonic(), clients.heard
-            while time.monotonic() - began < seconds:
-                for tenth in range(10):  # jobs do not report at one and the same time
-                    scan.report(range(1 + tenth, scan.jobs + 1, 10))
-                    scan.flush()
-                    await asyncio.sleep(0.1)
-            wall = time.monotonic() - began
-            share = (server.spent() - before) / wall
+            before_s = server.spent_s()
+            before = clients.messages
+            began = time.monotonic()
+            await _report_for(scan, seconds)
+            wall_s = time.monotonic() - began
+            share = (server.spent_s() - before_s) / wall_s
+            rate = (clients.messages - before) / wall_s / max(count, 1)
             print(
                 f"100 jobs reporting every second, {count} pages: {100 * share:.1f} % of a core,"
-                f" longest delay of the event loop {1000 * server.delays.value:.0f} ms,"
-                f" {(clients.heard - heard) / wall / max(count, 1):.1f} messages/s a page",
+                f" longest delay of the event loop {server.delay_ms():.0f} ms,"
+                f" {rate:.1f} messages/s a page",
                 flush=True,
             )
             clients.close()
@@ -192,45 +226,70 @@ async def reporting(folder: Path, pages: int, seconds: float) -> None:
         scan.lease.release()
 
 
-async def many(folder: Path, scans: int, jobs: int, pages: int) -> None:
-    made = [Written(f"many-{number:03d}", jobs // scans) for number in range(scans)]
+async def _report_for(scan: WrittenScan, seconds: float) -> None:
+    """Let each job of a scan report once a second, for some seconds."""
     began = time.monotonic()
-    server = Serving(folder)
-    clients = Pages(server.port)
+    while time.monotonic() - began < seconds:
+        # Jobs do not report at one and the same moment.
+        for tenth in range(10):
+            scan.report(range(1 + tenth, scan.jobs + 1, 10))
+            scan.flush()
+            await asyncio.sleep(0.1)
+
+
+async def measure_many(folder: Path, scans: int, jobs: int, pages: int) -> None:
+    """Measure the server while one page, and then all others, open all scans of a large home."""
+    made = [WrittenScan(f"many-{number:03d}", jobs // scans) for number in range(scans)]
+    ids = [scan.id for scan in made]
+    began = time.monotonic()
+    server = Server(folder)
+    first = Pages(server.port)
+    others = Pages(server.port)
     try:
-        await clients.connect(1, [f"id-{one.folder.name}" for one in made])
-        while len(clients.rows) < jobs:
+        await first.connect(1, ids)
+        while len(first.rows) < jobs:
             await asyncio.sleep(0.05)
         print(
-            f"{scans} scans, {jobs:,} jobs: all rows at the first page {time.monotonic() - began:.1f} s after the start,"
-            f" {server.spent():.1f} s of a core",
+            f"{scans} scans, {jobs:,} jobs: all rows at the first page"
+            f" {time.monotonic() - began:.1f} s after the start,"
+            f" {server.spent_s():.1f} s of a core",
             flush=True,
         )
         server.begin()
-        began, size, spent = time.monotonic(), clients.size, server.spent()
-        others = Pages(server.port)
-        await others.connect(pages - 1, [f"id-{one.folder.name}" for one in made])
+        began = time.monotonic()
+        size = first.size
+        before_s = server.spent_s()
+        # All other pages open everything at the same moment, as after a restart of the server.
+        await others.connect(pages - 1, ids)
         for step in range(10):
-            for one in made:
-                one.report(range(1 + step, one.jobs + 1, 50))
-                one.flush()
+            for scan in made:
+                scan.report(range(1 + step, scan.jobs + 1, 50))
+                scan.flush()
             await asyncio.sleep(1)
-        wall = time.monotonic() - began
+        share = (server.spent_s() - before_s) / (time.monotonic() - began)
         print(
-            f"{pages} pages with everything open: {100 * (server.spent() - spent) / wall:.0f} % of a core while they load,"
-            f" longest delay of the event loop {1000 * server.delays.value:.0f} ms,"
-            f" {(clients.size + others.size - size) / 2**20:.0f} MB sent",
+            f"{pages} pages with everything open: {100 * share:.0f} % of a core while they load,"
+            f" longest delay of the event loop {server.delay_ms():.0f} ms,"
+            f" {(first.size + others.size - size) / 2**20:.0f} MB sent",
             flush=True,
         )
-        others.close()
     finally:
-        clients.close()
+        others.close()
+        first.close()
         server.end()
-        for one in made:
-            one.lease.release()
+        for scan in made:
+            scan.lease.release()
+
+
+def _new_home(folder: str) -> Path:
+    """Make the home of scans in a folder, and return the folder."""
+    os.environ["GRIDGPU_HOME"] = f"{folder}/scans"
+    Path(folder, "scans").mkdir()
+    return Path(folder)
 
 
 def main() -> None:
+    """Run both measurements, each with a home of its own."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -238,15 +297,9 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=20.0)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        asyncio.run(reporting(_homed(folder), given.pages, given.seconds))
+        asyncio.run(measure_reports(_new_home(folder), given.pages, given.seconds))
     with tempfile.TemporaryDirectory() as folder:
-        asyncio.run(many(_homed(folder), 50, 10_000, 20))
-
-
-def _homed(folder: str) -> Path:
-    os.environ["GRIDGPU_HOME"] = f"{folder}/scans"
-    Path(folder, "scans").mkdir()
-    return Path(folder)
+        asyncio.run(measure_many(_new_home(folder), 50, 10_000, 20))
 
 
 if __name__ == "__main__":

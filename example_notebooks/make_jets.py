@@ -1,20 +1,25 @@
-"""Make the jets that train_btag.ipynb learns from: top-quark pairs from Pythia 8, at generator level.
+"""Make the jets that train_btag.ipynb learns from, at generator level.
 
-Proton-proton collisions at 13 TeV give top-quark pairs; stable visible particles are clustered into
-anti-kT jets of R = 0.4. There is no detector: charged particles are taken as tracks, some are lost at random, and
-their impact parameters are smeared by hand. No magnetic field (tracks are straight lines from where they were
-made), no pile-up, primary vertex at the origin.
+Proton-proton collisions at 13 TeV give top-quark pairs, made by Pythia 8. Stable visible particles
+are clustered into anti-kT jets of R = 0.4. There is no detector: charged particles are taken as
+tracks, some are lost at random, and their impact parameters are smeared by hand. There is no
+magnetic field (tracks are straight lines from where they were made) and no pile-up. The primary
+vertex is at the origin.
 
-Conventions follow ATLAS flavour tagging (arXiv:1512.01094 for IP2D, IP3D and secondary vertices, arXiv:2211.16345
-for DL1):
-  * d0 = y cos(phi) - x sin(phi) is the transverse impact parameter, z0 sin(theta) the longitudinal one;
-  * both are signed with the jet axis: positive if the track crosses the axis in front of the primary vertex;
-  * a jet is b (2) if a b hadron above 5 GeV lies within dR = 0.3, else c (1) if a c hadron does, else light (0).
-    A hadron counts for its nearest jet only;
+Conventions follow ATLAS flavour tagging (arXiv:1512.01094 for IP2D, IP3D and secondary vertices,
+arXiv:2211.16345 for DL1):
+
+  * d0 = y cos(phi) - x sin(phi) is the transverse impact parameter, z0 sin(theta) the longitudinal
+    one;
+  * both are signed with the jet axis: positive if the track crosses the axis in front of the
+    primary vertex;
+  * a jet is b (2) if a b hadron above 5 GeV lies within dR = 0.3, else c (1) if a c hadron does,
+    else light (0). A hadron counts for its nearest jet only;
   * jets on top of a lepton or tau from a W decay are dropped.
 
-Units: GeV, mm. The output is a compressed npz: features (N, F) float16, label (N,) int8, names (F,) str,
-pt (N,) float32. The per-track likelihoods of IP2D and IP3D come from events that are not in the output.
+Units are GeV and mm. The output is a compressed npz: features (N, F) float16, label (N,) int8,
+names (F,) str, pt (N,) float32. The per-track likelihoods of IP2D and IP3D come from events that
+are not in the output.
 
     pip install pythia8mc==8.316 numpy
     python make_jets.py --events 20000 --seed 1 --out jets.npz
@@ -23,6 +28,7 @@ pt (N,) float32. The per-track likelihoods of IP2D and IP3D come from events tha
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 import time
 from collections.abc import Iterator
@@ -50,72 +56,48 @@ HADRON_MIN_PT = 5.0
 HADRON_MAX_DR = 0.3
 LEPTON_MIN_PT = 10.0
 LEPTON_MAX_DR = 0.4
+W_BOSON = 24  # PDG numbers
+LEPTONS = (11, 13, 15)
+MUON = 13
 
 TRACK_MIN_PT = 1.0
 TRACK_MAX_D0 = 1.0  # as IP3D
 TRACK_MAX_Z0 = 1.5
 TRACK_MAX_RADIUS = 30.0  # made inside the first pixel layer
 TRACK_EFFICIENCY = 0.92
-TAIL_SHARE, TAIL_WIDTH = 0.04, 3.0  # tracks with wrong hits: this share is smeared this much wider
+TAIL_SHARE = 0.04  # of the tracks, which have wrong hits
+TAIL_WIDTH = 3.0  # how many times wider these are smeared
 PION_MASS = 0.13957
 DISPLACED = 2.5  # signed d0 significance from which a track counts as displaced
 
 CHUNK = 500  # events per random seed: the result does not depend on the number of processes
 TEMPLATE_SHARE = 0.2  # of the events, used for the likelihood templates and nothing else
-EDGES = np.array(
-    [
-        -60,
-        -20,
-        -10,
-        -6,
-        -4,
-        -3,
-        -2,
-        -1,
-        -0.5,
-        0,
-        0.5,
-        1,
-        1.5,
-        2,
-        3,
-        4,
-        5,
-        6,
-        8,
-        10,
-        14,
-        20,
-        30,
-        60.0,
-    ]
-)
+# Bins of a significance: narrow where most tracks are, wide in the tails.
+# fmt: off
+EDGES = np.array([
+    -60, -20, -10, -6, -4, -3, -2, -1, -0.5, 0,
+    0.5, 1, 1.5, 2, 3, 4, 5, 6, 8, 10, 14, 20, 30, 60.0,
+])
 
 TRACK = np.dtype(
     [(name, "f8") for name in ("pt", "eta", "phi", "d0", "d0_error", "d0_sig", "z0_sig", "muon")]
 )
 
+# The features of a jet, in the order of `features_of`.
 NAMES = (
-    *("pt", "abs_eta", "mass", "n_tracks"),
-    *(
-        "d0_sig_1",
-        "d0_sig_2",
-        "d0_sig_3",
-        "z0_sig_1",
-        "z0_sig_2",
-        "z0_sig_3",
-        "d0_sig_sum",
-        "z0_sig_sum",
-    ),
-    *("ip2d_bl", "ip3d_bl", "ip3d_bc", "ip3d_cl"),
-    *("sv_n_tracks", "sv_mass", "sv_energy_fraction", "sv_lxy", "sv_lxy_sig", "sv_chi2", "sv_dr"),
+    "pt", "abs_eta", "mass", "n_tracks",
+    "d0_sig_1", "d0_sig_2", "d0_sig_3", "z0_sig_1", "z0_sig_2", "z0_sig_3",
+    "d0_sig_sum", "z0_sig_sum",
+    "ip2d_bl", "ip3d_bl", "ip3d_bc", "ip3d_cl",
+    "sv_n_tracks", "sv_mass", "sv_energy_fraction", "sv_lxy", "sv_lxy_sig", "sv_chi2", "sv_dr",
     "muon_pt_rel",
 )
+# fmt: on
 
 
 @dataclass(frozen=True)
 class Jet:
-    """One labelled jet and its tracks; tracks is a structured array (n,) of type TRACK."""
+    """One labelled jet and its tracks, a structured array (n,) of type TRACK."""
 
     pt: float
     eta: float
@@ -125,11 +107,11 @@ class Jet:
     tracks: NDArray[Any]
 
 
-# ---- events -> jets -------------------------------------------------------------------------------------------
+# events -> jets ----------------------------------------------------------------------
 
 
 def make_pythia(seed: int) -> Any:
-    """A silent Pythia 8 that makes top-quark pairs at 13 TeV."""
+    """Return a silent Pythia 8 that makes top-quark pairs at 13 TeV. Raises RuntimeError."""
     pythia = pythia8mc.Pythia("", False)
     for setting in (
         "Beams:eCM = 13000.",
@@ -146,7 +128,7 @@ def make_pythia(seed: int) -> Any:
 
 
 def jets_of_chunk(chunk: int, *, events: int, seed: int) -> list[Jet]:
-    """All jets of one chunk of events, with a random seed of its own."""
+    """Return all jets of one chunk of events, which has a random seed of its own."""
     rng = np.random.default_rng([seed, chunk])
     pythia = make_pythia(int(rng.integers(1, 900_000_000)))
     anti_kt = pythia8mc.SlowJet(-1, JET_RADIUS, JET_MIN_PT, PARTICLE_MAX_ETA, 2, 2)
@@ -159,50 +141,68 @@ def jets_of_chunk(chunk: int, *, events: int, seed: int) -> list[Jet]:
 
 
 def jets_of_event(event: Any, anti_kt: Any, rng: np.random.Generator) -> Iterator[Jet]:
-    """Labelled jets in acceptance, without those that are leptons or taus from a W."""
-    hadrons, leptons = heavy_hadrons_and_prompt_leptons(event)
-    axes = np.array([(anti_kt.y(i), anti_kt.phi(i)) for i in range(anti_kt.sizeJet())]).reshape(
-        -1, 2
-    )
-    flavours = nearest_flavours(axes, hadrons)
-    for i in range(len(axes)):
-        momentum = anti_kt.p(i)
+    """Yield the labelled jets in acceptance, without those that are leptons or taus from a W."""
+    hadrons = heavy_hadrons(event)
+    leptons = prompt_leptons(event)
+    count = anti_kt.sizeJet()
+    axes = np.array([(anti_kt.y(index), anti_kt.phi(index)) for index in range(count)])
+    flavours = nearest_flavours(axes.reshape(-1, 2), hadrons)
+    for index in range(count):
+        momentum = anti_kt.p(index)
         eta, phi = momentum.eta(), momentum.phi()
         if abs(eta) > JET_MAX_ETA or bool((delta_r(eta, phi, leptons) < LEPTON_MAX_DR).any()):
             continue
-        tracks = tracks_of_jet(event, anti_kt.constituents(i), eta, phi, rng)
-        yield Jet(anti_kt.pT(i), eta, phi, max(anti_kt.m(i), 0.0), flavours[i], tracks)
+        tracks = tracks_of_jet(event, anti_kt.constituents(index), eta, phi, rng)
+        # Rounding may give a jet of one particle a mass slightly below zero.
+        mass = max(anti_kt.m(index), 0.0)
+        yield Jet(anti_kt.pT(index), eta, phi, mass, flavours[index], tracks)
 
 
-def heavy_hadrons_and_prompt_leptons(event: Any) -> tuple[Floats, Floats]:
-    """Rows (rapidity or eta, phi, flavour): weakly decaying b and c hadrons, and e, mu, tau from W decays."""
+def heavy_hadrons(event: Any) -> Floats:
+    """Return rows (rapidity, phi, flavour) of b and c hadrons that decay weakly, shape (n, 3)."""
     hadrons: list[tuple[float, float, float]] = []
-    leptons: list[tuple[float, float, float]] = []
     for particle in event:
         pdg = particle.idAbs()
-        if pdg in (11, 13, 15):
-            mother = particle.mother1()
-            if particle.pT() > LEPTON_MIN_PT and mother > 0 and event[mother].idAbs() == 24:
-                leptons.append((particle.eta(), particle.phi(), pdg))
-        elif pdg > 100 and particle.isHadron() and particle.pT() > HADRON_MIN_PT:
-            flavour = hadron_flavour(pdg)
-            if flavour and not any(
-                hadron_flavour(event[k].idAbs()) == flavour for k in particle.daughterList()
-            ):
-                hadrons.append((particle.y(), particle.phi(), flavour))
-    return np.array(hadrons).reshape(-1, 3), np.array(leptons).reshape(-1, 3)
+        if pdg <= 100 or not particle.isHadron() or particle.pT() <= HADRON_MIN_PT:
+            continue
+        flavour = hadron_flavour(pdg)
+        # A hadron that decays into another one of its flavour does not decay weakly.
+        daughters = (event[daughter].idAbs() for daughter in particle.daughterList())
+        if flavour and not any(hadron_flavour(daughter) == flavour for daughter in daughters):
+            hadrons.append((particle.y(), particle.phi(), flavour))
+    return np.array(hadrons).reshape(-1, 3)
+
+
+def prompt_leptons(event: Any) -> Floats:
+    """Return rows (eta, phi, PDG number) of the e, mu and tau from W decays, shape (n, 3)."""
+    leptons: list[tuple[float, float, float]] = []
+    for particle in event:
+        mother = particle.mother1()
+        if particle.idAbs() not in LEPTONS or mother <= 0 or particle.pT() <= LEPTON_MIN_PT:
+            continue
+        if event[mother].idAbs() == W_BOSON:
+            leptons.append((particle.eta(), particle.phi(), particle.idAbs()))
+    return np.array(leptons).reshape(-1, 3)
 
 
 def hadron_flavour(pdg: int) -> int:
-    """BOTTOM or CHARM for hadrons that hold such a quark (PDG numbering: nq1 nq2 nq3 digits), else 0."""
-    heaviest = max(pdg // 1000 % 10, pdg // 100 % 10) if pdg > 100 else 0
-    return {5: BOTTOM, 4: CHARM}.get(heaviest, 0)
+    """Return BOTTOM or CHARM for hadrons that hold such a quark, else 0."""
+    if pdg <= 100:
+        return LIGHT
+    # In PDG numbers, the digits of hundreds and thousands are the heaviest quarks of a hadron.
+    heaviest = max(pdg // 1000 % 10, pdg // 100 % 10)
+    return {5: BOTTOM, 4: CHARM}.get(heaviest, LIGHT)
 
 
 def nearest_flavours(axes: Floats, hadrons: Floats) -> list[int]:
-    """The label of every jet axis (J, 2), from hadrons (H, 3) each given to its nearest axis: b over c over light."""
+    """Return the label of every jet: b over c over light.
+
+    `axes` (J, 2) are the axes of the jets. Each of the hadrons (H, 3) is given to its nearest axis.
+    """
     labels = [LIGHT] * len(axes)
-    for y, phi, flavour in hadrons if len(axes) else ():
+    if not labels:
+        return labels
+    for y, phi, flavour in hadrons:
         distance = delta_r(y, phi, axes)
         nearest = int(distance.argmin())
         if distance[nearest] < HADRON_MAX_DR:
@@ -211,38 +211,48 @@ def nearest_flavours(axes: Floats, hadrons: Floats) -> list[int]:
 
 
 def delta_r(eta: float, phi: float, others: Floats) -> Floats:
-    """Distances in (eta, phi), or (rapidity, phi), to the rows of others (n, >=2), shape (n,)."""
+    """Return the distances to the rows of `others` (n, 2 or more), shape (n,).
+
+    They are distances in (eta, phi), or in (rapidity, phi).
+    """
     return np.asarray(np.hypot(others[:, 0] - eta, delta_phi(others[:, 1], phi)))
 
 
-def delta_phi(a: Any, b: Any) -> Any:
-    """a - b brought to [-pi, pi)."""
-    return (a - b + np.pi) % (2 * np.pi) - np.pi
+def delta_phi(angle: Any, other: Any) -> Any:
+    """Return angle - other, brought to [-pi, pi)."""
+    return (angle - other + np.pi) % (2 * np.pi) - np.pi
 
 
-# ---- charged particles -> tracks ------------------------------------------------------------------------------
+# charged particles -> tracks ---------------------------------------------------------
 
 
 def tracks_of_jet(
     event: Any, constituents: Any, jet_eta: float, jet_phi: float, rng: np.random.Generator
 ) -> NDArray[Any]:
-    """Smeared, selected tracks of a jet, the largest signed d0 significance first."""
-    rows = [
-        (p.pT(), p.eta(), p.phi(), p.xProd(), p.yProd(), p.zProd(), p.idAbs() == 13)
-        for p in (event[k] for k in constituents)
-        if p.isCharged() and p.pT() > TRACK_MIN_PT and abs(p.eta()) < JET_MAX_ETA
-    ]
+    """Return the smeared, selected tracks of a jet, the largest signed d0 significance first."""
+    rows = []
+    for constituent in constituents:
+        particle = event[constituent]
+        if not particle.isCharged() or particle.pT() <= TRACK_MIN_PT:
+            continue
+        if abs(particle.eta()) >= JET_MAX_ETA:
+            continue
+        made_at = (particle.xProd(), particle.yProd(), particle.zProd())
+        muon = particle.idAbs() == MUON
+        rows.append((particle.pT(), particle.eta(), particle.phi(), *made_at, muon))
     charged = np.array(rows, dtype=float).reshape(-1, 7)
-    seen = (np.hypot(charged[:, 3], charged[:, 4]) < TRACK_MAX_RADIUS) & (
-        rng.random(len(charged)) < TRACK_EFFICIENCY
-    )
-    return smeared_tracks(charged[seen], jet_eta, jet_phi, rng)
+    inside = np.hypot(charged[:, 3], charged[:, 4]) < TRACK_MAX_RADIUS
+    found = rng.random(len(charged)) < TRACK_EFFICIENCY
+    return smeared_tracks(charged[inside & found], jet_eta, jet_phi, rng)
 
 
 def smeared_tracks(
     charged: Floats, jet_eta: float, jet_phi: float, rng: np.random.Generator
 ) -> NDArray[Any]:
-    """Tracks from rows (pt, eta, phi, x, y, z, muon); sigma(d0) = 15 + 60 / pT um, sigma(z0 sin) = 30 + 100 / pT um."""
+    """Return tracks made from rows (pt, eta, phi, x, y, z, muon).
+
+    They are smeared by sigma(d0) = 15 + 60 / pT um and sigma(z0 sin(theta)) = 30 + 100 / pT um.
+    """
     pt, eta, phi, x, y, z, muon = charged.T
     width = np.where(rng.random(len(pt)) < TAIL_SHARE, TAIL_WIDTH, 1.0)
     d0_error = 1e-3 * (15 + 60 / pt)
@@ -251,42 +261,57 @@ def smeared_tracks(
     along = x * np.cos(phi) + y * np.sin(phi)
     z0 = (z - along * np.sinh(eta)) / np.cosh(eta) + width * z0_error * rng.standard_normal(len(pt))
     tracks = np.zeros(len(pt), TRACK)
-    tracks["pt"], tracks["eta"], tracks["phi"], tracks["muon"] = pt, eta, phi, muon
-    tracks["d0"], tracks["d0_error"] = d0, d0_error
+    tracks["pt"] = pt
+    tracks["eta"] = eta
+    tracks["phi"] = phi
+    tracks["muon"] = muon
+    tracks["d0"] = d0
+    tracks["d0_error"] = d0_error
     tracks["d0_sig"] = np.abs(d0) / d0_error * np.sign(d0 * np.sin(jet_phi - phi))
     tracks["z0_sig"] = np.abs(z0) / z0_error * np.sign(z0 * (jet_eta - eta))
     kept = tracks[(np.abs(d0) < TRACK_MAX_D0) & (np.abs(z0) < TRACK_MAX_Z0)]
     return np.asarray(kept[np.argsort(-kept["d0_sig"], kind="stable")])
 
 
-# ---- tracks -> features ---------------------------------------------------------------------------------------
+# tracks -> features ------------------------------------------------------------------
 
 
 def bins_of(significance: Floats) -> NDArray[np.intp]:
-    """The bin of each significance, the ends of EDGES catching everything beyond."""
+    """Return the bin of each significance. The first and the last bin hold all beyond EDGES."""
     return np.clip(np.searchsorted(EDGES, significance) - 1, 0, len(EDGES) - 2)
 
 
 def log_templates(jets: list[Jet]) -> Floats:
-    """log p(d0 bin, z0 bin | flavour) of a track, shape (3, B, B), with half an entry in every bin."""
+    """Return log p(d0 bin, z0 bin | flavour) of a track, shape (3, B, B)."""
     size = len(EDGES) - 1
+    # Half an entry in every bin: a bin that no track of the templates reached has a finite log.
     counts = np.full((len(FLAVOURS), size, size), 0.5)
     for jet in jets:
-        d0, z0 = bins_of(jet.tracks["d0_sig"]), bins_of(jet.tracks["z0_sig"])
+        d0 = bins_of(jet.tracks["d0_sig"])
+        z0 = bins_of(jet.tracks["z0_sig"])
         np.add.at(counts[jet.label], (d0, z0), 1)
     return np.asarray(np.log(counts / counts.sum(axis=(1, 2), keepdims=True)))
 
 
 def likelihood_features(tracks: NDArray[Any], templates: Floats) -> list[float]:
-    """IP2D log(b / light), then IP3D log(b / light), log(b / c), log(c / light), each summed over the tracks."""
-    d0, z0 = bins_of(tracks["d0_sig"]), bins_of(tracks["z0_sig"])
+    """Return log-likelihood ratios, each summed over the tracks.
+
+    They are IP2D log(b / light), then IP3D log(b / light), log(b / c) and log(c / light).
+    """
+    d0 = bins_of(tracks["d0_sig"])
+    z0 = bins_of(tracks["z0_sig"])
     light, charm, bottom = templates[:, d0, z0].sum(axis=1)
+    # The template of IP2D is that of IP3D, summed over the bins of z0.
     light_2d, _, bottom_2d = np.logaddexp.reduce(templates, axis=2)[:, d0].sum(axis=1)
     return [bottom_2d - light_2d, bottom - light, bottom - charm, charm - light]
 
 
 def impact_features(tracks: NDArray[Any]) -> list[float]:
-    """d0 and z0 significances of the three most displaced tracks (0 if there are fewer), and sums over sqrt(n)."""
+    """Return d0 and z0 significances of the three most displaced tracks, and their sums.
+
+    The significances are 0 if there are fewer tracks. The sums are over all tracks, divided by the
+    root of their number.
+    """
     leading = np.zeros((2, 3))
     leading[:, : len(tracks)] = tracks["d0_sig"][:3], tracks["z0_sig"][:3]
     norm = max(len(tracks), 1) ** 0.5
@@ -297,10 +322,13 @@ def impact_features(tracks: NDArray[Any]) -> list[float]:
 
 
 def vertex_features(jet: Jet) -> list[float]:
-    """Number, mass, energy fraction, lxy, its significance, chi2 / n and dR to the jet of the displaced tracks.
+    """Return what is known of the vertex that the displaced tracks come from.
 
-    The transverse flight distance lxy is the least-squares crossing of these tracks with the jet axis: a particle
-    that decays at lxy on the axis leaves d0 = lxy sin(phi_jet - phi_track).
+    That is their number, mass, share of the energy, lxy, its significance, chi2 / n and the
+    distance to the jet axis, or seven times 0 if no track is displaced.
+
+    The transverse flight distance lxy is the least-squares crossing of these tracks with the jet
+    axis: a particle that decays at lxy on the axis leaves d0 = lxy sin(phi_jet - phi_track).
     """
     tracks = jet.tracks[jet.tracks["d0_sig"] > DISPLACED]
     if not len(tracks):
@@ -316,26 +344,20 @@ def vertex_features(jet: Jet) -> list[float]:
     axis = np.array([[np.arcsinh(pz / np.hypot(px, py)), np.arctan2(py, px)]])
     fraction = energy / four_momenta(jet.tracks)[:, 0].sum()
     distance = delta_r(jet.eta, jet.phi, axis)[0]
-    return [
-        len(tracks),
-        mass,
-        fraction,
-        min(lxy, 99.0),
-        min(lxy / sigma, 999.0),
-        min(chi2, 999.0),
-        distance,
-    ]
+    # The features are kept as float16, and a few wild values would ruin their scale.
+    bounded = [min(lxy, 99.0), min(lxy / sigma, 999.0), min(chi2, 999.0)]
+    return [len(tracks), mass, fraction, *bounded, distance]
 
 
 def four_momenta(tracks: NDArray[Any]) -> Floats:
-    """(E, px, py, pz) in GeV of every track as a pion, shape (n, 4)."""
+    """Return (E, px, py, pz) in GeV of every track, taken as a pion; shape (n, 4)."""
     pt, eta, phi = tracks["pt"], tracks["eta"], tracks["phi"]
     energy = np.sqrt((pt * np.cosh(eta)) ** 2 + PION_MASS**2)
     return np.stack([energy, pt * np.cos(phi), pt * np.sin(phi), pt * np.sinh(eta)], axis=1)
 
 
 def muon_pt_rel(jet: Jet) -> float:
-    """Momentum in GeV of the hardest muon transverse to the jet axis, 0 without a muon."""
+    """Return the momentum in GeV of the hardest muon transverse to the jet axis; 0 without one."""
     muons = jet.tracks[jet.tracks["muon"] > 0]
     if not len(muons):
         return 0.0
@@ -345,7 +367,7 @@ def muon_pt_rel(jet: Jet) -> float:
 
 
 def features_of(jet: Jet, templates: Floats) -> list[float]:
-    """The features of one jet, in the order of NAMES."""
+    """Return the features of one jet, in the order of NAMES."""
     return [
         *(jet.pt, abs(jet.eta), jet.mass, len(jet.tracks)),
         *impact_features(jet.tracks),
@@ -355,12 +377,12 @@ def features_of(jet: Jet, templates: Floats) -> list[float]:
     ]
 
 
-# ---- command line ---------------------------------------------------------------------------------------------
+# command line ------------------------------------------------------------------------
 
 
 def generate(events: int, seed: int, processes: int) -> tuple[list[Jet], list[Jet]]:
-    """Jets for the templates, and the other jets, from disjoint chunks of events."""
-    chunks = -(-events // CHUNK)
+    """Return the jets for the templates, and the other jets, from disjoint chunks of events."""
+    chunks = math.ceil(events / CHUNK)
     for_templates = max(1, round(TEMPLATE_SHARE * chunks))
     parts: list[list[Jet]] = []
     with ProcessPoolExecutor(processes) as pool:
@@ -372,7 +394,7 @@ def generate(events: int, seed: int, processes: int) -> tuple[list[Jet], list[Je
 
 
 def save(path: Path, jets: list[Jet], templates: Floats) -> None:
-    """Write the features and labels of the jets to a compressed npz."""
+    """Write the features and labels of the jets to a compressed npz. Raises ValueError."""
     features = np.array([features_of(jet, templates) for jet in jets])
     if not np.isfinite(features).all():
         raise ValueError("a feature is not finite")
@@ -410,9 +432,8 @@ def main() -> None:
     template_jets, jets = generate(args.events, args.seed, args.processes)
     save(args.out, jets, log_templates(template_jets))
     counts = np.bincount([jet.label for jet in jets], minlength=3)
-    print(
-        f"{args.out}: {len(jets)} jets ({counts[2]} b, {counts[1]} c, {counts[0]} light), {len(NAMES)} features,"
-    )
+    flavours = f"{counts[BOTTOM]} b, {counts[CHARM]} c, {counts[LIGHT]} light"
+    print(f"{args.out}: {len(jets)} jets ({flavours}), {len(NAMES)} features,")
     print(f"{args.out.stat().st_size / 1e6:.1f} MB, {time.monotonic() - start:.0f} s")
 
 
