@@ -22,7 +22,7 @@ from pathlib import Path
 
 from jupyter_gridgpu.channels.push import Account
 from jupyter_gridgpu.collector.members import InvitedMembers
-from jupyter_gridgpu.transport.signing import ANNOUNCE, WRITE, Claim, signed
+from jupyter_gridgpu.transport.signing import ANNOUNCE, WRITE, Claim, signed_headers
 
 BATCH = 100  # readings that a job sends in one request
 SLOW_DOWN_S = 0.2  # that a job waits after the collector refused a request
@@ -76,7 +76,7 @@ class Job:
         ]
         body = "".join(lines).encode()
         claim = Claim(WRITE, self._user, self.name, COPY, self._offset, 0.1)
-        headers = signed(self._key, self.scan, claim.text(), body)
+        headers = signed_headers(self._key, self.scan, claim.text(), body)
         head = [
             f"POST /gridgpu/collect/{self.scan} HTTP/1.1",
             "Host: x",

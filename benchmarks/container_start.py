@@ -21,9 +21,10 @@ from pathlib import Path
 from jupyter_gridgpu import client, images
 from jupyter_gridgpu.backends.base import Job, job_spec, write_spec
 from jupyter_gridgpu.images.base import Bind
-from jupyter_gridgpu.images.check import choose
+from jupyter_gridgpu.images.check import choose_runtime
 from jupyter_gridgpu.model.resources import RUNTIMES
-from jupyter_gridgpu.planning.request import Options, plan
+from jupyter_gridgpu.planning.declaration import Options
+from jupyter_gridgpu.planning.request import plan
 from jupyter_gridgpu.testing.examples import notebook_json
 
 Command = Sequence[str | Path]
@@ -57,7 +58,7 @@ def new_job(image: str | None, runtime: str, notebook: Path) -> Callable[[int], 
 def measure_image(given: argparse.Namespace, name: str, notebook: Path, without_s: float) -> None:
     """Time one image and print a line; `without_s` is what a job without a container takes."""
     image = images.parse(name)
-    runtime, program = choose(image, images.runtimes(image, given.runtime))
+    runtime, program = choose_runtime(image, images.runtimes(image, given.runtime))
     folder = str(notebook.parent)
     command = runtime.command(program, image, [Bind(folder, folder)], False, ["-c", "pass"])
     start_s = median_s(given.runs, lambda run: command)

@@ -28,8 +28,9 @@ import psutil
 from jupyter_gridgpu import client
 from jupyter_gridgpu.client import ScanHandle
 from jupyter_gridgpu.model import events
-from jupyter_gridgpu.model.numbers import shown
-from jupyter_gridgpu.planning.request import Options, plan
+from jupyter_gridgpu.model.numbers import rounded
+from jupyter_gridgpu.planning.declaration import Options
+from jupyter_gridgpu.planning.request import plan
 from jupyter_gridgpu.store import fold_cache
 from jupyter_gridgpu.store.journal import JournalWriter
 from jupyter_gridgpu.store.paths import write_json
@@ -67,7 +68,7 @@ def variant_events(number: int, ended: bool) -> Items:
 def _report(key: str, step: int, number: int) -> dict[str, Any]:
     """Return the data of one `job.reported` event."""
     count = min(READINGS // REPORTS, SHOWN)
-    new = [shown(1 / (step + index + number % 7)) for index in range(count)]
+    new = [rounded(1 / (step + index + number % 7)) for index in range(count)]
     metrics = {name: [step, 0.0, 1.0, new] for name in METRICS}
     return {"key": key, "step": step, "steps": READINGS, "metrics": metrics}
 

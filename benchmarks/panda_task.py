@@ -17,8 +17,8 @@ from pathlib import Path
 
 from jupyter_gridgpu.backends.base import Job, job_spec
 from jupyter_gridgpu.backends.panda.backend import PandaBackend
-from jupyter_gridgpu.errors import Underway
-from jupyter_gridgpu.images import launcher
+from jupyter_gridgpu.errors import AnswerPending
+from jupyter_gridgpu.images import launcher_text
 from jupyter_gridgpu.model.scan import to_json
 from jupyter_gridgpu.store.paths import ScanPaths, write_json
 from jupyter_gridgpu.testing.examples import notebook_json, small_scan
@@ -60,7 +60,7 @@ def write_scan(folder: Path) -> ScanPaths:
     folder.mkdir()
     write_json(paths.spec, to_json(small_scan(backend="panda")))
     paths.notebook.write_text(notebook_json("lr = 0.1", "print(lr)"))
-    paths.launcher.write_text(launcher(small_scan()))
+    paths.launcher.write_text(launcher_text(small_scan()))
     pack(paths.worker)
     return paths
 
@@ -76,7 +76,7 @@ def send(backend: PandaBackend, calls: list[str], jobs: list[Job]) -> None:
         used = time.thread_time()
         answers = backend.submit(jobs)
         runner_s += time.thread_time() - used
-        underway = any(isinstance(answer, Underway) for answer in answers.values())
+        underway = any(isinstance(answer, AnswerPending) for answer in answers.values())
         if underway:
             time.sleep(0.05)
     wall_s = time.monotonic() - began

@@ -23,7 +23,8 @@ from typing import Any
 from jupyter_gridgpu import client
 from jupyter_gridgpu.client import ScanHandle
 from jupyter_gridgpu.model import events
-from jupyter_gridgpu.planning.request import Options, plan
+from jupyter_gridgpu.planning.declaration import Options
+from jupyter_gridgpu.planning.request import plan
 from jupyter_gridgpu.records.export import KINDS
 from jupyter_gridgpu.store.journal import JournalWriter
 from jupyter_gridgpu.store.manifest import ManifestWriter

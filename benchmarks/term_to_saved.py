@@ -15,7 +15,8 @@ from pathlib import Path
 
 from jupyter_gridgpu import client
 from jupyter_gridgpu.client import ScanHandle
-from jupyter_gridgpu.planning.request import Options, plan
+from jupyter_gridgpu.planning.declaration import Options
+from jupyter_gridgpu.planning.request import plan
 from jupyter_gridgpu.store.paths import read_json
 from jupyter_gridgpu.testing.examples import notebook_json
 

@@ -11,10 +11,11 @@ from jupyter_gridgpu import client
 from jupyter_gridgpu.client import ScanHandle
 from jupyter_gridgpu.errors import UnknownScan, UsageError
 from jupyter_gridgpu.model.space import Space
-from jupyter_gridgpu.planning.request import Options, Plan, plan
+from jupyter_gridgpu.planning.declaration import Options
+from jupyter_gridgpu.planning.request import Plan, plan
 from jupyter_gridgpu.records.compare import Tolerance
 from jupyter_gridgpu.records.compare import compare as compare_records
-from jupyter_gridgpu.records.record import Record, load
+from jupyter_gridgpu.records.record import Record, load_record
 from jupyter_gridgpu.records.replay import ReplayRequest, plan_replay
 from jupyter_gridgpu.widgets.comparison import Compared
 
@@ -168,15 +169,15 @@ def two_scans(first: str | Path, second: str | Path | None) -> tuple[Record, Rec
     Example:
         >>> origin, replay = two_scans("btag-replay", None)
     """
-    one = load(client.open_scan(first).folder)
+    one = load_record(client.open_scan(first).folder)
     if second is not None:
-        return one, load(client.open_scan(second).folder)
+        return one, load_record(client.open_scan(second).folder)
     origin = one.scan.origin
     if origin is None or not origin.id:
         raise UsageError(f"{one.name} is no replay: name the scan to compare it with.")
     # By id: the user may have given the name to another scan since.
     try:
-        return load(client.open_scan(origin.id).folder), one
+        return load_record(client.open_scan(origin.id).folder), one
     except UnknownScan:
         raise UsageError(
             f"{origin.name}, which {one.name} runs again, is not here: give its folder."
@@ -283,7 +284,7 @@ def open_scan(scan: str | Path) -> Scan:
         >>> open_scan("btag").state
         'running'
     """
-    return client.opened(Scan, scan)
+    return client.open_as(Scan, scan)
 
 
 def _in_kernel() -> bool:

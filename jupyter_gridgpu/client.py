@@ -154,7 +154,7 @@ class ScanHandle(ScanReader):
             more["trials"] = trials
         inbox.post(self.paths.inbox, action, variants, **more)
         self.revive()
-        return f"Asked for: {inbox.words(action, variants, trials)}."
+        return f"Asked for: {inbox.command_text(action, variants, trials)}."
 
     def _replay(self, variants: list[str] | None) -> str:
         """Run variants of this scan, or all, again as a scan of its own."""
@@ -213,21 +213,21 @@ def create(plan: Plan, fill: Callable[[ScanPaths], object] | None = None) -> Sca
     `fill` may add files before anybody sees the folder. Raises StorageError.
     """
     # Late: to list scans, none of this is needed.
-    from jupyter_gridgpu.records.scan_provenance import equip
+    from jupyter_gridgpu.records.scan_provenance import complete_folder
 
     home.home().mkdir(parents=True, exist_ok=True, mode=0o700)
     scan = replace(plan.scan, name=home.free_name(plan.scan.name))
-    add_rest = partial(equip, plan, scan, fill)
+    add_rest = partial(complete_folder, plan, scan, fill)
     content = plan.notebook.content
     return ScanHandle(home.create(scan, content, plan.files, add_rest, plan.asked_name))
 
 
 def open_scan(scan: str | Path) -> ScanHandle:
     """Open a scan by name, id or folder. Raises UnknownScan, which suggests the nearest name."""
-    return opened(ScanHandle, scan)
+    return open_as(ScanHandle, scan)
 
 
-def opened(kind: type[Handle], scan: str | Path) -> Handle:
+def open_as(kind: type[Handle], scan: str | Path) -> Handle:
     """Open a scan as `open_scan` does, as a handle of the given kind."""
     handle = kind(home.find(str(scan)))
     handle.refresh()

@@ -75,11 +75,11 @@ class Unreachable(BackendError):
     """
 
 
-class Underway(Unreachable):
+class AnswerPending(Unreachable):
     """Another process is asking the batch system; its answer is near."""
 
 
-class Full(Unreachable):
+class QueueFull(Unreachable):
     """The batch system takes no more jobs of this user for now; it did not take these."""
 
 

@@ -11,7 +11,7 @@ import stat
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from jupyter_gridgpu.channels.file import parse
+from jupyter_gridgpu.channels.metrics_file import parse_reading
 from jupyter_gridgpu.errors import StorageError
 from jupyter_gridgpu.model.curves import Curves
 from jupyter_gridgpu.store.opener import opener_below
@@ -57,7 +57,7 @@ class JobFiles:
                 lines, cursor = read_lines(path, cursor, self._opener)
             except OSError as error:
                 raise self._refused("metrics", error) from None
-            readings = (parse(line) for line in lines)
+            readings = (parse_reading(line) for line in lines)
             curves.take(reading for reading in readings if reading is not None)
             if cursor == before:
                 break

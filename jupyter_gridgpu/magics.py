@@ -15,9 +15,10 @@ from IPython.core.magic import Magics, line_cell_magic, magics_class
 
 from jupyter_gridgpu import api, client
 from jupyter_gridgpu.errors import GridGpuError, UsageError
-from jupyter_gridgpu.planning.options import help_text, parse_words, plan_text, to_options
+from jupyter_gridgpu.planning.dry_run import plan_text
+from jupyter_gridgpu.planning.options import help_text, read_options_line, to_options
 from jupyter_gridgpu.planning.request import Plan, plan
-from jupyter_gridgpu.records.record import load
+from jupyter_gridgpu.records.record import load_record
 from jupyter_gridgpu.records.replay import plan_replay
 
 USAGE = (
@@ -68,7 +69,7 @@ class GridscanMagics(Magics):
         # Imported late: a kernel that opens no form need not load the widgets.
         from jupyter_gridgpu.widgets.form import ScanForm
 
-        values = parse_words(words)
+        values = read_options_line(words)
         for name in ("dry_run", "rehearse", "there"):
             if values.pop(name):
                 option = name.replace("_", "-")
@@ -80,7 +81,7 @@ class GridscanMagics(Magics):
         ScanForm(notebook, values, self._variables()).show()
 
     def _start_scan(self, words: list[str], cell: str) -> None:
-        values = parse_words(words)
+        values = read_options_line(words)
         # These say what is done with the request; all others are options of the scan.
         notebook = values.pop("notebook")
         dry_run = values.pop("dry_run")
@@ -94,7 +95,7 @@ class GridscanMagics(Magics):
         if rehearse or there:
             from jupyter_gridgpu import rehearsal
 
-            rehearsal.before(made, there, print)
+            rehearsal.rehearse_before_sending(made, there, print)
         _start_and_show(made)
 
     def _variables(self) -> Any:
@@ -146,13 +147,13 @@ def _show(target: str) -> None:
 
 def _replay(*words: str) -> None:
     # Imported late: the command line is loaded only where one of its parsers is used.
-    from jupyter_gridgpu.cli.replay import read_words, variation
+    from jupyter_gridgpu.cli.replay import read_replay_request, variation_text
 
-    target, wish = read_words(list(words))
-    made = plan_replay(load(client.open_scan(target).folder), wish)
-    variation_text = variation(made.scan)
-    if variation_text:
-        print(variation_text)
+    target, wish = read_replay_request(list(words))
+    made = plan_replay(load_record(client.open_scan(target).folder), wish)
+    difference = variation_text(made.scan)
+    if difference:
+        print(difference)
     _start_and_show(made)
 
 

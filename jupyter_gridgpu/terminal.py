@@ -14,10 +14,10 @@ from rich.table import Table
 from rich.text import Text
 
 from jupyter_gridgpu.client import ScanHandle
-from jupyter_gridgpu.model import wire
-from jupyter_gridgpu.model.job import END_STATES, bounded
+from jupyter_gridgpu.model import row_text, wire
+from jupyter_gridgpu.model.job import END_STATES, one_line
 from jupyter_gridgpu.model.numbers import decode
-from jupyter_gridgpu.model.units import duration, shown
+from jupyter_gridgpu.model.units import duration_text, parameter_text
 from jupyter_gridgpu.model.view import VariantView
 
 MARKS = {
@@ -76,7 +76,7 @@ def render(handle: ScanHandle, state: str, console: Console, limit: int | None) 
     if left_out:
         hint = f"{left_out} more rows; `gridgpu show {head['name']} --all` prints all."
         parts.append(Text(hint, style="dim"))
-    metrics_text = wire.metrics_text(head)
+    metrics_text = row_text.metrics_text(head)
     if metrics_text:
         parts.append(Text(metrics_text, style="dim"))
     if head["note"]:
@@ -100,9 +100,9 @@ def _progress(head: wire.Head, console: Console) -> Table:
     ended = sum(count for state, count in counts.items() if state in END_STATES)
     total = max(head["total"] or 0, 1)  # rich draws no bar of 0
     until = head["ended"] or head["now"]
-    times = duration(until - head["created"])
+    times = duration_text(until - head["created"])
     if head["left_s"] is not None:
-        times += f", about {duration(head['left_s'])} left"
+        times += f", about {duration_text(head['left_s'])} left"
     states = "  ".join(f"{MARKS[state]} {count} {state}" for state, count in counts.items())
     bar = ProgressBar(total=total, completed=ended, width=max(min(30, console.width - 60), 10))
     grid = Table.grid(padding=(0, 2))
@@ -124,7 +124,7 @@ def _fitting_table(head: wire.Head, rows: list[wire.Row], console: Console) -> T
 
     The objective and its curve are left out last.
     """
-    metrics = wire.metric_names(head, rows, METRICS_SHOWN)
+    metrics = row_text.metric_names(head, rows, METRICS_SHOWN)
     # Measured without a bound: within the real width rich would make the columns narrower.
     options = console.options.update(max_width=UNBOUNDED)
     for count in range(len(metrics), 1, -1):
@@ -143,7 +143,7 @@ def _table(head: wire.Head, rows: list[wire.Row], metrics: list[str], curve: boo
         table.add_column(Text(name), justify="right", no_wrap=True)
     table.add_column("epoch", justify="right", no_wrap=True, min_width=5)
     for index, name in enumerate(metrics):
-        table.add_column(Text(wire.metric_label(head, name)), justify="right", no_wrap=True)
+        table.add_column(Text(row_text.metric_label(head, name)), justify="right", no_wrap=True)
         if curve and index == 0:
             table.add_column("by epoch", no_wrap=True)
     table.add_column("time", justify="right", no_wrap=True)
@@ -163,13 +163,15 @@ def _cells(head: wire.Head, row: wire.Row, metrics: list[str], curve: bool) -> l
         name += " ★"
     state = row["state"]
     cells = [Text(name), Text(f"{MARKS[state]} {state}", style=COLOURS.get(state, ""))]
-    cells += [Text(bounded(shown(row["params"].get(name))) or "") for name in head["varied"]]
-    cells.append(Text(wire.step_text(row)))
+    cells += [
+        Text(one_line(parameter_text(row["params"].get(name))) or "") for name in head["varied"]
+    ]
+    cells.append(Text(row_text.step_text(row)))
     for index, name in enumerate(metrics):
-        cells.append(Text(wire.metric_text(head, row, name)))
+        cells.append(Text(row_text.metric_text(head, row, name)))
         if curve and index == 0:
             cells.append(Text(_curve(row, name), style="dim"))
-    cells.append(Text(wire.time_text(head, row)))
+    cells.append(Text(row_text.time_text(head, row)))
     cells.append(Text(row["message"] or "", style="dim"))
     return cells
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from jupyter_gridgpu.model.job import REASONS, Observation, bounded
+from jupyter_gridgpu.model.job import REASONS, Observation, one_line
 from jupyter_gridgpu.model.numbers import decode
 from jupyter_gridgpu.model.scan import ScanSpec
 from jupyter_gridgpu.store.paths import (
@@ -152,7 +152,7 @@ def read_result(paths: ScanPaths, key: str) -> Observation | None:
     return Observation(
         state=state,
         reason=_reason(state, body.get("reason")),
-        message=bounded(body.get("message")),
+        message=one_line(body.get("message")),
         cell=cell,
         started=plausible(body.get("started")),
         ended=plausible(body.get("ended")),
@@ -209,10 +209,10 @@ def gpu_label(info: dict[str, Any]) -> str | None:
     This is the model if the node has GPUs of one kind, else the indices of the copy's GPUs:
     with several kinds, nothing says which of them an index stands for.
     """
-    devices = bounded(info.get("gpus"), PLACE_LIMIT)
+    devices = one_line(info.get("gpus"), PLACE_LIMIT)
     models = info.get("models")
     if devices and isinstance(models, list) and len(models) == 1:
-        return bounded(models[0], PLACE_LIMIT)
+        return one_line(models[0], PLACE_LIMIT)
     return devices
 
 

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from jupyter_gridgpu.channels.metrics_file import parse, read_readings
+from jupyter_gridgpu.channels.metrics_file import read_readings
 from jupyter_gridgpu.model.metrics import Reading
 from jupyter_gridgpu.store.paths import CopyPaths, JobPaths, ScanPaths
-
-__all__ = ["EndChannel", "FileChannel", "parse"]
 
 
 class FileChannel:

@@ -23,13 +23,13 @@ def read_readings(copy: CopyPaths, cursor: int | None) -> tuple[list[Reading], i
         return [], start
     readings = []
     for line in lines:
-        reading = parse(line)
+        reading = parse_reading(line)
         if reading is not None:
             readings.append(reading)
     return readings, end
 
 
-def parse(line: bytes) -> Reading | None:
+def parse_reading(line: bytes) -> Reading | None:
     """Return the reading of one line, or None for anything unsound."""
     try:
         body = json.loads(line)

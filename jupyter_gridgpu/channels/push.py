@@ -30,7 +30,7 @@ from jupyter_gridgpu.transport.signing import (
     Claim,
     job_key,
     runner_key,
-    signed,
+    signed_headers,
 )
 
 ROUTE = "gridgpu/collect"
@@ -71,7 +71,7 @@ class Account:
         Raises Unreachable where there is no answer, and for any other status.
         """
         claim = Claim(action, self.user, at=cursor).text()
-        headers = signed(runner_key(self._secret, scan_id), scan_id, claim, body)
+        headers = signed_headers(runner_key(self._secret, scan_id), scan_id, claim, body)
         url = f"{self.url}/{quote(scan_id, safe='')}"
         answer = http.request(METHODS[action], url, body or None, headers)
         # 404 is no trouble: the collector does not know the scan yet, or does not any more.

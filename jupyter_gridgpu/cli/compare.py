@@ -8,9 +8,15 @@ from typing import TYPE_CHECKING
 import click
 
 from jupyter_gridgpu.cli.output import json_option, print_json
-from jupyter_gridgpu.model.job import bounded
-from jupyter_gridgpu.model.units import number
-from jupyter_gridgpu.records.compare import REPRODUCED, Cell, Comparison, Pair, Tolerance
+from jupyter_gridgpu.model.job import one_line
+from jupyter_gridgpu.model.units import number_text
+from jupyter_gridgpu.records.compare import (
+    REPRODUCED,
+    ComparedMetric,
+    ComparedVariants,
+    Comparison,
+    Tolerance,
+)
 from jupyter_gridgpu.records.compare import compare as compare_records
 
 if TYPE_CHECKING:
@@ -96,7 +102,7 @@ def _print(comparison: Comparison, everything: bool) -> None:
     _print_inputs(comparison, everything)
     # Notes hold names from the folders of scans, which may come from anybody: they are bounded.
     for note in comparison.notes:
-        click.echo(bounded(note))
+        click.echo(one_line(note))
     counts = ", ".join(f"{count} {verdict}" for verdict, count in comparison.counts().items())
     sentence = f"{comparison.b} against {comparison.a}: {comparison.verdict}"
     if counts:
@@ -118,7 +124,7 @@ def _print_inputs(comparison: Comparison, everything: bool) -> None:
         click.echo(f"  {len(comparison.inputs) - len(inputs)} more; --all prints them.")
 
 
-def _table(comparison: Comparison, pairs: list[Pair]) -> Table:
+def _table(comparison: Comparison, pairs: list[ComparedVariants]) -> Table:
     from rich.table import Table
     from rich.text import Text
 
@@ -129,11 +135,11 @@ def _table(comparison: Comparison, pairs: list[Pair]) -> Table:
     for pair in pairs:
         # A pair without metrics, because a variant is missing or failed, has one row as well.
         for cell in pair.cells or (None,):
-            table.add_row(*(Text(bounded(text) or "") for text in _row(pair, cell)))
+            table.add_row(*(Text(one_line(text) or "") for text in _row(pair, cell)))
     return table
 
 
-def _row(pair: Pair, cell: Cell | None) -> list[str]:
+def _row(pair: ComparedVariants, cell: ComparedMetric | None) -> list[str]:
     """Return the texts of one row: a metric of a pair, or its states if it has no metrics."""
     ident = pair.a or ""
     if pair.a != pair.b:
@@ -148,4 +154,4 @@ def _row(pair: Pair, cell: Cell | None) -> list[str]:
 def _number(value: float | None) -> str:
     if value is None:
         return "–"
-    return number(value, 4)
+    return number_text(value, 4)

@@ -9,7 +9,7 @@ import click
 from jupyter_gridgpu import client
 from jupyter_gridgpu.records.export import KINDS
 from jupyter_gridgpu.records.export import export as export_record
-from jupyter_gridgpu.records.record import load
+from jupyter_gridgpu.records.record import load_record
 
 
 @click.command("export")
@@ -29,7 +29,7 @@ from jupyter_gridgpu.records.record import load
 )
 def export(scan: str, kind: str, output: Path | None, curves: bool) -> None:
     """Write SCAN in the format of another tool; nothing that is there is overwritten."""
-    record = load(client.open_scan(scan).folder)
+    record = load_record(client.open_scan(scan).folder)
     target = export_record(record, kind, output, curves)
     if not record.finished:
         # On stderr, because scripts read the path from stdout.

@@ -12,7 +12,7 @@ import click
 from jupyter_gridgpu.cli.output import print_json
 from jupyter_gridgpu.client import ScanHandle
 from jupyter_gridgpu.model.scan import Objective
-from jupyter_gridgpu.model.units import number
+from jupyter_gridgpu.model.units import number_text
 
 NOT_ALL_DONE_EXIT_CODE = 1
 ORPHANED_EXIT_CODE = 3
@@ -98,7 +98,7 @@ def _say_best(handle: ScanHandle) -> None:
         return
     params = ", ".join(f"{name} = {best['params'][name]}" for name in handle.scan.space.varied)
     metric = _objective_text(handle.scan.objective)
-    click.echo(f"Best: {best['id']} with {metric} {number(best['value'], 4)} ({params})")
+    click.echo(f"Best: {best['id']} with {metric} {number_text(best['value'], 4)} ({params})")
     click.echo(f"      {best['notebook']}")
 
 

@@ -49,11 +49,11 @@ def import_batch(
     Nothing is run. Parameters alone make a scan of variants that wait: `gridgpu retry` runs them.
     """
     # Imported late: reading tables and notebooks takes more than other verbs wait for.
-    from jupyter_gridgpu.records.importing import fill, plan_import
+    from jupyter_gridgpu.records.importing import plan_import, write_imported_scan
 
     objective = _objective(maximize, minimize)
     made, variants = plan_import(batch.absolute(), notebook, name, files, objective, command_line())
-    handle = client.create(made, partial(fill, made, variants))
+    handle = client.create(made, partial(write_imported_scan, made, variants))
     click.echo(f"Imported {len(variants)} variants as {handle.name} in {handle.folder}.")
     # A CSV or YAML file has parameters alone, so that no variant has an executed notebook.
     if variants[0].path is None:

@@ -10,7 +10,7 @@ import click
 from jupyter_gridgpu import client
 from jupyter_gridgpu.cli.output import print_json
 from jupyter_gridgpu.client import ScanHandle
-from jupyter_gridgpu.model.units import duration, number
+from jupyter_gridgpu.model.units import duration_text, number_text
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -57,7 +57,7 @@ def _row(scan: ScanHandle) -> tuple[str, ...]:
     best = scan.best
     best_text = "–"
     if best:
-        best_text = f"{best['id']} {number(best['value'], 4)}"
+        best_text = f"{best['id']} {number_text(best['value'], 4)}"
     variants = f"{scan.view.counts()['done']} done of {scan.view.total()}"
-    started = f"{duration(time.time() - scan.scan.created)} ago"
+    started = f"{duration_text(time.time() - scan.scan.created)} ago"
     return scan.name, scan.state, scan.scan.notebook, variants, best_text, started

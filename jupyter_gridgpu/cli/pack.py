@@ -21,6 +21,6 @@ from jupyter_gridgpu import client
 def pack(scan: str, output: Path | None) -> None:
     """Put SCAN, which has ended, into one file that can be sent."""
     from jupyter_gridgpu.records.packing import pack as pack_record
-    from jupyter_gridgpu.records.record import load
+    from jupyter_gridgpu.records.record import load_record
 
-    click.echo(str(pack_record(load(client.open_scan(scan).folder), output)))
+    click.echo(str(pack_record(load_record(client.open_scan(scan).folder), output)))

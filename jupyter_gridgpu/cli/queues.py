@@ -12,8 +12,8 @@ import click
 
 from jupyter_gridgpu.cli.output import json_option, print_json
 from jupyter_gridgpu.errors import UsageError
-from jupyter_gridgpu.model.job import bounded
-from jupyter_gridgpu.model.queue import HERE, Queue, free_text, gpus_text, limits_text, to_json
+from jupyter_gridgpu.model.job import one_line
+from jupyter_gridgpu.model.queue import LOCAL, Queue, free_text, gpus_text, limits_text, to_json
 from jupyter_gridgpu.queues import cric, declarations, discovery, gpu_request
 from jupyter_gridgpu.queues.fields import NAME
 from jupyter_gridgpu.queues.match import Match, rank
@@ -41,7 +41,7 @@ def queues(context: click.Context, request: str | None, as_json: bool) -> None:
         return
     judged = request is not None
     wanted = None if request is None else gpu_request.parse(request)
-    found = discovery.find()
+    found = discovery.find_queues()
     if wanted is None:
         matches = [Match(queue, None) for queue in found.queues]
     else:
@@ -53,7 +53,7 @@ def queues(context: click.Context, request: str | None, as_json: bool) -> None:
     _print(matches, judged)
     # A batch system that does not answer hides no other: its problem stands below the table.
     for problem in found.problems:
-        click.echo(bounded(problem), err=True)
+        click.echo(one_line(problem), err=True)
 
 
 @queues.command("import")
@@ -122,13 +122,13 @@ def _print(matches: list[Match], judged: bool) -> None:
         else:
             cells.append(limits_text(match.queue.limits))
         style = "dim" if judged and match.fits is False else ""
-        table.add_row(*(Text(bounded(cell, CELL_LIMIT) or "") for cell in cells), style=style)
+        table.add_row(*(Text(one_line(cell, CELL_LIMIT) or "") for cell in cells), style=style)
     Console().print(table)
 
 
 def _cells(queue: Queue) -> list[str]:
     place = queue.backend
-    if place == HERE:
+    if place == LOCAL:
         place = "this machine"
     return [queue.name, place, gpus_text(queue), free_text(queue), queue.state]
 

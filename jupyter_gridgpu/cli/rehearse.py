@@ -55,9 +55,9 @@ def rehearse(
         made, there, parse_duration(limit), lambda line: click.echo(line, err=as_json)
     )
     if as_json:
-        print_json(numbers.strict(asdict(report)))
+        print_json(numbers.encode_all(asdict(report)))
     else:
-        click.echo(rehearsal.text(report))
+        click.echo(rehearsal.report_text(report))
     # Flushed here, where a reader that has gone (`| head`) is no error, not when Python ends.
     sys.stdout.flush()
     sys.exit(0 if report.passed else 1)

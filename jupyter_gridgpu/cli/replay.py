@@ -56,15 +56,15 @@ def replay(
     stays as it was. With --set or another --image it is a variation, and says so.
     """
     # Imported late: other verbs need not wait for it.
-    from jupyter_gridgpu.records.record import load
+    from jupyter_gridgpu.records.record import load_record
     from jupyter_gridgpu.records.replay import ReplayRequest, plan_replay
 
     request = ReplayRequest(only, changes, _given(options), command_line())
-    made = plan_replay(load(client.open_scan(scan).folder), request)
+    made = plan_replay(load_record(client.open_scan(scan).folder), request)
     if dry_run:
         print_plan(made, as_json)
         return
-    text = variation(made.scan)
+    text = variation_text(made.scan)
     if text and not as_json:
         click.echo(text)
     follow(client.start(made), no_wait, as_json)
@@ -83,7 +83,7 @@ def _given(options: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def variation(scan: ScanSpec) -> str:
+def variation_text(scan: ScanSpec) -> str:
     """Return a sentence that a scan is no replay but a variation; an empty text if it is none."""
     origin = scan.origin
     if origin is None or not origin.changes:
@@ -91,7 +91,7 @@ def variation(scan: ScanSpec) -> str:
     return f"A variation of {origin.name}, not a replay: {'; '.join(origin.changes)}."
 
 
-def read_words(words: list[str]) -> tuple[str, ReplayRequest]:
+def read_replay_request(words: list[str]) -> tuple[str, ReplayRequest]:
     """Return what the words after `%gridscan replay` say: a scan, and what is asked of it.
 
     Raises UsageError.

@@ -47,5 +47,5 @@ def run(
         from jupyter_gridgpu import rehearsal
 
         # With --json stdout has one object and nothing else, so the rehearsal speaks on stderr.
-        rehearsal.before(made, there, lambda line: click.echo(line, err=as_json))
+        rehearsal.rehearse_before_sending(made, there, lambda line: click.echo(line, err=as_json))
     follow(client.start(made), no_wait, as_json)

@@ -8,8 +8,8 @@ import click
 
 from jupyter_gridgpu import client
 from jupyter_gridgpu.cli.output import json_option, print_json
-from jupyter_gridgpu.model.job import bounded
-from jupyter_gridgpu.records.record import Record, load
+from jupyter_gridgpu.model.job import one_line
+from jupyter_gridgpu.records.record import Record, load_record
 from jupyter_gridgpu.records.verify import Verdict
 from jupyter_gridgpu.records.verify import verify as verify_record
 
@@ -23,7 +23,7 @@ def verify(scan: str, as_json: bool) -> None:
     The exit code is 0 if all are as they were, 1 if one was changed, 3 if one is missing or
     nothing was kept.
     """
-    record = load(client.open_scan(scan).folder)
+    record = load_record(client.open_scan(scan).folder)
     verdict = verify_record(record)
     if as_json:
         print_json(verdict.to_json())
@@ -35,8 +35,8 @@ def verify(scan: str, as_json: bool) -> None:
 def verdict_lines(record: Record, verdict: Verdict) -> list[str]:
     """Return what was found, one sentence a line."""
     # Whoever sent the scan chose the names of its files: they are bounded.
-    lines = [f"changed  {bounded(name)}" for name in verdict.changed]
-    lines += [f"missing  {bounded(name)}" for name in verdict.missing]
+    lines = [f"changed  {one_line(name)}" for name in verdict.changed]
+    lines += [f"missing  {one_line(name)}" for name in verdict.missing]
     if verdict.running:
         lines.append(f"{verdict.running} jobs have not ended; theirs are checked later.")
     # Without any digest there is no verdict on the files that are there.

@@ -95,7 +95,7 @@ def htcondor() -> list[Finding]:
         )
         return [note(text)]
     try:
-        answer = htcondor_queues.call("versions", TIMEOUT_S)
+        answer = htcondor_queues.ask_pool("versions", TIMEOUT_S)
     except BackendError as error:
         advice = "Look at CONDOR_CONFIG and at `condor_status`, or ask whoever runs the pool."
         return [problem(str(error), advice)]
@@ -122,7 +122,7 @@ def queues() -> list[Finding]:
     A problem is a mistake in such a file. Batch systems that do not answer are notes here, since
     they have checks of their own.
     """
-    known, files = discovery.find(), declarations.files()
+    known, files = discovery.find_queues(), declarations.files()
     names = [queue.name for queue in known.queues if queue.gpus]
     found = [_queues_with_gpus(names), _declared(files)]
     for sentence in known.problems:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from jupyter_gridgpu.model.job import bounded
+from jupyter_gridgpu.model.job import one_line
 
 
 @dataclass(frozen=True)
@@ -19,17 +19,17 @@ class Finding:
 
 def ok(text: str) -> Finding:
     """Return the finding that a thing is as it should be."""
-    return Finding("ok", bounded(text) or "")
+    return Finding("ok", one_line(text) or "")
 
 
 def note(text: str, advice: str = "") -> Finding:
     """Return a finding that is good to know and stops nobody."""
-    return Finding("note", bounded(text) or "", bounded(advice) or "")
+    return Finding("note", one_line(text) or "", one_line(advice) or "")
 
 
 def problem(text: str, advice: str) -> Finding:
     """Return the finding that something does not work, and what to do about it."""
-    return Finding("problem", bounded(text) or "", bounded(advice) or "")
+    return Finding("problem", one_line(text) or "", one_line(advice) or "")
 
 
 def counted(

@@ -11,7 +11,7 @@ from pathlib import Path
 from jupyter_gridgpu import client
 from jupyter_gridgpu.doctor.finding import Finding, counted, note, ok, problem
 from jupyter_gridgpu.errors import StorageError
-from jupyter_gridgpu.model.queue import gb
+from jupyter_gridgpu.model.queue import memory_text
 from jupyter_gridgpu.store import home as homes
 
 LITTLE_MB = 2048  # less free space is a note
@@ -59,7 +59,7 @@ def folder() -> list[Finding]:
 def _space(folder: Path, kind: str) -> Finding:
     free_mb = shutil.disk_usage(folder).free // MEGABYTE
     where = "on a network file system " if kind in NETWORK_FILE_SYSTEMS else ""
-    text = f"{gb(free_mb)} free {where}({kind})"
+    text = f"{memory_text(free_mb)} free {where}({kind})"
     if free_mb < FULL_MB:
         advice = "Remove scans you do not need, or set GRIDGPU_HOME."
         return problem(f"{text}: too little for a scan.", advice)

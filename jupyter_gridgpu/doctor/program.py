@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 from dataclasses import dataclass
 
-from jupyter_gridgpu.model.job import bounded
+from jupyter_gridgpu.model.job import one_line
 
 TIMEOUT_S = 8.0
 OUTPUT_LIMIT = 100_000  # characters of each stream
@@ -25,7 +25,7 @@ class ProgramOutput:
         """The last line of what went wrong, without its full stop, as a part of a sentence."""
         # Programs end with the error that matters. Some print it to standard output.
         lines = (self.err.strip() or self.out.strip()).splitlines() or ["it said nothing"]
-        return (bounded(lines[-1], 160) or "").rstrip(".")
+        return (one_line(lines[-1], 160) or "").rstrip(".")
 
 
 def run_program(*command: str, timeout_s: float = TIMEOUT_S) -> ProgramOutput:
@@ -50,4 +50,4 @@ def run_program(*command: str, timeout_s: float = TIMEOUT_S) -> ProgramOutput:
 def first_line(text: str) -> str:
     """Return the first line of a text that is not empty, shortened to LINE_LIMIT."""
     lines = text.strip().splitlines()
-    return bounded(lines[0], LINE_LIMIT) or "" if lines else ""
+    return one_line(lines[0], LINE_LIMIT) or "" if lines else ""

@@ -6,18 +6,24 @@ The functions here are all that other rooms use of images.
 from __future__ import annotations
 
 from jupyter_gridgpu.images.base import ARCHIVE
-from jupyter_gridgpu.images.container import contained, launcher, require, resolve, runtimes
+from jupyter_gridgpu.images.container import (
+    check_runs_here,
+    launcher_text,
+    resolve,
+    runtimes,
+    starts_container,
+)
 from jupyter_gridgpu.images.identity import digest
 from jupyter_gridgpu.images.reference import parse, parse_bind
 
 __all__ = [
     "ARCHIVE",
-    "contained",
+    "starts_container",
     "digest",
-    "launcher",
+    "launcher_text",
     "parse",
     "parse_bind",
-    "require",
+    "check_runs_here",
     "resolve",
     "runtimes",
 ]

@@ -14,7 +14,7 @@ from pathlib import Path
 from jupyter_gridgpu.errors import BackendError
 from jupyter_gridgpu.images.base import Bind, Image, ImageRuntime
 from jupyter_gridgpu.images.identity import digest
-from jupyter_gridgpu.model.job import bounded
+from jupyter_gridgpu.model.job import one_line
 
 PROBE = Path(__file__).with_name("probe.py")
 COMMAND_TIMEOUT_S = 120
@@ -56,7 +56,7 @@ def check(image: Image, runtimes: Sequence[ImageRuntime]) -> list[ImageFact]:
 
     Raises BackendError if this machine has none of the runtimes, or it cannot run the image.
     """
-    runtime, program = choose(image, runtimes)
+    runtime, program = choose_runtime(image, runtimes)
     has_driver = any(Path(path).exists() for path in DRIVER_FILES)
     fetched_digest = _fetch(runtime, program, image)
     answer = _run_probe(runtime, program, image, has_driver)
@@ -72,7 +72,7 @@ def check(image: Image, runtimes: Sequence[ImageRuntime]) -> list[ImageFact]:
     ]
 
 
-def choose(image: Image, runtimes: Sequence[ImageRuntime]) -> tuple[ImageRuntime, str]:
+def choose_runtime(image: Image, runtimes: Sequence[ImageRuntime]) -> tuple[ImageRuntime, str]:
     """Return the first of the runtimes that this machine has, and its program.
 
     Raises BackendError if it has none.
@@ -99,7 +99,7 @@ def _fetch(runtime: ImageRuntime, program: str, image: Image) -> str | None:
         if fetched.returncode != 0:
             reason = _last_line(fetched.stderr)
             raise BackendError(f"{program} cannot get {image.ref}: {reason}")
-    return bounded(_run(commands.digest, COMMAND_TIMEOUT_S).stdout.strip(), SHORT_LIMIT)
+    return one_line(_run(commands.digest, COMMAND_TIMEOUT_S).stdout.strip(), SHORT_LIMIT)
 
 
 def _run_probe(runtime: ImageRuntime, program: str, image: Image, gpus: bool) -> ProbeAnswer:
@@ -162,7 +162,7 @@ def _last_line(text: str) -> str:
     lines = text.strip().splitlines()
     if not lines:
         return ""
-    return bounded(lines[-1], VALUE_LIMIT) or ""
+    return one_line(lines[-1], VALUE_LIMIT) or ""
 
 
 def _version_of(program: str) -> str:
@@ -170,7 +170,7 @@ def _version_of(program: str) -> str:
     lines = _run([program, "--version"], COMMAND_TIMEOUT_S).stdout.strip().splitlines()
     if not lines:
         return program
-    return bounded(lines[0], SHORT_LIMIT) or program
+    return one_line(lines[0], SHORT_LIMIT) or program
 
 
 def _python_fact(version: tuple[int, ...]) -> ImageFact:
@@ -207,7 +207,7 @@ def _package_facts(packages: dict[str, str]) -> list[ImageFact]:
 
 def _gpus_fact(gpus: list[str], has_driver: bool) -> ImageFact:
     if gpus:
-        return ImageFact("GPUs", bounded("; ".join(gpus), GPUS_LIMIT) or "")
+        return ImageFact("GPUs", one_line("; ".join(gpus), GPUS_LIMIT) or "")
     if not has_driver:
         return ImageFact("GPUs", "none here: this machine has no NVIDIA driver")
     advice = "This machine has an NVIDIA driver: look at the runtime's GPU support."
@@ -216,4 +216,4 @@ def _gpus_fact(gpus: list[str], has_driver: bool) -> ImageFact:
 
 def _shown(value: str) -> str:
     """Return a value from the image as one bounded line."""
-    return bounded(value, VALUE_LIMIT) or ""
+    return one_line(value, VALUE_LIMIT) or ""

@@ -41,7 +41,7 @@ def runtimes(image: Image, runtime: str = "auto") -> list[ImageRuntime]:
     return wanted
 
 
-def contained(container: Container) -> bool:
+def starts_container(container: Container) -> bool:
     """Return whether our launcher starts a container for each job.
 
     It starts none without an image. With the runtime `none`, the node itself is the image.
@@ -55,7 +55,7 @@ def resolve(container: Container, here: bool, exact: bool = True) -> Container:
     `here` says that jobs run on this machine, so that the image and the folders to bind must be
     here, too. Raises UsageError if one of them is not, or if the image cannot be one.
     """
-    if not contained(container):
+    if not starts_container(container):
         return container
     image = parse(container.image or "")
     if here and not image.seen:
@@ -82,7 +82,7 @@ def resolve(container: Container, here: bool, exact: bool = True) -> Container:
     return replace(container, image=whole_name, digest=image_digest)
 
 
-def require(container: Container) -> None:
+def check_runs_here(container: Container) -> None:
     """Check that this machine can run a container's image.
 
     Raises UsageError if the image is not here, and BackendError if no program here runs it.
@@ -99,14 +99,14 @@ def require(container: Container) -> None:
         )
 
 
-def launcher(scan: ScanSpec) -> str:
+def launcher_text(scan: ScanSpec) -> str:
     """Return the text of worker.sh for a scan: `sh worker.sh FOLDER KEY...` runs jobs on a node."""
     gpus = scan.resources.gpus > 0
     # The address and key with which jobs send metrics are a file in the user's configuration.
     sender = None
     if scan.channel in (PUSH, DROP):
         sender = sender_file(scan.id)
-    if not contained(scan.container) or scan.backend in BACKENDS_WITH_OWN_CONTAINERS:
+    if not starts_container(scan.container) or scan.backend in BACKENDS_WITH_OWN_CONTAINERS:
         return script(None, [NoContainer()], [], gpus, scan.per_gpu, sender)
     image = parse(scan.container.image or "")
     binds = [parse_bind(text) for text in scan.container.binds]

@@ -50,7 +50,7 @@ class Event(NamedTuple):
     def line(self) -> str:
         """Return the event as one line of strict JSON, without the end of the line."""
         head = {"seq": self.seq, "term": self.term, "t": round(self.time, 3), "type": self.type}
-        return json.dumps({**head, **numbers.strict(self.data)}, separators=(",", ":"))
+        return json.dumps({**head, **numbers.encode_all(self.data)}, separators=(",", ":"))
 
 
 def parse_line(line: bytes, decode: Callable[[bytes], Any] = json.loads) -> Event | None:

@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from jupyter_gridgpu.model import events, numbers
-from jupyter_gridgpu.model.job import END_STATES, allowed, split_key
+from jupyter_gridgpu.model.job import END_STATES, may_follow, split_key
 from jupyter_gridgpu.model.metrics import Series
 from jupyter_gridgpu.model.records import (
     BackendNoted,
@@ -68,7 +68,7 @@ def variant_proposed(view: ScanView, data: VariantProposed, time: float) -> Touc
         data["variant"],
         data["point"],
         data["repeat"],
-        numbers.loose(data["params"]),
+        numbers.decode_all(data["params"]),
         data.get("attrs", {}),
         view.number_for(data["variant"]),
     )
@@ -116,7 +116,7 @@ def _may_say(state: str, seen: str) -> bool:
     A job may enter another state, or say more about the state that it has. A job that has ended
     says nothing more: a poll that comes late must not overwrite its result.
     """
-    return allowed(state, seen) or (state == seen and seen not in END_STATES)
+    return may_follow(state, seen) or (state == seen and seen not in END_STATES)
 
 
 def _observe(variant: VariantView, data: JobObserved) -> None:

@@ -23,8 +23,8 @@ from jupyter_gridgpu.model.typed_values import (
     FieldError,
     check_one,
     check_several,
-    line,
-    tree,
+    parsed_expression,
+    typed_line,
 )
 
 KINDS = ("fixed", "list", "range", "repeats")
@@ -75,7 +75,8 @@ class ParameterFacts:
 def read_entry(name: str, body: Mapping[str, Any]) -> ParameterEntry:
     """Return the entry that a browser sent: each text one bounded line, whatever came."""
     texts = {
-        key: line(body.get(key)) for key in ("value", "items", "low", "high", "points", "times")
+        key: typed_line(body.get(key))
+        for key in ("value", "items", "low", "high", "points", "times")
     }
     kind = body.get("kind")
     if not isinstance(kind, str) or kind not in KINDS:
@@ -89,7 +90,7 @@ def to_json(entry: ParameterEntry) -> dict[str, Any]:
     return {item.name: getattr(entry, item.name) for item in fields(ParameterEntry)}
 
 
-def written(value: object) -> str:
+def python_text(value: object) -> str:
     """Return a plain value as a cell would have it: `1e-4`, `"adam"`, `[256, 128]`."""
     if isinstance(value, float):
         return _float(value)
@@ -98,10 +99,10 @@ def written(value: object) -> str:
         simple = value.isprintable() and not set(value) & set("\"'\\")
         return f'"{value}"' if simple else repr(value)
     if isinstance(value, dict):
-        pairs = (f"{written(key)}: {written(item)}" for key, item in value.items())
+        pairs = (f"{python_text(key)}: {python_text(item)}" for key, item in value.items())
         return "{" + ", ".join(pairs) + "}"
     if isinstance(value, (list, tuple)):
-        return f"[{', '.join(written(item) for item in value)}]"
+        return f"[{', '.join(python_text(item) for item in value)}]"
     return repr(value)
 
 
@@ -142,7 +143,7 @@ def right_side(
 
 def _fixed(text: str, about: ParameterFacts) -> str:
     """Return one value; `fixed(...)` around it where it is a list, or may be one."""
-    found = tree(text)
+    found = parsed_expression(text)
     listed = isinstance(found, (ast.List, ast.Tuple)) and text.startswith(("[", "("))
     may_be_list = isinstance(found, ast.Name) and about.kind is None
     if listed or may_be_list or about.kind == LIST:
@@ -152,7 +153,7 @@ def _fixed(text: str, about: ParameterFacts) -> str:
 
 def _nested(items: str) -> str:
     """Return the arguments of `choice`; one list alone gets brackets, else it is its items."""
-    found = tree(f"[{items}]")
+    found = parsed_expression(f"[{items}]")
     if isinstance(found, ast.List) and len(found.elts) == 1:
         return f"[{items}]"
     return items
@@ -185,7 +186,7 @@ def _whole_steps(entry: ParameterEntry, names: Mapping[str, Any] | None) -> str 
         return None
     assert isinstance(steps, Choice)
     # Many steps between near ends come to the same numbers: each is written once.
-    return written(list(dict.fromkeys(round(value) for value in steps.values)))
+    return python_text(list(dict.fromkeys(round(value) for value in steps.values)))
 
 
 def check_entry(
@@ -239,10 +240,10 @@ def _axis(text: str, names: Mapping[str, Any] | None) -> Axis:
     try:
         return parse_space(f"x = {text}", names).axes["x"]
     except SpaceError as error:
-        raise FieldError(sentence(str(error), "x")) from None
+        raise FieldError(complaint(str(error), "x")) from None
 
 
-def sentence(text: str, name: str) -> str:
+def complaint(text: str, name: str) -> str:
     """Return a complaint about a parameter as it reads beside its field.
 
     Line, name and call are left out: `Line 1, x: uniform(2, 1): the lower end must be ...` becomes
@@ -262,7 +263,7 @@ def assignments(sides: Mapping[str, str]) -> str:
     return "\n".join(f"{name:<{width}} = {side}" for name, side in sides.items())
 
 
-def head(words: Sequence[str]) -> str:
+def first_line(words: Sequence[str]) -> str:
     """Return the first line of the cell: every word quoted where a shell would have to."""
     return " ".join(["%%gridscan", *map(_quoted, words)])
 

@@ -64,7 +64,7 @@ class Observation:
     peak_mb: float | None = None
 
 
-def allowed(state: str, seen: str) -> bool:
+def may_follow(state: str, seen: str) -> bool:
     """Return whether a job in `state` may be seen in the state `seen` next.
 
     Polls repeat and arrive late, so a step that NEXT forbids is dropped; a finished job never
@@ -73,7 +73,7 @@ def allowed(state: str, seen: str) -> bool:
     return seen in NEXT.get(state, frozenset())
 
 
-def bounded(text: Any, limit: int = MESSAGE_LIMIT) -> str | None:
+def one_line(text: Any, limit: int = MESSAGE_LIMIT) -> str | None:
     """Return a text that came from a job as one line of at most `limit` characters.
 
     Control characters and ends of lines become spaces, so that the text cannot disturb a terminal

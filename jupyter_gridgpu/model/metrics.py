@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from jupyter_gridgpu.model import numbers
-from jupyter_gridgpu.model.job import bounded
+from jupyter_gridgpu.model.job import one_line
 from jupyter_gridgpu.model.scan import Objective
 
 T = TypeVar("T")
@@ -36,7 +36,7 @@ class Reading:
 
 def clean_name(name: Any) -> str | None:
     """Return the name of a metric as one short line, or None if nothing is left of it."""
-    return bounded(name, NAME_LIMIT) or None
+    return one_line(name, NAME_LIMIT) or None
 
 
 def clean_values(raw: Mapping[Any, Any]) -> dict[str, float]:
@@ -106,7 +106,7 @@ class Series:
         self.seen += len(values)
         if (self.seen - 1) % self.stride == 0:
             # The last value is in the trail: rounded there, exact in `last`.
-            self.trail[-1] = numbers.shown(self.last)
+            self.trail[-1] = numbers.rounded(self.last)
         while len(self.trail) > TRAIL_LIMIT:
             self.trail = self.trail[::2]
             self.stride *= 2
@@ -133,7 +133,7 @@ class Series:
         last_is_in_it = not self.seen or (self.seen - 1) % self.stride == 0
         if last_is_in_it:
             return list(self.trail)
-        return [*self.trail, numbers.shown(self.last)]
+        return [*self.trail, numbers.rounded(self.last)]
 
 
 def objective_value(metrics: Mapping[str, Series], objective: Objective | None) -> float | None:

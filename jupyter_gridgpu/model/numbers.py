@@ -51,7 +51,7 @@ def to_float(value: float) -> float:
         return math.inf if value > 0 else -math.inf
 
 
-def shown(value: float) -> float:
+def rounded(value: float) -> float:
     """Return a number rounded to five digits, as many as a small picture can show.
 
     It travels in half the bytes of the exact one.
@@ -61,7 +61,7 @@ def shown(value: float) -> float:
     return float(f"{value:.5g}")
 
 
-def strict(value: Any, mark: str = QUOTE) -> Any:
+def encode_all(value: Any, mark: str = QUOTE) -> Any:
     """Return a JSON value in which every float is finite or a word.
 
     A text that is such a word itself gets `mark` before it, so that `loose` leaves it a text. What
@@ -73,20 +73,20 @@ def strict(value: Any, mark: str = QUOTE) -> Any:
     if isinstance(value, str) and value.lstrip(QUOTE) in NOT_FINITE:
         return mark + value
     if isinstance(value, dict):
-        return {str(key): strict(item, mark) for key, item in value.items()}
+        return {str(key): encode_all(item, mark) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [strict(item, mark) for item in value]
+        return [encode_all(item, mark) for item in value]
     return value
 
 
-def loose(value: Any) -> Any:
+def decode_all(value: Any) -> Any:
     """Undo `strict`: words become the floats that they stand for, and marks are taken away."""
     if isinstance(value, str):
         if value.startswith(QUOTE) and value.lstrip(QUOTE) in NOT_FINITE:
             return value[1:]
         return NOT_FINITE.get(value, value)
     if isinstance(value, dict):
-        return {key: loose(item) for key, item in value.items()}
+        return {key: decode_all(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [loose(item) for item in value]
+        return [decode_all(item) for item in value]
     return value

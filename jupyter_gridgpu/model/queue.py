@@ -6,11 +6,11 @@ import re
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from jupyter_gridgpu.model.units import duration
+from jupyter_gridgpu.model.units import duration_text
 
 ONLINE, OFFLINE, UNKNOWN = "online", "offline", "unknown"
 STATES = (ONLINE, OFFLINE, UNKNOWN)
-HERE = "local"  # the backend that is this machine
+LOCAL = "local"  # the backend that is this machine
 # A GPU that is sold as 16 GB shows 14.8 to 16.0 GB to its jobs, and a user who asks for 16 GB means
 # such a GPU. So this part of what was asked for is enough.
 SOLD_AS = 0.92
@@ -97,7 +97,7 @@ def to_json(queue: Queue) -> dict[str, Any]:
     return {**asdict(queue), "total": queue.count("total"), "free": queue.count("free"), **texts}
 
 
-def gb(megabytes: int) -> str:
+def memory_text(megabytes: int) -> str:
     """Return an amount of memory as `40 GB`, `1.5 GB` or `512 MB`."""
     if megabytes < 1024:
         return f"{megabytes} MB"
@@ -113,7 +113,7 @@ def kind_text(kind: GpuKind) -> str:
     # Many models have their memory in the name.
     if kind.vram_mb is None or re.search(r"\dGB", name, re.IGNORECASE):
         return name
-    return f"{name} {gb(kind.vram_mb)}"
+    return f"{name} {memory_text(kind.vram_mb)}"
 
 
 def gpus_text(queue: Queue) -> str:
@@ -146,9 +146,9 @@ def limits_text(limits: QueueLimits) -> str:
     """Return the limits that are known: `48 h, 64 GB, 2 GPUs`."""
     texts = []
     if limits.walltime_s:
-        texts.append(duration(limits.walltime_s))
+        texts.append(duration_text(limits.walltime_s))
     if limits.memory_mb:
-        texts.append(gb(limits.memory_mb))
+        texts.append(memory_text(limits.memory_mb))
     if limits.cpus:
         texts.append(_counted(limits.cpus, "core"))
     if limits.gpus:

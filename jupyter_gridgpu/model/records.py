@@ -88,7 +88,7 @@ class _CopyExtras(TypedDict, total=False):
     """What only a copy that runs in a container image tells."""
 
     image: str
-    image_mark: str  # tells one state of the image's file from another
+    image_version: str  # tells one state of the image's file from another
 
 
 class CopyInfo(_CopyExtras):

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from jupyter_gridgpu.model import numbers
-from jupyter_gridgpu.model.units import duration, number
+from jupyter_gridgpu.model.units import duration_text, number_text
 
 if TYPE_CHECKING:
     from jupyter_gridgpu.model.wire import Head, Row
@@ -47,7 +47,7 @@ def metric_text(head: Head, item: Row, name: str) -> str:
     value = numbers.decode(shown)
     if value is None:
         return MISSING
-    return number(value, DIGITS)
+    return number_text(value, DIGITS)
 
 
 def step_text(item: Row) -> str:
@@ -63,7 +63,7 @@ def time_text(head: Head, item: Row) -> str:
     """Return how long the latest attempt took, or has taken so far: `24 min`."""
     if not item["started"]:
         return MISSING
-    return duration((item["ended"] or head["now"]) - item["started"])
+    return duration_text((item["ended"] or head["now"]) - item["started"])
 
 
 def metrics_text(head: Head) -> str:
@@ -80,4 +80,4 @@ def metrics_text(head: Head) -> str:
         return f"Metrics come by {channel}; none so far."
     # The clock of the sender may be ahead of ours.
     age = max(head["now"] - head["reported"], 0.0)
-    return f"Metrics come by {channel}; the newest is {duration(age)} old."
+    return f"Metrics come by {channel}; the newest is {duration_text(age)} old."

@@ -168,7 +168,7 @@ def plain_defaults(values: Mapping[str, Any]) -> dict[str, Any]:
     for name, value in values.items():
         try:
             made = plain(value)
-            size = len(json.dumps({name: numbers.strict(made)}))
+            size = len(json.dumps({name: numbers.encode_all(made)}))
         except (NotPlain, ValueError, RecursionError):
             continue
         # A large value is left out; smaller ones after it may still fit.
@@ -184,7 +184,7 @@ def to_json(scan: ScanSpec) -> dict[str, Any]:
     body["space"] = spaces.to_json(scan.space)
     body["files"] = list(scan.files)
     body["container"]["binds"] = list(scan.container.binds)
-    return {"format": FORMAT, **numbers.strict(body)}
+    return {"format": FORMAT, **numbers.encode_all(body)}
 
 
 def from_json(body: dict[str, Any]) -> ScanSpec:
@@ -192,7 +192,7 @@ def from_json(body: dict[str, Any]) -> ScanSpec:
     body = _migrated(body)
     try:
         return ScanSpec(
-            space=spaces.from_json(numbers.loose(body["space"])),
+            space=spaces.from_json(numbers.decode_all(body["space"])),
             objective=Objective(**body["objective"]) if body["objective"] else None,
             resources=Resources(**body["resources"]),
             container=_container(body.get("container", {})),
@@ -242,7 +242,7 @@ def _defaults(body: Any) -> dict[str, Any]:
     """Return the notebook's own values of a scan.json; the first version kept none."""
     if not isinstance(body, dict):
         return {}
-    return plain_defaults(numbers.loose(body))
+    return plain_defaults(numbers.decode_all(body))
 
 
 def _migrated(body: dict[str, Any]) -> dict[str, Any]:

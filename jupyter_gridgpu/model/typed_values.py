@@ -42,14 +42,14 @@ class FieldError(SpaceError):
         self.suggestion = suggestion
 
 
-def line(text: object) -> str:
+def typed_line(text: object) -> str:
     """Return a typed text as one line of at most TEXT_LIMIT characters; "" if it is no text."""
     if not isinstance(text, str):
         return ""
     return "".join(char if char.isprintable() else " " for char in text[:TEXT_LIMIT]).strip()
 
 
-def tree(text: str) -> ast.expr | None:
+def parsed_expression(text: str) -> ast.expr | None:
     """Return the text as one expression, or None if it is none or nested too deeply."""
     try:
         with warnings.catch_warnings():
@@ -91,7 +91,7 @@ def check_several(text: str, part: str, kind: str | None, names: _Names) -> None
     if not text:
         raise FieldError("Give at least one value, with commas between several.", part)
     problem: str | None = "Write values with commas between them."
-    found = tree(f"[{text}]")
+    found = parsed_expression(f"[{text}]")
     if isinstance(found, ast.List):
         problem = _refusal(found, names)
     if problem is not None:
@@ -102,7 +102,7 @@ def _suggestion_of_several(text: str, part: str, kind: str | None, names: _Names
     """Return values that were probably meant, each put right by itself, or None."""
     pieces = [piece.strip() for piece in re.split("[,;]", text)]
     better = ", ".join(_suggestion(piece, part, kind, names) or piece for piece in pieces)
-    meant = tree(f"[{better}]")
+    meant = parsed_expression(f"[{better}]")
     if better == text or not isinstance(meant, ast.List) or _refusal(meant, names) is not None:
         return None
     return better
@@ -133,7 +133,7 @@ def _only_item(text: str) -> ast.expr | None:
     The text is read as the argument of a call, because that is where it will stand: `1, 2` and
     `a=1` are expressions or assignments elsewhere, and no single argument.
     """
-    call = tree(f"x({text})")
+    call = parsed_expression(f"x({text})")
     if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name):
         return None
     if len(call.args) != 1 or call.keywords or text.endswith(","):

@@ -53,7 +53,7 @@ def parse_memory(text: str | int | float) -> int:
     return int(megabytes)
 
 
-def duration(seconds: float) -> str:
+def duration_text(seconds: float) -> str:
     """Return a time as `40 s`, `4 min 05 s`, `24 min`, `1 h 04 min` or `2 d 3 h`."""
     whole = max(int(seconds), 0)
     if whole < _MINUTE:
@@ -68,7 +68,7 @@ def duration(seconds: float) -> str:
     return f"{whole // _DAY} d {whole % _DAY // _HOUR} h"
 
 
-def number(value: object, digits: int = 3) -> str:
+def number_text(value: object, digits: int = 3) -> str:
     """Return a float with `digits` significant digits; any other value as its text.
 
     Integers are shown whole. Floats without a finite value are `NaN`, `Infinity` or `-Infinity`.
@@ -92,6 +92,6 @@ def number(value: object, digits: int = 3) -> str:
     return text.rstrip(".")
 
 
-def shown(value: object) -> str:
+def parameter_text(value: object) -> str:
     """Return the value of a parameter as a table shows it."""
-    return number(value)
+    return number_text(value)

@@ -52,7 +52,7 @@ class ScanView:
         self.active: dict[str, VariantView] = {}  # those of which the backend may have a job
         self.running: dict[str, VariantView] = {}
         self.points = 0  # points that were proposed; variants of one point differ in their repeat
-        self.newest: list[VariantView] = []  # the variants of the last point
+        self.last_point: list[VariantView] = []  # the variants of the last point
         self._made: list[VariantView] = []  # by number
         self._idle: list[int] = []  # numbers of the variants that may want a job, in order
         self._recent: dict[str, VariantView] = {}  # by id; the one that changed last is at the end
@@ -96,15 +96,15 @@ class ScanView:
         self._made[variant.number : variant.number + 1] = [variant]
         if variant.point >= self.points:
             self.points = variant.point + 1
-            self.newest = []
+            self.last_point = []
         if variant.point == self.points - 1:
-            self.newest.append(variant)
+            self.last_point.append(variant)
 
     def adopt(self, variants: Iterable[VariantView]) -> None:
         """Take over the variants of a cached fold as they are; `points` must be set already."""
         self._made = sorted(variants, key=lambda variant: variant.number)
         self.variants = {variant.id: variant for variant in self._made}
-        self.newest = [variant for variant in self._made if variant.point == self.points - 1]
+        self.last_point = [variant for variant in self._made if variant.point == self.points - 1]
         by_change = sorted(self._made, key=lambda variant: variant.rev)
         self._recent = {variant.id: variant for variant in by_change}
         for variant in by_change:
@@ -193,7 +193,7 @@ class ScanView:
             return "stopped" if self.stopped else "done"
         return "paused" if self.paused else "running"
 
-    def since(self, rev: int) -> list[VariantView]:
+    def changed_since(self, rev: int) -> list[VariantView]:
         """Return the variants that changed after revision `rev`, in the order of their ids.
 
         The cost is that of the variants that changed, not that of the whole scan.

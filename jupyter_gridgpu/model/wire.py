@@ -13,12 +13,6 @@ from typing import Any, Literal, TypedDict, cast
 from jupyter_gridgpu.model import numbers
 from jupyter_gridgpu.model.numbers import Num
 from jupyter_gridgpu.model.records import State as State
-from jupyter_gridgpu.model.row_text import metric_label as metric_label
-from jupyter_gridgpu.model.row_text import metric_names as metric_names
-from jupyter_gridgpu.model.row_text import metric_text as metric_text
-from jupyter_gridgpu.model.row_text import metrics_text as metrics_text
-from jupyter_gridgpu.model.row_text import step_text as step_text
-from jupyter_gridgpu.model.row_text import time_text as time_text
 from jupyter_gridgpu.model.scan import Objective
 from jupyter_gridgpu.model.view import ScanView, VariantView
 
@@ -237,7 +231,7 @@ def row(view: ScanView, variant: VariantView) -> Row:
     """Return one variant as a row of the table."""
     made = {name: getattr(variant, name) for name in _ROW}
     # Faces only show parameters, so a text that looks like a number's word needs no mark.
-    made["params"] = numbers.strict(variant.params, mark="")
+    made["params"] = numbers.encode_all(variant.params, mark="")
     made["metrics"] = {name: series.row() for name, series in variant.metrics.items()}
     made["value"] = _encoded(view.value(variant))
     if variant.link:
@@ -308,7 +302,7 @@ def job(view: ScanView, variant: VariantView, has_notebook: bool) -> JobDetails:
         "type": "job",
         "variant": variant.id,
         "attempts": cast("list[Attempt]", attempts),
-        "defaults": numbers.strict(view.scan.defaults, mark=""),
+        "defaults": numbers.encode_all(view.scan.defaults, mark=""),
         "limits": {
             "gpus": granted.gpus,
             "memory_mb": granted.memory_mb,
@@ -340,7 +334,7 @@ def _variant(variant: VariantView, folder: str) -> dict[str, Any]:
         notebook = f"{folder}/{variant.notebook}"
     return {
         "id": variant.id,
-        "params": numbers.strict(variant.params, mark=""),
+        "params": numbers.encode_all(variant.params, mark=""),
         "state": variant.state,
         "reason": variant.reason,
         "message": variant.message,

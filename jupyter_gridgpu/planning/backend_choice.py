@@ -11,7 +11,7 @@ from jupyter_gridgpu.errors import BackendError, GridGpuError, UsageError
 from jupyter_gridgpu.model.resources import Resources
 from jupyter_gridgpu.model.scan import AUTO, ScanSpec
 from jupyter_gridgpu.queues import discovery
-from jupyter_gridgpu.queues.match import Match, chosen, fitting
+from jupyter_gridgpu.queues.match import Match, choice_text, fitting_queues
 from jupyter_gridgpu.store import home
 from jupyter_gridgpu.store.paths import ScanPaths
 
@@ -19,7 +19,9 @@ NAMED_QUEUES = 8  # that a sentence names
 TRIED_QUEUES = 4  # that are asked whether they take a scan
 
 
-def checked(scan: ScanSpec, ask: bool = True, files: Mapping[str, Path] | None = None) -> ScanSpec:
+def accepted_by_backend(
+    scan: ScanSpec, ask: bool = True, files: Mapping[str, Path] | None = None
+) -> ScanSpec:
     """Return the scan as its backend takes it, with its channel.
 
     Where the backend was left open, that is the best queue that takes the scan. Without `ask` no
@@ -55,7 +57,7 @@ def _in_fitting_queues(scan: ScanSpec) -> list[ScanSpec]:
 
     Raises UsageError for an unknown queue, BackendError if the scan fits none.
     """
-    known = discovery.find(discovery.FRESH_S)
+    known = discovery.find_queues(discovery.MAX_AGE_S)
     asked = scan.placement.queue
     usable = [queue for queue in known.queues if queue.backend in backends.names()]
     named = [queue for queue in usable if asked in (None, queue.name, queue.queue)]
@@ -63,7 +65,7 @@ def _in_fitting_queues(scan: ScanSpec) -> list[ScanSpec]:
         names = ", ".join(queue.name for queue in usable[:NAMED_QUEUES])
         raise UsageError(f"No queue is called {asked!r}; there are {names}.")
     try:
-        matches = fitting(named, scan.resources, scan.container)
+        matches = fitting_queues(named, scan.resources, scan.container)
     except BackendError as error:
         # A batch system that did not answer may be why nothing fits.
         raise BackendError(" ".join([str(error), *known.problems[:1]])) from None
@@ -89,7 +91,7 @@ def _in_queue(scan: ScanSpec, match: Match) -> ScanSpec:
         resources=replace(scan.resources, gpu_model=model),
         asked=asked,
         asked_model=scan.resources.gpu_model,
-        choice=chosen(match),
+        choice=choice_text(match),
     )
 
 

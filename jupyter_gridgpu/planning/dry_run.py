@@ -8,7 +8,7 @@ from typing import Any
 
 from jupyter_gridgpu.model.scan import ScanSpec
 from jupyter_gridgpu.model.space import Axis, Choice, Fixed, Range
-from jupyter_gridgpu.model.units import number
+from jupyter_gridgpu.model.units import number_text
 
 SHOWN_VALUES = 8  # of a list of values
 _PLACES = {"local": "this machine", "auto": "the best queue that fits"}
@@ -19,7 +19,7 @@ def plan_text(scan: ScanSpec, files: Iterable[str]) -> str:
     place = _PLACES.get(scan.backend, scan.backend)
     lines = [f"{scan.notebook} would run as {_count_text(scan)} ({_points_text(scan)}) on {place}."]
     width = max(len(name) for name in scan.space)
-    lines += [f"  {name:<{width}}  {describe(axis)}" for name, axis in scan.space.axes.items()]
+    lines += [f"  {name:<{width}}  {axis_text(axis)}" for name, axis in scan.space.axes.items()]
     if scan.objective:
         best = f"Best: {scan.objective.direction} {scan.objective.metric}"
         if scan.objective.reduction != "last":
@@ -41,7 +41,7 @@ def plan_json(scan: ScanSpec) -> dict[str, Any]:
         "variants": scan.total(),
         "sampler": scan.sampler,
         "on": scan.backend,
-        "params": {name: describe(axis) for name, axis in scan.space.axes.items()},
+        "params": {name: axis_text(axis) for name, axis in scan.space.axes.items()},
     }
     if scan.origin is not None:
         body["origin"] = asdict(scan.origin)
@@ -50,7 +50,7 @@ def plan_json(scan: ScanSpec) -> dict[str, Any]:
     return body
 
 
-def describe(axis: Axis) -> str:
+def axis_text(axis: Axis) -> str:
     """Say in words which values an axis takes."""
     if isinstance(axis, Fixed):
         return repr(axis.value)
@@ -71,13 +71,13 @@ def _choice_text(axis: Choice) -> str:
 def _value_text(value: object) -> str:
     # Floats of a linspace have many digits, which nobody reads.
     if isinstance(value, float):
-        return number(value, 4)
+        return number_text(value, 4)
     return repr(value)
 
 
 def _range_text(axis: Range) -> str:
     kind = "whole numbers" if axis.whole else "numbers"
-    text = f"{kind} from {number(axis.low)} to {number(axis.high)}"
+    text = f"{kind} from {number_text(axis.low)} to {number_text(axis.high)}"
     if axis.log:
         text += ", evenly in the logarithm"
     return text

@@ -67,7 +67,7 @@ def _name_beside_notebook(folder: Path, match: Path, pattern: str) -> str:
     return match.name
 
 
-def digest_of(files: dict[str, Path]) -> str:
+def files_digest(files: dict[str, Path]) -> str:
     """Return a SHA-256 of the helper files, or an empty text if there are none.
 
     Up to HASHED_BYTES the content counts, and of the rest size and time of change: hashing a large

@@ -19,22 +19,10 @@ from typing import Any
 
 from jupyter_gridgpu.errors import NotebookError, SpaceError
 from jupyter_gridgpu.model.space import Space
-from jupyter_gridgpu.planning.parameter import NOTHING, Parameter, check_axis, kind_of
+from jupyter_gridgpu.planning.parameter import NO_VALUE, Parameter, check_axis
 from jupyter_gridgpu.planning.reported_metrics import reported_names
 from jupyter_gridgpu.store import home
 from jupyter_gridgpu.worker.papermill_import import import_papermill, literal_path
-
-# The form imports from here what now lies in `parameter`.
-__all__ = [
-    "NOTHING",
-    "Notebook",
-    "Parameter",
-    "check_space",
-    "kind_of",
-    "metric_names",
-    "parameters_cell",
-    "read_notebook",
-]
 
 NOTEBOOK_LIMIT = 100 * 1024 * 1024  # bytes
 NAMED_PARAMETERS = 8  # that a sentence names
@@ -198,7 +186,7 @@ def _read_parameters(path: Path, content: bytes, language: str) -> dict[str, Par
         return {name: _parameter(item) for name, item in _inspect(path).items()}
     # Papermill knows the syntax of few languages: of another one the names alone are read.
     names = _ASSIGNED.findall(_source(tagged[0]))
-    return {name: Parameter(name, None, NOTHING, "") for name in names}
+    return {name: Parameter(name, None, NO_VALUE, "") for name in names}
 
 
 def _inspect(path: Path) -> dict[str, dict[str, Any]]:
@@ -226,7 +214,7 @@ def _parameter(item: dict[str, Any]) -> Parameter:
     try:
         default = ast.literal_eval(item.get("default", ""))
     except (ValueError, SyntaxError, MemoryError, RecursionError):
-        default = NOTHING
+        default = NO_VALUE
     return Parameter(item["name"], type_name, default, item.get("help") or "")
 
 

@@ -15,7 +15,7 @@ from jupyter_gridgpu.planning.declaration import Options
 NAME_LIMIT = 500  # characters of a name that a batch system gets
 
 
-def engine_fields(options: Options, container: Container) -> dict[str, Any]:
+def backend_fields(options: Options, container: Container) -> dict[str, Any]:
     """Return the fields of a ScanSpec that say where and how its jobs run. Raises UsageError."""
     return {
         "backend": options.on,

@@ -11,9 +11,6 @@ import click
 from jupyter_gridgpu.errors import UsageError
 from jupyter_gridgpu.planning.declaration import NOT_FOR_A_REPLAY, Options, wording_of
 
-# `plan_text` is imported from here by the magic.
-from jupyter_gridgpu.planning.dry_run import plan_text as plan_text
-
 Function = Callable[..., Any]
 Decorator = Callable[[Function], Function]
 
@@ -103,7 +100,7 @@ def magic_options(**values: Any) -> dict[str, Any]:
     return values
 
 
-def parse_words(words: Sequence[str]) -> dict[str, Any]:
+def read_options_line(words: Sequence[str]) -> dict[str, Any]:
     """Return what the words after the magic say.
 
     The result has the notebook, what `first_options` adds, and every option by its name.
@@ -127,7 +124,7 @@ def option_list() -> list[click.Option]:
     ]
 
 
-def words_of(texts: Mapping[str, Any]) -> list[str]:
+def words_for(texts: Mapping[str, Any]) -> list[str]:
     """Return the words of a command line that give options these values.
 
     `texts` holds values by the names of the options. A default needs no words.

@@ -8,7 +8,7 @@ from typing import Any
 from jupyter_gridgpu.errors import SpaceError
 from jupyter_gridgpu.model.space import Axis, Choice, Fixed, Range
 
-NOTHING = object()  # the default of a parameter whose default is an expression, not a value
+NO_VALUE = object()  # the default of a parameter whose default is an expression, not a value
 SHOWN_CHARACTERS = 40  # of a value in a sentence
 TRUTH = "True or False"
 
@@ -34,7 +34,7 @@ class Parameter:
 
 def kind_of(value: Any) -> str | None:
     """Return in words what sort of value this is, or None where nothing can be said."""
-    if value is NOTHING or value is None:
+    if value is NO_VALUE or value is None:
         return None
     for kind, words in _KINDS:
         if isinstance(value, kind):

@@ -17,29 +17,17 @@ from jupyter_gridgpu.errors import UsageError
 from jupyter_gridgpu.model.grammar import parse_space, space_of
 from jupyter_gridgpu.model.scan import Objective, ScanSpec, parse_objective, plain_defaults
 from jupyter_gridgpu.model.space import GRID_LIMIT, Space
-from jupyter_gridgpu.planning.backend_choice import checked
+from jupyter_gridgpu.planning.backend_choice import accepted_by_backend
 from jupyter_gridgpu.planning.declaration import Options
-from jupyter_gridgpu.planning.helper_files import digest_of, helper_files
+from jupyter_gridgpu.planning.helper_files import files_digest, helper_files
 from jupyter_gridgpu.planning.notebook import Notebook, check_space, read_notebook
 from jupyter_gridgpu.planning.option_values import (
+    backend_fields,
     container_of,
-    engine_fields,
     not_negative,
     positive,
 )
 from jupyter_gridgpu.store import home
-
-# Other rooms import from here what now lies in the modules beside this one.
-__all__ = [
-    "Options",
-    "Plan",
-    "checked",
-    "container_of",
-    "digest_of",
-    "engine_fields",
-    "helper_files",
-    "plan",
-]
 
 
 @dataclass(frozen=True)
@@ -73,7 +61,7 @@ def plan(
     """
     # A kernel in an image need not be installed here, so the image is looked at first.
     container = container_of(options, exact=ask)
-    found = read_notebook(notebook, kernel_here=not images.contained(container))
+    found = read_notebook(notebook, kernel_here=not images.starts_container(container))
     wanted = _read_space(space, names)
     check_space(found, wanted)
     objective = _read_objective(options)
@@ -94,14 +82,14 @@ def plan(
         trials=trials,
         objective=objective,
         files=tuple(files),
-        **engine_fields(options, container),
+        **backend_fields(options, container),
         notebook_digest=found.digest,
-        files_digest=digest_of(files),
+        files_digest=files_digest(files),
         created=time.time(),
         defaults=plain_defaults(defaults),
     )
     _check_size(scan)
-    return Plan(checked(scan, ask, files), found, files, options.name, options.new)
+    return Plan(accepted_by_backend(scan, ask, files), found, files, options.name, options.new)
 
 
 def _read_space(space: object, names: Mapping[str, Any] | None) -> Space:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_gridgpu.errors import UsageError
-from jupyter_gridgpu.model.job import bounded
+from jupyter_gridgpu.model.job import one_line
 from jupyter_gridgpu.model.queue import OFFLINE, ONLINE, GpuKind, Queue, QueueLimits
 from jupyter_gridgpu.queues import gpus
 from jupyter_gridgpu.queues.fields import NAME
@@ -47,7 +47,7 @@ def load(path: Path, everything: bool = False) -> tuple[list[Queue], list[str]]:
         if name is None:
             label = ""
             if key:
-                label = f" ({bounded(key, KEY_LIMIT)})"
+                label = f" ({one_line(key, KEY_LIMIT)})"
             problems.append(f"Entry {number}{label} is left out: it has no usable nickname.")
             continue
         queue = _queue(name, body)
@@ -213,7 +213,7 @@ def _images(body: dict[str, Any]) -> tuple[str, ...] | None:
 
 def _text(value: Any) -> str:
     """Return a text as one bounded line; "" for what is no text."""
-    return bounded(value, TEXT_LIMIT) or ""
+    return one_line(value, TEXT_LIMIT) or ""
 
 
 def _words(value: Any) -> list[str]:

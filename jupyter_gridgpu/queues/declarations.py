@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_gridgpu.errors import UsageError
-from jupyter_gridgpu.model.job import bounded
+from jupyter_gridgpu.model.job import one_line
 from jupyter_gridgpu.model.queue import Queue
 from jupyter_gridgpu.store.paths import write_atomic
 
@@ -89,7 +89,7 @@ def read(path: Path) -> tuple[list[Queue], list[str]]:
     except yaml.YAMLError as error:
         return [], [f"{path}, {_yaml_mistake(error)}"]
     except (ValueError, RecursionError, UsageError) as error:
-        reason = bounded(str(error)) or "it is nested too deeply"
+        reason = one_line(str(error)) or "it is nested too deeply"
         return [], [f"{path} is no list of queues: {reason}."]
     if root is None:
         return [], []
@@ -113,7 +113,7 @@ def _yaml_mistake(error: Any) -> str:
     position = getattr(error, "problem_mark", None)
     if position is not None:
         line = f"line {position.line + 1}"  # yaml counts lines from 0
-    reason = bounded(str(getattr(error, "problem", None) or "unreadable"), REASON_LIMIT)
+    reason = one_line(str(getattr(error, "problem", None) or "unreadable"), REASON_LIMIT)
     return f"{line}: it is not YAML ({reason}); mind the indentation."
 
 

@@ -14,13 +14,13 @@ from functools import partial
 from typing import TypeVar
 
 from jupyter_gridgpu.errors import GridGpuError
-from jupyter_gridgpu.model.job import bounded
+from jupyter_gridgpu.model.job import one_line
 from jupyter_gridgpu.model.queue import OFFLINE, UNKNOWN, GpuKind, Queue, QueueLimits
 from jupyter_gridgpu.queues import declarations, gpus, htcondor, slurm, this_machine
 from jupyter_gridgpu.transport.asking import ask_all
 
 TIMEOUT_S = 8.0
-FRESH_S = 60.0  # the age up to which faces use the last answer again
+MAX_AGE_S = 60.0  # the age up to which faces use the last answer again
 
 KindOrLimits = TypeVar("KindOrLimits", GpuKind, QueueLimits)
 
@@ -42,7 +42,7 @@ _lock = threading.Lock()
 _last: KnownQueues | None = None
 
 
-def find(max_age_s: float = 0.0, timeout_s: float = TIMEOUT_S) -> KnownQueues:
+def find_queues(max_age_s: float = 0.0, timeout_s: float = TIMEOUT_S) -> KnownQueues:
     """Return all queues that are known.
 
     The last answer is used again while it is younger than `max_age_s` seconds. Otherwise the batch
@@ -102,7 +102,7 @@ def _queues_or_problem(name: str, ask: Callable[[], list[Queue]]) -> list[Queue]
         return str(error)
     # Whatever a batch system answers, it must not hide the queues of the others.
     except Exception as error:
-        return f"{name} gave an answer that is not understood: {bounded(repr(error), 120)}."
+        return f"{name} gave an answer that is not understood: {one_line(repr(error), 120)}."
 
 
 def merged(declared: Sequence[Queue], discovered: Sequence[Queue]) -> list[Queue]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from jupyter_gridgpu.model.job import bounded
+from jupyter_gridgpu.model.job import one_line
 from jupyter_gridgpu.model.queue import OFFLINE, ONLINE, GpuKind, Queue, QueueLimits
 from jupyter_gridgpu.queues import gpus, htcondor_process
 
@@ -55,11 +55,11 @@ def discover(timeout_s: float) -> list[Queue]:
     """
     if not configured():
         return []
-    answer = call("slots", timeout_s)
+    answer = ask_pool("slots", timeout_s)
     return parse(answer["slots"], answer["pool"])
 
 
-def call(verb: str, timeout_s: float) -> Any:
+def ask_pool(verb: str, timeout_s: float) -> Any:
     """Return what a verb of htcondor_bindings.py returns, asked in a process of its own.
 
     Raises BackendError if there is no answer within `timeout_s` seconds.
@@ -159,11 +159,11 @@ def _gpu_kind(device: Mapping[str, Any]) -> GpuKind:
     """Return the kind of a GPU from its properties."""
     name = device.get("DeviceName")
     memory_mb = _number(device.get("GlobalMemoryMb"))
-    if not isinstance(name, str) or not bounded(name):
+    if not isinstance(name, str) or not one_line(name):
         return GpuKind(vram_mb=memory_mb or None, cuda=_cuda_version(device))
     return GpuKind(
         vendor=gpus.vendor(name),
-        model=bounded(gpus.short_name(name), MODEL_LIMIT),
+        model=one_line(gpus.short_name(name), MODEL_LIMIT),
         vram_mb=memory_mb or gpus.memory_mb(name),
         cuda=_cuda_version(device),
     )

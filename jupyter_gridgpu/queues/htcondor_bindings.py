@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from jupyter_gridgpu.model.job import bounded
+from jupyter_gridgpu.model.job import one_line
 from jupyter_gridgpu.queues import htcondor_process
 from jupyter_gridgpu.queues.htcondor import DEVICE_ATTRIBUTE
 
@@ -43,7 +43,7 @@ def slots(condor: Any) -> dict[str, Any]:
     """Return the ads of the pool's GPU slots, and the address of HTCondor's collector as `pool`."""
     ads = condor.Collector().query(condor.AdType.Startd, GPU_SLOTS)
     return {
-        "pool": bounded(str(condor.param.get("COLLECTOR_HOST", "")), TEXT_LIMIT),
+        "pool": one_line(str(condor.param.get("COLLECTOR_HOST", "")), TEXT_LIMIT),
         "slots": [slot_to_json(ad) for ad in ads[:ADS_LIMIT]],
     }
 
@@ -54,15 +54,15 @@ def versions(condor: Any) -> dict[str, Any]:
     `no_schedd` is None, or why the schedd that would take our jobs does not answer.
     """
     ads = condor.Collector().query(condor.AdType.Schedd, "true", ["Name", "CondorVersion"])
-    found = {bounded(str(ad.get("CondorVersion")), VERSION_LIMIT) for ad in ads[:ADS_LIMIT]}
+    found = {one_line(str(ad.get("CondorVersion")), VERSION_LIMIT) for ad in ads[:ADS_LIMIT]}
     no_schedd = None
     # HTCondor's collector may answer where the schedd does not: it runs on another machine.
     try:
         condor.Schedd().query("false", ["ClusterId"])
     except Exception as error:
-        no_schedd = bounded(str(error), ERROR_LIMIT)
+        no_schedd = one_line(str(error), ERROR_LIMIT)
     return {
-        "bindings": bounded(str(condor.version()), VERSION_LIMIT),
+        "bindings": one_line(str(condor.version()), VERSION_LIMIT),
         "schedds": sorted(version for version in found if version),
         "no_schedd": no_schedd,
     }
@@ -89,7 +89,7 @@ def plain_value(value: Any) -> Any:
 
 def describe_error(condor: Any, error: Exception) -> str:
     """Return the sentence that a user reads if the bindings raise an error."""
-    return f"HTCondor's collector does not answer: {bounded(str(error), ERROR_LIMIT)}"
+    return f"HTCondor's collector does not answer: {one_line(str(error), ERROR_LIMIT)}"
 
 
 VERBS: dict[str, Callable[..., Any]] = {"slots": slots, "versions": versions}

@@ -28,7 +28,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TextIO
 
 from jupyter_gridgpu.errors import BackendError, Unreachable
-from jupyter_gridgpu.model.job import bounded
+from jupyter_gridgpu.model.job import one_line
 
 ANSWER_LIMIT = 256_000_000  # characters; the ads of 50,000 slots have fewer
 COMPLAINT_LIMIT = 200  # characters
@@ -81,7 +81,7 @@ def _unpacked(stdout: str, stderr: str) -> Any:
     except ValueError:
         # The process died before it could answer. Its last line of stderr names the exception.
         lines = stderr.strip().splitlines() or ["no word"]
-        complaint = bounded(lines[-1], COMPLAINT_LIMIT)
+        complaint = one_line(lines[-1], COMPLAINT_LIMIT)
         raise Unreachable(f"HTCondor's bindings failed: {complaint}") from None
     if "refused" in envelope:
         raise BackendError(envelope["refused"])

@@ -9,7 +9,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from jupyter_gridgpu.errors import BackendError
-from jupyter_gridgpu.model.queue import HERE, OFFLINE, ONLINE, GpuKind, Queue, enough_mb, gb
+from jupyter_gridgpu.model.queue import (
+    LOCAL,
+    OFFLINE,
+    ONLINE,
+    GpuKind,
+    Queue,
+    enough_mb,
+    memory_text,
+)
 from jupyter_gridgpu.model.resources import Container, Resources
 from jupyter_gridgpu.queues import gpus
 from jupyter_gridgpu.queues.objections import memory_range, objections_to
@@ -59,7 +67,7 @@ def rank(
     return sorted(matches, key=lambda match: _order(match, wanted))
 
 
-def fitting(
+def fitting_queues(
     queues: Sequence[Queue], wanted: Resources, container: Container | None = None
 ) -> list[Match]:
     """Return the queues that a job fits or may fit, the best first.
@@ -77,7 +85,7 @@ def _order(match: Match, wanted: Resources) -> tuple[object, ...]:
     """Return what queues are sorted by, the most important first. docs/queues.md has the order."""
     queue = match.queue
     free = queue.count("free")
-    is_elsewhere = queue.backend != HERE
+    is_elsewhere = queue.backend != LOCAL
     return (
         _fit_order(match),
         -queue.rank,
@@ -165,7 +173,9 @@ def _no_memory(kinds: Sequence[GpuKind], wanted: Resources) -> str | None:
         if most is None or most >= enough_mb(wanted.vram_mb):
             return None
         largest = max(largest, most)
-    return f"{gb(wanted.vram_mb)} of GPU memory asked, the largest has {gb(largest)}"
+    return (
+        f"{memory_text(wanted.vram_mb)} of GPU memory asked, the largest has {memory_text(largest)}"
+    )
 
 
 def _no_cuda(kinds: Sequence[GpuKind], wanted: Resources) -> str | None:
@@ -185,10 +195,10 @@ def _no_cuda(kinds: Sequence[GpuKind], wanted: Resources) -> str | None:
 # why a queue was chosen ---------------------------------------------------------------
 
 
-def chosen(match: Match) -> str:
+def choice_text(match: Match) -> str:
     """Return the sentence that says which queue was chosen, and why."""
     queue = match.queue
-    is_here = queue.backend == HERE
+    is_here = queue.backend == LOCAL
     place = f"{queue.name} ({queue.backend})"
     if is_here:
         place = "this machine"

@@ -9,9 +9,9 @@ import fnmatch
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from jupyter_gridgpu.model.queue import OFFLINE, GpuKind, Queue, enough_mb, gb
+from jupyter_gridgpu.model.queue import OFFLINE, GpuKind, Queue, enough_mb, memory_text
 from jupyter_gridgpu.model.resources import Container, Resources
-from jupyter_gridgpu.model.units import duration
+from jupyter_gridgpu.model.units import duration_text
 from jupyter_gridgpu.queues import gpus
 
 
@@ -102,13 +102,14 @@ def _against_memory(kind: GpuKind, wanted_mb: int | None) -> Iterator[Objection]
     least, most = memory_range(kind)
     enough = enough_mb(wanted_mb)
     if most is not None and most < enough:
-        yield Objection(f"has {gb(most)} of GPU memory, {gb(wanted_mb)} asked")
+        yield Objection(f"has {memory_text(most)} of GPU memory, {memory_text(wanted_mb)} asked")
     elif least is None or most is None:
         yield Objection("the memory of its GPUs is not known", certain=False)
     # Slurm tells only the model, and an A100 is sold with 40 GB and with 80 GB.
     elif least < enough:
         yield Objection(
-            f"its GPUs have {gb(least)} or {gb(most)}, which is not known", certain=False
+            f"its GPUs have {memory_text(least)} or {memory_text(most)}, which is not known",
+            certain=False,
         )
 
 
@@ -155,12 +156,14 @@ def _against_limits(queue: Queue, wanted: Resources) -> Iterator[Objection]:
     yield from _over(
         limits.walltime_s,
         wanted.walltime_s,
-        lambda most, asked: f"ends jobs after {duration(most)}, {duration(asked)} asked",
+        lambda most, asked: f"ends jobs after {duration_text(most)}, {duration_text(asked)} asked",
     )
     yield from _over(
         limits.memory_mb,
         wanted.memory_mb,
-        lambda most, asked: f"gives a job {gb(most)} of memory, {gb(asked)} asked",
+        lambda most, asked: (
+            f"gives a job {memory_text(most)} of memory, {memory_text(asked)} asked"
+        ),
     )
     yield from _over(
         limits.cpus,

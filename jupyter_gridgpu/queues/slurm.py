@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jupyter_gridgpu.errors import BackendError
-from jupyter_gridgpu.model.job import bounded
+from jupyter_gridgpu.model.job import one_line
 from jupyter_gridgpu.model.queue import OFFLINE, ONLINE, GpuKind, Queue, QueueLimits
 from jupyter_gridgpu.queues import gpus
 
@@ -111,7 +111,7 @@ def _sinfo_output(timeout_s: float) -> str:
 def _complaint(stderr: str) -> str:
     """Return the last line of what sinfo complained about, as a part of a sentence."""
     lines = stderr.strip().splitlines() or ["no reason given"]
-    line = bounded(lines[-1], COMPLAINT_LIMIT) or ""
+    line = one_line(lines[-1], COMPLAINT_LIMIT) or ""
     return line.removeprefix("sinfo: ").removeprefix("error: ").rstrip(".")
 
 

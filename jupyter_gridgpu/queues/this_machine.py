@@ -10,8 +10,8 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from jupyter_gridgpu.model.job import bounded
-from jupyter_gridgpu.model.queue import HERE, ONLINE, GpuKind, Queue, QueueLimits
+from jupyter_gridgpu.model.job import one_line
+from jupyter_gridgpu.model.queue import LOCAL, ONLINE, GpuKind, Queue, QueueLimits
 from jupyter_gridgpu.queues import gpus
 
 RUNTIMES = ("apptainer", "singularity", "podman")
@@ -28,7 +28,7 @@ def discover(timeout_s: float = 5.0) -> list[Queue]:
     limits = QueueLimits(memory_mb=_memory_mb(), cpus=_core_count(), gpus=len(devices) or None)
     queue = Queue(
         name="here",
-        backend=HERE,
+        backend=LOCAL,
         title="this machine",
         gpus=counted(devices),
         limits=limits,
@@ -144,7 +144,7 @@ def _device_of_line(line: str, cuda: str | None) -> GpuKind | None:
 
 
 def _model(name: str) -> str | None:
-    short = bounded(name, MODEL_LIMIT)
+    short = one_line(name, MODEL_LIMIT)
     if not short:
         return None
     return gpus.short_name(short)

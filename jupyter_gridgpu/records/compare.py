@@ -64,7 +64,7 @@ class Tolerance:
 
 
 @dataclass(frozen=True)
-class Cell:
+class ComparedMetric:
     """One metric of one pair of variants. The field names are keys of the printed JSON."""
 
     metric: str
@@ -77,7 +77,7 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Pair:
+class ComparedVariants:
     """A variant of the first scan and the one of the second that had the same to do.
 
     One of them may be missing. The field names are keys of the printed JSON.
@@ -87,7 +87,7 @@ class Pair:
     b: str | None
     params: dict[str, Any]  # those that vary in the first scan
     states: tuple[str | None, str | None]
-    cells: list[Cell]
+    cells: list[ComparedMetric]
     verdict: str
 
 
@@ -98,7 +98,7 @@ class Comparison:
     a: str  # the name of the first scan
     b: str
     kind: str  # how one scan comes from the other: replay, variation, or empty
-    pairs: list[Pair]
+    pairs: list[ComparedVariants]
     inputs: list[Difference]
     tolerance: Tolerance
     notes: list[str] = field(default_factory=list)
@@ -127,7 +127,7 @@ class Comparison:
     def to_json(self) -> dict[str, Any]:
         """Return the comparison as one object of strict JSON; what is not finite is a word."""
         body = {"verdict": self.verdict, "counts": self.counts(), **asdict(self)}
-        strict: dict[str, Any] = numbers.strict(body, mark="")
+        strict: dict[str, Any] = numbers.encode_all(body, mark="")
         return strict
 
 
@@ -174,7 +174,7 @@ def _worst(verdicts: Iterable[str]) -> str:
     return max(verdicts, key=_VERDICTS.index, default=REPRODUCED)
 
 
-def _overall_verdict(first: Record, second: Record, pairs: list[Pair]) -> str:
+def _overall_verdict(first: Record, second: Record, pairs: list[ComparedVariants]) -> str:
     verdicts = [pair.verdict for pair in pairs]
     # Without a pair, nothing was compared, which is no reproduction.
     if not pairs or not _is_complete(first) or not _is_complete(second):
@@ -219,7 +219,7 @@ class _PairComparer:
         self._metrics = metrics  # empty: all
         self._spread = RepeatSpread(first)
 
-    def compare(self, first: VariantView | None, second: VariantView | None) -> Pair:
+    def compare(self, first: VariantView | None, second: VariantView | None) -> ComparedVariants:
         """Compare two variants, of which one may be missing."""
         cells = []
         # If one of them is missing, there is nothing to compare, and the pair is incomplete.
@@ -232,7 +232,7 @@ class _PairComparer:
             params = {name: present.params.get(name) for name in self._first.scan.space.varied}
         first_id, first_state = _id_and_state(first)
         second_id, second_state = _id_and_state(second)
-        return Pair(
+        return ComparedVariants(
             a=first_id,
             b=second_id,
             params=params,
@@ -241,15 +241,17 @@ class _PairComparer:
             verdict=_pair_verdict(first, second, cells),
         )
 
-    def _compare_metric(self, first: VariantView, second: VariantView, metric: str) -> Cell:
+    def _compare_metric(
+        self, first: VariantView, second: VariantView, metric: str
+    ) -> ComparedMetric:
         first_value = metric_value(self._first, first, metric)
         second_value = metric_value(self._first, second, metric)
         spread = self._spread.of(first, metric)
         if first_value is None or second_value is None:
-            return Cell(metric, first_value, second_value, None, None, spread, INCOMPLETE)
+            return ComparedMetric(metric, first_value, second_value, None, None, spread, INCOMPLETE)
         both_nan = math.isnan(first_value) and math.isnan(second_value)
         if first_value == second_value or both_nan:
-            return Cell(metric, first_value, second_value, 0.0, 0.0, spread, REPRODUCED)
+            return ComparedMetric(metric, first_value, second_value, 0.0, 0.0, spread, REPRODUCED)
         difference = second_value - first_value
         # From 0, any difference is infinitely many times as large.
         relative = math.inf
@@ -260,7 +262,9 @@ class _PairComparer:
         verdict = DIFFERS
         if both_finite and self._tolerance.allows(difference, relative, spread):
             verdict = WITHIN
-        return Cell(metric, first_value, second_value, difference, relative, spread, verdict)
+        return ComparedMetric(
+            metric, first_value, second_value, difference, relative, spread, verdict
+        )
 
 
 def _id_and_state(variant: VariantView | None) -> tuple[str | None, str | None]:
@@ -269,7 +273,9 @@ def _id_and_state(variant: VariantView | None) -> tuple[str | None, str | None]:
     return variant.id, variant.state
 
 
-def _pair_verdict(first: VariantView | None, second: VariantView | None, cells: list[Cell]) -> str:
+def _pair_verdict(
+    first: VariantView | None, second: VariantView | None, cells: list[ComparedMetric]
+) -> str:
     if first is None or second is None:
         return INCOMPLETE
     if first.state not in END_STATES or second.state not in END_STATES:

@@ -88,10 +88,10 @@ def _write_metrics(copy: CopyPaths, variant: ImportedVariant) -> None:
     for output in cell_outputs(variant.body):
         data = output.get("data")
         if isinstance(data, dict):
-            recorder.glued(data)
+            recorder.take_display(data)
         if output.get("output_type") == "stream":
             for line in _printed_lines(output.get("text")):
-                recorder.printed(line)
+                recorder.take_printed(line)
     recorder.close()
     # The recorder wrote the present time. When a value was printed is not known, so that all
     # readings get the time at which the notebook ended.

@@ -20,8 +20,9 @@ from jupyter_gridgpu.model.job import job_key, variant_id
 from jupyter_gridgpu.model.scan import Origin, ScanSpec, parse_objective, plain_defaults
 from jupyter_gridgpu.model.space import GRID_LIMIT, Axis, Choice, Fixed, Space
 from jupyter_gridgpu.model.view import VariantView
+from jupyter_gridgpu.planning.helper_files import files_digest, helper_files
 from jupyter_gridgpu.planning.notebook import Notebook, check_space, read_notebook
-from jupyter_gridgpu.planning.request import Plan, digest_of, helper_files
+from jupyter_gridgpu.planning.request import Plan
 from jupyter_gridgpu.records.imported_job import write_job
 from jupyter_gridgpu.records.papermill_batch import (
     ImportedVariant,
@@ -68,7 +69,7 @@ def plan_import(
     scan = replace(
         _spec(name or home.name_from(batch.name), source, space, objective),
         files=tuple(helpers),
-        files_digest=digest_of(helpers),
+        files_digest=files_digest(helpers),
         recorded=len(variants),
         recorded_digest=points.digest(point_lines),
     )
@@ -209,7 +210,7 @@ def space_of(params: Sequence[dict[str, Any]]) -> Space:
     values_by_name: dict[str, dict[str, Any]] = {}
     for point in params:
         for name, value in point.items():
-            text = json.dumps(numbers.strict(value), sort_keys=True)
+            text = json.dumps(numbers.encode_all(value), sort_keys=True)
             values_by_name.setdefault(name, {}).setdefault(text, value)
     axes: dict[str, Axis] = {}
     for name, by_text in values_by_name.items():
@@ -226,7 +227,7 @@ def space_of(params: Sequence[dict[str, Any]]) -> Space:
 # the folder ---------------------------------------------------------------------------------
 
 
-def fill(plan: Plan, variants: list[ImportedVariant], paths: ScanPaths) -> None:
+def write_imported_scan(plan: Plan, variants: list[ImportedVariant], paths: ScanPaths) -> None:
     """Write the journal and the jobs of an imported scan into its new folder. Raises OSError.
 
     Executed notebooks become jobs that have ended. Variants of a table wait, and the scan is

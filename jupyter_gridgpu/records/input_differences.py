@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from jupyter_gridgpu.model import space as spaces
-from jupyter_gridgpu.model.job import bounded
+from jupyter_gridgpu.model.job import one_line
 from jupyter_gridgpu.records.job_facts import (
     PACKAGE,
     PACKAGES_KNOWN,
@@ -94,7 +94,7 @@ def cell_differences(first: Record, second: Record) -> str:
     except (OSError, ValueError, KeyError, AttributeError, RecursionError) as error:
         # Whatever stands in the file by now may be JSON and no notebook. nbformat and nbdime then
         # fail with any of these errors.
-        return f"A notebook cannot be read any more: {bounded(str(error), 200)}."
+        return f"A notebook cannot be read any more: {one_line(str(error), 200)}."
     lines = printed.getvalue().splitlines()[DIFF_HEAD_LINES:]
     return "\n".join(map(_printable, lines))[:DIFF_LIMIT]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from jupyter_gridgpu.model.job import bounded
+from jupyter_gridgpu.model.job import one_line
 from jupyter_gridgpu.records.record import Record
 
 # Keys of a job's provenance and what a user calls them.
@@ -60,7 +60,7 @@ def _add_machine(facts: Facts, provenance: dict[str, Any]) -> None:
 def _add_packages(facts: Facts, packages: dict[str, Any]) -> None:
     facts.setdefault(PACKAGES_KNOWN, {})["yes"] = None
     for name, version in packages.items():
-        label = f"{PACKAGE}{bounded(name, NAME_LIMIT)}"
+        label = f"{PACKAGE}{one_line(name, NAME_LIMIT)}"
         facts.setdefault(label, {})[_text(version)] = None
 
 
@@ -73,7 +73,7 @@ def as_dict(value: Any) -> dict[str, Any]:
 
 def short_text(text: str) -> str:
     """Return a text cut to VALUE_LIMIT characters."""
-    return bounded(text, VALUE_LIMIT) or ""
+    return one_line(text, VALUE_LIMIT) or ""
 
 
 def _text(value: Any) -> str:

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from jupyter_gridgpu.errors import StorageError, UnknownScan, UsageError
-from jupyter_gridgpu.records.record import Record, load
+from jupyter_gridgpu.records.record import Record, load_record
 from jupyter_gridgpu.store import home
 
 SUFFIX = ".gridscan.zip"
@@ -217,7 +217,7 @@ def _check_scan(folder: Path, parent: Path, source: Path) -> None:
     Folders that a pack has not kept because they were empty are made again.
     """
     try:
-        record = load(folder)
+        record = load_record(folder)
     except (UnknownScan, StorageError) as error:
         reason = str(error).replace(str(folder), "its folder").rstrip(".")
         raise _refused(source, reason) from None

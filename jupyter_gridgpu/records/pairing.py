@@ -63,5 +63,5 @@ def _pairs_by_parameters(first: Record, second: Record) -> list[VariantPair]:
 
 def _values_text(variant: VariantView, names: list[str]) -> str:
     """Return the values of these parameters as a text that can be compared, even lists and NaN."""
-    values = [numbers.strict(variant.params.get(name)) for name in names]
+    values = [numbers.encode_all(variant.params.get(name)) for name in names]
     return json.dumps(values, sort_keys=True)

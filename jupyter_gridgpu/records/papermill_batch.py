@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_gridgpu.errors import UsageError
-from jupyter_gridgpu.model.job import bounded
+from jupyter_gridgpu.model.job import one_line
 from jupyter_gridgpu.model.plain_values import NotPlain, plain
 from jupyter_gridgpu.model.space import GRID_LIMIT
 from jupyter_gridgpu.records.parameter_table import YAML_SUFFIXES, read_table
@@ -142,7 +142,7 @@ def _error_message(body: dict[str, Any]) -> str:
     """Return the error that ended a notebook, in one line."""
     for output in cell_outputs(body):
         if output.get("output_type") == "error":
-            message = bounded(f"{output.get('ename')}: {output.get('evalue')}", MESSAGE_LIMIT)
+            message = one_line(f"{output.get('ename')}: {output.get('evalue')}", MESSAGE_LIMIT)
             return message or "It failed."
     return "It failed."
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from jupyter_gridgpu.channels.file import parse
+from jupyter_gridgpu.channels.metrics_file import parse_reading
 from jupyter_gridgpu.model.metrics import Reading
 from jupyter_gridgpu.model.scan import ScanSpec
 from jupyter_gridgpu.model.view import ScanView, VariantView
@@ -93,7 +93,7 @@ class Record:
             except OSError:
                 return
             for line in lines:
-                reading = parse(line)
+                reading = parse_reading(line)
                 # Heartbeats have no values of metrics.
                 if reading is not None and reading.values:
                     yield reading
@@ -115,7 +115,7 @@ class Record:
         return {}
 
 
-def load(folder: Path) -> Record:
+def load_record(folder: Path) -> Record:
     """Return the record in a scan's folder. Raises UnknownScan or StorageError."""
     paths = ScanPaths(folder)
     view = ScanView(home.load(folder))

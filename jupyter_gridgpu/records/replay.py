@@ -19,8 +19,11 @@ from jupyter_gridgpu.model.resources import Container
 from jupyter_gridgpu.model.scan import Origin, ScanSpec, fingerprint
 from jupyter_gridgpu.model.space import Fixed, Space
 from jupyter_gridgpu.model.view import VariantView
+from jupyter_gridgpu.planning.backend_choice import accepted_by_backend
+from jupyter_gridgpu.planning.declaration import Options
 from jupyter_gridgpu.planning.notebook import Notebook, check_space, read_notebook
-from jupyter_gridgpu.planning.request import Options, Plan, checked, container_of, engine_fields
+from jupyter_gridgpu.planning.option_values import backend_fields, container_of
+from jupyter_gridgpu.planning.request import Plan
 from jupyter_gridgpu.records.record import Record
 from jupyter_gridgpu.records.scan_provenance import copied_helper_files
 from jupyter_gridgpu.records.selection import select_variants
@@ -53,7 +56,7 @@ def plan_replay(
     variants = select_variants(record.view, request.only)
     options = _replay_options(record.scan, request)
     container, image_changes = _container(record.scan, options, ask)
-    notebook = _unchanged_notebook(record, kernel_here=not images.contained(container))
+    notebook = _unchanged_notebook(record, kernel_here=not images.starts_container(container))
     values = _parse_changes(request.changes)
     space, value_changes = _changed_space(record.scan, notebook, values)
     origin = _origin(record.scan, request.only, [*value_changes, *image_changes])
@@ -66,7 +69,7 @@ def plan_replay(
         recorded_digest=points.digest(point_lines),
     )
     return Plan(
-        scan=checked(scan, ask),
+        scan=accepted_by_backend(scan, ask),
         notebook=notebook,
         files=_helper_files(record),
         asked_name=request.options.get("name"),
@@ -92,7 +95,7 @@ def _replay_spec(record: Record, options: Options, container: Container) -> Scan
         # The queue is chosen anew, if one is to be chosen at all.
         asked=None,
         choice="",
-        **engine_fields(options, container),
+        **backend_fields(options, container),
     )
 
 

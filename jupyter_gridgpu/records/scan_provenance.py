@@ -34,7 +34,7 @@ DATA_BYTES = 256 * 1024 * 1024
 PATH_LIMIT = 500  # characters; a longer text is no name of a file
 
 
-def equip(
+def complete_folder(
     plan: Plan, scan: ScanSpec, fill: Callable[[ScanPaths], object] | None, paths: ScanPaths
 ) -> None:
     """Write worker, launcher, points and provenance into the folder of a new scan.
@@ -43,7 +43,7 @@ def equip(
     OSError.
     """
     pack(paths.worker)
-    paths.launcher.write_text(images.launcher(scan), encoding="utf-8")
+    paths.launcher.write_text(images.launcher_text(scan), encoding="utf-8")
     if plan.points:
         paths.points.write_text(plan.points, encoding="utf-8")
     # Provenance comes after all files that jobs are made of, because it holds their digests.
@@ -69,7 +69,7 @@ def write_provenance(paths: ScanPaths, plan: Plan) -> None:
         "data": data_files(plan.scan, folder),
         "inputs": input_digests(paths),
     }
-    write_json(paths.provenance, numbers.strict(body))
+    write_json(paths.provenance, numbers.encode_all(body))
 
 
 def input_digests(paths: ScanPaths) -> Digests:

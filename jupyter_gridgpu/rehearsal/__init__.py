@@ -9,8 +9,15 @@ a scan of its own, which is stopped when it has shown what it can.
     run.py      the three together
 """
 
-from jupyter_gridgpu.rehearsal.plan import first_point, rehearsed
-from jupyter_gridgpu.rehearsal.report import RehearsalReport, text
-from jupyter_gridgpu.rehearsal.run import before, rehearse
+from jupyter_gridgpu.rehearsal.plan import first_point, rehearsal_plan
+from jupyter_gridgpu.rehearsal.report import RehearsalReport, report_text
+from jupyter_gridgpu.rehearsal.run import rehearse, rehearse_before_sending
 
-__all__ = ["RehearsalReport", "before", "first_point", "rehearse", "rehearsed", "text"]
+__all__ = [
+    "RehearsalReport",
+    "rehearse_before_sending",
+    "first_point",
+    "rehearse",
+    "rehearsal_plan",
+    "report_text",
+]

@@ -6,10 +6,10 @@ import time
 from collections.abc import Callable
 
 from jupyter_gridgpu.client import ScanHandle
-from jupyter_gridgpu.model.job import bounded
-from jupyter_gridgpu.model.queue import HERE
+from jupyter_gridgpu.model.job import one_line
+from jupyter_gridgpu.model.queue import LOCAL
 from jupyter_gridgpu.model.scan import ScanSpec
-from jupyter_gridgpu.model.units import duration
+from jupyter_gridgpu.model.units import duration_text
 from jupyter_gridgpu.model.view import VariantView
 
 FIRST = "v0001"  # the one variant of a rehearsal
@@ -108,7 +108,7 @@ class Follower:
 
 def place_text(scan: ScanSpec) -> str:
     """Return where a scan runs, in words."""
-    if scan.backend == HERE:
+    if scan.backend == LOCAL:
         return "this machine"
     if scan.placement.queue:
         return f"{scan.backend} {scan.placement.queue}"
@@ -119,9 +119,9 @@ def seconds_text(seconds: float) -> str:
     """Return a length of time in words, with a tenth of a second if it is below a minute."""
     if seconds < 60:
         return f"{seconds:.1f} s"
-    return duration(seconds)
+    return duration_text(seconds)
 
 
 def _params_text(scan: ScanSpec) -> str:
-    values = [f"{name} = {bounded(repr(value), 40)}" for name, value in scan.space.fixed.items()]
+    values = [f"{name} = {one_line(repr(value), 40)}" for name, value in scan.space.fixed.items()]
     return ", ".join(values)

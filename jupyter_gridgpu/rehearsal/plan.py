@@ -8,8 +8,8 @@ from dataclasses import replace
 import psutil
 
 from jupyter_gridgpu import backends, samplers
-from jupyter_gridgpu.backends.local.backend import visible_gpus
-from jupyter_gridgpu.model.queue import HERE
+from jupyter_gridgpu.backends.local.devices import visible_gpus
+from jupyter_gridgpu.model.queue import LOCAL
 from jupyter_gridgpu.model.resources import Resources
 from jupyter_gridgpu.model.scan import Origin, fingerprint
 from jupyter_gridgpu.model.space import Axis, Fixed, Space
@@ -20,14 +20,14 @@ from jupyter_gridgpu.store.paths import ScanPaths
 SUFFIX = "-rehearsal"  # of the name of the scan
 
 
-def rehearsed(plan: Plan, there: bool, limit_s: int) -> Plan:
+def rehearsal_plan(plan: Plan, there: bool, limit_s: int) -> Plan:
     """Return the plan of the rehearsal of a plan's scan.
 
     It runs on this machine, or on the scan's own backend if `there`. Raises BackendError or
     UsageError if it cannot run in that place.
     """
     scan = plan.scan
-    backend = HERE
+    backend = LOCAL
     resources = _resources_here(scan.resources, limit_s)
     if there:
         backend = scan.backend

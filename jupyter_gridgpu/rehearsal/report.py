@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jupyter_gridgpu.client import ScanHandle
-from jupyter_gridgpu.model.job import bounded
+from jupyter_gridgpu.model.job import one_line
 from jupyter_gridgpu.model.scan import ScanSpec
 from jupyter_gridgpu.model.view import VariantView
 from jupyter_gridgpu.rehearsal.follow import FIRST, Follower, place_text, seconds_text
@@ -173,7 +173,7 @@ def _written_files(handle: ScanHandle, variant: VariantView) -> list[str]:
             path = Path(place) / name
             # The files that were sent along are links in this folder.
             if len(found) < NAMES_LIMIT and not path.is_symlink():
-                found.append(f"{bounded(str(path.relative_to(folder)), 80)} ({_size_text(path)})")
+                found.append(f"{one_line(str(path.relative_to(folder)), 80)} ({_size_text(path)})")
     return found
 
 
@@ -200,7 +200,7 @@ def _rounded(seconds: float | None) -> float | None:
     return round(seconds, 2)
 
 
-def text(found: RehearsalReport) -> str:
+def report_text(found: RehearsalReport) -> str:
     """Return the report as it is printed: a line for each thing that was seen."""
     first = "first value"
     if found.epochs:

@@ -8,8 +8,8 @@ from jupyter_gridgpu import client
 from jupyter_gridgpu.errors import RehearsalFailed
 from jupyter_gridgpu.planning.request import Plan
 from jupyter_gridgpu.rehearsal.follow import Follower
-from jupyter_gridgpu.rehearsal.plan import rehearsed
-from jupyter_gridgpu.rehearsal.report import RehearsalReport, report, text
+from jupyter_gridgpu.rehearsal.plan import rehearsal_plan
+from jupyter_gridgpu.rehearsal.report import RehearsalReport, report, report_text
 
 LIMIT_S = 600  # in which a first value of the objective must come
 
@@ -29,7 +29,7 @@ def rehearse(
     `say` is called with a sentence for whatever happens. Raises what starting a scan raises. An
     exception, such as KeyboardInterrupt, stops the rehearsal's job too.
     """
-    handle = client.start(rehearsed(plan, there, limit_s))
+    handle = client.start(rehearsal_plan(plan, there, limit_s))
     follower = Follower(handle, limit_s, say)
     try:
         follower.follow()
@@ -42,7 +42,7 @@ def rehearse(
     return report(plan.scan, handle, follower)
 
 
-def before(plan: Plan, there: bool, say: Callable[[str], None]) -> None:
+def rehearse_before_sending(plan: Plan, there: bool, say: Callable[[str], None]) -> None:
     """Rehearse a scan that is about to be sent.
 
     A scan that was sent before is not rehearsed: it will only be shown. Raises RehearsalFailed if
@@ -52,6 +52,6 @@ def before(plan: Plan, there: bool, say: Callable[[str], None]) -> None:
     if client.known(plan) is not None:
         return
     found = rehearse(plan, there, say=say)
-    say(text(found))
+    say(report_text(found))
     if not found.passed:
         raise RehearsalFailed(f"The scan was not sent, since its rehearsal failed: {found.verdict}")

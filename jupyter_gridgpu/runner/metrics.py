@@ -192,7 +192,7 @@ class MetricsReader:
             *before, last = thinned(values, NEW_LIMIT)
             # Only the last value is shown as a number. The others are drawn in a small picture, for
             # which a few digits do.
-            metrics[name] = [count, low, high, [*map(numbers.shown, before), last]]
+            metrics[name] = [count, low, high, [*map(numbers.rounded, before), last]]
         data: dict[str, Any] = {
             "key": key,
             "step": feed.step,

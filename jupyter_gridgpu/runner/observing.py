@@ -10,7 +10,7 @@ from typing import cast
 from jupyter_gridgpu.backends.base import Backend
 from jupyter_gridgpu.channels.base import Channel
 from jupyter_gridgpu.model import events
-from jupyter_gridgpu.model.job import END_STATES, Observation, allowed
+from jupyter_gridgpu.model.job import END_STATES, Observation, may_follow
 from jupyter_gridgpu.model.records import JobObserved
 from jupyter_gridgpu.model.view import VariantView
 from jupyter_gridgpu.runner.driven_scan import DrivenScan
@@ -124,7 +124,7 @@ def backend_ids(variants: Iterable[VariantView]) -> dict[str, str]:
 
 def is_news(variant: VariantView, seen: Observation) -> bool:
     """Return whether an observation says more of a job than is known."""
-    if allowed(variant.state, seen.state):
+    if may_follow(variant.state, seen.state):
         return True
     if seen.state != variant.state or seen.state in END_STATES:
         return False

@@ -19,11 +19,11 @@ def missing_repeats(view: ScanView) -> list[tuple[VariantView, int]]:
     variant of the same point.
     """
     repeats = view.scan.space.repeats
-    if repeats is None or not view.newest or view.scan.recorded:
+    if repeats is None or not view.last_point or view.scan.recorded:
         return []
     # Repeats are written in their order, so that those at the end are missing.
     _, count = repeats
-    return [(view.newest[0], repeat) for repeat in range(len(view.newest), count)]
+    return [(view.last_point[0], repeat) for repeat in range(len(view.last_point), count)]
 
 
 def history(view: ScanView) -> list[Trial]:

@@ -17,7 +17,7 @@ from typing import Any
 
 from jupyter_gridgpu.backends.base import Backend, Job, job_spec
 from jupyter_gridgpu.backends.batch.inquiry import SILENT_S, SLOWEST, poll_interval_s
-from jupyter_gridgpu.errors import Full, StorageError, Underway, Unreachable
+from jupyter_gridgpu.errors import AnswerPending, QueueFull, StorageError, Unreachable
 from jupyter_gridgpu.model import events
 from jupyter_gridgpu.model.job import Observation, job_key
 from jupyter_gridgpu.model.records import JobObserved
@@ -161,9 +161,9 @@ class JobSender:
         due = now + pause_s(error)
         # One call may answer differently for each job: the earliest time counts.
         self.ask_at = due if self.ask_at is None else min(self.ask_at, due)
-        if isinstance(error, Full):
+        if isinstance(error, QueueFull):
             self._full = str(error)
-        elif not isinstance(error, Underway):  # that one will answer within seconds
+        elif not isinstance(error, AnswerPending):  # that one will answer within seconds
             self._silence = str(error)
             if self._silent_since is None:
                 self._silent_since = now
@@ -191,9 +191,9 @@ class JobSender:
 
 def pause_s(error: Unreachable) -> float:
     """Return how many seconds to wait until a backend is asked again what it has."""
-    if isinstance(error, Underway):
+    if isinstance(error, AnswerPending):
         return UNDERWAY_S
-    if isinstance(error, Full):
+    if isinstance(error, QueueFull):
         # Room comes when a job of the user ends. To ask often only burdens the batch system.
         return SLOWEST * poll_interval_s()
     return poll_interval_s()

@@ -251,7 +251,7 @@ class HomeHandler(Api):
             folder = body.get("home")
         if not isinstance(folder, str) or len(folder) > PATH_LIMIT:
             raise UsageError('No folder was named; send an object like {"home": "/data/scans"}.')
-        where = await self.watcher.in_scan_thread(home.move, folder)
+        where = await self.watcher.in_scan_thread(home.use_home, folder)
         self.watcher.sweep_soon()
         self.finish(dumps({"home": str(where)}))
 
@@ -263,7 +263,7 @@ class QueuesHandler(Api):
     @authorized
     async def get(self) -> None:
         """Answer with the queues; batch systems are asked at most once a minute."""
-        found = await self.watcher.in_query_thread(discovery.find, discovery.FRESH_S)
+        found = await self.watcher.in_query_thread(discovery.find_queues, discovery.MAX_AGE_S)
         body = {
             "asked": found.at,
             "queues": [to_json(queue) for queue in found.queues],

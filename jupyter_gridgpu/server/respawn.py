@@ -6,7 +6,7 @@ import time
 
 from jupyter_gridgpu.client import RESPAWNS, ScanHandle
 from jupyter_gridgpu.errors import StorageError
-from jupyter_gridgpu.model.job import bounded
+from jupyter_gridgpu.model.job import one_line
 
 STEADY_S = 600.0  # a runner that lived this long died of a new cause, so the count begins anew
 NOTE_S = 60.0  # for how long the note says that a runner was started again
@@ -59,13 +59,13 @@ class Respawner:
         try:
             handle.revive()
         except (StorageError, OSError) as error:
-            self.note = bounded(str(error))
+            self.note = one_line(str(error))
         return handle.state
 
 
 def _last_words(handle: ScanHandle) -> str:
     """Return the last line of the runner's log as the end of a sentence."""
     lines = handle.runner_log().strip().splitlines()
-    if lines and (last_line := bounded(lines[-1], LAST_LINE_LIMIT)):
+    if lines and (last_line := one_line(lines[-1], LAST_LINE_LIMIT)):
         return f"last words: {last_line}"
     return "it said nothing."

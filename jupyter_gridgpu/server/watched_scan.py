@@ -153,7 +153,7 @@ class WatchedScan:
             if since is not None and 0 <= since <= rev:
                 kind = "upsert"
                 base = since
-            changed = handle.view.since(base)
+            changed = handle.view.changed_since(base)
         for start in range(0, max(len(changed), 1), MESSAGE_ROWS):
             end = start + MESSAGE_ROWS
             reached = base

@@ -37,7 +37,7 @@ def home() -> Path:
     return Path(platformdirs.user_data_dir("gridgpu", appauthor=False))
 
 
-def move(folder: str) -> Path:
+def use_home(folder: str) -> Path:
     """Keep scans in another folder from now on, and return that folder.
 
     This holds for this process and for the processes that it starts. "" means the folder that the

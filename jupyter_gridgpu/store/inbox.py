@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_gridgpu.errors import StorageError
-from jupyter_gridgpu.model.job import bounded
+from jupyter_gridgpu.model.job import one_line
 from jupyter_gridgpu.model.records import CommandApplied
 from jupyter_gridgpu.model.view import COMMANDS
 from jupyter_gridgpu.store.paths import read_json, write_json
@@ -68,7 +68,7 @@ def read(path: Path) -> CommandApplied | None:
         "action": body["action"],
         "variants": variants,
         "trials": trials,
-        "by": bounded(body.get("by"), BY_LIMIT),
+        "by": one_line(body.get("by"), BY_LIMIT),
     }
 
 
@@ -76,7 +76,7 @@ def _is_list_of_texts(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(item, str) for item in value)
 
 
-def words(action: str, variants: list[str] | None, trials: int | None) -> str:
+def command_text(action: str, variants: list[str] | None, trials: int | None) -> str:
     """Return in a few words what a command asks for, such as `stop v0001, v0002`."""
     if action == "extend":
         return f"{trials:,} points more"

@@ -55,7 +55,7 @@ class ScanPaths:
         return self.folder / "worker.sh"
 
     @property
-    def image_mark(self) -> Path:
+    def image_version(self) -> Path:
         """The image in which the scan's first job ran. The worker of that job writes the file."""
         return self.folder / "image.mark"
 

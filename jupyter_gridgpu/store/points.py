@@ -25,7 +25,7 @@ def _line(variant: VariantView) -> str:
         "variant": variant.id,
         "point": variant.point,
         "repeat": variant.repeat,
-        "params": numbers.strict(variant.params),
+        "params": numbers.encode_all(variant.params),
     }
     return json.dumps(body) + "\n"
 
@@ -63,6 +63,6 @@ def _point(body: Any) -> VariantProposed:
         "variant": variant,
         "point": int(body["point"]),
         "repeat": int(body["repeat"]),
-        "params": numbers.loose(dict(body["params"])),
+        "params": numbers.decode_all(dict(body["params"])),
         "attrs": {},
     }

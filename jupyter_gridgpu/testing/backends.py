@@ -26,7 +26,8 @@ from jupyter_gridgpu import client
 from jupyter_gridgpu.backends.base import Backend
 from jupyter_gridgpu.model.resources import Container
 from jupyter_gridgpu.model.scan import ScanSpec
-from jupyter_gridgpu.planning.request import Options, plan
+from jupyter_gridgpu.planning.declaration import Options
+from jupyter_gridgpu.planning.request import plan
 from jupyter_gridgpu.store import home
 from jupyter_gridgpu.store.paths import ScanPaths, read_json
 from jupyter_gridgpu.testing.bench import (

@@ -268,9 +268,11 @@ def waiting(sampler: Sampler, n: int) -> list[Trial]:
 def travelled(trial: Trial) -> Trial:
     """Return a trial as it comes back out of the journal."""
     # Strict JSON knows no NaN and no infinity: values of an axis travel as words.
-    params = numbers.loose(json.loads(json.dumps(numbers.strict(trial.params), allow_nan=False)))
+    params = numbers.decode_all(
+        json.loads(json.dumps(numbers.encode_all(trial.params), allow_nan=False))
+    )
     # Attributes come back as they were written: a sampler must propose none that JSON lacks.
-    attrs = json.loads(json.dumps(numbers.strict(trial.attrs), allow_nan=False))
+    attrs = json.loads(json.dumps(numbers.encode_all(trial.attrs), allow_nan=False))
     return Trial(params, attrs, trial.state, trial.value)
 
 

@@ -102,7 +102,7 @@ def runner_key(secret: bytes, scan: str) -> bytes:
     return derive_key(secret, "runner", scan)
 
 
-def signed(key: bytes, scan: str, claim: str, body: bytes = b"") -> dict[str, str]:
+def signed_headers(key: bytes, scan: str, claim: str, body: bytes = b"") -> dict[str, str]:
     """Return the headers of a signed request; its method follows from the claim."""
     digest = hashlib.sha256(body).hexdigest()
     return {CLAIM: claim, DIGEST: digest, SIGNATURE: _signature(key, scan, claim, digest)}

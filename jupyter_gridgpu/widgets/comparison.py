@@ -6,9 +6,9 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from jupyter_gridgpu.errors import UsageError
-from jupyter_gridgpu.model.job import bounded
-from jupyter_gridgpu.model.units import number
-from jupyter_gridgpu.records.compare import REPRODUCED, Cell, Comparison, Pair
+from jupyter_gridgpu.model.job import one_line
+from jupyter_gridgpu.model.units import number_text
+from jupyter_gridgpu.records.compare import REPRODUCED, ComparedMetric, ComparedVariants, Comparison
 
 if TYPE_CHECKING:
     import pandas
@@ -146,7 +146,7 @@ def _panel(altair: Any, frame: Any, name: str, comparison: Comparison) -> Any:
     return (line + points).properties(width=200, height=200)
 
 
-def _line(pair: Pair, cell: Cell | None) -> str:
+def _line(pair: ComparedVariants, cell: ComparedMetric | None) -> str:
     """Return one row of the table; without a cell, a row with the states of the two variants."""
     variant = pair.a
     if pair.a != pair.b:
@@ -164,9 +164,9 @@ def _line(pair: Pair, cell: Cell | None) -> str:
 def _number(value: float | None) -> str:
     if value is None:
         return MISSING
-    return number(value, 4)
+    return number_text(value, 4)
 
 
 def _text(value: Any) -> str:
     """Return a value as bounded and escaped text."""
-    return escape(bounded(str(value), TEXT_LIMIT) or "")
+    return escape(one_line(str(value), TEXT_LIMIT) or "")

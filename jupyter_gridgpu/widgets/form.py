@@ -11,9 +11,9 @@ import anywidget
 import traitlets
 
 from jupyter_gridgpu.errors import UsageError
-from jupyter_gridgpu.model.form_cell import head
+from jupyter_gridgpu.model.form_cell import first_line
 from jupyter_gridgpu.planning.notebook import read_notebook
-from jupyter_gridgpu.planning.options import words_of
+from jupyter_gridgpu.planning.options import words_for
 from jupyter_gridgpu.widgets.form_check import check, failed
 from jupyter_gridgpu.widgets.form_facts import CARRIED_OPTIONS, facts
 from jupyter_gridgpu.widgets.form_start import first_state
@@ -56,7 +56,7 @@ class ScanForm(anywidget.AnyWidget):
             self._variables = names
         self._notebook = str(notebook)
         self._carried = {name: values[name] for name in CARRIED_OPTIONS if name in values}
-        self._line = head([self._notebook, *words_of(values)]).removeprefix("%")
+        self._line = first_line([self._notebook, *words_for(values)]).removeprefix("%")
         found = read_notebook(notebook)
         state = first_state(found, values)
         super().__init__(facts=facts(found), state=state, checked=self._check(state))

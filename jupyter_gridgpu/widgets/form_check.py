@@ -21,16 +21,16 @@ from jupyter_gridgpu.model.form_cell import (
     assignments,
     check_entry,
     check_word,
-    head,
+    complaint,
+    first_line,
     read_entry,
     right_side,
-    sentence,
 )
 from jupyter_gridgpu.model.grammar import parse_space
 from jupyter_gridgpu.model.space import Axis, Space
-from jupyter_gridgpu.model.typed_values import FieldError, line
+from jupyter_gridgpu.model.typed_values import FieldError, typed_line
 from jupyter_gridgpu.planning.notebook import Notebook, check_space, metric_names, read_notebook
-from jupyter_gridgpu.planning.options import option_list, words_of
+from jupyter_gridgpu.planning.options import option_list, words_for
 from jupyter_gridgpu.widgets.form_counts import count_points
 from jupyter_gridgpu.widgets.form_facts import (
     OBJECTIVE_OPTIONS,
@@ -76,11 +76,11 @@ def check(
         check_word(notebook_path)
         form = CheckedForm(read_notebook(notebook_path), variables)
     except GridGpuError as error:
-        return failed(head([notebook_path]), str(error))
+        return failed(first_line([notebook_path]), str(error))
     for entry, known in _entries(form.notebook, state):
         _check_parameter(form, entry, known)
     texts = _option_texts(form, state, carried)
-    first_line = head([notebook_path, *words_of(texts)])
+    head = first_line([notebook_path, *words_for(texts)])
     # What is wrong already is left out of the request, so that the rest can still be counted.
     wrong = {error["field"] for error in form.errors}
     sound = {name: text for name, text in texts.items() if f"--{_dashed(name)}" not in wrong}
@@ -92,7 +92,7 @@ def check(
             made = request.plan(sound)
         except GridGpuError as error:
             form.add_error(request.field_of(sound, error), _without_dashes(str(error)))
-    lines = [first_line, assignments(form.right_sides)]
+    lines = [head, assignments(form.right_sides)]
     return {
         "type": "checked",
         "cell": "\n".join(text for text in lines if text),
@@ -146,7 +146,7 @@ def _check_parameter(form: CheckedForm, entry: ParameterEntry, known: ParameterF
     except FieldError as error:
         form.add_error(entry.name, str(error), error.part, error.suggestion)
     except SpaceError as error:
-        form.add_error(entry.name, sentence(str(error), entry.name))
+        form.add_error(entry.name, complaint(str(error), entry.name))
     else:
         form.axes[entry.name] = axis
 
@@ -170,7 +170,7 @@ def _option_texts(
         if name in OBJECTIVE_OPTIONS:
             texts[name] = ""
             if name == direction:
-                texts[name] = line(state.get("metric"))
+                texts[name] = typed_line(state.get("metric"))
         elif name not in carried:
             texts[name] = _option_text(option, given.get(name))
         _check_option(form, option, texts[name])
@@ -181,7 +181,7 @@ def _option_text(option: click.Option, value: Any) -> str | bool:
     """Return the value of an option that a browser sent, as the cell has it."""
     if option.is_flag:
         return value is True
-    text = line(value)
+    text = typed_line(value)
     # `24 GB` becomes `24GB`, which needs no quotes in the cell.
     if option.metavar in ("SIZE", "TIME") and re.fullmatch(r"[\w. ]+", text):
         return text.replace(" ", "")

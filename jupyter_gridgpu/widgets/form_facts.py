@@ -8,21 +8,15 @@ from typing import Any
 import click
 
 from jupyter_gridgpu import backends, samplers
-from jupyter_gridgpu.model.form_cell import ParameterFacts, written
-from jupyter_gridgpu.model.job import bounded
+from jupyter_gridgpu.model.form_cell import ParameterFacts, python_text
+from jupyter_gridgpu.model.job import one_line
 from jupyter_gridgpu.model.plain_values import NotPlain, plain
 from jupyter_gridgpu.model.scan import AUTO
 from jupyter_gridgpu.model.typed_values import LIST, NUMBER, TEXT_LIMIT
-from jupyter_gridgpu.planning.notebook import (
-    NOTHING,
-    Notebook,
-    Parameter,
-    kind_of,
-    metric_names,
-    parameters_cell,
-)
+from jupyter_gridgpu.planning.declaration import Options
+from jupyter_gridgpu.planning.notebook import Notebook, metric_names, parameters_cell
 from jupyter_gridgpu.planning.options import option_list
-from jupyter_gridgpu.planning.request import Options
+from jupyter_gridgpu.planning.parameter import NO_VALUE, Parameter, kind_of
 from jupyter_gridgpu.store import home
 
 PARAMETER_LIMIT = 200
@@ -84,10 +78,10 @@ def default_text(parameter: Parameter) -> str:
 
     The text is empty if the value is an expression, or too long to be edited in a form.
     """
-    if parameter.default is NOTHING:
+    if parameter.default is NO_VALUE:
         return ""
     try:
-        text = written(plain(parameter.default))
+        text = python_text(plain(parameter.default))
     except (NotPlain, RecursionError):
         return ""
     if len(text) > TEXT_LIMIT or not text.isprintable():
@@ -105,11 +99,11 @@ def facts(notebook: Notebook) -> dict[str, Any]:
     elsewhere = (*SEARCH_OPTIONS, *OBJECTIVE_OPTIONS, *CARRIED_OPTIONS)
     where = [name for name in options if name not in elsewhere]
     return {
-        "notebook": bounded(notebook.path.name, 200),
+        "notebook": one_line(notebook.path.name, 200),
         "cell": parameters_cell(notebook),
         "more": len(notebook.parameters) - len(shown),
         "parameters": [_parameter(parameter) for parameter in shown.values()],
-        "metrics": [bounded(name, 100) for name in metric_names(notebook)],
+        "metrics": [one_line(name, 100) for name in metric_names(notebook)],
         "search": [_field(options[name], notebook) for name in SEARCH_OPTIONS],
         "where": [_field(options[name], notebook) for name in where],
     }
@@ -126,7 +120,7 @@ def _parameter(parameter: Parameter) -> dict[str, Any]:
         why = ""
     return {
         "name": parameter.name,
-        "default": bounded(_shown_default(parameter, known), 200) or "",
+        "default": one_line(_shown_default(parameter, known), 200) or "",
         "comment": _comment(parameter, known),
         "whole": known.whole,
         "kinds": kinds,
@@ -135,13 +129,13 @@ def _parameter(parameter: Parameter) -> dict[str, Any]:
 
 
 def _shown_default(parameter: Parameter, known: ParameterFacts) -> str | None:
-    if known.default or parameter.default is NOTHING:
+    if known.default or parameter.default is NO_VALUE:
         return known.default
-    return bounded(repr(parameter.default), 60)
+    return one_line(repr(parameter.default), 60)
 
 
 def _comment(parameter: Parameter, known: ParameterFacts) -> str:
-    comment = bounded(parameter.comment, COMMENT_LIMIT)
+    comment = one_line(parameter.comment, COMMENT_LIMIT)
     if not comment and known.kind == LIST:
         return "a list; kept as one value"
     return comment or ""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from jupyter_gridgpu.errors import GridGpuError
-from jupyter_gridgpu.planning.options import option_list, parse_words, to_options, words_of
+from jupyter_gridgpu.planning.options import option_list, read_options_line, to_options, words_for
 from jupyter_gridgpu.planning.request import Plan, plan
 
 
@@ -22,7 +22,7 @@ class FormRequest:
 
     def plan(self, texts: Mapping[str, Any]) -> Plan:
         """Return the plan for these options, without asking a batch system. Raises UsageError."""
-        values = parse_words([self.notebook_path, *words_of(texts)])
+        values = read_options_line([self.notebook_path, *words_for(texts)])
         options = to_options(values)
         return plan(values["notebook"], self.body, options, self.variables, ask=False)
 
@@ -42,7 +42,7 @@ class FormRequest:
         # A sentence may name the wrong value but not its option, so each option is left out once.
         for option in option_list():
             name = option.name or ""
-            is_given = texts.get(name) and words_of({name: texts[name]})
+            is_given = texts.get(name) and words_for({name: texts[name]})
             if is_given and self._is_sound({**texts, name: None}):
                 return _drawn_as(option.opts[0])
         named = re.search(r"(--[a-z-]+)", text)

@@ -10,11 +10,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from jupyter_gridgpu.model.form_cell import ParameterEntry, to_json, written
+from jupyter_gridgpu.model.form_cell import ParameterEntry, python_text, to_json
 from jupyter_gridgpu.model.typed_values import TRUTH
-from jupyter_gridgpu.planning.notebook import Notebook, Parameter
+from jupyter_gridgpu.planning.declaration import Options
+from jupyter_gridgpu.planning.notebook import Notebook
 from jupyter_gridgpu.planning.options import option_list
-from jupyter_gridgpu.planning.request import Options
+from jupyter_gridgpu.planning.parameter import Parameter
 from jupyter_gridgpu.widgets.form_facts import (
     CARRIED_OPTIONS,
     OBJECTIVE_OPTIONS,
@@ -113,7 +114,7 @@ def _end_text(value: float, log: bool) -> str:
     number = value
     if value == int(value) and abs(value) < 1e6:
         number = int(value)
-    plain = written(number)
+    plain = python_text(number)
     if not log or isinstance(value, int):
         return plain
     digits, power = f"{value:.6e}".split("e")

@@ -87,7 +87,7 @@ class LiveTable(anywidget.AnyWidget):
             view = self.handle.view
             self._state = self.handle.state
             self._head_due = time.monotonic() + HEAD_EVERY_S
-            rows = [wire.row(view, variant) for variant in view.since(since)]
+            rows = [wire.row(view, variant) for variant in view.changed_since(since)]
             self._sent_rev = view.rev
             return {
                 "type": kind,

@@ -5,10 +5,10 @@ from __future__ import annotations
 from html import escape
 from typing import Any
 
-from jupyter_gridgpu.model import wire
-from jupyter_gridgpu.model.job import bounded
+from jupyter_gridgpu.model import row_text, wire
+from jupyter_gridgpu.model.job import one_line
 from jupyter_gridgpu.model.numbers import decode
-from jupyter_gridgpu.model.units import number, shown
+from jupyter_gridgpu.model.units import number_text, parameter_text
 
 ROW_LIMIT = 200
 METRIC_LIMIT = 6
@@ -20,8 +20,8 @@ def html(head: wire.Head, rows: list[wire.Row]) -> str:
 
     Every text in the fragment is escaped and bounded, since a job may have written it.
     """
-    metrics = wire.metric_names(head, rows, METRIC_LIMIT)
-    labels = [wire.metric_label(head, name) for name in metrics]
+    metrics = row_text.metric_names(head, rows, METRIC_LIMIT)
+    labels = [row_text.metric_label(head, name) for name in metrics]
     names = ["id", "state", *head["varied"], "epoch", *labels, "time", ""]
     heads = "".join(f"<th>{_text(name)}</th>" for name in names)
     body = "".join(_row(head, row, metrics) for row in rows[:ROW_LIMIT])
@@ -41,7 +41,7 @@ def _caption(head: wire.Head) -> str:
     counts = ", ".join(f"{count} {state}" for state, count in head["counts"].items() if count)
     best = ""
     if head["best"] and head["objective"]:
-        value = number(decode(head["best_value"]), 4)
+        value = number_text(decode(head["best_value"]), 4)
         best = f"; best {_text(head['objective']['metric'])} {value} in {_text(head['best'])}"
     name = _text(head["name"])
     notebook = _text(head["notebook"])
@@ -56,10 +56,10 @@ def _row(head: wire.Head, row: wire.Row, metrics: list[str]) -> str:
     texts = [
         name,
         row["state"],
-        *(shown(row["params"].get(name)) for name in head["varied"]),
-        wire.step_text(row),
-        *(wire.metric_text(head, row, name) for name in metrics),
-        wire.time_text(head, row),
+        *(parameter_text(row["params"].get(name)) for name in head["varied"]),
+        row_text.step_text(row),
+        *(row_text.metric_text(head, row, name) for name in metrics),
+        row_text.time_text(head, row),
         row["message"] or "",
     ]
     cells = "".join(f"<td>{_text(text)}</td>" for text in texts)
@@ -69,4 +69,4 @@ def _row(head: wire.Head, row: wire.Row, metrics: list[str]) -> str:
 def _text(value: Any) -> str:
     """Return a value as bounded and escaped text."""
     # Cut first: to cut escaped text might leave half a character reference such as `&l`.
-    return escape(bounded(str(value), TEXT_LIMIT) or "")
+    return escape(one_line(str(value), TEXT_LIMIT) or "")

@@ -52,4 +52,4 @@ class CellOutput:
 
     def _take_line(self, line: str) -> None:
         self._log(line)
-        self._metrics.printed(line)
+        self._metrics.take_printed(line)

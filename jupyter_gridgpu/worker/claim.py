@@ -14,7 +14,7 @@ import uuid
 
 from jupyter_gridgpu.store.paths import COPY_NAME, CopyPaths, JobPaths, publish
 from jupyter_gridgpu.store.process import this_process
-from jupyter_gridgpu.worker.disk_retry import patiently
+from jupyter_gridgpu.worker.disk_retry import retry_while_disk_is_away
 
 # Holds the copy's name where a process has claimed the job before it became the worker.
 COPY_VARIABLE = "GRIDGPU_COPY"
@@ -40,7 +40,7 @@ def claim_job(paths: JobPaths, copy: CopyPaths) -> bool:
     part = paths.folder / f".claim.{os.getpid()}"
     text = json.dumps({"copy": copy.folder.name, **this_process().to_json()})
     try:
-        patiently(functools.partial(part.write_text, text, encoding="utf-8"))
+        retry_while_disk_is_away(functools.partial(part.write_text, text, encoding="utf-8"))
         return publish(part, paths.claim)
     finally:
         part.unlink(missing_ok=True)

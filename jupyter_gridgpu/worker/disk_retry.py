@@ -17,7 +17,7 @@ PATIENCE_S = 300.0
 RETRY_S = 0.5
 
 
-def patiently(write: Callable[[], T]) -> T:
+def retry_while_disk_is_away(write: Callable[[], T]) -> T:
     """Call `write` again while the disk is full or away, for PATIENCE_S at most; return its result.
 
     Raises the last OSError when the time is over, and any other error at once.

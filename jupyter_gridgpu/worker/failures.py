@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from jupyter_gridgpu.model.job import bounded
+from jupyter_gridgpu.model.job import one_line
 from jupyter_gridgpu.worker.limits import Ending
 
 # How TensorFlow, PyTorch and CUDA say that the GPU's memory is full.
@@ -16,7 +16,7 @@ _GPU_MEMORY = re.compile(
 
 def failed(reason: str, message: str, cell: int | None) -> dict[str, Any]:
     """Return the part of a result that says why a job failed; `cell` counts as In [n] does."""
-    return {"state": "failed", "reason": reason, "message": bounded(message), "cell": cell}
+    return {"state": "failed", "reason": reason, "message": one_line(message), "cell": cell}
 
 
 def failure_of(
@@ -72,7 +72,7 @@ def _cell_failure(error: Any, cell: int | None) -> dict[str, Any]:
         return failed("oom", f"GPU out of memory in cell {cell}.", cell)
     if error.ename == "MemoryError":
         return failed("oom", f"Out of memory in cell {cell}.", cell)
-    what = (bounded(text, 300) or error.ename).rstrip(". :")
+    what = (one_line(text, 300) or error.ename).rstrip(". :")
     return failed("notebook", f"{what} in cell {cell}.", cell)
 
 

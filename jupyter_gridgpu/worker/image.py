@@ -74,9 +74,9 @@ def describe_other_image(scan: ScanPaths, found: str | None) -> str | None:
     part = scan.folder / f".image.{os.uname().nodename}.{os.getpid()}"
     try:
         part.write_text(found, encoding="utf-8")
-        if publish(part, scan.image_mark):
+        if publish(part, scan.image_version):
             return None
-        first = scan.image_mark.read_text(encoding="utf-8", errors="replace")[:VERSION_LIMIT]
+        first = scan.image_version.read_text(encoding="utf-8", errors="replace")[:VERSION_LIMIT]
     except OSError:
         # The disk refuses now; this job goes on without the comparison, and the next one tries.
         return None

@@ -27,7 +27,7 @@ from jupyter_gridgpu.store.paths import (
     write_json,
 )
 from jupyter_gridgpu.worker.claim import claim_job, new_copy
-from jupyter_gridgpu.worker.disk_retry import patiently
+from jupyter_gridgpu.worker.disk_retry import retry_while_disk_is_away
 from jupyter_gridgpu.worker.failures import ended_outside_cells, failed, failure_of
 from jupyter_gridgpu.worker.image import (
     describe_other_image,
@@ -36,11 +36,11 @@ from jupyter_gridgpu.worker.image import (
     make_home,
 )
 from jupyter_gridgpu.worker.limits import Limits, Stopped
-from jupyter_gridgpu.worker.metrics.mirror import VARIABLE as MIRROR_VARIABLE
+from jupyter_gridgpu.worker.metrics.mirror import MIRROR_VARIABLE as MIRROR_VARIABLE
 from jupyter_gridgpu.worker.metrics.mirror import Mirror
 from jupyter_gridgpu.worker.metrics.recorder import MetricsRecorder
-from jupyter_gridgpu.worker.metrics.report import VARIABLE as REPORTS_VARIABLE
-from jupyter_gridgpu.worker.metrics.sender import FLUSH_S, HURRIED_S, sender
+from jupyter_gridgpu.worker.metrics.report import METRICS_VARIABLE as REPORTS_VARIABLE
+from jupyter_gridgpu.worker.metrics.sender import FLUSH_S, HURRIED_S, start_sender
 from jupyter_gridgpu.worker.papermill_import import import_papermill
 from jupyter_gridgpu.worker.provenance import Provenance
 from jupyter_gridgpu.worker.provenance import gpus as gpu_models
@@ -89,7 +89,7 @@ def run_job(spec: Path, claim: bool = False) -> int:
     _redirect_output(copy.log)
     os.environ.update(variables)
     os.environ[JOB_VARIABLE] = str(paths.folder)
-    metrics_sender = sender(job, scan, copy, functools.partial(_log, copy.log))
+    metrics_sender = start_sender(job, scan, copy, functools.partial(_log, copy.log))
     result = _JobRun(job, scan, copy).run()
     _publish_result(job, paths, copy, result)
     # What travels to the user's side comes last: it may take long, and the result counts already.
@@ -137,12 +137,12 @@ def _publish_result(
     first one counts, and no reader sees half a result. If this process is killed in between, the
     backend finds the copy's result and publishes it.
     """
-    patiently(functools.partial(write_json, copy.result, result))
+    retry_while_disk_is_away(functools.partial(write_json, copy.result, result))
     # A preempted job may be started again by the batch system; with a result it would do nothing.
     # The backend takes the copy's result once it knows that the job will not start again.
     if job.get("requeues") and result.get("reason") == "preempted":
         return
-    patiently(functools.partial(publish, copy.result, paths.result))
+    retry_while_disk_is_away(functools.partial(publish, copy.result, paths.result))
 
 
 class _JobRun:

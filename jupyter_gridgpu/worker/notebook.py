@@ -16,7 +16,7 @@ from papermill.iorw import LocalHandler, papermill_io
 from traitlets.config import Config
 
 from jupyter_gridgpu.store.paths import write_atomic
-from jupyter_gridgpu.worker.disk_retry import patiently
+from jupyter_gridgpu.worker.disk_retry import retry_while_disk_is_away
 from jupyter_gridgpu.worker.papermill_import import literal_path
 from jupyter_gridgpu.worker.usage import die_with_parent
 from jupyter_gridgpu.worker.watched_client import Execution, WatchedClient
@@ -34,7 +34,7 @@ class AtomicHandler(LocalHandler):  # type: ignore[misc]
 
     def write(self, buf: str, path: str) -> None:
         """Write the text of a notebook. Raises OSError when the disk is full for too long."""
-        patiently(functools.partial(write_atomic, Path(path), buf))
+        retry_while_disk_is_away(functools.partial(write_atomic, Path(path), buf))
 
 
 class WatchedEngine(Engine):  # type: ignore[misc]

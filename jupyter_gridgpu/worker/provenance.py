@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from jupyter_gridgpu.model.job import bounded
+from jupyter_gridgpu.model.job import one_line
 from jupyter_gridgpu.worker.image import image_version
 
 FORMAT = 1
@@ -63,7 +63,7 @@ class Provenance:
                 "cores": _core_count(),
                 "gpus": gpus(),
                 "driver": driver(),
-                "visible_gpus": bounded(os.environ.get("CUDA_VISIBLE_DEVICES"), 200),
+                "visible_gpus": one_line(os.environ.get("CUDA_VISIBLE_DEVICES"), 200),
                 "seeds": {name: value for name, value in params.items() if "seed" in name.lower()},
                 "kernel": kernel,
                 "packages": kernel_packages,
@@ -77,8 +77,8 @@ class Provenance:
         """
         kernel = self.facts["kernel"]
         if language:
-            kernel["language"] = bounded(language.get("name"), 80)
-            kernel["version"] = bounded(language.get("version"), 80)
+            kernel["language"] = one_line(language.get("name"), 80)
+            kernel["version"] = one_line(language.get("version"), 80)
         if self._question is not None:
             version, folders = _read_answer(self._question)
             self._question = None
@@ -184,7 +184,7 @@ def _source(folder: str) -> str:
         # A path of somebody's computer says nothing elsewhere.
         if url.startswith("file:"):
             url = "a local folder"
-        address = f" @ {bounded(_LOGIN.sub('//', url), 300)}"
+        address = f" @ {one_line(_LOGIN.sub('//', url), 300)}"
         if commit:
             address += f"@{commit}"
         return address
@@ -197,11 +197,11 @@ def processor(root: Path = Path("/proc")) -> str | None:
     """Return the model of the processor as its maker names it; None if that is not known."""
     text = _text(root / "cpuinfo")
     if not text:
-        return bounded(platform.processor()) or None
+        return one_line(platform.processor()) or None
     found = re.search(r"^model name\s*:\s*(.+)$", text, re.MULTILINE)
     if found:
-        return bounded(found[1], 200)
-    return bounded(platform.machine())
+        return one_line(found[1], 200)
+    return one_line(platform.machine())
 
 
 def gpus(root: Path = Path("/proc")) -> list[str]:
@@ -212,7 +212,7 @@ def gpus(root: Path = Path("/proc")) -> list[str]:
         found = re.search(r"^Model:\s*(.+)$", _text(path), re.MULTILINE)
         model = None
         if found:
-            model = bounded(found[1], 200)
+            model = one_line(found[1], 200)
         models.append(model or "?")
     return models
 

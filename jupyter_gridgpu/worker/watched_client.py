@@ -204,7 +204,7 @@ class WatchedClient(PapermillNotebookClient):  # type: ignore[misc]
             if not kept:
                 return None
         if kind in ("display_data", "execute_result"):
-            self.execution.metrics.glued(content.get("data", {}))
+            self.execution.metrics.take_display(content.get("data", {}))
         return super().process_message(msg, cell, cell_index)
 
     def _ask_objective(self) -> None:

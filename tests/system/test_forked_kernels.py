@@ -16,7 +16,8 @@ import pytest
 
 from jupyter_gridgpu import client
 from jupyter_gridgpu.backends.base import Job, job_spec, write_spec
-from jupyter_gridgpu.planning.request import Options, plan
+from jupyter_gridgpu.planning.declaration import Options
+from jupyter_gridgpu.planning.request import plan
 from tests.kit import eventually
 
 from .helpers import Executed, Lab, ScanOfLab, gone, kill, processes_with

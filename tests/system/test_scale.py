@@ -10,7 +10,8 @@ import pytest
 from jupyter_gridgpu import client
 from jupyter_gridgpu.model import events
 from jupyter_gridgpu.model.view import ScanView
-from jupyter_gridgpu.planning.request import Options, plan
+from jupyter_gridgpu.planning.declaration import Options
+from jupyter_gridgpu.planning.request import plan
 from jupyter_gridgpu.store import tail
 from jupyter_gridgpu.store.journal import JournalReader, JournalWriter
 from jupyter_gridgpu.testing.examples import Story, notebook_json, small_scan

@@ -20,7 +20,7 @@ from traitlets.config import Config
 from jupyter_gridgpu import load_ipython_extension
 from jupyter_gridgpu.api import open_scan as open_api_scan
 from jupyter_gridgpu.client import open_scan
-from jupyter_gridgpu.model.form_cell import check_word, head
+from jupyter_gridgpu.model.form_cell import check_word, first_line
 from jupyter_gridgpu.model.typed_values import FieldError
 from jupyter_gridgpu.runner import spawn
 from jupyter_gridgpu.testing.examples import notebook_json
@@ -135,7 +135,7 @@ def test_the_first_line_reaches_the_magic_as_the_form_meant_it(
             check_word(word)
     except FieldError:
         return
-    run(shell, head(words).replace("%%gridscan", "%%gridscan_heard", 1) + "\nlr = 1")
+    run(shell, first_line(words).replace("%%gridscan", "%%gridscan_heard", 1) + "\nlr = 1")
     assert heard == [words]
 
 

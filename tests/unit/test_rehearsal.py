@@ -9,8 +9,9 @@ import pytest
 
 from jupyter_gridgpu.model.resources import Resources
 from jupyter_gridgpu.model.scan import fingerprint
-from jupyter_gridgpu.planning.request import Options, Plan, plan
-from jupyter_gridgpu.rehearsal import RehearsalReport, first_point, rehearsed, text
+from jupyter_gridgpu.planning.declaration import Options
+from jupyter_gridgpu.planning.request import Plan, plan
+from jupyter_gridgpu.rehearsal import RehearsalReport, first_point, rehearsal_plan, report_text
 from jupyter_gridgpu.testing.examples import notebook_json
 
 
@@ -32,7 +33,7 @@ def test_the_first_variant_of_the_scan_is_rehearsed(sampler: str, tmp_path: Path
     found = first_point(made)
     assert found.fixed == {**first.params, "units": 32, "layers": [256, 128], "seed": 0}
     assert list(found) == list(made.scan.space)
-    assert rehearsed(made, False, 600).scan.total() == 1
+    assert rehearsal_plan(made, False, 600).scan.total() == 1
 
 
 def test_a_rehearsal_is_a_request_of_its_own_with_what_the_scan_asks_for(
@@ -49,7 +50,7 @@ def test_a_rehearsal_is_a_request_of_its_own_with_what_the_scan_asks_for(
         retries=3,
         per_job=4,
     )
-    scan = rehearsed(made, False, 600).scan
+    scan = rehearsal_plan(made, False, 600).scan
     assert scan.resources == Resources(2, 4096, 600)
     assert (scan.name, scan.retries, scan.per_job, scan.parallel) == (
         "x" * 54 + "-rehearsal",
@@ -59,10 +60,10 @@ def test_a_rehearsal_is_a_request_of_its_own_with_what_the_scan_asks_for(
     )
     assert fingerprint(scan) != fingerprint(made.scan)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-    assert rehearsed(made, False, 600).scan.resources.gpus == 0, (
+    assert rehearsal_plan(made, False, 600).scan.resources.gpus == 0, (
         "better without a GPU than not at all"
     )
-    assert rehearsed(planned(tmp_path, "lr = 0.1"), False, 600).scan.resources.memory_mb, (
+    assert rehearsal_plan(planned(tmp_path, "lr = 0.1"), False, 600).scan.resources.memory_mb, (
         "so that memory is measured"
     )
 
@@ -94,7 +95,7 @@ def shown(**more: Any) -> str:
         "epochs": 20,
         **more,
     }
-    return text(RehearsalReport(**found))
+    return report_text(RehearsalReport(**found))
 
 
 def test_a_report_says_what_was_seen() -> None:

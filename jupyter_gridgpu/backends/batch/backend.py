@@ -16,15 +16,13 @@ from pathlib import Path
 from jupyter_gridgpu.backends.base import Job
 from jupyter_gridgpu.backends.batch.batches import BatchStore
 from jupyter_gridgpu.backends.batch.hand_over import HandOver
-from jupyter_gridgpu.backends.batch.inquiry import PAST_LIMIT, Inquiry
+from jupyter_gridgpu.backends.batch.inquiry import Inquiry
 from jupyter_gridgpu.backends.batch.system import BatchSystem
 from jupyter_gridgpu.backends.batch.tracking import JobTracker
 from jupyter_gridgpu.model.job import Observation
 from jupyter_gridgpu.model.scan import ScanSpec
 from jupyter_gridgpu.store import home
 from jupyter_gridgpu.store.paths import ScanPaths
-
-__all__ = ["PAST_LIMIT", "BatchBackend"]
 
 
 class BatchBackend(BatchSystem):

@@ -71,7 +71,7 @@ class BatchStore:
         self._enter(batch)
         return batch
 
-    def took(self, batch: Batch, ident: str | None) -> None:
+    def record_id(self, batch: Batch, ident: str | None) -> None:
         """Record the batch system's id of a batch; None if it did not take it. Raises OSError."""
         write_json(batch.engine_file, {"id": ident})
         self._ids[batch.name] = ident

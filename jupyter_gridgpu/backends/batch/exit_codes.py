@@ -16,7 +16,7 @@ EXITS = {
 FIRST_SIGNAL, LAST_SIGNAL = 129, 159  # a shell says 128 + N of a program that signal N ended
 
 
-def exit_words(code: int) -> tuple[str | None, str]:
+def exit_meaning(code: int) -> tuple[str | None, str]:
     """Return the reason and a sentence for the exit code of a task that left no result."""
     if code in EXITS:
         return EXITS[code]

@@ -10,7 +10,7 @@ from jupyter_gridgpu.backends.base import Job, write_spec
 from jupyter_gridgpu.backends.batch.batches import BatchStore
 from jupyter_gridgpu.backends.batch.inquiry import Inquiry
 from jupyter_gridgpu.backends.batch.system import BatchSystem
-from jupyter_gridgpu.errors import BackendError, Full, Unreachable
+from jupyter_gridgpu.errors import BackendError, QueueFull, Unreachable
 from jupyter_gridgpu.model.scan import ScanSpec
 
 Answers = dict[str, str | Exception]  # for each key the id of its task, or what came instead
@@ -26,7 +26,7 @@ class HandOver:
         self, system: BatchSystem, scan: ScanSpec, batches: BatchStore, inquiry: Inquiry
     ) -> None:
         # What the batch system said if it took no more jobs when it was last given some.
-        self.full: Full | None = None
+        self.full: QueueFull | None = None
         self._system = system
         self._batches = batches
         self._inquiry = inquiry
@@ -62,7 +62,7 @@ class HandOver:
             known = self._system.sent(unsure)
             # A batch that the batch system does not have is given up: its jobs are sent anew.
             for batch in unsure:
-                self._batches.took(batch, known.get(batch.name))
+                self._batches.record_id(batch, known.get(batch.name))
         found = {}
         for key in keys:
             task = self._task_of(key)
@@ -154,7 +154,7 @@ class HandOver:
         try:
             batch = self._batches.make(tasks)
             ident = self._system.send(batch)
-        except Full as error:
+        except QueueFull as error:
             # Where the folder cannot be removed, the next runner asks for the batch by its name
             # and hears that it is not there.
             with contextlib.suppress(OSError):
@@ -164,22 +164,22 @@ class HandOver:
             # The batch may have been taken. It stays on disk, and `find` asks for it.
             return dict.fromkeys(keys, error)
         except BackendError as error:
-            self._batches.took(batch, None)
+            self._batches.record_id(batch, None)
             return dict.fromkeys(keys, error)
         except OSError as error:
             return dict.fromkeys(keys, error)
         # Where the id cannot be written, the batch system still finds the batch by its name.
         with contextlib.suppress(OSError):
-            self._batches.took(batch, ident)
+            self._batches.record_id(batch, ident)
         answers: Answers = {}
         for index, task in enumerate(tasks, 1):
             answers.update(dict.fromkeys(task, self._system.task_id(ident, index)))
         return answers
 
 
-def _refusal(answers: Answers) -> Full | None:
+def _refusal(answers: Answers) -> QueueFull | None:
     """Return the first answer which says that the batch system is full, if there is one."""
     for answer in answers.values():
-        if isinstance(answer, Full):
+        if isinstance(answer, QueueFull):
             return answer
     return None

@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_gridgpu.errors import GridGpuError, Unreachable
-from jupyter_gridgpu.model.job import bounded
-from jupyter_gridgpu.model.units import duration
+from jupyter_gridgpu.model.job import one_line
+from jupyter_gridgpu.model.units import duration_text
 from jupyter_gridgpu.store.paths import read_json, write_json
 
 POLL_S = 15.0  # from one question to the next; the variable GRIDGPU_POLL_S sets another
@@ -148,7 +148,7 @@ class Inquiry:
             return None
         length = f"{max(int(silent_s // 60), 1)} min"
         if silent_s >= 3600:
-            length = duration(silent_s)
+            length = duration_text(silent_s)
         shown = time.strftime("%H:%M", time.localtime(self._last_heard))
         return (
             f"{self._title} has not answered for {length}. Jobs go on; shown as of {shown}."
@@ -244,4 +244,4 @@ def shown_text(text: Any) -> str | None:
     """Return a value that a batch system sent as one bounded line, or None if it is empty."""
     if text in (None, ""):
         return None
-    return bounded(str(text))
+    return one_line(str(text))

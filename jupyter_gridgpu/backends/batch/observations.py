@@ -17,7 +17,7 @@ from jupyter_gridgpu.backends.base import (
 )
 from jupyter_gridgpu.backends.batch.batches import BatchStore
 from jupyter_gridgpu.backends.batch.inquiry import TaskStatus
-from jupyter_gridgpu.model.job import Observation, bounded
+from jupyter_gridgpu.model.job import Observation, one_line
 from jupyter_gridgpu.model.scan import ScanSpec
 from jupyter_gridgpu.store.paths import CopyPaths, ScanPaths
 from jupyter_gridgpu.store.tail import tail_text
@@ -148,7 +148,7 @@ class Observer:
         return replace(
             observation,
             where=where or self._scan.placement.queue,
-            node=node or bounded(info.get("host"), PLACE_LIMIT),
+            node=node or one_line(info.get("host"), PLACE_LIMIT),
             gpu=gpu_label(info),
             link=link,
         )
@@ -160,5 +160,5 @@ class Observer:
             with contextlib.suppress(OSError):
                 lines = tail_text(self._paths.job(job).log, LAUNCH_LOG_BYTES).strip().splitlines()
                 if lines:
-                    return bounded(lines[-1])
+                    return one_line(lines[-1])
         return None

@@ -30,7 +30,7 @@ from jupyter_gridgpu.backends.batch.observations import Observer
 from jupyter_gridgpu.backends.batch.system import BatchSystem
 from jupyter_gridgpu.model.job import Observation
 from jupyter_gridgpu.model.scan import ScanSpec
-from jupyter_gridgpu.model.units import duration
+from jupyter_gridgpu.model.units import duration_text
 from jupyter_gridgpu.store.paths import CopyPaths, ScanPaths, publish
 
 # For how many poll intervals a batch system that answers may not know a job without a result,
@@ -236,7 +236,7 @@ class JobTracker:
         unknown_s = answer.time - tracked.missing
         if unknown_s < LOST_POLLS * poll_interval_s():
             return None
-        return self._final(key, self._observer.lost(duration(unknown_s)))
+        return self._final(key, self._observer.lost(duration_text(unknown_s)))
 
     def _final(self, key: str, observation: Observation) -> Observation:
         """Forget a job that has ended, and return its last observation."""

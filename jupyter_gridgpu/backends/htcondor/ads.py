@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from jupyter_gridgpu.backends.batch.exit_codes import exit_words
+from jupyter_gridgpu.backends.batch.exit_codes import exit_meaning
 from jupyter_gridgpu.backends.batch.inquiry import TaskStatus, shown_text
 
 BATCH = "GridGpuBatch"  # the attribute of our own by which a batch is found again
@@ -173,7 +173,7 @@ def _exit(ad: Mapping[str, Any]) -> tuple[str | None, str | None]:
         return "node", f"The job was ended by signal {signal} and left no result."
     code = ad.get("ExitCode")
     if isinstance(code, int) and code:
-        return exit_words(code)
+        return exit_meaning(code)
     return None, None
 
 

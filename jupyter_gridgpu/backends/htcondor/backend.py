@@ -15,15 +15,15 @@ import zlib
 from collections.abc import Mapping, Sequence
 
 from jupyter_gridgpu import images
-from jupyter_gridgpu.backends.batch.backend import PAST_LIMIT, BatchBackend
+from jupyter_gridgpu.backends.batch.backend import BatchBackend
 from jupyter_gridgpu.backends.batch.batches import Batch, sending, still_sending
-from jupyter_gridgpu.backends.batch.inquiry import TaskStatus
+from jupyter_gridgpu.backends.batch.inquiry import PAST_LIMIT, TaskStatus
 from jupyter_gridgpu.backends.htcondor import ads
 from jupyter_gridgpu.backends.htcondor.bindings import call
 from jupyter_gridgpu.backends.htcondor.description import description
 from jupyter_gridgpu.backends.htcondor.start_script import shell_arguments
 from jupyter_gridgpu.backends.htcondor.transfer import MIRROR_VARIABLE, FileTransfer
-from jupyter_gridgpu.errors import BackendError, Full, Unreachable
+from jupyter_gridgpu.errors import BackendError, QueueFull, Unreachable
 from jupyter_gridgpu.model.job import Observation
 from jupyter_gridgpu.model.scan import ScanSpec
 from jupyter_gridgpu.store.paths import ScanPaths
@@ -76,7 +76,7 @@ class HTCondorBackend(BatchBackend):
     def _image(self) -> str | None:
         """Return the image of the jobs as HTCondor names images, or None without an image."""
         container = self._scan.container
-        if container.image and images.contained(container):
+        if container.image and images.starts_container(container):
             return images.parse(container.image).source
         return None
 
@@ -158,7 +158,7 @@ class HTCondorBackend(BatchBackend):
         except BackendError as error:
             text = f"HTCondor refused it: {error}"
             if _FULL.search(str(error)):
-                raise Full(text) from None
+                raise QueueFull(text) from None
             raise BackendError(text) from None
         return str(cluster)
 

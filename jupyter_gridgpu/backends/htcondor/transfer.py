@@ -29,7 +29,7 @@ from jupyter_gridgpu.store.paths import COPY_NAME, JobPaths, ScanPaths
 from jupyter_gridgpu.store.tail import read_lines
 from jupyter_gridgpu.worker.metrics import mirror
 
-MIRROR_VARIABLE = mirror.VARIABLE  # makes a worker print what is new in its files
+MIRROR_VARIABLE = mirror.MIRROR_VARIABLE  # makes a worker print what is new in its files
 READ_INTERVAL_S = 1.0
 # The files of a copy that may come from a node.
 COPY_FILES = (
@@ -183,9 +183,9 @@ def _parse(line: bytes) -> _Piece | None:
         data = base64.b64decode(text, validate=True)
     except (ValueError, binascii.Error):
         return None
-    if prefix != mirror.MARK or not COPY_NAME.fullmatch(copy) or file not in COPY_FILES:
+    if prefix != mirror.LINE_START or not COPY_NAME.fullmatch(copy) or file not in COPY_FILES:
         return None
-    if not 0 <= offset < mirror.NOTEBOOK_LIMIT:
+    if not 0 <= offset < mirror.FILE_LIMIT:
         return None
     return _Piece(key, copy, file, offset, data)
 

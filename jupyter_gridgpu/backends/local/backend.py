@@ -22,9 +22,6 @@ from jupyter_gridgpu.model.job import Observation
 from jupyter_gridgpu.model.scan import ScanSpec
 from jupyter_gridgpu.store.paths import ScanPaths, read_json
 
-# The rehearsal, too, asks this module which GPUs there are.
-__all__ = ["LocalBackend", "cores", "visible_gpus"]
-
 POLL_S = 0.05  # between two polls of few jobs
 LOOKS_A_SECOND = 400  # at jobs, at the most: the scan folder may be on a network
 
@@ -37,7 +34,7 @@ class LocalBackend:
     def __init__(self, scan: ScanSpec, paths: ScanPaths) -> None:
         self._scan = scan
         self._paths = paths
-        self._contained = images.contained(scan.container)
+        self._contained = images.starts_container(scan.container)
         self.starter: Starter = ForkServer(paths)
         if self._contained:
             self.starter = ContainerStarter(paths)
@@ -57,7 +54,7 @@ class LocalBackend:
                 f"--gpus {wanted}: this machine has {present or 'no'} GPUs to use. Ask for fewer."
             )
         if self._contained:
-            images.require(self._scan.container)
+            images.check_runs_here(self._scan.container)
 
     def check_files(self, files: Mapping[str, Path]) -> None:
         """Accept all helper files: they stay on this machine."""

@@ -16,15 +16,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from jupyter_gridgpu.backends.base import notebook_of, read_result
-from jupyter_gridgpu.backends.local.claims import (
-    Claim,
-    claim_for_runner,
-    claim_time,
-    read_claim,
-)
+from jupyter_gridgpu.backends.local.claims import JobClaim, claim_for_runner, claim_time, read_claim
 from jupyter_gridgpu.backends.local.devices import GpuPins
 from jupyter_gridgpu.backends.local.starters import Starter
-from jupyter_gridgpu.model.job import Observation, bounded
+from jupyter_gridgpu.model.job import Observation, one_line
 from jupyter_gridgpu.store.paths import ScanPaths, publish, scratch_folder
 from jupyter_gridgpu.store.process import Process
 from jupyter_gridgpu.store.tail import tail_text
@@ -115,7 +110,7 @@ class JobFollower:
 
     # while a worker has the job ---------------------------------------------------
 
-    def _claimed(self, key: str, claim: Claim) -> Observation:
+    def _claimed(self, key: str, claim: JobClaim) -> Observation:
         """Return what is known of a job that was taken and has no result yet."""
         owner = claim.owner
         if owner is None:
@@ -131,7 +126,7 @@ class JobFollower:
         # The worker may have published its result and ended since the look for a result above.
         return self._result(key) or self._died(key, claim)
 
-    def _seen_running(self, key: str, claim: Claim) -> Observation:
+    def _seen_running(self, key: str, claim: JobClaim) -> Observation:
         # A worker came up, so this machine can start workers.
         self._starter.failed_starts = 0
         return Observation(
@@ -142,7 +137,7 @@ class JobFollower:
             notebook=notebook_of(self._paths, key, claim.copy),
         )
 
-    def _on_other_host(self, key: str, owner: Process, claim: Claim) -> Observation:
+    def _on_other_host(self, key: str, owner: Process, claim: JobClaim) -> Observation:
         """Return what is known of a job on another host that shares the scan's folder.
 
         Processes of other hosts cannot be seen, so only the heartbeat of the worker counts.
@@ -180,7 +175,7 @@ class JobFollower:
         seconds = (seen.ended or 0.0) - (seen.started or 0.0)
         return replace(seen, gpu_s=max(seconds, 0.0) * len(devices))
 
-    def _died(self, key: str, claim: Claim) -> Observation:
+    def _died(self, key: str, claim: JobClaim) -> Observation:
         """Return what became of a job whose worker is gone and has published no result."""
         job = self._paths.job(key)
         kill_leftovers(str(job.folder))
@@ -231,7 +226,7 @@ def _last_line(log: Path) -> str:
     lines = tail_text(log, LAST_LINE_BYTES).strip().splitlines()
     if not lines:
         return ""
-    return bounded(lines[-1]) or ""
+    return one_line(lines[-1]) or ""
 
 
 def kill_leftovers(job_folder: str) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_gridgpu.errors import BackendError, Unreachable
-from jupyter_gridgpu.model.job import bounded
+from jupyter_gridgpu.model.job import one_line
 
 MODULE = "jupyter_gridgpu.backends.panda.client"
 # How long to wait for each kind of answer, in seconds.
@@ -82,7 +82,7 @@ def unpacked(text: str) -> Any:
         # The process was killed, or something else wrote to its stdout.
         raise Unreachable("panda-client gave no answer") from None
     if SILENT in body:
-        raise Unreachable(bounded(body[SILENT]) or "PanDA does not answer")
+        raise Unreachable(one_line(body[SILENT]) or "PanDA does not answer")
     if REFUSED in body:
-        raise BackendError(bounded(body[REFUSED]) or "PanDA refused it")
+        raise BackendError(one_line(body[REFUSED]) or "PanDA refused it")
     return answer

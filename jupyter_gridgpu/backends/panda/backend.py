@@ -27,7 +27,7 @@ from jupyter_gridgpu.backends.panda import asking, credentials, outputs, sandbox
 from jupyter_gridgpu.backends.panda.senders import BatchSenders
 from jupyter_gridgpu.backends.panda.status import TaskFacts, task_status
 from jupyter_gridgpu.backends.panda.task_map import attempts
-from jupyter_gridgpu.errors import BackendError, Underway, Unreachable
+from jupyter_gridgpu.errors import AnswerPending, BackendError, Unreachable
 from jupyter_gridgpu.model.job import Observation
 from jupyter_gridgpu.model.scan import ScanSpec
 from jupyter_gridgpu.queues.gpu_request import architecture
@@ -118,7 +118,7 @@ class PandaBackend(BatchBackend):
     def send(self, batch: Batch) -> str:
         """Start sending a batch. Raises Underway: the id is not known yet."""
         self._senders.start(batch)
-        raise Underway("It is being sent.")
+        raise AnswerPending("It is being sent.")
 
     def sent(self, batches: Sequence[Batch]) -> dict[str, str]:
         """Return the ids of those batches that PanDA took, by name.

@@ -30,7 +30,7 @@ from jupyter_gridgpu.backends.panda.states import ENDED_JOB_STATES, FINAL_TASK_S
 from jupyter_gridgpu.backends.panda.task_map import Submitter, task_map
 from jupyter_gridgpu.backends.panda.wrapped_client import PandaClient
 from jupyter_gridgpu.errors import BackendError, GridGpuError, Unreachable
-from jupyter_gridgpu.model.job import bounded
+from jupyter_gridgpu.model.job import one_line
 from jupyter_gridgpu.model.scan import ScanSpec
 from jupyter_gridgpu.store import home
 from jupyter_gridgpu.store.paths import ScanPaths, write_json
@@ -104,7 +104,7 @@ def _upload(
     if isinstance(reply, str) and reply.startswith("NewFileName:"):
         return reply.split(":", 1)[1], size
     if reply != "True":
-        text = bounded(str(reply), REPLY_LENGTH)
+        text = one_line(str(reply), REPLY_LENGTH)
         raise BackendError(f"PanDA did not take the files of the jobs: {text}")
     return archive, size
 
@@ -118,7 +118,7 @@ def _insert(
     # The reply names the task also where a task of that name was sent before.
     found = _TASK_ID.search(str(reply))
     if found is None:
-        text = f"PanDA did not take the task: {bounded(str(reply), REPLY_LENGTH)}"
+        text = f"PanDA did not take the task: {one_line(str(reply), REPLY_LENGTH)}"
         if code == _SERVER_ERROR:
             raise Unreachable(text)
         raise BackendError(text)

@@ -18,8 +18,8 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 
-from jupyter_gridgpu.model.job import bounded
-from jupyter_gridgpu.model.units import duration
+from jupyter_gridgpu.model.job import one_line
+from jupyter_gridgpu.model.units import duration_text
 
 # How many seconds before its end a sign-in is spoken of. A proxy takes longer to renew.
 SOON_S = {"token": 900.0, "proxy": 7200.0}
@@ -66,7 +66,7 @@ class Identity:
                 "Jobs go on, and so will the scan."
             )
         return (
-            f"Your {self.kind} for PanDA runs out at {when}, in {duration(left_s)}: "
+            f"Your {self.kind} for PanDA runs out at {when}, in {duration_text(left_s)}: "
             f"{RENEW[self.kind]}."
         )
 
@@ -145,7 +145,7 @@ def _by_token(env: Mapping[str, str]) -> Identity:
     if claims is None:
         problem = f"What {token.source} holds is no token: {RENEW['token']}."
         return Identity("token", vo=vo, source=token.source, problem=problem)
-    name = bounded(claims.get("preferred_username"), 80)
+    name = one_line(claims.get("preferred_username"), 80)
     expires = None
     if isinstance(claims.get("exp"), (int, float)) and not token.renewable:
         expires = float(claims["exp"])
@@ -207,7 +207,7 @@ def _by_proxy(env: Mapping[str, str]) -> Identity:
     name = None
     subject = re.search(r"subject\s*=\s*(.*)", text)
     if subject:
-        name = bounded(subject[1], 120)
+        name = one_line(subject[1], 120)
     expires = None
     end = re.search(r"notAfter\s*=\s*(.*)", text)
     if end:

@@ -10,8 +10,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from jupyter_gridgpu.backends.batch.exit_codes import exit_words
-from jupyter_gridgpu.model.job import bounded
+from jupyter_gridgpu.backends.batch.exit_codes import exit_meaning
+from jupyter_gridgpu.model.job import one_line
 
 # The parts of PanDA that give a job an error code. The first that says something is shown.
 ERROR_SOURCES = ("pilot", "ddm", "jobDispatcher", "taskBuffer", "brokerage", "sup", "exe")
@@ -43,7 +43,7 @@ def failure(job: Mapping[str, Any]) -> tuple[str | None, str]:
         if source_and_code in REASON_OF_CODE:
             return REASON_OF_CODE[source_and_code], text
     if exit_code in LAUNCHER_CODES:
-        reason, meaning = exit_words(exit_code)
+        reason, meaning = exit_meaning(exit_code)
         return reason, f"{meaning} {text}"
     # PanDA has no code of its own for what follows, so only the text can tell.
     if _MEMORY.search(text):
@@ -58,7 +58,7 @@ def dialog(text: Any) -> str | None:
     if not isinstance(text, str):
         return None
     plain = html.unescape(re.sub(r"<[^>]*>", " ", text))
-    line = bounded(plain, DIALOG_LENGTH) or ""
+    line = one_line(plain, DIALOG_LENGTH) or ""
     message = re.sub(r"^\s*log\s*:\s*", "", line).strip(" .")
     return message or None
 
@@ -92,7 +92,7 @@ def _first_diagnostic(job: Mapping[str, Any], codes: Mapping[str, int]) -> str:
         if value in NO_VALUE:
             continue
         # The sentence gets a full stop of its own.
-        text = (bounded(value, DIAGNOSTIC_LENGTH) or "").rstrip(". ")
+        text = (one_line(value, DIAGNOSTIC_LENGTH) or "").rstrip(". ")
         if text:
             return text
     return f"PanDA says no more than {job['jobStatus']}"

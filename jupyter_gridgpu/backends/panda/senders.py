@@ -14,7 +14,7 @@ from pathlib import Path
 
 from jupyter_gridgpu.backends.batch.batches import Batch
 from jupyter_gridgpu.backends.panda import asking
-from jupyter_gridgpu.errors import Underway, Unreachable
+from jupyter_gridgpu.errors import AnswerPending, Unreachable
 from jupyter_gridgpu.store.paths import ScanPaths
 
 CLOSE_TIMEOUT_S = 5
@@ -49,7 +49,7 @@ class BatchSenders:
             # The process may have died, or a runner that was killed may have started it.
             if process is None or process.poll() is not None:
                 self.start(batch)
-            raise Underway("It is being sent.")
+            raise AnswerPending("It is being sent.")
         if process is not None:
             self._leaving.append(self._sending.pop(batch.name))
         try:

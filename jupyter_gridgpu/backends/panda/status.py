@@ -20,8 +20,8 @@ from jupyter_gridgpu.backends.panda.states import (
     RUNNING_JOB_STATES,
     TASK_STATES,
 )
-from jupyter_gridgpu.model.job import bounded
-from jupyter_gridgpu.model.units import duration
+from jupyter_gridgpu.model.job import one_line
+from jupyter_gridgpu.model.units import duration_text
 
 # After so many seconds of waiting at a site, it is said that the job may wait for ever.
 HOPELESS_S = 1800.0
@@ -109,12 +109,12 @@ def _without_jobs(answer: Mapping[str, Any], facts: TaskFacts) -> TaskStatus:
     if state in FINAL_TASK_STATES:
         because = because or " and gives no reason"
         text = f"PanDA's task {answer.get('id')} is {state}{because}.{page}"
-        return TaskStatus("failed", "submit", bounded(text))
+        return TaskStatus("failed", "submit", one_line(text))
     text = TASK_STATES.get(state, f"PanDA's task is {state}")
     if message and state in BROKERED_TASK_STATES:
         # PanDA reports no error for a queue that does not exist; it only goes on looking.
         text = "PanDA finds no queue for it, and goes on looking"
-    return TaskStatus("queued", message=bounded(f"{text}{because}."))
+    return TaskStatus("queued", message=one_line(f"{text}{because}."))
 
 
 def _unfinished(job: Mapping[str, Any], unwanted: bool, facts: TaskFacts, now: float) -> TaskStatus:
@@ -132,7 +132,7 @@ def _unfinished(job: Mapping[str, Any], unwanted: bool, facts: TaskFacts, now: f
         text += " It is being stopped."
     elif state == "activated":
         text += _long_wait(job, facts, now)
-    status = TaskStatus("queued", None, bounded(text), where=_site(job), node=_node(job))
+    status = TaskStatus("queued", None, one_line(text), where=_site(job), node=_node(job))
     if running:
         return replace(status, state="running", started=job.get("startTime"))
     return status
@@ -150,7 +150,7 @@ def _long_wait(job: Mapping[str, Any], facts: TaskFacts, now: float) -> str:
     if facts.architecture:
         condition = f"has GPUs for {facts.architecture}"
     return (
-        f" It has waited for {duration(now - since)}: if nothing there {condition}, "
+        f" It has waited for {duration_text(now - since)}: if nothing there {condition}, "
         "it waits for ever, and PanDA does not say so."
     )
 
@@ -171,7 +171,7 @@ def _tried_again(job: Mapping[str, Any], facts: TaskFacts) -> TaskStatus:
         number += 1
     number = min(number, facts.attempts)
     text = f"PanDA tries again, attempt {number} of {facts.attempts}. Before: {why}"
-    return TaskStatus("queued", None, bounded(text), where=_site(job))
+    return TaskStatus("queued", None, one_line(text), where=_site(job))
 
 
 # after a job has ended ----------------------------------------------------------------
@@ -212,7 +212,7 @@ def _ended(job: Mapping[str, Any], facts: TaskFacts) -> TaskStatus:
     return TaskStatus(
         state,
         reason,
-        bounded(text),
+        one_line(text),
         where=_site(job),
         node=_node(job),
         started=job.get("startTime"),
@@ -232,7 +232,7 @@ def _try_number(job: Mapping[str, Any]) -> int:
 
 
 def _site(job: Mapping[str, Any]) -> str | None:
-    return bounded(job.get("computingSite"), NAME_LENGTH)
+    return one_line(job.get("computingSite"), NAME_LENGTH)
 
 
 def _at_site(job: Mapping[str, Any]) -> str:
@@ -246,7 +246,7 @@ def _node(job: Mapping[str, Any]) -> str | None:
     element = job.get("computingElement")
     if element in NO_VALUE:
         return None
-    return bounded(element, NAME_LENGTH)
+    return one_line(element, NAME_LENGTH)
 
 
 def _page(
@@ -258,7 +258,7 @@ def _page(
     page = _task_page(answer, facts)
     if tries:
         page = _job_link(newest(tries), facts).strip()
-    return bounded(page, LINK_LENGTH)
+    return one_line(page, LINK_LENGTH)
 
 
 def _task_page(answer: Mapping[str, Any], facts: TaskFacts) -> str:

@@ -18,7 +18,7 @@ from typing import Any
 from jupyter_gridgpu.backends.panda.credentials import FOLDER, identity
 from jupyter_gridgpu.backends.panda.task_map import Submitter
 from jupyter_gridgpu.errors import Unreachable
-from jupyter_gridgpu.model.job import bounded
+from jupyter_gridgpu.model.job import one_line
 
 PRINTED_BYTES = 100_000  # of what panda-client prints, that are searched for a reason
 LINE_LENGTH = 200
@@ -121,7 +121,7 @@ def _clean(text: str) -> str:
     """Return a line without secrets and without the level of a log."""
     without_secrets = _SECRET.sub("…", text).strip()
     line = re.sub(r"^(ERROR|WARNING|INFO)\s*:\s*", "", without_secrets)
-    return (bounded(line, LINE_LENGTH) or "").rstrip(".")
+    return (one_line(line, LINE_LENGTH) or "").rstrip(".")
 
 
 def _without_tags(text: str) -> str:

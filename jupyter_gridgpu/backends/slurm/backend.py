@@ -20,8 +20,8 @@ from jupyter_gridgpu.backends.batch.batches import Batch, sending, still_sending
 from jupyter_gridgpu.backends.batch.inquiry import TaskStatus
 from jupyter_gridgpu.backends.slurm import checks, commands, options, output
 from jupyter_gridgpu.backends.slurm.search import BatchSearch
-from jupyter_gridgpu.errors import BackendError, Full, Unreachable
-from jupyter_gridgpu.model.job import bounded
+from jupyter_gridgpu.errors import BackendError, QueueFull, Unreachable
+from jupyter_gridgpu.model.job import one_line
 from jupyter_gridgpu.model.scan import ScanSpec
 from jupyter_gridgpu.store.paths import ScanPaths, write_atomic
 
@@ -135,12 +135,12 @@ class SlurmBackend(BatchBackend):
             return _batch_id(ran.stdout, ran.stderr)
         limit = output.FULL.search(ran.stderr)
         if limit:
-            raise Full(f"Slurm: {limit[0]}")
+            raise QueueFull(f"Slurm: {limit[0]}")
         raise BackendError(f"Slurm refused it: {output.complaint(ran.stderr)}")
 
     def _script(self, batch: Batch) -> str:
         return _SCRIPT.format(
-            name=bounded(self._scan.name, NAME_LIMIT) or "",
+            name=one_line(self._scan.name, NAME_LIMIT) or "",
             batch=shlex.quote(str(batch.folder)),
             launcher=shlex.quote(str(self._paths.launcher)),
             folder=shlex.quote(str(self._paths.folder)),

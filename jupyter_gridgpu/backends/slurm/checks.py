@@ -5,7 +5,7 @@ from __future__ import annotations
 from jupyter_gridgpu.backends.slurm import commands
 from jupyter_gridgpu.errors import BackendError
 from jupyter_gridgpu.model.scan import ScanSpec
-from jupyter_gridgpu.model.units import duration
+from jupyter_gridgpu.model.units import duration_text
 from jupyter_gridgpu.queues.slurm import seconds
 
 
@@ -25,7 +25,7 @@ def check_partition(scan: ScanSpec) -> None:
     longest_s = seconds(partition.get("MaxTime", ""))
     if longest_s is not None and wall_s > longest_s:
         raise BackendError(
-            f"--walltime: a job of {duration(wall_s)} is longer than the {duration(longest_s)}"
+            f"--walltime: a job of {duration_text(wall_s)} is longer than the {duration_text(longest_s)}"
             f" that the partition {name} allows. Ask for less or give another --queue."
         )
     # The words of scontrol: ALL, or a list with commas.

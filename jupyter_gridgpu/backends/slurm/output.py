@@ -11,10 +11,10 @@ import re
 from collections.abc import Iterable, Iterator
 
 from jupyter_gridgpu.backends.base import PLACE_LIMIT
-from jupyter_gridgpu.backends.batch.exit_codes import exit_words
+from jupyter_gridgpu.backends.batch.exit_codes import exit_meaning
 from jupyter_gridgpu.backends.batch.inquiry import TaskStatus
 from jupyter_gridgpu.backends.slurm.reasons import STUCK, waiting_words
-from jupyter_gridgpu.model.job import bounded
+from jupyter_gridgpu.model.job import one_line
 
 DIVIDER = "\x1f"
 QUEUE_FIELDS = (
@@ -100,7 +100,7 @@ def _task_status(cells: list[str]) -> TaskStatus:
     """Return what the cells of one line say about a task."""
     ident, state, reason, code, start, end, node, partition = cells
     state = state.split(" ")[0].rstrip("+")  # sacct says CANCELLED by 1000
-    where = bounded(partition, PLACE_LIMIT) or ""
+    where = one_line(partition, PLACE_LIMIT) or ""
     started = _epoch(start)
     if state in WAITING:
         # The start of a job that waits is Slurm's estimate.
@@ -124,14 +124,14 @@ def _failure(state: str, reason: str, code: str) -> tuple[str, str | None, str]:
     """Return state, reason and words for a task that ended by itself or could not start."""
     status, signal = exit_code(code)
     if state == "FAILED" and status:
-        return ("failed", *exit_words(status))
+        return ("failed", *exit_meaning(status))
     # Slurm gives up a job that can never start, and says so only in the reason for which it
     # waited.
     if reason in STUCK:
         return "failed", "submit", "Slurm gave the job up: no node has what it asks for."
     if signal and "Constraints" not in reason:
         return "failed", "node", f"The job was killed (signal {signal}) and left no result."
-    words = bounded(f"{state.lower().replace('_', ' ')}, {reason}", 120)
+    words = one_line(f"{state.lower().replace('_', ' ')}, {reason}", 120)
     return "failed", "node", f"Slurm says that the job could not run ({words})."
 
 
@@ -156,7 +156,7 @@ def _epoch(text: str) -> float | None:
 def _node(text: str) -> str | None:
     if text in ("", "None assigned", "(null)"):
         return None
-    return bounded(text, PLACE_LIMIT)
+    return one_line(text, PLACE_LIMIT)
 
 
 def complaint(text: str) -> str:
@@ -175,4 +175,4 @@ def complaint(text: str) -> str:
     words = said[-1]
     if len(said) > 1 and said[-2] not in words:
         words = f"{words} ({said[-2]})"
-    return bounded(words, COMPLAINT_LIMIT) or ""
+    return one_line(words, COMPLAINT_LIMIT) or ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 
-from jupyter_gridgpu.model.job import bounded
+from jupyter_gridgpu.model.job import one_line
 
 ROUND_S = 300  # estimated starts are rounded up: Slurm gives another one at every look
 TODAY_S = 64_800  # a start within 18 hours is told without its day
@@ -55,7 +55,7 @@ def waiting_words(ident: str, reason: str, where: str, start: float | None) -> s
 
     `reason` is Slurm's own word, `start` its estimate in seconds since the epoch.
     """
-    reason = bounded(reason, REASON_LIMIT) or "None"
+    reason = one_line(reason, REASON_LIMIT) or "None"
     name = reason.split(",")[0]
     if name in STUCK:
         return STUCK[name].format(id=ident, where=where)

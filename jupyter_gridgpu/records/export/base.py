@@ -46,7 +46,7 @@ def require_package(package: str, module: str) -> None:
 
 def json_text(value: Any) -> str:
     """Return a value as strict JSON; what is not finite becomes a word like "NaN"."""
-    return json.dumps(numbers.strict(value, mark=""), ensure_ascii=False)
+    return json.dumps(numbers.encode_all(value, mark=""), ensure_ascii=False)
 
 
 def text_or_json(value: Any) -> str:

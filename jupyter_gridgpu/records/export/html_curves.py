@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
-from jupyter_gridgpu.model.units import number
+from jupyter_gridgpu.model.units import number_text
 
 # Of the picture, in its own units. EDGE is left free around the curves for labels.
 WIDTH, HEIGHT, EDGE = 760, 260, 46
@@ -46,7 +46,7 @@ class _Ranges:
             (WIDTH - EDGE, HEIGHT - 4, "end", self.right),
         )
         return "".join(
-            f'<text x="{x:.0f}" y="{y:.0f}" text-anchor="{anchor}">{number(4 * quarter, 3)}</text>'
+            f'<text x="{x:.0f}" y="{y:.0f}" text-anchor="{anchor}">{number_text(4 * quarter, 3)}</text>'
             for x, y, anchor, quarter in places
         )
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_gridgpu.model.metrics import thinned
-from jupyter_gridgpu.model.units import duration, number
+from jupyter_gridgpu.model.units import duration_text, number_text
 from jupyter_gridgpu.model.view import VariantView
 from jupyter_gridgpu.records.export.html_curves import Point, draw_curves
 from jupyter_gridgpu.records.job_facts import PACKAGE, PACKAGES_KNOWN, as_dict, job_facts
@@ -138,7 +138,7 @@ def _row(variant: VariantView, varied: list[str], metrics: list[str], is_best: b
 
 def _time_spent(variant: VariantView) -> str:
     if variant.ended and variant.started:
-        return duration(variant.ended - variant.started)
+        return duration_text(variant.ended - variant.started)
     return NOTHING
 
 
@@ -153,7 +153,7 @@ def _shown(value: Any) -> str:
     """Return a value as escaped text, a number with 4 digits."""
     if value is None:
         return NOTHING
-    return escape(number(value, 4))[:VALUE_SHOWN]
+    return escape(number_text(value, 4))[:VALUE_SHOWN]
 
 
 def _metric_names(record: Record) -> list[str]:

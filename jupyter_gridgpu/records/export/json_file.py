@@ -34,7 +34,7 @@ def write(record: Record, target: Path, curves: bool) -> None:
 
 
 def _json(value: Any) -> str:
-    return json.dumps(numbers.strict(value, mark=""), ensure_ascii=False, allow_nan=False)
+    return json.dumps(numbers.encode_all(value, mark=""), ensure_ascii=False, allow_nan=False)
 
 
 def _head(record: Record) -> dict[str, Any]:

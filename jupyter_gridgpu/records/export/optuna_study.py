@@ -212,7 +212,7 @@ def _attributes(variant: VariantView, distributions: dict[str, Any]) -> Any:
         "fixed": fixed,
         "metrics": {name: series.last for name, series in variant.metrics.items()},
     }
-    return numbers.strict(attributes, mark="")
+    return numbers.encode_all(attributes, mark="")
 
 
 def _objective_curve(record: Record, variant: VariantView) -> dict[int, float]:

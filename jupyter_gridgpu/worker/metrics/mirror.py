@@ -20,14 +20,16 @@ from pathlib import Path
 
 from jupyter_gridgpu.store.paths import CopyPaths
 
-VARIABLE = "GRIDGPU_MIRROR"  # job.json sets it in the environment of a job that needs a mirror
-MARK = b"gridgpu"  # how a line of the mirror begins
+MIRROR_VARIABLE = (
+    "GRIDGPU_MIRROR"  # job.json sets it in the environment of a job that needs a mirror
+)
+LINE_START = b"gridgpu"  # how a line of the mirror begins
 LOOK_EVERY_S = 1.0
 # Bytes of a file in one line. With the head and in base64 they stay below the 4096 bytes that
 # a pipe takes whole.
 PIECE_BYTES = 2700
 FINISH_S = 60.0  # for a slow reader to take the rest, once the job has ended
-NOTEBOOK_LIMIT = 64 * 1024 * 1024  # bytes of any one file that are shown
+FILE_LIMIT = 64 * 1024 * 1024  # bytes of any one file that are shown
 
 
 class Mirror:
@@ -90,10 +92,10 @@ class Mirror:
     def _print_piece(self, name: str, piece: bytes) -> bool:
         """Print one line, and return whether the reader took it."""
         offset = self._shown.get(name, 0)
-        if offset > NOTEBOOK_LIMIT:
+        if offset > FILE_LIMIT:
             return True
         target = self._prefix + name.encode()
-        line = b"%s %s %d %s\n" % (MARK, target, offset, base64.b64encode(piece))
+        line = b"%s %s %d %s\n" % (LINE_START, target, offset, base64.b64encode(piece))
         try:
             # A pipe takes a line of this length whole, or raises because it has no room.
             os.write(self._handle, line)

@@ -13,7 +13,7 @@ from typing import Any
 from jupyter_gridgpu.model import numbers
 from jupyter_gridgpu.model.metrics import NAMES_PER_JOB, Reading, clean_step, clean_values
 from jupyter_gridgpu.store.tail import read_lines
-from jupyter_gridgpu.worker.disk_retry import patiently
+from jupyter_gridgpu.worker.disk_retry import retry_while_disk_is_away
 from jupyter_gridgpu.worker.metrics.keras_output import KerasOutput
 
 FILE_LIMIT = 256 * 1024 * 1024  # bytes of a metrics file; what would come after is dropped
@@ -66,12 +66,12 @@ class MetricsRecorder:
         if isinstance(body, dict):
             self.take(body, strength=REPORTED)
 
-    def printed(self, line: str) -> None:
+    def take_printed(self, line: str) -> None:
         """Take a finished line of the notebook's output."""
         if found := self._keras.read_line(line):
             self.take(found, strength=PRINTED)
 
-    def glued(self, data: dict[str, Any]) -> None:
+    def take_display(self, data: dict[str, Any]) -> None:
         """Take the data of a display, by MIME type, that scrapbook's glue() may have made."""
         scrap = data.get("application/scrapbook.scrap.json+json")
         if isinstance(scrap, dict) and isinstance(scrap.get("name"), str):
@@ -97,7 +97,7 @@ class MetricsRecorder:
     def close(self) -> None:
         """Write what the disk has not taken yet, waiting minutes if it must, and close the file."""
         with contextlib.suppress(OSError):
-            patiently(self._write_out)
+            retry_while_disk_is_away(self._write_out)
         os.close(self._handle)
 
     def _accept(self, name: str, strength: int) -> bool:

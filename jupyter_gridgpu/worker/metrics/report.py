@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 # Names the file that a kernel of any language may append lines of JSON to.
-VARIABLE = "GRIDGPU_METRICS"
+METRICS_VARIABLE = "GRIDGPU_METRICS"
 
 
 def report(values: Mapping[str, Any] | None = None, **metrics: Any) -> None:
@@ -23,7 +23,7 @@ def report(values: Mapping[str, Any] | None = None, **metrics: Any) -> None:
     `report({"val loss": 0.2}, epoch=3)`. What is no number is left out with a warning on stderr,
     since a training should not fail for its report.
     """
-    path = os.environ.get(VARIABLE)
+    path = os.environ.get(METRICS_VARIABLE)
     if not path:
         return
     line = json.dumps(_numbers({**(values or {}), **metrics})) + "\n"

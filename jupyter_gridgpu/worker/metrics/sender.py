@@ -24,10 +24,10 @@ from urllib.parse import quote
 from jupyter_gridgpu.errors import Unreachable
 from jupyter_gridgpu.store.paths import CopyPaths, ScanPaths, read_json
 from jupyter_gridgpu.transport import http
-from jupyter_gridgpu.transport.signing import BATCH_BYTES, WRITE, Claim, signed
+from jupyter_gridgpu.transport.signing import BATCH_BYTES, WRITE, Claim, signed_headers
 
 # Holds the text of the sender file where a launcher could read it and the image cannot see it.
-VARIABLE = "GRIDGPU_SENDER"
+SENDER_VARIABLE = "GRIDGPU_SENDER"
 PUSH_EVERY_S = 1.0
 BATCHES_AT_ONCE = 64  # sent without a pause in between
 DROP_EVERY_S = 5.0
@@ -102,7 +102,10 @@ class PushDelivery:
 
     def _send(self, batch: bytes, timeout_s: float) -> None:
         claim = Claim(WRITE, self._user, self._job, self._copy, self._offset, _age_s(batch)).text()
-        headers = {**signed(self._key, self._scan, claim, batch), "Content-Type": "text/plain"}
+        headers = {
+            **signed_headers(self._key, self._scan, claim, batch),
+            "Content-Type": "text/plain",
+        }
         answer = http.request("POST", self._url, batch, headers, timeout_s, ANSWER_BYTES)
         if answer.status == 410:
             raise NoLongerWanted("the collector takes nothing more for this scan")
@@ -236,7 +239,7 @@ class Sender:
             self._log(f"Metrics are not sent now: {message.rstrip('.')}. The job goes on.")
 
 
-def sender(
+def start_sender(
     job: dict[str, Any], scan: ScanPaths, copy: CopyPaths, log: Callable[[str], None]
 ) -> Sender | None:
     """Start and return the sender of a job's metrics.
@@ -268,7 +271,7 @@ def _sender_config(job: dict[str, Any], scan: ScanPaths) -> dict[str, Any] | Non
     The launcher hands it on in a variable, or job.json names it, or it lies in the scan's folder.
     """
     # Taken out of the environment, since the notebook has no need of it.
-    text = os.environ.pop(VARIABLE, "")
+    text = os.environ.pop(SENDER_VARIABLE, "")
     if text:
         try:
             config = json.loads(text)

@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
-from jupyter_gridgpu.worker.metrics.report import VARIABLE as REPORTS_VARIABLE
+from jupyter_gridgpu.worker.metrics.report import METRICS_VARIABLE as REPORTS_VARIABLE
 from jupyter_gridgpu.worker.usage import JOB_VARIABLE
 
 # Variables that each kernel has for itself. All others must be the same for all kernels of a

@@ -17,7 +17,7 @@ from typing import Any
 
 from jupyter_gridgpu.store.paths import JobPaths, ScanPaths, read_json
 from jupyter_gridgpu.worker.claim import COPY_VARIABLE
-from jupyter_gridgpu.worker.metrics.sender import VARIABLE as SENDER_VARIABLE
+from jupyter_gridgpu.worker.metrics.sender import SENDER_VARIABLE as SENDER_VARIABLE
 from jupyter_gridgpu.worker.prefork.notebook_imports import import_actions
 from jupyter_gridgpu.worker.prefork.parent_client import KERNEL_VARIABLES, ParentClient, current
 from jupyter_gridgpu.worker.usage import JOB_VARIABLE

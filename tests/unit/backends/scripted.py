@@ -12,7 +12,7 @@ from jupyter_gridgpu.backends.base import Job, job_spec
 from jupyter_gridgpu.backends.batch.backend import BatchBackend
 from jupyter_gridgpu.backends.batch.batches import Batch
 from jupyter_gridgpu.backends.batch.inquiry import StatusAnswer, TaskStatus
-from jupyter_gridgpu.errors import BackendError, Full, Unreachable
+from jupyter_gridgpu.errors import BackendError, QueueFull, Unreachable
 from jupyter_gridgpu.model.job import Observation
 from jupyter_gridgpu.store.paths import ScanPaths
 from jupyter_gridgpu.testing.examples import small_scan
@@ -41,7 +41,7 @@ class Scripted(BatchBackend):
             raise self.refuses
         self.sizes.append(len(batch.tasks))
         if len(batch.tasks) > self.free:
-            raise Full("Engine takes no more.")
+            raise QueueFull("Engine takes no more.")
         self.free -= len(batch.tasks)
         self.taken[batch.name] = batch.name[1:]
         return batch.name[1:]

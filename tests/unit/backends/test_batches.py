@@ -20,7 +20,7 @@ def test_a_new_runner_knows_what_was_handed_over_and_what_the_batch_system_calls
     first = BatchStore(ScanPaths(tmp_path))
     batch = first.make(TASKS)
     assert first.unsure(["v0003.1", "v0009.1"]) == [batch]
-    first.took(batch, "17")
+    first.record_id(batch, "17")
     for batches in (first, BatchStore(ScanPaths(tmp_path))):
         assert batches.place("v0003.1") == (batch, 2)
         assert batches.place("v0009.1") is None
@@ -32,14 +32,14 @@ def test_a_batch_that_was_not_sent_after_all_has_no_id_and_is_not_asked_for_agai
 ) -> None:
     batches = BatchStore(ScanPaths(tmp_path))
     batch = batches.make(TASKS)
-    batches.took(batch, None)
+    batches.record_id(batch, None)
     for known in (batches, BatchStore(ScanPaths(tmp_path))):
         assert (known.ident(batch), known.unsure(["v0001.1"])) == (None, [])
 
 
 def test_a_job_is_where_it_was_handed_over_last(tmp_path: Path) -> None:
     batches = BatchStore(ScanPaths(tmp_path))
-    batches.took(batches.make(TASKS), None)
+    batches.record_id(batches.make(TASKS), None)
     again = batches.make([["v0003.1"]])
     assert again.name == "b0002"
     assert BatchStore(ScanPaths(tmp_path)).place("v0003.1") == (again, 1)

@@ -10,7 +10,8 @@ import pytest
 
 from jupyter_gridgpu import client
 from jupyter_gridgpu.backends.local.starters import ContainerStarter, ForkServer, Starter
-from jupyter_gridgpu.planning.request import Options, plan
+from jupyter_gridgpu.planning.declaration import Options
+from jupyter_gridgpu.planning.request import plan
 from jupyter_gridgpu.store.paths import ScanPaths
 from jupyter_gridgpu.testing.examples import notebook_json
 from tests.kit import eventually

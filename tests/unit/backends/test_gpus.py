@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from jupyter_gridgpu.backends.local.backend import LocalBackend, cores, visible_gpus
+from jupyter_gridgpu.backends.local.backend import LocalBackend
+from jupyter_gridgpu.backends.local.devices import cores, visible_gpus
 from jupyter_gridgpu.errors import BackendError
 from jupyter_gridgpu.model.resources import Resources
 from jupyter_gridgpu.store.paths import ScanPaths, write_json

@@ -12,7 +12,7 @@ import pytest
 from jupyter_gridgpu.backends.base import Job, job_spec
 from jupyter_gridgpu.backends.panda import asking
 from jupyter_gridgpu.backends.panda.backend import PandaBackend
-from jupyter_gridgpu.errors import BackendError, Underway, Unreachable
+from jupyter_gridgpu.errors import AnswerPending, BackendError, Unreachable
 from jupyter_gridgpu.model.resources import Container, Placement
 from jupyter_gridgpu.model.scan import to_json
 from jupyter_gridgpu.store.paths import ScanPaths, write_json
@@ -121,7 +121,7 @@ def hand_over(paths: ScanPaths, count: int = 2) -> dict[str, str | Exception]:
 
     def settled() -> dict[str, str | Exception] | None:
         answers = made.submit(jobs)
-        if any(isinstance(answer, Underway) for answer in answers.values()):
+        if any(isinstance(answer, AnswerPending) for answer in answers.values()):
             return None
         return answers
 

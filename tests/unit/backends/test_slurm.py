@@ -17,7 +17,7 @@ import pytest
 from jupyter_gridgpu.backends.slurm import commands, options, output
 from jupyter_gridgpu.backends.slurm.backend import SlurmBackend
 from jupyter_gridgpu.backends.slurm.search import started_id
-from jupyter_gridgpu.errors import Full
+from jupyter_gridgpu.errors import QueueFull
 from jupyter_gridgpu.model.resources import Placement, Resources
 from jupyter_gridgpu.store.paths import ScanPaths
 from jupyter_gridgpu.testing.examples import small_scan
@@ -251,7 +251,7 @@ def test_what_is_cut_into_small_arrays_shares_what_may_run_at_once() -> None:
     )
     backend._together = 300
     assert "--array=1-100%1" in backend._options(100), "three arrays of one batch"
-    backend._hand_over.full = Full("Slurm: QOSMaxSubmitJobPerUserLimit")
+    backend._hand_over.full = QueueFull("Slurm: QOSMaxSubmitJobPerUserLimit")
     backend._tracker.unfinished = 0
     assert "--array=1-31%3" in backend._options(31)
     assert (backend.room(0), backend.room(2), backend.room(31)) == (3, 1, -28)
@@ -310,9 +310,9 @@ def test_a_batch_that_was_given_up_and_comes_late_runs_nothing(tmp_path: Path) -
         ).stdout
 
     assert said() == "v0002.1\n"
-    backend._batches.took(batch, "7")
+    backend._batches.record_id(batch, "7")
     assert said() == "v0002.1\n"
-    backend._batches.took(batch, None)
+    backend._batches.record_id(batch, None)
     assert said() == ""
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from jupyter_gridgpu import client
-from jupyter_gridgpu.planning.request import Options, plan
+from jupyter_gridgpu.planning.declaration import Options
+from jupyter_gridgpu.planning.request import plan
 from jupyter_gridgpu.testing.examples import notebook_json
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from jupyter_gridgpu.backends.batch import tracking
-from jupyter_gridgpu.backends.batch.exit_codes import exit_words
+from jupyter_gridgpu.backends.batch.exit_codes import exit_meaning
 from jupyter_gridgpu.backends.batch.inquiry import TaskStatus
 from jupyter_gridgpu.errors import BackendError, Unreachable
 from jupyter_gridgpu.model.job import Observation
@@ -183,7 +183,7 @@ def test_what_the_launcher_said_is_shown_of_a_job_that_no_worker_ran(paths: Scan
     backend = Scripted(paths)
     ids = backend.hand_over(1)
     paths.job("v0001.1").log.write_text("looking\nNo such image: \x1b[31mml-base\n")
-    backend.says({"0001_1": TaskStatus("failed", *exit_words(73))})
+    backend.says({"0001_1": TaskStatus("failed", *exit_meaning(73))})
     backend.one(ids)
     backend._tracker.grace_s = 0.0
     seen = backend.one(ids)
@@ -327,8 +327,8 @@ def test_a_batch_system_that_is_silent_is_told_to_end_jobs_when_it_is_back(
     ],
 )
 def test_exit_codes_are_said_in_words(code: int, reason: str, words: str) -> None:
-    assert exit_words(code)[0] == reason
-    assert words in exit_words(code)[1]
+    assert exit_meaning(code)[0] == reason
+    assert words in exit_meaning(code)[1]
 
 
 def test_a_cancelled_job_that_the_batch_system_forgets_never_started(paths: ScanPaths) -> None:

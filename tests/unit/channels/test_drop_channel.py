@@ -52,7 +52,7 @@ class Away:
         copy = self.node.job(KEY).copy(name)
         copy.folder.mkdir(parents=True)
         metrics = MetricsRecorder(copy.metrics, copy.folder / "reports")
-        made = senders.sender(
+        made = senders.start_sender(
             {"key": KEY, "sender": str(self.sender_file)}, self.node, copy, self.said.append
         )
         assert made is not None

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jupyter_gridgpu.channels.file import FileChannel, parse
+from jupyter_gridgpu.channels.file import FileChannel
+from jupyter_gridgpu.channels.metrics_file import parse_reading
 from jupyter_gridgpu.model.metrics import NAMES_PER_JOB
 from jupyter_gridgpu.store.paths import CopyPaths
 
@@ -63,11 +64,11 @@ def test_each_reading_is_read_once(tmp_path: Path) -> None:
     ],
 )
 def test_what_is_no_reading_is_dropped(text: str) -> None:
-    assert parse(text.encode()) is None
+    assert parse_reading(text.encode()) is None
 
 
 def test_a_heartbeat_says_what_the_job_uses_and_nothing_else() -> None:
-    reading = parse(
+    reading = parse_reading(
         b'{"t": 1.0, "beat": {"cpu": 1.5, "memory_mb": "Infinity", "secret": 3, "gpu": 80}}'
     )
     assert reading is not None
@@ -76,11 +77,11 @@ def test_a_heartbeat_says_what_the_job_uses_and_nothing_else() -> None:
 
 @given(st.binary())
 def test_no_bytes_are_too_odd(data: bytes) -> None:
-    assert parse(data) is None or b"m" in data
+    assert parse_reading(data) is None or b"m" in data
 
 
 def test_hostile_readings_are_bounded() -> None:
-    reading = parse(
+    reading = parse_reading(
         json.dumps(
             {"t": "x", "s": -1, "of": 1e300, "m": {f"n{i}" * 5000: i for i in range(1000)}}
         ).encode()
@@ -96,7 +97,7 @@ def test_hostile_readings_are_bounded() -> None:
 
 
 def test_numbers_json_has_not_are_read() -> None:
-    reading = parse(
+    reading = parse_reading(
         b'{"t": 1, "s": 3.0, "m": {"a": NaN, "b": "NaN", "c": -Infinity, "d": true, "e": "high",'
         b' "f": 1' + b"0" * 400 + b"}}"
     )

@@ -66,7 +66,7 @@ class Away:
         return copy
 
     def send(self) -> Sender:
-        made = senders.sender(
+        made = senders.start_sender(
             {"key": KEY, "sender": str(self.sender_file)}, self.node, self.copy, self.said.append
         )
         assert made is not None

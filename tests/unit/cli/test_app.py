@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from jupyter_gridgpu.cli.app import gridgpu, main
 from jupyter_gridgpu.cli.collector import collector
-from jupyter_gridgpu.cli.replay import read_words
+from jupyter_gridgpu.cli.replay import read_replay_request
 from jupyter_gridgpu.cli.space_options import space_text
 from jupyter_gridgpu.errors import UsageError
 
@@ -82,16 +82,16 @@ def test_the_storage_of_a_collector_has_an_old_word(word: str) -> None:
 
 
 def test_a_replay_takes_the_old_word_for_the_channel() -> None:
-    _, old = read_words(["scan", "--metrics", "end"])
+    _, old = read_replay_request(["scan", "--metrics", "end"])
     assert old.options == {"channel": "end"}
-    assert read_words(["scan", "--channel", "auto"])[1].options == {"channel": "auto"}
-    assert read_words(["scan"])[1].options == {}
+    assert read_replay_request(["scan", "--channel", "auto"])[1].options == {"channel": "auto"}
+    assert read_replay_request(["scan"])[1].options == {}
 
 
 @pytest.mark.parametrize("word", ["--no-wait", "--json", "--dry-run"])
 def test_a_replay_in_a_notebook_refuses_what_is_for_the_command_line(word: str) -> None:
     with pytest.raises(UsageError, match=f"{word} is for the command line"):
-        read_words(["scan", word])
+        read_replay_request(["scan", word])
 
 
 def test_a_space_is_read_from_a_file_before_the_lines(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ from jupyter_gridgpu.transport.signing import (
     WRITE,
     Claim,
     job_key,
-    signed,
+    signed_headers,
 )
 from tests.engines.collectors import Collecting, collecting
 from tests.unit.server.kit import Server, serving
@@ -71,7 +71,7 @@ class Job:
             "at": offset,
             **changes,
         }
-        return signed(self.key, self.scan, Claim(**claim).text(), body)
+        return signed_headers(self.key, self.scan, Claim(**claim).text(), body)
 
     def push(
         self, body: bytes, offset: int = 0, headers: dict[str, str] | None = None, **changes: Any
@@ -129,7 +129,7 @@ def test_a_request_that_is_replayed_changes_nothing(collector: Collecting) -> No
 
 def forgeries(job: Job) -> dict[str, tuple[str, bytes, dict[str, str]]]:
     good = job.headers(LINES)
-    stranger = signed(b"x" * 32, job.scan, good[CLAIM], LINES)
+    stranger = signed_headers(b"x" * 32, job.scan, good[CLAIM], LINES)
     claim = good[CLAIM]
     return {
         "no signature": ("POST", LINES, {}),
@@ -142,33 +142,41 @@ def forgeries(job: Job) -> dict[str, tuple[str, bytes, dict[str, str]]]:
         "nobody": (
             "POST",
             LINES,
-            signed(job.key, job.scan, "v1 write ../../etc v0001.1 ab12 0 0.000", LINES),
+            signed_headers(job.key, job.scan, "v1 write ../../etc v0001.1 ab12 0 0.000", LINES),
         ),
         "a path": (
             "POST",
             LINES,
-            signed(job.key, job.scan, "v1 write alice ../x ab12 0 0.000", LINES),
+            signed_headers(job.key, job.scan, "v1 write alice ../x ab12 0 0.000", LINES),
         ),
         "a number": (
             "POST",
             LINES,
-            signed(job.key, job.scan, "v1 write alice v0001.1 ab12 -1 nan", LINES),
+            signed_headers(job.key, job.scan, "v1 write alice v0001.1 ab12 -1 nan", LINES),
         ),
         "not hexadecimal": ("POST", LINES, {**good, SIGNATURE: "ü" * 64}),
         "another digest": ("POST", LINES, {**good, DIGEST: "0" * 64}),
         "another method": ("PUT", LINES, good),
-        "a job that reads": ("GET", b"", signed(job.key, job.scan, Claim(READ, "alice").text())),
+        "a job that reads": (
+            "GET",
+            b"",
+            signed_headers(job.key, job.scan, Claim(READ, "alice").text()),
+        ),
         "a job that announces": (
             "PUT",
             b"v0002.1",
-            signed(job.key, job.scan, Claim(ANNOUNCE, "alice").text(), b"v0002.1"),
+            signed_headers(job.key, job.scan, Claim(ANNOUNCE, "alice").text(), b"v0002.1"),
         ),
         "a job that revokes": (
             "DELETE",
             b"",
-            signed(job.key, job.scan, Claim(REVOKE, "alice").text()),
+            signed_headers(job.key, job.scan, Claim(REVOKE, "alice").text()),
         ),
-        "a word too many": ("POST", LINES, signed(job.key, job.scan, f"{claim} more", LINES)),
+        "a word too many": (
+            "POST",
+            LINES,
+            signed_headers(job.key, job.scan, f"{claim} more", LINES),
+        ),
     }
 
 
@@ -278,7 +286,7 @@ def test_who_is_slow_or_forges_in_masses_keeps_nobody_from_pushing(collector: Co
     stop, refused = threading.Event(), []
 
     def flood() -> None:
-        forged = signed(b"x" * 32, "crowd", job.headers(LINES)[CLAIM], LINES)
+        forged = signed_headers(b"x" * 32, "crowd", job.headers(LINES)[CLAIM], LINES)
         while not stop.is_set():
             refused.append(job.push(LINES, headers=forged)[0])
 
@@ -334,14 +342,14 @@ def test_ones_own_server_is_a_collector_for_oneself(server: Server) -> None:
     account = Account(settings)
     assert account.ask("scan", ANNOUNCE, b"v0001.1").status == 200
     claim = Claim(WRITE, "me", JOB, COPY).text()
-    headers = signed(bytes.fromhex(account.sender("scan")["key"]), "scan", claim, LINES)
+    headers = signed_headers(bytes.fromhex(account.sender("scan")["key"]), "scan", claim, LINES)
     assert server.ask("POST", "gridgpu/collect/scan", LINES, None, headers).body == {
         "next": len(LINES)
     }
     assert [
         body for frame, body, _ in whole_frames(account.ask("scan", READ).body) if frame.job
     ] == [LINES]
-    other = signed(job_key(b"x" * 32, "scan"), "scan", claim, LINES)
+    other = signed_headers(job_key(b"x" * 32, "scan"), "scan", claim, LINES)
     assert server.ask("POST", "gridgpu/collect/scan", LINES, None, other).status == 403
     key_files.write(path, {**settings, "secret": "5b" * 32})  # a new secret counts at once
     assert server.ask("POST", "gridgpu/collect/scan", LINES, None, headers).status == 403

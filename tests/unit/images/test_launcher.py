@@ -59,7 +59,7 @@ class Node:
     ) -> subprocess.CompletedProcess[str]:
         """Run the launcher of a scan with this container."""
         scan = replace(small_scan(), container=container, resources=Resources(gpus=gpus))
-        return self.run_script(images.launcher(scan), env)
+        return self.run_script(images.launcher_text(scan), env)
 
     def run_script(
         self, text: str, env: dict[str, str] | None = None
@@ -242,7 +242,7 @@ def test_a_node_without_the_image_says_so(node: Node) -> None:
 def test_an_image_file_that_was_overwritten_is_refused(node: Node, box: str) -> None:
     node.install("apptainer")
     image = sif(node.folder / "x.sif")
-    text = images.launcher(replace(small_scan(), container=Container(str(image))))
+    text = images.launcher_text(replace(small_scan(), container=Container(str(image))))
     image.write_text("something else")
     ran = node.run_script(text)
     assert (ran.returncode, "is no SIF" in ran.stderr) == (73, True)
@@ -273,7 +273,7 @@ def test_the_digest_of_a_fetched_image_is_handed_on(node: Node) -> None:
 def test_without_an_image_the_python_of_the_node_runs_the_worker(node: Node, box: str) -> None:
     for container in (Container(), Container(box, runtime="none")):
         (node.bin / "python3").unlink(missing_ok=True)
-        text = images.launcher(replace(small_scan(), container=container))
+        text = images.launcher_text(replace(small_scan(), container=container))
         assert "apptainer" not in text
         assert "unset" not in text
         text = text.replace(sys.executable, "/no/such/python")
@@ -291,7 +291,7 @@ def script(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     container = Container(refs.get(request.param), binds=("/a b:/c",))
     scan = replace(small_scan(), container=container, resources=Resources(gpus=1))
     path = tmp_path / "worker.sh"
-    path.write_text(images.launcher(scan))
+    path.write_text(images.launcher_text(scan))
     return path
 
 
@@ -327,7 +327,9 @@ def test_the_senders_key_gets_into_the_container_and_into_no_command(
     node = Node(tmp_path)
     node.install("apptainer")
     scan = replace(small_scan(), channel="push")
-    text = images.launcher(replace(scan, container=Container(str(sandbox(tmp_path / "image")))))
+    text = images.launcher_text(
+        replace(scan, container=Container(str(sandbox(tmp_path / "image"))))
+    )
     assert "GRIDGPU_SENDER" not in node.run_script(text).stdout
     key_files.write(key_files.sender_file(scan.id), {"key": "secret"})
     ran = node.run_script(text)

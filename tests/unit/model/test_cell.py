@@ -16,11 +16,11 @@ from jupyter_gridgpu.model.form_cell import (
     assignments,
     check_entry,
     check_word,
-    head,
+    first_line,
+    python_text,
     read_entry,
     right_side,
     to_json,
-    written,
 )
 from jupyter_gridgpu.model.grammar import parse_space
 from jupyter_gridgpu.model.space import Choice, Fixed, Range, Repeats
@@ -60,8 +60,8 @@ def problem_of(entry: ParameterEntry, about: ParameterFacts = FLOAT) -> FieldErr
 
 @given(VALUES)
 def test_a_value_is_written_so_that_python_reads_it_back(value: Any) -> None:
-    assert ast.literal_eval(written(value)) == value
-    assert "\n" not in written(value)
+    assert ast.literal_eval(python_text(value)) == value
+    assert "\n" not in python_text(value)
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_a_value_is_written_so_that_python_reads_it_back(value: Any) -> None:
     ],
 )
 def test_values_are_written_as_people_write_them(value: Any, text: str) -> None:
-    assert written(value) == text
+    assert python_text(value) == text
 
 
 @pytest.mark.parametrize(
@@ -154,10 +154,10 @@ def entries(draw: st.DrawFn) -> ParameterEntry:
     return ParameterEntry(
         "x",
         draw(st.sampled_from(["fixed", "list", "range", "repeats"])),
-        value=written(draw(NUMBERS)),
-        items=", ".join(map(written, items)),
-        low=written(min(ends)),
-        high=written(max(ends) + 1),
+        value=python_text(draw(NUMBERS)),
+        items=", ".join(map(python_text, items)),
+        low=python_text(min(ends)),
+        high=python_text(max(ends) + 1),
         points=str(draw(st.integers(1, 50))),
         stepped=draw(st.booleans()),
         log=draw(st.booleans()),
@@ -201,7 +201,7 @@ def test_whatever_a_browser_sends_is_an_entry(body: dict[str, Any]) -> None:
 
 @given(st.lists(st.text(min_size=1), min_size=1))
 def test_words_reach_the_magic_as_they_are(words: list[str]) -> None:
-    assert shlex.split(head(words)) == ["%%gridscan", *words]
+    assert shlex.split(first_line(words)) == ["%%gridscan", *words]
 
 
 @pytest.mark.parametrize("word", ["a{b}", "$x"])

@@ -8,9 +8,9 @@ from jupyter_gridgpu.errors import UsageError
 from jupyter_gridgpu.model.job import (
     END_STATES,
     STATES,
-    allowed,
-    bounded,
     job_key,
+    may_follow,
+    one_line,
     split_key,
     variant_id,
 )
@@ -42,33 +42,33 @@ def test_what_is_no_key_is_refused(key: str) -> None:
 
 @pytest.mark.parametrize("state", sorted(END_STATES))
 def test_an_end_state_absorbs(state: str) -> None:
-    assert not any(allowed(state, seen) for seen in STATES)
+    assert not any(may_follow(state, seen) for seen in STATES)
 
 
 def test_steps_may_be_skipped_and_a_running_job_may_be_requeued() -> None:
-    assert allowed("new", "done")
-    assert allowed("queued", "failed")
-    assert allowed("running", "queued")
-    assert not allowed("running", "new")
+    assert may_follow("new", "done")
+    assert may_follow("queued", "failed")
+    assert may_follow("running", "queued")
+    assert not may_follow("running", "new")
 
 
 def test_a_state_nobody_knows_is_not_believed() -> None:
-    assert not allowed("running", "exploded")
-    assert not allowed("exploded", "done")
+    assert not may_follow("running", "exploded")
+    assert not may_follow("exploded", "done")
 
 
 @given(st.text(), st.integers(1, 50))
 def test_bounded_text_is_one_short_line_without_control_characters(text: str, limit: int) -> None:
-    line = bounded(text, limit)
+    line = one_line(text, limit)
     assert line is not None
     assert len(line) <= limit
     assert all(char.isprintable() for char in line)
 
 
 def test_long_text_ends_in_dots() -> None:
-    assert bounded("a" * 100_000, 10) == "a" * 9 + "…"
+    assert one_line("a" * 100_000, 10) == "a" * 9 + "…"
 
 
 @pytest.mark.parametrize("value", [None, 3, ["text"], b"text"])
 def test_what_is_no_text_is_none(value: object) -> None:
-    assert bounded(value) is None
+    assert one_line(value) is None

@@ -14,7 +14,7 @@ from jupyter_gridgpu.model.typed_values import (
     FieldError,
     check_one,
     check_several,
-    line,
+    typed_line,
 )
 
 
@@ -104,7 +104,7 @@ def test_no_text_breaks_out_of_what_it_is_put_into(text: str) -> None:
     ],
 )
 def test_nothing_that_takes_long_is_computed(text: str) -> None:
-    problem_of(line(text))
+    problem_of(typed_line(text))
 
 
 class Trap:
@@ -166,7 +166,7 @@ def test_checking_a_text_runs_nothing(text: str, kind: str) -> None:
 
 @given(st.text())
 def test_a_line_is_one_bounded_line_whatever_came(text: str) -> None:
-    made = line(text * 50)
+    made = typed_line(text * 50)
     assert len(made) <= 2000
     assert made == "" or made.isprintable()
-    assert line(made) == made
+    assert typed_line(made) == made

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jupyter_gridgpu.errors import UsageError
-from jupyter_gridgpu.model.units import duration, number, parse_duration, parse_memory
+from jupyter_gridgpu.model.units import duration_text, number_text, parse_duration, parse_memory
 
 
 @pytest.mark.parametrize(
@@ -82,12 +82,12 @@ def test_any_text_is_read_or_refused(text: str) -> None:
     ],
 )
 def test_durations_are_written(seconds: float, text: str) -> None:
-    assert duration(seconds) == text
+    assert duration_text(seconds) == text
 
 
 @given(st.integers(1, 366 * 86400))
 def test_written_durations_are_read_back_to_a_tenth(seconds: int) -> None:
-    assert parse_duration(duration(seconds)) == pytest.approx(seconds, rel=0.1)
+    assert parse_duration(duration_text(seconds)) == pytest.approx(seconds, rel=0.1)
 
 
 @pytest.mark.parametrize(
@@ -107,9 +107,9 @@ def test_written_durations_are_read_back_to_a_tenth(seconds: int) -> None:
     ],
 )
 def test_numbers_are_written(value: object, text: str) -> None:
-    assert number(value) == text
+    assert number_text(value) == text
 
 
 @given(st.floats(-1e300, 1e300), st.integers(1, 8))
 def test_written_numbers_keep_their_digits(value: float, digits: int) -> None:
-    assert float(number(value, digits)) == pytest.approx(value, rel=10.0 ** (1 - digits))
+    assert float(number_text(value, digits)) == pytest.approx(value, rel=10.0 ** (1 - digits))

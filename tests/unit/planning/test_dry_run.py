@@ -6,7 +6,7 @@ import pytest
 
 from jupyter_gridgpu.model.grammar import parse_space
 from jupyter_gridgpu.model.scan import Objective, Origin, ScanSpec
-from jupyter_gridgpu.planning.dry_run import describe, plan_json, plan_text
+from jupyter_gridgpu.planning.dry_run import axis_text, plan_json, plan_text
 
 
 def spec(space: str, **more: object) -> ScanSpec:
@@ -69,4 +69,4 @@ def test_a_queue_that_was_chosen_is_told() -> None:
     ],
 )
 def test_an_axis_is_told_in_words(axis: str, words: str) -> None:
-    assert describe(parse_space(f"x = {axis}").axes["x"]) == words
+    assert axis_text(parse_space(f"x = {axis}").axes["x"]) == words

@@ -14,9 +14,9 @@ from jupyter_gridgpu.planning.options import (
     backend_options,
     help_text,
     option_list,
-    parse_words,
+    read_options_line,
     to_options,
-    words_of,
+    words_for,
 )
 from jupyter_gridgpu.planning.request import plan
 from jupyter_gridgpu.testing.examples import notebook_json
@@ -28,21 +28,21 @@ def test_every_option_is_a_field_and_every_field_an_option() -> None:
 
 
 def test_the_command_line_without_options_gives_the_defaults() -> None:
-    assert to_options(parse_words(["train.ipynb"])) == Options()
+    assert to_options(read_options_line(["train.ipynb"])) == Options()
 
 
 def test_options_get_the_types_that_their_fields_declare() -> None:
     words = ["--trials", "5", "--vram", "40GB", "--files", "a", "--files", "b", "--new"]
-    made = to_options(parse_words(["train.ipynb", *words, "--partition", "gpu"]))
+    made = to_options(read_options_line(["train.ipynb", *words, "--partition", "gpu"]))
     assert made == Options(trials=5, vram="40GB", files=("a", "b"), new=True, queue="gpu")
     with pytest.raises(UsageError, match="'x' is not a valid integer"):
-        parse_words(["train.ipynb", "--cpus", "x"])
+        read_options_line(["train.ipynb", "--cpus", "x"])
 
 
 def test_words_of_options_give_the_same_options() -> None:
     words = ["--seed", "3", "--bind", "/a", "--bind", "/b", "--channel", "end", "--new"]
-    values = parse_words(["train.ipynb", *words])
-    assert words_of(values) == words
+    values = read_options_line(["train.ipynb", *words])
+    assert words_for(values) == words
 
 
 def test_a_replay_takes_those_options_that_say_where_jobs_run() -> None:
@@ -52,9 +52,9 @@ def test_a_replay_takes_those_options_that_say_where_jobs_run() -> None:
 
 
 def test_the_old_word_for_the_channel_is_understood_but_not_shown() -> None:
-    old = parse_words(["train.ipynb", "--metrics", "end"])
-    assert old == parse_words(["train.ipynb", "--channel", "end"])
-    assert words_of(old) == ["--channel", "end"]
+    old = read_options_line(["train.ipynb", "--metrics", "end"])
+    assert old == read_options_line(["train.ipynb", "--channel", "end"])
+    assert words_for(old) == ["--channel", "end"]
     assert "--channel NAME" in help_text()
     assert "--metrics" not in help_text()
 

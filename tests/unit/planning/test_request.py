@@ -10,7 +10,8 @@ from jupyter_gridgpu.errors import BackendError, GridGpuError, NotebookError, Sp
 from jupyter_gridgpu.model.grammar import parse_space
 from jupyter_gridgpu.model.resources import Resources
 from jupyter_gridgpu.model.scan import Objective, fingerprint, from_json, to_json
-from jupyter_gridgpu.planning.request import Options, Plan, plan
+from jupyter_gridgpu.planning.declaration import Options
+from jupyter_gridgpu.planning.request import Plan, plan
 from jupyter_gridgpu.testing.examples import notebook_json
 
 

@@ -252,7 +252,7 @@ def test_batch_systems_that_fail_or_hang_hide_no_others(
     ended = threading.Event()
     no_batch_systems.setattr(slurm, "discover", broken)
     no_batch_systems.setattr(htcondor, "discover", lambda timeout_s: ended.wait(60) and [])
-    found = discovery.find(timeout_s=0.5)
+    found = discovery.find_queues(timeout_s=0.5)
     ended.set()
     assert [queue.name for queue in found.queues] == ["here"]
     assert found.problems == (
@@ -264,10 +264,10 @@ def test_batch_systems_that_fail_or_hang_hide_no_others(
 def test_the_answer_is_kept_for_a_while(no_batch_systems: pytest.MonkeyPatch) -> None:
     asked = []
     no_batch_systems.setattr(slurm, "discover", lambda timeout_s: asked.append(1) or [])  # type: ignore[func-returns-value]
-    first = discovery.find(60)
-    assert discovery.find(60) is first
+    first = discovery.find_queues(60)
+    assert discovery.find_queues(60) is first
     assert len(asked) == 1
-    discovery.find()
+    discovery.find_queues()
     assert len(asked) == 2
 
 
@@ -277,6 +277,6 @@ def test_a_declared_queue_is_found(no_batch_systems: pytest.MonkeyPatch) -> None
     (folder / "a.yaml").write_text(
         "queues:\n- {name: far, backend: panda, gpus: [{model: A100}]}\n- {name: bad}\n"
     )
-    found = discovery.find()
+    found = discovery.find_queues()
     assert [queue.name for queue in found.queues] == ["far", "here"]
     assert "line 3: the queue has no backend" in found.problems[0]

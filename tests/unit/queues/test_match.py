@@ -7,7 +7,7 @@ import pytest
 from jupyter_gridgpu.errors import BackendError
 from jupyter_gridgpu.model.queue import GpuKind, Queue, QueueLimits
 from jupyter_gridgpu.model.resources import Container, Resources
-from jupyter_gridgpu.queues.match import chosen, fitting, match, rank
+from jupyter_gridgpu.queues.match import choice_text, fitting_queues, match, rank
 
 T4 = GpuKind("nvidia", "T4", 15109, "11.4", count=1, total=2, free=1)
 A100 = GpuKind("nvidia", "A100-SXM4-40GB", 40536, "12.4", count=4, total=16, free=3)
@@ -142,7 +142,7 @@ def test_the_best_comes_first() -> None:
     assert rank(queues[3:5] + queues[6:], Resources())[0].queue.name == "here", (
         "a job without a GPU stays here"
     )
-    assert [found.queue.name for found in fitting(queues, asked(vram_mb=40960))] == order[:5]
+    assert [found.queue.name for found in fitting_queues(queues, asked(vram_mb=40960))] == order[:5]
 
 
 def test_between_equals_the_default_and_the_longest_come_first() -> None:
@@ -189,17 +189,19 @@ def test_nothing_fits_is_one_sentence_with_what_there_is(
     queues: list[Queue], wanted: Resources, why: str
 ) -> None:
     with pytest.raises(BackendError) as refused:
-        fitting(queues, wanted)
+        fitting_queues(queues, wanted)
     assert str(refused.value) == f"No queue fits: {why}"
 
 
 def test_the_choice_says_why() -> None:
     assert (
-        chosen(fitting([queue("a", A100)], asked())[0])
+        choice_text(fitting_queues([queue("a", A100)], asked())[0])
         == "Chosen: a (slurm), since it fits, 3 of 16 GPUs are free."
     )
-    [maybe] = fitting([queue("a", GpuKind(), state="unknown", rank=2)], asked(gpu_model="A100"))
-    assert chosen(maybe) == (
+    [maybe] = fitting_queues(
+        [queue("a", GpuKind(), state="unknown", rank=2)], asked(gpu_model="A100")
+    )
+    assert choice_text(maybe) == (
         "Chosen: a (slurm), since it may fit, rank 2, the model of its GPUs is not known;"
         " its state is not known."
     )

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_gridgpu.model import numbers
-from jupyter_gridgpu.records.record import Record, load
+from jupyter_gridgpu.records.record import Record, load_record
 from jupyter_gridgpu.records.scan_provenance import input_digests
 from jupyter_gridgpu.store import home, manifest
 from jupyter_gridgpu.store.paths import ScanPaths, write_json
@@ -63,7 +63,7 @@ def write_scan(
         story.tell("scan.finished", state="done")
     (folder / "journal.jsonl").write_bytes(story.text())
     manifest.ManifestWriter(ScanPaths(folder)).add(keys)
-    return load(folder)
+    return load_record(folder)
 
 
 def equip(paths: ScanPaths) -> None:

@@ -303,18 +303,22 @@ def test_without_jobs_journal_or_provenance_what_is_there_is_written(
 ) -> None:
     import shutil
 
-    from jupyter_gridgpu.records.record import load
+    from jupyter_gridgpu.records.record import load_record
 
     shutil.rmtree(record.paths.jobs)
     record.paths.provenance.unlink()
     for kind in LIGHT:
-        assert os.path.exists(export(load(record.paths.folder), kind, tmp_path / f"a-{kind}"))
+        assert os.path.exists(
+            export(load_record(record.paths.folder), kind, tmp_path / f"a-{kind}")
+        )
     record.paths.journal.unlink()
     for kind in LIGHT:
-        assert os.path.exists(export(load(record.paths.folder), kind, tmp_path / f"b-{kind}"))
+        assert os.path.exists(
+            export(load_record(record.paths.folder), kind, tmp_path / f"b-{kind}")
+        )
     record.paths.notebook.unlink()
     with pytest.raises(StorageError, match="cannot be written: No such file"):
-        export(load(record.paths.folder), "papermill", tmp_path / "c")
+        export(load_record(record.paths.folder), "papermill", tmp_path / "c")
 
 
 def test_a_scan_that_runs_still_is_written_as_of_now(tmp_path: Path) -> None:

@@ -15,8 +15,8 @@ from jupyter_gridgpu.client import ScanHandle
 from jupyter_gridgpu.errors import UsageError
 from jupyter_gridgpu.model.space import Choice, Fixed
 from jupyter_gridgpu.records import papermill_batch, parameter_table
-from jupyter_gridgpu.records.importing import fill, plan_import, space_of
-from jupyter_gridgpu.records.record import load
+from jupyter_gridgpu.records.importing import plan_import, space_of, write_imported_scan
+from jupyter_gridgpu.records.record import load_record
 from jupyter_gridgpu.records.replay import plan_replay
 from jupyter_gridgpu.records.verify import verify
 from jupyter_gridgpu.testing.examples import notebook_json
@@ -78,7 +78,7 @@ def executed(
 
 def imported(source: Path, **more: Any) -> ScanHandle:
     plan, variants = plan_import(source, **more)
-    handle = client.create(plan, partial(fill, plan, variants))
+    handle = client.create(plan, partial(write_imported_scan, plan, variants))
     handle.refresh()
     return handle
 
@@ -119,7 +119,7 @@ def test_executed_notebooks_become_variants(folder: Path) -> None:
 
 def test_what_was_imported_can_be_verified_and_replayed(folder: Path) -> None:
     handle = imported(folder)
-    record = load(handle.folder)
+    record = load_record(handle.folder)
     assert verify(record).exit_code == 0
     plan = plan_replay(record)
     assert plan.scan.recorded == 3

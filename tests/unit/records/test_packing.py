@@ -15,7 +15,7 @@ from jupyter_gridgpu import client
 from jupyter_gridgpu.errors import UsageError
 from jupyter_gridgpu.records import packing
 from jupyter_gridgpu.records.packing import pack, unpack
-from jupyter_gridgpu.records.record import load
+from jupyter_gridgpu.records.record import load_record
 from jupyter_gridgpu.records.verify import verify
 
 from .kit import tree, write_scan
@@ -46,7 +46,7 @@ def test_a_scan_is_the_same_after_the_journey(tmp_path: Path) -> None:
     there = unpack(packed, tmp_path / "elsewhere")
     gone = {"jobs/v0001.1/claim.json", "jobs/v0001.1/ab/artifacts/größe.txt"}
     assert contents(there) == {name: data for name, data in before.items() if name not in gone}
-    assert verify(load(there)).exit_code == 0
+    assert verify(load_record(there)).exit_code == 0
     assert stat.S_IMODE(there.stat().st_mode) == 0o700
     assert client.open_scan(there).summary()["state"] == "done"
 
@@ -64,7 +64,7 @@ def test_what_is_there_is_not_overwritten(tmp_path: Path) -> None:
     spec = json.loads((there / "scan.json").read_text())
     (there / "scan.json").write_text(json.dumps({**spec, "id": "another"}))
     assert unpack(packed, tmp_path / "x").name == "small-2"
-    assert load(tmp_path / "x" / "small-2").name == "small-2"
+    assert load_record(tmp_path / "x" / "small-2").name == "small-2"
     assert sorted(path.name for path in (tmp_path / "x").iterdir()) == ["small", "small-2"]
 
 

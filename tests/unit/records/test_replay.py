@@ -16,7 +16,7 @@ from jupyter_gridgpu.model.resources import Container, Placement, Resources
 from jupyter_gridgpu.model.scan import Origin
 from jupyter_gridgpu.planning.notebook import read_notebook
 from jupyter_gridgpu.planning.request import Plan
-from jupyter_gridgpu.records.record import Record, load
+from jupyter_gridgpu.records.record import Record, load_record
 from jupyter_gridgpu.records.replay import ReplayRequest, plan_replay
 from jupyter_gridgpu.store import points
 from jupyter_gridgpu.testing.examples import notebook_json
@@ -206,13 +206,13 @@ def test_a_tampered_notebook_is_no_replay(origin: Record) -> None:
 def test_a_folder_that_is_partly_missing(origin: Record) -> None:
     shutil.rmtree(origin.paths.jobs)
     origin.paths.manifest.unlink()
-    assert plan_replay(load(origin.paths.folder)).scan.recorded == 4
+    assert plan_replay(load_record(origin.paths.folder)).scan.recorded == 4
     origin.paths.notebook.unlink()
     with pytest.raises(GridGpuError, match=r"notebook\.ipynb"):
-        plan_replay(load(origin.paths.folder))
+        plan_replay(load_record(origin.paths.folder))
     origin.paths.journal.unlink()
     with pytest.raises(UsageError, match="btag has no variants"):
-        plan_replay(load(origin.paths.folder))
+        plan_replay(load_record(origin.paths.folder))
 
 
 def test_a_kernel_that_is_not_here_is_said_unless_an_image_brings_it(
@@ -225,7 +225,7 @@ def test_a_kernel_that_is_not_here_is_said_unless_an_image_brings_it(
     with pytest.raises(NotebookError, match="julia-9"):
         plan_replay(record)
     monkeypatch.setattr(
-        images, "require", lambda container: None
+        images, "check_runs_here", lambda container: None
     )  # whether or not this machine has Apptainer
     for part in ("bin", "usr"):
         (tmp_path / "root" / part).mkdir(parents=True)
@@ -242,7 +242,7 @@ def test_a_kernel_that_is_not_here_is_said_unless_an_image_brings_it(
 
 def test_a_moved_scan_of_the_first_format_is_replayed(tmp_path: Path) -> None:
     shutil.copytree(OLD, tmp_path / "moved here")
-    plan = plan_replay(load(tmp_path / "moved here"), ReplayRequest(only="failed"))
+    plan = plan_replay(load_record(tmp_path / "moved here"), ReplayRequest(only="failed"))
     assert plan.scan.recorded == 2
     assert list(plan.files) == ["jets.txt"]
 

@@ -6,7 +6,7 @@ import json
 import shutil
 from pathlib import Path
 
-from jupyter_gridgpu.records.record import Record, load
+from jupyter_gridgpu.records.record import Record, load_record
 from jupyter_gridgpu.records.verify import changed_inputs, verify
 
 from .kit import tree, write_scan
@@ -15,7 +15,7 @@ OLD = Path(__file__).parents[2] / "data/format1"
 
 
 def looked(record: Record) -> tuple[int, list[str], list[str]]:
-    found = verify(load(record.paths.folder))
+    found = verify(load_record(record.paths.folder))
     return found.exit_code, found.changed, found.missing
 
 
@@ -72,7 +72,7 @@ def test_jobs_without_digests_are_said() -> None:
 
 
 def test_of_a_scan_of_an_earlier_version_nothing_can_be_said() -> None:
-    found = verify(load(OLD))
+    found = verify(load_record(OLD))
     assert (found.checked, found.exit_code) == (0, 3)
     assert len(found.unrecorded) == 6
 

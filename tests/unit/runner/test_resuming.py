@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jupyter_gridgpu.backends.base import Backend, Capabilities, Job
-from jupyter_gridgpu.errors import Full, ScanLocked, Unreachable
+from jupyter_gridgpu.errors import QueueFull, ScanLocked, Unreachable
 from jupyter_gridgpu.model import events, wire
 from jupyter_gridgpu.model.job import Observation
 from jupyter_gridgpu.model.scan import to_json
@@ -241,7 +241,9 @@ class Limited(Silent):
     def submit(self, jobs: Sequence[Job]) -> dict[str, Any]:
         fit, self.free = jobs[: self.free], max(self.free - len(jobs), 0)
         self.taken.update({job.key: "7" for job in fit})
-        return {job.key: self.taken.get(job.key, Full("Engine: MaxSubmitLimit")) for job in jobs}
+        return {
+            job.key: self.taken.get(job.key, QueueFull("Engine: MaxSubmitLimit")) for job in jobs
+        }
 
 
 def test_what_a_full_engine_did_not_take_is_sent_later_but_not_while_the_scan_is_paused(

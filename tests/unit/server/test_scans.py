@@ -16,7 +16,8 @@ from jupyter_gridgpu import client
 from jupyter_gridgpu.client import ScanHandle
 from jupyter_gridgpu.errors import UnknownScan
 from jupyter_gridgpu.model import wire
-from jupyter_gridgpu.planning.request import Options, plan
+from jupyter_gridgpu.planning.declaration import Options
+from jupyter_gridgpu.planning.request import plan
 from jupyter_gridgpu.runner import spawn
 from jupyter_gridgpu.server.scans import WatchedScans
 from jupyter_gridgpu.server.watched_scan import News, Pace

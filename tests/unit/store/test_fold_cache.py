@@ -55,7 +55,7 @@ def folded(paths: ScanPaths) -> ScanView:
 def shown(view: ScanView) -> Any:
     head = wire.head(view, view.state, 0.0)
     rows = [wire.row(view, variant) for variant in view.variants.values()]
-    changed = [variant.id for variant in view.since(view.rev - 3)]
+    changed = [variant.id for variant in view.changed_since(view.rev - 3)]
     jobs = [wire.job(view, variant, False) for variant in view.variants.values()]
     return json.dumps(
         [head, rows, jobs, changed, view.rev, sorted(view.commands), [v.id for v in view.waiting()]]

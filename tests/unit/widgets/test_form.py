@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from jupyter_gridgpu.errors import GridGpuError, NotebookError, UsageError
 from jupyter_gridgpu.model.grammar import parse_space
-from jupyter_gridgpu.planning.options import parse_words, to_options
-from jupyter_gridgpu.planning.request import Options, plan
+from jupyter_gridgpu.planning.declaration import Options
+from jupyter_gridgpu.planning.options import read_options_line, to_options
+from jupyter_gridgpu.planning.request import plan
 from jupyter_gridgpu.testing.examples import notebook_json
 from jupyter_gridgpu.widgets.form import ScanForm
 from jupyter_gridgpu.widgets.form_facts import (
@@ -251,7 +252,7 @@ def test_a_metric_that_stands_nowhere_is_warned_of(form: Driver) -> None:
 
 
 def test_options_of_the_line_fill_the_form_and_stand_in_the_cell(path: Path) -> None:
-    values = parse_words(
+    values = read_options_line(
         [
             str(path),
             "--gpus",
@@ -336,7 +337,7 @@ def test_a_cell_without_errors_is_the_plan_the_form_tells_of(
     driver.state["metric"] = data.draw(st.sampled_from(["", "loss", "max(loss)"]))
     answer = driver.check()
     first, _, body = answer["cell"].partition("\n")
-    values = parse_words(shlex.split(first)[1:]) if not answer["errors"] else {}
+    values = read_options_line(shlex.split(first)[1:]) if not answer["errors"] else {}
     if answer["errors"]:
         assert all(error["text"].endswith((".", "?", ")")) for error in answer["errors"])
     elif answer["variants"] is not None:

@@ -125,11 +125,11 @@ def test_no_report_is_too_odd_and_all_that_is_written_is_strict_json(
 
 def test_a_stronger_source_silences_a_weaker_one_for_its_metrics(job: Sources) -> None:
     for line in ("Epoch 1/2", "9/9 - loss: 3 - acc: 0.1"):
-        job.metrics.printed(line)
+        job.metrics.take_printed(line)
     job.metrics.take({"epoch": 1, "loss": 1}, strength=2)
     for line in ("Epoch 2/2", "9/9 - loss: 4 - acc: 0.2"):
-        job.metrics.printed(line)
-    job.metrics.glued({"application/scrapbook.scrap.json+json": {"name": "loss", "data": 9}})
+        job.metrics.take_printed(line)
+    job.metrics.take_display({"application/scrapbook.scrap.json+json": {"name": "loss", "data": 9}})
     assert job.values() == [{"loss": 3, "acc": 0.1}, {"loss": 1}, {"acc": 0.2}]
 
 
@@ -146,10 +146,10 @@ def test_glue_of_a_number_is_a_metric_and_of_anything_else_is_not(job: Sources) 
         {"name": "a", "data": "x"},
     ]
     for scrap in odd:
-        job.metrics.glued({kind: scrap})
-    job.metrics.glued({"text/plain": "0.5"})
+        job.metrics.take_display({kind: scrap})
+    job.metrics.take_display({"text/plain": "0.5"})
     assert job.values() == []
-    job.metrics.glued({kind: {"name": "auc", "data": 0.5}})
+    job.metrics.take_display({kind: {"name": "auc", "data": 0.5}})
     assert job.values() == [{"auc": 0.5}]
 
 

@@ -19,7 +19,8 @@ import pytest
 
 from jupyter_gridgpu import client
 from jupyter_gridgpu.backends.base import Job, job_spec, write_spec
-from jupyter_gridgpu.planning.request import Options, plan
+from jupyter_gridgpu.planning.declaration import Options
+from jupyter_gridgpu.planning.request import plan
 from jupyter_gridgpu.store.paths import read_json
 from jupyter_gridgpu.testing.examples import notebook_json
 from jupyter_gridgpu.worker import disk_retry
@@ -303,7 +304,7 @@ def test_a_result_waits_for_a_network_disk_that_is_away(monkeypatch: pytest.Monk
             raise OSError(number, os.strerror(number))
         return "written"
 
-    assert disk_retry.patiently(write) == "written"
+    assert disk_retry.retry_while_disk_is_away(write) == "written"
     answers[:] = [errno.ENOENT]
     with pytest.raises(FileNotFoundError):
-        disk_retry.patiently(write)
+        disk_retry.retry_while_disk_is_away(write)
