@@ -12,7 +12,7 @@ from jupyter_gridgpu.model.scan import AUTO_CHANNEL, CHANNELS, DROP, END, FILE, 
 from jupyter_gridgpu.store.paths import ScanPaths
 from jupyter_gridgpu.transport import key_files
 
-OPTION = "--metrics"  # the option that asks for a channel, as the texts for users name it
+OPTION = "--channel"  # the option that asks for a channel, as the texts for users name it
 
 
 def choose(asked: str, live_files: bool) -> str:

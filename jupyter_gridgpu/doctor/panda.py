@@ -8,7 +8,7 @@ import shutil
 import time
 from importlib.metadata import version
 
-from jupyter_gridgpu.backends.panda import asking, credentials
+from jupyter_gridgpu.backends.panda import client_call, credentials
 from jupyter_gridgpu.doctor.finding import Finding, note, ok, problem
 from jupyter_gridgpu.errors import GridGpuError
 
@@ -31,7 +31,7 @@ def panda() -> list[Finding]:
     if identity.problem:
         return [client, _no_sign_in(identity.problem)]
     # The server refuses a sign-in that has run out, so it is not asked.
-    if warning := identity.words():
+    if warning := identity.expiry_warning():
         advice = "Jobs that were sent go on without it; nothing can be sent or asked."
         return [client, problem(warning, advice)]
     return [client, ok(_identity_text(identity)), _server(), _rucio()]
@@ -58,7 +58,7 @@ def _identity_text(identity: credentials.Identity) -> str:
 
 def _server() -> Finding:
     try:
-        answer = asking.call("check", {}, SERVER_TIMEOUT_S)
+        answer = client_call.call("check", {}, SERVER_TIMEOUT_S)
     except GridGpuError as error:
         return problem(
             f"{str(error).rstrip('.')}.",

@@ -93,7 +93,7 @@ def job_submitted(view: ScanView, data: JobSubmitted, time: float) -> Touched:
     if variant is None:
         return ()
     variant.submitted = True
-    variant.engine_id = data.get("engine_id")
+    variant.backend_id = data.get("engine_id")
     variant.queued = time
     if variant.state == "new":
         variant.state = "queued"
@@ -178,7 +178,7 @@ def _number(value: object) -> float:
 
 def backend_noted(view: ScanView, data: BackendNoted, time: float) -> Touched:
     """Apply `engine.noted`: a batch system is not well, or is well again."""
-    view.engine_note = data.get("message")
+    view.backend_note = data.get("message")
     return ()
 
 

@@ -12,7 +12,7 @@ from jupyter_gridgpu.model.records import UsageValues
 PAST_LIMIT = 50  # attempts that are remembered; a user may retry a variant for ever
 # What is remembered of an earlier attempt, beside its number and when it was sent.
 _REMEMBERED = (
-    "state", "reason", "message", "where", "gpu", "node", "engine_id", "link", "started", "ended",
+    "state", "reason", "message", "where", "gpu", "node", "link", "started", "ended",
 )  # fmt: skip
 
 
@@ -32,7 +32,7 @@ class VariantView:
     number: int = 0  # in the order in which variants were proposed, from 0
     state: str = "new"
     attempts: int = 0
-    engine_id: str | None = None  # the backend's id of the job
+    backend_id: str | None = None  # the backend's id of the job
     submitted: bool = False  # whether the backend is known to have the job
     stop_asked: bool = False
     retry_asked: bool = False
@@ -90,7 +90,11 @@ class VariantView:
 
     def attempt(self) -> dict[str, Any]:
         """Return the record of the latest attempt, as `past` and `wire.Attempt` have it."""
-        record: dict[str, Any] = {"attempt": self.attempts, "submitted": self.queued}
+        record: dict[str, Any] = {
+            "attempt": self.attempts,
+            "submitted": self.queued,
+            "engine_id": self.backend_id,  # the key has its name from the first version
+        }
         for name in _REMEMBERED:
             record[name] = getattr(self, name)
         return record

@@ -46,7 +46,7 @@ class ScanView:
         self.paused = False
         self.finished = False
         self.extra_trials = 0  # points that `extend` added
-        self.engine_note: str | None = None  # one sentence about a batch system that is not well
+        self.backend_note: str | None = None  # one sentence about a batch system that is not well
         self.started: float | None = None  # seconds since the epoch
         self.ended: float | None = None
         self.active: dict[str, VariantView] = {}  # those of which the backend may have a job
@@ -254,8 +254,8 @@ class ScanView:
         The sentence is about a batch system that is not well, or about an objective that a
         finished variant did not report.
         """
-        if self.engine_note and not self.finished:
-            return self.engine_note
+        if self.backend_note and not self.finished:
+            return self.backend_note
         objective = self.scan.objective
         if objective is None:
             return None

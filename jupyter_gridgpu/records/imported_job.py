@@ -113,7 +113,7 @@ def _printed_lines(text: Any) -> list[str]:
         return []
     terminal = TerminalLines()
     lines = [*terminal.feed(text)]
-    last = terminal.rest()  # a line without its end
+    last = terminal.finish()  # a line without its end
     if last:
         lines.append(last)
     return lines

@@ -159,7 +159,7 @@ class Runner:
         if not self.observer.due(now):
             return
         note = self.observer.poll(now) or self.sender.unsent(now)
-        if note != self.scan.view.engine_note:
+        if note != self.scan.view.backend_note:
             self.scan.record((events.BACKEND_NOTED, {"message": note}))
 
     def finish(self) -> None:

@@ -87,7 +87,7 @@ class JobObserver:
             return
         # The files of the job are brought here before its end is in the journal: whoever sees that
         # a job is done finds its notebook, and its last metrics, in the same moment.
-        self._backend.collect(key, variant.engine_id or key)
+        self._backend.collect(key, variant.backend_id or key)
         report = self._metrics.finish(key, seen.notebook, now)
         if report is not None:
             self._scan.record((events.JOB_REPORTED, report), observation, durable=True)
@@ -119,7 +119,7 @@ class JobObserver:
 
 def backend_ids(variants: Iterable[VariantView]) -> dict[str, str]:
     """Return the backend's id of the latest job of each variant, by the key of the job."""
-    return {variant.key: variant.engine_id or variant.key for variant in variants}
+    return {variant.key: variant.backend_id or variant.key for variant in variants}
 
 
 def is_news(variant: VariantView, seen: Observation) -> bool:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_gridgpu.backends.base import Backend, Job, job_spec
-from jupyter_gridgpu.backends.batch.inquiry import SILENT_S, SLOWEST, poll_interval_s
+from jupyter_gridgpu.backends.polling import SILENT_S, SLOWEST, poll_interval_s
 from jupyter_gridgpu.errors import AnswerPending, QueueFull, StorageError, Unreachable
 from jupyter_gridgpu.model import events
 from jupyter_gridgpu.model.job import Observation, job_key

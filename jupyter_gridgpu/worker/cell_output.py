@@ -45,7 +45,7 @@ class CellOutput:
     def end_cell(self) -> None:
         """Take the last line of each stream, which may have no end, and all that was reported."""
         for lines in self._lines.values():
-            line = lines.rest()
+            line = lines.finish()
             if line:
                 self._take_line(line)
         self._metrics.drain_reports()

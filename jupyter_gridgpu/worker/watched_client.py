@@ -180,7 +180,7 @@ class WatchedClient(PapermillNotebookClient):  # type: ignore[misc]
             execution.metrics.drain_reports()
             if time.monotonic() > self._next_heartbeat:
                 self._next_heartbeat = time.monotonic() + HEARTBEAT_EVERY_S
-                execution.metrics.heartbeat(execution.usage.sample())
+                execution.metrics.write_heartbeat(execution.usage.sample())
             await asyncio.sleep(WATCH_EVERY_S)
         await self._end_cell()
 

@@ -101,7 +101,7 @@ class BatchStore:
         batch, index = place
         return batch.tasks[index - 1]
 
-    def ident(self, batch: Batch) -> str | None:
+    def id_of(self, batch: Batch) -> str | None:
         """Return the batch system's id of a batch, or None if it has none or it is not known."""
         return self._ids.get(batch.name)
 

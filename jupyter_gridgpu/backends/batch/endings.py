@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 
 from jupyter_gridgpu.backends.batch.batches import BatchStore
-from jupyter_gridgpu.backends.batch.inquiry import poll_interval_s
+from jupyter_gridgpu.backends.polling import poll_interval_s
 from jupyter_gridgpu.errors import BackendError
 from jupyter_gridgpu.store.paths import ScanPaths
 

@@ -76,7 +76,7 @@ class HandOver:
         if place is None:
             return None
         batch, index = place
-        ident = self._batches.ident(batch)
+        ident = self._batches.id_of(batch)
         if ident is None:
             return None
         return self._system.task_id(ident, index)

@@ -19,18 +19,14 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from jupyter_gridgpu.backends.polling import SILENT_S, SLOWEST, poll_interval_s
 from jupyter_gridgpu.errors import GridGpuError, Unreachable
 from jupyter_gridgpu.model.job import one_line
 from jupyter_gridgpu.model.units import duration_text
 from jupyter_gridgpu.store.paths import read_json, write_json
 
-POLL_S = 15.0  # from one question to the next; the variable GRIDGPU_POLL_S sets another
-SHORTEST_S = 0.1  # the least that GRIDGPU_POLL_S may be, and
-LONGEST_S = 3600.0  # the most
 SOON_S = 1.0  # from something that a runner did to the question about it
-SLOWEST = 4  # the longest pause between questions, in units of the poll interval
 SLOWER = 1.5  # how much longer a pause is than the one before, while nothing changes
-SILENT_S = 60.0  # a batch system that is silent for longer is told of
 ANSWER_BYTES = 256_000_000
 PAST_LIMIT = 1000  # how many tasks an archive is asked about at once
 
@@ -74,15 +70,6 @@ class StatusAnswer:
         with contextlib.suppress(OSError):
             return path.stat().st_mtime < self.time
         return False
-
-
-def poll_interval_s() -> float:
-    """Return how many seconds pass from one question to the next, as GRIDGPU_POLL_S says."""
-    with contextlib.suppress(ValueError):
-        wanted = float(os.environ.get("GRIDGPU_POLL_S", POLL_S))
-        if math.isfinite(wanted):
-            return min(max(wanted, SHORTEST_S), LONGEST_S)
-    return POLL_S
 
 
 class Inquiry:

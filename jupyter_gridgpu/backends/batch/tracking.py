@@ -24,10 +24,10 @@ from jupyter_gridgpu.backends.batch.inquiry import (
     Inquiry,
     StatusAnswer,
     TaskStatus,
-    poll_interval_s,
 )
 from jupyter_gridgpu.backends.batch.observations import Observer
 from jupyter_gridgpu.backends.batch.system import BatchSystem
+from jupyter_gridgpu.backends.polling import poll_interval_s
 from jupyter_gridgpu.model.job import Observation
 from jupyter_gridgpu.model.scan import ScanSpec
 from jupyter_gridgpu.model.units import duration_text

@@ -14,14 +14,14 @@ from jupyter_gridgpu.store.process import Process
 
 
 @dataclass(frozen=True)
-class JobClaim:
+class JobOwner:
     """Who took a job."""
 
-    owner: Process | None  # None: a runner took the job, so that no worker can
+    process: Process | None  # None: a runner took the job, so that no worker can
     copy: str | None  # the name of the copy's folder; None if the claim names no sound one
 
 
-def read_claim(job: JobPaths) -> JobClaim | None:
+def read_claim(job: JobPaths) -> JobOwner | None:
     """Return the claim of a job, or None while nobody has taken the job."""
     body = read_json(job.claim)
     if not isinstance(body, dict):
@@ -30,7 +30,7 @@ def read_claim(job: JobPaths) -> JobClaim | None:
     # The name becomes part of a path that is removed later, so it must be nothing but a name.
     if not isinstance(copy, str) or not COPY_NAME.fullmatch(copy):
         copy = None
-    return JobClaim(Process.from_json(body), copy)
+    return JobOwner(Process.from_json(body), copy)
 
 
 def claim_time(job: JobPaths) -> float:

@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from jupyter_gridgpu.backends.base import notebook_of, read_result
-from jupyter_gridgpu.backends.local.claims import JobClaim, claim_for_runner, claim_time, read_claim
+from jupyter_gridgpu.backends.local.claims import JobOwner, claim_for_runner, claim_time, read_claim
 from jupyter_gridgpu.backends.local.devices import GpuPins
 from jupyter_gridgpu.backends.local.starters import Starter
 from jupyter_gridgpu.model.job import Observation, one_line
@@ -75,7 +75,7 @@ class JobFollower:
         claim = read_claim(self._paths.job(key))
         owner = None
         if claim is not None:
-            owner = claim.owner
+            owner = claim.process
         if owner is not None and owner.alive():
             self._cancelled[key] = time.time()
             with contextlib.suppress(ProcessLookupError):
@@ -110,9 +110,9 @@ class JobFollower:
 
     # while a worker has the job ---------------------------------------------------
 
-    def _claimed(self, key: str, claim: JobClaim) -> Observation:
+    def _claimed(self, key: str, claim: JobOwner) -> Observation:
         """Return what is known of a job that was taken and has no result yet."""
-        owner = claim.owner
+        owner = claim.process
         if owner is None:
             return self._ended(key, _stopped_before_start())
         if owner.host != socket.gethostname():
@@ -126,7 +126,7 @@ class JobFollower:
         # The worker may have published its result and ended since the look for a result above.
         return self._result(key) or self._died(key, claim)
 
-    def _seen_running(self, key: str, claim: JobClaim) -> Observation:
+    def _seen_running(self, key: str, claim: JobOwner) -> Observation:
         # A worker came up, so this machine can start workers.
         self._starter.failed_starts = 0
         return Observation(
@@ -137,7 +137,7 @@ class JobFollower:
             notebook=notebook_of(self._paths, key, claim.copy),
         )
 
-    def _on_other_host(self, key: str, owner: Process, claim: JobClaim) -> Observation:
+    def _on_other_host(self, key: str, owner: Process, claim: JobOwner) -> Observation:
         """Return what is known of a job on another host that shares the scan's folder.
 
         Processes of other hosts cannot be seen, so only the heartbeat of the worker counts.
@@ -175,7 +175,7 @@ class JobFollower:
         seconds = (seen.ended or 0.0) - (seen.started or 0.0)
         return replace(seen, gpu_s=max(seconds, 0.0) * len(devices))
 
-    def _died(self, key: str, claim: JobClaim) -> Observation:
+    def _died(self, key: str, claim: JobOwner) -> Observation:
         """Return what became of a job whose worker is gone and has published no result."""
         job = self._paths.job(key)
         kill_leftovers(str(job.folder))

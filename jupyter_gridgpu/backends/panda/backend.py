@@ -23,7 +23,7 @@ from jupyter_gridgpu.backends.base import Capabilities, Job
 from jupyter_gridgpu.backends.batch.backend import BatchBackend
 from jupyter_gridgpu.backends.batch.batches import Batch
 from jupyter_gridgpu.backends.batch.inquiry import TaskStatus
-from jupyter_gridgpu.backends.panda import asking, credentials, outputs, sandbox
+from jupyter_gridgpu.backends.panda import client_call, credentials, outputs, sandbox
 from jupyter_gridgpu.backends.panda.senders import BatchSenders
 from jupyter_gridgpu.backends.panda.status import TaskFacts, task_status
 from jupyter_gridgpu.backends.panda.task_map import attempts
@@ -71,7 +71,7 @@ class PandaBackend(BatchBackend):
         if not ask:
             return
         try:
-            found = asking.call("check", {}, asking.CHECK_S)
+            found = client_call.call("check", {}, client_call.CHECK_S)
         except Unreachable as error:
             raise BackendError(f"Nothing was sent: {error}.") from None
         prefix = f"user.{found['nickname']}."
@@ -85,7 +85,7 @@ class PandaBackend(BatchBackend):
 
     def notice(self) -> str | None:
         """Return one sentence while the sign-in or PanDA is not well."""
-        return self._identity.words() or self._identity.problem or super().notice()
+        return self._identity.expiry_warning() or self._identity.problem or super().notice()
 
     def _answer_file(self) -> Path:
         """Return the file in which PanDA's last answer is kept.
@@ -158,7 +158,7 @@ class PandaBackend(BatchBackend):
             if place is None:
                 continue
             batch, _ = place
-            task = self._batches.ident(batch)
+            task = self._batches.id_of(batch)
             if task:
                 followed[task] = batch
         self._followed = followed
@@ -172,7 +172,7 @@ class PandaBackend(BatchBackend):
         questions = {task: self._question(task, batch) for task, batch in followed.items()}
         if not questions:
             return {}
-        answers = asking.call("ask", {"tasks": list(questions.values())}, asking.ASK_S)
+        answers = client_call.call("ask", {"tasks": list(questions.values())}, asking.ASK_S)
         found: dict[str, TaskStatus] = {}
         for answer in answers:
             task = answer["id"]

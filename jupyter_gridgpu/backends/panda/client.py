@@ -4,7 +4,7 @@
 
 reads one question from stdin, `{"verb": "check" | "send" | "ask", ...}`, and writes one JSON body
 to stdout, or into the file that the question names under `answer`. The body is `{"answer": ...}`,
-or `{"refused": text}`, or `{"unreachable": text}`; see asking.py.
+or `{"refused": text}`, or `{"unreachable": text}`; see client_call.py.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from typing import Any
 
 from jupyter_gridgpu.backends.batch.batches import Batch, BatchStore
 from jupyter_gridgpu.backends.panda import sandbox
-from jupyter_gridgpu.backends.panda.asking import REFUSED, SILENT
+from jupyter_gridgpu.backends.panda.client_call import REFUSED, SILENT
 from jupyter_gridgpu.backends.panda.failures import ERROR_SOURCES
 from jupyter_gridgpu.backends.panda.states import ENDED_JOB_STATES, FINAL_TASK_STATES
 from jupyter_gridgpu.backends.panda.task_map import Submitter, task_map

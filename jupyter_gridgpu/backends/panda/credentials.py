@@ -47,7 +47,7 @@ class Identity:
     source: str = ""  # the file or variable that holds the sign-in
     problem: str | None = None  # one sentence that says what is wrong with the sign-in
 
-    def words(self, now: float | None = None) -> str | None:
+    def expiry_warning(self, now: float | None = None) -> str | None:
         """Return one sentence if the sign-in has run out or soon will, else None.
 
         `now` is the time in seconds since the epoch; the clock's, if it is left out.

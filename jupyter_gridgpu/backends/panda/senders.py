@@ -13,7 +13,7 @@ import subprocess
 from pathlib import Path
 
 from jupyter_gridgpu.backends.batch.batches import Batch
-from jupyter_gridgpu.backends.panda import asking
+from jupyter_gridgpu.backends.panda import client_call
 from jupyter_gridgpu.errors import AnswerPending, Unreachable
 from jupyter_gridgpu.store.paths import ScanPaths
 
@@ -34,7 +34,7 @@ class BatchSenders:
         """Start a process that sends a batch. Raises OSError."""
         arguments = {"folder": str(self._paths.folder), "batch": batch.name}
         answer_file = _answer_of(batch)
-        self._sending[batch.name] = asking.start("send", arguments, answer_file)
+        self._sending[batch.name] = client_call.start("send", arguments, answer_file)
 
     def answer(self, batch: Batch) -> str:
         """Return the id of a batch.
@@ -53,7 +53,7 @@ class BatchSenders:
         if process is not None:
             self._leaving.append(self._sending.pop(batch.name))
         try:
-            answer = asking.unpacked(answer_file.read_text(encoding="utf-8"))
+            answer = client_call.unpacked(answer_file.read_text(encoding="utf-8"))
         except Unreachable as error:
             # Without this answer, the next call starts another process.
             answer_file.unlink()

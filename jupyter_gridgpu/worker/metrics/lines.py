@@ -26,7 +26,7 @@ class TerminalLines:
             self._unfinished = screen[-LINE_LIMIT:] + "\b" * back
         return [resolved(line) for line in lines]
 
-    def rest(self) -> str:
+    def finish(self) -> str:
         """Return the line that was never finished, and forget it."""
         line = resolved(self._unfinished)
         self._unfinished = ""

@@ -90,7 +90,7 @@ class MetricsRecorder:
         if step is not None:
             self.last_step = step
 
-    def heartbeat(self, usage: dict[str, float]) -> None:
+    def write_heartbeat(self, usage: dict[str, float]) -> None:
         """Write what the job uses now: cpu (cores), memory_mb, gpu (%), gpu_memory_mb."""
         self._write_line({"t": round(time.time(), 3), "beat": usage})
 

@@ -24,7 +24,7 @@ def test_a_new_runner_knows_what_was_handed_over_and_what_the_batch_system_calls
     for batches in (first, BatchStore(ScanPaths(tmp_path))):
         assert batches.place("v0003.1") == (batch, 2)
         assert batches.place("v0009.1") is None
-        assert (batches.ident(batch), batches.unsure(["v0001.1"])) == ("17", [])
+        assert (batches.id_of(batch), batches.unsure(["v0001.1"])) == ("17", [])
 
 
 def test_a_batch_that_was_not_sent_after_all_has_no_id_and_is_not_asked_for_again(
@@ -91,5 +91,5 @@ def test_batches_that_an_earlier_version_sent_to_slurm_are_known(tmp_path: Path)
     places = [batches.place(key) for key in keys]
     names = [(place[0].name, place[1]) for place in places if place is not None]
     assert names == [("b0001", 1), ("b0001", 1), ("b0001", 2), ("b0001", 2), ("b0002", 1)]
-    assert [batches.ident(batch) for batch in batches.all()] == ["53909922", "53909924"]
+    assert [batches.id_of(batch) for batch in batches.all()] == ["53909922", "53909924"]
     assert batches.unsure(keys) == []

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_gridgpu.backends.batch import inquiry
+from jupyter_gridgpu.backends import polling
 from jupyter_gridgpu.backends.batch.inquiry import Inquiry, StatusAnswer, TaskStatus
 from jupyter_gridgpu.errors import Unreachable
 from tests.system.helpers import eventually
@@ -130,7 +130,7 @@ def test_while_nothing_changes_it_asks_more_and_more_seldom(make: Make, system: 
         answered(found, system, times)
         waits.append(found._pause_s)
     assert waits == sorted(waits)
-    assert waits[-1] == pytest.approx(0.2 * inquiry.SLOWEST)
+    assert waits[-1] == pytest.approx(0.2 * polling.SLOWEST)
     system.tasks = {}
     answered(found, system, system.asked + 1)
     assert found._pause_s == pytest.approx(0.2)
@@ -199,4 +199,4 @@ def test_an_archive_is_asked_for_what_is_missing_only(make: Make, system: FakeSy
 )
 def test_the_pace_is_a_setting(monkeypatch: pytest.MonkeyPatch, text: str, seconds: float) -> None:
     monkeypatch.setenv("GRIDGPU_POLL_S", text)
-    assert inquiry.poll_interval_s() == seconds
+    assert polling.poll_interval_s() == seconds

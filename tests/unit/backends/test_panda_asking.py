@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from jupyter_gridgpu.backends.base import Job, job_spec
-from jupyter_gridgpu.backends.panda import asking
+from jupyter_gridgpu.backends.panda import client_call
 from jupyter_gridgpu.backends.panda.backend import PandaBackend
 from jupyter_gridgpu.errors import AnswerPending, BackendError, Unreachable
 from jupyter_gridgpu.model.resources import Container, Placement
@@ -100,7 +100,7 @@ def test_nothing_is_begun_where_panda_does_not_answer(
 def test_a_server_that_takes_too_long_is_waited_for_no_longer(panda: FakePanda) -> None:
     panda.trouble[""] = "slow"
     with pytest.raises(Unreachable, match="did not answer within 2 s"):
-        asking.call("check", {}, 2.0)
+        client_call.call("check", {}, 2.0)
 
 
 @pytest.fixture

@@ -19,14 +19,14 @@ def test_a_token_says_who_and_until_when_and_is_not_shown() -> None:
     assert (found.kind, found.name, found.vo, found.problem) == ("token", "me", "wlcg", None)
     assert found.expires == pytest.approx(time.time() + 7200, abs=60)
     assert token not in repr(found)
-    assert found.words() is None
+    assert found.expiry_warning() is None
 
 
 @pytest.mark.parametrize(("left", "words"), [(300, "runs out at"), (-60, "ran out at")])
 def test_a_sign_in_that_ends_is_said_with_what_to_do(left: float, words: str) -> None:
     found = identity({**OIDC, "PANDA_AUTH_ID_TOKEN": make_token(ends_in=left)})
-    assert words in str(found.words())
-    assert "sign in again" in str(found.words())
+    assert words in str(found.expiry_warning())
+    assert "sign in again" in str(found.expiry_warning())
 
 
 def test_tokens_are_looked_for_where_panda_client_does(tmp_path: Path) -> None:
@@ -84,7 +84,7 @@ def test_a_proxy_says_who_and_until_when(tmp_path: Path) -> None:
     assert found.problem is None
     assert "Lab User" in str(found.name)
     assert found.expires == pytest.approx(time.time() + 86400, abs=600)
-    assert found.words(time.time() + 86400 - 600) is not None
+    assert found.expiry_warning(time.time() + 86400 - 600) is not None
 
 
 def test_servers_are_those_of_panda_client() -> None:

@@ -299,9 +299,9 @@ def test_the_way_is_chosen_by_what_is_there() -> None:
     assert channels.choose("end", live_files=True) == "end"
     key_files.collector_file().unlink()
     assert channels.choose("auto", live_files=False) == "end"
-    with pytest.raises(UsageError, match="--metrics push"):
+    with pytest.raises(UsageError, match="--channel push"):
         channels.choose("push", True)
-    with pytest.raises(UsageError, match="--metrics drop"):
+    with pytest.raises(UsageError, match="--channel drop"):
         channels.choose("drop", True)
     with pytest.raises(UsageError, match="choose one of auto, push, drop, end"):
         channels.choose("pigeon", True)

@@ -216,7 +216,7 @@ def test_jobs_that_cannot_be_sent_are_told_of_and_sent_later(tmp_path: Path) -> 
             silent.taken = {variant.key: "7_1" for variant in waiting if now == 1300.0}
             runner.sender.settle(waiting, now)
             runner.observe(now)
-            notes.append(runner.scan.view.engine_note)
+            notes.append(runner.scan.view.backend_note)
         words = (
             f"{len(waiting)} jobs could not be sent for 3 min; it is tried again. "
             "(sbatch did not answer within 60 s.)"
@@ -260,7 +260,7 @@ def test_what_a_full_engine_did_not_take_is_sent_later_but_not_while_the_scan_is
             f"{total - 1} jobs will be sent when there is room for more of yours. "
             "(Engine: MaxSubmitLimit.)"
         )
-        assert (len(engine.taken), runner.scan.view.engine_note) == (1, words)
+        assert (len(engine.taken), runner.scan.view.backend_note) == (1, words)
         inbox.post(paths.inbox, "pause")
         engine.free = 2
         runner.tick(1100.0)

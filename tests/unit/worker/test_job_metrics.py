@@ -174,7 +174,7 @@ def test_an_epoch_without_metrics_is_progress(job: Sources) -> None:
 
 
 def test_a_heartbeat_carries_what_the_job_uses_and_no_metric(job: Sources) -> None:
-    job.metrics.heartbeat({"cpu": 0.5, "memory_mb": 80.0})
+    job.metrics.write_heartbeat({"cpu": 0.5, "memory_mb": 80.0})
     assert [(reading.values, reading.usage) for reading in job.read()] == [
         ({}, {"cpu": 0.5, "memory_mb": 80.0})
     ]

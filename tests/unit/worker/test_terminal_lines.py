@@ -17,7 +17,7 @@ PRINTED = st.text(st.sampled_from("ab \r\b\n\x1b[31m]0;\x07(Bé")) | st.text()
 def lines_of(chunks: list[str]) -> list[str]:
     lines = TerminalLines()
     found = [line for chunk in chunks for line in lines.feed(chunk)]
-    return [*found, lines.rest()]
+    return [*found, lines.finish()]
 
 
 @given(PRINTED, st.lists(st.integers(0, 100)))
@@ -71,6 +71,6 @@ def test_no_memory_of_a_line_is_left_after_its_end(pieces: list[Any]) -> None:
     lines = TerminalLines()
     for piece in pieces:
         lines.feed(piece)
-    lines.rest()
-    assert lines.rest() == ""
+    lines.finish()
+    assert lines.finish() == ""
     assert lines.feed("fresh\n") == ["fresh"]
