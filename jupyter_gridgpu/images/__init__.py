@@ -18,12 +18,12 @@ from jupyter_gridgpu.images.reference import parse, parse_bind
 
 __all__ = [
     "ARCHIVE",
-    "starts_container",
+    "check_runs_here",
     "digest",
     "launcher_text",
     "parse",
     "parse_bind",
-    "check_runs_here",
     "resolve",
     "runtimes",
+    "starts_container",
 ]

@@ -1,4 +1,4 @@
-"""Compare two scans variant by variant: does the second one reproduce the first one?
+"""Compare two scans variant by variant, to see whether the second reproduces the first.
 
 Of each metric the last value of each variant counts. Of the objective its value counts, reduced as
 the first scan asks for it (max, min or last).

@@ -15,9 +15,9 @@ from jupyter_gridgpu.rehearsal.run import rehearse, rehearse_before_sending
 
 __all__ = [
     "RehearsalReport",
-    "rehearse_before_sending",
     "first_point",
-    "rehearse",
     "rehearsal_plan",
+    "rehearse",
+    "rehearse_before_sending",
     "report_text",
 ]

@@ -172,7 +172,7 @@ class PandaBackend(BatchBackend):
         questions = {task: self._question(task, batch) for task, batch in followed.items()}
         if not questions:
             return {}
-        answers = client_call.call("ask", {"tasks": list(questions.values())}, asking.ASK_S)
+        answers = client_call.call("ask", {"tasks": list(questions.values())}, client_call.ASK_S)
         found: dict[str, TaskStatus] = {}
         for answer in answers:
             task = answer["id"]

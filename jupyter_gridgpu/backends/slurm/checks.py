@@ -25,7 +25,8 @@ def check_partition(scan: ScanSpec) -> None:
     longest_s = seconds(partition.get("MaxTime", ""))
     if longest_s is not None and wall_s > longest_s:
         raise BackendError(
-            f"--walltime: a job of {duration_text(wall_s)} is longer than the {duration_text(longest_s)}"
+            f"--walltime: a job of {duration_text(wall_s)} is longer than"
+            f" the {duration_text(longest_s)}"
             f" that the partition {name} allows. Ask for less or give another --queue."
         )
     # The words of scontrol: ALL, or a list with commas.

@@ -45,10 +45,11 @@ class _Ranges:
             (EDGE, HEIGHT - 4, "start", self.left),
             (WIDTH - EDGE, HEIGHT - 4, "end", self.right),
         )
-        return "".join(
-            f'<text x="{x:.0f}" y="{y:.0f}" text-anchor="{anchor}">{number_text(4 * quarter, 3)}</text>'
-            for x, y, anchor, quarter in places
-        )
+        labels = []
+        for x, y, anchor, quarter in places:
+            label = number_text(4 * quarter, 3)
+            labels.append(f'<text x="{x:.0f}" y="{y:.0f}" text-anchor="{anchor}">{label}</text>')
+        return "".join(labels)
 
 
 def draw_curves(curves: Mapping[str, Sequence[Point]], best_id: str | None) -> str:

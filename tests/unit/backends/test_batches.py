@@ -34,7 +34,7 @@ def test_a_batch_that_was_not_sent_after_all_has_no_id_and_is_not_asked_for_agai
     batch = batches.make(TASKS)
     batches.record_id(batch, None)
     for known in (batches, BatchStore(ScanPaths(tmp_path))):
-        assert (known.ident(batch), known.unsure(["v0001.1"])) == (None, [])
+        assert (known.id_of(batch), known.unsure(["v0001.1"])) == (None, [])
 
 
 def test_a_job_is_where_it_was_handed_over_last(tmp_path: Path) -> None:
