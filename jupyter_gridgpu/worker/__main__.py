@@ -23,7 +23,7 @@ def main() -> int:
     parser.add_argument("jobs", nargs="+", metavar="JOB.json")
     arguments = parser.parse_args()
     command, *operands = arguments.jobs
-    # Imports are made where they are needed: a container's start must not wait for papermill.
+    # Each command imports what it needs: `launch` must not wait until papermill is imported.
     if command == "nursery" and not operands:
         from jupyter_gridgpu.worker.launch.fork_server import serve
 
@@ -44,15 +44,18 @@ def restore_sigint() -> None:
     """Give SIGINT the handler with which Python usually starts.
 
     Scripts start commands in the background (`gridgpu run ... &`) with SIGINT ignored, and so do
-    nohup and cron. All processes below inherit that, also across exec. ipykernel sets SIGINT
-    itself, but a kernel that does not could never be interrupted: a variant that is stopped would
-    lose its output.
+    nohup and cron. A process that is started there also ignores SIGINT, even after exec. ipykernel
+    sets its own handler, but other kernels may not. Such a kernel could never be interrupted, and
+    a variant that is stopped would lose its output.
     """
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _run_jobs(specs: list[Path], together: int) -> int:
-    """Run jobs if this Python can; else tell the log of each job why not."""
+    """Run jobs and return the exit code.
+
+    If this Python cannot run a notebook, write the reason into the log of each job.
+    """
     from jupyter_gridgpu.worker.image import EXIT_NO_PAPERMILL, missing_requirement
 
     missing = missing_requirement()

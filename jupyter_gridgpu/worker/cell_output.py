@@ -1,4 +1,4 @@
-"""Reads what cells print, line by line as it comes, and bounds how much of it is kept."""
+"""Passes what cells print to the log and the metrics, and bounds how much a notebook keeps."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class CellOutput:
         self._printed = 0
 
     def add(self, stream: str, text: str, cell: int | None) -> bool:
-        """Read text that `cell` printed; return whether it still belongs into the notebook.
+        """Read text that `cell` printed, and return whether the notebook should keep the text.
 
         Log and metrics get all lines, also those past OUTPUT_LIMIT.
         """
@@ -36,14 +36,14 @@ class CellOutput:
         self._printed += len(text)
         if self._printed <= OUTPUT_LIMIT:
             return True
-        # The log says it once, for the text that crosses the limit.
+        # The log gets this line only once, for the text that crosses the limit.
         if before <= OUTPUT_LIMIT:
             limit_mb = OUTPUT_LIMIT // 2**20
             self._log(f"Cell {cell} printed more than {limit_mb} MB; the rest is not kept.")
         return False
 
     def end_cell(self) -> None:
-        """Take the last line of each stream, which may have no end, and all that was reported."""
+        """Take the last line of each stream, which may lack its newline, and the last reports."""
         for lines in self._lines.values():
             line = lines.finish()
             if line:

@@ -1,8 +1,8 @@
 """Names a copy of a job, and claims a job for one process of this machine.
 
-A **copy** is one start of a job. A batch system may start a job again while the first start still
-runs, so each copy writes into a folder of its own. On this machine two runners may start a job,
-one after the other was killed; there the claim sees to it that only one copy runs.
+A **copy** is one start of a job. A batch system may start a job again while the first copy still
+runs, so each copy writes into a folder of its own. On this machine, a new runner may start a job
+that a killed runner had started already; because of the claim, only one of the two copies runs.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ def new_copy(paths: JobPaths) -> CopyPaths:
 
 
 def claim_job(paths: JobPaths, copy: CopyPaths) -> bool:
-    """Claim a job for `copy` and this process; return False if somebody has claimed it before.
+    """Claim a job for `copy` and this process; return False if the job was claimed before.
 
-    The claim is a file that can be made only once: it is written under another name and linked to
-    its own, which fails if that exists. So a job that was sent twice runs once, and the runner
-    learns from the file which process to watch. A runner may take the claim too, to cancel a job
-    before any worker takes it.
+    The claim is a file that can be made only once: the text is written into a file of another
+    name, and a link with the claim's name is made to it, which fails if that name exists. So a job
+    that was sent twice runs once, and the runner learns from the file which process to watch. A
+    runner may take the claim too, to cancel a job before any worker takes it.
     """
     part = paths.folder / f".claim.{os.getpid()}"
     text = json.dumps({"copy": copy.folder.name, **this_process().to_json()})

@@ -14,7 +14,7 @@ T = TypeVar("T")
 # Errors that pass: the disk or the quota is full, or a network disk is away for the moment.
 PASSING = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ESTALE, errno.ETIMEDOUT)
 PATIENCE_S = 300.0
-RETRY_S = 0.5
+RETRY_S = 0.5  # between two tries
 
 
 def retry_while_disk_is_away(write: Callable[[], T]) -> T:

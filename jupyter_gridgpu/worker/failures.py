@@ -24,10 +24,11 @@ def failure_of(
 ) -> dict[str, Any]:
     """Return the failure that an error of papermill or the kernel means.
 
-    `ending` says why the job was ended, if it was: it is the cause of whatever error followed.
-    `cell` is the last cell that ran, None before the first; `step` the last one that was reported.
+    `ending` says why the worker ended the job early, None if it did not. An ending is the cause of
+    any error that follows it. `cell` is the last cell that ran, None before the first cell. `step`
+    is the last step that was reported.
     """
-    # Imported here, since a job must be able to tell that papermill is missing.
+    # Imported here, since the rest of the worker must also run where papermill is missing.
     from jupyter_client.kernelspec import NoSuchKernel
     from nbclient.exceptions import DeadKernelError
     from papermill.exceptions import PapermillExecutionError
@@ -72,11 +73,12 @@ def _cell_failure(error: Any, cell: int | None) -> dict[str, Any]:
         return failed("oom", f"GPU out of memory in cell {cell}.", cell)
     if error.ename == "MemoryError":
         return failed("oom", f"Out of memory in cell {cell}.", cell)
-    what = (one_line(text, 300) or error.ename).rstrip(". :")
-    return failed("notebook", f"{what} in cell {cell}.", cell)
+    shown = (one_line(text, 300) or error.ename).rstrip(". :")
+    return failed("notebook", f"{shown} in cell {cell}.", cell)
 
 
 def _place(cell: int | None) -> str:
+    """Return where a job failed, as the end of a sentence."""
     if cell:
         return f" in cell {cell}"
     return " before the first cell"

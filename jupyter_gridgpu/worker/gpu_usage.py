@@ -1,6 +1,7 @@
 """Reads how busy a job's GPUs are and how much of their memory is taken.
 
-NVML is read where pynvml is installed, else nvidia-smi is called. A job without GPUs costs nothing.
+The module asks NVML where pynvml is installed, else the command nvidia-smi. For a job without GPUs
+it asks neither.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ class GpuUsage:
             self._read = self._find_reader()
 
     def _find_reader(self) -> Callable[[], dict[str, float]] | None:
-        """Find out once which way of reading works here; None if there is none."""
+        """Return the method that can read the GPUs here, or None if neither can."""
         try:
             import pynvml
 
@@ -39,7 +40,10 @@ class GpuUsage:
             return None
 
     def sample(self) -> dict[str, float]:
-        """Return `gpu` (mean use in percent) and `gpu_memory_mb` (sum); {} where unknown."""
+        """Return `gpu` (mean use in per cent) and `gpu_memory_mb` (sum of all GPUs in MB).
+
+        Returns {} where these are not known.
+        """
         if self._read is None:
             return {}
         try:

@@ -8,10 +8,10 @@ matters most, as far as it fits:
                           "files": {"result.json": DATA, ...},
                           "cut": ["output.ipynb"]}}}
 
-`copy` is the name of the copy's folder. DATA is a file in it, compressed by zlib and written in
-base64; FILES names the files, the most important first. `cut` names the files of which a part is
-missing: metrics are thinned out, a notebook loses its largest outputs, a log its beginning. `pack`
-runs in the job and `unpack` where the scan is; what `unpack` reads is not trusted.
+`copy` is the name of the copy's folder. DATA is a file of this folder, compressed by zlib and
+written in base64; FILES names the files, the most important first. `cut` names the files of which a
+part is missing: metrics are thinned out, a notebook loses its largest outputs, a log its beginning.
+`pack` runs in the job and `unpack` in the runner; what `unpack` reads is not trusted.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ NOTE_CHARACTERS = 200  # a note in place of an output takes about as many
 
 
 def pack(copies: Mapping[str, CopyPaths], limit: int = LIMIT) -> str:
-    """Return the text of the file, of at most `limit` bytes.
+    """Return the text of userJobMetadata.json, of at most `limit` bytes.
 
     `copies` maps the key of each job of the task to the copy that counts. Jobs get equal shares.
     """
@@ -67,7 +67,7 @@ class _PackedJob:
 
     def fill(self, copy: CopyPaths) -> dict[str, Any]:
         """Add the files of `copy` in the order of FILES and return the job's JSON object."""
-        # What comes first gets its place first: without a result the job would count as lost.
+        # The result is added first, while there is room: without it the job would count as lost.
         for path in (copy.result, copy.about):
             self._add(path.name, _read(path))
         self._add_metrics(copy.metrics)
@@ -82,13 +82,14 @@ class _PackedJob:
     def _add(self, name: str, data: bytes, cut: bool = False, share: float = 1.0) -> bool:
         """Add a file if it takes at most `share` of the bytes left; return whether it fits.
 
-        `cut` says that a part of it is missing. An empty file is left out, which counts as fitting.
+        `cut` says that a part of the file is missing. An empty file is left out and counts as
+        fitting.
         """
         if not data:
             return True
         text = base64.b64encode(zlib.compress(data, 9)).decode("ascii")
         size = len(text) + len(name) + ENTRY_BYTES
-        # Compressed files are measured, since how much they shrink cannot be known before.
+        # Only the compressed file tells its size: how much it shrinks is not known before.
         if size > self._bytes_left * share:
             return False
         self._bytes_left -= size

@@ -1,4 +1,4 @@
-"""Tells which image a job runs in, whether papermill is in it, and gives it a home folder.
+"""Tells which image a job runs in and whether it has papermill, and makes a home folder there.
 
 The launcher `worker.sh` sets two environment variables before it starts the worker in an image.
 """
@@ -14,14 +14,14 @@ from pathlib import Path
 from jupyter_gridgpu.store.paths import ScanPaths, publish
 
 NAME_VARIABLE = "GRIDGPU_IMAGE"  # the image as the user named it
-# What tells the image from others of the same name, for example its digest.
+# The image's version, which tells it from others of the same name, for example a digest.
 VERSION_VARIABLE = "GRIDGPU_IMAGE_MARK"
-# Here the runtime says in which file it keeps an image that it fetched itself. The name of that
-# file is a digest.
+# A runtime that fetched the image itself sets one of these to the file in which it keeps the image.
+# The name of that file is a digest.
 CACHE_VARIABLES = ("APPTAINER_CONTAINER", "SINGULARITY_CONTAINER")
 EXIT_NO_PAPERMILL = 74  # exit code of a worker whose Python cannot run a notebook
 OLDEST_PAPERMILL = (2, 4)
-VERSION_LIMIT = 200  # characters that are read of the version which another job wrote
+VERSION_LIMIT = 200  # characters of a version that another job wrote
 
 
 def image_name() -> str | None:
@@ -30,7 +30,7 @@ def image_name() -> str | None:
 
 
 def image_version() -> str | None:
-    """Return what tells this image from others of its name; None if that is not known."""
+    """Return the version, which tells this image from others of its name; None if not known."""
     if image_name() is None:
         return None
     given = os.environ.get(VERSION_VARIABLE)
@@ -45,7 +45,7 @@ def image_version() -> str | None:
 def missing_requirement() -> str | None:
     """Return a sentence about what this Python lacks to run a notebook; None if nothing.
 
-    It does not import papermill, which would take half a second.
+    The function looks for papermill without importing it, which would take half a second.
     """
     where = f"{sys.executable}, the Python of this node,"
     if image_name():
@@ -55,7 +55,7 @@ def missing_requirement() -> str | None:
     try:
         found = version("papermill")
     except PackageNotFoundError:
-        # A copy of papermill's sources has no version that could be asked; the job will tell.
+        # A folder with papermill's sources has no version. If it is too old, the job fails.
         return None
     numbers = tuple(int(part) for part in found.split(".")[:2] if part.isdigit())
     if numbers < OLDEST_PAPERMILL:
@@ -66,8 +66,9 @@ def missing_requirement() -> str | None:
 def describe_other_image(scan: ScanPaths, found: str | None) -> str | None:
     """Return a sentence if `found` is another image than that of the scan's first job, else None.
 
-    `found` is what image_version() returned. The first job to ask publishes its own as the scan's.
-    A tag like `latest` may move while a scan runs; its results could then not be compared.
+    `found` is the version of this job's image. The first job that calls this function publishes
+    its version as that of the scan. A tag like `latest` may move while a scan runs; the results of
+    the scan could then not be compared with each other.
     """
     if not found:
         return None
@@ -78,7 +79,7 @@ def describe_other_image(scan: ScanPaths, found: str | None) -> str | None:
             return None
         first = scan.image_version.read_text(encoding="utf-8", errors="replace")[:VERSION_LIMIT]
     except OSError:
-        # The disk refuses now; this job goes on without the comparison, and the next one tries.
+        # The disk refuses now: this job goes on without the comparison.
         return None
     finally:
         part.unlink(missing_ok=True)
@@ -90,7 +91,7 @@ def describe_other_image(scan: ScanPaths, found: str | None) -> str | None:
 def make_home(scratch: Path) -> None:
     """In an image, set HOME to a new folder in `scratch`, which is removed with the job.
 
-    The user's home is often not visible in an image, and programs fail that want to write there.
+    The user's home is often not visible in an image, and programs that write there would fail.
     """
     if image_name() is not None:
         home = scratch / "home"

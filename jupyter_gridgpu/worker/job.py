@@ -36,10 +36,9 @@ from jupyter_gridgpu.worker.image import (
     make_home,
 )
 from jupyter_gridgpu.worker.limits import Limits, Stopped
-from jupyter_gridgpu.worker.metrics.mirror import MIRROR_VARIABLE as MIRROR_VARIABLE
-from jupyter_gridgpu.worker.metrics.mirror import Mirror
+from jupyter_gridgpu.worker.metrics.mirror import MIRROR_VARIABLE, Mirror
 from jupyter_gridgpu.worker.metrics.recorder import MetricsRecorder
-from jupyter_gridgpu.worker.metrics.report import METRICS_VARIABLE as REPORTS_VARIABLE
+from jupyter_gridgpu.worker.metrics.report import REPORTS_VARIABLE
 from jupyter_gridgpu.worker.metrics.sender import FLUSH_S, HURRIED_S, start_sender
 from jupyter_gridgpu.worker.papermill_import import import_papermill
 from jupyter_gridgpu.worker.provenance import Provenance
@@ -54,7 +53,7 @@ from jupyter_gridgpu.worker.usage import (
 # Reasons after which the job is killed soon if it does not end by itself.
 HURRIED_REASONS = ("preempted", "timeout", "user")
 LOG_LIMIT = 16 * 1024 * 1024  # bytes
-# By these the table shows which job of the batch system a copy was.
+# Variables of the environment that say which job of the batch system a copy is.
 BATCH_SYSTEM_VARIABLES = (
     "SLURM_JOB_ID",
     "SLURM_ARRAY_JOB_ID",
@@ -70,8 +69,8 @@ def run_job(spec: Path, claim: bool = False) -> int:
     """Run the job that `spec` (a job.json) describes; return 0 if it left a result of any kind.
 
     With `claim`, the job is claimed for this process first, so that a job which was started twice
-    runs once. Nothing is done if it is claimed already, or if it has a result: a batch system may
-    start a job again that has ended.
+    runs once. Nothing is done if the job is claimed already, or if it has a result: a batch system
+    may start a job again after the job has ended.
     """
     job = json.loads(spec.read_text(encoding="utf-8"))
     paths = JobPaths(spec.absolute().parent)
@@ -84,7 +83,8 @@ def run_job(spec: Path, claim: bool = False) -> int:
     variables = {str(name): str(value) for name, value in job.get("env", {}).items()}
     mirror = None
     if MIRROR_VARIABLE in variables:
-        # The mirror keeps the standard output, which the batch system forwards to the user's side.
+        # The batch system forwards the standard output to the user's side. From now on it belongs
+        # to the mirror: the notebook's own output goes to the log.
         mirror = Mirror(job["key"], copy, os.dup(1))
     _redirect_output(copy.log)
     os.environ.update(variables)
@@ -92,7 +92,7 @@ def run_job(spec: Path, claim: bool = False) -> int:
     metrics_sender = start_sender(job, scan, copy, functools.partial(_log, copy.log))
     result = _JobRun(job, scan, copy).run()
     _publish_result(job, paths, copy, result)
-    # What travels to the user's side comes last: it may take long, and the result counts already.
+    # Sending comes last: it may take long, and the result counts already.
     if mirror is not None:
         mirror.finish()
     if metrics_sender is not None:
@@ -130,12 +130,12 @@ def _redirect_output(log: Path) -> None:
 def _publish_result(
     job: Mapping[str, Any], paths: JobPaths, copy: CopyPaths, result: Mapping[str, Any]
 ) -> None:
-    """Write the copy's result and publish it as that of the job, if no other copy has.
+    """Write the copy's result, and publish it as the job's result unless another copy has done so.
 
-    The result is written into the copy's folder first and then linked to its public name. A link
-    can be made only once and shows a complete file at once: of two copies that end together the
-    first one counts, and no reader sees half a result. If this process is killed in between, the
-    backend finds the copy's result and publishes it.
+    The result is written into the copy's folder first, and then gets its public name by a link. A
+    link can be made only once, and the file is complete when the link appears: of two copies that
+    end together the first one counts, and no reader sees half a result. If this process is killed
+    in between, the backend finds the copy's result and publishes it.
     """
     retry_while_disk_is_away(functools.partial(write_json, copy.result, result))
     # A preempted job may be started again by the batch system; with a result it would do nothing.
@@ -146,10 +146,10 @@ def _publish_result(
 
 
 class _JobRun:
-    """One copy of a job while it runs: what is measured, what limits it, where it works.
+    """One copy of a job while it runs: its metrics, its usage, its limits, its folders.
 
-    SIGTERM and SIGUSR1 are taken as the wish to end (see Limits). While a cell runs, it is
-    interrupted and the notebook saved. Otherwise Stopped is raised, at once.
+    SIGTERM and SIGUSR1 ask the job to end (see Limits). If a cell runs, the cell is interrupted and
+    the notebook is saved. Otherwise Stopped is raised at once.
     """
 
     def __init__(self, job: dict[str, Any], scan: ScanPaths, copy: CopyPaths) -> None:
@@ -184,7 +184,8 @@ class _JobRun:
         except Stopped:
             outcome = ended_outside_cells(self._limits.ending)
         finally:
-            # From here on nothing is left to be saved early, and a signal would only do harm.
+            # The notebook has ended, so there is nothing left to interrupt: a signal now could
+            # only prevent that the result is written.
             self._limits.ignore()
             kill_job_processes()
             self._metrics.close()
@@ -203,8 +204,8 @@ class _JobRun:
         self._scratch.mkdir(mode=0o700)
         make_home(self._scratch)
         os.environ[REPORTS_VARIABLE] = str(self._reports)
-        # The notebook imports `jupyter_gridgpu` (for report) from the packed worker; in an image
-        # nothing of it is installed.
+        # The notebook imports `jupyter_gridgpu` (for report) from the packed worker, since the
+        # package is not installed in an image.
         folders = [str(self._scan.worker), os.environ.get("PYTHONPATH")]
         os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, folders))
 

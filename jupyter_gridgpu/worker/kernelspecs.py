@@ -1,4 +1,4 @@
-"""Chooses the Jupyter kernel that runs a notebook where the job is, and tells its command."""
+"""Chooses the Jupyter kernel that runs the notebook of a job, and finds its command."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ def choose_kernel(name: str, language: str | None, log: Callable[[str], None]) -
     """Return the name of the kernel to run: `name`, or the image's own Python kernel.
 
     The notebook may name a kernel that only the user's machine has, for example one of a virtual
-    environment. In an image, a Python notebook is then run by the image's Python, and `log` hears
-    it. Outside images the name is kept: a kernel that is missing there is a mistake to be told.
+    environment. In an image, the image's Python then runs a Python notebook, and `log` gets a line
+    about it. Outside images `name` is returned in any case: if that kernel is missing, the job
+    fails and tells the user.
     """
     known = KernelSpecManager().find_kernel_specs()
     if name in known or image_name() is None:
         return name
-    # Only Python kernels are alike enough that one can stand in for another.
+    # Only between Python kernels does a notebook usually run in another one, too.
     is_python = language is not None and language.lower() == "python"
     if not is_python or NATIVE_KERNEL_NAME not in known:
         return name

@@ -25,7 +25,7 @@ SIGNALS = (signal.SIGTERM, signal.SIGUSR1)
 
 @dataclass(frozen=True)
 class Ending:
-    """Why the job is being ended: a reason as in results, and a sentence without its full stop."""
+    """Why the job is being ended: a reason as in results, and the message without its full stop."""
 
     reason: str
     message: str
@@ -34,16 +34,16 @@ class Ending:
 class Stopped(BaseException):
     """Raised in the worker when the job must end while no cell runs that could be interrupted.
 
-    It is no Exception, so that no `except Exception` of papermill or nbclient takes it.
+    The class is no Exception, so that no `except Exception` of papermill or nbclient catches it.
     """
 
 
 class Limits:
     """The limits of one job; `check` is called again and again while cells run.
 
-    `ending` is None until there is a reason to end; then it stays. `in_cell` is set by the client
-    that runs the cells: while it is True, a signal raises nothing, since the client interrupts the
-    cell and saves its output.
+    `ending` is None until there is a reason to end; the first reason is kept. The client that runs
+    the cells sets `in_cell`: while `in_cell` is True, a signal raises nothing, since the client
+    interrupts the cell and saves its output.
     """
 
     def __init__(
@@ -84,7 +84,7 @@ class Limits:
         return self.ending
 
     def listen(self) -> None:
-        """Take SIGTERM and SIGUSR1 as the wish to end with everything saved.
+        """From now on, end the job with everything saved on SIGTERM or SIGUSR1.
 
         Raises Stopped if there is a reason to end already.
         """
@@ -101,13 +101,13 @@ class Limits:
             signal.signal(number, signal.SIG_IGN)
 
     def check(self) -> Ending | None:
-        """Return why the job must end now, or None. It is cheap enough for 50 calls a second."""
+        """Return why the job must end now, or None. Cheap enough for 50 calls a second."""
         now = time.monotonic()
-        for look in (self._check_walltime, self._check_memory, self._check_folder):
+        for check_limit in (self._check_walltime, self._check_memory, self._check_folder):
             if self.ending is not None:
                 break
-            found = look(now)
-            # A signal may have come during the look; its reason must not be overwritten by None.
+            found = check_limit(now)
+            # A signal may have come during the check; its reason must not be overwritten.
             if found is not None:
                 self.ending = self.ending or found
         return self.ending
@@ -129,7 +129,7 @@ class Limits:
         return Ending("oom", f"Out of memory: {used} used of {allowed} allowed,")
 
     def _check_folder(self, now: float) -> Ending | None:
-        # A user may remove a scan while it runs; its jobs must not train on for nobody.
+        # A user may remove a scan while it runs; its jobs must not go on training.
         if self._folder is None or now <= self._next_folder:
             return None
         self._next_folder = now + FOLDER_EVERY_S
@@ -155,7 +155,7 @@ class Limits:
 
 
 def _surely_removed(folder: Path) -> bool:
-    """Return True only if the folder is missing; a disk that does not answer says nothing."""
+    """Return True only if the folder is missing; False also where the disk does not answer."""
     try:
         os.stat(folder)
     except FileNotFoundError:

@@ -77,8 +77,8 @@ class WatchedEngine(Engine):  # type: ignore[misc]
 def prepare() -> None:
     """Register our engine and file handler with papermill; import and compile what jobs need.
 
-    It runs once in a process. A process that forks workers calls it before the first fork, so that
-    they need not do the same again.
+    Only the first call in a process does this. A process that forks workers calls the function
+    before the first fork, so that the workers need not do the same again.
     """
     # Without psutil, usage is not measured, and the job runs all the same.
     with contextlib.suppress(ImportError):
@@ -88,7 +88,7 @@ def prepare() -> None:
     for minor in FORMAT_MINORS:
         get_validator(nbformat.v4.nbformat, minor)  # compiles a schema
     papermill_engines.register(ENGINE, WatchedEngine)
-    # papermill looks in its handlers for one that fits a path; those of its own are not wanted.
+    # papermill takes the first handler that fits a path, so its own handlers are removed.
     papermill_io.reset()
     papermill_io.register("local", AtomicHandler())
 
@@ -121,13 +121,13 @@ def execute(
 
 
 def _connection(kernel_name: str, scratch: Path) -> Config:
-    """Return how to reach the kernel: over sockets in `scratch`, or over TCP.
+    """Return the configuration of the kernel's connection: sockets in `scratch`, or TCP.
 
     ipykernel can use sockets of the file system (`ipc`), which only this user can open and which
     no other kernel can take; TCP ports may be taken by a kernel that starts at the same moment. The
     folder must have a short path: a path of a socket has at most 107 characters. Kernels of other
-    languages may not know `ipc` (that of R does not), so they get TCP. Either way the connection
-    file is the job's own, or kernels that start together connect to each other.
+    languages may not know `ipc` (that of R does not), so they get TCP. In both cases each job has
+    its own connection file; otherwise clients could connect to kernels of other jobs.
     """
     config = Config()
     config.KernelManager.connection_file = f"{scratch}/k.json"

@@ -1,4 +1,4 @@
-"""Imports papermill without its slowest part, and writes paths so that papermill keeps them."""
+"""Imports papermill without its slowest part, and makes paths that papermill does not change."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def import_papermill(module: str = "papermill") -> Any:
     hide = GRAMMAR not in sys.modules
     if hide:
         # None in sys.modules makes an import fail as if the module were not installed; jsonschema
-        # then does without those checks.
+        # then leaves those checks out.
         sys.modules[GRAMMAR] = None  # type: ignore[assignment]
     try:
         return importlib.import_module(module)

@@ -1,7 +1,7 @@
 """Gathers what a job ran with: Python, packages, kernel, processor, GPUs, host.
 
-It takes about 3 ms. Of the environment's values only the visible GPUs are kept, and addresses of
-packages lose user names and passwords.
+Gathering takes about 3 ms. Of the environment's values only the visible GPUs are kept, and user
+names and passwords are removed from the addresses of packages.
 """
 
 from __future__ import annotations
@@ -23,25 +23,26 @@ from jupyter_gridgpu.worker.image import image_version
 
 FORMAT = 1
 PACKAGES_LIMIT = 3000
-ANSWER_S = 10.0  # for another Python to say which packages it has
+ANSWER_S = 10.0  # for the kernel's Python to print its version and folders
 _COPIED = ("scan", "id", "key", "notebook_digest", "image", "image_digest")  # from job.json
 _DISTRIBUTION = re.compile(r"(.+?)-([^-]+?)(?:-py\d[\d.]*)?\.(?:dist|egg)-info")
 _LOGIN = re.compile(r"//[^/@]*@")
-_QUESTION = "import json, sys; print(json.dumps([sys.version, sys.path]))"
+_PROBE = "import json, sys; print(json.dumps([sys.version, sys.path]))"
 _PYTHON = re.compile(r"python[\d.]*")
 
 
 class Provenance:
     """The provenance of one job, the JSON object `facts`.
 
-    `facts` goes into the notebook when the job starts. What another Python answers and the end are
-    added by `finish`, and the whole is written to provenance.json.
+    `facts` goes into the notebook when the job starts. `finish` adds what becomes known later: the
+    packages of a kernel in another Python, and when the job ended. The whole is then written to
+    provenance.json.
     """
 
     def __init__(self, job: Mapping[str, Any], command: list[str] | None) -> None:
         """Gather the facts. `job` is job.json; `command` starts the kernel, None if unknown."""
-        # Another Python needs some 20 ms to answer: it does so while the notebook runs.
-        self._question = _ask_kernel_python(command)
+        # Another Python takes some 20 ms to start and print: it does so while the notebook runs.
+        self._probe = _start_probe(command)
         kernel: dict[str, Any] = {"name": job.get("kernel")}
         kernel_packages: dict[str, str] = {}
         if command is not None and _is_this_python(command):
@@ -73,15 +74,15 @@ class Provenance:
     def finish(self, language: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Return the facts, completed by those of a kernel in another Python or language.
 
-        `language` is what the kernel said of its language, the notebook's `language_info`.
+        `language` is the notebook's `language_info`, which the kernel wrote.
         """
         kernel = self.facts["kernel"]
         if language:
             kernel["language"] = one_line(language.get("name"), 80)
             kernel["version"] = one_line(language.get("version"), 80)
-        if self._question is not None:
-            version, folders = _read_answer(self._question)
-            self._question = None
+        if self._probe is not None:
+            version, folders = _read_probe(self._probe)
+            self._probe = None
             if version:
                 kernel["python"] = version
                 self.facts["packages"] = packages(folders)
@@ -112,16 +113,16 @@ def _is_this_python(command: list[str]) -> bool:
     )
 
 
-def _ask_kernel_python(command: list[str] | None) -> subprocess.Popen[bytes] | None:
-    """Ask the kernel's Python for its version and folders, unless it is this one.
+def _start_probe(command: list[str] | None) -> subprocess.Popen[bytes] | None:
+    """Start the kernel's Python with a script that prints its version and folders.
 
-    Returns None if nobody was asked.
+    Returns None if the kernel runs in this Python or in no Python, or if the start fails.
     """
     if not command or not _is_python(command) or _is_this_python(command):
         return None
     try:
         return subprocess.Popen(
-            [command[0], "-c", _QUESTION],
+            [command[0], "-c", _PROBE],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -132,15 +133,15 @@ def _ask_kernel_python(command: list[str] | None) -> subprocess.Popen[bytes] | N
         return None
 
 
-def _read_answer(question: subprocess.Popen[bytes]) -> tuple[str, list[str]]:
-    """Return version and folders of the Python that was asked; ("", []) if it did not answer."""
+def _read_probe(probe: subprocess.Popen[bytes]) -> tuple[str, list[str]]:
+    """Return the version and folders that a probe printed; ("", []) if it printed none in time."""
     try:
-        text, _ = question.communicate(timeout=ANSWER_S)
+        text, _ = probe.communicate(timeout=ANSWER_S)
         version, folders = json.loads(text)
         return str(version).split()[0], [str(folder) for folder in folders]
     except (subprocess.TimeoutExpired, ValueError, TypeError, IndexError):
-        question.kill()
-        question.communicate()
+        probe.kill()
+        probe.communicate()
         return "", []
 
 
@@ -148,8 +149,8 @@ def packages(folders: Iterable[str]) -> dict[str, str]:
     """Return name -> version of the distributions in `folders`, a Python's sys.path.
 
     The names are those of `pip freeze`. They are read from the names of the folders that pip makes,
-    which is faster than importlib.metadata by far: no file is opened but the address of a package
-    that did not come from an index. The first of two distributions of one name counts.
+    which is much faster than importlib.metadata: the only files that are opened hold the address of
+    a package that did not come from an index. The first of two distributions of one name counts.
     """
     found: dict[str, str] = {}
     for folder in folders:
@@ -189,7 +190,7 @@ def _source(folder: str) -> str:
             address += f"@{commit}"
         return address
     except (OSError, ValueError, KeyError, AttributeError, TypeError):
-        # The file is missing for packages of an index, and not ours where it is odd.
+        # A package of an index has no such file. One that cannot be read is not worth a failure.
         return ""
 
 

@@ -1,4 +1,4 @@
-"""Measures what a job takes of its machine: processor cores, memory, GPUs. Ends its processes.
+"""Measures the usage of a job (processor cores, memory, GPUs), and kills its processes at its end.
 
 The processes of a job are those below its worker, and those below the prepared parent that forked
 the job's kernel, as far as they carry the job's name in their environment.
@@ -14,12 +14,11 @@ import sys
 import time
 from typing import Any
 
-from jupyter_gridgpu.worker.gpu_usage import GpuUsage
+from jupyter_gridgpu.worker.gpu_usage import BYTES_PER_MB, GpuUsage
 
-# Each process of a job has this variable in its environment. The backend finds by it what a killed
-# worker left behind.
+# Each process of a job has this variable in its environment, with the job's folder as value. By it
+# the backend finds the processes that a killed worker left behind.
 JOB_VARIABLE = "GRIDGPU_JOB"
-BYTES_PER_MB = 2**20
 KILL_ROUNDS = 20  # 0.4 s together
 KILL_PAUSE_S = 0.02
 PR_SET_PDEATHSIG = 1  # prctl(2)
@@ -35,7 +34,7 @@ _prepared_parents: list[Any] = []
 def die_with_parent() -> None:
     """Have the operating system kill this process when its parent dies.
 
-    It is called between fork and exec, so that a killed worker takes its kernel along.
+    The new kernel process calls this between fork and exec, so that it dies with its worker.
     """
     if _libc is not None:
         _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
@@ -51,7 +50,7 @@ def adopt_orphans() -> None:
 
 
 def include_forks_of(pid: int) -> None:
-    """Count processes below the prepared parent `pid` to this job too, if they carry its name.
+    """From now on, look for processes of this job below the prepared parent `pid`, too.
 
     A forked kernel is a child of the prepared parent, not of this worker.
     """
@@ -74,7 +73,7 @@ def job_processes() -> list[Any]:
         processes = [*psutil.Process().children(recursive=True), *_forked_processes()]
     except Exception:
         return []
-    # Each once, since memory and processor time are summed over them.
+    # Each process once, since memory and processor time are summed over the list.
     return list({process.pid: process for process in processes}.values())
 
 
@@ -84,8 +83,8 @@ def _forked_processes() -> list[Any]:
 
     job = os.environ.get(JOB_VARIABLE)
     if not job:
-        # Without a name every process of the machine that has none either would seem to be ours:
-        # its memory would be counted, and it would be killed at the end.
+        # Without this variable, every process of the machine that has none either would seem to be
+        # of this job: its memory would be counted, and it would be killed at the end.
         return []
     found = []
     for parent in _prepared_parents:
@@ -111,7 +110,7 @@ def kill_job_processes() -> None:
         for process in alive:
             with contextlib.suppress(Exception):
                 process.kill()
-        # Again, since a process may have started another one just before it was killed.
+        # Look again, since a process may have started another one just before it was killed.
         time.sleep(KILL_PAUSE_S)
 
 
@@ -150,7 +149,7 @@ class UsageSampler:
                 times = process.cpu_times()
                 cpu_s += times.user + times.system
         now = time.monotonic()
-        # The sum falls when a process ends, which does not mean that time was given back.
+        # The sum falls when a process ends, since its time is no longer counted.
         used_s = max(cpu_s - self._last_cpu_s, 0.0)
         cores = used_s / max(now - self._last_time, 1e-3)
         self._last_time = now

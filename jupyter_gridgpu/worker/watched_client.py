@@ -1,13 +1,13 @@
 """The client that runs the cells of a notebook in a kernel, and ends them early if it must.
 
-papermill gives the notebook to a client of nbclient; this one is papermill's own with these
+papermill gives the notebook to a client of nbclient. WatchedClient is papermill's own client with
 additions. While a cell runs, `_watch` runs beside it in the same event loop, in the same thread:
-it reads what the notebook reports and looks at the limits of the job. The life of a kernel here:
+it reads what the notebook reports and looks at the limits of the job. What the client does:
 
-    start      forked from the prepared parent where there is one, and connected to
-    watch      each cell, until it has ended or a limit is reached
-    interrupt  a cell at a limit: save the notebook, send SIGINT, and kill the kernel after 3 s
-    end        ask the kernel to end on the open channel, and kill it after 2 s
+    start      fork the kernel from the prepared parent if there is one, and connect to the kernel
+    watch      watch each cell until it has ended or a limit is reached
+    interrupt  at a limit, save the notebook, send SIGINT, and kill the kernel after 3 s
+    end        ask the kernel on the open channel to end, and kill it after 2 s
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from jupyter_gridgpu.model import numbers
 from jupyter_gridgpu.store.paths import write_atomic
 from jupyter_gridgpu.worker.cell_output import CellOutput
 from jupyter_gridgpu.worker.limits import Limits
-from jupyter_gridgpu.worker.metrics.recorder import MetricsRecorder
+from jupyter_gridgpu.worker.metrics.recorder import REPORTED, MetricsRecorder
 from jupyter_gridgpu.worker.prefork.parent_client import use_prepared_parent
 from jupyter_gridgpu.worker.provenance import Provenance
 from jupyter_gridgpu.worker.usage import UsageSampler
@@ -39,10 +39,10 @@ from jupyter_gridgpu.worker.usage import UsageSampler
 WATCH_EVERY_S = 0.02
 HEARTBEAT_EVERY_S = 20.0
 # After an interrupt, a kernel has this long to raise KeyboardInterrupt and to send the traceback.
-# Python needs 0.2 s. Who ends a job waits only some seconds longer before it kills the worker too.
+# Python needs 0.2 s. A backend that cancels a job waits only some seconds longer before it kills
+# the worker too.
 INTERRUPT_S = 3.0
 SHUTDOWN_S = 2.0  # for a kernel that is asked to end
-REPORTED = 2  # strength of a metric that the notebook reported itself (see MetricsRecorder)
 # A number as Python prints it, also as NumPy 2 does: `np.float64(0.91)`.
 _NUMBER = re.compile(r"(?:np\.\w+\()?(-?[\w.+-]+)\)?")
 _NOT_FINITE = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
@@ -50,7 +50,7 @@ _NOT_FINITE = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
 
 @dataclass
 class Execution:
-    """What one execution of a notebook works with. It travels to the client through papermill.
+    """What one execution of a notebook works with. papermill hands the object on to the client.
 
     `objective` is the metric that ranks variants, None if there is none. `scratch` is a folder on
     this node with a short path. `cell` is the cell that runs or ran last, counted as In [n] does.
@@ -79,9 +79,9 @@ class WatchedClient(PapermillNotebookClient):  # type: ignore[misc]
     # Save -------------------------------------------------------------------------------------
 
     def _save(self, **options: Any) -> None:
-        """Save the notebook as it is now; if the disk refuses, leave it to the next time.
+        """Save the notebook as it is now; if the disk refuses, the next save may succeed.
 
-        papermill calls this every few seconds, also where it reads the kernel's outputs. An error
+        papermill calls this every few seconds, also while it reads the kernel's outputs. An error
         raised there would end the reading, and nobody would see why.
         """
         try:
@@ -117,10 +117,10 @@ class WatchedClient(PapermillNotebookClient):  # type: ignore[misc]
         return self.kc
 
     async def _kernel_answers(self) -> bool:
-        """Ask the kernel for its description; return whether it answers and its output is heard.
+        """Ask the kernel for its description; return whether it answers on both channels.
 
-        The output channel is a subscription of its own: it must be heard before a cell runs, or
-        the first lines of that cell are lost.
+        The output channel is connected separately. If a cell ran before a message has come on this
+        channel, the first lines of that cell could be lost.
         """
         self.kc.kernel_info()
         with contextlib.suppress(queue.Empty):
@@ -168,7 +168,7 @@ class WatchedClient(PapermillNotebookClient):  # type: ignore[misc]
             return await self.async_execute_cell(cell, index)
         finally:
             self.execution.limits.in_cell = False
-            # Also when the cell was interrupted: the kernel obeyed, and is not killed any more.
+            # Also after an interrupt: the cell has ended, so `_end_cell` must not kill the kernel.
             watch.cancel()
 
     # Watch and interrupt ----------------------------------------------------------------------
@@ -186,8 +186,8 @@ class WatchedClient(PapermillNotebookClient):  # type: ignore[misc]
 
     async def _end_cell(self) -> None:
         """Interrupt the cell that runs, and kill the kernel if the cell goes on all the same."""
-        # First of all the output so far is brought to the disk: this process may be killed at any
-        # moment now, and the traceback of the interrupt is the least that could be lost.
+        # Save first: this process may be killed at any moment now, and then at most the traceback
+        # of the interrupt is missing.
         self.nb_man.save()
         await _awaited_quietly(self.km.interrupt_kernel())
         # When the cell ends, `_execute_watched` cancels what follows.
@@ -214,7 +214,7 @@ class WatchedClient(PapermillNotebookClient):  # type: ignore[misc]
             return
         if not name.isidentifier() or not _is_python(self.nb):
             return
-        # No cell is added to the notebook for this: the expression is evaluated beside empty code.
+        # The expression is evaluated beside empty code, so that the notebook gets no further cell.
         # float() turns NumPy's and PyTorch's numbers into one that prints as a plain number.
         asked = self.kc.execute(
             "", silent=True, store_history=False, user_expressions={"value": f"float({name})"}
@@ -233,10 +233,10 @@ class WatchedClient(PapermillNotebookClient):  # type: ignore[misc]
         _run_sync(self._end_kernel)
 
     async def _end_kernel(self) -> None:
-        """Ask the kernel to end, wait for it a little, and let nbclient kill it if it has not.
+        """Ask the kernel to end, wait for SHUTDOWN_S, and let nbclient kill it if it still runs.
 
-        The request goes over the channel that is open. The kernel manager's own way opens another
-        channel, on which the kernel does not always hear it.
+        The request goes over the channel that is open. The kernel manager would open another
+        channel, and a request on that channel does not always reach the kernel.
         """
         deadline = time.monotonic() + SHUTDOWN_S
         if self.kc is not None and await _awaited(self.km.is_alive()):
@@ -266,7 +266,7 @@ def _number_in(text: str) -> float | None:
 
 
 async def _awaited(result: Any) -> Any:
-    """Return `result`, or what it yields if it must be awaited.
+    """Return `result`, or what it comes to if it must be awaited.
 
     Methods of jupyter_client are coroutines in some versions and plain functions in others.
     """

@@ -11,19 +11,19 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-# Names the file that a kernel of any language may append lines of JSON to.
-METRICS_VARIABLE = "GRIDGPU_METRICS"
+# Holds the path of the report file, to which a kernel of any language may append lines of JSON.
+REPORTS_VARIABLE = "GRIDGPU_METRICS"
 
 
 def report(values: Mapping[str, Any] | None = None, **metrics: Any) -> None:
     """Add metrics of this moment to the table: `report(epoch=3, epochs=20, val_loss=0.2)`.
 
-    `epoch` (or `step`) counts, and `epochs` (or `steps`) says how many there will be. Everything
-    else is a metric, a number. A name that is no Python identifier goes into a mapping:
-    `report({"val loss": 0.2}, epoch=3)`. What is no number is left out with a warning on stderr,
-    since a training should not fail for its report.
+    `epoch` (or `step`) is the number of the epoch, and `epochs` (or `steps`) says how many
+    there will be. Every other argument is a metric, a number. A metric whose name is no Python
+    identifier goes into a mapping: `report({"val loss": 0.2}, epoch=3)`. A value that is no number
+    is left out with a warning on stderr, since a training should not fail for its report.
     """
-    path = os.environ.get(METRICS_VARIABLE)
+    path = os.environ.get(REPORTS_VARIABLE)
     if not path:
         return
     line = json.dumps(_numbers({**(values or {}), **metrics})) + "\n"

@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
-from jupyter_gridgpu.worker.metrics.report import METRICS_VARIABLE as REPORTS_VARIABLE
+from jupyter_gridgpu.worker.metrics.report import REPORTS_VARIABLE
 from jupyter_gridgpu.worker.usage import JOB_VARIABLE
 
 # Variables that each kernel has for itself. All others must be the same for all kernels of a
@@ -41,8 +41,8 @@ class ParentClient:
         self.env = env
         self.channel = channel
         self.pid = process.pid
-        # Kept, so that Python does not wait for the process when the object is collected: who
-        # started the parent waits for all of its children at once.
+        # Kept, so that Python does not wait for the process when the object is collected: the
+        # process that started the parent waits for all of its children at once.
         self._process = process
 
 
@@ -59,7 +59,7 @@ current = _Slot()
 def use_prepared_parent(manager: Any, log: Callable[[str], None]) -> None:
     """Have a new kernel manager fork its kernel, if there is a prepared parent for that kernel.
 
-    `log` hears why a kernel is not forked after all.
+    `log` gets a line that says why, if the kernel is not forked after all.
     """
     if current.parent is None or current.parent.kernel != manager.kernel_name:
         return
