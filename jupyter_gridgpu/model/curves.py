@@ -31,7 +31,7 @@ class Thinning:
         """Take the next item."""
         if self.seen % self._stride == 0:
             self._kept.append(item)
-            # Twice as many as are wanted: `items` can pick from them at equal distances.
+            # Up to 2 * points are kept, so that `items` can pick from them at equal distances.
             if len(self._kept) > 2 * self.points:
                 self._kept = self._kept[::2]
                 self._stride *= 2
@@ -79,10 +79,10 @@ class Curves:
 
     def curves(self) -> dict[str, Curve]:
         """Return the curves by metric."""
-        return {name: _curve(thinning.items()) for name, thinning in self._curves.items()}
+        return {name: _to_wire(thinning.items()) for name, thinning in self._curves.items()}
 
     def usage(self) -> UsageCurves:
-        """Return what the job used over time; None stands where a heartbeat did not tell."""
+        """Return what the job used over time; None stands where a heartbeat has no value."""
         items = self._usage.items()
         columns: dict[str, Any] = {"times": [time for time, _ in items]}
         for name in USAGE:
@@ -90,8 +90,8 @@ class Curves:
         return cast(UsageCurves, columns)
 
 
-def _curve(items: list[Any]) -> Curve:
-    """Return pairs of step and value as they travel."""
+def _to_wire(items: list[Any]) -> Curve:
+    """Return pairs of step and value as a message has them."""
     return {
         "steps": [step for step, _ in items],
         "values": [numbers.encode(value) for _, value in items],

@@ -2,11 +2,11 @@
 
 There is one function for each type of event, and one for each command. Each takes the view, the
 keys of the event and its time, changes the view, and returns the variants that it touched, so that
-the view can number the change. An event about an attempt that is not the latest one is dropped:
-what an older job still says is no news.
+the view can number the change. An event about an attempt that is not the latest one is dropped,
+since the view shows the latest attempt only.
 
-A scan with many jobs has millions of `job.reported` events, which is why their function is written
-for speed: it makes no object that it does not keep.
+A scan with many jobs has millions of `job.reported` events. So the function for them is written for
+speed: it makes no object that it does not keep.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def job_intended(view: ScanView, data: JobIntended, time: float) -> Touched:
     """Apply `job.intended`: an attempt at a variant begins."""
     variant_id, attempt = split_key(data["key"])
     variant = view.variants.get(variant_id)
-    # Where the line that proposed a variant cannot be read, its jobs have nowhere to be shown.
+    # If the line that proposed the variant cannot be read, the view has no variant for the job.
     if variant is None:
         return ()
     variant.new_attempt(attempt)
@@ -111,19 +111,19 @@ def job_observed(view: ScanView, data: JobObserved, time: float) -> Touched:
 
 
 def _may_say(state: str, seen: str) -> bool:
-    """Return whether an observation of `seen` counts for a job in `state`.
+    """Return whether an observation of the state `seen` counts for a job in `state`.
 
-    A job may enter another state, or say more about the state that it has. A job that has ended
-    says nothing more: a poll that comes late must not overwrite its result.
+    A job may enter another state, or more may become known while it stays in its state. Once a job
+    has ended, no observation counts: a poll that comes late must not overwrite its result.
     """
     return may_follow(state, seen) or (state == seen and seen not in END_STATES)
 
 
 def _observe(variant: VariantView, data: JobObserved) -> None:
-    """Take over the state that was seen, and whatever else is known with it."""
+    """Take over the state that was seen, and all other keys of the observation."""
     state = data["state"]
     if state != variant.state:
-        # Why a job waited is no news once it runs.
+        # A message belongs to one state: why a job waited is no longer true once it runs.
         variant.message = None
         if state == "queued":
             # The batch system starts the job again, from the beginning.
@@ -212,8 +212,8 @@ def stop(view: ScanView, variants: list[VariantView] | None, data: CommandApplie
     for variant in variants:
         variant.retry_asked = False
         if variant.state in ("done", "cancelled"):
-            # Nothing that is shown changes. If a retry was asked for, the variant stays in the line
-            # of those that may want a job; `waiting` looks again before it yields one.
+            # Nothing that is shown changes. If a retry was asked for, the variant stays in the
+            # view's list of those that may want a job; `waiting` checks again before it yields one.
             continue
         # This also holds for a variant that failed: it gets no further attempt.
         variant.stop_asked = True
@@ -236,8 +236,8 @@ def retry(view: ScanView, variants: list[VariantView] | None, data: CommandAppli
             variant.retry_asked = True
             variant.stop_asked = False
         elif variant.stop_asked:
-            # Its job is still ending. `stop_asked` stays until then, so that the job does end;
-            # the new attempt comes after that.
+            # The job of the variant is still ending. `stop_asked` stays set until it has ended;
+            # the new attempt begins after that.
             variant.retry_asked = True
     return variants
 
@@ -268,7 +268,7 @@ def extend(view: ScanView, variants: list[VariantView] | None, data: CommandAppl
     return ()
 
 
-# Each function takes the record of its own event; the tables, which hold all, say Any.
+# Each function takes the record of its own event, so the type of the tables can only say Any.
 HANDLERS: dict[str, Callable[[ScanView, Any, float], Touched]] = {
     events.RUNNER_STARTED: runner_started,
     events.VARIANT_PROPOSED: variant_proposed,

@@ -1,8 +1,10 @@
-"""The text of a `%%gridscan` cell, made from what a form says of each parameter.
+"""Makes the text of a `%%gridscan` cell from the entries of a form, one for each parameter.
 
-For example, an entry of the kind "range" with low 1e-4, high 1e-2, no points and `log`:
+For example, an entry of the kind "range" with low 1e-4, high 1e-2, `log`, and not `stepped` gives
 
     lr = loguniform(1e-4, 1e-2)
+
+In this module, `names` are the variables of the notebook that a text of the form may use.
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ from jupyter_gridgpu.model.typed_values import (
 
 KINDS = ("fixed", "list", "range", "repeats")
 WRITTEN_LIMIT = 200  # whole numbers that a range writes out
-# The axes that each kind may come to.
+# The axes that each kind may give.
 _AXES: dict[str, tuple[type, ...]] = {
     "fixed": (Fixed,),
     "list": (Choice,),
@@ -46,7 +48,7 @@ _RANGES = {  # (whole numbers, logarithmic) -> function of the grammar
 
 @dataclass(frozen=True)
 class ParameterEntry:
-    """What a form says of one parameter: the kind that is chosen, and the texts as typed.
+    """The entry of one parameter in a form: the chosen kind, and the texts as the user typed them.
 
     The texts of all kinds are kept, for users who change the kind and change it back.
     """
@@ -65,15 +67,18 @@ class ParameterEntry:
 
 @dataclass(frozen=True)
 class ParameterFacts:
-    """What the notebook says of a parameter, as far as the cell depends on it."""
+    """What the notebook's own value tells of a parameter, as far as the cell depends on it."""
 
-    kind: str | None = None  # 'a number', 'a list', ... or None where nothing is known
-    whole: bool = False  # its own value is a whole number
-    default: str = ""  # its own value, as a form shows it
+    kind: str | None = None  # a kind of typed_values, for example 'a number'; None if not known
+    whole: bool = False  # whether the notebook's own value is a whole number
+    default: str = ""  # the notebook's own value, as a form shows it
 
 
 def read_entry(name: str, body: Mapping[str, Any]) -> ParameterEntry:
-    """Return the entry that a browser sent: each text one bounded line, whatever came."""
+    """Return the entry that a browser sent.
+
+    Each text becomes one line of bounded length. A value of a wrong type counts as missing.
+    """
     texts = {
         key: typed_line(body.get(key))
         for key in ("value", "items", "low", "high", "points", "times")
@@ -160,7 +165,7 @@ def _nested(items: str) -> str:
 
 
 def _range(entry: ParameterEntry, about: ParameterFacts, names: Mapping[str, Any] | None) -> str:
-    """Return a range: any value between its ends, or so many values."""
+    """Return the call for a range: any value between its ends, or `points` values."""
     if not entry.stepped:
         return f"{_RANGES[about.whole, entry.log]}({entry.low}, {entry.high})"
     if about.whole:
@@ -169,7 +174,7 @@ def _range(entry: ParameterEntry, about: ParameterFacts, names: Mapping[str, Any
 
 
 def _steps(entry: ParameterEntry) -> str:
-    """Return so many values of a range."""
+    """Return the call for `points` values of a range."""
     word = "geomspace" if entry.log else "linspace"
     return f"{word}({entry.low}, {entry.high}, {entry.points})"
 
@@ -192,10 +197,7 @@ def _whole_steps(entry: ParameterEntry, names: Mapping[str, Any] | None) -> str 
 def check_entry(
     entry: ParameterEntry, about: ParameterFacts, names: Mapping[str, Any] | None = None
 ) -> Axis:
-    """Return the axis that an entry comes to.
-
-    Raises FieldError with one sentence for what is wrong in it.
-    """
+    """Return the axis of an entry. Raises FieldError if the entry is wrong."""
     _check_texts(entry, about, names or {})
     text = right_side(entry, about, names)
     if text is None:
@@ -207,7 +209,7 @@ def check_entry(
 
 
 def _check_texts(entry: ParameterEntry, about: ParameterFacts, names: Mapping[str, Any]) -> None:
-    """Raise FieldError if a text of the chosen kind is more or less than values."""
+    """Raise FieldError if a text of the chosen kind is no value, or more than a value."""
     if entry.kind == "fixed" and entry.value not in ("", about.default):
         check_one(entry.value, "value", about.kind, names)
     elif entry.kind == "list":

@@ -1,7 +1,7 @@
 """Numbers in JSON: finite ones as they are, the others as the words NaN, Infinity and -Infinity.
 
-Strict JSON (RFC 8259) knows no NaN, and the parser of a browser refuses it. So what is kept on disk
-and what travels has words in place of such numbers.
+Strict JSON (RFC 8259) knows no NaN, and the parser of a browser refuses it. So files and messages
+have words in place of such numbers.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any, Literal, Union
 
 Num = Union[float, Literal["NaN", "Infinity", "-Infinity"]]
 NOT_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
-QUOTE = "'"  # stands before a text that is such a word itself
+QUOTE = "'"  # stands before a text of the user that is such a word
 LARGEST_INT = 2**53  # beyond it JavaScript rounds
 
 
@@ -31,7 +31,7 @@ def encode(value: float) -> Num:
 
 def decode(value: Any) -> float | None:
     """Return the number that `encode` wrote, or None for anything else."""
-    # A bool is an int to isinstance, so it is looked at first: True counts as 1.0.
+    # isinstance takes a bool for an int, so bools come first: True counts as 1.0.
     if isinstance(value, bool):
         return float(value)
     if isinstance(value, int):
@@ -52,9 +52,9 @@ def to_float(value: float) -> float:
 
 
 def rounded(value: float) -> float:
-    """Return a number rounded to five digits, as many as a small picture can show.
+    """Return a number rounded to five digits, as many as a sparkline can show.
 
-    It travels in half the bytes of the exact one.
+    The rounded number takes half the bytes of the exact one.
     """
     if isinstance(value, int):
         return value
@@ -64,12 +64,12 @@ def rounded(value: float) -> float:
 def encode_all(value: Any, mark: str = QUOTE) -> Any:
     """Return a JSON value in which every float is finite or a word.
 
-    A text that is such a word itself gets `mark` before it, so that `loose` leaves it a text. What
-    is only shown, and never read back, is made with an empty mark.
+    A text that is itself such a word gets `mark` before it, so that `decode_all` returns it as a
+    text. Callers whose JSON is only shown, and never read back, pass an empty mark.
     """
     if isinstance(value, float):
         return encode(value)
-    # A text that has the mark already gets one more, else `loose` would take away its own.
+    # A text that has the mark already gets one more, else `decode_all` would take away its own.
     if isinstance(value, str) and value.lstrip(QUOTE) in NOT_FINITE:
         return mark + value
     if isinstance(value, dict):
@@ -80,7 +80,7 @@ def encode_all(value: Any, mark: str = QUOTE) -> Any:
 
 
 def decode_all(value: Any) -> Any:
-    """Undo `strict`: words become the floats that they stand for, and marks are taken away."""
+    """Undo `encode_all`: words become the floats that they stand for, and marks are removed."""
     if isinstance(value, str):
         if value.startswith(QUOTE) and value.lstrip(QUOTE) in NOT_FINITE:
             return value[1:]

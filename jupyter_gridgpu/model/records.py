@@ -15,9 +15,9 @@
         COPY/result.json          `JobResult`
         COPY/metrics.jsonl        one `MetricsLine` or `HeartbeatLine` for each line
 
-These types cost nothing at run time. Code that reads a record names its type with `cast`. What a
-job wrote must be checked all the same, since jobs run other people's code. The JSON Schema in
-`docs/records.schema.json` is made from this module.
+These types cost nothing at run time. Code that reads a record names its type with `cast`. A record
+that a job wrote must be checked all the same, since jobs run other people's code. The JSON Schema
+in `docs/records.schema.json` is made from this module.
 
 Times are seconds since the epoch, amounts of memory are MB (2**20 bytes). Optional keys may be
 missing, because an earlier version did not write them or because there was nothing to say. Readers
@@ -32,7 +32,6 @@ from typing import Any, Literal, Optional, TypedDict, Union
 from jupyter_gridgpu.model.numbers import Num
 
 State = Literal["new", "queued", "running", "done", "failed", "cancelled", "lost"]
-EndState = Literal["done", "failed", "cancelled", "lost"]
 Reason = Literal["timeout", "oom", "preempted", "node", "image", "notebook", "user", "submit"]
 CommandName = Literal["stop", "retry", "pause", "resume", "extend"]
 
@@ -40,7 +39,7 @@ CommandName = Literal["stop", "retry", "pause", "resume", "extend"]
 
 
 class _LaterJobSpec(TypedDict, total=False):
-    """What the first version did not write, and what only some backends add."""
+    """Keys that the first version did not write, or that only some backends add."""
 
     id: str  # of the scan
     notebook_digest: str
@@ -66,9 +65,9 @@ class JobSpec(_LaterJobSpec):
 
 
 class _ResultExtras(TypedDict, total=False):
-    """The peak of memory, unknown for imported notebooks, and what went wrong in a failed job."""
+    """Keys that imported notebooks lack (`peak_mb`) or that only failed jobs have."""
 
-    peak_mb: float
+    peak_mb: float  # the largest memory of the job's processes
     reason: Reason | None
     message: str | None
     cell: int | None  # of the notebook, from 1
@@ -85,10 +84,10 @@ class JobResult(_ResultExtras):
 
 
 class _CopyExtras(TypedDict, total=False):
-    """What only a copy that runs in a container image tells."""
+    """Keys that only a copy in a container image has."""
 
     image: str
-    image_version: str  # tells one state of the image's file from another
+    image_mark: str  # the image's version, which tells it from others of the same name
 
 
 class CopyInfo(_CopyExtras):
@@ -102,7 +101,7 @@ class CopyInfo(_CopyExtras):
 
 
 class ProcessFile(TypedDict):
-    """A process, told from every other one that ever had its number."""
+    """A process, told from every other process that ever had the same number."""
 
     host: str
     boot: str  # id of the boot of the host
@@ -111,9 +110,9 @@ class ProcessFile(TypedDict):
 
 
 class JobClaim(ProcessFile):
-    """claim.json: the process that took the job, so that a job that starts twice runs once."""
+    """claim.json: the process that claimed the job, so that a job that starts twice runs once."""
 
-    copy: str
+    copy: str  # the name of the copy's folder
 
 
 class CancelledClaim(TypedDict):
@@ -125,18 +124,18 @@ class CancelledClaim(TypedDict):
 class MetricsLine(TypedDict):
     """A line of metrics.jsonl: values of metrics that a notebook reported at one moment."""
 
-    t: float
+    t: float  # when the reading was made
     s: int | None  # the step
     of: int | None  # how many steps there will be
-    m: dict[str, Num]
+    m: dict[str, Num]  # by metric
 
 
 class UsageValues(TypedDict, total=False):
-    """What a job used at one moment: processor in cores, GPU in per cent, memory in MB."""
+    """What a job used at one moment."""
 
-    cpu: float
+    cpu: float  # cores
     memory_mb: float
-    gpu: float
+    gpu: float  # per cent
     gpu_memory_mb: float
 
 
@@ -174,11 +173,11 @@ class LeaseFile(ProcessFile):
     """runner.lock: the runner that drives the scan, or that did so last."""
 
     term: int  # grows with every runner
-    held: bool  # whether the runner is still to be believed alive
+    held: bool  # False once the runner has given the lease back
 
 
 class _CommandExtras(TypedDict, total=False):
-    """What only some commands carry."""
+    """Keys that only some commands have."""
 
     trials: int | None  # of `extend`: how many more points
     by: str | None  # who asked, where that is not the owner of the scan
@@ -241,7 +240,7 @@ class JobSubmitted(TypedDict):
 
 
 class _ObservedExtras(TypedDict, total=False):
-    """What is known of a job beside its state; a key is written only when it says something."""
+    """What is known of a job beside its state; keys without a value are left out."""
 
     reason: Reason
     message: str
@@ -264,12 +263,13 @@ class JobObserved(_ObservedExtras):
     state: State
 
 
-# n, min, max, and the new values: those before the last are rounded, for small pictures only
+# n, min, max, and the new values. Those before the last are rounded, since only sparklines show
+# them.
 MetricReport = tuple[int, Optional[Num], Optional[Num], list[Num]]
 
 
 class _ReportedExtras(TypedDict, total=False):
-    """What goes along with a report only now and then."""
+    """Keys that only some reports have."""
 
     usage: UsageValues
     whole: bool  # the report counts from the beginning of the job's metrics

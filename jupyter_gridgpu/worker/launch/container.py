@@ -1,7 +1,7 @@
 """Starts a job of this machine in a container.
 
-The job is claimed before the container starts. Inside, process numbers may be others than those
-that the runner sees, so a worker in the container could not write a claim that names itself.
+The job is claimed before the container starts. A worker in the container could not write the claim,
+since it may have another process number there than the one that the runner sees.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ from jupyter_gridgpu.worker.claim import COPY_VARIABLE, claim_job, new_copy
 def claim_and_launch(spec: Path) -> int:
     """Claim the job that `spec` (a job.json) describes and become its launcher, `worker.sh`.
 
-    Returns 0 if the job is claimed already, and else never: this process becomes the launcher,
-    which becomes the container runtime. All three are one process to the operating system, so the
-    claim names a process that lives as long as the job, and signals to it reach the worker.
+    Returns 0 if the job is claimed already. Otherwise the function does not return: this process
+    becomes the launcher, which becomes the container runtime. All three are one process to the
+    operating system, so the claim names a process that lives as long as the job, and a signal to
+    this process reaches the worker.
     """
     paths = JobPaths(spec.absolute().parent)
     scan = ScanPaths(paths.folder.parent.parent)

@@ -1,9 +1,9 @@
 """The fork server: a process that imports papermill once and forks a worker for each job.
 
-Each line on its standard input, `{"job": PATH}`, starts one job. Workers are sessions of their own:
-they go on when the fork server or the runner ends. The fork server itself ends when its standard
-input is closed, which the death of its runner does too. It runs nothing before a fork but imports:
-TensorFlow hangs after a fork once it has computed anything.
+Each line on its standard input, `{"job": PATH}`, starts one job. Each worker has a session of its
+own, so it goes on when the fork server or the runner ends. The fork server itself ends when its
+standard input is closed, which also happens when its runner dies. Before a fork, the fork server
+only imports modules: a process that has computed something with TensorFlow hangs after a fork.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ def serve(commands: IO[bytes]) -> None:
     from jupyter_gridgpu.worker.prefork.parent_starter import ParentStarter
 
     starter = ParentStarter(_log)
-    # It ends with its runner and not before: signals to a group of processes are not for it.
+    # The fork server ends with its runner and not before, so it ignores signals that somebody
+    # sends to the whole group of processes.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     handle = commands.fileno()
@@ -68,15 +69,18 @@ def _run_worker(job: Path) -> int:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     # The worker must not read the lines for the fork server, nor keep its input open.
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, 0)
+    empty_input = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(empty_input, 0)
     from jupyter_gridgpu.worker.job import run_job
 
     return run_job(job, claim=True)
 
 
 def _reap(starter: ParentStarter) -> None:
-    """Take notice of children that have ended: workers, and the prepared parent."""
+    """Let the system forget children that have ended, and tell `starter` of each of them.
+
+    The children are the workers and the prepared parent.
+    """
     while True:
         try:
             pid, status = os.waitpid(-1, os.WNOHANG)

@@ -22,6 +22,6 @@ def run_and_exit(run: Callable[[], int]) -> NoReturn:
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
-        # sys.exit would go back through the frames of the process that was forked, and run what it
-        # wants done at its own exit.
+        # sys.exit would go back through the code of the process that was forked, and run the exit
+        # handlers of that process.
         os._exit(code)

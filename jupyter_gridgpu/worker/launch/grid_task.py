@@ -6,8 +6,8 @@
 
 `input.txt` is there only if the scan asks for datasets. The task leaves userJobMetadata.json (see
 grid_metadata.py) and OUTPUT, an archive of all that its jobs left. PanDA keeps nothing of a job
-that failed. So a notebook that failed is reported as success, with its result in the metadata;
-only what another node might do better is reported as a failure.
+that failed. So the task reports success even if a notebook failed; the result in the metadata says
+that it did. The task reports a failure only if another node might do better.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ from jupyter_gridgpu.worker import grid_metadata
 OUTPUT = "gridgpu.tgz"
 INPUTS = "input.txt"
 RESULT_BYTES = 1_000_000
-# Exit codes of the task where results tell the reason. The launcher has the same ones.
+# Exit codes of the task. The launcher uses the same codes for the same reasons.
 EXIT_NODE = 70
 EXIT_IMAGE = 73
-# Reasons that another node may not have, so that PanDA should try the task there.
+# Reasons of failures that may not happen on another node, so that PanDA should try the task there.
 _TRY_ELSEWHERE = {"node": EXIT_NODE, "preempted": EXIT_NODE, "image": EXIT_IMAGE}
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
 
@@ -48,8 +48,8 @@ def run_task(number: int, folder: Path | None = None) -> int:
     try:
         code = _run_launcher(["sh", str(scan.launcher), str(scan.folder), *keys])
     finally:
-        # Whatever happened, PanDA gets what there is: it removes the folder afterwards.
-        copies = _counting_copies(scan, keys)
+        # Files are collected whatever happened, since PanDA removes the folder afterwards.
+        copies = _copies_to_return(scan, keys)
         metadata = scan.folder / grid_metadata.FILE_NAME
         metadata.write_text(grid_metadata.pack(copies), encoding="utf-8")
         _archive(scan, keys)
@@ -59,8 +59,9 @@ def run_task(number: int, folder: Path | None = None) -> int:
 def exit_code(results: Sequence[dict[str, Any]], code: int) -> int:
     """Return the exit code of a task with these results, whose launcher ended with `code`.
 
-    It is 0 if any job left a result that another node would not better: a failure would lose it.
-    Else it is the launcher's code, or one for the reason of the first result.
+    The exit code is 0 if any job left a result that another node could not improve, since PanDA
+    would lose this result with a failure. Otherwise it is the launcher's code, or if that is 0, the
+    code for the reason of the first result.
     """
     # A job that is done has no reason, so it is not among those to try elsewhere.
     if any(result.get("reason") not in _TRY_ELSEWHERE for result in results):
@@ -84,7 +85,10 @@ def _write_specs(scan: ScanPaths, number: int) -> list[str]:
 
 
 def _link_inputs(scan: ScanPaths) -> None:
-    """Link the files of input datasets to the folder whose files lie beside the notebook."""
+    """Make links to the files of input datasets in the folder of helper files.
+
+    The notebook finds them beside itself.
+    """
     try:
         names = (scan.folder / INPUTS).read_text(encoding="utf-8").replace("\n", ",").split(",")
     except OSError:  # the scan asks for no datasets
@@ -101,8 +105,8 @@ def _link_inputs(scan: ScanPaths) -> None:
 def _run_launcher(command: list[str]) -> int:
     """Run the launcher and return its exit code; 128 + N if signal N ended it.
 
-    Signals that are to end this process are passed on to the launcher, which becomes the worker.
-    The worker saves the notebook, and its end is waited for.
+    Signals that ask this process to end are passed on to the launcher, which becomes the worker.
+    The worker saves the notebook; this function waits until the worker has ended.
     """
     launcher = subprocess.Popen(command)
     # The pilot sends a signal to the task when its time is over.
@@ -114,18 +118,18 @@ def _run_launcher(command: list[str]) -> int:
     return code
 
 
-def _counting_copies(scan: ScanPaths, keys: Sequence[str]) -> dict[str, CopyPaths]:
-    """Return for each job that has a copy the one that counts."""
+def _copies_to_return(scan: ScanPaths, keys: Sequence[str]) -> dict[str, CopyPaths]:
+    """Return key -> the copy whose files the metadata gets; a job without a copy is left out."""
     copies = {}
     for key in keys:
-        copy = _counting_copy(scan, key)
+        copy = _copy_to_return(scan, key)
         if copy is not None:
             copies[key] = copy
     return copies
 
 
-def _counting_copy(scan: ScanPaths, key: str) -> CopyPaths | None:
-    """Return the copy of a job whose result was published, else the newest one."""
+def _copy_to_return(scan: ScanPaths, key: str) -> CopyPaths | None:
+    """Return the copy of a job whose result was published, else the newest; None without copies."""
     copies = scan.job(key).copies()
     if not copies:
         return None
@@ -138,7 +142,7 @@ def _counting_copy(scan: ScanPaths, key: str) -> CopyPaths | None:
 
 
 def _result(copy: CopyPaths) -> dict[str, Any]:
-    """Return the result of a copy; one that left none was ended together with its node."""
+    """Return the result of a copy; without a result, the copy counts as ended by its node."""
     result = read_json(copy.result, RESULT_BYTES)
     if isinstance(result, dict):
         return result
@@ -146,9 +150,10 @@ def _result(copy: CopyPaths) -> dict[str, Any]:
 
 
 def _archive(scan: ScanPaths, keys: Sequence[str]) -> None:
-    """Pack all that the jobs left into OUTPUT. It is made even if empty: PanDA expects it.
+    """Pack all that the jobs left into OUTPUT.
 
-    Links are left out: they lead to files that came with the sandbox.
+    The archive is made even if it is empty, since PanDA expects it. Links are left out: they lead
+    to files that came with the sandbox.
     """
     with tarfile.open(scan.folder / OUTPUT, "w:gz", compresslevel=6) as archive:
         for key in keys:

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 def run_several(specs: Sequence[Path], together: int) -> int:
     """Run jobs, `together` at a time, and return the first exit code that is not 0, else 0.
 
-    A signal that is to end this process is passed on to the jobs that run, which save what they
-    have; no further job starts.
+    A signal that asks this process to end is passed on to the jobs that run, which save their
+    notebooks; no further job starts.
     """
     from jupyter_gridgpu.worker.prefork.parent_starter import ParentStarter
 
@@ -64,9 +64,9 @@ class _Task:
         return self._exit_code
 
     def _start(self, spec: Path) -> None:
-        """Fork a job with signals blocked, so that none is lost before the job listens itself."""
+        """Fork a job, with signals blocked so that none is lost before the job handles them."""
         signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
-        # A signal may have come after the job was taken from those that wait.
+        # A signal may have come after the job was taken from `_waiting`.
         if not self._ending:
             pid = os.fork()
             if not pid:

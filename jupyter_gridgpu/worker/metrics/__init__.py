@@ -1,1 +1,1 @@
-"""How metrics of a running notebook are gathered, written and sent."""
+"""Gathers the metrics of a running notebook, writes them to metrics.jsonl, and sends them."""

@@ -18,7 +18,7 @@ class KerasOutput:
     """Reads the finished lines that a notebook printed, and finds the metrics of each epoch."""
 
     def __init__(self) -> None:
-        self._epoch: tuple[int, int] | None = None  # the epoch that runs, and how many there are
+        self._epoch: tuple[int, int] | None = None  # number of the running epoch, and of all epochs
 
     def read_line(self, text: str) -> dict[str, float] | None:
         """Return {"epoch", "epochs", metric: value, ...} if `text` ends an epoch, else None."""

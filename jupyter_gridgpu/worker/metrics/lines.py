@@ -17,7 +17,8 @@ class TerminalLines:
     def feed(self, chunk: str) -> list[str]:
         """Return the lines that `chunk` finished."""
         *lines, self._unfinished = (self._unfinished + chunk).split("\n")
-        # A progress bar may redraw one line for hours. What it drew over is forgotten here.
+        # A progress bar may redraw one line for hours. Characters that were overwritten are
+        # dropped here, so that the line does not grow without end.
         if len(self._unfinished) > LINE_LIMIT:
             screen, column = _screen(self._unfinished)
             # Backspaces at the end put the cursor back where it was, so that text overwrites
@@ -43,7 +44,7 @@ def resolved(line: str) -> str:
 
 
 def _screen(line: str) -> tuple[str, int]:
-    """Return what stands on the screen, and in which column the next character would."""
+    """Return what stands on the screen, and the column into which the next character would go."""
     line = _ESCAPES.sub("", line[-4 * LINE_LIMIT :])
     screen: list[str] = []
     column = 0

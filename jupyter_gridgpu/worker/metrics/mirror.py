@@ -1,8 +1,8 @@
 """Shows the files of a copy while they grow, as lines on the job's standard output.
 
-Some backends share no disk with their jobs. Their batch system brings files back when a job ends
-by itself, and brings none of a job that was removed or whose node was lost. What a job prints
-comes at once, whatever ends the job. So the worker prints what is new in its files.
+Some backends share no disk with their jobs. Their batch system brings the files of a job back when
+the job ends by itself, but not if the job was removed or its node was lost. What a job prints comes
+at once, whatever ends the job. So the worker prints what is new in its files.
 
 A line is `gridgpu KEY/COPY/FILE OFFSET BASE64`. Each line is written whole or not at all, so the
 lines of jobs that run side by side do not mix.
@@ -20,13 +20,12 @@ from pathlib import Path
 
 from jupyter_gridgpu.store.paths import CopyPaths
 
-MIRROR_VARIABLE = (
-    "GRIDGPU_MIRROR"  # job.json sets it in the environment of a job that needs a mirror
-)
+# job.json sets this variable in the environment of a job that needs a mirror.
+MIRROR_VARIABLE = "GRIDGPU_MIRROR"
 LINE_START = b"gridgpu"  # how a line of the mirror begins
 LOOK_EVERY_S = 1.0
-# Bytes of a file in one line. With the head and in base64 they stay below the 4096 bytes that
-# a pipe takes whole.
+# Bytes of a file in one line. In base64, and with the start of the line, they stay below the 4096
+# bytes that a pipe takes whole.
 PIECE_BYTES = 2700
 FINISH_S = 60.0  # for a slow reader to take the rest, once the job has ended
 FILE_LIMIT = 64 * 1024 * 1024  # bytes of any one file that are shown
@@ -50,7 +49,7 @@ class Mirror:
         self._thread.start()
 
     def finish(self) -> None:
-        """Print the rest, with notebook and result; wait FINISH_S at most for a slow reader."""
+        """Print the rest, with notebook and result, waiting at most FINISH_S for a slow reader."""
         self._ended.set()
         self._thread.join()
         _remove_links(self._copy.folder / "artifacts")
@@ -71,7 +70,7 @@ class Mirror:
         return self._copy.about, self._copy.metrics, self._copy.log
 
     def _show(self, files: tuple[Path, ...]) -> bool:
-        """Print what is new, as far as the reader takes it, and return whether that was all."""
+        """Print what is new in `files`, and return whether the reader has taken everything."""
         complete = True
         for path in files:
             if not self._show_file(path):

@@ -1,4 +1,4 @@
-"""Metrics of one job: taken from every source a notebook has, bounded, written to metrics.jsonl."""
+"""Collects the metrics of one job from all sources, bounds them, and writes metrics.jsonl."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from jupyter_gridgpu.store.tail import read_lines
 from jupyter_gridgpu.worker.disk_retry import retry_while_disk_is_away
 from jupyter_gridgpu.worker.metrics.keras_output import KerasOutput
 
-FILE_LIMIT = 256 * 1024 * 1024  # bytes of a metrics file; what would come after is dropped
+FILE_LIMIT = 256 * 1024 * 1024  # bytes of a metrics file; later lines are dropped
 UNWRITTEN_LIMIT = 4 * 1024 * 1024  # bytes kept in memory while the disk takes none
 STEP_NAMES = ("epoch", "step")
 TOTAL_NAMES = ("epochs", "steps")
-# How far a source is believed. A metric of a stronger source is not taken from a weaker one.
+# The strength of each source: Keras's output, scrapbook's glue, the report file.
 PRINTED, GLUED, REPORTED = 0, 1, 2
 
 
@@ -95,20 +95,21 @@ class MetricsRecorder:
         self._write_line({"t": round(time.time(), 3), "beat": usage})
 
     def close(self) -> None:
-        """Write what the disk has not taken yet, waiting minutes if it must, and close the file."""
+        """Write what the disk has not taken yet, waiting minutes if needed, and close the file."""
         with contextlib.suppress(OSError):
             retry_while_disk_is_away(self._write_out)
         os.close(self._handle)
 
     def _accept(self, name: str, strength: int) -> bool:
-        held = self._strength.get(name)
-        if held is None:
+        """Return whether a metric is taken from a source, and note the strongest source."""
+        strongest = self._strength.get(name)
+        if strongest is None:
             if len(self._strength) >= NAMES_PER_JOB:
                 return False
             self._strength[name] = strength
             return True
-        self._strength[name] = max(strength, held)
-        return strength >= held
+        self._strength[name] = max(strength, strongest)
+        return strength >= strongest
 
     def _write_reading(self, reading: Reading) -> None:
         values = {name: numbers.encode(value) for name, value in reading.values.items()}
@@ -122,7 +123,7 @@ class MetricsRecorder:
             return
         if len(self._unwritten) < UNWRITTEN_LIMIT:
             self._unwritten += text.encode()
-        # A training does not fail for its metrics. The next line tries again.
+        # A training must not fail because of its metrics. The next call tries again.
         with contextlib.suppress(OSError):
             self._write_out()
 

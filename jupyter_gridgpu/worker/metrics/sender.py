@@ -1,8 +1,8 @@
-"""Sends a job's metrics while the job runs, where its disk is not seen by the user.
+"""Sends a job's metrics while the job runs on a disk that the runner does not see.
 
-Sending may fail, wait or be late, and the job never does. The sender reads what the worker writes
-into metrics.jsonl, in a thread of its own. What it needs to know is in the sender file, which is
-the same for all jobs of a scan:
+Sending may fail, wait or be late; the job itself never waits or fails for it. A thread reads what
+the worker writes into metrics.jsonl and sends it. The sender file, which is the same for all jobs
+of a scan, says where to:
 
     {"kind": "push", "url", "scan", "user", "key"}      to a collector
     {"kind": "drop", "url", "query", "headers"}         into a storage
@@ -31,10 +31,10 @@ SENDER_VARIABLE = "GRIDGPU_SENDER"
 PUSH_EVERY_S = 1.0
 BATCHES_AT_ONCE = 64  # sent without a pause in between
 DROP_EVERY_S = 5.0
-# Each drop puts the whole file again. Putting takes one part in 20 of the time at most, so that
-# large files do not keep a storage busy.
-DROP_SHARE = 20
-DROP_BYTES = 64 * 1024 * 1024
+# Each drop puts the whole file again. The pause after it is 20 times as long as putting took, so
+# that large files do not keep a storage busy.
+DROP_PAUSE = 20
+DROP_BYTES = 64 * 1024 * 1024  # of one file
 ANSWER_BYTES = 10_000
 LOOK_EVERY_S = 0.25  # for the first reading; a job without metrics never connects to anything
 SLOWEST_S = 60.0  # between two tries while nobody answers
@@ -43,11 +43,11 @@ HURRIED_S = 5.0  # the same where somebody ends the job and waits for it
 
 
 class NoLongerWanted(Exception):
-    """The receiver takes nothing more of this job, for good."""
+    """The receiver will never again take anything from this job."""
 
 
 class RetryLater(Exception):
-    """The receiver could not take it now. It may after `after_s` seconds."""
+    """The receiver could not take the metrics now; it asks for a pause of `after_s` seconds."""
 
     def __init__(self, message: str, after_s: float = 0.0) -> None:
         super().__init__(message)
@@ -113,8 +113,8 @@ class PushDelivery:
         next_offset = _next_offset(answer.body) if answer.status in (200, 409) else None
         if next_offset is None:
             raise RetryLater(f"the collector answers {answer.status}", answer.retry_after_s())
-        # The collector may have more than we know of, if an answer was lost, or less, if its disk
-        # was lost. Its word counts.
+        # The collector's offset counts, not ours: the collector has more than we know of if an
+        # answer was lost, and less if its disk was lost.
         self._offset = next_offset
 
     def finish(self, notebook: Path, timeout_s: float) -> None:
@@ -137,7 +137,7 @@ class DropDelivery:
         self._not_before = 0.0  # on the monotonic clock
 
     def deliver(self, metrics: Path, timeout_s: float) -> None:
-        """Put the file if it has grown, and if its turn has come."""
+        """Put the file if it has grown and the pause since the last time is over."""
         lines = _whole_lines(metrics, 0, DROP_BYTES)
         if len(lines) == self._sent:
             return
@@ -148,7 +148,7 @@ class DropDelivery:
         self._put(f"{self._job}.jsonl", self._head + lines, timeout_s)
         self._sent = len(lines)
         ended = time.monotonic()
-        self._not_before = ended + DROP_SHARE * (ended - began)
+        self._not_before = ended + DROP_PAUSE * (ended - began)
 
     def finish(self, notebook: Path, timeout_s: float) -> None:
         """Put the executed notebook, if there is one and it is not too large."""
@@ -165,7 +165,7 @@ class DropDelivery:
 
 
 class Sender:
-    """The thread that sends. What goes wrong is a line in the job's log, and nothing else."""
+    """The thread that sends. Whatever goes wrong only writes a line into the job's log."""
 
     def __init__(self, delivery: Delivery, copy: CopyPaths, log: Callable[[str], None]) -> None:
         self._delivery, self._copy, self._log = delivery, copy, log
@@ -181,7 +181,7 @@ class Sender:
     def close(self, within_s: float) -> None:
         """Send the rest, for `within_s` seconds at most.
 
-        What is not sent by then comes with the job's files, if these come back.
+        Readings that are not sent by then come with the job's files, if these come back.
         """
         self._deadline = time.monotonic() + within_s
         self._ending.set()
@@ -196,7 +196,7 @@ class Sender:
             self._flush()
         except NoLongerWanted as refusal:
             self._warn(str(refusal))
-        # A kind of error that nobody thought of ends the sending, never the job.
+        # An unexpected error ends the sending, never the job.
         except Exception as error:
             self._warn(f"{type(error).__name__}: {error}")
 
@@ -207,7 +207,7 @@ class Sender:
     def _deliver(self, pause: float) -> float:
         """Send what is new, and return the seconds to wait until the next time.
 
-        `pause` is how long was waited before. Raises NoLongerWanted.
+        `pause` is the last waiting time in seconds. Raises NoLongerWanted.
         """
         every_s = self._delivery.every_s
         try:
@@ -233,7 +233,7 @@ class Sender:
                 time.sleep(min(max(LOOK_EVERY_S, _requested_wait_s(trouble)), left))
 
     def _warn(self, message: str) -> None:
-        # The same trouble again and again is one line of the log.
+        # A message that repeats is logged only once.
         if message != self._logged:
             self._logged = message
             self._log(f"Metrics are not sent now: {message.rstrip('.')}. The job goes on.")
@@ -256,9 +256,9 @@ def start_sender(
         delivery = deliveries.get(config.get("kind")) if config else None
         if config is None or delivery is None:
             return None
-        started = Sender(delivery(config, str(job["key"]), copy.folder.name), copy, log)
-        started.start()
-        return started
+        sender = Sender(delivery(config, str(job["key"]), copy.folder.name), copy, log)
+        sender.start()
+        return sender
     # The file may hold anything. Its values may be secret, so the log gets only the error's type.
     except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
         log(f"Metrics are not sent: {type(error).__name__}.")
@@ -266,11 +266,12 @@ def start_sender(
 
 
 def _sender_config(job: dict[str, Any], scan: ScanPaths) -> dict[str, Any] | None:
-    """Return the sender file, or None if there is none.
+    """Return the content of the sender file, or None if there is no such file.
 
-    The launcher hands it on in a variable, or job.json names it, or it lies in the scan's folder.
+    The launcher hands the text on in a variable, or job.json names the file, or the file lies in
+    the scan's folder.
     """
-    # Taken out of the environment, since the notebook has no need of it.
+    # Taken out of the environment, since the notebook does not need it.
     text = os.environ.pop(SENDER_VARIABLE, "")
     if text:
         try:
@@ -284,7 +285,7 @@ def _sender_config(job: dict[str, Any], scan: ScanPaths) -> dict[str, Any] | Non
 
 
 def _requested_wait_s(trouble: RetryLater | Unreachable) -> float:
-    """Return the seconds that the receiver wants to be left alone."""
+    """Return for how many seconds the receiver asked to get nothing."""
     return trouble.after_s if isinstance(trouble, RetryLater) else 0.0
 
 
@@ -309,7 +310,8 @@ def _size(path: Path) -> int:
 def _age_s(batch: bytes) -> float:
     """Return how many seconds old the newest line of a batch is.
 
-    The clock that wrote the line measures it, so it need not agree with the receiver's.
+    The same clock wrote the line and measures its age, so this clock need not agree with that of
+    the receiver.
     """
     newest = batch[:-1].rpartition(b"\n")[2]
     try:

@@ -14,7 +14,7 @@ SETTLE_S = 0.5  # for libraries to end their threads after a fork
 
 def why_unfit() -> str | None:
     """Return why this process must not be forked, as the end of a sentence; None if it may be."""
-    # A backend that is chosen before the fork would draw into no notebook.
+    # If matplotlib chose its drawing backend before the fork, no figure would reach a notebook.
     backend = getattr(sys.modules.get("matplotlib.pyplot"), "_backend_mod", None)
     if backend is not None or "matplotlib_inline.backend_inline" in sys.modules:
         return "it makes matplotlib choose where to draw, which is for each kernel to do"
@@ -24,9 +24,9 @@ def why_unfit() -> str | None:
 
 
 def _other_threads() -> int:
-    """Return how many threads this process has beside this one and QUIET_THREADS."""
+    """Return how many threads this process has beside the calling one and QUIET_THREADS."""
     count = 0
-    # The threads of libraries are no Python threads: only the system knows them.
+    # Python does not list the threads that libraries start: only the system knows them.
     for thread in os.listdir("/proc/self/task"):
         with contextlib.suppress(OSError):  # it has just ended
             name = Path(f"/proc/self/task/{thread}/comm").read_text().strip()
@@ -39,7 +39,7 @@ def _threads_after_fork() -> int:
     """Fork once and return how many other threads are left in this process.
 
     Some libraries, such as OpenBLAS, end their threads before a fork and start them again when they
-    are needed. They survive forks.
+    need them. Such libraries survive a fork.
     """
     pid = os.fork()
     if not pid:

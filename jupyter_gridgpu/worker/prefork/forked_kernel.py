@@ -31,7 +31,7 @@ _JOB_PREFIX = f"{JOB_VARIABLE}=".encode()
 
 
 class KernelRequest(NamedTuple):
-    """A kernel that a worker asked for, as the process knows it that becomes the kernel.
+    """A worker's request for a kernel, for the process that becomes this kernel.
 
     `request` has `argv`, `env` (None removes a variable), `cwd` and `job`. `guard` is the end of a
     pipe whose other end the worker holds open. `log` is the worker's log.
@@ -52,7 +52,8 @@ class EnvironmentText(NamedTuple):
 def find_job_text() -> EnvironmentText:
     """Return where the text `GRIDGPU_JOB=...` lies in the environment this process started with.
 
-    /proc/PID/environ shows that memory. os.environ and putenv change other memory only.
+    Other processes read this memory as /proc/PID/environ. os.environ and putenv change other memory
+    only. Raises SystemExit if the variable is missing.
     """
     library = ctypes.CDLL(None)
     texts = ctypes.POINTER(ctypes.c_char_p).in_dll(library, "environ")
@@ -91,13 +92,13 @@ def become_kernel(kernel: KernelRequest, job_text: EnvironmentText) -> NoReturn:
 def _die_with(guard: int) -> None:
     """Have the operating system kill this process's group when the pipe's other end is closed.
 
-    The worker holds that end, and the system closes it by whatever the worker ends. A kernel that
-    is busy in a C library is killed as well, which it would not be by a thread that watches.
+    The worker holds that end, and the system closes it however the worker ends. This also kills a
+    kernel that is busy in a C library, which a watching thread could not do.
     """
     fcntl.fcntl(guard, fcntl.F_SETOWN, -os.getpid())
     fcntl.fcntl(guard, F_SETSIG, signal.SIGKILL)
     fcntl.fcntl(guard, fcntl.F_SETFL, fcntl.fcntl(guard, fcntl.F_GETFL) | os.O_ASYNC)
-    # The system signals what happens from now on; the end may have been closed before.
+    # The system sends the signal only for later events; the end may have been closed before.
     if select.select([guard], [], [], 0)[0]:
         os._exit(1)
 
@@ -105,15 +106,16 @@ def _die_with(guard: int) -> None:
 def _write_job_text(job_text: EnvironmentText, variables: Mapping[str, str | None]) -> None:
     """Write variables over the GRIDGPU_JOB with which the prepared parent was started.
 
-    A forked process shows the environment of the one it was forked from. By its own GRIDGPU_JOB it
-    is found when memory is measured and when a job's processes are killed.
+    A forked process shows the environment of the process it was forked from. It needs its own
+    GRIDGPU_JOB, by which the worker finds the processes of a job to measure and to kill them.
     """
     text = b""
     for name, value in variables.items():
         if value is not None:
             text += os.fsencode(f"{name}={value}") + b"\0"
     if len(text) > job_text.length:
-        # A process that nobody could find must not go on. The worker starts a kernel by itself.
+        # A process that no worker could find must not go on. The worker then starts a kernel from
+        # its kernelspec.
         os._exit(1)
     filler = b"_" * (job_text.length - len(text))
     ctypes.memmove(job_text.address, text + filler, job_text.length)
@@ -166,18 +168,18 @@ def _run_ipykernel(argv: list[str]) -> None:
 def _exit() -> NoReturn:
     """End this process as the forked processes of Python's multiprocessing end.
 
-    All is done that a program asked for at its exit. What the prepared parent has imported is not
-    taken apart: that would copy its memory, and take 0.2 s with TensorFlow. What the notebook has
-    made goes the usual way: IPython clears its variables at exit, and open files are flushed here.
+    All exit handlers run. The modules that the prepared parent has imported are not taken apart:
+    that would copy the parent's memory, and take 0.2 s with TensorFlow. The notebook's own objects
+    end in the usual way: IPython clears its variables at exit, and open files are flushed here.
     """
     threading._shutdown()  # type: ignore[attr-defined]  # waits for threads, as Python does
     atexit._run_exitfuncs()
     gc.collect()
-    # The prepared parent's own objects were frozen before the fork; they are not among these.
-    for thing in (sys.__stdout__, sys.__stderr__, *gc.get_objects()):
-        if issubclass(type(thing), io.IOBase):
+    # get_objects() leaves out the prepared parent's objects, which were frozen before the fork.
+    for candidate in (sys.__stdout__, sys.__stderr__, *gc.get_objects()):
+        if issubclass(type(candidate), io.IOBase):
             with contextlib.suppress(Exception):
-                thing.flush()
-    # The C library's exit, since libraries such as HDF5 have asked for something at their end.
+                candidate.flush()
+    # The C library's exit runs the exit handlers of libraries such as HDF5.
     ctypes.CDLL(None).exit(0)
     raise SystemExit  # never reached

@@ -3,8 +3,8 @@
 The notebook is read as text; nothing of it is run. Its imports are taken in their order, from the
 top level of its cells, as long as nothing before them could change what they do. A variable of the
 environment that the notebook sets to a plain text is set for the imports too. Reading ends where a
-variable is set to anything else, and where paths are changed or packages installed. A module that
-lies beside the notebook is read in the same way where it is imported.
+variable is set to anything else, and where paths are changed or packages installed. If the notebook
+imports a module that lies beside it, this module is read in the same way.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ Action = list[Any]
 
 
 class Unclear(Exception):
-    """What comes now may change what later imports do: reading ends here."""
+    """The next statement may change what later imports do: reading ends here."""
 
 
 class Helpers:
@@ -67,8 +67,8 @@ class Helpers:
     def sources(self, module: str, names: Iterable[str]) -> Iterator[tuple[str, str]]:
         """Yield what `from MODULE import NAMES` runs, each as source text and name of its package.
 
-        That is the module with the packages around it, and those of the names that are modules.
-        Raises Unclear at a file that is too large to be read.
+        It runs the packages around the module, the module itself, and those of the names that are
+        modules. Raises Unclear at a file of more than HELPER_BYTES.
         """
         parts = module.split(".")
         modules = [".".join(parts[:count]) for count in range(1, len(parts) + 1)]
@@ -89,16 +89,16 @@ class Helpers:
 
 
 def import_actions(notebook: Any, files: Path) -> list[Action]:
-    """Return what a prepared parent has to do for a notebook: the JSON of its cells as an object.
+    """Return what a prepared parent has to do for a notebook, the JSON object of its file.
 
-    `files` is the folder of what lies beside the notebook when it runs. A module of an allowed
-    name that lies there is the one that the notebook gets.
+    `files` is the folder of the files that lie beside the notebook when it runs. If a module there
+    has the name of an allowed module, the notebook imports the one from the folder.
     """
     actions: list[Action] = []
     helpers = Helpers(files)
     try:
         for source in _code_cells(notebook):
-            # One by one, since what was read before a stop counts.
+            # extend() keeps the actions that come before a statement that raises Unclear.
             actions.extend(_actions_of_cell(source, helpers))
     except Unclear:
         pass
@@ -113,7 +113,7 @@ def _code_cells(notebook: Any) -> Iterator[str]:
 
 
 def _without_repetitions(actions: list[Action]) -> list[Action]:
-    """Return each action once, up to the last import: what is set later changes none."""
+    """Return each action once, without the variables that are set after the last import."""
     kept: list[Action] = []
     for action in actions:
         if action not in kept:

@@ -2,8 +2,8 @@
 
     python -m jupyter_gridgpu.worker.prefork.parent HANDLE < plan
 
-It runs in the kernel's own Python. HANDLE is its end of a socket on which workers ask for kernels;
-it ends when nobody holds the other end any more. Before a fork, nothing is done here but imports: a
+It runs in the kernel's own Python. HANDLE is its end of a socket on which workers ask for kernels.
+It ends when no process holds the other end any more. Before a fork, it only imports modules: a
 process that has computed something with TensorFlow hangs after a fork. A forked kernel leads its
 own session and outlives this process; it is killed when its worker ends.
 """
@@ -70,7 +70,7 @@ KERNEL_MODULES = (
 
 def main() -> None:
     """Prepare this process and fork kernels; a forked process becomes its kernel here."""
-    # `python -m` puts the working folder first; modules there are none of the notebook's.
+    # `python -m` puts the working folder first; the notebook does not import modules from there.
     if sys.path[0] in ("", os.getcwd()):
         del sys.path[0]
     job_text = find_job_text()
@@ -122,9 +122,10 @@ class PreparedParent:
         signal.alarm(0)
 
     def serve(self) -> KernelRequest | None:
-        """Fork a kernel for every request until nobody is left to ask.
+        """Fork a kernel for every request until no process is left that could ask.
 
-        Returns None then, and in each forked process the kernel that it has to become.
+        Returns None at that end. In each forked process, returns the kernel that the process has to
+        become.
         """
         while True:
             ready, _, _ = select.select([self._channel], [], [], REAP_EVERY_S)
@@ -170,9 +171,9 @@ class PreparedParent:
         os.execve(sys.executable, argv, self._environ)
 
     def _fork(self, request: dict[str, Any], handles: list[int]) -> KernelRequest | None:
-        """Fork a kernel and answer who it is. Returns None in the parent.
+        """Fork a kernel and tell the worker its process. Returns None in the parent.
 
-        `handles` are the worker's: a pipe for the answer, the guard, and the log.
+        `handles` came from the worker: a pipe for the answer, the guard, and the log.
         """
         answer, guard, log = handles
         try:
@@ -199,7 +200,7 @@ class PreparedParent:
 
 
 def _import(name: str, parts: Sequence[str]) -> None:
-    """Do `from NAME import PARTS`, where parts may be modules that must be imported themselves."""
+    """Do `from NAME import PARTS`, where some of the parts may be modules."""
     module = importlib.import_module(name)
     for part in parts:
         if not hasattr(module, part):
@@ -223,7 +224,7 @@ def _reply(handle: int, body: dict[str, Any]) -> None:
 
 
 def _reap() -> None:
-    """Take notice of kernels that have ended, so that the system forgets them."""
+    """Let the system forget kernels that have ended."""
     with contextlib.suppress(ChildProcessError):
         while os.waitpid(-1, os.WNOHANG)[0]:
             pass

@@ -1,6 +1,6 @@
 """Starts the prepared parent, and starts it again if it dies.
 
-Whatever does not work here is told in the log, and kernels are started as their kernelspec says.
+If anything fails here, the log says so, and kernels are started as their kernelspec says.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 
 from jupyter_gridgpu.store.paths import JobPaths, ScanPaths, read_json
 from jupyter_gridgpu.worker.claim import COPY_VARIABLE
-from jupyter_gridgpu.worker.metrics.sender import SENDER_VARIABLE as SENDER_VARIABLE
+from jupyter_gridgpu.worker.metrics.sender import SENDER_VARIABLE
 from jupyter_gridgpu.worker.prefork.notebook_imports import import_actions
 from jupyter_gridgpu.worker.prefork.parent_client import KERNEL_VARIABLES, ParentClient, current
 from jupyter_gridgpu.worker.usage import JOB_VARIABLE
@@ -42,8 +42,8 @@ class ParentStarter:
     def prepare_for(self, spec: Path) -> None:
         """Start the prepared parent before the job of `spec` (a job.json) is forked.
 
-        It is done for the first job alone, since all jobs of a scan have one notebook. It does not
-        wait: the parent imports while this process does.
+        Only the first call does this, since all jobs of a scan have one notebook. The function does
+        not wait: the parent imports its modules while this process imports its own.
         """
         # The parent needs /proc and signals of Linux.
         if self._starts or sys.platform != "linux":
@@ -55,21 +55,21 @@ class ParentStarter:
             self._start()
 
     def child_ended(self, pid: int, status: int) -> None:
-        """Take notice that a child of this process has ended with a wait status.
+        """Start another prepared parent if the child `pid`, which has ended, was the current one.
 
-        If it was the prepared parent, start another one, MAX_STARTS in all. Kernels that it forked
-        go on without it.
+        At most MAX_STARTS are started in all. `status` is the wait status of the child. Kernels
+        that the old parent forked go on without it.
         """
         if current.parent is None or pid != current.parent.pid:
             return
         current.parent.channel.close()
         current.parent = None
         again = self._starts < MAX_STARTS
-        what = "kernels are started one by one from now on"
+        consequence = "kernels are started one by one from now on"
         if again:
-            what = "another one is started"
+            consequence = "another one is started"
         ending = _describe_status(status)
-        self._log(f"The process that kernels are forked from ended ({ending}); {what}.")
+        self._log(f"The process that kernels are forked from ended ({ending}); {consequence}.")
         if again:
             self._starts += 1
             self._start()
@@ -108,9 +108,9 @@ def _start_for_job(spec: Path, job: Mapping[str, Any]) -> ParentClient | None:
 
 
 def _kernel_environment(scan: ScanPaths, job: Mapping[str, Any], kernelspec: Any) -> dict[str, str]:
-    """Return the environment that workers give to kernels, but for KERNEL_VARIABLES.
+    """Return the environment that workers give to kernels, without KERNEL_VARIABLES.
 
-    It must be made as the worker makes it (in job.py): a kernel whose environment differs from
+    This must agree with what the worker does in job.py: a kernel whose environment differs from
     that of the prepared parent is not forked.
     """
     env = dict(os.environ)
@@ -133,7 +133,8 @@ def start_parent(
     """
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     module = "jupyter_gridgpu.worker.prefork.parent"
-    # Padded, since each kernel writes its own job over this text in its memory (see become()).
+    # Padded, since each kernel writes its own job over this text in its memory (see
+    # become_kernel() in forked_kernel.py).
     job = jobs.ljust(len(jobs) + JOB_NAME_BYTES, os.sep)
     with theirs:
         process = subprocess.Popen(
@@ -145,7 +146,7 @@ def start_parent(
             start_new_session=True,
         )
     assert process.stdin is not None
-    # If it has died already, `child_ended` hears of it.
+    # OSError: the process has died already. `child_ended` is then called for it.
     with contextlib.suppress(OSError), process.stdin:
         process.stdin.write(json.dumps(plan).encode())
     return ParentClient(kernel, env, ours, process)
@@ -160,7 +161,7 @@ def opted_out(notebook: Mapping[str, Any]) -> bool:
 def _python_command(kernelspec: Any) -> list[str] | None:
     """Return the Python of a kernel with its flags; None if the kernel is no plain ipykernel.
 
-    A kernel with a provisioner of its own runs elsewhere, and one with another launcher may do
+    A kernel with a provisioner of its own runs elsewhere, and a kernel with another launcher may do
     more at its start than ipykernel does.
     """
     argv = list(kernelspec.argv)

@@ -31,7 +31,7 @@ STANDARD_OUTPUT = 1  # the worker's log
 
 
 class ForkProvisioner(LocalProvisioner):
-    """jupyter_client's own provisioner, but for the way in which the process is made."""
+    """jupyter_client's own provisioner, except that the kernel's process is forked."""
 
     process: Any
     log_line: Callable[[str], None] = print
@@ -51,7 +51,10 @@ class ForkProvisioner(LocalProvisioner):
         return self.connection_info
 
     async def terminate(self, restart: bool = False) -> None:
-        """End the kernel by a signal, and say so: jupyter_client tries to ask it first."""
+        """End the kernel by a signal, with a line in the log.
+
+        jupyter_client calls this only after the kernel did not end when it was asked to.
+        """
         self.log_line("The kernel did not end when it was asked to, and is ended.")
         await super().terminate(restart)
 
@@ -59,7 +62,7 @@ class ForkProvisioner(LocalProvisioner):
 class ForkedKernel:
     """A forked kernel, with those methods of a Popen that jupyter_client uses.
 
-    The kernel is no child of this process, so its exit code is unknown; 1 stands for any.
+    The kernel is no child of this process, so its exit code is unknown; 1 stands for every code.
     """
 
     stdin = stdout = stderr = None
@@ -112,7 +115,7 @@ def fork_kernel(command: list[str], env: Mapping[str, str], folder: str) -> Fork
     assert parent is not None
     _check_environment(parent, env)
     kernel_env = {name: env.get(name) for name in KERNEL_VARIABLES}
-    # jupyter_client sets it for the kernels that it starts; a notebook may look at it.
+    # jupyter_client sets this variable for the kernels that it starts; a notebook may read it.
     kernel_env["JPY_PARENT_PID"] = str(os.getpid())
     request = {
         "argv": command[command.index("-m") + 2 :],
