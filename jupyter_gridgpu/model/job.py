@@ -47,7 +47,10 @@ def split_key(key: str) -> tuple[str, int]:
 
 @dataclass(frozen=True)
 class Observation:
-    """What a backend, or a job's own result, says of a job at one moment; None is not known."""
+    """What a backend, or a job's own result, says of a job at one moment.
+
+    A field that is None is not known.
+    """
 
     state: str
     reason: str | None = None  # of a failure, one of REASONS
@@ -81,7 +84,7 @@ def one_line(text: Any, limit: int = MESSAGE_LIMIT) -> str | None:
     """
     if not isinstance(text, str):
         return None
-    # The text may be megabytes long: a part of it is enough, also where spaces are merged.
+    # The text may be megabytes long. Its beginning is enough, even if many spaces are merged.
     begin = text[: 4 * limit]
     printable = "".join(char if char.isprintable() else " " for char in begin)
     line = " ".join(printable.split())

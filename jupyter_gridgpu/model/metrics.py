@@ -1,7 +1,7 @@
 """Metrics as jobs report them: names and values are bounded, and series are made short.
 
-A job runs other people's code, so its metrics may have any name, any value and any number. What
-is kept of them is bounded here, whatever comes.
+A job runs other people's code, so it may report any number of metrics, with any names and values.
+The functions here bound what is kept of them.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ def clean_name(name: Any) -> str | None:
 
 
 def clean_values(raw: Mapping[Any, Any]) -> dict[str, float]:
-    """Return the numbers of what a notebook reported, with clean names.
+    """Return the numbers that a notebook reported, by clean name.
 
-    Entries that are no numbers are dropped, and so is what comes after NAMES_PER_JOB names.
+    Entries that are no numbers are dropped, and so are entries after the first NAMES_PER_JOB.
     """
     values: dict[str, float] = {}
     for name, value in raw.items():
@@ -93,7 +93,7 @@ class Series:
             self.max = value if self.max is None else max(self.max, value)
 
     def keep(self, values: Sequence[float]) -> None:
-        """Take the next values for `trail` and `last`; `n` and the extremes are counted elsewhere.
+        """Take the next values for `trail` and `last`; the caller sets `n` and the extremes.
 
         The runner has rounded the values before the last one; the last is exact.
         """
@@ -101,7 +101,8 @@ class Series:
             return
         self.last = values[-1]
         # Value number k of the whole series, from 0, belongs into the trail if the stride divides
-        # k. These values begin with number `seen`: the first that belongs is -seen % stride on.
+        # k. `values` begins with number `seen`, so the first value that belongs into the trail is
+        # at the index -seen % stride.
         self.trail += values[-self.seen % self.stride :: self.stride]
         self.seen += len(values)
         if (self.seen - 1) % self.stride == 0:
@@ -118,7 +119,7 @@ class Series:
         return self.max if reduction == "max" else self.min
 
     def summary(self) -> list[Any]:
-        """Return [n, min, max, last], as the journal has it."""
+        """Return [n, min, max, last] as JSON."""
         ends = [None if value is None else numbers.encode(value) for value in (self.min, self.max)]
         return [self.n, *ends, numbers.encode(self.last)]
 

@@ -12,8 +12,8 @@ ONLINE, OFFLINE, UNKNOWN = "online", "offline", "unknown"
 STATES = (ONLINE, OFFLINE, UNKNOWN)
 LOCAL = "local"  # the backend that is this machine
 # A GPU that is sold as 16 GB shows 14.8 to 16.0 GB to its jobs, and a user who asks for 16 GB means
-# such a GPU. So this part of what was asked for is enough.
-SOLD_AS = 0.92
+# such a GPU. So a GPU fits if it shows this part of the memory that was asked for.
+SHOWN_PART = 0.92
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class GpuKind:
 
     vendor: str | None = None
     model: str | None = None
-    vram_mb: int | None = None  # memory of one GPU
+    vram_mb: int | None = None  # memory of one GPU, as it shows it to jobs
     cuda: str | None = None  # version of CUDA that the driver knows
     count: int | None = None  # how many a node has
     total: int | None = None  # how many the queue has
@@ -62,8 +62,8 @@ class Queue:
     qos: str | None = None
     constraint: str | None = None
     rank: int = 0  # of two queues that fit, the one with the higher rank is chosen
-    default: bool = False  # the batch system sends jobs here that name no queue
-    source: str = ""  # who describes it: a file, or the batch system
+    default: bool = False  # whether the batch system sends jobs here that name no queue
+    source: str = ""  # where the description comes from: a file, or the batch system
 
     @property
     def has_gpus(self) -> bool:
@@ -88,7 +88,7 @@ class Queue:
 
 def enough_mb(asked: int) -> int:
     """Return the memory in MB that a GPU must show to count as one with `asked` MB."""
-    return int(asked * SOLD_AS)
+    return int(asked * SHOWN_PART)
 
 
 def to_json(queue: Queue) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What one job asks for, in which container it runs, and where in a batch system it goes."""
+"""What one job asks for, in which container it runs, and to which queue it is sent."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ RUNTIMES = ("auto", "apptainer", "podman", "none")
 class Resources:
     """What one job asks for.
 
-    None leaves the choice to the batch system. Properties of GPUs are the least that each single
-    GPU must have.
+    None leaves the choice to the batch system. `vram_mb` and `cuda` are the least that each GPU
+    must have.
     """
 
     gpus: int = 0

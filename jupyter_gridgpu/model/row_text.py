@@ -69,7 +69,7 @@ def time_text(head: Head, item: Row) -> str:
 def metrics_text(head: Head) -> str:
     """Return a sentence on how metrics come and how old the newest is, or an empty text.
 
-    Nothing is said where metrics are read as they are written, nor when the scan has ended.
+    The text is empty where metrics are read as they are written, and when the scan has ended.
     """
     channel = head["channel"]
     if head["ended"] is not None or channel == "file":

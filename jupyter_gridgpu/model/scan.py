@@ -1,4 +1,4 @@
-"""What a scan is: the immutable spec that scan.json keeps."""
+"""The spec of a scan, which scan.json keeps and which never changes."""
 
 from __future__ import annotations
 
@@ -130,10 +130,11 @@ class ScanSpec:
 
 
 def fingerprint(scan: ScanSpec) -> str:
-    """Return what makes two scans the same request: a digest of the spec without its identity.
+    """Return a digest of what was requested: of the spec without id, name and the like.
 
-    By this, running the same cell again finds the scan that it started, also where `--on auto`
-    would choose another queue now, and where an earlier version made the scan.
+    Two scans of the same request have the same fingerprint. By it, a cell that is run again finds
+    the scan that it started, even if `--on auto` would choose another queue now, or if an earlier
+    version made the scan.
     """
     if scan.asked is not None:
         resources = replace(scan.resources, gpu_model=scan.asked_model)
@@ -149,8 +150,8 @@ def fingerprint(scan: ScanSpec) -> str:
     body = to_json(scan)
     for key in ("id", "name", "created", "defaults", "fingerprint", "channel"):
         body.pop(key, None)
-    # What follows makes the digest one that the first version would have made: its format, and
-    # none of the fields that it did not have, unless they ask for something.
+    # The digest must be the one that the first version would have made. So it has that version's
+    # format, and later fields only where they ask for something.
     body["format"] = 1
     for name, value in list(body["resources"].items()):
         if name not in _FIRST_RESOURCES and value is None:
@@ -246,7 +247,10 @@ def _defaults(body: Any) -> dict[str, Any]:
 
 
 def _migrated(body: dict[str, Any]) -> dict[str, Any]:
-    """Return a spec of any format as one of this version's, step by step. Raises StorageError."""
+    """Return a spec of any known format as a spec of this version's format.
+
+    Raises StorageError for a format that this version does not know.
+    """
     while body.get("format") in _MIGRATIONS:
         body = _MIGRATIONS[body["format"]](body)
     if body.get("format") != FORMAT:

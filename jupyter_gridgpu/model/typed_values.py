@@ -1,8 +1,8 @@
-"""What was typed into a form: one value or several, and nothing that runs.
+"""Checks texts that a user types into a form: each must be one value, or several.
 
-A form checks texts while they are typed. So a text is looked at as a tree of Python before the
-grammar evaluates it, and only values and arithmetic on numbers pass. A call never does, so that
-checking a half-written text cannot do anything:
+A form checks texts while they are typed. So a text is parsed as Python and looked at before the
+grammar evaluates it, and only values and arithmetic on numbers pass. A call never passes, so that
+checking a half-written text cannot run anything:
 
     0.1, 2 * lr, "adam", [256, 128]     values
     0,1                                 a mistake, with 0.1 as a suggestion
@@ -25,7 +25,11 @@ DEPTH_LIMIT = 100  # levels of an expression
 NAME_SHOWN = 60  # characters of a name in a complaint
 # Kinds of values, as the texts of the form name them.
 NUMBER, TEXT, TRUTH, LIST = "a number", "a string", "True or False", "a list"
-_NOT = {NUMBER: "Not a number.", TEXT: "Not a text in quotes.", TRUTH: "Neither True nor False."}
+_COMPLAINTS = {
+    NUMBER: "Not a number.",
+    TEXT: "Not a text in quotes.",
+    TRUTH: "Neither True nor False.",
+}
 _OPERATORS = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.FloorDiv, ast.Mod)
 # Powers may be huge and take for ever, so both sides are limited.
 _LARGEST_BASE, _LARGEST_EXPONENT = 10**6, 100
@@ -77,9 +81,9 @@ def _depth(node: ast.AST) -> int:
 
 
 def check_one(text: str, part: str, kind: str | None, names: _Names) -> None:
-    """Raise FieldError unless the text is one value, of the kind where that is known.
+    """Raise FieldError unless the text is one value, of the kind `kind` if that is not None.
 
-    `names` are the variables that may be used.
+    `part` names the input of the form. `names` are the variables that the text may use.
     """
     problem = _problem(text, part, kind, names)
     if problem is not None:
@@ -87,7 +91,10 @@ def check_one(text: str, part: str, kind: str | None, names: _Names) -> None:
 
 
 def check_several(text: str, part: str, kind: str | None, names: _Names) -> None:
-    """Raise FieldError unless the text is values with commas between them."""
+    """Raise FieldError unless the text is values with commas between them.
+
+    The parameters are those of `check_one`; `kind` only helps to make a suggestion.
+    """
     if not text:
         raise FieldError("Give at least one value, with commas between several.", part)
     problem: str | None = "Write values with commas between them."
@@ -99,7 +106,7 @@ def check_several(text: str, part: str, kind: str | None, names: _Names) -> None
 
 
 def _suggestion_of_several(text: str, part: str, kind: str | None, names: _Names) -> str | None:
-    """Return values that were probably meant, each put right by itself, or None."""
+    """Return values that were probably meant, each corrected on its own, or None."""
     pieces = [piece.strip() for piece in re.split("[,;]", text)]
     better = ", ".join(_suggestion(piece, part, kind, names) or piece for piece in pieces)
     meant = parsed_expression(f"[{better}]")
@@ -112,7 +119,7 @@ def _problem(text: str, part: str, kind: str | None, names: _Names) -> str | Non
     """Return why the text is not one value of the kind, or None if it is one."""
     if not text:
         return "Give a value."
-    wrong = _NOT.get(kind or "")
+    wrong = _COMPLAINTS.get(kind or "")
     item = _only_item(text)
     if item is None:
         return wrong or "Not one value."
@@ -130,8 +137,8 @@ def _problem(text: str, part: str, kind: str | None, names: _Names) -> str | Non
 def _only_item(text: str) -> ast.expr | None:
     """Return the expression of a text that is one value, or None.
 
-    The text is read as the argument of a call, because that is where it will stand: `1, 2` and
-    `a=1` are expressions or assignments elsewhere, and no single argument.
+    The text is parsed as the argument of a call. So `1, 2` and `a=1`, which are Python elsewhere,
+    are refused: they are no single argument.
     """
     call = parsed_expression(f"x({text})")
     if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name):

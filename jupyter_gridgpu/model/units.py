@@ -86,7 +86,7 @@ def number_text(value: object, digits: int = 3) -> str:
         return f"{value:.{digits - 1}e}"
     # The sign # keeps zeros at the end (0.500), so that columns of numbers are even.
     text = f"{value:#.{digits}g}"
-    # With more digits before the point than were asked for, it would be 1.23e+04.
+    # With more digits before the point than `digits`, the text is like 1.23e+04.
     if "e" in text:
         text = f"{value:.0f}"
     return text.rstrip(".")

@@ -1,4 +1,4 @@
-"""A variant as the fold knows it: its parameters, and what its latest job is known to do."""
+"""A variant as the fold knows it: its parameters, and the state of its latest job."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from jupyter_gridgpu.model.metrics import Series
 from jupyter_gridgpu.model.records import UsageValues
 
 PAST_LIMIT = 50  # attempts that are remembered; a user may retry a variant for ever
-# What is remembered of an earlier attempt, beside its number and when it was sent.
+# Fields that `past` keeps of an earlier attempt, beside its number and when it was sent.
 _REMEMBERED = (
     "state", "reason", "message", "where", "gpu", "node", "link", "started", "ended",
 )  # fmt: skip
@@ -18,10 +18,10 @@ _REMEMBERED = (
 
 @dataclass
 class VariantView:
-    """One variant: a point and a repeat, with what its latest job is known to do.
+    """One variant: a point and a repeat, with what is known of its latest attempt.
 
     Times are seconds since the epoch, memory is MB. The fields from `state` on belong to the latest
-    attempt, but for `gpu_s`, `past` and `rev`.
+    attempt, except for `gpu_s`, `past` and `rev`.
     """
 
     id: str  # for example v0017
@@ -53,8 +53,8 @@ class VariantView:
     queued: float | None = None  # when the job was handed to the backend
     node: str | None = None
     link: str | None = None  # the batch system's own page about the job
-    # When the newest reading was made. It is known only where metrics are sent: on a shared disk
-    # they are read as they are written.
+    # When the newest reading was made. It is known only where jobs send their metrics: on a shared
+    # disk, metrics are read as they are written.
     reported: float | None = None
     past: list[dict[str, Any]] = field(default_factory=list)  # the earlier attempts, oldest first
     rev: int = 0  # the revision of the view at which the variant changed last
@@ -70,7 +70,7 @@ class VariantView:
         return self.attempts > 0 and self.state not in END_STATES
 
     def new_attempt(self, attempt: int) -> None:
-        """Begin attempt number `attempt`: forget what the attempt before said, but for `past`."""
+        """Begin attempt number `attempt`; `past` keeps what was known of the attempt before."""
         past = self.past
         if self.attempts:
             past = [*past, self.attempt()][-PAST_LIMIT:]
@@ -84,7 +84,7 @@ class VariantView:
             self.attrs,
             self.number,
             attempts=attempt,
-            gpu_s=self.gpu_s,  # what was spent stays counted
+            gpu_s=self.gpu_s,  # GPU time of earlier attempts stays counted
             past=past,
         )
 

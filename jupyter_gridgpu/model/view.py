@@ -57,7 +57,7 @@ class ScanView:
         self._idle: list[int] = []  # numbers of the variants that may want a job, in order
         self._recent: dict[str, VariantView] = {}  # by id; the one that changed last is at the end
 
-    # applying events -----------------------------------------------------------------
+    # Applying events -----------------------------------------------------------------
 
     def apply(self, event: Event) -> None:
         """Apply one event.
@@ -71,7 +71,7 @@ class ScanView:
         self.seq = event.seq
         handler = HANDLERS.get(event.type)
         if handler is None:
-            # Written by a later version, which has to keep its new events harmless for this one.
+            # A later version wrote the event; it may add only events that can be left out.
             return
         self.rev += 1
         touched = handler(self, event.data, event.time)
@@ -113,7 +113,7 @@ class ScanView:
         self._idle = [variant.number for variant in self._made if self._may_want(variant)]
 
     def _settle(self, touched: Iterable[VariantView], moved: bool) -> None:
-        """Number the variants that an event touched, and sort them anew.
+        """Give the variants that an event touched the new revision, and sort them anew.
 
         `moved` is False for events that change no state. These are nearly all events of a journal,
         and they leave `active`, `running` and `_idle` as they are.
@@ -121,7 +121,7 @@ class ScanView:
         for variant in touched:
             variant.rev = self.rev
             # A dict keeps the order of insertion: taken out and put in again, the variant is the
-            # last one. `since` reads from this end and stops early.
+            # last one. `changed_since` reads from this end and stops early.
             self._recent.pop(variant.id, None)
             self._recent[variant.id] = variant
             if moved:
@@ -130,9 +130,9 @@ class ScanView:
                 self._rank(variant)
 
     def _rank(self, variant: VariantView) -> None:
-        """Put a variant into the line of those that may want a job, or take it out.
+        """Put a variant into the list of those that may want a job, or take it out.
 
-        The line is sorted by number, because variants get their attempts in the order in which
+        The list is sorted by number, because variants get their attempts in the order in which
         they were proposed. A variant that is to be tried again goes back to its old place.
         """
         index = bisect_left(self._idle, variant.number)
@@ -143,7 +143,7 @@ class ScanView:
         elif there and not wants:
             del self._idle[index]
 
-    # what the runner asks ------------------------------------------------------------
+    # What the runner asks ------------------------------------------------------------
 
     def wants_job(self, variant: VariantView) -> bool:
         """Return whether a variant is to be given a first or a further attempt now."""
@@ -184,7 +184,7 @@ class ScanView:
         """Return how many points are to be proposed in all."""
         return self.extra_trials + self.scan.points()
 
-    # what faces ask ------------------------------------------------------------------
+    # What faces ask ------------------------------------------------------------------
 
     @property
     def state(self) -> str:
@@ -269,9 +269,9 @@ class ScanView:
         return None
 
 
-def _keep(those: dict[str, VariantView], variant: VariantView, belongs: bool) -> None:
-    """Put a variant into a dict by id if it belongs there, else take it out."""
+def _keep(group: dict[str, VariantView], variant: VariantView, belongs: bool) -> None:
+    """Put a variant into a group (by id) if it belongs there, else take it out."""
     if belongs:
-        those[variant.id] = variant
+        group[variant.id] = variant
     else:
-        those.pop(variant.id, None)
+        group.pop(variant.id, None)

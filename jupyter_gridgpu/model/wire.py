@@ -1,7 +1,7 @@
-"""The view as JSON: what travels to the table in the browser, and what `--json` prints.
+"""The view as JSON: the messages to the table in the browser, and the object that `--json` prints.
 
-The types here say what is sent, message by message. `docs/openapi.json` and the types of the
-browser are made from them, with their docstrings and the comments at their keys as descriptions.
+There is one type for each message. `docs/openapi.json` and the types of the browser are made from
+them, with their docstrings and the comments at their keys as descriptions.
 Times are Unix seconds, memory is MB (2**20 bytes). Numbers that strict JSON does not know are
 words: "NaN", "Infinity" and "-Infinity".
 """
@@ -33,7 +33,7 @@ class Metric(TypedDict):
     trail: list[Num]  # at most 48 of the values in order, for a sparkline
 
 
-class Load(TypedDict, total=False):
+class Usage(TypedDict, total=False):
     """What a job used at its last heartbeat."""
 
     cpu: float  # cores
@@ -46,13 +46,13 @@ class _RowExtras(TypedDict, total=False):
     """Keys of a row that may be missing."""
 
     peak_mb: float | None
-    usage: Load
+    usage: Usage
     reported: float | None  # when the newest reading was made, where metrics are sent
     link: str  # the batch system's own page about the job
 
 
 class Row(_RowExtras):
-    """One variant, with what its latest attempt is known to do."""
+    """One variant, with what is known of its latest attempt."""
 
     id: str
     point: int  # from 0
@@ -96,8 +96,8 @@ class Head(TypedDict):
     repeats: str | None  # the parameter that repeats every point
     total: int | None  # how many variants there will be
     counts: dict[State, int]
-    best: str | None  # id of a variant
-    best_value: Num | None
+    best: str | None  # id of the variant with the best objective
+    best_value: Num | None  # of its objective
     created: float
     ended: float | None
     left_s: float | None  # estimated seconds to the end
@@ -112,7 +112,7 @@ class ScanInfo(Head):
     """A scan as a whole, and where its folder is."""
 
     folder: str
-    browse: str | None  # the folder as a Jupyter server shows it
+    browse: str | None  # the folder as the Jupyter server of a notebook sees it; None if not known
     home: str  # the folder that holds all scans
 
 
@@ -147,7 +147,7 @@ class LogText(TypedDict):
     """A part of the log of a job."""
 
     type: Literal["log"]
-    variant: str  # the job as it was asked for
+    variant: str  # the variant, or the key of the job, as the client named it
     text: str
     start: int  # first byte of the part
     end: int  # byte after the part
@@ -199,7 +199,7 @@ class Attempt(TypedDict):
 
 
 class JobLimits(TypedDict):
-    """What one job was granted."""
+    """What one job asked for: GPUs, memory and walltime."""
 
     gpus: int
     memory_mb: int | None
@@ -207,7 +207,7 @@ class JobLimits(TypedDict):
 
 
 class JobDetails(TypedDict):
-    """What the view of one variant shows beside its row."""
+    """Everything that the details of a variant show beside its row."""
 
     type: Literal["job"]
     variant: str
@@ -242,7 +242,7 @@ def row(view: ScanView, variant: VariantView) -> Row:
 def head(view: ScanView, state: str, now: float) -> Head:
     """Return the scan as a whole.
 
-    `state` comes from outside, since only the lease of the scan can tell whether it is orphaned.
+    The caller gives `state`, since only the lease of the scan can tell whether it is orphaned.
     `now` is the time in Unix seconds.
     """
     scan = view.scan
@@ -293,8 +293,8 @@ def _encoded(value: float | None) -> Num | None:
 
 
 def job(view: ScanView, variant: VariantView, has_notebook: bool) -> JobDetails:
-    """Return what the view of one variant shows beside its row."""
-    granted = view.scan.resources
+    """Return everything that the details of a variant show beside its row."""
+    resources = view.scan.resources
     attempts = list(variant.past)
     if variant.attempts:
         attempts.append(variant.attempt())
@@ -304,9 +304,9 @@ def job(view: ScanView, variant: VariantView, has_notebook: bool) -> JobDetails:
         "attempts": cast("list[Attempt]", attempts),
         "defaults": numbers.encode_all(view.scan.defaults, mark=""),
         "limits": {
-            "gpus": granted.gpus,
-            "memory_mb": granted.memory_mb,
-            "walltime_s": granted.walltime_s,
+            "gpus": resources.gpus,
+            "memory_mb": resources.memory_mb,
+            "walltime_s": resources.walltime_s,
         },
         "has_notebook": has_notebook,
     }
@@ -315,7 +315,7 @@ def job(view: ScanView, variant: VariantView, has_notebook: bool) -> JobDetails:
 def summary(view: ScanView, state: str, folder: str) -> dict[str, Any]:
     """Return the object that `gridgpu run --json` and `gridgpu show --json` print.
 
-    Programs of users read this object, so it is a plain one and smaller than rows are.
+    Programs of users read this object, so it is simpler than the messages to the browser.
     """
     best = view.best()
     return {
