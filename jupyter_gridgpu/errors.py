@@ -8,8 +8,8 @@
     |   +-- UnknownJob           no such variant or attempt, or no such file of the job
     +-- BackendError             the batch system refused, or something is missing  (exit code 3)
     |   +-- Unreachable          no answer for now; the jobs may have been taken or not
-    |       +-- Underway         another process is asking, and its answer is near
-    |       +-- Full             no more jobs of this user are taken for now
+    |       +-- AnswerPending    another process is asking, and its answer is near
+    |       +-- QueueFull        no more jobs of this user are taken for now
     +-- StorageError             a scan folder cannot be read or written            (exit code 3)
     |   +-- ScanLocked           another runner owns the scan
     +-- RehearsalFailed          the first variant failed; the scan was not sent    (exit code 1)
@@ -51,7 +51,7 @@ class SpaceError(UsageError):
 
 
 class NotebookError(UsageError):
-    """The notebook is missing, is not one, or does not take the parameters."""
+    """The notebook is missing, is no notebook, or does not take the parameters."""
 
 
 class UnknownScan(UsageError):
@@ -69,7 +69,7 @@ class BackendError(GridGpuError):
 
 
 class Unreachable(BackendError):
-    """The batch system does not answer for now; it may have taken what was sent last, or not.
+    """The batch system does not answer for now; it may have taken the last jobs sent, or not.
 
     The runner tries again later, and asks first which jobs the batch system has.
     """

@@ -16,9 +16,11 @@ OPTION = "--channel"  # the option that asks for a channel, as the texts for use
 
 
 def choose(asked: str, live_files: bool) -> str:
-    """Return the channel for what a user asks, one of CHANNELS. Raises UsageError.
+    """Return the channel of a scan (file, push, drop or end) for what the user asked for.
 
-    `live_files` says that the backend shows the files of jobs while these run.
+    `asked` is one of CHANNELS. `live_files` says whether the backend shows the files of jobs while
+    the jobs run. Raises UsageError if `asked` is unknown, or needs a collector or a storage that
+    the user has not set up.
     """
     if asked not in CHANNELS:
         raise UsageError(f"{OPTION} {asked!r} is not known; choose one of {', '.join(CHANNELS)}.")
@@ -37,7 +39,8 @@ def choose(asked: str, live_files: bool) -> str:
 
 
 def _first_set_up() -> str:
-    # A collector comes first: it is faster than a storage, and its key opens less.
+    """Return the first channel that the user has set up a receiver for, else END."""
+    # A collector comes first: it is faster than a storage, and its key allows less.
     for channel in (PUSH, DROP):
         if _receiver(channel) is not None:
             return channel
@@ -60,33 +63,38 @@ def load(scan: ScanSpec, paths: ScanPaths) -> Channel:
     return FileChannel()
 
 
-def equip(scan: ScanSpec) -> Path | None:
-    """Write the file with what the scan's jobs need to send metrics, and return its path.
+def write_sender_file(scan: ScanSpec) -> Path | None:
+    """Write the sender file, by which the scan's jobs send metrics, and return its path.
 
-    Return None where jobs need nothing. Raises UsageError or StorageError.
+    Return None where jobs send nothing. Raises UsageError or StorageError.
     """
     receiver = _receiver(scan.channel)
     if receiver is None:
         return None
-    # Outside the scan's folder, which a user may share or export.
+    # The file holds a key, so it lies outside the scan's folder, which a user may share.
     path = key_files.sender_file(scan.id)
     key_files.write(path, receiver.sender(scan.id))
     return path
 
 
-def disarm(scan: ScanSpec) -> None:
-    """Remove what the scan's jobs needed to send metrics, when the scan has ended."""
+def remove_sender_file(scan: ScanSpec) -> None:
+    """Remove the sender file of a scan that has ended."""
     key_files.sender_file(scan.id).unlink(missing_ok=True)
 
 
 class _Receiver(Protocol):
     """Where jobs send metrics: the user's collector or storage."""
 
-    def sender(self, scan_id: str) -> dict[str, Any]: ...
+    def sender(self, scan_id: str) -> dict[str, Any]:
+        """Return the content of a scan's sender file."""
+        ...
 
 
 def _receiver(channel: str) -> _Receiver | None:
-    """Return what the user has set up for a channel; None if nothing, or if it needs nothing."""
+    """Return the receiver that the user has set up for a channel, or None.
+
+    Raises UsageError or StorageError if its settings cannot be used.
+    """
     if channel == PUSH:
         from jupyter_gridgpu.channels.push import load_account
 

@@ -1,4 +1,4 @@
-"""What a channel is: the way on which the metrics of jobs come to the runner while they run."""
+"""The protocol of channels, the ways on which metrics come to the runner while jobs run."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from jupyter_gridgpu.store.paths import CopyPaths, JobPaths, ScanPaths
 class Channel(Protocol):
     """Reads what the copies of jobs report, in order, and each reading once.
 
-    A channel for jobs that share no disk brings what they sent into `ScanPaths.arrived`, in a
-    thread of its own, and reads it there, so that the runner's tick never waits for a network.
-    When a job has ended and its own files are here, these count instead.
+    A channel for jobs that share no disk has a thread that fetches what the jobs sent into
+    `ScanPaths.arrived`. The runner reads it there, so that its tick never waits for a network. When
+    a job has ended and its own files are here, these count instead.
     """
 
     def place(self, paths: ScanPaths, key: str) -> JobPaths:
@@ -22,7 +22,7 @@ class Channel(Protocol):
         ...
 
     def read(self, copy: CopyPaths, cursor: Any) -> tuple[list[Reading], Any]:
-        """Return the readings after `cursor`, and the cursor behind them.
+        """Return the readings after `cursor`, and the cursor to pass next time.
 
         The first call passes None. A call does a bounded amount of work.
         """
@@ -38,7 +38,7 @@ class Channel(Protocol):
     def settled(self, key: str) -> bool:
         """Return whether everything that an ended job sent is here.
 
-        The runner asks again until it is, or until it has waited long enough.
+        The runner calls this again until it returns True, or until it has waited long enough.
         """
         ...
 

@@ -27,17 +27,16 @@ from jupyter_gridgpu.errors import Unreachable, UsageError
 from jupyter_gridgpu.model.scan import ScanSpec
 from jupyter_gridgpu.store.paths import CopyPaths, ScanPaths
 from jupyter_gridgpu.transport import http, key_files
-from jupyter_gridgpu.transport.signing import derive_key
+from jupyter_gridgpu.transport.signing import derive_key, parse_secret
 
 NOTEBOOK_BYTES = 64 * 1024 * 1024
 NO_HEADERS: Mapping[str, str] = {}
 PIECES_A_ROUND = 100  # of one job's file; then the other jobs have their turn
-SECRET_DIGITS = 64  # hexadecimal
 
 
 @dataclass(frozen=True)
 class Credential:
-    """What opens a storage: `Bearer TOKEN`, `USER:PASSWORD`, `?name=value`, or nothing.
+    """What a storage asks for: `Bearer TOKEN`, `USER:PASSWORD`, `?name=value`, or nothing.
 
     The form with `?` is added to the address.
     """
@@ -61,18 +60,14 @@ class Storage:
     """The user's storage: its address, and the credentials of the runner and of the jobs."""
 
     def __init__(self, body: dict[str, Any]) -> None:
-        """Take the storage from what the user's settings hold. Raises UsageError."""
-        url, secret = body.get("url") or "", body.get("secret") or ""
+        """Take the storage from `body`, the user's drop.json. Raises UsageError."""
+        url, secret = body.get("url") or "", parse_secret(body.get("secret"))
         runners, jobs = body.get("runner") or "", body.get("jobs") or ""
-        are_texts = all(isinstance(text, str) for text in (url, runners, jobs, secret))
-        if (
-            not are_texts
-            or not url.startswith(("http://", "https://"))
-            or len(secret) < SECRET_DIGITS
-        ):
+        are_texts = all(isinstance(text, str) for text in (url, runners, jobs))
+        if not are_texts or not url.startswith(("http://", "https://")) or secret is None:
             raise UsageError(f"{key_files.drop_file()} names no storage; run `gridgpu drop use`.")
         self.url = url.rstrip("/")
-        self._secret = bytes.fromhex(secret)
+        self._secret = secret
         self._runners_credential = Credential(runners)
         self._jobs_credential = Credential(jobs)
 
@@ -82,7 +77,7 @@ class Storage:
         return f"{self.url}/{quote(f'{scan_id}-{word}', safe='')}"
 
     def sender(self, scan_id: str) -> dict[str, Any]:
-        """Return the sender file of a scan, which travels with its jobs."""
+        """Return the content of a scan's sender file, which travels with its jobs."""
         credential = self._jobs_credential
         return {
             "kind": "drop",
@@ -116,10 +111,10 @@ class _Fetched:
     """How far the file of a job was fetched."""
 
     copy: CopyPaths
-    head: int  # bytes of the first line, which says the copy
-    size: int  # bytes that were fetched, with the head
+    head: int  # bytes of the first line, which names the copy
+    size: int  # bytes that were fetched, with the first line
     last_line: bytes
-    etag: str = ""
+    etag: str = ""  # the storage's name for the version of the file
 
 
 class DropChannel(FetchingChannel):
@@ -175,8 +170,8 @@ class DropChannel(FetchingChannel):
         url = f"{self._url}/{key}.jsonl"
         if fetched is None:
             return self._take_whole(key, storage.ask("GET", url))
-        # The last line that we have is asked for again. If the answer begins with it, the file
-        # has grown; if not, it is the file of another copy.
+        # The request asks again for the last line that we have. If the answer begins with this
+        # line, the file has grown; if not, another copy has written it anew.
         headers = {"Range": f"bytes={fetched.size - len(fetched.last_line)}-"}
         if fetched.etag:
             headers["If-None-Match"] = fetched.etag
@@ -259,9 +254,10 @@ def _copy_name(head: bytes) -> str:
 
 
 def _etag(answer: http.HttpAnswer) -> str:
-    """Return the version of the file that was read, or an empty text if it was not read whole.
+    """Return the ETag of a file that was read to its end, or an empty text if it was cut.
 
-    Otherwise If-None-Match would say that nothing is new while a part was never read.
+    With the ETag of a file that was cut, the storage would answer that nothing is new although a
+    part was never read.
     """
     if len(answer.body) >= http.ANSWER_BYTES:
         return ""
@@ -271,12 +267,12 @@ def _etag(answer: http.HttpAnswer) -> str:
 def _written_at(answer: http.HttpAnswer) -> float:
     """Return when the file was written, in seconds since 1970 by our clock.
 
-    The storage says when it was written and what time it is now; only the difference counts, so
-    its clock need not agree with ours.
+    The storage tells when the file was written and what time it is now. Only the difference is
+    used, so the clock of the storage need not agree with ours.
     """
     now = time.time()
     with contextlib.suppress(ValueError, TypeError, OverflowError):
         written = parsedate_to_datetime(answer.headers["Last-Modified"])
-        asked = parsedate_to_datetime(answer.headers["Date"])
-        return now - max((asked - written).total_seconds(), 0.0)
+        answered = parsedate_to_datetime(answer.headers["Date"])
+        return now - max((answered - written).total_seconds(), 0.0)
     return now

@@ -1,6 +1,6 @@
-"""What the channels for jobs without a shared disk have in common.
+"""The common part of the channels for jobs without a shared disk.
 
-A thread fetches what the jobs sent, and writes it into files from which the runner reads it.
+A thread fetches what the jobs sent, and writes it into files, which the runner reads.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ SILENT_S = 60.0  # a shorter silence is not worth a notice
 
 
 class ArrivedFiles:
-    """The folder `arrived` of a scan: the metrics files of its jobs, as far as they came.
+    """The folder `arrived` of a scan: the metrics files of its jobs, as far as they have arrived.
 
-    They hold the same bytes as the jobs wrote. One thread writes them.
+    The files hold the same bytes as the jobs wrote. Only one thread writes to them.
     """
 
     def __init__(self, paths: ScanPaths) -> None:
@@ -38,9 +38,9 @@ class ArrivedFiles:
     def copy(self, key: str, name: str) -> CopyPaths | None:
         """Return where the files of a copy go.
 
-        Return None for a name that is unsound, and for one copy too many.
+        Return None if the name is unsound, or if the job has COPIES_LIMIT other copies already.
         """
-        # The name comes from outside, and becomes a folder.
+        # The name comes over the network and becomes the name of a folder.
         if not COPY_NAME.fullmatch(name):
             return None
         job = self._paths.arrival(key)
@@ -70,12 +70,13 @@ class ArrivedFiles:
             return
         copy.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._append(copy, fresh)
-        # The face shows how old the newest reading is. A clock that is ahead must not make it
-        # younger than now.
+        # Faces show how old the newest reading is. A clock that is ahead must not give it a time
+        # in the future.
         when = min(at, time.time())
         os.utime(copy.metrics, (when, when))
         if have == 0:
-            copy.about.write_text("{}", encoding="utf-8")  # its time says which copy is the newest
+            # The time stamp of copy.json tells which copy is the newest.
+            copy.about.write_text("{}", encoding="utf-8")
 
     def _append(self, copy: CopyPaths, data: bytes) -> None:
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
@@ -91,7 +92,7 @@ class ArrivedFiles:
 
 
 class FetchingChannel(ABC):
-    """A channel whose thread fetches in rounds. Subclasses say what a round is.
+    """A channel whose thread fetches in rounds. Subclasses define in `fetch` what a round does.
 
     The thread starts with the first job. The runner's thread replaces `_keys` and `_ended`, and
     never changes them in place, so that the fetching thread needs no lock to read them.
@@ -99,7 +100,7 @@ class FetchingChannel(ABC):
 
     every_s = 1.0  # between rounds while something comes
     slower_s = 2.0  # between rounds while nothing comes
-    source = "The collector"  # how a notice names what is asked
+    source = "The collector"  # how a notice names the receiver
 
     def __init__(self, paths: ScanPaths) -> None:
         self._paths = paths
@@ -107,10 +108,10 @@ class FetchingChannel(ABC):
         self._keys: set[str] = set()
         # Key of an ended job -> when settled() was first asked about it, on the monotonic clock.
         self._ended: dict[str, float] = {}
-        # When the last round began that brought everything there was.
+        # When the last round without trouble began, on the monotonic clock.
         self._complete_since = -math.inf
-        self._answered = time.time()
-        self._trouble = ""
+        self._answered = time.time()  # when the last round without trouble ended, Unix seconds
+        self._trouble = ""  # why the last round failed
         self._wake, self._closing = threading.Event(), threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -118,7 +119,7 @@ class FetchingChannel(ABC):
     def fetch(self, keys: set[str], ended: set[str]) -> bool:
         """Bring what is new of jobs, and return whether there was anything.
 
-        `ended` are those of `keys` that have ended. Raises GridGpuError or OSError.
+        `ended` has those of the `keys` whose jobs have ended. Raises GridGpuError or OSError.
         """
 
     def place(self, paths: ScanPaths, key: str) -> JobPaths:
@@ -150,7 +151,7 @@ class FetchingChannel(ABC):
         return True
 
     def notice(self) -> str | None:
-        """Return since when nothing could be fetched, after SILENT_S; else None."""
+        """Return a sentence on since when fetching fails; None before it has failed SILENT_S."""
         silent_s = time.time() - self._answered
         if not self._trouble or silent_s < SILENT_S or not self._keys:
             return None
@@ -182,9 +183,9 @@ class FetchingChannel(ABC):
             pause = self._round(pause)
 
     def _round(self, pause: float) -> float:
-        """Fetch once, and return the seconds to wait until the next time.
+        """Fetch once, and return the seconds to wait until the next round.
 
-        `pause` is how long was waited before this round.
+        `pause` is how many seconds the thread waited before this round.
         """
         keys, ended = self._keys, set(self._ended)
         if not keys or self._closing.is_set():
@@ -196,7 +197,7 @@ class FetchingChannel(ABC):
             return self._failed(str(error), pause)
         except OSError as error:
             return self._failed(f"{error.strerror}.", pause)
-        # An answer in a form that nobody thought of is as good as none. The thread must not end.
+        # An answer of an unexpected form counts as no answer. The thread must not end.
         except Exception as error:
             self._trouble = str(Unreachable(f"Its answer cannot be read: {type(error).__name__}."))
             return SLOWEST_S

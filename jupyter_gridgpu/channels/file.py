@@ -1,4 +1,4 @@
-"""The channels that need no network: a file system that both sides see, and none at all."""
+"""The channels that need no network: `file`, for a disk that both sides see, and `end`."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ class FileChannel:
         return read_readings(copy, cursor)
 
     def follow(self, keys: Iterable[str]) -> None:
-        """Do nothing: the files of jobs are found where they are looked for."""
+        """Do nothing: the files of jobs need not be fetched."""
 
     def settled(self, key: str) -> bool:
-        """Return True: what a job wrote is here as soon as it is written."""
+        """Return True: a line is here as soon as the job has written it."""
         return True
 
     def notice(self) -> str | None:
@@ -36,7 +36,7 @@ class FileChannel:
 
 
 class EndChannel(FileChannel):
-    """Brings nothing while a job runs. Its files are read when it has ended."""
+    """Brings nothing while a job runs. The files of a job are read when the job has ended."""
 
     def place(self, paths: ScanPaths, key: str) -> JobPaths:
         """Return the folder for what a job sends, which stays empty."""

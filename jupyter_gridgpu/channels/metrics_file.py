@@ -1,6 +1,7 @@
-"""Reads the metrics file of a copy, as a worker writes it; all channels end in such a file.
+"""Reads the metrics file of a copy, as a worker writes it; all channels bring such a file.
 
-The file is untrusted, since the job's code could write to it: what is no sound reading is dropped.
+The file is untrusted, since the job's code could write to it: lines that are no sound reading are
+dropped.
 """
 
 from __future__ import annotations
@@ -14,7 +15,11 @@ from jupyter_gridgpu.store.tail import read_lines
 
 
 def read_readings(copy: CopyPaths, cursor: int | None) -> tuple[list[Reading], int]:
-    """Return the readings after byte `cursor`, and the byte behind them; bounded work a call."""
+    """Return the readings after byte `cursor`, and the byte behind them.
+
+    One call reads a bounded number of bytes. If the file cannot be read now, no reading is
+    returned.
+    """
     start = cursor or 0
     # A network disk may not answer now, and a job may have made a folder where its file was.
     try:

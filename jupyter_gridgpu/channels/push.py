@@ -29,52 +29,58 @@ from jupyter_gridgpu.transport.signing import (
     USER,
     Claim,
     job_key,
+    parse_secret,
     runner_key,
     signed_headers,
 )
 
 ROUTE = "gridgpu/collect"
 ANNOUNCED = 8000  # keys of jobs in one request; these stay below BATCH_BYTES
-READS_A_ROUND = 200  # requests in a row; then what has come is shown
-SECRET_BYTES = 32
+READS_A_ROUND = 200  # requests in one round at most, so that a round ends
 
 
 class Account:
-    """The user's account at a collector: its address, their name, and the secret of their keys."""
+    """The user's account at a collector.
+
+    It has the address of the collector, the user's name there, and the secret from which keys are
+    made.
+    """
 
     def __init__(self, body: dict[str, Any]) -> None:
-        """Take the account from what the user's settings hold. Raises UsageError."""
+        """Take the account from `body`, the user's collector.json. Raises UsageError."""
         url, user = body.get("url"), body.get("user")
         if not _is_address(url) or not isinstance(user, str):
             raise UsageError(
                 f"{key_files.collector_file()} names no collector; run `gridgpu collector use`."
             )
-        self._secret = _parse_secret(body.get("secret"))
-        if not USER.fullmatch(user) or len(self._secret) < SECRET_BYTES:
+        secret = parse_secret(body.get("secret"))
+        if not USER.fullmatch(user) or secret is None:
             raise UsageError(
                 f"{key_files.collector_file()} holds no sound secret; run `gridgpu collector use`."
             )
+        self._secret = secret
         self.url = f"{str(url).rstrip('/')}/{ROUTE}"
         self.user = user
 
     def sender(self, scan_id: str) -> dict[str, str]:
-        """Return the sender file of a scan, which travels with its jobs.
+        """Return the content of a scan's sender file, which travels with its jobs.
 
-        It holds the key to write for that scan, and not the user's secret.
+        The file holds a key that can only write for this scan, and not the user's secret.
         """
         key = job_key(self._secret, scan_id).hex()
         return {"kind": "push", "url": self.url, "scan": scan_id, "user": self.user, "key": key}
 
     def ask(self, scan_id: str, action: str, body: bytes = b"", cursor: int = 0) -> http.HttpAnswer:
-        """Ask the collector something for a scan, and return its answer, of status 200 or 404.
+        """Send a signed request for a scan to the collector, and return the answer.
 
-        Raises Unreachable where there is no answer, and for any other status.
+        `action` is ANNOUNCE, READ or REVOKE; `cursor` is for READ. The status of the answer is 200
+        or 404. Raises Unreachable where there is no answer, and for any other status.
         """
         claim = Claim(action, self.user, at=cursor).text()
         headers = signed_headers(runner_key(self._secret, scan_id), scan_id, claim, body)
         url = f"{self.url}/{quote(scan_id, safe='')}"
         answer = http.request(METHODS[action], url, body or None, headers)
-        # 404 is no trouble: the collector does not know the scan yet, or does not any more.
+        # 404 is no trouble: the collector does not know the scan yet, or has forgotten it.
         if answer.status not in (200, 404):
             raise Unreachable(_refusal(http.host(self.url), answer.status))
         return answer
@@ -104,7 +110,7 @@ class PushChannel(FetchingChannel):
 
     def fetch(self, keys: set[str], ended: set[str]) -> bool:
         """Announce new jobs, and bring what all jobs of the scan pushed."""
-        # Read in each round: the user may have another secret, or another collector, by now.
+        # The settings are read in each round, since the user may change secret or collector.
         account = load_account()
         if account is None:
             raise UsageError("No collector is known any more; run `gridgpu collector use`.")
@@ -130,13 +136,13 @@ class PushChannel(FetchingChannel):
         """Fetch one piece of the collector's file, and return whether there was one."""
         answer = account.ask(self._scan_id, READ, cursor=self._cursor)
         store = (answer.headers.get(STORE) or "")[:64]
-        # The collector has another disk, or it forgot the scan. The jobs send everything again,
+        # The collector has another store, or it forgot the scan. The jobs send everything again,
         # so the file is read from its beginning.
         if answer.status == 404 or store != self._store:
             self._store, self._cursor, self._announced = store, 0, set()
             self._announce(account, self._keys)
             return True
-        # The frames have the collector's time; the difference of the clocks makes it ours.
+        # Times in frames are by the collector's clock; the difference makes them times by ours.
         now = time.time()
         skew_s = now - _finite(answer.headers.get(NOW), now)
         end_of_last = 0
@@ -156,7 +162,7 @@ class PushChannel(FetchingChannel):
             self.arrivals.add(copy, frame.offset, body, at)
 
     def _save_cursor(self) -> None:
-        # Without it the next runner reads the file again from its beginning, which does no harm.
+        # If this fails, the next runner reads the file from an earlier byte, which does no harm.
         with suppress(OSError):
             self._cursor_file.parent.mkdir(exist_ok=True, mode=0o700)
             write_json(self._cursor_file, {"store": self._store, "cursor": self._cursor})
@@ -177,14 +183,6 @@ def _is_address(url: Any) -> bool:
     return isinstance(url, str) and url.startswith(("http://", "https://"))
 
 
-def _parse_secret(text: Any) -> bytes:
-    """Return a secret from its hexadecimal digits, or no bytes if it has others."""
-    try:
-        return bytes.fromhex(text or "")
-    except (TypeError, ValueError):
-        return b""
-
-
 def _refusal(host: str, status: int) -> str:
     reason = ""
     if status == 403:
@@ -193,7 +191,7 @@ def _refusal(host: str, status: int) -> str:
 
 
 def _read_cursor(path: Path) -> tuple[str, int]:
-    """Return the id of the store that was read last, and how many bytes of its file were read."""
+    """Return the id of the store that was read last, and the number of bytes read of its file."""
     body = read_json(path, 10_000)
     if not isinstance(body, dict):
         return "", 0

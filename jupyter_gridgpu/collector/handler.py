@@ -1,8 +1,8 @@
 """The route on which jobs deliver metrics and their runner fetches them: gridgpu/collect/<scan>.
 
 It is the one route that needs no login: every request is signed, see transport/signing.py. The
-signature is checked before a byte of the body is read. Cookies do not count here, so there is
-nothing that another web site could borrow.
+signature is checked before a byte of the body is read. Cookies do not count here, so another web
+site cannot make a browser send a valid request.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from jupyter_gridgpu.transport.signing import (
     runner_key,
 )
 
-COLLECTOR = "gridgpu_metrics_collector"  # its name in the settings of the web server
+COLLECTOR = "gridgpu_metrics_collector"  # the key of the Collector in the web server's settings
 ROUTE = r"gridgpu/collect/([^/]+)"
 # A body must arrive within this time, so that slow connections do not pile up.
 BODY_S = 20.0
@@ -63,7 +63,10 @@ class Collector:
     def __init__(
         self, members: Members, folder: Callable[[], Path], limits: CollectorLimits | None = None
     ) -> None:
-        """`folder` returns where the spool is now: a user may move the home of their scans."""
+        """Begin without a spool, which the first request opens.
+
+        `folder` returns where the spool is now: a user may move the home of their scans.
+        """
         self._members, self._folder, self._limits = members, folder, limits
         self._spool: Spool | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="gridgpu-collect")
@@ -75,7 +78,7 @@ class Collector:
         `text`, `digest` and `signature` are the headers of the request. Raises Refused, or
         StorageError if the secrets cannot be read.
         """
-        # One refusal for everything that may be wrong, so that nobody can find out what exists.
+        # The same refusal for every reason, so that nobody can find out which users exist.
         refusal = Refused(403, "This is signed by nobody who is known here.")
         claim = parse_claim(text)
         if claim is None or not SCAN.fullmatch(scan):
@@ -128,10 +131,10 @@ class CollectHandler(web.RequestHandler):
         found: Collector = self.settings[COLLECTOR]
         return found
 
-    # before the body ----------------------------------------------------------------------
+    # Before the body ----------------------------------------------------------------------
 
     def set_default_headers(self) -> None:
-        """Set the headers of every answer. Tornado's own name is nobody's business."""
+        """Set the headers of every answer, without the one that names the web server."""
         self.set_header("Content-Type", "application/json")
         self.set_header("X-Content-Type-Options", "nosniff")
         self.clear_header("Server")
@@ -140,7 +143,7 @@ class CollectHandler(web.RequestHandler):
         """Accept requests without the cookie: signatures count here, and cookies do not."""
 
     def compute_etag(self) -> None:
-        """Return None: an answer is never asked for twice."""
+        """Return None: no client asks for the same answer twice, so ETags are of no use."""
 
     def prepare(self) -> None:
         """Decide by the headers whether the body is wanted. Raises Refused."""
@@ -149,9 +152,9 @@ class CollectHandler(web.RequestHandler):
         try:
             self.claim = self.collector.check(self.request.method or "", scan, *signature)
         except GridGpuError:
-            # Its text names a path of this machine, so the sender does not get it.
+            # The text of the error names a path of this machine, so the sender does not get it.
             raise Refused(503, "The collector cannot read its own settings.") from None
-        # A chunked body has no length that could be refused before it is read.
+        # A chunked body tells no length, so it could not be refused before it is read.
         length = headers.get("Content-Length", "0")
         if "Transfer-Encoding" in headers or not length.isdecimal() or int(length) > BATCH_BYTES:
             raise Refused(413, f"Send at most {BATCH_BYTES // 1024} kB at once, and say how many.")
@@ -162,7 +165,7 @@ class CollectHandler(web.RequestHandler):
         self.collector.bodies += 1
         self.request.connection.set_body_timeout(BODY_S)  # type: ignore[union-attr]
 
-    # the body -----------------------------------------------------------------------------
+    # The body -----------------------------------------------------------------------------
 
     def data_received(self, chunk: bytes) -> None:
         """Keep a piece of the body."""
@@ -175,13 +178,13 @@ class CollectHandler(web.RequestHandler):
             raise Refused(403, "The body is not the one that was signed.")
         return data
 
-    # what is asked ------------------------------------------------------------------------
+    # Requests -----------------------------------------------------------------------------
 
     @allow_unauthenticated
     async def post(self, scan: str) -> None:
-        """Take lines of a job's metrics file; answer with the offset of the next ones."""
+        """Take lines of a job's metrics file; answer with the offset of the next lines."""
         claim, body = self.claim, self.body()
-        # Half a line would be joined with what another copy of the bytes brings.
+        # Half a line is refused, so that the runner only ever gets whole lines.
         if body[-1:] != b"\n":
             raise Refused(400, "Send whole lines.")
         next_offset = await self.collector.call(
@@ -223,26 +226,26 @@ class CollectHandler(web.RequestHandler):
         await self.collector.call(lambda: self.collector.spool.revoke(user, scan))
         self.finish({"message": "Nothing more is taken for this scan."})
 
-    # after the answer ---------------------------------------------------------------------
+    # After the answer ---------------------------------------------------------------------
 
     def on_finish(self) -> None:
         """Make room for another body."""
         self._release_body()
 
     def on_connection_close(self) -> None:
-        """Make room for another body, also when a sender went away in the middle of its own."""
+        """Make room for another body if the sender goes away before its own is complete."""
         self._release_body()
 
     def _release_body(self) -> None:
-        # Tornado may call both of the above for one request.
+        # Tornado may call both on_finish and on_connection_close for one request.
         if self._arriving:
             self._arriving = False
             self.collector.bodies -= 1
 
-    # refusals -----------------------------------------------------------------------------
+    # Refusals -----------------------------------------------------------------------------
 
     def log_exception(self, typ: Any, value: Any, tb: Any) -> None:
-        """Log errors, but no refusals: whoever floods a collector must not fill its log."""
+        """Log errors, but no refusals: a flood of bad requests must not fill the log."""
         if not isinstance(value, Refused):
             super().log_exception(typ, value, tb)
 
@@ -252,7 +255,7 @@ class CollectHandler(web.RequestHandler):
         super().send_error(error.status if isinstance(error, Refused) else status_code, **kwargs)
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
-        """Answer with one sentence, and with where to go on and when, if that is known."""
+        """Answer with one sentence; a refusal may also tell the next offset, and when to retry."""
         error = kwargs.get("exc_info", (None, None))[1]
         body: dict[str, Any] = {"message": "The collector could not do that; its log says why."}
         if isinstance(error, Refused):

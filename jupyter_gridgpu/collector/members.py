@@ -8,11 +8,10 @@ from typing import Any, Protocol
 
 from jupyter_gridgpu.errors import StorageError
 from jupyter_gridgpu.transport import key_files
-from jupyter_gridgpu.transport.signing import derive_key
+from jupyter_gridgpu.transport.signing import SECRET_BYTES, derive_key, parse_secret
 
-MASTER = "master.json"  # holds the secret from which those of all members are made
+MASTER = "master.json"  # holds the secret from which the secrets of all members are made
 EXPELLED = "expelled"  # a folder with an empty file for each member who was expelled
-SECRET_BYTES = 32
 
 
 class Members(Protocol):
@@ -43,20 +42,20 @@ class OwnUser:
             stamp = path, os.stat(path).st_mtime_ns
         except OSError:
             return None
-        # Every request asks, so the file is opened only when it is another one.
+        # Every request comes here, so the file is opened only when it has changed.
         if stamp != self._read:
             self._settings = key_files.read(path)
             self._read = stamp
         if self._settings is None or self._settings.get("user") != user:
             return None
-        return _parse_secret(self._settings.get("secret"))
+        return parse_secret(self._settings.get("secret"))
 
 
 class InvitedMembers:
     """The members of a facility's collector.
 
-    The secret of every member is made from one that the collector keeps, so there is no list of
-    members that could be lost. Only who was expelled is noted.
+    The secret of every member is made from the collector's own secret, so there is no list of
+    members that could be lost. Only the members who were expelled are on disk.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -71,7 +70,7 @@ class InvitedMembers:
         return derive_key(self._master_secret(), "user", user)
 
     def expel(self, user: str) -> None:
-        """Take nothing more of a member and give them nothing, for good."""
+        """Refuse all requests of a member from now on, for good."""
         (self._folder / EXPELLED).mkdir(parents=True, exist_ok=True, mode=0o700)
         (self._folder / EXPELLED / user).touch(0o600)
 
@@ -83,17 +82,8 @@ class InvitedMembers:
                 key_files.write(path, {"secret": os.urandom(SECRET_BYTES).hex()})
                 # Read back: `gridgpu collector invite` may have made one at the same moment.
                 body = key_files.read(path)
-            found = _parse_secret(body.get("secret")) if body else None
+            found = parse_secret(body.get("secret")) if body else None
             if found is None:
                 raise StorageError(f"{path} holds no secret; remove it, and invite everybody anew.")
             self._master = found
         return self._master
-
-
-def _parse_secret(text: Any) -> bytes | None:
-    """Return a secret from its hexadecimal digits, or None for anything else or too few."""
-    try:
-        found = bytes.fromhex(text)
-    except (TypeError, ValueError):
-        return None
-    return found if len(found) >= SECRET_BYTES else None

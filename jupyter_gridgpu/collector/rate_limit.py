@@ -8,7 +8,7 @@ import time
 class TokenBucket:
     """A bucket that fills at `rate` units a second, up to `burst` units.
 
-    What is taken leaves the bucket. A unit is a request or a byte, as the owner likes.
+    `take` removes units from the bucket. A unit is a request or a byte; the caller decides.
     """
 
     def __init__(self, rate: float, burst: float) -> None:
@@ -21,7 +21,7 @@ class TokenBucket:
         now = time.monotonic()
         self._level = min(self._level + (now - self._filled_at) * self._rate, self._burst)
         self._filled_at = now
-        # More than a full bucket would never come together, so a full one is enough.
+        # A bucket never holds more than `burst` units, so for larger amounts a full one is enough.
         missing = min(amount, self._burst) - self._level
         return max(missing / self._rate, 0.0)
 

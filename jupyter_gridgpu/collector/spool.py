@@ -1,12 +1,13 @@
 """What a collector keeps on its disk: one file for each scan, which is only appended to.
 
-    <folder>/.store                 an id that every new store has of its own, so that runners
-                                    notice when they must read from the beginning
+    <folder>/.store                 the id of this store; a new store has another id, by which
+                                    runners notice that they must read from the beginning
     <folder>/<user>/<scan>.frames   the format is in transport/frames.py
     <folder>/<user>/<scan>.revoked  exists once nothing more is taken for the scan
 
 The files of one scan, of one user and of all users together are bounded. One thread at a time uses
-a spool. A write that the disk refuses is taken back, and what a crash left half is cut off.
+a spool. A write that the disk refuses is taken back, and half a frame, which a crash may leave, is
+cut off.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ from pathlib import Path
 from jupyter_gridgpu.collector.rate_limit import TokenBucket
 from jupyter_gridgpu.transport.frames import HEAD_LIMIT, Frame, parse_head
 
-# A facility has more scans than a process may have files open. The least used is closed.
+# A facility has more scans than a process may have files open. Beyond this number, the file that
+# was not used for the longest time is closed.
 OPEN_LIMIT = 256
 # Keys of jobs are held in memory, so a runner that announces without end must be refused.
 JOBS_LIMIT = 200_000  # of one scan
@@ -32,9 +34,9 @@ FULL_RETRY_S = 3600.0  # space comes free only when scans are forgotten, which t
 
 
 class Refused(Exception):
-    """A request is not served: the HTTP status, and one sentence for whoever asked.
+    """A request is not served: the HTTP status, and one sentence for its sender.
 
-    `next_offset` is where the next bytes of a metrics file belong, if they came to another place.
+    If the bytes of a metrics file would leave a gap, `next_offset` is the byte at which to go on.
     `after_s` is after how many seconds to try again; 0 if that is not known.
     """
 
@@ -50,7 +52,7 @@ class Refused(Exception):
 
 @dataclass(frozen=True)
 class CollectorLimits:
-    """What a collector grants. A reading has about a hundred bytes."""
+    """How much a collector takes. A reading has about a hundred bytes."""
 
     # Space. Without these limits one job with a stolen key could fill the disk for everybody.
     scan_bytes: int = 256 * 2**20
@@ -58,8 +60,8 @@ class CollectorLimits:
     total_bytes: int = 8 * 2**30
     user_scans: int = 10_000
     keep_s: float = 14 * 86400.0  # a scan is forgotten so long after it was last written or read
-    # Pace: bytes a second in the long run, and bytes at once. A job that comes back after a
-    # silence of the network sends much at once, so the bursts are large.
+    # Pace: bytes a second in the long run, and bytes at once. When a network works again, a job
+    # sends much at once, so the bursts are large.
     job_rate: float = 128 * 1024
     job_burst: float = 4 * 2**20
     scan_rate: float = 4 * 2**20
@@ -71,21 +73,22 @@ class CollectorLimits:
 
 @dataclass
 class _ScanFile:
-    """The open file of one scan, and what its frames say."""
+    """The open file of one scan, and what was read from its frames."""
 
     path: Path
     handle: int
-    length: int = 0  # bytes of whole frames that are known
-    jobs: set[str] = field(default_factory=set)  # those that were announced
-    # job -> copy -> bytes of its metrics file that are here
+    length: int = 0  # bytes of the whole frames that were read
+    jobs: set[str] = field(default_factory=set)  # keys of the jobs that were announced
+    # job -> copy -> bytes of the copy's metrics file that are here
     sizes: dict[str, dict[str, int]] = field(default_factory=dict)
     # job -> its buckets of requests and of bytes
     job_buckets: dict[str, tuple[TokenBucket, TokenBucket]] = field(default_factory=dict)
     scan_bucket: TokenBucket | None = None
-    used: float = 0.0  # when it was last asked for, on the monotonic clock
+    used: float = 0.0  # when a request last needed it, on the monotonic clock
 
     @property
     def revoked_mark(self) -> Path:
+        """The file that exists once the scan was revoked."""
         return self.path.with_suffix(".revoked")
 
 
@@ -102,10 +105,10 @@ class Spool:
         self._swept = -1e9  # on the monotonic clock; long ago, so that the first request sweeps
         self._store_id = ""
 
-    # requests of runners and jobs, in the order in which a scan makes them ---------------
+    # Requests of runners and jobs, in the order in which a scan makes them ---------------
 
     def store_id(self) -> str:
-        """Return the id of this store, which is made with the store."""
+        """Return the id of this store; the first call makes the store and its id."""
         if not self._store_id:
             path = self.folder / ".store"
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -128,10 +131,10 @@ class Spool:
     def write(
         self, user: str, scan: str, job: str, copy: str, offset: int, age_s: float, body: bytes
     ) -> int:
-        """Keep bytes of a copy's metrics file that begin at `offset`.
+        """Keep `body`, the bytes of a copy's metrics file that begin at `offset`.
 
-        `age_s` is how old the newest reading in them is. Return the offset at which the next bytes
-        belong. Raises Refused.
+        `age_s` is the age of the newest reading in these bytes, in seconds. Returns the offset at
+        which the next bytes belong. Raises Refused.
         """
         file = self._open(user, scan)
         if file is None or job not in file.jobs:
@@ -143,7 +146,8 @@ class Spool:
             raise Refused(429, "The job has been started too often.", after_s=3600)
         self._keep_pace(file, job, len(body))
         have = copies.get(copy, 0)
-        # A gap would never be filled, since the job does not know of it. It is told where to go on.
+        # A gap would never be filled, since the job does not know of it. So the answer tells the
+        # job where to go on.
         if offset > have:
             raise Refused(409, "What comes before that is not here.", next_offset=have)
         fresh = body[have - offset :]
@@ -158,7 +162,7 @@ class Spool:
         file = self._open(user, scan)
         if file is None:
             raise Refused(404, "No such scan is known here.")
-        # The time stamp says when the scan was last wanted; the sweep looks at it.
+        # `_sweep` forgets scans by the time stamp of their file, so reading must renew it.
         with suppress(OSError):
             os.utime(file.path)
         return os.pread(file.handle, limit, cursor)
@@ -174,12 +178,13 @@ class Spool:
             os.close(file.handle)
         self._open_files.clear()
 
-    # opening the file of a scan -----------------------------------------------------------
+    # Opening the file of a scan -----------------------------------------------------------
 
     def _open_or_make(self, user: str, scan: str) -> _ScanFile:
-        """Return the file of a scan, making it for a new scan. Raises Refused.
+        """Return the file of a scan; make it for a new scan. Raises Refused.
 
-        Only requests that a runner signed make a file: the key of a job cannot use up space.
+        Only requests that a runner signed make files, so that nobody can fill the disk with files
+        by the key of a job.
         """
         file = self._open(user, scan)
         if file is not None:
@@ -210,7 +215,7 @@ class Spool:
 
     def _hold(self, user: str, scan: str, file: _ScanFile) -> _ScanFile:
         """Keep a file open, closing the one that was not used for the longest time."""
-        # Before the oldest is looked for, which must not be this one.
+        # Set before the oldest file is looked for, which must not be this one.
         file.used = time.monotonic()
         self._open_files[user, scan] = file
         if len(self._open_files) > OPEN_LIMIT:
@@ -223,7 +228,7 @@ class Spool:
             raise Refused(507, "The user has all the scans that they may have here.", after_s=3600)
         self._user_scans[user] = self._user_scans.get(user, 0) + 1
 
-    # limits and writing -------------------------------------------------------------------
+    # Limits and writing -------------------------------------------------------------------
 
     def _keep_pace(self, file: _ScanFile, job: str, size: int) -> None:
         """Count a request of a job with `size` bytes. Raises Refused if it comes too early."""
@@ -272,10 +277,10 @@ class Spool:
             return
         raise Refused(507, message, after_s=FULL_RETRY_S)
 
-    # forgetting ---------------------------------------------------------------------------
+    # Forgetting ---------------------------------------------------------------------------
 
     def _sweep(self, now: float) -> None:
-        """Count what the store holds, and forget scans that nobody asked for in a long time."""
+        """Count scans and bytes of the store; forget scans that were not used for `keep_s`."""
         self._swept = now
         self._user_bytes.clear()
         self._user_scans.clear()
@@ -308,7 +313,7 @@ def _load(path: Path, more_flags: int = 0) -> _ScanFile:
     flags = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC | more_flags
     file = _ScanFile(path, os.open(path, flags, 0o600))
     _catch_up(file)
-    # What stands behind the last whole frame was left by a crash.
+    # Bytes behind the last whole frame were left by a crash.
     os.ftruncate(file.handle, file.length)
     return file
 

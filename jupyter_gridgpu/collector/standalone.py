@@ -41,7 +41,7 @@ def serve(
     """
     members = InvitedMembers(folder)
     _allow_many_connections()
-    # Makes the collector's secret now, so that a folder that cannot be written is said at once.
+    # Makes the collector's secret now, so that a folder that cannot be written fails at once.
     members.secret("nobody")
     collector = Collector(members, lambda: folder / "scans", limits)
     settings: dict[str, Any] = {COLLECTOR: collector, "log_function": _log_nothing}
@@ -68,7 +68,7 @@ def _allow_many_connections() -> None:
 
 
 def _log_nothing(handler: Any) -> None:
-    """Log no request: whoever floods a collector must not fill its log."""
+    """Log no request: a flood of requests must not fill the log."""
 
 
 async def _run(
@@ -99,7 +99,7 @@ async def _run(
 
 
 def tls_context(certificate: Path | None, key: Path | None) -> ssl.SSLContext | None:
-    """Return how to serve over TLS, or None without a certificate.
+    """Return the TLS context of a server, or None without a certificate.
 
     Raises UsageError or StorageError.
     """

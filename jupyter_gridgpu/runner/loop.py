@@ -73,7 +73,7 @@ class Runner:
     def start(self) -> None:
         """Say in the journal that this runner goes on, and adopt the jobs of an earlier one."""
         view = self.scan.view
-        self.sender.metrics_access = channels.equip(self.scan.spec)
+        self.sender.metrics_access = channels.write_sender_file(self.scan.spec)
         self.backend.open()
         self.scan.record((events.RUNNER_STARTED, {}), durable=True)
         # An earlier runner may have been killed between the end of a job and its digests.
@@ -166,7 +166,7 @@ class Runner:
         """Record that the scan has ended, unless the journal says so already."""
         view = self.scan.view
         # Nobody may send metrics any more, so the key for that is not kept.
-        channels.disarm(self.scan.spec)
+        channels.remove_sender_file(self.scan.spec)
         if view.finished:
             return
         state = "stopped" if view.stopped else "done"

@@ -1,4 +1,4 @@
-"""What a sampler is: a function from what is known of earlier trials to the next points."""
+"""The protocol of samplers: from the earlier trials of a scan, a sampler makes the next points."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from jupyter_gridgpu.model.space import Space
 
 @dataclass(frozen=True)
 class Trial:
-    """A point that was proposed, and what came of it."""
+    """A point that was proposed, and its result so far."""
 
     params: dict[str, Any]  # of the searched axes, by parameter
     # What the sampler put into the `attrs` of its proposal, to find it again here.
@@ -34,19 +34,20 @@ class Proposal:
 class Sampler(Protocol):
     """Proposes points of one space.
 
-    A sampler is made with `(space, objective)`, and raises UsageError then if it cannot work with
-    them.
+    The class of a sampler is called with `(space, objective)`, and raises UsageError if it cannot
+    work with them.
     """
 
-    # Whether results change what is proposed next. A sampler that does not learn is asked for all
-    # points at once, one that learns only for those that can start now.
+    # Whether results change what is proposed next. The runner asks a sampler that does not learn
+    # for all points at once, and a sampler that learns only for points that can start now.
     adaptive: bool
 
     def propose(self, history: Sequence[Trial], n: int, seed: int, index: int) -> list[Proposal]:
-        """Return up to `n` points; `index` is the number of the first one, from 0.
+        """Return up to `n` points; `index` is the number of the first point, from 0.
 
-        The same arguments give the same points, on any machine and after any restart of the
-        runner. So a sampler keeps nothing between calls.
+        `history` has the trials before these points, `seed` is that of the scan. The same arguments
+        give the same points, on any machine and after any restart of the runner. So a sampler keeps
+        nothing between calls.
         """
         ...
 

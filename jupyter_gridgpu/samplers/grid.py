@@ -1,4 +1,4 @@
-"""Every combination of values once, the last parameter of the cell changing fastest."""
+"""Proposes every combination of values once; the last parameter of the cell changes fastest."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""TPE and CMA-ES, by Optuna.
+"""The samplers TPE and CMA-ES, which Optuna computes.
 
-Optuna keeps what it has learned in a study. Here the study is built anew from the history at every
-call, so that a restart of the runner changes nothing.
+Optuna keeps in a study what it has learned. At every call, the study is built anew from the
+history, so that a restart of the runner changes nothing.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 class OptunaSampler:
     """What both samplers share; a subclass makes Optuna's own sampler.
 
-    Optuna gets the numbers of the values of a choice instead of the values, since a value may be a
-    list, which Optuna does not take.
+    Optuna accepts no lists as values of a choice. So each value of a choice is coded by its index
+    in the choice.
     """
 
     adaptive = True
@@ -56,8 +56,8 @@ class OptunaSampler:
     def _ask(self, study: optuna.Study, space: dict[str, Any]) -> Proposal:
         """Return the next point of a study."""
         trial = study.ask(space)
-        # CMA-ES keeps its state in the system attributes of trials, which Optuna has no public way
-        # to read of a trial that is not finished. They come back to it with the history.
+        # CMA-ES keeps its state in the system attributes of trials and reads it from the history.
+        # Optuna has no public way to read these attributes of a trial that has not finished.
         frozen = study._storage.get_trial(trial._trial_id)
         params = {
             name: _value(axis, trial.params[name]) for name, axis in self._space.searched.items()
@@ -98,8 +98,8 @@ class TpeSampler(OptunaSampler):
         """Return Optuna's sampler."""
         from optuna.samplers import TPESampler
 
-        # The constant liar takes trials that still run for bad ones, so that jobs at the same time
-        # do not all try the same point.
+        # With constant_liar, TPE counts trials that still run as bad, so that jobs that run at the
+        # same time do not all try the same point.
         return TPESampler(seed=seed, constant_liar=True)
 
 
@@ -112,7 +112,7 @@ class CmaEsSampler(OptunaSampler):
         """Return Optuna's sampler."""
         from optuna.samplers import CmaEsSampler as OptunaCmaEs
 
-        # Choices are proposed at random by it; a warning for every trial would not help.
+        # CMA-ES draws choices at random and warns of it; a warning for every trial would not help.
         return OptunaCmaEs(seed=seed, warn_independent_sampling=False)
 
 
@@ -133,14 +133,14 @@ def _distribution(axis: Choice | Range) -> Any:
 
 
 def _value(axis: Choice | Range, coded: Any) -> Any:
-    """Return the value of an axis that Optuna calls `coded`."""
+    """Return the value of an axis for which `coded` stands in Optuna."""
     if isinstance(axis, Choice):
         return axis.values[coded]
     return coded
 
 
 def _coded(axis: Choice | Range, value: Any) -> Any:
-    """Return what Optuna calls a value of an axis."""
+    """Return what stands for a value of an axis in Optuna."""
     if not isinstance(axis, Choice):
         return value
     # Values are compared by their text, since NaN does not equal itself and True equals 1.

@@ -1,4 +1,4 @@
-"""Independent points: the point with a given number depends on it and on the seed alone."""
+"""Proposes independent points: each depends only on its number and on the seed."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ class RandomSampler:
 
     def propose(self, history: Sequence[Trial], n: int, seed: int, index: int) -> list[Proposal]:
         """Return points `index` to `index + n - 1`."""
-        # A source of its own for each point: one source for all would have to draw all earlier
-        # points again after every restart.
+        # Each point has a generator of its own: a single generator for all points would have to
+        # draw all earlier points again after every restart.
         numbers = range(index, index + n)
         return [self._point(random.Random(f"{seed}:{number}")) for number in numbers]
 
-    def _point(self, source: random.Random) -> Proposal:
+    def _point(self, generator: random.Random) -> Proposal:
         """Return a point with one random number for each axis."""
         axes = self._space.searched
-        return Proposal({name: value_at(axis, source.random()) for name, axis in axes.items()})
+        return Proposal({name: value_at(axis, generator.random()) for name, axis in axes.items()})

@@ -1,4 +1,4 @@
-"""A scrambled Sobol sequence: points that leave no holes and lie more evenly than random ones.
+"""Proposes the points of a scrambled Sobol sequence, which lie more evenly than random points.
 
 SciPy's `qmc.Sobol` makes the sequence, with the scrambling of Owen.
 """

@@ -70,7 +70,7 @@ class BackendContract:
         return Container()
 
     def prepared(self, scan: ScanSpec) -> ScanSpec:
-        """Return the scan with whatever else the backend needs to be told."""
+        """Return the scan with the options that the backend needs."""
         return scan
 
     def output(self, bench: Bench, key: str) -> str:
@@ -86,7 +86,7 @@ class BackendContract:
         pytest.skip("the workers of this batch system are out of reach")
 
     def leftovers(self, bench: Bench, key: str) -> list[str]:
-        """Return what is left of a job's processes, where that can be seen."""
+        """Return the processes that a job has left, where the test can see them."""
         return []
 
     @pytest.fixture
@@ -166,7 +166,7 @@ class BackendContract:
         bench.ids["v0001.1"] = str(first)
         assert bench.end("v0001.1").state == "done"
         bench.submit("v0001.1", x=3.0)
-        # A batch system that works in order is through with the first job when this one has ended.
+        # If the batch system ran the first job twice, the second run has ended before this job.
         bench.submit("v0002.1")
         assert bench.end("v0002.1").state == "done"
         assert bench.end("v0001.1").state == "done"

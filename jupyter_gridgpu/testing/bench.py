@@ -1,4 +1,4 @@
-"""A scan folder with a backend and jobs to try the backend with."""
+"""A bench for contract tests: a scan folder, a backend, and jobs to test the backend with."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ FAILING_CELL = 5
 
 
 class Bench:
-    """A scan folder, a backend for it, and jobs to try it with."""
+    """A scan folder, a backend for it, and jobs to test the backend with."""
 
     def __init__(
         self,
@@ -81,7 +81,7 @@ class Bench:
             time.sleep(PAUSE_S)
 
     def submit(self, key: str, **params: Any) -> None:
-        """Submit a job, which must be taken."""
+        """Submit a job; fail if the backend does not take it."""
         answers = self.hand_over([self.job(key, **params)])
         assert set(answers) == {key}
         ident = answers[key]
@@ -89,13 +89,13 @@ class Bench:
         self.ids[key] = ident
 
     def poll(self, key: str) -> Observation | None:
-        """Return what is seen of a job now."""
+        """Return the backend's observation of a job now; None if it has nothing new."""
         return self.backend.poll({key: self.ids[key]}).get(key)
 
     def until(self, key: str, wanted: Callable[[Observation], bool]) -> Observation:
-        """Poll a job until an observation is as wanted, and return it.
+        """Poll a job until `wanted` accepts an observation, and return this observation.
 
-        Fails if the job ends before that, since no job comes back out of an end.
+        Fails if the job ends before that, since no state follows an end state.
         """
         deadline = time.monotonic() + self._patience_s
         last = None

@@ -50,7 +50,7 @@ class SamplerContract:
 
     adaptive = False  # whether results change what is proposed next
     continuous = True  # whether it takes ranges that have no steps
-    complete = False  # whether it tries every point of a discrete space once and then ends
+    complete = False  # whether it proposes every point of a discrete space once and then none
 
     def make(self, space: Space, objective: Objective | None) -> Sampler:
         """Return a new sampler."""
@@ -245,7 +245,7 @@ class LearnsContract(SamplerContract):
 
 
 def ended(proposal: Proposal, index: int) -> Trial:
-    """Return a trial of a point; most of seven results are good."""
+    """Return a trial of a point. Of seven trials, one fails, one is NaN, one still runs."""
     kind = index % 7
     if kind == 3:
         return Trial(proposal.params, proposal.attrs, "failed")

@@ -1,1 +1,1 @@
-"""How processes on different machines speak: HTTP, signatures, frames, and the keys for them."""
+"""How processes on different machines exchange data: HTTP, signatures, frames, and secrets."""

@@ -11,22 +11,22 @@ T = TypeVar("T")
 
 
 def ask_all(questions: Mapping[str, Callable[[], T]], patience_s: float) -> dict[str, T]:
-    """Call each question in a thread of its own, and return the answers that came in time, by name.
+    """Call each question in a thread of its own, and return name -> answer for those in time.
 
-    It takes `patience_s` seconds at the most. A question must not raise.
+    The function returns after `patience_s` seconds at the latest. A question must not raise.
     """
     answers: dict[str, T] = {}
 
     def ask(name: str, question: Callable[[], T]) -> None:
         answers[name] = question()
 
-    # Daemon threads: a call that hangs, in a network disk for example, does not keep this process
-    # from ending.
+    # Daemon threads: a question that hangs, for example on a network disk, does not keep this
+    # process from ending.
     threads = [threading.Thread(target=ask, args=item, daemon=True) for item in questions.items()]
     for thread in threads:
         thread.start()
     deadline = time.monotonic() + patience_s
     for thread in threads:
         thread.join(max(deadline - time.monotonic(), 0.0))
-    # A copy, since a late answer still comes into the dictionary of the threads.
+    # A copy, since the threads still add late answers to `answers`.
     return dict(answers)

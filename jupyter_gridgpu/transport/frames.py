@@ -39,7 +39,7 @@ class Frame:
 
 
 def parse_head(line: bytes) -> Frame | None:
-    """Return what a head (without its newline) says, or None if the line is no head."""
+    """Return the head that a line (without its newline) holds, or None if it holds none."""
     if found := _DATA.fullmatch(line):
         job, copy, offset, time, size = (group.decode() for group in found.groups())
         return Frame(int(size), job, copy, int(offset), float(time))

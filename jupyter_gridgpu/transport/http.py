@@ -1,6 +1,6 @@
-"""One HTTP request with what the standard library has, bounded in time and size.
+"""Sends one HTTP request with the standard library, bounded in time and size.
 
-An address may itself be a secret (a pre-signed one), so errors name the host alone.
+An address may itself be a secret (a pre-signed address), so errors name only the host.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def request(
             return HttpAnswer(error.code, error.headers, _error_body(error, limit))
     except urllib.error.URLError as error:
         raise Unreachable(f"{host(url)} does not answer: {_reason(error.reason)}.") from None
-    # ValueError: an address or a header that is none.
+    # ValueError: the address or a header is malformed.
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise Unreachable(f"{host(url)} does not answer: {_reason(error)}.") from None
 
@@ -97,7 +97,7 @@ def _reason(error: Any) -> str:
 class _Redirects(urllib.request.HTTPRedirectHandler):
     """Follows redirects of a PUT too, and gives the credential to no other host.
 
-    Storages send a PUT on to the machine that has the disk.
+    Storages redirect a PUT to the machine that has the disk.
     """
 
     def redirect_request(
@@ -120,7 +120,7 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
 
 
 def _is_safe_redirect(old: str, new: str) -> bool:
-    """Return whether a redirect stays with HTTP, and does not give up encryption."""
+    """Return whether a redirect stays with HTTP or HTTPS, and does not give up encryption."""
     schemes = urlsplit(old).scheme, urlsplit(new).scheme
     return schemes[1] in ("http", "https") and schemes != ("https", "http")
 
@@ -130,7 +130,7 @@ def _opener() -> urllib.request.OpenerDirector:
 
 
 def _context() -> ssl.SSLContext:
-    """Return a context that trusts the certificates of the system and of the grid.
+    """Return an SSL context that trusts the certificates of the system and of the grid.
 
     Many storages of the grid have a certificate that only the grid's authorities signed.
     """

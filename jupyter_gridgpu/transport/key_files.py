@@ -8,7 +8,7 @@ They lie beside the user's other settings for Jupyter:
     gridgpu/senders/ID.json     what the jobs of one scan need to send metrics; this file alone
                                 travels with them
 
-No scan folder, log or command line ever holds any of it.
+No scan folder, log or command line ever holds anything from these files.
 """
 
 from __future__ import annotations
@@ -54,9 +54,9 @@ def sender_file(scan_id: str) -> Path:
 
 
 def read(path: Path) -> dict[str, Any] | None:
-    """Return what a file of secrets holds, or None if there is no such file.
+    """Return the JSON object of a file of secrets; None if there is no such file or object.
 
-    Raises StorageError if others can read it.
+    Raises StorageError if other users can read the file.
     """
     try:
         mode = os.stat(path).st_mode
@@ -79,7 +79,7 @@ def write(path: Path, body: Mapping[str, Any]) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         part.unlink(missing_ok=True)
-        # O_EXCL: nobody can have put a file or a link of theirs here in the meantime.
+        # O_EXCL: fails if somebody has put a file or a link here in the meantime.
         handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             json.dump(dict(body), file, indent=1)

@@ -11,8 +11,8 @@ A request carries three headers:
     X-GridGpu-Signature: HMAC-SHA-256 of scan, claim and digest
 
 The first header is the claim. The key of a job can sign `write` and nothing else. A request that
-somebody sends again changes nothing: a write says where its bytes belong, so no clock has to be
-right.
+somebody sends again changes nothing, since a write says where its bytes belong. So requests need no
+time stamp, and no clock has to be right.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import hashlib
 import hmac
 import re
 from dataclasses import dataclass
+from typing import Any
 
 from jupyter_gridgpu.store.paths import COPY_NAME
 
@@ -31,6 +32,7 @@ WRITE, ANNOUNCE, READ, REVOKE = "write", "announce", "read", "revoke"
 METHODS = {WRITE: "POST", ANNOUNCE: "PUT", READ: "GET", REVOKE: "DELETE"}
 BATCH_BYTES = 256 * 1024  # of the body of one request
 CLAIM_LIMIT = 400  # characters of a claim; a longer one is cut, which makes it unsound
+SECRET_BYTES = 32  # the least that a secret has
 # Names become names of files and folders in the collector's store, so none can be a path.
 USER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
 SCAN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -41,9 +43,12 @@ _AGE = re.compile(r"\d{1,9}(\.\d{1,3})?")
 
 @dataclass(frozen=True)
 class Claim:
-    """What a request says of itself, before anybody believes it."""
+    """The first header of a request: what the sender asks for, not yet checked.
 
-    action: str
+    A claim counts only if the signature of the request is genuine.
+    """
+
+    action: str  # WRITE, ANNOUNCE, READ or REVOKE
     user: str
     job: str = ""
     copy: str = ""
@@ -66,7 +71,7 @@ def parse_claim(text: str) -> Claim | None:
     if version != VERSION or len(fields) < 2 or not USER.fullmatch(fields[1]):
         return None
     action, user, *details = fields
-    # Each form is matched in full, so that nothing unsigned or unknown hides behind a sound part.
+    # Each form is matched in full, so that nothing unknown hides behind a sound part.
     if action == WRITE and len(details) == 4 and _is_sound_write(*details):
         job, copy, offset, age = details
         return Claim(WRITE, user, job, copy, int(offset), float(age))
@@ -86,8 +91,19 @@ def _is_sound_write(job: str, copy: str, offset: str, age: str) -> bool:
     )
 
 
+def parse_secret(text: Any) -> bytes | None:
+    """Return a secret from its hexadecimal digits; None for anything else, or too few digits."""
+    try:
+        secret = bytes.fromhex(text)
+    except (TypeError, ValueError):
+        return None
+    if len(secret) < SECRET_BYTES:
+        return None
+    return secret
+
+
 def derive_key(secret: bytes, *purpose: str) -> bytes:
-    """Return a key for one purpose, which tells nothing of the secret or of another key."""
+    """Return a key for one purpose; nobody can compute the secret or another key from it."""
     message = "\n".join(("gridgpu", *purpose)).encode()
     return hmac.new(secret, message, hashlib.sha256).digest()
 
@@ -98,7 +114,7 @@ def job_key(secret: bytes, scan: str) -> bytes:
 
 
 def runner_key(secret: bytes, scan: str) -> bytes:
-    """Return the key that never leaves the user: it can sign `announce`, `read` and `revoke`."""
+    """Return the key that stays with the user: it can sign `announce`, `read` and `revoke`."""
     return derive_key(secret, "runner", scan)
 
 
@@ -111,11 +127,12 @@ def signed_headers(key: bytes, scan: str, claim: str, body: bytes = b"") -> dict
 def is_genuine(key: bytes, scan: str, claim: str, digest: str, signature: str) -> bool:
     """Return whether headers were signed with a key.
 
-    This needs no body, so a forged request is refused before its body is read. Whoever reads the
-    body must still see that it has the digest.
+    The body is not needed, so a forged request is refused before its body is read. Code that reads
+    the body must still check that the body has this digest.
     """
     expected = _signature(key, scan, claim, digest).encode()
-    # compare_digest() takes the same time for every text, so that time tells nothing.
+    # compare_digest() takes the same time for every text, so that nobody learns from the time how
+    # much of a forged signature is right.
     return hmac.compare_digest(expected, signature.encode("utf-8", "replace"))
 
 

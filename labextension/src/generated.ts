@@ -49,9 +49,12 @@ export interface ScanInfo {
     lost: number;
   };
   /**
-   * id of a variant
+   * id of the variant with the best objective
    */
   best: string | null;
+  /**
+   * of its objective
+   */
   best_value: Num | null;
   created: number;
   ended: number | null;
@@ -78,7 +81,7 @@ export interface ScanInfo {
   reported: number | null;
   folder: string;
   /**
-   * the folder as a Jupyter server shows it
+   * the folder as the Jupyter server of a notebook sees it; None if not known
    */
   browse: string | null;
   /**
@@ -212,7 +215,7 @@ export interface Home {
   home: string;
 }
 /**
- * What the view of one variant shows beside its row.
+ * Everything that the details of a variant show beside its row.
  */
 export interface JobDetails {
   type: "job";
@@ -234,7 +237,7 @@ export interface JobDetails {
   has_notebook: boolean;
 }
 /**
- * What one job was granted.
+ * What one job asked for: GPUs, memory and walltime.
  */
 export interface JobLimits {
   gpus: number;
@@ -270,27 +273,12 @@ export interface UsageCurves {
   gpu_memory_mb: (number | null)[];
 }
 /**
- * What a job used at its last heartbeat.
- */
-export interface Load {
-  /**
-   * cores
-   */
-  cpu?: number;
-  memory_mb?: number;
-  /**
-   * per cent
-   */
-  gpu?: number;
-  gpu_memory_mb?: number;
-}
-/**
  * A part of the log of a job.
  */
 export interface LogText {
   type: "log";
   /**
-   * the job as it was asked for
+   * the variant, or the key of the job, as the client named it
    */
   variant: string;
   text: string;
@@ -408,11 +396,11 @@ export interface Refusal {
   message: string;
 }
 /**
- * One variant, with what its latest attempt is known to do.
+ * One variant, with what is known of its latest attempt.
  */
 export interface Row {
   peak_mb?: number | null;
-  usage?: Load;
+  usage?: Usage;
   /**
    * when the newest reading was made, where metrics are sent
    */
@@ -470,6 +458,21 @@ export interface Row {
    * path of the executed notebook in the scan folder
    */
   notebook: string | null;
+}
+/**
+ * What a job used at its last heartbeat.
+ */
+export interface Usage {
+  /**
+   * cores
+   */
+  cpu?: number;
+  memory_mb?: number;
+  /**
+   * per cent
+   */
+  gpu?: number;
+  gpu_memory_mb?: number;
 }
 /**
  * One page of the rows of a scan, as of revision `rev`; `total` counts all that fit.

@@ -43,7 +43,7 @@ class Away:
         self.scan = replace(small_scan(), channel="drop")
         self.paths, self.node = ScanPaths(folder / "here"), ScanPaths(folder / "node")
         self.paths.folder.mkdir()
-        self.sender_file = channels.equip(self.scan)
+        self.sender_file = channels.write_sender_file(self.scan)
         self.said: list[str] = []
         self.channel = channels.load(self.scan, self.paths)
         self.reader = MetricsReader(self.paths, self.channel)

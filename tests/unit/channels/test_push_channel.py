@@ -52,7 +52,7 @@ class Away:
         self.scan = replace(small_scan(), id=f"id-{name}", channel="push")
         self.paths, self.node = ScanPaths(folder / "here"), ScanPaths(folder / "node")
         self.paths.folder.mkdir()
-        self.sender_file = channels.equip(self.scan)
+        self.sender_file = channels.write_sender_file(self.scan)
         self.said: list[str] = []
         self.copy = self.start_copy("ab12")
         self.channel = channels.load(self.scan, self.paths)
@@ -273,14 +273,14 @@ def test_what_travels_with_jobs_is_private_and_of_one_scan(
     text = path.read_text()
     assert collector.member()["secret"] not in text
     assert path.is_relative_to(key_files.folder())
-    channels.disarm(away.scan)
+    channels.remove_sender_file(away.scan)
     assert not path.exists()
 
 
 def test_settings_that_others_can_read_are_refused(away: Away) -> None:
     os.chmod(key_files.collector_file(), 0o644)
     with pytest.raises(StorageError, match="others may read it"):
-        channels.equip(away.scan)
+        channels.write_sender_file(away.scan)
 
 
 @pytest.mark.parametrize(
