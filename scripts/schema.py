@@ -32,7 +32,7 @@ API = Naming(
         wire.State: "State",
         wire.ScanState: "ScanState",
         wire.Action: "Action",
-        wire.ChannelName: "Way",
+        wire.ChannelName: "ChannelName",
         Num: "Num",
     },
 )
