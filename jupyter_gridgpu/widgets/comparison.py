@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     import pandas
 
 ROW_LIMIT = 200  # rows of the table
-INPUT_LIMIT = 50  # rows of the table of what went in
-PANEL_LIMIT = 8  # metrics of the plot
+INPUT_LIMIT = 50  # rows of the table of inputs that differed
+PANEL_LIMIT = 8  # metrics in the plot
 TEXT_LIMIT = 200  # characters of one cell
 MISSING = "–"
 
@@ -43,7 +43,7 @@ class Compared:
 
     def to_frame(self) -> pandas.DataFrame:
         """Return a DataFrame with one row for each metric of each pair of variants."""
-        # Imported late: pandas takes long to import, and a table needs none of it.
+        # Imported late: pandas takes long to import, and the HTML table does not need it.
         import pandas
 
         names = ("metric", "a", "b", "difference", "relative", "spread", "verdict")
@@ -80,7 +80,7 @@ class Compared:
         return altair.hconcat(*panels)
 
     def html(self) -> str:
-        """Return verdict, table and what went in as an HTML fragment.
+        """Return an HTML fragment: the verdict, the table of pairs and the inputs that differed.
 
         Every text in the fragment is escaped and bounded, since a job may have written it.
         """
@@ -89,11 +89,11 @@ class Compared:
         return f"<div><p><b>{title}</b></p>{notes}{self._table()}{self._inputs()}</div>"
 
     def _table(self) -> str:
-        """Return the table of the pairs as HTML, those first that were not reproduced."""
+        """Return the table of pairs as HTML. Pairs that were not reproduced come first."""
         found = self.comparison
         lines = []
         for pair in sorted(found.pairs, key=lambda pair: pair.verdict == REPRODUCED):
-            # A pair without a metric has a line too, which says what is missing.
+            # A pair without a metric has a line too, which shows the two states.
             lines += [_line(pair, cell) for cell in pair.cells or (None,)]
         if not lines:
             return ""
@@ -106,7 +106,7 @@ class Compared:
         return table
 
     def _inputs(self) -> str:
-        """Return what differed in what went into the two scans as HTML."""
+        """Return the inputs of the two scans that differed, as HTML."""
         inputs = self.comparison.inputs
         if not inputs:
             return "<p>Nothing is known to have differed in what went in.</p>"
@@ -117,7 +117,7 @@ class Compared:
         more = ""
         if len(inputs) > INPUT_LIMIT:
             more = f"<p>{len(inputs) - INPUT_LIMIT} more.</p>"
-        # Several lines, for example a diff of two notebooks, so they are not made into one.
+        # A text may have several lines, for example a diff of two notebooks, which are kept.
         texts = "".join(f"<pre>{escape(item.text)}</pre>" for item in inputs if item.text)
         return f"<p>What went in differed:</p><table><tbody>{rows}</tbody></table>{more}{texts}"
 
@@ -129,7 +129,7 @@ class Compared:
 
         display(HTML(self.html()))
         cells = (cell for pair in self.comparison.pairs for cell in pair.cells)
-        # plot() raises an error where it has nothing to draw, and here nobody has asked for it.
+        # plot() would raise an error if it had nothing to draw.
         if any(cell.a is not None and cell.b is not None for cell in cells):
             display(self.plot())
 
