@@ -21,7 +21,7 @@ PARTS: dict[str, Check] = {
     "scans": home.scans,
     "GPUs here": machine.gpus,
     "containers": machine.containers,
-    "engines": batch_systems.installed,
+    "backends": batch_systems.installed,
     "Slurm": batch_systems.slurm,
     "HTCondor": batch_systems.htcondor,
     "PanDA": panda.panda,

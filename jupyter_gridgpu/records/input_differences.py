@@ -177,7 +177,7 @@ def _place(record: Record) -> dict[str, str | None]:
     """Return what a scan's spec says of where it runs, by what a user calls it."""
     scan = record.scan
     return {
-        "engine": scan.backend,
+        "backend": scan.backend,
         "kernel": scan.kernel,
         "image": scan.container.image,
         "image digest": scan.container.digest,
