@@ -1,4 +1,4 @@
-"""`gridgpu doctor` says whether everything is there, reachable and well set."""
+"""`gridgpu doctor`: whether everything is there, reachable and well set."""
 
 from __future__ import annotations
 

@@ -7,8 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_gridgpu.errors import UsageError
 from jupyter_gridgpu.model.job import one_line
-from jupyter_gridgpu.model.units import number_text
-from jupyter_gridgpu.records.compare import REPRODUCED, ComparedMetric, ComparedVariants, Comparison
+from jupyter_gridgpu.records.compare import Comparison
+from jupyter_gridgpu.records.comparison_rows import (
+    column_names,
+    pair_rows,
+    pairs_to_look_at_first,
+    row_texts,
+)
 
 if TYPE_CHECKING:
     import pandas
@@ -17,7 +22,6 @@ ROW_LIMIT = 200  # rows of the table
 INPUT_LIMIT = 50  # rows of the table of inputs that differed
 PANEL_LIMIT = 8  # metrics in the plot
 TEXT_LIMIT = 200  # characters of one cell
-MISSING = "–"
 
 
 class Compared:
@@ -90,19 +94,15 @@ class Compared:
 
     def _table(self) -> str:
         """Return the table of pairs as HTML. Pairs that were not reproduced come first."""
-        found = self.comparison
-        lines = []
-        for pair in sorted(found.pairs, key=lambda pair: pair.verdict == REPRODUCED):
-            # A pair without a metric has a line too, which shows the two states.
-            lines += [_line(pair, cell) for cell in pair.cells or (None,)]
-        if not lines:
+        rows = pair_rows(pairs_to_look_at_first(self.comparison))
+        if not rows:
             return ""
-        names = ("variant", "metric", found.a, found.b, "difference", "relative", "sigma")
-        head = "".join(f"<th>{_text(name)}</th>" for name in (*names, "verdict"))
-        body = "".join(lines[:ROW_LIMIT])
+        names = [*column_names(self.comparison)[:-1], "verdict"]
+        head = "".join(f"<th>{_text(name)}</th>" for name in names)
+        body = "".join(_line(row_texts(row)) for row in rows[:ROW_LIMIT])
         table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-        if len(lines) > ROW_LIMIT:
-            table += f"<p>{len(lines) - ROW_LIMIT:,} more rows: to_frame() has all.</p>"
+        if len(rows) > ROW_LIMIT:
+            table += f"<p>{len(rows) - ROW_LIMIT:,} more rows: to_frame() has all.</p>"
         return table
 
     def _inputs(self) -> str:
@@ -146,25 +146,9 @@ def _panel(altair: Any, frame: Any, name: str, comparison: Comparison) -> Any:
     return (line + points).properties(width=200, height=200)
 
 
-def _line(pair: ComparedVariants, cell: ComparedMetric | None) -> str:
-    """Return one row of the table; without a cell, a row with the states of the two variants."""
-    variant = pair.a
-    if pair.a != pair.b:
-        variant = f"{pair.a or MISSING} / {pair.b or MISSING}"
-    if cell is None:
-        states = [state or "missing" for state in pair.states]
-        texts = [variant, MISSING, *states, "", "", "", pair.verdict]
-    else:
-        values = (cell.a, cell.b, cell.difference, cell.relative, cell.spread)
-        texts = [variant, cell.metric, *map(_number, values), cell.verdict]
+def _line(texts: list[str]) -> str:
     cells = "".join(f"<td>{_text(text)}</td>" for text in texts)
     return f"<tr>{cells}</tr>"
-
-
-def _number(value: float | None) -> str:
-    if value is None:
-        return MISSING
-    return number_text(value, 4)
 
 
 def _text(value: Any) -> str:
