@@ -25,7 +25,7 @@ from jupyter_gridgpu.collector.members import InvitedMembers
 from jupyter_gridgpu.transport.signing import ANNOUNCE, WRITE, Claim, signed_headers
 
 BATCH = 100  # readings that a job sends in one request
-SLOW_DOWN_S = 0.2  # that a job waits after the collector refused a request
+SLOW_DOWN_S = 0.2  # seconds that a job waits after the collector refused a request
 COPY = "ab12"  # the name of the one copy that each job has
 LINE = '{"t":%.3f,"s":%d,"of":1000000,"m":{"loss":%.6f,"val_loss":%.6f,"acc":%.6f}}\n'
 USER = "bench"
@@ -55,7 +55,7 @@ class Job:
             began = time.perf_counter()
             writer.write(self._request())
             status, body = await _answer(reader)
-            if status == 429:  # more than one job or scan is granted
+            if status == 429:  # the job or the scan sends too fast
                 self.refused += 1
                 await asyncio.sleep(SLOW_DOWN_S)
                 continue
@@ -98,7 +98,7 @@ async def _answer(reader: asyncio.StreamReader) -> tuple[int, dict[str, int]]:
 
 
 async def send_all(jobs: list[Job], seconds: float, rate: float) -> None:
-    """Run all jobs for some seconds, at `rate` readings a second together; 0: at any rate."""
+    """Run all jobs for some seconds, together at `rate` readings a second (0: unlimited)."""
     pause_s = 0.0
     if rate:
         pause_s = len(jobs) * BATCH / rate

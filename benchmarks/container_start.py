@@ -1,10 +1,10 @@
-"""What a container adds to a job.
+"""How much longer a job takes in a container.
 
     python benchmarks/container_start.py [--runs 5] IMAGE...
 
 Three things are timed: the runtime alone, a job without a container, and the same job in one. The
-notebook does nothing. The column `adds` is how much longer a job in the image takes, less the
-runtime's own start. Both jobs run `worker.sh`, as in a batch system.
+notebook does nothing. The column `adds` is how much longer a job in the image takes,
+without the start of the runtime itself. Both jobs run `worker.sh`, as in a batch system.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def median_s(runs: int, command_of: Callable[[int], Command]) -> float:
     """Return the median time in seconds of `runs` commands; `command_of` gets the run, from 0."""
     taken = []
     for run in range(runs):
-        # Made before the clock starts: it writes files.
+        # Made before the clock starts, since it writes files.
         command = command_of(run)
         start = time.monotonic()
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)

@@ -1,12 +1,12 @@
-"""Runs the same variants in five ways, two at once: what a scan costs beyond its trainings.
+"""How much time a scan takes besides its trainings: the same variants are run in five ways.
 
     python benchmarks/local_scan.py            # needs pip install '.[examples,bench]'
     python benchmarks/local_scan.py --only tiny --ways papermill,gridgpu
 
-The ways are `xargs -P2 papermill`, `xargs -P2 python script`, Ray Tune, Optuna in two processes,
-and `gridgpu run` from start to exit. The first and the last leave one executed notebook for each
-variant; the others run the notebook's code alone. Nothing is asserted. Ratios to
-`xargs -P2 papermill` are printed.
+Two variants run at a time. The ways are `xargs -P2 papermill`, `xargs -P2 python script`, Ray Tune,
+Optuna in two processes, and `gridgpu run` from start to exit. The first and the last leave one
+executed notebook for each variant; the others run only the notebook's code. The script prints the
+ratio of each time to that of `xargs -P2 papermill`.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ CASES: dict[str, tuple[list[str], Variants]] = {
     "tiny": (TINY, [{"seed": seed} for seed in range(100)]),
 }
 
-# In a script, the parameters come as words like seed=3.
+# A script gets its parameters as arguments like seed=3.
 READ_PARAMETERS = """
 import sys
 for pair in sys.argv[1:]:
@@ -126,7 +126,7 @@ def by_script(cells: list[str], variants: Variants, folder: Path) -> int:
 
 
 def _run_two_at_once(command: list[str], lines: list[str], quiet: bool = False) -> None:
-    """Run the command with the words of each line; `quiet` drops what it says on stderr."""
+    """Run the command with the words of each line; `quiet` drops its stderr."""
     stderr = None
     if quiet:
         stderr = subprocess.DEVNULL
@@ -161,7 +161,7 @@ def by_gridgpu(cells: list[str], variants: Variants, folder: Path) -> int:
 
 def by_optuna(cells: list[str], variants: Variants, folder: Path) -> int:
     """Run Optuna in two processes, each with one half of the variants."""
-    # No storage is shared between the two, so that only the trials are timed.
+    # The two share no storage, so that only the trials are timed.
     running = []
     for half in (variants[0::2], variants[1::2]):
         process = subprocess.Popen(

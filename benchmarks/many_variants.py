@@ -1,4 +1,4 @@
-"""What a scan of many variants takes: its runner, the fold of its journal, and `show --json`.
+"""How much processor time a scan of many variants takes: runner, fold, and `show --json`.
 
     python benchmarks/many_variants.py        # 1,000 and 10,000 variants, 100 readings each
     python benchmarks/many_variants.py --variants 10000 --seconds 60
@@ -6,8 +6,7 @@
 The scan has variants that have ended after READINGS readings of two metrics. The journal has
 REPORTS lines about the metrics of each. BUSY jobs still run: their claims name this process, which
 appends a reading to each of their files every second, as the workers of real jobs would. The runner
-is the real one. Its processor time is counted from its start; the time that it takes to fold the
-journal is told apart.
+is the real one. The processor time of its start, in which it folds the journal, is printed apart.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ from jupyter_gridgpu.store.process import this_process
 from jupyter_gridgpu.testing.examples import notebook_json
 
 READINGS = 100  # of each variant that has ended
-REPORTS = 5  # lines of the journal about them
+REPORTS = 5  # lines of the journal about the readings of one variant
 METRICS = ("loss", "acc")
 BUSY = 100  # jobs that still run
 SHOWN = 16  # values of a metric that one line of the journal has at most
@@ -125,7 +124,7 @@ def measure_runner(variants: int, seconds: float, folder: Path) -> dict[str, flo
     process = psutil.Process(runner.pid)
     first_busy = f"v{variants + 1:04d}"
     handle.refresh()
-    # Once it has read the first report, the runner has folded the journal.
+    # When the runner has read the first report, it has folded the journal.
     while not handle.view.variants[first_busy].metrics:
         append_readings(files, 1)
         time.sleep(0.2)
@@ -141,7 +140,7 @@ def measure_runner(variants: int, seconds: float, folder: Path) -> dict[str, flo
     spent_s = sum(process.cpu_times()[:2]) - started_s
     wall_s = time.perf_counter() - begun
     memory_mb = process.memory_info().rss / 2**20
-    # It would go on for ever, since its jobs never end.
+    # Killed, since its jobs never end.
     runner.kill()
     runner.wait()
     return {"start_s": started_s, "core_%": 100 * spent_s / wall_s, "memory_mb": memory_mb}

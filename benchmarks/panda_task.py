@@ -1,6 +1,6 @@
 """How many HTTP calls a PanDA task of many variants takes, and how long sending and polling take.
 
-python benchmarks/panda_task.py [VARIANTS]
+    python benchmarks/panda_task.py [VARIANTS]
 
 The server is the stand-in that the tests use.
 """
@@ -29,7 +29,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 
 def measure(variants: int, folder: Path) -> None:
-    """Send a task of so many variants to the stand-in of PanDA, poll it, and print what it took."""
+    """Send a task to the stand-in of PanDA, poll it, and print how long both took."""
     from tests.engines.panda import FakePanda
 
     panda = FakePanda(folder / "panda")
@@ -71,7 +71,7 @@ def send(backend: PandaBackend, calls: list[str], jobs: list[Job]) -> None:
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     runner_s = 0.0
     underway = True
-    # The process that sends the batch leaves its answer on disk; the runner comes again for it.
+    # The process that sends the batch leaves its answer on disk, so the runner asks again.
     while underway:
         used = time.thread_time()
         answers = backend.submit(jobs)
@@ -93,7 +93,7 @@ def send(backend: PandaBackend, calls: list[str], jobs: list[Job]) -> None:
 
 def poll(backend: PandaBackend, calls: list[str], ids: dict[str, str]) -> None:
     """Poll until the first answer is here, and print what that took."""
-    # What was called to send is counted already.
+    # The calls that sending took are printed already.
     calls.clear()
     began = time.monotonic()
     ticks = []

@@ -2,8 +2,8 @@
 
     python benchmarks/panel_paint.py           # needs npm ci and Chromium
 
-A bare page has the panel's components and made-up scans. The first paint and an update of ten rows
-are timed, in milliseconds from the data to the document, and to the next frame.
+A bare page has the panel's components and made-up scans. The times are milliseconds for the first
+paint and for an update of ten rows: from the data to the document, and to the next frame.
 """
 
 from __future__ import annotations
@@ -110,13 +110,13 @@ def bundle(folder: Path) -> None:
 
 
 def measure(folder: Path, jobs: int) -> dict[str, float]:
-    """Return milliseconds of the first paint and of an update, with so many jobs."""
+    """Return the milliseconds that the first paint and an update take, with `jobs` jobs."""
     style = (folder / "entry.css").read_text()
     code = (folder / "entry.js").read_text()
     html = f"<!doctype html><style>{style}</style><body style='width:300px;height:800px'></body>"
     with sync_playwright() as playwright:
         page = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS).new_page()
-        # Nothing is served: the browser asks, and is answered from here.
+        # There is no server: playwright answers the requests of the browser.
         page.route("**/page.html", lambda route: route.fulfill(body=html, content_type="text/html"))
         page.route(
             "**/entry.js", lambda route: route.fulfill(body=code, content_type="text/javascript")

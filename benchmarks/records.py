@@ -2,9 +2,9 @@
 
     python benchmarks/records.py --variants 2000
 
-Two scans are written by hand, with 20 epochs of three metrics, an executed notebook and provenance
-of each variant. Each line is one command from start to exit. Run it with two numbers of variants to
-see that the time grows no faster than they do.
+The script writes two scans, in which each variant has 20 epochs of three metrics, an executed
+notebook and provenance. Each printed line is one command from start to exit. Run the script with
+two numbers of variants to see that the time grows no faster than the number.
 """
 
 from __future__ import annotations
@@ -141,7 +141,7 @@ def print_digest_time(scan: Path) -> None:
     """Print how long sha256sum takes for all files of a scan, which is what `verify` reads."""
     size = sum(path.stat().st_size for path in scan.rglob("*") if path.is_file())
     start = time.perf_counter()
-    # The time of a tool that does nothing else is what `verify` is compared with.
+    # sha256sum does nothing but hash, so its time is a lower bound for `verify`.
     find = ["find", str(scan), "-type", "f", "-exec", "sha256sum", "{}", "+"]
     subprocess.run(find, capture_output=True)
     seconds = time.perf_counter() - start

@@ -1,10 +1,10 @@
-"""What the server extension costs: processor time, and how long its event loop is kept waiting.
+"""How much processor time the server extension takes, and how long it delays the event loop.
 
     python benchmarks/server_load.py --pages 5
 
 First there is one scan of 100 jobs that report every second, watched by some pages. Then there is a
-home of 50 scans with 10,000 jobs in all, of which 20 pages open everything. Journals are written by
-hand, under a lease that is held.
+home of 50 scans with 10,000 jobs in all; 20 pages open all scans. This process writes the journals
+and holds the leases, so that the server starts no runner.
 """
 
 from __future__ import annotations
@@ -170,7 +170,7 @@ class Pages:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def connect(self, count: int, scans: list[str]) -> None:
-        """Connect so many pages, each of which opens all of these scans."""
+        """Connect `count` pages. Each opens all of these scans."""
         for number in range(count):
             connection = await websocket_connect(self._url, max_message_size=2**30)
             self._connections.append(connection)
@@ -184,7 +184,7 @@ class Pages:
         while (text := await connection.read_message()) is not None:
             self.messages += 1
             self.size += len(text)
-            # To read JSON takes time from the server: one page that reads is enough.
+            # Reading JSON takes processor time, which the server needs. So only one page reads.
             if number == 0:
                 body = json.loads(text)
                 for row in body.get("rows", []):

@@ -1,9 +1,10 @@
-"""What Slurm costs a scan.
+"""How much time and how many calls of Slurm's commands a scan takes.
 
     python benchmarks/slurm_load.py [VARIANTS]
 
-An answer of 10,000 jobs is read, and a scan of 500 variants is sent and stopped; calls of Slurm's
-commands are counted. The script starts a Slurm of its own, as root on a Debian machine.
+First an answer of squeue about 10,000 jobs is read. Then a scan of 500 variants is sent and
+stopped, and the calls of Slurm's commands are counted. The script starts a Slurm of its own, as
+root on a Debian machine.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How fast a reading comes into the table in the browser, and what a table of many rows costs.
+"""How fast a reading comes into the table in the browser, and how long many rows take to draw.
 
     python benchmarks/table_latency.py         # needs pip install '.[test]' and Chromium
 
@@ -133,7 +133,7 @@ def latencies(page: Page, lab: Lab) -> list[float]:
     page.locator(".gridgpu-table [data-id='v0002'][data-state='done']").wait_for(timeout=120_000)
     seen: dict[str, float] = page.evaluate("() => window.seen")
     reported = _report_times(Path(log))
-    # A report may be missing in the table: the next one came before it was drawn.
+    # A report may be missing in the table, if the next one came before it was drawn.
     return [seen[key] - moment for key, moment in reported.items() if key in seen]
 
 

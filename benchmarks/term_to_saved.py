@@ -47,7 +47,7 @@ def measure(name: str, cell: str, folder: Path) -> None:
     while not job.result.exists():
         time.sleep(0.005)
     seconds = time.perf_counter() - start
-    # A saved notebook is of use only with what its cell had printed before the signal.
+    # The saved notebook must contain what its cell had printed before the signal.
     saved = json.loads(job.copy(claim["copy"]).notebook.read_text())
     outputs = [json.dumps(cell.get("outputs", [])) for cell in saved["cells"]]
     kept = any("begun" in output for output in outputs)

@@ -11,16 +11,13 @@ from jupyter_gridgpu import client
 from jupyter_gridgpu.client import ScanHandle
 from jupyter_gridgpu.errors import UnknownScan, UsageError
 from jupyter_gridgpu.model.space import Space
-from jupyter_gridgpu.planning.declaration import Options
+from jupyter_gridgpu.planning.declaration import NOT_FOR_A_REPLAY, Options
 from jupyter_gridgpu.planning.request import Plan, plan
 from jupyter_gridgpu.records.compare import Tolerance
 from jupyter_gridgpu.records.compare import compare as compare_records
 from jupyter_gridgpu.records.record import Record, load_record
 from jupyter_gridgpu.records.replay import ReplayRequest, plan_replay
 from jupyter_gridgpu.widgets.comparison import Compared
-
-# Options that a replay takes from the scan that it runs again.
-_NOT_FOR_REPLAY = ("maximize", "minimize", "trials", "sampler", "seed", "files")
 
 
 class Scan(ScanHandle):
@@ -103,12 +100,12 @@ class Scan(ScanHandle):
             >>> again = open_scan("btag").replay(only="best 5", set={"epochs": 50}, on="slurm")
         """
         self.refresh()
-        # Written as lines of a cell, so that one parser reads the changes of all faces. `fixed`
-        # keeps a list in one piece, which would be several values otherwise.
+        # Written as lines of a cell, so that one parser reads the changes of all faces. Without
+        # `fixed`, a list would be several values.
         changes = tuple(f"{name} = fixed({value!r})" for name, value in (set or {}).items())
         command = f"scan.replay({only!r}, {dict(set or {})!r}, **{options!r})"
-        wish = ReplayRequest(only, changes, _replay_options(options), command)
-        return start(plan_replay(Record(self.paths, self.view), wish))
+        request = ReplayRequest(only, changes, _replay_options(options), command)
+        return start(plan_replay(Record(self.paths, self.view), request))
 
     def compare(
         self,
@@ -141,7 +138,7 @@ class Scan(ScanHandle):
             >>> open_scan("btag").compare("btag-replay").verdict
             'reproduced'
         """
-        # The records are read from the folders, so that both sides are as the disks have them.
+        # Both records are read from their folders, so that both are as new as their files.
         second: str | Path | None = None
         if isinstance(other, ScanHandle):
             second = other.folder
@@ -155,12 +152,12 @@ class Scan(ScanHandle):
 
 
 def two_scans(first: str | Path, second: str | Path | None) -> tuple[Record, Record]:
-    """Return the records of two scans to compare, the older one first if one replays the other.
+    """Return the records of two scans to compare, in the order in which they were named.
 
     Args:
         first (str | Path): Name, id or folder of a scan.
-        second (str | Path | None): The same of another scan. None means that `first` is a replay,
-            whose origin is returned before it.
+        second (str | Path | None): The same of another scan. None means that `first` is a replay;
+            then the record of its origin comes first.
 
     Raises:
         UsageError: `second` is None and `first` is no replay, or its origin is not here.
@@ -169,24 +166,24 @@ def two_scans(first: str | Path, second: str | Path | None) -> tuple[Record, Rec
     Example:
         >>> origin, replay = two_scans("btag-replay", None)
     """
-    one = load_record(client.open_scan(first).folder)
+    first_record = load_record(client.open_scan(first).folder)
     if second is not None:
-        return one, load_record(client.open_scan(second).folder)
-    origin = one.scan.origin
+        return first_record, load_record(client.open_scan(second).folder)
+    origin = first_record.scan.origin
     if origin is None or not origin.id:
-        raise UsageError(f"{one.name} is no replay: name the scan to compare it with.")
+        raise UsageError(f"{first_record.name} is no replay: name the scan to compare it with.")
     # By id: the user may have given the name to another scan since.
     try:
-        return load_record(client.open_scan(origin.id).folder), one
+        return load_record(client.open_scan(origin.id).folder), first_record
     except UnknownScan:
         raise UsageError(
-            f"{origin.name}, which {one.name} runs again, is not here: give its folder."
+            f"{origin.name}, which {first_record.name} runs again, is not here: give its folder."
         ) from None
 
 
 def _replay_options(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the options of a replay. Raises UsageError for one that a replay does not have."""
-    known = [name for name in Options.__dataclass_fields__ if name not in _NOT_FOR_REPLAY]
+    """Return `options` as a dict. Raises UsageError for one that a replay does not have."""
+    known = [name for name in Options.__dataclass_fields__ if name not in NOT_FOR_A_REPLAY]
     for name in options:
         if name not in known:
             raise UsageError(
@@ -236,7 +233,7 @@ def gridscan(notebook: str | Path, space: str | Mapping[str, Any] | Space, **opt
         >>> space = {"lr": loguniform(1e-4, 1e-2), "units": [64, 128], "epochs": 12}
         >>> scan = gridscan("train.ipynb", space, trials=20, maximize="max(acc)", on="slurm")
     """
-    # A user may give one path, but the spec of a scan holds a list of texts.
+    # A user may give one path, but a scan holds a tuple of texts.
     options["files"] = _as_texts(options.get("files") or ())
     for name in options:
         if name not in Options.__dataclass_fields__:
@@ -288,7 +285,7 @@ def open_scan(scan: str | Path) -> Scan:
 
 
 def _in_kernel() -> bool:
-    """Return whether a Jupyter kernel runs this code, and not a terminal or a script."""
+    """Return whether this code runs in a Jupyter kernel."""
     from IPython import get_ipython
 
     return hasattr(get_ipython(), "kernel")

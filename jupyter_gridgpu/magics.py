@@ -1,6 +1,6 @@
 """The magics: `%%gridscan NOTEBOOK` starts a scan, `%gridscan NOTEBOOK` opens the form.
 
-`%gridscan VERB SCAN` does with a scan what the command `gridgpu VERB SCAN` does.
+`%gridscan VERB SCAN` does the same as the command `gridgpu VERB SCAN`.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class GridscanMagics(Magics):
         """Run a verb, or open the form if the words name a notebook. Raises UsageError."""
         if words and words[0] in _VERBS:
             _run_verb(words[0], words[1:])
-        # The notebook may stand behind options, whose number of values only the parser knows.
+        # The notebook may come after options. Only the parser knows which words are their values.
         elif any(word.endswith(".ipynb") for word in words):
             self._open_form(words)
         else:
@@ -82,7 +82,7 @@ class GridscanMagics(Magics):
 
     def _start_scan(self, words: list[str], cell: str) -> None:
         values = read_options_line(words)
-        # These say what is done with the request; all others are options of the scan.
+        # These four are no options of the scan.
         notebook = values.pop("notebook")
         dry_run = values.pop("dry_run")
         rehearse = values.pop("rehearse")
@@ -115,7 +115,7 @@ def _split(line: str) -> list[str]:
 
 def _start_and_show(made: Plan) -> None:
     scan = api.start(made)
-    # Running a cell again is the usual way to see its scan again, so it is no error.
+    # This is no error: users run a cell again to see its scan again.
     if scan.attached:
         print(f"This cell started {scan.name} before; here it is again. --new starts another scan.")
     elif scan.scan.choice:
@@ -146,11 +146,11 @@ def _show(target: str) -> None:
 
 
 def _replay(*words: str) -> None:
-    # Imported late: the command line is loaded only where one of its parsers is used.
+    # Imported late: a kernel that replays nothing need not load the command line.
     from jupyter_gridgpu.cli.replay import read_replay_request, variation_text
 
-    target, wish = read_replay_request(list(words))
-    made = plan_replay(load_record(client.open_scan(target).folder), wish)
+    target, request = read_replay_request(list(words))
+    made = plan_replay(load_record(client.open_scan(target).folder), request)
     difference = variation_text(made.scan)
     if difference:
         print(difference)

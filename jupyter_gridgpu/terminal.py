@@ -20,7 +20,7 @@ from jupyter_gridgpu.model.numbers import decode
 from jupyter_gridgpu.model.units import duration_text, parameter_text
 from jupyter_gridgpu.model.view import VariantView
 
-MARKS = {
+STATE_SIGNS = {
     "new": "◌",
     "queued": "◷",
     "running": "◉",
@@ -30,15 +30,15 @@ MARKS = {
     "lost": "?",
 }
 COLOURS = {"running": "blue", "done": "green", "failed": "red", "lost": "yellow"}
-# Which rows stay if not all fit: those that a user wants to see while the scan runs.
+# If not all rows fit, those of the lowest rank stay: what a user wants to see of a running scan.
 RANKS = {"running": 0, "failed": 1, "lost": 1, "queued": 2, "done": 3, "cancelled": 4, "new": 5}
 BARS = "▁▂▃▄▅▆▇█"
-METRICS_SHOWN = 4
-NARROW = 80  # a terminal with fewer columns has no room for curves
+METRICS_SHOWN = 4  # the most metrics of the table
+NARROW = 80  # columns; a narrower terminal has no room for curves
 ROW_RESERVE = 9  # lines of the screen above and below the rows
 UNBOUNDED = 10_000  # columns: wider than any table
 REFRESH_PER_S = 8
-CHECK_S = 0.1  # between two looks at the journal
+CHECK_S = 0.1  # seconds between two looks at the journal
 
 
 def watch(handle: ScanHandle, console: Console) -> str:
@@ -55,7 +55,7 @@ def watch(handle: ScanHandle, console: Console) -> str:
         for state in handle.changes(every_s=CHECK_S):
             rows = max(console.height - ROW_RESERVE, 4)
             live.update(render(handle, state, console, limit=rows))
-    # The live display vanishes when it ends, so that the whole table stays, however long it is.
+    # The live display vanishes when it ends. The whole table, however long, is printed instead.
     console.print(render(handle, state, console, limit=None))
     return state
 
@@ -69,7 +69,7 @@ def render(handle: ScanHandle, state: str, console: Console, limit: int | None) 
     with handle.lock:
         head = wire.head(handle.view, state, time.time())
         variants = list(handle.view.variants.values())
-        rows = [wire.row(handle.view, variant) for variant in _most_alive(variants, limit)]
+        rows = [wire.row(handle.view, variant) for variant in _shown_variants(variants, limit)]
     parts: list[RenderableType] = [_title(head), _progress(head, console)]
     parts.append(_fitting_table(head, rows, console))
     left_out = len(variants) - len(rows)
@@ -103,15 +103,15 @@ def _progress(head: wire.Head, console: Console) -> Table:
     times = duration_text(until - head["created"])
     if head["left_s"] is not None:
         times += f", about {duration_text(head['left_s'])} left"
-    states = "  ".join(f"{MARKS[state]} {count} {state}" for state, count in counts.items())
+    states = "  ".join(f"{STATE_SIGNS[state]} {count} {state}" for state, count in counts.items())
     bar = ProgressBar(total=total, completed=ended, width=max(min(30, console.width - 60), 10))
     grid = Table.grid(padding=(0, 2))
     grid.add_row(bar, f"{ended} of {total}", states, times)
     return grid
 
 
-def _most_alive(variants: list[VariantView], limit: int | None) -> list[VariantView]:
-    """Return at most `limit` variants, the running and failed ones first, in order of their ids."""
+def _shown_variants(variants: list[VariantView], limit: int | None) -> list[VariantView]:
+    """Return at most `limit` variants, by id; running and failed ones are left out last."""
     if limit is None or len(variants) <= limit:
         return variants
     chosen = sorted(variants, key=lambda variant: RANKS[variant.state])[:limit]
@@ -125,7 +125,7 @@ def _fitting_table(head: wire.Head, rows: list[wire.Row], console: Console) -> T
     The objective and its curve are left out last.
     """
     metrics = row_text.metric_names(head, rows, METRICS_SHOWN)
-    # Measured without a bound: within the real width rich would make the columns narrower.
+    # Measured in an unbounded width, since rich would shrink the columns to the real width.
     options = console.options.update(max_width=UNBOUNDED)
     for count in range(len(metrics), 1, -1):
         table = _table(head, rows, metrics[:count], curve=True)
@@ -135,7 +135,7 @@ def _fitting_table(head: wire.Head, rows: list[wire.Row], console: Console) -> T
 
 
 def _table(head: wire.Head, rows: list[wire.Row], metrics: list[str], curve: bool) -> Table:
-    """Return the table with these metrics; the first has a column with its curve if `curve`."""
+    """Return the table with these metrics. With `curve`, the first metric also has its curve."""
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 1))
     table.add_column("id", no_wrap=True, min_width=7)
     table.add_column("state", no_wrap=True, min_width=11)
@@ -162,7 +162,7 @@ def _cells(head: wire.Head, row: wire.Row, metrics: list[str], curve: bool) -> l
     if name == head["best"]:
         name += " ★"
     state = row["state"]
-    cells = [Text(name), Text(f"{MARKS[state]} {state}", style=COLOURS.get(state, ""))]
+    cells = [Text(name), Text(f"{STATE_SIGNS[state]} {state}", style=COLOURS.get(state, ""))]
     cells += [
         Text(one_line(parameter_text(row["params"].get(name))) or "") for name in head["varied"]
     ]
@@ -189,7 +189,7 @@ def sparkline(values: list[float | None], width: int = 12) -> str:
     """
     step = max(1, math.ceil(len(values) / width))
     drawn = values[::step]
-    # Halved, since the difference of the largest and the smallest float is beyond a float.
+    # Halved, since the difference of the largest and the smallest float is too large for a float.
     halves = [value / 2 for value in drawn if _is_finite(value)]
     if len(halves) < 2:
         return ""

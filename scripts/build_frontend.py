@@ -26,7 +26,7 @@ NO_NPM = (
 
 
 class CustomBuildHook(BuildHookInterface):  # type: ignore[misc]
-    """Runs npm. Where there is none, the build gets Node.js from a Python package."""
+    """Runs npm. Without npm, the build gets Node.js from a Python package."""
 
     def dependencies(self) -> list[str]:
         """Return the Python packages that the build needs."""
@@ -62,9 +62,9 @@ class CustomBuildHook(BuildHookInterface):  # type: ignore[misc]
                 yield source
 
     def _installed(self) -> bool:
-        """Return whether the npm packages are there as the lock file wants them.
+        """Return whether the npm packages of the lock file are installed.
 
-        A developer's own ones are left alone: `npm ci` would remove the tools for tests.
+        If they are, `npm ci` is not run: it would remove a developer's tools for tests.
         """
         lock = Path(self.root) / "package-lock.json"
         known = Path(self.root) / "node_modules/.package-lock.json"

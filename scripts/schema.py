@@ -3,9 +3,9 @@
     python scripts/schema.py            write both documents
     python scripts/schema.py --check    end with 1 if a document is not what the code says
 
-docs/openapi.json describes the REST routes. The routes stand here; the answers are the typed dicts
-of model/wire.py and server/messages.py. docs/records.schema.json describes what a scan keeps on
-disk, and is made from model/records.py.
+docs/openapi.json describes the REST routes. This script lists the routes; the answers are the typed
+dicts of model/wire.py and server/messages.py. docs/records.schema.json describes what a scan keeps
+on disk, and is made from model/records.py.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ API = Naming(
         wire.State: "State",
         wire.ScanState: "ScanState",
         wire.Action: "Action",
-        wire.ChannelName: "Way",
+        wire.ChannelName: "ChannelName",
         Num: "Num",
     },
 )
@@ -70,7 +70,7 @@ def records_document() -> Schema:
 
 
 def _line(head: Schema, kind: str, event: Schema) -> Schema:
-    """Return the schema of a line of the journal: the keys of all events, and those of this one."""
+    """Return the schema of a line of the journal: the keys of all events and those of `event`."""
     properties = {**head["properties"], "type": {"const": kind}, **event["properties"]}
     return {**event, "properties": properties, "required": head["required"] + event["required"]}
 
@@ -89,12 +89,12 @@ def components() -> dict[str, Schema]:
 
 
 def _content(body: Schema, kind: str = "application/json") -> Schema:
-    """Return what the body of a request or an answer consists of; `kind` is its MIME type."""
+    """Return the `content` of a request or an answer with this body. `kind` is its MIME type."""
     return {"content": {kind: {"schema": body}}}
 
 
 def _in_query(name: str, kind: str, text: str, **more: Any) -> Schema:
-    """Return a parameter that stands behind the question mark."""
+    """Return a parameter of the query, which comes after the question mark of an address."""
     return {"name": name, "in": "query", "description": text, "schema": {"type": kind, **more}}
 
 
@@ -109,7 +109,7 @@ JOB_TEXT = "A variant, like v0017, whose latest attempt is meant; or an attempt,
 JOB = _required("path", "job", JOB_TEXT)
 SORT_TEXT = (
     "id, state, value, started, ended, step, params.NAME or metrics.NAME;"
-    " '-' before it turns it round."
+    " '-' before the name reverses the order."
 )
 ROWS = (
     _in_query("sort", "string", SORT_TEXT),
@@ -127,7 +127,7 @@ PART = (
     _in_query("limit", "integer", "Most bytes.", minimum=1, maximum=1024 * 1024, default=64 * 1024),
 )
 FAULTS = {
-    "400": "Asked for wrongly.",
+    "400": "The request is wrong.",
     "403": "Not allowed.",
     "404": "Not there.",
     "409": "Owned by another runner.",
@@ -138,7 +138,7 @@ FAULTS = {
 def _operation(
     answer: Any, parameters: tuple[Schema, ...], summary: str, asked: Any = None
 ) -> Schema:
-    """Return one operation; `answer` and `asked` are the typed dicts of what it gives and takes."""
+    """Return one operation. `asked` and `answer` are the typed dicts of request and answer."""
     responses: Schema = {"200": {"description": summary, **_content(schema(answer, API))}}
     for status, text in FAULTS.items():
         responses[status] = {"description": text, **_content(schema(messages.Fault, API))}
@@ -158,7 +158,7 @@ def paths() -> dict[str, Schema]:
         f"{scan}/jobs": _operation(
             messages.RowPage, (SCAN, *ROWS), "Rows of a scan, page by page."
         ),
-        job: _operation(wire.JobDetails, of_job, "The attempts and the surroundings of a variant."),
+        job: _operation(wire.JobDetails, of_job, "The attempts, defaults and limits of a variant."),
         f"{job}/metrics": _operation(
             wire.JobMetrics, (*of_job, POINTS), "The curves of a job, thinned."
         ),
@@ -173,7 +173,7 @@ def paths() -> dict[str, Schema]:
             messages.Queues, (), "GPU queues, as they were at most a minute ago."
         ),
     }
-    command = _operation(wire.Notice, (SCAN,), "Ask something of a scan.", messages.Command)
+    command = _operation(wire.Notice, (SCAN,), "Send a command to a scan.", messages.Command)
     home = _operation(messages.Home, (), "Keep scans in another folder from now on.", messages.Home)
     return {
         **{path: {"get": operation} for path, operation in gets.items()},
@@ -188,15 +188,15 @@ SIGNED = (
     _required(
         "header",
         "X-GridGpu-Signature",
-        "HMAC-SHA-256 of scan, claim and digest, with the key that it takes.",
+        "HMAC-SHA-256 of scan, claim and digest, with the key of the claim.",
     ),
 )
 REFUSALS = {
-    "400": "Asked for wrongly.",
-    "403": "Signed by nobody who is known.",
+    "400": "The request is wrong.",
+    "403": "The signature is not that of a known user.",
     "404": "No such scan or job is known.",
-    "409": "What comes before that is missing.",
-    "410": "Nothing more is taken for the scan.",
+    "409": "Earlier bytes are missing.",
+    "410": "The collector takes nothing more for the scan.",
     "413": "Too much at once.",
     "429": "Too fast.",
     "503": "Not now.",
@@ -205,7 +205,7 @@ REFUSALS = {
 
 
 def _signed_operation(summary: str, answer: Schema, lines: bool = False) -> Schema:
-    """Return an operation of the collector; with `lines`, it takes lines of text."""
+    """Return an operation of the collector. With `lines`, the request has lines of text."""
     responses: Schema = {"200": {"description": summary, **answer}}
     for status, text in REFUSALS.items():
         responses[status] = {"description": text, **_content(schema(messages.Refusal, API))}
@@ -229,7 +229,7 @@ def collector() -> Schema:
     return {
         "post": _signed_operation("A job: lines of its metrics file.", taken, lines=True),
         "put": _signed_operation("A runner: jobs that exist.", announced, lines=True),
-        "get": _signed_operation("A runner: what came since.", frames),
+        "get": _signed_operation("A runner: what has come since a position.", frames),
         "delete": _signed_operation("The user: take nothing more for the scan.", stopped),
     }
 
@@ -238,8 +238,8 @@ def api_document() -> Schema:
     """Return the OpenAPI document of the server extension."""
     about = (
         "Scans over REST, below the base URL of the Jupyter server. The stream of events, a"
-        " WebSocket at api/events, says AllScans first, then OneScan and Gone, and of opened scans"
-        " Snapshot and Upsert, or Missing; it hears Open and Close."
+        " WebSocket at api/events, sends AllScans first, then OneScan and Gone. For opened scans"
+        " it sends Snapshot and Upsert, or Missing. It receives Open and Close."
     )
     routes = {f"/api{path}": item for path, item in paths().items()}
     token = {"type": "apiKey", "in": "header", "name": "Authorization"}

@@ -1,4 +1,5 @@
-# Shared by demo and test: `setup EXTRAS` makes .venv and installs the project into it, `need COMMAND PACKAGES` asks apt.
+# Functions for the scripts demo and test. `setup EXTRAS` makes .venv and installs the project.
+# `need COMMAND PACKAGES` installs packages with apt if the command is missing.
 VENV=${VENV:-$PWD/.venv}
 BIN=$VENV/bin
 

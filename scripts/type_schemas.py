@@ -1,6 +1,7 @@
-"""JSON schemas of typed dicts, made by hand: no generator reads them on every Python we run on.
+"""Makes JSON schemas of typed dicts, since no generator reads them on every Python that we support.
 
-Docstrings become the descriptions of objects, comments at the keys become those of the keys.
+The docstring of a typed dict becomes its description. The comment at a key becomes the description
+of the key.
 """
 
 from __future__ import annotations
@@ -68,7 +69,7 @@ def _literal(values: tuple[Any, ...]) -> Schema:
 
 def _union(kinds: tuple[Any, ...], naming: Naming) -> Schema:
     """Return the schema of a union."""
-    # Python flattens `Num | None` into the parts of Num and None: put Num together again.
+    # Python flattens `Num | None` into the parts of Num and None. So Num is put together again.
     if set(get_args(Num)) < set(kinds):
         rest = [kind for kind in kinds if kind not in get_args(Num)]
         kinds = (Num, *rest)
@@ -93,8 +94,8 @@ def record(kind: Any, naming: Naming, comments: dict[str, str]) -> Schema:
     properties = {}
     for name, hint in hints.items():
         properties[name] = schema(hint, naming)
-        # A reference stands alone: what reads the schemas for the browser takes a reference that
-        # has a description for another type than the one that it refers to.
+        # A reference must have no description: json-schema-to-typescript would make another type
+        # of it.
         if name in comments and "$ref" not in properties[name]:
             properties[name]["description"] = comments[name]
     return {
@@ -130,7 +131,8 @@ def key_comments(module: ModuleType) -> dict[str, dict[str, str]]:
         if not isinstance(node, ast.ClassDef):
             continue
         keys: dict[str, str] = {}
-        # A typed dict has the keys of its bases too. Python 3.10 forgets the bases: read them.
+        # A typed dict has the keys of its bases too. Python 3.10 does not keep the bases, so their
+        # names are read from the source.
         for base in node.bases:
             keys.update(found.get(ast.unparse(base), {}))
         for item in node.body:

@@ -1,1 +1,1 @@
-"""The command line `gridgpu`: one module a verb; `app` puts them together."""
+"""The command line `gridgpu`: one module for each verb; `app.py` puts them together."""

@@ -1,4 +1,4 @@
-"""`gridgpu`: scans without a notebook. The group of all verbs, and what becomes of mistakes."""
+"""The command `gridgpu`: the group of all verbs, and how mistakes are printed."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ for verb in VERBS:
 def main() -> None:
     """Run the command line and leave with its exit code.
 
-    Every mistake is one sentence on stderr, with the exit code that goes with it.
+    Every mistake is one sentence on stderr, and has its exit code.
     """
     try:
         # click's own handling of errors would print more than one sentence.
@@ -44,15 +44,15 @@ def main() -> None:
     except (click.Abort, KeyboardInterrupt):
         sys.exit(INTERRUPTED_EXIT_CODE)
     except BrokenPipeError:
-        # Whoever read the output has seen enough, as in `gridgpu list | head`.
+        # The reader of the output has ended, as in `gridgpu list | head`.
         sys.exit(0)
 
 
 def _is_help(error: click.ClickException) -> bool:
-    """Return whether an error is no sentence but the help of a group that got no verb.
+    """Return whether the text of an error is the help of a group that was called without a verb.
 
-    From click 8.2 on such an error has a class of its own, which earlier versions lack: they print
-    the help themselves. So the text is looked at.
+    click 8.2 has a class of its own for this error. Earlier versions do not have the class, since
+    they print the help themselves. So the text is compared.
     """
     if not isinstance(error, click.UsageError) or error.ctx is None:
         return False

@@ -1,6 +1,6 @@
-"""`gridgpu collector`: take metrics of jobs that share no disk with their users.
+"""`gridgpu collector`: run a collector for jobs that share no disk with their users.
 
-For users of a collector: have metrics taken there.
+`invite` and `expel` are for the owner of a collector, `use` and `revoke` for its users.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from jupyter_gridgpu.errors import UsageError
 from jupyter_gridgpu.transport.signing import USER
 
 MEGABYTE = 2**20
-STORAGE_MB = 8192
+STORAGE_MB = 8192  # of all members together
 INVITATION_LIMIT = 2000  # characters of the line that holds an invitation
 
 _FILE = click.Path(path_type=Path)
 
 
 def _store_folder() -> Path:
-    """Return the folder of a collector that was given none."""
+    """Return the folder of a collector if `--store` is not given."""
     import platformdirs
 
     given = os.environ.get("GRIDGPU_COLLECTOR")
@@ -63,7 +63,7 @@ store_option = click.option(
     metavar="MB",
     help="Most that all members may have together.",
 )
-# The word of earlier versions; a space is what a scan searches.
+# The word of earlier versions. In all other commands --space is what a scan searches.
 @click.option("--space", "storage", default=STORAGE_MB, hidden=True)
 @store_option
 @click.pass_context
@@ -94,7 +94,7 @@ def collector(
     def say_started(bound_port: int) -> None:
         click.echo(f"Collecting on {scheme}://{ip}:{bound_port}/")
 
-    # Metrics are for their owners: no other user of the machine may read the files.
+    # No other user of the machine may read the metrics.
     os.umask(0o077)
     limits = CollectorLimits(total_bytes=storage * MEGABYTE)
     serve(store or _store_folder(), ip, port, tls, say_started, limits)
@@ -144,7 +144,7 @@ def use(url: str | None) -> None:
     from jupyter_gridgpu.transport import key_files
 
     if url:
-        # Nobody invites to one's own server: the secret is made here.
+        # Users need no invitation to their own server. The secret is made here.
         address, user, secret = url, "me", os.urandom(32).hex()
     else:
         address, user, secret = _invitation()
@@ -160,7 +160,7 @@ def use(url: str | None) -> None:
 
 def _invitation() -> tuple[str, str, str]:
     """Return address, user and secret from standard input. Raises UsageError."""
-    # An invitation is no argument: the list of processes would show the secret to all users.
+    # An invitation must not be an argument: the list of processes would show it to all users.
     words = sys.stdin.readline(INVITATION_LIMIT).split()
     if len(words) != 3:
         raise UsageError(
@@ -194,7 +194,7 @@ def _check_member(name: str) -> None:
 
 
 def _check_url(url: str) -> None:
-    # An address with a space in it would break the invitation, which is three words.
+    # An invitation is three words, so the address must have no space in it.
     if not url.startswith(("http://", "https://")) or len(url.split()) != 1:
         raise UsageError(
             f"{url[:80]!r} is no address; give one like https://gridgpu.example:8765/."

@@ -1,4 +1,4 @@
-"""`gridgpu compare`: whether a scan gave the results of another one."""
+"""`gridgpu compare`: whether two scans gave the same results."""
 
 from __future__ import annotations
 
@@ -9,20 +9,19 @@ import click
 
 from jupyter_gridgpu.cli.output import json_option, print_json
 from jupyter_gridgpu.model.job import one_line
-from jupyter_gridgpu.model.units import number_text
-from jupyter_gridgpu.records.compare import (
-    REPRODUCED,
-    ComparedMetric,
-    ComparedVariants,
-    Comparison,
-    Tolerance,
-)
+from jupyter_gridgpu.records.compare import ComparedVariants, Comparison, Tolerance
 from jupyter_gridgpu.records.compare import compare as compare_records
+from jupyter_gridgpu.records.comparison_rows import (
+    column_names,
+    pair_rows,
+    pairs_to_look_at_first,
+    row_texts,
+)
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-SHOWN = 20  # pairs of variants, and differences of inputs, unless --all is given
+SHOWN = 20  # the most pairs, and the most differences of inputs, without --all
 
 
 @click.command("compare")
@@ -76,7 +75,7 @@ def compare(
     The exit code is 0 if B reproduced A or is within tolerance, 1 if it differs, 3 if something is
     missing.
     """
-    # Imported late: the Python face brings the widgets, which other verbs need not wait for.
+    # Imported late: api.py imports the widgets, for which other verbs need not wait.
     from jupyter_gridgpu.api import two_scans
 
     record_a, record_b = two_scans(first, second)
@@ -93,14 +92,13 @@ def _print(comparison: Comparison, everything: bool) -> None:
 
     pairs = comparison.pairs
     if not everything:
-        # Those that differ come first: they are what the user looks for.
-        pairs = sorted(pairs, key=lambda pair: pair.verdict == REPRODUCED)[:SHOWN]
+        pairs = pairs_to_look_at_first(comparison)[:SHOWN]
     if pairs:
         Console(highlight=False).print(_table(comparison, pairs))
     if len(pairs) < len(comparison.pairs):
         click.echo(f"{len(comparison.pairs) - len(pairs)} more variants; --all prints them.")
     _print_inputs(comparison, everything)
-    # Notes hold names from the folders of scans, which may come from anybody: they are bounded.
+    # Names in notes come from scan folders, which anybody may have written: they are bounded.
     for note in comparison.notes:
         click.echo(one_line(note))
     counts = ", ".join(f"{count} {verdict}" for verdict, count in comparison.counts().items())
@@ -111,7 +109,7 @@ def _print(comparison: Comparison, everything: bool) -> None:
 
 
 def _print_inputs(comparison: Comparison, everything: bool) -> None:
-    """Print which inputs of the two scans differed, as lines of a diff where there are some."""
+    """Print which inputs of the two scans differed; of a notebook also the lines of a diff."""
     inputs = comparison.inputs
     if not everything:
         inputs = inputs[:SHOWN]
@@ -128,30 +126,12 @@ def _table(comparison: Comparison, pairs: list[ComparedVariants]) -> Table:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table("variant", "metric", box=None, header_style="dim", pad_edge=False)
-    for name in (comparison.a, comparison.b, "difference", "relative", "sigma"):
+    names = column_names(comparison)
+    table = Table(*names[:2], box=None, header_style="dim", pad_edge=False)
+    # As Text, so that a name with brackets is not read as rich's markup.
+    for name in names[2:-1]:
         table.add_column(Text(name), justify="right")
-    table.add_column("")
-    for pair in pairs:
-        # A pair without metrics, because a variant is missing or failed, has one row as well.
-        for cell in pair.cells or (None,):
-            table.add_row(*(Text(one_line(text) or "") for text in _row(pair, cell)))
+    table.add_column(names[-1])
+    for row in pair_rows(pairs):
+        table.add_row(*(Text(one_line(text) or "") for text in row_texts(row)))
     return table
-
-
-def _row(pair: ComparedVariants, cell: ComparedMetric | None) -> list[str]:
-    """Return the texts of one row: a metric of a pair, or its states if it has no metrics."""
-    ident = pair.a or ""
-    if pair.a != pair.b:
-        ident = f"{pair.a or '–'} / {pair.b or '–'}"
-    if cell is None:
-        state_a, state_b = pair.states
-        return [ident, "–", state_a or "missing", state_b or "missing", "", "", "", pair.verdict]
-    values = (cell.a, cell.b, cell.difference, cell.relative, cell.spread)
-    return [ident, cell.metric, *(_number(value) for value in values), cell.verdict]
-
-
-def _number(value: float | None) -> str:
-    if value is None:
-        return "–"
-    return number_text(value, 4)

@@ -1,4 +1,4 @@
-"""`gridgpu doctor` says whether everything is there, reachable and well set."""
+"""`gridgpu doctor`: whether everything is there, reachable and well set."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SIGNS = {"ok": ("✔", "green"), "note": ("•", "yellow"), "problem": ("✖", "
 @click.command("doctor")
 @json_option
 def doctor(as_json: bool) -> None:
-    """Ask every part how it is: Jupyter, the home of scans, GPUs, containers, engines, queues.
+    """Ask every part how it is: Jupyter, the home of scans, GPUs, containers, backends, queues.
 
     The exit code is 1 if one of them has a problem.
     """

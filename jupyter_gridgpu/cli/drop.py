@@ -11,7 +11,7 @@ from jupyter_gridgpu.errors import UsageError
 from jupyter_gridgpu.transport import key_files
 
 CREDENTIAL = "`Bearer TOKEN`, `USER:PASSWORD` or `?name=value`"
-LINE_LIMIT = 10_000  # characters of a credential; tokens may be long
+LINE_LIMIT = 10_000  # characters of the longest credential; tokens may be long
 
 
 @click.group("drop")
@@ -34,7 +34,7 @@ def use(url: str) -> None:
     _check_url(url)
     mine = _ask("Credential of your runner, which stays here")
     jobs = _ask("Credential that travels with the jobs, to write only")
-    # Two empty credentials give nothing away that was not open before.
+    # Two empty credentials are allowed: then the storage is open to everybody anyway.
     if mine and mine == jobs:
         raise UsageError(
             "Both credentials are the same: whoever reads a job's files could read and delete all"

@@ -20,20 +20,20 @@ INTERRUPTED_EXIT_CODE = 130  # what a shell gives for a command that Ctrl-C ende
 
 
 def command_line() -> str:
-    """Return the command as it was written, for the scan to remember."""
+    """Return the command as the user wrote it, which the scan's provenance keeps."""
     return shlex.join(["gridgpu", *sys.argv[1:]])
 
 
 def follow(handle: ScanHandle, no_wait: bool, as_json: bool) -> None:
     """Show a scan that was just started until it ends, and leave with its exit code.
 
-    With `no_wait` only say where the scan is, and return.
+    With `no_wait`, only print where the scan is, and return.
     """
     if no_wait:
         _print_started(handle, as_json)
         return
     if as_json:
-        # One object and nothing else: nothing is printed before the end.
+        # Only one object may be printed, so nothing is printed before the end.
         with _scan_goes_on(handle):
             state = handle.wait()
         print_json(handle.summary())
@@ -58,12 +58,12 @@ def _scan_goes_on(handle: ScanHandle) -> Iterator[None]:
 
 
 def watch_live(handle: ScanHandle) -> str:
-    """Show the live table of a scan until it ends, and how it ended. Return its state."""
+    """Show the live table of a scan until it ends, then its best variant. Return its state."""
     from rich.console import Console
 
     from jupyter_gridgpu.terminal import watch
 
-    # The user may expect a new scan: say that this one was started before.
+    # The user may expect a new scan, but this one was started before.
     if handle.attached:
         click.echo(f"Same request as before: showing {handle.name}; --new starts another.")
     elif handle.scan.choice:
@@ -75,12 +75,12 @@ def watch_live(handle: ScanHandle) -> str:
 
 
 def say_end(handle: ScanHandle, state: str) -> None:
-    """Say what came of a scan: the best variant, where the notebooks are, whether it goes on."""
+    """Print the best variant of a scan, where its notebooks are, and whether it lost its runner."""
     _say_best(handle)
     click.echo(f"Executed notebooks: {handle.paths.jobs}")
     if state != "orphaned":
         return
-    # On stderr, as a mistake is: without a runner nothing goes on by itself.
+    # On stderr, as mistakes are: a scan without a runner does not go on by itself.
     click.echo(
         "The scan has no runner and is not finished:"
         f" `gridgpu resume {handle.name}` goes on with it.",
@@ -103,7 +103,7 @@ def _say_best(handle: ScanHandle) -> None:
 
 
 def _objective_text(objective: Objective | None) -> str:
-    """Return the objective as a user writes it; `last` is the default and left out."""
+    """Return the objective as a user writes it. The default reduction, `last`, is left out."""
     if objective is None:
         return ""
     if objective.reduction == "last":

@@ -58,7 +58,7 @@ def _print(findings: list[ImageFact], usable: bool) -> None:
         if finding.missing:
             line += f"  -> {finding.missing}"
         click.echo(line)
-    # What is missing has its remedy in its own line, behind the arrow.
+    # What to do about a missing thing is printed in its line, after the arrow.
     if usable:
         click.echo("Jobs can run in it.")
     else:

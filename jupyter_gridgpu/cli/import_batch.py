@@ -9,7 +9,7 @@ import click
 
 from jupyter_gridgpu import client
 from jupyter_gridgpu.cli.following import command_line
-from jupyter_gridgpu.errors import UsageError
+from jupyter_gridgpu.planning.option_values import read_objective
 
 _PATH = click.Path(path_type=Path)
 
@@ -48,24 +48,13 @@ def import_batch(
 
     Nothing is run. Parameters alone make a scan of variants that wait: `gridgpu retry` runs them.
     """
-    # Imported late: reading tables and notebooks takes more than other verbs wait for.
+    # Imported late: other verbs need not wait for the modules that read tables and notebooks.
     from jupyter_gridgpu.records.importing import plan_import, write_imported_scan
 
-    objective = _objective(maximize, minimize)
+    objective = read_objective(maximize, minimize)
     made, variants = plan_import(batch.absolute(), notebook, name, files, objective, command_line())
     handle = client.create(made, partial(write_imported_scan, made, variants))
     click.echo(f"Imported {len(variants)} variants as {handle.name} in {handle.folder}.")
-    # A CSV or YAML file has parameters alone, so that no variant has an executed notebook.
+    # Variants of a CSV or YAML file have parameters only, and no executed notebook.
     if variants[0].path is None:
         click.echo(f"They have not run yet: `gridgpu retry {handle.name}` runs them.")
-
-
-def _objective(maximize: str | None, minimize: str | None) -> tuple[str, str] | None:
-    """Return the objective as it was written, and its direction. Raises UsageError for two."""
-    if maximize and minimize:
-        raise UsageError("--maximize and --minimize are both given; a scan has one objective.")
-    if maximize:
-        return maximize, "maximize"
-    if minimize:
-        return minimize, "minimize"
-    return None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from jupyter_gridgpu import client
-from jupyter_gridgpu.cli.output import print_json
+from jupyter_gridgpu.cli.output import json_option, print_json
 from jupyter_gridgpu.client import ScanHandle
 from jupyter_gridgpu.model.units import duration_text, number_text
 
@@ -19,7 +19,7 @@ COLUMNS = ("scan", "state", "notebook", "variants", "best", "started")
 
 
 @click.command("list")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@json_option
 def list_scans(as_json: bool) -> None:
     """List scans, newest first."""
     # A folder that cannot be read as a scan is left out of the list.

@@ -8,7 +8,7 @@ from jupyter_gridgpu import client
 from jupyter_gridgpu.client import ScanHandle
 
 
-def _log(handle: ScanHandle, variant: str | None) -> str:
+def _log_text(handle: ScanHandle, variant: str | None) -> str:
     if variant:
         return handle.log_part(variant)["text"]
     return handle.runner_log()
@@ -20,5 +20,7 @@ def logs(target: str) -> None:
     """Print the log of a variant, like btag/v0003; of SCAN alone, the runner's."""
     handle, variant = client.split_target(target)
     # A job can print anything; control characters could steer the reader's terminal.
-    text = "".join(char for char in _log(handle, variant) if char.isprintable() or char in "\n\t")
+    text = "".join(
+        char for char in _log_text(handle, variant) if char.isprintable() or char in "\n\t"
+    )
     click.echo(text or "Nothing was logged.", nl=not text.endswith("\n"))

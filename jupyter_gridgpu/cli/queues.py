@@ -18,8 +18,8 @@ from jupyter_gridgpu.queues import cric, declarations, discovery, gpu_request
 from jupyter_gridgpu.queues.fields import NAME
 from jupyter_gridgpu.queues.match import Match, rank
 
-NAMED = 5  # entries of a dump that are said to be left out
-CELL_LIMIT = 200  # characters of a cell of the table
+NAMED_ENTRIES = 5  # the most left-out entries of a dump that are named
+CELL_LIMIT = 200  # characters of the longest cell of the table
 
 
 @click.group("queues", invoke_without_command=True)
@@ -34,7 +34,7 @@ CELL_LIMIT = 200  # characters of a cell of the table
 def queues(context: click.Context, request: str | None, as_json: bool) -> None:
     """List the queues with GPUs: declared in files, found in Slurm and HTCondor, and this machine.
 
-    With --gpu, which of them fit, the best first, and why each other does not.
+    With --gpu, say which of them fit, the best first, and why each other does not.
     """
     # click calls the group before its verb `import`, too.
     if context.invoked_subcommand is not None:
@@ -51,7 +51,7 @@ def queues(context: click.Context, request: str | None, as_json: bool) -> None:
         print_json({"queues": bodies, "problems": list(found.problems)})
         return
     _print(matches, judged)
-    # A batch system that does not answer hides no other: its problem stands below the table.
+    # If a batch system does not answer, its problem is printed below the table of all others.
     for problem in found.problems:
         click.echo(one_line(problem), err=True)
 
@@ -71,7 +71,7 @@ def import_queues(file: Path, name: str, everything: bool) -> None:
     """Declare PanDA's queues from FILE.json, a dump of CRIC; what was imported under NAME before is
     replaced.
     """
-    # Names of queues may hold a slash, but the name of this file must stay in its folder.
+    # Names of queues may contain a slash, but this name must not lead out of its folder.
     if not NAME.fullmatch(name) or "/" in name:
         raise UsageError(f"--to {name!r} cannot name a file: use letters, digits, '.', '_' or '-'.")
     found, left_out = cric.load(file, everything)
@@ -87,11 +87,11 @@ def import_queues(file: Path, name: str, everything: bool) -> None:
 
 
 def _say_left_out(sentences: list[str]) -> None:
-    """Say on stderr which entries of a dump are left out, a few of them with the reason."""
-    for sentence in sentences[:NAMED]:
+    """Print on stderr why entries of a dump are left out: a few reasons, then a count."""
+    for sentence in sentences[:NAMED_ENTRIES]:
         click.echo(sentence, err=True)
-    if len(sentences) > NAMED:
-        click.echo(f"{len(sentences) - NAMED} more entries are left out.", err=True)
+    if len(sentences) > NAMED_ENTRIES:
+        click.echo(f"{len(sentences) - NAMED_ENTRIES} more entries are left out.", err=True)
 
 
 def _match_json(match: Match, judged: bool) -> dict[str, Any]:

@@ -41,16 +41,16 @@ def rehearse(
 ) -> None:
     """Run the first variant of a scan of NOTEBOOK for about an epoch, and say what was seen.
 
-    It has the image, the files and the limits of the scan, whose name it has too, with -rehearsal
-    behind. The exit code is 1 if the scan should not be sent.
+    It has the image, the files and the limits of the scan, and its name with -rehearsal at the
+    end. The exit code is 1 if the scan should not be sent.
     """
     from jupyter_gridgpu import rehearsal
 
     made = plan(notebook, space_text(space, params), to_options(options))
-    # Jobs of the backend `local` run here: here and there would be the same.
+    # Jobs of the backend `local` run on this machine anyway.
     if there and made.scan.backend == "local":
         raise UsageError("--there needs another backend: give --on slurm, htcondor or auto.")
-    # With --json stdout has one object and nothing else, so the rehearsal speaks on stderr.
+    # With --json stdout must have one object only, so the lines of the rehearsal go to stderr.
     report = rehearsal.rehearse(
         made, there, parse_duration(limit), lambda line: click.echo(line, err=as_json)
     )

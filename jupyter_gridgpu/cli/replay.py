@@ -18,7 +18,7 @@ from jupyter_gridgpu.planning.options import backend_options
 if TYPE_CHECKING:
     from jupyter_gridgpu.records.replay import ReplayRequest
 
-# Options of the command that the magic does not take, by the names of their values.
+# Options that the command has and the magic does not, by the names of their values.
 COMMAND_LINE_ONLY = {"no_wait": "--no-wait", "as_json": "--json", "dry_run": "--dry-run"}
 
 
@@ -71,9 +71,10 @@ def replay(
 
 
 def _given(options: dict[str, Any]) -> dict[str, Any]:
-    """Return the options that were written; all else stays as it was in the origin.
+    """Return the options that the user wrote. All others stay as they were in the origin.
 
-    A value cannot tell: an option may be written with its default, to change what the origin had.
+    Comparing values with defaults is not enough: the user may write an option with its default, to
+    change what the origin had.
     """
     context = click.get_current_context()
     return {
@@ -84,7 +85,7 @@ def _given(options: dict[str, Any]) -> dict[str, Any]:
 
 
 def variation_text(scan: ScanSpec) -> str:
-    """Return a sentence that a scan is no replay but a variation; an empty text if it is none."""
+    """Return a sentence about what a variation changed; an empty text for any other scan."""
     origin = scan.origin
     if origin is None or not origin.changes:
         return ""
@@ -92,12 +93,12 @@ def variation_text(scan: ScanSpec) -> str:
 
 
 def read_replay_request(words: list[str]) -> tuple[str, ReplayRequest]:
-    """Return what the words after `%gridscan replay` say: a scan, and what is asked of it.
+    """Return the scan and the request that the words after `%gridscan replay` give.
 
     Raises UsageError.
     """
     try:
-        # Only a context knows afterwards which options were given.
+        # Only click's context knows which options were written.
         with replay.make_context("%gridscan replay", words) as context:
             return _request_of(context, words)
     except click.ClickException as error:

@@ -12,7 +12,7 @@ from jupyter_gridgpu import client
 def resume(scan: str) -> None:
     """Go on with SCAN after a pause, a reboot or the death of its runner."""
     handle = client.open_scan(scan)
-    # Only a new attempt brings a scan back that has ended.
+    # Only a new attempt makes a scan that has ended go on.
     if handle.ended:
         click.echo(
             f"{handle.name} has ended already;"

@@ -11,7 +11,7 @@ from jupyter_gridgpu import client
 from jupyter_gridgpu.cli.following import command_line, follow
 from jupyter_gridgpu.cli.output import json_option, print_plan
 from jupyter_gridgpu.cli.space_options import space_options, space_text
-from jupyter_gridgpu.planning.options import first_options, scan_options, to_options
+from jupyter_gridgpu.planning.options import before_sending_options, scan_options, to_options
 from jupyter_gridgpu.planning.request import plan
 
 
@@ -20,7 +20,7 @@ from jupyter_gridgpu.planning.request import plan
 @space_options
 @click.option("--no-wait", is_flag=True, help="Return when the scan is started.")
 @json_option
-@first_options
+@before_sending_options
 @scan_options
 def run(
     notebook: str,
@@ -38,7 +38,7 @@ def run(
     The same request again shows the scan it started before; --new starts another.
     """
     made = plan(notebook, space_text(space, params), to_options(options))
-    # The scan's provenance keeps the command, so that it can be given once more.
+    # The scan's provenance keeps the command, so that it can be repeated.
     made = replace(made, command=command_line())
     if dry_run:
         print_plan(made, as_json)
@@ -46,6 +46,6 @@ def run(
     if rehearse or there:
         from jupyter_gridgpu import rehearsal
 
-        # With --json stdout has one object and nothing else, so the rehearsal speaks on stderr.
+        # With --json stdout must have one object only, so the lines of the rehearsal go to stderr.
         rehearsal.rehearse_before_sending(made, there, lambda line: click.echo(line, err=as_json))
     follow(client.start(made), no_wait, as_json)

@@ -6,9 +6,9 @@ import click
 
 from jupyter_gridgpu import client
 from jupyter_gridgpu.cli.following import say_end
-from jupyter_gridgpu.cli.output import print_json
+from jupyter_gridgpu.cli.output import json_option, print_json
 
-SHOWN_ROWS = 200  # a terminal takes seconds for thousands
+SHOWN_ROWS = 200  # drawing thousands of rows takes seconds
 
 
 @click.command("show")
@@ -19,7 +19,7 @@ SHOWN_ROWS = 200  # a terminal takes seconds for thousands
     is_flag=True,
     help=f"Print all rows where there are more than {SHOWN_ROWS}.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@json_option
 def show(scan: str, everything: bool, as_json: bool) -> None:
     """Show SCAN as it is now."""
     handle = client.open_scan(scan)

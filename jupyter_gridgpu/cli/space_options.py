@@ -1,4 +1,4 @@
-"""The options that say a space: `--space FILE.py` and `-p 'NAME = VALUES'`."""
+"""The options that describe a space: `--space FILE.py` and `-p 'NAME = VALUES'`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import click
 from jupyter_gridgpu.errors import UsageError
 from jupyter_gridgpu.planning.options import add_options
 
-SPACE_BYTES = 1_000_000  # a file of more is not a space: a data set was named by mistake
+SPACE_BYTES = 1_000_000  # a larger file is no space: the user has named a data set by mistake
 
 _SPACE_OPTIONS = (
     click.option(
@@ -31,7 +31,7 @@ _SPACE_OPTIONS = (
 
 
 def space_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a click command the options that say the space."""
+    """Give a click command the options that describe the space."""
     return add_options(function, _SPACE_OPTIONS)
 
 
@@ -45,7 +45,7 @@ def space_text(space: str | None, params: tuple[str, ...]) -> str:
 def _read(space: str) -> str:
     path = Path(space)
     try:
-        # A file is looked at before it is read, since a data set may be huge.
+        # The size is checked before the file is read, since a data set may be huge.
         if path.stat().st_size > SPACE_BYTES:
             raise UsageError(f"--space {space} is larger than {SPACE_BYTES // 1000} kB.")
         return path.read_text(encoding="utf-8")

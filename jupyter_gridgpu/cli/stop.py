@@ -12,7 +12,7 @@ from jupyter_gridgpu import client
 def stop(target: str) -> None:
     """Stop a scan or one variant; what it saved so far is kept."""
     handle, variant = client.split_target(target)
-    # Nobody reads the inbox of a scan that has ended.
+    # A scan that has ended has no runner, which would read the command.
     if handle.ended:
         click.echo(f"{handle.name} has ended already.")
         return

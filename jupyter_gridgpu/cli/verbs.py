@@ -1,6 +1,6 @@
 """The verbs of `gridgpu`, each in a module of its own.
 
-A module imports late what its verb alone needs: `gridgpu --help` imports them all.
+`gridgpu --help` imports all of these modules. So each imports late what only its verb needs.
 """
 
 from __future__ import annotations

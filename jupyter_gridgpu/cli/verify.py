@@ -34,12 +34,12 @@ def verify(scan: str, as_json: bool) -> None:
 
 def verdict_lines(record: Record, verdict: Verdict) -> list[str]:
     """Return what was found, one sentence a line."""
-    # Whoever sent the scan chose the names of its files: they are bounded.
+    # The sender of a scan has chosen the names of its files, so they are bounded.
     lines = [f"changed  {one_line(name)}" for name in verdict.changed]
     lines += [f"missing  {one_line(name)}" for name in verdict.missing]
     if verdict.running:
         lines.append(f"{verdict.running} jobs have not ended; theirs are checked later.")
-    # Without any digest there is no verdict on the files that are there.
+    # Without any digest no file can be checked.
     if not verdict.checked:
         lines.append(
             f"{record.name} was made by an earlier version, which kept no digests:"

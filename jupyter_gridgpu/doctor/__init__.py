@@ -1,4 +1,4 @@
-"""`gridgpu doctor`: looks at every part of an installation, at all of them at once."""
+"""`gridgpu doctor`: looks at all parts of an installation at the same time."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from jupyter_gridgpu.doctor import batch_systems, channels, home, jupyter, machi
 from jupyter_gridgpu.doctor.finding import Finding, problem
 from jupyter_gridgpu.transport.asking import ask_all
 
-TIMEOUT_S = 20.0  # for all parts together
+TIMEOUT_S = 20.0  # seconds for all parts together
 Check = Callable[[], list[Finding]]
 
 # The label of each part, as it is shown, and the check that looks at it.
@@ -21,7 +21,7 @@ PARTS: dict[str, Check] = {
     "scans": home.scans,
     "GPUs here": machine.gpus,
     "containers": machine.containers,
-    "engines": batch_systems.installed,
+    "backends": batch_systems.installed,
     "Slurm": batch_systems.slurm,
     "HTCondor": batch_systems.htcondor,
     "PanDA": panda.panda,
@@ -36,8 +36,8 @@ def examine(
 ) -> dict[str, list[Finding]]:
     """Return the findings of every part, by label.
 
-    It takes `timeout_s` seconds at the most and never raises: a part that does not answer in time,
-    or whose check is broken, has a problem that says so.
+    It takes at most `timeout_s` seconds and never raises. A part that does not answer in time, or
+    whose check fails, gets a problem that says so.
     """
     checks = {label: partial(_findings, check) for label, check in parts.items()}
     answers = ask_all(checks, timeout_s)
@@ -51,7 +51,7 @@ def examine(
 def _findings(check: Check) -> list[Finding]:
     try:
         return check()
-    # A check meets machines that nobody thought of. It must not hide what the others found.
+    # A check may fail in any way on an unusual machine. It must not hide the other findings.
     except Exception as error:
         text = f"It could not be asked: {type(error).__name__}: {error}."
         return [problem(text, "This is worth a report.")]

@@ -16,20 +16,20 @@ from jupyter_gridgpu.queues import declarations, discovery
 from jupyter_gridgpu.queues import htcondor as htcondor_queues
 from jupyter_gridgpu.queues import slurm as slurm_queues
 
-TIMEOUT_S = 6.0  # for one question to a batch system
-# Seconds between two questions of a runner to its batch system: what is usual, and what is so
-# often that it burdens a cluster that others use too.
+TIMEOUT_S = 6.0  # seconds for one question to a batch system
+# Seconds between two questions of a runner to its batch system: the usual pace, and the limit below
+# which the questions burden a cluster that others use too.
 USUAL_S, TOO_OFTEN_S = 15.0, 5.0
 
 
 def installed() -> list[Finding]:
     """Look at the backends that `--on` may name.
 
-    A problem is one whose code cannot be loaded.
+    A backend whose code cannot be loaded is a problem.
     """
     names, found = [], []
     for point in entry_points(group=backends.GROUP):
-        # Anybody may write a plug-in, so loading one may fail in any way.
+        # Anybody may write a backend as a plug-in, so loading it may fail in any way.
         try:
             point.load()
             names.append(point.name)
@@ -42,7 +42,7 @@ def installed() -> list[Finding]:
 def slurm() -> list[Finding]:
     """Look at Slurm's commands, its controller, its accounting, and the largest array.
 
-    A problem is a controller that does not answer. A machine without Slurm is a note.
+    A controller that does not answer is a problem. A machine without Slurm is a note.
     """
     if shutil.which("sbatch") is None:
         return [note("Slurm's commands are not here: --on slurm needs a machine that has sbatch.")]
@@ -86,7 +86,7 @@ def _largest_array() -> list[Finding]:
 def htcondor() -> list[Finding]:
     """Look at HTCondor's bindings, HTCondor's collector, and a schedd that takes jobs.
 
-    A problem is one of them that does not answer. A machine without a pool is a note.
+    One of them that does not answer is a problem. A machine without a pool is a note.
     """
     if not htcondor_queues.configured():
         text = (
@@ -111,7 +111,7 @@ def htcondor() -> list[Finding]:
 
 
 def _version_number(text: str) -> str:
-    """Return `23.0.1` of the long text in which HTCondor's bindings say their version."""
+    """Return the version, like `23.0.1`, in the long text that HTCondor's bindings print."""
     found = re.search(r"\d+\.\d+\.\d+", text or "")
     return found[0] if found else "of an unknown version"
 
@@ -119,7 +119,7 @@ def _version_number(text: str) -> str:
 def queues() -> list[Finding]:
     """Look at the queues that are known and at the files that declare some.
 
-    A problem is a mistake in such a file. Batch systems that do not answer are notes here, since
+    A mistake in such a file is a problem. Batch systems that do not answer are notes here, since
     they have checks of their own.
     """
     known, files = discovery.find_queues(), declarations.files()
@@ -152,9 +152,9 @@ def _declared(files: list[Path]) -> Finding:
 
 
 def pace() -> list[Finding]:
-    """Look how often a runner asks its batch system, which GRIDGPU_POLL_S can change.
+    """Look how often a runner asks its batch system. GRIDGPU_POLL_S can change that.
 
-    A problem is a value that is no number. Less than TOO_OFTEN_S is a note.
+    A value that is no number is a problem. Less than TOO_OFTEN_S seconds is a note.
     """
     text = os.environ.get("GRIDGPU_POLL_S")
     if text is None:

@@ -1,4 +1,4 @@
-"""Checks the collector and the storage through which metrics come from jobs without our disk."""
+"""Checks the collector and the drop storage, for metrics of jobs that share no disk with us."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NO_SCAN = "doctor"  # an id that no scan has, so that asking for it changes noth
 def receivers() -> list[Finding]:
     """Look whether the user's collector and storage answer and know the user.
 
-    A problem is one that is set up and does not answer, or refuses the user. To have none is a
+    One that is set up but does not answer, or refuses the user, is a problem. To have neither is a
     note: metrics then come when jobs end.
     """
     found = [*_collector(), *_storage()]
@@ -57,7 +57,7 @@ def _storage() -> list[Finding]:
         text = f"Metrics cannot be dropped: {error}"
         return [problem(text, "Jobs go on without; ask who runs the storage.")]
     host = http.host(storage.url)
-    # 404 or 405 are fine: some storages do not answer HEAD for a folder.
+    # 404 and 405 are no problem: some storages do not answer HEAD for a folder.
     if status in (401, 403) or status >= 500:
         text = f"Metrics cannot be fetched from {host}: it answers {status}."
         return [problem(text, "Give it a credential that is valid with `gridgpu drop use`.")]

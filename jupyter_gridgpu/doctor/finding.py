@@ -1,4 +1,4 @@
-"""What the doctor finds: one sentence for each thing that it looked at."""
+"""Findings of the doctor: one sentence for each thing that it looked at."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from jupyter_gridgpu.model.job import one_line
 
 @dataclass(frozen=True)
 class Finding:
-    """One sentence about one thing."""
+    """One sentence about one thing that the doctor looked at."""
 
     level: str  # ok, note (good to know) or problem
     text: str
@@ -18,17 +18,17 @@ class Finding:
 
 
 def ok(text: str) -> Finding:
-    """Return the finding that a thing is as it should be."""
+    """Return a finding about something that is as it should be."""
     return Finding("ok", one_line(text) or "")
 
 
 def note(text: str, advice: str = "") -> Finding:
-    """Return a finding that is good to know and stops nobody."""
+    """Return a finding that is good to know, but no problem."""
     return Finding("note", one_line(text) or "", one_line(advice) or "")
 
 
 def problem(text: str, advice: str) -> Finding:
-    """Return the finding that something does not work, and what to do about it."""
+    """Return a finding about something that does not work. `advice` says what to do."""
     return Finding("problem", one_line(text) or "", one_line(advice) or "")
 
 
@@ -40,7 +40,7 @@ def counted(
     if not names:
         return f"{count} {noun}"
     listed = ", ".join(names[:most])
-    # A site may have hundreds of queues, and the finding is one line.
+    # A computing centre may have hundreds of queues, and a finding is one line.
     if len(names) > most:
         listed += ", …"
     return f"{count} {noun}: {listed}"

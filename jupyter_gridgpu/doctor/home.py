@@ -14,10 +14,10 @@ from jupyter_gridgpu.errors import StorageError
 from jupyter_gridgpu.model.queue import memory_text
 from jupyter_gridgpu.store import home as homes
 
-LITTLE_MB = 2048  # less free space is a note
-FULL_MB = 200  # less is a problem
+LITTLE_MB = 2048  # less free space (MB) is a note
+FULL_MB = 200  # less free space (MB) is a problem
 MEGABYTE = 2**20
-# What mounts call file systems that other machines see too.
+# File systems that other machines see too, by their names in /proc/self/mounts.
 NETWORK_FILE_SYSTEMS = {
     "nfs",
     "nfs4",
@@ -39,10 +39,10 @@ SET_HOME = "Set GRIDGPU_HOME to a folder you can write."
 def folder() -> list[Finding]:
     """Look whether scans can be kept: space, file system, locks, links, and who else may write.
 
-    A problem is a folder that cannot be written, or with less than FULL_MB free.
+    A folder that cannot be written, or has less than FULL_MB free, is a problem.
     """
     home = homes.home()
-    # Looking must make nothing, so a home that does not exist yet is tried out in its parent.
+    # The doctor must not make the home. If there is none yet, its parent is tried out instead.
     existing = next(path for path in (home, *home.parents) if path.exists())
     kind = file_system(existing)
     try:
@@ -69,7 +69,7 @@ def _space(folder: Path, kind: str) -> Finding:
 
 
 def _locks(scratch: Path) -> Finding:
-    """Lock one file through two handles: the second one must not get the lock."""
+    """Lock one file twice, through two handles. The second one must not get the lock."""
     with open(scratch / "lock", "w") as first, open(scratch / "lock") as second:
         try:
             fcntl.flock(first, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -91,7 +91,7 @@ def _no_locks(why: str) -> Finding:
 
 
 def _links(scratch: Path) -> list[Finding]:
-    """Make a hard link, with which a result is published where that is possible."""
+    """Look whether hard links can be made, with which results are published."""
     (scratch / "one").touch()
     try:
         os.link(scratch / "one", scratch / "two")
@@ -104,14 +104,14 @@ def _links(scratch: Path) -> list[Finding]:
 
 
 def _writable_by_others(home: Path) -> list[Finding]:
-    # Whoever can write into a scan's folder can have the user's runner start anything.
+    # Whoever can write into a scan's folder can make the user's runner start any program.
     if home.exists() and home.stat().st_mode & 0o022:
         return [note(f"Others may write into {home}.", f"chmod go-w {home}")]
     return []
 
 
 def file_system(path: Path) -> str:
-    """Return the kind of the file system that holds a folder, as mounts call it."""
+    """Return the kind of the file system that holds a folder, as /proc/self/mounts names it."""
     kind = "unknown"
     try:
         lines = Path("/proc/self/mounts").read_text(errors="replace").splitlines()
@@ -125,7 +125,7 @@ def file_system(path: Path) -> str:
             continue
         mounted_on = fields[1].replace("\\040", " ")  # how the kernel writes a blank
         holds = real == mounted_on or real.startswith(mounted_on.rstrip("/") + "/")
-        # Of two file systems that are mounted on one folder, the later one is seen.
+        # If two file systems are mounted on one folder, only the later one can be seen.
         if holds and len(mounted_on) >= len(nearest):
             nearest, kind = mounted_on, fields[2]
     return kind
@@ -134,7 +134,7 @@ def file_system(path: Path) -> str:
 def scans() -> list[Finding]:
     """Look how many scans there are, and which are unfinished and have no runner.
 
-    A problem is a home that cannot be read. A scan without a runner is a note.
+    A home that cannot be read is a problem. A scan without a runner is a note.
     """
     try:
         known = client.list_scans()

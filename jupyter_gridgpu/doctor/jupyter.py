@@ -17,9 +17,9 @@ REINSTALL = "Install jupyter_gridgpu into the Python that runs Jupyter, then sta
 
 
 def extensions() -> list[Finding]:
-    """Look whether Jupyter loads our server extension, and JupyterLab ours.
+    """Look whether Jupyter loads our server extension, and JupyterLab our labextension.
 
-    A problem is one that is not installed, or is disabled.
+    An extension that is not installed, or is disabled, is a problem.
     """
     return [_server_extension(), *_lab_extension()]
 
@@ -36,10 +36,10 @@ def _server_extension() -> Finding:
 
 
 def _server_extension_enabled() -> bool | None:
-    """Return what Jupyter's configuration says of the server extension; None if nothing."""
+    """Return whether Jupyter's configuration enables the server extension, or None if unknown."""
     from jupyter_core.paths import jupyter_config_path
 
-    # The folders are in the order of Jupyter: what the user says wins over what a site says.
+    # The folders come in Jupyter's order: the user's configuration comes before the system's.
     for folder in map(Path, jupyter_config_path()):
         files = folder / "jupyter_server_config.json", *_files(folder / "jupyter_server_config.d")
         for path in files:
@@ -105,7 +105,7 @@ def _disabled_names(page_config: dict[str, Any]) -> list[str]:
 def kernels() -> list[Finding]:
     """Look at the kernels that notebooks may name.
 
-    A problem is to have none, and a kernel whose program is not there.
+    To have no kernel is a problem, and so is a kernel whose program is missing.
     """
     from jupyter_client.kernelspec import KernelSpecManager
 
@@ -123,7 +123,7 @@ def kernels() -> list[Finding]:
 
 
 def _files(folder: Path) -> list[Path]:
-    """Return the files of a folder of configurations, in order."""
+    """Return the JSON files of a folder of configurations, sorted by name."""
     try:
         return sorted(folder.glob("*.json"))
     except OSError:

@@ -14,7 +14,7 @@ from jupyter_gridgpu.doctor.program import first_line, run_program
 from jupyter_gridgpu.model.queue import kind_text
 from jupyter_gridgpu.queues import this_machine
 
-# What a job on this machine needs, and the least version of each.
+# The packages that a job on this machine needs, each with its lowest version.
 NEEDED = {"papermill": (2, 5), "ipykernel": (6, 20), "nbclient": (0, 5), "jupyter_client": (7,)}
 RUNTIMES = ("apptainer", "singularity", "podman")
 
@@ -22,7 +22,7 @@ RUNTIMES = ("apptainer", "singularity", "podman")
 def python() -> list[Finding]:
     """Look at Python and the packages that a job on this machine needs.
 
-    A problem is a package that is missing or too old.
+    A package that is missing or too old is a problem.
     """
     here = f"{__version__} in {Path(__file__).parents[1]}"
     found = [ok(f"Python {platform.python_version()}, jupyter_gridgpu {here}")]
@@ -55,7 +55,7 @@ def _numbers(text: str) -> tuple[int, ...]:
 def gpus() -> list[Finding]:
     """Look at the GPUs that jobs on this machine may use, and their driver.
 
-    A problem is a driver whose nvidia-smi fails. To have no GPU is a note.
+    A driver whose nvidia-smi fails is a problem. To have no GPU is a note.
     """
     [queue] = this_machine.discover()
     if queue.gpus:
@@ -63,7 +63,7 @@ def gpus() -> list[Finding]:
         cuda = max((kind.cuda for kind in queue.gpus if kind.cuda), default=None)
         driver = f", CUDA {cuda}" if cuda else ""
         return [ok(f"{kinds}{driver}"), *_hidden_gpus()]
-    # nvidia-smi without a GPU: either the machine has none, or its driver is broken.
+    # If there is nvidia-smi but no GPU, the driver may be broken.
     if shutil.which("nvidia-smi"):
         output = run_program("nvidia-smi", "-L")
         if output.code != 0:
@@ -84,7 +84,7 @@ def _hidden_gpus() -> list[Finding]:
 def containers() -> list[Finding]:
     """Look at the runtimes that can run an image here.
 
-    A problem is a runtime that is installed and cannot be started. To have none is a note.
+    A runtime that is installed but cannot be started is a problem. To have none is a note.
     """
     found = [_runtime(name) for name in RUNTIMES if shutil.which(name)]
     if not found:
@@ -103,7 +103,7 @@ def _runtime(name: str) -> Finding:
 
 def _namespaces() -> list[Finding]:
     """Look at user namespaces, which a runtime needs unless root has set it up."""
-    # Root needs none, and without unshare they cannot be tried out.
+    # Root needs no user namespaces, and without unshare they cannot be tried out.
     if os.geteuid() == 0 or shutil.which("unshare") is None:
         return []
     output = run_program("unshare", "--user", "--map-root-user", "true")

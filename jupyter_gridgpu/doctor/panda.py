@@ -1,4 +1,4 @@
-"""Checks PanDA: panda-client, the sign-in and until when it holds, and the server."""
+"""Checks PanDA: panda-client, the sign-in and how long it lasts, and the server."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from jupyter_gridgpu.backends.panda import client_call, credentials
 from jupyter_gridgpu.doctor.finding import Finding, note, ok, problem
 from jupyter_gridgpu.errors import GridGpuError
 
-SERVER_TIMEOUT_S = 15.0
-# One of these in the environment says that somebody means to use the grid.
+SERVER_TIMEOUT_S = 15.0  # seconds
+# If one of these variables is set, the user wants to use the grid.
 GRID_VARIABLES = {"PANDA_AUTH", "PANDA_URL_SSL", "X509_USER_PROXY"}
 
 
 def panda() -> list[Finding]:
-    """Look at what a task for the grid needs here.
+    """Look at what this machine needs for sending tasks to the grid.
 
-    A problem is a sign-in that has run out or soon will, and a server that does not answer. What
-    nobody needs who does not use the grid is a note.
+    A sign-in that has run out or soon will is a problem, and so is a server that does not answer.
+    What is missing is only a note if the user does not use the grid.
     """
     if importlib.util.find_spec("pandaclient") is None:
         text = "panda-client is not here: --on panda needs it."
@@ -40,7 +40,7 @@ def panda() -> list[Finding]:
 def _no_sign_in(text: str) -> Finding:
     if GRID_VARIABLES & set(os.environ):
         return problem(text, "Until then nothing can be sent to PanDA.")
-    # Who does not use the grid has no sign-in, and needs none.
+    # A user who does not use the grid needs no sign-in.
     return note(text, "Only --on panda needs it.")
 
 

@@ -1,4 +1,4 @@
-"""Runs a program to ask it something, bounded in time and in what it may print."""
+"""Runs a program for a check, with a limit of time and of output."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from jupyter_gridgpu.model.job import one_line
 
-TIMEOUT_S = 8.0
+TIMEOUT_S = 8.0  # seconds
 OUTPUT_LIMIT = 100_000  # characters of each stream
 LINE_LIMIT = 100  # characters of a line that is shown
 
@@ -29,7 +29,7 @@ class ProgramOutput:
 
 
 def run_program(*command: str, timeout_s: float = TIMEOUT_S) -> ProgramOutput:
-    """Run a program and return its output. This never raises for what the program does."""
+    """Run a program and return its output, also if it fails, hangs or is missing."""
     try:
         ended = subprocess.run(
             command,

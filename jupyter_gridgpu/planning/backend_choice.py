@@ -1,4 +1,4 @@
-"""Which backend and queue take a scan, and the channel on which its metrics come."""
+"""Chooses the backend and the queue of a scan, and the channel on which its metrics come."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from jupyter_gridgpu.queues.match import Match, choice_text, fitting_queues
 from jupyter_gridgpu.store import home
 from jupyter_gridgpu.store.paths import ScanPaths
 
-NAMED_QUEUES = 8  # that a sentence names
-TRIED_QUEUES = 4  # that are asked whether they take a scan
+NAMED_QUEUES = 8  # the most queues that a sentence names
+TRIED_QUEUES = 4  # the most queues that are asked whether they take a scan
 
 
 def accepted_by_backend(
     scan: ScanSpec, ask: bool = True, files: Mapping[str, Path] | None = None
 ) -> ScanSpec:
-    """Return the scan as its backend takes it, with its channel.
+    """Return the scan with its channel, and with `--on auto` also with backend and queue.
 
-    Where the backend was left open, that is the best queue that takes the scan. Without `ask` no
-    batch system is asked, and the backend stays open. `files` are the helper files, by name.
-    Raises UsageError or BackendError.
+    The queue is the best one that takes the scan. Without `ask` no batch system is asked, and
+    `auto` stays. `files` are the helper files, by name. Raises UsageError or BackendError if the
+    scan is refused.
     """
     if scan.backend != AUTO:
         return _accepted(scan, ask, files or {})
@@ -37,7 +37,7 @@ def accepted_by_backend(
         try:
             return _accepted(candidate, ask, files or {})
         except BackendError as error:
-            # The best queue's reason is the one that helps, if no other queue takes the scan.
+            # If no other queue takes the scan, the reason of the best queue helps most.
             first_refusal = first_refusal or error
     raise first_refusal or BackendError("No queue takes the scan.")
 
@@ -73,7 +73,7 @@ def _in_fitting_queues(scan: ScanSpec) -> list[ScanSpec]:
 
 
 def _in_queue(scan: ScanSpec, match: Match) -> ScanSpec:
-    """Return the scan placed in a queue; what the user said of account and nodes comes first."""
+    """Return the scan placed in a queue. The user's own account, QOS and constraint stay."""
     asked, queue = scan.placement, match.queue
     placement = replace(
         asked,
@@ -83,7 +83,7 @@ def _in_queue(scan: ScanSpec, match: Match) -> ScanSpec:
         constraint=asked.constraint or queue.constraint,
     )
     model = scan.resources.gpu_model or _model_to_name(match, scan.resources)
-    # What was asked for is kept: the fingerprint of a request must not depend on today's choice.
+    # The user's request is kept too: its fingerprint must not depend on the choice of today.
     return replace(
         scan,
         backend=queue.backend,

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 Value = TypeVar("Value")
 WORDING = "wording"  # the key of an option's Wording in the metadata of its field
 
-# A replay has the points and the files of its origin: these options say nothing to it.
+# Options that a replay does not have, since it has the points and the files of its origin.
 NOT_FOR_A_REPLAY = ("maximize", "minimize", "trials", "sampler", "seed", "files")
 
 
@@ -20,13 +20,15 @@ class Wording:
     """How an option is written on a command line, and what its help says."""
 
     words: tuple[str, ...]  # like --queue, --partition, --site; the first is the usual one
-    metavar: str | None  # what stands for the value in the help; None: click's name of the type
+    metavar: str | None  # stands for the value in the help; None: click's name of the type
     help_text: str
-    old_word: str | None  # the word of an earlier version, understood but not shown
+    old_word: (
+        str | None
+    )  # the word of an earlier version; it is understood, but the help does not show it
 
 
 def option(default: Value, usage: str, help_text: str, old_word: str | None = None) -> Value:
-    """Return a dataclass field with this default that is an option of the command line, too.
+    """Return a dataclass field with this default, which is also an option of the command line.
 
     `usage` is written as in a manual: `--queue --partition NAME`. The return type is that of the
     default, as for `dataclasses.field`, so that type checkers know the types of the options.
@@ -112,7 +114,7 @@ class Options:
     out: str | None = option(
         None, "--out DATASET", "Dataset for what PanDA jobs leave: user.NAME. and what you like."
     )
-    # An attempt of ours is one job of PanDA's, which PanDA itself may try several times.
+    # One attempt of ours is one PanDA job, which PanDA itself may try several times.
     attempts: int | None = option(
         None, "--attempts N", "PanDA's own number of tries of one job. Default: 3."
     )
@@ -149,7 +151,7 @@ class Options:
     metrics: InitVar[str | None] = None  # the name of `channel` in earlier versions
 
     def __post_init__(self, metrics: str | None) -> None:
-        """Take the channel from its old name, where that was given."""
+        """Take the channel from `metrics`, its old name, if that is given."""
         if metrics is not None:
             # The class is frozen: this is how the dataclass itself sets its fields.
             object.__setattr__(self, "channel", metrics)

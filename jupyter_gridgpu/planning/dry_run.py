@@ -1,4 +1,4 @@
-"""What a scan would run, told before anything is started: the output of `--dry-run`."""
+"""The output of `--dry-run`: what a scan would run, without starting anything."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from jupyter_gridgpu.model.scan import ScanSpec
 from jupyter_gridgpu.model.space import Axis, Choice, Fixed, Range
 from jupyter_gridgpu.model.units import number_text
 
-SHOWN_VALUES = 8  # of a list of values
+SHOWN_VALUES = 8  # the most values of a list that are shown
 _PLACES = {"local": "this machine", "auto": "the best queue that fits"}
 
 
@@ -29,7 +29,7 @@ def plan_text(scan: ScanSpec, files: Iterable[str]) -> str:
         lines.append(scan.choice)
     if names := list(files):
         lines.append(f"With it go: {', '.join(names)}.")
-    # Nobody must wait for a scan that was not started.
+    # Otherwise a user might wait for this scan.
     lines.append("Nothing was started.")
     return "\n".join(lines)
 
@@ -86,7 +86,7 @@ def _range_text(axis: Range) -> str:
 def _count_text(scan: ScanSpec) -> str:
     """Say how many variants there would be, and how they come from points and repeats."""
     repeats = scan.space.repeats
-    # Points that were recorded before have their repeats in them already.
+    # The points of a replay or an import are given, and contain their repeats already.
     if repeats is None or scan.recorded:
         return f"{scan.total()} variants"
     points = scan.space.grid_size() if scan.trials is None else scan.trials

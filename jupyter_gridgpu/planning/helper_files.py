@@ -1,4 +1,4 @@
-"""The files that a notebook needs beside it: found by `--files`, named and hashed."""
+"""Finds the files that a notebook needs beside it (`--files`), names them and hashes them."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from pathlib import Path
 from jupyter_gridgpu.errors import UsageError
 from jupyter_gridgpu.store import home
 
-HASHED_BYTES = 256 * 1024 * 1024  # of all helper files together
+HASHED_BYTES = 256 * 1024 * 1024  # the most bytes that are hashed, of all helper files together
 
 
 def helper_files(folder: Path, patterns: tuple[str, ...]) -> dict[str, Path]:
     """Return the helper files by the names that they get beside the notebook.
 
-    `folder` is the notebook's; patterns count from there. Raises UsageError for a pattern without
+    `folder` is the notebook's; patterns are relative to it. Raises UsageError for a pattern without
     a file, for the folder itself, and for two files with one name.
     """
     files: dict[str, Path] = {}
@@ -35,7 +35,7 @@ def helper_files(folder: Path, patterns: tuple[str, ...]) -> dict[str, Path]:
 
 
 def _matches(folder: Path, pattern: str) -> list[Path]:
-    """Return the files that a pattern names; none where pathlib refuses the pattern."""
+    """Return the files that a pattern names; no files if pathlib refuses the pattern."""
     try:
         given = folder / home.user_path(pattern)
         if glob.has_magic(pattern):
@@ -52,31 +52,33 @@ def _matches(folder: Path, pattern: str) -> list[Path]:
 def _name_beside_notebook(folder: Path, match: Path, pattern: str) -> str:
     """Return the name of a helper file in a job's folder.
 
-    Below the notebook's folder files keep their place; those from elsewhere lie beside the
-    notebook.
+    Files from below the notebook's folder keep their place. Files from elsewhere are put beside the
+    notebook. Raises UsageError for a folder that holds the notebook itself.
     """
-    whole, notebook_folder = match.resolve(), folder.resolve()
+    target = match.resolve()
+    notebook_folder = folder.resolve()
     # A job's folder cannot hold the folder that the notebook lies in, or one above that.
-    if whole in (notebook_folder, *notebook_folder.parents):
+    if target in (notebook_folder, *notebook_folder.parents):
         raise UsageError(
             f"--files {pattern}: name files or folders beside the notebook, not the folder it is"
             " in."
         )
-    if whole.is_relative_to(notebook_folder):
-        return whole.relative_to(notebook_folder).as_posix()
+    if target.is_relative_to(notebook_folder):
+        return target.relative_to(notebook_folder).as_posix()
     return match.name
 
 
 def files_digest(files: dict[str, Path]) -> str:
     """Return a SHA-256 of the helper files, or an empty text if there are none.
 
-    Up to HASHED_BYTES the content counts, and of the rest size and time of change: hashing a large
-    data set would take longer than the user wants to wait.
+    The first HASHED_BYTES are hashed. Of the other files only size and time of change count, since
+    hashing a large data set takes longer than a user wants to wait.
     Raises UsageError for a file that cannot be read.
     """
     if not files:
         return ""
-    digest, budget = hashlib.sha256(), HASHED_BYTES
+    digest = hashlib.sha256()
+    budget = HASHED_BYTES
     for name, path in sorted(files.items()):
         for part in _parts(path):
             stat = part.stat()
@@ -90,7 +92,7 @@ def files_digest(files: dict[str, Path]) -> str:
 
 
 def _parts(path: Path) -> list[Path]:
-    """Return the plain files of a helper file, which may be a folder."""
+    """Return the plain files below `path`, or `path` itself if it is one."""
     if path.is_dir():
         return [part for part in sorted(path.rglob("*")) if part.is_file()]
     return [path] if path.is_file() else []

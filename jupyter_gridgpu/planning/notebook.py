@@ -1,7 +1,6 @@
-"""The user's notebook before it is scanned.
+"""Reads the user's notebook and checks whether it can be scanned.
 
-It is read and found usable or not: is it a notebook, is its kernel here, does it take these
-parameters?
+The checks are: is the file a notebook, is its kernel here, does it have these parameters?
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from jupyter_gridgpu.store import home
 from jupyter_gridgpu.worker.papermill_import import import_papermill, literal_path
 
 NOTEBOOK_LIMIT = 100 * 1024 * 1024  # bytes
-NAMED_PARAMETERS = 8  # that a sentence names
+NAMED_PARAMETERS = 8  # the most parameters that a sentence names
 # An assignment in the languages of Jupyter: `x = 1`, R's `x <- 1`, `local x=1`, `val x = 1`.
 _ASSIGNED = re.compile(
     r"^\s*(?:local\s+|val\s+|var\s+)?([A-Za-z_.][\w.]*)\s*(?:=|<-)", re.MULTILINE
@@ -34,21 +33,21 @@ _ASSIGNED = re.compile(
 
 @dataclass(frozen=True)
 class Notebook:
-    """A notebook that was read and found usable."""
+    """A notebook that was read, and that can be scanned."""
 
     path: Path
     content: bytes
     kernel: str  # the name of its kernelspec
     language: str
     parameters: dict[str, Parameter]
-    digest: str  # SHA-256 of what it does: its cells, their tags, its kernel
+    digest: str  # SHA-256 of what is run: the cells, their tags, the kernel
 
 
 def read_notebook(path: str | Path, kernel_here: bool = True) -> Notebook:
     """Return the notebook at `path`.
 
-    Its kernel must be installed here, unless it is in an image: then `kernel_here` is False.
-    Raises NotebookError, in one sentence, for whatever makes the notebook unusable.
+    With `kernel_here` its kernel must be installed on this machine; the kernel may be in an image
+    otherwise. Raises NotebookError with one sentence if the notebook cannot be used.
     """
     given = home.user_path(path)
     content = _read(given)
@@ -75,7 +74,7 @@ def check_space(notebook: Notebook, space: Space) -> None:
 
 
 def parameters_cell(notebook: Notebook) -> int:
-    """Return which code cell holds the parameters, counted from 1; 0 if none does."""
+    """Return the number of the code cell with the parameters, from 1; 0 if there is none."""
     for index, cell in enumerate(_code_cells(notebook), 1):
         if "parameters" in _tags(cell):
             return index
@@ -83,7 +82,7 @@ def parameters_cell(notebook: Notebook) -> int:
 
 
 def metric_names(notebook: Notebook) -> list[str]:
-    """Return names of metrics that the notebook seems to report; none unless it is Python."""
+    """Return names of metrics that a Python notebook seems to report; no names for another one."""
     if notebook.language.lower() != "python":
         return []
     return reported_names(_source(cell) for cell in _code_cells(notebook))
@@ -112,7 +111,7 @@ def _read(path: Path) -> bytes:
 
 
 def _near_file(path: Path) -> str:
-    """Return the end of a sentence that names a notebook of nearly this name, if there is one."""
+    """Return the end of a sentence: a notebook with a similar name, if there is one."""
     names = [file.name for file in path.absolute().parent.glob("*.ipynb")]
     near = difflib.get_close_matches(path.name, names, n=1)
     if near:
@@ -120,7 +119,7 @@ def _near_file(path: Path) -> str:
     return "."
 
 
-@lru_cache(maxsize=1)  # a form reads the same notebook at every key
+@lru_cache(maxsize=1)  # a form reads the same notebook at every key press
 def _parse(path: Path, content: bytes) -> dict[str, Any]:
     """Return the notebook's JSON, which has a list of cells. Raises NotebookError."""
     try:
@@ -167,7 +166,7 @@ def _check_kernel(path: Path, kernel: str) -> None:
 def _digest(body: dict[str, Any], kernel: str) -> str:
     """Return a SHA-256 of what the notebook does.
 
-    Outputs and counts do not belong to it, so a notebook that was run and saved is the same one.
+    Outputs and execution counts are left out, so running and saving a notebook does not change it.
     """
     cells = [[cell["cell_type"], _source(cell), _tags(cell)] for cell in body["cells"]]
     return hashlib.sha256(json.dumps([kernel, cells]).encode()).hexdigest()
@@ -184,30 +183,30 @@ def _read_parameters(path: Path, content: bytes, language: str) -> dict[str, Par
         )
     if language.lower() == "python":
         return {name: _parameter(item) for name, item in _inspect(path).items()}
-    # Papermill knows the syntax of few languages: of another one the names alone are read.
+    # Papermill knows the syntax of few languages. Of other languages only the names are read.
     names = _ASSIGNED.findall(_source(tagged[0]))
     return {name: Parameter(name, None, NO_VALUE, "") for name in names}
 
 
 def _inspect(path: Path) -> dict[str, dict[str, Any]]:
-    """Return what papermill says of the parameters of a notebook. Raises NotebookError."""
+    """Return what papermill finds out about each parameter, by name. Raises NotebookError."""
     import_papermill()
     from papermill.inspection import inspect_notebook
 
     with warnings.catch_warnings():
-        # nbformat warns of cells without an id, which papermill is content with.
+        # nbformat warns of cells without an id, which papermill accepts.
         warnings.simplefilter("ignore")
         try:
             found: dict[str, dict[str, Any]] = inspect_notebook(literal_path(path))
         except Exception as error:
-            # nbformat and papermill raise many kinds of errors for what is no sound notebook.
+            # nbformat and papermill raise many kinds of errors for a damaged notebook.
             reason = (str(error) or repr(error)).splitlines()[0].rstrip(".")
             raise NotebookError(f"{path.name} is no sound notebook: {reason}.") from None
     return found
 
 
 def _parameter(item: dict[str, Any]) -> Parameter:
-    """Return a Parameter from what papermill says of it."""
+    """Return the Parameter that papermill describes with `item`."""
     type_name = item.get("inferred_type_name")
     if type_name == "None":  # papermill writes this where there is no annotation
         type_name = None
@@ -219,8 +218,8 @@ def _parameter(item: dict[str, Any]) -> Parameter:
 
 
 def _hint(name: str, notebook: Notebook) -> str:
-    """Return the end of a sentence on an unknown parameter: the nearest name, else some names."""
-    # Short names differ in much even by one letter: `ls` is to find `lr`.
+    """Return the end of a sentence about an unknown parameter: a similar name, or some names."""
+    # The cutoff is low because one letter is much of a short name: `ls` must find `lr`.
     near = difflib.get_close_matches(name, notebook.parameters, n=1, cutoff=0.5)
     if near:
         return f"; did you mean {near[0]}?"

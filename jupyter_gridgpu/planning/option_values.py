@@ -1,4 +1,4 @@
-"""What options mean: their values checked, and made into what a scan needs from its backend."""
+"""Checks the values of options, and makes of them what a scan needs from its backend."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any
 from jupyter_gridgpu import images
 from jupyter_gridgpu.errors import UsageError
 from jupyter_gridgpu.model.resources import RUNTIMES, Container, Placement, Resources
-from jupyter_gridgpu.model.scan import AUTO
+from jupyter_gridgpu.model.scan import AUTO, Objective, parse_objective
 from jupyter_gridgpu.model.units import parse_duration, parse_memory
 from jupyter_gridgpu.planning.declaration import Options
 
-NAME_LIMIT = 500  # characters of a name that a batch system gets
+NAME_LIMIT = 500  # characters of the longest name for a batch system
 
 
 def backend_fields(options: Options, container: Container) -> dict[str, Any]:
@@ -27,7 +27,7 @@ def backend_fields(options: Options, container: Container) -> dict[str, Any]:
         "resources": _resources(options),
         "container": container,
         "placement": _placement(options),
-        # The spec keeps the name that the option had first, since old scans are still read.
+        # The spec keeps the old name of this option, since old scans are still read.
         "metrics": options.channel,
     }
 
@@ -35,7 +35,7 @@ def backend_fields(options: Options, container: Container) -> dict[str, Any]:
 def container_of(options: Options, exact: bool) -> Container:
     """Return the container that jobs run in, with the image's digest. Raises UsageError.
 
-    Without `exact` the digest may be left out, where it would take long to find.
+    Without `exact` the digest may be None, if it would take long to find.
     """
     if options.runtime not in RUNTIMES:
         known = ", ".join(RUNTIMES)
@@ -46,6 +46,17 @@ def container_of(options: Options, exact: bool) -> Container:
     image = _optional_name("image", options.image)
     container = Container(image, None, options.runtime, tuple(options.bind))
     return images.resolve(container, here=options.on == "local", exact=exact)
+
+
+def read_objective(maximize: str | None, minimize: str | None) -> Objective | None:
+    """Return the objective that one of the two options gives. Raises UsageError for both."""
+    if maximize and minimize:
+        raise UsageError("--maximize and --minimize are both given; a scan has one objective.")
+    if maximize:
+        return parse_objective(maximize, "maximize")
+    if minimize:
+        return parse_objective(minimize, "minimize")
+    return None
 
 
 def _resources(options: Options) -> Resources:
@@ -140,5 +151,5 @@ def not_negative(option: str, value: int) -> int:
 
 
 def _is_whole(value: object) -> bool:
-    # For Python True is an int, but nobody means it as a number of jobs.
+    # True is an int for Python, but no user means a number by it.
     return isinstance(value, int) and not isinstance(value, bool)

@@ -29,16 +29,16 @@ def scan_options(function: Function) -> Function:
 
 
 def backend_options(function: Function) -> Function:
-    """Give a click command those options of a scan that a replay takes: where and how jobs run."""
+    """Give a click command the options of a scan that a replay takes: where and how jobs run."""
     return add_options(function, _option_decorators(left_out=NOT_FOR_A_REPLAY))
 
 
-def first_options(function: Function) -> Function:
-    """Give a click command the options for what comes before a scan is sent."""
-    return add_options(function, _FIRST_OPTIONS)
+def before_sending_options(function: Function) -> Function:
+    """Give a click command the options of what is done before a scan is sent: --dry-run, ..."""
+    return add_options(function, _BEFORE_SENDING)
 
 
-_FIRST_OPTIONS: tuple[Decorator, ...] = (
+_BEFORE_SENDING: tuple[Decorator, ...] = (
     click.option("--dry-run", is_flag=True, help="Say what would run, and start nothing."),
     click.option(
         "--rehearse",
@@ -55,7 +55,8 @@ def _option_decorators(left_out: Sequence[str] = ()) -> list[Decorator]:
     for declared in dataclasses.fields(Options):
         if declared.name in left_out:
             continue
-        wording, settings = wording_of(declared), _click_settings(declared)
+        wording = wording_of(declared)
+        settings = _click_settings(declared)
         decorators.append(
             click.option(
                 *wording.words,
@@ -66,7 +67,8 @@ def _option_decorators(left_out: Sequence[str] = ()) -> list[Decorator]:
             )
         )
         if wording.old_word:
-            # A second option with the same name and default: click gives both words one value.
+            # click cannot hide one word of an option. So the old word is a second, hidden option
+            # that has the same name and default.
             decorators.append(
                 click.option(wording.old_word, declared.name, hidden=True, **settings)
             )
@@ -80,7 +82,7 @@ def _click_settings(declared: dataclasses.Field[Any]) -> dict[str, Any]:
     kinds = get_args(declared.type) or (declared.type,)
     settings: dict[str, Any] = {"type": int, "multiple": get_origin(declared.type) is tuple}
     if str in kinds:
-        # Where a text is allowed beside a number, like 40GB, the text is read later.
+        # If both a text such as 40GB and a number are allowed, the text is parsed later.
         settings["type"] = str
     if declared.default not in (None, ()):
         settings.update(default=declared.default, show_default=True)
@@ -93,7 +95,7 @@ def _click_settings(declared: dataclasses.Field[Any]) -> dict[str, Any]:
     epilog="`%gridscan NOTEBOOK` alone opens a form that writes the cell.",
 )
 @click.argument("notebook")
-@first_options
+@before_sending_options
 @scan_options
 def magic_options(**values: Any) -> dict[str, Any]:
     """Run NOTEBOOK with the values that the lines of the cell give to its parameters."""
@@ -101,9 +103,9 @@ def magic_options(**values: Any) -> dict[str, Any]:
 
 
 def read_options_line(words: Sequence[str]) -> dict[str, Any]:
-    """Return what the words after the magic say.
+    """Return the values that the words after the magic give.
 
-    The result has the notebook, what `first_options` adds, and every option by its name.
+    The result has the notebook, what `before_sending_options` adds, and every option by its name.
     Raises UsageError for words that click does not understand.
     """
     try:
@@ -115,7 +117,7 @@ def read_options_line(words: Sequence[str]) -> dict[str, Any]:
 
 
 def option_list() -> list[click.Option]:
-    """Return the options of a scan as click describes them, without words of earlier versions."""
+    """Return the click options of a scan, without the words of earlier versions."""
     names = {declared.name for declared in dataclasses.fields(Options)}
     return [
         parameter
@@ -152,6 +154,6 @@ def help_text() -> str:
 
 
 def to_options(values: Mapping[str, Any]) -> Options:
-    """Return the Options among click's values, which may hold other names too."""
+    """Return Options made of click's values by name. Values of other names are ignored."""
     names = [declared.name for declared in dataclasses.fields(Options)]
     return Options(**{name: values[name] for name in names if name in values})

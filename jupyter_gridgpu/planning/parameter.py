@@ -7,17 +7,17 @@ from typing import Any
 
 from jupyter_gridgpu.errors import SpaceError
 from jupyter_gridgpu.model.space import Axis, Choice, Fixed, Range
+from jupyter_gridgpu.model.typed_values import LIST, NUMBER, TRUTH
 
 NO_VALUE = object()  # the default of a parameter whose default is an expression, not a value
-SHOWN_CHARACTERS = 40  # of a value in a sentence
-TRUTH = "True or False"
+SHOWN_CHARACTERS = 40  # the most characters of a value in a sentence
 
-# bool stands first: for Python True is an int, too.
+# bool comes first, since True is an int for Python, too. The form compares with the same words.
 _KINDS: tuple[tuple[type | tuple[type, ...], str], ...] = (
     (bool, TRUTH),
-    ((int, float), "a number"),
+    ((int, float), NUMBER),
     (str, "a string"),
-    ((list, tuple), "a list"),
+    ((list, tuple), LIST),
     (dict, "a dict"),
 )
 
@@ -28,12 +28,12 @@ class Parameter:
 
     name: str
     type: str | None  # the annotation, if there is one
-    default: Any  # a plain value, or NOTHING
-    comment: str  # what stands behind the assignment
+    default: Any  # a plain value, or NO_VALUE
+    comment: str  # the comment behind the assignment
 
 
 def kind_of(value: Any) -> str | None:
-    """Return in words what sort of value this is, or None where nothing can be said."""
+    """Return the kind of a value in words, such as `a number`, or None if it is not known."""
     if value is NO_VALUE or value is None:
         return None
     for kind, words in _KINDS:
@@ -50,7 +50,7 @@ def check_axis(parameter: Parameter, axis: Axis, notebook_name: str) -> None:
 
 
 def _sample_values(axis: Axis) -> list[Any]:
-    """Return values of the axis that stand for all: a range has too many of them."""
+    """Return values that represent the axis. Of a range, which has too many, that is one value."""
     if isinstance(axis, Fixed):
         return [axis.value]
     if isinstance(axis, Choice):
@@ -63,7 +63,7 @@ def _sample_values(axis: Axis) -> list[Any]:
 
 
 def _check_one_or_several(parameter: Parameter, axis: Axis, notebook_name: str) -> None:
-    """Raise SpaceError if a list may be one value or several, because the parameter is a list."""
+    """Raise SpaceError if the parameter is a list, and a list in the space is ambiguous."""
     if not isinstance(parameter.default, list) or not isinstance(axis, Choice):
         return
     if any(isinstance(value, list) for value in axis.values):
@@ -78,10 +78,11 @@ def _check_one_or_several(parameter: Parameter, axis: Axis, notebook_name: str) 
 def _check_value(parameter: Parameter, axis: Axis, value: Any, notebook_name: str) -> None:
     wanted = kind_of(parameter.default)
     if parameter.type == "int" and isinstance(value, float):
-        # 3.0 is as good as 3, but a continuous range gives other values, too.
-        wanted, fits = "a whole number", value.is_integer() and not isinstance(axis, Range)
+        # 3.0 can be used as 3, but a continuous range gives other values, too.
+        wanted = "a whole number"
+        fits = value.is_integer() and not isinstance(axis, Range)
     elif wanted is None or value is None:
-        # An expression or None says nothing of the type, and None may stand for any value.
+        # A default that is an expression or None has no known type, and None is always accepted.
         return
     else:
         fits = kind_of(value) == wanted or (wanted == TRUTH and value in (0, 1))

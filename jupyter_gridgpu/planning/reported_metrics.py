@@ -1,4 +1,4 @@
-"""Which metrics the code of a notebook seems to report, read from its syntax without running it."""
+"""Finds the metrics that a notebook seems to report, in its code and without running it."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ COUNTERS = ("epoch", "epochs", "step", "steps")  # reported beside metrics, but 
 
 
 def reported_names(sources: Iterable[str]) -> list[str]:
-    """Return names of metrics that cells of Python seem to report, in the order of the cells.
+    """Return names of metrics that Python cells seem to report, in the order of the cells.
 
-    They are the keywords of `report(...)`, the first words of `glue(...)`, and what Keras prints
-    after `compile(...)`. At most METRIC_LIMIT names are returned.
+    They are the keywords of `report(...)`, the first arguments of `glue(...)`, and the names that
+    Keras prints after `compile(...)`. At most METRIC_LIMIT names are returned.
     """
-    # A dictionary that one cell fills may be reported in another: all cells are read together.
+    # One cell may fill a dictionary that another cell reports. So all cells are read together.
     nodes = [node for source in sources for node in _syntax(source)]
     found: dict[str, None] = {}
     for node in nodes:
@@ -29,14 +29,14 @@ def reported_names(sources: Iterable[str]) -> list[str]:
 
 
 def _syntax(source: str) -> list[ast.AST]:
-    """Return the syntax nodes of a cell without its magics; none where it is not Python."""
+    """Return the syntax nodes of a cell without its magics; no nodes if it is not Python."""
     lines = source[:SOURCE_LIMIT].split("\n")
     for index, line in enumerate(lines):
         if line.startswith(("%", "!")):
             lines[index] = ""
     try:
         with warnings.catch_warnings():
-            # The parser warns of odd escapes in strings; that is the author's business.
+            # The parser warns of odd escapes in strings, which do no harm here.
             warnings.simplefilter("ignore")
             return list(ast.walk(ast.parse("\n".join(lines))))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -44,7 +44,7 @@ def _syntax(source: str) -> list[ast.AST]:
 
 
 def _reported(call: ast.Call, nodes: list[ast.AST]) -> Iterator[str]:
-    """Return the names that one call reports; `nodes` is the syntax of the whole notebook."""
+    """Yield the names that one call reports. `nodes` is the syntax of the whole notebook."""
     called = getattr(call.func, "attr", getattr(call.func, "id", None))
     if called == "report":
         for keyword in call.keywords:
@@ -55,7 +55,7 @@ def _reported(call: ast.Call, nodes: list[ast.AST]) -> Iterator[str]:
     elif called == "glue" and call.args:
         yield from _texts([call.args[0]])
     elif called == "compile" and call.keywords:
-        # Keras reports the loss, the metrics that are named, and each for the validation data too.
+        # Keras reports the loss and the listed metrics, each for the validation data too.
         names = ["loss", *_listed_metrics(call)]
         yield from names
         for name in names:
@@ -72,8 +72,8 @@ def _listed_metrics(call: ast.Call) -> list[str]:
 
 
 def _keys(values: ast.expr, nodes: list[ast.AST]) -> Iterator[str]:
-    """Return the keys of a dictionary: those of literals, and those of `name["key"] = ...`."""
-    # The dictionary may be written in the call, or be a name that is filled elsewhere.
+    """Yield the keys of a dictionary: those of literals, and those of `name["key"] = ...`."""
+    # The dictionary may be a literal in the call, or a variable that is filled elsewhere.
     name = ast.unparse(values)
     literals = [values]
     for node in nodes:

@@ -1,4 +1,4 @@
-"""What a user asks for, checked and made into a scan.
+"""Checks the request of a user, and makes the plan of a scan of it.
 
 Every mistake in a request is found here, before anything is started.
 """
@@ -15,7 +15,7 @@ from typing import Any
 from jupyter_gridgpu import images, samplers
 from jupyter_gridgpu.errors import UsageError
 from jupyter_gridgpu.model.grammar import parse_space, space_of
-from jupyter_gridgpu.model.scan import Objective, ScanSpec, parse_objective, plain_defaults
+from jupyter_gridgpu.model.scan import Objective, ScanSpec, plain_defaults
 from jupyter_gridgpu.model.space import GRID_LIMIT, Space
 from jupyter_gridgpu.planning.backend_choice import accepted_by_backend
 from jupyter_gridgpu.planning.declaration import Options
@@ -26,6 +26,7 @@ from jupyter_gridgpu.planning.option_values import (
     container_of,
     not_negative,
     positive,
+    read_objective,
 )
 from jupyter_gridgpu.store import home
 
@@ -36,12 +37,14 @@ class Plan:
 
     scan: ScanSpec
     notebook: Notebook
-    files: dict[str, Path] = field(default_factory=dict)  # helper files by their names there
+    files: dict[str, Path] = field(
+        default_factory=dict
+    )  # helper files, by their names in the scan folder
     asked_name: str | None = None  # the name that the user gave, if any
     new: bool = False  # start another scan even if the same request was made before
     command: str = ""  # the command or cell that asked for the scan
-    points: str = ""  # the content of points.jsonl, where the points are given
-    git: dict[str, Any] | None = None  # of the notebook's folder; None: to be found out
+    points: str = ""  # the content of points.jsonl, if the points are given
+    git: dict[str, Any] | None = None  # state of the notebook's repository; None: not looked up yet
 
 
 def plan(
@@ -57,14 +60,15 @@ def plan(
     `space` is a cell body, a mapping or a Space; `names` are variables that the expressions of a
     cell body may use. The batch system is asked whether it would take the jobs, unless `ask` is
     False: a form checks while its user types, and must not wait.
-    Raises UsageError, SpaceError, NotebookError or BackendError, with one sentence.
+
+    Raises UsageError, SpaceError, NotebookError or BackendError with one sentence for the user.
     """
-    # A kernel in an image need not be installed here, so the image is looked at first.
+    # The image comes first: with an image, the kernel need not be installed here.
     container = container_of(options, exact=ask)
     found = read_notebook(notebook, kernel_here=not images.starts_container(container))
     wanted = _read_space(space, names)
     check_space(found, wanted)
-    objective = _read_objective(options)
+    objective = read_objective(options.maximize, options.minimize)
     sampler, trials = _choose_sampler(wanted, objective, options)
     files = helper_files(found.path.parent, options.files)
     if options.name is not None:
@@ -104,24 +108,15 @@ def _read_space(space: object, names: Mapping[str, Any] | None) -> Space:
     )
 
 
-def _read_objective(options: Options) -> Objective | None:
-    if options.maximize and options.minimize:
-        raise UsageError("--maximize and --minimize are both given; a scan has one objective.")
-    if options.maximize:
-        return parse_objective(options.maximize, "maximize")
-    if options.minimize:
-        return parse_objective(options.minimize, "minimize")
-    return None
-
-
 def _choose_sampler(
     space: Space, objective: Objective | None, options: Options
 ) -> tuple[str, int | None]:
     """Return the name of the sampler and the number of points, which is None for a whole grid.
 
-    Without `--sampler` a grid is taken where the trials cover it, else TPE.
+    Without `--sampler` it is a grid if the trials cover the grid, else TPE. Raises UsageError.
     """
-    trials, size = positive("trials", options.trials), space.grid_size()
+    trials = positive("trials", options.trials)
+    size = space.grid_size()
     grid_fits = size is not None and (trials is None or size <= trials)
     default = "grid" if grid_fits else "tpe"
     name = options.sampler or default
@@ -130,7 +125,7 @@ def _choose_sampler(
             f"The grid has {size:,} points, more than --trials {trials}: leave --trials out for"
             " all of them, or take a sample of it with --sampler random."
         )
-    # When a sampler is made, it refuses a space or an objective that it cannot work with.
+    # Made only for its checks: a sampler refuses a space or an objective that it cannot use.
     samplers.load(name, space, objective)
     if name == "grid":
         return name, None

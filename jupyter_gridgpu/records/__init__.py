@@ -1,1 +1,1 @@
-"""What a finished scan is good for: it can be run again, compared, verified and exported."""
+"""Works with what a finished scan has recorded: replay, compare, verify, export, import, pack."""

@@ -1,7 +1,7 @@
-"""Compare two scans variant by variant, to see whether the second reproduces the first.
+"""Compares two scans variant by variant, to see whether the second reproduces the first.
 
-Of each metric the last value of each variant counts. Of the objective its value counts, reduced as
-the first scan asks for it (max, min or last).
+For each metric of a variant, the last value is compared. The objective is reduced before, as the
+first scan asks for it (max, min or last).
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from jupyter_gridgpu.records.repeat_spread import RepeatSpread, metric_value
 
 REPRODUCED, WITHIN, DIFFERS, INCOMPLETE = "reproduced", "within tolerance", "differs", "incomplete"
 EXIT_CODES = {REPRODUCED: 0, WITHIN: 0, DIFFERS: 1, INCOMPLETE: 3}
-# From the best to the worst. A difference that was found outweighs values that are missing.
+# From the best to the worst: a difference that was found is worse than values that are missing.
 _VERDICTS = (REPRODUCED, WITHIN, INCOMPLETE, DIFFERS)
-NAMES_SHOWN = 8  # metrics in an error text
+NAMES_SHOWN = 8  # the most metrics in an error text
 
 
 @dataclass(frozen=True)
@@ -78,14 +78,14 @@ class ComparedMetric:
 
 @dataclass(frozen=True)
 class ComparedVariants:
-    """A variant of the first scan and the one of the second that had the same to do.
+    """A variant of the first scan, and the variant of the second scan that corresponds to it.
 
-    One of them may be missing. The field names are keys of the printed JSON.
+    One of the two may be missing. The field names are keys of the printed JSON.
     """
 
     a: str | None  # the id of the variant in the first scan
     b: str | None
-    params: dict[str, Any]  # those that vary in the first scan
+    params: dict[str, Any]  # the parameters that vary in the first scan
     states: tuple[str | None, str | None]
     cells: list[ComparedMetric]
     verdict: str
@@ -125,7 +125,7 @@ class Comparison:
         return list(names)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the comparison as one object of strict JSON; what is not finite is a word."""
+        """Return the comparison as an object of strict JSON. NaN and infinities become words."""
         body = {"verdict": self.verdict, "counts": self.counts(), **asdict(self)}
         strict: dict[str, Any] = numbers.encode_all(body, mark="")
         return strict
@@ -137,7 +137,7 @@ def compare(
     tolerance: Tolerance = Tolerance(),
     metrics: Sequence[str] = (),
 ) -> Comparison:
-    """Compare the second scan with the first one, in all metrics or in those named.
+    """Compare the second scan with the first one, in `metrics` or, without any, in all metrics.
 
     Raises UsageError for a metric that neither scan has.
     """
@@ -176,7 +176,7 @@ def _worst(verdicts: Iterable[str]) -> str:
 
 def _overall_verdict(first: Record, second: Record, pairs: list[ComparedVariants]) -> str:
     verdicts = [pair.verdict for pair in pairs]
-    # Without a pair, nothing was compared, which is no reproduction.
+    # If there is no pair, nothing was compared, and so nothing was reproduced.
     if not pairs or not _is_complete(first) or not _is_complete(second):
         verdicts.append(INCOMPLETE)
     return _worst(verdicts)
@@ -222,7 +222,7 @@ class _PairComparer:
     def compare(self, first: VariantView | None, second: VariantView | None) -> ComparedVariants:
         """Compare two variants, of which one may be missing."""
         cells = []
-        # If one of them is missing, there is nothing to compare, and the pair is incomplete.
+        # If one of the two is missing, the pair has no metrics and is incomplete.
         if first is not None and second is not None:
             names = self._metrics or {**first.metrics, **second.metrics}
             cells = [self._compare_metric(first, second, name) for name in names]
@@ -253,7 +253,7 @@ class _PairComparer:
         if first_value == second_value or both_nan:
             return ComparedMetric(metric, first_value, second_value, 0.0, 0.0, spread, REPRODUCED)
         difference = second_value - first_value
-        # From 0, any difference is infinitely many times as large.
+        # Relative to 0, any difference is infinite.
         relative = math.inf
         if first_value:
             relative = abs(difference / first_value)
@@ -282,7 +282,7 @@ def _pair_verdict(
         return INCOMPLETE
     if first.state == second.state == "done":
         return _worst(cell.verdict for cell in cells)
-    # The notebook's own error is a result, too. A walltime or a broken node says nothing of it.
+    # An error of the notebook itself is a result, too. A walltime or a broken node is none.
     if _notebook_failed(first) and _notebook_failed(second) and first.message == second.message:
         return REPRODUCED
     return INCOMPLETE

@@ -1,7 +1,7 @@
 """Conditions on parameters and metrics, like `lr < 1e-3 and loss < 0.2`.
 
-A condition is a Python expression of comparisons. It is parsed by Python, but never run: only the
-operations below are computed. So a condition that somebody else wrote can do no harm.
+A condition is a Python expression of comparisons. Python parses the expression, but does not run
+it: only the operations in this module are computed. So a condition from somebody else is harmless.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from jupyter_gridgpu.errors import UsageError
 
 DEPTH_LIMIT = 50  # how deeply expressions may be nested
 TEXT_SHOWN = 80  # characters of a condition in an error text
-NAME_SHOWN = 60
-NAMES_SHOWN = 8
+NAME_SHOWN = 60  # characters of a name in an error text
+NAMES_SHOWN = 8  # the most names in an error text
 
 
 def _is_in(value: Any, values: Any) -> bool:
@@ -61,7 +61,7 @@ class Condition:
         try:
             self._root = ast.parse(text, mode="eval").body
         except (SyntaxError, ValueError, RecursionError, MemoryError):
-            raise self._unclear() from None
+            raise self._not_understood() from None
         self._check(self._root, 0)
 
     def holds(self, values: Mapping[str, Any]) -> bool:
@@ -85,17 +85,17 @@ class Condition:
                 f"--only: {node.id[:NAME_SHOWN]} is neither a parameter nor a metric of the scan; "
                 f"it has {known}."
             )
-        # A value alone, like `lr`, is an expression, but it says nothing about a variant.
+        # A value alone, like `lr`, is an expression, but it is neither true nor false.
         if depth == 0 and not isinstance(node, (ast.Compare, ast.BoolOp, ast.UnaryOp)):
-            raise self._unclear()
+            raise self._not_understood()
         # The depth is bounded, since computing a deeper expression would exhaust Python's stack.
         if depth > DEPTH_LIMIT or not _is_allowed(node):
-            raise self._unclear()
+            raise self._not_understood()
         for child in ast.iter_child_nodes(node):
             if isinstance(child, ast.expr):
                 self._check(child, depth + 1)
 
-    def _unclear(self) -> UsageError:
+    def _not_understood(self) -> UsageError:
         return UsageError(
             f"--only {self._text[:TEXT_SHOWN]!r} is not understood; write ids like v0003,v0007, "
             "or a state like failed, or best 5, or a condition like 'lr < 1e-3'."
@@ -103,7 +103,7 @@ class Condition:
 
 
 def _is_allowed(node: ast.expr) -> bool:
-    """Return whether a condition may have this operation; its operands are not looked at."""
+    """Return whether a condition may have this operation. Its operands are checked elsewhere."""
     if isinstance(node, ast.UnaryOp):
         return isinstance(node.op, _SIGNS)
     if isinstance(node, ast.BinOp):

@@ -12,8 +12,8 @@ DIFF_LIMIT = 200_000  # characters of the diff that are kept
 STATUS_LIMIT = 5_000  # bytes
 COMMIT_LIMIT = 200  # bytes
 BRANCH_LIMIT = 300  # bytes
-GIT_S = 5.0  # seconds that one git command may take
-# The names of files that may hold secrets. Their changes are left out of the diff.
+GIT_TIMEOUT_S = 5.0  # seconds for one git command
+# Patterns of file names. These files may hold secrets, so their changes are left out of the diff.
 _PRIVATE = (
     "*.env", "*.pem", "*.key", "*.p12", "*token*", "*secret*", "*credential*", "*password*",
     "*proxy*", "*id_rsa*",
@@ -76,11 +76,11 @@ def _git(folder: Path, limit: int, *arguments: str) -> str | None:
 def _bounded_output(process: subprocess.Popen[bytes], limit: int) -> str | None:
     """Return at most `limit` bytes of the output, or None if the process failed or took too long.
 
-    A process with more output than that is killed, which does not count as a failure.
+    A process with more output is killed. That is no failure.
     """
     # On a network disk git may hang. Without the timer, the start of the scan would hang as well.
-    watchdog = threading.Timer(GIT_S, process.kill)
-    watchdog.start()
+    deadline = threading.Timer(GIT_TIMEOUT_S, process.kill)
+    deadline.start()
     try:
         assert process.stdout is not None
         with process.stdout:
@@ -90,7 +90,7 @@ def _bounded_output(process: subprocess.Popen[bytes], limit: int) -> str | None:
             process.kill()
         exit_code = process.wait()
     finally:
-        watchdog.cancel()
+        deadline.cancel()
     if exit_code != 0 and not has_more:
         return None
     return output.decode("utf-8", "replace")

@@ -19,7 +19,7 @@ from jupyter_gridgpu.store.paths import CopyPaths, ScanPaths, write_json
 from jupyter_gridgpu.worker.metrics.lines import TerminalLines
 from jupyter_gridgpu.worker.metrics.recorder import MetricsRecorder
 
-COPY = "imported"  # the name of the one copy of every imported job
+COPY = "imported"  # the name of the copy of an imported job, which has only one
 
 
 def write_job(
@@ -50,7 +50,7 @@ def write_job(
 
 
 def _outcome(scan: ScanSpec, variant: ImportedVariant) -> dict[str, Any]:
-    """Return how the notebook ended, as result.json and the journal say it."""
+    """Return the fields of result.json and of the journal that describe how the notebook ended."""
     reason = None
     if variant.state != "done":
         reason = "notebook"
@@ -59,7 +59,7 @@ def _outcome(scan: ScanSpec, variant: ImportedVariant) -> dict[str, Any]:
         "reason": reason,
         "message": variant.message,
         "started": variant.started,
-        # A job that has ended needs a time for it, even if papermill did not write one.
+        # A job that has ended needs an end time, even if papermill did not write one.
         "ended": variant.ended or variant.started or scan.created,
     }
 
@@ -83,7 +83,7 @@ def _job_events(
 
 def _write_metrics(copy: CopyPaths, variant: ImportedVariant) -> None:
     """Write metrics.jsonl from the outputs of a notebook: Keras' lines and scrapbook's glue."""
-    # There is no file of reports: only outputs are left in the notebook.
+    # `none` does not exist: there is no report file, and only outputs of the notebook are read.
     recorder = MetricsRecorder(copy.metrics, copy.folder / "none")
     for output in cell_outputs(variant.body):
         data = output.get("data")
@@ -93,8 +93,8 @@ def _write_metrics(copy: CopyPaths, variant: ImportedVariant) -> None:
             for line in _printed_lines(output.get("text")):
                 recorder.take_printed(line)
     recorder.close()
-    # The recorder wrote the present time. When a value was printed is not known, so that all
-    # readings get the time at which the notebook ended.
+    # The recorder wrote the present time. The real time of a reading is not known, so all readings
+    # get the time at which the notebook ended.
     when = round(variant.ended or variant.started or time.time(), 3)
     written = copy.metrics.read_text(encoding="utf-8").splitlines()
     lines = [json.dumps({**json.loads(line), "t": when}) + "\n" for line in written]
@@ -113,7 +113,7 @@ def _printed_lines(text: Any) -> list[str]:
         return []
     terminal = TerminalLines()
     lines = [*terminal.feed(text)]
-    last = terminal.finish()  # a line without its end
+    last = terminal.finish()  # a last line without a newline
     if last:
         lines.append(last)
     return lines

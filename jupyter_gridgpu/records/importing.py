@@ -1,6 +1,6 @@
-"""Make a scan of executed notebooks or of a table of parameters.
+"""Makes a scan of executed notebooks or of a table of parameters.
 
-What was imported can be shown, compared and replayed like any other scan. Nothing is run.
+An imported scan can be shown, compared and replayed like any other scan. Nothing is run.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 from jupyter_gridgpu.errors import UsageError
 from jupyter_gridgpu.model import events, numbers
 from jupyter_gridgpu.model.job import job_key, variant_id
-from jupyter_gridgpu.model.scan import Origin, ScanSpec, parse_objective, plain_defaults
+from jupyter_gridgpu.model.scan import Objective, Origin, ScanSpec, plain_defaults
 from jupyter_gridgpu.model.space import GRID_LIMIT, Axis, Choice, Fixed, Space
 from jupyter_gridgpu.model.view import VariantView
 from jupyter_gridgpu.planning.helper_files import files_digest, helper_files
@@ -45,14 +45,13 @@ def plan_import(
     notebook: Path | None = None,
     name: str | None = None,
     files: tuple[str, ...] = (),
-    objective: tuple[str, str] | None = None,
+    objective: Objective | None = None,
     command: str = "",
 ) -> tuple[Plan, list[ImportedVariant]]:
     """Return the plan of the scan that is to be made, and its variants.
 
     `batch` is a folder of executed notebooks or a table of parameters, and `notebook` is what the
-    parameters are for. `files` are patterns of helper files, `objective` is a metric (which may
-    have a reduction) and a direction. Raises UsageError or NotebookError.
+    parameters are for. `files` are patterns of helper files. Raises UsageError or NotebookError.
     """
     variants = _read_variants(batch)
     if variants[0].path is None or notebook:
@@ -62,7 +61,7 @@ def plan_import(
     params = [variant.params for variant in variants]
     if len(params) > GRID_LIMIT:
         raise UsageError(f"{batch} has {len(params):,} variants; a scan may have {GRID_LIMIT:,}.")
-    space = space_of(params)
+    space = space_of_points(params)
     check_space(source, space)
     helpers = helper_files(_helper_folder(batch, notebook, source), files)
     point_lines = _point_lines(params)
@@ -76,17 +75,12 @@ def plan_import(
     return Plan(scan, source, helpers, name, True, command, point_lines), variants
 
 
-def _spec(
-    name: str, notebook: Notebook, space: Space, objective: tuple[str, str] | None
-) -> ScanSpec:
+def _spec(name: str, notebook: Notebook, space: Space, objective: Objective | None) -> ScanSpec:
     """Return the spec of an imported scan, but for its helper files and points.
 
-    Raises UsageError if the name or the objective is wrong.
+    Raises UsageError if the name is wrong.
     """
     defaults = {name: parameter.default for name, parameter in notebook.parameters.items()}
-    parsed_objective = None
-    if objective is not None:
-        parsed_objective = parse_objective(*objective)
     return ScanSpec(
         id=f"{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:6]}",
         name=home.check_name(name),
@@ -97,7 +91,7 @@ def _spec(
         sampler="grid",  # it proposes nothing, since all points are given
         seed=0,
         trials=None,
-        objective=parsed_objective,
+        objective=objective,
         notebook_digest=notebook.digest,
         created=time.time(),
         origin=Origin("import"),
@@ -106,7 +100,7 @@ def _spec(
 
 
 def _read_variants(batch: Path) -> list[ImportedVariant]:
-    """Return the variants in a folder or a table, at least one. Raises UsageError."""
+    """Return the variants in a folder or a table. Raises UsageError if there is none."""
     if not batch.exists():
         raise UsageError(f"There is no {batch}.")
     if batch.is_dir():
@@ -123,7 +117,7 @@ def _read_folder(folder: Path) -> list[ImportedVariant]:
     """Return the variants in a folder: executed notebooks, or else YAML files of parameters."""
     variants = read_executed(folder)
     if not variants:
-        # `gridgpu export --to papermill` makes a folder with the tables in a folder of their own.
+        # `gridgpu export --to papermill` puts the tables into a folder `parameters`.
         tables = folder / "parameters"
         if not tables.is_dir():
             tables = folder
@@ -174,7 +168,7 @@ def _read_source(path: Path, variant: ImportedVariant) -> Notebook:
 def _original_name(variant: ImportedVariant) -> str:
     """Return the file name of the notebook that papermill was given, if it can be used."""
     path = variant.body["metadata"]["papermill"].get("input_path")
-    # The name comes from the content of a file and becomes the name of another one.
+    # The content of the file may be anybody's, and this text becomes a file name.
     if not isinstance(path, str) or not path.isprintable():
         return DEFAULT_NOTEBOOK
     name = Path(path).name
@@ -184,7 +178,7 @@ def _original_name(variant: ImportedVariant) -> str:
 
 
 def _helper_folder(batch: Path, notebook: Path | None, source: Notebook) -> Path:
-    """Return the folder that the names of helper files count from."""
+    """Return the folder to which the patterns of helper files are relative."""
     if notebook is not None:
         return source.path.parent
     if batch.is_dir():
@@ -200,12 +194,12 @@ def _point_lines(params: Sequence[dict[str, Any]]) -> str:
     return points.lines(variants)
 
 
-def space_of(params: Sequence[dict[str, Any]]) -> Space:
+def space_of_points(params: Sequence[dict[str, Any]]) -> Space:
     """Return the space that has these points.
 
     A parameter with the same value in all points is fixed, any other one is a choice.
     """
-    # A value may be a list, which no set takes, and True equals 1. So values are told apart by
+    # A value may be a list, which cannot be in a set, and True equals 1. So values are compared by
     # their JSON text.
     values_by_name: dict[str, dict[str, Any]] = {}
     for point in params:
@@ -215,7 +209,7 @@ def space_of(params: Sequence[dict[str, Any]]) -> Space:
     axes: dict[str, Axis] = {}
     for name, by_text in values_by_name.items():
         values = tuple(by_text.values())
-        # A point without the parameter has the notebook's own value, which may be another one.
+        # A point without the parameter has the notebook's own value, which may differ.
         in_all_points = all(name in point for point in params)
         if len(values) == 1 and in_all_points:
             axes[name] = Fixed(values[0])
@@ -254,9 +248,9 @@ def _write_jobs(
 ) -> None:
     keys = []
     for number, variant in enumerate(variants, 1):
-        ident = variant_id(number)
-        writer.append(write_job(scan, paths, ident, variant))
-        keys.append(job_key(ident, 1))
+        name = variant_id(number)
+        writer.append(write_job(scan, paths, name, variant))
+        keys.append(job_key(name, 1))
     ManifestWriter(paths).add(keys)
 
 

@@ -1,4 +1,4 @@
-"""What differed in what two scans were made of: notebook, files, parameters, image, hardware."""
+"""Finds the inputs of two scans that differ: notebook, files, parameters, image, hardware."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from jupyter_gridgpu.worker.papermill_import import import_papermill
 
 NOTEBOOK_BYTES = 100 * 1024 * 1024
 DIFF_LIMIT = 20_000  # characters
-DIFF_HEAD_LINES = 3  # nbdime's head: two made-up file names with times
+DIFF_HEAD_LINES = 3  # the first lines of nbdime's text: two made-up file names with times
 DIGEST_SHOWN = 12  # hexadecimal digits
-VALUES_SHOWN = 3  # of one fact, where the jobs of a scan recorded several
+VALUES_SHOWN = 3  # the most values of one fact; jobs of one scan may have recorded several
 HELPER_FOLDER = "files/"  # in the scan folder
 NO_NBDIME = "The cells differ; which lines, nbdime shows: pip install 'jupyter_gridgpu[compare]'."
 
 
 @dataclass(frozen=True)
 class Difference:
-    """One thing that was not the same in both scans.
+    """One input that was not the same in both scans.
 
-    `what` names it, `a` is its value in the first scan, `b` in the second. `text` says more where
-    two short values do not say enough. The field names are keys of the printed JSON.
+    `what` names the input, `a` is its value in the first scan, `b` in the second. `text` adds
+    details, for example the diff of two notebooks. The field names are keys of the printed JSON.
     """
 
     what: str
@@ -43,9 +43,9 @@ class Difference:
 
 
 def differences(first: Record, second: Record) -> list[Difference]:
-    """Return everything known to differ in what went into two scans.
+    """Return all inputs of two scans that are known to differ.
 
-    What one of the scans did not record is not called different.
+    An input that one of the scans did not record is left out.
     """
     first_start, second_start = first.provenance(), second.provenance()
     return [
@@ -74,7 +74,7 @@ def cell_differences(first: Record, second: Record) -> str:
     The text is a hint for the user if nbdime is missing or a notebook cannot be read any more.
     """
     try:
-        # nbdime imports nbformat. Imported our way first, nbformat takes a tenth of the time.
+        # nbdime imports nbformat, which takes ten times longer without import_papermill.
         import_papermill("nbformat")
         import nbformat
         from nbdime import diff_notebooks
@@ -92,8 +92,8 @@ def cell_differences(first: Record, second: Record) -> str:
         config = PrettyPrintConfig(out=printed, use_color=False, use_git=False)
         pretty_print_notebook_diff("a", "b", bodies[0], diff_notebooks(*bodies), config)
     except (OSError, ValueError, KeyError, AttributeError, RecursionError) as error:
-        # Whatever stands in the file by now may be JSON and no notebook. nbformat and nbdime then
-        # fail with any of these errors.
+        # The file may have been changed into something that is no notebook. Then nbformat and
+        # nbdime fail with any of these errors.
         return f"A notebook cannot be read any more: {one_line(str(error), 200)}."
     lines = printed.getvalue().splitlines()[DIFF_HEAD_LINES:]
     return "\n".join(map(_printable, lines))[:DIFF_LIMIT]
@@ -108,7 +108,7 @@ def _helper_files(
     first_start: Mapping[str, Any], second_start: Mapping[str, Any]
 ) -> list[Difference]:
     """Compare the digests of helper files, given the provenance of both starts."""
-    # Scans of earlier versions kept no digests, so that nothing is known of their files.
+    # Scans of earlier versions kept no digests, so their files cannot be compared.
     if "inputs" not in first_start or "inputs" not in second_start:
         return []
     first_digests, second_digests = _helper_digests(first_start), _helper_digests(second_start)
@@ -174,10 +174,10 @@ def _where_it_ran(first: Record, second: Record) -> list[Difference]:
 
 
 def _place(record: Record) -> dict[str, str | None]:
-    """Return what a scan's spec says of where it runs, by what a user calls it."""
+    """Return where a scan runs, from its spec, with a user's word for each value."""
     scan = record.scan
     return {
-        "engine": scan.backend,
+        "backend": scan.backend,
         "kernel": scan.kernel,
         "image": scan.container.image,
         "image digest": scan.container.digest,
@@ -208,8 +208,8 @@ def _jobs(first: Record, second: Record) -> list[Difference]:
     found = []
     for what in {**first_facts, **second_facts}:
         first_values, second_values = first_facts.get(what, {}), second_facts.get(what, {})
-        # A package that one list of packages does not have was not installed. Any other fact that
-        # is missing was only not recorded.
+        # If a list of packages lacks a package, it was not installed. Any other missing fact was
+        # just not recorded.
         if what.startswith(PACKAGE):
             comparable = both_have_packages
         else:
@@ -220,7 +220,7 @@ def _jobs(first: Record, second: Record) -> list[Difference]:
 
 
 def _joined(values: Mapping[str, None]) -> str:
-    """Return the values of a fact in one line, the first few of them."""
+    """Return the first few values of a fact in one line."""
     if not values:
         return "none"
     text = " | ".join(list(values)[:VALUES_SHOWN])

@@ -1,4 +1,4 @@
-"""Pack a scan into one file, and unpack a file that somebody sent.
+"""Packs a scan into one file, and unpacks a file that somebody sent.
 
 An unpacked file may come from anybody. No name in it can lead out of the new folder, its size is
 bounded, and nothing in it is run.
@@ -20,7 +20,7 @@ from jupyter_gridgpu.records.record import Record, load_record
 from jupyter_gridgpu.store import home
 
 SUFFIX = ".gridscan.zip"
-# What belongs to the run on one machine and would do harm on another one.
+# Files and folders that are left out of a pack: on another machine they would do harm.
 LEFT_OUT = (
     "inbox",
     "runner.lock",
@@ -33,11 +33,11 @@ LEFT_OUT_OF_JOBS = ("claim.json", "stop")
 COUNT_LIMIT = 500_000  # files
 SIZE_LIMIT = 50 * 2**30  # bytes when unpacked
 RATIO_LIMIT = 200  # unpacked bytes per packed byte; the text of metrics reaches about 20
-RATIO_FREE = 10 * 2**20  # bytes; a pack that becomes smaller than this may have any ratio
+RATIO_FREE = 10 * 2**20  # bytes; a pack that is smaller when unpacked may have any ratio
 PATH_LIMIT = 1000  # characters
 NAME_SHOWN = 100  # characters of a name in an error text
-SAME_NAME_LIMIT = 1000  # how many scans of one name are counted through
-CHUNK = 1024 * 1024
+SAME_NAME_LIMIT = 1000  # the largest number that is added to a name
+CHUNK = 1024 * 1024  # bytes that are copied at once
 # Control characters, backslashes, absolute paths of Linux and Windows, empty parts, `.` and `..`
 _BAD_PATH = re.compile(r"[\x00-\x1f\x7f\\]|^/|^[A-Za-z]:|(^|/)\.\.?(/|$)|//")
 _ENCRYPTED = 0x1  # a flag bit of a zip file's member
@@ -86,7 +86,7 @@ def _files_to_pack(root: Path) -> Iterator[str]:
     """
     for folder, folders, files in os.walk(root, followlinks=False):
         here = Path(folder).relative_to(root)
-        # To change this list in place tells os.walk which folders to enter, and in which order.
+        # os.walk enters the folders that are left in this list, in its order.
         folders.sort()
         if folder == str(root):
             folders[:] = [name for name in folders if name not in LEFT_OUT]
@@ -200,7 +200,7 @@ def _extract(
         target = folder.joinpath(*member.filename.split("/")[1:])
         target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
-        # What a pack says of a file's size may be a lie. So the bytes are counted.
+        # The size that a pack states for a file may be wrong. So the bytes are counted.
         left = member.file_size
         with os.fdopen(os.open(target, flags, 0o600), "wb") as file, archive.open(member) as packed:
             while data := packed.read(min(CHUNK, left + 1)):
@@ -221,8 +221,8 @@ def _check_scan(folder: Path, parent: Path, source: Path) -> None:
     except (UnknownScan, StorageError) as error:
         reason = str(error).replace(str(folder), "its folder").rstrip(".")
         raise _refused(source, reason) from None
-    # The next look at the home of scans would go on with an unfinished scan: somebody else's
-    # notebook would run.
+    # A Jupyter server starts the runner of an unfinished scan in the home: somebody else's notebook
+    # would run.
     if not record.finished or record.view.active:
         raise _refused(source, "its scan had not ended")
     known = _folder_of_same_scan(parent, record)

@@ -1,4 +1,4 @@
-"""Which variant of one scan belongs to which variant of another."""
+"""Finds the variants of two scans that correspond to each other."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from jupyter_gridgpu.model import numbers
 from jupyter_gridgpu.model.view import VariantView
 from jupyter_gridgpu.records.record import Record
 
-# A variant of the first scan and the one of the second that had the same to do. One of them may be
-# missing.
+# A variant of the first scan, and the variant of the second scan that corresponds to it. One of the
+# two may be missing.
 VariantPair = tuple[VariantView | None, VariantView | None]
 
 
@@ -21,8 +21,8 @@ def pair_variants(first: Record, second: Record) -> list[VariantPair]:
     """
     first_variants, second_variants = first.view.variants, second.view.variants
     first_origin, second_origin = _origin_id(first), _origin_id(second)
-    # A replay may run some variants alone. Those of its origin that nobody asked for are not
-    # missing, so that only the variants of the replay count.
+    # A replay may run only some variants. The others of its origin are not missing, so only the
+    # variants of the replay are paired.
     if second_origin == first.scan.id:
         return [(first_variants.get(key), variant) for key, variant in second_variants.items()]
     if first_origin == second.scan.id:

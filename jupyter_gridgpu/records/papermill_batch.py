@@ -1,4 +1,4 @@
-"""What papermill users have already: executed notebooks, or tables of parameters.
+"""Reads what papermill users have already: executed notebooks, or tables of parameters.
 
 The files come from elsewhere. So they are bounded in size, and their content is checked.
 """
@@ -28,9 +28,10 @@ ADDED_TAGS = {"injected-parameters", "papermill-error-cell-tag"}
 
 @dataclass(frozen=True)
 class ImportedVariant:
-    """One variant that is to be imported; times are seconds since the epoch.
+    """One variant that is to be imported. Times are Unix seconds.
 
-    `path` and `body` are its executed notebook. A variant from a table has none.
+    `path` and `body` are the file and the JSON of its executed notebook. A variant from a table has
+    no notebook.
     """
 
     params: dict[str, Any]
@@ -69,8 +70,8 @@ def _notebooks(folder: Path) -> list[Path]:
     """Return all notebooks below a folder, sorted."""
     found = []
     for here, folders, files in os.walk(folder, followlinks=False):
-        # Hidden folders hold copies of notebooks, such as those of `.ipynb_checkpoints`. To change
-        # this list in place keeps os.walk out of them.
+        # Hidden folders such as `.ipynb_checkpoints` hold copies of notebooks. os.walk enters only
+        # the folders that are left in this list.
         folders[:] = [name for name in folders if not name.startswith(".")]
         found += [Path(here) / name for name in files if _is_visible_notebook(name)]
     return sorted(found)
@@ -96,7 +97,7 @@ def _read_notebook(path: Path) -> dict[str, Any]:
 
 
 def _papermill_metadata(body: dict[str, Any]) -> dict[str, Any] | None:
-    """Return what papermill wrote about its run into a notebook, or None if it did not run it."""
+    """Return what papermill wrote into a notebook about its run, or None if it did not run it."""
     metadata = body.get("metadata")
     if not isinstance(metadata, dict) or not isinstance(body.get("cells"), list):
         return None
@@ -112,7 +113,7 @@ def _executed_variant(path: Path, body: dict[str, Any], about: dict[str, Any]) -
     if about.get("exception"):
         state, message = "failed", _error_message(body)
     elif ended is None:
-        # papermill saves the notebook after each cell. It may have been killed, or still be at it.
+        # papermill saves the notebook after each cell. It was killed, or it still runs.
         state, message = "failed", "It had not ended when it was imported."
     params = _plain_params(path, about["parameters"])
     return ImportedVariant(params, path, body, state, message, started, ended)
@@ -128,11 +129,11 @@ def _plain_params(path: Path, params: dict[Any, Any]) -> dict[str, Any]:
 
 
 def _timestamp(text: Any) -> float | None:
-    """Return a time in ISO 8601 as seconds since the epoch, or None if it is none."""
+    """Return a time in ISO 8601 as Unix seconds, or None if the text is no time."""
     if not isinstance(text, str):
         return None
     try:
-        # Python 3.10 does not understand a Z at the end, which means UTC.
+        # Python 3.10 does not understand a Z at the end, which stands for UTC.
         return datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
     except (ValueError, OverflowError, OSError):
         return None
@@ -170,7 +171,7 @@ def source_notebook(body: dict[str, Any]) -> bytes:
 
 
 def _is_original(cell: Any) -> bool:
-    """Return whether something in the list of cells is a cell that papermill did not add."""
+    """Return whether an item in the list of cells is a cell that papermill did not add."""
     return isinstance(cell, dict) and ADDED_TAGS.isdisjoint(_tags(cell))
 
 

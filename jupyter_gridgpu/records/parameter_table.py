@@ -37,7 +37,7 @@ def _read_text(path: Path) -> str:
     try:
         if path.stat().st_size > TABLE_BYTES:
             raise UsageError(f"{path} is larger than {TABLE_BYTES // 2**20} MB.")
-        # Spreadsheets put a mark of three bytes before the text. It is no part of the first name.
+        # Spreadsheets put three bytes (a BOM) before the text, which are no part of the first name.
         return path.read_text(encoding="utf-8-sig")
     except OSError as error:
         reason = error.strerror or "it is not text"
@@ -66,11 +66,11 @@ def _read_yaml(path: Path) -> list[dict[str, Any]]:
 
 
 def _yaml_variants(body: Any) -> list[Any]:
-    """Return what may be the variants in the content of a YAML file; they are not checked yet."""
+    """Return the items of a YAML file that should be variants. They are not checked yet."""
     if isinstance(body, list):
         return body
-    # A variant may have a parameter whose value is a mapping. Only where all values are mappings,
-    # they are taken for variants with names.
+    # One variant may have a parameter whose value is a mapping. So values are taken for variants
+    # only if all of them are mappings.
     if isinstance(body, dict) and body and all(isinstance(value, dict) for value in body.values()):
         return list(body.values())
     return [body]
@@ -117,12 +117,12 @@ def cell_value(cell: str) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
-        # It is no JSON, but it may be a number that only Python writes like this: `.5`, `1.`, `+3`.
+        # Not JSON, but numbers for Python: `.5`, `1.`, `+3`.
         return _number_or_text(text)
 
 
 def _number_or_text(text: str) -> float | str:
-    # `float` also takes words like `+nan` and `-infinity`. Only what ends like a number is one.
+    # `float` also accepts words like `+nan` and `-infinity`, which are texts here.
     if not text[-1:].isdigit() and not text.endswith("."):
         return text
     try:

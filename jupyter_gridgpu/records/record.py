@@ -30,7 +30,7 @@ _NOTEBOOK = re.compile(r"jobs/v\d{4,7}\.\d{1,4}/[a-z0-9]{1,32}/output\.ipynb")
 
 @dataclass
 class Record:
-    """A scan's folder and what its journal says. Nothing is ever written into the folder."""
+    """A scan's folder, and the view that its journal gives. Nothing is written into the folder."""
 
     paths: ScanPaths
     view: ScanView
@@ -85,7 +85,7 @@ class Record:
         path = self.paths.folder / copy / "metrics.jsonl"
         opener = opener_below(self.paths.folder)
         cursor, previous = 0, -1
-        # The file is read in parts. It has ended when the cursor does not move any more.
+        # The file is read in parts. At its end the cursor does not move any more.
         while cursor != previous and cursor < METRICS_BYTES:
             previous = cursor
             try:
@@ -108,7 +108,7 @@ class Record:
             with self.open(name) as file:
                 body = json.loads(file.read(PROVENANCE_BYTES))
         except (OSError, ValueError, RecursionError):
-            # Provenance is what a reader may know. Nothing depends on it, so it may be missing.
+            # Nothing but comparisons and reports needs provenance, so it may be missing.
             return {}
         if isinstance(body, dict):
             return body

@@ -1,4 +1,4 @@
-"""The value of a metric that is compared, and how much it scatters over the repeats of a point."""
+"""The value of a metric that `compare` uses, and how much it scatters over repeats."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from jupyter_gridgpu.records.record import Record
 def metric_value(first: Record, variant: VariantView, metric: str) -> float | None:
     """Return the value of a metric that is compared, or None if the variant has none.
 
-    The objective is reduced as the first scan asks for it, whichever scan the variant is of. Of
-    another metric it is the last value.
+    For the objective of the `first` scan, that is the value reduced as this scan asks for it, also
+    if the variant is one of the second scan. For other metrics, that is the last value.
     """
     series = variant.metrics.get(metric)
     if series is None or not series.n:

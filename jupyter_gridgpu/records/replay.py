@@ -1,6 +1,6 @@
-"""Plan to run a scan again from its folder, with the same notebook, files, points and image.
+"""Makes the plan of a replay: a scan is run again with the same notebook, files, points and image.
 
-With other values or another image the new scan is a variation, which records what was changed.
+With other values or another image the new scan is a variation, which records the changes.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ from jupyter_gridgpu.records.verify import changed_inputs
 from jupyter_gridgpu.store import home, points
 
 NAME_END = "-replay"
-CHANGE_LIMIT = 300  # characters of one change in words
+CHANGE_LIMIT = 300  # characters of the description of one change
 TEXT_SHOWN = 80  # characters of a wrong --set in an error text
 
 
 @dataclass(frozen=True)
 class ReplayRequest:
-    """What is to be run again, and what is to be different."""
+    """Which variants are to be run again, and what is to be different."""
 
     only: str = ""  # a selection of variants; empty for all
     changes: tuple[str, ...] = ()  # each like `epochs = 50`
@@ -92,7 +92,7 @@ def _replay_spec(record: Record, options: Options, container: Container) -> Scan
         id=f"{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:6]}",
         name=home.check_name(name),
         created=time.time(),
-        # The queue is chosen anew, if one is to be chosen at all.
+        # With `--on auto` the queue is chosen anew.
         asked=None,
         choice="",
         **backend_fields(options, container),
@@ -100,7 +100,7 @@ def _replay_spec(record: Record, options: Options, container: Container) -> Scan
 
 
 def _replay_options(scan: ScanSpec, request: ReplayRequest) -> Options:
-    """Return the options that the scan ran with, with those changed that were given."""
+    """Return the options that the scan ran with, updated with the options of the request."""
     options = _recorded_options(scan)
     if request.options.get("on", scan.backend) != scan.backend:
         # A queue or an account of one batch system means nothing to another one.
@@ -152,14 +152,14 @@ def _recorded_options(scan: ScanSpec) -> Options:
 
 
 def _container(scan: ScanSpec, options: Options, ask: bool) -> tuple[Container, list[str]]:
-    """Return the container to run in, and in words how its image differs from the recorded one.
+    """Return the container to run in, and descriptions of changes of its image.
 
-    The same image is run by its recorded digest, so that a tag that moved since changes nothing.
+    The same image keeps its recorded digest, so that a tag that has moved since changes nothing.
     """
     recorded, wanted = scan.container, container_of(options, exact=ask)
     if wanted.image != recorded.image:
         return wanted, [f"image = {wanted.image or 'none'} (was {recorded.image or 'none'})"]
-    # Where a digest is unknown, nothing can be said to have changed.
+    # If a digest is unknown, a change cannot be detected.
     if wanted.digest is None or recorded.digest is None or wanted.digest == recorded.digest:
         return replace(wanted, digest=recorded.digest or wanted.digest), []
     return wanted, [f"digest of {wanted.image} = {wanted.digest} (was {recorded.digest})"]
@@ -196,12 +196,12 @@ def _git_of_origin(record: Record) -> dict[str, Any]:
     git = record.provenance().get("git")
     if isinstance(git, dict):
         return git
-    # An empty dict, not None: the plan would look for git in the scan's folder otherwise.
+    # Not None: then `write_provenance` would look for a repository around the scan's folder.
     return {}
 
 
 def _parse_changes(texts: tuple[str, ...]) -> dict[str, Any]:
-    """Return the new values of `--set` by parameter. Raises UsageError."""
+    """Return the new values that `--set` gives, by parameter. Raises UsageError."""
     values: dict[str, Any] = {}
     for text in texts:
         name, _, value = (part.strip() for part in text.partition("="))
@@ -217,7 +217,7 @@ def _parse_changes(texts: tuple[str, ...]) -> dict[str, Any]:
 def _changed_space(
     scan: ScanSpec, notebook: Notebook, values: Mapping[str, Any]
 ) -> tuple[Space, list[str]]:
-    """Return the space with new fixed values, and in words what was changed.
+    """Return the space with new fixed values, and a description of each change.
 
     Raises UsageError if a parameter varies, is unknown, or takes no such value.
     """
@@ -231,7 +231,7 @@ def _changed_space(
             )
         before = _value_before(axis, notebook, name)
         # Values are compared by their text, because True equals 1 and NaN does not equal NaN. A
-        # parameter that the scan did not set is a change even if its value is the notebook's own.
+        # parameter that the scan did not set is changed even by the notebook's own value.
         if axis is None or repr(before) != repr(value):
             changes.append(f"{name} = {value!r} (was {before!r})"[:CHANGE_LIMIT])
         axes[name] = Fixed(value)
@@ -254,12 +254,12 @@ def _changed_variant(variant: VariantView, space: Space, values: Mapping[str, An
     """Return a variant with new values, its parameters in the order of the space."""
     params = {**variant.params, **values}
     ordered = {name: params[name] for name in space if name in params}
-    # A point that was given may have parameters that the space does not know. They come last.
+    # A recorded point may have parameters that the space does not have. They come last.
     return VariantView(variant.id, variant.point, variant.repeat, {**ordered, **params})
 
 
 def _origin(scan: ScanSpec, only: str, changes: list[str]) -> Origin:
-    """Return what the new scan records of the one that it runs again."""
+    """Return what the new scan records about the scan that it runs again."""
     kind = "replay"
     if changes:
         kind = "variation"

@@ -1,4 +1,4 @@
-"""A scan as rows of a table, which the table formats share."""
+"""The rows of a scan for the table formats CSV and Parquet."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ OBJECTIVE = "objective"  # the column of the objective's value
 def variant_rows(record: Record) -> Iterator[dict[str, Any]]:
     """Yield one row for each variant: its state, parameters, metrics and the objective.
 
-    A metric has its last value. A parameter that is called like a column of the state is named
-    `param:NAME`. A metric that is called like any column before it is named `metric:NAME`.
+    The value of a metric is its last one. A parameter whose name is that of a STATE_COLUMN gets the
+    column `param:NAME`. A metric whose name is taken by another column gets `metric:NAME`.
     """
     for variant in record.variants:
         # All columns are attributes of a variant, except `seconds`, which is worked out here.
@@ -52,7 +52,7 @@ def _metric_column(variant: VariantView, name: str) -> str:
 
 def columns(rows: Iterable[dict[str, Any]]) -> list[str]:
     """Return the columns of all rows in the order of their appearance, the objective last."""
-    # Variants may have reported different metrics, so that no row alone has all columns. A dict
+    # Variants may have reported different metrics, so one row may not have all columns. A dict
     # keeps the names in order, each once.
     names = dict.fromkeys(STATE_COLUMNS)
     for row in rows:

@@ -1,4 +1,4 @@
-"""Provenance that only the start of a scan knows, written into the scan's folder.
+"""Writes the provenance that is known when a scan starts, into the scan's folder.
 
 `provenance.json` holds the command, the host, the state of the git repository, and the digests of
 everything that the jobs are made of. Jobs write their own provenance when they run.
@@ -28,7 +28,7 @@ from jupyter_gridgpu.worker.packing import pack
 
 FORMAT = 1
 COMMAND_LIMIT = 20_000  # characters
-# How many bytes of data files are read for their digests. Of files beyond it only the size and the
+# The most bytes of data files that are read for digests. For further files only the size and the
 # time of the last change are kept, since reading them would delay the start of the scan.
 DATA_BYTES = 256 * 1024 * 1024
 PATH_LIMIT = 500  # characters; a longer text is no name of a file
@@ -53,7 +53,7 @@ def complete_folder(
 
 
 def write_provenance(paths: ScanPaths, plan: Plan) -> None:
-    """Write provenance.json into a folder that is complete but for it. Raises OSError."""
+    """Write provenance.json into a folder that is complete otherwise. Raises OSError."""
     folder = plan.notebook.path.parent
     git = plan.git
     if git is None:
@@ -131,8 +131,8 @@ def _readable_files(values: Iterable[Any], folder: Path) -> Iterator[Path]:
             path = (folder / value).resolve()
             readable = path.is_file() and os.access(path, os.R_OK)
         except (OSError, ValueError, RuntimeError):
-            # Any text may be the value of a parameter. One with a null byte, for instance, or one
-            # that leads through a circle of links makes these calls fail.
+            # The value of a parameter may be any text. These calls fail, for instance, for a text
+            # with a null byte, or for a path through a circle of links.
             continue
         if readable:
             yield path

@@ -1,4 +1,4 @@
-"""Which variants of a scan `--only` means.
+"""Finds the variants of a scan that `--only` selects.
 
 A selection is a list of ids (`v0003,v0007`), a state (`failed`), `best 5`, or a condition
 (`lr < 1e-3 and loss < 0.2`).
@@ -22,10 +22,10 @@ _BEST = re.compile(r"best\s+(\d{1,6})")
 
 
 def select_variants(view: ScanView, text: str) -> list[VariantView]:
-    """Return the variants that a selection means, in the order of the scan.
+    """Return the selected variants, in the order of the scan.
 
-    An empty text means all of them. Raises UsageError if the text is not understood or means no
-    variant.
+    An empty text selects all variants. Raises UsageError if the text is not understood or selects
+    no variant.
     """
     text = text.strip()
     if len(text) > TEXT_LIMIT:
@@ -42,7 +42,7 @@ def _selected(view: ScanView, text: str) -> list[VariantView]:
     variants = list(view.variants.values())
     if not text:
         return variants
-    # Words come before conditions, so that a parameter called `failed` does not hide the state.
+    # States come before conditions, so that a parameter called `failed` does not hide the state.
     if _IDS.fullmatch(text):
         return _with_ids(view, re.findall(r"v\d+", text))
     if text in STATES:
@@ -80,7 +80,7 @@ def _best(view: ScanView, variants: list[VariantView], count: int) -> list[Varia
         # NaN cannot be ranked: a training that diverged is never among the best.
         if value is not None and not math.isnan(value):
             ranked.append((-objective.sign * value, variant))
-    # Only the value is compared, so that of equal variants the earlier one comes first.
+    # Sorted by value alone, so that of two variants with equal values the earlier one comes first.
     ranked.sort(key=lambda item: item[0])
     best_ids = {variant.id for _, variant in ranked[:count]}
     return [variant for variant in variants if variant.id in best_ids]

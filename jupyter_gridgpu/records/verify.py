@@ -1,4 +1,4 @@
-"""Check whether the files of a scan are as they were, by the digests that the scan kept."""
+"""Checks whether the files of a scan were changed, by the digests that the scan kept."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from jupyter_gridgpu.records.record import Record
 from jupyter_gridgpu.store import manifest
 from jupyter_gridgpu.store.manifest import START, Digests
 
-READERS = 4  # files read at once: on a network disk, waiting takes longer than the sums
+READERS = 4  # files read at once: on a network disk, waiting takes longer than hashing
 HELPER_FOLDER = "files/"  # in the scan folder
 NOTEBOOK = "notebook.ipynb"
 # The files of which provenance.json may hold digests, besides the helper files.
@@ -25,7 +25,7 @@ FileState = Literal["same", "changed", "missing"]
 
 @dataclass
 class Verdict:
-    """What became of the files whose digests were kept. The field names are keys of the JSON."""
+    """The state of all files whose digests were kept. The field names are keys of the JSON."""
 
     checked: int = 0  # files
     size: int = 0  # bytes that were read
@@ -89,15 +89,15 @@ def _check_files(record: Record, expected: Digests) -> Mapping[str, tuple[FileSt
 
 
 def _check_file(root: Path, item: tuple[str, tuple[str, int]]) -> tuple[FileState, int]:
-    """Compare one file with its digest; `item` is its name, and its digest and size."""
+    """Compare one file with its digest. `item` is the name, and the pair of digest and size."""
     name, expected = item
     try:
         found = manifest.digest(root, name)
     except (FileNotFoundError, NotADirectoryError):
         return "missing", 0
     except OSError:
-        # A link or a pipe stands in the place of the file, or it cannot be read. A manifest from
-        # elsewhere may also name a file outside of the folder, which is not opened.
+        # The file was replaced by a link or a pipe, or it cannot be read. A manifest from elsewhere
+        # may also name a file outside of the folder, which is not opened.
         return "changed", 0
     if found != expected:
         return "changed", found[1]
@@ -105,7 +105,7 @@ def _check_file(root: Path, item: tuple[str, tuple[str, int]]) -> tuple[FileStat
 
 
 def _input_digests(record: Record) -> Digests:
-    """Return the digests of what went into the jobs, as provenance.json holds them."""
+    """Return the digests of the jobs' inputs, as provenance.json holds them."""
     inputs = record.provenance().get("inputs")
     found: Digests = {}
     if not isinstance(inputs, dict):

@@ -13,21 +13,24 @@ from jupyter_gridgpu.model.units import duration_text
 from jupyter_gridgpu.model.view import VariantView
 
 FIRST = "v0001"  # the one variant of a rehearsal
-# How long a second epoch is waited for: as long as the first took, within these seconds.
+# The second epoch is waited for as long as the first epoch took, but within these seconds.
 SECOND_EPOCH_MIN_S = 2.0
 SECOND_EPOCH_MAX_S = 30.0
 
 
 class Follower:
-    """What was seen of a rehearsal so far. Times are Unix seconds, None if not seen yet.
+    """Watches a rehearsal, and keeps what it has seen.
+
+    Times are Unix seconds, or None if not seen yet.
 
     `sent_at` is when the rehearsal was started, `started_at` when its job began to run, `first_at`
-    when the first epoch was seen. `epoch_s` is how long a later epoch takes. `enough` means that it
-    was stopped because all was seen, `late` because the limit was over. `state` is the scan's.
+    when the first epoch was seen. `epoch_s` is how many seconds a later epoch takes. `enough` means
+    that the rehearsal was stopped because all was seen, `late` that it was stopped after
+    `limit_s`. `state` is the state of the rehearsal's scan.
     """
 
     def __init__(self, handle: ScanHandle, limit_s: int, say: Callable[[str], None]) -> None:
-        """`limit_s` is the time in which a first value must come; `say` is told what happens."""
+        """A first value must come within `limit_s` seconds. `say` prints one line for the user."""
         self.sent_at = time.time()
         self.started_at: float | None = None
         self.first_at: float | None = None
@@ -56,11 +59,11 @@ class Follower:
     def _look(self, variant: VariantView, now: float) -> None:
         """Note what is new, and stop the rehearsal if it need not go on."""
         if self.started_at is None and variant.started is not None:
-            # The clock of the node may be wrong, so the time is kept between these two.
+            # The clock of the node may be wrong: the job started after it was sent and before now.
             self.started_at = min(now, max(variant.started, self.sent_at))
             self._say(f"Started after {seconds_text(self.started_at - self.sent_at)}.")
         self._count_epochs(variant, now)
-        # A stop takes a moment to be applied; it must not be asked for at each look.
+        # The runner needs a moment to apply a stop, which must not be repeated at each look.
         if self.enough or self.late:
             return
         if self.started_at is None or variant.state != "running":
@@ -71,7 +74,7 @@ class Follower:
             self._handle.stop()
 
     def _count_epochs(self, variant: VariantView, now: float) -> None:
-        """Note when the objective is reported first, and how long it takes until the next time.
+        """Note when the objective was first reported, and how long the next epoch takes.
 
         Without an objective, the first metric that is reported counts.
         """
@@ -94,8 +97,8 @@ class Follower:
     def _has_seen_enough(self, now: float) -> bool:
         """Return whether a first epoch was seen, and a second too if it comes soon.
 
-        The first epoch includes what happens once, such as reading data and compiling; the second
-        tells how long all others take.
+        The first epoch includes work that is done once, such as reading data and compiling. The
+        second epoch tells how long all others take.
         """
         if self.first_at is None or self.started_at is None:
             return False

@@ -23,8 +23,9 @@ SUFFIX = "-rehearsal"  # of the name of the scan
 def rehearsal_plan(plan: Plan, there: bool, limit_s: int) -> Plan:
     """Return the plan of the rehearsal of a plan's scan.
 
-    It runs on this machine, or on the scan's own backend if `there`. Raises BackendError or
-    UsageError if it cannot run in that place.
+    With `there` the rehearsal runs on the scan's own backend, else on this machine, where a
+    walltime is cut to `limit_s` seconds. Raises BackendError or UsageError if it cannot run in
+    that place.
     """
     scan = plan.scan
     backend = LOCAL
@@ -69,7 +70,7 @@ def _resources_here(asked: Resources, limit_s: int) -> Resources:
     walltime_s = None
     if asked.walltime_s:
         walltime_s = min(asked.walltime_s, limit_s)
-    # A worker looks more often at the memory of a job with a limit, and a rehearsal is short.
+    # A worker measures the memory of a job with a limit more often, and a rehearsal is short.
     memory_mb = asked.memory_mb or int(psutil.virtual_memory().total // 2**20)
     return replace(asked, gpus=gpus, walltime_s=walltime_s, memory_mb=memory_mb)
 

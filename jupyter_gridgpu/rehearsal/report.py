@@ -1,4 +1,4 @@
-"""What a rehearsal showed, as a record and as text."""
+"""The report of a rehearsal, as a record and as text."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NO_GPU = (
 class RehearsalReport:
     """What a rehearsal showed; `gridgpu rehearse --json` prints these fields.
 
-    Fields that end in `_s` are seconds. None means that it was not seen.
+    Fields that end in `_s` are seconds. None means that the rehearsal did not show it.
     """
 
     scan: str  # the name of the rehearsal's own scan
@@ -132,16 +132,16 @@ def _hint(name: str, verdict: str) -> str:
 
 
 def _variant_seconds(variant: VariantView, follower: Follower) -> tuple[float | None, bool]:
-    """Return how long a whole variant takes, and whether it may well take less.
+    """Return how many seconds a whole variant takes, and whether this is an upper bound.
 
-    The seconds are None if no epoch said how many there are.
+    The seconds are None if no epoch said how many epochs there are.
     """
     if variant.state == "done" and variant.started is not None and variant.ended is not None:
         return round(variant.ended - variant.started, 1), False
     if follower.first_at is None or follower.started_at is None or not variant.steps:
         return None, False
     first_s = follower.first_at - follower.started_at
-    # The first epoch takes longer than the others, so it is a bound where no second was seen.
+    # The first epoch takes longer than the others. If no second one was seen, the first is a bound.
     at_most = follower.epoch_s is None
     each_s = first_s
     if follower.epoch_s is not None:
@@ -153,7 +153,7 @@ def _hours(scan: ScanSpec, variant_s: float | None) -> float | None:
     """Return the GPU-hours of the whole scan, or hours of one job after another without GPUs."""
     if variant_s is None:
         return None
-    # Jobs that share a GPU run at the same time.
+    # Jobs that share a GPU run at the same time, so that they share its hours.
     jobs_s = scan.total() * variant_s
     return round(jobs_s * max(scan.resources.gpus, 1) / scan.per_gpu / 3600, 3)
 
@@ -162,7 +162,7 @@ def _written_files(handle: ScanHandle, variant: VariantView) -> list[str]:
     """Return the files that the notebook wrote into its working folder, with their sizes."""
     if not variant.attempts:
         return []
-    # The newest copy is the one that the rehearsal showed.
+    # The values in the report are those of the newest copy.
     copies = handle.paths.job(variant.key).copies()
     if not copies:
         return []
@@ -201,7 +201,7 @@ def _rounded(seconds: float | None) -> float | None:
 
 
 def report_text(found: RehearsalReport) -> str:
-    """Return the report as it is printed: a line for each thing that was seen."""
+    """Return the report as text for the user: one line for each thing that was seen."""
     first = "first value"
     if found.epochs:
         first = "first epoch"
@@ -220,7 +220,7 @@ def report_text(found: RehearsalReport) -> str:
         ("note", found.note),
         (result, f"{found.verdict} {found.hint or ''}".strip()),
     ]
-    return "\n".join(f"  {name:<11}  {words}" for name, words in lines if words)
+    return "\n".join(f"  {name:<11}  {text}" for name, text in lines if text)
 
 
 def _after_text(seconds: float | None, each_s: float | None = None) -> str:

@@ -1,4 +1,4 @@
-"""Runs rehearsals."""
+"""Runs a rehearsal from its plan to its report."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from jupyter_gridgpu.rehearsal.follow import Follower
 from jupyter_gridgpu.rehearsal.plan import rehearsal_plan
 from jupyter_gridgpu.rehearsal.report import RehearsalReport, report, report_text
 
-LIMIT_S = 600  # in which a first value of the objective must come
+LIMIT_S = 600  # seconds in which a first value of the objective must come
 
 
 def _say_nothing(line: str) -> None:
@@ -26,8 +26,9 @@ def rehearse(
 ) -> RehearsalReport:
     """Rehearse a plan's scan on this machine, or `there` as one job of its own backend.
 
-    `say` is called with a sentence for whatever happens. Raises what starting a scan raises. An
-    exception, such as KeyboardInterrupt, stops the rehearsal's job too.
+    `say` is called with a sentence for each thing that happens. Raises UsageError, BackendError or
+    StorageError if the rehearsal cannot be started. Any exception, KeyboardInterrupt too, also
+    stops the rehearsal's job.
     """
     handle = client.start(rehearsal_plan(plan, there, limit_s))
     follower = Follower(handle, limit_s, say)
@@ -45,10 +46,10 @@ def rehearse(
 def rehearse_before_sending(plan: Plan, there: bool, say: Callable[[str], None]) -> None:
     """Rehearse a scan that is about to be sent.
 
-    A scan that was sent before is not rehearsed: it will only be shown. Raises RehearsalFailed if
-    the scan must not be sent.
+    A scan that was sent before is not rehearsed, since it will only be shown. Raises
+    RehearsalFailed if the scan must not be sent, and what `rehearse` raises.
     """
-    # To find the scan again is cheap; to rehearse it again would take a job.
+    # Looking for the scan is cheap. A rehearsal would take a job.
     if client.known(plan) is not None:
         return
     found = rehearse(plan, there, say=say)

@@ -15,7 +15,11 @@ from jupyter_gridgpu.store import home
 
 
 class GridGpuApp(ExtensionApp):
-    """The extension. A setting is written as `c.GridGpuApp.poll_s = 0.2`; all are seconds."""
+    """The extension, with its settings.
+
+    A user sets one in Jupyter's configuration, for example `c.GridGpuApp.poll_s = 0.2`. The values
+    of all settings are seconds.
+    """
 
     name = "jupyter_gridgpu"
     poll_s = Float(
@@ -33,7 +37,8 @@ class GridGpuApp(ExtensionApp):
     respawn_s = Float(
         5.0,
         min=0.0,
-        help="Seconds before a runner that died again is started again; four times more each time.",
+        help="Seconds before a runner that died again is started again;"
+        " each later pause is four times longer.",
     ).tag(config=True)
 
     def initialize_settings(self) -> None:

@@ -11,7 +11,7 @@ BODY_BYTES = 1_000_000  # the largest body of a command
 
 
 class CommandBody(NamedTuple):
-    """A command as a page sent it; its meaning is checked by the scan that it is for."""
+    """A command as a page sent it. The scan that gets the command checks what it means."""
 
     action: str
     variants: list[str] | None  # None: the whole scan
@@ -19,7 +19,7 @@ class CommandBody(NamedTuple):
 
 
 def parse_json(text: bytes) -> Any:
-    """Return what a JSON text holds, or None if it is no JSON."""
+    """Return the value that a JSON text holds, or None if the text is no JSON."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
@@ -27,8 +27,11 @@ def parse_json(text: bytes) -> Any:
 
 
 def parse_command(text: bytes) -> CommandBody:
-    """Return the command that the body of a request holds. Raises UsageError."""
-    # Checked before the JSON is read, which holds up all other threads of the server.
+    """Return the command that the body of a request holds.
+
+    Raises UsageError if the body is too large or holds no command.
+    """
+    # Checked first: while JSON is read, no other thread of the server runs.
     if len(text) > BODY_BYTES:
         raise UsageError(
             f"The command is larger than {BODY_BYTES // 1000:,} kB; name fewer variants."

@@ -1,7 +1,7 @@
 """The WebSocket on which a page receives events and opens scans.
 
 It makes the same checks as Jupyter's own sockets: who the user is, what they may do, and from which
-site the page comes.
+host the page comes.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class EventsSocket(WebSocketMixin, WebSocketHandler, JupyterHandler):
         return MESSAGE_BYTES
 
     def set_default_headers(self) -> None:
-        """Set no headers: those that Jupyter sets for pages mean nothing for a WebSocket."""
+        """Set no headers, since those that Jupyter sets for pages mean nothing for a WebSocket."""
 
     def get_compression_options(self) -> dict[str, Any] | None:
         """Compress as the server's user has configured for all WebSockets."""
@@ -56,7 +56,7 @@ class EventsSocket(WebSocketMixin, WebSocketHandler, JupyterHandler):
 
     @ws_authenticated
     async def get(self, *args: Any, **kwargs: Any) -> None:
-        """Open the socket if the user may read scans. Raises HTTPError 403 otherwise."""
+        """Open the socket. Raises HTTPError 403 if the user may not read scans."""
         # ws_authenticated asks who the user is, but not whether they may read this resource.
         allowed = await ensure_async(
             self.authorizer.is_authorized(self, self.current_user, "read", AUTH_RESOURCE)

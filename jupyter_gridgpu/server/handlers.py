@@ -1,4 +1,9 @@
-"""The REST routes: what a page asks for once. Every answer is JSON, every refusal one sentence."""
+"""The REST routes, for all that a page asks for once.
+
+Every answer is JSON, and every refusal is one sentence. The *head* of a scan in an answer describes
+the scan as a whole, without its rows: name, state, counts, best variant (`ScanInfo` in
+model/wire.py).
+"""
 
 from __future__ import annotations
 
@@ -26,17 +31,17 @@ from jupyter_gridgpu.server.watched_scan import dumps
 from jupyter_gridgpu.server.watcher import Watcher
 from jupyter_gridgpu.store import home
 
-LOG_BYTES = 64 * 1024  # of a log, if the page does not say how many it wants
-LOG_LIMIT = 1024 * 1024  # the most bytes of a log in one answer
+LOG_BYTES = 64 * 1024  # bytes of a log in one answer, if the page does not ask for a number
+LOG_LIMIT = 1024 * 1024  # the most bytes of a log that a page may ask for
 ROWS_LIMIT = 1000  # the most rows in one answer
 POINTS_LIMIT = 2000  # the most points of a curve in one answer
-FILTER_LIMIT = 200  # characters of a filter that are looked at
-PATH_LIMIT = 4096  # characters of a path
-_WHOLE = re.compile(r"[0-9]{1,15}")
+FILTER_LIMIT = 200  # characters of a filter; the rest is ignored
+PATH_LIMIT = 4096  # characters of the longest path
+_WHOLE_NUMBER = re.compile(r"[0-9]{1,15}")
 
 
 class Api(APIHandler):
-    """What all routes share: access to the scans, checks of the query, and refusals."""
+    """The base class of all routes: access to the scans, checks of the query, and refusals."""
 
     auth_resource = AUTH_RESOURCE
 
@@ -52,31 +57,37 @@ class Api(APIHandler):
         return self.watcher.scans
 
     def integer(self, name: str, default: int, low: int, high: int) -> int:
-        """Return a whole number of the query. Raises UsageError if it is none or out of bounds."""
+        """Return a whole number from the query, or `default` if the query does not have it.
+
+        Raises UsageError if the text is no whole number, or is out of bounds.
+        """
         found = self.optional_integer(name, low, high)
         if found is None:
             return default
         return found
 
     def optional_integer(self, name: str, low: int, high: int) -> int | None:
-        """Return a whole number of the query, or None if it is not given. Raises UsageError."""
+        """Return a whole number from the query, or None if the query does not have it.
+
+        Raises UsageError if the text is no whole number, or is out of bounds.
+        """
         text = self.get_query_argument(name, None)
         if text is None:
             return None
         # int() alone accepts signs, spaces, underscores and digits of other scripts.
-        if not _WHOLE.fullmatch(text) or not low <= int(text) <= high:
+        if not _WHOLE_NUMBER.fullmatch(text) or not low <= int(text) <= high:
             raise UsageError(
                 f"{name} is {text[:40]!r}; give a whole number from {low:,} to {high:,}."
             )
         return int(text)
 
     def compute_etag(self) -> None:
-        """Make no etag: to hash every answer costs time, and answers seldom are the same."""
+        """Make no etag: to hash every answer takes time, and two answers are seldom the same."""
 
     # refusals ------------------------------------------------------------------------
 
     def log_exception(self, typ: Any, value: Any, tb: Any) -> None:
-        """Log an error of ours not at all: its sentence is in the answer."""
+        """Log unexpected errors only. The sentence of an error of ours is in the answer."""
         if not isinstance(value, GridGpuError):
             super().log_exception(typ, value, tb)
 
@@ -136,7 +147,7 @@ class JobsHandler(Api):
     @authorized
     async def get(self, scan: str) -> None:
         """Answer with the rows that the query asks for."""
-        # One more than there are states, so that a list that is too long has a wrong one in it.
+        # A query may be long. Of its states, one more than exist is kept: more cannot be needed.
         states = self.get_query_argument("state", "").split(",")[: len(STATES) + 1]
         query = listing.RowQuery(
             sort=self.get_query_argument("sort", "id") or "id",
@@ -157,7 +168,7 @@ class JobHandler(Api):
     @web.authenticated
     @authorized
     async def get(self, scan: str, job: str) -> None:
-        """Answer with what there is to know of a variant beside its row."""
+        """Answer with attempts, defaults and limits of a variant, which its row does not have."""
         details = await self.watcher.in_scan_thread(lambda: self.scans.handle(scan).job(job))
         self.finish(dumps(details))
 
@@ -168,7 +179,7 @@ class MetricsHandler(Api):
     @web.authenticated
     @authorized
     async def get(self, scan: str, job: str) -> None:
-        """Answer with all that a job reported, thinned to so many points."""
+        """Answer with the curves of all metrics, thinned to the number of points in the query."""
         points = self.integer("points", POINTS, 2, POINTS_LIMIT)
         handle = await self.watcher.in_scan_thread(self.scans.handle, scan)
         answer = await self.watcher.in_file_thread(lambda: dumps(handle.curves(job, points)))
@@ -181,7 +192,7 @@ class LogHandler(Api):
     @web.authenticated
     @authorized
     async def get(self, scan: str, job: str) -> None:
-        """Answer with a part of a log, or with its end if the query has no start."""
+        """Answer with the part of the log from byte `start` on, or with its end without a start."""
         start = self.optional_integer("start", 0, 10**15)
         limit = self.integer("limit", LOG_BYTES, 1, LOG_LIMIT)
         part = await self.watcher.in_scan_thread(
@@ -207,7 +218,7 @@ class RunnerLogHandler(Api):
     @web.authenticated
     @authorized
     async def get(self, scan: str) -> None:
-        """Answer with the end of the log."""
+        """Answer with the last LOG_BYTES bytes of the log."""
         text = await self.watcher.in_scan_thread(
             lambda: self.scans.handle(scan).runner_log(LOG_BYTES)
         )
@@ -231,7 +242,7 @@ class CommandsHandler(Api):
 
     async def _replay(self, scan: str, variants: list[str] | None) -> str:
         watched = await self.watcher.in_scan_thread(self.scans.find, scan)
-        # A replay may ask a batch system, so it runs in the thread for that. The watched scan
+        # A replay may ask a batch system, so it runs in the query thread. The watched scan
         # belongs to the scan thread, so the scan is opened anew.
         return await self.watcher.in_query_thread(
             lambda: open_scan(watched.folder).command("replay", variants)
@@ -287,7 +298,8 @@ class UnknownHandler(Api):
 _API = "gridgpu/api"
 _SCAN = rf"{_API}/scans/([^/]+)"
 _JOB = rf"{_SCAN}/jobs/([^/]+)"
-# The first pattern that fits counts, so the one for unknown paths is the last below gridgpu/api.
+# The first pattern that fits is taken. So the pattern for unknown paths comes after all others of
+# gridgpu/api.
 ROUTES: list[tuple[str, type[web.RequestHandler]]] = [
     (rf"{_API}/scans", ScansHandler),
     (_SCAN, ScanHandler),

@@ -1,7 +1,7 @@
 """The rows of a scan page by page, filtered and sorted.
 
-Filter and order work on the fold, so that only the rows of the page are made into JSON: a scan may
-have 100,000 variants.
+A scan may have 100,000 variants. So the view is filtered and sorted, and only the rows of the page
+are made into JSON.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from jupyter_gridgpu.model.job import STATES
 from jupyter_gridgpu.model.view import ScanView, VariantView
 from jupyter_gridgpu.server.watched_scan import dumps
 
-# What rows can be sorted by beside the id, params.NAME and metrics.NAME.
-PLAIN = ("state", "value", "started", "ended", "step")
+# Besides these, rows can be sorted by id, params.NAME and metrics.NAME.
+SORTABLE = ("state", "value", "started", "ended", "step")
 
 SortKey = Callable[[ScanView, VariantView], Any]
 
@@ -41,7 +41,7 @@ class RowQuery(NamedTuple):
 
 @dataclass(frozen=True)
 class SortOrder:
-    """An order of variants; those whose key is missing or NaN come last in either direction."""
+    """An order of variants. Variants whose key is missing or NaN come last in either direction."""
 
     key: SortKey
     reverse: bool
@@ -56,7 +56,10 @@ class SortOrder:
 
 
 def row_page(handle: ScanHandle, query: RowQuery) -> bytes:
-    """Return the rows as JSON. Raises UsageError for a sort or a state that does not exist."""
+    """Return the rows that a query asks for, as JSON of the type `RowPage`.
+
+    Raises UsageError for an order or a state that does not exist.
+    """
     order = _sort_order(query.sort)
     unknown = [state for state in query.states if state not in STATES]
     if unknown:
@@ -83,7 +86,7 @@ def _fits(variant: VariantView, query: RowQuery) -> bool:
 
 
 def _sort_order(sort: str) -> SortOrder:
-    """Return the order that a text names. Raises UsageError."""
+    """Return the order that a text such as `-params.lr` names. Raises UsageError."""
     name = sort.removeprefix("-")
     reverse = sort.startswith("-")
     kind, dot, rest = name.partition(".")
@@ -99,11 +102,11 @@ def _sort_order(sort: str) -> SortOrder:
     if name == "state":
         # In the order of a job's life rather than of the alphabet.
         return SortOrder(lambda view, variant: STATES.index(variant.state), reverse)
-    if name in PLAIN:
+    if name in SORTABLE:
         return SortOrder(lambda view, variant: getattr(variant, name), reverse)
     raise UsageError(
         f"Rows cannot be sorted by {name[:80]!r};"
-        f" sort by id, {', '.join(PLAIN)}, params.NAME or metrics.NAME."
+        f" sort by id, {', '.join(SORTABLE)}, params.NAME or metrics.NAME."
     )
 
 

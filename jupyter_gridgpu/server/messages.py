@@ -1,6 +1,7 @@
-"""What only the server sends and receives; docs/openapi.json is made of these types.
+"""The types of messages that only the server sends or receives.
 
-The docstrings become the descriptions there. What other faces send too is in model/wire.py.
+docs/openapi.json is made of these types, and their docstrings become its descriptions. Types that
+other faces send as well are in model/wire.py.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ class ScanList(TypedDict):
 
 
 class RowPage(TypedDict):
-    """One page of the rows of a scan, as of revision `rev`; `total` counts all that fit."""
+    """One page of the rows of a scan at revision `rev`; `total` counts the rows that fit."""
 
     total: int
     rev: int
@@ -38,7 +39,7 @@ class _CommandOptions(TypedDict, total=False):
 
 
 class Command(_CommandOptions):
-    """A command to a scan. Without `variants` it is for the whole scan; `trials` is for extend."""
+    """A command to a scan. Without `variants` it is for all of them. Only extend has `trials`."""
 
     action: Action
 
@@ -84,7 +85,7 @@ class _NextByte(TypedDict, total=False):
 
 
 class Refusal(_NextByte):
-    """Why the collector refuses a request; `next` is the offset from which a job may go on."""
+    """Why the collector refuses a request; a job may go on from the byte `next` of its file."""
 
     message: str
 
@@ -116,7 +117,7 @@ class Open(_FromRevision):
 
 
 class Close(TypedDict):
-    """A page needs the rows of a scan no longer."""
+    """A page no longer needs the rows of a scan."""
 
     type: Literal["close"]
     scan: str
@@ -129,7 +130,7 @@ class AllScans(ScanList):
 
 
 class OneScan(TypedDict):
-    """A scan that is new or has changed, and that the page has not opened."""
+    """A scan that is new or has changed. The page has not opened this scan."""
 
     type: Literal["scan"]
     scan: ScanInfo
@@ -206,7 +207,7 @@ class QueueInfo(TypedDict):
 
 
 class Queues(TypedDict):
-    """All queues as of the Unix time `asked`; a problem is a sentence about what is not known."""
+    """All queues as of the Unix time `asked`. Problems are sentences on what is not known."""
 
     asked: float
     queues: list[QueueInfo]

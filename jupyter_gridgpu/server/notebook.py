@@ -16,10 +16,10 @@ from typing import Any
 from jupyter_gridgpu.client import ScanHandle
 from jupyter_gridgpu.errors import StorageError, UnknownJob, UsageError
 
-# Metadata that is removed. `widgets` is among them because JupyterLab makes every model that is in
-# there when a notebook is opened, and so would run the code of an anywidget.
+# The keys of metadata that are removed. `widgets` is one of them: JupyterLab makes every widget
+# model in it when a notebook is opened, and so would run the code of an anywidget.
 UNTRUSTED = ("trusted", "signature", "widgets")
-NOTEBOOK_BYTES = 50 * 1024 * 1024  # the largest notebook that a page is sent
+NOTEBOOK_BYTES = 50 * 1024 * 1024  # the largest notebook that is sent to a page
 
 
 def contents(handle: ScanHandle, job: str) -> bytes:
@@ -39,7 +39,7 @@ def contents(handle: ScanHandle, job: str) -> bytes:
                 f"The notebook of {files.key} is larger than the {NOTEBOOK_BYTES // 2**20} MB"
                 f" that a page can show; it is {path}."
             )
-        # Bounded once more: the job may still write.
+        # Bounded here too, since the job may still write to the file.
         text = file.read(NOTEBOOK_BYTES)
     notebook = _untrusted(_parse(text, files.key))
     name = f"{PurePath(handle.scan.notebook).stem}-{files.key}.ipynb"
@@ -58,10 +58,14 @@ def contents(handle: ScanHandle, job: str) -> bytes:
 
 
 def _parse(text: bytes, key: str) -> dict[str, Any]:
-    """Return the notebook of job `key`. Raises StorageError if a page could not show it."""
+    """Return the notebook of job `key`.
+
+    Raises StorageError if the text is no JSON or no notebook of format 4.
+    """
     try:
-        # The hook in Python lets other threads have their turn while a large notebook is read.
-        # NaN and infinities become null, since strict JSON has no word for them.
+        # json would hold up all other threads while it reads a large notebook. A hook that is
+        # written in Python gives them their turn. NaN and infinities become null, since strict
+        # JSON does not have them.
         notebook = json.loads(
             text,
             object_hook=lambda item: item,
@@ -91,9 +95,10 @@ def _finite(word: str) -> float | None:
 
 
 def _untrusted(notebook: dict[str, Any]) -> dict[str, Any]:
-    """Remove what would let a page believe that its user has run the notebook.
+    """Remove metadata that would let a page believe that its user ran the notebook.
 
-    Texts that a notebook file keeps as lists of lines are joined, as the contents API does.
+    Texts that a notebook file keeps as lists of lines are joined, as the contents API does. Returns
+    the notebook, which is changed in place.
     """
     for part in (notebook, *notebook["cells"]):
         metadata = part.get("metadata")
@@ -138,7 +143,7 @@ def _dumps(model: dict[str, Any], notebook: dict[str, Any]) -> bytes:
     The JSON is made cell by cell: while one piece is made, no other thread of Python runs.
     """
     cells = b",".join(json.dumps(cell).encode() for cell in notebook.pop("cells"))
-    # The closing brace is cut off, to add one more member behind the others.
+    # The closing brace is cut off, so that one more member can be added.
     start = json.dumps(model).encode()[:-1]
     rest = json.dumps(notebook).encode()[:-1]
     comma = b""

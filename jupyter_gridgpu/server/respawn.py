@@ -8,9 +8,9 @@ from jupyter_gridgpu.client import RESPAWNS, ScanHandle
 from jupyter_gridgpu.errors import StorageError
 from jupyter_gridgpu.model.job import one_line
 
-STEADY_S = 600.0  # a runner that lived this long died of a new cause, so the count begins anew
+STEADY_S = 600.0  # a runner that lived this long died of a new cause: the count begins anew
 NOTE_S = 60.0  # for how long the note says that a runner was started again
-PAUSE_FACTOR = 4  # each pause between two starts is so many times longer than the one before
+PAUSE_FACTOR = 4  # each pause between two starts is longer than the last one by this factor
 LAST_LINE_LIMIT = 200  # characters of the runner's log that a note quotes
 
 
@@ -27,14 +27,17 @@ class Respawner:
         self.reset()
 
     def reset(self) -> None:
-        """Forget earlier starts, because the user asked for something or the cause is a new one."""
+        """Forget earlier starts, so that the runner gets all its tries again."""
         self.tries = 0
         self.note: str | None = None
         self._started_at = 0.0
         self._next_start = 0.0
 
     def check(self, handle: ScanHandle, state: str) -> str:
-        """Start a runner if the scan is orphaned and tries are left; return its state then."""
+        """Start a runner if the scan is orphaned and tries are left.
+
+        `state` is the state of the scan. Returns its state afterwards.
+        """
         now = time.monotonic()
         # The note stays for a while, so that a user who looks away for a moment still sees it.
         if state != "orphaned":
@@ -45,7 +48,7 @@ class Respawner:
             self.reset()
         if self.tries >= RESPAWNS:
             # A runner that dies each time would be started for ever, so the user has to act.
-            self.note = f"Its runner ended {self.tries} times; {_last_words(handle)}"
+            self.note = f"Its runner ended {self.tries} times; {_last_log_line(handle)}"
             return state
         if now < self._next_start:
             return state
@@ -63,7 +66,7 @@ class Respawner:
         return handle.state
 
 
-def _last_words(handle: ScanHandle) -> str:
+def _last_log_line(handle: ScanHandle) -> str:
     """Return the last line of the runner's log as the end of a sentence."""
     lines = handle.runner_log().strip().splitlines()
     if lines and (last_line := one_line(lines[-1], LAST_LINE_LIMIT)):

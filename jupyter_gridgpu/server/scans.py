@@ -1,4 +1,7 @@
-"""All scans of the home as the server keeps them. Only the watcher's scan thread calls this."""
+"""All scans of the home as the server keeps them.
+
+Only the watcher's scan thread may call what is in this module.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +17,8 @@ from jupyter_gridgpu.model import wire
 from jupyter_gridgpu.server.watched_scan import SHARE, News, Pace, WatchedScan
 from jupyter_gridgpu.store import home
 
-SWEEP_S = 0.05  # the longest sweep; scans that are still due come first in the next one
-UNREADABLE_S = 5.0  # until the next look at a scan that could not be read
+SWEEP_S = 0.05  # seconds after which a sweep ends; the scans that are left come first in the next
+UNREADABLE_S = 5.0  # seconds until the next look at a scan that could not be read
 
 
 class WatchedScans:
@@ -26,9 +29,10 @@ class WatchedScans:
         self.pace = pace
         self._log = log
         self._scans: dict[str, WatchedScan] = {}  # by id
-        # The folders that were looked at, sound or not, with the time of change of their spec.
+        # All folders that were looked at, with the time of the last change of their spec in ns.
+        # Folders that are left out are among them, so that they are not looked at again.
         self._stamps: dict[Path, int] = {}
-        self._gone: list[str] = []  # ids of removed scans that no sweep has told yet
+        self._gone: list[str] = []  # ids of removed scans that no sweep has reported yet
         self._discovery_due = 0.0
 
     # what pages ask for --------------------------------------------------------------
@@ -61,7 +65,10 @@ class WatchedScans:
         return self.find(id_or_name).handle()
 
     def heads(self) -> list[wire.ScanInfo]:
-        """Return the heads of all scans that can be read, newest first."""
+        """Return the heads of all scans that can be read, newest first.
+
+        A head describes the scan as a whole, without its rows.
+        """
         if not self._stamps:
             self._discover()
         heads = [self._head(watched) for watched in list(self._scans.values())]
@@ -72,7 +79,7 @@ class WatchedScans:
         try:
             return watched.head()
         except Exception as error:  # a folder may hold anything; the other scans are sound
-            self._complain(watched, error)
+            self._log_once(watched, error)
             return None
 
     def forget(self, opener: object) -> None:
@@ -85,7 +92,7 @@ class WatchedScans:
     def sweep(self) -> tuple[News, float]:
         """Look at the scans that are due.
 
-        Returns what is new, and the seconds until the next sweep is worth while.
+        Returns what is new, and the number of seconds until the next scan is due.
         """
         news = News()
         began = time.monotonic()
@@ -108,20 +115,20 @@ class WatchedScans:
             watched.sweep(news)
         except Exception as error:  # a folder may hold anything; the other scans are sound
             watched.due = time.monotonic() + UNREADABLE_S
-            self._complain(watched, error)
+            self._log_once(watched, error)
 
-    def _complain(self, watched: WatchedScan, error: Exception) -> None:
-        """Log an error once, unless the folder has gone, which is no error."""
-        if watched.folder.exists() and watched.complaint != str(error):
-            watched.complaint = str(error)
+    def _log_once(self, watched: WatchedScan, error: Exception) -> None:
+        """Log an error of a scan, once. That its folder was removed is no error."""
+        if watched.folder.exists() and watched.logged_error != str(error):
+            watched.logged_error = str(error)
             self._log.warning("The scan in %s cannot be shown: %s", watched.folder, error)
 
     def _discover(self) -> None:
-        """Take in new scans, and let go those whose folder has gone or whose spec has changed."""
+        """Add new scans, and drop those whose folder was removed or whose spec has changed."""
         began = time.monotonic()
         stamps = self._read_stamps()
         for watched in list(self._scans.values()):
-            # A spec never changes, so one with another time belongs to another scan.
+            # A spec never changes. If the file has another time, it is the spec of another scan.
             if stamps.get(watched.folder) != self._stamps.get(watched.folder):
                 del self._scans[watched.scan.id]
                 self._gone.append(watched.scan.id)
@@ -130,18 +137,18 @@ class WatchedScans:
         for folder in new:
             self._admit(folder)
         ended = time.monotonic()
-        # A home on a slow disk is searched less often, as a scan that costs much is.
+        # A home on a slow disk is searched less often, so that the search takes little of the time.
         self._discovery_due = ended + max(self.pace.home_s, SHARE * (ended - began))
 
     def _read_stamps(self) -> dict[Path, int]:
-        """Return the scan folders of the home, with the time of change of their specs in ns."""
+        """Return the scan folders of the home, with the time (ns) of their spec's last change."""
         stamps = {}
         try:
             for folder in home.folders():
                 stamps[folder] = (folder / "scan.json").stat().st_mtime_ns
         except (StorageError, OSError):
-            # The home cannot be read now, or a scan is just being removed. To drop all scans for
-            # that would close them on every page, so the next look decides.
+            # The home cannot be read now, or a scan is just being removed. If all scans were
+            # dropped now, every page would close them. So nothing changes until the next look.
             return self._stamps
         return stamps
 
@@ -158,7 +165,7 @@ class WatchedScans:
 
 
 def _check_folder(folder: Path) -> None:
-    """Raise StorageError if it is not safe to read or to run what is in a folder."""
+    """Raise StorageError if it is not safe to read a scan folder, or to run what is in it."""
     # The server starts runners of unfinished scans, and so would run code of another user.
     if os.stat(folder).st_uid != os.geteuid():
         raise StorageError("it belongs to somebody else, whose notebook would be run.")

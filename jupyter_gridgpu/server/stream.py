@@ -21,17 +21,17 @@ T = TypeVar("T")
 
 
 class Wish(NamedTuple):
-    """What a page wants of one scan: to open it, from revision `since` on, or to close it."""
+    """What a page wants of one scan: to open it from revision `since` on, or to close it."""
 
     opens: bool
     since: int | None
 
 
 class Stream:
-    """Sends a page the heads of all scans, and every row of those that the page has opened.
+    """Sends a page the heads of all scans, and every row of the scans that the page has opened.
 
-    Only one message is under way at a time. While it is, news is kept by scan, and newer news
-    replaces older, so that a page that reads slowly needs a bounded amount of memory.
+    Only one message is under way at a time. Meanwhile the news of each scan is kept, and newer news
+    replaces older news. So a page that reads slowly needs a bounded amount of memory.
     """
 
     def __init__(self, watcher: Watcher, send: Callable[[bytes], Awaitable[None]]) -> None:
@@ -40,14 +40,14 @@ class Stream:
         self._send = send
         self._wake = Event()
         self._revs: dict[str, int] = {}  # by opened scan: the revision that the page has
-        # What is still to be done, by scan.
+        # By scan: what the page has asked for, and what is still to be sent to it.
         self._wishes: dict[str, Wish] = {}
         self._heads: dict[str, bytes] = {}
         self._gone: dict[str, None] = {}
         self._updates: dict[str, list[Message]] = {}
 
     def receive(self, message: str | bytes) -> None:
-        """Keep what the page asks for; a message that is not sound is dropped."""
+        """Keep what a message of the page asks for. A message that makes no sense is dropped."""
         try:
             body = json.loads(message)
             kind = body["type"]
@@ -61,14 +61,14 @@ class Stream:
             return
         if type(since) is not int:  # True is an int for isinstance, and is no revision
             since = None
-        # The last wish about a scan counts, and it takes its place at the end of the queue.
+        # Of several wishes about one scan the last one counts. It comes after all other wishes.
         self._wishes.pop(scan, None)
         self._wishes[scan] = Wish(kind == "open", since)
         self._wake.set()
 
     def take(self, news: News) -> None:
-        """Keep the newest of what there is to say about each scan."""
-        # Removed scans come first: a folder that was put back is gone and new in one sweep.
+        """Keep the newest news about each scan until it can be sent."""
+        # Removed scans come first: one sweep may find a scan removed and put back again.
         for scan in news.gone:
             self._heads.pop(scan, None)
             self._gone[scan] = None
@@ -98,7 +98,7 @@ class Stream:
             else:
                 await self._close(scan)
         for scan, head in _take_all(self._heads).items():
-            if scan not in self._revs:  # the updates of an opened scan have its head
+            if scan not in self._revs:  # of an opened scan, every update contains the head
                 await self._send(head)
         for scan, messages in _take_all(self._updates).items():
             await self._update(scan, messages)
@@ -133,11 +133,11 @@ class Stream:
         have = self._revs.get(scan)
         since = messages[0].since
         rev = messages[-1].rev
-        # The page has closed the scan, or has been sent this and more when it opened the scan.
+        # The page has closed the scan, or was sent these rows and more when it opened the scan.
         if have is None or (have > since and have >= rev):
             return
         if have == since:
-            # The usual case: all pages that kept up are sent the same bytes, made once.
+            # The usual case. All pages with this revision are sent the same bytes.
             for message in messages:
                 await self._send(message.text)
             self._revs[scan] = rev
@@ -147,7 +147,7 @@ class Stream:
                 await self._catch_up(await self._find(scan), have)
 
     async def _catch_up(self, watched: WatchedScan, since: int | None) -> None:
-        """Send what a page needs that has revision `since`."""
+        """Send the rows that changed after revision `since`, which the page has."""
         messages = watched.messages(since)
         # Each message is made when the one before was accepted, so that only one is in memory.
         while message := await self._watcher.in_scan_thread(next, messages, None):
@@ -156,7 +156,7 @@ class Stream:
 
 
 def _take_all(items: dict[str, T]) -> dict[str, T]:
-    """Return what is in a dict, and leave the dict empty for what comes meanwhile."""
+    """Return a copy of a dict and empty the dict, which may be filled again while news is sent."""
     found = dict(items)
     items.clear()
     return found

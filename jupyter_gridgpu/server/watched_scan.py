@@ -1,4 +1,7 @@
-"""One scan as the server keeps it. Only the watcher's scan thread calls what is here."""
+"""One scan as the server keeps it.
+
+Only the watcher's scan thread may call what is in this module.
+"""
 
 from __future__ import annotations
 
@@ -16,10 +19,11 @@ from jupyter_gridgpu.model.view import VariantView
 from jupyter_gridgpu.server.respawn import Respawner
 
 MESSAGE_ROWS = 1000  # the most rows of one message
-SHARE = 20  # looking at one scan may take at most one part in so many of the time
-STATE_EVERY_S = 1.0  # between two checks whether the scan's runner lives
-ESTIMATE_EVERY_S = 5.0  # between two messages that only say another estimate of the time left
-LONG_AGO = -1e9  # a monotonic time before all others, so that whatever waits for it is due
+SHARE = 20  # looking at one scan may take at most 1/SHARE of the time
+STATE_EVERY_S = 1.0  # seconds between two checks whether the scan's runner lives
+# Seconds between two messages in which nothing is new but the estimate of the time that is left.
+ESTIMATE_EVERY_S = 5.0
+LONG_AGO = -1e9  # a monotonic time (seconds) before all others: what it stands for is due
 
 
 class Pace(NamedTuple):
@@ -38,7 +42,7 @@ class Pace(NamedTuple):
 
 
 class Message(NamedTuple):
-    """A message for a page that has revision `since`; it has revision `rev` afterwards."""
+    """A message for a page that has revision `since`; the page has revision `rev` afterwards."""
 
     since: int
     rev: int
@@ -61,8 +65,10 @@ class News:
 class WatchedScan:
     """A scan, its newest head, and its rows while they are needed.
 
-    The fold and its rows are kept while the scan runs or a page has it open. Of an ended scan that
-    nobody looks at only the head is kept, so that a home with many scans needs little memory.
+    The head describes the scan as a whole: name, state, counts, best variant (`ScanInfo`).
+
+    View and rows are kept while the scan runs or a page has it open. Of an ended scan that nobody
+    looks at, only the head is kept, so that a home with many scans needs little memory.
     """
 
     def __init__(self, folder: Path, pace: Pace) -> None:
@@ -74,7 +80,7 @@ class WatchedScan:
         self.respawner = Respawner(pace.respawn_s)
         self.openers: set[object] = set()  # the pages that have the scan open
         self.due = 0.0  # the monotonic time of the next sweep
-        self.complaint = ""  # the last error that was logged about this scan
+        self.logged_error = ""  # the last error that was logged about this scan
         # The newest head, with the revision and the respawner's note that it was made of.
         self._head: wire.ScanInfo | None = None
         self._head_rev = -1
@@ -86,7 +92,7 @@ class WatchedScan:
         self._state_due = LONG_AGO
         self._estimate_due = LONG_AGO
         self._used_at = LONG_AGO
-        self._journal_stamp: tuple[int, int] | None = None  # of the journal when rows were dropped
+        self._journal_stamp: tuple[int, int] | None = None  # the journal's, when rows were dropped
         self._rows: dict[str, tuple[int, bytes]] = {}  # by variant: its revision and its JSON
 
     # what pages ask for --------------------------------------------------------------
@@ -112,7 +118,7 @@ class WatchedScan:
         return self.head()
 
     def command(self, action: str, variants: list[str] | None, trials: int | None) -> str:
-        """Leave a command for the runner; returns a sentence that says so. Raises UsageError."""
+        """Leave a command for the runner, and return a sentence that says so. Raises UsageError."""
         answer = self.handle().command(action, variants, trials)
         # The user wants the scan to go on, so its runner gets all its tries again.
         self.respawner.reset()
@@ -130,16 +136,16 @@ class WatchedScan:
         self.due = 0.0
 
     def close(self, opener: object) -> None:
-        """Forget that a page has the scan open; does nothing if it has not."""
+        """Note that a page does not have the scan open any more."""
         self.openers.discard(opener)
         if not self.openers:
             self._rows.clear()
 
     def messages(self, since: int | None) -> Iterator[Message]:
-        """Yield the messages for a page that has revision `since`, or nothing yet (None).
+        """Yield the messages for a page that has revision `since`; None means that it has no rows.
 
-        There is at least one message. Only the last one raises the page's revision. A page that is
-        cut off before it asks for the same again when it comes back, and so misses no row.
+        There is at least one message. Only the last one raises the page's revision. So a page that
+        loses its connection before the last message asks again for the same rows, and misses none.
         """
         handle = self._handle or self.handle()
         if handle.view.rev != self._head_rev:
@@ -148,8 +154,8 @@ class WatchedScan:
         base = 0
         with handle.lock:
             rev = handle.view.rev
-            # A revision that the journal has not reached is of another journal, so it counts as
-            # none: the page gets all rows.
+            # A revision that this journal has not reached belongs to another journal. Then the page
+            # gets all rows.
             if since is not None and 0 <= since <= rev:
                 kind = "upsert"
                 base = since
@@ -159,14 +165,14 @@ class WatchedScan:
             reached = base
             if end >= len(changed):
                 reached = rev
-            # The lock is given back between two messages, which may take long for a slow page.
+            # The lock is released between two messages: sending one to a slow page may take long.
             with handle.lock:
                 rows = b",".join(self._row(handle, variant) for variant in changed[start:end])
             yield Message(base, reached, self._message(kind, base, reached, rows))
             kind = "upsert"  # a second snapshot would replace the rows of the first
 
     def _row(self, handle: ScanHandle, variant: VariantView) -> bytes:
-        """Return a row as JSON, which is made once for each revision of the variant."""
+        """Return a row as JSON. The JSON is made once for each revision of the variant."""
         kept = self._rows.get(variant.id)
         if kept is not None and kept[0] == variant.rev:
             return kept[1]
@@ -191,8 +197,8 @@ class WatchedScan:
         began_work = time.thread_time()
         self.look(began)
         if self.openers:
-            self._tell_openers(news)
-        self._tell_everybody(began, news)
+            self._add_rows(news)
+        self._add_head(began, news)
         ended = time.monotonic()
         # A scan that costs much is looked at less often, so that all scans together never use
         # more than a part of the processor. Time spent waiting for the disk counts less.
@@ -215,7 +221,7 @@ class WatchedScan:
                 return
             self._handle = ScanHandle(self.folder)
         handle = self._handle
-        # A runner may die without a word in the journal, so the state is asked for now and then.
+        # A runner may die without an event in the journal, so the state is checked regularly.
         if handle.refresh() or now >= self._state_due or handle.view.rev != self._head_rev:
             self._state_due = now + STATE_EVERY_S
             self._renew_head(handle, self.respawner.check(handle, handle.state), now)
@@ -226,7 +232,7 @@ class WatchedScan:
 
     def _renew_head(self, handle: ScanHandle, state: str, now: float) -> None:
         """Make a new head if the old one is not true any more."""
-        # Where nothing happened, the time that is left still shrinks while the scan runs.
+        # Even if nothing happened, the estimate of the time that is left changes.
         estimate_is_old = now >= self._estimate_due and not handle.view.finished
         if self._is_current(handle, state) and not estimate_is_old:
             return
@@ -255,7 +261,7 @@ class WatchedScan:
         return self._head["state"]
 
     def _forget_rows(self, stamp: tuple[int, int] | None, now: float) -> None:
-        """Drop fold and rows if nobody has asked for them for a while."""
+        """Drop view and rows if nobody has asked for them for `keep_s` seconds."""
         if now - self._used_at < self.pace.keep_s:
             return
         # The stamp tells later whether the journal has grown, without opening it again.
@@ -263,7 +269,7 @@ class WatchedScan:
         self._journal_stamp = stamp
         self._rows.clear()
 
-    def _tell_openers(self, news: News) -> None:
+    def _add_rows(self, news: News) -> None:
         """Add the rows that changed, for the pages that have the scan open."""
         handle = self._handle or self.handle()
         if handle.view.rev != self._sent_rev:
@@ -271,8 +277,8 @@ class WatchedScan:
             self._sent_rev = made[-1].rev
             news.updates[self.scan.id] = made
 
-    def _tell_everybody(self, now: float, news: News) -> None:
-        """Add the head for all pages, if it changed and the last one is old enough."""
+    def _add_head(self, now: float, news: News) -> None:
+        """Add the head for all pages, if it is news and the last one was sent long enough ago."""
         head = self._head
         if head is None or now - self._sent_head_at < self.pace.head_s:
             return
@@ -288,13 +294,13 @@ class WatchedScan:
             news.updates[self.scan.id] = [empty]
 
     def _is_news(self, head: wire.ScanInfo, now: float) -> bool:
-        """Return whether a head says more than that time has passed."""
+        """Return whether more than the passing time has changed since the last head was sent."""
         sent = self._sent_head
         if sent is head:
             return False
-        # These two change without any event; alone they are no news.
-        drifts = {"now": 0.0, "left_s": None}
-        if sent is None or {**sent, **drifts} != {**head, **drifts}:
+        # These two change all the time without any event.
+        without_times = {"now": 0.0, "left_s": None}
+        if sent is None or {**sent, **without_times} != {**head, **without_times}:
             return True
         return sent["left_s"] != head["left_s"] and now - self._sent_head_at >= ESTIMATE_EVERY_S
 

@@ -12,7 +12,7 @@ from typing import ParamSpec, Protocol, TypeVar
 from jupyter_gridgpu.server.scans import WatchedScans
 from jupyter_gridgpu.server.watched_scan import News, Pace
 
-BROKEN_S = 1.0  # seconds until the next sweep after one that failed
+BROKEN_S = 1.0  # seconds from a sweep that failed to the next one
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -29,9 +29,9 @@ class Page(Protocol):
 class Watcher:
     """Sweeps over the scans again and again, and runs all work on files outside the event loop.
 
-    There are three threads, so that slow work of one kind does not delay the others. The scan
-    thread is the only one that touches the WatchedScans. The file thread reads what a job left
-    behind, which may be long. The query thread asks batch systems, which may be slow to answer.
+    There are three threads, so that slow work of one kind does not delay work of another kind. Only
+    the scan thread touches the WatchedScans. The file thread reads the files of jobs, which may be
+    long. The query thread asks batch systems, which may answer slowly.
     """
 
     def __init__(self, pace: Pace, log: Logger) -> None:
@@ -47,7 +47,7 @@ class Watcher:
         self._wake = asyncio.Event()
 
     def start(self) -> None:
-        """Begin to sweep; there must be a running event loop."""
+        """Begin to sweep. The event loop must be running."""
         if self._task is None:
             self._task = asyncio.ensure_future(self._run())
 
@@ -61,19 +61,19 @@ class Watcher:
             thread.shutdown(wait=False, cancel_futures=True)
 
     async def in_scan_thread(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run `work`, which touches the watched scans, in their thread and return its result."""
+        """Run `work`, which touches the watched scans, in the scan thread. Return its result."""
         return await _run_in(self._scan_thread, lambda: work(*args, **kwargs))
 
     async def in_file_thread(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run `work`, which reads a long file, where no scan waits for it."""
+        """Run `work`, which reads a long file, in the file thread. Return its result."""
         return await _run_in(self._file_thread, lambda: work(*args, **kwargs))
 
     async def in_query_thread(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run `work`, which may ask a batch system, where neither scans nor files wait for it."""
+        """Run `work`, which may ask a batch system, in the query thread. Return its result."""
         return await _run_in(self._query_thread, lambda: work(*args, **kwargs))
 
     def add_page(self, page: Page, close: Callable[[], None]) -> None:
-        """Tell a page from now on; `close` is called when the server ends."""
+        """Give news to a page from now on. `close` is called when the server ends."""
         self._pages[page] = close
 
     def remove_page(self, page: Page) -> None:
@@ -88,7 +88,7 @@ class Watcher:
 
     async def _run(self) -> None:
         while True:
-            # Cleared before the sweep: a wish that comes during the sweep causes another one.
+            # Cleared before the sweep: a wish that comes during the sweep causes another sweep.
             self._wake.clear()
             try:
                 news, pause_s = await self.in_scan_thread(self.scans.sweep)
@@ -100,7 +100,7 @@ class Watcher:
             await self._rest(pause_s)
 
     async def _rest(self, pause_s: float) -> None:
-        """Wait `pause_s` seconds, or a short time only if somebody calls `sweep_soon()`."""
+        """Wait `pause_s` seconds, or less if somebody calls `sweep_soon()`."""
         # The first part of the pause cannot be cut short: otherwise a page that sends commands
         # without end would keep the scan thread busy and starve the requests of others.
         unbroken_s = self._pace.poll_s / 2

@@ -1,4 +1,4 @@
 """What a notebook shows: the live table, the form, plots and comparisons.
 
-An anywidget draws in a browser; static HTML is there for everywhere else.
+Each is drawn by an anywidget in a browser, and is static HTML where no widget can be drawn.
 """

@@ -7,17 +7,21 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_gridgpu.errors import UsageError
 from jupyter_gridgpu.model.job import one_line
-from jupyter_gridgpu.model.units import number_text
-from jupyter_gridgpu.records.compare import REPRODUCED, ComparedMetric, ComparedVariants, Comparison
+from jupyter_gridgpu.records.compare import Comparison
+from jupyter_gridgpu.records.comparison_rows import (
+    column_names,
+    pair_rows,
+    pairs_to_look_at_first,
+    row_texts,
+)
 
 if TYPE_CHECKING:
     import pandas
 
 ROW_LIMIT = 200  # rows of the table
-INPUT_LIMIT = 50  # rows of the table of what went in
-PANEL_LIMIT = 8  # metrics of the plot
+INPUT_LIMIT = 50  # rows of the table of inputs that differed
+PANEL_LIMIT = 8  # metrics in the plot
 TEXT_LIMIT = 200  # characters of one cell
-MISSING = "–"
 
 
 class Compared:
@@ -43,7 +47,7 @@ class Compared:
 
     def to_frame(self) -> pandas.DataFrame:
         """Return a DataFrame with one row for each metric of each pair of variants."""
-        # Imported late: pandas takes long to import, and a table needs none of it.
+        # Imported late: pandas takes long to import, and the HTML table does not need it.
         import pandas
 
         names = ("metric", "a", "b", "difference", "relative", "spread", "verdict")
@@ -80,7 +84,7 @@ class Compared:
         return altair.hconcat(*panels)
 
     def html(self) -> str:
-        """Return verdict, table and what went in as an HTML fragment.
+        """Return an HTML fragment: the verdict, the table of pairs and the inputs that differed.
 
         Every text in the fragment is escaped and bounded, since a job may have written it.
         """
@@ -89,24 +93,20 @@ class Compared:
         return f"<div><p><b>{title}</b></p>{notes}{self._table()}{self._inputs()}</div>"
 
     def _table(self) -> str:
-        """Return the table of the pairs as HTML, those first that were not reproduced."""
-        found = self.comparison
-        lines = []
-        for pair in sorted(found.pairs, key=lambda pair: pair.verdict == REPRODUCED):
-            # A pair without a metric has a line too, which says what is missing.
-            lines += [_line(pair, cell) for cell in pair.cells or (None,)]
-        if not lines:
+        """Return the table of pairs as HTML. Pairs that were not reproduced come first."""
+        rows = pair_rows(pairs_to_look_at_first(self.comparison))
+        if not rows:
             return ""
-        names = ("variant", "metric", found.a, found.b, "difference", "relative", "sigma")
-        head = "".join(f"<th>{_text(name)}</th>" for name in (*names, "verdict"))
-        body = "".join(lines[:ROW_LIMIT])
+        names = [*column_names(self.comparison)[:-1], "verdict"]
+        head = "".join(f"<th>{_text(name)}</th>" for name in names)
+        body = "".join(_line(row_texts(row)) for row in rows[:ROW_LIMIT])
         table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-        if len(lines) > ROW_LIMIT:
-            table += f"<p>{len(lines) - ROW_LIMIT:,} more rows: to_frame() has all.</p>"
+        if len(rows) > ROW_LIMIT:
+            table += f"<p>{len(rows) - ROW_LIMIT:,} more rows: to_frame() has all.</p>"
         return table
 
     def _inputs(self) -> str:
-        """Return what differed in what went into the two scans as HTML."""
+        """Return the inputs of the two scans that differed, as HTML."""
         inputs = self.comparison.inputs
         if not inputs:
             return "<p>Nothing is known to have differed in what went in.</p>"
@@ -117,7 +117,7 @@ class Compared:
         more = ""
         if len(inputs) > INPUT_LIMIT:
             more = f"<p>{len(inputs) - INPUT_LIMIT} more.</p>"
-        # Several lines, for example a diff of two notebooks, so they are not made into one.
+        # A text may have several lines, for example a diff of two notebooks, which are kept.
         texts = "".join(f"<pre>{escape(item.text)}</pre>" for item in inputs if item.text)
         return f"<p>What went in differed:</p><table><tbody>{rows}</tbody></table>{more}{texts}"
 
@@ -129,7 +129,7 @@ class Compared:
 
         display(HTML(self.html()))
         cells = (cell for pair in self.comparison.pairs for cell in pair.cells)
-        # plot() raises an error where it has nothing to draw, and here nobody has asked for it.
+        # plot() would raise an error if it had nothing to draw.
         if any(cell.a is not None and cell.b is not None for cell in cells):
             display(self.plot())
 
@@ -146,25 +146,9 @@ def _panel(altair: Any, frame: Any, name: str, comparison: Comparison) -> Any:
     return (line + points).properties(width=200, height=200)
 
 
-def _line(pair: ComparedVariants, cell: ComparedMetric | None) -> str:
-    """Return one row of the table; without a cell, a row with the states of the two variants."""
-    variant = pair.a
-    if pair.a != pair.b:
-        variant = f"{pair.a or MISSING} / {pair.b or MISSING}"
-    if cell is None:
-        states = [state or "missing" for state in pair.states]
-        texts = [variant, MISSING, *states, "", "", "", pair.verdict]
-    else:
-        values = (cell.a, cell.b, cell.difference, cell.relative, cell.spread)
-        texts = [variant, cell.metric, *map(_number, values), cell.verdict]
+def _line(texts: list[str]) -> str:
     cells = "".join(f"<td>{_text(text)}</td>" for text in texts)
     return f"<tr>{cells}</tr>"
-
-
-def _number(value: float | None) -> str:
-    if value is None:
-        return MISSING
-    return number_text(value, 4)
 
 
 def _text(value: Any) -> str:

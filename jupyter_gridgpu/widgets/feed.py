@@ -1,4 +1,4 @@
-"""The feed: the one thread of a kernel that brings changes of scans to the tables on the screen."""
+"""The feed: the one thread of a kernel that sends the changes of scans to their tables."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ class Table(Protocol):
     """A table that is kept up to date."""
 
     def update(self) -> bool:
-        """Send what is new to the browser; returns whether more may come."""
+        """Send changes to the browser. Return whether more may come."""
         ...
 
 
 class Feed:
-    """Updates tables in one thread, which ends when no table is left whose scan goes on."""
+    """Updates tables in one thread. The thread ends when the scans of all tables have ended."""
 
     def __init__(self) -> None:
         self._tables: list[Table] = []
@@ -49,11 +49,11 @@ class Feed:
 
 
 def _update(table: Table) -> bool:
-    """Update a table; returns whether more may come."""
+    """Update a table. Return whether more changes may come."""
     try:
         return table.update()
     except Exception:
-        # A table that breaks is given up, and must not end the thread of the others.
+        # A table that breaks is dropped. It must not end the thread, which updates other tables.
         return False
 
 

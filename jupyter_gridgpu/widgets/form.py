@@ -26,8 +26,8 @@ STATE_LIMIT = 4_000_000  # characters of a state that a browser may send
 class ScanForm(anywidget.AnyWidget):
     """A form for one notebook.
 
-    The browser draws `facts`, which never change. `state` is what the user has filled in, `checked`
-    the answer to it: the cell, the number of variants, and what is wrong.
+    The browser draws `facts`, which never change. `state` is what the user has filled in.
+    `checked` is the answer to it: the cell, the number of variants, and the errors.
     """
 
     _esm = STATIC / "form.js"
@@ -42,7 +42,7 @@ class ScanForm(anywidget.AnyWidget):
         values: Mapping[str, Any] | None = None,
         names: Mapping[str, Any] | None = None,
     ) -> None:
-        """`values` are options by name, `names` the variables that values in the form may use.
+        """`values` are options by name. `names` are variables that values in the form may use.
 
         Raises NotebookError if the notebook cannot be read, UsageError if the options exclude each
         other.
@@ -70,7 +70,7 @@ class ScanForm(anywidget.AnyWidget):
         display({**widget_bundle(self), **texts}, raw=True)
 
     def html(self) -> str:
-        """Return what a page without widgets shows: how to open the form, and the parameters."""
+        """Return HTML for a page without widgets: how to open the form, and the parameters."""
         rows = ""
         for parameter in self.facts["parameters"]:
             texts = (parameter["name"], parameter["default"], parameter["comment"])
@@ -81,7 +81,7 @@ class ScanForm(anywidget.AnyWidget):
         return f"<div><p>{escape(self._caption())}</p>{table}</div>"
 
     def text(self) -> str:
-        """Return the same as plain text."""
+        """Return how to open the form, and the names of the parameters, as plain text."""
         names = ", ".join(parameter["name"] for parameter in self.facts["parameters"])
         return f"{self._caption()}\nParameters: {names or 'none'}."
 
@@ -93,19 +93,19 @@ class ScanForm(anywidget.AnyWidget):
         try:
             return check(self._notebook, state, self._carried, self._variables)
         except Exception as error:
-            # An answer must come, or the form would wait for ever.
+            # Without an answer the form would wait for ever.
             problem = f"{type(error).__name__}: {str(error)[:200]}"
             return failed("", f"This could not be checked: {problem}")
 
     def _on_message(self, widget: Any, content: Any, buffers: Any) -> None:
-        """Check the state that a browser sends and answer it; anything else is dropped."""
+        """Check the state that a browser sends, and send the answer. Drop any other message."""
         if not isinstance(content, dict) or content.get("type") != "check":
             return
         state = content.get("state")
         if not isinstance(state, dict) or len(str(state)) > STATE_LIMIT:
             return
         answer = self._check(state)
-        # Kept, so that a page that is opened anew shows what was filled in.
+        # A page that is opened anew gets these, and so shows what was filled in.
         self.state = state
         self.checked = answer
         self.send({**answer, "id": content.get("id")})

@@ -1,7 +1,6 @@
-"""Checks the state of a form, and makes the cell that the state stands for.
+"""Checks the state of a form, and makes the cell that the state describes.
 
-The code that will run the cell checks it here too: the same text cannot be right in one place and
-wrong in the other.
+The cell is checked by the same code that will run it. So the form and the cell cannot disagree.
 """
 
 from __future__ import annotations
@@ -42,10 +41,11 @@ from jupyter_gridgpu.widgets.form_request import FormRequest
 
 @dataclass
 class CheckedForm:
-    """What is found while a form is checked.
+    """What a check of a form has found so far.
 
-    `right_sides` are the texts right of `=` in the cell, sound or not. `axes` holds only the sound
-    parameters. `errors` are what the browser gets: a field, a sentence, and perhaps a suggestion.
+    `right_sides` are the texts right of `=` in the cell, of all parameters that vary. `axes` holds
+    only parameters without an error. `errors` are sent to the browser; each has a field, a
+    sentence, and perhaps a suggestion.
     """
 
     notebook: Notebook
@@ -67,9 +67,9 @@ def check(
     carried: Mapping[str, Any],
     variables: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Return the answer to a form: the cell, the number of variants, and what is wrong.
+    """Return the answer to a form: the cell, the number of variants, and the errors.
 
-    `carried` are options that the form does not show, `variables` those that values may use.
+    `carried` are options that the form does not show. `variables` are those that values may use.
     `state` comes from a browser and may hold anything.
     """
     try:
@@ -81,7 +81,7 @@ def check(
         _check_parameter(form, entry, known)
     texts = _option_texts(form, state, carried)
     head = first_line([notebook_path, *words_for(texts)])
-    # What is wrong already is left out of the request, so that the rest can still be counted.
+    # Options with an error are left out of the request, so that variants can still be counted.
     wrong = {error["field"] for error in form.errors}
     sound = {name: text for name, text in texts.items() if f"--{_dashed(name)}" not in wrong}
     made = None
@@ -103,7 +103,7 @@ def check(
 
 
 def failed(cell: str, text: str) -> dict[str, Any]:
-    """Return the answer if nothing could be checked; `text` says why."""
+    """Return the answer for a form that could not be checked; `text` says why."""
     return {
         "type": "checked",
         "cell": cell,
@@ -116,7 +116,7 @@ def failed(cell: str, text: str) -> dict[str, Any]:
 def _entries(
     notebook: Notebook, state: Mapping[str, Any]
 ) -> list[tuple[ParameterEntry, ParameterFacts]]:
-    """Return what the state says of the parameters that the notebook has now.
+    """Return the entries of the state for the parameters that the notebook has now.
 
     The notebook may have been changed since the form was opened.
     """
@@ -132,7 +132,7 @@ def _entries(
 
 
 def _check_parameter(form: CheckedForm, entry: ParameterEntry, known: ParameterFacts) -> None:
-    """Add the axis of a parameter, or the error that is in its fields."""
+    """Add the axis of a parameter, or the error in its fields."""
     side = right_side(entry, known, form.variables)
     if side is None:  # the notebook's own value is kept
         return
@@ -140,7 +140,7 @@ def _check_parameter(form: CheckedForm, entry: ParameterEntry, known: ParameterF
     try:
         axis = check_entry(entry, known, form.variables)
         check_space(form.notebook, Space({entry.name: axis}))
-        # Together with those before, since some rules are about two parameters.
+        # Checked together with the parameters before it, since some rules are about two of them.
         names = [*form.axes, entry.name]
         parse_space(assignments({name: form.right_sides[name] for name in names}), form.variables)
     except FieldError as error:
@@ -154,9 +154,9 @@ def _check_parameter(form: CheckedForm, entry: ParameterEntry, known: ParameterF
 def _option_texts(
     form: CheckedForm, state: Mapping[str, Any], carried: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Return the options as texts, and add an error for each that has no such value.
+    """Return the options as texts, and add an error for each value that an option cannot have.
 
-    Options that do not exist are left out.
+    Names in the state that are no options are left out.
     """
     given = state.get("options")
     if not isinstance(given, dict):
@@ -178,7 +178,7 @@ def _option_texts(
 
 
 def _option_text(option: click.Option, value: Any) -> str | bool:
-    """Return the value of an option that a browser sent, as the cell has it."""
+    """Return the value of an option, which a browser sent, as it is written in the cell."""
     if option.is_flag:
         return value is True
     text = typed_line(value)
@@ -189,7 +189,7 @@ def _option_text(option: click.Option, value: Any) -> str | bool:
 
 
 def _check_option(form: CheckedForm, option: click.Option, value: Any) -> None:
-    """Add an error if the value cannot stand in a cell, or is no whole number but has to be."""
+    """Add an error if a value cannot stand in a cell, or is not the whole number it must be."""
     if value in (None, "", False, ()):
         return
     where = option.opts[0]
@@ -203,7 +203,7 @@ def _check_option(form: CheckedForm, option: click.Option, value: Any) -> None:
         form.add_error(where, str(error))
         return
     if option.type is click.INT and not re.fullmatch(r"[+-]?\d+", str(value)):
-        # Probably 1,000 or 1 000 or 20.0 was meant.
+        # The user has probably written 1,000 or 1 000 or 20.0.
         suggestion = re.sub(r"[ ,'_]|\.0*$", "", str(value))
         if suggestion.isdecimal():
             form.add_error(where, "Not a whole number.", suggestion=suggestion)
@@ -212,7 +212,7 @@ def _check_option(form: CheckedForm, option: click.Option, value: Any) -> None:
 
 
 def _without_dashes(text: str) -> str:
-    """Return an error text as it reads in a form, whose fields have names without dashes."""
+    """Return an error text for a form, whose fields have names without dashes."""
     text = text.replace("say which with --maximize NAME or --minimize NAME", "give an objective")
     text = text.replace("--gpus", "GPUs")
     # `--trials N` becomes `trials`: the placeholder has no meaning beside a field.

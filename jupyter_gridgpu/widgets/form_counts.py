@@ -22,10 +22,10 @@ SAMPLER_WORDS = {
 def count_points(
     axes: Mapping[str, Axis], made: Plan | None, sampler_is_chosen: bool
 ) -> dict[str, Any]:
-    """Return the part of a form's answer that counts, as far as that is known.
+    """Return the part of a form's answer with numbers of variants and points.
 
-    `made` is the plan of the cell, or None if the request is not sound. `factors` are the numbers
-    whose product is the number of variants.
+    `made` is the plan of the cell, or None if the request has an error. `factors` in the answer are
+    numbers whose product is the number of variants; numbers that are not known are None.
     """
     space = Space(dict(axes))
     grid = space.grid_size()
@@ -51,7 +51,7 @@ def _total(space: Space, grid: int | None, made: Plan | None) -> int | None:
     """Return the number of variants, or None if it is not known."""
     if made is not None:
         return made.scan.total()
-    # Without a plan, the cell is taken for a grid, which it is unless an option says otherwise.
+    # Without a plan the cell is counted as a grid, since a grid is what it makes by default.
     if grid is None or not space.axes:
         return None
     return grid * _repeats(space)
@@ -82,7 +82,7 @@ def _size(axis: Choice | Range | Repeats) -> int | None:
 def _words(
     space: Space, made: Plan | None, grid: int | None, sampler_is_chosen: bool
 ) -> dict[str, str]:
-    """Return what stands beside the fields, by field."""
+    """Return the words that stand beside fields, by field."""
     words = {}
     often = ""
     if space.repeats is not None:
@@ -92,7 +92,7 @@ def _words(
     if made is None:
         return words
     sampler = made.scan.sampler
-    # The form shows a sampler that the user has chosen, but not one that was chosen for the user.
+    # The field shows a sampler only if the user has chosen it. Otherwise its name stands here.
     sampler_words = ["", SAMPLER_WORDS.get(sampler, "")]
     if not sampler_is_chosen:
         sampler_words[0] = sampler

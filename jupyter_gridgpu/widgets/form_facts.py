@@ -22,12 +22,12 @@ from jupyter_gridgpu.store import home
 PARAMETER_LIMIT = 200
 NAME_LIMIT = 200
 COMMENT_LIMIT = 200
-# The groups of options. Whatever is in none of the first three says where jobs run, so that a new
-# option has its field in the form without a change here.
+# The groups of options. All options in none of these three groups say where jobs run. So a new
+# option gets its field in the form without a change here.
 SEARCH_OPTIONS = ("sampler", "trials", "name")
 OBJECTIVE_OPTIONS = ("maximize", "minimize")  # drawn as one field with a direction
 CARRIED_OPTIONS = ("seed", "files", "bind", "inputs", "exclude_site", "new")  # not drawn
-# Shown at once; the others of where jobs run are folded away.
+# Options of where jobs run that are shown at once. All others of them are folded away.
 COMMON_OPTIONS = (
     "on",
     "gpus",
@@ -38,9 +38,9 @@ COMMON_OPTIONS = (
     "per_gpu",
     "retries",
 )
-# The labels that are not simply the option's name with a capital letter.
+# Labels other than the option's name with a capital letter.
 LABELS = {
-    "on": "Engine",
+    "on": "Backend",
     "gpus": "GPUs",
     "per_gpu": "Per GPU",
     "parallel": "At once",
@@ -59,14 +59,14 @@ def shown_parameters(notebook: Notebook) -> dict[str, Parameter]:
 
 
 def _can_be_assigned(name: str) -> bool:
-    # A kernel of another language may have names that Python has not.
+    # A notebook in another language may have names that are no names in Python.
     return name.isidentifier() and not keyword.iskeyword(name) and len(name) <= NAME_LIMIT
 
 
 def parameter_facts(parameter: Parameter) -> ParameterFacts:
-    """Return what the text of the cell depends on: kind and default of a parameter."""
+    """Return the kind and the default of a parameter, on which the text of the cell depends."""
     kind = kind_of(parameter.default)
-    # Where the default tells no kind, for example None, an annotation may.
+    # A default such as None has no kind. Then the annotation may tell it.
     if not kind and parameter.type in ("int", "float"):
         kind = NUMBER
     whole = parameter.type == "int" or type(parameter.default) is int
@@ -92,7 +92,7 @@ def default_text(parameter: Parameter) -> str:
 def facts(notebook: Notebook) -> dict[str, Any]:
     """Return all that the form draws.
 
-    Every text is bounded, since the notebook may be of somebody else.
+    Every text is bounded, since somebody else may have written the notebook.
     """
     shown = shown_parameters(notebook)
     options = {option.name or "": option for option in option_list()}
@@ -114,7 +114,7 @@ def _parameter(parameter: Parameter) -> dict[str, Any]:
     known = parameter_facts(parameter)
     kinds = ["fixed", "list"]
     why = f"{parameter.name} is {known.kind}; ranges and repeats need a number."
-    # Without a known kind a number is not excluded.
+    # A parameter of unknown kind may be a number.
     if known.kind in (NUMBER, None):
         kinds = ["fixed", "list", "range", "repeats"]
         why = ""
@@ -142,7 +142,7 @@ def _comment(parameter: Parameter, known: ParameterFacts) -> str:
 
 
 def _field(option: click.Option, notebook: Notebook) -> dict[str, Any]:
-    """Return one option as a field, made from what click knows of the option."""
+    """Return one option as a field, made from its click option."""
     name = option.name or ""
     choices = _choices(name)
     hints = {
@@ -165,7 +165,7 @@ def _field(option: click.Option, notebook: Notebook) -> dict[str, Any]:
 
 
 def _choices(name: str) -> list[str]:
-    """Return the values that an option can have, or an empty list if it can have any."""
+    """Return the values among which a user chooses; an empty list for an option with any value."""
     if name == "on":
         return [*backends.names(), AUTO]
     if name == "sampler":

@@ -1,4 +1,4 @@
-"""The request that a form's cell would make, and the field that an error in it is about."""
+"""The request that a form's cell would make, and which field an error in it belongs to."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from jupyter_gridgpu.planning.request import Plan, plan
 
 @dataclass(frozen=True)
 class FormRequest:
-    """The cell of a form without its options, which are given to the methods."""
+    """The cell of a form without its options. The methods are given the options."""
 
     notebook_path: str
     body: str
@@ -27,10 +27,10 @@ class FormRequest:
         return plan(values["notebook"], self.body, options, self.variables, ask=False)
 
     def field_of(self, texts: Mapping[str, Any], error: GridGpuError) -> str:
-        """Return the field that an error is about, or an empty text if none is.
+        """Return the field that an error belongs to, or an empty text if no field is found.
 
-        It is, in this order: the option that the sentence asks for or begins with, an option
-        without which the request is sound, any option that the sentence names.
+        It is the first of these that exists: the option that the sentence asks for or begins with;
+        an option without which the request has no error; an option that the sentence names.
         """
         text = str(error)
         flags = {option.opts[0] for option in option_list()}
@@ -39,18 +39,18 @@ class FormRequest:
         asked = asked or re.match(r"(--[a-z-]+)", text)
         if asked and asked[1] in flags:
             return _drawn_as(asked[1])
-        # A sentence may name the wrong value but not its option, so each option is left out once.
+        # A sentence may name the wrong value without its option. So each option is left out once.
         for option in option_list():
             name = option.name or ""
             is_given = texts.get(name) and words_for({name: texts[name]})
-            if is_given and self._is_sound({**texts, name: None}):
+            if is_given and self._has_no_error({**texts, name: None}):
                 return _drawn_as(option.opts[0])
         named = re.search(r"(--[a-z-]+)", text)
         if named and named[1] in flags:
             return named[1]
         return ""
 
-    def _is_sound(self, texts: Mapping[str, Any]) -> bool:
+    def _has_no_error(self, texts: Mapping[str, Any]) -> bool:
         try:
             self.plan(texts)
         except GridGpuError:
@@ -59,7 +59,7 @@ class FormRequest:
 
 
 def _drawn_as(flag: str) -> str:
-    """Return the field of an option: both directions of the objective are drawn as one field."""
+    """Return the field of an option. Both directions of the objective are drawn as one field."""
     if flag == "--minimize":
         return "--maximize"
     return flag

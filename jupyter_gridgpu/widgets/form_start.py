@@ -1,7 +1,7 @@
 """The state in which a form opens.
 
-Every parameter is kept at its own value. Each other kind of variation, if the user chooses it,
-begins with values near that, so that the first cell a user sees is a sensible one.
+Every parameter is kept at the notebook's own value. If the user chooses a list or a range, it
+begins with values near the notebook's own, so that the first cell a user sees is a sensible one.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ FLOAT_LIMIT = 1e300  # four times a number below this is still finite
 
 
 class StartingRange(NamedTuple):
-    """A range around a default, in `points` values; `log` means at equal factors."""
+    """A range around a default with `points` values, which are at equal factors if `log`."""
 
     low: float
     high: float
@@ -104,7 +104,7 @@ def _linear_range(value: float, origin: float, points: int) -> StartingRange:
         low, high = 2 * value, origin
     elif value == 0:
         high = type(value)(1)
-    if low >= high:  # a whole number with a default like 0.5, which counts as 0 here
+    if low >= high:  # a parameter of whole numbers with a default like 0.5, which is 0 here
         return StartingRange(origin, origin + points - 1, points, False)
     return StartingRange(low, high, points, False)
 

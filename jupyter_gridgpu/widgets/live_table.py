@@ -1,7 +1,7 @@
 """The live table: an anywidget that shows a scan as it grows and passes on the user's commands.
 
-It is used where our extension of the Jupyter server does not run, as in VS Code. Where that
-extension runs, JupyterLab draws the table from the server instead.
+It is used where our server extension does not run, as in VS Code. Where the extension runs,
+JupyterLab draws the table from the server instead.
 """
 
 from __future__ import annotations
@@ -22,9 +22,10 @@ from jupyter_gridgpu.widgets.static_table import html
 from jupyter_gridgpu.widgets.widget_bundle import widget_bundle
 
 STATIC = Path(__file__).parent / "static"
-# The head changes without a line in the journal: the time that is left, a runner that died.
+# Seconds between two heads if no event has come. The time that is left changes without an event,
+# and a runner dies without an event.
 HEAD_EVERY_S = 2.0
-LOG_BYTES = 64 * 1024  # of a log in one message
+LOG_BYTES = 64 * 1024  # bytes of a log in one message
 NOTHING_SEEN = -1  # lower than any revision of a journal
 
 Answer = wire.Notice | wire.LogText | wire.JobMetrics | wire.JobDetails
@@ -61,7 +62,7 @@ class LiveTable(anywidget.AnyWidget):
         FEED.add(self)
 
     def update(self) -> bool:
-        """Send the rows that changed, if there are any; returns whether more may come."""
+        """Send the rows that changed, if any. Return whether more changes may come."""
         try:
             self.handle.refresh()
             state = self.handle.state
@@ -107,10 +108,10 @@ class LiveTable(anywidget.AnyWidget):
         }
 
     def _bundle(self) -> dict[str, Any]:
-        """Return the output of the cell in all its forms; each reader takes the best it can draw.
+        """Return the output of the cell in all its forms. A reader takes the best that it can draw.
 
-        Our own type is drawn by the labextension, the widget by any other page with a kernel, the
-        HTML where no kernel is, and the text in a terminal.
+        The labextension draws our own type, any other page with a kernel draws the widget, a page
+        without a kernel shows the HTML, and a terminal shows the text.
         """
         bundle = widget_bundle(self)
         with self.handle.lock:
@@ -123,15 +124,15 @@ class LiveTable(anywidget.AnyWidget):
         return bundle
 
     def _refresh_static(self) -> None:
-        """Renew the output that is saved with the notebook, which shows the beginning until then.
+        """Replace the output that is saved with the notebook, which shows the start of the scan.
 
-        It is done once, when the scan has ended: each renewal marks the notebook as changed.
+        This is done once, when the scan has ended: each new output marks the notebook as changed.
         """
         if self._display is not None:
             self._display.update(self._bundle(), raw=True)
 
     def _on_message(self, widget: Any, content: Any, buffers: Any) -> None:
-        """Answer a message of the browser; anyone may have sent it, so the rest is dropped."""
+        """Answer a message of the browser. Messages that are not understood are dropped."""
         if not isinstance(content, dict):
             return
         kind = content.get("type")
@@ -144,10 +145,10 @@ class LiveTable(anywidget.AnyWidget):
                 self.send({"type": "said", "text": str(error)})
 
     def _send_missed(self, since: Any) -> None:
-        """Send a page that opens what it does not have yet: all rows, or those after `since`."""
-        # The feed must send nothing newer before this, or the page would get rows out of order.
+        """Send all rows to a page that opens, or only those that changed after revision `since`."""
+        # The lock keeps the feed from sending newer rows before these, in the wrong order.
         with self.handle.lock:
-            if _is_whole(since):
+            if _is_whole_number(since):
                 self.send(self._message("upsert", since))
             else:
                 self.send(self._message("snapshot", NOTHING_SEEN))
@@ -162,7 +163,7 @@ class LiveTable(anywidget.AnyWidget):
         if kind == "job":
             return self.handle.job(job)
         start = content.get("start")
-        if not _is_whole(start):
+        if not _is_whole_number(start):
             return self.handle.log_part(job, None, LOG_BYTES)
         return self.handle.log_part(job, max(start, 0), LOG_BYTES)
 
@@ -173,34 +174,34 @@ class LiveTable(anywidget.AnyWidget):
         if isinstance(variants, list):
             chosen = [str(variant) for variant in variants]
         trials = content.get("trials")
-        if not _is_whole(trials):
+        if not _is_whole_number(trials):
             trials = None
-        # The scan may have ended, and then the feed has dropped this table.
         text = self.handle.command(str(content.get("action")), chosen, trials)
+        # If the scan had ended, the feed has dropped this table.
         FEED.add(self)
         return {"type": "said", "text": text}
 
 
-def _is_whole(value: Any) -> TypeGuard[int]:
+def _is_whole_number(value: Any) -> TypeGuard[int]:
     # True is an int for isinstance.
     return isinstance(value, int) and not isinstance(value, bool)
 
 
 def browse_link(handle: ScanHandle, folder: Path) -> str | None:
-    """Make a link to the scan in `gridscans/` below `folder`, the notebook's own.
+    """Make a link to the scan in `gridscans/` below `folder`, the folder of the notebook.
 
-    Scans lie in the user's data folder, which a Jupyter server does not show; through the link a
+    Scans lie in the user's data folder, which a Jupyter server does not show. Through the link a
     page can open executed notebooks. Returns the path of the link, or None if none can be made.
     """
     link = folder / "gridscans" / handle.folder.name
     try:
         link.parent.mkdir(exist_ok=True)
-        if link.is_symlink() and not link.exists():  # it is of a scan that was removed
+        if link.is_symlink() and not link.exists():  # the link leads to a scan that was removed
             link.unlink()
         if not link.exists():
             link.symlink_to(handle.folder, target_is_directory=True)
         elif not link.samefile(handle.folder):
-            # Another scan has this name, or the user's own folder does, which is left alone.
+            # Another scan has this name, or a folder of the user, which must not be touched.
             return None
     except OSError:
         return None

@@ -21,7 +21,7 @@ def chart(handle: ScanHandle) -> Any:
         raise UsageError("plot() needs altair: pip install altair.") from None
     frame = handle.to_frame().reset_index()
     metric = _metric(handle)
-    # to_frame() calls a metric so if there is a column of its plain name, such as `state`.
+    # to_frame() gives a metric this name if another column, such as `state`, has its plain name.
     if f"metric:{metric}" in frame:
         metric = f"metric:{metric}"
     names = [name for name in handle.scan.space.varied if name in frame]
@@ -41,7 +41,7 @@ def _panel(altair: Any, base: Any, handle: ScanHandle, name: str, metric: str) -
 
 
 def _parameter_axis(altair: Any, handle: ScanHandle, name: str) -> Any:
-    """Return the x axis of a parameter: a number for a range, single values for a choice."""
+    """Return the x axis of a parameter: continuous for a range, single values for a choice."""
     axis = handle.scan.space.axes[name]
     if not isinstance(axis, Range):
         return altair.X(f"{_escaped(name)}:O", title=name)

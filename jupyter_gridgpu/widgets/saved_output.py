@@ -1,4 +1,7 @@
-"""What a cell's output keeps of a scan, so that JupyterLab can draw it in a reopened notebook."""
+"""The part of a scan that is saved in a cell's output.
+
+JupyterLab draws the table from it when the notebook is opened again.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +17,8 @@ BYTES_LIMIT = 200_000  # of the rows; they make the notebook larger each time it
 
 
 def saved(head: wire.ScanInfo, rows: Iterable[wire.Row]) -> dict[str, Any]:
-    """Return the data of our MIME type: which scan it is, and its first rows up to a limit."""
-    # A notebook is passed on to others, so it names no folder of its author.
+    """Return the data of our MIME type: the scan's id, name and head, and its first rows."""
+    # A notebook is passed on to others, so its author's folders are left out.
     scan = {**head, "folder": "", "browse": None, "home": ""}
     return {
         "id": head["id"],

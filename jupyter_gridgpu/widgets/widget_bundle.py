@@ -8,7 +8,7 @@ import anywidget
 
 
 def widget_bundle(widget: anywidget.AnyWidget) -> dict[str, Any]:
-    """Return the MIME bundle of a widget as a dict of its own; empty where there are no widgets."""
+    """Return the MIME bundle of a widget as a new dict, which is empty without widget support."""
     made = widget._repr_mimebundle_()
     # Some versions of anywidget return data and metadata, others the data alone, or None.
     if isinstance(made, tuple):

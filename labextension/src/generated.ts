@@ -3,7 +3,7 @@
 export type Action = "stop" | "retry" | "pause" | "resume" | "extend" | "replay";
 export type ScanState = "running" | "paused" | "done" | "stopped" | "orphaned";
 export type Num = number | ("NaN" | "Infinity" | "-Infinity");
-export type Way = "file" | "push" | "drop" | "end";
+export type ChannelName = "file" | "push" | "drop" | "end";
 export type State = "new" | "queued" | "running" | "done" | "failed" | "cancelled" | "lost";
 
 /**
@@ -74,7 +74,7 @@ export interface ScanInfo {
    * one sentence for the user
    */
   note: string | null;
-  channel: Way;
+  channel: ChannelName;
   /**
    * when the newest reading was made
    */
@@ -142,14 +142,14 @@ export interface Attempt {
   link: string | null;
 }
 /**
- * A page needs the rows of a scan no longer.
+ * A page no longer needs the rows of a scan.
  */
 export interface Close {
   type: "close";
   scan: string;
 }
 /**
- * A command to a scan. Without `variants` it is for the whole scan; `trials` is for extend.
+ * A command to a scan. Without `variants` it is for all of them. Only extend has `trials`.
  */
 export interface Command {
   variants?: string[] | null;
@@ -332,7 +332,7 @@ export interface Notice {
   text: string;
 }
 /**
- * A scan that is new or has changed, and that the page has not opened.
+ * A scan that is new or has changed. The page has not opened this scan.
  */
 export interface OneScan {
   type: "scan";
@@ -381,7 +381,7 @@ export interface QueueLimitsInfo {
   gpus: number | null;
 }
 /**
- * All queues as of the Unix time `asked`; a problem is a sentence about what is not known.
+ * All queues as of the Unix time `asked`. Problems are sentences on what is not known.
  */
 export interface Queues {
   asked: number;
@@ -389,7 +389,7 @@ export interface Queues {
   problems: string[];
 }
 /**
- * Why the collector refuses a request; `next` is the offset from which a job may go on.
+ * Why the collector refuses a request; a job may go on from the byte `next` of its file.
  */
 export interface Refusal {
   next?: number;
@@ -475,7 +475,7 @@ export interface Usage {
   gpu_memory_mb?: number;
 }
 /**
- * One page of the rows of a scan, as of revision `rev`; `total` counts all that fit.
+ * One page of the rows of a scan at revision `rev`; `total` counts the rows that fit.
  */
 export interface RowPage {
   total: number;

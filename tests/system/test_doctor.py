@@ -14,7 +14,7 @@ from tests.engines.slurm import Cluster
 from .helpers import Lab, strict_json
 
 PARTS = {
-    "Python", "Jupyter", "kernels", "home of scans", "scans", "GPUs here", "containers", "engines", "Slurm", "HTCondor",
+    "Python", "Jupyter", "kernels", "home of scans", "scans", "GPUs here", "containers", "backends", "Slurm", "HTCondor",
     "PanDA", "queues", "pace", "metrics",
 }  # fmt: skip
 

@@ -1,7 +1,7 @@
 """A scan in the formats of other tools, one module for each format.
 
-Each of these modules is an `Exporter` (see `base.py`). It is imported when it is asked for, since
-some of them need large packages.
+Each of these modules is an `Exporter` (see `base.py`). A module is imported only when its format is
+asked for, since some modules need large packages.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ WITH_CURVES = ("csv", "parquet")  # formats in which a user chooses between vari
 def load_exporter(kind: str) -> Exporter:
     """Return the exporter of a format. Raises KeyError for a format that does not exist."""
     module = importlib.import_module(f"{__name__}.{KINDS[kind]}")
-    # mypy cannot know which module this is; a unit test shows it each of them.
+    # mypy cannot check a module that is imported by name. A unit test lets mypy check each of them.
     return cast(Exporter, module)
 
 
@@ -54,8 +54,8 @@ def export(record: Record, kind: str, target: Path | None = None, curves: bool =
     target = target.absolute()
     if target.exists() or target.is_symlink():
         raise UsageError(f"{target} is there already; name another place with --output.")
-    # An export is written beside its place and gets its name when it is complete. So what has the
-    # name is never half an export.
+    # An export is written beside its place and gets its name when it is complete. So a file with
+    # this name is always complete.
     try:
         with tempfile.TemporaryDirectory(prefix=".export-", dir=target.parent) as scratch:
             written = Path(scratch) / target.name
@@ -83,5 +83,5 @@ def _move(written: Path, target: Path) -> None:
     except FileExistsError:
         raise
     except OSError:
-        # Some disks know no links.
+        # Some file systems have no hard links.
         shutil.move(written, target)

@@ -27,15 +27,15 @@ class Exporter(Protocol):
     def write(self, record: Record, target: Path, curves: bool) -> None:
         """Write the scan to `target`, a new file or folder that does not exist yet.
 
-        With `curves` a table gets a row for each value that was reported, not for each variant.
-        Only the formats in `WITH_CURVES` are called with it. A job that left no file is written
-        without it. Raises UsageError, for instance if a package is missing, or OSError.
+        With `curves` a table gets a row for each value that was reported, not for each variant;
+        only the formats in `WITH_CURVES` are called with True. Files that a job did not leave are
+        left out. Raises UsageError, for instance if a package is missing, or OSError.
         """
 
 
 def require_package(package: str, module: str) -> None:
     """Raise UsageError if a module that an export needs cannot be imported."""
-    # The user should learn this at once and in a sentence, not from the middle of an export.
+    # Checked first, so that the user gets a sentence before anything is written.
     try:
         importlib.import_module(module)
     except ImportError:
@@ -45,7 +45,7 @@ def require_package(package: str, module: str) -> None:
 
 
 def json_text(value: Any) -> str:
-    """Return a value as strict JSON; what is not finite becomes a word like "NaN"."""
+    """Return a value as strict JSON. NaN and infinities become words like "NaN"."""
     return json.dumps(numbers.encode_all(value, mark=""), ensure_ascii=False)
 
 

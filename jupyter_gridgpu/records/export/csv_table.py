@@ -34,7 +34,7 @@ def write(record: Record, target: Path, curves: bool) -> None:
     """Write a CSV file in UTF-8, whose first line names the columns."""
     rows: Iterable[dict[str, Any]]
     if curves:
-        # There may be millions of these rows. They are written as they come.
+        # There may be millions of these rows, so they are not collected in a list.
         rows, names = curve_rows(record), list(CURVE_COLUMNS)
     else:
         rows = list(variant_rows(record))

@@ -8,7 +8,7 @@ from html import escape
 
 from jupyter_gridgpu.model.units import number_text
 
-# Of the picture, in its own units. EDGE is left free around the curves for labels.
+# The size of the picture in SVG units, and the width of the edge around the curves for labels.
 WIDTH, HEIGHT, EDGE = 760, 260, 46
 
 Point = tuple[float, float]  # step and value

@@ -1,8 +1,8 @@
 """HTML: one page with the table of variants, the curves, the best variant and the provenance.
 
 The page stands alone: it has no script and loads nothing from elsewhere. Every text in it is
-escaped, since jobs and notebooks chose many of them. It loses the curves of all metrics but the
-first, all but the first few metrics, and texts beyond a length.
+escaped, since jobs and notebooks chose many of them. The page loses the curves of all metrics but
+the first, all metrics but the first few, and the ends of long texts.
 """
 
 from __future__ import annotations

@@ -20,9 +20,9 @@ FORMAT = 1
 
 
 def write(record: Record, target: Path, curves: bool) -> None:
-    """Write a file of strict JSON in UTF-8; what is not finite is a word like "NaN"."""
-    # The curves of a large scan need not fit into memory: one variant at a time is read and
-    # written, into the end of an object that is still open.
+    """Write a file of strict JSON in UTF-8. NaN and infinities become words like "NaN"."""
+    # The curves of a large scan may not fit into memory. So variants are read and written one by
+    # one, at the end of an object that is still open.
     head = _json(_head(record))
     with open(target, "w", encoding="utf-8") as file:
         file.write(head.removesuffix("}") + ', "variants": [')
@@ -38,7 +38,7 @@ def _json(value: Any) -> str:
 
 
 def _head(record: Record) -> dict[str, Any]:
-    """Return all but the variants."""
+    """Return the object without its variants."""
     best_id = None
     best = record.view.best()
     if best is not None:

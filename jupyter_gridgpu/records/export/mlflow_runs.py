@@ -85,7 +85,7 @@ def _make_database(database: Path, artifacts: Path, name: str) -> int:
     """Let MLflow make its database with one experiment in it, and return the experiment's id."""
     logging.getLogger("mlflow").setLevel(logging.ERROR)
     logging.getLogger("alembic").setLevel(logging.ERROR)
-    # MLflow uses what its own dependencies warn of. Our user can do nothing about it.
+    # MLflow causes warnings in its own dependencies, about which our user can do nothing.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from mlflow.store.tracking import sqlalchemy_store

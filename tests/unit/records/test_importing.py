@@ -13,9 +13,10 @@ import pytest
 from jupyter_gridgpu import client
 from jupyter_gridgpu.client import ScanHandle
 from jupyter_gridgpu.errors import UsageError
+from jupyter_gridgpu.model.scan import parse_objective
 from jupyter_gridgpu.model.space import Choice, Fixed
 from jupyter_gridgpu.records import papermill_batch, parameter_table
-from jupyter_gridgpu.records.importing import plan_import, space_of, write_imported_scan
+from jupyter_gridgpu.records.importing import plan_import, space_of_points, write_imported_scan
 from jupyter_gridgpu.records.record import load_record
 from jupyter_gridgpu.records.replay import plan_replay
 from jupyter_gridgpu.records.verify import verify
@@ -96,7 +97,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_executed_notebooks_become_variants(folder: Path) -> None:
-    handle = imported(folder, objective=("max(accuracy)", "maximize"))
+    handle = imported(folder, objective=parse_objective("max(accuracy)", "maximize"))
     assert (handle.name, handle.state, handle.scan.notebook) == (
         "my-batch",
         "done",
@@ -234,7 +235,7 @@ def test_a_cell_is_a_number_a_truth_json_or_a_text(cell: str, meant: Any) -> Non
 
 
 def test_the_space_of_points() -> None:
-    space = space_of(
+    space = space_of_points(
         [{"a": 1, "b": [1], "c": 1}, {"a": 1, "b": [2]}, {"a": 1, "b": [1], "c": True}]
     )
     assert space.axes == {"a": Fixed(1), "b": Choice(([1], [2])), "c": Choice((1, True))}
