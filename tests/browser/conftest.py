@@ -11,9 +11,12 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from tests.browser.lab import Lab, serve_lab
-from tests.browser.pages import take_picture
+from tests.browser.lab import Lab, serve_lab, write_notebook
+from tests.browser.pages import run_cell, take_picture
 from tests.kit import WITHIN_S
+
+# The benchmarks that need a browser take these from here.
+__all__ = ["ARGUMENTS", "CHROMIUM", "Lab", "run_cell", "serve_lab", "write_notebook"]
 
 ARGUMENTS = [
     "--no-sandbox",
@@ -24,31 +27,25 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 LIGHT = "JupyterLab Light"
+
+CHROMIUM = (
+    shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+)  # None where this machine has no browser
 
 # Expectations end as soon as they are met, so a long time costs nothing where all is well.
 expect.set_options(timeout=WITHIN_S * 1000)
 
 
-def find_chromium() -> str | None:
-    """Return the path of a browser of this machine, or None if it has none."""
-    for name in PROGRAMS:
-        if path := shutil.which(name):
-            return path
-    return None
-
-
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """Run a browser; each test opens pages of its own in it."""
-    program = find_chromium()
-    if program is None:
+    if CHROMIUM is None:
         if os.environ.get("CI") == "true":
             pytest.fail("CI needs a browser: apt-get install chromium")
         pytest.skip("no Chromium here: apt-get install chromium")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=ARGUMENTS)
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         yield browser
         browser.close()
 
@@ -96,9 +93,11 @@ def dark_or_light(lab: Lab, request: pytest.FixtureRequest) -> Iterator[str]:
 
 @pytest.fixture
 def page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
-    """A page that knows nothing of the pages of other tests."""
-    context = browser.new_context(viewport={"width": 1400, "height": 900})
-    page = context.new_page()
-    yield page
-    take_picture(page, re.sub(r"\W+", "-", request.node.name))
-    context.close()
+    """A page that knows nothing of the pages of other tests.
+
+    An own context costs about half a second: JupyterLab is loaded anew, not from the cache.
+    """
+    with browser.new_context(viewport={"width": 1400, "height": 900}) as context:
+        page = context.new_page()
+        yield page
+        take_picture(page, re.sub(r"\W+", "-", request.node.name))

@@ -59,7 +59,7 @@ def _answers_restart(response: Response) -> bool:
     return response.url.partition("?")[0].endswith("/restart")
 
 
-def save_until(page: Page, lab: Lab, notebook: str, complete: Callable[[Any], bool]) -> Any:
+def save_until(page: Page, lab: Lab, notebook: str, complete: Callable[[Any], object]) -> Any:
     """Save the notebook that has a table until its file is `complete`; return its content.
 
     The output of a cell is renewed some time after the table under it, and JupyterLab does not tell

@@ -33,8 +33,12 @@ BY_LR = ["v0002", "v0004", "v0001", "v0003"]  # the rows of the test of sorting,
 def shown(page: Page) -> list[str]:
     """Return the ids of the rows from top to bottom."""
     # All places are asked for at once, since a row may move between two questions.
-    places = table(page).locator("[data-id]").evaluate_all(
-        "rows => rows.map((row) => [row.getBoundingClientRect().top, row.dataset.id])"
+    places = (
+        table(page)
+        .locator("[data-id]")
+        .evaluate_all(
+            "rows => rows.map((row) => [row.getBoundingClientRect().top, row.dataset.id])"
+        )
     )
     return [ident for _, ident in sorted(places)]
 
@@ -64,11 +68,12 @@ def test_sort_filter_and_hidden_columns_work_on_live_rows(lab: Lab, page: Page) 
     run_cells(page, 2)
     expect(table(page).get_by_text("4 done")).to_be_visible()
     header = table(page).get_by_role("columnheader", name="lr", exact=False).first
-    orders = (BY_LR, BY_LR[::-1])
+    descending = BY_LR[::-1]
     header.click()
-    first = eventually(lambda: shown(page) in orders and shown(page), "the rows are sorted")
+    eventually(lambda: shown(page) in (BY_LR, descending), "the rows are sorted")
+    before = shown(page)
     header.click()
-    eventually(lambda: shown(page) == first[::-1], "the rows are sorted the other way")
+    eventually(lambda: shown(page) == before[::-1], "the rows are sorted the other way")
     table(page).get_by_label("Filter rows").fill("lr<0.25")
     expect(table(page).locator("[data-id]")).to_have_count(2)
     assert sorted(shown(page)) == ["v0002", "v0004"]
