@@ -67,10 +67,10 @@ class Pool:
             "_CONDOR_SCRIPTS": str(SCRIPTS),
         }
         shared = f"{self._shared}:{engines_folder()}"  # the folders of tests, and images
-        script = [SCRIPTS / "condor-pool.sh", self._root, shared, SCRIPTS / "condor_config"]
+        script = (SCRIPTS / "condor-pool.sh", self._root, shared, SCRIPTS / "condor_config")
         # The kernel kills the pool when the process of the tests dies.
         self._running = subprocess.Popen(
-            ["setpriv", "--pdeathsig", "KILL", *script],
+            ["setpriv", "--pdeathsig", "KILL", *map(str, script)],
             env=env,
             cwd="/",
             start_new_session=True,

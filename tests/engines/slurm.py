@@ -279,7 +279,7 @@ def processes_of(program: str) -> list[int]:
 def remove_memory_groups() -> None:
     """Remove the memory groups that nodes made in the kernel."""
     for group in MEMORY_GROUP.glob("slurm_node*"):
-        words = ["find", group, "-depth", "-type", "d", "-exec", "rmdir", "{}", ";"]
+        words = ["find", str(group), "-depth", "-type", "d", "-exec", "rmdir", "{}", ";"]
         subprocess.run(words, capture_output=True)
 
 
