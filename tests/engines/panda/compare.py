@@ -97,7 +97,7 @@ class Comparison:
         return None
 
     def _job_key(self, key: str) -> str:
-        """Return the stand-in's number of a recorded job, as a text; of an unknown job, the same."""
+        """Return the stand-in's number of a recorded job; of an unknown job, the same."""
         job = self.jobs.get(int(key))
         if job is None:
             return key

@@ -95,8 +95,8 @@ class Replay:
                 break
             reasons.append(why)
             tasks = [task] if task else self._tasks_of(body)
-            # Every task takes its step, so this is no any() of a generator.
-            if not any([self._panda.jedi.advance(each) for each in tasks]):
+            steps = [self._panda.jedi.advance(each) for each in tasks]
+            if not any(steps):
                 break
         assert why is None, (
             f"{line['n']} {line['path']}: {' | '.join(reasons)}\nrecorded {line['response']}"
@@ -108,10 +108,9 @@ class Replay:
 
     def _named_task(self, query: dict[str, Any], body: dict[str, Any]) -> Task | None:
         """Return the task that a request names, and put the stand-in's number into the request."""
+        given = str(body.get("task_id", 0))
         if "task_id" in query:
             given = str(query["task_id"][0])
-        else:
-            given = str(body.get("task_id", 0))
         if not given.isdecimal() or int(given) not in self._tasks:
             return None
         task = self._panda.jedi.tasks[self._tasks[int(given)]]
