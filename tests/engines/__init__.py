@@ -1,1 +1,4 @@
-"""Real batch systems and container runtimes for the tests, started by scripts and fixtures of this folder."""
+"""Real batch systems and container runtimes for the tests, and stand-ins for servers.
+
+Scripts of this folder install and build them; fixtures start them.
+"""

@@ -1,4 +1,7 @@
-"""Installs and builds ahead what the engines of the tests need, so that no test waits for it: `python -m tests.engines`."""
+"""Install and build what the tests need of batch systems and images, so that no test waits for it.
+
+python -m tests.engines
+"""
 
 from __future__ import annotations
 
@@ -23,21 +26,29 @@ WAYS: tuple[tuple[str, Callable[[], object]], ...] = (
 
 
 def main() -> int:
-    """Build one after another, since apt and dpkg let nobody else in; in CI all of them must be there."""
-    missing = 0
-    for what, make in WAYS:
-        began = time.monotonic()
-        try:
-            as_root(what)
-            make()
-        except BaseException as error:  # pytest's ways to skip and to fail are no Exceptions
-            if isinstance(error, (KeyboardInterrupt, SystemExit)):
-                raise
-            missing += 1
-            print(f"{what}: not there. {error}", file=sys.stderr, flush=True)
-        else:
-            print(f"{what}: there, after {time.monotonic() - began:.0f} s", flush=True)
-    return min(missing, 1) if os.environ.get("CI") == "true" else 0
+    """Build one after another, and return the exit code: 1 in CI if something is missing.
+
+    Nothing is built at the same time, since apt and dpkg lock everybody else out.
+    """
+    missing = [what for what, make in WAYS if not built(what, make)]
+    if missing and os.environ.get("CI") == "true":
+        return 1
+    return 0
+
+
+def built(what: str, make: Callable[[], object]) -> bool:
+    """Build one thing, print how that went, and return whether it is there now."""
+    began = time.monotonic()
+    try:
+        as_root(what)
+        make()
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:  # what pytest raises to skip and to fail is no Exception
+        print(f"{what}: not there. {error}", file=sys.stderr, flush=True)
+        return False
+    print(f"{what}: there, after {time.monotonic() - began:.0f} s", flush=True)
+    return True
 
 
 if __name__ == "__main__":

@@ -1,8 +1,7 @@
-"""Where metrics come by: a collector in a process of its own, and a real WebDAV server."""
+"""Servers that receive metrics: a collector in a process of its own, and a real WebDAV server."""
 
 from __future__ import annotations
 
-import socket
 import subprocess
 import sys
 import threading
@@ -16,28 +15,29 @@ from wsgidav.wsgidav_app import WsgiDAVApp
 
 from jupyter_gridgpu.channels.push import Account
 from jupyter_gridgpu.collector.members import InvitedMembers
+from tests.engines.ports import free_port
 
-RUNNER, JOBS = "runner:reads", "jobs:writes"
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
+RUNNER, JOBS = "runner:reads", "jobs:writes"  # the two users of the drop, with their passwords
+END_S = 20  # for a collector that is ended
 
 
 class Collecting:
-    """`gridgpu collector`, which can be ended, killed and started again where it was."""
+    """`gridgpu collector`, which can be ended, killed and started again with the same store."""
 
     def __init__(self, folder: Path, *words: str) -> None:
-        self.store, self.port, self._words = folder, free_port(), words
+        """Keep the store in `folder`; `words` are more words of the command line."""
+        self.store = folder
+        self.port = free_port()
         self.process: subprocess.Popen[str] | None = None
+        self._words = words
 
     @property
     def url(self) -> str:
+        """Return the address at which the collector listens."""
         return f"http://127.0.0.1:{self.port}/"
 
     def start(self) -> Collecting:
+        """Start the collector and wait until it says that it listens."""
         command = [
             sys.executable,
             "-m",
@@ -53,10 +53,15 @@ class Collecting:
         return self
 
     def end(self, hard: bool = False) -> None:
-        if self.process is not None:
-            self.process.kill() if hard else self.process.terminate()
-            self.process.communicate(timeout=20)
-            self.process = None
+        """End the collector if it runs; `hard`, without a warning."""
+        if self.process is None:
+            return
+        if hard:
+            self.process.kill()
+        else:
+            self.process.terminate()
+        self.process.communicate(timeout=END_S)
+        self.process = None
 
     def member(self, name: str = "alice") -> dict[str, str]:
         """Return what a member's settings hold."""
@@ -65,11 +70,13 @@ class Collecting:
         return {"url": self.url, "user": name, "secret": secret.hex()}
 
     def account(self, name: str = "alice") -> Account:
+        """Return a member's account."""
         return Account(self.member(name))
 
 
 @contextmanager
 def collecting(folder: Path, *words: str) -> Iterator[Collecting]:
+    """Run a collector until the block ends."""
     made = Collecting(folder, *words)
     try:
         yield made.start()
@@ -78,23 +85,27 @@ def collecting(folder: Path, *words: str) -> Iterator[Collecting]:
 
 
 class Dav:
-    """A WebDAV server for two users, who may both do everything; it can be away for a while."""
+    """A WebDAV server for two users, who may both do everything. It can be away for a while."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder, self.port = folder, free_port()
+        """Serve the files of `folder` once it is started."""
+        self.folder = folder
+        self.port = free_port()
         self.asked: list[tuple[str, str, str]] = []  # method, name, status of every request
         self._server: wsgi.Server | None = None
 
     @property
     def url(self) -> str:
+        """Return the address at which the server listens."""
         return f"http://127.0.0.1:{self.port}/"
 
     def start(self) -> Dav:
+        """Start the server. It listens when this returns."""
         self.folder.mkdir(exist_ok=True)
-        users = {
-            name: {"password": password}
-            for name, _, password in (text.partition(":") for text in (RUNNER, JOBS))
-        }
+        users = {}
+        for text in (RUNNER, JOBS):
+            name, _, password = text.partition(":")
+            users[name] = {"password": password}
         application = WsgiDAVApp(
             {
                 "provider_mapping": {"/": str(self.folder)},
@@ -108,34 +119,38 @@ class Dav:
                 "verbose": 0,
             }
         )
-        self._server = wsgi.Server(("127.0.0.1", self.port), self._noted(application))
+        self._server = wsgi.Server(("127.0.0.1", self.port), self._noting(application))
         self._server.prepare()
         threading.Thread(target=self._server.serve, daemon=True).start()
         return self
 
-    def _noted(self, application: Any) -> Any:
-        def asked(environ: Any, start_response: Any) -> Any:
+    def _noting(self, application: Any) -> Any:
+        """Return a WSGI application that notes each request and its status in `asked`."""
+
+        def noting(environ: Any, start_response: Any) -> Any:
             def start(status: str, *more: Any) -> Any:
-                self.asked.append(
-                    (environ["REQUEST_METHOD"], environ["PATH_INFO"].rpartition("/")[2], status[:3])
-                )
+                name = environ["PATH_INFO"].rpartition("/")[2]
+                self.asked.append((environ["REQUEST_METHOD"], name, status[:3]))
                 return start_response(status, *more)
 
             return application(environ, start)
 
-        return asked
+        return noting
 
     def end(self) -> None:
+        """End the server if it runs. Its files stay."""
         if self._server is not None:
             self._server.stop()
             self._server = None
 
     def settings(self, secret: str = "5" * 64) -> dict[str, str]:
+        """Return the settings of the drop that this server is."""
         return {"url": self.url, "runner": RUNNER, "jobs": JOBS, "secret": secret}
 
 
 @contextmanager
 def dav(folder: Path) -> Iterator[Dav]:
+    """Run a WebDAV server until the block ends."""
     made = Dav(folder)
     try:
         yield made.start()

@@ -1,4 +1,4 @@
-"""Where the engines of the tests live, and what happens to a test whose engine cannot be had."""
+"""Where batch systems and images of the tests are kept, and what happens to a test without them."""
 
 from __future__ import annotations
 
@@ -16,21 +16,24 @@ SCRIPTS = Path(__file__).parent
 
 
 def engines_folder() -> Path:
-    """The folder, outside the project, that keeps what is built once and used by many test runs."""
+    """Return the folder that keeps what is built once and used by many test runs.
+
+    It lies outside the project.
+    """
     folder = Path(os.environ.get("GRIDGPU_ENGINES") or Path.home() / ".cache" / "gridgpu-engines")
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 
 
 def absent(why: str) -> NoReturn:
-    """Skip the test for want of its engine; in CI, where every engine must be there, fail it."""
+    """Skip a test whose batch system or runtime is not there. In CI, where it must be, fail it."""
     if os.environ.get("CI") == "true":
         pytest.fail(why, pytrace=False)
     pytest.skip(why)
 
 
 def as_root(what: str) -> None:
-    """Only root can build and start `what` on a test machine."""
+    """Skip the test unless root runs it, since only root can build and start `what`."""
     if os.geteuid() != 0:
         absent(f"{what} is started by root alone.")
 
@@ -44,11 +47,18 @@ def alone(name: str) -> Iterator[None]:
 
 
 def run_script(name: str, *words: str | Path, env: dict[str, str] | None = None) -> str:
-    """Run one of the scripts beside this file and return what it printed; one that fails makes its test absent."""
+    """Run one of the scripts beside this file and return what it printed.
+
+    If it fails, what it should have built is absent, so the test is skipped.
+    """
     ran = subprocess.run(
-        [SCRIPTS / name, *words], env={**os.environ, **(env or {})}, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+        [SCRIPTS / name, *words],
+        env={**os.environ, **(env or {})},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
         errors="replace",
-    )  # fmt: skip
+    )
     if ran.returncode != 0:
         absent(f"{name} ended with {ran.returncode}: {ran.stderr[-2000:]}")
     return ran.stdout

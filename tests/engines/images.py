@@ -1,4 +1,7 @@
-"""Real container runtimes and small real images for the tests, each built once for many test runs, without a registry."""
+"""Real container runtimes and small real images for the tests, without any registry.
+
+Each is built once for many test runs.
+"""
 
 from __future__ import annotations
 
@@ -24,18 +27,17 @@ events_logger="file"
 
 
 def apptainer_bin() -> Path:
-    """Return the folder that has a real `apptainer` for this very machine, to be put on the PATH of whoever shall use it."""
+    """Return the folder of a real `apptainer` for this machine, for the PATH of whoever uses it."""
     as_root("Apptainer for this machine")
-    return (
-        _built(
-            "apptainer", ["apptainer.sh"], lambda part, home: run_script("apptainer.sh", part, home)
-        )
-        / "bin"
-    )
+
+    def build(part: Path, home: Path) -> None:
+        run_script("apptainer.sh", part, home)
+
+    return _built("apptainer", "apptainer.sh", build) / "bin"
 
 
 def podman_environment() -> dict[str, str]:
-    """Return the environment in which the podman of a test machine runs; it is installed where it is not there."""
+    """Return the environment in which podman runs on a test machine. Installs podman if needed."""
     as_root("podman")
     run_script("podman.sh")
     conf = engines_folder() / "podman.conf"
@@ -49,22 +51,23 @@ def sandbox() -> Path:
 
 
 def bare_sandbox() -> Path:
-    """The same without papermill."""
+    """Return an image as a folder: a Debian with Python, without papermill."""
     return _folders() / "bare"
 
 
 def sif() -> Path:
-    """Return the image as one SIF."""
+    """Return the image with papermill as one SIF file."""
+    # Little compression, since building takes longer than reading here.
     command = ["build", "--mksquashfs-args", "-comp gzip -Xcompression-level 1"]
 
     def build(part: Path, home: Path) -> None:
         _run([apptainer_bin() / "apptainer", *command, part, sandbox()])
 
-    return _built("image", ["image.sh"], build, suffix=".sif")
+    return _built("image", "image.sh", build, suffix=".sif")
 
 
 def archive() -> Path:
-    """Return the image as an OCI archive, as podman saves it."""
+    """Return the image with papermill as an OCI archive, as podman saves it."""
 
     def build(part: Path, home: Path) -> None:
         env = podman_environment()
@@ -74,34 +77,35 @@ def archive() -> Path:
         _run(["podman", "save", "--quiet", "--format", "oci-archive", "-o", part, name], env)
         _run(["podman", "rmi", "--force", name], env)
 
-    return _built("image", ["image.sh"], build, suffix=".tar")
+    return _built("image", "image.sh", build, suffix=".tar")
 
 
 def _folders() -> Path:
     as_root("An image")
-    return _built(
-        "images",
-        ["image.sh"],
-        lambda part, home: run_script("image.sh", part, env={"PYTHON": sys.executable}),
-    )
+
+    def build(part: Path, home: Path) -> None:
+        run_script("image.sh", part, env={"PYTHON": sys.executable})
+
+    return _built("images", "image.sh", build)
 
 
-def _built(
-    name: str, recipes: list[str], build: Callable[[Path, Path], object], suffix: str = ""
-) -> Path:
-    """Return what `build` makes, under a name that changes when a recipe does. Whoever asks first builds it."""
-    version = hashlib.sha256(
-        b"".join((SCRIPTS / recipe).read_bytes() for recipe in recipes)
-    ).hexdigest()[:10]
+def _built(name: str, recipe: str, build: Callable[[Path, Path], None], suffix: str = "") -> Path:
+    """Return what `build` makes, under a name that changes when its recipe does.
+
+    Whoever asks first builds it: in the first path that `build` gets, which becomes the second one.
+    """
+    version = hashlib.sha256((SCRIPTS / recipe).read_bytes()).hexdigest()[:10]
     target = engines_folder() / f"{name}-{version}{suffix}"
-    if not target.exists():
-        with alone(name + suffix):
-            if not target.exists():
-                part = target.with_name(f".part-{target.name}")
-                shutil.rmtree(part, ignore_errors=True)
-                part.unlink(missing_ok=True)
-                build(part, target)
-                part.rename(target)
+    if target.exists():
+        return target
+    with alone(name + suffix):
+        # Another test run may have built it while this one waited for the lock.
+        if not target.exists():
+            part = target.with_name(f".part-{target.name}")
+            shutil.rmtree(part, ignore_errors=True)
+            part.unlink(missing_ok=True)
+            build(part, target)
+            part.rename(target)
     return target
 
 

@@ -1,4 +1,7 @@
-"""A registry of images on this machine: it serves what an OCI archive holds, under whatever tag, and counts who asks."""
+"""A registry of images on this machine, which counts who asks.
+
+It serves what an OCI archive holds, under any tag.
+"""
 
 from __future__ import annotations
 
@@ -14,55 +17,77 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 _ASKED = re.compile(r"/v2/(?P<name>[a-z0-9/-]+)/(?P<kind>manifests|blobs)/(?P<ref>[\w.:-]+)")
+JSON, BLOB = "application/json", "application/octet-stream"
+MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The body of an answer, its content type, and the digest of what was asked for."""
+
+    body: bytes
+    kind: str
+    digest: str = ""
 
 
 @dataclass
 class Registry:
+    """What the registry has, by digest and by tag."""
+
     port: int = 0
-    blobs: dict[str, bytes] = field(default_factory=dict)
+    blobs: dict[str, bytes] = field(default_factory=dict)  # by digest
     tags: dict[str, str] = field(default_factory=dict)  # name:tag -> digest of a manifest
     pulls: list[str] = field(default_factory=list)  # manifests that were asked for
 
     def push(self, name: str, archive: Path) -> str:
-        """Serve the image of an OCI archive as `name`, like ml/base:latest; return how a user writes it."""
+        """Serve the image of an OCI archive as `name`, like ml/base:latest.
+
+        Returns how a user writes it.
+        """
         with tarfile.open(archive) as tar:
             for member in tar.getmembers():
                 if member.isfile() and member.name.startswith("blobs/"):
-                    file = tar.extractfile(member)
-                    self.blobs[member.name.removeprefix("blobs/").replace("/", ":")] = (
-                        file.read() if file else b""
-                    )
-            index = tar.extractfile("index.json")
-            assert index is not None
-            self.tags[name] = json.loads(index.read())["manifests"][0]["digest"]
+                    digest = member.name.removeprefix("blobs/").replace("/", ":")
+                    self.blobs[digest] = _content(tar, member)
+            index = json.loads(_content(tar, tar.getmember("index.json")))
+        self.tags[name] = index["manifests"][0]["digest"]
         return f"docker://127.0.0.1:{self.port}/{name}"
 
     def move(self, name: str) -> None:
         """Have a tag name another image, with the same layers."""
         manifest = json.loads(self.blobs[self.tags[name]])
-        config = self._keep(
-            {**json.loads(self.blobs[manifest["config"]["digest"]]), "author": "somebody else"}
-        )
+        old = json.loads(self.blobs[manifest["config"]["digest"]])
+        config = self._keep({**old, "author": "somebody else"})
         known = {**manifest["config"], "digest": config, "size": len(self.blobs[config])}
         self.tags[name] = self._keep({**manifest, "config": known})
 
     def _keep(self, body: object) -> str:
+        """Keep an object as a blob and return its digest."""
         data = json.dumps(body).encode()
         digest = f"sha256:{hashlib.sha256(data).hexdigest()}"
         self.blobs[digest] = data
         return digest
 
-    def answer(self, name: str, kind: str, ref: str) -> tuple[bytes, str, str] | None:
-        """Return body, type and digest of what is asked for."""
-        if kind == "blobs":
-            return (self.blobs[ref], "application/octet-stream", ref) if ref in self.blobs else None
-        self.pulls.append(f"{name}:{ref}")
-        digest = self.tags.get(f"{name}:{ref}", ref)
-        return (
-            (self.blobs[digest], "application/vnd.oci.image.manifest.v1+json", digest)
-            if digest in self.blobs
-            else None
-        )
+    def answer(self, path: str) -> Answer | None:
+        """Return what is at a path, or None if there is nothing."""
+        asked = _ASKED.fullmatch(path)
+        if asked is None:
+            # A client asks first whether there is a registry at all.
+            return Answer(b"{}", JSON)
+        digest, kind = asked["ref"], BLOB
+        if asked["kind"] == "manifests":
+            tag = f"{asked['name']}:{asked['ref']}"
+            self.pulls.append(tag)
+            digest, kind = self.tags.get(tag, digest), MANIFEST
+        if digest not in self.blobs:
+            return None
+        return Answer(self.blobs[digest], kind, digest)
+
+
+def _content(tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
+    file = tar.extractfile(member)
+    assert file is not None
+    return file.read()
 
 
 @contextmanager
@@ -74,25 +99,20 @@ def registry() -> Iterator[Registry]:
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
-            asked = _ASKED.fullmatch(self.path)
-            body, kind, digest = (
-                made.answer(**asked.groupdict()) if asked else (b"{}", "application/json", "")
-            ) or (b"", "", "")
-            self.send_response(200 if kind else 404)
-            for name, value in (
-                ("Content-Type", kind),
-                ("Docker-Content-Digest", digest),
-                ("Content-Length", str(len(body))),
-            ):
-                self.send_header(name, value)
+            found = made.answer(self.path)
+            answer = found or Answer(b"", "")
+            self.send_response(200 if found else 404)
+            self.send_header("Content-Type", answer.kind)
+            self.send_header("Docker-Content-Digest", answer.digest)
+            self.send_header("Content-Length", str(len(answer.body)))
             self.end_headers()
             if self.command == "GET":
-                self.wfile.write(body)
+                self.wfile.write(answer.body)
 
         do_HEAD = do_GET
 
         def log_message(self, *words: object) -> None:
-            """Nothing is printed."""
+            """Print nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     made.port = server.server_address[1]

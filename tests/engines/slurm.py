@@ -1,13 +1,14 @@
-"""A Slurm cluster of two nodes with two pretended GPUs each, on this machine, with ports, keys and sockets of its own."""
+"""A Slurm cluster on this machine: two nodes with two pretended GPUs each.
+
+It has ports, keys and sockets of its own, so it meets no other Slurm of the machine.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
-import random
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -17,64 +18,24 @@ from pathlib import Path
 import pytest
 
 from tests.engines.ground import as_root, engines_folder, run_script
+from tests.engines.ports import free_ports
+from tests.engines.slurm_settings import MEMORY_GROUP, NODES, Settings, limits_memory
 from tests.engines.trixie import in_root, trixie_root
+from tests.kit import LOOK_S
 
-NODES = {"node1": "a100", "node2": "v100"}
+__all__ = ["NODES", "Cluster", "limits_memory", "started"]
+
 COMMANDS = ("sbatch", "squeue", "scancel", "scontrol", "sinfo", "sacct", "sacctmgr")
-MEMORY_GROUP = Path("/sys/fs/cgroup/memory")
-UP_S = 30.0
-PARTITIONS = """
-PartitionName=gpu Nodes=ALL Default=YES MaxTime=7-0 PriorityTier=10 PreemptMode=OFF
-PartitionName=short Nodes=ALL MaxTime=10 PriorityTier=10 PreemptMode=OFF
-PartitionName=closed Nodes=ALL AllowAccounts=phys PriorityTier=10 PreemptMode=OFF
-PartitionName=down Nodes=ALL State=DOWN
-PartitionName=spare Nodes=ALL PriorityTier=1 PreemptMode=CANCEL
-"""
-CONF = """
-ClusterName=lab
-SlurmctldHost={host}(127.0.0.1)
-SlurmctldPort={controller}
-{listening}
-SlurmUser=root
-SlurmdUser=root
-AuthType=auth/munge
-AuthInfo=socket={folder}/munge.socket,cred_expire=5
-StateSaveLocation={folder}/state
-SlurmdSpoolDir={folder}/spool/%n
-SlurmctldPidFile={folder}/run/slurmctld.pid
-SlurmdPidFile={folder}/run/slurmd.%n.pid
-SlurmctldLogFile={folder}/log/slurmctld.log
-SlurmdLogFile={folder}/log/slurmd.%n.log
-ProctrackType=proctrack/linuxproc
-TaskPlugin=task/{tasks}
-JobAcctGatherType=jobacct_gather/linux
-JobAcctGatherFrequency=task=1
-SelectType=select/cons_tres
-SelectTypeParameters=CR_CPU_Memory
-SlurmdParameters=config_overrides
-GresTypes=gpu
-DefMemPerCPU=400
-MaxArraySize=1001
-FirstJobId={first}
-ReturnToService=2
-SlurmdTimeout={dead_after}
-SlurmctldTimeout=10
-MessageTimeout=5
-KillWait=6
-MinJobAge={forgets_after}
-SchedulerParameters=sched_interval=1,bf_interval=1,sched_min_interval=0
-PreemptType=preempt/partition_prio
-PreemptMode=CANCEL
-{accounting}
-{nodes}
-{partitions}
-"""
+UP_S = 30.0  # until daemons answer
+COMMAND_S = 60.0  # for one command of Slurm
+# The kernel kills such a process when the process of the tests dies, which else nobody would.
+WITH_PARENT = ("setpriv", "--pdeathsig", "KILL")
 
 
 class Cluster:
     """Daemons on this machine: started once, stopped and killed one by one by the tests.
 
-    With a `root`, all of it is the Slurm that is installed in that folder.
+    With a `root`, all of them are the Slurm that is installed in that folder.
     """
 
     def __init__(
@@ -84,23 +45,27 @@ class Cluster:
         dead_after: int = 4,
         accounting: str = "",
     ) -> None:
-        self.folder = Path(
-            tempfile.mkdtemp(prefix="slurm-", dir=engines_folder())
-        )  # a short name: it has sockets in it
+        """Choose a folder and ports. `slurm_settings.Settings` says what the numbers mean."""
+        # The folder has a short name, since sockets lie in it.
+        self.folder = Path(tempfile.mkdtemp(prefix="slurm-", dir=engines_folder()))
         self.bin = self.folder / "bin"
         self.conf = self.folder / "slurm.conf"
         self.env = {
             "SLURM_CONF": str(self.conf),
             "PATH": f"{self.bin}{os.pathsep}{os.environ['PATH']}{os.pathsep}/usr/sbin",
         }
-        self.running: dict[str, subprocess.Popen[bytes]] = {}
-        self._root = root
+        self.running: dict[str, subprocess.Popen[bytes]] = {}  # by the name of the daemon
+        # The last two are for the database of accounts and its daemon.
         self.ports = free_ports(3 + len(NODES))
-        self._settings = {
-            "forgets_after": forgets_after,
-            "dead_after": dead_after,
-            "accounting": accounting,
-        }
+        self._root = root
+        self._settings = Settings(
+            folder=self.folder,
+            ports=self.ports,
+            inside_root=root is not None,
+            forgets_after=forgets_after,
+            dead_after=dead_after,
+            accounting=accounting,
+        )
 
     # up and down ------------------------------------------------------------------
 
@@ -108,7 +73,7 @@ class Cluster:
         """Start everything and wait until jobs could run."""
         for name in ("state", "spool", "run", "log", "bin"):
             (self.folder / name).mkdir()
-        self._configure()
+        self._settings.write()
         if self._root:
             self._wrap_commands()
         self._start_munge()
@@ -118,42 +83,21 @@ class Cluster:
             self.start_node(node)
         self.idle()
 
-    def _configure(self) -> None:
-        host = socket.gethostname().split(".")[0]
-        nodes = [
-            f"NodeName={node} NodeHostname={host} NodeAddr=127.0.0.1 Port={port} CPUs=8 RealMemory=8000"
-            f" Gres=gpu:{kind}:2 Feature={kind} State=UNKNOWN"
-            for (node, kind), port in zip(NODES.items(), self.ports[1:3], strict=True)
-        ]
-        # Job ids of several clusters shall not be the same: the kernel's memory groups are named by them.
-        first = random.randrange(1000, 60_000_000)
-        # Only on this machine's own address; within a root its name is not known.
-        listening = "" if self._root else "CommunicationParameters=NoInAddrAny,NoCtldInAddrAny"
-        text = CONF.format(
-            host=host, controller=self.ports[0], folder=self.folder, first=first, nodes="\n".join(nodes),
-            partitions=PARTITIONS,
-            listening=listening, tasks="cgroup" if limits_memory() else "none", **self._settings,
-        )  # fmt: skip
-        self.conf.write_text(text)
-        # A line without devices would count no GPU; any two devices do.
-        gres = [
-            f"NodeName={node} Name=gpu Type={kind} File=/dev/null,/dev/zero"
-            for node, kind in NODES.items()
-        ]
-        (self.folder / "gres.conf").write_text("\n".join(gres) + "\n")
-        (self.folder / "cgroup.conf").write_text("CgroupPlugin=cgroup/v1\nConstrainRAMSpace=yes\n")
-
     def _wrap_commands(self) -> None:
+        """Make scripts that run Slurm's commands inside the root."""
         for command in COMMANDS:
             words = " ".join(self._inside(f"/usr/bin/{command}"))
             (self.bin / command).write_text(f'#!/bin/sh\nexec {words} "$@"\n')
             (self.bin / command).chmod(0o755)
 
     def _inside(self, *words: str) -> list[str]:
-        shared = [self.folder, Path(tempfile.gettempdir())]
-        return in_root(self._root, shared, *words) if self._root else list(words)
+        """Return the command that runs `words` in the root, or `words` if there is none."""
+        if self._root is None:
+            return list(words)
+        return in_root(self._root, [self.folder, Path(tempfile.gettempdir())], *words)
 
     def _start_munge(self) -> None:
+        """Start the daemon by whose secret the others know each other."""
         key = self.folder / "munge.key"
         key.write_bytes(os.urandom(128))
         key.chmod(0o400)
@@ -162,80 +106,92 @@ class Cluster:
             "key-file": "munge.key",
             "pid-file": "run/munged.pid",
             "log-file": "log/munged.log",
+            "seed-file": "run/munged.seed",
         }
         words = [f"--{option}={self.folder / name}" for option, name in files.items()]
-        self.start_daemon(
-            "munged",
-            "--foreground",
-            "--force",
-            *words,
-            f"--seed-file={self.folder / 'run/munged.seed'}",
-        )
+        self.start_daemon("munged", "--foreground", "--force", *words)
         self.until((self.folder / "munge.socket").exists, "munged answers")
 
     def start_accounting(self) -> None:
-        """This cluster has none."""
+        """Do nothing: this cluster keeps no accounts."""
 
     def start_controller(self) -> None:
+        """Start the controller and wait until it answers."""
         self.start_daemon("slurmctld", "-D", "-f", str(self.conf))
         self.until(self.answers, "slurmctld answers")
 
     def start_node(self, node: str, hides: Path | None = None) -> None:
         """Start a node; with `hides`, one that does not see that folder."""
         (self.folder / "spool" / node).mkdir(exist_ok=True)
-        hiding = (
-            ["unshare", "--mount", "sh", "-c", f'mount -t tmpfs none {hides} && exec "$@"', "sh"]
-            if hides
-            else []
-        )
-        self.start_daemon(
-            "slurmd", "-D", "-N", node, "-f", str(self.conf), name=node, within=hiding
-        )
+        within: list[str] = []
+        if hides is not None:
+            script = f'mount -t tmpfs none {hides} && exec "$@"'
+            within = ["unshare", "--mount", "sh", "-c", script, "sh"]
+        words = ["-D", "-N", node, "-f", str(self.conf)]
+        self.start_daemon("slurmd", *words, name=node, within=within)
 
     def start_daemon(
         self, command: str, *words: str, name: str = "", within: Sequence[str] = ()
     ) -> None:
-        with open(self.folder / "log" / f"{name or command}.out", "ab") as out:
-            self.running[name or command] = subprocess.Popen(
-                [*within, *self._inside(f"/usr/sbin/{command}", *words)], env={**os.environ, **self.env}, cwd=self.folder,
-                stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True,
-            )  # fmt: skip
+        """Start a daemon in the foreground; `within` is put before its command.
+
+        `running` has it as `name`, or else as the command is called.
+        """
+        name = name or command
+        with open(self.folder / "log" / f"{name}.out", "ab") as out:
+            self.running[name] = subprocess.Popen(
+                [*WITH_PARENT, *within, *self._inside(f"/usr/sbin/{command}", *words)],
+                env={**os.environ, **self.env},
+                cwd=self.folder,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+                start_new_session=True,
+            )
 
     def end_daemon(self, name: str, how: int = signal.SIGKILL) -> None:
-        """End a daemon, by default without a warning. What jobs run goes on when a node's does."""
+        """End a daemon, by default without a warning. The jobs of a node go on."""
         process = self.running.pop(name, None)
         if process is not None:
             process.send_signal(how)
-            process.wait(timeout=30)
+            process.wait(timeout=UP_S)
 
     def stop(self) -> None:
         """End all jobs and daemons and remove the files."""
         with contextlib.suppress(AssertionError):
             self.clear()
+        # The controller and munge, which the others need, end last.
         for name in list(self.running)[::-1]:
             self.end_daemon(name)
         for pid in self.keepers():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         shutil.rmtree(self.folder, ignore_errors=True)
-        if not processes_of("slurmd"):  # of another cluster
-            for group in MEMORY_GROUP.glob("slurm_node*"):
-                subprocess.run(
-                    ["find", group, "-depth", "-type", "d", "-exec", "rmdir", "{}", ";"],
-                    capture_output=True,
-                )
+        # The nodes of another cluster may be using the groups.
+        if not processes_of("slurmd"):
+            remove_memory_groups()
 
     # what an operator does ----------------------------------------------------------
 
     def run(self, *words: str, check: bool = True) -> str:
-        """Run a command of Slurm's and return what it says."""
+        """Run a command of Slurm and return what it says, also what it says when it fails.
+
+        With `check`, a command that fails is a failure of the test.
+        """
         ran = subprocess.run(
-            words, capture_output=True, text=True, timeout=60, env={**os.environ, **self.env}
+            words,
+            capture_output=True,
+            text=True,
+            timeout=COMMAND_S,
+            env={**os.environ, **self.env},
         )
-        assert not check or ran.returncode == 0, (words, ran.stdout, ran.stderr)
-        return (ran.stdout if ran.returncode == 0 else ran.stderr).strip()
+        if ran.returncode == 0:
+            return ran.stdout.strip()
+        assert not check, (words, ran.stdout, ran.stderr)
+        return ran.stderr.strip()
 
     def answers(self) -> bool:
+        """Return whether the controller answers."""
         return "is UP" in self.run("scontrol", "ping", check=False)
 
     def idle(self) -> None:
@@ -245,12 +201,10 @@ class Cluster:
             states = self.run("sinfo", "-h", "-N", "-p", "gpu", "-o", "%N %T").splitlines()
             return states == [f"{node} idle" for node in NODES] and all(map(takes, NODES.values()))
 
-        def takes(
-            kind: str,
-        ) -> bool:  # a controller knows a node's GPUs some time after it knows the node
-            return not self.run(
-                "sbatch", "--test-only", f"--gres=gpu:{kind}:2", "--wrap", "true", check=False
-            )
+        # The controller knows the GPUs of a node some time after it knows the node.
+        def takes(kind: str) -> bool:
+            words = ["--test-only", f"--gres=gpu:{kind}:2", "--wrap", "true"]
+            return not self.run("sbatch", *words, check=False)
 
         self.until(ready, "all nodes are idle")
 
@@ -272,22 +226,25 @@ class Cluster:
         for node in NODES:
             if node not in self.running:
                 self.start_node(node)
-        for node in self.run(
-            "sinfo", "-h", "-N", "-p", "gpu", "-t", "drain,down", "-o", "%N"
-        ).split():
+        broken = self.run("sinfo", "-h", "-N", "-p", "gpu", "-t", "drain,down", "-o", "%N")
+        for node in broken.split():
             self.run("scontrol", "update", f"NodeName={node}", "State=RESUME", check=False)
         self.idle()
 
     def update(self, *words: str) -> None:
+        """Change what the controller knows, as `scontrol update` does."""
         self.run("scontrol", "update", *words)
 
     def jobs(self) -> dict[str, str]:
-        """The state of every job and task that Slurm still knows."""
+        """Return the state of every job and task that Slurm still knows, by its id."""
         lines = self.run("squeue", "-h", "-r", "-t", "all", "-o", "%i %T").splitlines()
         return dict(line.split(" ", 1) for line in lines)
 
     def keepers(self) -> list[int]:
-        """The processes that look after jobs of this cluster; they outlive a killed slurmd, and work in its folder."""
+        """Return the processes that look after jobs of this cluster. They outlive a killed slurmd.
+
+        They are known by their folder, which is that of the cluster.
+        """
         found = []
         for pid in processes_of("slurmstepd"):
             with contextlib.suppress(OSError):
@@ -296,19 +253,21 @@ class Cluster:
         return found
 
     def until(self, condition: Callable[[], bool], what: str, within_s: float = UP_S) -> None:
+        """Wait until the condition holds. Fails at once when a daemon has ended meanwhile."""
         deadline = time.monotonic() + within_s
         while not condition():
             dead = [name for name, process in self.running.items() if process.poll() is not None]
-            logs = {
-                name: (self.folder / "log" / f"{name}.out").read_text()[-1000:] for name in dead
-            }
-            assert not dead, f"daemons ended: {logs}"
+            assert not dead, f"daemons ended: { {name: self._said(name) for name in dead} }"
             assert time.monotonic() < deadline, f"not within {within_s:g} s: {what}"
-            time.sleep(0.05)
+            time.sleep(LOOK_S)
+
+    def _said(self, name: str) -> str:
+        """Return the last that a daemon said."""
+        return (self.folder / "log" / f"{name}.out").read_text()[-1000:]
 
 
 def processes_of(program: str) -> list[int]:
-    """The processes of a program, whatever they call themselves on their command line."""
+    """Return the processes of a program, whatever they call themselves on their command line."""
     found = []
     for entry in Path("/proc").iterdir():
         with contextlib.suppress(OSError):
@@ -317,23 +276,16 @@ def processes_of(program: str) -> list[int]:
     return found
 
 
-def limits_memory() -> bool:
-    """Whether the kernel would end what uses more memory than it may: not in every container."""
-    return os.access(MEMORY_GROUP / "cgroup.procs", os.W_OK)
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on now."""
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
+def remove_memory_groups() -> None:
+    """Remove the memory groups that nodes made in the kernel."""
+    for group in MEMORY_GROUP.glob("slurm_node*"):
+        words = ["find", str(group), "-depth", "-type", "d", "-exec", "rmdir", "{}", ";"]
+        subprocess.run(words, capture_output=True)
 
 
 @contextlib.contextmanager
 def started(cluster: Cluster) -> Iterator[Cluster]:
-    """A cluster that is ready for jobs, until the end of the block."""
+    """Start a cluster, which is ready for jobs until the end of the block."""
     try:
         cluster.start()
         yield cluster
@@ -343,7 +295,7 @@ def started(cluster: Cluster) -> Iterator[Cluster]:
 
 @pytest.fixture(scope="session")
 def slurm_cluster() -> Iterator[Cluster]:
-    """The Slurm of this machine, for the whole session."""
+    """Run the Slurm of this machine for the whole session."""
     as_root("Slurm")
     run_script("slurm.sh")
     with started(Cluster()) as cluster:
@@ -352,14 +304,14 @@ def slurm_cluster() -> Iterator[Cluster]:
 
 @pytest.fixture(scope="session")
 def new_slurm_cluster() -> Iterator[Cluster]:
-    """A Slurm some years newer."""
+    """Run a Slurm some years newer for the whole session."""
     with started(Cluster(root=trixie_root())) as cluster:
         yield cluster
 
 
 @pytest.fixture
 def slurm(slurm_cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
-    """The cluster as the one whose commands are used; no job is left on it afterwards."""
+    """Make the commands of the cluster those of the test. No job is left on it afterwards."""
     monkeypatch.setenv("SLURM_CONF", str(slurm_cluster.conf))
     monkeypatch.setenv(
         "PATH", f"{slurm_cluster.bin}{os.pathsep}{os.environ['PATH']}{os.pathsep}/usr/sbin"

@@ -1,4 +1,4 @@
-"""The same cluster with accounting: a database, slurmdbd, sacct."""
+"""The same Slurm cluster with accounting: a database, slurmdbd, sacct."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ import subprocess
 from pathlib import Path
 
 from tests.engines.slurm import Cluster
+from tests.engines.slurm_settings import host_name
 
 SYSTEM_TABLES = Path("/usr/share/mysql/mysql_system_tables.sql")
+TABLES_S = 100  # for making the tables of a new database
 SETTINGS = """
 AccountingStorageType=accounting_storage/slurmdbd
 AccountingStorageHost=127.0.0.1
@@ -35,40 +37,54 @@ StorageLoc=accounts
 
 
 class AccountedCluster(Cluster):
-    """It forgets ended jobs after seconds: then only its accounting knows them."""
+    """A cluster that forgets ended jobs after seconds, so that only its accounting knows them."""
 
     def __init__(self) -> None:
+        """Choose a folder and ports."""
         super().__init__(forgets_after=2)
-        self._settings["accounting"] = SETTINGS.format(port=self.ports[3], folder=self.folder)
+        self._dbd_port, self._database_port = self.ports[3:5]
+        self._settings.accounting = SETTINGS.format(port=self._dbd_port, folder=self.folder)
 
     def start_accounting(self) -> None:
+        """Start the database and its daemon, and make the user's account."""
+        self._start_database()
+        conf = self.folder / "slurmdbd.conf"
+        # slurmdbd refuses a file that others may read.
+        conf.touch(mode=0o600)
+        conf.write_text(
+            DATABASE.format(
+                folder=self.folder,
+                host=host_name(),
+                port=self._dbd_port,
+                database=self._database_port,
+            )
+        )
+        self.start_daemon("slurmdbd", "-D")
+        self.until(lambda: listening(self._dbd_port), "slurmdbd answers")
+        user, account = getpass.getuser(), "physics"
+        self.manage("add cluster lab")
+        self.manage(f"add account {account}")
+        self.manage(f"add user {user} account={account} defaultaccount={account}")
+
+    def _start_database(self) -> None:
         data = self.folder / "database"
         data.mkdir()
         make_tables(data)
         self.start_daemon(
-            "mariadbd", "--no-defaults", "--user=root", f"--datadir={data}", f"--socket={self.folder}/database.socket",
-            "--bind-address=127.0.0.1", f"--port={self.ports[4]}", "--skip-grant-tables", "--innodb-buffer-pool-size=64M",
-        )  # fmt: skip
-        self.until(lambda: listening(self.ports[4]), "the database answers")
-        conf = self.folder / "slurmdbd.conf"
-        host = socket.gethostname().split(".")[0]
-        conf.touch(mode=0o600)
-        conf.write_text(
-            DATABASE.format(
-                folder=self.folder, host=host, port=self.ports[3], database=self.ports[4]
-            )
+            "mariadbd",
+            "--no-defaults",
+            "--user=root",
+            f"--datadir={data}",
+            f"--socket={self.folder}/database.socket",
+            "--bind-address=127.0.0.1",
+            f"--port={self._database_port}",
+            "--skip-grant-tables",
+            "--innodb-buffer-pool-size=64M",
         )
-        self.start_daemon("slurmdbd", "-D")
-        self.until(lambda: listening(self.ports[3]), "slurmdbd answers")
-        user, account = getpass.getuser(), "physics"
-        for what in (
-            "cluster lab",
-            f"account {account}",
-            f"user {user} account={account} defaultaccount={account}",
-        ):
-            self.manage(f"add {what}")
+        self.until(lambda: listening(self._database_port), "the database answers")
 
     def manage(self, command: str) -> None:
+        """Change the accounts, as `sacctmgr` does."""
         self.run("sacctmgr", "--immediate", *command.split())
 
     def allow(self, jobs: int) -> None:
@@ -77,7 +93,10 @@ class AccountedCluster(Cluster):
 
 
 def make_tables(data: Path) -> None:
-    """Make the database's own tables: slurmdbd works limits out by functions that it keeps in one."""
+    """Make the database's own tables, since slurmdbd keeps functions in one of them.
+
+    It works out limits by these functions.
+    """
     text = f"create database mysql;\nuse mysql;\n{SYSTEM_TABLES.read_text()}"
     words = [
         "mariadbd",
@@ -87,10 +106,11 @@ def make_tables(data: Path) -> None:
         f"--datadir={data}",
         "--innodb-buffer-pool-size=64M",
     ]
-    ran = subprocess.run(words, input=text, capture_output=True, text=True, timeout=100)
+    ran = subprocess.run(words, input=text, capture_output=True, text=True, timeout=TABLES_S)
     assert ran.returncode == 0, ran.stderr
 
 
 def listening(port: int) -> bool:
-    with socket.socket() as one:
-        return one.connect_ex(("127.0.0.1", port)) == 0
+    """Return whether somebody listens on a port of this machine."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0

@@ -1,4 +1,7 @@
-"""A stand-in for a PanDA server, named a fake: it answers panda-client as the recordings in tests/data/panda do."""
+"""A stand-in for a PanDA server, called a fake.
+
+It answers panda-client as the recordings in tests/data/panda do.
+"""
 
 from __future__ import annotations
 

@@ -6,14 +6,38 @@ import re
 import time
 from typing import Any
 
+from tests.engines.panda.answers import done, refused
 from tests.engines.panda.recorded import resubmission, task_fields
 from tests.engines.panda.tasks import ENDED, FINAL, Gpu, Job, Task, stamp
+
+# What JEDI does with a task of each state by itself, before the task has jobs.
+FOLLOWING = {
+    "": "registered",
+    "registered": "defined",
+    "toincexec": "defined",
+    "pending": "ready",
+    "defined": "ready",
+}
+# States in which a task waits for its last job, or has it behind itself.
+ENDING = ("running", "aborting", "toabort", "finishing", "passed", "prepared")
+# What a server adds to the map of a task.
+ADDED = (
+    "userName",
+    "taskType",
+    "taskPriority",
+    "transPath",
+    "pushStatusChanges",
+    "messageDriven",
+    "cloudAsVO",
+)
+LATER = "will be executed in a few minutes"
 
 
 class Jedi:
     """Makes jobs of tasks. `advance` takes one step with a task, if there is one to take."""
 
     def __init__(self, sites: dict[str, Gpu | None]) -> None:
+        """Send jobs to `sites`: their names, each with the GPU of its workers."""
         self.sites = sites
         self.tasks: dict[int, Task] = {}
         self.jobs: dict[int, Job] = {}
@@ -23,71 +47,60 @@ class Jedi:
     # what clients ask for ---------------------------------------------------------------
 
     def submit(self, params: dict[str, Any], owner: str) -> dict[str, Any]:
-        """Take a task, or say that one of its name is there."""
-        for task in self.tasks.values():
-            if (
-                params.get("uniqueTaskName")
-                and task.name == params["taskName"]
-                and task.status not in ("aborted", "broken")
-            ):
-                return _no(*self._there(task))
-        for one in params["jobParameters"]:
-            one |= (
-                {"expandedList": ["seq_number"]} if one.get("param_type") == "pseudo_input" else {}
-            )
+        """Take a task, or refuse it if one of its name is there."""
+        if params.get("uniqueTaskName"):
+            for task in self.tasks.values():
+                if task.name == params["taskName"] and task.status not in ("aborted", "broken"):
+                    return refused(*self._there(task))
+        for parameter in params["jobParameters"]:
+            if parameter.get("param_type") == "pseudo_input":
+                parameter["expandedList"] = ["seq_number"]
         task = Task(self.next_task, {**params, **_added()}, owner)
         self.tasks[task.ident] = task
         self.next_task += 1
-        return _yes(task.ident, f"succeeded. new jediTaskID={task.ident}")
+        return done(task.ident, f"succeeded. new jediTaskID={task.ident}")
 
     @staticmethod
     def _there(task: Task) -> tuple[str, int]:
+        """Return the server's words and code for a task that is there already."""
         head = f"jediTaskID={task.ident} is"
         if task.status in ("", "registered"):
-            return (
-                f"{head} already queued for outDS={task.name}. You cannot submit duplicated tasks. ",
-                1,
-            )
-        return f"{head} in the {task.status} state for outDS={task.name}. {resubmission()}", 2
+            words = f"already queued for outDS={task.name}. You cannot submit duplicated tasks. "
+            return f"{head} {words}", 1
+        words = f"in the {task.status} state for outDS={task.name}. {resubmission()}"
+        return f"{head} {words}", 2
 
     def command(self, name: str, task: Task | None, **more: Any) -> dict[str, Any]:
+        """Take a command for a task: kill, finish (`soft`: running jobs go on) or retry."""
         if task is None or task.status in ("", "registered"):
-            return {
-                "success": False,
-                "message": "not the task owner or no production role",
-                "data": None,
-            }
+            return refused("not the task owner or no production role")
         if name == "retry":
             return self._retry(task, more.get("new"))
         if task.status in (*FINAL, "aborting", "toabort"):
-            words = f"Command rejected: the {name} command is not accepted if the task is in {task.status} status "
-            return {"success": False, "message": words, "data": 4}
-        task.command = "kill" if name == "kill" else "finish soft" if more.get("soft") else "finish"
-        return _yes(
-            0,
-            f"command={name} is registered for task ID {task.ident}. will be executed in a few minutes",
-        )
+            return refused(_rejected(name, task), 4)
+        task.command = "finish soft" if name == "finish" and more.get("soft") else name
+        return done(0, f"command={name} is registered for task ID {task.ident}. {LATER}")
 
     def _retry(self, task: Task, new: Any) -> dict[str, Any]:
+        """Take the command to run a task again; `new` are parameters that differ now."""
         if task.status == "running":
-            return _yes(
-                0, "retry has been triggered for failed jobs while the task is still running"
-            )
+            words = "retry has been triggered for failed jobs while the task is still running"
+            return done(0, words)
         if task.status not in ("finished", "failed", "exhausted"):
-            words = f"Command rejected: the retry command is not accepted if the task is in {task.status} status "
-            return _yes(4, words)
-        state = task.status
-        task.command = "increment" if new else "retry"
-        if new:
-            task.params.update(new)
-            words = f"reactivation accepted. jediTaskID={task.ident} (currently in {state} state)"
-            return _yes(3, f"{words} will be re-executed with old and/or new input")
-        return _yes(
-            0,
-            f"command=retry is registered for task ID {task.ident}. will be executed in a few minutes",
+            return done(4, _rejected("retry", task))
+        if not new:
+            task.command = "retry"
+            return done(0, f"command=retry is registered for task ID {task.ident}. {LATER}")
+        task.command = "increment"
+        task.params.update(new)
+        words = (
+            f"reactivation accepted. jediTaskID={task.ident} (currently in {task.status} state)"
+            " will be re-executed with old and/or new input"
         )
+        return done(3, words)
 
     def kill_job(self, ident: int) -> bool:
+        """End a job, or have its pilot end it. Returns whether there is such a job."""
         job = self.jobs.get(ident)
         if job is None:
             return False
@@ -99,18 +112,15 @@ class Jedi:
 
     @staticmethod
     def stop_job(job: Job) -> None:
+        """End a job that no pilot runs."""
         words = "killed by Lab User"
-        job.set(
-            "cancelled",
-            taskBufferErrorCode=100,
-            taskBufferErrorDiag=words,
-            endTime=stamp(time.time()),
-        )
+        ended = stamp(time.time())
+        job.set("cancelled", taskBufferErrorCode=100, taskBufferErrorDiag=words, endTime=ended)
 
     # what JEDI does ---------------------------------------------------------------------
 
     def advance(self, task: Task) -> bool:
-        """Take one step; whether there was one."""
+        """Take one step with a task, and return whether there was one to take."""
         for job in task.jobs:
             if job.status == "holding":
                 job.set(job.outcome)
@@ -118,61 +128,71 @@ class Jedi:
         return self._obey(task) or self._go_on(task) or self._make_jobs(task) or self._end(task)
 
     def _obey(self, task: Task) -> bool:
+        """Do what a user commanded."""
+        # JEDI gets round to a command only once it has made the jobs of a task.
         if task.status in ("registered", "defined", "ready"):
-            return False  # it gets round to that when jobs are made
+            return False
         command, task.command = task.command, None
+        if command is None:
+            return False
+        if command in ("retry", "increment"):
+            self._begin_again(task, command)
+        else:
+            self._stop(task, command)
+        return True
+
+    def _begin_again(self, task: Task, command: str) -> None:
+        task.given_up.clear()
+        task.ended = None
+        if command == "retry":
+            task.attempt += 1
+            self._move(task, "ready", None)
+        else:
+            self._move(task, "toincexec", None)
+
+    def _stop(self, task: Task, command: str) -> None:
+        """End the jobs of a task by `kill`, `finish` or `finish soft`."""
+        running = [job for job in task.alive() if job.status == "running"]
         if command == "kill":
-            running = [job for job in task.alive() if job.status == "running"]
             self._move(task, "aborting" if running else "toabort", "kill by Lab User")
-        elif command in ("finish", "finish soft"):
-            self._move(
-                task,
-                "finishing",
-                f"{'soft ' if command.endswith('soft') else ''}finish by Lab User",
-            )
-        elif command in ("retry", "increment"):
-            task.attempt += command == "retry"
-            task.given_up.clear()
-            task.ended = None
-            self._move(task, "ready" if command == "retry" else "toincexec", None)
-        if command in ("kill", "finish", "finish soft"):
-            for job in task.alive():
-                if job.status != "running":
-                    self.stop_job(job)
-                job.to_be_killed = job.status == "running" and command != "finish soft"
-        return command is not None
+        else:
+            soft = "soft " if command == "finish soft" else ""
+            self._move(task, "finishing", f"{soft}finish by Lab User")
+        for job in task.alive():
+            if job.status == "running":
+                job.to_be_killed = command != "finish soft"
+            else:
+                self.stop_job(job)
+                job.to_be_killed = False
 
     def _go_on(self, task: Task) -> bool:
-        """The steps of a task by itself."""
-        if task.status in ("", "registered", "toincexec", "pending"):
-            following = {"": "registered", "registered": "defined", "toincexec": "defined"}
-            self._move(task, following.get(task.status, "ready"), task.dialog)
-            return True
-        if task.status == "defined":
-            self._move(task, "ready", None)
-            return True
+        """Take a step of those before a task has jobs."""
         if task.status == "ready":
             self._broker(task)
             return True
-        return False
+        if task.status not in FOLLOWING:
+            return False
+        dialog = None if task.status == "defined" else task.dialog
+        self._move(task, FOLLOWING[task.status], dialog)
+        return True
 
     def _broker(self, task: Task) -> None:
+        """Choose a site for the jobs of a task."""
         if self.end_as is not None:
             self._move(task, *self.end_as)
             return
-        wanted = (
-            [task.params["site"]]
-            if task.params.get("site")
-            else task.params.get("includedSite") or list(self.sites)
-        )
-        known = [
-            site
-            for site in wanted
-            if site in self.sites and site not in (task.params.get("excludedSite") or [])
-        ]
+        if task.params.get("site"):
+            wanted = [task.params["site"]]
+        else:
+            wanted = task.params.get("includedSite") or list(self.sites)
+        excluded = task.params.get("excludedSite") or []
+        known = [site for site in wanted if site in self.sites and site not in excluded]
         if not known:
             link = f'<a href="http://127.0.0.1:25080/cache/jedilog/{task.ident}">log</a>'
-            words = f"unknown site={wanted[0]}. brokerage failed for 1 input datasets when trying 1 datasets."
+            words = (
+                f"unknown site={wanted[0]}."
+                " brokerage failed for 1 input datasets when trying 1 datasets."
+            )
             self._move(task, "pending", f"{link} : {words}")
             return
         self._move(task, "running", None)
@@ -180,26 +200,26 @@ class Jedi:
         self._make_jobs(task)
 
     def _make_jobs(self, task: Task) -> bool:
-        """Make the jobs that are due: of every number the first, of those that failed another."""
+        """Make the jobs that are due: of every number the first, of those that failed another.
+
+        Returns whether there was anything to do.
+        """
+        if task.status != "running":
+            return False
         made = False
-        for number in range(1, task.size + 1) if task.status == "running" else ():
+        for number in task.numbers():
             last = task.last(number)
-            if (
-                task.done(number)
-                or number in task.given_up
-                or (last is not None and last.status not in ENDED)
-            ):
+            in_work = last is not None and last.status not in ENDED
+            if in_work or task.done(number) or number in task.given_up:
                 continue
-            tries = last.attempt if last is not None else 0
-            if (
-                last is not None
-                and last.status != "closed"
-                and tries >= task.max_attempt + task.attempt
-            ):
+            made = True
+            if last is None:
+                self._make_job(task, number, 1)
+            # An attempt that was closed is no fault of the job, so it does not count.
+            elif last.status != "closed" and last.attempt >= task.max_attempt + task.attempt:
                 task.given_up.add(number)
             else:
-                self._make_job(task, number, tries + 1)
-            made = True
+                self._make_job(task, number, last.attempt + 1)
         return made
 
     def _make_job(self, task: Task, number: int, attempt: int) -> None:
@@ -209,32 +229,36 @@ class Jedi:
         self.jobs[job.ident] = job
 
     def _end(self, task: Task) -> bool:
-        """The last steps, when no job is left."""
-        if task.status in FINAL or task.status not in (
-            "running",
-            "aborting",
-            "toabort",
-            "finishing",
-            "passed",
-            "prepared",
-        ):
+        """Take one of the last steps, if no job is left."""
+        if task.status not in ENDING or task.alive():
             return False
-        if task.alive():
-            return False
-        if task.status in ("aborting", "toabort"):
-            self._move(task, "toabort" if task.status == "aborting" else "aborted", task.dialog)
+        if task.status == "aborting":
+            self._move(task, "toabort", task.dialog)
+        elif task.status == "toabort":
+            self._move(task, "aborted", task.dialog)
         elif task.status in ("running", "finishing"):
-            task.given_up |= {number for number in range(1, task.size + 1) if not task.done(number)}
+            task.given_up |= {number for number in task.numbers() if not task.done(number)}
             self._move(task, "prepared" if task.status == "running" else "passed", task.dialog)
         else:
-            done = sum(task.done(number) for number in range(1, task.size + 1))
-            failed = f"{task.dialog + ' ' if task.dialog else ''}failed since no file was successfully processed"
-            state = "done" if done == task.size else "finished" if done else "failed"
-            self._move(task, state, failed if state == "failed" else task.dialog)
+            self._conclude(task)
         return True
+
+    def _conclude(self, task: Task) -> None:
+        """Give a task its final state, by how many of its numbers are done."""
+        count = task.done_count()
+        if count == task.size:
+            self._move(task, "done", task.dialog)
+        elif count:
+            self._move(task, "finished", task.dialog)
+        else:
+            before = f"{task.dialog} " if task.dialog else ""
+            words = "failed since no file was successfully processed"
+            self._move(task, "failed", before + words)
 
     @staticmethod
     def _move(task: Task, status: str, dialog: str | None) -> None:
+        """Move a task to a state."""
+        # Of other steps the server does not say where they came from.
         task.old = task.status if status in ("aborting", "finishing", "toincexec") else None
         task.status, task.dialog = status, dialog
         if status in FINAL:
@@ -243,51 +267,46 @@ class Jedi:
     # what workers ask for ---------------------------------------------------------------
 
     def fits(self, job: Job) -> bool:
-        """Whether a worker of the site would be given the job: its GPU is compared when it asks, and nowhere else."""
+        """Return whether a worker of the site would be given the job.
+
+        The GPU is compared when a worker asks, and nowhere else.
+        """
         gpu, wanted = self.sites[job.site], _gpu(job.task.params.get("architecture") or "")
         if wanted is None:
             return True
-        if (
-            gpu is None
-            or wanted.get("vendor") != gpu.vendor
-            or ("cuda" in wanted and gpu.cuda is None)
-        ):
+        if gpu is None or wanted.get("vendor") != gpu.vendor:
             return False
-        model = (
-            re.match(wanted.get("model", ""), gpu.model, re.IGNORECASE)
-            if wanted.get("model") != "*"
-            else True
-        )
-        return bool(model) and gpu.vram >= int(wanted.get("vram", "0").lstrip(">="))
+        if "cuda" in wanted and gpu.cuda is None:
+            return False
+        model = wanted.get("model", "")
+        if model != "*" and not re.match(model, gpu.model, re.IGNORECASE):
+            return False
+        return gpu.vram >= int(wanted.get("vram", "0").lstrip(">="))
 
 
 def _gpu(text: str) -> dict[str, str] | None:
-    """What an architecture string wants of a GPU: `#&nvidia:vram>=40960:model=.*A100.*`; None where it wants none."""
+    """Return what an architecture string wants of a GPU, or None where it wants none.
+
+    `#&nvidia:vram>=40960:model=.*A100.*` wants a vendor, an amount of memory and a model.
+    """
     found = re.search(r"&([A-Za-z]+)(?:-([^:]+))?(.*)", text)
     if found is None:
         return None
     parts = dict(re.findall(r":(\w+)(>?=.*?)(?=:|$)", found[3]))
+    # The "=" before the model stays in the text that was found.
     model = parts.pop("model", "")[1:] or found[2] or ""
-    return {"vendor": found[1], **({"model": model} if model else {}), **parts}
+    wanted = {"vendor": found[1], **parts}
+    if model:
+        wanted["model"] = model
+    return wanted
 
 
 def _added() -> dict[str, Any]:
-    """What a server adds to the map of a task."""
-    names = (
-        "userName",
-        "taskType",
-        "taskPriority",
-        "transPath",
-        "pushStatusChanges",
-        "messageDriven",
-        "cloudAsVO",
+    return {name: task_fields()["raw_task_params"][name] for name in ADDED}
+
+
+def _rejected(name: str, task: Task) -> str:
+    return (
+        f"Command rejected: the {name} command is not accepted"
+        f" if the task is in {task.status} status "
     )
-    return {name: task_fields()["raw_task_params"][name] for name in names}
-
-
-def _yes(data: Any, message: str = "") -> dict[str, Any]:
-    return {"success": True, "message": message, "data": data}
-
-
-def _no(message: str, data: Any) -> dict[str, Any]:
-    return {"success": False, "message": message, "data": data}

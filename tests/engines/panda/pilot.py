@@ -1,4 +1,7 @@
-"""The stand-in's workers: each takes a job, unpacks its sandbox, and really runs its command in a process."""
+"""The stand-in's workers, which are called pilots.
+
+Each takes a job, unpacks its sandbox, and really runs its command in a process.
+"""
 
 from __future__ import annotations
 
@@ -22,54 +25,59 @@ from tests.engines.panda.tasks import Job, stamp
 if TYPE_CHECKING:
     from tests.engines.panda.fake import FakePanda
 
-METADATA_BYTES = 1024 * 1024
+METADATA_BYTES = 1024 * 1024  # a pilot drops metadata that is larger
 KILL_S = 20.0  # from SIGTERM to SIGKILL
-KEPT = ("PATH", "LANG", "LC_ALL", "TMPDIR", "TZ")  # of the environment the tests run in
+LOOK_S = 0.1  # between two looks at a job that runs
+THREADS_END_S = 10
+KEPT = ("PATH", "LANG", "LC_ALL", "TMPDIR", "TZ")  # of the environment that the tests run in
+SCRIPT = "__run_main_exec.sh"  # what the real runGen calls the command of a job
 
 
 class Pilot:
     """Runs jobs in threads, as many at once as the stand-in has slots."""
 
     def __init__(self, panda: FakePanda, folder: Path) -> None:
+        """Run the jobs of `panda` below `folder`."""
+        self.processes: dict[int, subprocess.Popen[bytes]] = {}  # by the number of the job
         self._panda = panda
         self._folder = folder
         self._threads: dict[int, threading.Thread] = {}
-        self.processes: dict[int, subprocess.Popen[bytes]] = {}
 
     def take(self) -> None:
-        """Start what may start now. The stand-in is locked meanwhile."""
+        """Start the jobs that may start now. The stand-in must be locked."""
         panda = self._panda
         self._threads = {
             ident: thread for ident, thread in self._threads.items() if thread.is_alive()
         }
         for job in list(panda.jedi.jobs.values()):
-            if len(self._threads) >= panda.slots or panda.hold:
+            if panda.hold or len(self._threads) >= panda.slots:
                 return
             if job.status == "activated" and panda.jedi.fits(job):
-                job.set(
-                    "starting",
-                    schedulerID="lab",
-                    computingElement="lab-ce",
-                    modificationHost="node1",
-                )
-                self._threads[job.ident] = threading.Thread(
-                    target=self._run, args=(job,), daemon=True
-                )
-                self._threads[job.ident].start()
+                self._start(job)
+
+    def _start(self, job: Job) -> None:
+        job.set("starting", schedulerID="lab", computingElement="lab-ce", modificationHost="node1")
+        thread = threading.Thread(target=self._run, args=(job,), daemon=True)
+        self._threads[job.ident] = thread
+        thread.start()
 
     def folder(self, job: Job) -> Path:
+        """Return the folder that a job runs in."""
         return self._folder / str(job.ident)
 
     def end(self) -> None:
+        """Kill all jobs."""
         for process in list(self.processes.values()):
             self._signal(process, signal.SIGKILL)
         for thread in list(self._threads.values()):
-            thread.join(10)
+            thread.join(THREADS_END_S)
 
     def _run(self, job: Job) -> None:
+        """Run a job from its start to its report."""
         panda = self._panda
         time.sleep(panda.pace_s)
-        if (fault := panda.fails.get((job.number, job.attempt))) is not None:
+        fault = panda.fails.get((job.number, job.attempt))
+        if fault is not None:
             panda.tell(job, "failed", **fault)
             return
         folder = self.folder(job)
@@ -79,9 +87,15 @@ class Pilot:
             open(folder / "payload.stderr", "wb") as err,
         ):
             process = subprocess.Popen(
-                ["/bin/sh", "__run_main_exec.sh"], cwd=folder, env=self._environment(job, folder), start_new_session=True,
-                stdin=subprocess.DEVNULL, stdout=out, stderr=err,
-            )  # fmt: skip
+                ["/bin/sh", SCRIPT],
+                cwd=folder,
+                env=self._environment(job, folder),
+                # A process group of its own, so that all of it can be killed.
+                start_new_session=True,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+            )
         self.processes[job.ident] = process
         panda.tell(job, "running", startTime=stamp(time.time()))
         killed = self._wait(job, process)
@@ -89,20 +103,21 @@ class Pilot:
         self._report(job, folder, process.returncode, killed)
 
     def _stage(self, job: Job, folder: Path) -> None:
+        """Make the folder of a job: its sandbox, its command and its input files."""
         parameters = job.parameters()
-        archive = re.search(r"-a (\S+)", parameters)
+        archive = _found(r"-a (\S+)", parameters)
         folder.mkdir(parents=True)
-        with tarfile.open(self._panda.cache / archive[1]) as members:  # type: ignore[index]
+        with tarfile.open(self._panda.cache / archive) as members:
             members.extractall(folder, filter="data")
-        line = re.search(r'-p "([^"]*)"', parameters)
-        (folder / "__run_main_exec.sh").write_text(unquote(line[1]) + "\n")  # type: ignore[index]
+        line = _found(r'-p "([^"]*)"', parameters)
+        (folder / SCRIPT).write_text(unquote(line) + "\n")
         for name, data in self._panda.datasets.items():
             (folder / name).write_bytes(data)
         if self._panda.datasets:
             (folder / "input.txt").write_text(",".join(self._panda.datasets))
 
     def _environment(self, job: Job, folder: Path) -> dict[str, str]:
-        """What a payload sees: nothing of the scan's machine, its sign-in or its folders."""
+        """Return what a job sees: nothing of the scan's machine, its sign-in or its folders."""
         kept = {name: os.environ[name] for name in KEPT if name in os.environ}
         path = f"{Path(sys.executable).parent}{os.pathsep}{kept.get('PATH', '')}"
         return {
@@ -113,10 +128,10 @@ class Pilot:
         }
 
     def _wait(self, job: Job, process: subprocess.Popen[bytes]) -> bool:
-        """Wait for a job, with heartbeats; whether it was killed."""
-        told = 0.0
+        """Wait for a job, and return whether the server had it killed."""
+        told = 0.0  # when SIGTERM was sent
         while process.poll() is None:
-            time.sleep(min(self._panda.heartbeat_s, 0.1))
+            time.sleep(min(self._panda.heartbeat_s, LOOK_S))
             if job.to_be_killed and not told:
                 told = time.monotonic()
                 self._signal(process, signal.SIGTERM)
@@ -130,34 +145,56 @@ class Pilot:
             os.killpg(process.pid, number)
 
     def _report(self, job: Job, folder: Path, code: int, killed: bool) -> None:
+        """Tell the server how a job ended. A negative code is the signal that ended it."""
         code = code if code >= 0 else 128 - code
         if killed:
             words = "This job was killed by panda server"
             self._panda.tell(job, "cancelled", pilotErrorCode=1144, pilotErrorDiag=words)
-        elif code:
-            said = (folder / "payload.stderr").read_text(errors="replace").strip().splitlines()[-1:]
-            diagnostics = f"Non-zero exit code from payload: {code} ({said[0] if said else ''})"
-            self._panda.tell(job, "failed", transExitCode=str(code), pilotErrorCode=1305, pilotErrorDiag=diagnostics[:250],
-                             exeErrorCode=code, exeErrorDiag=f"payload exit code {code}")  # fmt: skip
-        elif missing := self._store(job, folder):
-            self._panda.tell(
-                job, "failed", pilotErrorCode=1165, pilotErrorDiag=f"Missing output file: {missing}"
-            )
-        else:
-            job.metadata = self._metadata(folder)
-            self._panda.tell(job, "finished", transExitCode="0")
+            return
+        if code:
+            self._report_failure(job, folder, code)
+            return
+        missing = self._store(job, folder)
+        if missing is not None:
+            words = f"Missing output file: {missing}"
+            self._panda.tell(job, "failed", pilotErrorCode=1165, pilotErrorDiag=words)
+            return
+        job.metadata = self._metadata(folder)
+        self._panda.tell(job, "finished", transExitCode="0")
+
+    def _report_failure(self, job: Job, folder: Path, code: int) -> None:
+        lines = (folder / "payload.stderr").read_text(errors="replace").strip().splitlines()
+        last = lines[-1] if lines else ""
+        self._panda.tell(
+            job,
+            "failed",
+            transExitCode=str(code),
+            pilotErrorCode=1305,
+            pilotErrorDiag=f"Non-zero exit code from payload: {code} ({last})"[:250],
+            exeErrorCode=code,
+            exeErrorDiag=f"payload exit code {code}",
+        )
 
     def _store(self, job: Job, folder: Path) -> str | None:
-        """Keep the output files; return the name of one that is not there."""
+        """Keep the output files. Returns the name of one that is missing, or None."""
         found = re.search(r"-o \"({.*?})\"", job.parameters())
-        for name, lfn in ast.literal_eval(found[1]).items() if found else ():
+        outputs = ast.literal_eval(found[1]) if found else {}
+        for name, lfn in outputs.items():
             if not (folder / name).is_file():
                 return str(name)
             (self._panda.storage / lfn).write_bytes((folder / name).read_bytes())
         return None
 
     def _metadata(self, folder: Path) -> str | None:
+        """Return what a job left for its user, as a pilot sends it; None if it sends nothing."""
         path = folder / "userJobMetadata.json"
         if self._panda.drop_metadata or not path.exists() or path.stat().st_size > METADATA_BYTES:
             return None
         return json.dumps({"user_job_metadata": json.loads(path.read_text())})
+
+
+def _found(pattern: str, text: str) -> str:
+    """Return what the group of a pattern matches. Fails if it matches nothing."""
+    found = re.search(pattern, text)
+    assert found is not None, (pattern, text)
+    return found[1]
