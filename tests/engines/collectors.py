@@ -93,6 +93,7 @@ class Dav:
         self.port = free_port()
         self.asked: list[tuple[str, str, str]] = []  # method, name, status of every request
         self._server: wsgi.Server | None = None
+        self._answering = threading.Lock()
 
     @property
     def url(self) -> str:
@@ -133,7 +134,15 @@ class Dav:
                 self.asked.append((environ["REQUEST_METHOD"], name, status[:3]))
                 return start_response(status, *more)
 
-            return application(environ, start)
+            # A storage replaces a file in one step. This server writes into the file, so that a
+            # reader could see half of it: requests are answered one after the other.
+            with self._answering:
+                parts = application(environ, start)
+                try:
+                    return list(parts)
+                finally:
+                    if hasattr(parts, "close"):
+                        parts.close()
 
         return noting
 
