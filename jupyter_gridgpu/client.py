@@ -187,7 +187,7 @@ def start(plan: Plan) -> ScanHandle:
     With `plan.new` it is always started. Raises StorageError if its folder cannot be made.
     """
     with home.starting():
-        found = known(plan)
+        found = started_before(plan)
         handle = found or create(plan)
         handle.attached = found is not None
     handle.refresh()
@@ -196,7 +196,7 @@ def start(plan: Plan) -> ScanHandle:
     return handle
 
 
-def known(plan: Plan) -> ScanHandle | None:
+def started_before(plan: Plan) -> ScanHandle | None:
     """Return the scan that the same request started before, or None if there is none.
 
     With `plan.new` the answer is None, since the user wants another one.

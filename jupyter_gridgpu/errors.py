@@ -8,8 +8,8 @@
     |   +-- UnknownJob           no such variant or attempt, or no such file of the job
     +-- BackendError             the batch system refused, or something is missing  (exit code 3)
     |   +-- Unreachable          no answer for now; the jobs may have been taken or not
-    |       +-- Underway         another process is asking, and its answer is near
-    |       +-- Full             no more jobs of this user are taken for now
+    |       +-- AnswerPending    another process is asking, and its answer is near
+    |       +-- QueueFull        no more jobs of this user are taken for now
     +-- StorageError             a scan folder cannot be read or written            (exit code 3)
     |   +-- ScanLocked           another runner owns the scan
     +-- RehearsalFailed          the first variant failed; the scan was not sent    (exit code 1)

@@ -183,7 +183,7 @@ def _queue(name: str, groups: Sequence[_NodeGroup]) -> Queue:
     first = groups[0]
     # A 0 is a number that sinfo did not give, so it counts as not known.
     limits = QueueLimits(
-        walltime_s=seconds(first.time_limit),
+        walltime_s=parse_time_limit(first.time_limit),
         memory_mb=max(group.memory_mb for group in groups) or None,
         cpus=max(group.cpus for group in groups) or None,
         gpus=max((kind.count or 0 for kind in kinds), default=0) or None,
@@ -231,7 +231,7 @@ def _gpu_kind(gres_type: str, groups: Sequence[_NodeGroup]) -> GpuKind:
     )
 
 
-def seconds(text: str) -> int | None:
+def parse_time_limit(text: str) -> int | None:
     """Return the seconds of `7-00:00:00` or `10:00`, or None for `infinite` and `UNLIMITED`."""
     found = re.fullmatch(r"(?:(\d+)-)?(?:(\d+):)?(\d+):(\d+)", text)
     if found is None:

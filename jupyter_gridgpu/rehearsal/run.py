@@ -49,7 +49,7 @@ def rehearse_before_sending(plan: Plan, there: bool, say: Callable[[str], None])
     the scan must not be sent.
     """
     # To find the scan again is cheap; to rehearse it again would take a job.
-    if client.known(plan) is not None:
+    if client.started_before(plan) is not None:
         return
     found = rehearse(plan, there, say=say)
     say(report_text(found))

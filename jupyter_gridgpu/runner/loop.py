@@ -62,7 +62,7 @@ class Runner:
         """
         try:
             self.start()
-            while not self.attempt(time.time()):
+            while not self.try_tick(time.time()):
                 time.sleep(TICK_S)
         finally:
             self.backend.close()
@@ -78,10 +78,10 @@ class Runner:
         self.scan.record((events.RUNNER_STARTED, {}), durable=True)
         # An earlier runner may have been killed between the end of a job and its digests.
         tried = [variant for variant in view.variants.values() if variant.attempts]
-        self.observer.keep([variant.key for variant in tried if not variant.active])
+        self.observer.record_digests([variant.key for variant in tried if not variant.active])
         self.sender.settle(list(view.active.values()), time.time())
 
-    def attempt(self, now: float) -> bool:
+    def try_tick(self, now: float) -> bool:
         """Tick, and return whether the scan is complete. A tick that a disk spoils returns False.
 
         Such a tick is tried again for PATIENCE_S, since network disks come back. Raises OSError

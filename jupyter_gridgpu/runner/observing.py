@@ -93,9 +93,9 @@ class JobObserver:
             self._scan.record((events.JOB_REPORTED, report), observation, durable=True)
         else:
             self._scan.record(observation, durable=True)
-        self.keep([key])
+        self.record_digests([key])
 
-    def keep(self, keys: Iterable[str]) -> None:
+    def record_digests(self, keys: Iterable[str]) -> None:
         """Write the digests of what ended jobs left into the manifest."""
         try:
             self._manifest.add(keys)

@@ -49,7 +49,7 @@ def _trial(view: ScanView, variants: list[VariantView], searched: Iterable[str])
     return Trial(params, attrs, "done", sum(known) / len(known))
 
 
-def given(view: ScanView, path: Path) -> list[VariantProposed]:
+def missing_points(view: ScanView, path: Path) -> list[VariantProposed]:
     """Return the given points in the file `path` that are not variants of the scan yet.
 
     Raises StorageError if the file cannot be read or is damaged.

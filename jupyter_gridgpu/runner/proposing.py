@@ -31,12 +31,12 @@ class PointProposer:
         if view.stopped:
             return
         if spec.recorded:
-            given = policy.given(view, self._scan.paths.points)
+            given = policy.missing_points(view, self._scan.paths.points)
             self._scan.record(*((events.VARIANT_PROPOSED, point) for point in given))
             return
         self._propose_missing_repeats()
         index = view.points
-        count = min(view.trials() - index, self.room())
+        count = min(view.trials() - index, self.allowed_points())
         if count <= 0:
             return
         # The history of a scan with thousands of points is long, and not every sampler reads it.
@@ -50,7 +50,7 @@ class PointProposer:
             )
         )
 
-    def room(self) -> int:
+    def allowed_points(self) -> int:
         """Return how many points can be proposed now."""
         if not self._sampler.adaptive:
             return PROPOSE_AT_ONCE

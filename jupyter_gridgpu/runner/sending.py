@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_gridgpu.backends.base import Backend, Job, job_spec
-from jupyter_gridgpu.backends.polling import SILENT_S, SLOWEST, poll_interval_s
+from jupyter_gridgpu.backends.polling import longest_pause_s, poll_interval_s, silence_limit_s
 from jupyter_gridgpu.errors import AnswerPending, QueueFull, StorageError, Unreachable
 from jupyter_gridgpu.model import events
 from jupyter_gridgpu.model.job import Observation, job_key
@@ -94,7 +94,7 @@ class JobSender:
             self._submit(wanted, now)
         elif wanted:
             # A paused scan sends nothing. The jobs stay intended; a `resume` hurries.
-            self.ask_at = now + SLOWEST * poll_interval_s()
+            self.ask_at = now + longest_pause_s()
         # No backend will ever report the end of these: it is recorded here.
         never_sent = Observation("cancelled", "user", "Stopped before it was sent.")
         for variant in missing:
@@ -173,8 +173,7 @@ class JobSender:
         since = self._silent_since
         # A silence is often over at the next try, so it is worth a word only when it lasts. A batch
         # system that is full has said so itself: the user reads that at once.
-        patience_s = min(SILENT_S, SLOWEST * poll_interval_s())
-        if self._full is None and (since is None or now - since < patience_s):
+        if self._full is None and (since is None or now - since < silence_limit_s()):
             return None
         count = sum(1 for variant in self._scan.view.active.values() if not variant.submitted)
         jobs = "1 job" if count == 1 else f"{count:,} jobs"
@@ -195,5 +194,5 @@ def pause_s(error: Unreachable) -> float:
         return UNDERWAY_S
     if isinstance(error, QueueFull):
         # Room comes when a job of the user ends. To ask often only burdens the batch system.
-        return SLOWEST * poll_interval_s()
+        return longest_pause_s()
     return poll_interval_s()

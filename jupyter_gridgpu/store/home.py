@@ -21,15 +21,15 @@ from jupyter_gridgpu.store.paths import ScanPaths, read_json, write_json
 NAME_LIMIT = 64
 NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,{NAME_LIMIT - 1}}}")
 NOTEBOOK_NAME_LIMIT = 48  # of a name made from a notebook's, so that a number fits behind it
-HOME = "GRIDGPU_HOME"
+HOME_VARIABLE = "GRIDGPU_HOME"
 READ_ONLY = 0o444
 Equip = Callable[[ScanPaths], None]
-_FIRST = os.environ.get(HOME)  # what the variable was when this process began
+_HOME_AT_START = os.environ.get(HOME_VARIABLE)  # what the variable was when this process began
 
 
 def home() -> Path:
     """Return the folder that holds the scans: $GRIDGPU_HOME, else `gridgpu` in the user's data."""
-    given = os.environ.get(HOME)
+    given = os.environ.get(HOME_VARIABLE)
     if given:
         return Path(given).expanduser().absolute()
     import platformdirs  # late: no worker needs it, and an image need not have it
@@ -44,9 +44,9 @@ def use_home(folder: str) -> Path:
     process began with. Raises UsageError if there is no such folder.
     """
     if not folder.strip():
-        os.environ.pop(HOME, None)
-        if _FIRST:
-            os.environ[HOME] = _FIRST
+        os.environ.pop(HOME_VARIABLE, None)
+        if _HOME_AT_START:
+            os.environ[HOME_VARIABLE] = _HOME_AT_START
         return home()
     wanted = Path()
     if folder.isprintable():
@@ -57,7 +57,7 @@ def use_home(folder: str) -> Path:
         )
     if not _is_folder(wanted):
         raise UsageError(f"There is no folder {wanted} to keep scans in.")
-    os.environ[HOME] = str(wanted)
+    os.environ[HOME_VARIABLE] = str(wanted)
     return home()
 
 

@@ -47,7 +47,7 @@ class JournalReader:
         comes also takes a third less time than to make a list of them first.
         """
         decode = decoder(self._unread_bytes())
-        with uncollected():
+        with without_garbage_collection():
             while True:
                 before = self.cursor
                 try:
@@ -72,7 +72,7 @@ class JournalReader:
 
 
 @contextmanager
-def uncollected() -> Iterator[None]:
+def without_garbage_collection() -> Iterator[None]:
     """Keep Python's garbage collector from running inside the `with` block.
 
     It would look at every part of every event again and again, and events hold no cycles.

@@ -20,7 +20,7 @@ from jupyter_gridgpu.store.tail import read_lines
 
 CHUNK = 1024 * 1024
 RESULT_BYTES = 1_000_000
-START = ""  # the key of the line that holds the digest of the scan's own provenance
+SCAN_KEY = ""  # the key of the line that holds the digest of the scan's own provenance
 Digests = dict[str, tuple[str, int]]  # path in the scan folder -> SHA-256 (hexadecimal), bytes
 
 
@@ -79,8 +79,8 @@ class ManifestWriter:
     def add(self, keys: Iterable[str]) -> None:
         """Write the digests of ended jobs that are not in the manifest yet. Raises OSError."""
         new = [key for key in keys if key not in self._known]
-        if START not in self._known:
-            self._append(START, digests(self._paths.folder, [self._paths.provenance.name]))
+        if SCAN_KEY not in self._known:
+            self._append(SCAN_KEY, digests(self._paths.folder, [self._paths.provenance.name]))
         for key in new:
             self._append(key, digests(self._paths.folder, job_files(self._paths, key)))
 

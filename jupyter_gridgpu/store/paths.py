@@ -299,11 +299,11 @@ def publish(source: Path, target: Path) -> bool:
     except FileExistsError:
         return False
     except OSError:
-        return _publish_a_copy(source, target)
+        return _publish_from_same_folder(source, target)
     return True
 
 
-def _publish_a_copy(source: Path, target: Path) -> bool:
+def _publish_from_same_folder(source: Path, target: Path) -> bool:
     """Copy `source` into the folder of `target` and link it there.
 
     AFS has hard links inside one folder only. Whenever this process is killed, `target` is complete

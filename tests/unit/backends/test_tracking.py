@@ -280,7 +280,7 @@ def test_an_order_to_end_is_given_once_and_again_hard_if_the_job_stays(paths: Sc
         backend.poll(ids)
     assert backend.ended == [(["0001_1"], False)]
     assert paths.job("v0001.1").stop.exists()
-    backend._tracker.endings.patience_s = 0.0
+    backend._tracker.end_requests.patience_s = 0.0
     for _ in range(3):
         backend.poll(ids)
     assert backend.ended[1:] == [(["0001_1"], True)]
@@ -308,10 +308,10 @@ def test_a_batch_system_that_is_silent_is_told_to_end_jobs_when_it_is_back(
     backend.poll(ids)
     assert backend.ended == []
     backend.refuses = BackendError("scancel cannot be started")
-    backend._tracker.endings._due = 0.0
+    backend._tracker.end_requests._due = 0.0
     backend.poll(ids)
     backend.refuses = None
-    backend._tracker.endings._due = 0.0
+    backend._tracker.end_requests._due = 0.0
     backend.poll(ids)
     assert backend.ended == [(["0001_1"], False)]
 
