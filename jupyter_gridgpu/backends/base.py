@@ -18,6 +18,7 @@ from jupyter_gridgpu.store.paths import (
     read_json,
     write_json,
 )
+from jupyter_gridgpu.store.tail import tail_text
 
 # Each library reads its own variable to find out how many threads it may start.
 THREAD_VARIABLES = (
@@ -32,6 +33,7 @@ LARGEST_NUMBER = 1e11  # as seconds since the epoch, this is the year 5138
 LAST_CELL = 100_000  # cell numbers from here on are not believed
 RESULT_BYTES = 1_000_000
 COPY_INFO_BYTES = 20_000
+LOG_END_BYTES = 4096  # the end of a log, whose last line is shown
 PLACE_LIMIT = 80  # characters of the name of a GPU, a node or a queue
 
 
@@ -204,6 +206,17 @@ def copy_info(copy: CopyPaths) -> dict[str, Any]:
     if isinstance(body, dict):
         return body
     return {}
+
+
+def last_log_line(log: Path) -> str:
+    """Return the last line of a log, which says why something could not start; "" if none.
+
+    Raises OSError if the log is there and cannot be read.
+    """
+    lines = tail_text(log, LOG_END_BYTES).strip().splitlines()
+    if not lines:
+        return ""
+    return one_line(lines[-1]) or ""
 
 
 def gpu_label(info: dict[str, Any]) -> str | None:

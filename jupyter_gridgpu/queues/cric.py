@@ -30,7 +30,7 @@ RUNTIMES = {
     "podman": "podman",
     "docker": "docker",
 }
-# Values of `vendor` and `model` that are no names. `excl` means that only GPU tasks may use a queue.
+# Values of `vendor` and `model` that are no names. A queue with `excl` is for GPU tasks alone.
 NO_NAMES = ("excl", "any", "*")
 
 

@@ -11,6 +11,7 @@ from jupyter_gridgpu.backends.base import (
     PLACE_LIMIT,
     copy_info,
     gpu_label,
+    last_log_line,
     notebook_of,
     plausible,
     read_result,
@@ -20,9 +21,6 @@ from jupyter_gridgpu.backends.batch.inquiry import TaskStatus
 from jupyter_gridgpu.model.job import Observation, one_line
 from jupyter_gridgpu.model.scan import ScanSpec
 from jupyter_gridgpu.store.paths import CopyPaths, ScanPaths
-from jupyter_gridgpu.store.tail import tail_text
-
-LAUNCH_LOG_BYTES = 4096  # the end of launch.log, of which the last line is shown
 
 
 class ObservationBuilder:
@@ -158,7 +156,7 @@ class ObservationBuilder:
         # The launcher runs once for a task and writes to the folder of the task's first job.
         for job in (self._batches.task_keys(key)[0], key):
             with contextlib.suppress(OSError):
-                lines = tail_text(self._paths.job(job).log, LAUNCH_LOG_BYTES).strip().splitlines()
-                if lines:
-                    return one_line(lines[-1])
+                line = last_log_line(self._paths.job(job).log)
+                if line:
+                    return line
         return None

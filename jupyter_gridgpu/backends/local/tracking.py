@@ -14,23 +14,20 @@ import signal
 import socket
 import time
 from dataclasses import replace
-from pathlib import Path
 
-from jupyter_gridgpu.backends.base import notebook_of, read_result
+from jupyter_gridgpu.backends.base import last_log_line, notebook_of, read_result
 from jupyter_gridgpu.backends.local.claims import JobOwner, claim_for_runner, claim_time, read_claim
 from jupyter_gridgpu.backends.local.devices import GpuPins
 from jupyter_gridgpu.backends.local.starters import Starter
-from jupyter_gridgpu.model.job import Observation, one_line
+from jupyter_gridgpu.model.job import Observation
 from jupyter_gridgpu.store.paths import ScanPaths, publish, scratch_folder
 from jupyter_gridgpu.store.process import Process
-from jupyter_gridgpu.store.tail import tail_text
 
 CANCEL_GRACE_S = 12.0  # a worker needs up to five seconds to save and to end its kernel
 UNCLAIMED_S = 60.0  # a worker that was started has so long to claim its job
 # A job on another host is lost after so long without a heartbeat; a worker writes one every 20 s.
 LOST_S = 180.0
 MAX_FAILED_STARTS = 3  # failed starts in a row after which jobs are given up
-LAST_LINE_BYTES = 4096
 
 
 class LocalJobTracker:
@@ -102,7 +99,7 @@ class LocalJobTracker:
                 )
             return Observation("queued")
         if self._starter.failed_starts >= MAX_FAILED_STARTS and claim_for_runner(job):
-            reason = _last_line(self._paths.log)
+            reason = last_log_line(self._paths.log)
             return self._not_started(key, f"Workers cannot start on this machine. {reason}")
         # The first worker may have claimed the job a moment ago. Then the new worker does nothing.
         self.hand_over(key)
@@ -215,7 +212,7 @@ class LocalJobTracker:
         if key in self._cancelled:
             return _stopped_before_start()
         # The launcher and the container runtime write the reason into the job's log.
-        message = _last_line(self._paths.job(key).log)
+        message = last_log_line(self._paths.job(key).log)
         if not message:
             message = "The container ended before the worker began; runner.log may say why."
         return Observation("failed", "image", message, started=started, ended=time.time())
@@ -223,14 +220,6 @@ class LocalJobTracker:
 
 def _stopped_before_start() -> Observation:
     return Observation("cancelled", "user", "Stopped before it started.")
-
-
-def _last_line(log: Path) -> str:
-    """Return the last line of a log, which says why something could not start."""
-    lines = tail_text(log, LAST_LINE_BYTES).strip().splitlines()
-    if not lines:
-        return ""
-    return one_line(lines[-1]) or ""
 
 
 def kill_leftovers(job_folder: str) -> None:

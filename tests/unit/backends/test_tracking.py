@@ -265,7 +265,9 @@ def test_of_ten_thousand_waiting_jobs_few_files_are_looked_at(
         backend.poll(ids)
     assert set(looks) == set(ids)
     backend.says({f"1_{n}": TaskStatus("queued" if n > 7 else "running") for n in range(1, 10_001)})
-    assert backend._tracker._keys_to_look_at(ids, before)[:7] == [f"v{n:04d}.1" for n in range(1, 8)]
+    assert backend._tracker._keys_to_look_at(ids, before)[:7] == [
+        f"v{n:04d}.1" for n in range(1, 8)
+    ]
 
 
 # Ending.
