@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from jupyter_gridgpu.planning.request import Plan
 
 START_GRACE_S = 8.0  # a runner that was just started may not hold its lease yet
-RESPAWNS = 3
+RESPAWNS = 3  # how often a follower starts another runner for a scan whose runner died
 NEWS_EVERY_S = 1.0  # how often a follower hears of a scan in which nothing changes
 FINISHED = ("done", "stopped")
 
@@ -48,7 +48,8 @@ class ScanHandle(ScanReader):
     def state(self) -> str:
         """The state of the scan: running, paused, done, stopped or orphaned.
 
-        A scan is orphaned if it has not ended and no runner drives it.
+        A scan is orphaned if it has not ended and no runner drives it. Raises StorageError if the
+        journal cannot be read.
         """
         if self.view.finished and not inbox.pending(self.paths.inbox):
             # A command is in the journal before it leaves the inbox. If one left the inbox since
@@ -57,7 +58,7 @@ class ScanHandle(ScanReader):
             if self.view.finished:
                 return self.view.state
         if time.time() - self._spawned < START_GRACE_S or lease.held(self.paths.lock):
-            # A scan that has ended has a command in its inbox here, which will make it go on.
+            # If the view says that the scan has ended, a command in the inbox will make it go on.
             return "running" if self.view.finished else self.view.state
         # The runner may have finished between the last look and this one.
         self.refresh()
@@ -102,7 +103,10 @@ class ScanHandle(ScanReader):
             time.sleep(every_s)
 
     def wait(self, timeout_s: float | None = None) -> str:
-        """Wait until the scan has ended and return its state. Raises TimeoutError."""
+        """Wait until the scan has ended and return its state.
+
+        Raises TimeoutError if the scan has not ended after `timeout_s` seconds.
+        """
         started = time.monotonic()
         state = self.view.state
         for state in self.changes():
@@ -113,7 +117,7 @@ class ScanHandle(ScanReader):
     # commanding -------------------------------------------------------------------
 
     def stop(self, *variants: str) -> None:
-        """Stop variants, or the whole scan if none is named. What they saved so far is kept."""
+        """Stop variants, or the whole scan if none is named. What jobs saved so far is kept."""
         self.command("stop", list(variants) or None)
 
     def retry(self, *variants: str) -> None:
@@ -129,7 +133,7 @@ class ScanHandle(ScanReader):
         self.command("resume")
 
     def extend(self, trials: int) -> None:
-        """Try so many points more."""
+        """Add so many points to the scan. Raises UsageError if the scan cannot have more."""
         self.command("extend", trials=trials)
 
     def command(
@@ -158,7 +162,7 @@ class ScanHandle(ScanReader):
 
     def _replay(self, variants: list[str] | None) -> str:
         """Run variants of this scan, or all, again as a scan of its own."""
-        # Late: a replay reads notebooks and provenance, which no other command needs.
+        # Imported late: only a replay reads notebooks and provenance.
         from jupyter_gridgpu.records.record import Record
         from jupyter_gridgpu.records.replay import ReplayRequest, plan_replay
 
@@ -171,7 +175,7 @@ class ScanHandle(ScanReader):
         return f"Started {made.name}: {made.scan.recorded:,} variant{plural} again."
 
     def revive(self) -> None:
-        """Start a runner unless there is one."""
+        """Start a runner unless there is one. Raises StorageError if its log cannot be written."""
         # Of two runners that are started at the same moment, one gets the lease and the other ends.
         if not lease.held(self.paths.lock):
             self._spawned = time.time()
@@ -182,12 +186,12 @@ Handle = TypeVar("Handle", bound=ScanHandle)
 
 
 def start(plan: Plan) -> ScanHandle:
-    """Start the scan of a checked plan, or attach to the one that the same request started before.
+    """Start the scan of a checked plan, or open the scan that the same request started before.
 
-    With `plan.new` it is always started. Raises StorageError if its folder cannot be made.
+    With `plan.new` a new scan is always started. Raises StorageError if its folder cannot be made.
     """
     with home.starting():
-        found = known(plan)
+        found = started_before(plan)
         handle = found or create(plan)
         handle.attached = found is not None
     handle.refresh()
@@ -196,10 +200,10 @@ def start(plan: Plan) -> ScanHandle:
     return handle
 
 
-def known(plan: Plan) -> ScanHandle | None:
+def started_before(plan: Plan) -> ScanHandle | None:
     """Return the scan that the same request started before, or None if there is none.
 
-    With `plan.new` the answer is None, since the user wants another one.
+    With `plan.new` the answer is None, since the user wants another scan.
     """
     if plan.new:
         return None
@@ -212,7 +216,7 @@ def create(plan: Plan, fill: Callable[[ScanPaths], object] | None = None) -> Sca
 
     `fill` may add files before anybody sees the folder. Raises StorageError.
     """
-    # Late: to list scans, none of this is needed.
+    # Imported late: a face that only lists scans needs none of this.
     from jupyter_gridgpu.records.scan_provenance import complete_folder
 
     home.home().mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -1,7 +1,7 @@
 """The files of a job: its log, its metrics, its notebook.
 
-A job wrote them, and a job may be anybody's code. So they are opened with care (opener.py) and read
-in bounded parts.
+A job wrote these files, and a job may run anybody's code. So only plain
+files are opened (opener.py), and they are read in bounded parts.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from jupyter_gridgpu.store.opener import opener_below
 from jupyter_gridgpu.store.paths import ScanPaths
 from jupyter_gridgpu.store.tail import Part, read_lines, text_part
 
-METRICS_BYTES = 512 * 1024 * 1024  # more than a worker writes
+METRICS_BYTES = 512 * 1024 * 1024  # so much of a metrics file is read; a worker writes less
 
 
 class JobFiles:
@@ -65,7 +65,7 @@ class JobFiles:
 
     def notebook(self) -> Path | None:
         """Return the notebook that was saved last, finished or partial; None if there is none."""
-        # What came back with the job is newer than what it sent while it ran.
+        # A notebook that came back with the job is newer than one that the job sent while it ran.
         copies = [*self._arrived.copies(), *self._job.copies()]
         for copy in reversed(copies):
             if _is_plain(copy.notebook):
@@ -82,8 +82,8 @@ class JobFiles:
     def _metrics(self) -> Path | None:
         """Return the metrics file of the newest copy, or None if there is no copy."""
         copies = self._job.copies()
-        # Where jobs share no disk, their own files come at the end, or never. Until then there is
-        # what they sent.
+        # Where jobs share no disk, their own files come at the end, or never. Until then, only the
+        # files that they sent are here.
         arrived = self._arrived.copies()
         if arrived and not any(os.path.lexists(copy.metrics) for copy in copies):
             copies = arrived

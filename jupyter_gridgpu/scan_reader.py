@@ -26,14 +26,14 @@ if TYPE_CHECKING:
     import pandas
 
 LOG_BYTES = 256 * 1024
-POINTS = 300  # of a curve, if nobody asks for another number
+POINTS = 300  # of a curve, unless the caller gives another number
 
 
 class ScanReader:
-    """A scan as its folder tells it. `view` is as of the last `refresh()`.
+    """A scan as its folder tells it. `view` is the state at the last `refresh()`.
 
-    A reader keeps no state that is not in the folder, so that any number of them may be open. It is
-    safe to use in two threads.
+    All state comes from the folder, so any number of readers may be open at the same time. A reader
+    may be used by two threads.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -124,7 +124,8 @@ class ScanReader:
         UnknownJob. This holds for the methods below as well.
         """
         ident, dot, _ = job.partition(".")
-        # A variant that was never tried has the files of its first attempt: none yet, and no error.
+        # For a variant that was never tried, the files of its first attempt are returned: there are
+        # none yet, which is no error.
         latest = max(self.variant(ident).attempts, 1)
         attempt = split_key(job)[1] if dot else latest
         if not 1 <= attempt <= latest:
@@ -156,7 +157,7 @@ class ScanReader:
         }
 
     def job(self, job: str) -> wire.JobDetails:
-        """Return what there is to know of a variant beside its row."""
+        """Return the details of a variant that its row does not have. Raises UnknownJob."""
         files = self.files(job)
         has_notebook = files.notebook() is not None
         ident, _ = split_key(files.key)
@@ -168,15 +169,15 @@ class ScanReader:
         return self.files(job).notebook()
 
     def runner_log(self, limit: int = 4096) -> str:
-        """Return the last `limit` bytes of what the scan's runners had to say."""
-        # The log is often asked for to explain why something went wrong: no second error then.
+        """Return the last `limit` bytes of runner.log, or "" if it cannot be read."""
+        # The log is often read to explain another error, and no second error shall hide that one.
         with suppress(OSError):
             return text_part(self.paths.log, None, limit, opener_below(self.folder)).text
         return ""
 
 
 def _frame_row(variant: VariantView) -> dict[str, Any]:
-    """Return the row of a variant in the table of `ScanHandle.to_frame`."""
+    """Return the row of a variant in the table of `ScanReader.to_frame`."""
     seconds = None
     if variant.ended and variant.started:
         seconds = variant.ended - variant.started

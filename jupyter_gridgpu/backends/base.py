@@ -18,6 +18,7 @@ from jupyter_gridgpu.store.paths import (
     read_json,
     write_json,
 )
+from jupyter_gridgpu.store.tail import tail_text
 
 # Each library reads its own variable to find out how many threads it may start.
 THREAD_VARIABLES = (
@@ -32,6 +33,7 @@ LARGEST_NUMBER = 1e11  # as seconds since the epoch, this is the year 5138
 LAST_CELL = 100_000  # cell numbers from here on are not believed
 RESULT_BYTES = 1_000_000
 COPY_INFO_BYTES = 20_000
+LOG_END_BYTES = 4096  # the end of a log, whose last line is shown
 PLACE_LIMIT = 80  # characters of the name of a GPU, a node or a queue
 
 
@@ -51,20 +53,21 @@ class Job:
 class Capabilities:
     """What a backend can do, the same for all scans that it runs.
 
-    The runner and the planner ask for these before they ask the batch system anything.
+    The runner and the planner read these values without a question to the batch system.
     """
 
     shows_files: bool = True  # the files of a job can be read here while it runs
-    by_generation: bool = False  # a sampler that learns is asked when no job is left in the queue
+    # A sampler that learns gives new points only once all jobs of its last points have ended.
+    by_generation: bool = False
 
 
 class Backend(Protocol):
     """What the runner needs from a place where jobs run.
 
-    A backend is made with `(scan, paths)`. Making one touches no file and asks nobody.
+    A backend is made with `(scan, paths)`. Its constructor touches no file and sends no question.
 
     The id of a job is a text of the backend's choice. Every call is safe to repeat. `find` may
-    raise Unreachable and `submit` may answer with it: then the runner calls again later, and
+    raise Unreachable, and `submit` may return it for a job: then the runner calls again later, and
     `submit` first finds out which of the jobs were taken.
     """
 
@@ -74,7 +77,8 @@ class Backend(Protocol):
     def check(self, ask: bool = True) -> None:
         """Raise BackendError, with what to do, if the scan cannot be run here.
 
-        Without `ask` only what is known on this machine is checked, so the call is quick.
+        With `ask` false, no question is sent to the batch system: only what this machine knows is
+        checked, so the call is quick.
         """
         ...
 
@@ -90,26 +94,27 @@ class Backend(Protocol):
         ...
 
     def slots(self) -> int | None:
-        """Return how many jobs may be handed over at once, or None for all that there are."""
+        """Return how many jobs may be handed over and not ended; None means any number."""
         ...
 
     def notice(self) -> str | None:
-        """Return one sentence for the user while the batch system is not well, else None."""
+        """Return one sentence for the user while the batch system is in trouble, else None."""
         ...
 
     def submit(self, jobs: Sequence[Job]) -> dict[str, str | Exception]:
-        """Hand jobs over. Return for each key the job's id, or the exception that came instead."""
+        """Hand jobs over. Return for each key the job's id, or the error that kept it back."""
         ...
 
     def find(self, keys: Sequence[str]) -> dict[str, str]:
-        """Return the ids of those jobs that were taken, by key: a killed runner may have sent them.
+        """Return the ids of those of these jobs that the backend has, by key.
 
-        Raises Unreachable if that cannot be told now.
+        An earlier runner, which was killed, may have sent them. Raises Unreachable if the answer
+        cannot be had now.
         """
         ...
 
     def poll(self, ids: dict[str, str]) -> dict[str, Observation]:
-        """Return what is seen of jobs now. `ids` maps keys to ids.
+        """Return what is known of jobs now, by key. `ids` maps keys to ids.
 
         A job that is missing in the answer stays as it was.
         """
@@ -162,7 +167,7 @@ def read_result(paths: ScanPaths, key: str) -> Observation | None:
 
 
 def _reason(state: str, reason: Any) -> str | None:
-    """Return the reason of a result; a failure without a known one is the notebook's."""
+    """Return the reason of a result. A failure without a known reason counts as the notebook's."""
     if reason in REASONS:
         return str(reason)
     if state == "done":
@@ -201,6 +206,17 @@ def copy_info(copy: CopyPaths) -> dict[str, Any]:
     if isinstance(body, dict):
         return body
     return {}
+
+
+def last_log_line(log: Path) -> str:
+    """Return the last line of a log, which says why something could not start; "" if none.
+
+    Raises OSError if the log is there and cannot be read.
+    """
+    lines = tail_text(log, LOG_END_BYTES).strip().splitlines()
+    if not lines:
+        return ""
+    return one_line(lines[-1]) or ""
 
 
 def gpu_label(info: dict[str, Any]) -> str | None:

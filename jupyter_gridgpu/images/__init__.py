@@ -1,6 +1,6 @@
 """Container images: what `--image` names, and how jobs run in an image on any node.
 
-The functions here are all that other rooms use of images.
+Other rooms use only the functions that are listed here.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What an image is, and what a container runtime must know to run a worker in one."""
+"""The protocol of a container runtime, and the types for images and bound folders."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ KIND_TEXTS = {
     REGISTRY: "an image of a registry",
     ORAS: "a SIF of a registry",
 }
-# Variables of the calling shell that a job in a container needs: what the batch system says of the
-# job, its GPUs, and the proxies through which it reaches the network. A star stands for any text.
+# Variables of the calling shell that a job in a container needs: those of the batch system and of
+# GPUs, and the proxies through which the job reaches the network. A star stands for any text.
 PASSED_VARIABLES = (
     "CUDA_VISIBLE_DEVICES",
     "NVIDIA_VISIBLE_DEVICES",
@@ -46,11 +46,11 @@ SET_VARIABLES = {"PYTHONNOUSERSITE": "1", "TMPDIR": "/tmp"}
 
 @dataclass(frozen=True)
 class Image:
-    """An image as the user named it, and as the runtimes are told.
+    """An image: the text of the user (`ref`), and the name for the runtimes (`source`).
 
-    `seen` is False for a path that only nodes have, and True for an image of a registry, which
-    nobody asks. `image_id` is what runtimes call the image in an archive; None for other kinds, or
-    if the archive is not here.
+    `seen` is False for a path that this machine does not have. For an image of a registry it is
+    True, since no registry is asked. `image_id` is the runtimes' name of the image in an archive;
+    None for other kinds, or if the archive is not here.
     """
 
     ref: str
@@ -103,7 +103,7 @@ class ImageRuntime(Protocol):
     name: str
     programs: tuple[str, ...]
     kinds: frozenset[str]  # of images that it runs
-    hidden_variables: tuple[str, ...]  # would get into the container, and do harm there
+    hidden_variables: tuple[str, ...]  # removed before the start: they would do harm inside
 
     def command(
         self,
@@ -130,10 +130,10 @@ class ImageRuntime(Protocol):
 def python3_command(argv: Sequence[str]) -> list[str]:
     """Return the command that is run in a container: python3 with the arguments `argv`.
 
-    It ends with exit code 74 if the image has no python3.
+    The command ends with exit code 74 if the image has no python3.
     """
-    # This shell looks for Python in the container that runs the job anyway. To start another one
-    # only to look would cost seconds.
+    # The shell that starts Python also looks whether there is one. To start a container of its own
+    # for that would cost seconds.
     look = (
         "command -v python3 >/dev/null 2>&1 ||"
         ' { echo "The image has no python3." >&2; exit 74; }; exec python3 "$@"'

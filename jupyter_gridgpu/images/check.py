@@ -25,7 +25,7 @@ SHORT_LIMIT = 100  # characters of a version or a digest
 GPUS_LIMIT = 300  # characters of the list of GPUs
 OLDEST_PYTHON = (3, 9)
 OLDEST_PAPERMILL = (2, 4)
-# One of them exists where an NVIDIA driver is loaded.
+# At least one of these files exists if an NVIDIA driver is loaded.
 DRIVER_FILES = ("/dev/nvidiactl", "/proc/driver/nvidia/version")
 
 
@@ -52,7 +52,7 @@ class ProbeAnswer:
 
 
 def check(image: Image, runtimes: Sequence[ImageRuntime]) -> list[ImageFact]:
-    """Return all that is to be said of an image.
+    """Run an image once and return what was found out about it, in the order in which it is shown.
 
     Raises BackendError if this machine has none of the runtimes, or it cannot run the image.
     """

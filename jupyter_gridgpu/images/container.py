@@ -18,17 +18,17 @@ from jupyter_gridgpu.model.resources import Container
 from jupyter_gridgpu.model.scan import DROP, PUSH, ScanSpec
 from jupyter_gridgpu.transport.key_files import sender_file
 
-# PanDA starts our launcher when it has already started the image.
+# PanDA starts the image first, and our launcher in it.
 BACKENDS_WITH_OWN_CONTAINERS = ("panda",)
-# A node takes the first one that it has.
+# A node takes the first of these runtimes that it has.
 RUNTIMES: tuple[ImageRuntime, ...] = (Apptainer(), Podman())
 
 
 def runtimes(image: Image, runtime: str = "auto") -> list[ImageRuntime]:
     """Return the runtimes that may run an image, the preferred one first.
 
-    `runtime` is the name of the only one that the user wants, or auto. Raises UsageError if that
-    one does not run images of this kind.
+    `runtime` is the name of the runtime that the user wants, or `auto` for any. Raises UsageError
+    if that runtime does not run images of this kind.
     """
     able = [candidate for candidate in RUNTIMES if image.kind in candidate.kinds]
     wanted = [candidate for candidate in able if runtime in ("auto", candidate.name)]
@@ -44,7 +44,8 @@ def runtimes(image: Image, runtime: str = "auto") -> list[ImageRuntime]:
 def starts_container(container: Container) -> bool:
     """Return whether our launcher starts a container for each job.
 
-    It starts none without an image. With the runtime `none`, the node itself is the image.
+    It starts no container if there is no image, or if the runtime is `none`: then the node already
+    runs in the image.
     """
     return container.image is not None and container.runtime != "none"
 

@@ -1,4 +1,4 @@
-"""Which image it is, exactly.
+"""The digest of an image, which tells exactly which image it is.
 
 The digest is recorded when a scan starts, so that it is known later which image made the results.
 """
@@ -18,7 +18,8 @@ from jupyter_gridgpu.images.base import ARCHIVE, SANDBOX, SIF, Image
 # A SIF up to this size is read whole, which takes a second or two.
 HASH_LIMIT_BYTES = 1_000_000_000
 BLOCK_BYTES = 1 << 20
-# In the header of a SIF, the UUID comes after a script of 32 bytes, magic, version, architecture.
+# In the header of a SIF, the UUID comes after a script line of 32 bytes, the magic bytes, the
+# version and the architecture.
 SIF_UUID_AT = 48
 UUID_BYTES = 16
 ENTRIES_LIMIT = 20_000
@@ -44,14 +45,14 @@ _PINNED = re.compile(r"@(sha256:[0-9a-f]{64})$")
 
 
 def digest(image: Image) -> str | None:
-    """Return what tells an image from another one of the same name.
+    """Return a digest that tells an image from another image of the same name.
 
     - `sha256:...` is the digest of a SIF's file, of the manifest of an archive or a registry, or
       the one by which CVMFS names a folder;
     - `sif:...` is the UUID that a SIF got when it was built, for a large one;
     - `folder:...` is made of names, sizes and times of files, for other folders.
 
-    None means that this machine cannot know it, or not without reading the whole image.
+    None means that this machine cannot find the digest, or only by reading the whole image.
     """
     if not image.seen:
         return None

@@ -1,8 +1,8 @@
 """Writes worker.sh, the script with which a node runs jobs of a scan.
 
-It is written once for a scan, and needs nothing of the node but a POSIX shell. The script itself is
-the file worker.sh beside this module, with a few places that are filled in here. Command lines are
-those of the runtimes (`ImageRuntime.command`) as shell text.
+The script is written once for a scan, and a node needs nothing but a POSIX shell to run it. Its
+text is the file worker.sh beside this module, with a few places that are filled in here. The
+command lines come from the runtimes (`ImageRuntime.command`) and are written as shell text.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ def script(
         "CASES": "\n    ".join(cases),
         "NO_PROGRAM": no_program,
     }
-    # All places are filled in at once: the name of an image could look like one of them.
+    # All places are filled in at once, since the name of an image could look like another place.
     template = TEMPLATE.read_text(encoding="utf-8")
     return re.sub(r"#([A-Z_]+)#", lambda found: places[found[1]], template)
 
@@ -102,8 +102,9 @@ def script(
 def _sender_line(sender: Path) -> str:
     """Return the line that hands the sender's file on as a variable."""
     path = shlex.quote(str(sender))
-    # A container does not see the file. Its content never stands in a command, where other users
-    # could read it. Where files travel with the job, sender.json has come with them.
+    # A container does not see the file, so the shell puts its content into a variable. Only the
+    # path stands in the script: other users can read commands. Where files travel with the job,
+    # sender.json has come with them, and this variable is not needed.
     return (
         f"if [ -r {path} ] && [ ! -e sender.json ];"
         f" then GRIDGPU_SENDER=$(cat {path}); export GRIDGPU_SENDER; fi"
@@ -189,7 +190,10 @@ def _case(
 
 
 def _exec_line(words: Sequence[str]) -> str:
-    """Return the line that becomes the worker: with exec, signals reach it. Jobs are "$@"."""
+    """Return the line that replaces the shell by the worker, for the jobs in "$@".
+
+    Since it is replaced (`exec`), the signals of a batch system reach the worker.
+    """
     return f'exec {command_line(words)} "$@"'
 
 

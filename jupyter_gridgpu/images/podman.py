@@ -16,9 +16,9 @@ from jupyter_gridgpu.images.base import (
     python3_command,
 )
 
-# Processes, host name and network are those of the node, as with Apptainer. A local job's claim
-# names a process that everybody must see, signals must find the worker, and the sockets of the
-# kernel are in a folder of the node. `root` in the container is the user outside.
+# Processes, host name and network are those of the node, as with Apptainer: processes outside must
+# see the worker that a job's claim names and send it signals, and the sockets of the kernel are in
+# a folder of the node. `root` in the container is the user outside.
 _AS_THE_NODE = (
     "--rm",
     "--read-only",

@@ -26,8 +26,8 @@ _BINDABLE = re.compile(r"/[^:,\"\\\0-\x1f]+")
 def parse(ref: str) -> Image:
     """Return the image that `ref` names.
 
-    An image that only nodes can see is returned, too, with `seen` False. Raises UsageError for what
-    cannot be an image, as far as this machine can see.
+    For an image that only nodes have, `seen` is False. Raises UsageError for a text that cannot
+    name an image, and for a file or folder here that is no image.
     """
     scheme, separator, name = ref.partition("://")
     if separator:
@@ -99,8 +99,8 @@ def _image_of_nodes(ref: str, path: Path) -> Image:
 def _disk_is_here(path: Path) -> bool:
     """Return whether this machine has the disk on which an image should be."""
     parts = path.parts  # ("/", "cvmfs", "unpacked.cern.ch", ...)
-    # CVMFS mounts a repository when somebody looks at it. A folder within it may be missing because
-    # the path is wrong; the repository is missing because this machine does not have it.
+    # CVMFS mounts a repository (/cvmfs/NAME) when somebody looks at it. If the repository itself is
+    # missing, this machine does not have it. If only a folder in it is missing, the path is wrong.
     if parts[1:2] == ("cvmfs",) and len(parts) > 3:
         return Path(*parts[:3]).is_dir()
     return path.parent.is_dir()

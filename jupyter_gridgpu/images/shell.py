@@ -1,12 +1,12 @@
-"""Words of command lines as text of a POSIX shell."""
+"""Writes the words of a command line as text for a POSIX shell."""
 
 from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
 
-# Marks where a variable begins and ends in a word. No path and no option can hold this character.
-_MARK = "\0"
+# Stands before and after the name of a variable in a word. No path and no option can contain it.
+_DELIMITER = "\0"
 
 
 def variable(name: str) -> str:
@@ -15,15 +15,15 @@ def variable(name: str) -> str:
     `quoted` writes it as `${name}`. A dollar sign that is not part of a placeholder stays a plain
     character.
     """
-    return f"{_MARK}{name}{_MARK}"
+    return f"{_DELIMITER}{name}{_DELIMITER}"
 
 
 def quoted(word: str) -> str:
     """Return a word as shell text: the shell reads the same word, with its variables filled in."""
-    parts = word.split(_MARK)
+    parts = word.split(_DELIMITER)
     if len(parts) == 1:
         return shlex.quote(word)
-    # Plain text and names of variables take turns: between two marks stands a name.
+    # Plain text and names of variables take turns, so every second part is a name.
     written = []
     for index, part in enumerate(parts):
         is_variable = index % 2 == 1

@@ -19,8 +19,8 @@ from jupyter_gridgpu.queues.fields import NAME
 BACKEND = "panda"
 DUMP_LIMIT_BYTES = 64_000_000  # the whole grid's dump has about 10 MB
 QUEUES_LIMIT = 20_000
-LIST_LIMIT = 100  # entries of a list among the tags
-WORDS_LIMIT = 50  # entries of a list of words
+LIST_LIMIT = 100  # entries of a list of tags
+WORDS_LIMIT = 50  # words in one value
 TEXT_LIMIT = 100  # characters of a word
 KEY_LIMIT = 40  # characters of an entry's key in a message
 # What CRIC calls a container runtime, and what we call it.
@@ -30,7 +30,7 @@ RUNTIMES = {
     "podman": "podman",
     "docker": "docker",
 }
-# Words of a vendor or a model that name none: `excl` marks queues that are for GPU tasks alone.
+# Values of `vendor` and `model` that are no names. A queue with `excl` is for GPU tasks alone.
 NO_NAMES = ("excl", "any", "*")
 
 
@@ -133,7 +133,7 @@ def _list(body: dict[str, Any], name: str) -> list[Any]:
 
 
 def _gpu_tags(body: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return what the queue says of its architectures, as far as they are GPUs."""
+    """Return the tags of a queue's architectures that are GPUs."""
     tags = _list(body, "architectures")
     return [tag for tag in tags if isinstance(tag, dict) and tag.get("type") == "gpu"]
 
@@ -154,7 +154,7 @@ def _mentions_gpu(body: dict[str, Any]) -> bool:
 
 
 def _kinds_of_tag(tag: dict[str, Any]) -> list[GpuKind]:
-    """Return a kind of GPU for each model of a tag; one without a model if it names none."""
+    """Return a kind of GPU for each model of a tag; one kind without a model if it names none."""
     vendors = _names(tag.get("vendor"))
     models: list[str | None] = list(_names(tag.get("model")))
     kinds = []
@@ -192,7 +192,7 @@ def _is_gpu_only(body: dict[str, Any]) -> bool:
 
 def _runtimes(body: dict[str, Any]) -> tuple[str, ...] | None:
     """Return the container runtime of a queue, or None if it is not known."""
-    # `apptainer:pilot` is the runtime, and who starts it. `;` divides several of them.
+    # `apptainer:pilot` names the runtime and who starts it. A `;` stands between several runtimes.
     word = _text(body.get("container_type")).split(":")[0].split(";")[0].lower()
     if word not in RUNTIMES:
         return None

@@ -1,6 +1,7 @@
 """Declared queues: YAML files in `gridgpu/queues.d` in the folders of Jupyter's configuration.
 
-Where two files declare a queue of the same name and backend, the user's wins over the site's.
+Where two files declare a queue of the same name and backend, the file of the user wins over that of
+the machine or the environment.
 """
 
 from __future__ import annotations
@@ -22,13 +23,13 @@ REASON_LIMIT = 120  # characters
 
 
 def folders() -> list[Path]:
-    """Return the folders in which declarations are looked for, that of the user first.
+    """Return the folders in which declarations are looked for, the user's folder first.
 
-    They need not exist.
+    The folders need not exist.
     """
     from jupyter_core.paths import jupyter_config_dir, jupyter_config_path
 
-    # Jupyter's path has the user's folder later where an environment comes first. Here it is first.
+    # In Jupyter's own order, the folder of an environment may come before that of the user.
     places = dict.fromkeys([jupyter_config_dir(), *jupyter_config_path()])
     return [Path(place) / FOLDER for place in places]
 
@@ -108,7 +109,7 @@ def _text_of(path: Path) -> str:
 
 
 def _yaml_mistake(error: Any) -> str:
-    """Say where a file is not YAML, as the end of a sentence."""
+    """Return the end of a sentence that says where a file is not YAML."""
     line = "somewhere"
     position = getattr(error, "problem_mark", None)
     if position is not None:

@@ -49,8 +49,8 @@ def find_queues(max_age_s: float = 0.0, timeout_s: float = TIMEOUT_S) -> KnownQu
     systems are asked, which takes `timeout_s` seconds at the most.
     """
     global _last
-    # Requests of several browser pages come at the same time. All but the first wait here, and find
-    # an answer that is fresh.
+    # Requests of several browser pages may come at the same time. All but the first one wait here,
+    # and then find an answer that is fresh.
     with _lock:
         if _last is None or not _is_younger(_last, max_age_s):
             _last = _find_now(timeout_s)
@@ -63,8 +63,8 @@ def _is_younger(known: KnownQueues, max_age_s: float) -> bool:
 
 
 def _find_now(timeout_s: float) -> KnownQueues:
-    # Each source gets less time than there is, so that its own error comes before the end of the
-    # time for all. This machine may have to start nvidia-smi twice, one after the other.
+    # Each source gets less than the whole time, so that its own error comes before the time is
+    # over. On this machine, nvidia-smi may have to be started twice, one after the other.
     answers = _ask_sources(
         {
             "Slurm": partial(slurm.discover, timeout_s - 1),
@@ -133,8 +133,8 @@ def _completed(declared: Queue, live: Queue | None) -> Queue:
 
     The number of free GPUs always comes from the batch system, since no file can know it.
     """
-    # The batch system counts all nodes of its queue. A constraint selects a part of them, for which
-    # these numbers would be wrong.
+    # The batch system counts all nodes of its queue. For the nodes that a constraint selects, these
+    # numbers would be wrong.
     if live is None or declared.constraint:
         return declared
     gpu_kinds = live.gpus

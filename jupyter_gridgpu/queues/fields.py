@@ -33,14 +33,14 @@ _EXAMPLES = {"name": "gpu-a100", "backend": "slurm"}
 
 
 def queues_of(root: Any) -> tuple[list[Queue], list[DeclarationError]]:
-    """Return the queues of a file's root node that have no mistake, and the mistakes of the others.
+    """Return the queues in a file's root node that have no mistake, and all mistakes.
 
-    A queue with a mistake hides no other.
+    A mistake in one queue does not hide the other queues.
     """
     try:
         fields = read_fields(root, {"queues": _as_it_is}, "the file")
-        # A file with nothing after `queues:` has no such field. Its root is no list, which is then
-        # the mistake.
+        # If nothing stands after `queues:`, the field is missing. Then the root node is read as a
+        # list, which gives the right mistake: it is none.
         nodes = read_items(fields.get("queues", root), "queues", QUEUES_LIMIT)
     except DeclarationError as mistake:
         return [], [mistake]
@@ -63,7 +63,7 @@ def _read_queue(node: Any) -> Queue:
     for name, example in _EXAMPLES.items():
         if name not in values:
             raise DeclarationError(node, f"the queue has no {name}; write `{name}: {example}`")
-    # Their fields are grouped in a file and stand side by side in a Queue.
+    # A file has these fields in groups, a Queue has them without groups.
     containers = values.pop("containers", {})
     placement = values.pop("placement", {})
     return Queue(**values, **containers, **placement)

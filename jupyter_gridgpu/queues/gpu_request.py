@@ -1,4 +1,4 @@
-"""A request for GPUs: as a user types it for `gridgpu queues --gpu`, and as PanDA reads it."""
+"""A request for GPUs, as a user types it for `gridgpu queues --gpu` and as PanDA reads it."""
 
 from __future__ import annotations
 

@@ -1,10 +1,13 @@
-"""What the name of a GPU tells, as drivers, Slurm's gres types and people write such names."""
+"""What the name of a GPU tells: its vendor, memory and model.
+
+Drivers, the gres types of Slurm and people write such names in different ways.
+"""
 
 from __future__ import annotations
 
 import re
 
-# The memory in GB of the models that are sold under a name: the smallest and the largest there is.
+# The smallest and the largest memory, in GB, of the GPUs that are sold under a name.
 _SOLD: dict[str, tuple[int, int]] = {
     "GB200": (186, 192), "B200": (180, 192), "H200": (141, 141), "GH200": (96, 144),
     "H100": (64, 96), "H800": (80, 80), "A100": (40, 80), "A800": (40, 80), "A40": (48, 48),
@@ -29,7 +32,7 @@ _NVIDIA = re.compile("nvidia|tesla|geforce|quadro", re.IGNORECASE)
 
 
 def name_has(model: str, part: str) -> bool:
-    """Return whether `part` names a GPU of this model, whatever its case, spaces and hyphens.
+    """Return whether `part` names a GPU of this model; case, spaces and hyphens do not matter.
 
     A100 is a part of A100-SXM4-80GB. A10 is not, since a part ends where a number ends.
     """
@@ -113,6 +116,11 @@ def short_name(model: str) -> str:
     if re.fullmatch(r"[a-z]{1,3}\d{1,4}[a-z]?", short):
         return short.upper()
     return short or model
+
+
+def cuda_text(number: int) -> str:
+    """Return the version of CUDA as users write it, from NVIDIA's number: 12040 is `12.4`."""
+    return f"{number // 1000}.{number % 1000 // 10}"
 
 
 def version(text: str | None) -> tuple[int, ...] | None:

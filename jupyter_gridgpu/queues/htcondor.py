@@ -78,7 +78,7 @@ def parse(ads: Iterable[Mapping[str, Any]], pool: str = "") -> list[Queue]:
         _count_gpus(slot, counts)
     if not counts:
         return []
-    host = pool.split(",")[0].split(":")[0]
+    host = pool_host(pool)
     runtimes = None
     if any(slot.get("HasSingularity") is True for slot in slots):
         runtimes = ("apptainer",)
@@ -100,6 +100,14 @@ def parse(ads: Iterable[Mapping[str, Any]], pool: str = "") -> list[Queue]:
         source="HTCondor",
     )
     return [queue]
+
+
+def pool_host(pool: str) -> str:
+    """Return the first host in an address of HTCondor's collector, without its port.
+
+    The address may have several hosts with commas between them.
+    """
+    return pool.partition(",")[0].partition(":")[0]
 
 
 def _counted_kind(count: _KindCount) -> GpuKind:
@@ -173,7 +181,7 @@ def _cuda_version(device: Mapping[str, Any]) -> str | None:
     """Return the newest CUDA version that a GPU's driver knows, like 12.4."""
     newest = device.get("MaxSupportedVersion")
     if isinstance(newest, int) and 1000 <= newest < 100_000:
-        return f"{newest // 1000}.{newest % 1000 // 10}"  # 12040 is 12.4
+        return gpus.cuda_text(newest)
     # Older pools have the CUDA version under the name of the driver's version.
     driver = device.get("DriverVersion")
     if isinstance(driver, (int, float)) and 1 <= driver < 100:
@@ -182,7 +190,7 @@ def _cuda_version(device: Mapping[str, Any]) -> str | None:
 
 
 def _number(value: Any) -> int:
-    """Return a number of an ad; 0 for what is no number, or no sensible one."""
+    """Return a number of an ad; 0 for a value that is no number, is negative or is too large."""
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if is_number and 0 <= value < 10**9:
         return int(value)

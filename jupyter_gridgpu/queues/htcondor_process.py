@@ -1,8 +1,8 @@
 """Asks HTCondor through its Python bindings, in a process of its own for each question.
 
-HTCondor's bindings hold up the whole process that waits in them, with all its threads: for 20 s
-where a daemon is ill. A runner, a server or a kernel must not wait so long, so none of them imports
-the bindings.
+While HTCondor's bindings wait, the whole process stands still, with all its threads. If a daemon is
+in trouble, that takes 20 s. A runner, a server or a kernel must not wait so long, so none of them
+imports the bindings.
 
 A module with questions has a table of verbs, functions that get the module of the bindings and the
 arguments of the question. Run as a program, the module calls `serve`:
@@ -42,7 +42,7 @@ Verbs = Mapping[str, Callable[..., Any]]
 DescribeError = Callable[[Any, Exception], str]
 
 
-# What follows runs in the process that asks.
+# The functions from here on run in the process that asks.
 
 
 def ask(
@@ -90,7 +90,7 @@ def _unpacked(stdout: str, stderr: str) -> Any:
     return envelope["answer"]
 
 
-# What follows runs in the process of its own.
+# The functions from here on run in the process that is started for a question.
 
 
 def serve(verbs: Verbs, describe_error: DescribeError) -> None:
@@ -113,14 +113,15 @@ def answer(
 
     `bindings` is the module of HTCondor's bindings, or None if there is none.
     """
-    # Not a refusal: bindings that vanish while a scan runs, in an update, must not fail its jobs.
+    # Missing bindings are no refusal. They may vanish during an update while a scan runs, and the
+    # jobs of the scan must not fail for that.
     if bindings is None:
         return {"silent": NO_BINDINGS}
     try:
         return {"answer": verbs[verb](bindings, **arguments)}
     except BackendError as error:
         return {"refused": str(error)}
-    # The bindings have error types of their own, those of older versions others.
+    # The bindings have error types of their own, and older versions have others.
     except Exception as error:
         return {"silent": describe_error(bindings, error)}
 

@@ -29,8 +29,8 @@ NAMED_LIMIT = 3  # queues or models that a sentence names
 class Match:
     """Whether a job fits a queue.
 
-    `fits` is True or False, or None: nothing speaks against the queue, but not all is known of it.
-    `why` is then a clause that says what is not known, and for False, what is in the way. `kind` is
+    `fits` is True, False, or None if nothing speaks against the queue but not all is known of it.
+    `why` is a clause that says what is in the way (False) or what is not known (None). `kind` is
     the kind of the queue's GPUs that fits best, or None if the job asks for no GPU.
     """
 
@@ -82,7 +82,10 @@ def fitting_queues(
 
 
 def _order(match: Match, wanted: Resources) -> tuple[object, ...]:
-    """Return what queues are sorted by, the most important first. docs/queues.md has the order."""
+    """Return the values by which queues are sorted, the most important value first.
+
+    docs/queues.md explains the order.
+    """
     queue = match.queue
     free = queue.count("free")
     is_elsewhere = queue.backend != LOCAL
@@ -95,8 +98,8 @@ def _order(match: Match, wanted: Resources) -> tuple[object, ...]:
         -(free or 0),
         not queue.default,
         is_elsewhere,
-        # Of partitions that share their nodes, the one for the longest jobs ends none too early. A
-        # limit that is not known counts as none.
+        # Partitions may share their nodes. The partition with the longest time limit comes first,
+        # since it ends no job too early. A limit that is not known counts as no limit.
         -(queue.limits.walltime_s or 10**9),
         queue.backend,
         queue.name,
@@ -124,12 +127,13 @@ def _free_order(free: int | None, wanted: Resources) -> int:
 def nothing_fits(matches: Sequence[Match], wanted: Resources) -> str:
     """Return a clause that says why no queue fits.
 
-    It says what no queue has, if there is such a thing, else what is wrong with the best ones.
+    If there is something that no queue has, the clause says that. Otherwise it says what is wrong
+    with the best queues.
     """
     if not matches:
         return "no queue is known"
     online = [match.queue for match in matches if match.queue.state != OFFLINE]
-    # Of a queue whose GPUs are not known, nobody can say that it lacks something.
+    # If the GPUs of a queue are not known, nobody can say that no queue has what is wanted.
     if all(queue.gpus is not None for queue in online):
         kinds = [kind for queue in online for kind in queue.gpus or ()]
         clause = _lacking_everywhere(online, kinds, wanted)
@@ -142,6 +146,7 @@ def nothing_fits(matches: Sequence[Match], wanted: Resources) -> str:
 def _lacking_everywhere(
     online: Sequence[Queue], kinds: Sequence[GpuKind], wanted: Resources
 ) -> str | None:
+    """Return a clause that says what no queue has, or None if there is no such thing."""
     if wanted.gpus and not kinds:
         if len(online) > 1:
             return "no queue that is known has a GPU"

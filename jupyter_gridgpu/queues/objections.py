@@ -1,6 +1,6 @@
 """What speaks against sending a job to a queue, as clauses such as `has T4, A100 asked`.
 
-Each check yields nothing if the queue is fine in its respect.
+Each function `_against_...` checks one thing, and yields nothing if that is no problem.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from jupyter_gridgpu.queues import gpus
 class Objection:
     """One thing that speaks against a queue, or might.
 
-    `certain` is False if it is only not known whether the queue has what the job needs.
+    `certain` is False if nobody knows whether the queue has what the job needs.
     """
 
     clause: str
@@ -68,7 +68,7 @@ def _best_kind(queue: Queue, wanted: Resources) -> tuple[GpuKind | None, Sequenc
     """Return the kind of GPU with the fewest objections, and the objections to that kind."""
     if not wanted.gpus or not queue.gpus:
         return None, ()
-    # All of a request has to hold for GPUs of one kind, so each kind is looked at by itself.
+    # GPUs of one kind must have everything that the job wants, so each kind is judged alone.
     judged = [(kind, list(_against_kind(kind, wanted))) for kind in queue.gpus]
     return min(judged, key=_weight)
 
@@ -148,34 +148,35 @@ def _gpu_count(count: int) -> str:
 
 def _against_limits(queue: Queue, wanted: Resources) -> Iterator[Objection]:
     limits = queue.limits
-    yield from _over(
+    yield from _above_limit(
         limits.gpus,
         wanted.gpus,
         lambda most, asked: f"gives a job {_gpu_count(most)}, {asked} asked",
     )
-    yield from _over(
+    yield from _above_limit(
         limits.walltime_s,
         wanted.walltime_s,
         lambda most, asked: f"ends jobs after {duration_text(most)}, {duration_text(asked)} asked",
     )
-    yield from _over(
+    yield from _above_limit(
         limits.memory_mb,
         wanted.memory_mb,
         lambda most, asked: (
             f"gives a job {memory_text(most)} of memory, {memory_text(asked)} asked"
         ),
     )
-    yield from _over(
+    yield from _above_limit(
         limits.cpus,
         wanted.cpus,
         lambda most, asked: f"gives a job {most} cores, {asked} asked",
     )
 
 
-def _over(
+def _above_limit(
     most: int | None, asked: int | None, clause: Callable[[int, int], str]
 ) -> Iterator[Objection]:
-    # A limit that is not known counts as none: a batch system that has one refuses the job.
+    # A limit that is not known counts as no limit. If there is one, the batch system refuses the
+    # job.
     if most is not None and asked is not None and asked > most:
         yield Objection(clause(most, asked))
 

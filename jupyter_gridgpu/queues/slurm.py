@@ -36,7 +36,7 @@ COLUMNS = (
     "StateCompact",
     "Nodes",
 )
-# States of nodes on which jobs start, now or when the jobs that are there have ended.
+# States of nodes on which jobs start: at once, or when other jobs on the node have ended.
 SERVING_STATES = ("idle", "mix", "alloc", "comp")
 # sinfo adds a sign to a state: * means that the node does not answer, ~ that it is powered off ...
 _STATE_SIGNS = "*~#!%$@^+-"
@@ -73,8 +73,8 @@ def discover(timeout_s: float) -> list[Queue]:
     """
     if shutil.which("sinfo") is None:
         return []
-    # Without a configuration, sinfo looks for one in the network for a minute. Few clusters offer
-    # it there, and these answer at once.
+    # Without a configuration, sinfo looks for one in the network for a minute. Few clusters offer a
+    # configuration there, and those that do answer at once.
     if not configured():
         timeout_s = min(timeout_s, UNCONFIGURED_TIMEOUT_S)
     try:
@@ -183,7 +183,7 @@ def _queue(name: str, groups: Sequence[_NodeGroup]) -> Queue:
     first = groups[0]
     # A 0 is a number that sinfo did not give, so it counts as not known.
     limits = QueueLimits(
-        walltime_s=seconds(first.time_limit),
+        walltime_s=parse_time_limit(first.time_limit),
         memory_mb=max(group.memory_mb for group in groups) or None,
         cpus=max(group.cpus for group in groups) or None,
         gpus=max((kind.count or 0 for kind in kinds), default=0) or None,
@@ -214,8 +214,8 @@ def _gpu_kind(gres_type: str, groups: Sequence[_NodeGroup]) -> GpuKind:
             continue
         counts.append(count)
         total += group.node_count * count
-        # A node that is down or drained has idle GPUs that nobody gets. Of a group, sinfo shows the
-        # use of one node.
+        # The idle GPUs of a node that is down or drained do not count: nobody gets them. For a
+        # group, sinfo prints the GPUs that are in use on one node.
         if group.is_serving and group.is_up:
             free += group.node_count * max(count - group.used_gpus.get(gres_type, 0), 0)
     model = None
@@ -231,7 +231,7 @@ def _gpu_kind(gres_type: str, groups: Sequence[_NodeGroup]) -> GpuKind:
     )
 
 
-def seconds(text: str) -> int | None:
+def parse_time_limit(text: str) -> int | None:
     """Return the seconds of `7-00:00:00` or `10:00`, or None for `infinite` and `UNLIMITED`."""
     found = re.fullmatch(r"(?:(\d+)-)?(?:(\d+):)?(\d+):(\d+)", text)
     if found is None:

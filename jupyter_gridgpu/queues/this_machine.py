@@ -20,12 +20,12 @@ _LIST_GPUS = ["nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,nohea
 
 
 def discover(timeout_s: float = 5.0) -> list[Queue]:
-    """Return this machine as the only queue of the list. It is a queue without a GPU, too.
+    """Return a list with this machine as the only queue, even if the machine has no GPU.
 
     nvidia-smi, if it is needed, is started twice and gets `timeout_s` seconds each time.
     """
     devices = usable(_devices_by_nvml() or _devices_by_nvidia_smi(timeout_s))
-    limits = QueueLimits(memory_mb=_memory_mb(), cpus=_core_count(), gpus=len(devices) or None)
+    limits = QueueLimits(memory_mb=_memory_mb(), cpus=core_count(), gpus=len(devices) or None)
     queue = Queue(
         name="here",
         backend=LOCAL,
@@ -48,21 +48,26 @@ def usable(devices: list[GpuKind]) -> list[GpuKind]:
     value = os.environ.get("CUDA_VISIBLE_DEVICES")
     if value is None:
         return devices
-    named = [word.strip() for word in value.split(",")]
-    # Without a GPU for this job, batch systems set the variable to "" or "-1".
-    named = [word for word in named if word not in ("", "-1")]
-    if all(word.isdigit() and int(word) < len(devices) for word in named):
-        return [devices[int(word)] for word in named]
+    named = named_devices(value)
+    if all(name.isdigit() and int(name) < len(devices) for name in named):
+        return [devices[int(name)] for name in named]
     # The variable has names such as GPU-8932f937 or MIG-.... Which devices they are is not known
     # here, only how many.
     return (devices + [GpuKind(free=1)] * len(named))[: len(named)]
 
 
+def named_devices(value: str) -> list[str]:
+    """Return the names of devices in a value of CUDA_VISIBLE_DEVICES: numbers, UUIDs or MIGs."""
+    names = [name.strip() for name in value.split(",")]
+    # CUDA reads "" and "-1" as 'no GPU'. Batch systems set them for a job without a GPU.
+    return [name for name in names if name not in ("", "-1")]
+
+
 def counted(devices: list[GpuKind]) -> tuple[GpuKind, ...]:
     """Return the kinds of GPUs among single devices, with the number of each.
 
-    A device has `free` 1 or 0, or None if it is not known. `free` of a kind is None if that of one
-    of its devices is.
+    `free` of a device is 1 or 0, or None if it is not known. If it is not known of one device,
+    `free` of its kind is None as well.
     """
     by_kind: dict[GpuKind, list[GpuKind]] = {}
     for device in devices:
@@ -88,8 +93,8 @@ def _devices_by_nvml() -> list[GpuKind]:
     try:
         cuda = None
         with suppress(pynvml.NVMLError):
-            version = pynvml.nvmlSystemGetCudaDriverVersion_v2()  # 12040 is 12.4
-            cuda = f"{version // 1000}.{version % 1000 // 10}"
+            version = pynvml.nvmlSystemGetCudaDriverVersion_v2()
+            cuda = gpus.cuda_text(version)
         return [_device(pynvml, index, cuda) for index in range(pynvml.nvmlDeviceGetCount())]
     # NVML fails in many ways where a driver is broken or is being updated; nvidia-smi may do.
     except Exception:
@@ -133,7 +138,7 @@ def _output(command: list[str], timeout_s: float) -> str:
 
 
 def _device_of_line(line: str, cuda: str | None) -> GpuKind | None:
-    """Return the device of a line like `Tesla T4, 15360`; None if the line is none."""
+    """Return the device of a line like `Tesla T4, 15360`; None for a line of another form."""
     name, comma, memory = line.rpartition(",")
     if not comma:
         return None
@@ -158,8 +163,9 @@ def _memory_mb() -> int | None:
     return None
 
 
-def _core_count() -> int:
-    # A batch system or a container may leave this process fewer cores than the machine has.
+def core_count() -> int:
+    """Return how many processor cores this process may use."""
+    # A batch system, a container or `taskset` may allow it fewer cores than the machine has.
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -118,7 +118,7 @@ def read_text(node: Any) -> str:
 def read_argument(node: Any) -> str:
     """Return a text that becomes an argument of a batch system's command."""
     text = read_text(node)
-    # Such a text could change what the command does, though the file asks only for a name.
+    # A text that begins with a hyphen would become an option, and change what the command does.
     if text.startswith("-"):
         raise UsageError(f"{shown(node)} looks like an option; write a name")
     return text

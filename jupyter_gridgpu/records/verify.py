@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from jupyter_gridgpu.records.record import Record
 from jupyter_gridgpu.store import manifest
-from jupyter_gridgpu.store.manifest import START, Digests
+from jupyter_gridgpu.store.manifest import SCAN_KEY, Digests
 
 READERS = 4  # files read at once: on a network disk, waiting takes longer than hashing
 HELPER_FOLDER = "files/"  # in the scan folder
@@ -52,9 +52,9 @@ class Verdict:
 def verify(record: Record) -> Verdict:
     """Check every digest that a scan kept. The files are read, and nothing is written."""
     by_job = manifest.read(record.paths.manifest)
-    expected = {**_input_digests(record), **by_job.get(START, {})}
+    expected = {**_input_digests(record), **by_job.get(SCAN_KEY, {})}
     for key, files in by_job.items():
-        if key != START:
+        if key != SCAN_KEY:
             expected.update(files)
     verdict = Verdict(checked=len(expected))
     for name, (state, size) in _check_files(record, expected).items():

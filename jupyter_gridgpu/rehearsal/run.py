@@ -50,7 +50,7 @@ def rehearse_before_sending(plan: Plan, there: bool, say: Callable[[str], None])
     RehearsalFailed if the scan must not be sent, and what `rehearse` raises.
     """
     # Looking for the scan is cheap. A rehearsal would take a job.
-    if client.known(plan) is not None:
+    if client.started_before(plan) is not None:
         return
     found = rehearse(plan, there, say=say)
     say(report_text(found))

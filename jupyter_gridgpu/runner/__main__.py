@@ -26,8 +26,8 @@ def main() -> int:
     try:
         while True:
             Runner(folder).run()
-            # A client that saw our lease has left its command to us and started no runner. Such a
-            # command may have come between our last look and the end of the lease.
+            # A client that sees a lease leaves its command and starts no runner. A command may have
+            # come between our last look into the inbox and the end of our lease.
             if not inbox.pending(ScanPaths(folder).inbox):
                 return 0
     except ScanLocked as error:
@@ -45,12 +45,12 @@ def main() -> int:
 
 
 def allow_interrupts() -> None:
-    """Heed SIGINT again if the process that started this runner ignored it.
+    """React to SIGINT again if the process that started this runner ignored it.
 
-    Shells ignore it in what they start with `&`, nohup and cron do so too, and children inherit
-    that: kernels could then not be interrupted, which is how a cell is stopped. A runner in a
-    session of its own has no terminal whose Ctrl-C could reach it. Where the session belongs to
-    somebody else, the shell has ignored the signal for a good reason.
+    Processes that are started by a shell with `&`, by nohup or by cron ignore SIGINT, and their
+    children inherit that. Kernels could then not be interrupted, which is how a cell is stopped. A
+    runner in a session of its own has no terminal whose Ctrl-C could reach it. A runner in the
+    session of another process goes on ignoring the signal: Ctrl-C there is not meant for it.
     """
     own_session = os.getsid(0) == os.getpid()
     if own_session and signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

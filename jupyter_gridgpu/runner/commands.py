@@ -1,4 +1,7 @@
-"""Which commands a client may give to a runner. Light to import: every face needs it."""
+"""Which commands a client may give to a runner.
+
+The module imports little, since every face imports it.
+"""
 
 from __future__ import annotations
 

@@ -22,13 +22,13 @@ class DrivenScan:
         """
         self.spec = spec
         self.paths = paths
-        # The writer comes first: it ends a torn line, which the reader would otherwise leave for
-        # later and never read.
+        # The writer comes first: it ends a torn last line. Otherwise the reader would stop before
+        # that line, and the first new event would be appended to it.
         self.journal = JournalWriter(paths.journal, 0, term)
         self.view = ScanView(spec).apply_all(JournalReader(paths.journal).events())
         self.journal.seq = self.view.seq
-        # The lock file may have been lost or damaged, and the terms may have begun at 1 again.
-        # Everybody would drop our events as those of a runner that lost its lease.
+        # If the lock file was lost or damaged, the terms begin at 1 again. With such a term our
+        # events would be dropped everywhere, as events of a runner that lost its lease.
         self.journal.term = max(term, self.view.term + 1)
 
     def record(self, *items: tuple[str, Mapping[str, Any]], durable: bool = False) -> list[Event]:

@@ -9,6 +9,6 @@ import time
 
 def say(text: str) -> None:
     """Write a line into runner.log, which is the stderr of this process."""
-    # The log may be on the disk that is full. That is no reason to end the runner.
+    # The disk of the log may be full. That is no reason to end the runner.
     with contextlib.suppress(OSError):
         print(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {text}", file=sys.stderr, flush=True)

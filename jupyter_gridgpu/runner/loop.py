@@ -1,4 +1,4 @@
-"""The loop of a runner: one tick after another, each a pass over all that is to be done."""
+"""The loop of a runner. Each tick does once all that is to be done."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from jupyter_gridgpu.store.lease import Lease
 from jupyter_gridgpu.store.paths import ScanPaths
 
 TICK_S = 0.05
-PATIENCE_S = 300.0  # with a disk that does not answer
+PATIENCE_S = 300.0  # how long ticks are tried again while a disk does not answer
 
 
 class Runner:
     """Owns a scan while it holds the scan's lease.
 
-    Tests may give a backend; otherwise the scan's spec names it.
+    Tests may give a backend; otherwise the backend is the one that the scan's spec names.
     """
 
     def __init__(self, folder: Path, backend: Backend | None = None) -> None:
@@ -52,7 +52,7 @@ class Runner:
         self.observer = JobObserver(self.scan, self.backend, self.channel)
         self.sender = JobSender(self.scan, self.backend, self.observer)
         self._disk_ill_since: float | None = None
-        # What the last plan was made from: the view's revision, and whether metrics were awaited.
+        # What the last planning depended on: the view's revision, and whether metrics were awaited.
         self._planned = (-1, False)
 
     def run(self) -> None:
@@ -62,7 +62,7 @@ class Runner:
         """
         try:
             self.start()
-            while not self.attempt(time.time()):
+            while not self.try_tick(time.time()):
                 time.sleep(TICK_S)
         finally:
             self.backend.close()
@@ -71,21 +71,21 @@ class Runner:
             self.lease.release()
 
     def start(self) -> None:
-        """Say in the journal that this runner goes on, and adopt the jobs of an earlier one."""
+        """Begin this runner's term in the journal, and adopt the jobs of an earlier runner."""
         view = self.scan.view
         self.sender.metrics_access = channels.write_sender_file(self.scan.spec)
         self.backend.open()
         self.scan.record((events.RUNNER_STARTED, {}), durable=True)
         # An earlier runner may have been killed between the end of a job and its digests.
         tried = [variant for variant in view.variants.values() if variant.attempts]
-        self.observer.keep([variant.key for variant in tried if not variant.active])
+        self.observer.record_digests([variant.key for variant in tried if not variant.active])
         self.sender.settle(list(view.active.values()), time.time())
 
-    def attempt(self, now: float) -> bool:
-        """Tick, and return whether the scan is complete. A tick that a disk spoils returns False.
+    def try_tick(self, now: float) -> bool:
+        """Tick, and return whether the scan is complete; return False if a disk made the tick fail.
 
-        Such a tick is tried again for PATIENCE_S, since network disks come back. Raises OSError
-        after that, and at once if the disk is full.
+        Ticks may fail for PATIENCE_S, since network disks come back. After that, OSError is raised,
+        and at once if the disk is full.
         """
         try:
             complete = self.tick(now)
@@ -97,7 +97,8 @@ class Runner:
                 place = error.filename or self.scan.paths.folder
                 say(f"{error.strerror}: {place}. It is tried again.")
             self._disk_ill_since = since
-            # It may have happened while jobs were sent. Nobody knows which of them were.
+            # The error may have come while jobs were sent. Then nobody knows which of them the
+            # backend has.
             self.sender.ask_again(now + UNDERWAY_S)
             return False
         self._disk_ill_since = None
@@ -116,8 +117,8 @@ class Runner:
         self.observer.read_metrics(now)
         self.observe(now)
         self.observer.end_unwanted()
-        # Planning looks at all points. It is done again only if what it follows from has changed;
-        # what planning itself adds is looked at in the next tick.
+        # Planning looks at all points, so it is done only if the view or the awaited metrics have
+        # changed. What planning itself adds to the view is looked at in the next tick.
         known = (self.scan.view.rev, self.observer.waiting)
         if self._planned == known:
             return False
@@ -150,12 +151,12 @@ class Runner:
             elif command["id"] not in self.scan.view.commands:
                 self.scan.record((events.COMMAND_APPLIED, command), durable=True)
             # A runner that is killed before this line leaves a command that is in the journal
-            # already. The next one knows its id, and only removes it.
+            # already. The next runner knows the command's id and only removes the file.
             path.unlink(missing_ok=True)
         return self.scan.view.rev != before
 
     def observe(self, now: float) -> None:
-        """Poll the jobs if it is time, and record what keeps the scan as a whole from going on."""
+        """Poll the jobs if it is time, and record a note about trouble of the whole scan."""
         if not self.observer.due(now):
             return
         note = self.observer.poll(now) or self.sender.unsent(now)

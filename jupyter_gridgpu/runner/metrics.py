@@ -16,14 +16,18 @@ from jupyter_gridgpu.model.metrics import NAMES_PER_JOB, Reading, Series, thinne
 from jupyter_gridgpu.store.paths import CopyPaths, ScanPaths
 
 REPORT_EVERY_S = 1.0
-LATE_S = 20.0  # how long to wait for what a job sent, after it ended and left no metrics file
+# How long to wait for readings that a job sent, after the job ended and left no metrics file.
+LATE_S = 20.0
 COPY_EVERY_S = 1.0  # between two looks for a newer copy of a job
 NEW_LIMIT = 16  # values of one metric in one event; no face draws more of them
 
 
 @dataclass
 class _Feed:
-    """What was read of one copy of a job, and what of it the journal does not have yet."""
+    """The readings of one copy of a job, as far as they were read.
+
+    `new`, `usage`, `step` and `steps` are what the next report to the journal will hold.
+    """
 
     copy: CopyPaths | None = None
     cursor: Any = None  # of the channel
@@ -40,8 +44,8 @@ class _Feed:
     def take(self, reading: Reading) -> None:
         """Count one reading."""
         if reading.usage:
-            # A heartbeat comes every few seconds. It goes along with the next report; a report of
-            # its own would fill the journal.
+            # A heartbeat comes every few seconds. Its usage is part of the next report, since
+            # reports of heartbeats alone would fill the journal.
             self.usage = reading.usage
             return
         self.changed = True
@@ -69,7 +73,7 @@ class MetricsReader:
         self._late: dict[str, tuple[_Feed, float]] = {}
 
     def read(self, key: str, now: float) -> dict[str, Any] | None:
-        """Read on in the metrics of a job that runs; return a report if one is due."""
+        """Read the new metrics of a job that runs, and return a report if one is due."""
         feed = self._of_newest_copy(key, now)
         self._read_part(feed)
         if not feed.changed or now < feed.next_report:
@@ -82,9 +86,9 @@ class MetricsReader:
     ) -> dict[str, Any] | None:
         """Read the metrics of a job that has ended to their last line, and forget the job.
 
-        `notebook` is that of the copy whose result counts (its path in the scan folder), if there
-        is one. Return a report if there is something new. If the job's own files did not come back,
-        what it sent may still be on its way; then `late` returns the rest.
+        `notebook` is the path, in the scan folder, of the notebook of the copy whose result counts,
+        if there is one. Return a report if there is something new. If the job's own files did not
+        come back, readings that it sent may still be on their way; then `late` returns the rest.
         """
         feed = self._feeds.pop(key, _Feed())
         own = self._copy_with_file(key, notebook)
@@ -100,7 +104,7 @@ class MetricsReader:
         return bool(self._late)
 
     def late(self, now: float) -> list[dict[str, Any]]:
-        """Return reports of what came after its job had ended, once all of it is here."""
+        """Return reports of readings that came after their job had ended, once all are here."""
         over = [
             key
             for key, (_, until) in self._late.items()
@@ -115,6 +119,7 @@ class MetricsReader:
         return reports
 
     def _late_report(self, key: str, feed: _Feed) -> dict[str, Any] | None:
+        """Return the last report of a job, with its notebook if that was sent; None if neither."""
         copy = self._newest_copy(key)
         feed = self._read_to_end(feed, copy)
         if copy is not None and copy.notebook.is_file():
@@ -127,10 +132,11 @@ class MetricsReader:
     # which copy of a job is read -------------------------------------------------
 
     def _copy_with_file(self, key: str, notebook: str | None) -> CopyPaths | None:
-        """Return the copy of an ended job that counts, if its own metrics file is here.
+        """Return the copy of an ended job whose own metrics file is to be read.
 
-        Without `notebook`, the newest copy that has such a file counts. Return None if there is
-        none, and where metrics are not sent: there the copy that was read last counts.
+        This is the copy of `notebook`. Where metrics are sent, a copy counts only if its metrics
+        file came back with the job, and the newest such copy is taken if that of `notebook` has
+        none. Return None if there is no such copy: then the copy that was read last counts.
         """
         job = self._paths.job(key)
         is_sent = self._is_sent(key)
@@ -153,7 +159,8 @@ class MetricsReader:
         if now >= feed.next_copy:
             copy = self._newest_copy(key)
             if copy != feed.copy:
-                # A batch system has started the job again: what the copy before reported is over.
+                # A batch system has started the job again, so the readings of the older copy no
+                # longer count.
                 feed = self._feeds[key] = _Feed(copy)
             # A job without a copy is looked at in each tick, so that its start is seen at once.
             feed.next_copy = now + COPY_EVERY_S if copy else 0.0
@@ -166,7 +173,7 @@ class MetricsReader:
     # reading and reporting --------------------------------------------------------
 
     def _read_to_end(self, feed: _Feed, copy: CopyPaths | None) -> _Feed:
-        """Read `copy` to its end and return its feed; another copy begins anew."""
+        """Read `copy` to its end and return its feed, which is new if `feed` is of another copy."""
         if copy != feed.copy:
             feed = _Feed(copy)
         while self._read_part(feed):
@@ -190,8 +197,8 @@ class MetricsReader:
         for name, values in feed.new.items():
             count, low, high, _ = feed.series[name].summary()
             *before, last = thinned(values, NEW_LIMIT)
-            # Only the last value is shown as a number. The others are drawn in a small picture, for
-            # which a few digits do.
+            # Only the last value is shown as a number. The values before it are drawn in a small
+            # picture, for which a few digits are enough.
             metrics[name] = [count, low, high, [*map(numbers.rounded, before), last]]
         data: dict[str, Any] = {
             "key": key,
@@ -204,8 +211,8 @@ class MetricsReader:
         if feed.usage:
             data["usage"] = feed.usage
         if not feed.reported:
-            # The first report of a copy, or of a new runner, counts from the beginning: the fold
-            # forgets what it had, or values would be counted twice.
+            # The first report of a copy, or of a new runner, counts from the beginning. So the fold
+            # must forget what it had, or values would be counted twice.
             data["whole"] = True
         feed.new = {}
         feed.changed = False

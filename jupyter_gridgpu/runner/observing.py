@@ -1,4 +1,4 @@
-"""What becomes of the jobs that a backend has: asking for it, and recording what is new."""
+"""Asks the backend what became of its jobs, and records what is new."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from jupyter_gridgpu.runner.log import say
 from jupyter_gridgpu.runner.metrics import MetricsReader
 from jupyter_gridgpu.store.manifest import ManifestWriter
 
-STATS_A_SECOND = 400  # metrics files that are looked at; a home folder may be on a network
-METRICS_EVERY_S = 1.0  # at the latest
-# What may be news of a job whose state stays the same.
+FILES_A_SECOND = 400  # at most so many metrics files are looked at: they may be on a network
+METRICS_EVERY_S = 1.0  # the longest pause between two looks
+# The fields of an observation that may be news of a job whose state stays the same.
 NEWS = ("notebook", "message", "where", "node", "gpu", "link")
 
 
@@ -47,8 +47,8 @@ class JobObserver:
             return
         view = self._scan.view
         running = [variant.key for variant in view.running.values()]
-        # With thousands of jobs each look takes one stat a job: then looks are less frequent.
-        self._next_metrics = now + min(len(running) / STATS_A_SECOND, METRICS_EVERY_S)
+        # Each look takes one stat for each job, so with thousands of jobs there are fewer looks.
+        self._next_metrics = now + min(len(running) / FILES_A_SECOND, METRICS_EVERY_S)
         self._channel.follow(variant.key for variant in view.active.values())
         reports = self._metrics.late(now)
         for key in running:
@@ -58,13 +58,13 @@ class JobObserver:
         self._scan.record(*((events.JOB_REPORTED, report) for report in reports))
 
     def due(self, now: float) -> bool:
-        """Return whether it is time to poll, which is not more often than the backend likes."""
+        """Return whether it is time to poll; the backend's `poll_s` sets the interval."""
         return now >= self._next_poll
 
     def poll(self, now: float) -> str | None:
         """Ask the backend about all jobs that it has, and record what is news.
 
-        Returns one sentence for the user if the backend or the channel is not well.
+        Returns one sentence for the user if the backend or the channel is in trouble, else None.
         """
         self._next_poll = now + self._backend.poll_s
         jobs = {
@@ -93,20 +93,20 @@ class JobObserver:
             self._scan.record((events.JOB_REPORTED, report), observation, durable=True)
         else:
             self._scan.record(observation, durable=True)
-        self.keep([key])
+        self.record_digests([key])
 
-    def keep(self, keys: Iterable[str]) -> None:
+    def record_digests(self, keys: Iterable[str]) -> None:
         """Write the digests of what ended jobs left into the manifest."""
         try:
             self._manifest.add(keys)
         except OSError as error:
-            # The next runner writes what is missing. The scan goes on without.
+            # The scan goes on. The next runner writes the digests that are missing.
             say(f"The manifest was not written: {error.strerror}.")
 
     def end_unwanted(self) -> None:
         """Ask the backend to end the jobs that a user has stopped.
 
-        It is asked in each tick until they have ended, since a request may be lost.
+        The request is repeated in each tick until they have ended, since a request may be lost.
         """
         unwanted = [
             variant
@@ -132,10 +132,11 @@ def is_news(variant: VariantView, seen: Observation) -> bool:
 
 
 def as_stopped(variant: VariantView, seen: Observation, now: float) -> Observation:
-    """Return what the user shall read of a job: one that was asked to stop has been stopped.
+    """Return an observation of a job that the user has stopped, as the user shall read it.
 
-    Such a job usually fails, since its cell is interrupted. The message says instead when it was
-    stopped and what is kept. Every other observation is returned as it is.
+    Such a job usually fails, since its cell is interrupted. It is shown as cancelled instead, with
+    a message that says when it was stopped and what is kept. Every other observation is returned as
+    it is.
     """
     stopped = variant.stop_asked and seen.state in ("failed", "cancelled")
     # A job in the state 'new' was never sent; its observation says that already.
@@ -148,6 +149,6 @@ def as_stopped(variant: VariantView, seen: Observation, now: float) -> Observati
 
 
 def observed_data(key: str, seen: Observation) -> JobObserved:
-    """Return the data of the event `job.observed`, without the fields that say nothing."""
-    said = {name: value for name, value in asdict(seen).items() if value not in (None, 0.0)}
-    return cast(JobObserved, {"key": key, **said})
+    """Return the data of the event `job.observed`, without the fields that are not known or 0."""
+    known = {name: value for name, value in asdict(seen).items() if value not in (None, 0.0)}
+    return cast(JobObserved, {"key": key, **known})

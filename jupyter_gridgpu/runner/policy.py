@@ -15,13 +15,13 @@ from jupyter_gridgpu.store import points as points_file
 def missing_repeats(view: ScanView) -> list[tuple[VariantView, int]]:
     """Return the repeats of the last point that are not variants yet.
 
-    A runner that was killed while it wrote a point leaves such repeats. Each comes with another
-    variant of the same point.
+    Repeats are missing if a runner was killed while it wrote a point. Each repeat is returned with
+    the first variant of the same point.
     """
     repeats = view.scan.space.repeats
     if repeats is None or not view.last_point or view.scan.recorded:
         return []
-    # Repeats are written in their order, so that those at the end are missing.
+    # Repeats are written in their order, so the missing ones are the last ones.
     _, count = repeats
     return [(view.last_point[0], repeat) for repeat in range(len(view.last_point), count)]
 
@@ -36,7 +36,7 @@ def history(view: ScanView) -> list[Trial]:
 
 
 def _trial(view: ScanView, variants: list[VariantView], searched: Iterable[str]) -> Trial:
-    """Return what came of one point; its value is the mean over its repeats that are done."""
+    """Return one point as a Trial; its value is the mean over the repeats that are done."""
     params = {name: variants[0].params[name] for name in searched}
     attrs = variants[0].attrs
     # The mean of some of the repeats would change later. A sampler gets it once all have ended.
@@ -49,12 +49,12 @@ def _trial(view: ScanView, variants: list[VariantView], searched: Iterable[str])
     return Trial(params, attrs, "done", sum(known) / len(known))
 
 
-def given(view: ScanView, path: Path) -> list[VariantProposed]:
+def missing_points(view: ScanView, path: Path) -> list[VariantProposed]:
     """Return the given points in the file `path` that are not variants of the scan yet.
 
     Raises StorageError if the file cannot be read or is damaged.
     """
-    # In nearly every call all of them are: then the file is not read.
+    # In nearly every call no point is missing, so the file need not be read.
     if len(view.variants) >= view.scan.recorded:
         return []
     return [point for point in points_file.read(path) if point["variant"] not in view.variants]

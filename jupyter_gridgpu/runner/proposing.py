@@ -31,12 +31,12 @@ class PointProposer:
         if view.stopped:
             return
         if spec.recorded:
-            given = policy.given(view, self._scan.paths.points)
+            given = policy.missing_points(view, self._scan.paths.points)
             self._scan.record(*((events.VARIANT_PROPOSED, point) for point in given))
             return
         self._propose_missing_repeats()
         index = view.points
-        count = min(view.trials() - index, self.room())
+        count = min(view.trials() - index, self.allowed_points())
         if count <= 0:
             return
         # The history of a scan with thousands of points is long, and not every sampler reads it.
@@ -50,22 +50,22 @@ class PointProposer:
             )
         )
 
-    def room(self) -> int:
+    def allowed_points(self) -> int:
         """Return how many points can be proposed now."""
         if not self._sampler.adaptive:
             return PROPOSE_AT_ONCE
-        # A sampler that learns is asked as late as possible, when a job can start at once: each
-        # result that comes before makes the point better.
+        # A sampler that learns gives a point as late as possible, when its job can start at once.
+        # Each result that comes before makes the point better.
         view = self._scan.view
-        # Where a job may wait for days, points are proposed in generations: all results of one are
-        # known before the next one goes into the queue.
+        # Where a job may wait for days, points are proposed in generations: all results of one
+        # generation are known before the next generation goes into the queue.
         if view.active and self._backend.capabilities.by_generation:
             return 0
         slots = self._backend.slots() or self._scan.spec.parallel or ADAPTIVE_AT_ONCE
         free = slots - len(view.active) - sum(1 for _ in view.waiting())
         if free <= 0:
             return 0
-        # Rounded up: a point whose repeats do not all fit keeps every slot busy.
+        # The number is rounded up: a point whose repeats do not all fit keeps every slot busy.
         return -(-free // self._repeats)
 
     def _propose_missing_repeats(self) -> None:

@@ -1,9 +1,9 @@
-"""How jobs come to the backend, each of them once, whoever is killed or does not answer.
+"""Sends each job to the backend exactly once, even if a runner is killed or nobody answers.
 
 A job is written into the journal as *intended* before it is sent, and as *submitted* when the
-backend has taken it. A runner that is killed in between leaves a job of which nobody knows whether
-it was sent. So does a batch system that does not answer. In both cases the backend is first asked
-which of the intended jobs it has (`settle`); only the others are sent.
+backend has taken it. If the runner is killed in between, or the batch system does not answer, then
+nobody knows whether the job was sent. So the backend is first asked which of the intended jobs it
+has (`settle`), and only the others are sent.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_gridgpu.backends.base import Backend, Job, job_spec
-from jupyter_gridgpu.backends.polling import SILENT_S, SLOWEST, poll_interval_s
+from jupyter_gridgpu.backends.polling import longest_pause_s, poll_interval_s, silence_limit_s
 from jupyter_gridgpu.errors import AnswerPending, QueueFull, StorageError, Unreachable
 from jupyter_gridgpu.model import events
 from jupyter_gridgpu.model.job import Observation, job_key
@@ -27,7 +27,8 @@ from jupyter_gridgpu.runner.observing import JobObserver
 
 INTEND_AT_ONCE = 1000  # jobs, where the backend takes any number
 UNDERWAY_S = 0.25  # between two looks for an answer that is near; one look is one stat
-NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)  # a disk that stays as it is until a user acts
+# Errors of a disk that stays full, or read-only, until a user does something.
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
 class JobSender:
@@ -43,16 +44,17 @@ class JobSender:
         self._scan = scan
         self._backend = backend
         self._observer = observer
-        self._full: str | None = None  # what the backend says that takes no more for now
-        self._silent_since: float | None = None  # since when the backend does not answer
-        self._silence = ""  # what it says about that
+        self._full: str | None = None  # the error text of a backend that takes no more for now
+        # Since when the backend does not answer (seconds since the epoch), and the error text.
+        self._silent_since: float | None = None
+        self._silence = ""
 
     def ask_again(self, at: float) -> None:
         """Ask the backend at this time which of the intended jobs it has."""
         self.ask_at = at
 
     def hurry(self, now: float) -> None:
-        """If jobs wait to be sent, go on with them at once: a command may concern them."""
+        """If jobs wait to be sent, ask the backend at once: a new command may be about them."""
         if self.ask_at is not None:
             self.ask_at = now
 
@@ -67,8 +69,8 @@ class JobSender:
         """Adopt those of these jobs that the backend has, and send the others."""
         self.ask_at = None
         try:
-            # All keys are asked for, those of submitted jobs as well: `find` also tells a backend
-            # of the jobs that an earlier runner had given it.
+            # `find` gets the keys of submitted jobs as well: by this call a backend also learns of
+            # the jobs that an earlier runner has given it.
             found = self._backend.find([variant.key for variant in active])
         except Unreachable as error:
             self._not_taken(error, now)
@@ -88,14 +90,15 @@ class JobSender:
         self._send_or_drop(missing, now)
 
     def _send_or_drop(self, missing: Sequence[VariantView], now: float) -> None:
-        """Send intended jobs that the backend does not have; those that were stopped end here."""
+        """Send intended jobs that the backend does not have, and end those that were stopped."""
         wanted = [variant for variant in missing if not variant.stop_asked]
         if not self._scan.view.paused:
             self._submit(wanted, now)
         elif wanted:
-            # A paused scan sends nothing. The jobs stay intended; a `resume` hurries.
-            self.ask_at = now + SLOWEST * poll_interval_s()
-        # No backend will ever report the end of these: it is recorded here.
+            # A paused scan sends nothing. The jobs stay intended, and `resume` calls `hurry`.
+            self.ask_at = now + longest_pause_s()
+        # No backend will ever report the end of stopped jobs that it never got, so it is recorded
+        # here.
         never_sent = Observation("cancelled", "user", "Stopped before it was sent.")
         for variant in missing:
             if variant.stop_asked:
@@ -108,8 +111,8 @@ class JobSender:
         chosen = list(islice(self._scan.view.waiting(), max(free, 0)))
         if not chosen:
             return
-        # Written and synced before anything is sent: after a crash or a power cut the next runner
-        # finds the job by its key, and does not start it a second time.
+        # The intention is written and synced before anything is sent. After a crash or a power cut
+        # the next runner finds the job by its key, and does not start it a second time.
         keys = [job_key(variant.id, variant.attempts + 1) for variant in chosen]
         self._scan.record(*((events.JOB_INTENDED, {"key": key}) for key in keys), durable=True)
         self._submit(chosen, now)
@@ -133,10 +136,11 @@ class JobSender:
         if isinstance(answer, str):
             self._scan.record((events.JOB_SUBMITTED, {"key": key, "engine_id": answer}))
         elif isinstance(answer, Unreachable):
-            # Nobody knows whether the backend has it, or it has no room: the job stays intended.
+            # Nobody knows whether the backend has the job, or the backend is full. In both cases
+            # the job stays intended.
             self._not_taken(answer, now)
         elif isinstance(answer, OSError) and answer.errno in NO_ROOM:
-            # A full disk is no failure of the job, which stays intended: the next runner sends it.
+            # A full disk is no failure of the job. It stays intended, and the next runner sends it.
             raise StorageError(
                 f"The job {key} cannot be written: {answer.strerror}. "
                 "Free some space, then resume the scan."
@@ -145,7 +149,7 @@ class JobSender:
             self._failed(key, answer)
 
     def _failed(self, key: str, error: Exception) -> None:
-        """Record that a job failed since it could not be sent."""
+        """Record that a job failed because it could not be sent."""
         cause = str(getattr(error, "strerror", None) or error).rstrip(".")
         failure: JobObserved = {
             "key": key,
@@ -157,13 +161,13 @@ class JobSender:
         self._scan.record((events.JOB_OBSERVED, failure))
 
     def _not_taken(self, error: Unreachable, now: float) -> None:
-        """Come again later, and then ask first what the backend has."""
+        """Set a later time for asking the backend what it has, and remember why it took no job."""
         due = now + pause_s(error)
         # One call may answer differently for each job: the earliest time counts.
         self.ask_at = due if self.ask_at is None else min(self.ask_at, due)
         if isinstance(error, QueueFull):
             self._full = str(error)
-        elif not isinstance(error, AnswerPending):  # that one will answer within seconds
+        elif not isinstance(error, AnswerPending):  # an answer that is near is no silence
             self._silence = str(error)
             if self._silent_since is None:
                 self._silent_since = now
@@ -171,10 +175,9 @@ class JobSender:
     def unsent(self, now: float) -> str | None:
         """Return one sentence for the user while jobs cannot be sent, else None."""
         since = self._silent_since
-        # A silence is often over at the next try, so it is worth a word only when it lasts. A batch
-        # system that is full has said so itself: the user reads that at once.
-        patience_s = min(SILENT_S, SLOWEST * poll_interval_s())
-        if self._full is None and (since is None or now - since < patience_s):
+        # A silence is often over at the next try, so the user is told only when it lasts. If the
+        # batch system has answered that it is full, the user is told at once.
+        if self._full is None and (since is None or now - since < silence_limit_s()):
             return None
         count = sum(1 for variant in self._scan.view.active.values() if not variant.submitted)
         jobs = "1 job" if count == 1 else f"{count:,} jobs"
@@ -195,5 +198,5 @@ def pause_s(error: Unreachable) -> float:
         return UNDERWAY_S
     if isinstance(error, QueueFull):
         # Room comes when a job of the user ends. To ask often only burdens the batch system.
-        return SLOWEST * poll_interval_s()
+        return longest_pause_s()
     return poll_interval_s()

@@ -1,4 +1,4 @@
-"""How a runner is started so that it outlives the process that starts it."""
+"""Starts runners that outlive the process that starts them."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def spawn(folder: Path) -> None:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                # A terminal that is closed, and its Ctrl-C, reach only the processes of its own
-                # session.
+                # If a terminal is closed, or somebody presses Ctrl-C in it, only the processes of
+                # the terminal's session get the signal.
                 start_new_session=True,
             )
         )
@@ -46,7 +46,7 @@ def spawn(folder: Path) -> None:
 def _reap() -> None:
     """Forget the runners that have ended.
 
-    A server lives for months, and `poll` takes the exit code of a child. Without that, each runner
-    would stay in the system as a zombie.
+    `poll` collects the exit code of a child. Without it, each runner that a server has started
+    would stay in the system as a zombie, and a server lives for months.
     """
     _started[:] = [runner for runner in _started if runner.poll() is None]

@@ -21,8 +21,8 @@ from jupyter_gridgpu.model.view import ScanView
 from jupyter_gridgpu.store.json_decoder import decoder
 from jupyter_gridgpu.store.paths import ScanPaths, write_atomic
 
-VARIANTS = 500  # a scan with fewer is folded from its journal as fast
-BYTES = 500 * 1024 * 1024  # the largest cache that is read
+LEAST_VARIANTS = 500  # a scan with fewer variants is folded from its journal just as fast
+BYTES_LIMIT = 500 * 1024 * 1024  # the largest cache that is read
 SAMPLED = 65536  # bytes at each end of the journal that tell it from another one
 _FIELDS = {
     field.name: field for field in dataclasses.fields(VariantView) if field.name != "metrics"
@@ -39,7 +39,7 @@ def write(paths: ScanPaths, view: ScanView, offset: int) -> None:
 
     Raises OSError.
     """
-    if len(view.variants) < VARIANTS:
+    if len(view.variants) < LEAST_VARIANTS:
         return
     body = {
         "shape": _shape(),
@@ -59,7 +59,7 @@ def read(paths: ScanPaths, scan: ScanSpec) -> tuple[ScanView, int] | None:
     """
     try:
         size = os.stat(paths.fold).st_size
-        if size > BYTES:
+        if size > BYTES_LIMIT:
             return None
         body = decoder(size)(paths.fold.read_bytes())
         offset = body["offset"]
@@ -67,7 +67,7 @@ def read(paths: ScanPaths, scan: ScanSpec) -> tuple[ScanView, int] | None:
             return None
         return _view_from_json(scan, body), offset
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        # Whatever is wrong with a cache, the journal says the same; it takes longer.
+        # Whatever is wrong with a cache, the journal gives the same view; it only takes longer.
         return None
 
 
@@ -81,8 +81,8 @@ def _fingerprint(path: Path, offset: int) -> str:
 
     Raises OSError, and ValueError if the journal is shorter.
     """
-    # To read a journal of hundreds of MB as a whole would cost what the cache saves. Every line has
-    # a time and a number, so that two journals differ in their first lines or in the last ones.
+    # To read a whole journal of hundreds of MB would cost the time that the cache saves. Every line
+    # has a time and a number, so two journals differ in their first lines or in their last lines.
     with open(path, "rb") as file:
         found = hashlib.sha256(file.read(min(SAMPLED, offset)))
         file.seek(max(offset - SAMPLED, 0))

@@ -21,15 +21,15 @@ from jupyter_gridgpu.store.paths import ScanPaths, read_json, write_json
 NAME_LIMIT = 64
 NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,{NAME_LIMIT - 1}}}")
 NOTEBOOK_NAME_LIMIT = 48  # of a name made from a notebook's, so that a number fits behind it
-HOME = "GRIDGPU_HOME"
+HOME_VARIABLE = "GRIDGPU_HOME"
 READ_ONLY = 0o444
 Equip = Callable[[ScanPaths], None]
-_FIRST = os.environ.get(HOME)  # what the variable was when this process began
+_HOME_AT_START = os.environ.get(HOME_VARIABLE)  # what the variable was when this process began
 
 
 def home() -> Path:
     """Return the folder that holds the scans: $GRIDGPU_HOME, else `gridgpu` in the user's data."""
-    given = os.environ.get(HOME)
+    given = os.environ.get(HOME_VARIABLE)
     if given:
         return Path(given).expanduser().absolute()
     import platformdirs  # late: no worker needs it, and an image need not have it
@@ -40,13 +40,13 @@ def home() -> Path:
 def use_home(folder: str) -> Path:
     """Keep scans in another folder from now on, and return that folder.
 
-    This holds for this process and for the processes that it starts. "" means the folder that the
-    process began with. Raises UsageError if there is no such folder.
+    This holds for this process and for the processes that it starts. An empty `folder` brings back
+    the home that the process began with. Raises UsageError if there is no such folder.
     """
     if not folder.strip():
-        os.environ.pop(HOME, None)
-        if _FIRST:
-            os.environ[HOME] = _FIRST
+        os.environ.pop(HOME_VARIABLE, None)
+        if _HOME_AT_START:
+            os.environ[HOME_VARIABLE] = _HOME_AT_START
         return home()
     wanted = Path()
     if folder.isprintable():
@@ -57,7 +57,7 @@ def use_home(folder: str) -> Path:
         )
     if not _is_folder(wanted):
         raise UsageError(f"There is no folder {wanted} to keep scans in.")
-    os.environ[HOME] = str(wanted)
+    os.environ[HOME_VARIABLE] = str(wanted)
     return home()
 
 
@@ -101,12 +101,12 @@ def load(folder: Path) -> ScanSpec:
     if not isinstance(body, dict):
         raise UnknownScan(f"{folder} is no scan folder: it has no readable scan.json.")
     scan = scans.from_json(body)
-    # The name becomes a part of paths and of messages, and the folder may come from somebody else.
+    # The name becomes a part of paths and of messages, and the folder may come from another user.
     if not isinstance(scan.name, str) or not NAME.fullmatch(scan.name):
         raise StorageError(
             f"scan.json in {folder} cannot be read: {scan.name!r} is no name of a scan."
         )
-    # A folder that was moved or renamed is found by its new name, so the scan is called like it.
+    # A folder that was renamed is found by its new name, so the scan gets the name of its folder.
     if NAME.fullmatch(folder.name):
         return replace(scan, name=folder.name)
     return scan
@@ -163,7 +163,7 @@ def _spec(folder: Path) -> dict[str, Any]:
 
 
 def _suggestion(scan: str, known: list[Path]) -> str:
-    import difflib  # late: only needed for a mistyped name
+    import difflib  # late: it is needed for a mistyped name only
 
     close = difflib.get_close_matches(scan, [folder.name for folder in known], n=1)
     if not close:
@@ -174,7 +174,7 @@ def _suggestion(scan: str, known: list[Path]) -> str:
 def find_fingerprint(fingerprint: str, name: str | None) -> Path | None:
     """Return the folder of the newest scan that was started by the same request, or None.
 
-    With `name`, the scan must be called so, or have been asked for under that name.
+    If `name` is given, the scan must have this name, or must have been requested with this name.
     """
     for folder in reversed(folders()):
         body = _spec(folder)
@@ -186,7 +186,7 @@ def find_fingerprint(fingerprint: str, name: str | None) -> Path | None:
 
 @contextmanager
 def starting() -> Iterator[None]:
-    """Hold the home while a scan is looked for and made, so that two clicks start one scan.
+    """Hold a lock of the home while a scan is looked for and made, so that two clicks start one.
 
     Raises StorageError if the home cannot be written.
     """
@@ -271,7 +271,7 @@ def _fill(
 
 
 def _copy(source: Path, target: Path) -> None:
-    """Copy a file or a folder."""
+    """Copy a file, or a folder with its content. Raises OSError."""
     target.parent.mkdir(parents=True, exist_ok=True)
     if source.is_dir():
         shutil.copytree(source, target)

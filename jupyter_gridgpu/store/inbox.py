@@ -20,7 +20,7 @@ from jupyter_gridgpu.store.paths import read_json, write_json
 
 COMMAND_BYTES = 1_000_000
 TRIALS_LIMIT = 1_000_000
-NAMED = 5  # how many variants a sentence names
+NAMED_VARIANTS = 5  # how many variants a sentence names
 BY_LIMIT = 80  # characters of what a client calls itself
 
 
@@ -56,8 +56,8 @@ def read(path: Path) -> CommandApplied | None:
     body = read_json(path, COMMAND_BYTES)
     if not isinstance(body, dict) or body.get("action") not in COMMANDS:
         return None
-    # Whoever can write into the folder can leave a command. A sound one keeps to the limits that
-    # clients check as well.
+    # Any program that can write into the folder can leave a command. So the limits that clients
+    # check are checked here again.
     variants, trials = body.get("variants"), body.get("trials")
     if variants is not None and not _is_list_of_texts(variants):
         return None
@@ -77,12 +77,12 @@ def _is_list_of_texts(value: Any) -> bool:
 
 
 def command_text(action: str, variants: list[str] | None, trials: int | None) -> str:
-    """Return in a few words what a command asks for, such as `stop v0001, v0002`."""
+    """Return a short text that says what a command does, such as `stop v0001, v0002`."""
     if action == "extend":
         return f"{trials:,} points more"
     if variants is None:
         return f"{action} the scan"
-    text = f"{action} {', '.join(variants[:NAMED])}"
-    if len(variants) > NAMED:
-        text += f" and {len(variants) - NAMED:,} more"
+    text = f"{action} {', '.join(variants[:NAMED_VARIANTS])}"
+    if len(variants) > NAMED_VARIANTS:
+        text += f" and {len(variants) - NAMED_VARIANTS:,} more"
     return text

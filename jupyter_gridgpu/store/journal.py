@@ -1,8 +1,8 @@
 """The journal: events that the runner with the lease appends and that everybody reads.
 
-After a crash of the runner all events that it wrote are there; a last line that is torn is skipped
-by readers and ended by the next runner. After a power cut at least those events are there that
-were written with `durable`: above all the intention to send a job, before it is sent.
+After a crash of the runner, all events that it wrote are in the file. Readers skip a torn last
+line, and the next runner ends it. After a power cut, at least the events that were written with
+`durable` are in the file: above all the intention to send a job, before the job is sent.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class JournalReader:
         self.cursor = 0
 
     def grown(self) -> bool:
-        """Return whether there is something new. This costs one stat and opens nothing."""
+        """Return whether the journal has grown since the last call. This costs only one stat."""
         return self._unread_bytes() > 0
 
     def read(self) -> list[Event]:
@@ -47,7 +47,7 @@ class JournalReader:
         comes also takes a third less time than to make a list of them first.
         """
         decode = decoder(self._unread_bytes())
-        with uncollected():
+        with without_garbage_collection():
             while True:
                 before = self.cursor
                 try:
@@ -72,10 +72,11 @@ class JournalReader:
 
 
 @contextmanager
-def uncollected() -> Iterator[None]:
+def without_garbage_collection() -> Iterator[None]:
     """Keep Python's garbage collector from running inside the `with` block.
 
-    It would look at every part of every event again and again, and events hold no cycles.
+    The collector would look at every part of every event again and again, although events hold no
+    reference cycles.
     """
     was_enabled = gc.isenabled()
     gc.disable()

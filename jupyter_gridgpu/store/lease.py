@@ -1,12 +1,12 @@
 """The lease: at most one runner drives a scan.
 
-Two witnesses say that a runner holds the lease. The lock of the file (flock) decides on one host,
-and on several where the file system passes locks on. Some network homes do not: so the owner also
+Two things show that a runner holds the lease. The lock of the file (flock) decides on one host, and
+on several hosts if the file system passes locks on. Some network homes do not. So the owner also
 renews the time stamp of the file every RENEW_S, and an owner on another host is believed for
 STALE_S seconds after the last time stamp.
 
 The file holds the owner's process and the term, which grows by one with each owner. Events carry
-the term of their runner, so that the fold drops what a runner writes that has lost its lease.
+the term of their runner, so that the fold drops the events of a runner that has lost its lease.
 """
 
 from __future__ import annotations
@@ -92,10 +92,11 @@ def _lock(handle: int) -> bool:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            # Perhaps no runner has it: whoever only asks (`_is_locked`) locks it for a moment.
+            # Perhaps no runner holds the lock: a process that only looks (`_is_locked`) locks the
+            # file for a moment.
             time.sleep(RETRY_S)
         except OSError:
-            # This file system has no locks. Process names and time stamps have to do.
+            # This file system has no locks. Only process names and time stamps show the owner.
             return True
         else:
             return True
@@ -112,7 +113,7 @@ def _is_locked(path: Path) -> bool:
         fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
-    except OSError:  # no locks here: the owner's own word is all there is
+    except OSError:  # no locks here: only the content of the file tells
         return _body(path).get("held") is True
     else:
         return False

@@ -20,7 +20,8 @@ from jupyter_gridgpu.store.tail import read_lines
 
 CHUNK = 1024 * 1024
 RESULT_BYTES = 1_000_000
-START = ""  # the key of the line that holds the digest of the scan's own provenance
+# The key of the line for the scan itself, which holds the digest of the scan's provenance.
+SCAN_KEY = ""
 Digests = dict[str, tuple[str, int]]  # path in the scan folder -> SHA-256 (hexadecimal), bytes
 
 
@@ -79,12 +80,13 @@ class ManifestWriter:
     def add(self, keys: Iterable[str]) -> None:
         """Write the digests of ended jobs that are not in the manifest yet. Raises OSError."""
         new = [key for key in keys if key not in self._known]
-        if START not in self._known:
-            self._append(START, digests(self._paths.folder, [self._paths.provenance.name]))
+        if SCAN_KEY not in self._known:
+            self._append(SCAN_KEY, digests(self._paths.folder, [self._paths.provenance.name]))
         for key in new:
             self._append(key, digests(self._paths.folder, job_files(self._paths, key)))
 
     def _append(self, key: str, files: Digests) -> None:
+        """Append one line to the file. Raises OSError."""
         body: ManifestLine = {"key": key, "t": round(time.time(), 3), "files": files}
         line = json.dumps(body, separators=(",", ":")).encode() + b"\n"
         handle = os.open(
@@ -103,9 +105,9 @@ class ManifestWriter:
 
 
 def read(path: Path) -> dict[str, Digests]:
-    """Return the digests by the key of the job. A line that is torn or foreign is skipped.
+    """Return the digests in a manifest, by the key of the job.
 
-    If a job is there twice, its last line counts.
+    A line that is torn or foreign is skipped. If a job has two lines, the last one counts.
     """
     found: dict[str, Digests] = {}
     opener = opener_below(path.parent)

@@ -1,10 +1,11 @@
-"""The name of every file in a scan folder, and the ways in which such files are written and read.
+"""The path of every file in a scan folder, and how such files are written and read.
 
 Three ways to write a file, and what a reader sees after a crash of the writer:
 
 - `write_atomic` replaces a file. Whenever the writer is killed, a reader sees the old or the new
   text. Nothing is synced, so after a power cut the newest text may be lost.
-- `publish` gives a file that is complete a second name, once. Of several writers one wins.
+- `publish` gives a file that is complete a second name, by a link. Of several writers, the first
+  one wins.
 - `JournalWriter` (journal.py) appends; it syncs those events that must survive a power cut.
 """
 
@@ -125,7 +126,7 @@ class ScanPaths:
 
     @property
     def log(self) -> Path:
-        """What the scan's runners had to say."""
+        """What the scan's runners, and processes that they started, wrote to stderr."""
         return self.folder / "runner.log"
 
     def job(self, key: str) -> JobPaths:
@@ -133,7 +134,7 @@ class ScanPaths:
         return JobPaths(self.jobs / key)
 
     def arrival(self, key: str) -> JobPaths:
-        """Return the files that came of the job with this key while it ran."""
+        """Return the files that the job with this key sent while it ran."""
         return JobPaths(self.arrived / key)
 
 
@@ -160,7 +161,7 @@ class JobPaths:
 
     @property
     def log(self) -> Path:
-        """What the launcher or the worker said before the copy had a folder."""
+        """What the launcher, or the worker, printed before the copy had a folder."""
         return self.folder / "launch.log"
 
     @property
@@ -276,7 +277,8 @@ def read_json(path: Path, limit: int = 4_000_000) -> Any:
     """
     try:
         with open(path, "rb") as file:
-            # The size is not asked before: a file may grow between the question and the reading.
+            # One byte more than the limit is read, instead of asking for the size first: a file may
+            # grow between the question and the reading.
             data = file.read(limit + 1)
         if len(data) > limit:
             return None
@@ -299,12 +301,12 @@ def publish(source: Path, target: Path) -> bool:
     except FileExistsError:
         return False
     except OSError:
-        return _publish_a_copy(source, target)
+        return _publish_from_same_folder(source, target)
     return True
 
 
-def _publish_a_copy(source: Path, target: Path) -> bool:
-    """Copy `source` into the folder of `target` and link it there.
+def _publish_from_same_folder(source: Path, target: Path) -> bool:
+    """Copy `source` into the folder of `target` and link it there, as `publish` does.
 
     AFS has hard links inside one folder only. Whenever this process is killed, `target` is complete
     or missing.
@@ -337,7 +339,7 @@ def _publish_by_create(source: Path, target: Path) -> bool:
         with os.fdopen(handle, "wb") as file:
             file.write(source.read_bytes())
     except OSError:
-        # Half a result would keep the name from the next copy, which has a whole one.
+        # Half a result would keep the next copy of the job from publishing its whole result.
         target.unlink(missing_ok=True)
         raise
     return True

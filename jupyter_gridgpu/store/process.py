@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-NO_PROCESS = ("", 0)
+NO_PROCESS = ("", 0)  # state letter and start time if there is no such process
 DEAD = ("", "Z", "X")  # state letters of proc(5): none, a zombie, dead
 
 

@@ -40,7 +40,10 @@ def read_lines(path: Path, cursor: int, opener: Opener = None) -> tuple[list[byt
 
 
 def tail_text(path: Path, limit: int) -> str:
-    """Return the last `limit` bytes of a text file, or "" if there is no such file."""
+    """Return the last `limit` bytes of a text file, or "" if there is no such file.
+
+    Raises OSError if the file cannot be read.
+    """
     try:
         with open(path, "rb") as file:
             file.seek(max(os.stat(path).st_size - limit, 0))
@@ -59,7 +62,7 @@ class Part(NamedTuple):
 
 
 def text_part(path: Path, start: int | None, limit: int, opener: Opener = None) -> Part:
-    """Return at most `limit` bytes of a text file from byte `start` on, or its end if that is None.
+    """Return at most `limit` bytes of a text file from byte `start` on; without `start`, its end.
 
     The part ends between two characters, and between two lines if there is a whole line in it, so
     that the parts of a file can be put together. A missing file is empty. Raises OSError.
@@ -76,8 +79,8 @@ def text_part(path: Path, start: int | None, limit: int, opener: Opener = None) 
         return Part("", 0, 0, 0)
     skipped = 0
     if first > 0:
-        # Whoever asks for the end has not seen the line in which it begins. Whoever goes on from
-        # a byte has the beginning of that line already.
+        # A reader that wants the end of the file would get a line without its beginning, so that
+        # line is skipped. A reader that goes on from a byte has the beginning already.
         skipped = _bytes_to_skip(data, to_next_line=start is None)
     rest = data[skipped:]
     kept = rest[: _bytes_to_keep(rest, to_last_line=first + len(data) < size)]

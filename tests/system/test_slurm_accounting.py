@@ -92,8 +92,8 @@ def test_an_accounting_that_does_not_answer_is_no_reason_to_send_again(
         monkeypatch.setenv(name, value)
     backend = SlurmBackend(small_scan(backend="slurm"), ScanPaths(tmp_path))
     batch = backend._batches.make([["v0001.1"]])
-    assert backend.sent([batch]) == {}
+    assert backend.find_batches([batch]) == {}
     accounted.end_daemon("slurmdbd")
     with pytest.raises(Unreachable):
-        backend.sent([batch])
-    assert backend.ask_past(["1_1"]) == {}
+        backend.find_batches([batch])
+    assert backend.query_past(["1_1"]) == {}

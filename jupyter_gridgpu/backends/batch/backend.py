@@ -28,17 +28,17 @@ from jupyter_gridgpu.store.paths import ScanPaths
 class BatchBackend(BatchSystem):
     """A Backend made of the verbs of a batch system and what all batch systems share.
 
-    A subclass sets `title` and defines `check`, `send`, `sent`, `task_id`, `ask` and `end`, and
-    where it needs to, the other verbs of BatchSystem.
+    A subclass sets `title` and defines `check`, `send`, `find_batches`, `task_id`, `query` and
+    `end`. It may replace the other verbs of BatchSystem.
     """
 
-    # Between two looks at files. The batch system is asked at the pace of Inquiry.
+    # Seconds between two looks at files. Inquiry decides when the batch system is asked.
     poll_s = 0.25
 
     def __init__(self, scan: ScanSpec, paths: ScanPaths) -> None:
         super().__init__(scan, paths)
         self._batches = BatchStore(paths)
-        self._inquiry = Inquiry(self.title, self.ask, self.ask_past, self._answer_file())
+        self._inquiry = Inquiry(self.title, self.query, self.query_past, self._answer_file())
         self._hand_over = HandOver(self, scan, self._batches, self._inquiry)
         self._tracker = JobTracker(self, scan, paths, self._batches, self._inquiry)
 
@@ -46,10 +46,10 @@ class BatchBackend(BatchSystem):
         """Do nothing: a batch system needs no preparation."""
 
     def close(self) -> None:
-        """Do nothing: nothing is held."""
+        """Do nothing: the runner holds nothing of a batch system."""
 
     def slots(self) -> int | None:
-        """Return None: the batch system queues all jobs."""
+        """Return None, which means any number: the batch system queues all jobs."""
         return None
 
     def notice(self) -> str | None:
@@ -57,18 +57,21 @@ class BatchBackend(BatchSystem):
         return self._inquiry.notice()
 
     def submit(self, jobs: Sequence[Job]) -> dict[str, str | Exception]:
-        """Hand jobs over; those that the batch system has already are not sent again."""
+        """Hand jobs over. Jobs that the batch system has already are not sent again.
+
+        Return for each key the id of its task, or the error that kept the job back.
+        """
         return self._hand_over.submit(jobs)
 
     def find(self, keys: Sequence[str]) -> dict[str, str]:
         """Return the task ids of those jobs that the batch system took, by key.
 
-        Raises Unreachable if that cannot be told now.
+        Raises Unreachable if the answer cannot be had now.
         """
         return self._hand_over.find(keys)
 
     def poll(self, ids: dict[str, str]) -> dict[str, Observation]:
-        """Return what is seen of jobs now. `ids` maps keys to tasks."""
+        """Return what is known of jobs now, by key. `ids` maps keys to tasks."""
         return self._tracker.poll(ids)
 
     def cancel(self, ids: dict[str, str]) -> None:
@@ -76,12 +79,12 @@ class BatchBackend(BatchSystem):
         self._tracker.cancel(ids)
 
     def collect(self, key: str, ident: str) -> None:
-        """Do nothing: files were brought when the batch system said that the task had ended."""
+        """Do nothing: `fetch_files` has brought the files when the task ended."""
 
     def _answer_file(self) -> Path:
         """Return the file of the last answer, which the runners of all scans share."""
-        # The host is in its name because another machine with the same home may submit to another
-        # cluster, and clusters number their jobs alike.
+        # The file's name has the host in it: another machine with the same home may submit to
+        # another cluster, and two clusters give the same numbers to their jobs.
         names = (self.title, self.cluster(), getpass.getuser(), socket.gethostname())
         name = re.sub(r"[^A-Za-z0-9._-]", "-", "-".join(names))[:200]
         return home.home() / ".engines" / f"{name}.json"

@@ -4,8 +4,8 @@ A batch is written before it is sent. So a runner that follows a killed one know
 sent, and asks the batch system about it instead of sending it again.
 
     batches/b0001/tasks         line i: the keys of the jobs of task i, counted from 1
-    batches/b0001/engine.json   {"id": ...} once the batch system took the batch;
-                                the id is null if it was not sent after all
+    batches/b0001/engine.json   {"id": ...} once it is known whether the batch system took the
+                                batch; the id is null if it did not
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class BatchStore:
     def make(self, tasks: Sequence[Sequence[str]]) -> Batch:
         """Write a new batch to disk and return it. Raises OSError."""
         known = self._read()
-        # Not the number of batches: one that was dropped leaves a gap.
+        # Batches are not counted for the next number, since a batch that was dropped leaves a gap.
         number = 1 + max((int(name[1:]) for name in known), default=0)
         name = f"b{number:04d}"
         batch = Batch(name, self._folder / name, tuple(tuple(keys) for keys in tasks))
@@ -77,7 +77,7 @@ class BatchStore:
         self._ids[batch.name] = ident
 
     def drop(self, batch: Batch) -> None:
-        """Forget a batch that the batch system surely did not take. Raises OSError."""
+        """Forget a batch that the batch system certainly did not take. Raises OSError."""
         shutil.rmtree(batch.folder)
         self._read().pop(batch.name, None)
         for keys in batch.tasks:
@@ -102,10 +102,13 @@ class BatchStore:
         return batch.tasks[index - 1]
 
     def id_of(self, batch: Batch) -> str | None:
-        """Return the batch system's id of a batch, or None if it has none or it is not known."""
+        """Return the batch system's id of a batch.
+
+        Return None if the batch was not taken, or if nobody knows yet whether it was.
+        """
         return self._ids.get(batch.name)
 
-    def unsure(self, keys: Iterable[str]) -> list[Batch]:
+    def unconfirmed(self, keys: Iterable[str]) -> list[Batch]:
         """Return those batches of jobs for which it is not known whether they were taken."""
         found: dict[str, Batch] = {}
         for key in keys:
@@ -115,13 +118,14 @@ class BatchStore:
         return list(found.values())
 
     def _read(self) -> dict[str, Batch]:
+        """Return all batches by name; the first call reads them from disk."""
         if self._batches is None:
             self._batches = {}
             for folder in _folders(self._folder):
                 batch = _load(folder)
                 self._enter(batch)
                 answer = read_json(batch.engine_file)
-                # A file that is torn or wrong says nothing: the batch system is asked again.
+                # A file that is torn or damaged is ignored: the batch system is asked again.
                 if isinstance(answer, dict) and isinstance(answer.get("id", 0), (str, type(None))):
                     self._ids[batch.name] = answer["id"]
         return self._batches
@@ -136,7 +140,7 @@ class BatchStore:
 
 
 def _folders(root: Path) -> list[Path]:
-    """Return the folders of batches, oldest first: b10000 comes after b9999."""
+    """Return the folders of batches, oldest first, so that b10000 comes after b9999."""
     try:
         entries = list(os.scandir(root))
     except FileNotFoundError:
@@ -150,7 +154,10 @@ def _is_batch(name: str) -> bool:
 
 
 def _load(folder: Path) -> Batch:
-    """Return the batch of a folder. One without tasks was never sent: its runner was killed."""
+    """Return the batch of a folder.
+
+    A batch without tasks was never sent: its runner was killed before it had written them.
+    """
     try:
         with open(folder / "tasks", encoding="utf-8") as file:
             lines = file.read(TASKS_BYTES).splitlines()

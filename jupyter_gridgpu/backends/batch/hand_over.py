@@ -13,7 +13,7 @@ from jupyter_gridgpu.backends.batch.system import BatchSystem
 from jupyter_gridgpu.errors import BackendError, QueueFull, Unreachable
 from jupyter_gridgpu.model.scan import ScanSpec
 
-Answers = dict[str, str | Exception]  # for each key the id of its task, or what came instead
+Answers = dict[str, str | Exception]  # for each key the id of its task, or the error
 
 
 class HandOver:
@@ -25,7 +25,7 @@ class HandOver:
     def __init__(
         self, system: BatchSystem, scan: ScanSpec, batches: BatchStore, inquiry: Inquiry
     ) -> None:
-        # What the batch system said if it took no more jobs when it was last given some.
+        # The refusal, if the batch system had no room for all jobs at the last hand-over.
         self.full: QueueFull | None = None
         self._system = system
         self._batches = batches
@@ -39,8 +39,8 @@ class HandOver:
     def submit(self, jobs: Sequence[Job]) -> Answers:
         """Hand jobs over in as few calls as possible. Return an answer for each key."""
         keys = [job.key for job in jobs]
-        # An earlier call may have been heard although its answer was not. So the batch system is
-        # asked what it has before anything is sent: a job that is sent twice runs twice.
+        # An earlier call may have reached the batch system although its answer did not reach us. A
+        # job that is sent twice runs twice, so the batch system is first asked which jobs it has.
         try:
             answers: Answers = dict(self.find(keys))
         except Unreachable as error:
@@ -55,13 +55,13 @@ class HandOver:
     def find(self, keys: Sequence[str]) -> dict[str, str]:
         """Return the task ids of those jobs that were taken, by key.
 
-        Raises Unreachable if that cannot be told now.
+        Raises Unreachable if the answer cannot be had now.
         """
-        unsure = self._batches.unsure(keys)
-        if unsure:
-            known = self._system.sent(unsure)
+        unconfirmed = self._batches.unconfirmed(keys)
+        if unconfirmed:
+            known = self._system.find_batches(unconfirmed)
             # A batch that the batch system does not have is given up: its jobs are sent anew.
-            for batch in unsure:
+            for batch in unconfirmed:
                 self._batches.record_id(batch, known.get(batch.name))
         found = {}
         for key in keys:
@@ -92,7 +92,7 @@ class HandOver:
         growth = 2
         sent = 0
         while tasks:
-            part = tasks[: max(min(size, self._system.room(sent)), 0)]
+            part = tasks[: max(min(size, self._system.allowed_tasks(sent)), 0)]
             if not part and self.full is not None:
                 break
             part_answers = self._send(part)
@@ -114,7 +114,7 @@ class HandOver:
             self.full = None
             return answers
         assert self.full is not None
-        # What is left gets the same answer without a call.
+        # The tasks that are left get the same answer, without another call.
         for task in tasks:
             answers.update(dict.fromkeys((job.key for job in task), self.full))
         return answers

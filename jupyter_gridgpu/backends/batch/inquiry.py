@@ -19,14 +19,14 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from jupyter_gridgpu.backends.polling import SILENT_S, SLOWEST, poll_interval_s
+from jupyter_gridgpu.backends.polling import longest_pause_s, poll_interval_s, silence_limit_s
 from jupyter_gridgpu.errors import GridGpuError, Unreachable
 from jupyter_gridgpu.model.job import one_line
 from jupyter_gridgpu.model.units import duration_text
 from jupyter_gridgpu.store.paths import read_json, write_json
 
-SOON_S = 1.0  # from something that a runner did to the question about it
-SLOWER = 1.5  # how much longer a pause is than the one before, while nothing changes
+SOON_S = 1.0  # from a change that the runner made to the next question
+PAUSE_GROWTH = 1.5  # each pause is longer by this factor, while nothing changes
 ANSWER_BYTES = 256_000_000
 PAST_LIMIT = 1000  # how many tasks an archive is asked about at once
 
@@ -37,7 +37,7 @@ class TaskStatus:
 
     `state` is queued, running, done, failed or cancelled. 'done' means that the task ended by
     itself; only the results of its jobs say whether they went well. Times are in seconds since the
-    epoch. Texts are shown to the user, bounded, and nothing else follows from them.
+    epoch. Texts are bounded and are only shown to the user: no decision depends on them.
     """
 
     state: str
@@ -81,27 +81,29 @@ class Inquiry:
     def __init__(
         self,
         title: str,
-        ask: Callable[[], Mapping[str, TaskStatus]],
-        ask_past: Callable[[Sequence[str]], Mapping[str, TaskStatus]],
+        query: Callable[[], Mapping[str, TaskStatus]],
+        query_past: Callable[[Sequence[str]], Mapping[str, TaskStatus]],
         answer_file: Path,
     ) -> None:
         """`title` names the batch system for people; `answer_file` keeps the last answer.
 
-        `ask` returns the status of all tasks; `ask_past` asks an archive for some tasks. Both run
-        in a thread and raise Unreachable while the batch system does not answer.
+        `query` returns the status of all tasks, `query_past` that of some tasks from an archive.
+        Both run in a thread and raise Unreachable while the batch system does not answer.
         """
         self.answer: StatusAnswer | None = None
         self._title = title
-        self._ask = ask
-        self._ask_past = ask_past
+        self._query = query
+        self._query_past = query_past
         self._answer_file = answer_file
         self._pause_s = poll_interval_s()
         self._due = -math.inf  # when the next question is asked, on the monotonic clock
-        self._asked = -math.inf  # when the last one was asked, on the same clock
+        self._asked_at = -math.inf  # when the last question was asked, on the same clock
         self._thread: threading.Thread | None = None
         self._outcome: StatusAnswer | Exception | None = None  # what the thread leaves behind
-        self._trouble: Exception | None = None  # why there was no answer, the last time
-        self._last_heard = time.time()  # when the last answer was asked for; at first, the start
+        self._trouble: Exception | None = None  # why the last question got no answer
+        # When the last question that was answered was asked (seconds since the epoch). Until there
+        # is an answer, it is the time of the start.
+        self._last_heard = time.time()
 
     def hurry(self) -> None:
         """Ask again soon, since the runner has changed something in the batch system.
@@ -109,7 +111,7 @@ class Inquiry:
         The poll interval is kept all the same: it protects the batch system.
         """
         self._pause_s = poll_interval_s()
-        self._due = min(self._due, max(time.monotonic() + SOON_S, self._asked + self._pause_s))
+        self._due = min(self._due, max(time.monotonic() + SOON_S, self._asked_at + self._pause_s))
 
     def refresh(self, missing: Sequence[str] = ()) -> None:
         """Take an answer that has come, and ask again when it is time. Never waits.
@@ -120,18 +122,18 @@ class Inquiry:
             self._thread = None
             self._take_outcome()
         if self._thread is None and time.monotonic() >= self._due:
-            self._asked = time.monotonic()
+            self._asked_at = time.monotonic()
             # A daemon thread, so that a batch system that never answers does not keep the runner
             # from ending.
             self._thread = threading.Thread(
-                target=self._question, args=(list(missing),), daemon=True
+                target=self._ask_in_thread, args=(list(missing),), daemon=True
             )
             self._thread.start()
 
     def notice(self) -> str | None:
         """Return one sentence for the user while the batch system is silent, else None."""
         silent_s = time.time() - self._last_heard
-        if self._trouble is None or silent_s < min(SILENT_S, SLOWEST * poll_interval_s()):
+        if self._trouble is None or silent_s < silence_limit_s():
             return None
         length = f"{max(int(silent_s // 60), 1)} min"
         if silent_s >= 3600:
@@ -143,7 +145,7 @@ class Inquiry:
         )
 
     def _take_outcome(self) -> None:
-        """Keep the answer that the thread got, if any, and set when the next question is due."""
+        """Keep the answer that the thread got, if any, and set the time of the next question."""
         outcome, self._outcome = self._outcome, None
         news = False
         if isinstance(outcome, StatusAnswer):
@@ -152,48 +154,49 @@ class Inquiry:
             self._trouble = None
             self._last_heard = outcome.time
         else:
-            # The old answer stays: a silence says nothing about jobs.
+            # The old answer stays valid, since a silent batch system tells nothing about jobs.
             self._trouble = outcome or Unreachable("it did not answer")
         if news:
             self._pause_s = poll_interval_s()
         else:
-            self._pause_s = min(self._pause_s * SLOWER, SLOWEST * poll_interval_s())
-        # At random, so that runners which were started together do not ask together for ever.
+            self._pause_s = min(self._pause_s * PAUSE_GROWTH, longest_pause_s())
+        # The pause is random, so that runners which were started together do not go on asking at
+        # the same moments.
         self._due = time.monotonic() + self._pause_s * random.uniform(1.0, 1.1)
 
-    def _question(self, missing: list[str]) -> None:
+    def _ask_in_thread(self, missing: list[str]) -> None:
         """Ask the batch system and leave the answer, or the error, in `_outcome`."""
         try:
             answer = self._shared_answer()
             unknown = [task for task in missing if task not in answer.tasks]
             if unknown:
-                past = self._ask_past(unknown)
+                past = self._query_past(unknown)
                 if past:
                     answer = replace(answer, tasks={**answer.tasks, **past})
             self._outcome = answer
         except (GridGpuError, OSError) as error:
             self._outcome = error
         except Exception as error:
-            # An answer in a form that the backend does not know is as good as none. It must not
-            # end the thread without a word.
+            # An answer in a form that the backend does not know is as good as none. The thread
+            # must not end without leaving an outcome.
             self._outcome = Unreachable(
                 f"its answer cannot be read: {type(error).__name__}: {error}"
             )
 
     def _shared_answer(self) -> StatusAnswer:
-        """Return an answer that another runner has just got, else ask and leave the answer."""
+        """Return an answer that another runner has just got; else ask, and keep the answer."""
         with _locked(self._answer_file.with_suffix(".lock")):
-            known = _read(self._answer_file)
+            known = _read_answer(self._answer_file)
             # A little less than a whole interval: a runner that asks again on time must not find
             # its own last answer still fresh.
             if known is not None and 0 <= time.time() - known.time < 0.9 * poll_interval_s():
                 return known
-            # The time of the question, not of the answer: a job that was handed over in between
-            # may be missing in it.
-            asked = time.time()
-            answer = StatusAnswer(asked, dict(self._ask()))
+            # The answer gets the time of the question: a job that is handed over between question
+            # and answer may be missing in the answer.
+            asked_at = time.time()
+            answer = StatusAnswer(asked_at, dict(self._query()))
             tasks = {ident: _without_none(status) for ident, status in answer.tasks.items()}
-            write_json(self._answer_file, {"time": asked, "tasks": tasks})
+            write_json(self._answer_file, {"time": asked_at, "tasks": tasks})
             return answer
 
 
@@ -203,7 +206,7 @@ def _without_none(status: TaskStatus) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    """Hold a lock file while asking.
+    """Hold a lock file, so that only one runner asks at a time. Raises OSError.
 
     On a file system without locks two runners may ask at the same time, which does no harm.
     """
@@ -217,8 +220,11 @@ def _locked(path: Path) -> Iterator[None]:
         os.close(handle)
 
 
-def _read(path: Path) -> StatusAnswer | None:
-    """Return the answer in a file, or None if it is not sound: another version may have left it."""
+def _read_answer(path: Path) -> StatusAnswer | None:
+    """Return the answer in a file, or None if there is none in our form.
+
+    Another version of this package may have left the file.
+    """
     body = read_json(path, ANSWER_BYTES)
     try:
         tasks = {str(ident): TaskStatus(**fields) for ident, fields in body["tasks"].items()}

@@ -11,6 +11,7 @@ from jupyter_gridgpu.backends.base import (
     PLACE_LIMIT,
     copy_info,
     gpu_label,
+    last_log_line,
     notebook_of,
     plausible,
     read_result,
@@ -20,13 +21,10 @@ from jupyter_gridgpu.backends.batch.inquiry import TaskStatus
 from jupyter_gridgpu.model.job import Observation, one_line
 from jupyter_gridgpu.model.scan import ScanSpec
 from jupyter_gridgpu.store.paths import CopyPaths, ScanPaths
-from jupyter_gridgpu.store.tail import tail_text
-
-LAUNCH_LOG_BYTES = 4096  # the end of launch.log, of which the last line is shown
 
 
-class Observer:
-    """Words an Observation. What is observed, JobTracker decides.
+class ObservationBuilder:
+    """Builds the Observation of a job. JobTracker decides which method describes the job.
 
     `status` is what the batch system says about a job's task, or None if it says nothing. `copy`
     is the newest copy of the job, or None if no worker has started.
@@ -35,7 +33,7 @@ class Observer:
     def __init__(
         self, title: str, scan: ScanSpec, paths: ScanPaths, batches: BatchStore, shows_files: bool
     ) -> None:
-        """`title` names the batch system; `shows_files`: files of running jobs can be read here."""
+        """`title` names the batch system; `shows_files` is that of its Capabilities."""
         self._title = title
         self._scan = scan
         self._paths = paths
@@ -51,18 +49,18 @@ class Observer:
         return copies[-1]
 
     def result(self, key: str, status: TaskStatus | None) -> Observation | None:
-        """Return what a job's result says, or None if there is no sound one."""
+        """Return what a job's result says, or None if there is no sound result."""
         result = read_result(self._paths, key)
         if result is None:
             return None
         if result.state == "failed" and status is not None and status.reason == "oom":
-            # The worker saw only that its kernel died; the batch system knows that it took too
-            # much memory.
+            # The worker saw only that its kernel died. The batch system knows that the job took
+            # too much memory.
             result = replace(result, reason="oom", message=status.message)
         return self._placed(result, status, self.newest_copy(key))
 
     def running(self, key: str, status: TaskStatus | None, copy: CopyPaths) -> Observation:
-        """Return that a job runs, as the files of its copy show."""
+        """Return the observation of a job that runs, as the files of its copy show it."""
         started = plausible(copy_info(copy).get("started")) or copy.made()
         notebook = notebook_of(self._paths, key, copy.folder.name)
         return self._placed(
@@ -70,7 +68,7 @@ class Observer:
         )
 
     def waiting_for_turn(self, key: str, status: TaskStatus) -> Observation | None:
-        """Return that a job without files waits for another job of its task, or None."""
+        """Return the observation of a job that waits for another job of its task, else None."""
         first, *others = self._batches.task_keys(key)
         # Where files come only at the end, a job without files may well be running.
         if status.state != "running" or not others or not self._shows_files:
@@ -79,7 +77,7 @@ class Observer:
         return Observation("queued", message=f"Waits for its turn in the job that runs {variant}.")
 
     def without_files(self, status: TaskStatus) -> Observation:
-        """Return what the batch system says about a job that has no files yet."""
+        """Return the observation of a job that has no files yet, from the batch system alone."""
         return Observation(
             status.state,
             message=status.message,
@@ -90,7 +88,7 @@ class Observer:
         )
 
     def without_result(self, key: str, status: TaskStatus, copy: CopyPaths | None) -> Observation:
-        """Return how a job ended that left no result, as the batch system tells it."""
+        """Return the end of a job that left no result, as the batch system tells it."""
         state = "failed"
         reason = status.reason
         if status.state == "cancelled":
@@ -103,7 +101,7 @@ class Observer:
             notebook = notebook_of(self._paths, key, copy.folder.name)
         else:
             # No worker started, so the launcher or the container runtime may have said why.
-            launch_words = self._launch_words(key)
+            launch_words = self._launch_message(key)
             if launch_words:
                 message = f"{message} {launch_words}"
         observation = Observation(
@@ -117,13 +115,13 @@ class Observer:
         return self._placed(observation, status, copy)
 
     def cancelled_unstarted(self) -> Observation:
-        """Return that a job was cancelled before it started."""
+        """Return the end of a job that was cancelled before it started."""
         return Observation("cancelled", "user", "Cancelled before it started.", ended=time.time())
 
-    def lost(self, unknown_for: str) -> Observation:
-        """Return that a job is lost. `unknown_for` says how long nobody has known it."""
+    def lost(self, unknown_time: str) -> Observation:
+        """Return the end of a lost job. `unknown_time` says how long it was not known: `5 min`."""
         message = (
-            f"Lost: {self._title} no longer knows this job and no result came in {unknown_for}."
+            f"Lost: {self._title} no longer knows this job and no result came in {unknown_time}."
         )
         return Observation("lost", message=message, ended=time.time())
 
@@ -153,12 +151,12 @@ class Observer:
             link=link,
         )
 
-    def _launch_words(self, key: str) -> str | None:
+    def _launch_message(self, key: str) -> str | None:
         """Return the last line of launch.log, or None if there is none."""
         # The launcher runs once for a task and writes to the folder of the task's first job.
         for job in (self._batches.task_keys(key)[0], key):
             with contextlib.suppress(OSError):
-                lines = tail_text(self._paths.job(job).log, LAUNCH_LOG_BYTES).strip().splitlines()
-                if lines:
-                    return one_line(lines[-1])
+                line = last_log_line(self._paths.job(job).log)
+                if line:
+                    return line
         return None

@@ -32,22 +32,23 @@ class BatchSystem(ABC):
     def check(self, ask: bool = True) -> None:
         """Raise BackendError if the batch system is not there or refuses such jobs.
 
-        The error quotes the batch system. Without `ask` only this machine is looked at.
+        The error quotes the batch system. With `ask` false, no question is sent: only this machine
+        is looked at.
         """
 
     @abstractmethod
     def send(self, batch: Batch) -> str:
         """Hand a batch over and return the batch system's id for it.
 
-        Raises BackendError if the batch is refused for good, Full if it is refused only for now,
-        and Unreachable if it is not known whether it was taken.
+        Raises BackendError if the batch is refused for good, QueueFull if it is refused only for
+        now, and Unreachable if it is not known whether the batch was taken.
         """
 
     @abstractmethod
-    def sent(self, batches: Sequence[Batch]) -> dict[str, str]:
+    def find_batches(self, batches: Sequence[Batch]) -> dict[str, str]:
         """Return the ids of those batches that the batch system has, by their names.
 
-        Raises Unreachable if that cannot be told now.
+        Raises Unreachable if the answer cannot be had now.
         """
 
     @abstractmethod
@@ -55,39 +56,40 @@ class BatchSystem(ABC):
         """Return the batch system's id of a task (from 1) of a batch."""
 
     @abstractmethod
-    def ask(self) -> Mapping[str, TaskStatus]:
+    def query(self) -> Mapping[str, TaskStatus]:
         """Return the status of all tasks of this user, by task id. Runs in a thread.
 
         Raises Unreachable if the batch system does not answer.
         """
 
-    def ask_past(self, tasks: Sequence[str]) -> Mapping[str, TaskStatus]:
-        """Return the status of tasks that `ask` does not know, from an archive. Runs in a thread.
+    def query_past(self, tasks: Sequence[str]) -> Mapping[str, TaskStatus]:
+        """Return the status of tasks that `query` does not know, from an archive.
 
-        A batch system without an archive knows nothing of them.
+        Runs in a thread. A batch system without an archive returns nothing.
         """
         return {}
 
     @abstractmethod
     def end(self, tasks: Sequence[str], hard: bool) -> None:
-        """Tell the batch system to end tasks: so that their workers can save, or `hard`.
+        """Tell the batch system to end tasks.
 
-        Raises Unreachable if the batch system does not answer.
+        If `hard` is false, the workers get time to save. Raises Unreachable if the batch system
+        does not answer.
         """
 
-    def room(self, sent: int) -> int:
+    def allowed_tasks(self, sent: int) -> int:
         """Return how many more tasks may be handed over, after `sent` tasks in the same call."""
         # Most batch systems queue whatever they take; only the size of one call is bounded.
         return self.batch_limit
 
-    def bring(self, batch: Batch, index: int) -> None:  # noqa: B027  (files mostly lie here)
+    def fetch_files(self, batch: Batch, index: int) -> None:  # noqa: B027  (files mostly lie here)
         """Bring the files of a task that has ended into the folders of its jobs.
 
-        With a shared disk they are there already.
+        With a shared disk the files are there already, and nothing is done.
         """
 
     def cluster(self) -> str:
-        """Return a name for the cluster that is asked, so that answers of two are kept apart."""
+        """Return a name for the cluster, so that the answers of two clusters are kept apart."""
         return "default"
 
     def environment(self) -> dict[str, str]:

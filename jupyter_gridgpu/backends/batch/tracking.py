@@ -3,10 +3,10 @@
 There are two witnesses for every job. Its files say at once that it runs and how it ended, without
 a question to anybody. The batch system says why a job waits, on which node it is, and what became
 of a job that left no result. A result is believed before the batch system: the worker knows how the
-notebook ended, while the batch system sees a process and tells it late.
+notebook ended, while the batch system sees only a process, and tells its end late.
 
-A batch system that is silent changes nothing: what it said last stays, and no job is given up for a
-time in which nobody could have been asked.
+While a batch system is silent, its last answer stays valid. Only answers can make a job lost, so no
+job is lost because of a silence. `JobTracker._unknown` decides that a job is lost.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from jupyter_gridgpu.backends.batch.batches import BatchStore
-from jupyter_gridgpu.backends.batch.endings import Endings
+from jupyter_gridgpu.backends.batch.end_requests import EndRequests
 from jupyter_gridgpu.backends.batch.inquiry import (
     PAST_LIMIT,
     Inquiry,
     StatusAnswer,
     TaskStatus,
 )
-from jupyter_gridgpu.backends.batch.observations import Observer
+from jupyter_gridgpu.backends.batch.observations import ObservationBuilder
 from jupyter_gridgpu.backends.batch.system import BatchSystem
 from jupyter_gridgpu.backends.polling import poll_interval_s
 from jupyter_gridgpu.model.job import Observation
@@ -33,19 +33,19 @@ from jupyter_gridgpu.model.scan import ScanSpec
 from jupyter_gridgpu.model.units import duration_text
 from jupyter_gridgpu.store.paths import CopyPaths, ScanPaths, publish
 
-# For how many poll intervals a batch system that answers may not know a job without a result,
-# until the job is lost. With intervals of 15 s, this is 5 minutes.
+# A job without a result is lost if the batch system answers and has not known the job for so many
+# poll intervals. With intervals of 15 s, this is 5 minutes.
 LOST_POLLS = 20
-LOOKS = 100  # how many of the jobs that wait are looked at in one poll
+WAITING_LOOKS = 100  # how many of the jobs that wait are looked at in one poll
 
 
 @dataclass
 class TrackedJob:
     """What is remembered of a job from one poll to the next."""
 
-    # When the batch system was first heard to say that the job has ended (monotonic clock).
+    # When an answer of the batch system first said that the job had ended (monotonic clock).
     ended: float | None = None
-    # When an answer was first found that does not hold the job (seconds since the epoch).
+    # When an answer of the batch system first lacked the job (seconds since the epoch).
     missing: float | None = None
     running: bool = False
     folder_changed_ns: int = -1  # when its folder was last seen to change
@@ -63,31 +63,31 @@ class JobTracker:
         inquiry: Inquiry,
     ) -> None:
         self.unfinished = 0  # jobs that were handed over and have not ended, as of the last poll
-        # Seconds until a result that a node wrote is seen here: disks of clusters may be late.
+        # Seconds until a result that a node wrote is surely seen here: shared disks may be late.
         self.grace_s = min(10.0, 4 * poll_interval_s())
-        self.endings = Endings(paths, batches, system.end)
+        self.end_requests = EndRequests(paths, batches, system.end)
         self._system = system
         self._paths = paths
         self._batches = batches
         self._inquiry = inquiry
-        self._observer = Observer(
+        self._observations = ObservationBuilder(
             system.title, scan, paths, batches, system.capabilities.shows_files
         )
         self._tracked: dict[str, TrackedJob] = {}
         self._turn: deque[str] = deque()  # jobs whose turn to be looked at is still to come
 
     def poll(self, ids: Mapping[str, str]) -> dict[str, Observation]:
-        """Return what is seen of jobs now. `ids` maps keys to tasks."""
+        """Return what is known of jobs now, by key. `ids` maps keys to tasks."""
         self.unfinished = len(ids)
         before = self._inquiry.answer
         missing = [
             ids[key] for key, tracked in self._tracked.items() if tracked.missing and key in ids
         ]
         self._inquiry.refresh(missing[:PAST_LIMIT])
-        if self.endings.carry_out():
+        if self.end_requests.carry_out():
             self._inquiry.hurry()
         found: dict[str, Observation] = {}
-        for key in self._chosen(ids, before):
+        for key in self._keys_to_look_at(ids, before):
             observation = self._look(key, ids[key])
             if observation is not None:
                 found[key] = observation
@@ -95,21 +95,20 @@ class JobTracker:
 
     def cancel(self, ids: Mapping[str, str]) -> None:
         """Ask jobs to end. `ids` maps keys to tasks."""
-        self.endings.request(ids)
+        self.end_requests.request(ids)
 
-    def _chosen(self, ids: Mapping[str, str], before: StatusAnswer | None) -> list[str]:
+    def _keys_to_look_at(self, ids: Mapping[str, str], before: StatusAnswer | None) -> list[str]:
         """Return the keys of the jobs to look at now; `before` is the answer of the last poll.
 
-        These are the jobs that run or end, those about which the batch system says something new,
-        and some of the others in turn. A look reads files, perhaps over a network, and there may
-        be ten thousand jobs that wait.
+        These are the jobs that run or end, the jobs about which the batch system says something
+        new, and some of the jobs that wait, in turn. A look reads files, perhaps over a network,
+        and there may be ten thousand jobs that wait.
         """
         chosen: list[str] = []
-        asked = self.endings.asked
         for key in ids:
             tracked = self._tracked.get(key)
-            moves = tracked is not None and (tracked.running or tracked.ended)
-            if moves or key in asked:
+            runs_or_ends = tracked is not None and (tracked.running or tracked.ended)
+            if runs_or_ends or key in self.end_requests.requested:
                 chosen.append(key)
         answer = self._inquiry.answer
         if answer is not before:
@@ -118,40 +117,43 @@ class JobTracker:
                     chosen.append(key)
         if not self._turn:
             self._turn = deque(ids)
-        for _ in range(min(LOOKS, len(self._turn))):
+        for _ in range(min(WAITING_LOOKS, len(self._turn))):
             key = self._turn.popleft()
             if key in ids:
                 chosen.append(key)
         return list(dict.fromkeys(chosen))  # each once, in this order
 
     def _look(self, key: str, task: str) -> Observation | None:
-        """Return what files and batch system say about a job now, or None if nothing follows."""
+        """Return the observation of a job from its files and the batch system's last answer.
+
+        Return None if they tell nothing, so that the job stays as it was.
+        """
         tracked = self._tracked.setdefault(key, TrackedJob())
         answer = self._inquiry.answer
         status = _status_in(answer, task)
         copy: CopyPaths | None = None
-        # Files are read only where some may have come. Those of a task that ended may have come
-        # without a change of the folder itself: into the folder of a copy.
+        # Files are read only where new ones may have come. When a task ends, files may come into
+        # the folder of a copy, which does not change the folder of the job.
         ended = status is not None and status.has_ended
         if self._folder_changed(key, tracked) or ended:
-            # A result is believed before the batch system, whatever that says about the task.
+            # A result is believed, whatever the batch system says about the task.
             result = self._result(key, status)
             if result is not None:
                 return result
-            copy = self._observer.newest_copy(key)
+            copy = self._observations.newest_copy(key)
         if status is not None and status.has_ended:
             return self._without_result(key, status, copy, tracked)
-        # If the batch system said before that the task had ended, it has started it again.
+        # If an earlier answer said that the task had ended, the batch system has started it again.
         tracked.ended = None
         if copy is not None and _copy_runs(copy, status, answer):
             return self._running(key, status, copy, tracked)
         if status is not None:
             tracked.missing = None
-            waiting = self._observer.waiting_for_turn(key, status)
+            waiting = self._observations.waiting_for_turn(key, status)
             if waiting is not None:
                 return waiting
             tracked.running = status.state == "running"
-            return self._observer.without_files(status)
+            return self._observations.without_files(status)
         if answer is not None:
             return self._unknown(key, answer, tracked)
         # No files and no answer so far: nothing is known, so the job stays as it was.
@@ -173,7 +175,7 @@ class JobTracker:
 
     def _result(self, key: str, status: TaskStatus | None) -> Observation | None:
         """Return the end of a job that has a sound result, else None."""
-        result = self._observer.result(key, status)
+        result = self._observations.result(key, status)
         if result is None:
             return None
         return self._final(key, result)
@@ -181,17 +183,21 @@ class JobTracker:
     def _running(
         self, key: str, status: TaskStatus | None, copy: CopyPaths, tracked: TrackedJob
     ) -> Observation:
-        """Return that a job runs, or that it is lost."""
+        """Return the observation of a job whose copy runs, as far as its files tell.
+
+        If the batch system has not known the job for long, this is the end of a lost job.
+        """
         tracked.running = True
-        lost = None
         answer = self._inquiry.answer
         if status is None and answer is not None and answer.time > copy.made():
             # The copy had begun when the batch system was asked, and the batch system does not
-            # know the job. It may have ended and left the queue, without a result.
-            lost = self._unknown(key, answer, tracked)
+            # know the job. The job may have ended and left the queue, without a result.
+            end = self._unknown(key, answer, tracked)
+            if end is not None:
+                return end
         else:
             tracked.missing = None
-        return lost or self._observer.running(key, status, copy)
+        return self._observations.running(key, status, copy)
 
     def _without_result(
         self, key: str, status: TaskStatus, copy: CopyPaths | None, tracked: TrackedJob
@@ -204,49 +210,50 @@ class JobTracker:
             tracked.ended = time.monotonic()
             place = self._batches.place(key)
             if place is not None:
-                self._system.bring(*place)
+                self._system.fetch_files(*place)
         if copy is not None and self._publish_kept_result(key, copy):
             return self._result(key, status)
         # The node may have written a result that the file system does not show here yet.
         if time.monotonic() - tracked.ended < self.grace_s:
             return None
-        return self._final(key, self._observer.without_result(key, status, copy))
+        return self._final(key, self._observations.without_result(key, status, copy))
 
     def _publish_kept_result(self, key: str, copy: CopyPaths) -> bool:
-        """Publish a result that a copy kept to itself; return whether there was one to publish."""
+        """Publish a result that a copy kept to itself; return whether this call published it."""
         # A copy that was preempted does not publish its result, since the batch system may start
         # the job again. Now the batch system says that it will not, so this result counts.
         return copy.result.is_file() and publish(copy.result, self._paths.job(key).result)
 
     def _unknown(self, key: str, answer: StatusAnswer, tracked: TrackedJob) -> Observation | None:
-        """Return the end of a job that the batch system does not know, or None as long as it may.
+        """Return the end of a job that the batch system does not know.
 
-        The job may not have arrived in the queue yet, it may have left it, or it was never there.
+        Return None as long as the job may still be found: it may not have arrived in the queue yet,
+        or its result may be on the way.
         """
         now = time.time()
-        # From now on the archive is asked about it, see `poll`.
+        # Jobs with this time are those about which `poll` asks the archive.
         tracked.missing = tracked.missing or now
-        # A batch system may forget at once a job that was cancelled before it started. This
-        # follows only from a question that was asked after the job was told to stop.
+        # A batch system may forget at once a job that was cancelled before it started. Only an
+        # answer to a question that was asked after the stop shows this.
         stopped = answer.asked_after(self._paths.job(key).stop)
         if stopped and now - tracked.missing > self.grace_s:
-            return self._final(key, self._observer.cancelled_unstarted())
+            return self._final(key, self._observations.cancelled_unstarted())
         # Only answers count: while the batch system is silent, `answer.time` stands still, so no
         # job is lost by a silence.
         unknown_s = answer.time - tracked.missing
         if unknown_s < LOST_POLLS * poll_interval_s():
             return None
-        return self._final(key, self._observer.lost(duration_text(unknown_s)))
+        return self._final(key, self._observations.lost(duration_text(unknown_s)))
 
     def _final(self, key: str, observation: Observation) -> Observation:
         """Forget a job that has ended, and return its last observation."""
         self._tracked.pop(key, None)
-        self.endings.forget(key)
-        return self._observer.with_gpu_seconds(observation)
+        self.end_requests.forget(key)
+        return self._observations.with_gpu_seconds(observation)
 
 
 def _copy_runs(copy: CopyPaths, status: TaskStatus | None, answer: StatusAnswer | None) -> bool:
-    """Return whether the newest copy of a job is one that runs, not one of an earlier start.
+    """Return whether the newest copy of a job runs, and is not left from an earlier start.
 
     `status` is that of the job's task; the task has not ended.
     """

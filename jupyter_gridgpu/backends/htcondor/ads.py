@@ -38,8 +38,8 @@ PROJECTION = (
     "TransferQueued",
 )
 IDLE, RUNNING, REMOVED, COMPLETED, HELD, RETURNING, SUSPENDED = range(1, 8)  # JobStatus
-# Codes of holds that end without us: by the user, by the user at submission, and while the files of
-# a job are being spooled.
+# Codes of holds that somebody else ends: a hold by the user, a hold by the user at submission, and
+# a hold while the files of a job are being spooled.
 WAITING_HOLDS = (1, 15, 16)
 _REASON_OF_HOLD = {34: "oom", 35: "image", 46: "timeout", 47: "timeout"}  # by HoldReasonCode
 _REASON_OF_TEXT = (
@@ -107,7 +107,7 @@ def refusal(text: str) -> str:
 
 
 def _waiting_message(ad: Mapping[str, Any], fitting_machines: int | None) -> str:
-    """Say why a job waits for a machine."""
+    """Return one or two sentences that say why a job waits for a machine."""
     again = ""
     if ad.get("NumJobStarts"):
         again = "Its node was lost; it starts again. "
@@ -148,7 +148,7 @@ def _held_status(ad: Mapping[str, Any], pool: str | None) -> TaskStatus:
 def _failed_by_hold(
     code: Any, hold_reason: Any, ad: Mapping[str, Any], pool: str | None
 ) -> TaskStatus:
-    """Return the status of a job that HTCondor put on hold, which nothing would ever end."""
+    """Return the status of a job that HTCondor put on hold for good: the job has failed."""
     text = str(hold_reason or "no reason was given")
     reason = None
     # HTCondor has one code for too much memory and for too much disk.
@@ -167,7 +167,7 @@ def _reason_in(text: str) -> str | None:
 
 
 def _exit(ad: Mapping[str, Any]) -> tuple[str | None, str | None]:
-    """Return reason and message for the end of a job; neither if it ended with exit code 0."""
+    """Return reason and message for the end of a job; both are None for exit code 0."""
     if ad.get("ExitBySignal"):
         signal = shown_text(ad.get("ExitSignal"))
         return "node", f"The job was ended by signal {signal} and left no result."
@@ -187,7 +187,7 @@ def _status(
     reason: str | None = None,
     message: str | None = None,
 ) -> TaskStatus:
-    """Return a status with the node and the times that the ad tells."""
+    """Return a TaskStatus with the node and the times that the ad tells."""
     ended = None
     if state != "running":
         ended = _time(ad, "CompletionDate") or _time(ad, "EnteredCurrentStatus")

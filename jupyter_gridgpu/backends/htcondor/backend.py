@@ -95,14 +95,14 @@ class HTCondorBackend(BatchBackend):
             )
 
     def environment(self) -> dict[str, str]:
-        """Return what every job has in its environment beside the node's."""
+        """Return the variables that every job has in addition to those of its node."""
         env = super().environment()
         if self._transfer:
             env[MIRROR_VARIABLE] = "1"
         return env
 
     def slots(self) -> int | None:
-        """Return how many jobs to hand over at once; None for all.
+        """Return how many jobs may be handed over and not ended; None means any number.
 
         HTCondor starts as many jobs of a cluster as it has room for. So `--parallel` is kept by
         handing over no more than that.
@@ -112,7 +112,7 @@ class HTCondorBackend(BatchBackend):
         return None
 
     def cluster(self) -> str:
-        """Return a name for the pool that is asked, so that answers of two pools are kept apart."""
+        """Return a name for the pool, so that the answers of two pools are kept apart."""
         # The environment may choose another configuration, and with it another pool.
         settings = [
             f"{name}={value}"
@@ -128,8 +128,8 @@ class HTCondorBackend(BatchBackend):
     def send(self, batch: Batch) -> str:
         """Hand a batch over and return its cluster.
 
-        Raises Full if HTCondor takes no more jobs for now, BackendError if it refuses the batch,
-        Unreachable if it is not known whether it took the batch.
+        Raises QueueFull if HTCondor takes no more jobs for now, BackendError if it refuses the
+        batch, and Unreachable if it is not known whether HTCondor took the batch.
         """
         if self._transfer:
             self._transfer.pack(batch)
@@ -162,7 +162,7 @@ class HTCondorBackend(BatchBackend):
             raise BackendError(text) from None
         return str(cluster)
 
-    def sent(self, batches: Sequence[Batch]) -> dict[str, str]:
+    def find_batches(self, batches: Sequence[Batch]) -> dict[str, str]:
         """Return the clusters of those batches that HTCondor has, by name. Raises Unreachable."""
         if any(still_sending(batch) for batch in batches):
             raise Unreachable("an earlier runner is still sending")
@@ -191,7 +191,7 @@ class HTCondorBackend(BatchBackend):
 
     # following --------------------------------------------------------------------------
 
-    def ask(self) -> Mapping[str, TaskStatus]:
+    def query(self) -> Mapping[str, TaskStatus]:
         """Return what HTCondor says of all tasks of this user, by task id. Raises Unreachable."""
         answer = call("queue")
         fits = answer["fits"]
@@ -202,9 +202,9 @@ class HTCondorBackend(BatchBackend):
         # Tasks that left the queue since the last look have ended: the history says how.
         gone = [task for task in self._queued if task not in tasks]
         self._queued = set(tasks)
-        return {**tasks, **self.ask_past(gone[:PAST_LIMIT])}
+        return {**tasks, **self.query_past(gone[:PAST_LIMIT])}
 
-    def ask_past(self, tasks: Sequence[str]) -> Mapping[str, TaskStatus]:
+    def query_past(self, tasks: Sequence[str]) -> Mapping[str, TaskStatus]:
         """Return what HTCondor's history says of tasks. Raises Unreachable."""
         new = [task for task in tasks if task not in self._left and _TASK_ID.fullmatch(task)]
         if new:
@@ -214,14 +214,14 @@ class HTCondorBackend(BatchBackend):
         return {task: self._left[task] for task in tasks if task in self._left}
 
     def poll(self, ids: dict[str, str]) -> dict[str, Observation]:
-        """Return what is known of jobs (key -> task id)."""
+        """Return what is known of jobs now, by key. `ids` maps keys to task ids."""
         # When a job has ended, its task will soon end, too.
         if self._transfer and self._transfer.read(self._running_tasks(ids)):
             self._inquiry.hurry()
         return super().poll(ids)
 
     def _running_tasks(self, ids: dict[str, str]) -> set[tuple[Batch, int]]:
-        """Return the tasks that ran when the queue was last looked at; only these print."""
+        """Return the tasks that ran when the queue was last looked at; only they print output."""
         answer = self._inquiry.answer
         if answer is None:
             return set()
@@ -237,13 +237,13 @@ class HTCondorBackend(BatchBackend):
 
     # when tasks end ---------------------------------------------------------------------
 
-    def bring(self, batch: Batch, index: int) -> None:
+    def fetch_files(self, batch: Batch, index: int) -> None:
         """Bring the files of a task that has ended into the folders of its jobs."""
         if self._transfer:
             self._transfer.unpack(batch, index)
             return
-        # On a node that does not see the scan's folder, the launcher cannot write its log there. So
-        # it says so on stderr, which HTCondor brings back.
+        # On a node that does not see the scan's folder, the launcher cannot write its log there.
+        # What it writes to stderr instead is brought back by HTCondor.
         text = tail_text(batch.folder / f"{index}.err", _ERROR_BYTES).strip()
         if not text:
             return
@@ -254,7 +254,10 @@ class HTCondorBackend(BatchBackend):
                     log.write_text(text + "\n", encoding="utf-8")
 
     def end(self, tasks: Sequence[str], hard: bool) -> None:
-        """Remove tasks from the queue: so that workers can save, or `hard`. Raises Unreachable."""
+        """Remove tasks from the queue. Their workers get time to save, unless `hard` is true.
+
+        Raises Unreachable.
+        """
         known = [task for task in tasks if _TASK_ID.fullmatch(task)]
         if known:
             call("end", tasks=known, hard=hard)

@@ -11,9 +11,10 @@ from typing import Any, TextIO
 
 from jupyter_gridgpu.backends.htcondor.ads import BATCH, PROJECTION, refusal
 from jupyter_gridgpu.backends.htcondor.description import quoted
-from jupyter_gridgpu.backends.htcondor.machines import any_of, fitting_machines
+from jupyter_gridgpu.backends.htcondor.machines import fitting_machines, jobs_expression
 from jupyter_gridgpu.errors import BackendError
 from jupyter_gridgpu.queues import htcondor_process
+from jupyter_gridgpu.queues.htcondor import pool_host
 
 TIMEOUT_S = 30.0  # for questions that the runner waits for
 LONG_TIMEOUT_S = 120.0  # for questions that a thread of the runner waits for
@@ -92,7 +93,7 @@ def find(condor: Any, idents: Sequence[str], since: float) -> dict[str, int]:
 
 
 def queue(condor: Any) -> dict[str, Any]:
-    """Return the ads of all our jobs that this user has in the queue.
+    """Return the ads of all jobs that this package has sent for this user and that are queued.
 
     `fits` says how many machines could run a job, for clusters that found no machine so far.
     """
@@ -113,13 +114,13 @@ def history(condor: Any, tasks: list[str], since: float) -> dict[str, Any]:
         cluster, proc = task.split(".")
         jobs.append((int(cluster), int(proc)))
     ads = condor.Schedd().history(
-        any_of(jobs), list(PROJECTION), match=len(tasks), since=_end_of_history(since)
+        jobs_expression(jobs), list(PROJECTION), match=len(tasks), since=_end_of_history(since)
     )
     return {"pool": _pool(condor), "ads": [_plain(ad) for ad in ads]}
 
 
 def end(condor: Any, tasks: list[str], hard: bool) -> None:
-    """Remove jobs from the queue: so that they can save, or `hard`, at once."""
+    """Remove jobs from the queue. They get time to save, unless `hard` is true."""
     schedd = condor.Schedd()
     # The bindings drop a reason that is a mere text without a code.
     reason = ("ended by its user in jupyter_gridgpu", 0)
@@ -138,9 +139,8 @@ def _end_of_history(since: float) -> str:
 
 
 def _pool(condor: Any) -> str:
-    """Return the first host of HTCondor's collector, without its port."""
-    hosts = str(condor.param.get("COLLECTOR_HOST") or "")
-    return hosts.partition(",")[0].partition(":")[0]
+    """Return the first host of HTCondor's collector, which names the pool."""
+    return pool_host(str(condor.param.get("COLLECTOR_HOST") or ""))
 
 
 def _plain(ad: Any) -> dict[str, Any]:

@@ -11,8 +11,8 @@ from jupyter_gridgpu.model.queue import enough_mb
 from jupyter_gridgpu.model.scan import ScanSpec
 from jupyter_gridgpu.queues import gpus
 
-# Beyond the walltime, which the worker keeps itself: time to start and to save.
-LIMIT_S = 300
+# A task may run so much longer than the walltime, which the worker keeps: it has to start and save.
+SPARE_S = 300
 VACATE_S = 60  # from SIGTERM until HTCondor kills a job
 # For a job that names no memory. HTCondor would give it 128 MB, in which no notebook runs.
 MEMORY_MB = 2000
@@ -32,8 +32,8 @@ def description(scan: ScanSpec, ident: str, arguments: str) -> dict[str, str]:
         "batch_name": f"gridgpu {scan.name}",
         f"My.{BATCH}": quoted(ident),
         "notification": "never",
-        # Also where nothing is transferred: pools seldom say which of their nodes share a disk, and
-        # otherwise HTCondor would look for nodes that do.
+        # This is set even where no file is transferred. Without it, HTCondor looks for nodes that
+        # share a disk, and pools seldom say which of their nodes do.
         "should_transfer_files": "YES",
         "want_graceful_removal": "True",
         "kill_sig": "SIGTERM",
@@ -90,7 +90,7 @@ def limits(scan: ScanSpec) -> dict[str, str]:
     if scan.placement.account:
         commands["accounting_group"] = scan.placement.account
     if scan.resources.walltime_s:
-        longest_s = scan.per_job * scan.resources.walltime_s + LIMIT_S
+        longest_s = scan.per_job * scan.resources.walltime_s + SPARE_S
         commands["allowed_execute_duration"] = str(longest_s)
         # The pool of CERN reads this attribute instead.
         commands["My.MaxRuntime"] = str(longest_s)

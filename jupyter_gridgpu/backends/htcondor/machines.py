@@ -38,11 +38,11 @@ def fitting_machines(condor: Any, schedd: Any, ads: Sequence[Any]) -> dict[str, 
     except condor.HTCondorException:
         # HTCondor's collector does not answer. The jobs are shown without this number.
         return {}
-    jobs = schedd.query(any_of(chosen))
+    jobs = schedd.query(jobs_expression(chosen))
     return {str(job["ClusterId"]): _count_machines(job, empty) for job in jobs}
 
 
-def any_of(jobs: Sequence[tuple[int, int]]) -> str:
+def jobs_expression(jobs: Sequence[tuple[int, int]]) -> str:
     """Return the expression that is true for these jobs, given as pairs of cluster and process."""
     return " || ".join(f"(ClusterId == {cluster} && ProcId == {proc})" for cluster, proc in jobs)
 

@@ -12,7 +12,7 @@ from jupyter_gridgpu.store.paths import ScanPaths
 # exports the PATH that the shell has by default.
 _ON_SHARED_DISK = 'export PATH; exec sh "$@"'
 _IN_TASK_FOLDER = 'export PATH; exec sh worker.sh "$PWD" "$@"'
-# HTCondor has started the image already, so the launcher, which looks for a runtime, is left out.
+# HTCondor has started the image already, so the launcher, which would start it, is left out.
 _IN_CONTAINER = """\
 export PATH PYTHONNOUSERSITE=1 GRIDGPU_IMAGE=IMAGE_NAME; command -v python3 >/dev/null || exit 74; \
 for key; do set -- "$@" "$PWD/jobs/$key/job.json"; shift; done; \

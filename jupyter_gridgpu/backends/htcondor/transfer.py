@@ -1,12 +1,12 @@
 """Files that travel with HTCondor's jobs, where nodes do not see the scan's folder.
 
-    batches/b0001/7/in/jobs/KEY/job.json    what task 7 gets beside worker, notebook and its files
+    batches/b0001/7/in/jobs/KEY/job.json    goes to task 7, with the worker, notebook and files
     batches/b0001/7/out                     what the task prints, as it prints it
     batches/b0001/7/jobs/KEY/COPY/          what HTCondor brings back at the end of the task
 
-HTCondor brings files back only from tasks that end by themselves. From a task that is removed,
-preempted or held, nothing would come. So the worker prints what is new in its files, and HTCondor
-streams what a task prints while the task runs; see worker/metrics/mirror.py.
+HTCondor brings files back only from tasks that end by themselves, and none from a task that is
+removed, preempted or held. So the worker also prints what is new in its files, and HTCondor streams
+what a task prints while the task runs; see worker/metrics/mirror.py.
 
 All of this comes from jobs and is untrusted: names are checked before they become paths, and only
 plain files are taken.
@@ -72,7 +72,7 @@ class FileTransfer:
         self._next_read = 0.0  # by the monotonic clock
 
     def pack(self, batch: Batch) -> None:
-        """Lay out the files that go along with each task of a batch. Raises OSError."""
+        """Write the files that travel with each task of a batch into its folder. Raises OSError."""
         for number, keys in enumerate(batch.tasks, 1):
             for key in keys:
                 folder = batch.folder / str(number) / "in" / "jobs" / key

@@ -4,5 +4,5 @@ backend.py      the backend itself: hands jobs over, and gives each its GPUs and
 devices.py      the GPUs and cores of this machine, and which job has which GPUs
 starters.py     two ways to start a worker: by the fork server, or in a container
 claims.py       the file by which exactly one process takes a job
-follower.py     what becomes of a job that was handed over
+tracking.py     what becomes of a job that was handed over; decides that a job is lost
 """

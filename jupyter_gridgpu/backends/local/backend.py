@@ -14,16 +14,17 @@ from jupyter_gridgpu.backends.base import (
     shared_gpu_environment,
     write_spec,
 )
-from jupyter_gridgpu.backends.local.devices import GpuPins, cores, visible_gpus
-from jupyter_gridgpu.backends.local.follower import JobFollower
+from jupyter_gridgpu.backends.local.devices import GpuPins, visible_gpus
 from jupyter_gridgpu.backends.local.starters import ContainerStarter, ForkServer, Starter
+from jupyter_gridgpu.backends.local.tracking import LocalJobTracker
 from jupyter_gridgpu.errors import BackendError
 from jupyter_gridgpu.model.job import Observation
 from jupyter_gridgpu.model.scan import ScanSpec
+from jupyter_gridgpu.queues.this_machine import core_count
 from jupyter_gridgpu.store.paths import ScanPaths, read_json
 
 POLL_S = 0.05  # between two polls of few jobs
-LOOKS_A_SECOND = 400  # at jobs, at the most: the scan folder may be on a network
+JOBS_A_SECOND = 400  # at most so many jobs are looked at: the scan folder may be on a network
 
 
 class LocalBackend:
@@ -39,7 +40,7 @@ class LocalBackend:
         if self._contained:
             self.starter = ContainerStarter(paths)
         self._pins = GpuPins()
-        self._follower = JobFollower(paths, self.starter, self._pins, self._contained)
+        self._tracker = LocalJobTracker(paths, self.starter, self._pins, self._contained)
         self.poll_s = POLL_S
         self._devices: list[str] | None = None
 
@@ -60,7 +61,10 @@ class LocalBackend:
         """Accept all helper files: they stay on this machine."""
 
     def devices(self) -> list[str]:
-        """Return the GPUs that jobs may use: those of CUDA_VISIBLE_DEVICES, else all there are."""
+        """Return the GPUs that jobs may use: those of CUDA_VISIBLE_DEVICES if it is set, else all.
+
+        The GPUs are looked for once.
+        """
         if self._devices is None:
             self._devices = visible_gpus()
         return self._devices
@@ -76,11 +80,11 @@ class LocalBackend:
         gpus_of_job = max(self._scan.resources.gpus, 1)
         limit = gpus * self._scan.per_gpu // gpus_of_job
         if limit == 0:
-            return parallel or max(1, cores() // 2)
+            return parallel or max(1, core_count() // 2)
         return min(parallel or limit, limit)
 
     def notice(self) -> str | None:
-        """Return None: there is no batch system here that could be unwell."""
+        """Return None: there is no batch system that could be in trouble."""
         return None
 
     # handing over -----------------------------------------------------------------
@@ -95,7 +99,7 @@ class LocalBackend:
         for job in jobs:
             try:
                 write_spec(job, self._environment(job.key))
-                self._follower.hand_over(job.key)
+                self._tracker.hand_over(job.key)
                 ids[job.key] = job.key
             except OSError as error:
                 self._pins.release(job.key)
@@ -110,7 +114,7 @@ class LocalBackend:
         return found
 
     def _environment(self, key: str) -> dict[str, str]:
-        """Choose GPUs for a job, and return the environment that the job gets in addition."""
+        """Choose GPUs for a job, and return the variables that are added to its environment."""
         env = {**self._thread_limits(), **shared_gpu_environment(self._scan)}
         if not self.devices():
             return env
@@ -129,7 +133,7 @@ class LocalBackend:
 
         Variables that the user has set are left out, so that the user's values hold.
         """
-        share = str(max(1, cores() // self.slots()))
+        share = str(max(1, core_count() // self.slots()))
         return {name: share for name in THREAD_VARIABLES if name not in os.environ}
 
     def _written_gpus(self, key: str) -> list[str]:
@@ -141,18 +145,18 @@ class LocalBackend:
     # following and ending ---------------------------------------------------------
 
     def poll(self, ids: dict[str, str]) -> dict[str, Observation]:
-        """Return what is known of jobs (key -> id)."""
-        self.poll_s = max(POLL_S, len(ids) / LOOKS_A_SECOND)
-        return {key: self._follower.look(key) for key in ids}
+        """Return what is known of jobs now, by key. `ids` maps keys to ids."""
+        self.poll_s = max(POLL_S, len(ids) / JOBS_A_SECOND)
+        return {key: self._tracker.look(key) for key in ids}
 
     def cancel(self, ids: dict[str, str]) -> None:
         """Tell the workers of jobs to end. A worker that does not end is killed by a later poll."""
         for key in ids:
-            self._follower.cancel(key)
+            self._tracker.cancel(key)
 
     def collect(self, key: str, ident: str) -> None:
         """Do nothing: local jobs write into the scan's folder."""
 
     def close(self) -> None:
-        """Let the starter go. Jobs go on."""
+        """Start no more workers. Jobs go on."""
         self.starter.close()

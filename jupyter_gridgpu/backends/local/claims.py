@@ -45,7 +45,7 @@ def claim_for_runner(job: JobPaths) -> bool:
         write_json(part, {"cancelled": True})
         return publish(part, job.claim)
     except OSError:
-        # For example a full disk. The caller comes again with the next poll.
+        # The disk may be full, for example. The next poll tries again.
         return False
     finally:
         part.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""The GPUs and cores of this machine, and which job has which GPUs."""
+"""The GPUs of this machine, and which job has which GPUs."""
 
 from __future__ import annotations
 
@@ -7,15 +7,9 @@ import subprocess
 from collections import Counter
 from collections.abc import Sequence
 
+from jupyter_gridgpu.queues.this_machine import named_devices
+
 SMI_TIMEOUT_S = 10
-
-
-def cores() -> int:
-    """Return how many processor cores this process may use."""
-    # Batch systems and `taskset` allow a process fewer cores than the machine has.
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def visible_gpus() -> list[str]:
@@ -23,9 +17,7 @@ def visible_gpus() -> list[str]:
     given = os.environ.get("CUDA_VISIBLE_DEVICES")
     if given is None:
         return _gpus_by_nvml() or _gpus_by_smi()
-    names = [name.strip() for name in given.split(",")]
-    # CUDA reads an empty text and -1 as 'no GPU'.
-    return [name for name in names if name not in ("", "-1")]
+    return named_devices(given)
 
 
 def _gpus_by_nvml() -> list[str]:
@@ -36,7 +28,7 @@ def _gpus_by_nvml() -> list[str]:
         pynvml.nvmlInit()
         return [str(number) for number in range(pynvml.nvmlDeviceGetCount())]
     except Exception:
-        # The package is missing, or there is no driver, which the library tells in many ways.
+        # The package is missing, or there is no driver. The library has many errors for that.
         return []
 
 
@@ -72,5 +64,5 @@ class GpuPins:
 
     def least_used(self, devices: Sequence[str], count: int) -> list[str]:
         """Return those `count` of `devices` that the fewest jobs have."""
-        jobs_of = Counter(device for pinned in self._of_jobs.values() for device in pinned)
-        return sorted(devices, key=lambda device: jobs_of[device])[:count]
+        job_counts = Counter(device for pinned in self._of_jobs.values() for device in pinned)
+        return sorted(devices, key=lambda device: job_counts[device])[:count]

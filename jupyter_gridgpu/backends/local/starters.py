@@ -25,8 +25,8 @@ class Starter(Protocol):
     A job may be started again: only the first worker gets the claim.
     """
 
-    # How many processes have ended since a worker last came up. A high number means that workers
-    # cannot start on this machine at all.
+    # How many processes have ended without a worker since the last worker started. A high number
+    # means that workers cannot start on this machine at all.
     failed_starts: int
 
     def open(self) -> None:
@@ -62,7 +62,8 @@ class ForkServer:
         if self.process is not None:
             self.failed_starts += 1
             self._close_pipe()
-        # The word 'nursery' is what the packed workers of older scans know.
+        # The fork server is called 'nursery' here, since the packed workers of older scans know it
+        # by this name.
         command = [sys.executable, str(self._paths.worker), "nursery"]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, cwd=self._paths.folder)
 

@@ -3,7 +3,7 @@
 In the runner:
 
     backend.py          the backend itself
-    client_call.py           starts the process that speaks to PanDA, and reads its answer
+    client_call.py      starts the process that speaks to PanDA, and reads its answer
     senders.py          the processes that send batches
     status.py           what PanDA says of a task, as the status of each of its jobs
     states.py           PanDA's states of tasks and jobs, and how they are shown

@@ -5,9 +5,9 @@ PanDA. A batch is sent by a process of its own, which leaves its answer beside t
 answer is there, the runner comes again. A process that died is started again, and finds by the
 unique name of the task what was sent before.
 
-What PanDA says of jobs is asked in Inquiry's thread. There, jobs that nobody wants any more are
-killed, too: again and again until PanDA has registered it, since PanDA forgets what it is told of a
-task in the task's first seconds.
+PanDA is asked for the state of jobs in Inquiry's thread. In the same thread, jobs that nobody wants
+any more are killed. The kill is repeated until PanDA has registered it, since PanDA forgets the
+commands that it gets in the first seconds of a task.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ from jupyter_gridgpu.queues.gpu_request import architecture
 from jupyter_gridgpu.store.paths import ScanPaths
 
 _MISSING = "--on panda needs panda-client: pip install 'jupyter_gridgpu[panda]'."
-YOUNG_S = 600.0  # after PanDA took a task, in which PanDA may not know it yet
-METADATA_TRIES = 3  # at the metadata of a job that finished
+YOUNG_S = 600.0  # for so long after PanDA took a task, PanDA may not know the task yet
+METADATA_TRIES = 3  # how often the metadata of a job that finished are asked for
 
 
 class PandaBackend(BatchBackend):
@@ -46,8 +46,8 @@ class PandaBackend(BatchBackend):
 
     title = "PanDA"
     batch_limit = 5000
-    # A job's files come when it has ended. A task is much work for PanDA, so a sampler that learns
-    # gets a whole task at a time.
+    # A job's files come only when it has ended. Each task is much work for PanDA, so the points of
+    # a sampler that learns are sent in large tasks, one generation at a time.
     capabilities = Capabilities(shows_files=False, by_generation=True)
 
     def __init__(self, scan: ScanSpec, paths: ScanPaths) -> None:
@@ -84,7 +84,7 @@ class PandaBackend(BatchBackend):
         sandbox.check(files)
 
     def notice(self) -> str | None:
-        """Return one sentence while the sign-in or PanDA is not well."""
+        """Return one sentence if the sign-in fails or soon ends, or PanDA is silent, else None."""
         return self._identity.expiry_warning() or self._identity.problem or super().notice()
 
     def _answer_file(self) -> Path:
@@ -98,7 +98,7 @@ class PandaBackend(BatchBackend):
     # handing over -----------------------------------------------------------------------
 
     def submit(self, jobs: Sequence[Job]) -> dict[str, str | Exception]:
-        """Hand jobs over, and return for each key an id, or what went wrong."""
+        """Hand jobs over. Return for each key the job's id, or the error that kept it back."""
         try:
             # This notes jobs that PanDA has refused since they were sent.
             self.find([job.key for job in jobs])
@@ -116,11 +116,11 @@ class PandaBackend(BatchBackend):
         return answers
 
     def send(self, batch: Batch) -> str:
-        """Start sending a batch. Raises Underway: the id is not known yet."""
+        """Start sending a batch. Always raises AnswerPending: the id is not known yet."""
         self._senders.start(batch)
         raise AnswerPending("It is being sent.")
 
-    def sent(self, batches: Sequence[Batch]) -> dict[str, str]:
+    def find_batches(self, batches: Sequence[Batch]) -> dict[str, str]:
         """Return the ids of those batches that PanDA took, by name.
 
         Raises Unreachable while any of the batches is under way.
@@ -145,13 +145,13 @@ class PandaBackend(BatchBackend):
         return f"{batch_id}_{index}"
 
     def close(self) -> None:
-        """Wait for processes that have sent. One that is still sending goes on by itself."""
+        """Wait for processes that have sent. A process that is still sending goes on by itself."""
         self._senders.close()
 
     # following --------------------------------------------------------------------------
 
     def poll(self, ids: dict[str, str]) -> dict[str, Observation]:
-        """Return what is known of jobs (key -> id)."""
+        """Return what is known of jobs now, by key. `ids` maps keys to ids."""
         followed = {}
         for key in ids:
             place = self._batches.place(key)
@@ -164,8 +164,8 @@ class PandaBackend(BatchBackend):
         self._followed = followed
         return super().poll(ids)
 
-    def ask(self) -> Mapping[str, TaskStatus]:
-        """Return what PanDA says of the jobs that are followed, by id. Raises Unreachable."""
+    def query(self) -> Mapping[str, TaskStatus]:
+        """Return the status of the jobs that are followed, by id. Raises Unreachable."""
         self._identity = credentials.identity()
         # The runner's thread replaces this while PanDA is asked.
         followed = dict(self._followed)
@@ -181,7 +181,7 @@ class PandaBackend(BatchBackend):
         return found
 
     def _question(self, task: str, batch: Batch) -> dict[str, Any]:
-        """Return what client.py needs to know to ask for a task."""
+        """Return the question about a task, in the form that client.py reads."""
         unwanted = []
         kept = []
         for number, keys in enumerate(batch.tasks, 1):
@@ -199,7 +199,10 @@ class PandaBackend(BatchBackend):
         }
 
     def _has_all_metadata(self, task: str, batch: Batch, number: int) -> bool:
-        """Return whether the metadata of a job are here, or were asked for in vain too often."""
+        """Return whether no more metadata of a job are to be asked for.
+
+        They are here, or PanDA was asked METADATA_TRIES times in vain.
+        """
         if outputs.has_metadata(batch, number):
             return True
         return self._metadata_tries.get((task, number), 0) >= METADATA_TRIES
@@ -207,7 +210,7 @@ class PandaBackend(BatchBackend):
     def _statuses(
         self, task: str, batch: Batch, answer: dict[str, Any], unwanted: frozenset[int]
     ) -> dict[str, TaskStatus]:
-        """Return what PanDA's answer says of the jobs of a task, by id."""
+        """Return the status of the jobs of a task from PanDA's answer, by id."""
         if "unknown" in answer:
             return self._unknown_task(task, batch)
         for number in answer.get("kept", ()):
@@ -253,14 +256,14 @@ class PandaBackend(BatchBackend):
 
     # when jobs end ----------------------------------------------------------------------
 
-    def bring(self, batch: Batch, index: int) -> None:
-        """Bring what a job left in its metadata into the folders of our jobs."""
+    def fetch_files(self, batch: Batch, index: int) -> None:
+        """Write the files in the metadata of a PanDA job into the folders of our jobs."""
         # If the disk is full, what is missing is brought by the next call.
         with contextlib.suppress(OSError):
             outputs.take_metadata(self._paths, batch, index)
 
     def end(self, tasks: Sequence[str], hard: bool) -> None:
-        """Do nothing: jobs that are to end have a stop file, and `ask` tells PanDA of these."""
+        """Do nothing: a job that is to end has a stop file, and `query` tells PanDA about it."""
 
 
 def _check_options(scan: ScanSpec) -> None:

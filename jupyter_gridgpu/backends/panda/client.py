@@ -51,7 +51,7 @@ _JOB_FIELDS = (
 )
 _JOB_TIMES = ("creationTime", "startTime", "endTime", "stateChangeTime")
 _TASK_ID = re.compile(r"jediTaskID=(\d+)")
-_SERVER_ERROR = 4  # of insertTaskParams: the server failed, so it may work the next time
+_SERVER_ERROR = 4  # insertTaskParams: the server failed, so the next try may succeed
 
 
 # checking -----------------------------------------------------------------------------
@@ -71,7 +71,8 @@ def check(question: dict[str, Any]) -> dict[str, Any]:
 def send(question: dict[str, Any]) -> dict[str, Any]:
     """Send the batch `batch` of the scan in `folder`, and return the id of its task.
 
-    Raises BackendError if PanDA refuses the batch, Unreachable if that is not known.
+    Raises BackendError if PanDA refuses the batch, Unreachable if it is not known whether PanDA
+    took the batch.
     """
     paths = ScanPaths(Path(question["folder"]))
     scan = home.load(paths.folder)
@@ -129,7 +130,7 @@ def _insert(
 
 
 def ask(question: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return what PanDA says of each of `tasks` and its jobs. Raises Unreachable.
+    """Return for each of `tasks` what PanDA says of the task and its jobs. Raises Unreachable.
 
     A task is given as its `id`, its `size` in jobs, the `folder` that metadata are put into, the
     sequence numbers of jobs that are `unwanted` and of those whose metadata are `kept` here, and
@@ -140,7 +141,7 @@ def ask(question: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _task_answer(panda: PandaClient, task: dict[str, Any]) -> dict[str, Any]:
-    """Return what PanDA says of a task; kill what is unwanted, fetch metadata that are missing."""
+    """Return what PanDA says of a task; kill unwanted jobs and fetch metadata that are missing."""
     number = int(task["id"])
     known, details = panda.ask("get_task_details_json", number)
     if not known or not isinstance(details, dict):
@@ -163,7 +164,7 @@ def _task_answer(panda: PandaClient, task: dict[str, Any]) -> dict[str, Any]:
 
 
 def _job_answer(description: Any) -> dict[str, Any] | None:
-    """Return what matters of PanDA's description of a job, or None if it is no job of ours."""
+    """Return the fields of PanDA's description of a job that we use; None for a foreign job."""
     if not isinstance(description, dict):
         return None
     files = [file for file in description.get("Files") or [] if isinstance(file, dict)]
@@ -232,7 +233,7 @@ def _fetch_metadata(
 def _kill_unwanted(
     panda: PandaClient, task: Mapping[str, Any], jobs: Sequence[Mapping[str, Any]]
 ) -> bool:
-    """Kill a task if nothing of it is wanted any more, else those of its jobs that are not wanted.
+    """Kill a task if none of its jobs is wanted any more; else kill its unwanted jobs.
 
     Return whether PanDA has registered the end of the task.
     """
@@ -262,7 +263,7 @@ VERBS = {"check": check, "send": send, "ask": ask}
 
 
 def body_for(question: dict[str, Any]) -> dict[str, Any]:
-    """Return what to write for a question: its answer, or the error."""
+    """Return the JSON body for a question: with its answer, or with the error."""
     try:
         return {"answer": VERBS[question["verb"]](question)}
     except Unreachable as error:
@@ -270,17 +271,18 @@ def body_for(question: dict[str, Any]) -> dict[str, Any]:
     except GridGpuError as error:
         return {REFUSED: str(error)}
     except OSError as error:
-        # For example a full disk: it may be better the next time.
+        # The disk may be full, for example. The next try may succeed.
         return {SILENT: f"{error.strerror}: {error.filename or 'a file of the scan'}"}
 
 
 def main() -> None:
-    """Read the question and write what there is to say."""
+    """Read the question from stdin and write the answer."""
     question = json.loads(sys.stdin.read())
-    # panda-client may ask for a password; it shall find nobody there to answer.
+    # panda-client may ask for a password on stdin. From an empty stdin it gets no answer, instead
+    # of waiting for one.
     with open(os.devnull) as nothing:
         os.dup2(nothing.fileno(), 0)
-    # PandaClient takes the handle of stdout away, so the answer gets another one.
+    # PandaClient replaces the handle of stdout, so the answer needs a handle of its own.
     stdout = os.dup(1)
     if "answer" not in question:
         with os.fdopen(stdout, "w", encoding="utf-8") as stream:

@@ -23,7 +23,7 @@ CHECK_S = 40.0
 ASK_S = 180.0
 SEND_S = 900.0
 # Keys of a body that holds an error instead of an answer.
-REFUSED = "refused"  # PanDA understood the question and refused
+REFUSED = "refused"  # PanDA understood the question and refused it
 SILENT = "unreachable"  # it is not known whether PanDA heard the question
 
 
@@ -50,9 +50,9 @@ def call(verb: str, arguments: dict[str, Any], timeout_s: float) -> Any:
 
 
 def start(verb: str, arguments: dict[str, Any], answer_file: Path) -> subprocess.Popen[bytes]:
-    """Ask PanDA without waiting; the process writes the answer into a file. Raises OSError.
+    """Start a process that asks PanDA and writes the answer into a file. Raises OSError.
 
-    The process goes on when the runner ends, and gives up after SEND_S.
+    The call does not wait. The process goes on when the runner ends, and gives up after SEND_S.
     """
     question = {"verb": verb, "answer": str(answer_file), "patience_s": SEND_S, **arguments}
     process = subprocess.Popen(
@@ -63,7 +63,7 @@ def start(verb: str, arguments: dict[str, Any], answer_file: Path) -> subprocess
         start_new_session=True,
     )
     assert process.stdin is not None
-    # A process that died at once is noticed by whoever looks for its answer.
+    # A process that died at once leaves no answer, which `BatchSenders.answer` notices.
     with contextlib.suppress(BrokenPipeError):
         process.stdin.write(json.dumps(question).encode())
         process.stdin.close()
@@ -71,9 +71,9 @@ def start(verb: str, arguments: dict[str, Any], answer_file: Path) -> subprocess
 
 
 def unpacked(text: str) -> Any:
-    """Return what a body holds that the process wrote.
+    """Return the answer in the body that the process wrote.
 
-    Raises BackendError with PanDA's text, or Unreachable, if the body holds an error.
+    If the body holds an error, raises BackendError with PanDA's text, or Unreachable.
     """
     try:
         body = json.loads(text)

@@ -1,7 +1,7 @@
 """Who the user is to PanDA, and until when the sign-in holds.
 
-Tokens and proxies are read at each question from where panda-client reads them. They are kept
-nowhere, and never shown themselves. Nobody is asked.
+Tokens and proxies are read anew for each question, from the same files and variables that
+panda-client reads. They are neither kept nor shown. No server is asked.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from typing import Any
 from jupyter_gridgpu.model.job import one_line
 from jupyter_gridgpu.model.units import duration_text
 
-# How many seconds before its end a sign-in is spoken of. A proxy takes longer to renew.
+# The user is warned so many seconds before a sign-in ends. A proxy takes longer to renew.
 SOON_S = {"token": 900.0, "proxy": 7200.0}
 SERVER = "https://pandaserver.cern.ch"  # panda-client's own default
 MONITOR_OF_CERN = "https://bigpanda.cern.ch"
-FOLDER = "~/.pathena"  # where PanDA's setup script keeps what is the user's
+FOLDER = "~/.pathena"  # where PanDA's setup script keeps the files of the user
 TOKEN_BYTES = 100_000
 OPENSSL_TIMEOUT_S = 10
 RENEW = {
@@ -95,7 +95,7 @@ def monitor(env: Mapping[str, str] = os.environ) -> str:
 
 
 def identity(env: Mapping[str, str] = os.environ) -> Identity:
-    """Return who the user is by what lies on this machine."""
+    """Return who the user is, from variables and files of this machine."""
     kind = env.get("PANDA_AUTH")
     if kind == "oidc":
         return _by_token(env)
@@ -153,7 +153,10 @@ def _by_token(env: Mapping[str, str]) -> Identity:
 
 
 def _find_token(env: Mapping[str, str]) -> _Token:
-    """Return the token that panda-client would use: the places are looked at in its order."""
+    """Return the token that panda-client would use, from the first place that has one.
+
+    The places are looked at in the same order as in panda-client.
+    """
     if "PANDA_AUTH_ID_TOKEN" in env:
         return _Token("PANDA_AUTH_ID_TOKEN", env["PANDA_AUTH_ID_TOKEN"] or None)
     if "OIDC_AUTH_TOKEN_FILE" in env:
@@ -179,9 +182,9 @@ def _read(path: Path) -> str | None:
 
 
 def _claims(token: str) -> dict[str, Any] | None:
-    """Return what a token says of itself, or None if it is no token.
+    """Return the claims in a token, or None if it is no token.
 
-    The signature is not checked: that is the server's to do.
+    The signature is not checked: the server does that.
     """
     try:
         middle = token.split(".")[1]
@@ -216,7 +219,7 @@ def _by_proxy(env: Mapping[str, str]) -> Identity:
 
 
 def _certificate(path: Path) -> str:
-    """Return what openssl says of the subject and the end of a certificate; nothing without it."""
+    """Return what openssl prints of a certificate's subject and end; "" if openssl fails."""
     command = ["openssl", "x509", "-noout", "-subject", "-enddate", "-in", str(path)]
     try:
         process = subprocess.run(

@@ -15,7 +15,7 @@ from jupyter_gridgpu.model.job import one_line
 
 # The parts of PanDA that give a job an error code. The first that says something is shown.
 ERROR_SOURCES = ("pilot", "ddm", "jobDispatcher", "taskBuffer", "brokerage", "sup", "exe")
-# What a code means, where it means more than a failure of the node.
+# Our reasons for error codes. A code that is not listed means a failure of the node.
 REASON_OF_CODE = {
     ("pilot", 1212): "oom",
     ("pilot", 1223): "oom",

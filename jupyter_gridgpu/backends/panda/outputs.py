@@ -27,7 +27,7 @@ from jupyter_gridgpu.worker.grid_metadata import FILES, unpack
 
 METADATA_BYTES = 8_000_000
 DOWNLOAD_S = 1800.0
-DOWNLOAD_TRIES = 2  # at an output file that rucio does not bring
+DOWNLOAD_TRIES = 2  # how often rucio is asked for an output file that does not come
 DOWNLOAD_FILES = 50  # in one call of rucio
 FILE_BYTES = 4 * 1024**3  # of one file in an archive
 _COPY_FILES = (*FILES, "launch.log")
@@ -37,7 +37,7 @@ _COPY_FILES = (*FILES, "launch.log")
 
 
 def metadata_folder(batch: Batch) -> Path:
-    """Return the folder into which the metadata of a batch are put."""
+    """Return the folder that holds the metadata of a batch."""
     return batch.folder / "meta"
 
 
@@ -90,16 +90,16 @@ class Rucio:
         # By the name of a batch and the number of a job in it.
         self._wanted: dict[tuple[str, int], tuple[Batch, str]] = {}
         self._tries: dict[tuple[str, int], int] = {}
-        self._over: set[tuple[str, int]] = set()  # here, or given up
+        self._settled: set[tuple[str, int]] = set()  # downloaded, or given up
 
     def settled(self, batch: Batch, number: int, names: Sequence[str]) -> bool:
-        """Return whether nothing more will come of a job's output files.
+        """Return whether no more output files of a job will come.
 
-        `names` are the files as PanDA names them, `SCOPE:NAME`. Otherwise they are downloaded, and
-        a later call returns True.
+        `names` are the files as PanDA names them, `SCOPE:NAME`. If files may still come, they are
+        downloaded, and a later call returns True.
         """
         place = (batch.name, number)
-        if place in self._over or not names or not _rucio_is_set_up():
+        if place in self._settled or not names or not _rucio_is_set_up():
             return True
         # A job has one output file.
         self._wanted[place] = (batch, names[0])
@@ -123,18 +123,18 @@ class Rucio:
             shutil.rmtree(folder, ignore_errors=True)
 
     def _unpack(self, place: tuple[str, int], archive: Path) -> None:
-        """Unpack an output file; one that did not come is given up after some tries."""
+        """Unpack an output file. A file that did not come is given up after DOWNLOAD_TRIES."""
         self._tries[place] = self._tries.get(place, 0) + 1
         batch, _ = self._wanted[place]
         _, number = place
         came = take_archive(self._paths, batch.tasks[number - 1], archive)
         if came or self._tries[place] >= DOWNLOAD_TRIES:
             del self._wanted[place]
-            self._over.add(place)
+            self._settled.add(place)
 
 
 def _rucio_is_set_up() -> bool:
-    """Return whether rucio can be asked: it is here, with a configuration or an account."""
+    """Return whether rucio is installed here, with a configuration or an account."""
     configured = any(
         os.environ.get(name) for name in ("RUCIO_HOME", "RUCIO_CONFIG", "RUCIO_ACCOUNT")
     )
@@ -142,7 +142,7 @@ def _rucio_is_set_up() -> bool:
 
 
 def _run_rucio(folder: Path, names: Sequence[str]) -> None:
-    """Download files into a folder. Whether they came is seen there."""
+    """Download files into a folder. Errors are ignored: the caller looks which files came."""
     folder.mkdir(mode=0o700, exist_ok=True)
     command = ["rucio", "download", "--no-subdir", "--dir", str(folder), *names]
     with contextlib.suppress(OSError, subprocess.TimeoutExpired):
@@ -150,13 +150,13 @@ def _run_rucio(folder: Path, names: Sequence[str]) -> None:
 
 
 def take_archive(paths: ScanPaths, keys: Sequence[str], archive: Path) -> bool:
-    """Unpack an output file into the folders of its jobs, and return whether there was one.
+    """Unpack an output file into the folders of its jobs; return whether the file was there.
 
     Files that are there already stay as they are.
     """
     if not archive.is_file() or archive.is_symlink():
         return False
-    # Of an archive that is torn, the part that is sound is taken.
+    # Of an archive that is torn, the members before the damage are taken.
     with (
         contextlib.suppress(OSError, tarfile.TarError, EOFError, ValueError),
         tarfile.open(archive) as members,
@@ -188,7 +188,7 @@ def _take_member(
 
 
 def _target(paths: ScanPaths, keys: Sequence[str], name: str) -> Path | None:
-    """Return where a member `jobs/KEY/COPY/...` goes; None for one that a job does not leave."""
+    """Return the path for a member `jobs/KEY/COPY/...`; None for a member that no job leaves."""
     parts = PurePosixPath(name).parts
     if len(parts) < 3 or parts[0] != "jobs" or parts[1] not in keys:
         return None
@@ -204,7 +204,10 @@ def _target(paths: ScanPaths, keys: Sequence[str], name: str) -> Path | None:
 
 
 def _target_in_copy(job: JobPaths, copy: str, parts: Sequence[str]) -> Path | None:
-    """Return where a file of a copy goes; `parts` is its path in the copy's folder."""
+    """Return the path for a file of a copy, or None for a file that no job leaves.
+
+    `parts` is the path of the file in the copy's folder.
+    """
     known_file = len(parts) == 1 and parts[0] in _COPY_FILES
     if not COPY_NAME.fullmatch(copy) or not (known_file or parts[0] == "artifacts"):
         return None

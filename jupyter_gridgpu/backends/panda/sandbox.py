@@ -18,8 +18,8 @@ from jupyter_gridgpu.errors import BackendError
 from jupyter_gridgpu.store.paths import ScanPaths
 
 LIMIT = 10 * 1024 * 1024  # bytes of such an archive that PanDA takes
-OWN_BYTES = 300_000  # of the archive, that worker and table may take
-NAMED_FILES = 3  # in the text that says what to leave out
+OWN_BYTES = 300_000  # bytes of the archive that are kept free for worker and table
+NAMED_FILES = 3  # how many files the error names that could be left out
 READ_BYTES = 1 << 20
 RUN = """\
 #!/bin/sh
@@ -121,7 +121,7 @@ def _add(archive: tarfile.TarFile, name: str, data: bytes) -> None:
 
 
 def _too_large(size: int, files: Mapping[str, Path]) -> str:
-    """Say that the sandbox is too large, and name the largest files."""
+    """Return an error text that says that the sandbox is too large and names the largest files."""
     by_size = sorted(files.items(), key=lambda item: item[1].stat().st_size, reverse=True)
     largest = by_size[:NAMED_FILES]
     names = ", ".join(f"{name} ({path.stat().st_size / 1e6:.1f} MB)" for name, path in largest)

@@ -1,7 +1,7 @@
 """The processes that send batches to PanDA.
 
-Sending takes PanDA minutes. Each process runs client.py and leaves its answer in the folder of its
-batch, so that also the next runner finds it:
+PanDA takes minutes to accept a batch. Each process runs client.py and leaves the answer in the
+folder of its batch, so that the next runner finds the answer, too:
 
     batches/b0001/answer.json    {"answer": {"id": ...}}, or the error
 """
@@ -39,8 +39,8 @@ class BatchSenders:
     def answer(self, batch: Batch) -> str:
         """Return the id of a batch.
 
-        Raises Underway while it is not known, Unreachable if PanDA did not answer, and BackendError
-        if PanDA refused the batch.
+        Raises AnswerPending while the id is not known, Unreachable if PanDA did not answer, and
+        BackendError if PanDA refused the batch.
         """
         self._leaving = [process for process in self._leaving if process.poll() is None]
         answer_file = _answer_of(batch)

@@ -23,22 +23,24 @@ from jupyter_gridgpu.backends.panda.states import (
 from jupyter_gridgpu.model.job import one_line
 from jupyter_gridgpu.model.units import duration_text
 
-# After so many seconds of waiting at a site, it is said that the job may wait for ever.
-HOPELESS_S = 1800.0
+# A job that has waited at a site for so many seconds is shown with a warning that it may wait for
+# ever.
+LONG_WAIT_S = 1800.0
 NAME_LENGTH = 80
 LINK_LENGTH = 300
 
 
 @dataclass(frozen=True)
 class TaskFacts:
-    """What the backend knows of a task beside PanDA's answer."""
+    """What the backend knows of a task in addition to PanDA's answer."""
 
     architecture: str = ""  # the GPUs that the task asks for, as PanDA writes them
-    # How often PanDA tries a job. What a job's own maxAttempt says is another number.
+    # How often PanDA tries a job. This is not the number in a job's own field maxAttempt.
     attempts: int = 3
     monitor: str = ""  # the address of the monitor's pages; empty where there is none
     unwanted: frozenset[int] = frozenset()  # sequence numbers of jobs that are to end
-    settled: frozenset[int] = frozenset()  # of finished jobs of which nothing more will be fetched
+    # Sequence numbers of finished jobs of which nothing more will be fetched.
+    settled: frozenset[int] = frozenset()
 
 
 def task_status(
@@ -67,7 +69,8 @@ def _job_status(
     now: float,
 ) -> TaskStatus:
     """Return the status of a job of ours from PanDA's tries at it."""
-    # One try that finished counts, whatever came before or after it. Else the newest counts.
+    # A try that finished counts, whatever came before or after it. Without one, the newest try
+    # counts.
     finished = [job for job in tries if job["jobStatus"] == "finished"]
     if finished:
         return _finished(newest(finished), number in facts.settled, facts)
@@ -97,7 +100,7 @@ def newest(jobs: Iterable[Mapping[str, Any]]) -> Mapping[str, Any]:
 
 
 def _without_jobs(answer: Mapping[str, Any], facts: TaskFacts) -> TaskStatus:
-    """Return the status of a job for which PanDA has made none yet: its task speaks for it."""
+    """Return the status of a job that PanDA has not made yet, from the state of its task."""
     state = str(answer.get("status"))
     message = dialog(answer.get("errorDialog"))
     because = f": {message}" if message else ""
@@ -144,7 +147,7 @@ def _long_wait(job: Mapping[str, Any], facts: TaskFacts, now: float) -> str:
     PanDA reports no error where no node of a site will ever fit a job.
     """
     since = job.get("stateChangeTime") or job.get("creationTime")
-    if not isinstance(since, (int, float)) or now - since < HOPELESS_S:
+    if not isinstance(since, (int, float)) or now - since < LONG_WAIT_S:
         return ""
     condition = "takes such jobs"
     if facts.architecture:
@@ -180,8 +183,8 @@ def _tried_again(job: Mapping[str, Any], facts: TaskFacts) -> TaskStatus:
 def _finished(job: Mapping[str, Any], settled: bool, facts: TaskFacts) -> TaskStatus:
     """Return the status of a job that PanDA calls finished.
 
-    `settled` says that nothing more of it will be fetched. If there were a result, it would have
-    been found by then, and this status would not be looked at.
+    `settled` says that nothing more of the job will be fetched. This status then counts only for a
+    job without a result: a result is believed before it.
     """
     status = TaskStatus(
         "running",

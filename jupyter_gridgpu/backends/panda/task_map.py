@@ -1,4 +1,4 @@
-"""What PanDA is told of a task: the map of parameters that `prun` would make for the same wishes.
+"""The parameters of a task for PanDA, as `prun` would make them for the same request.
 
 Nothing here asks PanDA. The names and their odd forms are those of PanDA's server; a recorded map
 of a task that ran to its end is in tests/data/panda.

@@ -1,8 +1,8 @@
 """panda-client's functions, made safe to call: what they print is caught, and errors are raised.
 
 Only the process that speaks to PanDA (client.py) uses this module. panda-client looks up hosts when
-it is imported, prints errors and tokens, and ends the process where others raise. Nothing that it
-prints leaves this process but one line without secrets.
+it is imported, prints errors and tokens, and ends the process instead of raising an error. Of all
+that it prints, only one line without secrets leaves this process.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from jupyter_gridgpu.backends.panda.task_map import Submitter
 from jupyter_gridgpu.errors import Unreachable
 from jupyter_gridgpu.model.job import one_line
 
-PRINTED_BYTES = 100_000  # of what panda-client prints, that are searched for a reason
+PRINTED_BYTES = 100_000  # so much of what panda-client prints is searched for a reason
 LINE_LENGTH = 200
 _NOISE = re.compile(r"NoneType: None|\w+ failed : None|Traceback|File \"|^\s")
 # A bearer token, or three parts of base64 with dots between them, which is how tokens look.
@@ -30,7 +30,7 @@ _NICKNAME = re.compile(r"[A-Za-z0-9_-]{1,60}")
 
 
 class PandaClient:
-    """panda-client, from whose functions only answers and Unreachable come."""
+    """panda-client, whose functions either return an answer or raise Unreachable."""
 
     def __init__(self) -> None:
         """Import panda-client. Raises Unreachable without a sign-in or a server.
@@ -73,7 +73,7 @@ class PandaClient:
         return answer
 
     def submitter(self) -> Submitter:
-        """Return who sends, and to which server. Raises Unreachable if that is not known."""
+        """Return who sends, and to which server. Raises Unreachable if no name is known."""
         begin = self._end_of_printed()
         try:
             nickname = self._utilities.getNickname()

@@ -1,7 +1,7 @@
 """Runs the jobs of a scan on Slurm.
 
-A batch is one `sbatch --array`. One `squeue` tells how all tasks of the user are, and `sacct` tells
-about those that have left the queue, where there is accounting.
+A batch is one `sbatch --array`. One `squeue` returns the status of all tasks of the user. `sacct`
+knows the tasks that have left the queue, on clusters that have accounting.
 """
 
 from __future__ import annotations
@@ -25,11 +25,12 @@ from jupyter_gridgpu.model.job import one_line
 from jupyter_gridgpu.model.scan import ScanSpec
 from jupyter_gridgpu.store.paths import ScanPaths, write_atomic
 
-SIGNAL_S = 2.0  # the longest that scancel --signal may take
+SIGNAL_TIMEOUT_S = 2.0  # for scancel --signal
 NAME_LIMIT = 80  # characters of the scan's name in the script
-# What each task of a batch runs. Slurm keeps a copy of it, so it begins also on nodes that do not
-# see the scan's folder, and can say so (exit code 71). A batch that was given up has the id null:
-# its jobs were sent again, and if Slurm takes the first batch late, they must not run twice.
+# The script that each task of a batch runs. Slurm keeps a copy of it, so that it starts also on a
+# node that does not see the scan's folder, and ends there with exit code 71. A batch that was given
+# up has the id null: its jobs were sent again, and if Slurm takes the first batch late, they must
+# not run twice.
 _SCRIPT = """\
 #!/bin/sh
 # A task of {name}. Slurm keeps a copy of this script.
@@ -52,9 +53,9 @@ class SlurmBackend(BatchBackend):
         self._accounting = commands.Accounting()
         self._search = BatchSearch(scan, paths, self._accounting)
         self._gpu_options: list[str] | None = None  # None: not found out yet
-        # How many tasks are handed over in one call of `submit`. It may take several arrays, and
-        # their tasks share what may run at once.
-        self._together = 1
+        # How many tasks are handed over in one call of `submit`. They may go out in several arrays,
+        # which share the number of tasks that may run at once.
+        self._tasks_in_call = 1
         self._limit_known = False  # whether `batch_limit` is that of the cluster
 
     # Before anything is sent.
@@ -87,17 +88,17 @@ class SlurmBackend(BatchBackend):
         """Hand jobs over, in arrays as large as the cluster takes them."""
         if jobs and not self._limit_known:
             self._ask_array_limit()
-        self._together = max(self._hand_over.task_count(len(jobs)), 1)
+        self._tasks_in_call = max(self._hand_over.task_count(len(jobs)), 1)
         return super().submit(jobs)
 
-    def room(self, sent: int) -> int:
+    def allowed_tasks(self, sent: int) -> int:
         """Return how many more tasks may be handed over, after `sent` in the same call."""
         at_once = self._at_once()
         if self._hand_over.full is None or at_once is None:
-            return super().room(sent)
-        # In a queue that is full, the tasks go out in many small arrays, and the limit of an
-        # array (`%N`) does not count the tasks of another. So no more are handed over than may
-        # run.
+            return super().allowed_tasks(sent)
+        # In a queue that is full, the tasks go out in many small arrays, and the limit of an array
+        # (`%N`) does not count the tasks of the other arrays. So no more tasks are handed over than
+        # may run at once.
         return at_once - self._hand_over.task_count(self._tracker.unfinished) - sent
 
     def _at_once(self) -> int | None:
@@ -120,14 +121,14 @@ class SlurmBackend(BatchBackend):
     def send(self, batch: Batch) -> str:
         """Send a batch as one array and return its id.
 
-        Raises Full, Unreachable or BackendError.
+        Raises QueueFull, Unreachable or BackendError.
         """
         script = batch.folder / "script"
         write_atomic(script, self._script(batch))
-        given = [*self._options(len(batch.tasks)), *self._search.marks(batch)]
+        chosen = [*self._options(len(batch.tasks)), *self._search.identifying_options(batch)]
         with sending(batch) as lock:
             ran = commands.run(
-                ["sbatch", "--parsable", *given, str(script)],
+                ["sbatch", "--parsable", *chosen, str(script)],
                 env=options.job_environment(os.environ),
                 keep=lock,
             )
@@ -149,21 +150,21 @@ class SlurmBackend(BatchBackend):
     def _options(self, tasks: int) -> list[str]:
         """Return the options of sbatch for an array of so many tasks."""
         at_once = self._at_once()
-        # In a queue that is full, no more tasks are handed over than may run, see `room`. Else
-        # each array gets its share of them.
-        if at_once is not None and not self._hand_over.full:
-            at_once = max(at_once * tasks // max(self._together, tasks), 1)
+        # In a queue that is full, `allowed_tasks` keeps the limit. Otherwise each array gets its
+        # share of the tasks that may run at once.
+        if at_once is not None and self._hand_over.full is None:
+            at_once = max(at_once * tasks // max(self._tasks_in_call, tasks), 1)
         if self._gpu_options is None:
-            self._gpu_options = options.gpus(self._scan)
+            self._gpu_options = options.gpu_options(self._scan)
         return [
-            options.array(tasks, at_once),
-            *options.fixed(),
-            *options.sizes(self._scan),
+            options.array_option(tasks, at_once),
+            *options.constant_options(),
+            *options.resource_options(self._scan),
             *self._gpu_options,
-            *options.places(self._scan),
+            *options.placement_options(self._scan),
         ]
 
-    def sent(self, batches: Sequence[Batch]) -> dict[str, str]:
+    def find_batches(self, batches: Sequence[Batch]) -> dict[str, str]:
         """Return the ids of those batches that Slurm has, by their names. Raises Unreachable."""
         if any(still_sending(batch) for batch in batches):
             raise Unreachable("an sbatch of an earlier runner is still at work")
@@ -185,7 +186,7 @@ class SlurmBackend(BatchBackend):
             return f"{zlib.crc32(configuration.encode()):08x}"
         return "default"
 
-    def ask(self) -> Mapping[str, TaskStatus]:
+    def query(self) -> Mapping[str, TaskStatus]:
         """Return the status of tasks that wait, run, or ended in the last minutes."""
         form = output.queue_format(output.QUEUE_FIELDS)
         text = commands.answer(
@@ -201,7 +202,7 @@ class SlurmBackend(BatchBackend):
         )
         return output.read_tasks(text)
 
-    def ask_past(self, tasks: Sequence[str]) -> Mapping[str, TaskStatus]:
+    def query_past(self, tasks: Sequence[str]) -> Mapping[str, TaskStatus]:
         """Return what the accounting knows of tasks that have left the queue."""
         arrays = sorted({task.split("_")[0] for task in tasks})
         # Where the accounting is silent, what the queue has just answered still counts.
@@ -214,12 +215,15 @@ class SlurmBackend(BatchBackend):
     # Ending.
 
     def end(self, tasks: Sequence[str], hard: bool) -> None:
-        """End tasks; their workers are asked first, unless `hard`. Raises Unreachable."""
+        """End tasks. Their workers get a signal first, so that they can save, unless `hard`.
+
+        Raises Unreachable.
+        """
         at_once = list(tasks)
         if not hard:
             at_once = self._not_started(tasks)
         if at_once:
-            # Its exit code says nothing: some of the tasks may have ended by now.
+            # The exit code of scancel is ignored: some of the tasks may have ended by now.
             commands.run(["scancel", "--quiet", *commands.array_ids(at_once)])
         running = [task for task in tasks if task not in set(at_once)]
         if not running:
@@ -227,20 +231,20 @@ class SlurmBackend(BatchBackend):
         # The signal goes to the worker alone. A plain scancel would end its kernel at the same
         # time, and nothing could be saved.
         signal = ["scancel", "--quiet", "--batch", "--signal=TERM", *commands.array_ids(running)]
-        # The signal is sent at once. After that scancel tries again and again, as long as other
-        # tasks of the array wait: it is not waited for.
+        # scancel sends the signal at once, but then it goes on as long as other tasks of the array
+        # wait. So its end is not awaited.
         with contextlib.suppress(Unreachable):
-            commands.run(signal, timeout_s=SIGNAL_S)
+            commands.run(signal, timeout_s=SIGNAL_TIMEOUT_S)
 
     def _not_started(self, tasks: Sequence[str]) -> list[str]:
         """Return those tasks that have not started, as Slurm says now."""
         # scancel could choose them itself (--state), but then it takes whole arrays.
-        known = self.ask()
+        known = self.query()
         return [task for task in tasks if task in known and known[task].state == "queued"]
 
 
 def _batch_id(stdout: str, stderr: str) -> str:
-    """Return the id of the array that sbatch made. Raises Unreachable if sbatch does not say it."""
+    """Return the id of the array that sbatch made. Raises Unreachable if there is no id."""
     ident = stdout.strip().split(";")[0]  # ID or ID;CLUSTER
     if ident.isdecimal():
         return ident

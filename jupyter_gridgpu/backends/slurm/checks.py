@@ -6,7 +6,7 @@ from jupyter_gridgpu.backends.slurm import commands
 from jupyter_gridgpu.errors import BackendError
 from jupyter_gridgpu.model.scan import ScanSpec
 from jupyter_gridgpu.model.units import duration_text
-from jupyter_gridgpu.queues.slurm import seconds
+from jupyter_gridgpu.queues.slurm import parse_time_limit
 
 
 def check_partition(scan: ScanSpec) -> None:
@@ -22,14 +22,14 @@ def check_partition(scan: ScanSpec) -> None:
         return
     partition = _partition(scan.placement.queue)
     name = partition.get("PartitionName")
-    longest_s = seconds(partition.get("MaxTime", ""))
+    longest_s = parse_time_limit(partition.get("MaxTime", ""))
     if longest_s is not None and wall_s > longest_s:
         raise BackendError(
             f"--walltime: a job of {duration_text(wall_s)} is longer than"
             f" the {duration_text(longest_s)}"
             f" that the partition {name} allows. Ask for less or give another --queue."
         )
-    # The words of scontrol: ALL, or a list with commas.
+    # scontrol prints ALL, or a list with commas.
     accounts = partition.get("AllowAccounts", "ALL")
     if account and accounts != "ALL" and account not in accounts.split(","):
         raise BackendError(

@@ -13,8 +13,8 @@ from typing import TextIO
 from jupyter_gridgpu.backends.slurm import output
 from jupyter_gridgpu.errors import BackendError, Unreachable
 
-COMMAND_S = 60.0  # the longest that one command may take; Slurm gives up by itself before
-# Errors after which it is not known whether Slurm did what it was asked.
+COMMAND_TIMEOUT_S = 60.0  # for one command; Slurm's commands mostly give up earlier by themselves
+# Errors after which it is not known whether Slurm has carried out the command.
 _SILENT = re.compile(
     r"Unable to contact slurm controller|Socket timed out|[Cc]onnection (refused|reset|timed out)"
     r"|Zero Bytes|Unexpected missing socket|[Uu]nable to establish|[Aa]uthentication"
@@ -25,15 +25,16 @@ _SILENT = re.compile(
 
 def run(
     command: Sequence[str],
-    timeout_s: float = COMMAND_S,
+    timeout_s: float = COMMAND_TIMEOUT_S,
     text: str = "",
     env: dict[str, str] | None = None,
     keep: TextIO | None = None,
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command of Slurm and return what came of it.
+    """Run a command of Slurm and return its output and exit code.
 
-    `text` goes to its standard input; `keep` is a file that the command inherits. Raises
-    Unreachable if Slurm does not answer, BackendError if there is no such command.
+    `text` goes to its standard input. `keep` is a file that the command holds open, and with it
+    the file's lock. Raises Unreachable if Slurm does not answer, BackendError if the command cannot
+    be started.
     """
     if env is None:
         # Times as seconds since the epoch, and texts in English.
@@ -56,7 +57,8 @@ def run(
         raise Unreachable(f"{command[0]} did not answer within {timeout_s:.0f} s") from None
     except OSError as error:
         raise BackendError(f"{command[0]} cannot be started: {error.strerror}.") from None
-    # A refusal also has an exit code of 1: only the text tells it from a silence.
+    # A refusal and a Slurm that is silent have the same exit code, 1. Only the text tells them
+    # apart.
     if ran.returncode and _SILENT.search(ran.stderr):
         raise Unreachable(f"Slurm does not answer: {output.complaint(ran.stderr)}")
     return ran
@@ -79,22 +81,22 @@ class Accounting:
     """Slurm's record of past jobs, which not every cluster has."""
 
     def __init__(self) -> None:
-        self._there: bool | None = None  # whether sacct answers; None: not tried yet
+        self._exists: bool | None = None  # whether there is accounting; None: not tried yet
 
     def ask(self, fields: Sequence[str], *options: str) -> str:
-        """Return what sacct says about jobs, or nothing if there is no accounting.
+        """Return what sacct prints about jobs; "" if there is no accounting.
 
-        Raises Unreachable if there is one that does not answer.
+        Raises Unreachable if the accounting does not answer.
         """
-        if self._there is None:
-            self._there = shutil.which("sacct") is not None
-        if not self._there:
+        if self._exists is None:
+            self._exists = shutil.which("sacct") is not None
+        if not self._exists:
             return ""
         form = [f"--delimiter={output.DIVIDER}", f"--format={','.join(fields)}"]
         ran = run(["sacct", "--noheader", "--parsable2", "--allocations", *form, *options])
         if ran.returncode and "disabled" in ran.stderr:
             # The command is installed, but this cluster keeps no accounting: it is not asked again.
-            self._there = False
+            self._exists = False
             return ""
         if ran.returncode:
             raise Unreachable(f"sacct failed: {output.complaint(ran.stderr)}")
@@ -107,9 +109,9 @@ def local_time(when: float) -> str:
 
 
 def array_ids(tasks: Iterable[str]) -> list[str]:
-    """Return tasks as scancel takes them, in few words.
+    """Return the arguments that name these tasks to scancel.
 
-    `12_1 12_2 12_3 12_7` becomes `12_[1-3,7]`: ten thousand tasks fit into a command line.
+    `12_1 12_2 12_3 12_7` becomes `12_[1-3,7]`, so that ten thousand tasks fit into a command line.
     """
     indices: dict[str, set[int]] = {}
     for task in tasks:
@@ -117,13 +119,13 @@ def array_ids(tasks: Iterable[str]) -> list[str]:
         found = indices.setdefault(array, set())
         if index:
             found.add(int(index))
-    words = []
+    arguments = []
     for array, found in indices.items():
         if found:
-            words.append(f"{array}_[{','.join(_ranges(sorted(found)))}]")
+            arguments.append(f"{array}_[{','.join(_ranges(sorted(found)))}]")
         else:
-            words.append(array)
-    return words
+            arguments.append(array)
+    return arguments
 
 
 def _ranges(numbers: list[int]) -> Iterator[str]:

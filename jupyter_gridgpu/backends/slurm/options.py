@@ -11,14 +11,16 @@ from jupyter_gridgpu.backends.slurm import commands, output
 from jupyter_gridgpu.errors import BackendError
 from jupyter_gridgpu.model.scan import ScanSpec
 
-LEAD_S = 60  # from the signal to the worker to the time limit; Slurm may send it a minute earlier
+# Seconds from the signal to a worker to its time limit. Slurm may send the signal a minute earlier.
+LEAD_S = 60
 SPARE_MIN = 3  # added to a short time limit
 SHORT_S = 1800  # a time limit below this is short
 _SECRET = re.compile(
     r"TOKEN|SECRET|PASSW|CREDENTIAL|COOKIE|API_?KEY|ACCESS_?KEY|PRIVATE_?KEY|_AUTH", re.I
 )
-# Variables of this machine, this login or this notebook: on a node they are of no use, or wrong.
-_OF_HERE = re.compile(
+# Variables that describe this machine, this login or this notebook. On a node they are wrong or of
+# no use.
+_LOCAL_VARIABLE = re.compile(
     r"SLURM_(?!CONF$|CONF_SERVER$|CLUSTERS$|JWT$).*|SBATCH_EXPORT"
     r"|(JPY|JUPYTERHUB|SSH|DBUS|XDG_SESSION|XDG_RUNTIME|GRIDGPU)_.*"
     r"|DISPLAY|XAUTHORITY|TMUX.*|STY|WINDOWID"
@@ -30,8 +32,8 @@ _GPU_TYPE = re.compile(r"\bgpu:([A-Za-z][\w.+-]*):\d")
 def job_environment(environment: Mapping[str, str]) -> dict[str, str]:
     """Return the part of an environment that sbatch gets and, through it, the jobs.
 
-    Secrets stay here, since administrators of the cluster can read a job's environment. So does
-    what makes sense on this machine only.
+    Secrets stay here, since administrators of the cluster can read a job's environment. Variables
+    that make sense on this machine only stay here as well.
     """
     return {name: value for name, value in environment.items() if _travels(name)}
 
@@ -40,10 +42,10 @@ def _travels(variable: str) -> bool:
     # Slurm itself takes its token from SLURM_JWT.
     if variable == "SLURM_JWT":
         return True
-    return not (_SECRET.search(variable) or _OF_HERE.fullmatch(variable))
+    return not (_SECRET.search(variable) or _LOCAL_VARIABLE.fullmatch(variable))
 
 
-def fixed() -> list[str]:
+def constant_options() -> list[str]:
     """Return the options that are the same for every batch."""
     return [
         "--output=/dev/null",  # a node may not see the scan's folder, and then nothing would start
@@ -55,25 +57,26 @@ def fixed() -> list[str]:
     ]
 
 
-def array(tasks: int, at_once: int | None) -> str:
+def array_option(tasks: int, at_once: int | None) -> str:
     """Return the option for an array, of which at most `at_once` tasks run (None: any number)."""
     if at_once is None:
         return f"--array=1-{tasks}"
     return f"--array=1-{tasks}%{at_once}"
 
 
-def sizes(scan: ScanSpec) -> list[str]:
+def resource_options(scan: ScanSpec) -> list[str]:
     """Return the options for cores, memory, disk and time of one task."""
-    wants, side_by_side = scan.resources, scan.per_gpu
+    wanted = scan.resources
+    side_by_side = scan.per_gpu  # jobs of a task that run at the same time
     found = []
-    if wants.cpus:
-        found.append(f"--cpus-per-task={wants.cpus * side_by_side}")
-    if wants.memory_mb:
-        found.append(f"--mem={wants.memory_mb * side_by_side}M")
-    if wants.disk_mb:
-        found.append(f"--tmp={wants.disk_mb * side_by_side}M")
-    if wants.walltime_s:
-        found += _time_limit(wants.walltime_s * scan.per_job)
+    if wanted.cpus:
+        found.append(f"--cpus-per-task={wanted.cpus * side_by_side}")
+    if wanted.memory_mb:
+        found.append(f"--mem={wanted.memory_mb * side_by_side}M")
+    if wanted.disk_mb:
+        found.append(f"--tmp={wanted.disk_mb * side_by_side}M")
+    if wanted.walltime_s:
+        found += _time_limit(wanted.walltime_s * scan.per_job)
     return found
 
 
@@ -81,12 +84,13 @@ def _time_limit(total_s: int) -> list[str]:
     least_min = math.ceil(total_s / 60)
     if total_s >= SHORT_S:
         return [f"--time={least_min}"]
-    # Slurm counts in minutes and ends a job hard. So a short job gets some more, and its worker
-    # keeps the user's limit. Where the limit of the partition is in between, Slurm takes that.
+    # Slurm counts in minutes and kills a job at its limit. So a short job gets some minutes more,
+    # and its worker keeps the user's limit. Where the limit of the partition lies between the two
+    # times, Slurm takes the partition's.
     return [f"--time={least_min + SPARE_MIN}", f"--time-min={least_min}"]
 
 
-def places(scan: ScanSpec) -> list[str]:
+def placement_options(scan: ScanSpec) -> list[str]:
     """Return the options for partition, account and quality of service."""
     place = scan.placement
     return [
@@ -103,25 +107,26 @@ def option(name: str, value: str | None) -> list[str]:
     return [f"--{name}={value}"]
 
 
-def gpus(scan: ScanSpec) -> list[str]:
+def gpu_options(scan: ScanSpec) -> list[str]:
     """Return the options for GPUs and for the nodes that they are on.
 
-    A wish for a model is a question to Slurm. Raises BackendError if no node has that model, and
-    Unreachable if Slurm does not answer.
+    If the scan wants a model of GPU, Slurm is asked how it calls this model. Raises BackendError if
+    no node has the model, and Unreachable if Slurm does not answer.
     """
-    wants, constraint = scan.resources, scan.placement.constraint
+    wanted = scan.resources
+    constraint = scan.placement.constraint
     gpu_type: str | None = None
-    if wants.gpu_model:
-        gpu_type, feature = _model(scan, wants.gpu_model)
+    if wanted.gpu_model:
+        gpu_type, feature = _model(scan, wanted.gpu_model)
         if feature and constraint:
             constraint = f"({constraint})&{feature}"
         elif feature:
             constraint = feature
     found = []
     if gpu_type:
-        found.append(f"--gres=gpu:{gpu_type}:{max(wants.gpus, 1)}")
-    elif wants.gpus:
-        found.append(f"--gres=gpu:{wants.gpus}")
+        found.append(f"--gres=gpu:{gpu_type}:{max(wanted.gpus, 1)}")
+    elif wanted.gpus:
+        found.append(f"--gres=gpu:{wanted.gpus}")
     return found + option("constraint", constraint)
 
 
@@ -179,9 +184,9 @@ def _count(text: str) -> int:
 
 
 def best_match(model: str, names: Mapping[str, int]) -> str | None:
-    """Return the name that has `model` in it, whatever the case, or None.
+    """Return the name that contains `model`, in capitals or not; None if there is none.
 
-    The very name is best; else the name that most nodes have.
+    The name `model` itself is the best match; after it, the name that most nodes have.
     """
     fitting = [name for name in names if model.lower() in name.lower()]
     return max(fitting, key=lambda name: (name.lower() == model.lower(), names[name]), default=None)

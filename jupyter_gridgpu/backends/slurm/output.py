@@ -1,8 +1,9 @@
 """Reads what Slurm's commands print, the same for every version since 22.05.
 
-JSON is not asked for: that of 22.05 holds the jobs of the whole cluster whatever the filters, and
-that of 24.11 takes ten kilobytes a job. Fields that are named by us, with a divider between them
-that no name holds, are small and the same in both.
+JSON output is not used: that of 22.05 holds the jobs of the whole cluster in spite of all filters,
+and that of 24.11 takes ten kilobytes a job. Instead, the commands print the fields that are named
+here, with a divider between them that no name contains. This is short, and the same in all
+versions.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from jupyter_gridgpu.backends.base import PLACE_LIMIT
 from jupyter_gridgpu.backends.batch.exit_codes import exit_meaning
 from jupyter_gridgpu.backends.batch.inquiry import TaskStatus
-from jupyter_gridgpu.backends.slurm.reasons import STUCK, waiting_words
+from jupyter_gridgpu.backends.slurm.reasons import STUCK, waiting_message
 from jupyter_gridgpu.model.job import one_line
 
 DIVIDER = "\x1f"
@@ -53,7 +54,7 @@ WAITING = {
     "CONFIGURING",
 }
 RUNNING = {"RUNNING", "COMPLETING", "SUSPENDED", "STOPPED", "RESIZING", "SIGNALING", "STAGE_OUT"}
-# States in which a job has ended: our state, reason and words.
+# Slurm's states in which a job has ended, and our state, reason and message for each.
 ENDINGS = {
     "TIMEOUT": ("failed", "timeout", "The job reached its time limit in Slurm."),
     "DEADLINE": ("failed", "timeout", "The job could not end before its deadline in Slurm."),
@@ -80,7 +81,7 @@ def queue_format(fields: Iterable[str]) -> str:
 
 
 def rows(text: str, fields: int) -> Iterator[list[str]]:
-    """Yield the cells of each line that has at least `fields` of them; other lines are errors."""
+    """Yield the first `fields` cells of each line; a line with fewer cells is an error message."""
     for line in text.split("\n"):
         cells = line.split(DIVIDER)
         if len(cells) >= fields:
@@ -99,12 +100,12 @@ def read_tasks(text: str) -> dict[str, TaskStatus]:
 def _task_status(cells: list[str]) -> TaskStatus:
     """Return what the cells of one line say about a task."""
     ident, state, reason, code, start, end, node, partition = cells
-    state = state.split(" ")[0].rstrip("+")  # sacct says CANCELLED by 1000
+    state = state.split(" ")[0].rstrip("+")  # sacct prints `CANCELLED by 1000`
     where = one_line(partition, PLACE_LIMIT) or ""
     started = _epoch(start)
     if state in WAITING:
         # The start of a job that waits is Slurm's estimate.
-        message = waiting_words(ident, reason, where, started)
+        message = waiting_message(ident, reason, where, started)
         return TaskStatus("queued", message=message, where=where or None)
     if state in RUNNING:
         return TaskStatus("running", where=where or None, node=_node(node), started=started)
@@ -121,7 +122,7 @@ def _task_status(cells: list[str]) -> TaskStatus:
 
 
 def _failure(state: str, reason: str, code: str) -> tuple[str, str | None, str]:
-    """Return state, reason and words for a task that ended by itself or could not start."""
+    """Return state, reason and message for a task that ended by itself or could not start."""
     status, signal = exit_code(code)
     if state == "FAILED" and status:
         return ("failed", *exit_meaning(status))
@@ -131,12 +132,15 @@ def _failure(state: str, reason: str, code: str) -> tuple[str, str | None, str]:
         return "failed", "submit", "Slurm gave the job up: no node has what it asks for."
     if signal and "Constraints" not in reason:
         return "failed", "node", f"The job was killed (signal {signal}) and left no result."
-    words = one_line(f"{state.lower().replace('_', ' ')}, {reason}", 120)
-    return "failed", "node", f"Slurm says that the job could not run ({words})."
+    detail = one_line(f"{state.lower().replace('_', ' ')}, {reason}", 120)
+    return "failed", "node", f"Slurm says that the job could not run ({detail})."
 
 
 def exit_code(text: str) -> tuple[int, int]:
-    """Return exit status and signal of `7:0` (24.11, sacct) or of a raw wait status (22.05)."""
+    """Return exit status and signal of an exit code as Slurm prints it.
+
+    It is `7:0` in 24.11 and in sacct, and the raw wait status in 22.05.
+    """
     found = re.fullmatch(r"(\d{1,5}):(\d{1,5})", text)
     if found:
         return int(found[1]), int(found[2])
@@ -147,7 +151,7 @@ def exit_code(text: str) -> tuple[int, int]:
 
 
 def _epoch(text: str) -> float | None:
-    """Return a time in seconds since the epoch; words such as N/A and Unknown are none."""
+    """Return a time in seconds since the epoch; None for texts such as N/A and Unknown."""
     if not re.fullmatch(r"\d{1,12}", text) or int(text) == 0:
         return None
     return float(text)
@@ -162,17 +166,18 @@ def _node(text: str) -> str | None:
 def complaint(text: str) -> str:
     """Return in one line what a command complained about.
 
-    This is the last thing it said, without the command's name, and before it in brackets what led
-    to it.
+    This is the last line that it printed, without the command's name. The line before the last one,
+    which often has the cause, follows in brackets.
     """
-    said = []
+    complaints = []
     for line in text.splitlines():
         line = re.sub(r"^\s*(\w+: )?(error: |fatal: )?", "", line).strip().rstrip(".")
         if line:
-            said.append(re.sub(r"^(Batch job submission failed|allocation failure): ", "", line))
-    if not said:
+            line = re.sub(r"^(Batch job submission failed|allocation failure): ", "", line)
+            complaints.append(line)
+    if not complaints:
         return "no reason given"
-    words = said[-1]
-    if len(said) > 1 and said[-2] not in words:
-        words = f"{words} ({said[-2]})"
-    return one_line(words, COMPLAINT_LIMIT) or ""
+    last = complaints[-1]
+    if len(complaints) > 1 and complaints[-2] not in last:
+        last = f"{last} ({complaints[-2]})"
+    return one_line(last, COMPLAINT_LIMIT) or ""

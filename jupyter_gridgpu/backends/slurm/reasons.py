@@ -7,11 +7,11 @@ import time
 
 from jupyter_gridgpu.model.job import one_line
 
-ROUND_S = 300  # estimated starts are rounded up: Slurm gives another one at every look
-TODAY_S = 64_800  # a start within 18 hours is told without its day
+ROUND_S = 300  # estimated starts are rounded up, since Slurm's estimate moves all the time
+TODAY_S = 64_800  # a start within 18 hours is shown without its day
 REASON_LIMIT = 200  # characters
 
-# What comes behind 'Waits in PARTITION: '.
+# Slurm's reason, and the text that follows 'Waits in PARTITION: '.
 WAITS = {
     "Resources": "what it needs is in use",
     "Priority": "others are before it",
@@ -28,7 +28,7 @@ WAITS = {
     "None": "Slurm has not looked at it yet",
 }
 _NEVER = "It will not start:"
-# Reasons that last until somebody does something.
+# Reasons for which a job waits until somebody does something, and the message for each.
 STUCK = {
     "JobHeldUser": "It is held: `scontrol release {id}` lets it go.",
     "JobHeldAdmin": "It is held by an administrator of the cluster: ask them.",
@@ -50,10 +50,11 @@ STUCK = {
 _LIMIT_OF_ONE_JOB = re.compile(r"(PerJob|PerNode|WallDuration\w*|MaxWall\w*)(Limit)?$")
 
 
-def waiting_words(ident: str, reason: str, where: str, start: float | None) -> str:
+def waiting_message(ident: str, reason: str, where: str, start: float | None) -> str:
     """Return one sentence: why a job waits, and when it is expected to start.
 
-    `reason` is Slurm's own word, `start` its estimate in seconds since the epoch.
+    `reason` is what Slurm prints, and `where` is the partition. `start` is Slurm's estimate in
+    seconds since the epoch.
     """
     reason = one_line(reason, REASON_LIMIT) or "None"
     name = reason.split(",")[0]
@@ -81,7 +82,7 @@ def _why(name: str, reason: str) -> str:
 
 
 def _expected(start: float | None) -> str:
-    """Return the words for an estimated start, or nothing if it lies in the past."""
+    """Return a clause with the estimated start; "" if the start lies in the past."""
     now = time.time()
     if start is None or start < now:
         return ""

@@ -1,6 +1,6 @@
-"""Finds batches in Slurm whose id was never heard: the runner was killed, or sbatch timed out.
+"""Finds batches in Slurm whose id is not known, since the runner was killed or sbatch timed out.
 
-A batch is known again by its name, its comment and its folder.
+A batch is recognised by its name, its comment and its folder.
 """
 
 from __future__ import annotations
@@ -12,19 +12,19 @@ from jupyter_gridgpu.backends.slurm import commands, output
 from jupyter_gridgpu.model.scan import ScanSpec
 from jupyter_gridgpu.store.paths import ScanPaths, read_json
 
-SPARE_S = 60  # the clock of the cluster may be behind ours by so much
+SPARE_S = 60  # the clock of the cluster may be behind ours by so many seconds
 
 
 class BatchSearch:
-    """Marks the batches of a scan and finds them by these marks."""
+    """Gives the batches of a scan a name, a comment and a folder, and finds them by these."""
 
     def __init__(self, scan: ScanSpec, paths: ScanPaths, accounting: commands.Accounting) -> None:
         self._scan = scan
         self._folder = str(paths.folder)
         self._accounting = accounting
 
-    def marks(self, batch: Batch) -> list[str]:
-        """Return the options of sbatch by which a batch is known again."""
+    def identifying_options(self, batch: Batch) -> list[str]:
+        """Return the options of sbatch by which a batch is recognised later."""
         return [
             f"--job-name={self._name(batch)}",
             f"--comment={self._comment(batch)}",
@@ -65,7 +65,7 @@ class BatchSearch:
             known[comment, folder] = ident
         found = {}
         for batch in batches:
-            # The folder as well: a copy of a scan folder has the scan's id, too.
+            # The folder is compared as well: a scan folder that was copied has the same scan id.
             batch_id = known.get((self._comment(batch), self._folder))
             if batch_id:
                 found[batch.name] = batch_id

@@ -46,7 +46,7 @@ class Scripted(BatchBackend):
         self.taken[batch.name] = batch.name[1:]
         return batch.name[1:]
 
-    def sent(self, batches: Sequence[Batch]) -> dict[str, str]:
+    def find_batches(self, batches: Sequence[Batch]) -> dict[str, str]:
         if isinstance(self.refuses, Unreachable):
             raise self.refuses
         return {batch.name: self.taken[batch.name] for batch in batches if batch.name in self.taken}
@@ -54,7 +54,7 @@ class Scripted(BatchBackend):
     def task_id(self, batch_id: str, index: int) -> str:
         return f"{batch_id}_{index}"
 
-    def ask(self) -> Mapping[str, TaskStatus]:
+    def query(self) -> Mapping[str, TaskStatus]:
         raise Unreachable("The test says itself what was seen.")
 
     def end(self, tasks: Sequence[str], hard: bool) -> None:
@@ -62,7 +62,7 @@ class Scripted(BatchBackend):
             raise self.refuses
         self.ended.append((list(tasks), hard))
 
-    def bring(self, batch: Batch, index: int) -> None:
+    def fetch_files(self, batch: Batch, index: int) -> None:
         self.brought.append(index)
 
     # What a test does.

@@ -19,12 +19,12 @@ def test_a_new_runner_knows_what_was_handed_over_and_what_the_batch_system_calls
 ) -> None:
     first = BatchStore(ScanPaths(tmp_path))
     batch = first.make(TASKS)
-    assert first.unsure(["v0003.1", "v0009.1"]) == [batch]
+    assert first.unconfirmed(["v0003.1", "v0009.1"]) == [batch]
     first.record_id(batch, "17")
     for batches in (first, BatchStore(ScanPaths(tmp_path))):
         assert batches.place("v0003.1") == (batch, 2)
         assert batches.place("v0009.1") is None
-        assert (batches.id_of(batch), batches.unsure(["v0001.1"])) == ("17", [])
+        assert (batches.id_of(batch), batches.unconfirmed(["v0001.1"])) == ("17", [])
 
 
 def test_a_batch_that_was_not_sent_after_all_has_no_id_and_is_not_asked_for_again(
@@ -34,7 +34,7 @@ def test_a_batch_that_was_not_sent_after_all_has_no_id_and_is_not_asked_for_agai
     batch = batches.make(TASKS)
     batches.record_id(batch, None)
     for known in (batches, BatchStore(ScanPaths(tmp_path))):
-        assert (known.id_of(batch), known.unsure(["v0001.1"])) == (None, [])
+        assert (known.id_of(batch), known.unconfirmed(["v0001.1"])) == (None, [])
 
 
 def test_a_job_is_where_it_was_handed_over_last(tmp_path: Path) -> None:
@@ -55,7 +55,7 @@ def test_batches_are_numbered_on_past_ten_thousand(tmp_path: Path) -> None:
 def test_an_answer_that_is_not_sound_leaves_the_batch_unsure(tmp_path: Path, text: str) -> None:
     batch = BatchStore(ScanPaths(tmp_path)).make(TASKS)
     batch.engine_file.write_text(text)
-    assert BatchStore(ScanPaths(tmp_path)).unsure(["v0001.1"]) == [batch]
+    assert BatchStore(ScanPaths(tmp_path)).unconfirmed(["v0001.1"]) == [batch]
 
 
 def test_a_batch_of_which_a_killed_runner_wrote_only_the_folder_holds_nothing(
@@ -63,7 +63,7 @@ def test_a_batch_of_which_a_killed_runner_wrote_only_the_folder_holds_nothing(
 ) -> None:
     (tmp_path / "batches" / "b0001").mkdir(parents=True)
     batches = BatchStore(ScanPaths(tmp_path))
-    assert batches.unsure(["v0001.1"]) == []
+    assert batches.unconfirmed(["v0001.1"]) == []
     assert batches.make(TASKS).name == "b0002"
 
 
@@ -92,4 +92,4 @@ def test_batches_that_an_earlier_version_sent_to_slurm_are_known(tmp_path: Path)
     names = [(place[0].name, place[1]) for place in places if place is not None]
     assert names == [("b0001", 1), ("b0001", 1), ("b0001", 2), ("b0001", 2), ("b0002", 1)]
     assert [batches.id_of(batch) for batch in batches.all()] == ["53909922", "53909924"]
-    assert batches.unsure(keys) == []
+    assert batches.unconfirmed(keys) == []

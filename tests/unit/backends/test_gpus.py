@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from jupyter_gridgpu.backends.local.backend import LocalBackend
-from jupyter_gridgpu.backends.local.devices import cores, visible_gpus
+from jupyter_gridgpu.backends.local.devices import visible_gpus
 from jupyter_gridgpu.errors import BackendError
 from jupyter_gridgpu.model.resources import Resources
+from jupyter_gridgpu.queues.this_machine import core_count
 from jupyter_gridgpu.store.paths import ScanPaths, write_json
 from jupyter_gridgpu.testing.examples import small_scan
 
@@ -39,7 +40,7 @@ def test_gpus_are_those_the_user_may_see(
 @pytest.mark.parametrize(
     ("given", "gpus", "changes", "slots"),
     [
-        ("", 0, {}, max(1, cores() // 2)),
+        ("", 0, {}, max(1, core_count() // 2)),
         ("", 0, {"parallel": 7}, 7),
         ("0,1", 0, {}, 2),
         ("0,1", 0, {"parallel": 1}, 1),

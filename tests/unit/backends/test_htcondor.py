@@ -161,7 +161,7 @@ def test_a_description_asks_for_what_the_job_needs() -> None:
     assert "MaxSupportedVersion >= 12040" in found["require_gpus"]
     assert found["accounting_group"] == "physics.top"
     assert found["requirements"] == '(Site == "X")'
-    assert found["allowed_execute_duration"] == str(2 * 600 + description.LIMIT_S)
+    assert found["allowed_execute_duration"] == str(2 * 600 + description.SPARE_S)
     assert found[f"My.{ads.BATCH}"] == '"scan/b0001"'
 
 
@@ -337,13 +337,13 @@ def test_while_a_process_of_a_killed_runner_sends_a_batch_nobody_else_does(
             return {}
         assert still_sending(batch)
         with pytest.raises(Unreachable):
-            HTCondorBackend(small_scan(backend="htcondor"), paths).sent([batch])
+            HTCondorBackend(small_scan(backend="htcondor"), paths).find_batches([batch])
         return os.get_inheritable(keep.fileno())
 
     monkeypatch.setattr(htcondor_backend, "call", call)
     backend.send(batch)
     assert asked == ["submit"]
-    assert backend.sent([batch]) == {}
+    assert backend.find_batches([batch]) == {}
 
 
 def test_an_image_travels_unless_every_node_has_it(paths: ScanPaths) -> None:

@@ -26,13 +26,13 @@ class FakeSystem:
         self.asked = 0
         self.asked_past: list[list[str]] = []
 
-    def ask(self) -> Mapping[str, TaskStatus]:
+    def query(self) -> Mapping[str, TaskStatus]:
         self.asked += 1
         if self.error:
             raise self.error
         return dict(self.tasks)
 
-    def ask_past(self, tasks: Sequence[str]) -> Mapping[str, TaskStatus]:
+    def query_past(self, tasks: Sequence[str]) -> Mapping[str, TaskStatus]:
         self.asked_past.append(list(tasks))
         return {task: self.past[task] for task in tasks if task in self.past}
 
@@ -48,7 +48,9 @@ Make = Callable[[], Inquiry]
 
 @pytest.fixture
 def make(system: FakeSystem, tmp_path: Path) -> Make:
-    return lambda: Inquiry("Slurm", system.ask, system.ask_past, tmp_path / "home" / "slurm.json")
+    return lambda: Inquiry(
+        "Slurm", system.query, system.query_past, tmp_path / "home" / "slurm.json"
+    )
 
 
 def answered(found: Inquiry, system: FakeSystem, times: int = 1) -> Inquiry:
@@ -80,7 +82,7 @@ def test_a_look_never_waits_for_the_batch_system(
         time.sleep(0.5)
         return {}
 
-    monkeypatch.setattr(system, "ask", slow)
+    monkeypatch.setattr(system, "query", slow)
     found = make()
     while not asked:
         found.refresh()
@@ -130,7 +132,7 @@ def test_while_nothing_changes_it_asks_more_and_more_seldom(make: Make, system: 
         answered(found, system, times)
         waits.append(found._pause_s)
     assert waits == sorted(waits)
-    assert waits[-1] == pytest.approx(0.2 * polling.SLOWEST)
+    assert waits[-1] == pytest.approx(0.2 * polling.LONGEST_PAUSE_POLLS)
     system.tasks = {}
     answered(found, system, system.asked + 1)
     assert found._pause_s == pytest.approx(0.2)
@@ -141,7 +143,7 @@ def test_news_from_us_makes_it_look_sooner_but_not_sooner_than_allowed(
 ) -> None:
     found = answered(make(), system)
     monkeypatch.setenv("GRIDGPU_POLL_S", "30")
-    asked = found._asked
+    asked = found._asked_at
     found._due = asked + 100
     found.hurry()
     assert found._due == pytest.approx(asked + 30)

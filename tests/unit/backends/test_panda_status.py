@@ -8,7 +8,7 @@ import pytest
 
 from jupyter_gridgpu.backends.batch.inquiry import TaskStatus
 from jupyter_gridgpu.backends.panda.failures import dialog, failure
-from jupyter_gridgpu.backends.panda.status import HOPELESS_S, TaskFacts, task_status
+from jupyter_gridgpu.backends.panda.status import LONG_WAIT_S, TaskFacts, task_status
 
 NOW = 1_800_000_000.0
 
@@ -173,7 +173,7 @@ def test_an_unknown_site_is_said_since_panda_goes_on_looking() -> None:
 def test_a_job_that_no_worker_takes_is_suspected_after_a_while() -> None:
     about = TaskFacts("#&nvidia:vram>=100000")
     early, late = (
-        seen(job(stateChangeTime=NOW - s), about=about) for s in (HOPELESS_S / 2, HOPELESS_S * 2)
+        seen(job(stateChangeTime=NOW - s), about=about) for s in (LONG_WAIT_S / 2, LONG_WAIT_S * 2)
     )
     assert "for ever" not in str(early.message)
     assert "#&nvidia:vram>=100000" in str(late.message)

@@ -249,14 +249,18 @@ def test_what_is_cut_into_small_arrays_shares_what_may_run_at_once() -> None:
     backend = SlurmBackend(
         small_scan(backend="slurm", parallel=6, per_gpu=2), ScanPaths(Path("/scans/one"))
     )
-    backend._together = 300
+    backend._tasks_in_call = 300
     assert "--array=1-100%1" in backend._options(100), "three arrays of one batch"
     backend._hand_over.full = QueueFull("Slurm: QOSMaxSubmitJobPerUserLimit")
     backend._tracker.unfinished = 0
     assert "--array=1-31%3" in backend._options(31)
-    assert (backend.room(0), backend.room(2), backend.room(31)) == (3, 1, -28)
+    assert (backend.allowed_tasks(0), backend.allowed_tasks(2), backend.allowed_tasks(31)) == (
+        3,
+        1,
+        -28,
+    )
     backend._tracker.unfinished = 3
-    assert backend.room(0) == 1
+    assert backend.allowed_tasks(0) == 1
 
 
 @pytest.mark.parametrize(

@@ -265,7 +265,9 @@ def test_of_ten_thousand_waiting_jobs_few_files_are_looked_at(
         backend.poll(ids)
     assert set(looks) == set(ids)
     backend.says({f"1_{n}": TaskStatus("queued" if n > 7 else "running") for n in range(1, 10_001)})
-    assert backend._tracker._chosen(ids, before)[:7] == [f"v{n:04d}.1" for n in range(1, 8)]
+    assert backend._tracker._keys_to_look_at(ids, before)[:7] == [
+        f"v{n:04d}.1" for n in range(1, 8)
+    ]
 
 
 # Ending.
@@ -280,7 +282,7 @@ def test_an_order_to_end_is_given_once_and_again_hard_if_the_job_stays(paths: Sc
         backend.poll(ids)
     assert backend.ended == [(["0001_1"], False)]
     assert paths.job("v0001.1").stop.exists()
-    backend._tracker.endings.patience_s = 0.0
+    backend._tracker.end_requests.patience_s = 0.0
     for _ in range(3):
         backend.poll(ids)
     assert backend.ended[1:] == [(["0001_1"], True)]
@@ -308,10 +310,10 @@ def test_a_batch_system_that_is_silent_is_told_to_end_jobs_when_it_is_back(
     backend.poll(ids)
     assert backend.ended == []
     backend.refuses = BackendError("scancel cannot be started")
-    backend._tracker.endings._due = 0.0
+    backend._tracker.end_requests._due = 0.0
     backend.poll(ids)
     backend.refuses = None
-    backend._tracker.endings._due = 0.0
+    backend._tracker.end_requests._due = 0.0
     backend.poll(ids)
     assert backend.ended == [(["0001_1"], False)]
 

@@ -268,4 +268,4 @@ def test_points_that_were_tampered_with_start_nothing(origin: Record) -> None:
     handle = client.create(plan_replay(origin))
     handle.paths.points.write_text('{"variant": "../../x"}\n')
     with pytest.raises(StorageError, match="not sound"):
-        policy.given(handle.view, handle.paths.points)
+        policy.missing_points(handle.view, handle.paths.points)

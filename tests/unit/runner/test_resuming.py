@@ -280,11 +280,11 @@ def test_a_disk_that_does_not_answer_for_a_while_ends_no_runner(tmp_path: Path) 
     with silent_runner(scan_folder(tmp_path)) as (runner, silent):
         runner.proposer.propose()
         silent.disk = OSError(errno.ESTALE, "Stale file handle")
-        assert not runner.attempt(1000.0)
-        assert not runner.attempt(1200.0)
+        assert not runner.try_tick(1000.0)
+        assert not runner.try_tick(1200.0)
         assert (silent.asked, runner.sender.ask_at) == (2, 1200.0 + UNDERWAY_S)
         with pytest.raises(OSError, match="Stale"):
-            runner.attempt(1301.0)
+            runner.try_tick(1301.0)
         runner.sender.ask_at, silent.disk = 0.0, OSError(errno.ENOSPC, "No space left on device")
         with pytest.raises(OSError, match="space"):
-            runner.attempt(1302.0)
+            runner.try_tick(1302.0)

@@ -20,7 +20,7 @@ from jupyter_gridgpu.testing.examples import Story, small_scan
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fold_cache, "VARIANTS", 1)
+    monkeypatch.setattr(fold_cache, "LEAST_VARIANTS", 1)
 
 
 @pytest.fixture
@@ -107,7 +107,7 @@ def test_another_journal_a_shorter_one_and_damage_are_noticed(
 
 
 def test_a_short_journal_is_not_worth_it(paths: ScanPaths, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fold_cache, "VARIANTS", 500)
+    monkeypatch.setattr(fold_cache, "LEAST_VARIANTS", 500)
     paths.fold.unlink()
     fold_cache.write(paths, folded(paths), 10)
     assert not paths.fold.exists()

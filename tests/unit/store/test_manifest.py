@@ -55,9 +55,9 @@ def test_a_torn_line_is_skipped_and_written_again(tmp_path: Path) -> None:
     manifest.ManifestWriter(paths).add(["v0001.1"])
     text = paths.manifest.read_text()
     paths.manifest.write_text(text[:-40])
-    assert set(manifest.read(paths.manifest)) == {manifest.START}
+    assert set(manifest.read(paths.manifest)) == {manifest.SCAN_KEY}
     manifest.ManifestWriter(paths).add(["v0001.1"])
-    assert set(manifest.read(paths.manifest)) == {manifest.START, "v0001.1"}
+    assert set(manifest.read(paths.manifest)) == {manifest.SCAN_KEY, "v0001.1"}
 
 
 def test_links_and_foreign_lines_have_no_digest(tmp_path: Path) -> None:

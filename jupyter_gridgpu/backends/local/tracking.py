@@ -1,7 +1,8 @@
 """What becomes of the jobs of this machine, from their hand-over to their end.
 
 A job is *unclaimed* until a worker takes it, *running* while the process that its claim names is
-alive, and ended once there is a result, or once that process is gone.
+alive, and ended once there is a result, or once that process is gone. A job is lost if its folder
+is gone, or if its worker runs on another host and is silent for too long.
 """
 
 from __future__ import annotations
@@ -13,26 +14,24 @@ import signal
 import socket
 import time
 from dataclasses import replace
-from pathlib import Path
 
-from jupyter_gridgpu.backends.base import notebook_of, read_result
+from jupyter_gridgpu.backends.base import last_log_line, notebook_of, read_result
 from jupyter_gridgpu.backends.local.claims import JobOwner, claim_for_runner, claim_time, read_claim
 from jupyter_gridgpu.backends.local.devices import GpuPins
 from jupyter_gridgpu.backends.local.starters import Starter
-from jupyter_gridgpu.model.job import Observation, one_line
+from jupyter_gridgpu.model.job import Observation
 from jupyter_gridgpu.store.paths import ScanPaths, publish, scratch_folder
 from jupyter_gridgpu.store.process import Process
-from jupyter_gridgpu.store.tail import tail_text
 
 CANCEL_GRACE_S = 12.0  # a worker needs up to five seconds to save and to end its kernel
-UNCLAIMED_S = 60.0  # that a started worker may take to claim its job
-SILENT_S = 180.0  # without a heartbeat until a job is lost; a worker writes one every 20 s
-MAX_FAILED_STARTS = 3  # in a row, before jobs are given up
-LAST_LINE_BYTES = 4096
+UNCLAIMED_S = 60.0  # a worker that was started has so long to claim its job
+# A job on another host is lost after so long without a heartbeat; a worker writes one every 20 s.
+LOST_S = 180.0
+MAX_FAILED_STARTS = 3  # failed starts in a row after which jobs are given up
 
 
-class JobFollower:
-    """Starts workers for jobs, and says what became of each job."""
+class LocalJobTracker:
+    """Starts workers for jobs, and follows each job until it has ended."""
 
     def __init__(self, paths: ScanPaths, starter: Starter, pins: GpuPins, contained: bool) -> None:
         """`contained` says whether the jobs run in containers."""
@@ -54,14 +53,15 @@ class JobFollower:
     def look(self, key: str) -> Observation:
         """Return what is known of a job now.
 
-        A worker is started again for a job that nobody has claimed and nobody may claim any more.
+        If nobody has claimed the job and no process that could claim it is left, another worker is
+        started.
         """
         if result := self._result(key):
             return result
         if key in self._running:
-            owner, seen = self._running[key]
-            if owner.alive():
-                self._kill_if_late(key, owner)
+            worker, seen = self._running[key]
+            if worker.alive():
+                self._kill_if_late(key, worker)
                 return seen
         claim = read_claim(self._paths.job(key))
         if claim is None:
@@ -99,9 +99,9 @@ class JobFollower:
                 )
             return Observation("queued")
         if self._starter.failed_starts >= MAX_FAILED_STARTS and claim_for_runner(job):
-            reason = _last_line(self._paths.log)
+            reason = last_log_line(self._paths.log)
             return self._not_started(key, f"Workers cannot start on this machine. {reason}")
-        # What was started before may yet have claimed the job. Then the new worker does nothing.
+        # The first worker may have claimed the job a moment ago. Then the new worker does nothing.
         self.hand_over(key)
         return Observation("queued")
 
@@ -127,7 +127,8 @@ class JobFollower:
         return self._result(key) or self._died(key, claim)
 
     def _seen_running(self, key: str, claim: JobOwner) -> Observation:
-        # A worker came up, so this machine can start workers.
+        """Return the observation of a job whose worker runs."""
+        # A worker has started, so this machine can start workers.
         self._starter.failed_starts = 0
         return Observation(
             "running",
@@ -145,15 +146,15 @@ class JobFollower:
         job = self._paths.job(key)
         metrics = [copy.metrics for copy in job.copies() if copy.metrics.exists()]
         last_sign = max(path.stat().st_mtime for path in (job.claim, *metrics))
-        if time.time() - last_sign < SILENT_S:
+        if time.time() - last_sign < LOST_S:
             return replace(self._seen_running(key, claim), where=owner.host)
-        message = f"{owner.host}, where it ran, has not been heard of for 3 min."
+        message = f"{owner.host}, where it ran, has not been heard of for {LOST_S / 60:.0f} min."
         return self._ended(key, Observation("lost", message=message))
 
     def _kill_if_late(self, key: str, owner: Process) -> None:
         """Kill a worker that was told to end and has not ended in time."""
-        told = self._cancelled.get(key)
-        if told is not None and time.time() - told > CANCEL_GRACE_S:
+        told_at = self._cancelled.get(key)
+        if told_at is not None and time.time() - told_at > CANCEL_GRACE_S:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(owner.pid, signal.SIGKILL)
 
@@ -211,7 +212,7 @@ class JobFollower:
         if key in self._cancelled:
             return _stopped_before_start()
         # The launcher and the container runtime write the reason into the job's log.
-        message = _last_line(self._paths.job(key).log)
+        message = last_log_line(self._paths.job(key).log)
         if not message:
             message = "The container ended before the worker began; runner.log may say why."
         return Observation("failed", "image", message, started=started, ended=time.time())
@@ -219,14 +220,6 @@ class JobFollower:
 
 def _stopped_before_start() -> Observation:
     return Observation("cancelled", "user", "Stopped before it started.")
-
-
-def _last_line(log: Path) -> str:
-    """Return the last line of a log, which says why something could not start."""
-    lines = tail_text(log, LAST_LINE_BYTES).strip().splitlines()
-    if not lines:
-        return ""
-    return one_line(lines[-1]) or ""
 
 
 def kill_leftovers(job_folder: str) -> None:
