@@ -2,8 +2,8 @@
 # Makes a folder with Apptainer 1.4 for Debian 12, whose own libc is too old for it: the package
 # comes from sid, the libraries it is linked with from trixie, and both find each other inside
 # the folder. Nothing of the system is changed but helper programs that apt installs. The folder
-# is made as FOLDER and works, as PREFIX/bin/apptainer, once it has been renamed to PREFIX. use:
-# apptainer.sh FOLDER PREFIX
+# is made as FOLDER and works, as PREFIX/bin/apptainer, once it has been renamed to PREFIX.
+# use: apptainer.sh FOLDER PREFIX
 set -eu
 FOLDER=${1:?the folder to make}
 PREFIX=${2:?the name that it will get}

@@ -3,7 +3,8 @@
 # until it is killed; then all of its daemons and jobs are gone. Outside it is root, inside the
 # ordinary user `physicist`, whose files are root's out here: HTCondor runs no job as root, and
 # jobs are to read and write the very files of the tests. /tmp is shared, and the folders
-# SHARED. use: condor-pool.sh ROOT SHARED CONFIG
+# SHARED.
+# use: condor-pool.sh ROOT SHARED CONFIG
 set -eu
 HERE=$(cd "$(dirname "$0")" && pwd)
 grep -q '^physicist:' "$1/etc/passwd" || echo 'physicist:x:1000:1000::/tmp:/bin/sh' >>"$1/etc/passwd"

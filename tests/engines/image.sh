@@ -1,7 +1,8 @@
 #!/bin/sh
 # Makes the small images of the tests, as root on a Debian machine and without any registry: a
 # Debian with Python, as the folder FOLDER/bare, and the same with papermill and its kernel as
-# FOLDER/full. use: image.sh FOLDER
+# FOLDER/full.
+# use: image.sh FOLDER
 set -eu
 FOLDER=${1:?the folder to make}
 HERE=$(cd "$(dirname "$0")" && pwd)

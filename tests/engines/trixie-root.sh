@@ -1,7 +1,8 @@
 #!/bin/sh
 # Builds a small Debian trixie in the folder ROOT, as root on a Debian machine: HTCondor 23.9,
 # Slurm 24.11, Apptainer 1.4, and papermill with a Python kernel for jobs that run there without
-# an image. It is ready once this has ended well. use: trixie-root.sh ROOT
+# an image. It is ready once this has ended well.
+# use: trixie-root.sh ROOT
 set -eu
 ROOT=${1:?the folder to make}
 HERE=$(cd "$(dirname "$0")" && pwd)
