@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
+import psutil
+
 from tests.engines.panda.tasks import Job, stamp
 
 if TYPE_CHECKING:
@@ -113,9 +115,14 @@ class Pilot:
         }
 
     def _wait(self, job: Job, process: subprocess.Popen[bytes]) -> bool:
-        """Wait for a job, with heartbeats; whether it was killed."""
+        """Wait for a job, with heartbeats, and return whether it was killed.
+
+        A killed job has ended when all of its processes have, as with the real pilot, which kills
+        the whole group before it tells the server. The shell of a job is gone long before its
+        worker has saved the notebook.
+        """
         told = 0.0
-        while process.poll() is None:
+        while process.poll() is None or (told and _lives(process.pid)):
             time.sleep(min(self._panda.heartbeat_s, 0.1))
             if job.to_be_killed and not told:
                 told = time.monotonic()
@@ -161,3 +168,13 @@ class Pilot:
         if self._panda.drop_metadata or not path.exists() or path.stat().st_size > METADATA_BYTES:
             return None
         return json.dumps({"user_job_metadata": json.loads(path.read_text())})
+
+
+def _lives(group: int) -> bool:
+    """Return whether any process of a process group has not ended."""
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, ProcessLookupError):
+            # An ended process stays in its group until its parent has noticed that.
+            if os.getpgid(process.pid) == group and process.status() != psutil.STATUS_ZOMBIE:
+                return True
+    return False
