@@ -58,11 +58,7 @@ class Lab:
 
     def environment(self, **more: str) -> dict[str, str]:
         """Return the environment for a process of this lab."""
-        kept = {}
-        for name, value in os.environ.items():
-            # Limits of threads would hide those that jobs get.
-            if name not in KEPT_OUT and not name.endswith("_NUM_THREADS"):
-                kept[name] = value
+        kept = {name: value for name, value in os.environ.items() if _is_passed_on(name)}
         return {**kept, "GRIDGPU_HOME": str(self.home), **self.env, **more}
 
     def notebook(
@@ -169,7 +165,7 @@ class ScanOfLab:
         return _sound_summary(self.gridgpu("show", "--json").stdout)
 
     def wait(self, *states: str) -> dict[str, Any]:
-        """Wait until the scan has ended (or is in one of `states`) and return what `show` says then.
+        """Wait until the scan has ended, or is in one of `states`; return what `show` says then.
 
         The command runs in this process, since a process for each of hundreds of waits takes long.
         """
@@ -299,6 +295,12 @@ class ScanOfLab:
             return 0
 
         return eventually(there, what=f"{key} has a kernel")
+
+
+def _is_passed_on(name: str) -> bool:
+    """Return whether a variable of the tests' own environment reaches the scans."""
+    # Limits of threads would hide those that jobs get.
+    return name not in KEPT_OUT and not name.endswith("_NUM_THREADS")
 
 
 def _sound_summary(text: str) -> dict[str, Any]:

@@ -52,11 +52,9 @@ def test_json_of_run_and_show(lab: Lab) -> None:
 
 def test_folders_are_private(lab: Lab) -> None:
     scan = lab.run(lab.notebook(QUICK), *space(n=[1]))
-    folders = [scan.folder]
-    for path in scan.folder.rglob("*"):
-        if path.is_dir() and not path.is_symlink():
-            folders.append(path)
-    assert {path.stat().st_mode & 0o077 for path in folders} == {0}
+    below = scan.folder.rglob("*")
+    folders = [path for path in below if path.is_dir() and not path.is_symlink()]
+    assert {path.stat().st_mode & 0o077 for path in [scan.folder, *folders]} == {0}
 
 
 def test_no_wait(lab: Lab) -> None:
