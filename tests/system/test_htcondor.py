@@ -12,7 +12,7 @@ from tests.kit import eventually
 
 from .helpers import one_sentence, options, space
 from .lab import Lab, ScanOfLab
-from .notebooks import TRAINING
+from .notebooks import LONG, TRAINING
 
 GATED = "import pathlib, time\nwhile not pathlib.Path(gate).exists():\n    time.sleep(0.05)"
 GATED_PARAMETERS = "n = 0\nmark = '/dev/null'\nsteps = 2\npause = 0.1\ngate = ''"
@@ -65,10 +65,17 @@ def observed(scan: ScanOfLab, state: str) -> list[dict[str, Any]]:
 
 def test_jobs_get_the_gpu_that_was_asked_for_and_say_where_they_run(lab: Lab, pool: Pool) -> None:
     asked = "--gpus 1 --gpu-model a100 --vram 30GB --cuda 12.0 --account physics"
-    scan = on_pool(lab, 2, *options(asked))
+    scan = on_pool(lab, 2, *options(asked), steps=LONG)
+
+    def slots() -> list[str]:
+        # While a job starts, its node is not known, or known without its slot.
+        nodes = [str(event.get("node")) for event in observed(scan, "running")]
+        return [node for node in nodes if "@" in node]
+
+    eventually(slots, what="a job says where it runs")
+    lab.hurry()
     check_done(scan, 2)
-    nodes = [str(event.get("node")).split("@") for event in observed(scan, "running")]
-    assert {words[0] for words in nodes if len(words) > 1} == {"node1"}
+    assert {slot.partition("@")[0] for slot in slots()} == {"node1"}
     ends = observed(scan, "done")
     assert {event.get("gpu") for event in ends} <= {"CUDA0", "CUDA1"}
     assert all(event["gpu_s"] > 0 for event in ends)
