@@ -28,7 +28,7 @@ VARIANT_KEYS = {"id", "params", "state", "reason", "attempts", "metrics", "noteb
 # These variables of the tests' own environment do not reach the scans.
 KEPT_OUT = ("CUDA_VISIBLE_DEVICES", "GRIDGPU_JOB", "GRIDGPU_METRICS", "GRIDGPU_HOME")
 COMMAND_S = 150.0  # within which a command of the command line must have ended
-NOT_YET = {"state": "new", "metrics": {}, "reason": None, "attempts": 0}
+NOT_YET: dict[str, Any] = {"state": "new", "metrics": {}, "reason": None, "attempts": 0}
 
 
 @dataclass
