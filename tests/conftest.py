@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, settings
 TESTS = Path(__file__).parent
 
 pytest.register_assert_rewrite("jupyter_gridgpu.testing")
-pytest_plugins = ["tests.engines.condor", "tests.engines.slurm"]
+pytest_plugins = ["tests.engines.condor", "tests.engines.slurm", "tests.tried_again"]
 
 settings.register_profile(
     "default",

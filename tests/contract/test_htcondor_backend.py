@@ -62,7 +62,10 @@ class TestHTCondor(BackendContract):
 
 
 class TestHTCondorWithoutASharedDisk(TestHTCondor):
-    """Files travel with the jobs: nothing of what a job writes is here but what its worker tells and HTCondor brings."""
+    """Files travel with the jobs.
+
+    Of what a job writes, only that is here which its worker tells and HTCondor brings.
+    """
 
     shared = False
 

@@ -1,4 +1,7 @@
-"""The contract over the stand-in, or over a real server that the environment names: tests/engines/panda/fixture.py says how."""
+"""The contract over the stand-in of PanDA, or over a real server.
+
+tests/engines/panda/fixture.py says how the environment names a real one.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,7 @@ __all__ = ["panda"]
 
 
 class OverStandIn(BackendContract):
-    """The real panda-client, and jobs that really run; the server and its workers are the stand-in's."""
+    """The real panda-client, and jobs that really run. Server and pilots are the stand-in's."""
 
     on = "panda"
     keeps_killed = False  # PanDA keeps nothing of a job that it killed
@@ -76,7 +79,7 @@ class OverStandIn(BackendContract):
 
 
 class OverRealServer(BackendContract):
-    """A server of one's own or of a VO. Jobs take minutes there, and nothing of one is seen while it runs."""
+    """A real server of a VO, where jobs take minutes and show nothing while they run."""
 
     on = "panda"
     patience_s = 3600.0

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from .helpers import Lab
+from .lab import Lab
 
 
 @pytest.fixture
 def lab(tmp_path: Path) -> Iterator[Lab]:
+    """Yield a lab, whose processes end with the test."""
     made = Lab(tmp_path)
     yield made
     made.end()
@@ -19,7 +20,7 @@ def lab(tmp_path: Path) -> Iterator[Lab]:
 
 @pytest.fixture(scope="module")
 def shared_lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """For tests that look at one and the same scan."""
+    """Yield a lab for the tests of one file that look at one and the same scan."""
     made = Lab(tmp_path_factory.mktemp("lab"))
     yield made
     made.end()

@@ -10,10 +10,13 @@ from typing import Any
 
 from tests.engines.slurm import Cluster
 
-from .helpers import Executed, Lab, ScanOfLab
+from .helpers import space
+from .lab import Lab, ScanOfLab
+from .notebooks import Executed
 
 ON = ("--on", "slurm", "--gpus", "1")
-# It waits for the file of its folder's name, so that tests need not hurry; n is added to the marks when it begins.
+# The job waits for the file `gate`, so that a test need not be faster than the job. Its n is added
+# to the marks when it begins.
 HELD = """
 import os, pathlib, time
 from jupyter_gridgpu import report
@@ -26,8 +29,7 @@ while not pathlib.Path(gate).exists():
 report(epoch=2, loss=2 * n)
 """
 HELD_PARAMETERS = "n = 0\nmark = '/dev/null'\ngate = '/'"
-
-
+# Takes ever more memory, without a pause.
 GREEDY = """
 import time
 print("begun on a node", flush=True)
@@ -35,6 +37,15 @@ time.sleep(0.5)
 kept = []
 while True:
     kept.append(b"x" * 20_000_000)"""
+# A wrapper of a command of Slurm: it notes the words of each call, one call a line.
+WRAPPER = """#!/bin/sh
+echo "$@" >>{calls}
+{before}
+{real} "$@"
+code=$?
+{after}
+exit $code
+"""
 
 
 class SlurmLab(Lab):
@@ -44,49 +55,56 @@ class SlurmLab(Lab):
 
     @property
     def gate(self) -> Path:
+        """The file for which held jobs wait."""
         return self.folder / "gate"
 
     @property
     def tools(self) -> Path:
+        """The folder of the wrapped commands."""
         return self.folder / "tools"
 
     def wrap(self, command: str, before: str = "", after: str = "") -> None:
-        """Put a script before one of Slurm's commands on the PATH: it notes every call."""
+        """Put a script before one of Slurm's commands on the PATH: it notes every call.
+
+        `before` and `after` are lines of shell that run before and after the command itself.
+        """
         real = shutil.which(command, path=self.cluster.env["PATH"])
         self.tools.mkdir(exist_ok=True)
-        text = f'#!/bin/sh\necho "$@" >>{self.tools}/{command}.calls\n{before}\n{real} "$@"\ncode=$?\n{after}\nexit $code\n'
-        (self.tools / command).write_text(text)
-        (self.tools / command).chmod(0o755)
+        calls = self.tools / f"{command}.calls"
+        script = self.tools / command
+        script.write_text(WRAPPER.format(calls=calls, before=before, real=real, after=after))
+        script.chmod(0o755)
         self.env["PATH"] = f"{self.tools}:{self.cluster.env['PATH']}"
 
     def calls(self, command: str) -> list[str]:
+        """Return the words of each call of a wrapped command."""
         path = self.tools / f"{command}.calls"
         return path.read_text().splitlines() if path.exists() else []
 
-    def held(self, count: int, *options: str) -> ScanOfLab:
+    def sent(self) -> list[str]:
+        """Return the calls of sbatch that sent something; others only asked whether they might."""
+        return [call for call in self.calls("sbatch") if "--test-only" not in call]
+
+    def held(self, count: int, *words: str) -> ScanOfLab:
         """Start a scan of jobs that begin, and end when the gate is there."""
-        space = (
-            f"n = {list(range(1, count + 1))}",
-            f"mark = {str(self.mark)!r}",
-            f"gate = {str(self.gate)!r}",
-        )
+        axes = space(n=list(range(1, count + 1)), mark=str(self.mark), gate=str(self.gate))
         notebook = self.notebook(HELD, parameters=HELD_PARAMETERS)
-        return self.start(
-            notebook, *(word for line in space for word in ("-p", line)), *ON, *options
-        )
+        return self.start(notebook, *axes, *ON, *words)
 
     def open(self) -> None:
+        """Let held jobs end."""
         self.gate.touch()
 
 
 def text_of(variant: dict[str, Any]) -> str:
+    """Return what the notebook of a variant has printed."""
     return Executed.read(variant["notebook"]).text()
 
 
 @contextmanager
 def slurm_lab(folder: Path, cluster: Cluster) -> Iterator[SlurmLab]:
-    """A lab on a cluster, whose jobs do not outlive the block."""
-    made = SlurmLab(folder, env={**cluster.env, "GRIDGPU_POLL_S": "0.5"})
+    """Yield a lab on a cluster, whose jobs do not outlive the block."""
+    made = SlurmLab(folder, env={**cluster.env, "GRIDGPU_POLL_S": "0.3"})
     made.cluster = cluster
     try:
         yield made
@@ -97,12 +115,15 @@ def slurm_lab(folder: Path, cluster: Cluster) -> Iterator[SlurmLab]:
 
 
 def check_done_once(scan: ScanOfLab, count: int) -> None:
-    """Every variant is done at its first attempt, of which each was sent once."""
+    """Check that every variant is done at its first attempt, and was sent once."""
     body = scan.wait()
-    assert [(v["state"], v["attempts"]) for v in body["variants"]] == [("done", 1)] * count
-    assert scan.lab.marks() == [str(n) for n in range(1, count + 1)]
+    ends = [(variant["state"], variant["attempts"]) for variant in body["variants"]]
+    assert ends == [("done", 1)] * count
+    assert scan.lab.marks() == [str(number) for number in range(1, count + 1)]
     assert len(scan.events_of("job.submitted")) == count
 
 
 def task_of(scan: ScanOfLab, key: str) -> str:
-    return next(str(e["engine_id"]) for e in scan.events_of("job.submitted") if e["key"] == key)
+    """Return Slurm's id of a job."""
+    sent = scan.events_of("job.submitted")
+    return next(str(event["engine_id"]) for event in sent if event["key"] == key)

@@ -1,8 +1,12 @@
-"""Notebooks that fail, die, hang or eat memory end with a reason, keep what they had, and harm no other variant."""
+"""Notebooks that fail, die, hang or eat memory.
+
+They end with a reason, keep what they had, and harm no other variant.
+"""
 
 from __future__ import annotations
 
 import json
+import signal
 import time
 from typing import Any
 
@@ -10,7 +14,9 @@ import pytest
 
 from tests.kit import eventually
 
-from .helpers import Executed, Lab, ScanOfLab, gone, kill, processes_with
+from .helpers import command_of, gone, kill, options, processes_with, space
+from .lab import Lab, ScanOfLab
+from .notebooks import LONG, Executed
 
 START = """
 import os, signal, subprocess, time
@@ -20,7 +26,8 @@ report(epoch=1, loss=0.5)
 """
 FAIL = """
 print("before", kind, flush=True)
-time.sleep(0.5)  # a kernel sends what was printed a few times a second; what a crash overtakes is lost
+# A kernel sends what was printed a few times a second; what a crash overtakes is lost.
+time.sleep(0.5)
 if kind == "raises":
     {}["momentum"]
 if kind == "says_a_lot":
@@ -45,31 +52,25 @@ if kind == "eats":
     time.sleep(3600)
 """
 END = "print('after', kind)"
-KINDS = [
-    "fine",
-    "raises",
-    "says_a_lot",
-    "exits",
-    "kills_itself",
-    "leaves",
-    "hangs",
-    "ignores",
-    "eats",
-    "fine too",
-]
+# Those that take longest come first, so that the others run beside them.
+KINDS = ["hangs", "ignores", "eats", "fine", "raises", "says_a_lot", "exits"]
+KINDS += ["kills_itself", "leaves", "fine too"]
 CELL = 4  # parameters, injected parameters, START, FAIL
 
 
 @pytest.fixture(scope="module")
 def misfortunes(shared_lab: Lab) -> ScanOfLab:
-    """One scan in which all of it happens."""
+    """Run one scan in which each of the kinds happens once."""
     notebook = shared_lab.notebook(START, FAIL, END, name="misfortunes", parameters="kind = ''")
-    limits = ["--walltime", "8s", "--memory", "300MB", "--parallel", "3", "--minimize", "loss"]
-    return shared_lab.run(notebook, "-p", f"kind = {KINDS}", *limits, code=1)
+    limits = options("--walltime 8s --memory 300MB --parallel 4 --minimize loss")
+    return shared_lab.run(notebook, *space(kind=KINDS), *limits, code=1)
 
 
 def check_partial(variant: dict[str, Any], kind: str) -> Executed:
-    """The notebook of a variant that failed in FAIL: valid, with its outputs, and true about which cells ran."""
+    """Check and return the notebook of a variant that failed in FAIL.
+
+    It must be valid, have the outputs, and be true about which cells ran.
+    """
     assert variant["state"] == "failed"
     assert variant["cell"] == CELL
     assert variant["attempts"] == 1
@@ -96,9 +97,9 @@ def test_raises(misfortunes: ScanOfLab) -> None:
     assert variant["reason"] == "notebook"
     assert variant["message"] == "KeyError: 'momentum' in cell 4."
     assert variant["metrics"] == {"loss": 0.5}
-    assert [
-        output["ename"] for output in notebook.cells[3].outputs if output["output_type"] == "error"
-    ] == ["KeyError"]
+    outputs = notebook.cells[3].outputs
+    errors = [output["ename"] for output in outputs if output["output_type"] == "error"]
+    assert errors == ["KeyError"]
 
 
 def test_message_is_bounded(misfortunes: ScanOfLab) -> None:
@@ -126,7 +127,10 @@ def test_sys_exit(misfortunes: ScanOfLab) -> None:
 
 @pytest.mark.parametrize("kind", ["hangs", "ignores"])
 def test_hangs(misfortunes: ScanOfLab, kind: str) -> None:
-    """The walltime ends it, also where the kernel will not be interrupted; what it printed and reported is kept."""
+    """The walltime ends it, also where the kernel will not be interrupted.
+
+    What it printed and reported is kept.
+    """
     variant = misfortunes.by("kind")[kind]
     notebook = check_partial(variant, kind)
     assert variant["reason"] == "timeout"
@@ -155,44 +159,34 @@ def test_the_scan_as_a_whole(misfortunes: ScanOfLab) -> None:
     )
 
 
-def test_retries(lab: Lab) -> None:
-    """Failed ones are tried again as often as asked for, and not once more."""
-    code = """
+TRIES = """
 tries = open(mark, "a+")
 tries.write(f"{n}\\n")
 tries.seek(0)
 assert n == 2 and tries.read().split().count("2") > 1, "not yet"
 """
-    notebook = lab.notebook(code)
-    scan = lab.run(
-        notebook,
-        "-p",
-        "n = [1, 2]",
-        "-p",
-        f"mark = {str(lab.mark)!r}",
-        "--retries",
-        "1",
-        "--parallel",
-        "2",
-        code=1,
-    )
+
+
+def test_retries(lab: Lab) -> None:
+    """Failed ones are tried again as often as asked for, and not once more."""
+    axes = space(n=[1, 2], mark=str(lab.mark))
+    asked = options("--retries 1 --parallel 2")
+    scan = lab.run(lab.notebook(TRIES), *axes, *asked, code=1)
     broken, flaky = scan.by("n")[1], scan.by("n")[2]
     assert (broken["state"], broken["reason"], broken["attempts"]) == ("failed", "notebook", 2)
     assert broken["message"] == "AssertionError: not yet in cell 3."
-    assert (flaky["state"], flaky["reason"], flaky["attempts"], flaky["message"]) == (
-        "done",
-        None,
-        2,
-        None,
-    )
+    assert (flaky["state"], flaky["reason"], flaky["attempts"]) == ("done", None, 2)
+    assert flaky["message"] is None
     assert lab.marks() == ["1", "1", "2", "2"]
     assert scan.attempts() == {"v0001.1": 1, "v0001.2": 1, "v0002.1": 1, "v0002.2": 1}
 
 
 def test_kernel_killed_from_outside(lab: Lab) -> None:
-    scan = lab.training(2, "--parallel", "2", steps=15, pause=0.2)
+    scan = lab.training(2, "--parallel", "2", steps=LONG)
     scan.wait_for("v0001", loss=2)
     kill(scan.kernel("v0001.1"))
+    scan.wait_for("v0001", "failed")
+    lab.hurry()
     first, second = scan.wait()["variants"]
     assert (first["state"], first["reason"], first["cell"]) == ("failed", "notebook", 3)
     assert "kernel died in cell 3" in first["message"]
@@ -203,29 +197,40 @@ def test_kernel_killed_from_outside(lab: Lab) -> None:
     assert second["state"] == "done"
 
 
+# A kernel with children, one of which leads a session of its own. It waits for the file `gate`.
 FAMILY = """
-import subprocess
+import os, subprocess, time
+from jupyter_gridgpu import report
 subprocess.Popen(["sleep", "3600"])
 subprocess.Popen(["sh", "-c", "sleep 3600 & sleep 3600"], start_new_session=True)
+while not os.path.exists(gate):
+    time.sleep(0.05)
+report(loss=n)
 """
 
 
 @pytest.mark.parametrize("retries", [0, 1])
 def test_worker_killed(lab: Lab, retries: int) -> None:
-    """Its kernel and all that the kernel started go with it; only that variant fails, or is tried again."""
-    notebook = lab.notebook(
-        FAMILY + "\nfrom jupyter_gridgpu import report\nimport time\ntime.sleep(2)\nreport(loss=n)"
-    )
-    scan = lab.start(notebook, "-p", "n = [1, 2]", "--parallel", "2", "--retries", str(retries))
+    """Its kernel and all that the kernel started go with it.
+
+    Only that variant fails, or is tried again.
+    """
+    gate = lab.folder / "gate"
+    notebook = lab.notebook(FAMILY, parameters="n = 0\ngate = ''")
+    asked = options(f"--parallel 2 --retries {retries}")
+    scan = lab.start(notebook, *space(n=[1, 2], gate=str(gate)), *asked)
     job = str(scan.job("v0001.1"))
-    eventually(
-        lambda: len([p for p in processes_with(job) if "sleep" in " ".join(p.cmdline())]) >= 4,
-        what="a family",
-    )
+
+    def sleepers() -> list[Any]:
+        found = processes_with(job)
+        return [process for process in found if "sleep" in " ".join(command_of(process))]
+
+    eventually(lambda: len(sleepers()) >= 4, what="a family")
     worker, kernel = scan.worker("v0001.1"), scan.kernel("v0001.1")
     kill(worker)
     eventually(lambda: gone(worker) and gone(kernel), what="the kernel goes with its worker")
     eventually(lambda: not processes_with(job), what="children of the kernel go, too")
+    gate.touch()
     first, second = scan.wait()["variants"]
     assert second["state"] == "done"
     assert second["attempts"] == 1
@@ -239,13 +244,12 @@ def test_worker_killed(lab: Lab, retries: int) -> None:
 
 def test_worker_told_to_end(lab: Lab) -> None:
     """SIGTERM, as a batch system sends it: saved, said why, ended."""
-    scan = lab.training(1, steps=1000)
+    scan = lab.training(1, steps=LONG)
     scan.wait_for("v0001", loss=3)
     worker = scan.worker("v0001.1")
-    kill(worker, 15)
-    variant = (
-        eventually(lambda: v if (v := scan.variant("v0001"))["state"] != "running" else None) or {}
-    )
+    kill(worker, signal.SIGTERM)
+    eventually(lambda: scan.variant("v0001")["state"] != "running", what="the job ends")
+    variant = scan.variant("v0001")
     assert (variant["state"], variant["reason"], variant["cell"]) == ("failed", "preempted", 3)
     assert "SIGTERM" in variant["message"]
     assert "Epochs up to" in variant["message"]
@@ -258,10 +262,11 @@ def test_worker_told_to_end(lab: Lab) -> None:
 
 
 def test_worker_told_to_end_before_its_kernel_is_there(lab: Lab) -> None:
-    scan = lab.training(1, steps=1000)
+    scan = lab.training(1, steps=LONG)
     worker = scan.worker("v0001.1")
+    # Any moment of its first second is one that the test is about.
     time.sleep(0.1)
-    kill(worker, 15)
+    kill(worker, signal.SIGTERM)
     body = scan.wait()
     assert body["variants"][0]["state"] == "failed"
     assert body["variants"][0]["reason"] in ("preempted", "node")

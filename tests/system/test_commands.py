@@ -1,4 +1,4 @@
-"""Stop, retry, pause, resume, extend, given from the command line while a scan runs, after it, and while nobody drives it."""
+"""Stop, retry, pause, resume, extend: while a scan runs, after it, and while nobody drives it."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ from collections import Counter
 from jupyter_gridgpu.store import inbox
 from tests.kit import eventually
 
-from .helpers import Executed, Lab, one_sentence
+from .helpers import one_sentence, options, space
+from .lab import Lab
+from .notebooks import LONG, Executed
 
 
 def test_stop_one_variant(lab: Lab) -> None:
     """One that runs keeps its notebook; one that waits never starts; the others go on."""
-    scan = lab.training(3, "--parallel", "1", steps=40)
+    scan = lab.training(3, "--parallel", "1", steps=LONG)
     scan.wait_for("v0001", loss=3)
     scan.gridgpu("stop", variant="v0003")
     scan.gridgpu("stop", variant="v0001")
@@ -25,11 +27,9 @@ def test_stop_one_variant(lab: Lab) -> None:
     assert "epoch 3" in notebook.text()
     assert notebook.statuses() == ["completed", "completed", "failed"]
     third = scan.wait_for("v0003", "cancelled")
-    assert (third["attempts"], third["notebook"], third["message"]) == (
-        0,
-        None,
-        "Stopped before it started.",
-    )
+    assert (third["attempts"], third["notebook"]) == (0, None)
+    assert third["message"] == "Stopped before it started."
+    lab.hurry()
     body = scan.wait()
     assert body["state"] == "done"
     assert [variant["state"] for variant in body["variants"]] == ["cancelled", "done", "cancelled"]
@@ -39,7 +39,7 @@ def test_stop_one_variant(lab: Lab) -> None:
 
 def test_stop_the_scan(lab: Lab) -> None:
     """No process of it is left, and nothing is tried again, though retries were asked for."""
-    scan = lab.training(6, "--parallel", "2", "--retries", "2", steps=1000)
+    scan = lab.training(6, *options("--parallel 2 --retries 2"), steps=LONG)
     scan.wait_for("v0001", loss=1)
     scan.wait_for("v0002", loss=2)
     scan.gridgpu("stop")
@@ -52,7 +52,7 @@ def test_stop_the_scan(lab: Lab) -> None:
 
 
 def test_stop_right_after_the_start(lab: Lab) -> None:
-    scan = lab.training(4, "--parallel", "2", steps=1000)
+    scan = lab.training(4, "--parallel", "2", steps=LONG)
     scan.gridgpu("stop")
     body = scan.wait()
     assert body["state"] == "stopped"
@@ -62,7 +62,7 @@ def test_stop_right_after_the_start(lab: Lab) -> None:
 
 def test_stop_without_a_runner(lab: Lab) -> None:
     """Jobs outlive their runner, so stopping an orphaned scan has to end them."""
-    scan = lab.training(3, "--parallel", "1", steps=1000)
+    scan = lab.training(3, "--parallel", "1", steps=LONG)
     scan.wait_for("v0001", loss=1)
     scan.kill_runner()
     assert scan.processes()
@@ -75,9 +75,12 @@ def test_stop_without_a_runner(lab: Lab) -> None:
 
 def test_retry_after_the_end(lab: Lab) -> None:
     """What failed or was stopped gets another attempt; what is done stays as it is."""
-    scan = lab.training(3, "--parallel", "3", steps=12)
+    scan = lab.training(3, "--parallel", "3", steps=LONG)
     scan.wait_for("v0002")
     scan.gridgpu("stop", variant="v0002")
+    # It does not hurry before it is stopped, or it would be done.
+    scan.wait_for("v0002", "cancelled")
+    lab.hurry()
     body = scan.wait()
     assert [variant["state"] for variant in body["variants"]] == ["done", "cancelled", "done"]
     eventually(lambda: not scan.runners(), what="the runner has gone home")
@@ -97,10 +100,11 @@ def test_retry_after_the_end(lab: Lab) -> None:
 
 def test_pause_and_resume(lab: Lab) -> None:
     """What runs goes on, nothing new starts; a pause outlives the runner."""
-    scan = lab.training(2, "--parallel", "1", steps=12)
+    scan = lab.training(2, "--parallel", "1", steps=LONG)
     scan.wait_for("v0001", loss=1)
     scan.gridgpu("pause")
     scan.wait("paused")
+    lab.hurry()
     scan.wait_for("v0001", "done")
     assert scan.show()["state"] == "paused"
     scan.kill_runner()
@@ -114,14 +118,15 @@ def test_pause_and_resume(lab: Lab) -> None:
 
 def test_extend(lab: Lab) -> None:
     """More points, while it runs and after it ended; the first ones stay what they were."""
-    space = ["-p", "n = integer(1, 1000)", "-p", f"mark = {str(lab.mark)!r}", "-p", "pause = 0.05"]
-    scan = lab.start(
-        lab.notebook(), *space, "--sampler", "random", "--trials", "2", "--parallel", "2"
-    )
+    axes = ["-p", "n = integer(1, 1000)", *space(mark=str(lab.mark), steps=LONG, pause=0.05)]
+    asked = options("--sampler random --trials 2 --parallel 2")
+    scan = lab.start(lab.notebook(), *axes, *asked)
     eventually(lambda: len(scan.variants()) == 2)
     before = {ident: variant["params"] for ident, variant in scan.variants().items()}
     scan.gridgpu("extend", "--trials", "1")
     eventually(lambda: len(scan.variants()) == 3)
+    assert "done" not in scan.states()
+    lab.hurry()
     assert scan.wait()["state"] == "done"
     eventually(lambda: not scan.runners())
     scan.gridgpu("extend", "--trials", "1")
@@ -134,8 +139,11 @@ def test_extend(lab: Lab) -> None:
 
 
 def test_commands_left_while_nobody_drives_the_scan(lab: Lab) -> None:
-    """Obeyed once when a runner comes back, also if one turns up again; unsound ones are dropped with a word."""
-    scan = lab.training(3, "--parallel", "1", steps=15)
+    """They are obeyed once when a runner comes back, also if one of them turns up again.
+
+    Unsound ones are dropped, and the log says so.
+    """
+    scan = lab.training(3, "--parallel", "1", steps=LONG)
     scan.wait_for("v0001", loss=1)
     scan.kill_runner()
     box = scan.folder / "inbox"
@@ -148,6 +156,7 @@ def test_commands_left_while_nobody_drives_the_scan(lab: Lab) -> None:
     scan.wait_for("v0003", "cancelled")
     shutil.copy(lab.folder / "again.json", box / f"{ident}.json")
     eventually(lambda: not list(box.iterdir()), what="the inbox is emptied")
+    lab.hurry()
     body = scan.wait()
     assert [variant["state"] for variant in body["variants"]] == ["done", "done", "cancelled"]
     assert lab.marks() == ["1", "2"]

@@ -1,4 +1,4 @@
-"""`gridgpu doctor` on this machine as it is, on one where everything is wrong, and beside real engines."""
+"""`gridgpu doctor`: on this machine as it is, where everything is wrong, beside batch systems."""
 
 from __future__ import annotations
 
@@ -11,25 +11,36 @@ import pytest
 from tests.engines.condor import Pool
 from tests.engines.slurm import Cluster
 
-from .helpers import Lab, strict_json
+from .helpers import strict_json
+from .lab import Lab
 
 PARTS = {
-    "Python", "Jupyter", "kernels", "home of scans", "scans", "GPUs here", "containers", "backends", "Slurm", "HTCondor",
-    "PanDA", "queues", "pace", "metrics",
-}  # fmt: skip
+    *("Python", "Jupyter", "kernels", "home of scans", "scans", "GPUs here", "containers"),
+    *("backends", "Slurm", "HTCondor", "PanDA", "queues", "pace", "metrics"),
+}
+# An environment in which nothing is right. The word s3cret must not be shown.
+WRONG = {
+    "GRIDGPU_HOME": "/proc/nothing",
+    "GRIDGPU_POLL_S": "often",
+    "JUPYTER_PREFER_ENV_PATH": "0",
+    "JUPYTERHUB_API_TOKEN": "s3cret",
+    "PANDA_AUTH": "oidc",
+    "PANDA_AUTH_VO": "atlas",
+    "PANDA_AUTH_ID_TOKEN": "s3cret",
+}
 
 
 @pytest.fixture(autouse=True)
-def no_engines(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No engine is known but those that a test asks for."""
+def no_batch_systems(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no batch system be known but those that a test asks for."""
     for name in ("CONDOR_CONFIG", "SLURM_CONF", "PANDA_AUTH", "PANDA_URL_SSL"):
         monkeypatch.delenv(name, raising=False)
 
 
 def asked(lab: Lab, code: int | None = None, **env: str) -> dict[str, list[dict[str, Any]]]:
-    ran = lab.gridgpu(
-        "doctor", "--json", code=code, env={"JUPYTER_CONFIG_DIR": str(lab.folder / "config"), **env}
-    )
+    """Return what `gridgpu doctor` finds, by the part that it looks at."""
+    config = str(lab.folder / "config")
+    ran = lab.gridgpu("doctor", "--json", code=code, env={"JUPYTER_CONFIG_DIR": config, **env})
     body = strict_json(ran.stdout)
     assert ran.stderr == ""
     assert set(body["parts"]) == PARTS
@@ -39,19 +50,17 @@ def asked(lab: Lab, code: int | None = None, **env: str) -> dict[str, list[dict[
 
 
 def problems(findings: list[dict[str, Any]]) -> str:
-    """What is wrong, which has always an advice."""
-    assert all(finding["advice"] for finding in findings if finding["level"] == "problem")
-    return " ".join(finding["text"] for finding in findings if finding["level"] == "problem")
+    """Return what is wrong; for each problem there must be advice."""
+    wrong = [finding for finding in findings if finding["level"] == "problem"]
+    assert all(finding["advice"] for finding in wrong)
+    return " ".join(finding["text"] for finding in wrong)
 
 
 def test_a_sound_installation_is_said_to_be_sound(lab: Lab) -> None:
     parts = asked(lab, code=0, GRIDGPU_POLL_S="20")
     assert "jupyter_gridgpu 0." in parts["Python"][0]["text"]
-    assert {
-        finding["level"]
-        for name in ("Python", "Jupyter", "kernels", "home of scans")
-        for finding in parts[name]
-    } == {"ok"}
+    for name in ("Python", "Jupyter", "kernels", "home of scans"):
+        assert {finding["level"] for finding in parts[name]} == {"ok"}, parts[name]
     ran = lab.gridgpu("doctor", env={"JUPYTER_CONFIG_DIR": str(lab.folder / "config")})
     assert "The server extension is enabled." in ran.stdout
     assert not lab.home.exists(), "looking makes nothing"
@@ -67,18 +76,13 @@ def test_whatever_is_wrong_is_said_with_what_to_do_and_in_bounded_time(lab: Lab)
     )
     kernel = lab.folder / "data/kernels/gone/kernel.json"
     kernel.parent.mkdir(parents=True)
-    kernel.write_text(
-        json.dumps({"argv": ["/nowhere/python"], "display_name": "Gone", "language": "python"})
-    )
+    spec = {"argv": ["/nowhere/python"], "display_name": "Gone", "language": "python"}
+    kernel.write_text(json.dumps(spec))
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        (lab.folder / "condor_config").write_text(
-            f"COLLECTOR_HOST = 127.0.0.1:{silent.getsockname()[1]}\n"
-        )
-        parts = asked(
-            lab, code=1, GRIDGPU_HOME="/proc/nothing", GRIDGPU_POLL_S="often", JUPYTER_PATH=str(lab.folder / "data"),
-            JUPYTER_PREFER_ENV_PATH="0", CONDOR_CONFIG=str(lab.folder / "condor_config"), JUPYTERHUB_API_TOKEN="s3cret",
-            PANDA_AUTH="oidc", PANDA_AUTH_VO="atlas", PANDA_AUTH_ID_TOKEN="s3cret",
-        )  # fmt: skip
+        condor = lab.folder / "condor_config"
+        condor.write_text(f"COLLECTOR_HOST = 127.0.0.1:{silent.getsockname()[1]}\n")
+        places = {"JUPYTER_PATH": str(lab.folder / "data"), "CONDOR_CONFIG": str(condor)}
+        parts = asked(lab, code=1, **WRONG, **places)
     assert problems(parts["Jupyter"]) == "The server extension is disabled."
     assert "'/nowhere/python'" in problems(parts["kernels"])
     assert "Scans cannot be kept in /proc/nothing" in problems(parts["home of scans"])
@@ -89,10 +93,11 @@ def test_whatever_is_wrong_is_said_with_what_to_do_and_in_bounded_time(lab: Lab)
     assert "s3cret" not in json.dumps(parts)
 
 
-def test_engines_that_answer(slurm: Cluster, condor_pool: Pool, lab: Lab) -> None:
+def test_batch_systems_that_answer(slurm: Cluster, condor_pool: Pool, lab: Lab) -> None:
     parts = asked(lab)
-    assert "slurmctld answers." in [finding["text"] for finding in parts["Slurm"]]
-    assert "Arrays of up to 1,000 tasks." in [finding["text"] for finding in parts["Slurm"]]
+    said = [finding["text"] for finding in parts["Slurm"]]
+    assert "slurmctld answers." in said
+    assert "Arrays of up to 1,000 tasks." in said
     assert [finding["level"] for finding in parts["HTCondor"]] == ["ok", "ok", "ok"]
     assert "gpu" in parts["queues"][0]["text"]
 
@@ -101,12 +106,11 @@ def test_a_slurm_without_its_controller(slurm: Cluster, lab: Lab) -> None:
     conf = lab.folder / "slurm.conf"
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
-    lines = slurm.conf.read_text().splitlines()
-    conf.write_text(
-        "\n".join(
-            f"SlurmctldPort={port}" if line.startswith("SlurmctldPort") else line for line in lines
-        )
-    )
+    lines = []
+    for line in slurm.conf.read_text().splitlines():
+        is_port = line.startswith("SlurmctldPort")
+        lines.append(f"SlurmctldPort={port}" if is_port else line)
+    conf.write_text("\n".join(lines))
     parts = asked(lab, code=1, SLURM_CONF=str(conf))
     assert problems(parts["Slurm"]).startswith("slurmctld does not answer")
 
@@ -115,11 +119,8 @@ def test_scans_that_nobody_drives(lab: Lab) -> None:
     scan = lab.training(1, steps=1)
     scan.wait()
     journal = scan.folder / "journal.jsonl"
-    journal.write_text(
-        "".join(
-            line for line in journal.read_text().splitlines(True) if "scan.finished" not in line
-        )
-    )
+    lines = journal.read_text().splitlines(keepends=True)
+    journal.write_text("".join(line for line in lines if "scan.finished" not in line))
     spec = json.loads((scan.folder / "scan.json").read_text())
     (scan.folder / "scan.json").write_text(json.dumps({**spec, "created": 1.0}))
     [count, orphan] = asked(lab)["scans"]

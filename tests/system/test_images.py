@@ -1,4 +1,7 @@
-"""Scans whose jobs run in real containers: a SIF with Apptainer, an OCI archive and an image of a registry with podman."""
+"""Scans whose jobs run in real containers.
+
+Apptainer runs a SIF, podman an OCI archive and an image of a registry.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,9 @@ from tests.engines import images
 from tests.engines.registry import registry, trusting
 from tests.kit import eventually
 
-from .helpers import Executed, Lab, one_sentence, strict_json
+from .helpers import one_sentence, options, space, strict_json
+from .lab import Lab
+from .notebooks import Executed
 
 TRAIN = """
 import math
@@ -41,12 +46,18 @@ def writable(folder):
         return True
     except OSError:
         return False
+names = ("SLURM_JOB_ID", "CUDA_VISIBLE_DEVICES", "GRIDGPU_TRIAL", "JUPYTER_PATH")
 print(json.dumps({
-    "executable": sys.executable, "release": "bookworm" in open("/etc/os-release").read(),
-    "usr": writable("/usr"), "tmp": writable("/tmp"), "home": writable(pathlib.Path.home()),
-    "packages": [p for p in sys.path if p.startswith(USERHOME)],
-    "env": {name: os.environ.get(name) for name in ("SLURM_JOB_ID", "CUDA_VISIBLE_DEVICES", "GRIDGPU_TRIAL", "JUPYTER_PATH")},
-    "data": pathlib.Path("/data/jets.txt").read_text(), "data_writable": writable("/data"), "more": writable(MORE),
+    "executable": sys.executable,
+    "release": "bookworm" in open("/etc/os-release").read(),
+    "usr": writable("/usr"),
+    "tmp": writable("/tmp"),
+    "home": writable(pathlib.Path.home()),
+    "packages": [place for place in sys.path if place.startswith(USERHOME)],
+    "env": {name: os.environ.get(name) for name in names},
+    "data": pathlib.Path("/data/jets.txt").read_text(),
+    "data_writable": writable("/data"),
+    "more": writable(MORE),
 }))
 """
 HOLD = "import time\nprint('begin', flush=True)\ntime.sleep(600)"
@@ -55,46 +66,50 @@ RUNTIMES = ("apptainer", "podman")
 
 @pytest.fixture(scope="module")
 def runtimes() -> dict[str, str]:
-    """The environment in which both runtimes are found."""
+    """Return the environment in which both runtimes are found."""
     path = f"{images.apptainer_bin()}{os.pathsep}{os.environ['PATH']}"
     return {"PATH": path, **images.podman_environment()}
 
 
 @pytest.fixture(autouse=True)
 def found(lab: Lab, runtimes: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the runtimes be found, and no GPU."""
     for name, value in {**runtimes, "CUDA_VISIBLE_DEVICES": ""}.items():
         monkeypatch.setenv(name, value)
 
 
 def image_for(runtime: str) -> Path:
+    """Return an image file of the kind that a runtime takes."""
     return images.sif() if runtime == "apptainer" else images.archive()
 
 
 def broken_sif(lab: Lab) -> Path:
-    """A SIF that looks like one until it is used."""
+    """Return a SIF that looks like one until it is used."""
     path = lab.folder / "broken.sif"
     with open(images.sif(), "rb") as file:
         path.write_bytes(file.read(200_000))
     return path
 
 
-def losses(scan: Any) -> dict[float, float]:
-    return {
-        variant["params"]["lr"]: variant["metrics"]["loss"] for variant in scan.show()["variants"]
-    }
+def losses(body: dict[str, Any]) -> dict[float, float]:
+    """Return the loss of each variant by its learning rate, from what `show` says."""
+    return {variant["params"]["lr"]: variant["metrics"]["loss"] for variant in body["variants"]}
 
 
 def test_a_scan_in_an_image_gives_what_it_gives_without(lab: Lab) -> None:
     notebook = lab.notebook(TRAIN, parameters="lr = 0.1")
-    words = ["-p", "lr = [0.1, 0.2]", "--minimize", "loss"]
-    plain = losses(lab.run(notebook, *words))
-    assert len(set(plain.values())) == 2
+    words = [*space(lr=[0.1, 0.2]), *options("--minimize loss")]
+    # The three scans run at the same time.
+    scans = {}
     for runtime in RUNTIMES:
-        scan = lab.run(notebook, *words, "--image", str(image_for(runtime)), "--runtime", runtime)
-        assert losses(scan) == plain
-        assert strict_json((scan.folder / "scan.json").read_text())["container"][
-            "digest"
-        ].startswith("sha256:")
+        image = ["--image", str(image_for(runtime)), "--runtime", runtime]
+        scans[runtime] = lab.start(notebook, *words, *image)
+    plain = losses(lab.run(notebook, *words).show())
+    assert len(set(plain.values())) == 2
+    for runtime, scan in scans.items():
+        assert losses(scan.wait("done")) == plain
+        container = strict_json((scan.folder / "scan.json").read_text())["container"]
+        assert container["digest"].startswith("sha256:")
         for about in scan.folder.glob("jobs/*/*/copy.json"):
             assert strict_json(about.read_text())["image"] == str(image_for(runtime))
             assert strict_json(about.with_name("provenance.json").read_text())["image_mark"]
@@ -110,30 +125,20 @@ def test_jobs_see_the_image_their_folder_and_the_data_and_nothing_of_the_user(
         folder.mkdir(parents=True)
     (site / "os_trap.pth").write_text("import sys; sys.exit('the packages of the user got in')")
     (lab.folder / "data" / "jets.txt").write_text("jets")
-    env = {
-        "HOME": str(user),
-        "SLURM_JOB_ID": "7",
-        "GRIDGPU_TRIAL": "on",
-        "JUPYTER_PATH": str(user),
-        "CUDA_VISIBLE_DEVICES": "",
-    }
+    kept = {"SLURM_JOB_ID": "7", "GRIDGPU_TRIAL": "on", "CUDA_VISIBLE_DEVICES": ""}
+    env = {**kept, "HOME": str(user), "JUPYTER_PATH": str(user)}
     code = LOOK.replace("USERHOME", repr(str(user))).replace("MORE", repr(str(lab.folder / "more")))
-    words = [
-        "--image",
-        str(image_for(runtime)),
-        "--runtime",
-        runtime,
-        "--bind",
-        f"{lab.folder}/data:/data:ro",
-    ]
-    words += ["--bind", f"{lab.folder}/more"]
-    scan = lab.run(lab.notebook(code, parameters="lr = 0.1"), "-p", "lr = [0.1]", *words, env=env)
+    image = options(f"--image {image_for(runtime)} --runtime {runtime}")
+    binds = options(f"--bind {lab.folder}/data:/data:ro --bind {lab.folder}/more")
+    notebook = lab.notebook(code, parameters="lr = 0.1")
+    scan = lab.run(notebook, *space(lr=[0.1]), *image, *binds, env=env)
     seen = json.loads(Executed.read(scan.folder / scan.variant("v0001")["notebook"]).text())
-    assert seen == {
-        "executable": "/usr/bin/python3", "release": True, "usr": False, "tmp": True, "home": True, "packages": [],
-        "env": {"SLURM_JOB_ID": "7", "CUDA_VISIBLE_DEVICES": "", "GRIDGPU_TRIAL": "on", "JUPYTER_PATH": None},
-        "data": "jets", "data_writable": False, "more": True,
-    }  # fmt: skip
+    writable = {"usr": False, "tmp": True, "home": True, "data_writable": False, "more": True}
+    assert {name: seen.pop(name) for name in writable} == writable
+    # The variable JUPYTER_PATH of the user would lead to kernels that the image does not have.
+    assert seen.pop("env") == {**kept, "JUPYTER_PATH": None}
+    python = {"executable": "/usr/bin/python3", "release": True, "packages": []}
+    assert seen == {**python, "data": "jets"}
     Path("/tmp/trial").unlink(missing_ok=True)
 
 
@@ -141,7 +146,7 @@ def test_an_image_without_papermill_fails_with_one_line_that_says_so(lab: Lab) -
     notebook = lab.notebook(TRAIN, parameters="lr = 0.1")
     for runtime in RUNTIMES:
         words = ["--image", str(images.bare_sandbox()), "--runtime", runtime]
-        scan = lab.run(notebook, "-p", "lr = [0.1]", *words, code=1)
+        scan = lab.run(notebook, *space(lr=[0.1]), *words, code=1)
         [variant] = scan.show()["variants"]
         assert (variant["state"], variant["reason"]) == ("failed", "image")
         assert scan.variant("v0001")["message"] == (
@@ -150,14 +155,9 @@ def test_an_image_without_papermill_fails_with_one_line_that_says_so(lab: Lab) -
 
 
 def test_an_image_that_the_runtime_cannot_use_fails_with_its_words(lab: Lab) -> None:
-    scan = lab.run(
-        lab.notebook(TRAIN, parameters="lr = 0.1"),
-        "-p",
-        "lr = [0.1]",
-        "--image",
-        str(broken_sif(lab)),
-        code=1,
-    )
+    notebook = lab.notebook(TRAIN, parameters="lr = 0.1")
+    words = [*space(lr=[0.1]), "--image", str(broken_sif(lab))]
+    scan = lab.run(notebook, *words, code=1)
     variant = scan.variant("v0001")
     assert (variant["state"], variant["reason"]) == ("failed", "image")
     assert "FATAL" in variant["message"]
@@ -168,62 +168,59 @@ def test_what_is_no_image_or_has_no_runtime_is_refused_before_anything_starts(la
     notebook = lab.notebook(TRAIN, parameters="lr = 0.1")
     (lab.folder / "no.sif").write_text("no image")
 
-    def refused(code: int, *words: str, env: dict[str, str] | None = None) -> str:
-        return one_sentence(
-            lab.gridgpu("run", str(notebook), "-p", "lr = [0.1]", *words, code=code, env=env).stderr
-        )
+    def refused(code: int, words: str, env: dict[str, str] | None = None) -> str:
+        asked = ["run", str(notebook), *space(lr=[0.1]), *options(words)]
+        return one_sentence(lab.gridgpu(*asked, code=code, env=env).stderr)
 
-    assert "there is no such file" in refused(2, "--image", str(lab.folder / "missing.sif"))
-    assert "no SIF and no OCI archive" in refused(2, "--image", "no.sif")
-    assert "podman: it does not run a SIF" in refused(
-        2, "--image", str(images.sif()), "--runtime", "podman"
-    )
-    assert "there is no /no/data" in refused(2, "--image", str(images.sif()), "--bind", "/no/data")
+    sif = images.sif()
+    assert "there is no such file" in refused(2, f"--image {lab.folder}/missing.sif")
+    assert "no SIF and no OCI archive" in refused(2, "--image no.sif")
+    assert "podman: it does not run a SIF" in refused(2, f"--image {sif} --runtime podman")
+    assert "there is no /no/data" in refused(2, f"--image {sif} --bind /no/data")
     bare = {"PATH": "/no/where"}
-    assert "This machine has no apptainer or singularity to run" in refused(
-        3, "--image", str(images.sif()), env=bare
-    )
-    assert not lab.home.exists() or not [
-        path for path in lab.home.iterdir() if not path.name.startswith(".")
-    ]
+    said = refused(3, f"--image {sif}", env=bare)
+    assert "This machine has no apptainer or singularity to run" in said
+    made = list(lab.home.iterdir()) if lab.home.exists() else []
+    assert not [path for path in made if not path.name.startswith(".")]
 
 
 def test_a_python_kernel_that_is_only_here_is_replaced_and_another_languages_is_not(
     lab: Lab,
 ) -> None:
-    words = ["-p", "lr = [0.1]", "--image", str(images.sandbox())]
+    words = [*space(lr=[0.1]), "--image", str(images.sandbox())]
     mine = lab.notebook(TRAIN, parameters="lr = 0.1", kernel="my-venv")
     scan = lab.run(mine, *words)
-    assert (
-        "The image has no kernel 'my-venv'; its 'python3' runs the notebook."
-        in scan.gridgpu("logs", variant="v0001").stdout
-    )
+    said = scan.gridgpu("logs", variant="v0001").stdout
+    assert "The image has no kernel 'my-venv'; its 'python3' runs the notebook." in said
     other = lab.notebook(
         "lr <- 0.1", parameters="lr <- 0.1", kernel="ir", language="R", name="other"
     )
     variant = lab.run(other, *words, code=1).variant("v0001")
-    assert (variant["reason"], variant["message"]) == (
-        "image",
-        "There is no kernel named ir where the job ran.",
-    )
+    assert variant["reason"] == "image"
+    assert variant["message"] == "There is no kernel named ir where the job ran."
+
+
+def write(handle: ScanHandle, key: str) -> None:
+    """Write the job.json of a job."""
+    write_spec(Job(key, handle.paths.job(key), job_spec(handle.scan, key, {"lr": 0.1})), {})
 
 
 @pytest.fixture
 def held(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """Have jobs run by worker.sh alone, as a batch system runs them; returns the scan and the process."""
+    """Yield a function that has worker.sh alone run a job, as a batch system does.
+
+    It returns the scan and the process.
+    """
     monkeypatch.setenv("GRIDGPU_HOME", str(lab.home))
     started: list[subprocess.Popen[bytes]] = []
 
     def start(runtime: str, image: str, *cells: str) -> tuple[ScanHandle, subprocess.Popen[bytes]]:
         lab.home.mkdir(exist_ok=True)
         notebook = lab.notebook(*cells, parameters="lr = 0.1", name=f"held-{runtime}")
-        handle = client.create(
-            plan(
-                notebook, "lr = [0.1]", Options(on="local", image=image, runtime=runtime, new=True)
-            )
-        )
+        asked = Options(on="local", image=image, runtime=runtime, new=True)
+        handle = client.create(plan(notebook, "lr = [0.1]", asked))
         key = f"v{len(started) + 1:04d}.1"
-        write_spec(Job(key, handle.paths.job(key), job_spec(handle.scan, key, {"lr": 0.1})), {})
+        write(handle, key)
         started.append(subprocess.Popen(["sh", handle.paths.launcher, handle.folder, key]))
         return handle, started[-1]
 
@@ -242,12 +239,14 @@ def test_a_signal_to_the_launcher_saves_the_notebook(
 ) -> None:
     handle, process = held(runtime, str(images.sandbox()), HOLD)
     job = handle.paths.job("v0001.1")
-    eventually(
-        lambda: any("begin" in copy.log.read_text() for copy in job.copies() if copy.log.exists()),
-        what="the cell runs",
-    )
+
+    def begun() -> bool:
+        logs = [copy.log for copy in job.copies() if copy.log.exists()]
+        return any("begin" in log.read_text() for log in logs)
+
+    eventually(begun, what="the cell runs")
     process.send_signal(number)
-    assert process.wait(timeout=60) == 0
+    assert process.wait(timeout=90) == 0
     result = strict_json(job.result.read_text())
     assert (result["state"], result["reason"]) == ("failed", reason)
     assert "begin" in Executed.read(job.copy(result["copy"]).notebook).text()
@@ -267,14 +266,7 @@ def test_an_image_of_a_registry_is_fetched_once_and_a_tag_that_moved_is_noticed(
         assert strict_json(first.about.read_text())["image_mark"] == served.tags["ml/base:latest"]
         subprocess.run(["podman", "rmi", ref.partition("://")[2]], check=True, capture_output=True)
         served.move("ml/base:latest")
-        write_spec(
-            Job(
-                "v0002.1",
-                handle.paths.job("v0002.1"),
-                job_spec(handle.scan, "v0002.1", {"lr": 0.1}),
-            ),
-            {},
-        )
+        write(handle, "v0002.1")
         for _ in range(2):
             subprocess.run(["sh", handle.paths.launcher, handle.folder, "v0002.1"], check=True)
         [second] = handle.paths.job("v0002.1").copies()
@@ -296,32 +288,24 @@ def test_image_check_says_what_is_there_and_what_is_missing(lab: Lab) -> None:
     found = {one["name"]: one["value"] for one in body["findings"]}
     assert (body["usable"], found["Python"][:5], found["kernels"]) == (True, "3.11.", "python3")
     assert found["runtime"].startswith("apptainer version")
-    text = lab.gridgpu(
-        "image", "check", str(images.bare_sandbox()), "--runtime", "podman", code=1
-    ).stdout
+    bare = options(f"image check {images.bare_sandbox()} --runtime podman")
+    text = lab.gridgpu(*bare, code=1).stdout
     assert "papermill  none  -> pip install papermill ipykernel in the image." in text
     assert "no SIF" in one_sentence(lab.gridgpu("image", "check", "/etc/passwd", code=2).stderr)
-    assert "cannot get" in one_sentence(
-        lab.gridgpu(
-            "image", "check", "docker://127.0.0.1:9/x", "--runtime", "podman", code=3
-        ).stderr
-    )
+    nowhere = options("image check docker://127.0.0.1:9/x --runtime podman")
+    assert "cannot get" in one_sentence(lab.gridgpu(*nowhere, code=3).stderr)
 
 
 def test_an_image_that_only_nodes_have_is_let_through(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = plan(lab.notebook(TRAIN, parameters="lr = 0.1"), "lr = [0.1]", Options())
-    scan = replace(
-        found.scan,
-        container=replace(found.scan.container, image="/cvmfs/no.such.repository/ml:latest"),
-    )
+    image = "/cvmfs/no.such.repository/ml:latest"
+    scan = replace(found.scan, container=replace(found.scan.container, image=image))
     monkeypatch.setenv("GRIDGPU_HOME", str(lab.home))
     lab.home.mkdir()
-    assert (
-        "/cvmfs/no.such.repository/ml:latest"
-        in client.create(replace(found, scan=scan)).paths.launcher.read_text()
-    )
+    handle = client.create(replace(found, scan=scan))
+    assert image in handle.paths.launcher.read_text()
 
 
 @pytest.mark.usefixtures("slurm")
@@ -329,51 +313,39 @@ def test_jobs_of_a_batch_system_run_in_the_image_with_the_gpus_that_it_gives(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GRIDGPU_POLL_S", "0.3")
-    notebook = lab.notebook(
-        TRAIN + "\nimport os\nprint('GPU', os.environ['CUDA_VISIBLE_DEVICES'])",
-        parameters="lr = 0.1",
-    )
-    words = ["--on", "slurm", "--gpus", "1", "--image", str(images.sandbox())]
-    scan = lab.run(notebook, "-p", "lr = [0.1, 0.2]", "--per-job", "2", *words)
+    code = TRAIN + "\nimport os\nprint('GPU', os.environ['CUDA_VISIBLE_DEVICES'])"
+    notebook = lab.notebook(code, parameters="lr = 0.1")
+    there = options("--on slurm --gpus 1 --image")
+    pair = [*space(lr=[0.1, 0.2]), *options("--per-job 2")]
+    # The three scans run at the same time: in a sound image, a bare one and a broken one.
+    scan = lab.start(notebook, *pair, *there, str(images.sandbox()))
+    bare = lab.start(notebook, *space(lr=[0.3]), *there, str(images.bare_sandbox()))
+    broken = lab.start(notebook, *pair, *there, str(broken_sif(lab)))
+    scan.wait("done")
     assert [variant["state"] for variant in scan.show()["variants"]] == ["done", "done"]
     for about in scan.folder.glob("jobs/*/*/copy.json"):
         body = strict_json(about.read_text())
         assert (body["image"], "SLURM_JOB_ID" in body["engine"]) == (str(images.sandbox()), True)
     assert "GPU 0" in scan.gridgpu("logs", variant="v0002").stdout
-    bare = lab.run(
-        notebook, "-p", "lr = [0.3]", *words[:4], "--image", str(images.bare_sandbox()), code=1
-    )
+    bare.wait("done")
     assert bare.variant("v0001")["reason"] == "image"
     assert "has no papermill" in bare.variant("v0001")["message"]
-    broken = lab.run(
-        notebook,
-        "-p",
-        "lr = [0.4, 0.5]",
-        "--per-job",
-        "2",
-        *words[:4],
-        "--image",
-        str(broken_sif(lab)),
-        code=1,
-    )
-    for variant in broken.show()["variants"]:
+    for variant in broken.wait("done")["variants"]:
         assert (variant["state"], variant["reason"]) == ("failed", "image")
         assert "The container did not start. FATAL:" in broken.variant(variant["id"])["message"]
 
 
 @pytest.mark.usefixtures("condor_pool")
-@pytest.mark.parametrize("options", [(), ("--no-shared-disk",)])
+@pytest.mark.parametrize("disk", [(), ("--no-shared-disk",)])
 def test_jobs_of_htcondor_run_in_a_sif_that_it_sees_or_brings(
-    lab: Lab, options: tuple[str, ...]
+    lab: Lab, disk: tuple[str, ...]
 ) -> None:
     image = lab.folder / "ml.sif"  # the pool sees the folders of the tests alone
     shutil.copy(images.sif(), image)
-    notebook = lab.notebook(
-        TRAIN + "\nimport sys\nprint(sys.executable)", parameters="lr = 0.1", kernel="my-venv"
-    )
-    scan = lab.run(
-        notebook, "-p", "lr = [0.1, 0.2]", "--on", "htcondor", "--image", str(image), *options
-    )
+    code = TRAIN + "\nimport sys\nprint(sys.executable)"
+    notebook = lab.notebook(code, parameters="lr = 0.1", kernel="my-venv")
+    words = options(f"--on htcondor --image {image}")
+    scan = lab.run(notebook, *space(lr=[0.1, 0.2]), *words, *disk)
     assert [variant["state"] for variant in scan.show()["variants"]] == ["done", "done"]
     said = scan.gridgpu("logs", variant="v0001").stdout
     assert "/usr/bin/python3" in said

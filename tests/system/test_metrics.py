@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from .helpers import Lab, ScanOfLab, strict_json
+from .helpers import options, space, strict_json
+from .lab import Lab, ScanOfLab
 
 KINDS = """
 import os
@@ -21,9 +22,11 @@ if kind == "strange":
     report(loss=float("nan"), up=float("inf"), down=-numpy.inf, flag=True, huge=10**400)
     report(half=numpy.float32(0.5), whole=numpy.int64(7))
     report({"<b>val & loss</b>\\x00\\n\\x1b[31m": 1.0, "": 2.0, 3: 4.0}, epoch=1)
-    report(text="high", items=[1, 2], nothing=None, thing=object(), z=1 + 2j, far=Fraction(10**400), kept=1)
+    unusable = {"nothing": None, "thing": object(), "z": 1 + 2j, "far": Fraction(10**400)}
+    report(text="high", items=[1, 2], **unusable, kept=1)
     with open(os.environ["GRIDGPU_METRICS"], "a") as file:
-        file.write('{"torn": \\n[1, 2]\\nnull\\n{"nested": {"a": 1}, "by_hand": 0.25}\\n\\xff\\n' + "[" * 100000 + "\\n")
+        file.write('{"torn": \\n[1, 2]\\nnull\\n{"nested": {"a": 1}, "by_hand": 0.25}\\n')
+        file.write("\\xff\\n" + "[" * 100000 + "\\n")
 if kind == "many names":
     report({f"m{i}": i for i in range(1000)})
 if kind == "many points":
@@ -49,7 +52,8 @@ import sys
 def bar(step, of, info, was):
     done = 20 * step // of
     head = f"\\x1b[1m{step:2d}/{of}\\x1b[0m " + (f"\\x1b[32m{'━' * done}\\x1b[0m" if done else "")
-    sys.stdout.write("\\b" * was + "\\r" + head + f"\\x1b[37m{'━' * (20 - done)}\\x1b[0m \\x1b[1m0s\\x1b[0m 12ms/step" + info)
+    rest = f"\\x1b[37m{'━' * (20 - done)}\\x1b[0m \\x1b[1m0s\\x1b[0m 12ms/step"
+    sys.stdout.write("\\b" * was + "\\r" + head + rest + info)
     sys.stdout.flush()
     return 30 + len(info)
 if kind == "keras":
@@ -58,21 +62,23 @@ if kind == "keras":
         was = 0
         for step in (1, 16, 32):
             was = bar(step, 32, f" - accuracy: {step / 100:.4f} - loss: 0.9999", was)
-        bar(32, 32, f" - accuracy: 0.5{epoch}00 - loss: 6.9e-0{epoch} - val_loss: 0.7{epoch}", was)
+        info = f" - accuracy: 0.5{epoch}00 - loss: 6.9e-0{epoch} - val_loss: 0.7{epoch}"
+        bar(32, 32, info, was)
         sys.stdout.write("\\n")
 """
-ALL = [
-    "strange", "many names", "many points", "glue", "variable", "numpy variable", "nan variable", "no number", "other", "keras",
-]  # fmt: skip
+ALL = ["strange", "many names", "many points", "glue", "variable", "numpy variable"]
+ALL += ["nan variable", "no number", "other", "keras"]
 
 
 @pytest.fixture(scope="module")
 def reported(shared_lab: Lab) -> ScanOfLab:
+    """Run one scan in which each of the kinds happens once."""
     notebook = shared_lab.notebook(KINDS, KERAS, name="metrics", parameters="kind = ''")
-    return shared_lab.run(notebook, "-p", f"kind = {ALL}", "--minimize", "loss", "--parallel", "2")
+    return shared_lab.run(notebook, *space(kind=ALL), *options("--minimize loss --parallel 2"))
 
 
 def metrics(scan: ScanOfLab, kind: str) -> dict[str, Any]:
+    """Return the last values of all metrics of a variant."""
     variant = scan.by("kind")[kind]
     assert variant["state"] == "done", variant
     found = variant["metrics"]
@@ -80,22 +86,18 @@ def metrics(scan: ScanOfLab, kind: str) -> dict[str, Any]:
     return found
 
 
+def reports(scan: ScanOfLab, kind: str) -> list[dict[str, Any]]:
+    """Return the reports about the job of a variant that the journal has."""
+    key = f"{scan.by('kind')[kind]['id']}.1"
+    return [event for event in scan.events_of("job.reported") if event["key"] == key]
+
+
 def test_strange_values(reported: ScanOfLab) -> None:
     found = metrics(reported, "strange")
-    assert (found["loss"], found["up"], found["down"], found["huge"]) == (
-        "NaN",
-        "Infinity",
-        "-Infinity",
-        "Infinity",
-    )
-    assert (
-        found["flag"],
-        found["half"],
-        found["whole"],
-        found["by_hand"],
-        found["kept"],
-        found["3"],
-    ) == (1, 0.5, 7, 0.25, 1, 4)
+    assert (found["loss"], found["up"]) == ("NaN", "Infinity")
+    assert (found["down"], found["huge"]) == ("-Infinity", "Infinity")
+    assert (found["flag"], found["half"], found["whole"]) == (1, 0.5, 7)
+    assert (found["by_hand"], found["kept"], found["3"]) == (0.25, 1, 4)
     assert not {"text", "items", "nothing", "thing", "z", "torn", "nested", ""} & set(found)
     names = [name for name in found if "val" in name]
     assert len(names) == 1
@@ -113,19 +115,14 @@ def test_many_names_are_bounded(reported: ScanOfLab) -> None:
 
 
 def test_many_points_are_bounded(reported: ScanOfLab) -> None:
-    """All of them are in the job's file; the journal has what a table shows."""
+    """The job's file has each of them; the journal has what a table shows."""
     assert metrics(reported, "many points") == {"loss": 1e-05}
-    events = [
-        e
-        for e in reported.events_of("job.reported")
-        if e["key"] == f"{reported.by('kind')['many points']['id']}.1"
-    ]
-    assert events[-1]["metrics"]["loss"][0] == 100_000
-    assert events[-1]["metrics"]["loss"][1:3] == [1e-05, 1.0]
+    variant = reported.by("kind")["many points"]
+    last = reports(reported, "many points")[-1]["metrics"]["loss"]
+    assert last[0] == 100_000
+    assert last[1:3] == [1e-05, 1.0]
     assert (reported.folder / "journal.jsonl").stat().st_size < 200_000
-    series = (
-        Path(reported.by("kind")["many points"]["notebook"]).with_name("metrics.jsonl").read_text()
-    )
+    series = Path(variant["notebook"]).with_name("metrics.jsonl").read_text()
     assert series.count('"loss"') == 100_000
 
 
@@ -149,8 +146,7 @@ def test_objective_that_is_not_there(reported: ScanOfLab) -> None:
 def test_printed_by_keras(reported: ScanOfLab) -> None:
     """Of the line that an epoch draws again and again, only what it says in the end is read."""
     assert metrics(reported, "keras") == {"accuracy": 0.53, "loss": 0.0069, "val_loss": 0.73}
-    key = f"{reported.by('kind')['keras']['id']}.1"
-    last = [event for event in reported.events_of("job.reported") if event["key"] == key][-1]
+    last = reports(reported, "keras")[-1]
     assert (last["step"], last["steps"]) == (3, 3)
     assert last["metrics"]["val_loss"][:3] == [3, 0.71, 0.73]
 
@@ -162,10 +158,9 @@ def test_best_is_a_number(reported: ScanOfLab) -> None:
 
 
 def test_note_about_the_objective(lab: Lab) -> None:
-    notebook = lab.notebook(
-        "from jupyter_gridgpu import report\nreport(accuracy=0.5, auc=0.6)", name="silent"
-    )
-    shown = lab.gridgpu("run", str(notebook), "-p", "n = [1]", "--maximize", "acc").stdout
+    code = "from jupyter_gridgpu import report\nreport(accuracy=0.5, auc=0.6)"
+    notebook = lab.notebook(code, name="silent")
+    shown = lab.gridgpu("run", str(notebook), *space(n=[1]), "--maximize", "acc").stdout
     words = " ".join(shown.split())
     assert "v0001 ended without reporting acc" in words
     assert "it reported accuracy, auc" in words
@@ -180,29 +175,32 @@ def bash(shared_lab: Lab) -> None:
         check=True,
         capture_output=True,
     )
-    shared_lab.env["JUPYTER_PATH"] = os.pathsep.join(
-        [str(prefix / "share" / "jupyter"), os.environ.get("JUPYTER_PATH", "")]
-    )
+    places = [str(prefix / "share" / "jupyter"), os.environ.get("JUPYTER_PATH", "")]
+    shared_lab.env["JUPYTER_PATH"] = os.pathsep.join(places)
+
+
+SHELL = (
+    'echo "lr is $lr"',
+    'for e in 1 2 3; do echo "{\\"epoch\\": $e, \\"loss\\": $lr}" >> "$GRIDGPU_METRICS"; done',
+)
 
 
 @pytest.mark.usefixtures("bash")
 @pytest.mark.parametrize("info", [False, True])
 def test_another_language(shared_lab: Lab, info: bool) -> None:
     """A kernel of any language reports by appending JSON lines."""
-    cells = [
-        'echo "lr is $lr"',
-        'for e in 1 2 3; do echo "{\\"epoch\\": $e, \\"loss\\": $lr}" >> "$GRIDGPU_METRICS"; done',
-    ]
     notebook = shared_lab.notebook(
-        *cells, name=f"shell-{info}", parameters="lr=0.1", kernel="bash", language="bash", info=info
+        *SHELL,
+        name=f"shell-{info}",
+        parameters="lr=0.1",
+        kernel="bash",
+        language="bash",
+        info=info,
     )
-    scan = shared_lab.run(
-        notebook, "-p", "lr = [0.25, 0.5]", "--minimize", "loss", "--parallel", "2"
-    )
-    assert [variant["metrics"] for variant in scan.show()["variants"]] == [
-        {"loss": 0.25},
-        {"loss": 0.5},
-    ]
+    asked = options("--minimize loss --parallel 2")
+    scan = shared_lab.run(notebook, *space(lr=[0.25, 0.5]), *asked)
+    losses = [variant["metrics"] for variant in scan.show()["variants"]]
+    assert losses == [{"loss": 0.25}, {"loss": 0.5}]
     assert scan.show()["best"] == "v0001"
     assert "lr is 0.5" in Path(scan.variant("v0002")["notebook"]).read_text()
     assert "one by one" not in scan.log()  # a kernel that cannot be forked is nothing amiss
@@ -217,17 +215,16 @@ def test_another_language_that_fails(shared_lab: Lab) -> None:
         kernel="bash",
         language="bash",
     )
-    scan = shared_lab.run(notebook, "-p", "lr = [1]", code=1)
+    scan = shared_lab.run(notebook, *space(lr=[1]), code=1)
     variant = scan.variant("v0001")
     assert (variant["state"], variant["reason"], variant["cell"]) == ("failed", "notebook", 3)
     assert "in cell 3" in variant["message"]
 
 
 def test_json_is_strict(reported: ScanOfLab) -> None:
-    for path in [
-        reported.folder / "scan.json",
-        *reported.folder.glob("jobs/*/*.json"),
-        *reported.folder.glob("jobs/*/*/*.json"),
-    ]:
+    paths = [reported.folder / "scan.json"]
+    for pattern in ("jobs/*/*.json", "jobs/*/*/*.json"):
+        paths += reported.folder.glob(pattern)
+    for path in paths:
         strict_json(path.read_text())
     reported.events()

@@ -12,8 +12,10 @@ import pytest
 from tests.kit import eventually
 from tests.old_scans import CACHED, ENDED, NAMES, SLURM, UNFINISHED, bring, comparable, expected
 
-from .helpers import ENDED as ENDED_STATES
-from .helpers import Executed, Lab, ScanOfLab, strict_json
+from .helpers import strict_json
+from .lab import ENDED as ENDED_STATES
+from .lab import Lab, ScanOfLab
+from .notebooks import Executed
 
 NOT_SENT = ("batches", "checkpoint.json", "runner.lock", "runner.log")
 
@@ -26,7 +28,8 @@ def old(lab: Lab, name: str) -> ScanOfLab:
 def best_value(scan: ScanOfLab) -> float:
     """Return the objective of the best variant, as the export has it."""
     body = exported(scan)
-    return float(next(v["objective"] for v in body["variants"] if v["id"] == body["best"]))
+    values = {variant["id"]: variant["objective"] for variant in body["variants"]}
+    return float(values[body["best"]])
 
 
 def exported(scan: ScanOfLab) -> dict[str, Any]:
@@ -39,10 +42,9 @@ def exported(scan: ScanOfLab) -> dict[str, Any]:
     return body
 
 
-def replayed(scan: ScanOfLab, *options: str, code: int = 0) -> ScanOfLab:
+def replayed(scan: ScanOfLab, *words: str, code: int = 0) -> ScanOfLab:
     """Run an old scan again to its end; `code` is 1 where a variant of it fails."""
-    body = strict_json(scan.gridgpu("replay", *options, "--json", code=code).stdout)
-    return ScanOfLab(scan.lab, body["scan"], Path(body["folder"]))
+    return scan.lab.scan_of(scan.gridgpu("replay", *words, "--json", code=code))
 
 
 def check_reproduced(again: ScanOfLab, count: int) -> None:

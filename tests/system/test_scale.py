@@ -1,4 +1,8 @@
-"""Large scans: a runner that finds thousands of variants goes on with the next, and a journal is never in memory as a whole."""
+"""Large scans.
+
+A runner that finds thousands of variants goes on with the next, and a journal is never in memory
+as a whole.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +24,7 @@ ENDED = 3000
 
 
 def ended(count: int) -> Story:
+    """Return the events of a scan of which `count` variants are done."""
     story = Story()
     story.tell(events.RUNNER_STARTED)
     for number in range(1, count + 1):

@@ -18,13 +18,15 @@ from tests.engines.slurm_accounts import AccountedCluster
 from tests.kit import eventually
 
 from .helpers import kill, processes_with
+from .lab import ScanOfLab
 from .slurm_lab import SlurmLab, check_done_once, slurm_lab
 
-ANY = -1
+ANY = -1  # number of jobs that a user may have in the queue
 
 
 @pytest.fixture(scope="module")
 def accounted() -> Iterator[AccountedCluster]:
+    """Yield a cluster that keeps accounts, and forgets ended jobs soon."""
     as_root("Slurm")
     run_script("slurm.sh", "accounting")
     cluster = AccountedCluster()
@@ -34,6 +36,7 @@ def accounted() -> Iterator[AccountedCluster]:
 
 @pytest.fixture
 def lab(tmp_path: Path, accounted: Cluster) -> Iterator[SlurmLab]:
+    """Yield a lab on that cluster."""
     with slurm_lab(tmp_path, accounted) as made:
         yield made
 
@@ -65,20 +68,21 @@ def test_jobs_that_ended_before_their_runner_heard_of_them_are_adopted(lab: Slur
     check_done_once(scan, 2)
 
 
+def notes(scan: ScanOfLab) -> list[str | None]:
+    """Return what was said of Slurm as a whole, one text after the other."""
+    return [event.get("message") for event in scan.events_of("engine.noted")]
+
+
 def test_a_queue_that_takes_few_jobs_of_a_user_gets_them_one_after_another(
     lab: SlurmLab, accounted: AccountedCluster
 ) -> None:
     lab.env["GRIDGPU_POLL_S"] = "0.2"
     accounted.allow(2)
+    sentence = "3 jobs will be sent when there is room for more of yours."
     try:
         scan = lab.held(5)
-        said = eventually(
-            lambda: [e["message"] for e in scan.events_of("engine.noted") if e.get("message")],
-            what="it says so",
-        )
-        assert said == [
-            "3 jobs will be sent when there is room for more of yours. (Slurm: AssocMaxSubmitJobLimit.)"
-        ]
+        said = eventually(lambda: [text for text in notes(scan) if text], what="it says so")
+        assert said == [f"{sentence} (Slurm: AssocMaxSubmitJobLimit.)"]
         lab.open()
         check_done_once(scan, 5)
     finally:

@@ -20,6 +20,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
+import psutil
+
 from tests.engines.panda.tasks import Job, stamp
 
 if TYPE_CHECKING:
@@ -128,9 +130,14 @@ class Pilot:
         }
 
     def _wait(self, job: Job, process: subprocess.Popen[bytes]) -> bool:
-        """Wait for a job, and return whether the server had it killed."""
+        """Wait for a job, with heartbeats, and return whether it was killed.
+
+        A killed job has ended when all of its processes have, as with the real pilot, which kills
+        the whole group before it tells the server. The shell of a job is gone long before its
+        worker has saved the notebook.
+        """
         told = 0.0  # when SIGTERM was sent
-        while process.poll() is None:
+        while process.poll() is None or (told and _lives(process.pid)):
             time.sleep(min(self._panda.heartbeat_s, LOOK_S))
             if job.to_be_killed and not told:
                 told = time.monotonic()
@@ -198,3 +205,13 @@ def _found(pattern: str, text: str) -> str:
     found = re.search(pattern, text)
     assert found is not None, (pattern, text)
     return found[1]
+
+
+def _lives(group: int) -> bool:
+    """Return whether any process of a process group has not ended."""
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, ProcessLookupError):
+            # An ended process stays in its group until its parent has noticed that.
+            if os.getpgid(process.pid) == group and process.status() != psutil.STATUS_ZOMBIE:
+                return True
+    return False
