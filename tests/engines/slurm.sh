@@ -1,5 +1,6 @@
 #!/bin/sh
-# Installs Slurm's daemons and commands where they are not. With the word `accounting`, its database too.
+# Installs Slurm's daemons and commands where they are missing; with the word `accounting`, its
+# database too.
 set -eu
 PATH=$PATH:/usr/sbin
 . "$(dirname "$0")/apt.sh"
