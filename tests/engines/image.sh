@@ -1,6 +1,6 @@
 #!/bin/sh
 # Makes the small images of the tests, as root on a Debian machine and without any registry: a
-# Debian with Python, as the folder FOLDER/bare, and the same with papermill and its kernel as
+# Debian with Python, as the folder FOLDER/bare, and the same with papermill and its kernel, as
 # FOLDER/full.
 # use: image.sh FOLDER
 set -eu
@@ -9,18 +9,18 @@ HERE=$(cd "$(dirname "$0")" && pwd)
 . "$HERE/apt.sh"
 need mmdebstrap mmdebstrap
 
-MIRROR=$(sed -n 's/^URIs: *//p' /etc/apt/sources.list.d/*.sources 2>/dev/null | head -n 1)
-[ -n "$MIRROR" ] || MIRROR=$(sed -n 's/^deb \(\[[^]]*\] \)\?\([^ ]*\) .*/\2/p' /etc/apt/sources.list | head -n 1)
+MIRROR=$(mirror)
 SCRATCH=$(mktemp -d)
 trap 'rm -rf "$SCRATCH"' EXIT
 mkdir -p "$FOLDER"
 
-mmdebstrap --quiet --variant=essential --include=python3,libstdc++6 --dpkgopt='path-exclude=/usr/share/doc/*' \
-    --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' bookworm "$FOLDER/bare" "$MIRROR" &
+mmdebstrap --quiet --variant=essential --include=python3,libstdc++6 \
+    --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
+    --dpkgopt='path-exclude=/usr/share/locale/*' bookworm "$FOLDER/bare" "$MIRROR" &
 BUILDING=$!
 # Wheels for its Python 3.11, taken by this machine's pip, which knows how to reach an index.
-"${PYTHON:-python3}" -m pip install --quiet --disable-pip-version-check --no-compile --target "$SCRATCH/wheels" \
-    --python-version 3.11 --only-binary=:all: papermill ipykernel &
+"${PYTHON:-python3}" -m pip install --quiet --disable-pip-version-check --no-compile \
+    --target "$SCRATCH/wheels" --python-version 3.11 --only-binary=:all: papermill ipykernel &
 INSTALLING=$!
 wait "$BUILDING"
 wait "$INSTALLING"

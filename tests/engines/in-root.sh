@@ -1,9 +1,8 @@
 #!/bin/sh
-# Runs a command inside a root folder, in a mount namespace of its own (condor and apptainer
-# refuse a plain chroot). Network, processes and users stay those of this machine; the folders
-# SHARED (divided by ':') are seen there under the same name.
-# use: in-root.sh ROOT SHARED
-# COMMAND...
+# Runs a command inside a root folder, in a mount namespace of its own, since HTCondor and apptainer
+# refuse a plain chroot. Network, processes and users stay those of this machine. The folders SHARED
+# (divided by ':') are seen there under the same name.
+# use: in-root.sh ROOT SHARED COMMAND...
 set -eu
 if [ "${IN_ROOT:-}" != mounting ]; then
     IN_ROOT=mounting exec unshare --mount --propagation private "$0" "$@"

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs Slurm's daemons and commands where they are not. With the word `accounting`, its
+# Installs Slurm's daemons and commands where they are missing; with the word `accounting`, its
 # database too.
 set -eu
 PATH=$PATH:/usr/sbin
