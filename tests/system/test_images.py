@@ -308,12 +308,10 @@ def test_an_image_that_only_nodes_have_is_let_through(
 
 
 @pytest.mark.usefixtures("slurm")
-def test_jobs_of_a_batch_system_run_in_the_image_with_the_gpus_that_it_gives(
-    lab: Lab, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("GRIDGPU_POLL_S", "0.3")
-    code = TRAIN + "\nimport os\nprint('GPU', os.environ['CUDA_VISIBLE_DEVICES'])"
-    notebook = lab.notebook(code, parameters="lr = 0.1")
+def test_jobs_of_a_batch_system_run_in_the_image_with_the_gpus_that_it_gives(lab: Lab) -> None:
+    lab.env["GRIDGPU_POLL_S"] = "0.3"
+    show = "import os\nprint('GPU', os.environ['CUDA_VISIBLE_DEVICES'])"
+    notebook = lab.notebook(TRAIN, show, parameters="lr = 0.1")
     there = options("--on slurm --gpus 1 --image")
     pair = [*space(lr=[0.1, 0.2]), *options("--per-job 2")]
     # The three scans run at the same time: in a sound image, a bare one and a broken one.
