@@ -84,9 +84,10 @@ def _turn(item: pytest.Item) -> tuple[bool, int]:
 
 @pytest.fixture(autouse=True)
 def scans_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where scans go in this test; it does not exist yet."""
+    """Return the folder where scans go in this test; it does not exist yet."""
     home = tmp_path / "scans"
     monkeypatch.setenv("GRIDGPU_HOME", str(home))
+    # The tests may run in a job of this project themselves.
     for name in ("CUDA_VISIBLE_DEVICES", "GRIDGPU_METRICS", "GRIDGPU_JOB"):
         monkeypatch.delenv(name, raising=False)
     return home

@@ -36,11 +36,12 @@ def expected(name: str) -> dict[str, Any]:
 
 
 def comparable(summary: dict[str, Any]) -> dict[str, Any]:
-    """Return a summary of today in the form of `expected`; fields that came later are left out."""
+    """Return a summary of today in the form of `expected`, without the fields that came later."""
     like = expected(summary["scan"])
     fields = like["variants"][0]
     variants = [{field: variant[field] for field in fields} for variant in summary["variants"]]
     for variant in variants:
+        # What is expected was written in another home, so its paths begin in the scan folder.
         if variant["notebook"] is not None:
             variant["notebook"] = os.path.relpath(variant["notebook"], summary["folder"])
     return {**{field: summary[field] for field in like}, "variants": variants}

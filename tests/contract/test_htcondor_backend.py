@@ -1,10 +1,9 @@
+"""The HTCondor backend keeps the contract, with a disk that nodes share with us and without."""
+
 from __future__ import annotations
 
-import contextlib
 from dataclasses import replace
-from pathlib import Path
 
-import psutil
 import pytest
 
 from jupyter_gridgpu.backends.base import Backend
@@ -15,21 +14,7 @@ from jupyter_gridgpu.store.paths import ScanPaths
 from jupyter_gridgpu.testing.backends import BackendContract, Bench
 from tests.engines.condor import Pool
 
-
-def processes_of(job: Path, root: Path) -> list[psutil.Process]:
-    """The living processes of a job, wherever below `root` its node put it."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            place = process.environ().get("GRIDGPU_JOB", "")
-            runs = f"/{job.name}/job.json" in " ".join(process.cmdline())
-            if (runs or place.endswith(f"/{job.name}")) and str(
-                root
-            ) in f"{place} {' '.join(process.cmdline())}":
-                found.append(process)
-        except (psutil.Error, OSError):
-            continue
-    return [process for process in found if process.status() != psutil.STATUS_ZOMBIE]
+from .processes import Seen, living
 
 
 class TestHTCondor(BackendContract):
@@ -37,6 +22,7 @@ class TestHTCondor(BackendContract):
 
     on = "htcondor"
     shared = True
+    patience_s = 120.0  # a busy machine takes long to start a job of a batch system
 
     @pytest.fixture(autouse=True)
     def pool(self, condor_pool: Pool) -> Pool:
@@ -46,25 +32,29 @@ class TestHTCondor(BackendContract):
     def make(self, scan: ScanSpec, paths: ScanPaths) -> Backend:
         return HTCondorBackend(replace(scan, placement=Placement(shared=self.shared)), paths)
 
-    def processes(self, bench: Bench, key: str) -> list[psutil.Process]:
-        return processes_of(
-            bench.paths.job(key).folder, bench.paths.folder if self.shared else self.nodes
-        )
+    def processes(self, bench: Bench, key: str) -> list[Seen]:
+        """Return the living processes of a job, wherever its node put it."""
+        root = str(bench.paths.folder if self.shared else self.nodes)
+        found = []
+        for seen in living():
+            is_worker = f"/{key}/job.json" in " ".join(seen.command)
+            if (is_worker or seen.job.endswith(f"/{key}")) and root in seen.text():
+                found.append(seen)
+        return found
 
     def kill_worker(self, bench: Bench, key: str) -> None:
-        for process in self.processes(bench, key):
-            with contextlib.suppress(psutil.NoSuchProcess):
-                if "worker.pyz" in " ".join(process.cmdline()):
-                    process.kill()
+        for seen in self.processes(bench, key):
+            if "worker.pyz" in " ".join(seen.command):
+                seen.kill()
 
     def leftovers(self, bench: Bench, key: str) -> list[str]:
-        return [str(process) for process in self.processes(bench, key)]
+        return [seen.text() for seen in self.processes(bench, key)]
 
 
 class TestHTCondorWithoutASharedDisk(TestHTCondor):
     """Files travel with the jobs.
 
-    Of what a job writes, only that is here which its worker tells and HTCondor brings.
+    Of what a job writes we see what its worker tells and HTCondor brings, and nothing else.
     """
 
     shared = False

@@ -1,11 +1,10 @@
+"""The local backend keeps the contract, also when its fork server is killed."""
+
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
-from pathlib import Path
 
-import psutil
 import pytest
 
 from jupyter_gridgpu.backends.base import Backend
@@ -15,9 +14,12 @@ from jupyter_gridgpu.model.scan import ScanSpec
 from jupyter_gridgpu.store.paths import ScanPaths, read_json
 from jupyter_gridgpu.testing.backends import BackendContract, Bench
 
+from .processes import of_job
+
 
 @pytest.fixture(autouse=True)
 def no_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the machine have no GPU, whatever it has."""
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
 
 
@@ -33,36 +35,38 @@ class OfThisMachine(BackendContract):
         os.kill(read_json(bench.paths.job(key).claim)["pid"], signal.SIGKILL)
 
     def leftovers(self, bench: Bench, key: str) -> list[str]:
-        return processes_of(bench.paths.job(key).folder)
+        return [seen.text() for seen in of_job(bench.paths.job(key).folder)]
 
 
 class TestLocal(OfThisMachine):
-    def test_a_killed_nursery_loses_no_job(self, bench: Bench) -> None:
+    """Jobs run in the Python of the tests."""
+
+    def test_a_killed_fork_server_loses_no_job(self, bench: Bench) -> None:
         bench.submit("v0001.1", hold=True)
         bench.held("v0001.1")
         assert isinstance(bench.backend, LocalBackend)
         assert isinstance(bench.backend.starter, ForkServer)
-        nursery = bench.backend.starter.process
-        assert nursery is not None
-        nursery.kill()
-        nursery.wait()
+        fork_server = bench.backend.starter.process
+        assert fork_server is not None
+        fork_server.kill()
+        fork_server.wait()
         bench.submit("v0002.1")
         assert bench.end("v0002.1").state == "done"
         bench.gate.touch()
         assert bench.end("v0001.1").state == "done"
         assert (bench.runs("v0001.1"), bench.runs("v0002.1")) == (1, 1)
 
-    def test_a_nursery_killed_before_it_forks_loses_no_job(self, bench: Bench) -> None:
+    def test_a_fork_server_killed_before_it_forks_loses_no_job(self, bench: Bench) -> None:
         assert isinstance(bench.backend, LocalBackend)
         bench.backend.open()
         assert isinstance(bench.backend.starter, ForkServer)
-        nursery = bench.backend.starter.process
-        assert nursery is not None
-        nursery.send_signal(signal.SIGSTOP)
+        fork_server = bench.backend.starter.process
+        assert fork_server is not None
+        fork_server.send_signal(signal.SIGSTOP)
         for key in ("v0001.1", "v0002.1"):
             bench.submit(key)
-        nursery.kill()
-        nursery.wait()
+        fork_server.kill()
+        fork_server.wait()
         assert [bench.end(key).state for key in ("v0001.1", "v0002.1")] == ["done", "done"]
 
     def test_a_result_that_was_written_but_not_published_counts(self, bench: Bench) -> None:
@@ -83,9 +87,8 @@ class TestLocal(OfThisMachine):
         given = [bench.held(key).gpu for key in ("v0001.1", "v0002.1")]
         assert sorted(str(gpu) for gpu in given) == ["0", "1"]
         for key, gpu in zip(("v0001.1", "v0002.1"), given, strict=True):
-            assert {
-                e.get("CUDA_VISIBLE_DEVICES") for e in environments_of(bench.paths.job(key).folder)
-            } == {gpu}
+            seen = of_job(bench.paths.job(key).folder)
+            assert {each.environment.get("CUDA_VISIBLE_DEVICES") for each in seen} == {gpu}
         bench.gate.touch()
         assert all(bench.end(key).gpu_s > 0 for key in ("v0001.1", "v0002.1"))
 
@@ -99,19 +102,3 @@ class TestLocal(OfThisMachine):
         seen = bench.end("v0001.1")
         assert (seen.state, seen.reason) == ("failed", "node")
         assert seen.notebook is not None
-
-
-def environments_of(job: Path) -> list[dict[str, str]]:
-    """The environments of a job's processes, without those of zombies."""
-    found = []
-    for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error, OSError):
-            if process.status() != psutil.STATUS_ZOMBIE and process.environ().get(
-                "GRIDGPU_JOB"
-            ) == str(job):
-                found.append(process.environ())
-    return found
-
-
-def processes_of(job: Path) -> list[str]:
-    return [environment["GRIDGPU_JOB"] for environment in environments_of(job)]

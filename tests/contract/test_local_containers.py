@@ -13,6 +13,10 @@ from .test_local_backend import OfThisMachine
 
 
 class TestApptainer(OfThisMachine):
+    """Jobs run in an unpacked image, with Apptainer."""
+
+    patience_s = 120.0  # a busy machine takes long to start a container
+
     @pytest.fixture(autouse=True)
     def runtime(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
@@ -23,6 +27,10 @@ class TestApptainer(OfThisMachine):
 
 
 class TestPodman(OfThisMachine):
+    """Jobs run in an unpacked image, with podman."""
+
+    patience_s = 120.0
+
     @pytest.fixture(autouse=True)
     def runtime(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")

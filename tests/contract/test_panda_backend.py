@@ -1,18 +1,14 @@
-"""The contract over the stand-in of PanDA, or over a real server.
+"""The PanDA backend keeps the contract: over the stand-in, or over a real server.
 
-tests/engines/panda/fixture.py says how the environment names a real one.
+The environment names a real server; tests/engines/panda/fixture.py says how.
 """
 
 from __future__ import annotations
 
-import contextlib
 import os
-import signal
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-import psutil
 import pytest
 
 from jupyter_gridgpu.backends.base import Backend
@@ -24,11 +20,13 @@ from jupyter_gridgpu.testing.backends import BackendContract, Bench
 from tests.engines.panda import FakePanda
 from tests.engines.panda.fixture import IMAGE, SITE, addresses, panda, real
 
+from .processes import Seen, living
+
 __all__ = ["panda"]
 
 
 class OverStandIn(BackendContract):
-    """The real panda-client, and jobs that really run. Server and pilots are the stand-in's."""
+    """Ask the stand-in, with the real panda-client; its jobs really run."""
 
     on = "panda"
     keeps_killed = False  # PanDA keeps nothing of a job that it killed
@@ -44,42 +42,35 @@ class OverStandIn(BackendContract):
         return PandaBackend(scan, paths)
 
     def folders(self, bench: Bench, key: str) -> list[Path]:
-        """Where the workers of the stand-in ran a job."""
-        found = (
-            self.panda.pilot.folder(job) / "jobs" / key
-            for job in list(self.panda.jedi.jobs.values())
-        )
-        return [folder for folder in found if folder.exists()]
+        """Return where the workers of the stand-in ran a job."""
+        jobs = list(self.panda.jedi.jobs.values())
+        places = [self.panda.pilot.folder(job) / "jobs" / key for job in jobs]
+        return [folder for folder in places if folder.exists()]
 
     def output(self, bench: Bench, key: str) -> str:
         logs = (log for folder in self.folders(bench, key) for log in folder.glob("*/worker.log"))
         return "".join(log.read_text(errors="replace") for log in logs)
 
     def kill_worker(self, bench: Bench, key: str) -> None:
-        for process, words in self.processes(bench, key):
-            if "worker.pyz" in " ".join(words) and "grid" not in words:
-                with contextlib.suppress(psutil.Error):
-                    process.send_signal(signal.SIGKILL)
+        for seen in self.processes(bench, key):
+            words = " ".join(seen.command)
+            if "worker.pyz" in words and "grid" not in seen.command:
+                seen.kill()
 
     def leftovers(self, bench: Bench, key: str) -> list[str]:
-        return [" ".join(words) for _, words in self.processes(bench, key)]
+        return [seen.text() for seen in self.processes(bench, key)]
 
-    def processes(self, bench: Bench, key: str) -> list[tuple[Any, list[str]]]:
-        """The processes of a job, and their command lines."""
-        found = []
-        for process in psutil.process_iter():
-            try:
-                words = list(process.cmdline())
-                seen = " ".join([*words, process.environ().get("GRIDGPU_JOB", "")])
-                if any(str(folder) in seen for folder in self.folders(bench, key)):
-                    found.append((process, words))
-            except psutil.Error:
-                continue
-        return found
+    def processes(self, bench: Bench, key: str) -> list[Seen]:
+        """Return the living processes of a job."""
+        folders = [str(folder) for folder in self.folders(bench, key)]
+        return [seen for seen in living() if any(folder in seen.text() for folder in folders)]
 
 
 class OverRealServer(BackendContract):
-    """A real server of a VO, where jobs take minutes and show nothing while they run."""
+    """Ask a server of one's own or of a VO.
+
+    Jobs take minutes there, and nothing of a job is seen while it runs.
+    """
 
     on = "panda"
     patience_s = 3600.0
@@ -102,4 +93,4 @@ class OverRealServer(BackendContract):
 
 
 class TestPanda(OverRealServer if real() else OverStandIn):  # type: ignore[misc]
-    """One of the two."""
+    """Over the server that the environment says."""

@@ -1,3 +1,5 @@
+"""The samplers that come with the package keep the contracts of what they are."""
+
 from __future__ import annotations
 
 from jupyter_gridgpu import samplers
@@ -14,6 +16,8 @@ from jupyter_gridgpu.testing.samplers import (
 
 
 class Named(SamplerContract):
+    """A sampler that is known by its name."""
+
     name = ""
 
     def make(self, space: Space, objective: Objective | None) -> Sampler:

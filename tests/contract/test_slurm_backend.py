@@ -1,9 +1,7 @@
+"""The Slurm backend keeps the contract."""
+
 from __future__ import annotations
 
-import contextlib
-import signal
-
-import psutil
 import pytest
 
 from jupyter_gridgpu.backends.base import Backend
@@ -13,14 +11,20 @@ from jupyter_gridgpu.store.paths import ScanPaths
 from jupyter_gridgpu.testing.backends import BackendContract, Bench
 from tests.engines.slurm import Cluster
 
+from .processes import living, of_job
+
 
 @pytest.fixture(autouse=True)
 def often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ask Slurm more often than is good for one that others use."""
     monkeypatch.setenv("GRIDGPU_POLL_S", "0.3")
 
 
 class TestSlurm(BackendContract):
+    """On the cluster that all tests share."""
+
     on = "slurm"
+    patience_s = 120.0  # a busy machine takes long to start a job of a batch system
 
     @pytest.fixture(autouse=True)
     def cluster(self, slurm: Cluster) -> Cluster:
@@ -31,22 +35,9 @@ class TestSlurm(BackendContract):
 
     def kill_worker(self, bench: Bench, key: str) -> None:
         spec = str(bench.paths.job(key).spec)
-        for process in psutil.process_iter():
-            with contextlib.suppress(psutil.Error):
-                if spec in process.cmdline():
-                    process.send_signal(signal.SIGKILL)
+        for seen in living():
+            if spec in seen.command:
+                seen.kill()
 
     def leftovers(self, bench: Bench, key: str) -> list[str]:
-        return [" ".join(process.cmdline()) for process in processes_of(bench, key)]
-
-
-def processes_of(bench: Bench, key: str) -> list[psutil.Process]:
-    """The processes of a job, without zombies."""
-    found = []
-    for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error, OSError):
-            if process.status() != psutil.STATUS_ZOMBIE and process.environ().get(
-                "GRIDGPU_JOB"
-            ) == str(bench.paths.job(key).folder):
-                found.append(process)
-    return found
+        return [seen.text() for seen in of_job(bench.paths.job(key).folder)]

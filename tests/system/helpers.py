@@ -12,7 +12,6 @@ from typing import Any
 import psutil
 
 # Tests in other folders wait with the `eventually` of this module.
-from tests.kit import eventually as eventually
 
 # What command lines take and print -------------------------------------------------------
 

@@ -23,6 +23,15 @@ for epoch in range(1, steps + 1):
     report(epoch=epoch, epochs=steps, loss=n * epoch)
 """
 TRAINING_PARAMETERS = "n = 0\nmark = '/dev/null'\nsteps = 4\npause = 0.1"
+# A kernel sends what was printed a few times a second, and what a crash overtakes is lost. So a
+# notebook that is going to crash waits until the worker has logged what the notebook has printed.
+WAIT_UNTIL_LOGGED = """
+import glob, os, time
+def wait_until_logged(text):
+    pattern = os.path.join(os.environ["GRIDGPU_JOB"], "*", "worker.log")
+    while not any(text in open(log).read() for log in glob.glob(pattern)):
+        time.sleep(0.05)
+"""
 # Far more epochs than a training gets through while a test looks at it. The test stops it, or lets
 # it hurry to its end.
 LONG = 1000

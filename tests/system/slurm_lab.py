@@ -12,7 +12,7 @@ from tests.engines.slurm import Cluster
 
 from .helpers import space
 from .lab import Lab, ScanOfLab
-from .notebooks import Executed
+from .notebooks import WAIT_UNTIL_LOGGED, Executed
 
 ON = ("--on", "slurm", "--gpus", "1")
 # The job waits for the file `gate`, so that a test need not be faster than the job. Its n is added
@@ -30,10 +30,9 @@ report(epoch=2, loss=2 * n)
 """
 HELD_PARAMETERS = "n = 0\nmark = '/dev/null'\ngate = '/'"
 # Takes ever more memory, without a pause.
-GREEDY = """
-import time
+GREEDY = f"""{WAIT_UNTIL_LOGGED}
 print("begun on a node", flush=True)
-time.sleep(0.5)
+wait_until_logged("begun on a node")
 kept = []
 while True:
     kept.append(b"x" * 20_000_000)"""

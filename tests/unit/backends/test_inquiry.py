@@ -11,7 +11,7 @@ import pytest
 from jupyter_gridgpu.backends import polling
 from jupyter_gridgpu.backends.batch.inquiry import Inquiry, StatusAnswer, TaskStatus
 from jupyter_gridgpu.errors import Unreachable
-from tests.system.helpers import eventually
+from tests.kit import eventually
 
 RUNNING = TaskStatus("running", where="gpu", node="node1", started=5.0)
 
