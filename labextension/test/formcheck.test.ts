@@ -6,6 +6,15 @@ import { later } from "./kit";
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
+/** Returns a source of the same numbers from 0 to 1 for the same seed (a linear congruence). */
+function numbers(seed: number): () => number {
+  let value = seed;
+  return () => {
+    value = (value * 1664525 + 1013904223) % 2 ** 32;
+    return value / 2 ** 32;
+  };
+}
+
 describe("checking", () => {
   it("asks once when typing rests, with what was typed last", () => {
     const { type, model } = stage();
@@ -31,6 +40,42 @@ describe("checking", () => {
     model.emit("msg:custom", "nonsense");
     expect(one("pre").textContent).toContain("new");
   });
+  it("checks the last edit though an earlier answer comes while typing rests", () => {
+    const { type, model, one } = stage();
+    type("Value of lr", "1");
+    later(150);
+    type("Value of lr", "2");
+    later(50);
+    model.answer({ cell: "for 1" });
+    later(100);
+    expect(model.sent).toHaveLength(2);
+    model.answer({ cell: "for 2" });
+    expect(one("pre").textContent).toContain("for 2");
+  });
+  it.each(Array.from({ length: 500 }, (_, seed) => seed))(
+    "ends with the answer to the last edit, whatever comes between (%i)",
+    (seed) => {
+      const { type, model, one } = stage();
+      const random = numbers(seed);
+      let asked = 0;
+      let last = "";
+      for (let edit = 0; edit < 6; edit++) {
+        last = String(edit);
+        type("Value of lr", last);
+        later(Math.floor(random() * 300));
+        // The kernel answers in order, but some of its answers come late.
+        while (asked < model.sent.length && random() < 0.5) answerNext();
+      }
+      later(150);
+      while (asked < model.sent.length) answerNext();
+      expect(one("pre").textContent).toContain(`for ${last}`);
+
+      function answerNext(): void {
+        const { id, state } = model.sent[asked++]!;
+        model.answer({ cell: `for ${String(state.parameters[0]!["value"])}` }, id);
+      }
+    },
+  );
   it("says after a second that checks wait, and takes it back", () => {
     const { type, model, one } = stage();
     type("Value of lr", "1");

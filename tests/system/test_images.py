@@ -325,10 +325,12 @@ def test_jobs_of_a_batch_system_run_in_the_image_with_the_gpus_that_it_gives(lab
         body = strict_json(about.read_text())
         assert (body["image"], "SLURM_JOB_ID" in body["engine"]) == (str(images.sandbox()), True)
     assert "GPU 0" in scan.gridgpu("logs", variant="v0002").stdout
-    bare.wait("done")
+    # `watch` follows a scan to its end and tells by its exit code that jobs failed, as `run` does.
+    bare.gridgpu("watch", code=1)
     assert bare.variant("v0001")["reason"] == "image"
     assert "has no papermill" in bare.variant("v0001")["message"]
-    for variant in broken.wait("done")["variants"]:
+    broken.gridgpu("watch", code=1)
+    for variant in broken.show()["variants"]:
         assert (variant["state"], variant["reason"]) == ("failed", "image")
         assert "The container did not start. FATAL:" in broken.variant(variant["id"])["message"]
 

@@ -22,7 +22,10 @@ const TYPING_PAUSE = 150;
 /** After so many milliseconds without an answer, the kernel is busy. */
 const PATIENCE = 1000;
 
-/** Checks a form once typing rests. Only the answer to the newest question counts. */
+/**
+ * Checks a form once typing rests. Every state of the form has a question of its own, and only the
+ * answer to the newest one counts.
+ */
 export class FormChecks {
   /** Several views may show one form, and each gets all answers: this tells its own ones. */
   private readonly view = Math.random().toString(36).slice(2);
@@ -49,6 +52,9 @@ export class FormChecks {
   /** Checks this state soon. */
   check(state: FormState): void {
     this.state = state;
+    // The answer to what was asked before may come while typing rests. It is about another state
+    // and must not be taken for the answer about this one.
+    this.questions += 1;
     clearTimeout(this.typingTimer);
     this.typingTimer = setTimeout(() => this.flush(), TYPING_PAUSE);
   }
@@ -59,7 +65,6 @@ export class FormChecks {
     clearTimeout(this.answerTimer);
     // A kernel that has ended answers nothing; the form then says so.
     if (this.ended || !this.state) return;
-    this.questions += 1;
     this.link.send({ type: "check", state: this.state, id: this.questionId() });
     this.answerTimer = setTimeout(() => this.listener.waiting("busy"), PATIENCE);
   }
