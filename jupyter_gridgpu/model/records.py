@@ -27,7 +27,7 @@ so that the optional keys of a record stand in a base class.
 
 from __future__ import annotations
 
-from typing import Any, Literal, Optional, TypedDict, Union
+from typing import Any, Literal, Optional, TypedDict
 
 from jupyter_gridgpu.model.numbers import Num
 
@@ -306,16 +306,3 @@ class ScanFinished(TypedDict):
     """scan.finished: nothing is left to do, unless a command comes."""
 
     state: Literal["done", "stopped"]
-
-
-EventData = Union[
-    RunnerStarted,
-    VariantProposed,
-    JobIntended,
-    JobSubmitted,
-    JobObserved,
-    JobReported,
-    BackendNoted,
-    CommandApplied,
-    ScanFinished,
-]
