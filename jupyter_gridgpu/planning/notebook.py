@@ -47,21 +47,24 @@ class Notebook:
     digest: str  # SHA-256 of what is run: the cells, their tags, the kernel
 
 
-def read_notebook(path: str | Path, kernel_here: bool = True) -> Notebook:
+def read_notebook(
+    path: str | Path, kernel_here: bool = True, wanted_kernel: str | None = None
+) -> Notebook:
     """Return the notebook at `path`.
 
-    With `kernel_here` its kernel must be installed on this machine; the kernel may be in an image
-    otherwise. Raises NotebookError with one sentence if the notebook cannot be used.
+    `wanted_kernel` runs it instead of its own. With `kernel_here` that kernel must be installed on
+    this machine; the kernel may be in an image otherwise. Raises NotebookError with one sentence if
+    the notebook cannot be used.
     """
     given = home.user_path(path)
     content = _read(given)
     whole = given.absolute()
     body = _parse(whole, content)
-    kernel, language = _kernel_and_language(given, body)
+    kernel, language = _kernel_and_language(given, body, wanted_kernel)
     if kernel_here:
         _check_kernel(given, kernel)
     parameters = _read_parameters(whole, content, language)
-    return Notebook(whole, content, kernel, language, parameters, _digest(body, kernel))
+    return Notebook(whole, content, kernel, language, parameters, _digest(body))
 
 
 def check_space(notebook: Notebook, space: Space) -> None:
@@ -171,15 +174,15 @@ def _parse(path: Path, content: bytes) -> dict[str, Any]:
     return body
 
 
-def _kernel_and_language(path: Path, body: dict[str, Any]) -> tuple[str, str]:
-    """Return the name of the notebook's kernel and its language. Raises NotebookError."""
+def _kernel_and_language(path: Path, body: dict[str, Any], wanted: str | None) -> tuple[str, str]:
+    """Return the kernel that is to run the notebook, and its language. Raises NotebookError."""
     metadata = _as_dict(body.get("metadata"))
     spec = _as_dict(metadata.get("kernelspec"))
-    kernel = spec.get("name")
+    kernel = wanted or spec.get("name")
     if not isinstance(kernel, str) or not kernel:
         raise NotebookError(
             f"{path.name} does not say which kernel runs it: open it in Jupyter, choose a kernel"
-            " and save it."
+            " and save it, or give --kernel NAME."
         )
     language = spec.get("language") or _as_dict(metadata.get("language_info")).get("name")
     named = str(language or PYTHON)
@@ -202,7 +205,7 @@ def _check_kernel(path: Path, kernel: str) -> None:
         known = ", ".join(sorted(manager.find_kernel_specs())) or "none"
         raise NotebookError(
             f"{path.name} wants the kernel {kernel!r}, which is not installed here; there is:"
-            f" {known}."
+            f" {known}. To run it with another one, give --kernel NAME."
         ) from None
     except Exception as error:
         # Whatever is wrong in a kernel.json comes as an error of json, of traitlets or of Python.
@@ -212,11 +215,13 @@ def _check_kernel(path: Path, kernel: str) -> None:
         ) from None
 
 
-def _digest(body: dict[str, Any], kernel: str) -> str:
+def _digest(body: dict[str, Any]) -> str:
     """Return a SHA-256 of what the notebook does.
 
     Outputs and execution counts are left out, so running and saving a notebook does not change it.
     """
+    # The notebook's own kernel: a kernel that was chosen stands in the spec of the scan.
+    kernel = _as_dict(_as_dict(body.get("metadata")).get("kernelspec")).get("name") or ""
     cells = [[cell["cell_type"], _source(cell), _tags(cell)] for cell in body["cells"]]
     return hashlib.sha256(json.dumps([kernel, cells]).encode()).hexdigest()
 

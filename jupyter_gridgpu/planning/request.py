@@ -70,7 +70,8 @@ def plan(
     """
     # The image comes first: with an image, the kernel need not be installed here.
     container = container_of(options, exact=ask)
-    found = read_notebook(notebook, kernel_here=not images.starts_container(container))
+    here = not images.starts_container(container)
+    found = read_notebook(notebook, here, options.kernel)
     wanted = _read_space(space, names)
     check_space(found, wanted)
     warnings = space_warnings(found, wanted)

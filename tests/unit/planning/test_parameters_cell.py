@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jupyter_gridgpu.errors import SpaceError
+from jupyter_gridgpu.errors import NotebookError, SpaceError
+from jupyter_gridgpu.magics import _whole_line
+from jupyter_gridgpu.model.grammar import parse_space
 from jupyter_gridgpu.planning.assignments import python_parameters
 from jupyter_gridgpu.planning.declaration import Options
 from jupyter_gridgpu.planning.request import plan
@@ -96,3 +98,43 @@ def test_what_may_be_meant_is_a_warning(tmp_path: Path, cells: tuple[str, ...], 
     found = warnings_of(tmp_path, "lr = [1, 2]", *cells)
     assert words in found
     assert bool(words) == bool(found)
+
+
+def test_another_kernel_is_offered_and_can_be_chosen(tmp_path: Path) -> None:
+    path = tmp_path / "train.ipynb"
+    path.write_text(notebook_json("lr = 1", metadata={"kernelspec": {"name": "colleagues"}}))
+    with pytest.raises(NotebookError, match="give --kernel NAME"):
+        plan(path, "lr = 2", Options())
+    scan = plan(path, "lr = 2", Options(kernel="python3")).scan
+    assert scan.kernel == "python3"
+
+
+def test_a_mark_at_the_beginning_is_not_copied(tmp_path: Path) -> None:
+    path = tmp_path / "train.ipynb"
+    path.write_text(notebook_json("lr = 1"), encoding="utf-8-sig")
+    assert plan(path, "lr = 2", Options()).notebook.content.startswith(b"{")
+
+
+@pytest.mark.parametrize(
+    "space",
+    ["lr = await f()", "lr = (yield)", "lr = (b := 1)", "lr = '\\ud83d'", "lr = {'\\ud83d': 1}"],
+)
+def test_what_is_no_value_is_refused_in_a_sentence(space: str) -> None:
+    with pytest.raises(SpaceError, match=r"^Line 1, lr: .*\.$"):
+        parse_space(space)
+
+
+def test_an_indented_body_is_read() -> None:
+    assert list(parse_space("    lr = 1\n    b = 2")) == ["lr", "b"]
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("a.ipynb --trials 3  # a note", "a.ipynb --trials 3"),
+        ("a#b.ipynb '# c'", "a#b.ipynb '# c'"),
+        ("a.ipynb \\", "a.ipynb  --trials 3"),
+    ],
+)
+def test_the_line_of_the_magic_may_go_on_and_have_a_note(line: str, words: str) -> None:
+    assert _whole_line(line, "  --trials 3\nlr = 1")[0] == words
