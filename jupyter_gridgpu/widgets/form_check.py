@@ -74,7 +74,7 @@ def check(
     """
     try:
         check_word(notebook_path)
-        form = CheckedForm(read_notebook(notebook_path), variables)
+        form = CheckedForm(read_notebook(notebook_path, kernel_here=False), variables)
     except GridGpuError as error:
         return failed(first_line([notebook_path]), str(error))
     for entry, known in _entries(form.notebook, state):
