@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -239,8 +240,15 @@ def gridscan(notebook: str | Path, space: str | Mapping[str, Any] | Space, **opt
         if name not in Options.__dataclass_fields__:
             names = ", ".join(Options.__dataclass_fields__)
             raise UsageError(f"gridscan() has no option {name!r}; it has {names}.")
-    made = plan(notebook, space, Options(**options))
+    made = _warned(plan(notebook, space, Options(**options)))
     return start(replace(made, command=f"gridscan({str(notebook)!r}, {space!r}, **{options!r})"))
+
+
+def _warned(made: Plan) -> Plan:
+    """Warn the caller of `gridscan()` of what its request may not mean, and return the plan."""
+    for text in made.scan.warnings:
+        warnings.warn(text, stacklevel=3)
+    return made
 
 
 def _as_texts(files: str | Path | Iterable[str | Path]) -> tuple[str, ...]:

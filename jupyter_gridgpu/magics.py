@@ -44,6 +44,7 @@ class GridscanMagics(Magics):
         opens a form that writes such a cell; `%gridscan --help` lists the options.
         """
         try:
+            line, cell = _whole_line(line, cell)
             words = _split(line)
             if "--help" in words or "-h" in words:
                 print(help_text())
@@ -105,6 +106,30 @@ class GridscanMagics(Magics):
         return self.shell.user_ns
 
 
+def _whole_line(line: str, cell: str | None) -> tuple[str, str | None]:
+    """Return the line with the lines that a backslash at its end continues, and the other lines.
+
+    A note behind ` #` is left out, as a shell does.
+    """
+    line = _without_note(line)
+    while line.endswith("\\") and cell is not None:
+        following, _, cell = cell.partition("\n")
+        line = _without_note(f"{line[:-1]} {following.strip()}")
+    return line, cell
+
+
+def _without_note(line: str) -> str:
+    """Return a line without the note that begins with a `#` outside of quotes."""
+    quote, before = "", " "
+    for index, character in enumerate(line):
+        if character == "#" and not quote and before.isspace():
+            return line[:index].rstrip()
+        if character in "'\"" and before != "\\" and quote in ("", character):
+            quote = "" if quote else character
+        before = character
+    return line.rstrip()
+
+
 def _split(line: str) -> list[str]:
     """Return the words of a line as a shell would. Raises UsageError."""
     try:
@@ -114,6 +139,8 @@ def _split(line: str) -> list[str]:
 
 
 def _start_and_show(made: Plan) -> None:
+    for text in made.scan.warnings:
+        print(f"Warning: {text}")
     scan = api.start(made)
     # This is no error: users run a cell again to see its scan again.
     if scan.attached:

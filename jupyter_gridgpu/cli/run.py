@@ -43,6 +43,8 @@ def run(
     if dry_run:
         print_plan(made, as_json)
         return
+    for text in made.scan.warnings:
+        click.echo(f"Warning: {text}", err=True)
     if rehearse or there:
         from jupyter_gridgpu import rehearsal
 

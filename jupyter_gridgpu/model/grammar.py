@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import ast
 import math
+import textwrap
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -171,7 +172,7 @@ def _listed(value: Any) -> tuple[Any, ...] | None:
 def _assignments(body: str) -> list[tuple[int, str, ast.expr]]:
     """Return line, name and right side of each assignment. Raises SpaceError."""
     try:
-        tree = ast.parse(body)
+        tree = _parsed(body)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         # Only a SyntaxError knows its line. The others come of code that is nested too deeply,
         # or that has a null byte in it.
@@ -182,6 +183,14 @@ def _assignments(body: str) -> list[tuple[int, str, ast.expr]]:
             " Write one assignment a line, like lr = [1e-3, 1e-4]."
         ) from None
     return [(node.lineno, *_target(node)) for node in tree.body]
+
+
+def _parsed(body: str) -> ast.Module:
+    """Return the syntax of a cell body, whose lines may all be indented."""
+    try:
+        return ast.parse(body)
+    except IndentationError:
+        return ast.parse(textwrap.dedent(body))
 
 
 def _target(node: ast.stmt) -> tuple[str, ast.expr]:
@@ -201,7 +210,10 @@ def _target(node: ast.stmt) -> tuple[str, ast.expr]:
 
 def _quote(node: ast.stmt) -> str:
     """Return the beginning of a statement, to be shown in an error."""
-    text = ast.unparse(node).splitlines()[0]
+    try:
+        text = ast.unparse(node).splitlines()[0]
+    except RecursionError:
+        return "a statement that is nested too deeply"
     if len(text) <= QUOTED_LIMIT:
         return text
     return text[: QUOTED_LIMIT - 1] + "…"
@@ -209,14 +221,22 @@ def _quote(node: ast.stmt) -> str:
 
 def _evaluate(expression: ast.expr, scope: dict[str, Any]) -> Any:
     """Return the value of an expression. Raises SpaceError for whatever goes wrong in it."""
-    code = compile(ast.Expression(expression), "<gridscan>", "eval")
+    if isinstance(expression, ast.NamedExpr):
+        # The second name would be lost without a word.
+        raise SpaceError("`:=` gives a second name; write one assignment a line.")
+    try:
+        # Some errors are found only here: `await` and `yield` belong into functions.
+        code = compile(ast.Expression(expression), "<gridscan>", "eval")
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        raise SpaceError(f"it is no value: {getattr(error, 'msg', error)}.") from None
     try:
         # It is the user's own cell in the user's own kernel, where it could run anything anyway.
         return eval(code, dict(scope))
     except SpaceError:
         raise
     except (Exception, SystemExit) as error:
-        raise SpaceError(f"{type(error).__name__}: {error}.") from None
+        reason = (str(error).splitlines() or [""])[0]
+        raise SpaceError(f"{type(error).__name__}: {reason}.") from None
 
 
 def _checked(axes: dict[str, Axis]) -> Space:

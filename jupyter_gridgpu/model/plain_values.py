@@ -27,8 +27,10 @@ def plain(value: Any, depth: int = 0) -> Any:
     """
     if depth > DEPTH_LIMIT:
         raise NotPlain(f"the value is nested more than {DEPTH_LIMIT} levels deep.")
-    if value is None or type(value) in (bool, int, float, str):
+    if value is None or type(value) in (bool, int, float):
         return value
+    if type(value) is str:
+        return _text(value)
     if isinstance(value, (list, tuple)):
         return [plain(item, depth + 1) for item in value]
     if isinstance(value, dict):
@@ -38,7 +40,7 @@ def plain(value: Any, depth: int = 0) -> Any:
         return plain(value.tolist(), depth + 1)
     # Subclasses, for example members of an enum, which papermill would write by their name.
     if isinstance(value, str):
-        return str.__str__(value)
+        return _text(str.__str__(value))
     for kind in (bool, int, float):
         if isinstance(value, kind):
             return kind(value)
@@ -52,4 +54,23 @@ def _key(key: Any) -> str:
     """Return a key of a dict. Raises NotPlain if it is no string, since JSON has no other keys."""
     if not isinstance(key, str):
         raise NotPlain(f"the dict key {key!r} is not a string.")
-    return str(key)
+    return _text(str(key))
+
+
+def is_text(value: str) -> bool:
+    """Return whether a text can be written as UTF-8: half a surrogate pair cannot."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _text(value: str) -> str:
+    """Return a text. Raises NotPlain if no file could hold it."""
+    if not is_text(value):
+        raise NotPlain(
+            f"the text {value[:40]!r} has half of a character (a lone surrogate);"
+            " no notebook can hold it."
+        )
+    return value

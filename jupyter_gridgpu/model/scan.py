@@ -117,6 +117,7 @@ class ScanSpec:
     choice: str = ""
     metrics: str = AUTO_CHANNEL  # the channel that was asked for
     channel: str = FILE  # the channel on which metrics come
+    warnings: tuple[str, ...] = ()  # what the check of the request had to say, in sentences
 
     def points(self) -> int:
         """Return how many points are proposed when nothing is added to the scan."""
@@ -148,7 +149,7 @@ def fingerprint(scan: ScanSpec) -> str:
             choice="",
         )
     body = to_json(scan)
-    for key in ("id", "name", "created", "defaults", "fingerprint", "channel"):
+    for key in ("id", "name", "created", "defaults", "fingerprint", "channel", "warnings"):
         body.pop(key, None)
     # The digest must be the one that the first version would have made. So it has that version's
     # format, and later fields only where they ask for something.
@@ -184,6 +185,7 @@ def to_json(scan: ScanSpec) -> dict[str, Any]:
     body = asdict(scan)
     body["space"] = spaces.to_json(scan.space)
     body["files"] = list(scan.files)
+    body["warnings"] = list(scan.warnings)
     body["container"]["binds"] = list(scan.container.binds)
     return {"format": FORMAT, **numbers.encode_all(body)}
 
@@ -206,6 +208,7 @@ def from_json(body: dict[str, Any]) -> ScanSpec:
             metrics=body.get("metrics", AUTO_CHANNEL),
             channel=body.get("channel", FILE),
             files=tuple(body["files"]),
+            warnings=tuple([str(text) for text in body.get("warnings", [])]),
             defaults=_defaults(body.get("defaults")),
             origin=_origin(body["origin"]),
             **{name: body[name] for name in _PLAIN_FIELDS},

@@ -269,6 +269,14 @@ class ScanView:
         return None
 
 
+def warnings_of(view: ScanView) -> list[str]:
+    """Return all that is to be said about a scan beside its note, each as one sentence.
+
+    It begins with what the check of the request found before the scan was started.
+    """
+    return list(view.scan.warnings)
+
+
 def _keep(group: dict[str, VariantView], variant: VariantView, belongs: bool) -> None:
     """Put a variant into a group (by id) if it belongs there, else take it out."""
     if belongs:

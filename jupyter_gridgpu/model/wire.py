@@ -14,7 +14,7 @@ from jupyter_gridgpu.model import numbers
 from jupyter_gridgpu.model.numbers import Num
 from jupyter_gridgpu.model.records import State as State
 from jupyter_gridgpu.model.scan import Objective
-from jupyter_gridgpu.model.view import ScanView, VariantView
+from jupyter_gridgpu.model.view import ScanView, VariantView, warnings_of
 
 ScanState = Literal["running", "paused", "done", "stopped", "orphaned"]
 ChannelName = Literal["file", "push", "drop", "end"]
@@ -104,6 +104,7 @@ class Head(TypedDict):
     gpu_s: float  # GPU seconds of all jobs together
     now: float  # the sender's clock
     note: str | None  # one sentence for the user
+    warnings: list[str]  # sentences about the request, and about what cannot be trusted
     channel: ChannelName  # the way on which metrics come
     reported: float | None  # when the newest reading was made
 
@@ -272,6 +273,7 @@ def head(view: ScanView, state: str, now: float) -> Head:
         "gpu_s": sum(variant.gpu_s for variant in view.variants.values()),
         "now": now,
         "note": view.note(),
+        "warnings": warnings_of(view),
         "channel": cast(ChannelName, scan.channel),
         "reported": max(reported, default=None),
     }
@@ -323,6 +325,7 @@ def summary(view: ScanView, state: str, folder: str) -> dict[str, Any]:
         "folder": folder,
         "state": state,
         "best": best.id if best else None,
+        "warnings": warnings_of(view),
         "variants": [_variant(variant, folder) for variant in view.variants.values()],
     }
 

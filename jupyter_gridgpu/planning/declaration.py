@@ -144,6 +144,9 @@ class Options:
         "--files FILE",
         "File, folder or pattern that the notebook needs beside it; may be repeated.",
     )
+    kernel: str | None = option(
+        None, "--kernel NAME", "Kernel that runs the notebook. Default: the notebook's own."
+    )
     name: str | None = option(None, "--name NAME", "Name of the scan. Default: the notebook's.")
     new: bool = option(
         False, "--new", "Start another scan even if the same one was started before."

@@ -29,6 +29,7 @@ def plan_text(scan: ScanSpec, files: Iterable[str]) -> str:
         lines.append(scan.choice)
     if names := list(files):
         lines.append(f"With it go: {', '.join(names)}.")
+    lines += [f"Warning: {text}" for text in scan.warnings]
     # Otherwise a user might wait for this scan.
     lines.append("Nothing was started.")
     return "\n".join(lines)
@@ -42,6 +43,7 @@ def plan_json(scan: ScanSpec) -> dict[str, Any]:
         "sampler": scan.sampler,
         "on": scan.backend,
         "params": {name: axis_text(axis) for name, axis in scan.space.axes.items()},
+        "warnings": list(scan.warnings),
     }
     if scan.origin is not None:
         body["origin"] = asdict(scan.origin)

@@ -5,7 +5,7 @@ The checks are: is the file a notebook, is its kernel here, does it have these p
 
 from __future__ import annotations
 
-import ast
+import codecs
 import difflib
 import hashlib
 import json
@@ -17,13 +17,17 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_gridgpu.errors import NotebookError, SpaceError
-from jupyter_gridgpu.model.space import Space
+from jupyter_gridgpu.model.plain_values import is_text
+from jupyter_gridgpu.model.space import Fixed, Space
+from jupyter_gridgpu.planning.assignments import python_parameters
+from jupyter_gridgpu.planning.effect import check_effect, derived_warning
 from jupyter_gridgpu.planning.parameter import NO_VALUE, Parameter, check_axis
+from jupyter_gridgpu.planning.python_cell import NotPython
 from jupyter_gridgpu.planning.reported_metrics import reported_names
 from jupyter_gridgpu.store import home
-from jupyter_gridgpu.worker.papermill_import import import_papermill, literal_path
 
 NOTEBOOK_LIMIT = 100 * 1024 * 1024  # bytes
+PYTHON = "python"  # the language, however a kernelspec writes it
 NAMED_PARAMETERS = 8  # the most parameters that a sentence names
 # An assignment in the languages of Jupyter: `x = 1`, R's `x <- 1`, `local x=1`, `val x = 1`.
 _ASSIGNED = re.compile(
@@ -43,21 +47,24 @@ class Notebook:
     digest: str  # SHA-256 of what is run: the cells, their tags, the kernel
 
 
-def read_notebook(path: str | Path, kernel_here: bool = True) -> Notebook:
+def read_notebook(
+    path: str | Path, kernel_here: bool = True, wanted_kernel: str | None = None
+) -> Notebook:
     """Return the notebook at `path`.
 
-    With `kernel_here` its kernel must be installed on this machine; the kernel may be in an image
-    otherwise. Raises NotebookError with one sentence if the notebook cannot be used.
+    `wanted_kernel` runs it instead of its own. With `kernel_here` that kernel must be installed on
+    this machine; the kernel may be in an image otherwise. Raises NotebookError with one sentence if
+    the notebook cannot be used.
     """
     given = home.user_path(path)
     content = _read(given)
     whole = given.absolute()
     body = _parse(whole, content)
-    kernel, language = _kernel_and_language(given, body)
+    kernel, language = _kernel_and_language(given, body, wanted_kernel)
     if kernel_here:
         _check_kernel(given, kernel)
     parameters = _read_parameters(whole, content, language)
-    return Notebook(whole, content, kernel, language, parameters, _digest(body, kernel))
+    return Notebook(whole, content, kernel, language, parameters, _digest(body))
 
 
 def check_space(notebook: Notebook, space: Space) -> None:
@@ -73,6 +80,38 @@ def check_space(notebook: Notebook, space: Space) -> None:
         check_axis(parameter, axis, notebook.path.name)
 
 
+def space_warnings(notebook: Notebook, space: Space) -> tuple[str, ...]:
+    """Return what may keep values of the space from reaching the training, in sentences.
+
+    Raises SpaceError if a value would surely do nothing.
+    """
+    cells = list(enumerate(_parse(notebook.path, notebook.content)["cells"], 1))
+    tagged = [number for number, cell in cells if "parameters" in _tags(cell)]
+    found: list[str | None] = []
+    if len(tagged) > 1:
+        numbers = " and ".join(map(str, tagged))
+        found.append(f"Cells {numbers} have the tag 'parameters'; the first of them is used.")
+    if notebook.language == PYTHON:
+        code = [
+            (number, _source(cell))
+            for number, cell in cells
+            if cell["cell_type"] == "code" and "skip-execution" not in _tags(cell)
+        ]
+        before = [cell for cell in code if cell[0] <= tagged[0]]
+        after = [cell for cell in code if cell[0] > tagged[0]]
+        found += [check_effect(name, before, after) for name in space.axes]
+        changed = [name for name in space.axes if not _keeps_default(notebook, space, name)]
+        found.append(derived_warning(changed, _source(cells[tagged[0] - 1][1])))
+    return tuple(text for text in found if text)
+
+
+def _keeps_default(notebook: Notebook, space: Space, name: str) -> bool:
+    axis, parameter = space.axes[name], notebook.parameters.get(name)
+    if parameter is None or not isinstance(axis, Fixed):
+        return False
+    return repr(axis.value) == repr(parameter.default)
+
+
 def parameters_cell(notebook: Notebook) -> int:
     """Return the number of the code cell with the parameters, from 1; 0 if there is none."""
     for index, cell in enumerate(_code_cells(notebook), 1):
@@ -83,7 +122,7 @@ def parameters_cell(notebook: Notebook) -> int:
 
 def metric_names(notebook: Notebook) -> list[str]:
     """Return names of metrics that a Python notebook seems to report; no names for another one."""
-    if notebook.language.lower() != "python":
+    if notebook.language != PYTHON:
         return []
     return reported_names(_source(cell) for cell in _code_cells(notebook))
 
@@ -101,7 +140,8 @@ def _read(path: Path) -> bytes:
             raise NotebookError(
                 f"{path.name} is larger than {limit}: clear its outputs and save it."
             )
-        return path.read_bytes()
+        # Jobs read the file as UTF-8 without a mark at its beginning.
+        return path.read_bytes().removeprefix(codecs.BOM_UTF8)
     except FileNotFoundError:
         raise NotebookError(f"There is no notebook {path}{_near_file(path)}") from None
     except OSError as error:
@@ -134,23 +174,29 @@ def _parse(path: Path, content: bytes) -> dict[str, Any]:
     return body
 
 
-def _kernel_and_language(path: Path, body: dict[str, Any]) -> tuple[str, str]:
-    """Return the name of the notebook's kernel and its language. Raises NotebookError."""
+def _kernel_and_language(path: Path, body: dict[str, Any], wanted: str | None) -> tuple[str, str]:
+    """Return the kernel that is to run the notebook, and its language. Raises NotebookError."""
     metadata = _as_dict(body.get("metadata"))
     spec = _as_dict(metadata.get("kernelspec"))
-    kernel = spec.get("name")
+    kernel = wanted or spec.get("name")
     if not isinstance(kernel, str) or not kernel:
         raise NotebookError(
             f"{path.name} does not say which kernel runs it: open it in Jupyter, choose a kernel"
-            " and save it."
+            " and save it, or give --kernel NAME."
         )
     language = spec.get("language") or _as_dict(metadata.get("language_info")).get("name")
-    return kernel, str(language or "python")
+    named = str(language or PYTHON)
+    if named.lower() in ("python", "ipython", "python3", "ipython3"):
+        return kernel, PYTHON
+    return kernel, named
 
 
 def _check_kernel(path: Path, kernel: str) -> None:
     """Raise NotebookError if the kernel is not installed here."""
     from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
+
+    if not is_text(kernel):
+        raise NotebookError(f"{path.name} names a kernel that is no text.")
 
     manager = KernelSpecManager()
     try:
@@ -159,15 +205,23 @@ def _check_kernel(path: Path, kernel: str) -> None:
         known = ", ".join(sorted(manager.find_kernel_specs())) or "none"
         raise NotebookError(
             f"{path.name} wants the kernel {kernel!r}, which is not installed here; there is:"
-            f" {known}."
+            f" {known}. To run it with another one, give --kernel NAME."
+        ) from None
+    except Exception as error:
+        # Whatever is wrong in a kernel.json comes as an error of json, of traitlets or of Python.
+        reason = (str(error) or repr(error)).splitlines()[0].rstrip(".")[:100]
+        raise NotebookError(
+            f"The kernel {kernel[:80]!r} of {path.name} has no readable kernel.json: {reason}."
         ) from None
 
 
-def _digest(body: dict[str, Any], kernel: str) -> str:
+def _digest(body: dict[str, Any]) -> str:
     """Return a SHA-256 of what the notebook does.
 
     Outputs and execution counts are left out, so running and saving a notebook does not change it.
     """
+    # The notebook's own kernel: a kernel that was chosen stands in the spec of the scan.
+    kernel = _as_dict(_as_dict(body.get("metadata")).get("kernelspec")).get("name") or ""
     cells = [[cell["cell_type"], _source(cell), _tags(cell)] for cell in body["cells"]]
     return hashlib.sha256(json.dumps([kernel, cells]).encode()).hexdigest()
 
@@ -175,46 +229,71 @@ def _digest(body: dict[str, Any], kernel: str) -> str:
 @lru_cache(maxsize=1)
 def _read_parameters(path: Path, content: bytes, language: str) -> dict[str, Parameter]:
     """Return the parameters by name, in the order of their cell. Raises NotebookError."""
+    _check_sound(path, content)
     tagged = [cell for cell in _parse(path, content)["cells"] if "parameters" in _tags(cell)]
     if not tagged:
         raise NotebookError(
             f"{path.name} has no cell tagged 'parameters': put the values to vary into one cell"
             " and give it that tag (property inspector, 'Cell Tags')."
         )
-    if language.lower() == "python":
-        return {name: _parameter(item) for name, item in _inspect(path).items()}
+    if tagged[0]["cell_type"] != "code":
+        kind = tagged[0]["cell_type"][:20]
+        raise NotebookError(
+            f"The tag 'parameters' of {path.name[:100]} is on a cell of type {kind!r}:"
+            " move it to the code cell that sets the values."
+        )
+    if language == PYTHON:
+        try:
+            return python_parameters(_source(tagged[0]))
+        except NotPython as error:
+            raise NotebookError(
+                f"The parameters cell of {path.name} cannot be read as Python: {error}."[:300]
+            ) from None
     # Papermill knows the syntax of few languages. Of other languages only the names are read.
     names = _ASSIGNED.findall(_source(tagged[0]))
     return {name: Parameter(name, None, NO_VALUE, "") for name in names}
 
 
-def _inspect(path: Path) -> dict[str, dict[str, Any]]:
-    """Return what papermill finds out about each parameter, by name. Raises NotebookError."""
-    import_papermill()
-    from papermill.inspection import inspect_notebook
+def _check_sound(path: Path, content: bytes) -> None:
+    """Raise NotebookError if the notebook cannot be read as jobs will read it."""
+    import nbformat
 
+    body = _parse(path, content)
+    metadata = body.get("metadata")
+    if isinstance(metadata, dict) and not isinstance(metadata.get("papermill", {}), dict):
+        raise NotebookError(
+            f"{path.name} is no sound notebook: its metadata 'papermill' is no group of values;"
+            " remove it."
+        )
+    for number, cell in enumerate(body["cells"], 1):
+        if cell["cell_type"] == "code" and not isinstance(cell.get("outputs"), list):
+            raise NotebookError(
+                f"{path.name} is no sound notebook: cell {number} has no list of outputs;"
+                " clear its outputs and save it."
+            )
+        source = cell.get("source", "")
+        lines = source if isinstance(source, list) else [source]
+        if not all(isinstance(line, str) for line in lines):
+            raise NotebookError(
+                f"{path.name} is no sound notebook: the source of cell {number} is no text."
+            )
+        if not is_text(_source(cell)):
+            raise NotebookError(
+                f"Cell {number} of {path.name} has half of a character (a lone surrogate), which"
+                " no file can hold: write it again."
+            )
     with warnings.catch_warnings():
         # nbformat warns of cells without an id, which papermill accepts.
         warnings.simplefilter("ignore")
         try:
-            found: dict[str, dict[str, Any]] = inspect_notebook(literal_path(path))
+            made = nbformat.reads(content.decode(), as_version=4)
+            for cell in made.cells:
+                # papermill looks for these in every cell.
+                _ = cell.metadata.get("tags", []), cell.metadata.get("papermill", {})
         except Exception as error:
-            # nbformat and papermill raise many kinds of errors for a damaged notebook.
-            reason = (str(error) or repr(error)).splitlines()[0].rstrip(".")
+            # nbformat raises many kinds of errors for a damaged notebook.
+            reason = (str(error) or repr(error)).splitlines()[0].rstrip(".")[:200]
             raise NotebookError(f"{path.name} is no sound notebook: {reason}.") from None
-    return found
-
-
-def _parameter(item: dict[str, Any]) -> Parameter:
-    """Return the Parameter that papermill describes with `item`."""
-    type_name = item.get("inferred_type_name")
-    if type_name == "None":  # papermill writes this where there is no annotation
-        type_name = None
-    try:
-        default = ast.literal_eval(item.get("default", ""))
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
-        default = NO_VALUE
-    return Parameter(item["name"], type_name, default, item.get("help") or "")
 
 
 def _hint(name: str, notebook: Notebook) -> str:
@@ -240,7 +319,7 @@ def _code_cells(notebook: Notebook) -> list[dict[str, Any]]:
 def _source(cell: dict[str, Any]) -> str:
     source = cell.get("source", "")
     if isinstance(source, list):
-        return "".join(source)
+        return "".join(map(str, source))
     return str(source)
 
 

@@ -118,13 +118,14 @@ def _optional_name(option: str, text: str | None) -> str | None:
 def _name(option: str, text: str) -> str:
     """Return a name for a batch system, without space around it. Raises UsageError."""
     # The name becomes one argument of a command: there it must not look like an option.
-    sound = text.strip() and text.isprintable() and not text.startswith("-")
+    name = text.strip()
+    sound = name and text.isprintable() and not name.startswith("-")
     if not sound or len(text) > NAME_LIMIT:
         raise UsageError(
             f"--{option} {text[:40]!r} cannot be a name for a batch system: give printable text"
             " that begins without '-'."
         )
-    return text.strip()
+    return name
 
 
 def _version(option: str, text: str | float | None) -> str | None:

@@ -20,7 +20,12 @@ from jupyter_gridgpu.model.space import GRID_LIMIT, Space
 from jupyter_gridgpu.planning.backend_choice import accepted_by_backend
 from jupyter_gridgpu.planning.declaration import Options
 from jupyter_gridgpu.planning.helper_files import files_digest, helper_files
-from jupyter_gridgpu.planning.notebook import Notebook, check_space, read_notebook
+from jupyter_gridgpu.planning.notebook import (
+    Notebook,
+    check_space,
+    read_notebook,
+    space_warnings,
+)
 from jupyter_gridgpu.planning.option_values import (
     backend_fields,
     container_of,
@@ -65,9 +70,11 @@ def plan(
     """
     # The image comes first: with an image, the kernel need not be installed here.
     container = container_of(options, exact=ask)
-    found = read_notebook(notebook, kernel_here=not images.starts_container(container))
+    here = not images.starts_container(container)
+    found = read_notebook(notebook, here, options.kernel)
     wanted = _read_space(space, names)
     check_space(found, wanted)
+    warnings = space_warnings(found, wanted)
     objective = read_objective(options.maximize, options.minimize)
     sampler, trials = _choose_sampler(wanted, objective, options)
     files = helper_files(found.path.parent, options.files)
@@ -91,6 +98,7 @@ def plan(
         files_digest=files_digest(files),
         created=time.time(),
         defaults=plain_defaults(defaults),
+        warnings=warnings,
     )
     _check_size(scan)
     return Plan(accepted_by_backend(scan, ask, files), found, files, options.name, options.new)

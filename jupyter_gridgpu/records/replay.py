@@ -56,13 +56,19 @@ def plan_replay(
     variants = select_variants(record.view, request.only)
     options = _replay_options(record.scan, request)
     container, image_changes = _container(record.scan, options, ask)
-    notebook = _unchanged_notebook(record, kernel_here=not images.starts_container(container))
+    here = not images.starts_container(container)
+    notebook = _unchanged_notebook(record, here, options.kernel)
     values = _parse_changes(request.changes)
     space, value_changes = _changed_space(record.scan, notebook, values)
-    origin = _origin(record.scan, request.only, [*value_changes, *image_changes])
+    origin = _origin(
+        record.scan,
+        request.only,
+        [*value_changes, *image_changes, *_kernel_changes(record.scan, notebook)],
+    )
     point_lines = points.lines(_changed_variant(variant, space, values) for variant in variants)
     scan = replace(
         _replay_spec(record, options, container),
+        kernel=notebook.kernel,
         space=space,
         origin=origin,
         recorded=len(variants),
@@ -124,6 +130,7 @@ def _recorded_options(scan: ScanSpec) -> Options:
     resources, container, placement = scan.resources, scan.container, scan.placement
     return Options(
         on=scan.backend,
+        kernel=scan.kernel,
         parallel=scan.parallel,
         per_gpu=scan.per_gpu,
         per_job=scan.per_job,
@@ -165,7 +172,7 @@ def _container(scan: ScanSpec, options: Options, ask: bool) -> tuple[Container, 
     return wanted, [f"digest of {wanted.image} = {wanted.digest} (was {recorded.digest})"]
 
 
-def _unchanged_notebook(record: Record, kernel_here: bool) -> Notebook:
+def _unchanged_notebook(record: Record, kernel_here: bool, kernel: str | None) -> Notebook:
     """Return the notebook of the scan's folder. Raises UsageError if it or a file was changed.
 
     With `kernel_here`, its kernel must be installed on this machine; NotebookError otherwise.
@@ -176,13 +183,20 @@ def _unchanged_notebook(record: Record, kernel_here: bool) -> Notebook:
             f"{changed[0]} of {record.name} was changed after it ran, so this would be no replay; "
             f"`gridgpu verify {record.name}` says more."
         )
-    notebook = read_notebook(record.paths.notebook, kernel_here)
+    notebook = read_notebook(record.paths.notebook, kernel_here, kernel)
     # A scan of an earlier version has no digests of files, but its spec has that of the notebook.
     if notebook.digest != record.scan.notebook_digest:
         raise UsageError(
             f"notebook.ipynb of {record.name} was changed after it ran, so this would be no replay."
         )
     return notebook
+
+
+def _kernel_changes(scan: ScanSpec, notebook: Notebook) -> list[str]:
+    """Return a description of the change if another kernel runs the notebook now."""
+    if notebook.kernel == scan.kernel:
+        return []
+    return [f"kernel = {notebook.kernel} (was {scan.kernel})"]
 
 
 def _helper_files(record: Record) -> dict[str, Path]:

@@ -74,7 +74,7 @@ def check(
     """
     try:
         check_word(notebook_path)
-        form = CheckedForm(read_notebook(notebook_path), variables)
+        form = CheckedForm(read_notebook(notebook_path, kernel_here=False), variables)
     except GridGpuError as error:
         return failed(first_line([notebook_path]), str(error))
     for entry, known in _entries(form.notebook, state):
@@ -98,6 +98,7 @@ def check(
         "cell": "\n".join(text for text in lines if text),
         "errors": form.errors,
         "warning": _metric_warning(form.notebook, texts),
+        "warnings": list(made.scan.warnings) if made else [],
         **count_points(form.axes, made, bool(sound.get("sampler"))),
     }
 
@@ -109,6 +110,7 @@ def failed(cell: str, text: str) -> dict[str, Any]:
         "cell": cell,
         "errors": [{"field": "", "part": "", "text": text, "suggestion": None}],
         "warning": None,
+        "warnings": [],
         **count_points({}, None, False),
     }
 

@@ -74,6 +74,10 @@ export interface ScanInfo {
    * one sentence for the user
    */
   note: string | null;
+  /**
+   * sentences about the request, and about what cannot be trusted
+   */
+  warnings: string[];
   channel: ChannelName;
   /**
    * when the newest reading was made

@@ -108,7 +108,10 @@ export interface CheckedForm {
   /** Explanations of values, by parameters and options with their dashes. */
   words: Readonly<Record<string, string>>;
   errors: readonly Complaint[];
+  /** A warning about the metric. */
   warning: string | null;
+  /** Sentences about the whole request, which may be meant so. */
+  warnings: readonly string[];
 }
 
 type Loose = Record<string, unknown>;
@@ -232,5 +235,6 @@ export function asCheckedForm(value: unknown): CheckedForm | null {
     words: values(checked["words"], text),
     errors: records(checked["errors"]).map(asComplaint),
     warning: text(checked["warning"]) || null,
+    warnings: texts(checked["warnings"]),
   };
 }
