@@ -67,9 +67,6 @@ class ScanView:
         An event of an older term comes from a runner that has lost its lease and is dropped, as is
         an event that was applied before.
         """
-        if event is events.UNREADABLE:
-            self._count_unreadable()
-            return
         if event.term < self.term or event.seq <= self.seq:
             return
         self.term = event.term
@@ -78,22 +75,20 @@ class ScanView:
         if handler is None:
             # A later version wrote the event; it may add only events that can be left out.
             return
-        if not is_sound(event.type, event.data):
-            self._count_unreadable()
-            return
         self.rev += 1
+        if not is_sound(event.type, event.data):
+            self.unreadable += 1
+            return
         touched = handler(self, event.data, event.time)
         self._settle(touched, event.type != events.JOB_REPORTED)
-
-    def _count_unreadable(self) -> None:
-        """Count a line that is damaged; the new revision makes faces say so."""
-        self.unreadable += 1
-        self.rev += 1
 
     def apply_all(self, items: Iterable[Event]) -> ScanView:
         """Apply events in order and return the view itself."""
         for event in items:
-            self.apply(event)
+            if event is events.UNREADABLE:
+                self.unreadable, self.rev = self.unreadable + 1, self.rev + 1
+            else:
+                self.apply(event)
         return self
 
     def number_for(self, ident: str) -> int:

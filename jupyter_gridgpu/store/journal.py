@@ -43,7 +43,7 @@ class JournalReader:
     def events(self) -> Iterator[Event]:
         """Yield the events since the last call. Raises StorageError if they cannot be read.
 
-        A line that is damaged or torn comes as `UNREADABLE`, so that the view can count it.
+        A line that is damaged comes as `UNREADABLE`, so that the view can count it.
         They come one by one, since a long journal would fill the memory. To fold each event as it
         comes also takes a third less time than to make a list of them first.
         """
@@ -61,7 +61,8 @@ class JournalReader:
                     event = parse_line(line, decode)
                     if event is not None:
                         yield event
-                    elif line.strip():  # a runner ends a torn line with an empty one
+                    elif line.endswith(b"}"):
+                        # A line without its end was never a whole event: its runner was killed.
                         yield UNREADABLE
                 # The lines come in bounded pieces. A cursor that stays is the end of the file.
                 if self.cursor == before:

@@ -31,10 +31,9 @@ def fresh() -> list[dict[str, Any]]:
 
 
 def journals() -> list[list[dict[str, Any]]]:
-    found = [fresh()]
-    for path in sorted(DATA.glob("format*/**/journal.jsonl")):
-        found.append([json.loads(line) for line in path.read_bytes().splitlines()])
-    return found
+    paths = sorted(DATA.glob("format*/**/journal.jsonl"))
+    texts = [path.read_bytes() for path in paths]
+    return [fresh(), *([json.loads(line) for line in text.splitlines()] for text in texts)]
 
 
 JOURNALS = journals()
