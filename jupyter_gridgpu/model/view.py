@@ -67,6 +67,8 @@ class ScanView:
         An event of an older term comes from a runner that has lost its lease and is dropped, as is
         an event that was applied before.
         """
+        if event is events.UNREADABLE:
+            self.unreadable, self.rev = self.unreadable + 1, self.rev + 1
         if event.term < self.term or event.seq <= self.seq:
             return
         self.term = event.term
@@ -76,19 +78,15 @@ class ScanView:
             # A later version wrote the event; it may add only events that can be left out.
             return
         self.rev += 1
-        if not is_sound(event.type, event.data):
-            self.unreadable += 1
-            return
-        touched = handler(self, event.data, event.time)
+        sound = is_sound(event.type, event.data)
+        self.unreadable += not sound
+        touched = handler(self, event.data, event.time) if sound else ()
         self._settle(touched, event.type != events.JOB_REPORTED)
 
     def apply_all(self, items: Iterable[Event]) -> ScanView:
         """Apply events in order and return the view itself."""
         for event in items:
-            if event is events.UNREADABLE:
-                self.unreadable, self.rev = self.unreadable + 1, self.rev + 1
-            else:
-                self.apply(event)
+            self.apply(event)
         return self
 
     def number_for(self, ident: str) -> int:
