@@ -248,7 +248,7 @@ def _last_line(lines: bytes) -> bytes:
 
 def _copy_name(head: bytes) -> str:
     """Return the name of the copy that a file's first line tells, or an empty text."""
-    with contextlib.suppress(ValueError, TypeError, KeyError):
+    with contextlib.suppress(ValueError, TypeError, KeyError, RecursionError):
         return str(json.loads(head)["copy"])
     return ""
 

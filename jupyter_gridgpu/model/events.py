@@ -3,12 +3,15 @@
 A line of the journal is one JSON object. Its first keys (`records.EventHead`) are the same for all
 events; the others depend on the type of the event, and `RECORDS` names the type of each:
 
-    {"seq":12,"term":1,"t":1795759392.4,"type":"job.intended","key":"v0002.1"}
+    {"seq":12,"term":1,"t":1795759392.4,"type":"job.intended","key":"v0002.1","crc":2793461203}
+
+The last key is a checksum (CRC-32) of the bytes before it. Lines of earlier versions have none.
 """
 
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -50,18 +53,40 @@ class Event(NamedTuple):
     def line(self) -> str:
         """Return the event as one line of strict JSON, without the end of the line."""
         head = {"seq": self.seq, "term": self.term, "t": round(self.time, 3), "type": self.type}
-        return json.dumps({**head, **numbers.encode_all(self.data)}, separators=(",", ":"))
+        text = json.dumps({**head, **numbers.encode_all(self.data)}, separators=(",", ":"))[:-1]
+        return f'{text},"crc":{zlib.crc32(text.encode())}}}'
+
+
+# Stands for a line of the journal that cannot be read.
+UNREADABLE = Event(0, 0, 0.0, "", {})
+_CRC = b',"crc":'
+_CRC_BYTES = len(_CRC) + 11  # the key, ten digits and the closing bracket
+
+
+def _checksum_fits(line: bytes) -> bool:
+    """Return whether a line is as it was written, as far as its checksum tells.
+
+    A line without a checksum fits. Raises ValueError if the checksum is no number.
+    """
+    # In a text of JSON, quotes have a backslash before them. So these bytes can only be the key.
+    start = line.rfind(_CRC, -_CRC_BYTES)
+    if start < 0 or line.endswith(b"}}"):
+        return True
+    return zlib.crc32(line[:start]) == int(line[start + len(_CRC) : -1])
 
 
 def parse_line(line: bytes, decode: Callable[[bytes], Any] = json.loads) -> Event | None:
-    """Return the event of one journal line, or None if the line is torn or no event.
+    """Return the event of one journal line, or None if the line is torn, damaged or no event.
 
     `decode` turns the bytes into Python values; a faster decoder may stand in for that of `json`.
     """
     # A line may be cut in the middle by a full disk, or written by hand: whatever Python raises
     # for such a line means only that it is no event.
     try:
+        if not _checksum_fits(line):
+            return None
         body = decode(line)
+        body.pop("crc", None)
         return Event(
             int(body.pop("seq")),
             int(body.pop("term")),

@@ -189,7 +189,11 @@ def command_applied(view: ScanView, data: CommandApplied, time: float) -> Touche
     variants = None
     if chosen is not None:
         variants = [view.variants[ident] for ident in chosen if ident in view.variants]
-    return _COMMANDS[data["action"]](view, variants, data)
+    command = _COMMANDS.get(data["action"])
+    if command is None:
+        # A later version knows the command; it may add only commands that can be left out.
+        return ()
+    return command(view, variants, data)
 
 
 def scan_finished(view: ScanView, data: ScanFinished, time: float) -> Touched:

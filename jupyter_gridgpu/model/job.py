@@ -45,6 +45,11 @@ def split_key(key: str) -> tuple[str, int]:
     return found[1], int(found[2])
 
 
+def is_job_key(value: object) -> bool:
+    """Return whether a value is a key like `v0017.2`."""
+    return isinstance(value, str) and _KEY.fullmatch(value) is not None
+
+
 @dataclass(frozen=True)
 class Observation:
     """What a backend, or a job's own result, says of a job at one moment.

@@ -199,7 +199,13 @@ class BatchFile(TypedDict):
 # The events of the journal --------------------------------------------------------
 
 
-class EventHead(TypedDict):
+class _EventExtras(TypedDict, total=False):
+    """Keys that lines of earlier versions lack."""
+
+    crc: int  # CRC-32 of the bytes of the line before this key, which is the last one
+
+
+class EventHead(_EventExtras):
     """What stands in every line of the journal before the keys of its event."""
 
     seq: int  # counts the lines from 1

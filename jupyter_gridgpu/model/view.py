@@ -17,6 +17,7 @@ from jupyter_gridgpu.model.fold import HANDLERS
 from jupyter_gridgpu.model.job import END_STATES, STATES
 from jupyter_gridgpu.model.metrics import objective_value
 from jupyter_gridgpu.model.scan import ScanSpec
+from jupyter_gridgpu.model.soundness import is_sound
 from jupyter_gridgpu.model.variant import VariantView as VariantView
 
 ENDED_FOR_ESTIMATE = 3  # jobs that have to be done before the time left is estimated
@@ -42,6 +43,7 @@ class ScanView:
         self.term = 0  # of the last event
         self.seq = 0  # of the last event
         self.commands: set[str] = set()  # ids of the commands that were applied
+        self.unreadable = 0  # lines of the journal that are damaged
         self.stopped = False
         self.paused = False
         self.finished = False
@@ -65,6 +67,8 @@ class ScanView:
         An event of an older term comes from a runner that has lost its lease and is dropped, as is
         an event that was applied before.
         """
+        if event is events.UNREADABLE:
+            self.unreadable, self.rev = self.unreadable + 1, self.rev + 1
         if event.term < self.term or event.seq <= self.seq:
             return
         self.term = event.term
@@ -74,7 +78,9 @@ class ScanView:
             # A later version wrote the event; it may add only events that can be left out.
             return
         self.rev += 1
-        touched = handler(self, event.data, event.time)
+        sound = is_sound(event.type, event.data)
+        self.unreadable += not sound
+        touched = handler(self, event.data, event.time) if sound else ()
         self._settle(touched, event.type != events.JOB_REPORTED)
 
     def apply_all(self, items: Iterable[Event]) -> ScanView:
@@ -274,7 +280,12 @@ def warnings_of(view: ScanView) -> list[str]:
 
     It begins with what the check of the request found before the scan was started.
     """
-    return list(view.scan.warnings)
+    found = list(view.scan.warnings)
+    if view.unreadable == 1:
+        found.append("1 event of the journal is unreadable.")
+    elif view.unreadable:
+        found.append(f"{view.unreadable:,} events of the journal are unreadable.")
+    return found
 
 
 def _keep(group: dict[str, VariantView], variant: VariantView, belongs: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -24,6 +25,21 @@ def missing_repeats(view: ScanView) -> list[tuple[VariantView, int]]:
     # Repeats are written in their order, so the missing ones are the last ones.
     _, count = repeats
     return [(view.last_point[0], repeat) for repeat in range(len(view.last_point), count)]
+
+
+def missing_variants(view: ScanView) -> list[tuple[int, int]]:
+    """Return point and repeat of the variants before the last point that the view does not know.
+
+    A variant is missing if the line of the journal that proposed it is damaged.
+    """
+    repeats = view.scan.space.repeat_count
+    before = view.points - 1  # the last point may be half written: `missing_repeats`
+    # In nearly every call nothing is missing, and the variants need not be looked at.
+    if view.scan.recorded or len(view.variants) - len(view.last_point) >= before * repeats:
+        return []
+    known = {(variant.point, variant.repeat) for variant in view.variants.values()}
+    wanted = itertools.product(range(before), range(repeats))
+    return [place for place in wanted if place not in known]
 
 
 def history(view: ScanView) -> list[Trial]:
@@ -71,4 +87,5 @@ def complete(view: ScanView) -> bool:
         return True
     if view.scan.recorded:
         return len(view.variants) >= view.scan.recorded
-    return view.points >= view.trials() and not missing_repeats(view)
+    whole = not missing_repeats(view) and not missing_variants(view)
+    return whole and view.points >= view.trials()

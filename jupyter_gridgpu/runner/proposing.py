@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from jupyter_gridgpu.backends.base import Backend
 from jupyter_gridgpu.model import events
-from jupyter_gridgpu.model.job import variant_id
+from jupyter_gridgpu.model.job import job_key, variant_id
 from jupyter_gridgpu.model.records import VariantProposed
 from jupyter_gridgpu.runner import policy
 from jupyter_gridgpu.runner.driven_scan import DrivenScan
 from jupyter_gridgpu.samplers.base import Proposal, Sampler
+from jupyter_gridgpu.store.paths import read_json
 
 PROPOSE_AT_ONCE = 1000  # points of a sampler that does not learn
 ADAPTIVE_AT_ONCE = 10  # points under way, if neither user nor backend limits the jobs
@@ -34,6 +35,7 @@ class PointProposer:
             given = policy.missing_points(view, self._scan.paths.points)
             self._scan.record(*((events.VARIANT_PROPOSED, point) for point in given))
             return
+        self._propose_missing_variants()
         self._propose_missing_repeats()
         index = view.points
         count = min(view.trials() - index, self.allowed_points())
@@ -77,6 +79,29 @@ class PointProposer:
                 for variant, repeat in missing
             )
         )
+
+    def _propose_missing_variants(self) -> None:
+        """Record again the variants whose first record in the journal is damaged."""
+        for point, repeat in policy.missing_variants(self._scan.view):
+            proposal = self._known_proposal(point, repeat)
+            if proposal is not None:
+                self._scan.record(self._proposed(point, repeat, proposal))
+
+    def _known_proposal(self, point: int, repeat: int) -> Proposal | None:
+        """Return the proposal of a variant, from what its job or its repeats still tell."""
+        view, spec = self._scan.view, self._scan.spec
+        key = job_key(variant_id(point * self._repeats + repeat + 1), 1)
+        body = read_json(self._scan.paths.job(key).spec)
+        params = body.get("params") if isinstance(body, dict) else None
+        if isinstance(params, dict) and set(params) >= set(spec.space.searched):
+            return Proposal({name: params[name] for name in spec.space.searched})
+        for variant in view.variants.values():
+            if variant.point == point:
+                chosen = {name: variant.params[name] for name in spec.space.searched}
+                return Proposal(chosen, variant.attrs)
+        # No job was sent, so nothing is lost if a sampler that learns gives another point now.
+        history = policy.history(view) if self._sampler.adaptive else []
+        return next(iter(self._sampler.propose(history, 1, spec.seed, point)), None)
 
     def _proposed(self, point: int, repeat: int, proposal: Proposal) -> tuple[str, VariantProposed]:
         """Return the event that makes a variant of a point and a repeat, both counted from 0."""

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_gridgpu.errors import StorageError
-from jupyter_gridgpu.model.events import Event, parse_line
+from jupyter_gridgpu.model.events import UNREADABLE, Event, parse_line
 from jupyter_gridgpu.store.json_decoder import decoder
 from jupyter_gridgpu.store.tail import read_lines
 
@@ -24,7 +24,7 @@ from jupyter_gridgpu.store.tail import read_lines
 class JournalReader:
     """Reads the events that were appended since the last call.
 
-    A line that cannot be parsed, since it is torn or comes from another program, is skipped.
+    A line that cannot be parsed, since it is torn or comes from another program, is no event.
     `cursor` is the number of bytes that were read.
     """
 
@@ -38,11 +38,12 @@ class JournalReader:
 
     def read(self) -> list[Event]:
         """Return the events since the last call. Raises StorageError if they cannot be read."""
-        return list(self.events())
+        return [event for event in self.events() if event is not UNREADABLE]
 
     def events(self) -> Iterator[Event]:
         """Yield the events since the last call. Raises StorageError if they cannot be read.
 
+        A line that is damaged comes as `UNREADABLE`, so that the view can count it.
         They come one by one, since a long journal would fill the memory. To fold each event as it
         comes also takes a third less time than to make a list of them first.
         """
@@ -60,6 +61,9 @@ class JournalReader:
                     event = parse_line(line, decode)
                     if event is not None:
                         yield event
+                    elif line.endswith(b"}"):
+                        # A line without its end was never a whole event: its runner was killed.
+                        yield UNREADABLE
                 # The lines come in bounded pieces. A cursor that stays is the end of the file.
                 if self.cursor == before:
                     return

@@ -188,10 +188,13 @@ class LocalJobTracker:
             # A worker makes the folder of its copy first, so without it no worker began.
             if self._contained and not job.copy(claim.copy).folder.exists():
                 return self._ended(key, self._container_failed(key, started))
+        message = "The worker was killed; what was saved until then is kept."
+        if job.result.exists():
+            message = "The result of the job, result.json, is damaged and cannot be read."
         killed = Observation(
             "failed",
             "node",
-            "The worker was killed; what was saved until then is kept.",
+            message,
             started=started,
             ended=time.time(),
             notebook=notebook_of(self._paths, key, claim.copy),
