@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from jupyter_gridgpu.model.grace import grace_seconds
 from jupyter_gridgpu.model.job import REASONS, Observation, one_line
 from jupyter_gridgpu.model.numbers import decode
 from jupyter_gridgpu.model.scan import ScanSpec
@@ -30,6 +31,8 @@ THREAD_VARIABLES = (
     "TF_NUM_INTEROP_THREADS",
 )
 LARGEST_NUMBER = 1e11  # as seconds since the epoch, this is the year 5138
+# A worker gets so much longer than the grace: for the kernel's end and the result.
+END_SPARE_S = 10.0
 LAST_CELL = 100_000  # cell numbers from here on are not believed
 RESULT_BYTES = 1_000_000
 COPY_INFO_BYTES = 20_000
@@ -133,6 +136,11 @@ class Backend(Protocol):
         ...
 
 
+def patience(scan: ScanSpec) -> float:
+    """Return how many seconds a worker that was told to end has before it is killed."""
+    return grace_seconds(scan.resources.grace_s, scan.resources.walltime_s) + END_SPARE_S
+
+
 def write_spec(job: Job, env: dict[str, str]) -> None:
     """Write job.json with the environment `env`. Raises OSError."""
     # For its owner only: parameters and environment are nobody else's business.
@@ -154,6 +162,8 @@ def read_result(paths: ScanPaths, key: str) -> Observation | None:
     cell = body.get("cell")
     if not isinstance(cell, int) or not 0 < cell < LAST_CELL:
         cell = None
+    if body.get("reason") == "user":
+        state = "cancelled"
     return Observation(
         state=state,
         reason=_reason(state, body.get("reason")),
@@ -256,5 +266,6 @@ def job_spec(scan: ScanSpec, key: str, params: dict[str, Any]) -> dict[str, Any]
         "language": scan.language,
         "objective": scan.objective.metric if scan.objective else None,
         "walltime_s": scan.resources.walltime_s,
+        "grace_s": scan.resources.grace_s,
         "memory_mb": scan.resources.memory_mb,
     }

@@ -23,6 +23,7 @@ class Resources:
     cuda: str | None = None  # version of CUDA that the driver must know, for example 12.0
     cpus: int | None = None
     disk_mb: int | None = None
+    grace_s: int | None = None  # how long saving may take when a job ends early
 
 
 @dataclass(frozen=True)

@@ -89,6 +89,9 @@ class Options:
     walltime: str | int | None = option(
         None, "--walltime TIME", "Longest time of one job, like 30min or 2h."
     )
+    grace: str | int | None = option(
+        None, "--grace TIME", "How long a job that ends early may take to save, like 2min."
+    )
     memory: str | int | None = option(None, "--memory SIZE", "Largest memory of one job, like 4GB.")
     disk: str | int | None = option(None, "--disk SIZE", "Disk space of one job, like 10GB.")
     image: str | None = option(

@@ -69,6 +69,7 @@ def _resources(options: Options) -> Resources:
         cuda=_version("cuda", options.cuda),
         cpus=positive("cpus", options.cpus),
         disk_mb=_megabytes(options.disk),
+        grace_s=_seconds(options.grace),
     )
 
 

@@ -141,6 +141,7 @@ def _recorded_options(scan: ScanSpec) -> Options:
         cuda=resources.cuda,
         cpus=resources.cpus,
         walltime=resources.walltime_s,
+        grace=resources.grace_s,
         memory=resources.memory_mb,
         disk=resources.disk_mb,
         image=container.image,

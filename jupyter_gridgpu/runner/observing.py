@@ -20,6 +20,8 @@ from jupyter_gridgpu.store.manifest import ManifestWriter
 
 FILES_A_SECOND = 400  # at most so many metrics files are looked at: they may be on a network
 METRICS_EVERY_S = 1.0  # the longest pause between two looks
+# Reasons of a failure that came before the stop was heard; the first cause counts.
+FIRST_CAUSES = ("timeout", "oom", "notebook")
 # The fields of an observation that may be news of a job whose state stays the same.
 NEWS = ("notebook", "message", "where", "node", "gpu", "link")
 
@@ -139,6 +141,8 @@ def as_stopped(variant: VariantView, seen: Observation, now: float) -> Observati
     it is.
     """
     stopped = variant.stop_asked and seen.state in ("failed", "cancelled")
+    if seen.state == "failed" and seen.reason in FIRST_CAUSES:
+        return seen
     # A job in the state 'new' was never sent; its observation says that already.
     if not stopped or variant.state == "new":
         return seen

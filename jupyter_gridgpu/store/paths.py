@@ -287,6 +287,12 @@ def read_json(path: Path, limit: int = 4_000_000) -> Any:
         return None
 
 
+def write_stop(path: Path, why: str = "user", message: str | None = None) -> None:
+    """Write the `stop` file of a job, unless it is there already. Raises OSError."""
+    if not path.exists():
+        write_json(path, {"why": why, "message": message})
+
+
 def publish(source: Path, target: Path) -> bool:
     """Give the file `source` the name `target` as well, and return whether this call did so.
 

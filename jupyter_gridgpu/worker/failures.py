@@ -53,9 +53,14 @@ def failure_of(
     return failed("node", f"{type(error).__name__}: {error}{where}.", cell)
 
 
-def ended_outside_cells(ending: Ending | None) -> dict[str, Any]:
-    """Return the failure of a job that had to end while its notebook was not being executed."""
-    return _ended_early(ending or Ending("preempted", "Ended from outside"), None, None)
+def ended_outside_cells(
+    ending: Ending | None, cell: int | None, step: int | None
+) -> dict[str, Any]:
+    """Return the failure of a job that had to end while none of its cells ran.
+
+    `cell` is the cell that ran last, None before the first one.
+    """
+    return _ended_early(ending or Ending("preempted", "Ended from outside"), cell, step)
 
 
 def _ended_early(ending: Ending, cell: int | None, step: int | None) -> dict[str, Any]:

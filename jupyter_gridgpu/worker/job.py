@@ -38,7 +38,7 @@ from jupyter_gridgpu.worker.image import (
 from jupyter_gridgpu.worker.limits import Limits, Stopped
 from jupyter_gridgpu.worker.metrics.mirror import MIRROR_VARIABLE, Mirror
 from jupyter_gridgpu.worker.metrics.recorder import MetricsRecorder
-from jupyter_gridgpu.worker.metrics.report import REPORTS_VARIABLE
+from jupyter_gridgpu.worker.metrics.report import REPORTS_VARIABLE, STOP_VARIABLE
 from jupyter_gridgpu.worker.metrics.sender import FLUSH_S, HURRIED_S, start_sender
 from jupyter_gridgpu.worker.papermill_import import import_papermill
 from jupyter_gridgpu.worker.provenance import Provenance
@@ -51,7 +51,7 @@ from jupyter_gridgpu.worker.usage import (
 )
 
 # Reasons after which the job is killed soon if it does not end by itself.
-HURRIED_REASONS = ("preempted", "timeout", "user")
+HURRIED_REASONS = ("preempted", "timeout", "user", "pruned")
 LOG_LIMIT = 16 * 1024 * 1024  # bytes
 # Variables of the environment that say which job of the batch system a copy is.
 BATCH_SYSTEM_VARIABLES = (
@@ -166,8 +166,11 @@ class _JobRun:
             self._usage,
             copy.folder,
             JobPaths(copy.folder.parent).stop,
+            job.get("grace_s"),
+            job.get("kill_s"),
         )
         self._metrics = MetricsRecorder(copy.metrics, self._reports)
+        self._cell: int | None = None  # the cell that ran last
 
     def run(self) -> dict[str, Any]:
         """Execute the notebook, kill what is left of the job, and return the result."""
@@ -182,7 +185,7 @@ class _JobRun:
             outcome = self._run_notebook()
             self._metrics.drain_reports()
         except Stopped:
-            outcome = ended_outside_cells(self._limits.ending)
+            outcome = ended_outside_cells(self._limits.ending, self._cell, self._metrics.last_step)
         finally:
             # The notebook has ended, so there is nothing left to interrupt: a signal now could
             # only prevent that the result is written.
@@ -204,6 +207,7 @@ class _JobRun:
         self._scratch.mkdir(mode=0o700)
         make_home(self._scratch)
         os.environ[REPORTS_VARIABLE] = str(self._reports)
+        os.environ[STOP_VARIABLE] = str(JobPaths(self._copy.folder.parent).stop)
         # The notebook imports `jupyter_gridgpu` (for report) from the packed worker, since the
         # package is not installed in an image.
         folders = [str(self._scan.worker), os.environ.get("PYTHONPATH")]
@@ -245,9 +249,12 @@ class _JobRun:
                 ending = self._limits.kernel_died()
             return failure_of(error, ending, execution.cell, self._metrics.last_step)
         finally:
+            self._cell = execution.cell
             # The same facts are in the notebook; a full disk may lose the file.
             with contextlib.suppress(OSError):
                 write_json(self._copy.provenance, provenance.finish())
+        if self._limits.ending is not None:
+            return ended_outside_cells(self._limits.ending, execution.cell, self._metrics.last_step)
         return {"state": "done"}
 
 

@@ -1,7 +1,8 @@
 """Decides whether a job must end before its notebook does, and for which reason.
 
 Reasons are a signal, the walltime, the memory limit, a `stop` file, and a folder that was removed.
-The first reason that is seen counts.
+This is the one place that decides an ending. It decides once, so the first reason counts, and not
+at all once the last cell has finished.
 """
 
 from __future__ import annotations
@@ -13,7 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from jupyter_gridgpu.model.grace import grace_seconds
+from jupyter_gridgpu.worker.interruption import Grace
 from jupyter_gridgpu.worker.oom_kills import count_oom_kills
+from jupyter_gridgpu.worker.stop_file import read_stop
 from jupyter_gridgpu.worker.usage import UsageSampler
 
 MEMORY_EVERY_S = 0.25  # a training may take gigabytes within a second
@@ -53,14 +57,25 @@ class Limits:
         usage: UsageSampler,
         folder: Path | None = None,
         stop: Path | None = None,
+        grace_s: float | None = None,
+        kill_s: float | None = None,
     ) -> None:
-        """Start the clock. `folder` must exist while the job runs; a file `stop` asks it to end."""
+        """Start the clock. `folder` must exist while the job runs; a file `stop` asks it to end.
+
+        `grace_s` is that of --grace. `kill_s` is how long the batch system waits after SIGTERM
+        before it kills the job, None if it does not.
+        """
         self.ending: Ending | None = None
         self.in_cell = False
+        self.finished = False
+        self._grace_s = grace_s
+        self._kill_s = kill_s
         self._walltime_s = walltime_s
         self._deadline: float | None = None
         if walltime_s:
-            self._deadline = time.monotonic() + walltime_s
+            # The grace is a part of the walltime: the job has saved when the walltime is over.
+            own_s = walltime_s - grace_seconds(grace_s, walltime_s)
+            self._deadline = time.monotonic() + own_s
         self._memory_mb = memory_mb
         self._usage = usage
         self._next_memory = 0.0
@@ -75,13 +90,34 @@ class Limits:
 
         A kernel may take memory faster than `check` looks; the system's count tells then.
         """
-        if self.ending is None and count_oom_kills() > self._oom_kills:
+        if self._open and count_oom_kills() > self._oom_kills:
             allowed = ""
             if self._memory_mb:
                 allowed = f" of {_gigabytes(self._memory_mb)}"
             message = f"Out of memory: the node ended the kernel at the limit{allowed}"
             self.ending = Ending("oom", message)
         return self.ending
+
+    @property
+    def _open(self) -> bool:
+        """Whether an ending may still be decided."""
+        return self.ending is None and not self.finished
+
+    @property
+    def grace(self) -> Grace:
+        """How long saving may take, now that an ending was decided."""
+        kill_s = None
+        if self.ending is not None and self.ending.reason == "preempted":
+            kill_s = self._kill_s
+        seconds = grace_seconds(self._grace_s, self._walltime_s, kill_s)
+        return Grace(seconds, self._grace_s is not None)
+
+    def finish(self) -> None:
+        """Note that the notebook has come to its end by itself: nothing ends it early any more.
+
+        After an ending was decided, this does nothing.
+        """
+        self.finished = self.ending is None
 
     def listen(self) -> None:
         """From now on, end the job with everything saved on SIGTERM or SIGUSR1.
@@ -104,7 +140,7 @@ class Limits:
         """Return why the job must end now, or None. Cheap enough for 50 calls a second."""
         now = time.monotonic()
         for check_limit in (self._check_walltime, self._check_memory, self._check_folder):
-            if self.ending is not None:
+            if not self._open:
                 break
             found = check_limit(now)
             # A signal may have come during the check; its reason must not be overwritten.
@@ -135,11 +171,22 @@ class Limits:
         self._next_folder = now + FOLDER_EVERY_S
         if _surely_removed(self._folder):
             return Ending("node", "The folder of the job was removed")
-        if self._stop is not None and self._stop.exists():
-            return Ending("user", "Stopped")
-        return None
+        return self._asked_to_stop()
+
+    def _asked_to_stop(self) -> Ending | None:
+        """Return the ending that the `stop` file asks for, or None."""
+        asked = None
+        if self._stop is not None:
+            asked = read_stop(self._stop)
+        if asked is None:
+            return None
+        why, message = asked
+        words = {"user": "Stopped", "pruned": "Pruned"}
+        return Ending(why, (message or words[why]).rstrip(". "))
 
     def _on_signal(self, number: int, frame: Any) -> None:
+        if self.finished:
+            return
         if self.ending is None:
             self.ending = self._ending_by_signal(number)
         # Between cells nobody looks at `ending`: the exception leads out of papermill at once.
@@ -147,6 +194,10 @@ class Limits:
             raise Stopped
 
     def _ending_by_signal(self, number: int) -> Ending:
+        # A backend that ends a job writes the `stop` file before it sends the signal.
+        asked = self._asked_to_stop()
+        if asked is not None:
+            return asked
         if number == signal.SIGTERM:
             return Ending("preempted", "Ended from outside (SIGTERM)")
         if self._walltime_s:

@@ -6,7 +6,7 @@ it reads what the notebook reports and looks at the limits of the job. What the 
 
     start      fork the kernel from the prepared parent if there is one, and connect to the kernel
     watch      watch each cell until it has ended or a limit is reached
-    interrupt  at a limit, save the notebook, send SIGINT, and kill the kernel after 3 s
+    interrupt  at a limit, save the notebook, and end the cell (see interruption.py)
     end        ask the kernel on the open channel to end, and kill it after 2 s
 """
 
@@ -30,7 +30,8 @@ from papermill.clientwrap import PapermillNotebookClient
 from jupyter_gridgpu.model import numbers
 from jupyter_gridgpu.store.paths import write_atomic
 from jupyter_gridgpu.worker.cell_output import CellOutput
-from jupyter_gridgpu.worker.limits import Limits
+from jupyter_gridgpu.worker.interruption import Interruption
+from jupyter_gridgpu.worker.limits import Limits, Stopped
 from jupyter_gridgpu.worker.metrics.recorder import REPORTED, MetricsRecorder
 from jupyter_gridgpu.worker.prefork.parent_client import use_prepared_parent
 from jupyter_gridgpu.worker.provenance import Provenance
@@ -38,10 +39,6 @@ from jupyter_gridgpu.worker.usage import UsageSampler
 
 WATCH_EVERY_S = 0.02
 HEARTBEAT_EVERY_S = 20.0
-# After an interrupt, a kernel has this long to raise KeyboardInterrupt and to send the traceback.
-# Python needs 0.2 s. A backend that cancels a job waits only some seconds longer before it kills
-# the worker too.
-INTERRUPT_S = 3.0
 SHUTDOWN_S = 2.0  # for a kernel that is asked to end
 # A number as Python prints it, also as NumPy 2 does: `np.float64(0.91)`.
 _NUMBER = re.compile(r"(?:np\.\w+\()?(-?[\w.+-]+)\)?")
@@ -135,14 +132,22 @@ class WatchedClient(PapermillNotebookClient):  # type: ignore[misc]
         """Run the cells in turn, and mark in the notebook which of them ran and which failed.
 
         papermill's own method does not see every end: after the death of a kernel it marks the
-        cell that was interrupted, and all that never ran, as completed.
+        cell that was interrupted, and all that never ran, as completed. Once an ending was decided,
+        no further cell starts, whatever the cell made of its interrupt.
         """
+        limits = self.execution.limits
+        last = _last_code_cell(self.nb.cells)
         for index, cell in enumerate(self.nb.cells):
             try:
                 self.nb_man.cell_start(cell, index)
                 self.execute_cell(cell, index)
+                if index >= last:
+                    limits.finish()
+                if limits.ending is not None:
+                    raise Stopped
             except CellExecutionError as error:
                 # The cell raised. papermill finds the error in the notebook and raises it itself.
+                limits.finish()
                 self.nb_man.cell_exception(self.nb.cells[index], cell_index=index, exception=error)
                 break
             except BaseException as error:
@@ -185,14 +190,12 @@ class WatchedClient(PapermillNotebookClient):  # type: ignore[misc]
         await self._end_cell()
 
     async def _end_cell(self) -> None:
-        """Interrupt the cell that runs, and kill the kernel if the cell goes on all the same."""
+        """Save the notebook, and end the cell that runs."""
         # Save first: this process may be killed at any moment now, and then at most the traceback
         # of the interrupt is missing.
         self.nb_man.save()
-        await _awaited_quietly(self.km.interrupt_kernel())
         # When the cell ends, `_execute_watched` cancels what follows.
-        await asyncio.sleep(INTERRUPT_S)
-        await _awaited_quietly(self.km.shutdown_kernel(now=True))
+        await Interruption(self.km, self.execution.limits.grace, self.execution.log).run()
 
     # What the kernel sends --------------------------------------------------------------------
 
@@ -246,6 +249,12 @@ class WatchedClient(PapermillNotebookClient):  # type: ignore[misc]
         await self._async_cleanup_kernel()
 
 
+def _last_code_cell(cells: list[Any]) -> int:
+    """Return the index of the last cell that has code to run; -1 if there is none."""
+    found = [i for i, cell in enumerate(cells) if cell.cell_type == "code" and cell.source.strip()]
+    return found[-1] if found else -1
+
+
 def _is_python(notebook: Any) -> bool:
     kernelspec = notebook.metadata.get("kernelspec", {})
     return bool(kernelspec.get("language", "python") == "python")
@@ -273,14 +282,6 @@ async def _awaited(result: Any) -> Any:
     if inspect.isawaitable(result):
         return await result
     return result
-
-
-async def _awaited_quietly(result: Any) -> None:
-    """Await `result` and ignore its failure: whatever fails, the kernel is ended by other means."""
-    try:
-        await _awaited(result)
-    except Exception:
-        return
 
 
 def _run_sync(function: Callable[..., Any], *args: Any) -> Any:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from jupyter_gridgpu.backends.batch.batches import BatchStore
 from jupyter_gridgpu.backends.polling import poll_interval_s
 from jupyter_gridgpu.errors import BackendError
-from jupyter_gridgpu.store.paths import ScanPaths
+from jupyter_gridgpu.store.paths import ScanPaths, write_stop
 
 
 class EndRequests:
@@ -25,12 +25,13 @@ class EndRequests:
         paths: ScanPaths,
         batches: BatchStore,
         end: Callable[[Sequence[str], bool], None],
+        patience_s: float = 0.0,
     ) -> None:
         """`end(tasks, hard)` ends tasks in the batch system, or raises BackendError."""
         # Key of a job -> when it was requested to end, on the monotonic clock.
         self.requested: dict[str, float] = {}
         # Seconds that a job has to end by itself: it may be saving its notebook.
-        self.patience_s = max(15.0, 4 * poll_interval_s())
+        self.patience_s = max(15.0, 4 * poll_interval_s(), patience_s)
         self._paths = paths
         self._batches = batches
         self._end = end
@@ -45,7 +46,7 @@ class EndRequests:
         for key in new:
             # On a disk that is full, the batch system still ends the job.
             with contextlib.suppress(OSError):
-                self._paths.job(key).stop.touch(mode=0o600)
+                write_stop(self._paths.job(key).stop)
         # All jobs are noted before the first task is looked at: `_task_may_end` must know of every
         # job of the task that shall end.
         self.requested.update(dict.fromkeys(new, time.monotonic()))

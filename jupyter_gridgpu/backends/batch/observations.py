@@ -57,6 +57,9 @@ class ObservationBuilder:
             # The worker saw only that its kernel died. The batch system knows that the job took
             # too much memory.
             result = replace(result, reason="oom", message=status.message)
+        if result.reason == "preempted" and status is not None and status.state == "cancelled":
+            # The worker saw only a signal. The batch system knows that its user sent it.
+            result = replace(result, state="cancelled", reason="user")
         return self._placed(result, status, self.newest_copy(key))
 
     def running(self, key: str, status: TaskStatus | None, copy: CopyPaths) -> Observation:

@@ -23,6 +23,8 @@ class BatchSystem(ABC):
     title: str
     batch_limit = 1000
     capabilities = Capabilities()
+    # Seconds from SIGTERM until the batch system kills a job that it preempts.
+    kill_s: float | None = None
 
     def __init__(self, scan: ScanSpec, paths: ScanPaths) -> None:
         self._scan = scan

@@ -17,6 +17,7 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from jupyter_gridgpu.backends.base import patience
 from jupyter_gridgpu.backends.batch.batches import BatchStore
 from jupyter_gridgpu.backends.batch.end_requests import EndRequests
 from jupyter_gridgpu.backends.batch.inquiry import (
@@ -65,7 +66,7 @@ class JobTracker:
         self.unfinished = 0  # jobs that were handed over and have not ended, as of the last poll
         # Seconds until a result that a node wrote is surely seen here: shared disks may be late.
         self.grace_s = min(10.0, 4 * poll_interval_s())
-        self.end_requests = EndRequests(paths, batches, system.end)
+        self.end_requests = EndRequests(paths, batches, system.end, patience(scan))
         self._system = system
         self._paths = paths
         self._batches = batches

@@ -5,6 +5,9 @@ Nothing here needs HTCondor. HTCondor's manual describes the commands under `con
 
 from __future__ import annotations
 
+import math
+
+from jupyter_gridgpu.backends.base import patience
 from jupyter_gridgpu.backends.htcondor.ads import BATCH, HELD, WAITING_HOLDS
 from jupyter_gridgpu.errors import BackendError
 from jupyter_gridgpu.model.queue import enough_mb
@@ -13,7 +16,7 @@ from jupyter_gridgpu.queues import gpus
 
 # A task may run so much longer than the walltime, which the worker keeps: it has to start and save.
 SPARE_S = 300
-VACATE_S = 60  # from SIGTERM until HTCondor kills a job
+VACATE_S = 60  # from SIGTERM until HTCondor kills a job, or longer where the grace is
 # For a job that names no memory. HTCondor would give it 128 MB, in which no notebook runs.
 MEMORY_MB = 2000
 
@@ -37,7 +40,7 @@ def description(scan: ScanSpec, ident: str, arguments: str) -> dict[str, str]:
         "should_transfer_files": "YES",
         "want_graceful_removal": "True",
         "kill_sig": "SIGTERM",
-        "job_max_vacate_time": str(VACATE_S),
+        "job_max_vacate_time": str(max(VACATE_S, math.ceil(patience(scan)))),
         # A job that is held for good has failed for us, so nobody shall release it later.
         "periodic_remove": f"JobStatus == {HELD} && !member(HoldReasonCode, {{{holds}}})",
         **resources(scan),

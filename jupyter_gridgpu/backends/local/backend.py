@@ -11,6 +11,7 @@ from jupyter_gridgpu.backends.base import (
     THREAD_VARIABLES,
     Capabilities,
     Job,
+    patience,
     shared_gpu_environment,
     write_spec,
 )
@@ -40,7 +41,9 @@ class LocalBackend:
         if self._contained:
             self.starter = ContainerStarter(paths)
         self._pins = GpuPins()
-        self._tracker = LocalJobTracker(paths, self.starter, self._pins, self._contained)
+        self._tracker = LocalJobTracker(
+            paths, self.starter, self._pins, self._contained, patience(scan)
+        )
         self.poll_s = POLL_S
         self._devices: list[str] | None = None
 

@@ -20,10 +20,9 @@ from jupyter_gridgpu.backends.local.claims import JobOwner, claim_for_runner, cl
 from jupyter_gridgpu.backends.local.devices import GpuPins
 from jupyter_gridgpu.backends.local.starters import Starter
 from jupyter_gridgpu.model.job import Observation
-from jupyter_gridgpu.store.paths import ScanPaths, publish, scratch_folder
+from jupyter_gridgpu.store.paths import ScanPaths, publish, scratch_folder, write_stop
 from jupyter_gridgpu.store.process import Process
 
-CANCEL_GRACE_S = 12.0  # a worker needs up to five seconds to save and to end its kernel
 UNCLAIMED_S = 60.0  # a worker that was started has so long to claim its job
 # A job on another host is lost after so long without a heartbeat; a worker writes one every 20 s.
 LOST_S = 180.0
@@ -33,8 +32,14 @@ MAX_FAILED_STARTS = 3  # failed starts in a row after which jobs are given up
 class LocalJobTracker:
     """Starts workers for jobs, and follows each job until it has ended."""
 
-    def __init__(self, paths: ScanPaths, starter: Starter, pins: GpuPins, contained: bool) -> None:
-        """`contained` says whether the jobs run in containers."""
+    def __init__(
+        self, paths: ScanPaths, starter: Starter, pins: GpuPins, contained: bool, patience_s: float
+    ) -> None:
+        """`contained` says whether the jobs run in containers.
+
+        `patience_s` is how long a worker that was told to end has before it is killed.
+        """
+        self._patience_s = patience_s
         self._paths = paths
         self._starter = starter
         self._pins = pins
@@ -78,6 +83,9 @@ class LocalJobTracker:
             owner = claim.process
         if owner is not None and owner.alive():
             self._cancelled[key] = time.time()
+            # The file tells the worker why it is ended; on a full disk the signal has to do.
+            with contextlib.suppress(OSError):
+                write_stop(self._paths.job(key).stop)
             with contextlib.suppress(ProcessLookupError):
                 os.kill(owner.pid, signal.SIGTERM)
 
@@ -154,7 +162,7 @@ class LocalJobTracker:
     def _kill_if_late(self, key: str, owner: Process) -> None:
         """Kill a worker that was told to end and has not ended in time."""
         told_at = self._cancelled.get(key)
-        if told_at is not None and time.time() - told_at > CANCEL_GRACE_S:
+        if told_at is not None and time.time() - told_at > self._patience_s:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(owner.pid, signal.SIGKILL)
 

@@ -45,6 +45,7 @@ class PandaBackend(BatchBackend):
     """
 
     title = "PanDA"
+    kill_s = 10.0  # from the pilot's SIGTERM to its SIGKILL
     batch_limit = 5000
     # A job's files come only when it has ended. Each task is much work for PanDA, so the points of
     # a sampler that learns are sent in large tasks, one generation at a time.

@@ -47,6 +47,7 @@ class SlurmBackend(BatchBackend):
     """The backend for Slurm."""
 
     title = "Slurm"
+    kill_s = 30.0  # Slurm's KillWait, where the cluster has not changed it
 
     def __init__(self, scan: ScanSpec, paths: ScanPaths) -> None:
         super().__init__(scan, paths)
@@ -112,6 +113,9 @@ class SlurmBackend(BatchBackend):
         # Where Slurm does not answer, the next batch asks again.
         with contextlib.suppress(BackendError):
             config = commands.run(["scontrol", "show", "config"]).stdout
+            kill_wait = re.search(r"^KillWait\s*=\s*(\d+)", config, re.M)
+            if kill_wait:
+                self.kill_s = float(kill_wait[1])
             found = re.search(r"^MaxArraySize\s*=\s*(\d+)", config, re.M)
             if found:
                 # The largest index is one less, and our tasks count from 1.

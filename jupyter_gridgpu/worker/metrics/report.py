@@ -13,10 +13,15 @@ from typing import Any
 
 # Holds the path of the report file, to which a kernel of any language may append lines of JSON.
 REPORTS_VARIABLE = "GRIDGPU_METRICS"
+# Holds the path of a file that is there once the variant is to end.
+STOP_VARIABLE = "GRIDGPU_STOP"
 
 
-def report(values: Mapping[str, Any] | None = None, **metrics: Any) -> None:
+def report(values: Mapping[str, Any] | None = None, **metrics: Any) -> bool | None:
     """Add metrics of this moment to the table: `report(epoch=3, epochs=20, val_loss=0.2)`.
+
+    Return False once the variant is to end, so that the notebook can save and leave its loop; True
+    while it goes on; None outside of a scan.
 
     `epoch` (or `step`) is the number of the epoch, and `epochs` (or `steps`) says how many
     there will be. Every other argument is a metric, a number. A metric whose name is no Python
@@ -25,13 +30,15 @@ def report(values: Mapping[str, Any] | None = None, **metrics: Any) -> None:
     """
     path = os.environ.get(REPORTS_VARIABLE)
     if not path:
-        return
+        return None
     line = json.dumps(_numbers({**(values or {}), **metrics})) + "\n"
     try:
         with open(path, "a", encoding="utf-8") as file:
             file.write(line)
     except OSError as error:
         print(f"report(): {error.strerror}: {path}; this report is lost.", file=sys.stderr)
+    stop = os.environ.get(STOP_VARIABLE)
+    return not (stop and os.path.exists(stop))
 
 
 def keras_callback(epochs: int | None = None) -> Any:

@@ -247,6 +247,7 @@ def test_a_scan_of_the_second_format_is_read_and_found_by_the_same_cell(name: st
     made = from_json(body)
     assert fingerprint(made) == body["fingerprint"]
     written = to_json(made)
+    assert written["resources"].pop("grace_s") is None  # a later version brought it
     assert {field: written[field] for field in body if field in written} == {
         field: value for field, value in body.items() if field not in ("fingerprint", "asked_name")
     }

@@ -1,0 +1,32 @@
+"""The `stop` file of a job: it is there once the job is to end, and says why."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from jupyter_gridgpu.model.job import one_line
+
+LIMIT = 4096  # bytes
+REASONS = ("user", "pruned")
+
+
+def read_stop(path: Path) -> tuple[str, str | None] | None:
+    """Return why a job is to end and the message of the one who asks, or None without a file.
+
+    An empty file, or one that cannot be read, means that the user stopped the job.
+    """
+    try:
+        with open(path, "rb") as file:
+            text = file.read(LIMIT)
+    except FileNotFoundError:
+        return None
+    except OSError:
+        return ("user", None) if path.exists() else None
+    try:
+        body = json.loads(text)
+    except (ValueError, RecursionError):
+        return "user", None
+    if not isinstance(body, dict) or body.get("why") not in REASONS:
+        return "user", None
+    return str(body["why"]), one_line(body.get("message"), 200)
