@@ -81,7 +81,10 @@ class JobObserver:
         if not is_news(variant, seen):
             return
         key = variant.key
-        observation = events.JOB_OBSERVED, observed_data(key, as_stopped(variant, seen, now))
+        observation = (
+            events.JOB_OBSERVED,
+            observed_data(key, as_stopped(variant, seen, time.time())),
+        )
         if seen.state not in END_STATES:
             self._scan.record(observation)
             return
