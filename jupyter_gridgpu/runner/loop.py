@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import time
 from pathlib import Path
 
 from jupyter_gridgpu import backends, channels, samplers
 from jupyter_gridgpu.backends.base import Backend
-from jupyter_gridgpu.errors import StorageError
 from jupyter_gridgpu.model import events
 from jupyter_gridgpu.model.scan import ScanSpec
 from jupyter_gridgpu.runner import policy
@@ -124,7 +122,7 @@ class Runner:
         Return whether the scan is complete.
         """
         self.lease.renew()
-        self._require_folder()
+        self.scan.require_folder()
         if self.obey():
             self.sender.hurry(now)
         self.sender.settle_when_due(now)
@@ -144,16 +142,6 @@ class Runner:
             return False
         self.finish()
         return True
-
-    def _require_folder(self) -> None:
-        """Raise StorageError if the user has removed the scan folder.
-
-        Without this a runner would drive its scan for ever, in files that nobody sees any more.
-        """
-        try:
-            os.stat(self.scan.paths.spec)
-        except FileNotFoundError:
-            raise StorageError(f"The scan folder {self.scan.paths.folder} was removed.") from None
 
     def obey(self) -> bool:
         """Apply the commands that clients left, and return whether there were any."""

@@ -134,7 +134,7 @@ class Limits:
             return None
         self._next_folder = now + FOLDER_EVERY_S
         if _surely_removed(self._folder):
-            return Ending("node", "The folder of the job was removed")
+            return Ending("node", "The folder of the job was moved or removed")
         if self._stop is not None and self._stop.exists():
             return Ending("user", "Stopped")
         return None

@@ -79,3 +79,12 @@ def claim_for_runner(job: JobPaths) -> bool:
         return False
     finally:
         part.unlink(missing_ok=True)
+
+
+def moved_from(folder: str, job: JobPaths) -> bool:
+    """Return whether a job was claimed in `folder` and lies elsewhere now."""
+    try:
+        # A scan may be reached by several paths, over links.
+        return not os.path.samefile(folder, job.folder)
+    except OSError:
+        return True

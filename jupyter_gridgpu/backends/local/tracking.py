@@ -18,7 +18,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from jupyter_gridgpu.backends.base import last_log_line, notebook_of, read_result
-from jupyter_gridgpu.backends.local.claims import JobOwner, claim_for_runner, claim_time, read_claim
+from jupyter_gridgpu.backends.local.claims import (
+    JobOwner,
+    claim_for_runner,
+    claim_time,
+    moved_from,
+    read_claim,
+)
 from jupyter_gridgpu.backends.local.devices import GpuPins
 from jupyter_gridgpu.backends.local.starters import Starter
 from jupyter_gridgpu.model.job import Observation
@@ -265,9 +271,17 @@ class LocalJobTracker:
             shutil.rmtree(scratch_folder(claim.copy), ignore_errors=True)
             if self._publish_result(key, claim.copy) and (result := self._result(key)):
                 return result
-            # A worker makes the folder of its copy first, so without it no worker began.
-            if self._contained and not job.copy(claim.copy).folder.exists():
-                return self._ended(key, self._container_failed(key, claim, started))
+        if claim.folder is not None and moved_from(claim.folder, job):
+            # The worker ended because its folder was gone. That is no failure of the job.
+            kill_leftovers(claim.folder)
+            job.claim.unlink()
+            self._running.pop(key, None)
+            self.hand_over(key)
+            return Observation("queued", message="It runs again, since the scan was moved.")
+        # A worker makes the folder of its copy first, so without it no worker began.
+        began = claim.copy is None or job.copy(claim.copy).folder.exists()
+        if self._contained and not began:
+            return self._ended(key, self._container_failed(key, claim, started))
         killed = Observation(
             "failed",
             "node",
