@@ -57,7 +57,7 @@ class ScanHandle(ScanReader):
             self.refresh()
             if self.view.finished:
                 return self.view.state
-        if time.time() - self._spawned < START_GRACE_S or lease.held(self.paths.lock):
+        if 0 <= time.time() - self._spawned < START_GRACE_S or lease.held(self.paths.lock):
             # If the view says that the scan has ended, a command in the inbox will make it go on.
             return "running" if self.view.finished else self.view.state
         # The runner may have finished between the last look and this one.

@@ -133,7 +133,10 @@ def _observe(variant: VariantView, data: JobObserved) -> None:
         value = data.get(name)
         if value is not None:
             setattr(variant, name, value)
-    variant.gpu_s += data.get("gpu_s") or 0.0
+    if variant.started is not None and variant.ended is not None:
+        # Two clocks told the two times, or the clock was set between them.
+        variant.ended = max(variant.ended, variant.started)
+    variant.gpu_s += max(data.get("gpu_s") or 0.0, 0.0)
 
 
 def job_reported(view: ScanView, data: JobReported, time: float) -> Touched:

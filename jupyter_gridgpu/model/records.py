@@ -111,7 +111,13 @@ class ProcessFile(TypedDict):
     start: int  # clock ticks from the boot to the start of the process
 
 
-class JobClaim(ProcessFile):
+class _ClaimExtras(TypedDict, total=False):
+    """Keys that the first version did not write."""
+
+    folder: str  # path of the job's folder when the job was claimed
+
+
+class JobClaim(ProcessFile, _ClaimExtras):
     """claim.json: the process that claimed the job, so that a job that starts twice runs once."""
 
     copy: str  # the name of the copy's folder

@@ -240,7 +240,7 @@ class ScanView:
         Returns None while fewer than three jobs are done, and once the scan has finished.
         """
         took = [
-            variant.ended - variant.started
+            max(variant.ended - variant.started, 0.0)
             for variant in self.variants.values()
             if variant.state == "done" and variant.ended and variant.started
         ]
@@ -249,7 +249,8 @@ class ScanView:
         mean = sum(took) / len(took)
         counts = self.counts()
         begun = counts["running"] + sum(counts[state] for state in END_STATES)
-        spent = [now - job.started for job in self.running.values() if job.started]
+        # The clock of the day may have been set back since a job started.
+        spent = [max(now - job.started, 0.0) for job in self.running.values() if job.started]
         work = (self.total() - begun) * mean + sum(max(mean - seconds, 0.0) for seconds in spent)
         # As many jobs as run now are taken to run until the end.
         return work / max(len(spent), 1)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 from collections.abc import Mapping
 from typing import Any
 
+from jupyter_gridgpu.errors import StorageError
 from jupyter_gridgpu.model.events import Event
 from jupyter_gridgpu.model.scan import ScanSpec
 from jupyter_gridgpu.model.view import ScanView
@@ -22,6 +25,7 @@ class DrivenScan:
         """
         self.spec = spec
         self.paths = paths
+        self._folder = os.stat(paths.folder)
         # The writer comes first: it ends a torn last line. Otherwise the reader would stop before
         # that line, and the first new event would be appended to it.
         self.journal = JournalWriter(paths.journal, 0, term)
@@ -30,6 +34,21 @@ class DrivenScan:
         # If the lock file was lost or damaged, the terms begin at 1 again. With such a term our
         # events would be dropped everywhere, as events of a runner that lost its lease.
         self.journal.term = max(term, self.view.term + 1)
+
+    def require_folder(self) -> None:
+        """Raise StorageError if the user has moved or removed the scan folder.
+
+        Without this a runner would drive its scan for ever, in files that nobody sees any more, and
+        take the jobs for lost.
+        """
+        with contextlib.suppress(FileNotFoundError):
+            os.stat(self.paths.spec)
+            if os.path.samestat(self._folder, os.stat(self.paths.folder)):
+                return
+        raise StorageError(
+            f"The scan folder {self.paths.folder} was moved or removed. "
+            "If it was moved, resume the scan at its new place."
+        )
 
     def record(self, *items: tuple[str, Mapping[str, Any]], durable: bool = False) -> list[Event]:
         """Write pairs of type and data into the journal as events, and return these events.

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import time
 from pathlib import Path
 
 from jupyter_gridgpu import backends, channels, samplers
 from jupyter_gridgpu.backends.base import Backend
-from jupyter_gridgpu.errors import StorageError
 from jupyter_gridgpu.model import events
+from jupyter_gridgpu.model.scan import ScanSpec
 from jupyter_gridgpu.runner import policy
 from jupyter_gridgpu.runner.driven_scan import DrivenScan
 from jupyter_gridgpu.runner.log import say
@@ -42,6 +41,15 @@ class Runner:
         # The spec never changes. The journal is not touched before the lease is held, since another
         # runner may be writing it.
         self.lease = Lease(paths.lock)
+        try:
+            self._load(spec, paths, backend)
+        except BaseException:
+            # Without this the lease would stay with this process, which goes on.
+            self.lease.release()
+            raise
+
+    def _load(self, spec: ScanSpec, paths: ScanPaths, backend: Backend | None) -> None:
+        """Read the journal and make the parts of the runner. The lease is held."""
         self.scan = DrivenScan(spec, paths, self.lease.term)
         if backend is None:
             backend = backends.load(spec, paths)
@@ -62,13 +70,17 @@ class Runner:
         """
         try:
             self.start()
-            while not self.try_tick(time.time()):
+            # The clock of the day may be set at any time. This one only goes on, so nothing waits
+            # for hours because of that.
+            while not self.try_tick(time.monotonic()):
                 time.sleep(TICK_S)
         finally:
-            self.backend.close()
-            self.channel.close()
-            self.scan.journal.close()
-            self.lease.release()
+            with contextlib.ExitStack() as last:
+                # Whatever goes wrong with the others, the lease is given back.
+                last.callback(self.lease.release)
+                last.callback(self.scan.journal.close)
+                last.callback(self.channel.close)
+                last.callback(self.backend.close)
 
     def start(self) -> None:
         """Begin this runner's term in the journal, and adopt the jobs of an earlier runner."""
@@ -79,7 +91,7 @@ class Runner:
         # An earlier runner may have been killed between the end of a job and its digests.
         tried = [variant for variant in view.variants.values() if variant.attempts]
         self.observer.record_digests([variant.key for variant in tried if not variant.active])
-        self.sender.settle(list(view.active.values()), time.time())
+        self.sender.settle(list(view.active.values()), time.monotonic())
 
     def try_tick(self, now: float) -> bool:
         """Tick, and return whether the scan is complete; return False if a disk made the tick fail.
@@ -105,12 +117,12 @@ class Runner:
         return complete
 
     def tick(self, now: float) -> bool:
-        """Do all that can be done at `now` (seconds since the epoch).
+        """Do all that can be done at `now` (seconds of a clock that never jumps).
 
         Return whether the scan is complete.
         """
         self.lease.renew()
-        self._require_folder()
+        self.scan.require_folder()
         if self.obey():
             self.sender.hurry(now)
         self.sender.settle_when_due(now)
@@ -130,16 +142,6 @@ class Runner:
             return False
         self.finish()
         return True
-
-    def _require_folder(self) -> None:
-        """Raise StorageError if the user has removed the scan folder.
-
-        Without this a runner would drive its scan for ever, in files that nobody sees any more.
-        """
-        try:
-            os.stat(self.scan.paths.spec)
-        except FileNotFoundError:
-            raise StorageError(f"The scan folder {self.scan.paths.folder} was removed.") from None
 
     def obey(self) -> bool:
         """Apply the commands that clients left, and return whether there were any."""

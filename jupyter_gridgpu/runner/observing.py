@@ -83,10 +83,16 @@ class JobObserver:
         if not is_news(variant, seen):
             return
         key = variant.key
-        observation = events.JOB_OBSERVED, observed_data(key, as_stopped(variant, seen, now))
+        observation = (
+            events.JOB_OBSERVED,
+            observed_data(key, as_stopped(variant, seen, time.time())),
+        )
         if seen.state not in END_STATES:
             self._scan.record(observation)
             return
+        if seen.state != "done":
+            # In a folder that was moved just now, every job looks as if it was gone.
+            self._scan.require_folder()
         # The files of the job are brought here before its end is in the journal: whoever sees that
         # a job is done finds its notebook, and its last metrics, in the same moment.
         self._backend.collect(key, variant.backend_id or key)

@@ -34,8 +34,8 @@ NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 class JobSender:
     """Hands jobs over to the backend, and knows what holds up those that it has not taken.
 
-    `ask_at` is the time (seconds since the epoch) when the backend is to be asked again which of
-    the intended jobs it has; None if all of them are submitted.
+    `ask_at` is the time (on the clock of the runner's ticks) when the backend is to be asked again
+    which of the intended jobs it has; None if all of them are submitted.
     """
 
     def __init__(self, scan: DrivenScan, backend: Backend, observer: JobObserver) -> None:
@@ -45,7 +45,7 @@ class JobSender:
         self._backend = backend
         self._observer = observer
         self._full: str | None = None  # the error text of a backend that takes no more for now
-        # Since when the backend does not answer (seconds since the epoch), and the error text.
+        # Since when the backend does not answer (on the same clock), and the error text.
         self._silent_since: float | None = None
         self._silence = ""
 

@@ -5,6 +5,9 @@ on several hosts if the file system passes locks on. Some network homes do not. 
 renews the time stamp of the file every RENEW_S, and an owner on another host is believed for
 STALE_S seconds after the last time stamp.
 
+Some file systems refuse locks (Lustre without flock, some of FUSE). There a runner makes the file
+of the next generation, see `lease_generations.py`.
+
 The file holds the owner's process and the term, which grows by one with each owner. Events carry
 the term of their runner, so that the fold drops the events of a runner that has lost its lease.
 """
@@ -21,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_gridgpu.errors import ScanLocked, StorageError
+from jupyter_gridgpu.store import lease_generations
 from jupyter_gridgpu.store.process import Process, this_process
 
 TRIES = 10  # attempts to lock the file
@@ -41,17 +45,36 @@ class Lease:
             self._handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise StorageError(f"{path} cannot be written: {error.strerror}.") from None
-        body = _body(path)
-        if _renewed_elsewhere(path, body) or not _lock(self._handle):
-            os.close(self._handle)
-            raise ScanLocked(f"The scan in {path.parent} already has a runner ({_owner(body)}).")
+        self._generation: Path | None = None  # the file that stands for the lock where none is
         try:
-            self.term = _term(body) + 1
-            self._write(held=True)
+            taken = self._take(path)
+            # Another runner may have written the file until the lock was had.
+            body = _body(path)
+            if taken:
+                self.term = _term(body) + 1
+                self._write(held=True)
         except OSError as error:
             os.close(self._handle)
             raise StorageError(f"{path} cannot be written: {error.strerror}.") from None
+        if not taken:
+            os.close(self._handle)
+            raise ScanLocked(f"The scan in {path.parent} already has a runner ({_owner(body)}).")
         self._renew_at = time.monotonic() + RENEW_S
+
+    def _take(self, path: Path) -> bool:
+        """Return whether this process has the lease now. Raises OSError."""
+        if _renewed_elsewhere(path, _body(path)) or lease_generations.held(path, STALE_S):
+            return False
+        locked = _lock(self._handle)
+        if locked is not None:
+            return locked
+        # This file system has no locks, or refuses them now while another runner has one.
+        body = _body(path)
+        owner = Process.from_json(body)
+        if body.get("held") is True and owner not in (None, this_process()) and owner.alive():
+            return False
+        self._generation = lease_generations.take(path, STALE_S, _term(body))
+        return self._generation is not None
 
     def _write(self, held: bool) -> None:
         body = json.dumps({"term": self.term, "held": held, **this_process().to_json()}).encode()
@@ -65,11 +88,17 @@ class Lease:
             self._renew_at = time.monotonic() + RENEW_S
             with contextlib.suppress(OSError):
                 os.utime(self._handle)
+            if self._generation is not None:
+                with contextlib.suppress(OSError):
+                    os.utime(self._generation)
 
     def release(self) -> None:
         """Give the lease back."""
         with contextlib.suppress(OSError):
             self._write(held=False)
+        if self._generation is not None:
+            with contextlib.suppress(OSError):
+                lease_generations.give_back(self._generation)
         os.close(self._handle)
 
 
@@ -86,8 +115,8 @@ def held(path: Path) -> bool:
     return owner is not None and owner.alive() and _is_locked(path)
 
 
-def _lock(handle: int) -> bool:
-    """Lock the file and return whether that worked."""
+def _lock(handle: int) -> bool | None:
+    """Lock the file and return whether that worked, or None if the file system has no locks."""
     for _ in range(TRIES):
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -96,8 +125,7 @@ def _lock(handle: int) -> bool:
             # file for a moment.
             time.sleep(RETRY_S)
         except OSError:
-            # This file system has no locks. Only process names and time stamps show the owner.
-            return True
+            return None
         else:
             return True
     return False

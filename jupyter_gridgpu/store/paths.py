@@ -5,13 +5,14 @@ Three ways to write a file, and what a reader sees after a crash of the writer:
 - `write_atomic` replaces a file. Whenever the writer is killed, a reader sees the old or the new
   text. Nothing is synced, so after a power cut the newest text may be lost.
 - `publish` gives a file that is complete a second name, by a link. Of several writers, the first
-  one wins.
+  one wins. A file that must outlive a power cut is synced before it is published (`sync_file`).
 - `JournalWriter` (journal.py) appends; it syncs those events that must survive a power cut.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import re
@@ -268,6 +269,21 @@ def write_atomic(path: Path, text: str) -> None:
 def write_json(path: Path, body: Any) -> None:
     """Write an object as JSON, as `write_atomic` does."""
     write_atomic(path, json.dumps(body, indent=1))
+
+
+def sync_file(path: Path) -> None:
+    """Bring a file to the disk, so that it outlives a power cut. Raises OSError.
+
+    A file system that cannot sync says so by an error of its own; then nothing better can be done.
+    """
+    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP):
+            raise
+    finally:
+        os.close(handle)
 
 
 def read_json(path: Path, limit: int = 4_000_000) -> Any:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import os
 import socket
+import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,18 @@ class Process:
             state = "R"
         same_start = not self.start or start == self.start
         return state not in DEAD and same_start
+
+    def age_s(self) -> float | None:
+        """Return the seconds since the process started, whether it still runs or not.
+
+        They come from the clock of the boot, which nobody can set. Returns None for a process of
+        another host or boot, and where the system does not tell.
+        """
+        same = (self.host, self.boot) == (socket.gethostname(), boot_id())
+        if not same or not self.start or not hasattr(time, "CLOCK_BOOTTIME"):
+            return None
+        started_s = self.start / os.sysconf("SC_CLK_TCK")
+        return max(time.clock_gettime(time.CLOCK_BOOTTIME) - started_s, 0.0)
 
     def to_json(self) -> dict[str, Any]:
         """Return the name as a JSON object."""

@@ -11,8 +11,9 @@ import functools
 import json
 import os
 import uuid
+from pathlib import Path
 
-from jupyter_gridgpu.store.paths import COPY_NAME, CopyPaths, JobPaths, publish
+from jupyter_gridgpu.store.paths import COPY_NAME, CopyPaths, JobPaths, publish, sync_file
 from jupyter_gridgpu.store.process import this_process
 from jupyter_gridgpu.worker.disk_retry import retry_while_disk_is_away
 
@@ -38,9 +39,17 @@ def claim_job(paths: JobPaths, copy: CopyPaths) -> bool:
     runner may take the claim too, to cancel a job before any worker takes it.
     """
     part = paths.folder / f".claim.{os.getpid()}"
-    text = json.dumps({"copy": copy.folder.name, **this_process().to_json()})
+    text = json.dumps(
+        {"copy": copy.folder.name, "folder": str(paths.folder), **this_process().to_json()}
+    )
     try:
-        retry_while_disk_is_away(functools.partial(part.write_text, text, encoding="utf-8"))
+        retry_while_disk_is_away(functools.partial(_write_synced, part, text))
         return publish(part, paths.claim)
     finally:
         part.unlink(missing_ok=True)
+
+
+def _write_synced(path: Path, text: str) -> None:
+    # Without the sync, a power cut may leave a claim that is there and empty.
+    path.write_text(text, encoding="utf-8")
+    sync_file(path)

@@ -24,6 +24,7 @@ from jupyter_gridgpu.store.paths import (
     ScanPaths,
     publish,
     scratch_folder,
+    sync_file,
     write_json,
 )
 from jupyter_gridgpu.worker.claim import claim_job, new_copy
@@ -138,6 +139,11 @@ def _publish_result(
     in between, the backend finds the copy's result and publishes it.
     """
     retry_while_disk_is_away(functools.partial(write_json, copy.result, result))
+    # What the result stands for must outlive a power cut as well as the result: both are on the
+    # disk before the result gets its public name.
+    for path in (copy.notebook, copy.result):
+        with contextlib.suppress(OSError):
+            sync_file(path)
     # A preempted job may be started again by the batch system; with a result it would do nothing.
     # The backend takes the copy's result once it knows that the job will not start again.
     if job.get("requeues") and result.get("reason") == "preempted":
@@ -175,6 +181,9 @@ class _JobRun:
     def run(self) -> dict[str, Any]:
         """Execute the notebook, kill what is left of the job, and return the result."""
         started = time.time()
+        # The clock of the day may be set while the job runs; this one only goes on. It stands still
+        # while the machine sleeps.
+        awake = time.monotonic()
         adopt_orphans()
         self._set_up_environment()
         other_image = describe_other_image(self._scan, image_version())
@@ -197,7 +206,7 @@ class _JobRun:
             "key": self._job["key"],
             "copy": self._copy.folder.name,
             "started": started,
-            "ended": time.time(),
+            "ended": started + time.monotonic() - awake,
             "peak_mb": round(self._usage.peak_mb, 1),
             **outcome,
         }

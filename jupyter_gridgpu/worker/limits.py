@@ -170,7 +170,7 @@ class Limits:
             return None
         self._next_folder = now + FOLDER_EVERY_S
         if _surely_removed(self._folder):
-            return Ending("node", "The folder of the job was removed")
+            return Ending("node", "The folder of the job was moved or removed")
         return self._asked_to_stop()
 
     def _asked_to_stop(self) -> Ending | None:

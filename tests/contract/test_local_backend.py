@@ -69,6 +69,24 @@ class TestLocal(OfThisMachine):
         fork_server.wait()
         assert [bench.end(key).state for key in ("v0001.1", "v0002.1")] == ["done", "done"]
 
+    def test_a_stopped_fork_server_is_replaced_and_no_job_runs_twice(self, bench: Bench) -> None:
+        assert isinstance(bench.backend, LocalBackend)
+        bench.backend.open()
+        assert isinstance(bench.backend.starter, ForkServer)
+        bench.backend.tracker.unclaimed_s = 0.5
+        stopped = bench.backend.starter.process
+        assert stopped is not None
+        stopped.send_signal(signal.SIGSTOP)
+        for key in ("v0001.1", "v0002.1"):
+            bench.submit(key)
+        bench.until("v0001.1", lambda seen: bool(seen.message))
+        bench.backend.tracker.unclaimed_s = 60.0
+        assert [bench.end(key).state for key in ("v0001.1", "v0002.1")] == ["done", "done"]
+        # It goes on with the lines that it was given, and finds the jobs claimed.
+        stopped.send_signal(signal.SIGCONT)
+        assert stopped.wait(timeout=60) == 0
+        assert (bench.runs("v0001.1"), bench.runs("v0002.1")) == (1, 1)
+
     def test_a_result_that_was_written_but_not_published_counts(self, bench: Bench) -> None:
         bench.submit("v0001.1")
         bench.end("v0001.1")

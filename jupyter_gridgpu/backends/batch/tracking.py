@@ -48,6 +48,8 @@ class TrackedJob:
     ended: float | None = None
     # When an answer of the batch system first lacked the job (seconds since the epoch).
     missing: float | None = None
+    # The same moment on a clock that stands still while this machine sleeps.
+    missing_awake: float = 0.0
     running: bool = False
     folder_changed_ns: int = -1  # when its folder was last seen to change
 
@@ -233,7 +235,9 @@ class JobTracker:
         """
         now = time.time()
         # Jobs with this time are those about which `poll` asks the archive.
-        tracked.missing = tracked.missing or now
+        if tracked.missing is None:
+            tracked.missing = now
+            tracked.missing_awake = time.monotonic()
         # A batch system may forget at once a job that was cancelled before it started. Only an
         # answer to a question that was asked after the stop shows this.
         stopped = answer.asked_after(self._paths.job(key).stop)
@@ -242,7 +246,10 @@ class JobTracker:
         # Only answers count: while the batch system is silent, `answer.time` stands still, so no
         # job is lost by a silence.
         unknown_s = answer.time - tracked.missing
-        if unknown_s < LOST_POLLS * poll_interval_s():
+        # After a sleep of this machine, or if its clock was set, the first answer comes late. It
+        # must not be the one that declares jobs lost.
+        awake_s = time.monotonic() - tracked.missing_awake
+        if min(unknown_s, awake_s) < LOST_POLLS * poll_interval_s():
             return None
         return self._final(key, self._observations.lost(duration_text(unknown_s)))
 

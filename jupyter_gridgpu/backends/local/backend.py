@@ -41,7 +41,7 @@ class LocalBackend:
         if self._contained:
             self.starter = ContainerStarter(paths)
         self._pins = GpuPins()
-        self._tracker = LocalJobTracker(
+        self.tracker = LocalJobTracker(
             paths, self.starter, self._pins, self._contained, patience(scan)
         )
         self.poll_s = POLL_S
@@ -102,7 +102,7 @@ class LocalBackend:
         for job in jobs:
             try:
                 write_spec(job, self._environment(job.key))
-                self._tracker.hand_over(job.key)
+                self.tracker.hand_over(job.key)
                 ids[job.key] = job.key
             except OSError as error:
                 self._pins.release(job.key)
@@ -111,7 +111,7 @@ class LocalBackend:
 
     def find(self, keys: Sequence[str]) -> dict[str, str]:
         """Return the ids of those jobs that an earlier runner started and a worker has claimed."""
-        found = {key: key for key in keys if self._paths.job(key).claim.exists()}
+        found = {key: key for key in keys if os.path.lexists(self._paths.job(key).claim)}
         for key in found:
             self._pins.set(key, self._written_gpus(key))
         return found
@@ -150,12 +150,12 @@ class LocalBackend:
     def poll(self, ids: dict[str, str]) -> dict[str, Observation]:
         """Return what is known of jobs now, by key. `ids` maps keys to ids."""
         self.poll_s = max(POLL_S, len(ids) / JOBS_A_SECOND)
-        return {key: self._tracker.look(key) for key in ids}
+        return {key: self.tracker.look(key) for key in ids}
 
     def cancel(self, ids: dict[str, str]) -> None:
         """Tell the workers of jobs to end. A worker that does not end is killed by a later poll."""
         for key in ids:
-            self._tracker.cancel(key)
+            self.tracker.cancel(key)
 
     def collect(self, key: str, ident: str) -> None:
         """Do nothing: local jobs write into the scan's folder."""

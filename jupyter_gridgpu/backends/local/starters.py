@@ -37,6 +37,13 @@ class Starter(Protocol):
         """Start a worker for a job. Raises OSError."""
         ...
 
+    def start_again(self, key: str) -> None:
+        """Start another worker for a job whose first one is late, perhaps for ever.
+
+        Nothing waits for the first one; it may still claim the job. Raises OSError.
+        """
+        ...
+
     def may_claim(self, key: str) -> bool:
         """Return whether the process that was started for a job lives and may still claim it."""
         ...
@@ -54,6 +61,7 @@ class ForkServer:
         self.process: subprocess.Popen[bytes] | None = None
         self._paths = paths
         self._given_to: dict[str, int] = {}  # key -> pid of the fork server that got the job
+        self._late: list[subprocess.Popen[bytes]] = []  # fork servers that did nothing for long
 
     def open(self) -> None:
         """Start the fork server, unless it runs already."""
@@ -80,6 +88,23 @@ class ForkServer:
             self.process.stdin.flush()
         self._given_to[key] = self.process.pid
 
+    def start_again(self, key: str) -> None:
+        """Start another fork server, unless there is one since the job was given, and tell it.
+
+        The old one is stopped, or imports from a disk that is very slow. It is not killed, since it
+        may be about to do its work: its pipe is closed, so it ends when it has read all lines.
+        """
+        if (
+            self._alive()
+            and self.process is not None
+            and self._given_to.get(key) == self.process.pid
+        ):
+            self._close_pipe()
+            self._late.append(self.process)
+            self.process = None
+        self._late = [process for process in self._late if process.poll() is None]
+        self.start(key)
+
     def may_claim(self, key: str) -> bool:
         """Return whether the fork server that got the job still runs."""
         if self.process is None or not self._alive():
@@ -92,6 +117,11 @@ class ForkServer:
             self._close_pipe()
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self.process.wait(timeout=CLOSE_TIMEOUT_S)
+        # Nobody waits for these any more. A job that one of them has not started is not claimed.
+        for process in self._late:
+            process.kill()
+            process.wait()
+        self._late.clear()
 
     def _alive(self) -> bool:
         return self.process is not None and self.process.poll() is None
@@ -113,14 +143,15 @@ class ContainerStarter:
         self.failed_starts = 0
         self._paths = paths
         self._pids: dict[str, int] = {}  # key -> process that was started for the job
+        self._late: set[int] = set()  # processes that did nothing for long
 
     def open(self) -> None:
         """Do nothing: every job gets a process of its own."""
 
     def start(self, key: str) -> None:
         """Start the process of a job. Raises OSError."""
-        # A job is started again only because its first process ended without a claim.
-        if key in self._pids:
+        # A job is started again because its first process ended without a claim, or is late.
+        if key in self._pids and self._pids[key] not in self._late:
             self.failed_starts += 1
         spec = self._paths.job(key).spec
         command = [sys.executable, str(self._paths.worker), "launch", str(spec)]
@@ -136,6 +167,12 @@ class ContainerStarter:
             setsigdef=[signal.SIGINT],
         )
 
+    def start_again(self, key: str) -> None:
+        """Start another process for a job. If the old one goes on, it finds the job claimed."""
+        if key in self._pids:
+            self._late.add(self._pids[key])
+        self.start(key)
+
     def may_claim(self, key: str) -> bool:
         """Return whether the process of a job still runs."""
         self._forget_claimed()
@@ -147,6 +184,7 @@ class ContainerStarter:
 
     def _forget_claimed(self) -> None:
         """Forget processes that have ended after their job was claimed."""
+        self._late = {pid for pid in self._late if not self._ended(pid)}
         for key, pid in list(self._pids.items()):
             if self._ended(pid) and self._paths.job(key).claim.exists():
                 del self._pids[key]

@@ -1,8 +1,9 @@
 """What becomes of the jobs of this machine, from their hand-over to their end.
 
-A job is *unclaimed* until a worker takes it, *running* while the process that its claim names is
-alive, and ended once there is a result, or once that process is gone. A job is lost if its folder
-is gone, or if its worker runs on another host and is silent for too long.
+A job is *unclaimed* until a worker takes it; if none does, it is handed over again. It is *running*
+while the process that its claim names is alive, and ended once there is a result, or once that
+process is gone. A job is lost if its folder is gone, or if its worker runs on another host and is
+silent for too long.
 """
 
 from __future__ import annotations
@@ -13,39 +14,84 @@ import shutil
 import signal
 import socket
 import time
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 from jupyter_gridgpu.backends.base import last_log_line, notebook_of, read_result
-from jupyter_gridgpu.backends.local.claims import JobOwner, claim_for_runner, claim_time, read_claim
+from jupyter_gridgpu.backends.local.claims import (
+    JobOwner,
+    claim_for_runner,
+    claim_time,
+    moved_from,
+    read_claim,
+)
 from jupyter_gridgpu.backends.local.devices import GpuPins
 from jupyter_gridgpu.backends.local.starters import Starter
 from jupyter_gridgpu.model.job import Observation
 from jupyter_gridgpu.store.paths import ScanPaths, publish, scratch_folder, write_stop
 from jupyter_gridgpu.store.process import Process
 
-UNCLAIMED_S = 60.0  # a worker that was started has so long to claim its job
+# If no worker has claimed a job after so long, another one is started; then after twice as long.
+UNCLAIMED_S = 60.0
+MAX_HAND_OVERS = 6  # of one job, to workers of which none claimed it: that takes an hour
+UNREADABLE_S = 5.0  # a claim that nobody can read for so long is that of a worker that is dead
 # A job on another host is lost after so long without a heartbeat; a worker writes one every 20 s.
 LOST_S = 180.0
 MAX_FAILED_STARTS = 3  # failed starts in a row after which jobs are given up
 
 
+@dataclass
+class _HandedOver:
+    """How often a job was handed over to workers here, and when last (on the tracker's clock)."""
+
+    at: float = 0.0
+    times: int = 0
+
+    def again(self, now: float) -> None:
+        self.at = now
+        self.times += 1
+
+    def patience_s(self, first_s: float) -> float:
+        """Return how long to wait for the worker: longer each time, where all is slow."""
+        return first_s * 2.0 ** (self.times - 1)
+
+    def message(self) -> str | None:
+        if self.times < 2:
+            return None
+        return f"No worker has taken the job yet; it was handed over {self.times} times."
+
+
 class LocalJobTracker:
-    """Starts workers for jobs, and follows each job until it has ended."""
+    """Starts workers for jobs, and follows each job until it has ended.
+
+    All waiting is counted on `clock`, which stands still while the machine sleeps and never jumps.
+    """
 
     def __init__(
-        self, paths: ScanPaths, starter: Starter, pins: GpuPins, contained: bool, patience_s: float
+        self,
+        paths: ScanPaths,
+        starter: Starter,
+        pins: GpuPins,
+        contained: bool,
+        patience_s: float,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`contained` says whether the jobs run in containers.
 
         `patience_s` is how long a worker that was told to end has before it is killed.
         """
         self._patience_s = patience_s
+        self.unclaimed_s = UNCLAIMED_S
         self._paths = paths
         self._starter = starter
         self._pins = pins
         self._contained = contained
-        self._handed_over: dict[str, float] = {}  # key -> when it was last handed over
+        self._clock = clock
+        self._handed_over: dict[str, _HandedOver] = {}
         self._cancelled: dict[str, float] = {}  # key -> when its worker was told to end
+        self._unreadable: dict[str, float] = {}  # key -> when its claim was first seen damaged
+        # key -> the last sign of life from another host, and when it was first seen here
+        self._signs: dict[str, tuple[float, float]] = {}
         # A running job whose notebook is known has nothing more to show. Its worker and what was
         # seen are kept here, so that a poll costs one look at a process and none at the disk.
         self._running: dict[str, tuple[Process, Observation]] = {}
@@ -53,7 +99,7 @@ class LocalJobTracker:
     def hand_over(self, key: str) -> None:
         """Start a worker for a job. Raises OSError."""
         self._starter.start(key)
-        self._handed_over[key] = time.time()
+        self._handed_over.setdefault(key, _HandedOver()).again(self._clock())
 
     def look(self, key: str) -> Observation:
         """Return what is known of a job now.
@@ -68,21 +114,30 @@ class LocalJobTracker:
             if worker.alive():
                 self._kill_if_late(key, worker)
                 return seen
-        claim = read_claim(self._paths.job(key))
+        try:
+            claim = read_claim(self._paths.job(key))
+        except OSError:
+            # The disk is away for the moment: nothing is known of who has the job.
+            return Observation("queued")
         if claim is None:
             return self._unclaimed(key)
+        if claim.damaged:
+            return self._damaged(key, claim)
         return self._claimed(key, claim)
 
     def cancel(self, key: str) -> None:
         """Tell the worker of a job to end, or claim the job so that no worker takes it."""
         if key in self._cancelled or claim_for_runner(self._paths.job(key)):
             return
-        claim = read_claim(self._paths.job(key))
+        # A claim that cannot be read now is asked for in the next tick.
+        claim = None
+        with contextlib.suppress(OSError):
+            claim = read_claim(self._paths.job(key))
         owner = None
         if claim is not None:
             owner = claim.process
         if owner is not None and owner.alive():
-            self._cancelled[key] = time.time()
+            self._cancelled[key] = self._clock()
             # The file tells the worker why it is ended; on a full disk the signal has to do.
             with contextlib.suppress(OSError):
                 write_stop(self._paths.job(key).stop)
@@ -97,15 +152,7 @@ class LocalJobTracker:
         if not job.spec.exists():
             return Observation("lost", message="The folder of the job is gone.")
         if self._starter.may_claim(key):
-            waited_s = time.time() - self._handed_over[key]
-            # The runner takes the claim first: a slow worker must not run a job that has failed.
-            if waited_s > UNCLAIMED_S and claim_for_runner(job):
-                return self._not_started(
-                    key,
-                    f"No worker took the job within {UNCLAIMED_S:.0f} s; "
-                    "runner.log in the scan folder may say why.",
-                )
-            return Observation("queued")
+            return self._late_or_queued(key)
         if self._starter.failed_starts >= MAX_FAILED_STARTS and claim_for_runner(job):
             reason = last_log_line(self._paths.log)
             return self._not_started(key, f"Workers cannot start on this machine. {reason}")
@@ -113,8 +160,40 @@ class LocalJobTracker:
         self.hand_over(key)
         return Observation("queued")
 
+    def _late_or_queued(self, key: str) -> Observation:
+        """Return what is known of a job whose worker has been started, and start another if late.
+
+        A fork server may be stopped, import from a slow disk, or be short of memory. That is no
+        failure of the job. If two workers come in the end, the claim decides which one runs it.
+        """
+        given = self._handed_over[key]
+        if self._clock() - given.at <= given.patience_s(self.unclaimed_s):
+            return Observation("queued", message=given.message())
+        job = self._paths.job(key)
+        # The runner takes the claim first: a slow worker must not run a job that has failed.
+        if given.times >= MAX_HAND_OVERS and claim_for_runner(job):
+            return self._not_started(
+                key,
+                f"None of {given.times} workers took the job; "
+                "runner.log in the scan folder may say why.",
+            )
+        self._starter.start_again(key)
+        given.again(self._clock())
+        return Observation("queued", message=given.message())
+
     def _not_started(self, key: str, message: str) -> Observation:
         return self._ended(key, Observation("failed", "submit", message, ended=time.time()))
+
+    def _damaged(self, key: str, claim: JobOwner) -> Observation:
+        """Return what is known of a job whose claim names nobody.
+
+        Claims are made in one step. So a claim that stays unreadable was damaged later, as by a
+        power cut, which also ended the worker.
+        """
+        now = self._clock()
+        if now - self._unreadable.setdefault(key, now) < UNREADABLE_S:
+            return Observation("queued")
+        return self._died(key, claim)
 
     # while a worker has the job ---------------------------------------------------
 
@@ -154,7 +233,13 @@ class LocalJobTracker:
         job = self._paths.job(key)
         metrics = [copy.metrics for copy in job.copies() if copy.metrics.exists()]
         last_sign = max(path.stat().st_mtime for path in (job.claim, *metrics))
-        if time.time() - last_sign < LOST_S:
+        # The clocks of two hosts differ, and this host may have slept. So a sign of life counts
+        # from when it was first seen here.
+        sign, seen_at = self._signs.get(key, (None, 0.0))
+        if sign != last_sign:
+            seen_at = self._clock()
+            self._signs[key] = last_sign, seen_at
+        if self._clock() - seen_at < LOST_S:
             return replace(self._seen_running(key, claim), where=owner.host)
         message = f"{owner.host}, where it ran, has not been heard of for {LOST_S / 60:.0f} min."
         return self._ended(key, Observation("lost", message=message))
@@ -162,7 +247,7 @@ class LocalJobTracker:
     def _kill_if_late(self, key: str, owner: Process) -> None:
         """Kill a worker that was told to end and has not ended in time."""
         told_at = self._cancelled.get(key)
-        if told_at is not None and time.time() - told_at > self._patience_s:
+        if told_at is not None and self._clock() - told_at > self._patience_s:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(owner.pid, signal.SIGKILL)
 
@@ -178,9 +263,9 @@ class LocalJobTracker:
     def _ended(self, key: str, seen: Observation) -> Observation:
         """Forget a job that has ended, and return `seen` with the GPU seconds that it took."""
         devices = self._pins.release(key)
-        self._handed_over.pop(key, None)
-        self._cancelled.pop(key, None)
-        self._running.pop(key, None)
+        for known in (self._handed_over, self._cancelled, self._running, self._unreadable):
+            known.pop(key, None)
+        self._signs.pop(key, None)
         seconds = (seen.ended or 0.0) - (seen.started or 0.0)
         return replace(seen, gpu_s=max(seconds, 0.0) * len(devices))
 
@@ -193,9 +278,17 @@ class LocalJobTracker:
             shutil.rmtree(scratch_folder(claim.copy), ignore_errors=True)
             if self._publish_result(key, claim.copy) and (result := self._result(key)):
                 return result
-            # A worker makes the folder of its copy first, so without it no worker began.
-            if self._contained and not job.copy(claim.copy).folder.exists():
-                return self._ended(key, self._container_failed(key, started))
+        if claim.folder is not None and moved_from(claim.folder, job):
+            # The worker ended because its folder was gone. That is no failure of the job.
+            kill_leftovers(claim.folder)
+            job.claim.unlink()
+            self._running.pop(key, None)
+            self.hand_over(key)
+            return Observation("queued", message="It runs again, since the scan was moved.")
+        # A worker makes the folder of its copy first, so without it no worker began.
+        began = claim.copy is None or job.copy(claim.copy).folder.exists()
+        if self._contained and not began:
+            return self._ended(key, self._container_failed(key, claim, started))
         message = "The worker was killed; what was saved until then is kept."
         if job.result.exists():
             message = "The result of the job, result.json, is damaged and cannot be read."
@@ -204,7 +297,7 @@ class LocalJobTracker:
             "node",
             message,
             started=started,
-            ended=time.time(),
+            ended=_end_of(claim, started),
             notebook=notebook_of(self._paths, key, claim.copy),
         )
         return self._ended(key, killed)
@@ -218,7 +311,7 @@ class LocalJobTracker:
         written = job.copy(copy).result
         return written.is_file() and publish(written, job.result)
 
-    def _container_failed(self, key: str, started: float) -> Observation:
+    def _container_failed(self, key: str, claim: JobOwner, started: float) -> Observation:
         """Return what became of a job in whose container no worker came up."""
         if key in self._cancelled:
             return _stopped_before_start()
@@ -226,7 +319,20 @@ class LocalJobTracker:
         message = last_log_line(self._paths.job(key).log)
         if not message:
             message = "The container ended before the worker began; runner.log may say why."
-        return Observation("failed", "image", message, started=started, ended=time.time())
+        ended = _end_of(claim, started)
+        return Observation("failed", "image", message, started=started, ended=ended)
+
+
+def _end_of(claim: JobOwner, started: float) -> float:
+    """Return when a job ended whose worker was just found dead, in seconds since the epoch.
+
+    The clock of the day may have been set since `started`, so the age of the worker is the limit.
+    """
+    took_s = max(time.time() - started, 0.0)
+    age_s = claim.process.age_s() if claim.process is not None else None
+    if age_s is not None:
+        took_s = min(took_s, age_s)
+    return started + took_s
 
 
 def _stopped_before_start() -> Observation:

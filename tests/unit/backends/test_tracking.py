@@ -216,7 +216,9 @@ def test_a_job_that_the_batch_system_no_longer_knows_is_lost_after_a_while_and_n
     ids = backend.hand_over(1)
     backend.says({})
     assert backend.one(ids) is None
-    backend._tracker._tracked["v0001.1"].missing = time.time() - 100
+    tracked = backend._tracker._tracked["v0001.1"]
+    tracked.missing = time.time() - 100
+    tracked.missing_awake -= 100
     backend.says({}, at=time.time() + 0.5)
     seen = backend.one(ids)
     assert seen is not None
@@ -349,3 +351,15 @@ def test_a_cancelled_job_that_the_batch_system_forgets_never_started(paths: Scan
     seen = backend.one(ids)
     assert seen is not None
     assert (seen.state, seen.reason) == ("cancelled", "user")
+
+
+def test_a_sleep_of_this_machine_makes_no_job_lost(paths: ScanPaths) -> None:
+    """The clock of the day goes on while the machine sleeps; the monotonic one does not."""
+    backend = Scripted(paths)
+    ids = backend.hand_over(1)
+    backend.says({})
+    assert backend.one(ids) is None
+    backend.says({}, at=time.time() + 8 * 3600)
+    assert backend.one(ids) is None
+    backend._tracker._tracked["v0001.1"].missing_awake -= 3600
+    assert getattr(backend.one(ids), "state", None) == "lost"
