@@ -11,6 +11,7 @@ from jupyter_gridgpu.model.job import one_line
 from jupyter_gridgpu.model.scan import ScanSpec
 from jupyter_gridgpu.model.view import VariantView
 from jupyter_gridgpu.rehearsal.follow import FIRST, Follower, place_text, seconds_text
+from jupyter_gridgpu.worker.work_folder import is_helper_copy
 
 NAMES_LIMIT = 20  # files, or metrics, that a report names
 NO_GPU = (
@@ -171,8 +172,10 @@ def _written_files(handle: ScanHandle, variant: VariantView) -> list[str]:
     for place, _, names in os.walk(folder):
         for name in sorted(names):
             path = Path(place) / name
-            # The files that were sent along are links in this folder.
-            if len(found) < NAMES_LIMIT and not path.is_symlink():
+            # The files that were sent along are links or copies in this folder.
+            if path.is_symlink() or is_helper_copy(handle.paths, folder, path):
+                continue
+            if len(found) < NAMES_LIMIT:
                 found.append(f"{one_line(str(path.relative_to(folder)), 80)} ({_size_text(path)})")
     return found
 

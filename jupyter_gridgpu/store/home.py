@@ -23,6 +23,7 @@ NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,{NAME_LIMIT - 1}}}")
 NOTEBOOK_NAME_LIMIT = 48  # of a name made from a notebook's, so that a number fits behind it
 HOME_VARIABLE = "GRIDGPU_HOME"
 READ_ONLY = 0o444
+EXECUTABLE = 0o111
 Equip = Callable[[ScanPaths], None]
 _HOME_AT_START = os.environ.get(HOME_VARIABLE)  # what the variable was when this process began
 
@@ -262,7 +263,8 @@ def _fill(
     # All jobs of the scan read the same helper files, so no job may change them for the others.
     for path in paths.files.rglob("*"):
         if path.is_file():
-            path.chmod(READ_ONLY)
+            # A program among them must stay one.
+            path.chmod(READ_ONLY | (path.stat().st_mode & EXECUTABLE))
     body = scans.to_json(scan)
     write_json(
         paths.spec, {**body, "fingerprint": scans.fingerprint(scan), "asked_name": asked_name}

@@ -29,6 +29,7 @@ from jupyter_gridgpu.store.paths import (
 )
 from jupyter_gridgpu.worker.claim import claim_job, new_copy
 from jupyter_gridgpu.worker.disk_retry import retry_while_disk_is_away
+from jupyter_gridgpu.worker.exhaustion import Exhaustion
 from jupyter_gridgpu.worker.failures import ended_outside_cells, failed, failure_of
 from jupyter_gridgpu.worker.image import (
     describe_other_image,
@@ -50,6 +51,7 @@ from jupyter_gridgpu.worker.usage import (
     adopt_orphans,
     kill_job_processes,
 )
+from jupyter_gridgpu.worker.work_folder import WorkFolder
 
 # Reasons after which the job is killed soon if it does not end by itself.
 HURRIED_REASONS = ("preempted", "timeout", "user", "pruned")
@@ -177,6 +179,8 @@ class _JobRun:
         )
         self._metrics = MetricsRecorder(copy.metrics, self._reports)
         self._cell: int | None = None  # the cell that ran last
+        self._work = WorkFolder(scan, copy, self._log)
+        self._exhaustion = Exhaustion()
 
     def run(self) -> dict[str, Any]:
         """Execute the notebook, kill what is left of the job, and return the result."""
@@ -200,15 +204,18 @@ class _JobRun:
             # only prevent that the result is written.
             self._limits.ignore()
             kill_job_processes()
+            self._work.tidy()
             self._metrics.close()
             shutil.rmtree(self._scratch, ignore_errors=True)
+        if self._work.problem and outcome["state"] == "done":
+            outcome = failed("notebook", self._work.problem, None)
         return {
             "key": self._job["key"],
             "copy": self._copy.folder.name,
             "started": started,
             "ended": started + time.monotonic() - awake,
             "peak_mb": round(self._usage.peak_mb, 1),
-            **outcome,
+            **self._exhaustion.explained(outcome),
         }
 
     def _set_up_environment(self) -> None:
@@ -249,7 +256,9 @@ class _JobRun:
         )
         try:
             notebook.prepare()
-            folder = _make_work_folder(self._scan, self._copy)
+            folder = self._work.fill()
+            if self._work.problem:
+                return failed("notebook", self._work.problem, None)
             source, output = self._scan.notebook, self._copy.notebook
             notebook.execute(source, output, job["params"], kernel, folder, execution)
         except (Exception, Stopped) as error:
@@ -265,22 +274,6 @@ class _JobRun:
         if self._limits.ending is not None:
             return ended_outside_cells(self._limits.ending, execution.cell, self._metrics.last_step)
         return {"state": "done"}
-
-
-def _make_work_folder(scan: ScanPaths, copy: CopyPaths) -> Path:
-    """Make the folder in which the notebook runs, with links to the scan's files, and return it.
-
-    Each copy has its own folder, so that variants never overwrite each other's files.
-    """
-    folder = copy.folder / "artifacts"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    for source in sorted(scan.files.rglob("*")):
-        target = folder / source.relative_to(scan.files)
-        if source.is_dir():
-            target.mkdir(exist_ok=True)
-        else:
-            target.symlink_to(source)
-    return folder
 
 
 def _log(path: Path, line: str) -> None:

@@ -158,7 +158,7 @@ class Limits:
             return None
         every_s = MEMORY_EVERY_S if self._memory_mb else PEAK_EVERY_S
         self._next_memory = now + every_s
-        used_mb = self._usage.measure_memory()
+        used_mb = self._usage.measure_memory(self._memory_mb)
         if not self._memory_mb or used_mb <= self._memory_mb:
             return None
         used, allowed = _gigabytes(used_mb), _gigabytes(self._memory_mb)

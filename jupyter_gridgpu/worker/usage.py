@@ -14,7 +14,8 @@ import sys
 import time
 from typing import Any
 
-from jupyter_gridgpu.worker.gpu_usage import BYTES_PER_MB, GpuUsage
+from jupyter_gridgpu.worker.gpu_usage import GpuUsage
+from jupyter_gridgpu.worker.memory import MemoryMeter
 
 # Each process of a job has this variable in its environment, with the job's folder as value. By it
 # the backend finds the processes that a killed worker left behind.
@@ -121,24 +122,27 @@ class UsageSampler:
     """
 
     def __init__(self) -> None:
-        self.peak_mb = 0.0
-        self.memory_mb = 0.0
+        self._memory = MemoryMeter()
         self._last_time = time.monotonic()
         self._last_cpu_s = 0.0
         self._gpus = GpuUsage()
 
-    def measure_memory(self) -> float:
-        """Return the resident memory of the job's processes in MB (2**20 bytes)."""
-        return self._add_memory(job_processes())
+    @property
+    def peak_mb(self) -> float:
+        """The largest memory that was seen, in MB."""
+        return self._memory.peak_mb
 
-    def _add_memory(self, processes: list[Any]) -> float:
-        total = 0
-        for process in processes:
-            with contextlib.suppress(Exception):  # it has just ended
-                total += process.memory_info().rss
-        self.memory_mb = total / BYTES_PER_MB
-        self.peak_mb = max(self.peak_mb, self.memory_mb)
-        return self.memory_mb
+    @property
+    def memory_mb(self) -> float:
+        """The memory at the last look, in MB."""
+        return self._memory.memory_mb
+
+    def measure_memory(self, limit_mb: float | None = None) -> float:
+        """Return the memory of the job's processes in MB (2**20 bytes).
+
+        The answer is exact where it might be more than `limit_mb`.
+        """
+        return self._memory.measure(job_processes(), limit_mb)
 
     def sample(self) -> dict[str, float]:
         """Return `cpu` (cores in use since the last call), `memory_mb`, and what GpuUsage adds."""
@@ -156,6 +160,6 @@ class UsageSampler:
         self._last_cpu_s = cpu_s
         return {
             "cpu": round(cores, 2),
-            "memory_mb": round(self._add_memory(processes), 1),
+            "memory_mb": round(self._memory.measure(processes), 1),
             **self._gpus.sample(),
         }

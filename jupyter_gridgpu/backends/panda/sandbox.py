@@ -9,6 +9,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import os
 import tarfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -54,7 +55,7 @@ def pack(
         if sender is not None and sender.is_file():
             _add(archive, paths.sender.name, sender.read_bytes())
         for name, path in sorted(files.items()):
-            _add(archive, f"files/{name}", path.read_bytes())
+            _add(archive, f"files/{name}", path.read_bytes(), os.access(path, os.X_OK))
     size = target.stat().st_size
     if size > LIMIT:
         raise BackendError(_too_large(size, files))
@@ -111,11 +112,11 @@ def _table_line(paths: ScanPaths, keys: Sequence[str]) -> str:
     return json.dumps(specs, separators=(",", ":")) + "\n"
 
 
-def _add(archive: tarfile.TarFile, name: str, data: bytes) -> None:
+def _add(archive: tarfile.TarFile, name: str, data: bytes, program: bool = False) -> None:
     """Add a file without owner and time, which differ from machine to machine."""
     info = tarfile.TarInfo(name)
     info.size = len(data)
-    info.mode = 0o644
+    info.mode = 0o755 if program else 0o644
     info.mtime = 0
     archive.addfile(info, io.BytesIO(data))
 

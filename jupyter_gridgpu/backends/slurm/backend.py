@@ -63,6 +63,7 @@ class SlurmBackend(BatchBackend):
 
     def check(self, ask: bool = True) -> None:
         """Raise BackendError if there is no Slurm here or it refuses such jobs."""
+        checks.check_gpu_options(self._scan)
         if shutil.which("sbatch") is None:
             raise BackendError(
                 "--on slurm: there is no sbatch on this machine."

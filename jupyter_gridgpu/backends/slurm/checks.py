@@ -9,6 +9,22 @@ from jupyter_gridgpu.model.units import duration_text
 from jupyter_gridgpu.queues.slurm import parse_time_limit
 
 
+def check_gpu_options(scan: ScanSpec) -> None:
+    """Raise BackendError if GPUs are asked for in a way that Slurm does not know.
+
+    With `--on auto` the queue was chosen by these options already.
+    """
+    if scan.asked is not None:
+        return
+    wanted = scan.resources
+    for name, value in (("vram", wanted.vram_mb), ("cuda", wanted.cuda)):
+        if value:
+            raise BackendError(
+                f"Slurm knows no --{name}: name a --gpu-model, or say --on auto, which takes a"
+                " queue whose GPUs fit."
+            )
+
+
 def check_partition(scan: ScanSpec) -> None:
     """Raise BackendError for jobs that Slurm takes and then never starts.
 

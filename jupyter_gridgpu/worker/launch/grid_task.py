@@ -25,6 +25,7 @@ from typing import Any
 
 from jupyter_gridgpu.store.paths import CopyPaths, ScanPaths, read_json, write_json
 from jupyter_gridgpu.worker import grid_metadata
+from jupyter_gridgpu.worker.work_folder import is_helper_copy
 
 OUTPUT = "gridgpu.tgz"
 INPUTS = "input.txt"
@@ -158,5 +159,9 @@ def _archive(scan: ScanPaths, keys: Sequence[str]) -> None:
     with tarfile.open(scan.folder / OUTPUT, "w:gz", compresslevel=6) as archive:
         for key in keys:
             for path in sorted(scan.job(key).folder.rglob("*")):
-                if path.is_file() and not path.is_symlink() and os.access(path, os.R_OK):
+                if path.is_symlink() or not path.is_file() or not os.access(path, os.R_OK):
+                    continue
+                # jobs/KEY/COPY/artifacts/...
+                copy = scan.job(key).folder / path.relative_to(scan.job(key).folder).parts[0]
+                if not is_helper_copy(scan, copy / "artifacts", path):
                     archive.add(path, path.relative_to(scan.folder).as_posix())

@@ -45,3 +45,23 @@ def test_where_nobody_counts_there_are_none(
     monkeypatch.setattr(oom_kills, "CGROUPS", tmp_path / "none")
     monkeypatch.setattr(oom_kills, "OWN_CGROUPS", tmp_path / "none")
     assert oom_kills.count_oom_kills() == 0
+
+
+@pytest.mark.parametrize(
+    ("own", "file"),
+    [
+        ("8:pids:/slurm/job_7\n0::/", "pids/slurm/job_7/pids.events"),
+        ("0::/system.slice/job_7", "system.slice/job_7/pids.events"),
+        ("8:pids:/of/the/host", "pids/pids.events"),
+    ],
+)
+def test_refused_processes_are_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own: str, file: str
+) -> None:
+    (tmp_path / "own").write_text(own)
+    counter = tmp_path / "groups" / file
+    counter.parent.mkdir(parents=True)
+    counter.write_text("max 5\n")
+    monkeypatch.setattr(oom_kills, "CGROUPS", tmp_path / "groups")
+    monkeypatch.setattr(oom_kills, "OWN_CGROUPS", tmp_path / "own")
+    assert oom_kills.count_refused_processes() == 5
