@@ -25,14 +25,17 @@ export interface Parameter {
 /** One option of a scan. */
 export interface ScanOption {
   name: string;
+  /** Its word in the cell; complaints call it by this. */
+  flag: string;
   label: string;
-  kind: "choice" | "number" | "text" | "flag";
+  /** `several` is a text of several values, with spaces between. */
+  kind: "choice" | "number" | "text" | "several" | "flag";
   choices: readonly string[];
   /** What stands in its input while that is empty. */
   hint: string;
   help: string;
-  /** It is seldom needed, and so folded away. */
-  rare: boolean;
+  /** The title of the group that it is folded away in; empty if it is shown at once. */
+  group: string;
   /** Its value where nothing was chosen. */
   usual: string | boolean;
 }
@@ -108,7 +111,10 @@ export interface CheckedForm {
   /** Explanations of values, by parameters and options with their dashes. */
   words: Readonly<Record<string, string>>;
   errors: readonly Complaint[];
+  /** About the metric. */
   warning: string | null;
+  /** What may not be meant, though nothing is wrong. */
+  warnings: readonly string[];
 }
 
 type Loose = Record<string, unknown>;
@@ -150,15 +156,18 @@ function asParameter(value: Loose): Parameter {
 }
 
 function asOption(value: Loose): ScanOption {
-  const kind = (["choice", "number", "flag"] as const).find((one) => one === value["kind"]);
+  const kind = (["choice", "number", "several", "flag"] as const).find(
+    (one) => one === value["kind"],
+  );
   return {
     name: text(value["name"]),
+    flag: text(value["flag"]),
     label: text(value["label"]),
     kind: kind ?? "text",
     choices: texts(value["choices"]),
     hint: text(value["hint"]),
     help: text(value["help"]),
-    rare: value["rare"] === true,
+    group: text(value["group"]),
     usual: value["usual"] === true || text(value["usual"]),
   };
 }
@@ -232,5 +241,6 @@ export function asCheckedForm(value: unknown): CheckedForm | null {
     words: values(checked["words"], text),
     errors: records(checked["errors"]).map(asComplaint),
     warning: text(checked["warning"]) || null,
+    warnings: texts(checked["warnings"]),
   };
 }
