@@ -18,7 +18,7 @@ from jupyter_gridgpu.planning.declaration import Options
 from jupyter_gridgpu.planning.notebook import Notebook, metric_names, parameters_cell
 from jupyter_gridgpu.planning.options import option_list
 from jupyter_gridgpu.planning.parameter import NO_VALUE, Parameter, kind_of
-from jupyter_gridgpu.store import home
+from jupyter_gridgpu.store import home, home_mark
 
 PARAMETER_LIMIT = 200
 NAME_LIMIT = 200
@@ -117,6 +117,8 @@ def facts(notebook: Notebook) -> dict[str, Any]:
     where.sort(key=lambda name: _place(group_of(name)))
     return {
         "notebook": one_line(notebook.path.name, 200),
+        "home": one_line(str(home.home()), 500),
+        "mark": home_mark.leave(),
         "cell": parameters_cell(notebook),
         "more": len(notebook.parameters) - len(shown),
         "parameters": [_parameter(parameter) for parameter in shown.values()],

@@ -85,14 +85,14 @@ describe("the form", () => {
     type("Value of lr", "1");
     later(200);
     model.answer({ warnings: ["steps keeps the old batch.", "<b>two</b>"] });
-    expect(one(".gf-warnings").textContent).toBe("steps keeps the old batch.<b>two</b>");
-    expect(one(".gf-warnings").getAttribute("role")).toBe("status");
+    expect(one(".gg-warnings").textContent).toBe("steps keeps the old batch.<b>two</b>");
+    expect(one(".gg-warnings").getAttribute("role")).toBe("status");
     expect(start().hasAttribute("aria-disabled")).toBe(false);
     model.answer();
     type("Value of lr", "2");
     later(200);
     model.answer();
-    expect(one(".gf-warnings").hidden).toBe(true);
+    expect(one(".gg-warnings").hidden).toBe(true);
   });
   it("asks at once when nothing was checked yet", () => {
     const { model } = stage({ checked: {} });

@@ -1,14 +1,16 @@
 /** The parameter form. It writes the cell that it stands for. */
 import { copyText } from "../ui/clipboard";
-import { drawIfChanged, h } from "../ui/dom";
+import { h, setText } from "../ui/dom";
 import { count, t } from "../ui/i18n";
 import { icon } from "../ui/icons";
 import { keepKeys } from "../ui/keys";
 import { full } from "../ui/text";
+import { drawWarnings } from "../ui/warnings";
 import { drawCell } from "./cell";
 import { FormChecks, type FormLink } from "./checks";
 import { FormFoot } from "./foot";
 import { WRITE_CELL, type WriteCell } from "./writecell";
+import { askHome } from "./home";
 import type { CheckedForm, FormState, FormContent, ScanOption } from "./messages";
 import { type Field, ObjectiveField, OptionField } from "./options";
 import { ParameterRow } from "./parameterrow";
@@ -38,8 +40,10 @@ export class Form {
     t("Copy"),
   );
   private readonly warnings = h("div", {
-    ...{ class: "gf-warnings", role: "status", "aria-label": t("Warnings") },
+    ...{ class: "gg-warnings", role: "status", "aria-label": t("Warnings") },
   });
+  /** Says that the kernel keeps its scans where the server does not see them. */
+  private readonly elsewhere = h("div", { class: "gf-elsewhere gg-q", role: "status" });
   private readonly rows = new Map<string, ParameterRow>();
   private readonly fields: Field[] = [];
   /** The field of the number of trials, which shows the size of the grid while it is empty. */
@@ -71,11 +75,16 @@ export class Form {
       waiting: (why) => this.foot.waiting(why),
     });
     this.body.append(this.makeHead(), this.makeTable(), this.makeSettings(), this.makeCell());
-    this.body.append(this.warnings, this.foot.element);
+    this.body.append(this.warnings, this.elsewhere, this.foot.element);
     this.warnings.hidden = true;
     this.element.append(this.body, this.written);
     this.drawWritten();
     this.copy.addEventListener("click", () => void this.copied());
+    this.elsewhere.hidden = true;
+    askHome(this.element, content, (text) => {
+      setText(this.elsewhere, text);
+      this.elsewhere.hidden = !text;
+    });
     if (checked) this.update(checked);
     else this.check();
   }
@@ -238,15 +247,8 @@ export class Form {
     const hint = varies ? String(checked.grid ?? "") : "";
     for (const field of this.trials) field.hint(hint);
     drawCell(this.pre, checked.cell, checked.errors);
-    this.drawWarnings(checked.warnings);
+    drawWarnings(this.warnings, checked.warnings.map(full));
     this.foot.update(checked);
-  }
-
-  private drawWarnings(warnings: readonly string[]): void {
-    this.warnings.hidden = !warnings.length;
-    drawIfChanged(this.warnings, JSON.stringify(warnings), () =>
-      warnings.map((text) => h("p", {}, icon("lost"), h("span", {}, full(text)))),
-    );
   }
 
   /** The name of a field for people. */

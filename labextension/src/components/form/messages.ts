@@ -43,6 +43,9 @@ export interface ScanOption {
 /** What a form is made of: the parameters of a notebook and the options of a scan. */
 export interface FormContent {
   notebook: string;
+  /** Where the kernel keeps scans, and the mark of that folder. */
+  home: string;
+  mark: string;
   /** The number of the cell with the parameters. */
   cell: number;
   /** How many parameters the form has no room for. */
@@ -177,6 +180,8 @@ export function asFormContent(value: unknown): FormContent {
   const content = record(value);
   return {
     notebook: text(content["notebook"]),
+    home: text(content["home"]),
+    mark: text(content["mark"]),
     cell: integer(content["cell"]) ?? 0,
     more: integer(content["more"]) ?? 0,
     parameters: records(content["parameters"]).map(asParameter),
