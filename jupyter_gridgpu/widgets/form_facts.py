@@ -193,7 +193,8 @@ def _field(option: click.Option, notebook: Notebook) -> dict[str, Any]:
         "kind": _field_kind(option, choices),
         "choices": choices,
         "hint": hints.get(name, ""),
-        "help": option.help or "",
+        # One field of the form takes several values.
+        "help": (option.help or "").replace("; may be repeated", ""),
         "group": group_of(name),
         "usual": option_text(Options.__dataclass_fields__[name].default),
     }
