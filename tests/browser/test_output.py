@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from jupyter_gridgpu.client import ScanHandle
 from tests.browser.lab import BUSY, ENDLESS, Lab, write_scan_notebook
 from tests.browser.pages import (
     epoch,
@@ -30,6 +32,17 @@ MIME = "application/vnd.gridgpu.scan+json"
 WIDGET = "application/vnd.jupyter.widget-view+json"
 TWO_AT_A_TIME = "--minimize loss --parallel 2"
 SLOW = f"lr = [0.1, 0.2]\n{ENDLESS}"
+
+
+@pytest.fixture
+def other_home(tmp_path: Path) -> Iterator[Path]:
+    """A home of scans that the server does not know; what still runs in it is stopped."""
+    yield tmp_path / "apart"
+    for spec in tmp_path.glob("apart/*/scan.json"):
+        handle = ScanHandle(spec.parent)
+        handle.refresh()
+        if not handle.ended:
+            handle.stop()
 
 
 def test_a_reloaded_page_shows_the_table_live_again_without_a_kernel(lab: Lab, page: Page) -> None:
@@ -102,11 +115,11 @@ def test_the_saved_notebook_shows_the_end_though_the_page_was_reloaded(
 
 
 def test_scans_of_a_kernel_that_has_another_home_are_live_and_the_page_says_so(
-    lab: Lab, page: Page, tmp_path: Path
+    lab: Lab, page: Page, other_home: Path
 ) -> None:
     name = write_scan_notebook(lab, "apart", TWO_AT_A_TIME, SLOW, "%gridscan train_apart.ipynb")
     notebook = lab.read_notebook(name)
-    home = f"import os\nos.environ['GRIDGPU_HOME'] = {str(tmp_path / 'apart')!r}\n"
+    home = f"import os\nos.environ['GRIDGPU_HOME'] = {str(other_home)!r}\n"
     notebook["cells"][0]["source"] = home + "%load_ext jupyter_gridgpu"
     (lab.folder / name).write_text(json.dumps(notebook))
     lab.open(page, name)
