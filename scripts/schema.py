@@ -169,6 +169,9 @@ def paths() -> dict[str, Schema]:
         f"{scan}/log": _operation(
             messages.RunnerLog, (SCAN,), "The end of the log of a scan's runner."
         ),
+        f"{scan}/output": _operation(
+            messages.SavedOutput, (SCAN,), "The output of a scan's cell, as a notebook keeps it."
+        ),
         "/queues": _operation(
             messages.Queues, (), "GPU queues, as they were at most a minute ago."
         ),
@@ -178,7 +181,10 @@ def paths() -> dict[str, Schema]:
     return {
         **{path: {"get": operation} for path, operation in gets.items()},
         f"{scan}/commands": {"post": command},
-        "/home": {"put": home},
+        "/home": {
+            "get": _operation(messages.HomeSeen, (), "The folder of scans, and its mark."),
+            "put": home,
+        },
     }
 
 

@@ -278,6 +278,33 @@ def check_word(text: str) -> None:
         )
 
 
+def split_words(text: str) -> list[str]:
+    """Return the words of a text field that takes several values: `a.npz "b c.npz", d/*.csv`.
+
+    Words stand apart by spaces or commas; quotes keep them together. Raises FieldError if a quote
+    is not closed.
+    """
+    reader = shlex.shlex(text, posix=True, punctuation_chars=False)
+    reader.whitespace += ","
+    reader.whitespace_split = True
+    reader.commenters = ""
+    try:
+        return list(reader)
+    except ValueError:
+        raise FieldError("A quote is not closed.") from None
+
+
+def join_words(words: Sequence[object]) -> str:
+    """Return the text that `split_words` reads as these words."""
+    return " ".join(_kept_together(str(word)) for word in words)
+
+
+def _kept_together(word: str) -> str:
+    """Return a word with quotes around it, if it needs them."""
+    # A comma separates words in the field, though it does not for a shell.
+    return f"'{word}'" if "," in word and shlex.quote(word) == word else shlex.quote(word)
+
+
 def _quoted(text: str) -> str:
     """Return a word with quotes around it if it needs them: the magic splits its line by shlex."""
     try:

@@ -29,7 +29,8 @@ from jupyter_gridgpu.server.scans import WatchedScans
 from jupyter_gridgpu.server.statuses import status_of
 from jupyter_gridgpu.server.watched_scan import dumps
 from jupyter_gridgpu.server.watcher import Watcher
-from jupyter_gridgpu.store import home
+from jupyter_gridgpu.store import home, home_mark
+from jupyter_gridgpu.widgets.saved_output import output_forms
 
 LOG_BYTES = 64 * 1024  # bytes of a log in one answer, if the page does not ask for a number
 LOG_LIMIT = 1024 * 1024  # the most bytes of a log that a page may ask for
@@ -225,6 +226,21 @@ class RunnerLogHandler(Api):
         self.finish(dumps({"text": text}))
 
 
+class OutputHandler(Api):
+    """What a notebook keeps of a scan."""
+
+    @web.authenticated
+    @authorized
+    async def get(self, scan: str) -> None:
+        """Answer with the output of the scan's cell in all forms that need no kernel."""
+        watched = await self.watcher.in_scan_thread(self.scans.find, scan)
+        head, handle = await self.watcher.in_scan_thread(
+            lambda: (watched.fresh_head(), watched.handle())
+        )
+        forms = await self.watcher.in_file_thread(output_forms, handle, head)
+        self.finish(dumps({"data": forms}))
+
+
 class CommandsHandler(Api):
     """Commands to a scan."""
 
@@ -251,6 +267,13 @@ class CommandsHandler(Api):
 
 class HomeHandler(Api):
     """The folder where scans are kept: a setting of this server and of the kernels it starts."""
+
+    @web.authenticated
+    @authorized
+    async def get(self) -> None:
+        """Answer with the folder, and with the mark that a kernel has left in it."""
+        mark = await self.watcher.in_file_thread(home_mark.read)
+        self.finish(dumps({"home": str(home.home()), "mark": mark}))
 
     @web.authenticated
     @authorized
@@ -309,6 +332,7 @@ ROUTES: list[tuple[str, type[web.RequestHandler]]] = [
     (rf"{_JOB}/log", LogHandler),
     (rf"{_JOB}/notebook", NotebookHandler),
     (rf"{_SCAN}/log", RunnerLogHandler),
+    (rf"{_SCAN}/output", OutputHandler),
     (rf"{_SCAN}/commands", CommandsHandler),
     (rf"{_API}/home", HomeHandler),
     (rf"{_API}/queues", QueuesHandler),

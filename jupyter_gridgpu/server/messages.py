@@ -33,6 +33,22 @@ class RunnerLog(TypedDict):
     text: str
 
 
+class SavedOutput(TypedDict):
+    """What a notebook keeps of a scan in the output of a cell, by MIME type."""
+
+    data: dict[str, Any]
+
+
+class HomeSeen(TypedDict):
+    """The folder of scans, and the mark by which a kernel tells whether it has the same one.
+
+    The mark is empty if no kernel has left one.
+    """
+
+    home: str
+    mark: str
+
+
 class _CommandOptions(TypedDict, total=False):
     variants: list[str] | None
     trials: int | None

@@ -15,7 +15,7 @@ from jupyter_gridgpu.model.form_cell import first_line
 from jupyter_gridgpu.planning.notebook import read_notebook
 from jupyter_gridgpu.planning.options import words_for
 from jupyter_gridgpu.widgets.form_check import check, failed
-from jupyter_gridgpu.widgets.form_facts import CARRIED_OPTIONS, facts
+from jupyter_gridgpu.widgets.form_facts import facts
 from jupyter_gridgpu.widgets.form_start import first_state
 from jupyter_gridgpu.widgets.widget_bundle import widget_bundle
 
@@ -55,7 +55,6 @@ class ScanForm(anywidget.AnyWidget):
         if names is not None:
             self._variables = names
         self._notebook = str(notebook)
-        self._carried = {name: values[name] for name in CARRIED_OPTIONS if name in values}
         self._line = first_line([self._notebook, *words_for(values)]).removeprefix("%")
         found = read_notebook(notebook, kernel_here=False)
         state = first_state(found, values)
@@ -91,7 +90,7 @@ class ScanForm(anywidget.AnyWidget):
 
     def _check(self, state: Mapping[str, Any]) -> dict[str, Any]:
         try:
-            return check(self._notebook, state, self._carried, self._variables)
+            return check(self._notebook, state, self._variables)
         except Exception as error:
             # Without an answer the form would wait for ever.
             problem = f"{type(error).__name__}: {str(error)[:200]}"

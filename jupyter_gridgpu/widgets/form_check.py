@@ -24,6 +24,7 @@ from jupyter_gridgpu.model.form_cell import (
     first_line,
     read_entry,
     right_side,
+    split_words,
 )
 from jupyter_gridgpu.model.grammar import parse_space
 from jupyter_gridgpu.model.space import Axis, Space
@@ -64,13 +65,11 @@ class CheckedForm:
 def check(
     notebook_path: str,
     state: Mapping[str, Any],
-    carried: Mapping[str, Any],
     variables: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Return the answer to a form: the cell, the number of variants, and the errors.
 
-    `carried` are options that the form does not show. `variables` are those that values may use.
-    `state` comes from a browser and may hold anything.
+    `variables` are those that values may use. `state` comes from a browser and may hold anything.
     """
     try:
         check_word(notebook_path)
@@ -79,11 +78,12 @@ def check(
         return failed(first_line([notebook_path]), str(error))
     for entry, known in _entries(form.notebook, state):
         _check_parameter(form, entry, known)
-    texts = _option_texts(form, state, carried)
+    texts = _option_texts(form, state)
     head = first_line([notebook_path, *words_for(texts)])
     # Options with an error are left out of the request, so that variants can still be counted.
     wrong = {error["field"] for error in form.errors}
-    sound = {name: text for name, text in texts.items() if f"--{_dashed(name)}" not in wrong}
+    flags = {option.name or "": option.opts[0] for option in option_list()}
+    sound = {name: text for name, text in texts.items() if flags[name] not in wrong}
     made = None
     if form.axes:
         body = assignments({name: form.right_sides[name] for name in form.axes})
@@ -153,9 +153,7 @@ def _check_parameter(form: CheckedForm, entry: ParameterEntry, known: ParameterF
         form.axes[entry.name] = axis
 
 
-def _option_texts(
-    form: CheckedForm, state: Mapping[str, Any], carried: Mapping[str, Any]
-) -> dict[str, Any]:
+def _option_texts(form: CheckedForm, state: Mapping[str, Any]) -> dict[str, Any]:
     """Return the options as texts, and add an error for each value that an option cannot have.
 
     Names in the state that are no options are left out.
@@ -166,24 +164,33 @@ def _option_texts(
     direction = state.get("direction")
     if direction not in OBJECTIVE_OPTIONS:
         direction = "maximize"
-    texts = {**carried}
+    texts: dict[str, Any] = {}
     for option in option_list():
         name = option.name or ""
-        if name in OBJECTIVE_OPTIONS:
+        if name not in OBJECTIVE_OPTIONS:
+            texts[name] = _option_value(form, option, given.get(name))
+        elif name == direction:
+            texts[name] = typed_line(state.get("metric"))
+        else:
             texts[name] = ""
-            if name == direction:
-                texts[name] = typed_line(state.get("metric"))
-        elif name not in carried:
-            texts[name] = _option_text(option, given.get(name))
         _check_option(form, option, texts[name])
     return texts
 
 
-def _option_text(option: click.Option, value: Any) -> str | bool:
-    """Return the value of an option, which a browser sent, as it is written in the cell."""
+def _option_value(form: CheckedForm, option: click.Option, value: Any) -> str | bool | list[str]:
+    """Return the value of an option, which a browser sent, as it is written in the cell.
+
+    An option that may be repeated has several values; words that cannot be told apart are an error.
+    """
     if option.is_flag:
         return value is True
     text = typed_line(value)
+    if option.multiple:
+        try:
+            return split_words(text)
+        except FieldError as error:
+            form.add_error(option.opts[0], str(error))
+            return []
     # `24 GB` becomes `24GB`, which needs no quotes in the cell.
     if option.metavar in ("SIZE", "TIME") and re.fullmatch(r"[\w. ]+", text):
         return text.replace(" ", "")
@@ -192,12 +199,12 @@ def _option_text(option: click.Option, value: Any) -> str | bool:
 
 def _check_option(form: CheckedForm, option: click.Option, value: Any) -> None:
     """Add an error if a value cannot stand in a cell, or is not the whole number it must be."""
-    if value in (None, "", False, ()):
+    if value in ("", False, []):
         return
     where = option.opts[0]
     words = [str(value)]
-    if isinstance(value, (list, tuple)):
-        words = list(value)
+    if isinstance(value, list):
+        words = value
     try:
         for word in words:
             check_word(word)
@@ -222,10 +229,6 @@ def _without_dashes(text: str) -> str:
         r"--([a-z][a-z-]*)(?: (?:NAME|N)\b)?", lambda match: match[1].replace("-", " "), text
     )
     return text[:1].upper() + text[1:]
-
-
-def _dashed(name: str) -> str:
-    return name.replace("_", "-")
 
 
 def _metric_warning(notebook: Notebook, texts: Mapping[str, Any]) -> str | None:

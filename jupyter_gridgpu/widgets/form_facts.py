@@ -8,26 +8,26 @@ from typing import Any
 import click
 
 from jupyter_gridgpu import backends, samplers
-from jupyter_gridgpu.model.form_cell import ParameterFacts, python_text
+from jupyter_gridgpu.model.form_cell import ParameterFacts, join_words, python_text
 from jupyter_gridgpu.model.job import one_line
 from jupyter_gridgpu.model.plain_values import NotPlain, plain
-from jupyter_gridgpu.model.scan import AUTO
+from jupyter_gridgpu.model.resources import RUNTIMES
+from jupyter_gridgpu.model.scan import AUTO, CHANNELS
 from jupyter_gridgpu.model.typed_values import LIST, NUMBER, TEXT_LIMIT
 from jupyter_gridgpu.planning.declaration import Options
 from jupyter_gridgpu.planning.notebook import Notebook, metric_names, parameters_cell
 from jupyter_gridgpu.planning.options import option_list
 from jupyter_gridgpu.planning.parameter import NO_VALUE, Parameter, kind_of
-from jupyter_gridgpu.store import home
+from jupyter_gridgpu.store import home, home_mark
 
 PARAMETER_LIMIT = 200
 NAME_LIMIT = 200
 COMMENT_LIMIT = 200
-# The groups of options. All options in none of these three groups say where jobs run. So a new
+# The options of the search. All others, but the objective, say where and how jobs run. So a new
 # option gets its field in the form without a change here.
 SEARCH_OPTIONS = ("sampler", "trials", "name")
 OBJECTIVE_OPTIONS = ("maximize", "minimize")  # drawn as one field with a direction
-CARRIED_OPTIONS = ("seed", "files", "bind", "inputs", "exclude_site", "new")  # not drawn
-# Options of where jobs run that are shown at once. All others of them are folded away.
+# Options that are shown at once. All others are folded away, in groups.
 COMMON_OPTIONS = (
     "on",
     "gpus",
@@ -37,7 +37,17 @@ COMMON_OPTIONS = (
     "parallel",
     "per_gpu",
     "retries",
+    "files",
 )
+OTHER_GROUP = "Jobs"  # of all options that no group below names
+GROUPS = {
+    "The scan": ("seed", "new"),
+    OTHER_GROUP: (),
+    "GPUs": ("gpu_model", "vram", "cuda"),
+    "Container": ("runtime", "bind"),
+    "Batch systems": ("queue", "account", "qos", "constraint", "no_shared_disk", "channel"),
+    "PanDA": ("inputs", "out", "exclude_site", "attempts"),
+}
 # Labels other than the option's name with a capital letter.
 LABELS = {
     "on": "Backend",
@@ -49,7 +59,13 @@ LABELS = {
     "cuda": "CUDA",
     "cpus": "Cores",
     "qos": "QOS",
+    "inputs": "Datasets",
+    "out": "Output dataset",
+    "new": "Start another scan",
 }
+
+
+_WORDS = {"runtime": RUNTIMES, "channel": CHANNELS}  # the values of options that have few
 
 
 def shown_parameters(notebook: Notebook) -> dict[str, Parameter]:
@@ -96,10 +112,13 @@ def facts(notebook: Notebook) -> dict[str, Any]:
     """
     shown = shown_parameters(notebook)
     options = {option.name or "": option for option in option_list()}
-    elsewhere = (*SEARCH_OPTIONS, *OBJECTIVE_OPTIONS, *CARRIED_OPTIONS)
+    elsewhere = (*SEARCH_OPTIONS, *OBJECTIVE_OPTIONS)
     where = [name for name in options if name not in elsewhere]
+    where.sort(key=lambda name: _place(group_of(name)))
     return {
         "notebook": one_line(notebook.path.name, 200),
+        "home": one_line(str(home.home()), 500),
+        "mark": home_mark.leave(),
         "cell": parameters_cell(notebook),
         "more": len(notebook.parameters) - len(shown),
         "parameters": [_parameter(parameter) for parameter in shown.values()],
@@ -141,6 +160,21 @@ def _comment(parameter: Parameter, known: ParameterFacts) -> str:
     return comment or ""
 
 
+def group_of(name: str) -> str:
+    """Return the title of the group that an option is folded away in; "" if it is shown at once."""
+    if name in (*SEARCH_OPTIONS, *OBJECTIVE_OPTIONS, *COMMON_OPTIONS):
+        return ""
+    for title, names in GROUPS.items():
+        if name in names:
+            return title
+    return OTHER_GROUP
+
+
+def _place(group: str) -> int:
+    """Return the place of a group in the form; options that are shown at once come first."""
+    return ["", *GROUPS].index(group)
+
+
 def _field(option: click.Option, notebook: Notebook) -> dict[str, Any]:
     """Return one option as a field, made from its click option."""
     name = option.name or ""
@@ -154,12 +188,14 @@ def _field(option: click.Option, notebook: Notebook) -> dict[str, Any]:
     }
     return {
         "name": name,
+        "flag": option.opts[0],
         "label": LABELS.get(name, name.replace("_", " ").capitalize()),
         "kind": _field_kind(option, choices),
         "choices": choices,
         "hint": hints.get(name, ""),
-        "help": option.help or "",
-        "rare": name not in (*SEARCH_OPTIONS, *COMMON_OPTIONS),
+        # One field of the form takes several values.
+        "help": (option.help or "").replace("; may be repeated", ""),
+        "group": group_of(name),
         "usual": option_text(Options.__dataclass_fields__[name].default),
     }
 
@@ -170,7 +206,7 @@ def _choices(name: str) -> list[str]:
         return [*backends.names(), AUTO]
     if name == "sampler":
         return samplers.names()
-    return []
+    return list(_WORDS.get(name, ()))
 
 
 def _field_kind(option: click.Option, choices: list[str]) -> str:
@@ -179,15 +215,22 @@ def _field_kind(option: click.Option, choices: list[str]) -> str:
         return "flag"
     if choices:
         return "choice"
+    if option.multiple:
+        return "several"
     if option.type is click.INT:
         return "number"
     return "text"
 
 
 def option_text(value: Any) -> str | bool:
-    """Return an option's value as the form holds it: a flag as it is, anything else as text."""
+    """Return an option's value as the form holds it: a flag as it is, anything else as text.
+
+    Several values become one text with spaces between them.
+    """
     if isinstance(value, bool):
         return value
     if value is None:
         return ""
+    if isinstance(value, (list, tuple)):
+        return join_words(value)
     return str(value)

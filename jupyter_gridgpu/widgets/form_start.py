@@ -17,7 +17,6 @@ from jupyter_gridgpu.planning.notebook import Notebook
 from jupyter_gridgpu.planning.options import option_list
 from jupyter_gridgpu.planning.parameter import Parameter
 from jupyter_gridgpu.widgets.form_facts import (
-    CARRIED_OPTIONS,
     OBJECTIVE_OPTIONS,
     option_text,
     parameter_facts,
@@ -45,13 +44,12 @@ def first_state(notebook: Notebook, values: Mapping[str, Any]) -> dict[str, Any]
     given = {**defaults, **values}
     names = [option.name or "" for option in option_list()]
     texts = {name: option_text(given[name]) for name in names}
-    not_options = (*OBJECTIVE_OPTIONS, *CARRIED_OPTIONS)
     entries = [starting_entry(parameter) for parameter in shown_parameters(notebook).values()]
     return {
         "parameters": [to_json(entry) for entry in entries],
         "direction": direction,
         "metric": texts[direction],
-        "options": {name: text for name, text in texts.items() if name not in not_options},
+        "options": {name: text for name, text in texts.items() if name not in OBJECTIVE_OPTIONS},
     }
 
 

@@ -16,15 +16,15 @@ import traitlets
 from jupyter_gridgpu.client import ScanHandle
 from jupyter_gridgpu.errors import GridGpuError
 from jupyter_gridgpu.model import wire
-from jupyter_gridgpu.widgets.feed import FEED
-from jupyter_gridgpu.widgets.saved_output import MIME_TYPE, saved
-from jupyter_gridgpu.widgets.static_table import html
+from jupyter_gridgpu.widgets.feed import EVERY_S, FEED
+from jupyter_gridgpu.widgets.saved_output import output_forms
 from jupyter_gridgpu.widgets.widget_bundle import widget_bundle
 
 STATIC = Path(__file__).parent / "static"
 # Seconds between two heads if no event has come. The time that is left changes without an event,
 # and a runner dies without an event.
 HEAD_EVERY_S = 2.0
+FIRST_ROWS_S = 1.5  # seconds that the first display of a table may wait for rows
 LOG_BYTES = 64 * 1024  # bytes of a log in one message
 NOTHING_SEEN = -1  # lower than any revision of a journal
 
@@ -58,8 +58,18 @@ class LiveTable(anywidget.AnyWidget):
         """Display the table and keep it up to date until the scan has ended."""
         from IPython.display import display
 
+        self._wait_for_rows()
         self._display = display(self._bundle(), raw=True, display_id=True)
         FEED.add(self)
+
+    def _wait_for_rows(self) -> None:
+        """Wait a moment for the first rows, which a notebook that is saved at once then has."""
+        deadline = time.monotonic() + FIRST_ROWS_S
+        while time.monotonic() < deadline:
+            self.handle.refresh()
+            if self.handle.view.variants or self.handle.state != "running":
+                return
+            time.sleep(EVERY_S)
 
     def update(self) -> bool:
         """Send the rows that changed, if any. Return whether more changes may come."""
@@ -113,15 +123,8 @@ class LiveTable(anywidget.AnyWidget):
         The labextension draws our own type, any other page with a kernel draws the widget, a page
         without a kernel shows the HTML, and a terminal shows the text.
         """
-        bundle = widget_bundle(self)
         with self.handle.lock:
-            view = self.handle.view
-            rows = [wire.row(view, variant) for variant in view.variants.values()]
-            head = self._head()
-            bundle[MIME_TYPE] = saved(head, rows)
-            bundle["text/html"] = html(head, rows)
-            bundle["text/plain"] = repr(self.handle)
-        return bundle
+            return {**widget_bundle(self), **output_forms(self.handle, self._head())}
 
     def _refresh_static(self) -> None:
         """Replace the output that is saved with the notebook, which shows the start of the scan.

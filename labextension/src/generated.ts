@@ -219,6 +219,13 @@ export interface Home {
   home: string;
 }
 /**
+ * The folder of scans, and the mark by which a kernel tells whether it has the same one. The mark is empty if no kernel has left one.
+ */
+export interface HomeSeen {
+  home: string;
+  mark: string;
+}
+/**
  * Everything that the details of a variant show beside its row.
  */
 export interface JobDetails {
@@ -491,6 +498,14 @@ export interface RowPage {
  */
 export interface RunnerLog {
   text: string;
+}
+/**
+ * What a notebook keeps of a scan in the output of a cell, by MIME type.
+ */
+export interface SavedOutput {
+  data: {
+    [k: string]: unknown;
+  };
 }
 /**
  * All scans, newest first.

@@ -17,10 +17,12 @@ import { setTranslator } from "./components/ui/i18n";
 import { FormOpener, writeCells } from "./lab/cells";
 import { Connection } from "./lab/connection";
 import { ScanDrive } from "./lab/drive";
+import { compareHomes } from "./lab/homes";
 import { scansIcon } from "./lab/icon";
 import { ScanNotifications } from "./lab/notifications";
 import { SHOW_PANEL, SidePanel } from "./lab/panel";
 import { addRenderer } from "./lab/renderer";
+import { Renewal } from "./lab/renewal";
 import { Rest } from "./lab/rest";
 import { follow, type Settings } from "./lab/settings";
 import {
@@ -85,14 +87,19 @@ const output: JupyterFrontEndPlugin<void> = {
   description: "Draws the output of %%gridscan live from the server.",
   autoStart: true,
   requires: [ILink, IViews, IRenderMimeRegistry],
-  optional: [ILabShell],
+  optional: [ILabShell, INotebookTracker],
   activate: (
     _app: JupyterFrontEnd,
-    { connection }: Link,
+    { connection, rest }: Link,
     made: Views,
     rendermime: IRenderMimeRegistry,
     shell: ILabShell | null,
-  ) => addRenderer(rendermime, connection, shell ? made : withoutTabs(made)),
+    tracker: INotebookTracker | null,
+  ) => {
+    const host = shell ? made : withoutTabs(made);
+    addRenderer(rendermime, connection, host, new Renewal(rest, tracker));
+    compareHomes(rest, connection);
+  },
 };
 
 const form: JupyterFrontEndPlugin<ScanNotebook> = {

@@ -61,7 +61,7 @@ export interface Refused {
 /** What a link tells of its scan; `missing` says that the sender knows no such scan. */
 export type LinkEvent =
   | Incoming
-  | { type: "closed"; retry_s?: number }
+  | { type: "closed"; retry_s?: number; refused?: boolean }
   | { type: "opened" }
   | { type: "missing" }
   | Refused;

@@ -24,7 +24,11 @@ class FakeSocket {
   }
 }
 
-const rest = { socketUrl: () => "ws://here" } as Rest;
+let refuses = false;
+const rest = {
+  socketUrl: () => "ws://here",
+  refuses: () => Promise.resolve(refuses),
+} as unknown as Rest;
 const last = (): FakeSocket => FakeSocket.all[FakeSocket.all.length - 1]!;
 const turn = (): Promise<void> => Promise.resolve();
 const rows = [row("v0001", { state: "running" })];
@@ -43,6 +47,7 @@ describe("the page's connection", () => {
   beforeEach(() => {
     vi.useFakeTimers();
     FakeSocket.all = [];
+    refuses = false;
     vi.stubGlobal("WebSocket", FakeSocket);
   });
   afterEach(() => {
@@ -77,6 +82,39 @@ describe("the page's connection", () => {
     await turn();
     expect(last().sent).toEqual([{ type: "open", scan: head.id, since: 7 }]);
     expect(store.closed).toBe(false);
+  });
+  it("says when the page is to be reloaded, and then asks seldom", async () => {
+    const connection = await connected();
+    const store = connection.open(head.id);
+    last().give(snapshot);
+    refuses = true;
+    last().onclose?.();
+    await turn();
+    // A socket that was open before says nothing about the page.
+    expect(connection.refused).toBe(false);
+    vi.advanceTimersByTime(1300);
+    last().onclose?.();
+    await turn();
+    expect([connection.refused, store.refused, store.retryAt]).toEqual([true, true, null]);
+    const tries = FakeSocket.all.length;
+    vi.advanceTimersByTime(200_000);
+    expect(FakeSocket.all).toHaveLength(tries);
+    vi.advanceTimersByTime(110_000);
+    expect(FakeSocket.all).toHaveLength(tries + 1);
+    last().onopen?.();
+    await turn();
+    await turn();
+    expect([connection.refused, store.refused]).toEqual([false, false]);
+  });
+  it("keeps trying while the server is only away", async () => {
+    const connection = await connected();
+    last().onclose?.();
+    vi.advanceTimersByTime(1300);
+    last().onclose?.();
+    await turn();
+    expect(connection.refused).toBe(false);
+    vi.advanceTimersByTime(2600);
+    expect(FakeSocket.all).toHaveLength(3);
   });
   it("lists a scan of which only the rows were sent", async () => {
     const connection = await connected();

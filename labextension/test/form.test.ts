@@ -51,7 +51,7 @@ describe("the form", () => {
     expect(start().hasAttribute("data-lm-suppress-shortcuts")).toBe(true);
   });
   it("folds away what is seldom needed, until it has a value or something is wrong with it", () => {
-    const rare = option("gpu_model", { rare: true });
+    const rare = option("gpu_model", { group: "GPUs" });
     const facts = { ...FACTS, where: [...FACTS.where, rare] };
     const folded = (root: HTMLElement): boolean => !root.querySelector("details")!.open;
     const { root, model, type } = stage({ facts });
@@ -62,6 +62,37 @@ describe("the form", () => {
     expect(folded(root)).toBe(false);
     const state = { options: { gpu_model: "A100" } };
     expect(folded(stage({ facts, state }).root)).toBe(false);
+  });
+  it("takes several values in one field, and has groups with their titles", () => {
+    const files = option("files", { kind: "several", help: "Files beside it." });
+    const site = option("exclude_site", {
+      kind: "several",
+      group: "PanDA",
+      flag: "--exclude-site",
+    });
+    const { field, root, type, model } = stage({
+      facts: { ...FACTS, where: [...FACTS.where, files, site] },
+    });
+    type("files", "a.npz 'b c.npz'");
+    later(200);
+    expect(model.sent.at(-1)?.state.options).toMatchObject({ files: "a.npz 'b c.npz'" });
+    const help = root.querySelector(`#${field("files").getAttribute("aria-describedby")}`);
+    expect(help?.textContent).toBe("Files beside it.");
+    expect(labelled(root, "PanDA").contains(field("exclude_site"))).toBe(true);
+  });
+  it("shows warnings, and takes them back", () => {
+    const { one, type, model, start } = stage();
+    type("Value of lr", "1");
+    later(200);
+    model.answer({ warnings: ["steps keeps the old batch.", "<b>two</b>"] });
+    expect(one(".gg-warnings").textContent).toBe("steps keeps the old batch.<b>two</b>");
+    expect(one(".gg-warnings").getAttribute("role")).toBe("status");
+    expect(start().hasAttribute("aria-disabled")).toBe(false);
+    model.answer();
+    type("Value of lr", "2");
+    later(200);
+    model.answer();
+    expect(one(".gg-warnings").hidden).toBe(true);
   });
   it("asks at once when nothing was checked yet", () => {
     const { model } = stage({ checked: {} });

@@ -13,12 +13,13 @@ export const parameter = (name: string, more: Loose = {}): Loose => ({
 export const option = (name: string, more: Loose = {}): Loose => ({
   ...{
     name,
+    flag: `--${name.replaceAll("_", "-")}`,
     label: name,
     kind: "text",
     choices: [],
     hint: "",
     help: `About ${name}.`,
-    rare: false,
+    group: "",
     usual: "",
   },
   ...more,
@@ -54,7 +55,7 @@ const STATE = {
 export const checked = (more: Loose = {}): Loose => ({
   ...{ type: "checked", cell: "%%gridscan train.ipynb\nlr = [0.1, 0.2]", variants: 2 },
   ...{ points: { factors: [2], each: { lr: 2 }, trials: null, grid: 2 }, words: {}, errors: [] },
-  ...{ warning: null },
+  ...{ warning: null, warnings: [] },
   ...more,
 });
 export const wrong = (field: string, text: string, more: Loose = {}): Loose => ({

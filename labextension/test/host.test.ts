@@ -112,6 +112,31 @@ describe("a table over the server", () => {
   });
 });
 
+describe("warnings of a scan", () => {
+  const given = (warnings: unknown): HTMLElement =>
+    stage([row("v0001")], { warnings } as object).element.querySelector<HTMLElement>(
+      ".gg-hd .gg-warnings",
+    )!;
+  it("stand in the head of the table as text, and not more than can be read", () => {
+    const warnings = [
+      "steps keeps the old batch: move line 3.",
+      "<i>2</i>",
+      "3",
+      "4",
+      "5",
+      "6",
+      "7",
+    ];
+    const element = given(warnings);
+    expect(element.getAttribute("role")).toBe("status");
+    const texts = [...element.querySelectorAll("p")].map((line) => line.textContent);
+    expect(texts).toEqual([...warnings.slice(0, 5), "2 more warnings."]);
+  });
+  it.each([undefined, [], null, "x", [3]])("are hidden for %j", (warnings) => {
+    expect(given(warnings).hidden).toBe(true);
+  });
+});
+
 describe("failures by cause", () => {
   const rows = [
     row("v0001", {

@@ -34,6 +34,20 @@ describe("the log of a job", () => {
     later(10_000);
     expect(asked("log")).toHaveLength(count);
   });
+  it("shows a traceback as plain text, without colours and without HTML", () => {
+    const { element, link } = jobStage([running({ state: "failed", ended: 1500 })]);
+    const text =
+      "\u001b[0;31m------\u001b[0m\n" +
+      "\u001b[0;31mValueError\u001b[0m  Traceback (most recent call last)\n" +
+      "\u001b[0;32m----> 1\u001b[0m f(\u001b[38;5;28m'<b>x</b>'\u001b[39m)\n" +
+      "\nValueError: <img src=x>\n";
+    link.give(part(text, 0));
+    expect(log(element)).toBe(
+      "------\nValueError  Traceback (most recent call last)\n" +
+        "----> 1 f('<b>x</b>')\n\nValueError: <img src=x>\n",
+    );
+    expect(element.querySelector("pre b, pre img")).toBeNull();
+  });
   it("does not read while nobody looks", () => {
     const { link, asked, element } = jobStage([running()]);
     link.give(part("one\n", 0));

@@ -21,6 +21,7 @@ from tests.browser.pages import (
     save_until,
     stop_scan,
     stop_variant,
+    take_picture,
 )
 
 pytestmark = pytest.mark.timeout(240)
@@ -80,3 +81,37 @@ def test_the_magic_alone_opens_the_form_in_its_notebook(lab: Lab, page: Page) ->
     expect(page.locator(".jp-Notebook .jp-CodeCell").nth(2)).to_contain_text(
         "%%gridscan train_magic.ipynb --minimize loss"
     )
+
+
+def test_options_and_a_last_edit_reach_the_cell_though_answers_are_slow(
+    lab: Lab, page: Page
+) -> None:
+    train = [TRAIN[0], "assert open('data.txt').read() == 'jets'", TRAIN[1]]
+    write_notebook(lab.folder / "train_slow.ipynb", train, tagged=True)
+    (lab.folder / "data.txt").write_text("jets")
+    slow = (
+        "import time\n"
+        "from jupyter_gridgpu.widgets.form import ScanForm\n"
+        "check = ScanForm._check\n"
+        "ScanForm._check = lambda form, state: (time.sleep(0.4), check(form, state))[1]"
+    )
+    cells = [f"%load_ext jupyter_gridgpu\n{slow}", "%gridscan train_slow.ipynb --name slow"]
+    write_notebook(lab.folder / "slow.ipynb", cells)
+    lab.open(page, "slow.ipynb")
+    run_cells(page, 2)
+    expect(parameter_line(page, "lr")).to_be_visible()
+    choose(page, "lr", "list", value="0.1, 0.2")
+    choose(page, "epochs", "fixed", value="2")
+    choose(page, "pause", "fixed", value="0.1")
+    form(page).get_by_label("Files", exact=True).fill("data.txt")
+    form(page).get_by_text("More options").click()
+    form(page).get_by_label("Seed", exact=True).fill("7")
+    take_picture(page, "form-options")
+    # Typed with the answers to what was typed before still on their way.
+    form(page).get_by_label("Metric", exact=True).press_sequentially("max(acc)", delay=130)
+    form(page).get_by_role("button", name="Start 2 jobs").click()
+    expect_state(page, "v0002", "done")
+    written = page.locator(".jp-Notebook .jp-CodeCell").nth(2)
+    expect(written).to_contain_text("--maximize max(acc)")
+    expect(written).to_contain_text("--seed 7")
+    expect(written).to_contain_text("--files data.txt")

@@ -8,6 +8,8 @@ import { ServerLink } from "./serverlink";
 /** Seconds until the first try to connect again. Each further wait is twice as long. */
 const FIRST_WAIT = 1;
 const LONGEST_WAIT = 30;
+/** A server that does not know the page is asked so seldom, in seconds: a reload is needed. */
+const REFUSED_WAIT = 300;
 
 /** A scan that is open in the page. */
 interface OpenedScan {
@@ -30,6 +32,8 @@ export class Connection implements ScanSource {
   closed = true;
   received = 0;
   retry_s: number | undefined;
+  refused = false;
+  elsewhere: readonly string[] = [];
   /** Is called with each new connection: a server that was started again has to be told anew. */
   greet: () => Promise<void> = () => Promise.resolve();
   private socket: WebSocket | null = null;
@@ -58,7 +62,7 @@ export class Connection implements ScanSource {
     );
     const store = new ScanStore(link);
     this.opened.set(id, { store, link, users: 1 });
-    if (this.closed) link.give({ type: "closed" });
+    if (this.closed) link.give({ type: "closed", refused: this.refused });
     else store.hello();
     return store;
   }
@@ -71,6 +75,13 @@ export class Connection implements ScanSource {
     this.opened.delete(id);
     known.store.dispose();
     this.send({ type: "close", scan: id });
+  }
+
+  /** Takes a sentence about scans that a kernel keeps where the server does not see them. */
+  noteElsewhere(text: string): void {
+    if (this.elsewhere.includes(text)) return;
+    this.elsewhere = [...this.elsewhere, text];
+    this.changed();
   }
 
   tryNow(): void {
@@ -89,9 +100,18 @@ export class Connection implements ScanSource {
     clearTimeout(this.timer);
     const socket = new WebSocket(this.rest.socketUrl());
     this.socket = socket;
-    socket.onopen = () => void this.connected();
+    let opened = false;
+    socket.onopen = () => {
+      opened = true;
+      void this.connected();
+    };
     socket.onmessage = (event) => this.receive(event.data);
-    socket.onclose = () => this.socket === socket && this.lost();
+    socket.onclose = () => {
+      if (this.socket !== socket) return;
+      this.lost();
+      // A browser does not say why a socket was not opened.
+      if (!opened) void this.lookIfRefused();
+    };
   }
 
   private async connected(): Promise<void> {
@@ -100,9 +120,22 @@ export class Connection implements ScanSource {
     // Meanwhile the connection may have been lost again.
     if (socket !== this.socket) return;
     this.closed = false;
+    this.refused = false;
     this.retry_s = undefined;
     this.wait = FIRST_WAIT;
     this.tellOpened({ type: "opened" });
+    this.changed();
+  }
+
+  /** Says so if the server does not know the page any more, as after a restart by a hub. */
+  private async lookIfRefused(): Promise<void> {
+    const refused = await this.rest.refuses();
+    if (!this.closed || this.socket !== null || !refused) return;
+    this.refused = true;
+    this.retry_s = undefined;
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.connect(), 1000 * REFUSED_WAIT);
+    this.tellOpened({ type: "closed", refused });
     this.changed();
   }
 

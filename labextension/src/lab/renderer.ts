@@ -1,12 +1,15 @@
 /** Draws the output of a `%%gridscan` cell with the rows that the server has. */
 import { type IRenderMime, type IRenderMimeRegistry } from "@jupyterlab/rendermime";
+import type { Message } from "@lumino/messaging";
 import { Widget } from "@lumino/widgets";
 import { makeCurves } from "../components/plot/curvesview";
 import type { Host } from "../components/scan/host";
 import type { ScanStore } from "../components/scan/store";
 import { LiveTable } from "../components/table/table";
+import { t } from "../components/ui/i18n";
 import { asIncoming, type Snapshot } from "../wire";
 import type { Connection } from "./connection";
+import type { Renewal } from "./renewal";
 import { MIME_TYPE } from "./tokens";
 
 const WIDGET = "application/vnd.jupyter.widget-view+json";
@@ -25,6 +28,8 @@ function saved(model: IRenderMime.IMimeModel): SavedOutput | null {
   if (typeof data?.id !== "string" || !/^[\w.-]{1,100}$/.test(data.id)) return null;
   return { id: data.id, snapshot: sound(data.snapshot) };
 }
+
+const ENDED = new Set(["done", "stopped"]);
 
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
@@ -48,13 +53,17 @@ function sound(data: unknown): Snapshot | null {
 class ScanOutput extends Widget implements IRenderMime.IRenderer {
   private scan: string | null = null;
   private table: LiveTable | null = null;
+  private store: ScanStore | null = null;
   /** Ends what listens or waits. */
   private stop: (() => void) | null = null;
+  /** The end that the notebook was renewed with. */
+  private renewedEnd = "";
 
   constructor(
     private readonly connection: Connection,
     private readonly host: Host,
-    private readonly widgetOf: () => IRenderMime.IRenderer | null,
+    private readonly renewal: Renewal,
+    private readonly widgetOf: (node: Node) => IRenderMime.IRenderer | null,
   ) {
     super();
     this.addClass("gridgpu-output");
@@ -81,13 +90,32 @@ class ScanOutput extends Widget implements IRenderMime.IRenderer {
     this.clear();
     this.scan = id;
     const store = this.connection.open(id);
+    this.store = store;
     if (snapshot) store.saved(snapshot);
     this.table = new LiveTable(store, makeCurves, {
       page: this.node.ownerDocument,
       host: this.host,
     });
     this.node.replaceChildren(this.table.element);
-    this.stop = this.replaceIfMissing(store, model);
+    const offs = [this.replaceIfMissing(store, model), store.on(() => this.renewAtEnd(store))];
+    this.stop = () => offs.forEach((off) => off());
+    this.renewAtEnd(store);
+  }
+
+  protected override onAfterAttach(message: Message): void {
+    super.onAfterAttach(message);
+    if (this.store) this.renewAtEnd(this.store);
+  }
+
+  /** Renews what the notebook keeps, once the server has said how the scan ended. */
+  private renewAtEnd(store: ScanStore): void {
+    const { scan, fresh } = store;
+    if (!scan || !fresh || !ENDED.has(scan.state) || !this.isAttached) return;
+    const end = JSON.stringify([scan.state, scan.ended, scan.counts]);
+    if (end === this.renewedEnd) return;
+    this.renewedEnd = end;
+    // It is tried again with the next view of the output.
+    void this.renewal.renew(this.node, scan.id).catch(() => undefined);
   }
 
   /**
@@ -99,8 +127,8 @@ class ScanOutput extends Widget implements IRenderMime.IRenderer {
       // A widget runs code, so it needs the trust of the user.
       if (this.table === null || !(WIDGET in model.data) || !model.trusted) return;
       this.stop?.();
-      const widget = this.widgetOf();
-      if (widget) this.replaceOnceDrawn(widget, model);
+      const widget = this.widgetOf(this.node);
+      if (widget) this.replaceOnceDrawn(widget, model, store.scan?.name ?? this.scan ?? "");
     };
     // Another output of the scan may have found that out before.
     if (store.missing) queueMicrotask(replace);
@@ -108,12 +136,19 @@ class ScanOutput extends Widget implements IRenderMime.IRenderer {
   }
 
   /** Shows the widget once it has a table; if its kernel has ended, it never gets one. */
-  private replaceOnceDrawn(widget: IRenderMime.IRenderer, model: IRenderMime.IMimeModel): void {
+  private replaceOnceDrawn(
+    widget: IRenderMime.IRenderer,
+    model: IRenderMime.IMimeModel,
+    name: string,
+  ): void {
     const observer = new MutationObserver(() => {
       if (!widget.node.querySelector(".gridgpu-table")) return;
       observer.disconnect();
       this.table?.element.remove();
       widget.node.hidden = false;
+      this.connection.noteElsewhere(
+        t("%1 is kept where this server does not see it. It is shown under its cell alone.", name),
+      );
     });
     widget.node.hidden = true;
     observer.observe(widget.node, { childList: true, subtree: true });
@@ -130,6 +165,8 @@ class ScanOutput extends Widget implements IRenderMime.IRenderer {
     this.table?.dispose();
     if (this.scan !== null) this.connection.release(this.scan);
     this.scan = null;
+    this.store = null;
+    this.renewedEnd = "";
     this.table = null;
     this.stop = null;
   }
@@ -140,14 +177,18 @@ export function addRenderer(
   rendermime: IRenderMimeRegistry,
   connection: Connection,
   host: Host,
+  renewal: Renewal,
 ): void {
-  const widgetOf = (): IRenderMime.IRenderer | null =>
-    rendermime.mimeTypes.includes(WIDGET) ? rendermime.createRenderer(WIDGET) : null;
+  // Only a notebook's own registry draws widgets: they need the manager of its kernel.
+  const widgetOf = (node: Node): IRenderMime.IRenderer | null => {
+    const own = renewal.panelOf(node)?.content.rendermime ?? rendermime;
+    return own.mimeTypes.includes(WIDGET) ? own.createRenderer(WIDGET) : null;
+  };
   rendermime.addFactory(
     {
       safe: true,
       mimeTypes: [MIME_TYPE],
-      createRenderer: () => new ScanOutput(connection, host, widgetOf),
+      createRenderer: () => new ScanOutput(connection, host, renewal, widgetOf),
     },
     RANK,
   );

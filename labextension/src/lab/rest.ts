@@ -29,6 +29,13 @@ export class Rest {
     return appendToken && token ? `${url}?token=${encodeURIComponent(token)}` : url;
   }
 
+  /** Whether the server answers, but does not let this page in. */
+  async refuses(): Promise<boolean> {
+    const url = URLExt.join(this.settings.baseUrl, "gridgpu", "api", "home");
+    const response = await this.reach(url, { method: "GET" }).catch(() => null);
+    return response?.status === 401 || response?.status === 403;
+  }
+
   private async request<T>(
     path: string[],
     query: Record<string, string | number>,

@@ -12,7 +12,10 @@ import pytest
 
 from jupyter_gridgpu.client import ScanHandle
 from jupyter_gridgpu.planning.notebook import read_notebook
+from jupyter_gridgpu.store import home_mark
 from jupyter_gridgpu.testing.examples import Story, notebook_json
+from jupyter_gridgpu.widgets.live_table import LiveTable
+from jupyter_gridgpu.widgets.saved_output import MIME_TYPE
 from tests.kit import eventually
 
 from .kit import TOKEN, Answer, Server, ended_story, write_copy, write_scan
@@ -289,6 +292,28 @@ def test_a_command_for_what_is_not_there_is_a_404(server: Server) -> None:
     write_scan(server.home, "small-one")
     assert server.command("nowhere", {"action": "stop"}).status == 404
     assert server.command("small-one", {"action": "retry", "variants": ["v0007"]}).status == 404
+
+
+def test_the_output_is_that_of_the_kernel_so_that_it_is_renewed_once(server: Server) -> None:
+    write_scan(server.home, "output")
+    table = LiveTable(ScanHandle(server.home / "output"))
+    data = server.api("scans/output/output")["data"]
+    assert set(data) == {MIME_TYPE, "text/html", "text/plain"}
+    kernels = json.loads(json.dumps(table._bundle()))
+    assert data == {name: kernels[name] for name in data}
+    assert server.api("scans/output/output")["data"] == data
+
+
+def test_the_home_has_the_mark_that_a_kernel_leaves(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GRIDGPU_HOME", str(server.home))
+    (server.home / ".mark").unlink(missing_ok=True)
+    assert server.api("home") == {"home": str(server.home), "mark": ""}
+    mark = home_mark.leave()
+    assert len(mark) == 32
+    assert home_mark.leave() == mark
+    assert server.api("home")["mark"] == mark
 
 
 def test_the_runner_log_is_given(server: Server) -> None:

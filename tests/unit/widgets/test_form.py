@@ -6,23 +6,30 @@ import shlex
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from jupyter_gridgpu.errors import GridGpuError, NotebookError, UsageError
+from jupyter_gridgpu.model.form_cell import first_line, join_words, split_words
 from jupyter_gridgpu.model.grammar import parse_space
 from jupyter_gridgpu.planning.declaration import Options
-from jupyter_gridgpu.planning.options import read_options_line, to_options
+from jupyter_gridgpu.planning.options import (
+    option_list,
+    read_options_line,
+    to_options,
+    words_for,
+)
 from jupyter_gridgpu.planning.request import plan
 from jupyter_gridgpu.testing.examples import notebook_json
 from jupyter_gridgpu.widgets.form import ScanForm
 from jupyter_gridgpu.widgets.form_facts import (
-    CARRIED_OPTIONS,
     OBJECTIVE_OPTIONS,
     SEARCH_OPTIONS,
 )
 
+EXAMPLE = Path(__file__).parents[3] / "example_notebooks" / "train_btag.ipynb"
 PARAMETERS = """\
 lr = 0.001  # learning rate
 units: int = 128
@@ -290,12 +297,87 @@ def test_a_size_with_a_space_needs_no_quotes(form: Driver) -> None:
 
 def test_every_option_has_its_place_so_that_a_new_one_appears_by_itself(form: Driver) -> None:
     shown = [field["name"] for part in ("search", "where") for field in form.form.facts[part]]
-    assert sorted([*shown, *OBJECTIVE_OPTIONS, *CARRIED_OPTIONS]) == sorted(
+    assert sorted([*shown, *OBJECTIVE_OPTIONS]) == sorted(
         field.name for field in dataclasses.fields(Options)
     )
     assert [field["name"] for field in form.form.facts["search"]] == list(SEARCH_OPTIONS)
     samplers = form.form.facts["search"][0]["choices"]
     assert {"grid", "random", "tpe"} <= set(samplers)
+
+
+def sample(option: click.Option) -> Any:
+    """Return a value that an option may have, other than its default."""
+    if option.is_flag:
+        return True
+    if option.multiple:
+        return ("one", "two words", "a,b", "it's")
+    if option.type is click.INT:
+        return 7
+    if option.metavar in ("SIZE", "TIME"):
+        return "some"  # spaces are taken out of these
+    return "some words"
+
+
+@pytest.mark.parametrize("option", option_list(), ids=lambda option: option.name)
+def test_the_form_can_say_every_option_and_reads_back_what_it_wrote(
+    path: Path, option: click.Option
+) -> None:
+    name = option.name or ""
+    value = sample(option)
+    written = first_line([str(path), *words_for({name: value})])
+    read = read_options_line(shlex.split(written)[1:])
+    driver = Driver(path, **{name: read[name]})
+    assert read[name] == value
+    assert driver.line() == written
+    # What a user types into the field is the same text.
+    typed = Driver(path)
+    if name in OBJECTIVE_OPTIONS:
+        typed.state.update(direction=name, metric=value)
+    else:
+        typed.option(**{name: driver.state["options"][name]})
+        fields = [field for part in ("search", "where") for field in typed.form.facts[part]]
+        assert [field["flag"] for field in fields if field["name"] == name] == [option.opts[0]]
+    assert typed.line() == written
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", []),
+        ("jets.npz", ["jets.npz"]),
+        ("a.npz b.npz", ["a.npz", "b.npz"]),
+        ("a.npz, b.npz", ["a.npz", "b.npz"]),
+        ("'my data.npz' d/*.csv", ["my data.npz", "d/*.csv"]),
+        ("a#b # c", ["a#b", "#", "c"]),
+    ],
+)
+def test_one_field_takes_several_values(text: str, words: list[str]) -> None:
+    assert split_words(text) == words
+    assert split_words(join_words(words)) == words
+
+
+def test_a_quote_that_is_not_closed_is_told_at_its_field(form: Driver) -> None:
+    form.set("lr", "range").option(files="'a.npz", inputs='"b')
+    assert [(field, text) for field, text, _ in form.errors()] == [
+        ("--in", "A quote is not closed."),
+        ("--files", "A quote is not closed."),
+    ]
+
+
+def test_a_file_that_is_missing_is_told_at_the_files(form: Driver) -> None:
+    (error,) = form.set("lr", "range").option(files="nope.npz").errors()
+    assert error[0] == "--files"
+
+
+def test_the_example_starts_from_the_form() -> None:
+    driver = Driver(EXAMPLE, on="local", maximize="max(rej_light)", files=("jets.npz",))
+    driver.set("lr", "list", items="1e-4, 1e-3").set("epochs", "fixed", value="12")
+    answer = driver.check()
+    assert (answer["errors"], answer["variants"]) == ([], 2)
+    first, _, body = answer["cell"].partition("\n")
+    values = read_options_line(shlex.split(first)[1:])
+    made = plan(values["notebook"], body, to_options(values))
+    assert list(made.files) == ["jets.npz"]
 
 
 TEXTS = st.sampled_from(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from jupyter_gridgpu import client
 from jupyter_gridgpu.client import ScanHandle
 from jupyter_gridgpu.store import home, inbox
 from jupyter_gridgpu.testing.examples import Story, small_scan
+from jupyter_gridgpu.widgets import live_table
 from jupyter_gridgpu.widgets.live_table import LiveTable
 
 
@@ -58,6 +60,25 @@ def test_metrics_and_the_job_are_given(comm: Comm) -> None:
     }
     job = comm.ask(type="job", variant="v0001")
     assert (job["type"], job["defaults"], len(job["attempts"])) == ("job", {"lr": 0.5}, 1)
+
+
+def test_the_first_display_waits_for_rows_but_not_for_ever(
+    scans_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scans_home.mkdir()
+    folder = home.create(small_scan(trials=3), b"{}", {}, lambda target: None, None)
+    monkeypatch.setattr(ScanHandle, "state", "running")
+    table = LiveTable(ScanHandle(folder))
+    monkeypatch.setattr(live_table, "FIRST_ROWS_S", 0.2)
+    table._wait_for_rows()
+    assert "v0001" not in table._bundle()["text/html"]
+    story = Story()
+    story.run(1, "done", acc=0.9, lr=0.1)
+    monkeypatch.setattr(live_table, "FIRST_ROWS_S", 60.0)
+    write = threading.Timer(0.2, (folder / "journal.jsonl").write_bytes, [story.text()])
+    write.start()
+    table._wait_for_rows()
+    assert "v0001" in table._bundle()["text/html"]
 
 
 def test_more_points_can_be_asked_for(comm: Comm) -> None:

@@ -1,13 +1,16 @@
 /** The parameter form. It writes the cell that it stands for. */
 import { copyText } from "../ui/clipboard";
-import { h } from "../ui/dom";
+import { h, setText } from "../ui/dom";
 import { count, t } from "../ui/i18n";
 import { icon } from "../ui/icons";
 import { keepKeys } from "../ui/keys";
+import { full } from "../ui/text";
+import { drawWarnings } from "../ui/warnings";
 import { drawCell } from "./cell";
 import { FormChecks, type FormLink } from "./checks";
 import { FormFoot } from "./foot";
 import { WRITE_CELL, type WriteCell } from "./writecell";
+import { askHome } from "./home";
 import type { CheckedForm, FormState, FormContent, ScanOption } from "./messages";
 import { type Field, ObjectiveField, OptionField } from "./options";
 import { ParameterRow } from "./parameterrow";
@@ -36,6 +39,11 @@ export class Form {
     icon("copy"),
     t("Copy"),
   );
+  private readonly warnings = h("div", {
+    ...{ class: "gg-warnings", role: "status", "aria-label": t("Warnings") },
+  });
+  /** Says that the kernel keeps its scans where the server does not see them. */
+  private readonly elsewhere = h("div", { class: "gf-elsewhere gg-q", role: "status" });
   private readonly rows = new Map<string, ParameterRow>();
   private readonly fields: Field[] = [];
   /** The field of the number of trials, which shows the size of the grid while it is empty. */
@@ -67,10 +75,16 @@ export class Form {
       waiting: (why) => this.foot.waiting(why),
     });
     this.body.append(this.makeHead(), this.makeTable(), this.makeSettings(), this.makeCell());
-    this.body.append(this.foot.element);
+    this.body.append(this.warnings, this.elsewhere, this.foot.element);
+    this.warnings.hidden = true;
     this.element.append(this.body, this.written);
     this.drawWritten();
     this.copy.addEventListener("click", () => void this.copied());
+    this.elsewhere.hidden = true;
+    askHome(this.element, content, (text) => {
+      setText(this.elsewhere, text);
+      this.elsewhere.hidden = !text;
+    });
     if (checked) this.update(checked);
     else this.check();
   }
@@ -131,6 +145,7 @@ export class Form {
       { class: "gf-settings" },
       h("div", {}, h("h4", {}, t("Search")), search),
       h("div", {}, h("h4", {}, t("Where")), ...this.makeWhere()),
+      ...this.makeMore(),
     );
   }
 
@@ -152,17 +167,24 @@ export class Form {
     const listed = this.content.where.filter(
       ({ name }) => name !== "image" && !Object.hasOwn(SENTENCE, name),
     );
-    for (const option of listed.filter(({ rare }) => !rare)) this.line(others, option, option.help);
-    return [sentence, others, ...this.makeRare(listed.filter(({ rare }) => rare))];
+    for (const option of listed.filter(({ group }) => !group))
+      this.line(others, option, option.help);
+    return [sentence, others];
   }
 
-  /** Options that are seldom needed are folded away, unless one has a value already. */
-  private makeRare(options: readonly ScanOption[]): HTMLElement[] {
+  /** Options that are seldom needed are folded away in groups, unless one has a value already. */
+  private makeMore(): HTMLElement[] {
+    const options = this.content.where.filter(({ group }) => group);
     if (!options.length) return [];
-    const lines = h("div", { class: "gf-options" });
-    const fields = options.map((option) => this.line(lines, option, option.help));
-    const title = h("summary", {}, t("More about GPUs, queue and container"));
-    const more = h("details", { class: "gf-more" }, title, lines);
+    const groups = h("div", { class: "gf-groups" });
+    const fields: OptionField[] = [];
+    for (const title of new Set(options.map(({ group }) => group))) {
+      const lines = h("div", { class: "gf-options", role: "group", "aria-label": title });
+      for (const option of options.filter(({ group }) => group === title))
+        fields.push(this.line(lines, option, option.help));
+      groups.append(h("div", {}, h("h5", {}, title), lines));
+    }
+    const more = h("details", { class: "gf-more" }, h("summary", {}, t("More options")), groups);
     more.open = fields.some((field) => field.given);
     return [more];
   }
@@ -171,13 +193,12 @@ export class Form {
   private line(into: HTMLElement, option: ScanOption, help = ""): OptionField {
     const field = this.field(option, WIDTHS[option.name]);
     if (option.name === "trials") this.trials.push(field);
-    const helpText = h("span", { class: "gg-q gf-words", title: help }, help);
-    const beside = help ? helpText : field.explanation;
+    if (help) field.explain(help);
     // A switch carries its label itself.
     const label = option.kind === "flag" ? "" : option.label;
     into.append(
       h("span", { class: "gg-q" }, label),
-      h("div", { class: "gf-line" }, field.control, beside, field.complaint.element),
+      h("div", { class: "gf-line" }, field.control, field.explanation, field.complaint.element),
     );
     return field;
   }
@@ -226,6 +247,7 @@ export class Form {
     const hint = varies ? String(checked.grid ?? "") : "";
     for (const field of this.trials) field.hint(hint);
     drawCell(this.pre, checked.cell, checked.errors);
+    drawWarnings(this.warnings, checked.warnings.map(full));
     this.foot.update(checked);
   }
 

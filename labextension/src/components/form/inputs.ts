@@ -74,6 +74,12 @@ export function toggle(label: string, on: boolean, set: (on: boolean) => void): 
   return element;
 }
 
+/** Ties an explanation to a field. What is wrong with the field is said before it. */
+export function describe(element: HTMLElement, id: string): void {
+  element.dataset["explained"] = id;
+  element.setAttribute("aria-describedby", id);
+}
+
 /** Says below a field what is wrong with it. */
 export class ComplaintBox {
   readonly element = h("div", { class: "gf-wrong", id: newId() });
@@ -97,9 +103,14 @@ export class ComplaintBox {
       const wrong = complaint !== null && blamed.includes(element);
       setAttributes(element, {
         "aria-invalid": wrong ? "true" : null,
-        "aria-describedby": wrong ? this.element.id : null,
+        "aria-describedby": this.description(element, wrong),
       });
     }
+  }
+
+  private description(element: HTMLElement, wrong: boolean): string | null {
+    const ids = [wrong ? this.element.id : "", element.dataset["explained"] ?? ""];
+    return ids.filter(Boolean).join(" ") || null;
   }
 
   private content(complaint: Complaint): (Node | string)[] {

@@ -25,14 +25,17 @@ export interface Parameter {
 /** One option of a scan. */
 export interface ScanOption {
   name: string;
+  /** Its word in the cell; complaints call it by this. */
+  flag: string;
   label: string;
-  kind: "choice" | "number" | "text" | "flag";
+  /** `several` is a text of several values, with spaces between. */
+  kind: "choice" | "number" | "text" | "several" | "flag";
   choices: readonly string[];
   /** What stands in its input while that is empty. */
   hint: string;
   help: string;
-  /** It is seldom needed, and so folded away. */
-  rare: boolean;
+  /** The title of the group that it is folded away in; empty if it is shown at once. */
+  group: string;
   /** Its value where nothing was chosen. */
   usual: string | boolean;
 }
@@ -40,6 +43,9 @@ export interface ScanOption {
 /** What a form is made of: the parameters of a notebook and the options of a scan. */
 export interface FormContent {
   notebook: string;
+  /** Where the kernel keeps scans, and the mark of that folder. */
+  home: string;
+  mark: string;
   /** The number of the cell with the parameters. */
   cell: number;
   /** How many parameters the form has no room for. */
@@ -108,9 +114,9 @@ export interface CheckedForm {
   /** Explanations of values, by parameters and options with their dashes. */
   words: Readonly<Record<string, string>>;
   errors: readonly Complaint[];
-  /** A warning about the metric. */
+  /** About the metric. */
   warning: string | null;
-  /** Sentences about the whole request, which may be meant so. */
+  /** What may not be meant, though nothing is wrong. */
   warnings: readonly string[];
 }
 
@@ -153,15 +159,18 @@ function asParameter(value: Loose): Parameter {
 }
 
 function asOption(value: Loose): ScanOption {
-  const kind = (["choice", "number", "flag"] as const).find((one) => one === value["kind"]);
+  const kind = (["choice", "number", "several", "flag"] as const).find(
+    (one) => one === value["kind"],
+  );
   return {
     name: text(value["name"]),
+    flag: text(value["flag"]),
     label: text(value["label"]),
     kind: kind ?? "text",
     choices: texts(value["choices"]),
     hint: text(value["hint"]),
     help: text(value["help"]),
-    rare: value["rare"] === true,
+    group: text(value["group"]),
     usual: value["usual"] === true || text(value["usual"]),
   };
 }
@@ -171,6 +180,8 @@ export function asFormContent(value: unknown): FormContent {
   const content = record(value);
   return {
     notebook: text(content["notebook"]),
+    home: text(content["home"]),
+    mark: text(content["mark"]),
     cell: integer(content["cell"]) ?? 0,
     more: integer(content["more"]) ?? 0,
     parameters: records(content["parameters"]).map(asParameter),

@@ -2,7 +2,7 @@
 import { h, setText } from "../ui/dom";
 import { t } from "../ui/i18n";
 import { full } from "../ui/text";
-import { type Choice, ComplaintBox, input, newId, select, toggle } from "./inputs";
+import { type Choice, ComplaintBox, describe, input, newId, select, toggle } from "./inputs";
 import type { CheckedForm, FormState, ScanOption } from "./messages";
 
 /** A field of the form; its flag is what complaints call it by. */
@@ -12,18 +12,20 @@ export interface Field {
   focus(): void;
 }
 
-/** `walltime_s` becomes `--walltime-s`. */
-const flagOf = (name: string): string => `--${name.replaceAll("_", "-")}`;
-const WIDTHS = { choice: "gf-choice", number: "gf-short", text: "gf-text", flag: "" };
+const WIDTHS = {
+  ...{ choice: "gf-choice", number: "gf-short", text: "gf-text", several: "gf-several" },
+  flag: "",
+};
 
 /** One option: its input, the explanation beside it, and the complaint below. */
 export class OptionField implements Field {
   readonly flag: string;
   readonly control: HTMLElement;
-  readonly explanation = h("span", { class: "gg-q gf-words" });
+  readonly explanation = h("span", { class: "gg-q gf-words", id: newId() });
   readonly complaint: ComplaintBox;
   /** The element that takes the focus. */
   private readonly box: HTMLElement;
+  private help = "";
 
   constructor(
     readonly option: ScanOption,
@@ -31,9 +33,11 @@ export class OptionField implements Field {
     private readonly changed: () => void,
     width: string = WIDTHS[option.kind],
   ) {
-    this.flag = flagOf(option.name);
+    this.flag = option.flag;
     this.control = this.make(width);
     this.box = this.control.querySelector("select") ?? this.control;
+    // What stands beside the field belongs to it, for those who hear the page, too.
+    describe(this.box, this.explanation.id);
     this.complaint = new ComplaintBox(({ suggestion }) => this.take(suggestion));
   }
 
@@ -41,7 +45,14 @@ export class OptionField implements Field {
     const complaint = checked.errors.find(({ field }) => field === this.flag) ?? null;
     this.complaint.update(complaint, [this.box], [this.box]);
     if (complaint) this.unfold();
-    setText(this.explanation, checked.words[this.flag] ?? "");
+    if (!this.help) setText(this.explanation, checked.words[this.flag] ?? "");
+  }
+
+  /** Shows the help beside the field, where else the explanation of its value stands. */
+  explain(help: string): void {
+    this.help = help;
+    this.explanation.title = help;
+    setText(this.explanation, help);
   }
 
   focus(): void {
@@ -69,7 +80,8 @@ export class OptionField implements Field {
     const { name, label, kind, help, hint } = this.option;
     const known = this.state.options[name];
     if (kind === "flag") return toggle(label, known === true, (on) => this.set(on));
-    const look = { label, width, hint, value: String(known ?? ""), title: full(help) };
+    const several = kind === "several" ? t("several, with spaces between") : hint;
+    const look = { label, width, hint: several, value: String(known ?? ""), title: full(help) };
     if (kind === "choice")
       return select(look, this.choices(look.value), (value) => this.set(value));
     return input(look, (text) => this.set(text));

@@ -6,7 +6,7 @@ import type { Curves, MakeCurves } from "../scan/curves";
 import type { Host } from "../scan/host";
 import { rankOf } from "../scan/ranking";
 import { canStop } from "../scan/rows";
-import { MISSING_SCAN, retrySentence } from "../scan/sentences";
+import { MISSING_SCAN, RELOAD, retrySentence } from "../scan/sentences";
 import type { ScanStore, StoreChange } from "../scan/store";
 import { paramText } from "../scan/values";
 import { copyText } from "../ui/clipboard";
@@ -159,7 +159,8 @@ export class JobView {
   }
 
   private connectionSentence(): string {
-    const { closed, missing, peer, retryAt } = this.store;
+    const { closed, missing, peer, retryAt, refused } = this.store;
+    if (refused) return t(RELOAD);
     if (closed) {
       const lost = t("No answer from the %1.", peer);
       return `${lost} ${retrySentence(retryAt, this.store.wall())}`;

@@ -1,12 +1,13 @@
 /** What stands above the scans when the server is lost, or a scan has lost its runner. */
 import type { ScanInfo } from "../../wire";
-import { retrySentence } from "../scan/sentences";
+import { RELOAD, retrySentence } from "../scan/sentences";
 import { button, drawIfChanged, h, near, setText } from "../ui/dom";
 import { count, t } from "../ui/i18n";
 import { icon } from "../ui/icons";
 import { updateList } from "../ui/keyedlist";
 import { clip, full } from "../ui/text";
 import { clock } from "../ui/times";
+import { drawWarnings } from "../ui/warnings";
 
 /** What a user does in the banners; the panel answers. */
 export interface BannerEvents {
@@ -23,6 +24,8 @@ export interface LostConnection {
   received: number;
   retryAt: number | null;
   now: number;
+  /** The server does not know this page any more. */
+  refused: boolean;
 }
 
 /** So many scans without a runner get a banner. */
@@ -60,15 +63,16 @@ export class Banners {
   readonly element = h("div", { class: "gg-banners" });
   private readonly lost = h("div", { class: "gg-banner" });
   private readonly orphans = h("div");
+  private readonly elsewhere = h("div", { class: "gg-warnings", role: "status" });
+  private readonly title = h("b", { role: "status" });
   private readonly lostText = h("span");
 
   constructor(events: BannerEvents) {
     const tryNow = button(t("Try now"), [t("try now")], { class: "gg-l" });
     const text = h("p", { class: "gg-q" }, this.lostText, " ", tryNow);
-    const title = h("b", { role: "status" }, t("No answer from the server"));
-    this.lost.append(icon("retry"), h("div", {}, title, text));
+    this.lost.append(icon("retry"), h("div", {}, this.title, text));
     this.lost.hidden = true;
-    this.element.append(this.lost, this.orphans);
+    this.element.append(this.lost, this.elsewhere, this.orphans);
     tryNow.addEventListener("click", () => events.tryNow());
     this.orphans.addEventListener("click", (event) => {
       const { do: act, id = "" } = near(event, "button")?.dataset ?? {};
@@ -77,7 +81,12 @@ export class Banners {
     });
   }
 
-  update(scans: readonly ScanInfo[], lost: LostConnection | null): void {
+  update(
+    scans: readonly ScanInfo[],
+    lost: LostConnection | null,
+    elsewhere: readonly string[] = [],
+  ): void {
+    drawWarnings(this.elsewhere, elsewhere.slice(-MOST_ORPHANS));
     this.lost.hidden = lost === null;
     if (lost) this.tick(lost);
     // Without a connection nobody could resume them.
@@ -95,8 +104,11 @@ export class Banners {
   }
 
   /** Draws the seconds until the next try, which go on by themselves. */
-  tick({ received, retryAt, now }: LostConnection): void {
+  tick({ received, retryAt, now, refused }: LostConnection): void {
+    const known = t("No answer from the server");
+    setText(this.title, refused ? t("Reload the page") : known);
     const asOf = received > 0 ? t("Shown as of %1.", clockWithSeconds(received)) : "";
-    setText(this.lostText, [asOf, retrySentence(retryAt, now)].filter(Boolean).join(" "));
+    const next = refused ? t(RELOAD) : retrySentence(retryAt, now);
+    setText(this.lostText, [asOf, next].filter(Boolean).join(" "));
   }
 }

@@ -181,11 +181,11 @@ export class Panel {
   }
 
   private lost(): LostConnection | null {
-    const { closed, received } = this.source;
+    const { closed, received, refused = false } = this.source;
     if (!closed) return null;
     // The page has just been opened, and its first connection is on the way.
-    if (received === 0 && this.retryAt === null) return null;
-    return { received, retryAt: this.retryAt, now: wall() };
+    if (received === 0 && this.retryAt === null && !refused) return null;
+    return { received, retryAt: this.retryAt, now: wall(), refused };
   }
 
   /** Draws once a second what counts the time. */
@@ -212,7 +212,7 @@ export class Panel {
     // A scan whose folder was removed must not keep its store open.
     this.forgetGone();
     this.element.classList.toggle("gg-stale", lost !== null);
-    this.banners.update(inOrder(source.scans.values()).active, lost);
+    this.banners.update(inOrder(source.scans.values()).active, lost, source.elsewhere);
     this.list(this.active, active, lost);
     this.list(this.ended, shown, lost);
     this.endedTitle.hidden = shown.length === 0 || active.length === 0;

@@ -4,6 +4,7 @@ import { Commands } from "../scan/commands";
 import type { PanelHost } from "../scan/host";
 import { actionsFor, backendName } from "../scan/progress";
 import { scanMenuItems } from "../scan/scanmenu";
+import { warningsOf } from "../scan/sentences";
 import type { ScanStore, StoreChange } from "../scan/store";
 import { gpuHours } from "../scan/values";
 import { button, drawIfChanged, h, near } from "../ui/dom";
@@ -13,6 +14,7 @@ import { updateList } from "../ui/keyedlist";
 import { type MenuItem, PopupMenu } from "../ui/popup";
 import { QuestionBar } from "../ui/questionbar";
 import { clip, full } from "../ui/text";
+import { drawWarnings } from "../ui/warnings";
 import { type PanelLine, PanelLines, type Section } from "./lines";
 import { drawLine, type LineAbilities } from "./lineview";
 import { RowsByState } from "./rowsbystate";
@@ -41,6 +43,7 @@ export class ScanBody {
   readonly element = h("div", { class: "gg-body-part", role: "none" });
   private readonly top = h("div", { role: "treeitem", "aria-level": 2 });
   private readonly details = h("div", { class: "gg-ds" });
+  private readonly warnings = h("div", { class: "gg-warnings", role: "status" });
   private readonly bar = h("div", { class: "gg-bt", "data-stop": "", role: "group" });
   private readonly buttons = h("span", { class: "gg-acts" });
   private readonly list = h("div", { class: "gg-js", role: "group" });
@@ -63,7 +66,7 @@ export class ScanBody {
     const space = h("span", { class: "gg-sp" });
     this.bar.append(openButton("table"), openButton("curves"));
     this.bar.append(space, this.buttons, this.popup.element);
-    this.top.append(this.details, this.bar, this.question.element);
+    this.top.append(this.details, this.warnings, this.bar, this.question.element);
     this.element.append(this.top, this.list);
     this.element.addEventListener("click", (event) => this.click(event));
     this.rows.reset(store.rows.values());
@@ -104,6 +107,7 @@ export class ScanBody {
     const command = !this.store.missing;
     const details = JSON.stringify([scan.notebook, scan.backend, scan.gpu_s, scan.note]);
     drawIfChanged(this.details, details, () => detailNodes(scan));
+    drawWarnings(this.warnings, warningsOf(scan));
     this.bar.setAttribute("aria-label", t("Scan %1", clip(scan.name, 60)));
     this.list.setAttribute("aria-label", t("Jobs of %1", clip(scan.name, 60)));
     drawIfChanged(this.buttons, JSON.stringify([scan.state, command]), () =>

@@ -12,6 +12,10 @@ export interface ScanSource {
   readonly received: number;
   /** Seconds until the next try to connect, counted from the last change. */
   readonly retry_s?: number | undefined;
+  /** The server does not know this page any more. */
+  readonly refused?: boolean;
+  /** Sentences about scans that a kernel keeps where the server does not see them. */
+  readonly elsewhere?: readonly string[];
   /** Calls `listener` after each change; returns a function that ends this. */
   on(listener: () => void): () => void;
   /** Opens a scan. Its store is shared by all who opened it, and each of them releases it. */

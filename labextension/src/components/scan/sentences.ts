@@ -95,6 +95,9 @@ export function askedSentence(
 /** Says that the connection broke. */
 export const lostSentence = (peer: Link["peer"]): string => `Connection to the ${peer} lost.`;
 
+/** Says that the server answers, but does not know this page, as after a new login. */
+export const RELOAD = "The server was started again and does not know this page: reload the page.";
+
 /** Says that a command was not sent, since there is no connection. */
 export const notSentSentence = (peer: Link["peer"]): string =>
   `Not connected to the ${peer}; nothing was sent.`;
@@ -104,6 +107,20 @@ export function retrySentence(retryAt: number | null, now: number): string {
   if (retryAt === null) return "";
   const seconds = Math.ceil(retryAt - now);
   return seconds > 0 ? `Trying again in ${seconds} s.` : "Trying again.";
+}
+
+/** So many warnings of a scan are shown, and so many characters of each. */
+const MOST_WARNINGS = 5;
+const WARNING_LENGTH = 400;
+
+/** What may not be meant in a scan, in sentences. A head of an older version has none. */
+export function warningsOf(scan: ScanInfo): string[] {
+  const { warnings } = scan as { warnings?: unknown };
+  if (!Array.isArray(warnings)) return [];
+  const texts = warnings.filter((text): text is string => typeof text === "string");
+  const more = texts.length - MOST_WARNINGS;
+  const shown = texts.slice(0, MOST_WARNINGS).map((text) => clip(text, WARNING_LENGTH));
+  return more > 0 ? [...shown, `${plural(more, "more warning")}.`] : shown;
 }
 
 /** Says that the server does not have the scan of an output. */

@@ -41,6 +41,8 @@ export class ScanStore {
   closed = false;
   /** The sender knows no such scan: what is here is what was saved. */
   missing = false;
+  /** The link is broken since the server does not know this page any more. */
+  refused = false;
   /** When the link is tried again, by the clock of this machine in Unix seconds. */
   retryAt: number | null = null;
   /** Variants that a user selected in a table; other views of the scan show them too. */
@@ -65,6 +67,11 @@ export class ScanStore {
   /** Who answers: a sentence about a missing answer has to name it. */
   get peer(): Link["peer"] {
     return this.link.peer;
+  }
+
+  /** Whether the rows came from the sender, and not from a saved file. */
+  get fresh(): boolean {
+    return this.rev >= 0 && !this.missing;
   }
 
   /** Selects these variants in all views. */
@@ -123,6 +130,7 @@ export class ScanStore {
       case "upsert":
         return this.update(event);
       case "closed":
+        this.refused = event.refused === true;
         return this.connect(false, event.retry_s);
       case "opened":
         return this.connect(true);
@@ -136,6 +144,7 @@ export class ScanStore {
 
   private connect(open: boolean, retrySeconds?: number): void {
     this.closed = !open;
+    if (open) this.refused = false;
     this.retryAt = retrySeconds === undefined ? null : this.clock() + retrySeconds;
     this.tell({ type: "link", closed: this.closed });
     if (open) this.hello();
@@ -192,6 +201,7 @@ export class ScanStore {
 
   private markOpen(): void {
     this.closed = false;
+    this.refused = false;
     this.retryAt = null;
     this.tell({ type: "link", closed: false });
   }

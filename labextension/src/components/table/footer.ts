@@ -1,7 +1,7 @@
 /** The foot of the table: totals, failures by cause, notes, and how fresh everything is. */
 import { type ScanInfo, STATES } from "../../wire";
 import type { Cause } from "../scan/causes";
-import { type Failures, MISSING_SCAN, retrySentence } from "../scan/sentences";
+import { type Failures, MISSING_SCAN, RELOAD, retrySentence } from "../scan/sentences";
 import { button, drawIfChanged, h, setText } from "../ui/dom";
 import { icon } from "../ui/icons";
 import { clip, full, plural } from "../ui/text";
@@ -35,6 +35,7 @@ export interface Freshness {
   closed: boolean;
   ended: boolean;
   retryAt: number | null;
+  refused: boolean;
 }
 
 /** Channels on which metrics come later than they are written. */
@@ -144,11 +145,11 @@ export class Footer {
   }
 
   /** Draws the ages, which go on by themselves. */
-  tick({ received, now, senderNow, closed, ended, retryAt }: Freshness): void {
+  tick({ received, now, senderNow, closed, ended, retryAt, refused }: Freshness): void {
     const age = ended && !closed ? "" : freshness(received, now, closed);
     const channel = this.shown && !closed ? metricsSentence(this.shown.scan, senderNow) : "";
     setText(this.channel, channel);
-    const retry = retrySentence(retryAt, now);
+    const retry = refused ? RELOAD : retrySentence(retryAt, now);
     setText(this.fresh, closed ? `${age}, not connected${retry && `. ${retry}`}` : age);
     this.received = received;
   }

@@ -1,9 +1,11 @@
 /** The head of the table: the name of the scan, its progress, best value, time and buttons. */
 import { type Action, type ScanInfo } from "../../wire";
 import { actionsFor, stateBar, stateCounts, stateOnBackend, timeLeft } from "../scan/progress";
+import { warningsOf } from "../scan/sentences";
 import { gpuHours, toNumber } from "../scan/values";
 import { button, drawIfChanged, h, setText } from "../ui/dom";
 import { icon } from "../ui/icons";
+import { drawWarnings } from "../ui/warnings";
 import { formatAlone } from "../ui/numbers";
 import { type MenuItem, PopupMenu } from "../ui/popup";
 import { clip, full } from "../ui/text";
@@ -68,6 +70,7 @@ export class Header {
   private readonly time = h("div", {});
   private readonly left = h("div", { class: "gg-q" });
   private readonly gpu = h("div", { class: "gg-kv gg-gpu" });
+  private readonly warnings = h("div", { class: "gg-warnings", role: "status" });
   private readonly actions = h("span", { class: "gg-acts" });
   private readonly popup: PopupMenu;
 
@@ -75,7 +78,7 @@ export class Header {
     this.popup = new PopupMenu(() => events.more());
     const time = h("div", { class: "gg-kv" }, this.time, this.left);
     const end = h("div", { class: "gg-ac" }, this.actions, this.popup.element);
-    this.element.append(this.name, this.progress, this.best, time, this.gpu, end);
+    this.element.append(this.name, this.progress, this.best, time, this.gpu, end, this.warnings);
     this.element.addEventListener("click", (event) => {
       const target = (event.target as Element).closest<HTMLElement>("[data-act],[data-best]");
       const { act, best: id } = target?.dataset ?? {};
@@ -94,6 +97,7 @@ export class Header {
     const best = JSON.stringify([scan.best, scan.best_value, scan.objective]);
     drawIfChanged(this.best, best, () => drawBest(scan));
     this.popup.element.hidden = !more;
+    drawWarnings(this.warnings, warningsOf(scan));
     // The tooltip of the stop button counts the running jobs.
     const allowed = JSON.stringify([state, counts.running, command]);
     drawIfChanged(this.actions, allowed, () => (command ? drawActions(scan) : []));

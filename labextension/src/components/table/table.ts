@@ -4,7 +4,7 @@ import { Commands } from "../scan/commands";
 import type { Host } from "../scan/host";
 import { jupyterConfig } from "../scan/paths";
 import { scanMenuItems } from "../scan/scanmenu";
-import { announcement, lostSentence } from "../scan/sentences";
+import { announcement, lostSentence, RELOAD } from "../scan/sentences";
 import type { ScanStore, StoreChange } from "../scan/store";
 import { h, near, setText } from "../ui/dom";
 import { DrawTimer } from "../ui/drawtimer";
@@ -229,7 +229,8 @@ export class LiveTable {
 
   private linkChanged(closed: boolean): void {
     this.element.classList.toggle("gg-stale", closed);
-    if (closed) setText(this.live, lostSentence(this.store.peer));
+    const lost = this.store.refused ? RELOAD : lostSentence(this.store.peer);
+    if (closed) setText(this.live, lost);
     this.drawing.tick();
   }
 

@@ -98,12 +98,12 @@ export class TableDrawing {
 
   /** Draws the times, once a second; `drawn` says that the rows were drawn a moment ago. */
   tick(drawn = false): void {
-    const { scan, received, closed, retryAt, missing } = this.store;
+    const { scan, received, closed, retryAt, missing, refused } = this.store;
     if (!scan) return;
     const ended = scan.ended !== null;
     const senderNow = this.store.now();
     this.parts.header.tick(scan, senderNow);
-    const fresh = { received, now: this.store.wall(), senderNow, closed, retryAt };
+    const fresh = { received, now: this.store.wall(), senderNow, closed, retryAt, refused };
     this.parts.footer.tick({ ...fresh, ended: ended || missing });
     this.parts.curvesPane.update();
     // The rows of running jobs show how long they have run.

@@ -1,0 +1,35 @@
+"""The mark of a home: by it, a page tells whether a kernel and the server see the same disk.
+
+Two homes may have the same path on two machines. So a kernel leaves a file with a random word in
+its home, and the server says which word it finds in its own.
+"""
+
+from __future__ import annotations
+
+import secrets
+from contextlib import suppress
+
+from jupyter_gridgpu.store import home
+
+FILE = ".mark"
+LIMIT = 64  # characters of a mark
+
+
+def read() -> str:
+    """Return the mark of the home, or an empty text if there is none."""
+    try:
+        with open(home.home() / FILE, encoding="ascii", errors="replace") as file:
+            return file.read(LIMIT).strip()
+    except OSError:
+        return ""
+
+
+def leave() -> str:
+    """Return the mark of the home, which is made if there is none; empty if it cannot be made."""
+    path = home.home() / FILE
+    with suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        # "x" makes the file only once, so that two kernels agree on the mark.
+        with open(path, "x", encoding="ascii") as file:
+            file.write(secrets.token_hex(16))
+    return read()
