@@ -129,7 +129,7 @@ class ScanHandle(ScanReader):
         self.command("pause")
 
     def resume(self) -> None:
-        """Go on after a pause, or with a scan whose runner has died."""
+        """Go on after a pause, after the death of the runner, or after many failures alike."""
         self.command("resume")
 
     def extend(self, trials: int) -> None:
@@ -150,7 +150,7 @@ class ScanHandle(ScanReader):
         commands.check_variants(action, variants)
         for ident in variants or []:
             self.variant(ident)
-        if action in commands.BEFORE_THE_END and self.ended:
+        if action in commands.BEFORE_THE_END and self.ended and not self._goes_on(action):
             raise UsageError(f"{self.name} has ended already.")
         more = {}
         if action == "extend":
@@ -159,6 +159,10 @@ class ScanHandle(ScanReader):
         inbox.post(self.paths.inbox, action, variants, **more)
         self.revive()
         return f"Asked for: {inbox.command_text(action, variants, trials)}."
+
+    def _goes_on(self, action: str) -> bool:
+        """Return whether a command lets a scan go on that a rule has stopped."""
+        return action == "resume" and self.view.stopped_by is not None
 
     def _replay(self, variants: list[str] | None) -> str:
         """Run variants of this scan, or all, again as a scan of its own."""

@@ -26,6 +26,7 @@ CHANNELS = (AUTO_CHANNEL, PUSH, DROP, END)  # those that a user may ask for
 DIRECTIONS = ("maximize", "minimize")
 REDUCTIONS = ("last", "max", "min")
 DEFAULTS_BYTES = 20_000
+MAX_FAILURES = 5  # variants that may fail alike before a scan is stopped, by default
 
 
 @dataclass(frozen=True)
@@ -117,6 +118,8 @@ class ScanSpec:
     choice: str = ""
     metrics: str = AUTO_CHANNEL  # the channel that was asked for
     channel: str = FILE  # the channel on which metrics come
+    # The scan is stopped if so many variants have failed alike and none is done; None: never.
+    max_failures: int | None = MAX_FAILURES
 
     def points(self) -> int:
         """Return how many points are proposed when nothing is added to the scan."""
@@ -205,6 +208,7 @@ def from_json(body: dict[str, Any]) -> ScanSpec:
             choice=body.get("choice", ""),
             metrics=body.get("metrics", AUTO_CHANNEL),
             channel=body.get("channel", FILE),
+            max_failures=body.get("max_failures", MAX_FAILURES),
             files=tuple(body["files"]),
             defaults=_defaults(body.get("defaults")),
             origin=_origin(body["origin"]),
@@ -287,6 +291,7 @@ _LATER = {
     "asked_model": None,
     "choice": "",
     "metrics": AUTO_CHANNEL,
+    "max_failures": MAX_FAILURES,
 }
 _FIRST_RESOURCES = ("gpus", "memory_mb", "walltime_s")  # those that the first version had
 _MIGRATIONS = {1: _from_1}

@@ -20,7 +20,6 @@ from jupyter_gridgpu.model.scan import ScanSpec
 from jupyter_gridgpu.model.variant import VariantView as VariantView
 
 ENDED_FOR_ESTIMATE = 3  # jobs that have to be done before the time left is estimated
-METRICS_NAMED = 8  # metrics that a note names at most
 
 
 class ScanView:
@@ -43,6 +42,7 @@ class ScanView:
         self.seq = 0  # of the last event
         self.commands: set[str] = set()  # ids of the commands that were applied
         self.stopped = False
+        self.stopped_by: str | None = None  # why a rule has stopped the scan
         self.paused = False
         self.finished = False
         self.extra_trials = 0  # points that `extend` added
@@ -247,26 +247,6 @@ class ScanView:
         work = (self.total() - begun) * mean + sum(max(mean - seconds, 0.0) for seconds in spent)
         # As many jobs as run now are taken to run until the end.
         return work / max(len(spent), 1)
-
-    def note(self) -> str | None:
-        """Return one sentence about the scan as a whole, or None if there is nothing to say.
-
-        The sentence is about a batch system that is not well, or about an objective that a
-        finished variant did not report.
-        """
-        if self.backend_note and not self.finished:
-            return self.backend_note
-        objective = self.scan.objective
-        if objective is None:
-            return None
-        for variant in self.variants.values():
-            if variant.state == "done" and objective.metric not in variant.metrics:
-                seen = ", ".join(sorted(variant.metrics)[:METRICS_NAMED]) or "nothing"
-                return (
-                    f"{variant.id} ended without reporting {objective.metric}, the objective;"
-                    f" it reported {seen}."
-                )
-        return None
 
 
 def _keep(group: dict[str, VariantView], variant: VariantView, belongs: bool) -> None:

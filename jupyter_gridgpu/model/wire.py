@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any, Literal, TypedDict, cast
 
-from jupyter_gridgpu.model import numbers
+from jupyter_gridgpu.model import notes, numbers
 from jupyter_gridgpu.model.numbers import Num
 from jupyter_gridgpu.model.records import State as State
 from jupyter_gridgpu.model.scan import Objective
@@ -104,6 +104,7 @@ class Head(TypedDict):
     gpu_s: float  # GPU seconds of all jobs together
     now: float  # the sender's clock
     note: str | None  # one sentence for the user
+    stopped_by: str | None  # the sentence that says why a rule has stopped the scan
     channel: ChannelName  # the way on which metrics come
     reported: float | None  # when the newest reading was made
 
@@ -271,7 +272,8 @@ def head(view: ScanView, state: str, now: float) -> Head:
         "left_s": None if left is None else round(left, 1),
         "gpu_s": sum(variant.gpu_s for variant in view.variants.values()),
         "now": now,
-        "note": view.note(),
+        "note": notes.note(view, now),
+        "stopped_by": notes.stopped_by(view),
         "channel": cast(ChannelName, scan.channel),
         "reported": max(reported, default=None),
     }
@@ -323,6 +325,7 @@ def summary(view: ScanView, state: str, folder: str) -> dict[str, Any]:
         "folder": folder,
         "state": state,
         "best": best.id if best else None,
+        "stopped_by": notes.stopped_by(view),
         "variants": [_variant(variant, folder) for variant in view.variants.values()],
     }
 

@@ -74,6 +74,10 @@ export interface ScanInfo {
    * one sentence for the user
    */
   note: string | null;
+  /**
+   * the sentence that says why a rule has stopped the scan
+   */
+  stopped_by: string | null;
   channel: ChannelName;
   /**
    * when the newest reading was made

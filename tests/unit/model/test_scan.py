@@ -112,6 +112,7 @@ LATER = (
     "choice",
     "metrics",
     "channel",
+    "max_failures",
 )
 
 
