@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -57,12 +58,20 @@ class ScanHandle(ScanReader):
             self.refresh()
             if self.view.finished:
                 return self.view.state
-        if time.time() - self._spawned < START_GRACE_S or lease.held(self.paths.lock):
+        if self._runner_starts() or lease.held(self.paths.lock):
             # If the view says that the scan has ended, a command in the inbox will make it go on.
             return "running" if self.view.finished else self.view.state
         # The runner may have finished between the last look and this one.
         self.refresh()
         return self.view.state if self.view.finished else "orphaned"
+
+    def _runner_starts(self) -> bool:
+        """Return whether a runner was started just now, by this process or with a command."""
+        asked = [self._spawned]
+        for path in inbox.pending(self.paths.inbox):
+            with contextlib.suppress(OSError):  # the runner may have taken it
+                asked.append(path.stat().st_mtime)
+        return any(0 <= time.time() - when < START_GRACE_S for when in asked)
 
     @property
     def ended(self) -> bool:
