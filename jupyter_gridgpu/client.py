@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from jupyter_gridgpu.errors import StorageError, UnknownScan, UsageError
-from jupyter_gridgpu.model import wire
+from jupyter_gridgpu.model import notes, wire
 from jupyter_gridgpu.model.scan import fingerprint as fingerprint_of
 from jupyter_gridgpu.runner import commands
 from jupyter_gridgpu.runner.spawn import spawn
@@ -77,6 +77,12 @@ class ScanHandle(ScanReader):
     def ended(self) -> bool:
         """Whether the scan is done or was stopped."""
         return self.state in FINISHED
+
+    @property
+    def stopped_by(self) -> str | None:
+        """The sentence that says why a rule has stopped the scan; None if none has."""
+        self.refresh()
+        return notes.stopped_by(self.view)
 
     def summary(self) -> dict[str, Any]:
         """Return the object that `--json` prints."""

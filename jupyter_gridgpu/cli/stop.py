@@ -46,7 +46,9 @@ def stop(target: str) -> None:
 def next_steps(variants: Collection[VariantView], backend: str) -> str:
     """Return in sentences what a stop does to these variants, and how long it may take."""
     running = sum(variant.state == "running" for variant in variants)
-    waiting = sum(variant.state not in END_STATES for variant in variants) - running
+    # Those that a retry was asked for have ended, and wait again.
+    waiting = sum(variant.state not in END_STATES or variant.retry_asked for variant in variants)
+    waiting -= running
     taken_back = ""
     if waiting:
         taken_back = f"{_jobs(waiting, 'waits', 'wait')} will not start."

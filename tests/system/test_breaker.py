@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from jupyter_gridgpu.client import ScanHandle
 from tests.engines.slurm import Cluster
 from tests.kit import eventually
 
@@ -59,6 +60,7 @@ def test_a_module_that_is_missing_stops_the_scan_until_it_is_there(lab: Lab) -> 
     body = scan.show()
     assert body["state"] == "stopped"
     assert WHY in body["stopped_by"]
+    assert ScanHandle(scan.folder).stopped_by == body["stopped_by"]
     states = [variant["state"] for variant in body["variants"]]
     assert 5 <= states.count("failed") <= 7
     assert states.count("cancelled") == 14 - states.count("failed")

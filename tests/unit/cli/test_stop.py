@@ -48,3 +48,8 @@ SAVED = "will be interrupted and save what there is: the notebook so far, its me
 def test_a_stop_says_what_comes_next(states: list[str], backend: str, said: str) -> None:
     variants = [VariantView(f"v{n}", n, 0, {}, state=state) for n, state in enumerate(states)]
     assert next_steps(variants, backend) == said
+
+
+def test_what_is_to_be_tried_again_waits() -> None:
+    variants = [VariantView("v0001", 0, 0, {}, state="failed", retry_asked=True)]
+    assert next_steps(variants, "local") == "1 job that waits will not start."
