@@ -72,6 +72,11 @@ def __getattr__(name: str) -> Any:
     return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
 
 
+def __dir__() -> list[str]:
+    """Return the public names, for completion: also those that are imported late."""
+    return sorted({*__all__, *(name for name in globals() if name.startswith("__"))})
+
+
 def load_ipython_extension(shell: Any) -> None:
     """Add the magics to an IPython shell; `%load_ext jupyter_gridgpu` calls this."""
     from jupyter_gridgpu.magics import GridscanMagics

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from jupyter_gridgpu.errors import StorageError, UnknownScan, UsageError
-from jupyter_gridgpu.model import wire
+from jupyter_gridgpu.model import notes, wire
 from jupyter_gridgpu.model.scan import fingerprint as fingerprint_of
 from jupyter_gridgpu.runner import commands
 from jupyter_gridgpu.runner.spawn import spawn
@@ -57,17 +58,31 @@ class ScanHandle(ScanReader):
             self.refresh()
             if self.view.finished:
                 return self.view.state
-        if 0 <= time.time() - self._spawned < START_GRACE_S or lease.held(self.paths.lock):
+        if self._runner_starts() or lease.held(self.paths.lock):
             # If the view says that the scan has ended, a command in the inbox will make it go on.
             return "running" if self.view.finished else self.view.state
         # The runner may have finished between the last look and this one.
         self.refresh()
         return self.view.state if self.view.finished else "orphaned"
 
+    def _runner_starts(self) -> bool:
+        """Return whether a runner was started just now, by this process or with a command."""
+        asked = [self._spawned]
+        for path in inbox.pending(self.paths.inbox):
+            with contextlib.suppress(OSError):  # the runner may have taken it
+                asked.append(path.stat().st_mtime)
+        return any(0 <= time.time() - when < START_GRACE_S for when in asked)
+
     @property
     def ended(self) -> bool:
         """Whether the scan is done or was stopped."""
         return self.state in FINISHED
+
+    @property
+    def stopped_by(self) -> str | None:
+        """The sentence that says why a rule has stopped the scan; None if none has."""
+        self.refresh()
+        return notes.stopped_by(self.view)
 
     def summary(self) -> dict[str, Any]:
         """Return the object that `--json` prints."""
@@ -129,7 +144,7 @@ class ScanHandle(ScanReader):
         self.command("pause")
 
     def resume(self) -> None:
-        """Go on after a pause, or with a scan whose runner has died."""
+        """Go on after a pause, after the death of the runner, or after many failures alike."""
         self.command("resume")
 
     def extend(self, trials: int) -> None:
@@ -150,7 +165,7 @@ class ScanHandle(ScanReader):
         commands.check_variants(action, variants)
         for ident in variants or []:
             self.variant(ident)
-        if action in commands.BEFORE_THE_END and self.ended:
+        if action in commands.BEFORE_THE_END and self.ended and not self._goes_on(action):
             raise UsageError(f"{self.name} has ended already.")
         more = {}
         if action == "extend":
@@ -159,6 +174,10 @@ class ScanHandle(ScanReader):
         inbox.post(self.paths.inbox, action, variants, **more)
         self.revive()
         return f"Asked for: {inbox.command_text(action, variants, trials)}."
+
+    def _goes_on(self, action: str) -> bool:
+        """Return whether a command lets a scan go on that a rule has stopped."""
+        return action == "resume" and self.view.stopped_by is not None
 
     def _replay(self, variants: list[str] | None) -> str:
         """Run variants of this scan, or all, again as a scan of its own."""

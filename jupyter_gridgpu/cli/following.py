@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import shlex
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import click
 
 from jupyter_gridgpu.cli.output import print_json
-from jupyter_gridgpu.client import ScanHandle
+from jupyter_gridgpu.client import FINISHED, ScanHandle
+from jupyter_gridgpu.model.notes import note
 from jupyter_gridgpu.model.scan import Objective
 from jupyter_gridgpu.model.units import number_text
 
@@ -34,8 +36,7 @@ def follow(handle: ScanHandle, no_wait: bool, as_json: bool) -> None:
         return
     if as_json:
         # Only one object may be printed, so nothing is printed before the end.
-        with _scan_goes_on(handle):
-            state = handle.wait()
+        state = _wait(handle)
         print_json(handle.summary())
     else:
         state = watch_live(handle)
@@ -57,19 +58,41 @@ def _scan_goes_on(handle: ScanHandle) -> Iterator[None]:
         sys.exit(INTERRUPTED_EXIT_CODE)
 
 
+def _wait(handle: ScanHandle) -> str:
+    """Wait until a scan has ended and return its state. What goes wrong is said at once.
+
+    It is said on stderr, since stdout gets the end alone.
+    """
+    said = None
+    state = handle.state
+    with _scan_goes_on(handle):
+        for state in handle.changes():
+            with handle.lock:
+                text = note(handle.view, time.time())
+            if text is not None and text != said and state not in FINISHED:
+                click.echo(f"{handle.name}: {text}", err=True)
+                said = text
+    return state
+
+
 def watch_live(handle: ScanHandle) -> str:
     """Show the live table of a scan until it ends, then its best variant. Return its state."""
     from rich.console import Console
 
-    from jupyter_gridgpu.terminal import watch
+    from jupyter_gridgpu.terminal import render, watch
 
     # The user may expect a new scan, but this one was started before.
     if handle.attached:
         click.echo(f"Same request as before: showing {handle.name}; --new starts another.")
     elif handle.scan.choice:
         click.echo(handle.scan.choice)
-    with _scan_goes_on(handle):
-        state = watch(handle, Console())
+    console = Console()
+    if console.is_terminal:
+        with _scan_goes_on(handle):
+            state = watch(handle, console)
+    else:
+        state = _wait(handle)
+        console.print(render(handle, state, console, limit=None))
     say_end(handle, state)
     return state
 

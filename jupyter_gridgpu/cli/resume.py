@@ -10,10 +10,10 @@ from jupyter_gridgpu import client
 @click.command("resume")
 @click.argument("scan")
 def resume(scan: str) -> None:
-    """Go on with SCAN after a pause, a reboot or the death of its runner."""
+    """Go on with SCAN after a pause, the death of its runner, or many failures alike."""
     handle = client.open_scan(scan)
-    # Only a new attempt makes a scan that has ended go on.
-    if handle.ended:
+    # Of the scans that have ended, only one that a rule has stopped can be resumed.
+    if handle.ended and handle.view.stopped_by is None:
         click.echo(
             f"{handle.name} has ended already;"
             f" `gridgpu retry {handle.name}` runs again what did not finish."

@@ -2,9 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import click
 
 from jupyter_gridgpu import client
+from jupyter_gridgpu.model.job import END_STATES
+from jupyter_gridgpu.model.variant import VariantView
+
+# What happens to jobs that run, and how long it may take, by backend.
+_HOW_LONG = {
+    "local": "That takes seconds; a job that has not ended by itself is killed soon after.",
+    "slurm": (
+        "That takes seconds to a minute: Slurm kills what has not ended after its KillWait"
+        " (30 s, unless the cluster says otherwise)."
+    ),
+    "htcondor": "That takes up to a minute or two: then HTCondor kills what has not ended.",
+    "panda": "That takes minutes: PanDA passes it on to the sites, and jobs run on until then.",
+}
+_OTHER_BACKEND = "How long that takes depends on the batch system."
 
 
 @click.command("stop")
@@ -16,8 +32,37 @@ def stop(target: str) -> None:
     if handle.ended:
         click.echo(f"{handle.name} has ended already.")
         return
+    variants = list(handle.view.variants.values())
     if variant:
+        ident = variant.partition(".")[0]
+        variants = [handle.variant(ident)]
         handle.stop(variant)
     else:
         handle.stop()
-    click.echo(f"Asked {target} to stop.")
+    click.echo(f"Asked {target} to stop. {next_steps(variants, handle.scan.backend)}")
+    click.echo(f"`gridgpu watch {handle.name}` follows it.")
+
+
+def next_steps(variants: Collection[VariantView], backend: str) -> str:
+    """Return in sentences what a stop does to these variants, and how long it may take."""
+    running = sum(variant.state == "running" for variant in variants)
+    # Those that a retry was asked for have ended, and wait again.
+    waiting = sum(variant.state not in END_STATES or variant.retry_asked for variant in variants)
+    waiting -= running
+    taken_back = ""
+    if waiting:
+        taken_back = f"{_jobs(waiting, 'waits', 'wait')} will not start."
+    if not running:
+        return taken_back or "None of its jobs runs or waits."
+    saved = (
+        f"{_jobs(running, 'runs', 'run')} will be interrupted and save what there is: the notebook"
+        " so far, its metrics and files."
+    )
+    how_long = _HOW_LONG.get(backend, _OTHER_BACKEND)
+    return " ".join(part for part in (taken_back, saved, how_long) if part)
+
+
+def _jobs(count: int, one: str, several: str) -> str:
+    if count == 1:
+        return f"1 job that {one}"
+    return f"{count:,} jobs that {several}"

@@ -25,7 +25,9 @@ JOB_OBSERVED = "job.observed"
 JOB_REPORTED = "job.reported"
 BACKEND_NOTED = "engine.noted"  # "engine" is what the first version called a backend
 COMMAND_APPLIED = "command.applied"
+RULE_MET = "rule.met"
 SCAN_FINISHED = "scan.finished"
+MAX_FAILURES = "max-failures"  # the rule of the option --max-failures
 
 RECORDS: dict[str, type] = {
     RUNNER_STARTED: records.RunnerStarted,
@@ -36,6 +38,7 @@ RECORDS: dict[str, type] = {
     JOB_REPORTED: records.JobReported,
     BACKEND_NOTED: records.BackendNoted,
     COMMAND_APPLIED: records.CommandApplied,
+    RULE_MET: records.RuleMet,
     SCAN_FINISHED: records.ScanFinished,
 }
 

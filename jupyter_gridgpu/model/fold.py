@@ -25,6 +25,7 @@ from jupyter_gridgpu.model.records import (
     JobObserved,
     JobReported,
     JobSubmitted,
+    RuleMet,
     RunnerStarted,
     ScanFinished,
     VariantProposed,
@@ -40,6 +41,7 @@ _OBSERVED = (
     "reason", "message", "cell", "where", "gpu", "node", "link", "started", "ended", "notebook",
     "peak_mb",
 )  # fmt: skip
+NOT_SENT = "Not sent, since the scan was stopped."
 _FLOAT = frozenset({float})
 
 
@@ -106,7 +108,10 @@ def job_observed(view: ScanView, data: JobObserved, time: float) -> Touched:
     if variant is None:
         return ()
     if _may_say(variant.state, data["state"]):
+        requeued = (variant.state, data["state"]) == ("running", "queued")
         _observe(variant, data)
+        if requeued and view.stopped_by is not None:
+            _take_back(variant)
     return (variant,)
 
 
@@ -199,6 +204,31 @@ def command_applied(view: ScanView, data: CommandApplied, time: float) -> Touche
     return command(view, variants, data)
 
 
+def rule_met(view: ScanView, data: RuleMet, time: float) -> Touched:
+    """Apply `rule.met`: send nothing more, and take back what does not run yet."""
+    view.stopped_by = data["why"]
+    view.stopped = True
+    view.paused = False
+    touched = []
+    for variant in view.variants.values():
+        waits = variant.state in ("new", "queued")
+        if waits:
+            _take_back(variant)
+        if waits or variant.retry_asked:
+            variant.retry_asked = False
+            touched.append(variant)
+    return touched
+
+
+def _take_back(variant: VariantView) -> None:
+    """End a variant that waits; the scan that a rule has stopped may give it an attempt later."""
+    variant.stop_asked = True
+    variant.taken_back = True
+    if variant.attempts == 0:
+        variant.state = "cancelled"
+        variant.message = NOT_SENT
+
+
 def scan_finished(view: ScanView, data: ScanFinished, time: float) -> Touched:
     """Apply `scan.finished`: nothing is left to do."""
     view.finished = True
@@ -237,6 +267,7 @@ def retry(view: ScanView, variants: list[VariantView] | None, data: CommandAppli
     view.paused = False
     if variants is None:
         view.stopped = False
+        view.stopped_by = None
         variants = [variant for variant in view.variants.values() if _may_be_retried(variant)]
     for variant in variants:
         if variant.state in END_STATES:
@@ -261,9 +292,24 @@ def pause(view: ScanView, variants: list[VariantView] | None, data: CommandAppli
 
 
 def resume(view: ScanView, variants: list[VariantView] | None, data: CommandApplied) -> Touched:
-    """Send jobs again."""
+    """Send jobs again, after a pause or after a rule has stopped the scan."""
     view.paused = False
-    return ()
+    return _lift_rule(view, data)
+
+
+def _lift_rule(view: ScanView, data: CommandApplied) -> Touched:
+    """Let a scan that a rule has stopped go on: what failed or was taken back is tried again."""
+    if view.stopped_by is None:
+        return ()
+    view.stopped = False
+    view.stopped_by = None
+    failed = ("failed", "lost")
+    again = [
+        variant
+        for variant in view.variants.values()
+        if variant.taken_back or (variant.state in failed and not variant.stop_asked)
+    ]
+    return retry(view, again, data)
 
 
 def extend(view: ScanView, variants: list[VariantView] | None, data: CommandApplied) -> Touched:
@@ -272,7 +318,7 @@ def extend(view: ScanView, variants: list[VariantView] | None, data: CommandAppl
     view.stopped = False
     view.finished = False
     view.paused = False
-    return ()
+    return _lift_rule(view, data)
 
 
 # Each function takes the record of its own event, so the type of the tables can only say Any.
@@ -285,6 +331,7 @@ HANDLERS: dict[str, Callable[[ScanView, Any, float], Touched]] = {
     events.JOB_REPORTED: job_reported,
     events.BACKEND_NOTED: backend_noted,
     events.COMMAND_APPLIED: command_applied,
+    events.RULE_MET: rule_met,
     events.SCAN_FINISHED: scan_finished,
 }
 _COMMANDS: dict[str, Callable[[ScanView, list[VariantView] | None, CommandApplied], Touched]] = {

@@ -316,6 +316,13 @@ class CommandApplied(TypedDict):
     by: str | None
 
 
+class RuleMet(TypedDict):
+    """rule.met: a rule has stopped the scan. Nothing more is sent, what waits is taken back."""
+
+    rule: str  # for example max-failures
+    why: str  # the rest of a sentence that begins with `Stopped:`
+
+
 class ScanFinished(TypedDict):
     """scan.finished: nothing is left to do, unless a command comes."""
 

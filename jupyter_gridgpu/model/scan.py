@@ -26,6 +26,7 @@ CHANNELS = (AUTO_CHANNEL, PUSH, DROP, END)  # those that a user may ask for
 DIRECTIONS = ("maximize", "minimize")
 REDUCTIONS = ("last", "max", "min")
 DEFAULTS_BYTES = 20_000
+MAX_FAILURES = 5  # variants that may fail alike before a scan is stopped, by default
 
 
 @dataclass(frozen=True)
@@ -118,6 +119,8 @@ class ScanSpec:
     metrics: str = AUTO_CHANNEL  # the channel that was asked for
     channel: str = FILE  # the channel on which metrics come
     warnings: tuple[str, ...] = ()  # what the check of the request had to say, in sentences
+    # The scan is stopped if so many variants have failed alike and none is done; None: never.
+    max_failures: int | None = MAX_FAILURES
 
     def points(self) -> int:
         """Return how many points are proposed when nothing is added to the scan."""
@@ -207,6 +210,7 @@ def from_json(body: dict[str, Any]) -> ScanSpec:
             choice=body.get("choice", ""),
             metrics=body.get("metrics", AUTO_CHANNEL),
             channel=body.get("channel", FILE),
+            max_failures=body.get("max_failures", MAX_FAILURES),
             files=tuple(body["files"]),
             warnings=tuple([str(text) for text in body.get("warnings", [])]),
             defaults=_defaults(body.get("defaults")),
@@ -290,6 +294,7 @@ _LATER = {
     "asked_model": None,
     "choice": "",
     "metrics": AUTO_CHANNEL,
+    "max_failures": MAX_FAILURES,
 }
 _FIRST_RESOURCES = ("gpus", "memory_mb", "walltime_s")  # those that the first version had
 _MIGRATIONS = {1: _from_1}

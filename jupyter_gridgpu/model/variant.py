@@ -36,6 +36,7 @@ class VariantView:
     submitted: bool = False  # whether the backend is known to have the job
     stop_asked: bool = False
     retry_asked: bool = False
+    taken_back: bool = False  # a rule has stopped the scan before the job ran
     reason: str | None = None
     message: str | None = None
     cell: int | None = None  # in which the notebook failed, from 1

@@ -21,7 +21,6 @@ from jupyter_gridgpu.model.soundness import is_sound
 from jupyter_gridgpu.model.variant import VariantView as VariantView
 
 ENDED_FOR_ESTIMATE = 3  # jobs that have to be done before the time left is estimated
-METRICS_NAMED = 8  # metrics that a note names at most
 
 
 class ScanView:
@@ -45,6 +44,7 @@ class ScanView:
         self.commands: set[str] = set()  # ids of the commands that were applied
         self.unreadable = 0  # lines of the journal that are damaged
         self.stopped = False
+        self.stopped_by: str | None = None  # why a rule has stopped the scan
         self.paused = False
         self.finished = False
         self.extra_trials = 0  # points that `extend` added
@@ -254,26 +254,6 @@ class ScanView:
         work = (self.total() - begun) * mean + sum(max(mean - seconds, 0.0) for seconds in spent)
         # As many jobs as run now are taken to run until the end.
         return work / max(len(spent), 1)
-
-    def note(self) -> str | None:
-        """Return one sentence about the scan as a whole, or None if there is nothing to say.
-
-        The sentence is about a batch system that is not well, or about an objective that a
-        finished variant did not report.
-        """
-        if self.backend_note and not self.finished:
-            return self.backend_note
-        objective = self.scan.objective
-        if objective is None:
-            return None
-        for variant in self.variants.values():
-            if variant.state == "done" and objective.metric not in variant.metrics:
-                seen = ", ".join(sorted(variant.metrics)[:METRICS_NAMED]) or "nothing"
-                return (
-                    f"{variant.id} ended without reporting {objective.metric}, the objective;"
-                    f" it reported {seen}."
-                )
-        return None
 
 
 def warnings_of(view: ScanView) -> list[str]:

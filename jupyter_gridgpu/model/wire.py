@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any, Literal, TypedDict, cast
 
-from jupyter_gridgpu.model import numbers
+from jupyter_gridgpu.model import notes, numbers
 from jupyter_gridgpu.model.numbers import Num
 from jupyter_gridgpu.model.records import State as State
 from jupyter_gridgpu.model.scan import Objective
@@ -105,6 +105,7 @@ class Head(TypedDict):
     now: float  # the sender's clock
     note: str | None  # one sentence for the user
     warnings: list[str]  # sentences about the request, and about what cannot be trusted
+    stopped_by: str | None  # the sentence that says why a rule has stopped the scan
     channel: ChannelName  # the way on which metrics come
     reported: float | None  # when the newest reading was made
 
@@ -272,8 +273,9 @@ def head(view: ScanView, state: str, now: float) -> Head:
         "left_s": None if left is None else round(left, 1),
         "gpu_s": sum(variant.gpu_s for variant in view.variants.values()),
         "now": now,
-        "note": view.note(),
+        "note": notes.note(view, now),
         "warnings": warnings_of(view),
+        "stopped_by": notes.stopped_by(view),
         "channel": cast(ChannelName, scan.channel),
         "reported": max(reported, default=None),
     }
@@ -326,6 +328,7 @@ def summary(view: ScanView, state: str, folder: str) -> dict[str, Any]:
         "state": state,
         "best": best.id if best else None,
         "warnings": warnings_of(view),
+        "stopped_by": notes.stopped_by(view),
         "variants": [_variant(variant, folder) for variant in view.variants.values()],
     }
 

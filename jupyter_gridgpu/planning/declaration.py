@@ -86,6 +86,11 @@ class Options:
     )
     cpus: int | None = option(None, "--cpus N", "Processor cores of one job.")
     retries: int = option(0, "--retries N", "Further attempts after a failure.")
+    max_failures: str | int | None = option(
+        "5",
+        "--max-failures N",
+        "Stop if the first N variants all fail with the same cause; none: never stop.",
+    )
     walltime: str | int | None = option(
         None, "--walltime TIME", "Longest time of one job, like 30min or 2h."
     )

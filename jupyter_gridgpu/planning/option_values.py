@@ -24,6 +24,7 @@ def backend_fields(options: Options, container: Container) -> dict[str, Any]:
         "per_job": positive("per-job", options.per_job) or 1,
         "prefork": not options.no_prefork,
         "retries": not_negative("retries", options.retries),
+        "max_failures": failure_limit(options.max_failures),
         "resources": _resources(options),
         "container": container,
         "placement": _placement(options),
@@ -143,6 +144,18 @@ def positive(option: str, value: int | None) -> int | None:
     if value is not None and (not _is_whole(value) or value < 1):
         raise UsageError(f"--{option} {value}: give a whole number from 1 up.")
     return value
+
+
+def failure_limit(value: str | int | None) -> int | None:
+    """Return the number that --max-failures gives, or None for `none`. Raises UsageError."""
+    text = str(value).strip().lower()
+    if text == "none":
+        return None
+    # int() reads forms such as 1_000 and digits of other scripts as well.
+    number = int(text) if re.fullmatch(r"[0-9]{1,9}", text) else 0
+    if isinstance(value, bool) or number < 1:
+        raise UsageError(f"--max-failures {value}: give a whole number from 1 up, or none.")
+    return number
 
 
 def not_negative(option: str, value: int) -> int:

@@ -134,17 +134,23 @@ def words_for(texts: Mapping[str, Any]) -> list[str]:
     words: list[str] = []
     for option in option_list():
         value = texts.get(option.name or "")
-        if value in (None, "", False, ()) or str(value) == str(option.default):
+        if not is_given(value) or str(value) == str(option.default):
             continue
         word = option.opts[0]
         if option.is_flag:
             words.append(word)
-        elif option.multiple:
+        elif option.multiple and value:
             for each in value:
                 words += [word, str(each)]
         else:
             words += [word, str(value)]
     return words
+
+
+def is_given(value: object) -> bool:
+    """Return whether a value is one that a user gave. The number 0 is one."""
+    # `0 in (None, "", False)` is true, since 0 equals False.
+    return value is not None and value is not False and value not in ("", (), [])
 
 
 def help_text() -> str:

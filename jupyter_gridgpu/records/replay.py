@@ -135,6 +135,7 @@ def _recorded_options(scan: ScanSpec) -> Options:
         per_gpu=scan.per_gpu,
         per_job=scan.per_job,
         retries=scan.retries,
+        max_failures=scan.max_failures,
         gpus=resources.gpus,
         gpu_model=resources.gpu_model,
         vram=resources.vram_mb,

@@ -11,6 +11,7 @@ from jupyter_gridgpu.backends.base import Backend
 from jupyter_gridgpu.model import events
 from jupyter_gridgpu.model.scan import ScanSpec
 from jupyter_gridgpu.runner import policy
+from jupyter_gridgpu.runner.breaker import Breaker
 from jupyter_gridgpu.runner.driven_scan import DrivenScan
 from jupyter_gridgpu.runner.log import say
 from jupyter_gridgpu.runner.observing import JobObserver
@@ -59,6 +60,7 @@ class Runner:
         self.proposer = PointProposer(self.scan, self.backend, sampler)
         self.observer = JobObserver(self.scan, self.backend, self.channel)
         self.sender = JobSender(self.scan, self.backend, self.observer)
+        self.breaker = Breaker(self.scan)
         self._disk_ill_since: float | None = None
         # What the last planning depended on: the view's revision, and whether metrics were awaited.
         self._planned = (-1, False)
@@ -128,6 +130,8 @@ class Runner:
         self.sender.settle_when_due(now)
         self.observer.read_metrics(now)
         self.observe(now)
+        if self.breaker.trip():
+            self.sender.hurry(now)
         self.observer.end_unwanted()
         # Planning looks at all points, so it is done only if the view or the awaited metrics have
         # changed. What planning itself adds to the view is looked at in the next tick.

@@ -22,6 +22,7 @@ FILES_A_SECOND = 400  # at most so many metrics files are looked at: they may be
 METRICS_EVERY_S = 1.0  # the longest pause between two looks
 # Reasons of a failure that came before the stop was heard; the first cause counts.
 FIRST_CAUSES = ("timeout", "oom", "notebook")
+TAKEN_BACK = "Taken back, since the scan was stopped."
 # The fields of an observation that may be news of a job whose state stays the same.
 NEWS = ("notebook", "message", "where", "node", "gpu", "link")
 
@@ -152,6 +153,8 @@ def as_stopped(variant: VariantView, seen: Observation, now: float) -> Observati
     # A job in the state 'new' was never sent; its observation says that already.
     if not stopped or variant.state == "new":
         return seen
+    if variant.taken_back:
+        return replace(seen, state="cancelled", reason=None, message=TAKEN_BACK)
     message = f"Stopped by you at {time.strftime('%H:%M', time.localtime(now))}."
     if variant.step:
         message += f" Epochs up to {variant.step} are kept."

@@ -19,6 +19,7 @@ from jupyter_gridgpu.backends.base import Backend, Job, job_spec
 from jupyter_gridgpu.backends.polling import longest_pause_s, poll_interval_s, silence_limit_s
 from jupyter_gridgpu.errors import AnswerPending, QueueFull, StorageError, Unreachable
 from jupyter_gridgpu.model import events
+from jupyter_gridgpu.model.fold import NOT_SENT
 from jupyter_gridgpu.model.job import Observation, job_key
 from jupyter_gridgpu.model.records import JobObserved
 from jupyter_gridgpu.model.view import VariantView
@@ -99,9 +100,11 @@ class JobSender:
             self.ask_at = now + longest_pause_s()
         # No backend will ever report the end of stopped jobs that it never got, so it is recorded
         # here.
-        never_sent = Observation("cancelled", "user", "Stopped before it was sent.")
+        stopped = Observation("cancelled", "user", "Stopped before it was sent.")
+        taken_back = Observation("cancelled", None, NOT_SENT)
         for variant in missing:
             if variant.stop_asked:
+                never_sent = taken_back if variant.taken_back else stopped
                 self._observer.observed(variant, never_sent, now)
 
     def send(self, now: float) -> None:

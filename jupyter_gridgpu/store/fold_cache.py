@@ -29,8 +29,8 @@ _FIELDS = {
 }
 _SERIES = [field.name for field in dataclasses.fields(Series)]
 _PLAIN = (
-    "rev", "term", "seq", "unreadable", "stopped", "paused", "finished", "extra_trials",
-    "backend_note", "started", "ended", "points",
+    "rev", "term", "seq", "unreadable", "stopped", "stopped_by", "paused", "finished",
+    "extra_trials", "backend_note", "started", "ended", "points",
 )  # fmt: skip
 
 

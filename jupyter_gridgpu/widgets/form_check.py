@@ -30,7 +30,7 @@ from jupyter_gridgpu.model.grammar import parse_space
 from jupyter_gridgpu.model.space import Axis, Space
 from jupyter_gridgpu.model.typed_values import FieldError, typed_line
 from jupyter_gridgpu.planning.notebook import Notebook, check_space, metric_names, read_notebook
-from jupyter_gridgpu.planning.options import option_list, words_for
+from jupyter_gridgpu.planning.options import is_given, option_list, words_for
 from jupyter_gridgpu.widgets.form_counts import count_points
 from jupyter_gridgpu.widgets.form_facts import (
     OBJECTIVE_OPTIONS,
@@ -199,7 +199,7 @@ def _option_value(form: CheckedForm, option: click.Option, value: Any) -> str | 
 
 def _check_option(form: CheckedForm, option: click.Option, value: Any) -> None:
     """Add an error if a value cannot stand in a cell, or is not the whole number it must be."""
-    if value in ("", False, []):
+    if not is_given(value):
         return
     where = option.opts[0]
     words = [str(value)]

@@ -42,8 +42,7 @@ class FormRequest:
         # A sentence may name the wrong value without its option. So each option is left out once.
         for option in option_list():
             name = option.name or ""
-            is_given = texts.get(name) and words_for({name: texts[name]})
-            if is_given and self._has_no_error({**texts, name: None}):
+            if words_for({name: texts.get(name)}) and self._has_no_error({**texts, name: None}):
                 return _drawn_as(option.opts[0])
         named = re.search(r"(--[a-z-]+)", text)
         if named and named[1] in flags:

@@ -55,7 +55,7 @@ export function scan(rows: readonly Row[], more: Partial<ScanInfo> = {}): ScanIn
       now: 2000,
     },
     ...{ folder: "/data/scan", browse: "/home/me/nb/scan", home: "/home/me", note: null },
-    ...{ channel: "file", reported: null, warnings: [] },
+    ...{ channel: "file", reported: null, warnings: [], stopped_by: null },
     ...more,
   };
 }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { notebookPath, notebookUrl } from "../src/components/scan/paths";
+import { actionsFor } from "../src/components/scan/progress";
 import { byId } from "../src/components/scan/rows";
 import { failures, stopQuestion } from "../src/components/scan/sentences";
 import { RowStatistics, share } from "../src/components/scan/statistics";
@@ -221,5 +222,17 @@ describe("what a job uses", () => {
       "Used at most 1.0 GB of memory.",
     );
     expect(usageSentence({ ...row("v1"), state: "new" })).toBe("");
+  });
+});
+
+describe("what can be done with a scan", () => {
+  it.each([
+    ["running", null, ["pause", "stop"]],
+    ["stopped", null, []],
+    ["stopped", "Stopped: the first 5 variants all failed.", ["resume"]],
+    ["done", null, []],
+    ["paused", null, ["resume", "stop"]],
+  ] as const)("in the state %s, stopped by %s: %j", (state, stoppedBy, actions) => {
+    expect(actionsFor(scan([], { state, stopped_by: stoppedBy }))).toEqual(actions);
   });
 });

@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.cells import cell_len
 from rich.console import Console
 
 from jupyter_gridgpu.client import ScanHandle
 from jupyter_gridgpu.model.metrics import clean_name
-from jupyter_gridgpu.model.scan import to_json
+from jupyter_gridgpu.model.scan import Objective, to_json
 from jupyter_gridgpu.store.paths import ScanPaths, write_json
 from jupyter_gridgpu.terminal import BARS, render, sparkline
 from jupyter_gridgpu.testing.examples import Story, small_scan
@@ -116,3 +117,136 @@ def test_the_way_of_metrics_is_said_where_it_is_no_disk(
     said = printed(tmp_path, story, channel=channel)
     assert words in said
     assert ("Metrics" in said) is bool(words)
+
+
+# A scan with long names, a long message, and a variant in each state that a row may have.
+ROWS = [
+    (0.0001, 64, "relu", "done"),
+    (0.00123456, 128, "gelu", "failed"),
+    (0.01, 1024, "relu", None),
+    (0.5, 8, "silu", "new"),
+]
+WHY = "ValueError: the learning rate is too large for this network in cell 3."
+SPACE = "learning_rate = [1.0, 2.0]\nunits = [1, 2]\nactivation = ['a', 'b']"
+
+
+def wide_story() -> Story:
+    story = Story()
+    for number, (rate, units, activation, end) in enumerate(ROWS, 1):
+        ident = story.propose(number, learning_rate=rate, units=units, activation=activation)
+        if end == "new":
+            continue
+        key = f"{ident}.1"
+        story.tell("job.intended", key=key)
+        story.tell("job.submitted", key=key, engine_id=key)
+        story.tell("job.observed", key=key, state="running", started=1000.0)
+        values = {"rej_light": [3, 1.0, 123.4 * number, [1.0, 50.0, 123.4 * number]]}
+        values |= {name: [1, 0.5, 0.5, [0.5]] for name in ("loss", "val_loss", "auc")}
+        story.tell("job.reported", key=key, step=number, steps=20, metrics=values, whole=True)
+        if end:
+            more = {"message": WHY, "reason": "notebook"} if end == "failed" else {}
+            story.tell("job.observed", key=key, state=end, ended=1100.0, **more)
+    return story
+
+
+def table_of(folder: Path, width: int) -> list[str]:
+    """Return the lines of the table, without those above it."""
+    objective = Objective("rej_light", "maximize", "max")
+    text = printed(folder, wide_story(), width=width, space=SPACE, objective=objective)
+    lines = [line.rstrip() for line in text.splitlines()]
+    begin = next(n for n, line in enumerate(lines) if line.startswith(("id ", "v0001")))
+    return [line for line in lines[begin:] if line]
+
+
+PICTURES = {
+    40: """
+v0001 ★  ✔ done
+  learning_rate = 0.000100, units = 64,
+  activation = relu, max(rej_light) =
+  123.4
+v0002  ✖ failed
+  learning_rate = 0.00123, units = 128,
+  activation = gelu, max(rej_light) =
+  246.8
+  ValueError: the learning rate is too
+  large for this network in cell 3.
+v0003  ◉ running
+  learning_rate = 0.0100, units = 1024,
+  activation = relu, max(rej_light) =
+  370.2
+v0004  ◌ new
+  learning_rate = 0.500, units = 8,
+  activation = silu, max(rej_light) = –
+""",
+    60: """
+id      state     learning units activ max(r
+                     _rate       ation ej_li
+                                        ght)
+v0001 ★ ✔ done    0.000100    64  relu 123.4
+v0002   ✖ failed   0.00123   128  gelu 246.8
+  ValueError: the learning rate is too large for this
+  network in cell 3.
+v0003   ◉ running   0.0100  1024  relu 370.2
+v0004   ◌ new        0.500     8  silu     –
+""",
+    80: """
+id       state      learning_rate  units  activation  epoch  max(rej_light)
+v0001 ★  ✔ done          0.000100     64        relu   1/20           123.4
+v0002    ✖ failed         0.00123    128        gelu   2/20           246.8
+  ValueError: the learning rate is too large for this network in cell 3.
+v0003    ◉ running         0.0100   1024        relu   3/20           370.2
+v0004    ◌ new              0.500      8        silu      –               –
+""",
+}
+
+
+@pytest.mark.parametrize("width", PICTURES)
+def test_the_table_looks_like_this(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, width: int
+) -> None:
+    monkeypatch.setattr("jupyter_gridgpu.terminal.time.time", lambda: 1200.0)
+    assert "\n".join(table_of(tmp_path, width)) == PICTURES[width].strip("\n")
+
+
+@pytest.mark.parametrize("width", range(40, 201))
+def test_id_state_parameters_and_objective_are_whole_at_any_width(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, width: int
+) -> None:
+    monkeypatch.setattr("jupyter_gridgpu.terminal.time.time", lambda: 1200.0)
+    lines = table_of(tmp_path, width)
+    text = "\n".join(lines)
+    assert "…" not in text
+    assert max(map(cell_len, lines)) <= width
+    for number, words in enumerate(
+        [
+            ("✔ done", "0.000100", "64", "relu", "123.4"),
+            ("✖ failed", "0.00123", "128", "gelu", "246.8"),
+            ("◉ running", "0.0100", "1024", "relu", "370.2"),
+            ("◌ new", "0.500", "8", "silu", "–"),
+        ],
+        1,
+    ):
+        # From the id of the variant to that of the next one.
+        row = text.partition(f"v{number:04d}")[2].partition("v000")[0]
+        for word in words:
+            assert word in row.replace("=", " ").replace(",", " ").split() or word in row, word
+    assert WHY.split() == " ".join(text.split()).partition(WHY)[1].split()
+
+
+def test_a_live_display_takes_no_more_lines_than_the_terminal_has(tmp_path: Path) -> None:
+    story = Story()
+    for number in range(1, 40):
+        story.run(number, None, lr=0.1)
+        key = f"v{number:04d}.1"
+        story.tell("job.observed", key=key, state="failed", message=WHY * 3)
+    paths = ScanPaths(tmp_path)
+    write_json(paths.spec, to_json(small_scan()))
+    paths.journal.write_bytes(story.text())
+    handle = ScanHandle(tmp_path)
+    handle.refresh()
+    console = Console(file=io.StringIO(), width=60, color_system=None)
+    console.print(render(handle, "running", console, 12, lines=12))
+    assert isinstance(console.file, io.StringIO)
+    lines = console.file.getvalue().splitlines()
+    assert len(lines) <= 12 + 10
+    assert sum(line.startswith("v00") for line in lines) >= 5

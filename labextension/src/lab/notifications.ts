@@ -58,6 +58,7 @@ export class ScanNotifications {
     const { done, failed, lost } = scan.counts;
     const bad = failed + lost;
     const name = clip(scan.name, 60);
+    if (scan.stopped_by) return `${name}: ${clip(scan.stopped_by, 300)}`;
     if (scan.state === "stopped") return this.trans.__("%1 was stopped: %2 done.", name, done);
     if (bad > 0) return this.trans.__("%1 has ended: %2 done, %3 failed.", name, done, bad);
     return this.trans.__("%1 has ended: all %2 done.", name, done);

@@ -113,6 +113,7 @@ LATER = (
     "metrics",
     "channel",
     "warnings",
+    "max_failures",
 )
 
 

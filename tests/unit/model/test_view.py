@@ -331,16 +331,6 @@ def test_time_left_is_estimated_once_three_have_ended() -> None:
     assert left > 0
 
 
-def test_a_note_says_that_the_objective_was_not_reported() -> None:
-    story = Story()
-    story.run(1)
-    note = fold(story).note()
-    assert note is not None
-    assert "v0001 ended without reporting acc" in note
-    story.run(2, acc=1.0)
-    assert fold(story, objective=None).note() is None
-
-
 def test_a_job_of_a_variant_that_cannot_be_read_takes_nothing_along() -> None:
     story = Story()
     story.tell("job.intended", key="v0009.1")

@@ -10,6 +10,7 @@ import pytest
 
 from jupyter_gridgpu.errors import UsageError
 from jupyter_gridgpu.planning.declaration import NOT_FOR_A_REPLAY, Options
+from jupyter_gridgpu.planning.option_values import failure_limit
 from jupyter_gridgpu.planning.options import (
     backend_options,
     help_text,
@@ -43,6 +44,32 @@ def test_words_of_options_give_the_same_options() -> None:
     words = ["--seed", "3", "--bind", "/a", "--bind", "/b", "--channel", "end", "--new"]
     values = read_options_line(["train.ipynb", *words])
     assert words_for(values) == words
+
+
+@pytest.mark.parametrize("name", ["seed", "retries", "gpus", "per_gpu", "parallel", "trials"])
+@pytest.mark.parametrize("value", [0, "0"])
+def test_the_number_0_is_a_value_unless_it_is_the_default(name: str, value: object) -> None:
+    default = getattr(Options(), name)
+    word = f"--{name.replace('_', '-')}"
+    assert words_for({name: value}) == ([] if default == 0 else [word, "0"])
+
+
+@pytest.mark.parametrize("value", [None, False, "", (), []])
+def test_what_is_not_given_needs_no_words(value: object) -> None:
+    assert words_for(dict.fromkeys(("retries", "new", "files", "vram"), value)) == []
+
+
+@pytest.mark.parametrize(
+    ("value", "limit"), [("5", 5), ("12", 12), (3, 3), ("none", None), ("None", None), (None, None)]
+)
+def test_max_failures_is_a_number_or_none(value: object, limit: object) -> None:
+    assert failure_limit(value) == limit  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("value", ["0", 0, -1, "-1", "many", "", True, 1.5, "1_0"])
+def test_max_failures_is_nothing_else(value: object) -> None:
+    with pytest.raises(UsageError, match=r"--max-failures .*: give a whole number from 1 up"):
+        failure_limit(value)  # type: ignore[arg-type]
 
 
 def test_a_replay_takes_those_options_that_say_where_jobs_run() -> None:

@@ -50,6 +50,8 @@ export function timeLeft(scan: ScanInfo): string {
 /** What can be done with a scan in its state. */
 export function actionsFor(scan: ScanInfo): Action[] {
   if (scan.state === "running") return ["pause", "stop"];
+  // A scan that has failed too often goes on once its user has mended the cause.
+  if (scan.state === "stopped" && scan.stopped_by) return ["resume"];
   return scan.state === "paused" || scan.state === "orphaned" ? ["resume", "stop"] : [];
 }
 

@@ -1,0 +1,112 @@
+"""What is said of a scan as a whole, in one sentence that every face shows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+from jupyter_gridgpu.model.cause import common_cause, has_failed, in_order
+from jupyter_gridgpu.model.view import ScanView
+
+METRICS_NAMED = 8  # metrics that a note names at most
+EARLY_FAILURES = 2  # failures of one cause that a note tells of, if nothing is done
+# A running variant that has reported other metrics for so long may have another name for the
+# objective. A first epoch is often over by then.
+SILENT_S = 30.0
+
+
+def note(view: ScanView, now: float) -> str | None:
+    """Return one sentence about the scan as a whole, or None if there is nothing to say.
+
+    It says why the scan was stopped, that a batch system is not well, that all variants so far
+    failed alike, or that the objective is not what variants report. `now` is in Unix seconds.
+    """
+    stopped = stopped_by(view)
+    if stopped is not None:
+        return stopped
+    if view.backend_note and not view.finished:
+        return view.backend_note
+    return _failing(view) or _objective_missing(view, now)
+
+
+def stopped_by(view: ScanView) -> str | None:
+    """Return the sentence that says why a rule has stopped the scan, or None if none has."""
+    if view.stopped_by is None:
+        return None
+    return (
+        f"Stopped: {view.stopped_by}. Mend the cause, then `gridgpu resume {view.scan.name}` goes"
+        " on. A notebook that was changed makes a new scan."
+    )
+
+
+def _failing(view: ScanView) -> str | None:
+    """Return a sentence if all variants that have ended failed for the same cause."""
+    if any(variant.state == "done" for variant in view.variants.values()):
+        return None
+    failed = in_order(variant for variant in view.variants.values() if has_failed(view, variant))
+    if len(failed) < EARLY_FAILURES:
+        return None
+    cause = common_cause(failed)
+    if cause is None:
+        return None
+    if len(failed) == view.total():
+        return f"All {len(failed):,} variants failed{cause}."
+    return f"All {len(failed):,} variants that have ended failed{cause}."
+
+
+def _objective_missing(view: ScanView, now: float) -> str | None:
+    """Return a sentence if variants report metrics, and the objective is not one of them."""
+    objective = view.scan.objective
+    if objective is None:
+        return None
+    wanted = objective.metric
+    for variant in view.variants.values():
+        if variant.state == "done" and wanted not in variant.metrics:
+            return (
+                f"{variant.id} ended without reporting {wanted}, the objective;"
+                f" it reported {_names(wanted, variant.metrics)}"
+            )
+    if any(wanted in variant.metrics for variant in view.variants.values()):
+        return None
+    for variant in view.running.values():
+        if variant.metrics and variant.started and now - variant.started >= SILENT_S:
+            return (
+                f"{variant.id} has not reported {wanted}, the objective, so far;"
+                f" it reported {_names(wanted, variant.metrics)}"
+            )
+    return None
+
+
+def _names(wanted: str, reported: Iterable[str]) -> str:
+    """Return which metrics were reported, and which of them may be meant: the end of a sentence."""
+    names = sorted(reported)
+    if not names:
+        return "nothing."
+    seen = ", ".join(names[:METRICS_NAMED])
+    nearest = nearest_name(wanted, names)
+    if nearest is None:
+        return f"{seen}."
+    return f"{seen}. Is {nearest} meant?"
+
+
+def nearest_name(wanted: str, names: Iterable[str]) -> str | None:
+    """Return the name that is most like `wanted`, or None if none is like it.
+
+    Names are compared as people write them: `acc` is like `accuracy`, `ValAcc` like `val_acc`.
+    """
+    plain = {_plain(name): name for name in sorted(names, reverse=True)}
+    target = _plain(wanted)
+    if target in plain:
+        return plain[target]
+    found = get_close_matches(target, plain, n=1, cutoff=0.6)
+    if found:
+        return plain[found[0]]
+    # A short form is not close in its letters: acc and val_accuracy.
+    parts = [name for name in plain if len(target) > 1 and (target in name or name in target)]
+    if parts:
+        return plain[min(parts, key=lambda name: (abs(len(name) - len(target)), name))]
+    return None
+
+
+def _plain(name: str) -> str:
+    return "".join(char for char in name.lower() if char.isalnum())
