@@ -78,6 +78,10 @@ export interface ScanInfo {
    * sentences about the request, and about what cannot be trusted
    */
   warnings: string[];
+  /**
+   * the sentence that says why a rule has stopped the scan
+   */
+  stopped_by: string | null;
   channel: ChannelName;
   /**
    * when the newest reading was made
