@@ -12,6 +12,7 @@ import shutil
 import stat
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -41,6 +42,8 @@ CHUNK = 1024 * 1024  # bytes that are copied at once
 # Control characters, backslashes, absolute paths of Linux and Windows, empty parts, `.` and `..`
 _BAD_PATH = re.compile(r"[\x00-\x1f\x7f\\]|^/|^[A-Za-z]:|(^|/)\.\.?(/|$)|//")
 _ENCRYPTED = 0x1  # a flag bit of a zip file's member
+# What Python raises for bytes of an archive that were changed.
+_DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError)
 
 
 # packing ------------------------------------------------------------------------------------
@@ -143,7 +146,7 @@ def unpack(source: Path, into: Path | None = None, name: str | None = None) -> P
             target = _free_place(parent, new_name, exact=name is not None)
             os.rename(unpacked, target)
             return target
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError) as error:
+    except (*_DAMAGED, NotImplementedError, RuntimeError, ValueError) as error:
         # A damaged pack, or one with a compression or encryption that Python does not know.
         raise UsageError(f"{source} is no sound pack of a scan: {error}.") from None
     except OSError as error:

@@ -28,7 +28,13 @@ from jupyter_gridgpu.backends.local.claims import (
 from jupyter_gridgpu.backends.local.devices import GpuPins
 from jupyter_gridgpu.backends.local.starters import Starter
 from jupyter_gridgpu.model.job import Observation
-from jupyter_gridgpu.store.paths import ScanPaths, publish, scratch_folder, write_stop
+from jupyter_gridgpu.store.paths import (
+    JobPaths,
+    ScanPaths,
+    publish,
+    scratch_folder,
+    write_stop,
+)
 from jupyter_gridgpu.store.process import Process
 
 # If no worker has claimed a job after so long, another one is started; then after twice as long.
@@ -61,6 +67,30 @@ class _HandedOver:
         return f"No worker has taken the job yet; it was handed over {self.times} times."
 
 
+class _SignsOfLife:
+    """When each job on another host last gave a sign of life.
+
+    The clocks of two hosts differ, and this host may have slept. So a sign counts from the moment
+    when it was first seen here, on `clock`.
+    """
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._seen: dict[str, tuple[float, float]] = {}  # key -> the sign, when it was first seen
+
+    def silent_s(self, key: str, sign: float) -> float:
+        """Return for how many seconds a job has given no sign but `sign`."""
+        last, seen_at = self._seen.get(key, (None, 0.0))
+        if last != sign:
+            seen_at = self._clock()
+            self._seen[key] = sign, seen_at
+        return self._clock() - seen_at
+
+    def forget(self, key: str) -> None:
+        """Forget a job that has ended."""
+        self._seen.pop(key, None)
+
+
 class LocalJobTracker:
     """Starts workers for jobs, and follows each job until it has ended.
 
@@ -90,8 +120,7 @@ class LocalJobTracker:
         self._handed_over: dict[str, _HandedOver] = {}
         self._cancelled: dict[str, float] = {}  # key -> when its worker was told to end
         self._unreadable: dict[str, float] = {}  # key -> when its claim was first seen damaged
-        # key -> the last sign of life from another host, and when it was first seen here
-        self._signs: dict[str, tuple[float, float]] = {}
+        self._signs = _SignsOfLife(clock)
         # A running job whose notebook is known has nothing more to show. Its worker and what was
         # seen are kept here, so that a poll costs one look at a process and none at the disk.
         self._running: dict[str, tuple[Process, Observation]] = {}
@@ -233,13 +262,7 @@ class LocalJobTracker:
         job = self._paths.job(key)
         metrics = [copy.metrics for copy in job.copies() if copy.metrics.exists()]
         last_sign = max(path.stat().st_mtime for path in (job.claim, *metrics))
-        # The clocks of two hosts differ, and this host may have slept. So a sign of life counts
-        # from when it was first seen here.
-        sign, seen_at = self._signs.get(key, (None, 0.0))
-        if sign != last_sign:
-            seen_at = self._clock()
-            self._signs[key] = last_sign, seen_at
-        if self._clock() - seen_at < LOST_S:
+        if self._signs.silent_s(key, last_sign) < LOST_S:
             return replace(self._seen_running(key, claim), where=owner.host)
         message = f"{owner.host}, where it ran, has not been heard of for {LOST_S / 60:.0f} min."
         return self._ended(key, Observation("lost", message=message))
@@ -265,7 +288,7 @@ class LocalJobTracker:
         devices = self._pins.release(key)
         for known in (self._handed_over, self._cancelled, self._running, self._unreadable):
             known.pop(key, None)
-        self._signs.pop(key, None)
+        self._signs.forget(key)
         seconds = (seen.ended or 0.0) - (seen.started or 0.0)
         return replace(seen, gpu_s=max(seconds, 0.0) * len(devices))
 
@@ -288,7 +311,9 @@ class LocalJobTracker:
         # A worker makes the folder of its copy first, so without it no worker began.
         began = claim.copy is None or job.copy(claim.copy).folder.exists()
         if self._contained and not began:
-            return self._ended(key, self._container_failed(key, claim, started))
+            if key in self._cancelled:
+                return self._ended(key, _stopped_before_start())
+            return self._ended(key, _container_failed(job, claim, started))
         message = "The worker was killed; what was saved until then is kept."
         if job.result.exists():
             message = "The result of the job, result.json, is damaged and cannot be read."
@@ -311,16 +336,15 @@ class LocalJobTracker:
         written = job.copy(copy).result
         return written.is_file() and publish(written, job.result)
 
-    def _container_failed(self, key: str, claim: JobOwner, started: float) -> Observation:
-        """Return what became of a job in whose container no worker came up."""
-        if key in self._cancelled:
-            return _stopped_before_start()
-        # The launcher and the container runtime write the reason into the job's log.
-        message = last_log_line(self._paths.job(key).log)
-        if not message:
-            message = "The container ended before the worker began; runner.log may say why."
-        ended = _end_of(claim, started)
-        return Observation("failed", "image", message, started=started, ended=ended)
+
+def _container_failed(job: JobPaths, claim: JobOwner, started: float) -> Observation:
+    """Return what became of a job in whose container no worker came up."""
+    # The launcher and the container runtime write the reason into the job's log.
+    message = last_log_line(job.log)
+    if not message:
+        message = "The container ended before the worker began; runner.log may say why."
+    ended = _end_of(claim, started)
+    return Observation("failed", "image", message, started=started, ended=ended)
 
 
 def _end_of(claim: JobOwner, started: float) -> float:

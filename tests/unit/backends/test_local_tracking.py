@@ -56,7 +56,7 @@ class Ground:
         self.starter = FakeStarter()
         self.now = 1000.0
         self.tracker = LocalJobTracker(
-            self.paths, self.starter, GpuPins(), False, clock=lambda: self.now
+            self.paths, self.starter, GpuPins(), False, 12.0, clock=lambda: self.now
         )
         self.tracker.hand_over(KEY)
 
