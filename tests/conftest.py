@@ -28,6 +28,8 @@ settings.load_profile("default")
 BATCH_SYSTEMS = ("slurm_cluster", "new_slurm_cluster", "condor_daemons")
 # Tests of these folders take long, so they start first; the short ones fill the gaps at the end.
 LONGEST_FIRST = ("browser", "contract", "system", "unit")
+# These files take minutes each, so they start before all folders.
+LONGEST_FILES = ("test_chaos.py",)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -73,9 +75,11 @@ def _group(item: pytest.Item) -> str | None:
 
 
 def _turn(item: pytest.Item) -> tuple[bool, int]:
-    """Return where a test stands in the order of all: batch systems, then by folder."""
+    """Return where a test stands in the order of all: batch systems, long files, then by folder."""
     fixtures = getattr(item, "fixturenames", ())
     alone = not any(name in fixtures for name in BATCH_SYSTEMS)
+    if item.path.name in LONGEST_FILES:
+        return alone, -1
     folder = item.path.relative_to(TESTS).parts[0]
     if folder not in LONGEST_FIRST:
         return alone, len(LONGEST_FIRST)

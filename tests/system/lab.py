@@ -104,6 +104,11 @@ class Lab:
         assert code is None or ran.returncode == code, said
         return ran
 
+    def python(self, code: str, *words: str) -> None:
+        """Run lines of Python in a process of their own; they find `words` in sys.argv."""
+        command = [sys.executable, "-c", code, *words]
+        subprocess.run(command, env=self.environment(), check=True, timeout=COMMAND_S)
+
     def start(self, notebook: Path, *words: str, env: dict[str, str] | None = None) -> ScanOfLab:
         """Start a scan and do not wait for it."""
         ran = self.gridgpu("run", str(notebook), *words, "--no-wait", "--json", env=env)
