@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -62,6 +62,16 @@ class Capabilities:
     shows_files: bool = True  # the files of a job can be read here while it runs
     # A sampler that learns gives new points only once all jobs of its last points have ended.
     by_generation: bool = False
+    # Options that mean nothing here (fields of Options) -> why, as a clause. They are refused.
+    ignores: Mapping[str, str] = field(default_factory=dict)
+    # Whether --gpu-model without --gpus asks for one GPU.
+    model_asks_for_gpu: bool = False
+
+
+# The options that only PanDA understands, as `Capabilities.ignores` has them.
+ONLY_PANDA = dict.fromkeys(
+    ("inputs", "out", "exclude_site", "attempts"), "it is for jobs on the grid"
+)
 
 
 class Backend(Protocol):

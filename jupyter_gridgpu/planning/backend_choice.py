@@ -10,6 +10,7 @@ from jupyter_gridgpu import backends, channels
 from jupyter_gridgpu.errors import BackendError, GridGpuError, UsageError
 from jupyter_gridgpu.model.resources import Resources
 from jupyter_gridgpu.model.scan import AUTO, ScanSpec
+from jupyter_gridgpu.planning import honoured
 from jupyter_gridgpu.queues import discovery
 from jupyter_gridgpu.queues.match import Match, choice_text, fitting_queues
 from jupyter_gridgpu.store import home
@@ -30,10 +31,11 @@ def accepted_by_backend(
     """
     if scan.backend != AUTO:
         return _accepted(scan, ask, files or {})
+    honoured.check_gpu_properties(scan, None)
     if not ask:
         return scan
     first_refusal: GridGpuError | None = None
-    for candidate in _in_fitting_queues(scan)[:TRIED_QUEUES]:
+    for candidate in _honouring(_in_fitting_queues(scan))[:TRIED_QUEUES]:
         try:
             return _accepted(candidate, ask, files or {})
         except BackendError as error:
@@ -45,11 +47,22 @@ def accepted_by_backend(
 def _accepted(scan: ScanSpec, ask: bool, files: Mapping[str, Path]) -> ScanSpec:
     """Return the scan with its channel. Raises UsageError or BackendError if it is refused."""
     backend = backends.load(scan, ScanPaths(home.home() / scan.name))
+    honoured.check_gpu_properties(scan, backend.capabilities)
+    refusal = honoured.refusal(scan, backend.capabilities)
+    if refusal:
+        raise BackendError(refusal)
     scan = replace(scan, channel=channels.choose(scan.metrics, backend.capabilities.shows_files))
     backend.check(ask)
     if ask:
         backend.check_files(files)
     return scan
+
+
+def _honouring(candidates: list[ScanSpec]) -> list[ScanSpec]:
+    """Return the candidates whose backends honour all that was asked for; all if none does."""
+    known = {scan.backend: backends.capabilities(scan.backend) for scan in candidates}
+    taken = [scan for scan in candidates if not honoured.refusal(scan, known[scan.backend])]
+    return taken or candidates
 
 
 def _in_fitting_queues(scan: ScanSpec) -> list[ScanSpec]:

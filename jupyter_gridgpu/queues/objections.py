@@ -69,7 +69,7 @@ def _best_kind(queue: Queue, wanted: Resources) -> tuple[GpuKind | None, Sequenc
     if not wanted.gpus or not queue.gpus:
         return None, ()
     # GPUs of one kind must have everything that the job wants, so each kind is judged alone.
-    judged = [(kind, list(_against_kind(kind, wanted))) for kind in queue.gpus]
+    judged = [(kind, list(against_gpu(kind, wanted))) for kind in queue.gpus]
     return min(judged, key=_weight)
 
 
@@ -79,7 +79,8 @@ def _weight(judged: tuple[GpuKind, list[Objection]]) -> tuple[int, int]:
     return len(certain), len(objections)
 
 
-def _against_kind(kind: GpuKind, wanted: Resources) -> Iterator[Objection]:
+def against_gpu(kind: GpuKind, wanted: Resources) -> Iterator[Objection]:
+    """Yield what speaks against GPUs of a kind."""
     yield from _against_model(kind, wanted.gpu_model)
     yield from _against_memory(kind, wanted.vram_mb)
     yield from _against_cuda(kind, wanted.cuda)

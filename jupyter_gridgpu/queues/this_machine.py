@@ -24,7 +24,7 @@ def discover(timeout_s: float = 5.0) -> list[Queue]:
 
     nvidia-smi, if it is needed, is started twice and gets `timeout_s` seconds each time.
     """
-    devices = usable(_devices_by_nvml() or _devices_by_nvidia_smi(timeout_s))
+    devices = single_gpus(timeout_s)
     limits = QueueLimits(memory_mb=_memory_mb(), cpus=core_count(), gpus=len(devices) or None)
     queue = Queue(
         name="here",
@@ -38,6 +38,11 @@ def discover(timeout_s: float = 5.0) -> list[Queue]:
         source="this machine",
     )
     return [queue]
+
+
+def single_gpus(timeout_s: float = 5.0) -> list[GpuKind]:
+    """Return the kind of each GPU that jobs may use, in the order of their numbers."""
+    return usable(_devices_by_nvml() or _devices_by_nvidia_smi(timeout_s))
 
 
 def usable(devices: list[GpuKind]) -> list[GpuKind]:

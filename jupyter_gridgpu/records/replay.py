@@ -12,7 +12,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from jupyter_gridgpu import images
+from jupyter_gridgpu import backends, images
+from jupyter_gridgpu.backends.base import Capabilities
 from jupyter_gridgpu.errors import UsageError
 from jupyter_gridgpu.model.grammar import parse_space
 from jupyter_gridgpu.model.resources import Container
@@ -21,6 +22,7 @@ from jupyter_gridgpu.model.space import Fixed, Space
 from jupyter_gridgpu.model.view import VariantView
 from jupyter_gridgpu.planning.backend_choice import accepted_by_backend
 from jupyter_gridgpu.planning.declaration import Options
+from jupyter_gridgpu.planning.honoured import without_ignored
 from jupyter_gridgpu.planning.notebook import Notebook, check_space, read_notebook
 from jupyter_gridgpu.planning.option_values import backend_fields, container_of
 from jupyter_gridgpu.planning.request import Plan
@@ -108,7 +110,8 @@ def _replay_spec(record: Record, options: Options, container: Container) -> Scan
 def _replay_options(scan: ScanSpec, request: ReplayRequest) -> Options:
     """Return the options that the scan ran with, updated with the options of the request."""
     options = _recorded_options(scan)
-    if request.options.get("on", scan.backend) != scan.backend:
+    backend = request.options.get("on", scan.backend)
+    if backend != scan.backend:
         # A queue or an account of one batch system means nothing to another one.
         options = replace(
             options,
@@ -122,7 +125,10 @@ def _replay_options(scan: ScanSpec, request: ReplayRequest) -> Options:
             out=None,
             attempts=None,
         )
-    return replace(options, **request.options)
+    capabilities = Capabilities()
+    if backend in backends.names():
+        capabilities = backends.capabilities(backend)
+    return replace(without_ignored(options, capabilities), **request.options)
 
 
 def _recorded_options(scan: ScanSpec) -> Options:

@@ -8,12 +8,13 @@ from dataclasses import replace
 import psutil
 
 from jupyter_gridgpu import backends, samplers
-from jupyter_gridgpu.backends.local.devices import visible_gpus
+from jupyter_gridgpu.backends.local.devices import fitting_gpus, visible_gpus
 from jupyter_gridgpu.model.queue import LOCAL
 from jupyter_gridgpu.model.resources import Resources
 from jupyter_gridgpu.model.scan import Origin, fingerprint
 from jupyter_gridgpu.model.space import Axis, Fixed, Space
 from jupyter_gridgpu.planning.request import Plan
+from jupyter_gridgpu.queues.this_machine import core_count
 from jupyter_gridgpu.store import home
 from jupyter_gridgpu.store.paths import ScanPaths
 
@@ -63,10 +64,14 @@ def rehearsal_plan(plan: Plan, there: bool, limit_s: int) -> Plan:
 
 def _resources_here(asked: Resources, limit_s: int) -> Resources:
     """Return the part of what is asked for that this machine can give to a job."""
+    # GPUs of another kind still show whether the notebook runs, and so does a machine without any.
     gpus = asked.gpus
     if gpus > len(visible_gpus()):
-        # Without a GPU the notebook still shows whether it runs at all.
         gpus = 0
+    if gpus == 0 or gpus > len(fitting_gpus(asked)):
+        asked = replace(asked, gpu_model=None, vram_mb=None, cuda=None)
+    if asked.cpus:
+        asked = replace(asked, cpus=min(asked.cpus, core_count()))
     walltime_s = None
     if asked.walltime_s:
         walltime_s = min(asked.walltime_s, limit_s)

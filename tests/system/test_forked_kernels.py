@@ -9,7 +9,9 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import pytest
@@ -218,10 +220,8 @@ def test_where_no_parent_can_be_started_kernels_are_started_one_by_one(lab: Lab)
     assert scan.log().count("kernels are started one by one from now on") == 1
 
 
-@pytest.mark.parametrize(
-    "asked", [Options(per_job=3), Options(per_gpu=3)], ids=["in turn", "side by side"]
-)
-def test_jobs_of_one_batch_job_share_a_parent(tmp_path: Path, asked: Options) -> None:
+@pytest.mark.parametrize("asked", [{"per_job": 3}, {"per_gpu": 3}], ids=["in turn", "side by side"])
+def test_jobs_of_one_batch_job_share_a_parent(tmp_path: Path, asked: dict[str, Any]) -> None:
     """The launcher runs several jobs, one after another or side by side.
 
     Their kernels come from one process.
@@ -229,7 +229,8 @@ def test_jobs_of_one_batch_job_share_a_parent(tmp_path: Path, asked: Options) ->
     lab = Lab(tmp_path)
     (tmp_path / "scans").mkdir()
     notebook = lab.notebook(LOOK, TELL, parameters="n = 0")
-    handle = client.create(plan(notebook, "n = [1, 2, 3]", asked))
+    made = plan(notebook, "n = [1, 2, 3]", Options())
+    handle = client.create(replace(made, scan=replace(made.scan, **asked)))
     keys = ["v0001.1", "v0002.1", "v0003.1"]
     for number, key in enumerate(keys, 1):
         write_spec(Job(key, handle.paths.job(key), job_spec(handle.scan, key, {"n": number})), {})

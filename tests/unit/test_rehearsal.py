@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -48,8 +49,8 @@ def test_a_rehearsal_is_a_request_of_its_own_with_what_the_scan_asks_for(
         memory="4GB",
         name="x" * 64,
         retries=3,
-        per_job=4,
     )
+    made = replace(made, scan=replace(made.scan, per_job=4))  # as on a batch system
     scan = rehearsal_plan(made, False, 600).scan
     assert scan.resources == Resources(2, 4096, 600)
     assert (scan.name, scan.retries, scan.per_job, scan.parallel) == (

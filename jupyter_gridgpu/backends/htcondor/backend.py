@@ -15,6 +15,7 @@ import zlib
 from collections.abc import Mapping, Sequence
 
 from jupyter_gridgpu import images
+from jupyter_gridgpu.backends.base import ONLY_PANDA, Capabilities
 from jupyter_gridgpu.backends.batch.backend import BatchBackend
 from jupyter_gridgpu.backends.batch.batches import Batch, sending, still_sending
 from jupyter_gridgpu.backends.batch.inquiry import PAST_LIMIT, TaskStatus
@@ -43,6 +44,10 @@ class HTCondorBackend(BatchBackend):
     """Hands batches over to HTCondor and follows their tasks. A task id is `CLUSTER.PROC`."""
 
     title = "HTCondor"
+    capabilities = Capabilities(
+        ignores={"queue": "HTCondor has no queues; say --constraint for what nodes must have"}
+        | ONLY_PANDA
+    )
 
     def __init__(self, scan: ScanSpec, paths: ScanPaths) -> None:
         super().__init__(scan, paths)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from jupyter_gridgpu import images
 from jupyter_gridgpu.backends.base import (
+    ONLY_PANDA,
     THREAD_VARIABLES,
     Capabilities,
     Job,
@@ -15,7 +16,12 @@ from jupyter_gridgpu.backends.base import (
     shared_gpu_environment,
     write_spec,
 )
-from jupyter_gridgpu.backends.local.devices import GpuPins, visible_gpus
+from jupyter_gridgpu.backends.local.devices import (
+    GpuPins,
+    check_gpu_kinds,
+    fitting_gpus,
+    visible_gpus,
+)
 from jupyter_gridgpu.backends.local.starters import ContainerStarter, ForkServer, Starter
 from jupyter_gridgpu.backends.local.tracking import LocalJobTracker
 from jupyter_gridgpu.errors import BackendError
@@ -25,13 +31,24 @@ from jupyter_gridgpu.queues.this_machine import core_count
 from jupyter_gridgpu.store.paths import ScanPaths, read_json
 
 POLL_S = 0.05  # between two polls of few jobs
+# Options that mean nothing on this machine, and why.
+IGNORES = {
+    "queue": "this machine has no queues",
+    "account": "nobody pays for jobs on this machine",
+    "qos": "this machine knows none",
+    "constraint": "this machine is the only node",
+    "no_shared_disk": "jobs on this machine see the scan's folder",
+    "disk": "this machine sets no disk space aside for a job",
+    "per_job": "each job on this machine runs one variant",
+    **ONLY_PANDA,
+}
 JOBS_A_SECOND = 400  # at most so many jobs are looked at: the scan folder may be on a network
 
 
 class LocalBackend:
     """Runs jobs as processes of this machine. The id of a job is its key."""
 
-    capabilities = Capabilities()
+    capabilities = Capabilities(ignores=IGNORES)
 
     def __init__(self, scan: ScanSpec, paths: ScanPaths) -> None:
         self._scan = scan
@@ -50,13 +67,19 @@ class LocalBackend:
     # what the machine has ---------------------------------------------------------
 
     def check(self, ask: bool = True) -> None:
-        """Raise BackendError if this machine lacks the GPUs, or cannot run the image."""
+        """Raise BackendError if this machine lacks GPUs or cores, or cannot run the image."""
         wanted = self._scan.resources.gpus
-        present = len(self.devices())
+        present = len(visible_gpus())
         if wanted > present:
             raise BackendError(
                 f"--gpus {wanted}: this machine has {present or 'no'} GPUs to use. Ask for fewer."
             )
+        check_gpu_kinds(self._scan.resources)
+        if self._scan.per_gpu > 1 and not present:
+            raise BackendError("--per-gpu: this machine has no GPU to share; leave it out.")
+        cpus, cores = self._scan.resources.cpus or 1, core_count()
+        if cpus > cores:
+            raise BackendError(f"--cpus {cpus}: this machine has {cores}. Ask for fewer.")
         if self._contained:
             images.check_runs_here(self._scan.container)
 
@@ -66,24 +89,27 @@ class LocalBackend:
     def devices(self) -> list[str]:
         """Return the GPUs that jobs may use: those of CUDA_VISIBLE_DEVICES if it is set, else all.
 
-        The GPUs are looked for once.
+        If the scan asks for a model, a memory or a CUDA version, only GPUs that have it are
+        returned. The GPUs are looked for once.
         """
         if self._devices is None:
-            self._devices = visible_gpus()
+            # Where no GPU fits, the scan is older than this check: it goes on as it did.
+            self._devices = fitting_gpus(self._scan.resources) or visible_gpus()
         return self._devices
 
     def slots(self) -> int:
         """Return how many jobs run at once.
 
         With GPUs, that is as many as the GPUs take. Without, half of the cores are used, so that
-        the machine stays usable. `--parallel` sets another number, which GPUs may limit.
+        the machine stays usable; each job takes --cpus of them. `--parallel` sets another number,
+        which GPUs may limit.
         """
         parallel = self._scan.parallel
         gpus = len(self.devices())
         gpus_of_job = max(self._scan.resources.gpus, 1)
         limit = gpus * self._scan.per_gpu // gpus_of_job
         if limit == 0:
-            return parallel or max(1, core_count() // 2)
+            return parallel or max(1, core_count() // 2 // (self._scan.resources.cpus or 1))
         return min(parallel or limit, limit)
 
     def notice(self) -> str | None:
@@ -132,11 +158,12 @@ class LocalBackend:
         return env
 
     def _thread_limits(self) -> dict[str, str]:
-        """Return the variables that give a job its share of the cores.
+        """Return the variables that give a job --cpus cores, or else its share of the cores.
 
         Variables that the user has set are left out, so that the user's values hold.
         """
-        share = str(max(1, core_count() // self.slots()))
+        cpus = self._scan.resources.cpus
+        share = str(cpus or max(1, core_count() // self.slots()))
         return {name: share for name in THREAD_VARIABLES if name not in os.environ}
 
     def _written_gpus(self, key: str) -> list[str]:

@@ -6,8 +6,13 @@ import os
 import subprocess
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
-from jupyter_gridgpu.queues.this_machine import named_devices
+from jupyter_gridgpu.errors import BackendError
+from jupyter_gridgpu.model.queue import GpuKind
+from jupyter_gridgpu.model.resources import Resources
+from jupyter_gridgpu.queues.objections import against_gpu
+from jupyter_gridgpu.queues.this_machine import named_devices, single_gpus
 
 SMI_TIMEOUT_S = 10
 
@@ -18,6 +23,42 @@ def visible_gpus() -> list[str]:
     if given is None:
         return _gpus_by_nvml() or _gpus_by_smi()
     return named_devices(given)
+
+
+def fitting_gpus(wanted: Resources) -> list[str]:
+    """Return those GPUs of `visible_gpus` that are of the kind that jobs want."""
+    return [name for name, clauses in _against_each(wanted).items() if not clauses]
+
+
+def check_gpu_kinds(wanted: Resources) -> None:
+    """Raise BackendError if too few GPUs are of the kind that a job wants.
+
+    A GPU of which nobody knows whether it is of that kind does not count.
+    """
+    against = _against_each(wanted)
+    fitting = [name for name, clauses in against.items() if not clauses]
+    if len(fitting) >= wanted.gpus:
+        return
+    found = "; ".join(dict.fromkeys(clause for clauses in against.values() for clause in clauses))
+    raise BackendError(
+        f"This machine has {len(fitting) or 'no'} GPUs that fit, {wanted.gpus} asked: {found}."
+        " Ask for other GPUs, or leave --gpu-model, --vram and --cuda out."
+    )
+
+
+def _against_each(wanted: Resources) -> dict[str, list[str]]:
+    """Return for each GPU of `visible_gpus` what speaks against it, as clauses."""
+    names = visible_gpus()
+    if not wanted.gpus or not (wanted.gpu_model or wanted.vram_mb or wanted.cuda):
+        return {name: [] for name in names}
+    kinds = single_gpus()
+    # NVML may list fewer than CUDA_VISIBLE_DEVICES names: nothing is known of the others.
+    kinds += [GpuKind()] * (len(names) - len(kinds))
+    one = replace(wanted, gpus=1)
+    return {
+        name: [objection.clause for objection in against_gpu(kind, one)]
+        for name, kind in zip(names, kinds, strict=False)
+    }
 
 
 def _gpus_by_nvml() -> list[str]:

@@ -49,7 +49,11 @@ class PandaBackend(BatchBackend):
     batch_limit = 5000
     # A job's files come only when it has ended. Each task is much work for PanDA, so the points of
     # a sampler that learns are sent in large tasks, one generation at a time.
-    capabilities = Capabilities(shows_files=False, by_generation=True)
+    capabilities = Capabilities(
+        shows_files=False,
+        by_generation=True,
+        ignores={"disk": "PanDA gives each job the disk space that its site has"},
+    )
 
     def __init__(self, scan: ScanSpec, paths: ScanPaths) -> None:
         super().__init__(scan, paths)

@@ -14,7 +14,7 @@ import shutil
 import zlib
 from collections.abc import Mapping, Sequence
 
-from jupyter_gridgpu.backends.base import Job
+from jupyter_gridgpu.backends.base import ONLY_PANDA, Capabilities, Job
 from jupyter_gridgpu.backends.batch.backend import BatchBackend
 from jupyter_gridgpu.backends.batch.batches import Batch, sending, still_sending
 from jupyter_gridgpu.backends.batch.inquiry import TaskStatus
@@ -47,6 +47,10 @@ class SlurmBackend(BatchBackend):
     """The backend for Slurm."""
 
     title = "Slurm"
+    capabilities = Capabilities(
+        ignores={"no_shared_disk": "on Slurm, nodes must see the scan's folder", **ONLY_PANDA},
+        model_asks_for_gpu=True,
+    )
     kill_s = 30.0  # Slurm's KillWait, where the cluster has not changed it
 
     def __init__(self, scan: ScanSpec, paths: ScanPaths) -> None:

@@ -125,8 +125,8 @@ def gpu_options(scan: ScanSpec) -> list[str]:
     found = []
     if gpu_type:
         found.append(f"--gres=gpu:{gpu_type}:{max(wanted.gpus, 1)}")
-    elif wanted.gpus:
-        found.append(f"--gres=gpu:{wanted.gpus}")
+    elif wanted.gpus or wanted.gpu_model:
+        found.append(f"--gres=gpu:{max(wanted.gpus, 1)}")
     return found + option("constraint", constraint)
 
 
