@@ -26,15 +26,22 @@ from jupyter_gridgpu.store.paths import (
     scratch_folder,
     write_json,
 )
+from jupyter_gridgpu.store.tail import tail_text
 from jupyter_gridgpu.worker.claim import claim_job, new_copy
 from jupyter_gridgpu.worker.disk_retry import retry_while_disk_is_away
-from jupyter_gridgpu.worker.failures import ended_outside_cells, failed, failure_of
+from jupyter_gridgpu.worker.failures import (
+    Circumstances,
+    ended_outside_cells,
+    failed,
+    failure_of,
+)
 from jupyter_gridgpu.worker.image import (
     describe_other_image,
     image_name,
     image_version,
     make_home,
 )
+from jupyter_gridgpu.worker.job_log import JobLog
 from jupyter_gridgpu.worker.limits import Limits, Stopped
 from jupyter_gridgpu.worker.metrics.mirror import MIRROR_VARIABLE, Mirror
 from jupyter_gridgpu.worker.metrics.recorder import MetricsRecorder
@@ -52,7 +59,7 @@ from jupyter_gridgpu.worker.usage import (
 
 # Reasons after which the job is killed soon if it does not end by itself.
 HURRIED_REASONS = ("preempted", "timeout", "user", "pruned")
-LOG_LIMIT = 16 * 1024 * 1024  # bytes
+LAST_WORDS = 64 * 1024  # bytes of the end of the log, in which a reason is looked for
 # Variables of the environment that say which job of the batch system a copy is.
 BATCH_SYSTEM_VARIABLES = (
     "SLURM_JOB_ID",
@@ -89,8 +96,9 @@ def run_job(spec: Path, claim: bool = False) -> int:
     _redirect_output(copy.log)
     os.environ.update(variables)
     os.environ[JOB_VARIABLE] = str(paths.folder)
-    metrics_sender = start_sender(job, scan, copy, functools.partial(_log, copy.log))
-    result = _JobRun(job, scan, copy).run()
+    log = JobLog()
+    metrics_sender = start_sender(job, scan, copy, log.say)
+    result = _JobRun(job, scan, copy, log).run()
     _publish_result(job, paths, copy, result)
     # Sending comes last: it may take long, and the result counts already.
     if mirror is not None:
@@ -152,11 +160,12 @@ class _JobRun:
     the notebook is saved. Otherwise Stopped is raised at once.
     """
 
-    def __init__(self, job: dict[str, Any], scan: ScanPaths, copy: CopyPaths) -> None:
+    def __init__(self, job: dict[str, Any], scan: ScanPaths, copy: CopyPaths, log: JobLog) -> None:
         self._job = job
         self._scan = scan
         self._copy = copy
-        self._log = functools.partial(_log, copy.log)
+        self._job_log = log
+        self._log = log.say
         self._scratch = scratch_folder(copy.folder.name)
         self._reports = self._scratch / "reports.jsonl"
         self._usage = UsageSampler()
@@ -192,6 +201,7 @@ class _JobRun:
             self._limits.ignore()
             kill_job_processes()
             self._metrics.close()
+            self._job_log.close()
             shutil.rmtree(self._scratch, ignore_errors=True)
         return {
             "key": self._job["key"],
@@ -234,7 +244,7 @@ class _JobRun:
             limits=self._limits,
             usage=self._usage,
             objective=job.get("objective"),
-            log=self._log,
+            log=self._job_log,
             scratch=self._scratch,
             provenance=provenance,
         )
@@ -247,7 +257,10 @@ class _JobRun:
             ending = self._limits.ending
             if isinstance(error, DeadKernelError):
                 ending = self._limits.kernel_died()
-            return failure_of(error, ending, execution.cell, self._metrics.last_step)
+            self._job_log.close()
+            printed = tail_text(self._copy.log, LAST_WORDS)
+            raised, step = execution.raised, self._metrics.last_step
+            return failure_of(error, ending, Circumstances(execution.cell, step, raised, printed))
         finally:
             self._cell = execution.cell
             # The same facts are in the notebook; a full disk may lose the file.
@@ -272,10 +285,3 @@ def _make_work_folder(scan: ScanPaths, copy: CopyPaths) -> Path:
         else:
             target.symlink_to(source)
     return folder
-
-
-def _log(path: Path, line: str) -> None:
-    """Write a line into the log at `path`, which is this process's standard output by now."""
-    with contextlib.suppress(OSError):  # a full disk costs lines of the log, not the training
-        if os.stat(path).st_size < LOG_LIMIT:
-            os.write(1, line.encode("utf-8", "replace") + b"\n")
