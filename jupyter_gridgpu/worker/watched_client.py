@@ -43,6 +43,15 @@ from jupyter_gridgpu.worker.usage import UsageSampler
 WATCH_EVERY_S = 0.02
 HEARTBEAT_EVERY_S = 20.0
 SHUTDOWN_S = 2.0  # for a kernel that is asked to end
+# By default, ZeroMQ drops messages when 1,000 of them wait to be sent or to be read. A cell that
+# flushes after every line makes that many within a moment. Without any limit, a flood that lasts
+# for hours would fill the memory.
+WAITING_MESSAGES = 100_000
+# Sets the limit for what ipykernel sends, in the thread that owns the socket. 23 is ZMQ_SNDHWM.
+_RAISE_LIMIT = (
+    f"(lambda t: t.schedule(lambda: t.socket.setsockopt(23, {WAITING_MESSAGES})))"
+    "(get_ipython().kernel.iopub_thread)"
+)
 # A number as Python prints it, also as NumPy 2 does: `np.float64(0.91)`.
 _NUMBER = re.compile(r"(?:np\.\w+\()?(-?[\w.+-]+)\)?")
 _NOT_FINITE = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
@@ -113,8 +122,7 @@ class WatchedClient(KeepingClient):
 
     async def _connect(self) -> Any:
         self.kc = self.km.client()
-        # By default, ZeroMQ drops messages when 1,000 of them wait to be read.
-        self.kc.context.rcvhwm = self.kc.context.sndhwm = 0
+        self.kc.context.rcvhwm = self.kc.context.sndhwm = WAITING_MESSAGES
         await _awaited(self.kc.start_channels())
         self.kc.allow_stdin = False
         deadline = time.monotonic() + self.startup_timeout
@@ -123,6 +131,10 @@ class WatchedClient(KeepingClient):
                 raise KernelDiedAtStart("ended before it was ready")
             if time.monotonic() > deadline:
                 raise KernelDiedAtStart(f"was not ready within {self.startup_timeout} s")
+        if self.execution.language == PYTHON:
+            # Nobody needs the answer: other kernels than ipykernel have no such socket.
+            asked = {"waiting": _RAISE_LIMIT}
+            self.kc.execute("", silent=True, store_history=False, user_expressions=asked)
         return self.kc
 
     async def _kernel_answers(self) -> bool:
