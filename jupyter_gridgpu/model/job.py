@@ -56,7 +56,7 @@ class Observation:
     state: str
     reason: str | None = None  # of a failure, one of REASONS
     message: str | None = None  # one sentence: why the job waits or failed
-    cell: int | None = None  # in which the notebook failed, from 1
+    cell: int | None = None  # that failed, as In [n] counts in the user's notebook
     where: str | None = None  # the host of a local job, else the queue
     node: str | None = None
     link: str | None = None  # the batch system's own page about the job
