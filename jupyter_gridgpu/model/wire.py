@@ -329,7 +329,7 @@ def summary(view: ScanView, state: str, folder: str) -> dict[str, Any]:
         "best": best.id if best else None,
         "warnings": warnings_of(view),
         "stopped_by": notes.stopped_by(view),
-        "variants": [_variant(variant, folder) for variant in view.variants.values()],
+        "variants": [_variant(variant, folder) for variant in view.changed_since(-1)],
     }
 
 
