@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from jupyter_gridgpu.errors import StorageError, UnknownScan, UsageError
 from jupyter_gridgpu.model import notes, wire
+from jupyter_gridgpu.model.fold import goes_on
 from jupyter_gridgpu.model.scan import fingerprint as fingerprint_of
 from jupyter_gridgpu.runner import commands
 from jupyter_gridgpu.runner.spawn import spawn
@@ -176,8 +177,8 @@ class ScanHandle(ScanReader):
         return f"Asked for: {inbox.command_text(action, variants, trials)}."
 
     def _goes_on(self, action: str) -> bool:
-        """Return whether a command lets a scan go on that a rule has stopped."""
-        return action == "resume" and self.view.stopped_by is not None
+        """Return whether a command lets this scan go on although it has ended."""
+        return action == "resume" and goes_on(self.view)
 
     def _replay(self, variants: list[str] | None) -> str:
         """Run variants of this scan, or all, again as a scan of its own."""

@@ -6,6 +6,7 @@ import click
 
 from jupyter_gridgpu import client
 from jupyter_gridgpu.client import ScanHandle
+from jupyter_gridgpu.model.escapes import without_escapes
 
 
 def _log_text(handle: ScanHandle, variant: str | None) -> str:
@@ -20,7 +21,6 @@ def logs(target: str) -> None:
     """Print the log of a variant, like btag/v0003; of SCAN alone, the runner's."""
     handle, variant = client.split_target(target)
     # A job can print anything; control characters could steer the reader's terminal.
-    text = "".join(
-        char for char in _log_text(handle, variant) if char.isprintable() or char in "\n\t"
-    )
+    plain = without_escapes(_log_text(handle, variant))
+    text = "".join(char for char in plain if char.isprintable() or char in "\n\t")
     click.echo(text or "Nothing was logged.", nl=not text.endswith("\n"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from jupyter_gridgpu import client
+from jupyter_gridgpu.model.fold import goes_on
 
 
 @click.command("resume")
@@ -12,8 +13,7 @@ from jupyter_gridgpu import client
 def resume(scan: str) -> None:
     """Go on with SCAN after a pause, the death of its runner, or many failures alike."""
     handle = client.open_scan(scan)
-    # Of the scans that have ended, only one that a rule has stopped can be resumed.
-    if handle.ended and handle.view.stopped_by is None:
+    if handle.ended and not goes_on(handle.view):
         click.echo(
             f"{handle.name} has ended already;"
             f" `gridgpu retry {handle.name}` runs again what did not finish."

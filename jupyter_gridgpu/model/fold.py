@@ -239,6 +239,21 @@ def scan_finished(view: ScanView, data: ScanFinished, time: float) -> Touched:
 # Commands: `variants` is None where the whole scan is meant -------------------------
 
 
+def incomplete(view: ScanView) -> bool:
+    """Return whether a scan is done, but lines of its journal are missing that say how."""
+    if not view.finished or view.stopped:
+        return False
+    return bool(view.active) or len(view.variants) < view.total()
+
+
+def goes_on(view: ScanView) -> bool:
+    """Return whether `resume` lets a scan go on that has ended.
+
+    It does if a rule has stopped the scan, or if the journal has lost a part of it.
+    """
+    return view.stopped_by is not None or incomplete(view)
+
+
 def stop(view: ScanView, variants: list[VariantView] | None, data: CommandApplied) -> Touched:
     """End jobs, and give no more attempts to their variants."""
     if variants is None:
@@ -292,7 +307,12 @@ def pause(view: ScanView, variants: list[VariantView] | None, data: CommandAppli
 
 
 def resume(view: ScanView, variants: list[VariantView] | None, data: CommandApplied) -> Touched:
-    """Send jobs again, after a pause or after a rule has stopped the scan."""
+    """Send jobs again, after a pause or after a rule has stopped the scan.
+
+    A scan that has ended goes on if its journal has lost variants or their ends.
+    """
+    if incomplete(view):
+        view.finished = False
     view.paused = False
     return _lift_rule(view, data)
 

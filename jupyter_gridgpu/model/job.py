@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from jupyter_gridgpu.errors import UsageError
+from jupyter_gridgpu.model.escapes import without_escapes
 
 STATES = ("new", "queued", "running", "done", "failed", "cancelled", "lost")
 END_STATES = frozenset({"done", "failed", "cancelled", "lost"})
@@ -60,7 +61,7 @@ class Observation:
     state: str
     reason: str | None = None  # of a failure, one of REASONS
     message: str | None = None  # one sentence: why the job waits or failed
-    cell: int | None = None  # in which the notebook failed, from 1
+    cell: int | None = None  # that failed, as In [n] counts in the user's notebook
     where: str | None = None  # the host of a local job, else the queue
     node: str | None = None
     link: str | None = None  # the batch system's own page about the job
@@ -84,13 +85,14 @@ def may_follow(state: str, seen: str) -> bool:
 def one_line(text: Any, limit: int = MESSAGE_LIMIT) -> str | None:
     """Return a text that came from a job as one line of at most `limit` characters.
 
-    Control characters and ends of lines become spaces, so that the text cannot disturb a terminal
-    or a log. Returns None if it is no text.
+    Colours and other sequences for terminals are left out. Control characters and ends of lines
+    become spaces, so that the text cannot disturb a terminal or a log. Returns None if it is no
+    text.
     """
     if not isinstance(text, str):
         return None
     # The text may be megabytes long. Its beginning is enough, even if many spaces are merged.
-    begin = text[: 4 * limit]
+    begin = without_escapes(text[: 4 * limit])
     printable = "".join(char if char.isprintable() else " " for char in begin)
     line = " ".join(printable.split())
     if len(line) <= limit:

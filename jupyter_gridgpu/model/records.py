@@ -72,7 +72,7 @@ class _ResultExtras(TypedDict, total=False):
     peak_mb: float  # the largest memory of the job's processes
     reason: Reason | None
     message: str | None
-    cell: int | None  # of the notebook, from 1
+    cell: int | None  # as In [n] counts in the user's notebook
 
 
 class JobResult(_ResultExtras):
@@ -258,7 +258,7 @@ class _ObservedExtras(TypedDict, total=False):
 
     reason: Reason
     message: str
-    cell: int  # of the notebook, from 1
+    cell: int  # as In [n] counts in the user's notebook
     where: str  # the host of a local job, else the queue
     node: str
     link: str  # the batch system's own page about the job

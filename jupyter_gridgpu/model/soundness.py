@@ -22,10 +22,15 @@ _OPTIONAL: dict[str, tuple[type, ...]] = {
     "trials": (int,), "variants": (list,),
 }  # fmt: skip
 _METRIC_PARTS = 4  # n, min, max, new values
+_NO_USAGE: dict[str, float] = {}
+_MAY_BE_REPORTED = ("step", "steps", "at", "whole", "notebook")
 
 
 def is_sound(type_: str, data: Mapping[str, Any]) -> bool:
     """Return whether the fold can take an event of this type with these keys."""
+    if type_ == events.JOB_REPORTED:
+        # Nearly all events are of this type, so its check looks at the few keys that it has.
+        return _reported(data)
     for name, value in data.items():
         expected = _OPTIONAL.get(name)
         if value is not None and expected is not None and not isinstance(value, expected):
@@ -81,19 +86,26 @@ def _observed(data: Mapping[str, Any]) -> bool:
 
 
 def _reported(data: Mapping[str, Any]) -> bool:
+    # Loops and comparisons of types take half the time of `all` and `isinstance`.
     metrics = data.get("metrics")
-    if not isinstance(metrics, dict) or not _of_job(data):
+    if type(metrics) is not dict or not _of_job(data):
         return False
-    usage = data.get("usage", {})
-    if usage is None or not all(type(value) in _NUMBER for value in usage.values()):
+    for report in metrics.values():
+        if type(report) is not list or len(report) != _METRIC_PARTS:
+            return False
+        if type(report[0]) is not int or type(report[3]) is not list:
+            return False
+    usage = data.get("usage", _NO_USAGE)
+    if type(usage) is not dict:
         return False
-    return all(
-        isinstance(report, list)
-        and len(report) == _METRIC_PARTS
-        and type(report[0]) is int
-        and isinstance(report[3], list)
-        for report in metrics.values()
-    )
+    for value in usage.values():
+        if type(value) not in _NUMBER:
+            return False
+    for name in _MAY_BE_REPORTED:
+        value = data.get(name)
+        if value is not None and not isinstance(value, _OPTIONAL[name]):
+            return False
+    return True
 
 
 def _command(data: Mapping[str, Any]) -> bool:
@@ -116,7 +128,6 @@ _CHECKS: dict[str, Callable[[Mapping[str, Any]], bool]] = {
     events.JOB_INTENDED: _of_job,
     events.JOB_SUBMITTED: _of_job,
     events.JOB_OBSERVED: _observed,
-    events.JOB_REPORTED: _reported,
     events.BACKEND_NOTED: _noted,
     events.COMMAND_APPLIED: _command,
 }

@@ -39,7 +39,7 @@ class VariantView:
     taken_back: bool = False  # a rule has stopped the scan before the job ran
     reason: str | None = None
     message: str | None = None
-    cell: int | None = None  # in which the notebook failed, from 1
+    cell: int | None = None  # that failed, as In [n] counts in the user's notebook
     where: str | None = None  # the host of a local job, else the queue
     gpu: str | None = None
     started: float | None = None

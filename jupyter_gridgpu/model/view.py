@@ -13,7 +13,7 @@ from itertools import takewhile
 from jupyter_gridgpu.model import events
 from jupyter_gridgpu.model.events import Event
 from jupyter_gridgpu.model.fold import COMMANDS as COMMANDS
-from jupyter_gridgpu.model.fold import HANDLERS
+from jupyter_gridgpu.model.fold import HANDLERS, incomplete
 from jupyter_gridgpu.model.job import END_STATES, STATES
 from jupyter_gridgpu.model.metrics import objective_value
 from jupyter_gridgpu.model.scan import ScanSpec
@@ -266,6 +266,11 @@ def warnings_of(view: ScanView) -> list[str]:
         found.append("1 event of the journal is unreadable.")
     elif view.unreadable:
         found.append(f"{view.unreadable:,} events of the journal are unreadable.")
+    if incomplete(view):
+        found.append(
+            f"The journal has lost a part of the scan; `gridgpu resume {view.scan.name}` looks for"
+            " it in the folders of the jobs."
+        )
     return found
 
 

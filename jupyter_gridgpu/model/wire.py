@@ -61,7 +61,7 @@ class Row(_RowExtras):
     state: State
     reason: str | None  # why it failed, in one word
     message: str | None  # why it waits or failed, in one sentence
-    cell: int | None  # in which the notebook failed, from 1
+    cell: int | None  # that failed, as In [n] counts in the user's notebook
     attempts: int
     step: int | None
     steps: int | None  # how many steps there will be
@@ -329,7 +329,7 @@ def summary(view: ScanView, state: str, folder: str) -> dict[str, Any]:
         "best": best.id if best else None,
         "warnings": warnings_of(view),
         "stopped_by": notes.stopped_by(view),
-        "variants": [_variant(variant, folder) for variant in view.variants.values()],
+        "variants": [_variant(variant, folder) for variant in view.changed_since(-1)],
     }
 
 

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import hashlib
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from jupyter_gridgpu.errors import UsageError
 from jupyter_gridgpu.store import home
 
+GB = 1024**3
+BYTES_LIMIT = 20 * GB  # of all helper files together: they are copied into the scan folder
+COUNT_LIMIT = 100_000  # files
+BYTES_TOLD = 1 * GB  # from here on a user is told how much is copied
 HASHED_BYTES = 256 * 1024 * 1024  # the most bytes that are hashed, of all helper files together
 
 
@@ -32,6 +39,45 @@ def helper_files(folder: Path, patterns: tuple[str, ...]) -> dict[str, Path]:
                     " already."
                 )
     return files
+
+
+def size_warnings(files: dict[str, Path]) -> tuple[str, ...]:
+    """Return a sentence that says how much is copied, if it is much.
+
+    Raises UsageError if it is more than a scan folder may hold. Counting ends there, so that it
+    ends soon also for a whole home folder.
+    """
+    size = count = 0
+    for name, path in files.items():
+        for part in _walk(path):
+            count += 1
+            with contextlib.suppress(OSError):  # it may have been removed just now
+                size += part.stat().st_size
+            if size > BYTES_LIMIT or count > COUNT_LIMIT:
+                raise UsageError(
+                    f"--files: {name} and what comes before it hold more than"
+                    f" {_amount(size, count)}, and all of it would be copied into the scan folder."
+                    " Name the files that the notebook needs, or let it read large data by their"
+                    " own path."
+                )
+    if size < BYTES_TOLD:
+        return ()
+    return (f"--files copies {_amount(size, count)} into the scan folder.",)
+
+
+def _amount(size: int, count: int) -> str:
+    noun = "file" if count == 1 else "files"
+    return f"{size / GB:.1f} GB in {count:,} {noun}"
+
+
+def _walk(path: Path) -> Iterator[Path]:
+    """Yield the files below `path`, or `path` itself; links to folders are not followed."""
+    if not path.is_dir():
+        yield path
+        return
+    for folder, _, names in os.walk(path):
+        for name in names:
+            yield Path(folder, name)
 
 
 def _matches(folder: Path, pattern: str) -> list[Path]:

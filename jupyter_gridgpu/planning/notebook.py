@@ -17,17 +17,18 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_gridgpu.errors import NotebookError, SpaceError
+from jupyter_gridgpu.model.kernel_language import PYTHON
 from jupyter_gridgpu.model.plain_values import is_text
 from jupyter_gridgpu.model.space import Fixed, Space
 from jupyter_gridgpu.planning.assignments import python_parameters
 from jupyter_gridgpu.planning.effect import check_effect, derived_warning
+from jupyter_gridgpu.planning.kernels import choose_kernel
 from jupyter_gridgpu.planning.parameter import NO_VALUE, Parameter, check_axis
 from jupyter_gridgpu.planning.python_cell import NotPython
 from jupyter_gridgpu.planning.reported_metrics import reported_names
 from jupyter_gridgpu.store import home
 
 NOTEBOOK_LIMIT = 100 * 1024 * 1024  # bytes
-PYTHON = "python"  # the language, however a kernelspec writes it
 NAMED_PARAMETERS = 8  # the most parameters that a sentence names
 # An assignment in the languages of Jupyter: `x = 1`, R's `x <- 1`, `local x=1`, `val x = 1`.
 _ASSIGNED = re.compile(
@@ -45,6 +46,7 @@ class Notebook:
     language: str
     parameters: dict[str, Parameter]
     digest: str  # SHA-256 of what is run: the cells, their tags, the kernel
+    remarks: tuple[str, ...] = ()  # what a user should know before it runs, in sentences
 
 
 def read_notebook(
@@ -60,11 +62,12 @@ def read_notebook(
     content = _read(given)
     whole = given.absolute()
     body = _parse(whole, content)
-    kernel, language = _kernel_and_language(given, body, wanted_kernel)
-    if kernel_here:
-        _check_kernel(given, kernel)
-    parameters = _read_parameters(whole, content, language)
-    return Notebook(whole, content, kernel, language, parameters, _digest(body))
+    kernel = choose_kernel(given, _as_dict(body.get("metadata")), wanted_kernel, kernel_here)
+    parameters = _read_parameters(whole, content, kernel.language)
+    remarks = (kernel.remark,) if kernel.remark else ()
+    return Notebook(
+        whole, content, kernel.name, kernel.language, parameters, _digest(body), remarks
+    )
 
 
 def check_space(notebook: Notebook, space: Space) -> None:
@@ -172,47 +175,6 @@ def _parse(path: Path, content: bytes) -> dict[str, Any]:
         if not isinstance(cell, dict) or not isinstance(cell.get("cell_type"), str):
             raise NotebookError(f"{path.name} is no sound notebook: a cell has no type.")
     return body
-
-
-def _kernel_and_language(path: Path, body: dict[str, Any], wanted: str | None) -> tuple[str, str]:
-    """Return the kernel that is to run the notebook, and its language. Raises NotebookError."""
-    metadata = _as_dict(body.get("metadata"))
-    spec = _as_dict(metadata.get("kernelspec"))
-    kernel = wanted or spec.get("name")
-    if not isinstance(kernel, str) or not kernel:
-        raise NotebookError(
-            f"{path.name} does not say which kernel runs it: open it in Jupyter, choose a kernel"
-            " and save it, or give --kernel NAME."
-        )
-    language = spec.get("language") or _as_dict(metadata.get("language_info")).get("name")
-    named = str(language or PYTHON)
-    if named.lower() in ("python", "ipython", "python3", "ipython3"):
-        return kernel, PYTHON
-    return kernel, named
-
-
-def _check_kernel(path: Path, kernel: str) -> None:
-    """Raise NotebookError if the kernel is not installed here."""
-    from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
-
-    if not is_text(kernel):
-        raise NotebookError(f"{path.name} names a kernel that is no text.")
-
-    manager = KernelSpecManager()
-    try:
-        manager.get_kernel_spec(kernel)
-    except NoSuchKernel:
-        known = ", ".join(sorted(manager.find_kernel_specs())) or "none"
-        raise NotebookError(
-            f"{path.name} wants the kernel {kernel!r}, which is not installed here; there is:"
-            f" {known}. To run it with another one, give --kernel NAME."
-        ) from None
-    except Exception as error:
-        # Whatever is wrong in a kernel.json comes as an error of json, of traitlets or of Python.
-        reason = (str(error) or repr(error)).splitlines()[0].rstrip(".")[:100]
-        raise NotebookError(
-            f"The kernel {kernel[:80]!r} of {path.name} has no readable kernel.json: {reason}."
-        ) from None
 
 
 def _digest(body: dict[str, Any]) -> str:

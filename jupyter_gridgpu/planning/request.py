@@ -19,7 +19,7 @@ from jupyter_gridgpu.model.scan import Objective, ScanSpec, plain_defaults
 from jupyter_gridgpu.model.space import GRID_LIMIT, Space
 from jupyter_gridgpu.planning.backend_choice import accepted_by_backend
 from jupyter_gridgpu.planning.declaration import Options
-from jupyter_gridgpu.planning.helper_files import files_digest, helper_files
+from jupyter_gridgpu.planning.helper_files import files_digest, helper_files, size_warnings
 from jupyter_gridgpu.planning.notebook import (
     Notebook,
     check_space,
@@ -74,10 +74,10 @@ def plan(
     found = read_notebook(notebook, here, options.kernel)
     wanted = _read_space(space, names)
     check_space(found, wanted)
-    warnings = space_warnings(found, wanted)
     objective = read_objective(options.maximize, options.minimize)
     sampler, trials = _choose_sampler(wanted, objective, options)
     files = helper_files(found.path.parent, options.files)
+    warnings = (*found.remarks, *space_warnings(found, wanted), *size_warnings(files))
     if options.name is not None:
         home.check_name(options.name)
     defaults = {name: parameter.default for name, parameter in found.parameters.items()}

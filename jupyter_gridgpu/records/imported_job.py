@@ -90,8 +90,7 @@ def _write_metrics(copy: CopyPaths, variant: ImportedVariant) -> None:
         if isinstance(data, dict):
             recorder.take_display(data)
         if output.get("output_type") == "stream":
-            for line in _printed_lines(output.get("text")):
-                recorder.take_printed(line)
+            recorder.take_printed(list(_printed_lines(output.get("text"))))
     recorder.close()
     # The recorder wrote the present time. The real time of a reading is not known, so all readings
     # get the time at which the notebook ended.

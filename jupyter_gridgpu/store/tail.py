@@ -39,6 +39,20 @@ def read_lines(path: Path, cursor: int, opener: Opener = None) -> tuple[list[byt
     return lines, cursor + end
 
 
+def read_rest(path: Path, cursor: int) -> bytes:
+    """Return the line behind byte `cursor` that has no end; empty if there is none or it is long.
+
+    Raises OSError.
+    """
+    try:
+        with open(path, "rb") as file:
+            file.seek(cursor)
+            data = file.read(LINE_LIMIT + 1)
+    except FileNotFoundError:
+        return b""
+    return data if len(data) <= LINE_LIMIT and b"\n" not in data else b""
+
+
 def tail_text(path: Path, limit: int) -> str:
     """Return the last `limit` bytes of a text file, or "" if there is no such file.
 

@@ -23,9 +23,9 @@ CELLS = (
     "if fail:\n    raise ValueError('asked to fail')",
     "square = x * x\nprint('end', square)",
 )
-# The number of the cell that fails, as In [n] counts: the parameters and the injected parameters
-# come before the cells above.
-FAILING_CELL = 5
+# The number of the cell that fails, as In [n] counts in the user's notebook: the parameters come
+# before the cells above, and the cell with the values that papermill adds is not counted.
+FAILING_CELL = 4
 
 
 class Bench:

@@ -27,16 +27,23 @@ from jupyter_gridgpu.store.paths import (
     sync_file,
     write_json,
 )
+from jupyter_gridgpu.store.tail import tail_text
 from jupyter_gridgpu.worker.claim import claim_job, new_copy
 from jupyter_gridgpu.worker.disk_retry import retry_while_disk_is_away
 from jupyter_gridgpu.worker.exhaustion import Exhaustion
-from jupyter_gridgpu.worker.failures import ended_outside_cells, failed, failure_of
+from jupyter_gridgpu.worker.failures import (
+    Circumstances,
+    ended_outside_cells,
+    failed,
+    failure_of,
+)
 from jupyter_gridgpu.worker.image import (
     describe_other_image,
     image_name,
     image_version,
     make_home,
 )
+from jupyter_gridgpu.worker.job_log import JobLog
 from jupyter_gridgpu.worker.limits import Limits, Stopped
 from jupyter_gridgpu.worker.metrics.mirror import MIRROR_VARIABLE, Mirror
 from jupyter_gridgpu.worker.metrics.recorder import MetricsRecorder
@@ -55,7 +62,7 @@ from jupyter_gridgpu.worker.work_folder import WorkFolder
 
 # Reasons after which the job is killed soon if it does not end by itself.
 HURRIED_REASONS = ("preempted", "timeout", "user", "pruned")
-LOG_LIMIT = 16 * 1024 * 1024  # bytes
+LAST_WORDS = 64 * 1024  # bytes of the end of the log, in which a reason is looked for
 # Variables of the environment that say which job of the batch system a copy is.
 BATCH_SYSTEM_VARIABLES = (
     "SLURM_JOB_ID",
@@ -92,8 +99,9 @@ def run_job(spec: Path, claim: bool = False) -> int:
     _redirect_output(copy.log)
     os.environ.update(variables)
     os.environ[JOB_VARIABLE] = str(paths.folder)
-    metrics_sender = start_sender(job, scan, copy, functools.partial(_log, copy.log))
-    result = _JobRun(job, scan, copy).run()
+    log = JobLog()
+    metrics_sender = start_sender(job, scan, copy, log.say)
+    result = _JobRun(job, scan, copy, log).run()
     _publish_result(job, paths, copy, result)
     # Sending comes last: it may take long, and the result counts already.
     if mirror is not None:
@@ -160,11 +168,12 @@ class _JobRun:
     the notebook is saved. Otherwise Stopped is raised at once.
     """
 
-    def __init__(self, job: dict[str, Any], scan: ScanPaths, copy: CopyPaths) -> None:
+    def __init__(self, job: dict[str, Any], scan: ScanPaths, copy: CopyPaths, log: JobLog) -> None:
         self._job = job
         self._scan = scan
         self._copy = copy
-        self._log = functools.partial(_log, copy.log)
+        self._job_log = log
+        self._log = log.say
         self._scratch = scratch_folder(copy.folder.name)
         self._reports = self._scratch / "reports.jsonl"
         self._usage = UsageSampler()
@@ -206,6 +215,7 @@ class _JobRun:
             kill_job_processes()
             self._work.tidy()
             self._metrics.close()
+            self._job_log.close()
             shutil.rmtree(self._scratch, ignore_errors=True)
         if self._work.problem and outcome["state"] == "done":
             outcome = failed("notebook", self._work.problem, None)
@@ -250,7 +260,7 @@ class _JobRun:
             limits=self._limits,
             usage=self._usage,
             objective=job.get("objective"),
-            log=self._log,
+            log=self._job_log,
             scratch=self._scratch,
             provenance=provenance,
         )
@@ -265,7 +275,10 @@ class _JobRun:
             ending = self._limits.ending
             if isinstance(error, DeadKernelError):
                 ending = self._limits.kernel_died()
-            return failure_of(error, ending, execution.cell, self._metrics.last_step)
+            self._job_log.close()
+            printed = tail_text(self._copy.log, LAST_WORDS)
+            raised, step = execution.raised, self._metrics.last_step
+            return failure_of(error, ending, Circumstances(execution.cell, step, raised, printed))
         finally:
             self._cell = execution.cell
             # The same facts are in the notebook; a full disk may lose the file.
@@ -274,10 +287,3 @@ class _JobRun:
         if self._limits.ending is not None:
             return ended_outside_cells(self._limits.ending, execution.cell, self._metrics.last_step)
         return {"state": "done"}
-
-
-def _log(path: Path, line: str) -> None:
-    """Write a line into the log at `path`, which is this process's standard output by now."""
-    with contextlib.suppress(OSError):  # a full disk costs lines of the log, not the training
-        if os.stat(path).st_size < LOG_LIMIT:
-            os.write(1, line.encode("utf-8", "replace") + b"\n")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from jupyter_client.kernelspec import NATIVE_KERNEL_NAME, KernelSpecManager, NoSuchKernel
 
+from jupyter_gridgpu.model.kernel_language import PYTHON, language_of, normal_language
 from jupyter_gridgpu.worker.image import image_name
 
 
@@ -21,7 +23,7 @@ def choose_kernel(name: str, language: str | None, log: Callable[[str], None]) -
     if name in known or image_name() is None:
         return name
     # Only between Python kernels does a notebook usually run in another one, too.
-    is_python = language is not None and language.lower() == "python"
+    is_python = normal_language(language) == PYTHON
     if not is_python or NATIVE_KERNEL_NAME not in known:
         return name
     log(f"The image has no kernel {name!r}; its {NATIVE_KERNEL_NAME!r} runs the notebook.")
@@ -34,3 +36,17 @@ def kernel_command(kernel_name: str) -> list[str] | None:
         return list(KernelSpecManager().get_kernel_spec(kernel_name).argv)
     except NoSuchKernel:
         return None
+
+
+def notebook_language(metadata: Mapping[str, Any], kernel_name: str) -> str:
+    """Return the language in which a notebook gets its values, in papermill's word.
+
+    The notebook says it, or the kernelspec that is installed. That one alone counts where another
+    kernel than the notebook's own runs it. It is Python if nobody says it.
+    """
+    try:
+        on_disk = KernelSpecManager().get_kernel_spec(kernel_name).language
+    except Exception:  # whatever is wrong with it, the start of the kernel will tell
+        on_disk = None
+    own = metadata.get("kernelspec", {}).get("name") == kernel_name
+    return language_of(metadata if own or not on_disk else {}, on_disk) or PYTHON

@@ -4,20 +4,32 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import json
 from pathlib import Path
 from typing import Any
 
 import nbformat
-import papermill
+import papermill.execute
 from jupyter_client.kernelspec import KernelSpecManager
 from nbformat.validator import get_validator
 from papermill.engines import Engine, papermill_engines
+from papermill.exceptions import PapermillException
 from papermill.iorw import LocalHandler, papermill_io
+from papermill.translators import papermill_translators
 from traitlets.config import Config
 
 from jupyter_gridgpu.store.paths import write_atomic
 from jupyter_gridgpu.worker.disk_retry import retry_while_disk_is_away
+from jupyter_gridgpu.worker.failures import UnknownLanguage
+from jupyter_gridgpu.worker.kernelspecs import notebook_language
 from jupyter_gridgpu.worker.papermill_import import literal_path
+from jupyter_gridgpu.worker.sound_notebook import (
+    FAILING_TAG,
+    allows_errors,
+    encodable,
+    has_injected_cell,
+    sound_notebook,
+)
 from jupyter_gridgpu.worker.usage import die_with_parent
 from jupyter_gridgpu.worker.watched_client import Execution, WatchedClient
 
@@ -27,14 +39,18 @@ ENGINE = "gridgpu"  # papermill's name for our engine
 
 
 class AtomicHandler(LocalHandler):  # type: ignore[misc]
-    """Writes notebooks so that a reader never sees half of one, and waits where the disk is full.
+    """Reads notebooks as they are, and writes them so that a reader never sees half of one.
 
     papermill's own handler writes into the file that is being read.
     """
 
+    def read(self, path: str) -> str:
+        """Return the text of a notebook with sound metadata. Raises OSError and ValueError."""
+        return json.dumps(sound_notebook(Path(path).read_text(encoding="utf-8")))
+
     def write(self, buf: str, path: str) -> None:
         """Write the text of a notebook. Raises OSError when the disk is full for too long."""
-        retry_while_disk_is_away(functools.partial(write_atomic, Path(path), buf))
+        retry_while_disk_is_away(functools.partial(write_atomic, Path(path), encodable(buf)))
 
 
 class WatchedEngine(Engine):  # type: ignore[misc]
@@ -91,6 +107,9 @@ def prepare() -> None:
     # papermill takes the first handler that fits a path, so its own handlers are removed.
     papermill_io.reset()
     papermill_io.register("local", AtomicHandler())
+    papermill.execute.raise_for_execution_errors = functools.partial(
+        _raise_for_errors, papermill.execute.raise_for_execution_errors
+    )
 
 
 def execute(
@@ -103,8 +122,13 @@ def execute(
 ) -> None:
     """Execute the notebook `source` with `params` in `folder`, and write it to `output`.
 
-    Raises what papermill, nbclient or the kernel's start raise, and Stopped.
+    Raises what papermill, nbclient or the kernel's start raise, UnknownLanguage, and Stopped.
     """
+    body = sound_notebook(source.read_text(encoding="utf-8"))
+    execution.injected_is_new = not has_injected_cell(body)
+    execution.language = notebook_language(body["metadata"], kernel)
+    if params and not _can_write_parameters(kernel, execution.language):
+        raise UnknownLanguage(execution.language)
     # papermill hands keywords that it does not know, here `execution`, on to the engine.
     papermill.execute_notebook(
         literal_path(source),
@@ -112,12 +136,36 @@ def execute(
         params,
         engine_name=ENGINE,
         kernel_name=kernel,
+        language=execution.language,
         cwd=str(folder),
         progress_bar=False,
         log_output=False,
         autosave_cell_every=AUTOSAVE_EVERY_S,
         execution=execution,
     )
+
+
+def _raise_for_errors(verdict: Any, notebook: Any, output_path: str) -> None:
+    """Give papermill's verdict on an executed notebook, unless only cells failed that may fail.
+
+    papermill itself looks at the outputs alone, and an error that is expected is one of them.
+    """
+    every_cell = allows_errors(notebook.metadata)
+    for cell in notebook.cells:
+        may_fail = every_cell or FAILING_TAG in cell.metadata.get("tags", [])
+        has_failed = cell.metadata.get("papermill", {}).get("exception") is True
+        has_error = any(output.output_type == "error" for output in cell.get("outputs", []))
+        if has_failed or (has_error and not may_fail):
+            verdict(notebook, output_path)
+            return
+
+
+def _can_write_parameters(kernel: str, language: str) -> bool:
+    try:
+        papermill_translators.find_translator(kernel, language)
+    except PapermillException:
+        return False
+    return True
 
 
 def _connection(kernel_name: str, scratch: Path) -> Config:

@@ -25,21 +25,33 @@ from typing import Any
 
 import nbformat
 from nbclient.exceptions import CellExecutionError
-from papermill.clientwrap import PapermillNotebookClient
 
 from jupyter_gridgpu.model import numbers
+from jupyter_gridgpu.model.kernel_language import PYTHON
 from jupyter_gridgpu.store.paths import write_atomic
-from jupyter_gridgpu.worker.cell_output import CellOutput
+from jupyter_gridgpu.worker.failures import KernelDiedAtStart
 from jupyter_gridgpu.worker.interruption import Interruption
+from jupyter_gridgpu.worker.job_log import JobLog
 from jupyter_gridgpu.worker.limits import Limits, Stopped
 from jupyter_gridgpu.worker.metrics.recorder import REPORTED, MetricsRecorder
+from jupyter_gridgpu.worker.output_client import KeepingClient
 from jupyter_gridgpu.worker.prefork.parent_client import use_prepared_parent
 from jupyter_gridgpu.worker.provenance import Provenance
+from jupyter_gridgpu.worker.sound_notebook import allows_errors, cell_number, encodable
 from jupyter_gridgpu.worker.usage import UsageSampler
 
 WATCH_EVERY_S = 0.02
 HEARTBEAT_EVERY_S = 20.0
 SHUTDOWN_S = 2.0  # for a kernel that is asked to end
+# By default, ZeroMQ drops messages when 1,000 of them wait to be sent or to be read. A cell that
+# flushes after every line makes that many within a moment. Without any limit, a flood that lasts
+# for hours would fill the memory.
+WAITING_MESSAGES = 100_000
+# Sets the limit for what ipykernel sends, in the thread that owns the socket. 23 is ZMQ_SNDHWM.
+_RAISE_LIMIT = (
+    f"(lambda t: t.schedule(lambda: t.socket.setsockopt(23, {WAITING_MESSAGES})))"
+    "(get_ipython().kernel.iopub_thread)"
+)
 # A number as Python prints it, also as NumPy 2 does: `np.float64(0.91)`.
 _NUMBER = re.compile(r"(?:np\.\w+\()?(-?[\w.+-]+)\)?")
 _NOT_FINITE = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
@@ -50,28 +62,32 @@ class Execution:
     """What one execution of a notebook works with. papermill hands the object on to the client.
 
     `objective` is the metric that ranks variants, None if there is none. `scratch` is a folder on
-    this node with a short path. `cell` is the cell that runs or ran last, counted as In [n] does.
+    this node with a short path. `cell` is the cell that runs or ran last, counted as In [n] does
+    in the user's own notebook. `raised` is the error with which a cell failed.
     """
 
     metrics: MetricsRecorder
     limits: Limits
     usage: UsageSampler
     objective: str | None
-    log: Callable[[str], None]
+    log: JobLog
     scratch: Path
     provenance: Provenance
+    language: str = PYTHON
+    injected_is_new: bool = True  # the cell with the values is none of the user's notebook
     cell: int | None = None
+    raised: CellExecutionError | None = None
 
 
-class WatchedClient(PapermillNotebookClient):  # type: ignore[misc]
+class WatchedClient(KeepingClient):
     """papermill's client, with live metrics and an early end."""
 
     def __init__(self, *args: Any, execution: Execution, **options: Any) -> None:
-        super().__init__(*args, **options)
+        super().__init__(*args, log=execution.log, metrics=execution.metrics, **options)
         self.execution = execution
-        self._output = CellOutput(execution.log, execution.metrics)
         self._next_heartbeat = 0.0
         self.nb_man.save = self._save
+        self.allow_errors = allows_errors(self.nb.metadata)
 
     # Save -------------------------------------------------------------------------------------
 
@@ -81,17 +97,20 @@ class WatchedClient(PapermillNotebookClient):  # type: ignore[misc]
         papermill calls this every few seconds, also while it reads the kernel's outputs. An error
         raised there would end the reading, and nobody would see why.
         """
+        self._output.refresh()
         try:
-            write_atomic(Path(self.nb_man.output_path), nbformat.writes(self.nb_man.nb))
+            text = encodable(nbformat.writes(self.nb_man.nb))
+            write_atomic(Path(self.nb_man.output_path), text)
         except OSError as error:
-            self.execution.log(f"The notebook was not saved now: {error.strerror}.")
+            self.execution.log.say(f"The notebook was not saved now: {error.strerror}.")
+        self.nb_man.last_save_time = self.nb_man.now()
 
     # Start ------------------------------------------------------------------------------------
 
     def create_kernel_manager(self) -> Any:
         """Return a kernel manager, which forks its kernel if there is a prepared parent for it."""
         manager = super().create_kernel_manager()
-        use_prepared_parent(manager, self.execution.log)
+        use_prepared_parent(manager, self.execution.log.say)
         return manager
 
     def start_new_kernel_client(self) -> Any:
@@ -103,14 +122,19 @@ class WatchedClient(PapermillNotebookClient):  # type: ignore[misc]
 
     async def _connect(self) -> Any:
         self.kc = self.km.client()
+        self.kc.context.rcvhwm = self.kc.context.sndhwm = WAITING_MESSAGES
         await _awaited(self.kc.start_channels())
         self.kc.allow_stdin = False
         deadline = time.monotonic() + self.startup_timeout
         while not await self._kernel_answers():
             if not await _awaited(self.km.is_alive()):
-                raise RuntimeError("The kernel died before it was ready")
+                raise KernelDiedAtStart("ended before it was ready")
             if time.monotonic() > deadline:
-                raise RuntimeError(f"The kernel was not ready within {self.startup_timeout} s")
+                raise KernelDiedAtStart(f"was not ready within {self.startup_timeout} s")
+        if self.execution.language == PYTHON:
+            # Nobody needs the answer: other kernels than ipykernel have no such socket.
+            asked = {"waiting": _RAISE_LIMIT}
+            self.kc.execute("", silent=True, store_history=False, user_expressions=asked)
         return self.kc
 
     async def _kernel_answers(self) -> bool:
@@ -148,6 +172,7 @@ class WatchedClient(PapermillNotebookClient):  # type: ignore[misc]
             except CellExecutionError as error:
                 # The cell raised. papermill finds the error in the notebook and raises it itself.
                 limits.finish()
+                self.execution.raised = error
                 self.nb_man.cell_exception(self.nb.cells[index], cell_index=index, exception=error)
                 break
             except BaseException as error:
@@ -162,19 +187,27 @@ class WatchedClient(PapermillNotebookClient):  # type: ignore[misc]
     def execute_cell(self, cell: Any, index: int) -> Any:
         """Run one cell with the watch beside it. Raises CellExecutionError if the cell fails."""
         if cell.cell_type == "code" and cell.source.strip():
-            self.execution.cell = self.code_cells_executed + 1
-            self._output.start_cell()
+            new = self.execution.injected_is_new
+            self.execution.cell = cell_number(self.nb.cells, index, new)
+            self._output.start_cell(cell)
         return _run_sync(self._execute_watched, cell, index)
 
     async def _execute_watched(self, cell: Any, index: int) -> Any:
         watch = asyncio.ensure_future(self._watch())
+        flush = asyncio.ensure_future(self.flush_log())
         self.execution.limits.in_cell = True
         try:
             return await self.async_execute_cell(cell, index)
         finally:
             self.execution.limits.in_cell = False
+            flush.cancel()
+            self.tell_widgets()
             # Also after an interrupt: the cell has ended, so `_end_cell` must not kill the kernel.
             watch.cancel()
+
+    def must_end(self) -> bool:
+        """Return whether an ending was decided, so that output is worth no long wait."""
+        return self.execution.limits.ending is not None
 
     # Watch and interrupt ----------------------------------------------------------------------
 
@@ -195,27 +228,16 @@ class WatchedClient(PapermillNotebookClient):  # type: ignore[misc]
         # of the interrupt is missing.
         self.nb_man.save()
         # When the cell ends, `_execute_watched` cancels what follows.
-        await Interruption(self.km, self.execution.limits.grace, self.execution.log).run()
+        await Interruption(self.km, self.execution.limits.grace, self.execution.log.say).run()
 
-    # What the kernel sends --------------------------------------------------------------------
-
-    def process_message(self, msg: Any, cell: Any, cell_index: int) -> Any:
-        """Read metrics from a message of the kernel, then let papermill keep it as an output."""
-        kind, content = msg["msg_type"], msg["content"]
-        if kind == "stream":
-            kept = self._output.add(content["name"], content["text"], self.execution.cell)
-            if not kept:
-                return None
-        if kind in ("display_data", "execute_result"):
-            self.execution.metrics.take_display(content.get("data", {}))
-        return super().process_message(msg, cell, cell_index)
+    # Ask the objective --------------------------------------------------------------------------
 
     def _ask_objective(self) -> None:
         """Read the objective from a variable of the notebook, if the notebook did not report it."""
         name = self.execution.objective
         if name is None or name in self.execution.metrics.names:
             return
-        if not name.isidentifier() or not _is_python(self.nb):
+        if not name.isidentifier() or self.execution.language != PYTHON:
             return
         # The expression is evaluated beside empty code, so that the notebook gets no further cell.
         # float() turns NumPy's and PyTorch's numbers into one that prints as a plain number.
@@ -253,11 +275,6 @@ def _last_code_cell(cells: list[Any]) -> int:
     """Return the index of the last cell that has code to run; -1 if there is none."""
     found = [i for i, cell in enumerate(cells) if cell.cell_type == "code" and cell.source.strip()]
     return found[-1] if found else -1
-
-
-def _is_python(notebook: Any) -> bool:
-    kernelspec = notebook.metadata.get("kernelspec", {})
-    return bool(kernelspec.get("language", "python") == "python")
 
 
 def _number_in(text: str) -> float | None:

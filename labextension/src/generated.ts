@@ -446,7 +446,7 @@ export interface Row {
    */
   message: string | null;
   /**
-   * in which the notebook failed, from 1
+   * that failed, as In [n] counts in the user's notebook
    */
   cell: number | null;
   attempts: number;

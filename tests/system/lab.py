@@ -23,10 +23,16 @@ from .helpers import command_of, kill, processes_with, session_of, space, strict
 from .notebooks import HURRY, TRAINING, TRAINING_PARAMETERS
 
 ENDED = ("done", "stopped")
-SUMMARY_KEYS = {"scan", "folder", "state", "best", "variants"}
+SUMMARY_KEYS = {"scan", "folder", "state", "best", "warnings", "stopped_by", "variants"}
 VARIANT_KEYS = {"id", "params", "state", "reason", "attempts", "metrics", "notebook"}
 # These variables of the tests' own environment do not reach the scans.
-KEPT_OUT = ("CUDA_VISIBLE_DEVICES", "GRIDGPU_JOB", "GRIDGPU_METRICS", "GRIDGPU_HOME")
+KEPT_OUT = (
+    "CUDA_VISIBLE_DEVICES",
+    "GRIDGPU_HOME",
+    "GRIDGPU_JOB",
+    "GRIDGPU_METRICS",
+    "GRIDGPU_STOP",
+)
 COMMAND_S = 150.0  # within which a command of the command line must have ended
 NOT_YET: dict[str, Any] = {"state": "new", "metrics": {}, "reason": None, "attempts": 0}
 

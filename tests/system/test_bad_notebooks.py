@@ -54,7 +54,7 @@ END = "print('after', kind)"
 # Those that take longest come first, so that the others run beside them.
 KINDS = ["hangs", "ignores", "eats", "fine", "raises", "says_a_lot", "exits"]
 KINDS += ["kills_itself", "leaves", "fine too"]
-CELL = 4  # parameters, injected parameters, START, FAIL
+CELL = 3  # parameters, START, FAIL; the cell with the values is none of the notebook
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +94,7 @@ def test_raises(misfortunes: ScanOfLab) -> None:
     variant = misfortunes.by("kind")["raises"]
     notebook = check_partial(variant, "raises")
     assert variant["reason"] == "notebook"
-    assert variant["message"] == "KeyError: 'momentum' in cell 4."
+    assert variant["message"] == "KeyError: 'momentum' in cell 3."
     assert variant["metrics"] == {"loss": 0.5}
     outputs = notebook.cells[3].outputs
     errors = [output["ename"] for output in outputs if output["output_type"] == "error"]
@@ -105,7 +105,7 @@ def test_message_is_bounded(misfortunes: ScanOfLab) -> None:
     variant = misfortunes.by("kind")["says_a_lot"]
     check_partial(variant, "says_a_lot")
     assert variant["message"].startswith("ValueError: line one x")
-    assert variant["message"].endswith("in cell 4.")
+    assert variant["message"].endswith("in cell 3.")
     assert len(variant["message"]) <= 500
 
 
@@ -114,14 +114,14 @@ def test_kernel_that_dies(misfortunes: ScanOfLab, kind: str) -> None:
     variant = misfortunes.by("kind")[kind]
     check_partial(variant, kind)
     assert variant["reason"] == "notebook"
-    assert "kernel died in cell 4" in variant["message"]
+    assert "kernel died in cell 3" in variant["message"]
 
 
 def test_sys_exit(misfortunes: ScanOfLab) -> None:
     variant = misfortunes.by("kind")["leaves"]
     check_partial(variant, "leaves")
     assert variant["reason"] == "notebook"
-    assert variant["message"] == "SystemExit: 4 in cell 4."
+    assert variant["message"] == "SystemExit: 4 in cell 3."
 
 
 @pytest.mark.parametrize("kind", ["hangs", "ignores"])
@@ -134,7 +134,7 @@ def test_hangs(misfortunes: ScanOfLab, kind: str) -> None:
     notebook = check_partial(variant, kind)
     assert variant["reason"] == "timeout"
     assert "limit of 10 s" in variant["message"]
-    assert "in cell 4" in variant["message"]
+    assert "in cell 3" in variant["message"]
     assert "epoch 3" in notebook.text()
     assert 0 < variant["metrics"]["loss"] <= 1 / 3
 
@@ -173,7 +173,7 @@ def test_retries(lab: Lab) -> None:
     scan = lab.run(lab.notebook(TRIES), *axes, *asked, code=1)
     broken, flaky = scan.by("n")[1], scan.by("n")[2]
     assert (broken["state"], broken["reason"], broken["attempts"]) == ("failed", "notebook", 2)
-    assert broken["message"] == "AssertionError: not yet in cell 3."
+    assert broken["message"] == "AssertionError: not yet in cell 2."
     assert (flaky["state"], flaky["reason"], flaky["attempts"]) == ("done", None, 2)
     assert flaky["message"] is None
     assert lab.marks() == ["1", "1", "2", "2"]
@@ -187,8 +187,8 @@ def test_kernel_killed_from_outside(lab: Lab) -> None:
     scan.wait_for("v0001", "failed")
     lab.hurry()
     first, second = scan.wait()["variants"]
-    assert (first["state"], first["reason"], first["cell"]) == ("failed", "notebook", 3)
-    assert "kernel died in cell 3" in first["message"]
+    assert (first["state"], first["reason"], first["cell"]) == ("failed", "notebook", 2)
+    assert "kernel died in cell 2" in first["message"]
     notebook = Executed.read(first["notebook"])
     assert notebook.statuses() == ["completed", "completed", "failed"]
     assert "epoch 2" in notebook.text()
@@ -249,7 +249,7 @@ def test_worker_told_to_end(lab: Lab) -> None:
     kill(worker, signal.SIGTERM)
     eventually(lambda: scan.variant("v0001")["state"] != "running", what="the job ends")
     variant = scan.variant("v0001")
-    assert (variant["state"], variant["reason"], variant["cell"]) == ("failed", "preempted", 3)
+    assert (variant["state"], variant["reason"], variant["cell"]) == ("failed", "preempted", 2)
     assert "SIGTERM" in variant["message"]
     assert "Epochs up to" in variant["message"]
     result = json.loads((scan.job("v0001.1") / "result.json").read_text())

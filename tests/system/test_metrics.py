@@ -217,8 +217,8 @@ def test_another_language_that_fails(shared_lab: Lab) -> None:
     )
     scan = shared_lab.run(notebook, *space(lr=[1]), code=1)
     variant = scan.variant("v0001")
-    assert (variant["state"], variant["reason"], variant["cell"]) == ("failed", "notebook", 3)
-    assert "in cell 3" in variant["message"]
+    assert (variant["state"], variant["reason"], variant["cell"]) == ("failed", "notebook", 2)
+    assert "in cell 2" in variant["message"]
 
 
 def test_json_is_strict(reported: ScanOfLab) -> None:

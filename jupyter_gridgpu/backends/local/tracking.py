@@ -15,7 +15,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from jupyter_gridgpu.backends.base import last_log_line, notebook_of, read_result
 from jupyter_gridgpu.backends.local.claims import (
@@ -27,6 +27,7 @@ from jupyter_gridgpu.backends.local.claims import (
 )
 from jupyter_gridgpu.backends.local.devices import GpuPins
 from jupyter_gridgpu.backends.local.starters import Starter
+from jupyter_gridgpu.backends.local.waiting import HandedOver, SignsOfLife
 from jupyter_gridgpu.model.job import Observation
 from jupyter_gridgpu.store.paths import (
     JobPaths,
@@ -44,51 +45,6 @@ UNREADABLE_S = 5.0  # a claim that nobody can read for so long is that of a work
 # A job on another host is lost after so long without a heartbeat; a worker writes one every 20 s.
 LOST_S = 180.0
 MAX_FAILED_STARTS = 3  # failed starts in a row after which jobs are given up
-
-
-@dataclass
-class _HandedOver:
-    """How often a job was handed over to workers here, and when last (on the tracker's clock)."""
-
-    at: float = 0.0
-    times: int = 0
-
-    def again(self, now: float) -> None:
-        self.at = now
-        self.times += 1
-
-    def patience_s(self, first_s: float) -> float:
-        """Return how long to wait for the worker: longer each time, where all is slow."""
-        return first_s * 2.0 ** (self.times - 1)
-
-    def message(self) -> str | None:
-        if self.times < 2:
-            return None
-        return f"No worker has taken the job yet; it was handed over {self.times} times."
-
-
-class _SignsOfLife:
-    """When each job on another host last gave a sign of life.
-
-    The clocks of two hosts differ, and this host may have slept. So a sign counts from the moment
-    when it was first seen here, on `clock`.
-    """
-
-    def __init__(self, clock: Callable[[], float]) -> None:
-        self._clock = clock
-        self._seen: dict[str, tuple[float, float]] = {}  # key -> the sign, when it was first seen
-
-    def silent_s(self, key: str, sign: float) -> float:
-        """Return for how many seconds a job has given no sign but `sign`."""
-        last, seen_at = self._seen.get(key, (None, 0.0))
-        if last != sign:
-            seen_at = self._clock()
-            self._seen[key] = sign, seen_at
-        return self._clock() - seen_at
-
-    def forget(self, key: str) -> None:
-        """Forget a job that has ended."""
-        self._seen.pop(key, None)
 
 
 class LocalJobTracker:
@@ -117,10 +73,10 @@ class LocalJobTracker:
         self._pins = pins
         self._contained = contained
         self._clock = clock
-        self._handed_over: dict[str, _HandedOver] = {}
+        self._handed_over: dict[str, HandedOver] = {}
         self._cancelled: dict[str, float] = {}  # key -> when its worker was told to end
         self._unreadable: dict[str, float] = {}  # key -> when its claim was first seen damaged
-        self._signs = _SignsOfLife(clock)
+        self._signs = SignsOfLife(clock)
         # A running job whose notebook is known has nothing more to show. Its worker and what was
         # seen are kept here, so that a poll costs one look at a process and none at the disk.
         self._running: dict[str, tuple[Process, Observation]] = {}
@@ -128,7 +84,7 @@ class LocalJobTracker:
     def hand_over(self, key: str) -> None:
         """Start a worker for a job. Raises OSError."""
         self._starter.start(key)
-        self._handed_over.setdefault(key, _HandedOver()).again(self._clock())
+        self._handed_over.setdefault(key, HandedOver()).again(self._clock())
 
     def look(self, key: str) -> Observation:
         """Return what is known of a job now.

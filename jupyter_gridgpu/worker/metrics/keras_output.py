@@ -7,6 +7,7 @@ Keras 2 and 3 print `Epoch 3/20` and then, at the end of the epoch, a line like
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 # At most nine digits: nobody trains longer, and int() of thousands of digits is slow or refused.
 _EPOCH = re.compile(r"^Epoch (\d{1,9})/(\d{1,9})\b")
@@ -19,6 +20,10 @@ class KerasOutput:
 
     def __init__(self) -> None:
         self._epoch: tuple[int, int] | None = None  # number of the running epoch, and of all epochs
+
+    def may_hold(self, lines: Sequence[str]) -> bool:
+        """Return whether `lines` may hold metrics; quick, since a cell may print millions."""
+        return self._epoch is not None or any(line.startswith("Epoch ") for line in lines)
 
     def read_line(self, text: str) -> dict[str, float] | None:
         """Return {"epoch", "epochs", metric: value, ...} if `text` ends an epoch, else None."""

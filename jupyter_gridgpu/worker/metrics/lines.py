@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
+from jupyter_gridgpu.model.escapes import without_escapes
 
 LINE_LIMIT = 20_000  # characters of one line
-_ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b\][^\x07]*\x07|\x1b[()][A-Z0-9]")
 
 
 class TerminalLines:
@@ -25,6 +24,9 @@ class TerminalLines:
             # the same characters as before.
             back = min(len(screen) - column, LINE_LIMIT)
             self._unfinished = screen[-LINE_LIMIT:] + "\b" * back
+        # A cell may print millions of plain lines.
+        if _is_plain(chunk) and lines and _is_plain(lines[0]):
+            return [line[:LINE_LIMIT] for line in lines]
         return [resolved(line) for line in lines]
 
     def finish(self) -> str:
@@ -37,15 +39,20 @@ class TerminalLines:
 def resolved(line: str) -> str:
     """Return what stands on the screen after `line` was printed: later text overwrites earlier."""
     # Most lines hold no control character, and the loop over characters is slow.
-    if "\r" not in line and "\b" not in line and "\x1b" not in line:
+    if _is_plain(line):
         return line[:LINE_LIMIT]
     screen, _ = _screen(line)
     return screen.rstrip()[:LINE_LIMIT]
 
 
+def _is_plain(text: str) -> bool:
+    """Return whether a text holds nothing that moves the cursor or colours text."""
+    return "\r" not in text and "\b" not in text and "\x1b" not in text
+
+
 def _screen(line: str) -> tuple[str, int]:
     """Return what stands on the screen, and the column into which the next character would go."""
-    line = _ESCAPES.sub("", line[-4 * LINE_LIMIT :])
+    line = without_escapes(line[-4 * LINE_LIMIT :])
     screen: list[str] = []
     column = 0
     for char in line:

@@ -12,7 +12,7 @@ from typing import Any
 
 from jupyter_gridgpu.model import numbers
 from jupyter_gridgpu.model.metrics import NAMES_PER_JOB, Reading, clean_step, clean_values
-from jupyter_gridgpu.store.tail import read_lines
+from jupyter_gridgpu.store.tail import read_lines, read_rest
 from jupyter_gridgpu.worker.disk_retry import retry_while_disk_is_away
 from jupyter_gridgpu.worker.metrics.keras_output import KerasOutput
 
@@ -66,10 +66,13 @@ class MetricsRecorder:
         if isinstance(body, dict):
             self.take(body, strength=REPORTED)
 
-    def take_printed(self, line: str) -> None:
-        """Take a finished line of the notebook's output."""
-        if found := self._keras.read_line(line):
-            self.take(found, strength=PRINTED)
+    def take_printed(self, lines: Sequence[str]) -> None:
+        """Take finished lines of the notebook's output."""
+        if not self._keras.may_hold(lines):
+            return
+        for line in lines:
+            if found := self._keras.read_line(line):
+                self.take(found, strength=PRINTED)
 
     def take_display(self, data: dict[str, Any]) -> None:
         """Take the data of a display, by MIME type, that scrapbook's glue() may have made."""
@@ -95,7 +98,14 @@ class MetricsRecorder:
         self._write_line({"t": round(time.time(), 3), "beat": usage})
 
     def close(self) -> None:
-        """Write what the disk has not taken yet, waiting minutes if needed, and close the file."""
+        """Take the last report, write what the disk has not taken yet, and close the file.
+
+        The job has ended, so that a last line without its newline is complete: whoever wrote it
+        writes no more. A full disk is waited for, for minutes if needed.
+        """
+        with contextlib.suppress(OSError):
+            self.drain_reports()
+            self._take_report(read_rest(self._reports, self._cursor))
         with contextlib.suppress(OSError):
             retry_while_disk_is_away(self._write_out)
         os.close(self._handle)

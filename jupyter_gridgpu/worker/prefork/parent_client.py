@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
-from jupyter_gridgpu.worker.metrics.report import REPORTS_VARIABLE
+from jupyter_gridgpu.worker.metrics.report import REPORTS_VARIABLE, STOP_VARIABLE
 from jupyter_gridgpu.worker.usage import JOB_VARIABLE
 
 # Variables that each kernel has for itself. All others must be the same for all kernels of a
@@ -16,6 +16,7 @@ from jupyter_gridgpu.worker.usage import JOB_VARIABLE
 KERNEL_VARIABLES = (
     JOB_VARIABLE,
     REPORTS_VARIABLE,
+    STOP_VARIABLE,
     "CUDA_VISIBLE_DEVICES",
     "JPY_PARENT_PID",
     "JPY_SESSION_NAME",

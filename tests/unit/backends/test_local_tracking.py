@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -143,12 +144,21 @@ def test_a_job_on_another_host_is_lost_only_after_a_silence_that_was_seen(ground
     """After this host slept, the last sign of life is old, although the job goes on."""
     owner = Process("another", "boot", 1, 1).to_json()
     ground.job.claim.write_text(json.dumps({"copy": "ab12", **owner}))
-    os.utime(ground.job.claim, (1000, 1000))
+    now = time.time()
+    os.utime(ground.job.claim, (now - 1000, now - 1000))
     assert ground.state() == "running"
     ground.now += LOST_S + 1
-    os.utime(ground.job.claim, (2000, 2000))
+    os.utime(ground.job.claim, (now - 900, now - 900))
     assert ground.state() == "running"
     ground.now += LOST_S + 1
+    assert ground.state() == "lost"
+
+
+def test_a_job_on_another_host_that_was_silent_long_before_is_lost_at_once(ground: Ground) -> None:
+    owner = Process("another", "boot", 1, 1).to_json()
+    ground.job.claim.write_text(json.dumps({"copy": "ab12", **owner}))
+    yesterday = time.time() - 24 * 3600
+    os.utime(ground.job.claim, (yesterday, yesterday))
     assert ground.state() == "lost"
 
 

@@ -93,7 +93,8 @@ def test_a_line_with_another_byte_is_damaged_and_counted(number: int) -> None:
     changed = lines[number].replace(b'"type":"', b'"type":"x')
     view = view_of([*lines[:number], changed, *lines[number + 1 :]])
     assert view.unreadable == 1
-    assert wire.head(view, "done", 0.0)["warnings"] == ["1 event of the journal is unreadable."]
+    warnings = wire.head(view, "done", 0.0)["warnings"]
+    assert warnings[0] == "1 event of the journal is unreadable."
 
 
 def test_what_a_later_version_wrote_is_passed_over_and_is_no_damage() -> None:

@@ -92,7 +92,7 @@ def test_a_name_is_one_bounded_printable_line(text: str) -> None:
 
 def test_hostile_names_are_made_harmless_but_kept() -> None:
     values = clean_values({"a\x1b[31mb\n": 1, "n" * 10_000: 2, "<script>": 3})
-    assert list(values) == ["a [31mb", "n" * (NAME_LIMIT - 1) + "…", "<script>"]
+    assert list(values) == ["ab", "n" * (NAME_LIMIT - 1) + "…", "<script>"]
 
 
 def test_only_so_many_names_are_kept_and_only_numbers() -> None:

@@ -124,11 +124,10 @@ def test_no_report_is_too_odd_and_all_that_is_written_is_strict_json(
 
 
 def test_a_stronger_source_silences_a_weaker_one_for_its_metrics(job: Sources) -> None:
-    for line in ("Epoch 1/2", "9/9 - loss: 3 - acc: 0.1"):
-        job.metrics.take_printed(line)
+    job.metrics.take_printed(["Epoch 1/2", "9/9 - loss: 3 - acc: 0.1"])
     job.metrics.take({"epoch": 1, "loss": 1}, strength=2)
     for line in ("Epoch 2/2", "9/9 - loss: 4 - acc: 0.2"):
-        job.metrics.take_printed(line)
+        job.metrics.take_printed([line])
     job.metrics.take_display({"application/scrapbook.scrap.json+json": {"name": "loss", "data": 9}})
     assert job.values() == [{"loss": 3, "acc": 0.1}, {"loss": 1}, {"acc": 0.2}]
 
@@ -189,3 +188,23 @@ def test_a_file_of_metrics_does_not_grow_without_end(
         job.metrics.take({"loss": step}, strength=2)
     assert job.job.copy("ab").metrics.stat().st_size <= 1000
     assert job.values()[0] == {"loss": 0}
+
+
+@pytest.mark.parametrize(
+    ("end", "values"),
+    [
+        ('{"acc": 5}', [{"loss": 1}, {"acc": 5}]),
+        ('{"acc": 5', [{"loss": 1}]),
+        ('{"acc": 5}\n', [{"loss": 1}, {"acc": 5}]),
+        ("x" * 2_000_000, [{"loss": 1}]),
+        ("", [{"loss": 1}]),
+    ],
+)
+def test_the_last_line_counts_with_or_without_its_newline(
+    job: Sources, end: str, values: list[dict[str, float]]
+) -> None:
+    job.append('{"loss": 1}\n' + end)
+    job.metrics.drain_reports()
+    job.metrics.close()
+    assert job.values() == values
+    job.metrics = MetricsRecorder(job.job.copy("ab").metrics, job.reports.with_name("none"))
