@@ -31,6 +31,8 @@ def note(word):
     with open(ledger, "a") as file:
         file.write(f"{word} {key}\\n")
 note("start")
+if "prefork.parent" in open(f"/proc/{os.getppid()}/cmdline").read():
+    note("forked")
 """,
     """
 for epoch in range(1, steps + 1):
@@ -88,6 +90,7 @@ class Campaign:
         total.scans += found.scans
         total.variants += found.variants
         total.attempts += found.attempts
+        total.forked += found.forked
         total.strikes += found.strikes
         for kind, texts in found.found.items():
             total.found[kind] += texts

@@ -11,6 +11,7 @@ from typing import Any
 from tests.system.lab import ScanOfLab
 from tests.system.notebooks import Executed
 
+WORDS = ("start", "end", "forked")  # in the order of the fields of Ledger
 FAULTS = ("lost", "twice", "wrong", "left over")
 
 
@@ -26,6 +27,7 @@ class Findings:
     scans: int = 0
     variants: int = 0
     attempts: int = 0
+    forked: int = 0  # kernels that came from a prepared parent
     strikes: Counter[str] = field(default_factory=Counter)
     found: dict[str, list[str]] = field(default_factory=lambda: {kind: [] for kind in FAULTS})
 
@@ -39,26 +41,28 @@ class Findings:
         strikes = ", ".join(f"{count} {what}" for what, count in sorted(self.strikes.items()))
         figures = ", ".join(f"{len(texts)} {kind}" for kind, texts in self.found.items())
         head = f"{self.scans} scans, {self.variants} variants, {self.attempts} attempts"
+        head += f", {self.forked} forked kernels"
         total = f"{sum(self.strikes.values())} strikes: {strikes}"
         return "\n".join([head, total, figures, *self.faults])
 
 
 @dataclass(frozen=True)
 class Ledger:
-    """What the notebooks of one scan wrote outside of it: `start` or `end`, and the job's key."""
+    """What the notebooks of one scan wrote outside of it: a word and the job's key.
+
+    The words are `start`, `forked` if a prepared parent forked the kernel, and `end`.
+    """
 
     starts: Counter[str]
     ends: Counter[str]
+    forked: Counter[str]
 
     @staticmethod
     def read(path: Path) -> Ledger:
         """Read the file; it is not there if no notebook began."""
         lines = path.read_text().splitlines() if path.exists() else []
         words = [line.split() for line in lines]
-        of = {
-            name: Counter(key for word, key in words if word == name) for name in ("start", "end")
-        }
-        return Ledger(of["start"], of["end"])
+        return Ledger(*(Counter(key for word, key in words if word == name) for name in WORDS))
 
 
 def check(scan: ScanOfLab, count: int, ledger: Path, done_before: dict[str, int]) -> Findings:
@@ -69,6 +73,7 @@ def check(scan: ScanOfLab, count: int, ledger: Path, done_before: dict[str, int]
     findings = Findings(scans=1, variants=count)
     lost, twice, wrong = (findings.found[kind] for kind in FAULTS[:3])
     noted, variants = Ledger.read(ledger), scan.variants()
+    findings.forked = noted.forked.total()
     findings.attempts = sum(variant["attempts"] for variant in variants.values())
     if scan.state() != "done" or len(variants) != count:
         lost.append(f"{scan.folder} is {scan.state()} with {len(variants)} variants of {count}")

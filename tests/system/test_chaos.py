@@ -20,3 +20,4 @@ def test_nothing_is_lost_whatever_is_killed(tmp_path: Path) -> None:
     assert not found.faults, found.text()
     assert found.scans
     assert found.strikes
+    assert found.forked, "most kernels are forked, and are killed as such"
