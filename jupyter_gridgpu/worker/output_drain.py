@@ -100,12 +100,19 @@ class DrainingClient(PapermillNotebookClient):  # type: ignore[misc]
 
     async def _drain(self, output_task: Any) -> None:
         """Wait until all output of a cell that has finished was read, or until the job must end."""
+        try:
+            await self._wait_for_output(output_task)
+        finally:
+            # The answers to these probes may come while the next cell runs, and are not its own.
+            self._probes.clear()
+        await _cancelled(output_task)
+
+    async def _wait_for_output(self, output_task: Any) -> None:
         loop = asyncio.get_running_loop()
         probe_at = loop.time() + PROBE_AFTER_S
         end_at = None
         replied: set[str] = set()
         before, quiet_since = self._received, loop.time()
-        self._probes.clear()
         while not await _is_done(output_task, LOOK_EVERY_S):
             now = loop.time()
             if self._received != before:
@@ -123,7 +130,6 @@ class DrainingClient(PapermillNotebookClient):  # type: ignore[misc]
             if replied and now - quiet_since > QUIET_S:
                 self.output_was_lost = True
                 break
-        await _cancelled(output_task)
 
     async def _read_rest(self, output_task: Any) -> None:
         """Read what a kernel that has died had sent."""
