@@ -7,6 +7,7 @@ first scan asks for it (max, min or last).
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
@@ -25,6 +26,7 @@ REPRODUCED, WITHIN, DIFFERS, INCOMPLETE = "reproduced", "within tolerance", "dif
 EXIT_CODES = {REPRODUCED: 0, WITHIN: 0, DIFFERS: 1, INCOMPLETE: 3}
 # From the best to the worst: a difference that was found is worse than values that are missing.
 _VERDICTS = (REPRODUCED, WITHIN, INCOMPLETE, DIFFERS)
+_IN_CELL = re.compile(r" in cell \d+\.?$")
 NAMES_SHOWN = 8  # the most metrics in an error text
 
 
@@ -283,10 +285,15 @@ def _pair_verdict(
     if first.state == second.state == "done":
         return _worst(cell.verdict for cell in cells)
     # An error of the notebook itself is a result, too. A walltime or a broken node is none.
-    if _notebook_failed(first) and _notebook_failed(second) and first.message == second.message:
+    if _notebook_failed(first) and _notebook_failed(second) and _error(first) == _error(second):
         return REPRODUCED
     return INCOMPLETE
 
 
 def _notebook_failed(variant: VariantView) -> bool:
     return variant.state == "failed" and variant.reason == "notebook"
+
+
+def _error(variant: VariantView) -> str:
+    """Return the error of a variant without its cell, which earlier versions counted otherwise."""
+    return _IN_CELL.sub("", variant.message or "")

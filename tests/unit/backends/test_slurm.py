@@ -120,7 +120,7 @@ def test_an_estimated_start_is_told_with_its_day_where_that_is_another(away_s: i
             "launch failed requeued held",
             "It is held (launch failed requeued held): `scontrol release 7_1`",
         ),
-        ("Something\x1b[31m new", "Waits in gpu: Something [31m new."),
+        ("Something\x1b[31m new", "Waits in gpu: Something new."),
         ("x" * 5000, "x"),
     ],
 )

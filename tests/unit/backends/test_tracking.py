@@ -193,7 +193,7 @@ def test_what_the_launcher_said_is_shown_of_a_job_that_no_worker_ran(paths: Scan
     assert seen is not None
     assert (seen.reason, seen.message) == (
         "image",
-        "The image could not be used. No such image: [31mml-base",
+        "The image could not be used. No such image: ml-base",
     )
 
 
