@@ -34,4 +34,9 @@ def export(scan: str, kind: str, output: Path | None, curves: bool) -> None:
     if not record.finished:
         # On stderr, because scripts read the path from stdout.
         click.echo(f"{record.name} has not ended; this is as of now.", err=True)
+    if kind == "optuna" and record.scan.objective is None:
+        click.echo(
+            f"{record.name} has no objective, so Optuna gets its trials without values (FAIL).",
+            err=True,
+        )
     click.echo(str(target))

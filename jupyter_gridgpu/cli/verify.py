@@ -20,8 +20,8 @@ from jupyter_gridgpu.records.verify import verify as verify_record
 def verify(scan: str, as_json: bool) -> None:
     """Check every file of SCAN whose digest was kept.
 
-    The exit code is 0 if all are as they were, 1 if one was changed, 3 if one is missing or
-    nothing was kept.
+    The exit code is 0 if all are as they were, 1 if one was changed or a line of the journal
+    cannot be read, 3 if a file is missing or nothing was kept.
     """
     record = load_record(client.open_scan(scan).folder)
     verdict = verify_record(record)
@@ -37,6 +37,8 @@ def verdict_lines(record: Record, verdict: Verdict) -> list[str]:
     # The sender of a scan has chosen the names of its files, so they are bounded.
     lines = [f"changed  {one_line(name)}" for name in verdict.changed]
     lines += [f"missing  {one_line(name)}" for name in verdict.missing]
+    if verdict.unreadable:
+        lines.append(f"{verdict.unreadable} lines of journal.jsonl cannot be read.")
     if verdict.running:
         lines.append(f"{verdict.running} jobs have not ended; theirs are checked later.")
     # Without any digest no file can be checked.

@@ -42,6 +42,8 @@ def check_effect(name: str, before: Sequence[Cell], after: Sequence[Cell]) -> st
                     " do nothing; remove that line."
                 )
             is_read = is_read or _may_read(statement, name)
+            if not is_read and _may_set(statement, name):
+                return f"cell {number} may set {name} again before anything reads it."
     return None
 
 
@@ -94,6 +96,22 @@ def _sets(statement: ast.stmt, name: str) -> bool:
         targets = [statement.target]
     nodes = [node for target in targets for node in ast.walk(target)]
     return any(_is_name(node, ast.Store) and node.id == name for node in nodes)
+
+
+def _may_set(statement: ast.stmt, name: str) -> bool:
+    """Return whether a block gives the name another value: a branch, a loop, a `with`, a `try`."""
+    if not hasattr(statement, "body"):
+        return False
+    nodes = list(module_nodes(statement))
+    # The loop variable of a comprehension is seen in the comprehension alone.
+    inner = {
+        id(part)
+        for node in nodes
+        if isinstance(node, ast.comprehension)
+        for part in ast.walk(node.target)
+    }
+    stored = (node for node in nodes if _is_name(node, ast.Store) and id(node) not in inner)
+    return any(node.id == name for node in stored)
 
 
 def _reads_first(statement: ast.stmt, name: str) -> bool:

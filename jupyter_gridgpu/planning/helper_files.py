@@ -71,11 +71,15 @@ def _amount(size: int, count: int) -> str:
 
 
 def _walk(path: Path) -> Iterator[Path]:
-    """Yield the files below `path`, or `path` itself; links to folders are not followed."""
+    """Yield the files below `path`, or `path` itself.
+
+    Links to folders are followed, as they are when the files are copied. Links in a circle give
+    files without an end, which is a reason to bound their number.
+    """
     if not path.is_dir():
         yield path
         return
-    for folder, _, names in os.walk(path):
+    for folder, _, names in os.walk(path, followlinks=True):
         for name in names:
             yield Path(folder, name)
 

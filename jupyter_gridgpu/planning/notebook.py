@@ -8,6 +8,7 @@ from __future__ import annotations
 import codecs
 import difflib
 import hashlib
+import itertools
 import json
 import re
 import warnings
@@ -27,6 +28,7 @@ from jupyter_gridgpu.planning.parameter import NO_VALUE, Parameter, check_axis
 from jupyter_gridgpu.planning.python_cell import NotPython
 from jupyter_gridgpu.planning.reported_metrics import reported_names
 from jupyter_gridgpu.store import home
+from jupyter_gridgpu.worker.sound_notebook import INJECTED_TAG
 
 NOTEBOOK_LIMIT = 100 * 1024 * 1024  # bytes
 NAMED_PARAMETERS = 8  # the most parameters that a sentence names
@@ -88,24 +90,35 @@ def space_warnings(notebook: Notebook, space: Space) -> tuple[str, ...]:
 
     Raises SpaceError if a value would surely do nothing.
     """
-    cells = list(enumerate(_parse(notebook.path, notebook.content)["cells"], 1))
-    tagged = [number for number, cell in cells if "parameters" in _tags(cell)]
+    cells = _parse(notebook.path, notebook.content)["cells"]
+    numbers = _code_numbers(cells)
+    tagged = [index for index, cell in enumerate(cells) if "parameters" in _tags(cell)]
     found: list[str | None] = []
     if len(tagged) > 1:
-        numbers = " and ".join(map(str, tagged))
-        found.append(f"Cells {numbers} have the tag 'parameters'; the first of them is used.")
+        listed = " and ".join(str(numbers[index]) for index in tagged)
+        found.append(f"Cells {listed} have the tag 'parameters'; the first of them is used.")
     if notebook.language == PYTHON:
-        code = [
-            (number, _source(cell))
-            for number, cell in cells
-            if cell["cell_type"] == "code" and "skip-execution" not in _tags(cell)
-        ]
-        before = [cell for cell in code if cell[0] <= tagged[0]]
-        after = [cell for cell in code if cell[0] > tagged[0]]
+        # An earlier run of papermill left a cell; papermill replaces it by the values.
+        injected = [index for index, cell in enumerate(cells) if INJECTED_TAG in _tags(cell)]
+        place = injected[0] if injected else tagged[0]
+        code = {
+            index: (numbers[index], _source(cell))
+            for index, cell in enumerate(cells)
+            if cell["cell_type"] == "code"
+            and not {"skip-execution", INJECTED_TAG} & set(_tags(cell))
+        }
+        before = [cell for index, cell in code.items() if index <= place]
+        after = [cell for index, cell in code.items() if index > place]
         found += [check_effect(name, before, after) for name in space.axes]
         changed = [name for name in space.axes if not _keeps_default(notebook, space, name)]
-        found.append(derived_warning(changed, _source(cells[tagged[0] - 1][1])))
+        found.append(derived_warning(changed, _source(cells[tagged[0]])))
     return tuple(text for text in found if text)
+
+
+def _code_numbers(cells: list[dict[str, Any]]) -> list[int]:
+    """Return for each cell the number that In [n] shows, or that of the code cell before it."""
+    is_code = (cell["cell_type"] == "code" and bool(_source(cell).strip()) for cell in cells)
+    return list(itertools.accumulate(map(int, is_code)))
 
 
 def _keeps_default(notebook: Notebook, space: Space, name: str) -> bool:
@@ -169,6 +182,11 @@ def _parse(path: Path, content: bytes) -> dict[str, Any]:
         body = json.loads(content)
     except (ValueError, RecursionError):
         raise NotebookError(f"{path.name} is no notebook: it is not JSON.") from None
+    try:
+        # json.loads takes UTF-16 and UTF-32 as well, but nbformat and papermill do not.
+        content.decode("utf-8")
+    except UnicodeDecodeError:
+        raise NotebookError(f"{path.name} is not UTF-8: open it in Jupyter and save it.") from None
     if not isinstance(body, dict) or not isinstance(body.get("cells"), list):
         raise NotebookError(f"{path.name} is no notebook of format 4: it has no list of cells.")
     for cell in body["cells"]:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import ast
 import io
 import re
+import textwrap
 import tokenize
 import warnings
 from functools import lru_cache
 
 SOURCE_LIMIT = 1_000_000  # characters of a cell that are read
 # Magics above a cell that run its lines as Python in the notebook's own name space.
-RUNNING_MAGICS = ("time", "capture", "prun", "memit", "timeit")
+RUNNING_MAGICS = ("time", "capture", "prun", "memit")
+# This one runs them in a function, so that they read names and bind none.
+TIMING_MAGIC = "timeit"
 _CELL_MAGIC = re.compile(r"\s*%%(\w+)[^\n]*\n?")
 _ERRORS = (SyntaxError, ValueError, RecursionError, MemoryError)
 
@@ -26,6 +29,10 @@ def parse_cell(source: str) -> ast.Module:
     magic = _CELL_MAGIC.match(source)
     if magic and magic[1] in RUNNING_MAGICS:
         source = "\n" + source[magic.end() :]
+    elif magic and magic[1] == TIMING_MAGIC:
+        # `pass` stands for a body without lines.
+        body = textwrap.indent(source[magic.end() :], "    ")
+        source = f"def {TIMING_MAGIC}():\n{body}\n    pass"
     elif magic:
         raise NotPython(f"it is run by %%{magic[1]}")
     try:

@@ -153,7 +153,10 @@ def cell_outputs(body: dict[str, Any]) -> Iterator[dict[str, Any]]:
     for cell in body["cells"]:
         if not isinstance(cell, dict):
             continue
-        for output in cell.get("outputs", []):
+        outputs = cell.get("outputs")
+        if not isinstance(outputs, list):
+            continue
+        for output in outputs:
             if isinstance(output, dict):
                 yield output
 

@@ -34,11 +34,12 @@ class Verdict:
     # Keys of jobs that ended and of which no digests were kept.
     unrecorded: list[str] = field(default_factory=list)
     running: int = 0  # jobs that have not ended
+    unreadable: int = 0  # lines of the journal
 
     @property
     def exit_code(self) -> int:
         """0: all as recorded; 1: a file was changed; 3: something is missing."""
-        if self.changed:
+        if self.changed or self.unreadable:
             return 1
         if self.missing or self.unrecorded or not self.checked:
             return 3
@@ -68,6 +69,7 @@ def verify(record: Record) -> Verdict:
         if ended and variant.key not in by_job:
             verdict.unrecorded.append(variant.key)
     verdict.running = len(record.view.active)
+    verdict.unreadable = record.view.unreadable
     return verdict
 
 

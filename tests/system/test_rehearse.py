@@ -51,7 +51,7 @@ def test_one_variant_runs_until_it_has_shown_its_first_epochs(lab: Lab) -> None:
     assert found["started_s"] >= 0
     assert found["first_epoch_s"] > 0
     assert 0.1 <= found["epoch_s"] < 5
-    assert found["variant_s"] >= 40
+    assert found["variant_s"] >= 36  # an estimate from a few of the 400 steps of 0.1 s
     assert found["hours"] == pytest.approx(3 * found["variant_s"] / 3600, abs=0.001)
     assert scans(lab) == {"train-rehearsal": "stopped"}
     show = strict_json(lab.gridgpu("show", "train-rehearsal", "--json").stdout)

@@ -54,7 +54,9 @@ def test_too_many_are_refused_without_counting_all(
         size_warnings({"many": tmp_path / "many"})
 
 
-def test_links_in_a_circle_are_not_followed(tmp_path: Path) -> None:
-    sparse(tmp_path / "data" / "a", 5)
-    (tmp_path / "data" / "again").symlink_to(tmp_path / "data")
-    assert size_warnings({"data": tmp_path / "data"}) == ()
+def test_what_links_lead_to_counts_as_it_is_copied(tmp_path: Path) -> None:
+    sparse(tmp_path / "elsewhere" / "large", helper_files.BYTES_LIMIT + 1)
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "link").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(UsageError, match="more than"):
+        size_warnings({"data": tmp_path / "data"})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -91,6 +92,10 @@ def test_a_value_that_does_nothing_is_refused(tmp_path: Path, later: str) -> Non
         (("lr = 1", "lr = lr * 2"), ""),
         (("lr = 1", "[0 for lr in [1]]\nprint(lr)"), ""),
         (("lr = 1", "print(lr)", "lr = 3"), "cell 3 sets lr again"),
+        (("lr = 1", "if True:\n    lr = 3"), "cell 2 may set lr again"),
+        (("lr = 1", "with open('x') as lr:\n    pass"), "cell 2 may set lr again"),
+        (("lr = 1", "if lr > 1:\n    lr = 1"), ""),
+        (("lr = 1", "%%timeit\nlr = 3", "print(lr)"), ""),
         (("lr = 1\nsteps = 320 // lr\nout = f'{steps}'", "print(out)"), "steps (line 2), out"),
     ],
 )
@@ -98,6 +103,14 @@ def test_what_may_be_meant_is_a_warning(tmp_path: Path, cells: tuple[str, ...], 
     found = warnings_of(tmp_path, "lr = [1, 2]", *cells)
     assert words in found
     assert bool(words) == bool(found)
+
+
+def test_a_cell_that_papermill_left_is_passed_over_since_it_is_replaced(tmp_path: Path) -> None:
+    body = json.loads(notebook_json("lr = 1", "lr = 7", "print(lr)"))
+    body["cells"][1]["metadata"]["tags"] = ["injected-parameters"]
+    path = tmp_path / "train.ipynb"
+    path.write_text(json.dumps(body))
+    assert plan(path, "lr = [1, 2]", Options()).scan.warnings == ()
 
 
 def test_another_kernel_is_offered_and_can_be_chosen(tmp_path: Path) -> None:
