@@ -41,6 +41,7 @@ _OBSERVED = (
     "reason", "message", "cell", "where", "gpu", "node", "link", "started", "ended", "notebook",
     "peak_mb",
 )  # fmt: skip
+NOT_RUN = "Not run yet: only its parameters were imported."
 NOT_SENT = "Not sent, since the scan was stopped."
 _FLOAT = frozenset({float})
 
@@ -271,7 +272,9 @@ def stop(view: ScanView, variants: list[VariantView] | None, data: CommandApplie
         variant.stop_asked = True
         if variant.attempts == 0:
             variant.state = "cancelled"
-            variant.message = "Stopped before it started."
+            variant.message = (
+                NOT_RUN if data.get("by") == "import" else "Stopped before it started."
+            )
         touched.append(variant)
     return touched
 

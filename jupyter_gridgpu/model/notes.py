@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 from jupyter_gridgpu.model.cause import common_cause, has_failed, in_order
+from jupyter_gridgpu.model.fold import NOT_RUN
 from jupyter_gridgpu.model.view import ScanView
 
 METRICS_NAMED = 8  # metrics that a note names at most
@@ -26,7 +27,16 @@ def note(view: ScanView, now: float) -> str | None:
         return stopped
     if view.backend_note and not view.finished:
         return view.backend_note
-    return _failing(view) or _objective_missing(view, now)
+    return _not_run(view) or _failing(view) or _objective_missing(view, now)
+
+
+def _not_run(view: ScanView) -> str | None:
+    """Return a sentence if the variants were imported and none has run."""
+    if not view.variants:
+        return None
+    if any(variant.message != NOT_RUN for variant in view.variants.values()):
+        return None
+    return f"Imported, and not run yet: `gridgpu retry {view.scan.name}` runs the variants."
 
 
 def stopped_by(view: ScanView) -> str | None:

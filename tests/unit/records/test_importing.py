@@ -13,6 +13,7 @@ import pytest
 from jupyter_gridgpu import client
 from jupyter_gridgpu.client import ScanHandle
 from jupyter_gridgpu.errors import UsageError
+from jupyter_gridgpu.model import notes
 from jupyter_gridgpu.model.scan import parse_objective
 from jupyter_gridgpu.model.space import Choice, Fixed
 from jupyter_gridgpu.records import papermill_batch, parameter_table
@@ -160,6 +161,9 @@ def test_a_table_of_parameters_becomes_variants_that_wait(
         {"lr": 0.1, "word": "größe"}, {"lr": 0.001, "word": True}, {"word": "x"},
     ]  # fmt: skip
     assert {variant.state for variant in handle.view.variants.values()} == {"cancelled"}
+    messages = {variant.message for variant in handle.view.variants.values()}
+    assert messages == {"Not run yet: only its parameters were imported."}
+    assert "not run yet" in str(notes.note(handle.view, 0.0))
     with pytest.raises(UsageError, match="say with --notebook"):
         imported(tmp_path / name)
 
