@@ -29,7 +29,7 @@ BATCH_SYSTEMS = ("slurm_cluster", "new_slurm_cluster", "condor_daemons")
 # Tests of these folders take long, so they start first; the short ones fill the gaps at the end.
 LONGEST_FIRST = ("browser", "contract", "system", "unit")
 # These files take minutes each, so they start before all folders.
-LONGEST_FILES = ("test_chaos.py",)
+LONGEST_FILES = ("test_chaos.py", "test_versions.py")
 
 
 def pytest_configure(config: pytest.Config) -> None:
