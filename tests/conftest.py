@@ -92,6 +92,6 @@ def scans_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     home = tmp_path / "scans"
     monkeypatch.setenv("GRIDGPU_HOME", str(home))
     # The tests may run in a job of this project themselves.
-    for name in ("CUDA_VISIBLE_DEVICES", "GRIDGPU_METRICS", "GRIDGPU_JOB"):
+    for name in ("CUDA_VISIBLE_DEVICES", "GRIDGPU_METRICS", "GRIDGPU_JOB", "GRIDGPU_STOP"):
         monkeypatch.delenv(name, raising=False)
     return home
