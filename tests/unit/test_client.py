@@ -22,7 +22,7 @@ def ended(scans_home: Path, monkeypatch: pytest.MonkeyPatch) -> ScanHandle:
     """A scan that has ended, with nobody to revive it."""
     monkeypatch.setattr(client, "spawn", lambda folder: None)
     scans_home.mkdir()
-    folder = home.create(small_scan(), b"{}", {}, lambda target: None, None)
+    folder = home.create(small_scan("lr = [0.1]"), b"{}", {}, lambda target: None, None)
     story = Story()
     story.tell("runner.started")
     story.run(1, "done", acc=0.9, lr=0.1)

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,8 @@ CELLS = (
 class Node:
     """A scan's folder, and the launcher run on it as an engine runs it."""
 
-    def __init__(self, tmp_path: Path, **options: Any) -> None:
+    def __init__(self, tmp_path: Path, **changes: Any) -> None:
+        """Make the folder; `changes` are fields of the spec, as a batch system would take them."""
         source = tmp_path / "train.ipynb"
         source.write_text(
             notebook_json(
@@ -49,7 +51,8 @@ class Node:
                 *(cell.replace("FOLDER", repr(str(tmp_path))) for cell in CELLS),
             )
         )
-        found = plan(source, "x = [1, 2, 3]\nhold = False", Options(**options))
+        found = plan(source, "x = [1, 2, 3]\nhold = False", Options())
+        found = replace(found, scan=replace(found.scan, **changes))
         (tmp_path / "scans").mkdir()
         self.handle = client.create(found)
         self.paths = self.handle.paths
