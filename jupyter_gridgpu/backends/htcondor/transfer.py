@@ -1,7 +1,8 @@
 """Files that travel with HTCondor's jobs, where nodes do not see the scan's folder.
 
     batches/b0001/7/in/jobs/KEY/job.json    goes to task 7, with the worker, notebook and files
-    batches/b0001/7/out                     what the task prints, as it prints it
+    batches/b0001/7/out.0                   what the task prints, as it prints it; each new start of
+                                            the task (out.1, out.2, ...) has a file of its own
     batches/b0001/7/jobs/KEY/COPY/          what HTCondor brings back at the end of the task
 
 HTCondor brings files back only from tasks that end by themselves, and none from a task that is
@@ -18,6 +19,7 @@ import base64
 import binascii
 import contextlib
 import os
+import re
 import shutil
 import time
 from collections.abc import Iterable
@@ -40,6 +42,10 @@ COPY_FILES = (
     "output.ipynb",
     "result.json",
 )
+# HTCondor puts the number of earlier starts there. With one name for all starts, it would empty the
+# file when it starts a preempted task again, and with it what the runner has not read yet.
+OUTPUT = "out.$$([NumJobStarts])"
+_OUTPUT_NAME = re.compile(r"out(\.[0-9]{1,9})?")  # `out` comes from scans of version 0.1.0
 # An output begins with the name of a copy, so this many bytes tell the outputs of two copies apart.
 BEGINNING_BYTES = 64
 
@@ -90,7 +96,7 @@ class FileTransfer:
             "transfer_input_files": ", ".join([*(str(path) for path in inputs), "in/"]),
             "transfer_output_files": "jobs",
             "when_to_transfer_output": "ON_EXIT",
-            "output": "out",
+            "output": OUTPUT,
             "error": "err",
             "stream_output": "True",
         }
@@ -113,19 +119,23 @@ class FileTransfer:
             return False
         job_ended = False
         for batch, number in tasks:
-            if self._read_output(batch, number):
+            if self._read_outputs(batch, number):
                 job_ended = True
         self._next_read = time.monotonic() + READ_INTERVAL_S
         return job_ended
 
-    def _read_output(self, batch: Batch, number: int) -> bool:
-        """Take the new lines of a task's output, and return whether a result was among them."""
-        path = batch.folder / str(number) / "out"
+    def _read_outputs(self, batch: Batch, number: int) -> bool:
+        """Take what a task has printed since the last call; return whether a result was in it."""
         keys = set(batch.tasks[number - 1])
+        results = [self._read_output(path, keys) for path in _outputs(batch.folder / str(number))]
+        return any(results)
+
+    def _read_output(self, path: Path, keys: set[str]) -> bool:
+        """Take the new lines of one output, and return whether a result was among them."""
         position = self._positions.get(path, _Position())
         cursor = position.cursor
         beginning = _beginning(path)
-        # HTCondor may start a task again, and the output of the new copy replaces the old one.
+        # The output of a new copy may replace that of an old one under the same name.
         if not beginning.startswith(position.beginning):
             cursor = 0
         result_came = False
@@ -162,9 +172,10 @@ class FileTransfer:
         What could not be taken over, for example because the disk is full, stays where it is. A
         second call does no harm.
         """
-        self._read_output(batch, number)
+        self._read_outputs(batch, number)
         folder = batch.folder / str(number)
-        self._positions.pop(folder / "out", None)
+        for path in _outputs(folder):
+            self._positions.pop(path, None)
         with contextlib.suppress(OSError):
             for key in batch.tasks[number - 1]:
                 _take_over(folder / "jobs" / key, self._paths.job(key), folder / "err")
@@ -188,6 +199,20 @@ def _parse(line: bytes) -> _Piece | None:
     if not 0 <= offset < mirror.FILE_LIMIT:
         return None
     return _Piece(key, copy, file, offset, data)
+
+
+def _outputs(folder: Path) -> list[Path]:
+    """Return the outputs of a task in whose folder HTCondor writes, the oldest first."""
+    try:
+        names = [entry.name for entry in os.scandir(folder) if _OUTPUT_NAME.fullmatch(entry.name)]
+    except OSError:
+        return []
+    return [folder / name for name in sorted(names, key=_start_number)]
+
+
+def _start_number(name: str) -> int:
+    """Return how often HTCondor had started a task before it wrote the output of this name."""
+    return int(name.partition(".")[2] or 0)
 
 
 def _beginning(path: Path) -> bytes:

@@ -218,9 +218,9 @@ def paths(tmp_path: Path) -> ScanPaths:
     return found
 
 
-def told(folder: Path, *lines: str) -> None:
+def told(folder: Path, *lines: str, output: str = "out.0") -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "out").write_text("".join(f"{line}\n" for line in lines))
+    (folder / output).write_text("".join(f"{line}\n" for line in lines))
 
 
 def test_what_a_worker_tells_is_what_its_files_hold(paths: ScanPaths, tmp_path: Path) -> None:
@@ -230,7 +230,7 @@ def test_what_a_worker_tells_is_what_its_files_hold(paths: ScanPaths, tmp_path: 
     (there.folder / "artifacts" / "data.txt").symlink_to(tmp_path)
     batch = BatchStore(paths).make([["v0001.1"]])
     (batch.folder / "1").mkdir()
-    with open(batch.folder / "1" / "out", "wb", buffering=0) as out:
+    with open(batch.folder / "1" / "out.0", "wb", buffering=0) as out:
         mirror = Mirror("v0001.1", there, out.fileno())
         there.metrics.write_bytes(b"x" * 10_000)
         there.notebook.write_text("{}")
@@ -246,19 +246,24 @@ def test_what_a_worker_tells_is_what_its_files_hold(paths: ScanPaths, tmp_path: 
     assert not list((there.folder / "artifacts").iterdir())  # a link would bring back what was sent
 
 
-def test_a_copy_that_starts_again_is_read_from_its_beginning(paths: ScanPaths) -> None:
+@pytest.mark.parametrize("outputs", [("out.0", "out.0"), ("out.9", "out.10"), ("out", "out.1")])
+def test_a_copy_that_starts_again_is_read_from_its_beginning(
+    paths: ScanPaths, outputs: tuple[str, str]
+) -> None:
     batch = BatchStore(paths).make([["v0001.1"]])
     travel = FileTransfer(paths)
     told(
         batch.folder / "1",
         "gridgpu v0001.1/aaaa/worker.log 0 b25l",
         "gridgpu v0001.1/aaaa/worker.log 3 b25l",
+        output=outputs[0],
     )
     travel.read([(batch, 1)])
     told(
         batch.folder / "1",
         "gridgpu v0001.1/bbbb/worker.log 0 dHdv",
         "gridgpu v0001.1/bbbb/worker.log 3 dHdv",
+        output=outputs[1],
     )
     travel.unpack(batch, 1)
     assert [copy.log.read_text() for copy in sorted(paths.job("v0001.1").copies(), key=str)] == [
