@@ -16,6 +16,7 @@ from typing import Any
 from jupyter_gridgpu.errors import StorageError, UnknownScan, UsageError
 from jupyter_gridgpu.model import scan as scans
 from jupyter_gridgpu.model.scan import ScanSpec
+from jupyter_gridgpu.store.opener import LOCK, plain_handle
 from jupyter_gridgpu.store.paths import ScanPaths, read_json, write_json
 
 NAME_LIMIT = 64
@@ -193,7 +194,7 @@ def starting() -> Iterator[None]:
     """
     try:
         home().mkdir(parents=True, exist_ok=True, mode=0o700)
-        handle = os.open(home() / ".starting", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        handle = plain_handle(home() / ".starting", LOCK)
     except OSError as error:
         raise StorageError(
             f"Scans cannot be kept in {home()}: {error.strerror}. "
