@@ -7,11 +7,12 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+LIMIT = 128 * 1024 * 1024  # bytes; more than any text of ours has
 LONG = 1024 * 1024  # bytes; the import of msgspec (0.03 s) pays for itself from here on
 DIGITS = 4300  # of an integer; Python's own limit where it has one
 
 
-def parse_json(text: str | bytes, limit: int = 16_000_000) -> Any:
+def parse_json(text: str | bytes, limit: int = LIMIT) -> Any:
     """Return what a text of JSON says.
 
     Raises ValueError if the text is longer than `limit`, is no JSON or no UTF-8, is nested deeply,

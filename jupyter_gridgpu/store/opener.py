@@ -35,7 +35,10 @@ def plain_handle(path: AnyPath, flags: int = os.O_RDONLY, mode: int = 0o600) -> 
         handle = os.open(path, flags | CAREFUL, mode)
     except OSError as error:
         raise _clear(error, path) from None
-    return _require_plain(handle, path)
+    _require_plain(handle, path)
+    # The programs that get such a handle as their output expect it as it usually is.
+    os.set_blocking(handle, True)
+    return handle
 
 
 def plain_opener(path: str, flags: int) -> int:
@@ -111,9 +114,20 @@ def read_start(path: AnyPath, limit: int, opener: Opener | None = None) -> bytes
         return file.read(limit)
 
 
+def open_new(path: AnyPath, mode: int = 0o666) -> BinaryIO:
+    """Make a new file. Raises FileExistsError if anything has that name, else OSError."""
+    return os.fdopen(plain_handle(path, CREATE, mode), "wb")
+
+
 def create_plain(path: AnyPath, data: bytes, mode: int = 0o666) -> None:
     """Write a new file. Raises FileExistsError if anything has that name, else OSError."""
-    with os.fdopen(plain_handle(path, CREATE, mode), "wb") as file:
+    with open_new(path, mode) as file:
+        file.write(data)
+
+
+def append_plain(path: AnyPath, data: bytes) -> None:
+    """Add to the end of a plain file, which is made if there is none. Raises OSError."""
+    with os.fdopen(plain_handle(path, APPEND), "ab") as file:
         file.write(data)
 
 

@@ -297,9 +297,14 @@ def read_json(path: Path, limit: int = 4_000_000) -> Any:
     Returns None if the file is missing, is larger, is not JSON or is something else than a file.
     """
     try:
-        return parse_json(read_bounded(path, limit))
+        return load_json(path, limit)
     except (OSError, ValueError):
         return None
+
+
+def load_json(path: Path, limit: int = 4_000_000) -> Any:
+    """Return the JSON in a plain file of at most `limit` bytes. Raises OSError or ValueError."""
+    return parse_json(read_bounded(path, limit))
 
 
 def write_stop(path: Path, why: str = "user", message: str | None = None) -> None:
