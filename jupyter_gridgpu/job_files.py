@@ -9,12 +9,12 @@ from __future__ import annotations
 import os
 import stat
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
 from jupyter_gridgpu.channels.metrics_file import parse_reading
 from jupyter_gridgpu.errors import StorageError
 from jupyter_gridgpu.model.curves import Curves
-from jupyter_gridgpu.store.opener import opener_below
+from jupyter_gridgpu.store.opener import open_plain, opener_below
 from jupyter_gridgpu.store.paths import ScanPaths
 from jupyter_gridgpu.store.tail import Part, read_lines, text_part
 
@@ -75,7 +75,7 @@ class JobFiles:
     def open(self, path: Path) -> BinaryIO:
         """Open a file of the job for reading."""
         try:
-            return cast(BinaryIO, open(path, "rb", opener=self._opener))
+            return open_plain(path, self._opener)
         except OSError as error:
             raise self._refused(path.name, error) from None
 

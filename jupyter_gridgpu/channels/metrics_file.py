@@ -6,10 +6,9 @@ dropped.
 
 from __future__ import annotations
 
-import json
-
 from jupyter_gridgpu.model.metrics import Reading, clean_step, clean_usage, clean_values
 from jupyter_gridgpu.model.numbers import decode
+from jupyter_gridgpu.store.json_decoder import parse_json
 from jupyter_gridgpu.store.paths import CopyPaths
 from jupyter_gridgpu.store.tail import read_lines
 
@@ -37,11 +36,11 @@ def read_readings(copy: CopyPaths, cursor: int | None) -> tuple[list[Reading], i
 def parse_reading(line: bytes) -> Reading | None:
     """Return the reading of one line, or None for anything unsound."""
     try:
-        body = json.loads(line)
+        body = parse_json(line)
         time = decode(body["t"]) or 0.0
         values = clean_values(body.get("m", {}))
         usage = clean_usage(body.get("beat"))
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (ValueError, KeyError, TypeError, AttributeError):
         return None
     # A line has metrics ("m") or is a heartbeat; a heartbeat without a known value says nothing.
     if "m" not in body and not usage:

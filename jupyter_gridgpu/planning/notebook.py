@@ -28,6 +28,8 @@ from jupyter_gridgpu.planning.parameter import NO_VALUE, Parameter, check_axis
 from jupyter_gridgpu.planning.python_cell import NotPython
 from jupyter_gridgpu.planning.reported_metrics import reported_names
 from jupyter_gridgpu.store import home
+from jupyter_gridgpu.store.json_decoder import parse_json
+from jupyter_gridgpu.store.opener import read_bounded, users_opener
 from jupyter_gridgpu.worker.sound_notebook import INJECTED_TAG
 
 NOTEBOOK_LIMIT = 100 * 1024 * 1024  # bytes
@@ -150,14 +152,15 @@ def _read(path: Path) -> bytes:
             raise NotebookError(f"{path} is a folder, not a notebook.")
         if path.exists() and not path.is_file():
             # Reading a pipe or a device might never end.
-            raise NotebookError(f"{path} is no file.")
+            raise NotebookError(f"{path} is no plain file.")
         if path.stat().st_size > NOTEBOOK_LIMIT:
             limit = f"{NOTEBOOK_LIMIT // 2**20} MB"
             raise NotebookError(
                 f"{path.name} is larger than {limit}: clear its outputs and save it."
             )
         # Jobs read the file as UTF-8 without a mark at its beginning.
-        return path.read_bytes().removeprefix(codecs.BOM_UTF8)
+        content = read_bounded(path, NOTEBOOK_LIMIT, users_opener)
+        return content.removeprefix(codecs.BOM_UTF8)
     except FileNotFoundError:
         raise NotebookError(f"There is no notebook {path}{_near_file(path)}") from None
     except OSError as error:
@@ -179,8 +182,8 @@ def _near_file(path: Path) -> str:
 def _parse(path: Path, content: bytes) -> dict[str, Any]:
     """Return the notebook's JSON, which has a list of cells. Raises NotebookError."""
     try:
-        body = json.loads(content)
-    except (ValueError, RecursionError):
+        body = parse_json(content)
+    except ValueError:
         raise NotebookError(f"{path.name} is no notebook: it is not JSON.") from None
     try:
         # json.loads takes UTF-16 and UTF-32 as well, but nbformat and papermill do not.

@@ -34,7 +34,7 @@ from jupyter_gridgpu.records.parameter_table import SUFFIXES
 from jupyter_gridgpu.store import home, points
 from jupyter_gridgpu.store.journal import JournalWriter
 from jupyter_gridgpu.store.manifest import ManifestWriter
-from jupyter_gridgpu.store.paths import ScanPaths
+from jupyter_gridgpu.store.paths import ScanPaths, write_atomic
 
 DEFAULT_NOTEBOOK = "notebook.ipynb"
 FILE_NAME_LIMIT = 200  # characters
@@ -161,7 +161,7 @@ def _common_notebook(variants: list[ImportedVariant]) -> Notebook:
 
 def _read_source(path: Path, variant: ImportedVariant) -> Notebook:
     """Write the notebook that a variant was executed from to `path`, and return it."""
-    path.write_bytes(source_notebook(variant.body))
+    write_atomic(path, source_notebook(variant.body))
     return read_notebook(path, kernel_here=False)
 
 

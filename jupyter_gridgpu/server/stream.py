@@ -5,7 +5,6 @@ A page on a slow connection gets fewer messages with more changes in each; it mi
 
 from __future__ import annotations
 
-import json
 from asyncio import Event
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -14,6 +13,7 @@ from typing import NamedTuple, TypeVar
 from jupyter_gridgpu.errors import GridGpuError, UnknownScan
 from jupyter_gridgpu.server.watched_scan import Message, News, WatchedScan, dumps
 from jupyter_gridgpu.server.watcher import Watcher
+from jupyter_gridgpu.store.json_decoder import parse_json
 
 OPEN_LIMIT = 100  # the most scans that one page may have open
 
@@ -49,11 +49,11 @@ class Stream:
     def receive(self, message: str | bytes) -> None:
         """Keep what a message of the page asks for. A message that makes no sense is dropped."""
         try:
-            body = json.loads(message)
+            body = parse_json(message)
             kind = body["type"]
             scan = body["scan"]
             since = body.get("since")
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        except (ValueError, KeyError, TypeError, AttributeError):
             return
         if kind not in ("open", "close") or not isinstance(scan, str):
             return

@@ -16,7 +16,7 @@ from typing import Any
 from jupyter_gridgpu.errors import StorageError, UnknownScan, UsageError
 from jupyter_gridgpu.model import scan as scans
 from jupyter_gridgpu.model.scan import ScanSpec
-from jupyter_gridgpu.store.opener import LOCK, plain_handle
+from jupyter_gridgpu.store.opener import LOCK, copy_file, create_plain, plain_handle
 from jupyter_gridgpu.store.paths import ScanPaths, read_json, write_json
 
 NAME_LIMIT = 64
@@ -256,7 +256,7 @@ def _fill(
     asked_name: str | None,
 ) -> None:
     """Write all files of a new scan. Raises OSError."""
-    paths.notebook.write_bytes(notebook)
+    create_plain(paths.notebook, notebook)
     for folder in (paths.files, paths.inbox, paths.jobs):
         folder.mkdir(mode=0o700)
     for name, source in files.items():
@@ -277,6 +277,12 @@ def _copy(source: Path, target: Path) -> None:
     """Copy a file, or a folder with its content. Raises OSError."""
     target.parent.mkdir(parents=True, exist_ok=True)
     if source.is_dir():
-        shutil.copytree(source, target)
+        shutil.copytree(source, target, copy_function=_copy_file)
     else:
-        shutil.copy2(source, target)
+        _copy_file(source, target)
+
+
+def _copy_file(source: str | Path, target: str | Path) -> None:
+    """Copy a file with its times and its mode. Raises OSError, also for a pipe or a device."""
+    copy_file(source, target)
+    shutil.copystat(source, target)

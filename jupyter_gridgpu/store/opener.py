@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import stat
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO, Union, cast
 
+COPIED_AT_ONCE = 1024 * 1024  # bytes
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 # O_NONBLOCK: to open a pipe that nobody else has open would otherwise never return.
 CAREFUL = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -49,7 +51,10 @@ def plain_opener(path: str, flags: int) -> int:
 
 def users_opener(path: str, flags: int) -> int:
     """Open a file that the user has named: a plain file, or a link to one. Raises OSError."""
-    handle = os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC, 0o666)
+    try:
+        handle = os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC, 0o666)
+    except OSError as error:
+        raise _clear(error, path) from None
     return _require_plain(handle, path)
 
 
@@ -123,6 +128,12 @@ def create_plain(path: AnyPath, data: bytes, mode: int = 0o666) -> None:
     """Write a new file. Raises FileExistsError if anything has that name, else OSError."""
     with open_new(path, mode) as file:
         file.write(data)
+
+
+def copy_file(source: AnyPath, target: AnyPath) -> None:
+    """Copy what is in a file that the user has named into a new file. Raises OSError."""
+    with open_users(source) as original, open_new(target) as copy:
+        shutil.copyfileobj(original, copy, COPIED_AT_ONCE)
 
 
 def append_plain(path: AnyPath, data: bytes) -> None:

@@ -25,6 +25,7 @@ from typing import Any
 from jupyter_gridgpu.store.json_decoder import parse_json
 from jupyter_gridgpu.store.opener import create_plain, plain_handle, read_bounded
 
+SPEC_BYTES = 64_000_000  # of a job.json
 PUBLISHED_BYTES = 16_000_000  # more than any file that is published has
 COPY_NAME = re.compile(r"[a-z0-9]{1,32}")
 
@@ -254,7 +255,7 @@ def scratch_folder(copy: str) -> Path:
     return Path(root) / f"gridgpu-{copy}"
 
 
-def write_atomic(path: Path, text: str) -> None:
+def write_atomic(path: Path, text: str | bytes) -> None:
     """Write a file so that readers see the old or the new text, never a part of it.
 
     Raises OSError, or UnicodeError for half a surrogate pair; then the old file is still there.
@@ -264,7 +265,7 @@ def write_atomic(path: Path, text: str) -> None:
     # file in one step.
     part = path.with_name(f".{path.name}.{os.urandom(4).hex()}.part")
     try:
-        create_plain(part, text.encode())
+        create_plain(part, text.encode() if isinstance(text, str) else text)
         os.replace(part, path)
     except BaseException:
         part.unlink(missing_ok=True)

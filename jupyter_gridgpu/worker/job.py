@@ -19,6 +19,7 @@ from typing import Any
 
 from jupyter_gridgpu.store.opener import APPEND, plain_handle
 from jupyter_gridgpu.store.paths import (
+    SPEC_BYTES,
     CopyPaths,
     JobPaths,
     ScanPaths,
@@ -63,7 +64,6 @@ from jupyter_gridgpu.worker.work_folder import WorkFolder
 
 # Reasons after which the job is killed soon if it does not end by itself.
 HURRIED_REASONS = ("preempted", "timeout", "user", "pruned")
-SPEC_BYTES = 64_000_000  # of a job.json
 LAST_WORDS = 64 * 1024  # bytes of the end of the log, in which a reason is looked for
 # Variables of the environment that say which job of the batch system a copy is.
 BATCH_SYSTEM_VARIABLES = (

@@ -12,14 +12,13 @@ import contextlib
 import fcntl
 import filecmp
 import os
-import shutil
 import stat
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from jupyter_gridgpu.store.manifest import digest
-from jupyter_gridgpu.store.opener import open_new, open_users
+from jupyter_gridgpu.store.opener import copy_file, open_new, open_users
 from jupyter_gridgpu.store.paths import CopyPaths, ScanPaths, read_json
 
 COPY_BYTES = 1024 * 1024  # a larger file is not copied for each variant
@@ -95,8 +94,7 @@ class WorkFolder:
             if not cloned and about.st_size > COPY_BYTES:
                 return False
             if not cloned:
-                with open_users(source) as original, open_new(target) as copy:
-                    shutil.copyfileobj(original, copy)
+                copy_file(source, target)
             # The scan's file is read-only, and the copy is the variant's own.
             target.chmod(stat.S_IMODE(about.st_mode) | stat.S_IWUSR | stat.S_IRUSR)
             os.utime(target, ns=(about.st_atime_ns, about.st_mtime_ns))

@@ -9,10 +9,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from jupyter_gridgpu.store.paths import JobPaths, ScanPaths, load_json
+from jupyter_gridgpu.store.paths import SPEC_BYTES, JobPaths, ScanPaths, load_json
 from jupyter_gridgpu.worker.claim import COPY_VARIABLE, claim_job, new_copy
-
-SPEC_BYTES = 64_000_000  # of a job.json
 
 
 def claim_and_launch(spec: Path) -> int:
