@@ -184,7 +184,7 @@ class MetricsHandler(Api):
         """Answer with the curves of all metrics, thinned to the number of points in the query."""
         points = self.integer("points", POINTS, 2, POINTS_LIMIT)
         handle = await self.watcher.in_scan_thread(self.scans.handle, scan)
-        answer = await self.watcher.in_file_thread(lambda: dumps(handle.curves(job, points)))
+        answer = await self.watcher.in_curve_thread(lambda: dumps(handle.curves(job, points)))
         self.finish(answer)
 
 
