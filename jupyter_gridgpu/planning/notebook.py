@@ -23,7 +23,7 @@ from jupyter_gridgpu.model.plain_values import is_text
 from jupyter_gridgpu.model.space import Fixed, Space
 from jupyter_gridgpu.planning.assignments import python_parameters
 from jupyter_gridgpu.planning.effect import check_effect, derived_warning
-from jupyter_gridgpu.planning.kernels import choose_kernel
+from jupyter_gridgpu.planning.kernels import Kernel, check_kernel, choose_kernel
 from jupyter_gridgpu.planning.parameter import NO_VALUE, Parameter, check_axis
 from jupyter_gridgpu.planning.python_cell import NotPython
 from jupyter_gridgpu.planning.reported_metrics import reported_names
@@ -72,6 +72,15 @@ def read_notebook(
     return Notebook(
         whole, content, kernel.name, kernel.language, parameters, _digest(body), remarks
     )
+
+
+def check_installed(notebook: Notebook, wanted_kernel: str | None = None) -> tuple[()]:
+    """Raise NotebookError if the kernel of a notebook cannot start on this machine.
+
+    Returns no warning: a kernel can start, or it cannot.
+    """
+    check_kernel(notebook.path, Kernel(notebook.kernel, notebook.language), wanted_kernel)
+    return ()
 
 
 def check_space(notebook: Notebook, space: Space) -> None:
