@@ -32,6 +32,7 @@ _SERIES = [field.name for field in dataclasses.fields(Series)]
 _PLAIN = (
     "rev", "term", "seq", "unreadable", "stopped", "stopped_by", "paused", "finished",
     "extra_trials", "backend_note", "started", "ended", "points",
+    "images",
 )  # fmt: skip
 
 
@@ -114,6 +115,7 @@ def _view_from_json(scan: ScanSpec, body: dict[str, Any]) -> ScanView:
     view = ScanView(scan)
     for name in _PLAIN:
         setattr(view, name, body["view"][name])
+    view.images = [(mark, variant) for mark, variant in view.images]
     view.commands = set(body["commands"])
     variants = []
     for fields, metrics in body["variants"]:

@@ -63,7 +63,7 @@ class ScanPaths:
 
     @property
     def image_version(self) -> Path:
-        """The image in which the scan's first job ran. The worker of that job writes the file."""
+        """The image in which the scan's first job ran, in scans of earlier versions."""
         return self.folder / "image.mark"
 
     @property

@@ -40,7 +40,6 @@ from jupyter_gridgpu.worker.failures import (
     failure_of,
 )
 from jupyter_gridgpu.worker.image import (
-    describe_other_image,
     image_name,
     image_version,
     make_home,
@@ -201,9 +200,6 @@ class _JobRun:
         awake = time.monotonic()
         adopt_orphans()
         self._set_up_environment()
-        other_image = describe_other_image(self._scan, image_version())
-        if other_image:
-            self._log(other_image)
         try:
             self._limits.listen()
             outcome = self._run_notebook()
