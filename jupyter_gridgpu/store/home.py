@@ -15,6 +15,7 @@ from typing import Any
 
 from jupyter_gridgpu.errors import StorageError, UnknownScan, UsageError
 from jupyter_gridgpu.model import scan as scans
+from jupyter_gridgpu.model.plain_values import whole_texts
 from jupyter_gridgpu.model.scan import ScanSpec
 from jupyter_gridgpu.store.paths import ScanPaths, read_json, write_json
 
@@ -101,7 +102,10 @@ def load(folder: Path) -> ScanSpec:
     body = read_json(ScanPaths(folder).spec)
     if not isinstance(body, dict):
         raise UnknownScan(f"{folder} is no scan folder: it has no readable scan.json.")
-    scan = scans.from_json(body)
+    try:
+        scan = scans.from_json(whole_texts(body))
+    except RecursionError:
+        raise StorageError(f"scan.json in {folder} is nested too deeply.") from None
     # The name becomes a part of paths and of messages, and the folder may come from another user.
     if not isinstance(scan.name, str) or not NAME.fullmatch(scan.name):
         raise StorageError(
