@@ -16,6 +16,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from jupyter_gridgpu.model import numbers, records
+from jupyter_gridgpu.model.plain_values import whole_texts
 
 RUNNER_STARTED = "runner.started"
 VARIANT_PROPOSED = "variant.proposed"
@@ -91,6 +92,8 @@ def parse_line(line: bytes, decode: Callable[[bytes], Any] = json.loads) -> Even
         if not _checksum_fits(line):
             return None
         body = decode(line)
+        if b"\\u" in line or b"\xed" in line:  # half a surrogate pair has one of the two
+            body = whole_texts(body)
         body.pop("crc", None)
         return Event(
             int(body.pop("seq")),
