@@ -26,6 +26,8 @@ JOB_REPORTED = "job.reported"
 BACKEND_NOTED = "engine.noted"  # "engine" is what the first version called a backend
 COMMAND_APPLIED = "command.applied"
 RULE_MET = "rule.met"
+MACHINE_SLEPT = "machine.slept"
+CLOCK_SET = "clock.set"
 SCAN_FINISHED = "scan.finished"
 MAX_FAILURES = "max-failures"  # the rule of the option --max-failures
 
@@ -39,6 +41,8 @@ RECORDS: dict[str, type] = {
     BACKEND_NOTED: records.BackendNoted,
     COMMAND_APPLIED: records.CommandApplied,
     RULE_MET: records.RuleMet,
+    MACHINE_SLEPT: records.MachineSlept,
+    CLOCK_SET: records.ClockSet,
     SCAN_FINISHED: records.ScanFinished,
 }
 

@@ -51,6 +51,8 @@ class ScanView:
         self.backend_note: str | None = None  # one sentence about a batch system that is not well
         self.started: float | None = None  # seconds since the epoch
         self.ended: float | None = None
+        self.slept_s = 0.0  # how long the machine of the runner was suspended while it ran
+        self.clock_set_s = 0.0  # by how much its clock of the day was set while it ran
         self.active: dict[str, VariantView] = {}  # those of which the backend may have a job
         self.running: dict[str, VariantView] = {}
         self.points = 0  # points that were proposed; variants of one point differ in their repeat

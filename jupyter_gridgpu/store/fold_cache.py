@@ -31,6 +31,7 @@ _SERIES = [field.name for field in dataclasses.fields(Series)]
 _PLAIN = (
     "rev", "term", "seq", "unreadable", "stopped", "stopped_by", "paused", "finished",
     "extra_trials", "backend_note", "started", "ended", "points",
+    "slept_s", "clock_set_s",
 )  # fmt: skip
 
 
