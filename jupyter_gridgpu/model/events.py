@@ -28,6 +28,8 @@ BACKEND_NOTED = "engine.noted"  # "engine" is what the first version called a ba
 COMMAND_APPLIED = "command.applied"
 RULE_MET = "rule.met"
 IMAGE_SEEN = "image.seen"
+MACHINE_SLEPT = "machine.slept"
+CLOCK_SET = "clock.set"
 SCAN_FINISHED = "scan.finished"
 MAX_FAILURES = "max-failures"  # the rule of the option --max-failures
 
@@ -42,6 +44,8 @@ RECORDS: dict[str, type] = {
     COMMAND_APPLIED: records.CommandApplied,
     RULE_MET: records.RuleMet,
     IMAGE_SEEN: records.ImageSeen,
+    MACHINE_SLEPT: records.MachineSlept,
+    CLOCK_SET: records.ClockSet,
     SCAN_FINISHED: records.ScanFinished,
 }
 
