@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-RUNTIMES = ("auto", "apptainer", "podman", "none")
+ANY_RUNTIME, NO_RUNTIME = "auto", "none"
+RUNTIMES = (ANY_RUNTIME, "apptainer", "podman", NO_RUNTIME)
 
 
 @dataclass(frozen=True)
