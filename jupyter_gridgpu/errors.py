@@ -12,6 +12,7 @@
     |       +-- QueueFull        no more jobs of this user are taken for now
     +-- StorageError             a scan folder cannot be read or written            (exit code 3)
     |   +-- ScanLocked           another runner owns the scan
+    |   +-- DamagedRecord        a file holds something else than it should
     +-- RehearsalFailed          the first variant failed; the scan was not sent    (exit code 1)
 
 Every message is one sentence or two for the user: what is wrong, where, what to do. The command
@@ -91,6 +92,10 @@ class StorageError(GridGpuError):
 
 class ScanLocked(StorageError):
     """Another runner owns the scan."""
+
+
+class DamagedRecord(StorageError):
+    """A record holds something else than it should; the text names the file and the key."""
 
 
 class RehearsalFailed(GridGpuError):

@@ -161,10 +161,12 @@ def _run_verb(verb: str, words: list[str]) -> None:
 
 
 def _list() -> None:
-    scans = client.list_scans()
-    for scan in scans:
-        print(repr(scan)[1:-1])  # without the angle brackets
-    if not scans:
+    texts, left_out = client.look_at_scans(repr)
+    for text in texts:
+        print(text[1:-1])  # without the angle brackets
+    for item in left_out:
+        print(f"{item.folder.name} is left out: {item.why}")
+    if not texts and not left_out:
         print("There are no scans yet.")
 
 

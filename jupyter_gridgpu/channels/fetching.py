@@ -17,7 +17,8 @@ from pathlib import Path
 from jupyter_gridgpu.channels.metrics_file import read_readings
 from jupyter_gridgpu.errors import GridGpuError, Unreachable
 from jupyter_gridgpu.model.metrics import Reading
-from jupyter_gridgpu.store.paths import COPY_NAME, CopyPaths, JobPaths, ScanPaths
+from jupyter_gridgpu.store.opener import APPEND, plain_handle
+from jupyter_gridgpu.store.paths import COPY_NAME, CopyPaths, JobPaths, ScanPaths, write_atomic
 
 FILE_BYTES = 256 * 1024 * 1024  # of one metrics file; its worker has the same limit
 COPIES_LIMIT = 20  # of one job
@@ -76,11 +77,10 @@ class ArrivedFiles:
         os.utime(copy.metrics, (when, when))
         if have == 0:
             # The time stamp of copy.json tells which copy is the newest.
-            copy.about.write_text("{}", encoding="utf-8")
+            write_atomic(copy.about, "{}")
 
     def _append(self, copy: CopyPaths, data: bytes) -> None:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
-        handle = os.open(copy.metrics, flags, 0o600)
+        handle = plain_handle(copy.metrics, APPEND)
         try:
             while data:
                 written = os.write(handle, data)

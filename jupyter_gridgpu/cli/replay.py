@@ -64,6 +64,8 @@ def replay(
     if dry_run:
         print_plan(made, as_json)
         return
+    for warning in made.scan.warnings:
+        click.echo(f"Warning: {warning}", err=True)
     text = variation_text(made.scan)
     if text and not as_json:
         click.echo(text)

@@ -112,10 +112,19 @@ class ImageRuntime(Protocol):
         binds: Sequence[Bind],
         gpus: bool,
         argv: Sequence[str],
+        folder: str,
     ) -> list[str]:
         """Return the command that runs the image's python3 with the arguments `argv`.
 
-        Python starts in the target folder of the first bind, and sees GPUs if `gpus` is true.
+        Python starts in `folder`, where the caller must be, too. It sees GPUs if `gpus` is true.
+        The words of each bind stand in the command as `mount` returns them, in the given order.
+        """
+        ...
+
+    def mount(self, bind: Bind) -> list[str]:
+        """Return the words of a command that make a container see a folder or file.
+
+        A later bind covers what an earlier one put in its place.
         """
         ...
 

@@ -27,6 +27,7 @@ _AS_THE_NODE = (
     "--network=host",
     "--user=0:0",
     "--security-opt=label=disable",
+    "--security-opt=no-new-privileges",
     "--log-driver=none",
     "--volume=/dev/shm:/dev/shm",
 )
@@ -50,6 +51,7 @@ class Podman:
         binds: Sequence[Bind],
         gpus: bool,
         argv: Sequence[str],
+        folder: str,
     ) -> list[str]:
         """Return the command of ImageRuntime.command."""
         assert image is not None
@@ -60,9 +62,9 @@ class Podman:
         # every user of the node could read them.
         options += [f"--env={name}" for name in PASSED_VARIABLES]
         options += [f"--env={name}={value}" for name, value in SET_VARIABLES.items()]
+        options.append(f"--workdir={folder}")
         for bind in binds:
-            options += ["--volume", str(bind)]
-        options.append(f"--workdir={binds[0].target}")
+            options += self.mount(bind)
         if image.kind == SANDBOX:
             # Podman makes mount points in the image, and the folder may be on a disk that nobody
             # can write to. With :O, a layer over the folder takes what is written.
@@ -70,6 +72,10 @@ class Podman:
         else:
             image_words = [_podman_name(image)]
         return [program, "run", *options, *image_words, *python3_command(argv)]
+
+    def mount(self, bind: Bind) -> list[str]:
+        """Return the words of ImageRuntime.mount."""
+        return ["--volume", str(bind)]
 
     def fetch_commands(self, program: str, image: Image) -> FetchCommands | None:
         """Return how an image gets into podman's storage.

@@ -27,6 +27,7 @@ JOB_REPORTED = "job.reported"
 BACKEND_NOTED = "engine.noted"  # "engine" is what the first version called a backend
 COMMAND_APPLIED = "command.applied"
 RULE_MET = "rule.met"
+IMAGE_SEEN = "image.seen"
 SCAN_FINISHED = "scan.finished"
 MAX_FAILURES = "max-failures"  # the rule of the option --max-failures
 
@@ -40,6 +41,7 @@ RECORDS: dict[str, type] = {
     BACKEND_NOTED: records.BackendNoted,
     COMMAND_APPLIED: records.CommandApplied,
     RULE_MET: records.RuleMet,
+    IMAGE_SEEN: records.ImageSeen,
     SCAN_FINISHED: records.ScanFinished,
 }
 

@@ -21,6 +21,7 @@ from jupyter_gridgpu.model.metrics import Series
 from jupyter_gridgpu.model.records import (
     BackendNoted,
     CommandApplied,
+    ImageSeen,
     JobIntended,
     JobObserved,
     JobReported,
@@ -42,6 +43,7 @@ _OBSERVED = (
     "peak_mb",
 )  # fmt: skip
 NOT_RUN = "Not run yet: only its parameters were imported."
+IMAGES_LIMIT = 20  # images of one name that a scan tells apart
 NOT_SENT = "Not sent, since the scan was stopped."
 _FLOAT = frozenset({float})
 
@@ -221,6 +223,13 @@ def rule_met(view: ScanView, data: RuleMet, time: float) -> Touched:
     return touched
 
 
+def image_seen(view: ScanView, data: ImageSeen, time: float) -> Touched:
+    """Apply `image.seen`: keep which variant ran in which image of the scan's name for it."""
+    if len(view.images) < IMAGES_LIMIT and view.is_new_image(data["mark"]):
+        view.images.append((data["mark"], split_key(data["key"])[0] if data["key"] else ""))
+    return ()
+
+
 def _take_back(variant: VariantView) -> None:
     """End a variant that waits; the scan that a rule has stopped may give it an attempt later."""
     variant.stop_asked = True
@@ -355,6 +364,7 @@ HANDLERS: dict[str, Callable[[ScanView, Any, float], Touched]] = {
     events.BACKEND_NOTED: backend_noted,
     events.COMMAND_APPLIED: command_applied,
     events.RULE_MET: rule_met,
+    events.IMAGE_SEEN: image_seen,
     events.SCAN_FINISHED: scan_finished,
 }
 _COMMANDS: dict[str, Callable[[ScanView, list[VariantView] | None, CommandApplied], Touched]] = {

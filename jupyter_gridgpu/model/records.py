@@ -323,6 +323,13 @@ class RuleMet(TypedDict):
     why: str  # the rest of a sentence that begins with `Stopped:`
 
 
+class ImageSeen(TypedDict):
+    """image.seen: a job ran in an image that no earlier job of the scan ran in."""
+
+    key: str  # of the job; empty if an earlier version noted the image of the first job
+    mark: str  # the image's version, which tells it from others of the same name
+
+
 class ScanFinished(TypedDict):
     """scan.finished: nothing is left to do, unless a command comes."""
 

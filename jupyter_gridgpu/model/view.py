@@ -49,6 +49,8 @@ class ScanView:
         self.finished = False
         self.extra_trials = 0  # points that `extend` added
         self.backend_note: str | None = None  # one sentence about a batch system that is not well
+        # The versions of the image in which jobs ran, each with the first variant that ran in it.
+        self.images: list[tuple[str, str]] = []
         self.started: float | None = None  # seconds since the epoch
         self.ended: float | None = None
         self.active: dict[str, VariantView] = {}  # those of which the backend may have a job
@@ -189,6 +191,10 @@ class ScanView:
     def trials(self) -> int:
         """Return how many points are to be proposed in all."""
         return self.extra_trials + self.scan.points()
+
+    def is_new_image(self, mark: str) -> bool:
+        """Return whether no job is known yet that ran in this version of the scan's image."""
+        return all(mark != known for known, _ in self.images)
 
     # What faces ask ------------------------------------------------------------------
 

@@ -6,11 +6,13 @@ import contextlib
 import glob
 import hashlib
 import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
 from jupyter_gridgpu.errors import UsageError
 from jupyter_gridgpu.store import home
+from jupyter_gridgpu.store.opener import read_bounded, users_opener
 
 GB = 1024**3
 BYTES_LIMIT = 20 * GB  # of all helper files together: they are copied into the scan folder
@@ -44,7 +46,8 @@ def helper_files(folder: Path, patterns: tuple[str, ...]) -> dict[str, Path]:
 def size_warnings(files: dict[str, Path]) -> tuple[str, ...]:
     """Return a sentence that says how much is copied, if it is much.
 
-    Raises UsageError if it is more than a scan folder may hold. Counting ends there, so that it
+    Raises UsageError for a pipe, a device or a socket, which cannot be copied, and if it is more
+    than a scan folder may hold. Counting ends there, so that it
     ends soon also for a whole home folder.
     """
     size = count = 0
@@ -52,7 +55,10 @@ def size_warnings(files: dict[str, Path]) -> tuple[str, ...]:
         for part in _walk(path):
             count += 1
             with contextlib.suppress(OSError):  # it may have been removed just now
-                size += part.stat().st_size
+                about = part.stat()
+                if not stat.S_ISREG(about.st_mode):
+                    raise UsageError(f"--files: {part} is no plain file and cannot be copied.")
+                size += about.st_size
             if size > BYTES_LIMIT or count > COUNT_LIMIT:
                 raise UsageError(
                     f"--files: {name} and what comes before it hold more than"
@@ -131,13 +137,13 @@ def files_digest(files: dict[str, Path]) -> str:
     budget = HASHED_BYTES
     for name, path in sorted(files.items()):
         for part in _parts(path):
-            stat = part.stat()
-            budget -= stat.st_size
-            digest.update(f"{name}/{part.relative_to(path)}/{stat.st_size}/".encode())
+            about = part.stat()
+            budget -= about.st_size
+            digest.update(f"{name}/{part.relative_to(path)}/{about.st_size}/".encode())
             if budget >= 0:
                 digest.update(_read(part))
             else:
-                digest.update(str(stat.st_mtime_ns).encode())
+                digest.update(str(about.st_mtime_ns).encode())
     return digest.hexdigest()
 
 
@@ -150,6 +156,6 @@ def _parts(path: Path) -> list[Path]:
 
 def _read(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return read_bounded(path, HASHED_BYTES, users_opener)
     except OSError as error:
         raise UsageError(f"--files: {path} cannot be read: {error.strerror}.") from None

@@ -7,6 +7,7 @@ from typing import Any
 
 from jupyter_gridgpu import images
 from jupyter_gridgpu.errors import UsageError
+from jupyter_gridgpu.model.numbers import LARGEST_INT
 from jupyter_gridgpu.model.resources import RUNTIMES, Container, Placement, Resources
 from jupyter_gridgpu.model.scan import AUTO, Objective, parse_objective
 from jupyter_gridgpu.model.units import parse_duration, parse_memory
@@ -143,7 +144,7 @@ def positive(option: str, value: int | None) -> int | None:
     """Return `value`, a whole number from 1 up or None. Raises UsageError."""
     if value is not None and (not _is_whole(value) or value < 1):
         raise UsageError(f"--{option} {value}: give a whole number from 1 up.")
-    return value
+    return None if value is None else _bounded(option, value)
 
 
 def failure_limit(value: str | int | None) -> int | None:
@@ -162,6 +163,12 @@ def not_negative(option: str, value: int) -> int:
     """Return `value`, a whole number from 0 up. Raises UsageError."""
     if not _is_whole(value) or value < 0:
         raise UsageError(f"--{option} {value}: give a whole number from 0 up.")
+    return _bounded(option, value)
+
+
+def _bounded(option: str, value: int) -> int:
+    if value > LARGEST_INT:
+        raise UsageError(f"--{option} is too large: give a whole number up to {LARGEST_INT:,}.")
     return value
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from jupyter_gridgpu.errors import UsageError
 from jupyter_gridgpu.model.job import one_line
 from jupyter_gridgpu.model.queue import Queue
+from jupyter_gridgpu.store.opener import open_users
 from jupyter_gridgpu.store.paths import write_atomic
 
 FOLDER = Path("gridgpu") / "queues.d"
@@ -101,7 +102,7 @@ def read(path: Path) -> tuple[list[Queue], list[str]]:
 
 def _text_of(path: Path) -> str:
     """Return the text of a file. Raises UsageError if it is too large."""
-    with open(path, "rb") as file:
+    with open_users(path) as file:
         data = file.read(FILE_LIMIT_BYTES + 1)
     if len(data) > FILE_LIMIT_BYTES:
         raise UsageError(f"it is larger than {FILE_LIMIT_BYTES // 1000:,} kB")

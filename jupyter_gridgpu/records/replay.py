@@ -14,7 +14,7 @@ from typing import Any
 
 from jupyter_gridgpu import backends, images
 from jupyter_gridgpu.backends.base import Capabilities
-from jupyter_gridgpu.errors import UsageError
+from jupyter_gridgpu.errors import SpaceError, UsageError
 from jupyter_gridgpu.model.grammar import parse_space
 from jupyter_gridgpu.model.resources import Container
 from jupyter_gridgpu.model.scan import Origin, ScanSpec, fingerprint
@@ -23,7 +23,12 @@ from jupyter_gridgpu.model.view import VariantView
 from jupyter_gridgpu.planning.backend_choice import accepted_by_backend
 from jupyter_gridgpu.planning.declaration import Options
 from jupyter_gridgpu.planning.honoured import without_ignored
-from jupyter_gridgpu.planning.notebook import Notebook, check_space, read_notebook
+from jupyter_gridgpu.planning.notebook import (
+    Notebook,
+    check_space,
+    read_notebook,
+    space_warnings,
+)
 from jupyter_gridgpu.planning.option_values import backend_fields, container_of
 from jupyter_gridgpu.planning.request import Plan
 from jupyter_gridgpu.records.record import Record
@@ -68,18 +73,20 @@ def plan_replay(
         [*value_changes, *image_changes, *_kernel_changes(record.scan, notebook)],
     )
     point_lines = points.lines(_changed_variant(variant, space, values) for variant in variants)
+    files = _helper_files(record)
     scan = replace(
         _replay_spec(record, options, container),
         kernel=notebook.kernel,
         space=space,
+        warnings=_effect_warnings(notebook, space, values),
         origin=origin,
         recorded=len(variants),
         recorded_digest=points.digest(point_lines),
     )
     return Plan(
-        scan=accepted_by_backend(scan, ask),
+        scan=accepted_by_backend(scan, ask, files),
         notebook=notebook,
-        files=_helper_files(record),
+        files=files,
         asked_name=request.options.get("name"),
         new=bool(request.options.get("new")),
         command=request.command,
@@ -140,6 +147,7 @@ def _recorded_options(scan: ScanSpec) -> Options:
         parallel=scan.parallel,
         per_gpu=scan.per_gpu,
         per_job=scan.per_job,
+        no_prefork=not scan.prefork,
         retries=scan.retries,
         max_failures=scan.max_failures,
         gpus=resources.gpus,
@@ -163,6 +171,7 @@ def _recorded_options(scan: ScanSpec) -> Options:
         inputs=placement.inputs,
         out=placement.output,
         attempts=placement.attempts,
+        channel=scan.metrics,
     )
 
 
@@ -260,6 +269,21 @@ def _changed_space(
     if values:
         check_space(notebook, Space({name: axes[name] for name in values}))
     return Space(axes), changes
+
+
+def _effect_warnings(
+    notebook: Notebook, space: Space, values: Mapping[str, Any]
+) -> tuple[str, ...]:
+    """Return what keeps values from reaching the training, in sentences.
+
+    A new value without an effect is refused: SpaceError. The recorded values stay what they were.
+    """
+    if values:
+        space_warnings(notebook, Space({name: space.axes[name] for name in values}))
+    try:
+        return space_warnings(notebook, space)
+    except SpaceError as error:
+        return (str(error),)
 
 
 def _value_before(axis: Fixed | None, notebook: Notebook, name: str) -> Any:

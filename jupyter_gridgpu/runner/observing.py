@@ -13,6 +13,7 @@ from jupyter_gridgpu.model import events
 from jupyter_gridgpu.model.job import END_STATES, Observation, may_follow
 from jupyter_gridgpu.model.records import JobObserved
 from jupyter_gridgpu.model.view import VariantView
+from jupyter_gridgpu.runner.driven_image import DrivenImage
 from jupyter_gridgpu.runner.driven_scan import DrivenScan
 from jupyter_gridgpu.runner.log import say
 from jupyter_gridgpu.runner.metrics import MetricsReader
@@ -36,6 +37,7 @@ class JobObserver:
         self._channel = channel
         self._metrics = MetricsReader(scan.paths, channel)
         self._manifest = ManifestWriter(scan.paths)
+        self._image = DrivenImage(scan)
         self._next_poll = 0.0
         self._next_metrics = 0.0
 
@@ -90,6 +92,8 @@ class JobObserver:
         )
         if seen.state not in END_STATES:
             self._scan.record(observation)
+            if seen.state == "running":
+                self._image.look(key)
             return
         if seen.state != "done":
             # In a folder that was moved just now, every job looks as if it was gone.
@@ -102,6 +106,7 @@ class JobObserver:
             self._scan.record((events.JOB_REPORTED, report), observation, durable=True)
         else:
             self._scan.record(observation, durable=True)
+        self._image.look(key)
         self.record_digests([key])
 
     def record_digests(self, keys: Iterable[str]) -> None:

@@ -23,6 +23,7 @@ from jupyter_gridgpu.backends.polling import longest_pause_s, poll_interval_s, s
 from jupyter_gridgpu.errors import GridGpuError, Unreachable
 from jupyter_gridgpu.model.job import one_line
 from jupyter_gridgpu.model.units import duration_text
+from jupyter_gridgpu.store.opener import LOCK, plain_handle
 from jupyter_gridgpu.store.paths import read_json, write_json
 
 SOON_S = 1.0  # from a change that the runner made to the next question
@@ -211,7 +212,7 @@ def _locked(path: Path) -> Iterator[None]:
     On a file system without locks two runners may ask at the same time, which does no harm.
     """
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    handle = plain_handle(path, LOCK)
     try:
         with contextlib.suppress(OSError):
             fcntl.flock(handle, fcntl.LOCK_EX)

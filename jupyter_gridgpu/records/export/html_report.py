@@ -262,14 +262,18 @@ def _provenance(record: Record) -> str:
     return section
 
 
+def _uncommitted(dirty: Any) -> str:
+    if dirty is None:
+        return "not known, since filters of git were not run or git was too slow"
+    return "yes" if dirty else "no"
+
+
 def _start_facts(record: Record, start: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield what is known of the start of a scan, by what a user calls it."""
     scan, git = record.scan, as_dict(start.get("git"))
     uncommitted = None
     if git:
-        uncommitted = "no"
-        if git.get("dirty"):
-            uncommitted = "yes"
+        uncommitted = _uncommitted(git.get("dirty"))
     facts = {
         "scan": scan.id,
         "gridgpu": start.get("gridgpu"),

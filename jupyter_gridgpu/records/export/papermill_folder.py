@@ -40,13 +40,14 @@ parameters/v0001.yaml holds the parameters of the variant v0001, and so on.
 """
 _STUB = "# For notebooks that import report(): outside of a scan nothing reads what is reported.\n"
 
+NOTEBOOK_BYTES = 100 * 1024 * 1024
+
 
 def write(record: Record, target: Path, curves: bool) -> None:
     """Write the folder. Raises UsageError if a helper file has a name that the folder needs."""
     parameters = target / "parameters"
     parameters.mkdir(parents=True)
-    with record.open("notebook.ipynb") as source:
-        notebook = source.read()
+    notebook = record.read("notebook.ipynb", NOTEBOOK_BYTES)
     (target / "notebook.ipynb").write_bytes(notebook)
     for path in copied_helper_files(record.paths):
         _copy_helper(record, path.relative_to(record.paths.files), target)

@@ -213,6 +213,7 @@ export class Panel {
     this.forgetGone();
     this.element.classList.toggle("gg-stale", lost !== null);
     this.banners.update(inOrder(source.scans.values()).active, lost, source.elsewhere);
+    this.banners.leaveOut(source.leftOut ?? []);
     this.list(this.active, active, lost);
     this.list(this.ended, shown, lost);
     this.endedTitle.hidden = shown.length === 0 || active.length === 0;
