@@ -50,6 +50,8 @@ def spec(name: str, **changes: Any) -> dict[str, Any]:
         id=f"id-{name}",
         space=Space(axes),
         objective=OBJECTIVE,
+        sampler="random",
+        trials=len(VALUES),  # the whole grid would be far too large
     )
     texts = {"notebook": IMAGE, "kernel": IMAGE, "warnings": [IMAGE, HIDDEN, LONG]}
     return {**scans.to_json(scan), **texts, "fingerprint": "f", "asked_name": None, **changes}

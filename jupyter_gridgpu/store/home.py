@@ -105,12 +105,10 @@ def load(folder: Path) -> ScanSpec:
     body = read_json(ScanPaths(folder).spec)
     if not isinstance(body, dict):
         raise UnknownScan(f"{folder} is no scan folder: it has no readable scan.json.")
-    record = f"scan.json in {folder}"
     try:
-        whole = whole_texts(body)
+        scan = from_json(whole_texts(body), f"scan.json in {folder}")
     except RecursionError:
-        raise StorageError(f"{record} is nested too deeply.") from None
-    scan = from_json(whole, record)
+        raise StorageError(f"scan.json in {folder} is nested too deeply.") from None
     # A folder that was renamed is found by its new name, so the scan gets the name of its folder.
     if NAME.fullmatch(folder.name):
         return replace(scan, name=folder.name)
