@@ -34,8 +34,10 @@ class GridGpuError(Exception):
     exit_code = 1
 
     def __str__(self) -> str:
-        """Return the text as one bounded line."""
+        """Return the text as one bounded line that can be written as UTF-8."""
         line = " ".join(super().__str__().split())
+        # Bytes of a name that are no UTF-8 are lone surrogates in Python, which no output takes.
+        line = line.encode("utf-8", "backslashreplace").decode("utf-8")
         if len(line) <= TEXT_LIMIT:
             return line
         return line[: TEXT_LIMIT - 1] + "…"

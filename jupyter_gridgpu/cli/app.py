@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 
 import click
@@ -29,6 +30,7 @@ def main() -> None:
 
     Every mistake is one sentence on stderr, and has its exit code.
     """
+    _let_print_all()
     try:
         # click's own handling of errors would print more than one sentence.
         sys.exit(gridgpu.main(standalone_mode=False) or 0)
@@ -46,6 +48,12 @@ def main() -> None:
     except BrokenPipeError:
         # The reader of the output has ended, as in `gridgpu list | head`.
         sys.exit(0)
+
+
+def _let_print_all() -> None:
+    """Let stdout take every text: a path may have bytes that are no UTF-8, as lone surrogates."""
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _is_help(error: click.ClickException) -> bool:

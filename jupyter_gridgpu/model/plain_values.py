@@ -15,6 +15,8 @@ import re
 from typing import Any
 
 _HALVES = re.compile("[\ud800-\udfff]")
+# The end of a sentence about a name from a command line or a disk that `is_text` refuses.
+NO_UTF8 = "it has bytes that are no UTF-8 (lone surrogates); give it another name"
 DEPTH_LIMIT = 20  # levels of lists and dicts in each other
 
 

@@ -19,7 +19,7 @@ from typing import Any
 
 from jupyter_gridgpu.errors import NotebookError, SpaceError
 from jupyter_gridgpu.model.kernel_language import PYTHON
-from jupyter_gridgpu.model.plain_values import is_text
+from jupyter_gridgpu.model.plain_values import NO_UTF8, is_text
 from jupyter_gridgpu.model.space import Fixed, Space
 from jupyter_gridgpu.planning.assignments import python_parameters
 from jupyter_gridgpu.planning.effect import check_effect, derived_warning
@@ -33,6 +33,7 @@ from jupyter_gridgpu.store.opener import read_bounded, users_opener
 from jupyter_gridgpu.worker.sound_notebook import INJECTED_TAG
 
 NOTEBOOK_LIMIT = 100 * 1024 * 1024  # bytes
+NAME_SHOWN = 100  # characters of a wrong name in a sentence
 NAMED_PARAMETERS = 8  # the most parameters that a sentence names
 # An assignment in the languages of Jupyter: `x = 1`, R's `x <- 1`, `local x=1`, `val x = 1`.
 _ASSIGNED = re.compile(
@@ -63,6 +64,8 @@ def read_notebook(
     the notebook cannot be used.
     """
     given = home.user_path(path)
+    if not is_text(str(given)):
+        raise NotebookError(f"The notebook {str(given)[-NAME_SHOWN:]!r}: {NO_UTF8}.")
     content = _read(given)
     whole = given.absolute()
     body = _parse(whole, content)

@@ -32,7 +32,12 @@ from jupyter_gridgpu.planning.notebook import (
     read_notebook,
     space_warnings,
 )
-from jupyter_gridgpu.planning.option_values import backend_fields, container_of, read_objective
+from jupyter_gridgpu.planning.option_values import (
+    backend_fields,
+    check_texts,
+    container_of,
+    read_objective,
+)
 from jupyter_gridgpu.planning.request import Plan
 from jupyter_gridgpu.records.imported_job import write_job
 from jupyter_gridgpu.records.papermill_batch import (
@@ -66,6 +71,7 @@ def plan_import(
     parameters are for. `options` say how variants run if they are tried again; without `ask`, no
     batch system is asked whether it takes them. Raises UsageError, NotebookError or BackendError.
     """
+    check_texts(options)
     variants = _read_variants(batch)
     was_executed = variants[0].path is not None
     container = container_of(options, exact=ask)
@@ -79,6 +85,7 @@ def plan_import(
     space = space_of_points(params)
     check_space(source, space)
     helpers = helper_files(_helper_folder(batch, notebook, source), options.files)
+    sizes = size_warnings(helpers)
     point_lines = _point_lines(params)
     scan = replace(
         _spec(options.name or home.name_from(batch.name), source, space, options),
@@ -87,7 +94,7 @@ def plan_import(
         files_digest=files_digest(helpers),
         recorded=len(variants),
         recorded_digest=points.digest(point_lines),
-        warnings=(*source.remarks, *size_warnings(helpers)),
+        warnings=(*source.remarks, *sizes),
     )
     found = _checked(scan, source, options.kernel, was_executed)
     scan = replace(scan, warnings=(*scan.warnings, *found))
