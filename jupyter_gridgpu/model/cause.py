@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from jupyter_gridgpu.model.view import ScanView
 
 COMPARED = 200  # characters of a message that are compared
+READ = 2_000  # characters of a message that are looked at
 SHOWN = 300  # characters of a message that a sentence quotes
 # A user or a batch system ended these; they say nothing about the notebook, the image or the nodes.
 NO_FAILURE = ("user", "preempted")
@@ -33,7 +34,7 @@ class Cause(NamedTuple):
 
 def cause_of(reason: str | None, message: str | None, cell: int | None) -> Cause:
     """Return the cause of a failure from its reason, its message and the cell."""
-    said = message or ""
+    said = (message or "")[:READ]
     exception = ""
     found = _EXCEPTION.match(said)
     if reason == "notebook" and found:

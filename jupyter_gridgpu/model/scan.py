@@ -55,9 +55,9 @@ def parse_objective(text: str, direction: str) -> Objective:
     Raises UsageError for any other text.
     """
     metric, reduction = text.strip(), "last"
-    found = re.fullmatch(r"\s*(last|max|min)\s*\(\s*(.*?)\s*\)\s*", text)
+    found = re.fullmatch(r"(last|max|min)\s*\((.*)\)", metric)
     if found:
-        reduction, metric = found.groups()
+        reduction, metric = found[1], found[2].strip()
     if not metric or "(" in metric or ")" in metric:
         raise UsageError(
             f"--{direction} {text!r} is no objective;"

@@ -13,6 +13,7 @@ from jupyter_gridgpu.model import numbers
 from jupyter_gridgpu.model.fields import Fields, is_bounded, shown
 
 GRID_LIMIT = 100_000  # points of a grid, and values of one axis
+SIZE_LIMIT = 10**15  # a grid with more points counts as one with so many
 PARAMETER_NAME_LIMIT = 200  # characters
 
 
@@ -94,7 +95,8 @@ class Space:
     def grid_size(self) -> int | None:
         """Return how many points a full grid has, or None where an axis is continuous.
 
-        Repeats do not count: they make variants of a point, not points.
+        The number is SIZE_LIMIT at most, since Python does not print numbers of any length. Repeats
+        do not count: they make variants of a point, not points.
         """
         # One continuous axis is enough: there is no end of its values.
         size = 1
@@ -103,7 +105,7 @@ class Space:
             if values is None:
                 return None
             size *= values
-        return size
+        return min(size, SIZE_LIMIT)
 
 
 def axis_size(axis: Choice | Range) -> int | None:

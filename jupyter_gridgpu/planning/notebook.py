@@ -37,7 +37,7 @@ NAME_SHOWN = 100  # characters of a wrong name in a sentence
 NAMED_PARAMETERS = 8  # the most parameters that a sentence names
 # An assignment in the languages of Jupyter: `x = 1`, R's `x <- 1`, `local x=1`, `val x = 1`.
 _ASSIGNED = re.compile(
-    r"^\s*(?:local\s+|val\s+|var\s+)?([A-Za-z_.][\w.]*)\s*(?:=|<-)", re.MULTILINE
+    r"^[ \t]*(?:(?:local|val|var)[ \t]+)?([A-Za-z_.][\w.]*)[ \t]*(?:=|<-)", re.MULTILINE
 )
 
 

@@ -35,6 +35,7 @@ from jupyter_gridgpu.planning.option_values import (
     positive,
     read_objective,
 )
+from jupyter_gridgpu.planning.space_apart import space_apart
 from jupyter_gridgpu.store import home
 
 
@@ -115,7 +116,7 @@ def _read_space(space: object, names: Mapping[str, Any] | None) -> Space:
     if isinstance(space, Space):
         return space
     if isinstance(space, str):
-        return parse_space(space, names)
+        return space_apart(space) if names is None else parse_space(space, names)
     if isinstance(space, Mapping):
         return space_of(space)
     raise UsageError(

@@ -52,12 +52,14 @@ def _read_yaml(path: Path) -> list[dict[str, Any]]:
 
     A mapping is one variant. A list of mappings, or a mapping of names to mappings, is several.
     """
-    import yaml
+    # yaml is imported only here, since most commands read no tables.
+    from jupyter_gridgpu.queues import bounded_yaml
 
+    text = _read_text(path)
     try:
-        body = yaml.safe_load(_read_text(path))
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
-        raise UsageError(f"{path} is no YAML: {' '.join(str(error).split())}.") from None
+        body = bounded_yaml.load(text)
+    except UsageError as error:
+        raise UsageError(f"{path}, {error}.") from None
     variants = _yaml_variants(body)
     if not variants or not all(isinstance(params, dict) and params for params in variants):
         raise UsageError(

@@ -15,7 +15,6 @@ from typing import Any
 from jupyter_gridgpu import backends, images
 from jupyter_gridgpu.backends.base import Capabilities
 from jupyter_gridgpu.errors import SpaceError, UsageError
-from jupyter_gridgpu.model.grammar import parse_space
 from jupyter_gridgpu.model.resources import Container
 from jupyter_gridgpu.model.scan import Origin, ScanSpec, fingerprint
 from jupyter_gridgpu.model.space import Fixed, Space
@@ -31,6 +30,7 @@ from jupyter_gridgpu.planning.notebook import (
 )
 from jupyter_gridgpu.planning.option_values import backend_fields, check_texts, container_of
 from jupyter_gridgpu.planning.request import Plan
+from jupyter_gridgpu.planning.space_apart import space_apart
 from jupyter_gridgpu.records.record import Record
 from jupyter_gridgpu.records.scan_provenance import copied_helper_files
 from jupyter_gridgpu.records.selection import select_variants
@@ -239,7 +239,7 @@ def _parse_changes(texts: tuple[str, ...]) -> dict[str, Any]:
         name, _, value = (part.strip() for part in text.partition("="))
         axis = None
         if value:
-            axis = parse_space(f"{name} = {value}").axes.get(name)
+            axis = space_apart(f"{name} = {value}").axes.get(name)
         if not isinstance(axis, Fixed):
             raise UsageError(f"--set {text[:TEXT_SHOWN]}: give one value, like --set epochs=50.")
         values[name] = axis.value

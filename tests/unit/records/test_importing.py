@@ -221,7 +221,7 @@ def test_a_table_that_makes_no_sense_is_refused(tmp_path: Path, text: str, words
 )
 def test_yaml_that_is_no_table_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "p.yaml").write_text(text)
-    with pytest.raises(UsageError, match=r"no YAML|has no parameters"):
+    with pytest.raises(UsageError, match=r"not YAML|has no parameters"):
         papermill_batch.read_tables(tmp_path / "p.yaml")
 
 
