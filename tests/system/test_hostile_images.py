@@ -24,8 +24,6 @@ TRAIN = "from jupyter_gridgpu import report\nreport(epoch=1, loss=lr)"
 COPY_FILES = ("copy.json", "metrics.jsonl", "output.ipynb", "worker.log", "provenance.json")
 # What other files of the user may hold: it must not count as what a job left.
 ELSEWHERE = '{"state": "done", "copy": "ab12cd34", "message": "a key of the user"}'
-    '{"state": "done", "key": "v0001.1", "copy": "ab12cd34", "message": "a key of the user"}'
-)
 TRICKS = ("links", "pipes", "sockets", "endless", "folders", "link at the copy")
 
 
