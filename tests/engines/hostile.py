@@ -160,7 +160,7 @@ def leave(job, trick, elsewhere):
     """Leave something bad in the job's folder."""
     copy = os.path.join(job, os.environ.get("GRIDGPU_COPY") or "ab12cd34")
     if trick == "link at the copy":
-        os.symlink(elsewhere, copy)
+        os.symlink(os.path.join(elsewhere, "copy"), copy)
         return
     os.makedirs(copy, exist_ok=True)
     names = ("copy.json", "metrics.jsonl", "result.json", "output.ipynb", "worker.log")

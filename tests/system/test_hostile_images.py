@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 import socket
@@ -21,9 +22,8 @@ from .lab import Lab, ScanOfLab
 RUNTIMES = ("apptainer", "podman")
 SECRET = "a key of the user"
 TRAIN = "from jupyter_gridgpu import report\nreport(epoch=1, loss=lr)"
-COPY_FILES = ("copy.json", "metrics.jsonl", "output.ipynb", "worker.log", "provenance.json")
-# What other files of the user may hold: it must not count as what a job left.
-ELSEWHERE = '{"state": "done", "copy": "ab12cd34", "message": "a key of the user"}'
+COPY_FILES = ("copy.json", "output.ipynb", "worker.log", "provenance.json")
+COPY = "ab12cd34"
 TRICKS = ("links", "pipes", "sockets", "endless", "folders", "link at the copy")
 
 
@@ -116,14 +116,19 @@ def test_what_an_image_leaves_in_place_of_files_neither_hangs_nor_leads_elsewher
     attacked: Lab, elsewhere: Path, runtime: str
 ) -> None:
     led = elsewhere / "led"
-    led.mkdir()
-    for name in ("result.json", "stop", "launch.log", *COPY_FILES):
-        (led / name).write_text(ELSEWHERE if name.endswith(".json") else SECRET)
+    for place, number in ((led, 1), (led / "copy", 1 + TRICKS.index("link at the copy"))):
+        place.mkdir()
+        for name in ("stop", "launch.log", *COPY_FILES):
+            (place / name).write_text(SECRET)
+        result = {"key": f"v{number:04d}.1", "state": "done", "message": SECRET, "copy": COPY}
+        (place / "result.json").write_text(json.dumps(result))
+        reading = {"step": 1, "values": {"secret": 1.0}, "message": SECRET}
+        (place / "metrics.jsonl").write_text(json.dumps(reading) + "\n")
     before = digests(led)
     notebook = attacked.notebook(TRAIN, parameters="trick = elsewhere = ''\nlr = 0.1")
     words = space(trick=[*TRICKS, ""], elsewhere=[str(led)], lr=[0.1])
     image = options(f"--image {images.hostile_sandbox()} --runtime {runtime}")
-    scan = attacked.run(notebook, *words, *image, "--retries", "1", code=1)
+    scan = attacked.run(notebook, *words, *image, *options("--max-failures 9"), code=1)
     variants = scan.show()["variants"]
     assert [variant["state"] for variant in variants] == ["failed"] * len(TRICKS) + ["done"]
     assert [variant["metrics"] for variant in variants[:-1]] == [{}] * len(TRICKS)
