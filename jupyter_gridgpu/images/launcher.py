@@ -276,7 +276,8 @@ def _job_lines(runtime: ImageRuntime, rest: Sequence[str]) -> list[str]:
     for path in WRITABLE:
         mount = command_line(runtime.mount(Bind(path, path)))
         lines.append(f'    if [ -d {quoted(path)} ]; then set -- {mount} "$@"; fi')
-    return [*lines, "done"]
+    test, words = runtime.hide_processes
+    return [*lines, "done", f'if {test}; then set -- {command_line(words)} "$@"; fi']
 
 
 def _exec_line(words: Sequence[str]) -> str:

@@ -204,6 +204,10 @@ class CopyPaths:
 
     folder: Path
 
+    def is_real(self) -> bool:
+        """Return whether the folder is there; a link, which a job may have made, does not count."""
+        return self.folder.is_dir() and not self.folder.is_symlink()
+
     @property
     def about(self) -> Path:
         """Where the copy runs: host, batch system, GPUs. The worker writes it first, and once."""

@@ -28,7 +28,21 @@ from tests.engines.ground import absent
 from .kit import sandbox, sif
 
 KEYS = ("v0001.1", "v0002.1")
-TOOLS = ("sh", "uname", "dd", "sed", "cksum", "tail", "cat", "env", "mkdir", "rm", "dirname")
+TOOLS = (
+    "sh",
+    "uname",
+    "dd",
+    "sed",
+    "cksum",
+    "tail",
+    "cat",
+    "env",
+    "mkdir",
+    "rm",
+    "dirname",
+    "id",
+    "grep",
+)
 FAKE = """#!/bin/sh
 # A made-up runtime: it prints its arguments and its environment
 case "$2" in exists) exit {exists} ;; inspect) echo sha256:1234; exit ;; esac
