@@ -28,14 +28,15 @@ class GridGpuError(Exception):
     """Base of all errors whose text is meant for the user.
 
     The text is one line of at most TEXT_LIMIT characters, since names and values of users may
-    stand in it, and these may be long or have ends of lines in them.
+    stand in it, and these may be long, or have ends of lines or controls of terminals in them.
     """
 
     exit_code = 1
 
     def __str__(self) -> str:
         """Return the text as one bounded line."""
-        line = " ".join(super().__str__().split())
+        printable = (char if char.isprintable() else " " for char in super().__str__())
+        line = " ".join("".join(printable).split())
         if len(line) <= TEXT_LIMIT:
             return line
         return line[: TEXT_LIMIT - 1] + "…"

@@ -9,6 +9,7 @@ import click
 
 from jupyter_gridgpu import client
 from jupyter_gridgpu.cli.following import command_line
+from jupyter_gridgpu.cli.output import echo
 from jupyter_gridgpu.planning.option_values import read_objective
 
 _PATH = click.Path(path_type=Path)
@@ -54,7 +55,7 @@ def import_batch(
     objective = read_objective(maximize, minimize)
     made, variants = plan_import(batch.absolute(), notebook, name, files, objective, command_line())
     handle = client.create(made, partial(write_imported_scan, made, variants))
-    click.echo(f"Imported {len(variants)} variants as {handle.name} in {handle.folder}.")
+    echo(f"Imported {len(variants)} variants as {handle.name} in {handle.folder}.")
     # Variants of a CSV or YAML file have parameters only, and no executed notebook.
     if variants[0].path is None:
-        click.echo(f"They have not run yet: `gridgpu retry {handle.name}` runs them.")
+        echo(f"They have not run yet: `gridgpu retry {handle.name}` runs them.")

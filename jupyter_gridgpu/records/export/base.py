@@ -6,6 +6,7 @@ A new format is one module in this folder that has what `Exporter` declares, and
 
 from __future__ import annotations
 
+import html
 import importlib
 import json
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any, Protocol
 
 from jupyter_gridgpu.errors import UsageError
 from jupyter_gridgpu.model import numbers
+from jupyter_gridgpu.model.escapes import visible
 from jupyter_gridgpu.records.record import Record
 
 
@@ -42,6 +44,11 @@ def require_package(package: str, module: str) -> None:
         raise UsageError(
             f"This export needs {package}: pip install 'jupyter_gridgpu[export]'."
         ) from None
+
+
+def escape(text: str) -> str:
+    """Return a text as HTML shows it, without characters that would steer the page."""
+    return html.escape(visible(text))
 
 
 def json_text(value: Any) -> str:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
 
 from jupyter_gridgpu.model.units import number_text
+from jupyter_gridgpu.records.export.base import escape
 
 # The size of the picture in SVG units, and the width of the edge around the curves for labels.
 WIDTH, HEIGHT, EDGE = 760, 260, 46

@@ -10,13 +10,13 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator
-from html import escape
 from pathlib import Path
 from typing import Any
 
 from jupyter_gridgpu.model.metrics import thinned
 from jupyter_gridgpu.model.units import duration_text, number_text
 from jupyter_gridgpu.model.view import VariantView
+from jupyter_gridgpu.records.export.base import escape
 from jupyter_gridgpu.records.export.html_curves import Point, draw_curves
 from jupyter_gridgpu.records.job_facts import PACKAGE, PACKAGES_KNOWN, as_dict, job_facts
 from jupyter_gridgpu.records.record import Record
@@ -68,7 +68,7 @@ def write(record: Record, target: Path, curves: bool) -> None:
     ]
     body = "\n".join(section for section in sections if section)
     page = _PAGE.format(policy=_POLICY, title=escape(record.name), style=_STYLE, body=body)
-    target.write_text(page, encoding="utf-8")
+    target.write_text(page, encoding="utf-8", errors="backslashreplace")
 
 
 def _head(record: Record) -> str:
@@ -153,7 +153,7 @@ def _shown(value: Any) -> str:
     """Return a value as escaped text, a number with 4 digits."""
     if value is None:
         return NOTHING
-    return escape(number_text(value, 4))[:VALUE_SHOWN]
+    return escape(number_text(value, 4)[:VALUE_SHOWN])
 
 
 def _metric_names(record: Record) -> list[str]:
