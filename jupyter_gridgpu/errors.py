@@ -28,16 +28,17 @@ class GridGpuError(Exception):
     """Base of all errors whose text is meant for the user.
 
     The text is one line of at most TEXT_LIMIT characters, since names and values of users may
-    stand in it, and these may be long or have ends of lines in them.
+    stand in it, and these may be long, or have ends of lines or controls of terminals in them.
     """
 
     exit_code = 1
 
     def __str__(self) -> str:
         """Return the text as one bounded line that can be written as UTF-8."""
-        line = " ".join(super().__str__().split())
         # Bytes of a name that are no UTF-8 are lone surrogates in Python, which no output takes.
-        line = line.encode("utf-8", "backslashreplace").decode("utf-8")
+        text = super().__str__().encode("utf-8", "backslashreplace").decode("utf-8")
+        printable = (char if char.isprintable() else " " for char in text)
+        line = " ".join("".join(printable).split())
         if len(line) <= TEXT_LIMIT:
             return line
         return line[: TEXT_LIMIT - 1] + "…"

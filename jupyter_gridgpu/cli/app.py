@@ -9,6 +9,7 @@ import click
 
 from jupyter_gridgpu import __version__
 from jupyter_gridgpu.cli.following import INTERRUPTED_EXIT_CODE
+from jupyter_gridgpu.cli.output import echo
 from jupyter_gridgpu.cli.verbs import VERBS
 from jupyter_gridgpu.errors import GridGpuError
 
@@ -38,10 +39,10 @@ def main() -> None:
         if _is_help(error):
             error.show()
         else:
-            click.echo(f"gridgpu: {error.format_message()}", err=True)
+            echo(f"gridgpu: {error.format_message()}", err=True)
         sys.exit(USAGE_EXIT_CODE)
     except GridGpuError as error:
-        click.echo(f"gridgpu: {error}", err=True)
+        echo(f"gridgpu: {error}", err=True)
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         sys.exit(INTERRUPTED_EXIT_CODE)

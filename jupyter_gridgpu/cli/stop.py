@@ -8,6 +8,7 @@ from collections.abc import Collection
 import click
 
 from jupyter_gridgpu import client
+from jupyter_gridgpu.cli.output import echo
 from jupyter_gridgpu.model.grace import grace_seconds
 from jupyter_gridgpu.model.job import END_STATES
 from jupyter_gridgpu.model.scan import ScanSpec
@@ -42,7 +43,7 @@ def stop(target: str) -> None:
     handle, variant = client.split_target(target)
     # A scan that has ended has no runner, which would read the command.
     if handle.ended:
-        click.echo(f"{handle.name} has ended already.")
+        echo(f"{handle.name} has ended already.")
         return
     variants = list(handle.view.variants.values())
     if variant:
@@ -51,8 +52,8 @@ def stop(target: str) -> None:
         handle.stop(variant)
     else:
         handle.stop()
-    click.echo(f"Asked {target} to stop. {next_steps(variants, handle.scan)}")
-    click.echo(f"`gridgpu watch {handle.name}` follows it.")
+    echo(f"Asked {target} to stop. {next_steps(variants, handle.scan)}")
+    echo(f"`gridgpu watch {handle.name}` follows it.")
 
 
 def next_steps(variants: Collection[VariantView], scan: ScanSpec) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 from jupyter_gridgpu.model import events, numbers
 from jupyter_gridgpu.model.job import STATES, is_job_key
+from jupyter_gridgpu.model.space import is_parameter_name
 
 DEPTH_LIMIT = 50  # levels of a parameter; a user's values have a few
 POINT_LIMIT = 10**7  # an id has at most seven digits
@@ -47,6 +48,7 @@ def _proposed(data: Mapping[str, Any]) -> bool:
         and _is_index(point)
         and _is_index(repeat)
         and isinstance(params, dict)
+        and all(map(is_parameter_name, params))
         and data.get("attrs", {}) is not None
         and _depth(params) <= DEPTH_LIMIT
         and _depth(data.get("attrs", {})) <= DEPTH_LIMIT
