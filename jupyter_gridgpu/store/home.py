@@ -16,12 +16,14 @@ from typing import Any
 from jupyter_gridgpu.errors import StorageError, UnknownScan, UsageError
 from jupyter_gridgpu.model import scan as scans
 from jupyter_gridgpu.model.scan import ScanSpec
+from jupyter_gridgpu.store import ownership
 from jupyter_gridgpu.store.paths import ScanPaths, read_json, write_json
 
 NAME_LIMIT = 64
 NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,{NAME_LIMIT - 1}}}")
 NOTEBOOK_NAME_LIMIT = 48  # of a name made from a notebook's, so that a number fits behind it
 HOME_VARIABLE = "GRIDGPU_HOME"
+PRIVATE = 0o600
 READ_ONLY = 0o444
 EXECUTABLE = 0o111
 Equip = Callable[[ScanPaths], None]
@@ -176,13 +178,20 @@ def find_fingerprint(fingerprint: str, name: str | None) -> Path | None:
     """Return the folder of the newest scan that was started by the same request, or None.
 
     If `name` is given, the scan must have this name, or must have been requested with this name.
+    Scans of others, and those that were unpacked, are passed over.
     """
     for folder in reversed(folders()):
         body = _spec(folder)
         names = (None, body.get("name"), body.get("asked_name"))
-        if body.get("fingerprint") == fingerprint and name in names:
+        if body.get("fingerprint") == fingerprint and name in names and not _is_of_others(folder):
             return folder
     return None
+
+
+def _is_of_others(folder: Path) -> bool:
+    found = ownership.foreign(folder)
+    # A folder with wrong modes is the user's: what to do about it is said when its runner starts.
+    return found is not None and found.why in (ownership.OWNER, ownership.UNPACKED)
 
 
 @contextmanager
@@ -265,11 +274,17 @@ def _fill(
         if path.is_file():
             # A program among them must stay one.
             path.chmod(READ_ONLY | (path.stat().st_mode & EXECUTABLE))
+        else:
+            path.chmod(path.stat().st_mode & ~ownership.OTHERS_WRITE)
     body = scans.to_json(scan)
     write_json(
         paths.spec, {**body, "fingerprint": scans.fingerprint(scan), "asked_name": asked_name}
     )
     equip(paths)
+    # A user's umask may let the group write. A runner would not run what others may change.
+    for path in paths.folder.iterdir():
+        if path.is_file():
+            path.chmod(PRIVATE)
 
 
 def _copy(source: Path, target: Path) -> None:
