@@ -6,6 +6,7 @@
     |   +-- NotebookError        the notebook, its kernel or its parameters
     |   +-- UnknownScan          no scan of that name, id or folder
     |   +-- UnknownJob           no such variant or attempt, or no such file of the job
+    |   +-- ForeignScan          the scan is not this user's, and is only looked at
     +-- BackendError             the batch system refused, or something is missing  (exit code 3)
     |   +-- Unreachable          no answer for now; the jobs may have been taken or not
     |       +-- AnswerPending    another process is asking, and its answer is near
@@ -64,6 +65,10 @@ class UnknownScan(UsageError):
 
 class UnknownJob(UsageError):
     """The scan has no such variant or attempt, or the job left no such file."""
+
+
+class ForeignScan(UsageError):
+    """The scan belongs to somebody else, or may: it can be looked at, and is not run."""
 
 
 class BackendError(GridGpuError):

@@ -98,6 +98,10 @@ def say_end(handle: ScanHandle, state: str) -> None:
     """Print the best variant of a scan, where its notebooks are, and whether it lost its runner."""
     _say_best(handle)
     echo(f"Executed notebooks: {handle.paths.jobs}")
+    foreign = handle.foreign
+    if foreign is not None:
+        echo(foreign, err=True)
+        return
     if state != "orphaned":
         return
     # On stderr, as mistakes are: a scan without a runner does not go on by itself.

@@ -14,6 +14,7 @@ from jupyter_gridgpu.model.fold import goes_on
 def resume(scan: str) -> None:
     """Go on with SCAN after a pause, the death of its runner, or many failures alike."""
     handle = client.open_scan(scan)
+    handle.require_own()
     if handle.ended and not goes_on(handle.view):
         echo(
             f"{handle.name} has ended already;"

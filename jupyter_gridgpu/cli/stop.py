@@ -41,6 +41,7 @@ _OTHER_BACKEND = (
 def stop(target: str) -> None:
     """Stop a scan or one variant; what it saved so far is kept."""
     handle, variant = client.split_target(target)
+    handle.require_own()
     # A scan that has ended has no runner, which would read the command.
     if handle.ended:
         echo(f"{handle.name} has ended already.")

@@ -77,6 +77,11 @@ class ScanPaths:
         return self.folder / "provenance.json"
 
     @property
+    def unpacked(self) -> Path:
+        """The mark of a scan that was unpacked. With it, nothing in the folder is ever run."""
+        return self.folder / "unpacked.json"
+
+    @property
     def points(self) -> Path:
         """The variants of a scan whose points were given, one a line. The file never changes."""
         return self.folder / "points.jsonl"

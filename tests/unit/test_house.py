@@ -114,10 +114,11 @@ MAY_OPEN: dict[str, set[str]] = {
     "backends/panda/outputs.py": {"tarfile.open"},
     "backends/panda/sandbox.py": {"tarfile.open"},
     "images/archive.py": {"tarfile.open"},
-    "store/home.py": {"shutil.copytree"},
+    "store/home.py": {"shutil.copytree", "json.loads"},  # and decodes what it has just made
     "worker/launch/grid_task.py": {"tarfile.open"},
     # The first decodes the lines that the runner itself has made, the second with hooks of its own.
     "model/events.py": {"json.loads"},
+    "model/plain_values.py": {"json.loads"},  # and encodes what it decodes
     "server/notebook.py": {"json.loads"},
     # It moves into the runner.
     "worker/image.py": {"read_text", "write_text"},
