@@ -25,6 +25,7 @@ from jupyter_gridgpu.model import numbers, space
 from jupyter_gridgpu.model.fields import Fields
 from jupyter_gridgpu.model.grammar import FUNCTIONS, parse_space
 from jupyter_gridgpu.model.space import Space
+from jupyter_gridgpu.store.json_decoder import parse_json
 
 CPU_S = 3  # seconds of processor time
 WAIT_S = 20.0  # seconds; a disk or a machine may be slow
@@ -82,7 +83,7 @@ def _is_plain_node(node: ast.AST) -> bool:
 def _answer(output: bytes) -> Space:
     """Return the space that the process wrote, or raise the SpaceError that it wrote."""
     try:
-        body = json.loads(output[:ANSWER_LIMIT])
+        body = parse_json(output[:ANSWER_LIMIT])
     except ValueError:
         # The limit of processor time, or of memory, ended the process.
         raise SpaceError(

@@ -12,7 +12,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import stat
 import tempfile
 import time
 from collections.abc import Iterator
@@ -20,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jupyter_gridgpu.records.git_command import GitCommands, git_program
+from jupyter_gridgpu.store.opener import create_plain, open_users, read_bounded, users_opener
 
 ALL_COMMANDS_S = 10.0  # seconds for all commands about one repository
 FILE_LIMIT = 1_000_000  # bytes of a configuration or of a list of patterns
@@ -138,16 +138,15 @@ def _copy_index(source: Path, target: Path) -> None:
     git writes an index that it has refreshed, `git diff` even if it is told not to. The copy has
     the times of the original: by them git knows which files changed after it.
     """
-    with _opened(source) as handle:
-        if handle is None:
-            if os.path.lexists(source):
-                raise OSError("the index is no file that can be read")
-            return
-        about = os.fstat(handle)
+    try:
+        index = open_users(source)
+    except FileNotFoundError:
+        return
+    with index:
+        about = os.fstat(index.fileno())
         if about.st_size > INDEX_LIMIT:
             raise OSError(f"the index has more than {INDEX_LIMIT} bytes")
-        with open(handle, "rb", closefd=False) as file:
-            target.write_bytes(file.read(INDEX_LIMIT))
+        create_plain(target, index.read(INDEX_LIMIT))
     os.utime(target, ns=(about.st_atime_ns, about.st_mtime_ns))
 
 
@@ -227,26 +226,7 @@ def _copy(source: Path, target: Path) -> None:
 
 def _small_file(path: Path) -> bytes | None:
     """Return the content of a plain file of at most FILE_LIMIT bytes, else None."""
-    with _opened(path) as handle:
-        if handle is None:
-            return None
-        with open(handle, "rb", closefd=False) as file:
-            content = file.read(FILE_LIMIT + 1)
-    return content if len(content) <= FILE_LIMIT else None
-
-
-@contextlib.contextmanager
-def _opened(path: Path) -> Iterator[int | None]:
-    """Open a plain file, or give None if there is none.
-
-    Links are followed, as git follows them; a pipe or a device is not waited for.
-    """
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        return read_bounded(path, FILE_LIMIT, users_opener)
     except (OSError, ValueError):
-        yield None
-        return
-    try:
-        yield handle if stat.S_ISREG(os.fstat(handle).st_mode) else None
-    finally:
-        os.close(handle)
+        return None
