@@ -17,6 +17,7 @@ from playwright.sync_api import Browser, Dialog, Error, Locator, Page, expect
 
 from jupyter_gridgpu.records.export import html_report
 from jupyter_gridgpu.records.record import load_record
+from jupyter_gridgpu.store.lease import Lease
 from tests.browser.lab import Lab, serve_lab, write_notebook
 from tests.browser.pages import (
     output_data,
@@ -30,7 +31,15 @@ from tests.browser.pages import (
     table,
     take_picture,
 )
-from tests.hostile_scans import IMAGE, LONG, PROTOTYPES, RIGHT_TO_LEFT, write, write_bad_folders
+from tests.hostile_scans import (
+    IMAGE,
+    LONG,
+    PROTOTYPES,
+    RIGHT_TO_LEFT,
+    write,
+    write_bad_folders,
+    write_bad_journals,
+)
 from tests.unit.server.kit import write_scan
 
 pytestmark = pytest.mark.timeout(240)
@@ -122,9 +131,14 @@ def hostile_lab(tmp_path: Path) -> Iterator[Lab]:
     write_scan(home, "sound")
     for name in ("hostile", "twin"):
         write(home, name)
-    bad = write_bad_folders(home)
+    bad = write_bad_journals(home)
+    # They have a runner, so that the server starts none.
+    leases = [Lease(home / name / "runner.lock") for name in bad]
+    bad += write_bad_folders(home)
     with serve_lab(tmp_path / "work", tmp_path / "user") as lab:
         yield lab
+        for lease in leases:
+            lease.release()
         for name in bad:
             shutil.rmtree(home / name)
 
@@ -168,7 +182,7 @@ def show_columns(page: Page, *keys: str) -> None:
 
 def check_panel(page: Page) -> None:
     """Look at the panel: each scan is there, and what is none is named with a reason."""
-    for name in ("sound", "hostile", "twin"):
+    for name in ("sound", "hostile", "twin", "torn"):
         expect(panel_scan(page, name)).to_be_visible()
     expect(panel(page)).to_contain_text("left out")
     panel_scan(page, "hostile").click()
