@@ -23,7 +23,7 @@ NEXT = {
 }
 REASONS = ("timeout", "oom", "preempted", "node", "image", "notebook", "user", "submit")
 MESSAGE_LIMIT = 500  # characters
-_KEY = re.compile(r"(v\d{4,7})\.(\d{1,4})")
+_KEY = re.compile(r"(v\d{4,7})\.(\d{1,4})", re.ASCII)
 
 
 def variant_id(index: int) -> str:

@@ -31,6 +31,7 @@ TRIES = 10  # attempts to lock the file
 RETRY_S = 0.02  # between two of them
 RENEW_S = 10.0
 STALE_S = 60.0
+LARGEST_TERM = 2**53
 
 
 class Lease:
@@ -162,7 +163,7 @@ def _body(path: Path) -> dict[str, Any]:
     """Return what the file holds, or an empty dict if it is missing or damaged."""
     try:
         body = json.loads(path.read_bytes() or b"{}")
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     if not isinstance(body, dict):
         return {}
@@ -171,7 +172,7 @@ def _body(path: Path) -> dict[str, Any]:
 
 def _term(body: dict[str, Any]) -> int:
     term = body.get("term")
-    if not isinstance(term, int):
+    if type(term) is not int or not 0 <= term <= LARGEST_TERM:
         return 0
     return term
 

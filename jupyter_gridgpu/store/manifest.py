@@ -133,5 +133,5 @@ def _parse(line: bytes) -> tuple[str, Digests] | None:
         body = json.loads(line)
         files = {str(name): (str(sha), int(size)) for name, (sha, size) in body["files"].items()}
         return str(body["key"]), files
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (ArithmeticError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None

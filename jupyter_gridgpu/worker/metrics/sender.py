@@ -11,6 +11,7 @@ of a scan, says where to:
 from __future__ import annotations
 
 import json
+import math
 import os
 import random
 import threading
@@ -22,6 +23,7 @@ from typing import Any, Protocol
 from urllib.parse import quote
 
 from jupyter_gridgpu.errors import Unreachable
+from jupyter_gridgpu.model.numbers import decode
 from jupyter_gridgpu.store.paths import CopyPaths, ScanPaths, read_json
 from jupyter_gridgpu.transport import http
 from jupyter_gridgpu.transport.signing import BATCH_BYTES, WRITE, Claim, signed_headers
@@ -276,7 +278,7 @@ def _sender_config(job: dict[str, Any], scan: ScanPaths) -> dict[str, Any] | Non
     if text:
         try:
             config = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
     else:
         named = Path(str(job.get("sender") or scan.sender))
@@ -315,16 +317,18 @@ def _age_s(batch: bytes) -> float:
     """
     newest = batch[:-1].rpartition(b"\n")[2]
     try:
-        age = time.time() - float(json.loads(newest)["t"])
-    except (ValueError, TypeError, KeyError):
+        made = decode(json.loads(newest)["t"])
+    except (ValueError, TypeError, KeyError, RecursionError):
         return 0.0
-    return min(max(age, 0.0), 1e8)
+    if made is None or not math.isfinite(made):
+        return 0.0
+    return min(max(time.time() - made, 0.0), 1e8)
 
 
 def _next_offset(body: bytes) -> int | None:
     """Return from which byte on a collector wants to go on, or None if it does not say so."""
     try:
         offset = json.loads(body)["next"]
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         return None
-    return offset if isinstance(offset, int) and offset >= 0 else None
+    return offset if type(offset) is int and offset >= 0 else None
