@@ -370,7 +370,7 @@ def _lift_rule(view: ScanView, data: CommandApplied) -> Touched:
 
 def extend(view: ScanView, variants: list[VariantView] | None, data: CommandApplied) -> Touched:
     """Propose more points than the scan was started with."""
-    view.extra_trials += int(data["trials"] or 0)
+    view.extra_trials += int(data.get("trials") or 0)
     view.stopped = False
     view.finished = False
     view.paused = False
