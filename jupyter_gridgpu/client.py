@@ -8,11 +8,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from jupyter_gridgpu.errors import StorageError, UnknownScan, UsageError
+from jupyter_gridgpu.errors import GridGpuError, UsageError
 from jupyter_gridgpu.model import notes, wire
 from jupyter_gridgpu.model.fold import goes_on
+from jupyter_gridgpu.model.job import one_line
 from jupyter_gridgpu.model.scan import fingerprint as fingerprint_of
 from jupyter_gridgpu.runner import commands
 from jupyter_gridgpu.runner.spawn import spawn
@@ -218,6 +219,7 @@ class ScanHandle(ScanReader):
 
 
 Handle = TypeVar("Handle", bound=ScanHandle)
+T = TypeVar("T")
 
 
 def start(plan: Plan) -> ScanHandle:
@@ -274,19 +276,33 @@ def open_as(kind: type[Handle], scan: str | Path) -> Handle:
     return handle
 
 
+class LeftOut(NamedTuple):
+    """A folder of the home that cannot be shown as a scan; `why` is a sentence."""
+
+    folder: Path
+    why: str
+
+
 def list_scans() -> list[ScanHandle]:
     """Return all scans of the home, newest first. A folder that cannot be read is left out."""
-    handles = (_readable(folder) for folder in reversed(home.folders()))
-    return [handle for handle in handles if handle is not None]
+    return look_at_scans(lambda handle: handle)[0]
 
 
-def _readable(folder: Path) -> ScanHandle | None:
-    try:
-        handle = ScanHandle(folder)
-        handle.refresh()
-    except (StorageError, UnknownScan):
-        return None
-    return handle
+def look_at_scans(look: Callable[[ScanHandle], T]) -> tuple[list[T], list[LeftOut]]:
+    """Return what `look` says of each scan of the home, newest first, and what is left out.
+
+    A folder that cannot be read, or looked at, is never in the way of the others.
+    """
+    found: list[T] = []
+    left_out: list[LeftOut] = []
+    for folder in reversed(home.folders()):
+        try:
+            handle = ScanHandle(folder)
+            handle.refresh()
+            found.append(look(handle))
+        except (GridGpuError, OSError) as error:
+            left_out.append(LeftOut(folder, one_line(str(error)) or "It cannot be read."))
+    return found, left_out
 
 
 def split_target(text: str) -> tuple[ScanHandle, str | None]:

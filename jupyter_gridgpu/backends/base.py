@@ -213,9 +213,10 @@ def notebook_of(paths: ScanPaths, key: str, copy: Any) -> str | None:
     """
     if not isinstance(copy, str) or not COPY_NAME.fullmatch(copy):
         return None
-    notebook = paths.job(key).copy(copy).notebook
+    found = paths.job(key).copy(copy)
+    notebook = found.notebook
     # A link could lead to any file of the user, which would then be shown and published.
-    if notebook.is_symlink() or not notebook.is_file():
+    if not found.is_real() or notebook.is_symlink() or not notebook.is_file():
         return None
     return notebook.relative_to(paths.folder).as_posix()
 

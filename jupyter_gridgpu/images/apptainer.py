@@ -44,6 +44,12 @@ class Apptainer:
         "XDG_CACHE_HOME",
         "MPLBACKEND",
     )
+    # Without setuid, a container has a user namespace of its own, which keeps it from other
+    # processes. In a node that is a container itself, --pid may not work.
+    hide_processes: tuple[str, tuple[str, ...]] = (
+        '[ "$(id -u)" = 0 ] || "$program" buildcfg 2>/dev/null | grep -q SUID_INSTALL=1',
+        ("--pid",),
+    )
 
     def command(
         self,
@@ -52,6 +58,7 @@ class Apptainer:
         binds: Sequence[Bind],
         gpus: bool,
         argv: Sequence[str],
+        folder: str,
     ) -> list[str]:
         """Return the command of ImageRuntime.command.
 
@@ -60,12 +67,17 @@ class Apptainer:
         assert image is not None
         variables = ",".join(f"{name}={value}" for name, value in SET_VARIABLES.items())
         # The user's home stays outside: packages in ~/.local would come before those of the image.
-        options = ["--no-home", "--env", variables]
-        for bind in binds:
-            options += ["--bind", str(bind)]
+        # root would keep its privileges, and could make writable what is mounted read-only.
+        options = ["--no-home", "--no-privs", "--env", variables]
         if gpus:
             options.append("--nv")
+        for bind in binds:
+            options += self.mount(bind)
         return [program, "exec", *options, image.source, *python3_command(argv)]
+
+    def mount(self, bind: Bind) -> list[str]:
+        """Return the words of ImageRuntime.mount."""
+        return ["--bind", str(bind)]
 
     def fetch_commands(self, program: str, image: Image) -> FetchCommands | None:
         """Return None: `apptainer exec` fetches an image of a registry into its own cache."""

@@ -104,6 +104,10 @@ class ImageRuntime(Protocol):
     programs: tuple[str, ...]
     kinds: frozenset[str]  # of images that it runs
     hidden_variables: tuple[str, ...]  # removed before the start: they would do harm inside
+    # A test of the shell, in which $program is the program, and the words of a command that hide
+    # the node's processes from a container. Where the test succeeds, a container would reach the
+    # files of the node through /proc/PID/root, unless it does not see other processes.
+    hide_processes: tuple[str, tuple[str, ...]]
 
     def command(
         self,
@@ -112,10 +116,19 @@ class ImageRuntime(Protocol):
         binds: Sequence[Bind],
         gpus: bool,
         argv: Sequence[str],
+        folder: str,
     ) -> list[str]:
         """Return the command that runs the image's python3 with the arguments `argv`.
 
-        Python starts in the target folder of the first bind, and sees GPUs if `gpus` is true.
+        Python starts in `folder`, where the caller must be, too. It sees GPUs if `gpus` is true.
+        The words of each bind stand in the command as `mount` returns them, in the given order.
+        """
+        ...
+
+    def mount(self, bind: Bind) -> list[str]:
+        """Return the words of a command that make a container see a folder or file.
+
+        A later bind covers what an earlier one put in its place.
         """
         ...
 

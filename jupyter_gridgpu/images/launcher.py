@@ -7,6 +7,7 @@ command lines come from the runtimes (`ImageRuntime.command`) and are written as
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 from collections.abc import Sequence
@@ -23,14 +24,20 @@ from jupyter_gridgpu.images.base import (
     ImageRuntime,
 )
 from jupyter_gridgpu.images.reference import SIF_MAGIC, SIF_MAGIC_AT
-from jupyter_gridgpu.images.shell import command_line, variable, within_quotes
+from jupyter_gridgpu.images.shell import command_line, quoted, variable, within_quotes
 
 TEMPLATE = Path(__file__).with_name("worker.sh")
-# Values that only the node knows: the scan's folder, its temporary folder, and the program of the
-# runtime that it has.
+# Values that only the node knows: the scan's folder, the key of a job, the temporary folder of the
+# jobs, and the program of the runtime that it has.
 FOLDER = variable("folder")
+KEY = variable("key")
 TEMPORARY_FOLDER = variable("tmp")
 PROGRAM = variable("program")
+# Folders of each job to which a container may write; the rest of the scan's folder is read-only.
+WRITABLE = (f"{FOLDER}/jobs/{KEY}",)
+# Files in these folders that this machine trusts when it starts the job again.
+PROTECTED = (f"{FOLDER}/jobs/{KEY}/job.json", f"{FOLDER}/jobs/{KEY}/claim.json")
+TEMPORARY_TARGETS = ("/tmp", "/var/tmp")
 
 # Shell commands that print which image the node has. They are cheap, since every job runs one, and
 # print something that another image is unlikely to have: the digest by which CVMFS names a folder,
@@ -59,6 +66,34 @@ else
 fi"""
 
 
+# Programs of the node keep sockets in its temporary folder, by which an image could reach out of
+# its container. So the jobs get a folder of their own there. Its name has the number of this
+# process, which becomes the runtime: the next launcher removes what ended jobs left.
+_TEMPORARY_FOLDER = """\
+temporary_folder() {
+    tmp=${TMPDIR:-/tmp}
+    { [ -d "$tmp" ] && [ -w "$tmp" ]; } || tmp=/tmp
+    for old in "$tmp/gridgpu-tmp-$host-"*; do
+        number=${old##*-}
+        if [ "$number" = $$ ] || ! kill -0 "$number" 2>/dev/null; then rm -rf "$old" 2>/dev/null; fi
+    done
+    tmp=$tmp/gridgpu-tmp-$host-$$
+    mkdir -m 700 "$tmp" || fail 71 "$host cannot make a temporary folder, $tmp."
+    # A runtime may be unable to make the places of what is mounted inside another mount.
+    case $folder in
+    /tmp/*) mkdir -p "$tmp/${folder#/tmp/}" ;;
+    /var/tmp/*) mkdir -p "$tmp/${folder#/var/tmp/}" ;;
+    esac"""
+
+
+def temporary_folder(pid: int) -> Path:
+    """Return the temporary folder that a launcher on this machine made, by its process number."""
+    root = os.environ.get("TMPDIR") or "/tmp"
+    if not os.path.isdir(root) or not os.access(root, os.W_OK):
+        root = "/tmp"
+    return Path(root) / f"gridgpu-tmp-{os.uname().nodename}-{pid}"
+
+
 def script(
     image: Image | None,
     runtimes: Sequence[ImageRuntime],
@@ -76,6 +111,7 @@ def script(
     checks: list[str] = []
     if image is not None:
         checks += [*_image_checks(image), *_bind_checks(binds), *_settings(image)]
+        checks += _temporary_folder(binds)
     if gpus:
         checks.append(_GPU_CHECK)
     if sender is not None:
@@ -146,7 +182,7 @@ def _bind_checks(binds: Sequence[Bind]) -> list[str]:
     """Return lines that look at the folders that the container gets."""
     # The scan's folder is a bind, too, and no runtime can quote these characters in one.
     lines = [
-        "case $folder in *[:,]*)"
+        r"case $folder in *[:,\"\\]*)"
         ' fail 73 "No container can be given a folder with such a name: $folder" ;; esac'
     ]
     for bind in binds:
@@ -157,36 +193,100 @@ def _bind_checks(binds: Sequence[Bind]) -> list[str]:
 
 
 def _settings(image: Image) -> list[str]:
-    """Return lines that set the temporary folder, and tell the worker which image it runs in."""
+    """Return lines that tell the worker which image it runs in."""
     which_image = _WHICH_IMAGE.get(image.kind, "true").format(path=shlex.quote(str(image.path)))
     return [
-        "tmp=${TMPDIR:-/tmp}",
-        '{ [ -d "$tmp" ] && [ -w "$tmp" ]; } || tmp=/tmp',
         f"GRIDGPU_IMAGE={shlex.quote(image.ref)} GRIDGPU_IMAGE_MARK=$({which_image})",
         "export GRIDGPU_IMAGE GRIDGPU_IMAGE_MARK",
     ]
+
+
+def _temporary_folder(binds: Sequence[Bind]) -> list[str]:
+    """Return a function of the shell that makes a temporary folder for these jobs alone."""
+    lines = [_TEMPORARY_FOLDER]
+    for bind in binds:
+        inside = _below_temporary(bind.target)
+        if inside is not None:
+            place, source = f'"$tmp"/{shlex.quote(inside)}', shlex.quote(bind.source)
+            lines.append(
+                f"    if [ -d {source} ]; then mkdir -p {place};"
+                f' else mkdir -p "$(dirname {place})" && : >{place}; fi'
+            )
+    return [*lines, "}"]
+
+
+def _below_temporary(target: str) -> str | None:
+    """Return a path of a container relative to its temporary folder, or None if it is elsewhere."""
+    for folder in TEMPORARY_TARGETS:
+        if target.startswith(f"{folder}/"):
+            return target[len(folder) + 1 :]
+    return None
 
 
 def _case(
     runtime: ImageRuntime, image: Image | None, binds: Sequence[Bind], gpus: bool, together: int
 ) -> list[str]:
     """Return the lines that run jobs with one runtime, as a branch of the script's `case`."""
-    places = [Bind(FOLDER, FOLDER), Bind(TEMPORARY_FOLDER, "/tmp"), *binds]
     argv = [f"{FOLDER}/worker.pyz", "--together", str(together)]
+    mounts = _mounts(binds)
+    commands = [
+        runtime.command(PROGRAM, image, mounts, with_gpus, argv, FOLDER)
+        for with_gpus in (True, False)
+    ]
     lines = []
     if image is not None:
-        lines += _fetch_lines(runtime, image)
+        lines += [*_fetch_lines(runtime, image), "temporary_folder"]
     if runtime.hidden_variables:
         lines.append(f"unset {' '.join(runtime.hidden_variables)}")
     lines.append("log")
-    with_gpus = _exec_line(runtime.command(PROGRAM, image, places, True, argv))
-    without = _exec_line(runtime.command(PROGRAM, image, places, False, argv))
+    if image is not None:
+        end = _end_of_mounts(commands[0], runtime.mount(mounts[-1]))
+        lines += _job_lines(runtime, commands[0][end:])
+        commands = [command[: len(command) - len(commands[0]) + end] for command in commands]
+    with_gpus, without = map(_exec_line, commands)
     # A runtime without a container has the same command either way.
     if gpus and with_gpus != without:
         lines.append(f'if [ -n "$gpu" ]; then {with_gpus}; fi')
     lines.append(without)
     programs = " | ".join(map(shlex.quote, runtime.programs))
     return [f"{programs})", *(f"    {line}" for line in lines), "    ;;"]
+
+
+def _mounts(binds: Sequence[Bind]) -> list[Bind]:
+    """Return what containers see of the node besides the folders of their jobs."""
+    targets = {bind.target for bind in binds}
+    temporary = [Bind(TEMPORARY_FOLDER, place) for place in TEMPORARY_TARGETS]
+    # The scan's folder comes last: the user may bind a folder around it, like the home.
+    return [
+        *(bind for bind in temporary if bind.target not in targets),
+        *binds,
+        Bind(FOLDER, FOLDER, readonly=True),
+    ]
+
+
+def _end_of_mounts(command: Sequence[str], mount: Sequence[str]) -> int:
+    """Return where in a command the words end that mount the scan's folder."""
+    for start in range(len(command)):
+        if list(command[start : start + len(mount)]) == list(mount):
+            return start + len(mount)
+    raise ValueError("The command of the runtime does not mount the scan's folder.")
+
+
+def _job_lines(runtime: ImageRuntime, rest: Sequence[str]) -> list[str]:
+    """Return lines that put the mounts of each job, and the rest of the command, before the jobs.
+
+    How many jobs there are is known on the node only, so the shell makes these words.
+    """
+    lines = [f'set -- {command_line(rest)} "$@"', "for key in $keys; do"]
+    # Each `set` puts words before those that are there, so what is mounted last comes first here.
+    for path in PROTECTED:
+        mount = command_line(runtime.mount(Bind(path, path, readonly=True)))
+        lines.append(f'    if plain {quoted(path)}; then set -- {mount} "$@"; fi')
+    for path in WRITABLE:
+        mount = command_line(runtime.mount(Bind(path, path)))
+        lines.append(f'    if [ -d {quoted(path)} ]; then set -- {mount} "$@"; fi')
+    test, words = runtime.hide_processes
+    return [*lines, "done", f'if {test}; then set -- {command_line(words)} "$@"; fi']
 
 
 def _exec_line(words: Sequence[str]) -> str:

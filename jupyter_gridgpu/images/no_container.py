@@ -16,6 +16,7 @@ class NoContainer:
     kinds: frozenset[str] = frozenset()
     # The job runs in the user's own environment, as the user set it up.
     hidden_variables: tuple[str, ...] = ()
+    hide_processes: tuple[str, tuple[str, ...]] = ("false", ())
 
     def command(
         self,
@@ -24,9 +25,14 @@ class NoContainer:
         binds: Sequence[Bind],
         gpus: bool,
         argv: Sequence[str],
+        folder: str,
     ) -> list[str]:
         """Return the command of ImageRuntime.command. It needs no image, no binds and no option."""
         return [program, *argv]
+
+    def mount(self, bind: Bind) -> list[str]:
+        """Return nothing: jobs see all that the node has."""
+        return []
 
     def fetch_commands(self, program: str, image: Image) -> FetchCommands | None:
         """Return None: there is no image to fetch."""

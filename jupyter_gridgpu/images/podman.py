@@ -16,9 +16,8 @@ from jupyter_gridgpu.images.base import (
     python3_command,
 )
 
-# Processes, host name and network are those of the node, as with Apptainer: processes outside must
-# see the worker that a job's claim names and send it signals, and the sockets of the kernel are in
-# a folder of the node. `root` in the container is the user outside.
+# Processes, host name and network are those of the node, as with Apptainer: a node that is a
+# container itself often allows nothing else. `root` in the container is the user outside.
 _AS_THE_NODE = (
     "--rm",
     "--read-only",
@@ -27,6 +26,7 @@ _AS_THE_NODE = (
     "--network=host",
     "--user=0:0",
     "--security-opt=label=disable",
+    "--security-opt=no-new-privileges",
     "--log-driver=none",
     "--volume=/dev/shm:/dev/shm",
 )
@@ -42,6 +42,8 @@ class Podman:
     kinds = frozenset((SANDBOX, ARCHIVE, REGISTRY))
     # Podman hands on only the variables that its options name.
     hidden_variables: tuple[str, ...] = ()
+    # For other users podman makes a user namespace, which keeps a container from other processes.
+    hide_processes: tuple[str, tuple[str, ...]] = ('[ "$(id -u)" = 0 ]', ("--pid=private",))
 
     def command(
         self,
@@ -50,6 +52,7 @@ class Podman:
         binds: Sequence[Bind],
         gpus: bool,
         argv: Sequence[str],
+        folder: str,
     ) -> list[str]:
         """Return the command of ImageRuntime.command."""
         assert image is not None
@@ -60,9 +63,9 @@ class Podman:
         # every user of the node could read them.
         options += [f"--env={name}" for name in PASSED_VARIABLES]
         options += [f"--env={name}={value}" for name, value in SET_VARIABLES.items()]
+        options.append(f"--workdir={folder}")
         for bind in binds:
-            options += ["--volume", str(bind)]
-        options.append(f"--workdir={binds[0].target}")
+            options += self.mount(bind)
         if image.kind == SANDBOX:
             # Podman makes mount points in the image, and the folder may be on a disk that nobody
             # can write to. With :O, a layer over the folder takes what is written.
@@ -70,6 +73,10 @@ class Podman:
         else:
             image_words = [_podman_name(image)]
         return [program, "run", *options, *image_words, *python3_command(argv)]
+
+    def mount(self, bind: Bind) -> list[str]:
+        """Return the words of ImageRuntime.mount."""
+        return ["--volume", str(bind)]
 
     def fetch_commands(self, program: str, image: Image) -> FetchCommands | None:
         """Return how an image gets into podman's storage.

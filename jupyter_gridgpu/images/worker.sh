@@ -3,7 +3,7 @@
 #
 # If something is missing, the script says so in one line, on stderr and in the launch.log of each
 # job, and ends with one of these exit codes:
-#   71  the node does not see the scan's folder
+#   71  the node does not see the scan's folder, or cannot make a temporary folder
 #   72  the node has no program that runs the image
 #   73  the image cannot be used, or a folder to bind is missing
 #   74  there is no Python of at least 3.9, or no papermill
@@ -17,13 +17,20 @@ say() {
     echo "$1" >&2
     # On a node that does not see the scan's folder, only stderr can have the line.
     for key in $keys; do
-        if [ -w "$folder/jobs/$key" ]; then echo "$1" >>"$folder/jobs/$key/launch.log"; fi
+        log=$folder/jobs/$key/launch.log
+        if [ -w "$folder/jobs/$key" ] && plain "$log" new; then echo "$1" >>"$log"; fi
     done
 }
 
 fail() {
     say "$2"
     exit "$1"
+}
+
+# An earlier container of the job could write to its folder, and may have left a link or a pipe.
+# Tells whether there is a plain file of this name or, with a second word, nothing at all.
+plain() {
+    [ ! -L "$1" ] && { [ -f "$1" ] || { [ -n "${2:-}" ] && [ ! -e "$1" ]; }; }
 }
 
 has() {
@@ -33,7 +40,8 @@ has() {
 # The runtime may print something before the worker has a log of its own. With several jobs, nobody
 # can tell which one it is about, so the log of the first job gets it.
 log() {
-    if [ -w "jobs/${keys%% *}" ]; then exec 2>>"jobs/${keys%% *}/launch.log"; fi
+    log=jobs/${keys%% *}/launch.log
+    if [ -w "jobs/${keys%% *}" ] && plain "$log" new; then exec 2>>"$log"; fi
 }
 
 # A folder of this name may be there without the scan: a mount point whose disk is missing.

@@ -20,11 +20,14 @@ from jupyter_gridgpu.model.job import END_STATES, may_follow, split_key
 from jupyter_gridgpu.model.metrics import Series
 from jupyter_gridgpu.model.records import (
     BackendNoted,
+    ClockSet,
     CommandApplied,
+    ImageSeen,
     JobIntended,
     JobObserved,
     JobReported,
     JobSubmitted,
+    MachineSlept,
     RuleMet,
     RunnerStarted,
     ScanFinished,
@@ -42,6 +45,7 @@ _OBSERVED = (
     "peak_mb",
 )  # fmt: skip
 NOT_RUN = "Not run yet: only its parameters were imported."
+IMAGES_LIMIT = 20  # images of one name that a scan tells apart
 NOT_SENT = "Not sent, since the scan was stopped."
 _FLOAT = frozenset({float})
 
@@ -221,6 +225,13 @@ def rule_met(view: ScanView, data: RuleMet, time: float) -> Touched:
     return touched
 
 
+def image_seen(view: ScanView, data: ImageSeen, time: float) -> Touched:
+    """Apply `image.seen`: keep which variant ran in which image of the scan's name for it."""
+    if len(view.images) < IMAGES_LIMIT and view.is_new_image(data["mark"]):
+        view.images.append((data["mark"], split_key(data["key"])[0] if data["key"] else ""))
+    return ()
+
+
 def _take_back(variant: VariantView) -> None:
     """End a variant that waits; the scan that a rule has stopped may give it an attempt later."""
     variant.stop_asked = True
@@ -228,6 +239,28 @@ def _take_back(variant: VariantView) -> None:
     if variant.attempts == 0:
         variant.state = "cancelled"
         variant.message = NOT_SENT
+
+
+def machine_slept(view: ScanView, data: MachineSlept, time: float) -> Touched:
+    """Apply `machine.slept`: faces say for how long in all."""
+    view.slept_s += data["s"]
+    return ()
+
+
+def clock_set(view: ScanView, data: ClockSet, time: float) -> Touched:
+    """Apply `clock.set`: move what was told by the old clock, so that durations stay true."""
+    by_s = data["by_s"]
+    view.clock_set_s += by_s
+    # Jobs of a batch system have their times from a clock that nobody has set.
+    if view.scan.backend != "local":
+        return ()
+    touched = list(view.active.values())
+    for variant in touched:
+        if variant.queued is not None:
+            variant.queued += by_s
+        if variant.started is not None:
+            variant.started += by_s
+    return touched
 
 
 def scan_finished(view: ScanView, data: ScanFinished, time: float) -> Touched:
@@ -355,6 +388,9 @@ HANDLERS: dict[str, Callable[[ScanView, Any, float], Touched]] = {
     events.BACKEND_NOTED: backend_noted,
     events.COMMAND_APPLIED: command_applied,
     events.RULE_MET: rule_met,
+    events.IMAGE_SEEN: image_seen,
+    events.MACHINE_SLEPT: machine_slept,
+    events.CLOCK_SET: clock_set,
     events.SCAN_FINISHED: scan_finished,
 }
 _COMMANDS: dict[str, Callable[[ScanView, list[VariantView] | None, CommandApplied], Touched]] = {

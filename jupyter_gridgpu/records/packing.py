@@ -24,6 +24,7 @@ from jupyter_gridgpu.model.records import UnpackedFile
 from jupyter_gridgpu.records.record import Record, load_record
 from jupyter_gridgpu.records.verify import CODE
 from jupyter_gridgpu.store import home
+from jupyter_gridgpu.store.opener import open_new, open_users
 from jupyter_gridgpu.store.paths import ScanPaths
 
 SUFFIX = ".gridscan.zip"
@@ -146,7 +147,8 @@ def unpack(source: Path, into: Path | None = None, name: str | None = None) -> P
     try:
         parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with (
-            zipfile.ZipFile(source) as archive,
+            open_users(source) as file,
+            zipfile.ZipFile(file) as archive,
             tempfile.TemporaryDirectory(prefix=".new-", dir=parent) as scratch,
         ):
             packed_name, members = _checked_members(archive, source)
@@ -219,10 +221,9 @@ def _extract(
             continue
         target = folder.joinpath(*parts)
         target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
         # The size that a pack states for a file may be wrong. So the bytes are counted.
         left = member.file_size
-        with os.fdopen(os.open(target, flags, 0o600), "wb") as file, archive.open(member) as packed:
+        with open_new(target, 0o600) as file, archive.open(member) as packed:
             while data := packed.read(min(CHUNK, left + 1)):
                 left -= len(data)
                 if left < 0:
@@ -234,9 +235,8 @@ def _extract(
 def _mark(paths: ScanPaths, source: Path) -> None:
     """Mark a scan as unpacked. Raises OSError, also if there is such a file."""
     body: UnpackedFile = {"file": str(source.absolute()), "time": time.time()}
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
-    with os.fdopen(os.open(paths.unpacked, flags, 0o600), "w", encoding="utf-8") as file:
-        json.dump(body, file)
+    with open_new(paths.unpacked, 0o600) as file:
+        file.write(json.dumps(body).encode())
 
 
 def _check_scan(folder: Path, parent: Path, source: Path) -> None:

@@ -19,7 +19,7 @@ from jupyter_gridgpu.runner.driven_scan import DrivenScan
 from jupyter_gridgpu.runner.log import say
 from jupyter_gridgpu.store import manifest
 from jupyter_gridgpu.store.manifest import ManifestWriter
-from jupyter_gridgpu.store.opener import opener_below
+from jupyter_gridgpu.store.opener import create_plain, read_bounded
 from jupyter_gridgpu.store.paths import read_json
 from jupyter_gridgpu.worker.packing import packed
 
@@ -53,8 +53,7 @@ def check_code(scan: DrivenScan, digests: ManifestWriter) -> None:
 def _holds(path: Path, content: bytes) -> bool:
     """Return whether a file is a plain one with this content."""
     try:
-        with open(path, "rb", opener=opener_below(path.parent)) as file:
-            return file.read(len(content) + 1) == content
+        return read_bounded(path, len(content)) == content
     except OSError:
         return False
 
@@ -62,9 +61,7 @@ def _holds(path: Path, content: bytes) -> bool:
 def _replace(path: Path, content: bytes) -> None:
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
-        with os.fdopen(os.open(part, flags, PRIVATE), "wb") as file:
-            file.write(content)
+        create_plain(part, content, PRIVATE)
         os.replace(part, path)
     except BaseException:
         part.unlink(missing_ok=True)

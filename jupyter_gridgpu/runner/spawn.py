@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 from jupyter_gridgpu.errors import StorageError
+from jupyter_gridgpu.store.opener import APPEND, plain_handle
 from jupyter_gridgpu.store.ownership import require_own
 from jupyter_gridgpu.store.paths import ScanPaths
 
@@ -28,7 +29,7 @@ def spawn(folder: Path) -> None:
     require_own(folder)
     paths = ScanPaths(folder)
     try:
-        log = os.open(paths.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        log = plain_handle(paths.log, APPEND)
     except OSError as error:
         raise StorageError(
             f"{paths.log} cannot be written: {error.strerror}. The scan was not started."

@@ -11,8 +11,6 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 
-from jupyter_gridgpu.store.paths import ScanPaths, publish
-
 NAME_VARIABLE = "GRIDGPU_IMAGE"  # the image as the user named it
 # The image's version, which tells it from others of the same name, for example a digest.
 VERSION_VARIABLE = "GRIDGPU_IMAGE_MARK"
@@ -21,7 +19,6 @@ VERSION_VARIABLE = "GRIDGPU_IMAGE_MARK"
 CACHE_VARIABLES = ("APPTAINER_CONTAINER", "SINGULARITY_CONTAINER")
 EXIT_NO_PAPERMILL = 74  # exit code of a worker whose Python cannot run a notebook
 OLDEST_PAPERMILL = (2, 4)
-VERSION_LIMIT = 200  # characters of a version that another job wrote
 
 
 def image_name() -> str | None:
@@ -61,31 +58,6 @@ def missing_requirement() -> str | None:
     if numbers < OLDEST_PAPERMILL:
         return f"{where} has papermill {found}; 2.4 or newer is needed."
     return None
-
-
-def describe_other_image(scan: ScanPaths, found: str | None) -> str | None:
-    """Return a sentence if `found` is another image than that of the scan's first job, else None.
-
-    `found` is the version of this job's image. The first job that calls this function publishes
-    its version as that of the scan. A tag like `latest` may move while a scan runs; the results of
-    the scan could then not be compared with each other.
-    """
-    if not found:
-        return None
-    part = scan.folder / f".image.{os.uname().nodename}.{os.getpid()}"
-    try:
-        part.write_text(found, encoding="utf-8")
-        if publish(part, scan.image_version):
-            return None
-        first = scan.image_version.read_text(encoding="utf-8", errors="replace")[:VERSION_LIMIT]
-    except OSError:
-        # The disk refuses now: this job goes on without the comparison.
-        return None
-    finally:
-        part.unlink(missing_ok=True)
-    if first == found:
-        return None
-    return f"{image_name()} is another image here ({found}) than where the scan began ({first})."
 
 
 def make_home(scratch: Path) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import json
 import os
 import shutil
 import socket
@@ -18,10 +17,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from jupyter_gridgpu.store.opener import APPEND, plain_handle
 from jupyter_gridgpu.store.paths import (
+    SPEC_BYTES,
     CopyPaths,
     JobPaths,
     ScanPaths,
+    load_json,
     publish,
     scratch_folder,
     sync_file,
@@ -38,7 +40,6 @@ from jupyter_gridgpu.worker.failures import (
     failure_of,
 )
 from jupyter_gridgpu.worker.image import (
-    describe_other_image,
     image_name,
     image_version,
     make_home,
@@ -82,7 +83,7 @@ def run_job(spec: Path, claim: bool = False) -> int:
     runs once. Nothing is done if the job is claimed already, or if it has a result: a batch system
     may start a job again after the job has ended.
     """
-    job = json.loads(spec.read_text(encoding="utf-8"))
+    job = load_json(spec, SPEC_BYTES)
     paths = JobPaths(spec.absolute().parent)
     scan = ScanPaths(paths.folder.parent.parent)
     copy = new_copy(paths)
@@ -132,7 +133,7 @@ def _describe_copy() -> dict[str, Any]:
 
 def _redirect_output(log: Path) -> None:
     """Send all that this process and its children print to the log."""
-    handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    handle = plain_handle(log, APPEND)
     os.dup2(handle, 1)
     os.dup2(handle, 2)
     os.close(handle)
@@ -199,9 +200,6 @@ class _JobRun:
         awake = time.monotonic()
         adopt_orphans()
         self._set_up_environment()
-        other_image = describe_other_image(self._scan, image_version())
-        if other_image:
-            self._log(other_image)
         try:
             self._limits.listen()
             outcome = self._run_notebook()

@@ -289,8 +289,10 @@ class LocalJobTracker:
         Return whether there was such a result.
         """
         job = self._paths.job(key)
-        written = job.copy(copy).result
-        return written.is_file() and publish(written, job.result)
+        written = job.copy(copy)
+        return (
+            written.is_real() and written.result.is_file() and publish(written.result, job.result)
+        )
 
 
 def _container_failed(job: JobPaths, claim: JobOwner, started: float) -> Observation:

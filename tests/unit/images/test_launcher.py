@@ -5,16 +5,20 @@ tests/system runs real containers.
 
 from __future__ import annotations
 
+import os
+import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from jupyter_gridgpu import images
+from jupyter_gridgpu.errors import UsageError
 from jupyter_gridgpu.images.shell import quoted, variable
 from jupyter_gridgpu.model.resources import Container, Resources
 from jupyter_gridgpu.testing.examples import small_scan
@@ -24,7 +28,21 @@ from tests.engines.ground import absent
 from .kit import sandbox, sif
 
 KEYS = ("v0001.1", "v0002.1")
-TOOLS = ("sh", "uname", "dd", "sed", "cksum", "tail", "cat", "env")
+TOOLS = (
+    "sh",
+    "uname",
+    "dd",
+    "sed",
+    "cksum",
+    "tail",
+    "cat",
+    "env",
+    "mkdir",
+    "rm",
+    "dirname",
+    "id",
+    "grep",
+)
 FAKE = """#!/bin/sh
 # A made-up runtime: it prints its arguments and its environment
 case "$2" in exists) exit {exists} ;; inspect) echo sha256:1234; exit ;; esac
@@ -44,6 +62,7 @@ class Node:
         self.bin.mkdir()
         for key in KEYS:
             (self.folder / "jobs" / key).mkdir(parents=True)
+            (self.folder / "jobs" / key / "job.json").touch()
         (self.folder / "worker.pyz").touch()
         for tool in TOOLS:
             (self.bin / tool).symlink_to(shutil.which(tool) or "")
@@ -150,9 +169,21 @@ def test_the_worker_runs_in_the_image_with_the_folder_and_the_data(
         found = arguments(
             node.run(Container(box, runtime=runtime, binds=(f"{tmp_path}/data $1:/data:ro",)))
         )
-        assert has(found, option, f"{node.folder}:{node.folder}")
-        assert has(found, option, f"{tmp_path}/data $1:/data:ro")
-        assert has(found, option, "/tmp:/tmp")
+        mounts = [after for word, after in pairwise(found) if word == option]
+        temporary = mounts[0].removesuffix(":/tmp")
+        assert temporary.startswith("/tmp/gridgpu-tmp-")
+        job = [f"{node.folder}/jobs/{key}" for key in KEYS]
+        assert mounts == [
+            f"{temporary}:/tmp",
+            f"{temporary}:/var/tmp",
+            f"{tmp_path}/data $1:/data:ro",
+            f"{node.folder}:{node.folder}:ro",
+            # The file of a job that the node trusts when it starts the job again is not the job's.
+            f"{job[1]}:{job[1]}",
+            f"{job[1]}/job.json:{job[1]}/job.json:ro",
+            f"{job[0]}:{job[0]}",
+            f"{job[0]}/job.json:{job[0]}/job.json:ro",
+        ]
         assert found[-5:-2] == [f"{node.folder}/worker.pyz", "--together", "1"]
         assert found[-2:] == [f"{node.folder}/jobs/{key}/job.json" for key in KEYS]
         assert not has(found, "--nv")
@@ -166,19 +197,101 @@ def test_what_the_runtime_prints_before_the_worker_is_in_the_first_jobs_log(
     assert (ran.stderr, node.logs()) == ("", ["said by the runtime\n", ""])
 
 
-def test_the_batch_systems_temporary_folder_is_tmp_in_the_container(
-    node: Node, box: str, tmp_path: Path
+def test_jobs_have_a_temporary_folder_of_their_own_in_that_of_the_batch_system(
+    node: Node, box: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     node.install("apptainer")
-    (tmp_path / "job-tmp").mkdir()
-    assert has(
-        arguments(node.run(Container(box), env={"TMPDIR": str(tmp_path / "job-tmp")})),
-        "--bind",
-        f"{tmp_path}/job-tmp:/tmp",
+    given = tmp_path / "job tmp"
+    given.mkdir()
+
+    def made(binds: tuple[str, ...] = (), tmp: Path = given) -> Path:
+        found = arguments(node.run(Container(box, binds=binds), env={"TMPDIR": str(tmp)}))
+        return Path(next(word for word in found if word.endswith(":/var/tmp")).rpartition(":")[0])
+
+    monkeypatch.setenv("TMPDIR", str(given))
+    first = made()
+    assert images.temporary_folder(int(first.name.rpartition("-")[2])) == first
+    assert first.parent == given
+    assert first.stat().st_mode & 0o777 == 0o700
+    assert made(tmp=Path("/no/such")).parent == Path("/tmp")
+    # What ended jobs have left is removed, and what those that run have is kept.
+    running = first.with_name(f"{first.name.rpartition('-')[0]}-{os.getpid()}")
+    running.mkdir()
+    (first / "left").touch()
+    data, table = tmp_path / "data", tmp_path / "table"
+    data.mkdir()
+    table.touch()
+    second = made((f"{data}:/tmp/a b/data", f"{table}:/var/tmp/x/table"))
+    assert {path.name for path in given.iterdir()} == {running.name, second.name}
+    # The places of what is mounted inside are there before the container starts.
+    assert (second / "a b" / "data").is_dir()
+    assert (second / "x" / "table").is_file()
+    assert f"{second}{str(node.folder).removeprefix('/tmp')}" == str(
+        next(second.rglob("scan here"))
     )
-    assert has(
-        arguments(node.run(Container(box), env={"TMPDIR": "/no/such"})), "--bind", "/tmp:/tmp"
-    )
+
+
+def test_a_temporary_folder_of_the_user_is_taken_as_it_is(
+    node: Node, box: str, tmp_path: Path
+) -> None:
+    node.install("podman")
+    binds = (f"{tmp_path}:/tmp", f"{tmp_path}:/var/tmp")
+    found = arguments(node.run(Container(box, binds=binds)))
+    ends = (":/tmp", ":/var/tmp")
+    assert [word for word in found if word.endswith(ends)] == list(binds)
+
+
+@pytest.mark.parametrize("kind", ["link", "pipe"])
+def test_nothing_is_written_through_what_a_job_left_at_the_name_of_its_log(
+    node: Node, box: str, tmp_path: Path, kind: str
+) -> None:
+    target = tmp_path / "rc"
+    target.touch()
+    for key in KEYS:
+        log = node.folder / "jobs" / key / "launch.log"
+        if kind == "link":
+            log.symlink_to(target)
+        else:
+            os.mkfifo(log)
+    node.install("apptainer")
+    assert "said by the runtime" in node.run(Container(box)).stderr
+    assert node.run(Container("/no/image.sif")).returncode == 73
+    assert target.read_text() == ""
+
+
+NAMES = (
+    "#RUN#",
+    "#CASES#",
+    "#NO_PROGRAM#",
+    "{folder}",
+    "a'b\"c",
+    "$(touch x)`touch x`",
+    "\\",
+)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_name_of_an_image_or_of_data_breaks_the_script(
+    node: Node, tmp_path: Path, name: str
+) -> None:
+    node.install("apptainer", "podman")
+    image = sandbox(tmp_path / name)
+    data = re.sub(r'["\\]', "", name)  # no runtime takes these in a bind
+    (tmp_path / f"data {data}").mkdir()
+    binds = (f"{tmp_path}/data {data}:/data",)
+    for runtime in ("apptainer", "podman"):
+        ran = node.run(Container(str(image), runtime=runtime, binds=binds))
+        assert (ran.returncode, ran.stderr) == (0, "")
+        assert f"[{image}]" in ran.stdout or f"[{image}:O]" in ran.stdout
+        assert f"[{binds[0]}]" in ran.stdout
+    with pytest.raises(UsageError):
+        images.launcher_text(replace(small_scan(), container=Container(f"/no/{name}\n")))
+    # The same names stand in messages.
+    for container in (Container(f"/no/{name}"), Container(str(image), binds=(f"/no/{data}",))):
+        ran = node.run(container)
+        assert ran.returncode == 73
+        assert data in re.sub(r'["\\]', "", ran.stderr)
+    assert not list(tmp_path.rglob("x"))
 
 
 def test_the_batch_systems_variables_get_in_and_those_of_python_do_not(

@@ -73,18 +73,6 @@ def test_the_version_is_the_launchers_or_that_of_the_runtimes_cache(
     assert image.image_version() is None
 
 
-def test_another_image_under_the_same_name_is_noticed(inside: None, tmp_path: Path) -> None:
-    scan = ScanPaths(tmp_path)
-    assert image.describe_other_image(scan, None) is None
-    assert image.describe_other_image(scan, "sha256:1") is None
-    assert image.describe_other_image(scan, "sha256:1") is None
-    assert image.describe_other_image(scan, "sha256:2") == (
-        "docker://ml/base is another image here (sha256:2) than where the scan began (sha256:1)."
-    )
-    assert image.describe_other_image(ScanPaths(tmp_path / "gone"), "sha256:1") is None
-    assert [path.name for path in tmp_path.iterdir()] == ["image.mark"]
-
-
 def test_only_in_an_image_home_is_a_folder_of_the_job(
     inside: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
