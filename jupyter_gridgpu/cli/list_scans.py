@@ -78,5 +78,5 @@ def _row(scan: ScanHandle) -> tuple[str, ...]:
     if best:
         best_text = f"{best['id']} {number_text(best['value'], 4)}"
     variants = f"{scan.view.counts()['done']} done of {scan.view.total()}"
-    started = f"{duration_text(time.time() - scan.scan.created)} ago"
+    started = f"{duration_text(time.time() - scan.scan.created - scan.view.clock_set_s)} ago"
     return scan.name, scan.state, scan.scan.notebook, variants, best_text, started

@@ -10,9 +10,12 @@ before papermill gets them:
 
 from __future__ import annotations
 
+import json
 import math
+import re
 from typing import Any
 
+_HALVES = re.compile("[\ud800-\udfff]")
 DEPTH_LIMIT = 20  # levels of lists and dicts in each other
 # Values in each other, those of a list that stands at several places counted at each of them.
 PARTS_LIMIT = 1_000_000
@@ -97,6 +100,18 @@ def is_text(value: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def whole_texts(value: Any) -> Any:
+    """Return a JSON value in which half of a surrogate pair is the replacement character U+FFFD.
+
+    A record of somebody else may hold such halves, and neither a kernel nor a terminal can send
+    them. Raises RecursionError for a value that is nested too deeply.
+    """
+    text = json.dumps(value, ensure_ascii=False)
+    if is_text(text):
+        return value
+    return json.loads(_HALVES.sub("\ufffd", text))
 
 
 def _text(value: str) -> str:

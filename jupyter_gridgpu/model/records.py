@@ -330,6 +330,18 @@ class ImageSeen(TypedDict):
     mark: str  # the image's version, which tells it from others of the same name
 
 
+class MachineSlept(TypedDict):
+    """machine.slept: the machine of the runner was suspended for a while."""
+
+    s: float  # for how many seconds
+
+
+class ClockSet(TypedDict):
+    """clock.set: the clock of the day of the runner's machine was set while the scan ran."""
+
+    by_s: float  # by how many seconds; negative if it was set back
+
+
 class ScanFinished(TypedDict):
     """scan.finished: nothing is left to do, unless a command comes."""
 

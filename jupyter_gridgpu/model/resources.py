@@ -10,7 +10,8 @@ from jupyter_gridgpu.model.fields import Fields
 
 PLACE_LIMIT = 500  # characters of the longest name for a batch system
 VERSION = re.compile(r"\d{1,3}(\.\d{1,3})?")
-RUNTIMES = ("auto", "apptainer", "podman", "none")
+ANY_RUNTIME, NO_RUNTIME = "auto", "none"
+RUNTIMES = (ANY_RUNTIME, "apptainer", "podman", NO_RUNTIME)
 
 
 @dataclass(frozen=True)

@@ -119,6 +119,16 @@ def _command(data: Mapping[str, Any]) -> bool:
     )
 
 
+def _slept(data: Mapping[str, Any]) -> bool:
+    slept_s = data.get("s")
+    return isinstance(slept_s, _NUMBER) and 0 <= slept_s < numbers.LARGEST_INT
+
+
+def _clock_set(data: Mapping[str, Any]) -> bool:
+    by_s = data.get("by_s")
+    return isinstance(by_s, _NUMBER) and abs(by_s) < numbers.LARGEST_INT
+
+
 def _noted(data: Mapping[str, Any]) -> bool:
     return isinstance(data.get("message"), (str, type(None)))
 
@@ -130,4 +140,6 @@ _CHECKS: dict[str, Callable[[Mapping[str, Any]], bool]] = {
     events.JOB_OBSERVED: _observed,
     events.BACKEND_NOTED: _noted,
     events.COMMAND_APPLIED: _command,
+    events.MACHINE_SLEPT: _slept,
+    events.CLOCK_SET: _clock_set,
 }

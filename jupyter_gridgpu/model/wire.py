@@ -268,7 +268,8 @@ def head(view: ScanView, state: str, now: float) -> Head:
         "counts": cast("dict[State, int]", view.counts()),
         "best": best.id if best else None,
         "best_value": _encoded(best_value),
-        "created": scan.created,
+        # Moved with the clock of the day, so that the time that the scan took stays true.
+        "created": scan.created + view.clock_set_s,
         "ended": view.ended if view.finished else None,
         "left_s": None if left is None else round(left, 1),
         "gpu_s": sum(variant.gpu_s for variant in view.variants.values()),
@@ -322,12 +323,13 @@ def summary(view: ScanView, state: str, folder: str) -> dict[str, Any]:
     Programs of users read this object, so it is simpler than the messages to the browser.
     """
     best = view.best()
+    slept = notes.slept(view)
     return {
         "scan": view.scan.name,
         "folder": folder,
         "state": state,
         "best": best.id if best else None,
-        "warnings": warnings_of(view),
+        "warnings": [*warnings_of(view), *([slept] if slept else [])],
         "stopped_by": notes.stopped_by(view),
         "variants": [_variant(variant, folder) for variant in view.changed_since(-1)],
     }

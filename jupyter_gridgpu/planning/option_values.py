@@ -8,7 +8,14 @@ from typing import Any
 from jupyter_gridgpu import images
 from jupyter_gridgpu.errors import UsageError
 from jupyter_gridgpu.model.numbers import LARGEST_INT
-from jupyter_gridgpu.model.resources import RUNTIMES, Container, Placement, Resources
+from jupyter_gridgpu.model.resources import (
+    ANY_RUNTIME,
+    NO_RUNTIME,
+    RUNTIMES,
+    Container,
+    Placement,
+    Resources,
+)
 from jupyter_gridgpu.model.scan import AUTO, Objective, parse_objective
 from jupyter_gridgpu.model.units import parse_duration, parse_memory
 from jupyter_gridgpu.planning.declaration import Options
@@ -45,6 +52,17 @@ def container_of(options: Options, exact: bool) -> Container:
     # Without a container jobs see the folders of their node as they are.
     if options.bind and options.image is None:
         raise UsageError("--bind is for jobs in a container: give an --image too.")
+    if options.bind and options.runtime == NO_RUNTIME:
+        raise UsageError(
+            "--bind: with --runtime none no container is started, and jobs see the folders of"
+            " their node. Leave --bind out."
+        )
+    # Without an image, `none` is what happens.
+    if options.runtime not in (ANY_RUNTIME, NO_RUNTIME) and options.image is None:
+        raise UsageError(
+            f"--runtime {options.runtime} is for jobs in a container: give an --image too, or"
+            " leave --runtime out."
+        )
     image = _optional_name("image", options.image)
     container = Container(image, None, options.runtime, tuple(options.bind))
     return images.resolve(container, here=options.on == "local", exact=exact)

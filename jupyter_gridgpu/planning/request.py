@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from jupyter_gridgpu.model.space import GRID_LIMIT, Space
 from jupyter_gridgpu.planning.backend_choice import accepted_by_backend
 from jupyter_gridgpu.planning.declaration import Options
 from jupyter_gridgpu.planning.helper_files import files_digest, helper_files, size_warnings
+from jupyter_gridgpu.planning.honoured import option_warnings
 from jupyter_gridgpu.planning.notebook import (
     Notebook,
     check_space,
@@ -101,8 +102,8 @@ def plan(
         defaults=plain_defaults(defaults),
         warnings=warnings,
     )
-    _check_size(scan)
-    return Plan(accepted_by_backend(scan, ask, files), found, files, options.name, options.new)
+    scan = accepted_by_backend(_with_option_warnings(scan), ask, files)
+    return Plan(scan, found, files, options.name, options.new)
 
 
 def _read_space(space: object, names: Mapping[str, Any] | None) -> Space:
@@ -143,10 +144,15 @@ def _choose_sampler(
     return name, trials
 
 
-def _check_size(scan: ScanSpec) -> None:
+def _with_option_warnings(scan: ScanSpec) -> ScanSpec:
+    """Return the scan with what is to be said of its options.
+
+    Raises UsageError if it has too many variants.
+    """
     # A slip in `repeats` or --trials must not fill the disk with folders of jobs.
     if scan.total() > GRID_LIMIT:
         raise UsageError(
             f"That makes {scan.total():,} variants; a scan may have {GRID_LIMIT:,}."
             " Use fewer --trials or repeats."
         )
+    return replace(scan, warnings=(*scan.warnings, *option_warnings(scan)))

@@ -12,7 +12,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import stat
 import tempfile
 import time
 from collections.abc import Iterator
@@ -20,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jupyter_gridgpu.records.git_command import GitCommands, git_program
+from jupyter_gridgpu.store.opener import append_plain, open_users, read_bounded, users_opener
 
 ALL_COMMANDS_S = 10.0  # seconds for all commands about one repository
 FILE_LIMIT = 1_000_000  # bytes of a configuration or of a list of patterns
@@ -138,16 +138,13 @@ def _copy_index(source: Path, target: Path) -> None:
     git writes an index that it has refreshed, `git diff` even if it is told not to. The copy has
     the times of the original: by them git knows which files changed after it.
     """
-    with _opened(source) as handle:
-        if handle is None:
-            if os.path.lexists(source):
-                raise OSError("the index is no file that can be read")
-            return
-        about = os.fstat(handle)
+    if not os.path.lexists(source):
+        return
+    with open_users(source) as file:
+        about = os.fstat(file.fileno())
         if about.st_size > INDEX_LIMIT:
             raise OSError(f"the index has more than {INDEX_LIMIT} bytes")
-        with open(handle, "rb", closefd=False) as file:
-            target.write_bytes(file.read(INDEX_LIMIT))
+        target.write_bytes(file.read(INDEX_LIMIT))
     os.utime(target, ns=(about.st_atime_ns, about.st_mtime_ns))
 
 
@@ -163,10 +160,11 @@ def _carry(repository: Repository, made: Path, asking: GitCommands) -> None:
     settings = _settings(user + theirs)
     if any(key.startswith("extensions.") for key in settings):
         settings["core.repositoryformatversion"] = "1"  # without it, git reads no extensions
-    with open(made / "config", "a", encoding="utf-8") as file:
-        for key, value in settings.items():
-            section, name = key.split(".")
-            file.write(f"[{section}]\n    {name} = {value}\n")
+    lines = []
+    for key, value in settings.items():
+        section, name = key.split(".")
+        lines.append(f"[{section}]\n    {name} = {value}\n")
+    append_plain(made / "config", "".join(lines).encode())
     # Our git folder is the home of the commands, and git looks for these files in `git` there.
     home = Path(os.environ.get("XDG_CONFIG_HOME") or Path("~/.config").expanduser()) / "git"
     named = _all_settings(user)
@@ -226,27 +224,11 @@ def _copy(source: Path, target: Path) -> None:
 
 
 def _small_file(path: Path) -> bytes | None:
-    """Return the content of a plain file of at most FILE_LIMIT bytes, else None."""
-    with _opened(path) as handle:
-        if handle is None:
-            return None
-        with open(handle, "rb", closefd=False) as file:
-            content = file.read(FILE_LIMIT + 1)
-    return content if len(content) <= FILE_LIMIT else None
+    """Return the content of a plain file of at most FILE_LIMIT bytes, else None.
 
-
-@contextlib.contextmanager
-def _opened(path: Path) -> Iterator[int | None]:
-    """Open a plain file, or give None if there is none.
-
-    Links are followed, as git follows them; a pipe or a device is not waited for.
+    Links are followed, as git follows them.
     """
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        return read_bounded(path, FILE_LIMIT, users_opener)
     except (OSError, ValueError):
-        yield None
-        return
-    try:
-        yield handle if stat.S_ISREG(os.fstat(handle).st_mode) else None
-    finally:
-        os.close(handle)
+        return None

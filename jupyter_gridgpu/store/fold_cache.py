@@ -33,6 +33,7 @@ _PLAIN = (
     "rev", "term", "seq", "unreadable", "stopped", "stopped_by", "paused", "finished",
     "extra_trials", "backend_note", "started", "ended", "points",
     "images",
+    "slept_s", "clock_set_s",
 )  # fmt: skip
 
 

@@ -18,6 +18,7 @@ from jupyter_gridgpu.errors import StorageError, UnknownScan, UsageError
 from jupyter_gridgpu.model import scan as scans
 from jupyter_gridgpu.model.fields import NAME as NAME
 from jupyter_gridgpu.model.fields import NAME_LIMIT as NAME_LIMIT
+from jupyter_gridgpu.model.plain_values import whole_texts
 from jupyter_gridgpu.model.scan import ScanSpec
 from jupyter_gridgpu.model.scan_record import from_json
 from jupyter_gridgpu.store.opener import LOCK, copy_file, create_plain, plain_handle
@@ -104,7 +105,12 @@ def load(folder: Path) -> ScanSpec:
     body = read_json(ScanPaths(folder).spec)
     if not isinstance(body, dict):
         raise UnknownScan(f"{folder} is no scan folder: it has no readable scan.json.")
-    scan = from_json(body, f"scan.json in {folder}")
+    record = f"scan.json in {folder}"
+    try:
+        whole = whole_texts(body)
+    except RecursionError:
+        raise StorageError(f"{record} is nested too deeply.") from None
+    scan = from_json(whole, record)
     # A folder that was renamed is found by its new name, so the scan gets the name of its folder.
     if NAME.fullmatch(folder.name):
         return replace(scan, name=folder.name)
