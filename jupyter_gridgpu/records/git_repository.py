@@ -19,7 +19,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jupyter_gridgpu.records.git_command import GitCommands, git_program
-from jupyter_gridgpu.store.opener import append_plain, open_users, read_bounded, users_opener
+from jupyter_gridgpu.store.opener import (
+    append_plain,
+    create_plain,
+    open_users,
+    read_bounded,
+    users_opener,
+)
 
 ALL_COMMANDS_S = 10.0  # seconds for all commands about one repository
 FILE_LIMIT = 1_000_000  # bytes of a configuration or of a list of patterns
@@ -116,8 +122,8 @@ def _borrow(repository: Repository, made: Path) -> None:
     head = _small_file(repository.own / "HEAD")
     if head is None:
         raise FileNotFoundError("the repository has no HEAD")
-    (made / "HEAD").write_bytes(head)
-    (made / "config").write_text(_OWN_CONFIG, encoding="utf-8")
+    create_plain(made / "HEAD", head)
+    create_plain(made / "config", _OWN_CONFIG.encode())
     for name in ("objects", "info", "git"):
         (made / name).mkdir()
     for name in ("refs", "packed-refs", "reftable", "shallow"):
@@ -144,7 +150,7 @@ def _copy_index(source: Path, target: Path) -> None:
         about = os.fstat(file.fileno())
         if about.st_size > INDEX_LIMIT:
             raise OSError(f"the index has more than {INDEX_LIMIT} bytes")
-        target.write_bytes(file.read(INDEX_LIMIT))
+        create_plain(target, file.read(INDEX_LIMIT))
     os.utime(target, ns=(about.st_atime_ns, about.st_mtime_ns))
 
 
@@ -220,7 +226,7 @@ def _copy(source: Path, target: Path) -> None:
     """Copy a small file, if it is there."""
     content = _small_file(source)
     if content is not None:
-        target.write_bytes(content)
+        create_plain(target, content)
 
 
 def _small_file(path: Path) -> bytes | None:
