@@ -28,6 +28,21 @@ class Kernel:
     remark: str | None = None  # what a user should know of the choice, in one sentence
 
 
+def kernel_to_be(path: Path, metadata: Mapping[str, Any], wanted: str | None) -> Kernel:
+    """Return the kernel of a notebook whose jobs are not described in full yet, as in a form.
+
+    If no kernel can be chosen, its name is empty, and the remark says so. Nothing is checked.
+    """
+    try:
+        return choose_kernel(path, metadata, wanted, here=False)
+    except NotebookError:
+        language = language_of(metadata) or PYTHON
+    try:
+        return _kernel_for(path, language, here=True)
+    except NotebookError as error:
+        return Kernel("", language, str(error))
+
+
 def choose_kernel(
     path: Path, metadata: Mapping[str, Any], wanted: str | None, here: bool
 ) -> Kernel:

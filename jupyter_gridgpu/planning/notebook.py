@@ -23,7 +23,7 @@ from jupyter_gridgpu.model.plain_values import NO_UTF8, is_text
 from jupyter_gridgpu.model.space import Fixed, Space
 from jupyter_gridgpu.planning.assignments import python_parameters
 from jupyter_gridgpu.planning.effect import check_effect, derived_warning
-from jupyter_gridgpu.planning.kernels import choose_kernel, runs_this_python
+from jupyter_gridgpu.planning.kernels import choose_kernel, kernel_to_be, runs_this_python
 from jupyter_gridgpu.planning.papermill_reading import read_anyway
 from jupyter_gridgpu.planning.parameter import NO_VALUE, Parameter, check_axis
 from jupyter_gridgpu.planning.python_cell import NotPython
@@ -48,7 +48,7 @@ class Notebook:
 
     path: Path
     content: bytes
-    kernel: str  # the name of its kernelspec
+    kernel: str  # the name of its kernelspec; empty in a form if none is known yet
     language: str
     parameters: dict[str, Parameter]
     digest: str  # SHA-256 of what is run: the cells, their tags, the kernel
@@ -56,13 +56,14 @@ class Notebook:
 
 
 def read_notebook(
-    path: str | Path, kernel_here: bool = True, wanted_kernel: str | None = None
+    path: str | Path, kernel_here: bool | None = True, wanted_kernel: str | None = None
 ) -> Notebook:
     """Return the notebook at `path`.
 
     `wanted_kernel` runs it instead of its own. With `kernel_here` that kernel must be installed on
-    this machine; the kernel may be in an image otherwise. Raises NotebookError with one sentence if
-    the notebook cannot be used.
+    this machine; the kernel may be in an image otherwise. None stands for a form, which opens also
+    if no kernel is known yet. Raises NotebookError with one sentence if the notebook cannot be
+    used.
     """
     given = home.user_path(path)
     if not is_text(str(given)):
@@ -70,7 +71,11 @@ def read_notebook(
     content = _read(given)
     whole = given.absolute()
     body = _parse(whole, content)
-    kernel = choose_kernel(given, _as_dict(body.get("metadata")), wanted_kernel, kernel_here)
+    metadata = _as_dict(body.get("metadata"))
+    if kernel_here is None:
+        kernel = kernel_to_be(given, metadata, wanted_kernel)
+    else:
+        kernel = choose_kernel(given, metadata, wanted_kernel, kernel_here)
     remarks = (kernel.remark,) if kernel.remark else ()
     try:
         parameters = _read_parameters(whole, content, kernel.language)
