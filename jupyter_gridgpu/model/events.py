@@ -59,6 +59,7 @@ class Event(NamedTuple):
     type: str  # one of RECORDS, or a type that only a later version knows
     # The keys of the event. They have the type that RECORDS names; the fold takes it from there.
     data: dict[str, Any]
+    checked: bool = True  # whether a checksum vouches for the line
 
     def line(self) -> str:
         """Return the event as one line of strict JSON, without the end of the line."""
@@ -98,13 +99,14 @@ def parse_line(line: bytes, decode: Callable[[bytes], Any] = json.loads) -> Even
         body = decode(line)
         if b"\\u" in line or b"\xed" in line:  # half a surrogate pair has one of the two
             body = whole_texts(body)
-        body.pop("crc", None)
+        checked = body.pop("crc", None) is not None
         return Event(
             int(body.pop("seq")),
             int(body.pop("term")),
             float(body.pop("t")),
             str(body.pop("type")),
             body,
+            checked,
         )
     except (ValueError, ArithmeticError, KeyError, TypeError, AttributeError, RecursionError):
         return None

@@ -76,7 +76,7 @@ def read_notebook(
         kernel = kernel_to_be(given, metadata, wanted_kernel)
     else:
         kernel = choose_kernel(given, metadata, wanted_kernel, kernel_here)
-    remarks = (kernel.remark,) if kernel.remark else ()
+    remarks: tuple[str, ...] = (kernel.remark,) if kernel.remark else ()
     try:
         parameters = _read_parameters(whole, content, kernel.language)
     except NotPython as error:
@@ -238,7 +238,8 @@ def _parameters_cell(path: Path, content: bytes) -> dict[str, Any]:
             f"The tag 'parameters' of {path.name[:100]} is on a cell of type {kind!r}:"
             " move it to the code cell that sets the values."
         )
-    return tagged[0]
+    cell: dict[str, Any] = tagged[0]
+    return cell
 
 
 @lru_cache(maxsize=1)
