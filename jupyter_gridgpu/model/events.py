@@ -60,6 +60,7 @@ class Event(NamedTuple):
     type: str  # one of RECORDS, or a type that only a later version knows
     # The keys of the event. They have the type that RECORDS names; the fold takes it from there.
     data: dict[str, Any]
+    checked: bool = True  # whether a checksum vouches for the line
 
     def line(self) -> str:
         """Return the event as one line of strict JSON, without the end of the line."""
@@ -99,7 +100,7 @@ def parse_line(line: bytes, decode: Callable[[bytes], Any] = json.loads) -> Even
         body = decode(line)
         if b"\\u" in line or b"\xed" in line:  # half a surrogate pair has one of the two
             body = whole_texts(body)
-        body.pop("crc", None)
+        checked = body.pop("crc", None) is not None
         seq, term, time, type_ = body.pop("seq"), body.pop("term"), body.pop("t"), body.pop("type")
     except (ValueError, ArithmeticError, KeyError, TypeError, AttributeError, RecursionError):
         return None
@@ -110,4 +111,4 @@ def parse_line(line: bytes, decode: Callable[[bytes], Any] = json.loads) -> Even
         return None
     if not 0 <= seq <= numbers.LARGEST_INT or not 0 <= term <= numbers.LARGEST_INT:
         return None
-    return Event(seq, term, float(time), type_, body)
+    return Event(seq, term, float(time), type_, body, checked)

@@ -31,8 +31,8 @@ _FIELDS = {
 }
 _SERIES = [field.name for field in dataclasses.fields(Series)]
 _PLAIN = (
-    "rev", "term", "seq", "unreadable", "stopped", "stopped_by", "paused", "finished",
-    "extra_trials", "backend_note", "started", "ended", "points",
+    "rev", "term", "seq", "jumped_from", "unreadable", "stopped", "stopped_by", "paused",
+    "finished", "extra_trials", "backend_note", "started", "ended", "points",
     "images",
     "slept_s", "clock_set_s",
 )  # fmt: skip
