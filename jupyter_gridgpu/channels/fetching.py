@@ -110,7 +110,9 @@ class FetchingChannel(ABC):
         self._ended: dict[str, float] = {}
         # When the last round without trouble began, on the monotonic clock.
         self._complete_since = -math.inf
-        self._answered = time.time()  # when the last round without trouble ended, Unix seconds
+        # When the last round without trouble ended: in Unix seconds for the user to read, and on
+        # the monotonic clock, which nobody sets, to tell how long ago that was.
+        self._answered, self._answered_awake = time.time(), time.monotonic()
         self._trouble = ""  # why the last round failed
         self._wake, self._closing = threading.Event(), threading.Event()
         self._thread: threading.Thread | None = None
@@ -152,7 +154,7 @@ class FetchingChannel(ABC):
 
     def notice(self) -> str | None:
         """Return a sentence on since when fetching fails; None before it has failed SILENT_S."""
-        silent_s = time.time() - self._answered
+        silent_s = time.monotonic() - self._answered_awake
         if not self._trouble or silent_s < SILENT_S or not self._keys:
             return None
         minutes = int(silent_s // 60)
@@ -202,7 +204,7 @@ class FetchingChannel(ABC):
             self._trouble = str(Unreachable(f"Its answer cannot be read: {type(error).__name__}."))
             return SLOWEST_S
         self._trouble = ""
-        self._answered = time.time()
+        self._answered, self._answered_awake = time.time(), time.monotonic()
         self._complete_since = began
         return self.every_s if news else self.slower_s
 

@@ -101,9 +101,11 @@ class Inquiry:
         self._thread: threading.Thread | None = None
         self._outcome: StatusAnswer | Exception | None = None  # what the thread leaves behind
         self._trouble: Exception | None = None  # why the last question got no answer
-        # When the last question that was answered was asked (seconds since the epoch). Until there
-        # is an answer, it is the time of the start.
+        # When the last question that was answered was asked. Until there is an answer, it is the
+        # time of the start. The clock of the day (seconds since the epoch) is for the user to read;
+        # the monotonic clock tells how long the silence lasts, since the other may be set.
         self._last_heard = time.time()
+        self._heard_awake = time.monotonic()
 
     def hurry(self) -> None:
         """Ask again soon, since the runner has changed something in the batch system.
@@ -132,7 +134,7 @@ class Inquiry:
 
     def notice(self) -> str | None:
         """Return one sentence for the user while the batch system is silent, else None."""
-        silent_s = time.time() - self._last_heard
+        silent_s = time.monotonic() - self._heard_awake
         if self._trouble is None or silent_s < silence_limit_s():
             return None
         length = f"{max(int(silent_s // 60), 1)} min"
@@ -152,7 +154,7 @@ class Inquiry:
             news = self.answer is None or outcome.tasks != self.answer.tasks
             self.answer = outcome
             self._trouble = None
-            self._last_heard = outcome.time
+            self._last_heard, self._heard_awake = outcome.time, self._asked_at
         else:
             # The old answer stays valid, since a silent batch system tells nothing about jobs.
             self._trouble = outcome or Unreachable("it did not answer")
