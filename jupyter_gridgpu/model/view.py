@@ -18,6 +18,7 @@ from jupyter_gridgpu.model.job import END_STATES, STATES
 from jupyter_gridgpu.model.metrics import objective_value
 from jupyter_gridgpu.model.scan import ScanSpec
 from jupyter_gridgpu.model.soundness import is_sound
+from jupyter_gridgpu.model.variant import PREEMPTIONS_LIMIT
 from jupyter_gridgpu.model.variant import VariantView as VariantView
 
 ENDED_FOR_ESTIMATE = 3  # jobs that have to be done before the time left is estimated
@@ -167,8 +168,11 @@ class ScanView:
             return variant.state in END_STATES
         if variant.stop_asked:
             return False
+        if variant.was_preempted:
+            # That costs no retry, but it must not go on for ever.
+            return variant.preempted_in_row + 1 < PREEMPTIONS_LIMIT
         if variant.state in ("failed", "lost"):
-            return variant.attempts <= self.scan.retries
+            return variant.attempts - variant.preempted <= self.scan.retries
         return variant.state == "new" and variant.attempts == 0
 
     def waiting(self) -> Iterator[VariantView]:
