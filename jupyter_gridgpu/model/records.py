@@ -32,7 +32,9 @@ from typing import Any, Literal, Optional, TypedDict
 from jupyter_gridgpu.model.numbers import Num
 
 State = Literal["new", "queued", "running", "done", "failed", "cancelled", "lost"]
-Reason = Literal["timeout", "oom", "preempted", "node", "image", "notebook", "user", "submit"]
+Reason = Literal[
+    "timeout", "oom", "preempted", "pruned", "node", "image", "notebook", "user", "submit"
+]
 CommandName = Literal["stop", "retry", "pause", "resume", "extend"]
 
 # A job and what it leaves ---------------------------------------------------------
