@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,6 +35,7 @@ LARGEST_NUMBER = 1e11  # as seconds since the epoch, this is the year 5138
 # A worker gets so much longer than the grace: for the kernel's end and the result.
 END_SPARE_S = 10.0
 LAST_CELL = 100_000  # cell numbers from here on are not believed
+DAMAGED_RESULT = "The result of the job, result.json, is damaged and cannot be read."
 RESULT_BYTES = 1_000_000
 COPY_INFO_BYTES = 20_000
 LOG_END_BYTES = 4096  # the end of a log, whose last line is shown
@@ -184,6 +186,11 @@ def read_result(paths: ScanPaths, key: str) -> Observation | None:
         peak_mb=plausible(body.get("peak_mb")),
         notebook=notebook_of(paths, key, body.get("copy")),
     )
+
+
+def has_damaged_result(paths: ScanPaths, key: str) -> bool:
+    """Return whether a job left a result that cannot be read."""
+    return os.path.lexists(paths.job(key).result) and read_result(paths, key) is None
 
 
 def _reason(state: str, reason: Any) -> str | None:

@@ -83,7 +83,7 @@ def _is_plain_node(node: ast.AST) -> bool:
 def _answer(output: bytes) -> Space:
     """Return the space that the process wrote, or raise the SpaceError that it wrote."""
     try:
-        body = parse_json(output[:ANSWER_LIMIT])
+        body = parse_json(output, ANSWER_LIMIT)
     except ValueError:
         # The limit of processor time, or of memory, ended the process.
         raise SpaceError(
@@ -99,15 +99,15 @@ def main() -> None:
     """Evaluate the space that standard input holds, with limits."""
     answers = os.dup(1)
     os.dup2(2, 1)  # what the lines print is no part of the answer
-    question = json.loads(sys.stdin.buffer.read())
+    question = parse_json(sys.stdin.buffer.read())
     with contextlib.suppress(OSError, ValueError):
         resource.setrlimit(resource.RLIMIT_CPU, (CPU_S, CPU_S))
     with contextlib.suppress(OSError, ValueError):
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT, MEMORY_LIMIT))
     with contextlib.suppress(OSError):
         os.chdir(question["folder"])
-    with open(answers, "w", encoding="utf-8") as file:
-        file.write(json.dumps(_evaluated(question["body"])))
+    with os.fdopen(answers, "w", encoding="utf-8") as file:
+        json.dump(_evaluated(question["body"]), file)
 
 
 def _evaluated(body: str) -> dict[str, Any]:

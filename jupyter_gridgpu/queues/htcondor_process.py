@@ -67,6 +67,8 @@ def ask(
             errors="replace",
             timeout=timeout_s,
             pass_fds=kept_files,
+            # `-m` looks for modules in the working folder first, which may be somebody else's.
+            cwd="/",
         )
     except subprocess.TimeoutExpired:
         raise Unreachable(f"HTCondor did not answer within {timeout_s:.0f} s.") from None

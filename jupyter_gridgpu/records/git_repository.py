@@ -19,7 +19,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jupyter_gridgpu.records.git_command import GitCommands, git_program
-from jupyter_gridgpu.store.opener import create_plain, open_users, read_bounded, users_opener
+from jupyter_gridgpu.store.opener import (
+    append_plain,
+    create_plain,
+    open_users,
+    read_bounded,
+    users_opener,
+)
 
 ALL_COMMANDS_S = 10.0  # seconds for all commands about one repository
 FILE_LIMIT = 1_000_000  # bytes of a configuration or of a list of patterns
@@ -116,8 +122,8 @@ def _borrow(repository: Repository, made: Path) -> None:
     head = _small_file(repository.own / "HEAD")
     if head is None:
         raise FileNotFoundError("the repository has no HEAD")
-    (made / "HEAD").write_bytes(head)
-    (made / "config").write_text(_OWN_CONFIG, encoding="utf-8")
+    create_plain(made / "HEAD", head)
+    create_plain(made / "config", _OWN_CONFIG.encode())
     for name in ("objects", "info", "git"):
         (made / name).mkdir()
     for name in ("refs", "packed-refs", "reftable", "shallow"):
@@ -138,15 +144,13 @@ def _copy_index(source: Path, target: Path) -> None:
     git writes an index that it has refreshed, `git diff` even if it is told not to. The copy has
     the times of the original: by them git knows which files changed after it.
     """
-    try:
-        index = open_users(source)
-    except FileNotFoundError:
+    if not os.path.lexists(source):
         return
-    with index:
-        about = os.fstat(index.fileno())
+    with open_users(source) as file:
+        about = os.fstat(file.fileno())
         if about.st_size > INDEX_LIMIT:
             raise OSError(f"the index has more than {INDEX_LIMIT} bytes")
-        create_plain(target, index.read(INDEX_LIMIT))
+        create_plain(target, file.read(INDEX_LIMIT))
     os.utime(target, ns=(about.st_atime_ns, about.st_mtime_ns))
 
 
@@ -162,10 +166,11 @@ def _carry(repository: Repository, made: Path, asking: GitCommands) -> None:
     settings = _settings(user + theirs)
     if any(key.startswith("extensions.") for key in settings):
         settings["core.repositoryformatversion"] = "1"  # without it, git reads no extensions
-    with open(made / "config", "a", encoding="utf-8") as file:
-        for key, value in settings.items():
-            section, name = key.split(".")
-            file.write(f"[{section}]\n    {name} = {value}\n")
+    lines = []
+    for key, value in settings.items():
+        section, name = key.split(".")
+        lines.append(f"[{section}]\n    {name} = {value}\n")
+    append_plain(made / "config", "".join(lines).encode())
     # Our git folder is the home of the commands, and git looks for these files in `git` there.
     home = Path(os.environ.get("XDG_CONFIG_HOME") or Path("~/.config").expanduser()) / "git"
     named = _all_settings(user)
@@ -221,11 +226,14 @@ def _copy(source: Path, target: Path) -> None:
     """Copy a small file, if it is there."""
     content = _small_file(source)
     if content is not None:
-        target.write_bytes(content)
+        create_plain(target, content)
 
 
 def _small_file(path: Path) -> bytes | None:
-    """Return the content of a plain file of at most FILE_LIMIT bytes, else None."""
+    """Return the content of a plain file of at most FILE_LIMIT bytes, else None.
+
+    Links are followed, as git follows them.
+    """
     try:
         return read_bounded(path, FILE_LIMIT, users_opener)
     except (OSError, ValueError):

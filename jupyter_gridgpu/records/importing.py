@@ -9,9 +9,8 @@ import json
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +24,9 @@ from jupyter_gridgpu.model.view import VariantView
 from jupyter_gridgpu.planning.backend_choice import accepted_by_backend
 from jupyter_gridgpu.planning.declaration import Options
 from jupyter_gridgpu.planning.helper_files import files_digest, helper_files, size_warnings
+from jupyter_gridgpu.planning.kernels import Kernel, check_kernel
 from jupyter_gridgpu.planning.notebook import (
     Notebook,
-    check_installed,
     check_space,
     read_notebook,
     space_warnings,
@@ -110,17 +109,20 @@ def _checked(
     What was executed stays true, whatever would happen now. Parameters alone are there to be run:
     for them, what `gridgpu run` refuses is refused. Raises NotebookError or SpaceError.
     """
-    checks: list[Callable[[], tuple[str, ...]]] = [partial(space_warnings, notebook, scan.space)]
-    if not images.starts_container(scan.container):
-        checks.insert(0, partial(check_installed, notebook, kernel))
     found: list[str] = []
-    for check in checks:
-        try:
-            found += check()
-        except (NotebookError, SpaceError) as error:
-            if not was_executed:
-                raise
-            found.append(str(error))
+    try:
+        if not images.starts_container(scan.container):
+            check_kernel(notebook.path, Kernel(notebook.kernel, notebook.language), kernel)
+    except NotebookError as error:
+        if not was_executed:
+            raise
+        found.append(str(error))
+    try:
+        found += space_warnings(notebook, scan.space)
+    except SpaceError as error:
+        if not was_executed:
+            raise
+        found.append(str(error))
     return tuple(found)
 
 

@@ -178,7 +178,7 @@ def _checked_members(archive: zipfile.ZipFile, source: Path) -> tuple[str, list[
     """
     if len(archive.infolist()) > COUNT_LIMIT:
         raise _refused(source, f"it has more than {COUNT_LIMIT:,} files")
-    members = [member for member in archive.infolist() if not member.is_dir()]
+    members = [member for member in archive.infolist() if not member.filename.endswith("/")]
     names = {member.filename.split("/")[0] for member in members}
     if len(names) != 1:
         raise _refused(source, "it does not hold one folder")

@@ -5,6 +5,7 @@ If the scan has a journal, the runner goes on from it.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
@@ -24,6 +25,8 @@ def main() -> int:
     os.umask(0o077)
     allow_interrupts()
     folder = Path(sys.argv[1]).absolute()
+    with contextlib.suppress(OSError):
+        os.chdir(folder)
     try:
         while True:
             require_own(folder)

@@ -37,8 +37,10 @@ def spawn(folder: Path) -> None:
     try:
         _started.append(
             subprocess.Popen(
-                [sys.executable, "-m", "jupyter_gridgpu.runner", str(folder)],
-                cwd=folder,
+                [sys.executable, "-m", "jupyter_gridgpu.runner", str(folder.absolute())],
+                # `-m` looks for modules in the working folder first, and a scan folder may hold
+                # files of others. The runner goes into the scan folder later.
+                cwd="/",
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

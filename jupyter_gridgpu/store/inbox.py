@@ -71,7 +71,9 @@ def read(path: Path) -> CommandApplied | None:
     variants, trials = body.get("variants"), body.get("trials")
     if variants is not None and not _is_list_of_texts(variants):
         return None
-    if body["action"] == "extend" and not (isinstance(trials, int) and 0 < trials <= TRIALS_LIMIT):
+    if trials is not None and (type(trials) is not int or not 0 < trials <= TRIALS_LIMIT):
+        return None
+    if body["action"] == "extend" and trials is None:
         return None
     return {
         "id": path.stem,

@@ -139,5 +139,5 @@ def _parse(line: bytes) -> tuple[str, Digests] | None:
         body = parse_json(line)
         files = {str(name): (str(sha), int(size)) for name, (sha, size) in body["files"].items()}
         return str(body["key"]), files
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ArithmeticError, ValueError, KeyError, TypeError, AttributeError):
         return None

@@ -57,7 +57,7 @@ class ScanForm(anywidget.AnyWidget):
             self._variables = names
         self._notebook = str(notebook)
         self._line = first_line([self._notebook, *words_for(values)]).removeprefix("%")
-        found = read_notebook(notebook, kernel_here=False)
+        found = read_notebook(notebook, None, values.get("kernel"))
         state = first_state(found, values)
         super().__init__(facts=facts(found), state=state, checked=self._check(state))
         self.on_msg(self._on_message)

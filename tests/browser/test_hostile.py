@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import nbformat
 import pytest
 from nbconvert import HTMLExporter
 from playwright.sync_api import Browser, Dialog, Error, Locator, Page, expect
@@ -137,10 +138,10 @@ def hostile_lab(tmp_path: Path) -> Iterator[Lab]:
     bad += write_bad_folders(home)
     with serve_lab(tmp_path / "work", tmp_path / "user") as lab:
         yield lab
-        for lease in leases:
-            lease.release()
         for name in bad:
             shutil.rmtree(home / name)
+        for lease in leases:
+            lease.release()
 
 
 @pytest.fixture
@@ -250,7 +251,9 @@ def test_hostile_scans_are_shown_and_do_nothing(
     check_job(page)
     watched.check()
     saved = save_until(page, lab, "look.ipynb", lambda notebook: "v0016" in saved_text(notebook, 1))
-    html, _ = HTMLExporter(template_name="basic").from_filename(str(lab.folder / "look.ipynb"))
+    html, _ = HTMLExporter(template_name="basic").from_notebook_node(
+        nbformat.reads(json.dumps(saved), 4)
+    )
     html_report.write(load_record(lab.home / "scans/hostile"), tmp_path / "report.html", True)
     (tmp_path / "notebook.html").write_text(html)
     (lab.folder / "twisted.ipynb").write_text(json.dumps(twisted(saved)))

@@ -17,7 +17,13 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from jupyter_gridgpu.backends.base import last_log_line, notebook_of, read_result
+from jupyter_gridgpu.backends.base import (
+    DAMAGED_RESULT,
+    has_damaged_result,
+    last_log_line,
+    notebook_of,
+    read_result,
+)
 from jupyter_gridgpu.backends.local.claims import (
     JobOwner,
     claim_for_runner,
@@ -271,8 +277,8 @@ class LocalJobTracker:
                 return self._ended(key, _stopped_before_start())
             return self._ended(key, _container_failed(job, claim, started))
         message = "The worker was killed; what was saved until then is kept."
-        if job.result.exists():
-            message = "The result of the job, result.json, is damaged and cannot be read."
+        if has_damaged_result(self._paths, key):
+            message = DAMAGED_RESULT
         killed = Observation(
             "failed",
             "node",

@@ -42,6 +42,8 @@ def call(verb: str, arguments: dict[str, Any], timeout_s: float) -> Any:
             stderr=subprocess.DEVNULL,
             text=True,
             timeout=timeout_s,
+            # `-m` looks for modules in the working folder first, which may be somebody else's.
+            cwd="/",
         )
     except subprocess.TimeoutExpired:
         raise Unreachable(f"PanDA did not answer within {timeout_s:.0f} s") from None
@@ -61,6 +63,7 @@ def start(verb: str, arguments: dict[str, Any], answer_file: Path) -> subprocess
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
+        cwd="/",
         start_new_session=True,
     )
     assert process.stdin is not None
