@@ -77,6 +77,7 @@ class Scan(ScanHandle):
         self,
         only: str = "",
         set: Mapping[str, Any] | None = None,  # noqa: A002
+        accept: bool = False,
         **options: Any,
     ) -> Scan:
         """Run the scan, or some of its variants, again with the same notebook, files and values.
@@ -86,6 +87,8 @@ class Scan(ScanHandle):
                 `"lr < 1e-3 and acc > 0.8"`. Default: all.
             set (Mapping[str, Any] | None): New values of parameters that do not vary, by name. They
                 make the replay a variation. Default: none.
+            accept (bool): Take over what somebody else's scan says to batch systems and containers.
+                Default: False, which refuses such a scan and lists all of it.
             **options: Where the replay runs: the options of `gridscan()` but for maximize,
                 minimize, trials, sampler, seed and files. An option that is not given stays as it
                 was in this scan.
@@ -95,6 +98,7 @@ class Scan(ScanHandle):
 
         Raises:
             UsageError: An option or a value is wrong, or the notebook or a file has changed.
+            NotAccepted: The scan is somebody else's, and has such options.
             BackendError: The batch system refuses the jobs or cannot be reached.
 
         Example:
@@ -105,7 +109,7 @@ class Scan(ScanHandle):
         # `fixed`, a list would be several values.
         changes = tuple(f"{name} = fixed({value!r})" for name, value in (set or {}).items())
         command = f"scan.replay({only!r}, {dict(set or {})!r}, **{options!r})"
-        request = ReplayRequest(only, changes, _replay_options(options), command)
+        request = ReplayRequest(only, changes, _replay_options(options), command, accept)
         return start(plan_replay(Record(self.paths, self.view), request))
 
     def compare(
@@ -188,7 +192,7 @@ def _replay_options(options: Mapping[str, Any]) -> dict[str, Any]:
     for name in options:
         if name not in known:
             raise UsageError(
-                f"replay() has no option {name!r}; it has only, set, {', '.join(known)}."
+                f"replay() has no option {name!r}; it has only, set, accept, {', '.join(known)}."
             )
     return dict(options)
 

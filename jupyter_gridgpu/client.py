@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -81,6 +81,15 @@ class ScanHandle(ScanReader):
         found = ownership.foreign(self.folder)
         return None if found is None else found.text
 
+    def to_accept(self) -> list[str]:
+        """Return the options that a replay of this scan has to accept; none for an own scan."""
+        if self.foreign is None:
+            return []
+        # Imported late: of most scans nobody asks for a replay.
+        from jupyter_gridgpu.records.replay import to_accept
+
+        return to_accept(self.scan)
+
     def require_own(self) -> None:
         """Raise ForeignScan, with what to do, if this user only looks at the scan."""
         ownership.require_own(self.folder)
@@ -100,7 +109,7 @@ class ScanHandle(ScanReader):
         """Return the object that `--json` prints."""
         self.refresh()
         with self.lock:
-            return wire.summary(self.view, self.state, str(self.folder))
+            return wire.summary(self.view, self.state, str(self.folder), self.foreign)
 
     # following --------------------------------------------------------------------
 
@@ -164,16 +173,22 @@ class ScanHandle(ScanReader):
         self.command("extend", trials=trials)
 
     def command(
-        self, action: str, variants: list[str] | None = None, trials: int | None = None
+        self,
+        action: str,
+        variants: list[str] | None = None,
+        trials: int | None = None,
+        accept: bool | Sequence[str] = False,
     ) -> str:
         """Leave a command for the runner, and start a runner if there is none.
 
         `variants` None means the whole scan. Return a sentence that says what was asked for. Raises
         UsageError (ForeignScan for a scan that is only looked at) or StorageError. `replay` starts
-        another scan and needs no runner of this one; it may raise BackendError as well.
+        another scan and needs no runner of this one; it may raise BackendError as well, and
+        NotAccepted unless `accept` takes over what a foreign scan says to batch systems: True, or
+        the options that the user has seen.
         """
         if action == "replay":
-            return self._replay(variants)
+            return self._replay(variants, accept)
         self.require_own()
         commands.check_variants(action, variants)
         for ident in variants or []:
@@ -192,14 +207,15 @@ class ScanHandle(ScanReader):
         """Return whether a command lets this scan go on although it has ended."""
         return action == "resume" and goes_on(self.view)
 
-    def _replay(self, variants: list[str] | None) -> str:
+    def _replay(self, variants: list[str] | None, accept: bool | Sequence[str]) -> str:
         """Run variants of this scan, or all, again as a scan of its own."""
         # Imported late: only a replay reads notebooks and provenance.
         from jupyter_gridgpu.records.record import Record
         from jupyter_gridgpu.records.replay import ReplayRequest, plan_replay
 
         self.refresh()
-        wish = ReplayRequest(only=",".join(variants or ()), command="Replay")
+        seen = accept if isinstance(accept, bool) else tuple(accept)
+        wish = ReplayRequest(only=",".join(variants or ()), command="Replay", accept=seen)
         made = start(plan_replay(Record(self.paths, self.view), wish))
         if made.attached:
             return f"{made.name} is this replay already."

@@ -6,6 +6,7 @@
     |   +-- NotebookError        the notebook, its kernel or its parameters
     |   +-- UnknownScan          no scan of that name, id or folder
     |   +-- UnknownJob           no such variant or attempt, or no such file of the job
+    |   +-- NotAccepted          what a foreign scan would do has to be accepted first
     |   +-- ForeignScan          the scan is not this user's, and is only looked at
     +-- BackendError             the batch system refused, or something is missing  (exit code 3)
     |   +-- Unreachable          no answer for now; the jobs may have been taken or not
@@ -22,6 +23,8 @@ line prints the message and ends with the exit code.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 TEXT_LIMIT = 300
 
 
@@ -33,6 +36,7 @@ class GridGpuError(Exception):
     """
 
     exit_code = 1
+    text_limit = TEXT_LIMIT
 
     def __str__(self) -> str:
         """Return the text as one bounded line that can be written as UTF-8."""
@@ -40,9 +44,9 @@ class GridGpuError(Exception):
         text = super().__str__().encode("utf-8", "backslashreplace").decode("utf-8")
         printable = (char if char.isprintable() else " " for char in text)
         line = " ".join("".join(printable).split())
-        if len(line) <= TEXT_LIMIT:
+        if len(line) <= self.text_limit:
             return line
-        return line[: TEXT_LIMIT - 1] + "…"
+        return line[: self.text_limit - 1] + "…"
 
 
 class UsageError(GridGpuError):
@@ -69,6 +73,24 @@ class UnknownJob(UsageError):
 
 class ForeignScan(UsageError):
     """The scan belongs to somebody else, or may: it can be looked at, and is not run."""
+
+
+class NotAccepted(UsageError):
+    """A replay of a foreign scan does more than to run the notebook, and that was not accepted.
+
+    `effects` are the options of the foreign scan that have to be accepted. The text names all of
+    them, however many these are: who made the scan must not be able to hide one.
+    """
+
+    text_limit = 5000
+
+    def __init__(self, name: str, effects: Sequence[str]) -> None:
+        """`name` is that of the scan."""
+        self.effects = tuple(effects)
+        super().__init__(
+            f"{name} is not your scan, and would run with {' '.join(effects)}: say --accept if all"
+            " of that is right, or give other options."
+        )
 
 
 class BackendError(GridGpuError):

@@ -65,7 +65,7 @@ def render(
     """
     # The lock is held only while the fold is read, not while rich draws.
     with handle.lock:
-        head = wire.head(handle.view, state, time.time())
+        head = wire.head(handle.view, state, time.time(), handle.foreign)
         variants = list(handle.view.variants.values())
         chosen = _shown_variants(variants, limit)
         rows = [wire.row(handle.view, variant) for variant in chosen]

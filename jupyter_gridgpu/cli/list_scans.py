@@ -52,8 +52,13 @@ def _left_out_json(item: LeftOut) -> dict[str, str]:
     return {"folder": str(item.folder), "why": item.why}
 
 
-def _scan_json(scan: ScanHandle) -> dict[str, str]:
-    return {"scan": scan.name, "folder": str(scan.folder), "state": scan.state}
+def _scan_json(scan: ScanHandle) -> dict[str, str | None]:
+    return {
+        "scan": scan.name,
+        "folder": str(scan.folder),
+        "state": scan.state,
+        "foreign": scan.foreign,
+    }
 
 
 def _table(rows: list[tuple[str, ...]]) -> Table:
@@ -75,4 +80,7 @@ def _row(scan: ScanHandle) -> tuple[str, ...]:
         best_text = f"{best['id']} {number_text(best['value'], 4)}"
     variants = f"{scan.view.counts()['done']} done of {scan.view.total()}"
     started = f"{duration_text(time.time() - scan.scan.created - scan.view.clock_set_s)} ago"
-    return scan.name, scan.state, scan.scan.notebook, variants, best_text, started
+    state = scan.state
+    if scan.foreign:
+        state += ", foreign"
+    return scan.name, state, scan.scan.notebook, variants, best_text, started

@@ -37,6 +37,11 @@ COMMAND_LINE_ONLY = {"no_wait": "--no-wait", "as_json": "--json", "dry_run": "--
     metavar="NAME=VALUE",
     help="Another value of a parameter that does not vary.",
 )
+@click.option(
+    "--accept",
+    is_flag=True,
+    help="Take over what somebody else's scan says to batch systems and containers.",
+)
 @click.option("--no-wait", is_flag=True, help="Return when the scan is started.")
 @json_option
 @click.option("--dry-run", is_flag=True, help="Say what would run, and start nothing.")
@@ -45,6 +50,7 @@ def replay(
     scan: str,
     only: str,
     changes: tuple[str, ...],
+    accept: bool,
     no_wait: bool,
     as_json: bool,
     dry_run: bool,
@@ -59,7 +65,7 @@ def replay(
     from jupyter_gridgpu.records.record import load_record
     from jupyter_gridgpu.records.replay import ReplayRequest, plan_replay
 
-    request = ReplayRequest(only, changes, _given(options), command_line())
+    request = ReplayRequest(only, changes, _given(options), command_line(), accept)
     made = plan_replay(load_record(client.open_scan(scan).folder), request)
     if dry_run:
         print_plan(made, as_json)
@@ -115,5 +121,6 @@ def _request_of(context: click.Context, words: list[str]) -> tuple[str, ReplayRe
         if values.pop(name):
             raise UsageError(f"{word} is for the command line.")
     scan, only, changes = (values.pop(name) for name in ("scan", "only", "changes"))
+    accept = values.pop("accept")
     command = shlex.join(["%gridscan", "replay", *words])
-    return scan, ReplayRequest(only, changes, _given(values), command)
+    return scan, ReplayRequest(only, changes, _given(values), command, accept)

@@ -8,6 +8,7 @@ words: "NaN", "Infinity" and "-Infinity".
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Literal, TypedDict, cast
 
 from jupyter_gridgpu.model import notes, numbers
@@ -105,6 +106,10 @@ class Head(TypedDict):
     gpu_s: float  # GPU seconds of all jobs together
     now: float  # the sender's clock
     note: str | None  # one sentence for the user
+    # The sentence that says why this user only looks at the scan, and what a replay of it has to
+    # accept: options of the scan, as a command line has them.
+    foreign: str | None
+    accept: list[str]
     warnings: list[str]  # sentences about the request, and about what cannot be trusted
     stopped_by: str | None  # the sentence that says why a rule has stopped the scan
     channel: ChannelName  # the way on which metrics come
@@ -250,11 +255,18 @@ def _visible(text: str | None) -> str | None:
     return None if text is None else visible(text)
 
 
-def head(view: ScanView, state: str, now: float) -> Head:
+def head(
+    view: ScanView,
+    state: str,
+    now: float,
+    foreign: str | None = None,
+    accept: Iterable[str] = (),
+) -> Head:
     """Return the scan as a whole.
 
-    The caller gives `state`, since only the lease of the scan can tell whether it is orphaned.
-    `now` is the time in Unix seconds.
+    The caller gives `state`, since only the lease of the scan can tell whether it is orphaned, and
+    `foreign` and `accept`, since only the disk tells whose the scan is. `now` is the time in Unix
+    seconds.
     """
     scan = view.scan
     best, best_value = view.best(), None
@@ -283,7 +295,9 @@ def head(view: ScanView, state: str, now: float) -> Head:
         "left_s": None if left is None else round(left, 1),
         "gpu_s": sum(variant.gpu_s for variant in view.variants.values()),
         "now": now,
-        "note": _visible(notes.note(view, now)),
+        "note": foreign or _visible(notes.note(view, now)),
+        "foreign": foreign,
+        "accept": list(accept),
         "warnings": visible_value(warnings_of(view)),
         "stopped_by": _visible(notes.stopped_by(view)),
         "channel": cast(ChannelName, scan.channel),
@@ -326,7 +340,7 @@ def job(view: ScanView, variant: VariantView, has_notebook: bool) -> JobDetails:
     }
 
 
-def summary(view: ScanView, state: str, folder: str) -> dict[str, Any]:
+def summary(view: ScanView, state: str, folder: str, foreign: str | None = None) -> dict[str, Any]:
     """Return the object that `gridgpu run --json` and `gridgpu show --json` print.
 
     Programs of users read this object, so it is simpler than the messages to the browser.
@@ -337,6 +351,7 @@ def summary(view: ScanView, state: str, folder: str) -> dict[str, Any]:
         "scan": view.scan.name,
         "folder": folder,
         "state": state,
+        "foreign": foreign,
         "best": best.id if best else None,
         "warnings": [*warnings_of(view), *([slept] if slept else [])],
         "stopped_by": notes.stopped_by(view),

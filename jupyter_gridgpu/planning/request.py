@@ -52,6 +52,7 @@ class Plan:
     new: bool = False  # start another scan even if the same request was made before
     command: str = ""  # the command or cell that asked for the scan
     points: str = ""  # the content of points.jsonl, if the points are given
+    foreign: bool = False  # somebody else chose the values of the parameters
     git: dict[str, Any] | None = None  # state of the notebook's repository; None: not looked up yet
 
 

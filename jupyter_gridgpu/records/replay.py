@@ -31,6 +31,7 @@ from jupyter_gridgpu.planning.notebook import (
 from jupyter_gridgpu.planning.option_values import backend_fields, check_texts, container_of
 from jupyter_gridgpu.planning.request import Plan
 from jupyter_gridgpu.planning.space_apart import space_apart
+from jupyter_gridgpu.records.acceptance import effects, require_accepted
 from jupyter_gridgpu.records.record import Record
 from jupyter_gridgpu.records.scan_provenance import copied_helper_files
 from jupyter_gridgpu.records.selection import select_variants
@@ -50,6 +51,8 @@ class ReplayRequest:
     changes: tuple[str, ...] = ()  # each like `epochs = 50`
     options: Mapping[str, Any] = field(default_factory=dict)  # those that were given, by name
     command: str = ""  # the command or cell that asked for it
+    # What a foreign scan says to batch systems: all of it is accepted, or what the user has seen.
+    accept: bool | tuple[str, ...] = False
 
 
 def plan_replay(
@@ -57,12 +60,13 @@ def plan_replay(
 ) -> Plan:
     """Return the plan of a replay.
 
-    Without `ask`, no batch system and no image registry is asked. Raises UsageError, StorageError
-    or BackendError, with one sentence for what is wrong.
+    Without `ask`, no batch system and no image registry is asked. Raises UsageError (NotAccepted
+    for a foreign scan), StorageError or BackendError, with one sentence for what is wrong.
     """
     variants = select_variants(record.view, request.only)
     options = _replay_options(record.scan, request)
     check_texts(options)
+    foreign = require_accepted(record, options, request.options, request.accept)
     container, image_changes = _container(record.scan, options, ask)
     here = not images.starts_container(container)
     notebook = _unchanged_notebook(record, here, options.kernel)
@@ -92,8 +96,17 @@ def plan_replay(
         new=bool(request.options.get("new")),
         command=request.command,
         points=point_lines,
+        foreign=foreign,
         git=_git_of_origin(record),
     )
+
+
+def to_accept(scan: ScanSpec) -> list[str]:
+    """Return the options that a replay of a foreign scan has to accept, as far as can be shown."""
+    try:
+        return list(effects(_recorded_options(scan), {}))
+    except UsageError:  # they are too long, and no replay accepts them
+        return []
 
 
 def _replay_spec(record: Record, options: Options, container: Container) -> ScanSpec:

@@ -67,7 +67,8 @@ def write_provenance(paths: ScanPaths, plan: Plan) -> None:
         "python": platform.python_version(),
         "command": plan.command[:COMMAND_LIMIT],
         "git": git,
-        "data": data_files(plan.scan, folder),
+        # Values that somebody else chose name no file that is read here.
+        "data": {} if plan.foreign else data_files(plan.scan, folder),
         "inputs": input_digests(paths),
     }
     write_json(paths.provenance, numbers.encode_all(body))

@@ -16,6 +16,7 @@ class CommandBody(NamedTuple):
     action: str
     variants: list[str] | None  # None: the whole scan
     trials: int | None  # how many points to add, for extend
+    accept: list[str]  # options of a foreign scan that the user has seen, for replay
 
 
 def parse_json(text: bytes) -> Any:
@@ -54,7 +55,10 @@ def parse_command(text: bytes) -> CommandBody:
     # type(), since True is an int for isinstance.
     if trials is not None and type(trials) is not int:
         raise UsageError("trials is no whole number; give how many points to add.")
-    return CommandBody(action, variants, trials)
+    accept = body.get("accept")
+    if accept is not None and not _is_list_of_texts(accept):
+        raise UsageError("accept is no list of texts; give the options that the scan's head has.")
+    return CommandBody(action, variants, trials, accept or [])
 
 
 def _is_list_of_texts(value: Any) -> bool:

@@ -251,18 +251,20 @@ class CommandsHandler(Api):
         """Leave a command for the runner, or start a replay, and answer with a sentence."""
         body = parse_command(self.request.body)
         if body.action == "replay":
-            answer = await self._replay(scan, body.variants)
+            answer = await self._replay(scan, body.variants, body.accept)
         else:
-            answer = await self.watcher.in_scan_thread(lambda: self.scans.find(scan).command(*body))
+            answer = await self.watcher.in_scan_thread(
+                lambda: self.scans.find(scan).command(body.action, body.variants, body.trials)
+            )
         self.watcher.sweep_soon()
         self.finish(dumps({"type": "said", "text": answer}))
 
-    async def _replay(self, scan: str, variants: list[str] | None) -> str:
+    async def _replay(self, scan: str, variants: list[str] | None, accept: list[str]) -> str:
         watched = await self.watcher.in_scan_thread(self.scans.find, scan)
         # A replay may ask a batch system, so it runs in the query thread. The watched scan
         # belongs to the scan thread, so the scan is opened anew.
         return await self.watcher.in_query_thread(
-            lambda: open_scan(watched.folder).command("replay", variants)
+            lambda: open_scan(watched.folder).command("replay", variants, accept=accept)
         )
 
 

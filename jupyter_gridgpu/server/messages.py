@@ -60,10 +60,15 @@ class HomeSeen(TypedDict):
 class _CommandOptions(TypedDict, total=False):
     variants: list[str] | None
     trials: int | None
+    accept: list[str]
 
 
 class Command(_CommandOptions):
-    """A command to a scan. Without `variants` it is for all of them. Only extend has `trials`."""
+    """A command to a scan. Without `variants` it is for all of them.
+
+    Only extend has `trials`. Only replay has `accept`: the options of a foreign scan that the user
+    has seen, as its head lists them.
+    """
 
     action: Action
 

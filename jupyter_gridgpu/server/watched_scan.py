@@ -239,8 +239,9 @@ class WatchedScan:
         estimate_is_old = now >= self._estimate_due and not handle.view.finished
         if self._is_current(handle, state) and not estimate_is_old:
             return
+        foreign, accept = handle.foreign, handle.to_accept()
         with handle.lock:
-            made = wire.head(handle.view, state, time.time())
+            made = wire.head(handle.view, state, time.time(), foreign, accept)
             self._head_rev = handle.view.rev
         self._head_note = self.respawner.note
         self._estimate_due = now + ESTIMATE_EVERY_S

@@ -109,7 +109,8 @@ class LiveTable(anywidget.AnyWidget):
             }
 
     def _head(self) -> wire.ScanInfo:
-        head = wire.head(self.handle.view, self._state, time.time())
+        foreign, accept = self.handle.foreign, self.handle.to_accept()
+        head = wire.head(self.handle.view, self._state, time.time(), foreign, accept)
         return {
             **head,
             "folder": str(self.handle.folder),
@@ -179,7 +180,12 @@ class LiveTable(anywidget.AnyWidget):
         trials = content.get("trials")
         if not _is_whole_number(trials):
             trials = None
-        text = self.handle.command(str(content.get("action")), chosen, trials)
+        accept = content.get("accept")
+        if not isinstance(accept, list):
+            accept = []
+        text = self.handle.command(
+            str(content.get("action")), chosen, trials, [str(option) for option in accept]
+        )
         # If the scan had ended, the feed has dropped this table.
         FEED.add(self)
         return {"type": "said", "text": text}

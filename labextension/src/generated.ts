@@ -75,6 +75,8 @@ export interface ScanInfo {
    * one sentence for the user
    */
   note: string | null;
+  foreign: string | null;
+  accept: string[];
   /**
    * sentences about the request, and about what cannot be trusted
    */
@@ -165,11 +167,12 @@ export interface Close {
   scan: string;
 }
 /**
- * A command to a scan. Without `variants` it is for all of them. Only extend has `trials`.
+ * A command to a scan. Without `variants` it is for all of them. Only extend has `trials`. Only replay has `accept`: the options of a foreign scan that the user has seen, as its head lists them.
  */
 export interface Command {
   variants?: string[] | null;
   trials?: number | null;
+  accept?: string[];
   action: Action;
 }
 /**

@@ -71,8 +71,16 @@ export type LinkEvent =
 export type Outgoing =
   /** Asks for the rows that changed after the revision `since`; without it, for all rows. */
   | { type: "hello"; since?: number }
-  /** A command; null stands for the whole scan, and `trials` belongs to `extend`. */
-  | { type: "command"; action: Action; variants: string[] | null; trials?: number }
+  /**
+   * A command; null stands for the whole scan. `trials` belongs to `extend`, `accept` to `replay`.
+   */
+  | {
+      type: "command";
+      action: Action;
+      variants: string[] | null;
+      trials?: number;
+      accept?: string[];
+    }
   /** Asks for a log from byte `start` on; without it, for the end of the log. */
   | { type: "log"; variant: string; start?: number }
   | { type: "metrics"; variant: string }

@@ -65,6 +65,7 @@ export function scan(rows: readonly Row[], more: Partial<ScanInfo> = {}): ScanIn
       now: 2000,
     },
     ...{ folder: "/data/scan", browse: "/home/me/nb/scan", home: "/home/me", note: null },
+    ...{ foreign: null, accept: [] },
     ...{ channel: "file", reported: null, warnings: [], stopped_by: null },
     ...more,
   };

@@ -229,6 +229,23 @@ describe("commands in the panel", () => {
       { type: "command", action: "replay", variants: null },
     ]);
   });
+  it("replay somebody else's scan when all that it would do was shown and accepted", () => {
+    const accept = ["--image docker://some/image", "--bind /data:/x"];
+    const foreign = "It belongs to somebody else.";
+    const { source, line, element } = panelStage([one("btag", rows(), { foreign, accept })]);
+    line("btag").click();
+    later(20);
+    element.querySelector<HTMLElement>('.gg-bt [aria-haspopup="menu"]')?.click();
+    const items = [...element.querySelectorAll("[role=menuitem]")];
+    expect(items.map((item) => item.textContent)).not.toContain("Add trials…");
+    (items.find((item) => item.textContent === "Replay…") as HTMLElement).click();
+    const question = element.querySelector(".gg-ask") as HTMLElement;
+    for (const option of accept) expect(question.textContent).toContain(option);
+    question.querySelector<HTMLElement>(".gg-p")?.click();
+    expect(source.links.get("btag")?.commands()).toEqual([
+      { type: "command", action: "replay", variants: null, accept },
+    ]);
+  });
   it("show the runner's log as text", async () => {
     const { line, element } = panelStage([one("btag")]);
     line("btag").click();

@@ -19,7 +19,7 @@ from jupyter_gridgpu.planning.request import plan
 from jupyter_gridgpu.store.paths import ScanPaths
 from jupyter_gridgpu.testing.examples import Story
 from tests.kit import eventually
-from tests.second_user import allowed, give_away, needs_root, open_place
+from tests.second_user import give_away, needs_root
 
 from .lab import Lab
 
@@ -136,14 +136,3 @@ def test_a_command_of_somebody_else_is_not_applied(lab: Lab, orphan: Path) -> No
         runner.wait()
     assert set(handle.view.commands) == {"2-mine"}
     assert not handle.view.stopped
-
-
-@needs_root
-def test_a_scan_is_closed_to_other_users(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    with open_place() as place:
-        (place / "seen").write_text("")
-        assert allowed([place / "seen"]) == [f"read {place / 'seen'}"]
-        monkeypatch.setenv("GRIDGPU_HOME", str(place / "home"))
-        made = client.start(plan(lab.notebook("n"), {"n": [1]}, Options(name="closed")))
-        assert made.wait(60) == "done"
-        assert allowed([place / "home", *(place / "home").rglob("*")]) == []

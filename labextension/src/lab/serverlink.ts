@@ -39,8 +39,9 @@ export class ServerLink implements Link {
 
   private answer(message: Exclude<Outgoing, { type: "hello" }>): Promise<Incoming> {
     if (message.type === "command") {
-      const { action, variants, trials } = message;
-      return this.rest.post(["scans", this.scan, "commands"], { action, variants, trials });
+      const { action, variants, trials, accept } = message;
+      const body = { action, variants, trials, accept };
+      return this.rest.post(["scans", this.scan, "commands"], body);
     }
     const job = ["scans", this.scan, "jobs", message.variant];
     if (message.type === "job") return this.rest.get(job);

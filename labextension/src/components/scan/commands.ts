@@ -2,7 +2,13 @@
 import type { Action, Row } from "../../wire";
 import type { QuestionBar } from "../ui/questionbar";
 import type { ScanMenuActions } from "./scanmenu";
-import { askedSentence, notSentSentence, replayQuestion, stopQuestion } from "./sentences";
+import {
+  askedSentence,
+  notSentSentence,
+  replayQuestion,
+  stopQuestion,
+  toAccept,
+} from "./sentences";
 import type { ScanStore } from "./store";
 
 /** After so many milliseconds without an answer, the user is told that the command was sent. */
@@ -25,6 +31,8 @@ export class Commands {
    * A stop that would end running jobs is asked about first; everything else is sent at once.
    */
   run(action: Action, ids: string[] | null): void {
+    const foreign = this.store.scan?.foreign;
+    if (foreign) return this.say(foreign);
     const question = this.questionBefore(action, ids);
     if (question) this.question.ask(question, () => this.send(action, ids));
     else this.send(action, ids);
@@ -33,20 +41,23 @@ export class Commands {
   /** Asks how many trials to add, and adds them. */
   addTrials(): void {
     const question = { text: "Trials to add", yes: "Add trials", no: "Cancel" };
-    this.question.askNumber(question, 10, (trials) => this.send("extend", null, trials));
+    this.question.askNumber(question, 10, (trials) => this.send("extend", null, { trials }));
   }
 
   /** Runs all variants again as a new scan, after a question. */
   replay(): void {
     const counts = Object.values(this.store.scan?.counts ?? {});
     const variants = counts.reduce((sum, count) => sum + count, 0);
-    this.question.ask(replayQuestion(variants), () => this.send("replay", null));
+    const accept = toAccept(this.store.scan);
+    const more = accept.length > 0 ? { accept } : {};
+    this.question.ask(replayQuestion(variants, accept), () => this.send("replay", null, more));
   }
 
   /** What the menu of a scan may do. A scan that its sender does not know takes no commands. */
   menu(): Pick<ScanMenuActions, "addTrials" | "replay"> {
     if (this.store.missing) return { addTrials: null, replay: null };
-    return { addTrials: () => this.addTrials(), replay: () => this.replay() };
+    const addTrials = this.store.scan?.foreign ? null : (): void => this.addTrials();
+    return { addTrials, replay: () => this.replay() };
   }
 
   /** An answer has come. Answers carry no name, but they come in the order of the commands. */
@@ -73,12 +84,15 @@ export class Commands {
     return ids.map((id) => this.store.rows.get(id)).filter((row) => row !== undefined);
   }
 
-  private send(action: Action, ids: string[] | null, trials?: number): void {
+  private send(
+    action: Action,
+    ids: string[] | null,
+    more: { trials?: number; accept?: string[] } = {},
+  ): void {
     const { store } = this;
     // A command that waits for a connection might stop something much later.
     if (store.closed) return this.say(notSentSentence(store.peer));
-    const extra = trials ? { trials } : {};
-    store.send({ type: "command", action, variants: ids, ...extra });
+    store.send({ type: "command", action, variants: ids, ...more });
     const tell = (): void => this.say(askedSentence(action, ids, store.peer));
     this.waiting.push(setTimeout(tell, PATIENCE));
   }

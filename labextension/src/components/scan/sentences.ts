@@ -1,7 +1,7 @@
 /** Sentences about stopping, asking, failing and losing the connection. */
 import type { Action, Link, Row, ScanInfo } from "../../wire";
 import type { Question } from "../ui/questionbar";
-import { clip, plural } from "../ui/text";
+import { clip, full, plural } from "../ui/text";
 import { gpuHours } from "./values";
 
 /** Of so many reasons the summary of failures gives the names; all others are only counted. */
@@ -60,12 +60,28 @@ export function stopQuestion(
   };
 }
 
-/** The question before a replay, since a new scan takes as much time as the first. */
-export const replayQuestion = (variants: number): Question => ({
-  text: `Run ${plural(variants, "variant")} again, as a scan of its own?`,
-  yes: "Replay",
-  no: "Cancel",
-});
+/** The options of somebody else's scan that a replay has to accept. An older head has none. */
+export function toAccept(scan: ScanInfo | null): string[] {
+  const { accept } = (scan ?? {}) as { accept?: unknown };
+  if (!Array.isArray(accept)) return [];
+  return accept.filter((text): text is string => typeof text === "string");
+}
+
+/**
+ * The question before a replay, since a new scan takes as much time as the first.
+ *
+ * `accept` are the options of somebody else's scan, all of which are shown.
+ */
+export function replayQuestion(variants: number, accept: readonly string[] = []): Question {
+  const text = `Run ${plural(variants, "variant")} again, as a scan of its own?`;
+  if (accept.length === 0) return { text, yes: "Replay", no: "Cancel" };
+  const options = accept.map((option) => full(option)).join(" ");
+  return {
+    text: `${text} It is not your scan, and would run with ${options}`,
+    yes: "Accept and replay",
+    no: "Cancel",
+  };
+}
 
 function objectOf(ids: readonly string[] | null): string {
   if (ids === null) return "the scan";
