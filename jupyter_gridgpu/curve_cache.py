@@ -10,19 +10,18 @@ from __future__ import annotations
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from jupyter_gridgpu.channels.metrics_file import parse_reading
 from jupyter_gridgpu.model.curves import Curves
 from jupyter_gridgpu.store.json_decoder import decoder
+from jupyter_gridgpu.store.opener import Opener, open_plain
 from jupyter_gridgpu.store.tail import read_lines
 
 METRICS_BYTES = 512 * 1024 * 1024  # so much of a metrics file is read; a worker writes less
 ENTRIES = 16  # jobs whose curves are kept
 END_BYTES = 256  # of what was read; by them a file is known again
-Opener = Callable[[str, int], int]
 
 
 @dataclass
@@ -82,7 +81,7 @@ def _goes_on(path: Path, kept: _Kept, opener: Opener) -> bool:
 
 def _end_before(path: Path, cursor: int, opener: Opener) -> bytes:
     """Return the last END_BYTES before a place in a file. Raises OSError."""
-    with open(path, "rb", opener=opener) as file:
+    with open_plain(path, opener) as file:
         file.seek(max(cursor - END_BYTES, 0))
         return file.read(min(END_BYTES, cursor))
 

@@ -21,6 +21,8 @@ settings.register_profile(
     database=None,
     suppress_health_check=[HealthCheck.too_slow],
 )
+# What tests/fuzz.py uses: other examples in each run, by a seed.
+settings.register_profile("long", settings.get_profile("default"), derandomize=False)
 settings.load_profile("default")
 
 

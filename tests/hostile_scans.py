@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import random
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,8 @@ def spec(name: str, **changes: Any) -> dict[str, Any]:
         id=f"id-{name}",
         space=Space(axes),
         objective=OBJECTIVE,
+        sampler="random",
+        trials=len(VALUES),  # the whole grid would be far too large
     )
     texts = {"notebook": IMAGE, "kernel": IMAGE, "warnings": [IMAGE, HIDDEN, LONG]}
     return {**scans.to_json(scan), **texts, "fingerprint": "f", "asked_name": None, **changes}
@@ -68,6 +71,8 @@ def story() -> Story:
 
 def _tell_job(told: Story, number: int, value: Any) -> None:
     params = dict.fromkeys((*NAMES, HIDDEN), value)
+    if value is LONG:  # once is enough: a line of the journal that is longer still is no event
+        params = {**dict.fromkeys(params, "W"), NAMES[0]: value}
     key = f"{told.propose(number, **params)}.1"
     text = TEXTS[number % len(TEXTS)]
     seen: dict[str, Any] = {"where": text, "gpu": text, "node": text, "message": text}
@@ -118,6 +123,16 @@ def _write_copy(job: Path) -> None:
     ]
     (copy / "metrics.jsonl").write_text("\n".join(lines) + "\n")
     (copy / "worker.log").write_text(f"{IMAGE}\n{SCRIPT}\n{RIGHT_TO_LEFT} 12\n\u202e\x1b[31mred\n")
+
+
+def write_bad_journals(home: Path) -> list[str]:
+    """Make scans whose journals are no journals; return their names."""
+    for name in ("torn", "piped"):
+        (write(home, name) / "journal.jsonl").unlink()
+    noise = random.Random(1).randbytes(100_000)
+    (home / "torn/journal.jsonl").write_bytes(b'{"seq":1,"type":["x"]}\n' + noise + b"\n[1]\n{}\n")
+    os.mkfifo(home / "piped/journal.jsonl")
+    return ["torn", "piped"]
 
 
 def write_bad_folders(home: Path) -> list[str]:

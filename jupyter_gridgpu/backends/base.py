@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,6 +35,7 @@ LARGEST_NUMBER = 1e11  # as seconds since the epoch, this is the year 5138
 # A worker gets so much longer than the grace: for the kernel's end and the result.
 END_SPARE_S = 10.0
 LAST_CELL = 100_000  # cell numbers from here on are not believed
+DAMAGED_RESULT = "The result of the job, result.json, is damaged and cannot be read."
 RESULT_BYTES = 1_000_000
 COPY_INFO_BYTES = 20_000
 LOG_END_BYTES = 4096  # the end of a log, whose last line is shown
@@ -186,6 +188,11 @@ def read_result(paths: ScanPaths, key: str) -> Observation | None:
     )
 
 
+def has_damaged_result(paths: ScanPaths, key: str) -> bool:
+    """Return whether a job left a result that cannot be read."""
+    return os.path.lexists(paths.job(key).result) and read_result(paths, key) is None
+
+
 def _reason(state: str, reason: Any) -> str | None:
     """Return the reason of a result. A failure without a known reason counts as the notebook's."""
     if reason in REASONS:
@@ -213,9 +220,10 @@ def notebook_of(paths: ScanPaths, key: str, copy: Any) -> str | None:
     """
     if not isinstance(copy, str) or not COPY_NAME.fullmatch(copy):
         return None
-    notebook = paths.job(key).copy(copy).notebook
+    found = paths.job(key).copy(copy)
+    notebook = found.notebook
     # A link could lead to any file of the user, which would then be shown and published.
-    if notebook.is_symlink() or not notebook.is_file():
+    if not found.is_real() or notebook.is_symlink() or not notebook.is_file():
         return None
     return notebook.relative_to(paths.folder).as_posix()
 

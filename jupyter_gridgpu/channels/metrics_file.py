@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from jupyter_gridgpu.model import numbers
+from jupyter_gridgpu.model.fields import is_time
 from jupyter_gridgpu.model.metrics import Reading, clean_step, clean_usage, clean_values
 from jupyter_gridgpu.store.json_decoder import parse_json
 from jupyter_gridgpu.store.paths import CopyPaths
@@ -43,7 +43,7 @@ def parse_reading(line: bytes, decode: Callable[[bytes], Any] = parse_json) -> R
     """
     try:
         body = decode(line)
-        time = numbers.decode(body["t"]) or 0.0
+        time = body["t"] if is_time(body["t"]) else 0.0
         values = clean_values(body.get("m", {}))
         usage = clean_usage(body.get("beat"))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):

@@ -196,7 +196,7 @@ def _read_cursor(path: Path) -> tuple[str, int]:
     if not isinstance(body, dict):
         return "", 0
     store, cursor = body.get("store"), body.get("cursor")
-    if not isinstance(store, str) or not isinstance(cursor, int) or cursor < 0:
+    if not isinstance(store, str) or type(cursor) is not int or cursor < 0:
         return "", 0
     return store, cursor
 

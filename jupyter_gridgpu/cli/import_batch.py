@@ -10,6 +10,7 @@ import click
 
 from jupyter_gridgpu import client
 from jupyter_gridgpu.cli.following import command_line
+from jupyter_gridgpu.cli.output import echo
 from jupyter_gridgpu.planning.options import import_options, to_options
 
 _PATH = click.Path(path_type=Path)
@@ -36,11 +37,11 @@ def import_batch(batch: Path, notebook: Path | None, **options: Any) -> None:
 
     made, variants = plan_import(batch.absolute(), notebook, to_options(options), command_line())
     for text in made.scan.warnings:
-        click.echo(f"Warning: {text}", err=True)
+        echo(f"Warning: {text}", err=True)
     handle = client.create(made, partial(write_imported_scan, made, variants))
-    click.echo(f"Imported {len(variants)} variants as {handle.name} in {handle.folder}.")
+    echo(f"Imported {len(variants)} variants as {handle.name} in {handle.folder}.")
     if made.scan.choice:
-        click.echo(made.scan.choice)
+        echo(made.scan.choice)
     # Variants of a CSV or YAML file have parameters only, and no executed notebook.
     if variants[0].path is None:
-        click.echo(f"They have not run yet: `gridgpu retry {handle.name}` runs them.")
+        echo(f"They have not run yet: `gridgpu retry {handle.name}` runs them.")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from jupyter_gridgpu import client
-from jupyter_gridgpu.cli.output import json_option, print_json
+from jupyter_gridgpu.cli.output import console, echo, json_option, print_json
 from jupyter_gridgpu.client import LeftOut, ScanHandle
 from jupyter_gridgpu.model.job import one_line
 from jupyter_gridgpu.model.units import duration_text, number_text
@@ -30,13 +30,9 @@ def list_scans(as_json: bool) -> None:
     if as_json:
         print_json({"scans": found, "left_out": [_left_out_json(item) for item in left_out]})
     elif found:
-        from rich.console import Console
-
-        Console().print(_table(found))
+        console().print(_table(found))
     elif not left_out:
-        click.echo(
-            "There are no scans yet. `gridgpu run NOTEBOOK -p 'lr = [1e-3, 1e-4]'` starts one."
-        )
+        echo("There are no scans yet. `gridgpu run NOTEBOOK -p 'lr = [1e-3, 1e-4]'` starts one.")
     _say_left_out(left_out)
 
 
@@ -45,11 +41,11 @@ def _say_left_out(left_out: list[LeftOut]) -> None:
     if not left_out:
         return
     count = "1 scan is" if len(left_out) == 1 else f"{len(left_out):,} scans are"
-    click.echo(f"{count} left out:", err=True)
+    echo(f"{count} left out:", err=True)
     for item in left_out[:NAMED]:
-        click.echo(f"  {item.folder.name}: {item.why}", err=True)
+        echo(f"  {item.folder.name}: {item.why}", err=True)
     if len(left_out) > NAMED:
-        click.echo("  `gridgpu list --json` names all of them.", err=True)
+        echo("  `gridgpu list --json` names all of them.", err=True)
 
 
 def _left_out_json(item: LeftOut) -> dict[str, str]:

@@ -1,8 +1,9 @@
 """The route on which jobs deliver metrics and their runner fetches them: gridgpu/collect/<scan>.
 
-It is the one route that needs no login: every request is signed, see transport/signing.py. The
-signature is checked before a byte of the body is read. Cookies do not count here, so another web
-site cannot make a browser send a valid request.
+It is the one route that needs no login: every request is signed, see transport/signing.py. Before a
+byte of the body is read, the signature is checked, and whether the spool would take what the
+request brings. Cookies do not count here, so another web site cannot make a browser send a valid
+request.
 """
 
 from __future__ import annotations
@@ -14,13 +15,17 @@ import math
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 from jupyter_server.auth.decorator import allow_unauthenticated
 from tornado import web
+from tornado.iostream import StreamClosedError
 
+from jupyter_gridgpu.collector.arriving import ArrivingBodies, groups
 from jupyter_gridgpu.collector.members import Members
+from jupyter_gridgpu.collector.rate_limit import TokenBucket
 from jupyter_gridgpu.collector.spool import CollectorLimits, Refused, Spool
 from jupyter_gridgpu.errors import GridGpuError
 from jupyter_gridgpu.transport.signing import (
@@ -45,10 +50,14 @@ COLLECTOR = "gridgpu_metrics_collector"  # the key of the Collector in the web s
 ROUTE = r"gridgpu/collect/([^/]+)"
 # A body must arrive within this time, so that slow connections do not pile up.
 BODY_S = 20.0
-# Bodies that arrive at the same time. Each has BATCH_BYTES at most, so they take 125 MB of memory.
-BODIES_LIMIT = 500
+# A sender who is refused may still be sending. The connection is closed after so long, and what
+# comes until then goes nowhere: closed at once, the sender would often not get the answer.
+LINGER_S = 2.0
+# Errors that are logged: so many at once, and one in so many seconds in the long run.
+LOGGED_ERRORS, LOGGED_EVERY_S = 20, 60.0
 # Bytes of one answer to a runner. It asks again at once, and other requests get their turn.
 READ_BYTES = 1024 * 1024
+PIECE_BYTES = 64 * 1024
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -70,7 +79,8 @@ class Collector:
         self._members, self._folder, self._limits = members, folder, limits
         self._spool: Spool | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="gridgpu-collect")
-        self.bodies = 0  # that are arriving now
+        self.bodies = ArrivingBodies()
+        self.errors = TokenBucket(1 / LOGGED_EVERY_S, LOGGED_ERRORS)
 
     def check(self, method: str, scan: str, text: str, digest: str, signature: str) -> Claim:
         """Return the claim of a request whose signature is genuine.
@@ -123,7 +133,6 @@ class CollectHandler(web.RequestHandler):
     """
 
     claim: Claim
-    _arriving = False
 
     @property
     def collector(self) -> Collector:
@@ -145,7 +154,7 @@ class CollectHandler(web.RequestHandler):
     def compute_etag(self) -> None:
         """Return None: no client asks for the same answer twice, so ETags are of no use."""
 
-    def prepare(self) -> None:
+    async def prepare(self) -> None:
         """Decide by the headers whether the body is wanted. Raises Refused."""
         headers, scan = self.request.headers, self.path_args[0]
         signature = [headers.get(name, "") for name in (CLAIM, DIGEST, SIGNATURE)]
@@ -158,12 +167,45 @@ class CollectHandler(web.RequestHandler):
         length = headers.get("Content-Length", "0")
         if "Transfer-Encoding" in headers or not length.isdecimal() or int(length) > BATCH_BYTES:
             raise Refused(413, f"Send at most {BATCH_BYTES // 1024} kB at once, and say how many.")
-        if self.collector.bodies >= BODIES_LIMIT:
-            raise Refused(503, "Too many send at once.", after_s=1)
         self._pieces: list[bytes] = []
-        self._arriving = True
-        self.collector.bodies += 1
+        self.collector.bodies.begin(self, groups(self.claim, scan))
         self.request.connection.set_body_timeout(BODY_S)  # type: ignore[union-attr]
+        if self.claim.action == WRITE:
+            await self._admit(scan, int(length))
+
+    async def _admit(self, scan: str, size: int) -> None:
+        """Answer at once if the spool would not take a body of so many bytes."""
+        claim = self.claim
+        try:
+            await self.collector.call(
+                lambda: self.collector.spool.admit(claim.user, scan, claim.job, claim.copy, size)
+            )
+        except Refused as refusal:
+            self._release_body()
+            body = json.dumps(self._told(refusal)).encode()
+            self.set_status(refusal.status)
+            self.set_header("Content-Length", len(body))
+            self.set_header("Connection", "close")
+            with suppress(StreamClosedError):
+                self.write(body)
+                await self.flush()
+                await self._linger(size)
+            self.finish()
+
+    async def _linger(self, left: int) -> None:
+        """Let the sender come to the end of a body, which nobody reads."""
+        with suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self._discard(left), LINGER_S)
+
+    async def _discard(self, left: int) -> None:
+        """Throw away so many bytes. Raises StreamClosedError if the sender goes away."""
+        stream = self.request.connection.stream  # type: ignore[union-attr]
+        while left > 0:
+            left -= len(await stream.read_bytes(min(left, PIECE_BYTES), partial=True))
+
+    def drop(self) -> None:
+        """Close the connection, since others of its kind began later."""
+        self.request.connection.stream.close()  # type: ignore[union-attr]
 
     # The body -----------------------------------------------------------------------------
 
@@ -238,16 +280,16 @@ class CollectHandler(web.RequestHandler):
 
     def _release_body(self) -> None:
         # Tornado may call both on_finish and on_connection_close for one request.
-        if self._arriving:
-            self._arriving = False
-            self.collector.bodies -= 1
+        self.collector.bodies.end(self)
 
     # Refusals -----------------------------------------------------------------------------
 
     def log_exception(self, typ: Any, value: Any, tb: Any) -> None:
-        """Log errors, but no refusals: a flood of bad requests must not fill the log."""
-        if not isinstance(value, Refused):
-            super().log_exception(typ, value, tb)
+        """Log some errors, but no refusals: a flood of requests must not fill the log."""
+        if isinstance(value, Refused) or self.collector.errors.wait_s(1) > 0:
+            return
+        self.collector.errors.take(1)
+        super().log_exception(typ, value, tb)
 
     def send_error(self, status_code: int = 500, **kwargs: Any) -> None:
         """Answer with the status of a refusal, where Tornado would say 500."""
@@ -255,15 +297,19 @@ class CollectHandler(web.RequestHandler):
         super().send_error(error.status if isinstance(error, Refused) else status_code, **kwargs)
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
-        """Answer with one sentence; a refusal may also tell the next offset, and when to retry."""
+        """Answer with one sentence."""
         error = kwargs.get("exc_info", (None, None))[1]
         body: dict[str, Any] = {"message": "The collector could not do that; its log says why."}
         if isinstance(error, Refused):
-            body["message"] = error.message
-            if error.next_offset is not None:
-                body["next"] = error.next_offset
-            if error.after_s:
-                self.set_header("Retry-After", str(math.ceil(error.after_s)))
+            body = self._told(error)
         elif isinstance(error, web.HTTPError):
             body["message"] = "That is not served here."
         self.finish(json.dumps(body))
+
+    def _told(self, refusal: Refused) -> dict[str, Any]:
+        """Return the body of a refusal, which may tell the next offset; set when to try again."""
+        if refusal.after_s:
+            self.set_header("Retry-After", str(math.ceil(refusal.after_s)))
+        if refusal.next_offset is not None:
+            return {"message": refusal.message, "next": refusal.next_offset}
+        return {"message": refusal.message}

@@ -56,6 +56,7 @@ class CollectorLimits:
     """How much a collector takes. A reading has about a hundred bytes."""
 
     # Space. Without these limits one job with a stolen key could fill the disk for everybody.
+    job_bytes: int = 64 * 2**20
     scan_bytes: int = 256 * 2**20
     user_bytes: int = 2 * 2**30
     total_bytes: int = 8 * 2**30
@@ -129,6 +130,11 @@ class Spool:
             self._append(user, file, Frame(len(body)), body)
             file.jobs |= new
 
+    def admit(self, user: str, scan: str, job: str, copy: str, size: int) -> None:
+        """Raise Refused if `size` bytes of a copy's metrics file would not be taken now."""
+        file = self._admitted(user, scan, job, copy, size)
+        self._check_space(user, file, size)
+
     def write(
         self, user: str, scan: str, job: str, copy: str, offset: int, age_s: float, body: bytes
     ) -> int:
@@ -137,15 +143,10 @@ class Spool:
         `age_s` is the age of the newest reading in these bytes, in seconds. Returns the offset at
         which the next bytes belong. Raises Refused.
         """
-        file = self._open(user, scan)
-        if file is None or job not in file.jobs:
-            raise Refused(404, "No such job is known here.")
-        if file.revoked_mark.exists():
-            raise Refused(410, "Nothing more is taken for this scan.")
+        file = self._admitted(user, scan, job, copy, len(body))
+        for bucket, amount in _buckets(file, job, len(body), self.limits):
+            bucket.take(amount)
         copies = file.sizes.setdefault(job, {})
-        if copy not in copies and len(copies) >= COPIES_LIMIT:
-            raise Refused(429, "The job has been started too often.", after_s=3600)
-        self._keep_pace(file, job, len(body))
         have = copies.get(copy, 0)
         # A gap would never be filled, since the job does not know of it. So the answer tells the
         # job where to go on.
@@ -231,25 +232,26 @@ class Spool:
 
     # Limits and writing -------------------------------------------------------------------
 
-    def _keep_pace(self, file: _ScanFile, job: str, size: int) -> None:
-        """Count a request of a job with `size` bytes. Raises Refused if it comes too early."""
-        limits = self.limits
-        if job not in file.job_buckets:
-            file.job_buckets[job] = (
-                TokenBucket(limits.job_requests, limits.request_burst),
-                TokenBucket(limits.job_rate, limits.job_burst),
-            )
-        if file.scan_bucket is None:
-            file.scan_bucket = TokenBucket(limits.scan_rate, limits.scan_burst)
-        requests, job_bytes = file.job_buckets[job]
-        scan_bytes = file.scan_bucket
-        wait_s = max(requests.wait_s(1), job_bytes.wait_s(size), scan_bytes.wait_s(size))
-        # Nothing is taken out of a bucket for a request that is refused.
-        if wait_s > 0:
-            raise Refused(429, "That is faster than is taken here.", after_s=wait_s)
-        requests.take(1)
-        job_bytes.take(size)
-        scan_bytes.take(size)
+    def _admitted(self, user: str, scan: str, job: str, copy: str, size: int) -> _ScanFile:
+        """Return the file of a scan into which `size` bytes of a copy may be written.
+
+        Raises Refused. Nothing is taken out of a bucket for a request that is refused.
+        """
+        file = self._open(user, scan)
+        if file is None or job not in file.jobs:
+            raise Refused(404, "No such job is known here.")
+        if file.revoked_mark.exists():
+            raise Refused(410, "Nothing more is taken for this scan.")
+        copies = file.sizes.get(job, {})
+        if copy not in copies and len(copies) >= COPIES_LIMIT:
+            raise Refused(429, "The job has been started too often.", after_s=3600)
+        if sum(copies.values()) + size > self.limits.job_bytes:
+            message = "The job has all the space that it may have here."
+            raise Refused(507, message, after_s=FULL_RETRY_S)
+        waits = [bucket.wait_s(amount) for bucket, amount in _buckets(file, job, size, self.limits)]
+        if max(waits) > 0:
+            raise Refused(429, "That is faster than is taken here.", after_s=max(waits))
+        return file
 
     def _append(self, user: str, file: _ScanFile, frame: Frame, body: bytes) -> None:
         """Append a frame whole or not at all. Raises Refused."""
@@ -307,6 +309,21 @@ class Spool:
             os.close(file.handle)
         # The mark of a revoked scan stays: its key may still be in somebody's hands.
         path.unlink()
+
+
+def _buckets(
+    file: _ScanFile, job: str, size: int, limits: CollectorLimits
+) -> list[tuple[TokenBucket, float]]:
+    """Return the buckets of a job's request of `size` bytes, with the amount for each."""
+    if job not in file.job_buckets:
+        file.job_buckets[job] = (
+            TokenBucket(limits.job_requests, limits.request_burst),
+            TokenBucket(limits.job_rate, limits.job_burst),
+        )
+    if file.scan_bucket is None:
+        file.scan_bucket = TokenBucket(limits.scan_rate, limits.scan_burst)
+    requests, job_bytes = file.job_buckets[job]
+    return [(requests, 1), (job_bytes, size), (file.scan_bucket, size)]
 
 
 def _load(path: Path, more_flags: int = 0) -> _ScanFile:

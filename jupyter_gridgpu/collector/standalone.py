@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import resource
+import logging
 import signal
 import socket
 import ssl
 from collections.abc import Callable
 from contextlib import suppress
+from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Any
 
-from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 from tornado.web import Application
 
+from jupyter_gridgpu.collector.connections import BoundedServer, allowed_connections
 from jupyter_gridgpu.collector.handler import BODY_S, COLLECTOR, ROUTE, CollectHandler, Collector
 from jupyter_gridgpu.collector.members import InvitedMembers
 from jupyter_gridgpu.collector.spool import CollectorLimits
@@ -23,6 +24,8 @@ from jupyter_gridgpu.errors import StorageError, UsageError
 from jupyter_gridgpu.transport.signing import BATCH_BYTES
 
 IDLE_S = 30.0  # a connection that sends no request is closed after so long
+LOG = "collector.log"
+LOG_BYTES = 1024 * 1024  # of the log, and as many of the one before it
 HEADER_BYTES = 16 * 1024  # of one request; ours are below 1 kB
 
 
@@ -40,7 +43,7 @@ def serve(
     Raises UsageError or StorageError.
     """
     members = InvitedMembers(folder)
-    _allow_many_connections()
+    _log_into(folder)
     # Makes the collector's secret now, so that a folder that cannot be written fails at once.
     members.secret("nobody")
     collector = Collector(members, lambda: folder / "scans", limits)
@@ -57,14 +60,14 @@ def serve(
     collector.close()
 
 
-def _allow_many_connections() -> None:
-    """Let this process hold as many files open as the system allows.
-
-    A connection that sends nothing takes one of them for IDLE_S.
-    """
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with suppress(ValueError, OSError):
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+def _log_into(folder: Path) -> None:
+    """Have warnings and errors written into a bounded log beside what the collector keeps."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    handler = RotatingFileHandler(folder / LOG, maxBytes=LOG_BYTES, backupCount=1, delay=True)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    logging.getLogger().addHandler(handler)
+    # A line that a full disk does not take would be told of on stderr, at greater length.
+    logging.raiseExceptions = False
 
 
 def _log_nothing(handler: Any) -> None:
@@ -77,7 +80,7 @@ async def _run(
     tls: ssl.SSLContext | None,
     started: Callable[[int], None],
 ) -> None:
-    server = HTTPServer(
+    server = BoundedServer(
         application,
         ssl_options=tls,
         max_body_size=BATCH_BYTES,
@@ -85,6 +88,7 @@ async def _run(
         body_timeout=BODY_S,
         idle_connection_timeout=IDLE_S,
         xheaders=False,
+        connections=allowed_connections(),
     )
     server.add_sockets(sockets)
     ended = asyncio.Event()

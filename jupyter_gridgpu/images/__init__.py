@@ -14,6 +14,7 @@ from jupyter_gridgpu.images.container import (
     starts_container,
 )
 from jupyter_gridgpu.images.identity import digest
+from jupyter_gridgpu.images.launcher import temporary_folder
 from jupyter_gridgpu.images.reference import parse, parse_bind
 
 __all__ = [
@@ -26,4 +27,5 @@ __all__ = [
     "resolve",
     "runtimes",
     "starts_container",
+    "temporary_folder",
 ]

@@ -44,6 +44,12 @@ class Apptainer:
         "XDG_CACHE_HOME",
         "MPLBACKEND",
     )
+    # Without setuid, a container has a user namespace of its own, which keeps it from other
+    # processes. In a node that is a container itself, --pid may not work.
+    hide_processes: tuple[str, tuple[str, ...]] = (
+        '[ "$(id -u)" = 0 ] || "$program" buildcfg 2>/dev/null | grep -q SUID_INSTALL=1',
+        ("--pid",),
+    )
 
     def command(
         self,

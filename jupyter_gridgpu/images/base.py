@@ -104,6 +104,10 @@ class ImageRuntime(Protocol):
     programs: tuple[str, ...]
     kinds: frozenset[str]  # of images that it runs
     hidden_variables: tuple[str, ...]  # removed before the start: they would do harm inside
+    # A test of the shell, in which $program is the program, and the words of a command that hide
+    # the node's processes from a container. Where the test succeeds, a container would reach the
+    # files of the node through /proc/PID/root, unless it does not see other processes.
+    hide_processes: tuple[str, tuple[str, ...]]
 
     def command(
         self,

@@ -19,6 +19,9 @@ from jupyter_gridgpu.store.json_decoder import parse_json
 PROBE = Path(__file__).with_name("probe.py")
 COMMAND_TIMEOUT_S = 120
 FETCH_TIMEOUT_S = 3600  # a large image may take long, over a slow line
+PYTHON_PARTS = 2  # of a version that are needed
+# What an answer raises that is not in the form of the probe.
+UNSOUND = (ValueError, IndexError, KeyError, TypeError, AttributeError, RecursionError)
 OUTPUT_LIMIT = 1_000_000  # characters
 VALUE_LIMIT = 200  # characters of a value that is shown
 SHORT_LIMIT = 100  # characters of a version or a digest
@@ -118,7 +121,7 @@ def _run_probe(runtime: ImageRuntime, program: str, image: Image, gpus: bool) ->
     try:
         return _read_answer(ended.stdout)
     # The image may print anything in place of an answer.
-    except (ValueError, IndexError, KeyError, TypeError):
+    except UNSOUND:
         reason = _last_line(ended.stderr) or "it said nothing"
         raise BackendError(f"{program} cannot run {image.ref}: {reason}") from None
 
@@ -127,9 +130,12 @@ def _read_answer(output: str) -> ProbeAnswer:
     # An image may print a greeting before the probe's line.
     body = parse_json(output[-OUTPUT_LIMIT:].strip().splitlines()[-1])
     packages = dict(body["packages"])
+    python = [int(part) for part in body["python"] if type(part) is int]
+    if len(python) < PYTHON_PARTS:
+        raise ValueError("no version of Python")
     return ProbeAnswer(
-        python=tuple(map(int, body["python"])),
-        packages={name: str(version) for name, version in packages.items() if version},
+        python=tuple(python),
+        packages={str(name): str(version) for name, version in packages.items() if version},
         kernels=[str(name) for name in body.get("kernels") or []],
         gpus=[str(name) for name in body.get("gpus") or []],
     )

@@ -7,6 +7,7 @@ command lines come from the runtimes (`ImageRuntime.command`) and are written as
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 from collections.abc import Sequence
@@ -83,6 +84,14 @@ temporary_folder() {
     /tmp/*) mkdir -p "$tmp/${folder#/tmp/}" ;;
     /var/tmp/*) mkdir -p "$tmp/${folder#/var/tmp/}" ;;
     esac"""
+
+
+def temporary_folder(pid: int) -> Path:
+    """Return the temporary folder that a launcher on this machine made, by its process number."""
+    root = os.environ.get("TMPDIR") or "/tmp"
+    if not os.path.isdir(root) or not os.access(root, os.W_OK):
+        root = "/tmp"
+    return Path(root) / f"gridgpu-tmp-{os.uname().nodename}-{pid}"
 
 
 def script(
@@ -276,7 +285,8 @@ def _job_lines(runtime: ImageRuntime, rest: Sequence[str]) -> list[str]:
     for path in WRITABLE:
         mount = command_line(runtime.mount(Bind(path, path)))
         lines.append(f'    if [ -d {quoted(path)} ]; then set -- {mount} "$@"; fi')
-    return [*lines, "done"]
+    test, words = runtime.hide_processes
+    return [*lines, "done", f'if {test}; then set -- {command_line(words)} "$@"; fi']
 
 
 def _exec_line(words: Sequence[str]) -> str:

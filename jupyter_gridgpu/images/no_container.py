@@ -16,6 +16,7 @@ class NoContainer:
     kinds: frozenset[str] = frozenset()
     # The job runs in the user's own environment, as the user set it up.
     hidden_variables: tuple[str, ...] = ()
+    hide_processes: tuple[str, tuple[str, ...]] = ("false", ())
 
     def command(
         self,

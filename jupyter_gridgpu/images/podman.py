@@ -16,9 +16,8 @@ from jupyter_gridgpu.images.base import (
     python3_command,
 )
 
-# Processes, host name and network are those of the node, as with Apptainer: processes outside must
-# see the worker that a job's claim names and send it signals, and the sockets of the kernel are in
-# a folder of the node. `root` in the container is the user outside.
+# Processes, host name and network are those of the node, as with Apptainer: a node that is a
+# container itself often allows nothing else. `root` in the container is the user outside.
 _AS_THE_NODE = (
     "--rm",
     "--read-only",
@@ -43,6 +42,8 @@ class Podman:
     kinds = frozenset((SANDBOX, ARCHIVE, REGISTRY))
     # Podman hands on only the variables that its options name.
     hidden_variables: tuple[str, ...] = ()
+    # For other users podman makes a user namespace, which keeps a container from other processes.
+    hide_processes: tuple[str, tuple[str, ...]] = ('[ "$(id -u)" = 0 ]', ("--pid=private",))
 
     def command(
         self,

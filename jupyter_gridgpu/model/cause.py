@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 COMPARED = 200  # characters of a message that are compared
 READ = 2_000  # characters of a message that are looked at
 SHOWN = 300  # characters of a message that a sentence quotes
-# A user or a batch system ended these; they say nothing about the notebook, the image or the nodes.
-NO_FAILURE = ("user", "preempted")
+# A user, a batch system or a pruner ended these; they say nothing about notebook, image or nodes.
+NO_FAILURE = ("user", "preempted", "pruned")
 _EXCEPTION = re.compile(r"([A-Z]\w*(?:\.\w+)*)(?=:| in cell )")
 # Quotes around a value, and none of those in words like "can't". The last one may be cut off.
 _QUOTED = re.compile(r"""(?<!\w)(['"`]).*?(?:\1(?!\w)|$)""")

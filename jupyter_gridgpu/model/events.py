@@ -16,6 +16,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from jupyter_gridgpu.model import numbers, records
+from jupyter_gridgpu.model.fields import LATEST
 from jupyter_gridgpu.model.plain_values import whole_texts
 
 RUNNER_STARTED = "runner.started"
@@ -59,6 +60,7 @@ class Event(NamedTuple):
     type: str  # one of RECORDS, or a type that only a later version knows
     # The keys of the event. They have the type that RECORDS names; the fold takes it from there.
     data: dict[str, Any]
+    checked: bool = True  # whether a checksum vouches for the line
 
     def line(self) -> str:
         """Return the event as one line of strict JSON, without the end of the line."""
@@ -98,13 +100,15 @@ def parse_line(line: bytes, decode: Callable[[bytes], Any] = json.loads) -> Even
         body = decode(line)
         if b"\\u" in line or b"\xed" in line:  # half a surrogate pair has one of the two
             body = whole_texts(body)
-        body.pop("crc", None)
-        return Event(
-            int(body.pop("seq")),
-            int(body.pop("term")),
-            float(body.pop("t")),
-            str(body.pop("type")),
-            body,
-        )
+        checked = body.pop("crc", None) is not None
+        seq, term, time, type_ = body.pop("seq"), body.pop("term"), body.pop("t"), body.pop("type")
     except (ValueError, ArithmeticError, KeyError, TypeError, AttributeError, RecursionError):
         return None
+    # Comparisons of types take less time than calls, and a journal has millions of lines.
+    if type(seq) is not int or type(term) is not int or type(type_) is not str:
+        return None
+    if type(time) not in (int, float) or not 0 <= time <= LATEST:
+        return None
+    if not 0 <= seq <= numbers.LARGEST_INT or not 0 <= term <= numbers.LARGEST_INT:
+        return None
+    return Event(seq, term, float(time), type_, body, checked)

@@ -58,6 +58,10 @@ class Fields:
                     f"{self._record} cannot be read: `{self._prefix}{name}` is missing."
                 )
 
+    def names(self) -> list[str]:
+        """Return the names of all keys."""
+        return list(self._body)
+
     def text(
         self,
         name: str,

@@ -110,13 +110,12 @@ def job_submitted(view: ScanView, data: JobSubmitted, time: float) -> Touched:
 def job_observed(view: ScanView, data: JobObserved, time: float) -> Touched:
     """Apply `job.observed`: take over what a backend, or the job's own result, says of a job."""
     variant = _latest(view, data["key"])
-    if variant is None:
+    if variant is None or not _may_say(variant.state, data["state"]):
         return ()
-    if _may_say(variant.state, data["state"]):
-        requeued = (variant.state, data["state"]) == ("running", "queued")
-        _observe(variant, data)
-        if requeued and view.stopped_by is not None:
-            _take_back(variant)
+    requeued = (variant.state, data["state"]) == ("running", "queued")
+    _observe(variant, data)
+    if requeued and view.stopped_by is not None:
+        _take_back(variant)
     return (variant,)
 
 
@@ -370,7 +369,7 @@ def _lift_rule(view: ScanView, data: CommandApplied) -> Touched:
 
 def extend(view: ScanView, variants: list[VariantView] | None, data: CommandApplied) -> Touched:
     """Propose more points than the scan was started with."""
-    view.extra_trials += int(data["trials"] or 0)
+    view.extra_trials += int(data.get("trials") or 0)
     view.stopped = False
     view.finished = False
     view.paused = False

@@ -21,7 +21,7 @@ from typing import Any
 from jupyter_gridgpu.errors import SpaceError
 from jupyter_gridgpu.model.constants import check_constants
 from jupyter_gridgpu.model.numbers import to_float
-from jupyter_gridgpu.model.plain_values import Budget, NotPlain, plain
+from jupyter_gridgpu.model.plain_values import Budget, NotPlain, is_text, plain
 from jupyter_gridgpu.model.space import GRID_LIMIT, Axis, Choice, Fixed, Range, Repeats, Space
 
 REPEATS_LIMIT = 1000
@@ -173,6 +173,11 @@ def _listed(value: Any) -> tuple[Any, ...] | None:
 
 def _assignments(body: str) -> list[tuple[int, str, ast.expr]]:
     """Return line, name and right side of each assignment. Raises SpaceError."""
+    if not is_text(body):
+        raise SpaceError(
+            "The space has bytes that are no UTF-8 (lone surrogates), which no notebook can hold:"
+            " write these values again."
+        )
     try:
         tree = _parsed(body)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:

@@ -16,6 +16,8 @@ import re
 from typing import Any
 
 _HALVES = re.compile("[\ud800-\udfff]")
+# The end of a sentence about a name from a command line or a disk that `is_text` refuses.
+NO_UTF8 = "it has bytes that are no UTF-8 (lone surrogates); give it another name"
 DEPTH_LIMIT = 20  # levels of lists and dicts in each other
 # Values in each other, those of a list that stands at several places counted at each of them.
 PARTS_LIMIT = 1_000_000

@@ -5,6 +5,7 @@
       manifest.jsonl              one `ManifestLine` for each job that has ended
       points.jsonl                one `PointLine` for each variant, where the points are given
       runner.lock                 `LeaseFile`
+      unpacked.json               `UnpackedFile`
       inbox/ID.json               `CommandFile`
       batches/b0001/engine.json   `BatchFile`
       jobs/v0017.2/
@@ -32,7 +33,9 @@ from typing import Any, Literal, Optional, TypedDict
 from jupyter_gridgpu.model.numbers import Num
 
 State = Literal["new", "queued", "running", "done", "failed", "cancelled", "lost"]
-Reason = Literal["timeout", "oom", "preempted", "node", "image", "notebook", "user", "submit"]
+Reason = Literal[
+    "timeout", "oom", "preempted", "pruned", "node", "image", "notebook", "user", "submit"
+]
 CommandName = Literal["stop", "retry", "pause", "resume", "extend"]
 
 # A job and what it leaves ---------------------------------------------------------
@@ -196,6 +199,16 @@ class CommandFile(_CommandExtras):
 
     action: CommandName
     variants: list[str] | None  # None: the scan as a whole
+
+
+class UnpackedFile(TypedDict):
+    """unpacked.json: the mark of a scan that was unpacked, which is only looked at.
+
+    That the file is there is all that counts.
+    """
+
+    file: str  # the pack
+    time: float  # when it was unpacked
 
 
 class BatchFile(TypedDict):

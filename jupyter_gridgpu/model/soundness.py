@@ -9,9 +9,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from jupyter_gridgpu.model import events, numbers
+from jupyter_gridgpu.model.fields import LATEST, is_bounded, is_inner_path
 from jupyter_gridgpu.model.job import STATES, is_job_key
+from jupyter_gridgpu.model.space import is_parameter_name
 
-DEPTH_LIMIT = 50  # levels of a parameter; a user's values have a few
 POINT_LIMIT = 10**7  # an id has at most seven digits
 _NUMBER = (int, float)
 _OPTIONAL: dict[str, tuple[type, ...]] = {
@@ -21,6 +22,9 @@ _OPTIONAL: dict[str, tuple[type, ...]] = {
     "steps": (int,), "whole": (bool,), "attrs": (dict,), "usage": (dict,), "by": (str,),
     "trials": (int,), "variants": (list,),
 }  # fmt: skip
+_TIMES = frozenset({"started", "ended", "at"})
+_AMOUNTS = frozenset({"cell", "step", "steps", "peak_mb", "gpu_s", "trials"})
+_LARGEST = 1e300
 _METRIC_PARTS = 4  # n, min, max, new values
 _NO_USAGE: dict[str, float] = {}
 _MAY_BE_REPORTED = ("step", "steps", "at", "whole", "notebook")
@@ -32,11 +36,22 @@ def is_sound(type_: str, data: Mapping[str, Any]) -> bool:
         # Nearly all events are of this type, so its check looks at the few keys that it has.
         return _reported(data)
     for name, value in data.items():
-        expected = _OPTIONAL.get(name)
-        if value is not None and expected is not None and not isinstance(value, expected):
+        if value is not None and name in _OPTIONAL and not _fits(name, value):
             return False
     check = _CHECKS.get(type_)
     return check is None or check(data)
+
+
+def _fits(name: str, value: Any) -> bool:
+    """Return whether a value has the type of its key, and is within bounds."""
+    # type(), since True is an int for isinstance.
+    if type(value) not in _OPTIONAL[name]:
+        return False
+    if name in _TIMES:
+        return bool(0 <= value <= LATEST)
+    if name in _AMOUNTS:
+        return bool(0 <= value <= numbers.LARGEST_INT)
+    return name != "notebook" or is_inner_path(value)
 
 
 def _proposed(data: Mapping[str, Any]) -> bool:
@@ -47,9 +62,10 @@ def _proposed(data: Mapping[str, Any]) -> bool:
         and _is_index(point)
         and _is_index(repeat)
         and isinstance(params, dict)
+        and all(map(is_parameter_name, params))
         and data.get("attrs", {}) is not None
-        and _depth(params) <= DEPTH_LIMIT
-        and _depth(data.get("attrs", {})) <= DEPTH_LIMIT
+        and is_bounded(params)
+        and is_bounded(data.get("attrs", {}))
     )
 
 
@@ -57,32 +73,13 @@ def _is_index(value: object) -> bool:
     return type(value) is int and 0 <= value < POINT_LIMIT
 
 
-def _depth(value: object) -> int:
-    """Return how deeply a value is nested, without recursion, which could be too deep."""
-    depth, level = 0, [value]
-    while level and depth <= DEPTH_LIMIT:
-        depth += 1
-        inner: list[object] = []
-        for item in level:
-            if isinstance(item, dict):
-                inner += item.values()
-            elif isinstance(item, list):
-                inner += item
-        level = inner
-    return depth
-
-
 def _of_job(data: Mapping[str, Any]) -> bool:
     return is_job_key(data.get("key"))
 
 
 def _observed(data: Mapping[str, Any]) -> bool:
-    times = (data.get(name) for name in ("started", "ended", "peak_mb", "gpu_s"))
-    return (
-        _of_job(data)
-        and data.get("state") in STATES
-        and all(time is None or 0 <= time < numbers.LARGEST_INT for time in times)
-    )
+    state = data.get("state")
+    return _of_job(data) and isinstance(state, str) and state in STATES
 
 
 def _reported(data: Mapping[str, Any]) -> bool:
@@ -99,11 +96,12 @@ def _reported(data: Mapping[str, Any]) -> bool:
     if type(usage) is not dict:
         return False
     for value in usage.values():
-        if type(value) not in _NUMBER:
+        # Only a number that is finite lies between these.
+        if type(value) not in _NUMBER or not -_LARGEST <= value <= _LARGEST:
             return False
     for name in _MAY_BE_REPORTED:
         value = data.get(name)
-        if value is not None and not isinstance(value, _OPTIONAL[name]):
+        if value is not None and not _fits(name, value):
             return False
     return True
 
@@ -115,7 +113,7 @@ def _command(data: Mapping[str, Any]) -> bool:
         isinstance(data.get("id"), str)
         and isinstance(data.get("action"), str)
         and (variants is None or all(isinstance(ident, str) for ident in variants))
-        and (trials is None or 0 <= trials < POINT_LIMIT)
+        and (trials is None or trials < POINT_LIMIT)
     )
 
 
@@ -133,6 +131,10 @@ def _noted(data: Mapping[str, Any]) -> bool:
     return isinstance(data.get("message"), (str, type(None)))
 
 
+def _rule(data: Mapping[str, Any]) -> bool:
+    return isinstance(data.get("why"), str)
+
+
 _CHECKS: dict[str, Callable[[Mapping[str, Any]], bool]] = {
     events.VARIANT_PROPOSED: _proposed,
     events.JOB_INTENDED: _of_job,
@@ -142,4 +144,5 @@ _CHECKS: dict[str, Callable[[Mapping[str, Any]], bool]] = {
     events.COMMAND_APPLIED: _command,
     events.MACHINE_SLEPT: _slept,
     events.CLOCK_SET: _clock_set,
+    events.RULE_MET: _rule,
 }

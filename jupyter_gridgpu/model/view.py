@@ -15,12 +15,14 @@ from jupyter_gridgpu.model.events import Event
 from jupyter_gridgpu.model.fold import COMMANDS as COMMANDS
 from jupyter_gridgpu.model.fold import HANDLERS, incomplete
 from jupyter_gridgpu.model.job import END_STATES, STATES
+from jupyter_gridgpu.model.line_numbers import takes
 from jupyter_gridgpu.model.metrics import objective_value
 from jupyter_gridgpu.model.scan import ScanSpec
 from jupyter_gridgpu.model.soundness import is_sound
 from jupyter_gridgpu.model.variant import PREEMPTIONS_LIMIT
 from jupyter_gridgpu.model.variant import VariantView as VariantView
 
+OF_JOBS = (events.JOB_INTENDED, events.JOB_SUBMITTED, events.JOB_OBSERVED, events.JOB_REPORTED)
 ENDED_FOR_ESTIMATE = 3  # jobs that have to be done before the time left is estimated
 
 
@@ -42,6 +44,8 @@ class ScanView:
         self.rev = 0
         self.term = 0  # of the last event
         self.seq = 0  # of the last event
+        # The event before the last one, if the last one left out numbers and has no checksum.
+        self.jumped_from: int | None = None
         self.commands: set[str] = set()  # ids of the commands that were applied
         self.unreadable = 0  # lines of the journal that are damaged
         self.stopped = False
@@ -74,18 +78,18 @@ class ScanView:
         """
         if event is events.UNREADABLE:
             self.unreadable, self.rev = self.unreadable + 1, self.rev + 1
-        if event.term < self.term or event.seq <= self.seq:
+        if not takes(self, event):
             return
-        self.term = event.term
-        self.seq = event.seq
         handler = HANDLERS.get(event.type)
         if handler is None:
             # A later version wrote the event; it may add only events that can be left out.
             return
-        self.rev += 1
         sound = is_sound(event.type, event.data)
         self.unreadable += not sound
         touched = handler(self, event.data, event.time) if sound else ()
+        if not touched and sound and event.type in OF_JOBS:
+            return  # a late word about a job that has ended: nothing has changed
+        self.rev += 1
         self._settle(touched, event.type != events.JOB_REPORTED)
 
     def apply_all(self, items: Iterable[Event]) -> ScanView:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +26,21 @@ class Kernel:
     name: str
     language: str
     remark: str | None = None  # what a user should know of the choice, in one sentence
+
+
+def kernel_to_be(path: Path, metadata: Mapping[str, Any], wanted: str | None) -> Kernel:
+    """Return the kernel of a notebook whose jobs are not described in full yet, as in a form.
+
+    If no kernel can be chosen, its name is empty, and the remark says so. Nothing is checked.
+    """
+    try:
+        return choose_kernel(path, metadata, wanted, here=False)
+    except NotebookError:
+        language = language_of(metadata) or PYTHON
+    try:
+        return _kernel_for(path, language, here=True)
+    except NotebookError as error:
+        return Kernel("", language, str(error))
 
 
 def choose_kernel(
@@ -120,6 +137,21 @@ def _check_program(path: Path, kernel: Kernel, argv: list[str]) -> None:
         f" {program[:200]!r} is not there. To run it with another kernel, give --kernel NAME"
         f" (there is: {_choice(kernel)})."
     )
+
+
+def runs_this_python(name: str) -> bool:
+    """Return whether the kernel of this name on this machine runs in the Python that runs us."""
+    from jupyter_client.kernelspec import KernelSpecManager
+
+    try:
+        argv = KernelSpecManager().get_kernel_spec(name).argv
+    except Exception:
+        # As in `_language_on_disk`: there is no such kernel, or its kernel.json is not sound.
+        return False
+    program = argv[0] if argv else ""
+    # The Python of a virtual environment is a link to the one that it was made with.
+    found = shutil.which(program) or program
+    return program in _THIS_PYTHON or os.path.realpath(found) == os.path.realpath(sys.executable)
 
 
 def _choice(kernel: Kernel) -> str:

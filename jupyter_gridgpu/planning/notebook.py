@@ -19,11 +19,12 @@ from typing import Any
 
 from jupyter_gridgpu.errors import NotebookError, SpaceError
 from jupyter_gridgpu.model.kernel_language import PYTHON
-from jupyter_gridgpu.model.plain_values import is_text
+from jupyter_gridgpu.model.plain_values import NO_UTF8, is_text
 from jupyter_gridgpu.model.space import Fixed, Space
 from jupyter_gridgpu.planning.assignments import python_parameters
 from jupyter_gridgpu.planning.effect import check_effect, derived_warning
-from jupyter_gridgpu.planning.kernels import Kernel, check_kernel, choose_kernel
+from jupyter_gridgpu.planning.kernels import choose_kernel, kernel_to_be, runs_this_python
+from jupyter_gridgpu.planning.papermill_reading import read_anyway
 from jupyter_gridgpu.planning.parameter import NO_VALUE, Parameter, check_axis
 from jupyter_gridgpu.planning.python_cell import NotPython
 from jupyter_gridgpu.planning.reported_metrics import reported_names
@@ -33,6 +34,7 @@ from jupyter_gridgpu.store.opener import read_bounded, users_opener
 from jupyter_gridgpu.worker.sound_notebook import INJECTED_TAG
 
 NOTEBOOK_LIMIT = 100 * 1024 * 1024  # bytes
+NAME_SHOWN = 100  # characters of a wrong name in a sentence
 NAMED_PARAMETERS = 8  # the most parameters that a sentence names
 # An assignment in the languages of Jupyter: `x = 1`, R's `x <- 1`, `local x=1`, `val x = 1`.
 _ASSIGNED = re.compile(
@@ -46,7 +48,7 @@ class Notebook:
 
     path: Path
     content: bytes
-    kernel: str  # the name of its kernelspec
+    kernel: str  # the name of its kernelspec; empty in a form if none is known yet
     language: str
     parameters: dict[str, Parameter]
     digest: str  # SHA-256 of what is run: the cells, their tags, the kernel
@@ -54,33 +56,37 @@ class Notebook:
 
 
 def read_notebook(
-    path: str | Path, kernel_here: bool = True, wanted_kernel: str | None = None
+    path: str | Path, kernel_here: bool | None = True, wanted_kernel: str | None = None
 ) -> Notebook:
     """Return the notebook at `path`.
 
     `wanted_kernel` runs it instead of its own. With `kernel_here` that kernel must be installed on
-    this machine; the kernel may be in an image otherwise. Raises NotebookError with one sentence if
-    the notebook cannot be used.
+    this machine; the kernel may be in an image otherwise. None stands for a form, which opens also
+    if no kernel is known yet. Raises NotebookError with one sentence if the notebook cannot be
+    used.
     """
     given = home.user_path(path)
+    if not is_text(str(given)):
+        raise NotebookError(f"The notebook {str(given)[-NAME_SHOWN:]!r}: {NO_UTF8}.")
     content = _read(given)
     whole = given.absolute()
     body = _parse(whole, content)
-    kernel = choose_kernel(given, _as_dict(body.get("metadata")), wanted_kernel, kernel_here)
-    parameters = _read_parameters(whole, content, kernel.language)
-    remarks = (kernel.remark,) if kernel.remark else ()
+    metadata = _as_dict(body.get("metadata"))
+    if kernel_here is None:
+        kernel = kernel_to_be(given, metadata, wanted_kernel)
+    else:
+        kernel = choose_kernel(given, metadata, wanted_kernel, kernel_here)
+    remarks: tuple[str, ...] = (kernel.remark,) if kernel.remark else ()
+    try:
+        parameters = _read_parameters(whole, content, kernel.language)
+    except NotPython as error:
+        source = _source(_parameters_cell(whole, content))
+        other_python = not kernel_here or not runs_this_python(kernel.name)
+        parameters, remark = read_anyway(source, given.name, error, other_python)
+        remarks += (remark,)
     return Notebook(
         whole, content, kernel.name, kernel.language, parameters, _digest(body), remarks
     )
-
-
-def check_installed(notebook: Notebook, wanted_kernel: str | None = None) -> tuple[()]:
-    """Raise NotebookError if the kernel of a notebook cannot start on this machine.
-
-    Returns no warning: a kernel can start, or it cannot.
-    """
-    check_kernel(notebook.path, Kernel(notebook.kernel, notebook.language), wanted_kernel)
-    return ()
 
 
 def check_space(notebook: Notebook, space: Space) -> None:
@@ -218,10 +224,8 @@ def _digest(body: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps([kernel, cells]).encode()).hexdigest()
 
 
-@lru_cache(maxsize=1)
-def _read_parameters(path: Path, content: bytes, language: str) -> dict[str, Parameter]:
-    """Return the parameters by name, in the order of their cell. Raises NotebookError."""
-    _check_sound(path, content)
+def _parameters_cell(path: Path, content: bytes) -> dict[str, Any]:
+    """Return the code cell with the parameters. Raises NotebookError."""
     tagged = [cell for cell in _parse(path, content)["cells"] if "parameters" in _tags(cell)]
     if not tagged:
         raise NotebookError(
@@ -234,15 +238,22 @@ def _read_parameters(path: Path, content: bytes, language: str) -> dict[str, Par
             f"The tag 'parameters' of {path.name[:100]} is on a cell of type {kind!r}:"
             " move it to the code cell that sets the values."
         )
+    cell: dict[str, Any] = tagged[0]
+    return cell
+
+
+@lru_cache(maxsize=1)
+def _read_parameters(path: Path, content: bytes, language: str) -> dict[str, Parameter]:
+    """Return the parameters by name, in the order of their cell.
+
+    Raises NotebookError, or NotPython for a Python cell that cannot be read.
+    """
+    _check_sound(path, content)
+    cell = _parameters_cell(path, content)
     if language == PYTHON:
-        try:
-            return python_parameters(_source(tagged[0]))
-        except NotPython as error:
-            raise NotebookError(
-                f"The parameters cell of {path.name} cannot be read as Python: {error}."[:300]
-            ) from None
+        return python_parameters(_source(cell))
     # Papermill knows the syntax of few languages. Of other languages only the names are read.
-    names = _ASSIGNED.findall(_source(tagged[0]))
+    names = _ASSIGNED.findall(_source(cell))
     return {name: Parameter(name, None, NO_VALUE, "") for name in names}
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from dataclasses import fields
 from typing import Any
 
 from jupyter_gridgpu import images
 from jupyter_gridgpu.errors import UsageError
 from jupyter_gridgpu.model.numbers import LARGEST_INT
+from jupyter_gridgpu.model.plain_values import NO_UTF8, is_text
 from jupyter_gridgpu.model.resources import (
     ANY_RUNTIME,
     NO_RUNTIME,
@@ -18,9 +20,20 @@ from jupyter_gridgpu.model.resources import (
 )
 from jupyter_gridgpu.model.scan import AUTO, Objective, parse_objective
 from jupyter_gridgpu.model.units import parse_duration, parse_memory
-from jupyter_gridgpu.planning.declaration import Options
+from jupyter_gridgpu.planning.declaration import Options, wording_of
 
 NAME_LIMIT = 500  # characters of the longest name for a batch system
+NAME_SHOWN = 100  # characters of a wrong text in a sentence
+
+
+def check_texts(options: Options) -> None:
+    """Raise UsageError if an option has bytes that are no UTF-8, which no record could hold."""
+    for declared in fields(options):
+        value = getattr(options, declared.name)
+        for text in value if isinstance(value, (list, tuple)) else (value,):
+            if isinstance(text, str) and not is_text(text):
+                word = wording_of(declared).words[0]
+                raise UsageError(f"{word} {text[:NAME_SHOWN]!r}: {NO_UTF8}.")
 
 
 def backend_fields(options: Options, container: Container) -> dict[str, Any]:

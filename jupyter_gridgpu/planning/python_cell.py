@@ -23,6 +23,10 @@ class NotPython(ValueError):
     """The cell is no Python; the text says where and why."""
 
 
+class UnknownSyntax(NotPython):
+    """The cell has no syntax that this Python knows; a newer one may know it."""
+
+
 @lru_cache(maxsize=512)  # a form reads the same cells at every key press
 def parse_cell(source: str) -> ast.Module:
     """Return the syntax of a cell. Lines keep their numbers. Raises NotPython."""
@@ -44,7 +48,8 @@ def parse_cell(source: str) -> ast.Module:
     except _ERRORS as error:
         line = getattr(error, "lineno", None)
         where = f"line {line}: " if line else ""
-        raise NotPython(f"{where}{getattr(error, 'msg', error)}") from None
+        kind = UnknownSyntax if isinstance(error, SyntaxError) else NotPython
+        raise kind(f"{where}{getattr(error, 'msg', error)}") from None
 
 
 def _parsed(source: str) -> ast.Module:

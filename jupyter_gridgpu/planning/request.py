@@ -29,6 +29,7 @@ from jupyter_gridgpu.planning.notebook import (
 )
 from jupyter_gridgpu.planning.option_values import (
     backend_fields,
+    check_texts,
     container_of,
     not_negative,
     positive,
@@ -70,6 +71,7 @@ def plan(
 
     Raises UsageError, SpaceError, NotebookError or BackendError with one sentence for the user.
     """
+    check_texts(options)
     # The image comes first: with an image, the kernel need not be installed here.
     container = container_of(options, exact=ask)
     here = not images.starts_container(container)
@@ -80,12 +82,10 @@ def plan(
     sampler, trials = _choose_sampler(wanted, objective, options)
     files = helper_files(found.path.parent, options.files)
     warnings = (*found.remarks, *space_warnings(found, wanted), *size_warnings(files))
-    if options.name is not None:
-        home.check_name(options.name)
     defaults = {name: parameter.default for name, parameter in found.parameters.items()}
     scan = ScanSpec(
         id=f"{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:6]}",
-        name=options.name or home.name_from(found.path.name),
+        name=_scan_name(options, found),
         notebook=found.path.name,
         kernel=found.kernel,
         language=found.language,
@@ -104,6 +104,12 @@ def plan(
     )
     scan = accepted_by_backend(_with_option_warnings(scan), ask, files)
     return Plan(scan, found, files, options.name, options.new)
+
+
+def _scan_name(options: Options, notebook: Notebook) -> str:
+    if options.name is None:
+        return home.name_from(notebook.path.name)
+    return home.check_name(options.name)
 
 
 def _read_space(space: object, names: Mapping[str, Any] | None) -> Space:

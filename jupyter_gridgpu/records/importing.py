@@ -9,9 +9,8 @@ import json
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,14 +24,19 @@ from jupyter_gridgpu.model.view import VariantView
 from jupyter_gridgpu.planning.backend_choice import accepted_by_backend
 from jupyter_gridgpu.planning.declaration import Options
 from jupyter_gridgpu.planning.helper_files import files_digest, helper_files, size_warnings
+from jupyter_gridgpu.planning.kernels import Kernel, check_kernel
 from jupyter_gridgpu.planning.notebook import (
     Notebook,
-    check_installed,
     check_space,
     read_notebook,
     space_warnings,
 )
-from jupyter_gridgpu.planning.option_values import backend_fields, container_of, read_objective
+from jupyter_gridgpu.planning.option_values import (
+    backend_fields,
+    check_texts,
+    container_of,
+    read_objective,
+)
 from jupyter_gridgpu.planning.request import Plan
 from jupyter_gridgpu.records.imported_job import write_job
 from jupyter_gridgpu.records.papermill_batch import (
@@ -66,6 +70,7 @@ def plan_import(
     parameters are for. `options` say how variants run if they are tried again; without `ask`, no
     batch system is asked whether it takes them. Raises UsageError, NotebookError or BackendError.
     """
+    check_texts(options)
     variants = _read_variants(batch)
     was_executed = variants[0].path is not None
     container = container_of(options, exact=ask)
@@ -79,6 +84,7 @@ def plan_import(
     space = space_of_points(params)
     check_space(source, space)
     helpers = helper_files(_helper_folder(batch, notebook, source), options.files)
+    sizes = size_warnings(helpers)
     point_lines = _point_lines(params)
     scan = replace(
         _spec(options.name or home.name_from(batch.name), source, space, options),
@@ -87,7 +93,7 @@ def plan_import(
         files_digest=files_digest(helpers),
         recorded=len(variants),
         recorded_digest=points.digest(point_lines),
-        warnings=(*source.remarks, *size_warnings(helpers)),
+        warnings=(*source.remarks, *sizes),
     )
     found = _checked(scan, source, options.kernel, was_executed)
     scan = replace(scan, warnings=(*scan.warnings, *found))
@@ -103,17 +109,20 @@ def _checked(
     What was executed stays true, whatever would happen now. Parameters alone are there to be run:
     for them, what `gridgpu run` refuses is refused. Raises NotebookError or SpaceError.
     """
-    checks: list[Callable[[], tuple[str, ...]]] = [partial(space_warnings, notebook, scan.space)]
-    if not images.starts_container(scan.container):
-        checks.insert(0, partial(check_installed, notebook, kernel))
     found: list[str] = []
-    for check in checks:
-        try:
-            found += check()
-        except (NotebookError, SpaceError) as error:
-            if not was_executed:
-                raise
-            found.append(str(error))
+    try:
+        if not images.starts_container(scan.container):
+            check_kernel(notebook.path, Kernel(notebook.kernel, notebook.language), kernel)
+    except NotebookError as error:
+        if not was_executed:
+            raise
+        found.append(str(error))
+    try:
+        found += space_warnings(notebook, scan.space)
+    except SpaceError as error:
+        if not was_executed:
+            raise
+        found.append(str(error))
     return tuple(found)
 
 

@@ -1,30 +1,37 @@
 """Packs a scan into one file, and unpacks a file that somebody sent.
 
 An unpacked file may come from anybody. No name in it can lead out of the new folder, its size is
-bounded, and nothing in it is run.
+bounded, and nothing in it is run. The new folder gets a mark that the file has no say in: with the
+mark, no runner ever drives the scan (store/ownership.py). A replay makes an own scan of it.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
 import stat
 import tempfile
+import time
 import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
 from jupyter_gridgpu.errors import StorageError, UnknownScan, UsageError
+from jupyter_gridgpu.model.records import UnpackedFile
 from jupyter_gridgpu.records.record import Record, load_record
+from jupyter_gridgpu.records.verify import CODE
 from jupyter_gridgpu.store import home
 from jupyter_gridgpu.store.opener import open_new, open_users
+from jupyter_gridgpu.store.paths import ScanPaths
 
 SUFFIX = ".gridscan.zip"
 # Files and folders that are left out of a pack: on another machine they would do harm.
 LEFT_OUT = (
     "inbox",
+    "unpacked.json",
     "runner.lock",
     "runner.log",
     "batches",
@@ -96,7 +103,11 @@ def _files_to_pack(root: Path) -> Iterator[str]:
             folders[:] = [name for name in folders if name not in LEFT_OUT]
         for name in sorted(files):
             path = here / name
-            if not _is_left_out(path) and stat.S_ISREG(os.lstat(root / path).st_mode):
+            if (
+                not _is_left_out(path)
+                and path.as_posix() not in CODE
+                and stat.S_ISREG(os.lstat(root / path).st_mode)
+            ):
                 yield path.as_posix()
 
 
@@ -143,6 +154,7 @@ def unpack(source: Path, into: Path | None = None, name: str | None = None) -> P
             packed_name, members = _checked_members(archive, source)
             unpacked = Path(scratch) / "scan"
             _extract(archive, members, unpacked, source)
+            _mark(ScanPaths(unpacked), source)
             new_name = home.check_name(name or packed_name)
             _check_scan(unpacked, parent, source)
             target = _free_place(parent, new_name, exact=name is not None)
@@ -166,7 +178,7 @@ def _checked_members(archive: zipfile.ZipFile, source: Path) -> tuple[str, list[
     """
     if len(archive.infolist()) > COUNT_LIMIT:
         raise _refused(source, f"it has more than {COUNT_LIMIT:,} files")
-    members = [member for member in archive.infolist() if not member.is_dir()]
+    members = [member for member in archive.infolist() if not member.filename.endswith("/")]
     names = {member.filename.split("/")[0] for member in members}
     if len(names) != 1:
         raise _refused(source, "it does not hold one folder")
@@ -193,7 +205,8 @@ def _check_member(member: zipfile.ZipInfo, source: Path) -> None:
     kind = stat.S_IFMT(member.external_attr >> 16)
     if kind not in (0, stat.S_IFREG) or member.flag_bits & _ENCRYPTED:
         raise _refused(source, f"{shown} is no plain file")
-    if path.split("/")[1] in LEFT_OUT:
+    # On a disk that ignores case, another spelling names the same file.
+    if path.split("/")[1].casefold() in LEFT_OUT:
         raise _refused(source, f"{shown} belongs in no pack")
 
 
@@ -202,7 +215,11 @@ def _extract(
 ) -> None:
     """Write the files of a pack into a new folder. Raises UsageError or OSError."""
     for member in members:
-        target = folder.joinpath(*member.filename.split("/")[1:])
+        parts = member.filename.split("/")[1:]
+        # Packs of earlier versions hold our code. It could be anything, and nothing needs it.
+        if parts[0].casefold() in CODE:
+            continue
+        target = folder.joinpath(*parts)
         target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         # The size that a pack states for a file may be wrong. So the bytes are counted.
         left = member.file_size
@@ -215,6 +232,13 @@ def _extract(
                 file.write(data)
 
 
+def _mark(paths: ScanPaths, source: Path) -> None:
+    """Mark a scan as unpacked. Raises OSError, also if there is such a file."""
+    body: UnpackedFile = {"file": str(source.absolute()), "time": time.time()}
+    with open_new(paths.unpacked, 0o600) as file:
+        file.write(json.dumps(body).encode())
+
+
 def _check_scan(folder: Path, parent: Path, source: Path) -> None:
     """Raise UsageError unless an unpacked folder is a scan that has ended and is new in `parent`.
 
@@ -225,8 +249,7 @@ def _check_scan(folder: Path, parent: Path, source: Path) -> None:
     except (UnknownScan, StorageError) as error:
         reason = str(error).replace(str(folder), "its folder").rstrip(".")
         raise _refused(source, reason) from None
-    # A Jupyter server starts the runner of an unfinished scan in the home: somebody else's notebook
-    # would run.
+    # A record is of what has ended. Nothing would go on with the rest.
     if not record.finished or record.view.active:
         raise _refused(source, "its scan had not ended")
     known = _folder_of_same_scan(parent, record)

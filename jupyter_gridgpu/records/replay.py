@@ -28,7 +28,7 @@ from jupyter_gridgpu.planning.notebook import (
     read_notebook,
     space_warnings,
 )
-from jupyter_gridgpu.planning.option_values import backend_fields, container_of
+from jupyter_gridgpu.planning.option_values import backend_fields, check_texts, container_of
 from jupyter_gridgpu.planning.request import Plan
 from jupyter_gridgpu.planning.space_apart import space_apart
 from jupyter_gridgpu.records.record import Record
@@ -62,6 +62,7 @@ def plan_replay(
     """
     variants = select_variants(record.view, request.only)
     options = _replay_options(record.scan, request)
+    check_texts(options)
     container, image_changes = _container(record.scan, options, ask)
     here = not images.starts_container(container)
     notebook = _unchanged_notebook(record, here, options.kernel)

@@ -16,8 +16,10 @@ from jupyter_gridgpu.store.manifest import SCAN_KEY, Digests
 READERS = 4  # files read at once: on a network disk, waiting takes longer than hashing
 HELPER_FOLDER = "files/"  # in the scan folder
 NOTEBOOK = "notebook.ipynb"
+# Our own code, which is no part of a pack.
+CODE = ("worker.pyz", "worker.sh")
 # The files of which provenance.json may hold digests, besides the helper files.
-INPUTS = ("scan.json", NOTEBOOK, "worker.pyz", "worker.sh", "points.jsonl")
+INPUTS = ("scan.json", NOTEBOOK, *CODE, "points.jsonl")
 VERDICTS = {0: "unchanged", 1: "changed", 3: "incomplete"}  # by exit code
 
 FileState = Literal["same", "changed", "missing"]
@@ -54,6 +56,9 @@ def verify(record: Record) -> Verdict:
     """Check every digest that a scan kept. The files are read, and nothing is written."""
     by_job = manifest.read(record.paths.manifest)
     expected = {**_input_digests(record), **by_job.get(SCAN_KEY, {})}
+    if record.paths.unpacked.exists():
+        for name in CODE:
+            expected.pop(name, None)
     for key, files in by_job.items():
         if key != SCAN_KEY:
             expected.update(files)

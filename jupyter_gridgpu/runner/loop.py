@@ -17,6 +17,7 @@ from jupyter_gridgpu.runner.clocks import ClockTimes, ClockWatch, read_clocks
 from jupyter_gridgpu.runner.driven_scan import DrivenScan
 from jupyter_gridgpu.runner.log import say
 from jupyter_gridgpu.runner.observing import JobObserver
+from jupyter_gridgpu.runner.own_code import check_code
 from jupyter_gridgpu.runner.proposing import PointProposer
 from jupyter_gridgpu.runner.sending import NO_ROOM, UNDERWAY_S, JobSender
 from jupyter_gridgpu.store import fold_cache, home, inbox
@@ -96,6 +97,7 @@ class Runner:
     def start(self) -> None:
         """Begin this runner's term in the journal, and adopt the jobs of an earlier runner."""
         view = self.scan.view
+        check_code(self.scan, self.observer.manifest)
         self.sender.metrics_access = channels.write_sender_file(self.scan.spec)
         self.backend.open()
         self.scan.record((events.RUNNER_STARTED, {}), durable=True)

@@ -36,7 +36,7 @@ class JobObserver:
         self._backend = backend
         self._channel = channel
         self._metrics = MetricsReader(scan.paths, channel)
-        self._manifest = ManifestWriter(scan.paths)
+        self.manifest = ManifestWriter(scan.paths)
         self._image = DrivenImage(scan)
         self._next_poll = 0.0
         self._next_metrics = 0.0
@@ -110,7 +110,7 @@ class JobObserver:
     def record_digests(self, keys: Iterable[str]) -> None:
         """Write the digests of what ended jobs left into the manifest."""
         try:
-            self._manifest.add(keys)
+            self.manifest.add(keys)
         except OSError as error:
             # The scan goes on. The next runner writes the digests that are missing.
             say(f"The manifest was not written: {error.strerror}.")

@@ -5,7 +5,6 @@ Only the watcher's scan thread may call what is in this module.
 
 from __future__ import annotations
 
-import os
 import stat
 import time
 from logging import Logger
@@ -17,7 +16,7 @@ from jupyter_gridgpu.model import wire
 from jupyter_gridgpu.model.job import one_line
 from jupyter_gridgpu.server.messages import LeftOutScan
 from jupyter_gridgpu.server.watched_scan import SHARE, News, Pace, WatchedScan
-from jupyter_gridgpu.store import home
+from jupyter_gridgpu.store import home, ownership
 
 SWEEP_S = 0.05  # seconds after which a sweep ends; the scans that are left come first in the next
 LEFT_OUT_LIMIT = 100  # folders that are left out and named to pages
@@ -188,12 +187,15 @@ class WatchedScans:
 
 
 def _check_folder(folder: Path) -> None:
-    """Raise StorageError if it is not safe to read a scan folder, or to run what is in it."""
-    # The server starts runners of unfinished scans, and so would run code of another user.
-    if os.stat(folder).st_uid != os.geteuid():
-        raise StorageError("it belongs to somebody else, whose notebook would be run.")
+    """Raise StorageError if a scan folder is not this user's, or if it is not safe to read it.
+
+    Whether what is in it may be run is for the module that starts runners to say.
+    """
+    found = ownership.foreign(folder)
+    if found is not None and found.why == ownership.OWNER:
+        raise StorageError(found.text)
     if not folder.resolve().is_relative_to(home.home().resolve()):
         raise StorageError("its folder is outside the home of scans.")
     # Reading a pipe would block the thread for ever.
-    if not stat.S_ISREG(os.lstat(folder / "scan.json").st_mode):
+    if not stat.S_ISREG((folder / "scan.json").lstat().st_mode):
         raise StorageError("its scan.json is no plain file.")

@@ -18,6 +18,7 @@ from jupyter_gridgpu.model.metrics import Series
 from jupyter_gridgpu.model.scan import ScanSpec
 from jupyter_gridgpu.model.variant import VariantView
 from jupyter_gridgpu.model.view import ScanView
+from jupyter_gridgpu.store.fold_soundness import VARIANT, VIEW, are_sound, is_series
 from jupyter_gridgpu.store.json_decoder import decoder
 from jupyter_gridgpu.store.opener import open_plain, read_bounded
 from jupyter_gridgpu.store.paths import ScanPaths, write_atomic
@@ -30,8 +31,8 @@ _FIELDS = {
 }
 _SERIES = [field.name for field in dataclasses.fields(Series)]
 _PLAIN = (
-    "rev", "term", "seq", "unreadable", "stopped", "stopped_by", "paused", "finished",
-    "extra_trials", "backend_note", "started", "ended", "points",
+    "rev", "term", "seq", "jumped_from", "unreadable", "stopped", "stopped_by", "paused",
+    "finished", "extra_trials", "backend_note", "started", "ended", "points",
     "images",
     "slept_s", "clock_set_s",
 )  # fmt: skip
@@ -64,6 +65,8 @@ def read(paths: ScanPaths, scan: ScanSpec) -> tuple[ScanView, int] | None:
         data = read_bounded(paths.fold, BYTES_LIMIT)
         body = decoder(len(data))(data)
         offset = body["offset"]
+        if type(offset) is not int or offset < 0:
+            return None
         if body["shape"] != _shape() or body["journal"] != _fingerprint(paths.journal, offset):
             return None
         return _view_from_json(scan, body), offset
@@ -112,16 +115,29 @@ def _variant_to_json(variant: VariantView) -> list[Any]:
 
 
 def _view_from_json(scan: ScanSpec, body: dict[str, Any]) -> ScanView:
-    """Return the view that a cache holds. Raises KeyError or TypeError if it is damaged."""
+    """Return the view that a cache holds.
+
+    Raises KeyError, TypeError, ValueError or AttributeError if it is damaged.
+    """
     view = ScanView(scan)
-    for name in _PLAIN:
-        setattr(view, name, body["view"][name])
+    plain = {name: body["view"][name] for name in _PLAIN}
+    if not are_sound(plain, VIEW) or not all(isinstance(ident, str) for ident in body["commands"]):
+        raise ValueError("the fold of the scan is not sound")
+    for name, value in plain.items():
+        setattr(view, name, value)
     view.images = [(mark, variant) for mark, variant in view.images]
     view.commands = set(body["commands"])
     variants = []
     for fields, metrics in body["variants"]:
+        if not are_sound(fields, VARIANT) or not all(map(is_series, metrics.values())):
+            raise ValueError("the fold of a variant is not sound")
         variant = VariantView(**fields)
         variant.metrics = {name: Series(*values) for name, values in metrics.items()}
         variants.append(variant)
+    # The view finds variants by their numbers.
+    if {variant.number for variant in variants} != set(range(len(variants))):
+        raise ValueError("variants are missing in the fold")
     view.adopt(variants)
+    if len(view.variants) != len(variants):
+        raise ValueError("a variant is in the fold twice")
     return view

@@ -21,11 +21,13 @@ from jupyter_gridgpu.model.fields import NAME_LIMIT as NAME_LIMIT
 from jupyter_gridgpu.model.plain_values import whole_texts
 from jupyter_gridgpu.model.scan import ScanSpec
 from jupyter_gridgpu.model.scan_record import from_json
+from jupyter_gridgpu.store import ownership
 from jupyter_gridgpu.store.opener import LOCK, copy_file, create_plain, plain_handle
 from jupyter_gridgpu.store.paths import ScanPaths, read_json, write_json
 
 NOTEBOOK_NAME_LIMIT = 48  # of a name made from a notebook's, so that a number fits behind it
 HOME_VARIABLE = "GRIDGPU_HOME"
+PRIVATE = 0o600
 READ_ONLY = 0o444
 EXECUTABLE = 0o111
 Equip = Callable[[ScanPaths], None]
@@ -105,12 +107,10 @@ def load(folder: Path) -> ScanSpec:
     body = read_json(ScanPaths(folder).spec)
     if not isinstance(body, dict):
         raise UnknownScan(f"{folder} is no scan folder: it has no readable scan.json.")
-    record = f"scan.json in {folder}"
     try:
-        whole = whole_texts(body)
+        scan = from_json(whole_texts(body), f"scan.json in {folder}")
     except RecursionError:
-        raise StorageError(f"{record} is nested too deeply.") from None
-    scan = from_json(whole, record)
+        raise StorageError(f"scan.json in {folder} is nested too deeply.") from None
     # A folder that was renamed is found by its new name, so the scan gets the name of its folder.
     if NAME.fullmatch(folder.name):
         return replace(scan, name=folder.name)
@@ -204,11 +204,14 @@ def find_fingerprint(fingerprint: str, name: str | None) -> Path | None:
     """Return the folder of the newest scan that was started by the same request, or None.
 
     If `name` is given, the scan must have this name, or must have been requested with this name.
+    Scans of others, and those that were unpacked, are passed over.
     """
     for folder in reversed(folders()):
         body = _spec(folder)
         names = (None, body.get("name"), body.get("asked_name"))
-        if body.get("fingerprint") == fingerprint and name in names and _is_readable(folder):
+        if body.get("fingerprint") != fingerprint or name not in names:
+            continue
+        if _is_readable(folder) and not _is_of_others(folder):
             return folder
     return None
 
@@ -220,6 +223,12 @@ def _is_readable(folder: Path) -> bool:
     except (UnknownScan, StorageError):
         return False
     return True
+
+
+def _is_of_others(folder: Path) -> bool:
+    found = ownership.foreign(folder)
+    # A folder with wrong modes is the user's: what to do about it is said when its runner starts.
+    return found is not None and found.why in (ownership.OWNER, ownership.UNPACKED)
 
 
 @contextmanager
@@ -304,11 +313,17 @@ def _fill(
         if path.is_file():
             # A program among them must stay one.
             path.chmod(READ_ONLY | (path.stat().st_mode & EXECUTABLE))
+        else:
+            path.chmod(path.stat().st_mode & ~ownership.OTHERS_WRITE)
     body = scans.to_json(scan)
     write_json(
         paths.spec, {**body, "fingerprint": scans.fingerprint(scan), "asked_name": asked_name}
     )
     equip(paths)
+    # A user's umask may let the group write. A runner would not run what others may change.
+    for path in paths.folder.iterdir():
+        if path.is_file():
+            path.chmod(PRIVATE)
 
 
 def _copy(source: Path, target: Path) -> None:

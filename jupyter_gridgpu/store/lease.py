@@ -34,6 +34,7 @@ RETRY_S = 0.02  # between two of them
 RENEW_S = 10.0
 STALE_S = 60.0
 BODY_BYTES = 10_000
+LARGEST_TERM = 2**53
 
 
 class Lease:
@@ -171,7 +172,7 @@ def _body(path: Path) -> dict[str, Any]:
 
 def _term(body: dict[str, Any]) -> int:
     term = body.get("term")
-    if not isinstance(term, int):
+    if type(term) is not int or not 0 <= term <= LARGEST_TERM:
         return 0
     return term
 

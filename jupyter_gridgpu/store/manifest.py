@@ -86,6 +86,13 @@ class ManifestWriter:
         for key in new:
             self._append(key, digests(self._paths.folder, job_files(self._paths, key)))
 
+    def renew(self, names: Iterable[str]) -> None:
+        """Write the digests of files of the scan that are new since it was started. Raises OSError.
+
+        Of two lines of the scan the last one counts, so this one holds all that such a line holds.
+        """
+        self._append(SCAN_KEY, digests(self._paths.folder, [self._paths.provenance.name, *names]))
+
     def _append(self, key: str, files: Digests) -> None:
         """Append one line to the file. Raises OSError."""
         body: ManifestLine = {"key": key, "t": round(time.time(), 3), "files": files}
@@ -132,5 +139,5 @@ def _parse(line: bytes) -> tuple[str, Digests] | None:
         body = parse_json(line)
         files = {str(name): (str(sha), int(size)) for name, (sha, size) in body["files"].items()}
         return str(body["key"]), files
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ArithmeticError, ValueError, KeyError, TypeError, AttributeError):
         return None

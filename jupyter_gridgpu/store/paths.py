@@ -77,6 +77,11 @@ class ScanPaths:
         return self.folder / "provenance.json"
 
     @property
+    def unpacked(self) -> Path:
+        """The mark of a scan that was unpacked. With it, nothing in the folder is ever run."""
+        return self.folder / "unpacked.json"
+
+    @property
     def points(self) -> Path:
         """The variants of a scan whose points were given, one a line. The file never changes."""
         return self.folder / "points.jsonl"
@@ -203,6 +208,10 @@ class CopyPaths:
     """The files of one copy of a job. Only the copy's worker writes them."""
 
     folder: Path
+
+    def is_real(self) -> bool:
+        """Return whether the folder is there; a link, which a job may have made, does not count."""
+        return self.folder.is_dir() and not self.folder.is_symlink()
 
     @property
     def about(self) -> Path:

@@ -8,10 +8,11 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from jupyter_gridgpu.errors import StorageError, UsageError
-from jupyter_gridgpu.model import numbers
+from jupyter_gridgpu.errors import GridGpuError, StorageError
+from jupyter_gridgpu.model import events, numbers
 from jupyter_gridgpu.model.job import split_key
 from jupyter_gridgpu.model.records import PointLine, VariantProposed
+from jupyter_gridgpu.model.soundness import is_sound
 from jupyter_gridgpu.model.view import VariantView
 from jupyter_gridgpu.store.json_decoder import parse_json
 from jupyter_gridgpu.store.opener import open_plain
@@ -51,7 +52,7 @@ def read(path: Path) -> Iterator[VariantProposed]:
         raise StorageError(
             f"The points of the scan, {path}, cannot be read: {error.strerror}."
         ) from None
-    except (ValueError, KeyError, TypeError, UsageError):
+    except (ValueError, KeyError, TypeError, RecursionError, GridGpuError):
         raise StorageError(
             f"The points of the scan, {path}, are not sound: the file was changed."
         ) from None
@@ -62,10 +63,13 @@ def _point(body: Any) -> VariantProposed:
     # The id becomes the name of a folder. The file may come from a pack that somebody sent, so
     # `split_key` checks that it is an id and no path.
     variant, _ = split_key(f"{body['variant']}.1")
-    return {
+    data: VariantProposed = {
         "variant": variant,
-        "point": int(body["point"]),
-        "repeat": int(body["repeat"]),
-        "params": numbers.decode_all(dict(body["params"])),
+        "point": body["point"],
+        "repeat": body["repeat"],
+        "params": body["params"],
         "attrs": {},
     }
+    if not is_sound(events.VARIANT_PROPOSED, data):
+        raise ValueError("the fold could not take it")
+    return {**data, "params": numbers.decode_all(data["params"])}

@@ -15,6 +15,7 @@ from typing import Any
 
 NO_PROCESS = ("", 0)  # state letter and start time if there is no such process
 DEAD = ("", "Z", "X")  # state letters of proc(5): none, a zombie, dead
+LARGEST_PID = 2**31 - 1
 
 
 @dataclass(frozen=True)
@@ -60,12 +61,15 @@ class Process:
     @staticmethod
     def from_json(body: Any) -> Process | None:
         """Return the process that a JSON value names, or None if it names none."""
-        try:
-            return Process(
-                str(body["host"]), str(body["boot"]), int(body["pid"]), int(body["start"])
-            )
-        except (KeyError, TypeError, ValueError, OverflowError):
+        if not isinstance(body, dict):
             return None
+        host, boot, pid, start = (body.get(name) for name in ("host", "boot", "pid", "start"))
+        if not isinstance(host, str) or not isinstance(boot, str):
+            return None
+        # To signal the process 0 or -1 would mean many others.
+        if type(pid) is not int or type(start) is not int or not 0 < pid <= LARGEST_PID:
+            return None
+        return Process(host, boot, pid, start)
 
 
 def this_process() -> Process:

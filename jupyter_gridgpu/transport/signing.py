@@ -36,9 +36,9 @@ SECRET_BYTES = 32  # the least that a secret has
 # Names become names of files and folders in the collector's store, so none can be a path.
 USER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
 SCAN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-JOB = re.compile(r"v\d{4,7}\.\d{1,4}")
-_BYTES = re.compile(r"\d{1,12}")
-_AGE = re.compile(r"\d{1,9}(\.\d{1,3})?")
+JOB = re.compile(r"v\d{4,7}\.\d{1,4}", re.ASCII)
+_BYTES = re.compile(r"\d{1,12}", re.ASCII)
+_AGE = re.compile(r"\d{1,9}(\.\d{1,3})?", re.ASCII)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from jupyter_gridgpu.errors import UsageError
+from jupyter_gridgpu.model.escapes import visible
 from jupyter_gridgpu.records.compare import Comparison
 from jupyter_gridgpu.records.comparison_rows import (
     column_names,
@@ -114,7 +115,7 @@ class Compared:
         if len(inputs) > INPUT_LIMIT:
             more = f"<p>{len(inputs) - INPUT_LIMIT} more.</p>"
         # A text may have several lines, for example a diff of two notebooks, which are kept.
-        texts = "".join(f"<pre>{escape(item.text)}</pre>" for item in inputs if item.text)
+        texts = "".join(f"<pre>{escape(visible(item.text))}</pre>" for item in inputs if item.text)
         return f"<p>What went in differed:</p><table><tbody>{rows}</tbody></table>{more}{texts}"
 
     def _repr_html_(self) -> str:

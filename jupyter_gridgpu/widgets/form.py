@@ -11,6 +11,7 @@ import anywidget
 import traitlets
 
 from jupyter_gridgpu.errors import UsageError
+from jupyter_gridgpu.model.escapes import visible
 from jupyter_gridgpu.model.form_cell import first_line
 from jupyter_gridgpu.planning.notebook import read_notebook
 from jupyter_gridgpu.planning.options import words_for
@@ -56,7 +57,7 @@ class ScanForm(anywidget.AnyWidget):
             self._variables = names
         self._notebook = str(notebook)
         self._line = first_line([self._notebook, *words_for(values)]).removeprefix("%")
-        found = read_notebook(notebook, kernel_here=False)
+        found = read_notebook(notebook, None, values.get("kernel"))
         state = first_state(found, values)
         super().__init__(facts=facts(found), state=state, checked=self._check(state))
         self.on_msg(self._on_message)
@@ -73,11 +74,11 @@ class ScanForm(anywidget.AnyWidget):
         rows = ""
         for parameter in self.facts["parameters"]:
             texts = (parameter["name"], parameter["default"], parameter["comment"])
-            cells = "".join(f"<td>{escape(text)}</td>" for text in texts)
+            cells = "".join(f"<td>{escape(visible(text))}</td>" for text in texts)
             rows += f"<tr>{cells}</tr>"
         names = "<thead><tr><th>parameter</th><th>default</th><th></th></tr></thead>"
         table = f"<table>{names}<tbody>{rows}</tbody></table>"
-        return f"<div><p>{escape(self._caption())}</p>{table}</div>"
+        return f"<div><p>{escape(visible(self._caption()))}</p>{table}</div>"
 
     def text(self) -> str:
         """Return how to open the form, and the names of the parameters, as plain text."""

@@ -31,6 +31,7 @@ from jupyter_gridgpu.model.space import Axis, Space
 from jupyter_gridgpu.model.typed_values import FieldError, typed_line
 from jupyter_gridgpu.planning.notebook import Notebook, check_space, metric_names, read_notebook
 from jupyter_gridgpu.planning.options import is_given, option_list, words_for
+from jupyter_gridgpu.planning.request import Plan
 from jupyter_gridgpu.widgets.form_counts import count_points
 from jupyter_gridgpu.widgets.form_facts import (
     OBJECTIVE_OPTIONS,
@@ -73,7 +74,7 @@ def check(
     """
     try:
         check_word(notebook_path)
-        form = CheckedForm(read_notebook(notebook_path, kernel_here=False), variables)
+        form = CheckedForm(read_notebook(notebook_path, None, _wanted_kernel(state)), variables)
     except GridGpuError as error:
         return failed(first_line([notebook_path]), str(error))
     for entry, known in _entries(form.notebook, state):
@@ -98,9 +99,23 @@ def check(
         "cell": "\n".join(text for text in lines if text),
         "errors": form.errors,
         "warning": _metric_warning(form.notebook, texts),
-        "warnings": list(made.scan.warnings) if made else [],
+        "warnings": _warnings(form, made),
         **count_points(form.axes, made, bool(sound.get("sampler"))),
     }
+
+
+def _wanted_kernel(state: Mapping[str, Any]) -> str | None:
+    options = state.get("options")
+    return typed_line(options.get("kernel")) or None if isinstance(options, dict) else None
+
+
+def _warnings(form: CheckedForm, made: Plan | None) -> list[str]:
+    """Return what is to be said beside the errors: that of a plan, or else that of the notebook."""
+    if made:
+        return list(made.scan.warnings)
+    if form.axes:  # the request was refused, and the error says why
+        return []
+    return [_without_dashes(text) for text in form.notebook.remarks]
 
 
 def failed(cell: str, text: str) -> dict[str, Any]:

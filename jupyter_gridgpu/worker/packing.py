@@ -1,10 +1,11 @@
 """Packs the worker into one file, `worker.pyz`, which any Python from 3.9 with papermill can run.
 
-A scan keeps the file, so that all its jobs run the same code whatever is installed later.
+A scan keeps the file, so that jobs under way run the same code whatever is installed meanwhile.
 """
 
 from __future__ import annotations
 
+import io
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,11 +28,18 @@ _DATE = (1980, 1, 1, 0, 0, 0)
 
 def pack(target: Path) -> None:
     """Write the worker to `target` as a zipapp."""
-    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+    target.write_bytes(packed())
+
+
+def packed() -> bytes:
+    """Return the worker as a zipapp. The same sources make the same bytes."""
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
         for source in sorted(_sources()):
             name = f"jupyter_gridgpu/{source.relative_to(PACKAGE).as_posix()}"
             _add(archive, name, source.read_text(encoding="utf-8"))
         _add(archive, "__main__.py", _MAIN)
+    return made.getvalue()
 
 
 def _sources() -> Iterator[Path]:

@@ -32,6 +32,7 @@ from jupyter_gridgpu.store.paths import write_atomic
 from jupyter_gridgpu.worker.failures import KernelDiedAtStart
 from jupyter_gridgpu.worker.interruption import Interruption
 from jupyter_gridgpu.worker.job_log import JobLog
+from jupyter_gridgpu.worker.kernel_setup import EXPRESSIONS, WAITING_MESSAGES
 from jupyter_gridgpu.worker.limits import Limits, Stopped
 from jupyter_gridgpu.worker.metrics.recorder import REPORTED, MetricsRecorder
 from jupyter_gridgpu.worker.output_client import KeepingClient
@@ -43,15 +44,6 @@ from jupyter_gridgpu.worker.usage import UsageSampler
 WATCH_EVERY_S = 0.02
 HEARTBEAT_EVERY_S = 20.0
 SHUTDOWN_S = 2.0  # for a kernel that is asked to end
-# By default, ZeroMQ drops messages when 1,000 of them wait to be sent or to be read. A cell that
-# flushes after every line makes that many within a moment. Without any limit, a flood that lasts
-# for hours would fill the memory.
-WAITING_MESSAGES = 100_000
-# Sets the limit for what ipykernel sends, in the thread that owns the socket. 23 is ZMQ_SNDHWM.
-_RAISE_LIMIT = (
-    f"(lambda t: t.schedule(lambda: t.socket.setsockopt(23, {WAITING_MESSAGES})))"
-    "(get_ipython().kernel.iopub_thread)"
-)
 # A number as Python prints it, also as NumPy 2 does: `np.float64(0.91)`.
 _NUMBER = re.compile(r"(?:np\.\w+\()?(-?[\w.+-]+)\)?")
 _NOT_FINITE = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
@@ -132,9 +124,8 @@ class WatchedClient(KeepingClient):
             if time.monotonic() > deadline:
                 raise KernelDiedAtStart(f"was not ready within {self.startup_timeout} s")
         if self.execution.language == PYTHON:
-            # Nobody needs the answer: other kernels than ipykernel have no such socket.
-            asked = {"waiting": _RAISE_LIMIT}
-            self.kc.execute("", silent=True, store_history=False, user_expressions=asked)
+            # Nobody needs the answer.
+            self.kc.execute("", silent=True, store_history=False, user_expressions=EXPRESSIONS)
         return self.kc
 
     async def _kernel_answers(self) -> bool:

@@ -47,7 +47,7 @@ describe("hidden characters", () => {
     const metricName = clip("דיוק\u2069 1");
     expect(metricName).toBe("\u2068דיוק\ufffd 1\u2069");
     expect(shown(`best ${metricName}, v0001`)).toBe("best \u2068דיוק\ufffd 1\u2069, v0001");
-    expect(clip(clip("דיוק"))).not.toMatch(/\u2069.*\u2069/);
+    expect(clip(clip("דיוק"))).toBe(clip("דיוק"));
   });
 
   it("is quick with long texts", () => {

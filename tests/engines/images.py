@@ -26,6 +26,9 @@ events_logger="file"
 """
 
 
+HOSTILE = "hostile.py"
+
+
 def apptainer_bin() -> Path:
     """Return the folder of a real `apptainer` for this machine, for the PATH of whoever uses it."""
     as_root("Apptainer for this machine")
@@ -53,6 +56,18 @@ def sandbox() -> Path:
 def bare_sandbox() -> Path:
     """Return an image as a folder: a Debian with Python, without papermill."""
     return _folders() / "bare"
+
+
+def hostile_sandbox() -> Path:
+    """Return the image with papermill whose Python attacks; see hostile.py."""
+
+    def build(part: Path, home: Path) -> None:
+        _run(["cp", "-al", sandbox(), part])
+        packages = part / "usr/local/lib/python3.11/dist-packages"
+        shutil.copy(SCRIPTS / HOSTILE, packages)
+        (packages / "hostile.pth").write_text("import hostile; hostile.play_once()\n")
+
+    return _built("hostile", HOSTILE, build)
 
 
 def sif() -> Path:

@@ -90,6 +90,7 @@ MAY_OPEN: dict[str, set[str]] = {
     "store/json_decoder.py": {"json.loads"},
     # They read files of the system: /proc, /sys, /dev/null.
     "doctor/home.py": {"open", "read_text"},
+    "store/ownership.py": {"read_text"},
     "store/process.py": {"read_text", "read_bytes"},
     "worker/interruption.py": {"read_text"},
     "worker/launch/fork_server.py": {"os.open"},
@@ -101,7 +102,7 @@ MAY_OPEN: dict[str, set[str]] = {
     # They read files of this package.
     "images/check.py": {"read_text"},
     "images/launcher.py": {"read_text"},
-    "worker/packing.py": {"read_text", "zipfile.ZipFile"},  # and write into a new folder
+    "worker/packing.py": {"read_text", "write_bytes", "zipfile.ZipFile"},  # into a new folder
     # They write into a folder that was just made and that nobody else knows.
     "records/export/csv_table.py": {"open"},
     "records/export/html_report.py": {"write_text"},
@@ -110,17 +111,18 @@ MAY_OPEN: dict[str, set[str]] = {
     "records/export/optuna_study.py": {"write_text"},
     "records/export/papermill_folder.py": {"open", "read_text", "write_bytes", "write_text"},
     "records/packing.py": {"zipfile.ZipFile"},  # mode "x", or an open file
+    # It reads a socket.
+    "collector/handler.py": {"read_bytes"},
     # They hand an open file over, or a function that opens with care.
     "backends/panda/outputs.py": {"tarfile.open"},
     "backends/panda/sandbox.py": {"tarfile.open"},
     "images/archive.py": {"tarfile.open"},
-    "store/home.py": {"shutil.copytree"},
+    "store/home.py": {"shutil.copytree", "json.loads"},  # and decodes what it has just made
     "worker/launch/grid_task.py": {"tarfile.open"},
     # The first decodes the lines that the runner itself has made, the second with hooks of its own.
     "model/events.py": {"json.loads"},
+    "model/plain_values.py": {"json.loads"},  # and encodes what it decodes
     "server/notebook.py": {"json.loads"},
-    # It moves into the runner.
-    "worker/image.py": {"read_text", "write_text"},
     # A notebook runs it in its kernel, also where this package is not installed.
     "worker/metrics/report.py": {"open"},
 }

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
+from jupyter_gridgpu.model.resources import is_place_name
 from jupyter_gridgpu.store.opener import LOCK, open_plain, plain_handle, read_start
 from jupyter_gridgpu.store.paths import ScanPaths, read_json, write_atomic, write_json
 
@@ -127,7 +128,7 @@ class BatchStore:
                 self._enter(batch)
                 answer = read_json(batch.engine_file)
                 # A file that is torn or damaged is ignored: the batch system is asked again.
-                if isinstance(answer, dict) and isinstance(answer.get("id", 0), (str, type(None))):
+                if isinstance(answer, dict) and _is_id(answer.get("id", 0)):
                     self._ids[batch.name] = answer["id"]
         return self._batches
 
@@ -138,6 +139,14 @@ class BatchStore:
         for index, keys in enumerate(batch.tasks, 1):
             for key in keys:
                 self._places[key] = (batch, index)
+
+
+def _is_id(value: object) -> bool:
+    """Return whether a value can be the id of a batch; None says that there is none.
+
+    The id becomes a word of commands to the batch system.
+    """
+    return value is None or (isinstance(value, str) and is_place_name(value))
 
 
 def _folders(root: Path) -> list[Path]:

@@ -20,8 +20,9 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_gridgpu.backends.polling import longest_pause_s, poll_interval_s, silence_limit_s
-from jupyter_gridgpu.errors import GridGpuError, Unreachable
-from jupyter_gridgpu.model.job import one_line
+from jupyter_gridgpu.errors import GridGpuError, StorageError, Unreachable
+from jupyter_gridgpu.model.fields import Fields
+from jupyter_gridgpu.model.job import REASONS, one_line
 from jupyter_gridgpu.model.units import duration_text
 from jupyter_gridgpu.store.opener import LOCK, plain_handle
 from jupyter_gridgpu.store.paths import read_json, write_json
@@ -30,6 +31,10 @@ SOON_S = 1.0  # from a change that the runner made to the next question
 PAUSE_GROWTH = 1.5  # each pause is longer by this factor, while nothing changes
 ANSWER_BYTES = 256_000_000
 PAST_LIMIT = 1000  # how many tasks an archive is asked about at once
+
+
+# The states of a task.
+TASK_STATES = ("queued", "running", "done", "failed", "cancelled")
 
 
 @dataclass(frozen=True)
@@ -228,12 +233,25 @@ def _read_answer(path: Path) -> StatusAnswer | None:
 
     Another version of this package may have left the file.
     """
-    body = read_json(path, ANSWER_BYTES)
     try:
-        tasks = {str(ident): TaskStatus(**fields) for ident, fields in body["tasks"].items()}
-        return StatusAnswer(float(body["time"]), tasks)
-    except (TypeError, KeyError, ValueError, AttributeError):
+        answer = Fields(read_json(path, ANSWER_BYTES), path.name)
+        tasks = answer.inner("tasks")
+        found = {ident: _read_status(tasks.inner(ident)) for ident in tasks.names()}
+        return StatusAnswer(answer.number("time"), found)
+    except StorageError:
         return None
+
+
+def _read_status(fields: Fields) -> TaskStatus:
+    """Return what an answer says about one task. Raises StorageError."""
+    texts = {name: fields.maybe(name, fields.text) for name in ("message", "where", "node", "link")}
+    return TaskStatus(
+        state=fields.one_of("state", TASK_STATES),
+        reason=fields.maybe("reason", fields.one_of, REASONS),
+        started=fields.maybe("started", fields.number),
+        ended=fields.maybe("ended", fields.number),
+        **texts,
+    )
 
 
 def shown_text(text: Any) -> str | None:

@@ -8,9 +8,11 @@ from dataclasses import replace
 from typing import Any
 
 from jupyter_gridgpu.backends.base import (
+    DAMAGED_RESULT,
     PLACE_LIMIT,
     copy_info,
     gpu_label,
+    has_damaged_result,
     last_log_line,
     notebook_of,
     plausible,
@@ -100,10 +102,15 @@ class ObservationBuilder:
         elif reason is None:
             reason = "node"  # a worker that is not hindered always leaves a result
         message = status.message or f"{self._title} says that the job ended; it left no result."
+        damaged = state == "failed" and has_damaged_result(self._paths, key)
+        if damaged:
+            # A batch system that knows of no other reason says only that there was no result.
+            known = status.message if reason != "node" else None
+            message = " ".join(filter(None, [known, DAMAGED_RESULT]))
         notebook = None
         if copy is not None:
             notebook = notebook_of(self._paths, key, copy.folder.name)
-        else:
+        elif not damaged:
             # No worker started, so the launcher or the container runtime may have said why.
             launch_words = self._launch_message(key)
             if launch_words:
@@ -122,8 +129,13 @@ class ObservationBuilder:
         """Return the end of a job that was cancelled before it started."""
         return Observation("cancelled", "user", "Cancelled before it started.", ended=time.time())
 
-    def lost(self, unknown_time: str) -> Observation:
-        """Return the end of a lost job. `unknown_time` says how long it was not known: `5 min`."""
+    def lost(self, key: str, unknown_time: str) -> Observation:
+        """Return the end of a job that the batch system has not known for `unknown_time`: `5 min`.
+
+        The job is lost, unless it left a result, which then is damaged.
+        """
+        if has_damaged_result(self._paths, key):
+            return Observation("failed", "node", DAMAGED_RESULT, ended=time.time())
         message = (
             f"Lost: {self._title} no longer knows this job and no result came in {unknown_time}."
         )

@@ -250,7 +250,7 @@ class JobTracker:
         unknown_s = min(answer.time - tracked.missing, awake_s)
         if unknown_s < LOST_POLLS * poll_interval_s():
             return None
-        return self._final(key, self._observations.lost(duration_text(unknown_s)))
+        return self._final(key, self._observations.lost(key, duration_text(unknown_s)))
 
     def _final(self, key: str, observation: Observation) -> Observation:
         """Forget a job that has ended, and return its last observation."""

@@ -107,9 +107,17 @@ def argument(word: str) -> str:
     """
     if "\n" in word:
         raise BackendError(f"HTCondor takes no name with a line break: {word}")
-    # Quotes are doubled. `$(NAME)` would be replaced by HTCondor, so the dollar gets a name.
-    escaped = word.replace("'", "''").replace('"', '""').replace("$", "$(DOLLAR)")
-    return f"'{escaped}'"
+    # Quotes are doubled.
+    escaped = word.replace("'", "''").replace('"', '""')
+    return f"'{plain(escaped)}'"
+
+
+def plain(text: str) -> str:
+    """Return a text in which HTCondor replaces nothing.
+
+    It replaces `$(NAME)`, and `$ENV(NAME)` by a variable of the user, so the dollar gets a name.
+    """
+    return text.replace("$", "$(DOLLAR)")
 
 
 def quoted(text: str) -> str:

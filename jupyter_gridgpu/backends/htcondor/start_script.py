@@ -14,9 +14,9 @@ _ON_SHARED_DISK = 'export PATH; exec sh "$@"'
 _IN_TASK_FOLDER = 'export PATH; exec sh worker.sh "$PWD" "$@"'
 # HTCondor has started the image already, so the launcher, which would start it, is left out.
 _IN_CONTAINER = """\
-export PATH PYTHONNOUSERSITE=1 GRIDGPU_IMAGE=IMAGE_NAME; command -v python3 >/dev/null || exit 74; \
+export PATH PYTHONNOUSERSITE=1 GRIDGPU_IMAGE={image}; command -v python3 >/dev/null || exit 74; \
 for key; do set -- "$@" "$PWD/jobs/$key/job.json"; shift; done; \
-exec python3 worker.pyz --together TOGETHER "$@\""""
+exec python3 worker.pyz --together {together} "$@\""""
 
 
 def shell_arguments(scan: ScanSpec, paths: ScanPaths, image: str | None) -> str:
@@ -28,10 +28,10 @@ def shell_arguments(scan: ScanSpec, paths: ScanPaths, image: str | None) -> str:
         return _arguments(_ON_SHARED_DISK, str(paths.launcher), str(paths.folder))
     if image is None:
         return _arguments(_IN_TASK_FOLDER)
-    script = _IN_CONTAINER.replace("TOGETHER", str(scan.per_gpu))
     # The name that the user gave is what the provenance of a job records.
     name = shlex.quote(scan.container.image or "")
-    return _arguments(script.replace("IMAGE_NAME", name))
+    # Both places are filled in at once, since the name of an image could look like another place.
+    return _arguments(_IN_CONTAINER.format(image=name, together=scan.per_gpu))
 
 
 def _arguments(script: str, *words: str) -> str:

@@ -27,6 +27,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jupyter_gridgpu.backends.batch.batches import Batch
+from jupyter_gridgpu.backends.htcondor.description import plain
 from jupyter_gridgpu.store.opener import LOCK, plain_handle, read_bounded, read_start
 from jupyter_gridgpu.store.paths import COPY_NAME, SPEC_BYTES, JobPaths, ScanPaths, write_atomic
 from jupyter_gridgpu.store.tail import read_lines
@@ -94,8 +95,8 @@ class FileTransfer:
             inputs.append(self._paths.files)
         commands = {
             # HTCondor puts the number of each task in the place of $(number).
-            "initialdir": f"{batch.folder}/$(number)",
-            "transfer_input_files": ", ".join([*(str(path) for path in inputs), "in/"]),
+            "initialdir": f"{plain(str(batch.folder))}/$(number)",
+            "transfer_input_files": ", ".join([*(plain(str(path)) for path in inputs), "in/"]),
             "transfer_output_files": "jobs",
             "when_to_transfer_output": "ON_EXIT",
             "output": OUTPUT,
@@ -105,7 +106,7 @@ class FileTransfer:
         if image:
             # Only for jobs of the container universe does HTCondor bring an image to the node.
             commands["universe"] = "container"
-            commands["container_image"] = image
+            commands["container_image"] = plain(image)
             on_every_node = image.startswith("/cvmfs/")
             commands["transfer_container"] = str(not on_every_node)
         return commands

@@ -168,8 +168,11 @@ class LocalBackend:
 
     def _written_gpus(self, key: str) -> list[str]:
         """Return the GPUs that job.json names; an earlier runner chose them."""
-        spec = read_json(self._paths.job(key).spec) or {}
-        written = spec.get("env", {}).get("CUDA_VISIBLE_DEVICES", "")
+        spec = read_json(self._paths.job(key).spec)
+        env = spec.get("env") if isinstance(spec, dict) else None
+        written = env.get("CUDA_VISIBLE_DEVICES") if isinstance(env, dict) else None
+        if not isinstance(written, str):
+            return []
         return [device for device in written.split(",") if device]
 
     # following and ending ---------------------------------------------------------

@@ -9,11 +9,13 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 from typing import Protocol
 
+from jupyter_gridgpu.images import temporary_folder
 from jupyter_gridgpu.store.paths import ScanPaths
 
 CLOSE_TIMEOUT_S = 30  # the fork server looks twice a second whether its runner is there
@@ -187,6 +189,7 @@ class ContainerStarter:
         self._late = {pid for pid in self._late if not self._ended(pid)}
         for key, pid in list(self._pids.items()):
             if self._ended(pid) and self._paths.job(key).claim.exists():
+                shutil.rmtree(temporary_folder(pid), ignore_errors=True)
                 del self._pids[key]
 
     @staticmethod

@@ -17,7 +17,13 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from jupyter_gridgpu.backends.base import last_log_line, notebook_of, read_result
+from jupyter_gridgpu.backends.base import (
+    DAMAGED_RESULT,
+    has_damaged_result,
+    last_log_line,
+    notebook_of,
+    read_result,
+)
 from jupyter_gridgpu.backends.local.claims import (
     JobOwner,
     claim_for_runner,
@@ -271,8 +277,8 @@ class LocalJobTracker:
                 return self._ended(key, _stopped_before_start())
             return self._ended(key, _container_failed(job, claim, started))
         message = "The worker was killed; what was saved until then is kept."
-        if job.result.exists():
-            message = "The result of the job, result.json, is damaged and cannot be read."
+        if has_damaged_result(self._paths, key):
+            message = DAMAGED_RESULT
         killed = Observation(
             "failed",
             "node",
@@ -289,8 +295,10 @@ class LocalJobTracker:
         Return whether there was such a result.
         """
         job = self._paths.job(key)
-        written = job.copy(copy).result
-        return written.is_file() and publish(written, job.result)
+        written = job.copy(copy)
+        return (
+            written.is_real() and written.result.is_file() and publish(written.result, job.result)
+        )
 
 
 def _container_failed(job: JobPaths, claim: JobOwner, started: float) -> Observation:

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from jupyter_gridgpu.model.job import MESSAGE_LIMIT
 from jupyter_gridgpu.model.metrics import thinned
 from jupyter_gridgpu.model.units import duration_text, number_text
 from jupyter_gridgpu.model.view import VariantView
@@ -134,7 +135,7 @@ def _row(variant: VariantView, varied: list[str], metrics: list[str], is_best: b
         opening = "<tr class=best>"
     return (
         f"{opening}<td>{html_text(variant.id)}</td><td>{html_text(variant.state)}</td>{cells}"
-        f"<td>{html_text(variant.message or '', TEXT_SHOWN)}</td></tr>"
+        f"<td>{html_text(variant.message or '', MESSAGE_LIMIT)}</td></tr>"
     )
 
 

@@ -11,6 +11,7 @@ of a scan, says where to:
 from __future__ import annotations
 
 import json
+import math
 import os
 import random
 import threading
@@ -22,6 +23,7 @@ from typing import Any, Protocol
 from urllib.parse import quote
 
 from jupyter_gridgpu.errors import Unreachable
+from jupyter_gridgpu.model.numbers import decode
 from jupyter_gridgpu.store.json_decoder import parse_json
 from jupyter_gridgpu.store.opener import open_plain, read_bounded
 from jupyter_gridgpu.store.paths import CopyPaths, ScanPaths, read_json
@@ -316,10 +318,12 @@ def _age_s(batch: bytes) -> float:
     """
     newest = batch[:-1].rpartition(b"\n")[2]
     try:
-        age = time.time() - float(parse_json(newest)["t"])
-    except (ValueError, TypeError, KeyError, OverflowError):
+        made = decode(parse_json(newest)["t"])
+    except (ValueError, TypeError, KeyError):
         return 0.0
-    return min(max(age, 0.0), 1e8)
+    if made is None or not math.isfinite(made):
+        return 0.0
+    return min(max(time.time() - made, 0.0), 1e8)
 
 
 def _next_offset(body: bytes) -> int | None:
@@ -328,4 +332,4 @@ def _next_offset(body: bytes) -> int | None:
         offset = parse_json(body)["next"]
     except (ValueError, TypeError, KeyError):
         return None
-    return offset if isinstance(offset, int) and offset >= 0 else None
+    return offset if type(offset) is int and offset >= 0 else None

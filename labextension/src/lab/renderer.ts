@@ -9,44 +9,16 @@ import { LiveTable } from "../components/table/table";
 import { setText } from "../components/ui/dom";
 import { t } from "../components/ui/i18n";
 import { clip } from "../components/ui/text";
-import { asIncoming, type Snapshot } from "../wire";
 import type { Connection } from "./connection";
 import type { Renewal } from "./renewal";
+import { type SavedOutput, savedOutput } from "./savedoutput";
 import { MIME_TYPE } from "./tokens";
 
 const WIDGET = "application/vnd.jupyter.widget-view+json";
 /** A lower rank than that of ipywidgets: where an output has both forms, ours is drawn. */
 const RANK = -20;
 
-/** What an output holds. */
-interface SavedOutput {
-  id: string;
-  snapshot: Snapshot | null;
-}
-
-/** Reads an output. It comes from a file, so each part of it is checked. */
-function saved(model: IRenderMime.IMimeModel): SavedOutput | null {
-  const data = model.data[MIME_TYPE] as { id?: unknown; snapshot?: unknown } | undefined;
-  if (typeof data?.id !== "string" || !/^[\w.-]{1,100}$/.test(data.id)) return null;
-  return { id: data.id, snapshot: sound(data.snapshot) };
-}
-
 const ENDED = new Set(["done", "stopped"]);
-
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
-
-/** A snapshot with the parts that a table needs, or none. */
-function sound(data: unknown): Snapshot | null {
-  const snapshot = asIncoming(data);
-  if (snapshot?.type !== "snapshot" || !isObject(snapshot.scan)) return null;
-  const { scan, rows } = snapshot;
-  const heads = Array.isArray(scan.params) && Array.isArray(scan.varied) && isObject(scan.counts);
-  const rowsSound =
-    Array.isArray(rows) &&
-    rows.every((row) => isObject(row) && isObject(row.params) && isObject(row.metrics));
-  return heads && rowsSound && typeof scan.name === "string" ? snapshot : null;
-}
 
 /**
  * One output. Where the server does not know its scan, the rows are shown as they were saved, or
@@ -73,7 +45,7 @@ class ScanOutput extends Widget implements IRenderMime.IRenderer {
 
   /** It is asynchronous, so that an error is shown in the output and breaks nothing around it. */
   async renderModel(model: IRenderMime.IMimeModel): Promise<void> {
-    const data = saved(model);
+    const data = savedOutput(model.data[MIME_TYPE]);
     if (data === null) {
       this.clear();
       setText(this.node, "This output holds no scan.");

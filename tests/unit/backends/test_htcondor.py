@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import subprocess
 import time
 from pathlib import Path
 from typing import Any
@@ -12,9 +14,10 @@ from jupyter_gridgpu.backends.batch.batches import BatchStore, still_sending
 from jupyter_gridgpu.backends.htcondor import ads, description
 from jupyter_gridgpu.backends.htcondor import backend as htcondor_backend
 from jupyter_gridgpu.backends.htcondor.backend import HTCondorBackend
+from jupyter_gridgpu.backends.htcondor.start_script import shell_arguments
 from jupyter_gridgpu.backends.htcondor.transfer import FileTransfer
 from jupyter_gridgpu.errors import BackendError, Unreachable
-from jupyter_gridgpu.model.resources import Placement, Resources
+from jupyter_gridgpu.model.resources import Container, Placement, Resources
 from jupyter_gridgpu.store.paths import ScanPaths, write_json
 from jupyter_gridgpu.testing.examples import small_scan
 from jupyter_gridgpu.worker.metrics.mirror import Mirror
@@ -180,6 +183,58 @@ def test_a_job_that_says_nothing_of_memory_gets_what_a_notebook_needs() -> None:
 )
 def test_words_are_arguments_as_they_are(word: str, written: str) -> None:
     assert description.argument(word) == written
+
+
+def as_condor_reads(arguments: str) -> list[str]:
+    """Return the words that HTCondor makes of arguments, without the keys."""
+    text = arguments[1:-1].replace('""', '"').removesuffix(" $(keys)").replace("$(DOLLAR)", "$")
+    words = re.findall(r"'((?:[^']|'')*)'|(\S+)", text)
+    return [(quoted or bare).replace("''", "'") for quoted, bare in words]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "TOGETHER",
+        "IMAGE_NAME",
+        "{image}{together}",
+        "#RUN#",
+        "a'b\"c",
+        "$(touch x)`touch x`",
+        "$HOME",
+    ],
+)
+def test_no_name_of_an_image_breaks_the_script_of_a_job(tmp_path: Path, name: str) -> None:
+    image = f"/images/{name}"
+    scan = small_scan(
+        container=Container(image), placement=Placement(shared=False), per_gpu=3, backend="htcondor"
+    )
+    words = as_condor_reads(shell_arguments(scan, ScanPaths(tmp_path / "scan"), image))
+    python = tmp_path / "python3"
+    python.write_text('#!/bin/sh\nprintf "%s\\n" "$GRIDGPU_IMAGE" "$@"\n')
+    python.chmod(0o755)
+    ran = subprocess.run(
+        ["/bin/sh", *words, "v0001.1", "v0002.1"],
+        cwd=tmp_path,
+        env={"PATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+    )
+    specs = [f"{tmp_path}/jobs/{key}/job.json" for key in ("v0001.1", "v0002.1")]
+    assert ran.stdout.splitlines() == [image, "worker.pyz", "--together", "3", *specs]
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert list(tmp_path.iterdir()) == [python]
+
+
+def test_nothing_is_replaced_in_the_names_of_files_that_travel(tmp_path: Path) -> None:
+    found = ScanPaths(tmp_path / "$ENV(HOME)" / "$(number)")
+    found.jobs.mkdir(parents=True)
+    batch = BatchStore(found).make([["v0001.1"]])
+    commands = FileTransfer(found).description(batch, "/images/$(x).sif")
+    assert commands["initialdir"] == f"{description.plain(str(batch.folder))}/$(number)"
+    for name in ("initialdir", "transfer_input_files", "container_image"):
+        rest = commands[name].replace("$(DOLLAR)", "").removesuffix("/$(number)")
+        assert "$" not in rest
 
 
 def test_a_name_with_a_line_break_is_refused() -> None:

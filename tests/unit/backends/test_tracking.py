@@ -368,3 +368,59 @@ def test_a_sleep_of_this_machine_makes_no_job_lost(paths: ScanPaths) -> None:
     assert backend.one(ids) is None
     backend._tracker._tracked["v0001.1"].missing_awake -= 3600
     assert getattr(backend.one(ids), "state", None) == "lost"
+
+
+DAMAGED = [
+    "",
+    "{",
+    "[]",
+    "null",
+    '{"key": "v0002.1", "state": "done"}',
+    '{"state": "running"}',
+    "\0",
+]
+
+
+@pytest.mark.parametrize("text", DAMAGED)
+@pytest.mark.parametrize("kept", [False, True])
+@pytest.mark.parametrize(
+    ("status", "reason", "known"),
+    [
+        (TaskStatus("done"), "node", ""),
+        (TaskStatus("failed", "node", "It left no result."), "node", ""),
+        (TaskStatus("failed", "oom", "It took too much memory."), "oom", "too much memory. "),
+    ],
+)
+def test_a_damaged_result_is_not_the_death_of_a_worker(
+    paths: ScanPaths, text: str, kept: bool, status: TaskStatus, reason: str, known: str
+) -> None:
+    backend = Scripted(paths)
+    backend._tracker.grace_s = 0
+    ids = backend.hand_over(1)
+    copy = backend.copy("v0001.1")
+    # A copy that was preempted keeps its result to itself until the task has ended.
+    (copy.result if kept else paths.job("v0001.1").result).write_text(text)
+    backend.says({"0001_1": status})
+    # The first look publishes the result that the copy kept.
+    seen = backend.one(ids) or backend.one(ids)
+    assert seen is not None
+    assert (seen.state, seen.reason) == ("failed", reason)
+    assert f"{known}The result of the job, result.json, is damaged" in str(seen.message)
+    assert "no result" not in str(seen.message)
+
+
+def test_a_damaged_result_of_a_job_that_was_forgotten_or_cancelled(
+    paths: ScanPaths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tracking, "LOST_POLLS", 0)
+    backend = Scripted(paths)
+    backend._tracker.grace_s = 0
+    ids = backend.hand_over(1, 2)
+    for key in ids:
+        paths.job(key).result.write_text("{")
+    backend.says({"0001_2": TaskStatus("cancelled", "user", "Removed.")}, time.time() + 9)
+    forgotten, cancelled = backend.one(ids), backend.one(ids, "v0002.1")
+    assert forgotten is not None
+    assert (forgotten.state, forgotten.reason) == ("failed", "node")
+    assert "is damaged" in str(forgotten.message)
+    assert getattr(cancelled, "message", None) == "Removed."

@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 
 from jupyter_gridgpu.channels.push import Account
+from jupyter_gridgpu.collector.arriving import SCAN_BODIES
+from jupyter_gridgpu.collector.handler import LOGGED_ERRORS
 from jupyter_gridgpu.transport import key_files
 from jupyter_gridgpu.transport.frames import Frame, whole_frames
 from jupyter_gridgpu.transport.signing import (
@@ -29,6 +31,7 @@ from jupyter_gridgpu.transport.signing import (
     signed_headers,
 )
 from tests.engines.collectors import Collecting, collecting
+from tests.kit import eventually
 from tests.unit.server.kit import Server, serving
 
 JOB, COPY = "v0001.1", "ab12"
@@ -271,6 +274,96 @@ def test_a_body_of_unknown_length_is_refused(collector: Collecting) -> None:
         head = {**job.headers(LINES), "Transfer-Encoding": "chunked", "Host": "x"}
         connection.sendall(b"POST /gridgpu/collect/chunked HTTP/1.1\r\n" + _head(head))
         assert b" 413 " in connection.recv(1000).partition(b"\r\n")[0] + b" "
+
+
+def slowly(job: Job, count: int, body: bytes = LINES, **changes: Any) -> list[socket.socket]:
+    """Open connections that send the head of a write and the beginning of its body."""
+    head = {**job.headers(body, **changes), "Content-Length": str(len(body)), "Host": "x"}
+    start = f"POST /gridgpu/collect/{job.scan} HTTP/1.1\r\n".encode() + _head(head) + body[:10]
+    made = []
+    for _ in range(count):
+        made.append(socket.create_connection(("127.0.0.1", job.collector.port), timeout=20))
+        made[-1].sendall(start)
+    return made
+
+
+@pytest.mark.parametrize("whose", ["of another job", "of another scan", "of another member"])
+def test_520_slow_bodies_of_one_job_keep_no_other_push_from_being_taken(
+    collector: Collecting, whose: str
+) -> None:
+    scan = "slow-" + whose.rpartition(" ")[2]
+    job = Job(collector, scan).announce(JOB, "v0002.1")
+    other = {
+        "of another job": job,
+        "of another scan": Job(collector, f"{scan}-other").announce("v0002.1"),
+        "of another member": Job(collector, scan, "bob").announce("v0002.1"),
+    }[whose]
+    slow = slowly(job, 520)
+    try:
+        assert other.push(LINES, job="v0002.1") == (200, {"next": len(LINES)})
+        # The runner is heard, too, and so is the job itself.
+        assert job.push(LINES) == (200, {"next": len(LINES)})
+        assert job.kept()[JOB, COPY] == LINES
+        # Most of the slow ones have lost their connection, with no answer.
+        eventually(
+            lambda: sum(map(is_closed, slow)) >= 520 - SCAN_BODIES, what="slow ones are dropped"
+        )
+    finally:
+        for connection in slow:
+            connection.close()
+
+
+def is_closed(connection: socket.socket) -> bool:
+    """Return whether the other side has closed a connection without an answer."""
+    connection.setblocking(False)
+    try:
+        return connection.recv(1000) == b""
+    except BlockingIOError:
+        return False
+    except ConnectionError:
+        return True
+
+
+def test_the_body_of_a_revoked_key_is_not_waited_for(collector: Collecting) -> None:
+    job = Job(collector, "revoked-early").announce()
+    assert job.account.ask(job.scan, REVOKE).status == 200
+    for refused, words in ((b" 410 ", {}), (b" 404 ", {"job": "v0009.1"})):
+        # Not a byte of the body comes, or only its beginning.
+        head = {**job.headers(LINES, **words), "Content-Length": str(len(LINES)), "Host": "x"}
+        with socket.create_connection(("127.0.0.1", collector.port), timeout=20) as connection:
+            start = f"POST /gridgpu/collect/{job.scan} HTTP/1.1\r\n".encode()
+            connection.sendall(start + _head(head))
+            assert refused in connection.recv(1000).partition(b"\r\n")[0]
+            # The connection is not held for long either.
+            while connection.recv(1000):
+                pass
+    # Who sends a large body gets the answer, although nobody wants it.
+    large = LINES * (BATCH_BYTES // len(LINES))
+    assert job.push(large) == (410, {"message": "Nothing more is taken for this scan."})
+
+
+def test_a_head_that_never_ends_is_cut_off(collector: Collecting) -> None:
+    with socket.create_connection(("127.0.0.1", collector.port), timeout=20) as connection:
+        connection.sendall(b"POST /gridgpu/collect/x HTTP/1.1\r\n" + b"X: y\r\n" * 4000)
+        assert connection.recv(1000)[:12] in (b"", b"HTTP/1.1 400")
+
+
+def test_what_is_logged_is_bounded(tmp_path: Path) -> None:
+    with collecting(tmp_path) as made:
+        job = Job(made, "errors").announce()
+        (made.store / "scans" / "alice").chmod(0o700)
+        for path in made.store.glob("scans/alice/*"):
+            path.unlink()
+        (made.store / "scans" / "alice" / "errors.frames").mkdir()
+        for number in range(60):
+            assert job.push(LINES, copy=f"c{number}")[0] == 500
+        for _ in range(200):
+            with socket.create_connection(("127.0.0.1", made.port), timeout=20) as connection:
+                connection.sendall(b"\x16\x03\x01 no HTTP\r\n\r\n")
+                connection.recv(100)
+        log = made.store / "collector.log"
+        assert 0 < log.read_text().count("Traceback") <= LOGGED_ERRORS + 1
+        assert log.stat().st_mode & 0o077 == 0
 
 
 def _head(headers: dict[str, str]) -> bytes:

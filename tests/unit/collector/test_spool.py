@@ -35,6 +35,22 @@ def test_space_is_bounded(tmp_path: Path, limit: str) -> None:
     kept.close()
 
 
+def test_the_space_of_one_job_is_bounded(tmp_path: Path) -> None:
+    kept = spool(tmp_path, job_bytes=3 * len(LINES))
+    for step in range(2):
+        kept.write("alice", "scan", JOB, COPY, step * len(LINES), 0.0, LINES)
+    kept.write("alice", "scan", JOB, "cd34", 0, 0.0, LINES)
+    for attempt in (
+        lambda: kept.admit("alice", "scan", JOB, COPY, len(LINES)),
+        lambda: kept.write("alice", "scan", JOB, COPY, 2 * len(LINES), 0.0, LINES),
+    ):
+        with pytest.raises(Refused, match="The job has all the space") as refused:
+            attempt()
+        assert refused.value.status == 507
+    assert kept.write("alice", "scan", "v0002.1", COPY, 0, 0.0, LINES) == len(LINES)
+    kept.close()
+
+
 def test_scans_are_bounded(tmp_path: Path) -> None:
     kept = spool(tmp_path, user_scans=2)
     kept.announce("alice", "other", {JOB})

@@ -28,7 +28,21 @@ from tests.engines.ground import absent
 from .kit import sandbox, sif
 
 KEYS = ("v0001.1", "v0002.1")
-TOOLS = ("sh", "uname", "dd", "sed", "cksum", "tail", "cat", "env", "mkdir", "rm", "dirname")
+TOOLS = (
+    "sh",
+    "uname",
+    "dd",
+    "sed",
+    "cksum",
+    "tail",
+    "cat",
+    "env",
+    "mkdir",
+    "rm",
+    "dirname",
+    "id",
+    "grep",
+)
 FAKE = """#!/bin/sh
 # A made-up runtime: it prints its arguments and its environment
 case "$2" in exists) exit {exists} ;; inspect) echo sha256:1234; exit ;; esac
@@ -184,7 +198,7 @@ def test_what_the_runtime_prints_before_the_worker_is_in_the_first_jobs_log(
 
 
 def test_jobs_have_a_temporary_folder_of_their_own_in_that_of_the_batch_system(
-    node: Node, box: str, tmp_path: Path
+    node: Node, box: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     node.install("apptainer")
     given = tmp_path / "job tmp"
@@ -194,7 +208,9 @@ def test_jobs_have_a_temporary_folder_of_their_own_in_that_of_the_batch_system(
         found = arguments(node.run(Container(box, binds=binds), env={"TMPDIR": str(tmp)}))
         return Path(next(word for word in found if word.endswith(":/var/tmp")).rpartition(":")[0])
 
+    monkeypatch.setenv("TMPDIR", str(given))
     first = made()
+    assert images.temporary_folder(int(first.name.rpartition("-")[2])) == first
     assert first.parent == given
     assert first.stat().st_mode & 0o777 == 0o700
     assert made(tmp=Path("/no/such")).parent == Path("/tmp")

@@ -28,7 +28,7 @@ DATA = st.dictionaries(
 )
 
 
-@given(st.integers(0), st.integers(0), st.text(), DATA)
+@given(st.integers(0, 2**53), st.integers(0, 2**53), st.text(), DATA)
 def test_an_event_is_one_line_and_read_back_the_same(
     seq: int, term: int, kind: str, data: dict[str, object]
 ) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from jupyter_gridgpu import client
-from jupyter_gridgpu.errors import UsageError
+from jupyter_gridgpu.errors import ForeignScan, UsageError
 from jupyter_gridgpu.records import packing
 from jupyter_gridgpu.records.packing import pack, unpack
 from jupyter_gridgpu.records.record import load_record
@@ -44,8 +44,10 @@ def test_a_scan_is_the_same_after_the_journey(tmp_path: Path) -> None:
     packed = pack(record, tmp_path / "a.zip")
     assert tree(record.paths.folder) == written
     there = unpack(packed, tmp_path / "elsewhere")
-    gone = {"jobs/v0001.1/claim.json", "jobs/v0001.1/ab/artifacts/größe.txt"}
-    assert contents(there) == {name: data for name, data in before.items() if name not in gone}
+    gone = {"jobs/v0001.1/claim.json", "jobs/v0001.1/ab/artifacts/größe.txt", "worker.pyz"}
+    came = contents(there)
+    assert "a.zip" in json.loads(came.pop("unpacked.json"))["file"]
+    assert came == {name: data for name, data in before.items() if name not in gone}
     assert verify(load_record(there)).exit_code == 0
     assert stat.S_IMODE(there.stat().st_mode) == 0o700
     assert client.open_scan(there).summary()["state"] == "done"
@@ -129,6 +131,9 @@ def test_names_that_lead_elsewhere_are_refused(tmp_path: Path, name: str) -> Non
         (lambda archive: archive.writestr("other/scan.json", "{}"), "one folder"),
         (lambda archive: archive.writestr("btag/SCAN.json", "{}"), "a file twice"),
         (lambda archive: archive.writestr("btag/inbox/1.json", "{}"), "belongs in no pack"),
+        (lambda archive: archive.writestr("btag/Inbox/1.json", "{}"), "belongs in no pack"),
+        (lambda archive: archive.writestr("btag/unpacked.json", "{}"), "belongs in no pack"),
+        (lambda archive: archive.writestr("btag/Unpacked.json/x", "{}"), "belongs in no pack"),
         (lambda archive: archive.writestr("btag/bomb", b"\0" * 30 * 2**20), "would become"),
         (lambda archive: archive.writestr("btag/x", ""), "has format 2|cannot be read"),
     ],
@@ -139,6 +144,34 @@ def test_what_is_no_scan_is_refused(
     with pytest.raises(UsageError, match=words):
         unpack(bad(tmp_path, write), tmp_path / "into")
     assert list((tmp_path / "into").iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["worker.pyz", "worker.sh", "WORKER.PYZ", "worker.pyz/x.py"])
+def test_the_code_in_a_pack_of_an_earlier_version_is_not_unpacked(
+    tmp_path: Path, name: str
+) -> None:
+    packed = pack(write_scan(), tmp_path / "a.zip")
+    with zipfile.ZipFile(packed, "a") as archive:
+        assert not {"small/worker.pyz", "small/worker.sh"} & set(archive.namelist())
+        archive.writestr(f"small/{name}", "evil")
+    there = unpack(packed, tmp_path / "into")
+    assert [path for path in there.iterdir() if path.name.lower().startswith("worker")] == []
+
+
+def test_an_unpacked_scan_is_foreign_also_when_it_is_packed_again(tmp_path: Path) -> None:
+    packed = pack(write_scan(), tmp_path / "a.zip")
+    there = client.open_scan(unpack(packed, tmp_path / "b"))
+    assert there.foreign == (
+        "Unpacked: read only; `gridgpu replay small` runs it again as a scan of your own."
+    )
+    for command in ("retry", "resume", "stop", "pause"):
+        with pytest.raises(ForeignScan, match="read only"):
+            there.command(command)
+    with pytest.raises(ForeignScan):
+        there.revive()
+    assert list(there.paths.inbox.iterdir()) == []
+    again = client.open_scan(unpack(pack(load_record(there.folder), tmp_path / "c.zip"), tmp_path))
+    assert again.foreign is not None
 
 
 def test_too_many_files_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -36,7 +36,9 @@ const isolated = (text: string): string =>
 
 /** Shows hidden characters and cuts to at most `most` characters; the last is then an ellipsis. */
 export function clip(text: string, most = 200): string {
-  const cut = text.length > most ? `${text.slice(0, most - 1)}…` : text;
+  // A text that was cut before has its two marks already.
+  const bare = /^\u2068([^\u2066-\u2069]*)\u2069$/.exec(text)?.[1] ?? text;
+  const cut = bare.length > most ? `${bare.slice(0, most - 1)}…` : bare;
   // Marks of direction that were in the text before must not end the ones that are put around it.
   return isolated(shown(cut).replace(/[\u2066-\u2069]/g, MARK));
 }
