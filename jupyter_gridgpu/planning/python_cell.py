@@ -10,7 +10,7 @@ import tokenize
 import warnings
 from functools import lru_cache
 
-SOURCE_LIMIT = 1_000_000  # characters of a cell that are read
+SOURCE_LIMIT = 200_000  # characters of a cell that are read
 # Magics above a cell that run its lines as Python in the notebook's own name space.
 RUNNING_MAGICS = ("time", "capture", "prun", "memit")
 # This one runs them in a function, so that they read names and bind none.

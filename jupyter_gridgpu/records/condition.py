@@ -152,6 +152,9 @@ def _arithmetic(node: ast.BinOp, values: Mapping[str, Any]) -> Any:
     left, right = _value(node.left, values), _value(node.right, values)
     if left is _MISSING or right is _MISSING:
         return _MISSING
+    # `"a" * 10**10` would fill the memory.
+    if not isinstance(left, (int, float)) or not isinstance(right, (int, float)):
+        raise TypeError("arithmetic is for numbers")
     return _ARITHMETIC[type(node.op)](left, right)
 
 

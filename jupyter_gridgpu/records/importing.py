@@ -212,7 +212,10 @@ def _common_notebook(variants: list[ImportedVariant], kernel: str | None) -> Not
 
 def _read_source(path: Path, variant: ImportedVariant, kernel: str | None) -> Notebook:
     """Write the notebook that a variant was executed from to `path`, and return it."""
-    write_atomic(path, source_notebook(variant.body))
+    try:
+        write_atomic(path, source_notebook(variant.body))
+    except RecursionError:
+        raise UsageError(f"{variant.path} is no notebook: it is nested too deeply.") from None
     return read_notebook(path, kernel_here=False, wanted_kernel=kernel)
 
 

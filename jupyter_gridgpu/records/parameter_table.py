@@ -11,6 +11,7 @@ from jupyter_gridgpu.errors import UsageError
 from jupyter_gridgpu.store.json_decoder import parse_json
 from jupyter_gridgpu.store.opener import read_bounded, users_opener
 
+NUMBER_LIMIT = 1_000  # characters
 TABLE_BYTES = 50 * 1024 * 1024
 YAML_SUFFIXES = (".yaml", ".yml")
 SUFFIXES = (".csv", *YAML_SUFFIXES)
@@ -126,7 +127,8 @@ def cell_value(cell: str) -> Any:
 
 def _number_or_text(text: str) -> float | str:
     # `float` also accepts words like `+nan` and `-infinity`, which are texts here.
-    if not text[-1:].isdigit() and not text.endswith("."):
+    # Of thousands of digits `float` makes an infinity.
+    if len(text) > NUMBER_LIMIT or not (text[-1:].isdigit() or text.endswith(".")):
         return text
     try:
         return float(text)

@@ -185,4 +185,8 @@ def _connection(kernel_name: str, scratch: Path) -> Config:
     command = KernelSpecManager().get_kernel_spec(kernel_name).argv
     if any("ipykernel" in argument for argument in command):
         config.KernelManager.transport = "ipc"
+    else:
+        # No other machine may reach the ports; other users of this one lack the key, which is in
+        # the connection file, in a folder that only this user may enter.
+        config.KernelManager.ip = "127.0.0.1"
     return config
