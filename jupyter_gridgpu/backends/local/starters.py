@@ -58,8 +58,9 @@ class Starter(Protocol):
 
 def _worker(paths: ScanPaths) -> str:
     """Return the path of the packed worker. Raises OSError if it is no plain file."""
-    # A Python that is given a pipe as its program waits for ever.
-    os.close(plain_handle(paths.worker))
+    # A Python that is given a pipe as its program waits for ever. One without a program ends.
+    with contextlib.suppress(FileNotFoundError):
+        os.close(plain_handle(paths.worker))
     return str(paths.worker)
 
 
