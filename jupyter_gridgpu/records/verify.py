@@ -99,7 +99,7 @@ def _check_file(root: Path, item: tuple[str, tuple[str, int]]) -> tuple[FileStat
     """Compare one file with its digest. `item` is the name, and the pair of digest and size."""
     name, expected = item
     try:
-        found = manifest.digest(root, name)
+        found = manifest.digest(root, name, expected[1])
     except (FileNotFoundError, NotADirectoryError):
         return "missing", 0
     except OSError:

@@ -48,7 +48,7 @@ def pending(inbox: Path) -> list[Path]:
             for entry in os.scandir(inbox)
             if entry.name.endswith(".json") and entry.name[0] != "."
         )
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return []
 
 

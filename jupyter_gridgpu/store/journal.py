@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gc
 import os
+import stat
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -71,7 +72,9 @@ class JournalReader:
 
     def _unread_bytes(self) -> int:
         try:
-            return os.stat(self.path).st_size - self.cursor
+            about = os.lstat(self.path)
+            # What is no plain file has something to say, too: the error when it is read.
+            return about.st_size - self.cursor if stat.S_ISREG(about.st_mode) else 1
         except FileNotFoundError:
             return 0
 

@@ -26,13 +26,17 @@ SCAN_KEY = ""
 Digests = dict[str, tuple[str, int]]  # path in the scan folder -> SHA-256 (hexadecimal), bytes
 
 
-def digest(root: Path, name: str) -> tuple[str, int]:
+def digest(root: Path, name: str, expected_size: int | None = None) -> tuple[str, int]:
     """Return SHA-256 and size of the plain file `name` below a scan folder.
 
-    Raises OSError, also for a link or a pipe.
+    A file of another size than the expected one is not read: its SHA-256 is an empty text. Raises
+    OSError, also for a link or a pipe.
     """
     found, size = hashlib.sha256(), 0
     with open_plain(root / name, opener_below(root)) as file:
+        real_size = os.fstat(file.fileno()).st_size
+        if expected_size not in (None, real_size):
+            return "", real_size
         while data := file.read(CHUNK):
             found.update(data)
             size += len(data)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -23,7 +24,8 @@ def read_lines(path: Path, cursor: int, opener: Opener | None = None) -> tuple[l
     """
     try:
         # Most calls find nothing new: one stat is cheaper than to open the file.
-        if os.stat(path).st_size <= cursor:
+        about = os.lstat(path)
+        if stat.S_ISREG(about.st_mode) and about.st_size <= cursor:
             return [], cursor
         with open_plain(path, opener) as file:
             file.seek(cursor)

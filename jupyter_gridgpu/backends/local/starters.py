@@ -16,6 +16,7 @@ import sys
 from typing import Protocol
 
 from jupyter_gridgpu.images import temporary_folder
+from jupyter_gridgpu.store.opener import plain_handle
 from jupyter_gridgpu.store.paths import ScanPaths
 
 CLOSE_TIMEOUT_S = 30  # the fork server looks twice a second whether its runner is there
@@ -55,6 +56,14 @@ class Starter(Protocol):
         ...
 
 
+def _worker(paths: ScanPaths) -> str:
+    """Return the path of the packed worker. Raises OSError if it is no plain file."""
+    # A Python that is given a pipe as its program waits for ever. One without a program ends.
+    with contextlib.suppress(FileNotFoundError):
+        os.close(plain_handle(paths.worker))
+    return str(paths.worker)
+
+
 class ForkServer:
     """Starts the fork server, which imports papermill once and forks a worker for every job."""
 
@@ -66,7 +75,7 @@ class ForkServer:
         self._late: list[subprocess.Popen[bytes]] = []  # fork servers that did nothing for long
 
     def open(self) -> None:
-        """Start the fork server, unless it runs already."""
+        """Start the fork server, unless it runs already. Raises OSError."""
         if self._alive():
             return
         if self.process is not None:
@@ -74,7 +83,7 @@ class ForkServer:
             self._close_pipe()
         # The fork server is called 'nursery' here, since the packed workers of older scans know it
         # by this name.
-        command = [sys.executable, str(self._paths.worker), "nursery"]
+        command = [sys.executable, _worker(self._paths), "nursery"]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, cwd=self._paths.folder)
 
     def start(self, key: str) -> None:
@@ -156,7 +165,7 @@ class ContainerStarter:
         if key in self._pids and self._pids[key] not in self._late:
             self.failed_starts += 1
         spec = self._paths.job(key).spec
-        command = [sys.executable, str(self._paths.worker), "launch", str(spec)]
+        command = [sys.executable, _worker(self._paths), "launch", str(spec)]
         empty_stdin = (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)
         # A runner that a script started in the background ignores SIGINT, and its children would
         # inherit that: neither a notebook nor its kernel could be interrupted.

@@ -55,7 +55,10 @@ class MetricsRecorder:
         # One call of read_lines() is bounded, so it is called until it has nothing new.
         while before != self._cursor:
             before = self._cursor
-            lines, self._cursor = read_lines(self._reports, self._cursor)
+            try:
+                lines, self._cursor = read_lines(self._reports, self._cursor)
+            except OSError:  # a training must not fail because of its metrics
+                return
             for line in lines:
                 self._take_report(line)
 
