@@ -18,7 +18,7 @@ def main(words: list[str]) -> int:
     examples = words[1] if len(words) > 1 else "20000"
     print(f"python -m tests.fuzz {seed} {examples}", flush=True)
     os.environ["GRIDGPU_TEST_EXAMPLES"] = examples
-    options = ["-n0", "-q", "-x", "--timeout=0", "--hypothesis-profile=long"]
+    options = ["-n0", "-q", "--tb=short", "--timeout=0", "--hypothesis-profile=long"]
     return int(pytest.main([*options, f"--hypothesis-seed={seed}", "-m", "any_record"]))
 
 

@@ -31,16 +31,28 @@ from jupyter_gridgpu.client import ScanHandle, look_at_scans
 from jupyter_gridgpu.errors import GridGpuError, UsageError
 from jupyter_gridgpu.images import check
 from jupyter_gridgpu.model import wire
+from jupyter_gridgpu.model.scan import to_json
+from jupyter_gridgpu.model.scan_record import from_json
 from jupyter_gridgpu.records.compare import Tolerance, compare
-from jupyter_gridgpu.records.export import html_report
+from jupyter_gridgpu.records.export import csv_table, html_report, json_file, optuna_study
 from jupyter_gridgpu.records.packing import unpack
 from jupyter_gridgpu.records.record import load_record
+from jupyter_gridgpu.records.replay import ReplayRequest, plan_replay
 from jupyter_gridgpu.records.verify import verify
+from jupyter_gridgpu.server import notebook
 from jupyter_gridgpu.server.command_body import parse_command
 from jupyter_gridgpu.server.listing import RowQuery, row_page
 from jupyter_gridgpu.server.stream import Stream
 from jupyter_gridgpu.server.watched_scan import dumps
-from jupyter_gridgpu.store import fold_cache, home, inbox, lease, lease_generations, manifest
+from jupyter_gridgpu.store import (
+    fold_cache,
+    home,
+    home_mark,
+    inbox,
+    lease,
+    lease_generations,
+    manifest,
+)
 from jupyter_gridgpu.store import points as given_points
 from jupyter_gridgpu.store.paths import ScanPaths
 from jupyter_gridgpu.terminal import render
@@ -129,6 +141,30 @@ def evidence(folder: Path) -> None:
         found = compare(first, second, Tolerance(), ())
         json.dumps(found.to_json())
     html_report.write(record, folder.parent / ".report.html", curves=False)
+
+
+def data_files(folder: Path) -> None:
+    """The scan as tables that other programs read."""
+    record = load_record(folder)
+    for exporter in (csv_table, json_file, optuna_study):
+        exporter.write(record, folder.parent / ".export", curves=False)
+        (folder.parent / ".export").read_bytes().decode()
+    (folder.parent / ".export").unlink()
+
+
+def again(folder: Path) -> None:
+    """The plan of a replay, which is not started."""
+    made = plan_replay(load_record(folder), ReplayRequest(), ask=False)
+    from_json(json.loads(json.dumps(to_json(made.scan))))
+
+
+def read_notebook(folder: Path) -> None:
+    made = notebook.contents(ScanHandle(folder), "v0001")
+    assert isinstance(json.loads(made)["content"]["cells"], list)
+
+
+def read_mark(folder: Path) -> None:
+    home_mark.read().encode()
 
 
 def take_command(folder: Path) -> None:
@@ -300,13 +336,20 @@ STATUS = {
     "started": 1.0, "ended": 2.0, "link": "http://x",
 }  # fmt: skip
 OBJECTS: dict[str, tuple[str, Any, tuple[Look, ...]]] = {
-    "spec": ("scan.json", object_of("scan.json"), (show_folder, evidence, list_home)),
+    "spec": ("scan.json", object_of("scan.json"), (show_folder, evidence, list_home, again)),
     "provenance": ("provenance.json", object_of("provenance.json"), (evidence,)),
     "job provenance": (
         f"jobs/{KEY}/{COPY}/provenance.json",
         object_of(f"jobs/{KEY}/{COPY}/provenance.json"),
         (evidence,),
     ),
+    "job notebook": (
+        f"jobs/{KEY}/{COPY}/output.ipynb",
+        object_of(f"jobs/{KEY}/{COPY}/output.ipynb"),
+        (read_notebook,),
+    ),
+    "notebook": ("notebook.ipynb", object_of("notebook.ipynb"), (evidence, again)),
+    "mark": ("../.mark", {"x": 1}, (read_mark,)),
     "result": (f"jobs/{KEY}/result.json", object_of(f"jobs/{KEY}/result.json"), (read_result,)),
     "copy": (
         f"jobs/{KEY}/{COPY}/copy.json",
@@ -387,7 +430,11 @@ MORE = [
     )
 ]
 LINES: dict[str, tuple[str, list[Any], tuple[Look, ...]]] = {
-    "journal": ("journal.jsonl", [*lines_of("journal.jsonl"), *MORE], (show_folder, list_home)),
+    "journal": (
+        "journal.jsonl",
+        [*lines_of("journal.jsonl"), *MORE],
+        (show_folder, list_home, data_files),
+    ),
     "metrics": (
         f"jobs/{KEY}/{COPY}/metrics.jsonl",
         [

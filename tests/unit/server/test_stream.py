@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import time
 import uuid
@@ -270,3 +271,32 @@ def _no_scan_left_running(server: Server) -> Iterator[None]:
     for page in server.pages:
         page.close()
     server.pages.clear()
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("created", "x"), ("id", "../../../x"), ("space", {}), ("name", "\x1b[31m")]
+)
+def test_one_bad_scan_is_told_of_and_takes_down_nothing(
+    server: Server, page: Page, key: str, value: object
+) -> None:
+    page.hear("scans")
+    write_scan(server.home, "sound-beside-it")
+    handle = write_scan(server.home, "bad-one")
+    page.hear("scan", scan="id-bad-one")
+    sound = handle.paths.spec.read_text()
+    handle.paths.spec.write_text(json.dumps({**json.loads(sound), key: value}))
+    told = page.hear("left_out")["left_out"]
+    assert [Path(item["folder"]).name for item in told] == ["bad-one"]
+    assert f"`{key}`" in told[0]["why"]
+    listed = server.api("scans")
+    assert listed["left_out"] == told
+    names = [scan["name"] for scan in listed["scans"]]
+    assert "sound-beside-it" in names
+    assert "bad-one" not in names
+    # A page that comes now gets the same list, and the scan beside it can be opened.
+    other = server.page()
+    assert other.hear("scans")["left_out"] == told
+    assert other.opened("id-sound-beside-it")["type"] == "snapshot"
+    handle.paths.spec.write_text(sound)
+    os.utime(handle.paths.spec, (9e8, 9e8))
+    assert page.hear("left_out")["left_out"] == []
