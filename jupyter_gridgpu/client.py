@@ -8,17 +8,18 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from jupyter_gridgpu.errors import StorageError, UnknownScan, UsageError
+from jupyter_gridgpu.errors import GridGpuError, UsageError
 from jupyter_gridgpu.model import notes, wire
 from jupyter_gridgpu.model.fold import goes_on
+from jupyter_gridgpu.model.job import one_line
 from jupyter_gridgpu.model.scan import fingerprint as fingerprint_of
 from jupyter_gridgpu.runner import commands
 from jupyter_gridgpu.runner.spawn import spawn
 from jupyter_gridgpu.scan_reader import POINTS as POINTS
 from jupyter_gridgpu.scan_reader import ScanReader
-from jupyter_gridgpu.store import home, inbox, lease
+from jupyter_gridgpu.store import home, inbox, lease, ownership
 from jupyter_gridgpu.store.paths import ScanPaths
 
 if TYPE_CHECKING:
@@ -75,6 +76,16 @@ class ScanHandle(ScanReader):
         return any(0 <= time.time() - when < START_GRACE_S for when in asked)
 
     @property
+    def foreign(self) -> str | None:
+        """The sentence that says why this user only looks at the scan; None for an own scan."""
+        found = ownership.foreign(self.folder)
+        return None if found is None else found.text
+
+    def require_own(self) -> None:
+        """Raise ForeignScan, with what to do, if this user only looks at the scan."""
+        ownership.require_own(self.folder)
+
+    @property
     def ended(self) -> bool:
         """Whether the scan is done or was stopped."""
         return self.state in FINISHED
@@ -96,8 +107,8 @@ class ScanHandle(ScanReader):
     def changes(self, every_s: float = 0.05) -> Iterator[str]:
         """Yield the scan's state at once, after every change and once a second, until it has ended.
 
-        A runner that died is started again, RESPAWNS times. If that does not help, the last state
-        is `orphaned`.
+        A runner that died is started again, RESPAWNS times. If that does not help, or if the scan
+        is foreign, the last state is `orphaned`.
         """
         respawns, yielded, rev = 0, 0.0, -1
         while True:
@@ -105,7 +116,7 @@ class ScanHandle(ScanReader):
             state = self.state
             changed = self.view.rev != rev
             rev = self.view.rev
-            if state == "orphaned" and respawns < RESPAWNS:
+            if state == "orphaned" and respawns < RESPAWNS and not self.foreign:
                 respawns += 1
                 # The new runner has START_GRACE_S, during which the state is not `orphaned`.
                 self.revive()
@@ -158,11 +169,12 @@ class ScanHandle(ScanReader):
         """Leave a command for the runner, and start a runner if there is none.
 
         `variants` None means the whole scan. Return a sentence that says what was asked for. Raises
-        UsageError or StorageError. `replay` starts another scan and needs no runner of this one; it
-        may raise BackendError as well.
+        UsageError (ForeignScan for a scan that is only looked at) or StorageError. `replay` starts
+        another scan and needs no runner of this one; it may raise BackendError as well.
         """
         if action == "replay":
             return self._replay(variants)
+        self.require_own()
         commands.check_variants(action, variants)
         for ident in variants or []:
             self.variant(ident)
@@ -195,7 +207,11 @@ class ScanHandle(ScanReader):
         return f"Started {made.name}: {made.scan.recorded:,} variant{plural} again."
 
     def revive(self) -> None:
-        """Start a runner unless there is one. Raises StorageError if its log cannot be written."""
+        """Start a runner unless there is one.
+
+        Raises ForeignScan if the scan is only looked at, StorageError if the runner's log cannot be
+        written.
+        """
         # Of two runners that are started at the same moment, one gets the lease and the other ends.
         if not lease.held(self.paths.lock):
             self._spawned = time.time()
@@ -203,6 +219,7 @@ class ScanHandle(ScanReader):
 
 
 Handle = TypeVar("Handle", bound=ScanHandle)
+T = TypeVar("T")
 
 
 def start(plan: Plan) -> ScanHandle:
@@ -240,6 +257,7 @@ def create(plan: Plan, fill: Callable[[ScanPaths], object] | None = None) -> Sca
     from jupyter_gridgpu.records.scan_provenance import complete_folder
 
     home.home().mkdir(parents=True, exist_ok=True, mode=0o700)
+    ownership.require_own_home(home.home())
     scan = replace(plan.scan, name=home.free_name(plan.scan.name))
     add_rest = partial(complete_folder, plan, scan, fill)
     content = plan.notebook.content
@@ -258,19 +276,33 @@ def open_as(kind: type[Handle], scan: str | Path) -> Handle:
     return handle
 
 
+class LeftOut(NamedTuple):
+    """A folder of the home that cannot be shown as a scan; `why` is a sentence."""
+
+    folder: Path
+    why: str
+
+
 def list_scans() -> list[ScanHandle]:
     """Return all scans of the home, newest first. A folder that cannot be read is left out."""
-    handles = (_readable(folder) for folder in reversed(home.folders()))
-    return [handle for handle in handles if handle is not None]
+    return look_at_scans(lambda handle: handle)[0]
 
 
-def _readable(folder: Path) -> ScanHandle | None:
-    try:
-        handle = ScanHandle(folder)
-        handle.refresh()
-    except (StorageError, UnknownScan):
-        return None
-    return handle
+def look_at_scans(look: Callable[[ScanHandle], T]) -> tuple[list[T], list[LeftOut]]:
+    """Return what `look` says of each scan of the home, newest first, and what is left out.
+
+    A folder that cannot be read, or looked at, is never in the way of the others.
+    """
+    found: list[T] = []
+    left_out: list[LeftOut] = []
+    for folder in reversed(home.folders()):
+        try:
+            handle = ScanHandle(folder)
+            handle.refresh()
+            found.append(look(handle))
+        except (GridGpuError, OSError) as error:
+            left_out.append(LeftOut(folder, one_line(str(error)) or "It cannot be read."))
+    return found, left_out
 
 
 def split_target(text: str) -> tuple[ScanHandle, str | None]:

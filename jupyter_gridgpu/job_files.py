@@ -9,16 +9,16 @@ from __future__ import annotations
 import os
 import stat
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
-from jupyter_gridgpu.channels.metrics_file import parse_reading
+from jupyter_gridgpu.curve_cache import CurveCache
 from jupyter_gridgpu.errors import StorageError
 from jupyter_gridgpu.model.curves import Curves
-from jupyter_gridgpu.store.opener import opener_below
+from jupyter_gridgpu.store.opener import open_plain, opener_below
 from jupyter_gridgpu.store.paths import ScanPaths
-from jupyter_gridgpu.store.tail import Part, read_lines, text_part
+from jupyter_gridgpu.store.tail import Part, text_part
 
-METRICS_BYTES = 512 * 1024 * 1024  # so much of a metrics file is read; a worker writes less
+_CURVES = CurveCache()
 
 
 class JobFiles:
@@ -46,22 +46,13 @@ class JobFiles:
 
     def curves(self, points: int) -> Curves:
         """Return all that the job reported, thinned to `points` while it is read."""
-        curves = Curves(points)
         path = self._metrics()
         if path is None:
-            return curves
-        cursor = 0
-        while cursor < METRICS_BYTES:
-            before = cursor
-            try:
-                lines, cursor = read_lines(path, cursor, self._opener)
-            except OSError as error:
-                raise self._refused("metrics", error) from None
-            readings = (parse_reading(line) for line in lines)
-            curves.take(reading for reading in readings if reading is not None)
-            if cursor == before:
-                break
-        return curves
+            return Curves(points)
+        try:
+            return _CURVES.read(path, points, self._opener)
+        except OSError as error:
+            raise self._refused("metrics", error) from None
 
     def notebook(self) -> Path | None:
         """Return the notebook that was saved last, finished or partial; None if there is none."""
@@ -75,7 +66,7 @@ class JobFiles:
     def open(self, path: Path) -> BinaryIO:
         """Open a file of the job for reading."""
         try:
-            return cast(BinaryIO, open(path, "rb", opener=self._opener))
+            return open_plain(path, self._opener)
         except OSError as error:
             raise self._refused(path.name, error) from None
 

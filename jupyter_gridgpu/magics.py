@@ -15,6 +15,7 @@ from IPython.core.magic import Magics, line_cell_magic, magics_class
 
 from jupyter_gridgpu import api, client
 from jupyter_gridgpu.errors import GridGpuError, UsageError
+from jupyter_gridgpu.model.escapes import visible
 from jupyter_gridgpu.planning.dry_run import plan_text
 from jupyter_gridgpu.planning.options import help_text, read_options_line, to_options
 from jupyter_gridgpu.planning.request import Plan, plan
@@ -91,7 +92,7 @@ class GridscanMagics(Magics):
         made = plan(notebook, cell, to_options(values), self._variables())
         made = replace(made, command=f"%%gridscan {shlex.join(words)}\n{cell}")
         if dry_run:
-            print(plan_text(made.scan, made.files))
+            _say(plan_text(made.scan, made.files))
             return
         if rehearse or there:
             from jupyter_gridgpu import rehearsal
@@ -138,15 +139,20 @@ def _split(line: str) -> list[str]:
         raise UsageError(f"The options cannot be read: {error}.") from None
 
 
+def _say(text: str) -> None:
+    """Print a text below the cell, without what could steer the page or a terminal."""
+    print(visible(text))
+
+
 def _start_and_show(made: Plan) -> None:
     for text in made.scan.warnings:
-        print(f"Warning: {text}")
+        _say(f"Warning: {text}")
     scan = api.start(made)
     # This is no error: users run a cell again to see its scan again.
     if scan.attached:
-        print(f"This cell started {scan.name} before; here it is again. --new starts another scan.")
+        _say(f"This cell started {scan.name} before; here it is again. --new starts another scan.")
     elif scan.scan.choice:
-        print(scan.scan.choice)
+        _say(scan.scan.choice)
     scan.table()
 
 
@@ -161,11 +167,13 @@ def _run_verb(verb: str, words: list[str]) -> None:
 
 
 def _list() -> None:
-    scans = client.list_scans()
-    for scan in scans:
-        print(repr(scan)[1:-1])  # without the angle brackets
-    if not scans:
-        print("There are no scans yet.")
+    texts, left_out = client.look_at_scans(repr)
+    for text in texts:
+        _say(text[1:-1])  # without the angle brackets
+    for item in left_out:
+        _say(f"{item.folder.name} is left out: {item.why}")
+    if not texts and not left_out:
+        _say("There are no scans yet.")
 
 
 def _show(target: str) -> None:
@@ -180,7 +188,7 @@ def _replay(*words: str) -> None:
     made = plan_replay(load_record(client.open_scan(target).folder), request)
     difference = variation_text(made.scan)
     if difference:
-        print(difference)
+        _say(difference)
     _start_and_show(made)
 
 
@@ -206,7 +214,7 @@ def _command_verb(action: str) -> Callable[[str], None]:
         if variant:
             variants = [variant]
         scan.command(action, variants)
-        print(f"Asked {target} to {action}.")
+        _say(f"Asked {target} to {action}.")
 
     return command
 

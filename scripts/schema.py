@@ -244,8 +244,8 @@ def api_document() -> Schema:
     """Return the OpenAPI document of the server extension."""
     about = (
         "Scans over REST, below the base URL of the Jupyter server. The stream of events, a"
-        " WebSocket at api/events, sends AllScans first, then OneScan and Gone. For opened scans"
-        " it sends Snapshot and Upsert, or Missing. It receives Open and Close."
+        " WebSocket at api/events, sends AllScans first, then OneScan, Gone and LeftOutNow. For"
+        " opened scans it sends Snapshot and Upsert, or Missing. It receives Open and Close."
     )
     routes = {f"/api{path}": item for path, item in paths().items()}
     token = {"type": "apiKey", "in": "header", "name": "Authorization"}

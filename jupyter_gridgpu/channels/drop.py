@@ -13,8 +13,6 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import json
-import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,7 +23,8 @@ from urllib.parse import quote
 from jupyter_gridgpu.channels.fetching import FetchingChannel
 from jupyter_gridgpu.errors import Unreachable, UsageError
 from jupyter_gridgpu.model.scan import ScanSpec
-from jupyter_gridgpu.store.paths import CopyPaths, ScanPaths
+from jupyter_gridgpu.store.json_decoder import parse_json
+from jupyter_gridgpu.store.paths import CopyPaths, ScanPaths, write_atomic
 from jupyter_gridgpu.transport import http, key_files
 from jupyter_gridgpu.transport.signing import derive_key, parse_secret
 
@@ -232,9 +231,7 @@ class DropChannel(FetchingChannel):
         # One byte more than is taken, so that a notebook that is too large is known as such.
         answer = storage.ask("GET", f"{self._url}/{key}.ipynb", limit=NOTEBOOK_BYTES + 1)
         if answer.status == 200 and len(answer.body) <= NOTEBOOK_BYTES:
-            part = fetched.copy.notebook.with_suffix(".part")
-            part.write_bytes(answer.body)
-            os.replace(part, fetched.copy.notebook)
+            write_atomic(fetched.copy.notebook, answer.body)
 
 
 def _whole_lines(data: bytes) -> bytes:
@@ -248,8 +245,8 @@ def _last_line(lines: bytes) -> bytes:
 
 def _copy_name(head: bytes) -> str:
     """Return the name of the copy that a file's first line tells, or an empty text."""
-    with contextlib.suppress(ValueError, TypeError, KeyError, RecursionError):
-        return str(json.loads(head)["copy"])
+    with contextlib.suppress(ValueError, TypeError, KeyError):
+        return str(parse_json(head)["copy"])
     return ""
 
 

@@ -17,7 +17,8 @@ from pathlib import Path
 from jupyter_gridgpu.channels.metrics_file import read_readings
 from jupyter_gridgpu.errors import GridGpuError, Unreachable
 from jupyter_gridgpu.model.metrics import Reading
-from jupyter_gridgpu.store.paths import COPY_NAME, CopyPaths, JobPaths, ScanPaths
+from jupyter_gridgpu.store.opener import APPEND, plain_handle
+from jupyter_gridgpu.store.paths import COPY_NAME, CopyPaths, JobPaths, ScanPaths, write_atomic
 
 FILE_BYTES = 256 * 1024 * 1024  # of one metrics file; its worker has the same limit
 COPIES_LIMIT = 20  # of one job
@@ -76,11 +77,10 @@ class ArrivedFiles:
         os.utime(copy.metrics, (when, when))
         if have == 0:
             # The time stamp of copy.json tells which copy is the newest.
-            copy.about.write_text("{}", encoding="utf-8")
+            write_atomic(copy.about, "{}")
 
     def _append(self, copy: CopyPaths, data: bytes) -> None:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
-        handle = os.open(copy.metrics, flags, 0o600)
+        handle = plain_handle(copy.metrics, APPEND)
         try:
             while data:
                 written = os.write(handle, data)
@@ -110,7 +110,9 @@ class FetchingChannel(ABC):
         self._ended: dict[str, float] = {}
         # When the last round without trouble began, on the monotonic clock.
         self._complete_since = -math.inf
-        self._answered = time.time()  # when the last round without trouble ended, Unix seconds
+        # When the last round without trouble ended: in Unix seconds for the user to read, and on
+        # the monotonic clock, which nobody sets, to tell how long ago that was.
+        self._answered, self._answered_awake = time.time(), time.monotonic()
         self._trouble = ""  # why the last round failed
         self._wake, self._closing = threading.Event(), threading.Event()
         self._thread: threading.Thread | None = None
@@ -152,7 +154,7 @@ class FetchingChannel(ABC):
 
     def notice(self) -> str | None:
         """Return a sentence on since when fetching fails; None before it has failed SILENT_S."""
-        silent_s = time.time() - self._answered
+        silent_s = time.monotonic() - self._answered_awake
         if not self._trouble or silent_s < SILENT_S or not self._keys:
             return None
         minutes = int(silent_s // 60)
@@ -202,7 +204,7 @@ class FetchingChannel(ABC):
             self._trouble = str(Unreachable(f"Its answer cannot be read: {type(error).__name__}."))
             return SLOWEST_S
         self._trouble = ""
-        self._answered = time.time()
+        self._answered, self._answered_awake = time.time(), time.monotonic()
         self._complete_since = began
         return self.every_s if news else self.slower_s
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import sys
 
 import click
 
 from jupyter_gridgpu import __version__
 from jupyter_gridgpu.cli.following import INTERRUPTED_EXIT_CODE
+from jupyter_gridgpu.cli.output import echo
 from jupyter_gridgpu.cli.verbs import VERBS
 from jupyter_gridgpu.errors import GridGpuError
 
@@ -29,6 +31,7 @@ def main() -> None:
 
     Every mistake is one sentence on stderr, and has its exit code.
     """
+    _let_print_all()
     try:
         # click's own handling of errors would print more than one sentence.
         sys.exit(gridgpu.main(standalone_mode=False) or 0)
@@ -36,16 +39,22 @@ def main() -> None:
         if _is_help(error):
             error.show()
         else:
-            click.echo(f"gridgpu: {error.format_message()}", err=True)
+            echo(f"gridgpu: {error.format_message()}", err=True)
         sys.exit(USAGE_EXIT_CODE)
     except GridGpuError as error:
-        click.echo(f"gridgpu: {error}", err=True)
+        echo(f"gridgpu: {error}", err=True)
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         sys.exit(INTERRUPTED_EXIT_CODE)
     except BrokenPipeError:
         # The reader of the output has ended, as in `gridgpu list | head`.
         sys.exit(0)
+
+
+def _let_print_all() -> None:
+    """Let stdout take every text: a path may have bytes that are no UTF-8, as lone surrogates."""
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _is_help(error: click.ClickException) -> bool:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 
+from jupyter_gridgpu.cli.output import echo
 from jupyter_gridgpu.errors import UsageError
 from jupyter_gridgpu.transport.signing import USER
 
@@ -92,7 +93,7 @@ def collector(
     scheme = "https" if tls else "http"
 
     def say_started(bound_port: int) -> None:
-        click.echo(f"Collecting on {scheme}://{ip}:{bound_port}/")
+        echo(f"Collecting on {scheme}://{ip}:{bound_port}/")
 
     # No other user of the machine may read the metrics.
     os.umask(0o077)
@@ -117,7 +118,7 @@ def invite(name: str, url: str, store: Path | None) -> None:
     secret = InvitedMembers(store or _store_folder()).secret(name)
     if secret is None:
         raise UsageError(f"{name} was expelled; invite them under another name.")
-    click.echo(f"{url} {name} {secret.hex()}")
+    echo(f"{url} {name} {secret.hex()}")
 
 
 @collector.command("expel")
@@ -129,7 +130,7 @@ def expel(name: str, store: Path | None) -> None:
 
     _check_member(name)
     InvitedMembers(store or _store_folder()).expel(name)
-    click.echo(f"{name} is no member any more.")
+    echo(f"{name} is no member any more.")
 
 
 @collector.command("use")
@@ -153,9 +154,7 @@ def use(url: str | None) -> None:
         raise UsageError(f"{url[:80]!r} is no address; give one like https://hub.example/user/me/.")
     Account(body)  # raises UsageError for what cannot be used, before it is kept
     key_files.write(key_files.collector_file(), body)
-    click.echo(
-        f"Metrics may be pushed to {body['url']}; {key_files.collector_file()} keeps the secret."
-    )
+    echo(f"Metrics may be pushed to {body['url']}; {key_files.collector_file()} keeps the secret.")
 
 
 def _invitation() -> tuple[str, str, str]:
@@ -183,7 +182,7 @@ def revoke(scan: str) -> None:
 
     handle = open_scan(scan)
     push.revoke(handle.scan.id)
-    click.echo(f"The collector takes nothing more for {handle.name}.")
+    echo(f"The collector takes nothing more for {handle.name}.")
 
 
 def _check_member(name: str) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from jupyter_gridgpu.cli.output import json_option, print_json
+from jupyter_gridgpu.cli.output import console, echo, json_option, print_json
 from jupyter_gridgpu.model.job import one_line
 from jupyter_gridgpu.records.compare import ComparedVariants, Comparison, Tolerance
 from jupyter_gridgpu.records.compare import compare as compare_records
@@ -88,24 +88,22 @@ def compare(
 
 
 def _print(comparison: Comparison, everything: bool) -> None:
-    from rich.console import Console
-
     pairs = comparison.pairs
     if not everything:
         pairs = pairs_to_look_at_first(comparison)[:SHOWN]
     if pairs:
-        Console(highlight=False).print(_table(comparison, pairs))
+        console(highlight=False).print(_table(comparison, pairs))
     if len(pairs) < len(comparison.pairs):
-        click.echo(f"{len(comparison.pairs) - len(pairs)} more variants; --all prints them.")
+        echo(f"{len(comparison.pairs) - len(pairs)} more variants; --all prints them.")
     _print_inputs(comparison, everything)
     # Names in notes come from scan folders, which anybody may have written: they are bounded.
     for note in comparison.notes:
-        click.echo(one_line(note))
+        echo(one_line(note))
     counts = ", ".join(f"{count} {verdict}" for verdict, count in comparison.counts().items())
     sentence = f"{comparison.b} against {comparison.a}: {comparison.verdict}"
     if counts:
         sentence += f" ({counts})"
-    click.echo(f"{sentence}.")
+    echo(f"{sentence}.")
 
 
 def _print_inputs(comparison: Comparison, everything: bool) -> None:
@@ -114,12 +112,12 @@ def _print_inputs(comparison: Comparison, everything: bool) -> None:
     if not everything:
         inputs = inputs[:SHOWN]
     if inputs:
-        click.echo("What went in differed:")
+        echo("What went in differed:")
     for item in inputs:
-        click.echo(f"  {item.what}: {item.a} -> {item.b}")
-        click.echo("".join(f"    {line}\n" for line in item.text.splitlines()), nl=False)
+        echo(f"  {item.what}: {item.a} -> {item.b}")
+        echo("".join(f"    {line}\n" for line in item.text.splitlines()), nl=False)
     if len(inputs) < len(comparison.inputs):
-        click.echo(f"  {len(comparison.inputs) - len(inputs)} more; --all prints them.")
+        echo(f"  {len(comparison.inputs) - len(inputs)} more; --all prints them.")
 
 
 def _table(comparison: Comparison, pairs: list[ComparedVariants]) -> Table:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from jupyter_gridgpu.cli.output import json_option, print_json
+from jupyter_gridgpu.cli.output import console, json_option, print_json
 
 if TYPE_CHECKING:
     from jupyter_gridgpu.doctor.finding import Finding
@@ -40,7 +40,6 @@ def doctor(as_json: bool) -> None:
 
 
 def _print(parts: dict[str, list[Finding]]) -> None:
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
@@ -57,4 +56,4 @@ def _print(parts: dict[str, list[Finding]]) -> None:
                 text.append(f"\n{finding.advice}", style="dim")
             table.add_row(Text(heading), Text(sign, style=colour), text)
             heading = ""  # a part is named beside its first finding only
-    Console().print(table)
+    console().print(table)

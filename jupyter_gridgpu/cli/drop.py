@@ -7,6 +7,7 @@ import sys
 
 import click
 
+from jupyter_gridgpu.cli.output import echo
 from jupyter_gridgpu.errors import UsageError
 from jupyter_gridgpu.transport import key_files
 
@@ -43,7 +44,7 @@ def use(url: str) -> None:
     body = {"url": url, "runner": mine, "jobs": jobs, "secret": os.urandom(32).hex()}
     Storage(body)  # raises UsageError for what cannot be used, before it is kept
     key_files.write(key_files.drop_file(), body)
-    click.echo(f"Jobs may drop metrics into {url}; {key_files.drop_file()} keeps the credentials.")
+    echo(f"Jobs may drop metrics into {url}; {key_files.drop_file()} keeps the credentials.")
 
 
 def _check_url(url: str) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from jupyter_gridgpu import client
+from jupyter_gridgpu.cli.output import echo
 from jupyter_gridgpu.records.export import KINDS
 from jupyter_gridgpu.records.export import export as export_record
 from jupyter_gridgpu.records.record import load_record
@@ -33,10 +34,10 @@ def export(scan: str, kind: str, output: Path | None, curves: bool) -> None:
     target = export_record(record, kind, output, curves)
     if not record.finished:
         # On stderr, because scripts read the path from stdout.
-        click.echo(f"{record.name} has not ended; this is as of now.", err=True)
+        echo(f"{record.name} has not ended; this is as of now.", err=True)
     if kind == "optuna" and record.scan.objective is None:
-        click.echo(
+        echo(
             f"{record.name} has no objective, so Optuna gets its trials without values (FAIL).",
             err=True,
         )
-    click.echo(str(target))
+    echo(str(target))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from jupyter_gridgpu import client
+from jupyter_gridgpu.cli.output import echo
 
 
 @click.command("extend")
@@ -13,4 +14,4 @@ from jupyter_gridgpu import client
 def extend(scan: str, trials: int) -> None:
     """Try more points in SCAN."""
     client.open_scan(scan).extend(trials)
-    click.echo(f"Asked {scan} to try {trials} points more.")
+    echo(f"Asked {scan} to try {trials} points more.")

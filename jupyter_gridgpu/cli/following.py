@@ -8,10 +8,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import click
-
-from jupyter_gridgpu.cli.output import print_json
+from jupyter_gridgpu.cli.output import console, echo, print_json
 from jupyter_gridgpu.client import FINISHED, ScanHandle
+from jupyter_gridgpu.model.job import one_line
 from jupyter_gridgpu.model.notes import note
 from jupyter_gridgpu.model.scan import Objective
 from jupyter_gridgpu.model.units import number_text
@@ -50,7 +49,7 @@ def _scan_goes_on(handle: ScanHandle) -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         name = handle.name
-        click.echo(
+        echo(
             f"\n{name} goes on. `gridgpu watch {name}` shows it again,"
             f" `gridgpu stop {name}` ends it.",
             err=True,
@@ -70,29 +69,27 @@ def _wait(handle: ScanHandle) -> str:
             with handle.lock:
                 text = note(handle.view, time.time())
             if text is not None and text != said and state not in FINISHED:
-                click.echo(f"{handle.name}: {text}", err=True)
+                echo(f"{handle.name}: {text}", err=True)
                 said = text
     return state
 
 
 def watch_live(handle: ScanHandle) -> str:
     """Show the live table of a scan until it ends, then its best variant. Return its state."""
-    from rich.console import Console
-
     from jupyter_gridgpu.terminal import render, watch
 
     # The user may expect a new scan, but this one was started before.
     if handle.attached:
-        click.echo(f"Same request as before: showing {handle.name}; --new starts another.")
+        echo(f"Same request as before: showing {handle.name}; --new starts another.")
     elif handle.scan.choice:
-        click.echo(handle.scan.choice)
-    console = Console()
-    if console.is_terminal:
+        echo(handle.scan.choice)
+    screen = console()
+    if screen.is_terminal:
         with _scan_goes_on(handle):
-            state = watch(handle, console)
+            state = watch(handle, screen)
     else:
         state = _wait(handle)
-        console.print(render(handle, state, console, limit=None))
+        screen.print(render(handle, state, screen, limit=None))
     say_end(handle, state)
     return state
 
@@ -100,11 +97,15 @@ def watch_live(handle: ScanHandle) -> str:
 def say_end(handle: ScanHandle, state: str) -> None:
     """Print the best variant of a scan, where its notebooks are, and whether it lost its runner."""
     _say_best(handle)
-    click.echo(f"Executed notebooks: {handle.paths.jobs}")
+    echo(f"Executed notebooks: {handle.paths.jobs}")
+    foreign = handle.foreign
+    if foreign is not None:
+        echo(foreign, err=True)
+        return
     if state != "orphaned":
         return
     # On stderr, as mistakes are: a scan without a runner does not go on by itself.
-    click.echo(
+    echo(
         "The scan has no runner and is not finished:"
         f" `gridgpu resume {handle.name}` goes on with it.",
         err=True,
@@ -112,17 +113,18 @@ def say_end(handle: ScanHandle, state: str) -> None:
     log = handle.runner_log().strip().splitlines()
     if log:
         # The last line of a runner that died says why, as a rule.
-        click.echo(f"Its runner's last words: {log[-1]}", err=True)
+        echo(f"Its runner's last words: {log[-1]}", err=True)
 
 
 def _say_best(handle: ScanHandle) -> None:
     best = handle.best
     if not best:
         return
-    params = ", ".join(f"{name} = {best['params'][name]}" for name in handle.scan.space.varied)
+    names = [name for name in handle.scan.space.varied if name in best["params"]]
+    params = ", ".join(f"{name} = {one_line(str(best['params'][name]))}" for name in names)
     metric = _objective_text(handle.scan.objective)
-    click.echo(f"Best: {best['id']} with {metric} {number_text(best['value'], 4)} ({params})")
-    click.echo(f"      {best['notebook']}")
+    echo(f"Best: {best['id']} with {metric} {number_text(best['value'], 4)} ({params})")
+    echo(f"      {best['notebook']}")
 
 
 def _objective_text(objective: Objective | None) -> str:
@@ -141,9 +143,9 @@ def _print_started(handle: ScanHandle, as_json: bool) -> None:
     how = "Started"
     if handle.attached:
         how = f"Same request as before, {handle.state}"
-    click.echo(f"{how}: {handle.name} in {handle.folder}")
+    echo(f"{how}: {handle.name} in {handle.folder}")
     if handle.scan.choice:
-        click.echo(handle.scan.choice)
+        echo(handle.scan.choice)
 
 
 def leave(handle: ScanHandle, state: str) -> None:

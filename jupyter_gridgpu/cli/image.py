@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from jupyter_gridgpu.cli.output import json_option, print_json
+from jupyter_gridgpu.cli.output import echo, json_option, print_json
 from jupyter_gridgpu.errors import UsageError
 from jupyter_gridgpu.model.resources import RUNTIMES
 
@@ -57,9 +57,9 @@ def _print(findings: list[ImageFact], usable: bool) -> None:
         line = f"{finding.name:<{width}}  {finding.value}"
         if finding.missing:
             line += f"  -> {finding.missing}"
-        click.echo(line)
+        echo(line)
     # What to do about a missing thing is printed in its line, after the arrow.
     if usable:
-        click.echo("Jobs can run in it.")
+        echo("Jobs can run in it.")
     else:
-        click.echo("Jobs cannot run in it as it is.")
+        echo("Jobs cannot run in it as it is.")

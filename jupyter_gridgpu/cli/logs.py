@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from jupyter_gridgpu import client
+from jupyter_gridgpu.cli.output import echo
 from jupyter_gridgpu.client import ScanHandle
 from jupyter_gridgpu.model.escapes import without_escapes
 
@@ -23,4 +24,4 @@ def logs(target: str) -> None:
     # A job can print anything; control characters could steer the reader's terminal.
     plain = without_escapes(_log_text(handle, variant))
     text = "".join(char for char in plain if char.isprintable() or char in "\n\t")
-    click.echo(text or "Nothing was logged.", nl=not text.endswith("\n"))
+    echo(text or "Nothing was logged.", nl=not text.endswith("\n"))

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from jupyter_gridgpu import client
+from jupyter_gridgpu.cli.output import echo
 
 
 @click.command("pack")
@@ -23,4 +24,4 @@ def pack(scan: str, output: Path | None) -> None:
     from jupyter_gridgpu.records.packing import pack as pack_record
     from jupyter_gridgpu.records.record import load_record
 
-    click.echo(str(pack_record(load_record(client.open_scan(scan).folder), output)))
+    echo(str(pack_record(load_record(client.open_scan(scan).folder), output)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from jupyter_gridgpu import client
+from jupyter_gridgpu.cli.output import echo
 
 
 @click.command("pause")
@@ -12,4 +13,4 @@ from jupyter_gridgpu import client
 def pause(scan: str) -> None:
     """Start nothing new in SCAN; what runs goes on."""
     client.open_scan(scan).pause()
-    click.echo(f"Asked {scan} to pause.")
+    echo(f"Asked {scan} to pause.")

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from jupyter_gridgpu.cli.output import json_option, print_json
+from jupyter_gridgpu.cli.output import console, echo, json_option, print_json
 from jupyter_gridgpu.errors import UsageError
 from jupyter_gridgpu.model.job import one_line
 from jupyter_gridgpu.model.queue import LOCAL, Queue, free_text, gpus_text, limits_text, to_json
@@ -53,7 +53,7 @@ def queues(context: click.Context, request: str | None, as_json: bool) -> None:
     _print(matches, judged)
     # If a batch system does not answer, its problem is printed below the table of all others.
     for problem in found.problems:
-        click.echo(one_line(problem), err=True)
+        echo(one_line(problem), err=True)
 
 
 @queues.command("import")
@@ -83,15 +83,15 @@ def import_queues(file: Path, name: str, everything: bool) -> None:
     heading = f"Imported from {file.name}; importing again replaces this file."
     declarations.write(target, found, heading)
     plural = "s" if len(found) > 1 else ""
-    click.echo(f"{len(found)} queue{plural} declared in {target}.")
+    echo(f"{len(found)} queue{plural} declared in {target}.")
 
 
 def _say_left_out(sentences: list[str]) -> None:
     """Print on stderr why entries of a dump are left out: a few reasons, then a count."""
     for sentence in sentences[:NAMED_ENTRIES]:
-        click.echo(sentence, err=True)
+        echo(sentence, err=True)
     if len(sentences) > NAMED_ENTRIES:
-        click.echo(f"{len(sentences) - NAMED_ENTRIES} more entries are left out.", err=True)
+        echo(f"{len(sentences) - NAMED_ENTRIES} more entries are left out.", err=True)
 
 
 def _match_json(match: Match, judged: bool) -> dict[str, Any]:
@@ -103,7 +103,6 @@ def _match_json(match: Match, judged: bool) -> dict[str, Any]:
 
 def _print(matches: list[Match], judged: bool) -> None:
     """Print a table of queues; `judged` says that they were compared with a request."""
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
@@ -123,7 +122,7 @@ def _print(matches: list[Match], judged: bool) -> None:
             cells.append(limits_text(match.queue.limits))
         style = "dim" if judged and match.fits is False else ""
         table.add_row(*(Text(one_line(cell, CELL_LIMIT) or "") for cell in cells), style=style)
-    Console().print(table)
+    console().print(table)
 
 
 def _cells(queue: Queue) -> list[str]:

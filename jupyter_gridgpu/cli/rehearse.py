@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from jupyter_gridgpu.cli.output import json_option, print_json
+from jupyter_gridgpu.cli.output import echo, json_option, print_json
 from jupyter_gridgpu.cli.space_options import space_options, space_text
 from jupyter_gridgpu.errors import UsageError
 from jupyter_gridgpu.model import numbers
@@ -52,12 +52,12 @@ def rehearse(
         raise UsageError("--there needs another backend: give --on slurm, htcondor or auto.")
     # With --json stdout must have one object only, so the lines of the rehearsal go to stderr.
     report = rehearsal.rehearse(
-        made, there, parse_duration(limit), lambda line: click.echo(line, err=as_json)
+        made, there, parse_duration(limit), lambda line: echo(line, err=as_json)
     )
     if as_json:
         print_json(numbers.encode_all(asdict(report)))
     else:
-        click.echo(rehearsal.report_text(report))
+        echo(rehearsal.report_text(report))
     # Flushed here, where a reader that has gone (`| head`) is no error, not when Python ends.
     sys.stdout.flush()
     sys.exit(0 if report.passed else 1)

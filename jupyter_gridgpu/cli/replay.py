@@ -10,7 +10,7 @@ from click.core import ParameterSource
 
 from jupyter_gridgpu import client
 from jupyter_gridgpu.cli.following import command_line, follow
-from jupyter_gridgpu.cli.output import json_option, print_plan
+from jupyter_gridgpu.cli.output import echo, json_option, print_plan
 from jupyter_gridgpu.errors import UsageError
 from jupyter_gridgpu.model.scan import ScanSpec
 from jupyter_gridgpu.planning.options import backend_options
@@ -64,9 +64,11 @@ def replay(
     if dry_run:
         print_plan(made, as_json)
         return
+    for warning in made.scan.warnings:
+        click.echo(f"Warning: {warning}", err=True)
     text = variation_text(made.scan)
     if text and not as_json:
-        click.echo(text)
+        echo(text)
     follow(client.start(made), no_wait, as_json)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from jupyter_gridgpu import client
+from jupyter_gridgpu.cli.output import echo
 
 
 @click.command("retry")
@@ -16,7 +17,7 @@ def retry(target: str) -> None:
         handle.retry(variant)
     else:
         handle.retry()
-    click.echo(
+    echo(
         f"Asked for a new attempt of {variant or 'all that did not finish'}."
         f" `gridgpu watch {handle.name}` follows it."
     )

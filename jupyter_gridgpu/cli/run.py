@@ -9,7 +9,7 @@ import click
 
 from jupyter_gridgpu import client
 from jupyter_gridgpu.cli.following import command_line, follow
-from jupyter_gridgpu.cli.output import json_option, print_plan
+from jupyter_gridgpu.cli.output import echo, json_option, print_plan
 from jupyter_gridgpu.cli.space_options import space_options, space_text
 from jupyter_gridgpu.planning.options import before_sending_options, scan_options, to_options
 from jupyter_gridgpu.planning.request import plan
@@ -44,10 +44,10 @@ def run(
         print_plan(made, as_json)
         return
     for text in made.scan.warnings:
-        click.echo(f"Warning: {text}", err=True)
+        echo(f"Warning: {text}", err=True)
     if rehearse or there:
         from jupyter_gridgpu import rehearsal
 
         # With --json stdout must have one object only, so the lines of the rehearsal go to stderr.
-        rehearsal.rehearse_before_sending(made, there, lambda line: click.echo(line, err=as_json))
+        rehearsal.rehearse_before_sending(made, there, lambda line: echo(line, err=as_json))
     follow(client.start(made), no_wait, as_json)

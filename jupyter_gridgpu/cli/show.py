@@ -6,7 +6,7 @@ import click
 
 from jupyter_gridgpu import client
 from jupyter_gridgpu.cli.following import say_end
-from jupyter_gridgpu.cli.output import json_option, print_json
+from jupyter_gridgpu.cli.output import console, json_option, print_json
 
 SHOWN_ROWS = 200  # drawing thousands of rows takes seconds
 
@@ -27,11 +27,9 @@ def show(scan: str, everything: bool, as_json: bool) -> None:
         print_json(handle.summary())
         return
     # Imported late: JSON needs no tables.
-    from rich.console import Console
-
     from jupyter_gridgpu.terminal import render
 
-    console = Console()
+    screen = console()
     limit = None if everything else SHOWN_ROWS
-    console.print(render(handle, handle.state, console, limit=limit))
+    screen.print(render(handle, handle.state, screen, limit=limit))
     say_end(handle, handle.state)

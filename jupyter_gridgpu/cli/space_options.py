@@ -10,6 +10,7 @@ import click
 
 from jupyter_gridgpu.errors import UsageError
 from jupyter_gridgpu.planning.options import add_options
+from jupyter_gridgpu.store.opener import read_bounded, users_opener
 
 SPACE_BYTES = 1_000_000  # a larger file is no space: the user has named a data set by mistake
 
@@ -48,7 +49,7 @@ def _read(space: str) -> str:
         # The size is checked before the file is read, since a data set may be huge.
         if path.stat().st_size > SPACE_BYTES:
             raise UsageError(f"--space {space} is larger than {SPACE_BYTES // 1000} kB.")
-        return path.read_text(encoding="utf-8")
+        return read_bounded(path, SPACE_BYTES, users_opener).decode()
     except OSError as error:
         raise UsageError(f"--space {space} cannot be read: {error.strerror}.") from None
     except UnicodeDecodeError:

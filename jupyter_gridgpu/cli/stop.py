@@ -2,25 +2,38 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection
 
 import click
 
 from jupyter_gridgpu import client
+from jupyter_gridgpu.cli.output import echo
+from jupyter_gridgpu.model.grace import grace_seconds
 from jupyter_gridgpu.model.job import END_STATES
+from jupyter_gridgpu.model.scan import ScanSpec
+from jupyter_gridgpu.model.units import duration_text
 from jupyter_gridgpu.model.variant import VariantView
 
-# What happens to jobs that run, and how long it may take, by backend.
+# What happens to jobs that run, and how long it may take, by backend. {grace} is a duration.
 _HOW_LONG = {
-    "local": "That takes seconds; a job that has not ended by itself is killed soon after.",
-    "slurm": (
-        "That takes seconds to a minute: Slurm kills what has not ended after its KillWait"
-        " (30 s, unless the cluster says otherwise)."
+    "local": (
+        "Most end in seconds. Saving may take up to {grace}; a job that has not ended by itself is"
+        " killed soon after."
     ),
-    "htcondor": "That takes up to a minute or two: then HTCondor kills what has not ended.",
+    "slurm": (
+        "Most end in seconds. Saving may take up to {grace}; Slurm kills what has not ended soon"
+        " after, and takes its KillWait for that (30 s, unless the cluster says otherwise)."
+    ),
+    "htcondor": (
+        "Most end within a minute. Saving may take up to {grace}; HTCondor kills what has not ended"
+        " soon after."
+    ),
     "panda": "That takes minutes: PanDA passes it on to the sites, and jobs run on until then.",
 }
-_OTHER_BACKEND = "How long that takes depends on the batch system."
+_OTHER_BACKEND = (
+    "Saving may take up to {grace}; how long the rest takes depends on the batch system."
+)
 
 
 @click.command("stop")
@@ -28,9 +41,10 @@ _OTHER_BACKEND = "How long that takes depends on the batch system."
 def stop(target: str) -> None:
     """Stop a scan or one variant; what it saved so far is kept."""
     handle, variant = client.split_target(target)
+    handle.require_own()
     # A scan that has ended has no runner, which would read the command.
     if handle.ended:
-        click.echo(f"{handle.name} has ended already.")
+        echo(f"{handle.name} has ended already.")
         return
     variants = list(handle.view.variants.values())
     if variant:
@@ -39,11 +53,11 @@ def stop(target: str) -> None:
         handle.stop(variant)
     else:
         handle.stop()
-    click.echo(f"Asked {target} to stop. {next_steps(variants, handle.scan.backend)}")
-    click.echo(f"`gridgpu watch {handle.name}` follows it.")
+    echo(f"Asked {target} to stop. {next_steps(variants, handle.scan)}")
+    echo(f"`gridgpu watch {handle.name}` follows it.")
 
 
-def next_steps(variants: Collection[VariantView], backend: str) -> str:
+def next_steps(variants: Collection[VariantView], scan: ScanSpec) -> str:
     """Return in sentences what a stop does to these variants, and how long it may take."""
     running = sum(variant.state == "running" for variant in variants)
     # Those that a retry was asked for have ended, and wait again.
@@ -58,7 +72,10 @@ def next_steps(variants: Collection[VariantView], backend: str) -> str:
         f"{_jobs(running, 'runs', 'run')} will be interrupted and save what there is: the notebook"
         " so far, its metrics and files."
     )
-    how_long = _HOW_LONG.get(backend, _OTHER_BACKEND)
+    resources = scan.resources
+    grace = duration_text(math.ceil(grace_seconds(resources.grace_s, resources.walltime_s)))
+    how_long = _HOW_LONG.get(scan.backend, _OTHER_BACKEND)
+    how_long = how_long.format(grace=grace.removesuffix(" 00 s"))
     return " ".join(part for part in (taken_back, saved, how_long) if part)
 
 

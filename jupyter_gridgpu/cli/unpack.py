@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from jupyter_gridgpu.cli.output import echo
+
 _PATH = click.Path(path_type=Path)
 
 
@@ -19,4 +21,4 @@ def unpack(file: Path, into: Path | None, name: str | None) -> None:
     """Put the scan in FILE, made by `gridgpu pack`, among the scans here. Nothing in it is run."""
     from jupyter_gridgpu.records.packing import unpack as unpack_file
 
-    click.echo(str(unpack_file(file, into, name)))
+    echo(str(unpack_file(file, into, name)))

@@ -7,7 +7,7 @@ import sys
 import click
 
 from jupyter_gridgpu import client
-from jupyter_gridgpu.cli.output import json_option, print_json
+from jupyter_gridgpu.cli.output import echo, json_option, print_json
 from jupyter_gridgpu.model.job import one_line
 from jupyter_gridgpu.records.record import Record, load_record
 from jupyter_gridgpu.records.verify import Verdict
@@ -28,7 +28,7 @@ def verify(scan: str, as_json: bool) -> None:
     if as_json:
         print_json(verdict.to_json())
     else:
-        click.echo("\n".join(verdict_lines(record, verdict)))
+        echo("\n".join(verdict_lines(record, verdict)))
     sys.exit(verdict.exit_code)
 
 

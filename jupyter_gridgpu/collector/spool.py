@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from jupyter_gridgpu.collector.rate_limit import TokenBucket
+from jupyter_gridgpu.store.opener import create_plain, plain_handle, read_start
 from jupyter_gridgpu.transport.frames import HEAD_LIMIT, Frame, parse_head
 
 # A facility has more scans than a process may have files open. Beyond this number, the file that
@@ -113,9 +114,9 @@ class Spool:
         if not self._store_id:
             path = self.folder / ".store"
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            with suppress(FileExistsError), open(path, "x", opener=_private) as file:
-                file.write(uuid.uuid4().hex)
-            self._store_id = path.read_text()[:64]
+            with suppress(FileExistsError):
+                create_plain(path, uuid.uuid4().hex.encode(), 0o600)
+            self._store_id = read_start(path, 64).decode("ascii", "replace")
         return self._store_id
 
     def announce(self, user: str, scan: str, jobs: set[str]) -> None:
@@ -328,7 +329,7 @@ def _buckets(
 def _load(path: Path, more_flags: int = 0) -> _ScanFile:
     """Open the file of a scan and read its frames. Raises FileNotFoundError."""
     flags = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC | more_flags
-    file = _ScanFile(path, os.open(path, flags, 0o600))
+    file = _ScanFile(path, plain_handle(path, flags))
     _catch_up(file)
     # Bytes behind the last whole frame were left by a crash.
     os.ftruncate(file.handle, file.length)
@@ -361,8 +362,3 @@ def _frame_at(handle: int, start: int, size: int) -> Frame | None:
     if frame is None or start + len(line) + 1 + frame.size > size:
         return None
     return frame
-
-
-def _private(path: str, flags: int) -> int:
-    """Open a file that nobody else can read; an opener for open()."""
-    return os.open(path, flags, 0o600)

@@ -15,6 +15,7 @@ from jupyter_gridgpu.model.queue import memory_text
 from jupyter_gridgpu.store import home as homes
 
 LITTLE_MB = 2048  # less free space (MB) is a note
+NAMED = 3  # scans that cannot be read and are named
 FULL_MB = 200  # less free space (MB) is a problem
 MEGABYTE = 2**20
 # File systems that other machines see too, by their names in /proc/self/mounts.
@@ -134,14 +135,16 @@ def file_system(path: Path) -> str:
 def scans() -> list[Finding]:
     """Look how many scans there are, and which are unfinished and have no runner.
 
-    A home that cannot be read is a problem. A scan without a runner is a note.
+    A home that cannot be read is a problem. A scan that cannot be read, or that has no runner, is a
+    note.
     """
     try:
-        known = client.list_scans()
+        known, left_out = client.look_at_scans(lambda scan: (scan.name, scan.state))
     except StorageError as error:
         return [problem(str(error), SET_HOME)]
     found = [ok(counted(len(known), "scan", "scans"))]
-    orphans = [scan.name for scan in known if scan.state == "orphaned"]
+    found += [note(f"{item.folder.name} is left out: {item.why}") for item in left_out[:NAMED]]
+    orphans = [name for name, state in known if state == "orphaned"]
     if orphans:
         names = counted(len(orphans), "scan", "scans", orphans)
         verbs = ("has", "is") if len(orphans) == 1 else ("have", "are")

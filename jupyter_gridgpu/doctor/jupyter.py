@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from importlib.util import find_spec
 from pathlib import Path
@@ -10,7 +9,10 @@ from typing import Any
 
 from jupyter_gridgpu import __version__
 from jupyter_gridgpu.doctor.finding import Finding, counted, note, ok, problem
+from jupyter_gridgpu.store.json_decoder import parse_json
+from jupyter_gridgpu.store.opener import read_bounded, users_opener
 
+CONFIG_BYTES = 4_000_000  # of one file of settings
 SERVER = "jupyter_gridgpu.server"  # the name of our server extension
 LAB = "jupyter-gridgpu"  # the name of our extension of JupyterLab
 REINSTALL = "Install jupyter_gridgpu into the Python that runs Jupyter, then start Jupyter again."
@@ -133,7 +135,7 @@ def _files(folder: Path) -> list[Path]:
 def _read_object(path: Path) -> dict[str, Any]:
     """Return the JSON object in a file; an empty one for a file that is missing or unsound."""
     try:
-        body = json.loads(path.read_bytes())
+        body = parse_json(read_bounded(path, CONFIG_BYTES, users_opener))
     except (OSError, ValueError):
         return {}
     return body if isinstance(body, dict) else {}

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from jupyter_gridgpu.store.json_decoder import parse_json
+from jupyter_gridgpu.store.opener import open_users
 
 if TYPE_CHECKING:
     import tarfile
@@ -34,7 +36,7 @@ def read_archive(path: Path) -> ImageArchive | None:
     import tarfile
 
     try:
-        with tarfile.open(path, "r:") as archive:
+        with open_users(path) as file, tarfile.open(fileobj=file, mode="r:") as archive:
             names = set(archive.getnames())
             # Newer versions of docker write both files, and index.json says more.
             if "index.json" in names:
@@ -43,7 +45,7 @@ def read_archive(path: Path) -> ImageArchive | None:
                 return _docker_archive(archive)
             return None
     # A file with these names may hold anything: what does not fit is no archive of an image.
-    except (tarfile.TarError, OSError, KeyError, ValueError, TypeError, IndexError, RecursionError):
+    except (tarfile.TarError, OSError, KeyError, ValueError, TypeError, IndexError):
         return None
 
 
@@ -73,4 +75,4 @@ def _json(archive: tarfile.TarFile, name: str) -> Any:
     file = archive.extractfile(name)
     if file is None:  # a folder or a device
         return None
-    return json.loads(file.read(MEMBER_LIMIT_BYTES))
+    return parse_json(file.read(MEMBER_LIMIT_BYTES))

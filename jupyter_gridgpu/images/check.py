@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
@@ -15,6 +14,7 @@ from jupyter_gridgpu.errors import BackendError
 from jupyter_gridgpu.images.base import Bind, Image, ImageRuntime
 from jupyter_gridgpu.images.identity import digest
 from jupyter_gridgpu.model.job import one_line
+from jupyter_gridgpu.store.json_decoder import parse_json
 
 PROBE = Path(__file__).with_name("probe.py")
 COMMAND_TIMEOUT_S = 120
@@ -125,7 +125,7 @@ def _run_probe(runtime: ImageRuntime, program: str, image: Image, gpus: bool) ->
 
 def _read_answer(output: str) -> ProbeAnswer:
     # An image may print a greeting before the probe's line.
-    body = json.loads(output[-OUTPUT_LIMIT:].strip().splitlines()[-1])
+    body = parse_json(output[-OUTPUT_LIMIT:].strip().splitlines()[-1])
     packages = dict(body["packages"])
     return ProbeAnswer(
         python=tuple(map(int, body["python"])),

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from jupyter_gridgpu.images.archive import read_archive
 from jupyter_gridgpu.images.base import ARCHIVE, SANDBOX, SIF, Image
+from jupyter_gridgpu.store.opener import open_users
 
 # A SIF up to this size is read whole, which takes a second or two.
 HASH_LIMIT_BYTES = 1_000_000_000
@@ -76,7 +77,7 @@ def digest(image: Image) -> str | None:
 
 
 def _digest_of_sif(path: Path) -> str:
-    with open(path, "rb") as file:
+    with open_users(path) as file:
         if os.fstat(file.fileno()).st_size > HASH_LIMIT_BYTES:
             file.seek(SIF_UUID_AT)
             return f"sif:{uuid.UUID(bytes=file.read(UUID_BYTES))}"

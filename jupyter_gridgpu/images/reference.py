@@ -9,6 +9,7 @@ from jupyter_gridgpu.errors import UsageError
 from jupyter_gridgpu.images.archive import read_archive
 from jupyter_gridgpu.images.base import ARCHIVE, ORAS, REGISTRY, SANDBOX, SIF, Bind, Image
 from jupyter_gridgpu.store import home
+from jupyter_gridgpu.store.opener import open_users
 
 SIF_MAGIC = b"SIF_MAGIC"
 SIF_MAGIC_AT = 32  # bytes from the start of a SIF
@@ -59,7 +60,7 @@ def _image_on_disk(ref: str, path: Path) -> Image:
     try:
         if path.is_dir():
             return _unpacked_image(ref, path)
-        with open(path, "rb") as file:
+        with open_users(path) as file:
             magic = file.read(SIF_MAGIC_AT + len(SIF_MAGIC))[SIF_MAGIC_AT:]
     except OSError as error:
         raise UsageError(f"--image {ref} cannot be read: {error.strerror}.") from None

@@ -11,9 +11,10 @@ if TYPE_CHECKING:
     from jupyter_gridgpu.model.view import ScanView
 
 COMPARED = 200  # characters of a message that are compared
+READ = 2_000  # characters of a message that are looked at
 SHOWN = 300  # characters of a message that a sentence quotes
-# A user or a batch system ended these; they say nothing about the notebook, the image or the nodes.
-NO_FAILURE = ("user", "preempted")
+# A user, a batch system or a pruner ended these; they say nothing about notebook, image or nodes.
+NO_FAILURE = ("user", "preempted", "pruned")
 _EXCEPTION = re.compile(r"([A-Z]\w*(?:\.\w+)*)(?=:| in cell )")
 # Quotes around a value, and none of those in words like "can't". The last one may be cut off.
 _QUOTED = re.compile(r"""(?<!\w)(['"`]).*?(?:\1(?!\w)|$)""")
@@ -33,7 +34,7 @@ class Cause(NamedTuple):
 
 def cause_of(reason: str | None, message: str | None, cell: int | None) -> Cause:
     """Return the cause of a failure from its reason, its message and the cell."""
-    said = message or ""
+    said = (message or "")[:READ]
     exception = ""
     found = _EXCEPTION.match(said)
     if reason == "notebook" and found:

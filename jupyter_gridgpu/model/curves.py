@@ -38,6 +38,13 @@ class Thinning:
         self.seen += 1
         self._last = item
 
+    def copy(self) -> Thinning:
+        """Return a thinning of the same items, which goes on alone."""
+        made = Thinning(self.points)
+        made.seen, made._stride, made._last = self.seen, self._stride, self._last
+        made._kept = list(self._kept)
+        return made
+
     def items(self) -> list[Any]:
         """Return at most `points` items, with the first and the last."""
         # A curve has to end where the job is now, so the last item is shown in any case.
@@ -70,6 +77,13 @@ class Curves:
                     # Where the notebook names no epochs, the values are counted.
                     step = curve.seen + 1
                 curve.add((step, value))
+
+    def copy(self) -> Curves:
+        """Return the same curves, which go on alone."""
+        made = Curves(self._points)
+        made._curves = {name: curve.copy() for name, curve in self._curves.items()}
+        made._usage = self._usage.copy()
+        return made
 
     def _curve(self, name: str) -> Thinning | None:
         """Return the curve of a metric, or None if the job has too many metrics."""

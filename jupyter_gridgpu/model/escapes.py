@@ -1,8 +1,14 @@
-"""Takes the control sequences of terminals out of a text: colours, titles, links, cursor moves."""
+"""Takes out of texts what steers terminals and pages: colours, titles, links, cursor moves.
+
+A name, a value or a message may come from anybody. Every face shows texts that went through
+`visible`, or through `one_line` in `job.py`, which does the same and bounds them too. What programs
+read (`--json`, exported data) has the texts as they are; JSON escapes them.
+"""
 
 from __future__ import annotations
 
 import re
+from typing import Any
 
 # ECMA-48: a control sequence (`ESC [ 31 m`), a string up to its end (`ESC ] 0;title BEL`), and
 # a single command (`ESC ( B`). The C1 characters mean the same as ESC and one more character.
@@ -23,3 +29,26 @@ def without_escapes(text: str) -> str:
     if not _STARTS.search(text):
         return text
     return _SEQUENCES.sub("", text)
+
+
+def visible(text: str) -> str:
+    """Return a text as it may be shown: without sequences for terminals and hidden characters.
+
+    Control characters, marks that change the direction of writing, and halves of surrogate pairs
+    become spaces. Ends of lines and tabs stay.
+    """
+    if text.isprintable():
+        return text
+    plain = without_escapes(text)
+    return "".join(char if char.isprintable() or char in "\n\t" else " " for char in plain)
+
+
+def visible_value(value: Any) -> Any:
+    """Return a JSON value in which each text, also each key, is as `visible` makes it."""
+    if isinstance(value, str):
+        return visible(value)
+    if isinstance(value, list):
+        return [visible_value(item) for item in value]
+    if isinstance(value, dict):
+        return {visible(key): visible_value(item) for key, item in value.items()}
+    return value

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from jupyter_gridgpu.model import numbers, records
+from jupyter_gridgpu.model.plain_values import whole_texts
 
 RUNNER_STARTED = "runner.started"
 VARIANT_PROPOSED = "variant.proposed"
@@ -27,6 +28,8 @@ BACKEND_NOTED = "engine.noted"  # "engine" is what the first version called a ba
 COMMAND_APPLIED = "command.applied"
 RULE_MET = "rule.met"
 IMAGE_SEEN = "image.seen"
+MACHINE_SLEPT = "machine.slept"
+CLOCK_SET = "clock.set"
 SCAN_FINISHED = "scan.finished"
 MAX_FAILURES = "max-failures"  # the rule of the option --max-failures
 
@@ -41,6 +44,8 @@ RECORDS: dict[str, type] = {
     COMMAND_APPLIED: records.CommandApplied,
     RULE_MET: records.RuleMet,
     IMAGE_SEEN: records.ImageSeen,
+    MACHINE_SLEPT: records.MachineSlept,
+    CLOCK_SET: records.ClockSet,
     SCAN_FINISHED: records.ScanFinished,
 }
 
@@ -91,6 +96,8 @@ def parse_line(line: bytes, decode: Callable[[bytes], Any] = json.loads) -> Even
         if not _checksum_fits(line):
             return None
         body = decode(line)
+        if b"\\u" in line or b"\xed" in line:  # half a surrogate pair has one of the two
+            body = whole_texts(body)
         body.pop("crc", None)
         return Event(
             int(body.pop("seq")),

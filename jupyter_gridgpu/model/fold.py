@@ -20,12 +20,14 @@ from jupyter_gridgpu.model.job import END_STATES, may_follow, split_key
 from jupyter_gridgpu.model.metrics import Series
 from jupyter_gridgpu.model.records import (
     BackendNoted,
+    ClockSet,
     CommandApplied,
     ImageSeen,
     JobIntended,
     JobObserved,
     JobReported,
     JobSubmitted,
+    MachineSlept,
     RuleMet,
     RunnerStarted,
     ScanFinished,
@@ -239,6 +241,28 @@ def _take_back(variant: VariantView) -> None:
         variant.message = NOT_SENT
 
 
+def machine_slept(view: ScanView, data: MachineSlept, time: float) -> Touched:
+    """Apply `machine.slept`: faces say for how long in all."""
+    view.slept_s += data["s"]
+    return ()
+
+
+def clock_set(view: ScanView, data: ClockSet, time: float) -> Touched:
+    """Apply `clock.set`: move what was told by the old clock, so that durations stay true."""
+    by_s = data["by_s"]
+    view.clock_set_s += by_s
+    # Jobs of a batch system have their times from a clock that nobody has set.
+    if view.scan.backend != "local":
+        return ()
+    touched = list(view.active.values())
+    for variant in touched:
+        if variant.queued is not None:
+            variant.queued += by_s
+        if variant.started is not None:
+            variant.started += by_s
+    return touched
+
+
 def scan_finished(view: ScanView, data: ScanFinished, time: float) -> Touched:
     """Apply `scan.finished`: nothing is left to do."""
     view.finished = True
@@ -365,6 +389,8 @@ HANDLERS: dict[str, Callable[[ScanView, Any, float], Touched]] = {
     events.COMMAND_APPLIED: command_applied,
     events.RULE_MET: rule_met,
     events.IMAGE_SEEN: image_seen,
+    events.MACHINE_SLEPT: machine_slept,
+    events.CLOCK_SET: clock_set,
     events.SCAN_FINISHED: scan_finished,
 }
 _COMMANDS: dict[str, Callable[[ScanView, list[VariantView] | None, CommandApplied], Touched]] = {

@@ -19,13 +19,15 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from jupyter_gridgpu.errors import SpaceError
+from jupyter_gridgpu.model.constants import check_constants
 from jupyter_gridgpu.model.numbers import to_float
-from jupyter_gridgpu.model.plain_values import NotPlain, plain
+from jupyter_gridgpu.model.plain_values import Budget, NotPlain, is_text, plain
 from jupyter_gridgpu.model.space import GRID_LIMIT, Axis, Choice, Fixed, Range, Repeats, Space
 
 REPEATS_LIMIT = 1000
 # Characters of one value. A value stands in the journal once for each variant that has it.
 VALUE_LIMIT = 100_000
+DIGITS_ERROR = "integer string conversion"  # a part of what Python says of too many digits
 QUOTED_LIMIT = 60  # characters of the user's code in an error
 
 # The functions that a cell may call. They raise SpaceError for values that make no axis.
@@ -165,12 +167,17 @@ def _listed(value: Any) -> tuple[Any, ...] | None:
         return tuple(value[: GRID_LIMIT + 1])
     # NumPy and pandas arrays, without importing either.
     if getattr(value, "ndim", None) == 1 and callable(getattr(value, "tolist", None)):
-        return tuple(value.tolist())
+        return tuple(value[: GRID_LIMIT + 1].tolist())
     return None
 
 
 def _assignments(body: str) -> list[tuple[int, str, ast.expr]]:
     """Return line, name and right side of each assignment. Raises SpaceError."""
+    if not is_text(body):
+        raise SpaceError(
+            "The space has bytes that are no UTF-8 (lone surrogates), which no notebook can hold:"
+            " write these values again."
+        )
     try:
         tree = _parsed(body)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
@@ -178,6 +185,8 @@ def _assignments(body: str) -> list[tuple[int, str, ast.expr]]:
         # or that has a null byte in it.
         line = getattr(error, "lineno", None)
         where = f"Line {line}" if line else "The cell"
+        if DIGITS_ERROR in str(error):
+            raise SpaceError(f"{where}: a number has more than 4,000 digits.") from None
         raise SpaceError(
             f"{where} is not Python: {getattr(error, 'msg', error)}."
             " Write one assignment a line, like lr = [1e-3, 1e-4]."
@@ -224,6 +233,7 @@ def _evaluate(expression: ast.expr, scope: dict[str, Any]) -> Any:
     if isinstance(expression, ast.NamedExpr):
         # The second name would be lost without a word.
         raise SpaceError("`:=` gives a second name; write one assignment a line.")
+    check_constants(expression)
     try:
         # Some errors are found only here: `await` and `yield` belong into functions.
         code = compile(ast.Expression(expression), "<gridscan>", "eval")
@@ -234,6 +244,8 @@ def _evaluate(expression: ast.expr, scope: dict[str, Any]) -> Any:
         return eval(code, dict(scope))
     except SpaceError:
         raise
+    except MemoryError:
+        raise SpaceError("it takes more memory than there is.") from None
     except (Exception, SystemExit) as error:
         reason = (str(error).splitlines() or [""])[0]
         raise SpaceError(f"{type(error).__name__}: {reason}.") from None
@@ -293,7 +305,8 @@ def _choice(what: str, values: tuple[Any, ...]) -> Choice:
         raise SpaceError(f"{what} is empty: give at least one value.")
     if len(values) > GRID_LIMIT:
         raise SpaceError(f"{what} has {len(values):,} values; at most {GRID_LIMIT:,} are allowed.")
-    return Choice(tuple(_plain(value) for value in values))
+    budget = Budget()
+    return Choice(tuple(_plain(value, budget) for value in values))
 
 
 def _is_whole(value: Any) -> bool:
@@ -304,10 +317,10 @@ def _is_whole(value: Any) -> bool:
         return False
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Any, budget: Budget | None = None) -> Any:
     """Return a value as papermill can write it. Raises SpaceError if it cannot be written."""
     try:
-        found = plain(value)
+        found = plain(value, budget)
     except NotPlain as error:
         raise SpaceError(str(error)) from None
     if isinstance(found, (str, list, dict)) and len(repr(found)) > VALUE_LIMIT:

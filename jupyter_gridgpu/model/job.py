@@ -21,7 +21,9 @@ NEXT = {
     "running": frozenset(STATES) - {"new", "running"},
     **{state: frozenset() for state in END_STATES},
 }
-REASONS = ("timeout", "oom", "preempted", "node", "image", "notebook", "user", "submit")
+REASONS = (
+    "timeout", "oom", "preempted", "pruned", "node", "image", "notebook", "user", "submit",
+)  # fmt: skip
 MESSAGE_LIMIT = 500  # characters
 _KEY = re.compile(r"(v\d{4,7})\.(\d{1,4})")
 

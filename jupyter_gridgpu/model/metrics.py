@@ -6,6 +6,7 @@ The functions here bound what is kept of them.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -36,6 +37,14 @@ class Reading:
 
 def clean_name(name: Any) -> str | None:
     """Return the name of a metric as one short line, or None if nothing is left of it."""
+    # A job reports the same few names in a million lines.
+    if type(name) is str and len(name) <= NAME_LIMIT:
+        return _clean_short_name(name)
+    return one_line(name, NAME_LIMIT) or None
+
+
+@functools.lru_cache(maxsize=4096)
+def _clean_short_name(name: str) -> str | None:
     return one_line(name, NAME_LIMIT) or None
 
 
@@ -46,7 +55,8 @@ def clean_values(raw: Mapping[Any, Any]) -> dict[str, float]:
     """
     values: dict[str, float] = {}
     for name, value in raw.items():
-        label, number = clean_name(name), numbers.decode(value)
+        label = clean_name(name)
+        number = value if type(value) is float else numbers.decode(value)
         if label is not None and number is not None and len(values) < NAMES_PER_JOB:
             values[label] = number
     return values

@@ -7,6 +7,7 @@ from difflib import get_close_matches
 
 from jupyter_gridgpu.model.cause import common_cause, has_failed, in_order
 from jupyter_gridgpu.model.fold import NOT_RUN
+from jupyter_gridgpu.model.units import duration_text
 from jupyter_gridgpu.model.view import ScanView
 
 METRICS_NAMED = 8  # metrics that a note names at most
@@ -20,15 +21,21 @@ def note(view: ScanView, now: float) -> str | None:
     """Return one sentence about the scan as a whole, or None if there is nothing to say.
 
     It says why the scan was stopped, that a batch system is not well, that all variants so far
-    failed alike, that jobs ran in different images, or that the objective is not what variants
-    report. `now` is in Unix seconds.
+    failed alike, that jobs ran in different images, that the objective is not what variants
+    report, or that the machine has slept. `now` is in Unix seconds.
     """
     stopped = stopped_by(view)
     if stopped is not None:
         return stopped
     if view.backend_note and not view.finished:
         return view.backend_note
-    return _not_run(view) or _failing(view) or _other_image(view) or _objective_missing(view, now)
+    return (
+        _not_run(view)
+        or _failing(view)
+        or _other_image(view)
+        or _objective_missing(view, now)
+        or slept(view)
+    )
 
 
 def _not_run(view: ScanView) -> str | None:
@@ -38,6 +45,13 @@ def _not_run(view: ScanView) -> str | None:
     if any(variant.message != NOT_RUN for variant in view.variants.values()):
         return None
     return f"Imported, and not run yet: `gridgpu retry {view.scan.name}` runs the variants."
+
+
+def slept(view: ScanView) -> str | None:
+    """Return a sentence if the machine of the runner was suspended while it drove the scan."""
+    if not view.slept_s:
+        return None
+    return f"The machine slept {duration_text(view.slept_s)} while the scan ran."
 
 
 def stopped_by(view: ScanView) -> str | None:

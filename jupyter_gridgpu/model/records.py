@@ -32,7 +32,9 @@ from typing import Any, Literal, Optional, TypedDict
 from jupyter_gridgpu.model.numbers import Num
 
 State = Literal["new", "queued", "running", "done", "failed", "cancelled", "lost"]
-Reason = Literal["timeout", "oom", "preempted", "node", "image", "notebook", "user", "submit"]
+Reason = Literal[
+    "timeout", "oom", "preempted", "pruned", "node", "image", "notebook", "user", "submit"
+]
 CommandName = Literal["stop", "retry", "pause", "resume", "extend"]
 
 # A job and what it leaves ---------------------------------------------------------
@@ -328,6 +330,18 @@ class ImageSeen(TypedDict):
 
     key: str  # of the job; empty if an earlier version noted the image of the first job
     mark: str  # the image's version, which tells it from others of the same name
+
+
+class MachineSlept(TypedDict):
+    """machine.slept: the machine of the runner was suspended for a while."""
+
+    s: float  # for how many seconds
+
+
+class ClockSet(TypedDict):
+    """clock.set: the clock of the day of the runner's machine was set while the scan ran."""
+
+    by_s: float  # by how many seconds; negative if it was set back
 
 
 class ScanFinished(TypedDict):

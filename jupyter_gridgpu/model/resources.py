@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from typing import Any
 
-RUNTIMES = ("auto", "apptainer", "podman", "none")
+from jupyter_gridgpu.model.fields import Fields
+
+PLACE_LIMIT = 500  # characters of the longest name for a batch system
+VERSION = re.compile(r"\d{1,3}(\.\d{1,3})?")
+ANY_RUNTIME, NO_RUNTIME = "auto", "none"
+RUNTIMES = (ANY_RUNTIME, "apptainer", "podman", NO_RUNTIME)
 
 
 @dataclass(frozen=True)
@@ -49,3 +56,57 @@ class Placement:
     inputs: tuple[str, ...] = ()  # datasets that every job of PanDA gets
     output: str | None = None  # the dataset that PanDA's jobs leave
     attempts: int | None = None  # PanDA's own tries of one job of ours
+
+
+def is_place_name(text: str) -> bool:
+    """Return whether a text can be a name for a batch system.
+
+    It becomes one argument of a command, where it must not look like an option.
+    """
+    return 0 < len(text) <= PLACE_LIMIT and text.isprintable() and text[0] not in "- "
+
+
+def resources_from(fields: Fields) -> Resources:
+    """Return the resources of a scan.json. Raises DamagedRecord."""
+    amounts: dict[str, Any] = {
+        name: fields.maybe(name, fields.whole)
+        for name in ("memory_mb", "walltime_s", "vram_mb", "cpus", "disk_mb", "grace_s")
+    }
+    return Resources(
+        gpus=fields.whole("gpus"),
+        gpu_model=_place(fields, "gpu_model"),
+        cuda=fields.maybe("cuda", fields.text, form=VERSION.fullmatch, what="a version like 12.0"),
+        **amounts,
+    )
+
+
+def container_from(fields: Fields) -> Container:
+    """Return the container of a scan.json. Raises DamagedRecord."""
+    return Container(
+        image=fields.maybe("image", fields.text),
+        digest=fields.maybe("digest", fields.text),
+        runtime=fields.one_of("runtime", RUNTIMES, "auto"),
+        binds=fields.texts("binds", ()),
+    )
+
+
+def placement_from(fields: Fields) -> Placement:
+    """Return the placement of a scan.json. Raises DamagedRecord."""
+    sites: dict[str, Any] = {
+        name: fields.texts(name, (), form=is_place_name, what="a name")
+        for name in ("exclude", "inputs")
+    }
+    return Placement(
+        queue=_place(fields, "queue"),
+        account=_place(fields, "account"),
+        qos=_place(fields, "qos"),
+        constraint=_place(fields, "constraint"),
+        shared=fields.truth("shared", True),
+        output=_place(fields, "output"),
+        attempts=fields.maybe("attempts", fields.whole),
+        **sites,
+    )
+
+
+def _place(fields: Fields, name: str) -> str | None:
+    return fields.maybe(name, fields.text, form=is_place_name, what="a name for a batch system")

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from jupyter_gridgpu.errors import SpaceError, StorageError, UsageError
+from jupyter_gridgpu.errors import UsageError
 from jupyter_gridgpu.model import numbers
 from jupyter_gridgpu.model import space as spaces
 from jupyter_gridgpu.model.plain_values import NotPlain, plain
@@ -55,9 +55,9 @@ def parse_objective(text: str, direction: str) -> Objective:
     Raises UsageError for any other text.
     """
     metric, reduction = text.strip(), "last"
-    found = re.fullmatch(r"\s*(last|max|min)\s*\(\s*(.*?)\s*\)\s*", text)
+    found = re.fullmatch(r"(last|max|min)\s*\((.*)\)", metric)
     if found:
-        reduction, metric = found.groups()
+        reduction, metric = found[1], found[2].strip()
     if not metric or "(" in metric or ")" in metric:
         raise UsageError(
             f"--{direction} {text!r} is no objective;"
@@ -193,94 +193,6 @@ def to_json(scan: ScanSpec) -> dict[str, Any]:
     return {"format": FORMAT, **numbers.encode_all(body)}
 
 
-def from_json(body: dict[str, Any]) -> ScanSpec:
-    """Return the spec of a scan.json. Raises StorageError if this version cannot read it."""
-    body = _migrated(body)
-    try:
-        return ScanSpec(
-            space=spaces.from_json(numbers.decode_all(body["space"])),
-            objective=Objective(**body["objective"]) if body["objective"] else None,
-            resources=Resources(**body["resources"]),
-            container=_container(body.get("container", {})),
-            placement=_placement(body.get("placement", {})),
-            per_job=body.get("per_job", 1),
-            asked=_placement(body["asked"]) if body.get("asked") else None,
-            asked_model=body.get("asked_model"),
-            prefork=body.get("prefork", True),
-            choice=body.get("choice", ""),
-            metrics=body.get("metrics", AUTO_CHANNEL),
-            channel=body.get("channel", FILE),
-            max_failures=body.get("max_failures", MAX_FAILURES),
-            files=tuple(body["files"]),
-            warnings=tuple([str(text) for text in body.get("warnings", [])]),
-            defaults=_defaults(body.get("defaults")),
-            origin=_origin(body["origin"]),
-            **{name: body[name] for name in _PLAIN_FIELDS},
-        )
-    except SpaceError as error:
-        raise StorageError(str(error)) from None
-    except (KeyError, TypeError) as error:
-        raise StorageError(f"scan.json cannot be read: {error!r} is missing or wrong.") from None
-
-
-def _container(body: dict[str, Any]) -> Container:
-    """Return the container of a scan.json, whose lists are tuples here."""
-    return Container(**{**body, "binds": tuple(body.get("binds", ()))})
-
-
-def _placement(body: dict[str, Any]) -> Placement:
-    """Return the placement of a scan.json, whose lists are tuples here."""
-    return Placement(
-        **{
-            **body,
-            "exclude": tuple(body.get("exclude", ())),
-            "inputs": tuple(body.get("inputs", ())),
-        }
-    )
-
-
-def _origin(body: dict[str, Any] | None) -> Origin | None:
-    """Return the origin of a scan.json, whose lists are tuples here."""
-    if body is None:
-        return None
-    return Origin(**{**body, "changes": tuple(body.get("changes", ()))})
-
-
-def _defaults(body: Any) -> dict[str, Any]:
-    """Return the notebook's own values of a scan.json; the first version kept none."""
-    if not isinstance(body, dict):
-        return {}
-    return plain_defaults(numbers.decode_all(body))
-
-
-def _migrated(body: dict[str, Any]) -> dict[str, Any]:
-    """Return a spec of any known format as a spec of this version's format.
-
-    Raises StorageError for a format that this version does not know.
-    """
-    while body.get("format") in _MIGRATIONS:
-        body = _MIGRATIONS[body["format"]](body)
-    if body.get("format") != FORMAT:
-        raise StorageError(
-            f"The scan has format {body.get('format')!r}, this version reads {FORMAT};"
-            " use the version that made it."
-        )
-    return body
-
-
-def _from_1(body: dict[str, Any]) -> dict[str, Any]:
-    """Return a spec of format 1 as one of format 2.
-
-    All scans of format 1 propose their points, and none of them runs another one again.
-    """
-    return {**body, "format": 2, "recorded": 0, "recorded_digest": "", "origin": None}
-
-
-_PLAIN_FIELDS = (
-    "id", "name", "notebook", "kernel", "language", "sampler", "seed", "trials", "backend",
-    "parallel", "per_gpu", "retries", "notebook_digest", "files_digest", "created", "recorded",
-    "recorded_digest",
-)  # fmt: skip
 # Fields that scans of the first version did not have, with the value that such a scan stands for.
 _LATER = {
     "per_job": 1,
@@ -297,4 +209,3 @@ _LATER = {
     "max_failures": MAX_FAILURES,
 }
 _FIRST_RESOURCES = ("gpus", "memory_mb", "walltime_s")  # those that the first version had
-_MIGRATIONS = {1: _from_1}

@@ -10,6 +10,7 @@ from typing import Any
 
 from jupyter_gridgpu.model import events, numbers
 from jupyter_gridgpu.model.job import STATES, is_job_key
+from jupyter_gridgpu.model.space import is_parameter_name
 
 DEPTH_LIMIT = 50  # levels of a parameter; a user's values have a few
 POINT_LIMIT = 10**7  # an id has at most seven digits
@@ -47,6 +48,7 @@ def _proposed(data: Mapping[str, Any]) -> bool:
         and _is_index(point)
         and _is_index(repeat)
         and isinstance(params, dict)
+        and all(map(is_parameter_name, params))
         and data.get("attrs", {}) is not None
         and _depth(params) <= DEPTH_LIMIT
         and _depth(data.get("attrs", {})) <= DEPTH_LIMIT
@@ -119,6 +121,16 @@ def _command(data: Mapping[str, Any]) -> bool:
     )
 
 
+def _slept(data: Mapping[str, Any]) -> bool:
+    slept_s = data.get("s")
+    return isinstance(slept_s, _NUMBER) and 0 <= slept_s < numbers.LARGEST_INT
+
+
+def _clock_set(data: Mapping[str, Any]) -> bool:
+    by_s = data.get("by_s")
+    return isinstance(by_s, _NUMBER) and abs(by_s) < numbers.LARGEST_INT
+
+
 def _noted(data: Mapping[str, Any]) -> bool:
     return isinstance(data.get("message"), (str, type(None)))
 
@@ -130,4 +142,6 @@ _CHECKS: dict[str, Callable[[Mapping[str, Any]], bool]] = {
     events.JOB_OBSERVED: _observed,
     events.BACKEND_NOTED: _noted,
     events.COMMAND_APPLIED: _command,
+    events.MACHINE_SLEPT: _slept,
+    events.CLOCK_SET: _clock_set,
 }

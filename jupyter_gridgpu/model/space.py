@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Union
 
 from jupyter_gridgpu.errors import SpaceError
+from jupyter_gridgpu.model import numbers
+from jupyter_gridgpu.model.fields import Fields, is_bounded, shown
 
 GRID_LIMIT = 100_000  # points of a grid, and values of one axis
+SIZE_LIMIT = 10**15  # a grid with more points counts as one with so many
+PARAMETER_NAME_LIMIT = 200  # characters
 
 
 @dataclass(frozen=True)
@@ -90,7 +95,8 @@ class Space:
     def grid_size(self) -> int | None:
         """Return how many points a full grid has, or None where an axis is continuous.
 
-        Repeats do not count: they make variants of a point, not points.
+        The number is SIZE_LIMIT at most, since Python does not print numbers of any length. Repeats
+        do not count: they make variants of a point, not points.
         """
         # One continuous axis is enough: there is no end of its values.
         size = 1
@@ -99,7 +105,7 @@ class Space:
             if values is None:
                 return None
             size *= values
-        return size
+        return min(size, SIZE_LIMIT)
 
 
 def axis_size(axis: Choice | Range) -> int | None:
@@ -172,26 +178,57 @@ def _axis_json(axis: Axis) -> dict[str, Any]:
     }
 
 
-def from_json(items: list[dict[str, Any]]) -> Space:
-    """Return the space that `to_json` wrote.
+def from_json(items: list[Fields]) -> Space:
+    """Return the space that `to_json` wrote, of which each item is one axis.
 
-    Raises SpaceError for a kind of axis that only a later version knows.
+    Raises DamagedRecord if it is not sound, SpaceError for a kind of axis that only a later version
+    knows.
     """
-    return Space({item["name"]: _axis_from(item) for item in items})
+    axes: dict[str, Axis] = {}
+    for item in items:
+        name = numbers.decode_all(item.text("name"))
+        if not isinstance(name, str) or not is_parameter_name(name):
+            raise item.wrong("name", "the name of a parameter")
+        if name in axes:
+            raise item.wrong("name", "the name of another parameter")
+        axes[name] = _axis_from(item, name)
+    if sum(isinstance(axis, Repeats) for axis in axes.values()) > 1:
+        raise SpaceError("More than one parameter of the scan repeats its points.")
+    return Space(axes)
 
 
-def _axis_from(item: dict[str, Any]) -> Axis:
-    """Return the axis that `_axis_json` wrote. Raises SpaceError."""
-    kind = item["kind"]
+def _axis_from(item: Fields, name: str) -> Axis:
+    """Return the axis that `_axis_json` wrote. Raises DamagedRecord or SpaceError."""
+    kind = item.text("kind")
     if kind == "fixed":
-        return Fixed(item["value"])
+        item.need("value")
+        return Fixed(numbers.decode_all(item.value("value")))
     if kind == "choice":
-        return Choice(tuple(item["values"]))
+        values = item.items("values")
+        if not values or not is_bounded(values):
+            raise item.wrong("values", "a list of some values")
+        return Choice(tuple(numbers.decode_all(values)))
     if kind == "repeats":
-        return Repeats(item["count"])
+        return Repeats(item.whole("count", 1, GRID_LIMIT))
     if kind == "range":
-        return Range(item["low"], item["high"], item["log"], item["whole"])
+        return _range_from(item)
     raise SpaceError(
-        f"This version does not know the kind of axis {kind!r}"
-        f" that the scan uses for {item['name']!r}."
+        f"This version does not know the kind of axis {shown(kind)}"
+        f" that the scan uses for {shown(name)}."
     )
+
+
+def _range_from(item: Fields) -> Range:
+    """Return a range. Raises DamagedRecord if its ends cannot be those of one."""
+    largest = sys.float_info.max
+    log, whole = item.truth("log"), item.truth("whole")
+    low = item.number("low", -largest, largest)
+    high = item.number("high", low, largest)
+    if log and low <= 0:
+        raise item.wrong("low", "larger than 0, since the range is even in the logarithm")
+    return Range(low, high, log, whole)
+
+
+def is_parameter_name(text: str) -> bool:
+    """Return whether a text can name a parameter: it is short, and nothing in it is hidden."""
+    return 0 < len(text) <= PARAMETER_NAME_LIMIT and text.isprintable()

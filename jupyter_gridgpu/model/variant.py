@@ -9,6 +9,7 @@ from jupyter_gridgpu.model.job import END_STATES
 from jupyter_gridgpu.model.metrics import Series
 from jupyter_gridgpu.model.records import UsageValues
 
+PREEMPTIONS_LIMIT = 10  # a variant that is preempted so often in a row has failed
 PAST_LIMIT = 50  # attempts that are remembered; a user may retry a variant for ever
 # Fields that `past` keeps of an earlier attempt, beside its number and when it was sent.
 _REMEMBERED = (
@@ -21,7 +22,7 @@ class VariantView:
     """One variant: a point and a repeat, with what is known of its latest attempt.
 
     Times are seconds since the epoch, memory is MB. The fields from `state` on belong to the latest
-    attempt, except for `gpu_s`, `past` and `rev`.
+    attempt, except for `gpu_s`, `past`, `rev` and the two that count preemptions.
     """
 
     id: str  # for example v0017
@@ -57,6 +58,8 @@ class VariantView:
     # When the newest reading was made. It is known only where jobs send their metrics: on a shared
     # disk, metrics are read as they are written.
     reported: float | None = None
+    preempted: int = 0  # how many of the earlier attempts were preempted; these cost no retry
+    preempted_in_row: int = 0  # the last so many of them
     past: list[dict[str, Any]] = field(default_factory=list)  # the earlier attempts, oldest first
     rev: int = 0  # the revision of the view at which the variant changed last
 
@@ -70,11 +73,20 @@ class VariantView:
         """Whether the backend may have a job of this variant."""
         return self.attempts > 0 and self.state not in END_STATES
 
+    @property
+    def was_preempted(self) -> bool:
+        """Whether the latest attempt ended because its node was wanted for something else."""
+        return self.state == "failed" and self.reason == "preempted"
+
     def new_attempt(self, attempt: int) -> None:
         """Begin attempt number `attempt`; `past` keeps what was known of the attempt before."""
         past = self.past
         if self.attempts:
             past = [*past, self.attempt()][-PAST_LIMIT:]
+        in_row = 0
+        # A user who asks for another attempt hopes that all is different now.
+        if self.was_preempted and not self.retry_asked:
+            in_row = self.preempted_in_row + 1
         # All fields begin anew in the same object, since the view and the faces hold on to it.
         VariantView.__init__(
             self,
@@ -85,6 +97,8 @@ class VariantView:
             self.attrs,
             self.number,
             attempts=attempt,
+            preempted=self.preempted + self.was_preempted,
+            preempted_in_row=in_row,
             gpu_s=self.gpu_s,  # GPU time of earlier attempts stays counted
             past=past,
         )

@@ -18,6 +18,7 @@ from jupyter_gridgpu.model.job import END_STATES, STATES
 from jupyter_gridgpu.model.metrics import objective_value
 from jupyter_gridgpu.model.scan import ScanSpec
 from jupyter_gridgpu.model.soundness import is_sound
+from jupyter_gridgpu.model.variant import PREEMPTIONS_LIMIT
 from jupyter_gridgpu.model.variant import VariantView as VariantView
 
 ENDED_FOR_ESTIMATE = 3  # jobs that have to be done before the time left is estimated
@@ -53,6 +54,8 @@ class ScanView:
         self.images: list[tuple[str, str]] = []
         self.started: float | None = None  # seconds since the epoch
         self.ended: float | None = None
+        self.slept_s = 0.0  # how long the machine of the runner was suspended while it ran
+        self.clock_set_s = 0.0  # by how much its clock of the day was set while it ran
         self.active: dict[str, VariantView] = {}  # those of which the backend may have a job
         self.running: dict[str, VariantView] = {}
         self.points = 0  # points that were proposed; variants of one point differ in their repeat
@@ -167,8 +170,11 @@ class ScanView:
             return variant.state in END_STATES
         if variant.stop_asked:
             return False
+        if variant.was_preempted:
+            # That costs no retry, but it must not go on for ever.
+            return variant.preempted_in_row + 1 < PREEMPTIONS_LIMIT
         if variant.state in ("failed", "lost"):
-            return variant.attempts <= self.scan.retries
+            return variant.attempts - variant.preempted <= self.scan.retries
         return variant.state == "new" and variant.attempts == 0
 
     def waiting(self) -> Iterator[VariantView]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Any, Literal, TypedDict, cast
 
 from jupyter_gridgpu.model import notes, numbers
+from jupyter_gridgpu.model.escapes import visible, visible_value
 from jupyter_gridgpu.model.numbers import Num
 from jupyter_gridgpu.model.records import State as State
 from jupyter_gridgpu.model.scan import Objective
@@ -227,18 +228,26 @@ _ROW = (
     "id", "point", "repeat", "state", "reason", "message", "cell", "attempts", "step", "steps",
     "where", "gpu", "started", "ended", "notebook", "peak_mb", "usage", "reported",
 )  # fmt: skip
+# Those of them whose text may be anybody's.
+_ROW_TEXTS = ("reason", "message", "where", "gpu", "notebook")
 
 
 def row(view: ScanView, variant: VariantView) -> Row:
     """Return one variant as a row of the table."""
     made = {name: getattr(variant, name) for name in _ROW}
     # Faces only show parameters, so a text that looks like a number's word needs no mark.
-    made["params"] = numbers.encode_all(variant.params, mark="")
-    made["metrics"] = {name: series.row() for name, series in variant.metrics.items()}
+    made["params"] = visible_value(numbers.encode_all(variant.params, mark=""))
+    made["metrics"] = {visible(name): series.row() for name, series in variant.metrics.items()}
+    for name in _ROW_TEXTS:
+        made[name] = _visible(made[name])
     made["value"] = _encoded(view.value(variant))
     if variant.link:
-        made["link"] = variant.link
+        made["link"] = visible(variant.link)
     return cast(Row, made)
+
+
+def _visible(text: str | None) -> str | None:
+    return None if text is None else visible(text)
 
 
 def head(view: ScanView, state: str, now: float) -> Head:
@@ -257,7 +266,7 @@ def head(view: ScanView, state: str, now: float) -> Head:
     return {
         "id": scan.id,
         "name": scan.name,
-        "notebook": scan.notebook,
+        "notebook": visible(scan.notebook),
         "state": cast(ScanState, state),
         "backend": scan.backend,
         "objective": _objective(scan.objective),
@@ -268,14 +277,15 @@ def head(view: ScanView, state: str, now: float) -> Head:
         "counts": cast("dict[State, int]", view.counts()),
         "best": best.id if best else None,
         "best_value": _encoded(best_value),
-        "created": scan.created,
+        # Moved with the clock of the day, so that the time that the scan took stays true.
+        "created": scan.created + view.clock_set_s,
         "ended": view.ended if view.finished else None,
         "left_s": None if left is None else round(left, 1),
         "gpu_s": sum(variant.gpu_s for variant in view.variants.values()),
         "now": now,
-        "note": notes.note(view, now),
-        "warnings": warnings_of(view),
-        "stopped_by": notes.stopped_by(view),
+        "note": _visible(notes.note(view, now)),
+        "warnings": visible_value(warnings_of(view)),
+        "stopped_by": _visible(notes.stopped_by(view)),
         "channel": cast(ChannelName, scan.channel),
         "reported": max(reported, default=None),
     }
@@ -286,7 +296,7 @@ def _objective(objective: Objective | None) -> ObjectiveInfo | None:
     if objective is None:
         return None
     # The fields of the dataclass are the keys that travel.
-    return cast(ObjectiveInfo, dict(vars(objective)))
+    return cast(ObjectiveInfo, {**vars(objective), "metric": visible(objective.metric)})
 
 
 def _encoded(value: float | None) -> Num | None:
@@ -305,8 +315,8 @@ def job(view: ScanView, variant: VariantView, has_notebook: bool) -> JobDetails:
     return {
         "type": "job",
         "variant": variant.id,
-        "attempts": cast("list[Attempt]", attempts),
-        "defaults": numbers.encode_all(view.scan.defaults, mark=""),
+        "attempts": cast("list[Attempt]", visible_value(attempts)),
+        "defaults": visible_value(numbers.encode_all(view.scan.defaults, mark="")),
         "limits": {
             "gpus": resources.gpus,
             "memory_mb": resources.memory_mb,
@@ -322,12 +332,13 @@ def summary(view: ScanView, state: str, folder: str) -> dict[str, Any]:
     Programs of users read this object, so it is simpler than the messages to the browser.
     """
     best = view.best()
+    slept = notes.slept(view)
     return {
         "scan": view.scan.name,
         "folder": folder,
         "state": state,
         "best": best.id if best else None,
-        "warnings": warnings_of(view),
+        "warnings": [*warnings_of(view), *([slept] if slept else [])],
         "stopped_by": notes.stopped_by(view),
         "variants": [_variant(variant, folder) for variant in view.changed_since(-1)],
     }

@@ -14,6 +14,9 @@ WORDING = "wording"  # the key of an option's Wording in the metadata of its fie
 # Options that a replay does not have, since it has the points and the files of its origin.
 NOT_FOR_A_REPLAY = ("maximize", "minimize", "trials", "sampler", "seed", "files")
 
+# Options that an import does not have: its points are given, and it always makes another scan.
+NOT_FOR_AN_IMPORT = ("trials", "sampler", "seed", "new")
+
 
 @dataclass(frozen=True)
 class Wording:

@@ -6,15 +6,19 @@ import contextlib
 import glob
 import hashlib
 import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
 from jupyter_gridgpu.errors import UsageError
+from jupyter_gridgpu.model.plain_values import NO_UTF8, is_text
 from jupyter_gridgpu.store import home
+from jupyter_gridgpu.store.opener import read_bounded, users_opener
 
 GB = 1024**3
 BYTES_LIMIT = 20 * GB  # of all helper files together: they are copied into the scan folder
 COUNT_LIMIT = 100_000  # files
+NAME_SHOWN = 100  # characters of a wrong name in a sentence
 BYTES_TOLD = 1 * GB  # from here on a user is told how much is copied
 HASHED_BYTES = 256 * 1024 * 1024  # the most bytes that are hashed, of all helper files together
 
@@ -32,6 +36,7 @@ def helper_files(folder: Path, patterns: tuple[str, ...]) -> dict[str, Path]:
             raise UsageError(f"--files {pattern}: there is no such file in {folder}.")
         for match in matches:
             name = _name_beside_notebook(folder, match, pattern)
+            _check_name(name)
             # Two patterns may name one file, but two files of one name would hide each other.
             if files.setdefault(name, match).resolve() != match.resolve():
                 raise UsageError(
@@ -44,15 +49,20 @@ def helper_files(folder: Path, patterns: tuple[str, ...]) -> dict[str, Path]:
 def size_warnings(files: dict[str, Path]) -> tuple[str, ...]:
     """Return a sentence that says how much is copied, if it is much.
 
-    Raises UsageError if it is more than a scan folder may hold. Counting ends there, so that it
+    Raises UsageError for a pipe, a device or a socket, which cannot be copied, for a file whose
+    name is no UTF-8, and if it is more than a scan folder may hold. Counting ends there, so that it
     ends soon also for a whole home folder.
     """
     size = count = 0
     for name, path in files.items():
         for part in _walk(path):
+            _check_name(str(part.relative_to(path)))
             count += 1
             with contextlib.suppress(OSError):  # it may have been removed just now
-                size += part.stat().st_size
+                about = part.stat()
+                if not stat.S_ISREG(about.st_mode):
+                    raise UsageError(f"--files: {part} is no plain file and cannot be copied.")
+                size += about.st_size
             if size > BYTES_LIMIT or count > COUNT_LIMIT:
                 raise UsageError(
                     f"--files: {name} and what comes before it hold more than"
@@ -63,6 +73,12 @@ def size_warnings(files: dict[str, Path]) -> tuple[str, ...]:
     if size < BYTES_TOLD:
         return ()
     return (f"--files copies {_amount(size, count)} into the scan folder.",)
+
+
+def _check_name(name: str) -> None:
+    """Raise UsageError for a name that no record of the files could hold."""
+    if not is_text(name):
+        raise UsageError(f"--files: the file {name[-NAME_SHOWN:]!r}: {NO_UTF8}.")
 
 
 def _amount(size: int, count: int) -> str:
@@ -131,13 +147,13 @@ def files_digest(files: dict[str, Path]) -> str:
     budget = HASHED_BYTES
     for name, path in sorted(files.items()):
         for part in _parts(path):
-            stat = part.stat()
-            budget -= stat.st_size
-            digest.update(f"{name}/{part.relative_to(path)}/{stat.st_size}/".encode())
+            about = part.stat()
+            budget -= about.st_size
+            digest.update(f"{name}/{part.relative_to(path)}/{about.st_size}/".encode())
             if budget >= 0:
                 digest.update(_read(part))
             else:
-                digest.update(str(stat.st_mtime_ns).encode())
+                digest.update(str(about.st_mtime_ns).encode())
     return digest.hexdigest()
 
 
@@ -150,6 +166,6 @@ def _parts(path: Path) -> list[Path]:
 
 def _read(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return read_bounded(path, HASHED_BYTES, users_opener)
     except OSError as error:
         raise UsageError(f"--files: {path} cannot be read: {error.strerror}.") from None

@@ -5,12 +5,17 @@ from __future__ import annotations
 from dataclasses import fields, replace
 from typing import Any
 
+from jupyter_gridgpu import samplers
 from jupyter_gridgpu.backends.base import Capabilities
 from jupyter_gridgpu.errors import UsageError
+from jupyter_gridgpu.model.grace import grace_seconds
+from jupyter_gridgpu.model.resources import NO_RUNTIME
 from jupyter_gridgpu.model.scan import AUTO, ScanSpec
+from jupyter_gridgpu.model.units import duration_text
 from jupyter_gridgpu.planning.declaration import Options, wording_of
 
 GPU_PROPERTIES = ("gpu_model", "vram", "cuda")
+GRID = "grid"  # the sampler that takes all points
 FIELDS = {declared.name: declared for declared in fields(Options)}
 
 
@@ -43,6 +48,8 @@ def asked_for(scan: ScanSpec) -> dict[str, Any]:
     # With `--on auto`, the queue was a word for us, and it was followed.
     queue = place.queue if scan.asked is None or scan.backend == AUTO else None
     return {
+        # It also says how many points a sampler that learns proposes at once.
+        "parallel": None if samplers.load_for(scan).adaptive else scan.parallel,
         "gpu_model": resources.gpu_model,
         "vram": resources.vram_mb,
         "cuda": resources.cuda,
@@ -60,6 +67,18 @@ def asked_for(scan: ScanSpec) -> dict[str, Any]:
     }
 
 
+def option_warnings(scan: ScanSpec) -> tuple[str, ...]:
+    """Return what is true of a scan whatever some of its options say, in sentences."""
+    found = []
+    if scan.seed and scan.sampler == GRID:
+        found.append("--seed changes nothing: a grid has no choice by chance.")
+    grace_s, walltime_s = scan.resources.grace_s, scan.resources.walltime_s
+    if grace_s and walltime_s and grace_seconds(grace_s, walltime_s) < grace_s:
+        used = duration_text(grace_seconds(grace_s, walltime_s))
+        found.append(f"--grace is at most half of --walltime: saving may take {used}.")
+    return tuple(found)
+
+
 def word_of(name: str) -> str:
     """Return how an option is written on a command line."""
     return wording_of(FIELDS[name]).words[0]
@@ -71,6 +90,10 @@ def without_ignored(options: Options, capabilities: Capabilities) -> Options:
     Earlier versions dropped them in silence, and a scan of that time can be replayed.
     """
     ignored: dict[str, Any] = {name: FIELDS[name].default for name in capabilities.ignores}
+    if options.image is None:
+        ignored |= {name: FIELDS[name].default for name in ("runtime", "bind")}
+    elif options.runtime == NO_RUNTIME:
+        ignored["bind"] = FIELDS["bind"].default
     if not options.gpus and not capabilities.model_asks_for_gpu:
         ignored |= dict.fromkeys(GPU_PROPERTIES)
     return replace(options, **ignored)

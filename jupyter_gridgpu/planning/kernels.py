@@ -43,7 +43,7 @@ def choose_kernel(
     else:
         kernel = _kernel_for(path, language, here)
     if here:
-        _check_installed(path, kernel, wanted)
+        check_kernel(path, kernel, wanted)
     return kernel
 
 
@@ -84,7 +84,7 @@ def _language_on_disk(manager: Any, name: str) -> str | None:
         return None
 
 
-def _check_installed(path: Path, kernel: Kernel, wanted: str | None) -> None:
+def check_kernel(path: Path, kernel: Kernel, wanted: str | None = None) -> None:
     """Raise NotebookError if the kernel cannot start on this machine."""
     from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
 

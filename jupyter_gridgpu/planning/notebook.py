@@ -19,22 +19,25 @@ from typing import Any
 
 from jupyter_gridgpu.errors import NotebookError, SpaceError
 from jupyter_gridgpu.model.kernel_language import PYTHON
-from jupyter_gridgpu.model.plain_values import is_text
+from jupyter_gridgpu.model.plain_values import NO_UTF8, is_text
 from jupyter_gridgpu.model.space import Fixed, Space
 from jupyter_gridgpu.planning.assignments import python_parameters
 from jupyter_gridgpu.planning.effect import check_effect, derived_warning
-from jupyter_gridgpu.planning.kernels import choose_kernel
+from jupyter_gridgpu.planning.kernels import Kernel, check_kernel, choose_kernel
 from jupyter_gridgpu.planning.parameter import NO_VALUE, Parameter, check_axis
 from jupyter_gridgpu.planning.python_cell import NotPython
 from jupyter_gridgpu.planning.reported_metrics import reported_names
 from jupyter_gridgpu.store import home
+from jupyter_gridgpu.store.json_decoder import parse_json
+from jupyter_gridgpu.store.opener import read_bounded, users_opener
 from jupyter_gridgpu.worker.sound_notebook import INJECTED_TAG
 
 NOTEBOOK_LIMIT = 100 * 1024 * 1024  # bytes
+NAME_SHOWN = 100  # characters of a wrong name in a sentence
 NAMED_PARAMETERS = 8  # the most parameters that a sentence names
 # An assignment in the languages of Jupyter: `x = 1`, R's `x <- 1`, `local x=1`, `val x = 1`.
 _ASSIGNED = re.compile(
-    r"^\s*(?:local\s+|val\s+|var\s+)?([A-Za-z_.][\w.]*)\s*(?:=|<-)", re.MULTILINE
+    r"^[ \t]*(?:(?:local|val|var)[ \t]+)?([A-Za-z_.][\w.]*)[ \t]*(?:=|<-)", re.MULTILINE
 )
 
 
@@ -61,6 +64,8 @@ def read_notebook(
     the notebook cannot be used.
     """
     given = home.user_path(path)
+    if not is_text(str(given)):
+        raise NotebookError(f"The notebook {str(given)[-NAME_SHOWN:]!r}: {NO_UTF8}.")
     content = _read(given)
     whole = given.absolute()
     body = _parse(whole, content)
@@ -70,6 +75,15 @@ def read_notebook(
     return Notebook(
         whole, content, kernel.name, kernel.language, parameters, _digest(body), remarks
     )
+
+
+def check_installed(notebook: Notebook, wanted_kernel: str | None = None) -> tuple[()]:
+    """Raise NotebookError if the kernel of a notebook cannot start on this machine.
+
+    Returns no warning: a kernel can start, or it cannot.
+    """
+    check_kernel(notebook.path, Kernel(notebook.kernel, notebook.language), wanted_kernel)
+    return ()
 
 
 def check_space(notebook: Notebook, space: Space) -> None:
@@ -150,14 +164,15 @@ def _read(path: Path) -> bytes:
             raise NotebookError(f"{path} is a folder, not a notebook.")
         if path.exists() and not path.is_file():
             # Reading a pipe or a device might never end.
-            raise NotebookError(f"{path} is no file.")
+            raise NotebookError(f"{path} is no plain file.")
         if path.stat().st_size > NOTEBOOK_LIMIT:
             limit = f"{NOTEBOOK_LIMIT // 2**20} MB"
             raise NotebookError(
                 f"{path.name} is larger than {limit}: clear its outputs and save it."
             )
         # Jobs read the file as UTF-8 without a mark at its beginning.
-        return path.read_bytes().removeprefix(codecs.BOM_UTF8)
+        content = read_bounded(path, NOTEBOOK_LIMIT, users_opener)
+        return content.removeprefix(codecs.BOM_UTF8)
     except FileNotFoundError:
         raise NotebookError(f"There is no notebook {path}{_near_file(path)}") from None
     except OSError as error:
@@ -179,8 +194,8 @@ def _near_file(path: Path) -> str:
 def _parse(path: Path, content: bytes) -> dict[str, Any]:
     """Return the notebook's JSON, which has a list of cells. Raises NotebookError."""
     try:
-        body = json.loads(content)
-    except (ValueError, RecursionError):
+        body = parse_json(content)
+    except ValueError:
         raise NotebookError(f"{path.name} is no notebook: it is not JSON.") from None
     try:
         # json.loads takes UTF-16 and UTF-32 as well, but nbformat and papermill do not.

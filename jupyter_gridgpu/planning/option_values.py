@@ -3,16 +3,37 @@
 from __future__ import annotations
 
 import re
+from dataclasses import fields
 from typing import Any
 
 from jupyter_gridgpu import images
 from jupyter_gridgpu.errors import UsageError
-from jupyter_gridgpu.model.resources import RUNTIMES, Container, Placement, Resources
+from jupyter_gridgpu.model.numbers import LARGEST_INT
+from jupyter_gridgpu.model.plain_values import NO_UTF8, is_text
+from jupyter_gridgpu.model.resources import (
+    ANY_RUNTIME,
+    NO_RUNTIME,
+    RUNTIMES,
+    Container,
+    Placement,
+    Resources,
+)
 from jupyter_gridgpu.model.scan import AUTO, Objective, parse_objective
 from jupyter_gridgpu.model.units import parse_duration, parse_memory
-from jupyter_gridgpu.planning.declaration import Options
+from jupyter_gridgpu.planning.declaration import Options, wording_of
 
 NAME_LIMIT = 500  # characters of the longest name for a batch system
+NAME_SHOWN = 100  # characters of a wrong text in a sentence
+
+
+def check_texts(options: Options) -> None:
+    """Raise UsageError if an option has bytes that are no UTF-8, which no record could hold."""
+    for declared in fields(options):
+        value = getattr(options, declared.name)
+        for text in value if isinstance(value, (list, tuple)) else (value,):
+            if isinstance(text, str) and not is_text(text):
+                word = wording_of(declared).words[0]
+                raise UsageError(f"{word} {text[:NAME_SHOWN]!r}: {NO_UTF8}.")
 
 
 def backend_fields(options: Options, container: Container) -> dict[str, Any]:
@@ -44,6 +65,17 @@ def container_of(options: Options, exact: bool) -> Container:
     # Without a container jobs see the folders of their node as they are.
     if options.bind and options.image is None:
         raise UsageError("--bind is for jobs in a container: give an --image too.")
+    if options.bind and options.runtime == NO_RUNTIME:
+        raise UsageError(
+            "--bind: with --runtime none no container is started, and jobs see the folders of"
+            " their node. Leave --bind out."
+        )
+    # Without an image, `none` is what happens.
+    if options.runtime not in (ANY_RUNTIME, NO_RUNTIME) and options.image is None:
+        raise UsageError(
+            f"--runtime {options.runtime} is for jobs in a container: give an --image too, or"
+            " leave --runtime out."
+        )
     image = _optional_name("image", options.image)
     container = Container(image, None, options.runtime, tuple(options.bind))
     return images.resolve(container, here=options.on == "local", exact=exact)
@@ -143,7 +175,7 @@ def positive(option: str, value: int | None) -> int | None:
     """Return `value`, a whole number from 1 up or None. Raises UsageError."""
     if value is not None and (not _is_whole(value) or value < 1):
         raise UsageError(f"--{option} {value}: give a whole number from 1 up.")
-    return value
+    return None if value is None else _bounded(option, value)
 
 
 def failure_limit(value: str | int | None) -> int | None:
@@ -162,6 +194,12 @@ def not_negative(option: str, value: int) -> int:
     """Return `value`, a whole number from 0 up. Raises UsageError."""
     if not _is_whole(value) or value < 0:
         raise UsageError(f"--{option} {value}: give a whole number from 0 up.")
+    return _bounded(option, value)
+
+
+def _bounded(option: str, value: int) -> int:
+    if value > LARGEST_INT:
+        raise UsageError(f"--{option} is too large: give a whole number up to {LARGEST_INT:,}.")
     return value
 
 

@@ -9,7 +9,12 @@ from typing import Any, get_args, get_origin
 import click
 
 from jupyter_gridgpu.errors import UsageError
-from jupyter_gridgpu.planning.declaration import NOT_FOR_A_REPLAY, Options, wording_of
+from jupyter_gridgpu.planning.declaration import (
+    NOT_FOR_A_REPLAY,
+    NOT_FOR_AN_IMPORT,
+    Options,
+    wording_of,
+)
 
 Function = Callable[..., Any]
 Decorator = Callable[[Function], Function]
@@ -31,6 +36,11 @@ def scan_options(function: Function) -> Function:
 def backend_options(function: Function) -> Function:
     """Give a click command the options of a scan that a replay takes: where and how jobs run."""
     return add_options(function, _option_decorators(left_out=NOT_FOR_A_REPLAY))
+
+
+def import_options(function: Function) -> Function:
+    """Give a click command the options of a scan whose points are those of another tool."""
+    return add_options(function, _option_decorators(left_out=NOT_FOR_AN_IMPORT))
 
 
 def before_sending_options(function: Function) -> Function:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from jupyter_gridgpu.model.space import GRID_LIMIT, Space
 from jupyter_gridgpu.planning.backend_choice import accepted_by_backend
 from jupyter_gridgpu.planning.declaration import Options
 from jupyter_gridgpu.planning.helper_files import files_digest, helper_files, size_warnings
+from jupyter_gridgpu.planning.honoured import option_warnings
 from jupyter_gridgpu.planning.notebook import (
     Notebook,
     check_space,
@@ -28,11 +29,13 @@ from jupyter_gridgpu.planning.notebook import (
 )
 from jupyter_gridgpu.planning.option_values import (
     backend_fields,
+    check_texts,
     container_of,
     not_negative,
     positive,
     read_objective,
 )
+from jupyter_gridgpu.planning.space_apart import space_apart
 from jupyter_gridgpu.store import home
 
 
@@ -68,6 +71,7 @@ def plan(
 
     Raises UsageError, SpaceError, NotebookError or BackendError with one sentence for the user.
     """
+    check_texts(options)
     # The image comes first: with an image, the kernel need not be installed here.
     container = container_of(options, exact=ask)
     here = not images.starts_container(container)
@@ -78,12 +82,10 @@ def plan(
     sampler, trials = _choose_sampler(wanted, objective, options)
     files = helper_files(found.path.parent, options.files)
     warnings = (*found.remarks, *space_warnings(found, wanted), *size_warnings(files))
-    if options.name is not None:
-        home.check_name(options.name)
     defaults = {name: parameter.default for name, parameter in found.parameters.items()}
     scan = ScanSpec(
         id=f"{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:6]}",
-        name=options.name or home.name_from(found.path.name),
+        name=_scan_name(options, found),
         notebook=found.path.name,
         kernel=found.kernel,
         language=found.language,
@@ -100,15 +102,21 @@ def plan(
         defaults=plain_defaults(defaults),
         warnings=warnings,
     )
-    _check_size(scan)
-    return Plan(accepted_by_backend(scan, ask, files), found, files, options.name, options.new)
+    scan = accepted_by_backend(_with_option_warnings(scan), ask, files)
+    return Plan(scan, found, files, options.name, options.new)
+
+
+def _scan_name(options: Options, notebook: Notebook) -> str:
+    if options.name is None:
+        return home.name_from(notebook.path.name)
+    return home.check_name(options.name)
 
 
 def _read_space(space: object, names: Mapping[str, Any] | None) -> Space:
     if isinstance(space, Space):
         return space
     if isinstance(space, str):
-        return parse_space(space, names)
+        return space_apart(space) if names is None else parse_space(space, names)
     if isinstance(space, Mapping):
         return space_of(space)
     raise UsageError(
@@ -142,10 +150,15 @@ def _choose_sampler(
     return name, trials
 
 
-def _check_size(scan: ScanSpec) -> None:
+def _with_option_warnings(scan: ScanSpec) -> ScanSpec:
+    """Return the scan with what is to be said of its options.
+
+    Raises UsageError if it has too many variants.
+    """
     # A slip in `repeats` or --trials must not fill the disk with folders of jobs.
     if scan.total() > GRID_LIMIT:
         raise UsageError(
             f"That makes {scan.total():,} variants; a scan may have {GRID_LIMIT:,}."
             " Use fewer --trials or repeats."
         )
+    return replace(scan, warnings=(*scan.warnings, *option_warnings(scan)))

@@ -5,7 +5,6 @@ Sites fill in CRIC by hand, so any field may be missing or have a value of anoth
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,8 @@ from jupyter_gridgpu.model.job import one_line
 from jupyter_gridgpu.model.queue import OFFLINE, ONLINE, GpuKind, Queue, QueueLimits
 from jupyter_gridgpu.queues import gpus
 from jupyter_gridgpu.queues.fields import NAME
+from jupyter_gridgpu.store.json_decoder import parse_json
+from jupyter_gridgpu.store.opener import open_users
 
 BACKEND = "panda"
 DUMP_LIMIT_BYTES = 64_000_000  # the whole grid's dump has about 10 MB
@@ -59,7 +60,7 @@ def load(path: Path, everything: bool = False) -> tuple[list[Queue], list[str]]:
 def _entries(path: Path) -> Iterable[tuple[str, Any]]:
     """Return the keys and bodies of a dump's entries. In a dump that is a list, keys are empty."""
     try:
-        with open(path, "rb") as file:
+        with open_users(path) as file:
             data = file.read(DUMP_LIMIT_BYTES + 1)
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}.") from None
@@ -69,9 +70,8 @@ def _entries(path: Path) -> Iterable[tuple[str, Any]]:
             " more than the whole grid's queues take."
         )
     try:
-        entries = json.loads(data)
-    # json raises RecursionError for a file that nests too deeply.
-    except (ValueError, RecursionError):
+        entries = parse_json(data)
+    except ValueError:
         raise UsageError(f"{path} is no JSON: give a file as CRIC's queue page saves it.") from None
     if not isinstance(entries, (dict, list)) or not entries:
         raise UsageError(

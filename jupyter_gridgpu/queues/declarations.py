@@ -8,18 +8,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from jupyter_gridgpu.errors import UsageError
 from jupyter_gridgpu.model.job import one_line
 from jupyter_gridgpu.model.queue import Queue
+from jupyter_gridgpu.store.opener import open_users
 from jupyter_gridgpu.store.paths import write_atomic
 
 FOLDER = Path("gridgpu") / "queues.d"
 FILE_LIMIT_BYTES = 1_000_000
 FILES_LIMIT = 100  # files of one folder that are read
 PROBLEMS_LIMIT = 5  # mistakes of one file that are reported
-REASON_LIMIT = 120  # characters
 
 
 def folders() -> list[Path]:
@@ -75,23 +74,19 @@ def read(path: Path) -> tuple[list[Queue], list[str]]:
     A file that cannot be read at all has no queues and one sentence.
     """
     # yaml is imported only here, since not every command reads declarations.
-    import yaml
-
+    from jupyter_gridgpu.queues import bounded_yaml
     from jupyter_gridgpu.queues.fields import queues_of
 
     try:
-        # libyaml is many times as fast, and limits how deeply a file may nest.
-        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-        # `compose` keeps the lines of the nodes. An alias is the same node once more, so a small
-        # file cannot grow without limit in memory.
-        root = yaml.compose(_text_of(path), Loader=loader)
+        text = _text_of(path)
     except OSError as error:
         return [], [f"{path} cannot be read: {error.strerror}."]
-    except yaml.YAMLError as error:
-        return [], [f"{path}, {_yaml_mistake(error)}"]
-    except (ValueError, RecursionError, UsageError) as error:
-        reason = one_line(str(error)) or "it is nested too deeply"
-        return [], [f"{path} is no list of queues: {reason}."]
+    except (ValueError, UsageError) as error:
+        return [], [f"{path} is no list of queues: {one_line(str(error))}."]
+    try:
+        root = bounded_yaml.compose(text)
+    except UsageError as error:
+        return [], [f"{path}, {error}."]
     if root is None:
         return [], []
     queues, mistakes = queues_of(root)
@@ -101,21 +96,11 @@ def read(path: Path) -> tuple[list[Queue], list[str]]:
 
 def _text_of(path: Path) -> str:
     """Return the text of a file. Raises UsageError if it is too large."""
-    with open(path, "rb") as file:
+    with open_users(path) as file:
         data = file.read(FILE_LIMIT_BYTES + 1)
     if len(data) > FILE_LIMIT_BYTES:
         raise UsageError(f"it is larger than {FILE_LIMIT_BYTES // 1000:,} kB")
     return data.decode("utf-8")
-
-
-def _yaml_mistake(error: Any) -> str:
-    """Return the end of a sentence that says where a file is not YAML."""
-    line = "somewhere"
-    position = getattr(error, "problem_mark", None)
-    if position is not None:
-        line = f"line {position.line + 1}"  # yaml counts lines from 0
-    reason = one_line(str(getattr(error, "problem", None) or "unreadable"), REASON_LIMIT)
-    return f"{line}: it is not YAML ({reason}); mind the indentation."
 
 
 def write(path: Path, queues: list[Queue], head: str) -> None:

@@ -166,7 +166,7 @@ def declaration(queue: Queue) -> dict[str, Any]:
         "name": queue.name,
         "backend": queue.backend,
         "title": queue.title or None,
-        "gpus": [_gpu_body(kind) for kind in queue.gpus or ()] or None,
+        "gpus": None if queue.gpus is None else [_gpu_body(kind) for kind in queue.gpus],
         "limits": _limits_body(queue.limits),
         "containers": _without_empty(
             runtimes=_list_or_none(queue.runtimes), images=_list_or_none(queue.images)

@@ -29,6 +29,7 @@ from typing import Any, TextIO
 
 from jupyter_gridgpu.errors import BackendError, Unreachable
 from jupyter_gridgpu.model.job import one_line
+from jupyter_gridgpu.store.json_decoder import parse_json
 
 ANSWER_LIMIT = 256_000_000  # characters; the ads of 50,000 slots have fewer
 COMPLAINT_LIMIT = 200  # characters
@@ -77,7 +78,9 @@ def ask(
 def _unpacked(stdout: str, stderr: str) -> Any:
     """Return the answer that the process printed, or raise the error that it printed."""
     try:
-        envelope = json.loads(stdout)
+        envelope = parse_json(stdout, ANSWER_LIMIT)
+        if not isinstance(envelope, dict):
+            raise ValueError("it is no answer")
     except ValueError:
         # The process died before it could answer. Its last line of stderr names the exception.
         lines = stderr.strip().splitlines() or ["no word"]
@@ -95,7 +98,7 @@ def _unpacked(stdout: str, stderr: str) -> Any:
 
 def serve(verbs: Verbs, describe_error: DescribeError) -> None:
     """Read a question from stdin, and write the answer to stdout."""
-    question = json.load(sys.stdin)
+    question = parse_json(sys.stdin.read())
     envelope = answer(
         verbs, describe_error, find_bindings(), question["verb"], question["arguments"]
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -15,10 +14,13 @@ from jupyter_gridgpu.model.job import job_key
 from jupyter_gridgpu.model.scan import ScanSpec
 from jupyter_gridgpu.records.papermill_batch import ImportedVariant, cell_outputs
 from jupyter_gridgpu.runner.metrics import MetricsReader
-from jupyter_gridgpu.store.paths import CopyPaths, ScanPaths, write_json
+from jupyter_gridgpu.store.json_decoder import parse_json
+from jupyter_gridgpu.store.opener import copy_file, read_bounded
+from jupyter_gridgpu.store.paths import CopyPaths, ScanPaths, write_atomic, write_json
 from jupyter_gridgpu.worker.metrics.lines import TerminalLines
 from jupyter_gridgpu.worker.metrics.recorder import MetricsRecorder
 
+METRICS_BYTES = 512 * 1024 * 1024  # more than a recorder writes
 COPY = "imported"  # the name of the copy of an imported job, which has only one
 
 
@@ -35,7 +37,7 @@ def write_job(
     copy = job.copy(COPY)
     copy.folder.mkdir(parents=True, mode=0o700)
     assert variant.path is not None
-    shutil.copyfile(variant.path, copy.notebook)
+    copy_file(variant.path, copy.notebook)
     write_json(job.spec, job_spec(scan, key, variant.params))
     _write_metrics(copy, variant)
     outcome = _outcome(scan, variant)
@@ -95,9 +97,9 @@ def _write_metrics(copy: CopyPaths, variant: ImportedVariant) -> None:
     # The recorder wrote the present time. The real time of a reading is not known, so all readings
     # get the time at which the notebook ended.
     when = round(variant.ended or variant.started or time.time(), 3)
-    written = copy.metrics.read_text(encoding="utf-8").splitlines()
-    lines = [json.dumps({**json.loads(line), "t": when}) + "\n" for line in written]
-    copy.metrics.write_text("".join(lines), encoding="utf-8")
+    written = read_bounded(copy.metrics, METRICS_BYTES).splitlines()
+    lines = [json.dumps({**parse_json(line), "t": when}) + "\n" for line in written]
+    write_atomic(copy.metrics, "".join(lines))
 
 
 def _printed_lines(text: Any) -> list[str]:

@@ -9,19 +9,35 @@ import json
 import tempfile
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from jupyter_gridgpu.errors import UsageError
+from jupyter_gridgpu import images
+from jupyter_gridgpu.errors import NotebookError, SpaceError, UsageError
 from jupyter_gridgpu.model import events, numbers
 from jupyter_gridgpu.model.job import job_key, variant_id
-from jupyter_gridgpu.model.scan import Objective, Origin, ScanSpec, plain_defaults
+from jupyter_gridgpu.model.scan import Origin, ScanSpec, plain_defaults
 from jupyter_gridgpu.model.space import GRID_LIMIT, Axis, Choice, Fixed, Space
 from jupyter_gridgpu.model.view import VariantView
-from jupyter_gridgpu.planning.helper_files import files_digest, helper_files
-from jupyter_gridgpu.planning.notebook import Notebook, check_space, read_notebook
+from jupyter_gridgpu.planning.backend_choice import accepted_by_backend
+from jupyter_gridgpu.planning.declaration import Options
+from jupyter_gridgpu.planning.helper_files import files_digest, helper_files, size_warnings
+from jupyter_gridgpu.planning.notebook import (
+    Notebook,
+    check_installed,
+    check_space,
+    read_notebook,
+    space_warnings,
+)
+from jupyter_gridgpu.planning.option_values import (
+    backend_fields,
+    check_texts,
+    container_of,
+    read_objective,
+)
 from jupyter_gridgpu.planning.request import Plan
 from jupyter_gridgpu.records.imported_job import write_job
 from jupyter_gridgpu.records.papermill_batch import (
@@ -34,51 +50,84 @@ from jupyter_gridgpu.records.parameter_table import SUFFIXES
 from jupyter_gridgpu.store import home, points
 from jupyter_gridgpu.store.journal import JournalWriter
 from jupyter_gridgpu.store.manifest import ManifestWriter
-from jupyter_gridgpu.store.paths import ScanPaths
+from jupyter_gridgpu.store.paths import ScanPaths, write_atomic
 
 DEFAULT_NOTEBOOK = "notebook.ipynb"
 FILE_NAME_LIMIT = 200  # characters
+DEFAULT_OPTIONS = Options()
 
 
 def plan_import(
     batch: Path,
     notebook: Path | None = None,
-    name: str | None = None,
-    files: tuple[str, ...] = (),
-    objective: Objective | None = None,
+    options: Options = DEFAULT_OPTIONS,
     command: str = "",
+    *,
+    ask: bool = True,
 ) -> tuple[Plan, list[ImportedVariant]]:
     """Return the plan of the scan that is to be made, and its variants.
 
     `batch` is a folder of executed notebooks or a table of parameters, and `notebook` is what the
-    parameters are for. `files` are patterns of helper files. Raises UsageError or NotebookError.
+    parameters are for. `options` say how variants run if they are tried again; without `ask`, no
+    batch system is asked whether it takes them. Raises UsageError, NotebookError or BackendError.
     """
+    check_texts(options)
     variants = _read_variants(batch)
-    if variants[0].path is None or notebook:
-        source = _given_notebook(batch, notebook)
+    was_executed = variants[0].path is not None
+    container = container_of(options, exact=ask)
+    if notebook or not was_executed:
+        source = _given_notebook(batch, notebook, options.kernel)
     else:
-        source = _common_notebook(variants)
+        source = _common_notebook(variants, options.kernel)
     params = [variant.params for variant in variants]
     if len(params) > GRID_LIMIT:
         raise UsageError(f"{batch} has {len(params):,} variants; a scan may have {GRID_LIMIT:,}.")
     space = space_of_points(params)
     check_space(source, space)
-    helpers = helper_files(_helper_folder(batch, notebook, source), files)
+    helpers = helper_files(_helper_folder(batch, notebook, source), options.files)
+    sizes = size_warnings(helpers)
     point_lines = _point_lines(params)
     scan = replace(
-        _spec(name or home.name_from(batch.name), source, space, objective),
+        _spec(options.name or home.name_from(batch.name), source, space, options),
+        **backend_fields(options, container),
         files=tuple(helpers),
         files_digest=files_digest(helpers),
         recorded=len(variants),
         recorded_digest=points.digest(point_lines),
+        warnings=(*source.remarks, *sizes),
     )
-    return Plan(scan, source, helpers, name, True, command, point_lines), variants
+    found = _checked(scan, source, options.kernel, was_executed)
+    scan = replace(scan, warnings=(*scan.warnings, *found))
+    scan = accepted_by_backend(scan, ask, helpers)
+    return Plan(scan, source, helpers, options.name, True, command, point_lines), variants
 
 
-def _spec(name: str, notebook: Notebook, space: Space, objective: Objective | None) -> ScanSpec:
-    """Return the spec of an imported scan, but for its helper files and points.
+def _checked(
+    scan: ScanSpec, notebook: Notebook, kernel: str | None, was_executed: bool
+) -> tuple[str, ...]:
+    """Return what keeps variants from running, or values from having an effect, in sentences.
 
-    Raises UsageError if the name is wrong.
+    What was executed stays true, whatever would happen now. Parameters alone are there to be run:
+    for them, what `gridgpu run` refuses is refused. Raises NotebookError or SpaceError.
+    """
+    checks: list[Callable[[], tuple[str, ...]]] = [partial(space_warnings, notebook, scan.space)]
+    if not images.starts_container(scan.container):
+        checks.insert(0, partial(check_installed, notebook, kernel))
+    found: list[str] = []
+    for check in checks:
+        try:
+            found += check()
+        except (NotebookError, SpaceError) as error:
+            if not was_executed:
+                raise
+            found.append(str(error))
+    return tuple(found)
+
+
+def _spec(name: str, notebook: Notebook, space: Space, options: Options) -> ScanSpec:
+    """Return the spec of an imported scan, but for its backend, helper files and points.
+
+    Raises UsageError if the name is wrong, or if there are two objectives.
     """
     defaults = {name: parameter.default for name, parameter in notebook.parameters.items()}
     return ScanSpec(
@@ -91,7 +140,7 @@ def _spec(name: str, notebook: Notebook, space: Space, objective: Objective | No
         sampler="grid",  # it proposes nothing, since all points are given
         seed=0,
         trials=None,
-        objective=objective,
+        objective=read_objective(options.maximize, options.minimize),
         notebook_digest=notebook.digest,
         created=time.time(),
         origin=Origin("import"),
@@ -129,18 +178,18 @@ def _read_folder(folder: Path) -> list[ImportedVariant]:
     return variants
 
 
-def _given_notebook(batch: Path, notebook: Path | None) -> Notebook:
+def _given_notebook(batch: Path, notebook: Path | None, kernel: str | None) -> Notebook:
     """Return the notebook that the parameters are for: the given one, or the one beside them."""
     beside = batch / DEFAULT_NOTEBOOK
     if notebook is None and not beside.exists():
         raise UsageError(
             f"{batch} holds parameters: say with --notebook which notebook they are for."
         )
-    # An import runs nothing, so that the notebook's kernel need not be installed here.
-    return read_notebook(notebook or beside, kernel_here=False)
+    # An import runs nothing. Whether the kernel is installed here is checked later.
+    return read_notebook(notebook or beside, kernel_here=False, wanted_kernel=kernel)
 
 
-def _common_notebook(variants: list[ImportedVariant]) -> Notebook:
+def _common_notebook(variants: list[ImportedVariant], kernel: str | None) -> Notebook:
     """Return the one notebook that all variants were executed from.
 
     Raises UsageError if there is more than one.
@@ -149,9 +198,9 @@ def _common_notebook(variants: list[ImportedVariant]) -> Notebook:
     assert first.path is not None
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / _original_name(first)
-        common = _read_source(path, first)
+        common = _read_source(path, first, kernel)
         for variant in variants[1:]:
-            if _read_source(path, variant).digest != common.digest:
+            if _read_source(path, variant, kernel).digest != common.digest:
                 raise UsageError(
                     f"{first.path} and {variant.path} are not of the same notebook; "
                     "import their folders one by one."
@@ -159,10 +208,10 @@ def _common_notebook(variants: list[ImportedVariant]) -> Notebook:
     return common
 
 
-def _read_source(path: Path, variant: ImportedVariant) -> Notebook:
+def _read_source(path: Path, variant: ImportedVariant, kernel: str | None) -> Notebook:
     """Write the notebook that a variant was executed from to `path`, and return it."""
-    path.write_bytes(source_notebook(variant.body))
-    return read_notebook(path, kernel_here=False)
+    write_atomic(path, source_notebook(variant.body))
+    return read_notebook(path, kernel_here=False, wanted_kernel=kernel)
 
 
 def _original_name(variant: ImportedVariant) -> str:

@@ -19,6 +19,7 @@ from pathlib import Path
 from jupyter_gridgpu.errors import StorageError, UnknownScan, UsageError
 from jupyter_gridgpu.records.record import Record, load_record
 from jupyter_gridgpu.store import home
+from jupyter_gridgpu.store.opener import open_new, open_users
 
 SUFFIX = ".gridscan.zip"
 # Files and folders that are left out of a pack: on another machine they would do harm.
@@ -135,7 +136,8 @@ def unpack(source: Path, into: Path | None = None, name: str | None = None) -> P
     try:
         parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with (
-            zipfile.ZipFile(source) as archive,
+            open_users(source) as file,
+            zipfile.ZipFile(file) as archive,
             tempfile.TemporaryDirectory(prefix=".new-", dir=parent) as scratch,
         ):
             packed_name, members = _checked_members(archive, source)
@@ -202,10 +204,9 @@ def _extract(
     for member in members:
         target = folder.joinpath(*member.filename.split("/")[1:])
         target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
         # The size that a pack states for a file may be wrong. So the bytes are counted.
         left = member.file_size
-        with os.fdopen(os.open(target, flags, 0o600), "wb") as file, archive.open(member) as packed:
+        with open_new(target, 0o600) as file, archive.open(member) as packed:
             while data := packed.read(min(CHUNK, left + 1)):
                 left -= len(data)
                 if left < 0:

@@ -19,6 +19,8 @@ from jupyter_gridgpu.model.job import one_line
 from jupyter_gridgpu.model.plain_values import NotPlain, plain
 from jupyter_gridgpu.model.space import GRID_LIMIT
 from jupyter_gridgpu.records.parameter_table import YAML_SUFFIXES, read_table
+from jupyter_gridgpu.store.json_decoder import parse_json
+from jupyter_gridgpu.store.opener import read_bounded, users_opener
 
 NOTEBOOK_BYTES = 100 * 1024 * 1024
 MESSAGE_LIMIT = 300  # characters
@@ -84,12 +86,8 @@ def _is_visible_notebook(name: str) -> bool:
 def _read_notebook(path: Path) -> dict[str, Any]:
     """Return the content of a notebook, or an empty dict if it is too large or no JSON object."""
     try:
-        with open(path, "rb") as file:
-            content = file.read(NOTEBOOK_BYTES + 1)
-        if len(content) > NOTEBOOK_BYTES:
-            return {}
-        body = json.loads(content)
-    except (OSError, ValueError, RecursionError):
+        body = parse_json(read_bounded(path, NOTEBOOK_BYTES, users_opener))
+    except (OSError, ValueError):
         return {}
     if isinstance(body, dict):
         return body

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import csv
-import json
 import math
 from pathlib import Path
 from typing import Any
 
 from jupyter_gridgpu.errors import UsageError
+from jupyter_gridgpu.store.json_decoder import parse_json
+from jupyter_gridgpu.store.opener import read_bounded, users_opener
 
 TABLE_BYTES = 50 * 1024 * 1024
 YAML_SUFFIXES = (".yaml", ".yml")
@@ -38,7 +39,7 @@ def _read_text(path: Path) -> str:
         if path.stat().st_size > TABLE_BYTES:
             raise UsageError(f"{path} is larger than {TABLE_BYTES // 2**20} MB.")
         # Spreadsheets put three bytes (a BOM) before the text, which are no part of the first name.
-        return path.read_text(encoding="utf-8-sig")
+        return read_bounded(path, TABLE_BYTES, users_opener).decode("utf-8-sig")
     except OSError as error:
         reason = error.strerror or "it is not text"
     except UnicodeDecodeError:
@@ -51,12 +52,14 @@ def _read_yaml(path: Path) -> list[dict[str, Any]]:
 
     A mapping is one variant. A list of mappings, or a mapping of names to mappings, is several.
     """
-    import yaml
+    # yaml is imported only here, since most commands read no tables.
+    from jupyter_gridgpu.queues import bounded_yaml
 
+    text = _read_text(path)
     try:
-        body = yaml.safe_load(_read_text(path))
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
-        raise UsageError(f"{path} is no YAML: {' '.join(str(error).split())}.") from None
+        body = bounded_yaml.load(text)
+    except UsageError as error:
+        raise UsageError(f"{path}, {error}.") from None
     variants = _yaml_variants(body)
     if not variants or not all(isinstance(params, dict) and params for params in variants):
         raise UsageError(
@@ -115,8 +118,8 @@ def cell_value(cell: str) -> Any:
     if text.lower() in _WORDS:
         return _WORDS[text.lower()]
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
+        return parse_json(text)
+    except ValueError:
         # Not JSON, but numbers for Python: `.5`, `1.`, `+3`.
         return _number_or_text(text)
 

@@ -6,7 +6,6 @@ somebody else. So links are not followed, sizes are bounded, and no content is t
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,7 +18,8 @@ from jupyter_gridgpu.model.scan import ScanSpec
 from jupyter_gridgpu.model.view import ScanView, VariantView
 from jupyter_gridgpu.store import home
 from jupyter_gridgpu.store.journal import JournalReader
-from jupyter_gridgpu.store.opener import opener_below
+from jupyter_gridgpu.store.json_decoder import parse_json
+from jupyter_gridgpu.store.opener import open_plain, opener_below, read_bounded
 from jupyter_gridgpu.store.paths import ScanPaths
 from jupyter_gridgpu.store.tail import read_lines
 
@@ -100,14 +100,20 @@ class Record:
 
     def open(self, name: str) -> IO[bytes]:
         """Open a plain file of the scan's folder for reading. Raises OSError, also for a link."""
-        return open(self.paths.folder / name, "rb", opener=opener_below(self.paths.folder))
+        return open_plain(self.paths.folder / name, opener_below(self.paths.folder))
+
+    def read(self, name: str, limit: int) -> bytes:
+        """Return what is in a plain file of the scan's folder.
+
+        Raises OSError, also if there are more than `limit` bytes.
+        """
+        return read_bounded(self.paths.folder / name, limit, opener_below(self.paths.folder))
 
     def _json(self, name: str) -> dict[str, Any]:
         """Return the object in a JSON file, or an empty dict if the file cannot be read."""
         try:
-            with self.open(name) as file:
-                body = json.loads(file.read(PROVENANCE_BYTES))
-        except (OSError, ValueError, RecursionError):
+            body = parse_json(self.read(name, PROVENANCE_BYTES))
+        except (OSError, ValueError):
             # Nothing but comparisons and reports needs provenance, so it may be missing.
             return {}
         if isinstance(body, dict):

@@ -14,8 +14,7 @@ from typing import Any
 
 from jupyter_gridgpu import backends, images
 from jupyter_gridgpu.backends.base import Capabilities
-from jupyter_gridgpu.errors import UsageError
-from jupyter_gridgpu.model.grammar import parse_space
+from jupyter_gridgpu.errors import SpaceError, UsageError
 from jupyter_gridgpu.model.resources import Container
 from jupyter_gridgpu.model.scan import Origin, ScanSpec, fingerprint
 from jupyter_gridgpu.model.space import Fixed, Space
@@ -23,9 +22,15 @@ from jupyter_gridgpu.model.view import VariantView
 from jupyter_gridgpu.planning.backend_choice import accepted_by_backend
 from jupyter_gridgpu.planning.declaration import Options
 from jupyter_gridgpu.planning.honoured import without_ignored
-from jupyter_gridgpu.planning.notebook import Notebook, check_space, read_notebook
-from jupyter_gridgpu.planning.option_values import backend_fields, container_of
+from jupyter_gridgpu.planning.notebook import (
+    Notebook,
+    check_space,
+    read_notebook,
+    space_warnings,
+)
+from jupyter_gridgpu.planning.option_values import backend_fields, check_texts, container_of
 from jupyter_gridgpu.planning.request import Plan
+from jupyter_gridgpu.planning.space_apart import space_apart
 from jupyter_gridgpu.records.record import Record
 from jupyter_gridgpu.records.scan_provenance import copied_helper_files
 from jupyter_gridgpu.records.selection import select_variants
@@ -57,6 +62,7 @@ def plan_replay(
     """
     variants = select_variants(record.view, request.only)
     options = _replay_options(record.scan, request)
+    check_texts(options)
     container, image_changes = _container(record.scan, options, ask)
     here = not images.starts_container(container)
     notebook = _unchanged_notebook(record, here, options.kernel)
@@ -68,18 +74,20 @@ def plan_replay(
         [*value_changes, *image_changes, *_kernel_changes(record.scan, notebook)],
     )
     point_lines = points.lines(_changed_variant(variant, space, values) for variant in variants)
+    files = _helper_files(record)
     scan = replace(
         _replay_spec(record, options, container),
         kernel=notebook.kernel,
         space=space,
+        warnings=_effect_warnings(notebook, space, values),
         origin=origin,
         recorded=len(variants),
         recorded_digest=points.digest(point_lines),
     )
     return Plan(
-        scan=accepted_by_backend(scan, ask),
+        scan=accepted_by_backend(scan, ask, files),
         notebook=notebook,
-        files=_helper_files(record),
+        files=files,
         asked_name=request.options.get("name"),
         new=bool(request.options.get("new")),
         command=request.command,
@@ -140,6 +148,7 @@ def _recorded_options(scan: ScanSpec) -> Options:
         parallel=scan.parallel,
         per_gpu=scan.per_gpu,
         per_job=scan.per_job,
+        no_prefork=not scan.prefork,
         retries=scan.retries,
         max_failures=scan.max_failures,
         gpus=resources.gpus,
@@ -163,6 +172,7 @@ def _recorded_options(scan: ScanSpec) -> Options:
         inputs=placement.inputs,
         out=placement.output,
         attempts=placement.attempts,
+        channel=scan.metrics,
     )
 
 
@@ -229,7 +239,7 @@ def _parse_changes(texts: tuple[str, ...]) -> dict[str, Any]:
         name, _, value = (part.strip() for part in text.partition("="))
         axis = None
         if value:
-            axis = parse_space(f"{name} = {value}").axes.get(name)
+            axis = space_apart(f"{name} = {value}").axes.get(name)
         if not isinstance(axis, Fixed):
             raise UsageError(f"--set {text[:TEXT_SHOWN]}: give one value, like --set epochs=50.")
         values[name] = axis.value
@@ -260,6 +270,21 @@ def _changed_space(
     if values:
         check_space(notebook, Space({name: axes[name] for name in values}))
     return Space(axes), changes
+
+
+def _effect_warnings(
+    notebook: Notebook, space: Space, values: Mapping[str, Any]
+) -> tuple[str, ...]:
+    """Return what keeps values from reaching the training, in sentences.
+
+    A new value without an effect is refused: SpaceError. The recorded values stay what they were.
+    """
+    if values:
+        space_warnings(notebook, Space({name: space.axes[name] for name in values}))
+    try:
+        return space_warnings(notebook, space)
+    except SpaceError as error:
+        return (str(error),)
 
 
 def _value_before(axis: Fixed | None, notebook: Notebook, name: str) -> Any:

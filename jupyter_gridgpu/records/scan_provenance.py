@@ -23,6 +23,7 @@ from jupyter_gridgpu.model.space import Axis, Choice, Fixed
 from jupyter_gridgpu.planning.request import Plan
 from jupyter_gridgpu.records.git_state import git_state
 from jupyter_gridgpu.store.manifest import Digests, digest, digests
+from jupyter_gridgpu.store.opener import create_plain
 from jupyter_gridgpu.store.paths import ScanPaths, write_json
 from jupyter_gridgpu.worker.packing import pack
 
@@ -43,9 +44,9 @@ def complete_folder(
     OSError.
     """
     pack(paths.worker)
-    paths.launcher.write_text(images.launcher_text(scan), encoding="utf-8")
+    create_plain(paths.launcher, images.launcher_text(scan).encode())
     if plan.points:
-        paths.points.write_text(plan.points, encoding="utf-8")
+        create_plain(paths.points, plan.points.encode())
     # Provenance comes after all files that jobs are made of, because it holds their digests.
     write_provenance(paths, replace(plan, scan=scan))
     if fill is not None:

@@ -14,6 +14,7 @@ from jupyter_gridgpu.errors import GridGpuError, ScanLocked, StorageError
 from jupyter_gridgpu.runner.log import say
 from jupyter_gridgpu.runner.loop import Runner
 from jupyter_gridgpu.store import inbox
+from jupyter_gridgpu.store.ownership import require_own
 from jupyter_gridgpu.store.paths import ScanPaths
 
 
@@ -25,6 +26,7 @@ def main() -> int:
     folder = Path(sys.argv[1]).absolute()
     try:
         while True:
+            require_own(folder)
             Runner(folder).run()
             # A client that sees a lease leaves its command and starts no runner. A command may have
             # come between our last look into the inbox and the end of our lease.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from jupyter_gridgpu import backends, channels, samplers
@@ -12,6 +13,7 @@ from jupyter_gridgpu.model import events
 from jupyter_gridgpu.model.scan import ScanSpec
 from jupyter_gridgpu.runner import policy
 from jupyter_gridgpu.runner.breaker import Breaker
+from jupyter_gridgpu.runner.clocks import ClockTimes, ClockWatch, read_clocks
 from jupyter_gridgpu.runner.driven_scan import DrivenScan
 from jupyter_gridgpu.runner.log import say
 from jupyter_gridgpu.runner.observing import JobObserver
@@ -28,10 +30,16 @@ PATIENCE_S = 300.0  # how long ticks are tried again while a disk does not answe
 class Runner:
     """Owns a scan while it holds the scan's lease.
 
-    Tests may give a backend; otherwise the backend is the one that the scan's spec names.
+    Tests may give a backend and clocks; otherwise the backend is the one that the scan's spec
+    names, and the clocks are those of this machine.
     """
 
-    def __init__(self, folder: Path, backend: Backend | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        backend: Backend | None = None,
+        clocks: Callable[[], ClockTimes | None] = read_clocks,
+    ) -> None:
         """Take the lease and read the journal.
 
         Raises UnknownScan if this is no scan folder, ScanLocked if another runner has the lease,
@@ -42,6 +50,7 @@ class Runner:
         # The spec never changes. The journal is not touched before the lease is held, since another
         # runner may be writing it.
         self.lease = Lease(paths.lock)
+        self.clocks = ClockWatch(clocks)
         try:
             self._load(spec, paths, backend)
         except BaseException:
@@ -125,6 +134,7 @@ class Runner:
         """
         self.lease.renew()
         self.scan.require_folder()
+        self.scan.record(*self.clocks.news())
         if self.obey():
             self.sender.hurry(now)
         self.sender.settle_when_due(now)

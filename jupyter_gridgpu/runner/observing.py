@@ -12,7 +12,7 @@ from jupyter_gridgpu.channels.base import Channel
 from jupyter_gridgpu.model import events
 from jupyter_gridgpu.model.job import END_STATES, Observation, may_follow
 from jupyter_gridgpu.model.records import JobObserved
-from jupyter_gridgpu.model.view import VariantView
+from jupyter_gridgpu.model.variant import PREEMPTIONS_LIMIT, VariantView
 from jupyter_gridgpu.runner.driven_image import DrivenImage
 from jupyter_gridgpu.runner.driven_scan import DrivenScan
 from jupyter_gridgpu.runner.log import say
@@ -86,10 +86,8 @@ class JobObserver:
         if not is_news(variant, seen):
             return
         key = variant.key
-        observation = (
-            events.JOB_OBSERVED,
-            observed_data(key, as_stopped(variant, seen, time.time())),
-        )
+        shown = as_preempted(variant, as_stopped(variant, seen, time.time()))
+        observation = (events.JOB_OBSERVED, observed_data(key, shown))
         if seen.state not in END_STATES:
             self._scan.record(observation)
             if seen.state == "running":
@@ -164,6 +162,20 @@ def as_stopped(variant: VariantView, seen: Observation, now: float) -> Observati
     if variant.step:
         message += f" Epochs up to {variant.step} are kept."
     return replace(seen, state="cancelled", reason="user", message=message)
+
+
+def as_preempted(variant: VariantView, seen: Observation) -> Observation:
+    """Return an observation of a job that was preempted, with a message that says what comes next.
+
+    Every other observation is returned as it is.
+    """
+    if (seen.state, seen.reason) != ("failed", "preempted"):
+        return seen
+    times = variant.preempted_in_row + 1
+    if times < PREEMPTIONS_LIMIT:
+        return seen
+    more = f"Preempted {times} times in a row, it is not sent again."
+    return replace(seen, message=f"{seen.message} {more}" if seen.message else more)
 
 
 def observed_data(key: str, seen: Observation) -> JobObserved:

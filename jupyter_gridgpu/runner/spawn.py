@@ -1,4 +1,8 @@
-"""Starts runners that outlive the process that starts them."""
+"""Starts runners that outlive the process that starts them.
+
+No other module starts a runner, so the check that a scan may be run is here. The runner itself
+checks again, since other programs may start it.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,8 @@ import sys
 from pathlib import Path
 
 from jupyter_gridgpu.errors import StorageError
+from jupyter_gridgpu.store.opener import APPEND, plain_handle
+from jupyter_gridgpu.store.ownership import require_own
 from jupyter_gridgpu.store.paths import ScanPaths
 
 _started: list[subprocess.Popen[bytes]] = []
@@ -16,12 +22,14 @@ _started: list[subprocess.Popen[bytes]] = []
 def spawn(folder: Path) -> None:
     """Start a runner for a scan folder, in a session of its own.
 
-    Raises StorageError if the runner's log cannot be written.
+    Raises ForeignScan if others may have a say in what the folder holds, and StorageError if the
+    runner's log cannot be written.
     """
     _reap()
+    require_own(folder)
     paths = ScanPaths(folder)
     try:
-        log = os.open(paths.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        log = plain_handle(paths.log, APPEND)
     except OSError as error:
         raise StorageError(
             f"{paths.log} cannot be written: {error.strerror}. The scan was not started."

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any, NamedTuple
 
 from jupyter_gridgpu.errors import UsageError
+from jupyter_gridgpu.store import json_decoder
 
 BODY_BYTES = 1_000_000  # the largest body of a command
 
@@ -21,8 +21,8 @@ class CommandBody(NamedTuple):
 def parse_json(text: bytes) -> Any:
     """Return the value that a JSON text holds, or None if the text is no JSON."""
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
+        return json_decoder.parse_json(text)
+    except ValueError:
         return None
 
 

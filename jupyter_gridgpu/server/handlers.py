@@ -125,9 +125,10 @@ class ScansHandler(Api):
     @authorized
     async def get(self) -> None:
         """Answer with the heads of all scans, newest first."""
-        heads = await self.watcher.in_scan_thread(self.scans.heads)
+        heads, left_out = await self.watcher.in_scan_thread(self.scans.listed)
         # One head at a time is made into JSON, see dumps.
-        self.finish(b'{"scans":[%s]}' % b",".join(map(dumps, heads)))
+        scans = b",".join(map(dumps, heads))
+        self.finish(b'{"scans":[%s],"left_out":%s}' % (scans, dumps(left_out)))
 
 
 class ScanHandler(Api):
@@ -183,7 +184,7 @@ class MetricsHandler(Api):
         """Answer with the curves of all metrics, thinned to the number of points in the query."""
         points = self.integer("points", POINTS, 2, POINTS_LIMIT)
         handle = await self.watcher.in_scan_thread(self.scans.handle, scan)
-        answer = await self.watcher.in_file_thread(lambda: dumps(handle.curves(job, points)))
+        answer = await self.watcher.in_curve_thread(lambda: dumps(handle.curves(job, points)))
         self.finish(answer)
 
 

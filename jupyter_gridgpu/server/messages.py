@@ -13,10 +13,18 @@ from jupyter_gridgpu.model.wire import Action, Row, ScanInfo
 # Answers of the REST routes ----------------------------------------------------------------
 
 
+class LeftOutScan(TypedDict):
+    """A folder of the home that cannot be shown as a scan, and why, in a sentence."""
+
+    folder: str
+    why: str
+
+
 class ScanList(TypedDict):
-    """All scans, newest first."""
+    """All scans, newest first, and at most 100 folders that cannot be shown."""
 
     scans: list[ScanInfo]
+    left_out: list[LeftOutScan]
 
 
 class RowPage(TypedDict):
@@ -157,6 +165,13 @@ class Gone(TypedDict):
 
     type: Literal["gone"]
     scan: str
+
+
+class LeftOutNow(TypedDict):
+    """All folders that cannot be shown as scans, after one was added or mended."""
+
+    type: Literal["left_out"]
+    left_out: list[LeftOutScan]
 
 
 class Missing(TypedDict):

@@ -44,6 +44,9 @@ class Respawner:
             if now - self._started_at > NOTE_S:
                 self.note = None
             return state
+        self.note = handle.foreign
+        if self.note is not None:
+            return state
         if self.tries and now - self._started_at > STEADY_S:
             self.reset()
         if self.tries >= RESPAWNS:

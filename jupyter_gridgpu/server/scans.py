@@ -5,7 +5,6 @@ Only the watcher's scan thread may call what is in this module.
 
 from __future__ import annotations
 
-import os
 import stat
 import time
 from logging import Logger
@@ -14,10 +13,13 @@ from pathlib import Path
 from jupyter_gridgpu.client import ScanHandle
 from jupyter_gridgpu.errors import StorageError, UnknownScan
 from jupyter_gridgpu.model import wire
+from jupyter_gridgpu.model.job import one_line
+from jupyter_gridgpu.server.messages import LeftOutScan
 from jupyter_gridgpu.server.watched_scan import SHARE, News, Pace, WatchedScan
-from jupyter_gridgpu.store import home
+from jupyter_gridgpu.store import home, ownership
 
 SWEEP_S = 0.05  # seconds after which a sweep ends; the scans that are left come first in the next
+LEFT_OUT_LIMIT = 100  # folders that are left out and named to pages
 UNREADABLE_S = 5.0  # seconds until the next look at a scan that could not be read
 
 
@@ -32,6 +34,8 @@ class WatchedScans:
         # All folders that were looked at, with the time of the last change of their spec in ns.
         # Folders that are left out are among them, so that they are not looked at again.
         self._stamps: dict[Path, int] = {}
+        self._left_out: dict[Path, LeftOutScan] = {}  # folders that cannot be shown, and why
+        self._told_left_out: list[LeftOutScan] = []  # what pages know of them
         self._gone: list[str] = []  # ids of removed scans that no sweep has reported yet
         self._discovery_due = 0.0
 
@@ -75,6 +79,14 @@ class WatchedScans:
         readable = [head for head in heads if head is not None]
         return sorted(readable, key=lambda head: head["created"], reverse=True)
 
+    def listed(self) -> tuple[list[wire.ScanInfo], list[LeftOutScan]]:
+        """Return the heads of all scans, and the folders that cannot be shown."""
+        return self.heads(), self.left_out()
+
+    def left_out(self) -> list[LeftOutScan]:
+        """Return the folders that cannot be shown as scans, and why; at most LEFT_OUT_LIMIT."""
+        return list(self._left_out.values())[:LEFT_OUT_LIMIT]
+
     def _head(self, watched: WatchedScan) -> wire.ScanInfo | None:
         try:
             return watched.head()
@@ -107,12 +119,15 @@ class WatchedScans:
             self._sweep(watched, news)
         news.gone = self._gone
         self._gone = []
+        if self.left_out() != self._told_left_out:
+            news.left_out = self._told_left_out = self.left_out()
         due = min([self._discovery_due, *(watched.due for watched in self._scans.values())])
         return news, max(due - time.monotonic(), 0.0)
 
     def _sweep(self, watched: WatchedScan, news: News) -> None:
         try:
             watched.sweep(news)
+            self._left_out.pop(watched.folder, None)
         except Exception as error:  # a folder may hold anything; the other scans are sound
             watched.due = time.monotonic() + UNREADABLE_S
             self._log_once(watched, error)
@@ -121,18 +136,26 @@ class WatchedScans:
         """Log an error of a scan, once. That its folder was removed is no error."""
         if watched.folder.exists() and watched.logged_error != str(error):
             watched.logged_error = str(error)
-            self._log.warning("The scan in %s cannot be shown: %s", watched.folder, error)
+            why = one_line(str(error)) or "it cannot be read."
+            self._log.warning("The scan in %s cannot be shown: %s", watched.folder, why)
+            self._left_out[watched.folder] = {"folder": str(watched.folder), "why": why}
 
     def _discover(self) -> None:
         """Add new scans, and drop those whose folder was removed or whose spec has changed."""
         began = time.monotonic()
         stamps = self._read_stamps()
+        known = len(self._scans)
         for watched in list(self._scans.values()):
             # A spec never changes. If the file has another time, it is the spec of another scan.
             if stamps.get(watched.folder) != self._stamps.get(watched.folder):
                 del self._scans[watched.scan.id]
                 self._gone.append(watched.scan.id)
         new = [folder for folder, stamp in stamps.items() if self._stamps.get(folder) != stamp]
+        if len(self._scans) < known:
+            # What was left out may have been a copy of a scan that is gone.
+            new += [folder for folder in self._left_out if folder in stamps and folder not in new]
+        for folder in [*new, *(folder for folder in self._left_out if folder not in stamps)]:
+            self._left_out.pop(folder, None)
         self._stamps = stamps
         for folder in new:
             self._admit(folder)
@@ -142,15 +165,12 @@ class WatchedScans:
 
     def _read_stamps(self) -> dict[Path, int]:
         """Return the scan folders of the home, with the time (ns) of their spec's last change."""
-        stamps = {}
         try:
-            for folder in home.folders():
-                stamps[folder] = (folder / "scan.json").stat().st_mtime_ns
-        except (StorageError, OSError):
-            # The home cannot be read now, or a scan is just being removed. If all scans were
-            # dropped now, every page would close them. So nothing changes until the next look.
+            return home.spec_stamps()
+        except StorageError:
+            # The home cannot be read now. If all scans were dropped now, every page would close
+            # them. So nothing changes until the next look.
             return self._stamps
-        return stamps
 
     def _admit(self, folder: Path) -> None:
         """Watch the scan in a folder, or log why it is left out."""
@@ -161,16 +181,21 @@ class WatchedScans:
             if known is not watched:
                 raise StorageError(f"it is a copy of the scan in {known.folder}.")
         except Exception as error:  # a folder may hold anything; the other scans are sound
-            self._log.warning("The scan in %s is left out: %s", folder, error)
+            why = one_line(str(error)) or "it cannot be read."
+            self._log.warning("The scan in %s is left out: %s", folder, why)
+            self._left_out[folder] = {"folder": str(folder), "why": why}
 
 
 def _check_folder(folder: Path) -> None:
-    """Raise StorageError if it is not safe to read a scan folder, or to run what is in it."""
-    # The server starts runners of unfinished scans, and so would run code of another user.
-    if os.stat(folder).st_uid != os.geteuid():
-        raise StorageError("it belongs to somebody else, whose notebook would be run.")
+    """Raise StorageError if a scan folder is not this user's, or if it is not safe to read it.
+
+    Whether what is in it may be run is for the module that starts runners to say.
+    """
+    found = ownership.foreign(folder)
+    if found is not None and found.why == ownership.OWNER:
+        raise StorageError(found.text)
     if not folder.resolve().is_relative_to(home.home().resolve()):
         raise StorageError("its folder is outside the home of scans.")
     # Reading a pipe would block the thread for ever.
-    if not stat.S_ISREG(os.lstat(folder / "scan.json").st_mode):
+    if not stat.S_ISREG((folder / "scan.json").lstat().st_mode):
         raise StorageError("its scan.json is no plain file.")

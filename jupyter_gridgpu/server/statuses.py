@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from jupyter_gridgpu.errors import (
     BackendError,
+    ForeignScan,
     GridGpuError,
     ScanLocked,
     StorageError,
@@ -16,6 +17,7 @@ from jupyter_gridgpu.errors import (
 STATUS: tuple[tuple[type[GridGpuError], int], ...] = (
     (UnknownScan, 404),
     (UnknownJob, 404),
+    (ForeignScan, 403),
     (UsageError, 400),
     (ScanLocked, 409),
     (StorageError, 503),

@@ -5,15 +5,16 @@ A page on a slow connection gets fewer messages with more changes in each; it mi
 
 from __future__ import annotations
 
-import json
 from asyncio import Event
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import NamedTuple, TypeVar
 
 from jupyter_gridgpu.errors import GridGpuError, UnknownScan
+from jupyter_gridgpu.server.messages import LeftOutScan
 from jupyter_gridgpu.server.watched_scan import Message, News, WatchedScan, dumps
 from jupyter_gridgpu.server.watcher import Watcher
+from jupyter_gridgpu.store.json_decoder import parse_json
 
 OPEN_LIMIT = 100  # the most scans that one page may have open
 
@@ -44,16 +45,17 @@ class Stream:
         self._wishes: dict[str, Wish] = {}
         self._heads: dict[str, bytes] = {}
         self._gone: dict[str, None] = {}
+        self._left_out: list[LeftOutScan] | None = None
         self._updates: dict[str, list[Message]] = {}
 
     def receive(self, message: str | bytes) -> None:
         """Keep what a message of the page asks for. A message that makes no sense is dropped."""
         try:
-            body = json.loads(message)
+            body = parse_json(message)
             kind = body["type"]
             scan = body["scan"]
             since = body.get("since")
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        except (ValueError, KeyError, TypeError, AttributeError):
             return
         if kind not in ("open", "close") or not isinstance(scan, str):
             return
@@ -76,19 +78,25 @@ class Stream:
         for scan, messages in news.updates.items():
             if scan in self._revs:
                 self._updates[scan] = messages
-        if self._heads or self._updates or self._gone:
+        if news.left_out is not None:
+            self._left_out = news.left_out
+        if self._heads or self._updates or self._gone or self._left_out is not None:
             self._wake.set()
 
     async def run(self) -> None:
         """Send the list of all scans, then whatever is new, until the connection ends."""
-        heads = await self._watcher.in_scan_thread(self._watcher.scans.heads)
-        await self._send(b'{"type":"scans","scans":[%s]}' % b",".join(map(dumps, heads)))
+        heads, left_out = await self._watcher.in_scan_thread(self._watcher.scans.listed)
+        scans = b",".join(map(dumps, heads))
+        await self._send(b'{"type":"scans","scans":[%s],"left_out":%s}' % (scans, dumps(left_out)))
         while True:
             await self._wake.wait()
             self._wake.clear()
             await self._send_pending()
 
     async def _send_pending(self) -> None:
+        left_out, self._left_out = self._left_out, None
+        if left_out is not None:
+            await self._send(dumps({"type": "left_out", "left_out": left_out}))
         for scan in _take_all(self._gone):
             self._revs.pop(scan, None)
             await self._send(dumps({"type": "gone", "scan": scan}))

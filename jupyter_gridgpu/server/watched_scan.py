@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from jupyter_gridgpu.client import ScanHandle
 from jupyter_gridgpu.model import wire
 from jupyter_gridgpu.model.view import VariantView
+from jupyter_gridgpu.server.messages import LeftOutScan
 from jupyter_gridgpu.server.respawn import Respawner
 
 MESSAGE_ROWS = 1000  # the most rows of one message
@@ -54,12 +55,14 @@ class News:
     """What a sweep found, by the id of the scan.
 
     `heads` are messages about scans as a whole, `updates` messages with changed rows of the scans
-    that a page has opened. `gone` are scans whose folder is not there any more.
+    that a page has opened. `gone` are scans whose folder is not there any more. `left_out` are the
+    folders that cannot be shown, or None if they are the same as before.
     """
 
     heads: dict[str, bytes] = field(default_factory=dict)
     gone: list[str] = field(default_factory=list)
     updates: dict[str, list[Message]] = field(default_factory=dict)
+    left_out: list[LeftOutScan] | None = None
 
 
 class WatchedScan:

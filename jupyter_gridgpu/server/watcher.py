@@ -29,9 +29,10 @@ class Page(Protocol):
 class Watcher:
     """Sweeps over the scans again and again, and runs all work on files outside the event loop.
 
-    There are three threads, so that slow work of one kind does not delay work of another kind. Only
+    There are four threads, so that slow work of one kind does not delay work of another kind. Only
     the scan thread touches the WatchedScans. The file thread reads the files of jobs, which may be
-    long. The query thread asks batch systems, which may answer slowly.
+    long. The curve thread reads their metrics, which may be millions of lines. The query thread
+    asks batch systems, which may answer slowly.
     """
 
     def __init__(self, pace: Pace, log: Logger) -> None:
@@ -42,6 +43,7 @@ class Watcher:
         self._pages: dict[Page, Callable[[], None]] = {}  # each page with the function to close it
         self._scan_thread = ThreadPoolExecutor(1, thread_name_prefix="gridgpu-follow")
         self._file_thread = ThreadPoolExecutor(1, thread_name_prefix="gridgpu-read")
+        self._curve_thread = ThreadPoolExecutor(1, thread_name_prefix="gridgpu-curves")
         self._query_thread = ThreadPoolExecutor(1, thread_name_prefix="gridgpu-ask")
         self._task: asyncio.Task[None] | None = None
         self._wake = asyncio.Event()
@@ -57,7 +59,8 @@ class Watcher:
             close()
         if self._task is not None:
             self._task.cancel()
-        for thread in (self._scan_thread, self._file_thread, self._query_thread):
+        threads = (self._scan_thread, self._file_thread, self._curve_thread, self._query_thread)
+        for thread in threads:
             thread.shutdown(wait=False, cancel_futures=True)
 
     async def in_scan_thread(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -67,6 +70,10 @@ class Watcher:
     async def in_file_thread(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run `work`, which reads a long file, in the file thread. Return its result."""
         return await _run_in(self._file_thread, lambda: work(*args, **kwargs))
+
+    async def in_curve_thread(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run `work`, which reads the metrics of a job, in the curve thread. Return its result."""
+        return await _run_in(self._curve_thread, lambda: work(*args, **kwargs))
 
     async def in_query_thread(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run `work`, which may ask a batch system, in the query thread. Return its result."""

@@ -19,6 +19,7 @@ from jupyter_gridgpu.model.scan import ScanSpec
 from jupyter_gridgpu.model.variant import VariantView
 from jupyter_gridgpu.model.view import ScanView
 from jupyter_gridgpu.store.json_decoder import decoder
+from jupyter_gridgpu.store.opener import open_plain, read_bounded
 from jupyter_gridgpu.store.paths import ScanPaths, write_atomic
 
 LEAST_VARIANTS = 500  # a scan with fewer variants is folded from its journal just as fast
@@ -32,6 +33,7 @@ _PLAIN = (
     "rev", "term", "seq", "unreadable", "stopped", "stopped_by", "paused", "finished",
     "extra_trials", "backend_note", "started", "ended", "points",
     "images",
+    "slept_s", "clock_set_s",
 )  # fmt: skip
 
 
@@ -59,10 +61,8 @@ def read(paths: ScanPaths, scan: ScanSpec) -> tuple[ScanView, int] | None:
     Returns None if there is no cache, or if it cannot be trusted for this journal.
     """
     try:
-        size = os.stat(paths.fold).st_size
-        if size > BYTES_LIMIT:
-            return None
-        body = decoder(size)(paths.fold.read_bytes())
+        data = read_bounded(paths.fold, BYTES_LIMIT)
+        body = decoder(len(data))(data)
         offset = body["offset"]
         if body["shape"] != _shape() or body["journal"] != _fingerprint(paths.journal, offset):
             return None
@@ -84,7 +84,7 @@ def _fingerprint(path: Path, offset: int) -> str:
     """
     # To read a whole journal of hundreds of MB would cost the time that the cache saves. Every line
     # has a time and a number, so two journals differ in their first lines or in their last lines.
-    with open(path, "rb") as file:
+    with open_plain(path) as file:
         found = hashlib.sha256(file.read(min(SAMPLED, offset)))
         file.seek(max(offset - SAMPLED, 0))
         end = file.read(min(SAMPLED, offset))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import re
 import shutil
@@ -15,13 +16,18 @@ from typing import Any
 
 from jupyter_gridgpu.errors import StorageError, UnknownScan, UsageError
 from jupyter_gridgpu.model import scan as scans
+from jupyter_gridgpu.model.fields import NAME as NAME
+from jupyter_gridgpu.model.fields import NAME_LIMIT as NAME_LIMIT
+from jupyter_gridgpu.model.plain_values import whole_texts
 from jupyter_gridgpu.model.scan import ScanSpec
+from jupyter_gridgpu.model.scan_record import from_json
+from jupyter_gridgpu.store import ownership
+from jupyter_gridgpu.store.opener import LOCK, copy_file, create_plain, plain_handle
 from jupyter_gridgpu.store.paths import ScanPaths, read_json, write_json
 
-NAME_LIMIT = 64
-NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,{NAME_LIMIT - 1}}}")
 NOTEBOOK_NAME_LIMIT = 48  # of a name made from a notebook's, so that a number fits behind it
 HOME_VARIABLE = "GRIDGPU_HOME"
+PRIVATE = 0o600
 READ_ONLY = 0o444
 EXECUTABLE = 0o111
 Equip = Callable[[ScanPaths], None]
@@ -101,12 +107,10 @@ def load(folder: Path) -> ScanSpec:
     body = read_json(ScanPaths(folder).spec)
     if not isinstance(body, dict):
         raise UnknownScan(f"{folder} is no scan folder: it has no readable scan.json.")
-    scan = scans.from_json(body)
-    # The name becomes a part of paths and of messages, and the folder may come from another user.
-    if not isinstance(scan.name, str) or not NAME.fullmatch(scan.name):
-        raise StorageError(
-            f"scan.json in {folder} cannot be read: {scan.name!r} is no name of a scan."
-        )
+    try:
+        scan = from_json(whole_texts(body), f"scan.json in {folder}")
+    except RecursionError:
+        raise StorageError(f"scan.json in {folder} is nested too deeply.") from None
     # A folder that was renamed is found by its new name, so the scan gets the name of its folder.
     if NAME.fullmatch(folder.name):
         return replace(scan, name=folder.name)
@@ -118,20 +122,44 @@ def folders() -> list[Path]:
 
     Raises StorageError if the home exists and cannot be read.
     """
+    # The spec is written once, so its time stamp is the time when the scan was made.
+    stamps = spec_stamps()
+    return sorted(stamps, key=lambda folder: stamps[folder])
+
+
+def spec_stamps() -> dict[Path, int]:
+    """Return the folder of each scan, with the time (ns) of the last change of its spec.
+
+    Raises StorageError if the home exists and cannot be read.
+    """
+    found: dict[Path, int] = {}
     try:
-        found = [
-            Path(entry.path)
-            for entry in os.scandir(home())
-            if NAME.fullmatch(entry.name) and ScanPaths(Path(entry.path)).spec.exists()
-        ]
+        for entry in os.scandir(home()):
+            if NAME.fullmatch(entry.name):
+                stamp = _spec_stamp(Path(entry.path))
+                if stamp is not None:
+                    found[Path(entry.path)] = stamp
     except (FileNotFoundError, NotADirectoryError):
-        return []
+        return {}
     except OSError as error:
         raise StorageError(
             f"The home of scans, {home()}, cannot be read: {error.strerror}."
         ) from None
-    # The spec is written once, so its time stamp is the time when the scan was made.
-    return sorted(found, key=lambda folder: ScanPaths(folder).spec.stat().st_mtime_ns)
+    return found
+
+
+def _spec_stamp(folder: Path) -> int | None:
+    """Return the time of the last change of a spec, or None if the folder holds no spec.
+
+    One folder that cannot be looked into is in nobody's way: it counts as a scan that was made at
+    time 0, and `load` says what is wrong with it.
+    """
+    try:
+        return os.stat(ScanPaths(folder).spec).st_mtime_ns
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError:
+        return 0
 
 
 def find(scan: str) -> Path:
@@ -141,10 +169,10 @@ def find(scan: str) -> Path:
     """
     if os.sep in scan or scan in (".", ".."):
         folder = user_path(scan).absolute()
-        if ScanPaths(folder).spec.exists():
+        if _spec_stamp(folder) is not None:
             return folder
         raise UnknownScan(f"{scan} is no scan folder: it has no scan.json.")
-    if NAME.fullmatch(scan) and ScanPaths(home() / scan).spec.exists():
+    if NAME.fullmatch(scan) and _spec_stamp(home() / scan) is not None:
         return home() / scan
     known = folders()
     for folder in known:
@@ -176,13 +204,31 @@ def find_fingerprint(fingerprint: str, name: str | None) -> Path | None:
     """Return the folder of the newest scan that was started by the same request, or None.
 
     If `name` is given, the scan must have this name, or must have been requested with this name.
+    Scans of others, and those that were unpacked, are passed over.
     """
     for folder in reversed(folders()):
         body = _spec(folder)
         names = (None, body.get("name"), body.get("asked_name"))
-        if body.get("fingerprint") == fingerprint and name in names:
+        if body.get("fingerprint") != fingerprint or name not in names:
+            continue
+        if _is_readable(folder) and not _is_of_others(folder):
             return folder
     return None
+
+
+def _is_readable(folder: Path) -> bool:
+    """Return whether a folder holds a sound spec; one that does not must not hide another scan."""
+    try:
+        load(folder)
+    except (UnknownScan, StorageError):
+        return False
+    return True
+
+
+def _is_of_others(folder: Path) -> bool:
+    found = ownership.foreign(folder)
+    # A folder with wrong modes is the user's: what to do about it is said when its runner starts.
+    return found is not None and found.why in (ownership.OWNER, ownership.UNPACKED)
 
 
 @contextmanager
@@ -193,7 +239,7 @@ def starting() -> Iterator[None]:
     """
     try:
         home().mkdir(parents=True, exist_ok=True, mode=0o700)
-        handle = os.open(home() / ".starting", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        handle = plain_handle(home() / ".starting", LOCK)
     except OSError as error:
         raise StorageError(
             f"Scans cannot be kept in {home()}: {error.strerror}. "
@@ -228,6 +274,8 @@ def create(
     adds the rest (worker, launcher, provenance) before anybody sees the folder. Raises
     StorageError; then there is no folder.
     """
+    # What is written here must be readable again, whatever was asked for.
+    from_json(json.loads(json.dumps(scans.to_json(scan))), "The spec of this scan")
     folder = home() / scan.name
     try:
         # The folder is filled under another name, which is no name of a scan, and then renamed. So
@@ -255,7 +303,7 @@ def _fill(
     asked_name: str | None,
 ) -> None:
     """Write all files of a new scan. Raises OSError."""
-    paths.notebook.write_bytes(notebook)
+    create_plain(paths.notebook, notebook)
     for folder in (paths.files, paths.inbox, paths.jobs):
         folder.mkdir(mode=0o700)
     for name, source in files.items():
@@ -265,17 +313,29 @@ def _fill(
         if path.is_file():
             # A program among them must stay one.
             path.chmod(READ_ONLY | (path.stat().st_mode & EXECUTABLE))
+        else:
+            path.chmod(path.stat().st_mode & ~ownership.OTHERS_WRITE)
     body = scans.to_json(scan)
     write_json(
         paths.spec, {**body, "fingerprint": scans.fingerprint(scan), "asked_name": asked_name}
     )
     equip(paths)
+    # A user's umask may let the group write. A runner would not run what others may change.
+    for path in paths.folder.iterdir():
+        if path.is_file():
+            path.chmod(PRIVATE)
 
 
 def _copy(source: Path, target: Path) -> None:
     """Copy a file, or a folder with its content. Raises OSError."""
     target.parent.mkdir(parents=True, exist_ok=True)
     if source.is_dir():
-        shutil.copytree(source, target)
+        shutil.copytree(source, target, copy_function=_copy_file)
     else:
-        shutil.copy2(source, target)
+        _copy_file(source, target)
+
+
+def _copy_file(source: str | Path, target: str | Path) -> None:
+    """Copy a file with its times and its mode. Raises OSError, also for a pipe or a device."""
+    copy_file(source, target)
+    shutil.copystat(source, target)

@@ -10,6 +10,7 @@ import secrets
 from contextlib import suppress
 
 from jupyter_gridgpu.store import home
+from jupyter_gridgpu.store.opener import create_plain, read_start
 
 FILE = ".mark"
 LIMIT = 64  # characters of a mark
@@ -18,8 +19,7 @@ LIMIT = 64  # characters of a mark
 def read() -> str:
     """Return the mark of the home, or an empty text if there is none."""
     try:
-        with open(home.home() / FILE, encoding="ascii", errors="replace") as file:
-            return file.read(LIMIT).strip()
+        return read_start(home.home() / FILE, LIMIT).decode("ascii", "replace").strip()
     except OSError:
         return ""
 
@@ -29,7 +29,6 @@ def leave() -> str:
     path = home.home() / FILE
     with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        # "x" makes the file only once, so that two kernels agree on the mark.
-        with open(path, "x", encoding="ascii") as file:
-            file.write(secrets.token_hex(16))
+        # The file can be made only once, so that two kernels agree on the mark.
+        create_plain(path, secrets.token_hex(16).encode())
     return read()

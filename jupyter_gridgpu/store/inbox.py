@@ -7,6 +7,7 @@ and removes the file.
 from __future__ import annotations
 
 import os
+import stat
 import time
 import uuid
 from pathlib import Path
@@ -52,7 +53,16 @@ def pending(inbox: Path) -> list[Path]:
 
 
 def read(path: Path) -> CommandApplied | None:
-    """Return a command as the journal keeps it, or None if the file holds no sound command."""
+    """Return a command as the journal keeps it, or None if the file holds no sound command.
+
+    A command of another user is none.
+    """
+    try:
+        about = os.lstat(path)
+    except OSError:
+        return None
+    if about.st_uid != os.geteuid() or not stat.S_ISREG(about.st_mode):
+        return None
     body = read_json(path, COMMAND_BYTES)
     if not isinstance(body, dict) or body.get("action") not in COMMANDS:
         return None

@@ -18,6 +18,7 @@ from typing import Any
 from jupyter_gridgpu.errors import StorageError
 from jupyter_gridgpu.model.events import UNREADABLE, Event, parse_line
 from jupyter_gridgpu.store.json_decoder import decoder
+from jupyter_gridgpu.store.opener import APPEND, plain_handle
 from jupyter_gridgpu.store.tail import read_lines
 
 
@@ -137,7 +138,7 @@ class JournalWriter:
 
     def _open(self) -> int:
         try:
-            return os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+            return plain_handle(self.path, APPEND)
         except OSError as error:
             raise StorageError(
                 f"The journal {self.path} cannot be written: {error.strerror}."

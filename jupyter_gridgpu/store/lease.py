@@ -25,12 +25,15 @@ from typing import Any
 
 from jupyter_gridgpu.errors import ScanLocked, StorageError
 from jupyter_gridgpu.store import lease_generations
+from jupyter_gridgpu.store.opener import LOCK, plain_handle
+from jupyter_gridgpu.store.paths import read_json
 from jupyter_gridgpu.store.process import Process, this_process
 
 TRIES = 10  # attempts to lock the file
 RETRY_S = 0.02  # between two of them
 RENEW_S = 10.0
 STALE_S = 60.0
+BODY_BYTES = 10_000
 
 
 class Lease:
@@ -42,7 +45,7 @@ class Lease:
         Raises ScanLocked if another runner holds it, StorageError if the file cannot be written.
         """
         try:
-            self._handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            self._handle = plain_handle(path, LOCK)
         except OSError as error:
             raise StorageError(f"{path} cannot be written: {error.strerror}.") from None
         self._generation: Path | None = None  # the file that stands for the lock where none is
@@ -134,7 +137,7 @@ def _lock(handle: int) -> bool | None:
 def _is_locked(path: Path) -> bool:
     """Return whether some process has locked the file for writing."""
     try:
-        handle = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        handle = plain_handle(path, os.O_RDWR)
     except OSError:
         return False
     try:
@@ -160,10 +163,7 @@ def _renewed_elsewhere(path: Path, body: dict[str, Any]) -> bool:
 
 def _body(path: Path) -> dict[str, Any]:
     """Return what the file holds, or an empty dict if it is missing or damaged."""
-    try:
-        body = json.loads(path.read_bytes() or b"{}")
-    except (OSError, ValueError):
-        return {}
+    body = read_json(path, BODY_BYTES)
     if not isinstance(body, dict):
         return {}
     return body

@@ -14,7 +14,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from jupyter_gridgpu.model.records import ManifestLine
-from jupyter_gridgpu.store.opener import opener_below
+from jupyter_gridgpu.store.json_decoder import parse_json
+from jupyter_gridgpu.store.opener import APPEND, open_plain, opener_below, plain_handle
 from jupyter_gridgpu.store.paths import COPY_NAME, ScanPaths, read_json
 from jupyter_gridgpu.store.tail import read_lines
 
@@ -31,7 +32,7 @@ def digest(root: Path, name: str) -> tuple[str, int]:
     Raises OSError, also for a link or a pipe.
     """
     found, size = hashlib.sha256(), 0
-    with open(root / name, "rb", buffering=0, opener=opener_below(root)) as file:
+    with open_plain(root / name, opener_below(root)) as file:
         while data := file.read(CHUNK):
             found.update(data)
             size += len(data)
@@ -89,9 +90,7 @@ class ManifestWriter:
         """Append one line to the file. Raises OSError."""
         body: ManifestLine = {"key": key, "t": round(time.time(), 3), "files": files}
         line = json.dumps(body, separators=(",", ":")).encode() + b"\n"
-        handle = os.open(
-            self._paths.manifest, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600
-        )
+        handle = plain_handle(self._paths.manifest, APPEND)
         try:
             # A runner that was killed may have left a line without its end. Ours must not become
             # a part of it.
@@ -130,8 +129,8 @@ def read(path: Path) -> dict[str, Digests]:
 def _parse(line: bytes) -> tuple[str, Digests] | None:
     """Return the key and the digests in a line, or None if the line is torn or foreign."""
     try:
-        body = json.loads(line)
+        body = parse_json(line)
         files = {str(name): (str(sha), int(size)) for name, (sha, size) in body["files"].items()}
         return str(body["key"]), files
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (ValueError, KeyError, TypeError, AttributeError):
         return None

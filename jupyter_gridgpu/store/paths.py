@@ -22,6 +22,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from jupyter_gridgpu.store.json_decoder import parse_json
+from jupyter_gridgpu.store.opener import create_plain, plain_handle, read_bounded
+
+SPEC_BYTES = 64_000_000  # of a job.json
+PUBLISHED_BYTES = 16_000_000  # more than any file that is published has
 COPY_NAME = re.compile(r"[a-z0-9]{1,32}")
 
 
@@ -70,6 +75,11 @@ class ScanPaths:
     def provenance(self) -> Path:
         """Who asked for the scan and how, and the digests of all its inputs. It never changes."""
         return self.folder / "provenance.json"
+
+    @property
+    def unpacked(self) -> Path:
+        """The mark of a scan that was unpacked. With it, nothing in the folder is ever run."""
+        return self.folder / "unpacked.json"
 
     @property
     def points(self) -> Path:
@@ -254,16 +264,17 @@ def scratch_folder(copy: str) -> Path:
     return Path(root) / f"gridgpu-{copy}"
 
 
-def write_atomic(path: Path, text: str) -> None:
+def write_atomic(path: Path, text: str | bytes) -> None:
     """Write a file so that readers see the old or the new text, never a part of it.
 
     Raises OSError, or UnicodeError for half a surrogate pair; then the old file is still there.
     """
-    # The name carries the pid, so that two processes that write the same file do not write into
-    # each other's part. The rename replaces the file in one step.
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    # The part is new and its name is random: two processes that write the same file do not write
+    # into each other's part, and nobody can put a link or a pipe there. The rename replaces the
+    # file in one step.
+    part = path.with_name(f".{path.name}.{os.urandom(4).hex()}.part")
     try:
-        part.write_text(text, encoding="utf-8")
+        create_plain(part, text.encode() if isinstance(text, str) else text)
         os.replace(part, path)
     except BaseException:
         part.unlink(missing_ok=True)
@@ -280,7 +291,7 @@ def sync_file(path: Path) -> None:
 
     A file system that cannot sync says so by an error of its own; then nothing better can be done.
     """
-    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    handle = plain_handle(path)
     try:
         os.fsync(handle)
     except OSError as error:
@@ -291,20 +302,19 @@ def sync_file(path: Path) -> None:
 
 
 def read_json(path: Path, limit: int = 4_000_000) -> Any:
-    """Return the JSON in a file of at most `limit` bytes.
+    """Return the JSON in a plain file of at most `limit` bytes.
 
-    Returns None if the file is missing, is larger or is not JSON.
+    Returns None if the file is missing, is larger, is not JSON or is something else than a file.
     """
     try:
-        with open(path, "rb") as file:
-            # One byte more than the limit is read, instead of asking for the size first: a file may
-            # grow between the question and the reading.
-            data = file.read(limit + 1)
-        if len(data) > limit:
-            return None
-        return json.loads(data)
-    except (OSError, ValueError, RecursionError):
+        return load_json(path, limit)
+    except (OSError, ValueError):
         return None
+
+
+def load_json(path: Path, limit: int = 4_000_000) -> Any:
+    """Return the JSON in a plain file of at most `limit` bytes. Raises OSError or ValueError."""
+    return parse_json(read_bounded(path, limit))
 
 
 def write_stop(path: Path, why: str = "user", message: str | None = None) -> None:
@@ -339,7 +349,7 @@ def _publish_from_same_folder(source: Path, target: Path) -> bool:
     """
     part = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}")
     try:
-        part.write_bytes(source.read_bytes())
+        create_plain(part, read_bounded(source, PUBLISHED_BYTES))
         os.link(part, target)
     except FileExistsError:
         return False
@@ -358,12 +368,9 @@ def _publish_by_create(source: Path, target: Path) -> bool:
     may see a part for a moment. They take that for no result (`read_json`).
     """
     try:
-        handle = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        create_plain(target, read_bounded(source, PUBLISHED_BYTES), 0o600)
     except FileExistsError:
         return False
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(source.read_bytes())
     except OSError:
         # Half a result would keep the next copy of the job from publishing its whole result.
         target.unlink(missing_ok=True)

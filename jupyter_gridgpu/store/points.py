@@ -13,6 +13,9 @@ from jupyter_gridgpu.model import numbers
 from jupyter_gridgpu.model.job import split_key
 from jupyter_gridgpu.model.records import PointLine, VariantProposed
 from jupyter_gridgpu.model.view import VariantView
+from jupyter_gridgpu.store.json_decoder import parse_json
+from jupyter_gridgpu.store.opener import open_plain
+from jupyter_gridgpu.store.tail import LINE_LIMIT
 
 
 def lines(variants: Iterable[VariantView]) -> str:
@@ -41,14 +44,14 @@ def read(path: Path) -> Iterator[VariantProposed]:
     Raises StorageError if the file cannot be read or is damaged.
     """
     try:
-        with open(path, encoding="utf-8") as file:
-            for line in file:
-                yield _point(json.loads(line))
+        with open_plain(path) as file:
+            while line := file.readline(LINE_LIMIT + 1):
+                yield _point(parse_json(line, LINE_LIMIT))
     except OSError as error:
         raise StorageError(
             f"The points of the scan, {path}, cannot be read: {error.strerror}."
         ) from None
-    except (ValueError, KeyError, TypeError, RecursionError, UsageError):
+    except (ValueError, KeyError, TypeError, UsageError):
         raise StorageError(
             f"The points of the scan, {path}, are not sound: the file was changed."
         ) from None

@@ -64,7 +64,7 @@ class Process:
             return Process(
                 str(body["host"]), str(body["boot"]), int(body["pid"]), int(body["start"])
             )
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError, OverflowError):
             return None
 
 

@@ -2,41 +2,58 @@
 
 from __future__ import annotations
 
+import errno
 import os
-from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple, Optional
+from typing import BinaryIO, NamedTuple
+
+from jupyter_gridgpu.store.opener import Opener, open_plain
 
 CHUNK = 4 * 1024 * 1024  # bytes that are read at once
 LINE_LIMIT = 1024 * 1024  # bytes; a longer line is skipped
 CHARACTER_BYTES = 4  # of the longest character in UTF-8
-Opener = Optional[Callable[[str, int], int]]
 
 
-def read_lines(path: Path, cursor: int, opener: Opener = None) -> tuple[list[bytes], int]:
+def read_lines(path: Path, cursor: int, opener: Opener | None = None) -> tuple[list[bytes], int]:
     """Return the whole lines behind byte `cursor`, and the cursor behind them.
 
     One call reads at most CHUNK bytes; at the end of the file the cursor stays. A missing file has
-    no lines, and a line that is longer than LINE_LIMIT is skipped. Raises OSError.
+    no lines, and a line that is longer than LINE_LIMIT is skipped. Raises OSError, also for what is
+    no plain file; all functions here do.
     """
     try:
         # Most calls find nothing new: one stat is cheaper than to open the file.
         if os.stat(path).st_size <= cursor:
             return [], cursor
-        with open(path, "rb", opener=opener) as file:
+        with open_plain(path, opener) as file:
             file.seek(cursor)
             data = file.read(CHUNK)
+            end = data.rfind(b"\n") + 1
+            # A line without its end is still being written and is left for the next call. One that
+            # is too long already is stepped over, or it would hide all lines behind it.
+            if end == 0 and len(data) > LINE_LIMIT:
+                return [], _next_data(file, cursor + len(data))
     except FileNotFoundError:
         return [], cursor
-    end = data.rfind(b"\n") + 1
     if end == 0:
-        # A line without its end is still being written and is left for the next call. One that is
-        # too long already is stepped over, or it would hide all lines behind it.
-        if len(data) > LINE_LIMIT:
-            cursor += len(data)
         return [], cursor
     lines = [line for line in data[: end - 1].split(b"\n") if len(line) <= LINE_LIMIT]
     return lines, cursor + end
+
+
+def _next_data(file: BinaryIO, cursor: int) -> int:
+    """Return where the first byte is that was written at `cursor` or behind it; else the end."""
+    # A file may have holes of many gigabytes, which take no place on the disk. To read all their
+    # zeros would take minutes.
+    if not hasattr(os, "SEEK_DATA"):
+        return cursor
+    try:
+        return os.lseek(file.fileno(), cursor, os.SEEK_DATA)
+    except OSError as error:
+        # ENXIO: nothing but a hole is left. Some file systems do not know the question.
+        if error.errno == errno.ENXIO:
+            return max(os.fstat(file.fileno()).st_size, cursor)
+        return cursor
 
 
 def read_rest(path: Path, cursor: int) -> bytes:
@@ -45,7 +62,7 @@ def read_rest(path: Path, cursor: int) -> bytes:
     Raises OSError.
     """
     try:
-        with open(path, "rb") as file:
+        with open_plain(path) as file:
             file.seek(cursor)
             data = file.read(LINE_LIMIT + 1)
     except FileNotFoundError:
@@ -59,8 +76,8 @@ def tail_text(path: Path, limit: int) -> str:
     Raises OSError if the file cannot be read.
     """
     try:
-        with open(path, "rb") as file:
-            file.seek(max(os.stat(path).st_size - limit, 0))
+        with open_plain(path) as file:
+            file.seek(max(os.fstat(file.fileno()).st_size - limit, 0))
             return file.read(limit).decode("utf-8", "replace")
     except FileNotFoundError:
         return ""
@@ -75,14 +92,14 @@ class Part(NamedTuple):
     size: int
 
 
-def text_part(path: Path, start: int | None, limit: int, opener: Opener = None) -> Part:
+def text_part(path: Path, start: int | None, limit: int, opener: Opener | None = None) -> Part:
     """Return at most `limit` bytes of a text file from byte `start` on; without `start`, its end.
 
     The part ends between two characters, and between two lines if there is a whole line in it, so
     that the parts of a file can be put together. A missing file is empty. Raises OSError.
     """
     try:
-        with open(path, "rb", opener=opener) as file:
+        with open_plain(path, opener) as file:
             size = os.fstat(file.fileno()).st_size
             first = max(size - limit, 0)
             if start is not None:

@@ -22,7 +22,8 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_gridgpu.errors import StorageError
-from jupyter_gridgpu.store.paths import read_json
+from jupyter_gridgpu.store.json_decoder import parse_json
+from jupyter_gridgpu.store.opener import create_plain, read_bounded, users_opener
 
 FILE_LIMIT = 100_000  # bytes
 
@@ -66,7 +67,10 @@ def read(path: Path) -> dict[str, Any] | None:
         raise StorageError(
             f"{path} holds a secret and others may read it: chmod 600 it, or make it anew."
         )
-    body = read_json(path, FILE_LIMIT)
+    body = None
+    with suppress(OSError, ValueError):
+        # The user may keep such files elsewhere, and have links here.
+        body = parse_json(read_bounded(path, FILE_LIMIT, users_opener))
     return body if isinstance(body, dict) else None
 
 
@@ -80,9 +84,7 @@ def write(path: Path, body: Mapping[str, Any]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         part.unlink(missing_ok=True)
         # O_EXCL: fails if somebody has put a file or a link here in the meantime.
-        handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(dict(body), file, indent=1)
+        create_plain(part, json.dumps(dict(body), indent=1).encode(), 0o600)
         os.replace(part, path)
     except OSError as error:
         with suppress(OSError):

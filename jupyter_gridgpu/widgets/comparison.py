@@ -6,7 +6,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from jupyter_gridgpu.errors import UsageError
-from jupyter_gridgpu.model.job import one_line
+from jupyter_gridgpu.model.escapes import visible
 from jupyter_gridgpu.records.compare import Comparison
 from jupyter_gridgpu.records.comparison_rows import (
     column_names,
@@ -14,6 +14,8 @@ from jupyter_gridgpu.records.comparison_rows import (
     pairs_to_look_at_first,
     row_texts,
 )
+from jupyter_gridgpu.records.html_text import html_text
+from jupyter_gridgpu.widgets.plot import plot_text
 
 if TYPE_CHECKING:
     import pandas
@@ -21,7 +23,6 @@ if TYPE_CHECKING:
 ROW_LIMIT = 200  # rows of the table
 INPUT_LIMIT = 50  # rows of the table of inputs that differed
 PANEL_LIMIT = 8  # metrics in the plot
-TEXT_LIMIT = 200  # characters of one cell
 
 
 class Compared:
@@ -74,7 +75,6 @@ class Compared:
             raise UsageError(
                 f"{self.comparison.a} and {self.comparison.b} have no values to plot together."
             )
-        frame = frame[["variant", "metric", "a", "b", "relative", "verdict"]]
         plotted = set(frame["metric"])
         names = [name for name in self.comparison.metrics() if name in plotted]
         panels = [
@@ -88,8 +88,8 @@ class Compared:
 
         Every text in the fragment is escaped and bounded, since a job may have written it.
         """
-        title = _text(repr(self)[1:-1])
-        notes = "".join(f"<p>{_text(note)}</p>" for note in self.comparison.notes)
+        title = html_text(repr(self)[1:-1])
+        notes = "".join(f"<p>{html_text(note)}</p>" for note in self.comparison.notes)
         return f"<div><p><b>{title}</b></p>{notes}{self._table()}{self._inputs()}</div>"
 
     def _table(self) -> str:
@@ -98,7 +98,7 @@ class Compared:
         if not rows:
             return ""
         names = [*column_names(self.comparison)[:-1], "verdict"]
-        head = "".join(f"<th>{_text(name)}</th>" for name in names)
+        head = "".join(f"<th>{html_text(name)}</th>" for name in names)
         body = "".join(_line(row_texts(row)) for row in rows[:ROW_LIMIT])
         table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
         if len(rows) > ROW_LIMIT:
@@ -110,15 +110,12 @@ class Compared:
         inputs = self.comparison.inputs
         if not inputs:
             return "<p>Nothing is known to have differed in what went in.</p>"
-        rows = "".join(
-            f"<tr><td>{_text(item.what)}</td><td>{_text(item.a)}</td><td>{_text(item.b)}</td></tr>"
-            for item in inputs[:INPUT_LIMIT]
-        )
+        rows = "".join(_line([item.what, item.a, item.b]) for item in inputs[:INPUT_LIMIT])
         more = ""
         if len(inputs) > INPUT_LIMIT:
             more = f"<p>{len(inputs) - INPUT_LIMIT} more.</p>"
         # A text may have several lines, for example a diff of two notebooks, which are kept.
-        texts = "".join(f"<pre>{escape(item.text)}</pre>" for item in inputs if item.text)
+        texts = "".join(f"<pre>{escape(visible(item.text))}</pre>" for item in inputs if item.text)
         return f"<p>What went in differed:</p><table><tbody>{rows}</tbody></table>{more}{texts}"
 
     def _repr_html_(self) -> str:
@@ -136,8 +133,11 @@ class Compared:
 
 def _panel(altair: Any, frame: Any, name: str, comparison: Comparison) -> Any:
     """Return the chart of one metric: a point for each variant, and the line of equal values."""
-    x = altair.X("a:Q", title=f"{name} in {comparison.a}").scale(zero=False)
-    y = altair.Y("b:Q", title=f"{name} in {comparison.b}").scale(zero=False)
+    frame = frame[["variant", "a", "b", "relative", "verdict"]].assign(
+        variant=frame["variant"].map(str).map(plot_text)
+    )
+    x = altair.X("a:Q", title=plot_text(f"{name} in {comparison.a}")).scale(zero=False)
+    y = altair.Y("b:Q", title=plot_text(f"{name} in {comparison.b}")).scale(zero=False)
     tips = ["variant:N", "a:Q", "b:Q", "relative:Q", "verdict:N"]
     points = altair.Chart(frame).mark_circle(size=60)
     points = points.encode(x=x, y=y, color=altair.Color("verdict:N"), tooltip=tips)
@@ -147,10 +147,5 @@ def _panel(altair: Any, frame: Any, name: str, comparison: Comparison) -> Any:
 
 
 def _line(texts: list[str]) -> str:
-    cells = "".join(f"<td>{_text(text)}</td>" for text in texts)
+    cells = "".join(f"<td>{html_text(text)}</td>" for text in texts)
     return f"<tr>{cells}</tr>"
-
-
-def _text(value: Any) -> str:
-    """Return a value as bounded and escaped text."""
-    return escape(one_line(str(value), TEXT_LIMIT) or "")

@@ -11,6 +11,7 @@ import anywidget
 import traitlets
 
 from jupyter_gridgpu.errors import UsageError
+from jupyter_gridgpu.model.escapes import visible
 from jupyter_gridgpu.model.form_cell import first_line
 from jupyter_gridgpu.planning.notebook import read_notebook
 from jupyter_gridgpu.planning.options import words_for
@@ -73,11 +74,11 @@ class ScanForm(anywidget.AnyWidget):
         rows = ""
         for parameter in self.facts["parameters"]:
             texts = (parameter["name"], parameter["default"], parameter["comment"])
-            cells = "".join(f"<td>{escape(text)}</td>" for text in texts)
+            cells = "".join(f"<td>{escape(visible(text))}</td>" for text in texts)
             rows += f"<tr>{cells}</tr>"
         names = "<thead><tr><th>parameter</th><th>default</th><th></th></tr></thead>"
         table = f"<table>{names}<tbody>{rows}</tbody></table>"
-        return f"<div><p>{escape(self._caption())}</p>{table}</div>"
+        return f"<div><p>{escape(visible(self._caption()))}</p>{table}</div>"
 
     def text(self) -> str:
         """Return how to open the form, and the names of the parameters, as plain text."""

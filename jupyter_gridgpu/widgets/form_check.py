@@ -237,7 +237,7 @@ def _metric_warning(notebook: Notebook, texts: Mapping[str, Any]) -> str | None:
     It is no error: the notebook may make the name of the metric while it runs.
     """
     text = texts.get("maximize") or texts.get("minimize") or ""
-    name = re.sub(r"^\s*(?:last|max|min)\s*\(\s*(.*?)\s*\)\s*$", r"\1", text)
+    name = re.sub(r"^(?:last|max|min)\s*\((.*)\)$", r"\1", text.strip()).strip()
     known = metric_names(notebook)
     # Where no metric is found in the notebook, nothing is known about their names.
     if not name or not known or name in known:

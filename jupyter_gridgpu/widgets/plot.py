@@ -1,12 +1,32 @@
-"""Plots of a scan, made by altair."""
+"""Plots of a scan, made by altair.
+
+Names and values of a scan come from jobs and from strangers. Vega has an expression language of its
+own, and altair puts a chart into the script of a page as it is. So the table that is plotted has
+columns with names of ours (`y`, `x0`, `x1`, ...), what the scan calls them is only written beside
+the axes, and no text keeps a character that Vega or a page could take for code.
+"""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from jupyter_gridgpu.client import ScanHandle
 from jupyter_gridgpu.errors import UsageError
+from jupyter_gridgpu.model.job import one_line
 from jupyter_gridgpu.model.space import Range
+from jupyter_gridgpu.model.units import parameter_text
+
+TEXT_LIMIT = 60  # characters of a title, or of a value that is no number
+# Vega-Lite writes titles into expressions, and forgets about a backslash before a quote. In the
+# script of a page, `</script>` ends the script, wherever it stands.
+_LOOK_ALIKES = str.maketrans(
+    {
+        "\\": "\N{SET MINUS}",
+        '"': "\N{RIGHT DOUBLE QUOTATION MARK}",
+        "<": "\N{SINGLE LEFT-POINTING ANGLE QUOTATION MARK}",
+    }
+)
 
 
 def chart(handle: ScanHandle) -> Any:
@@ -19,37 +39,78 @@ def chart(handle: ScanHandle) -> Any:
         import altair
     except ImportError:
         raise UsageError("plot() needs altair: pip install altair.") from None
-    frame = handle.to_frame().reset_index()
+    handle.refresh()
     metric = _metric(handle)
-    # to_frame() gives a metric this name if another column, such as `state`, has its plain name.
-    if f"metric:{metric}" in frame:
-        metric = f"metric:{metric}"
-    names = [name for name in handle.scan.space.varied if name in frame]
-    if metric not in frame or not names:
+    names = [name for name in handle.scan.space.varied if _is_given(handle, name)]
+    rows = _rows(handle, metric, names)
+    if not names or all(row["y"] is None for row in rows):
         raise UsageError(f"{handle.name} has nothing to plot yet.")
-    base = altair.Chart(frame).mark_circle(size=60).properties(width=180, height=180)
-    panels = [_panel(altair, base, handle, name, metric) for name in names]
+    base = _points(altair, rows)
+    y = altair.Y("y:Q", title=plot_text(metric)).scale(zero=False)
+    # A reader of the page may take a tip that is called `image` for the address of a picture.
+    tips = ["id:N", "state:N", altair.Tooltip("y:Q", title="value")]
+    panels = [
+        base.encode(
+            x=_parameter_axis(altair, handle, f"x{i}", name),
+            y=y,
+            color=altair.Color("state:N"),
+            tooltip=tips,
+        )
+        for i, name in enumerate(names)
+    ]
     return altair.hconcat(*panels).resolve_scale(y="shared")
 
 
-def _panel(altair: Any, base: Any, handle: ScanHandle, name: str, metric: str) -> Any:
-    """Return the chart of a metric against one parameter."""
-    y = altair.Y(f"{_escaped(metric)}:Q", title=metric).scale(zero=False)
-    tips = ["id", "state", altair.Tooltip(f"{_escaped(metric)}:Q", title=metric)]
-    x = _parameter_axis(altair, handle, name)
-    return base.encode(x=x, y=y, color=altair.Color("state:N"), tooltip=tips)
+def _points(altair: Any, rows: list[dict[str, Any]]) -> Any:
+    """Return a chart with a point for each row, without axes yet."""
+    points = altair.Chart(altair.Data(values=rows)).mark_circle(size=60)
+    return points.properties(width=180, height=180)
 
 
-def _parameter_axis(altair: Any, handle: ScanHandle, name: str) -> Any:
+def _is_given(handle: ScanHandle, name: str) -> bool:
+    return any(name in variant.params for variant in handle.view.variants.values())
+
+
+def _rows(handle: ScanHandle, metric: str, names: list[str]) -> list[dict[str, Any]]:
+    """Return what is plotted of each variant: `y` is its metric, `x0`, `x1`, ... its parameters."""
+    rows = []
+    with handle.lock:
+        for variant in handle.view.variants.values():
+            series = variant.metrics.get(metric)
+            row = {"id": variant.id, "state": variant.state, "y": None}
+            if series is not None:
+                row["y"] = _plotted(series.last)
+            row.update(
+                {f"x{i}": _plotted(variant.params.get(name)) for i, name in enumerate(names)}
+            )
+            rows.append(row)
+    return rows
+
+
+def plot_text(text: str) -> str:
+    """Return a text of a scan as a chart can show it, without what could be taken for code."""
+    return (one_line(text, TEXT_LIMIT) or "").translate(_LOOK_ALIKES)
+
+
+def _plotted(value: Any) -> Any:
+    """Return a value as a number, or as a short text; None where there is nothing to plot."""
+    if value is None or isinstance(value, (bool, int)):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None  # JSON has no other numbers
+    return plot_text(parameter_text(value))
+
+
+def _parameter_axis(altair: Any, handle: ScanHandle, column: str, name: str) -> Any:
     """Return the x axis of a parameter: continuous for a range, single values for a choice."""
-    axis = handle.scan.space.axes[name]
+    axis, title = handle.scan.space.axes[name], plot_text(name)
     if not isinstance(axis, Range):
-        return altair.X(f"{_escaped(name)}:O", title=name)
+        return altair.X(f"{column}:O", title=title)
     # Zero is left out, since a range far from zero would fill only an edge of the panel.
     scale = altair.Scale(zero=False)
     if axis.log:
         scale = altair.Scale(type="log")
-    return altair.X(f"{_escaped(name)}:Q", title=name).scale(scale)
+    return altair.X(f"{column}:Q", title=title).scale(scale)
 
 
 def _metric(handle: ScanHandle) -> str:
@@ -60,8 +121,3 @@ def _metric(handle: ScanHandle) -> str:
         for name in variant.metrics:
             return name
     return ""
-
-
-def _escaped(name: str) -> str:
-    """Return a column's name in altair's shorthand, where colons and dots have a meaning."""
-    return name.replace("\\", "\\\\").replace(":", "\\:").replace(".", "\\.")

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from html import escape
-from typing import Any
-
 from jupyter_gridgpu.model import row_text, wire
-from jupyter_gridgpu.model.job import one_line
 from jupyter_gridgpu.model.numbers import decode
 from jupyter_gridgpu.model.units import number_text, parameter_text
+from jupyter_gridgpu.records.html_text import html_name, html_text
 
 ROW_LIMIT = 200
 METRIC_LIMIT = 6
-TEXT_LIMIT = 200  # characters of one cell
 
 
 def html(head: wire.Head, rows: list[wire.Row]) -> str:
@@ -23,7 +19,7 @@ def html(head: wire.Head, rows: list[wire.Row]) -> str:
     metrics = row_text.metric_names(head, rows, METRIC_LIMIT)
     labels = [row_text.metric_label(head, name) for name in metrics]
     names = ["id", "state", *head["varied"], "epoch", *labels, "time", ""]
-    heads = "".join(f"<th>{_text(name)}</th>" for name in names)
+    heads = "".join(f"<th>{html_text(name)}</th>" for name in names)
     body = "".join(_row(head, row, metrics) for row in rows[:ROW_LIMIT])
     table = f"<table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>"
     # Notebooks are mailed and committed, so the output must not grow with the scan.
@@ -32,7 +28,7 @@ def html(head: wire.Head, rows: list[wire.Row]) -> str:
         more = f"<p>{len(rows) - ROW_LIMIT} more rows are in the scan folder.</p>"
     note = ""
     if head["note"]:
-        note = f"<p>{_text(head['note'])}</p>"
+        note = f"<p>{html_text(head['note'])}</p>"
     return f"<div><p>{_caption(head)}</p>{table}{more}{note}</div>"
 
 
@@ -41,10 +37,11 @@ def _caption(head: wire.Head) -> str:
     counts = ", ".join(f"{count} {state}" for state, count in head["counts"].items() if count)
     best = ""
     if head["best"] and head["objective"]:
-        value = number_text(decode(head["best_value"]), 4)
-        best = f"; best {_text(head['objective']['metric'])} {value} in {_text(head['best'])}"
-    name = _text(head["name"])
-    notebook = _text(head["notebook"])
+        metric = html_name(head["objective"]["metric"])
+        value = html_text(number_text(decode(head["best_value"]), 4))
+        best = f"; best {metric} {value} in {html_text(head['best'])}"
+    name = html_name(head["name"])
+    notebook = html_name(head["notebook"])
     return f"<b>{name}</b>: {notebook}, {head['state']}; {counts or 'no variants yet'}{best}"
 
 
@@ -62,11 +59,5 @@ def _row(head: wire.Head, row: wire.Row, metrics: list[str]) -> str:
         row_text.time_text(head, row),
         row["message"] or "",
     ]
-    cells = "".join(f"<td>{_text(text)}</td>" for text in texts)
+    cells = "".join(f"<td>{html_text(text)}</td>" for text in texts)
     return f"<tr>{cells}</tr>"
-
-
-def _text(value: Any) -> str:
-    """Return a value as bounded and escaped text."""
-    # Cut first: to cut escaped text might leave half a character reference such as `&l`.
-    return escape(one_line(str(value), TEXT_LIMIT) or "")

@@ -56,6 +56,7 @@ def _run_jobs(specs: list[Path], together: int) -> int:
 
     If this Python cannot run a notebook, write the reason into the log of each job.
     """
+    from jupyter_gridgpu.store.opener import append_plain
     from jupyter_gridgpu.worker.image import EXIT_NO_PAPERMILL, missing_requirement
 
     missing = missing_requirement()
@@ -63,11 +64,8 @@ def _run_jobs(specs: list[Path], together: int) -> int:
         # The launcher has made standard error the log of the first job.
         print(missing, file=sys.stderr)
         for spec in specs[1:]:
-            with (
-                suppress(OSError),
-                open(spec.with_name("launch.log"), "a", encoding="utf-8") as log,
-            ):
-                log.write(f"{missing}\n")
+            with suppress(OSError):
+                append_plain(spec.with_name("launch.log"), f"{missing}\n".encode())
         return EXIT_NO_PAPERMILL
     # A single job runs in this very process, which gets the batch system's signals.
     if len(specs) > 1:

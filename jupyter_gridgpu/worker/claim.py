@@ -13,6 +13,7 @@ import os
 import uuid
 from pathlib import Path
 
+from jupyter_gridgpu.store.opener import create_plain
 from jupyter_gridgpu.store.paths import COPY_NAME, CopyPaths, JobPaths, publish, sync_file
 from jupyter_gridgpu.store.process import this_process
 from jupyter_gridgpu.worker.disk_retry import retry_while_disk_is_away
@@ -38,7 +39,7 @@ def claim_job(paths: JobPaths, copy: CopyPaths) -> bool:
     that was sent twice runs once, and the runner learns from the file which process to watch. A
     runner may take the claim too, to cancel a job before any worker takes it.
     """
-    part = paths.folder / f".claim.{os.getpid()}"
+    part = paths.folder / f".claim.{uuid.uuid4().hex[:8]}"
     text = json.dumps(
         {"copy": copy.folder.name, "folder": str(paths.folder), **this_process().to_json()}
     )
@@ -51,5 +52,6 @@ def claim_job(paths: JobPaths, copy: CopyPaths) -> bool:
 
 def _write_synced(path: Path, text: str) -> None:
     # Without the sync, a power cut may leave a claim that is there and empty.
-    path.write_text(text, encoding="utf-8")
+    path.unlink(missing_ok=True)  # of the last try, when the disk was full
+    create_plain(path, text.encode())
     sync_file(path)

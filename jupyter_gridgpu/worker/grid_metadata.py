@@ -24,6 +24,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from jupyter_gridgpu.store.json_decoder import parse_json
+from jupyter_gridgpu.store.opener import read_start
 from jupyter_gridgpu.store.paths import COPY_NAME, CopyPaths
 
 FILE_NAME = "userJobMetadata.json"
@@ -129,12 +131,9 @@ class _PackedJob:
 
 
 def _read(path: Path) -> bytes:
-    """Return what a file holds, b"" if it is missing or a link: a link may lead anywhere."""
+    """Return what a file holds, b"" if it is missing or no plain file: a link may lead anywhere."""
     try:
-        with open(path, "rb") as file:
-            if path.is_symlink():
-                return b""
-            return file.read(UNPACKED_LIMIT)
+        return read_start(path, UNPACKED_LIMIT)
     except OSError:
         return b""
 
@@ -145,7 +144,7 @@ def _without_outputs(data: bytes, limit: int) -> bytes:
     Returns b"" if `data` is no notebook.
     """
     try:
-        body = json.loads(data)
+        body = parse_json(data)
         for cell in body["cells"]:
             outputs = cell.get("outputs", [])
             for index, output in enumerate(outputs):
@@ -153,7 +152,7 @@ def _without_outputs(data: bytes, limit: int) -> bytes:
                 if size > limit + NOTE_CHARACTERS:
                     outputs[index] = _note(size)
         return json.dumps(body).encode()
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):  # json.dumps
         return b""
 
 

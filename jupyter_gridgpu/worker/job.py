@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import json
 import os
 import shutil
 import socket
@@ -18,10 +17,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from jupyter_gridgpu.store.opener import APPEND, plain_handle
 from jupyter_gridgpu.store.paths import (
+    SPEC_BYTES,
     CopyPaths,
     JobPaths,
     ScanPaths,
+    load_json,
     publish,
     scratch_folder,
     sync_file,
@@ -81,7 +83,7 @@ def run_job(spec: Path, claim: bool = False) -> int:
     runs once. Nothing is done if the job is claimed already, or if it has a result: a batch system
     may start a job again after the job has ended.
     """
-    job = json.loads(spec.read_text(encoding="utf-8"))
+    job = load_json(spec, SPEC_BYTES)
     paths = JobPaths(spec.absolute().parent)
     scan = ScanPaths(paths.folder.parent.parent)
     copy = new_copy(paths)
@@ -131,7 +133,7 @@ def _describe_copy() -> dict[str, Any]:
 
 def _redirect_output(log: Path) -> None:
     """Send all that this process and its children print to the log."""
-    handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    handle = plain_handle(log, APPEND)
     os.dup2(handle, 1)
     os.dup2(handle, 2)
     os.close(handle)

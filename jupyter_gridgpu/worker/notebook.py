@@ -18,6 +18,7 @@ from papermill.iorw import LocalHandler, papermill_io
 from papermill.translators import papermill_translators
 from traitlets.config import Config
 
+from jupyter_gridgpu.store.opener import read_bounded
 from jupyter_gridgpu.store.paths import write_atomic
 from jupyter_gridgpu.worker.disk_retry import retry_while_disk_is_away
 from jupyter_gridgpu.worker.failures import UnknownLanguage
@@ -37,6 +38,8 @@ AUTOSAVE_EVERY_S = 5
 FORMAT_MINORS = (4, 5)  # minor versions of notebook format 4 that are in use
 ENGINE = "gridgpu"  # papermill's name for our engine
 
+NOTEBOOK_BYTES = 100 * 1024 * 1024
+
 
 class AtomicHandler(LocalHandler):  # type: ignore[misc]
     """Reads notebooks as they are, and writes them so that a reader never sees half of one.
@@ -46,7 +49,7 @@ class AtomicHandler(LocalHandler):  # type: ignore[misc]
 
     def read(self, path: str) -> str:
         """Return the text of a notebook with sound metadata. Raises OSError and ValueError."""
-        return json.dumps(sound_notebook(Path(path).read_text(encoding="utf-8")))
+        return json.dumps(sound_notebook(read_bounded(path, NOTEBOOK_BYTES)))
 
     def write(self, buf: str, path: str) -> None:
         """Write the text of a notebook. Raises OSError when the disk is full for too long."""
@@ -124,7 +127,7 @@ def execute(
 
     Raises what papermill, nbclient or the kernel's start raise, UnknownLanguage, and Stopped.
     """
-    body = sound_notebook(source.read_text(encoding="utf-8"))
+    body = sound_notebook(read_bounded(source, NOTEBOOK_BYTES))
     execution.injected_is_new = not has_injected_cell(body)
     execution.language = notebook_language(body["metadata"], kernel)
     if params and not _can_write_parameters(kernel, execution.language):

@@ -6,7 +6,6 @@ names and passwords are removed from the addresses of packages.
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import re
@@ -19,6 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_gridgpu.model.job import one_line
+from jupyter_gridgpu.store.json_decoder import parse_json
+from jupyter_gridgpu.store.opener import read_start, users_opener
 from jupyter_gridgpu.worker.image import image_version
 
 FORMAT = 1
@@ -137,7 +138,7 @@ def _read_probe(probe: subprocess.Popen[bytes]) -> tuple[str, list[str]]:
     """Return the version and folders that a probe printed; ("", []) if it printed none in time."""
     try:
         text, _ = probe.communicate(timeout=ANSWER_S)
-        version, folders = json.loads(text)
+        version, folders = parse_json(text)
         return str(version).split()[0], [str(folder) for folder in folders]
     except (subprocess.TimeoutExpired, ValueError, TypeError, IndexError):
         probe.kill()
@@ -178,8 +179,9 @@ def _distributions(folder: str) -> Iterator[tuple[str, str, str]]:
 def _source(folder: str) -> str:
     """Return ` @ ADDRESS`, perhaps with `@COMMIT`, of a package installed from there, else ""."""
     try:
-        with open(os.path.join(folder, "direct_url.json"), encoding="utf-8") as file:
-            body = json.loads(file.read(10_000))
+        # Some installers make links to one copy of a package.
+        path = os.path.join(folder, "direct_url.json")
+        body = parse_json(read_start(path, 10_000, users_opener))
         commit = body.get("vcs_info", {}).get("commit_id", "")
         url = body["url"]
         # A path of somebody's computer says nothing elsewhere.
@@ -229,7 +231,6 @@ def driver(root: Path = Path("/proc")) -> str | None:
 def _text(path: Path) -> str:
     """Return the first 4 kB of a file; "" if it cannot be read."""
     try:
-        with open(path, "rb") as file:
-            return file.read(4096).decode("utf-8", "replace")
+        return read_start(path, 4096, users_opener).decode("utf-8", "replace")
     except OSError:
         return ""

@@ -6,20 +6,21 @@ of it changes what the cells do, so none of it is a reason to fail.
 
 from __future__ import annotations
 
-import json
 from typing import Any
+
+from jupyter_gridgpu.store.json_decoder import parse_json
 
 INJECTED_TAG = "injected-parameters"  # of the cell into which papermill writes the values
 FAILING_TAG = "raises-exception"  # of a cell that may fail
 _GROUPS = ("papermill", "kernelspec", "language_info", "execution")
 
 
-def sound_notebook(text: str) -> dict[str, Any]:
+def sound_notebook(text: bytes) -> dict[str, Any]:
     """Return the JSON of a notebook in which groups of metadata are groups, and tags are lists.
 
     Raises ValueError if the text is no notebook.
     """
-    body = json.loads(text.lstrip("\ufeff"))
+    body = parse_json(text.decode("utf-8").lstrip("\ufeff"))
     if not isinstance(body, dict) or not isinstance(body.get("cells"), list):
         raise ValueError("it has no list of cells")
     body["metadata"] = _sound_metadata(body.get("metadata"))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from jupyter_gridgpu.model.job import one_line
+from jupyter_gridgpu.store.json_decoder import parse_json
+from jupyter_gridgpu.store.opener import read_start
 
 LIMIT = 4096  # bytes
 REASONS = ("user", "pruned")
@@ -17,15 +18,14 @@ def read_stop(path: Path) -> tuple[str, str | None] | None:
     An empty file, or one that cannot be read, means that the user stopped the job.
     """
     try:
-        with open(path, "rb") as file:
-            text = file.read(LIMIT)
+        text = read_start(path, LIMIT)
     except FileNotFoundError:
         return None
     except OSError:
         return ("user", None) if path.exists() else None
     try:
-        body = json.loads(text)
-    except (ValueError, RecursionError):
+        body = parse_json(text)
+    except ValueError:
         return "user", None
     if not isinstance(body, dict) or body.get("why") not in REASONS:
         return "user", None

@@ -12,13 +12,13 @@ import contextlib
 import fcntl
 import filecmp
 import os
-import shutil
 import stat
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from jupyter_gridgpu.store.manifest import digest
+from jupyter_gridgpu.store.opener import copy_file, open_new, open_users
 from jupyter_gridgpu.store.paths import CopyPaths, ScanPaths, read_json
 
 COPY_BYTES = 1024 * 1024  # a larger file is not copied for each variant
@@ -94,7 +94,7 @@ class WorkFolder:
             if not cloned and about.st_size > COPY_BYTES:
                 return False
             if not cloned:
-                shutil.copyfile(source, target)
+                copy_file(source, target)
             # The scan's file is read-only, and the copy is the variant's own.
             target.chmod(stat.S_IMODE(about.st_mode) | stat.S_IWUSR | stat.S_IRUSR)
             os.utime(target, ns=(about.st_atime_ns, about.st_mtime_ns))
@@ -106,7 +106,7 @@ class WorkFolder:
         """Make a copy that shares its blocks with the source, if the file system can do that."""
         if not self._can_clone:
             return False
-        with open(source, "rb") as original, open(target, "xb") as copy:
+        with open_users(source) as original, open_new(target) as copy:
             try:
                 fcntl.ioctl(copy.fileno(), FICLONE, original.fileno())
                 return True

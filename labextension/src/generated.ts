@@ -11,6 +11,7 @@ export type State = "new" | "queued" | "running" | "done" | "failed" | "cancelle
  */
 export interface AllScans {
   scans: ScanInfo[];
+  left_out: LeftOutScan[];
   type: "scans";
 }
 /**
@@ -104,6 +105,13 @@ export interface ObjectiveInfo {
   metric: string;
   direction: "maximize" | "minimize";
   reduction: "last" | "max" | "min";
+}
+/**
+ * A folder of the home that cannot be shown as a scan, and why, in a sentence.
+ */
+export interface LeftOutScan {
+  folder: string;
+  why: string;
 }
 /**
  * How many jobs the runner has announced to the collector with this request.
@@ -286,6 +294,13 @@ export interface UsageCurves {
    */
   gpu: (number | null)[];
   gpu_memory_mb: (number | null)[];
+}
+/**
+ * All folders that cannot be shown as scans, after one was added or mended.
+ */
+export interface LeftOutNow {
+  type: "left_out";
+  left_out: LeftOutScan[];
 }
 /**
  * A part of the log of a job.
@@ -512,10 +527,11 @@ export interface SavedOutput {
   };
 }
 /**
- * All scans, newest first.
+ * All scans, newest first, and at most 100 folders that cannot be shown.
  */
 export interface ScanList {
   scans: ScanInfo[];
+  left_out: LeftOutScan[];
 }
 /**
  * All rows of a scan as of revision `rev`, which counts the events of its journal.

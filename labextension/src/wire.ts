@@ -20,6 +20,7 @@ export type {
   Attempt,
   Curve,
   JobDetails,
+  LeftOutScan,
   LogText,
   Metric,
   JobMetrics,

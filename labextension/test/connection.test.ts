@@ -125,6 +125,15 @@ describe("the page's connection", () => {
     expect(connection.scans.get(head.id)?.counts.running).toBe(1);
     expect(heard).toHaveBeenCalled();
   });
+  it("keeps what cannot be shown, as the server says it last", async () => {
+    const connection = await connected();
+    const bad = { folder: "/home/bad", why: "It is damaged." };
+    last().give({ type: "scans", scans: [head], left_out: [bad] });
+    expect(connection.leftOut).toEqual([bad]);
+    expect(connection.scans.size).toBe(1);
+    last().give({ type: "left_out", left_out: [] });
+    expect(connection.leftOut).toEqual([]);
+  });
   it("opens again what was gone and has come back", async () => {
     const connection = await connected();
     const store = connection.open(head.id);

@@ -6,7 +6,17 @@ import { makeCurves } from "../src/components/plot/curvesview";
 import type { Host, PanelHost } from "../src/components/scan/host";
 import { ScanStore } from "../src/components/scan/store";
 import { LiveTable } from "../src/components/table/table";
-import type { Link, LinkEvent, Metric, Outgoing, Queues, Row, ScanInfo, State } from "../src/wire";
+import type {
+  LeftOutScan,
+  Link,
+  LinkEvent,
+  Metric,
+  Outgoing,
+  Queues,
+  Row,
+  ScanInfo,
+  State,
+} from "../src/wire";
 
 export function metric(...trail: Metric["trail"]): Metric {
   return { last: trail[trail.length - 1] ?? "NaN", min: null, max: null, n: trail.length, trail };
@@ -146,6 +156,7 @@ export class FakeScans implements ScanSource {
   received = Date.now() / 1000;
   retry_s: number | undefined;
   tries = 0;
+  leftOut: readonly LeftOutScan[] = [];
   queues = vi.fn<() => Promise<Queues>>(() =>
     Promise.resolve({ asked: 1000, queues: [], problems: [] }),
   );

@@ -101,6 +101,18 @@ describe("the panel", () => {
     made.mockRestore();
     panel.dispose();
   });
+  it("says which folders cannot be shown, and a count of the rest", () => {
+    const { panel, source, element } = panelStage([one("btag")]);
+    source.leftOut = [1, 2, 3, 4, 5].map((i) => ({ folder: `/home/bad${i}`, why: "It broke." }));
+    source.changed();
+    panel.flush();
+    expect(element.textContent).toContain("bad1 is left out: It broke.");
+    expect(element.textContent).toContain("2 more are left out.");
+    source.leftOut = [];
+    source.changed();
+    panel.flush();
+    expect(element.textContent).not.toContain("left out");
+  });
   it("draws at most once per frame", () => {
     const { line, source, element } = panelStage([one("btag")]);
     line("btag").click();

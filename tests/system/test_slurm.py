@@ -14,6 +14,7 @@ from tests.engines.slurm import Cluster, limits_memory
 from tests.kit import eventually
 
 from .helpers import gone, one_sentence, options, processes_with, space
+from .notebooks import Executed
 from .slurm_lab import GREEDY, ON, SlurmLab, check_done_once, slurm_lab, task_of, text_of
 
 
@@ -254,14 +255,19 @@ def test_a_job_at_its_time_limit_is_saved_and_says_so(lab: SlurmLab) -> None:
     assert "begun on" in text_of(variant)
 
 
-def test_a_preempted_job_says_so_and_its_notebook_is_kept(lab: SlurmLab) -> None:
+def test_a_preempted_job_says_so_and_is_sent_again(lab: SlurmLab) -> None:
     scan = lab.held(1, *options("--queue spare --gpu-model a100 --gpus 2"))
     scan.wait_for("v0001", loss=1)
     wanted = options("--gres=gpu:a100:2 --partition=gpu --output=/dev/null")
-    lab.cluster.run("sbatch", *wanted, "--wrap", "sleep 1000")
-    variant = scan.wait()["variants"][0]
-    assert (variant["state"], variant["reason"]) == ("failed", "preempted"), variant
-    assert "begun on" in text_of(variant)
+    other = lab.cluster.run("sbatch", "--parsable", *wanted, "--wrap", "sleep 1000")
+    eventually(lambda: scan.variant("v0001")["attempts"] == 2, what="a second attempt")
+    ends = [event for event in scan.events_of("job.observed") if event["state"] == "failed"]
+    assert [(end["key"], end["reason"]) for end in ends] == [("v0001.1", "preempted")]
+    assert "begun on" in Executed.read(scan.folder / ends[0]["notebook"]).text()
+    lab.cluster.run("scancel", other)
+    lab.open()
+    (variant,) = scan.wait()["variants"]
+    assert (variant["state"], variant["attempts"]) == ("done", 2)
 
 
 @pytest.mark.parametrize("at_once", [False, True])
@@ -302,7 +308,7 @@ def test_a_job_that_somebody_else_cancelled_or_holds_says_so(lab: SlurmLab) -> N
     lab.cluster.run("scancel", f"{array}_1")
     eventually(lambda: scan.variant("v0001")["state"] in ("failed", "cancelled"))
     first = scan.variant("v0001")
-    assert first["reason"] in ("user", "preempted")
+    assert (first["state"], first["attempts"]) == ("cancelled", 1), "its user has cancelled it"
     assert "begun on" in text_of(first)
     lab.open()
     states = [variant["state"] for variant in scan.wait()["variants"]]

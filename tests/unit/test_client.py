@@ -131,7 +131,7 @@ def test_a_metric_never_hides_a_parameter_in_the_frame(ended: ScanHandle) -> Non
 
 def test_a_name_that_is_a_path_is_not_believed(ended: ScanHandle) -> None:
     ended.paths.spec.write_text(ended.paths.spec.read_text().replace('"small"', '"../../precious"'))
-    with pytest.raises(StorageError, match="no name of a scan"):
+    with pytest.raises(StorageError, match=r"`name` is .* and should be a name"):
         ScanHandle(ended.folder)
 
 

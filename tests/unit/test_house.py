@@ -75,6 +75,113 @@ def test_a_class_has_a_name_of_its_own() -> None:
     assert {name: where for name, where in places.items() if len(where) > 1} == {}
 
 
+# Calls that open a file, or decode JSON, without the care of store/opener.py and
+# store/json_decoder.py. A pipe, a device, an endless file or JSON that is nested deeply would hang
+# or end the process that makes such a call.
+CARELESS_METHODS = ("read_text", "read_bytes", "write_text", "write_bytes")
+CARELESS_FUNCTIONS = (
+    "os.open", "io.open", "json.load", "json.loads", "shutil.copy", "shutil.copy2",
+    "shutil.copyfile", "shutil.copytree", "zipfile.ZipFile", "tarfile.open",
+)  # fmt: skip
+# The files that may make such calls all the same, each with the calls that it makes.
+MAY_OPEN: dict[str, set[str]] = {
+    # These are the helpers themselves.
+    "store/opener.py": {"open", "os.open"},
+    "store/json_decoder.py": {"json.loads"},
+    # They read files of the system: /proc, /sys, /dev/null.
+    "doctor/home.py": {"open", "read_text"},
+    "store/ownership.py": {"read_text"},
+    "store/process.py": {"read_text", "read_bytes"},
+    "worker/interruption.py": {"read_text"},
+    "worker/launch/fork_server.py": {"os.open"},
+    "worker/memory.py": {"open"},
+    "worker/oom_kills.py": {"read_text"},
+    "worker/prefork/fork_safety.py": {"read_text"},
+    "worker/prefork/parent.py": {"os.open"},
+    "backends/panda/client.py": {"open"},
+    # They read files of this package.
+    "images/check.py": {"read_text"},
+    "images/launcher.py": {"read_text"},
+    "worker/packing.py": {"read_text", "zipfile.ZipFile"},  # and write into a new folder
+    # They write into a folder that was just made and that nobody else knows.
+    "records/export/csv_table.py": {"open"},
+    "records/export/html_report.py": {"write_text"},
+    "records/export/json_file.py": {"open"},
+    "records/export/mlflow_runs.py": {"open"},
+    "records/export/optuna_study.py": {"write_text"},
+    "records/export/papermill_folder.py": {"open", "read_text", "write_bytes", "write_text"},
+    "records/git_repository.py": {"open", "write_bytes", "write_text"},
+    "records/packing.py": {"zipfile.ZipFile"},  # mode "x", or an open file
+    # They hand an open file over, or a function that opens with care.
+    "backends/panda/outputs.py": {"tarfile.open"},
+    "backends/panda/sandbox.py": {"tarfile.open"},
+    "images/archive.py": {"tarfile.open"},
+    "planning/space_apart.py": {"open", "json.loads"},  # between two processes of the user
+    "store/home.py": {"shutil.copytree", "json.loads"},  # and decodes what it has just made
+    "worker/launch/grid_task.py": {"tarfile.open"},
+    # The first decodes the lines that the runner itself has made, the second with hooks of its own.
+    "model/events.py": {"json.loads"},
+    "model/plain_values.py": {"json.loads"},  # and encodes what it decodes
+    "server/notebook.py": {"json.loads"},
+    # A notebook runs it in its kernel, also where this package is not installed.
+    "worker/metrics/report.py": {"open"},
+}
+
+
+def careless_call(node: ast.AST) -> str | None:
+    """Return the name of a call that opens a file or decodes JSON without care, or None."""
+    if isinstance(node, ast.Attribute):
+        # A function that is handed over is as careless as one that is called.
+        name = ast.unparse(node)
+        return name if name in CARELESS_FUNCTIONS else None
+    if isinstance(node, ast.ImportFrom):
+        names = {f"{node.module}.{alias.name}" for alias in node.names}
+        return next(iter(names & set(CARELESS_FUNCTIONS)), None)
+    if not isinstance(node, ast.Call):
+        return None
+    if isinstance(node.func, ast.Name) and node.func.id == "open":
+        return "open"
+    if not isinstance(node.func, ast.Attribute):
+        return None
+    if node.func.attr in CARELESS_METHODS:
+        return node.func.attr
+    first = node.args[0] if node.args else None
+    if node.func.attr == "open" and isinstance(first, ast.Constant) and first.value in MODES:
+        return "Path.open"
+    return None
+
+
+MODES = tuple(kind + more for kind in "rwax" for more in ("", "b", "+", "b+", "t"))
+
+
+def test_files_are_opened_and_json_is_decoded_with_care() -> None:
+    calls: dict[str, set[str]] = defaultdict(set)
+    for path, tree in TREES.items():
+        place = path.relative_to(PACKAGE).as_posix()
+        # The contract tests read what they have written themselves.
+        if not place.startswith("testing/"):
+            calls[place] |= set(filter(None, map(careless_call, ast.walk(tree))))
+    assert {place: names for place, names in calls.items() if names} == MAY_OPEN
+
+
+@pytest.mark.parametrize(
+    ("code", "name"),
+    [
+        ("open('x')", "open"),
+        ("os.open(path, 0)", "os.open"),
+        ("Path('x').read_text()", "read_text"),
+        ("path.parent.read_bytes()", "read_bytes"),
+        ("path.open('rb')", "Path.open"),
+        ("decode = json.loads", "json.loads"),
+        ("from json import loads", "json.loads"),
+        ("json.load(file)", "json.load"),
+        ("shutil.copyfile(a, b)", "shutil.copyfile"),
+    ],
+)
+def test_careless_calls_would_be_found(code: str, name: str) -> None:
+    assert {name} == set(filter(None, map(careless_call, ast.walk(ast.parse(code)))))
+
+
 def module_name(path: Path) -> str:
     """Return the name by which a file of the package is imported."""
     parts = path.relative_to(PACKAGE.parent).with_suffix("").parts

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
+from jupyter_gridgpu.store.opener import LOCK, open_plain, plain_handle, read_start
 from jupyter_gridgpu.store.paths import ScanPaths, read_json, write_atomic, write_json
 
 TASKS_BYTES = 64_000_000
@@ -159,8 +160,8 @@ def _load(folder: Path) -> Batch:
     A batch without tasks was never sent: its runner was killed before it had written them.
     """
     try:
-        with open(folder / "tasks", encoding="utf-8") as file:
-            lines = file.read(TASKS_BYTES).splitlines()
+        text = read_start(folder / "tasks", TASKS_BYTES).decode("utf-8", "replace")
+        lines = text.splitlines()
     except FileNotFoundError:
         lines = []
     return Batch(folder.name, folder, tuple(tuple(line.split()) for line in lines))
@@ -173,7 +174,7 @@ def sending(batch: Batch) -> Iterator[TextIO]:
     The process that sends inherits the file and so holds the lock, too. It may outlive a runner
     that is killed, and the batch may be taken after that: see `still_sending`.
     """
-    with open(_sending_file(batch), "w") as file:
+    with os.fdopen(plain_handle(_sending_file(batch), LOCK), "w") as file:
         # There are file systems without locks. Then a killed runner's process is not noticed.
         with contextlib.suppress(OSError):
             fcntl.flock(file, fcntl.LOCK_EX)
@@ -183,7 +184,7 @@ def sending(batch: Batch) -> Iterator[TextIO]:
 def still_sending(batch: Batch) -> bool:
     """Return whether some process, perhaps of an earlier runner, is still sending a batch."""
     try:
-        with open(_sending_file(batch)) as file:
+        with open_plain(_sending_file(batch)) as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return True

@@ -23,6 +23,7 @@ from jupyter_gridgpu.backends.polling import longest_pause_s, poll_interval_s, s
 from jupyter_gridgpu.errors import GridGpuError, Unreachable
 from jupyter_gridgpu.model.job import one_line
 from jupyter_gridgpu.model.units import duration_text
+from jupyter_gridgpu.store.opener import LOCK, plain_handle
 from jupyter_gridgpu.store.paths import read_json, write_json
 
 SOON_S = 1.0  # from a change that the runner made to the next question
@@ -101,9 +102,11 @@ class Inquiry:
         self._thread: threading.Thread | None = None
         self._outcome: StatusAnswer | Exception | None = None  # what the thread leaves behind
         self._trouble: Exception | None = None  # why the last question got no answer
-        # When the last question that was answered was asked (seconds since the epoch). Until there
-        # is an answer, it is the time of the start.
+        # When the last question that was answered was asked. Until there is an answer, it is the
+        # time of the start. The clock of the day (seconds since the epoch) is for the user to read;
+        # the monotonic clock tells how long the silence lasts, since the other may be set.
         self._last_heard = time.time()
+        self._heard_awake = time.monotonic()
 
     def hurry(self) -> None:
         """Ask again soon, since the runner has changed something in the batch system.
@@ -132,7 +135,7 @@ class Inquiry:
 
     def notice(self) -> str | None:
         """Return one sentence for the user while the batch system is silent, else None."""
-        silent_s = time.time() - self._last_heard
+        silent_s = time.monotonic() - self._heard_awake
         if self._trouble is None or silent_s < silence_limit_s():
             return None
         length = f"{max(int(silent_s // 60), 1)} min"
@@ -152,7 +155,7 @@ class Inquiry:
             news = self.answer is None or outcome.tasks != self.answer.tasks
             self.answer = outcome
             self._trouble = None
-            self._last_heard = outcome.time
+            self._last_heard, self._heard_awake = outcome.time, self._asked_at
         else:
             # The old answer stays valid, since a silent batch system tells nothing about jobs.
             self._trouble = outcome or Unreachable("it did not answer")
@@ -211,7 +214,7 @@ def _locked(path: Path) -> Iterator[None]:
     On a file system without locks two runners may ask at the same time, which does no harm.
     """
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    handle = plain_handle(path, LOCK)
     try:
         with contextlib.suppress(OSError):
             fcntl.flock(handle, fcntl.LOCK_EX)

@@ -22,6 +22,8 @@ from jupyter_gridgpu.model.job import Observation, one_line
 from jupyter_gridgpu.model.scan import ScanSpec
 from jupyter_gridgpu.store.paths import CopyPaths, ScanPaths
 
+LIMITS = ("timeout", "image", "submit")  # reasons of an end that a new attempt meets again
+
 
 class ObservationBuilder:
     """Builds the Observation of a job. JobTracker decides which method describes the job.
@@ -57,9 +59,8 @@ class ObservationBuilder:
             # The worker saw only that its kernel died. The batch system knows that the job took
             # too much memory.
             result = replace(result, reason="oom", message=status.message)
-        if result.reason == "preempted" and status is not None and status.state == "cancelled":
-            # The worker saw only a signal. The batch system knows that its user sent it.
-            result = replace(result, state="cancelled", reason="user")
+        if result.reason == "preempted" and status is not None:
+            result = _as_known_better(result, status)
         return self._placed(result, status, self.newest_copy(key))
 
     def running(self, key: str, status: TaskStatus | None, copy: CopyPaths) -> Observation:
@@ -163,3 +164,14 @@ class ObservationBuilder:
                 if line:
                     return line
         return None
+
+
+def _as_known_better(preempted: Observation, status: TaskStatus) -> Observation:
+    """Return the end of a job whose worker saw only a signal, as the batch system explains it."""
+    if status.state == "cancelled":
+        # Its user sent the signal.
+        return replace(preempted, state="cancelled", reason="user")
+    if status.state == "failed" and status.reason in LIMITS:
+        # A job that was preempted is sent again, and would only meet the same limit again.
+        return replace(preempted, reason=status.reason, message=status.message)
+    return preempted

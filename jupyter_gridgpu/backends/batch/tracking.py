@@ -233,23 +233,22 @@ class JobTracker:
         Return None as long as the job may still be found: it may not have arrived in the queue yet,
         or its result may be on the way.
         """
-        now = time.time()
         # Jobs with this time are those about which `poll` asks the archive.
         if tracked.missing is None:
-            tracked.missing = now
+            tracked.missing = time.time()
             tracked.missing_awake = time.monotonic()
         # A batch system may forget at once a job that was cancelled before it started. Only an
         # answer to a question that was asked after the stop shows this.
         stopped = answer.asked_after(self._paths.job(key).stop)
-        if stopped and now - tracked.missing > self.grace_s:
-            return self._final(key, self._observations.cancelled_unstarted())
-        # Only answers count: while the batch system is silent, `answer.time` stands still, so no
-        # job is lost by a silence.
-        unknown_s = answer.time - tracked.missing
         # After a sleep of this machine, or if its clock was set, the first answer comes late. It
         # must not be the one that declares jobs lost.
         awake_s = time.monotonic() - tracked.missing_awake
-        if min(unknown_s, awake_s) < LOST_POLLS * poll_interval_s():
+        if stopped and awake_s > self.grace_s:
+            return self._final(key, self._observations.cancelled_unstarted())
+        # Only answers count: while the batch system is silent, `answer.time` stands still, so no
+        # job is lost by a silence.
+        unknown_s = min(answer.time - tracked.missing, awake_s)
+        if unknown_s < LOST_POLLS * poll_interval_s():
             return None
         return self._final(key, self._observations.lost(duration_text(unknown_s)))
 

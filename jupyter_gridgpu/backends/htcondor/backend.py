@@ -27,6 +27,7 @@ from jupyter_gridgpu.backends.htcondor.transfer import MIRROR_VARIABLE, FileTran
 from jupyter_gridgpu.errors import BackendError, QueueFull, Unreachable
 from jupyter_gridgpu.model.job import Observation
 from jupyter_gridgpu.model.scan import ScanSpec
+from jupyter_gridgpu.store.opener import create_plain
 from jupyter_gridgpu.store.paths import ScanPaths
 from jupyter_gridgpu.store.tail import tail_text
 
@@ -249,14 +250,15 @@ class HTCondorBackend(BatchBackend):
             return
         # On a node that does not see the scan's folder, the launcher cannot write its log there.
         # What it writes to stderr instead is brought back by HTCondor.
-        text = tail_text(batch.folder / f"{index}.err", _ERROR_BYTES).strip()
+        text = ""
+        with contextlib.suppress(OSError):
+            text = tail_text(batch.folder / f"{index}.err", _ERROR_BYTES).strip()
         if not text:
             return
         for key in batch.tasks[index - 1]:
             log = self._paths.job(key).log
             with contextlib.suppress(OSError):
-                if not log.exists():
-                    log.write_text(text + "\n", encoding="utf-8")
+                create_plain(log, f"{text}\n".encode())
 
     def end(self, tasks: Sequence[str], hard: bool) -> None:
         """Remove tasks from the queue. Their workers get time to save, unless `hard` is true.

@@ -28,7 +28,8 @@ from pathlib import Path
 
 from jupyter_gridgpu.backends.batch.batches import Batch
 from jupyter_gridgpu.backends.htcondor.description import plain
-from jupyter_gridgpu.store.paths import COPY_NAME, JobPaths, ScanPaths
+from jupyter_gridgpu.store.opener import LOCK, plain_handle, read_bounded, read_start
+from jupyter_gridgpu.store.paths import COPY_NAME, SPEC_BYTES, JobPaths, ScanPaths, write_atomic
 from jupyter_gridgpu.store.tail import read_lines
 from jupyter_gridgpu.worker.metrics import mirror
 
@@ -84,7 +85,8 @@ class FileTransfer:
             for key in keys:
                 folder = batch.folder / str(number) / "in" / "jobs" / key
                 folder.mkdir(parents=True, mode=0o700, exist_ok=True)
-                shutil.copyfile(self._paths.job(key).spec, folder / "job.json")
+                spec = read_bounded(self._paths.job(key).spec, SPEC_BYTES)
+                write_atomic(folder / "job.json", spec)
 
     def description(self, batch: Batch, image: str | None) -> dict[str, str]:
         """Return the commands of a submit description by which the files of a batch travel."""
@@ -219,8 +221,7 @@ def _start_number(name: str) -> int:
 def _beginning(path: Path) -> bytes:
     """Return the beginning of a task's output, or nothing while there is no output."""
     try:
-        with open(path, "rb") as file:
-            return file.read(BEGINNING_BYTES)
+        return read_start(path, BEGINNING_BYTES)
     except OSError:
         return b""
 
@@ -228,7 +229,7 @@ def _beginning(path: Path) -> bytes:
 def _append(path: Path, offset: int, data: bytes) -> None:
     """Append data to a file, unless the file has it already. Raises OSError."""
     path.parent.mkdir(mode=0o700, exist_ok=True)
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    handle = plain_handle(path, LOCK)
     try:
         # An output may be read twice, from its beginning. Only what follows the file's end is new.
         if os.fstat(handle).st_size == offset:

@@ -7,10 +7,11 @@ taken, to make sure that none ever will.
 
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import dataclass
 
+from jupyter_gridgpu.store.json_decoder import parse_json
+from jupyter_gridgpu.store.opener import read_start
 from jupyter_gridgpu.store.paths import COPY_NAME, JobPaths, publish, sync_file, write_json
 from jupyter_gridgpu.store.process import Process
 
@@ -56,9 +57,8 @@ def read_claim(job: JobPaths) -> JobOwner | None:
 def _read(job: JobPaths) -> object:
     """Return the JSON in a claim, or None if there is none in it. Raises OSError."""
     try:
-        with open(job.claim, "rb") as file:
-            return json.loads(file.read(CLAIM_BYTES))
-    except (IsADirectoryError, PermissionError, ValueError, RecursionError):
+        return parse_json(read_start(job.claim, CLAIM_BYTES))
+    except (PermissionError, ValueError):
         return None
 
 

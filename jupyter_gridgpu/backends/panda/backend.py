@@ -52,7 +52,10 @@ class PandaBackend(BatchBackend):
     capabilities = Capabilities(
         shows_files=False,
         by_generation=True,
-        ignores={"disk": "PanDA gives each job the disk space that its site has"},
+        ignores={
+            "disk": "PanDA gives each job the disk space that its site has",
+            "parallel": "PanDA starts as many jobs as its sites have room for",
+        },
     )
 
     def __init__(self, scan: ScanSpec, paths: ScanPaths) -> None:

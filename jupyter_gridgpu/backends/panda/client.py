@@ -33,6 +33,8 @@ from jupyter_gridgpu.errors import BackendError, GridGpuError, Unreachable
 from jupyter_gridgpu.model.job import one_line
 from jupyter_gridgpu.model.scan import ScanSpec
 from jupyter_gridgpu.store import home
+from jupyter_gridgpu.store.json_decoder import parse_json
+from jupyter_gridgpu.store.opener import LOCK, plain_handle
 from jupyter_gridgpu.store.paths import ScanPaths, write_json
 from jupyter_gridgpu.transport import key_files
 
@@ -224,9 +226,8 @@ def _fetch_metadata(
         tried.append(number)
         # A job may leave no metadata, or metadata in another form than ours.
         with contextlib.suppress(ValueError, TypeError, KeyError):
-            body = json.loads(job.metadata)["user_job_metadata"]
-            if len(job.metadata) <= METADATA_BYTES:
-                write_json(folder / f"{number}.json", body)
+            body = parse_json(job.metadata, METADATA_BYTES)["user_job_metadata"]
+            write_json(folder / f"{number}.json", body)
     return tried
 
 
@@ -277,7 +278,7 @@ def body_for(question: dict[str, Any]) -> dict[str, Any]:
 
 def main() -> None:
     """Read the question from stdin and write the answer."""
-    question = json.loads(sys.stdin.read())
+    question = parse_json(sys.stdin.read())
     # panda-client may ask for a password on stdin. From an empty stdin it gets no answer, instead
     # of waiting for one.
     with open(os.devnull) as nothing:
@@ -291,7 +292,7 @@ def main() -> None:
     # Nobody waits for this process, so it ends itself if PanDA never answers.
     signal.alarm(int(question["patience_s"]))
     target = Path(question["answer"])
-    with open(target.with_suffix(".lock"), "w") as lock:
+    with os.fdopen(plain_handle(target.with_suffix(".lock"), LOCK), "wb") as lock:
         # A process that a killed runner has started may still be sending the same batch. A file
         # system without locks raises OSError; then PanDA itself finds the task by its name.
         with contextlib.suppress(OSError):

@@ -16,6 +16,7 @@ from typing import Any
 
 from jupyter_gridgpu.errors import BackendError, Unreachable
 from jupyter_gridgpu.model.job import one_line
+from jupyter_gridgpu.store.json_decoder import parse_json
 
 MODULE = "jupyter_gridgpu.backends.panda.client"
 # How long to wait for each kind of answer, in seconds.
@@ -76,7 +77,7 @@ def unpacked(text: str) -> Any:
     If the body holds an error, raises BackendError with PanDA's text, or Unreachable.
     """
     try:
-        body = json.loads(text)
+        body = parse_json(text)
         answer = body.get("answer")
     except (ValueError, AttributeError):
         # The process was killed, or something else wrote to its stdout.

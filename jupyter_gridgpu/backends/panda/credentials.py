@@ -7,7 +7,6 @@ panda-client reads. They are neither kept nor shown. No server is asked.
 from __future__ import annotations
 
 import base64
-import json
 import os
 import re
 import subprocess
@@ -20,6 +19,8 @@ from typing import Any
 
 from jupyter_gridgpu.model.job import one_line
 from jupyter_gridgpu.model.units import duration_text
+from jupyter_gridgpu.store.json_decoder import parse_json
+from jupyter_gridgpu.store.opener import read_start, users_opener
 
 # The user is warned so many seconds before a sign-in ends. A proxy takes longer to renew.
 SOON_S = {"token": 900.0, "proxy": 7200.0}
@@ -166,7 +167,7 @@ def _find_token(env: Mapping[str, str]) -> _Token:
         return _Token("OIDC_AUTH_ID_TOKEN", env["OIDC_AUTH_ID_TOKEN"] or None)
     path = Path(env.get("PANDA_CONFIG_ROOT", FOLDER)).expanduser() / ".token"
     try:
-        body = json.loads(_read(path) or "")
+        body = parse_json(_read(path) or "")
         return _Token(str(path), str(body["id_token"]), bool(body.get("refresh_token")))
     except (ValueError, KeyError, TypeError):
         return _Token(str(path), None)
@@ -175,8 +176,7 @@ def _find_token(env: Mapping[str, str]) -> _Token:
 def _read(path: Path) -> str | None:
     """Return the text of a file, or None if it cannot be read."""
     try:
-        with open(path, encoding="utf-8") as file:
-            return file.read(TOKEN_BYTES)
+        return read_start(path, TOKEN_BYTES, users_opener).decode()
     except (OSError, ValueError):
         return None
 
@@ -190,7 +190,7 @@ def _claims(token: str) -> dict[str, Any] | None:
         middle = token.split(".")[1]
         # Tokens leave out the `=` at the end, which Python's base64 wants.
         padding = "=" * (-len(middle) % 4)
-        body = json.loads(base64.urlsafe_b64decode(middle + padding))
+        body = parse_json(base64.urlsafe_b64decode(middle + padding))
     except (ValueError, IndexError):
         return None
     if not isinstance(body, dict):

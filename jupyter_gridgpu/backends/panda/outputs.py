@@ -22,7 +22,15 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from jupyter_gridgpu.backends.batch.batches import Batch
-from jupyter_gridgpu.store.paths import COPY_NAME, JobPaths, ScanPaths, publish, read_json
+from jupyter_gridgpu.store.opener import open_new, open_plain
+from jupyter_gridgpu.store.paths import (
+    COPY_NAME,
+    JobPaths,
+    ScanPaths,
+    publish,
+    read_json,
+    write_atomic,
+)
 from jupyter_gridgpu.worker.grid_metadata import FILES, unpack
 
 METADATA_BYTES = 8_000_000
@@ -73,9 +81,7 @@ def _write_new(path: Path, data: bytes) -> None:
     """Write a file that is not there yet, whole or not at all. Raises OSError."""
     if path.exists() or path.is_symlink():
         return
-    part = path.with_name(f".{path.name}.part")
-    part.write_bytes(data)
-    part.replace(path)
+    write_atomic(path, data)
 
 
 # output files -------------------------------------------------------------------------
@@ -159,7 +165,8 @@ def take_archive(paths: ScanPaths, keys: Sequence[str], archive: Path) -> bool:
     # Of an archive that is torn, the members before the damage are taken.
     with (
         contextlib.suppress(OSError, tarfile.TarError, EOFError, ValueError),
-        tarfile.open(archive) as members,
+        open_plain(archive) as packed,
+        tarfile.open(fileobj=packed) as members,
     ):
         for member in members:
             _take_member(paths, keys, members, member)
@@ -183,7 +190,7 @@ def _take_member(
     target.parent.mkdir(parents=True, mode=0o700, exist_ok=True)
     source = archive.extractfile(member)
     if source is not None:
-        with source, open(target, "xb") as file:
+        with source, open_new(target) as file:
             shutil.copyfileobj(source, file)
 
 

@@ -16,11 +16,13 @@ from pathlib import Path
 
 from jupyter_gridgpu.backends.panda.task_map import SCRIPT
 from jupyter_gridgpu.errors import BackendError
-from jupyter_gridgpu.store.paths import ScanPaths
+from jupyter_gridgpu.store.opener import open_new, open_users, read_bounded
+from jupyter_gridgpu.store.paths import SPEC_BYTES, ScanPaths, load_json
 
 LIMIT = 10 * 1024 * 1024  # bytes of such an archive that PanDA takes
 OWN_BYTES = 300_000  # bytes of the archive that are kept free for worker and table
 NAMED_FILES = 3  # how many files the error names that could be left out
+FILE_BYTES = 1 << 30  # of one file; PanDA takes far less of all together
 READ_BYTES = 1 << 20
 RUN = """\
 #!/bin/sh
@@ -42,8 +44,9 @@ def pack(
     # Line N of the table holds the jobs of the task with sequence number N.
     table = "".join(_table_line(paths, keys) for keys in tasks)
     files = _files_below(paths.files)
+    target.unlink(missing_ok=True)
     with (
-        open(target, "wb") as file,
+        open_new(target) as file,
         # A time stamp would make other bytes out of the same content.
         gzip.GzipFile("", "wb", 6, file, mtime=0) as stream,
         tarfile.open(fileobj=stream, mode="w") as archive,
@@ -51,11 +54,11 @@ def pack(
         _add(archive, SCRIPT, RUN.encode())
         _add(archive, "jobs.jsonl", table.encode())
         for path in (paths.worker, paths.launcher, paths.notebook):
-            _add(archive, path.name, path.read_bytes())
+            _add(archive, path.name, read_bounded(path, FILE_BYTES))
         if sender is not None and sender.is_file():
-            _add(archive, paths.sender.name, sender.read_bytes())
+            _add(archive, paths.sender.name, read_bounded(sender, FILE_BYTES))
         for name, path in sorted(files.items()):
-            _add(archive, f"files/{name}", path.read_bytes(), os.access(path, os.X_OK))
+            _add(archive, f"files/{name}", read_bounded(path, FILE_BYTES), os.access(path, os.X_OK))
     size = target.stat().st_size
     if size > LIMIT:
         raise BackendError(_too_large(size, files))
@@ -97,7 +100,7 @@ def _packed_size(path: Path) -> int:
     sink = io.BytesIO()
     with (
         gzip.GzipFile(fileobj=sink, mode="wb", compresslevel=1) as stream,
-        open(path, "rb") as file,
+        open_users(path) as file,
     ):
         while piece := file.read(READ_BYTES):
             stream.write(piece)
@@ -108,7 +111,7 @@ def _packed_size(path: Path) -> int:
 
 
 def _table_line(paths: ScanPaths, keys: Sequence[str]) -> str:
-    specs = [json.loads(paths.job(key).spec.read_text(encoding="utf-8")) for key in keys]
+    specs = [load_json(paths.job(key).spec, SPEC_BYTES) for key in keys]
     return json.dumps(specs, separators=(",", ":")) + "\n"
 
 

@@ -15,8 +15,10 @@ from pathlib import Path
 from jupyter_gridgpu.backends.batch.batches import Batch
 from jupyter_gridgpu.backends.panda import client_call
 from jupyter_gridgpu.errors import AnswerPending, Unreachable
+from jupyter_gridgpu.store.opener import read_bounded
 from jupyter_gridgpu.store.paths import ScanPaths
 
+ANSWER_BYTES = 1_000_000
 CLOSE_TIMEOUT_S = 5
 
 
@@ -53,7 +55,8 @@ class BatchSenders:
         if process is not None:
             self._leaving.append(self._sending.pop(batch.name))
         try:
-            answer = client_call.unpacked(answer_file.read_text(encoding="utf-8"))
+            text = read_bounded(answer_file, ANSWER_BYTES).decode("utf-8", "replace")
+            answer = client_call.unpacked(text)
         except Unreachable as error:
             # Without this answer, the next call starts another process.
             answer_file.unlink()

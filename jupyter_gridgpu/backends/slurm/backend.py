@@ -167,7 +167,7 @@ class SlurmBackend(BatchBackend):
             self._gpu_options = options.gpu_options(self._scan)
         return [
             options.array_option(tasks, at_once),
-            *options.constant_options(),
+            *options.constant_options(self._scan),
             *options.resource_options(self._scan),
             *self._gpu_options,
             *options.placement_options(self._scan),

@@ -7,12 +7,15 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 
+from jupyter_gridgpu.backends.base import patience
 from jupyter_gridgpu.backends.slurm import commands, output
 from jupyter_gridgpu.errors import BackendError
 from jupyter_gridgpu.model.scan import ScanSpec
 
-# Seconds from the signal to a worker to its time limit. Slurm may send the signal a minute earlier.
+# Seconds from the signal to a worker to its time limit; longer where the grace is longer. Slurm may
+# send the signal a minute earlier.
 LEAD_S = 60
+LONGEST_LEAD_S = 65_535  # Slurm takes no more
 SPARE_MIN = 3  # added to a short time limit
 SHORT_S = 1800  # a time limit below this is short
 _SECRET = re.compile(
@@ -45,15 +48,17 @@ def _travels(variable: str) -> bool:
     return not (_SECRET.search(variable) or _LOCAL_VARIABLE.fullmatch(variable))
 
 
-def constant_options() -> list[str]:
-    """Return the options that are the same for every batch."""
+def constant_options(scan: ScanSpec) -> list[str]:
+    """Return the options that are the same for every batch of a scan."""
+    # The grace is at most half of the walltime, so the signal never comes when a job starts.
+    lead_s = min(max(LEAD_S, math.ceil(patience(scan))), LONGEST_LEAD_S)
     return [
         "--output=/dev/null",  # a node may not see the scan's folder, and then nothing would start
         "--export=ALL",
         "--requeue",
         "--nodes=1",
         "--ntasks=1",
-        f"--signal=B:USR1@{LEAD_S}",
+        f"--signal=B:USR1@{lead_s}",
     ]
 
 

@@ -39,7 +39,7 @@ def write(record: Record, target: Path, curves: bool) -> None:
     else:
         rows = list(variant_rows(record))
         names = columns(rows)
-    with open(target, "w", encoding="utf-8", newline="") as file:
+    with open(target, "w", encoding="utf-8", errors="backslashreplace", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow([_no_formula(name) for name in names])
         for row in rows:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
 
 from jupyter_gridgpu.model.units import number_text
+from jupyter_gridgpu.records.html_text import html_text
 
 # The size of the picture in SVG units, and the width of the edge around the curves for labels.
 WIDTH, HEIGHT, EDGE = 760, 260, 46
@@ -48,7 +48,9 @@ class _Ranges:
         labels = []
         for x, y, anchor, quarter in places:
             label = number_text(4 * quarter, 3)
-            labels.append(f'<text x="{x:.0f}" y="{y:.0f}" text-anchor="{anchor}">{label}</text>')
+            labels.append(
+                f'<text x="{x:.0f}" y="{y:.0f}" text-anchor="{anchor}">{html_text(label)}</text>'
+            )
         return "".join(labels)
 
 
@@ -78,5 +80,5 @@ def _polyline(variant_id: str, curve: Sequence[Point], ranges: _Ranges, is_best:
     points = " ".join(map(ranges.place, curve))
     return (
         f'<polyline fill="none" {style} points="{points}">'
-        f"<title>{escape(variant_id)}</title></polyline>"
+        f"<title>{html_text(variant_id)}</title></polyline>"
     )

@@ -1,23 +1,24 @@
 """HTML: one page with the table of variants, the curves, the best variant and the provenance.
 
 The page stands alone: it has no script and loads nothing from elsewhere. Every text in it is
-escaped, since jobs and notebooks chose many of them. The page loses the curves of all metrics but
-the first, all metrics but the first few, and the ends of long texts.
+cleaned and escaped, since jobs and notebooks chose many of them. The page loses the curves of all
+metrics but the first, all metrics but the first few, and the ends of long texts.
 """
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
-from html import escape
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from jupyter_gridgpu.model.job import MESSAGE_LIMIT
 from jupyter_gridgpu.model.metrics import thinned
 from jupyter_gridgpu.model.units import duration_text, number_text
 from jupyter_gridgpu.model.view import VariantView
 from jupyter_gridgpu.records.export.html_curves import Point, draw_curves
+from jupyter_gridgpu.records.html_text import html_name, html_text
 from jupyter_gridgpu.records.job_facts import PACKAGE, PACKAGES_KNOWN, as_dict, job_facts
 from jupyter_gridgpu.records.record import Record
 
@@ -67,7 +68,7 @@ def write(record: Record, target: Path, curves: bool) -> None:
         _provenance(record),
     ]
     body = "\n".join(section for section in sections if section)
-    page = _PAGE.format(policy=_POLICY, title=escape(record.name), style=_STYLE, body=body)
+    page = _PAGE.format(policy=_POLICY, title=html_text(record.name), style=_STYLE, body=body)
     target.write_text(page, encoding="utf-8")
 
 
@@ -76,16 +77,18 @@ def _head(record: Record) -> str:
     counts = record.view.counts()
     states = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
     started = time.strftime("%Y-%m-%d %H:%M", time.localtime(scan.created))
-    sentences = [f"{escape(scan.notebook)} on {escape(scan.backend)}, started {started}: {states}."]
+    notebook = html_name(scan.notebook)
+    sentences = [f"{notebook} on {html_text(scan.backend)}, started {started}: {states}."]
     origin = scan.origin
     # An imported scan has an origin without a name.
     if origin and origin.name:
-        sentences.append(f"A {escape(origin.kind)} of {escape(origin.name)}.")
+        sentences.append(f"A {html_text(origin.kind)} of {html_name(origin.name)}.")
     if origin and origin.changes:
-        sentences.append(f"Changed: {escape('; '.join(origin.changes))}.")
+        changes = html_name("; ".join(origin.changes), TEXT_SHOWN)
+        sentences.append(f"Changed: {changes}.")
     if not record.finished:
         sentences.append("It has not ended yet.")
-    return f"<h1>{escape(scan.name)}</h1><p>{' '.join(sentences)}</p>"
+    return f"<h1>{html_text(scan.name)}</h1><p>{' '.join(sentences)}</p>"
 
 
 def _best(record: Record) -> str:
@@ -93,12 +96,12 @@ def _best(record: Record) -> str:
     best, objective = record.view.best(), record.scan.objective
     if best is None or objective is None:
         return ""
-    params = ", ".join(f"{name} = {_shown(best.params.get(name))}" for name in record.scan.space)
+    params = _assignments((name, best.params.get(name)) for name in record.scan.space)
     value = _shown(record.view.value(best))
-    reduced = f"{escape(objective.reduction)}({escape(objective.metric)})"
+    reduced = f"{html_text(objective.reduction)}({html_name(objective.metric)})"
     return (
-        f"<h2>Best variant</h2><p><b>{escape(best.id)}</b>: {reduced} = {value},"
-        f" {objective.direction}d.<br>{params}</p>"
+        f"<h2>Best variant</h2><p><b>{html_text(best.id)}</b>: {reduced} = {value},"
+        f" {html_text(objective.direction)}d.<br>{params}</p>"
     )
 
 
@@ -109,12 +112,12 @@ def _table(record: Record, metrics: list[str], ranked: list[VariantView]) -> str
     varied, best = record.scan.space.varied, record.view.best()
     head = "<th>id</th><th>state</th>"
     for name in (*varied, *metrics, "time"):
-        head += f'<th class="n">{escape(name)}</th>'
+        head += f'<th class="n">{html_text(name)}</th>'
     rows = [_row(variant, varied, metrics, variant is best) for variant in ranked]
-    fixed = [f"{escape(name)} = {_shown(value)}" for name, value in record.scan.space.fixed.items()]
+    fixed = _assignments(record.scan.space.fixed.items())
     same_in_all = ""
     if fixed:
-        same_in_all = f"<p class=dim>The same in all: {', '.join(fixed)}</p>"
+        same_in_all = f"<p class=dim>The same in all: {fixed}</p>"
     joined = "\n".join(rows)
     return (
         f'<h2>Variants</h2><div class="wide"><table><thead><tr>{head}<th></th></tr></thead>'
@@ -131,8 +134,8 @@ def _row(variant: VariantView, varied: list[str], metrics: list[str], is_best: b
     if is_best:
         opening = "<tr class=best>"
     return (
-        f"{opening}<td>{escape(variant.id)}</td><td>{escape(variant.state)}</td>{cells}"
-        f"<td>{escape(variant.message or '')}</td></tr>"
+        f"{opening}<td>{html_text(variant.id)}</td><td>{html_text(variant.state)}</td>{cells}"
+        f"<td>{html_text(variant.message or '', MESSAGE_LIMIT)}</td></tr>"
     )
 
 
@@ -153,7 +156,12 @@ def _shown(value: Any) -> str:
     """Return a value as escaped text, a number with 4 digits."""
     if value is None:
         return NOTHING
-    return escape(number_text(value, 4))[:VALUE_SHOWN]
+    return html_text(number_text(value, 4), VALUE_SHOWN)
+
+
+def _assignments(values: Iterable[tuple[str, Any]]) -> str:
+    """Return names and values as one sentence: `lr = 0.1000, units = 64`."""
+    return ", ".join(f"{html_name(name)} = <bdi>{_shown(value)}</bdi>" for name, value in values)
 
 
 def _metric_names(record: Record) -> list[str]:
@@ -210,7 +218,8 @@ def _curves(record: Record, metrics: list[str], ranked: list[VariantView]) -> st
     if len(record.variants) > CURVES_SHOWN:
         caption += f" Of {len(record.variants)} variants the best {CURVES_SHOWN}."
     return (
-        f"<h2>{escape(metric)} by step</h2>{draw_curves(curves, best_id)}<p class=dim>{caption}</p>"
+        f"<h2>{html_name(metric)} by step</h2>{draw_curves(curves, best_id)}"
+        f"<p class=dim>{caption}</p>"
     )
 
 
@@ -248,9 +257,16 @@ def _provenance(record: Record) -> str:
         rows.append(_fact_row(str(name), _digest_text(pair)))
     section = f'<h2>Provenance</h2><div class="wide"><table>{"".join(rows)}</table></div>'
     if packages:
-        listed = "\n".join(f"{name}=={version}" for name, version in sorted(packages))
-        section += f"<h2>Packages</h2><pre>{escape(listed)}</pre>"
+        listed = [html_text(f"{name}=={version}") for name, version in sorted(packages)]
+        joined = "\n".join(listed)
+        section += f"<h2>Packages</h2><pre>{joined}</pre>"
     return section
+
+
+def _uncommitted(dirty: Any) -> str:
+    if dirty is None:
+        return "not known, since filters of git were not run or git was too slow"
+    return "yes" if dirty else "no"
 
 
 def _start_facts(record: Record, start: dict[str, Any]) -> Iterator[tuple[str, str]]:
@@ -258,9 +274,7 @@ def _start_facts(record: Record, start: dict[str, Any]) -> Iterator[tuple[str, s
     scan, git = record.scan, as_dict(start.get("git"))
     uncommitted = None
     if git:
-        uncommitted = "no"
-        if git.get("dirty"):
-            uncommitted = "yes"
+        uncommitted = _uncommitted(git.get("dirty"))
     facts = {
         "scan": scan.id,
         "gridgpu": start.get("gridgpu"),
@@ -279,7 +293,7 @@ def _start_facts(record: Record, start: dict[str, Any]) -> Iterator[tuple[str, s
 
 
 def _fact_row(what: str, value: str) -> str:
-    return f"<tr><th>{escape(what)}</th><td>{escape(value[:TEXT_SHOWN])}</td></tr>"
+    return f"<tr><th>{html_text(what)}</th><td>{html_text(value, TEXT_SHOWN)}</td></tr>"
 
 
 def _digest_text(pair: Any) -> str:

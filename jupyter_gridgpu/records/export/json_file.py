@@ -24,7 +24,7 @@ def write(record: Record, target: Path, curves: bool) -> None:
     # The curves of a large scan may not fit into memory. So variants are read and written one by
     # one, at the end of an object that is still open.
     head = _json(_head(record))
-    with open(target, "w", encoding="utf-8") as file:
+    with open(target, "w", encoding="utf-8", errors="backslashreplace") as file:
         file.write(head.removesuffix("}") + ', "variants": [')
         separator = "\n"
         for variant in record.variants:

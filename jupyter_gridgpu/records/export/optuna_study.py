@@ -52,7 +52,7 @@ def write(record: Record, target: Path, curves: bool) -> None:
     for variant in record.variants:
         study.add_trial(_trial(record, variant, distributions))
     lines = [json.dumps(entry, separators=(",", ":")) + "\n" for entry in backend.entries]
-    target.write_text("".join(lines), encoding="utf-8")
+    target.write_text("".join(lines), encoding="utf-8", errors="backslashreplace")
 
 
 def _memory_backend() -> Any:
@@ -185,13 +185,14 @@ def _times(
 ) -> tuple[datetime | None, datetime | None]:
     """Return when a trial started and when it was complete.
 
-    Optuna needs both times of a finished trial. One that is not known is replaced by the other.
+    Optuna needs both times of a finished trial. One that is not known is replaced by the other, or
+    by the time when the scan was made.
     """
     started, ended = _datetime(variant.started), _datetime(variant.ended)
     if not finished:
         return started, None
-    completed = ended or started or _datetime(record.scan.created)
-    return started or ended, completed
+    known = ended or started or _datetime(record.scan.created)
+    return started or known, known
 
 
 def _datetime(seconds: float | None) -> datetime | None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_gridgpu.errors import UsageError
+from jupyter_gridgpu.model.escapes import visible
 from jupyter_gridgpu.records.record import Record
 from jupyter_gridgpu.records.scan_provenance import copied_helper_files
 from jupyter_gridgpu.worker.metrics import report
@@ -40,25 +41,31 @@ parameters/v0001.yaml holds the parameters of the variant v0001, and so on.
 """
 _STUB = "# For notebooks that import report(): outside of a scan nothing reads what is reported.\n"
 
+NOTEBOOK_BYTES = 100 * 1024 * 1024
+
 
 def write(record: Record, target: Path, curves: bool) -> None:
     """Write the folder. Raises UsageError if a helper file has a name that the folder needs."""
     parameters = target / "parameters"
     parameters.mkdir(parents=True)
-    with record.open("notebook.ipynb") as source:
-        notebook = source.read()
+    notebook = record.read("notebook.ipynb", NOTEBOOK_BYTES)
     (target / "notebook.ipynb").write_bytes(notebook)
     for path in copied_helper_files(record.paths):
         _copy_helper(record, path.relative_to(record.paths.files), target)
     for variant in record.variants:
         text = _yaml_text(variant.params)
-        (parameters / f"{variant.id}.yaml").write_text(text, encoding="utf-8")
+        _write(parameters / f"{variant.id}.yaml", text)
     # A notebook that imports our package, most likely for `report`, has to run without us.
     if b"jupyter_gridgpu" in notebook:
         stub = _STUB + Path(report.__file__).read_text(encoding="utf-8")
         (target / "jupyter_gridgpu.py").write_text(stub, encoding="utf-8")
-    (target / "run.sh").write_text(_script(record), encoding="utf-8")
-    (target / "README.txt").write_text(_readme(record), encoding="utf-8")
+    _write(target / "run.sh", _script(record))
+    _write(target / "README.txt", visible(_readme(record)))
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a text; halves of characters, which no file can hold, become escapes."""
+    path.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def _copy_helper(record: Record, name: Path, target: Path) -> None:

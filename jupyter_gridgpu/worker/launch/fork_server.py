@@ -9,7 +9,6 @@ only imports modules: a process that has computed something with TensorFlow hang
 from __future__ import annotations
 
 import functools
-import json
 import os
 import select
 import signal
@@ -18,6 +17,7 @@ import time
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
+from jupyter_gridgpu.store.json_decoder import parse_json
 from jupyter_gridgpu.worker.launch.forked_worker import run_and_exit
 from jupyter_gridgpu.worker.papermill_import import prepare_for_forks
 
@@ -48,7 +48,7 @@ def serve(commands: IO[bytes]) -> None:
             return
         *lines, unfinished = (unfinished + data).split(b"\n")
         for line in lines:
-            job = Path(json.loads(line)["job"])
+            job = Path(parse_json(line)["job"])
             # The prepared parent starts first: it imports at the same time as this process.
             starter.prepare_for(job)
             prepare_for_forks()

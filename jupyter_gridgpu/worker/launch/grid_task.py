@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import json
 import os
 import signal
 import subprocess
@@ -23,12 +22,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from jupyter_gridgpu.store.paths import CopyPaths, ScanPaths, read_json, write_json
+from jupyter_gridgpu.store.json_decoder import parse_json
+from jupyter_gridgpu.store.opener import open_new, open_plain, read_bounded, users_opener
+from jupyter_gridgpu.store.paths import CopyPaths, ScanPaths, read_json, write_atomic, write_json
 from jupyter_gridgpu.worker import grid_metadata
 from jupyter_gridgpu.worker.work_folder import is_helper_copy
 
 OUTPUT = "gridgpu.tgz"
 INPUTS = "input.txt"
+INPUTS_BYTES = 64_000_000
 RESULT_BYTES = 1_000_000
 # Exit codes of the task. The launcher uses the same codes for the same reasons.
 EXIT_NODE = 70
@@ -51,8 +53,7 @@ def run_task(number: int, folder: Path | None = None) -> int:
     finally:
         # Files are collected whatever happened, since PanDA removes the folder afterwards.
         copies = _copies_to_return(scan, keys)
-        metadata = scan.folder / grid_metadata.FILE_NAME
-        metadata.write_text(grid_metadata.pack(copies), encoding="utf-8")
+        write_atomic(scan.folder / grid_metadata.FILE_NAME, grid_metadata.pack(copies))
         _archive(scan, keys)
     return exit_code([_result(copy) for copy in copies.values()], code)
 
@@ -76,8 +77,8 @@ def exit_code(results: Sequence[dict[str, Any]], code: int) -> int:
 
 def _write_specs(scan: ScanPaths, number: int) -> list[str]:
     """Write the job.json of each job of a task, and return the keys of the jobs."""
-    with open(scan.folder / "jobs.jsonl", encoding="utf-8") as file:
-        specs = json.loads(next(itertools.islice(file, number - 1, None)))
+    with open_plain(scan.folder / "jobs.jsonl") as file:
+        specs = parse_json(next(itertools.islice(file, number - 1, None)))
     for spec in specs:
         job = scan.job(spec["key"])
         job.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -91,7 +92,8 @@ def _link_inputs(scan: ScanPaths) -> None:
     The notebook finds them beside itself.
     """
     try:
-        names = (scan.folder / INPUTS).read_text(encoding="utf-8").replace("\n", ",").split(",")
+        text = read_bounded(scan.folder / INPUTS, INPUTS_BYTES, users_opener).decode()
+        names = text.replace("\n", ",").split(",")
     except OSError:  # the scan asks for no datasets
         return
     with contextlib.suppress(OSError):
@@ -156,7 +158,12 @@ def _archive(scan: ScanPaths, keys: Sequence[str]) -> None:
     The archive is made even if it is empty, since PanDA expects it. Links are left out: they lead
     to files that came with the sandbox.
     """
-    with tarfile.open(scan.folder / OUTPUT, "w:gz", compresslevel=6) as archive:
+    target = scan.folder / OUTPUT
+    target.unlink(missing_ok=True)  # a job may have left something of this name
+    with (
+        open_new(target) as file,
+        tarfile.open(target, "w:gz", fileobj=file, compresslevel=6) as archive,
+    ):
         for key in keys:
             for path in sorted(scan.job(key).folder.rglob("*")):
                 if path.is_symlink() or not path.is_file() or not os.access(path, os.R_OK):

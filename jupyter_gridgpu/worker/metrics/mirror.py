@@ -18,6 +18,7 @@ import threading
 import time
 from pathlib import Path
 
+from jupyter_gridgpu.store.opener import open_plain
 from jupyter_gridgpu.store.paths import CopyPaths
 
 # job.json sets this variable in the environment of a job that needs a mirror.
@@ -79,13 +80,14 @@ class Mirror:
 
     def _show_file(self, path: Path) -> bool:
         try:
-            with open(path, "rb") as file:
-                file.seek(self._shown.get(path.name, 0))
-                while piece := file.read(PIECE_BYTES):
-                    if not self._print_piece(path.name, piece):
-                        return False
-        except FileNotFoundError:
-            pass
+            file = open_plain(path)
+        except OSError:  # it is not there yet, or no file
+            return True
+        with file:
+            file.seek(self._shown.get(path.name, 0))
+            while piece := file.read(PIECE_BYTES):
+                if not self._print_piece(path.name, piece):
+                    return False
         return True
 
     def _print_piece(self, name: str, piece: bytes) -> bool:

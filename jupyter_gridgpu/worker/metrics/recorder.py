@@ -12,6 +12,8 @@ from typing import Any
 
 from jupyter_gridgpu.model import numbers
 from jupyter_gridgpu.model.metrics import NAMES_PER_JOB, Reading, clean_step, clean_values
+from jupyter_gridgpu.store.json_decoder import parse_json
+from jupyter_gridgpu.store.opener import APPEND, plain_handle
 from jupyter_gridgpu.store.tail import read_lines, read_rest
 from jupyter_gridgpu.worker.disk_retry import retry_while_disk_is_away
 from jupyter_gridgpu.worker.metrics.keras_output import KerasOutput
@@ -33,7 +35,7 @@ class MetricsRecorder:
 
     def __init__(self, path: Path, reports: Path) -> None:
         """Open the metrics file `path`; `reports` is the file that the notebook appends to."""
-        self._handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        self._handle = plain_handle(path, APPEND)
         self._unwritten = b""  # what a full disk has not taken yet
         self._reports = reports
         self._cursor = 0  # bytes of the report file that were read
@@ -60,8 +62,8 @@ class MetricsRecorder:
     def _take_report(self, line: bytes) -> None:
         # A notebook may write anything into the file: what is no JSON object is skipped.
         try:
-            body = json.loads(line)
-        except (ValueError, RecursionError):
+            body = parse_json(line)
+        except ValueError:
             return
         if isinstance(body, dict):
             self.take(body, strength=REPORTED)

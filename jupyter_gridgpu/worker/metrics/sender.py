@@ -22,6 +22,8 @@ from typing import Any, Protocol
 from urllib.parse import quote
 
 from jupyter_gridgpu.errors import Unreachable
+from jupyter_gridgpu.store.json_decoder import parse_json
+from jupyter_gridgpu.store.opener import open_plain, read_bounded
 from jupyter_gridgpu.store.paths import CopyPaths, ScanPaths, read_json
 from jupyter_gridgpu.transport import http
 from jupyter_gridgpu.transport.signing import BATCH_BYTES, WRITE, Claim, signed_headers
@@ -153,8 +155,7 @@ class DropDelivery:
     def finish(self, notebook: Path, timeout_s: float) -> None:
         """Put the executed notebook, if there is one and it is not too large."""
         with suppress(OSError):
-            if notebook.stat().st_size <= DROP_BYTES:
-                self._put(f"{self._job}.ipynb", notebook.read_bytes(), timeout_s)
+            self._put(f"{self._job}.ipynb", read_bounded(notebook, DROP_BYTES), timeout_s)
 
     def _put(self, name: str, body: bytes, timeout_s: float) -> None:
         url = f"{self._config['url']}/{quote(name)}{self._config.get('query', '')}"
@@ -275,7 +276,7 @@ def _sender_config(job: dict[str, Any], scan: ScanPaths) -> dict[str, Any] | Non
     text = os.environ.pop(SENDER_VARIABLE, "")
     if text:
         try:
-            config = json.loads(text)
+            config = parse_json(text)
         except ValueError:
             return None
     else:
@@ -292,7 +293,7 @@ def _requested_wait_s(trouble: RetryLater | Unreachable) -> float:
 def _whole_lines(path: Path, offset: int, limit: int) -> bytes:
     """Return the whole lines of a file from byte `offset` on, at most `limit` bytes of them."""
     try:
-        with open(path, "rb") as file:
+        with open_plain(path) as file:
             file.seek(offset)
             data = file.read(limit)
     except OSError:
@@ -315,8 +316,8 @@ def _age_s(batch: bytes) -> float:
     """
     newest = batch[:-1].rpartition(b"\n")[2]
     try:
-        age = time.time() - float(json.loads(newest)["t"])
-    except (ValueError, TypeError, KeyError):
+        age = time.time() - float(parse_json(newest)["t"])
+    except (ValueError, TypeError, KeyError, OverflowError):
         return 0.0
     return min(max(age, 0.0), 1e8)
 
@@ -324,7 +325,7 @@ def _age_s(batch: bytes) -> float:
 def _next_offset(body: bytes) -> int | None:
     """Return from which byte on a collector wants to go on, or None if it does not say so."""
     try:
-        offset = json.loads(body)["next"]
+        offset = parse_json(body)["next"]
     except (ValueError, TypeError, KeyError):
         return None
     return offset if isinstance(offset, int) and offset >= 0 else None

@@ -15,6 +15,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from jupyter_gridgpu.store.opener import read_bounded, users_opener
+
 # Modules that may be imported before a fork. matplotlib.pyplot, and what imports it, may not: it
 # looks for its kernel when it is imported.
 # fmt: off
@@ -85,7 +87,7 @@ class Helpers:
         self._read.add(name)
         if file.stat().st_size > HELPER_BYTES:
             raise Unclear
-        yield file.read_text(encoding="utf-8", errors="replace"), package
+        yield read_bounded(file, HELPER_BYTES, users_opener).decode("utf-8", "replace"), package
 
 
 def import_actions(notebook: Any, files: Path) -> list[Action]:

@@ -24,6 +24,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from jupyter_gridgpu.store.json_decoder import parse_json
 from jupyter_gridgpu.store.process import process_of
 from jupyter_gridgpu.worker.prefork.fork_safety import why_unfit
 from jupyter_gridgpu.worker.prefork.forked_kernel import (
@@ -93,7 +94,7 @@ class PreparedParent:
         self._channel = channel
         self._log_handle = os.dup(2)
         self._environ = dict(os.environ)
-        self._plan = json.loads(sys.stdin.buffer.read())
+        self._plan = parse_json(sys.stdin.buffer.read())
         # What modules print at their import belongs to no job.
         for handle in (0, 1, 2):
             os.dup2(os.open(os.devnull, os.O_RDWR), handle)
@@ -135,7 +136,7 @@ class PreparedParent:
             data, handles = _receive(self._channel)
             if not data:
                 return None
-            kernel = self._fork(json.loads(data), handles)
+            kernel = self._fork(parse_json(data), handles)
             if kernel is not None:
                 return kernel
 

@@ -19,6 +19,7 @@ from typing import Any
 
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 
+from jupyter_gridgpu.store.json_decoder import parse_json
 from jupyter_gridgpu.store.process import Process
 from jupyter_gridgpu.worker import usage
 from jupyter_gridgpu.worker.prefork.parent_client import KERNEL_VARIABLES, ParentClient, current
@@ -185,9 +186,11 @@ def _receive(reader: int) -> Process:
     data = b""
     if ready:
         data = os.read(reader, ANSWER_BYTES)
-    body = {}
-    if data:
-        body = json.loads(data)
+    body = None
+    with contextlib.suppress(ValueError):
+        body = parse_json(data)
+    if not isinstance(body, dict):
+        body = {}
     process = Process.from_json(body)
     if process is None:
         why = body.get("error") or "does not answer"

@@ -1,7 +1,7 @@
 /** The one connection of a page to the server. All tables and the panel share it. */
 import type { ScanSource } from "../components/panel/source";
 import { ScanStore } from "../components/scan/store";
-import { asIncoming, type LinkEvent, type Queues, type ScanInfo } from "../wire";
+import { asIncoming, type LeftOutScan, type LinkEvent, type Queues, type ScanInfo } from "../wire";
 import type { Rest } from "./rest";
 import { ServerLink } from "./serverlink";
 
@@ -24,6 +24,7 @@ interface Listing {
   type: string;
   scans?: ScanInfo[];
   scan?: ScanInfo | string;
+  left_out?: LeftOutScan[];
 }
 
 /** Holds the socket, connects again when it is lost, and hands messages to the open scans. */
@@ -34,6 +35,7 @@ export class Connection implements ScanSource {
   retry_s: number | undefined;
   refused = false;
   elsewhere: readonly string[] = [];
+  leftOut: readonly LeftOutScan[] = [];
   /** Is called with each new connection: a server that was started again has to be told anew. */
   greet: () => Promise<void> = () => Promise.resolve();
   private socket: WebSocket | null = null;
@@ -168,7 +170,8 @@ export class Connection implements ScanSource {
     this.changed();
   }
 
-  private listed({ type, scans, scan }: Listing): void {
+  private listed({ type, scans, scan, left_out }: Listing): void {
+    if (Array.isArray(left_out)) this.leftOut = left_out;
     if (type === "scans" && Array.isArray(scans)) this.replaceAll(scans);
     else if (type === "scan" && typeof scan === "object") this.appeared(scan);
     else if (type === "gone" && typeof scan === "string") this.vanished(scan);

@@ -6,7 +6,9 @@ import { makeCurves } from "../components/plot/curvesview";
 import type { Host } from "../components/scan/host";
 import type { ScanStore } from "../components/scan/store";
 import { LiveTable } from "../components/table/table";
+import { setText } from "../components/ui/dom";
 import { t } from "../components/ui/i18n";
+import { clip } from "../components/ui/text";
 import { asIncoming, type Snapshot } from "../wire";
 import type { Connection } from "./connection";
 import type { Renewal } from "./renewal";
@@ -74,7 +76,7 @@ class ScanOutput extends Widget implements IRenderMime.IRenderer {
     const data = saved(model);
     if (data === null) {
       this.clear();
-      this.node.textContent = "This output holds no scan.";
+      setText(this.node, "This output holds no scan.");
     } else if (data.id !== this.scan) {
       // The same scan again is a renewed output, whose table is live already.
       this.draw(data, model);
@@ -128,7 +130,8 @@ class ScanOutput extends Widget implements IRenderMime.IRenderer {
       if (this.table === null || !(WIDGET in model.data) || !model.trusted) return;
       this.stop?.();
       const widget = this.widgetOf(this.node);
-      if (widget) this.replaceOnceDrawn(widget, model, store.scan?.name ?? this.scan ?? "");
+      const name = clip(store.scan?.name ?? this.scan ?? "", 60);
+      if (widget) this.replaceOnceDrawn(widget, model, name);
     };
     // Another output of the scan may have found that out before.
     if (store.missing) queueMicrotask(replace);

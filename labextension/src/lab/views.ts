@@ -7,6 +7,7 @@ import { Widget } from "@lumino/widgets";
 import { JobView } from "../components/job/jobview";
 import { makeCurves } from "../components/plot/curvesview";
 import { ScanView } from "../components/table/scanview";
+import { clip } from "../components/ui/text";
 import type { Row, ScanInfo } from "../wire";
 import type { Connection } from "./connection";
 import { notebookFile } from "./drive";
@@ -71,7 +72,7 @@ export class LabViews implements Views {
   }
 
   say(text: string): void {
-    Notification.info(text, { autoClose: 6000 });
+    Notification.info(clip(text, 400), { autoClose: 6000 });
   }
 
   openNotebook(scan: ScanInfo, row: Row): void {
@@ -94,7 +95,8 @@ export class LabViews implements Views {
       const made = new View(this.connection, { id, name, what }, (store) => {
         return new ScanView(store, makeCurves, this, what);
       });
-      return titled(made, name, this.trans.__("Scan %1", name), scansIcon);
+      const label = clip(name, 60);
+      return titled(made, label, this.trans.__("Scan %1", label), scansIcon);
     });
   }
 
@@ -104,7 +106,8 @@ export class LabViews implements Views {
       const made = new View(this.connection, { id, name, variant }, (store) => {
         return new JobView(store, variant, makeCurves, this);
       });
-      return titled(made, variant, this.trans.__("%1 of %2", variant, name), jobIcon);
+      const [job, scan] = [clip(variant, 40), clip(name, 60)];
+      return titled(made, job, this.trans.__("%1 of %2", job, scan), jobIcon);
     });
   }
 

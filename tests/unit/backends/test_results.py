@@ -90,6 +90,11 @@ def test_a_failure_for_an_unknown_reason_is_the_notebook_s(
     assert result(paths, state="failed", reason=reason).reason == "notebook"
 
 
+def test_a_worker_that_was_told_to_prune_says_so(paths: ScanPaths) -> None:
+    seen = result(paths, state="failed", reason="pruned", message="Worse than half.")
+    assert (seen.state, seen.reason, seen.message) == ("failed", "pruned", "Worse than half.")
+
+
 @pytest.mark.parametrize("cell", [0, -1, 10**9, "3", 2.5, None, [1]])
 def test_an_impossible_cell_is_dropped(paths: ScanPaths, cell: object) -> None:
     assert result(paths, state="failed", cell=cell).cell is None

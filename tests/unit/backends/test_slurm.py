@@ -245,6 +245,24 @@ def test_options_say_what_jobs_need() -> None:
     assert any(word.startswith("--signal=B:USR1@") for word in said)
 
 
+@pytest.mark.parametrize(
+    ("wanted", "lead_s"),
+    [
+        ({}, 60),
+        ({"walltime_s": 120}, 60),
+        ({"walltime_s": 7200}, 70),
+        ({"grace_s": 5}, 60),
+        ({"grace_s": 300}, 310),
+        ({"grace_s": 86_400}, 65_535),
+        ({"grace_s": 900, "walltime_s": 7200}, 910),
+        ({"grace_s": 7200, "walltime_s": 7200}, 3610),
+    ],
+)
+def test_slurm_tells_a_worker_early_enough_to_save(wanted: dict[str, int], lead_s: int) -> None:
+    scan = small_scan(backend="slurm", resources=Resources(**wanted))
+    assert f"--signal=B:USR1@{lead_s}" in SlurmBackend(scan, ScanPaths(Path("/s")))._options(1)
+
+
 def test_what_is_cut_into_small_arrays_shares_what_may_run_at_once() -> None:
     backend = SlurmBackend(
         small_scan(backend="slurm", parallel=6, per_gpu=2), ScanPaths(Path("/scans/one"))

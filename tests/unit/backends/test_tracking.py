@@ -159,8 +159,17 @@ def test_a_job_that_ended_without_a_result_has_some_time_to_show_one(paths: Scan
     assert backend.brought == [1]
 
 
+@pytest.mark.parametrize(
+    ("status", "reason", "message"),
+    [
+        (TaskStatus("failed", "preempted", "No."), "preempted", "Ended from outside in cell 3."),
+        (TaskStatus("done"), "preempted", "Ended from outside in cell 3."),
+        # A new attempt would meet the same limit again.
+        (TaskStatus("failed", "timeout", "Held: too long."), "timeout", "Held: too long."),
+    ],
+)
 def test_the_result_of_a_preempted_copy_counts_once_the_batch_system_will_not_start_it_again(
-    paths: ScanPaths,
+    paths: ScanPaths, status: TaskStatus, reason: str, message: str
 ) -> None:
     backend = Scripted(paths)
     ids = backend.hand_over(1)
@@ -172,14 +181,10 @@ def test_the_result_of_a_preempted_copy_counts_once_the_batch_system_will_not_st
     )
     backend.says({"0001_1": TaskStatus("queued")})
     assert getattr(backend.one(ids), "state", None) == "queued"
-    backend.says({"0001_1": TaskStatus("failed", "preempted", "Preempted.")})
+    backend.says({"0001_1": status})
     seen = backend.one(ids)
     assert seen is not None
-    assert (seen.state, seen.reason, seen.message) == (
-        "failed",
-        "preempted",
-        "Ended from outside in cell 3.",
-    )
+    assert (seen.state, seen.reason, seen.message) == ("failed", reason, message)
 
 
 def test_what_the_launcher_said_is_shown_of_a_job_that_no_worker_ran(paths: ScanPaths) -> None:

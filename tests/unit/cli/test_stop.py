@@ -3,7 +3,9 @@ from __future__ import annotations
 import pytest
 
 from jupyter_gridgpu.cli.stop import next_steps
+from jupyter_gridgpu.model.resources import Resources
 from jupyter_gridgpu.model.variant import VariantView
+from jupyter_gridgpu.testing.examples import small_scan
 
 SAVED = "will be interrupted and save what there is: the notebook so far, its metrics and files."
 
@@ -14,21 +16,21 @@ SAVED = "will be interrupted and save what there is: the notebook so far, its me
         (
             ["running", "done"],
             "local",
-            f"1 job that runs {SAVED} That takes seconds; a job that has not ended by itself is"
-            " killed soon after.",
+            f"1 job that runs {SAVED} Most end in seconds. Saving may take up to 30 s; a job"
+            " that has not ended by itself is killed soon after.",
         ),
         (
             ["running", "running", "queued", "new", "failed"],
             "slurm",
-            f"2 jobs that wait will not start. 2 jobs that run {SAVED} That takes seconds to a"
-            " minute: Slurm kills what has not ended after its KillWait (30 s, unless the cluster"
-            " says otherwise).",
+            f"2 jobs that wait will not start. 2 jobs that run {SAVED} Most end in seconds."
+            " Saving may take up to 30 s; Slurm kills what has not ended soon after, and takes its"
+            " KillWait for that (30 s, unless the cluster says otherwise).",
         ),
         (
             ["running"],
             "htcondor",
-            f"1 job that runs {SAVED} That takes up to a minute or two: then HTCondor kills what"
-            " has not ended.",
+            f"1 job that runs {SAVED} Most end within a minute. Saving may take up to 30 s;"
+            " HTCondor kills what has not ended soon after.",
         ),
         (
             ["running"],
@@ -39,7 +41,8 @@ SAVED = "will be interrupted and save what there is: the notebook so far, its me
         (
             ["running"],
             "lsf",
-            f"1 job that runs {SAVED} How long that takes depends on the batch system.",
+            f"1 job that runs {SAVED} Saving may take up to 30 s; how long the rest takes depends"
+            " on the batch system.",
         ),
         (["new", "done"], "slurm", "1 job that waits will not start."),
         (["done", "failed"], "slurm", "None of its jobs runs or waits."),
@@ -47,9 +50,25 @@ SAVED = "will be interrupted and save what there is: the notebook so far, its me
 )
 def test_a_stop_says_what_comes_next(states: list[str], backend: str, said: str) -> None:
     variants = [VariantView(f"v{n}", n, 0, {}, state=state) for n, state in enumerate(states)]
-    assert next_steps(variants, backend) == said
+    assert next_steps(variants, small_scan(backend=backend)) == said
 
 
 def test_what_is_to_be_tried_again_waits() -> None:
     variants = [VariantView("v0001", 0, 0, {}, state="failed", retry_asked=True)]
-    assert next_steps(variants, "local") == "1 job that waits will not start."
+    assert next_steps(variants, small_scan()) == "1 job that waits will not start."
+
+
+@pytest.mark.parametrize(
+    ("wanted", "grace"),
+    [
+        ({"grace_s": 120}, "2 min;"),
+        ({"grace_s": 90}, "1 min 30 s;"),
+        ({"grace_s": 7200, "walltime_s": 3600}, "30 min;"),
+        ({"walltime_s": 7200}, "1 min;"),
+        ({"walltime_s": 120}, "12 s;"),
+    ],
+)
+def test_a_stop_names_the_grace(wanted: dict[str, int], grace: str) -> None:
+    variants = [VariantView("v0001", 0, 0, {}, state="running")]
+    said = next_steps(variants, small_scan(resources=Resources(**wanted)))
+    assert f"Saving may take up to {grace}" in said

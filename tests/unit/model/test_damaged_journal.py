@@ -24,6 +24,8 @@ def fresh() -> list[dict[str, Any]]:
     story = Story()
     story.tell("runner.started")
     story.run(1, acc=0.5, lr=0.1)
+    story.tell("machine.slept", s=720.0)
+    story.tell("clock.set", by_s=-3600.0)
     story.run(2, "failed", lr=0.2)
     story.tell("command.applied", id="a", action="stop", variants=None, trials=None, by=None)
     story.tell("scan.finished", state="stopped")

@@ -67,3 +67,17 @@ def test_a_foreign_line_is_no_event(line: bytes) -> None:
 )
 def test_a_line_with_impossible_values_is_no_event(line: str) -> None:
     assert parse_line(line.encode()) is None
+
+
+@pytest.mark.parametrize("half", [b"\\ud83d", b"\\uDE00", b"\xed\xa0\xbd"])
+def test_half_a_surrogate_pair_becomes_text_that_can_be_sent(half: bytes) -> None:
+    line = b'{"seq":1,"term":1,"t":1.0,"type":"x","%s":["a%s"]}' % (half, half)
+    event = parse_line(line)
+    assert event is not None
+    assert event.data == {"\ufffd": ["a\ufffd"]}
+
+
+def test_whole_pairs_and_other_letters_stay() -> None:
+    event = parse_line(b'{"seq":1,"term":1,"t":1,"type":"x","a":"\\ud83d\\ude00 \xed\x95\x9c"}')
+    assert event is not None
+    assert event.data == {"a": "\U0001f600 \ud55c"}

@@ -18,11 +18,11 @@ from jupyter_gridgpu.model.scan import (
     Objective,
     Origin,
     fingerprint,
-    from_json,
     parse_objective,
     plain_defaults,
     to_json,
 )
+from jupyter_gridgpu.model.scan_record import from_json
 from jupyter_gridgpu.testing.examples import small_scan
 from tests import old_scans
 

@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 from jupyter_gridgpu.model.view import ScanView, VariantView
 from jupyter_gridgpu.testing.examples import Story, small_scan
 
-STATES = ("running", "done", "failed", "lost", "cancelled")
+STATES = ("running", "done", "failed", "preempted", "lost", "cancelled")
 STEPS = st.lists(
     st.one_of(
         st.tuples(st.just("attempt"), st.integers(1, 6), st.sampled_from(STATES)),
         st.tuples(st.sampled_from(["stop", "retry"]), st.none() | st.integers(1, 6), st.just("")),
     ),
-    max_size=12,
+    max_size=9,  # fewer than the preemptions in a row that end a variant
 )
 
 
@@ -29,8 +29,11 @@ def wants(view: ScanView, variant: VariantView) -> bool:
         return variant.state in ("done", "failed", "cancelled", "lost")
     if variant.stop_asked or view.stopped:
         return False
+    ends = [*(past["reason"] for past in variant.past), variant.reason]
+    if variant.state == "failed" and ends[-1] == "preempted":
+        return True
     if variant.state in ("failed", "lost"):
-        return variant.attempts <= view.scan.retries
+        return variant.attempts - ends.count("preempted") <= view.scan.retries
     return variant.state == "new" and variant.attempts == 0
 
 
@@ -47,7 +50,10 @@ def test_the_line_holds_whoever_wants_a_job_in_order(
             attempts[chosen_number] += 1
             key = f"v{chosen_number:04d}.{attempts[chosen_number]}"
             story.tell("job.intended", key=key)
-            story.tell("job.observed", key=key, state=state)
+            reason = None
+            if state == "preempted":
+                state, reason = "failed", "preempted"
+            story.tell("job.observed", key=key, state=state, reason=reason)
         else:
             chosen = None if chosen_number is None else [f"v{chosen_number:04d}"]
             story.tell("command.applied", id=str(i), action=kind, variants=chosen)
@@ -80,3 +86,30 @@ def test_the_next_one_is_found_without_looking_at_those_that_ended() -> None:
     assert [variant.id for variant in islice(view.waiting(), 2)] == ["v0501", "v0502"]
     assert looked == ["v0501", "v0502"]
     assert view.points == 503
+
+
+def test_preemptions_cost_no_retry_and_end_after_ten_in_a_row() -> None:
+    story = Story()
+    story.propose(1)
+    view = ScanView(small_scan(retries=1))
+
+    def tries(ends: list[str]) -> list[bool]:
+        """Return after each of these ends whether the variant gets another attempt."""
+        found = []
+        for end in ends:
+            key = f"v0001.{view.variants['v0001'].attempts + 1 if view.variants else 1}"
+            story.tell("job.intended", key=key)
+            story.tell("job.observed", key=key, state="failed", reason=end)
+            view.apply_all(story.events)
+            found.append(bool(list(view.waiting())))
+        return found
+
+    assert tries(["preempted"] * 9) == [True] * 9
+    assert tries(["node"]) == [True], "the first failure"
+    assert tries(["preempted"] * 9) == [True] * 9
+    assert tries(["preempted"]) == [False], "the tenth in a row"
+    story.tell("command.applied", id="a", action="retry", variants=["v0001"])
+    view.apply_all(story.events)
+    assert list(view.waiting())
+    assert tries(["preempted"]) == [True], "they are counted anew"
+    assert tries(["node"]) == [False], "the second failure"

@@ -24,6 +24,7 @@ from jupyter_gridgpu.testing.examples import notebook_json
 GPU = {"gpus": 1}
 # option -> a value, what is needed beside it, and the backends that use it. The others refuse it.
 USED: dict[str, tuple[Any, dict[str, Any], str]] = {
+    "parallel": (2, {}, "local slurm htcondor"),
     "gpus": (1, {}, "local slurm htcondor panda"),
     "gpu_model": ("A100", GPU, "local slurm htcondor panda"),
     "vram": ("30GB", GPU, "local htcondor panda"),
@@ -46,7 +47,7 @@ USED: dict[str, tuple[Any, dict[str, Any], str]] = {
     "attempts": (2, {}, "panda"),
 }
 # Options of `Options` that no batch system is told, or that other tests are about.
-ELSEWHERE = {"maximize", "minimize", "trials", "sampler", "seed", "on", "parallel", "no_prefork"}
+ELSEWHERE = {"maximize", "minimize", "trials", "sampler", "seed", "on", "no_prefork"}
 ELSEWHERE |= {"retries", "max_failures", "image", "runtime", "bind", "channel", "files", "kernel"}
 ELSEWHERE |= {"name", "new"}
 BACKENDS = ("local", "slurm", "htcondor", "panda")
@@ -87,6 +88,89 @@ def test_an_option_is_used_or_refused(
         planned(tmp_path, **asked)
     word = honoured.word_of(name)
     assert word in str(refused.value)
+
+
+IMAGE = {"image": "docker://example/ml:1"}
+# Options that mean something beside another one alone: the option, its values, what they need.
+NEEDS: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
+    "gpu_model": (("A100",), GPU),
+    "vram": (("30GB",), GPU),
+    "cuda": (("12.0",), GPU),
+    "runtime": (("apptainer", "podman"), IMAGE),
+    "bind": ((("/tmp",),), IMAGE),
+}
+# The others mean something alone: each with a value that is not its default.
+ALONE: dict[str, Any] = {name: value for name, (value, _, _) in USED.items() if name not in NEEDS}
+ALONE |= {"maximize": "acc", "minimize": "loss", "trials": 9, "sampler": "grid", "on": "slurm"}
+ALONE |= {"no_prefork": True, "retries": 1, "max_failures": 2, "channel": "end", "name": "mine"}
+ALONE |= {"image": "docker://example/ml:1", "files": ("train.ipynb",), "kernel": "python3"}
+ALONE |= {"new": True, "seed": 3}
+# The backends that are asked for an option which this machine refuses, or has no place for.
+FOR_ALONE = {"queue": "slurm", "account": "slurm", "qos": "slurm", "constraint": "slurm"}
+FOR_ALONE |= {"disk": "slurm", "per_job": "slurm", "no_shared_disk": "htcondor", "image": "slurm"}
+FOR_ALONE |= dict.fromkeys(("exclude_site", "inputs", "out", "attempts"), "panda")
+
+
+def test_every_option_means_something_alone_or_names_what_it_needs() -> None:
+    declared = {field.name for field in fields(Options)}
+    assert declared == set(NEEDS) | set(ALONE)
+
+
+@pytest.mark.parametrize("name", NEEDS)
+def test_an_option_without_what_it_needs_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr("shutil.which", lambda name, *_, **__: f"/usr/bin/{name}")
+    values, beside = NEEDS[name]
+    [needed] = (honoured.word_of(word) for word in beside)
+    on = "htcondor"  # which takes GPUs and images
+    for value in values:
+        with pytest.raises(GridGpuError) as refused:
+            planned(tmp_path, on=on, **{name: value})
+        assert honoured.word_of(name) in str(refused.value)
+        assert needed in str(refused.value)
+        if (name, value) != ("runtime", "podman"):
+            assert planned(tmp_path, on=on, **{**beside, name: value}).scan.warnings == ()
+
+
+@pytest.mark.parametrize("name", ALONE)
+def test_an_option_that_needs_nothing_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr("shutil.which", lambda name, *_, **__: f"/usr/bin/{name}")
+    asked = {"on": FOR_ALONE.get(name, "local"), name: ALONE[name]}
+    if name == "image":
+        asked["runtime"] = "apptainer"
+    warnings = planned(tmp_path, **asked).scan.warnings
+    assert [word for word in warnings if name != "seed"] == []
+
+
+def test_without_an_image_no_runtime_is_what_happens(tmp_path: Path) -> None:
+    assert planned(tmp_path, runtime="none").scan.container.runtime == "none"
+    with pytest.raises(GridGpuError, match="--bind: with --runtime none"):
+        planned(tmp_path, runtime="none", bind=("/tmp",), **IMAGE)
+
+
+def test_what_counts_for_less_than_was_asked_is_said(tmp_path: Path) -> None:
+    for asked, words in (
+        ({"seed": 3}, "--seed changes nothing"),
+        ({"grace": "2h", "walltime": "1h"}, "--grace is at most half of --walltime"),
+    ):
+        [warning] = planned(tmp_path, **asked).scan.warnings
+        assert words in warning
+    for asked in (
+        {"seed": 3, "sampler": "random", "trials": 2},
+        {"grace": "30min", "walltime": "1h"},
+        {"grace": "2h"},
+    ):
+        assert planned(tmp_path, **asked).scan.warnings == ()
+
+
+def test_parallel_is_how_many_points_a_sampler_that_learns_proposes_at_once(
+    tmp_path: Path,
+) -> None:
+    learns = {"sampler": "tpe", "trials": 2, "minimize": "loss"}
+    assert planned(tmp_path, on="panda", parallel=2, **learns).scan.parallel == 2
 
 
 @pytest.mark.parametrize("on", [*BACKENDS, "auto"])
@@ -170,3 +254,7 @@ def test_a_scan_of_the_time_when_options_were_dropped_can_be_replayed() -> None:
     old = Options(disk="1GB", queue="gpu", vram="40GB", cpus=1)
     kept = honoured.without_ignored(old, backends.capabilities("local"))
     assert kept == Options(cpus=1)
+    contained = Options(runtime="podman", bind=("/data",))
+    assert honoured.without_ignored(contained, backends.capabilities("local")) == Options()
+    there = replace(contained, image="docker://a", runtime="none")
+    assert honoured.without_ignored(there, backends.capabilities("local")).bind == ()

@@ -12,10 +12,10 @@ import pytest
 
 from jupyter_gridgpu import client
 from jupyter_gridgpu.client import ScanHandle
-from jupyter_gridgpu.errors import UsageError
+from jupyter_gridgpu.errors import GridGpuError, UsageError
 from jupyter_gridgpu.model import notes
-from jupyter_gridgpu.model.scan import parse_objective
 from jupyter_gridgpu.model.space import Choice, Fixed
+from jupyter_gridgpu.planning.declaration import Options
 from jupyter_gridgpu.records import papermill_batch, parameter_table
 from jupyter_gridgpu.records.importing import plan_import, space_of_points, write_imported_scan
 from jupyter_gridgpu.records.record import load_record
@@ -78,8 +78,8 @@ def executed(
     path.write_text(json.dumps(body))
 
 
-def imported(source: Path, **more: Any) -> ScanHandle:
-    plan, variants = plan_import(source, **more)
+def imported(source: Path, notebook: Path | None = None, **options: Any) -> ScanHandle:
+    plan, variants = plan_import(source, notebook, Options(**options))
     handle = client.create(plan, partial(write_imported_scan, plan, variants))
     handle.refresh()
     return handle
@@ -98,7 +98,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_executed_notebooks_become_variants(folder: Path) -> None:
-    handle = imported(folder, objective=parse_objective("max(accuracy)", "maximize"))
+    handle = imported(folder, maximize="max(accuracy)")
     assert (handle.name, handle.state, handle.scan.notebook) == (
         "my-batch",
         "done",
@@ -168,6 +168,23 @@ def test_a_table_of_parameters_becomes_variants_that_wait(
         imported(tmp_path / name)
 
 
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"on": "slurm", "gpus": 1, "vram": "40GB"}, "Slurm knows no --vram"),
+        ({"queue": "gpu"}, "--queue means nothing with --on local"),
+        ({"attempts": 3}, "--attempts is for jobs on the grid"),
+        ({"on": "nowhere"}, "'nowhere' is not known"),
+        ({"maximize": "a", "minimize": "b"}, "both given"),
+    ],
+)
+def test_an_import_refuses_what_a_backend_cannot_honour(
+    folder: Path, options: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(GridGpuError, match=words):
+        plan_import(folder, options=Options(**options), ask=False)
+
+
 def test_a_folder_for_papermill_that_was_not_run_is_imported_too(tmp_path: Path) -> None:
     from jupyter_gridgpu.records.export import export
 
@@ -204,7 +221,7 @@ def test_a_table_that_makes_no_sense_is_refused(tmp_path: Path, text: str, words
 )
 def test_yaml_that_is_no_table_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "p.yaml").write_text(text)
-    with pytest.raises(UsageError, match=r"no YAML|has no parameters"):
+    with pytest.raises(UsageError, match=r"not YAML|has no parameters"):
         papermill_batch.read_tables(tmp_path / "p.yaml")
 
 

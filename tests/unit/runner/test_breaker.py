@@ -303,3 +303,31 @@ def test_more_points_go_on_as_well(tmp_path: Path) -> None:
         scan.ticks(runner)
     assert scan.states() == "q" * 8
     assert scan.view().stopped_by is None
+
+
+def test_what_is_preempted_is_sent_again_until_it_was_ten_times(tmp_path: Path) -> None:
+    scan = Scan(tmp_path, space="n = [1, 2]", max_failures=5)
+    with scan.runner() as runner:
+        scan.ticks(runner)
+        scan.see(DONE, 2)
+        for attempt in range(1, 11):
+            scan.see(PREEMPTED, 1, attempt=attempt)
+            complete = scan.ticks(runner)
+            assert complete is (attempt == 10)
+    variant = scan.view().variants["v0001"]
+    assert (variant.state, variant.reason, variant.attempts) == ("failed", "preempted", 10)
+    assert variant.message == (
+        "Ended by SIGTERM in cell 2. Preempted 10 times in a row, it is not sent again."
+    )
+    assert {past["message"] for past in variant.past} == {"Ended by SIGTERM in cell 2."}
+
+
+def test_what_a_user_stops_is_not_sent_again_if_it_was_preempted(tmp_path: Path) -> None:
+    scan = Scan(tmp_path, space="n = [1, 2]")
+    with scan.runner() as runner:
+        scan.ticks(runner)
+        inbox.post(scan.paths.inbox, "stop", None)
+        runner.obey()
+        scan.see(PREEMPTED, 1, 2)
+        assert scan.ticks(runner)
+    assert scan.states() == "cc"

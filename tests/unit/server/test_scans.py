@@ -118,6 +118,9 @@ def test_a_broken_folder_is_left_out_and_breaks_no_other(
     swept(scans, 5)
     assert names(scans) == ["sound"]
     assert len([record for record in caplog.records if "broken" in record.getMessage()]) == 1
+    (left_out,) = scans.left_out()
+    assert left_out["folder"] == str(broken)
+    assert left_out["why"].endswith(".")
 
 
 @pytest.mark.parametrize(
@@ -136,6 +139,47 @@ def test_a_broken_journal_breaks_no_other(
     handle.paths.journal.write_bytes(line)
     assert "sound" in names(scans)
     assert "id-sound" in swept(scans, 5).heads
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("created", "x"), ("id", "../../../x"), ("space", {}), ("id", ["x"])]
+)
+def test_a_wrong_key_of_a_spec_is_said_to_pages_once(
+    scans: WatchedScans, scans_home: Path, key: str, value: object
+) -> None:
+    write_scan(scans_home, "sound")
+    spec = write_scan(scans_home, "bad").paths.spec
+    sound = spec.read_text()
+    spec.write_text(json.dumps({**json.loads(sound), key: value}))
+    news, _ = scans.sweep()
+    assert names(scans) == ["sound"]
+    assert [item["folder"] for item in news.left_out or []] == [str(spec.parent)]
+    assert f"`{key}`" in scans.left_out()[0]["why"]
+    news, _ = scans.sweep()
+    assert news.left_out is None
+    spec.write_text(sound)
+    os.utime(spec, (9e8, 9e8))
+    eventually(lambda: scans.sweep()[0].left_out == [])
+    assert sorted(names(scans)) == ["bad", "sound"]
+
+
+def test_a_spec_that_vanishes_while_the_home_is_looked_through_holds_up_no_other(
+    scans: WatchedScans, scans_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_scan(scans_home, "first")
+    write_scan(scans_home, "removed")
+    assert sorted(names(scans)) == ["first", "removed"]
+    stat = os.stat
+
+    def vanishing(path: Any, *words: Any, **more: Any) -> os.stat_result:
+        if "removed/scan.json" in str(path):
+            raise FileNotFoundError(2, "gone", str(path))
+        return stat(path, *words, **more)
+
+    monkeypatch.setattr(os, "stat", vanishing)
+    write_scan(scans_home, "later")
+    assert list(swept(scans).gone) == ["id-removed"]
+    assert sorted(names(scans)) == ["first", "later"]
 
 
 def test_a_broken_folder_that_was_mended_is_taken_in(scans: WatchedScans, scans_home: Path) -> None:

@@ -12,7 +12,7 @@ from jupyter_gridgpu.model.view import ScanView
 from jupyter_gridgpu.testing.examples import Story, small_scan
 from jupyter_gridgpu.widgets.static_table import METRIC_LIMIT, ROW_LIMIT, html
 
-TAGS = {"div", "p", "b", "table", "thead", "tbody", "tr", "th", "td"}
+TAGS = {"div", "p", "b", "bdi", "table", "thead", "tbody", "tr", "th", "td"}
 
 
 def table(story: Story, **changes: Any) -> str:
@@ -70,7 +70,7 @@ def test_no_script_comes_through() -> None:
 def test_no_text_becomes_markup(word: str) -> None:
     text = hostile(word)
     assert set(re.findall(r"</?([^\s>/]*)[^>]*>", text)) <= TAGS
-    assert re.findall(r"<(?!/?(?:div|p|b|table|thead|tbody|tr|th|td)>)", text) == []
+    assert re.findall(r"<(?!/?(?:div|p|b|bdi|table|thead|tbody|tr|th|td)>)", text) == []
 
 
 def test_long_words_are_cut() -> None:
@@ -82,7 +82,7 @@ def test_a_finished_scan_is_told_with_its_best() -> None:
     story.run(1, acc=0.5, lr=0.1)
     story.run(2, acc=0.75, lr=0.2)
     text = table(story)
-    assert "best acc 0.7500 in v0002" in text
+    assert "best <bdi>acc</bdi> 0.7500 in v0002" in text
     assert "<td>v0002 ★</td><td>done</td><td>0.200</td>" in text
     assert "2 done" in text
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,40 @@ except KeyboardInterrupt:
     time.sleep(1)
     pathlib.Path("saved").touch()
 """
+# As older versions of Lightning do it: the interrupt is caught, SIGINT is ignored from then on,
+# the checkpoint is saved, and `fit` returns as if the training was over.
+TRAINER = """\
+import pathlib, signal, time
+
+class Trainer:
+    interrupted = False
+
+    def fit(self, epochs):
+        signal.signal(signal.SIGTERM, lambda number, frame: None)
+        pathlib.Path("began").touch()
+        try:
+            for epoch in range(epochs):
+                time.sleep(0.1)
+        except KeyboardInterrupt:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            self.interrupted = True
+        finally:
+            time.sleep(0.5)
+            pathlib.Path("saved").touch()
+
+trainer = Trainer()
+trainer.fit(1000)
+assert trainer.interrupted
+signal.signal(signal.SIGINT, signal.default_int_handler)
+"""
+# A command that takes much memory once the cell runs.
+GREEDY = """\
+import pathlib, time
+while not pathlib.Path("began").exists():
+    time.sleep(0.05)
+kept = b"x" * 500_000_000
+time.sleep(100)
+"""
 # What a cell does with its interrupt; `saves` says whether a file `saved` must come of it.
 SURVIVORS = {
     "command": ("!{sys.executable} train.py", True),
@@ -41,6 +76,7 @@ SURVIVORS = {
         True,
     ),
     "caught": (TRAIN, True),
+    "trainer": (TRAINER, True),
     "swallowed": (
         "import pathlib\npathlib.Path('began').touch()\nwhile True:\n    try:\n"
         "        time.sleep(0.1)\n    except BaseException:\n        pass",
@@ -52,21 +88,29 @@ SURVIVORS = {
         False,
     ),
 }
-ENDINGS = {"user": "user", "pruned": "pruned", "timeout": "timeout", "term": "preempted"}
+ENDINGS = {
+    "user": "user", "pruned": "pruned", "timeout": "timeout", "term": "preempted", "oom": "oom",
+}  # fmt: skip
 
 
 class Ended:
     """A job of one cell that outlives its interrupt, on a node of its own."""
 
-    def __init__(self, folder: Path, cell: str) -> None:
+    def __init__(self, folder: Path, cell: str, kernel: str = "python3") -> None:
         folder.mkdir()
         self._node = Node(folder)
-        setup = (
-            "import os, subprocess, sys, time\nos.environ['PYTHON'] = sys.executable\n"
-            f"open('train.py', 'w').write({TRAIN!r})"
-        )
         source = folder / "ending.ipynb"
-        source.write_text(notebook_json("x = 0", setup, cell, "open('after', 'w').close()"))
+        if kernel == "bash":
+            setup = f"cat > train.py <<'END'\n{TRAIN}END\n"
+            spec = {"kernelspec": {"name": "bash", "display_name": "Bash", "language": "bash"}}
+            text = notebook_json("x=0", setup, cell, "touch after", metadata=spec)
+        else:
+            setup = (
+                "import os, subprocess, sys, time\nos.environ['PYTHON'] = sys.executable\n"
+                f"open('train.py', 'w').write({TRAIN!r})"
+            )
+            text = notebook_json("x = 0", setup, cell, "open('after', 'w').close()")
+        source.write_text(text)
         found = plan(source, "x = [1]", Options())
         self._node.handle = client.create(found)
         self._node.paths = self._node.handle.paths
@@ -76,6 +120,8 @@ class Ended:
         spec = {**job_spec(self._node.handle.scan, "v0001.1", {"x": 1}), "grace_s": 6}
         if how == "timeout":
             spec["walltime_s"] = 14
+        elif how == "oom":
+            spec["memory_mb"] = 400
         write_spec(Job("v0001.1", self.job, spec), {})
         process = self._node.start("v0001.1")
         eventually(lambda: self.file("began"))
@@ -110,12 +156,31 @@ def test_no_cell_starts_after_an_ending(tmp_path: Path, how: str, survivor: str)
         ended.close()
 
 
-@pytest.mark.parametrize("how", ["pruned", "timeout"])
+@pytest.mark.parametrize("how", ["pruned", "timeout", "oom"])
 def test_other_endings_win_as_well(tmp_path: Path, how: str) -> None:
-    ended = Ended(tmp_path / "node", SURVIVORS["command"][0])
+    cell = SURVIVORS["command"][0]
+    if how == "oom":
+        greedy = f"subprocess.Popen([sys.executable, '-c', {GREEDY!r}])"
+        cell = f"{greedy}\n{cell}"
+    ended = Ended(tmp_path / "node", cell)
     try:
         result = ended.end(how)
         assert (result["state"], result["reason"]) == ("failed", ENDINGS[how])
+        assert ended.file("after") is None
+        assert ended.file("saved")
+    finally:
+        ended.close()
+
+
+# The kernel.json of bash_kernel has a key that jupyter_client does not know.
+@pytest.mark.filterwarnings("ignore:Passing unrecognized arguments:DeprecationWarning")
+def test_an_ending_wins_in_a_kernel_of_another_language(tmp_path: Path) -> None:
+    """A bash kernel runs its cells in a shell below itself."""
+    ended = Ended(tmp_path / "node", f"{sys.executable} train.py", kernel="bash")
+    try:
+        result = ended.end("user")
+        assert (result["state"], result["reason"]) == ("failed", "user")
+        assert f"in cell {result['cell']}" in result["message"]
         assert ended.file("after") is None
         assert ended.file("saved")
     finally:

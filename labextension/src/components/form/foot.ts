@@ -104,7 +104,7 @@ export class FormFoot {
   private fieldLinks(fields: readonly string[]): Node[] {
     const links = fields.slice(0, MOST_NAMED).flatMap((field, i) => {
       const link = h("button", { type: "button", class: "gg-l gg-c" });
-      link.textContent = clip(this.events.label(field), 40);
+      setText(link, clip(this.events.label(field), 40));
       link.addEventListener("click", () => this.events.goTo(field));
       return i > 0 ? [", ", link] : [link];
     });

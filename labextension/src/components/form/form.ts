@@ -1,6 +1,6 @@
 /** The parameter form. It writes the cell that it stands for. */
 import { copyText } from "../ui/clipboard";
-import { h, setText } from "../ui/dom";
+import { h, setAttributes, setText } from "../ui/dom";
 import { count, t } from "../ui/i18n";
 import { icon } from "../ui/icons";
 import { keepKeys } from "../ui/keys";
@@ -211,7 +211,7 @@ export class Form {
 
   private makeCell(): HTMLElement {
     const title = h("h4", {}, t("The cell it writes"));
-    this.pre.setAttribute("aria-label", t("The cell it writes"));
+    setAttributes(this.pre, { "aria-label": t("The cell it writes") });
     const bar = h("div", { class: "gf-bar" }, title, h("span", { class: "gg-sp" }), this.copy);
     return h("div", { class: "gf-cell" }, bar, this.pre);
   }
@@ -293,8 +293,8 @@ export class Form {
     if (!done) this.element.ownerDocument.getSelection()?.selectAllChildren(this.pre);
     const label = this.copy.lastChild;
     if (!done || !label) return;
-    label.textContent = t("Copied");
-    setTimeout(() => (label.textContent = t("Copy")), COPIED_TIME);
+    label.nodeValue = t("Copied");
+    setTimeout(() => (label.nodeValue = t("Copy")), COPIED_TIME);
   }
 
   private collapse(on: boolean): void {

@@ -1,5 +1,5 @@
 /** The fields of the options of a scan, and the field of the objective. */
-import { h, setText } from "../ui/dom";
+import { h, setAttributes, setText } from "../ui/dom";
 import { t } from "../ui/i18n";
 import { full } from "../ui/text";
 import { type Choice, ComplaintBox, describe, input, newId, select, toggle } from "./inputs";
@@ -51,7 +51,7 @@ export class OptionField implements Field {
   /** Shows the help beside the field, where else the explanation of its value stands. */
   explain(help: string): void {
     this.help = help;
-    this.explanation.title = help;
+    setAttributes(this.explanation, { title: help });
     setText(this.explanation, help);
   }
 
@@ -68,7 +68,7 @@ export class OptionField implements Field {
 
   /** Shows in an empty input the value that it stands for. */
   hint(text: string): void {
-    if (this.box instanceof HTMLInputElement) this.box.placeholder = text;
+    if (this.box instanceof HTMLInputElement) setAttributes(this.box, { placeholder: text });
   }
 
   /** Opens the options that are folded away, if this is one of them. */

@@ -52,7 +52,7 @@ function track(attempt: Attempt, span: Span, now: number): HTMLElement {
 }
 
 function reasonOf({ message, reason, state }: Attempt): string {
-  if (message !== null) return message.replace(/\.$/, "");
+  if (message !== null) return full(message.replace(/\.$/, ""));
   return reason ? reasonText(reason) : t(state);
 }
 

@@ -10,13 +10,14 @@ import { MISSING_SCAN, RELOAD, retrySentence } from "../scan/sentences";
 import type { ScanStore, StoreChange } from "../scan/store";
 import { paramText } from "../scan/values";
 import { copyText } from "../ui/clipboard";
-import { button, drawIfChanged, h, near, setText } from "../ui/dom";
+import { button, drawIfChanged, h, near, setAttributes, setText } from "../ui/dom";
 import { DrawTimer } from "../ui/drawtimer";
 import { t } from "../ui/i18n";
 import { icon } from "../ui/icons";
 import { keepKeys } from "../ui/keys";
 import { type MenuItem, PopupMenu } from "../ui/popup";
 import { QuestionBar } from "../ui/questionbar";
+import { clip } from "../ui/text";
 import { attemptLines } from "./attempts";
 import { figures, heading, reason, type ShownJob } from "./jobhead";
 import { parameterTable } from "./parametertable";
@@ -133,7 +134,7 @@ export class JobView {
   }
 
   private showSentence(text: string): void {
-    setText(this.said, text.slice(0, MOST_SAID));
+    setText(this.said, clip(text, MOST_SAID));
     this.said.hidden = text === "";
   }
 
@@ -195,7 +196,8 @@ export class JobView {
 
   private drawEmpty(): void {
     const known = this.scan !== null && !this.store.closed;
-    const text = known ? t("The scan has no variant %1.", this.variant) : t("Waits for the scan.");
+    const none = t("The scan has no variant %1.", clip(this.variant, 40));
+    const text = known ? none : t("Waits for the scan.");
     if (!this.store.missing && !this.store.closed) setText(this.said, text);
     this.said.hidden = false;
   }
@@ -203,7 +205,7 @@ export class JobView {
   private drawHead(shown: ShownJob): void {
     const { row, scan } = shown;
     const opens = !!this.host.openScan;
-    this.element.setAttribute("aria-label", t("Job %1", row.id));
+    setAttributes(this.element, { "aria-label": t("Job %1", clip(row.id, 40)) });
     const title = JSON.stringify([row.id, row.state, row.attempts, scan.name]);
     drawIfChanged(this.heading, title, () => heading(shown, opens));
     const why = JSON.stringify([row.message, row.reason, row.state]);

@@ -1,9 +1,6 @@
 /** Raw output of a job, made readable. */
+import { withoutTerminalCodes } from "../ui/text";
 
-/** What programs write to colour a terminal or to move its cursor. */
-const TERMINAL_CODES =
-  // eslint-disable-next-line no-control-regex
-  /\u001b(?:\[[0-?]*[ -/]*[@-~]|\][^\u0007\u001b]*(?:\u0007|\u001b\\)?|[@-Z\\-_])/g;
 /** Control characters but the tab and the end of a line. */
 // eslint-disable-next-line no-control-regex
 const CONTROLS = /[\u0000-\u0008\u000b-\u001f\u007f]/g;
@@ -17,5 +14,5 @@ function lastState(line: string): string {
 /** A log without terminal codes, and of each line its last state; at most `most` characters. */
 export function cleanLog(text: string, most = 200_000): string {
   const end = text.length > most ? text.slice(-most) : text;
-  return end.replace(TERMINAL_CODES, "").split("\n").map(lastState).join("\n");
+  return withoutTerminalCodes(end).split("\n").map(lastState).join("\n");
 }

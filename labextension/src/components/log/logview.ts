@@ -2,7 +2,7 @@
 import type { LogText } from "../../wire";
 import { preferences } from "../scan/preferences";
 import type { ScanStore } from "../scan/store";
-import { button, drawIfChanged, h, setText } from "../ui/dom";
+import { button, drawIfChanged, h, setAttributes, setText } from "../ui/dom";
 import { count, t } from "../ui/i18n";
 import { icon } from "../ui/icons";
 import { clip } from "../ui/text";
@@ -51,7 +51,7 @@ export class LogView {
   ) {
     const space = h("span", { class: "gg-sp" });
     const head = h("div", { class: "gg-log-hd" }, title, this.note, space, this.tools);
-    this.text.setAttribute("aria-label", t("Log of %1", clip(variant, 40)));
+    setAttributes(this.text, { "aria-label": t("Log of %1", clip(variant, 40)) });
     this.element.append(head, this.text);
     this.text.addEventListener("scroll", () => this.scrolled(), { passive: true });
     this.tools.addEventListener("click", (event) => this.click(event));

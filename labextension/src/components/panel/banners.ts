@@ -1,5 +1,5 @@
 /** What stands above the scans when the server is lost, or a scan has lost its runner. */
-import type { ScanInfo } from "../../wire";
+import type { LeftOutScan, ScanInfo } from "../../wire";
 import { RELOAD, retrySentence } from "../scan/sentences";
 import { button, drawIfChanged, h, near, setText } from "../ui/dom";
 import { count, t } from "../ui/i18n";
@@ -64,6 +64,7 @@ export class Banners {
   private readonly lost = h("div", { class: "gg-banner" });
   private readonly orphans = h("div");
   private readonly elsewhere = h("div", { class: "gg-warnings", role: "status" });
+  private readonly leftOut = h("div", { class: "gg-warnings", role: "status" });
   private readonly title = h("b", { role: "status" });
   private readonly lostText = h("span");
 
@@ -72,7 +73,8 @@ export class Banners {
     const text = h("p", { class: "gg-q" }, this.lostText, " ", tryNow);
     this.lost.append(icon("retry"), h("div", {}, this.title, text));
     this.lost.hidden = true;
-    this.element.append(this.lost, this.elsewhere, this.orphans);
+    this.element.append(this.lost, this.elsewhere, this.leftOut, this.orphans);
+    this.leftOut.hidden = true;
     tryNow.addEventListener("click", () => events.tryNow());
     this.orphans.addEventListener("click", (event) => {
       const { do: act, id = "" } = near(event, "button")?.dataset ?? {};
@@ -101,6 +103,17 @@ export class Banners {
         return element;
       },
     });
+  }
+
+  /** Says which folders cannot be shown as scans: a few of them, then a count. */
+  leaveOut(found: readonly LeftOutScan[]): void {
+    const texts = found.slice(0, MOST_ORPHANS).map(({ folder, why }) => {
+      const name = folder.split("/").at(-1) ?? "";
+      return t("%1 is left out: %2", clip(name, 60), full(why));
+    });
+    const more = found.length - texts.length;
+    if (more > 0) texts.push(t("%1 more are left out.", String(more)));
+    drawWarnings(this.leftOut, texts);
   }
 
   /** Draws the seconds until the next try, which go on by themselves. */

@@ -52,10 +52,10 @@ function waitText({ message, reason, where }: Row): string {
   const fallback = reason ? reasonText(reason) : "";
   const why = message?.replace(/\.$/, "") ?? fallback;
   const place = where && !why.includes(where) ? where : "";
-  if (!place) return why;
+  if (!place) return full(why);
   // The sentence goes on behind the place; a name such as `GPU` keeps its capitals.
   const lowered = why.replace(/^[A-Z](?=[a-z]*(?:\W|$))/, (first) => first.toLowerCase());
-  return [place, lowered].filter(Boolean).join(", ");
+  return [clip(place, 60), full(lowered)].filter(Boolean).join(", ");
 }
 
 /** What stands between the name of a job and its value. */

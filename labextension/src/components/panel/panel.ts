@@ -1,7 +1,7 @@
 /** The side panel: all scans, those that go on first. An open scan shows its jobs. */
 import type { ScanInfo } from "../../wire";
 import type { PanelHost } from "../scan/host";
-import { button, drawIfChanged, h, setText } from "../ui/dom";
+import { button, drawIfChanged, h, setAttributes, setText } from "../ui/dom";
 import { t } from "../ui/i18n";
 import { icon } from "../ui/icons";
 import { updateList } from "../ui/keyedlist";
@@ -103,8 +103,8 @@ export class Panel {
     const top = h("div", { class: "gg-top" }, title, h("span", { class: "gg-sp" }), ...tools);
     scan.addEventListener("click", () => this.host.scanNotebook());
     find.addEventListener("click", () => this.showFilter(!!this.filterBox.hidden));
-    this.input.setAttribute("aria-label", t("Filter the scans"));
-    this.input.placeholder = t("filter");
+    const look = { "aria-label": t("Filter the scans"), placeholder: t("filter") };
+    setAttributes(this.input, look);
     this.filterBox.hidden = true;
     this.tree.append(this.active, this.endedTitle, this.ended);
     this.none.addEventListener("click", (event) => {
@@ -213,6 +213,7 @@ export class Panel {
     this.forgetGone();
     this.element.classList.toggle("gg-stale", lost !== null);
     this.banners.update(inOrder(source.scans.values()).active, lost, source.elsewhere);
+    this.banners.leaveOut(source.leftOut ?? []);
     this.list(this.active, active, lost);
     this.list(this.ended, shown, lost);
     this.endedTitle.hidden = shown.length === 0 || active.length === 0;

@@ -1,7 +1,7 @@
 /** The end of what the runner of a scan wrote, at the foot of the panel. */
 import type { ScanInfo } from "../../wire";
 import { cleanLog } from "../log/clean";
-import { button, h, setText } from "../ui/dom";
+import { button, h, setAttributes, setText } from "../ui/dom";
 import { t } from "../ui/i18n";
 import { icon } from "../ui/icons";
 import { clip } from "../ui/text";
@@ -34,7 +34,7 @@ export class RunnerLog {
     this.shown = id;
     const title = t("Runner log of %1", clip(name, 60));
     setText(this.title, title);
-    this.text.setAttribute("aria-label", title);
+    setAttributes(this.text, { "aria-label": title });
     setText(this.text, t("Asked for the log."));
     this.element.hidden = false;
     this.text.focus({ preventScroll: true });

@@ -7,7 +7,7 @@ import { scanMenuItems } from "../scan/scanmenu";
 import { warningsOf } from "../scan/sentences";
 import type { ScanStore, StoreChange } from "../scan/store";
 import { gpuHours } from "../scan/values";
-import { button, drawIfChanged, h, near } from "../ui/dom";
+import { button, drawIfChanged, h, near, setAttributes } from "../ui/dom";
 import { t } from "../ui/i18n";
 import { icon } from "../ui/icons";
 import { updateList } from "../ui/keyedlist";
@@ -108,8 +108,8 @@ export class ScanBody {
     const details = JSON.stringify([scan.notebook, scan.backend, scan.gpu_s, scan.note]);
     drawIfChanged(this.details, details, () => detailNodes(scan));
     drawWarnings(this.warnings, warningsOf(scan));
-    this.bar.setAttribute("aria-label", t("Scan %1", clip(scan.name, 60)));
-    this.list.setAttribute("aria-label", t("Jobs of %1", clip(scan.name, 60)));
+    setAttributes(this.bar, { "aria-label": t("Scan %1", clip(scan.name, 60)) });
+    setAttributes(this.list, { "aria-label": t("Jobs of %1", clip(scan.name, 60)) });
     drawIfChanged(this.buttons, JSON.stringify([scan.state, command]), () =>
       command ? actionButtons(scan) : [],
     );

@@ -1,5 +1,5 @@
 /** Where the panel gets its scans from. */
-import type { Queues, ScanInfo } from "../../wire";
+import type { LeftOutScan, Queues, ScanInfo } from "../../wire";
 import type { ScanStore } from "../scan/store";
 
 /** All scans that the server knows. */
@@ -16,6 +16,8 @@ export interface ScanSource {
   readonly refused?: boolean;
   /** Sentences about scans that a kernel keeps where the server does not see them. */
   readonly elsewhere?: readonly string[];
+  /** Folders of the home that cannot be shown as scans, and why. */
+  readonly leftOut?: readonly LeftOutScan[];
   /** Calls `listener` after each change; returns a function that ends this. */
   on(listener: () => void): () => void;
   /** Opens a scan. Its store is shared by all who opened it, and each of them releases it. */

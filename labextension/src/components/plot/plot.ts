@@ -151,13 +151,13 @@ function drawAxes(axis: PlotAxis, area: PlotArea, [low, high]: [number, number])
   const across = axis.ticks.flatMap((tick) => {
     const y = area.bottom - axis.at(tick) * (area.bottom - area.top);
     const name = svg("text", { x: left - 6, y: y + 4, "text-anchor": "end" });
-    name.textContent = axis.text(tick);
+    setText(name, axis.text(tick));
     return [svg("path", { class: "gg-rule", d: `M${left} ${y}H${right}` }), name];
   });
   const most = Math.max(2, Math.min(6, Math.floor((right - left) / 70)));
   const along = stepTicks(low, high, most).map((tick) => {
     const name = svg("text", { x: area.x(tick), y: bottom + 16, "text-anchor": "middle" });
-    name.textContent = String(Number(tick.toPrecision(6)));
+    setText(name, String(Number(tick.toPrecision(6))));
     return name;
   });
   return svg("g", { "aria-hidden": "true" }, ...across, ...along);
@@ -196,7 +196,7 @@ function drawNames(curves: readonly DrawnCurve[], area: PlotArea): SVGElement {
   const kinds = new Map(curves.map((curve) => [curve.id, curve.kind]));
   const draw = ({ id, text, x, y }: PlacedLabel): SVGElement => {
     const name = svg("text", { x, y, class: `gg-name-${kinds.get(id) ?? "plain"}` });
-    name.textContent = text;
+    setText(name, text);
     return name;
   };
   const labels = curves.map((curve) => labelOf(curve, area));

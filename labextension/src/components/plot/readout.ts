@@ -1,5 +1,5 @@
 /** The values of the curves at one epoch: under the pointer, or as the arrow keys go on. */
-import { h, svg } from "../ui/dom";
+import { h, setText, svg } from "../ui/dom";
 import { t } from "../ui/i18n";
 import { formatAlone } from "../ui/numbers";
 import { clip } from "../ui/text";
@@ -82,7 +82,7 @@ export class Readout {
     event.preventDefault();
     event.stopPropagation();
     this.show(indexAfter[event.key] ?? -1);
-    this.spoken.textContent = this.sentence();
+    setText(this.spoken, this.sentence());
   }
 
   /** The values at an epoch. The opened curve and the best come first: they are drawn last. */

@@ -50,6 +50,8 @@ const OTHERS_WIDTH = 18;
 const SPREAD_CHARS = 10;
 /** So many metrics are shown, the objective included; more of them can be chosen. */
 const METRICS_SHOWN = 4;
+/** So many characters of an id are shown: a saved output may hold any id. */
+const ID_CHARS = 16;
 /** So many characters of a text in a parameter are shown. */
 const PARAM_CHARS = 18;
 
@@ -170,7 +172,7 @@ function placeColumns(scan: ScanInfo, statistics: RowStatistics): Column[] {
 export function buildColumns(scan: ScanInfo, statistics: RowStatistics): Column[] {
   return [
     column("select", "", 30),
-    column("id", "id", statistics.idLength * CHAR + (scan.repeats ? 42 : 28)),
+    column("id", "id", Math.min(statistics.idLength, ID_CHARS) * CHAR + (scan.repeats ? 42 : 28)),
     column("state", "state", scan.repeats ? 108 : 84),
     ...paramColumns(scan, statistics),
     ...epochColumns(statistics),

@@ -2,7 +2,7 @@
 import { type ScanInfo, STATES } from "../../wire";
 import type { Cause } from "../scan/causes";
 import { type Failures, MISSING_SCAN, RELOAD, retrySentence } from "../scan/sentences";
-import { button, drawIfChanged, h, setText } from "../ui/dom";
+import { button, drawIfChanged, h, setAttributes, setText } from "../ui/dom";
 import { icon } from "../ui/icons";
 import { clip, full, plural } from "../ui/text";
 import { clock, duration, freshness } from "../ui/times";
@@ -101,7 +101,7 @@ export class Footer {
     this.summary.addEventListener("click", (event) => this.click(event));
     // Looking up the time zone is slow the first time, so it waits until somebody points there.
     this.fresh.addEventListener("pointerenter", () => {
-      this.fresh.title = clockWithZone(this.received);
+      setAttributes(this.fresh, { title: clockWithZone(this.received) });
     });
     this.say("");
   }

@@ -1,5 +1,5 @@
 /** From what a cell says to its elements. */
-import { button, h, svg } from "../ui/dom";
+import { button, h, setAttributes, svg, textNode } from "../ui/dom";
 import { icon } from "../ui/icons";
 import type { CellContent } from "./cellcontent";
 import { HEIGHT } from "./sparkline";
@@ -7,24 +7,23 @@ import { HEIGHT } from "./sparkline";
 type Content<K extends CellContent["kind"]> = Extract<CellContent, { kind: K }>;
 
 const quiet = (text: string): HTMLElement => h("span", { class: "gg-q" }, text);
-const plain = (text: string): Text => document.createTextNode(text);
 const percent = (share: number, places: number): string =>
   `${Math.round(share * 100 * 10 ** places) / 10 ** places}%`;
 
 function paintId({ text, best, fold, leads }: Content<"id">): Node[] {
   const nodes: Node[] = [];
   if (fold) nodes.push(h("span", { class: "gg-chev", "data-act": "fold" }, icon(fold)));
-  nodes.push(leads ? h("span", { class: "gg-l", "data-act": "open" }, text) : plain(text));
+  nodes.push(leads ? h("span", { class: "gg-l", "data-act": "open" }, text) : textNode(text));
   if (best) nodes.push(icon("star", "best"));
   return nodes;
 }
 
 function paintEpoch({ at, of, share }: Content<"epoch">): Node[] {
-  if (of === null) return [plain(String(at))];
+  if (of === null) return [textNode(String(at))];
   if (share === null) return [quiet(`${at}/${of}`)];
   const filled = h("i");
   filled.style.width = percent(share, 0);
-  return [plain(String(at)), quiet(`/${of}`), h("i", { class: "gg-pg" }, filled)];
+  return [textNode(String(at)), quiet(`/${of}`), h("i", { class: "gg-pg" }, filled)];
 }
 
 function paintBar({ share, live }: Content<"bar">): Node[] {
@@ -48,7 +47,7 @@ function paintCurve({ curves, width, guide, tone }: Content<"curve">): Node[] {
 }
 
 function paintPlace({ text, href }: Content<"place">): Node[] {
-  if (href === null) return [plain(text)];
+  if (href === null) return [textNode(text)];
   const link = { class: "gg-l", href, target: "_blank", rel: "noopener noreferrer", tabindex: -1 };
   return [h("a", { ...link, title: "Open the batch system's page about it" }, text)];
 }
@@ -89,7 +88,7 @@ const PAINTERS: ByKind<Node[]> = {
   check: ({ on }) => [h("i", { class: on ? "gg-x gg-on" : "gg-x", "data-act": "select" })],
   id: paintId,
   state: ({ state, text }) => [icon(state), h("span", {}, text)],
-  text: ({ text }) => [plain(text)],
+  text: ({ text }) => [textNode(text)],
   place: paintPlace,
   epoch: paintEpoch,
   bar: paintBar,
@@ -104,8 +103,7 @@ export function paintCell(cell: HTMLElement, content: CellContent, base: string)
   const paint = PAINTERS[content.kind] as (content: CellContent) => Node[];
   cell.className = `gg-cell ${base} ${look(content)}`;
   const title = "title" in content ? content.title : "";
-  if (title) cell.title = title;
-  else cell.removeAttribute("title");
+  setAttributes(cell, { title: title || null });
   const free = content.kind === "text" ? content.pad : 0;
   cell.style.paddingRight = free ? `calc(${free}ch + 12px)` : "";
   cell.replaceChildren(...paint(content));

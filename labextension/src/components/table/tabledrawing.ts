@@ -2,7 +2,7 @@
 import { causes } from "../scan/causes";
 import { failures } from "../scan/sentences";
 import type { ScanStore } from "../scan/store";
-import { h, setText } from "../ui/dom";
+import { h, setAttributes, setText } from "../ui/dom";
 import type { MenuItem } from "../ui/popup";
 import { full } from "../ui/text";
 import type { TableArrangement } from "./arrangement";
@@ -61,7 +61,7 @@ export class TableDrawing {
     setText(this.empty, missing ? UNKNOWN : WAITS);
     if (!scan) return;
     const { arrangement, parts } = this;
-    this.element.setAttribute("aria-label", `Scan ${full(scan.name)}`);
+    setAttributes(this.element, { "aria-label": `Scan ${full(scan.name)}` });
     if (arrangement.fit(scan, this.width || DEFAULT_WIDTH))
       parts.grid.setColumns(arrangement.columns);
     // The first rows have no places to keep.

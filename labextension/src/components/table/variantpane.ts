@@ -5,7 +5,7 @@ import { notebookPath } from "../scan/paths";
 import { reasonText } from "../scan/sentences";
 import type { ScanStore } from "../scan/store";
 import { paramText, toNumber } from "../scan/values";
-import { button, drawIfChanged, h, setText } from "../ui/dom";
+import { button, drawIfChanged, h, setAttributes, setText } from "../ui/dom";
 import { icon } from "../ui/icons";
 import { formatAlone, MISSING } from "../ui/numbers";
 import { clip, full, own } from "../ui/text";
@@ -97,7 +97,7 @@ export class VariantPane {
     this.dispose();
     this.id = row.id;
     this.element.hidden = false;
-    this.element.setAttribute("aria-label", `Log of ${clip(row.id, 40)}`);
+    setAttributes(this.element, { "aria-label": `Log of ${clip(row.id, 40)}` });
     this.log = new LogView(this.store, row.id);
     this.element.append(this.log.element);
     this.update(row, scan);

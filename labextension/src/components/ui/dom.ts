@@ -1,15 +1,32 @@
-/** The few ways in which components make and change elements. A text never becomes markup. */
+/**
+ * The few ways in which components make and change elements.
+ *
+ * A text never becomes markup, and all texts that people read pass through `shown`.
+ */
+import { shown } from "./text";
 
 type Child = Node | string | null;
 type Attributes = Record<string, string | number | boolean | null>;
+
+/** Attributes that people read. */
+const READ = new Set(["title", "aria-label", "placeholder"]);
 
 /** Sets attributes; `true` is an empty one, `null` and `false` remove it. */
 export function setAttributes(element: Element, wanted: Attributes): void {
   for (const [name, value] of Object.entries(wanted)) {
     if (value === null || value === false) element.removeAttribute(name);
-    else element.setAttribute(name, value === true ? "" : String(value));
+    else if (value === true) element.setAttribute(name, "");
+    else element.setAttribute(name, READ.has(name) ? shown(String(value)) : String(value));
   }
 }
+
+/** Makes a node of a text. */
+export const textNode = (text: string): Text => document.createTextNode(shown(text));
+
+const nodes = (children: readonly Child[]): Node[] =>
+  children
+    .filter((child) => child !== null)
+    .map((child) => (typeof child === "string" ? textNode(child) : child));
 
 /** Makes an HTML element with attributes and children; a child that is null is left out. */
 export function h<K extends keyof HTMLElementTagNameMap>(
@@ -19,7 +36,7 @@ export function h<K extends keyof HTMLElementTagNameMap>(
 ): HTMLElementTagNameMap[K] {
   const element = document.createElement(tag);
   setAttributes(element, wanted);
-  element.append(...children.filter((child) => child !== null));
+  element.append(...nodes(children));
   return element;
 }
 
@@ -45,13 +62,14 @@ export function drawIfChanged(
   const known = element as Element & { ggShown?: string };
   if (known.ggShown === signature) return false;
   known.ggShown = signature;
-  element.replaceChildren(...children().filter((child) => child !== null));
+  element.replaceChildren(...nodes(children()));
   return true;
 }
 
 /** Sets the text of an element, and touches nothing where it is the same. */
 export function setText(element: Element, text: string): void {
-  if (element.textContent !== text) element.textContent = text;
+  const wanted = shown(text);
+  if (element.textContent !== wanted) element.textContent = wanted;
 }
 
 /** Makes a button; its label is its name for screen readers and its tooltip. */

@@ -1,5 +1,5 @@
 /** A question that stands in the place of a toolbar, so that no row moves while it is open. */
-import { h } from "./dom";
+import { h, setAttributes } from "./dom";
 
 /** The largest number that can be asked for. */
 const LARGEST = 100_000;
@@ -70,7 +70,7 @@ export class QuestionBar {
 
   private show(label: string, ...content: Node[]): void {
     this.focusedBefore = document.activeElement as HTMLElement | null;
-    this.element.setAttribute("aria-label", label);
+    setAttributes(this.element, { "aria-label": label });
     this.element.replaceChildren(...content);
     this.element.hidden = false;
   }

@@ -1,0 +1,115 @@
+"""Refuses constants that would take for ever, or all memory, before they are computed.
+
+    9 ** 9 ** 9     a number of 370 million digits
+    "a" * 10**10    a text of 10 GB
+
+Only parts without names are looked at. What an expression computes from variables and functions is
+the business of its author.
+"""
+
+from __future__ import annotations
+
+import ast
+import operator
+from collections.abc import Callable
+from typing import Any
+
+from jupyter_gridgpu.errors import SpaceError
+from jupyter_gridgpu.model.plain_values import INTEGER_BITS
+
+BITS_LIMIT = 10 * INTEGER_BITS  # of a number on the way to the value
+ITEMS_LIMIT = 1_000_000  # characters or items of a constant
+_UNKNOWN = object()
+_SIGNS: dict[type[ast.unaryop], Callable[[Any], Any]] = {
+    ast.UAdd: operator.pos,
+    ast.USub: operator.neg,
+    ast.Invert: operator.invert,
+}
+_OPERATORS: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.FloorDiv: operator.floordiv,
+    ast.Mod: operator.mod,
+    ast.Pow: operator.pow,
+    ast.LShift: operator.lshift,
+    ast.RShift: operator.rshift,
+}
+
+
+def check_constants(expression: ast.expr) -> None:
+    """Raise SpaceError if a constant part of an expression is huge."""
+    try:
+        _check(expression)
+    except RecursionError:
+        raise SpaceError("it is nested too deeply.") from None
+
+
+def _check(node: ast.AST) -> Any:
+    """Return the value of a constant, else _UNKNOWN, after a look at all parts of the node."""
+    if isinstance(node, ast.BinOp):
+        return _binary(node)
+    parts = [_check(child) for child in ast.iter_child_nodes(node)]
+    if isinstance(node, ast.Constant):
+        return node.value
+    if isinstance(node, (ast.List, ast.Tuple)):
+        # The last part says whether the list is read or written.
+        items = parts[:-1]
+        if not any(item is _UNKNOWN for item in items):
+            return items
+    if isinstance(node, ast.UnaryOp) and isinstance(parts[1], (int, float)):
+        sign = _SIGNS.get(type(node.op))
+        if sign is not None and not (isinstance(parts[1], float) and sign is operator.invert):
+            return sign(parts[1])
+    return _UNKNOWN
+
+
+def _binary(node: ast.BinOp) -> Any:
+    left, right = _check(node.left), _check(node.right)
+    compute = _OPERATORS.get(type(node.op))
+    if compute is None or left is _UNKNOWN or right is _UNKNOWN:
+        return _UNKNOWN
+    if isinstance(left, (str, bytes)) and compute is operator.mod:
+        # A text with `%` may ask for any width: "%999999999d" % 1, "%*d" % (999999999, 1).
+        widths = [int(run[:9]) for run in _digits(left)]
+        widths += [item for item in _as_list(right) if isinstance(item, int)]
+        if len(left) + sum(map(abs, widths)) > ITEMS_LIMIT:
+            raise SpaceError("a text in it is too long.")
+        return _UNKNOWN
+    _check_size(node.op, left, right)
+    try:
+        return compute(left, right)
+    except (TypeError, ValueError, ArithmeticError):
+        # The evaluation says what is wrong.
+        return _UNKNOWN
+
+
+def _as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def _digits(text: str | bytes) -> list[str]:
+    """Return the runs of digits in a text."""
+    written = text if isinstance(text, str) else text.decode("latin-1")
+    return "".join(char if char in "0123456789" else " " for char in written).split()
+
+
+def _check_size(operation: ast.operator, left: Any, right: Any) -> None:
+    """Raise SpaceError if the result of an operation is huge."""
+    for one, other in ((left, right), (right, left)):
+        if isinstance(one, (str, bytes, list)) and isinstance(other, int):
+            if isinstance(operation, ast.Mult) and len(one) * other > ITEMS_LIMIT:
+                raise SpaceError("a text or a list in it is too long.")
+            return
+    if not isinstance(left, int) or not isinstance(right, int):
+        return
+    bits = 0
+    if isinstance(operation, ast.Pow) and abs(left) > 1:
+        bits = left.bit_length() * right
+    elif isinstance(operation, ast.LShift):
+        bits = left.bit_length() + right
+    elif isinstance(operation, ast.Mult):
+        bits = left.bit_length() + right.bit_length()
+    if bits > BITS_LIMIT:
+        raise SpaceError("a number in it has too many digits.")

@@ -1,0 +1,183 @@
+"""Reads scan.json: every key of the spec is checked, since its folder may come from anybody."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jupyter_gridgpu.errors import SpaceError, StorageError
+from jupyter_gridgpu.model import numbers
+from jupyter_gridgpu.model import space as spaces
+from jupyter_gridgpu.model.fields import (
+    NAME,
+    PLAIN_NAME,
+    Fields,
+    is_bounded,
+    is_file_name,
+    is_inner_path,
+    shown,
+)
+from jupyter_gridgpu.model.resources import (
+    Placement,
+    container_from,
+    placement_from,
+    resources_from,
+)
+from jupyter_gridgpu.model.scan import (
+    AUTO_CHANNEL,
+    CHANNELS,
+    DIRECTIONS,
+    DROP,
+    END,
+    FILE,
+    FORMAT,
+    MAX_FAILURES,
+    PUSH,
+    REDUCTIONS,
+    Objective,
+    Origin,
+    ScanSpec,
+    plain_defaults,
+)
+
+LANGUAGE_LIMIT = 100  # characters
+VARIANTS_LIMIT = 10**7  # an id has at most seven digits
+# Keys that every version writes.
+_FIRST = (
+    "id", "name", "notebook", "kernel", "language", "space", "sampler", "seed", "trials",
+    "objective", "backend", "parallel", "per_gpu", "retries", "resources", "files",
+    "notebook_digest", "files_digest", "created", "recorded", "recorded_digest", "origin",
+)  # fmt: skip
+
+
+def from_json(body: dict[str, Any], record: str = "scan.json") -> ScanSpec:
+    """Return the spec of a scan.json, which `record` names in sentences.
+
+    Every key is checked, since the folder may come from anybody. Raises DamagedRecord, and
+    StorageError if only a later version can read it.
+    """
+    body = _migrated(body)
+    fields = Fields(body, record)
+    fields.need(*_FIRST)
+    try:
+        space = spaces.from_json(fields.inner_list("space"))
+    except SpaceError as error:
+        raise StorageError(str(error)) from None
+    made = ScanSpec(
+        space=space,
+        objective=_objective(fields),
+        resources=resources_from(fields.inner("resources")),
+        container=container_from(fields.inner("container", {})),
+        placement=placement_from(fields.inner("placement", {})),
+        asked=_asked(fields),
+        asked_model=fields.maybe("asked_model", fields.text),
+        choice=fields.text("choice", ""),
+        metrics=fields.one_of("metrics", (FILE, *CHANNELS), AUTO_CHANNEL),
+        channel=fields.one_of("channel", (FILE, PUSH, DROP, END), FILE),
+        prefork=fields.truth("prefork", True),
+        files=fields.texts("files", form=is_inner_path, what="a path below the notebook's folder"),
+        warnings=fields.texts("warnings", ()),
+        defaults=_defaults(body.get("defaults")),
+        origin=_origin(fields),
+        **_counts(fields, body),
+        **_names(fields),
+    )
+    # A grid without an end would be counted, proposed and shown for ever.
+    if not made.recorded and made.total() > VARIANTS_LIMIT:
+        raise fields.wrong("space", f"of at most {VARIANTS_LIMIT:,} variants")
+    return made
+
+
+def _names(fields: Fields) -> dict[str, Any]:
+    """Return the fields that are names, times and digests. Raises DamagedRecord."""
+    names = {name: fields.name(name) for name in ("id", "backend", "sampler")}
+    digests = {
+        name: fields.digest(name) for name in ("notebook_digest", "files_digest", "recorded_digest")
+    }
+    return {
+        **names,
+        **digests,
+        "name": fields.text("name", form=NAME.fullmatch, what=PLAIN_NAME),
+        "notebook": fields.text("notebook", form=is_file_name, what="the name of a file"),
+        "kernel": fields.text("kernel", form=is_file_name, what="the name of a kernel"),
+        "language": fields.text("language", limit=LANGUAGE_LIMIT),
+        "created": fields.number("created"),
+    }
+
+
+def _counts(fields: Fields, body: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields that are whole numbers. Raises DamagedRecord."""
+    failures: int | None = MAX_FAILURES
+    if "max_failures" in body:
+        failures = fields.maybe("max_failures", fields.whole, 1)
+    return {
+        "seed": fields.whole("seed"),
+        "trials": fields.maybe("trials", fields.whole, 1, VARIANTS_LIMIT),
+        "parallel": fields.maybe("parallel", fields.whole, 1),
+        "per_gpu": fields.whole("per_gpu", 1),
+        "retries": fields.whole("retries"),
+        "recorded": fields.whole("recorded", 0, VARIANTS_LIMIT),
+        "per_job": fields.whole("per_job", 1, default=1),
+        "max_failures": failures,
+    }
+
+
+def _objective(fields: Fields) -> Objective | None:
+    """Return the objective of a scan.json. Raises DamagedRecord."""
+    inner = fields.maybe("objective", fields.inner)
+    if inner is None:
+        return None
+    return Objective(
+        inner.text("metric", form=bool, what="the name of a metric"),
+        inner.one_of("direction", DIRECTIONS),
+        inner.one_of("reduction", REDUCTIONS, "last"),
+    )
+
+
+def _asked(fields: Fields) -> Placement | None:
+    inner = fields.maybe("asked", fields.inner)
+    return None if inner is None else placement_from(inner)
+
+
+def _origin(fields: Fields) -> Origin | None:
+    """Return the origin of a scan.json. Raises DamagedRecord."""
+    inner = fields.maybe("origin", fields.inner)
+    if inner is None:
+        return None
+    return Origin(
+        kind=inner.name("kind"),
+        id=inner.name("id", ""),
+        name=inner.name("name", ""),
+        fingerprint=inner.digest("fingerprint", ""),
+        only=inner.text("only", ""),
+        changes=inner.texts("changes", ()),
+    )
+
+
+def _defaults(body: Any) -> dict[str, Any]:
+    """Return the notebook's own values of a scan.json; the first version kept none."""
+    if not isinstance(body, dict) or not is_bounded(body):
+        return {}
+    return plain_defaults(numbers.decode_all(body))
+
+
+def _migrated(body: dict[str, Any]) -> dict[str, Any]:
+    """Return a spec of any known format as a spec of this version's format.
+
+    Raises StorageError for a format that this version does not know.
+    """
+    if body.get("format") == 1:
+        body = _from_1(body)
+    if body.get("format") != FORMAT:
+        raise StorageError(
+            f"The scan has format {shown(body.get('format'))}, this version reads {FORMAT};"
+            " use the version that made it."
+        )
+    return body
+
+
+def _from_1(body: dict[str, Any]) -> dict[str, Any]:
+    """Return a spec of format 1 as one of format 2.
+
+    All scans of format 1 propose their points, and none of them runs another one again.
+    """
+    return {**body, "format": FORMAT, "recorded": 0, "recorded_digest": "", "origin": None}

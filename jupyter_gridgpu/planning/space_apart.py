@@ -1,0 +1,121 @@
+"""Evaluates the space of a command line or a file in a process of its own, with limits.
+
+A slip such as `[i for i in range(10**10)]` must not fill the memory of the machine, nor hang the
+command. A space of numbers, texts, lists and the grammar's own functions needs no such process:
+its size is known before it is computed. In a notebook, the cell is evaluated in the kernel, with
+the user's variables.
+
+Run as a program, the module reads `{"body": ..., "folder": ...}` from its standard input and
+writes `{"space": [...]}` or `{"error": text}`.
+"""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import json
+import os
+import resource
+import subprocess
+import sys
+from typing import Any
+
+from jupyter_gridgpu.errors import SpaceError
+from jupyter_gridgpu.model import numbers, space
+from jupyter_gridgpu.model.fields import Fields
+from jupyter_gridgpu.model.grammar import FUNCTIONS, parse_space
+from jupyter_gridgpu.model.space import Space
+from jupyter_gridgpu.store.json_decoder import parse_json
+
+CPU_S = 3  # seconds of processor time
+WAIT_S = 20.0  # seconds; a disk or a machine may be slow
+MEMORY_LIMIT = 1 * 1024**3  # bytes
+ANSWER_LIMIT = 100_000_000  # bytes
+_PLAIN_NODES = (
+    ast.BinOp, ast.Constant, ast.Dict, ast.List, ast.Load, ast.Tuple, ast.UnaryOp, ast.keyword,
+    ast.operator, ast.unaryop,
+)  # fmt: skip
+_PLAIN_CALLS = {*FUNCTIONS, "range"}
+
+
+def space_apart(body: str) -> Space:
+    """Return the space that the lines of a file or a command describe. Raises SpaceError."""
+    if _is_plain(body) or not sys.executable:
+        return parse_space(body)
+    question = json.dumps({"body": body, "folder": os.getcwd()})
+    try:
+        ended = subprocess.run(
+            [sys.executable, "-m", __name__],
+            input=question.encode(),
+            stdout=subprocess.PIPE,
+            # A folder that belongs to somebody else must not come first where Python looks for
+            # modules.
+            cwd="/",
+            # NumPy asks for memory for each thread that it might start.
+            env={"OPENBLAS_NUM_THREADS": "1", **os.environ},
+            timeout=WAIT_S,
+        )
+    except subprocess.TimeoutExpired:
+        raise SpaceError(f"The space took more than {WAIT_S:.0f} s to compute.") from None
+    except OSError as error:
+        raise SpaceError(f"The space cannot be computed: {error.strerror}.") from None
+    return _answer(ended.stdout)
+
+
+def _is_plain(body: str) -> bool:
+    """Return whether computing the space is sure to be quick. Wrong lines are: they are refused."""
+    try:
+        tree = ast.parse(body)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return True
+    values = [node.value for node in tree.body if isinstance(node, (ast.Assign, ast.AnnAssign))]
+    return all(_is_plain_node(node) for value in values if value for node in ast.walk(value))
+
+
+def _is_plain_node(node: ast.AST) -> bool:
+    if isinstance(node, ast.Call):
+        return isinstance(node.func, ast.Name)
+    if isinstance(node, ast.Name):
+        return node.id in _PLAIN_CALLS
+    return isinstance(node, _PLAIN_NODES)
+
+
+def _answer(output: bytes) -> Space:
+    """Return the space that the process wrote, or raise the SpaceError that it wrote."""
+    try:
+        body = parse_json(output[:ANSWER_LIMIT])
+    except ValueError:
+        # The limit of processor time, or of memory, ended the process.
+        raise SpaceError(
+            f"The space takes more than {CPU_S} s or {MEMORY_LIMIT // 1024**3} GB to compute;"
+            " write fewer or simpler values."
+        ) from None
+    if "error" in body:
+        raise SpaceError(body["error"])
+    return space.from_json(Fields(body, "The space").inner_list("space"))
+
+
+def main() -> None:
+    """Evaluate the space that standard input holds, with limits."""
+    answers = os.dup(1)
+    os.dup2(2, 1)  # what the lines print is no part of the answer
+    question = json.loads(sys.stdin.buffer.read())
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_CPU, (CPU_S, CPU_S))
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT, MEMORY_LIMIT))
+    with contextlib.suppress(OSError):
+        os.chdir(question["folder"])
+    with open(answers, "w", encoding="utf-8") as file:
+        file.write(json.dumps(_evaluated(question["body"])))
+
+
+def _evaluated(body: str) -> dict[str, Any]:
+    try:
+        return {"space": numbers.encode_all(space.to_json(parse_space(body)))}
+    except SpaceError as error:
+        return {"error": str(error)}
+
+
+if __name__ == "__main__":
+    main()
