@@ -200,8 +200,9 @@ class CollectHandler(web.RequestHandler):
     async def _discard(self, left: int) -> None:
         """Throw away so many bytes. Raises StreamClosedError if the sender goes away."""
         stream = self.request.connection.stream  # type: ignore[union-attr]
+        piece = bytearray(PIECE_BYTES)
         while left > 0:
-            left -= len(await stream.read_bytes(min(left, PIECE_BYTES), partial=True))
+            left -= await stream.read_into(piece, partial=True)
 
     def drop(self) -> None:
         """Close the connection, since others of its kind began later."""

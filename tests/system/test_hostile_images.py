@@ -65,7 +65,7 @@ def keys(scan: ScanOfLab) -> list[Path]:
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
 def test_an_image_changes_and_reads_nothing_but_its_jobs_own(
-    attacked: Lab, elsewhere: Path, runtime: str
+    attacked: Lab, elsewhere: Path, tmp_path: Path, runtime: str
 ) -> None:
     user = elsewhere / "user"
     other = attacked.run(attacked.notebook(TRAIN, parameters="lr = 0.1"), *space(lr=[0.1]))
@@ -79,7 +79,7 @@ def test_an_image_changes_and_reads_nothing_but_its_jobs_own(
     targets = [folder / name for name in in_scan]
     targets += [other.folder / "scan.json", other.folder / "inbox/command", attacked.home / "new"]
     targets += [user / ".ssh/authorized_keys", user / ".config/gridgpu/collector.json"]
-    listening = Path(tempfile.mkdtemp(prefix="tmux-")) / "a.sock"
+    listening = tmp_path / "a.sock"  # below /tmp, as those of many programs are
     secrets = [user / ".ssh/id_ed25519", user / ".config/gridgpu/collector.json", listening]
     (elsewhere / "data.txt").write_text("data")
     words = space(
