@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import TypeVar
+
+import pytest
 
 T = TypeVar("T")
 WITHIN_S = 90.0  # far more than anything here takes, since the machine may be busy otherwise
@@ -23,3 +27,20 @@ def eventually(look: Callable[[], T | None], what: str = "", within_s: float = W
         )
         time.sleep(LOOK_S)
     return value
+
+
+def break_workers(folder: Path, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every worker that is started from now on end at its start, with `words` on stderr.
+
+    `folder` is made. A worker that was put into the scan's folder instead would be replaced.
+    """
+    folder.mkdir()
+    line = f"{words}\n"
+    (folder / "sitecustomize.py").write_text(
+        "import os, sys\n"
+        "if any(word.endswith('worker.pyz') for word in sys.orig_argv):\n"
+        f"    os.write(2, {line.encode()!r})\n"
+        "    os._exit(1)\n"
+    )
+    path = os.environ.get("PYTHONPATH", "")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, (str(folder), path))))

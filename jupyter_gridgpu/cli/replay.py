@@ -71,7 +71,7 @@ def replay(
         print_plan(made, as_json)
         return
     for warning in made.scan.warnings:
-        click.echo(f"Warning: {warning}", err=True)
+        echo(f"Warning: {warning}", err=True)
     text = variation_text(made.scan)
     if text and not as_json:
         echo(text)

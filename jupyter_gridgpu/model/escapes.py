@@ -34,12 +34,13 @@ def without_escapes(text: str) -> str:
 def visible(text: str) -> str:
     """Return a text as it may be shown: without sequences for terminals and hidden characters.
 
-    Control characters, marks that change the direction of writing, and halves of surrogate pairs
-    become spaces. Ends of lines and tabs stay.
+    Control characters and marks that change the direction of writing become spaces. Ends of lines
+    and tabs stay. Bytes that are no UTF-8, which Python keeps as halves of surrogate pairs, are
+    shown by their numbers, so that the name of a file can still be recognised.
     """
     if text.isprintable():
         return text
-    plain = without_escapes(text)
+    plain = without_escapes(text).encode("utf-8", "backslashreplace").decode("utf-8")
     return "".join(char if char.isprintable() or char in "\n\t" else " " for char in plain)
 
 

@@ -14,7 +14,7 @@ from jupyter_gridgpu.planning.declaration import Options
 from jupyter_gridgpu.planning.request import plan
 from jupyter_gridgpu.store.paths import ScanPaths
 from jupyter_gridgpu.testing.examples import notebook_json
-from tests.kit import eventually
+from tests.kit import break_workers, eventually
 
 # A stand-in for the packed worker: it says whether it ignores SIGINT, and waits for its pipe.
 SHOWS_SIGINT = """\
@@ -31,10 +31,7 @@ sys.stdin.read()
 def test_jobs_fail_with_the_reason_when_workers_cannot_start(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(
-        "jupyter_gridgpu.records.scan_provenance.pack",
-        lambda target: target.write_text("raise SystemExit('no papermill in this image')"),
-    )
+    break_workers(tmp_path / "broken", "no papermill in this image", monkeypatch)
     notebook = tmp_path / "train.ipynb"
     notebook.write_text(notebook_json("lr = 0.1", "print(lr)"))
     handle = client.start(plan(notebook, "lr = [0.1, 0.2, 0.3]", Options()))

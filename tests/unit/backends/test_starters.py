@@ -10,6 +10,7 @@ from jupyter_gridgpu import client
 from jupyter_gridgpu.planning.declaration import Options
 from jupyter_gridgpu.planning.request import plan
 from jupyter_gridgpu.testing.examples import notebook_json
+from tests.kit import break_workers
 
 
 @pytest.fixture
@@ -43,8 +44,10 @@ def test_a_runtime_that_refuses_is_the_images_failure_in_its_words(
 
 
 @pytest.mark.timeout(120)
-def test_jobs_fail_with_the_reason_when_nothing_can_be_launched(started: client.ScanHandle) -> None:
-    started.paths.worker.write_text("raise SystemExit('no such file')")
+def test_jobs_fail_with_the_reason_when_nothing_can_be_launched(
+    started: client.ScanHandle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    break_workers(tmp_path / "broken", "no such file", monkeypatch)
     started.resume()
     assert messages(started) == {
         ("failed", "submit", "Workers cannot start on this machine. no such file")

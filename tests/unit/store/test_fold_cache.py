@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,10 @@ import pytest
 
 from jupyter_gridgpu.client import ScanHandle
 from jupyter_gridgpu.model import wire
+from jupyter_gridgpu.model.variant import VariantView
 from jupyter_gridgpu.model.view import ScanView
 from jupyter_gridgpu.store import fold_cache, home
+from jupyter_gridgpu.store.fold_soundness import VARIANT, VIEW
 from jupyter_gridgpu.store.journal import JournalReader
 from jupyter_gridgpu.store.paths import ScanPaths
 from jupyter_gridgpu.testing.examples import Story, small_scan
@@ -46,6 +49,13 @@ def paths(scans_home: Path, story: Story) -> ScanPaths:
     made.journal.write_bytes(story.text())
     fold_cache.write(made, folded(made), made.journal.stat().st_size)
     return made
+
+
+def test_every_part_of_a_kept_fold_is_checked() -> None:
+    # A part that is not checked would make all caches useless, and nobody would notice.
+    kept_apart = {"metrics"}
+    assert set(VARIANT) == {field.name for field in fields(VariantView)} - kept_apart
+    assert set(VIEW) == set(fold_cache._PLAIN)
 
 
 def folded(paths: ScanPaths) -> ScanView:
