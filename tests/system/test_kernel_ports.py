@@ -15,7 +15,7 @@ from typing import Any
 
 import psutil
 import pytest
-from jupyter_client import BlockingKernelClient
+from jupyter_client.blocking.client import BlockingKernelClient
 
 from tests.kit import eventually
 from tests.system.helpers import space
@@ -41,7 +41,8 @@ def kernel_of(marker: Path) -> psutil.Process | None:
 def send(connection: dict[str, Any], key: bytes, code: str) -> BlockingKernelClient:
     """Send code to a kernel, signed with a key; the client sends it as long as it is open."""
     client = BlockingKernelClient()
-    client.load_connection_info({**connection, "key": key})
+    theirs: Any = {**connection, "key": key}
+    client.load_connection_info(theirs)
     client.start_channels(iopub=False, stdin=False, hb=False, control=False)
     client.execute(code, store_history=False)
     return client
