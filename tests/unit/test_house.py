@@ -112,7 +112,6 @@ MAY_OPEN: dict[str, set[str]] = {
     "records/export/papermill_folder.py": {"open", "read_text", "write_bytes", "write_text"},
     "records/packing.py": {"zipfile.ZipFile"},  # mode "x", or an open file
     # It reads a socket.
-    "collector/handler.py": {"read_bytes"},
     # They hand an open file over, or a function that opens with care.
     "backends/panda/outputs.py": {"tarfile.open"},
     "backends/panda/sandbox.py": {"tarfile.open"},
