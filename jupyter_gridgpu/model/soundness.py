@@ -25,9 +25,10 @@ _OPTIONAL: dict[str, tuple[type, ...]] = {
 _TIMES = frozenset({"started", "ended", "at"})
 _AMOUNTS = frozenset({"cell", "step", "steps", "peak_mb", "gpu_s", "trials"})
 _LARGEST = 1e300
+_LARGEST_INT = numbers.LARGEST_INT
 _METRIC_PARTS = 4  # n, min, max, new values
 _NO_USAGE: dict[str, float] = {}
-_MAY_BE_REPORTED = ("step", "steps", "at", "whole", "notebook")
+_SELDOM_REPORTED = ("at", "whole", "notebook")
 
 
 def is_sound(type_: str, data: Mapping[str, Any]) -> bool:
@@ -99,7 +100,12 @@ def _reported(data: Mapping[str, Any]) -> bool:
         # Only a number that is finite lies between these.
         if type(value) not in _NUMBER or not -_LARGEST <= value <= _LARGEST:
             return False
-    for name in _MAY_BE_REPORTED:
+    step, steps = data.get("step"), data.get("steps")
+    if step is not None and (type(step) is not int or not 0 <= step <= _LARGEST_INT):
+        return False
+    if steps is not None and (type(steps) is not int or not 0 <= steps <= _LARGEST_INT):
+        return False
+    for name in _SELDOM_REPORTED:
         value = data.get(name)
         if value is not None and not _fits(name, value):
             return False
