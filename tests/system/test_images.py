@@ -22,6 +22,7 @@ from jupyter_gridgpu.backends.base import Job, job_spec, write_spec
 from jupyter_gridgpu.client import ScanHandle
 from jupyter_gridgpu.planning.declaration import Options
 from jupyter_gridgpu.planning.request import plan
+from jupyter_gridgpu.store.paths import write_stop
 from tests.engines import images
 from tests.engines.registry import registry, trusting
 from tests.kit import eventually
@@ -232,10 +233,11 @@ def held(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
 @pytest.mark.parametrize(
-    ("number", "reason"), [(signal.SIGTERM, "preempted"), (signal.SIGUSR1, "timeout")]
+    ("number", "reason"),
+    [(signal.SIGTERM, "preempted"), (signal.SIGUSR1, "timeout"), (None, "user")],
 )
-def test_a_signal_to_the_launcher_saves_the_notebook(
-    held: Any, runtime: str, number: signal.Signals, reason: str
+def test_a_signal_to_the_launcher_or_the_stop_file_saves_the_notebook(
+    held: Any, runtime: str, number: signal.Signals | None, reason: str
 ) -> None:
     handle, process = held(runtime, str(images.sandbox()), HOLD)
     job = handle.paths.job("v0001.1")
@@ -245,7 +247,10 @@ def test_a_signal_to_the_launcher_saves_the_notebook(
         return any("begin" in log.read_text() for log in logs)
 
     eventually(begun, what="the cell runs")
-    process.send_signal(number)
+    if number is None:
+        write_stop(job.stop)
+    else:
+        process.send_signal(number)
     assert process.wait(timeout=90) == 0
     result = strict_json(job.result.read_text())
     assert (result["state"], result["reason"]) == ("failed", reason)

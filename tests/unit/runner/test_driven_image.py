@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
-from jupyter_gridgpu.model import notes
+from jupyter_gridgpu import channels
+from jupyter_gridgpu.backends.base import Backend
+from jupyter_gridgpu.model import events, notes
+from jupyter_gridgpu.model.job import Observation
 from jupyter_gridgpu.model.resources import Container
 from jupyter_gridgpu.model.scan import to_json
 from jupyter_gridgpu.model.view import ScanView
 from jupyter_gridgpu.runner.driven_image import DrivenImage
 from jupyter_gridgpu.runner.driven_scan import DrivenScan
+from jupyter_gridgpu.runner.observing import JobObserver
 from jupyter_gridgpu.store import fold_cache
 from jupyter_gridgpu.store.paths import ScanPaths, write_json
 from jupyter_gridgpu.testing.examples import small_scan
@@ -111,4 +115,28 @@ def test_the_cached_fold_knows_the_images(
     found = fold_cache.read(scan.paths, scan.spec)
     assert found is not None
     assert found[0].images == scan.view.images
+    scan.journal.close()
+
+
+class FakeBackend:
+    """A backend whose jobs leave nothing that is to be brought."""
+
+    poll_s = 0.0
+
+    def collect(self, key: str, ident: str) -> None:
+        """Do nothing."""
+
+
+def test_the_image_is_looked_at_while_a_job_runs_and_when_it_has_ended(scan: DrivenScan) -> None:
+    observer = JobObserver(scan, cast(Backend, FakeBackend()), channels.load(scan.spec, scan.paths))
+    for number, seen in ((1, Observation("running", started=1.0)), (2, Observation("done"))):
+        ident = f"v{number:04d}"
+        proposed = {"variant": ident, "point": number - 1, "repeat": 0, "params": {}}
+        scan.record(
+            (events.VARIANT_PROPOSED, proposed), (events.JOB_INTENDED, {"key": f"{ident}.1"})
+        )
+        scan.record((events.JOB_SUBMITTED, {"key": f"{ident}.1"}))
+        ran(scan, f"{ident}.1", {"image_mark": f"sha256:{number}"})
+        observer.observed(scan.view.variants[ident], seen, 1.0)
+    assert scan.view.images == [("sha256:1", "v0001"), ("sha256:2", "v0002")]
     scan.journal.close()
