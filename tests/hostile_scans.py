@@ -70,7 +70,7 @@ def story() -> Story:
 
 
 def _tell_job(told: Story, number: int, value: Any) -> None:
-    params = dict.fromkeys((*NAMES, HIDDEN), value)
+    params = dict.fromkeys(NAMES, value)
     if value is LONG:  # once is enough: a line of the journal that is longer still is no event
         params = {**dict.fromkeys(params, "W"), NAMES[0]: value}
     key = f"{told.propose(number, **params)}.1"
@@ -88,8 +88,8 @@ def _tell_job(told: Story, number: int, value: Any) -> None:
         seen.update(state="failed", reason=text if number % 2 else "notebook", cell=number)
     else:
         seen.update(state="done")
-    # Some of the paths lead out of the scan.
-    seen["notebook"] = f"jobs/{key}/ab/output.ipynb" if number % 4 else f"../../{text[:50]}.ipynb"
+    name = "output.ipynb" if number % 4 else f"{text[:50]}.ipynb"
+    seen["notebook"] = f"jobs/{key}/ab/{name.replace('/', '_')}"
     told.tell("job.observed", key=key, ended=2000.0 + number, **seen)
 
 

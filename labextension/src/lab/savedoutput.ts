@@ -108,7 +108,7 @@ const HEAD: Readers<ScanInfo> = {
   ...{ created: number, ended: maybeNumber, left_s: maybeNumber, gpu_s: number, now: number },
   ...{ note: maybeText, warnings: texts, stopped_by: maybeText, reported: maybeNumber },
   channel: oneOf("file", "push", "drop", "end"),
-  ...{ folder: text, browse: maybeText, home: text },
+  ...{ folder: text, browse: maybeText, home: text, foreign: maybeText, accept: texts },
 };
 
 /** A snapshot in which all has its type, or null if it holds no scan. A row without id is none. */
