@@ -148,6 +148,18 @@ def test_a_new_scan_is_the_users_alone_whatever_the_umask(folder: Path, tmp_path
     assert ownership.foreign(made) is None
 
 
+def test_a_new_home_is_the_users_alone_whatever_the_umask(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GRIDGPU_HOME", str(tmp_path / "some" / "where" / "home"))
+    before = os.umask(0)
+    try:
+        assert home.make_home() == home.make_home() == tmp_path / "some" / "where" / "home"
+    finally:
+        os.umask(before)
+    ownership.require_own_home(home.home())
+
+
 def test_a_group_of_the_user_alone_may_write(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ownership, "ROOT", -1)  # as for a user whose own group has another number
     (folder / "scan.json").chmod(0o664)
