@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import grp
 import os
+import pwd
 from collections.abc import Callable
 from pathlib import Path
 
@@ -152,18 +154,18 @@ def test_a_group_of_the_user_alone_may_write(folder: Path, monkeypatch: pytest.M
     monkeypatch.setattr(ownership, "ROOT", -1)  # as for a user whose own group has another number
     (folder / "scan.json").chmod(0o664)
     (folder / "jobs").chmod(0o775)
-    user = ownership.pwd.getpwuid(os.geteuid())
-    own = ownership.grp.struct_group((user.pw_name, "x", os.getegid(), []))
-    monkeypatch.setattr(ownership.pwd, "getpwuid", lambda uid: _account(user, os.getegid()))
-    monkeypatch.setattr(ownership.grp, "getgrgid", lambda gid: own)
+    user = pwd.getpwuid(os.geteuid())
+    own = grp.struct_group((user.pw_name, "x", os.getegid(), []))
+    monkeypatch.setattr(pwd, "getpwuid", lambda uid: _account(user, os.getegid()))
+    monkeypatch.setattr(grp, "getgrgid", lambda gid: own)
     assert ownership.foreign(folder) is None
-    shared = ownership.grp.struct_group((user.pw_name, "x", os.getegid(), ["somebody"]))
-    monkeypatch.setattr(ownership.grp, "getgrgid", lambda gid: shared)
+    shared = grp.struct_group((user.pw_name, "x", os.getegid(), ["somebody"]))
+    monkeypatch.setattr(grp, "getgrgid", lambda gid: shared)
     assert ownership.foreign(folder) is not None
-    users = ownership.grp.struct_group(("users", "x", os.getegid(), []))
-    monkeypatch.setattr(ownership.grp, "getgrgid", lambda gid: users)
+    users = grp.struct_group(("users", "x", os.getegid(), []))
+    monkeypatch.setattr(grp, "getgrgid", lambda gid: users)
     assert ownership.foreign(folder) is not None
 
 
-def _account(user: ownership.pwd.struct_passwd, group: int) -> ownership.pwd.struct_passwd:
-    return ownership.pwd.struct_passwd((*user[:3], group, *user[4:]))
+def _account(user: pwd.struct_passwd, group: int) -> pwd.struct_passwd:
+    return pwd.struct_passwd((*user[:3], group, *user[4:]))
