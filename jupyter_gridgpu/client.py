@@ -272,8 +272,7 @@ def create(plan: Plan, fill: Callable[[ScanPaths], object] | None = None) -> Sca
     # Imported late: a face that only lists scans needs none of this.
     from jupyter_gridgpu.records.scan_provenance import complete_folder
 
-    home.home().mkdir(parents=True, exist_ok=True, mode=0o700)
-    ownership.require_own_home(home.home())
+    ownership.require_own_home(home.make_home())
     scan = replace(plan.scan, name=home.free_name(plan.scan.name))
     add_rest = partial(complete_folder, plan, scan, fill)
     content = plan.notebook.content

@@ -44,6 +44,22 @@ def home() -> Path:
     return Path(platformdirs.user_data_dir("gridgpu", appauthor=False))
 
 
+def make_home() -> Path:
+    """Make the folder that holds the scans, unless it is there, and return it. Raises OSError.
+
+    Whatever the user's umask is, nobody else may write to it, or to the folders above it that are
+    made with it: a runner would not run what others may change.
+    """
+    folder = home()
+    for parent in reversed(folder.parents):
+        # Not asked for first: another process may make the same folders.
+        with suppress(FileExistsError, PermissionError, IsADirectoryError):
+            if not parent.is_dir():
+                parent.mkdir(mode=0o755)
+    folder.mkdir(exist_ok=True, mode=0o700)
+    return folder
+
+
 def use_home(folder: str) -> Path:
     """Keep scans in another folder from now on, and return that folder.
 
@@ -238,7 +254,7 @@ def starting() -> Iterator[None]:
     Raises StorageError if the home cannot be written.
     """
     try:
-        home().mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_home()
         handle = plain_handle(home() / ".starting", LOCK)
     except OSError as error:
         raise StorageError(

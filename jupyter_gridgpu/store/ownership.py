@@ -98,8 +98,8 @@ def _foreign_above(folder: Path) -> Foreign | None:
         if _others_write(parent, found) and not found.st_mode & stat.S_ISVTX:
             return Foreign(
                 WRITABLE,
-                f"Others may change what is in {parent}, so the scan in it is only shown: say "
-                f"`chmod go-w {parent}`.",
+                "Others may put another folder into the place of the scan, so it is only shown: "
+                f"say `chmod go-w {parent}`.",
             )
     return None
 
@@ -199,7 +199,7 @@ def _foreign_entry(folder: Path, path: Path, found: os.stat_result) -> Foreign |
         return Foreign(
             OWNER,
             f"{path} belongs to {owner_name(found.st_uid)}, whose notebook would run as you, so "
-            f"the scan is only shown: `gridgpu replay {folder}` makes a scan of your own.",
+            "the scan is only shown, and not continued: `gridgpu replay` makes one of your own.",
         )
     if stat.S_ISLNK(found.st_mode):
         return Foreign(
@@ -214,10 +214,15 @@ def _foreign_entry(folder: Path, path: Path, found: os.stat_result) -> Foreign |
     if _others_write(path, found):
         return Foreign(
             WRITABLE,
-            f"Others may write to {path}, so the scan is only shown: say "
+            f"Others may write to {_name(folder, path)}, so the scan is only shown: say "
             f"`chmod -R go-w {folder}` if all in it is yours.",
         )
     return None
+
+
+def _name(folder: Path, path: Path) -> str:
+    """Return what a sentence that has the folder calls a file in it."""
+    return "its folder" if path == folder else str(path.relative_to(folder))
 
 
 def _others_write(path: Path, found: os.stat_result) -> bool:

@@ -12,6 +12,8 @@ import psutil
 import pytest
 
 from jupyter_gridgpu.backends.batch.inquiry import _locked
+from jupyter_gridgpu.client import open_scan
+from jupyter_gridgpu.errors import ForeignScan
 from jupyter_gridgpu.store.paths import write_json
 from jupyter_gridgpu.transport import key_files
 from tests.kit import eventually
@@ -60,7 +62,7 @@ def reached(paths: set[str]) -> list[str]:
 def test_a_running_scan_is_closed_to_other_users(lab: Lab, place: Path, open_umask: None) -> None:
     """Its folder, the scratch folders of its jobs, the sockets of kernels and their parent."""
     lab.home = place / "home"
-    axes = space(n=[1, 2], mark=str(lab.mark), steps=600, pause=0.1)
+    axes = space(n=[1, 2], mark=str(lab.mark), steps=60, pause=0.5)
     scan = lab.start(lab.notebook(), *axes)
     try:
         scan.wait_for("v0001", loss=0.0)
@@ -90,6 +92,27 @@ def test_keys_and_answers_of_batch_systems_are_closed_to_other_users(
     (place / "settings").chmod(0o755)
     assert allowed([answers, *answers.iterdir()]) == []
     assert allowed([place / "settings" / "collector.json"]) == []
+
+
+@needs_root
+def test_a_second_user_looks_at_a_scan_that_may_be_read(lab: Lab, place: Path) -> None:
+    lab.home = place / "home"
+    scan = lab.run(lab.notebook("pass"), *space(n=[1]))
+    for path in [lab.home, scan.folder, *scan.folder.rglob("*")]:
+        path.chmod(path.stat().st_mode | 0o055)
+    looked = as_other(lambda: open_scan(scan.folder).summary())
+    assert (looked["state"], len(looked["variants"])) == ("done", 1)
+    assert "belongs to root" in looked["foreign"]
+    assert "belongs to root" in as_other(lambda: _refusal(scan.folder))
+    assert list((scan.folder / "inbox").iterdir()) == []
+
+
+def _refusal(folder: Path) -> str:
+    """Return why a command to a scan is refused."""
+    try:
+        return open_scan(folder).command("retry")
+    except ForeignScan as error:
+        return str(error)
 
 
 @needs_root

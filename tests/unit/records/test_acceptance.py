@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from jupyter_gridgpu import client
+from jupyter_gridgpu.cli.replay import read_replay_request
 from jupyter_gridgpu.errors import GridGpuError, NotAccepted, UsageError
 from jupyter_gridgpu.model.resources import Container, Placement
 from jupyter_gridgpu.planning.notebook import read_notebook
@@ -226,3 +227,8 @@ def test_paths_of_helper_files_in_a_pack_lead_nowhere_else(tmp_path: Path, key: 
     except UsageError:
         return
     assert plan.files == {}
+
+
+def test_the_magic_takes_the_word(scans_home: Path) -> None:
+    assert read_replay_request(["small", "--accept"])[1].accept is True
+    assert read_replay_request(["small"])[1].accept is False

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from jupyter_gridgpu.client import ScanHandle
+from jupyter_gridgpu.model.resources import Container
 from jupyter_gridgpu.planning.notebook import read_notebook
 from jupyter_gridgpu.store import home_mark
 from jupyter_gridgpu.testing.examples import Story, notebook_json
@@ -407,3 +408,27 @@ def test_a_replay_is_a_scan_of_its_own(server: Server) -> None:
     assert again.body["text"] == "origin-replay is this replay already."
     assert server.command("origin", {"action": "replay", "variants": ["v0099"]}).status == 400
     eventually(lambda: server.api("scans/origin-replay")["state"] == "done", "the replay ends", 90)
+
+
+def test_a_foreign_scan_is_shown_and_takes_no_command_but_a_replay_that_was_accepted(
+    server: Server,
+) -> None:
+    binds = Container("docker://some/image", None, "auto", ("/data:/x",))
+    scan = write_scan(server.home, "sent", ended_story(), container=binds)
+    scan.paths.unpacked.write_text("{}")
+    head = server.api("scans/sent")
+    assert head["foreign"] == head["note"]
+    assert head["foreign"].startswith("Unpacked: read only")
+    assert head["accept"] == ["--image docker://some/image", "--bind /data:/x"]
+    for body in ({"action": "retry"}, {"action": "stop", "variants": ["v0001"]}):
+        answer = server.command("sent", body)
+        assert (answer.status, answer.message) == (403, head["foreign"])
+    for accept in (None, [], head["accept"][:1]):
+        answer = server.command("sent", {"action": "replay", "accept": accept})
+        assert answer.status == 400
+        assert "--bind /data:/x: say --accept" in answer.message
+    # What was accepted goes on to the next check: this notebook is no notebook.
+    answer = server.command("sent", {"action": "replay", "accept": head["accept"]})
+    assert "accept" not in answer.message
+    assert server.command("sent", {"action": "replay", "accept": "all"}).status == 400
+    assert list(scan.paths.inbox.iterdir()) == []

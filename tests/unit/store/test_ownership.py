@@ -80,7 +80,7 @@ def test_what_others_may_change_is_foreign(folder: Path, change: str) -> None:
     found = ownership.foreign(folder)
     assert found is not None
     assert found.why == why
-    assert len(found.text) < 300 + 2 * len(str(folder))
+    assert len(found.text) < 150 + len(str(folder / CODE))  # so that nothing is cut off
     with pytest.raises(ForeignScan):
         ownership.require_own(folder)
 
@@ -148,6 +148,18 @@ def test_a_new_scan_is_the_users_alone_whatever_the_umask(folder: Path, tmp_path
     finally:
         os.umask(before)
     assert ownership.foreign(made) is None
+
+
+def test_a_new_home_is_the_users_alone_whatever_the_umask(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GRIDGPU_HOME", str(tmp_path / "some" / "where" / "home"))
+    before = os.umask(0)
+    try:
+        assert home.make_home() == home.make_home() == tmp_path / "some" / "where" / "home"
+    finally:
+        os.umask(before)
+    ownership.require_own_home(home.home())
 
 
 def test_a_group_of_the_user_alone_may_write(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
