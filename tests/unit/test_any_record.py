@@ -105,7 +105,8 @@ def show(handle: ScanHandle) -> None:
     state = handle.state
     head = wire.head(handle.view, state, 1e9)
     rows = [wire.row(handle.view, variant) for variant in handle.view.variants.values()]
-    dumps([head, rows, handle.best, handle.summary()])
+    dumps([head, rows, handle.summary()])
+    repr(handle.best)
     for ident in list(handle.view.variants):
         dumps(handle.job(ident))
         dumps(handle.curves(ident))
