@@ -43,9 +43,11 @@ def parse_reading(line: bytes, decode: Callable[[bytes], Any] = parse_json) -> R
     """
     try:
         body = decode(line)
-        time = body["t"] if is_time(body["t"]) else 0.0
+        has_time = is_time(body["t"])
+        time = body["t"] if has_time else 0.0
         values = clean_values(body.get("m", {}))
-        usage = clean_usage(body.get("beat"))
+        # What a job used is drawn over time, and so says nothing without a time.
+        usage = clean_usage(body.get("beat")) if has_time else {}
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
     # A line has metrics ("m") or is a heartbeat; a heartbeat without a known value says nothing.

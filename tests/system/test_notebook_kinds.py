@@ -92,7 +92,7 @@ def kinds(shared_lab: Lab) -> dict[str, dict[str, Any]]:
     for code, out, err in gridgpu(shared_lab, commands):
         assert (code, err) == (0, "")
         scans.append(open_scan(strict_json(out)["folder"]))
-    eventually(lambda: all(scan.ended for scan in scans), 120)
+    eventually(lambda: all(scan.ended for scan in scans), "the scans end", 120)
     return {name: scan.summary()["variants"][0] for name, scan in zip(paths, scans, strict=True)}
 
 

@@ -105,7 +105,8 @@ def show(handle: ScanHandle) -> None:
     state = handle.state
     head = wire.head(handle.view, state, 1e9)
     rows = [wire.row(handle.view, variant) for variant in handle.view.variants.values()]
-    dumps([head, rows, handle.best, handle.summary()])
+    dumps([head, rows, handle.summary()])
+    repr(handle.best)
     for ident in list(handle.view.variants):
         dumps(handle.job(ident))
         dumps(handle.curves(ident))
@@ -398,36 +399,35 @@ OBJECTS: dict[str, tuple[str, Any, tuple[Look, ...]]] = {
     "frames": ("frames", {"D": 1}, (read_frames,)),
 }  # fmt: skip
 # Events that the journal of that scan has not.
+MORE_EVENTS: list[dict[str, Any]] = [
+    {"type": "runner.started"},
+    {
+        "type": "command.applied",
+        "id": "a",
+        "action": "extend",
+        "variants": None,
+        "trials": 2,
+    },
+    {"type": "job.intended", "key": "v0002.2"},
+    {"type": "job.submitted", "key": "v0002.2", "engine_id": "17"},
+    {
+        "type": "job.reported",
+        "key": "v0002.2",
+        "step": 1,
+        "steps": 2,
+        "at": 1e9,
+        "usage": {"cpu": 1.0},
+        "whole": True,
+        "notebook": "jobs/v0002.2/a/output.ipynb",
+        "metrics": {"acc": [3, 0.1, 0.3, [0.1, "NaN", 0.3]]},
+    },
+    {"type": "engine.noted", "message": "m"},
+    {"type": "rule.met", "rule": "max-failures", "why": "w"},
+    {"type": "scan.finished", "state": "done"},
+]
 MORE = [
     {"seq": 1001 + number, "term": 9, "t": 1e9 + number, **event}
-    for number, event in enumerate(
-        [
-            {"type": "runner.started"},
-            {
-                "type": "command.applied",
-                "id": "a",
-                "action": "extend",
-                "variants": None,
-                "trials": 2,
-            },
-            {"type": "job.intended", "key": "v0002.2"},
-            {"type": "job.submitted", "key": "v0002.2", "engine_id": "17"},
-            {
-                "type": "job.reported",
-                "key": "v0002.2",
-                "step": 1,
-                "steps": 2,
-                "at": 1e9,
-                "usage": {"cpu": 1.0},
-                "whole": True,
-                "notebook": "jobs/v0002.2/a/output.ipynb",
-                "metrics": {"acc": [3, 0.1, 0.3, [0.1, "NaN", 0.3]]},
-            },
-            {"type": "engine.noted", "message": "m"},
-            {"type": "rule.met", "rule": "max-failures", "why": "w"},
-            {"type": "scan.finished", "state": "done"},
-        ]
-    )
+    for number, event in enumerate(MORE_EVENTS)
 ]
 LINES: dict[str, tuple[str, list[Any], tuple[Look, ...]]] = {
     "journal": (

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jupyter_gridgpu import curve_cache
+from jupyter_gridgpu.channels.metrics_file import parse_reading
 from jupyter_gridgpu.curve_cache import CurveCache
 from jupyter_gridgpu.store import tail
 from jupyter_gridgpu.store.opener import opener_below
@@ -29,11 +30,10 @@ class Reads:
         self.cache = CurveCache(2)
         self.parsed = 0
         self._folder = folder
-        parse = curve_cache.parse_reading
 
         def counted(line: bytes, decode: Any) -> Any:
             self.parsed += 1
-            return parse(line, decode)
+            return parse_reading(line, decode)
 
         monkeypatch.setattr(curve_cache, "parse_reading", counted)
 

@@ -57,7 +57,9 @@ READERS_OF_FILES: dict[str, tuple[Callable[[Path], object], object]] = {
     "settings of Jupyter": (_read_object, {}),
     "where a package came from": (lambda path: _source(str(path.parent)), ""),
 }
-REFUSING: dict[str, tuple[Callable[[bytes], object], type[Exception]]] = {
+REFUSING: dict[
+    str, tuple[Callable[[bytes], object], type[Exception] | tuple[type[Exception], ...]]
+] = {
     "a notebook": (sound_notebook, ValueError),
     "an answer of panda-client": (
         lambda data: client_call.unpacked(data.decode("utf-8", "replace")[:-1]),

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -178,6 +179,10 @@ def test_no_worker_is_started_from_an_odd_file(scans_home: Path, kind: str) -> N
     assert starter.process is None
 
 
+def _has_ended(process: subprocess.Popen[str]) -> bool:
+    return process.poll() is not None
+
+
 def test_a_runner_of_its_own_ends_at_a_pipe(scans_home: Path) -> None:
     bad = bad_scans(scans_home, "pipe")
     names = ("scan.json", "journal.jsonl", "runner.lock", "manifest.jsonl", COMMAND)
@@ -191,7 +196,7 @@ def test_a_runner_of_its_own_ends_at_a_pipe(scans_home: Path) -> None:
     ]
     try:
         for name, process in zip(names, started, strict=True):
-            eventually(lambda process=process: process.poll() is not None, f"the end for {name}")
+            eventually(partial(_has_ended, process), f"the end for {name}")
             assert process.stderr is not None
             said = process.stderr.read()
             assert "Traceback" not in said

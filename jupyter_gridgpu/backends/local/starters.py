@@ -13,12 +13,14 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from typing import Protocol
 
 from jupyter_gridgpu.images import temporary_folder
 from jupyter_gridgpu.store.opener import plain_handle
 from jupyter_gridgpu.store.paths import ScanPaths
 
+LAST_S = 2.0  # how long to wait, at the end, for processes whose jobs have ended
 CLOSE_TIMEOUT_S = 30  # the fork server looks twice a second whether its runner is there
 
 
@@ -191,7 +193,15 @@ class ContainerStarter:
 
     def close(self) -> None:
         """Forget processes that have ended. The others go on."""
+        until = time.monotonic() + LAST_S
         self._forget_claimed()
+        while self._end_soon() and time.monotonic() < until:
+            time.sleep(LAST_S / 40)
+            self._forget_claimed()
+
+    def _end_soon(self) -> bool:
+        """Return whether a process is about to end, since its job has a result."""
+        return any(self._paths.job(key).result.exists() for key in self._pids)
 
     def _forget_claimed(self) -> None:
         """Forget processes that have ended after their job was claimed."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
@@ -133,7 +134,8 @@ def _category(value: Any) -> Any:
 
 def _is_finite_number(value: Any) -> bool:
     # `isinstance` would count True as a number.
-    return type(value) in (int, float) and math.isfinite(value)
+    # A whole number may be too large for a float, which is all that Optuna knows.
+    return type(value) in (int, float) and abs(value) <= sys.float_info.max
 
 
 # trials -------------------------------------------------------------------------------------

@@ -258,7 +258,7 @@ def test_options_say_what_jobs_need() -> None:
         ({"grace_s": 7200, "walltime_s": 7200}, 3610),
     ],
 )
-def test_slurm_tells_a_worker_early_enough_to_save(wanted: dict[str, int], lead_s: int) -> None:
+def test_slurm_tells_a_worker_early_enough_to_save(wanted: dict[str, Any], lead_s: int) -> None:
     scan = small_scan(backend="slurm", resources=Resources(**wanted))
     assert f"--signal=B:USR1@{lead_s}" in SlurmBackend(scan, ScanPaths(Path("/s")))._options(1)
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from jupyter_gridgpu.cli.stop import next_steps
@@ -68,7 +70,7 @@ def test_what_is_to_be_tried_again_waits() -> None:
         ({"walltime_s": 120}, "12 s;"),
     ],
 )
-def test_a_stop_names_the_grace(wanted: dict[str, int], grace: str) -> None:
+def test_a_stop_names_the_grace(wanted: dict[str, Any], grace: str) -> None:
     variants = [VariantView("v0001", 0, 0, {}, state="running")]
     said = next_steps(variants, small_scan(resources=Resources(**wanted)))
     assert f"Saving may take up to {grace}" in said

@@ -327,7 +327,8 @@ def is_closed(connection: socket.socket) -> bool:
 def test_the_body_of_a_revoked_key_is_not_waited_for(collector: Collecting) -> None:
     job = Job(collector, "revoked-early").announce()
     assert job.account.ask(job.scan, REVOKE).status == 200
-    for refused, words in ((b" 410 ", {}), (b" 404 ", {"job": "v0009.1"})):
+    cases: list[tuple[bytes, dict[str, Any]]] = [(b" 410 ", {}), (b" 404 ", {"job": "v0009.1"})]
+    for refused, words in cases:
         # Not a byte of the body comes, or only its beginning.
         head = {**job.headers(LINES, **words), "Content-Length": str(len(LINES)), "Host": "x"}
         with socket.create_connection(("127.0.0.1", collector.port), timeout=20) as connection:

@@ -152,6 +152,7 @@ def test_without_an_image_no_runtime_is_what_happens(tmp_path: Path) -> None:
 
 
 def test_what_counts_for_less_than_was_asked_is_said(tmp_path: Path) -> None:
+    asked: dict[str, Any]
     for asked, words in (
         ({"seed": 3}, "--seed changes nothing"),
         ({"grace": "2h", "walltime": "1h"}, "--grace is at most half of --walltime"),

@@ -73,7 +73,7 @@ def anywhere(monkeypatch: pytest.MonkeyPatch) -> None:
 
     for module in (replay, importing):
         monkeypatch.setattr(module, "accepted_by_backend", accepted)
-    monkeypatch.setattr(replay.backends, "names", list)
+    monkeypatch.setattr("jupyter_gridgpu.backends.names", list)
 
 
 @pytest.fixture

@@ -423,8 +423,8 @@ def test_a_foreign_scan_is_shown_and_takes_no_command_but_a_replay_that_was_acce
     for body in ({"action": "retry"}, {"action": "stop", "variants": ["v0001"]}):
         answer = server.command("sent", body)
         assert (answer.status, answer.message) == (403, head["foreign"])
-    some: list[list[str] | None] = [None, [], head["accept"][:1]]
-    for accept in some:
+    accepted: list[list[str] | None] = [None, [], head["accept"][:1]]
+    for accept in accepted:
         answer = server.command("sent", {"action": "replay", "accept": accept})
         assert answer.status == 400
         assert "--bind /data:/x: say --accept" in answer.message

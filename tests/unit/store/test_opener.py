@@ -3,6 +3,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -32,7 +33,7 @@ READERS: dict[str, Callable[[Path], object]] = {
     "open_users": lambda path: read_start(path, 1000, users_opener),
     "sync_file": sync_file,
     **{
-        f"plain_handle {flags}": lambda path, flags=flags: plain_handle(path, flags)
+        f"plain_handle {flags}": partial(plain_handle, flags=flags)
         for flags in (os.O_RDONLY, os.O_WRONLY, os.O_RDWR, APPEND, LOCK, CREATE)
     },
 }
