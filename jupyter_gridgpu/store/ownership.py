@@ -21,22 +21,21 @@ from typing import NamedTuple
 from jupyter_gridgpu.errors import ForeignScan
 from jupyter_gridgpu.store.paths import ScanPaths
 
-# Why a scan is foreign: something in it belongs to another user; a folder above it does; others may
-# write to it; it is a link, or no plain file; it cannot be checked; it was unpacked.
-OWNER, PARENT, WRITABLE, LINK = "owner", "parent", "writable", "link"
+# Why a scan is foreign: something in it belongs to another user; others may write to it; it is a
+# link, or no plain file; it cannot be checked; it was unpacked.
+OWNER, WRITABLE, LINK = "owner", "writable", "link"
 UNREADABLE, UNPACKED = "unreadable", "unpacked"
 OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 LINKS_FOLLOWED = 40  # as many as Linux follows in one path
 # All of it is checked to the last file: it holds code that the notebook imports.
 CODE_FOLDER = "files"
-# Only the user and root may be trusted with the folders above a scan.
 ROOT = 0
 
 
 class Foreign(NamedTuple):
     """Why a scan is foreign."""
 
-    why: str  # one of OWNER, PARENT, WRITABLE, LINK, UNREADABLE, UNPACKED
+    why: str  # one of OWNER, WRITABLE, LINK, UNREADABLE, UNPACKED
     text: str  # a sentence for the user: what is wrong, and what to do
 
 
@@ -78,28 +77,24 @@ def owner_name(uid: int) -> str:
 
 
 def _foreign_above(folder: Path) -> Foreign | None:
-    """Return a reason if others could put another folder into the place of this one.
+    """Return a reason if anybody could put another folder into the place of this one.
 
-    Whoever can write to a parent can rename what is in it, unless the sticky bit forbids that. The
-    user's own home folder, and what lies above it, is not looked at: whoever can write there can
-    change the files with which the user's sessions start, and needs no scan.
+    Whoever can write to a parent can rename what is in it, unless the sticky bit forbids that. A
+    parent of a colleague, or of a shared group, is allowed: group areas of clusters are such, and
+    what these people put into the place of the scan would still not belong to the user. The user's
+    own home folder, and what lies above it, is not looked at: whoever can write there can change
+    the files with which the user's sessions start, and needs no scan.
     """
     trusted = _home_and_above()
     for parent in _folders_passed(folder):
         if parent in trusted:
             continue
-        found = os.stat(parent)
-        if not _is_trusted_owner(found.st_uid):
-            return Foreign(
-                PARENT,
-                f"{parent} belongs to {owner_name(found.st_uid)}, who could exchange the scan in "
-                "it, so the scan is only shown: keep your scans in a folder of your own.",
-            )
-        if _others_write(parent, found) and not found.st_mode & stat.S_ISVTX:
+        mode = os.stat(parent).st_mode
+        if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
             return Foreign(
                 WRITABLE,
-                "Others may put another folder into the place of the scan, so it is only shown: "
-                f"say `chmod go-w {parent}`.",
+                "Anybody may put another folder into the place of the scan, so it is only shown: "
+                f"say `chmod o-w {parent}`.",
             )
     return None
 
@@ -141,30 +136,6 @@ def _home_and_above() -> set[Path]:
         real = Path(os.path.realpath(home))
         found.update((real, *real.parents))
     return found
-
-
-def _is_trusted_owner(uid: int) -> bool:
-    if uid in (ROOT, os.geteuid()):
-        return True
-    # In a container that runs without root, the root of the machine is shown as nobody.
-    return uid == _overflow_uid() and not _root_is_mapped()
-
-
-def _overflow_uid() -> int:
-    """Return the number by which users are shown that have none in this container."""
-    try:
-        return int(Path("/proc/sys/kernel/overflowuid").read_text(encoding="ascii"))
-    except (OSError, ValueError):
-        return -1
-
-
-def _root_is_mapped() -> bool:
-    """Return whether all users of the machine have their own numbers here."""
-    try:
-        words = Path("/proc/self/uid_map").read_text(encoding="ascii").split()
-    except OSError:
-        return True
-    return words[:2] == ["0", "0"] and words[2:] == ["4294967295"]
 
 
 # the folder and what is in it ---------------------------------------------------------------

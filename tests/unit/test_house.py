@@ -90,7 +90,6 @@ MAY_OPEN: dict[str, set[str]] = {
     "store/json_decoder.py": {"json.loads"},
     # They read files of the system: /proc, /sys, /dev/null.
     "doctor/home.py": {"open", "read_text"},
-    "store/ownership.py": {"read_text"},
     "store/process.py": {"read_text", "read_bytes"},
     "worker/interruption.py": {"read_text"},
     "worker/launch/fork_server.py": {"os.open"},
