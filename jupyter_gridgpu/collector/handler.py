@@ -58,6 +58,7 @@ LOGGED_ERRORS, LOGGED_EVERY_S = 20, 60.0
 # Bytes of one answer to a runner. It asks again at once, and other requests get their turn.
 READ_BYTES = 1024 * 1024
 PIECE_BYTES = 64 * 1024
+SIZE_DIGITS = 15  # of the size of a body, which is 64 kB at most
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -164,14 +165,14 @@ class CollectHandler(web.RequestHandler):
             # The text of the error names a path of this machine, so the sender does not get it.
             raise Refused(503, "The collector cannot read its own settings.") from None
         # A chunked body tells no length, so it could not be refused before it is read.
-        length = headers.get("Content-Length", "0")
-        if "Transfer-Encoding" in headers or not length.isdecimal() or int(length) > BATCH_BYTES:
+        size = body_size(headers.get("Content-Length", "0"))
+        if "Transfer-Encoding" in headers or size is None or size > BATCH_BYTES:
             raise Refused(413, f"Send at most {BATCH_BYTES // 1024} kB at once, and say how many.")
         self._pieces: list[bytes] = []
         self.collector.bodies.begin(self, groups(self.claim, scan))
         self.request.connection.set_body_timeout(BODY_S)  # type: ignore[union-attr]
         if self.claim.action == WRITE:
-            await self._admit(scan, int(length))
+            await self._admit(scan, size)
 
     async def _admit(self, scan: str, size: int) -> None:
         """Answer at once if the spool would not take a body of so many bytes."""
@@ -314,3 +315,11 @@ class CollectHandler(web.RequestHandler):
         if refusal.next_offset is not None:
             return {"message": refusal.message, "next": refusal.next_offset}
         return {"message": refusal.message}
+
+
+def body_size(text: str) -> int | None:
+    """Return the number of bytes that a header promises, or None if it promises no such number."""
+    # Python refuses to read numbers of thousands of digits, with an error of its own.
+    if not text.isascii() or not text.isdecimal() or len(text) > SIZE_DIGITS:
+        return None
+    return int(text)

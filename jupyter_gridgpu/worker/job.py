@@ -19,11 +19,9 @@ from typing import Any
 
 from jupyter_gridgpu.store.opener import APPEND, plain_handle
 from jupyter_gridgpu.store.paths import (
-    SPEC_BYTES,
     CopyPaths,
     JobPaths,
     ScanPaths,
-    load_json,
     publish,
     scratch_folder,
     sync_file,
@@ -45,6 +43,7 @@ from jupyter_gridgpu.worker.image import (
     make_home,
 )
 from jupyter_gridgpu.worker.job_log import JobLog
+from jupyter_gridgpu.worker.job_spec import read_spec
 from jupyter_gridgpu.worker.limits import Limits, Stopped
 from jupyter_gridgpu.worker.metrics.mirror import MIRROR_VARIABLE, Mirror
 from jupyter_gridgpu.worker.metrics.recorder import MetricsRecorder
@@ -81,9 +80,9 @@ def run_job(spec: Path, claim: bool = False) -> int:
 
     With `claim`, the job is claimed for this process first, so that a job which was started twice
     runs once. Nothing is done if the job is claimed already, or if it has a result: a batch system
-    may start a job again after the job has ended.
+    may start a job again after the job has ended. Raises SystemExit if job.json is damaged.
     """
-    job = load_json(spec, SPEC_BYTES)
+    job = read_spec(spec)
     paths = JobPaths(spec.absolute().parent)
     scan = ScanPaths(paths.folder.parent.parent)
     copy = new_copy(paths)

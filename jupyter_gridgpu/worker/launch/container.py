@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from jupyter_gridgpu.store.paths import SPEC_BYTES, JobPaths, ScanPaths, load_json
+from jupyter_gridgpu.store.paths import JobPaths, ScanPaths
 from jupyter_gridgpu.worker.claim import COPY_VARIABLE, claim_job, new_copy
+from jupyter_gridgpu.worker.job_spec import read_spec
 
 
 def claim_and_launch(spec: Path) -> int:
@@ -24,7 +25,7 @@ def claim_and_launch(spec: Path) -> int:
     paths = JobPaths(spec.absolute().parent)
     scan = ScanPaths(paths.folder.parent.parent)
     copy = new_copy(paths)
-    variables = load_json(spec, SPEC_BYTES).get("env", {})
+    variables = read_spec(spec).get("env", {})
     # The environment must be set before exec: the launcher and the runtime hand it on.
     if claim_job(paths, copy):
         os.environ.update({str(name): str(value) for name, value in variables.items()})

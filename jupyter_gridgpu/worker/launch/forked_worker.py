@@ -12,11 +12,14 @@ from typing import NoReturn
 def run_and_exit(run: Callable[[], int]) -> NoReturn:
     """Call `run` and end this process with the exit code that it returns.
 
-    If `run` raises, the traceback goes to standard error and the exit code is 1.
+    If `run` raises, the traceback goes to standard error and the exit code is 1. Of a SystemExit
+    only its sentence is printed, as Python does.
     """
     code = 1
     try:
         code = run()
+    except SystemExit as end:
+        print(end.code, file=sys.stderr)
     except BaseException:
         traceback.print_exc()
     finally:
