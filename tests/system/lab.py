@@ -23,7 +23,7 @@ from .helpers import command_of, kill, processes_with, session_of, space, strict
 from .notebooks import HURRY, TRAINING, TRAINING_PARAMETERS
 
 ENDED = ("done", "stopped")
-SUMMARY_KEYS = {"scan", "folder", "state", "best", "warnings", "stopped_by", "variants"}
+SUMMARY_KEYS = {"scan", "folder", "state", "best", "warnings", "stopped_by", "variants", "foreign"}
 VARIANT_KEYS = {"id", "params", "state", "reason", "attempts", "metrics", "notebook"}
 # These variables of the tests' own environment do not reach the scans.
 KEPT_OUT = (

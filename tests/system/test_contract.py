@@ -44,10 +44,8 @@ def test_json_of_run_and_show(lab: Lab) -> None:
     assert strict_json(lab.gridgpu("show", "quick", "--json").stdout) == body
     assert strict_json(lab.gridgpu("show", body["folder"], "--json").stdout) == body
     listed = strict_json(lab.gridgpu("list", "--json").stdout)
-    assert listed == {
-        "scans": [{"scan": "quick", "folder": body["folder"], "state": "done"}],
-        "left_out": [],
-    }
+    quick = {"scan": "quick", "folder": body["folder"], "state": "done", "foreign": None}
+    assert listed == {"scans": [quick], "left_out": []}
     # The same request again: the same scan, at once, with the same exit code.
     again = lab.gridgpu(*words, code=1)
     assert strict_json(again.stdout) == body

@@ -85,7 +85,7 @@ def server(lab: Lab) -> Iterator[Server]:
 
 def test_a_real_scan_is_told_from_its_beginning_to_its_end(lab: Lab, server: Server) -> None:
     stream = server.stream()
-    assert strict_json(stream.recv()) == {"type": "scans", "scans": []}
+    assert strict_json(stream.recv()) == {"type": "scans", "scans": [], "left_out": []}
     scan = lab.training(2, "--minimize", "loss", steps=3)
     new = strict_json(stream.recv())
     assert (new["type"], new["scan"]["name"]) == ("scan", scan.name)

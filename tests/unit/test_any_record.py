@@ -6,7 +6,6 @@ else comes out, also not later, when what was read is shown, sorted or sent on.
 
 from __future__ import annotations
 
-import asyncio
 import io
 import json
 import os
@@ -65,6 +64,7 @@ from jupyter_gridgpu.worker.metrics import sender
 from jupyter_gridgpu.worker.stop_file import read_stop
 from tests import old_scans
 from tests.any_record import ANY_BYTES, one_changed
+from tests.kit import run_async
 
 pytestmark = pytest.mark.any_record
 EXAMPLES = settings(max_examples=int(os.environ.get("GRIDGPU_TEST_EXAMPLES", "200")))
@@ -324,7 +324,7 @@ def hear(folder: Path) -> None:
         stream.receive(data.decode("utf-8", "replace"))
         assert len(stream._wishes) <= 2
 
-    asyncio.run(receive())
+    run_async(receive())
     with suppress(UsageError):
         parse_command((folder / "message").read_bytes())
 

@@ -15,6 +15,7 @@ from jupyter_gridgpu.collector import arriving
 from jupyter_gridgpu.collector.arriving import ArrivingBodies, groups
 from jupyter_gridgpu.collector.connections import BoundedServer
 from jupyter_gridgpu.transport.signing import ANNOUNCE, WRITE, Claim
+from tests.kit import run_async
 
 IDLE = 60.0
 
@@ -75,7 +76,7 @@ def test_a_young_body_is_not_dropped_for_its_own_job() -> None:
 
 
 def test_connections_are_bounded_in_all_and_of_one_address() -> None:
-    asyncio.run(_connect())
+    run_async(_connect())
 
 
 async def _connect() -> None:

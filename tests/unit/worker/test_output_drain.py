@@ -11,6 +11,7 @@ from nbclient.exceptions import CellExecutionComplete
 
 from jupyter_gridgpu.worker import output_drain
 from jupyter_gridgpu.worker.output_drain import DrainingClient
+from tests.kit import run_async
 
 
 class FakeChannel:
@@ -94,7 +95,7 @@ def test_the_answer_to_an_old_probe_does_not_end_the_next_cell() -> None:
         await client._async_poll_output_msg("second", {}, 1)
         return client
 
-    client = asyncio.run(run())
+    client = run_async(run())
     assert client.read == ["late", "kept"]
     assert not client.output_was_lost
 
@@ -110,6 +111,6 @@ def test_the_answer_to_a_probe_stands_for_an_idle_that_was_lost() -> None:
         await asyncio.wait_for(drain, 60)
         return client
 
-    client = asyncio.run(run())
+    client = run_async(run())
     assert client.read == ["rest"]
     assert client.output_was_lost
