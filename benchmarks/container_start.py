@@ -60,7 +60,10 @@ def measure_image(given: argparse.Namespace, name: str, notebook: Path, without_
     image = images.parse(name)
     runtime, program = choose_runtime(image, images.runtimes(image, given.runtime))
     folder = str(notebook.parent)
-    command = runtime.command(program, image, [Bind(folder, folder)], False, ["-c", "pass"], folder)
+    command = [
+        *runtime.options(program, [Bind(folder, folder)], False, folder),
+        *runtime.inside(image, ["-c", "pass"]),
+    ]
     start_s = median_s(given.runs, lambda run: command)
     inside_s = median_s(given.runs, new_job(name, given.runtime, notebook))
     adds_s = inside_s - without_s - start_s

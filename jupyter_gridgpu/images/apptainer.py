@@ -51,20 +51,11 @@ class Apptainer:
         ("--pid",),
     )
 
-    def command(
-        self,
-        program: str,
-        image: Image | None,
-        binds: Sequence[Bind],
-        gpus: bool,
-        argv: Sequence[str],
-        folder: str,
-    ) -> list[str]:
-        """Return the command of ImageRuntime.command.
+    def options(self, program: str, binds: Sequence[Bind], gpus: bool, folder: str) -> list[str]:
+        """Return the words of ImageRuntime.options.
 
         Processes, network and devices of the container are those of the node.
         """
-        assert image is not None
         variables = ",".join(f"{name}={value}" for name, value in SET_VARIABLES.items())
         # The user's home stays outside: packages in ~/.local would come before those of the image.
         # root would keep its privileges, and could make writable what is mounted read-only.
@@ -73,7 +64,12 @@ class Apptainer:
             options.append("--nv")
         for bind in binds:
             options += self.mount(bind)
-        return [program, "exec", *options, image.source, *python3_command(argv)]
+        return [program, "exec", *options]
+
+    def inside(self, image: Image | None, argv: Sequence[str]) -> list[str]:
+        """Return the words of ImageRuntime.inside."""
+        assert image is not None
+        return [image.source, *python3_command(argv)]
 
     def mount(self, bind: Bind) -> list[str]:
         """Return the words of ImageRuntime.mount."""

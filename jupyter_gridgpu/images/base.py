@@ -109,20 +109,16 @@ class ImageRuntime(Protocol):
     # files of the node through /proc/PID/root, unless it does not see other processes.
     hide_processes: tuple[str, tuple[str, ...]]
 
-    def command(
-        self,
-        program: str,
-        image: Image | None,
-        binds: Sequence[Bind],
-        gpus: bool,
-        argv: Sequence[str],
-        folder: str,
-    ) -> list[str]:
-        """Return the command that runs the image's python3 with the arguments `argv`.
+    def options(self, program: str, binds: Sequence[Bind], gpus: bool, folder: str) -> list[str]:
+        """Return the first part of a command: the program and its options, the mounts last.
 
-        Python starts in `folder`, where the caller must be, too. It sees GPUs if `gpus` is true.
-        The words of each bind stand in the command as `mount` returns them, in the given order.
+        The words of `inside` follow, perhaps after more words of `mount`. Python starts in
+        `folder`, where the caller must be, too. It sees GPUs if `gpus` is true.
         """
+        ...
+
+    def inside(self, image: Image | None, argv: Sequence[str]) -> list[str]:
+        """Return the rest of a command: the image, and its python3 with the arguments `argv`."""
         ...
 
     def mount(self, bind: Bind) -> list[str]:
@@ -135,7 +131,7 @@ class ImageRuntime(Protocol):
     def fetch_commands(self, program: str, image: Image) -> FetchCommands | None:
         """Return how an image gets to the node.
 
-        None means that nothing is to be done: the image is there, or `command` fetches it.
+        None means that nothing is to be done: the image is there, or its first start fetches it.
         """
         ...
 

@@ -113,9 +113,10 @@ def _run_probe(runtime: ImageRuntime, program: str, image: Image, gpus: bool) ->
         name: value for name, value in os.environ.items() if name not in runtime.hidden_variables
     }
     with tempfile.TemporaryDirectory(prefix="gridgpu-") as folder:
-        command = runtime.command(
-            program, image, [Bind(folder, folder)], gpus, ["-c", code], folder
-        )
+        command = [
+            *runtime.options(program, [Bind(folder, folder)], gpus, folder),
+            *runtime.inside(image, ["-c", code]),
+        ]
         # Apptainer fetches the image at its first start.
         ended = _run(command, FETCH_TIMEOUT_S, folder, environment)
     try:

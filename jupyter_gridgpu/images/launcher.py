@@ -2,7 +2,7 @@
 
 The script is written once for a scan, and a node needs nothing but a POSIX shell to run it. Its
 text is the file worker.sh beside this module, with a few places that are filled in here. The
-command lines come from the runtimes (`ImageRuntime.command`) and are written as shell text.
+command lines come from the runtimes (`ImageRuntime`), and are written as shell text.
 """
 
 from __future__ import annotations
@@ -227,11 +227,9 @@ def _case(
     runtime: ImageRuntime, image: Image | None, binds: Sequence[Bind], gpus: bool, together: int
 ) -> list[str]:
     """Return the lines that run jobs with one runtime, as a branch of the script's `case`."""
-    argv = [f"{FOLDER}/worker.pyz", "--together", str(together)]
-    mounts = _mounts(binds)
-    commands = [
-        runtime.command(PROGRAM, image, mounts, with_gpus, argv, FOLDER)
-        for with_gpus in (True, False)
+    inside = runtime.inside(image, [f"{FOLDER}/worker.pyz", "--together", str(together)])
+    starts = [
+        runtime.options(PROGRAM, _mounts(binds), with_gpus, FOLDER) for with_gpus in (True, False)
     ]
     lines = []
     if image is not None:
@@ -239,11 +237,11 @@ def _case(
     if runtime.hidden_variables:
         lines.append(f"unset {' '.join(runtime.hidden_variables)}")
     lines.append("log")
-    if image is not None:
-        end = _end_of_mounts(commands[0], runtime.mount(mounts[-1]))
-        lines += _job_lines(runtime, commands[0][end:])
-        commands = [command[: len(command) - len(commands[0]) + end] for command in commands]
-    with_gpus, without = map(_exec_line, commands)
+    if image is None:
+        starts = [[*start, *inside] for start in starts]
+    else:
+        lines += _job_lines(runtime, inside)
+    with_gpus, without = map(_exec_line, starts)
     # A runtime without a container has the same command either way.
     if gpus and with_gpus != without:
         lines.append(f'if [ -n "$gpu" ]; then {with_gpus}; fi')
@@ -264,20 +262,12 @@ def _mounts(binds: Sequence[Bind]) -> list[Bind]:
     ]
 
 
-def _end_of_mounts(command: Sequence[str], mount: Sequence[str]) -> int:
-    """Return where in a command the words end that mount the scan's folder."""
-    for start in range(len(command)):
-        if list(command[start : start + len(mount)]) == list(mount):
-            return start + len(mount)
-    raise ValueError("The command of the runtime does not mount the scan's folder.")
-
-
-def _job_lines(runtime: ImageRuntime, rest: Sequence[str]) -> list[str]:
-    """Return lines that put the mounts of each job, and the rest of the command, before the jobs.
+def _job_lines(runtime: ImageRuntime, inside: Sequence[str]) -> list[str]:
+    """Return lines that put the mounts of each job, and the words `inside`, before the jobs.
 
     How many jobs there are is known on the node only, so the shell makes these words.
     """
-    lines = [f'set -- {command_line(rest)} "$@"', "for key in $keys; do"]
+    lines = [f'set -- {command_line(inside)} "$@"', "for key in $keys; do"]
     # Each `set` puts words before those that are there, so what is mounted last comes first here.
     for path in PROTECTED:
         mount = command_line(runtime.mount(Bind(path, path, readonly=True)))

@@ -18,17 +18,13 @@ class NoContainer:
     hidden_variables: tuple[str, ...] = ()
     hide_processes: tuple[str, tuple[str, ...]] = ("false", ())
 
-    def command(
-        self,
-        program: str,
-        image: Image | None,
-        binds: Sequence[Bind],
-        gpus: bool,
-        argv: Sequence[str],
-        folder: str,
-    ) -> list[str]:
-        """Return the command of ImageRuntime.command. It needs no image, no binds and no option."""
-        return [program, *argv]
+    def options(self, program: str, binds: Sequence[Bind], gpus: bool, folder: str) -> list[str]:
+        """Return the program alone: it needs no option and no bind."""
+        return [program]
+
+    def inside(self, image: Image | None, argv: Sequence[str]) -> list[str]:
+        """Return the arguments of the program, which is Python itself."""
+        return list(argv)
 
     def mount(self, bind: Bind) -> list[str]:
         """Return nothing: jobs see all that the node has."""

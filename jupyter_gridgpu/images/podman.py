@@ -45,17 +45,8 @@ class Podman:
     # For other users podman makes a user namespace, which keeps a container from other processes.
     hide_processes: tuple[str, tuple[str, ...]] = ('[ "$(id -u)" = 0 ]', ("--pid=private",))
 
-    def command(
-        self,
-        program: str,
-        image: Image | None,
-        binds: Sequence[Bind],
-        gpus: bool,
-        argv: Sequence[str],
-        folder: str,
-    ) -> list[str]:
-        """Return the command of ImageRuntime.command."""
-        assert image is not None
+    def options(self, program: str, binds: Sequence[Bind], gpus: bool, folder: str) -> list[str]:
+        """Return the words of ImageRuntime.options."""
         options = [*_AS_THE_NODE]
         if gpus:
             options.append(_GPUS)
@@ -66,13 +57,18 @@ class Podman:
         options.append(f"--workdir={folder}")
         for bind in binds:
             options += self.mount(bind)
+        return [program, "run", *options]
+
+    def inside(self, image: Image | None, argv: Sequence[str]) -> list[str]:
+        """Return the words of ImageRuntime.inside."""
+        assert image is not None
         if image.kind == SANDBOX:
             # Podman makes mount points in the image, and the folder may be on a disk that nobody
             # can write to. With :O, a layer over the folder takes what is written.
             image_words = ["--rootfs", f"{image.source}:O"]
         else:
             image_words = [_podman_name(image)]
-        return [program, "run", *options, *image_words, *python3_command(argv)]
+        return [*image_words, *python3_command(argv)]
 
     def mount(self, bind: Bind) -> list[str]:
         """Return the words of ImageRuntime.mount."""
