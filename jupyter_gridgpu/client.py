@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 START_GRACE_S = 8.0  # a runner that was just started may not hold its lease yet
 RESPAWNS = 3  # how often a follower starts another runner for a scan whose runner died
+FOREIGN_EVERY_S = 1.0
 NEWS_EVERY_S = 1.0  # how often a follower hears of a scan in which nothing changes
 FINISHED = ("done", "stopped")
 
@@ -38,6 +39,8 @@ class ScanHandle(ScanReader):
         """Open the scan in `folder`. Raises UnknownScan or StorageError."""
         super().__init__(folder)
         self.attached = False  # whether `start` found this scan rather than made it
+        self._foreign: str | None = None
+        self._foreign_due = 0.0  # when the disk is asked again whose the scan is, monotonic
         self._spawned = self.scan.created  # when a runner was last started, as far as is known
 
     def __repr__(self) -> str:
@@ -77,9 +80,17 @@ class ScanHandle(ScanReader):
 
     @property
     def foreign(self) -> str | None:
-        """The sentence that says why this user only looks at the scan; None for an own scan."""
-        found = ownership.foreign(self.folder)
-        return None if found is None else found.text
+        """The sentence that says why this user only looks at the scan; None for an own scan.
+
+        It is for people to read, and FOREIGN_EVERY_S old at most: live faces ask all the time, and
+        each look asks the disk about every file of the folder. Commands call `require_own`.
+        """
+        now = time.monotonic()
+        if now >= self._foreign_due:
+            found = ownership.foreign(self.folder)
+            self._foreign = None if found is None else found.text
+            self._foreign_due = now + FOREIGN_EVERY_S
+        return self._foreign
 
     def to_accept(self) -> list[str]:
         """Return the options that a replay of this scan has to accept; none for an own scan."""

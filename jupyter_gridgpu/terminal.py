@@ -63,9 +63,10 @@ def render(
     At most `limit` rows are drawn, the running ones first; None means all. With `lines`, they take
     at most so many lines of a live display.
     """
+    foreign = handle.foreign
     # The lock is held only while the fold is read, not while rich draws.
     with handle.lock:
-        head = wire.head(handle.view, state, time.time(), handle.foreign)
+        head = wire.head(handle.view, state, time.time(), foreign)
         variants = list(handle.view.variants.values())
         chosen = _shown_variants(variants, limit)
         rows = [wire.row(handle.view, variant) for variant in chosen]
