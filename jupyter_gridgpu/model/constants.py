@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ast
 import operator
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -92,7 +93,7 @@ def _as_list(value: Any) -> list[Any]:
 def _digits(text: str | bytes) -> list[str]:
     """Return the runs of digits in a text."""
     written = text if isinstance(text, str) else text.decode("latin-1")
-    return "".join(char if char in "0123456789" else " " for char in written).split()
+    return re.findall("[0-9]+", written)
 
 
 def _check_size(operation: ast.operator, left: Any, right: Any) -> None:

@@ -24,7 +24,7 @@ _OPTIONAL: dict[str, tuple[type, ...]] = {
 }  # fmt: skip
 _TIMES = frozenset({"started", "ended", "at"})
 _AMOUNTS = frozenset({"cell", "step", "steps", "peak_mb", "gpu_s", "trials"})
-_LARGEST = 1e300
+LARGEST = 1e300  # of a number that is not infinite
 _LARGEST_INT = numbers.LARGEST_INT
 _METRIC_PARTS = 4  # n, min, max, new values
 _NO_USAGE: dict[str, float] = {}
@@ -60,8 +60,8 @@ def _proposed(data: Mapping[str, Any]) -> bool:
     params = data.get("params")
     return (
         is_job_key(f"{data.get('variant')}.1")
-        and _is_index(point)
-        and _is_index(repeat)
+        and is_index(point)
+        and is_index(repeat)
         and isinstance(params, dict)
         and all(map(is_parameter_name, params))
         and data.get("attrs", {}) is not None
@@ -70,7 +70,8 @@ def _proposed(data: Mapping[str, Any]) -> bool:
     )
 
 
-def _is_index(value: object) -> bool:
+def is_index(value: object) -> bool:
+    """Return whether a value can be the number of a point, a repeat or a variant."""
     return type(value) is int and 0 <= value < POINT_LIMIT
 
 
@@ -98,7 +99,7 @@ def _reported(data: Mapping[str, Any]) -> bool:
         return False
     for value in usage.values():
         # Only a number that is finite lies between these.
-        if type(value) not in _NUMBER or not -_LARGEST <= value <= _LARGEST:
+        if type(value) not in _NUMBER or not -LARGEST <= value <= LARGEST:
             return False
     step, steps = data.get("step"), data.get("steps")
     if step is not None and (type(step) is not int or not 0 <= step <= _LARGEST_INT):

@@ -31,9 +31,9 @@ from jupyter_gridgpu.planning.reported_metrics import reported_names
 from jupyter_gridgpu.store import home
 from jupyter_gridgpu.store.json_decoder import parse_json
 from jupyter_gridgpu.store.opener import read_bounded, users_opener
+from jupyter_gridgpu.store.paths import NOTEBOOK_BYTES
 from jupyter_gridgpu.worker.sound_notebook import INJECTED_TAG
 
-NOTEBOOK_LIMIT = 100 * 1024 * 1024  # bytes
 NAME_SHOWN = 100  # characters of a wrong name in a sentence
 NAMED_PARAMETERS = 8  # the most parameters that a sentence names
 # An assignment in the languages of Jupyter: `x = 1`, R's `x <- 1`, `local x=1`, `val x = 1`.
@@ -168,13 +168,13 @@ def _read(path: Path) -> bytes:
         if path.exists() and not path.is_file():
             # Reading a pipe or a device might never end.
             raise NotebookError(f"{path} is no plain file.")
-        if path.stat().st_size > NOTEBOOK_LIMIT:
-            limit = f"{NOTEBOOK_LIMIT // 2**20} MB"
+        if path.stat().st_size > NOTEBOOK_BYTES:
+            limit = f"{NOTEBOOK_BYTES // 2**20} MB"
             raise NotebookError(
                 f"{path.name} is larger than {limit}: clear its outputs and save it."
             )
         # Jobs read the file as UTF-8 without a mark at its beginning.
-        content = read_bounded(path, NOTEBOOK_LIMIT, users_opener)
+        content = read_bounded(path, NOTEBOOK_BYTES, users_opener)
         return content.removeprefix(codecs.BOM_UTF8)
     except FileNotFoundError:
         raise NotebookError(f"There is no notebook {path}{_near_file(path)}") from None

@@ -17,9 +17,9 @@ from jupyter_gridgpu.records.job_facts import (
     short_text,
 )
 from jupyter_gridgpu.records.record import Record
+from jupyter_gridgpu.store.paths import NOTEBOOK_BYTES
 from jupyter_gridgpu.worker.papermill_import import import_papermill
 
-NOTEBOOK_BYTES = 100 * 1024 * 1024
 DIFF_LIMIT = 20_000  # characters
 DIFF_HEAD_LINES = 3  # the first lines of nbdime's text: two made-up file names with times
 DIGEST_SHOWN = 12  # hexadecimal digits

@@ -103,18 +103,14 @@ def _files_to_pack(root: Path) -> Iterator[str]:
             folders[:] = [name for name in folders if name not in LEFT_OUT]
         for name in sorted(files):
             path = here / name
-            if (
-                not _is_left_out(path)
-                and path.as_posix() not in CODE
-                and stat.S_ISREG(os.lstat(root / path).st_mode)
-            ):
+            if not _is_left_out(path) and stat.S_ISREG(os.lstat(root / path).st_mode):
                 yield path.as_posix()
 
 
 def _is_left_out(path: Path) -> bool:
     """Return whether a file, given relative to the scan's folder, stays out of the pack."""
     depth = len(path.parts)
-    if depth == 1 and path.name in LEFT_OUT:
+    if depth == 1 and path.name in (*LEFT_OUT, *CODE):
         return True
     # jobs/v0001.1/claim.json
     if depth == 3 and path.name in LEFT_OUT_OF_JOBS:
@@ -145,6 +141,8 @@ def unpack(source: Path, into: Path | None = None, name: str | None = None) -> P
     """
     parent = (into or home.home()).absolute()
     try:
+        if into is None:
+            home.make_home()
         parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with (
             open_users(source) as file,

@@ -21,8 +21,8 @@ from jupyter_gridgpu.model.space import GRID_LIMIT
 from jupyter_gridgpu.records.parameter_table import YAML_SUFFIXES, read_table
 from jupyter_gridgpu.store.json_decoder import parse_json
 from jupyter_gridgpu.store.opener import read_bounded, users_opener
+from jupyter_gridgpu.store.paths import NOTEBOOK_BYTES
 
-NOTEBOOK_BYTES = 100 * 1024 * 1024
 MESSAGE_LIMIT = 300  # characters
 # Tags of the cells that papermill adds to a notebook that it executes.
 ADDED_TAGS = {"injected-parameters", "papermill-error-cell-tag"}

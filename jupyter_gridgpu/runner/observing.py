@@ -165,7 +165,7 @@ def as_stopped(variant: VariantView, seen: Observation, now: float) -> Observati
 
 
 def as_preempted(variant: VariantView, seen: Observation) -> Observation:
-    """Return an observation of a job that was preempted, with a message that says what comes next.
+    """Return an observation, which says of the last preemption that is allowed that it is the last.
 
     Every other observation is returned as it is.
     """

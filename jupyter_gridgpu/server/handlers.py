@@ -27,7 +27,7 @@ from jupyter_gridgpu.server.command_body import parse_command, parse_json
 from jupyter_gridgpu.server.event_socket import AUTH_RESOURCE, WATCHER, EventsSocket
 from jupyter_gridgpu.server.scans import WatchedScans
 from jupyter_gridgpu.server.statuses import status_of
-from jupyter_gridgpu.server.watched_scan import dumps
+from jupyter_gridgpu.server.watched_scan import dumps, list_parts
 from jupyter_gridgpu.server.watcher import Watcher
 from jupyter_gridgpu.store import home, home_mark
 from jupyter_gridgpu.widgets.saved_output import output_forms
@@ -126,9 +126,7 @@ class ScansHandler(Api):
     async def get(self) -> None:
         """Answer with the heads of all scans, newest first."""
         heads, left_out = await self.watcher.in_scan_thread(self.scans.listed)
-        # One head at a time is made into JSON, see dumps.
-        scans = b",".join(map(dumps, heads))
-        self.finish(b'{"scans":[%s],"left_out":%s}' % (scans, dumps(left_out)))
+        self.finish(b"{%s}" % list_parts(heads, left_out))
 
 
 class ScanHandler(Api):

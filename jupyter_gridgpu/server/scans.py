@@ -80,7 +80,7 @@ class WatchedScans:
         return sorted(readable, key=lambda head: head["created"], reverse=True)
 
     def listed(self) -> tuple[list[wire.ScanInfo], list[LeftOutScan]]:
-        """Return the heads of all scans, and the folders that cannot be shown."""
+        """Return the two parts of a ScanList; `list_parts` makes JSON of them."""
         return self.heads(), self.left_out()
 
     def left_out(self) -> list[LeftOutScan]:
@@ -136,9 +136,7 @@ class WatchedScans:
         """Log an error of a scan, once. That its folder was removed is no error."""
         if watched.folder.exists() and watched.logged_error != str(error):
             watched.logged_error = str(error)
-            why = one_line(str(error)) or "it cannot be read."
-            self._log.warning("The scan in %s cannot be shown: %s", watched.folder, why)
-            self._left_out[watched.folder] = {"folder": str(watched.folder), "why": why}
+            self._leave_out(watched.folder, error, "cannot be shown")
 
     def _discover(self) -> None:
         """Add new scans, and drop those whose folder was removed or whose spec has changed."""
@@ -181,9 +179,13 @@ class WatchedScans:
             if known is not watched:
                 raise StorageError(f"it is a copy of the scan in {known.folder}.")
         except Exception as error:  # a folder may hold anything; the other scans are sound
-            why = one_line(str(error)) or "it cannot be read."
-            self._log.warning("The scan in %s is left out: %s", folder, why)
-            self._left_out[folder] = {"folder": str(folder), "why": why}
+            self._leave_out(folder, error, "is left out")
+
+    def _leave_out(self, folder: Path, error: Exception, how: str) -> None:
+        """Keep for pages why a scan is left out, and log it; `how` is the verb of the sentence."""
+        why = one_line(str(error)) or "it cannot be read."
+        self._log.warning("The scan in %s %s: %s", folder, how, why)
+        self._left_out[folder] = {"folder": str(folder), "why": why}
 
 
 def _check_folder(folder: Path) -> None:
@@ -196,6 +198,6 @@ def _check_folder(folder: Path) -> None:
         raise StorageError(found.text)
     if not folder.resolve().is_relative_to(home.home().resolve()):
         raise StorageError("its folder is outside the home of scans.")
-    # Reading a pipe would block the thread for ever.
+    # A reader would only say that it is not readable.
     if not stat.S_ISREG((folder / "scan.json").lstat().st_mode):
         raise StorageError("its scan.json is no plain file.")

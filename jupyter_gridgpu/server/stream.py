@@ -12,7 +12,7 @@ from typing import NamedTuple, TypeVar
 
 from jupyter_gridgpu.errors import GridGpuError, UnknownScan
 from jupyter_gridgpu.server.messages import LeftOutScan
-from jupyter_gridgpu.server.watched_scan import Message, News, WatchedScan, dumps
+from jupyter_gridgpu.server.watched_scan import Message, News, WatchedScan, dumps, list_parts
 from jupyter_gridgpu.server.watcher import Watcher
 from jupyter_gridgpu.store.json_decoder import parse_json
 
@@ -86,8 +86,7 @@ class Stream:
     async def run(self) -> None:
         """Send the list of all scans, then whatever is new, until the connection ends."""
         heads, left_out = await self._watcher.in_scan_thread(self._watcher.scans.listed)
-        scans = b",".join(map(dumps, heads))
-        await self._send(b'{"type":"scans","scans":[%s],"left_out":%s}' % (scans, dumps(left_out)))
+        await self._send(b'{"type":"scans",%s}' % list_parts(heads, left_out))
         while True:
             await self._wake.wait()
             self._wake.clear()

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -316,6 +316,12 @@ def dumps(value: Any) -> bytes:
     so one large object would hold up the whole server.
     """
     return json.dumps(value, separators=(",", ":"), allow_nan=False).encode()
+
+
+def list_parts(heads: Sequence[wire.ScanInfo], left_out: Sequence[LeftOutScan]) -> bytes:
+    """Return the keys of a ScanList as JSON, without the braces around them."""
+    # One head at a time is made into JSON, see dumps.
+    return b'"scans":[%s],"left_out":%s' % (b",".join(map(dumps, heads)), dumps(left_out))
 
 
 def _stamp(path: Path) -> tuple[int, int] | None:

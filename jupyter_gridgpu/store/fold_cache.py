@@ -30,12 +30,7 @@ _FIELDS = {
     field.name: field for field in dataclasses.fields(VariantView) if field.name != "metrics"
 }
 _SERIES = [field.name for field in dataclasses.fields(Series)]
-_PLAIN = (
-    "rev", "term", "seq", "jumped_from", "unreadable", "stopped", "stopped_by", "paused",
-    "finished", "extra_trials", "backend_note", "started", "ended", "points",
-    "images",
-    "slept_s", "clock_set_s",
-)  # fmt: skip
+_PLAIN = tuple(VIEW)  # the attributes of a view that are kept as they are
 
 
 def write(paths: ScanPaths, view: ScanView, offset: int) -> None:

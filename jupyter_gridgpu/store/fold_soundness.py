@@ -13,12 +13,11 @@ from jupyter_gridgpu.model import numbers
 from jupyter_gridgpu.model.fields import is_bounded, is_inner_path, is_time
 from jupyter_gridgpu.model.job import STATES, is_job_key
 from jupyter_gridgpu.model.metrics import TRAIL_LIMIT
-from jupyter_gridgpu.model.soundness import POINT_LIMIT
+from jupyter_gridgpu.model.soundness import LARGEST, is_index
 from jupyter_gridgpu.model.space import is_parameter_name
 
 _NUMBERS = (int, float)
 _SCALARS = (str, int, float, bool, type(None))
-_LARGEST = 1e300
 
 
 def _is_text(value: Any) -> bool:
@@ -33,13 +32,9 @@ def _is_count(value: Any) -> bool:
     return type(value) is int and 0 <= value <= numbers.LARGEST_INT
 
 
-def _is_index(value: Any) -> bool:
-    return type(value) is int and 0 <= value < POINT_LIMIT
-
-
 def _is_number(value: Any) -> bool:
     """Return whether a value is a finite number."""
-    return type(value) in _NUMBERS and -_LARGEST <= value <= _LARGEST
+    return type(value) in _NUMBERS and -LARGEST <= value <= LARGEST
 
 
 def _maybe(check: Callable[[Any], bool]) -> Callable[[Any], bool]:
@@ -79,7 +74,7 @@ def _is_attempt(attempt: Mapping[str, Any]) -> bool:
 
 VARIANT: dict[str, Callable[[Any], bool]] = {
     "id": lambda value: is_job_key(f"{value}.1"),
-    **dict.fromkeys(("point", "repeat", "number"), _is_index),
+    **dict.fromkeys(("point", "repeat", "number"), is_index),
     "params": _are_params,
     "attrs": lambda value: isinstance(value, dict) and is_bounded(value),
     "state": lambda value: type(value) is str and value in STATES,

@@ -28,7 +28,7 @@ def leave() -> str:
     """Return the mark of the home, which is made if there is none; empty if it cannot be made."""
     path = home.home() / FILE
     with suppress(OSError):
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        home.make_home()
         # The file can be made only once, so that two kernels agree on the mark.
         create_plain(path, secrets.token_hex(16).encode())
     return read()

@@ -26,6 +26,7 @@ from jupyter_gridgpu.store.json_decoder import parse_json
 from jupyter_gridgpu.store.opener import create_plain, plain_handle, read_bounded
 
 SPEC_BYTES = 64_000_000  # of a job.json
+NOTEBOOK_BYTES = 100 * 1024 * 1024  # of the largest notebook that is read
 PUBLISHED_BYTES = 16_000_000  # more than any file that is published has
 COPY_NAME = re.compile(r"[a-z0-9]{1,32}")
 

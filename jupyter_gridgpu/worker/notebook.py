@@ -19,7 +19,7 @@ from papermill.translators import papermill_translators
 from traitlets.config import Config
 
 from jupyter_gridgpu.store.opener import read_bounded
-from jupyter_gridgpu.store.paths import write_atomic
+from jupyter_gridgpu.store.paths import NOTEBOOK_BYTES, write_atomic
 from jupyter_gridgpu.worker.disk_retry import retry_while_disk_is_away
 from jupyter_gridgpu.worker.failures import UnknownLanguage
 from jupyter_gridgpu.worker.kernelspecs import notebook_language
@@ -37,8 +37,6 @@ from jupyter_gridgpu.worker.watched_client import Execution, WatchedClient
 AUTOSAVE_EVERY_S = 5
 FORMAT_MINORS = (4, 5)  # minor versions of notebook format 4 that are in use
 ENGINE = "gridgpu"  # papermill's name for our engine
-
-NOTEBOOK_BYTES = 100 * 1024 * 1024
 
 
 class AtomicHandler(LocalHandler):  # type: ignore[misc]

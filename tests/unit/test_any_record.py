@@ -213,18 +213,23 @@ def read_cache(folder: Path) -> None:
         show_folder(folder)
 
 
+def show_observed(folder: Path, seen: object) -> None:
+    """Show the scan as if the runner had recorded what was seen of its job."""
+    story = Story(seq=1000, term=1000)
+    known = {name: value for name, value in vars(seen).items() if value is not None}
+    story.tell("job.intended", key=KEY)
+    story.tell("job.observed", key=KEY, **known)
+    handle = ScanHandle(folder)
+    handle.refresh()
+    handle.view.apply_all(story.events)
+    show_view(handle)
+
+
 def read_result(folder: Path) -> None:
     paths = ScanPaths(folder)
     found = base.read_result(paths, KEY)
     if found is not None:
-        story = Story(seq=1000, term=1000)
-        known = {name: value for name, value in vars(found).items() if value is not None}
-        story.tell("job.intended", key=KEY)
-        story.tell("job.observed", key=KEY, **known)
-        handle = ScanHandle(folder)
-        handle.refresh()
-        handle.view.apply_all(story.events)
-        show_view(handle)
+        show_observed(folder, found)
     manifest.job_files(paths, KEY)
 
 
@@ -267,14 +272,7 @@ def read_answers(folder: Path) -> None:
     if found is not None:
         for status in found.tasks.values():
             assert isinstance(status.state, str)
-            story = Story(seq=1000, term=1000)
-            known = {name: value for name, value in vars(status).items() if value is not None}
-            story.tell("job.intended", key=KEY)
-            story.tell("job.observed", key=KEY, **known)
-            handle = ScanHandle(folder)
-            handle.refresh()
-            handle.view.apply_all(story.events)
-            show_view(handle)
+            show_observed(folder, status)
 
 
 def read_sender(folder: Path) -> None:

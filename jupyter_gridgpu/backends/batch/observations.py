@@ -24,7 +24,8 @@ from jupyter_gridgpu.model.job import Observation, one_line
 from jupyter_gridgpu.model.scan import ScanSpec
 from jupyter_gridgpu.store.paths import CopyPaths, ScanPaths
 
-LIMITS = ("timeout", "image", "submit")  # reasons of an end that a new attempt meets again
+# A new attempt would end for the same of these reasons again.
+LASTING_REASONS = ("timeout", "image", "submit")
 
 
 class ObservationBuilder:
@@ -183,7 +184,7 @@ def _as_known_better(preempted: Observation, status: TaskStatus) -> Observation:
     if status.state == "cancelled":
         # Its user sent the signal.
         return replace(preempted, state="cancelled", reason="user")
-    if status.state == "failed" and status.reason in LIMITS:
+    if status.state == "failed" and status.reason in LASTING_REASONS:
         # A job that was preempted is sent again, and would only meet the same limit again.
         return replace(preempted, reason=status.reason, message=status.message)
     return preempted

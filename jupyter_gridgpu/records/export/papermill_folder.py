@@ -14,6 +14,7 @@ from jupyter_gridgpu.errors import UsageError
 from jupyter_gridgpu.model.escapes import visible
 from jupyter_gridgpu.records.record import Record
 from jupyter_gridgpu.records.scan_provenance import copied_helper_files
+from jupyter_gridgpu.store.paths import NOTEBOOK_BYTES
 from jupyter_gridgpu.worker.metrics import report
 
 SUFFIX = "-papermill"
@@ -40,8 +41,6 @@ _README = """\
 parameters/v0001.yaml holds the parameters of the variant v0001, and so on.
 """
 _STUB = "# For notebooks that import report(): outside of a scan nothing reads what is reported.\n"
-
-NOTEBOOK_BYTES = 100 * 1024 * 1024
 
 
 def write(record: Record, target: Path, curves: bool) -> None:

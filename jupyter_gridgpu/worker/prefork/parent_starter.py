@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from jupyter_gridgpu.store.paths import JobPaths, ScanPaths, read_json
+from jupyter_gridgpu.store.paths import NOTEBOOK_BYTES, JobPaths, ScanPaths, read_json
 from jupyter_gridgpu.worker.claim import COPY_VARIABLE
 from jupyter_gridgpu.worker.metrics.sender import SENDER_VARIABLE
 from jupyter_gridgpu.worker.prefork.notebook_imports import import_actions
@@ -27,7 +27,6 @@ MAX_STARTS = 3  # of prepared parents, until kernels are started one by one
 JOB_NAME_BYTES = 300
 WORKER_VARIABLES = (SENDER_VARIABLE, COPY_VARIABLE)  # meant for the worker: no kernel gets them
 LAUNCHER_MODULES = ("ipykernel_launcher", "ipykernel")
-NOTEBOOK_BYTES = 100 * 1024 * 1024
 
 
 class ParentStarter:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,24 +10,19 @@ import pytest
 
 from jupyter_gridgpu.testing.examples import notebook_json
 from jupyter_gridgpu.widgets.form import ScanForm
+from tests.other_kernels import add_kernel, kernels_of_test
 
 OTHER = {"language_info": {"name": "other"}}
 
 
 @pytest.fixture(autouse=True)
 def kernels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return the folder of kernels that only this test has; python3 is there in any case."""
-    folder = tmp_path / "jupyter" / "kernels"
-    monkeypatch.setenv("JUPYTER_PATH", str(folder.parent))
-    monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path / "data"))
-    return folder
+    return kernels_of_test(tmp_path, monkeypatch)
 
 
 def add(kernels: Path, *names: str) -> None:
     for name in names:
-        spec = {"argv": [sys.executable, "-m", "x"], "display_name": name, "language": "other"}
-        (kernels / name).mkdir(parents=True)
-        (kernels / name / "kernel.json").write_text(json.dumps(spec))
+        add_kernel(kernels, name)
 
 
 def notebook(folder: Path, metadata: dict[str, Any]) -> Path:
