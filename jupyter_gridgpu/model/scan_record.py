@@ -14,7 +14,6 @@ from jupyter_gridgpu.model.fields import (
     is_bounded,
     is_file_name,
     is_inner_path,
-    shown,
 )
 from jupyter_gridgpu.model.resources import (
     Placement,
@@ -55,7 +54,7 @@ def from_json(body: dict[str, Any], record: str = "scan.json") -> ScanSpec:
     Every key is checked, since the folder may come from anybody. Raises DamagedRecord, and
     StorageError if only a later version can read it.
     """
-    body = _migrated(body)
+    body = _migrated(body, record)
     fields = Fields(body, record)
     fields.need(*_FIRST)
     try:
@@ -160,16 +159,17 @@ def _defaults(body: Any) -> dict[str, Any]:
     return plain_defaults(numbers.decode_all(body))
 
 
-def _migrated(body: dict[str, Any]) -> dict[str, Any]:
+def _migrated(body: dict[str, Any], record: str) -> dict[str, Any]:
     """Return a spec of any known format as a spec of this version's format.
 
-    Raises StorageError for a format that this version does not know.
+    Raises DamagedRecord if it has no format, StorageError for one that only later versions know.
     """
-    if body.get("format") == 1:
-        body = _from_1(body)
-    if body.get("format") != FORMAT:
+    found = Fields(body, record).whole("format", low=1)
+    if found == 1:
+        return _from_1(body)
+    if found != FORMAT:
         raise StorageError(
-            f"The scan has format {shown(body.get('format'))}, this version reads {FORMAT};"
+            f"The scan has format {found}, this version reads {FORMAT};"
             " use the version that made it."
         )
     return body
