@@ -195,7 +195,9 @@ def _check_folder(folder: Path) -> None:
     """
     found = ownership.foreign(folder)
     if found is not None and found.why == ownership.OWNER:
-        raise StorageError(found.text)
+        raise StorageError(
+            f"something in it belongs to another user; `gridgpu watch {folder}` shows it."
+        )
     if not folder.resolve().is_relative_to(home.home().resolve()):
         raise StorageError("its folder is outside the home of scans.")
     # A reader would only say that it is not readable.

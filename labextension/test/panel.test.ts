@@ -281,6 +281,18 @@ describe("states of the panel", () => {
       { type: "command", action: "resume", variants: null },
     ]);
   });
+  it("says whose a foreign scan is, and offers nothing that would be refused", () => {
+    const foreign = "Unpacked: read only; `gridgpu replay theirs` runs it again.";
+    const about = { state: "orphaned" as const, foreign, note: foreign };
+    const { element, line } = panelStage([one("theirs", rows(), about)]);
+    line("theirs").click();
+    later(20);
+    const warnings = [...element.querySelectorAll(".gg-warnings")].map((each) => each.textContent);
+    expect(warnings.join()).toContain(foreign);
+    expect(element.querySelector("[role=alert]")?.textContent).toContain(foreign);
+    expect(element.querySelector("[data-do=resume], [data-do=retry], [data-do=stop]")).toBeNull();
+    expect(labelled(element, "Runner log: theirs")).toBeTruthy();
+  });
   it("says as of when it is, and when it tries again", () => {
     const { element, source } = panelStage([one("btag")]);
     Object.assign(source, { closed: true, retry_s: 8 });

@@ -48,7 +48,8 @@ function orphanContent(scan: ScanInfo): Node[] {
   const act = (what: string, text: string): HTMLElement =>
     button(`${text}: ${name}`, [text], { "data-do": what, "data-id": scan.id, title: text });
   const note = scan.note ?? t("Its runner has ended.");
-  const buttons = [act("resume", t("Resume")), act("log", t("Runner log"))];
+  const buttons = [act("log", t("Runner log"))];
+  if (!scan.foreign) buttons.unshift(act("resume", t("Resume")));
   const content = h("div", {}, h("b", {}, t("%1 is not being watched", name)));
   content.append(
     h("p", { title: full(note) }, clip(note, 400)),

@@ -104,10 +104,11 @@ export class ScanBody {
   }
 
   draw(scan: ScanInfo): void {
-    const command = !this.store.missing;
+    const command = !this.store.missing && !scan.foreign;
     const details = JSON.stringify([scan.notebook, scan.backend, scan.gpu_s, scan.note]);
     drawIfChanged(this.details, details, () => detailNodes(scan));
-    drawWarnings(this.warnings, warningsOf(scan));
+    const foreign = scan.foreign ? [clip(scan.foreign, 400)] : [];
+    drawWarnings(this.warnings, [...foreign, ...warningsOf(scan)]);
     setAttributes(this.bar, { "aria-label": t("Scan %1", clip(scan.name, 60)) });
     setAttributes(this.list, { "aria-label": t("Jobs of %1", clip(scan.name, 60)) });
     drawIfChanged(this.buttons, JSON.stringify([scan.state, command]), () =>
