@@ -6,6 +6,18 @@ beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
 describe("the keyboard of the panel", () => {
+  it("stays at its line when the scan ends, and so moves below the others", () => {
+    const { line, source } = panelStage([one("btag")]);
+    line("btag").click();
+    later(20);
+    line("v0002").focus();
+    const [info] = one("btag");
+    source.scans.set("btag", { ...info, state: "done", ended: now() });
+    source.changed();
+    later(20);
+    expect(line("btag").closest("[aria-label=Ended]")).not.toBeNull();
+    expect(document.activeElement).toBe(line("v0002"));
+  });
   it("has one tab stop in the tree", () => {
     const { element, line } = panelStage([one("alpha"), one("zeta")]);
     line("alpha").click();

@@ -4,7 +4,7 @@ import type { PanelHost } from "../scan/host";
 import { button, drawIfChanged, h, setAttributes, setText } from "../ui/dom";
 import { t } from "../ui/i18n";
 import { icon } from "../ui/icons";
-import { updateList } from "../ui/keyedlist";
+import { restoreFocus, updateList } from "../ui/keyedlist";
 import { keepKeys } from "../ui/keys";
 import { type MenuItem, PopupMenu } from "../ui/popup";
 import { DrawTimer } from "../ui/drawtimer";
@@ -214,8 +214,11 @@ export class Panel {
     this.element.classList.toggle("gg-stale", lost !== null);
     this.banners.update(inOrder(source.scans.values()).active, lost, source.elsewhere);
     this.banners.leaveOut(source.leftOut ?? []);
+    const focused = document.activeElement;
     this.list(this.active, active, lost);
     this.list(this.ended, shown, lost);
+    // A scan that has ended moves from one list to the other, which neither of them can see.
+    restoreFocus(this.tree, focused);
     this.endedTitle.hidden = shown.length === 0 || active.length === 0;
     this.tree.hidden = active.length + shown.length === 0;
     this.drawNone(active.length + ended.length);

@@ -34,7 +34,7 @@ export function updateList<T>(
 }
 
 /** Gives the focus back to an element that lost it because it was moved. */
-function restoreFocus(parent: HTMLElement, focused: Element | null): void {
+export function restoreFocus(parent: HTMLElement, focused: Element | null): void {
   if (focused === document.activeElement || !(focused instanceof HTMLElement)) return;
   if (parent.contains(focused)) focused.focus({ preventScroll: true });
 }
