@@ -20,6 +20,8 @@ _RAISE_LIMIT = (
 # ignores SIGTERM and ends after the kernel, a pool replaces each worker that has ended, and a
 # command whose end nobody has asked for stays as a zombie. Python itself ends the daemonic children
 # of multiprocessing, and so the workers of pools, at its exit.
+# ipykernel also stops its main loop 0.1 s after it was asked to end, whether its children have
+# ended or not. This timer is taken away: the main loop is stopped anyway when they have.
 _CODE = """
 import sys
 
@@ -44,6 +46,13 @@ def runs(child):
         return False
 
 kernel._process_children = children_to_wait_for
+do_shutdown = kernel.do_shutdown
+
+def end_after_children(restart):
+    kernel.shell.unobserve_all("exit_now")
+    return do_shutdown(restart)
+
+kernel.do_shutdown = end_after_children
 """
 _CHOOSE_CHILDREN = f"exec({_CODE!r}, {{'kernel': get_ipython().kernel}})"
 EXPRESSIONS = {"waiting": _RAISE_LIMIT, "children": _CHOOSE_CHILDREN}
