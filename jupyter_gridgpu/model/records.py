@@ -89,10 +89,12 @@ class JobResult(_ResultExtras):
 
 
 class _CopyExtras(TypedDict, total=False):
-    """Keys that only a copy in a container image has."""
+    """Keys that earlier versions did not write, or that only a copy in a container image has."""
 
+    executable: str | None  # the Python of the worker, as it sees itself
     image: str
-    image_mark: str  # the image's version, which tells it from others of the same name
+    image_mark: str | None  # the image's version, which tells it from others of the same name
+    container: str | None  # apptainer, podman, docker: what the worker saw; None: no sign of one
 
 
 class CopyInfo(_CopyExtras):
@@ -100,8 +102,8 @@ class CopyInfo(_CopyExtras):
 
     host: str
     started: float
-    gpus: str | None  # CUDA_VISIBLE_DEVICES of the worker
-    models: list[str]  # of the node's GPUs, each model once
+    gpus: str | None  # CUDA_VISIBLE_DEVICES of the worker; None: no GPU, or not set
+    models: list[str]  # of the job's GPUs as far as they are known, else of the node's; each once
     engine: dict[str, str]  # variables by which the batch system tells a job its ids
 
 

@@ -12,6 +12,7 @@ import functools
 import os
 import shutil
 import socket
+import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -37,7 +38,9 @@ from jupyter_gridgpu.worker.failures import (
     failed,
     failure_of,
 )
+from jupyter_gridgpu.worker.gpu_devices import VARIABLE, named_devices
 from jupyter_gridgpu.worker.image import (
+    container,
     image_name,
     image_version,
     make_home,
@@ -71,8 +74,6 @@ BATCH_SYSTEM_VARIABLES = (
     "SLURM_RESTART_COUNT",
     "_CONDOR_SLOT",
 )
-# HTCondor sets CUDA_VISIBLE_DEVICES to this value for a job that asked for no GPU.
-NO_GPU = "10000"
 
 
 def run_job(spec: Path, claim: bool = False) -> int:
@@ -114,8 +115,8 @@ def run_job(spec: Path, claim: bool = False) -> int:
 
 def _describe_copy() -> dict[str, Any]:
     """Return copy.json: where this copy runs, as far as the environment tells."""
-    gpus = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if gpus == NO_GPU:
+    gpus = os.environ.get(VARIABLE)
+    if gpus is not None and not named_devices(gpus):
         gpus = None
     about = {
         "host": socket.gethostname(),
@@ -124,9 +125,11 @@ def _describe_copy() -> dict[str, Any]:
         "models": sorted(set(gpu_models())),
         "engine": {name: os.environ[name] for name in BATCH_SYSTEM_VARIABLES if name in os.environ},
     }
+    about["executable"] = sys.executable
     if image_name():
         about["image"] = image_name()
         about["image_mark"] = image_version()
+        about["container"] = container()
     return about
 
 
