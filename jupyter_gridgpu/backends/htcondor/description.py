@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 
 from jupyter_gridgpu.backends.base import patience
+from jupyter_gridgpu.backends.batch.demand import task_demand
 from jupyter_gridgpu.backends.htcondor.ads import BATCH, HELD, WAITING_HOLDS
 from jupyter_gridgpu.errors import BackendError
 from jupyter_gridgpu.model.queue import enough_mb
@@ -53,17 +54,16 @@ def description(scan: ScanSpec, ident: str, arguments: str) -> dict[str, str]:
 
 def resources(scan: ScanSpec) -> dict[str, str]:
     """Return the commands that ask for processors, memory, disk and GPUs."""
-    wanted = scan.resources
-    memory_mb = wanted.memory_mb or MEMORY_MB
+    demand = task_demand(scan)
     commands = {
-        "request_cpus": str(wanted.cpus or 1),
-        # The jobs that share a GPU run side by side in one task.
-        "request_memory": str(memory_mb * scan.per_gpu),
+        # Each of the jobs that run side by side in one task needs a core and memory of its own.
+        "request_cpus": str(demand.cpus or scan.per_gpu),
+        "request_memory": str(demand.memory_mb or MEMORY_MB * scan.per_gpu),
     }
-    if wanted.disk_mb:
-        commands["request_disk"] = f"{wanted.disk_mb}MB"
-    if wanted.gpus:
-        commands["request_gpus"] = str(wanted.gpus)
+    if demand.disk_mb:
+        commands["request_disk"] = f"{demand.disk_mb}MB"
+    if demand.gpus:
+        commands["request_gpus"] = str(demand.gpus)
         requirement = gpu_requirement(scan)
         if requirement:
             commands["require_gpus"] = requirement
@@ -92,8 +92,9 @@ def limits(scan: ScanSpec) -> dict[str, str]:
     commands: dict[str, str] = {}
     if scan.placement.account:
         commands["accounting_group"] = scan.placement.account
-    if scan.resources.walltime_s:
-        longest_s = scan.per_job * scan.resources.walltime_s + SPARE_S
+    walltime_s = task_demand(scan).walltime_s
+    if walltime_s:
+        longest_s = walltime_s + SPARE_S
         commands["allowed_execute_duration"] = str(longest_s)
         # The pool of CERN reads this attribute instead.
         commands["My.MaxRuntime"] = str(longest_s)

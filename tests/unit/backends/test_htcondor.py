@@ -168,6 +168,25 @@ def test_a_description_asks_for_what_the_job_needs() -> None:
     assert found[f"My.{ads.BATCH}"] == '"scan/b0001"'
 
 
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        ({}, {"request_cpus": "3", "request_memory": "6000", "request_disk": None}),
+        ({"cpus": 2}, {"request_cpus": "6", "request_memory": "6000"}),
+        ({"memory_mb": 500}, {"request_cpus": "3", "request_memory": "1500"}),
+        ({"disk_mb": 40}, {"request_disk": "120MB"}),
+        # The jobs share the GPUs, and run at the same time.
+        ({"gpus": 1, "walltime_s": 60}, {"request_gpus": "1", "allowed_execute_duration": "420"}),
+    ],
+)
+def test_jobs_side_by_side_need_as_much_as_all_of_them(
+    asked: dict[str, Any], expected: dict[str, str | None]
+) -> None:
+    scan = small_scan(resources=Resources(**asked), per_gpu=3, per_job=2)
+    found = description.description(scan, "scan/b0001", "words")
+    assert {name: found.get(name) for name in expected} == expected
+
+
 def test_a_job_that_says_nothing_of_memory_gets_what_a_notebook_needs() -> None:
     assert description.resources(small_scan())["request_memory"] == str(description.MEMORY_MB)
 
