@@ -143,6 +143,28 @@ class Options:
         "--no-shared-disk",
         "Nodes do not see the scan's folder: files travel with the jobs.",
     )
+    shared: tuple[str, ...] = option(
+        (),
+        "--shared FOLDER",
+        "Folder that nodes see, where they do not see the scan's; may be repeated.",
+    )
+    engine_option: tuple[str, ...] = option(
+        (),
+        "--engine-option WORDS",
+        "Option of the batch system in its own words; may be repeated.",
+    )
+    env: tuple[str, ...] = option(
+        (), "--env NAME[=VALUE]", "Variable that jobs get; may be repeated."
+    )
+    secret: tuple[str, ...] = option(
+        (), "--secret NAME", "Variable that jobs get and no record holds; may be repeated."
+    )
+    setup: tuple[str, ...] = option(
+        (), "--setup LINE", "Line of shell that runs before each job; may be repeated."
+    )
+    python: str | None = option(
+        None, "--python PROGRAM", "Python that runs the jobs, where they run in no image."
+    )
     channel: str = option(
         "auto",
         "--channel NAME",

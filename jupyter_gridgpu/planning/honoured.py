@@ -64,6 +64,8 @@ def asked_for(scan: ScanSpec) -> dict[str, Any]:
         "inputs": place.inputs,
         "out": place.output,
         "attempts": place.attempts,
+        "engine_option": place.options,
+        "shared": place.shared_paths,
     }
 
 

@@ -133,7 +133,7 @@ def _replay_options(scan: ScanSpec, request: ReplayRequest) -> Options:
     options = _recorded_options(scan)
     backend = request.options.get("on", scan.backend)
     if backend != scan.backend:
-        # A queue or an account of one batch system means nothing to another one.
+        # What was said of one batch system and its nodes means nothing to another one.
         options = replace(
             options,
             queue=None,
@@ -145,6 +145,10 @@ def _replay_options(scan: ScanSpec, request: ReplayRequest) -> Options:
             inputs=(),
             out=None,
             attempts=None,
+            engine_option=(),
+            shared=(),
+            setup=(),
+            python=None,
         )
     capabilities = Capabilities()
     if backend in backends.names():
@@ -185,6 +189,12 @@ def _recorded_options(scan: ScanSpec) -> Options:
         inputs=placement.inputs,
         out=placement.output,
         attempts=placement.attempts,
+        engine_option=placement.options,
+        shared=placement.shared_paths,
+        env=scan.environment.variables,
+        secret=scan.environment.secrets,
+        setup=scan.environment.setup,
+        python=scan.environment.python,
         channel=scan.metrics,
     )
 

@@ -45,7 +45,17 @@ GROUPS = {
     OTHER_GROUP: (),
     "GPUs": ("gpu_model", "vram", "cuda"),
     "Container": ("runtime", "bind"),
-    "Batch systems": ("queue", "account", "qos", "constraint", "no_shared_disk", "channel"),
+    "Batch systems": (
+        "queue",
+        "account",
+        "qos",
+        "constraint",
+        "no_shared_disk",
+        "shared",
+        "engine_option",
+        "channel",
+    ),
+    "Environment": ("env", "secret", "setup", "python"),
     "PanDA": ("inputs", "out", "exclude_site", "attempts"),
 }
 # Labels other than the option's name with a capital letter.
@@ -59,6 +69,8 @@ LABELS = {
     "cuda": "CUDA",
     "cpus": "Cores",
     "qos": "QOS",
+    "env": "Variables",
+    "secret": "Secrets",
     "inputs": "Datasets",
     "out": "Output dataset",
     "new": "Start another scan",

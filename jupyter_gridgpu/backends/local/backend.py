@@ -37,8 +37,10 @@ IGNORES = {
     "account": "nobody pays for jobs on this machine",
     "qos": "this machine knows none",
     "constraint": "this machine is the only node",
+    "shared": "jobs on this machine see the scan's folder",
     "no_shared_disk": "jobs on this machine see the scan's folder",
     "disk": "this machine sets no disk space aside for a job",
+    "engine_option": "this machine has no batch system",
     "per_job": "each job on this machine runs one variant",
     **ONLY_PANDA,
 }

@@ -54,6 +54,7 @@ class PandaBackend(BatchBackend):
         by_generation=True,
         ignores={
             "disk": "PanDA gives each job the disk space that its site has",
+            "shared": "jobs on the grid see no disk of this machine",
             "parallel": "PanDA starts as many jobs as its sites have room for",
         },
     )

@@ -48,7 +48,11 @@ class SlurmBackend(BatchBackend):
 
     title = "Slurm"
     capabilities = Capabilities(
-        ignores={"no_shared_disk": "on Slurm, nodes must see the scan's folder", **ONLY_PANDA},
+        ignores={
+            "shared": "on Slurm, nodes must see the scan's folder",
+            "no_shared_disk": "on Slurm, nodes must see the scan's folder",
+            **ONLY_PANDA,
+        },
         model_asks_for_gpu=True,
     )
     kill_s = 30.0  # Slurm's KillWait, where the cluster has not changed it

@@ -57,6 +57,12 @@ VALUES: dict[str, Any] = {
     "no_shared_disk": True,
     "channel": "push",
     "kernel": "python3",
+    "engine_option": ("--reservation=x",),
+    "shared": ("/eos",),
+    "env": ("A=1", "B"),
+    "secret": ("KEY",),
+    "setup": ("module load cuda",),
+    "python": "python3.11",
 }
 # These do not say how jobs run: they name the scan, or say whether there is to be another one.
 OF_THE_REQUEST = {"name", "new"}
@@ -104,6 +110,7 @@ def test_every_option_is_in_the_table() -> None:
 def test_a_replay_keeps_each_option(digest: str, name: str) -> None:
     """Each is changed alone, and each of the others is its default: none stands for another."""
     needed = {"image": VALUES["image"]} if name in ("runtime", "bind") else {}
+    needed |= {"no_shared_disk": True} if name == "shared" else {}
     needed |= {"gpus": 1} if name in ("gpu_model", "vram", "cuda") else {}
     only_panda = name in ("exclude_site", "inputs", "out", "attempts", "on")
     options = replace(
@@ -113,7 +120,15 @@ def test_a_replay_keeps_each_option(digest: str, name: str) -> None:
     made = plan_replay(origin, ask=False).scan
     for part in ("backend", "parallel", "per_gpu", "per_job", "prefork", "retries"):
         assert getattr(made, part) == getattr(origin.scan, part), part
-    for part in ("max_failures", "resources", "container", "placement", "metrics", "kernel"):
+    for part in (
+        "max_failures",
+        "resources",
+        "container",
+        "placement",
+        "environment",
+        "metrics",
+        "kernel",
+    ):
         assert getattr(made, part) == getattr(origin.scan, part), part
 
 
