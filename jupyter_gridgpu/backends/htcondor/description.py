@@ -18,6 +18,10 @@ from jupyter_gridgpu.queues import gpus
 # A task may run so much longer than the walltime, which the worker keeps: it has to start and save.
 SPARE_S = 300
 VACATE_S = 60  # from SIGTERM until HTCondor kills a job, or longer where the grace is
+# For so long HTCondor waits for a node that is silent, before it starts the job elsewhere. A submit
+# machine that is started anew, or a network that is mended, is back within it, and no work is lost.
+# HTCondor's own 40 minutes keep a job of a dead node from running for much longer.
+LEASE_S = 1200
 # For a job that names no memory. HTCondor would give it 128 MB, in which no notebook runs.
 MEMORY_MB = 2000
 
@@ -42,6 +46,7 @@ def description(scan: ScanSpec, ident: str, arguments: str) -> dict[str, str]:
         "want_graceful_removal": "True",
         "kill_sig": "SIGTERM",
         "job_max_vacate_time": str(max(VACATE_S, math.ceil(patience(scan)))),
+        "job_lease_duration": str(LEASE_S),
         # A job that is held for good has failed for us, so nobody shall release it later.
         "periodic_remove": f"JobStatus == {HELD} && !member(HoldReasonCode, {{{holds}}})",
         **resources(scan),
