@@ -154,15 +154,22 @@ def test_a_task_whose_node_is_silent_is_cancelled_as_soon_as_its_user_removes_it
     assert variant["message"] == "Removed from HTCondor by physicist: a mistake."
 
 
+@pytest.mark.parametrize(
+    ("asked", "reason"),
+    [
+        (("--engine-option", "+LongestRun = 2"), "node"),
+        (("--engine-option", "+LongestWait = 2", "--constraint", "false"), "submit"),
+    ],
+    ids=["a job that runs", "a job that waits"],
+)
 def test_a_task_that_a_policy_of_the_pool_removes_has_failed_with_its_words(
-    lab: Lab, pool: Pool
+    lab: Lab, pool: Pool, asked: tuple[str, ...], reason: str
 ) -> None:
-    scan = on_pool(lab, 1, *options("--retries 0 --constraint false"))
-    eventually(lambda: pool.jobs("ProcId"))
-    pool.schedd().edit("true", "PeriodicRemove", "QDate > 0")
+    scan, gate = gated(lab, 1, "--retries", "0", *asked)
     (variant,) = scan.wait()["variants"]
-    assert (variant["state"], variant["reason"]) == ("failed", "submit"), variant["message"]
-    assert "PeriodicRemove expression 'QDate > 0'" in variant["message"]
+    gate.touch()
+    assert (variant["state"], variant["reason"]) == ("failed", reason), variant["message"]
+    assert variant["message"] == "Removed by HTCondor: This pool has no room for physicist."
 
 
 READ_AND_WRITE = """

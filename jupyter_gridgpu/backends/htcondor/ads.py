@@ -250,6 +250,8 @@ def _status(
         shown_text(message),
         where=pool,
         node=_node(ad),
+        # HTCondor starts no job again that a policy has held or removed.
+        given_up=state == "failed" or None,
         started=_time(ad, "JobCurrentStartDate"),
         ended=ended,
     )

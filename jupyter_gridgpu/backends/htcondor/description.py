@@ -10,6 +10,7 @@ import math
 from jupyter_gridgpu.backends.base import patience
 from jupyter_gridgpu.backends.batch.demand import task_demand
 from jupyter_gridgpu.backends.htcondor.ads import BATCH, HELD, WAITING_HOLDS
+from jupyter_gridgpu.backends.htcondor.submit_options import submit_options
 from jupyter_gridgpu.errors import BackendError
 from jupyter_gridgpu.model.queue import enough_mb
 from jupyter_gridgpu.model.scan import ScanSpec
@@ -54,7 +55,8 @@ def description(scan: ScanSpec, ident: str, arguments: str) -> dict[str, str]:
     }
     if scan.placement.constraint:
         commands["requirements"] = f"({scan.placement.constraint})"
-    return commands
+    # None of these is among the commands above, but for the lease.
+    return {**commands, **submit_options(scan.placement.options).commands}
 
 
 def resources(scan: ScanSpec) -> dict[str, str]:
