@@ -2,6 +2,7 @@
 
 backend.py        the backend itself
 description.py    what a batch asks for, as a submit description
+submit_options.py what --engine-option may say to HTCondor
 start_script.py   how a worker is started on a node
 ads.py            what HTCondor says of a job, as a TaskStatus
 bindings.py       the process that asks HTCondor, and how it is called

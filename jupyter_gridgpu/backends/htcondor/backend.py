@@ -23,6 +23,7 @@ from jupyter_gridgpu.backends.htcondor import ads
 from jupyter_gridgpu.backends.htcondor.bindings import call
 from jupyter_gridgpu.backends.htcondor.description import description
 from jupyter_gridgpu.backends.htcondor.start_script import shell_arguments
+from jupyter_gridgpu.backends.htcondor.submit_options import submit_options
 from jupyter_gridgpu.backends.htcondor.transfer import MIRROR_VARIABLE, FileTransfer
 from jupyter_gridgpu.errors import BackendError, QueueFull, Unreachable
 from jupyter_gridgpu.model.job import Observation
@@ -70,12 +71,17 @@ class HTCondorBackend(BatchBackend):
             raise BackendError(
                 "HTCondor knows no --qos: leave it out, or say --account or --constraint."
             )
+        options = submit_options(self._scan.placement.options)
         if self._transfer and self._image():
             self._check_travelling_image()
         if not ask:
             return
         try:
-            call("ready", constraint=self._scan.placement.constraint)
+            call(
+                "ready",
+                constraint=self._scan.placement.constraint,
+                expressions=options.expressions(),
+            )
         except Unreachable as error:
             raise BackendError(f"HTCondor does not answer: {error}") from None
 

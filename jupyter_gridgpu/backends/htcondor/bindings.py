@@ -6,16 +6,18 @@ module of HTCondor's bindings.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from typing import Any, TextIO
 
 from jupyter_gridgpu.backends.htcondor.ads import BATCH, PROJECTION, refusal
-from jupyter_gridgpu.backends.htcondor.description import quoted
+from jupyter_gridgpu.backends.htcondor.description import LEASE_S, quoted
 from jupyter_gridgpu.backends.htcondor.machines import fitting_machines, jobs_expression
 from jupyter_gridgpu.errors import BackendError
 from jupyter_gridgpu.queues import htcondor_process
 from jupyter_gridgpu.queues.htcondor import pool_host
 
+LEASE = "job_lease_duration"
 TIMEOUT_S = 30.0  # for questions that the runner waits for
 LONG_TIMEOUT_S = 120.0  # for questions that a thread of the runner waits for
 # A large queue or a long history takes its time, and only the thread of Inquiry asks for them.
@@ -40,20 +42,30 @@ def describe_error(condor: Any, error: Exception) -> str:
     return f"HTCondor's bindings failed: {type(error).__name__}: {error}"
 
 
-def ready(condor: Any, constraint: str | None) -> str:
+def ready(condor: Any, constraint: str | None, expressions: Sequence[str] = ()) -> str:
     """Return the name of the pool, if its schedd answers.
 
-    Raises BackendError if the constraint is no expression.
+    Raises BackendError if the constraint, or the value of an attribute, is no expression.
     """
-    if constraint:
-        try:
-            condor.classad.ExprTree(constraint)
-        except Exception:
+    if constraint and not _is_expression(condor, constraint):
+        raise BackendError(f"--constraint {constraint!r} is no expression that HTCondor can read.")
+    for expression in expressions:
+        if not _is_expression(condor, expression):
             raise BackendError(
-                f"--constraint {constraint!r} is no expression that HTCondor can read."
-            ) from None
+                f"--engine-option: HTCondor cannot read the value {expression}; a text stands in"
+                ' quotes: +NAME = "text".'
+            )
     condor.Schedd().query(constraint="false", projection=["ProcId"], limit=1)
     return _pool(condor)
+
+
+def _is_expression(condor: Any, text: str) -> bool:
+    # The error is of another type in each version of the bindings.
+    try:
+        condor.classad.ExprTree(text)
+    except Exception:
+        return False
+    return True
 
 
 def submit(
@@ -63,8 +75,9 @@ def submit(
 
     Raises BackendError if HTCondor answers and does not have the batch.
     """
+    commands = {**description, **_shorter_lease(condor, description)}
     try:
-        sent = condor.Schedd().submit(condor.Submit(description), itemdata=iter(tasks))
+        sent = condor.Schedd().submit(condor.Submit(commands), itemdata=iter(tasks))
         return int(sent.cluster())
     except condor.HTCondorException as error:
         # The batch may have been taken although the answer was an error.
@@ -72,6 +85,18 @@ def submit(
         if ident not in clusters:
             raise BackendError(refusal(str(error))) from None
         return clusters[ident]
+
+
+def _shorter_lease(condor: Any, description: dict[str, str]) -> dict[str, str]:
+    """Return the pool's own lease as a command, where it is shorter than that of a description."""
+    # A lease that the user chose is kept.
+    if description[LEASE] != str(LEASE_S):
+        return {}
+    with contextlib.suppress(TypeError, ValueError):
+        lease_s = int(condor.param.get("JOB_DEFAULT_LEASE_DURATION"))
+        if 0 < lease_s < LEASE_S:
+            return {LEASE: str(lease_s)}
+    return {}
 
 
 def find(condor: Any, idents: Sequence[str], since: float) -> dict[str, int]:
