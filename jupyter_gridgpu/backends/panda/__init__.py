@@ -7,6 +7,8 @@ In the runner:
     senders.py          the processes that send batches
     status.py           what PanDA says of a task, as the status of each of its jobs
     states.py           PanDA's states of tasks and jobs, and how they are shown
+    stop_texts.py       what is said of a job that is being stopped
+    task_ends.py        which tasks PanDA has been told to end
     failures.py         PanDA's error codes and diagnostics, as our reasons
     credentials.py      who the user is to PanDA, and until when the sign-in holds
     outputs.py          what finished jobs left, brought into the scan's folder

@@ -160,8 +160,8 @@ def _task_answer(panda: PandaClient, task: dict[str, Any]) -> dict[str, Any]:
         "jobs": jobs,
         "kept": _fetch_metadata(panda, Path(task["folder"]), jobs, set(task["kept"])),
     }
-    if task["unwanted"] and details.get("status") not in FINAL_TASK_STATES:
-        answer["killed"] = _kill_unwanted(panda, task, jobs)
+    if task["unwanted"]:
+        answer.update(_end_unwanted(panda, task, answer))
     return answer
 
 
@@ -231,31 +231,37 @@ def _fetch_metadata(
     return tried
 
 
-def _kill_unwanted(
-    panda: PandaClient, task: Mapping[str, Any], jobs: Sequence[Mapping[str, Any]]
-) -> bool:
-    """Kill a task if none of its jobs is wanted any more; else kill its unwanted jobs.
+def _end_unwanted(
+    panda: PandaClient, task: Mapping[str, Any], answer: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Kill a task if none of its jobs is wanted any more, and kill its unwanted jobs.
 
-    Return whether PanDA has registered the end of the task.
+    Return `killed`, which says whether PanDA has registered the end of the task, or `not_killed`,
+    which says why PanDA took no order. What PanDA said of the jobs is good all the same.
     """
     unwanted = set(task["unwanted"])
-    finished = {job["seq"] for job in jobs if job["jobStatus"] == "finished"}
+    finished = {job["seq"] for job in answer["jobs"] if job["jobStatus"] == "finished"}
     unfinished = set(range(1, task["size"] + 1)) - finished
-    if unfinished <= unwanted:
-        if task["killed"]:
-            return True
-        taken, reply = panda.ask("killTask", int(task["id"]))
-        # PanDA rejects the command for a task that has ended. In its first seconds a task is not
-        # known and goes on, so the command is given again with the next question.
-        return bool(taken) or "rejected" in str(reply)
-    live = [
-        job["PandaID"]
-        for job in jobs
-        if job["seq"] in unwanted and job["jobStatus"] not in ENDED_JOB_STATES
-    ]
-    if live:
-        panda.ask("killJobs", live)
-    return False
+    killed = bool(task["killed"])
+    try:
+        if unfinished <= unwanted and not killed and answer["status"] not in FINAL_TASK_STATES:
+            taken, reply = panda.ask("killTask", int(task["id"]))
+            # PanDA rejects the command for a task that has ended. In its first seconds a task is
+            # not known and goes on, so the command is given again with the next question.
+            killed = bool(taken) or "rejected" in str(reply)
+        # PanDA may overlook jobs that it made in the second in which it took the end of their
+        # task, and it makes a killed job anew. So jobs are killed with each question, until none
+        # is left.
+        live = [
+            job["PandaID"]
+            for job in answer["jobs"]
+            if job["seq"] in unwanted and job["jobStatus"] not in ENDED_JOB_STATES
+        ]
+        if live:
+            panda.ask("killJobs", live)
+    except Unreachable as error:
+        return {"killed": killed, "not_killed": str(error)}
+    return {"killed": killed}
 
 
 # the process --------------------------------------------------------------------------
