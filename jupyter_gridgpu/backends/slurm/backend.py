@@ -82,7 +82,7 @@ class SlurmBackend(BatchBackend):
         ran = commands.run(
             ["sbatch", "--test-only", *self._options(1)],
             text="#!/bin/sh\n",
-            env=options.job_environment(os.environ),
+            env=options.job_environment(self._scan, os.environ),
         )
         # A queue that is full now will have room when the jobs are sent.
         if ran.returncode and not output.FULL.search(ran.stderr):
@@ -142,7 +142,7 @@ class SlurmBackend(BatchBackend):
         with sending(batch) as lock:
             ran = commands.run(
                 ["sbatch", "--parsable", *chosen, str(script)],
-                env=options.job_environment(os.environ),
+                env=options.job_environment(self._scan, os.environ),
                 keep=lock,
             )
         if ran.returncode == 0:
