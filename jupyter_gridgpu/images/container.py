@@ -17,6 +17,7 @@ from jupyter_gridgpu.images.reference import parse, parse_bind
 from jupyter_gridgpu.model.resources import Container
 from jupyter_gridgpu.model.scan import DROP, PUSH, ScanSpec
 from jupyter_gridgpu.transport.key_files import sender_file
+from jupyter_gridgpu.transport.scan_secrets import kept_file
 
 # PanDA starts the image first, and our launcher in it.
 BACKENDS_WITH_OWN_CONTAINERS = ("panda",)
@@ -107,9 +108,10 @@ def launcher_text(scan: ScanSpec) -> str:
     sender = None
     if scan.channel in (PUSH, DROP):
         sender = sender_file(scan.id)
+    secrets = kept_file(scan)
     if not starts_container(scan.container) or scan.backend in BACKENDS_WITH_OWN_CONTAINERS:
-        return script(None, [NoContainer()], [], gpus, scan.per_gpu, sender)
+        return script(None, [NoContainer()], [], gpus, scan.per_gpu, sender, secrets)
     image = parse(scan.container.image or "")
     binds = [parse_bind(text) for text in scan.container.binds]
     able = runtimes(image, scan.container.runtime)
-    return script(image, able, binds, gpus, scan.per_gpu, sender)
+    return script(image, able, binds, gpus, scan.per_gpu, sender, secrets)
