@@ -128,7 +128,12 @@ def passed(scan: ScanSpec, environment: Mapping[str, str]) -> dict[str, str]:
     contained = images.starts_container(scan.container)
     if scan.backend == "local" and not contained:
         return dict(environment)
-    found = {name: value for name, value in environment.items() if _goes(scan, name, value)}
+    # A secret goes its own way, whatever its name is.
+    found = {
+        name: value
+        for name, value in environment.items()
+        if _goes(scan, name, value) and name not in scan.environment.secrets
+    }
     if not scan.placement.shared and "PATH" in found:
         # The programs of this session may be missing there, and those of the node are wanted.
         found["PATH"] += f":{USUAL_PATH}"
