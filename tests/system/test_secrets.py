@@ -25,14 +25,14 @@ from .lab import Lab, ScanOfLab
 from .notebooks import Executed
 
 NAME = "LAB_TOKEN"
-# Prints a digest of the secret, and waits for a file where it can see one.
+# Prints a digest of the secret, and waits for a file.
 SHOW = f"""
 import hashlib, os, pathlib, time
 from jupyter_gridgpu import report
 value = os.environ[{NAME!r}]
 print(hashlib.sha256(value.encode()).hexdigest(), os.environ["PLAIN"], flush=True)
 report(loss=n)
-while pathlib.Path(gate).parent.exists() and not pathlib.Path(gate).exists():
+while not pathlib.Path(gate).exists():
     time.sleep(0.05)
 time.sleep(hold)
 """
@@ -59,9 +59,12 @@ class SecretLab(Lab):
         return sorted((self.settings / "gridgpu" / "secrets").glob("*"))
 
     def begin(self, *words: str, count: int = 1, hold: float = 0.0) -> ScanOfLab:
-        """Start a scan of jobs that get the secret and a plain variable."""
+        """Start a scan of jobs that get the secret and a plain variable.
+
+        They end when the gate is there, or after `hold` seconds where they cannot see it.
+        """
         notebook = self.notebook(SHOW, parameters="n = 0\ngate = '/'\nhold = 0.0")
-        axes = space(n=list(range(1, count + 1)), gate=str(self.gate), hold=hold)
+        axes = space(n=list(range(1, count + 1)), gate="/" if hold else str(self.gate), hold=hold)
         more = ("--secret", NAME, "--env", "PLAIN=a b", "--retries", "0", *words)
         return self.start(notebook, *axes, *more, env={NAME: self.secret})
 
@@ -112,7 +115,7 @@ def lab(tmp_path: Path) -> Iterator[SecretLab]:
     made.end()
 
 
-def holds_one(lab: SecretLab, scan: ScanOfLab) -> None:
+def wait_for_first(lab: SecretLab, scan: ScanOfLab) -> None:
     """Wait until the first job has its secret."""
     eventually(lambda: scan.variant("v0001")["metrics"].get("loss"), what=scan.log())
 
@@ -120,7 +123,7 @@ def holds_one(lab: SecretLab, scan: ScanOfLab) -> None:
 def test_a_secret_on_this_machine_outlives_its_runner_and_the_variable(lab: SecretLab) -> None:
     with watched_commands(lab.secret) as shown:
         scan = lab.begin("--parallel", "1", count=2)
-        holds_one(lab, scan)
+        wait_for_first(lab, scan)
         lab.check_running()
         # A shell without the variable starts the next runner, which sends the second job.
         assert scan.kill_runner() == 1
@@ -148,7 +151,7 @@ def test_a_secret_enters_an_image(
     with watched_commands(lab.secret) as shown:
         asked = options(f"--image {images.sandbox()} --runtime {runtime}")
         scan = lab.begin(*asked, hold=1.0)
-        holds_one(lab, scan)
+        wait_for_first(lab, scan)
         lab.check_running()
         lab.check_ended(scan)
     assert shown == []
@@ -158,7 +161,7 @@ def test_slurm_hands_a_secret_on_by_a_file(lab: SecretLab, slurm: Cluster) -> No
     lab.env.update(slurm.env, GRIDGPU_POLL_S="0.3")
     with watched_commands(lab.secret) as shown:
         scan = lab.begin("--on", "slurm", "--gpus", "1")
-        holds_one(lab, scan)
+        wait_for_first(lab, scan)
         lab.check_running(slurm.folder)
         lab.gate.touch()
         lab.check_ended(scan, slurm.folder)
@@ -170,7 +173,9 @@ def test_slurm_hands_a_secret_on_by_a_file(lab: SecretLab, slurm: Cluster) -> No
     hidden.wait("done")
     said = hidden.variant("v0001")
     assert said["reason"] == "node"
-    assert "does not see the secrets of the scan" in said["message"]
+    # The launcher says it, or the worker, if the file went after the launcher's look.
+    assert "the secrets of the scan" in said["message"]
+    assert "JUPYTER_CONFIG_DIR" in said["message"]
 
 
 @pytest.mark.parametrize("shared", [True, False])
@@ -180,7 +185,7 @@ def test_htcondor_hands_a_secret_on_by_a_file(
     words = () if shared else ("--no-shared-disk",)
     with watched_commands(lab.secret) as shown:
         scan = lab.begin("--on", "htcondor", *words)
-        holds_one(lab, scan)
+        wait_for_first(lab, scan)
         lab.check_running(condor_pool.folder, travels=not shared)
         lab.gate.touch()
         lab.check_ended(scan, condor_pool.folder)
