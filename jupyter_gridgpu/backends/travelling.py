@@ -44,7 +44,7 @@ TRAVELS = (
     "http_proxy", "https_proxy", "ftp_proxy", "all_proxy", "no_proxy",
     "HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "ALL_PROXY", "NO_PROXY",
     "LANG", "LANGUAGE", "LC_*", "TZ", "HOME", "USER", "LOGNAME", "SHELL",
-    "APPTAINER_*", "SINGULARITY_*",
+    "APPTAINER_*", "SINGULARITY_*", "APPTAINERENV_*", "SINGULARITYENV_*",
 )  # fmt: skip
 # What describes this machine, though a name of the list would fit.
 STAYS = ("*_VISIBLE_DEVICES", "CUDA_MPS_*", "JUPYTER_RUNTIME_DIR", "PYTHONSTARTUP")
@@ -55,8 +55,8 @@ NEED_DISK = ("HOME", "USER", "LOGNAME", "SHELL", "PYTHONHOME", "XDG_*", "JUPYTER
 RUNTIME_NEEDS = (
     "PATH", "LD_LIBRARY_PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_*", "PYTHON*",
     "TMPDIR", "DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR", "XDG_CONFIG_HOME", "XDG_DATA_HOME",
-    "APPTAINER_*", "SINGULARITY_*", "CONTAINERS_*", "CONTAINER_HOST", "STORAGE_*",
-    "REGISTRY_AUTH_FILE",
+    "APPTAINER_*", "SINGULARITY_*", "APPTAINERENV_*", "SINGULARITYENV_*", "CONTAINERS_*",
+    "CONTAINER_HOST", "STORAGE_*", "REGISTRY_AUTH_FILE",
 )  # fmt: skip
 # Variables that we or the batch system set for each job.
 OURS = (
