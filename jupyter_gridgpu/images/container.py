@@ -17,6 +17,7 @@ from jupyter_gridgpu.images.reference import parse, parse_bind
 from jupyter_gridgpu.model.resources import Container
 from jupyter_gridgpu.model.scan import DROP, PUSH, ScanSpec
 from jupyter_gridgpu.transport.key_files import sender_file
+from jupyter_gridgpu.transport.scan_secrets import kept_file
 
 # PanDA starts the image first, and our launcher in it.
 BACKENDS_WITH_OWN_CONTAINERS = ("panda",)
@@ -107,14 +108,15 @@ def launcher_text(scan: ScanSpec) -> str:
     sender = None
     if scan.channel in (PUSH, DROP):
         sender = sender_file(scan.id)
+    secrets = kept_file(scan)
     ref = scan.container.image
     by_others = scan.backend in BACKENDS_WITH_OWN_CONTAINERS
     if ref is None:
         runtime = of_the_grid() if by_others else of_the_node()
-        return script(None, [runtime], [], gpus, scan.per_gpu, sender)
+        return script(None, [runtime], [], gpus, scan.per_gpu, sender, None, secrets)
     if by_others or not starts_container(scan.container):
-        return script(None, [StartedContainer()], [], gpus, scan.per_gpu, sender, started=ref)
+        return script(None, [StartedContainer()], [], gpus, scan.per_gpu, sender, ref, secrets)
     image = parse(ref)
     binds = [parse_bind(text) for text in scan.container.binds]
     able = runtimes(image, scan.container.runtime)
-    return script(image, able, binds, gpus, scan.per_gpu, sender)
+    return script(image, able, binds, gpus, scan.per_gpu, sender, None, secrets)
