@@ -15,7 +15,8 @@ In the runner:
 
 In the process that speaks to PanDA:
 
-    client.py           reads the question, writes the answer; checks, sends, asks
+    client.py           reads the question, writes the answer; checks, asks
+    sending.py          sends a batch, and asks first if it may have been sent before
     wrapped_client.py   panda-client's functions, made safe to call
     task_map.py         what PanDA is told of a task
     sandbox.py          the archive that travels to the jobs
