@@ -6,6 +6,7 @@ module of HTCondor's bindings.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from typing import Any, TextIO
 
@@ -16,6 +17,7 @@ from jupyter_gridgpu.errors import BackendError
 from jupyter_gridgpu.queues import htcondor_process
 from jupyter_gridgpu.queues.htcondor import pool_host
 
+LEASE = "job_lease_duration"
 TIMEOUT_S = 30.0  # for questions that the runner waits for
 LONG_TIMEOUT_S = 120.0  # for questions that a thread of the runner waits for
 # A large queue or a long history takes its time, and only the thread of Inquiry asks for them.
@@ -63,8 +65,9 @@ def submit(
 
     Raises BackendError if HTCondor answers and does not have the batch.
     """
+    commands = {**description, **_shorter_lease(condor, description)}
     try:
-        sent = condor.Schedd().submit(condor.Submit(description), itemdata=iter(tasks))
+        sent = condor.Schedd().submit(condor.Submit(commands), itemdata=iter(tasks))
         return int(sent.cluster())
     except condor.HTCondorException as error:
         # The batch may have been taken although the answer was an error.
@@ -72,6 +75,15 @@ def submit(
         if ident not in clusters:
             raise BackendError(refusal(str(error))) from None
         return clusters[ident]
+
+
+def _shorter_lease(condor: Any, description: dict[str, str]) -> dict[str, str]:
+    """Return the pool's own lease as a command, where it is shorter than that of a description."""
+    with contextlib.suppress(TypeError, ValueError):
+        lease_s = int(condor.param.get("JOB_DEFAULT_LEASE_DURATION"))
+        if 0 < lease_s < int(description[LEASE]):
+            return {LEASE: str(lease_s)}
+    return {}
 
 
 def find(condor: Any, idents: Sequence[str], since: float) -> dict[str, int]:
