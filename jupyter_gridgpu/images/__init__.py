@@ -13,19 +13,23 @@ from jupyter_gridgpu.images.container import (
     runtimes,
     starts_container,
 )
+from jupyter_gridgpu.images.hidden import SENT_PATH, image_alone, stays_with_sender
 from jupyter_gridgpu.images.identity import digest
 from jupyter_gridgpu.images.launcher import temporary_folder
 from jupyter_gridgpu.images.reference import parse, parse_bind
 
 __all__ = [
     "ARCHIVE",
+    "SENT_PATH",
     "check_runs_here",
     "digest",
+    "image_alone",
     "launcher_text",
     "parse",
     "parse_bind",
     "resolve",
     "runtimes",
     "starts_container",
+    "stays_with_sender",
     "temporary_folder",
 ]

@@ -11,7 +11,7 @@ from jupyter_gridgpu.images.apptainer import Apptainer
 from jupyter_gridgpu.images.base import KIND_TEXTS, REMOTE_KINDS, Image, ImageRuntime
 from jupyter_gridgpu.images.identity import digest
 from jupyter_gridgpu.images.launcher import script
-from jupyter_gridgpu.images.no_container import NoContainer
+from jupyter_gridgpu.images.no_container import StartedContainer, of_the_grid, of_the_node
 from jupyter_gridgpu.images.podman import Podman
 from jupyter_gridgpu.images.reference import parse, parse_bind
 from jupyter_gridgpu.model.resources import Container
@@ -107,9 +107,14 @@ def launcher_text(scan: ScanSpec) -> str:
     sender = None
     if scan.channel in (PUSH, DROP):
         sender = sender_file(scan.id)
-    if not starts_container(scan.container) or scan.backend in BACKENDS_WITH_OWN_CONTAINERS:
-        return script(None, [NoContainer()], [], gpus, scan.per_gpu, sender)
-    image = parse(scan.container.image or "")
+    ref = scan.container.image
+    by_others = scan.backend in BACKENDS_WITH_OWN_CONTAINERS
+    if ref is None:
+        runtime = of_the_grid() if by_others else of_the_node()
+        return script(None, [runtime], [], gpus, scan.per_gpu, sender)
+    if by_others or not starts_container(scan.container):
+        return script(None, [StartedContainer()], [], gpus, scan.per_gpu, sender, started=ref)
+    image = parse(ref)
     binds = [parse_bind(text) for text in scan.container.binds]
     able = runtimes(image, scan.container.runtime)
     return script(image, able, binds, gpus, scan.per_gpu, sender)

@@ -89,10 +89,12 @@ class JobResult(_ResultExtras):
 
 
 class _CopyExtras(TypedDict, total=False):
-    """Keys that only a copy in a container image has."""
+    """Keys that earlier versions did not write, or that only a copy in a container image has."""
 
+    executable: str | None  # the Python of the worker, as it sees itself
     image: str
-    image_mark: str  # the image's version, which tells it from others of the same name
+    image_mark: str | None  # the image's version, which tells it from others of the same name
+    container: str | None  # apptainer, podman, docker: what the worker saw; None: no sign of one
 
 
 class CopyInfo(_CopyExtras):

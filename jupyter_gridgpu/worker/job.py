@@ -12,6 +12,7 @@ import functools
 import os
 import shutil
 import socket
+import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -38,6 +39,7 @@ from jupyter_gridgpu.worker.failures import (
     failure_of,
 )
 from jupyter_gridgpu.worker.image import (
+    container,
     image_name,
     image_version,
     make_home,
@@ -124,9 +126,11 @@ def _describe_copy() -> dict[str, Any]:
         "models": sorted(set(gpu_models())),
         "engine": {name: os.environ[name] for name in BATCH_SYSTEM_VARIABLES if name in os.environ},
     }
+    about["executable"] = sys.executable
     if image_name():
         about["image"] = image_name()
         about["image_mark"] = image_version()
+        about["container"] = container()
     return about
 
 
