@@ -1,11 +1,11 @@
 """Container images: what `--image` names, and how jobs run in an image on any node.
 
-Other rooms use only the functions that are listed here.
+Other rooms use only what is listed here.
 """
 
 from __future__ import annotations
 
-from jupyter_gridgpu.images.base import ARCHIVE
+from jupyter_gridgpu.images.base import ARCHIVE, PASSED_VARIABLES
 from jupyter_gridgpu.images.container import (
     check_runs_here,
     launcher_text,
@@ -20,6 +20,7 @@ from jupyter_gridgpu.images.reference import parse, parse_bind
 
 __all__ = [
     "ARCHIVE",
+    "PASSED_VARIABLES",
     "SENT_PATH",
     "check_runs_here",
     "digest",

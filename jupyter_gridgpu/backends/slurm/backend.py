@@ -83,7 +83,7 @@ class SlurmBackend(BatchBackend):
         ran = commands.run(
             ["sbatch", "--test-only", *self._options(1)],
             text="#!/bin/sh\n",
-            env=options.job_environment(os.environ),
+            env=options.job_environment(self._scan, os.environ),
         )
         # A queue that is full now will have room when the jobs are sent.
         if ran.returncode and not output.FULL.search(ran.stderr):
@@ -155,7 +155,7 @@ class SlurmBackend(BatchBackend):
 
     def _environment(self) -> dict[str, str]:
         """Return the environment of sbatch, which Slurm hands on to the jobs."""
-        variables = options.job_environment(os.environ)
+        variables = options.job_environment(self._scan, os.environ)
         if self._scan.container.image and not images.starts_container(self._scan.container):
             # By it a job in an image that Slurm has started knows that its PATH is not the image's.
             variables[images.SENT_PATH] = variables.get("PATH", "")

@@ -59,7 +59,7 @@ VALUES: dict[str, Any] = {
     "kernel": "python3",
     "engine_option": ("--reservation=x",),
     "shared": ("/eos",),
-    "env": ("A=1", "B"),
+    "env": ("A=1", "B=x y"),
     "secret": ("KEY",),
     "setup": ("module load cuda",),
     "python": "python3.11",
