@@ -44,7 +44,7 @@ TRAVELS = (
     "http_proxy", "https_proxy", "ftp_proxy", "all_proxy", "no_proxy",
     "HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "ALL_PROXY", "NO_PROXY",
     "LANG", "LANGUAGE", "LC_*", "TZ", "HOME", "USER", "LOGNAME", "SHELL",
-    "APPTAINER_*", "SINGULARITY_*",
+    "APPTAINER_*", "SINGULARITY_*", "APPTAINERENV_*", "SINGULARITYENV_*",
 )  # fmt: skip
 # What describes this machine, though a name of the list would fit.
 STAYS = ("*_VISIBLE_DEVICES", "CUDA_MPS_*", "JUPYTER_RUNTIME_DIR", "PYTHONSTARTUP")
@@ -55,8 +55,8 @@ NEED_DISK = ("HOME", "USER", "LOGNAME", "SHELL", "PYTHONHOME", "XDG_*", "JUPYTER
 RUNTIME_NEEDS = (
     "PATH", "LD_LIBRARY_PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_*", "PYTHON*",
     "TMPDIR", "DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR", "XDG_CONFIG_HOME", "XDG_DATA_HOME",
-    "APPTAINER_*", "SINGULARITY_*", "CONTAINERS_*", "CONTAINER_HOST", "STORAGE_*",
-    "REGISTRY_AUTH_FILE",
+    "APPTAINER_*", "SINGULARITY_*", "APPTAINERENV_*", "SINGULARITYENV_*", "CONTAINERS_*",
+    "CONTAINER_HOST", "STORAGE_*", "REGISTRY_AUTH_FILE",
 )  # fmt: skip
 # Variables that we or the batch system set for each job.
 OURS = (
@@ -128,7 +128,12 @@ def passed(scan: ScanSpec, environment: Mapping[str, str]) -> dict[str, str]:
     contained = images.starts_container(scan.container)
     if scan.backend == "local" and not contained:
         return dict(environment)
-    found = {name: value for name, value in environment.items() if _goes(scan, name, value)}
+    # A secret goes its own way, whatever its name is.
+    found = {
+        name: value
+        for name, value in environment.items()
+        if _goes(scan, name, value) and name not in scan.environment.secrets
+    }
     if not scan.placement.shared and "PATH" in found:
         # The programs of this session may be missing there, and those of the node are wanted.
         found["PATH"] += f":{USUAL_PATH}"

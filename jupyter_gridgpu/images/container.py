@@ -20,6 +20,7 @@ from jupyter_gridgpu.model.kernel_language import NATIVE_KERNEL
 from jupyter_gridgpu.model.resources import Container
 from jupyter_gridgpu.model.scan import DROP, PUSH, ScanSpec
 from jupyter_gridgpu.transport.key_files import sender_file
+from jupyter_gridgpu.transport.scan_secrets import kept_file
 
 # PanDA starts the image first, and our launcher in it.
 BACKENDS_WITH_OWN_CONTAINERS = ("panda",)
@@ -118,20 +119,21 @@ def launcher_text(scan: ScanSpec) -> str:
     sender = None
     if scan.channel in (PUSH, DROP):
         sender = sender_file(scan.id)
+    secrets = kept_file(scan)
     ref = scan.container.image
     setup = Setup(scan.environment, own_kernel=scan.kernel == NATIVE_KERNEL)
     if ref is None:
         on_grid = scan.backend in BACKENDS_WITH_OWN_CONTAINERS
         runtime = without_image(setup.program(), setup.first(), on_grid)
-        return script(None, [runtime], [], gpus, scan.per_gpu, sender, setup=setup)
+        return script(None, [runtime], [], gpus, scan.per_gpu, sender, secrets, setup=setup)
     if started_by_others(scan):
         runtime = StartedContainer()
         if has_setup(scan.environment):
             # The lines run in the image, and what they export is wanted there.
             setup = replace(setup, before=image_alone())
             runtime = NoContainer(runtime.programs)
-        return script(None, [runtime], [], gpus, scan.per_gpu, sender, ref, setup)
+        return script(None, [runtime], [], gpus, scan.per_gpu, sender, secrets, ref, setup)
     image = parse(ref)
     binds = [parse_bind(text) for text in scan.container.binds]
     able = runtimes(image, scan.container.runtime)
-    return script(image, able, binds, gpus, scan.per_gpu, sender, setup=setup)
+    return script(image, able, binds, gpus, scan.per_gpu, sender, secrets, setup=setup)

@@ -114,6 +114,7 @@ def script(
     gpus: bool,
     together: int,
     sender: Path | None = None,
+    secrets: Path | None = None,
     started: str | None = None,
     setup: Setup = NO_SETUP,
 ) -> str:
@@ -121,11 +122,14 @@ def script(
 
     Without an image, `runtimes` are those that need none. `gpus` says that jobs need a GPU, and
     `together` is how many of the script's jobs run at the same time. `sender` is a file outside the
-    scan's folder, with which jobs send metrics on nodes that see it. `started` is the image, as the
-    user named it, whose container somebody else starts before this script. `setup` runs before the
-    worker.
+    scan's folder, with which jobs send metrics on nodes that see it. `secrets` is one with the
+    secrets of the scan; a container sees it at its place. `started` is the image, as the user named
+    it, whose container somebody else starts before this script. `setup` runs before the worker.
     """
     checks: list[str] = []
+    if secrets is not None:
+        checks.append(_secrets_check(secrets))
+        binds = [*binds, Bind(str(secrets), str(secrets), readonly=True)]
     if image is not None:
         checks += [*_image_checks(image), *_bind_checks(binds), *_settings(image)]
         checks += _temporary_folder(binds)
@@ -166,6 +170,19 @@ def _sender_line(sender: Path) -> str:
     return (
         f"if [ -r {path} ] && [ ! -e sender.json ];"
         f" then GRIDGPU_SENDER=$(cat {path}); export GRIDGPU_SENDER; fi"
+    )
+
+
+def _secrets_check(secrets: Path) -> str:
+    """Return the line that ends the launcher where the scan's secrets cannot be read.
+
+    Where files travel with the job, they lie in the scan's folder.
+    """
+    path, name = shlex.quote(str(secrets)), shlex.quote(secrets.name)
+    return (
+        f"[ -r {path} ] || [ -r {name} ] ||"
+        f' fail 71 "This node, $host, does not see the secrets of the scan,'
+        f' {within_quotes(str(secrets))}: JUPYTER_CONFIG_DIR must be on a disk that nodes share."'
     )
 
 

@@ -25,6 +25,8 @@ class Environment:
     secrets: tuple[str, ...] = ()
     setup: tuple[str, ...] = ()  # lines of shell that run before the worker
     python: str | None = None  # the Python that runs the worker; None: the usual one
+    # Whether secrets may go where others can read them; PanDA has no private way.
+    exposed: bool = False
 
 
 def is_variable(text: str) -> bool:
@@ -46,4 +48,5 @@ def environment_from(fields: Fields) -> Environment:
         secrets=fields.texts("secrets", (), form=VARIABLE.fullmatch, what="a variable's name"),
         setup=fields.texts("setup", (), form=is_line, what="a line of shell"),
         python=fields.maybe("python", fields.text, form=is_line, what="the name of a program"),
+        exposed=fields.truth("exposed", False),
     )

@@ -51,6 +51,8 @@ class _LaterJobSpec(TypedDict, total=False):
     prefork: bool  # whether the kernel may be forked from a prepared parent
     language: str  # of the kernel, for example python
     sender: str  # path of the file that says where a job sends its metrics
+    secrets: list[str]  # names of variables that the job gets from `secrets_file`
+    secrets_file: str  # path of the file with the secrets of the scan
     grace_s: int | None  # how long saving may take when the job ends early; None: the default
     kill_s: float | None  # how long the batch system waits after SIGTERM before it kills
     requeues: bool  # the batch system starts a preempted job again by itself

@@ -35,9 +35,12 @@ def environment_of(options: Options) -> Environment:
         name = text.partition("=")[0]
         if name in secrets:
             raise UsageError(f"{name} is given by --env and by --secret: leave one of them out.")
+    if options.expose_secrets and not secrets:
+        raise UsageError("--expose-secrets is for a --secret: name one, or leave it out.")
     return Environment(
         variables=variables,
         secrets=secrets,
+        exposed=options.expose_secrets,
         setup=tuple(one_line_of("setup", line) for line in options.setup),
         python=None if python is None else one_line_of("python", python),
     )

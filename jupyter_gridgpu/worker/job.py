@@ -54,6 +54,7 @@ from jupyter_gridgpu.worker.metrics.sender import FLUSH_S, HURRIED_S, start_send
 from jupyter_gridgpu.worker.papermill_import import import_papermill
 from jupyter_gridgpu.worker.provenance import Provenance
 from jupyter_gridgpu.worker.provenance import gpus as gpu_models
+from jupyter_gridgpu.worker.secret_values import SecretsMissing, secret_values
 from jupyter_gridgpu.worker.usage import (
     JOB_VARIABLE,
     UsageSampler,
@@ -100,10 +101,15 @@ def run_job(spec: Path, claim: bool = False) -> int:
         mirror = Mirror(job["key"], copy, os.dup(1))
     _redirect_output(copy.log)
     os.environ.update(variables)
+    problem = None
+    try:
+        os.environ.update(secret_values(job, scan))
+    except SecretsMissing as error:
+        problem = str(error)
     os.environ[JOB_VARIABLE] = str(paths.folder)
     log = JobLog()
     metrics_sender = start_sender(job, scan, copy, log.say)
-    result = _JobRun(job, scan, copy, log).run()
+    result = _JobRun(job, scan, copy, log, problem).run()
     _publish_result(job, paths, copy, result)
     # Sending comes last: it may take long, and the result counts already.
     if mirror is not None:
@@ -172,8 +178,17 @@ class _JobRun:
     the notebook is saved. Otherwise Stopped is raised at once.
     """
 
-    def __init__(self, job: dict[str, Any], scan: ScanPaths, copy: CopyPaths, log: JobLog) -> None:
+    def __init__(
+        self,
+        job: dict[str, Any],
+        scan: ScanPaths,
+        copy: CopyPaths,
+        log: JobLog,
+        problem: str | None = None,
+    ) -> None:
+        """`problem` is a sentence that says why the notebook cannot run on this node."""
         self._job = job
+        self._problem = problem
         self._scan = scan
         self._copy = copy
         self._job_log = log
@@ -242,6 +257,8 @@ class _JobRun:
 
     def _run_notebook(self) -> dict[str, Any]:
         """Execute the notebook; return the part of the result that says how it ended."""
+        if self._problem is not None:
+            return failed("node", self._problem, None)
         try:
             import_papermill()
             from nbclient.exceptions import DeadKernelError

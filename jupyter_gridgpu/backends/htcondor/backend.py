@@ -31,6 +31,7 @@ from jupyter_gridgpu.model.scan import ScanSpec
 from jupyter_gridgpu.store.opener import create_plain
 from jupyter_gridgpu.store.paths import ScanPaths
 from jupyter_gridgpu.store.tail import tail_text
+from jupyter_gridgpu.transport import scan_secrets
 
 _MISSING = (
     "--on htcondor needs HTCondor's Python bindings: pip install 'jupyter_gridgpu[htcondor]'."
@@ -55,7 +56,7 @@ class HTCondorBackend(BatchBackend):
         super().__init__(scan, paths)
         self._transfer: FileTransfer | None = None  # None: nodes see the scan's folder
         if not scan.placement.shared:
-            self._transfer = FileTransfer(paths)
+            self._transfer = FileTransfer(paths, scan_secrets.kept_file(scan))
         self._queued: set[str] = set()  # tasks that were in the queue at the last look
         # What is known of tasks that have left the queue. They do not change any more, so the
         # history, which is slow to search, is asked once for each.
