@@ -104,8 +104,8 @@ class CopyInfo(_CopyExtras):
 
     host: str
     started: float
-    gpus: str | None  # CUDA_VISIBLE_DEVICES of the worker
-    models: list[str]  # of the node's GPUs, each model once
+    gpus: str | None  # CUDA_VISIBLE_DEVICES of the worker; None: no GPU, or not set
+    models: list[str]  # of the job's GPUs as far as they are known, else of the node's; each once
     engine: dict[str, str]  # variables by which the batch system tells a job its ids
 
 

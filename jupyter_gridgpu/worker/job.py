@@ -38,6 +38,7 @@ from jupyter_gridgpu.worker.failures import (
     failed,
     failure_of,
 )
+from jupyter_gridgpu.worker.gpu_devices import VARIABLE, named_devices
 from jupyter_gridgpu.worker.image import (
     container,
     image_name,
@@ -74,8 +75,6 @@ BATCH_SYSTEM_VARIABLES = (
     "SLURM_RESTART_COUNT",
     "_CONDOR_SLOT",
 )
-# HTCondor sets CUDA_VISIBLE_DEVICES to this value for a job that asked for no GPU.
-NO_GPU = "10000"
 
 
 def run_job(spec: Path, claim: bool = False) -> int:
@@ -122,8 +121,8 @@ def run_job(spec: Path, claim: bool = False) -> int:
 
 def _describe_copy() -> dict[str, Any]:
     """Return copy.json: where this copy runs, as far as the environment tells."""
-    gpus = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if gpus == NO_GPU:
+    gpus = os.environ.get(VARIABLE)
+    if gpus is not None and not named_devices(gpus):
         gpus = None
     about = {
         "host": socket.gethostname(),

@@ -20,6 +20,7 @@ from typing import Any
 from jupyter_gridgpu.model.job import one_line
 from jupyter_gridgpu.store.json_decoder import parse_json
 from jupyter_gridgpu.store.opener import read_start, users_opener
+from jupyter_gridgpu.worker.gpu_devices import VARIABLE, Device, find_devices, named_devices
 from jupyter_gridgpu.worker.image import container, image_name, image_version
 
 FORMAT = 1
@@ -72,7 +73,7 @@ class Provenance:
                 "cores": _core_count(),
                 "gpus": gpus(),
                 "driver": driver(),
-                "visible_gpus": one_line(os.environ.get("CUDA_VISIBLE_DEVICES"), 200),
+                "visible_gpus": one_line(os.environ.get(VARIABLE), 200),
                 "seeds": {name: value for name, value in params.items() if "seed" in name.lower()},
                 "kernel": kernel,
                 "kernel_executable": kernel_program,
@@ -216,16 +217,37 @@ def processor(root: Path = Path("/proc")) -> str | None:
 
 
 def gpus(root: Path = Path("/proc")) -> list[str]:
-    """Return the models of the node's NVIDIA GPUs as their driver lists them, "?" if not told."""
-    models = []
-    # The driver's files are read, not nvidia-smi, which takes far longer.
+    """Return the models of the job's NVIDIA GPUs as their driver lists them, "?" if not told.
+
+    These are the GPUs that CUDA_VISIBLE_DEVICES names. They are all of the node where the variable
+    is not set, or where it is not known for sure which ones it means.
+    """
+    devices: list[Device] = []
+    # The driver's files are read, not nvidia-smi, which takes far longer. They are named by the
+    # place on the bus.
     for path in sorted((root / "driver/nvidia/gpus").glob("*/information")):
-        found = re.search(r"^Model:\s*(.+)$", _text(path), re.MULTILINE)
-        model = None
-        if found:
-            model = one_line(found[1], 200)
-        models.append(model or "?")
-    return models
+        text = _text(path)
+        uuid, model = _line(text, "GPU UUID"), _line(text, "Model")
+        devices.append(Device(len(devices), uuid or "", model or "?"))
+    value = os.environ.get(VARIABLE)
+    if value is not None:
+        names = [_whole(name) for name in named_devices(value)]
+        known = find_devices(names, devices)
+        if len(known) == len(set(names)):
+            return [device.model for device in known]
+    return [device.model for device in devices]
+
+
+def _whole(name: str) -> str:
+    """Return the name of the GPU of which `name`, such as MIG-GPU-.../1/0, is a part."""
+    if name.startswith("MIG-GPU-"):
+        return name[len("MIG-") :].split("/")[0]
+    return name
+
+
+def _line(text: str, label: str) -> str | None:
+    found = re.search(rf"^{label}:\s*(.+)$", text, re.MULTILINE)
+    return one_line(found[1], 200) if found else None
 
 
 def driver(root: Path = Path("/proc")) -> str | None:

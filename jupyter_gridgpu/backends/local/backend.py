@@ -20,6 +20,7 @@ from jupyter_gridgpu.backends.base import (
 from jupyter_gridgpu.backends.local.devices import (
     GpuPins,
     check_gpu_kinds,
+    counting_order,
     fitting_gpus,
     visible_gpus,
 )
@@ -159,7 +160,7 @@ class LocalBackend:
             pinned = self._pins.least_used(self.devices(), count)
         self._pins.set(key, pinned)
         env["CUDA_VISIBLE_DEVICES"] = ",".join(pinned)
-        return env
+        return {**env, **counting_order()}
 
     def _thread_limits(self) -> dict[str, str]:
         """Return the variables that give a job --cpus cores, or else its share of the cores.
