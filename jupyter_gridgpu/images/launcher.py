@@ -25,9 +25,11 @@ from jupyter_gridgpu.images.base import (
 )
 from jupyter_gridgpu.images.hidden import hiding, own_path
 from jupyter_gridgpu.images.reference import SIF_MAGIC, SIF_MAGIC_AT
+from jupyter_gridgpu.images.setup import Setup
 from jupyter_gridgpu.images.shell import command_line, quoted, variable, within_quotes
 from jupyter_gridgpu.worker.image import NAME_VARIABLE, VERSION_VARIABLE
 
+NO_SETUP = Setup()
 TEMPLATE = Path(__file__).with_name("worker.sh")
 # Values that only the node knows: the scan's folder, the key of a job, the temporary folder of the
 # jobs, and the program of the runtime that it has.
@@ -112,16 +114,17 @@ def script(
     gpus: bool,
     together: int,
     sender: Path | None = None,
-    started: str | None = None,
     secrets: Path | None = None,
+    started: str | None = None,
+    setup: Setup = NO_SETUP,
 ) -> str:
     """Return the text of worker.sh.
 
     Without an image, `runtimes` are those that need none. `gpus` says that jobs need a GPU, and
     `together` is how many of the script's jobs run at the same time. `sender` is a file outside the
-    scan's folder, with which jobs send metrics on nodes that see it. `started` is the image, as the
-    user named it, whose container somebody else starts before this script. `secrets` is a file with
-    the secrets of the scan; a container sees it at its place.
+    scan's folder, with which jobs send metrics on nodes that see it. `secrets` is one with the
+    secrets of the scan; a container sees it at its place. `started` is the image, as the user named
+    it, whose container somebody else starts before this script. `setup` runs before the worker.
     """
     checks: list[str] = []
     if secrets is not None:
@@ -140,17 +143,18 @@ def script(
     cases: list[str] = []
     for runtime in runtimes:
         programs += runtime.programs
-        cases += _case(runtime, image, binds, gpus, together)
-    no_program = '74 "$host has no python3."'
+        cases += _case(runtime, image, binds, gpus, together, setup.trial())
+    no_program = setup.no_program() or '74 "$host has no python3."'
     if started is not None:
         no_program = f'74 "The image {within_quotes(started)} has no python3."'
     if image is not None:
         no_program = f'72 "$host has no {" or ".join(programs)} to run {_image_text(image)}."'
     places = {
         "CHECKS": "\n".join(checks),
-        "PROGRAMS": " ".join(map(shlex.quote, programs)),
+        "PROGRAMS": " ".join(map(quoted, programs)),
         "CASES": "\n    ".join(cases),
         "NO_PROGRAM": no_program,
+        **setup.places(),
     }
     # All places are filled in at once, since the name of an image could look like another place.
     template = TEMPLATE.read_text(encoding="utf-8")
@@ -271,9 +275,17 @@ def _below_temporary(target: str) -> str | None:
 
 
 def _case(
-    runtime: ImageRuntime, image: Image | None, binds: Sequence[Bind], gpus: bool, together: int
+    runtime: ImageRuntime,
+    image: Image | None,
+    binds: Sequence[Bind],
+    gpus: bool,
+    together: int,
+    trial: str,
 ) -> list[str]:
-    """Return the lines that run jobs with one runtime, as a branch of the script's `case`."""
+    """Return the lines that run jobs with one runtime, as a branch of the script's `case`.
+
+    `trial` has lines that look whether a program starts which has no other one after it.
+    """
     inside = runtime.inside(image, [f"{FOLDER}/worker.pyz", "--together", str(together)])
     starts = [
         runtime.options(PROGRAM, _mounts(binds), with_gpus, FOLDER) for with_gpus in (True, False)
@@ -283,8 +295,8 @@ def _case(
         lines += [*_fetch_lines(runtime, image), "temporary_folder"]
     if runtime.hidden_variables:
         lines.append(hiding(runtime.hidden_variables))
-    if image is None and len(runtime.programs) > 1:
-        lines += _TRIAL.splitlines()
+    if image is None:
+        lines += (_TRIAL if len(runtime.programs) > 1 else trial).splitlines()
     lines.append("log")
     if image is None:
         starts = [[*start, *inside] for start in starts]
@@ -295,7 +307,7 @@ def _case(
     if gpus and with_gpus != without:
         lines.append(f'if [ -n "$gpu" ]; then {with_gpus}; fi')
     lines.append(without)
-    programs = " | ".join(map(shlex.quote, runtime.programs))
+    programs = " | ".join(map(quoted, runtime.programs))
     return [f"{programs})", *(f"    {line}" for line in lines), "    ;;"]
 
 

@@ -34,7 +34,7 @@ from jupyter_gridgpu.model.numbers import Num
 
 State = Literal["new", "queued", "running", "done", "failed", "cancelled", "lost"]
 Reason = Literal[
-    "timeout", "oom", "preempted", "pruned", "node", "image", "notebook", "user", "submit"
+    "timeout", "oom", "preempted", "pruned", "node", "image", "setup", "notebook", "user", "submit"
 ]
 CommandName = Literal["stop", "retry", "pause", "resume", "extend"]
 

@@ -26,7 +26,7 @@ REASON_OF_CODE = {
 # PanDA's own code of jobs that were killed. Its text says by whom: a user, or PanDA itself.
 KILLED_CODE = 100
 _BY_PANDA = re.compile(r"killed by (panda|jedi|server|system)\b", re.IGNORECASE)
-LAUNCHER_CODES = (71, 72, 73, 74, 75)
+LAUNCHER_CODES = (71, 72, 73, 74, 75, 76)
 # How PanDA's database writes that there is no value.
 NO_VALUE = (None, "", "NULL", 0, "0")
 DIAGNOSTIC_LENGTH = 200

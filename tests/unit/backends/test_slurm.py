@@ -42,7 +42,7 @@ def recorded(version: str) -> dict[str, Any]:
         "failed node The node does not see the scan's folder.",
         "failed image The node has no container runtime for the image.",
         "failed image The image could not be used.",
-        "failed image The image has no Python 3.9 or newer, or no papermill.",
+        "failed image There is no Python 3.9 or newer with papermill where the job ran.",
         "failed node The job was killed (signal 9) and left no result.",
         "failed oom Out of memory: the job used more than Slurm gave it. Ask for more --memory.",
         "failed node The node failed.",
