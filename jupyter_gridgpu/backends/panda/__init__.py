@@ -18,6 +18,7 @@ In the process that speaks to PanDA:
     client.py           reads the question, writes the answer; checks, asks
     sending.py          sends a batch, and asks first if it may have been sent before
     wrapped_client.py   panda-client's functions, made safe to call
+    strange_answers.py  web pages and the like where data were expected
     task_map.py         what PanDA is told of a task
     sandbox.py          the archive that travels to the jobs
 """
