@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_gridgpu.backends.panda.client_call import REFUSED, SILENT
-from jupyter_gridgpu.backends.panda.failures import ERROR_SOURCES
+from jupyter_gridgpu.backends.panda.error_codes import ERROR_SOURCES
 from jupyter_gridgpu.backends.panda.sending import send
 from jupyter_gridgpu.backends.panda.states import ENDED_JOB_STATES, FINAL_TASK_STATES
 from jupyter_gridgpu.backends.panda.wrapped_client import PandaClient

@@ -221,6 +221,14 @@ def test_a_job_that_no_worker_takes_is_suspected_after_a_while() -> None:
             "node",
             "no more than failed",
         ),
+        ({"pilotErrorCode": 1379}, "preempted", "1379: the site took the job's place back"),
+        ({"pilotErrorCode": 1360}, "image", "the image was not found"),
+        ({"pilotErrorCode": 1204}, "timeout", "used up its processor time"),
+        ({"pilotErrorCode": 9999}, "node", "(pilot 9999)"),
+        # The job itself knows better than a pilot that blames the node.
+        ({"pilotErrorCode": 1137, "transExitCode": "82"}, "oom", "more memory than it may"),
+        ({"pilotErrorCode": 1212, "transExitCode": "70"}, "oom", "ran out of memory"),
+        ({"exeErrorCode": 83, "exeErrorDiag": "SIGTERM came"}, "preempted", "SIGTERM came"),
         ({"pilotErrorCode": "x" * 10_000, "pilotErrorDiag": 5}, "node", "no more"),
         (
             {"pilotErrorCode": 1305, "pilotErrorDiag": "<script>\x1b[31m\n" + "y" * 10_000},
