@@ -44,7 +44,7 @@ _JOB_FIELDS = (
     *(f"{source}ErrorCode" for source in ERROR_SOURCES),
     *(f"{source}ErrorDiag" for source in ERROR_SOURCES),
 )
-_JOB_TIMES = ("creationTime", "startTime", "endTime", "stateChangeTime")
+_JOB_TIMES = ("creationTime", "startTime", "endTime", "stateChangeTime", "modificationTime")
 
 
 # checking -----------------------------------------------------------------------------

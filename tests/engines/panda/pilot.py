@@ -139,6 +139,7 @@ class Pilot:
         told = 0.0  # when SIGTERM was sent
         while process.poll() is None or (told and _lives(process.pid)):
             time.sleep(min(self._panda.heartbeat_s, LOOK_S))
+            job.heard = time.time()
             if job.to_be_killed and not told:
                 told = time.monotonic()
                 self._signal(process, signal.SIGTERM)

@@ -180,6 +180,42 @@ def test_a_job_that_no_worker_takes_is_suspected_after_a_while() -> None:
     assert late.state == "queued"
 
 
+MIN = 60.0
+
+
+@pytest.mark.parametrize(
+    ("status", "silent_s", "said"),
+    [
+        ("running", 20 * MIN, None),
+        ("running", 27 * MIN + 5, "no sign of life from the pilot for 27 min; it reports every 30"),
+        ("starting", 29 * MIN, "no sign of life from the pilot for 29 min"),
+        ("running", 43 * MIN, "no sign of life from the pilot for 40 min: the node"),
+        ("running", 125 * MIN, "no sign of life from the pilot for 2 h 05 min"),
+        # No pilot has the job.
+        ("activated", 20 * MIN, None),
+        ("holding", 125 * MIN, None),
+        ("transferring", 125 * MIN, None),
+    ],
+)
+def test_a_pilot_that_is_silent_is_told_of(status: str, silent_s: float, said: str | None) -> None:
+    heard = NOW - silent_s
+    times = {"modificationTime": heard, "stateChangeTime": heard - 90, "startTime": heard - 90}
+    what = seen(job(status=status, **times))
+    assert what.state == ("queued" if status in ("activated", "starting") else "running")
+    if said is None:
+        assert "sign of life" not in str(what.message)
+    else:
+        assert said in str(what.message)
+
+
+def test_what_changed_last_is_a_sign_of_life() -> None:
+    """PanDA sets some times back; of a job without any, nothing is said."""
+    old = NOW - 3600
+    recent = {"modificationTime": old, "stateChangeTime": old, "startTime": NOW - 60}
+    for times in (recent, dict.fromkeys(recent)):
+        assert "sign of life" not in str(seen(job(status="running", **times)).message)
+
+
 @pytest.mark.parametrize(
     ("fields", "reason", "words"),
     [
