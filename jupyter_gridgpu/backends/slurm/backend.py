@@ -7,6 +7,7 @@ knows the tasks that have left the queue, on clusters that have accounting.
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import re
 import shlex
@@ -19,6 +20,7 @@ from jupyter_gridgpu.backends.batch.backend import BatchBackend
 from jupyter_gridgpu.backends.batch.batches import Batch, sending, still_sending
 from jupyter_gridgpu.backends.batch.inquiry import TaskStatus
 from jupyter_gridgpu.backends.slurm import checks, commands, options, output
+from jupyter_gridgpu.backends.slurm.past import Cancellers, PastTasks
 from jupyter_gridgpu.backends.slurm.search import BatchSearch
 from jupyter_gridgpu.errors import BackendError, QueueFull, Unreachable
 from jupyter_gridgpu.model.job import one_line
@@ -27,6 +29,7 @@ from jupyter_gridgpu.store.paths import ScanPaths, write_atomic
 
 SIGNAL_TIMEOUT_S = 2.0  # for scancel --signal
 NAME_LIMIT = 80  # characters of the scan's name in the script
+_SETTING = re.compile(r"^(KillWait|MinJobAge|MaxArraySize)\s*=\s*(\d{1,9})", re.M)
 # The script that each task of a batch runs. Slurm keeps a copy of it, so that it starts also on a
 # node that does not see the scan's folder, and ends there with exit code 71. A batch that was given
 # up has the id null: its jobs were sent again, and if Slurm takes the first batch late, they must
@@ -62,6 +65,8 @@ class SlurmBackend(BatchBackend):
     def __init__(self, scan: ScanSpec, paths: ScanPaths) -> None:
         super().__init__(scan, paths)
         self._accounting = commands.Accounting()
+        self._past = PastTasks(self._accounting)
+        self._cancellers = Cancellers(self._past)
         self._search = BatchSearch(scan, paths, self._accounting)
         self._gpu_options: list[str] | None = None  # None: not found out yet
         self._limit_min: int | None = None  # the time limit of a task, if it was found out
@@ -101,7 +106,7 @@ class SlurmBackend(BatchBackend):
     def submit(self, jobs: Sequence[Job]) -> dict[str, str | Exception]:
         """Hand jobs over, in arrays as large as the cluster takes them."""
         if jobs and not self._limit_known:
-            self._ask_array_limit()
+            self._ask_configuration()
         self._tasks_in_call = max(self._hand_over.task_count(len(jobs)), 1)
         return super().submit(jobs)
 
@@ -121,18 +126,20 @@ class SlurmBackend(BatchBackend):
             return None
         return max(self._scan.parallel // self._scan.per_gpu, 1)
 
-    def _ask_array_limit(self) -> None:
-        """Learn how many tasks one array may have."""
-        # Where Slurm does not answer, the next batch asks again.
+    def _ask_configuration(self) -> None:
+        """Learn how many tasks one array may have, and how long Slurm waits and remembers."""
+        # Where Slurm does not answer, it is asked again.
         with contextlib.suppress(BackendError):
             config = commands.run(["scontrol", "show", "config"]).stdout
-            kill_wait = re.search(r"^KillWait\s*=\s*(\d+)", config, re.M)
-            if kill_wait:
-                self.kill_s = float(kill_wait[1])
-            found = re.search(r"^MaxArraySize\s*=\s*(\d+)", config, re.M)
-            if found:
+            numbers = {name: int(number) for name, number in _SETTING.findall(config)}
+            if "KillWait" in numbers:
+                self.kill_s = float(numbers["KillWait"])
+            if "MinJobAge" in numbers:
+                # 0 means for ever.
+                self.remembers_s = float(numbers["MinJobAge"] or math.inf)
+            if "MaxArraySize" in numbers:
                 # The largest index is one less, and our tasks count from 1.
-                self.batch_limit = max(int(found[1]) - 1, 1)
+                self.batch_limit = max(numbers["MaxArraySize"] - 1, 1)
                 self._limit_known = True
 
     def send(self, batch: Batch) -> str:
@@ -233,17 +240,21 @@ class SlurmBackend(BatchBackend):
                 form,
             ]
         )
-        return output.read_tasks(text)
+        known = output.read_tasks(text)
+        return {**known, **self._cancellers.known(known)}
 
     def query_past(self, tasks: Sequence[str]) -> Mapping[str, TaskStatus]:
         """Return what the accounting knows of tasks that have left the queue."""
-        arrays = sorted({task.split("_")[0] for task in tasks})
+        if self.remembers_s is None:
+            self._ask_configuration()
         # Where the accounting is silent, what the queue has just answered still counts.
         with contextlib.suppress(Unreachable):
-            text = self._accounting.ask(output.PAST_FIELDS, f"--jobs={','.join(arrays)}")
-            known = output.read_tasks(text)
-            return {task: known[task] for task in tasks if task in known}
+            return self._past.ask(tasks)
         return {}
+
+    def forgotten_unstarted(self) -> TaskStatus:
+        """Return the status of a task that Slurm has forgotten, since it never started."""
+        return output.cancelled_unstarted()
 
     # Ending.
 
