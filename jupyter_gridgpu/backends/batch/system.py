@@ -44,6 +44,13 @@ class BatchSystem(ABC):
         is looked at.
         """
 
+    def remarks(self) -> list[str]:
+        """Return what the user shall know of how the scan would be sent, in sentences.
+
+        It is called after `check`.
+        """
+        return []
+
     @abstractmethod
     def send(self, batch: Batch) -> str:
         """Hand a batch over and return the batch system's id for it.

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 from jupyter_gridgpu.backends.base import patience
 from jupyter_gridgpu.backends.slurm import commands, output
+from jupyter_gridgpu.backends.slurm.passed_options import passed_options
 from jupyter_gridgpu.errors import BackendError
 from jupyter_gridgpu.model.scan import ScanSpec
 
@@ -181,7 +182,8 @@ def _model(scan: ScanSpec, model: str) -> tuple[str | None, str | None]:
     """
     queue = scan.placement.queue
     fields = output.DIVIDER.join(("%G", "%f", "%D"))
-    text = commands.answer(["sinfo", "--noheader", "--format", fields, *option("partition", queue)])
+    command = ["sinfo", "--noheader", "--format", fields, *option("partition", queue)]
+    text = commands.answer(command, passed_options(scan).cluster)
     types = gres_types(text)
     gpu_type = best_match(model, types)
     if gpu_type:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from jupyter_gridgpu.backends.batch.by_hand import ended_by_hand
 from jupyter_gridgpu.backends.batch.inquiry import TaskStatus
 from jupyter_gridgpu.backends.slurm import commands, output
 from jupyter_gridgpu.backends.slurm.past import SURE_ANSWERS, Cancellers, PastTasks
@@ -105,7 +106,7 @@ def test_who_cancelled_what_the_queue_knows_is_asked_a_few_times_only() -> None:
     accounting = FakeAccounting()
     cancellers = Cancellers(PastTasks(accounting))
     queue = {
-        "7_1": output.ended_by_hand(output.BY_HAND, output.SOMEBODY),
+        "7_1": ended_by_hand(output.BY_HAND, output.SOMEBODY),
         "7_2": TaskStatus("running"),
     }
     accounting.states = {"7_1": "RUNNING", "7_2": "RUNNING"}  # it has not heard of it yet
