@@ -48,7 +48,7 @@ def recorded(version: str) -> dict[str, Any]:
         "failed node The node failed.",
         "failed preempted Slurm gave the node to a job of higher priority.",
         "failed submit Slurm gave the job up: no node has what it asks for.",
-        "cancelled user Cancelled in Slurm.",
+        "cancelled user Cancelled in Slurm by you or an administrator.",
         "done None None",
         "running None None",
         "queued None Waits in gpu: as many of the scan's jobs as may run at once do.",
