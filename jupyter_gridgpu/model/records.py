@@ -4,6 +4,7 @@
       journal.jsonl               one event a line: `EventHead` and the keys of the event
       manifest.jsonl              one `ManifestLine` for each job that has ended
       points.jsonl                one `PointLine` for each variant, where the points are given
+      shared-files.json           `SharedFilesFile`
       runner.lock                 `LeaseFile`
       unpacked.json               `UnpackedFile`
       inbox/ID.json               `CommandFile`
@@ -184,6 +185,19 @@ class PointLine(TypedDict):
     point: int
     repeat: int
     params: dict[str, Any]
+
+
+class SharedFile(TypedDict):
+    """A helper file that nodes see where it lies (`--shared`)."""
+
+    path: str  # on the nodes
+    size: int  # in bytes, when the scan was made
+
+
+class SharedFilesFile(TypedDict):
+    """shared-files.json: the helper files that nodes see, by their names beside the notebook."""
+
+    files: dict[str, SharedFile]
 
 
 class LeaseFile(ProcessFile):

@@ -289,7 +289,7 @@ class _JobRun:
             notebook.prepare()
             folder = self._work.fill()
             if self._work.problem:
-                return failed("notebook", self._work.problem, None)
+                return failed(self._work.reason, self._work.problem, None)
             source, output = self._scan.notebook, self._copy.notebook
             notebook.execute(source, output, job["params"], kernel, folder, execution)
         except (Exception, Stopped) as error:

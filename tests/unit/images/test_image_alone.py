@@ -15,6 +15,7 @@ import pytest
 
 from jupyter_gridgpu import images
 from jupyter_gridgpu.backends.htcondor.start_script import shell_arguments
+from jupyter_gridgpu.backends.slurm.options import job_environment
 from jupyter_gridgpu.images.hidden import (
     HIDDEN_VARIABLES,
     RUNTIME_VARIABLES,
