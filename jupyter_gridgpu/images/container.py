@@ -110,7 +110,8 @@ def launcher_text(scan: ScanSpec) -> str:
         sender = sender_file(scan.id)
     secrets = kept_file(scan)
     if not starts_container(scan.container) or scan.backend in BACKENDS_WITH_OWN_CONTAINERS:
-        return script(None, [NoContainer()], [], gpus, scan.per_gpu, sender, secrets)
+        variables = scan.environment.assigned()
+        return script(None, [NoContainer()], [], gpus, scan.per_gpu, sender, secrets, variables)
     image = parse(scan.container.image or "")
     binds = [parse_bind(text) for text in scan.container.binds]
     able = runtimes(image, scan.container.runtime)

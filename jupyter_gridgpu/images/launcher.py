@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from jupyter_gridgpu.images.base import (
@@ -102,15 +102,17 @@ def script(
     together: int,
     sender: Path | None = None,
     secrets: Path | None = None,
+    variables: Mapping[str, str] = {},
 ) -> str:
     """Return the text of worker.sh.
 
     Without an image, `runtimes` are those that need none. `gpus` says that jobs need a GPU, and
     `together` is how many of the script's jobs run at the same time. `sender` is a file outside the
     scan's folder, with which jobs send metrics on nodes that see it. `secrets` is one with the
-    secrets of the scan; a container sees it at its place.
+    secrets of the scan; a container sees it at its place. `variables` are those that the user sets
+    for jobs without a container. The worker sets them as well, but it has to be found first.
     """
-    checks: list[str] = []
+    checks = [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
     if secrets is not None:
         checks.append(_secrets_check(secrets))
         binds = [*binds, Bind(str(secrets), str(secrets), readonly=True)]
