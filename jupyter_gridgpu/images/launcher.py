@@ -127,6 +127,10 @@ def script(
     it, whose container somebody else starts before this script. `setup` runs before the worker.
     """
     checks: list[str] = []
+    if image is None:
+        # The worker sets the variables of the user as well, but it has to be found first.
+        assigned = setup.environment.assigned()
+        checks += [f"export {name}={shlex.quote(value)}" for name, value in assigned.items()]
     if secrets is not None:
         checks.append(_secrets_check(secrets))
         binds = [*binds, Bind(str(secrets), str(secrets), readonly=True)]

@@ -29,8 +29,8 @@ def environment_of(options: Options) -> Environment:
     whoever starts its next runner.
     """
     python = options.python
-    secrets = tuple(dict.fromkeys(_secret(name) for name in options.secret))
-    variables = tuple(_variable(text) for text in options.env)
+    secrets = tuple(dict.fromkeys(_secret(name) for name in _texts("secret", options.secret)))
+    variables = tuple(_variable(text) for text in _texts("env", options.env))
     for text in variables:
         name = text.partition("=")[0]
         if name in secrets:
@@ -44,6 +44,17 @@ def environment_of(options: Options) -> Environment:
         setup=tuple(one_line_of("setup", line) for line in options.setup),
         python=None if python is None else one_line_of("python", python),
     )
+
+
+def _texts(option: str, given: object) -> tuple[str, ...]:
+    """Return the texts of an option that may be repeated. Raises UsageError.
+
+    In Python, a single text may stand for a list with this text.
+    """
+    texts = (given,) if isinstance(given, str) else given
+    if not isinstance(texts, (list, tuple)) or not all(isinstance(text, str) for text in texts):
+        raise UsageError(f"--{option}: give a list of texts, like ['NAME'].")
+    return tuple(texts)
 
 
 def one_line_of(option: str, text: str) -> str:
