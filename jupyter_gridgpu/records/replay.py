@@ -69,7 +69,10 @@ def plan_replay(
     foreign = require_accepted(record, options, request.options, request.accept)
     container, image_changes = _container(record.scan, options, ask)
     here = not images.starts_container(container)
-    notebook = _unchanged_notebook(record, here, options.kernel)
+    kernel = options.kernel
+    if "python" in request.options and "kernel" not in request.options:
+        kernel = None  # that of the new Python
+    notebook = _unchanged_notebook(record, here, kernel, options.python is not None)
     values = _parse_changes(request.changes)
     space, value_changes = _changed_space(record.scan, notebook, values)
     origin = _origin(
@@ -131,6 +134,8 @@ def _replay_spec(record: Record, options: Options, container: Container) -> Scan
 def _replay_options(scan: ScanSpec, request: ReplayRequest) -> Options:
     """Return the options that the scan ran with, updated with the options of the request."""
     options = _recorded_options(scan)
+    if request.options.get("image") is not None:
+        options = replace(options, python=None)  # the image has its own
     backend = request.options.get("on", scan.backend)
     if backend != scan.backend:
         # What was said of one batch system and its nodes means nothing to another one.
@@ -214,7 +219,9 @@ def _container(scan: ScanSpec, options: Options, ask: bool) -> tuple[Container, 
     return wanted, [f"digest of {wanted.image} = {wanted.digest} (was {recorded.digest})"]
 
 
-def _unchanged_notebook(record: Record, kernel_here: bool, kernel: str | None) -> Notebook:
+def _unchanged_notebook(
+    record: Record, kernel_here: bool, kernel: str | None, own_python: bool
+) -> Notebook:
     """Return the notebook of the scan's folder. Raises UsageError if it or a file was changed.
 
     With `kernel_here`, its kernel must be installed on this machine; NotebookError otherwise.
@@ -225,7 +232,7 @@ def _unchanged_notebook(record: Record, kernel_here: bool, kernel: str | None) -
             f"{changed[0]} of {record.name} was changed after it ran, so this would be no replay; "
             f"`gridgpu verify {record.name}` says more."
         )
-    notebook = read_notebook(record.paths.notebook, kernel_here, kernel)
+    notebook = read_notebook(record.paths.notebook, kernel_here, kernel, own_python)
     # A scan of an earlier version has no digests of files, but its spec has that of the notebook.
     if notebook.digest != record.scan.notebook_digest:
         raise UsageError(

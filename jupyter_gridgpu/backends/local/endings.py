@@ -20,14 +20,14 @@ def publish_result(job: JobPaths, copy: str) -> bool:
     return written.is_real() and written.result.is_file() and publish(written.result, job.result)
 
 
-def container_failed(job: JobPaths, claim: JobOwner, started: float) -> Observation:
-    """Return what became of a job in whose container no worker came up."""
+def launcher_failed(job: JobPaths, claim: JobOwner, started: float, reason: str) -> Observation:
+    """Return what became of a job whose launcher, or whose container, started no worker."""
     # The launcher and the container runtime write the reason into the job's log.
     message = last_log_line(job.log)
     if not message:
-        message = "The container ended before the worker began; runner.log may say why."
+        message = "The launcher ended before the worker began; runner.log may say why."
     ended = end_of(claim, started)
-    return Observation("failed", "image", message, started=started, ended=ended)
+    return Observation("failed", reason, message, started=started, ended=ended)
 
 
 def end_of(claim: JobOwner, started: float) -> float:
