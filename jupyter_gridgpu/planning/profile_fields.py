@@ -17,6 +17,7 @@ from jupyter_gridgpu import backends
 from jupyter_gridgpu.errors import GridGpuError, UsageError
 from jupyter_gridgpu.model.environment import LINE_LIMIT, LINES_LIMIT, is_line
 from jupyter_gridgpu.model.fields import NAME, PLAIN_NAME
+from jupyter_gridgpu.model.queue import LOCAL
 from jupyter_gridgpu.model.resources import RUNTIMES, Container
 from jupyter_gridgpu.model.scan import AUTO, CHANNELS, ScanSpec
 from jupyter_gridgpu.model.space import Space
@@ -323,7 +324,9 @@ def _refusal(backend: str, values: dict[str, Any]) -> str:
             trials=None,
             **backend_fields(options, Container()),
         )
-        backends.load(scan, ScanPaths(home.home() / scan.name)).check(False)
+        # What this machine has now says nothing about the file.
+        if backend != LOCAL:
+            backends.load(scan, ScanPaths(home.home() / scan.name)).check(False)
     except GridGpuError as error:
         return str(error)
     return ""

@@ -19,6 +19,7 @@ from jupyter_gridgpu.model.resources import Container
 from jupyter_gridgpu.model.scan import Origin, ScanSpec, fingerprint
 from jupyter_gridgpu.model.space import Fixed, Space
 from jupyter_gridgpu.model.view import VariantView
+from jupyter_gridgpu.planning import profiles
 from jupyter_gridgpu.planning.backend_choice import accepted_by_backend
 from jupyter_gridgpu.planning.declaration import Options
 from jupyter_gridgpu.planning.honoured import without_ignored
@@ -64,9 +65,9 @@ def plan_replay(
     for a foreign scan), StorageError or BackendError, with one sentence for what is wrong.
     """
     variants = select_variants(record.view, request.only)
-    options = _replay_options(record.scan, request)
+    options, given = _replay_options(record.scan, request.options)
     check_texts(options)
-    foreign = require_accepted(record, options, request.options, request.accept)
+    foreign = require_accepted(record, options, given, request.accept)
     container, image_changes = _container(record.scan, options, ask)
     here = not images.starts_container(container)
     notebook = _unchanged_notebook(record, here, options.kernel)
@@ -89,7 +90,7 @@ def plan_replay(
         recorded_digest=points.digest(point_lines),
     )
     return Plan(
-        scan=accepted_by_backend(scan, ask, files),
+        scan=profiles.with_collector_warning(accepted_by_backend(scan, ask, files), options),
         notebook=notebook,
         files=files,
         asked_name=request.options.get("name"),
@@ -104,7 +105,7 @@ def plan_replay(
 def to_accept(scan: ScanSpec) -> list[str]:
     """Return the options that a replay of a foreign scan has to accept, as far as can be shown."""
     try:
-        return list(effects(_recorded_options(scan), {}))
+        return list(effects(recorded_options(scan), {}))
     except UsageError:  # they are too long, and no replay accepts them
         return []
 
@@ -128,11 +129,16 @@ def _replay_spec(record: Record, options: Options, container: Container) -> Scan
     )
 
 
-def _replay_options(scan: ScanSpec, request: ReplayRequest) -> Options:
-    """Return the options that the scan ran with, updated with the options of the request."""
-    options = _recorded_options(scan)
-    backend = request.options.get("on", scan.backend)
-    if backend != scan.backend:
+def _replay_options(scan: ScanSpec, given: Mapping[str, Any]) -> tuple[Options, Mapping[str, Any]]:
+    """Return the options that the scan ran with, updated with those that were given.
+
+    Return also those that are not the scan's own, by name: a profile has some. Raises UsageError.
+    """
+    options = recorded_options(scan)
+    profile = profiles.named(given.get("on"))
+    backend = profile.backend if profile else given.get("on", scan.backend)
+    # A profile is another place, also if the scan ran on the same batch system.
+    if profile or backend != scan.backend:
         # What was said of one batch system and its nodes means nothing to another one.
         options = replace(
             options,
@@ -153,10 +159,16 @@ def _replay_options(scan: ScanSpec, request: ReplayRequest) -> Options:
     capabilities = Capabilities()
     if backend in backends.names():
         capabilities = backends.capabilities(backend)
-    return replace(without_ignored(options, capabilities), **request.options)
+    options = without_ignored(options, capabilities)
+    if profile is None:
+        name = scan.profile if backend == scan.backend else ""
+        return profiles.with_profile(replace(options, **given), name), given
+    values, own = profiles.over_recorded(profile, given, options)
+    options = replace(options, **values)
+    return profiles.with_profile(options, profile.name, profile.collector), own
 
 
-def _recorded_options(scan: ScanSpec) -> Options:
+def recorded_options(scan: ScanSpec) -> Options:
     """Return the options that a scan ran with."""
     resources, container, placement = scan.resources, scan.container, scan.placement
     return Options(

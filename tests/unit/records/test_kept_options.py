@@ -134,10 +134,10 @@ def test_a_replay_keeps_each_option(digest: str, name: str) -> None:
 
 def test_a_replay_keeps_all_options_at_once(digest: str) -> None:
     origin = recorded(digest, Options(**VALUES))
-    kept = replay._recorded_options(origin.scan)
+    kept = replay.recorded_options(origin.scan)
     assert kept == Options(**VALUES)
     made = plan_replay(origin, ask=False).scan
-    assert replay._recorded_options(made) == kept
+    assert replay.recorded_options(made) == kept
 
 
 @pytest.mark.parametrize(
