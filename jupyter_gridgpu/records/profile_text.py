@@ -44,9 +44,17 @@ def profile_words(scan: ScanSpec) -> list[str]:
     return ["--on", scan.backend, *words_for(values)]
 
 
-def words_of(profile: Profile) -> list[str]:
-    """Return the options that a profile stands for, as a command has them."""
-    return ["--on", profile.backend, *words_for(profile.options)]
+def profile_info(profile: Profile) -> dict[str, str]:
+    """Return a profile as lists of them show it; `options` has the words of a command."""
+    words = ["--on", profile.backend, *words_for(profile.options)]
+    return {
+        "name": profile.name,
+        "backend": profile.backend,
+        "title": profile.title,
+        "options": shlex.join(words),
+        "collector": profile.collector or "",
+        "source": profile.source,
+    }
 
 
 def plan_fields(scan: ScanSpec) -> dict[str, Any]:
