@@ -21,6 +21,7 @@ from jupyter_gridgpu.scan_reader import POINTS as POINTS
 from jupyter_gridgpu.scan_reader import ScanReader
 from jupyter_gridgpu.store import home, inbox, lease, ownership
 from jupyter_gridgpu.store.paths import ScanPaths
+from jupyter_gridgpu.transport import scan_secrets
 
 if TYPE_CHECKING:
     from jupyter_gridgpu.planning.request import Plan
@@ -30,6 +31,7 @@ RESPAWNS = 3  # how often a follower starts another runner for a scan whose runn
 FOREIGN_EVERY_S = 1.0
 NEWS_EVERY_S = 1.0  # how often a follower hears of a scan in which nothing changes
 FINISHED = ("done", "stopped")
+STARTING = ("retry", "resume", "extend")  # commands after which jobs start
 
 
 class ScanHandle(ScanReader):
@@ -206,6 +208,8 @@ class ScanHandle(ScanReader):
             self.variant(ident)
         if action in commands.BEFORE_THE_END and self.ended and not self._goes_on(action):
             raise UsageError(f"{self.name} has ended already.")
+        if action in STARTING:
+            scan_secrets.keep(self.scan)
         more = {}
         if action == "extend":
             commands.check_extension(self.scan, trials)
@@ -287,6 +291,7 @@ def create(plan: Plan, fill: Callable[[ScanPaths], object] | None = None) -> Sca
     scan = replace(plan.scan, name=home.free_name(plan.scan.name))
     add_rest = partial(complete_folder, plan, scan, fill)
     content = plan.notebook.content
+    scan_secrets.keep(scan)
     return ScanHandle(home.create(scan, content, plan.files, add_rest, plan.asked_name))
 
 

@@ -23,9 +23,13 @@ from jupyter_gridgpu.images.base import (
     Image,
     ImageRuntime,
 )
+from jupyter_gridgpu.images.hidden import hiding, own_path
 from jupyter_gridgpu.images.reference import SIF_MAGIC, SIF_MAGIC_AT
+from jupyter_gridgpu.images.setup import Setup
 from jupyter_gridgpu.images.shell import command_line, quoted, variable, within_quotes
+from jupyter_gridgpu.worker.image import NAME_VARIABLE, VERSION_VARIABLE
 
+NO_SETUP = Setup()
 TEMPLATE = Path(__file__).with_name("worker.sh")
 # Values that only the node knows: the scan's folder, the key of a job, the temporary folder of the
 # jobs, and the program of the runtime that it has.
@@ -66,6 +70,15 @@ else
 fi"""
 
 
+# The Python of this machine may be on the node without a library that it needs, or be made for
+# another kind of processor.
+_TRIAL = """\
+if ! why=$("$program" -c "" 2>&1); then
+    say "$program does not start on $host, so its python3 is taken: $why"
+    continue
+fi"""
+
+
 # Programs of the node keep sockets in its temporary folder, by which an image could reach out of
 # its container. So the jobs get a folder of their own there. Its name has the number of this
 # process, which becomes the runtime: the next launcher removes what ended jobs left.
@@ -101,17 +114,27 @@ def script(
     gpus: bool,
     together: int,
     sender: Path | None = None,
+    secrets: Path | None = None,
+    started: str | None = None,
+    setup: Setup = NO_SETUP,
 ) -> str:
     """Return the text of worker.sh.
 
     Without an image, `runtimes` are those that need none. `gpus` says that jobs need a GPU, and
     `together` is how many of the script's jobs run at the same time. `sender` is a file outside the
-    scan's folder, with which jobs send metrics on nodes that see it.
+    scan's folder, with which jobs send metrics on nodes that see it. `secrets` is one with the
+    secrets of the scan; a container sees it at its place. `started` is the image, as the user named
+    it, whose container somebody else starts before this script. `setup` runs before the worker.
     """
     checks: list[str] = []
+    if secrets is not None:
+        checks.append(_secrets_check(secrets))
+        binds = [*binds, Bind(str(secrets), str(secrets), readonly=True)]
     if image is not None:
         checks += [*_image_checks(image), *_bind_checks(binds), *_settings(image)]
         checks += _temporary_folder(binds)
+    else:
+        checks += _settings_without_runtime(started)
     if gpus:
         checks.append(_GPU_CHECK)
     if sender is not None:
@@ -120,15 +143,18 @@ def script(
     cases: list[str] = []
     for runtime in runtimes:
         programs += runtime.programs
-        cases += _case(runtime, image, binds, gpus, together)
-    no_program = '74 "$host has no python3."'
+        cases += _case(runtime, image, binds, gpus, together, setup.trial())
+    no_program = setup.no_program() or '74 "$host has no python3."'
+    if started is not None:
+        no_program = f'74 "The image {within_quotes(started)} has no python3."'
     if image is not None:
         no_program = f'72 "$host has no {" or ".join(programs)} to run {_image_text(image)}."'
     places = {
         "CHECKS": "\n".join(checks),
-        "PROGRAMS": " ".join(map(shlex.quote, programs)),
+        "PROGRAMS": " ".join(map(quoted, programs)),
         "CASES": "\n    ".join(cases),
         "NO_PROGRAM": no_program,
+        **setup.places(),
     }
     # All places are filled in at once, since the name of an image could look like another place.
     template = TEMPLATE.read_text(encoding="utf-8")
@@ -144,6 +170,19 @@ def _sender_line(sender: Path) -> str:
     return (
         f"if [ -r {path} ] && [ ! -e sender.json ];"
         f" then GRIDGPU_SENDER=$(cat {path}); export GRIDGPU_SENDER; fi"
+    )
+
+
+def _secrets_check(secrets: Path) -> str:
+    """Return the line that ends the launcher where the scan's secrets cannot be read.
+
+    Where files travel with the job, they lie in the scan's folder.
+    """
+    path, name = shlex.quote(str(secrets)), shlex.quote(secrets.name)
+    return (
+        f"[ -r {path} ] || [ -r {name} ] ||"
+        f' fail 71 "This node, $host, does not see the secrets of the scan,'
+        f' {within_quotes(str(secrets))}: JUPYTER_CONFIG_DIR must be on a disk that nodes share."'
     )
 
 
@@ -196,9 +235,21 @@ def _settings(image: Image) -> list[str]:
     """Return lines that tell the worker which image it runs in."""
     which_image = _WHICH_IMAGE.get(image.kind, "true").format(path=shlex.quote(str(image.path)))
     return [
-        f"GRIDGPU_IMAGE={shlex.quote(image.ref)} GRIDGPU_IMAGE_MARK=$({which_image})",
-        "export GRIDGPU_IMAGE GRIDGPU_IMAGE_MARK",
+        f"{NAME_VARIABLE}={shlex.quote(image.ref)} {VERSION_VARIABLE}=$({which_image})",
+        f"export {NAME_VARIABLE} {VERSION_VARIABLE}",
     ]
+
+
+def _settings_without_runtime(started: str | None) -> list[str]:
+    """Return lines that tell the worker which image somebody else has started, if any.
+
+    What the sender's own shell says about an image is nothing that this job runs in.
+    """
+    lines = [f"unset {NAME_VARIABLE} {VERSION_VARIABLE}"]
+    if started is not None:
+        name = shlex.quote(started)
+        lines += [f"export {NAME_VARIABLE}={name} PYTHONNOUSERSITE=1", own_path()]
+    return lines
 
 
 def _temporary_folder(binds: Sequence[Bind]) -> list[str]:
@@ -224,9 +275,17 @@ def _below_temporary(target: str) -> str | None:
 
 
 def _case(
-    runtime: ImageRuntime, image: Image | None, binds: Sequence[Bind], gpus: bool, together: int
+    runtime: ImageRuntime,
+    image: Image | None,
+    binds: Sequence[Bind],
+    gpus: bool,
+    together: int,
+    trial: str,
 ) -> list[str]:
-    """Return the lines that run jobs with one runtime, as a branch of the script's `case`."""
+    """Return the lines that run jobs with one runtime, as a branch of the script's `case`.
+
+    `trial` has lines that look whether a program starts which has no other one after it.
+    """
     inside = runtime.inside(image, [f"{FOLDER}/worker.pyz", "--together", str(together)])
     starts = [
         runtime.options(PROGRAM, _mounts(binds), with_gpus, FOLDER) for with_gpus in (True, False)
@@ -235,7 +294,9 @@ def _case(
     if image is not None:
         lines += [*_fetch_lines(runtime, image), "temporary_folder"]
     if runtime.hidden_variables:
-        lines.append(f"unset {' '.join(runtime.hidden_variables)}")
+        lines.append(hiding(runtime.hidden_variables))
+    if image is None:
+        lines += (_TRIAL if len(runtime.programs) > 1 else trial).splitlines()
     lines.append("log")
     if image is None:
         starts = [[*start, *inside] for start in starts]
@@ -246,7 +307,7 @@ def _case(
     if gpus and with_gpus != without:
         lines.append(f'if [ -n "$gpu" ]; then {with_gpus}; fi')
     lines.append(without)
-    programs = " | ".join(map(shlex.quote, runtime.programs))
+    programs = " | ".join(map(quoted, runtime.programs))
     return [f"{programs})", *(f"    {line}" for line in lines), "    ;;"]
 
 
@@ -297,5 +358,5 @@ def _fetch_lines(runtime: ImageRuntime, image: Image) -> list[str]:
         f"    output=$({command_line(commands.fetch)} 2>&1) ||"
         f' fail 73 "$host cannot get {_image_text(image)}: $(echo "$output" | tail -n 1)"',
         "fi",
-        f"GRIDGPU_IMAGE_MARK=$({command_line(commands.digest)} 2>/dev/null)",
+        f"{VERSION_VARIABLE}=$({command_line(commands.digest)} 2>/dev/null)",
     ]

@@ -34,7 +34,7 @@ from jupyter_gridgpu.model.numbers import Num
 
 State = Literal["new", "queued", "running", "done", "failed", "cancelled", "lost"]
 Reason = Literal[
-    "timeout", "oom", "preempted", "pruned", "node", "image", "notebook", "user", "submit"
+    "timeout", "oom", "preempted", "pruned", "node", "image", "setup", "notebook", "user", "submit"
 ]
 CommandName = Literal["stop", "retry", "pause", "resume", "extend"]
 
@@ -51,6 +51,8 @@ class _LaterJobSpec(TypedDict, total=False):
     prefork: bool  # whether the kernel may be forked from a prepared parent
     language: str  # of the kernel, for example python
     sender: str  # path of the file that says where a job sends its metrics
+    secrets: list[str]  # names of variables that the job gets from `secrets_file`
+    secrets_file: str  # path of the file with the secrets of the scan
     grace_s: int | None  # how long saving may take when the job ends early; None: the default
     kill_s: float | None  # how long the batch system waits after SIGTERM before it kills
     requeues: bool  # the batch system starts a preempted job again by itself
@@ -89,10 +91,12 @@ class JobResult(_ResultExtras):
 
 
 class _CopyExtras(TypedDict, total=False):
-    """Keys that only a copy in a container image has."""
+    """Keys that earlier versions did not write, or that only a copy in a container image has."""
 
+    executable: str | None  # the Python of the worker, as it sees itself
     image: str
-    image_mark: str  # the image's version, which tells it from others of the same name
+    image_mark: str | None  # the image's version, which tells it from others of the same name
+    container: str | None  # apptainer, podman, docker: what the worker saw; None: no sign of one
 
 
 class CopyInfo(_CopyExtras):
@@ -100,8 +104,8 @@ class CopyInfo(_CopyExtras):
 
     host: str
     started: float
-    gpus: str | None  # CUDA_VISIBLE_DEVICES of the worker
-    models: list[str]  # of the node's GPUs, each model once
+    gpus: str | None  # CUDA_VISIBLE_DEVICES of the worker; None: no GPU, or not set
+    models: list[str]  # of the job's GPUs as far as they are known, else of the node's; each once
     engine: dict[str, str]  # variables by which the batch system tells a job its ids
 
 

@@ -161,6 +161,11 @@ class Options:
     secret: tuple[str, ...] = option(
         (), "--secret NAME", "Variable that jobs get and no record holds; may be repeated."
     )
+    expose_secrets: bool = option(
+        False,
+        "--expose-secrets",
+        "Send secrets also where others can read them: PanDA keeps them in a sandbox.",
+    )
     setup: tuple[str, ...] = option(
         (), "--setup LINE", "Line of shell that runs before each job; may be repeated."
     )

@@ -205,6 +205,7 @@ def recorded_options(scan: ScanSpec) -> Options:
         shared=placement.shared_paths,
         env=scan.environment.variables,
         secret=scan.environment.secrets,
+        expose_secrets=scan.environment.exposed,
         setup=scan.environment.setup,
         python=scan.environment.python,
         channel=scan.metrics,

@@ -25,6 +25,7 @@ from jupyter_gridgpu.model.records import JobObserved
 from jupyter_gridgpu.model.view import VariantView
 from jupyter_gridgpu.runner.driven_scan import DrivenScan
 from jupyter_gridgpu.runner.observing import JobObserver
+from jupyter_gridgpu.transport import scan_secrets
 
 INTEND_AT_ONCE = 1000  # jobs, where the backend takes any number
 UNDERWAY_S = 0.25  # between two looks for an answer that is near; one look is one stat
@@ -132,6 +133,10 @@ class JobSender:
         spec: dict[str, Any] = job_spec(self._scan.spec, variant.key, variant.params)
         if self.metrics_access is not None:
             spec = {**spec, "sender": str(self.metrics_access)}
+        secrets = scan_secrets.kept_file(self._scan.spec)
+        if secrets is not None:
+            names = list(self._scan.spec.environment.secrets)
+            spec = {**spec, "secrets": names, "secrets_file": str(secrets)}
         return Job(variant.key, self._scan.paths.job(variant.key), spec)
 
     def _answered(self, key: str, answer: str | Exception, now: float) -> None:

@@ -57,7 +57,7 @@ GROUPS = {
         "engine_option",
         "channel",
     ),
-    "Environment": ("env", "secret", "setup", "python"),
+    "Environment": ("env", "secret", "expose_secrets", "setup", "python"),
     "PanDA": ("inputs", "out", "exclude_site", "attempts"),
 }
 # Labels other than the option's name with a capital letter.

@@ -8,8 +8,9 @@ EXITS = {
     71: ("node", "The node does not see the scan's folder."),
     72: ("image", "The node has no container runtime for the image."),
     73: ("image", "The image could not be used."),
-    74: ("image", "The image has no Python 3.9 or newer, or no papermill."),
+    74: ("image", "There is no Python 3.9 or newer with papermill where the job ran."),
     75: ("node", "The node has no GPU."),
+    76: ("setup", "The environment could not be set up."),
     # The launcher becomes podman or apptainer by `exec`. These are the codes of those programs.
     **dict.fromkeys((125, 126, 127, 255), ("image", "The container did not start.")),
 }

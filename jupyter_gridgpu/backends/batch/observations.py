@@ -25,7 +25,7 @@ from jupyter_gridgpu.model.scan import ScanSpec
 from jupyter_gridgpu.store.paths import CopyPaths, ScanPaths
 
 # A new attempt would end for the same of these reasons again.
-LASTING_REASONS = ("timeout", "image", "submit")
+LASTING_REASONS = ("timeout", "image", "setup", "submit")
 
 
 class ObservationBuilder:

@@ -15,13 +15,14 @@ import zlib
 from collections.abc import Mapping, Sequence
 
 from jupyter_gridgpu import images
+from jupyter_gridgpu.backends import travelling
 from jupyter_gridgpu.backends.base import ONLY_PANDA, Capabilities
 from jupyter_gridgpu.backends.batch.backend import BatchBackend
 from jupyter_gridgpu.backends.batch.batches import Batch, sending, still_sending
 from jupyter_gridgpu.backends.batch.inquiry import PAST_LIMIT, TaskStatus
 from jupyter_gridgpu.backends.htcondor import ads
 from jupyter_gridgpu.backends.htcondor.bindings import call
-from jupyter_gridgpu.backends.htcondor.description import description
+from jupyter_gridgpu.backends.htcondor.description import description, environment_text
 from jupyter_gridgpu.backends.htcondor.start_script import shell_arguments
 from jupyter_gridgpu.backends.htcondor.transfer import MIRROR_VARIABLE, FileTransfer
 from jupyter_gridgpu.errors import BackendError, QueueFull, Unreachable
@@ -30,6 +31,7 @@ from jupyter_gridgpu.model.scan import ScanSpec
 from jupyter_gridgpu.store.opener import create_plain
 from jupyter_gridgpu.store.paths import ScanPaths
 from jupyter_gridgpu.store.tail import tail_text
+from jupyter_gridgpu.transport import scan_secrets
 
 _MISSING = (
     "--on htcondor needs HTCondor's Python bindings: pip install 'jupyter_gridgpu[htcondor]'."
@@ -54,7 +56,7 @@ class HTCondorBackend(BatchBackend):
         super().__init__(scan, paths)
         self._transfer: FileTransfer | None = None  # None: nodes see the scan's folder
         if not scan.placement.shared:
-            self._transfer = FileTransfer(paths)
+            self._transfer = FileTransfer(paths, scan_secrets.kept_file(scan))
         self._queued: set[str] = set()  # tasks that were in the queue at the last look
         # What is known of tasks that have left the queue. They do not change any more, so the
         # history, which is slow to search, is asked once for each.
@@ -143,6 +145,7 @@ class HTCondorBackend(BatchBackend):
         arguments = shell_arguments(self._scan, self._paths, self._image())
         commands = description(self._scan, ident, arguments)
         commands.update(self._file_commands(batch))
+        commands["environment"] = environment_text(travelling.passed(self._scan, os.environ))
         tasks = [
             {"number": str(number), "keys": " ".join(keys)}
             for number, keys in enumerate(batch.tasks, 1)

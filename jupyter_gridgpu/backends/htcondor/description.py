@@ -6,6 +6,7 @@ Nothing here needs HTCondor. HTCondor's manual describes the commands under `con
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 from jupyter_gridgpu.backends.base import patience
 from jupyter_gridgpu.backends.htcondor.ads import BATCH, HELD, WAITING_HOLDS
@@ -98,6 +99,16 @@ def limits(scan: ScanSpec) -> dict[str, str]:
         # The pool of CERN reads this attribute instead.
         commands["My.MaxRuntime"] = str(longest_s)
     return commands
+
+
+def environment_text(variables: Mapping[str, str]) -> str:
+    """Return variables as the command `environment` holds them.
+
+    Those with a value that a description cannot hold, such as a function of bash, are left out.
+    """
+    kept = {name: value for name, value in variables.items() if value.isprintable()}
+    words = [f"{name}={argument(value)}" for name, value in sorted(kept.items())]
+    return f'"{" ".join(words)}"'
 
 
 def argument(word: str) -> str:

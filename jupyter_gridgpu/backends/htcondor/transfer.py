@@ -74,8 +74,10 @@ class _Piece:
 class FileTransfer:
     """Packs what tasks need, reads what they print, and unpacks what they bring back."""
 
-    def __init__(self, paths: ScanPaths) -> None:
+    def __init__(self, paths: ScanPaths, secrets: Path | None = None) -> None:
+        """`secrets` is the file with the secrets of the scan, which goes with each task."""
         self._paths = paths
+        self._secrets = secrets
         self._positions: dict[Path, _Position] = {}
         self._next_read = 0.0  # by the monotonic clock
 
@@ -93,6 +95,8 @@ class FileTransfer:
         inputs = [self._paths.worker, self._paths.launcher, self._paths.notebook]
         if self._paths.files.is_dir():
             inputs.append(self._paths.files)
+        if self._secrets is not None:
+            inputs.append(self._secrets)
         commands = {
             # HTCondor puts the number of each task in the place of $(number).
             "initialdir": f"{plain(str(batch.folder))}/$(number)",

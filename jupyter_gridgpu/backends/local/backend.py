@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from jupyter_gridgpu import images
+from jupyter_gridgpu.backends import travelling
 from jupyter_gridgpu.backends.base import (
     ONLY_PANDA,
     THREAD_VARIABLES,
@@ -19,6 +20,7 @@ from jupyter_gridgpu.backends.base import (
 from jupyter_gridgpu.backends.local.devices import (
     GpuPins,
     check_gpu_kinds,
+    counting_order,
     fitting_gpus,
     visible_gpus,
 )
@@ -58,7 +60,7 @@ class LocalBackend:
         self._contained = images.starts_container(scan.container)
         self.starter: Starter = ForkServer(paths)
         if self._contained:
-            self.starter = ContainerStarter(paths)
+            self.starter = ContainerStarter(paths, lambda: travelling.passed(scan, os.environ))
         self._pins = GpuPins()
         self.tracker = LocalJobTracker(
             paths, self.starter, self._pins, self._contained, patience(scan)
@@ -147,6 +149,7 @@ class LocalBackend:
     def _environment(self, key: str) -> dict[str, str]:
         """Choose GPUs for a job, and return the variables that are added to its environment."""
         env = {**self._thread_limits(), **shared_gpu_environment(self._scan)}
+        env |= travelling.chosen(self._scan)
         if not self.devices():
             return env
         # A runner that was killed may have written the job already, and a worker may have read it:
@@ -157,7 +160,7 @@ class LocalBackend:
             pinned = self._pins.least_used(self.devices(), count)
         self._pins.set(key, pinned)
         env["CUDA_VISIBLE_DEVICES"] = ",".join(pinned)
-        return env
+        return {**env, **counting_order()}
 
     def _thread_limits(self) -> dict[str, str]:
         """Return the variables that give a job --cpus cores, or else its share of the cores.

@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from typing import Protocol
 
 from jupyter_gridgpu.images import temporary_folder
@@ -152,9 +153,11 @@ class ContainerStarter:
     The process outlives the runner.
     """
 
-    def __init__(self, paths: ScanPaths) -> None:
+    def __init__(self, paths: ScanPaths, environment: Callable[[], dict[str, str]]) -> None:
+        """`environment` gives the variables of a container runtime and of what it starts."""
         self.failed_starts = 0
         self._paths = paths
+        self._environment = environment
         self._pids: dict[str, int] = {}  # key -> process that was started for the job
         self._late: set[int] = set()  # processes that did nothing for long
 
@@ -174,7 +177,7 @@ class ContainerStarter:
         self._pids[key] = os.posix_spawn(
             sys.executable,
             command,
-            os.environ,
+            self._environment(),
             file_actions=[empty_stdin],
             setsid=True,
             setsigdef=[signal.SIGINT],

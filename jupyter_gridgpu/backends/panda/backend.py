@@ -291,6 +291,12 @@ def _check_options(scan: ScanSpec) -> None:
         raise BackendError(
             "--runtime: at the grid's sites PanDA's pilot starts the image; leave it out."
         )
+    secrets = scan.environment.secrets
+    if secrets and not scan.environment.exposed:
+        raise BackendError(
+            f"--secret {secrets[0]}: on PanDA, jobs get it in a sandbox that others can download."
+            " Leave it out, or say --expose-secrets to send it all the same."
+        )
     image = container.image
     if image and not image.startswith(("docker://", "/cvmfs/")):
         raise BackendError(

@@ -36,7 +36,7 @@ from jupyter_gridgpu.store import home
 from jupyter_gridgpu.store.json_decoder import parse_json
 from jupyter_gridgpu.store.opener import LOCK, plain_handle
 from jupyter_gridgpu.store.paths import ScanPaths, write_json
-from jupyter_gridgpu.transport import key_files
+from jupyter_gridgpu.transport import key_files, scan_secrets
 
 FETCH_LIMIT = 200  # jobs whose metadata are fetched for one question
 METADATA_BYTES = 4_000_000
@@ -98,7 +98,11 @@ def _upload(
     with tempfile.TemporaryDirectory(prefix="gridgpu-") as folder:
         # panda-client calls an archive on the server by the path that it is given.
         os.chdir(folder)
-        size = sandbox.pack(paths, batch.tasks, Path(archive), sender)
+        keys = {paths.sender.name: sender}
+        secrets = scan_secrets.kept_file(scan)
+        if secrets is not None:
+            keys[secrets.name] = secrets
+        size = sandbox.pack(paths, batch.tasks, Path(archive), keys)
         use_cache = submitter.vo == "atlas"
         reply = panda.ask("putFile", archive, useCacheSrv=use_cache, reuseSandbox=True)
         # The temporary folder is about to be removed.

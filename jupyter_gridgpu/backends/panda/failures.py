@@ -23,7 +23,7 @@ REASON_OF_CODE = {
     ("pilot", 1150): "timeout",
     ("pilot", 1144): "user",
 }
-LAUNCHER_CODES = (71, 72, 73, 74, 75)
+LAUNCHER_CODES = (71, 72, 73, 74, 75, 76)
 # How PanDA's database writes that there is no value.
 NO_VALUE = (None, "", "NULL", 0, "0")
 DIAGNOSTIC_LENGTH = 200

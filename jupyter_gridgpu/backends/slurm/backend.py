@@ -14,6 +14,7 @@ import shutil
 import zlib
 from collections.abc import Mapping, Sequence
 
+from jupyter_gridgpu import images
 from jupyter_gridgpu.backends.base import ONLY_PANDA, Capabilities, Job
 from jupyter_gridgpu.backends.batch.backend import BatchBackend
 from jupyter_gridgpu.backends.batch.batches import Batch, sending, still_sending
@@ -82,7 +83,7 @@ class SlurmBackend(BatchBackend):
         ran = commands.run(
             ["sbatch", "--test-only", *self._options(1)],
             text="#!/bin/sh\n",
-            env=options.job_environment(os.environ),
+            env=options.job_environment(self._scan, os.environ),
         )
         # A queue that is full now will have room when the jobs are sent.
         if ran.returncode and not output.FULL.search(ran.stderr):
@@ -142,7 +143,7 @@ class SlurmBackend(BatchBackend):
         with sending(batch) as lock:
             ran = commands.run(
                 ["sbatch", "--parsable", *chosen, str(script)],
-                env=options.job_environment(os.environ),
+                env=self._environment(),
                 keep=lock,
             )
         if ran.returncode == 0:
@@ -151,6 +152,14 @@ class SlurmBackend(BatchBackend):
         if limit:
             raise QueueFull(f"Slurm: {limit[0]}")
         raise BackendError(f"Slurm refused it: {output.complaint(ran.stderr)}")
+
+    def _environment(self) -> dict[str, str]:
+        """Return the environment of sbatch, which Slurm hands on to the jobs."""
+        variables = options.job_environment(self._scan, os.environ)
+        if self._scan.container.image and not images.starts_container(self._scan.container):
+            # By it a job in an image that Slurm has started knows that its PATH is not the image's.
+            variables[images.SENT_PATH] = variables.get("PATH", "")
+        return variables
 
     def _script(self, batch: Batch) -> str:
         return _SCRIPT.format(

@@ -59,8 +59,9 @@ VALUES: dict[str, Any] = {
     "kernel": "python3",
     "engine_option": ("--reservation=x",),
     "shared": ("/eos",),
-    "env": ("A=1", "B"),
+    "env": ("A=1", "B=x y"),
     "secret": ("KEY",),
+    "expose_secrets": True,
     "setup": ("module load cuda",),
     "python": "python3.11",
 }
@@ -111,6 +112,7 @@ def test_a_replay_keeps_each_option(digest: str, name: str) -> None:
     """Each is changed alone, and each of the others is its default: none stands for another."""
     needed = {"image": VALUES["image"]} if name in ("runtime", "bind") else {}
     needed |= {"no_shared_disk": True} if name == "shared" else {}
+    needed |= {"secret": ("KEY",)} if name == "expose_secrets" else {}
     needed |= {"gpus": 1} if name in ("gpu_model", "vram", "cuda") else {}
     only_panda = name in ("exclude_site", "inputs", "out", "attempts", "on")
     options = replace(
