@@ -35,6 +35,7 @@ from jupyter_gridgpu.planning.option_values import (
     positive,
     read_objective,
 )
+from jupyter_gridgpu.planning.profiles import with_collector_warning
 from jupyter_gridgpu.planning.space_apart import space_apart
 from jupyter_gridgpu.store import home
 
@@ -104,6 +105,7 @@ def plan(
         warnings=warnings,
     )
     scan = accepted_by_backend(_with_option_warnings(scan), ask, files)
+    scan = with_collector_warning(scan, options)
     return Plan(scan, found, files, options.name, options.new)
 
 
