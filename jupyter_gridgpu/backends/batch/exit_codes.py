@@ -10,6 +10,7 @@ EXITS = {
     73: ("image", "The image could not be used."),
     74: ("image", "The image has no Python 3.9 or newer, or no papermill."),
     75: ("node", "The node has no GPU."),
+    77: ("node", "On the node, your user may not enter the scan's folder or one above it."),
     # The launcher becomes podman or apptainer by `exec`. These are the codes of those programs.
     **dict.fromkeys((125, 126, 127, 255), ("image", "The container did not start.")),
 }
