@@ -18,13 +18,26 @@ KIND_TEXTS = {
     ORAS: "a SIF of a registry",
 }
 # Variables of the calling shell that a job in a container needs: those of the batch system and of
-# GPUs, and the proxies through which the job reaches the network. A star stands for any text.
+# GPUs, those that say how frameworks work, and the proxies through which the job reaches the
+# network. A star stands for any text.
 PASSED_VARIABLES = (
     "CUDA_VISIBLE_DEVICES",
     "NVIDIA_VISIBLE_DEVICES",
     "GPU_DEVICE_ORDINAL",
     "ROCR_VISIBLE_DEVICES",
-    "OMP_NUM_THREADS",
+    "OMP_*",
+    "GOMP_*",
+    "KMP_*",
+    "MKL_*",
+    "OPENBLAS_*",
+    "NUMEXPR_*",
+    "NCCL_*",
+    "TF_*",
+    "KERAS_*",
+    "XLA_*",
+    "JAX_*",
+    "TORCH_*",
+    "PYTORCH_*",
     "GRIDGPU_*",
     "SLURM_*",
     "_CONDOR_*",
@@ -103,7 +116,9 @@ class ImageRuntime(Protocol):
     name: str
     programs: tuple[str, ...]
     kinds: frozenset[str]  # of images that it runs
-    hidden_variables: tuple[str, ...]  # removed before the start: they would do harm inside
+    # Variables that are removed before the start: they would do harm inside. A star stands for any
+    # text.
+    hidden_variables: tuple[str, ...]
     # A test of the shell, in which $program is the program, and the words of a command that hide
     # the node's processes from a container. Where the test succeeds, a container would reach the
     # files of the node through /proc/PID/root, unless it does not see other processes.

@@ -9,14 +9,18 @@ from pathlib import Path
 from jupyter_gridgpu.errors import BackendError, UsageError
 from jupyter_gridgpu.images.apptainer import Apptainer
 from jupyter_gridgpu.images.base import KIND_TEXTS, REMOTE_KINDS, Image, ImageRuntime
+from jupyter_gridgpu.images.hidden import image_alone
 from jupyter_gridgpu.images.identity import digest
 from jupyter_gridgpu.images.launcher import script
-from jupyter_gridgpu.images.no_container import NoContainer
+from jupyter_gridgpu.images.no_container import NoContainer, StartedContainer, without_image
 from jupyter_gridgpu.images.podman import Podman
 from jupyter_gridgpu.images.reference import parse, parse_bind
+from jupyter_gridgpu.images.setup import Setup, has_setup
+from jupyter_gridgpu.model.kernel_language import NATIVE_KERNEL
 from jupyter_gridgpu.model.resources import Container
 from jupyter_gridgpu.model.scan import DROP, PUSH, ScanSpec
 from jupyter_gridgpu.transport.key_files import sender_file
+from jupyter_gridgpu.transport.scan_secrets import kept_file
 
 # PanDA starts the image first, and our launcher in it.
 BACKENDS_WITH_OWN_CONTAINERS = ("panda",)
@@ -100,6 +104,14 @@ def check_runs_here(container: Container) -> None:
         )
 
 
+def started_by_others(scan: ScanSpec) -> bool:
+    """Return whether somebody else starts the image of a scan, and then our launcher in it."""
+    # HTCondor brings images to its nodes if it starts them itself.
+    brought = scan.backend == "htcondor" and not scan.placement.shared
+    by_others = scan.backend in BACKENDS_WITH_OWN_CONTAINERS or brought
+    return scan.container.image is not None and (by_others or not starts_container(scan.container))
+
+
 def launcher_text(scan: ScanSpec) -> str:
     """Return the text of worker.sh for a scan: `sh worker.sh FOLDER KEY...` runs jobs on a node."""
     gpus = scan.resources.gpus > 0
@@ -107,9 +119,21 @@ def launcher_text(scan: ScanSpec) -> str:
     sender = None
     if scan.channel in (PUSH, DROP):
         sender = sender_file(scan.id)
-    if not starts_container(scan.container) or scan.backend in BACKENDS_WITH_OWN_CONTAINERS:
-        return script(None, [NoContainer()], [], gpus, scan.per_gpu, sender)
-    image = parse(scan.container.image or "")
+    secrets = kept_file(scan)
+    ref = scan.container.image
+    setup = Setup(scan.environment, own_kernel=scan.kernel == NATIVE_KERNEL)
+    if ref is None:
+        on_grid = scan.backend in BACKENDS_WITH_OWN_CONTAINERS
+        runtime = without_image(setup.program(), setup.first(), on_grid)
+        return script(None, [runtime], [], gpus, scan.per_gpu, sender, secrets, setup=setup)
+    if started_by_others(scan):
+        runtime = StartedContainer()
+        if has_setup(scan.environment):
+            # The lines run in the image, and what they export is wanted there.
+            setup = replace(setup, before=image_alone())
+            runtime = NoContainer(runtime.programs)
+        return script(None, [runtime], [], gpus, scan.per_gpu, sender, secrets, ref, setup)
+    image = parse(ref)
     binds = [parse_bind(text) for text in scan.container.binds]
     able = runtimes(image, scan.container.runtime)
-    return script(image, able, binds, gpus, scan.per_gpu, sender)
+    return script(image, able, binds, gpus, scan.per_gpu, sender, secrets, setup=setup)

@@ -7,7 +7,6 @@ command lines come from the runtimes (`ImageRuntime`), and are written as shell 
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
 from collections.abc import Sequence
@@ -23,9 +22,14 @@ from jupyter_gridgpu.images.base import (
     Image,
     ImageRuntime,
 )
+from jupyter_gridgpu.images.hidden import hiding, own_path
 from jupyter_gridgpu.images.reference import SIF_MAGIC, SIF_MAGIC_AT
+from jupyter_gridgpu.images.setup import Setup
 from jupyter_gridgpu.images.shell import command_line, quoted, variable, within_quotes
+from jupyter_gridgpu.images.temporary_folder import TEMPORARY_TARGETS, temporary_folder_lines
+from jupyter_gridgpu.worker.image import NAME_VARIABLE, VERSION_VARIABLE
 
+NO_SETUP = Setup()
 TEMPLATE = Path(__file__).with_name("worker.sh")
 # Values that only the node knows: the scan's folder, the key of a job, the temporary folder of the
 # jobs, and the program of the runtime that it has.
@@ -37,7 +41,6 @@ PROGRAM = variable("program")
 WRITABLE = (f"{FOLDER}/jobs/{KEY}",)
 # Files in these folders that this machine trusts when it starts the job again.
 PROTECTED = (f"{FOLDER}/jobs/{KEY}/job.json", f"{FOLDER}/jobs/{KEY}/claim.json")
-TEMPORARY_TARGETS = ("/tmp", "/var/tmp")
 
 # Shell commands that print which image the node has. They are cheap, since every job runs one, and
 # print something that another image is unlikely to have: the digest by which CVMFS names a folder,
@@ -66,32 +69,13 @@ else
 fi"""
 
 
-# Programs of the node keep sockets in its temporary folder, by which an image could reach out of
-# its container. So the jobs get a folder of their own there. Its name has the number of this
-# process, which becomes the runtime: the next launcher removes what ended jobs left.
-_TEMPORARY_FOLDER = """\
-temporary_folder() {
-    tmp=${TMPDIR:-/tmp}
-    { [ -d "$tmp" ] && [ -w "$tmp" ]; } || tmp=/tmp
-    for old in "$tmp/gridgpu-tmp-$host-"*; do
-        number=${old##*-}
-        if [ "$number" = $$ ] || ! kill -0 "$number" 2>/dev/null; then rm -rf "$old" 2>/dev/null; fi
-    done
-    tmp=$tmp/gridgpu-tmp-$host-$$
-    mkdir -m 700 "$tmp" || fail 71 "$host cannot make a temporary folder, $tmp."
-    # A runtime may be unable to make the places of what is mounted inside another mount.
-    case $folder in
-    /tmp/*) mkdir -p "$tmp/${folder#/tmp/}" ;;
-    /var/tmp/*) mkdir -p "$tmp/${folder#/var/tmp/}" ;;
-    esac"""
-
-
-def temporary_folder(pid: int) -> Path:
-    """Return the temporary folder that a launcher on this machine made, by its process number."""
-    root = os.environ.get("TMPDIR") or "/tmp"
-    if not os.path.isdir(root) or not os.access(root, os.W_OK):
-        root = "/tmp"
-    return Path(root) / f"gridgpu-tmp-{os.uname().nodename}-{pid}"
+# The Python of this machine may be on the node without a library that it needs, or be made for
+# another kind of processor.
+_TRIAL = """\
+if ! why=$("$program" -c "" 2>&1); then
+    say "$program does not start on $host, so its python3 is taken: $why"
+    continue
+fi"""
 
 
 def script(
@@ -101,17 +85,31 @@ def script(
     gpus: bool,
     together: int,
     sender: Path | None = None,
+    secrets: Path | None = None,
+    started: str | None = None,
+    setup: Setup = NO_SETUP,
 ) -> str:
     """Return the text of worker.sh.
 
     Without an image, `runtimes` are those that need none. `gpus` says that jobs need a GPU, and
     `together` is how many of the script's jobs run at the same time. `sender` is a file outside the
-    scan's folder, with which jobs send metrics on nodes that see it.
+    scan's folder, with which jobs send metrics on nodes that see it. `secrets` is one with the
+    secrets of the scan; a container sees it at its place. `started` is the image, as the user named
+    it, whose container somebody else starts before this script. `setup` runs before the worker.
     """
     checks: list[str] = []
+    if image is None:
+        # The worker sets the variables of the user as well, but it has to be found first.
+        assigned = setup.environment.assigned()
+        checks += [f"export {name}={shlex.quote(value)}" for name, value in assigned.items()]
+    if secrets is not None:
+        checks.append(_secrets_check(secrets))
+        binds = [*binds, Bind(str(secrets), str(secrets), readonly=True)]
     if image is not None:
         checks += [*_image_checks(image), *_bind_checks(binds), *_settings(image)]
-        checks += _temporary_folder(binds)
+        checks += temporary_folder_lines(binds)
+    else:
+        checks += _settings_without_runtime(started)
     if gpus:
         checks.append(_GPU_CHECK)
     if sender is not None:
@@ -120,19 +118,28 @@ def script(
     cases: list[str] = []
     for runtime in runtimes:
         programs += runtime.programs
-        cases += _case(runtime, image, binds, gpus, together)
-    no_program = '74 "$host has no python3."'
-    if image is not None:
-        no_program = f'72 "$host has no {" or ".join(programs)} to run {_image_text(image)}."'
+        cases += _case(runtime, image, binds, gpus, together, setup.trial())
     places = {
         "CHECKS": "\n".join(checks),
-        "PROGRAMS": " ".join(map(shlex.quote, programs)),
+        "PROGRAMS": " ".join(map(quoted, programs)),
         "CASES": "\n    ".join(cases),
-        "NO_PROGRAM": no_program,
+        "NO_PROGRAM": _no_program(image, programs, started, setup),
+        **setup.places(),
     }
     # All places are filled in at once, since the name of an image could look like another place.
     template = TEMPLATE.read_text(encoding="utf-8")
     return re.sub(r"#([A-Z_]+)#", lambda found: places[found[1]], template)
+
+
+def _no_program(
+    image: Image | None, programs: Sequence[str], started: str | None, setup: Setup
+) -> str:
+    """Return what `fail` says if the node has none of the programs."""
+    if image is not None:
+        return f'72 "$host has no {" or ".join(programs)} to run {_image_text(image)}."'
+    if started is not None:
+        return f'74 "The image {within_quotes(started)} has no python3."'
+    return setup.no_program() or '74 "$host has no python3."'
 
 
 def _sender_line(sender: Path) -> str:
@@ -144,6 +151,19 @@ def _sender_line(sender: Path) -> str:
     return (
         f"if [ -r {path} ] && [ ! -e sender.json ];"
         f" then GRIDGPU_SENDER=$(cat {path}); export GRIDGPU_SENDER; fi"
+    )
+
+
+def _secrets_check(secrets: Path) -> str:
+    """Return the line that ends the launcher where the scan's secrets cannot be read.
+
+    Where files travel with the job, they lie in the scan's folder.
+    """
+    path, name = shlex.quote(str(secrets)), shlex.quote(secrets.name)
+    return (
+        f"[ -r {path} ] || [ -r {name} ] ||"
+        f' fail 71 "This node, $host, does not see the secrets of the scan,'
+        f' {within_quotes(str(secrets))}: JUPYTER_CONFIG_DIR must be on a disk that nodes share."'
     )
 
 
@@ -196,37 +216,35 @@ def _settings(image: Image) -> list[str]:
     """Return lines that tell the worker which image it runs in."""
     which_image = _WHICH_IMAGE.get(image.kind, "true").format(path=shlex.quote(str(image.path)))
     return [
-        f"GRIDGPU_IMAGE={shlex.quote(image.ref)} GRIDGPU_IMAGE_MARK=$({which_image})",
-        "export GRIDGPU_IMAGE GRIDGPU_IMAGE_MARK",
+        f"{NAME_VARIABLE}={shlex.quote(image.ref)} {VERSION_VARIABLE}=$({which_image})",
+        f"export {NAME_VARIABLE} {VERSION_VARIABLE}",
     ]
 
 
-def _temporary_folder(binds: Sequence[Bind]) -> list[str]:
-    """Return a function of the shell that makes a temporary folder for these jobs alone."""
-    lines = [_TEMPORARY_FOLDER]
-    for bind in binds:
-        inside = _below_temporary(bind.target)
-        if inside is not None:
-            place, source = f'"$tmp"/{shlex.quote(inside)}', shlex.quote(bind.source)
-            lines.append(
-                f"    if [ -d {source} ]; then mkdir -p {place};"
-                f' else mkdir -p "$(dirname {place})" && : >{place}; fi'
-            )
-    return [*lines, "}"]
+def _settings_without_runtime(started: str | None) -> list[str]:
+    """Return lines that tell the worker which image somebody else has started, if any.
 
-
-def _below_temporary(target: str) -> str | None:
-    """Return a path of a container relative to its temporary folder, or None if it is elsewhere."""
-    for folder in TEMPORARY_TARGETS:
-        if target.startswith(f"{folder}/"):
-            return target[len(folder) + 1 :]
-    return None
+    What the sender's own shell says about an image is nothing that this job runs in.
+    """
+    lines = [f"unset {NAME_VARIABLE} {VERSION_VARIABLE}"]
+    if started is not None:
+        name = shlex.quote(started)
+        lines += [f"export {NAME_VARIABLE}={name} PYTHONNOUSERSITE=1", own_path()]
+    return lines
 
 
 def _case(
-    runtime: ImageRuntime, image: Image | None, binds: Sequence[Bind], gpus: bool, together: int
+    runtime: ImageRuntime,
+    image: Image | None,
+    binds: Sequence[Bind],
+    gpus: bool,
+    together: int,
+    trial: str,
 ) -> list[str]:
-    """Return the lines that run jobs with one runtime, as a branch of the script's `case`."""
+    """Return the lines that run jobs with one runtime, as a branch of the script's `case`.
+
+    `trial` has lines that look whether a program starts which has no other one after it.
+    """
     inside = runtime.inside(image, [f"{FOLDER}/worker.pyz", "--together", str(together)])
     starts = [
         runtime.options(PROGRAM, _mounts(binds), with_gpus, FOLDER) for with_gpus in (True, False)
@@ -235,7 +253,9 @@ def _case(
     if image is not None:
         lines += [*_fetch_lines(runtime, image), "temporary_folder"]
     if runtime.hidden_variables:
-        lines.append(f"unset {' '.join(runtime.hidden_variables)}")
+        lines.append(hiding(runtime.hidden_variables))
+    if image is None:
+        lines += (_TRIAL if len(runtime.programs) > 1 else trial).splitlines()
     lines.append("log")
     if image is None:
         starts = [[*start, *inside] for start in starts]
@@ -246,7 +266,7 @@ def _case(
     if gpus and with_gpus != without:
         lines.append(f'if [ -n "$gpu" ]; then {with_gpus}; fi')
     lines.append(without)
-    programs = " | ".join(map(shlex.quote, runtime.programs))
+    programs = " | ".join(map(quoted, runtime.programs))
     return [f"{programs})", *(f"    {line}" for line in lines), "    ;;"]
 
 
@@ -297,5 +317,5 @@ def _fetch_lines(runtime: ImageRuntime, image: Image) -> list[str]:
         f"    output=$({command_line(commands.fetch)} 2>&1) ||"
         f' fail 73 "$host cannot get {_image_text(image)}: $(echo "$output" | tail -n 1)"',
         "fi",
-        f"GRIDGPU_IMAGE_MARK=$({command_line(commands.digest)} 2>/dev/null)",
+        f"{VERSION_VARIABLE}=$({command_line(commands.digest)} 2>/dev/null)",
     ]

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from jupyter_gridgpu.model.fields import Fields
 
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,199}")  # the name of a variable
-LINE_LIMIT = 2000  # characters of one line of shell, and of one variable with its value
+LINE_LIMIT = 2000  # characters of one line of shell
+VALUE_LIMIT = 30_000  # characters of a variable with its value; a PATH may be long
 LINES_LIMIT = 100  # of each kind
 
 
@@ -16,20 +17,26 @@ LINES_LIMIT = 100  # of each kind
 class Environment:
     """What the user said about the environment of the jobs.
 
-    `variables` are NAME=VALUE or NAME; the latter has the value that it has where the runner sends
-    the job. `secrets` are names alone: no record ever holds their values.
+    `variables` are NAME=VALUE: a NAME that the user gave alone has got its value when the scan was
+    planned. `secrets` are names alone: no record ever holds their values.
     """
 
     variables: tuple[str, ...] = ()
     secrets: tuple[str, ...] = ()
     setup: tuple[str, ...] = ()  # lines of shell that run before the worker
     python: str | None = None  # the Python that runs the worker; None: the usual one
+    # Whether secrets may go where others can read them; PanDA has no private way.
+    exposed: bool = False
+
+    def assigned(self) -> dict[str, str]:
+        """Return the variables that have values; the last word on a name counts."""
+        return dict(text.split("=", 1) for text in self.variables if "=" in text)
 
 
 def is_variable(text: str) -> bool:
     """Return whether a text is NAME or NAME=VALUE, in one printable line."""
     name, _, value = text.partition("=")
-    short = len(text) <= LINE_LIMIT
+    short = len(text) <= VALUE_LIMIT
     return bool(VARIABLE.fullmatch(name)) and short and (not value or value.isprintable())
 
 
@@ -45,4 +52,5 @@ def environment_from(fields: Fields) -> Environment:
         secrets=fields.texts("secrets", (), form=VARIABLE.fullmatch, what="a variable's name"),
         setup=fields.texts("setup", (), form=is_line, what="a line of shell"),
         python=fields.maybe("python", fields.text, form=is_line, what="the name of a program"),
+        exposed=fields.truth("exposed", False),
     )

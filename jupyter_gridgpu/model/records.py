@@ -4,6 +4,7 @@
       journal.jsonl               one event a line: `EventHead` and the keys of the event
       manifest.jsonl              one `ManifestLine` for each job that has ended
       points.jsonl                one `PointLine` for each variant, where the points are given
+      shared-files.json           `SharedFilesFile`
       runner.lock                 `LeaseFile`
       unpacked.json               `UnpackedFile`
       inbox/ID.json               `CommandFile`
@@ -34,7 +35,7 @@ from jupyter_gridgpu.model.numbers import Num
 
 State = Literal["new", "queued", "running", "done", "failed", "cancelled", "lost"]
 Reason = Literal[
-    "timeout", "oom", "preempted", "pruned", "node", "image", "notebook", "user", "submit"
+    "timeout", "oom", "preempted", "pruned", "node", "image", "setup", "notebook", "user", "submit"
 ]
 CommandName = Literal["stop", "retry", "pause", "resume", "extend"]
 
@@ -48,9 +49,12 @@ class _LaterJobSpec(TypedDict, total=False):
     notebook_digest: str
     image: str | None
     image_digest: str | None
+    python: str | None  # what --python named
     prefork: bool  # whether the kernel may be forked from a prepared parent
     language: str  # of the kernel, for example python
     sender: str  # path of the file that says where a job sends its metrics
+    secrets: list[str]  # names of variables that the job gets from `secrets_file`
+    secrets_file: str  # path of the file with the secrets of the scan
     grace_s: int | None  # how long saving may take when the job ends early; None: the default
     kill_s: float | None  # how long the batch system waits after SIGTERM before it kills
     notice_s: float | None  # how long before its time limit it sends SIGUSR1, at the latest
@@ -78,6 +82,8 @@ class _ResultExtras(TypedDict, total=False):
     reason: Reason | None
     message: str | None
     cell: int | None  # as In [n] counts in the user's notebook
+    # The sizes of metrics.jsonl and output.ipynb, in bytes, when the copy ended.
+    left: dict[str, int]
 
 
 class JobResult(_ResultExtras):
@@ -91,10 +97,12 @@ class JobResult(_ResultExtras):
 
 
 class _CopyExtras(TypedDict, total=False):
-    """Keys that only a copy in a container image has."""
+    """Keys that earlier versions did not write, or that only a copy in a container image has."""
 
+    executable: str | None  # the Python of the worker, as it sees itself
     image: str
-    image_mark: str  # the image's version, which tells it from others of the same name
+    image_mark: str | None  # the image's version, which tells it from others of the same name
+    container: str | None  # apptainer, podman, docker: what the worker saw; None: no sign of one
 
 
 class CopyInfo(_CopyExtras):
@@ -102,8 +110,8 @@ class CopyInfo(_CopyExtras):
 
     host: str
     started: float
-    gpus: str | None  # CUDA_VISIBLE_DEVICES of the worker
-    models: list[str]  # of the node's GPUs, each model once
+    gpus: str | None  # CUDA_VISIBLE_DEVICES of the worker; None: no GPU, or not set
+    models: list[str]  # of the job's GPUs as far as they are known, else of the node's; each once
     engine: dict[str, str]  # variables by which the batch system tells a job its ids
 
 
@@ -180,6 +188,19 @@ class PointLine(TypedDict):
     point: int
     repeat: int
     params: dict[str, Any]
+
+
+class SharedFile(TypedDict):
+    """A helper file that nodes see where it lies (`--shared`)."""
+
+    path: str  # on the nodes
+    size: int  # in bytes, when the scan was made
+
+
+class SharedFilesFile(TypedDict):
+    """shared-files.json: the helper files that nodes see, by their names beside the notebook."""
+
+    files: dict[str, SharedFile]
 
 
 class LeaseFile(ProcessFile):

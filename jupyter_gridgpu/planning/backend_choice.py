@@ -15,6 +15,7 @@ from jupyter_gridgpu.queues import discovery
 from jupyter_gridgpu.queues.match import Match, choice_text, fitting_queues
 from jupyter_gridgpu.store import home
 from jupyter_gridgpu.store.paths import ScanPaths
+from jupyter_gridgpu.transport import scan_secrets
 
 NAMED_QUEUES = 8  # the most queues that a sentence names
 TRIED_QUEUES = 4  # the most queues that are asked whether they take a scan
@@ -53,6 +54,7 @@ def _accepted(scan: ScanSpec, ask: bool, files: Mapping[str, Path]) -> ScanSpec:
         raise BackendError(refusal)
     scan = replace(scan, channel=channels.choose(scan.metrics, backend.capabilities.shows_files))
     backend.check(ask)
+    scan_secrets.check(scan, ask)
     if ask:
         backend.check_files(files)
     # Backends of others than ours may have no such method.

@@ -71,7 +71,9 @@ class Options:
     )
     seed: int = option(0, "--seed", "Seed of the sampler.")
     on: str = option(
-        "local", "--on BACKEND", "Where jobs run: local, slurm, htcondor, panda or auto."
+        "local",
+        "--on BACKEND",
+        "Where jobs run: local, slurm, htcondor, panda, auto, or the name of a profile.",
     )
     parallel: int | None = option(
         None, "--parallel N", "Jobs at once. Default here: one per GPU, or half the cores."
@@ -158,6 +160,11 @@ class Options:
     )
     secret: tuple[str, ...] = option(
         (), "--secret NAME", "Variable that jobs get and no record holds; may be repeated."
+    )
+    expose_secrets: bool = option(
+        False,
+        "--expose-secrets",
+        "Send secrets also where others can read them: PanDA keeps them in a sandbox.",
     )
     setup: tuple[str, ...] = option(
         (), "--setup LINE", "Line of shell that runs before each job; may be repeated."

@@ -8,13 +8,6 @@ from typing import Any
 
 from jupyter_gridgpu import images
 from jupyter_gridgpu.errors import UsageError
-from jupyter_gridgpu.model.environment import (
-    LINE_LIMIT,
-    VARIABLE,
-    Environment,
-    is_line,
-    is_variable,
-)
 from jupyter_gridgpu.model.numbers import LARGEST_INT
 from jupyter_gridgpu.model.plain_values import NO_UTF8, is_text
 from jupyter_gridgpu.model.resources import (
@@ -29,6 +22,9 @@ from jupyter_gridgpu.model.resources import (
 from jupyter_gridgpu.model.scan import AUTO, Objective, parse_objective
 from jupyter_gridgpu.model.units import parse_duration, parse_memory
 from jupyter_gridgpu.planning.declaration import Options, wording_of
+from jupyter_gridgpu.planning.environment_options import environment_of
+from jupyter_gridgpu.planning.profile import profile_of
+from jupyter_gridgpu.planning.setup_options import one_line_of
 
 NAME_LIMIT = 500  # characters of the longest name for a batch system
 NAME_SHOWN = 100  # characters of a wrong text in a sentence
@@ -36,7 +32,7 @@ NAME_SHOWN = 100  # characters of a wrong text in a sentence
 
 def check_texts(options: Options) -> None:
     """Raise UsageError if an option has bytes that are no UTF-8, which no record could hold."""
-    for declared in fields(options):
+    for declared in fields(Options):
         value = getattr(options, declared.name)
         for text in value if isinstance(value, (list, tuple)) else (value,):
             if isinstance(text, str) and not is_text(text):
@@ -57,9 +53,10 @@ def backend_fields(options: Options, container: Container) -> dict[str, Any]:
         "resources": _resources(options),
         "container": container,
         "placement": _placement(options),
-        "environment": _environment(options),
+        "environment": environment_of(options),
         # The spec keeps the old name of this option, since old scans are still read.
         "metrics": options.channel,
+        "profile": profile_of(options),
     }
 
 
@@ -128,43 +125,9 @@ def _placement(options: Options) -> Placement:
         inputs=tuple(_name("in", dataset) for dataset in options.inputs),
         output=_optional_name("out", options.out),
         attempts=positive("attempts", options.attempts),
-        options=tuple(_line("engine-option", words) for words in options.engine_option),
+        options=tuple(one_line_of("engine-option", words) for words in options.engine_option),
         shared_paths=_shared_paths(options),
     )
-
-
-def _environment(options: Options) -> Environment:
-    python = options.python
-    return Environment(
-        variables=tuple(_variable(text) for text in options.env),
-        secrets=tuple(_secret(name) for name in options.secret),
-        setup=tuple(_line("setup", line) for line in options.setup),
-        python=None if python is None else _line("python", python),
-    )
-
-
-def _variable(text: str) -> str:
-    if not is_variable(text):
-        shown = text.partition("=")[0][:NAME_SHOWN]
-        raise UsageError(f"--env {shown!r}: write NAME or NAME=VALUE, in one line.")
-    return text
-
-
-def _secret(name: str) -> str:
-    # What stands behind an equals sign may be the secret itself, so it is never shown.
-    if not VARIABLE.fullmatch(name):
-        shown = name.partition("=")[0][:NAME_SHOWN]
-        raise UsageError(f"--secret {shown!r}: give the name of a variable, without its value.")
-    return name
-
-
-def _line(option: str, text: str) -> str:
-    """Return one line of text, without space around it. Raises UsageError."""
-    if not is_line(text):
-        raise UsageError(
-            f"--{option} {text[:NAME_SHOWN]!r}: give one line of at most {LINE_LIMIT:,} characters."
-        )
-    return text.strip()
 
 
 def _shared_paths(options: Options) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from dataclasses import asdict, replace
 from typing import cast
 
 from jupyter_gridgpu.backends.base import Backend
+from jupyter_gridgpu.backends.missing_variables import with_hint
 from jupyter_gridgpu.channels.base import Channel
 from jupyter_gridgpu.model import events
 from jupyter_gridgpu.model.job import END_STATES, Observation, may_follow
@@ -89,6 +90,8 @@ class JobObserver:
         shown = as_preempted(variant, as_stopped(variant, seen, time.time()))
         if seen.state != variant.state:
             shown = replace(shown, message=shown.message or None)
+        if shown.state == "failed":
+            shown = replace(shown, message=with_hint(shown.message, self._scan.spec))
         observation = (events.JOB_OBSERVED, observed_data(key, shown))
         if seen.state not in END_STATES:
             self._scan.record(observation)

@@ -12,6 +12,7 @@ import functools
 import os
 import shutil
 import socket
+import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -37,7 +38,9 @@ from jupyter_gridgpu.worker.failures import (
     failed,
     failure_of,
 )
+from jupyter_gridgpu.worker.gpu_devices import VARIABLE, named_devices
 from jupyter_gridgpu.worker.image import (
+    container,
     image_name,
     image_version,
     make_home,
@@ -52,6 +55,7 @@ from jupyter_gridgpu.worker.metrics.sender import FLUSH_S, HURRIED_S, start_send
 from jupyter_gridgpu.worker.papermill_import import import_papermill
 from jupyter_gridgpu.worker.provenance import Provenance
 from jupyter_gridgpu.worker.provenance import gpus as gpu_models
+from jupyter_gridgpu.worker.secret_values import SecretsMissing, secret_values
 from jupyter_gridgpu.worker.usage import (
     JOB_VARIABLE,
     UsageSampler,
@@ -71,8 +75,6 @@ BATCH_SYSTEM_VARIABLES = (
     "SLURM_RESTART_COUNT",
     "_CONDOR_SLOT",
 )
-# HTCondor sets CUDA_VISIBLE_DEVICES to this value for a job that asked for no GPU.
-NO_GPU = "10000"
 
 
 def run_job(spec: Path, claim: bool = False) -> int:
@@ -98,10 +100,15 @@ def run_job(spec: Path, claim: bool = False) -> int:
         mirror = Mirror(job["key"], copy, os.dup(1))
     _redirect_output(copy.log)
     os.environ.update(variables)
+    problem = None
+    try:
+        os.environ.update(secret_values(job, scan))
+    except SecretsMissing as error:
+        problem = str(error)
     os.environ[JOB_VARIABLE] = str(paths.folder)
     log = JobLog()
     metrics_sender = start_sender(job, scan, copy, log.say)
-    result = _JobRun(job, scan, copy, log).run()
+    result = _JobRun(job, scan, copy, log, problem).run()
     _publish_result(job, paths, copy, result)
     # Sending comes last: it may take long, and the result counts already.
     if mirror is not None:
@@ -114,8 +121,8 @@ def run_job(spec: Path, claim: bool = False) -> int:
 
 def _describe_copy() -> dict[str, Any]:
     """Return copy.json: where this copy runs, as far as the environment tells."""
-    gpus = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if gpus == NO_GPU:
+    gpus = os.environ.get(VARIABLE)
+    if gpus is not None and not named_devices(gpus):
         gpus = None
     about = {
         "host": socket.gethostname(),
@@ -124,9 +131,11 @@ def _describe_copy() -> dict[str, Any]:
         "models": sorted(set(gpu_models())),
         "engine": {name: os.environ[name] for name in BATCH_SYSTEM_VARIABLES if name in os.environ},
     }
+    about["executable"] = sys.executable
     if image_name():
         about["image"] = image_name()
         about["image_mark"] = image_version()
+        about["container"] = container()
     return about
 
 
@@ -148,7 +157,8 @@ def _publish_result(
     end together the first one counts, and no reader sees half a result. If this process is killed
     in between, the backend finds the copy's result and publishes it.
     """
-    retry_while_disk_is_away(functools.partial(write_json, copy.result, result))
+    body = {**result, "left": _sizes(copy)}
+    retry_while_disk_is_away(functools.partial(write_json, copy.result, body))
     # What the result stands for must outlive a power cut as well as the result: both are on the
     # disk before the result gets its public name.
     for path in (copy.notebook, copy.result):
@@ -161,6 +171,15 @@ def _publish_result(
     retry_while_disk_is_away(functools.partial(publish, copy.result, paths.result))
 
 
+def _sizes(copy: CopyPaths) -> dict[str, int]:
+    """Return the sizes of files by which the other side knows that it sees all of them."""
+    sizes = {}
+    for path in (copy.metrics, copy.notebook):
+        with contextlib.suppress(OSError):
+            sizes[path.name] = path.stat().st_size
+    return sizes
+
+
 class _JobRun:
     """One copy of a job while it runs: its metrics, its usage, its limits, its folders.
 
@@ -169,8 +188,17 @@ class _JobRun:
     is raised at once.
     """
 
-    def __init__(self, job: dict[str, Any], scan: ScanPaths, copy: CopyPaths, log: JobLog) -> None:
+    def __init__(
+        self,
+        job: dict[str, Any],
+        scan: ScanPaths,
+        copy: CopyPaths,
+        log: JobLog,
+        problem: str | None = None,
+    ) -> None:
+        """`problem` is a sentence that says why the notebook cannot run on this node."""
         self._job = job
+        self._problem = problem
         self._scan = scan
         self._copy = copy
         self._job_log = log
@@ -242,6 +270,8 @@ class _JobRun:
 
     def _run_notebook(self) -> dict[str, Any]:
         """Execute the notebook; return the part of the result that says how it ended."""
+        if self._problem is not None:
+            return failed("node", self._problem, None)
         try:
             import_papermill()
             from nbclient.exceptions import DeadKernelError
@@ -269,7 +299,7 @@ class _JobRun:
             notebook.prepare()
             folder = self._work.fill()
             if self._work.problem:
-                return failed("notebook", self._work.problem, None)
+                return failed(self._work.reason, self._work.problem, None)
             source, output = self._scan.notebook, self._copy.notebook
             notebook.execute(source, output, job["params"], kernel, folder, execution)
         except (Exception, Stopped) as error:

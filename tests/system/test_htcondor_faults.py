@@ -154,15 +154,22 @@ def test_a_task_whose_node_is_silent_is_cancelled_as_soon_as_its_user_removes_it
     assert variant["message"] == "Removed from HTCondor by physicist: a mistake."
 
 
+@pytest.mark.parametrize(
+    ("asked", "reason"),
+    [
+        (("--engine-option", "+LongestRun = 2"), "node"),
+        (("--engine-option", "+LongestWait = 2", "--constraint", "false"), "submit"),
+    ],
+    ids=["a job that runs", "a job that waits"],
+)
 def test_a_task_that_a_policy_of_the_pool_removes_has_failed_with_its_words(
-    lab: Lab, pool: Pool
+    lab: Lab, pool: Pool, asked: tuple[str, ...], reason: str
 ) -> None:
-    scan = on_pool(lab, 1, *options("--retries 0 --constraint false"))
-    eventually(lambda: pool.jobs("ProcId"))
-    pool.schedd().edit("true", "PeriodicRemove", "QDate > 0")
+    scan, gate = gated(lab, 1, "--retries", "0", *asked)
     (variant,) = scan.wait()["variants"]
-    assert (variant["state"], variant["reason"]) == ("failed", "submit"), variant["message"]
-    assert "PeriodicRemove expression 'QDate > 0'" in variant["message"]
+    gate.touch()
+    assert (variant["state"], variant["reason"]) == ("failed", reason), variant["message"]
+    assert variant["message"] == "Removed by HTCondor: This pool has no room for physicist."
 
 
 READ_AND_WRITE = """
@@ -206,3 +213,28 @@ def test_without_a_shared_disk_files_travel_and_metrics_come_while_it_runs(
     assert (artifacts / "model.bin").read_bytes() == b"weights"
     assert not (artifacts / "data.txt").exists()
     assert not [path for path in (scan.folder / "batches" / "b0001").iterdir() if path.is_dir()]
+
+
+def test_what_nodes_see_is_used_where_it_lies_and_the_rest_travels(lab: Lab, pool: Pool) -> None:
+    shared = lab.folder / "eos"
+    shared.mkdir()
+    (shared / "data.txt").write_text("seven")
+    (lab.folder / "near.txt").write_text("eight")
+    look = """
+import pathlib
+print(pathlib.Path('eos/data.txt').read_text(), pathlib.Path('near.txt').read_text())
+for folder in pathlib.Path.cwd().parents:
+    if (folder / 'files').is_dir():
+        print('travelled:', sorted(path.name for path in (folder / 'files').iterdir()))
+"""
+    words = ["--no-shared-disk", "--shared", str(shared), "--files", "near.txt"]
+    words += ["--files", str(shared / "data.txt")]
+    scan, gate = gated(lab, 1, *words, cells=(look,))
+    gate.touch()
+    check_done(scan, 1)
+    (variant,) = scan.variants().values()
+    text = Executed.read(variant["notebook"]).text()
+    assert "seven eight" in text
+    assert "travelled: ['near.txt']" in text
+    artifacts = Path(variant["notebook"]).parent / "artifacts"
+    assert not artifacts.exists() or not list(artifacts.iterdir())

@@ -25,7 +25,7 @@ from jupyter_gridgpu.model.scan import ScanSpec
 from jupyter_gridgpu.store.paths import CopyPaths, ScanPaths
 
 # A new attempt would end for the same of these reasons again.
-LASTING_REASONS = ("timeout", "image", "submit")
+LASTING_REASONS = ("timeout", "image", "setup", "submit")
 
 
 class ObservationBuilder:
@@ -193,7 +193,7 @@ def _as_known_better(preempted: Observation, status: TaskStatus) -> Observation:
         # Its user sent the signal.
         message = status.message or preempted.message
         return replace(preempted, state="cancelled", reason="user", message=message)
-    if status.state == "failed" and status.reason in LASTING_REASONS:
+    if status.state == "failed" and (status.given_up or status.reason in LASTING_REASONS):
         # A job that was preempted is sent again, and would only meet the same limit again.
         return replace(preempted, reason=status.reason, message=status.message)
     return preempted

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from jupyter_gridgpu.backends import travelling
 from jupyter_gridgpu.backends.base import THREAD_VARIABLES, Capabilities, shared_gpu_environment
 from jupyter_gridgpu.backends.batch.batches import Batch
 from jupyter_gridgpu.backends.batch.by_hand import ended_by_hand
@@ -122,7 +123,8 @@ class BatchSystem(ABC):
         if cores:
             # Libraries start as many threads as the node has cores, not as the job may use.
             threads = dict.fromkeys(THREAD_VARIABLES, str(cores))
-        return {**threads, **shared_gpu_environment(self._scan)}
+        # What the user says counts more.
+        return {**threads, **shared_gpu_environment(self._scan), **travelling.chosen(self._scan)}
 
     def check_files(self, files: Mapping[str, Path]) -> None:  # noqa: B027  (few limit them)
         """Raise BackendError if the helper files do not fit into what travels with a job.

@@ -44,11 +44,15 @@ PROJECTION = (
     "JobMaxVacateTime",
     "VacateReasonCode",
     "ServerTime",
+    "StageInStart",
+    "StageInFinish",
+    "StageOutFinish",
 )
 IDLE, RUNNING, REMOVED, COMPLETED, HELD, RETURNING, SUSPENDED = range(1, 8)  # JobStatus
 # Codes of holds that somebody else ends: a hold by the user, a hold by the user at submission, and
 # a hold while the files of a job are being spooled.
-WAITING_HOLDS = (1, 15, 16)
+SPOOLING = 16
+WAITING_HOLDS = (1, 15, SPOOLING)
 _REASON_OF_HOLD = {34: "oom", 35: "image", 46: "timeout", 47: "timeout"}  # by HoldReasonCode
 _REASON_OF_TEXT = (
     ("oom", r"memory|ResidentSetSize|ImageSize"),
@@ -61,6 +65,7 @@ _REASON_OF_TEXT = (
 # HTCondor adds this to the reason of a removal that somebody asked for. A policy of the pool or of
 # the job has no such words, whatever else its reason says.
 _BY_HAND = re.compile(r"\s*\(by user ([^()]+)\)\.?\s*$")
+NEVER_SPOOLED = "its files did not reach HTCondor"  # the reason with which we remove a job
 LEASE_OVER = 1008  # VacateReasonCode: the node was silent for longer than the lease
 END_SPARE_S = 60.0  # a job that was removed may take so much longer than HTCondor gives it
 
@@ -83,6 +88,9 @@ def queue_status(
     if status == REMOVED and _still_saves(ad):
         end = history_status(ad, pool)
         return _status("running", ad, pool, message=f"{end.message} It saves what it has.")
+    if status == COMPLETED and _waits_for_fetching(ad):
+        message = "It has ended; its files are on their way back."
+        return _status("running", ad, pool, message=message)
     if status in (REMOVED, COMPLETED):
         return history_status(ad, pool)
     if status == HELD:
@@ -102,6 +110,8 @@ def history_status(ad: Mapping[str, Any], pool: str | None = None) -> TaskStatus
     if hold_reason and hold_code not in WAITING_HOLDS and "PeriodicRemove" in why:
         return _failed_by_hold(hold_code, hold_reason, ad, pool)
     hand = _BY_HAND.search(why)
+    if _never_spooled(ad) and (hand is None or why.startswith(NEVER_SPOOLED)):
+        return _status("failed", ad, pool, "submit", "Its files did not reach HTCondor.")
     if hand or not why:
         user = hand[1] if hand else None
         message = by_hand_message("Removed from HTCondor", user, _BY_HAND.sub("", why))
@@ -184,12 +194,26 @@ def _still_saves(ad: Mapping[str, Any]) -> bool:
     return _server_time(ad) - since < longest_s + END_SPARE_S
 
 
+def _waits_for_fetching(ad: Mapping[str, Any]) -> bool:
+    """Return whether what a job left lies in the spool of the schedd and was not fetched yet."""
+    fetched = _time(ad, "StageOutFinish") or 0.0
+    ended = _time(ad, "EnteredCurrentStatus") or 0.0
+    return ad.get("StageInFinish") is not None and fetched < ended
+
+
+def _never_spooled(ad: Mapping[str, Any]) -> bool:
+    """Return whether a job was to get its files through the spool of the schedd and did not."""
+    return ad.get("StageInStart") is not None and ad.get("StageInFinish") is None
+
+
 def _held_status(ad: Mapping[str, Any], pool: str | None) -> TaskStatus:
     """Return the status of a job on hold: it waits for its user, or it has failed."""
     code = ad.get("HoldReasonCode")
     reason = ad.get("HoldReason")
     if code not in WAITING_HOLDS:
         return _failed_by_hold(code, reason, ad, pool)
+    if code == SPOOLING:
+        return TaskStatus("queued", message="Its files are on their way to HTCondor.", where=pool)
     why = _sentence(reason or "no reason was given")
     message = shown_text(f"Held: {why} It waits for its release.")
     return TaskStatus("queued", message=message, where=pool)
@@ -250,6 +274,8 @@ def _status(
         shown_text(message),
         where=pool,
         node=_node(ad),
+        # HTCondor starts no job again that a policy has held or removed.
+        given_up=state == "failed" or None,
         started=_time(ad, "JobCurrentStartDate"),
         ended=ended,
     )

@@ -6,10 +6,12 @@ Nothing here needs HTCondor. HTCondor's manual describes the commands under `con
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 from jupyter_gridgpu.backends.base import patience
 from jupyter_gridgpu.backends.batch.demand import task_demand
 from jupyter_gridgpu.backends.htcondor.ads import BATCH, HELD, WAITING_HOLDS
+from jupyter_gridgpu.backends.htcondor.submit_options import submit_options
 from jupyter_gridgpu.errors import BackendError
 from jupyter_gridgpu.model.queue import enough_mb
 from jupyter_gridgpu.model.scan import ScanSpec
@@ -54,7 +56,8 @@ def description(scan: ScanSpec, ident: str, arguments: str) -> dict[str, str]:
     }
     if scan.placement.constraint:
         commands["requirements"] = f"({scan.placement.constraint})"
-    return commands
+    # None of these is among the commands above, but for the lease.
+    return {**commands, **submit_options(scan.placement.options).commands}
 
 
 def resources(scan: ScanSpec) -> dict[str, str]:
@@ -104,6 +107,16 @@ def limits(scan: ScanSpec) -> dict[str, str]:
         # The pool of CERN reads this attribute instead.
         commands["My.MaxRuntime"] = str(longest_s)
     return commands
+
+
+def environment_text(variables: Mapping[str, str]) -> str:
+    """Return variables as the command `environment` holds them.
+
+    Those with a value that a description cannot hold, such as a function of bash, are left out.
+    """
+    kept = {name: value for name, value in variables.items() if value.isprintable()}
+    words = [f"{name}={argument(value)}" for name, value in sorted(kept.items())]
+    return f'"{" ".join(words)}"'
 
 
 def argument(word: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from jupyter_gridgpu import images
+from jupyter_gridgpu.backends import travelling
 from jupyter_gridgpu.backends.base import (
     ONLY_PANDA,
     THREAD_VARIABLES,
@@ -19,10 +20,12 @@ from jupyter_gridgpu.backends.base import (
 from jupyter_gridgpu.backends.local.devices import (
     GpuPins,
     check_gpu_kinds,
+    counting_order,
     fitting_gpus,
     visible_gpus,
 )
-from jupyter_gridgpu.backends.local.starters import ContainerStarter, ForkServer, Starter
+from jupyter_gridgpu.backends.local.own_python import check_python, fork_server
+from jupyter_gridgpu.backends.local.starters import LauncherStarter, Starter
 from jupyter_gridgpu.backends.local.tracking import LocalJobTracker
 from jupyter_gridgpu.errors import BackendError
 from jupyter_gridgpu.model.job import Observation
@@ -56,13 +59,15 @@ class LocalBackend:
         self._scan = scan
         self._paths = paths
         self._contained = images.starts_container(scan.container)
-        self.starter: Starter = ForkServer(paths)
-        if self._contained:
-            self.starter = ContainerStarter(paths)
+        # The lines run in a shell, which cannot be forked from.
+        launched = self._contained or images.has_setup(scan.environment)
+        self.starter: Starter = fork_server(scan, paths)
+        if launched:
+            self.starter = LauncherStarter(paths, lambda: travelling.passed(scan, os.environ))
         self._pins = GpuPins()
-        self.tracker = LocalJobTracker(
-            paths, self.starter, self._pins, self._contained, patience(scan)
-        )
+        self.tracker = LocalJobTracker(paths, self.starter, self._pins, launched, patience(scan))
+        if not self._contained:
+            self.tracker.start_reason = "node"
         self.poll_s = POLL_S
         self._devices: list[str] | None = None
 
@@ -84,6 +89,8 @@ class LocalBackend:
             raise BackendError(f"--cpus {cpus}: this machine has {cores}. Ask for fewer.")
         if self._contained:
             images.check_runs_here(self._scan.container)
+        if ask:
+            check_python(self._scan)
 
     def check_files(self, files: Mapping[str, Path]) -> None:
         """Accept all helper files: they stay on this machine."""
@@ -152,6 +159,7 @@ class LocalBackend:
     def _environment(self, key: str) -> dict[str, str]:
         """Choose GPUs for a job, and return the variables that are added to its environment."""
         env = {**self._thread_limits(), **shared_gpu_environment(self._scan)}
+        env |= travelling.chosen(self._scan)
         if not self.devices():
             return env
         # A runner that was killed may have written the job already, and a worker may have read it:
@@ -162,7 +170,7 @@ class LocalBackend:
             pinned = self._pins.least_used(self.devices(), count)
         self._pins.set(key, pinned)
         env["CUDA_VISIBLE_DEVICES"] = ",".join(pinned)
-        return env
+        return {**env, **counting_order()}
 
     def _thread_limits(self) -> dict[str, str]:
         """Return the variables that give a job --cpus cores, or else its share of the cores.

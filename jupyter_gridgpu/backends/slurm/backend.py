@@ -186,7 +186,7 @@ class SlurmBackend(BatchBackend):
         with sending(batch) as lock:
             return self._run(
                 ["sbatch", "--parsable", *chosen, str(script)],
-                env=options.job_environment(os.environ),
+                env=options.job_environment(self._scan, os.environ),
                 keep=lock,
             )
 

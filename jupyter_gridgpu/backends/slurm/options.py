@@ -7,6 +7,8 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 
+from jupyter_gridgpu import images
+from jupyter_gridgpu.backends import travelling
 from jupyter_gridgpu.backends.base import patience
 from jupyter_gridgpu.backends.slurm import commands, output
 from jupyter_gridgpu.backends.slurm.passed_options import passed_options
@@ -20,34 +22,23 @@ STARTING_S = 60  # from the start of a task until its worker surely listens to s
 LONGEST_LEAD_S = 65_535  # Slurm takes no more
 SPARE_MIN = 3  # added to a short time limit
 SHORT_S = 1800  # a time limit below this is short
-_SECRET = re.compile(
-    r"TOKEN|SECRET|PASSW|CREDENTIAL|COOKIE|API_?KEY|ACCESS_?KEY|PRIVATE_?KEY|_AUTH", re.I
-)
-# Variables that describe this machine, this login or this notebook. On a node they are wrong or of
-# no use.
-_LOCAL_VARIABLE = re.compile(
-    r"SLURM_(?!CONF$|CONF_SERVER$|CLUSTERS$|JWT$).*|SBATCH_EXPORT"
-    r"|(JPY|JUPYTERHUB|SSH|DBUS|XDG_SESSION|XDG_RUNTIME|GRIDGPU)_.*"
-    r"|DISPLAY|XAUTHORITY|TMUX.*|STY|WINDOWID"
-    r"|(CUDA|ROCR|NVIDIA|HIP)_VISIBLE_DEVICES|GPU_DEVICE_ORDINAL"
-)
+# What sbatch itself reads: where the cluster is, the login there, and options of the user.
+_OF_SBATCH = re.compile(r"SLURM_(CONF|CONF_SERVER|CLUSTERS|JWT)|SBATCH_(?!EXPORT$).*")
 _GPU_TYPE = re.compile(r"\bgpu:([A-Za-z][\w.+-]*):\d")
 
 
-def job_environment(environment: Mapping[str, str]) -> dict[str, str]:
+def job_environment(scan: ScanSpec, environment: Mapping[str, str]) -> dict[str, str]:
     """Return the part of an environment that sbatch gets and, through it, the jobs.
 
-    Secrets stay here, since administrators of the cluster can read a job's environment. Variables
-    that make sense on this machine only stay here as well.
+    Administrators of the cluster can read it, so no secret is among it. Variables of `--env` are
+    not there: they are for the jobs and not for sbatch.
     """
-    return {name: value for name, value in environment.items() if _travels(name)}
-
-
-def _travels(variable: str) -> bool:
-    # Slurm itself takes its token from SLURM_JWT.
-    if variable == "SLURM_JWT":
-        return True
-    return not (_SECRET.search(variable) or _LOCAL_VARIABLE.fullmatch(variable))
+    own = {name: value for name, value in environment.items() if _OF_SBATCH.fullmatch(name)}
+    variables = {**travelling.passed(scan, environment), **own}
+    if scan.container.image and not images.starts_container(scan.container):
+        # By it a job in an image that Slurm has started knows that its PATH is not the image's.
+        variables[images.SENT_PATH] = variables.get("PATH", "")
+    return variables
 
 
 def lead_s(scan: ScanSpec) -> int:

@@ -49,7 +49,7 @@ class JobRequest:
         return commands.run(
             ["sbatch", "--test-only", *self.words(1, at_once)],
             text="#!/bin/sh\n",
-            env=options.job_environment(os.environ),
+            env=options.job_environment(self._scan, os.environ),
             cluster=self._passed.cluster,
         )
 

@@ -237,7 +237,7 @@ def test_the_lease_is_ours_unless_the_pool_has_a_shorter_one(
     sent: list[dict[str, str]] = []
 
     class FakeSchedd:
-        def submit(self, commands: dict[str, str], itemdata: Any) -> Any:
+        def submit(self, commands: dict[str, str], itemdata: Any, spool: bool) -> Any:
             sent.append(commands)
             return SimpleNamespace(cluster=lambda: 7)
 

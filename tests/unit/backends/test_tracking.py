@@ -194,6 +194,9 @@ def test_a_job_that_ended_without_a_result_has_some_time_to_show_one(paths: Scan
         (TaskStatus("done"), "preempted", "Ended from outside in cell 3."),
         # A new attempt would meet the same limit again.
         (TaskStatus("failed", "timeout", "Held: too long."), "timeout", "Held: too long."),
+        (TaskStatus("failed", "node", "A bad node."), "preempted", "Ended from outside in cell 3."),
+        # A policy of the pool would remove it again.
+        (TaskStatus("failed", "node", "Removed.", given_up=True), "node", "Removed."),
     ],
 )
 def test_the_result_of_a_preempted_copy_counts_once_the_batch_system_will_not_start_it_again(

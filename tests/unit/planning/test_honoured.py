@@ -51,14 +51,15 @@ USED: dict[str, tuple[Any, dict[str, Any], str]] = {
 # Options of `Options` that no batch system is told, or that other tests are about.
 ELSEWHERE = {"maximize", "minimize", "trials", "sampler", "seed", "on", "no_prefork"}
 ELSEWHERE |= {"retries", "max_failures", "image", "runtime", "bind", "channel", "files", "kernel"}
-ELSEWHERE |= {"name", "new", "env", "secret", "setup", "python"}
+ELSEWHERE |= {"name", "new", "env", "secret", "expose_secrets", "setup", "python"}
 BACKENDS = ("local", "slurm", "htcondor", "panda")
 A100 = GpuKind("nvidia", "A100", 40960, "12.4")
 
 
 @pytest.fixture(autouse=True)
 def one_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let this machine have an A100, as NVML would show it."""
+    """Let this machine have an A100, as NVML would show it, and the session a secret."""
+    monkeypatch.setenv("KEY", "x")
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
     monkeypatch.setattr(devices, "single_gpus", lambda: [A100])
     for module in ("htcondor2", "pandaclient"):
@@ -101,6 +102,7 @@ NEEDS: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
     "runtime": (("apptainer", "podman"), IMAGE),
     "bind": ((("/tmp",),), IMAGE),
     "shared": ((("/eos",),), {"no_shared_disk": True}),
+    "expose_secrets": ((True,), {"secret": ("KEY",)}),
 }
 # The others mean something alone: each with a value that is not its default.
 ALONE: dict[str, Any] = {name: value for name, (value, _, _) in USED.items() if name not in NEEDS}
