@@ -1,9 +1,9 @@
 """The exit codes by which our launcher and our worker say why a job left no result.
 
 Where nothing else of a job comes back, its code alone must tell. The launcher (images/worker.sh)
-uses 71 to 76. A task on the grid uses the code of its reason, since PanDA keeps no files of a job
-that failed (worker/launch/grid_task.py). Codes that pilots, shells and container runtimes use for
-something else are left out.
+uses 71 to 76, and Slurm's script 71 and 77. A task on the grid uses the code of its reason, since
+PanDA keeps no files of a job that failed (worker/launch/grid_task.py). Codes that pilots, shells
+and container runtimes use for something else are left out.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ LAUNCHER_EXITS = {
     74: ("image", "There is no Python 3.9 or newer with papermill where the job ran."),
     75: ("node", "The node has no GPU."),
     76: ("setup", "The environment could not be set up."),
+    77: ("node", "On the node, your user may not enter the scan's folder or one above it."),
 }
 WORKER_EXITS = {
     70: ("node", "The node failed the job."),

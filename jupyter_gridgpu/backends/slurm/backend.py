@@ -36,14 +36,19 @@ SIGNAL_TIMEOUT_S = 2.0  # for scancel --signal
 NAME_LIMIT = 80  # characters of the scan's name in the script
 _SETTING = re.compile(r"^(KillWait|MinJobAge|MaxArraySize)\s*=\s*(\d{1,9})", re.M)
 # The script that each task of a batch runs. Slurm keeps a copy of it, so that it starts also on a
-# node that does not see the scan's folder, and ends there with exit code 71. A batch that was given
-# up has the id null: its jobs were sent again, and if Slurm takes the first batch late, they must
-# not run twice.
+# node that does not see the scan's folder, and ends there with exit code 71, or with 77 where its
+# user may not enter one of the folders above. A batch that was given up has the id null: its jobs
+# were sent again, and if Slurm takes the first batch late, they must not run twice.
 _SCRIPT = """\
 #!/bin/sh
 # A task of {name}. Slurm keeps a copy of this script.
 batch={batch}
-[ -r "$batch/tasks" ] || {{ echo "$(hostname) does not see $batch" >&2; exit 71; }}
+if [ ! -r "$batch/tasks" ]; then
+    seen=$batch/tasks
+    while [ ! -e "$seen" ]; do seen=$(dirname "$seen"); done
+    [ -d "$seen" ] && [ -x "$seen" ] && exit 71
+    exit 77
+fi
 # A batch that was given up, since Slurm was silent for long, was sent again: do not run it twice.
 grep -q '"id": null' "$batch/engine.json" 2>/dev/null && exit 0
 # The signal that tells of the time limit must end nothing before the worker listens to it.

@@ -100,21 +100,11 @@ class PassedOptions:
 
 def passed_options(scan: ScanSpec) -> PassedOptions:
     """Return the options that a scan passes to sbatch. Raises BackendError."""
-    found = [option for text in scan.placement.options for option in parse(text)]
-    for option in found:
-        why = option_table.REFUSED.get(option.name)
-        if why:
-            raise BackendError(f"--engine-option --{option.name}: leave it out; {why}.")
-        if option.name == "clusters" and not _is_one_cluster(option.value):
-            raise BackendError(
-                "--engine-option --clusters: name one cluster, since each gives its own numbers"
-                " to jobs."
-            )
-    return PassedOptions(tuple(found))
+    return PassedOptions(tuple(option for text in scan.placement.options for option in parse(text)))
 
 
 def parse(text: str) -> list[PassedOption]:
-    """Return the options of sbatch that are in a text. Raises BackendError."""
+    """Return the options of sbatch that are in a text. Raises BackendError if one is refused."""
     try:
         words = shlex.split(text)
     except ValueError as error:
@@ -133,7 +123,7 @@ def parse(text: str) -> list[PassedOption]:
 
 def _long(word: str, rest: Iterator[str]) -> PassedOption:
     written, equals, value = word.partition("=")
-    name = _whole_name(written)
+    name = _allowed(_whole_name(written))
     if equals:
         if name in option_table.WITHOUT_VALUE:
             raise _wrong(f"--{word}", "it takes no value")
@@ -168,19 +158,28 @@ def _short(letters: str, rest: Iterator[str]) -> list[PassedOption]:
         name = option_table.SHORT.get(letter)
         if name is None:
             raise _wrong(f"-{letter}", "write this option in its long form")
+        _allowed(name)
         if name in option_table.WITH_VALUE:
             return [*found, _with_value(name, letters or next(rest, ""))]
         found.append(PassedOption(name, None))
     return found
 
 
+def _allowed(name: str) -> str:
+    """Return the name of an option that may be passed on. Raises BackendError."""
+    why = option_table.REFUSED.get(name)
+    if why:
+        raise _wrong(f"--{name}", f"leave it out; {why}")
+    return name
+
+
 def _with_value(name: str, value: str) -> PassedOption:
-    # A refused option is named as such, whatever its value.
-    if name not in option_table.REFUSED:
-        if not value:
-            raise _wrong(f"--{name}", "its value is missing")
-        if value.startswith("-") and not _NUMBER.fullmatch(value):
-            raise _wrong(f"--{name}", f"its value {value!r} looks like another option")
+    if not value:
+        raise _wrong(f"--{name}", "its value is missing")
+    if value.startswith("-") and not _NUMBER.fullmatch(value):
+        raise _wrong(f"--{name}", f"its value {value!r} looks like another option")
+    if name == "clusters" and not _is_one_cluster(value):
+        raise _wrong("--clusters", "name one cluster, since each gives its own numbers to jobs")
     return PassedOption(name, value)
 
 
@@ -195,5 +194,5 @@ def _asks_for_gpus(option: PassedOption) -> bool:
     return option.name in ("gres", "tres-per-task") and wants_gpus
 
 
-def _is_one_cluster(name: str | None) -> bool:
-    return bool(name and _ONE_CLUSTER.fullmatch(name)) and name != "all"
+def _is_one_cluster(name: str) -> bool:
+    return _ONE_CLUSTER.fullmatch(name) is not None and name != "all"
