@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from jupyter_gridgpu.backends.panda import sandbox
+from jupyter_gridgpu.backends.panda import sandbox, task_options
 from jupyter_gridgpu.backends.panda.backend import PandaBackend
 from jupyter_gridgpu.backends.panda.task_map import Submitter, task_map, task_name
 from jupyter_gridgpu.errors import BackendError
@@ -175,6 +175,12 @@ def test_other_options_are_refused_before_anything_is_sent(option: str, said: st
     assert str(refused.value).endswith(".")
     with pytest.raises(BackendError):
         mapped(scan)
+
+
+def test_the_page_about_panda_lists_all_options() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "panda.md").read_text()
+    for name in (*task_options._FLAGS, *task_options._NUMBERS, *task_options._TEXTS):
+        assert f"`--{name}`" in page
 
 
 def test_an_option_is_given_once() -> None:
