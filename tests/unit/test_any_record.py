@@ -305,9 +305,9 @@ def read_shared_files(folder: Path) -> None:
         assert isinstance(name, str)
         assert about["size"] >= 0
     with suppress(SharedFileProblem):
-        for name in shared_places(paths):
-            assert ".." not in name.parts
-            assert not name.is_absolute()
+        for place in shared_places(paths):
+            assert ".." not in place.parts
+            assert not place.is_absolute()
 
 
 def read_probe(folder: Path) -> None:

@@ -256,6 +256,7 @@ class JobTracker:
         """Forget a job that has ended, and return its last observation."""
         self._tracked.pop(key, None)
         self.end_requests.forget(key)
+        self._observations.forget(key)
         return self._observations.with_gpu_seconds(observation)
 
 

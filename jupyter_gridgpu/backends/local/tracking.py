@@ -33,7 +33,8 @@ from jupyter_gridgpu.backends.local.claims import (
 )
 from jupyter_gridgpu.backends.local.devices import GpuPins
 from jupyter_gridgpu.backends.local.starters import Starter
-from jupyter_gridgpu.backends.local.waiting import HandedOver, SignsOfLife
+from jupyter_gridgpu.backends.local.waiting import HandedOver
+from jupyter_gridgpu.backends.signs_of_life import SignsOfLife
 from jupyter_gridgpu.model.job import Observation
 from jupyter_gridgpu.store.paths import (
     JobPaths,
