@@ -42,7 +42,8 @@ from jupyter_gridgpu.backends.local.endings import (
     stopped_before_start,
 )
 from jupyter_gridgpu.backends.local.starters import Starter
-from jupyter_gridgpu.backends.local.waiting import HandedOver, SignsOfLife
+from jupyter_gridgpu.backends.local.waiting import HandedOver
+from jupyter_gridgpu.backends.signs_of_life import SignsOfLife
 from jupyter_gridgpu.model.job import Observation
 from jupyter_gridgpu.store.paths import (
     ScanPaths,
