@@ -120,5 +120,5 @@ def tls_context(certificate: Path | None, key: Path | None) -> ssl.SSLContext | 
     try:
         context.load_cert_chain(certificate, key)
     except (OSError, ssl.SSLError) as error:
-        raise StorageError(f"{certificate} cannot be used: {error.strerror or error}.") from None
+        raise StorageError(f"{certificate} cannot be used: {why(error, certificate)}.") from None
     return context

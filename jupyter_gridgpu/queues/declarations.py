@@ -124,4 +124,4 @@ def write(path: Path, queues: list[Queue], head: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomic(path, text)
     except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error.strerror}.") from None
+        raise UsageError(f"{path} cannot be written: {why(error, path)}.") from None
