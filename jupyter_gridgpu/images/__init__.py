@@ -13,6 +13,7 @@ from jupyter_gridgpu.images.container import (
     runtimes,
     starts_container,
 )
+from jupyter_gridgpu.images.hidden import SENT_PATH, image_alone
 from jupyter_gridgpu.images.identity import digest
 from jupyter_gridgpu.images.launcher import temporary_folder
 from jupyter_gridgpu.images.reference import parse, parse_bind
@@ -20,8 +21,10 @@ from jupyter_gridgpu.images.reference import parse, parse_bind
 __all__ = [
     "ARCHIVE",
     "PASSED_VARIABLES",
+    "SENT_PATH",
     "check_runs_here",
     "digest",
+    "image_alone",
     "launcher_text",
     "parse",
     "parse_bind",

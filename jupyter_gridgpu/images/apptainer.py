@@ -15,6 +15,7 @@ from jupyter_gridgpu.images.base import (
     Image,
     python3_command,
 )
+from jupyter_gridgpu.images.hidden import HIDDEN_VARIABLES, RUNTIME_VARIABLES
 
 
 class Apptainer:
@@ -23,27 +24,8 @@ class Apptainer:
     name = "apptainer"
     programs: tuple[str, ...] = ("apptainer", "singularity")
     kinds = frozenset((SANDBOX, SIF, REGISTRY, ORAS))
-    # Apptainer hands on the whole environment but PATH and LD_LIBRARY_PATH. These variables would
-    # make the image's Python and Jupyter use packages and settings of the node.
-    hidden_variables: tuple[str, ...] = (
-        "PYTHONPATH",
-        "PYTHONHOME",
-        "PYTHONSTARTUP",
-        "PYTHONUSERBASE",
-        "VIRTUAL_ENV",
-        "CONDA_PREFIX",
-        "LD_PRELOAD",
-        "JUPYTER_PATH",
-        "JUPYTER_CONFIG_PATH",
-        "JUPYTER_CONFIG_DIR",
-        "JUPYTER_DATA_DIR",
-        "JUPYTER_RUNTIME_DIR",
-        "IPYTHONDIR",
-        "XDG_DATA_HOME",
-        "XDG_CONFIG_HOME",
-        "XDG_CACHE_HOME",
-        "MPLBACKEND",
-    )
+    # Apptainer hands on the whole environment but PATH and LD_LIBRARY_PATH.
+    hidden_variables: tuple[str, ...] = (*HIDDEN_VARIABLES, *RUNTIME_VARIABLES)
     # Without setuid, a container has a user namespace of its own, which keeps it from other
     # processes. In a node that is a container itself, --pid may not work.
     hide_processes: tuple[str, tuple[str, ...]] = (

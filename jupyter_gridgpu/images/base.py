@@ -116,7 +116,9 @@ class ImageRuntime(Protocol):
     name: str
     programs: tuple[str, ...]
     kinds: frozenset[str]  # of images that it runs
-    hidden_variables: tuple[str, ...]  # removed before the start: they would do harm inside
+    # Variables that are removed before the start: they would do harm inside. A star stands for any
+    # text.
+    hidden_variables: tuple[str, ...]
     # A test of the shell, in which $program is the program, and the words of a command that hide
     # the node's processes from a container. Where the test succeeds, a container would reach the
     # files of the node through /proc/PID/root, unless it does not see other processes.

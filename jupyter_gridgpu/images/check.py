@@ -12,6 +12,7 @@ from pathlib import Path
 
 from jupyter_gridgpu.errors import BackendError
 from jupyter_gridgpu.images.base import Bind, Image, ImageRuntime
+from jupyter_gridgpu.images.hidden import is_hidden
 from jupyter_gridgpu.images.identity import digest
 from jupyter_gridgpu.model.job import one_line
 from jupyter_gridgpu.store.json_decoder import parse_json
@@ -110,7 +111,9 @@ def _run_probe(runtime: ImageRuntime, program: str, image: Image, gpus: bool) ->
     code = PROBE.read_text(encoding="utf-8")
     # The same variables are hidden as in a job.
     environment = {
-        name: value for name, value in os.environ.items() if name not in runtime.hidden_variables
+        name: value
+        for name, value in os.environ.items()
+        if not is_hidden(name, runtime.hidden_variables)
     }
     with tempfile.TemporaryDirectory(prefix="gridgpu-") as folder:
         command = [

@@ -11,7 +11,7 @@ from jupyter_gridgpu.images.apptainer import Apptainer
 from jupyter_gridgpu.images.base import KIND_TEXTS, REMOTE_KINDS, Image, ImageRuntime
 from jupyter_gridgpu.images.identity import digest
 from jupyter_gridgpu.images.launcher import script
-from jupyter_gridgpu.images.no_container import NoContainer
+from jupyter_gridgpu.images.no_container import StartedContainer, of_the_grid, of_the_node
 from jupyter_gridgpu.images.podman import Podman
 from jupyter_gridgpu.images.reference import parse, parse_bind
 from jupyter_gridgpu.model.resources import Container
@@ -109,10 +109,15 @@ def launcher_text(scan: ScanSpec) -> str:
     if scan.channel in (PUSH, DROP):
         sender = sender_file(scan.id)
     secrets = kept_file(scan)
-    if not starts_container(scan.container) or scan.backend in BACKENDS_WITH_OWN_CONTAINERS:
+    ref = scan.container.image
+    by_others = scan.backend in BACKENDS_WITH_OWN_CONTAINERS
+    if ref is None:
+        runtime = of_the_grid() if by_others else of_the_node()
         variables = scan.environment.assigned()
-        return script(None, [NoContainer()], [], gpus, scan.per_gpu, sender, secrets, variables)
-    image = parse(scan.container.image or "")
+        return script(None, [runtime], [], gpus, scan.per_gpu, sender, None, secrets, variables)
+    if by_others or not starts_container(scan.container):
+        return script(None, [StartedContainer()], [], gpus, scan.per_gpu, sender, ref, secrets)
+    image = parse(ref)
     binds = [parse_bind(text) for text in scan.container.binds]
     able = runtimes(image, scan.container.runtime)
-    return script(image, able, binds, gpus, scan.per_gpu, sender, secrets)
+    return script(image, able, binds, gpus, scan.per_gpu, sender, None, secrets)

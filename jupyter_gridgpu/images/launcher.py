@@ -23,8 +23,10 @@ from jupyter_gridgpu.images.base import (
     Image,
     ImageRuntime,
 )
+from jupyter_gridgpu.images.hidden import hiding, own_path
 from jupyter_gridgpu.images.reference import SIF_MAGIC, SIF_MAGIC_AT
 from jupyter_gridgpu.images.shell import command_line, quoted, variable, within_quotes
+from jupyter_gridgpu.worker.image import NAME_VARIABLE, VERSION_VARIABLE
 
 TEMPLATE = Path(__file__).with_name("worker.sh")
 # Values that only the node knows: the scan's folder, the key of a job, the temporary folder of the
@@ -66,6 +68,15 @@ else
 fi"""
 
 
+# The Python of this machine may be on the node without a library that it needs, or be made for
+# another kind of processor.
+_TRIAL = """\
+if ! why=$("$program" -c "" 2>&1); then
+    say "$program does not start on $host, so its python3 is taken: $why"
+    continue
+fi"""
+
+
 # Programs of the node keep sockets in its temporary folder, by which an image could reach out of
 # its container. So the jobs get a folder of their own there. Its name has the number of this
 # process, which becomes the runtime: the next launcher removes what ended jobs left.
@@ -101,6 +112,7 @@ def script(
     gpus: bool,
     together: int,
     sender: Path | None = None,
+    started: str | None = None,
     secrets: Path | None = None,
     variables: Mapping[str, str] = {},
 ) -> str:
@@ -108,9 +120,10 @@ def script(
 
     Without an image, `runtimes` are those that need none. `gpus` says that jobs need a GPU, and
     `together` is how many of the script's jobs run at the same time. `sender` is a file outside the
-    scan's folder, with which jobs send metrics on nodes that see it. `secrets` is one with the
-    secrets of the scan; a container sees it at its place. `variables` are those that the user sets
-    for jobs without a container. The worker sets them as well, but it has to be found first.
+    scan's folder, with which jobs send metrics on nodes that see it. `started` is the image, as the
+    user named it, whose container somebody else starts before this script. `secrets` is a file with
+    the secrets of the scan; a container sees it at its place. `variables` are those that the user
+    sets for jobs without an image. The worker sets them as well, but it has to be found first.
     """
     checks = [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
     if secrets is not None:
@@ -119,6 +132,8 @@ def script(
     if image is not None:
         checks += [*_image_checks(image), *_bind_checks(binds), *_settings(image)]
         checks += _temporary_folder(binds)
+    else:
+        checks += _settings_without_runtime(started)
     if gpus:
         checks.append(_GPU_CHECK)
     if sender is not None:
@@ -129,6 +144,8 @@ def script(
         programs += runtime.programs
         cases += _case(runtime, image, binds, gpus, together)
     no_program = '74 "$host has no python3."'
+    if started is not None:
+        no_program = f'74 "The image {within_quotes(started)} has no python3."'
     if image is not None:
         no_program = f'72 "$host has no {" or ".join(programs)} to run {_image_text(image)}."'
     places = {
@@ -216,9 +233,21 @@ def _settings(image: Image) -> list[str]:
     """Return lines that tell the worker which image it runs in."""
     which_image = _WHICH_IMAGE.get(image.kind, "true").format(path=shlex.quote(str(image.path)))
     return [
-        f"GRIDGPU_IMAGE={shlex.quote(image.ref)} GRIDGPU_IMAGE_MARK=$({which_image})",
-        "export GRIDGPU_IMAGE GRIDGPU_IMAGE_MARK",
+        f"{NAME_VARIABLE}={shlex.quote(image.ref)} {VERSION_VARIABLE}=$({which_image})",
+        f"export {NAME_VARIABLE} {VERSION_VARIABLE}",
     ]
+
+
+def _settings_without_runtime(started: str | None) -> list[str]:
+    """Return lines that tell the worker which image somebody else has started, if any.
+
+    What the sender's own shell says about an image is nothing that this job runs in.
+    """
+    lines = [f"unset {NAME_VARIABLE} {VERSION_VARIABLE}"]
+    if started is not None:
+        name = shlex.quote(started)
+        lines += [f"export {NAME_VARIABLE}={name} PYTHONNOUSERSITE=1", own_path()]
+    return lines
 
 
 def _temporary_folder(binds: Sequence[Bind]) -> list[str]:
@@ -255,7 +284,9 @@ def _case(
     if image is not None:
         lines += [*_fetch_lines(runtime, image), "temporary_folder"]
     if runtime.hidden_variables:
-        lines.append(f"unset {' '.join(runtime.hidden_variables)}")
+        lines.append(hiding(runtime.hidden_variables))
+    if image is None and len(runtime.programs) > 1:
+        lines += _TRIAL.splitlines()
     lines.append("log")
     if image is None:
         starts = [[*start, *inside] for start in starts]
@@ -317,5 +348,5 @@ def _fetch_lines(runtime: ImageRuntime, image: Image) -> list[str]:
         f"    output=$({command_line(commands.fetch)} 2>&1) ||"
         f' fail 73 "$host cannot get {_image_text(image)}: $(echo "$output" | tail -n 1)"',
         "fi",
-        f"GRIDGPU_IMAGE_MARK=$({command_line(commands.digest)} 2>/dev/null)",
+        f"{VERSION_VARIABLE}=$({command_line(commands.digest)} 2>/dev/null)",
     ]

@@ -1,4 +1,4 @@
-"""No container: a Python of the node runs the worker."""
+"""No container of ours: a Python of the node runs the worker, or that of the image it is in."""
 
 from __future__ import annotations
 
@@ -6,17 +6,25 @@ import sys
 from collections.abc import Sequence
 
 from jupyter_gridgpu.images.base import Bind, FetchCommands, Image
+from jupyter_gridgpu.images.hidden import HIDDEN_VARIABLES
+
+PYTHON3 = "python3"
+# Every site of the grid sees the same files here. Under any other path of this machine, a node of
+# the grid has another Python, or none.
+SEEN_EVERYWHERE = "/cvmfs/"
 
 
 class NoContainer:
-    """Runs the Python of this machine, if the node has it under the same path, else python3."""
+    """Runs the worker with the first of `programs` that the node has."""
 
     name = "none"
-    programs: tuple[str, ...] = (sys.executable, "python3")
     kinds: frozenset[str] = frozenset()
     # The job runs in the user's own environment, as the user set it up.
     hidden_variables: tuple[str, ...] = ()
     hide_processes: tuple[str, tuple[str, ...]] = ("false", ())
+
+    def __init__(self, programs: Sequence[str]) -> None:
+        self.programs = tuple(programs)
 
     def options(self, program: str, binds: Sequence[Bind], gpus: bool, folder: str) -> list[str]:
         """Return the program alone: it needs no option and no bind."""
@@ -33,3 +41,31 @@ class NoContainer:
     def fetch_commands(self, program: str, image: Image) -> FetchCommands | None:
         """Return None: there is no image to fetch."""
         return None
+
+
+class StartedContainer(NoContainer):
+    """Runs the worker in a container that somebody else has started: the batch system, or the user.
+
+    Only the image's own python3 counts. A path of the machine where the scan was started may be
+    there, too, from a disk that the image sees, and lead to another Python.
+    """
+
+    hidden_variables: tuple[str, ...] = HIDDEN_VARIABLES
+
+    def __init__(self) -> None:
+        super().__init__([PYTHON3])
+
+
+def of_the_node() -> NoContainer:
+    """Return how jobs run on nodes that share their disks with this machine.
+
+    They run with the Python of this machine, if the node has it under the same path, else python3.
+    """
+    return NoContainer([sys.executable, PYTHON3])
+
+
+def of_the_grid() -> NoContainer:
+    """Return how jobs run on nodes of the grid, which share nothing with this machine but CVMFS."""
+    if sys.executable.startswith(SEEN_EVERYWHERE):
+        return of_the_node()
+    return NoContainer([PYTHON3])

@@ -50,10 +50,15 @@ class Podman:
         options = [*_AS_THE_NODE]
         if gpus:
             options.append(_GPUS)
+        # A site may have set that all variables get in.
+        options.append("--env-host=false")
         # A variable that is only named keeps its value: values are never on a command line, where
         # every user of the node could read them.
         options += [f"--env={name}" for name in PASSED_VARIABLES]
         options += [f"--env={name}={value}" for name, value in SET_VARIABLES.items()]
+        # By it programs know that they are in a container. Podman's own sign is a file, which it
+        # does not make where the image is read-only.
+        options.append("--env=container=podman")
         options.append(f"--workdir={folder}")
         for bind in binds:
             options += self.mount(bind)

@@ -29,6 +29,7 @@ BACKEND_NOTED = "engine.noted"  # "engine" is what the first version called a ba
 COMMAND_APPLIED = "command.applied"
 RULE_MET = "rule.met"
 IMAGE_SEEN = "image.seen"
+NO_CONTAINER = "no container"  # the mark of a job that saw no sign of the container it was to be in
 MACHINE_SLEPT = "machine.slept"
 CLOCK_SET = "clock.set"
 SCAN_FINISHED = "scan.finished"

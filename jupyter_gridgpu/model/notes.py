@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+from jupyter_gridgpu.model import events
 from jupyter_gridgpu.model.cause import common_cause, has_failed, in_order
 from jupyter_gridgpu.model.fold import NOT_RUN
 from jupyter_gridgpu.model.units import duration_text
@@ -80,7 +81,13 @@ def _failing(view: ScanView) -> str | None:
 
 
 def _other_image(view: ScanView) -> str | None:
-    """Return a sentence if jobs ran in different images of the same name."""
+    """Return a sentence if jobs ran in different images of the same name, or in no container."""
+    for mark, variant in view.images:
+        if mark == events.NO_CONTAINER:
+            return (
+                f"{variant or 'A job'} saw no sign of a container, though it was to run in"
+                f" {view.scan.container.image}: its provenance names the Python that ran."
+            )
     if len(view.images) < 2:
         return None
     (first, _), (found, variant) = view.images[:2]

@@ -55,6 +55,8 @@ class _LaterJobSpec(TypedDict, total=False):
     secrets_file: str  # path of the file with the secrets of the scan
     grace_s: int | None  # how long saving may take when the job ends early; None: the default
     kill_s: float | None  # how long the batch system waits after SIGTERM before it kills
+    notice_s: float | None  # how long before its time limit it sends SIGUSR1, at the latest
+    limit_is_near: bool  # its time limit may be so near that SIGUSR1 comes before a job listens
     requeues: bool  # the batch system starts a preempted job again by itself
 
 
@@ -91,10 +93,12 @@ class JobResult(_ResultExtras):
 
 
 class _CopyExtras(TypedDict, total=False):
-    """Keys that only a copy in a container image has."""
+    """Keys that earlier versions did not write, or that only a copy in a container image has."""
 
+    executable: str | None  # the Python of the worker, as it sees itself
     image: str
-    image_mark: str  # the image's version, which tells it from others of the same name
+    image_mark: str | None  # the image's version, which tells it from others of the same name
+    container: str | None  # apptainer, podman, docker: what the worker saw; None: no sign of one
 
 
 class CopyInfo(_CopyExtras):
@@ -102,8 +106,8 @@ class CopyInfo(_CopyExtras):
 
     host: str
     started: float
-    gpus: str | None  # CUDA_VISIBLE_DEVICES of the worker
-    models: list[str]  # of the node's GPUs, each model once
+    gpus: str | None  # CUDA_VISIBLE_DEVICES of the worker; None: no GPU, or not set
+    models: list[str]  # of the job's GPUs as far as they are known, else of the node's; each once
     engine: dict[str, str]  # variables by which the batch system tells a job its ids
 
 

@@ -6,17 +6,28 @@ import os
 import re
 import shutil
 import subprocess
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from jupyter_gridgpu.model.job import one_line
 from jupyter_gridgpu.model.queue import LOCAL, ONLINE, GpuKind, Queue, QueueLimits
 from jupyter_gridgpu.queues import gpus
+from jupyter_gridgpu.worker.gpu_devices import (
+    VARIABLE,
+    Device,
+    find_devices,
+    named_devices,
+    nvml_devices,
+)
 
 RUNTIMES = ("apptainer", "singularity", "podman")
 MODEL_LIMIT = 60  # characters of a GPU's name
-_LIST_GPUS = ["nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader,nounits"]
+_FIELDS = "name,memory.total,uuid,mig.mode.current"
+_LIST_GPUS = ["nvidia-smi", f"--query-gpu={_FIELDS}", "--format=csv,noheader,nounits"]
+# `GPU 0: NVIDIA A100 (UUID: GPU-...)`, and below it `  MIG 1g.5gb  Device 0: (UUID: MIG-...)`.
+_LISTED = re.compile(r"^\s*(?:GPU \d+:|MIG (.*?) Device\s+\d+:).*\(UUID: ((GPU|MIG)-\S+)\)$", re.M)
 
 
 def discover(timeout_s: float = 5.0) -> list[Queue]:
@@ -40,32 +51,52 @@ def discover(timeout_s: float = 5.0) -> list[Queue]:
     return [queue]
 
 
+@dataclass(frozen=True)
+class _Found:
+    """The GPUs of this machine in the order of the bus, and the kind of each and of its parts."""
+
+    devices: list[Device]
+    kinds: dict[Device, GpuKind]
+
+
 def single_gpus(timeout_s: float = 5.0) -> list[GpuKind]:
-    """Return the kind of each GPU that jobs may use, in the order of their numbers."""
-    return usable(_devices_by_nvml() or _devices_by_nvidia_smi(timeout_s))
-
-
-def usable(devices: list[GpuKind]) -> list[GpuKind]:
-    """Return the devices that CUDA_VISIBLE_DEVICES lets a job use; all of them where it is not set.
-
-    `devices` are in the order of their numbers.
-    """
-    value = os.environ.get("CUDA_VISIBLE_DEVICES")
+    """Return the kind of each GPU that jobs may use, in the order of `job_devices`."""
+    found = _find(timeout_s)
+    value = os.environ.get(VARIABLE)
     if value is None:
-        return devices
-    named = named_devices(value)
-    if all(name.isdigit() and int(name) < len(devices) for name in named):
-        return [devices[int(name)] for name in named]
-    # The variable has names such as GPU-8932f937 or MIG-.... Which devices they are is not known
-    # here, only how many.
-    return (devices + [GpuKind(free=1)] * len(named))[: len(named)]
+        return [found.kinds[device] for device in _undivided(found.devices)]
+    kinds = []
+    for name in named_devices(value):
+        # Which GPU has a number may depend on CUDA's order; what people see is that of the bus.
+        meant = find_devices([name], found.devices, numbered=True)
+        # Of a GPU that is not known, it is known that it is there.
+        kinds.append(found.kinds[meant[0]] if meant else GpuKind(free=1))
+    return kinds
 
 
-def named_devices(value: str) -> list[str]:
-    """Return the names of devices in a value of CUDA_VISIBLE_DEVICES: numbers, UUIDs or MIGs."""
-    names = [name.strip() for name in value.split(",")]
-    # CUDA reads "" and "-1" as 'no GPU'. Batch systems set them for a job without a GPU.
-    return [name for name in names if name not in ("", "-1")]
+def job_devices(timeout_s: float = 5.0) -> list[str]:
+    """Return the GPUs that jobs may use, as CUDA_VISIBLE_DEVICES names them."""
+    value = os.environ.get(VARIABLE)
+    if value is not None:
+        return named_devices(value)
+    # A GPU is named by its number, and a part of one by its UUID.
+    return [
+        device.uuid if device.place else str(device.number)
+        for device in _undivided(_find(timeout_s).devices)
+    ]
+
+
+def _find(timeout_s: float) -> _Found:
+    by_nvml = _devices_by_nvml()
+    return by_nvml if by_nvml.devices else _devices_by_nvidia_smi(timeout_s)
+
+
+def _undivided(devices: Sequence[Device]) -> list[Device]:
+    """Return what jobs can use: the GPUs, and in place of divided ones their parts."""
+    found: list[Device] = []
+    for device in devices:
+        found += device.parts if device.divided else [device]
+    return found
 
 
 def counted(devices: list[GpuKind]) -> tuple[GpuKind, ...]:
@@ -87,49 +118,78 @@ def counted(devices: list[GpuKind]) -> tuple[GpuKind, ...]:
     return tuple(kinds)
 
 
-def _devices_by_nvml() -> list[GpuKind]:
+def _devices_by_nvml() -> _Found:
     try:
         import pynvml
 
         pynvml.nvmlInit()
-    # The package may be missing, or the driver's library, or the driver.
-    except Exception:
-        return []
-    try:
         cuda = None
         with suppress(pynvml.NVMLError):
             version = pynvml.nvmlSystemGetCudaDriverVersion_v2()
             cuda = gpus.cuda_text(version)
-        return [_device(pynvml, index, cuda) for index in range(pynvml.nvmlDeviceGetCount())]
-    # NVML fails in many ways where a driver is broken or is being updated; nvidia-smi may do.
+        devices = nvml_devices(pynvml)
+        every = [*devices, *_undivided(devices)]
+        return _Found(devices, {device: _kind(pynvml, device, cuda) for device in every})
+    # The package may be missing, or the driver's library, or the driver. NVML fails in many ways
+    # where a driver is broken or is being updated; nvidia-smi may do.
     except Exception:
-        return []
+        return _Found([], {})
 
 
-def _device(nvml: Any, index: int, cuda: str | None) -> GpuKind:
-    handle = nvml.nvmlDeviceGetHandleByIndex(index)
-    name = nvml.nvmlDeviceGetName(handle)
-    if isinstance(name, bytes):  # older versions of pynvml return bytes
-        name = name.decode(errors="replace")
-    free = None
+def _kind(nvml: Any, device: Device, cuda: str | None) -> GpuKind:
+    free = memory_mb = None
     # Some drivers do not say which processes use a device; a container may not see them.
     with suppress(Exception):
-        free = int(not nvml.nvmlDeviceGetComputeRunningProcesses(handle))
-    memory_mb = nvml.nvmlDeviceGetMemoryInfo(handle).total // 2**20
-    return GpuKind("nvidia", _model(name), memory_mb, cuda, free=free)
+        free = int(not nvml.nvmlDeviceGetComputeRunningProcesses(device.handle))
+    with suppress(Exception):
+        memory_mb = nvml.nvmlDeviceGetMemoryInfo(device.handle).total // 2**20
+    return GpuKind("nvidia", _model(device.model), memory_mb, cuda, free=free)
 
 
-def _devices_by_nvidia_smi(timeout_s: float) -> list[GpuKind]:
+def _devices_by_nvidia_smi(timeout_s: float) -> _Found:
     lines = _output(_LIST_GPUS, timeout_s).splitlines()
-    if not lines:
-        return []
-    # No query of nvidia-smi has the CUDA version. Only the head of its table does.
-    found = re.search(r"CUDA Version:\s*(\d+\.\d+)", _output(["nvidia-smi"], timeout_s))
     cuda = None
-    if found is not None:
-        cuda = found[1]
-    devices = [_device_of_line(line, cuda) for line in lines]
-    return [device for device in devices if device is not None]
+    if lines:
+        # No query of nvidia-smi has the CUDA version. Only the head of its table does.
+        found = re.search(r"CUDA Version:\s*(\d+\.\d+)", _output(["nvidia-smi"], timeout_s))
+        cuda = found[1] if found else None
+    kinds: dict[Device, GpuKind] = {}
+    for line in lines:
+        name, *values = line.split(",")
+        memory, uuid, mode = [*map(str.strip, values), "", "", ""][:3]
+        if not values:  # a line of another form
+            continue
+        memory_mb = int(memory) if memory.isdigit() else None  # it is [N/A] on some devices
+        kind = GpuKind("nvidia", _model(name), memory_mb, cuda)
+        kinds[Device(len(kinds), uuid, name, divided=mode == "Enabled")] = kind
+    devices = list(kinds)
+    if any(device.divided for device in devices):
+        devices = _with_parts(devices, _output(["nvidia-smi", "-L"], timeout_s), kinds)
+    return _Found(devices, kinds)
+
+
+def _with_parts(
+    devices: Sequence[Device], listed: str, kinds: dict[Device, GpuKind]
+) -> list[Device]:
+    """Return GPUs with the parts that `nvidia-smi -L` lists below them; add their kinds."""
+    parts: dict[str, list[tuple[str, str]]] = {}
+    uuid = ""
+    for name, found, kind in _LISTED.findall(listed):
+        if kind == "GPU":
+            uuid = found
+        else:
+            parts.setdefault(uuid, []).append((f"MIG {name.strip()}", found))
+    whole = []
+    for device in devices:
+        below = tuple(
+            Device(device.number, part, f"{device.model} {name}", place=f"MIG-{device.uuid}/?")
+            for name, part in parts.get(device.uuid, ())
+        )
+        whole.append(replace(device, parts=below))
+        kinds[whole[-1]] = kinds[device]
+        for part in below:
+            kinds[part] = GpuKind("nvidia", _model(part.model), None, kinds[device].cuda)
+    return whole
 
 
 def _output(command: list[str], timeout_s: float) -> str:
@@ -140,17 +200,6 @@ def _output(command: list[str], timeout_s: float) -> str:
         ).stdout
     except (OSError, subprocess.SubprocessError):
         return ""
-
-
-def _device_of_line(line: str, cuda: str | None) -> GpuKind | None:
-    """Return the device of a line like `Tesla T4, 15360`; None for a line of another form."""
-    name, comma, memory = line.rpartition(",")
-    if not comma:
-        return None
-    memory_mb = None
-    if memory.strip().isdigit():  # it is [N/A] on some devices
-        memory_mb = int(memory)
-    return GpuKind("nvidia", _model(name), memory_mb, cuda)
 
 
 def _model(name: str) -> str | None:

@@ -7,6 +7,7 @@ with each other. Each job writes into its copy.json which version of the image i
 from __future__ import annotations
 
 import contextlib
+from typing import Any
 
 from jupyter_gridgpu.backends.base import copy_info
 from jupyter_gridgpu.model import events
@@ -30,7 +31,7 @@ class DrivenImage:
         if self._scan.spec.container.image is None or len(view.images) >= IMAGES_LIMIT:
             return
         copies = self._scan.paths.job(key).copies()
-        mark = one_line(copy_info(copies[-1]).get("image_mark"), MARK_LIMIT) if copies else None
+        mark = _mark(copy_info(copies[-1])) if copies else None
         if not mark:
             return
         if not view.images:
@@ -48,3 +49,12 @@ class DrivenImage:
         with contextlib.suppress(OSError):
             return tail_text(self._scan.paths.image_version, MARK_LIMIT)
         return ""
+
+
+def _mark(about: dict[str, Any]) -> str | None:
+    """Return which image a copy ran in, as its copy.json says; None if it does not say that."""
+    mark = one_line(about.get("image_mark"), MARK_LIMIT)
+    # Earlier versions did not say whether there was a container.
+    if not mark and "image" in about and about.get("container", "") is None:
+        return events.NO_CONTAINER
+    return mark

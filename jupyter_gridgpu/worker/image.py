@@ -11,12 +11,22 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 
+from jupyter_gridgpu.model.job import one_line
+
 NAME_VARIABLE = "GRIDGPU_IMAGE"  # the image as the user named it
 # The image's version, which tells it from others of the same name, for example a digest.
 VERSION_VARIABLE = "GRIDGPU_IMAGE_MARK"
 # A runtime that fetched the image itself sets one of these to the file in which it keeps the image.
 # The name of that file is a digest.
 CACHE_VARIABLES = ("APPTAINER_CONTAINER", "SINGULARITY_CONTAINER")
+# What runtimes leave in a container, the innermost one first: apptainer may run in docker.
+_SIGNS = (
+    ("/.singularity.d", "apptainer"),
+    ("/singularity", "apptainer"),
+    ("/run/.containerenv", "podman"),
+    ("/.dockerenv", "docker"),
+)
+_KIND_VARIABLE = "container"  # podman and others set it to their name
 EXIT_NO_PAPERMILL = 74  # exit code of a worker whose Python cannot run a notebook
 OLDEST_PAPERMILL = (2, 4)
 
@@ -37,6 +47,20 @@ def image_version() -> str | None:
         if name in os.environ:
             return Path(os.environ[name]).name
     return None
+
+
+def container() -> str | None:
+    """Return what kind of container this process is in; None if there is no sign of one.
+
+    What the container has inside counts more than a variable, which may come from elsewhere.
+    """
+    for path, kind in _SIGNS:
+        if os.path.lexists(path):
+            return kind
+    for name in CACHE_VARIABLES:
+        if os.environ.get(name):
+            return "apptainer"
+    return one_line(os.environ.get(_KIND_VARIABLE), 40)
 
 
 def missing_requirement() -> str | None:

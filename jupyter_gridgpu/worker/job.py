@@ -12,6 +12,7 @@ import functools
 import os
 import shutil
 import socket
+import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -37,7 +38,9 @@ from jupyter_gridgpu.worker.failures import (
     failed,
     failure_of,
 )
+from jupyter_gridgpu.worker.gpu_devices import VARIABLE, named_devices
 from jupyter_gridgpu.worker.image import (
+    container,
     image_name,
     image_version,
     make_home,
@@ -72,8 +75,6 @@ BATCH_SYSTEM_VARIABLES = (
     "SLURM_RESTART_COUNT",
     "_CONDOR_SLOT",
 )
-# HTCondor sets CUDA_VISIBLE_DEVICES to this value for a job that asked for no GPU.
-NO_GPU = "10000"
 
 
 def run_job(spec: Path, claim: bool = False) -> int:
@@ -120,8 +121,8 @@ def run_job(spec: Path, claim: bool = False) -> int:
 
 def _describe_copy() -> dict[str, Any]:
     """Return copy.json: where this copy runs, as far as the environment tells."""
-    gpus = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if gpus == NO_GPU:
+    gpus = os.environ.get(VARIABLE)
+    if gpus is not None and not named_devices(gpus):
         gpus = None
     about = {
         "host": socket.gethostname(),
@@ -130,9 +131,11 @@ def _describe_copy() -> dict[str, Any]:
         "models": sorted(set(gpu_models())),
         "engine": {name: os.environ[name] for name in BATCH_SYSTEM_VARIABLES if name in os.environ},
     }
+    about["executable"] = sys.executable
     if image_name():
         about["image"] = image_name()
         about["image_mark"] = image_version()
+        about["container"] = container()
     return about
 
 
@@ -170,8 +173,9 @@ def _publish_result(
 class _JobRun:
     """One copy of a job while it runs: its metrics, its usage, its limits, its folders.
 
-    SIGTERM and SIGUSR1 ask the job to end (see Limits). If a cell runs, the cell is interrupted and
-    the notebook is saved. Otherwise Stopped is raised at once.
+    SIGTERM asks the job to end, and SIGUSR1 says that a limit may be near (see Limits). If the job
+    must end while a cell runs, the cell is interrupted and the notebook is saved. Otherwise Stopped
+    is raised at once.
     """
 
     def __init__(
@@ -200,7 +204,10 @@ class _JobRun:
             JobPaths(copy.folder.parent).stop,
             job.get("grace_s"),
             job.get("kill_s"),
+            job.get("notice_s"),
         )
+        if job.get("limit_is_near"):
+            self._limits.queue_limit.look()
         self._metrics = MetricsRecorder(copy.metrics, self._reports)
         self._cell: int | None = None  # the cell that ran last
         self._work = WorkFolder(scan, copy, self._log)

@@ -20,15 +20,18 @@ from typing import Any
 from jupyter_gridgpu.model.job import one_line
 from jupyter_gridgpu.store.json_decoder import parse_json
 from jupyter_gridgpu.store.opener import read_start, users_opener
-from jupyter_gridgpu.worker.image import image_version
+from jupyter_gridgpu.worker.gpu_devices import VARIABLE, Device, find_devices, named_devices
+from jupyter_gridgpu.worker.image import container, image_name, image_version
 
 FORMAT = 1
 PACKAGES_LIMIT = 3000
 ANSWER_S = 10.0  # for the kernel's Python to print its version and folders
-_COPIED = ("scan", "id", "key", "notebook_digest", "image", "image_digest")  # from job.json
+_COPIED = ("scan", "id", "key", "notebook_digest")  # from job.json
+# Also from job.json. It names the image that was asked for, which may not be what the job runs in.
+_OF_IMAGE = ("image", "image_digest")
 _DISTRIBUTION = re.compile(r"(.+?)-([^-]+?)(?:-py\d[\d.]*)?\.(?:dist|egg)-info")
 _LOGIN = re.compile(r"//[^/@]*@")
-_PROBE = "import json, sys; print(json.dumps([sys.version, sys.path]))"
+_PROBE = "import json, sys; print(json.dumps([sys.version, sys.path, sys.executable]))"
 _PYTHON = re.compile(r"python[\d.]*")
 
 
@@ -46,14 +49,18 @@ class Provenance:
         self._probe = _start_probe(command)
         kernel: dict[str, Any] = {"name": job.get("kernel")}
         kernel_packages: dict[str, str] = {}
+        kernel_program: str | None = None
         if command is not None and _is_this_python(command):
+            kernel_program = sys.executable
             kernel["python"] = platform.python_version()
             kernel_packages = packages(sys.path)
         self.facts: dict[str, Any] = {"format": FORMAT}
         self.facts.update({name: job[name] for name in _COPIED if job.get(name)})
-        version = image_version()
-        if version:
-            self.facts["image_mark"] = version
+        if image_name():
+            self.facts.update({name: job[name] for name in _OF_IMAGE if job.get(name)})
+            self.facts["container"] = container()
+            if image_version():
+                self.facts["image_mark"] = image_version()
         params = job.get("params", {})
         self.facts.update(
             {
@@ -61,13 +68,15 @@ class Provenance:
                 "host": socket.gethostname(),
                 "os": platform.platform(),
                 "python": platform.python_version(),
+                "executable": sys.executable,
                 "cpu": processor(),
                 "cores": _core_count(),
                 "gpus": gpus(),
                 "driver": driver(),
-                "visible_gpus": one_line(os.environ.get("CUDA_VISIBLE_DEVICES"), 200),
+                "visible_gpus": one_line(os.environ.get(VARIABLE), 200),
                 "seeds": {name: value for name, value in params.items() if "seed" in name.lower()},
                 "kernel": kernel,
+                "kernel_executable": kernel_program,
                 "packages": kernel_packages,
             }
         )
@@ -82,10 +91,10 @@ class Provenance:
             kernel["language"] = one_line(language.get("name"), 80)
             kernel["version"] = one_line(language.get("version"), 80)
         if self._probe is not None:
-            version, folders = _read_probe(self._probe)
+            answer = _read_probe(self._probe)
             self._probe = None
-            if version:
-                kernel["python"] = version
+            if answer is not None:
+                kernel["python"], folders, self.facts["kernel_executable"] = answer
                 self.facts["packages"] = packages(folders)
         self.facts["ended"] = time.time()
         return self.facts
@@ -134,16 +143,16 @@ def _start_probe(command: list[str] | None) -> subprocess.Popen[bytes] | None:
         return None
 
 
-def _read_probe(probe: subprocess.Popen[bytes]) -> tuple[str, list[str]]:
-    """Return the version and folders that a probe printed; ("", []) if it printed none in time."""
+def _read_probe(probe: subprocess.Popen[bytes]) -> tuple[str, list[str], str] | None:
+    """Return version, folders and path that a probe printed; None if it printed none in time."""
     try:
         text, _ = probe.communicate(timeout=ANSWER_S)
-        version, folders = parse_json(text)
-        return str(version).split()[0], [str(folder) for folder in folders]
+        version, folders, program = parse_json(text)
+        return str(version).split()[0], [str(folder) for folder in folders], str(program)
     except (subprocess.TimeoutExpired, ValueError, TypeError, IndexError):
         probe.kill()
         probe.communicate()
-        return "", []
+        return None
 
 
 def packages(folders: Iterable[str]) -> dict[str, str]:
@@ -208,16 +217,37 @@ def processor(root: Path = Path("/proc")) -> str | None:
 
 
 def gpus(root: Path = Path("/proc")) -> list[str]:
-    """Return the models of the node's NVIDIA GPUs as their driver lists them, "?" if not told."""
-    models = []
-    # The driver's files are read, not nvidia-smi, which takes far longer.
+    """Return the models of the job's NVIDIA GPUs as their driver lists them, "?" if not told.
+
+    These are the GPUs that CUDA_VISIBLE_DEVICES names. They are all of the node where the variable
+    is not set, or where it is not known for sure which ones it means.
+    """
+    devices: list[Device] = []
+    # The driver's files are read, not nvidia-smi, which takes far longer. They are named by the
+    # place on the bus.
     for path in sorted((root / "driver/nvidia/gpus").glob("*/information")):
-        found = re.search(r"^Model:\s*(.+)$", _text(path), re.MULTILINE)
-        model = None
-        if found:
-            model = one_line(found[1], 200)
-        models.append(model or "?")
-    return models
+        text = _text(path)
+        uuid, model = _line(text, "GPU UUID"), _line(text, "Model")
+        devices.append(Device(len(devices), uuid or "", model or "?"))
+    value = os.environ.get(VARIABLE)
+    if value is not None:
+        names = [_whole(name) for name in named_devices(value)]
+        known = find_devices(names, devices)
+        if len(known) == len(set(names)):
+            return [device.model for device in known]
+    return [device.model for device in devices]
+
+
+def _whole(name: str) -> str:
+    """Return the name of the GPU of which `name`, such as MIG-GPU-.../1/0, is a part."""
+    if name.startswith("MIG-GPU-"):
+        return name[len("MIG-") :].split("/")[0]
+    return name
+
+
+def _line(text: str, label: str) -> str | None:
+    found = re.search(rf"^{label}:\s*(.+)$", text, re.MULTILINE)
+    return one_line(found[1], 200) if found else None
 
 
 def driver(root: Path = Path("/proc")) -> str | None:

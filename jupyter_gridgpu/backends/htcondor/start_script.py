@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 
+from jupyter_gridgpu import images
 from jupyter_gridgpu.backends.htcondor.description import argument
 from jupyter_gridgpu.model.scan import ScanSpec
 from jupyter_gridgpu.store.paths import ScanPaths
@@ -14,7 +15,8 @@ _ON_SHARED_DISK = 'export PATH; exec sh "$@"'
 _IN_TASK_FOLDER = 'export PATH; exec sh worker.sh "$PWD" "$@"'
 # HTCondor has started the image already, so the launcher, which would start it, is left out.
 _IN_CONTAINER = """\
-export PATH PYTHONNOUSERSITE=1 GRIDGPU_IMAGE={image}; command -v python3 >/dev/null || exit 74; \
+{alone}; export PYTHONNOUSERSITE=1 GRIDGPU_IMAGE={image}; \
+command -v python3 >/dev/null || exit 74; \
 for key; do set -- "$@" "$PWD/jobs/$key/job.json"; shift; done; \
 exec python3 worker.pyz --together {together} "$@\""""
 
@@ -31,7 +33,9 @@ def shell_arguments(scan: ScanSpec, paths: ScanPaths, image: str | None) -> str:
     # The name that the user gave is what the provenance of a job records.
     name = shlex.quote(scan.container.image or "")
     # Both places are filled in at once, since the name of an image could look like another place.
-    return _arguments(_IN_CONTAINER.format(image=name, together=scan.per_gpu))
+    return _arguments(
+        _IN_CONTAINER.format(alone=images.image_alone(), image=name, together=scan.per_gpu)
+    )
 
 
 def _arguments(script: str, *words: str) -> str:

@@ -20,6 +20,7 @@ from jupyter_gridgpu.backends.base import (
 from jupyter_gridgpu.backends.local.devices import (
     GpuPins,
     check_gpu_kinds,
+    counting_order,
     fitting_gpus,
     visible_gpus,
 )
@@ -103,17 +104,22 @@ class LocalBackend:
     def slots(self) -> int:
         """Return how many jobs run at once.
 
-        With GPUs, that is as many as the GPUs take. Without, half of the cores are used, so that
-        the machine stays usable; each job takes --cpus of them. `--parallel` sets another number,
-        which GPUs may limit.
+        With GPUs, that is as many as the GPUs take and, where --cpus is given, as the cores take.
+        Without, half of the cores are used, so that the machine stays usable; each job takes --cpus
+        of them. `--parallel` sets another number, which GPUs may limit.
         """
         parallel = self._scan.parallel
+        cpus = self._scan.resources.cpus
         gpus = len(self.devices())
         gpus_of_job = max(self._scan.resources.gpus, 1)
         limit = gpus * self._scan.per_gpu // gpus_of_job
         if limit == 0:
-            return parallel or max(1, core_count() // 2 // (self._scan.resources.cpus or 1))
-        return min(parallel or limit, limit)
+            return parallel or max(1, core_count() // 2 // (cpus or 1))
+        if parallel:
+            return min(parallel, limit)
+        if cpus:
+            return min(limit, max(1, core_count() // cpus))
+        return limit
 
     def notice(self) -> str | None:
         """Return None: there is no batch system that could be in trouble."""
@@ -159,7 +165,7 @@ class LocalBackend:
             pinned = self._pins.least_used(self.devices(), count)
         self._pins.set(key, pinned)
         env["CUDA_VISIBLE_DEVICES"] = ",".join(pinned)
-        return env
+        return {**env, **counting_order()}
 
     def _thread_limits(self) -> dict[str, str]:
         """Return the variables that give a job --cpus cores, or else its share of the cores.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,17 +11,25 @@ from jupyter_gridgpu.errors import BackendError
 from jupyter_gridgpu.model.queue import GpuKind
 from jupyter_gridgpu.model.resources import Resources
 from jupyter_gridgpu.queues.objections import against_gpu
-from jupyter_gridgpu.queues.this_machine import named_devices, single_gpus
+from jupyter_gridgpu.queues.this_machine import job_devices, single_gpus
+from jupyter_gridgpu.worker.gpu_devices import BUS_ORDER, ORDER_VARIABLE, VARIABLE
 
 SMI_TIMEOUT_S = 10
 
 
 def visible_gpus() -> list[str]:
     """Return the GPUs that a job may use, as CUDA_VISIBLE_DEVICES names them."""
-    given = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if given is None:
-        return _gpus_by_nvml() or _gpus_by_smi()
-    return named_devices(given)
+    return job_devices(SMI_TIMEOUT_S)
+
+
+def counting_order() -> dict[str, str]:
+    """Return the variable with which CUDA counts GPUs as `visible_gpus` does.
+
+    It is empty where the user has named the GPUs, or the order.
+    """
+    if VARIABLE in os.environ or ORDER_VARIABLE in os.environ:
+        return {}
+    return {ORDER_VARIABLE: BUS_ORDER}
 
 
 def fitting_gpus(wanted: Resources) -> list[str]:
@@ -59,30 +66,6 @@ def _against_each(wanted: Resources) -> dict[str, list[str]]:
         name: [objection.clause for objection in against_gpu(kind, one)]
         for name, kind in zip(names, kinds, strict=False)
     }
-
-
-def _gpus_by_nvml() -> list[str]:
-    """Return the numbers of the GPUs as NVIDIA's library counts them; none without the library."""
-    try:
-        import pynvml
-
-        pynvml.nvmlInit()
-        return [str(number) for number in range(pynvml.nvmlDeviceGetCount())]
-    except Exception:
-        # The package is missing, or there is no driver. The library has many errors for that.
-        return []
-
-
-def _gpus_by_smi() -> list[str]:
-    """Return the numbers of the GPUs that `nvidia-smi` lists; none without that program."""
-    try:
-        listed = subprocess.run(
-            ["nvidia-smi", "-L"], capture_output=True, text=True, timeout=SMI_TIMEOUT_S, check=True
-        )
-    except (OSError, subprocess.SubprocessError):
-        return []
-    count = sum(line.startswith("GPU ") for line in listed.stdout.splitlines())
-    return [str(number) for number in range(count)]
 
 
 class GpuPins:

@@ -122,8 +122,12 @@ class Pilot:
         """Return what a job sees: nothing of the scan's machine, its sign-in or its folders."""
         kept = {name: os.environ[name] for name in KEPT if name in os.environ}
         path = f"{Path(sys.executable).parent}{os.pathsep}{kept.get('PATH', '')}"
+        image = job.task.params.get("container_name")
+        # Nothing is started here, but a container of apptainer would have this variable.
+        inside = {"APPTAINER_CONTAINER": image} if image else {}
         return {
             **kept,
+            **inside,
             "PATH": path,
             "HOME": str(folder),
             "CUDA_VISIBLE_DEVICES": "0" if self._panda.jedi.sites[job.site] else "",

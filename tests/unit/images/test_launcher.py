@@ -384,18 +384,15 @@ def test_the_digest_of_a_fetched_image_is_handed_on(node: Node) -> None:
     assert "GRIDGPU_IMAGE_MARK=sha256:1234" in ran.stdout.splitlines()
 
 
-def test_without_an_image_the_python_of_the_node_runs_the_worker(node: Node, box: str) -> None:
-    for container in (Container(), Container(box, runtime="none")):
-        (node.bin / "python3").unlink(missing_ok=True)
-        text = images.launcher_text(replace(small_scan(), container=container))
-        assert "apptainer" not in text
-        assert "unset" not in text
-        text = text.replace(sys.executable, "/no/such/python")
-        ran = node.run_script(text)
-        assert (ran.returncode, "has no python3" in ran.stderr) == (74, True)
-        node.install("python3")
-        ran = node.run_script(text)
-        assert arguments(ran)[:2] == [str(node.bin / "python3"), f"{node.folder}/worker.pyz"]
+def test_without_an_image_the_python_of_the_node_runs_the_worker(node: Node) -> None:
+    text = images.launcher_text(small_scan())
+    assert "apptainer" not in text
+    text = text.replace(sys.executable, "/no/such/python")
+    ran = node.run_script(text)
+    assert (ran.returncode, "has no python3" in ran.stderr) == (74, True)
+    node.install("python3")
+    ran = node.run_script(text)
+    assert arguments(ran)[:2] == [str(node.bin / "python3"), f"{node.folder}/worker.pyz"]
 
 
 @pytest.fixture(params=["none", "sandbox", "sif", "docker"])

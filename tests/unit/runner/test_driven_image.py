@@ -69,6 +69,25 @@ def test_another_image_under_the_same_name_is_noted(scan: DrivenScan) -> None:
     again.journal.close()
 
 
+def test_a_job_that_saw_no_container_is_noted(scan: DrivenScan) -> None:
+    """The batch system was to start the image."""
+    look = DrivenImage(scan).look
+    about = {"image": "docker://ml/base:latest", "image_mark": None}
+    ran(scan, "v0001.1", about)  # of an earlier version, which did not look
+    look("v0001.1")
+    assert note(scan.view) is None
+    ran(scan, "v0002.1", {**about, "container": "docker"})
+    look("v0002.1")
+    assert note(scan.view) is None
+    ran(scan, "v0003.1", {**about, "container": None})
+    look("v0003.1")
+    assert note(scan.view) == (
+        "v0003 saw no sign of a container, though it was to run in docker://ml/base:latest: its"
+        " provenance names the Python that ran."
+    )
+    scan.journal.close()
+
+
 def test_what_an_earlier_version_noted_of_the_first_job_counts(scan: DrivenScan) -> None:
     scan.paths.image_version.write_text("sha256:0")
     ran(scan, "v0002.1", {"image_mark": "sha256:2"})

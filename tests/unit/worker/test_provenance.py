@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from jupyter_gridgpu.worker import image
 from jupyter_gridgpu.worker.provenance import Provenance, driver, gpus, packages, processor
 
 JOB = {
@@ -78,6 +79,7 @@ def test_a_job_says_what_it_ran_with() -> None:
     assert about["kernel"]["version"] == "3.x"
     assert about["seeds"] == {"seed": 3, "data_Seed": 4}
     assert about["started"] <= about["ended"]
+    assert about["executable"] == about["kernel_executable"] == sys.executable
     assert json.loads(json.dumps(about, allow_nan=False)) == about
 
 
@@ -85,11 +87,12 @@ def test_a_kernel_of_another_python_is_asked(tmp_path: Path) -> None:
     other = tmp_path / "python3"
     (tmp_path / "site").mkdir()
     distribution(tmp_path / "site", "other-7.0.dist-info")
-    other.write_text(f'#!/bin/sh\necho \'["3.9.1 (main)", ["{tmp_path / "site"}"]]\'\n')
+    other.write_text(f'#!/bin/sh\necho \'["3.9.1 (main)", ["{tmp_path / "site"}"], "/opt/py"]\'\n')
     other.chmod(0o755)
     about = Provenance(JOB, [str(other), "-m", "ipykernel_launcher"]).finish()
     assert about["kernel"]["python"] == "3.9.1"
     assert about["packages"] == {"other": "7.0"}
+    assert (about["executable"], about["kernel_executable"]) == (sys.executable, "/opt/py")
 
 
 @pytest.mark.parametrize(
@@ -105,3 +108,24 @@ def test_values_of_the_environment_are_not_told(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("X509_USER_PROXY", "/tmp/x509-very-private")
     monkeypatch.setenv("API_TOKEN", "very-private")
     assert "very-private" not in json.dumps(Provenance(JOB, [sys.executable]).finish())
+
+
+def test_an_image_is_told_only_where_the_job_knows_that_it_runs_in_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """job.json names the image that was asked for."""
+    asked = {**JOB, "image": "docker://ml/base", "image_digest": "sha256:1"}
+    monkeypatch.delenv(image.NAME_VARIABLE, raising=False)
+    assert not {"image", "image_digest", "container"} & set(Provenance(asked, None).facts)
+    monkeypatch.setenv(image.NAME_VARIABLE, "docker://ml/base")
+    monkeypatch.setattr(image, "_SIGNS", (("/no/such/file", "podman"),))
+    monkeypatch.delenv("container", raising=False)
+    monkeypatch.setenv("APPTAINER_CONTAINER", "/cache/abc")
+    about = Provenance(asked, None).facts
+    assert (about["image"], about["image_mark"], about["container"]) == (
+        "docker://ml/base",
+        "abc",
+        "apptainer",
+    )
+    monkeypatch.delenv("APPTAINER_CONTAINER")
+    assert Provenance(asked, None).facts["container"] is None
