@@ -17,6 +17,7 @@ import pytest
 
 from tests.engines.panda import FakePanda
 from tests.engines.panda.fake import make_token
+from tests.engines.panda.proxy import Proxy
 from tests.kit import eventually
 
 from .helpers import command_of, one_sentence, options, space
@@ -38,6 +39,15 @@ def panda(tmp_path: Path, lab: Lab) -> Iterator[FakePanda]:
     )
     # The token is read from the file, which a test may change.
     del lab.env["PANDA_AUTH_ID_TOKEN"]
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def proxy(lab: Lab, panda: FakePanda) -> Iterator[Proxy]:
+    """Yield a proxy before the stand-in, which the scans of the lab go through."""
+    made = Proxy(panda.url)
+    lab.env.update(made.environment())
     yield made
     made.stop()
 
@@ -189,6 +199,30 @@ def test_a_server_in_trouble_changes_nothing_and_is_said(lab: Lab, panda: FakePa
     panda.hold = False
     scan.wait("done")
     assert note(scan) in ("", "None")
+
+
+def test_a_scan_comes_home_through_a_gateway_that_does_harm(
+    lab: Lab, panda: FakePanda, proxy: Proxy
+) -> None:
+    """Each kind of request is harmed in several ways; the runner is killed in between."""
+    for endpoint in (
+        "file_server/upload_cache_file",
+        "task/submit",
+        "task/get_tasks_detailed_info_since",
+        "task/get_detailed_info",
+        "task/get_job_descriptions",
+        "job/get_description_incl_archive",
+    ):
+        proxy.faults[endpoint] = ["lost", "html after"]
+    scan = scan_of(lab, 3)
+    eventually(lambda: panda.jedi.tasks, what=f"PanDA has a task; {scan.log()}")
+    scan.kill_runner()
+    scan.gridgpu("resume")
+    body = scan.wait("done")
+    assert [variant["state"] for variant in body["variants"]] == ["done"] * 3
+    assert lab.marks() == ["1", "2", "3"]
+    assert [task.reactivations for task in panda.jedi.tasks.values()] == [0]
+    assert "<" not in "".join(str(event) for event in scan.events_of("engine.noted"))
 
 
 def test_what_cannot_be_sent_is_said_at_once(lab: Lab, panda: FakePanda) -> None:
