@@ -15,6 +15,7 @@ from pathlib import Path
 
 from jupyter_gridgpu.store.opener import create_plain, open_plain
 
+TABLE = "/proc/self/mountinfo"
 USUAL_S = 60.0  # NFS keeps attributes for so long where nobody has set another time
 SPARE_S = 5.0
 _OF_DISKS = frozenset(("ext2", "ext3", "ext4", "xfs", "btrfs", "zfs", "f2fs", "jfs", "bcachefs"))
@@ -25,18 +26,12 @@ PROMPT = _OF_DISKS | _OF_ONE_HOST | _COHERENT
 _TIMES = re.compile(r"\b(?:acregmax|acdirmax|actimeo)=(\d{1,6})\b")
 
 
-def seen_late_s(path: Path, table: str = "/proc/self/mountinfo") -> float:
+def seen_late_s(path: Path, table: str = TABLE) -> float:
     """Return for how many seconds at most this host may see an old state of a folder.
 
     It is 0.0 for a disk on which everybody sees the same at once, or where nothing is known.
     """
-    try:
-        with open_plain(table) as file:
-            lines = file.read().decode("utf-8", "replace").splitlines()
-        here = os.path.realpath(path)
-    except OSError:  # not on Linux
-        return 0.0
-    kind, options = _mount_of(here, lines)
+    kind, options = mount_of(path, table)
     if not kind or kind in PROMPT:
         return 0.0
     if kind.startswith("nfs"):
@@ -46,8 +41,14 @@ def seen_late_s(path: Path, table: str = "/proc/self/mountinfo") -> float:
     return USUAL_S + SPARE_S
 
 
-def _mount_of(path: str, lines: list[str]) -> tuple[str, str]:
-    """Return kind and options of the file system that a path is on; ("", "") if not known."""
+def mount_of(path: Path, table: str = TABLE) -> tuple[str, str]:
+    """Return kind and options of the file system that holds a path; ("", "") if not known."""
+    try:
+        with open_plain(table) as file:
+            lines = file.read().decode("utf-8", "replace").splitlines()
+        here = os.path.realpath(path)
+    except OSError:  # not on Linux
+        return "", ""
     best, found = -1, ("", "")
     for line in lines:
         # 36 35 98:0 /root /mnt rw,noatime shared:1 - nfs4 server:/export rw,acdirmax=60
@@ -56,7 +57,7 @@ def _mount_of(path: str, lines: list[str]) -> tuple[str, str]:
         if len(words) < 6 or len(more) < 3:
             continue
         point = re.sub(r"\\([0-7]{3})", lambda octal: chr(int(octal[1], 8)), words[4])
-        below = path == point or path.startswith(point.rstrip("/") + "/")
+        below = here == point or here.startswith(point.rstrip("/") + "/")
         # Of two mounts at one place, the later one counts.
         if below and len(point) >= best:
             best, found = len(point), (more[0], more[2])

@@ -303,6 +303,7 @@ class JobTracker:
         self._tracked.pop(key, None)
         self._late.forget(key)
         self.end_requests.forget(key)
+        self._observations.forget(key)
         return self._observations.with_gpu_seconds(observation)
 
 

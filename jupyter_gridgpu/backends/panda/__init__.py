@@ -22,5 +22,6 @@ In the process that speaks to PanDA:
     wrapped_client.py   panda-client's functions, made safe to call
     strange_answers.py  web pages and the like where data were expected
     task_map.py         what PanDA is told of a task
+    task_options.py     the options of `prun` that a user may give
     sandbox.py          the archive that travels to the jobs
 """

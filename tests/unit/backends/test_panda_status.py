@@ -199,12 +199,8 @@ MIN = 60.0
 )
 def test_a_pilot_that_is_silent_is_told_of(status: str, silent_s: float, said: str | None) -> None:
     heard = NOW - silent_s
-    times: dict[str, Any] = {
-        "modificationTime": heard,
-        "stateChangeTime": heard - 90,
-        "startTime": heard - 90,
-    }
-    what = seen(job(status=status, **times))
+    times: dict[str, Any] = {"modificationTime": heard, "stateChangeTime": heard - 90}
+    what = seen(job(status=status, startTime=heard - 90, **times))
     assert what.state == ("queued" if status in ("activated", "starting") else "running")
     if said is None:
         assert "sign of life" not in str(what.message)
