@@ -44,7 +44,7 @@ def test_a_reservation_an_exclude_list_and_memory_per_core_reach_slurm(lab: Slur
         excluded = ("--engine-option", "-x node1")
         lab.open()
         words = (*given, *excluded, "--memory", "900MB")
-        notebook = lab.notebook(parameters="x = 0")
+        notebook = lab.notebook("print(x)", parameters="x = 0")
         ran = lab.gridgpu("run", str(notebook), *space(x=1), "--on", "slurm", *words, "--dry-run")
         assert "is what Slurm is asked for, not --memory." in ran.stdout
         scan = lab.start(notebook, *space(x=1), "--on", "slurm", *words)

@@ -104,7 +104,7 @@ class SlurmBackend(BatchBackend):
             return
         at_once = self._share(1)
         ran = self._request.try_out(at_once)
-        if self._request.finds_gpu_words(ran, at_once):
+        if self._request.finds_other_words(ran, at_once):
             ran = self._request.try_out(at_once)
         # A queue that is full now will have room when the jobs are sent.
         if ran.returncode and not output.FULL.search(ran.stderr):
@@ -172,7 +172,7 @@ class SlurmBackend(BatchBackend):
         script = batch.folder / "script"
         write_atomic(script, self._script(batch))
         ran = self._send(batch, script)
-        if self._request.finds_gpu_words(ran, self._share(1)):
+        if self._request.finds_other_words(ran, self._share(1)):
             ran = self._send(batch, script)
         if ran.returncode == 0:
             return _batch_id(ran.stdout, ran.stderr)

@@ -83,6 +83,9 @@ _CANCELLED_BY = re.compile(r"CANCELLED by (\d{1,10})(?!\d)")
 # QOSGrpSubmitJobsLimit and others.
 FULL = re.compile(r"\w*(Max|Grp)\w*Submit\w*Limit")
 
+# How Slurm refuses a job that asks for more time than a partition, QOS or account may have.
+TOO_LONG = re.compile(r"MaxWall|time limit", re.I)
+
 
 def queue_format(fields: Iterable[str]) -> str:
     """Return the value of `squeue --Format`: each field in its whole length, then a divider."""

@@ -53,14 +53,30 @@ class JobRequest:
             cluster=self._passed.cluster,
         )
 
-    def finds_gpu_words(
+    def finds_other_words(
         self, refused: subprocess.CompletedProcess[str], at_once: int | None
     ) -> bool:
-        """Return whether Slurm, which refused jobs, takes them with other words for their GPUs."""
+        """Return whether Slurm, which refused jobs, takes them in other words with the same sense.
+
+        These are other words for GPUs, and a short time limit without spare time.
+        """
         if not refused.returncode or output.FULL.search(refused.stderr):
             return False
+        if output.TOO_LONG.search(refused.stderr) and self._taken_without_spare_time(at_once):
+            return True
         asks = asks_for_gpus(self.words(1, at_once)) and not self._passed.ask_for_gpus
         return self._gpu_words.find(asks, lambda: not self.try_out(at_once).returncode)
+
+    def _taken_without_spare_time(self, at_once: int | None) -> bool:
+        # A limit of a QOS or of an account, which is in no partition's configuration.
+        before, least = self._time_limit_min(), options.time_limit_min(self._scan, 0)
+        if before == least:
+            return False
+        self._limit_min = least
+        if self.try_out(at_once).returncode == 0:
+            return True
+        self._limit_min = before
+        return False
 
     def remarks(self) -> list[str]:
         """Return what Slurm is asked for in place of an option of the scan, in sentences."""

@@ -151,7 +151,13 @@ def test_the_user_s_words_for_gpus_and_memory_are_the_only_ones(
 class FakeCommands:
     """Takes the place of Slurm's commands: notes each, and refuses sbatch with some words."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, refuses: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        monkeypatch: pytest.MonkeyPatch,
+        refuses: Sequence[str] = (),
+        why: str = "Unspecified error",
+    ) -> None:
+        self._why = why
         self.calls: list[list[str]] = []
         self._refuses = refuses
         monkeypatch.setattr(subprocess, "run", self.run)
@@ -161,7 +167,7 @@ class FakeCommands:
         self.calls.append(list(command))
         bad = [word for word in command if word.startswith(tuple(self._refuses) or ("?",))]
         if command[0] == "sbatch" and bad:
-            complaint = f"sbatch: error: Do not use {bad[0]}\nsbatch: error: Unspecified error\n"
+            complaint = f"sbatch: error: Do not use {bad[0]}\nsbatch: error: {self._why}\n"
             return subprocess.CompletedProcess(command, 1, "", complaint)
         return subprocess.CompletedProcess(command, 0, "77;other\n", "")
 
@@ -227,6 +233,21 @@ def test_gpus_are_asked_for_in_the_words_that_the_site_takes(
     assert backend_with(gpus=2).send(batch_in(tmp_path)) == "77"
     assert taken in fake.sent()[-1]
     assert len(fake.sent()) == (2 if refused else 1)
+
+
+def test_where_a_qos_leaves_no_spare_time_the_bare_walltime_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake = FakeCommands(monkeypatch, ("--time=5",), "QOSMaxWallDurationPerJobLimit")
+    backend = backend_with(walltime_s=100)
+    backend.check()
+    assert backend.send(batch_in(tmp_path)) == "77"
+    assert {"--time=2", "--time-min=2"} <= set(fake.sent()[-1])
+    FakeCommands(monkeypatch, ("--time=",), "QOSMaxWallDurationPerJobLimit")
+    backend = backend_with(walltime_s=100)
+    with pytest.raises(BackendError, match="QOSMaxWallDurationPerJobLimit"):
+        backend.check()
+    assert "--time=5" in backend._options(1)
 
 
 def test_where_no_words_for_gpus_are_taken_the_first_refusal_is_said(

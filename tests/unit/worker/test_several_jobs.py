@@ -148,6 +148,22 @@ def test_the_signal_before_the_engine_s_time_limit_is_a_timeout(node: Node) -> N
     assert node.result(key)["message"].startswith("Reached the time limit of the queue in cell")
 
 
+@pytest.mark.parametrize("notice_s", [3000.0, None])
+def test_a_signal_that_a_limit_may_be_near_is_a_hint_to_each_job(
+    node: Node, notice_s: float | None
+) -> None:
+    """With time enough the jobs go on, those that had not begun yet, too."""
+    first, second = node.write(1, 2, hold=True, walltime_s=300, notice_s=notice_s)
+    process = node.start(first, second)
+    eventually(lambda: node.order() == ["begin 1"])
+    process.send_signal(signal.SIGUSR1)
+    if notice_s is not None:
+        node.gate.touch()
+    assert process.wait(timeout=60) == 0
+    ends = [node.result(key)["state"] for key in (first, second)]
+    assert ends == (["done", "done"] if notice_s else ["failed", "failed"])
+
+
 def test_a_job_that_the_engine_may_start_again_is_not_over_when_it_is_preempted(node: Node) -> None:
     (key,) = node.write(1, hold=True, requeues=True)
     process = node.start(key)
