@@ -74,7 +74,8 @@ class WorkFolder:
         except SharedFileProblem as error:
             self.problem, self.reason = str(error), "node"
         for name, place in self._places.items():
-            for folder in reversed(name.parents[:-1]):
+            # The last of them is the folder itself.
+            for folder in reversed(list(name.parents)[:-1]):
                 self._make_folder(folder)
             self._bring(name, place)
 

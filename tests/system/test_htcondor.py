@@ -17,6 +17,14 @@ from .notebooks import LONG, TRAINING
 GATED = "import pathlib, time\nwhile not pathlib.Path(gate).exists():\n    time.sleep(0.05)"
 GATED_PARAMETERS = "n = 0\nmark = '/dev/null'\nsteps = 2\npause = 0.1\ngate = ''"
 HERE = ("--on", "htcondor")
+# What the options of a test make of a job. HTCondor itself would wait for a node for twice as long.
+WITH_OPTIONS = {
+    "JobFlavour": "tomorrow",
+    "X": 3,
+    "ConcurrencyLimits": "x",
+    "JobPrio": 5,
+    "JobLeaseDuration": 1200,
+}
 # The pool has a limit of its own, below this.
 HUNGRY = """
 print('eats', flush=True)
@@ -84,14 +92,17 @@ def test_jobs_get_the_gpu_that_was_asked_for_and_say_where_they_run(lab: Lab, po
 def test_a_hundred_variants_are_one_cluster_that_says_why_it_waits_and_is_stopped(
     lab: Lab, pool: Pool
 ) -> None:
-    scan = on_pool(lab, 100, *options("--gpus 1 --gpu-model H100"))
+    own = ('+JobFlavour = "tomorrow"', "MY.X = 3", "concurrency_limits = x", "priority = 5")
+    words = [word for option in own for word in ("--engine-option", option)]
+    scan = on_pool(lab, 100, *options("--gpus 1 --gpu-model H100"), *words)
     eventually(
         lambda: any("no machine of the pool fits" in text for text in messages(scan)),
         what="why it waits",
     )
-    jobs = pool.jobs("ClusterId", "ProcId", "RequestGPUs")
+    jobs = pool.jobs("ClusterId", "ProcId", "RequestGPUs", *WITH_OPTIONS)
     assert len(jobs) == 100
     assert len({job["ClusterId"] for job in jobs}) == 1
+    assert {name: jobs[0][name] for name in WITH_OPTIONS} == WITH_OPTIONS
     scan.gridgpu("stop")
     body = scan.wait("stopped")
     assert {variant["state"] for variant in body["variants"]} == {"cancelled"}
@@ -105,21 +116,6 @@ def test_several_variants_in_one_job_one_after_another_and_side_by_side(
     check_done(scan, 4)
     tasks = scan.folder / "batches" / "b0001" / "tasks"
     assert tasks.read_text() == "v0001.1 v0002.1 v0003.1 v0004.1\n"
-
-
-def test_the_options_of_the_pool_itself_reach_its_jobs(lab: Lab, pool: Pool) -> None:
-    asked = ('+JobFlavour = "tomorrow"', "MY.X = 3", "concurrency_limits = x", "priority = 5")
-    words = [word for option in asked for word in ("--engine-option", option)]
-    scan, gate = gated(lab, 1, *words)
-    wanted = {"JobFlavour": "tomorrow", "X": 3, "ConcurrencyLimits": "x", "JobPrio": 5}
-    (job,) = eventually(lambda: pool.jobs(*wanted, "JobLeaseDuration"))
-    # HTCondor itself would wait for twice as long.
-    assert {name: job[name] for name in (*wanted, "JobLeaseDuration")} == {
-        **wanted,
-        "JobLeaseDuration": 1200,
-    }
-    gate.touch()
-    check_done(scan, 1)
 
 
 @pytest.mark.parametrize(

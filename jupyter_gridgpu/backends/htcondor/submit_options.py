@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from jupyter_gridgpu.errors import BackendError
 
-_LINE = re.compile(r"(\+|my\.)?\s*([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*)", re.IGNORECASE)
+_LINE = re.compile(r"(\+|[Mm][Yy]\.)?\s*([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*)")
 # condor_submit puts something in the place of $(NAME), $NAME(...) and $$(...). Among the functions
 # are some that read the environment, and some that choose files.
 _MACRO = re.compile(r"\$\w*\(|\$\$")

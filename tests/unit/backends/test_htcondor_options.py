@@ -118,6 +118,8 @@ def test_what_this_package_decides_is_refused_in_any_spelling(instead: str, name
         "= 3",
         "+Job Flavour = 3",
         "TARGET.X = 3",
+        "+\N{KELVIN SIGN}ind = 3",
+        "+\N{LATIN SMALL LETTER LONG S}ite = 3",
         "+X.Y = 3",
         "queue 5",
         "include : /etc/passwd",
