@@ -24,7 +24,7 @@ from jupyter_gridgpu.backends.local.devices import (
     visible_gpus,
 )
 from jupyter_gridgpu.backends.local.starters import ContainerStarter, ForkServer, Starter
-from jupyter_gridgpu.backends.local.tracking import LocalJobTracker
+from jupyter_gridgpu.backends.local.tracking import UNKNOWN, LocalJobTracker
 from jupyter_gridgpu.errors import BackendError
 from jupyter_gridgpu.model.job import Observation
 from jupyter_gridgpu.model.scan import ScanSpec
@@ -181,7 +181,8 @@ class LocalBackend:
     def poll(self, ids: dict[str, str]) -> dict[str, Observation]:
         """Return what is known of jobs now, by key. `ids` maps keys to ids."""
         self.poll_s = max(POLL_S, len(ids) / JOBS_A_SECOND)
-        return {key: self.tracker.look(key) for key in ids}
+        found = {key: self.tracker.look(key) for key in ids}
+        return {key: seen for key, seen in found.items() if seen is not UNKNOWN}
 
     def cancel(self, ids: dict[str, str]) -> None:
         """Tell the workers of jobs to end. A worker that does not end is killed by a later poll."""
