@@ -21,6 +21,7 @@ from jupyter_gridgpu.scan_reader import POINTS as POINTS
 from jupyter_gridgpu.scan_reader import ScanReader
 from jupyter_gridgpu.store import home, inbox, lease, ownership
 from jupyter_gridgpu.store.paths import ScanPaths
+from jupyter_gridgpu.transport import scan_secrets
 
 if TYPE_CHECKING:
     from jupyter_gridgpu.planning.request import Plan
@@ -30,6 +31,7 @@ RESPAWNS = 3  # how often a follower starts another runner for a scan whose runn
 FOREIGN_EVERY_S = 1.0
 NEWS_EVERY_S = 1.0  # how often a follower hears of a scan in which nothing changes
 FINISHED = ("done", "stopped")
+STARTING = ("retry", "resume", "extend")  # commands after which jobs start
 
 
 class ScanHandle(ScanReader):
@@ -206,6 +208,8 @@ class ScanHandle(ScanReader):
             self.variant(ident)
         if action in commands.BEFORE_THE_END and self.ended and not self._goes_on(action):
             raise UsageError(f"{self.name} has ended already.")
+        if action in STARTING:
+            scan_secrets.keep(self.scan)
         more = {}
         if action == "extend":
             commands.check_extension(self.scan, trials)
@@ -256,12 +260,22 @@ def start(plan: Plan) -> ScanHandle:
     """
     with home.starting():
         found = started_before(plan)
-        handle = found or create(plan)
+        handle = found or _create_with_secrets(plan)
         handle.attached = found is not None
     handle.refresh()
     if not handle.view.finished:
         handle.revive()
     return handle
+
+
+def _create_with_secrets(plan: Plan) -> ScanHandle:
+    """Make the folder of a scan that is about to run, and keep its secrets for its runners."""
+    scan_secrets.keep(plan.scan)
+    try:
+        return create(plan)
+    except BaseException:
+        scan_secrets.remove(plan.scan)
+        raise
 
 
 def started_before(plan: Plan) -> ScanHandle | None:

@@ -19,6 +19,7 @@ from jupyter_gridgpu.model.escapes import visible
 from jupyter_gridgpu.planning.dry_run import plan_text
 from jupyter_gridgpu.planning.options import help_text, read_options_line, to_options
 from jupyter_gridgpu.planning.request import Plan, plan
+from jupyter_gridgpu.records.profile_text import place_line, profile_text
 from jupyter_gridgpu.records.record import load_record
 from jupyter_gridgpu.records.replay import plan_replay
 from jupyter_gridgpu.store.access import sentence_of
@@ -96,6 +97,8 @@ class GridscanMagics(Magics):
         made = plan(notebook, cell, to_options(values), self._variables())
         made = replace(made, command=f"%%gridscan {shlex.join(words)}\n{cell}")
         if dry_run:
+            if made.scan.profile:
+                _say(profile_text(made.scan))
             _say(plan_text(made.scan, made.files))
             return
         if rehearse or there:
@@ -155,8 +158,8 @@ def _start_and_show(made: Plan) -> None:
     # This is no error: users run a cell again to see its scan again.
     if scan.attached:
         _say(f"This cell started {scan.name} before; here it is again. --new starts another scan.")
-    elif scan.scan.choice:
-        _say(scan.scan.choice)
+    elif line := place_line(scan.scan):
+        _say(line)
     scan.table()
 
 

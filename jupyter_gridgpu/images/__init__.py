@@ -1,11 +1,11 @@
 """Container images: what `--image` names, and how jobs run in an image on any node.
 
-Other rooms use only the functions that are listed here.
+Other rooms use only what is listed here.
 """
 
 from __future__ import annotations
 
-from jupyter_gridgpu.images.base import ARCHIVE
+from jupyter_gridgpu.images.base import ARCHIVE, PASSED_VARIABLES
 from jupyter_gridgpu.images.container import (
     check_runs_here,
     launcher_text,
@@ -13,16 +13,20 @@ from jupyter_gridgpu.images.container import (
     runtimes,
     starts_container,
 )
-from jupyter_gridgpu.images.hidden import SENT_PATH, image_alone, stays_with_sender
+from jupyter_gridgpu.images.hidden import SENT_PATH, image_alone
 from jupyter_gridgpu.images.identity import digest
-from jupyter_gridgpu.images.launcher import temporary_folder
 from jupyter_gridgpu.images.reference import parse, parse_bind
+from jupyter_gridgpu.images.setup import conda_name, has_setup
+from jupyter_gridgpu.images.temporary_folder import temporary_folder
 
 __all__ = [
     "ARCHIVE",
+    "PASSED_VARIABLES",
     "SENT_PATH",
     "check_runs_here",
+    "conda_name",
     "digest",
+    "has_setup",
     "image_alone",
     "launcher_text",
     "parse",
@@ -30,6 +34,5 @@ __all__ = [
     "resolve",
     "runtimes",
     "starts_container",
-    "stays_with_sender",
     "temporary_folder",
 ]

@@ -18,13 +18,26 @@ KIND_TEXTS = {
     ORAS: "a SIF of a registry",
 }
 # Variables of the calling shell that a job in a container needs: those of the batch system and of
-# GPUs, and the proxies through which the job reaches the network. A star stands for any text.
+# GPUs, those that say how frameworks work, and the proxies through which the job reaches the
+# network. A star stands for any text.
 PASSED_VARIABLES = (
     "CUDA_VISIBLE_DEVICES",
     "NVIDIA_VISIBLE_DEVICES",
     "GPU_DEVICE_ORDINAL",
     "ROCR_VISIBLE_DEVICES",
-    "OMP_NUM_THREADS",
+    "OMP_*",
+    "GOMP_*",
+    "KMP_*",
+    "MKL_*",
+    "OPENBLAS_*",
+    "NUMEXPR_*",
+    "NCCL_*",
+    "TF_*",
+    "KERAS_*",
+    "XLA_*",
+    "JAX_*",
+    "TORCH_*",
+    "PYTORCH_*",
     "GRIDGPU_*",
     "SLURM_*",
     "_CONDOR_*",

@@ -22,7 +22,7 @@ NEXT = {
     **{state: frozenset() for state in END_STATES},
 }
 REASONS = (
-    "timeout", "oom", "preempted", "pruned", "node", "image", "notebook", "user", "submit",
+    "timeout", "oom", "preempted", "pruned", "node", "image", "setup", "notebook", "user", "submit",
 )  # fmt: skip
 MESSAGE_LIMIT = 500  # characters
 _KEY = re.compile(r"(v\d{4,7})\.(\d{1,4})", re.ASCII)
@@ -62,7 +62,8 @@ class Observation:
 
     state: str
     reason: str | None = None  # of a failure, one of REASONS
-    message: str | None = None  # one sentence: why the job waits or failed
+    # One sentence: why the job waits or failed; "" if there is nothing to say any more.
+    message: str | None = None
     cell: int | None = None  # that failed, as In [n] counts in the user's notebook
     where: str | None = None  # the host of a local job, else the queue
     node: str | None = None

@@ -4,6 +4,7 @@
       journal.jsonl               one event a line: `EventHead` and the keys of the event
       manifest.jsonl              one `ManifestLine` for each job that has ended
       points.jsonl                one `PointLine` for each variant, where the points are given
+      shared-files.json           `SharedFilesFile`
       runner.lock                 `LeaseFile`
       unpacked.json               `UnpackedFile`
       inbox/ID.json               `CommandFile`
@@ -34,7 +35,7 @@ from jupyter_gridgpu.model.numbers import Num
 
 State = Literal["new", "queued", "running", "done", "failed", "cancelled", "lost"]
 Reason = Literal[
-    "timeout", "oom", "preempted", "pruned", "node", "image", "notebook", "user", "submit"
+    "timeout", "oom", "preempted", "pruned", "node", "image", "setup", "notebook", "user", "submit"
 ]
 CommandName = Literal["stop", "retry", "pause", "resume", "extend"]
 
@@ -48,11 +49,16 @@ class _LaterJobSpec(TypedDict, total=False):
     notebook_digest: str
     image: str | None
     image_digest: str | None
+    python: str | None  # what --python named
     prefork: bool  # whether the kernel may be forked from a prepared parent
     language: str  # of the kernel, for example python
     sender: str  # path of the file that says where a job sends its metrics
+    secrets: list[str]  # names of variables that the job gets from `secrets_file`
+    secrets_file: str  # path of the file with the secrets of the scan
     grace_s: int | None  # how long saving may take when the job ends early; None: the default
     kill_s: float | None  # how long the batch system waits after SIGTERM before it kills
+    notice_s: float | None  # how long before its time limit it sends SIGUSR1, at the latest
+    limit_is_near: bool  # its time limit may be so near that SIGUSR1 comes before a job listens
     requeues: bool  # the batch system starts a preempted job again by itself
 
 
@@ -182,6 +188,19 @@ class PointLine(TypedDict):
     point: int
     repeat: int
     params: dict[str, Any]
+
+
+class SharedFile(TypedDict):
+    """A helper file that nodes see where it lies (`--shared`)."""
+
+    path: str  # on the nodes
+    size: int  # in bytes, when the scan was made
+
+
+class SharedFilesFile(TypedDict):
+    """shared-files.json: the helper files that nodes see, by their names beside the notebook."""
+
+    files: dict[str, SharedFile]
 
 
 class LeaseFile(ProcessFile):

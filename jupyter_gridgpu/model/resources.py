@@ -9,6 +9,7 @@ from typing import Any
 from jupyter_gridgpu.model.fields import Fields
 
 PLACE_LIMIT = 500  # characters of the longest name for a batch system
+OPTION_LIMIT = 2000  # characters of one option of a batch system
 VERSION = re.compile(r"\d{1,3}(\.\d{1,3})?")
 ANY_RUNTIME, NO_RUNTIME = "auto", "none"
 RUNTIMES = (ANY_RUNTIME, "apptainer", "podman", NO_RUNTIME)
@@ -56,6 +57,8 @@ class Placement:
     inputs: tuple[str, ...] = ()  # datasets that every job of PanDA gets
     output: str | None = None  # the dataset that PanDA's jobs leave
     attempts: int | None = None  # PanDA's own tries of one job of ours
+    options: tuple[str, ...] = ()  # options of the batch system itself, in its own words
+    shared_paths: tuple[str, ...] = ()  # folders that nodes see, though not the scan's folder
 
 
 def is_place_name(text: str) -> bool:
@@ -64,6 +67,17 @@ def is_place_name(text: str) -> bool:
     It becomes one argument of a command, where it must not look like an option.
     """
     return 0 < len(text) <= PLACE_LIMIT and text.isprintable() and text[0] not in "- "
+
+
+def is_engine_option(text: str) -> bool:
+    """Return whether a text can be an option of a batch system: one printable line."""
+    return bool(text.strip()) and text.isprintable() and len(text) <= OPTION_LIMIT
+
+
+def is_shared_path(text: str) -> bool:
+    """Return whether a text is a whole path of a folder, other than the root."""
+    whole = text.startswith("/") and text.strip("/") != ""
+    return whole and text.isprintable() and len(text) <= PLACE_LIMIT and ".." not in text.split("/")
 
 
 def resources_from(fields: Fields) -> Resources:
@@ -104,6 +118,8 @@ def placement_from(fields: Fields) -> Placement:
         shared=fields.truth("shared", True),
         output=_place(fields, "output"),
         attempts=fields.maybe("attempts", fields.whole),
+        options=fields.texts("options", (), form=is_engine_option, what="an option"),
+        shared_paths=fields.texts("shared_paths", (), form=is_shared_path, what="a folder"),
         **sites,
     )
 

@@ -13,6 +13,7 @@ from typing import Any
 from jupyter_gridgpu.errors import UsageError
 from jupyter_gridgpu.model import numbers
 from jupyter_gridgpu.model import space as spaces
+from jupyter_gridgpu.model.environment import Environment
 from jupyter_gridgpu.model.plain_values import NotPlain, plain
 from jupyter_gridgpu.model.resources import Container, Placement, Resources
 from jupyter_gridgpu.model.space import Space
@@ -121,6 +122,8 @@ class ScanSpec:
     warnings: tuple[str, ...] = ()  # what the check of the request had to say, in sentences
     # The scan is stopped if so many variants have failed alike and none is done; None: never.
     max_failures: int | None = MAX_FAILURES
+    environment: Environment = field(default_factory=Environment)
+    profile: str = ""  # the profile whose options the scan got; they stand in the spec themselves
 
     def points(self) -> int:
         """Return how many points are proposed when nothing is added to the scan."""
@@ -152,7 +155,16 @@ def fingerprint(scan: ScanSpec) -> str:
             choice="",
         )
     body = to_json(scan)
-    for key in ("id", "name", "created", "defaults", "fingerprint", "channel", "warnings"):
+    for key in (
+        "id",
+        "name",
+        "created",
+        "defaults",
+        "fingerprint",
+        "channel",
+        "warnings",
+        "profile",
+    ):
         body.pop(key, None)
     # The digest must be the one that the first version would have made. So it has that version's
     # format, and later fields only where they ask for something.
@@ -160,6 +172,9 @@ def fingerprint(scan: ScanSpec) -> str:
     for name, value in list(body["resources"].items()):
         if name not in _FIRST_RESOURCES and value is None:
             del body["resources"][name]
+    for name in _LATER_PLACEMENT:
+        if not body["placement"][name]:
+            del body["placement"][name]
     for name, default in _LATER.items():
         if getattr(scan, name) == default:
             del body[name]
@@ -207,5 +222,7 @@ _LATER = {
     "choice": "",
     "metrics": AUTO_CHANNEL,
     "max_failures": MAX_FAILURES,
+    "environment": Environment(),
 }
+_LATER_PLACEMENT = ("options", "shared_paths")  # empty where such a scan says nothing
 _FIRST_RESOURCES = ("gpus", "memory_mb", "walltime_s")  # those that the first version had

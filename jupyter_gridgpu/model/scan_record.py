@@ -7,6 +7,7 @@ from typing import Any
 from jupyter_gridgpu.errors import SpaceError, StorageError
 from jupyter_gridgpu.model import numbers
 from jupyter_gridgpu.model import space as spaces
+from jupyter_gridgpu.model.environment import environment_from
 from jupyter_gridgpu.model.fields import (
     NAME,
     PLAIN_NAME,
@@ -67,6 +68,8 @@ def from_json(body: dict[str, Any], record: str = "scan.json") -> ScanSpec:
         resources=resources_from(fields.inner("resources")),
         container=container_from(fields.inner("container", {})),
         placement=placement_from(fields.inner("placement", {})),
+        environment=environment_from(fields.inner("environment", {})),
+        profile=fields.text("profile", "", form=is_profile, what=PLAIN_NAME),
         asked=_asked(fields),
         asked_model=fields.maybe("asked_model", fields.text),
         choice=fields.text("choice", ""),
@@ -84,6 +87,11 @@ def from_json(body: dict[str, Any], record: str = "scan.json") -> ScanSpec:
     if not made.recorded and made.total() > VARIANTS_LIMIT:
         raise fields.wrong("space", f"of at most {VARIANTS_LIMIT:,} variants")
     return made
+
+
+def is_profile(text: str) -> bool:
+    """Return whether a text is the name of a profile, or empty for none."""
+    return not text or NAME.fullmatch(text) is not None
 
 
 def _names(fields: Fields) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from jupyter_gridgpu.queues import discovery
 from jupyter_gridgpu.queues.match import Match, choice_text, fitting_queues
 from jupyter_gridgpu.store import home
 from jupyter_gridgpu.store.paths import ScanPaths
+from jupyter_gridgpu.transport import scan_secrets
 
 NAMED_QUEUES = 8  # the most queues that a sentence names
 TRIED_QUEUES = 4  # the most queues that are asked whether they take a scan
@@ -53,9 +54,12 @@ def _accepted(scan: ScanSpec, ask: bool, files: Mapping[str, Path]) -> ScanSpec:
         raise BackendError(refusal)
     scan = replace(scan, channel=channels.choose(scan.metrics, backend.capabilities.shows_files))
     backend.check(ask)
+    scan_secrets.check(scan, ask)
     if ask:
         backend.check_files(files)
-    return scan
+    # Backends of others than ours may have no such method.
+    remarks: Sequence[str] = getattr(backend, "remarks", tuple)()
+    return replace(scan, warnings=tuple(dict.fromkeys((*scan.warnings, *remarks))))
 
 
 def _honouring(candidates: list[ScanSpec]) -> list[ScanSpec]:

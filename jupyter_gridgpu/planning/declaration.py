@@ -71,7 +71,9 @@ class Options:
     )
     seed: int = option(0, "--seed", "Seed of the sampler.")
     on: str = option(
-        "local", "--on BACKEND", "Where jobs run: local, slurm, htcondor, panda or auto."
+        "local",
+        "--on BACKEND",
+        "Where jobs run: local, slurm, htcondor, panda, auto, or the name of a profile.",
     )
     parallel: int | None = option(
         None, "--parallel N", "Jobs at once. Default here: one per GPU, or half the cores."
@@ -142,6 +144,33 @@ class Options:
         False,
         "--no-shared-disk",
         "Nodes do not see the scan's folder: files travel with the jobs.",
+    )
+    shared: tuple[str, ...] = option(
+        (),
+        "--shared FOLDER",
+        "Folder that nodes see, where they do not see the scan's; may be repeated.",
+    )
+    engine_option: tuple[str, ...] = option(
+        (),
+        "--engine-option WORDS",
+        "Option of the batch system in its own words; may be repeated.",
+    )
+    env: tuple[str, ...] = option(
+        (), "--env NAME[=VALUE]", "Variable that jobs get; may be repeated."
+    )
+    secret: tuple[str, ...] = option(
+        (), "--secret NAME", "Variable that jobs get and no record holds; may be repeated."
+    )
+    expose_secrets: bool = option(
+        False,
+        "--expose-secrets",
+        "Send secrets also where others can read them: PanDA keeps them in a sandbox.",
+    )
+    setup: tuple[str, ...] = option(
+        (), "--setup LINE", "Line of shell that runs before each job; may be repeated."
+    )
+    python: str | None = option(
+        None, "--python PROGRAM", "Python that runs the jobs, where they run in no image."
     )
     channel: str = option(
         "auto",

@@ -29,6 +29,7 @@ def plan_text(scan: ScanSpec, files: Iterable[str]) -> str:
         lines.append(scan.choice)
     if names := list(files):
         lines.append(f"With it go: {', '.join(names)}.")
+    lines += _environment_lines(scan)
     lines += [f"Warning: {text}" for text in scan.warnings]
     # Otherwise a user might wait for this scan.
     lines.append("Nothing was started.")
@@ -44,12 +45,36 @@ def plan_json(scan: ScanSpec) -> dict[str, Any]:
         "on": scan.backend,
         "params": {name: axis_text(axis) for name, axis in scan.space.axes.items()},
         "warnings": list(scan.warnings),
+        "env": env_names(scan),
+        "secrets": list(scan.environment.secrets),
+        "setup": list(scan.environment.setup),
+        "python": scan.environment.python,
     }
     if scan.origin is not None:
         body["origin"] = asdict(scan.origin)
     if scan.choice:
         body |= {"queue": scan.placement.queue, "choice": scan.choice}
     return body
+
+
+def env_names(scan: ScanSpec) -> list[str]:
+    """Return the names of the variables of --env."""
+    names = (text.partition("=")[0] for text in scan.environment.variables)
+    return list(dict.fromkeys(names))
+
+
+def _environment_lines(scan: ScanSpec) -> list[str]:
+    lines = []
+    if names := env_names(scan):
+        lines.append(f"Jobs get the variables {', '.join(names)}.")
+    if secrets := scan.environment.secrets:
+        lines.append(f"Jobs get the secrets {', '.join(secrets)}.")
+    if scan.environment.setup:
+        lines.append("Before each job, its node runs:")
+        lines += [f"  {line}" for line in scan.environment.setup]
+    if scan.environment.python:
+        lines.append(f"Jobs run with the Python {scan.environment.python}.")
+    return lines
 
 
 def axis_text(axis: Axis) -> str:

@@ -17,10 +17,14 @@ from jupyter_gridgpu.model.resources import (
     Container,
     Placement,
     Resources,
+    is_shared_path,
 )
 from jupyter_gridgpu.model.scan import AUTO, Objective, parse_objective
 from jupyter_gridgpu.model.units import parse_duration, parse_memory
 from jupyter_gridgpu.planning.declaration import Options, wording_of
+from jupyter_gridgpu.planning.environment_options import environment_of
+from jupyter_gridgpu.planning.profile import profile_of
+from jupyter_gridgpu.planning.setup_options import one_line_of
 
 NAME_LIMIT = 500  # characters of the longest name for a batch system
 NAME_SHOWN = 100  # characters of a wrong text in a sentence
@@ -28,7 +32,7 @@ NAME_SHOWN = 100  # characters of a wrong text in a sentence
 
 def check_texts(options: Options) -> None:
     """Raise UsageError if an option has bytes that are no UTF-8, which no record could hold."""
-    for declared in fields(options):
+    for declared in fields(Options):
         value = getattr(options, declared.name)
         for text in value if isinstance(value, (list, tuple)) else (value,):
             if isinstance(text, str) and not is_text(text):
@@ -49,8 +53,10 @@ def backend_fields(options: Options, container: Container) -> dict[str, Any]:
         "resources": _resources(options),
         "container": container,
         "placement": _placement(options),
+        "environment": environment_of(options),
         # The spec keeps the old name of this option, since old scans are still read.
         "metrics": options.channel,
+        "profile": profile_of(options),
     }
 
 
@@ -119,7 +125,25 @@ def _placement(options: Options) -> Placement:
         inputs=tuple(_name("in", dataset) for dataset in options.inputs),
         output=_optional_name("out", options.out),
         attempts=positive("attempts", options.attempts),
+        options=tuple(one_line_of("engine-option", words) for words in options.engine_option),
+        shared_paths=_shared_paths(options),
     )
+
+
+def _shared_paths(options: Options) -> tuple[str, ...]:
+    """Return the folders of --shared, which may also be written in one word with commas."""
+    paths = [path.strip() for text in options.shared for path in text.split(",")]
+    for path in paths:
+        if not is_shared_path(path):
+            raise UsageError(
+                f"--shared {path[:NAME_SHOWN]!r}: give the whole path of a folder, like /eos."
+            )
+    if paths and not options.no_shared_disk:
+        raise UsageError(
+            "--shared is for nodes that do not see the scan's folder: say --no-shared-disk too, or"
+            " leave it out."
+        )
+    return tuple(dict.fromkeys(path.rstrip("/") for path in paths))
 
 
 def _refuse_grid_options(options: Options) -> None:

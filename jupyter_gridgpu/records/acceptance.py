@@ -23,7 +23,8 @@ from jupyter_gridgpu.store import ownership
 # many variants run, how often and how long.
 TOLD = (
     "on", "image", "runtime", "bind", "queue", "account", "qos", "constraint", "exclude_site",
-    "inputs", "out", "attempts", "no_shared_disk", "channel",
+    "inputs", "out", "attempts", "no_shared_disk", "channel", "engine_option",
+    "shared", "env", "secret", "expose_secrets", "setup", "python",
 )  # fmt: skip
 VALUE_LIMIT = 500  # characters of a value; a longer one is not accepted
 LIST_LIMIT = 3000  # characters of the whole list

@@ -37,6 +37,7 @@ from jupyter_gridgpu.planning.option_values import (
     container_of,
     read_objective,
 )
+from jupyter_gridgpu.planning.profiles import with_collector_warning
 from jupyter_gridgpu.planning.request import Plan
 from jupyter_gridgpu.records.imported_job import write_job
 from jupyter_gridgpu.records.papermill_batch import (
@@ -98,7 +99,7 @@ def plan_import(
     )
     found = _checked(scan, source, options.kernel, was_executed)
     scan = replace(scan, warnings=(*scan.warnings, *found))
-    scan = accepted_by_backend(scan, ask, helpers)
+    scan = with_collector_warning(accepted_by_backend(scan, ask, helpers), options)
     return Plan(scan, source, helpers, options.name, True, command, point_lines), variants
 
 

@@ -23,6 +23,7 @@ from jupyter_gridgpu.runner.sending import NO_ROOM, UNDERWAY_S, JobSender
 from jupyter_gridgpu.store import fold_cache, home, inbox
 from jupyter_gridgpu.store.lease import Lease
 from jupyter_gridgpu.store.paths import ScanPaths
+from jupyter_gridgpu.transport import scan_secrets
 
 TICK_S = 0.05
 PATIENCE_S = 300.0  # how long ticks are tried again while a disk does not answer
@@ -98,6 +99,8 @@ class Runner:
         """Begin this runner's term in the journal, and adopt the jobs of an earlier runner."""
         view = self.scan.view
         check_code(self.scan, self.observer.manifest)
+        if not view.finished or inbox.pending(self.scan.paths.inbox):
+            scan_secrets.keep(self.scan.spec)
         self.sender.metrics_access = channels.write_sender_file(self.scan.spec)
         self.backend.open()
         self.scan.record((events.RUNNER_STARTED, {}), durable=True)
@@ -186,6 +189,9 @@ class Runner:
         view = self.scan.view
         # Nobody may send metrics any more, so the key for that is not kept.
         channels.remove_sender_file(self.scan.spec)
+        # A command that has just come may let the scan go on.
+        if not inbox.pending(self.scan.paths.inbox):
+            scan_secrets.remove(self.scan.spec)
         if view.finished:
             return
         state = "stopped" if view.stopped else "done"

@@ -8,6 +8,7 @@ from dataclasses import asdict, replace
 from typing import cast
 
 from jupyter_gridgpu.backends.base import Backend
+from jupyter_gridgpu.backends.missing_variables import with_hint
 from jupyter_gridgpu.channels.base import Channel
 from jupyter_gridgpu.model import events
 from jupyter_gridgpu.model.job import END_STATES, Observation, may_follow
@@ -87,6 +88,10 @@ class JobObserver:
             return
         key = variant.key
         shown = as_preempted(variant, as_stopped(variant, seen, time.time()))
+        if seen.state != variant.state:
+            shown = replace(shown, message=shown.message or None)
+        if shown.state == "failed":
+            shown = replace(shown, message=with_hint(shown.message, self._scan.spec))
         observation = (events.JOB_OBSERVED, observed_data(key, shown))
         if seen.state not in END_STATES:
             self._scan.record(observation)
@@ -140,7 +145,8 @@ def is_news(variant: VariantView, seen: Observation) -> bool:
         return True
     if seen.state != variant.state or seen.state in END_STATES:
         return False
-    return any(getattr(seen, name) not in (None, getattr(variant, name)) for name in NEWS)
+    # An empty message is news only where there was one.
+    return any(getattr(seen, name) not in (None, getattr(variant, name) or "") for name in NEWS)
 
 
 def as_stopped(variant: VariantView, seen: Observation, now: float) -> Observation:

@@ -7,6 +7,7 @@ They lie beside the user's other settings for Jupyter:
     gridgpu/drop.json           a storage: its address, the credential of the runner, that of jobs
     gridgpu/senders/ID.json     what the jobs of one scan need to send metrics; this file alone
                                 travels with them
+    gridgpu/secrets/ID.json     the secrets of one scan, until it ends; see scan_secrets.py
 
 No scan folder, log or command line ever holds anything from these files.
 """
@@ -52,6 +53,11 @@ def sender_file(scan_id: str) -> Path:
     `scan_id` becomes a file name: it must be an id that we made.
     """
     return folder() / "senders" / f"{scan_id}.json"
+
+
+def secrets_file(scan_id: str) -> Path:
+    """Return the file with the secrets of a scan; `scan_id` must be an id that we made."""
+    return folder() / "secrets" / f"{scan_id}.json"
 
 
 def read(path: Path) -> dict[str, Any] | None:

@@ -55,6 +55,7 @@ from jupyter_gridgpu.worker.metrics.sender import FLUSH_S, HURRIED_S, start_send
 from jupyter_gridgpu.worker.papermill_import import import_papermill
 from jupyter_gridgpu.worker.provenance import Provenance
 from jupyter_gridgpu.worker.provenance import gpus as gpu_models
+from jupyter_gridgpu.worker.secret_values import SecretsMissing, secret_values
 from jupyter_gridgpu.worker.usage import (
     JOB_VARIABLE,
     UsageSampler,
@@ -99,10 +100,15 @@ def run_job(spec: Path, claim: bool = False) -> int:
         mirror = Mirror(job["key"], copy, os.dup(1))
     _redirect_output(copy.log)
     os.environ.update(variables)
+    problem = None
+    try:
+        os.environ.update(secret_values(job, scan))
+    except SecretsMissing as error:
+        problem = str(error)
     os.environ[JOB_VARIABLE] = str(paths.folder)
     log = JobLog()
     metrics_sender = start_sender(job, scan, copy, log.say)
-    result = _JobRun(job, scan, copy, log).run()
+    result = _JobRun(job, scan, copy, log, problem).run()
     _publish_result(job, paths, copy, result)
     # Sending comes last: it may take long, and the result counts already.
     if mirror is not None:
@@ -177,12 +183,22 @@ def _sizes(copy: CopyPaths) -> dict[str, int]:
 class _JobRun:
     """One copy of a job while it runs: its metrics, its usage, its limits, its folders.
 
-    SIGTERM and SIGUSR1 ask the job to end (see Limits). If a cell runs, the cell is interrupted and
-    the notebook is saved. Otherwise Stopped is raised at once.
+    SIGTERM asks the job to end, and SIGUSR1 says that a limit may be near (see Limits). If the job
+    must end while a cell runs, the cell is interrupted and the notebook is saved. Otherwise Stopped
+    is raised at once.
     """
 
-    def __init__(self, job: dict[str, Any], scan: ScanPaths, copy: CopyPaths, log: JobLog) -> None:
+    def __init__(
+        self,
+        job: dict[str, Any],
+        scan: ScanPaths,
+        copy: CopyPaths,
+        log: JobLog,
+        problem: str | None = None,
+    ) -> None:
+        """`problem` is a sentence that says why the notebook cannot run on this node."""
         self._job = job
+        self._problem = problem
         self._scan = scan
         self._copy = copy
         self._job_log = log
@@ -198,7 +214,10 @@ class _JobRun:
             JobPaths(copy.folder.parent).stop,
             job.get("grace_s"),
             job.get("kill_s"),
+            job.get("notice_s"),
         )
+        if job.get("limit_is_near"):
+            self._limits.queue_limit.look()
         self._metrics = MetricsRecorder(copy.metrics, self._reports)
         self._cell: int | None = None  # the cell that ran last
         self._work = WorkFolder(scan, copy, self._log)
@@ -251,6 +270,8 @@ class _JobRun:
 
     def _run_notebook(self) -> dict[str, Any]:
         """Execute the notebook; return the part of the result that says how it ended."""
+        if self._problem is not None:
+            return failed("node", self._problem, None)
         try:
             import_papermill()
             from nbclient.exceptions import DeadKernelError
@@ -278,7 +299,7 @@ class _JobRun:
             notebook.prepare()
             folder = self._work.fill()
             if self._work.problem:
-                return failed("notebook", self._work.problem, None)
+                return failed(self._work.reason, self._work.problem, None)
             source, output = self._scan.notebook, self._copy.notebook
             notebook.execute(source, output, job["params"], kernel, folder, execution)
         except (Exception, Stopped) as error:

@@ -111,6 +111,17 @@ class BatchStore:
         """
         return self._ids.get(batch.name)
 
+    def taken_at(self, key: str) -> float | None:
+        """Return when the batch system surely had the batch of a job, in seconds since the epoch.
+
+        Return None if that is not known.
+        """
+        place = self.place(key)
+        with contextlib.suppress(OSError):
+            if place is not None and self.id_of(place[0]) is not None:
+                return place[0].engine_file.stat().st_mtime
+        return None
+
     def unconfirmed(self, keys: Iterable[str]) -> list[Batch]:
         """Return those batches of jobs for which it is not known whether they were taken."""
         found: dict[str, Batch] = {}

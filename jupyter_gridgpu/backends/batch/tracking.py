@@ -54,6 +54,10 @@ class TrackedJob:
     missing: float | None = None
     # The same moment on a clock that stands still while this machine sleeps.
     missing_awake: float = 0.0
+    # When an answer last said that the job waited, and had not started (seconds since the epoch).
+    waited: float | None = None
+    # When the question was asked whose answer first lacked the job, in the same seconds.
+    missing_in: float = 0.0
     running: bool = False
     folder_changed_ns: int = -1  # when its folder was last seen to change
     looked: float = 0.0  # when its files were last looked at, on the monotonic clock
@@ -160,6 +164,8 @@ class JobTracker:
             return self._running(key, status, copy, tracked)
         if status is not None:
             tracked.missing = None
+            if status.state == "queued" and answer is not None:
+                tracked.waited = answer.time
             waiting = self._observations.waiting_for_turn(key, status)
             if waiting is not None:
                 return waiting
@@ -257,6 +263,7 @@ class JobTracker:
         if tracked.missing is None:
             tracked.missing = time.time()
             tracked.missing_awake = time.monotonic()
+            tracked.missing_in = answer.time
         # A batch system may forget at once a job that was cancelled before it started. Only an
         # answer to a question that was asked after the stop shows this.
         stopped = answer.asked_after(self._paths.job(key).stop)
@@ -265,6 +272,11 @@ class JobTracker:
         awake_s = time.monotonic() - tracked.missing_awake
         if stopped and awake_s > self.grace_s:
             return self._given_up(key, self._observations.cancelled_unstarted(), None)
+        # The archive was asked as well if the answer came to a question that was asked after the
+        # first one that lacked the job.
+        if awake_s > self.grace_s and answer.time > tracked.missing and self._never_began(key):
+            status = self._system.forgotten_unstarted()
+            return self._given_up(key, self._observations.without_result(key, status, None), None)
         # Only answers count: while the batch system is silent, `answer.time` stands still, so no
         # job is lost by a silence.
         unknown_s = min(answer.time - tracked.missing, awake_s)
@@ -273,11 +285,25 @@ class JobTracker:
         copy = self._observations.newest_copy(key)
         return self._given_up(key, self._observations.lost(key, duration_text(unknown_s)), copy)
 
+    def _never_began(self, key: str) -> bool:
+        """Return whether a job that is missing was cancelled while it waited.
+
+        A batch system may forget such a job at once, while it knows for some time a job that ended
+        after its start. So the job was cancelled if it waited so short a time before.
+        """
+        tracked, remembers_s = self._tracked[key], self._system.remembers_s
+        known = tracked.waited or self._batches.taken_at(key)
+        if remembers_s is None or known is None or tracked.missing_in - known >= remembers_s:
+            return False
+        # A task that began left files of its first job.
+        return not any(map(self._observations.newest_copy, self._batches.task_keys(key)))
+
     def _final(self, key: str, observation: Observation) -> Observation:
         """Forget a job that has ended, and return its last observation."""
         self._tracked.pop(key, None)
         self._late.forget(key)
         self.end_requests.forget(key)
+        self._observations.forget(key)
         return self._observations.with_gpu_seconds(observation)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from jupyter_gridgpu import images
+from jupyter_gridgpu.backends import travelling
 from jupyter_gridgpu.backends.base import (
     ONLY_PANDA,
     THREAD_VARIABLES,
@@ -23,7 +24,8 @@ from jupyter_gridgpu.backends.local.devices import (
     fitting_gpus,
     visible_gpus,
 )
-from jupyter_gridgpu.backends.local.starters import ContainerStarter, ForkServer, Starter
+from jupyter_gridgpu.backends.local.own_python import check_python, fork_server
+from jupyter_gridgpu.backends.local.starters import LauncherStarter, Starter
 from jupyter_gridgpu.backends.local.tracking import UNKNOWN, LocalJobTracker
 from jupyter_gridgpu.errors import BackendError
 from jupyter_gridgpu.model.job import Observation
@@ -38,8 +40,10 @@ IGNORES = {
     "account": "nobody pays for jobs on this machine",
     "qos": "this machine knows none",
     "constraint": "this machine is the only node",
+    "shared": "jobs on this machine see the scan's folder",
     "no_shared_disk": "jobs on this machine see the scan's folder",
     "disk": "this machine sets no disk space aside for a job",
+    "engine_option": "this machine has no batch system",
     "per_job": "each job on this machine runs one variant",
     **ONLY_PANDA,
 }
@@ -55,13 +59,15 @@ class LocalBackend:
         self._scan = scan
         self._paths = paths
         self._contained = images.starts_container(scan.container)
-        self.starter: Starter = ForkServer(paths)
-        if self._contained:
-            self.starter = ContainerStarter(paths)
+        # The lines run in a shell, which cannot be forked from.
+        launched = self._contained or images.has_setup(scan.environment)
+        self.starter: Starter = fork_server(scan, paths)
+        if launched:
+            self.starter = LauncherStarter(paths, lambda: travelling.passed(scan, os.environ))
         self._pins = GpuPins()
-        self.tracker = LocalJobTracker(
-            paths, self.starter, self._pins, self._contained, patience(scan)
-        )
+        self.tracker = LocalJobTracker(paths, self.starter, self._pins, launched, patience(scan))
+        if not self._contained:
+            self.tracker.start_reason = "node"
         self.poll_s = POLL_S
         self._devices: list[str] | None = None
 
@@ -83,6 +89,8 @@ class LocalBackend:
             raise BackendError(f"--cpus {cpus}: this machine has {cores}. Ask for fewer.")
         if self._contained:
             images.check_runs_here(self._scan.container)
+        if ask:
+            check_python(self._scan)
 
     def check_files(self, files: Mapping[str, Path]) -> None:
         """Accept all helper files: they stay on this machine."""
@@ -101,17 +109,22 @@ class LocalBackend:
     def slots(self) -> int:
         """Return how many jobs run at once.
 
-        With GPUs, that is as many as the GPUs take. Without, half of the cores are used, so that
-        the machine stays usable; each job takes --cpus of them. `--parallel` sets another number,
-        which GPUs may limit.
+        With GPUs, that is as many as the GPUs take and, where --cpus is given, as the cores take.
+        Without, half of the cores are used, so that the machine stays usable; each job takes --cpus
+        of them. `--parallel` sets another number, which GPUs may limit.
         """
         parallel = self._scan.parallel
+        cpus = self._scan.resources.cpus
         gpus = len(self.devices())
         gpus_of_job = max(self._scan.resources.gpus, 1)
         limit = gpus * self._scan.per_gpu // gpus_of_job
         if limit == 0:
-            return parallel or max(1, core_count() // 2 // (self._scan.resources.cpus or 1))
-        return min(parallel or limit, limit)
+            return parallel or max(1, core_count() // 2 // (cpus or 1))
+        if parallel:
+            return min(parallel, limit)
+        if cpus:
+            return min(limit, max(1, core_count() // cpus))
+        return limit
 
     def notice(self) -> str | None:
         """Return None: there is no batch system that could be in trouble."""
@@ -146,6 +159,7 @@ class LocalBackend:
     def _environment(self, key: str) -> dict[str, str]:
         """Choose GPUs for a job, and return the variables that are added to its environment."""
         env = {**self._thread_limits(), **shared_gpu_environment(self._scan)}
+        env |= travelling.chosen(self._scan)
         if not self.devices():
             return env
         # A runner that was killed may have written the job already, and a worker may have read it:

@@ -18,12 +18,11 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from jupyter_gridgpu.backends.base import (
-    DAMAGED_RESULT,
-    has_damaged_result,
     last_log_line,
     notebook_of,
     read_result,
 )
+from jupyter_gridgpu.backends.batch.exit_codes import EXITS
 from jupyter_gridgpu.backends.late_results import LateResults
 from jupyter_gridgpu.backends.local.claims import (
     JobOwner,
@@ -34,14 +33,15 @@ from jupyter_gridgpu.backends.local.claims import (
 )
 from jupyter_gridgpu.backends.local.devices import GpuPins
 from jupyter_gridgpu.backends.local.endings import (
-    container_failed,
-    end_of,
     kill_leftovers,
+    launcher_failed,
     publish_result,
     stopped_before_start,
+    worker_killed,
 )
 from jupyter_gridgpu.backends.local.starters import Starter
-from jupyter_gridgpu.backends.local.waiting import HandedOver, SignsOfLife
+from jupyter_gridgpu.backends.local.waiting import HandedOver
+from jupyter_gridgpu.backends.signs_of_life import SignsOfLife
 from jupyter_gridgpu.model.job import Observation
 from jupyter_gridgpu.store.paths import (
     ScanPaths,
@@ -76,7 +76,7 @@ class LocalJobTracker:
         patience_s: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`contained` says whether the jobs run in containers.
+        """`contained` says whether each job has a launcher of its own, which may fail.
 
         `patience_s` is how long a worker that was told to end has before it is killed.
         """
@@ -86,6 +86,7 @@ class LocalJobTracker:
         self._starter = starter
         self._pins = pins
         self._contained = contained
+        self.start_reason = "image"  # of a launcher that failed in a way that has no code
         self._clock = clock
         self._handed_over: dict[str, HandedOver] = {}
         self._cancelled: dict[str, float] = {}  # key -> when its worker was told to end
@@ -291,20 +292,10 @@ class LocalJobTracker:
         if self._contained and not began:
             if key in self._cancelled:
                 return self._ended(key, stopped_before_start())
-            end = container_failed(job, claim, started)
-            return self._given_up(key, claim, end)
-        message = "The worker was killed; what was saved until then is kept."
-        if has_damaged_result(self._paths, key):
-            message = DAMAGED_RESULT
-        killed = Observation(
-            "failed",
-            "node",
-            message,
-            started=started,
-            ended=end_of(claim, started),
-            notebook=notebook_of(self._paths, key, claim.copy),
-        )
-        return self._given_up(key, claim, killed)
+            code = self._starter.exit_code(key)
+            reason = EXITS[code][0] if code in EXITS else self.start_reason
+            return self._given_up(key, claim, launcher_failed(job, claim, started, reason))
+        return self._given_up(key, claim, worker_killed(self._paths, key, claim, started))
 
     def _given_up(self, key: str, claim: JobOwner, end: Observation) -> Observation:
         """Return the end of a job without a result; it runs as long as there may be one."""

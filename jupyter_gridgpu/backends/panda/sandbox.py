@@ -28,18 +28,19 @@ RUN = """\
 #!/bin/sh
 # Runs task $1 of the batch that lies here.
 command -v python3 >/dev/null 2>&1 || \
-{ echo "There is no python3 where the job runs." >&2; exit 74; }
+{ echo "ERROR: There is no python3 where the job runs." >&2; exit 74; }
 exec python3 worker.pyz grid "$1"
 """
 
 
 def pack(
-    paths: ScanPaths, tasks: Sequence[Sequence[str]], target: Path, sender: Path | None = None
+    paths: ScanPaths, tasks: Sequence[Sequence[str]], target: Path, keys: Mapping[str, Path] = {}
 ) -> int:
     """Write the sandbox of a batch into `target` and return its size in bytes.
 
-    `sender` is the file with which jobs send metrics while they run; see docs/channels.md. It may
-    be missing. Raises BackendError if the sandbox is too large, OSError.
+    `keys` are files of the user's settings by their names in the archive: the one with which jobs
+    send metrics, see docs/channels.md, and the secrets of the scan. They may be missing. Raises
+    BackendError if the sandbox is too large, OSError.
     """
     # Line N of the table holds the jobs of the task with sequence number N.
     table = "".join(_table_line(paths, keys) for keys in tasks)
@@ -55,10 +56,11 @@ def pack(
         _add(archive, "jobs.jsonl", table.encode())
         for path in (paths.worker, paths.launcher, paths.notebook):
             _add(archive, path.name, read_bounded(path, FILE_BYTES))
-        if sender is not None and sender.is_file():
-            _add(archive, paths.sender.name, read_bounded(sender, FILE_BYTES))
+        for name, path in keys.items():
+            if path.is_file():
+                _add(archive, name, read_bounded(path, FILE_BYTES), 0o600)
         for name, path in sorted(files.items()):
-            _add(archive, f"files/{name}", read_bounded(path, FILE_BYTES), os.access(path, os.X_OK))
+            _add(archive, f"files/{name}", read_bounded(path, FILE_BYTES), _mode(path))
     size = target.stat().st_size
     if size > LIMIT:
         raise BackendError(_too_large(size, files))
@@ -115,13 +117,17 @@ def _table_line(paths: ScanPaths, keys: Sequence[str]) -> str:
     return json.dumps(specs, separators=(",", ":")) + "\n"
 
 
-def _add(archive: tarfile.TarFile, name: str, data: bytes, program: bool = False) -> None:
+def _add(archive: tarfile.TarFile, name: str, data: bytes, mode: int = 0o644) -> None:
     """Add a file without owner and time, which differ from machine to machine."""
     info = tarfile.TarInfo(name)
     info.size = len(data)
-    info.mode = 0o755 if program else 0o644
+    info.mode = mode
     info.mtime = 0
     archive.addfile(info, io.BytesIO(data))
+
+
+def _mode(path: Path) -> int:
+    return 0o755 if os.access(path, os.X_OK) else 0o644
 
 
 def _too_large(size: int, files: Mapping[str, Path]) -> str:

@@ -13,6 +13,8 @@ from jupyter_gridgpu.store.paths import JobPaths, ScanPaths
 from jupyter_gridgpu.worker.claim import COPY_VARIABLE, claim_job, new_copy
 from jupyter_gridgpu.worker.job_spec import read_spec
 
+GPUS_VARIABLE = "CUDA_VISIBLE_DEVICES"
+
 
 def claim_and_launch(spec: Path) -> int:
     """Claim the job that `spec` (a job.json) describes and become its launcher, `worker.sh`.
@@ -26,9 +28,11 @@ def claim_and_launch(spec: Path) -> int:
     scan = ScanPaths(paths.folder.parent.parent)
     copy = new_copy(paths)
     variables = read_spec(spec).get("env", {})
-    # The environment must be set before exec: the launcher and the runtime hand it on.
+    # The worker sets all variables of the job. The launcher looks at the GPUs alone, and others
+    # (PATH, LD_PRELOAD) are meant for the image and could do harm to its runtime.
     if claim_job(paths, copy):
-        os.environ.update({str(name): str(value) for name, value in variables.items()})
+        if GPUS_VARIABLE in variables:
+            os.environ[GPUS_VARIABLE] = str(variables[GPUS_VARIABLE])
         os.environ[COPY_VARIABLE] = copy.folder.name
         os.execv("/bin/sh", ["sh", str(scan.launcher), str(scan.folder), paths.folder.name])
     return 0

@@ -20,6 +20,7 @@ from jupyter_gridgpu.worker.claim import COPY_VARIABLE
 from jupyter_gridgpu.worker.metrics.sender import SENDER_VARIABLE
 from jupyter_gridgpu.worker.prefork.notebook_imports import import_actions
 from jupyter_gridgpu.worker.prefork.parent_client import KERNEL_VARIABLES, ParentClient, current
+from jupyter_gridgpu.worker.secret_values import SecretsMissing, secret_values
 from jupyter_gridgpu.worker.usage import JOB_VARIABLE
 
 MAX_STARTS = 3  # of prepared parents, until kernels are started one by one
@@ -114,6 +115,8 @@ def _kernel_environment(scan: ScanPaths, job: Mapping[str, Any], kernelspec: Any
     """
     env = dict(os.environ)
     env.update({str(name): str(value) for name, value in job.get("env", {}).items()})
+    with contextlib.suppress(SecretsMissing):  # each job says so
+        env.update(secret_values(job, scan))
     folders = [str(scan.worker), env.get("PYTHONPATH")]
     env["PYTHONPATH"] = os.pathsep.join(filter(None, folders))
     for name in (*KERNEL_VARIABLES, *WORKER_VARIABLES):

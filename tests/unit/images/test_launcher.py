@@ -20,6 +20,7 @@ import pytest
 from jupyter_gridgpu import images
 from jupyter_gridgpu.errors import UsageError
 from jupyter_gridgpu.images.shell import quoted, variable
+from jupyter_gridgpu.model.environment import Environment
 from jupyter_gridgpu.model.resources import Container, Resources
 from jupyter_gridgpu.testing.examples import small_scan
 from jupyter_gridgpu.transport import key_files
@@ -448,3 +449,41 @@ def test_the_senders_key_gets_into_the_container_and_into_no_command(
     # A file that came with the job is used instead.
     (node.folder / "sender.json").touch()
     assert "GRIDGPU_SENDER" not in node.run_script(text).stdout
+
+
+def test_variables_of_the_user_are_set_before_python_is_looked_for(node: Node, box: str) -> None:
+    node.install("python3", "apptainer")
+    values = {"DATA": "it's $HOME", "LD_PRELOAD": "", "PLACE": "/a b"}
+    chosen = Environment(tuple(f"{name}={value}" for name, value in values.items()))
+    scan = replace(small_scan(), environment=chosen)
+    ran = node.run_script(images.launcher_text(scan).replace(sys.executable, "python3"))
+    assert {f"{name}={value}" for name, value in values.items()} <= set(ran.stdout.splitlines())
+    # The runtime of a container gets none of them: they are for what runs inside.
+    contained = replace(scan, container=Container(box, runtime="apptainer"))
+    assert "it's" not in node.run_script(images.launcher_text(contained)).stdout
+
+
+def test_secrets_get_into_the_container_and_into_no_command(
+    node: Node, box: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JUPYTER_CONFIG_DIR", str(tmp_path / "my settings"))
+    scan = replace(small_scan(), environment=Environment(secrets=("KEY",)))
+    path = key_files.secrets_file(scan.id)
+    for runtime in ("apptainer", "podman"):
+        contained = replace(scan, container=Container(box, runtime=runtime))
+        node.install(runtime)
+        # A node that does not see the file says so.
+        refused = node.run_script(images.launcher_text(contained))
+        assert refused.returncode == 71
+        assert f"does not see the secrets of the scan, {path}" in refused.stderr
+        key_files.write(path, {"KEY": "very-private"})
+        ran = node.run_script(images.launcher_text(contained))
+        mount = "--bind" if runtime == "apptainer" else "--volume"
+        assert has(arguments(ran), mount, f"{path}:{path}:ro")
+        assert "very-private" not in ran.stdout + (node.folder / "worker.sh").read_text()
+        path.unlink()
+    # Where files travel with the job, they lie in its folder.
+    (node.folder / path.name).write_text("{}")
+    node.install("python3")
+    launched = images.launcher_text(scan).replace(sys.executable, "python3")
+    assert node.run_script(launched).returncode == 0

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jupyter_gridgpu.errors import StorageError, UsageError
+from jupyter_gridgpu.model.environment import Environment
 from jupyter_gridgpu.model.grammar import parse_space
 from jupyter_gridgpu.model.resources import Container, Placement, Resources
 from jupyter_gridgpu.model.scan import (
@@ -87,7 +88,11 @@ FULL = small_scan(
     container=Container("docker://a/b", "sha256:c", "podman", ("/data",)),
     per_job=4,
     prefork=False,
-    placement=Placement("gpu", "atlas", "high", "a100", shared=False),
+    placement=Placement(
+        "gpu", "atlas", "high", "a100", shared=False, options=("--x",), shared_paths=("/eos",)
+    ),
+    environment=Environment(("A", "B=1"), ("KEY",), ("module load cuda",), "python3.11"),
+    profile="lab",
     files=("a.py", "b"),
     notebook_digest="d",
     files_digest="e",
@@ -114,6 +119,8 @@ LATER = (
     "channel",
     "warnings",
     "max_failures",
+    "environment",
+    "profile",
 )
 
 
@@ -248,7 +255,10 @@ def test_a_scan_of_the_second_format_is_read_and_found_by_the_same_cell(name: st
     made = from_json(body)
     assert fingerprint(made) == body["fingerprint"]
     written = to_json(made)
-    assert written["resources"].pop("grace_s") is None  # a later version brought it
+    # Later versions brought these.
+    assert written["resources"].pop("grace_s") is None
+    for later in ("options", "shared_paths"):
+        assert not written["placement"].pop(later)
     assert {field: written[field] for field in body if field in written} == {
         field: value for field, value in body.items() if field not in ("fingerprint", "asked_name")
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from jupyter_gridgpu.model.environment import Environment
 from jupyter_gridgpu.model.grammar import parse_space
 from jupyter_gridgpu.model.scan import Objective, Origin, ScanSpec
 from jupyter_gridgpu.planning.dry_run import axis_text, plan_json, plan_text
@@ -50,6 +51,16 @@ def test_a_variation_says_what_it_runs_again() -> None:
         " queue that fits."
     )
     assert plan_json(scan)["origin"]["changes"] == ("epochs = 2 (was 1)",)
+
+
+def test_variables_and_secrets_are_told_by_name() -> None:
+    environment = Environment(("A=hidden", "B=", "A=x"), ("KEY",))
+    scan = spec("lr = 1", environment=environment)
+    text = plan_text(scan, {})
+    assert "Jobs get the variables A, B.\nJobs get the secrets KEY.\n" in text
+    assert "hidden" not in text
+    body = plan_json(scan)
+    assert (body["env"], body["secrets"]) == (["A", "B"], ["KEY"])
 
 
 def test_a_queue_that_was_chosen_is_told() -> None:

@@ -45,18 +45,21 @@ USED: dict[str, tuple[Any, dict[str, Any], str]] = {
     "inputs": (("user.me.jets",), {}, "panda"),
     "out": ("user.me.out", {}, "panda"),
     "attempts": (2, {}, "panda"),
+    "engine_option": (("--reservation=x",), {}, "slurm"),
+    "shared": (("/eos",), {"no_shared_disk": True}, "htcondor"),
 }
 # Options of `Options` that no batch system is told, or that other tests are about.
 ELSEWHERE = {"maximize", "minimize", "trials", "sampler", "seed", "on", "no_prefork"}
 ELSEWHERE |= {"retries", "max_failures", "image", "runtime", "bind", "channel", "files", "kernel"}
-ELSEWHERE |= {"name", "new"}
+ELSEWHERE |= {"name", "new", "env", "secret", "expose_secrets", "setup", "python"}
 BACKENDS = ("local", "slurm", "htcondor", "panda")
 A100 = GpuKind("nvidia", "A100", 40960, "12.4")
 
 
 @pytest.fixture(autouse=True)
 def one_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let this machine have an A100, as NVML would show it."""
+    """Let this machine have an A100, as NVML would show it, and the session a secret."""
+    monkeypatch.setenv("KEY", "x")
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
     monkeypatch.setattr(devices, "single_gpus", lambda: [A100])
     for module in ("htcondor2", "pandaclient"):
@@ -98,16 +101,20 @@ NEEDS: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
     "cuda": (("12.0",), GPU),
     "runtime": (("apptainer", "podman"), IMAGE),
     "bind": ((("/tmp",),), IMAGE),
+    "shared": ((("/eos",),), {"no_shared_disk": True}),
+    "expose_secrets": ((True,), {"secret": ("KEY",)}),
 }
 # The others mean something alone: each with a value that is not its default.
 ALONE: dict[str, Any] = {name: value for name, (value, _, _) in USED.items() if name not in NEEDS}
 ALONE |= {"maximize": "acc", "minimize": "loss", "trials": 9, "sampler": "grid", "on": "slurm"}
 ALONE |= {"no_prefork": True, "retries": 1, "max_failures": 2, "channel": "end", "name": "mine"}
 ALONE |= {"image": "docker://example/ml:1", "files": ("train.ipynb",), "kernel": "python3"}
-ALONE |= {"new": True, "seed": 3}
+ALONE |= {"new": True, "seed": 3, "env": ("A=1",), "secret": ("KEY",), "python": "python3"}
+ALONE |= {"setup": ("module load cuda",)}
 # The backends that are asked for an option which this machine refuses, or has no place for.
 FOR_ALONE = {"queue": "slurm", "account": "slurm", "qos": "slurm", "constraint": "slurm"}
 FOR_ALONE |= {"disk": "slurm", "per_job": "slurm", "no_shared_disk": "htcondor", "image": "slurm"}
+FOR_ALONE |= {"engine_option": "slurm"}
 FOR_ALONE |= dict.fromkeys(("exclude_site", "inputs", "out", "attempts"), "panda")
 
 

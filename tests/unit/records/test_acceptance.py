@@ -15,12 +15,14 @@ import pytest
 from jupyter_gridgpu import client
 from jupyter_gridgpu.cli.replay import read_replay_request
 from jupyter_gridgpu.errors import GridGpuError, NotAccepted, UsageError
+from jupyter_gridgpu.model.environment import Environment
 from jupyter_gridgpu.model.resources import Container, Placement
 from jupyter_gridgpu.planning.notebook import read_notebook
 from jupyter_gridgpu.records.packing import pack, unpack
 from jupyter_gridgpu.records.record import Record, load_record
 from jupyter_gridgpu.records.replay import ReplayRequest, plan_replay
 from jupyter_gridgpu.store import ownership
+from jupyter_gridgpu.transport import key_files
 from tests.second_user import needs_root
 
 from .kit import write_scan
@@ -88,6 +90,10 @@ SAID: dict[str, tuple[dict[str, Any], list[str]]] = {
             ),
         },
         ["--on panda", "--queue SITE", "--exclude-site A", "--in user.x:y", "--out user.me.z"],
+    ),
+    "environment": (
+        {"environment": Environment(("A=1", "B"), ("KEY",), ("module load x",), "python3")},
+        ["--env A=1", "--env B", "--secret KEY", "--setup 'module load x'", "--python python3"],
     ),
     "channel": ({"metrics": "push"}, ["--channel push"]),
 }
@@ -232,3 +238,30 @@ def test_paths_of_helper_files_in_a_pack_lead_nowhere_else(tmp_path: Path, key: 
 def test_the_magic_takes_the_word(scans_home: Path) -> None:
     assert read_replay_request(["small", "--accept"])[1].accept is True
     assert read_replay_request(["small"])[1].accept is False
+
+
+def test_no_foreign_scan_gets_a_secret_of_this_session_unseen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its notebook would get the value, and could send it anywhere."""
+    monkeypatch.setenv("JUPYTER_CONFIG_DIR", str(tmp_path / "settings"))
+    monkeypatch.setenv("MY_TOKEN", "very-private")
+    record = sent(tmp_path, environment=Environment(secrets=("MY_TOKEN",)))
+    with pytest.raises(NotAccepted, match="--secret MY_TOKEN"):
+        plan_replay(record)
+    with pytest.raises(NotAccepted):
+        client.open_scan(record.paths.folder).command("replay")
+    assert not (tmp_path / "settings").exists()
+    # A variable that only looks like none is not taken from this session either.
+    (tmp_path / "2").mkdir()
+    named = sent(tmp_path / "2", environment=Environment(("MY_TOKEN",)))
+    with pytest.raises(NotAccepted, match="--env MY_TOKEN"):
+        plan_replay(named)
+    with pytest.raises(UsageError, match="Say --secret MY_TOKEN"):
+        plan_replay(named, ReplayRequest(accept=True))
+    # What was seen and accepted is taken when the replay starts.
+    plan = plan_replay(record, ReplayRequest(accept=True))
+    monkeypatch.setattr(client, "spawn", lambda folder: None)
+    client.start(plan)
+    kept = key_files.read(key_files.secrets_file(plan.scan.id))
+    assert kept == {"MY_TOKEN": "very-private"}
