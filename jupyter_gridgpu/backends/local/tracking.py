@@ -54,6 +54,7 @@ from jupyter_gridgpu.store.process import Process
 UNCLAIMED_S = 60.0
 MAX_HAND_OVERS = 6  # of one job, to workers of which none claimed it: that takes an hour
 GONE_S = 10.0  # a job whose folder is missing for so long is lost
+UNKNOWN = Observation("queued")  # what is said of a job until then: nothing is known of it
 UNREADABLE_S = 5.0  # a claim that nobody can read for so long is that of a worker that is dead
 # A job on another host is lost after so long without a heartbeat; a worker writes one every 20 s.
 LOST_S = 180.0
@@ -153,7 +154,7 @@ class LocalJobTracker:
         if not job.spec.exists():
             # A network disk may be away for a moment.
             if self._clock() - self._gone.setdefault(key, self._clock()) < GONE_S:
-                return Observation("queued")
+                return UNKNOWN
             return self._ended(key, Observation("lost", message="The folder of the job is gone."))
         self._gone.pop(key, None)
         if self._starter.may_claim(key):
