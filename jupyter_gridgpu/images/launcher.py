@@ -143,20 +143,24 @@ def script(
     for runtime in runtimes:
         programs += runtime.programs
         cases += _case(runtime, image, binds, gpus, together)
-    no_program = '74 "$host has no python3."'
-    if started is not None:
-        no_program = f'74 "The image {within_quotes(started)} has no python3."'
-    if image is not None:
-        no_program = f'72 "$host has no {" or ".join(programs)} to run {_image_text(image)}."'
     places = {
         "CHECKS": "\n".join(checks),
         "PROGRAMS": " ".join(map(shlex.quote, programs)),
         "CASES": "\n    ".join(cases),
-        "NO_PROGRAM": no_program,
+        "NO_PROGRAM": _no_program(image, started, programs),
     }
     # All places are filled in at once, since the name of an image could look like another place.
     template = TEMPLATE.read_text(encoding="utf-8")
     return re.sub(r"#([A-Z_]+)#", lambda found: places[found[1]], template)
+
+
+def _no_program(image: Image | None, started: str | None, programs: Sequence[str]) -> str:
+    """Return exit code and message for a node that has no program that starts the worker."""
+    if image is not None:
+        return f'72 "$host has no {" or ".join(programs)} to run {_image_text(image)}."'
+    if started is not None:
+        return f'74 "The image {within_quotes(started)} has no python3."'
+    return '74 "$host has no python3."'
 
 
 def _sender_line(sender: Path) -> str:
