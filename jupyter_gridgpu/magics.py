@@ -19,8 +19,10 @@ from jupyter_gridgpu.model.escapes import visible
 from jupyter_gridgpu.planning.dry_run import plan_text
 from jupyter_gridgpu.planning.options import help_text, read_options_line, to_options
 from jupyter_gridgpu.planning.request import Plan, plan
+from jupyter_gridgpu.records.profile_text import place_line, profile_text
 from jupyter_gridgpu.records.record import load_record
 from jupyter_gridgpu.records.replay import plan_replay
+from jupyter_gridgpu.store.access import sentence_of
 
 USAGE = (
     "Write %gridscan NOTEBOOK.ipynb for a form,"
@@ -56,6 +58,9 @@ class GridscanMagics(Magics):
         except GridGpuError as error:
             # IPython prints an error of its own class without a traceback.
             raise IPythonUsageError(str(error)) from None
+        except OSError as error:
+            # A path that somebody has closed, a disk that is full or away: no fault of ours.
+            raise IPythonUsageError(str(sentence_of(error))) from None
 
     def _run_line(self, words: list[str]) -> None:
         """Run a verb, or open the form if the words name a notebook. Raises UsageError."""
@@ -92,6 +97,8 @@ class GridscanMagics(Magics):
         made = plan(notebook, cell, to_options(values), self._variables())
         made = replace(made, command=f"%%gridscan {shlex.join(words)}\n{cell}")
         if dry_run:
+            if made.scan.profile:
+                _say(profile_text(made.scan))
             _say(plan_text(made.scan, made.files))
             return
         if rehearse or there:
@@ -151,8 +158,8 @@ def _start_and_show(made: Plan) -> None:
     # This is no error: users run a cell again to see its scan again.
     if scan.attached:
         _say(f"This cell started {scan.name} before; here it is again. --new starts another scan.")
-    elif scan.scan.choice:
-        _say(scan.scan.choice)
+    elif line := place_line(scan.scan):
+        _say(line)
     scan.table()
 
 

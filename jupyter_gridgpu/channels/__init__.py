@@ -47,6 +47,14 @@ def _first_set_up() -> str:
     return END
 
 
+def collector_address() -> str | None:
+    """Return the address of the collector that the user uses, or None. Raises UsageError."""
+    from jupyter_gridgpu.channels.push import ROUTE, load_account
+
+    account = load_account()
+    return None if account is None else account.url.removesuffix(f"/{ROUTE}")
+
+
 def load(scan: ScanSpec, paths: ScanPaths) -> Channel:
     """Return the channel of a scan. Nothing is asked over the network yet."""
     # Imported here, so that most runners need no HTTP client.

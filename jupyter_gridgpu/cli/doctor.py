@@ -22,7 +22,9 @@ SIGNS = {"ok": ("✔", "green"), "note": ("•", "yellow"), "problem": ("✖", "
 
 @click.command("doctor")
 @click.option(
-    "--on", metavar="BACKEND", help="Also list the variables of this session that its jobs get."
+    "--on",
+    metavar="BACKEND",
+    help="Also list the variables of this session that jobs of a backend or a profile get.",
 )
 @json_option
 def doctor(on: str | None, as_json: bool) -> None:

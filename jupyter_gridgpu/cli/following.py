@@ -81,8 +81,8 @@ def watch_live(handle: ScanHandle) -> str:
     # The user may expect a new scan, but this one was started before.
     if handle.attached:
         echo(f"Same request as before: showing {handle.name}; --new starts another.")
-    elif handle.scan.choice:
-        echo(handle.scan.choice)
+    else:
+        say_place(handle)
     screen = console()
     if screen.is_terminal:
         with _scan_goes_on(handle):
@@ -92,6 +92,15 @@ def watch_live(handle: ScanHandle) -> str:
         screen.print(render(handle, state, screen, limit=None))
     say_end(handle, state)
     return state
+
+
+def say_place(handle: ScanHandle) -> None:
+    """Print why the queue of a scan was chosen, or what its profile stands for."""
+    # Imported late: most scans have neither.
+    if handle.scan.choice or handle.scan.profile:
+        from jupyter_gridgpu.records.profile_text import place_line
+
+        echo(place_line(handle.scan))
 
 
 def say_end(handle: ScanHandle, state: str) -> None:
@@ -144,8 +153,7 @@ def _print_started(handle: ScanHandle, as_json: bool) -> None:
     if handle.attached:
         how = f"Same request as before, {handle.state}"
     echo(f"{how}: {handle.name} in {handle.folder}")
-    if handle.scan.choice:
-        echo(handle.scan.choice)
+    say_place(handle)
 
 
 def leave(handle: ScanHandle, state: str) -> None:

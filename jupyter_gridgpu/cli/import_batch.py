@@ -34,6 +34,7 @@ def import_batch(batch: Path, notebook: Path | None, **options: Any) -> None:
     """
     # Imported late: other verbs need not wait for the modules that read tables and notebooks.
     from jupyter_gridgpu.records.importing import plan_import, write_imported_scan
+    from jupyter_gridgpu.records.profile_text import place_line
 
     made, variants = plan_import(
         batch.absolute(), notebook, to_options(given(options)), command_line()
@@ -42,8 +43,8 @@ def import_batch(batch: Path, notebook: Path | None, **options: Any) -> None:
         echo(f"Warning: {text}", err=True)
     handle = client.create(made, partial(write_imported_scan, made, variants))
     echo(f"Imported {len(variants)} variants as {handle.name} in {handle.folder}.")
-    if made.scan.choice:
-        echo(made.scan.choice)
+    if line := place_line(made.scan):
+        echo(line)
     # Variants of a CSV or YAML file have parameters only, and no executed notebook.
     if variants[0].path is None:
         echo(f"They have not run yet: `gridgpu retry {handle.name}` runs them.")

@@ -14,12 +14,16 @@ from jupyter_gridgpu.cli.output import console, echo, json_option, print_json
 from jupyter_gridgpu.errors import UsageError
 from jupyter_gridgpu.model.job import one_line
 from jupyter_gridgpu.model.queue import LOCAL, Queue, free_text, gpus_text, limits_text, to_json
+from jupyter_gridgpu.planning import profile_files
+from jupyter_gridgpu.planning.profile import Profile
 from jupyter_gridgpu.queues import cric, declarations, discovery, gpu_request
 from jupyter_gridgpu.queues.fields import NAME
 from jupyter_gridgpu.queues.match import Match, rank
+from jupyter_gridgpu.records.profile_text import profile_info
 
 NAMED_ENTRIES = 5  # the most left-out entries of a dump that are named
 CELL_LIMIT = 200  # characters of the longest cell of the table
+PROFILE_LIMIT = 1000  # the same, of the table of profiles
 
 
 @click.group("queues", invoke_without_command=True)
@@ -33,6 +37,7 @@ CELL_LIMIT = 200  # characters of the longest cell of the table
 @click.pass_context
 def queues(context: click.Context, request: str | None, as_json: bool) -> None:
     """List the queues with GPUs: declared in files, found in Slurm and HTCondor, and this machine.
+    Below them are the profiles: names that --on takes, each for the options that are shown.
 
     With --gpu, say which of them fit, the best first, and why each other does not.
     """
@@ -46,13 +51,18 @@ def queues(context: click.Context, request: str | None, as_json: bool) -> None:
         matches = [Match(queue, None) for queue in found.queues]
     else:
         matches = rank(found.queues, wanted)
+    profiles, mistakes = profile_files.read_all()
+    # If a batch system does not answer, its problem is printed below the table of all others.
+    problems = [*found.problems, *(mistake.text for mistake in mistakes)]
     if as_json:
         bodies = [_match_json(match, judged) for match in matches]
-        print_json({"queues": bodies, "problems": list(found.problems)})
+        listed = [profile_info(profile) for profile in profiles]
+        print_json({"queues": bodies, "profiles": listed, "problems": problems})
         return
     _print(matches, judged)
-    # If a batch system does not answer, its problem is printed below the table of all others.
-    for problem in found.problems:
+    if profiles and not judged:
+        _print_profiles(profiles)
+    for problem in problems:
         echo(one_line(problem), err=True)
 
 
@@ -122,6 +132,22 @@ def _print(matches: list[Match], judged: bool) -> None:
             cells.append(limits_text(match.queue.limits))
         style = "dim" if judged and match.fits is False else ""
         table.add_row(*(Text(one_line(cell, CELL_LIMIT) or "") for cell in cells), style=style)
+    console().print(table)
+
+
+def _print_profiles(profiles: list[Profile]) -> None:
+    """Print a table of profiles: what --on takes, and the options for which it stands."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, header_style="dim", pad_edge=False, padding=(0, 1))
+    table.add_column("profile", no_wrap=True, overflow="fold")
+    table.add_column("what it is", overflow="fold")
+    table.add_column("stands for", overflow="fold")
+    for profile in profiles:
+        cells = (profile.name, profile.title, profile_info(profile)["options"])
+        table.add_row(*(Text(one_line(cell, PROFILE_LIMIT) or "") for cell in cells))
+    echo("")
     console().print(table)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from jupyter_gridgpu import client
-from jupyter_gridgpu.cli.following import say_end
+from jupyter_gridgpu.cli.following import say_end, say_place
 from jupyter_gridgpu.cli.output import console, json_option, print_json
 
 SHOWN_ROWS = 200  # drawing thousands of rows takes seconds
@@ -29,6 +29,8 @@ def show(scan: str, everything: bool, as_json: bool) -> None:
     # Imported late: JSON needs no tables.
     from jupyter_gridgpu.terminal import render
 
+    if handle.scan.profile:
+        say_place(handle)
     screen = console()
     limit = None if everything else SHOWN_ROWS
     screen.print(render(handle, handle.state, screen, limit=limit))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from jupyter_gridgpu.doctor import batch_systems, channels, home, jupyter, machine, panda
+from jupyter_gridgpu.doctor import batch_systems, channels, home, jupyter, machine, panda, profiles
 from jupyter_gridgpu.doctor.finding import Finding, problem
 from jupyter_gridgpu.transport.asking import ask_all
 
@@ -26,6 +26,7 @@ PARTS: dict[str, Check] = {
     "HTCondor": batch_systems.htcondor,
     "PanDA": panda.panda,
     "queues": batch_systems.queues,
+    "profiles": profiles.profiles,
     "metrics": channels.receivers,
     "pace": batch_systems.pace,
 }

@@ -12,6 +12,8 @@ from jupyter_gridgpu.errors import UsageError
 from jupyter_gridgpu.model.resources import Container, Placement
 from jupyter_gridgpu.model.scan import ScanSpec
 from jupyter_gridgpu.model.space import Space
+from jupyter_gridgpu.planning import profiles
+from jupyter_gridgpu.planning.profile import Profile
 
 
 @dataclass(frozen=True)
@@ -30,15 +32,22 @@ class SessionVariables:
 
 
 def session_variables(on: str, environment: Mapping[str, str] | None = None) -> SessionVariables:
-    """Return what would go with jobs `--on` a backend, on a disk that its nodes share.
+    """Return what would go with jobs `--on` a backend, or a profile.
 
-    Raises UsageError for a backend that is not known.
+    The nodes are taken to share a disk with this machine, unless a profile says that they do not.
+    Raises UsageError for a name that is not known.
     """
-    if on not in backends.names():
+    profile = profiles.named(on) or Profile(on, on)
+    if profile.backend not in backends.names():
         raise UsageError(f"--on {on}: choose one of {', '.join(sorted(backends.names()))}.")
     session = dict(os.environ if environment is None else environment)
-    travel = travelling.reaches_jobs(_scan(on, Container()), session)
-    in_images = travelling.reaches_jobs(_scan(on, Container("docker://any")), session)
+    said = {
+        text.partition("=")[0]
+        for name in ("env", "secret")
+        for text in profile.options.get(name, ())
+    }
+    travel = said | travelling.reaches_jobs(_scan(profile, Container()), session)
+    in_images = said | travelling.reaches_jobs(_scan(profile, Container("docker://any")), session)
     stay = sorted(set(session) - travel)
     secrets = [
         name
@@ -50,7 +59,7 @@ def session_variables(on: str, environment: Mapping[str, str] | None = None) -> 
     )
 
 
-def _scan(on: str, container: Container) -> ScanSpec:
+def _scan(profile: Profile, container: Container) -> ScanSpec:
     """Return the least that the rule must know of a scan."""
     return ScanSpec(
         id="",
@@ -62,7 +71,7 @@ def _scan(on: str, container: Container) -> ScanSpec:
         sampler="",
         seed=0,
         trials=None,
-        backend=on,
+        backend=profile.backend,
         container=container,
-        placement=Placement(),
+        placement=Placement(shared=not profile.options.get("no_shared_disk", False)),
     )

@@ -7,10 +7,10 @@ command lines come from the runtimes (`ImageRuntime`), and are written as shell 
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from jupyter_gridgpu.images.base import (
@@ -25,9 +25,12 @@ from jupyter_gridgpu.images.base import (
 )
 from jupyter_gridgpu.images.hidden import hiding, own_path
 from jupyter_gridgpu.images.reference import SIF_MAGIC, SIF_MAGIC_AT
+from jupyter_gridgpu.images.setup import Setup
 from jupyter_gridgpu.images.shell import command_line, quoted, variable, within_quotes
+from jupyter_gridgpu.images.temporary_folder import TEMPORARY_TARGETS, temporary_folder_lines
 from jupyter_gridgpu.worker.image import NAME_VARIABLE, VERSION_VARIABLE
 
+NO_SETUP = Setup()
 TEMPLATE = Path(__file__).with_name("worker.sh")
 # Values that only the node knows: the scan's folder, the key of a job, the temporary folder of the
 # jobs, and the program of the runtime that it has.
@@ -39,7 +42,6 @@ PROGRAM = variable("program")
 WRITABLE = (f"{FOLDER}/jobs/{KEY}",)
 # Files in these folders that this machine trusts when it starts the job again.
 PROTECTED = (f"{FOLDER}/jobs/{KEY}/job.json", f"{FOLDER}/jobs/{KEY}/claim.json")
-TEMPORARY_TARGETS = ("/tmp", "/var/tmp")
 
 # Shell commands that print which image the node has. They are cheap, since every job runs one, and
 # print something that another image is unlikely to have: the digest by which CVMFS names a folder,
@@ -77,90 +79,72 @@ if ! why=$("$program" -c "" 2>&1); then
 fi"""
 
 
-# Programs of the node keep sockets in its temporary folder, by which an image could reach out of
-# its container. So the jobs get a folder of their own there. Its name has the number of this
-# process, which becomes the runtime: the next launcher removes what ended jobs left.
-_TEMPORARY_FOLDER = """\
-temporary_folder() {
-    tmp=${TMPDIR:-/tmp}
-    { [ -d "$tmp" ] && [ -w "$tmp" ]; } || tmp=/tmp
-    for old in "$tmp/gridgpu-tmp-$host-"*; do
-        number=${old##*-}
-        if [ "$number" = $$ ] || ! kill -0 "$number" 2>/dev/null; then rm -rf "$old" 2>/dev/null; fi
-    done
-    tmp=$tmp/gridgpu-tmp-$host-$$
-    mkdir -m 700 "$tmp" || fail 71 "$host cannot make a temporary folder, $tmp."
-    # A runtime may be unable to make the places of what is mounted inside another mount.
-    case $folder in
-    /tmp/*) mkdir -p "$tmp/${folder#/tmp/}" ;;
-    /var/tmp/*) mkdir -p "$tmp/${folder#/var/tmp/}" ;;
-    esac"""
+@dataclass(frozen=True)
+class Launch:
+    """What worker.sh has to know of the jobs that it starts, besides image and folders."""
 
-
-def temporary_folder(pid: int) -> Path:
-    """Return the temporary folder that a launcher on this machine made, by its process number."""
-    root = os.environ.get("TMPDIR") or "/tmp"
-    if not os.path.isdir(root) or not os.access(root, os.W_OK):
-        root = "/tmp"
-    return Path(root) / f"gridgpu-tmp-{os.uname().nodename}-{pid}"
+    gpus: bool  # whether jobs need a GPU
+    together: int  # how many of the script's jobs run at the same time
+    # A file outside the scan's folder, with which jobs send metrics on nodes that see it.
+    sender: Path | None = None
+    secrets: Path | None = None  # such a file with the secrets of the scan
+    # The image, as the user named it, whose container somebody else starts before the script.
+    started: str | None = None
+    setup: Setup = NO_SETUP  # what runs before the worker
 
 
 def script(
-    image: Image | None,
-    runtimes: Sequence[ImageRuntime],
-    binds: Sequence[Bind],
-    gpus: bool,
-    together: int,
-    sender: Path | None = None,
-    started: str | None = None,
-    secrets: Path | None = None,
-    variables: Mapping[str, str] = {},
+    image: Image | None, runtimes: Sequence[ImageRuntime], binds: Sequence[Bind], launch: Launch
 ) -> str:
-    """Return the text of worker.sh.
-
-    Without an image, `runtimes` are those that need none. `gpus` says that jobs need a GPU, and
-    `together` is how many of the script's jobs run at the same time. `sender` is a file outside the
-    scan's folder, with which jobs send metrics on nodes that see it. `started` is the image, as the
-    user named it, whose container somebody else starts before this script. `secrets` is a file with
-    the secrets of the scan; a container sees it at its place. `variables` are those that the user
-    sets for jobs without an image. The worker sets them as well, but it has to be found first.
-    """
-    checks = [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
-    if secrets is not None:
-        checks.append(_secrets_check(secrets))
-        binds = [*binds, Bind(str(secrets), str(secrets), readonly=True)]
-    if image is not None:
-        checks += [*_image_checks(image), *_bind_checks(binds), *_settings(image)]
-        checks += _temporary_folder(binds)
-    else:
-        checks += _settings_without_runtime(started)
-    if gpus:
-        checks.append(_GPU_CHECK)
-    if sender is not None:
-        checks.append(_sender_line(sender))
+    """Return the text of worker.sh. Without an image, `runtimes` are those that need none."""
+    if launch.secrets is not None:
+        # A container sees the file at its place.
+        binds = [*binds, Bind(str(launch.secrets), str(launch.secrets), readonly=True)]
     programs: list[str] = []
     cases: list[str] = []
     for runtime in runtimes:
         programs += runtime.programs
-        cases += _case(runtime, image, binds, gpus, together)
+        cases += _case(runtime, image, binds, launch)
     places = {
-        "CHECKS": "\n".join(checks),
-        "PROGRAMS": " ".join(map(shlex.quote, programs)),
+        "CHECKS": "\n".join(_checks(image, binds, launch)),
+        "PROGRAMS": " ".join(map(quoted, programs)),
         "CASES": "\n    ".join(cases),
-        "NO_PROGRAM": _no_program(image, started, programs),
+        "NO_PROGRAM": _no_program(image, programs, launch),
+        **launch.setup.places(),
     }
     # All places are filled in at once, since the name of an image could look like another place.
     template = TEMPLATE.read_text(encoding="utf-8")
     return re.sub(r"#([A-Z_]+)#", lambda found: places[found[1]], template)
 
 
-def _no_program(image: Image | None, started: str | None, programs: Sequence[str]) -> str:
-    """Return exit code and message for a node that has no program that starts the worker."""
+def _checks(image: Image | None, binds: Sequence[Bind], launch: Launch) -> list[str]:
+    """Return the lines that look at the node, and set what the worker reads."""
+    lines: list[str] = []
+    if image is None and launch.started is None:
+        # The worker sets the variables of the user as well, but it has to be found first.
+        assigned = launch.setup.environment.assigned()
+        lines += [f"export {name}={shlex.quote(value)}" for name, value in assigned.items()]
+    if launch.secrets is not None:
+        lines.append(_secrets_check(launch.secrets))
+    if image is not None:
+        lines += [*_image_checks(image), *_bind_checks(binds), *_settings(image)]
+        lines += temporary_folder_lines(binds)
+    else:
+        lines += _settings_without_runtime(launch.started)
+    if launch.gpus:
+        lines.append(_GPU_CHECK)
+    if launch.sender is not None:
+        lines.append(_sender_line(launch.sender))
+    return lines
+
+
+def _no_program(image: Image | None, programs: Sequence[str], launch: Launch) -> str:
+    """Return the words of `fail` for a node that has none of the programs."""
     if image is not None:
         return f'72 "$host has no {" or ".join(programs)} to run {_image_text(image)}."'
-    if started is not None:
-        return f'74 "The image {within_quotes(started)} has no python3."'
-    return '74 "$host has no python3."'
+    if launch.started is not None:
+        return f'74 "The image {within_quotes(launch.started)} has no python3."'
+    return launch.setup.no_program() or '74 "$host has no python3."'
 
 
 def _sender_line(sender: Path) -> str:
@@ -254,33 +238,11 @@ def _settings_without_runtime(started: str | None) -> list[str]:
     return lines
 
 
-def _temporary_folder(binds: Sequence[Bind]) -> list[str]:
-    """Return a function of the shell that makes a temporary folder for these jobs alone."""
-    lines = [_TEMPORARY_FOLDER]
-    for bind in binds:
-        inside = _below_temporary(bind.target)
-        if inside is not None:
-            place, source = f'"$tmp"/{shlex.quote(inside)}', shlex.quote(bind.source)
-            lines.append(
-                f"    if [ -d {source} ]; then mkdir -p {place};"
-                f' else mkdir -p "$(dirname {place})" && : >{place}; fi'
-            )
-    return [*lines, "}"]
-
-
-def _below_temporary(target: str) -> str | None:
-    """Return a path of a container relative to its temporary folder, or None if it is elsewhere."""
-    for folder in TEMPORARY_TARGETS:
-        if target.startswith(f"{folder}/"):
-            return target[len(folder) + 1 :]
-    return None
-
-
 def _case(
-    runtime: ImageRuntime, image: Image | None, binds: Sequence[Bind], gpus: bool, together: int
+    runtime: ImageRuntime, image: Image | None, binds: Sequence[Bind], launch: Launch
 ) -> list[str]:
     """Return the lines that run jobs with one runtime, as a branch of the script's `case`."""
-    inside = runtime.inside(image, [f"{FOLDER}/worker.pyz", "--together", str(together)])
+    inside = runtime.inside(image, [f"{FOLDER}/worker.pyz", "--together", str(launch.together)])
     starts = [
         runtime.options(PROGRAM, _mounts(binds), with_gpus, FOLDER) for with_gpus in (True, False)
     ]
@@ -289,8 +251,10 @@ def _case(
         lines += [*_fetch_lines(runtime, image), "temporary_folder"]
     if runtime.hidden_variables:
         lines.append(hiding(runtime.hidden_variables))
-    if image is None and len(runtime.programs) > 1:
-        lines += _TRIAL.splitlines()
+    if image is None:
+        # Each program but the last is tried, and the last as well if the user has named it.
+        trial = _TRIAL if len(runtime.programs) > 1 else launch.setup.trial()
+        lines += trial.splitlines()
     lines.append("log")
     if image is None:
         starts = [[*start, *inside] for start in starts]
@@ -298,10 +262,10 @@ def _case(
         lines += _job_lines(runtime, inside)
     with_gpus, without = map(_exec_line, starts)
     # A runtime without a container has the same command either way.
-    if gpus and with_gpus != without:
+    if launch.gpus and with_gpus != without:
         lines.append(f'if [ -n "$gpu" ]; then {with_gpus}; fi')
     lines.append(without)
-    programs = " | ".join(map(shlex.quote, runtime.programs))
+    programs = " | ".join(map(quoted, runtime.programs))
     return [f"{programs})", *(f"    {line}" for line in lines), "    ;;"]
 
 

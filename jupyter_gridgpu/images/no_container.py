@@ -56,16 +56,15 @@ class StartedContainer(NoContainer):
         super().__init__([PYTHON3])
 
 
-def of_the_node() -> NoContainer:
-    """Return how jobs run on nodes that share their disks with this machine.
+def without_image(python: str | None, first: Sequence[str], on_grid: bool) -> NoContainer:
+    """Return how jobs run in no image: with `python` alone, if the user named one.
 
-    They run with the Python of this machine, if the node has it under the same path, else python3.
+    Otherwise they run with the `first` programs, with the Python of this machine if a node has it
+    under the same path, or with python3. Nodes of the grid share nothing with this machine but
+    CVMFS.
     """
-    return NoContainer([sys.executable, PYTHON3])
-
-
-def of_the_grid() -> NoContainer:
-    """Return how jobs run on nodes of the grid, which share nothing with this machine but CVMFS."""
-    if sys.executable.startswith(SEEN_EVERYWHERE):
-        return of_the_node()
-    return NoContainer([PYTHON3])
+    if python is not None:
+        return NoContainer([python])
+    if on_grid and not sys.executable.startswith(SEEN_EVERYWHERE):
+        return NoContainer([*first, PYTHON3])
+    return NoContainer([*first, sys.executable, PYTHON3])

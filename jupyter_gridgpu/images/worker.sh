@@ -8,17 +8,18 @@
 #   73  the image cannot be used, or a folder to bind is missing
 #   74  there is no Python of at least 3.9, or no papermill
 #   75  a GPU was asked for, and the node has none
+#   76  a setup line failed
 # Else it becomes the worker by exec, so that the signals of a batch system reach the worker.
-folder=${1:?the folder of the scan}
+#SETUP_LINES#folder=${1:?the folder of the scan}
 shift
 keys=$* host=$(uname -n)
 
 say() {
-    echo "$1" >&2
+    printf '%s\n' "$1" >&2
     # On a node that does not see the scan's folder, only stderr can have the line.
     for key in $keys; do
         log=$folder/jobs/$key/launch.log
-        if [ -w "$folder/jobs/$key" ] && plain "$log" new; then echo "$1" >>"$log"; fi
+        if [ -w "$folder/jobs/$key" ] && plain "$log" new; then printf '%s\n' "$1" >>"$log"; fi
     done
 }
 
@@ -47,7 +48,7 @@ log() {
 # A folder of this name may be there without the scan: a mount point whose disk is missing.
 { cd "$folder" 2>/dev/null && [ -f worker.pyz ]; } ||
     fail 71 "This node, $host, does not see the scan's folder $folder."
-# The worker gets a file of each job in place of its key.
+#SETUP## The worker gets a file of each job in place of its key.
 for key in "$@"; do
     set -- "$@" "$folder/jobs/$key/job.json"
     shift

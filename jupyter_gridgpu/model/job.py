@@ -22,7 +22,7 @@ NEXT = {
     **{state: frozenset() for state in END_STATES},
 }
 REASONS = (
-    "timeout", "oom", "preempted", "pruned", "node", "image", "notebook", "user", "submit",
+    "timeout", "oom", "preempted", "pruned", "node", "image", "setup", "notebook", "user", "submit",
 )  # fmt: skip
 MESSAGE_LIMIT = 500  # characters
 _KEY = re.compile(r"(v\d{4,7})\.(\d{1,4})", re.ASCII)

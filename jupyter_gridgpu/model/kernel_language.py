@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 PYTHON = "python"
+NATIVE_KERNEL = "python3"  # how Jupyter calls the kernel of the Python that it runs in
 # The words of papermill, and how kernels and notebooks also say them, in lower case.
 _ALSO = {
     PYTHON: ("ipython", "python2", "python3", "ipython3", "python 3", "py"),

@@ -4,6 +4,7 @@
       journal.jsonl               one event a line: `EventHead` and the keys of the event
       manifest.jsonl              one `ManifestLine` for each job that has ended
       points.jsonl                one `PointLine` for each variant, where the points are given
+      shared-files.json           `SharedFilesFile`
       runner.lock                 `LeaseFile`
       unpacked.json               `UnpackedFile`
       inbox/ID.json               `CommandFile`
@@ -34,7 +35,7 @@ from jupyter_gridgpu.model.numbers import Num
 
 State = Literal["new", "queued", "running", "done", "failed", "cancelled", "lost"]
 Reason = Literal[
-    "timeout", "oom", "preempted", "pruned", "node", "image", "notebook", "user", "submit"
+    "timeout", "oom", "preempted", "pruned", "node", "image", "setup", "notebook", "user", "submit"
 ]
 CommandName = Literal["stop", "retry", "pause", "resume", "extend"]
 
@@ -48,6 +49,7 @@ class _LaterJobSpec(TypedDict, total=False):
     notebook_digest: str
     image: str | None
     image_digest: str | None
+    python: str | None  # what --python named
     prefork: bool  # whether the kernel may be forked from a prepared parent
     language: str  # of the kernel, for example python
     sender: str  # path of the file that says where a job sends its metrics
@@ -80,6 +82,8 @@ class _ResultExtras(TypedDict, total=False):
     reason: Reason | None
     message: str | None
     cell: int | None  # as In [n] counts in the user's notebook
+    # The sizes of metrics.jsonl and output.ipynb, in bytes, when the copy ended.
+    left: dict[str, int]
 
 
 class JobResult(_ResultExtras):
@@ -184,6 +188,19 @@ class PointLine(TypedDict):
     point: int
     repeat: int
     params: dict[str, Any]
+
+
+class SharedFile(TypedDict):
+    """A helper file that nodes see where it lies (`--shared`)."""
+
+    path: str  # on the nodes
+    size: int  # in bytes, when the scan was made
+
+
+class SharedFilesFile(TypedDict):
+    """shared-files.json: the helper files that nodes see, by their names beside the notebook."""
+
+    files: dict[str, SharedFile]
 
 
 class LeaseFile(ProcessFile):

@@ -352,6 +352,7 @@ def summary(view: ScanView, state: str, folder: str, foreign: str | None = None)
         "folder": folder,
         "state": state,
         "foreign": foreign,
+        "profile": view.scan.profile or None,
         "best": best.id if best else None,
         "warnings": [*warnings_of(view), *([slept] if slept else [])],
         "stopped_by": notes.stopped_by(view),

@@ -29,6 +29,7 @@ from jupyter_gridgpu.planning.parameter import NO_VALUE, Parameter, check_axis
 from jupyter_gridgpu.planning.python_cell import NotPython
 from jupyter_gridgpu.planning.reported_metrics import reported_names
 from jupyter_gridgpu.store import home
+from jupyter_gridgpu.store.access import why
 from jupyter_gridgpu.store.json_decoder import parse_json
 from jupyter_gridgpu.store.opener import read_bounded, users_opener
 from jupyter_gridgpu.store.paths import NOTEBOOK_BYTES
@@ -56,10 +57,14 @@ class Notebook:
 
 
 def read_notebook(
-    path: str | Path, kernel_here: bool | None = True, wanted_kernel: str | None = None
+    path: str | Path,
+    kernel_here: bool | None = True,
+    wanted_kernel: str | None = None,
+    own_python: bool = False,
 ) -> Notebook:
     """Return the notebook at `path`.
 
+    With `own_python`, `--python` names the Python whose kernel runs a notebook in Python.
     `wanted_kernel` runs it instead of its own. With `kernel_here` that kernel must be installed on
     this machine; the kernel may be in an image otherwise. None stands for a form, which opens also
     if no kernel is known yet. Raises NotebookError with one sentence if the notebook cannot be
@@ -75,13 +80,13 @@ def read_notebook(
     if kernel_here is None:
         kernel = kernel_to_be(given, metadata, wanted_kernel)
     else:
-        kernel = choose_kernel(given, metadata, wanted_kernel, kernel_here)
+        kernel = choose_kernel(given, metadata, wanted_kernel, kernel_here, own_python)
     remarks: tuple[str, ...] = (kernel.remark,) if kernel.remark else ()
     try:
         parameters = _read_parameters(whole, content, kernel.language)
     except NotPython as error:
         source = _source(_parameters_cell(whole, content))
-        other_python = not kernel_here or not runs_this_python(kernel.name)
+        other_python = own_python or not kernel_here or not runs_this_python(kernel.name)
         parameters, remark = read_anyway(source, given.name, error, other_python)
         remarks += (remark,)
     return Notebook(
@@ -179,7 +184,7 @@ def _read(path: Path) -> bytes:
     except FileNotFoundError:
         raise NotebookError(f"There is no notebook {path}{_near_file(path)}") from None
     except OSError as error:
-        raise NotebookError(f"{path} cannot be read: {error.strerror}.") from None
+        raise NotebookError(f"{path} cannot be read: {why(error, path)}.") from None
     except ValueError:  # for a null byte in the name
         raise NotebookError(f"{str(path)!r} is no file name.") from None
 

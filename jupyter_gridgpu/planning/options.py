@@ -8,8 +8,12 @@ from typing import Any, get_args, get_origin
 
 import click
 from click.core import ParameterSource
+from click.shell_completion import CompletionItem
 
+from jupyter_gridgpu import backends
 from jupyter_gridgpu.errors import UsageError
+from jupyter_gridgpu.model.scan import AUTO
+from jupyter_gridgpu.planning import profile_files
 from jupyter_gridgpu.planning.declaration import (
     NOT_FOR_A_REPLAY,
     NOT_FOR_AN_IMPORT,
@@ -91,14 +95,30 @@ def _click_settings(declared: dataclasses.Field[Any]) -> dict[str, Any]:
     """Return type, default and number of values of an option, as click's keywords."""
     if declared.type is bool:
         return {"is_flag": True}
+    settings: dict[str, Any]
     kinds = get_args(declared.type) or (declared.type,)
-    settings: dict[str, Any] = {"type": int, "multiple": get_origin(declared.type) is tuple}
+    settings = {"type": int, "multiple": get_origin(declared.type) is tuple}
     if str in kinds:
         # If both a text such as 40GB and a number are allowed, the text is parsed later.
         settings["type"] = str
+    if declared.name == "on":
+        settings["shell_complete"] = _complete_places
     if declared.default not in (None, ()):
         settings.update(default=declared.default, show_default=True)
     return settings
+
+
+def _complete_places(
+    context: click.Context, parameter: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Return the backends and profiles that begin with what stands in the shell."""
+    helps = dict.fromkeys([*backends.names(), AUTO], "")
+    helps |= {profile.name: profile.title for profile in profile_files.read_all()[0]}
+    return [
+        CompletionItem(name, help=text)
+        for name, text in helps.items()
+        if name.startswith(incomplete)
+    ]
 
 
 @click.command(

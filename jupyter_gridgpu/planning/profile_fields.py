@@ -17,7 +17,8 @@ from jupyter_gridgpu import backends
 from jupyter_gridgpu.errors import GridGpuError, UsageError
 from jupyter_gridgpu.model.environment import LINE_LIMIT, LINES_LIMIT, is_line
 from jupyter_gridgpu.model.fields import NAME, PLAIN_NAME
-from jupyter_gridgpu.model.resources import RUNTIMES, Container
+from jupyter_gridgpu.model.queue import LOCAL
+from jupyter_gridgpu.model.resources import ANY_RUNTIME, RUNTIMES, Container
 from jupyter_gridgpu.model.scan import AUTO, CHANNELS, ScanSpec
 from jupyter_gridgpu.model.space import Space
 from jupyter_gridgpu.planning.declaration import Options, wording_of
@@ -321,12 +322,23 @@ def _refusal(backend: str, values: dict[str, Any]) -> str:
             sampler="grid",
             seed=0,
             trials=None,
-            **backend_fields(options, Container()),
+            **backend_fields(options, _container(options)),
         )
-        backends.load(scan, ScanPaths(home.home() / scan.name)).check(False)
+        # What this machine has now says nothing about the file.
+        if backend != LOCAL:
+            backends.load(scan, ScanPaths(home.home() / scan.name)).check(False)
     except GridGpuError as error:
         return str(error)
     return ""
+
+
+def _container(options: Options) -> Container:
+    """Return what the options say of the image, which is not looked for."""
+    image = options.image
+    # Runtime and folders of a profile are for an image that the user names.
+    if image is None and (options.bind or options.runtime != ANY_RUNTIME):
+        image = "docker://example/image"
+    return Container(image, None, options.runtime, tuple(options.bind))
 
 
 def _in_fields(text: str) -> str:

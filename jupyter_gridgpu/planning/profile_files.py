@@ -25,6 +25,7 @@ class Problem:
 
     text: str
     profile: str = ""
+    untrusted: bool = False  # others may have written the file
 
 
 def folders() -> list[Path]:
@@ -71,7 +72,8 @@ def read(path: Path) -> tuple[list[Profile], list[Problem]]:
     except OSError as error:
         return [], [Problem(f"{path} cannot be read: {error.strerror or error}.")]
     except trusted_file.Untrusted as error:
-        return [], [Problem(f"{error}: {_its_profiles(str(error), path)} are not used.")]
+        profiles_of_file = _its_profiles(str(error), path)
+        return [], [Problem(f"{error}: {profiles_of_file} are not used.", untrusted=True)]
     except (ValueError, UsageError) as error:
         return [], [Problem(f"{path} is no list of profiles: {one_line(str(error))}.")]
     try:

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields, replace
 from typing import Any
 
-from jupyter_gridgpu import backends
+from jupyter_gridgpu import backends, channels
 from jupyter_gridgpu.errors import UsageError
 from jupyter_gridgpu.model.notes import nearest_name
 from jupyter_gridgpu.model.resources import NO_RUNTIME
-from jupyter_gridgpu.model.scan import AUTO
+from jupyter_gridgpu.model.scan import AUTO, FILE, ScanSpec
 from jupyter_gridgpu.planning import profile_files
 from jupyter_gridgpu.planning.declaration import Options
 from jupyter_gridgpu.planning.profile import ExpandedOptions, Profile
@@ -68,8 +69,19 @@ def _unknown(on: str, names: list[str], problems: Sequence[profile_files.Problem
     return " ".join([text, *unread[:1]])
 
 
-def merged(profile: Profile, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the values of options by name: those of a profile, and those that a user gave."""
+def with_profile(options: Options, name: str, collector: str | None = None) -> Options:
+    """Return options that name the profile which they have in them; the same for an empty name."""
+    if not name:
+        return options
+    values = {declared.name: getattr(options, declared.name) for declared in fields(Options)}
+    return ExpandedOptions(**values, profile=name, collector=collector)
+
+
+def merged(profile: Profile, given: Mapping[str, Any], image: str | None = None) -> dict[str, Any]:
+    """Return the values of options by name: those of a profile, and those that a user gave.
+
+    `image` is the image of the scan, where it has one from elsewhere.
+    """
     values = {**profile.options, **given, "on": profile.backend}
     if "metrics" in given:  # the name of `channel` in earlier versions
         values.pop("channel", None)
@@ -80,14 +92,49 @@ def merged(profile: Profile, given: Mapping[str, Any]) -> dict[str, Any]:
         values |= _listed(name, together(profile.options.get(name), given.get(name), key))
     for name, other in (("env", "secret"), ("secret", "env")):
         # A variable of the profile may become a secret of the user's, and the other way round.
-        users = {_variable(text) for text in texts(given.get(other))}
-        kept = [
-            text
-            for text in texts(values.get(name))
-            if _variable(text) not in users or text in texts(given.get(name))
-        ]
-        values |= _listed(name, tuple(kept))
-    return {**values, **_without_what_needs_another(values, given)}
+        users = {_name(text) for text in texts(given.get(other))}
+        own = texts(given.get(name))
+        kept = [text for text in texts(values.get(name)) if text in own or _name(text) not in users]
+        if name in values:
+            values[name] = tuple(kept)
+    return {**values, **_without_what_needs_another(values, given, values.get("image") or image)}
+
+
+def over_recorded(
+    profile: Profile, given: Mapping[str, Any], recorded: Options
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the values of options for a replay, and those of them that are not the scan's.
+
+    They are those of a profile and of the user; variables and folders of the scan come before
+    them. The image stays what it was, where the scan had one and the user names no other.
+    """
+    if recorded.image is not None and "image" not in given:
+        kept = {name: value for name, value in profile.options.items() if name != "image"}
+        profile = replace(profile, options=kept)
+    values = merged(profile, given, recorded.image)
+    # What the scan itself says to containers and jobs may be somebody else's.
+    own = dict(values)
+    for name in ("env", "secret", "bind"):
+        before = getattr(recorded, name)
+        if before:
+            values[name] = together(before, values.get(name), _KEYS[name])
+            own.pop(name, None)
+    return values, own
+
+
+def with_collector_warning(scan: ScanSpec, options: Options) -> ScanSpec:
+    """Return the scan, with a warning if its metrics do not go to the collector of the profile."""
+    wanted = options.collector if isinstance(options, ExpandedOptions) else None
+    if wanted is None or scan.channel == FILE:
+        return scan
+    used = channels.collector_address()
+    if used == wanted:
+        return scan
+    text = (
+        f"Jobs of profile {scan.profile} reach the collector {wanted}, and you use"
+        f" {used or 'none'}: `gridgpu collector use` takes what its owner gave you."
+    )
+    return replace(scan, warnings=(*scan.warnings, text))
 
 
 def texts(value: Any) -> tuple[str, ...]:
@@ -111,7 +158,7 @@ def _listed(name: str, values: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
 
 
 def _without_what_needs_another(
-    values: Mapping[str, Any], given: Mapping[str, Any]
+    values: Mapping[str, Any], given: Mapping[str, Any], image: str | None
 ) -> dict[str, Any]:
     """Return defaults for what only a profile says, and what means nothing in this request.
 
@@ -119,7 +166,7 @@ def _without_what_needs_another(
     folders for nodes that do not see the scan's folder.
     """
     found: dict[str, Any] = {}
-    if values.get("image") is None:
+    if image is None:
         found |= {"runtime": "auto"} if "runtime" not in given else {}
         found |= {"bind": texts(given.get("bind"))}
     elif values.get("runtime") == NO_RUNTIME:
@@ -136,7 +183,7 @@ def _itself(text: str) -> str:
     return text
 
 
-def _variable(text: str) -> str:
+def _name(text: str) -> str:
     return text.partition("=")[0].strip()
 
 
@@ -156,7 +203,7 @@ def _engine_word(text: str) -> str:
 
 
 _KEYS: dict[str, Callable[[str], str]] = {
-    "env": _variable,
+    "env": _name,
     "secret": _itself,
     "engine_option": _engine_word,
     "bind": _destination,

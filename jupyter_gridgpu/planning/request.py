@@ -35,6 +35,7 @@ from jupyter_gridgpu.planning.option_values import (
     positive,
     read_objective,
 )
+from jupyter_gridgpu.planning.profiles import with_collector_warning
 from jupyter_gridgpu.planning.space_apart import space_apart
 from jupyter_gridgpu.store import home
 
@@ -76,7 +77,7 @@ def plan(
     # The image comes first: with an image, the kernel need not be installed here.
     container = container_of(options, exact=ask)
     here = not images.starts_container(container)
-    found = read_notebook(notebook, here, options.kernel)
+    found = read_notebook(notebook, here, options.kernel, options.python is not None)
     wanted = _read_space(space, names)
     check_space(found, wanted)
     objective = read_objective(options.maximize, options.minimize)
@@ -104,6 +105,7 @@ def plan(
         warnings=warnings,
     )
     scan = accepted_by_backend(_with_option_warnings(scan), ask, files)
+    scan = with_collector_warning(scan, options)
     return Plan(scan, found, files, options.name, options.new)
 
 

@@ -183,7 +183,7 @@ def _gpu_body(kind: GpuKind) -> dict[str, Any]:
     return _without_empty(
         vendor=kind.vendor,
         model=kind.model,
-        vram=_memory_text(kind.vram_mb),
+        vram=exact_memory(kind.vram_mb),
         cuda=kind.cuda,
         count=kind.count,
         total=kind.total,
@@ -192,8 +192,8 @@ def _gpu_body(kind: GpuKind) -> dict[str, Any]:
 
 def _limits_body(limits: QueueLimits) -> dict[str, Any]:
     return _without_empty(
-        walltime=_duration_text(limits.walltime_s),
-        memory=_memory_text(limits.memory_mb),
+        walltime=exact_duration(limits.walltime_s),
+        memory=exact_memory(limits.memory_mb),
         cpus=limits.cpus,
         gpus=limits.gpus,
     )
@@ -210,7 +210,7 @@ def _list_or_none(texts: tuple[str, ...] | None) -> list[str] | None:
     return list(texts)  # YAML has no tuples
 
 
-def _memory_text(megabytes: int | None) -> str | None:
+def exact_memory(megabytes: int | None) -> str | None:
     """Return `40GB`, or `15109MB` where that is more exact."""
     if megabytes is None:
         return None
@@ -219,7 +219,7 @@ def _memory_text(megabytes: int | None) -> str | None:
     return f"{megabytes // 1024}GB"
 
 
-def _duration_text(seconds: int | None) -> str | None:
+def exact_duration(seconds: int | None) -> str | None:
     """Return `2h`, `90min` or `100s`, in the largest unit that is exact."""
     if seconds is None:
         return None

@@ -12,16 +12,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from jupyter_gridgpu import backends, images
-from jupyter_gridgpu.backends.base import Capabilities
+from jupyter_gridgpu import images
 from jupyter_gridgpu.errors import SpaceError, UsageError
 from jupyter_gridgpu.model.resources import Container
 from jupyter_gridgpu.model.scan import Origin, ScanSpec, fingerprint
 from jupyter_gridgpu.model.space import Fixed, Space
 from jupyter_gridgpu.model.view import VariantView
+from jupyter_gridgpu.planning import profiles
 from jupyter_gridgpu.planning.backend_choice import accepted_by_backend
 from jupyter_gridgpu.planning.declaration import Options
-from jupyter_gridgpu.planning.honoured import without_ignored
 from jupyter_gridgpu.planning.notebook import (
     Notebook,
     check_space,
@@ -33,6 +32,7 @@ from jupyter_gridgpu.planning.request import Plan
 from jupyter_gridgpu.planning.space_apart import space_apart
 from jupyter_gridgpu.records.acceptance import effects, require_accepted
 from jupyter_gridgpu.records.record import Record
+from jupyter_gridgpu.records.replay_options import recorded_options, replay_options
 from jupyter_gridgpu.records.scan_provenance import copied_helper_files
 from jupyter_gridgpu.records.selection import select_variants
 from jupyter_gridgpu.records.verify import changed_inputs
@@ -64,12 +64,15 @@ def plan_replay(
     for a foreign scan), StorageError or BackendError, with one sentence for what is wrong.
     """
     variants = select_variants(record.view, request.only)
-    options = _replay_options(record.scan, request)
+    options, given = replay_options(record.scan, request.options)
     check_texts(options)
-    foreign = require_accepted(record, options, request.options, request.accept)
+    foreign = require_accepted(record, options, given, request.accept)
     container, image_changes = _container(record.scan, options, ask)
     here = not images.starts_container(container)
-    notebook = _unchanged_notebook(record, here, options.kernel)
+    kernel = options.kernel
+    if "python" in request.options and "kernel" not in request.options:
+        kernel = None  # that of the new Python
+    notebook = _unchanged_notebook(record, here, kernel, options.python is not None)
     values = _parse_changes(request.changes)
     space, value_changes = _changed_space(record.scan, notebook, values)
     origin = _origin(
@@ -89,7 +92,7 @@ def plan_replay(
         recorded_digest=points.digest(point_lines),
     )
     return Plan(
-        scan=accepted_by_backend(scan, ask, files),
+        scan=profiles.with_collector_warning(accepted_by_backend(scan, ask, files), options),
         notebook=notebook,
         files=files,
         asked_name=request.options.get("name"),
@@ -104,7 +107,7 @@ def plan_replay(
 def to_accept(scan: ScanSpec) -> list[str]:
     """Return the options that a replay of a foreign scan has to accept, as far as can be shown."""
     try:
-        return list(effects(_recorded_options(scan), {}))
+        return list(effects(recorded_options(scan), {}))
     except UsageError:  # they are too long, and no replay accepts them
         return []
 
@@ -128,78 +131,6 @@ def _replay_spec(record: Record, options: Options, container: Container) -> Scan
     )
 
 
-def _replay_options(scan: ScanSpec, request: ReplayRequest) -> Options:
-    """Return the options that the scan ran with, updated with the options of the request."""
-    options = _recorded_options(scan)
-    backend = request.options.get("on", scan.backend)
-    if backend != scan.backend:
-        # What was said of one batch system and its nodes means nothing to another one.
-        options = replace(
-            options,
-            queue=None,
-            account=None,
-            qos=None,
-            constraint=None,
-            no_shared_disk=False,
-            exclude_site=(),
-            inputs=(),
-            out=None,
-            attempts=None,
-            engine_option=(),
-            shared=(),
-            setup=(),
-            python=None,
-        )
-    capabilities = Capabilities()
-    if backend in backends.names():
-        capabilities = backends.capabilities(backend)
-    return replace(without_ignored(options, capabilities), **request.options)
-
-
-def _recorded_options(scan: ScanSpec) -> Options:
-    """Return the options that a scan ran with."""
-    resources, container, placement = scan.resources, scan.container, scan.placement
-    return Options(
-        on=scan.backend,
-        kernel=scan.kernel,
-        parallel=scan.parallel,
-        per_gpu=scan.per_gpu,
-        per_job=scan.per_job,
-        no_prefork=not scan.prefork,
-        retries=scan.retries,
-        max_failures=scan.max_failures,
-        gpus=resources.gpus,
-        gpu_model=resources.gpu_model,
-        vram=resources.vram_mb,
-        cuda=resources.cuda,
-        cpus=resources.cpus,
-        walltime=resources.walltime_s,
-        grace=resources.grace_s,
-        memory=resources.memory_mb,
-        disk=resources.disk_mb,
-        image=container.image,
-        runtime=container.runtime,
-        bind=container.binds,
-        queue=placement.queue,
-        account=placement.account,
-        qos=placement.qos,
-        constraint=placement.constraint,
-        no_shared_disk=not placement.shared,
-        exclude_site=placement.exclude,
-        inputs=placement.inputs,
-        out=placement.output,
-        attempts=placement.attempts,
-        engine_option=placement.options,
-        shared=placement.shared_paths,
-        env=scan.environment.variables,
-        secret=scan.environment.secrets,
-        expose_secrets=scan.environment.exposed,
-        setup=scan.environment.setup,
-        python=scan.environment.python,
-        channel=scan.metrics,
-    )
-
-
 def _container(scan: ScanSpec, options: Options, ask: bool) -> tuple[Container, list[str]]:
     """Return the container to run in, and descriptions of changes of its image.
 
@@ -214,7 +145,9 @@ def _container(scan: ScanSpec, options: Options, ask: bool) -> tuple[Container, 
     return wanted, [f"digest of {wanted.image} = {wanted.digest} (was {recorded.digest})"]
 
 
-def _unchanged_notebook(record: Record, kernel_here: bool, kernel: str | None) -> Notebook:
+def _unchanged_notebook(
+    record: Record, kernel_here: bool, kernel: str | None, own_python: bool
+) -> Notebook:
     """Return the notebook of the scan's folder. Raises UsageError if it or a file was changed.
 
     With `kernel_here`, its kernel must be installed on this machine; NotebookError otherwise.
@@ -225,7 +158,7 @@ def _unchanged_notebook(record: Record, kernel_here: bool, kernel: str | None) -
             f"{changed[0]} of {record.name} was changed after it ran, so this would be no replay; "
             f"`gridgpu verify {record.name}` says more."
         )
-    notebook = read_notebook(record.paths.notebook, kernel_here, kernel)
+    notebook = read_notebook(record.paths.notebook, kernel_here, kernel, own_python)
     # A scan of an earlier version has no digests of files, but its spec has that of the notebook.
     if notebook.digest != record.scan.notebook_digest:
         raise UsageError(

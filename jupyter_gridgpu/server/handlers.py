@@ -21,7 +21,9 @@ from jupyter_gridgpu.collector.handler import ROUTE, CollectHandler
 from jupyter_gridgpu.errors import GridGpuError, UsageError
 from jupyter_gridgpu.model.job import STATES
 from jupyter_gridgpu.model.queue import to_json
+from jupyter_gridgpu.planning import profile_files
 from jupyter_gridgpu.queues import discovery
+from jupyter_gridgpu.records.profile_text import profile_info
 from jupyter_gridgpu.server import listing, notebook
 from jupyter_gridgpu.server.command_body import parse_command, parse_json
 from jupyter_gridgpu.server.event_socket import AUTH_RESOURCE, WATCHER, EventsSocket
@@ -299,10 +301,12 @@ class QueuesHandler(Api):
     async def get(self) -> None:
         """Answer with the queues; batch systems are asked at most once a minute."""
         found = await self.watcher.in_query_thread(discovery.find_queues, discovery.MAX_AGE_S)
+        profiles, mistakes = await self.watcher.in_query_thread(profile_files.read_all)
         body = {
             "asked": found.at,
             "queues": [to_json(queue) for queue in found.queues],
-            "problems": list(found.problems),
+            "profiles": [profile_info(profile) for profile in profiles],
+            "problems": [*found.problems, *(mistake.text for mistake in mistakes)],
         }
         self.finish(dumps(body))
 

@@ -242,9 +242,24 @@ class QueueInfo(TypedDict):
     source: str
 
 
+class ProfileInfo(TypedDict):
+    """A name that `--on` takes; `options` are the words of a command for which it stands."""
+
+    name: str
+    backend: str
+    title: str
+    options: str
+    collector: str
+    source: str
+
+
 class Queues(TypedDict):
-    """All queues as of the Unix time `asked`. Problems are sentences on what is not known."""
+    """All queues as of the Unix time `asked`, and the profiles.
+
+    Problems are sentences on what is not known.
+    """
 
     asked: float
     queues: list[QueueInfo]
+    profiles: list[ProfileInfo]
     problems: list[str]

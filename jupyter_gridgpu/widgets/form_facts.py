@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import keyword
+from collections.abc import Iterable
 from typing import Any
 
 import click
@@ -14,6 +15,7 @@ from jupyter_gridgpu.model.plain_values import NotPlain, plain
 from jupyter_gridgpu.model.resources import RUNTIMES
 from jupyter_gridgpu.model.scan import AUTO, CHANNELS
 from jupyter_gridgpu.model.typed_values import LIST, NUMBER, TEXT_LIMIT
+from jupyter_gridgpu.planning import profile_files
 from jupyter_gridgpu.planning.declaration import Options
 from jupyter_gridgpu.planning.notebook import Notebook, metric_names, parameters_cell
 from jupyter_gridgpu.planning.options import option_list
@@ -190,7 +192,8 @@ def _place(group: str) -> int:
 def _field(option: click.Option, notebook: Notebook) -> dict[str, Any]:
     """Return one option as a field, made from its click option."""
     name = option.name or ""
-    choices = _choices(name)
+    titles = _titles(name)
+    choices = _choices(name, titles)
     hints = {
         "name": home.name_from(notebook.path.name),
         "memory": "any",
@@ -204,6 +207,7 @@ def _field(option: click.Option, notebook: Notebook) -> dict[str, Any]:
         "label": LABELS.get(name, name.replace("_", " ").capitalize()),
         "kind": _field_kind(option, choices),
         "choices": choices,
+        "titles": titles,
         "hint": hints.get(name, ""),
         # One field of the form takes several values.
         "help": (option.help or "").replace("; may be repeated", ""),
@@ -212,10 +216,17 @@ def _field(option: click.Option, notebook: Notebook) -> dict[str, Any]:
     }
 
 
-def _choices(name: str) -> list[str]:
+def _titles(name: str) -> dict[str, str]:
+    """Return the titles of the values that have one: those of profiles, by their names."""
+    if name != "on":
+        return {}
+    return {profile.name: profile.title for profile in profile_files.read_all()[0]}
+
+
+def _choices(name: str, titles: Iterable[str]) -> list[str]:
     """Return the values among which a user chooses; an empty list for an option with any value."""
     if name == "on":
-        return [*backends.names(), AUTO]
+        return [*backends.names(), AUTO, *titles]
     if name == "sampler":
         return samplers.names()
     return list(_WORDS.get(name, ()))

@@ -19,6 +19,8 @@ VERSION_VARIABLE = "GRIDGPU_IMAGE_MARK"
 # A runtime that fetched the image itself sets one of these to the file in which it keeps the image.
 # The name of that file is a digest.
 CACHE_VARIABLES = ("APPTAINER_CONTAINER", "SINGULARITY_CONTAINER")
+# Says that the kernel `python3` must be that of the Python which runs the worker: `--python`.
+OWN_KERNEL_VARIABLE = "GRIDGPU_OWN_KERNEL"
 # What runtimes leave in a container, the innermost one first: apptainer may run in docker.
 _SIGNS = (
     ("/.singularity.d", "apptainer"),
@@ -73,6 +75,8 @@ def missing_requirement() -> str | None:
         where = f"The image {image_name()}"
     if find_spec("papermill") is None:
         return f"{where} has no papermill: pip install papermill ipykernel."
+    if os.environ.get(OWN_KERNEL_VARIABLE) and find_spec("ipykernel") is None:
+        return f"{where} has no ipykernel: {sys.executable} -m pip install ipykernel."
     try:
         found = version("papermill")
     except PackageNotFoundError:

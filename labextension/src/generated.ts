@@ -380,6 +380,17 @@ export interface Open {
   scan: string;
 }
 /**
+ * A name that `--on` takes; `options` are the words of a command for which it stands.
+ */
+export interface ProfileInfo {
+  name: string;
+  backend: string;
+  title: string;
+  options: string;
+  collector: string;
+  source: string;
+}
+/**
  * A queue that jobs can be sent to; `free` of its `total` GPUs are free. `gpus_text` and `limits_text` say in words what `gpus` and `limits` say.
  */
 export interface QueueInfo {
@@ -414,11 +425,12 @@ export interface QueueLimitsInfo {
   gpus: number | null;
 }
 /**
- * All queues as of the Unix time `asked`. Problems are sentences on what is not known.
+ * All queues as of the Unix time `asked`, and the profiles. Problems are sentences on what is not known.
  */
 export interface Queues {
   asked: number;
   queues: QueueInfo[];
+  profiles: ProfileInfo[];
   problems: string[];
 }
 /**

@@ -26,6 +26,7 @@ export type {
   JobMetrics,
   Num,
   ObjectiveInfo,
+  ProfileInfo,
   QueueInfo,
   Queues,
   Row,

@@ -17,6 +17,7 @@ export const option = (name: string, more: Loose = {}): Loose => ({
     label: name,
     kind: "text",
     choices: [],
+    titles: {},
     hint: "",
     help: `About ${name}.`,
     group: "",

@@ -159,7 +159,7 @@ export class FakeScans implements ScanSource {
   tries = 0;
   leftOut: readonly LeftOutScan[] = [];
   queues = vi.fn<() => Promise<Queues>>(() =>
-    Promise.resolve({ asked: 1000, queues: [], problems: [] }),
+    Promise.resolve({ asked: 1000, queues: [], profiles: [], problems: [] }),
   );
   private readonly listeners = new Set<() => void>();
   private readonly stores = new Map<string, ScanStore>();

@@ -1,6 +1,6 @@
 import axe from "axe-core";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import type { QueueInfo } from "../src/wire";
+import type { ProfileInfo, QueueInfo } from "../src/wire";
 import { labelled, panelStage, press } from "./kit";
 import { one } from "./panelkit";
 
@@ -20,9 +20,10 @@ function queue(name: string, more: Partial<QueueInfo> = {}): QueueInfo {
 
 const settled = (): Promise<void> => vi.advanceTimersByTimeAsync(0).then(() => undefined);
 
-async function opened(queues: QueueInfo[], problems: string[] = []) {
+async function opened(queues: QueueInfo[], problems: string[] = [], profiles: ProfileInfo[] = []) {
   const stage = panelStage([one("btag")]);
-  stage.source.queues.mockImplementation(() => Promise.resolve({ asked: 1000, queues, problems }));
+  const answer = { asked: 1000, queues, profiles, problems };
+  stage.source.queues.mockImplementation(() => Promise.resolve(answer));
   const head = stage.element.querySelector<HTMLElement>(".gg-queues-hd") as HTMLElement;
   head.click();
   await settled();
@@ -32,6 +33,22 @@ async function opened(queues: QueueInfo[], problems: string[] = []) {
 }
 
 describe("the queues in the panel", () => {
+  it("are followed by the profiles, if there are some", async () => {
+    const lab = { name: "lab", backend: "slurm", title: "A100 nodes", options: "--on slurm" };
+    const profile = { ...lab, collector: "", source: "/etc/lab.yaml" };
+    const { element, items } = await opened(
+      [queue("gpu")],
+      [],
+      [profile, { ...profile, name: "<b>", title: "" }],
+    );
+    expect(items().slice(1)).toEqual(["labA100 nodes--on slurm", "<b>--on slurm"]);
+    expect((labelled(element, "Profiles") as HTMLElement).hidden).toBe(false);
+    vi.useRealTimers();
+    expect((await axe.run(element)).violations.map(({ id }) => id)).toEqual([]);
+    vi.useFakeTimers();
+    const alone = await opened([queue("gpu")]);
+    expect((labelled(alone.element, "Profiles") as HTMLElement).hidden).toBe(true);
+  });
   it("are asked for when somebody wants to see them, and then once a minute", async () => {
     const { head, source, panel } = await opened([queue("gpu")]);
     expect(source.queues).toHaveBeenCalledOnce();

@@ -23,7 +23,10 @@ from .helpers import command_of, kill, processes_with, session_of, space, strict
 from .notebooks import HURRY, TRAINING, TRAINING_PARAMETERS
 
 ENDED = ("done", "stopped")
-SUMMARY_KEYS = {"scan", "folder", "state", "best", "warnings", "stopped_by", "variants", "foreign"}
+SUMMARY_KEYS = {
+    *("scan", "folder", "state", "best", "warnings", "stopped_by", "variants", "foreign"),
+    "profile",
+}
 VARIANT_KEYS = {"id", "params", "state", "reason", "attempts", "metrics", "notebook"}
 # These variables of the tests' own environment do not reach the scans.
 KEPT_OUT = (

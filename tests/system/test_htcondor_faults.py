@@ -213,3 +213,28 @@ def test_without_a_shared_disk_files_travel_and_metrics_come_while_it_runs(
     assert (artifacts / "model.bin").read_bytes() == b"weights"
     assert not (artifacts / "data.txt").exists()
     assert not [path for path in (scan.folder / "batches" / "b0001").iterdir() if path.is_dir()]
+
+
+def test_what_nodes_see_is_used_where_it_lies_and_the_rest_travels(lab: Lab, pool: Pool) -> None:
+    shared = lab.folder / "eos"
+    shared.mkdir()
+    (shared / "data.txt").write_text("seven")
+    (lab.folder / "near.txt").write_text("eight")
+    look = """
+import pathlib
+print(pathlib.Path('eos/data.txt').read_text(), pathlib.Path('near.txt').read_text())
+for folder in pathlib.Path.cwd().parents:
+    if (folder / 'files').is_dir():
+        print('travelled:', sorted(path.name for path in (folder / 'files').iterdir()))
+"""
+    words = ["--no-shared-disk", "--shared", str(shared), "--files", "near.txt"]
+    words += ["--files", str(shared / "data.txt")]
+    scan, gate = gated(lab, 1, *words, cells=(look,))
+    gate.touch()
+    check_done(scan, 1)
+    (variant,) = scan.variants().values()
+    text = Executed.read(variant["notebook"]).text()
+    assert "seven eight" in text
+    assert "travelled: ['near.txt']" in text
+    artifacts = Path(variant["notebook"]).parent / "artifacts"
+    assert not artifacts.exists() or not list(artifacts.iterdir())

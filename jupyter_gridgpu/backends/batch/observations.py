@@ -20,12 +20,13 @@ from jupyter_gridgpu.backends.base import (
 )
 from jupyter_gridgpu.backends.batch.batches import BatchStore
 from jupyter_gridgpu.backends.batch.inquiry import TaskStatus
+from jupyter_gridgpu.backends.signs_of_life import SILENT_S, SignsOfLife
 from jupyter_gridgpu.model.job import Observation, one_line
 from jupyter_gridgpu.model.scan import ScanSpec
 from jupyter_gridgpu.store.paths import CopyPaths, ScanPaths
 
 # A new attempt would end for the same of these reasons again.
-LASTING_REASONS = ("timeout", "image", "submit")
+LASTING_REASONS = ("timeout", "image", "setup", "submit")
 
 
 class ObservationBuilder:
@@ -44,6 +45,7 @@ class ObservationBuilder:
         self._paths = paths
         self._batches = batches
         self._shows_files = shows_files
+        self._signs = SignsOfLife(time.monotonic)
 
     def newest_copy(self, key: str) -> CopyPaths | None:
         """Return the newest copy of a job. A batch system may start a job several times."""
@@ -72,12 +74,32 @@ class ObservationBuilder:
         notebook = notebook_of(self._paths, key, copy.folder.name)
         message = None
         if status is not None and status.state == "running":
-            message = status.message or ""
+            message = status.message or self._silence(key, copy) or ""
         return self._placed(
             Observation("running", message=message, started=started, notebook=notebook),
             status,
             copy,
         )
+
+    def _silence(self, key: str, copy: CopyPaths) -> str | None:
+        """Return a sentence if the worker of a copy has given no sign of life for long, else None.
+
+        A batch system may take many minutes to notice that a node is frozen or gone.
+        """
+        if not self._shows_files:
+            return None
+        try:
+            sign = copy.metrics.stat().st_mtime
+        except OSError:  # the kernel has not started, or the disk is away
+            return None
+        silent_s = self._signs.silent_s(key, sign)
+        if silent_s < SILENT_S:
+            return None
+        return f"No sign of life from the worker for {silent_s // 60:.0f} min."
+
+    def forget(self, key: str) -> None:
+        """Forget a job that has ended."""
+        self._signs.forget(key)
 
     def waiting_for_turn(self, key: str, status: TaskStatus) -> Observation | None:
         """Return the observation of a job that waits for another job of its task, else None."""

@@ -22,7 +22,7 @@ from jupyter_gridgpu.backends.batch.batches import Batch, sending, still_sending
 from jupyter_gridgpu.backends.batch.inquiry import PAST_LIMIT, TaskStatus
 from jupyter_gridgpu.backends.htcondor import ads
 from jupyter_gridgpu.backends.htcondor.bindings import call
-from jupyter_gridgpu.backends.htcondor.checks import check_scan, image_of
+from jupyter_gridgpu.backends.htcondor.checks import brought_image, check_scan, usable_files
 from jupyter_gridgpu.backends.htcondor.description import description, environment_text
 from jupyter_gridgpu.backends.htcondor.fetcher import SpoolFetcher
 from jupyter_gridgpu.backends.htcondor.start_script import shell_arguments
@@ -144,7 +144,7 @@ class HTCondorBackend(BatchBackend):
         if self._transfer:
             self._transfer.pack(batch)
         ident = self._ident(batch)
-        arguments = shell_arguments(self._scan, self._paths, image_of(self._scan))
+        arguments = shell_arguments(self._scan, self._paths, brought_image(self._scan))
         commands = description(self._scan, ident, arguments)
         commands.update(self._file_commands(batch))
         commands["environment"] = environment_text(travelling.passed(self._scan, os.environ))
@@ -197,7 +197,10 @@ class HTCondorBackend(BatchBackend):
     def _file_commands(self, batch: Batch) -> dict[str, str]:
         """Return the commands that say which files travel, and where output goes."""
         if self._transfer:
-            return self._transfer.description(batch, image_of(self._scan), self._options.spool)
+            in_place = usable_files(self._scan, self._transfer.seen_by_nodes())
+            return self._transfer.description(
+                batch, brought_image(self._scan), self._options.spool, in_place
+            )
         commands = {
             "initialdir": str(self._paths.folder),
             "output": "/dev/null",

@@ -23,6 +23,7 @@ TIMEOUT_S = 30.0  # for questions that the runner waits for
 LONG_TIMEOUT_S = 120.0  # for questions that a thread of the runner waits for
 # A large queue or a long history takes its time, and only threads of the runner ask for them.
 LONG_VERBS = ("queue", "history", "fetch")
+CLOCKS_DIFFER_S = 3600.0  # the clocks of two machines surely do not differ by more
 SPOOL_TIMEOUT_S = (
     600.0  # for a batch whose files are sent to the schedd, which the runner waits for
 )
@@ -188,9 +189,10 @@ def _end_of_history(since: float) -> str:
     """Return the expression that ends a search of HTCondor's history.
 
     The search goes from the newest job to the oldest. A job that left the queue before the scan was
-    made cannot be ours, and a history may be long.
+    made cannot be ours, and a history may be long. `since` is of this machine's clock, and the
+    history has times of the schedd's.
     """
-    return f"EnteredCurrentStatus < {int(since)}"
+    return f"EnteredCurrentStatus < {int(since - CLOCKS_DIFFER_S)}"
 
 
 def _pool(condor: Any) -> str:

@@ -23,7 +23,7 @@ from jupyter_gridgpu.backends.base import Capabilities, Job
 from jupyter_gridgpu.backends.batch.backend import BatchBackend
 from jupyter_gridgpu.backends.batch.batches import Batch
 from jupyter_gridgpu.backends.batch.inquiry import TaskStatus
-from jupyter_gridgpu.backends.panda import client_call, credentials, outputs, sandbox
+from jupyter_gridgpu.backends.panda import client_call, credentials, outputs, sandbox, task_options
 from jupyter_gridgpu.backends.panda.senders import BatchSenders
 from jupyter_gridgpu.backends.panda.status import TaskFacts, task_status
 from jupyter_gridgpu.backends.panda.task_ends import TaskEnds
@@ -271,6 +271,7 @@ def _check_options(scan: ScanSpec) -> None:
     for name, value in meaningless.items():
         if value:
             raise BackendError(f"PanDA knows no --{name}: leave it out.")
+    task_options.check(placement.options)
     if container.runtime != "auto":
         raise BackendError(
             "--runtime: at the grid's sites PanDA's pilot starts the image; leave it out."

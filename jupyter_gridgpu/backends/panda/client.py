@@ -21,17 +21,19 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_gridgpu.backends.panda.client_call import REFUSED, SILENT
-from jupyter_gridgpu.backends.panda.failures import ERROR_SOURCES
+from jupyter_gridgpu.backends.panda.error_codes import ERROR_SOURCES
 from jupyter_gridgpu.backends.panda.sending import send
 from jupyter_gridgpu.backends.panda.states import ENDED_JOB_STATES, FINAL_TASK_STATES
 from jupyter_gridgpu.backends.panda.wrapped_client import PandaClient
 from jupyter_gridgpu.errors import GridGpuError, Unreachable
+from jupyter_gridgpu.model.job import one_line
 from jupyter_gridgpu.store.json_decoder import parse_json
 from jupyter_gridgpu.store.opener import LOCK, plain_handle
 from jupyter_gridgpu.store.paths import write_json
 
 FETCH_LIMIT = 200  # jobs whose metadata are fetched for one question
 METADATA_BYTES = 4_000_000
+WORDS_LENGTH = 200
 _JOB_FIELDS = (
     "PandaID",
     "attemptNr",
@@ -42,7 +44,7 @@ _JOB_FIELDS = (
     *(f"{source}ErrorCode" for source in ERROR_SOURCES),
     *(f"{source}ErrorDiag" for source in ERROR_SOURCES),
 )
-_JOB_TIMES = ("creationTime", "startTime", "endTime", "stateChangeTime")
+_JOB_TIMES = ("creationTime", "startTime", "endTime", "stateChangeTime", "modificationTime")
 
 
 # checking -----------------------------------------------------------------------------
@@ -74,10 +76,15 @@ def _task_answer(panda: PandaClient, task: dict[str, Any]) -> dict[str, Any]:
     """Return what PanDA says of a task; kill unwanted jobs and fetch metadata that are missing."""
     number = int(task["id"])
     known, details = panda.ask("get_task_details_json", number)
-    if not known or not isinstance(details, dict):
+    if not known and "not found" in str(details):
         return {"id": task["id"], "unknown": str(details)}
+    descriptions = panda.ask("get_job_descriptions", number)
+    # What is in no form that we know tells nothing, and no job may be lost by it.
+    if not known or not isinstance(details, dict) or not isinstance(descriptions, list):
+        said = one_line(str(details), WORDS_LENGTH) if not known else None
+        raise Unreachable(f"PanDA's answer about task {number} cannot be read ({said or 'odd'})")
     jobs = []
-    for description in panda.ask("get_job_descriptions", number) or []:
+    for description in descriptions:
         job = _job_answer(description)
         if job is not None:
             jobs.append(job)
@@ -147,7 +154,7 @@ def _fetch_metadata(
         return []
     folder.mkdir(mode=0o700, exist_ok=True)
     tried = []
-    for job in panda.ask("getFullJobStatus", chosen):
+    for job in panda.ask("getFullJobStatus", chosen) or ():
         if job is None or job.PandaID not in numbers:
             continue
         number = numbers[job.PandaID]
@@ -208,6 +215,10 @@ def body_for(question: dict[str, Any]) -> dict[str, Any]:
     except OSError as error:
         # The disk may be full, for example. The next try may succeed.
         return {SILENT: f"{error.strerror}: {error.filename or 'a file of the scan'}"}
+    except Exception as error:
+        # An answer in a form that nobody knew. Without this body, nobody would hear of it.
+        kind = type(error).__name__
+        return {SILENT: f"what PanDA answered cannot be used ({kind}: {error})"[:WORDS_LENGTH]}
 
 
 def main() -> None:

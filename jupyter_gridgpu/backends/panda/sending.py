@@ -21,7 +21,9 @@ from jupyter_gridgpu.transport import key_files, scan_secrets
 
 REPLY_LENGTH = 200
 _TASK_ID = re.compile(r"jediTaskID=(\d+)")
-_SERVER_ERROR = 4  # insertTaskParams: the server failed, so the next try may succeed
+# Codes of insertTaskParams after which the next try may succeed: the server failed, or the user has
+# too many tasks for now.
+_TRY_LATER = (4, 10)
 
 
 def send(question: dict[str, Any]) -> dict[str, Any]:
@@ -87,7 +89,7 @@ def _insert(
     found = _TASK_ID.search(str(reply))
     if found is None:
         text = f"PanDA did not take the task: {one_line(str(reply), REPLY_LENGTH)}"
-        if code == _SERVER_ERROR:
+        if code in _TRY_LATER:
             raise Unreachable(text)
         raise BackendError(text)
     return found[1], code == 0

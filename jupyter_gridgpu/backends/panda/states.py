@@ -44,4 +44,6 @@ RUNNING_JOB_STATES = {
     "transferring": "Has ended, its files are on their way",
     "merging": "Has ended, its files are being merged",
 }
+# In these states a pilot has the job, and reports to PanDA now and then.
+PILOT_JOB_STATES = ("starting", "running")
 ENDED_JOB_STATES = frozenset({"finished", "failed", "cancelled", "closed"})

@@ -12,6 +12,7 @@ from typing import Any
 
 from jupyter_gridgpu.backends.batch.inquiry import TaskStatus
 from jupyter_gridgpu.backends.panda.failures import NO_VALUE, dialog, failure
+from jupyter_gridgpu.backends.panda.heartbeats import silence
 from jupyter_gridgpu.backends.panda.states import (
     BROKERED_TASK_STATES,
     ENDED_JOB_STATES,
@@ -153,6 +154,7 @@ def _unfinished(
         text += stop_text(_try_number(job), facts.attempts, answer, running)
     elif state == "activated":
         text += _long_wait(job, facts, now)
+    text += silence(job, now)
     status = TaskStatus("queued", None, one_line(text), where=_site(job), node=_node(job))
     if running:
         return replace(status, state="running", started=job.get("startTime"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from jupyter_gridgpu.backends.slurm import commands
+from jupyter_gridgpu.backends.slurm.passed_options import passed_options
 from jupyter_gridgpu.errors import BackendError
 from jupyter_gridgpu.model.scan import ScanSpec
 from jupyter_gridgpu.model.units import duration_text
@@ -67,7 +68,8 @@ def partition_of(scan: ScanSpec) -> dict[str, str]:
     command = ["scontrol", "--oneliner", "show", "partition"]
     if queue:
         command.append(queue)
-    for line in commands.run(command).stdout.splitlines():
+    cluster = passed_options(scan).cluster
+    for line in commands.run(command, cluster=cluster).stdout.splitlines():
         fields = dict(word.split("=", 1) for word in line.split() if "=" in word)
         # Without a queue, all partitions are listed, and jobs go to the default one.
         if queue or fields.get("Default") == "YES":

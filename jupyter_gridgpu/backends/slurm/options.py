@@ -7,9 +7,11 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 
+from jupyter_gridgpu import images
 from jupyter_gridgpu.backends import travelling
 from jupyter_gridgpu.backends.base import patience
 from jupyter_gridgpu.backends.slurm import commands, output
+from jupyter_gridgpu.backends.slurm.passed_options import passed_options
 from jupyter_gridgpu.errors import BackendError
 from jupyter_gridgpu.model.scan import ScanSpec
 
@@ -32,7 +34,11 @@ def job_environment(scan: ScanSpec, environment: Mapping[str, str]) -> dict[str,
     not there: they are for the jobs and not for sbatch.
     """
     own = {name: value for name, value in environment.items() if _OF_SBATCH.fullmatch(name)}
-    return {**travelling.passed(scan, environment), **own}
+    variables = {**travelling.passed(scan, environment), **own}
+    if scan.container.image and not images.starts_container(scan.container):
+        # By it a job in an image that Slurm has started knows that its PATH is not the image's.
+        variables[images.SENT_PATH] = variables.get("PATH", "")
+    return variables
 
 
 def lead_s(scan: ScanSpec) -> int:
@@ -167,7 +173,8 @@ def _model(scan: ScanSpec, model: str) -> tuple[str | None, str | None]:
     """
     queue = scan.placement.queue
     fields = output.DIVIDER.join(("%G", "%f", "%D"))
-    text = commands.answer(["sinfo", "--noheader", "--format", fields, *option("partition", queue)])
+    command = ["sinfo", "--noheader", "--format", fields, *option("partition", queue)]
+    text = commands.answer(command, passed_options(scan).cluster)
     types = gres_types(text)
     gpu_type = best_match(model, types)
     if gpu_type:

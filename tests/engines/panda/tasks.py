@@ -47,6 +47,7 @@ class Job:
     status: str = "defined"
     fields: dict[str, Any] = field(default_factory=dict)  # what else was told about the job
     created: float = field(default_factory=time.time)
+    heard: float = field(default_factory=time.time)  # when it changed or its pilot last reported
     to_be_killed: bool = False
     outcome: str = "finished"  # what a job in holding will be
     metadata: Any = None
@@ -54,6 +55,7 @@ class Job:
     def set(self, status: str, **fields: Any) -> None:
         """Move the job to a state."""
         self.status = status
+        self.heard = time.time()
         self.fields.update(fields, stateChangeTime=stamp(time.time()))
 
     def describe(self) -> dict[str, Any]:
@@ -72,6 +74,7 @@ class Job:
             "jobParameters": self.parameters(),
             "creationTime": stamp(self.created),
             "stateChangeTime": stamp(self.created),
+            "modificationTime": stamp(self.heard),
             "Files": self._files(),
             "destinationDBlock": outputs[0]["dataset"] if outputs else None,
             "metadata": self.metadata,

@@ -227,6 +227,20 @@ def test_a_job_that_is_being_removed(
         assert ads.history_status({**removed, **ad}).message == seen.message
 
 
+def test_a_schedd_whose_clock_is_behind_still_tells_what_became_of_jobs() -> None:
+    asked: list[str] = []
+
+    class FakeSchedd:
+        def history(self, constraint: str, projection: Any, match: int, since: str) -> list[Any]:
+            asked.append(since)
+            return []
+
+    condor = SimpleNamespace(Schedd=FakeSchedd, param={"COLLECTOR_HOST": "pool"})
+    bindings.history(condor, ["7.0"], since=100_000.0)
+    before = int(asked[0].removeprefix("EnteredCurrentStatus < "))
+    assert 100_000 - 2 * 3600 < before < 100_000 - 600
+
+
 @pytest.mark.parametrize(
     ("configured", "lease_s"),
     [("2400", "1200"), ("300", "300"), ("0", "1200"), ("x", "1200"), (None, "1200")],

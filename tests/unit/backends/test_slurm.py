@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from jupyter_gridgpu.backends.batch.exit_codes import exit_meaning
 from jupyter_gridgpu.backends.slurm import commands, options, output
 from jupyter_gridgpu.backends.slurm.backend import SlurmBackend
 from jupyter_gridgpu.backends.slurm.search import started_id
@@ -21,6 +22,7 @@ from jupyter_gridgpu.errors import QueueFull
 from jupyter_gridgpu.model.resources import Placement, Resources
 from jupyter_gridgpu.store.paths import ScanPaths
 from jupyter_gridgpu.testing.examples import small_scan
+from tests.second_user import as_other, needs_root, open_place
 
 DATA = Path(__file__).parents[2] / "data" / "slurm"
 VERSIONS = ("22.05", "24.11")
@@ -42,13 +44,13 @@ def recorded(version: str) -> dict[str, Any]:
         "failed node The node does not see the scan's folder.",
         "failed image The node has no container runtime for the image.",
         "failed image The image could not be used.",
-        "failed image The image has no Python 3.9 or newer, or no papermill.",
+        "failed image There is no Python 3.9 or newer with papermill where the job ran.",
         "failed node The job was killed (signal 9) and left no result.",
         "failed oom Out of memory: the job used more than Slurm gave it. Ask for more --memory.",
         "failed node The node failed.",
         "failed preempted Slurm gave the node to a job of higher priority.",
         "failed submit Slurm gave the job up: no node has what it asks for.",
-        "cancelled user Cancelled in Slurm.",
+        "cancelled user Cancelled in Slurm by you or an administrator.",
         "done None None",
         "running None None",
         "queued None Waits in gpu: as many of the scan's jobs as may run at once do.",
@@ -350,3 +352,25 @@ def test_the_id_that_a_task_left_is_believed_only_as_a_number(tmp_path: Path) ->
     ):
         (batch.folder / "seen").write_text(text)
         assert started_id(batch) == known
+
+
+@needs_root
+def test_a_node_says_why_it_has_no_scan_folder() -> None:
+    """It is not there, or a folder above is private to another user."""
+    with open_place() as place:
+        backend = SlurmBackend(small_scan(), ScanPaths(place / "private" / "scan"))
+        backend._batches.make([["v0001.1"]])
+        script = backend._script(backend._batches.all()[0])
+        elsewhere = script.replace(str(place), f"{place}-gone")
+        (place / "private").chmod(0o700)
+
+        def ends() -> list[str]:
+            return [
+                f"{ran.returncode} {ran.stdout}{ran.stderr}"
+                for text in (script, elsewhere)
+                for ran in [subprocess.run(["sh", "-c", text], capture_output=True, text=True)]
+            ]
+
+        assert as_other(ends) == ["77 ", "71 "]
+    assert exit_meaning(77)[0] == exit_meaning(71)[0] == "node"
+    assert "may not enter" in exit_meaning(77)[1]

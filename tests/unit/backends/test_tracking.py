@@ -15,6 +15,7 @@ import pytest
 from jupyter_gridgpu.backends.batch import tracking
 from jupyter_gridgpu.backends.batch.exit_codes import exit_meaning
 from jupyter_gridgpu.backends.batch.inquiry import TaskStatus
+from jupyter_gridgpu.backends.signs_of_life import SignsOfLife
 from jupyter_gridgpu.errors import BackendError, Unreachable
 from jupyter_gridgpu.model.job import Observation
 from jupyter_gridgpu.model.resources import Placement, Resources
@@ -86,6 +87,36 @@ def test_what_the_batch_system_says_of_a_running_job_is_shown_until_it_is_over(
             story.tell("job.observed", **observed_data("v0001.1", seen))
         shown.append(folded(story).variants["v0001"].message)
     assert shown == [None, "The node is silent.", "The node is silent.", None, None]
+
+
+def test_a_worker_without_a_sign_of_life_is_said_until_it_gives_one(
+    paths: ScanPaths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = time.monotonic()
+    backend = Scripted(paths)
+    backend._tracker._observations._signs = SignsOfLife(lambda: now)
+    ids = backend.hand_over(1)
+    copy = backend.copy("v0001.1")
+    said = []
+
+    def look(later_s: float, message: str | None = None) -> None:
+        nonlocal now
+        now += later_s
+        backend.says({"0001_1": TaskStatus("running", message=message)})
+        seen = backend.one(ids)
+        said.append(seen and seen.message)
+
+    look(999)  # its kernel has not started
+    copy.metrics.write_text("{}")
+    look(1)
+    look(170)
+    look(20)
+    # What the batch system itself says is better.
+    look(60, "The node is silent.")
+    os.utime(copy.metrics, (7, 7))
+    look(60)
+    assert said == ["", "", "", "No sign of life from the worker for 3 min.", *said[4:]]
+    assert said[4:] == ["The node is silent.", ""]
 
 
 @pytest.mark.parametrize(

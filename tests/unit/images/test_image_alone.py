@@ -5,6 +5,7 @@ tests/system/test_image_alone.py has real containers, and jobs of PanDA.
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -14,7 +15,7 @@ import pytest
 
 from jupyter_gridgpu import images
 from jupyter_gridgpu.backends.htcondor.start_script import shell_arguments
-from jupyter_gridgpu.backends.slurm.backend import SlurmBackend
+from jupyter_gridgpu.backends.slurm.options import job_environment
 from jupyter_gridgpu.images.hidden import (
     HIDDEN_VARIABLES,
     RUNTIME_VARIABLES,
@@ -203,7 +204,7 @@ def test_slurm_says_which_search_path_is_that_of_the_sender(
         (None, "auto", False),
     ):
         scan = replace(small_scan(), backend="slurm", container=Container(image, runtime=runtime))
-        found = SlurmBackend(scan, ScanPaths(tmp_path))._environment()
+        found = job_environment(scan, os.environ)
         assert found["PATH"] == "/home/me/conda/bin:/usr/bin"
         assert found.get(SENT_PATH) == (found["PATH"] if told else None)
 

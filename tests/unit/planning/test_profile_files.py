@@ -130,6 +130,10 @@ MISTAKES = [
     ("qos: high", "htcondor", "line 4: HTCondor knows no qos"),
     ("gpus: 1\nvram: 40GB", "slurm", "line 5: Slurm knows no vram: name a gpu_model"),
     ("attempts: 2", "slurm", "line 4: attempts means nothing with backend slurm"),
+    ("gpus: 1\nruntime: podman", "panda", "line 5: runtime: at the grid's sites PanDA's pilot"),
+    ("binds: [/a]", "panda", "line 4: PanDA knows no binds: leave it out"),
+    ("environment: {env: {X_TOKEN: 1}}", "local", "line 4: env: X_TOKEN: by its name it holds"),
+    ("environment:\n  env: {A: 1, U: 'https://a:b@c'}", "local", "line 5: env: U: its value"),
     ("shared: [/eos]", "htcondor", "line 4: shared is for nodes that do not see"),
     (
         "no_shared_disk: true\nshared:\n- /eos\n- cvmfs",

@@ -31,6 +31,8 @@ export interface ScanOption {
   /** `several` is a text of several values, with spaces between. */
   kind: "choice" | "number" | "text" | "several" | "flag";
   choices: readonly string[];
+  /** The titles of those choices that have one. */
+  titles: Readonly<Record<string, string>>;
   /** What stands in its input while that is empty. */
   hint: string;
   help: string;
@@ -158,6 +160,10 @@ function asParameter(value: Loose): Parameter {
   };
 }
 
+function titles(value: unknown): Record<string, string> {
+  return Object.fromEntries(Object.entries(record(value)).map(([name, one]) => [name, text(one)]));
+}
+
 function asOption(value: Loose): ScanOption {
   const kind = (["choice", "number", "several", "flag"] as const).find(
     (one) => one === value["kind"],
@@ -168,6 +174,7 @@ function asOption(value: Loose): ScanOption {
     label: text(value["label"]),
     kind: kind ?? "text",
     choices: texts(value["choices"]),
+    titles: titles(value["titles"]),
     hint: text(value["hint"]),
     help: text(value["help"]),
     group: text(value["group"]),

@@ -1,7 +1,7 @@
 /** The fields of the options of a scan, and the field of the objective. */
 import { h, setAttributes, setText } from "../ui/dom";
 import { t } from "../ui/i18n";
-import { full } from "../ui/text";
+import { clip, full } from "../ui/text";
 import { type Choice, ComplaintBox, describe, input, newId, select, toggle } from "./inputs";
 import type { CheckedForm, FormState, ScanOption } from "./messages";
 
@@ -88,7 +88,11 @@ export class OptionField implements Field {
   }
 
   private choices(value: string): Choice[] {
-    const listed = this.option.choices.map((name) => ({ value: name, text: name }));
+    const { titles } = this.option;
+    const listed = this.option.choices.map((name) => {
+      const title = titles[name];
+      return { value: name, text: title ? `${name} (${clip(title, 60)})` : name };
+    });
     // Without a sampler, the one that fits to the space is taken.
     const mayBeEmpty = this.option.name === "sampler" || value === "";
     return mayBeEmpty ? [{ value: "", text: t("automatic") }, ...listed] : listed;

@@ -1,5 +1,5 @@
 /** Where GPUs are: the queues, at the foot of the panel. */
-import type { QueueInfo, Queues } from "../../wire";
+import type { ProfileInfo, QueueInfo, Queues } from "../../wire";
 import { backendName } from "../scan/progress";
 import { button, drawIfChanged, h, setText } from "../ui/dom";
 import { t } from "../ui/i18n";
@@ -62,13 +62,24 @@ function queueContent(queue: QueueInfo): (Node | null)[] {
   ];
 }
 
-/** The list of the queues. They are asked for when it opens, and once a minute while it is open. */
+function profileContent({ name, title, options, source }: ProfileInfo): Node[] {
+  const head = h("div", { class: "gg-queue-name" });
+  head.append(h("b", { class: "gg-cut", title: full(`${name} (${source})`) }, clip(name, 60)));
+  return [head, ...[title, options].filter(Boolean).map((text) => line(text))];
+}
+
+/**
+ * The list of the queues, and below it the profiles. They are asked for when it opens, and once a
+ * minute while it is open.
+ */
 export class QueueList {
   readonly element = h("section", { class: "gg-queues", "aria-label": t("Queues") });
   private readonly chevron = h("span", { class: "gg-chev" });
   private readonly asOf = h("span", { class: "gg-q gg-small" });
   private readonly body: HTMLElement;
   private readonly list = h("ul", { tabindex: 0, "aria-label": t("Queues") });
+  private readonly profilesHead = h("p", { class: "gg-queue-name gg-q" }, t("Profiles"));
+  private readonly profiles = h("ul", { tabindex: 0, "aria-label": t("Profiles") });
   private readonly notes = h("div", { class: "gg-queue-notes" });
   private readonly said = h("p", { class: "gg-q", role: "status" });
   private readonly head: HTMLButtonElement;
@@ -83,7 +94,8 @@ export class QueueList {
     const content = [this.chevron, title, h("span", { class: "gg-sp" }), this.asOf];
     const aria = { "aria-expanded": "false", "aria-controls": id };
     this.head = button(t("Queues"), content, { class: "gg-queues-hd", ...aria, title: null });
-    this.body = h("div", { class: "gg-queues-body", id }, this.said, this.list, this.notes);
+    const lists = [this.said, this.list, this.profilesHead, this.profiles, this.notes];
+    this.body = h("div", { class: "gg-queues-body", id }, ...lists);
     this.element.append(this.head, this.body);
     this.head.addEventListener("click", () => this.toggle());
     this.element.addEventListener("keydown", (event) => {
@@ -91,6 +103,8 @@ export class QueueList {
       this.toggle(false);
       this.head.focus({ preventScroll: true });
     });
+    this.profilesHead.hidden = true;
+    this.profiles.hidden = true;
     this.toggle(false);
   }
 
@@ -127,7 +141,7 @@ export class QueueList {
     }
   }
 
-  private draw({ asked, queues, problems }: Queues): void {
+  private draw({ asked, queues, profiles, problems }: Queues): void {
     setText(this.asOf, t("as of %1", clock(asked)));
     this.say("");
     updateList(this.list, queues, {
@@ -139,6 +153,17 @@ export class QueueList {
         return element;
       },
     });
+    updateList(this.profiles, profiles, {
+      key: ({ name }) => name,
+      draw: (profile, old) => {
+        const element = old ?? h("li");
+        element.dataset["profile"] = profile.name;
+        drawIfChanged(element, JSON.stringify(profile), () => profileContent(profile));
+        return element;
+      },
+    });
+    this.profilesHead.hidden = profiles.length === 0;
+    this.profiles.hidden = profiles.length === 0;
     const shown = problems.slice(0, MOST_PROBLEMS).map((text) => clip(text, 400));
     drawIfChanged(this.notes, JSON.stringify(shown), () =>
       shown.map((text) => h("p", {}, icon("lost", t("note")), h("span", {}, text))),

@@ -148,6 +148,7 @@ const REASONS: Record<string, string> = {
   preempted: "ended from outside",
   node: "trouble on the machine",
   image: "image or kernel",
+  setup: "setup of the job",
   notebook: "error in the notebook",
   user: "stopped",
   submit: "not sent",
