@@ -5,10 +5,15 @@ from __future__ import annotations
 import contextlib
 import time
 
-from jupyter_gridgpu.backends.base import last_log_line
+from jupyter_gridgpu.backends.base import (
+    DAMAGED_RESULT,
+    has_damaged_result,
+    last_log_line,
+    notebook_of,
+)
 from jupyter_gridgpu.backends.local.claims import JobOwner
 from jupyter_gridgpu.model.job import Observation
-from jupyter_gridgpu.store.paths import JobPaths, publish
+from jupyter_gridgpu.store.paths import JobPaths, ScanPaths, publish
 
 
 def publish_result(job: JobPaths, copy: str) -> bool:
@@ -28,6 +33,21 @@ def launcher_failed(job: JobPaths, claim: JobOwner, started: float, reason: str)
         message = "The launcher ended before the worker began; runner.log may say why."
     ended = end_of(claim, started)
     return Observation("failed", reason, message, started=started, ended=ended)
+
+
+def worker_killed(paths: ScanPaths, key: str, claim: JobOwner, started: float) -> Observation:
+    """Return what became of a job whose worker was killed before it wrote a result."""
+    message = "The worker was killed; what was saved until then is kept."
+    if has_damaged_result(paths, key):
+        message = DAMAGED_RESULT
+    return Observation(
+        "failed",
+        "node",
+        message,
+        started=started,
+        ended=end_of(claim, started),
+        notebook=notebook_of(paths, key, claim.copy),
+    )
 
 
 def end_of(claim: JobOwner, started: float) -> float:

@@ -18,8 +18,6 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from jupyter_gridgpu.backends.base import (
-    DAMAGED_RESULT,
-    has_damaged_result,
     last_log_line,
     notebook_of,
     read_result,
@@ -35,11 +33,11 @@ from jupyter_gridgpu.backends.local.claims import (
 )
 from jupyter_gridgpu.backends.local.devices import GpuPins
 from jupyter_gridgpu.backends.local.endings import (
-    end_of,
     kill_leftovers,
     launcher_failed,
     publish_result,
     stopped_before_start,
+    worker_killed,
 )
 from jupyter_gridgpu.backends.local.starters import Starter
 from jupyter_gridgpu.backends.local.waiting import HandedOver
@@ -296,18 +294,7 @@ class LocalJobTracker:
             code = self._starter.exit_code(key)
             reason = EXITS[code][0] if code in EXITS else self.start_reason
             return self._given_up(key, claim, launcher_failed(job, claim, started, reason))
-        message = "The worker was killed; what was saved until then is kept."
-        if has_damaged_result(self._paths, key):
-            message = DAMAGED_RESULT
-        killed = Observation(
-            "failed",
-            "node",
-            message,
-            started=started,
-            ended=end_of(claim, started),
-            notebook=notebook_of(self._paths, key, claim.copy),
-        )
-        return self._given_up(key, claim, killed)
+        return self._given_up(key, claim, worker_killed(self._paths, key, claim, started))
 
     def _given_up(self, key: str, claim: JobOwner, end: Observation) -> Observation:
         """Return the end of a job without a result; it runs as long as there may be one."""
