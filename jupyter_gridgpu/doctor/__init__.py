@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from jupyter_gridgpu.doctor import batch_systems, channels, home, jupyter, machine, panda, profiles
+from jupyter_gridgpu.doctor import (
+    batch_systems,
+    channels,
+    home,
+    jupyter,
+    kept_secrets,
+    machine,
+    panda,
+    profiles,
+)
 from jupyter_gridgpu.doctor.finding import Finding, problem
 from jupyter_gridgpu.transport.asking import ask_all
 
@@ -28,6 +37,7 @@ PARTS: dict[str, Check] = {
     "queues": batch_systems.queues,
     "profiles": profiles.profiles,
     "metrics": channels.receivers,
+    "secrets": kept_secrets.kept,
     "pace": batch_systems.pace,
 }
 

@@ -16,7 +16,7 @@ from .lab import Lab
 
 PARTS = {
     *("Python", "Jupyter", "kernels", "home of scans", "scans", "GPUs here", "containers"),
-    *("backends", "Slurm", "HTCondor", "PanDA", "queues", "pace", "metrics"),
+    *("backends", "Slurm", "HTCondor", "PanDA", "queues", "profiles", "pace", "metrics", "secrets"),
 }
 # An environment in which nothing is right. The word s3cret must not be shown.
 WRONG = {
