@@ -13,6 +13,7 @@ from jupyter_gridgpu.client import ScanHandle
 from jupyter_gridgpu.errors import UnknownScan, UsageError
 from jupyter_gridgpu.model.space import Space
 from jupyter_gridgpu.planning.declaration import NOT_FOR_A_REPLAY, Options
+from jupyter_gridgpu.planning.profiles import expanded
 from jupyter_gridgpu.planning.request import Plan, plan
 from jupyter_gridgpu.records.compare import Tolerance
 from jupyter_gridgpu.records.compare import compare as compare_records
@@ -214,7 +215,8 @@ def gridscan(notebook: str | Path, space: str | Mapping[str, Any] | Space, **opt
         trials (int | None): How many points to try. Default: all of a grid.
         sampler (str | None): grid, random, sobol, tpe or cmaes. Default: grid if it fits, or tpe.
         seed (int): Seed of the sampler. Default: 0.
-        on (str): Where jobs run: local, slurm, htcondor, panda or auto. Default: local.
+        on (str): Where jobs run: local, slurm, htcondor, panda, auto, or the name of a profile.
+            Default: local.
         parallel (int | None): The most jobs at once. Default: one for each GPU or two cores here.
         gpus (int): GPUs of one job. Default: 0.
         memory (str | int | None): The most memory of one job, like `"4GB"`; numbers are MB.
@@ -244,7 +246,7 @@ def gridscan(notebook: str | Path, space: str | Mapping[str, Any] | Space, **opt
         if name not in Options.__dataclass_fields__:
             names = ", ".join(Options.__dataclass_fields__)
             raise UsageError(f"gridscan() has no option {name!r}; it has {names}.")
-    made = _warned(plan(notebook, space, Options(**options)))
+    made = _warned(plan(notebook, space, expanded(options)))
     return start(replace(made, command=f"gridscan({str(notebook)!r}, {space!r}, **{options!r})"))
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from jupyter_gridgpu.model.grace import grace_seconds
+from jupyter_gridgpu.model.grace import END_SPARE_S, grace_seconds
 from jupyter_gridgpu.model.job import REASONS, Observation, one_line
 from jupyter_gridgpu.model.numbers import decode
 from jupyter_gridgpu.model.scan import ScanSpec
@@ -32,8 +32,6 @@ THREAD_VARIABLES = (
     "TF_NUM_INTEROP_THREADS",
 )
 LARGEST_NUMBER = 1e11  # as seconds since the epoch, this is the year 5138
-# A worker gets so much longer than the grace: for the kernel's end and the result.
-END_SPARE_S = 10.0
 LAST_CELL = 100_000  # cell numbers from here on are not believed
 DAMAGED_RESULT = "The result of the job, result.json, is damaged and cannot be read."
 RESULT_BYTES = 1_000_000

@@ -11,7 +11,7 @@ import click
 from jupyter_gridgpu import client
 from jupyter_gridgpu.cli.following import command_line
 from jupyter_gridgpu.cli.output import echo
-from jupyter_gridgpu.planning.options import import_options, to_options
+from jupyter_gridgpu.planning.options import given, import_options, to_options
 
 _PATH = click.Path(path_type=Path)
 
@@ -35,7 +35,9 @@ def import_batch(batch: Path, notebook: Path | None, **options: Any) -> None:
     # Imported late: other verbs need not wait for the modules that read tables and notebooks.
     from jupyter_gridgpu.records.importing import plan_import, write_imported_scan
 
-    made, variants = plan_import(batch.absolute(), notebook, to_options(options), command_line())
+    made, variants = plan_import(
+        batch.absolute(), notebook, to_options(given(options)), command_line()
+    )
     for text in made.scan.warnings:
         echo(f"Warning: {text}", err=True)
     handle = client.create(made, partial(write_imported_scan, made, variants))

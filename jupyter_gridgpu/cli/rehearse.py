@@ -13,7 +13,7 @@ from jupyter_gridgpu.cli.space_options import space_options, space_text
 from jupyter_gridgpu.errors import UsageError
 from jupyter_gridgpu.model import numbers
 from jupyter_gridgpu.model.units import parse_duration
-from jupyter_gridgpu.planning.options import scan_options, to_options
+from jupyter_gridgpu.planning.options import given, scan_options, to_options
 from jupyter_gridgpu.planning.request import plan
 
 
@@ -46,7 +46,7 @@ def rehearse(
     """
     from jupyter_gridgpu import rehearsal
 
-    made = plan(notebook, space_text(space, params), to_options(options))
+    made = plan(notebook, space_text(space, params), to_options(given(options)))
     # Jobs of the backend `local` run on this machine anyway.
     if there and made.scan.backend == "local":
         raise UsageError("--there needs another backend: give --on slurm, htcondor or auto.")

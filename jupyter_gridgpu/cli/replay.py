@@ -6,14 +6,13 @@ import shlex
 from typing import TYPE_CHECKING, Any
 
 import click
-from click.core import ParameterSource
 
 from jupyter_gridgpu import client
 from jupyter_gridgpu.cli.following import command_line, follow
 from jupyter_gridgpu.cli.output import echo, json_option, print_plan
 from jupyter_gridgpu.errors import UsageError
 from jupyter_gridgpu.model.scan import ScanSpec
-from jupyter_gridgpu.planning.options import backend_options
+from jupyter_gridgpu.planning.options import backend_options, given
 
 if TYPE_CHECKING:
     from jupyter_gridgpu.records.replay import ReplayRequest
@@ -65,7 +64,7 @@ def replay(
     from jupyter_gridgpu.records.record import load_record
     from jupyter_gridgpu.records.replay import ReplayRequest, plan_replay
 
-    request = ReplayRequest(only, changes, _given(options), command_line(), accept)
+    request = ReplayRequest(only, changes, given(options), command_line(), accept)
     made = plan_replay(load_record(client.open_scan(scan).folder), request)
     if dry_run:
         print_plan(made, as_json)
@@ -76,20 +75,6 @@ def replay(
     if text and not as_json:
         echo(text)
     follow(client.start(made), no_wait, as_json)
-
-
-def _given(options: dict[str, Any]) -> dict[str, Any]:
-    """Return the options that the user wrote. All others stay as they were in the origin.
-
-    Comparing values with defaults is not enough: the user may write an option with its default, to
-    change what the origin had.
-    """
-    context = click.get_current_context()
-    return {
-        name: value
-        for name, value in options.items()
-        if context.get_parameter_source(name) != ParameterSource.DEFAULT
-    }
 
 
 def variation_text(scan: ScanSpec) -> str:
@@ -123,4 +108,4 @@ def _request_of(context: click.Context, words: list[str]) -> tuple[str, ReplayRe
     scan, only, changes = (values.pop(name) for name in ("scan", "only", "changes"))
     accept = values.pop("accept")
     command = shlex.join(["%gridscan", "replay", *words])
-    return scan, ReplayRequest(only, changes, _given(values), command, accept)
+    return scan, ReplayRequest(only, changes, given(values), command, accept)

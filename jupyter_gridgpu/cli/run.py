@@ -11,7 +11,7 @@ from jupyter_gridgpu import client
 from jupyter_gridgpu.cli.following import command_line, follow
 from jupyter_gridgpu.cli.output import echo, json_option, print_plan
 from jupyter_gridgpu.cli.space_options import space_options, space_text
-from jupyter_gridgpu.planning.options import before_sending_options, scan_options, to_options
+from jupyter_gridgpu.planning.options import before_sending_options, given, scan_options, to_options
 from jupyter_gridgpu.planning.request import plan
 
 
@@ -37,7 +37,7 @@ def run(
 
     The same request again shows the scan it started before; --new starts another.
     """
-    made = plan(notebook, space_text(space, params), to_options(options))
+    made = plan(notebook, space_text(space, params), to_options(given(options)))
     # The scan's provenance keeps the command, so that it can be repeated.
     made = replace(made, command=command_line())
     if dry_run:

@@ -15,7 +15,7 @@ from jupyter_gridgpu.images.launcher import script
 from jupyter_gridgpu.images.no_container import NoContainer, StartedContainer, without_image
 from jupyter_gridgpu.images.podman import Podman
 from jupyter_gridgpu.images.reference import parse, parse_bind
-from jupyter_gridgpu.images.setup import Setup, has_setup
+from jupyter_gridgpu.images.setup import Setup, assignments, has_setup
 from jupyter_gridgpu.model.kernel_language import NATIVE_KERNEL
 from jupyter_gridgpu.model.resources import Container
 from jupyter_gridgpu.model.scan import DROP, PUSH, ScanSpec
@@ -123,17 +123,19 @@ def launcher_text(scan: ScanSpec) -> str:
     ref = scan.container.image
     setup = Setup(scan.environment, own_kernel=scan.kernel == NATIVE_KERNEL)
     if ref is None:
+        # The worker sets these variables as well, but it has to be found first.
+        setup = replace(setup, before=assignments(scan.environment.assigned()))
         on_grid = scan.backend in BACKENDS_WITH_OWN_CONTAINERS
         runtime = without_image(setup.program(), setup.first(), on_grid)
-        return script(None, [runtime], [], gpus, scan.per_gpu, sender, secrets, setup=setup)
+        return script(None, [runtime], [], gpus, scan.per_gpu, sender, None, secrets, setup)
     if started_by_others(scan):
         runtime = StartedContainer()
         if has_setup(scan.environment):
             # The lines run in the image, and what they export is wanted there.
             setup = replace(setup, before=image_alone())
             runtime = NoContainer(runtime.programs)
-        return script(None, [runtime], [], gpus, scan.per_gpu, sender, secrets, ref, setup)
+        return script(None, [runtime], [], gpus, scan.per_gpu, sender, ref, secrets, setup)
     image = parse(ref)
     binds = [parse_bind(text) for text in scan.container.binds]
     able = runtimes(image, scan.container.runtime)
-    return script(image, able, binds, gpus, scan.per_gpu, sender, secrets, setup=setup)
+    return script(image, able, binds, gpus, scan.per_gpu, sender, None, secrets, setup)

@@ -85,17 +85,17 @@ def script(
     gpus: bool,
     together: int,
     sender: Path | None = None,
-    secrets: Path | None = None,
     started: str | None = None,
+    secrets: Path | None = None,
     setup: Setup = NO_SETUP,
 ) -> str:
     """Return the text of worker.sh.
 
     Without an image, `runtimes` are those that need none. `gpus` says that jobs need a GPU, and
     `together` is how many of the script's jobs run at the same time. `sender` is a file outside the
-    scan's folder, with which jobs send metrics on nodes that see it. `secrets` is one with the
-    secrets of the scan; a container sees it at its place. `started` is the image, as the user named
-    it, whose container somebody else starts before this script. `setup` runs before the worker.
+    scan's folder, with which jobs send metrics on nodes that see it. `started` is the image, as the
+    user named it, whose container somebody else starts before this script. `secrets` is a file with
+    the secrets of the scan; a container sees it at its place. `setup` runs before the worker.
     """
     checks: list[str] = []
     if secrets is not None:

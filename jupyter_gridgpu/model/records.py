@@ -56,6 +56,8 @@ class _LaterJobSpec(TypedDict, total=False):
     secrets_file: str  # path of the file with the secrets of the scan
     grace_s: int | None  # how long saving may take when the job ends early; None: the default
     kill_s: float | None  # how long the batch system waits after SIGTERM before it kills
+    notice_s: float | None  # how long before its time limit it sends SIGUSR1, at the latest
+    limit_is_near: bool  # its time limit may be so near that SIGUSR1 comes before a job listens
     requeues: bool  # the batch system starts a preempted job again by itself
 
 

@@ -71,7 +71,9 @@ class Options:
     )
     seed: int = option(0, "--seed", "Seed of the sampler.")
     on: str = option(
-        "local", "--on BACKEND", "Where jobs run: local, slurm, htcondor, panda or auto."
+        "local",
+        "--on BACKEND",
+        "Where jobs run: local, slurm, htcondor, panda, auto, or the name of a profile.",
     )
     parallel: int | None = option(
         None, "--parallel N", "Jobs at once. Default here: one per GPU, or half the cores."

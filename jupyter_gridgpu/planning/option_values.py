@@ -23,6 +23,7 @@ from jupyter_gridgpu.model.scan import AUTO, Objective, parse_objective
 from jupyter_gridgpu.model.units import parse_duration, parse_memory
 from jupyter_gridgpu.planning.declaration import Options, wording_of
 from jupyter_gridgpu.planning.environment_options import environment_of
+from jupyter_gridgpu.planning.profile import profile_of
 from jupyter_gridgpu.planning.setup_options import one_line_of
 
 NAME_LIMIT = 500  # characters of the longest name for a batch system
@@ -31,7 +32,7 @@ NAME_SHOWN = 100  # characters of a wrong text in a sentence
 
 def check_texts(options: Options) -> None:
     """Raise UsageError if an option has bytes that are no UTF-8, which no record could hold."""
-    for declared in fields(options):
+    for declared in fields(Options):
         value = getattr(options, declared.name)
         for text in value if isinstance(value, (list, tuple)) else (value,):
             if isinstance(text, str) and not is_text(text):
@@ -55,6 +56,7 @@ def backend_fields(options: Options, container: Container) -> dict[str, Any]:
         "environment": environment_of(options),
         # The spec keeps the old name of this option, since old scans are still read.
         "metrics": options.channel,
+        "profile": profile_of(options),
     }
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, get_args, get_origin
 
 import click
+from click.core import ParameterSource
 
 from jupyter_gridgpu.errors import UsageError
 from jupyter_gridgpu.planning.declaration import (
@@ -15,6 +16,7 @@ from jupyter_gridgpu.planning.declaration import (
     Options,
     wording_of,
 )
+from jupyter_gridgpu.planning.profiles import expanded
 
 Function = Callable[..., Any]
 Decorator = Callable[[Function], Function]
@@ -109,13 +111,30 @@ def _click_settings(declared: dataclasses.Field[Any]) -> dict[str, Any]:
 @scan_options
 def magic_options(**values: Any) -> dict[str, Any]:
     """Run NOTEBOOK with the values that the lines of the cell give to its parameters."""
-    return values
+    names = {declared.name for declared in dataclasses.fields(Options)}
+    others = {name: value for name, value in values.items() if name not in names}
+    return {**others, **given({name: value for name, value in values.items() if name in names})}
+
+
+def given(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those options that the words of the click command have, which is running now.
+
+    Comparing values with defaults is not enough: the user may write an option with its default, to
+    change what a profile or the origin of a replay has.
+    """
+    context = click.get_current_context()
+    return {
+        name: value
+        for name, value in options.items()
+        if context.get_parameter_source(name) != ParameterSource.DEFAULT
+    }
 
 
 def read_options_line(words: Sequence[str]) -> dict[str, Any]:
     """Return the values that the words after the magic give.
 
-    The result has the notebook, what `before_sending_options` adds, and every option by its name.
+    The result has the notebook, what `before_sending_options` adds, and each option that the words
+    give, by its name.
     Raises UsageError for words that click does not understand.
     """
     try:
@@ -170,6 +189,9 @@ def help_text() -> str:
 
 
 def to_options(values: Mapping[str, Any]) -> Options:
-    """Return Options made of click's values by name. Values of other names are ignored."""
+    """Return Options made of the values that a user gave, by name, and of the profile among them.
+
+    Values of other names are ignored. Raises UsageError for a profile that is not known.
+    """
     names = [declared.name for declared in dataclasses.fields(Options)]
-    return Options(**{name: values[name] for name in names if name in values})
+    return expanded({name: values[name] for name in names if name in values})

@@ -6,6 +6,7 @@ the machine or the environment.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,16 +22,20 @@ FILES_LIMIT = 100  # files of one folder that are read
 PROBLEMS_LIMIT = 5  # mistakes of one file that are reported
 
 
+def places() -> list[Path]:
+    """Return the folders of Jupyter's configuration, the user's folder first."""
+    from jupyter_core.paths import jupyter_config_dir, jupyter_config_path
+
+    # In Jupyter's own order, the folder of an environment may come before that of the user.
+    return [Path(place) for place in dict.fromkeys([jupyter_config_dir(), *jupyter_config_path()])]
+
+
 def folders() -> list[Path]:
     """Return the folders in which declarations are looked for, the user's folder first.
 
     The folders need not exist.
     """
-    from jupyter_core.paths import jupyter_config_dir, jupyter_config_path
-
-    # In Jupyter's own order, the folder of an environment may come before that of the user.
-    places = dict.fromkeys([jupyter_config_dir(), *jupyter_config_path()])
-    return [Path(place) / FOLDER for place in places]
+    return [place / FOLDER for place in places()]
 
 
 def read_all() -> tuple[list[Queue], list[str]]:
@@ -51,7 +56,12 @@ def read_all() -> tuple[list[Queue], list[str]]:
 
 def files() -> list[Path]:
     """Return the files with declarations. A file wins over those after it."""
-    return [path for folder in folders() for path in _files_of(folder)]
+    return files_in(folders())
+
+
+def files_in(folders_of_files: Iterable[Path]) -> list[Path]:
+    """Return the YAML files in folders, of which none need exist, in the order of the folders."""
+    return [path for folder in folders_of_files for path in _files_of(folder)]
 
 
 def _files_of(folder: Path) -> list[Path]:

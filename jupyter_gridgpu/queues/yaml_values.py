@@ -13,11 +13,13 @@ from typing import Any
 import yaml
 
 from jupyter_gridgpu.errors import UsageError
+from jupyter_gridgpu.model.notes import nearest_name
 from jupyter_gridgpu.queues import gpus
 
 TEXT_LIMIT = 200  # characters of a value
 SHOWN_LIMIT = 40  # characters of a value in a message
 LIST_LIMIT = 64  # entries
+NAMED_LIMIT = 12  # fields of a mapping that are all named in a message
 # What YAML reads as no value, if it is not in quotes.
 _NULL = ("", "~", "null", "Null", "NULL")
 _FLAGS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
@@ -50,23 +52,31 @@ def read_fields(node: Any, readers: Mapping[str, Reader], what: str) -> dict[str
         if isinstance(key, yaml.ScalarNode):
             name = key.value
         if name not in readers:
-            known = ", ".join(readers)
             raise DeclarationError(
-                key, f"{what} has no field {name[:SHOWN_LIMIT]!r}; there are {known}"
+                key, f"{what} has no field {name[:SHOWN_LIMIT]!r}; {_known(name, readers)}"
             )
         if name in values:
             raise DeclarationError(key, f"{name} is given twice; keep one")
         if not _is_null(value):
-            values[name] = _read_field(name, readers[name], value)
+            values[name] = read_field(name, readers[name], value)
     return values
+
+
+def _known(name: str, readers: Mapping[str, Reader]) -> str:
+    """Return which fields there are, or which one is meant where there are many."""
+    nearest = nearest_name(name[:SHOWN_LIMIT], readers)
+    if nearest and len(readers) > NAMED_LIMIT:
+        return f"perhaps {nearest} is meant"
+    return f"there are {', '.join(readers)}"
 
 
 def _is_null(node: Any) -> bool:
     # A style is a kind of quotes: "" in quotes is an empty text.
-    return isinstance(node, yaml.ScalarNode) and node.value in _NULL and node.style is None
+    return isinstance(node, yaml.ScalarNode) and node.value in _NULL and not node.style
 
 
-def _read_field(name: str, read: Reader, node: Any) -> Any:
+def read_field(name: str, read: Reader, node: Any) -> Any:
+    """Return the value of one field. Raises DeclarationError, which names the field."""
     try:
         return read(node)
     except UsageError as error:

@@ -85,8 +85,8 @@ def _foreign_above(folder: Path) -> Foreign | None:
     own home folder, and what lies above it, is not looked at: whoever can write there can change
     the files with which the user's sessions start, and needs no scan.
     """
-    trusted = _home_and_above()
-    for parent in _folders_passed(folder):
+    trusted = home_and_above()
+    for parent in folders_passed(folder):
         if parent in trusted:
             continue
         mode = os.stat(parent).st_mode
@@ -99,7 +99,7 @@ def _foreign_above(folder: Path) -> Foreign | None:
     return None
 
 
-def _folders_passed(folder: Path) -> Iterator[Path]:
+def folders_passed(folder: Path) -> Iterator[Path]:
     """Yield each folder that is passed on the way to `folder`, also through links.
 
     Each is yielded without a link in it. Raises OSError for links in a circle.
@@ -126,7 +126,7 @@ def _folders_passed(folder: Path) -> Iterator[Path]:
         here = following
 
 
-def _home_and_above() -> set[Path]:
+def home_and_above() -> set[Path]:
     """Return the home folder of this user and all folders above it."""
     found: set[Path] = set()
     homes = [os.path.expanduser("~")]
@@ -182,7 +182,7 @@ def _foreign_entry(folder: Path, path: Path, found: os.stat_result) -> Foreign |
             LINK,
             f"{path} is no plain file and no folder, so the scan is only shown: remove it.",
         )
-    if _others_write(path, found):
+    if others_write(path, found):
         return Foreign(
             WRITABLE,
             f"Others may write to {_name(folder, path)}, so the scan is only shown: say "
@@ -196,7 +196,7 @@ def _name(folder: Path, path: Path) -> str:
     return "its folder" if path == folder else str(path.relative_to(folder))
 
 
-def _others_write(path: Path, found: os.stat_result) -> bool:
+def others_write(path: Path, found: os.stat_result) -> bool:
     """Return whether others than the user may write to a file or folder."""
     if found.st_mode & stat.S_IWOTH:
         return True

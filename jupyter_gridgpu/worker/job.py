@@ -173,8 +173,9 @@ def _publish_result(
 class _JobRun:
     """One copy of a job while it runs: its metrics, its usage, its limits, its folders.
 
-    SIGTERM and SIGUSR1 ask the job to end (see Limits). If a cell runs, the cell is interrupted and
-    the notebook is saved. Otherwise Stopped is raised at once.
+    SIGTERM asks the job to end, and SIGUSR1 says that a limit may be near (see Limits). If the job
+    must end while a cell runs, the cell is interrupted and the notebook is saved. Otherwise Stopped
+    is raised at once.
     """
 
     def __init__(
@@ -203,7 +204,10 @@ class _JobRun:
             JobPaths(copy.folder.parent).stop,
             job.get("grace_s"),
             job.get("kill_s"),
+            job.get("notice_s"),
         )
+        if job.get("limit_is_near"):
+            self._limits.queue_limit.look()
         self._metrics = MetricsRecorder(copy.metrics, self._reports)
         self._cell: int | None = None  # the cell that ran last
         self._work = WorkFolder(scan, copy, self._log)

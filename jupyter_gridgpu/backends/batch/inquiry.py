@@ -54,6 +54,8 @@ class TaskStatus:
     started: float | None = None
     ended: float | None = None
     link: str | None = None  # the address of a page about the task
+    # True if a policy ended the task for good: what its workers took for a preemption was none.
+    given_up: bool | None = None
 
     @property
     def has_ended(self) -> bool:
@@ -250,6 +252,7 @@ def _read_status(fields: Fields) -> TaskStatus:
         reason=fields.maybe("reason", fields.one_of, REASONS),
         started=fields.maybe("started", fields.number),
         ended=fields.maybe("ended", fields.number),
+        given_up=fields.maybe("given_up", fields.truth),
         **texts,
     )
 

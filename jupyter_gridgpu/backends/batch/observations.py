@@ -70,8 +70,13 @@ class ObservationBuilder:
         """Return the observation of a job that runs, as the files of its copy show it."""
         started = plausible(copy_info(copy).get("started")) or copy.made()
         notebook = notebook_of(self._paths, key, copy.folder.name)
+        message = None
+        if status is not None and status.state == "running":
+            message = status.message or ""
         return self._placed(
-            Observation("running", started=started, notebook=notebook), status, copy
+            Observation("running", message=message, started=started, notebook=notebook),
+            status,
+            copy,
         )
 
     def waiting_for_turn(self, key: str, status: TaskStatus) -> Observation | None:
@@ -85,9 +90,12 @@ class ObservationBuilder:
 
     def without_files(self, status: TaskStatus) -> Observation:
         """Return the observation of a job that has no files yet, from the batch system alone."""
+        message = status.message
+        if status.state == "running":
+            message = message or ""
         return Observation(
             status.state,
-            message=status.message,
+            message=message,
             started=status.started,
             where=status.where,
             node=status.node,
@@ -183,8 +191,9 @@ def _as_known_better(preempted: Observation, status: TaskStatus) -> Observation:
     """Return the end of a job whose worker saw only a signal, as the batch system explains it."""
     if status.state == "cancelled":
         # Its user sent the signal.
-        return replace(preempted, state="cancelled", reason="user")
-    if status.state == "failed" and status.reason in LASTING_REASONS:
+        message = status.message or preempted.message
+        return replace(preempted, state="cancelled", reason="user", message=message)
+    if status.state == "failed" and (status.given_up or status.reason in LASTING_REASONS):
         # A job that was preempted is sent again, and would only meet the same limit again.
         return replace(preempted, reason=status.reason, message=status.message)
     return preempted

@@ -26,6 +26,8 @@ class BatchSystem(ABC):
     capabilities = Capabilities()
     # Seconds from SIGTERM until the batch system kills a job that it preempts.
     kill_s: float | None = None
+    # How long before its time limit the batch system sends SIGUSR1, at the latest.
+    notice_s: float | None = None
 
     def __init__(self, scan: ScanSpec, paths: ScanPaths) -> None:
         self._scan = scan
@@ -90,6 +92,10 @@ class BatchSystem(ABC):
 
         With a shared disk the files are there already, and nothing is done.
         """
+
+    def limit_is_near(self) -> bool:
+        """Return whether the time limit of a task may be near as soon as its worker starts."""
+        return False
 
     def cluster(self) -> str:
         """Return a name for the cluster, so that the answers of two clusters are kept apart."""

@@ -47,6 +47,7 @@ COPY_FILES = (
 # HTCondor puts the number of earlier starts there. With one name for all starts, it would empty the
 # file when it starts a preempted task again, and with it what the runner has not read yet.
 OUTPUT = "out.$$([NumJobStarts])"
+SPOOLED_OUTPUT = "out.0"
 _OUTPUT_NAME = re.compile(r"out(\.[0-9]{1,9})?")  # `out` comes from scans of version 0.1.0
 # An output begins with the name of a copy, so this many bytes tell the outputs of two copies apart.
 BEGINNING_BYTES = 64
@@ -90,8 +91,11 @@ class FileTransfer:
                 spec = read_bounded(self._paths.job(key).spec, SPEC_BYTES)
                 write_atomic(folder / "job.json", spec)
 
-    def description(self, batch: Batch, image: str | None) -> dict[str, str]:
-        """Return the commands of a submit description by which the files of a batch travel."""
+    def description(self, batch: Batch, image: str | None, spool: bool = False) -> dict[str, str]:
+        """Return the commands of a submit description by which the files of a batch travel.
+
+        With `spool`, they go through the spool of the schedd.
+        """
         inputs = [self._paths.worker, self._paths.launcher, self._paths.notebook]
         if self._paths.files.is_dir():
             inputs.append(self._paths.files)
@@ -107,6 +111,9 @@ class FileTransfer:
             "error": "err",
             "stream_output": "True",
         }
+        if spool:
+            # Nothing that a task prints comes here before its end.
+            commands |= {"output": SPOOLED_OUTPUT, "stream_output": "False"}
         if image:
             # Only for jobs of the container universe does HTCondor bring an image to the node.
             commands["universe"] = "container"

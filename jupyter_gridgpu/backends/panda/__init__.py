@@ -7,13 +7,16 @@ In the runner:
     senders.py          the processes that send batches
     status.py           what PanDA says of a task, as the status of each of its jobs
     states.py           PanDA's states of tasks and jobs, and how they are shown
+    stop_texts.py       what is said of a job that is being stopped
+    task_ends.py        which tasks PanDA has been told to end
     failures.py         PanDA's error codes and diagnostics, as our reasons
     credentials.py      who the user is to PanDA, and until when the sign-in holds
     outputs.py          what finished jobs left, brought into the scan's folder
 
 In the process that speaks to PanDA:
 
-    client.py           reads the question, writes the answer; checks, sends, asks
+    client.py           reads the question, writes the answer; checks, asks
+    sending.py          sends a batch, and asks first if it may have been sent before
     wrapped_client.py   panda-client's functions, made safe to call
     task_map.py         what PanDA is told of a task
     sandbox.py          the archive that travels to the jobs

@@ -23,6 +23,9 @@ REASON_OF_CODE = {
     ("pilot", 1150): "timeout",
     ("pilot", 1144): "user",
 }
+# PanDA's own code of jobs that were killed. Its text says by whom: a user, or PanDA itself.
+KILLED_CODE = 100
+_BY_PANDA = re.compile(r"killed by (panda|jedi|server|system)\b", re.IGNORECASE)
 LAUNCHER_CODES = (71, 72, 73, 74, 75, 76)
 # How PanDA's database writes that there is no value.
 NO_VALUE = (None, "", "NULL", 0, "0")
@@ -39,6 +42,8 @@ def failure(job: Mapping[str, Any]) -> tuple[str | None, str]:
     codes = _error_codes(job)
     exit_code = _number(job.get("transExitCode"))
     text = _sentence(job, codes, exit_code)
+    if codes.get("taskBuffer") == KILLED_CODE and _is_killed_by_user(job):
+        return "user", text
     for source_and_code in codes.items():
         if source_and_code in REASON_OF_CODE:
             return REASON_OF_CODE[source_and_code], text
@@ -51,6 +56,12 @@ def failure(job: Mapping[str, Any]) -> tuple[str | None, str]:
     if _IMAGE.search(text):
         return "image", text
     return "node", text
+
+
+def _is_killed_by_user(job: Mapping[str, Any]) -> bool:
+    """Return whether a user killed a job, here or with another program."""
+    text = str(job.get("taskBufferErrorDiag"))
+    return "killed by" in text and not _BY_PANDA.search(text)
 
 
 def dialog(text: Any) -> str | None:

@@ -39,6 +39,8 @@ batch={batch}
 [ -r "$batch/tasks" ] || {{ echo "$(hostname) does not see $batch" >&2; exit 71; }}
 # A batch that was given up, since Slurm was silent for long, was sent again: do not run it twice.
 grep -q '"id": null' "$batch/engine.json" 2>/dev/null && exit 0
+# The signal that tells of the time limit must end nothing before the worker listens to it.
+trap '' USR1
 [ -s "$batch/seen" ] || echo "$SLURM_ARRAY_JOB_ID" >"$batch/seen"
 exec sh {launcher} {folder} $(sed -n "${{SLURM_ARRAY_TASK_ID}}p" "$batch/tasks")
 """
@@ -63,6 +65,8 @@ class SlurmBackend(BatchBackend):
         self._accounting = commands.Accounting()
         self._search = BatchSearch(scan, paths, self._accounting)
         self._gpu_options: list[str] | None = None  # None: not found out yet
+        self._limit_min: int | None = None  # the time limit of a task, if it was found out
+        self.notice_s = float(options.lead_s(scan))
         # How many tasks are handed over in one call of `submit`. They may go out in several arrays,
         # which share the number of tasks that may run at once.
         self._tasks_in_call = 1
@@ -182,9 +186,25 @@ class SlurmBackend(BatchBackend):
             options.array_option(tasks, at_once),
             *options.constant_options(self._scan),
             *options.resource_options(self._scan),
+            *options.time_options(self._scan, self._time_limit_min()),
             *self._gpu_options,
             *options.placement_options(self._scan),
         ]
+
+    def _time_limit_min(self) -> int | None:
+        """Return the time limit of a task in minutes, None if it is left to the cluster."""
+        if self._limit_min is None:
+            longest_s = None
+            if options.is_short(self._scan):
+                # Where Slurm does not say what the partition allows, the usual time is asked for.
+                with contextlib.suppress(BackendError):
+                    longest_s = checks.longest_s(self._scan)
+            self._limit_min = options.time_limit_min(self._scan, longest_s)
+        return self._limit_min
+
+    def limit_is_near(self) -> bool:
+        """Return whether the time limit of a task is as short as the notice of it."""
+        return options.limit_is_near(self._scan, self._time_limit_min())
 
     def find_batches(self, batches: Sequence[Batch]) -> dict[str, str]:
         """Return the ids of those batches that Slurm has, by their names. Raises Unreachable."""

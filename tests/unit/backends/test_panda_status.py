@@ -180,22 +180,6 @@ def test_a_job_that_no_worker_takes_is_suspected_after_a_while() -> None:
     assert late.state == "queued"
 
 
-def test_jobs_that_nobody_wants_are_cancelled_once_panda_has_it() -> None:
-    about = TaskFacts(unwanted=frozenset({1}))
-    assert seen(job(), about=about).state == "queued"
-    assert seen(job(), about=about, killed=True).state == "cancelled"
-    assert seen(about=about, killed=True).state == "cancelled"
-    assert (
-        seen(job(status="running"), about=about, killed=True).state == "running"
-    )  # its pilot hears of it later
-    over = seen(
-        job(status="cancelled", pilotErrorCode=1144, pilotErrorDiag="killed"),
-        about=about,
-        killed=True,
-    )
-    assert (over.state, over.reason) == ("cancelled", "user")
-
-
 @pytest.mark.parametrize(
     ("fields", "reason", "words"),
     [
@@ -221,6 +205,16 @@ def test_jobs_that_nobody_wants_are_cancelled_once_panda_has_it() -> None:
             {"pilotErrorCode": 1310, "pilotErrorDiag": "Apptainer could not pull image"},
             "image",
             "pull",
+        ),
+        (
+            {"taskBufferErrorCode": 100, "taskBufferErrorDiag": "killed by kill by Lab User"},
+            "user",
+            "killed by kill by Lab User",
+        ),
+        (
+            {"taskBufferErrorCode": 100, "taskBufferErrorDiag": "killed by Panda server: upstream"},
+            "node",
+            "upstream",
         ),
         (
             {"taskBufferErrorCode": "NULL", "transExitCode": "NULL", "pilotErrorDiag": "NULL"},

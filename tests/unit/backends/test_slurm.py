@@ -276,9 +276,35 @@ def test_what_is_not_asked_for_is_left_to_the_cluster() -> None:
     assert "--array=1-20" in said
 
 
-def test_a_short_job_is_ended_by_its_worker_before_slurm_does() -> None:
+@pytest.mark.parametrize(
+    ("walltime_s", "longest_s", "limit_min", "near"),
+    [
+        (60, None, 4, False),
+        (120, None, 5, False),
+        (1790, None, 33, False),
+        (60, 60, 1, True),
+        (120, 180, 3, False),
+        (120, 150, 2, True),
+        (1800, None, 30, False),
+        (None, 60, None, False),
+    ],
+)
+def test_a_short_job_is_ended_by_its_worker_before_slurm_does(
+    walltime_s: int | None, longest_s: float | None, limit_min: int | None, near: bool
+) -> None:
+    """Backfill takes away what lies between --time-min and --time, so nothing does."""
+    scan = small_scan(backend="slurm", resources=Resources(walltime_s=walltime_s))
+    found = options.time_limit_min(scan, longest_s)
+    assert found == limit_min
+    said = options.time_options(scan, found)
+    assert {word.split("=")[1] for word in said} == ({str(limit_min)} if limit_min else set())
+    assert len(said) == (0 if limit_min is None else 1 + (limit_min != 30))
+    assert options.limit_is_near(scan, found) is near
+
+
+def test_the_jobs_of_a_task_have_their_times_together() -> None:
     said = options_of(resources=Resources(walltime_s=90), per_job=2)
-    assert {"--time=6", "--time-min=3"} <= set(said)
+    assert {"--time=6", "--time-min=6"} <= set(said)
 
 
 def test_a_script_survives_any_folder(tmp_path: Path) -> None:
