@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from jupyter_gridgpu.images.setup import Setup, assignments, has_setup
 from jupyter_gridgpu.model.kernel_language import NATIVE_KERNEL
 from jupyter_gridgpu.model.resources import Container
 from jupyter_gridgpu.model.scan import DROP, PUSH, ScanSpec
+from jupyter_gridgpu.store.access import closed
 from jupyter_gridgpu.transport.key_files import sender_file
 from jupyter_gridgpu.transport.scan_secrets import kept_file
 
@@ -72,7 +74,10 @@ def resolve(container: Container, here: bool, exact: bool = True) -> Container:
     runtimes(image, container.runtime)
     for text in container.binds:
         bind = parse_bind(text)
-        if here and not Path(bind.source).exists():
+        reason = closed(Path(bind.source)) if here else None
+        if reason is not None:
+            raise UsageError(f"--bind {text} cannot be used: {reason}.")
+        if here and not os.path.exists(bind.source):
             raise UsageError(
                 f"--bind {text}: there is no {bind.source} on this machine,"
                 " where the jobs would run."

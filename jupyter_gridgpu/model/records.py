@@ -81,6 +81,8 @@ class _ResultExtras(TypedDict, total=False):
     reason: Reason | None
     message: str | None
     cell: int | None  # as In [n] counts in the user's notebook
+    # The sizes of metrics.jsonl and output.ipynb, in bytes, when the copy ended.
+    left: dict[str, int]
 
 
 class JobResult(_ResultExtras):

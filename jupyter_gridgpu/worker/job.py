@@ -157,7 +157,8 @@ def _publish_result(
     end together the first one counts, and no reader sees half a result. If this process is killed
     in between, the backend finds the copy's result and publishes it.
     """
-    retry_while_disk_is_away(functools.partial(write_json, copy.result, result))
+    body = {**result, "left": _sizes(copy)}
+    retry_while_disk_is_away(functools.partial(write_json, copy.result, body))
     # What the result stands for must outlive a power cut as well as the result: both are on the
     # disk before the result gets its public name.
     for path in (copy.notebook, copy.result):
@@ -168,6 +169,15 @@ def _publish_result(
     if job.get("requeues") and result.get("reason") == "preempted":
         return
     retry_while_disk_is_away(functools.partial(publish, copy.result, paths.result))
+
+
+def _sizes(copy: CopyPaths) -> dict[str, int]:
+    """Return the sizes of files by which the other side knows that it sees all of them."""
+    sizes = {}
+    for path in (copy.metrics, copy.notebook):
+        with contextlib.suppress(OSError):
+            sizes[path.name] = path.stat().st_size
+    return sizes
 
 
 class _JobRun:

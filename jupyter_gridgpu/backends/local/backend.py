@@ -26,7 +26,7 @@ from jupyter_gridgpu.backends.local.devices import (
 )
 from jupyter_gridgpu.backends.local.own_python import check_python, fork_server
 from jupyter_gridgpu.backends.local.starters import LauncherStarter, Starter
-from jupyter_gridgpu.backends.local.tracking import LocalJobTracker
+from jupyter_gridgpu.backends.local.tracking import UNKNOWN, LocalJobTracker
 from jupyter_gridgpu.errors import BackendError
 from jupyter_gridgpu.model.job import Observation
 from jupyter_gridgpu.model.scan import ScanSpec
@@ -63,11 +63,13 @@ class LocalBackend:
         launched = self._contained or images.has_setup(scan.environment)
         self.starter: Starter = fork_server(scan, paths)
         if launched:
-            self.starter = LauncherStarter(paths, lambda: travelling.passed(scan, os.environ))
+            self.starter = LauncherStarter(
+                paths,
+                lambda: travelling.passed(scan, os.environ),
+                "image" if self._contained else "node",
+            )
         self._pins = GpuPins()
         self.tracker = LocalJobTracker(paths, self.starter, self._pins, launched, patience(scan))
-        if not self._contained:
-            self.tracker.start_reason = "node"
         self.poll_s = POLL_S
         self._devices: list[str] | None = None
 
@@ -195,7 +197,8 @@ class LocalBackend:
     def poll(self, ids: dict[str, str]) -> dict[str, Observation]:
         """Return what is known of jobs now, by key. `ids` maps keys to ids."""
         self.poll_s = max(POLL_S, len(ids) / JOBS_A_SECOND)
-        return {key: self.tracker.look(key) for key in ids}
+        found = {key: self.tracker.look(key) for key in ids}
+        return {key: seen for key, seen in found.items() if seen is not UNKNOWN}
 
     def cancel(self, ids: dict[str, str]) -> None:
         """Tell the workers of jobs to end. A worker that does not end is killed by a later poll."""
