@@ -16,7 +16,7 @@ from jupyter_gridgpu.images.launcher import Launch, script
 from jupyter_gridgpu.images.no_container import NoContainer, StartedContainer, without_image
 from jupyter_gridgpu.images.podman import Podman
 from jupyter_gridgpu.images.reference import parse, parse_bind
-from jupyter_gridgpu.images.setup import Setup, has_setup
+from jupyter_gridgpu.images.setup import Setup, assignments, has_setup
 from jupyter_gridgpu.model.kernel_language import NATIVE_KERNEL
 from jupyter_gridgpu.model.resources import Container
 from jupyter_gridgpu.model.scan import DROP, PUSH, ScanSpec
@@ -129,9 +129,11 @@ def launcher_text(scan: ScanSpec) -> str:
     )
     ref = scan.container.image
     if ref is None:
+        # The worker sets these variables as well, but it has to be found first.
+        setup = replace(launch.setup, before=assignments(scan.environment.assigned()))
         on_grid = scan.backend in BACKENDS_WITH_OWN_CONTAINERS
-        runtime = without_image(launch.setup.program(), launch.setup.first(), on_grid)
-        return script(None, [runtime], [], launch)
+        runtime = without_image(setup.program(), setup.first(), on_grid)
+        return script(None, [runtime], [], replace(launch, setup=setup))
     if started_by_others(scan):
         return _text_in_container(scan, replace(launch, started=ref))
     image = parse(ref)

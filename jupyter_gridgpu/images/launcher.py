@@ -120,10 +120,6 @@ def script(
 def _checks(image: Image | None, binds: Sequence[Bind], launch: Launch) -> list[str]:
     """Return the lines that look at the node, and set what the worker reads."""
     lines: list[str] = []
-    if image is None and launch.started is None:
-        # The worker sets the variables of the user as well, but it has to be found first.
-        assigned = launch.setup.environment.assigned()
-        lines += [f"export {name}={shlex.quote(value)}" for name, value in assigned.items()]
     if launch.secrets is not None:
         lines.append(_secrets_check(launch.secrets))
     if image is not None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,6 +38,11 @@ def conda_name(python: str | None) -> str | None:
     return python[len(CONDA) :]
 
 
+def assignments(variables: Mapping[str, str]) -> str:
+    """Return lines of shell that set variables; none for no variables."""
+    return "\n".join(f"export {name}={shlex.quote(value)}" for name, value in variables.items())
+
+
 def has_setup(environment: Environment) -> bool:
     """Return whether a shell has to set up the environment of a job before its Python starts."""
     return bool(environment.setup) or conda_name(environment.python) is not None
@@ -46,8 +52,8 @@ def has_setup(environment: Environment) -> bool:
 class Setup:
     """What worker.sh does before the worker starts.
 
-    `own_kernel` says that the notebook's kernel is that of the Python of `--python`. `before` is a
-    line of shell that runs before the lines of the user.
+    `own_kernel` says that the notebook's kernel is that of the Python of `--python`. `before` is
+    shell text that runs before the lines of the user.
     """
 
     environment: Environment = NOTHING_SAID
@@ -64,7 +70,7 @@ class Setup:
         name = conda_name(self.environment.python)
         if name is not None:
             texts[0] = f"python {self.environment.python}"
-            ran.append(_run(0, texts[0], f"gridgpu_conda {shlex.quote(name)}"))
+            ran.append(_run(0, texts[0], f"set +eu; gridgpu_conda {shlex.quote(name)}"))
         said = [
             f"{number}) printf '%s\\n' {shlex.quote(text)} ;;" for number, text in texts.items()
         ]
@@ -97,11 +103,13 @@ class Setup:
         return f'74 "$host has no {within_quotes(self.environment.python)}, which --python names."'
 
     def _python_lines(self) -> list[str]:
-        lines = [f"unset {OWN_KERNEL_VARIABLE}", *filter(None, [self.before])]
+        lines = [f"unset {OWN_KERNEL_VARIABLE}"]
         if self.environment.python is not None:
             lines.append(_OTHER_PYTHON)
             if self.own_kernel:
                 lines.append(f"export {OWN_KERNEL_VARIABLE}=1")
+        if self.before:
+            lines.append(self.before)
         return lines
 
 

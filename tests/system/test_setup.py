@@ -210,10 +210,15 @@ def test_lines_and_python_on_slurm(lab: Lab, slurm: Cluster, python: Path) -> No
 
 @pytest.mark.parametrize("disk", [(), ("--no-shared-disk",)], ids=["shared", "not shared"])
 def test_lines_and_python_on_htcondor(
-    lab: Lab, condor_pool: Pool, python: Path, disk: tuple[str, ...]
+    lab: Lab, condor_pool: Pool, tmp_path: Path, disk: tuple[str, ...]
 ) -> None:
     there = ("--on", "htcondor", *disk)
-    scan = run(lab, *there, *LINES, "--python", str(python))
+    # The nodes have another Python than this machine, so they make the environment themselves.
+    made = tmp_path / "made"
+    site = f"$(echo {made}/lib/python*/site-packages)"
+    make = f"python3 -m venv --without-pip --system-site-packages {made}"
+    asked = ("--setup", f"{make} && echo version = 7 >{site}/chosen.py", *LINES)
+    scan = run(lab, *there, *asked, "--python", f"{made}/bin/python")
     [words] = printed(scan)
     assert " ".join(words).endswith("7 12 None")
     # What lines print is no metrics, though these travel by standard output without a shared disk.

@@ -5,7 +5,13 @@ Such a task was cancelled: it is not sent again, whatever its workers saw of it.
 
 from __future__ import annotations
 
+from jupyter_gridgpu.backends.batch.inquiry import TaskStatus
 from jupyter_gridgpu.model.job import one_line
+
+
+def ended_by_hand(done: str, user: str | None = None, why: str | None = None) -> TaskStatus:
+    """Return the status of a task that somebody ended by hand; see `by_hand_message`."""
+    return TaskStatus("cancelled", "user", by_hand_message(done, user, why))
 
 
 def by_hand_message(done: str, user: str | None = None, why: str | None = None) -> str:

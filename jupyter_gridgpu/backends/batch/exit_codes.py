@@ -14,6 +14,11 @@ EXITS = {
 FIRST_SIGNAL, LAST_SIGNAL = 129, 159  # a shell says 128 + N of a program that signal N ended
 
 
+def exit_reason(code: int | None) -> str | None:
+    """Return the reason that an exit code of our launcher stands for; None for other codes."""
+    return EXITS[code][0] if code in EXITS else None
+
+
 def exit_meaning(code: int) -> tuple[str | None, str]:
     """Return the reason and a sentence for the exit code of a task that left no result."""
     if code in EXITS:

@@ -63,11 +63,13 @@ class LocalBackend:
         launched = self._contained or images.has_setup(scan.environment)
         self.starter: Starter = fork_server(scan, paths)
         if launched:
-            self.starter = LauncherStarter(paths, lambda: travelling.passed(scan, os.environ))
+            self.starter = LauncherStarter(
+                paths,
+                lambda: travelling.passed(scan, os.environ),
+                "image" if self._contained else "node",
+            )
         self._pins = GpuPins()
         self.tracker = LocalJobTracker(paths, self.starter, self._pins, launched, patience(scan))
-        if not self._contained:
-            self.tracker.start_reason = "node"
         self.poll_s = POLL_S
         self._devices: list[str] | None = None
 

@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
+from jupyter_gridgpu.backends.batch.exit_codes import exit_reason
 from jupyter_gridgpu.images import temporary_folder
 from jupyter_gridgpu.store.opener import plain_handle
 from jupyter_gridgpu.store.paths import ScanPaths
@@ -54,8 +55,8 @@ class Starter(Protocol):
         """Return whether the process that was started for a job lives and may still claim it."""
         ...
 
-    def exit_code(self, key: str) -> int | None:
-        """Return the exit code of the process of a job that has ended; None if it is not known."""
+    def reason(self, key: str) -> str:
+        """Return the reason of a failure, if the process of a job has ended before a worker."""
         ...
 
     def close(self) -> None:
@@ -142,9 +143,9 @@ class ForkServer:
             return False
         return self._given_to.get(key) == self.process.pid
 
-    def exit_code(self, key: str) -> int | None:
-        """Return None: workers are no children of this process."""
-        return None
+    def reason(self, key: str) -> str:
+        """Return the reason of a failure: this machine cannot fork."""
+        return "node"
 
     def close(self) -> None:
         """Let the fork server end, and wait for that. Its workers go on."""
@@ -174,8 +175,17 @@ class LauncherStarter:
     The process outlives the runner.
     """
 
-    def __init__(self, paths: ScanPaths, environment: Callable[[], dict[str, str]]) -> None:
-        """`environment` gives the variables of a container runtime and of what it starts."""
+    def __init__(
+        self,
+        paths: ScanPaths,
+        environment: Callable[[], dict[str, str]],
+        usual_reason: str = "image",
+    ) -> None:
+        """`environment` gives the variables of a container runtime and of what it starts.
+
+        `usual_reason` is that of a launcher which failed in a way that has no code.
+        """
+        self._usual_reason = usual_reason
         self.failed_starts = 0
         self._paths = paths
         self._environment = environment
@@ -217,12 +227,13 @@ class LauncherStarter:
         self._forget_claimed()
         return key in self._pids and not self._ended(self._pids[key])
 
-    def exit_code(self, key: str) -> int | None:
-        """Return the exit code of the process that was started last for a job, if it has ended."""
+    def reason(self, key: str) -> str:
+        """Return what the exit code of the launcher means, or the usual reason."""
         pid = self._last.get(key)
-        if pid is None or not self._ended(pid):
-            return None
-        return self._codes.get(pid)
+        code = None
+        if pid is not None and self._ended(pid):
+            code = self._codes.get(pid)
+        return exit_reason(code) or self._usual_reason
 
     def close(self) -> None:
         """Forget processes that have ended. The others go on."""

@@ -22,7 +22,6 @@ from jupyter_gridgpu.backends.base import (
     notebook_of,
     read_result,
 )
-from jupyter_gridgpu.backends.batch.exit_codes import EXITS
 from jupyter_gridgpu.backends.late_results import LateResults
 from jupyter_gridgpu.backends.local.claims import (
     JobOwner,
@@ -86,7 +85,6 @@ class LocalJobTracker:
         self._starter = starter
         self._pins = pins
         self._contained = contained
-        self.start_reason = "image"  # of a launcher that failed in a way that has no code
         self._clock = clock
         self._handed_over: dict[str, HandedOver] = {}
         self._cancelled: dict[str, float] = {}  # key -> when its worker was told to end
@@ -292,8 +290,7 @@ class LocalJobTracker:
         if self._contained and not began:
             if key in self._cancelled:
                 return self._ended(key, stopped_before_start())
-            code = self._starter.exit_code(key)
-            reason = EXITS[code][0] if code in EXITS else self.start_reason
+            reason = self._starter.reason(key)
             return self._given_up(key, claim, launcher_failed(job, claim, started, reason))
         return self._given_up(key, claim, worker_killed(self._paths, key, claim, started))
 

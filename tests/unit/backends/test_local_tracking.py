@@ -43,8 +43,8 @@ class FakeStarter:
     def may_claim(self, key: str) -> bool:
         return True
 
-    def exit_code(self, key: str) -> int | None:
-        return None
+    def reason(self, key: str) -> str:
+        return "node"
 
     def close(self) -> None: ...
 

@@ -18,8 +18,11 @@ from typing import Any
 import pytest
 
 from jupyter_gridgpu import images
+from jupyter_gridgpu.backends.htcondor.start_script import shell_arguments
 from jupyter_gridgpu.images import setup
 from jupyter_gridgpu.model.environment import Environment
+from jupyter_gridgpu.model.resources import Container, Placement
+from jupyter_gridgpu.store.paths import ScanPaths
 from jupyter_gridgpu.testing.examples import small_scan
 from jupyter_gridgpu.worker.image import OWN_KERNEL_VARIABLE
 from tests.kit import eventually
@@ -293,3 +296,51 @@ def _processes(word: str) -> list[str]:
     ran = subprocess.run(["ps", "-eo", "stat,args"], capture_output=True, text=True)
     lines = ran.stdout.splitlines()
     return [line for line in lines if word in line and not line.startswith("Z")]
+
+
+# images that somebody else starts ---------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("backend", "runtime", "shared"),
+    [("panda", "auto", True), ("slurm", "none", True), ("htcondor", "auto", False)],
+)
+def test_in_an_image_that_others_start_the_lines_run_inside(
+    tmp_path: Path, backend: str, runtime: str, shared: bool
+) -> None:
+    node = Node(tmp_path)
+    node.env |= {"PYTHONPATH": "/of/the/sender", "CONDA_PREFIX": "/of/the/sender"}
+    scan = replace(
+        small_scan(),
+        backend=backend,
+        container=Container("docker://ml/base", runtime=runtime),
+        placement=Placement(shared=shared),
+        environment=Environment(setup=("export PYTHONPATH=/of/the/line",)),
+    )
+    found = json.loads(_output(node, images.launcher_text(scan)))["env"]
+    assert found["PYTHONPATH"] == "/of/the/line"
+    assert "CONDA_PREFIX" not in found
+    assert found["GRIDGPU_IMAGE"] == "docker://ml/base"
+
+
+def test_htcondor_starts_the_launcher_in_the_image_where_there_are_lines() -> None:
+    scan = replace(
+        small_scan(),
+        backend="htcondor",
+        container=Container("docker://ml/base"),
+        placement=Placement(shared=False),
+    )
+    paths = ScanPaths(Path("/scans/one"))
+    assert "worker.sh" not in shell_arguments(scan, paths, "docker://ml/base")
+    lines = replace(scan, environment=Environment(setup=("true",)))
+    assert "sh worker.sh" in shell_arguments(lines, paths, "docker://ml/base")
+
+
+def _output(node: Node, text: str) -> str:
+    script = node.folder / "worker.sh"
+    script.write_text(text)
+    ran = subprocess.run(
+        ["sh", script, node.folder, *KEYS], env=node.env, capture_output=True, text=True
+    )
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout
