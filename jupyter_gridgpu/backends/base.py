@@ -278,6 +278,7 @@ def job_spec(scan: ScanSpec, key: str, params: dict[str, Any]) -> dict[str, Any]
         "notebook_digest": scan.notebook_digest,
         "image": scan.container.image,
         "image_digest": scan.container.digest,
+        "python": scan.environment.python,
         "params": params,
         "prefork": scan.prefork,
         "kernel": scan.kernel,

@@ -15,15 +15,18 @@ from jupyter_gridgpu.images.container import (
 )
 from jupyter_gridgpu.images.hidden import SENT_PATH, image_alone, stays_with_sender
 from jupyter_gridgpu.images.identity import digest
-from jupyter_gridgpu.images.launcher import temporary_folder
 from jupyter_gridgpu.images.reference import parse, parse_bind
+from jupyter_gridgpu.images.setup import conda_name, has_setup
+from jupyter_gridgpu.images.temporary_folder import temporary_folder
 
 __all__ = [
     "ARCHIVE",
     "PASSED_VARIABLES",
     "SENT_PATH",
     "check_runs_here",
+    "conda_name",
     "digest",
+    "has_setup",
     "image_alone",
     "launcher_text",
     "parse",

@@ -7,7 +7,6 @@ command lines come from the runtimes (`ImageRuntime`), and are written as shell 
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
 from collections.abc import Sequence
@@ -27,6 +26,7 @@ from jupyter_gridgpu.images.hidden import hiding, own_path
 from jupyter_gridgpu.images.reference import SIF_MAGIC, SIF_MAGIC_AT
 from jupyter_gridgpu.images.setup import Setup
 from jupyter_gridgpu.images.shell import command_line, quoted, variable, within_quotes
+from jupyter_gridgpu.images.temporary_folder import TEMPORARY_TARGETS, temporary_folder_lines
 from jupyter_gridgpu.worker.image import NAME_VARIABLE, VERSION_VARIABLE
 
 NO_SETUP = Setup()
@@ -41,7 +41,6 @@ PROGRAM = variable("program")
 WRITABLE = (f"{FOLDER}/jobs/{KEY}",)
 # Files in these folders that this machine trusts when it starts the job again.
 PROTECTED = (f"{FOLDER}/jobs/{KEY}/job.json", f"{FOLDER}/jobs/{KEY}/claim.json")
-TEMPORARY_TARGETS = ("/tmp", "/var/tmp")
 
 # Shell commands that print which image the node has. They are cheap, since every job runs one, and
 # print something that another image is unlikely to have: the digest by which CVMFS names a folder,
@@ -79,34 +78,6 @@ if ! why=$("$program" -c "" 2>&1); then
 fi"""
 
 
-# Programs of the node keep sockets in its temporary folder, by which an image could reach out of
-# its container. So the jobs get a folder of their own there. Its name has the number of this
-# process, which becomes the runtime: the next launcher removes what ended jobs left.
-_TEMPORARY_FOLDER = """\
-temporary_folder() {
-    tmp=${TMPDIR:-/tmp}
-    { [ -d "$tmp" ] && [ -w "$tmp" ]; } || tmp=/tmp
-    for old in "$tmp/gridgpu-tmp-$host-"*; do
-        number=${old##*-}
-        if [ "$number" = $$ ] || ! kill -0 "$number" 2>/dev/null; then rm -rf "$old" 2>/dev/null; fi
-    done
-    tmp=$tmp/gridgpu-tmp-$host-$$
-    mkdir -m 700 "$tmp" || fail 71 "$host cannot make a temporary folder, $tmp."
-    # A runtime may be unable to make the places of what is mounted inside another mount.
-    case $folder in
-    /tmp/*) mkdir -p "$tmp/${folder#/tmp/}" ;;
-    /var/tmp/*) mkdir -p "$tmp/${folder#/var/tmp/}" ;;
-    esac"""
-
-
-def temporary_folder(pid: int) -> Path:
-    """Return the temporary folder that a launcher on this machine made, by its process number."""
-    root = os.environ.get("TMPDIR") or "/tmp"
-    if not os.path.isdir(root) or not os.access(root, os.W_OK):
-        root = "/tmp"
-    return Path(root) / f"gridgpu-tmp-{os.uname().nodename}-{pid}"
-
-
 def script(
     image: Image | None,
     runtimes: Sequence[ImageRuntime],
@@ -132,7 +103,7 @@ def script(
         binds = [*binds, Bind(str(secrets), str(secrets), readonly=True)]
     if image is not None:
         checks += [*_image_checks(image), *_bind_checks(binds), *_settings(image)]
-        checks += _temporary_folder(binds)
+        checks += temporary_folder_lines(binds)
     else:
         checks += _settings_without_runtime(started)
     if gpus:
@@ -144,21 +115,27 @@ def script(
     for runtime in runtimes:
         programs += runtime.programs
         cases += _case(runtime, image, binds, gpus, together, setup.trial())
-    no_program = setup.no_program() or '74 "$host has no python3."'
-    if started is not None:
-        no_program = f'74 "The image {within_quotes(started)} has no python3."'
-    if image is not None:
-        no_program = f'72 "$host has no {" or ".join(programs)} to run {_image_text(image)}."'
     places = {
         "CHECKS": "\n".join(checks),
         "PROGRAMS": " ".join(map(quoted, programs)),
         "CASES": "\n    ".join(cases),
-        "NO_PROGRAM": no_program,
+        "NO_PROGRAM": _no_program(image, programs, started, setup),
         **setup.places(),
     }
     # All places are filled in at once, since the name of an image could look like another place.
     template = TEMPLATE.read_text(encoding="utf-8")
     return re.sub(r"#([A-Z_]+)#", lambda found: places[found[1]], template)
+
+
+def _no_program(
+    image: Image | None, programs: Sequence[str], started: str | None, setup: Setup
+) -> str:
+    """Return what `fail` says if the node has none of the programs."""
+    if image is not None:
+        return f'72 "$host has no {" or ".join(programs)} to run {_image_text(image)}."'
+    if started is not None:
+        return f'74 "The image {within_quotes(started)} has no python3."'
+    return setup.no_program() or '74 "$host has no python3."'
 
 
 def _sender_line(sender: Path) -> str:
@@ -250,28 +227,6 @@ def _settings_without_runtime(started: str | None) -> list[str]:
         name = shlex.quote(started)
         lines += [f"export {NAME_VARIABLE}={name} PYTHONNOUSERSITE=1", own_path()]
     return lines
-
-
-def _temporary_folder(binds: Sequence[Bind]) -> list[str]:
-    """Return a function of the shell that makes a temporary folder for these jobs alone."""
-    lines = [_TEMPORARY_FOLDER]
-    for bind in binds:
-        inside = _below_temporary(bind.target)
-        if inside is not None:
-            place, source = f'"$tmp"/{shlex.quote(inside)}', shlex.quote(bind.source)
-            lines.append(
-                f"    if [ -d {source} ]; then mkdir -p {place};"
-                f' else mkdir -p "$(dirname {place})" && : >{place}; fi'
-            )
-    return [*lines, "}"]
-
-
-def _below_temporary(target: str) -> str | None:
-    """Return a path of a container relative to its temporary folder, or None if it is elsewhere."""
-    for folder in TEMPORARY_TARGETS:
-        if target.startswith(f"{folder}/"):
-            return target[len(folder) + 1 :]
-    return None
 
 
 def _case(

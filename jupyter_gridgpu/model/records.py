@@ -48,6 +48,7 @@ class _LaterJobSpec(TypedDict, total=False):
     notebook_digest: str
     image: str | None
     image_digest: str | None
+    python: str | None  # what --python named
     prefork: bool  # whether the kernel may be forked from a prepared parent
     language: str  # of the kernel, for example python
     sender: str  # path of the file that says where a job sends its metrics

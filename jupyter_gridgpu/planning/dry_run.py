@@ -47,6 +47,8 @@ def plan_json(scan: ScanSpec) -> dict[str, Any]:
         "warnings": list(scan.warnings),
         "env": env_names(scan),
         "secrets": list(scan.environment.secrets),
+        "setup": list(scan.environment.setup),
+        "python": scan.environment.python,
     }
     if scan.origin is not None:
         body["origin"] = asdict(scan.origin)
@@ -67,6 +69,11 @@ def _environment_lines(scan: ScanSpec) -> list[str]:
         lines.append(f"Jobs get the variables {', '.join(names)}.")
     if secrets := scan.environment.secrets:
         lines.append(f"Jobs get the secrets {', '.join(secrets)}.")
+    if scan.environment.setup:
+        lines.append("Before each job, its node runs:")
+        lines += [f"  {line}" for line in scan.environment.setup]
+    if scan.environment.python:
+        lines.append(f"Jobs run with the Python {scan.environment.python}.")
     return lines
 
 

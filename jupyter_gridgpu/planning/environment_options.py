@@ -8,14 +8,13 @@ import re
 from jupyter_gridgpu.backends import travelling
 from jupyter_gridgpu.errors import UsageError
 from jupyter_gridgpu.model.environment import (
-    LINE_LIMIT,
     VALUE_LIMIT,
     VARIABLE,
     Environment,
-    is_line,
     is_variable,
 )
 from jupyter_gridgpu.planning.declaration import Options
+from jupyter_gridgpu.planning.setup_options import python_of, setup_line
 
 NAME_SHOWN = 100  # characters of a wrong text in a sentence
 # The path of a file with a secret is none itself.
@@ -28,7 +27,6 @@ def environment_of(options: Options) -> Environment:
     A variable that is only named gets its value here: the jobs of a scan all get the same one,
     whoever starts its next runner.
     """
-    python = options.python
     secrets = tuple(dict.fromkeys(_secret(name) for name in options.secret))
     variables = tuple(_variable(text) for text in options.env)
     for text in variables:
@@ -41,18 +39,9 @@ def environment_of(options: Options) -> Environment:
         variables=variables,
         secrets=secrets,
         exposed=options.expose_secrets,
-        setup=tuple(one_line_of("setup", line) for line in options.setup),
-        python=None if python is None else one_line_of("python", python),
+        setup=tuple(setup_line(line) for line in options.setup),
+        python=None if options.python is None else python_of(options.python, options.image),
     )
-
-
-def one_line_of(option: str, text: str) -> str:
-    """Return one line of text, without space around it. Raises UsageError."""
-    if not is_line(text):
-        raise UsageError(
-            f"--{option} {text[:NAME_SHOWN]!r}: give one line of at most {LINE_LIMIT:,} characters."
-        )
-    return text.strip()
 
 
 def _variable(text: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import fields, replace
 from typing import Any
 
-from jupyter_gridgpu import samplers
+from jupyter_gridgpu import images, samplers
 from jupyter_gridgpu.backends.base import Capabilities
 from jupyter_gridgpu.errors import UsageError
 from jupyter_gridgpu.model.grace import grace_seconds
@@ -74,6 +74,11 @@ def option_warnings(scan: ScanSpec) -> tuple[str, ...]:
     found = []
     if scan.seed and scan.sampler == GRID:
         found.append("--seed changes nothing: a grid has no choice by chance.")
+    if scan.backend == "local" and images.has_setup(scan.environment):
+        found.append(
+            "With --setup or --python conda:NAME, each job on this machine starts anew: no worker"
+            " and no kernel is forked, which takes some seconds more."
+        )
     grace_s, walltime_s = scan.resources.grace_s, scan.resources.walltime_s
     if grace_s and walltime_s and grace_seconds(grace_s, walltime_s) < grace_s:
         used = duration_text(grace_seconds(grace_s, walltime_s))

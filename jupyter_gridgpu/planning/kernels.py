@@ -11,10 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_gridgpu.errors import NotebookError
-from jupyter_gridgpu.model.kernel_language import PYTHON, language_of, normal_language
+from jupyter_gridgpu.model.kernel_language import (
+    NATIVE_KERNEL,
+    PYTHON,
+    language_of,
+    normal_language,
+)
 from jupyter_gridgpu.model.plain_values import is_text
 
-DEFAULT_KERNEL = "python3"  # of images, and of most installations
+DEFAULT_KERNEL = NATIVE_KERNEL  # of images, and of most installations
 # jupyter_client replaces these by the Python that it runs in.
 _THIS_PYTHON = ("python", "python3", "python2")
 
@@ -44,17 +49,24 @@ def kernel_to_be(path: Path, metadata: Mapping[str, Any], wanted: str | None) ->
 
 
 def choose_kernel(
-    path: Path, metadata: Mapping[str, Any], wanted: str | None, here: bool
+    path: Path,
+    metadata: Mapping[str, Any],
+    wanted: str | None,
+    here: bool,
+    own_python: bool = False,
 ) -> Kernel:
     """Return the kernel of a notebook: `wanted`, the one that it names, or the only one that fits.
 
-    With `here` the kernel must be installed on this machine, and its program must be there.
-    Raises NotebookError.
+    With `own_python`, the user has named the Python that runs the jobs, and its kernel runs a
+    notebook in Python. With `here` the kernel must be installed on this machine, and its program
+    must be there. Raises NotebookError.
     """
     spec = metadata.get("kernelspec")
     named = spec.get("name") if isinstance(spec, Mapping) else None
     name = wanted or named
     language = language_of(metadata) or PYTHON
+    if own_python and wanted in (None, NATIVE_KERNEL) and language == PYTHON:
+        return Kernel(NATIVE_KERNEL, language, _other_kernel(path, named))
     if isinstance(name, str) and name:
         kernel = Kernel(name, language)
     else:
@@ -62,6 +74,16 @@ def choose_kernel(
     if here:
         check_kernel(path, kernel, wanted)
     return kernel
+
+
+def _other_kernel(path: Path, named: object) -> str | None:
+    """Return what a user should know if --python runs a notebook that names another kernel."""
+    if named in (None, "", NATIVE_KERNEL):
+        return None
+    return (
+        f"{path.name} names the kernel {str(named)[:80]!r}; with --python, the kernel of that"
+        " Python runs it."
+    )
 
 
 def _kernel_for(path: Path, language: str, here: bool) -> Kernel:

@@ -56,10 +56,14 @@ class Notebook:
 
 
 def read_notebook(
-    path: str | Path, kernel_here: bool | None = True, wanted_kernel: str | None = None
+    path: str | Path,
+    kernel_here: bool | None = True,
+    wanted_kernel: str | None = None,
+    own_python: bool = False,
 ) -> Notebook:
     """Return the notebook at `path`.
 
+    With `own_python`, `--python` names the Python whose kernel runs a notebook in Python.
     `wanted_kernel` runs it instead of its own. With `kernel_here` that kernel must be installed on
     this machine; the kernel may be in an image otherwise. None stands for a form, which opens also
     if no kernel is known yet. Raises NotebookError with one sentence if the notebook cannot be
@@ -75,13 +79,13 @@ def read_notebook(
     if kernel_here is None:
         kernel = kernel_to_be(given, metadata, wanted_kernel)
     else:
-        kernel = choose_kernel(given, metadata, wanted_kernel, kernel_here)
+        kernel = choose_kernel(given, metadata, wanted_kernel, kernel_here, own_python)
     remarks: tuple[str, ...] = (kernel.remark,) if kernel.remark else ()
     try:
         parameters = _read_parameters(whole, content, kernel.language)
     except NotPython as error:
         source = _source(_parameters_cell(whole, content))
-        other_python = not kernel_here or not runs_this_python(kernel.name)
+        other_python = own_python or not kernel_here or not runs_this_python(kernel.name)
         parameters, remark = read_anyway(source, given.name, error, other_python)
         remarks += (remark,)
     return Notebook(

@@ -268,6 +268,8 @@ def _checked(node: Any, backend: str, option: str, value: Any) -> Any:
     why = backends.capabilities(backend).ignores.get(option)
     if value and why:
         raise DeclarationError(node, f"{field} means nothing with backend {backend}: {why}")
+    if option == "setup":  # a shell reads the lines when they are used
+        return value
     given = value
     # A variable without a value gets it when a scan is planned, from the user's session.
     if option == "env" and "=" not in value:
@@ -293,8 +295,9 @@ def _check_together(
     A backend may refuse every scan, where its batch system is not here. So its answer is compared
     with that for a scan without the profile.
     """
-    # A variable without a value gets it from the session that plans a scan.
-    options = {name: value for name, value in options.items() if name != "env"}
+    # A variable without a value gets it from the session that plans a scan, and lines of shell are
+    # read by a shell when they are used.
+    options = {name: value for name, value in options.items() if name not in ("env", "setup")}
     refusal = _refusal(backend, options)
     if not refusal or refusal == _refusal(backend, {}):
         return

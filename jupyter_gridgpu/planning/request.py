@@ -77,7 +77,7 @@ def plan(
     # The image comes first: with an image, the kernel need not be installed here.
     container = container_of(options, exact=ask)
     here = not images.starts_container(container)
-    found = read_notebook(notebook, here, options.kernel)
+    found = read_notebook(notebook, here, options.kernel, options.python is not None)
     wanted = _read_space(space, names)
     check_space(found, wanted)
     objective = read_objective(options.maximize, options.minimize)

@@ -70,7 +70,10 @@ def plan_replay(
     foreign = require_accepted(record, options, given, request.accept)
     container, image_changes = _container(record.scan, options, ask)
     here = not images.starts_container(container)
-    notebook = _unchanged_notebook(record, here, options.kernel)
+    kernel = options.kernel
+    if "python" in given and "kernel" not in given:
+        kernel = None  # that of the new Python
+    notebook = _unchanged_notebook(record, here, kernel, options.python is not None)
     values = _parse_changes(request.changes)
     space, value_changes = _changed_space(record.scan, notebook, values)
     origin = _origin(
@@ -135,6 +138,8 @@ def _replay_options(scan: ScanSpec, given: Mapping[str, Any]) -> tuple[Options, 
     Return also those that are not the scan's own, by name: a profile has some. Raises UsageError.
     """
     options = recorded_options(scan)
+    if given.get("image") is not None:
+        options = replace(options, python=None)  # the image has its own
     profile = profiles.named(given.get("on"))
     backend = profile.backend if profile else given.get("on", scan.backend)
     # A profile is another place, also if the scan ran on the same batch system.
@@ -226,7 +231,9 @@ def _container(scan: ScanSpec, options: Options, ask: bool) -> tuple[Container, 
     return wanted, [f"digest of {wanted.image} = {wanted.digest} (was {recorded.digest})"]
 
 
-def _unchanged_notebook(record: Record, kernel_here: bool, kernel: str | None) -> Notebook:
+def _unchanged_notebook(
+    record: Record, kernel_here: bool, kernel: str | None, own_python: bool
+) -> Notebook:
     """Return the notebook of the scan's folder. Raises UsageError if it or a file was changed.
 
     With `kernel_here`, its kernel must be installed on this machine; NotebookError otherwise.
@@ -237,7 +244,7 @@ def _unchanged_notebook(record: Record, kernel_here: bool, kernel: str | None) -
             f"{changed[0]} of {record.name} was changed after it ran, so this would be no replay; "
             f"`gridgpu verify {record.name}` says more."
         )
-    notebook = read_notebook(record.paths.notebook, kernel_here, kernel)
+    notebook = read_notebook(record.paths.notebook, kernel_here, kernel, own_python)
     # A scan of an earlier version has no digests of files, but its spec has that of the notebook.
     if notebook.digest != record.scan.notebook_digest:
         raise UsageError(

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import functools
+import os
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from jupyter_client.kernelspec import NATIVE_KERNEL_NAME, KernelSpecManager, NoSuchKernel
+from jupyter_client.kernelspec import (
+    NATIVE_KERNEL_NAME,
+    KernelSpec,
+    KernelSpecManager,
+    NoSuchKernel,
+)
 
 from jupyter_gridgpu.model.kernel_language import PYTHON, language_of, normal_language
-from jupyter_gridgpu.worker.image import image_name
+from jupyter_gridgpu.worker.image import OWN_KERNEL_VARIABLE, image_name
 
 
 def choose_kernel(name: str, language: str | None, log: Callable[[str], None]) -> str:
@@ -19,6 +27,8 @@ def choose_kernel(name: str, language: str | None, log: Callable[[str], None]) -
     about it. Outside images `name` is returned in any case: if that kernel is missing, the job
     fails and tells the user.
     """
+    if os.environ.get(OWN_KERNEL_VARIABLE):
+        _use_own_kernel()
     known = KernelSpecManager().find_kernel_specs()
     if name in known or image_name() is None:
         return name
@@ -28,6 +38,23 @@ def choose_kernel(name: str, language: str | None, log: Callable[[str], None]) -
         return name
     log(f"The image has no kernel {name!r}; its {NATIVE_KERNEL_NAME!r} runs the notebook.")
     return NATIVE_KERNEL_NAME
+
+
+@functools.cache
+def _use_own_kernel() -> None:
+    """Have the kernel `python3` be that of this very Python, for all of this process.
+
+    A kernel of that name in the user's home, or where JUPYTER_PATH leads, belongs to another one.
+    """
+    by_name = KernelSpecManager.get_kernel_spec
+
+    def get_kernel_spec(manager: KernelSpecManager, kernel_name: str) -> KernelSpec:
+        if kernel_name != NATIVE_KERNEL_NAME:
+            return by_name(manager, kernel_name)
+        argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+        return KernelSpec(argv=argv, display_name="Python 3", language=PYTHON)
+
+    setattr(KernelSpecManager, "get_kernel_spec", get_kernel_spec)  # noqa: B010  (mypy)
 
 
 def kernel_command(kernel_name: str) -> list[str] | None:

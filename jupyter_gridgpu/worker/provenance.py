@@ -61,6 +61,8 @@ class Provenance:
             self.facts["container"] = container()
             if image_version():
                 self.facts["image_mark"] = image_version()
+        if job.get("python"):
+            self.facts["python_option"] = job["python"]
         params = job.get("params", {})
         self.facts.update(
             {

@@ -24,10 +24,10 @@ title: The lab
 parallel: 2
 setup: |
   LAB_ROOT=/opt/lab
-  export FROM_SETUP="$LAB_ROOT/of $LAB_DATA"
+  export FROM_SETUP="$LAB_ROOT/a b"
 environment: {env: {LAB_DATA: /data/lab, MINE: site}}
 """
-PRINTED = "/data/lab /opt/lab/of /data/lab user"
+PRINTED = "/data/lab /opt/lab/a b user"
 
 
 def declare(lab: Lab, text: str, name: str = "lab.yaml") -> Path:

@@ -28,7 +28,8 @@ def shell_arguments(scan: ScanSpec, paths: ScanPaths, image: str | None) -> str:
     """
     if scan.placement.shared:
         return _arguments(_ON_SHARED_DISK, str(paths.launcher), str(paths.folder))
-    if image is None:
+    # The launcher runs setup lines, also in a container that HTCondor has started.
+    if image is None or images.has_setup(scan.environment):
         return _arguments(_IN_TASK_FOLDER)
     # The name that the user gave is what the provenance of a job records.
     name = shlex.quote(scan.container.image or "")

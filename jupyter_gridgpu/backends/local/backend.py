@@ -24,7 +24,8 @@ from jupyter_gridgpu.backends.local.devices import (
     fitting_gpus,
     visible_gpus,
 )
-from jupyter_gridgpu.backends.local.starters import ContainerStarter, ForkServer, Starter
+from jupyter_gridgpu.backends.local.own_python import check_python, fork_server
+from jupyter_gridgpu.backends.local.starters import LauncherStarter, Starter
 from jupyter_gridgpu.backends.local.tracking import LocalJobTracker
 from jupyter_gridgpu.errors import BackendError
 from jupyter_gridgpu.model.job import Observation
@@ -58,13 +59,15 @@ class LocalBackend:
         self._scan = scan
         self._paths = paths
         self._contained = images.starts_container(scan.container)
-        self.starter: Starter = ForkServer(paths)
-        if self._contained:
-            self.starter = ContainerStarter(paths, lambda: travelling.passed(scan, os.environ))
+        # The lines run in a shell, which cannot be forked from.
+        launched = self._contained or images.has_setup(scan.environment)
+        self.starter: Starter = fork_server(scan, paths)
+        if launched:
+            self.starter = LauncherStarter(paths, lambda: travelling.passed(scan, os.environ))
         self._pins = GpuPins()
-        self.tracker = LocalJobTracker(
-            paths, self.starter, self._pins, self._contained, patience(scan)
-        )
+        self.tracker = LocalJobTracker(paths, self.starter, self._pins, launched, patience(scan))
+        if not self._contained:
+            self.tracker.start_reason = "node"
         self.poll_s = POLL_S
         self._devices: list[str] | None = None
 
@@ -86,6 +89,8 @@ class LocalBackend:
             raise BackendError(f"--cpus {cpus}: this machine has {cores}. Ask for fewer.")
         if self._contained:
             images.check_runs_here(self._scan.container)
+        if ask:
+            check_python(self._scan)
 
     def check_files(self, files: Mapping[str, Path]) -> None:
         """Accept all helper files: they stay on this machine."""

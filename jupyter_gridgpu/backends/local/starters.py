@@ -1,7 +1,7 @@
 """Two ways to start a worker on this machine.
 
-Without an image, workers are forked from one process, the fork server. With an image, each job gets
-a process of its own, which turns into the launcher of the job's container.
+Workers are forked from one process, the fork server. With an image, or with setup lines, each job
+gets a process of its own instead, which turns into the launcher `worker.sh`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from jupyter_gridgpu.images import temporary_folder
@@ -54,6 +54,10 @@ class Starter(Protocol):
         """Return whether the process that was started for a job lives and may still claim it."""
         ...
 
+    def exit_code(self, key: str) -> int | None:
+        """Return the exit code of the process of a job that has ended; None if it is not known."""
+        ...
+
     def close(self) -> None:
         """Start no more workers. Those that run go on."""
         ...
@@ -70,7 +74,18 @@ def _worker(paths: ScanPaths) -> str:
 class ForkServer:
     """Starts the fork server, which imports papermill once and forks a worker for every job."""
 
-    def __init__(self, paths: ScanPaths) -> None:
+    def __init__(
+        self,
+        paths: ScanPaths,
+        program: str = sys.executable,
+        variables: Mapping[str, str] | None = None,
+    ) -> None:
+        """`program` is the Python of the workers. `variables` are all that it gets.
+
+        None stands for the variables of this process.
+        """
+        self._program = program
+        self._variables = variables
         self.failed_starts = 0
         self.process: subprocess.Popen[bytes] | None = None
         self._paths = paths
@@ -86,8 +101,10 @@ class ForkServer:
             self._close_pipe()
         # The fork server is called 'nursery' here, since the packed workers of older scans know it
         # by this name.
-        command = [sys.executable, _worker(self._paths), "nursery"]
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, cwd=self._paths.folder)
+        command = [self._program, _worker(self._paths), "nursery"]
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, cwd=self._paths.folder, env=self._variables
+        )
 
     def start(self, key: str) -> None:
         """Tell the fork server to fork a worker for a job. Raises OSError."""
@@ -125,6 +142,10 @@ class ForkServer:
             return False
         return self._given_to.get(key) == self.process.pid
 
+    def exit_code(self, key: str) -> int | None:
+        """Return None: workers are no children of this process."""
+        return None
+
     def close(self) -> None:
         """Let the fork server end, and wait for that. Its workers go on."""
         if self.process is not None:
@@ -147,8 +168,8 @@ class ForkServer:
                 self.process.stdin.close()
 
 
-class ContainerStarter:
-    """Starts a process for every job, which claims the job and becomes the launcher of a container.
+class LauncherStarter:
+    """Starts a process for every job, which claims the job and becomes the launcher.
 
     The process outlives the runner.
     """
@@ -160,6 +181,8 @@ class ContainerStarter:
         self._environment = environment
         self._pids: dict[str, int] = {}  # key -> process that was started for the job
         self._late: set[int] = set()  # processes that did nothing for long
+        self._codes: dict[int, int] = {}  # exit codes of processes that have ended
+        self._last: dict[str, int] = {}  # key -> process that was started last for the job
 
     def open(self) -> None:
         """Do nothing: every job gets a process of its own."""
@@ -174,7 +197,7 @@ class ContainerStarter:
         empty_stdin = (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)
         # A runner that a script started in the background ignores SIGINT, and its children would
         # inherit that: neither a notebook nor its kernel could be interrupted.
-        self._pids[key] = os.posix_spawn(
+        self._pids[key] = self._last[key] = os.posix_spawn(
             sys.executable,
             command,
             self._environment(),
@@ -193,6 +216,13 @@ class ContainerStarter:
         """Return whether the process of a job still runs."""
         self._forget_claimed()
         return key in self._pids and not self._ended(self._pids[key])
+
+    def exit_code(self, key: str) -> int | None:
+        """Return the exit code of the process that was started last for a job, if it has ended."""
+        pid = self._last.get(key)
+        if pid is None or not self._ended(pid):
+            return None
+        return self._codes.get(pid)
 
     def close(self) -> None:
         """Forget processes that have ended. The others go on."""
@@ -214,13 +244,15 @@ class ContainerStarter:
                 shutil.rmtree(temporary_folder(pid), ignore_errors=True)
                 del self._pids[key]
 
-    @staticmethod
-    def _ended(pid: int) -> bool:
+    def _ended(self, pid: int) -> bool:
         """Return whether a child process has ended.
 
         If it has, its exit status is collected, so that no zombie stays.
         """
         try:
-            return os.waitpid(pid, os.WNOHANG)[0] == pid
+            found, status = os.waitpid(pid, os.WNOHANG)
         except ChildProcessError:
             return True
+        if found == pid:
+            self._codes[pid] = os.waitstatus_to_exitcode(status)
+        return found == pid

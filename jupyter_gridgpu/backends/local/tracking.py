@@ -24,6 +24,7 @@ from jupyter_gridgpu.backends.base import (
     notebook_of,
     read_result,
 )
+from jupyter_gridgpu.backends.batch.exit_codes import EXITS
 from jupyter_gridgpu.backends.local.claims import (
     JobOwner,
     claim_for_runner,
@@ -68,7 +69,7 @@ class LocalJobTracker:
         patience_s: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`contained` says whether the jobs run in containers.
+        """`contained` says whether each job has a launcher of its own, which may fail.
 
         `patience_s` is how long a worker that was told to end has before it is killed.
         """
@@ -78,6 +79,7 @@ class LocalJobTracker:
         self._starter = starter
         self._pins = pins
         self._contained = contained
+        self.start_reason = "image"  # of a launcher that failed in a way that has no code
         self._clock = clock
         self._handed_over: dict[str, HandedOver] = {}
         self._cancelled: dict[str, float] = {}  # key -> when its worker was told to end
@@ -275,7 +277,9 @@ class LocalJobTracker:
         if self._contained and not began:
             if key in self._cancelled:
                 return self._ended(key, _stopped_before_start())
-            return self._ended(key, _container_failed(job, claim, started))
+            code = self._starter.exit_code(key)
+            reason = EXITS[code][0] if code in EXITS else self.start_reason
+            return self._ended(key, _launcher_failed(job, claim, started, reason))
         message = "The worker was killed; what was saved until then is kept."
         if has_damaged_result(self._paths, key):
             message = DAMAGED_RESULT
@@ -301,14 +305,14 @@ class LocalJobTracker:
         )
 
 
-def _container_failed(job: JobPaths, claim: JobOwner, started: float) -> Observation:
-    """Return what became of a job in whose container no worker came up."""
+def _launcher_failed(job: JobPaths, claim: JobOwner, started: float, reason: str) -> Observation:
+    """Return what became of a job whose launcher, or whose container, started no worker."""
     # The launcher and the container runtime write the reason into the job's log.
     message = last_log_line(job.log)
     if not message:
-        message = "The container ended before the worker began; runner.log may say why."
+        message = "The launcher ended before the worker began; runner.log may say why."
     ended = _end_of(claim, started)
-    return Observation("failed", "image", message, started=started, ended=ended)
+    return Observation("failed", reason, message, started=started, ended=ended)
 
 
 def _end_of(claim: JobOwner, started: float) -> float:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from jupyter_gridgpu import client
-from jupyter_gridgpu.backends.local.starters import ContainerStarter, ForkServer, Starter
+from jupyter_gridgpu.backends.local.starters import ForkServer, LauncherStarter, Starter
 from jupyter_gridgpu.planning.declaration import Options
 from jupyter_gridgpu.planning.request import plan
 from jupyter_gridgpu.store.paths import ScanPaths
@@ -77,4 +77,4 @@ def test_the_process_of_a_container_can_be_interrupted(
 ) -> None:
     if ignored:  # as in the background of a script
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-    assert sigint_of_child(ContainerStarter(paths, lambda: dict(os.environ)), paths) == "default"
+    assert sigint_of_child(LauncherStarter(paths, lambda: dict(os.environ)), paths) == "default"

@@ -43,6 +43,9 @@ class FakeStarter:
     def may_claim(self, key: str) -> bool:
         return True
 
+    def exit_code(self, key: str) -> int | None:
+        return None
+
     def close(self) -> None: ...
 
 

@@ -43,12 +43,12 @@ profiles:
   setup: |
     module load cuda
     source /cvmfs/lab/setup.sh
-  python: /opt/lab/bin/python3
   environment:
     env: {OMP_NUM_THREADS: 4, LAB_DATA: /data/lab, "EMPTY": "", HOST_OF_SESSION: }
     secrets: [LAB_KEY]
   collector: https://metrics.lab.example:8765/
 - {name: small, backend: panda, exclude_sites: [BAD_SITE], attempts: 2}
+- {name: bare, backend: local, python: /opt/lab/bin/python3}
 """
 
 
@@ -102,7 +102,6 @@ def test_all_fields_of_a_profile_are_read(user: Path) -> None:
             "no_shared_disk": True,
             "shared": ("/eos", "/cvmfs"),
             "setup": ("module load cuda", "source /cvmfs/lab/setup.sh"),
-            "python": "/opt/lab/bin/python3",
             "env": ("OMP_NUM_THREADS=4", "LAB_DATA=/data/lab", "EMPTY=", "HOST_OF_SESSION"),
             "secret": ("LAB_KEY",),
         },
@@ -110,6 +109,7 @@ def test_all_fields_of_a_profile_are_read(user: Path) -> None:
         source=str(user / "lab.yaml"),
     )
     assert found[1].options == {"exclude_site": ("BAD_SITE",), "attempts": 2}
+    assert found[2].options == {"python": "/opt/lab/bin/python3"}
 
 
 # The lines after the backend, the backend, and what is said; the first of them is line 4.
@@ -148,6 +148,7 @@ MISTAKES = [
     ("environment:\n  env:\n    A: [1]", "local", "line 6: env: A is a list; write one value"),
     ("environment:\n  secrets: [KEY=1]", "local", "line 5: secret: 'KEY': give the name"),
     ("environment: {vars: []}", "local", "line 4: environment has no field 'vars'"),
+    ("image: a.sif\npython: b", "local", "line 5: python is for jobs that run in no image"),
     ("collector: here", "local", "line 4: collector: 'here' is no address"),
     ("collector: https://me:pw@a", "local", "line 4: collector: 'https://me:pw@a' is no address"),
     ("gpu-model: T4", "slurm", "line 4: a profile has no field 'gpu-model'; perhaps gpu_model is"),

@@ -65,6 +65,8 @@ VALUES: dict[str, Any] = {
     "setup": ("module load cuda",),
     "python": "python3.11",
 }
+# An image has a Python of its own.
+TOGETHER = {name: value for name, value in VALUES.items() if name != "python"}
 # These do not say how jobs run: they name the scan, or say whether there is to be another one.
 OF_THE_REQUEST = {"name", "new"}
 OF_THE_SEARCH = {"maximize", "minimize", "trials", "sampler", "seed", "files"}
@@ -135,9 +137,9 @@ def test_a_replay_keeps_each_option(digest: str, name: str) -> None:
 
 
 def test_a_replay_keeps_all_options_at_once(digest: str) -> None:
-    origin = recorded(digest, Options(**VALUES))
+    origin = recorded(digest, Options(**TOGETHER))
     kept = replay.recorded_options(origin.scan)
-    assert kept == Options(**VALUES)
+    assert kept == Options(**TOGETHER)
     made = plan_replay(origin, ask=False).scan
     assert replay.recorded_options(made) == kept
 
@@ -153,9 +155,16 @@ def test_a_replay_keeps_all_options_at_once(digest: str) -> None:
 def test_an_option_that_is_given_wins(
     digest: str, given: dict[str, Any], field: str, value: Any
 ) -> None:
-    origin = recorded(digest, Options(**VALUES))
+    origin = recorded(digest, Options(**TOGETHER))
     made = plan_replay(origin, ReplayRequest(options=given), ask=False).scan
     assert getattr(made, field) == value
+
+
+def test_a_replay_in_an_image_runs_the_python_of_the_image(digest: str) -> None:
+    origin = recorded(digest, Options(on="nowhere", python="python3.11", setup=("true",)))
+    request = ReplayRequest(options={"image": VALUES["image"]})
+    made = plan_replay(origin, request, ask=False).scan
+    assert (made.environment.python, made.environment.setup) == (None, ("true",))
 
 
 def table(folder: Path, source: str = SOURCE) -> Path:
@@ -165,7 +174,7 @@ def table(folder: Path, source: str = SOURCE) -> Path:
 
 
 def test_an_import_takes_each_option(tmp_path: Path) -> None:
-    options = Options(**VALUES, maximize="max(acc)", files=("points.csv",), name="mine")
+    options = Options(**TOGETHER, maximize="max(acc)", files=("points.csv",), name="mine")
     plan, _ = plan_import(table(tmp_path), tmp_path / "train.ipynb", options, ask=False)
     container = container_of(options, exact=False)
     for part, value in backend_fields(options, container).items():
