@@ -260,12 +260,22 @@ def start(plan: Plan) -> ScanHandle:
     """
     with home.starting():
         found = started_before(plan)
-        handle = found or create(plan)
+        handle = found or _create_with_secrets(plan)
         handle.attached = found is not None
     handle.refresh()
     if not handle.view.finished:
         handle.revive()
     return handle
+
+
+def _create_with_secrets(plan: Plan) -> ScanHandle:
+    """Make the folder of a scan that is about to run, and keep its secrets for its runners."""
+    scan_secrets.keep(plan.scan)
+    try:
+        return create(plan)
+    except BaseException:
+        scan_secrets.remove(plan.scan)
+        raise
 
 
 def started_before(plan: Plan) -> ScanHandle | None:
@@ -291,7 +301,6 @@ def create(plan: Plan, fill: Callable[[ScanPaths], object] | None = None) -> Sca
     scan = replace(plan.scan, name=home.free_name(plan.scan.name))
     add_rest = partial(complete_folder, plan, scan, fill)
     content = plan.notebook.content
-    scan_secrets.keep(scan)
     return ScanHandle(home.create(scan, content, plan.files, add_rest, plan.asked_name))
 
 

@@ -22,6 +22,7 @@ from jupyter_gridgpu.planning.request import Plan, plan
 from jupyter_gridgpu.records.profile_text import place_line, profile_text
 from jupyter_gridgpu.records.record import load_record
 from jupyter_gridgpu.records.replay import plan_replay
+from jupyter_gridgpu.store.access import sentence_of
 
 USAGE = (
     "Write %gridscan NOTEBOOK.ipynb for a form,"
@@ -57,6 +58,9 @@ class GridscanMagics(Magics):
         except GridGpuError as error:
             # IPython prints an error of its own class without a traceback.
             raise IPythonUsageError(str(error)) from None
+        except OSError as error:
+            # A path that somebody has closed, a disk that is full or away: no fault of ours.
+            raise IPythonUsageError(str(sentence_of(error))) from None
 
     def _run_line(self, words: list[str]) -> None:
         """Run a verb, or open the form if the words name a notebook. Raises UsageError."""

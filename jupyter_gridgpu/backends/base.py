@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from jupyter_gridgpu.model.grace import grace_seconds
+from jupyter_gridgpu.model.grace import END_SPARE_S, grace_seconds
 from jupyter_gridgpu.model.job import REASONS, Observation, one_line
 from jupyter_gridgpu.model.numbers import decode
 from jupyter_gridgpu.model.scan import ScanSpec
@@ -17,6 +18,7 @@ from jupyter_gridgpu.store.paths import (
     CopyPaths,
     JobPaths,
     ScanPaths,
+    load_json,
     read_json,
     write_json,
 )
@@ -32,8 +34,6 @@ THREAD_VARIABLES = (
     "TF_NUM_INTEROP_THREADS",
 )
 LARGEST_NUMBER = 1e11  # as seconds since the epoch, this is the year 5138
-# A worker gets so much longer than the grace: for the kernel's end and the result.
-END_SPARE_S = 10.0
 LAST_CELL = 100_000  # cell numbers from here on are not believed
 DAMAGED_RESULT = "The result of the job, result.json, is damaged and cannot be read."
 RESULT_BYTES = 1_000_000
@@ -189,8 +189,18 @@ def read_result(paths: ScanPaths, key: str) -> Observation | None:
 
 
 def has_damaged_result(paths: ScanPaths, key: str) -> bool:
-    """Return whether a job left a result that cannot be read."""
-    return os.path.lexists(paths.job(key).result) and read_result(paths, key) is None
+    """Return whether a job left a result that is not sound.
+
+    A result that the disk does not show now, or not any more, may be sound.
+    """
+    result = paths.job(key).result
+    try:
+        load_json(result, RESULT_BYTES)
+    except OSError as error:
+        return error.errno in (errno.EACCES, errno.EFBIG, errno.EISDIR) and os.path.lexists(result)
+    except ValueError:
+        return True
+    return read_result(paths, key) is None
 
 
 def _reason(state: str, reason: Any) -> str | None:
@@ -223,7 +233,10 @@ def notebook_of(paths: ScanPaths, key: str, copy: Any) -> str | None:
     found = paths.job(key).copy(copy)
     notebook = found.notebook
     # A link could lead to any file of the user, which would then be shown and published.
-    if not found.is_real() or notebook.is_symlink() or not notebook.is_file():
+    try:
+        if not found.is_real() or notebook.is_symlink() or not notebook.is_file():
+            return None
+    except OSError:  # a network disk may not show it now
         return None
     return notebook.relative_to(paths.folder).as_posix()
 

@@ -6,7 +6,6 @@ import os
 import re
 from collections.abc import Mapping
 
-from jupyter_gridgpu import images
 from jupyter_gridgpu.backends import travelling
 from jupyter_gridgpu.model.job import MESSAGE_LIMIT
 from jupyter_gridgpu.model.scan import ScanSpec
@@ -18,13 +17,20 @@ _RELATED: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = (
         ("LD_LIBRARY_PATH", "LD_PRELOAD", "CONDA_PREFIX", "LOADEDMODULES"),
     ),
     (
-        re.compile(r"ModuleNotFoundError|ImportError|No module named"),
+        re.compile(r"ModuleNotFoundError|ImportError|No module named|has no papermill"),
         ("PYTHONPATH", "PYTHONUSERBASE", "PYTHONHOME", "CONDA_PREFIX", "VIRTUAL_ENV",
          "LOADEDMODULES"),
     ),
     (
-        re.compile(r"[Cc]ommand not found|\w: not found\b|No such file or directory: '[\w.+-]+'"),
+        re.compile(
+            r"[Cc]ommand not found|\w: not found\b|No such file or directory: '[\w.+-]+'"
+            r"|exit status 127\b|has no python3"
+        ),
         ("PATH", "CONDA_PREFIX", "LOADEDMODULES"),
+    ),
+    (
+        re.compile(r"There is no kernel named"),
+        ("JUPYTER_PATH", "JUPYTER_DATA_DIR", "CONDA_PREFIX", "VIRTUAL_ENV"),
     ),
 )  # fmt: skip
 _KEY_ERROR = re.compile(r"KeyError: ['\"]([A-Za-z_]\w{0,99})['\"]")
@@ -63,7 +69,7 @@ def _lacked(message: str, scan: ScanSpec, session: Mapping[str, str]) -> list[st
     related: list[str] = []
     for pattern, names in _RELATED:
         if pattern.search(message):
-            if images.starts_container(scan.container):
+            if scan.container.image is not None:
                 names = tuple(name for name in names if name in _OF_USE_IN_IMAGES)
             related += names
             break

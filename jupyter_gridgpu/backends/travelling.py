@@ -125,8 +125,7 @@ def passed(scan: ScanSpec, environment: Mapping[str, str]) -> dict[str, str]:
     Those of `--env` come in addition, see `chosen`. A local job without an image gets all, since it
     is a process of the same session.
     """
-    contained = images.starts_container(scan.container)
-    if scan.backend == "local" and not contained:
+    if _is_of_this_session(scan):
         return dict(environment)
     # A secret goes its own way, whatever its name is.
     found = {
@@ -140,6 +139,11 @@ def passed(scan: ScanSpec, environment: Mapping[str, str]) -> dict[str, str]:
     return found
 
 
+def _is_of_this_session(scan: ScanSpec) -> bool:
+    """Return whether jobs are processes of this session; if it runs in an image, so do they."""
+    return scan.backend == "local" and not images.starts_container(scan.container)
+
+
 def _goes(scan: ScanSpec, name: str, value: str) -> bool:
     if scan.backend == "panda":
         return False
@@ -148,10 +152,14 @@ def _goes(scan: ScanSpec, name: str, value: str) -> bool:
     if not travels(name, value):
         return False
     shared = scan.placement.shared
-    if not images.starts_container(scan.container):
+    if scan.container.image is None:
         return shared or not _NEED_DISK.fullmatch(name)
+    if _enters_image(name, value):
+        return True
     # On a shared disk our launcher starts the image, and leaves outside what the runtime needs.
-    return _enters_image(name, value) or (shared and bool(_RUNTIME_NEEDS.fullmatch(name)))
+    # sbatch needs the same, and whatever starts an image on a node of Slurm.
+    launched = shared and images.starts_container(scan.container)
+    return (launched or scan.backend == "slurm") and bool(_RUNTIME_NEEDS.fullmatch(name))
 
 
 def _enters_image(name: str, value: str) -> bool:
@@ -185,7 +193,7 @@ def chosen(scan: ScanSpec, environment: Mapping[str, str] | None = None) -> dict
 def reaches_jobs(scan: ScanSpec, environment: Mapping[str, str]) -> set[str]:
     """Return the names of the variables of a session that the processes of a job find."""
     names = set(passed(scan, environment))
-    if images.starts_container(scan.container):
+    if scan.container.image is not None and not _is_of_this_session(scan):
         names = {name for name in names if _enters_image(name, environment[name])}
     wanted = {*chosen(scan, environment), *scan.environment.secrets}
     return names | (wanted & set(environment))

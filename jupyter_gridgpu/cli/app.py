@@ -12,6 +12,7 @@ from jupyter_gridgpu.cli.following import INTERRUPTED_EXIT_CODE
 from jupyter_gridgpu.cli.output import echo
 from jupyter_gridgpu.cli.verbs import VERBS
 from jupyter_gridgpu.errors import GridGpuError
+from jupyter_gridgpu.store.access import sentence_of
 
 USAGE_EXIT_CODE = 2
 
@@ -49,6 +50,11 @@ def main() -> None:
     except BrokenPipeError:
         # The reader of the output has ended, as in `gridgpu list | head`.
         sys.exit(0)
+    except OSError as error:
+        # A path that somebody has closed, a disk that is full or away: no fault of ours.
+        refusal = sentence_of(error)
+        echo(f"gridgpu: {refusal}", err=True)
+        sys.exit(refusal.exit_code)
 
 
 def _let_print_all() -> None:

@@ -10,6 +10,7 @@ import click
 
 from jupyter_gridgpu.errors import UsageError
 from jupyter_gridgpu.planning.options import add_options
+from jupyter_gridgpu.store.access import why
 from jupyter_gridgpu.store.opener import read_bounded, users_opener
 
 SPACE_BYTES = 1_000_000  # a larger file is no space: the user has named a data set by mistake
@@ -51,6 +52,6 @@ def _read(space: str) -> str:
             raise UsageError(f"--space {space} is larger than {SPACE_BYTES // 1000} kB.")
         return read_bounded(path, SPACE_BYTES, users_opener).decode()
     except OSError as error:
-        raise UsageError(f"--space {space} cannot be read: {error.strerror}.") from None
+        raise UsageError(f"--space {space} cannot be read: {why(error, path)}.") from None
     except UnicodeDecodeError:
         raise UsageError(f"--space {space} cannot be read: it is not text.") from None

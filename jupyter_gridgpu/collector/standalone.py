@@ -21,6 +21,7 @@ from jupyter_gridgpu.collector.handler import BODY_S, COLLECTOR, ROUTE, CollectH
 from jupyter_gridgpu.collector.members import InvitedMembers
 from jupyter_gridgpu.collector.spool import CollectorLimits
 from jupyter_gridgpu.errors import StorageError, UsageError
+from jupyter_gridgpu.store.access import why
 from jupyter_gridgpu.transport.signing import BATCH_BYTES
 
 IDLE_S = 30.0  # a connection that sends no request is closed after so long
@@ -43,7 +44,11 @@ def serve(
     Raises UsageError or StorageError.
     """
     members = InvitedMembers(folder)
-    _log_into(folder)
+    try:
+        _log_into(folder)
+    except OSError as error:
+        reason = why(error, folder)
+        raise StorageError(f"Nothing can be kept in {folder}: {reason}.") from None
     # Makes the collector's secret now, so that a folder that cannot be written fails at once.
     members.secret("nobody")
     collector = Collector(members, lambda: folder / "scans", limits)
@@ -115,5 +120,5 @@ def tls_context(certificate: Path | None, key: Path | None) -> ssl.SSLContext | 
     try:
         context.load_cert_chain(certificate, key)
     except (OSError, ssl.SSLError) as error:
-        raise StorageError(f"{certificate} cannot be used: {error.strerror or error}.") from None
+        raise StorageError(f"{certificate} cannot be used: {why(error, certificate)}.") from None
     return context

@@ -13,6 +13,8 @@ from jupyter_gridgpu.doctor.finding import Finding, counted, note, ok, problem
 from jupyter_gridgpu.errors import StorageError
 from jupyter_gridgpu.model.queue import memory_text
 from jupyter_gridgpu.store import home as homes
+from jupyter_gridgpu.store.access import why
+from jupyter_gridgpu.store.late_disk import mount_of
 
 LITTLE_MB = 2048  # less free space (MB) is a note
 NAMED = 3  # scans that cannot be read and are named
@@ -44,13 +46,13 @@ def folder() -> list[Finding]:
     """
     home = homes.home()
     # The doctor must not make the home. If there is none yet, its parent is tried out instead.
-    existing = next(path for path in (home, *home.parents) if path.exists())
+    existing = next(path for path in (home, *home.parents) if os.path.exists(path))
     kind = file_system(existing)
     try:
         with tempfile.TemporaryDirectory(prefix=".doctor-", dir=existing) as scratch:
             found = [_locks(Path(scratch)), *_links(Path(scratch))]
     except OSError as error:
-        return [problem(f"Scans cannot be kept in {home}: {error.strerror}.", SET_HOME)]
+        return [problem(f"Scans cannot be kept in {home}: {why(error, home)}.", SET_HOME)]
     place = str(home)
     if existing != home:
         place += ", which is made with the first scan"
@@ -112,24 +114,8 @@ def _writable_by_others(home: Path) -> list[Finding]:
 
 
 def file_system(path: Path) -> str:
-    """Return the kind of the file system that holds a folder, as /proc/self/mounts names it."""
-    kind = "unknown"
-    try:
-        lines = Path("/proc/self/mounts").read_text(errors="replace").splitlines()
-    except OSError:  # there is no such file on macOS
-        return kind
-    real = str(path.resolve())
-    nearest = ""
-    for line in lines:
-        fields = line.split(" ")
-        if len(fields) < 3:
-            continue
-        mounted_on = fields[1].replace("\\040", " ")  # how the kernel writes a blank
-        holds = real == mounted_on or real.startswith(mounted_on.rstrip("/") + "/")
-        # If two file systems are mounted on one folder, only the later one can be seen.
-        if holds and len(mounted_on) >= len(nearest):
-            nearest, kind = mounted_on, fields[2]
-    return kind
+    """Return the kind of the file system that holds a folder, as the kernel names it."""
+    return mount_of(path)[0] or "unknown"
 
 
 def scans() -> list[Finding]:

@@ -13,7 +13,7 @@ from jupyter_gridgpu.images.container import (
     runtimes,
     starts_container,
 )
-from jupyter_gridgpu.images.hidden import SENT_PATH, image_alone, stays_with_sender
+from jupyter_gridgpu.images.hidden import SENT_PATH, image_alone
 from jupyter_gridgpu.images.identity import digest
 from jupyter_gridgpu.images.reference import parse, parse_bind
 from jupyter_gridgpu.images.setup import conda_name, has_setup
@@ -34,6 +34,5 @@ __all__ = [
     "resolve",
     "runtimes",
     "starts_container",
-    "stays_with_sender",
     "temporary_folder",
 ]

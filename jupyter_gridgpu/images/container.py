@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,7 @@ from jupyter_gridgpu.images.apptainer import Apptainer
 from jupyter_gridgpu.images.base import KIND_TEXTS, REMOTE_KINDS, Image, ImageRuntime
 from jupyter_gridgpu.images.hidden import image_alone
 from jupyter_gridgpu.images.identity import digest
-from jupyter_gridgpu.images.launcher import script
+from jupyter_gridgpu.images.launcher import Launch, script
 from jupyter_gridgpu.images.no_container import NoContainer, StartedContainer, without_image
 from jupyter_gridgpu.images.podman import Podman
 from jupyter_gridgpu.images.reference import parse, parse_bind
@@ -19,6 +20,7 @@ from jupyter_gridgpu.images.setup import Setup, has_setup
 from jupyter_gridgpu.model.kernel_language import NATIVE_KERNEL
 from jupyter_gridgpu.model.resources import Container
 from jupyter_gridgpu.model.scan import DROP, PUSH, ScanSpec
+from jupyter_gridgpu.store.access import closed
 from jupyter_gridgpu.transport.key_files import sender_file
 from jupyter_gridgpu.transport.scan_secrets import kept_file
 
@@ -72,7 +74,10 @@ def resolve(container: Container, here: bool, exact: bool = True) -> Container:
     runtimes(image, container.runtime)
     for text in container.binds:
         bind = parse_bind(text)
-        if here and not Path(bind.source).exists():
+        reason = closed(Path(bind.source)) if here else None
+        if reason is not None:
+            raise UsageError(f"--bind {text} cannot be used: {reason}.")
+        if here and not os.path.exists(bind.source):
             raise UsageError(
                 f"--bind {text}: there is no {bind.source} on this machine,"
                 " where the jobs would run."
@@ -114,26 +119,31 @@ def started_by_others(scan: ScanSpec) -> bool:
 
 def launcher_text(scan: ScanSpec) -> str:
     """Return the text of worker.sh for a scan: `sh worker.sh FOLDER KEY...` runs jobs on a node."""
-    gpus = scan.resources.gpus > 0
-    # The address and key with which jobs send metrics are a file in the user's configuration.
-    sender = None
-    if scan.channel in (PUSH, DROP):
-        sender = sender_file(scan.id)
-    secrets = kept_file(scan)
+    launch = Launch(
+        gpus=scan.resources.gpus > 0,
+        together=scan.per_gpu,
+        # The address and key with which jobs send metrics are a file in the user's configuration.
+        sender=sender_file(scan.id) if scan.channel in (PUSH, DROP) else None,
+        secrets=kept_file(scan),
+        setup=Setup(scan.environment, own_kernel=scan.kernel == NATIVE_KERNEL),
+    )
     ref = scan.container.image
-    setup = Setup(scan.environment, own_kernel=scan.kernel == NATIVE_KERNEL)
     if ref is None:
         on_grid = scan.backend in BACKENDS_WITH_OWN_CONTAINERS
-        runtime = without_image(setup.program(), setup.first(), on_grid)
-        return script(None, [runtime], [], gpus, scan.per_gpu, sender, secrets, setup=setup)
+        runtime = without_image(launch.setup.program(), launch.setup.first(), on_grid)
+        return script(None, [runtime], [], launch)
     if started_by_others(scan):
-        runtime = StartedContainer()
-        if has_setup(scan.environment):
-            # The lines run in the image, and what they export is wanted there.
-            setup = replace(setup, before=image_alone())
-            runtime = NoContainer(runtime.programs)
-        return script(None, [runtime], [], gpus, scan.per_gpu, sender, secrets, ref, setup)
+        return _text_in_container(scan, replace(launch, started=ref))
     image = parse(ref)
     binds = [parse_bind(text) for text in scan.container.binds]
-    able = runtimes(image, scan.container.runtime)
-    return script(image, able, binds, gpus, scan.per_gpu, sender, secrets, setup=setup)
+    return script(image, runtimes(image, scan.container.runtime), binds, launch)
+
+
+def _text_in_container(scan: ScanSpec, launch: Launch) -> str:
+    """Return the text of worker.sh for jobs whose container somebody else starts."""
+    runtime = StartedContainer()
+    if not has_setup(scan.environment):
+        return script(None, [runtime], [], launch)
+    # The lines run in the image, and what they export is wanted there.
+    setup = replace(launch.setup, before=image_alone())
+    return script(None, [NoContainer(runtime.programs)], [], replace(launch, setup=setup))

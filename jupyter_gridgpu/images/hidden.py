@@ -70,11 +70,6 @@ def is_hidden(variable: str, patterns: tuple[str, ...] = HIDDEN_VARIABLES) -> bo
     return re.fullmatch("|".join(map(_expression, patterns)), variable) is not None
 
 
-def stays_with_sender(variable: str) -> bool:
-    """Return whether a variable must not travel to jobs whose container the batch system starts."""
-    return variable in PATHS or is_hidden(variable) or is_hidden(variable, RUNTIME_VARIABLES)
-
-
 def hiding(patterns: tuple[str, ...]) -> str:
     """Return one line of shell that removes variables; empty for no patterns.
 

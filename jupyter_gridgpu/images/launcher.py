@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from jupyter_gridgpu.images.base import (
@@ -78,64 +79,72 @@ if ! why=$("$program" -c "" 2>&1); then
 fi"""
 
 
-def script(
-    image: Image | None,
-    runtimes: Sequence[ImageRuntime],
-    binds: Sequence[Bind],
-    gpus: bool,
-    together: int,
-    sender: Path | None = None,
-    secrets: Path | None = None,
-    started: str | None = None,
-    setup: Setup = NO_SETUP,
-) -> str:
-    """Return the text of worker.sh.
+@dataclass(frozen=True)
+class Launch:
+    """What worker.sh has to know of the jobs that it starts, besides image and folders."""
 
-    Without an image, `runtimes` are those that need none. `gpus` says that jobs need a GPU, and
-    `together` is how many of the script's jobs run at the same time. `sender` is a file outside the
-    scan's folder, with which jobs send metrics on nodes that see it. `secrets` is one with the
-    secrets of the scan; a container sees it at its place. `started` is the image, as the user named
-    it, whose container somebody else starts before this script. `setup` runs before the worker.
-    """
-    checks: list[str] = []
-    if secrets is not None:
-        checks.append(_secrets_check(secrets))
-        binds = [*binds, Bind(str(secrets), str(secrets), readonly=True)]
-    if image is not None:
-        checks += [*_image_checks(image), *_bind_checks(binds), *_settings(image)]
-        checks += temporary_folder_lines(binds)
-    else:
-        checks += _settings_without_runtime(started)
-    if gpus:
-        checks.append(_GPU_CHECK)
-    if sender is not None:
-        checks.append(_sender_line(sender))
+    gpus: bool  # whether jobs need a GPU
+    together: int  # how many of the script's jobs run at the same time
+    # A file outside the scan's folder, with which jobs send metrics on nodes that see it.
+    sender: Path | None = None
+    secrets: Path | None = None  # such a file with the secrets of the scan
+    # The image, as the user named it, whose container somebody else starts before the script.
+    started: str | None = None
+    setup: Setup = NO_SETUP  # what runs before the worker
+
+
+def script(
+    image: Image | None, runtimes: Sequence[ImageRuntime], binds: Sequence[Bind], launch: Launch
+) -> str:
+    """Return the text of worker.sh. Without an image, `runtimes` are those that need none."""
+    if launch.secrets is not None:
+        # A container sees the file at its place.
+        binds = [*binds, Bind(str(launch.secrets), str(launch.secrets), readonly=True)]
     programs: list[str] = []
     cases: list[str] = []
     for runtime in runtimes:
         programs += runtime.programs
-        cases += _case(runtime, image, binds, gpus, together, setup.trial())
+        cases += _case(runtime, image, binds, launch)
     places = {
-        "CHECKS": "\n".join(checks),
+        "CHECKS": "\n".join(_checks(image, binds, launch)),
         "PROGRAMS": " ".join(map(quoted, programs)),
         "CASES": "\n    ".join(cases),
-        "NO_PROGRAM": _no_program(image, programs, started, setup),
-        **setup.places(),
+        "NO_PROGRAM": _no_program(image, programs, launch),
+        **launch.setup.places(),
     }
     # All places are filled in at once, since the name of an image could look like another place.
     template = TEMPLATE.read_text(encoding="utf-8")
     return re.sub(r"#([A-Z_]+)#", lambda found: places[found[1]], template)
 
 
-def _no_program(
-    image: Image | None, programs: Sequence[str], started: str | None, setup: Setup
-) -> str:
-    """Return what `fail` says if the node has none of the programs."""
+def _checks(image: Image | None, binds: Sequence[Bind], launch: Launch) -> list[str]:
+    """Return the lines that look at the node, and set what the worker reads."""
+    lines: list[str] = []
+    if image is None and launch.started is None:
+        # The worker sets the variables of the user as well, but it has to be found first.
+        assigned = launch.setup.environment.assigned()
+        lines += [f"export {name}={shlex.quote(value)}" for name, value in assigned.items()]
+    if launch.secrets is not None:
+        lines.append(_secrets_check(launch.secrets))
+    if image is not None:
+        lines += [*_image_checks(image), *_bind_checks(binds), *_settings(image)]
+        lines += temporary_folder_lines(binds)
+    else:
+        lines += _settings_without_runtime(launch.started)
+    if launch.gpus:
+        lines.append(_GPU_CHECK)
+    if launch.sender is not None:
+        lines.append(_sender_line(launch.sender))
+    return lines
+
+
+def _no_program(image: Image | None, programs: Sequence[str], launch: Launch) -> str:
+    """Return the words of `fail` for a node that has none of the programs."""
     if image is not None:
         return f'72 "$host has no {" or ".join(programs)} to run {_image_text(image)}."'
-    if started is not None:
-        return f'74 "The image {within_quotes(started)} has no python3."'
-    return setup.no_program() or '74 "$host has no python3."'
+    if launch.started is not None:
+        return f'74 "The image {within_quotes(launch.started)} has no python3."'
+    return launch.setup.no_program() or '74 "$host has no python3."'
 
 
 def _sender_line(sender: Path) -> str:
@@ -230,18 +239,10 @@ def _settings_without_runtime(started: str | None) -> list[str]:
 
 
 def _case(
-    runtime: ImageRuntime,
-    image: Image | None,
-    binds: Sequence[Bind],
-    gpus: bool,
-    together: int,
-    trial: str,
+    runtime: ImageRuntime, image: Image | None, binds: Sequence[Bind], launch: Launch
 ) -> list[str]:
-    """Return the lines that run jobs with one runtime, as a branch of the script's `case`.
-
-    `trial` has lines that look whether a program starts which has no other one after it.
-    """
-    inside = runtime.inside(image, [f"{FOLDER}/worker.pyz", "--together", str(together)])
+    """Return the lines that run jobs with one runtime, as a branch of the script's `case`."""
+    inside = runtime.inside(image, [f"{FOLDER}/worker.pyz", "--together", str(launch.together)])
     starts = [
         runtime.options(PROGRAM, _mounts(binds), with_gpus, FOLDER) for with_gpus in (True, False)
     ]
@@ -251,7 +252,9 @@ def _case(
     if runtime.hidden_variables:
         lines.append(hiding(runtime.hidden_variables))
     if image is None:
-        lines += (_TRIAL if len(runtime.programs) > 1 else trial).splitlines()
+        # Each program but the last is tried, and the last as well if the user has named it.
+        trial = _TRIAL if len(runtime.programs) > 1 else launch.setup.trial()
+        lines += trial.splitlines()
     lines.append("log")
     if image is None:
         starts = [[*start, *inside] for start in starts]
@@ -259,7 +262,7 @@ def _case(
         lines += _job_lines(runtime, inside)
     with_gpus, without = map(_exec_line, starts)
     # A runtime without a container has the same command either way.
-    if gpus and with_gpus != without:
+    if launch.gpus and with_gpus != without:
         lines.append(f'if [ -n "$gpu" ]; then {with_gpus}; fi')
     lines.append(without)
     programs = " | ".join(map(quoted, runtime.programs))

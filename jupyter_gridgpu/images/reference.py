@@ -9,6 +9,7 @@ from jupyter_gridgpu.errors import UsageError
 from jupyter_gridgpu.images.archive import read_archive
 from jupyter_gridgpu.images.base import ARCHIVE, ORAS, REGISTRY, SANDBOX, SIF, Bind, Image
 from jupyter_gridgpu.store import home
+from jupyter_gridgpu.store.access import closed, why
 from jupyter_gridgpu.store.opener import open_users
 
 SIF_MAGIC = b"SIF_MAGIC"
@@ -36,6 +37,9 @@ def parse(ref: str) -> Image:
     if not ref or not ref.isprintable() or len(ref) > NAME_LIMIT:
         raise UsageError(f"--image {ref[:SHOWN_LIMIT]!r} is no name of an image; {FORMS}.")
     path = home.user_path(ref).absolute()
+    reason = closed(path)
+    if reason is not None:
+        raise UsageError(f"--image {ref} cannot be read: {reason}.")
     try:
         is_here = path.exists()
     except OSError as error:  # a part of the path may be too long, or not be readable
@@ -63,7 +67,7 @@ def _image_on_disk(ref: str, path: Path) -> Image:
         with open_users(path) as file:
             magic = file.read(SIF_MAGIC_AT + len(SIF_MAGIC))[SIF_MAGIC_AT:]
     except OSError as error:
-        raise UsageError(f"--image {ref} cannot be read: {error.strerror}.") from None
+        raise UsageError(f"--image {ref} cannot be read: {why(error, path)}.") from None
     if magic == SIF_MAGIC:
         return Image(ref, SIF, str(path))
     archive = read_archive(path)

@@ -28,6 +28,10 @@ class Environment:
     # Whether secrets may go where others can read them; PanDA has no private way.
     exposed: bool = False
 
+    def assigned(self) -> dict[str, str]:
+        """Return the variables that have values; the last word on a name counts."""
+        return dict(text.split("=", 1) for text in self.variables if "=" in text)
+
 
 def is_variable(text: str) -> bool:
     """Return whether a text is NAME or NAME=VALUE, in one printable line."""

@@ -142,6 +142,8 @@ def _observe(variant: VariantView, data: JobObserved) -> None:
         value = data.get(name)
         if value is not None:
             setattr(variant, name, value)
+    # What was said of a job that goes on may be over: then an empty message says so.
+    variant.message = variant.message or None
     if variant.started is not None and variant.ended is not None:
         # Two clocks told the two times, or the clock was set between them.
         variant.ended = max(variant.ended, variant.started)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 LONGEST_S = 60.0  # without --grace
 WITHOUT_WALLTIME_S = 30.0  # without --grace and without --walltime
+# A worker that was told to end gets so much longer than its grace: for the kernel's end and the
+# result.
+END_SPARE_S = 10.0
 SPARE_S = 2.0  # before the batch system kills: for the kernel's end and the result
 
 

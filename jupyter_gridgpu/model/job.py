@@ -62,7 +62,8 @@ class Observation:
 
     state: str
     reason: str | None = None  # of a failure, one of REASONS
-    message: str | None = None  # one sentence: why the job waits or failed
+    # One sentence: why the job waits or failed; "" if there is nothing to say any more.
+    message: str | None = None
     cell: int | None = None  # that failed, as In [n] counts in the user's notebook
     where: str | None = None  # the host of a local job, else the queue
     node: str | None = None

@@ -4,6 +4,7 @@
       journal.jsonl               one event a line: `EventHead` and the keys of the event
       manifest.jsonl              one `ManifestLine` for each job that has ended
       points.jsonl                one `PointLine` for each variant, where the points are given
+      shared-files.json           `SharedFilesFile`
       runner.lock                 `LeaseFile`
       unpacked.json               `UnpackedFile`
       inbox/ID.json               `CommandFile`
@@ -56,6 +57,8 @@ class _LaterJobSpec(TypedDict, total=False):
     secrets_file: str  # path of the file with the secrets of the scan
     grace_s: int | None  # how long saving may take when the job ends early; None: the default
     kill_s: float | None  # how long the batch system waits after SIGTERM before it kills
+    notice_s: float | None  # how long before its time limit it sends SIGUSR1, at the latest
+    limit_is_near: bool  # its time limit may be so near that SIGUSR1 comes before a job listens
     requeues: bool  # the batch system starts a preempted job again by itself
 
 
@@ -79,6 +82,8 @@ class _ResultExtras(TypedDict, total=False):
     reason: Reason | None
     message: str | None
     cell: int | None  # as In [n] counts in the user's notebook
+    # The sizes of metrics.jsonl and output.ipynb, in bytes, when the copy ended.
+    left: dict[str, int]
 
 
 class JobResult(_ResultExtras):
@@ -183,6 +188,19 @@ class PointLine(TypedDict):
     point: int
     repeat: int
     params: dict[str, Any]
+
+
+class SharedFile(TypedDict):
+    """A helper file that nodes see where it lies (`--shared`)."""
+
+    path: str  # on the nodes
+    size: int  # in bytes, when the scan was made
+
+
+class SharedFilesFile(TypedDict):
+    """shared-files.json: the helper files that nodes see, by their names beside the notebook."""
+
+    files: dict[str, SharedFile]
 
 
 class LeaseFile(ProcessFile):

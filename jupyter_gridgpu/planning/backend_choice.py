@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -57,7 +57,9 @@ def _accepted(scan: ScanSpec, ask: bool, files: Mapping[str, Path]) -> ScanSpec:
     scan_secrets.check(scan, ask)
     if ask:
         backend.check_files(files)
-    return scan
+    # Backends of others than ours may have no such method.
+    remarks: Sequence[str] = getattr(backend, "remarks", tuple)()
+    return replace(scan, warnings=tuple(dict.fromkeys((*scan.warnings, *remarks))))
 
 
 def _honouring(candidates: list[ScanSpec]) -> list[ScanSpec]:

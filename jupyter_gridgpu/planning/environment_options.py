@@ -27,8 +27,8 @@ def environment_of(options: Options) -> Environment:
     A variable that is only named gets its value here: the jobs of a scan all get the same one,
     whoever starts its next runner.
     """
-    secrets = tuple(dict.fromkeys(_secret(name) for name in options.secret))
-    variables = tuple(_variable(text) for text in options.env)
+    secrets = tuple(dict.fromkeys(_secret(name) for name in _texts("secret", options.secret)))
+    variables = tuple(_variable(text) for text in _texts("env", options.env))
     for text in variables:
         name = text.partition("=")[0]
         if name in secrets:
@@ -39,9 +39,20 @@ def environment_of(options: Options) -> Environment:
         variables=variables,
         secrets=secrets,
         exposed=options.expose_secrets,
-        setup=tuple(setup_line(line) for line in options.setup),
+        setup=tuple(setup_line(line) for line in _texts("setup", options.setup)),
         python=None if options.python is None else python_of(options.python, options.image),
     )
+
+
+def _texts(option: str, given: object) -> tuple[str, ...]:
+    """Return the texts of an option that may be repeated. Raises UsageError.
+
+    In Python, a single text may stand for a list with this text.
+    """
+    texts = (given,) if isinstance(given, str) else given
+    if not isinstance(texts, (list, tuple)) or not all(isinstance(text, str) for text in texts):
+        raise UsageError(f"--{option}: give a list of texts, like ['NAME'].")
+    return tuple(texts)
 
 
 def _variable(text: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import glob
 import hashlib
+import itertools
 import os
 import stat
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from pathlib import Path
 from jupyter_gridgpu.errors import UsageError
 from jupyter_gridgpu.model.plain_values import NO_UTF8, is_text
 from jupyter_gridgpu.store import home
+from jupyter_gridgpu.store.access import closed, why
 from jupyter_gridgpu.store.opener import read_bounded, users_opener
 
 GB = 1024**3
@@ -33,6 +35,9 @@ def helper_files(folder: Path, patterns: tuple[str, ...]) -> dict[str, Path]:
     for pattern in patterns:
         matches = _matches(folder, pattern)
         if not matches:
+            reason = closed(folder / home.user_path(_fixed_part(pattern)))
+            if reason is not None:
+                raise UsageError(f"--files {pattern} cannot be read: {reason}.")
             raise UsageError(f"--files {pattern}: there is no such file in {folder}.")
         for match in matches:
             name = _name_beside_notebook(folder, match, pattern)
@@ -90,14 +95,28 @@ def _walk(path: Path) -> Iterator[Path]:
     """Yield the files below `path`, or `path` itself.
 
     Links to folders are followed, as they are when the files are copied. Links in a circle give
-    files without an end, which is a reason to bound their number.
+    files without an end, which is a reason to bound their number. Raises UsageError for a folder
+    that cannot be read: what is in it would be missing beside the notebook.
     """
     if not path.is_dir():
         yield path
         return
-    for folder, _, names in os.walk(path, followlinks=True):
+    for folder, _, names in os.walk(path, onerror=_refuse_closed, followlinks=True):
         for name in names:
             yield Path(folder, name)
+
+
+def _refuse_closed(error: OSError) -> None:
+    if isinstance(error, PermissionError):
+        place = Path(os.fsdecode(error.filename))
+        raise UsageError(f"--files: {place} cannot be read: {why(error, place)}.")
+
+
+def _fixed_part(pattern: str) -> str:
+    """Return the folders of a pattern up to the first that has a star or the like in it."""
+    parts = Path(pattern).parts
+    fixed = list(itertools.takewhile(lambda part: not glob.has_magic(part), parts))
+    return str(Path(*fixed))
 
 
 def _matches(folder: Path, pattern: str) -> list[Path]:
@@ -168,4 +187,4 @@ def _read(path: Path) -> bytes:
     try:
         return read_bounded(path, HASHED_BYTES, users_opener)
     except OSError as error:
-        raise UsageError(f"--files: {path} cannot be read: {error.strerror}.") from None
+        raise UsageError(f"--files: {path} cannot be read: {why(error, path)}.") from None

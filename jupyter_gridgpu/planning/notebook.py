@@ -29,6 +29,7 @@ from jupyter_gridgpu.planning.parameter import NO_VALUE, Parameter, check_axis
 from jupyter_gridgpu.planning.python_cell import NotPython
 from jupyter_gridgpu.planning.reported_metrics import reported_names
 from jupyter_gridgpu.store import home
+from jupyter_gridgpu.store.access import why
 from jupyter_gridgpu.store.json_decoder import parse_json
 from jupyter_gridgpu.store.opener import read_bounded, users_opener
 from jupyter_gridgpu.store.paths import NOTEBOOK_BYTES
@@ -183,7 +184,7 @@ def _read(path: Path) -> bytes:
     except FileNotFoundError:
         raise NotebookError(f"There is no notebook {path}{_near_file(path)}") from None
     except OSError as error:
-        raise NotebookError(f"{path} cannot be read: {error.strerror}.") from None
+        raise NotebookError(f"{path} cannot be read: {why(error, path)}.") from None
     except ValueError:  # for a null byte in the name
         raise NotebookError(f"{str(path)!r} is no file name.") from None
 

@@ -14,6 +14,7 @@ from jupyter_gridgpu.model.job import one_line
 from jupyter_gridgpu.model.queue import OFFLINE, ONLINE, GpuKind, Queue, QueueLimits
 from jupyter_gridgpu.queues import gpus
 from jupyter_gridgpu.queues.fields import NAME
+from jupyter_gridgpu.store.access import why
 from jupyter_gridgpu.store.json_decoder import parse_json
 from jupyter_gridgpu.store.opener import open_users
 
@@ -63,7 +64,7 @@ def _entries(path: Path) -> Iterable[tuple[str, Any]]:
         with open_users(path) as file:
             data = file.read(DUMP_LIMIT_BYTES + 1)
     except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror}.") from None
+        raise UsageError(f"{path} cannot be read: {why(error, path)}.") from None
     if len(data) > DUMP_LIMIT_BYTES:
         raise UsageError(
             f"{path} is larger than {DUMP_LIMIT_BYTES // 10**6} MB,"

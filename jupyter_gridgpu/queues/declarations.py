@@ -13,6 +13,7 @@ from pathlib import Path
 from jupyter_gridgpu.errors import UsageError
 from jupyter_gridgpu.model.job import one_line
 from jupyter_gridgpu.model.queue import Queue
+from jupyter_gridgpu.store.access import closed, why
 from jupyter_gridgpu.store.opener import open_users
 from jupyter_gridgpu.store.paths import write_atomic
 
@@ -44,7 +45,12 @@ def read_all() -> tuple[list[Queue], list[str]]:
     No two of the queues have the same name and backend.
     """
     queues: dict[tuple[str, str], Queue] = {}
-    problems: list[str] = []
+    # What is not seen cannot be missed, so it is said.
+    problems = [
+        f"Queues declared in {folder} are left out: {reason}."
+        for folder in folders()
+        if (reason := closed(folder))
+    ]
     for path in files():
         declared, problems_of_file = read(path)
         problems += problems_of_file
@@ -90,7 +96,7 @@ def read(path: Path) -> tuple[list[Queue], list[str]]:
     try:
         text = _text_of(path)
     except OSError as error:
-        return [], [f"{path} cannot be read: {error.strerror}."]
+        return [], [f"{path} cannot be read: {why(error, path)}."]
     except (ValueError, UsageError) as error:
         return [], [f"{path} is no list of queues: {one_line(str(error))}."]
     try:
@@ -128,4 +134,4 @@ def write(path: Path, queues: list[Queue], head: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomic(path, text)
     except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error.strerror}.") from None
+        raise UsageError(f"{path} cannot be written: {why(error, path)}.") from None

@@ -48,6 +48,7 @@ from jupyter_gridgpu.records.papermill_batch import (
 )
 from jupyter_gridgpu.records.parameter_table import SUFFIXES
 from jupyter_gridgpu.store import home, points
+from jupyter_gridgpu.store.access import closed
 from jupyter_gridgpu.store.journal import JournalWriter
 from jupyter_gridgpu.store.manifest import ManifestWriter
 from jupyter_gridgpu.store.paths import ScanPaths, write_atomic
@@ -153,6 +154,9 @@ def _spec(name: str, notebook: Notebook, space: Space, options: Options) -> Scan
 
 def _read_variants(batch: Path) -> list[ImportedVariant]:
     """Return the variants in a folder or a table. Raises UsageError if there is none."""
+    reason = closed(batch)
+    if reason is not None:
+        raise UsageError(f"{batch} cannot be read: {reason}.")
     if not batch.exists():
         raise UsageError(f"There is no {batch}.")
     if batch.is_dir():

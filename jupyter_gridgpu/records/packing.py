@@ -7,6 +7,7 @@ mark, no runner ever drives the scan (store/ownership.py). A replay makes an own
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -24,6 +25,7 @@ from jupyter_gridgpu.model.records import UnpackedFile
 from jupyter_gridgpu.records.record import Record, load_record
 from jupyter_gridgpu.records.verify import CODE
 from jupyter_gridgpu.store import home
+from jupyter_gridgpu.store.access import closed, why
 from jupyter_gridgpu.store.opener import open_new, open_users
 from jupyter_gridgpu.store.paths import ScanPaths
 
@@ -65,7 +67,7 @@ def pack(record: Record, target: Path | None = None) -> Path:
     if not record.finished or record.view.active:
         raise UsageError(f"{record.name} has not ended: wait for it or stop it, then pack it.")
     target = (target or Path(f"{record.name}{SUFFIX}")).absolute()
-    if target.exists() or target.is_symlink():
+    if os.path.lexists(target):
         raise _is_there_already(target)
     # The pack gets its name when it is complete. A link, unlike a rename, replaces no file that
     # somebody else has just written there.
@@ -80,9 +82,10 @@ def pack(record: Record, target: Path | None = None) -> Path:
     except FileExistsError:
         raise _is_there_already(target) from None
     except OSError as error:
-        raise StorageError(f"{target} cannot be written: {error.strerror or error}.") from None
+        raise StorageError(f"{target} cannot be written: {why(error, target)}.") from None
     finally:
-        part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
     return target
 
 
@@ -162,7 +165,8 @@ def unpack(source: Path, into: Path | None = None, name: str | None = None) -> P
         # A damaged pack, or one with a compression or encryption that Python does not know.
         raise UsageError(f"{source} is no sound pack of a scan: {error}.") from None
     except OSError as error:
-        raise StorageError(f"{source} cannot be unpacked: {error.strerror or error}.") from None
+        reason = closed(source) or why(error, parent)
+        raise StorageError(f"{source} cannot be unpacked: {reason}.") from None
 
 
 def _refused(source: Path, why: str) -> UsageError:

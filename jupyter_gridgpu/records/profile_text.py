@@ -9,7 +9,7 @@ from jupyter_gridgpu.model.job import one_line
 from jupyter_gridgpu.model.scan import ScanSpec
 from jupyter_gridgpu.planning.options import words_for
 from jupyter_gridgpu.planning.profile import Profile, option_names
-from jupyter_gridgpu.records.replay import recorded_options
+from jupyter_gridgpu.records.replay_options import recorded_options
 
 LINE_LIMIT = 300  # characters of the line above a table
 _SIZES, _TIMES = ("memory", "disk", "vram"), ("walltime", "grace")

@@ -17,6 +17,7 @@ from typing import Any
 
 import jupyter_gridgpu
 from jupyter_gridgpu import images
+from jupyter_gridgpu.backends.batch.shared_paths import files_on_nodes
 from jupyter_gridgpu.model import numbers
 from jupyter_gridgpu.model.scan import ScanSpec
 from jupyter_gridgpu.model.space import Axis, Choice, Fixed
@@ -38,7 +39,7 @@ PATH_LIMIT = 500  # characters; a longer text is no name of a file
 def complete_folder(
     plan: Plan, scan: ScanSpec, fill: Callable[[ScanPaths], object] | None, paths: ScanPaths
 ) -> None:
-    """Write worker, launcher, points and provenance into the folder of a new scan.
+    """Write worker, launcher, points, shared files and provenance into the folder of a new scan.
 
     `scan` is the plan's scan with its final name. `fill` adds more files at the end. Raises
     OSError.
@@ -47,6 +48,9 @@ def complete_folder(
     create_plain(paths.launcher, images.launcher_text(scan).encode())
     if plan.points:
         create_plain(paths.points, plan.points.encode())
+    seen = files_on_nodes(plan.files, scan.placement.shared_paths)
+    if seen:
+        write_json(paths.shared_files, {"files": seen})
     # Provenance comes after all files that jobs are made of, because it holds their digests.
     write_provenance(paths, replace(plan, scan=scan))
     if fill is not None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +13,8 @@ from jupyter_gridgpu.model.scan import ScanSpec
 from jupyter_gridgpu.model.view import ScanView
 from jupyter_gridgpu.store.journal import JournalReader, JournalWriter
 from jupyter_gridgpu.store.paths import ScanPaths
+
+GONE_S = 3.0  # a folder that is missing for so long was moved or removed
 
 
 class DrivenScan:
@@ -26,6 +28,7 @@ class DrivenScan:
         self.spec = spec
         self.paths = paths
         self._folder = os.stat(paths.folder)
+        self._gone_since: float | None = None  # when the folder was first missed
         # The writer comes first: it ends a torn last line. Otherwise the reader would stop before
         # that line, and the first new event would be appended to it.
         self.journal = JournalWriter(paths.journal, 0, term)
@@ -38,13 +41,22 @@ class DrivenScan:
     def require_folder(self) -> None:
         """Raise StorageError if the user has moved or removed the scan folder.
 
+        Raises FileNotFoundError if that may be only so for the moment.
+
         Without this a runner would drive its scan for ever, in files that nobody sees any more, and
         take the jobs for lost.
         """
-        with contextlib.suppress(FileNotFoundError):
+        try:
             os.stat(self.paths.spec)
             if os.path.samestat(self._folder, os.stat(self.paths.folder)):
+                self._gone_since = None
                 return
+        except FileNotFoundError:
+            # A network disk may be away for a moment: the tick fails then, and is tried again.
+            now = time.monotonic()
+            self._gone_since = self._gone_since or now
+            if now - self._gone_since < GONE_S:
+                raise
         raise StorageError(
             f"The scan folder {self.paths.folder} was moved or removed. "
             "If it was moved, resume the scan at its new place."

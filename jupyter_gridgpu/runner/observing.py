@@ -88,6 +88,8 @@ class JobObserver:
             return
         key = variant.key
         shown = as_preempted(variant, as_stopped(variant, seen, time.time()))
+        if seen.state != variant.state:
+            shown = replace(shown, message=shown.message or None)
         if shown.state == "failed":
             shown = replace(shown, message=with_hint(shown.message, self._scan.spec))
         observation = (events.JOB_OBSERVED, observed_data(key, shown))
@@ -143,7 +145,8 @@ def is_news(variant: VariantView, seen: Observation) -> bool:
         return True
     if seen.state != variant.state or seen.state in END_STATES:
         return False
-    return any(getattr(seen, name) not in (None, getattr(variant, name)) for name in NEWS)
+    # An empty message is news only where there was one.
+    return any(getattr(seen, name) not in (None, getattr(variant, name) or "") for name in NEWS)
 
 
 def as_stopped(variant: VariantView, seen: Observation, now: float) -> Observation:

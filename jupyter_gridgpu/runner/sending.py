@@ -50,6 +50,8 @@ class JobSender:
         # Since when the backend does not answer (on the same clock), and the error text.
         self._silent_since: float | None = None
         self._silence = ""
+        # Since when the answer to the last hand-over is said to be near (on the same clock).
+        self._pending_since: float | None = None
 
     def ask_again(self, at: float) -> None:
         """Ask the backend at this time which of the intended jobs it has."""
@@ -77,7 +79,7 @@ class JobSender:
         except Unreachable as error:
             self._not_taken(error, now)
             return
-        self._silent_since = self._full = None
+        self._silent_since = self._pending_since = self._full = None
         missing = []
         adopted = []
         for variant in active:
@@ -173,31 +175,45 @@ class JobSender:
         due = now + pause_s(error)
         # One call may answer differently for each job: the earliest time counts.
         self.ask_at = due if self.ask_at is None else min(self.ask_at, due)
+        if isinstance(error, AnswerPending):  # an answer that is near is no silence
+            if self._pending_since is None:
+                self._pending_since = now
+            return
+        self._pending_since = None
         if isinstance(error, QueueFull):
             self._full = str(error)
-        elif not isinstance(error, AnswerPending):  # an answer that is near is no silence
+        else:
             self._silence = str(error)
             if self._silent_since is None:
                 self._silent_since = now
 
     def unsent(self, now: float) -> str | None:
         """Return one sentence for the user while jobs cannot be sent, else None."""
-        since = self._silent_since
-        # A silence is often over at the next try, so the user is told only when it lasts. If the
-        # batch system has answered that it is full, the user is told at once.
-        if self._full is None and (since is None or now - since < silence_limit_s()):
-            return None
         count = sum(1 for variant in self._scan.view.active.values() if not variant.submitted)
+        if count == 0:
+            return None
         jobs = "1 job" if count == 1 else f"{count:,} jobs"
         if self._full is not None:
-            if count == 0:
-                return None
             cause = self._full.rstrip(".")
             return f"{jobs} will be sent when there is room for more of yours. ({cause}.)"
-        assert since is not None
-        minutes = max(int(now - since) // 60, 1)
-        cause = self._silence.rstrip(".")
-        return f"{jobs} could not be sent for {minutes} min; it is tried again. ({cause}.)"
+        if self._silent_since is not None:
+            cause = self._silence.rstrip(".")
+            time_text = _minutes_text(now - self._silent_since)
+            return f"{jobs} could not be sent{time_text or ' yet'}; it is tried again. ({cause}.)"
+        if self._pending_since is None:
+            return None
+        time_text = _minutes_text(now - self._pending_since)
+        if not time_text:
+            return None
+        verb = "has" if count == 1 else "have"
+        return f"{jobs} {verb} been on the way{time_text}; no answer has come yet."
+
+
+def _minutes_text(seconds: float) -> str:
+    """Return ` for 3 min`; "" while a silence is as short as an answer may take."""
+    if seconds < silence_limit_s():
+        return ""
+    return f" for {max(int(seconds) // 60, 1)} min"
 
 
 def pause_s(error: Unreachable) -> float:

@@ -21,7 +21,7 @@ from jupyter_gridgpu.model.fields import NAME_LIMIT as NAME_LIMIT
 from jupyter_gridgpu.model.plain_values import whole_texts
 from jupyter_gridgpu.model.scan import ScanSpec
 from jupyter_gridgpu.model.scan_record import from_json
-from jupyter_gridgpu.store import ownership
+from jupyter_gridgpu.store import access, ownership
 from jupyter_gridgpu.store.opener import LOCK, copy_file, create_plain, plain_handle
 from jupyter_gridgpu.store.paths import ScanPaths, read_json, write_json
 
@@ -122,6 +122,9 @@ def load(folder: Path) -> ScanSpec:
     """
     body = read_json(ScanPaths(folder).spec)
     if not isinstance(body, dict):
+        closed = access.closed(ScanPaths(folder).spec)
+        if closed is not None:
+            raise UnknownScan(f"The scan in {folder} cannot be read: {closed}.")
         raise UnknownScan(f"{folder} is no scan folder: it has no readable scan.json.")
     try:
         scan = from_json(whole_texts(body), f"scan.json in {folder}")
@@ -158,9 +161,8 @@ def spec_stamps() -> dict[Path, int]:
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except OSError as error:
-        raise StorageError(
-            f"The home of scans, {home()}, cannot be read: {error.strerror}."
-        ) from None
+        reason = access.why(error, home())
+        raise StorageError(f"The home of scans, {home()}, cannot be read: {reason}.") from None
     return found
 
 
@@ -258,7 +260,7 @@ def starting() -> Iterator[None]:
         handle = plain_handle(home() / ".starting", LOCK)
     except OSError as error:
         raise StorageError(
-            f"Scans cannot be kept in {home()}: {error.strerror}. "
+            f"Scans cannot be kept in {home()}: {access.why(error, home())}. "
             "Set GRIDGPU_HOME to a folder you can write."
         ) from None
     try:

@@ -25,6 +25,7 @@ from typing import Any
 
 from jupyter_gridgpu.errors import ScanLocked, StorageError
 from jupyter_gridgpu.store import lease_generations
+from jupyter_gridgpu.store.late_disk import seen_late_s
 from jupyter_gridgpu.store.opener import LOCK, plain_handle
 from jupyter_gridgpu.store.paths import read_json
 from jupyter_gridgpu.store.process import Process, this_process
@@ -67,7 +68,7 @@ class Lease:
 
     def _take(self, path: Path) -> bool:
         """Return whether this process has the lease now. Raises OSError."""
-        if _renewed_elsewhere(path, _body(path)) or lease_generations.held(path, STALE_S):
+        if _renewed_elsewhere(path, _body(path)) or lease_generations.held(path, stale_s(path)):
             return False
         locked = _lock(self._handle)
         if locked is not None:
@@ -77,7 +78,7 @@ class Lease:
         owner = Process.from_json(body)
         if body.get("held") is True and owner not in (None, this_process()) and owner.alive():
             return False
-        self._generation = lease_generations.take(path, STALE_S, _term(body))
+        self._generation = lease_generations.take(path, stale_s(path), _term(body))
         return self._generation is not None
 
     def _write(self, held: bool) -> None:
@@ -158,8 +159,16 @@ def _renewed_elsewhere(path: Path, body: dict[str, Any]) -> bool:
     if body.get("host") in (None, socket.gethostname()) or body.get("held") is not True:
         return False
     with contextlib.suppress(OSError):
-        return time.time() - os.stat(path).st_mtime < STALE_S
+        return time.time() - os.stat(path).st_mtime < stale_s(path)
     return False
+
+
+def stale_s(path: Path) -> float:
+    """Return for how long an owner on another host is believed after its last time stamp.
+
+    A network disk may show an old time stamp for a while.
+    """
+    return STALE_S + seen_late_s(path)
 
 
 def _body(path: Path) -> dict[str, Any]:

@@ -88,6 +88,11 @@ class ScanPaths:
         return self.folder / "points.jsonl"
 
     @property
+    def shared_files(self) -> Path:
+        """Which helper files nodes see where they lie. The file never changes."""
+        return self.folder / "shared-files.json"
+
+    @property
     def manifest(self) -> Path:
         """The digests of what jobs left, one job a line. Only the runner writes it."""
         return self.folder / "manifest.jsonl"

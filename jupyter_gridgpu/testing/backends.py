@@ -33,6 +33,7 @@ from jupyter_gridgpu.store.paths import ScanPaths, read_json
 from jupyter_gridgpu.testing.bench import (
     CELLS,
     FAILING_CELL,
+    FOR_EVER_S,
     PARAMETERS,
     PAUSE_S,
     Bench,
@@ -58,6 +59,11 @@ class BackendContract:
     on = "local"  # the name of the backend in the scan
     patience_s = 60.0  # how long a job may take to start, run and be seen
     keeps_killed = True  # whether what a job has left comes back when the job is killed
+    # How long a job that is held waits for the gate, which is a file. Where nodes do not see the
+    # file, this must be longer than a second job takes, and much shorter than `patience_s`.
+    hold_s = FOR_EVER_S
+    # Whether a job is to kill its worker by itself, since the test cannot reach the node.
+    kills_itself = False
 
     # What a test file defines, or changes.
 
@@ -73,10 +79,10 @@ class BackendContract:
         """Return the scan with the options that the backend needs."""
         return scan
 
-    def output(self, bench: Bench, key: str) -> str:
-        """Return what the worker of a job logged so far.
+    def output(self, bench: Bench, key: str) -> str | None:
+        """Return what the worker of a job logged so far; None where that is not seen.
 
-        Where files come at the end only, a test file reads them on the node.
+        Where files come at the end only, a test file reads them on the node, if it can.
         """
         logs = [copy.log for copy in bench.paths.job(key).copies()]
         return "".join(log.read_text(errors="replace") for log in logs if log.exists())
@@ -111,7 +117,14 @@ class BackendContract:
             scan = replace(found.scan, backend=self.on, container=self.container())
             handle = client.create(replace(found, scan=self.prepared(scan)))
         scan, paths = handle.scan, handle.paths
-        bench = Bench(scan, paths, lambda: self.make(scan, paths), self.patience_s, self.output)
+        bench = Bench(
+            scan,
+            paths,
+            lambda: self.make(scan, paths),
+            self.patience_s,
+            self.output,
+            self.hold_s,
+        )
         bench.backend.open()
         yield bench
         bench.close()
@@ -224,7 +237,8 @@ class BackendContract:
         bench.backend.cancel({})
 
     def test_cancel_ends_a_running_job_and_keeps_its_notebook(self, bench: Bench) -> None:
-        bench.submit("v0001.1", hold=True)
+        # A batch system may take long to end a job, so the job must not end by itself.
+        bench.submit("v0001.1", hold=True, hold_s=FOR_EVER_S)
         bench.held("v0001.1")
         # A runner that was killed cancels again, so an order that is repeated must do no harm.
         for _ in range(3):
@@ -240,7 +254,7 @@ class BackendContract:
 
     def test_cancel_ends_a_queued_job(self, bench: Bench) -> None:
         """It is cancelled right after it was handed over, whether it has started or not."""
-        bench.submit("v0001.1", hold=True)
+        bench.submit("v0001.1", hold=True, hold_s=FOR_EVER_S)
         bench.backend.cancel({"v0001.1": bench.ids["v0001.1"]})
         deadline = time.monotonic() + self.patience_s
         while not has_ended(bench.poll("v0001.1")):
@@ -259,9 +273,10 @@ class BackendContract:
     def test_a_killed_worker_is_a_failure_of_the_node_and_leaves_no_kernel(
         self, bench: Bench
     ) -> None:
-        bench.submit("v0001.1", hold=True)
-        bench.held("v0001.1")
-        self.kill_worker(bench, "v0001.1")
+        bench.submit("v0001.1", hold=True, hold_s=FOR_EVER_S, die=self.kills_itself)
+        if not self.kills_itself:
+            bench.held("v0001.1")
+            self.kill_worker(bench, "v0001.1")
         seen = bench.end("v0001.1")
         assert (seen.state, seen.reason) == ("failed", "node"), seen
         self.check_leftovers(bench, "v0001.1")

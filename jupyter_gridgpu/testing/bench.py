@@ -15,11 +15,15 @@ from jupyter_gridgpu.store.paths import ScanPaths
 
 PAUSE_S = 0.05  # between two looks at a job
 
-# Jobs run this notebook. It can wait until a file is there (`hold`), fail, and print a text.
-PARAMETERS = "x = 1.0\nhold = False\nfail = False\ntext = ''"
+# Jobs run this notebook. It can wait until a file is there (`hold`), for `hold_s` seconds at most,
+# kill its worker (`die`), fail, and print a text.
+FOR_EVER_S = 1e9
+PARAMETERS = f"x = 1.0\nhold = False\nhold_s = {FOR_EVER_S}\ndie = False\nfail = False\ntext = ''"
 CELLS = (
     "import os, time, pathlib\nprint('begin', text, flush=True)",
-    "while hold and not pathlib.Path(GATE).exists():\n    time.sleep(0.05)",
+    "if die:\n    os.kill(os.getppid(), 9)\n"
+    "end = time.time() + hold_s\n"
+    "while hold and time.time() < end and not pathlib.Path(GATE).exists():\n    time.sleep(0.05)",
     "if fail:\n    raise ValueError('asked to fail')",
     "square = x * x\nprint('end', square)",
 )
@@ -37,11 +41,13 @@ class Bench:
         paths: ScanPaths,
         make: Callable[[], Backend],
         patience_s: float,
-        output: Callable[[Bench, str], str],
+        output: Callable[[Bench, str], str | None],
+        hold_s: float = FOR_EVER_S,
     ) -> None:
         """`make` returns a new backend; `output` returns what the worker of a job logged so far.
 
-        `patience_s` is how many seconds a job may take to start, run and be seen.
+        `patience_s` is how many seconds a job may take to start, run and be seen. `hold_s` is how
+        long a job waits for the gate at most.
         """
         self.scan = scan
         self.paths = paths
@@ -50,6 +56,7 @@ class Bench:
         self._make = make
         self._patience_s = patience_s
         self._output = output
+        self._hold_s = hold_s
         self._backends: list[Backend] = []
         self.backend = self.another()
 
@@ -62,6 +69,8 @@ class Bench:
 
     def job(self, key: str, **params: Any) -> Job:
         """Return a job with these parameters; it is not handed over."""
+        if params.get("hold"):
+            params = {"hold_s": self._hold_s, **params}
         return Job(key, self.paths.job(key), job_spec(self.scan, key, params))
 
     def hand_over(
@@ -119,11 +128,19 @@ class Bench:
         return seen
 
     def held(self, key: str) -> Observation:
-        """Wait until a job waits for the gate, as its output tells, and return its observation."""
-        return self.until(key, lambda seen: seen.state == "running" and "begin" in self.output(key))
+        """Wait until a job waits for the gate, as its output tells, and return its observation.
 
-    def output(self, key: str) -> str:
-        """Return what the worker of a job logged so far."""
+        Where its output is not seen, the backend's word that the job runs must do.
+        """
+
+        def waits(seen: Observation) -> bool:
+            output = self.output(key)
+            return seen.state == "running" and (output is None or "begin" in output)
+
+        return self.until(key, waits)
+
+    def output(self, key: str) -> str | None:
+        """Return what the worker of a job logged so far; None where that is not seen."""
         return self._output(self, key)
 
     def runs(self, key: str) -> int:

@@ -157,7 +157,8 @@ def _publish_result(
     end together the first one counts, and no reader sees half a result. If this process is killed
     in between, the backend finds the copy's result and publishes it.
     """
-    retry_while_disk_is_away(functools.partial(write_json, copy.result, result))
+    body = {**result, "left": _sizes(copy)}
+    retry_while_disk_is_away(functools.partial(write_json, copy.result, body))
     # What the result stands for must outlive a power cut as well as the result: both are on the
     # disk before the result gets its public name.
     for path in (copy.notebook, copy.result):
@@ -170,11 +171,21 @@ def _publish_result(
     retry_while_disk_is_away(functools.partial(publish, copy.result, paths.result))
 
 
+def _sizes(copy: CopyPaths) -> dict[str, int]:
+    """Return the sizes of files by which the other side knows that it sees all of them."""
+    sizes = {}
+    for path in (copy.metrics, copy.notebook):
+        with contextlib.suppress(OSError):
+            sizes[path.name] = path.stat().st_size
+    return sizes
+
+
 class _JobRun:
     """One copy of a job while it runs: its metrics, its usage, its limits, its folders.
 
-    SIGTERM and SIGUSR1 ask the job to end (see Limits). If a cell runs, the cell is interrupted and
-    the notebook is saved. Otherwise Stopped is raised at once.
+    SIGTERM asks the job to end, and SIGUSR1 says that a limit may be near (see Limits). If the job
+    must end while a cell runs, the cell is interrupted and the notebook is saved. Otherwise Stopped
+    is raised at once.
     """
 
     def __init__(
@@ -203,7 +214,10 @@ class _JobRun:
             JobPaths(copy.folder.parent).stop,
             job.get("grace_s"),
             job.get("kill_s"),
+            job.get("notice_s"),
         )
+        if job.get("limit_is_near"):
+            self._limits.queue_limit.look()
         self._metrics = MetricsRecorder(copy.metrics, self._reports)
         self._cell: int | None = None  # the cell that ran last
         self._work = WorkFolder(scan, copy, self._log)
@@ -285,7 +299,7 @@ class _JobRun:
             notebook.prepare()
             folder = self._work.fill()
             if self._work.problem:
-                return failed("notebook", self._work.problem, None)
+                return failed(self._work.reason, self._work.problem, None)
             source, output = self._scan.notebook, self._copy.notebook
             notebook.execute(source, output, job["params"], kernel, folder, execution)
         except (Exception, Stopped) as error:

@@ -17,13 +17,14 @@ from typing import Any
 from jupyter_gridgpu.model.grace import grace_seconds
 from jupyter_gridgpu.worker.interruption import Grace
 from jupyter_gridgpu.worker.oom_kills import count_oom_kills
+from jupyter_gridgpu.worker.queue_limit import QueueLimit
 from jupyter_gridgpu.worker.stop_file import read_stop
 from jupyter_gridgpu.worker.usage import UsageSampler
 
 MEMORY_EVERY_S = 0.25  # a training may take gigabytes within a second
 PEAK_EVERY_S = 2.0  # without a memory limit, only the peak is wanted
 FOLDER_EVERY_S = 1.0  # the folder may be on a network disk
-# SIGTERM: end now. SIGUSR1: the batch system's time limit is near.
+# SIGTERM: end now. SIGUSR1: the batch system's time limit may be near.
 SIGNALS = (signal.SIGTERM, signal.SIGUSR1)
 
 
@@ -59,11 +60,13 @@ class Limits:
         stop: Path | None = None,
         grace_s: float | None = None,
         kill_s: float | None = None,
+        notice_s: float | None = None,
     ) -> None:
         """Start the clock. `folder` must exist while the job runs; a file `stop` asks it to end.
 
         `grace_s` is that of --grace. `kill_s` is how long the batch system waits after SIGTERM
-        before it kills the job, None if it does not.
+        before it kills the job, None if it does not. `notice_s` is how long before its time limit
+        it sends SIGUSR1 at the latest, None if that is not known.
         """
         self.ending: Ending | None = None
         self.in_cell = False
@@ -76,6 +79,7 @@ class Limits:
             # The grace is a part of the walltime: the job has saved when the walltime is over.
             own_s = walltime_s - grace_seconds(grace_s, walltime_s)
             self._deadline = time.monotonic() + own_s
+        self.queue_limit = QueueLimit(grace_seconds(grace_s, walltime_s), notice_s)
         self._memory_mb = memory_mb
         self._usage = usage
         self._next_memory = 0.0
@@ -149,9 +153,10 @@ class Limits:
         return self.ending
 
     def _check_walltime(self, now: float) -> Ending | None:
-        if self._deadline is None or now <= self._deadline:
-            return None
-        return Ending("timeout", f"Reached the limit of {_duration(self._walltime_s or 0)}")
+        if self._deadline is not None and now > self._deadline:
+            return Ending("timeout", f"Reached the limit of {_duration(self._walltime_s or 0)}")
+        reached = self.queue_limit.reached(now)
+        return Ending(*reached) if reached else None
 
     def _check_memory(self, now: float) -> Ending | None:
         if now <= self._next_memory:
@@ -190,19 +195,20 @@ class Limits:
         if self.ending is None:
             self.ending = self._ending_by_signal(number)
         # Between cells nobody looks at `ending`: the exception leads out of papermill at once.
-        if not self.in_cell:
+        if self.ending is not None and not self.in_cell:
             raise Stopped
 
-    def _ending_by_signal(self, number: int) -> Ending:
+    def _ending_by_signal(self, number: int) -> Ending | None:
         # A backend that ends a job writes the `stop` file before it sends the signal.
         asked = self._asked_to_stop()
         if asked is not None:
             return asked
         if number == signal.SIGTERM:
             return Ending("preempted", "Ended from outside (SIGTERM)")
-        if self._walltime_s:
-            return Ending("timeout", f"Reached the limit of {_duration(self._walltime_s)}")
-        return Ending("timeout", "Reached the time limit of the queue")
+        # The walltime is measured by this process alone. A batch system sends this signal early,
+        # so it is only a hint that its own limit may come before the walltime is over.
+        self.queue_limit.announce()
+        return self._check_walltime(time.monotonic())
 
 
 def _surely_removed(folder: Path) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from jupyter_gridgpu.model.job import one_line
@@ -22,7 +23,8 @@ def read_stop(path: Path) -> tuple[str, str | None] | None:
     except FileNotFoundError:
         return None
     except OSError:
-        return ("user", None) if path.exists() else None
+        # A network disk that forgot which file it is (ESTALE) says nothing of a stop.
+        return ("user", None) if os.path.lexists(path) else None
     try:
         body = parse_json(text)
     except ValueError:

@@ -20,6 +20,7 @@ from typing import Any
 from jupyter_gridgpu.store.manifest import digest
 from jupyter_gridgpu.store.opener import copy_file, open_new, open_users
 from jupyter_gridgpu.store.paths import CopyPaths, ScanPaths, read_json
+from jupyter_gridgpu.worker.shared_files import SharedFileProblem, shared_places
 
 COPY_BYTES = 1024 * 1024  # a larger file is not copied for each variant
 FICLONE = 0x40049409  # ioctl(2): make a file share the blocks of another one
@@ -34,16 +35,19 @@ Mark = tuple[int, int, int, int]
 class WorkFolder:
     """The folder in which one copy of a job runs its notebook.
 
-    `problem` says that a file which all variants share was changed, None as long as it was not.
+    `problem` says that a file which all variants share was changed, or is not there, None as long
+    as all is well; `reason` is that of the failure.
     """
 
     def __init__(self, scan: ScanPaths, copy: CopyPaths, log: Callable[[str], None]) -> None:
         self.path = copy.folder / "artifacts"
         self.problem: str | None = None
+        self.reason = "notebook"
         self._scan = scan
         self._log = log
         self._can_clone = True
         self._folders: list[Path] = []
+        self._places: dict[Path, Path] = {}  # relative path -> where a file lies outside the scan
         self._copies: dict[Path, Mark] = {}  # relative path -> mark of the variant's copy
         self._links: dict[Path, Mark] = {}  # relative path -> mark of the scan's file
 
@@ -53,19 +57,43 @@ class WorkFolder:
         for source in sorted(self._scan.files.rglob("*")):
             name = source.relative_to(self._scan.files)
             if source.is_dir():
-                (self.path / name).mkdir(exist_ok=True)
-                self._folders.append(name)
-            elif self._copied(source, self.path / name):
-                self._copies[name] = _mark((self.path / name).lstat())
+                self._make_folder(name)
             else:
-                (self.path / name).symlink_to(source)
-                with contextlib.suppress(OSError):  # a link of the grid that leads nowhere
-                    self._links[name] = _mark(source.stat())
+                self._bring(name, source)
+        self._bring_shared()
         if self._links:
             names = ", ".join(map(str, list(self._links)[:5]))
             self._log(f"Read-only, since all variants share the large files: {names}.")
         self._look_for_earlier_changes()
         return self.path
+
+    def _bring_shared(self) -> None:
+        """Bring the helper files that this node sees where they lie."""
+        try:
+            self._places = shared_places(self._scan)
+        except SharedFileProblem as error:
+            self.problem, self.reason = str(error), "node"
+        for name, place in self._places.items():
+            for folder in reversed(name.parents[:-1]):
+                self._make_folder(folder)
+            self._bring(name, place)
+
+    def _make_folder(self, name: Path) -> None:
+        (self.path / name).mkdir(exist_ok=True)
+        self._folders.append(name)
+
+    def _bring(self, name: Path, source: Path) -> None:
+        """Put a helper file into the folder, as a copy or as a link."""
+        if self._copied(source, self.path / name):
+            self._copies[name] = _mark((self.path / name).lstat())
+            return
+        (self.path / name).symlink_to(source)
+        with contextlib.suppress(OSError):  # a link of the grid that leads nowhere
+            self._links[name] = _mark(source.stat())
+
+    def _source(self, name: Path) -> Path:
+        """Return the file that all variants share, of which a helper file is a copy or a link."""
+        return self._places.get(name, self._scan.files / name)
 
     def tidy(self) -> None:
         """Remove the helper files that the notebook left as they were, and check the shared ones.
@@ -124,7 +152,7 @@ class WorkFolder:
             if _mark(about) == mark:
                 return True
             # It was opened for writing, or renamed there and back: its content tells.
-            return filecmp.cmp(path, self._scan.files / name, shallow=False)
+            return filecmp.cmp(path, self._source(name), shallow=False)
         except OSError:
             return False
 
@@ -137,14 +165,14 @@ class WorkFolder:
         except OSError:  # files travelled with the job, so no other job has touched them
             return
         for name in (*self._links, *self._copies):
-            changed_ns = (self._scan.files / name).stat().st_mtime_ns
+            changed_ns = self._source(name).stat().st_mtime_ns
             # A copy has the time of its original, which is older than the scan.
             if changed_ns > made_ns + LATER_NS and self._differs(name):
                 self._note_change(name, "before this job began")
 
     def _check_shared(self, name: Path, before: Mark) -> None:
         try:
-            now = _mark((self._scan.files / name).stat())
+            now = _mark(self._source(name).stat())
         except OSError:  # a disk that is away, or a scan that was removed
             return
         if now != before and (now[:2] != before[:2] or self._differs(name)):

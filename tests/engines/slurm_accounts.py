@@ -45,6 +45,12 @@ class AccountedCluster(Cluster):
         self._dbd_port, self._database_port = self.ports[3:5]
         self._settings.accounting = SETTINGS.format(port=self._dbd_port, folder=self.folder)
 
+    def second(self, name: str) -> Cluster:
+        """Return another cluster, not started yet, that has the same accounting."""
+        found = SecondCluster(self, name)
+        self.manage(f"add cluster {name}")
+        return found
+
     def start_accounting(self) -> None:
         """Start the database and its daemon, and make the user's account."""
         self._start_database()
@@ -90,6 +96,21 @@ class AccountedCluster(Cluster):
     def allow(self, jobs: int) -> None:
         """Let the user have so many jobs in the queue; -1: any number."""
         self.manage(f"modify user {getpass.getuser()} set MaxSubmitJobs={jobs}")
+
+
+class SecondCluster(Cluster):
+    """Another cluster whose accounting, and whose secret, are those of a first one."""
+
+    def __init__(self, first: AccountedCluster, name: str) -> None:
+        """Choose a folder and ports."""
+        super().__init__()
+        self._settings.name = name
+        self._settings.accounting = first._settings.accounting
+        self._first = first
+
+    def _start_munge(self) -> None:
+        """Use the daemon of the first cluster."""
+        (self.folder / "munge.socket").symlink_to(self._first.folder / "munge.socket")
 
 
 def make_tables(data: Path) -> None:

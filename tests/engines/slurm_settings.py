@@ -20,7 +20,7 @@ PartitionName=down Nodes=ALL State=DOWN
 PartitionName=spare Nodes=ALL PriorityTier=1 PreemptMode=CANCEL
 """
 CONF = """
-ClusterName=lab
+ClusterName={name}
 SlurmctldHost={host}(127.0.0.1)
 SlurmctldPort={controller}
 {listening}
@@ -75,6 +75,7 @@ class Settings:
     forgets_after: int = 300  # seconds until the controller forgets a job that ended
     dead_after: int = 4  # seconds without an answer until a node is down
     accounting: str = ""  # lines about the accounting
+    name: str = "lab"
     host: str = field(default_factory=host_name)
 
     def write(self) -> None:
@@ -95,6 +96,7 @@ class Settings:
             for (node, kind), port in zip(NODES.items(), self.ports[1:3], strict=True)
         ]
         return CONF.format(
+            name=self.name,
             host=self.host,
             controller=self.ports[0],
             listening="" if self.inside_root else LISTEN_HERE,

@@ -107,6 +107,21 @@ def test_several_variants_in_one_job_one_after_another_and_side_by_side(
     assert tasks.read_text() == "v0001.1 v0002.1 v0003.1 v0004.1\n"
 
 
+def test_the_options_of_the_pool_itself_reach_its_jobs(lab: Lab, pool: Pool) -> None:
+    asked = ('+JobFlavour = "tomorrow"', "MY.X = 3", "concurrency_limits = x", "priority = 5")
+    words = [word for option in asked for word in ("--engine-option", option)]
+    scan, gate = gated(lab, 1, *words)
+    wanted = {"JobFlavour": "tomorrow", "X": 3, "ConcurrencyLimits": "x", "JobPrio": 5}
+    (job,) = eventually(lambda: pool.jobs(*wanted, "JobLeaseDuration"))
+    # HTCondor itself would wait for twice as long.
+    assert {name: job[name] for name in (*wanted, "JobLeaseDuration")} == {
+        **wanted,
+        "JobLeaseDuration": 1200,
+    }
+    gate.touch()
+    check_done(scan, 1)
+
+
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
@@ -115,6 +130,8 @@ def test_several_variants_in_one_job_one_after_another_and_side_by_side(
             "--constraint 'Foo == ((' is no expression that HTCondor can read.",
         ),
         (["--qos", "high"], "HTCondor knows no --qos"),
+        (["--engine-option", "MY.Cmd = 1"], "the scan says what its jobs run"),
+        (["--engine-option", "+X = 3 +"], "HTCondor cannot read the value 3 +"),
     ],
 )
 def test_what_cannot_be_is_refused_before_anything_is_sent(

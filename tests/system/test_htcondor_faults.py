@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,12 @@ from tests.kit import eventually
 from .helpers import options
 from .lab import Lab
 from .notebooks import Executed
-from .test_htcondor import check_done, gated, on_pool
+from .test_htcondor import check_done, gated, messages, on_pool
+
+SILENT_NODE = re.compile(
+    r"The node has been silent for (less than a minute|\d+ min);"
+    r" HTCondor waits for it until \d\d:\d\d\."
+)
 
 
 @pytest.fixture
@@ -73,22 +79,97 @@ def test_a_batch_that_was_sent_and_not_written_down_is_adopted(lab: Lab, pool: P
     assert [path.name for path in (scan.folder / "batches").iterdir()] == ["b0001"]
 
 
+def with_lease(lab: Lab, pool: Pool, seconds: int) -> Path:
+    """Return a configuration by which HTCondor waits so long for a silent node."""
+    config = lab.folder / "condor_config"
+    config.write_text(f"{pool.config.read_text()}JOB_DEFAULT_LEASE_DURATION = {seconds}\n")
+    return config
+
+
 def test_of_two_copies_that_a_killed_node_leaves_one_counts(lab: Lab, pool: Pool) -> None:
-    impatient = lab.folder / "condor_config"
-    # Without this the pool would wait 40 minutes for the node to come back.
-    impatient.write_text(f"{pool.config.read_text()}JOB_DEFAULT_LEASE_DURATION = 10\n")
-    lab.env["CONDOR_CONFIG"] = str(impatient)
+    lab.env["CONDOR_CONFIG"] = str(with_lease(lab, pool, 10))
     scan, gate = gated(lab, 1, *options("--gpus 1 --gpu-model T4"))
     scan.wait_for("v0001", loss=2)
+    (ad,) = pool.jobs("JobLeaseDuration")
+    assert ad["JobLeaseDuration"] == 20  # a pool takes nothing shorter
     pool.kill_node("node2")
+    eventually(
+        lambda: any(SILENT_NODE.fullmatch(text) for text in messages(scan)),
+        what="the silence is said while HTCondor waits",
+    )
     job = scan.folder / "jobs" / "v0001.1"
     eventually(lambda: len(list(job.glob("*/copy.json"))) == 2, what="HTCondor starts it again")
+    eventually(
+        lambda: scan.variant("v0001")["message"] is None,
+        what="nothing is said any more once the job runs elsewhere",
+    )
     gate.touch()
     (variant,) = scan.wait()["variants"]
     assert (variant["state"], variant["attempts"]) == ("done", 1)
     winner = json.loads((job / "result.json").read_text())["copy"]
     assert Path(variant["notebook"]).parent.name == winner
     assert set(Executed.read(variant["notebook"]).statuses()) == {"completed"}
+
+
+def test_a_task_that_its_user_removes_by_hand_is_cancelled_and_not_sent_again(
+    lab: Lab, pool: Pool
+) -> None:
+    import htcondor2
+
+    scan, _gate = gated(lab, 3, *options("--retries 2"))
+    for ident in ("v0001", "v0002", "v0003"):
+        scan.wait_for(ident, loss=2)
+    # One is held, one waits for a machine that is not there, one runs.
+    pool.schedd().act(htcondor2.JobAction.Hold, "ProcId == 0", ("to look at it", 0))
+    scan.wait_for("v0001", state="queued")
+    pool.schedd().edit("ProcId == 1", "Requirements", "False")
+    pool.schedd().act(htcondor2.JobAction.Vacate, "ProcId == 1")
+    scan.wait_for("v0002", state="queued")
+    pool.schedd().act(htcondor2.JobAction.Remove, "true", ("a mistake", 0))
+    variants = scan.wait()["variants"]
+    said = [variant["message"] for variant in variants]
+    assert [(variant["state"], variant["reason"]) for variant in variants] == [
+        ("cancelled", "user")
+    ] * 3, said
+    assert said == ["Removed from HTCondor by physicist: a mistake."] * 3
+    assert [variant["attempts"] for variant in variants] == [1] * 3
+    # What ran was told before, and kept what it had.
+    assert "epoch 2" in Executed.read(variants[2]["notebook"]).text()
+
+
+def test_a_task_whose_node_is_silent_is_cancelled_as_soon_as_its_user_removes_it(
+    lab: Lab, pool: Pool
+) -> None:
+    import htcondor2
+
+    lab.env["CONDOR_CONFIG"] = str(with_lease(lab, pool, 600))
+    scan, gate = gated(lab, 1, *options("--gpus 1 --gpu-model T4"))
+    scan.wait_for("v0001", loss=2)
+    pool.kill_node("node2")
+    eventually(lambda: any(SILENT_NODE.fullmatch(text) for text in messages(scan)))
+    pool.schedd().act(htcondor2.JobAction.Remove, "true", ("a mistake", 0))
+    (variant,) = scan.wait()["variants"]
+    gate.touch()
+    assert (variant["state"], variant["reason"], variant["attempts"]) == ("cancelled", "user", 1)
+    assert variant["message"] == "Removed from HTCondor by physicist: a mistake."
+
+
+@pytest.mark.parametrize(
+    ("asked", "reason"),
+    [
+        (("--engine-option", "+LongestRun = 2"), "node"),
+        (("--engine-option", "+LongestWait = 2", "--constraint", "false"), "submit"),
+    ],
+    ids=["a job that runs", "a job that waits"],
+)
+def test_a_task_that_a_policy_of_the_pool_removes_has_failed_with_its_words(
+    lab: Lab, pool: Pool, asked: tuple[str, ...], reason: str
+) -> None:
+    scan, gate = gated(lab, 1, "--retries", "0", *asked)
+    (variant,) = scan.wait()["variants"]
+    gate.touch()
+    assert (variant["state"], variant["reason"]) == ("failed", reason), variant["message"]
+    assert variant["message"] == "Removed by HTCondor: This pool has no room for physicist."
 
 
 READ_AND_WRITE = """
@@ -132,3 +213,28 @@ def test_without_a_shared_disk_files_travel_and_metrics_come_while_it_runs(
     assert (artifacts / "model.bin").read_bytes() == b"weights"
     assert not (artifacts / "data.txt").exists()
     assert not [path for path in (scan.folder / "batches" / "b0001").iterdir() if path.is_dir()]
+
+
+def test_what_nodes_see_is_used_where_it_lies_and_the_rest_travels(lab: Lab, pool: Pool) -> None:
+    shared = lab.folder / "eos"
+    shared.mkdir()
+    (shared / "data.txt").write_text("seven")
+    (lab.folder / "near.txt").write_text("eight")
+    look = """
+import pathlib
+print(pathlib.Path('eos/data.txt').read_text(), pathlib.Path('near.txt').read_text())
+for folder in pathlib.Path.cwd().parents:
+    if (folder / 'files').is_dir():
+        print('travelled:', sorted(path.name for path in (folder / 'files').iterdir()))
+"""
+    words = ["--no-shared-disk", "--shared", str(shared), "--files", "near.txt"]
+    words += ["--files", str(shared / "data.txt")]
+    scan, gate = gated(lab, 1, *words, cells=(look,))
+    gate.touch()
+    check_done(scan, 1)
+    (variant,) = scan.variants().values()
+    text = Executed.read(variant["notebook"]).text()
+    assert "seven eight" in text
+    assert "travelled: ['near.txt']" in text
+    artifacts = Path(variant["notebook"]).parent / "artifacts"
+    assert not artifacts.exists() or not list(artifacts.iterdir())

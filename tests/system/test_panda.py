@@ -191,6 +191,19 @@ def test_a_server_in_trouble_changes_nothing_and_is_said(lab: Lab, panda: FakePa
     assert note(scan) in ("", "None")
 
 
+def test_what_cannot_be_sent_is_said_at_once(lab: Lab, panda: FakePanda) -> None:
+    """A minute of silence is what a batch system has by default, and nobody waits for that here."""
+    lab.env["GRIDGPU_POLL_S"] = "60"
+    panda.trouble["task/submit"] = "html"
+    scan = scan_of(lab, 1)
+    page = "PanDA answered with a web page, not with data: 502 Bad Gateway"
+    eventually(lambda: note(scan) != "", what=f"a note; {scan.log()}", within_s=45.0)
+    assert note(scan) == f"1 job could not be sent yet; it is tried again. ({page}.)"
+    assert scan.states()[0] in ("new", "queued")
+    panda.trouble.clear()
+    scan.gridgpu("stop")
+
+
 def test_a_sign_in_that_ran_out_pauses_the_scan_until_there_is_another(
     lab: Lab, panda: FakePanda, tmp_path: Path
 ) -> None:

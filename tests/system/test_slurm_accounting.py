@@ -19,7 +19,7 @@ from tests.kit import eventually
 
 from .helpers import kill, processes_with
 from .lab import ScanOfLab
-from .slurm_lab import SlurmLab, check_done_once, slurm_lab
+from .slurm_lab import SlurmLab, check_done_once, slurm_lab, task_of
 
 ANY = -1  # number of jobs that a user may have in the queue
 
@@ -101,3 +101,42 @@ def test_an_accounting_that_does_not_answer_is_no_reason_to_send_again(
     with pytest.raises(Unreachable):
         backend.find_batches([batch])
     assert backend.query_past(["1_1"]) == {}
+
+
+def test_who_cancelled_a_job_is_said_and_what_vanished_unstarted_is_not_lost(
+    lab: SlurmLab,
+) -> None:
+    """The queue forgets what ended within seconds, so only the accounting tells."""
+    scan = lab.held(3, "--parallel", "1")
+    scan.wait_for("v0001", loss=1)
+    array = task_of(scan, "v0001.1").split("_")[0]
+    scan.kill_runner()
+    lab.cluster.run("scancel", f"{array}_3")
+    lab.cluster.run("scancel", f"{array}_1")
+    eventually(lambda: f"{array}_1" not in lab.cluster.jobs(), what="the queue has forgotten it")
+    scan.gridgpu("resume")
+    eventually(lambda: [scan.states()[number] for number in (0, 2)] == ["cancelled"] * 2)
+    lab.open()
+    body = scan.wait()
+    assert [seen["state"] for seen in body["variants"]] == ["cancelled", "done", "cancelled"]
+    assert body["variants"][0]["message"] == "Cancelled in Slurm by you."
+    assert body["variants"][2]["message"].startswith("Cancelled in Slurm before it started")
+
+
+def test_jobs_go_to_another_cluster_and_are_followed_and_ended_there(
+    lab: SlurmLab, accounted: AccountedCluster
+) -> None:
+    with started(accounted.second("far")) as far:
+        eventually(lambda: "far" in accounted.run("sacctmgr", "-n", "-P", "list", "cluster"))
+        scan = lab.held(3, "--parallel", "1", "--engine-option", "-M far", "--walltime", "10min")
+        scan.wait_for("v0001", loss=1)
+        array = task_of(scan, "v0001.1").split("_")[0]
+        assert far.jobs()[f"{array}_1"] == "RUNNING"
+        assert not accounted.jobs(), "nothing runs here"
+        eventually(lambda: "as many of the scan" in str(scan.variant("v0002").get("message")))
+        far.run("scancel", f"{array}_3")
+        scan.gridgpu("stop", variant="v0001")
+        eventually(lambda: [scan.states()[n] for n in (0, 2)] == ["cancelled"] * 2)
+        lab.open()
+        assert scan.wait()["variants"][1]["state"] == "done"
+        assert {"node1", "node2"} & {event.get("node") for event in scan.events_of("job.observed")}

@@ -23,6 +23,7 @@ from rich.console import Console
 
 from jupyter_gridgpu.backends import base
 from jupyter_gridgpu.backends.batch import batches, inquiry
+from jupyter_gridgpu.backends.htcondor.transfer import FileTransfer
 from jupyter_gridgpu.backends.local.backend import LocalBackend
 from jupyter_gridgpu.backends.local.claims import read_claim
 from jupyter_gridgpu.channels import drop, push
@@ -61,6 +62,7 @@ from jupyter_gridgpu.transport.frames import whole_frames
 from jupyter_gridgpu.transport.signing import parse_claim
 from jupyter_gridgpu.widgets import static_table
 from jupyter_gridgpu.worker.metrics import sender
+from jupyter_gridgpu.worker.shared_files import SharedFileProblem, shared_places
 from jupyter_gridgpu.worker.stop_file import read_stop
 from tests import old_scans
 from tests.any_record import ANY_BYTES, one_changed
@@ -297,6 +299,17 @@ def read_accounts(folder: Path) -> None:
     drop._copy_name((folder / "account.json").read_bytes())
 
 
+def read_shared_files(folder: Path) -> None:
+    paths = ScanPaths(folder)
+    for name, about in FileTransfer(paths).seen_by_nodes().items():
+        assert isinstance(name, str)
+        assert about["size"] >= 0
+    with suppress(SharedFileProblem):
+        for place in shared_places(paths):
+            assert ".." not in place.parts
+            assert not place.is_absolute()
+
+
 def read_probe(folder: Path) -> None:
     output = (folder / "probe").read_bytes().decode("utf-8", "replace")
     with suppress(*check.UNSOUND):
@@ -337,6 +350,11 @@ STATUS = {
 OBJECTS: dict[str, tuple[str, Any, tuple[Look, ...]]] = {
     "spec": ("scan.json", object_of("scan.json"), (show_folder, evidence, list_home, again)),
     "provenance": ("provenance.json", object_of("provenance.json"), (evidence,)),
+    "shared files": (
+        "shared-files.json",
+        {"files": {"in/a.npz": {"path": "/etc/hosts", "size": Path("/etc/hosts").stat().st_size}}},
+        (read_shared_files,),
+    ),
     "job provenance": (
         f"jobs/{KEY}/{COPY}/provenance.json",
         object_of(f"jobs/{KEY}/{COPY}/provenance.json"),

@@ -89,7 +89,7 @@ MAY_OPEN: dict[str, set[str]] = {
     "store/opener.py": {"open", "os.open"},
     "store/json_decoder.py": {"json.loads"},
     # They read files of the system: /proc, /sys, /dev/null.
-    "doctor/home.py": {"open", "read_text"},
+    "doctor/home.py": {"open"},
     "store/process.py": {"read_text", "read_bytes"},
     "worker/interruption.py": {"read_text"},
     "worker/launch/fork_server.py": {"os.open"},

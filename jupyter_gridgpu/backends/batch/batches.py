@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TextIO
 
 from jupyter_gridgpu.model.resources import is_place_name
+from jupyter_gridgpu.store.late_disk import freshen
 from jupyter_gridgpu.store.opener import LOCK, open_plain, plain_handle, read_start
 from jupyter_gridgpu.store.paths import ScanPaths, read_json, write_atomic, write_json
 
@@ -65,7 +66,7 @@ class BatchStore:
         known = self._read()
         # Batches are not counted for the next number, since a batch that was dropped leaves a gap.
         number = 1 + max((int(name[1:]) for name in known), default=0)
-        name = f"b{number:04d}"
+        name = _name(number)
         batch = Batch(name, self._folder / name, tuple(tuple(keys) for keys in tasks))
         # The folder may exist: `make` failed halfway before, and what it left was never sent.
         batch.folder.mkdir(parents=True, mode=0o700, exist_ok=True)
@@ -110,6 +111,17 @@ class BatchStore:
         """
         return self._ids.get(batch.name)
 
+    def taken_at(self, key: str) -> float | None:
+        """Return when the batch system surely had the batch of a job, in seconds since the epoch.
+
+        Return None if that is not known.
+        """
+        place = self.place(key)
+        with contextlib.suppress(OSError):
+            if place is not None and self.id_of(place[0]) is not None:
+                return place[0].engine_file.stat().st_mtime
+        return None
+
     def unconfirmed(self, keys: Iterable[str]) -> list[Batch]:
         """Return those batches of jobs for which it is not known whether they were taken."""
         found: dict[str, Batch] = {}
@@ -123,6 +135,10 @@ class BatchStore:
         """Return all batches by name; the first call reads them from disk."""
         if self._batches is None:
             self._batches = {}
+            # A runner on another host may have made a batch since this host last looked. A batch
+            # that is not seen would be sent again.
+            if self._folder.is_dir():
+                freshen(self._folder)
             for folder in _folders(self._folder):
                 batch = _load(folder)
                 self._enter(batch)
@@ -155,8 +171,15 @@ def _folders(root: Path) -> list[Path]:
         entries = list(os.scandir(root))
     except FileNotFoundError:
         return []
-    names = [entry.name for entry in entries if _is_batch(entry.name)]
-    return [root / name for name in sorted(names, key=lambda name: int(name[1:]))]
+    numbers = {int(entry.name[1:]) for entry in entries if _is_batch(entry.name)}
+    # A list of the folder may be older than what is found by its name.
+    while os.path.lexists(root / _name(last := max(numbers, default=0) + 1)):
+        numbers.add(last)
+    return [root / _name(number) for number in sorted(numbers)]
+
+
+def _name(number: int) -> str:
+    return f"b{number:04d}"
 
 
 def _is_batch(name: str) -> bool:

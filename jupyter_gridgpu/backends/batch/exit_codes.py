@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-# The exit codes of our launcher, and what they mean. The launcher says more in launch.log, but on a
-# node that does not see the scan's folder it cannot write there, so the code alone must tell.
+from jupyter_gridgpu.model.exit_codes import OUR_EXITS
+
+# The launcher says more in launch.log, but on a node that does not see the scan's folder it cannot
+# write there, so the code alone must tell.
 EXITS = {
-    71: ("node", "The node does not see the scan's folder."),
-    72: ("image", "The node has no container runtime for the image."),
-    73: ("image", "The image could not be used."),
-    74: ("image", "There is no Python 3.9 or newer with papermill where the job ran."),
-    75: ("node", "The node has no GPU."),
-    76: ("setup", "The environment could not be set up."),
+    **OUR_EXITS,
     # The launcher becomes podman or apptainer by `exec`. These are the codes of those programs.
     **dict.fromkeys((125, 126, 127, 255), ("image", "The container did not start.")),
 }

@@ -141,7 +141,13 @@ class HandOver:
         """Write job.json; return the error if the disk refuses it."""
         # A batch system may start a job again: a worker that is ended from outside then keeps its
         # result to itself.
-        spec = {**job.spec, "requeues": True, "kill_s": self._system.kill_s}
+        spec = {
+            **job.spec,
+            "requeues": True,
+            "kill_s": self._system.kill_s,
+            "notice_s": self._system.notice_s,
+            "limit_is_near": self._system.limit_is_near(),
+        }
         try:
             write_spec(Job(job.key, job.paths, spec), self._system.environment())
         except OSError as error:

@@ -54,6 +54,8 @@ class TaskStatus:
     started: float | None = None
     ended: float | None = None
     link: str | None = None  # the address of a page about the task
+    # True if a policy ended the task for good: what its workers took for a preemption was none.
+    given_up: bool | None = None
 
     @property
     def has_ended(self) -> bool:
@@ -193,7 +195,11 @@ class Inquiry:
 
     def _shared_answer(self) -> StatusAnswer:
         """Return an answer that another runner has just got; else ask, and keep the answer."""
-        with _locked(self._answer_file.with_suffix(".lock")):
+        with contextlib.ExitStack() as stack:
+            # Where the file cannot be used, for example in a folder of another user, each runner
+            # asks for itself.
+            with contextlib.suppress(OSError):
+                stack.enter_context(_locked(self._answer_file.with_suffix(".lock")))
             known = _read_answer(self._answer_file)
             # A little less than a whole interval: a runner that asks again on time must not find
             # its own last answer still fresh.
@@ -204,7 +210,8 @@ class Inquiry:
             asked_at = time.time()
             answer = StatusAnswer(asked_at, dict(self._query()))
             tasks = {ident: _without_none(status) for ident, status in answer.tasks.items()}
-            write_json(self._answer_file, {"time": asked_at, "tasks": tasks})
+            with contextlib.suppress(OSError):
+                write_json(self._answer_file, {"time": asked_at, "tasks": tasks})
             return answer
 
 
@@ -250,6 +257,7 @@ def _read_status(fields: Fields) -> TaskStatus:
         reason=fields.maybe("reason", fields.one_of, REASONS),
         started=fields.maybe("started", fields.number),
         ended=fields.maybe("ended", fields.number),
+        given_up=fields.maybe("given_up", fields.truth),
         **texts,
     )
 

@@ -20,6 +20,7 @@ from jupyter_gridgpu.backends.base import (
 )
 from jupyter_gridgpu.backends.batch.batches import BatchStore
 from jupyter_gridgpu.backends.batch.inquiry import TaskStatus
+from jupyter_gridgpu.backends.signs_of_life import SILENT_S, SignsOfLife
 from jupyter_gridgpu.model.job import Observation, one_line
 from jupyter_gridgpu.model.scan import ScanSpec
 from jupyter_gridgpu.store.paths import CopyPaths, ScanPaths
@@ -44,6 +45,7 @@ class ObservationBuilder:
         self._paths = paths
         self._batches = batches
         self._shows_files = shows_files
+        self._signs = SignsOfLife(time.monotonic)
 
     def newest_copy(self, key: str) -> CopyPaths | None:
         """Return the newest copy of a job. A batch system may start a job several times."""
@@ -70,9 +72,34 @@ class ObservationBuilder:
         """Return the observation of a job that runs, as the files of its copy show it."""
         started = plausible(copy_info(copy).get("started")) or copy.made()
         notebook = notebook_of(self._paths, key, copy.folder.name)
+        message = None
+        if status is not None and status.state == "running":
+            message = status.message or self._silence(key, copy) or ""
         return self._placed(
-            Observation("running", started=started, notebook=notebook), status, copy
+            Observation("running", message=message, started=started, notebook=notebook),
+            status,
+            copy,
         )
+
+    def _silence(self, key: str, copy: CopyPaths) -> str | None:
+        """Return a sentence if the worker of a copy has given no sign of life for long, else None.
+
+        A batch system may take many minutes to notice that a node is frozen or gone.
+        """
+        if not self._shows_files:
+            return None
+        try:
+            sign = copy.metrics.stat().st_mtime
+        except OSError:  # the kernel has not started, or the disk is away
+            return None
+        silent_s = self._signs.silent_s(key, sign)
+        if silent_s < SILENT_S:
+            return None
+        return f"No sign of life from the worker for {silent_s // 60:.0f} min."
+
+    def forget(self, key: str) -> None:
+        """Forget a job that has ended."""
+        self._signs.forget(key)
 
     def waiting_for_turn(self, key: str, status: TaskStatus) -> Observation | None:
         """Return the observation of a job that waits for another job of its task, else None."""
@@ -85,9 +112,12 @@ class ObservationBuilder:
 
     def without_files(self, status: TaskStatus) -> Observation:
         """Return the observation of a job that has no files yet, from the batch system alone."""
+        message = status.message
+        if status.state == "running":
+            message = message or ""
         return Observation(
             status.state,
-            message=status.message,
+            message=message,
             started=status.started,
             where=status.where,
             node=status.node,
@@ -183,8 +213,9 @@ def _as_known_better(preempted: Observation, status: TaskStatus) -> Observation:
     """Return the end of a job whose worker saw only a signal, as the batch system explains it."""
     if status.state == "cancelled":
         # Its user sent the signal.
-        return replace(preempted, state="cancelled", reason="user")
-    if status.state == "failed" and status.reason in LASTING_REASONS:
+        message = status.message or preempted.message
+        return replace(preempted, state="cancelled", reason="user", message=message)
+    if status.state == "failed" and (status.given_up or status.reason in LASTING_REASONS):
         # A job that was preempted is sent again, and would only meet the same limit again.
         return replace(preempted, reason=status.reason, message=status.message)
     return preempted

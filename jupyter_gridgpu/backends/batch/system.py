@@ -9,6 +9,7 @@ from pathlib import Path
 from jupyter_gridgpu.backends import travelling
 from jupyter_gridgpu.backends.base import THREAD_VARIABLES, Capabilities, shared_gpu_environment
 from jupyter_gridgpu.backends.batch.batches import Batch
+from jupyter_gridgpu.backends.batch.by_hand import ended_by_hand
 from jupyter_gridgpu.backends.batch.inquiry import TaskStatus
 from jupyter_gridgpu.model.scan import ScanSpec
 from jupyter_gridgpu.store.paths import ScanPaths
@@ -26,6 +27,11 @@ class BatchSystem(ABC):
     capabilities = Capabilities()
     # Seconds from SIGTERM until the batch system kills a job that it preempts.
     kill_s: float | None = None
+    # How long before its time limit the batch system sends SIGUSR1, at the latest.
+    notice_s: float | None = None
+    # For how many seconds the batch system surely knows a task that has ended, None if that is not
+    # known. A task that waited, and that it does not know within this time, never started.
+    remembers_s: float | None = None
 
     def __init__(self, scan: ScanSpec, paths: ScanPaths) -> None:
         self._scan = scan
@@ -38,6 +44,13 @@ class BatchSystem(ABC):
         The error quotes the batch system. With `ask` false, no question is sent: only this machine
         is looked at.
         """
+
+    def remarks(self) -> list[str]:
+        """Return what the user shall know of how the scan would be sent, in sentences.
+
+        It is called after `check`.
+        """
+        return []
 
     @abstractmethod
     def send(self, batch: Batch) -> str:
@@ -72,6 +85,10 @@ class BatchSystem(ABC):
         """
         return {}
 
+    def forgotten_unstarted(self) -> TaskStatus:
+        """Return the status of a task that was forgotten, and that never started."""
+        return ended_by_hand(f"Cancelled in {self.title} before it started")
+
     @abstractmethod
     def end(self, tasks: Sequence[str], hard: bool) -> None:
         """Tell the batch system to end tasks.
@@ -90,6 +107,10 @@ class BatchSystem(ABC):
 
         With a shared disk the files are there already, and nothing is done.
         """
+
+    def limit_is_near(self) -> bool:
+        """Return whether the time limit of a task may be near as soon as its worker starts."""
+        return False
 
     def cluster(self) -> str:
         """Return a name for the cluster, so that the answers of two clusters are kept apart."""

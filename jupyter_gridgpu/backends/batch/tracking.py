@@ -28,6 +28,7 @@ from jupyter_gridgpu.backends.batch.inquiry import (
 )
 from jupyter_gridgpu.backends.batch.observations import ObservationBuilder
 from jupyter_gridgpu.backends.batch.system import BatchSystem
+from jupyter_gridgpu.backends.late_results import LateResults
 from jupyter_gridgpu.backends.polling import poll_interval_s
 from jupyter_gridgpu.model.job import Observation
 from jupyter_gridgpu.model.scan import ScanSpec
@@ -37,6 +38,9 @@ from jupyter_gridgpu.store.paths import CopyPaths, ScanPaths, publish
 # A job without a result is lost if the batch system answers and has not known the job for so many
 # poll intervals. With intervals of 15 s, this is 5 minutes.
 LOST_POLLS = 20
+# How often to look at the files of a job that waits although its folder has not changed: some
+# disks tell that late or never.
+LOOK_S = 300.0
 WAITING_LOOKS = 100  # how many of the jobs that wait are looked at in one poll
 
 
@@ -50,8 +54,13 @@ class TrackedJob:
     missing: float | None = None
     # The same moment on a clock that stands still while this machine sleeps.
     missing_awake: float = 0.0
+    # When an answer last said that the job waited, and had not started (seconds since the epoch).
+    waited: float | None = None
+    # When the question was asked whose answer first lacked the job, in the same seconds.
+    missing_in: float = 0.0
     running: bool = False
     folder_changed_ns: int = -1  # when its folder was last seen to change
+    looked: float = 0.0  # when its files were last looked at, on the monotonic clock
 
 
 class JobTracker:
@@ -76,6 +85,9 @@ class JobTracker:
         self._observations = ObservationBuilder(
             system.title, scan, paths, batches, system.capabilities.shows_files
         )
+        # Whether the nodes write into the scan's folder itself.
+        self._shared = system.capabilities.shows_files and scan.placement.shared
+        self._late = LateResults(paths)
         self._tracked: dict[str, TrackedJob] = {}
         self._turn: deque[str] = deque()  # jobs whose turn to be looked at is still to come
 
@@ -152,6 +164,8 @@ class JobTracker:
             return self._running(key, status, copy, tracked)
         if status is not None:
             tracked.missing = None
+            if status.state == "queued" and answer is not None:
+                tracked.waited = answer.time
             waiting = self._observations.waiting_for_turn(key, status)
             if waiting is not None:
                 return waiting
@@ -166,22 +180,34 @@ class JobTracker:
         """Return whether files may have come since the last look at a job.
 
         For a job that waits this costs one `stat`. The folder's time does not tell of files that
-        grow or that lie deeper, so a job that runs or ends is always looked into.
+        grow or that lie deeper, so a job that runs, ends or is missed is always looked into.
         """
         try:
             changed_ns = os.stat(self._paths.job(key).folder).st_mtime_ns
         except OSError:
             return True
-        changed = changed_ns != tracked.folder_changed_ns
+        now = time.monotonic()
+        changed = changed_ns != tracked.folder_changed_ns or now - tracked.looked > LOOK_S
         tracked.folder_changed_ns = changed_ns
-        return changed or tracked.running or tracked.ended is not None
+        missed = tracked.ended is not None or tracked.missing is not None
+        if not (changed or tracked.running or missed):
+            return False
+        tracked.looked = now
+        return True
 
     def _result(self, key: str, status: TaskStatus | None) -> Observation | None:
         """Return the end of a job that has a sound result, else None."""
         result = self._observations.result(key, status)
-        if result is None:
+        if result is None or (self._shared and not self._late.has_come(key)):
             return None
         return self._final(key, result)
+
+    def _given_up(self, key: str, end: Observation, copy: CopyPaths | None) -> Observation | None:
+        """Return the end of a job without a result, or None as long as there may be one."""
+        name = copy.folder.name if copy is not None else None
+        if self._shared and not self._late.has_none(key, end, name):
+            return None
+        return self._final(key, end)
 
     def _running(
         self, key: str, status: TaskStatus | None, copy: CopyPaths, tracked: TrackedJob
@@ -219,7 +245,7 @@ class JobTracker:
         # The node may have written a result that the file system does not show here yet.
         if time.monotonic() - tracked.ended < self.grace_s:
             return None
-        return self._final(key, self._observations.without_result(key, status, copy))
+        return self._given_up(key, self._observations.without_result(key, status, copy), copy)
 
     def _publish_kept_result(self, key: str, copy: CopyPaths) -> bool:
         """Publish a result that a copy kept to itself; return whether this call published it."""
@@ -237,6 +263,7 @@ class JobTracker:
         if tracked.missing is None:
             tracked.missing = time.time()
             tracked.missing_awake = time.monotonic()
+            tracked.missing_in = answer.time
         # A batch system may forget at once a job that was cancelled before it started. Only an
         # answer to a question that was asked after the stop shows this.
         stopped = answer.asked_after(self._paths.job(key).stop)
@@ -244,18 +271,39 @@ class JobTracker:
         # must not be the one that declares jobs lost.
         awake_s = time.monotonic() - tracked.missing_awake
         if stopped and awake_s > self.grace_s:
-            return self._final(key, self._observations.cancelled_unstarted())
+            return self._given_up(key, self._observations.cancelled_unstarted(), None)
+        # The archive was asked as well if the answer came to a question that was asked after the
+        # first one that lacked the job.
+        if awake_s > self.grace_s and answer.time > tracked.missing and self._never_began(key):
+            status = self._system.forgotten_unstarted()
+            return self._given_up(key, self._observations.without_result(key, status, None), None)
         # Only answers count: while the batch system is silent, `answer.time` stands still, so no
         # job is lost by a silence.
         unknown_s = min(answer.time - tracked.missing, awake_s)
         if unknown_s < LOST_POLLS * poll_interval_s():
             return None
-        return self._final(key, self._observations.lost(key, duration_text(unknown_s)))
+        copy = self._observations.newest_copy(key)
+        return self._given_up(key, self._observations.lost(key, duration_text(unknown_s)), copy)
+
+    def _never_began(self, key: str) -> bool:
+        """Return whether a job that is missing was cancelled while it waited.
+
+        A batch system may forget such a job at once, while it knows for some time a job that ended
+        after its start. So the job was cancelled if it waited so short a time before.
+        """
+        tracked, remembers_s = self._tracked[key], self._system.remembers_s
+        known = tracked.waited or self._batches.taken_at(key)
+        if remembers_s is None or known is None or tracked.missing_in - known >= remembers_s:
+            return False
+        # A task that began left files of its first job.
+        return not any(map(self._observations.newest_copy, self._batches.task_keys(key)))
 
     def _final(self, key: str, observation: Observation) -> Observation:
         """Forget a job that has ended, and return its last observation."""
         self._tracked.pop(key, None)
+        self._late.forget(key)
         self.end_requests.forget(key)
+        self._observations.forget(key)
         return self._observations.with_gpu_seconds(observation)
 
 

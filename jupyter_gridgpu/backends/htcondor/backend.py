@@ -8,13 +8,13 @@ the container universe instead, because HTCondor then brings the image to the no
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib.util
 import os
 import re
 import zlib
 from collections.abc import Mapping, Sequence
 
-from jupyter_gridgpu import images
 from jupyter_gridgpu.backends import travelling
 from jupyter_gridgpu.backends.base import ONLY_PANDA, Capabilities
 from jupyter_gridgpu.backends.batch.backend import BatchBackend
@@ -22,8 +22,11 @@ from jupyter_gridgpu.backends.batch.batches import Batch, sending, still_sending
 from jupyter_gridgpu.backends.batch.inquiry import PAST_LIMIT, TaskStatus
 from jupyter_gridgpu.backends.htcondor import ads
 from jupyter_gridgpu.backends.htcondor.bindings import call
+from jupyter_gridgpu.backends.htcondor.checks import brought_image, check_scan, usable_files
 from jupyter_gridgpu.backends.htcondor.description import description, environment_text
+from jupyter_gridgpu.backends.htcondor.fetcher import SpoolFetcher
 from jupyter_gridgpu.backends.htcondor.start_script import shell_arguments
+from jupyter_gridgpu.backends.htcondor.submit_options import SubmitOptions, submit_options
 from jupyter_gridgpu.backends.htcondor.transfer import MIRROR_VARIABLE, FileTransfer
 from jupyter_gridgpu.errors import BackendError, QueueFull, Unreachable
 from jupyter_gridgpu.model.job import Observation
@@ -41,6 +44,9 @@ _TASK_ID = re.compile(r"\d{1,10}\.\d{1,10}")
 # limits per owner, per submission and while it makes the jobs, it gives only a negative number.
 _FULL = re.compile(r"MAX_JOBS_|Schedd says -[234]\b")
 _ERROR_BYTES = 4096
+# Files that go through the spool of a schedd take their time, and pools that want this (CERN) take
+# no more jobs in one call.
+SPOOL_BATCH = 100
 
 
 class HTCondorBackend(BatchBackend):
@@ -57,10 +63,16 @@ class HTCondorBackend(BatchBackend):
         self._transfer: FileTransfer | None = None  # None: nodes see the scan's folder
         if not scan.placement.shared:
             self._transfer = FileTransfer(paths, scan_secrets.kept_file(scan))
+        self._fetcher = SpoolFetcher(scan.id)
         self._queued: set[str] = set()  # tasks that were in the queue at the last look
         # What is known of tasks that have left the queue. They do not change any more, so the
         # history, which is slow to search, is asked once for each.
         self._left: dict[str, TaskStatus] = {}
+
+    @functools.cached_property
+    def _options(self) -> SubmitOptions:
+        """What --engine-option says. Raises BackendError if it may not be said."""
+        return submit_options(self._scan.placement.options)
 
     # what HTCondor can do ---------------------------------------------------------------
 
@@ -68,39 +80,19 @@ class HTCondorBackend(BatchBackend):
         """Raise BackendError if HTCondor is not there or cannot do what the scan asks for."""
         if importlib.util.find_spec("htcondor2") is None:
             raise BackendError(_MISSING)
-        if self._scan.placement.qos:
-            raise BackendError(
-                "HTCondor knows no --qos: leave it out, or say --account or --constraint."
-            )
-        if self._transfer and self._image():
-            self._check_travelling_image()
+        options = self._options
+        check_scan(self._scan, options)
         if not ask:
             return
         try:
-            call("ready", constraint=self._scan.placement.constraint)
+            call(
+                "ready",
+                constraint=self._scan.placement.constraint,
+                expressions=options.expressions(),
+                send_credential=options.send_credential,
+            )
         except Unreachable as error:
             raise BackendError(f"HTCondor does not answer: {error}") from None
-
-    def _image(self) -> str | None:
-        """Return the image of the jobs as HTCondor names images, or None without an image."""
-        container = self._scan.container
-        if container.image and images.starts_container(container):
-            return images.parse(container.image).source
-        return None
-
-    def _check_travelling_image(self) -> None:
-        container = self._scan.container
-        is_archive = images.parse(container.image or "").kind == images.ARCHIVE
-        if container.runtime == "podman" or is_archive:
-            raise BackendError(
-                "With --no-shared-disk, HTCondor brings images to apptainer alone: "
-                "no podman, no archives."
-            )
-        if container.binds:
-            raise BackendError(
-                "With --no-shared-disk, nodes have no folder to --bind: "
-                "send what jobs need with --files."
-            )
 
     def environment(self) -> dict[str, str]:
         """Return the variables that every job has in addition to those of its node."""
@@ -118,6 +110,16 @@ class HTCondorBackend(BatchBackend):
         if self._scan.parallel:
             return self._scan.parallel * self._scan.per_job
         return None
+
+    def allowed_tasks(self, sent: int) -> int:
+        """Return how many more tasks may be handed over, after `sent` tasks in the same call."""
+        if self._options.spool:
+            return SPOOL_BATCH
+        return self.batch_limit
+
+    def notice(self) -> str | None:
+        """Return one sentence if HTCondor is silent, or what jobs left cannot be fetched."""
+        return super().notice() or self._fetcher.problem
 
     def cluster(self) -> str:
         """Return a name for the pool, so that the answers of two pools are kept apart."""
@@ -142,10 +144,11 @@ class HTCondorBackend(BatchBackend):
         if self._transfer:
             self._transfer.pack(batch)
         ident = self._ident(batch)
-        arguments = shell_arguments(self._scan, self._paths, self._image())
+        arguments = shell_arguments(self._scan, self._paths, brought_image(self._scan))
         commands = description(self._scan, ident, arguments)
         commands.update(self._file_commands(batch))
         commands["environment"] = environment_text(travelling.passed(self._scan, os.environ))
+        options = self._options
         tasks = [
             {"number": str(number), "keys": " ".join(keys)}
             for number, keys in enumerate(batch.tasks, 1)
@@ -161,6 +164,8 @@ class HTCondorBackend(BatchBackend):
                     tasks=tasks,
                     ident=ident,
                     since=self._scan.created,
+                    spool=options.spool,
+                    send_credential=options.send_credential,
                 )
         except Unreachable:
             raise
@@ -176,7 +181,9 @@ class HTCondorBackend(BatchBackend):
         if any(still_sending(batch) for batch in batches):
             raise Unreachable("an earlier runner is still sending")
         names = {self._ident(batch): batch.name for batch in batches}
-        found = call("find", idents=list(names), since=self._scan.created)
+        found = call(
+            "find", idents=list(names), since=self._scan.created, spool=self._options.spool
+        )
         return {names[ident]: str(cluster) for ident, cluster in found.items() if ident in names}
 
     def task_id(self, batch_id: str, index: int) -> str:
@@ -190,13 +197,20 @@ class HTCondorBackend(BatchBackend):
     def _file_commands(self, batch: Batch) -> dict[str, str]:
         """Return the commands that say which files travel, and where output goes."""
         if self._transfer:
-            return self._transfer.description(batch, self._image())
-        return {
+            in_place = usable_files(self._scan, self._transfer.seen_by_nodes())
+            return self._transfer.description(
+                batch, brought_image(self._scan), self._options.spool, in_place
+            )
+        commands = {
             "initialdir": str(self._paths.folder),
             "output": "/dev/null",
             "error": f"{batch.folder}/$(number).err",
             "transfer_output_files": '""',
         }
+        if self._options.spool:
+            # Jobs leave what counts in the scan's folder, so nothing waits in the queue for us.
+            commands["leave_in_queue"] = "False"
+        return commands
 
     # following --------------------------------------------------------------------------
 
@@ -225,7 +239,10 @@ class HTCondorBackend(BatchBackend):
     def poll(self, ids: dict[str, str]) -> dict[str, Observation]:
         """Return what is known of jobs now, by key. `ids` maps keys to task ids."""
         # When a job has ended, its task will soon end, too.
-        if self._transfer and self._transfer.read(self._running_tasks(ids)):
+        running = self._running_tasks(ids)
+        if self._transfer and self._transfer.read(running):
+            self._inquiry.hurry()
+        if self._transfer and self._options.spool and running and self._fetcher.look():
             self._inquiry.hurry()
         return super().poll(ids)
 

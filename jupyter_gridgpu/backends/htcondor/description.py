@@ -9,7 +9,9 @@ import math
 from collections.abc import Mapping
 
 from jupyter_gridgpu.backends.base import patience
+from jupyter_gridgpu.backends.batch.demand import task_demand
 from jupyter_gridgpu.backends.htcondor.ads import BATCH, HELD, WAITING_HOLDS
+from jupyter_gridgpu.backends.htcondor.submit_options import submit_options
 from jupyter_gridgpu.errors import BackendError
 from jupyter_gridgpu.model.queue import enough_mb
 from jupyter_gridgpu.model.scan import ScanSpec
@@ -18,6 +20,10 @@ from jupyter_gridgpu.queues import gpus
 # A task may run so much longer than the walltime, which the worker keeps: it has to start and save.
 SPARE_S = 300
 VACATE_S = 60  # from SIGTERM until HTCondor kills a job, or longer where the grace is
+# For so long HTCondor waits for a node that is silent, before it starts the job elsewhere. A submit
+# machine that is started anew, or a network that is mended, is back within it, and no work is lost.
+# HTCondor's own 40 minutes keep a job of a dead node from running for much longer.
+LEASE_S = 1200
 # For a job that names no memory. HTCondor would give it 128 MB, in which no notebook runs.
 MEMORY_MB = 2000
 
@@ -42,6 +48,7 @@ def description(scan: ScanSpec, ident: str, arguments: str) -> dict[str, str]:
         "want_graceful_removal": "True",
         "kill_sig": "SIGTERM",
         "job_max_vacate_time": str(max(VACATE_S, math.ceil(patience(scan)))),
+        "job_lease_duration": str(LEASE_S),
         # A job that is held for good has failed for us, so nobody shall release it later.
         "periodic_remove": f"JobStatus == {HELD} && !member(HoldReasonCode, {{{holds}}})",
         **resources(scan),
@@ -49,22 +56,22 @@ def description(scan: ScanSpec, ident: str, arguments: str) -> dict[str, str]:
     }
     if scan.placement.constraint:
         commands["requirements"] = f"({scan.placement.constraint})"
-    return commands
+    # None of these is among the commands above, but for the lease.
+    return {**commands, **submit_options(scan.placement.options).commands}
 
 
 def resources(scan: ScanSpec) -> dict[str, str]:
     """Return the commands that ask for processors, memory, disk and GPUs."""
-    wanted = scan.resources
-    memory_mb = wanted.memory_mb or MEMORY_MB
+    demand = task_demand(scan)
     commands = {
-        "request_cpus": str(wanted.cpus or 1),
-        # The jobs that share a GPU run side by side in one task.
-        "request_memory": str(memory_mb * scan.per_gpu),
+        # Each of the jobs that run side by side in one task needs a core and memory of its own.
+        "request_cpus": str(demand.cpus or scan.per_gpu),
+        "request_memory": str(demand.memory_mb or MEMORY_MB * scan.per_gpu),
     }
-    if wanted.disk_mb:
-        commands["request_disk"] = f"{wanted.disk_mb}MB"
-    if wanted.gpus:
-        commands["request_gpus"] = str(wanted.gpus)
+    if demand.disk_mb:
+        commands["request_disk"] = f"{demand.disk_mb}MB"
+    if demand.gpus:
+        commands["request_gpus"] = str(demand.gpus)
         requirement = gpu_requirement(scan)
         if requirement:
             commands["require_gpus"] = requirement
@@ -93,8 +100,9 @@ def limits(scan: ScanSpec) -> dict[str, str]:
     commands: dict[str, str] = {}
     if scan.placement.account:
         commands["accounting_group"] = scan.placement.account
-    if scan.resources.walltime_s:
-        longest_s = scan.per_job * scan.resources.walltime_s + SPARE_S
+    walltime_s = task_demand(scan).walltime_s
+    if walltime_s:
+        longest_s = walltime_s + SPARE_S
         commands["allowed_execute_duration"] = str(longest_s)
         # The pool of CERN reads this attribute instead.
         commands["My.MaxRuntime"] = str(longest_s)

@@ -22,19 +22,31 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from jupyter_gridgpu.backends.batch.batches import Batch
 from jupyter_gridgpu.backends.htcondor.description import plain
-from jupyter_gridgpu.store.opener import LOCK, plain_handle, read_bounded, read_start
-from jupyter_gridgpu.store.paths import COPY_NAME, SPEC_BYTES, JobPaths, ScanPaths, write_atomic
+from jupyter_gridgpu.errors import StorageError
+from jupyter_gridgpu.model.fields import Fields
+from jupyter_gridgpu.model.records import SharedFile
+from jupyter_gridgpu.store.opener import LOCK, copy_file, plain_handle, read_bounded, read_start
+from jupyter_gridgpu.store.paths import (
+    COPY_NAME,
+    SPEC_BYTES,
+    JobPaths,
+    ScanPaths,
+    read_json,
+    write_atomic,
+    write_json,
+)
 from jupyter_gridgpu.store.tail import read_lines
 from jupyter_gridgpu.worker.metrics import mirror
 
 MIRROR_VARIABLE = mirror.MIRROR_VARIABLE  # makes a worker print what is new in its files
 READ_INTERVAL_S = 1.0
+SHARED_FILES_BYTES = 64_000_000
 # The files of a copy that may come from a node.
 COPY_FILES = (
     "copy.json",
@@ -47,6 +59,7 @@ COPY_FILES = (
 # HTCondor puts the number of earlier starts there. With one name for all starts, it would empty the
 # file when it starts a preempted task again, and with it what the runner has not read yet.
 OUTPUT = "out.$$([NumJobStarts])"
+SPOOLED_OUTPUT = "out.0"
 _OUTPUT_NAME = re.compile(r"out(\.[0-9]{1,9})?")  # `out` comes from scans of version 0.1.0
 # An output begins with the name of a copy, so this many bytes tell the outputs of two copies apart.
 BEGINNING_BYTES = 64
@@ -90,10 +103,32 @@ class FileTransfer:
                 spec = read_bounded(self._paths.job(key).spec, SPEC_BYTES)
                 write_atomic(folder / "job.json", spec)
 
-    def description(self, batch: Batch, image: str | None) -> dict[str, str]:
-        """Return the commands of a submit description by which the files of a batch travel."""
+    def seen_by_nodes(self) -> dict[str, SharedFile]:
+        """Return the helper files that nodes see where they lie, by their names."""
+        body = read_json(self._paths.shared_files, SHARED_FILES_BYTES)
+        with contextlib.suppress(StorageError):
+            files = Fields(body, self._paths.shared_files.name).inner("files")
+            return {name: _shared_file(files.inner(name)) for name in files.names()}
+        return {}
+
+    def description(
+        self,
+        batch: Batch,
+        image: str | None,
+        spool: bool = False,
+        in_place: Mapping[str, SharedFile] | None = None,
+    ) -> dict[str, str]:
+        """Return the commands of a submit description by which the files of a batch travel.
+
+        With `spool`, they go through the spool of the schedd. The helper files `in_place` do not
+        travel: jobs get a list of them. Raises OSError.
+        """
         inputs = [self._paths.worker, self._paths.launcher, self._paths.notebook]
-        if self._paths.files.is_dir():
+        if in_place:
+            listed = batch.folder / self._paths.shared_files.name
+            write_json(listed, {"files": dict(in_place)})
+            inputs += [listed, *self._travelling(in_place)]
+        elif self._paths.files.is_dir():
             inputs.append(self._paths.files)
         if self._secrets is not None:
             inputs.append(self._secrets)
@@ -107,6 +142,9 @@ class FileTransfer:
             "error": "err",
             "stream_output": "True",
         }
+        if spool:
+            # Nothing that a task prints comes here before its end.
+            commands |= {"output": SPOOLED_OUTPUT, "stream_output": "False"}
         if image:
             # Only for jobs of the container universe does HTCondor bring an image to the node.
             commands["universe"] = "container"
@@ -114,6 +152,24 @@ class FileTransfer:
             on_every_node = image.startswith("/cvmfs/")
             commands["transfer_container"] = str(not on_every_node)
         return commands
+
+    def _travelling(self, in_place: Mapping[str, SharedFile]) -> list[Path]:
+        """Return a folder `files` with those helper files that are not `in_place`, if any."""
+        files = self._paths.files
+        rest = [
+            path.relative_to(files)
+            for path in sorted(files.rglob("*"))
+            if path.is_file() and path.relative_to(files).as_posix() not in in_place
+        ]
+        if not rest:
+            return []
+        # All batches of a scan send the same files, so the folder is made once.
+        folder = self._paths.batches / "travels" / files.name
+        for name in rest:
+            target = folder / name
+            target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            _link_or_copy(files / name, target)
+        return [folder]
 
     # while tasks run ------------------------------------------------------------------
 
@@ -206,6 +262,21 @@ def _parse(line: bytes) -> _Piece | None:
     if not 0 <= offset < mirror.FILE_LIMIT:
         return None
     return _Piece(key, copy, file, offset, data)
+
+
+def _shared_file(about: Fields) -> SharedFile:
+    return {"path": about.text("path"), "size": about.whole("size")}
+
+
+def _link_or_copy(source: Path, target: Path) -> None:
+    """Make a file that is the same as another one. Raises OSError."""
+    try:
+        os.link(source, target)
+    except FileExistsError:
+        return
+    except OSError:  # no hard links here
+        copy_file(source, target)
+        shutil.copystat(source, target)
 
 
 def _outputs(folder: Path) -> list[Path]:

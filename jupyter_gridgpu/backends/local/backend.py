@@ -109,17 +109,22 @@ class LocalBackend:
     def slots(self) -> int:
         """Return how many jobs run at once.
 
-        With GPUs, that is as many as the GPUs take. Without, half of the cores are used, so that
-        the machine stays usable; each job takes --cpus of them. `--parallel` sets another number,
-        which GPUs may limit.
+        With GPUs, that is as many as the GPUs take and, where --cpus is given, as the cores take.
+        Without, half of the cores are used, so that the machine stays usable; each job takes --cpus
+        of them. `--parallel` sets another number, which GPUs may limit.
         """
         parallel = self._scan.parallel
+        cpus = self._scan.resources.cpus
         gpus = len(self.devices())
         gpus_of_job = max(self._scan.resources.gpus, 1)
         limit = gpus * self._scan.per_gpu // gpus_of_job
         if limit == 0:
-            return parallel or max(1, core_count() // 2 // (self._scan.resources.cpus or 1))
-        return min(parallel or limit, limit)
+            return parallel or max(1, core_count() // 2 // (cpus or 1))
+        if parallel:
+            return min(parallel, limit)
+        if cpus:
+            return min(limit, max(1, core_count() // cpus))
+        return limit
 
     def notice(self) -> str | None:
         """Return None: there is no batch system that could be in trouble."""

@@ -25,6 +25,7 @@ from jupyter_gridgpu.backends.base import (
     read_result,
 )
 from jupyter_gridgpu.backends.batch.exit_codes import EXITS
+from jupyter_gridgpu.backends.late_results import LateResults
 from jupyter_gridgpu.backends.local.claims import (
     JobOwner,
     claim_for_runner,
@@ -33,13 +34,19 @@ from jupyter_gridgpu.backends.local.claims import (
     read_claim,
 )
 from jupyter_gridgpu.backends.local.devices import GpuPins
+from jupyter_gridgpu.backends.local.endings import (
+    end_of,
+    kill_leftovers,
+    launcher_failed,
+    publish_result,
+    stopped_before_start,
+)
 from jupyter_gridgpu.backends.local.starters import Starter
-from jupyter_gridgpu.backends.local.waiting import HandedOver, SignsOfLife
+from jupyter_gridgpu.backends.local.waiting import HandedOver
+from jupyter_gridgpu.backends.signs_of_life import SignsOfLife
 from jupyter_gridgpu.model.job import Observation
 from jupyter_gridgpu.store.paths import (
-    JobPaths,
     ScanPaths,
-    publish,
     scratch_folder,
     write_stop,
 )
@@ -48,6 +55,7 @@ from jupyter_gridgpu.store.process import Process
 # If no worker has claimed a job after so long, another one is started; then after twice as long.
 UNCLAIMED_S = 60.0
 MAX_HAND_OVERS = 6  # of one job, to workers of which none claimed it: that takes an hour
+GONE_S = 10.0  # a job whose folder is missing for so long is lost
 UNREADABLE_S = 5.0  # a claim that nobody can read for so long is that of a worker that is dead
 # A job on another host is lost after so long without a heartbeat; a worker writes one every 20 s.
 LOST_S = 180.0
@@ -84,6 +92,8 @@ class LocalJobTracker:
         self._handed_over: dict[str, HandedOver] = {}
         self._cancelled: dict[str, float] = {}  # key -> when its worker was told to end
         self._unreadable: dict[str, float] = {}  # key -> when its claim was first seen damaged
+        self._gone: dict[str, float] = {}  # key -> when its job.json was first missed
+        self._late = LateResults(paths, clock)
         self._signs = SignsOfLife(clock)
         # A running job whose notebook is known has nothing more to show. Its worker and what was
         # seen are kept here, so that a poll costs one look at a process and none at the disk.
@@ -143,7 +153,11 @@ class LocalJobTracker:
         """Return what is known of a job that no worker has taken yet."""
         job = self._paths.job(key)
         if not job.spec.exists():
-            return Observation("lost", message="The folder of the job is gone.")
+            # A network disk may be away for a moment.
+            if self._clock() - self._gone.setdefault(key, self._clock()) < GONE_S:
+                return Observation("queued")
+            return self._ended(key, Observation("lost", message="The folder of the job is gone."))
+        self._gone.pop(key, None)
         if self._starter.may_claim(key):
             return self._late_or_queued(key)
         if self._starter.failed_starts >= MAX_FAILED_STARTS and claim_for_runner(job):
@@ -194,7 +208,7 @@ class LocalJobTracker:
         """Return what is known of a job that was taken and has no result yet."""
         owner = claim.process
         if owner is None:
-            return self._ended(key, _stopped_before_start())
+            return self._ended(key, stopped_before_start())
         if owner.host != socket.gethostname():
             return self._on_other_host(key, owner, claim)
         if owner.alive():
@@ -229,7 +243,7 @@ class LocalJobTracker:
         if self._signs.silent_s(key, last_sign) < LOST_S:
             return replace(self._seen_running(key, claim), where=owner.host)
         message = f"{owner.host}, where it ran, has not been heard of for {LOST_S / 60:.0f} min."
-        return self._ended(key, Observation("lost", message=message))
+        return self._given_up(key, claim, Observation("lost", message=message))
 
     def _kill_if_late(self, key: str, owner: Process) -> None:
         """Kill a worker that was told to end and has not ended in time."""
@@ -243,16 +257,18 @@ class LocalJobTracker:
     def _result(self, key: str) -> Observation | None:
         """Return the published result of a job, or None if there is none."""
         result = read_result(self._paths, key)
-        if result is None:
+        if result is None or not self._late.has_come(key):
             return None
         return self._ended(key, result)
 
     def _ended(self, key: str, seen: Observation) -> Observation:
         """Forget a job that has ended, and return `seen` with the GPU seconds that it took."""
         devices = self._pins.release(key)
-        for known in (self._handed_over, self._cancelled, self._running, self._unreadable):
+        waits = (self._handed_over, self._cancelled, self._running, self._unreadable, self._gone)
+        for known in waits:
             known.pop(key, None)
         self._signs.forget(key)
+        self._late.forget(key)
         seconds = (seen.ended or 0.0) - (seen.started or 0.0)
         return replace(seen, gpu_s=max(seconds, 0.0) * len(devices))
 
@@ -263,7 +279,7 @@ class LocalJobTracker:
         started = claim_time(job)
         if claim.copy is not None:
             shutil.rmtree(scratch_folder(claim.copy), ignore_errors=True)
-            if self._publish_result(key, claim.copy) and (result := self._result(key)):
+            if publish_result(job, claim.copy) and (result := self._result(key)):
                 return result
         if claim.folder is not None and moved_from(claim.folder, job):
             # The worker ended because its folder was gone. That is no failure of the job.
@@ -276,10 +292,10 @@ class LocalJobTracker:
         began = claim.copy is None or job.copy(claim.copy).folder.exists()
         if self._contained and not began:
             if key in self._cancelled:
-                return self._ended(key, _stopped_before_start())
+                return self._ended(key, stopped_before_start())
             code = self._starter.exit_code(key)
             reason = EXITS[code][0] if code in EXITS else self.start_reason
-            return self._ended(key, _launcher_failed(job, claim, started, reason))
+            return self._given_up(key, claim, launcher_failed(job, claim, started, reason))
         message = "The worker was killed; what was saved until then is kept."
         if has_damaged_result(self._paths, key):
             message = DAMAGED_RESULT
@@ -288,59 +304,13 @@ class LocalJobTracker:
             "node",
             message,
             started=started,
-            ended=_end_of(claim, started),
+            ended=end_of(claim, started),
             notebook=notebook_of(self._paths, key, claim.copy),
         )
-        return self._ended(key, killed)
+        return self._given_up(key, claim, killed)
 
-    def _publish_result(self, key: str, copy: str) -> bool:
-        """Publish the result of a worker that was killed between writing and publishing it.
-
-        Return whether there was such a result.
-        """
-        job = self._paths.job(key)
-        written = job.copy(copy)
-        return (
-            written.is_real() and written.result.is_file() and publish(written.result, job.result)
-        )
-
-
-def _launcher_failed(job: JobPaths, claim: JobOwner, started: float, reason: str) -> Observation:
-    """Return what became of a job whose launcher, or whose container, started no worker."""
-    # The launcher and the container runtime write the reason into the job's log.
-    message = last_log_line(job.log)
-    if not message:
-        message = "The launcher ended before the worker began; runner.log may say why."
-    ended = _end_of(claim, started)
-    return Observation("failed", reason, message, started=started, ended=ended)
-
-
-def _end_of(claim: JobOwner, started: float) -> float:
-    """Return when a job ended whose worker was just found dead, in seconds since the epoch.
-
-    The clock of the day may have been set since `started`, so the age of the worker is the limit.
-    """
-    took_s = max(time.time() - started, 0.0)
-    age_s = claim.process.age_s() if claim.process is not None else None
-    if age_s is not None:
-        took_s = min(took_s, age_s)
-    return started + took_s
-
-
-def _stopped_before_start() -> Observation:
-    return Observation("cancelled", "user", "Stopped before it started.")
-
-
-def kill_leftovers(job_folder: str) -> None:
-    """Kill the processes that a killed worker left behind.
-
-    They are known by the variable GRIDGPU_JOB, in which every process of a job inherits the job's
-    folder.
-    """
-    import psutil
-
-    for process in psutil.process_iter():
-        # Processes of other users cannot be looked at, and any process may end meanwhile.
-        with contextlib.suppress(psutil.Error, OSError):
-            if process.environ().get("GRIDGPU_JOB") == job_folder:
-                process.kill()
+    def _given_up(self, key: str, claim: JobOwner, end: Observation) -> Observation:
+        """Return the end of a job without a result; it runs as long as there may be one."""
+        if self._late.has_none(key, end, claim.copy):
+            return self._ended(key, end)
+        return self._seen_running(key, claim)

@@ -1,14 +1,8 @@
-"""How long jobs have been waited for: those that no worker took, and those on other hosts."""
+"""How long jobs have been waited for that no worker took."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
-
-# A last sign of life that is older than this by the clock of the day when it is first seen is
-# believed to be so old: the clocks of two hosts do not differ by so much.
-LONG_AGO_S = 3600.0
 
 
 @dataclass
@@ -32,30 +26,3 @@ class HandedOver:
         if self.times < 2:
             return None
         return f"No worker has taken the job yet; it was handed over {self.times} times."
-
-
-class SignsOfLife:
-    """When each job on another host last gave a sign of life.
-
-    The clocks of two hosts differ, and this host may have slept. So a sign counts from the moment
-    when it was first seen here, on `clock`.
-    """
-
-    def __init__(self, clock: Callable[[], float]) -> None:
-        self._clock = clock
-        self._seen: dict[str, tuple[float, float]] = {}  # key -> the sign, when it was first seen
-
-    def silent_s(self, key: str, sign: float) -> float:
-        """Return for how many seconds a job has given no sign but `sign`."""
-        last, seen_at = self._seen.get(key, (None, 0.0))
-        if last != sign:
-            seen_at = self._clock()
-            age_s = time.time() - sign
-            if last is None and age_s > LONG_AGO_S:
-                seen_at -= age_s
-            self._seen[key] = sign, seen_at
-        return self._clock() - seen_at
-
-    def forget(self, key: str) -> None:
-        """Forget a job that has ended."""
-        self._seen.pop(key, None)

@@ -23,9 +23,10 @@ from jupyter_gridgpu.backends.base import Capabilities, Job
 from jupyter_gridgpu.backends.batch.backend import BatchBackend
 from jupyter_gridgpu.backends.batch.batches import Batch
 from jupyter_gridgpu.backends.batch.inquiry import TaskStatus
-from jupyter_gridgpu.backends.panda import client_call, credentials, outputs, sandbox
+from jupyter_gridgpu.backends.panda import client_call, credentials, outputs, sandbox, task_options
 from jupyter_gridgpu.backends.panda.senders import BatchSenders
 from jupyter_gridgpu.backends.panda.status import TaskFacts, task_status
+from jupyter_gridgpu.backends.panda.task_ends import TaskEnds
 from jupyter_gridgpu.backends.panda.task_map import attempts
 from jupyter_gridgpu.errors import AnswerPending, BackendError, Unreachable
 from jupyter_gridgpu.model.job import Observation
@@ -35,7 +36,6 @@ from jupyter_gridgpu.store.paths import ScanPaths
 
 _MISSING = "--on panda needs panda-client: pip install 'jupyter_gridgpu[panda]'."
 YOUNG_S = 600.0  # for so long after PanDA took a task, PanDA may not know the task yet
-METADATA_TRIES = 3  # how often the metadata of a job that finished are asked for
 
 
 class PandaBackend(BatchBackend):
@@ -64,10 +64,8 @@ class PandaBackend(BatchBackend):
         self._senders = BatchSenders(paths)
         self._refused: dict[str, BackendError] = {}  # key -> why PanDA refused its batch
         self._followed: dict[str, Batch] = {}  # task -> its batch, while it has jobs to follow
-        # How often the metadata of a job were asked for, by task and sequence number.
-        self._metadata_tries: dict[tuple[str, int], int] = {}
-        self._killed: set[str] = set()  # tasks whose end PanDA has registered
-        self._rucio = outputs.Rucio(paths)
+        self._ends = TaskEnds()
+        self._left = outputs.LeftByJobs(paths)
         self._identity = credentials.Identity()
 
     # what PanDA can do ------------------------------------------------------------------
@@ -171,6 +169,9 @@ class PandaBackend(BatchBackend):
             if task:
                 followed[task] = batch
         self._followed = followed
+        if self._ends.pending:
+            # Each question also kills what PanDA has made anew since the last one.
+            self._inquiry.hurry()
         return super().poll(ids)
 
     def query(self) -> Mapping[str, TaskStatus]:
@@ -180,13 +181,19 @@ class PandaBackend(BatchBackend):
         followed = dict(self._followed)
         questions = {task: self._question(task, batch) for task, batch in followed.items()}
         if not questions:
+            self._ends.pending = False
             return {}
         answers = client_call.call("ask", {"tasks": list(questions.values())}, client_call.ASK_S)
         found: dict[str, TaskStatus] = {}
+        ending = False
         for answer in answers:
             task = answer["id"]
             unwanted = frozenset(questions[task]["unwanted"])
-            found.update(self._statuses(task, followed[task], answer, unwanted))
+            statuses = self._statuses(task, followed[task], answer, unwanted)
+            unwanted_ids = [self.task_id(task, number) for number in unwanted]
+            ending |= any(not statuses[job].has_ended for job in unwanted_ids if job in statuses)
+            found.update(statuses)
+        self._ends.pending = ending
         return found
 
     def _question(self, task: str, batch: Batch) -> dict[str, Any]:
@@ -196,7 +203,7 @@ class PandaBackend(BatchBackend):
         for number, keys in enumerate(batch.tasks, 1):
             if all(self._paths.job(key).stop.exists() for key in keys):
                 unwanted.append(number)
-            if self._has_all_metadata(task, batch, number):
+            if self._left.has_all_metadata(batch, number):
                 kept.append(number)
         return {
             "id": task,
@@ -204,17 +211,8 @@ class PandaBackend(BatchBackend):
             "folder": str(outputs.metadata_folder(batch)),
             "unwanted": unwanted,
             "kept": kept,
-            "killed": task in self._killed,
+            "killed": self._ends.is_registered(task),
         }
-
-    def _has_all_metadata(self, task: str, batch: Batch, number: int) -> bool:
-        """Return whether no more metadata of a job are to be asked for.
-
-        They are here, or PanDA was asked METADATA_TRIES times in vain.
-        """
-        if outputs.has_metadata(batch, number):
-            return True
-        return self._metadata_tries.get((task, number), 0) >= METADATA_TRIES
 
     def _statuses(
         self, task: str, batch: Batch, answer: dict[str, Any], unwanted: frozenset[int]
@@ -223,16 +221,16 @@ class PandaBackend(BatchBackend):
         if "unknown" in answer:
             return self._unknown_task(task, batch)
         for number in answer.get("kept", ()):
-            tries = self._metadata_tries.get((task, number), 0)
-            self._metadata_tries[task, number] = tries + 1
+            self._left.note_asked(batch, number)
         if answer.get("killed"):
-            self._killed.add(task)
+            self._ends.note(task)
         facts = TaskFacts(
             architecture=architecture(self._scan.resources),
             attempts=attempts(self._scan),
             monitor=credentials.monitor(),
             unwanted=unwanted,
-            settled=self._settled(task, batch, answer),
+            long_killed=self._ends.is_long_registered(task),
+            settled=self._left.settled(batch, answer["jobs"]),
         )
         found = task_status(answer, len(batch.tasks), facts, time.time())
         return {self.task_id(task, number): status for number, status in found.items()}
@@ -248,20 +246,6 @@ class PandaBackend(BatchBackend):
             return {}
         waits = TaskStatus("queued", message="PanDA has taken the task and not begun with it.")
         return {self.task_id(task, number): waits for number in range(1, len(batch.tasks) + 1)}
-
-    def _settled(self, task: str, batch: Batch, answer: dict[str, Any]) -> frozenset[int]:
-        """Return the numbers of finished jobs of which nothing more will be fetched."""
-        # Of several tries at a job that finished, the last one listed counts.
-        names = {
-            job["seq"]: job["outputs"] for job in answer["jobs"] if job["jobStatus"] == "finished"
-        }
-        settled = set()
-        for number, of_job in names.items():
-            # Rucio must be asked even if metadata are missing, since this call starts a download.
-            downloaded = self._rucio.settled(batch, number, of_job)
-            if downloaded and self._has_all_metadata(task, batch, number):
-                settled.add(number)
-        return frozenset(settled)
 
     # when jobs end ----------------------------------------------------------------------
 
@@ -287,6 +271,7 @@ def _check_options(scan: ScanSpec) -> None:
     for name, value in meaningless.items():
         if value:
             raise BackendError(f"PanDA knows no --{name}: leave it out.")
+    task_options.check(placement.options)
     if container.runtime != "auto":
         raise BackendError(
             "--runtime: at the grid's sites PanDA's pilot starts the image; leave it out."

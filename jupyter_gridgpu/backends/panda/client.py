@@ -13,34 +13,27 @@ import contextlib
 import fcntl
 import json
 import os
-import re
 import signal
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from jupyter_gridgpu.backends.batch.batches import Batch, BatchStore
-from jupyter_gridgpu.backends.panda import sandbox
 from jupyter_gridgpu.backends.panda.client_call import REFUSED, SILENT
-from jupyter_gridgpu.backends.panda.failures import ERROR_SOURCES
+from jupyter_gridgpu.backends.panda.error_codes import ERROR_SOURCES
+from jupyter_gridgpu.backends.panda.sending import send
 from jupyter_gridgpu.backends.panda.states import ENDED_JOB_STATES, FINAL_TASK_STATES
-from jupyter_gridgpu.backends.panda.task_map import Submitter, task_map
 from jupyter_gridgpu.backends.panda.wrapped_client import PandaClient
-from jupyter_gridgpu.errors import BackendError, GridGpuError, Unreachable
+from jupyter_gridgpu.errors import GridGpuError, Unreachable
 from jupyter_gridgpu.model.job import one_line
-from jupyter_gridgpu.model.scan import ScanSpec
-from jupyter_gridgpu.store import home
 from jupyter_gridgpu.store.json_decoder import parse_json
 from jupyter_gridgpu.store.opener import LOCK, plain_handle
-from jupyter_gridgpu.store.paths import ScanPaths, write_json
-from jupyter_gridgpu.transport import key_files, scan_secrets
+from jupyter_gridgpu.store.paths import write_json
 
 FETCH_LIMIT = 200  # jobs whose metadata are fetched for one question
 METADATA_BYTES = 4_000_000
-REPLY_LENGTH = 200
+WORDS_LENGTH = 200
 _JOB_FIELDS = (
     "PandaID",
     "attemptNr",
@@ -51,9 +44,7 @@ _JOB_FIELDS = (
     *(f"{source}ErrorCode" for source in ERROR_SOURCES),
     *(f"{source}ErrorDiag" for source in ERROR_SOURCES),
 )
-_JOB_TIMES = ("creationTime", "startTime", "endTime", "stateChangeTime")
-_TASK_ID = re.compile(r"jediTaskID=(\d+)")
-_SERVER_ERROR = 4  # insertTaskParams: the server failed, so the next try may succeed
+_JOB_TIMES = ("creationTime", "startTime", "endTime", "stateChangeTime", "modificationTime")
 
 
 # checking -----------------------------------------------------------------------------
@@ -65,71 +56,6 @@ def check(question: dict[str, Any]) -> dict[str, Any]:
     panda.ask("hello")
     submitter = panda.submitter()
     return {"nickname": submitter.nickname, "vo": submitter.vo, "server": submitter.server}
-
-
-# sending ------------------------------------------------------------------------------
-
-
-def send(question: dict[str, Any]) -> dict[str, Any]:
-    """Send the batch `batch` of the scan in `folder`, and return the id of its task.
-
-    Raises BackendError if PanDA refuses the batch, Unreachable if it is not known whether PanDA
-    took the batch.
-    """
-    paths = ScanPaths(Path(question["folder"]))
-    scan = home.load(paths.folder)
-    batches = BatchStore(paths).all()
-    batch = next(batch for batch in batches if batch.name == question["batch"])
-    panda = PandaClient()
-    submitter = panda.submitter()
-    archive, size = _upload(panda, scan, paths, batch, submitter)
-    task_id, is_new = _insert(panda, scan, batch, submitter, archive)
-    return {"id": task_id, "new": is_new, "bytes": size}
-
-
-def _upload(
-    panda: PandaClient, scan: ScanSpec, paths: ScanPaths, batch: Batch, submitter: Submitter
-) -> tuple[str, int]:
-    """Upload the sandbox of a batch. Return its name on the server and its size in bytes."""
-    archive = f"jobO.{scan.id}.{batch.name}.tar.gz"
-    sender = key_files.sender_file(scan.id)
-    # The sandbox holds the key with which jobs send metrics. The key must never lie in the scan's
-    # folder, so the sandbox is made elsewhere.
-    with tempfile.TemporaryDirectory(prefix="gridgpu-") as folder:
-        # panda-client calls an archive on the server by the path that it is given.
-        os.chdir(folder)
-        keys = {paths.sender.name: sender}
-        secrets = scan_secrets.kept_file(scan)
-        if secrets is not None:
-            keys[secrets.name] = secrets
-        size = sandbox.pack(paths, batch.tasks, Path(archive), keys)
-        use_cache = submitter.vo == "atlas"
-        reply = panda.ask("putFile", archive, useCacheSrv=use_cache, reuseSandbox=True)
-        # The temporary folder is about to be removed.
-        os.chdir(batch.folder)
-    # PanDA may have an archive with the same bytes already, under another name.
-    if isinstance(reply, str) and reply.startswith("NewFileName:"):
-        return reply.split(":", 1)[1], size
-    if reply != "True":
-        text = one_line(str(reply), REPLY_LENGTH)
-        raise BackendError(f"PanDA did not take the files of the jobs: {text}")
-    return archive, size
-
-
-def _insert(
-    panda: PandaClient, scan: ScanSpec, batch: Batch, submitter: Submitter, archive: str
-) -> tuple[str, bool]:
-    """Insert the task of a batch. Return its id, and whether PanDA did not have it before."""
-    parameters = task_map(scan, batch.name, len(batch.tasks), submitter, archive)
-    code, reply = panda.ask("insertTaskParams", parameters, properErrorCode=True)
-    # The reply names the task also where a task of that name was sent before.
-    found = _TASK_ID.search(str(reply))
-    if found is None:
-        text = f"PanDA did not take the task: {one_line(str(reply), REPLY_LENGTH)}"
-        if code == _SERVER_ERROR:
-            raise Unreachable(text)
-        raise BackendError(text)
-    return found[1], code == 0
 
 
 # asking -------------------------------------------------------------------------------
@@ -150,10 +76,15 @@ def _task_answer(panda: PandaClient, task: dict[str, Any]) -> dict[str, Any]:
     """Return what PanDA says of a task; kill unwanted jobs and fetch metadata that are missing."""
     number = int(task["id"])
     known, details = panda.ask("get_task_details_json", number)
-    if not known or not isinstance(details, dict):
+    if not known and "not found" in str(details):
         return {"id": task["id"], "unknown": str(details)}
+    descriptions = panda.ask("get_job_descriptions", number)
+    # What is in no form that we know tells nothing, and no job may be lost by it.
+    if not known or not isinstance(details, dict) or not isinstance(descriptions, list):
+        said = one_line(str(details), WORDS_LENGTH) if not known else None
+        raise Unreachable(f"PanDA's answer about task {number} cannot be read ({said or 'odd'})")
     jobs = []
-    for description in panda.ask("get_job_descriptions", number) or []:
+    for description in descriptions:
         job = _job_answer(description)
         if job is not None:
             jobs.append(job)
@@ -164,8 +95,8 @@ def _task_answer(panda: PandaClient, task: dict[str, Any]) -> dict[str, Any]:
         "jobs": jobs,
         "kept": _fetch_metadata(panda, Path(task["folder"]), jobs, set(task["kept"])),
     }
-    if task["unwanted"] and details.get("status") not in FINAL_TASK_STATES:
-        answer["killed"] = _kill_unwanted(panda, task, jobs)
+    if task["unwanted"]:
+        answer.update(_end_unwanted(panda, task, answer))
     return answer
 
 
@@ -223,7 +154,7 @@ def _fetch_metadata(
         return []
     folder.mkdir(mode=0o700, exist_ok=True)
     tried = []
-    for job in panda.ask("getFullJobStatus", chosen):
+    for job in panda.ask("getFullJobStatus", chosen) or ():
         if job is None or job.PandaID not in numbers:
             continue
         number = numbers[job.PandaID]
@@ -235,31 +166,37 @@ def _fetch_metadata(
     return tried
 
 
-def _kill_unwanted(
-    panda: PandaClient, task: Mapping[str, Any], jobs: Sequence[Mapping[str, Any]]
-) -> bool:
-    """Kill a task if none of its jobs is wanted any more; else kill its unwanted jobs.
+def _end_unwanted(
+    panda: PandaClient, task: Mapping[str, Any], answer: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Kill a task if none of its jobs is wanted any more, and kill its unwanted jobs.
 
-    Return whether PanDA has registered the end of the task.
+    Return `killed`, which says whether PanDA has registered the end of the task, or `not_killed`,
+    which says why PanDA took no order. What PanDA said of the jobs is good all the same.
     """
     unwanted = set(task["unwanted"])
-    finished = {job["seq"] for job in jobs if job["jobStatus"] == "finished"}
+    finished = {job["seq"] for job in answer["jobs"] if job["jobStatus"] == "finished"}
     unfinished = set(range(1, task["size"] + 1)) - finished
-    if unfinished <= unwanted:
-        if task["killed"]:
-            return True
-        taken, reply = panda.ask("killTask", int(task["id"]))
-        # PanDA rejects the command for a task that has ended. In its first seconds a task is not
-        # known and goes on, so the command is given again with the next question.
-        return bool(taken) or "rejected" in str(reply)
-    live = [
-        job["PandaID"]
-        for job in jobs
-        if job["seq"] in unwanted and job["jobStatus"] not in ENDED_JOB_STATES
-    ]
-    if live:
-        panda.ask("killJobs", live)
-    return False
+    killed = bool(task["killed"])
+    try:
+        if unfinished <= unwanted and not killed and answer["status"] not in FINAL_TASK_STATES:
+            taken, reply = panda.ask("killTask", int(task["id"]))
+            # PanDA rejects the command for a task that has ended. In its first seconds a task is
+            # not known and goes on, so the command is given again with the next question.
+            killed = bool(taken) or "rejected" in str(reply)
+        # PanDA may overlook jobs that it made in the second in which it took the end of their
+        # task, and it makes a killed job anew. So jobs are killed with each question, until none
+        # is left.
+        live = [
+            job["PandaID"]
+            for job in answer["jobs"]
+            if job["seq"] in unwanted and job["jobStatus"] not in ENDED_JOB_STATES
+        ]
+        if live:
+            panda.ask("killJobs", live)
+    except Unreachable as error:
+        return {"killed": killed, "not_killed": str(error)}
+    return {"killed": killed}
 
 
 # the process --------------------------------------------------------------------------
@@ -278,6 +215,10 @@ def body_for(question: dict[str, Any]) -> dict[str, Any]:
     except OSError as error:
         # The disk may be full, for example. The next try may succeed.
         return {SILENT: f"{error.strerror}: {error.filename or 'a file of the scan'}"}
+    except Exception as error:
+        # An answer in a form that nobody knew. Without this body, nobody would hear of it.
+        kind = type(error).__name__
+        return {SILENT: f"what PanDA answered cannot be used ({kind}: {error})"[:WORDS_LENGTH]}
 
 
 def main() -> None:
@@ -296,13 +237,16 @@ def main() -> None:
     # Nobody waits for this process, so it ends itself if PanDA never answers.
     signal.alarm(int(question["patience_s"]))
     target = Path(question["answer"])
-    with os.fdopen(plain_handle(target.with_suffix(".lock"), LOCK), "wb") as lock:
+    lock_file = target.with_suffix(".lock")
+    # Each process that sends makes this file before PanDA hears of it.
+    again = lock_file.exists()
+    with os.fdopen(plain_handle(lock_file, LOCK), "wb") as lock:
         # A process that a killed runner has started may still be sending the same batch. A file
         # system without locks raises OSError; then PanDA itself finds the task by its name.
         with contextlib.suppress(OSError):
             fcntl.flock(lock, fcntl.LOCK_EX)
         if not target.exists():
-            write_json(target, body_for(question))
+            write_json(target, body_for({**question, "again": again}))
 
 
 if __name__ == "__main__":

@@ -10,20 +10,11 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from jupyter_gridgpu.backends.batch.exit_codes import exit_meaning
+from jupyter_gridgpu.backends.panda.error_codes import ERROR_SOURCES, KILLED_CODE, meaning
+from jupyter_gridgpu.model.exit_codes import OUR_EXITS
 from jupyter_gridgpu.model.job import one_line
 
-# The parts of PanDA that give a job an error code. The first that says something is shown.
-ERROR_SOURCES = ("pilot", "ddm", "jobDispatcher", "taskBuffer", "brokerage", "sup", "exe")
-# Our reasons for error codes. A code that is not listed means a failure of the node.
-REASON_OF_CODE = {
-    ("pilot", 1212): "oom",
-    ("pilot", 1223): "oom",
-    ("pilot", 1213): "timeout",
-    ("pilot", 1150): "timeout",
-    ("pilot", 1144): "user",
-}
-LAUNCHER_CODES = (71, 72, 73, 74, 75, 76)
+_BY_PANDA = re.compile(r"killed by (panda|jedi|server|system)\b", re.IGNORECASE)
 # How PanDA's database writes that there is no value.
 NO_VALUE = (None, "", "NULL", 0, "0")
 DIAGNOSTIC_LENGTH = 200
@@ -37,20 +28,30 @@ _MEMORY = re.compile(r"out of memory|exceeded.*memory", re.IGNORECASE)
 def failure(job: Mapping[str, Any]) -> tuple[str | None, str]:
     """Return the reason and a sentence for a job that ended badly, from its codes and texts."""
     codes = _error_codes(job)
-    exit_code = _number(job.get("transExitCode"))
+    exit_code = _number(job.get("transExitCode")) or codes.get("exe", 0)
     text = _sentence(job, codes, exit_code)
-    for source_and_code in codes.items():
-        if source_and_code in REASON_OF_CODE:
-            return REASON_OF_CODE[source_and_code], text
-    if exit_code in LAUNCHER_CODES:
-        reason, meaning = exit_meaning(exit_code)
-        return reason, f"{meaning} {text}"
+    if codes.get("taskBuffer") == KILLED_CODE and _is_killed_by_user(job):
+        return "user", text
+    for source, code in codes.items():
+        reason, _ = meaning(source, code)
+        # A node is blamed only where the job itself does not know better.
+        if reason is not None and (reason != "node" or exit_code not in OUR_EXITS):
+            return reason, text
+    if exit_code in OUR_EXITS:
+        reason, words = OUR_EXITS[exit_code]
+        return reason, f"{words} {text}"
     # PanDA has no code of its own for what follows, so only the text can tell.
     if _MEMORY.search(text):
         return "oom", text
     if _IMAGE.search(text):
         return "image", text
     return "node", text
+
+
+def _is_killed_by_user(job: Mapping[str, Any]) -> bool:
+    """Return whether a user killed a job, here or with another program."""
+    text = str(job.get("taskBufferErrorDiag"))
+    return "killed by" in text and not _BY_PANDA.search(text)
 
 
 def dialog(text: Any) -> str | None:
@@ -74,16 +75,19 @@ def _error_codes(job: Mapping[str, Any]) -> dict[str, int]:
 
 
 def _sentence(job: Mapping[str, Any], codes: Mapping[str, int], exit_code: int) -> str:
-    """Return the first diagnostic of a job, with all of its codes."""
-    # The code of `exe` is the exit code of the job once more.
-    numbers = [f"{source} {code}" for source, code in codes.items() if source != "exe"]
+    """Return the first diagnostic of a job, with all of its codes and what they mean."""
+    parts = []
+    for source, code in codes.items():
+        # The code of `exe` is the exit code of the job once more.
+        if source != "exe":
+            _, words = meaning(source, code)
+            parts.append(f"{source} {code}{words and ': '}{words}")
     if exit_code:
-        numbers.append(f"exit code {exit_code}")
+        parts.append(f"exit code {exit_code}")
     text = _first_diagnostic(job, codes)
-    if numbers:
-        text = f"{text} ({','.join(numbers)})"
-    # This puts a blank behind the commas of the diagnostic as well.
-    return f"{text}.".replace(",", ", ")
+    if parts:
+        text = f"{text} ({'; '.join(parts)})"
+    return f"{text}."
 
 
 def _first_diagnostic(job: Mapping[str, Any], codes: Mapping[str, int]) -> str:

@@ -18,8 +18,9 @@ import shutil
 import subprocess
 import tarfile
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from jupyter_gridgpu.backends.batch.batches import Batch
 from jupyter_gridgpu.store.opener import open_new, open_plain
@@ -34,11 +35,50 @@ from jupyter_gridgpu.store.paths import (
 from jupyter_gridgpu.worker.grid_metadata import FILES, unpack
 
 METADATA_BYTES = 8_000_000
+METADATA_TRIES = 3  # how often the metadata of a job that finished are asked for
 DOWNLOAD_S = 1800.0
 DOWNLOAD_TRIES = 2  # how often rucio is asked for an output file that does not come
 DOWNLOAD_FILES = 50  # in one call of rucio
 FILE_BYTES = 4 * 1024**3  # of one file in an archive
 _COPY_FILES = (*FILES, "launch.log")
+
+
+class LeftByJobs:
+    """Knows of each finished job whether more of what it left may come."""
+
+    def __init__(self, paths: ScanPaths) -> None:
+        self._rucio = Rucio(paths)
+        # How often metadata were asked for, by the name of a batch and the number of a job in it.
+        self._tries: dict[tuple[str, int], int] = {}
+
+    def note_asked(self, batch: Batch, number: int) -> None:
+        """Note that PanDA was asked for the metadata of a job."""
+        place = (batch.name, number)
+        self._tries[place] = self._tries.get(place, 0) + 1
+
+    def has_all_metadata(self, batch: Batch, number: int) -> bool:
+        """Return whether no more metadata of a job are to be asked for.
+
+        They are here, or PanDA was asked METADATA_TRIES times in vain.
+        """
+        if has_metadata(batch, number):
+            return True
+        return self._tries.get((batch.name, number), 0) >= METADATA_TRIES
+
+    def settled(self, batch: Batch, jobs: Sequence[Mapping[str, Any]]) -> frozenset[int]:
+        """Return the numbers of finished jobs of which nothing more will be fetched.
+
+        `jobs` are those of the batch as PanDA describes them.
+        """
+        # Of several tries at a job that finished, the last one listed counts.
+        names = {job["seq"]: job["outputs"] for job in jobs if job["jobStatus"] == "finished"}
+        settled = set()
+        for number, of_job in names.items():
+            # Rucio must be asked even if metadata are missing, since this call starts a download.
+            downloaded = self._rucio.settled(batch, number, of_job)
+            if downloaded and self.has_all_metadata(batch, number):
+                settled.add(number)
+        return frozenset(settled)
 
 
 # metadata -----------------------------------------------------------------------------

@@ -28,7 +28,7 @@ RUN = """\
 #!/bin/sh
 # Runs task $1 of the batch that lies here.
 command -v python3 >/dev/null 2>&1 || \
-{ echo "There is no python3 where the job runs." >&2; exit 74; }
+{ echo "ERROR: There is no python3 where the job runs." >&2; exit 74; }
 exec python3 worker.pyz grid "$1"
 """
 

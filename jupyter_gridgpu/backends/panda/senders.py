@@ -57,11 +57,10 @@ class BatchSenders:
         try:
             text = read_bounded(answer_file, ANSWER_BYTES).decode("utf-8", "replace")
             answer = client_call.unpacked(text)
-        except Unreachable as error:
+        except Unreachable:
             # Without this answer, the next call starts another process.
             answer_file.unlink()
-            reason = str(error).rstrip(".")
-            raise Unreachable(f"It was not sent: {reason}; it is tried again.") from None
+            raise
         return str(answer["id"])
 
     def close(self) -> None:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 # A task in one of these states makes no more jobs.
 FINAL_TASK_STATES = frozenset({"done", "finished", "failed", "broken", "aborted", "exhausted"})
+# A task in one of these states was killed and makes no more jobs, though some may still run.
+ENDING_TASK_STATES = frozenset({"aborting", "toabort"})
 TASK_STATES = {
     "registered": "PanDA has the task and prepares it",
     "defined": "PanDA has the task and prepares it",
@@ -17,6 +19,10 @@ TASK_STATES = {
     "paused": "The task is paused at PanDA",
     "scouting": "PanDA tries a few jobs first",
     "running": "PanDA makes its job",
+    "prepared": "PanDA sums the task up",
+    "passed": "PanDA sums the task up",
+    "aborting": "PanDA ends the task",
+    "toabort": "PanDA ends the task",
 }
 # In these states PanDA's broker writes into the task's errorDialog that it found no queue.
 BROKERED_TASK_STATES = ("pending", "ready", "assigning")
@@ -38,4 +44,6 @@ RUNNING_JOB_STATES = {
     "transferring": "Has ended, its files are on their way",
     "merging": "Has ended, its files are being merged",
 }
+# In these states a pilot has the job, and reports to PanDA now and then.
+PILOT_JOB_STATES = ("starting", "running")
 ENDED_JOB_STATES = frozenset({"finished", "failed", "cancelled", "closed"})

@@ -12,14 +12,17 @@ from typing import Any
 
 from jupyter_gridgpu.backends.batch.inquiry import TaskStatus
 from jupyter_gridgpu.backends.panda.failures import NO_VALUE, dialog, failure
+from jupyter_gridgpu.backends.panda.heartbeats import silence
 from jupyter_gridgpu.backends.panda.states import (
     BROKERED_TASK_STATES,
     ENDED_JOB_STATES,
+    ENDING_TASK_STATES,
     FINAL_TASK_STATES,
     QUEUED_JOB_STATES,
     RUNNING_JOB_STATES,
     TASK_STATES,
 )
+from jupyter_gridgpu.backends.panda.stop_texts import stop_text
 from jupyter_gridgpu.model.job import one_line
 from jupyter_gridgpu.model.units import duration_text
 
@@ -39,6 +42,8 @@ class TaskFacts:
     attempts: int = 3
     monitor: str = ""  # the address of the monitor's pages; empty where there is none
     unwanted: frozenset[int] = frozenset()  # sequence numbers of jobs that are to end
+    # Whether PanDA has known for a while that the task is to end, so that it makes no more jobs.
+    long_killed: bool = False
     # Sequence numbers of finished jobs of which nothing more will be fetched.
     settled: frozenset[int] = frozenset()
 
@@ -74,18 +79,19 @@ def _job_status(
     finished = [job for job in tries if job["jobStatus"] == "finished"]
     if finished:
         return _finished(newest(finished), number in facts.settled, facts)
-    killed = number in facts.unwanted and answer.get("killed")
+    unwanted = number in facts.unwanted
     if not tries:
-        if killed:
-            return TaskStatus("cancelled", "user", "Stopped before PanDA had made its job.")
+        if unwanted:
+            return _unwanted_without_jobs(answer, facts)
         return _without_jobs(answer, facts)
     job = newest(tries)
     if job["jobStatus"] not in ENDED_JOB_STATES:
-        # A job that runs hears of its end from its pilot, which may take half an hour.
-        if killed and job["jobStatus"] not in RUNNING_JOB_STATES:
-            return TaskStatus("cancelled", "user", "Stopped before it ran.", where=_site(job))
-        return _unfinished(job, number in facts.unwanted, facts, now)
-    if not killed and _is_tried_again(job, answer, facts):
+        # A job that was killed counts until PanDA says that it has ended: its pilot may start it
+        # in the same second, or may hear of its end only half an hour later.
+        return _unfinished(job, answer, unwanted, facts, now)
+    if _is_tried_again(job, answer, facts):
+        if unwanted:
+            return _made_anew(job, answer, facts)
         return _tried_again(job, facts)
     return _ended(job, facts)
 
@@ -120,7 +126,22 @@ def _without_jobs(answer: Mapping[str, Any], facts: TaskFacts) -> TaskStatus:
     return TaskStatus("queued", message=one_line(f"{text}{because}."))
 
 
-def _unfinished(job: Mapping[str, Any], unwanted: bool, facts: TaskFacts, now: float) -> TaskStatus:
+def _unwanted_without_jobs(answer: Mapping[str, Any], facts: TaskFacts) -> TaskStatus:
+    """Return the status of a stopped job that PanDA has not made."""
+    if _is_over(answer, facts):
+        return TaskStatus("cancelled", "user", "Stopped before PanDA had made its job.")
+    status = _without_jobs(answer, facts)
+    text = f"{status.message}{stop_text(0, facts.attempts, answer, running=False)}"
+    return replace(status, message=one_line(text))
+
+
+def _unfinished(
+    job: Mapping[str, Any],
+    answer: Mapping[str, Any],
+    unwanted: bool,
+    facts: TaskFacts,
+    now: float,
+) -> TaskStatus:
     """Return the status of a job that waits or runs."""
     state = str(job["jobStatus"])
     running = state in RUNNING_JOB_STATES
@@ -129,12 +150,11 @@ def _unfinished(job: Mapping[str, Any], unwanted: bool, facts: TaskFacts, now: f
     if _try_number(job) > 1:
         tried = f", attempt {_try_number(job)} of {facts.attempts}"
     text = f"{meaning}{_at_site(job)} (PanDA job {job.get('PandaID')}, {state}{tried})."
-    if unwanted and running:
-        text += " It is told to end with its pilot's next sign of life."
-    elif unwanted:
-        text += " It is being stopped."
+    if unwanted:
+        text += stop_text(_try_number(job), facts.attempts, answer, running)
     elif state == "activated":
         text += _long_wait(job, facts, now)
+    text += silence(job, now)
     status = TaskStatus("queued", None, one_line(text), where=_site(job), node=_node(job))
     if running:
         return replace(status, state="running", started=job.get("startTime"))
@@ -158,12 +178,25 @@ def _long_wait(job: Mapping[str, Any], facts: TaskFacts, now: float) -> str:
     )
 
 
+def _is_over(answer: Mapping[str, Any], facts: TaskFacts) -> bool:
+    """Return whether PanDA makes no more jobs of a task."""
+    state = answer.get("status")
+    return state in FINAL_TASK_STATES or (state in ENDING_TASK_STATES and facts.long_killed)
+
+
 def _is_tried_again(job: Mapping[str, Any], answer: Mapping[str, Any], facts: TaskFacts) -> bool:
     """Return whether PanDA makes a new job after the newest one has ended."""
-    if answer.get("status") in FINAL_TASK_STATES:
+    if _is_over(answer, facts):
         return False
     # PanDA closes a job to send it elsewhere, which is not counted as a try.
     return job["jobStatus"] == "closed" or _try_number(job) < facts.attempts
+
+
+def _made_anew(job: Mapping[str, Any], answer: Mapping[str, Any], facts: TaskFacts) -> TaskStatus:
+    """Return the status of a stopped job that has ended, and that PanDA may make anew."""
+    text = f"Has ended (PanDA job {job.get('PandaID')}, {job['jobStatus']})."
+    text += stop_text(_try_number(job), facts.attempts, answer, running=False)
+    return TaskStatus("queued", None, one_line(text), where=_site(job))
 
 
 def _tried_again(job: Mapping[str, Any], facts: TaskFacts) -> TaskStatus:

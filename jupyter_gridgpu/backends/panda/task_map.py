@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from jupyter_gridgpu.backends.panda import task_options
 from jupyter_gridgpu.model.scan import ScanSpec
 from jupyter_gridgpu.queues.gpu_request import architecture
 from jupyter_gridgpu.worker.launch.grid_task import OUTPUT
@@ -83,6 +84,7 @@ def task_map(
         **_sites(scan),
         **_resources(scan),
         **_container(scan),
+        **task_options.parameters(scan.placement.options, archive),
     }
     if scan.placement.inputs:
         # Jobs read copies of the input files on the node, not over the network.

@@ -7,7 +7,6 @@ that it prints, only one line without secrets leaves this process.
 
 from __future__ import annotations
 
-import html
 import os
 import re
 import sys
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_gridgpu.backends.panda.credentials import FOLDER, identity
+from jupyter_gridgpu.backends.panda.strange_answers import LastAnswer, without_tags
 from jupyter_gridgpu.backends.panda.task_map import Submitter
 from jupyter_gridgpu.errors import Unreachable
 from jupyter_gridgpu.model.job import one_line
@@ -25,7 +25,6 @@ LINE_LENGTH = 200
 _NOISE = re.compile(r"NoneType: None|\w+ failed : None|Traceback|File \"|^\s")
 # A bearer token, or three parts of base64 with dots between them, which is how tokens look.
 _SECRET = re.compile(r"Bearer\s+\S+|[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*")
-_TAG = re.compile(r"<(script|style).*?</\1>|<[^>]*>", re.DOTALL)
 _NICKNAME = re.compile(r"[A-Za-z0-9_-]{1,60}")
 
 
@@ -51,6 +50,7 @@ class PandaClient:
             reason = _clean(str(error))
             raise Unreachable(f"PanDA's server is not to be found: {reason}") from None
         self._client = Client
+        self._answers = LastAnswer(Client)
         self._utilities = PsubUtils
         self._version = str(PandaToolsPkgInfo.release_version)
 
@@ -60,10 +60,12 @@ class PandaClient:
         The functions return a status and an answer. Raises Unreachable unless the status is 0.
         """
         begin = self._end_of_printed()
+        self._answers.forget()
         try:
             status, answer = getattr(self._client, function)(*args, **options)
         except (Exception, SystemExit) as error:
             # For example a page of HTML where JSON was expected, or no token.
+            self._answers.learn(error)
             raise Unreachable(self._reason(f"{type(error).__name__}: {error}", begin)) from None
         if status != 0:
             message = ""
@@ -106,13 +108,15 @@ class PandaClient:
         """
         self._end_of_printed()
         printed = os.pread(self._printed.fileno(), PRINTED_BYTES, begin).decode(errors="replace")
-        text = _without_tags(f"{message}\n{printed}").splitlines()
+        text = without_tags(f"{message}\n{printed}").splitlines()
         lines = [_clean(line) for line in text if line.strip() and not _NOISE.search(line)]
         # A refused sign-in is what the user can mend, wherever it stands.
         for line in lines:
             if "authentication failed" in line:
                 detail = line.split("Invalid token. ")[-1]
                 return f"PanDA does not accept your sign-in ({detail})"
+        if strange := self._answers.strange():
+            return _clean(strange)
         lines.append("it gave no answer")
         return f"PanDA does not answer as it should ({lines[0]})"
 
@@ -122,11 +126,3 @@ def _clean(text: str) -> str:
     without_secrets = _SECRET.sub("…", text).strip()
     line = re.sub(r"^(ERROR|WARNING|INFO)\s*:\s*", "", without_secrets)
     return (one_line(line, LINE_LENGTH) or "").rstrip(".")
-
-
-def _without_tags(text: str) -> str:
-    """Return a text without tags, if it is a page of HTML."""
-    if "<" not in text:
-        return text
-    plain = html.unescape(_TAG.sub(" ", text))
-    return "\n".join(line.strip() for line in plain.splitlines())

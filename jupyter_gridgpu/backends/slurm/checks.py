@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from jupyter_gridgpu.backends.slurm import commands
+from jupyter_gridgpu.backends.slurm.passed_options import passed_options
 from jupyter_gridgpu.errors import BackendError
 from jupyter_gridgpu.model.scan import ScanSpec
 from jupyter_gridgpu.model.units import duration_text
@@ -36,13 +37,13 @@ def check_partition(scan: ScanSpec) -> None:
     account = scan.placement.account
     if not wall_s and not account:
         return
-    partition = _partition(scan.placement.queue)
+    partition = partition_of(scan)
     name = partition.get("PartitionName")
-    longest_s = parse_time_limit(partition.get("MaxTime", ""))
-    if longest_s is not None and wall_s > longest_s:
+    allowed_s = parse_time_limit(partition.get("MaxTime", ""))
+    if allowed_s is not None and wall_s > allowed_s:
         raise BackendError(
             f"--walltime: a job of {duration_text(wall_s)} is longer than"
-            f" the {duration_text(longest_s)}"
+            f" the {duration_text(allowed_s)}"
             f" that the partition {name} allows. Ask for less or give another --queue."
         )
     # scontrol prints ALL, or a list with commas.
@@ -53,12 +54,22 @@ def check_partition(scan: ScanSpec) -> None:
         )
 
 
-def _partition(queue: str | None) -> dict[str, str]:
+def longest_s(scan: ScanSpec) -> float | None:
+    """Return the longest time limit of the partition that jobs go to; None if there is none.
+
+    Raises Unreachable if Slurm does not answer.
+    """
+    return parse_time_limit(partition_of(scan).get("MaxTime", ""))
+
+
+def partition_of(scan: ScanSpec) -> dict[str, str]:
     """Return what Slurm says about the partition that jobs go to, or nothing if it is not known."""
+    queue = scan.placement.queue
     command = ["scontrol", "--oneliner", "show", "partition"]
     if queue:
         command.append(queue)
-    for line in commands.run(command).stdout.splitlines():
+    cluster = passed_options(scan).cluster
+    for line in commands.run(command, cluster=cluster).stdout.splitlines():
         fields = dict(word.split("=", 1) for word in line.split() if "=" in word)
         # Without a queue, all partitions are listed, and jobs go to the default one.
         if queue or fields.get("Default") == "YES":

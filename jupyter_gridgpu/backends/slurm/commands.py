@@ -29,16 +29,21 @@ def run(
     text: str = "",
     env: dict[str, str] | None = None,
     keep: TextIO | None = None,
+    cluster: str = "",
 ) -> subprocess.CompletedProcess[str]:
     """Run a command of Slurm and return its output and exit code.
 
-    `text` goes to its standard input. `keep` is a file that the command holds open, and with it
+    `cluster` is the cluster that is meant, "" for the usual one. `text` goes to the command's
+    standard input. `keep` is a file that the command holds open, and with it
     the file's lock. Raises Unreachable if Slurm does not answer, BackendError if the command cannot
     be started.
     """
     if env is None:
         # Times as seconds since the epoch, and texts in English.
         env = {**os.environ, "SLURM_TIME_FORMAT": "%s", "LC_ALL": "C.UTF-8"}
+    if cluster:
+        # All commands have this option.
+        command = [command[0], f"--clusters={cluster}", *command[1:]]
     inherited = []
     if keep is not None:
         inherited.append(keep.fileno())
@@ -64,9 +69,9 @@ def run(
     return ran
 
 
-def answer(command: Sequence[str]) -> str:
+def answer(command: Sequence[str], cluster: str = "") -> str:
     """Run a command that only asks, and return what it prints. Raises Unreachable if it fails."""
-    ran = run(command)
+    ran = run(command, cluster=cluster)
     if ran.returncode:
         raise Unreachable(f"{command[0]} failed: {output.complaint(ran.stderr)}")
     return ran.stdout
@@ -80,7 +85,8 @@ def own_jobs() -> str:
 class Accounting:
     """Slurm's record of past jobs, which not every cluster has."""
 
-    def __init__(self) -> None:
+    def __init__(self, cluster: str = "") -> None:
+        self.cluster = cluster  # "" for the usual one
         self._exists: bool | None = None  # whether there is accounting; None: not tried yet
 
     def ask(self, fields: Sequence[str], *options: str) -> str:
@@ -93,7 +99,8 @@ class Accounting:
         if not self._exists:
             return ""
         form = [f"--delimiter={output.DIVIDER}", f"--format={','.join(fields)}"]
-        ran = run(["sacct", "--noheader", "--parsable2", "--allocations", *form, *options])
+        command = ["sacct", "--noheader", "--parsable2", "--allocations", *form, *options]
+        ran = run(command, cluster=self.cluster)
         if ran.returncode and "disabled" in ran.stderr:
             # The command is installed, but this cluster keeps no accounting: it is not asked again.
             self._exists = False

@@ -7,15 +7,18 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 
+from jupyter_gridgpu import images
 from jupyter_gridgpu.backends import travelling
 from jupyter_gridgpu.backends.base import patience
 from jupyter_gridgpu.backends.slurm import commands, output
+from jupyter_gridgpu.backends.slurm.passed_options import passed_options
 from jupyter_gridgpu.errors import BackendError
 from jupyter_gridgpu.model.scan import ScanSpec
 
-# Seconds from the signal to a worker to its time limit; longer where the grace is longer. Slurm may
-# send the signal a minute earlier.
+# Seconds from the signal to a worker to its time limit; longer where the grace is longer.
 LEAD_S = 60
+EARLY_S = 60  # Slurm may send the signal so much earlier
+STARTING_S = 60  # from the start of a task until its worker surely listens to signals
 LONGEST_LEAD_S = 65_535  # Slurm takes no more
 SPARE_MIN = 3  # added to a short time limit
 SHORT_S = 1800  # a time limit below this is short
@@ -31,20 +34,28 @@ def job_environment(scan: ScanSpec, environment: Mapping[str, str]) -> dict[str,
     not there: they are for the jobs and not for sbatch.
     """
     own = {name: value for name, value in environment.items() if _OF_SBATCH.fullmatch(name)}
-    return {**travelling.passed(scan, environment), **own}
+    variables = {**travelling.passed(scan, environment), **own}
+    if scan.container.image and not images.starts_container(scan.container):
+        # By it a job in an image that Slurm has started knows that its PATH is not the image's.
+        variables[images.SENT_PATH] = variables.get("PATH", "")
+    return variables
+
+
+def lead_s(scan: ScanSpec) -> int:
+    """Return how many seconds before the time limit Slurm sends its signal, at the latest."""
+    # The grace is at most half of the walltime, so the signal never comes when a job starts.
+    return min(max(LEAD_S, math.ceil(patience(scan))), LONGEST_LEAD_S)
 
 
 def constant_options(scan: ScanSpec) -> list[str]:
     """Return the options that are the same for every batch of a scan."""
-    # The grace is at most half of the walltime, so the signal never comes when a job starts.
-    lead_s = min(max(LEAD_S, math.ceil(patience(scan))), LONGEST_LEAD_S)
     return [
         "--output=/dev/null",  # a node may not see the scan's folder, and then nothing would start
         "--export=ALL",
         "--requeue",
         "--nodes=1",
         "--ntasks=1",
-        f"--signal=B:USR1@{lead_s}",
+        f"--signal=B:USR1@{lead_s(scan)}",
     ]
 
 
@@ -56,7 +67,7 @@ def array_option(tasks: int, at_once: int | None) -> str:
 
 
 def resource_options(scan: ScanSpec) -> list[str]:
-    """Return the options for cores, memory, disk and time of one task."""
+    """Return the options for cores, memory and disk of one task."""
     wanted = scan.resources
     side_by_side = scan.per_gpu  # jobs of a task that run at the same time
     found = []
@@ -66,19 +77,53 @@ def resource_options(scan: ScanSpec) -> list[str]:
         found.append(f"--mem={wanted.memory_mb * side_by_side}M")
     if wanted.disk_mb:
         found.append(f"--tmp={wanted.disk_mb * side_by_side}M")
-    if wanted.walltime_s:
-        found += _time_limit(wanted.walltime_s * scan.per_job)
     return found
 
 
-def _time_limit(total_s: int) -> list[str]:
+def is_short(scan: ScanSpec) -> bool:
+    """Return whether a task of the scan gets some minutes more than its jobs may take."""
+    return 0 < _total_s(scan) < SHORT_S
+
+
+def time_limit_min(scan: ScanSpec, longest_s: float | None = None) -> int | None:
+    """Return the time limit of a task in minutes, None to leave it to the cluster.
+
+    `longest_s` is the longest limit that the partition allows, None if it is not known.
+    """
+    total_s = _total_s(scan)
+    if not total_s:
+        return None
     least_min = math.ceil(total_s / 60)
-    if total_s >= SHORT_S:
-        return [f"--time={least_min}"]
+    if not is_short(scan):
+        return least_min
     # Slurm counts in minutes and kills a job at its limit. So a short job gets some minutes more,
-    # and its worker keeps the user's limit. Where the limit of the partition lies between the two
-    # times, Slurm takes the partition's.
-    return [f"--time={least_min + SPARE_MIN}", f"--time-min={least_min}"]
+    # and its worker keeps the user's limit.
+    wanted_min = least_min + SPARE_MIN
+    if longest_s is None:
+        return wanted_min
+    return max(min(wanted_min, int(longest_s // 60)), least_min)
+
+
+def time_options(scan: ScanSpec, limit_min: int | None) -> list[str]:
+    """Return the options for a time limit."""
+    if limit_min is None:
+        return []
+    if not is_short(scan):
+        return [f"--time={limit_min}"]
+    # Without a least time, a site may let its backfill scheduler shorten the job.
+    return [f"--time={limit_min}", f"--time-min={limit_min}"]
+
+
+def limit_is_near(scan: ScanSpec, limit_min: int | None) -> bool:
+    """Return whether Slurm may send its signal to a task before a worker listens."""
+    if limit_min is None:
+        return False
+    return limit_min * 60 < lead_s(scan) + EARLY_S + STARTING_S
+
+
+def _total_s(scan: ScanSpec) -> int:
+    """Return how long a task may take: its jobs run one after another. 0: any time."""
+    return (scan.resources.walltime_s or 0) * scan.per_job
 
 
 def placement_options(scan: ScanSpec) -> list[str]:
@@ -128,7 +173,8 @@ def _model(scan: ScanSpec, model: str) -> tuple[str | None, str | None]:
     """
     queue = scan.placement.queue
     fields = output.DIVIDER.join(("%G", "%f", "%D"))
-    text = commands.answer(["sinfo", "--noheader", "--format", fields, *option("partition", queue)])
+    command = ["sinfo", "--noheader", "--format", fields, *option("partition", queue)]
+    text = commands.answer(command, passed_options(scan).cluster)
     types = gres_types(text)
     gpu_type = best_match(model, types)
     if gpu_type:

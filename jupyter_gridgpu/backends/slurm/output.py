@@ -8,10 +8,14 @@ versions.
 
 from __future__ import annotations
 
+import os
+import pwd
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from jupyter_gridgpu.backends.base import PLACE_LIMIT
+from jupyter_gridgpu.backends.batch.by_hand import ended_by_hand
 from jupyter_gridgpu.backends.batch.exit_codes import exit_meaning
 from jupyter_gridgpu.backends.batch.inquiry import TaskStatus
 from jupyter_gridgpu.backends.slurm.reasons import STUCK, waiting_message
@@ -66,10 +70,15 @@ ENDINGS = {
     "PREEMPTED": ("failed", "preempted", "Slurm gave the node to a job of higher priority."),
     "NODE_FAIL": ("failed", "node", "The node failed."),
     "BOOT_FAIL": ("failed", "node", "The node could not be started."),
-    "CANCELLED": ("cancelled", "user", "Cancelled in Slurm."),
     "REVOKED": ("cancelled", "user", "Revoked in Slurm."),
     "COMPLETED": ("done", None, None),
 }
+CANCELLED = "CANCELLED"
+BY_HAND = "Cancelled in Slurm"
+UNSTARTED_BY_HAND = "Cancelled in Slurm before it started"
+# The queue does not tell who cancelled a task. Slurm lets only these do so.
+SOMEBODY = "you or an administrator"
+_CANCELLED_BY = re.compile(r"CANCELLED by (\d{1,10})(?!\d)")
 # How Slurm refuses a job because the user has too many in the queue: AssocMaxSubmitJobLimit,
 # QOSGrpSubmitJobsLimit and others.
 FULL = re.compile(r"\w*(Max|Grp)\w*Submit\w*Limit")
@@ -99,8 +108,8 @@ def read_tasks(text: str) -> dict[str, TaskStatus]:
 
 def _task_status(cells: list[str]) -> TaskStatus:
     """Return what the cells of one line say about a task."""
-    ident, state, reason, code, start, end, node, partition = cells
-    state = state.split(" ")[0].rstrip("+")  # sacct prints `CANCELLED by 1000`
+    ident, full_state, reason, code, start, end, node, partition = cells
+    state = full_state.split(" ")[0].rstrip("+")  # sacct prints `CANCELLED by 1000`
     where = one_line(partition, PLACE_LIMIT) or ""
     started = _epoch(start)
     if state in WAITING:
@@ -109,16 +118,41 @@ def _task_status(cells: list[str]) -> TaskStatus:
         return TaskStatus("queued", message=message, where=where or None)
     if state in RUNNING:
         return TaskStatus("running", where=where or None, node=_node(node), started=started)
-    ours, our_reason, message_or_none = ENDINGS.get(state) or _failure(state, reason, code)
-    return TaskStatus(
-        ours,
-        our_reason,
-        message_or_none,
+    if state == CANCELLED:
+        ending = ended_by_hand(BY_HAND, _who(full_state))
+    else:
+        ending = TaskStatus(*(ENDINGS.get(state) or _failure(state, reason, code)))
+    return replace(
+        ending,
         where=where or None,
         node=_node(node),
         started=started,
         ended=_epoch(end),
     )
+
+
+def _who(state: str) -> str:
+    """Return who cancelled a task, by its state in words of sacct or squeue."""
+    found = _CANCELLED_BY.match(state)
+    if not found:
+        return SOMEBODY
+    user = int(found[1])
+    if user == os.getuid():
+        return "you"
+    try:
+        return pwd.getpwuid(user).pw_name
+    except (KeyError, OverflowError):
+        return f"the user with the number {user}"
+
+
+def cancelled_by_somebody(status: TaskStatus) -> bool:
+    """Return whether a task was cancelled and the answer does not say by whom."""
+    return status.state == "cancelled" and f" {SOMEBODY}" in (status.message or "")
+
+
+def cancelled_unstarted() -> TaskStatus:
+    """Return the status of a task that Slurm has forgotten, since it was cancelled unstarted."""
+    return ended_by_hand(UNSTARTED_BY_HAND, SOMEBODY)
 
 
 def _failure(state: str, reason: str, code: str) -> tuple[str, str | None, str]:

@@ -58,7 +58,8 @@ class BatchSearch:
     def _in_queue(self, batches: Sequence[Batch]) -> dict[str, str]:
         form = output.queue_format(output.BATCH_FIELDS)
         text = commands.answer(
-            ["squeue", "--noheader", "--states=all", commands.own_jobs(), "--Format", form]
+            ["squeue", "--noheader", "--states=all", commands.own_jobs(), "--Format", form],
+            self._accounting.cluster,
         )
         known: dict[tuple[str, str], str] = {}
         for ident, comment, _, folder in output.rows(text, len(output.BATCH_FIELDS)):

@@ -16,6 +16,7 @@ from typing import cast
 from jupyter_gridgpu.errors import StorageError, UsageError
 from jupyter_gridgpu.records.export.base import Exporter
 from jupyter_gridgpu.records.record import Record
+from jupyter_gridgpu.store.access import why
 
 KINDS = {  # word of `--to` -> module
     "csv": "csv_table",
@@ -52,7 +53,7 @@ def export(record: Record, kind: str, target: Path | None = None, curves: bool =
     if target is None:
         target = _default_target(record, exporter, curves)
     target = target.absolute()
-    if target.exists() or target.is_symlink():
+    if os.path.lexists(target):
         raise UsageError(f"{target} is there already; name another place with --output.")
     # An export is written beside its place and gets its name when it is complete. So a file with
     # this name is always complete.
@@ -62,7 +63,7 @@ def export(record: Record, kind: str, target: Path | None = None, curves: bool =
             exporter.write(record, written, curves)
             _move(written, target)
     except OSError as error:
-        raise StorageError(f"{target} cannot be written: {error.strerror or error}.") from None
+        raise StorageError(f"{target} cannot be written: {why(error, target)}.") from None
     return target
 
 

@@ -7,7 +7,9 @@
 `input.txt` is there only if the scan asks for datasets. The task leaves userJobMetadata.json (see
 grid_metadata.py) and OUTPUT, an archive of all that its jobs left. PanDA keeps nothing of a job
 that failed. So the task reports success even if a notebook failed; the result in the metadata says
-that it did. The task reports a failure only if another node might do better.
+that it did. The task reports a failure only if another node might do better, or if the metadata
+cannot be written. Then its exit code says the reason, and the message of the result goes where the
+pilot looks for one (see `_say_why`).
 """
 
 from __future__ import annotations
@@ -17,14 +19,23 @@ import itertools
 import os
 import signal
 import subprocess
+import sys
 import tarfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from jupyter_gridgpu.model.exit_codes import (
+    CODE_OF_REASON,
+    EXIT_NODE,
+    LAUNCHER_EXITS,
+    OUR_EXITS,
+)
+from jupyter_gridgpu.model.job import one_line
 from jupyter_gridgpu.store.json_decoder import parse_json
 from jupyter_gridgpu.store.opener import open_new, open_plain, read_bounded, users_opener
 from jupyter_gridgpu.store.paths import CopyPaths, ScanPaths, read_json, write_atomic, write_json
+from jupyter_gridgpu.store.tail import tail_text
 from jupyter_gridgpu.worker import grid_metadata
 from jupyter_gridgpu.worker.work_folder import is_helper_copy
 
@@ -32,11 +43,12 @@ OUTPUT = "gridgpu.tgz"
 INPUTS = "input.txt"
 INPUTS_BYTES = 64_000_000
 RESULT_BYTES = 1_000_000
-# Exit codes of the task. The launcher uses the same codes for the same reasons.
-EXIT_NODE = 70
-EXIT_IMAGE = 73
+LOG_END_BYTES = 4096
 # Reasons of failures that may not happen on another node, so that PanDA should try the task there.
-_TRY_ELSEWHERE = {"node": EXIT_NODE, "preempted": EXIT_NODE, "image": EXIT_IMAGE}
+_TRY_ELSEWHERE = ("node", "preempted", "image")
+_NO_RESULT: dict[str, Any] = {"reason": "node"}  # of a copy that left none
+ERROR_REPORT = "payload_error_report.json"  # which PanDA's pilot reads
+MESSAGE_LENGTH = 200  # PanDA keeps about 250 characters
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
 
 
@@ -48,14 +60,23 @@ def run_task(number: int, folder: Path | None = None) -> int:
     scan = ScanPaths((folder or Path()).absolute())
     keys = _write_specs(scan, number)
     _link_inputs(scan)
+    (scan.folder / ERROR_REPORT).unlink(missing_ok=True)
+    launcher_code = _run_launcher(["sh", str(scan.launcher), str(scan.folder), *keys])
+    # Files are collected whatever happened, since PanDA removes the folder afterwards.
+    copies = _copies_to_return(scan, keys)
+    results = [_result(copy) for copy in copies.values()]
+    code = exit_code(results, launcher_code)
+    message = _message(scan, keys, results)
     try:
-        code = _run_launcher(["sh", str(scan.launcher), str(scan.folder), *keys])
-    finally:
-        # Files are collected whatever happened, since PanDA removes the folder afterwards.
-        copies = _copies_to_return(scan, keys)
         write_atomic(scan.folder / grid_metadata.FILE_NAME, grid_metadata.pack(copies))
         _archive(scan, keys)
-    return exit_code([_result(copy) for copy in copies.values()], code)
+    except OSError as error:
+        # Nothing comes back without these files, so the code must say what became of the jobs.
+        code = exit_code_of_lost(results, launcher_code)
+        message = f"{message} What the job left could not be written: {error.strerror}.".strip()
+    if code:
+        _say_why(scan, code, message)
+    return code
 
 
 def exit_code(results: Sequence[dict[str, Any]], code: int) -> int:
@@ -68,11 +89,45 @@ def exit_code(results: Sequence[dict[str, Any]], code: int) -> int:
     # A job that is done has no reason, so it is not among those to try elsewhere.
     if any(result.get("reason") not in _TRY_ELSEWHERE for result in results):
         return 0
-    if code:
+    return exit_code_of_lost(results, code)
+
+
+def exit_code_of_lost(results: Sequence[dict[str, Any]], code: int) -> int:
+    """Return the exit code of a task whose results do not come back. It is never 0."""
+    known = [result for result in results if result is not _NO_RESULT]
+    # The launcher's own codes say what it found.
+    if code in LAUNCHER_EXITS or (code and not known):
         return code
-    if results:
-        return _TRY_ELSEWHERE[str(results[0]["reason"])]
-    return EXIT_NODE
+    for result in known:
+        if result.get("reason") in CODE_OF_REASON:
+            return CODE_OF_REASON[str(result["reason"])]
+    return code or EXIT_NODE
+
+
+def _message(scan: ScanPaths, keys: Sequence[str], results: Sequence[dict[str, Any]]) -> str:
+    """Return why the jobs of a task failed: the first result's message, or the launcher's."""
+    for result in results:
+        if line := one_line(result.get("message"), MESSAGE_LENGTH):
+            return line
+    for key in keys:
+        with contextlib.suppress(OSError):
+            lines = tail_text(scan.job(key).log, LOG_END_BYTES).strip().splitlines()
+            if lines and (line := one_line(lines[-1], MESSAGE_LENGTH)):
+                return line
+    return ""
+
+
+def _say_why(scan: ScanPaths, code: int, message: str) -> None:
+    """Tell the pilot why a task fails.
+
+    It reads an error report, and older versions look for a line `ERROR: ...` on stderr.
+    """
+    _, meaning = OUR_EXITS.get(code, (None, f"The job ended with exit code {code}."))
+    text = one_line(message or meaning, MESSAGE_LENGTH)
+    print(f"ERROR: {text}", file=sys.stderr, flush=True)
+    # On a full disk, the line above must do.
+    with contextlib.suppress(OSError):
+        write_json(scan.folder / ERROR_REPORT, {"error_code": code, "error_diag": text})
 
 
 def _write_specs(scan: ScanPaths, number: int) -> list[str]:
@@ -149,7 +204,7 @@ def _result(copy: CopyPaths) -> dict[str, Any]:
     result = read_json(copy.result, RESULT_BYTES)
     if isinstance(result, dict):
         return result
-    return {"reason": "node"}
+    return _NO_RESULT
 
 
 def _archive(scan: ScanPaths, keys: Sequence[str]) -> None:

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 def run_several(specs: Sequence[Path], together: int) -> int:
     """Run jobs, `together` at a time, and return the first exit code that is not 0, else 0.
 
-    A signal that asks this process to end is passed on to the jobs that run, which save their
-    notebooks; no further job starts.
+    A signal is passed on to the jobs that run. If it asks this process to end, the jobs save their
+    notebooks, and no further job starts.
     """
     from jupyter_gridgpu.worker.prefork.parent_starter import ParentStarter
 
@@ -52,6 +52,7 @@ class _Task:
         self._running: set[int] = set()  # process numbers
         self._exit_code = 0
         self._ending = False  # a signal came, and no further job starts
+        self._limit_announced = False  # a signal said that a time limit may be near
 
     def run(self) -> int:
         for number in SIGNALS:
@@ -72,6 +73,8 @@ class _Task:
             if not pid:
                 run_and_exit(functools.partial(_run_worker, spec))
             self._running.add(pid)
+            if self._limit_announced:
+                os.kill(pid, signal.SIGUSR1)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
 
     def _wait_for_one(self) -> None:
@@ -84,8 +87,12 @@ class _Task:
                 self._exit_code = abs(os.waitstatus_to_exitcode(status))
 
     def _pass_on(self, number: int, frame: Any) -> None:
-        self._ending = True
-        self._waiting.clear()
+        if number == signal.SIGUSR1:
+            # Each job finds out whether it has time enough.
+            self._limit_announced = True
+        else:
+            self._ending = True
+            self._waiting.clear()
         for pid in self._running:
             with contextlib.suppress(ProcessLookupError):  # it has just ended
                 os.kill(pid, number)

@@ -31,6 +31,8 @@ def answer(
         return panda.jedi.command(
             command, seen, soft=asked.get("soft"), new=asked.get("new_parameters")
         )
+    if endpoint == "task/get_tasks_detailed_info_since":
+        return _tasks_by(panda, json.loads(asked.get("filters", "{}")))
     if endpoint == "task/submit":
         return panda.jedi.submit(dict(asked["task_parameters"]), "labuser")
     if endpoint in ("job/get_description", "job/get_description_incl_archive"):
@@ -42,7 +44,7 @@ def answer(
     if endpoint == "file_server/upload_cache_file":
         return panda.upload(asked["filename"], asked["content"])
     if endpoint == "system/is_alive":
-        return done(None, "alive=yes")
+        return done(None)
     return None
 
 
@@ -61,6 +63,12 @@ def _job(panda: FakePanda, ident: int) -> dict[str, Any] | None:
     if job is None:
         return None
     return job.describe()
+
+
+def _tasks_by(panda: FakePanda, wanted: dict[str, str]) -> dict[str, Any]:
+    """Return the tasks whose fields have these values."""
+    found = [task.details() for task in panda.jedi.tasks.values() if task.status]
+    return done([one for one in found if all(one.get(key) == wanted[key] for key in wanted)])
 
 
 def _status(task: Task | None, asked: Any) -> dict[str, Any]:

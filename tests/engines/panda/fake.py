@@ -22,6 +22,9 @@ CACHE_LIMIT = 10 * 1024 * 1024  # bytes of one upload
 GPU_SITE, CPU_SITE = "LAB_GPU", "LAB_CPU"
 POLL_S = 0.05  # until the server notices that it is to end
 THREADS_END_S = 10
+# A real server leaves tasks for minutes in most of these states, and for seconds in the first.
+LINGERING = ("registered", "prepared", "passed", "aborting", "toabort")
+LINGER_S = 0.3
 
 
 class FakePanda:
@@ -57,6 +60,7 @@ class FakePanda:
         serving = threading.Thread(target=self._server.serve_forever, args=(POLL_S,), daemon=True)
         self._threads = [serving]
         if live:
+            self.jedi.linger_s = dict.fromkeys(LINGERING, LINGER_S)
             self._threads.append(threading.Thread(target=self._go_on, daemon=True))
         for thread in self._threads:
             thread.start()

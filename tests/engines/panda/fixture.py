@@ -3,7 +3,8 @@
 GRIDGPU_TEST_PANDA_URL is the address of a real server, like https://host:25443/server/panda. What
 else panda-client needs (PANDA_AUTH, PANDA_AUTH_VO, a token or a proxy) is taken from the
 environment as it is. GRIDGPU_TEST_PANDA_SITE is a queue whose workers have python3 and papermill,
-or GRIDGPU_TEST_PANDA_IMAGE an image that has them.
+or GRIDGPU_TEST_PANDA_IMAGE an image that has them. GRIDGPU_TEST_PANDA_HOLD_S is how many seconds a
+job is held where a test needs one that runs; it must be longer than another job takes there.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from tests.engines.panda.fake import FakePanda
 URL = "GRIDGPU_TEST_PANDA_URL"
 SITE = "GRIDGPU_TEST_PANDA_SITE"
 IMAGE = "GRIDGPU_TEST_PANDA_IMAGE"
+HOLD = "GRIDGPU_TEST_PANDA_HOLD_S"
 # Of the caller's environment, panda-client would believe these before the stand-in's.
 FOREIGN = (
     "PANDAMON_URL",

@@ -20,6 +20,11 @@ FOLLOWING = {
 }
 # States in which a task waits for its last job, or has it behind itself.
 ENDING = ("running", "aborting", "toabort", "finishing", "passed", "prepared")
+# States of tasks that begin anew where a second task of their name is sent.
+REACTIVATED = ("finished", "failed", "aborted", "done", "exhausted")
+# The states of jobs that come before `activated`, each with the next one.
+EARLY = {"defined": "pending", "pending": "activated"}
+BEFORE_PILOT = (*EARLY, "activated", "starting")
 # What a server adds to the map of a task.
 ADDED = (
     "userName",
@@ -43,15 +48,20 @@ class Jedi:
         self.jobs: dict[int, Job] = {}
         self.next_task, self.next_job = 1, 1
         self.end_as: tuple[str, str] | None = None  # what becomes of tasks instead of running
+        # Seconds that tasks stay in some states, at least. On a real server these are minutes.
+        self.linger_s: dict[str, float] = {}
+        # Whether the end of a task overlooks its jobs, as it does in the second in which they are
+        # made.
+        self.overlooks = False
 
     # what clients ask for ---------------------------------------------------------------
 
     def submit(self, params: dict[str, Any], owner: str) -> dict[str, Any]:
-        """Take a task, or refuse it if one of its name is there."""
+        """Take a task, or treat one of its name as the server does."""
         if params.get("uniqueTaskName"):
             for task in self.tasks.values():
-                if task.name == params["taskName"] and task.status not in ("aborted", "broken"):
-                    return refused(*self._there(task))
+                if task.name == params["taskName"]:
+                    return self._submit_again(task, params)
         for parameter in params["jobParameters"]:
             if parameter.get("param_type") == "pseudo_input":
                 parameter["expandedList"] = ["seq_number"]
@@ -60,19 +70,31 @@ class Jedi:
         self.next_task += 1
         return done(task.ident, f"succeeded. new jediTaskID={task.ident}")
 
-    @staticmethod
-    def _there(task: Task) -> tuple[str, int]:
-        """Return the server's words and code for a task that is there already."""
+    def _submit_again(self, task: Task, params: dict[str, Any]) -> dict[str, Any]:
+        """Take a second task of one name: a task that has ended begins anew."""
         head = f"jediTaskID={task.ident} is"
-        if task.status in ("", "registered"):
+        if task.young:
             words = f"already queued for outDS={task.name}. You cannot submit duplicated tasks. "
-            return f"{head} {words}", 1
-        words = f"in the {task.status} state for outDS={task.name}. {resubmission()}"
-        return f"{head} {words}", 2
+            return refused(f"{head} {words}", 1)
+        if task.status not in REACTIVATED:
+            words = f"in the {task.status} state for outDS={task.name}. {resubmission()}"
+            return refused(f"{head} {words}", 2)
+        return done(task.ident, self._reactivated(task, {"cliParams": params.get("cliParams")}))
+
+    @staticmethod
+    def _reactivated(task: Task, new: dict[str, Any]) -> str:
+        """Let a task that has ended run again with new parameters; return the server's words."""
+        task.command = "increment"
+        task.reactivations += 1
+        task.params.update(new)
+        return (
+            f"reactivation accepted. jediTaskID={task.ident} (currently in {task.status} state)"
+            " will be re-executed with old and/or new input"
+        )
 
     def command(self, name: str, task: Task | None, **more: Any) -> dict[str, Any]:
         """Take a command for a task: kill, finish (`soft`: running jobs go on) or retry."""
-        if task is None or task.status in ("", "registered"):
+        if task is None or task.young:
             return refused("not the task owner or no production role")
         if name == "retry":
             return self._retry(task, more.get("new"))
@@ -91,30 +113,25 @@ class Jedi:
         if not new:
             task.command = "retry"
             return done(0, f"command=retry is registered for task ID {task.ident}. {LATER}")
-        task.command = "increment"
-        task.params.update(new)
-        words = (
-            f"reactivation accepted. jediTaskID={task.ident} (currently in {task.status} state)"
-            " will be re-executed with old and/or new input"
-        )
-        return done(3, words)
+        return done(3, self._reactivated(task, new))
 
     def kill_job(self, ident: int) -> bool:
-        """End a job, or have its pilot end it. Returns whether there is such a job."""
+        """End a job, or have its pilot end it. Returns whether there is such a job that lives."""
         job = self.jobs.get(ident)
-        if job is None:
+        # The server looks among the jobs that have not ended alone.
+        if job is None or job.status in ENDED:
             return False
-        if job.status in ("activated", "starting", "defined"):
-            self.stop_job(job)
+        if job.status in BEFORE_PILOT:
+            self.stop_job(job, "Lab User/CN=nickname:labuser")
         elif job.status == "running":
             job.to_be_killed = True
         return True
 
     @staticmethod
-    def stop_job(job: Job) -> None:
-        """End a job that no pilot runs."""
-        words = "killed by Lab User"
+    def stop_job(job: Job, who: str) -> None:
+        """End a job that no pilot runs. For JEDI, the task's dialog is who did it."""
         ended = stamp(time.time())
+        words = f"killed by {who}"
         job.set("cancelled", taskBufferErrorCode=100, taskBufferErrorDiag=words, endTime=ended)
 
     # what JEDI does ---------------------------------------------------------------------
@@ -125,7 +142,19 @@ class Jedi:
             if job.status == "holding":
                 job.set(job.outcome)
                 return True
+        if self._go_on_with_jobs(task):
+            return True
+        if time.time() - task.moved < self.linger_s.get(task.status, 0.0):
+            return False
         return self._obey(task) or self._go_on(task) or self._make_jobs(task) or self._end(task)
+
+    @staticmethod
+    def _go_on_with_jobs(task: Task) -> bool:
+        """Move jobs towards the pilots; return whether there were any to move."""
+        early = [job for job in task.jobs if job.status in EARLY]
+        for job in early:
+            job.set(EARLY[job.status])
+        return bool(early)
 
     def _obey(self, task: Task) -> bool:
         """Do what a user commanded."""
@@ -155,6 +184,8 @@ class Jedi:
         running = [job for job in task.alive() if job.status == "running"]
         if command == "kill":
             self._move(task, "aborting" if running else "toabort", "kill by Lab User")
+            if self.overlooks:
+                return
         else:
             soft = "soft " if command == "finish soft" else ""
             self._move(task, "finishing", f"{soft}finish by Lab User")
@@ -162,7 +193,7 @@ class Jedi:
             if job.status == "running":
                 job.to_be_killed = command != "finish soft"
             else:
-                self.stop_job(job)
+                self.stop_job(job, str(task.dialog))
                 job.to_be_killed = False
 
     def _go_on(self, task: Task) -> bool:
@@ -260,7 +291,7 @@ class Jedi:
         """Move a task to a state."""
         # Of other steps the server does not say where they came from.
         task.old = task.status if status in ("aborting", "finishing", "toincexec") else None
-        task.status, task.dialog = status, dialog
+        task.status, task.dialog, task.moved = status, dialog, time.time()
         if status in FINAL:
             task.ended = time.time()
 

@@ -143,6 +143,7 @@ class Pilot:
         told = 0.0  # when SIGTERM was sent
         while process.poll() is None or (told and _lives(process.pid)):
             time.sleep(min(self._panda.heartbeat_s, LOOK_S))
+            job.heard = time.time()
             if job.to_be_killed and not told:
                 told = time.monotonic()
                 self._signal(process, signal.SIGTERM)
@@ -174,16 +175,22 @@ class Pilot:
         self._panda.tell(job, "finished", transExitCode="0")
 
     def _report_failure(self, job: Job, folder: Path, code: int) -> None:
-        lines = (folder / "payload.stderr").read_text(errors="replace").strip().splitlines()
-        last = lines[-1] if lines else ""
+        """Tell the server that a command failed: by its error report, else by its stderr."""
+        said = _error_line(folder / "payload.stderr")
+        code_said, diagnostic = code, f"payload exit code {code}"
+        report = folder / "payload_error_report.json"
+        if report.exists():
+            body = json.loads(report.read_text())
+            code_said, diagnostic = int(body["error_code"]), str(body["error_diag"])
+            said = diagnostic
         self._panda.tell(
             job,
             "failed",
             transExitCode=str(code),
             pilotErrorCode=1305,
-            pilotErrorDiag=f"Non-zero exit code from payload: {code} ({last})"[:250],
-            exeErrorCode=code,
-            exeErrorDiag=f"payload exit code {code}",
+            pilotErrorDiag=(said or "Failed to execute payload")[:250],
+            exeErrorCode=code_said,
+            exeErrorDiag=diagnostic[:250],
         )
 
     def _store(self, job: Job, folder: Path) -> str | None:
@@ -209,6 +216,15 @@ def _found(pattern: str, text: str) -> str:
     found = re.search(pattern, text)
     assert found is not None, (pattern, text)
     return found[1]
+
+
+def _error_line(path: Path) -> str:
+    """Return the first error that a command wrote to its stderr, as pilots look for it."""
+    text = path.read_text(errors="replace")
+    for pattern in (r"ERROR\s*:\s*(.*)", r"Error\s*:\s*(.*)", r"error\s*:\s*(.*)"):
+        if found := re.search(pattern, text):
+            return found[1]
+    return ""
 
 
 def _lives(group: int) -> bool:

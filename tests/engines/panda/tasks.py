@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import uuid
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
@@ -43,9 +44,10 @@ class Job:
     attempt: int
     serial: int  # which job of the task this is, from 1
     site: str
-    status: str = "activated"
+    status: str = "defined"
     fields: dict[str, Any] = field(default_factory=dict)  # what else was told about the job
     created: float = field(default_factory=time.time)
+    heard: float = field(default_factory=time.time)  # when it changed or its pilot last reported
     to_be_killed: bool = False
     outcome: str = "finished"  # what a job in holding will be
     metadata: Any = None
@@ -53,6 +55,7 @@ class Job:
     def set(self, status: str, **fields: Any) -> None:
         """Move the job to a state."""
         self.status = status
+        self.heard = time.time()
         self.fields.update(fields, stateChangeTime=stamp(time.time()))
 
     def describe(self) -> dict[str, Any]:
@@ -71,6 +74,7 @@ class Job:
             "jobParameters": self.parameters(),
             "creationTime": stamp(self.created),
             "stateChangeTime": stamp(self.created),
+            "modificationTime": stamp(self.heard),
             "Files": self._files(),
             "destinationDBlock": outputs[0]["dataset"] if outputs else None,
             "metadata": self.metadata,
@@ -137,13 +141,20 @@ class Task:
     attempt: int = 0  # how often it was retried
     jobs: list[Job] = field(default_factory=list)
     given_up: set[int] = field(default_factory=set)  # numbers that get no further attempt
+    reactivations: int = 0  # how often a second task of its name made it begin anew
     made: float = field(default_factory=time.time)
+    moved: float = 0.0  # when it came into its state
     ended: float | None = None
 
     @property
     def name(self) -> str:
         """Return the name that the client gave."""
         return str(self.params["taskName"])
+
+    @property
+    def young(self) -> bool:
+        """Whether JEDI has not taken the task over yet, so that nobody finds it by its name."""
+        return self.status in ("", "registered")
 
     @property
     def size(self) -> int:
@@ -191,7 +202,7 @@ class Task:
     def statistics(self) -> dict[str, int]:
         """Return how many inputs are in which state, as get_details counts them."""
         counts: dict[str, int] = {}
-        if self.status in ("", "registered", "defined"):
+        if self.young or self.status == "defined":
             return counts
         for number in self.numbers():
             state = self._input_state(number)
@@ -228,9 +239,10 @@ class Task:
             "endTime": None if self.ended is None else stamp(self.ended),
             "raw_task_params": self.params,
         }
-        if self.status == "registered":
+        if self.young:
             # JEDI has not looked at it yet.
             fields.update(site=None, splitRule=None, attemptNr=None)
+            fields.update(taskName=str(uuid.uuid4()), userName="tobeset")
         return fields
 
     def super_status(self) -> str:

@@ -61,6 +61,27 @@ def test_as_many_jobs_at_once_as_there_is_room_for(
     assert backend(tmp_path, gpus, **changes).slots() == slots
 
 
+@pytest.mark.parametrize(
+    ("cpus", "changes", "slots"),
+    [
+        (core_count(), {"per_gpu": 3}, 1),
+        (1, {"per_gpu": 9 * core_count()}, core_count()),
+        (None, {"per_gpu": 9 * core_count()}, 9 * core_count()),
+        (core_count(), {"per_gpu": 3, "parallel": 2}, 2),
+    ],
+)
+def test_jobs_that_share_a_gpu_do_not_share_their_cores(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    cpus: int | None,
+    changes: dict[str, Any],
+    slots: int,
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    scan = small_scan(resources=Resources(gpus=1, cpus=cpus), **changes)
+    assert LocalBackend(scan, ScanPaths(tmp_path)).slots() == slots
+
+
 def test_more_gpus_than_there_are_cannot_be_had(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,12 +6,13 @@ import re
 import subprocess
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from jupyter_gridgpu.backends.batch.batches import BatchStore, still_sending
-from jupyter_gridgpu.backends.htcondor import ads, description
+from jupyter_gridgpu.backends.htcondor import ads, bindings, description
 from jupyter_gridgpu.backends.htcondor import backend as htcondor_backend
 from jupyter_gridgpu.backends.htcondor.backend import HTCondorBackend
 from jupyter_gridgpu.backends.htcondor.start_script import shell_arguments
@@ -65,7 +66,7 @@ RECORDED: dict[str, dict[str, Any]] = json.loads(
             "left: removed by its user",
             "cancelled",
             "user",
-            "ended by its user (by user physicist).",
+            "Removed from HTCondor by physicist: ended by its user.",
         ),
         (
             "left: node without the folder",
@@ -102,8 +103,167 @@ def test_a_job_that_waits_says_how_many_machines_fit() -> None:
     )
     assert ads.queue_status(waits, 3).message == "Waits: 3 machines fit, none is free for it now."
     assert ads.queue_status({**waits, "NumJobStarts": 1}, 1).message == (
-        "Its node was lost; it starts again. Waits: one machine fits, none is free for it now."
+        "It ran before, and starts again. Waits: one machine fits, none is free for it now."
     )
+
+
+# The times of an ad are those of the schedd's clock, and the last moment is its own.
+STARTED, SILENT = 1_795_810_320, 1_795_810_324
+DISCONNECTED = {
+    "JobStatus": ads.RUNNING,
+    "RemoteHost": "slot1_1@node2@vm",
+    "JobCurrentStartDate": STARTED,
+    "JobDisconnectedDate": SILENT,
+    "JobCurrentReconnectAttempt": 4,
+    "JobLeaseDuration": 1200,
+    "ServerTime": SILENT + 200,
+}
+
+
+def at(seconds: float) -> str:
+    return time.strftime("%H:%M", time.localtime(seconds))
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({}, "The node has been silent for 3 min; HTCondor waits for it until {until}."),
+        ({"ServerTime": SILENT + 5}, "The node has been silent for less than a minute;"),
+        ({"JobLeaseDuration": None}, "The node has been silent for 3 min; HTCondor waits for it."),
+        # It runs on another node, and the date is still that of the first.
+        ({"JobCurrentStartDate": SILENT + 30}, None),
+        # HTCondor leaves the attempts undefined once the node answers, or when the job runs again.
+        ({"JobCurrentReconnectAttempt": None}, None),
+        ({"JobDisconnectedDate": None}, None),
+        ({"JobStatus": ads.SUSPENDED}, "Suspended by its node."),
+    ],
+)
+def test_a_silent_node_is_said_with_the_end_of_the_wait(
+    changes: dict[str, Any], words: str | None
+) -> None:
+    seen = ads.queue_status({**DISCONNECTED, **changes})
+    assert seen.state == "running"
+    if words is None:
+        assert seen.message is None
+    else:
+        assert (seen.message or "").startswith(words.format(until=at(SILENT + 1200)))
+
+
+def test_of_an_idle_job_no_silence_is_said_but_why_it_starts_again() -> None:
+    idle = {**DISCONNECTED, "JobStatus": ads.IDLE, "VacateReasonCode": ads.LEASE_OVER}
+    seen = ads.queue_status(idle, 1)
+    assert seen.message == (
+        "Its node was silent for too long; it starts again."
+        " Waits: one machine fits, none is free for it now."
+    )
+
+
+BY_HAND = "via condor_rm (by user physicist)"
+SITE = "The system macro SYSTEM_PERIODIC_REMOVE expression '{}' evaluated to TRUE"
+
+
+@pytest.mark.parametrize(
+    ("ad", "state", "reason", "words"),
+    [
+        # Its worker gets the time to save that was asked for.
+        ({"ServerTime": SILENT + 70}, "running", None, "by physicist: via condor_rm. It saves"),
+        ({"ServerTime": SILENT + 700}, "cancelled", "user", "by physicist: via condor_rm."),
+        ({"RemoteHost": None}, "cancelled", "user", "Removed from HTCondor by physicist: via"),
+        (
+            {"JobDisconnectedDate": SILENT, "JobCurrentReconnectAttempt": 2},
+            "cancelled",
+            "user",
+            "Removed from HTCondor by physicist: via condor_rm.",
+        ),
+        (
+            {"RemoteHost": None, "RemoveReason": "too (very) long. (by user root)"},
+            "cancelled",
+            "user",
+            "Removed from HTCondor by root: too (very) long.",
+        ),
+        (
+            {"RemoteHost": None, "RemoveReason": SITE.format("RemoteWallClockTime > 9")},
+            "failed",
+            "timeout",
+            "Removed by HTCondor: The system macro",
+        ),
+        (
+            {"RemoteHost": None, "RemoveReason": SITE.format("ResidentSetSize > 9")},
+            "failed",
+            "oom",
+            "evaluated to TRUE.",
+        ),
+        # SYSTEM_PERIODIC_REMOVE_REASON is what the site likes to say.
+        (
+            {"RemoteHost": None, "NumJobStarts": 2, "RemoveReason": "Ask the help desk"},
+            "failed",
+            "node",
+            "Removed by HTCondor: Ask the help desk.",
+        ),
+        (
+            {"RemoteHost": None, "NumJobStarts": 0, "RemoveReason": "Ask the help desk"},
+            "failed",
+            "submit",
+            "Removed by HTCondor: Ask the help desk.",
+        ),
+    ],
+)
+def test_a_job_that_is_being_removed(
+    ad: dict[str, Any], state: str, reason: str | None, words: str
+) -> None:
+    removed = {
+        "JobStatus": ads.REMOVED,
+        "RemoteHost": "slot1_1@node2@vm",
+        "RemoveReason": BY_HAND,
+        "JobMaxVacateTime": 60,
+        "JobCurrentStartDate": STARTED,
+        "EnteredCurrentStatus": SILENT,
+        "ServerTime": SILENT + 3,
+    }
+    seen = ads.queue_status({**removed, **ad})
+    assert (seen.state, seen.reason) == (state, reason)
+    assert words in (seen.message or "")
+    if state != "running":
+        assert ads.history_status({**removed, **ad}).message == seen.message
+
+
+def test_a_schedd_whose_clock_is_behind_still_tells_what_became_of_jobs() -> None:
+    asked: list[str] = []
+
+    class FakeSchedd:
+        def history(self, constraint: str, projection: Any, match: int, since: str) -> list[Any]:
+            asked.append(since)
+            return []
+
+    condor = SimpleNamespace(Schedd=FakeSchedd, param={"COLLECTOR_HOST": "pool"})
+    bindings.history(condor, ["7.0"], since=100_000.0)
+    before = int(asked[0].removeprefix("EnteredCurrentStatus < "))
+    assert 100_000 - 2 * 3600 < before < 100_000 - 600
+
+
+@pytest.mark.parametrize(
+    ("configured", "lease_s"),
+    [("2400", "1200"), ("300", "300"), ("0", "1200"), ("x", "1200"), (None, "1200")],
+)
+def test_the_lease_is_ours_unless_the_pool_has_a_shorter_one(
+    configured: str | None, lease_s: str
+) -> None:
+    sent: list[dict[str, str]] = []
+
+    class FakeSchedd:
+        def submit(self, commands: dict[str, str], itemdata: Any, spool: bool) -> Any:
+            sent.append(commands)
+            return SimpleNamespace(cluster=lambda: 7)
+
+    condor = SimpleNamespace(
+        Schedd=FakeSchedd,
+        Submit=dict,
+        HTCondorException=OSError,
+        param={"JOB_DEFAULT_LEASE_DURATION": configured},
+    )
+    commands = description.description(small_scan(), "scan/b0001", "words")
+    assert bindings.submit(condor, commands, [], "scan/b0001", 0.0) == 7
+    assert sent[0]["job_lease_duration"] == lease_s
 
 
 @pytest.mark.parametrize(
@@ -166,6 +326,25 @@ def test_a_description_asks_for_what_the_job_needs() -> None:
     assert found["requirements"] == '(Site == "X")'
     assert found["allowed_execute_duration"] == str(2 * 600 + description.SPARE_S)
     assert found[f"My.{ads.BATCH}"] == '"scan/b0001"'
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        ({}, {"request_cpus": "3", "request_memory": "6000", "request_disk": None}),
+        ({"cpus": 2}, {"request_cpus": "6", "request_memory": "6000"}),
+        ({"memory_mb": 500}, {"request_cpus": "3", "request_memory": "1500"}),
+        ({"disk_mb": 40}, {"request_disk": "120MB"}),
+        # The jobs share the GPUs, and run at the same time.
+        ({"gpus": 1, "walltime_s": 60}, {"request_gpus": "1", "allowed_execute_duration": "420"}),
+    ],
+)
+def test_jobs_side_by_side_need_as_much_as_all_of_them(
+    asked: dict[str, Any], expected: dict[str, str | None]
+) -> None:
+    scan = small_scan(resources=Resources(**asked), per_gpu=3, per_job=2)
+    found = description.description(scan, "scan/b0001", "words")
+    assert {name: found.get(name) for name in expected} == expected
 
 
 def test_a_job_that_says_nothing_of_memory_gets_what_a_notebook_needs() -> None:

@@ -125,6 +125,22 @@ def test_a_shared_answer_that_is_not_sound_is_not_taken(
     assert found.answer.tasks == {"7_1": RUNNING}
 
 
+@pytest.mark.parametrize("name", ["slurm.json", "slurm.lock", "."])
+def test_a_runner_that_cannot_share_its_answers_asks_for_itself(
+    make: Make, system: FakeSystem, tmp_path: Path, name: str
+) -> None:
+    """The folder of the answers may be another user's."""
+    home = tmp_path / "home"
+    if name == ".":
+        home.write_text("")
+    else:
+        (home / name).mkdir(parents=True)
+    found = answered(make(), system)
+    assert found.answer is not None
+    assert found.answer.tasks == {"7_1": RUNNING}
+    assert found.notice() is None
+
+
 def test_while_nothing_changes_it_asks_more_and_more_seldom(make: Make, system: FakeSystem) -> None:
     found = answered(make(), system)
     waits = []

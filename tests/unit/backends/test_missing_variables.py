@@ -52,6 +52,12 @@ def scan(backend: str, **changes: Any) -> ScanSpec:
          " the job: say --env PATH --env CONDA_PREFIX."),
         (scan("panda"), "sh: 1: lhapdf: not found", "PATH and CONDA_PREFIX of this session were"
          " not passed on to the job: say --env PATH --env CONDA_PREFIX."),
+        (scan("panda"), "CalledProcessError: Command 'x' returned non-zero exit status 127.", "PATH"
+         " and CONDA_PREFIX of this session were not passed on to the job: say --env PATH --env"
+         " CONDA_PREFIX."),
+        (scan("panda"), "There is no kernel named ml where the job ran.", "CONDA_PREFIX of this"
+         " session was not passed on to the job: say --env CONDA_PREFIX."),
+        (scan("slurm"), "There is no kernel named ml where the job ran.", None),
         # Into an image nothing leads that is not bound there.
         (scan("slurm", container=IN_IMAGE), NO_MODULE, "PYTHONPATH of this session was not passed"
          " on to the job: say --env PYTHONPATH."),

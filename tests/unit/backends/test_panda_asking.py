@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import random
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from jupyter_gridgpu.backends.base import Job, job_spec
 from jupyter_gridgpu.backends.panda import client_call
 from jupyter_gridgpu.backends.panda.backend import PandaBackend
-from jupyter_gridgpu.errors import AnswerPending, BackendError, Unreachable
+from jupyter_gridgpu.backends.panda.strange_answers import LastAnswer
+from jupyter_gridgpu.backends.panda.wrapped_client import _clean
+from jupyter_gridgpu.errors import BackendError, Unreachable
 from jupyter_gridgpu.model.resources import Container, Placement
-from jupyter_gridgpu.model.scan import to_json
-from jupyter_gridgpu.store.paths import ScanPaths, write_json
+from jupyter_gridgpu.store.paths import ScanPaths
 from jupyter_gridgpu.testing.examples import small_scan
 from tests.engines.panda import FakePanda
 from tests.engines.panda.fake import make_token
 from tests.engines.panda.fixture import panda
+from tests.engines.panda.small_batch import SmallBatch, scan_folder
 from tests.kit import eventually
 
 __all__ = ["panda"]
@@ -72,9 +75,9 @@ TROUBLES: list[tuple[str, Callable[[FakePanda], dict[str, str]], str]] = [
     (
         "html",
         lambda panda: panda.trouble.update({"": "html"}) or {},
-        "does not answer as it should",
+        "PanDA answered with a web page, not with data: 502 Bad Gateway",
     ),
-    ("500", lambda panda: panda.trouble.update({"": "500"}) or {}, "Bad Gateway"),
+    ("500", lambda panda: panda.trouble.update({"": "500"}) or {}, "502 Bad Gateway (HTTP 500)"),
     ("down", lambda panda: panda.trouble.update({"": "down"}) or {}, "does not answer"),
     ("nobody", lambda panda: {"PANDA_URL_SSL": "http://127.0.0.1:9/server/panda"}, "refused"),
 ]
@@ -97,6 +100,94 @@ def test_nothing_is_begun_where_panda_does_not_answer(
     assert make_token()[:20] not in str(refused.value)
 
 
+PAGE = "PanDA answered with a web page, not with data: 502 Bad Gateway"
+
+
+SENDING = ("file_server/validate_cache_file", "file_server/upload_cache_file", "task/submit")
+ASKING = (
+    "task/get_detailed_info",
+    "task/get_job_descriptions",
+    "job/get_description_incl_archive",
+)
+
+
+@pytest.mark.parametrize("trouble", ["html", "500"])
+def test_a_web_page_is_said_to_be_one_whatever_was_asked(
+    panda: FakePanda, tmp_path: Path, trouble: str
+) -> None:
+    end = " (HTTP 500)" if trouble == "500" else ""
+    panda.hold = True
+    batch = SmallBatch(scan_folder(tmp_path / "scan"), count=1)
+    for endpoint in SENDING:
+        panda.trouble = {endpoint: trouble}
+        assert str(batch.hand_over()["v0001.1"]) == f"{PAGE}{end}"
+    panda.trouble = {}
+    batch.hand_over()
+    batch.close()
+    job = eventually(lambda: panda.jedi.jobs.get(1), "PanDA has made the job")
+    job.status = "finished"
+    question = {"id": "1", "size": 1, "folder": str(tmp_path), "unwanted": [], "kept": []}
+    for endpoint in ASKING:
+        panda.trouble = {endpoint: trouble}
+        with pytest.raises(Unreachable) as said:
+            client_call.call("ask", {"tasks": [{**question, "killed": False}]}, 30.0)
+        assert str(said.value) == f"{PAGE}{end}"
+
+
+@pytest.mark.parametrize(
+    ("code", "body", "said"),
+    [
+        (0, "<!DOCTYPE html><title>Sign &amp; in</title>" + " x" * 9, "web page.*: Sign & in$"),
+        (
+            0,
+            "\n <html><body><script>if (a<b) {}</script><p>Down\nfor   now</p>",
+            "page.*Down for now",
+        ),
+        (0, "<html><head><style>b {}</style></head><body></body></html>", "page.*it says nothing"),
+        (0, "<html><body><p>cut <b", "page.*: cut b"),
+        (0, "<html><h1>Token eyJhbGciOiJub25l.eyJleHAiOiAxfQ12.abc</h1>", "page.*Token …"),
+        (503, "<HTML><BODY><H1>503 Service Unavailable", r"page.*503 Service.*\(HTTP 503\)"),
+        (503, "no server is available", r"with an error: no server is available \(HTTP 503\)"),
+        (0, f"<html>{'x ' * 10**5}", "page.*: x x x"),
+        (0, "", "with nothing"),
+        (502, " ", r"with nothing \(HTTP 502\)"),
+        (0, "OK", "no data: OK"),
+        (0, "[1, 2]", "no data"),
+        (0, '{"success": true, "mess', "no data"),
+        (0, '{"success": false, "message": "no such task"}', "answered: no such task"),
+        (0, '{"success": true}', None),
+        (1, "[Errno 111] Connection refused", None),
+    ],
+)
+def test_an_answer_that_is_no_data_is_named(code: int, body: str, said: str | None) -> None:
+    class Client:
+        class _HttpClient:
+            def _send(self, url: str) -> tuple[int, bytes]:
+                return code, body.encode()
+
+    answers = LastAnswer(Client)
+    Client._HttpClient()._send("http://somewhere")
+    found = answers.strange()
+    if said is None:
+        assert found is None
+        return
+    shown = _clean(str(found))
+    assert re.search(said, shown)
+    assert not re.search(r"<\w", shown)
+    assert len(shown) <= 200
+    answers.forget()
+    assert answers.strange() is None
+
+
+def test_a_web_page_is_known_from_the_parser_alone() -> None:
+    """Another version of panda-client may send in another way."""
+    answers = LastAnswer(object())
+    with pytest.raises(json.JSONDecodeError) as error:
+        json.loads("<html><title>Bad Gateway</title>")
+    answers.learn(error.value)
+    assert str(answers.strange()).endswith("not with data: Bad Gateway")
+
+
 def test_a_server_that_takes_too_long_is_waited_for_no_longer(panda: FakePanda) -> None:
     panda.trouble[""] = "slow"
     with pytest.raises(Unreachable, match="did not answer within 2 s"):
@@ -104,70 +195,53 @@ def test_a_server_that_takes_too_long_is_waited_for_no_longer(panda: FakePanda) 
 
 
 @pytest.fixture
-def scan_folder(tmp_path: Path) -> ScanPaths:
-    paths = ScanPaths(tmp_path / "scan")
-    paths.folder.mkdir()
-    write_json(paths.spec, to_json(small_scan(backend="panda")))
-    for path in (paths.worker, paths.launcher, paths.notebook):
-        path.write_text(path.name)
-    return paths
-
-
-def hand_over(paths: ScanPaths, count: int = 2) -> dict[str, str | Exception]:
-    """Submit until there is an answer that is not 'later'."""
-    made = PandaBackend(small_scan(backend="panda"), paths)
-    keys = [f"v{number:04d}.1" for number in range(1, count + 1)]
-    jobs = [Job(key, paths.job(key), job_spec(small_scan(), key, {"lr": 0.1})) for key in keys]
-
-    def settled() -> dict[str, str | Exception] | None:
-        answers = made.submit(jobs)
-        if any(isinstance(answer, AnswerPending) for answer in answers.values()):
-            return None
-        return answers
-
-    answers = eventually(settled, "PanDA answers")
+def batch(tmp_path: Path, panda: FakePanda) -> Iterator[SmallBatch]:
+    made = SmallBatch(scan_folder(tmp_path / "scan"))
+    yield made
     made.close()
-    return answers
 
 
-def test_a_task_of_many_jobs_is_three_calls(panda: FakePanda, scan_folder: ScanPaths) -> None:
+def test_a_task_of_many_jobs_is_three_calls(panda: FakePanda, tmp_path: Path) -> None:
     panda.hold = True
-    assert set(hand_over(scan_folder, 300).values()) == {f"1_{number}" for number in range(1, 301)}
+    batch = SmallBatch(scan_folder(tmp_path / "scan"), count=300)
+    assert set(batch.hand_over().values()) == {f"1_{number}" for number in range(1, 301)}
+    batch.close()
     assert panda.calls == [
         "file_server/validate_cache_file",
         "file_server/upload_cache_file",
         "task/submit",
     ]
-    assert not list((scan_folder.batches / "b0001").glob("*.tar.gz"))
+    assert not list((batch.paths.batches / "b0001").glob("*.tar.gz"))
 
 
 def test_what_panda_refuses_is_said_once_and_not_sent_again(
-    panda: FakePanda, scan_folder: ScanPaths
+    panda: FakePanda, batch: SmallBatch
 ) -> None:
-    scan_folder.files.mkdir()
-    (scan_folder.files / "big").write_bytes(random.Random(1).randbytes(11_000_000))
-    answers = hand_over(scan_folder)
+    batch.paths.files.mkdir()
+    (batch.paths.files / "big").write_bytes(random.Random(1).randbytes(11_000_000))
+    answers = batch.hand_over()
     assert {type(answer) for answer in answers.values()} == {BackendError}
     assert "big (11.0 MB)" in str(answers["v0001.1"])
     assert panda.calls == []
 
 
-def test_what_did_not_reach_panda_is_tried_again(panda: FakePanda, scan_folder: ScanPaths) -> None:
+def test_what_did_not_reach_panda_is_tried_again(panda: FakePanda, batch: SmallBatch) -> None:
     panda.trouble["task/submit"] = "500"
-    answers = hand_over(scan_folder)
+    answers = batch.hand_over()
     assert {type(answer) for answer in answers.values()} == {Unreachable}
     assert "Bad Gateway" in str(answers["v0001.1"])
     panda.trouble.clear()
-    assert set(hand_over(scan_folder).values()) == {"1_1", "1_2"}
+    assert set(batch.hand_over().values()) == {"1_1", "1_2"}
     assert len(panda.jedi.tasks) == 1
 
 
 def test_an_answer_that_was_lost_is_found_by_the_name_of_the_task(
-    panda: FakePanda, scan_folder: ScanPaths
+    panda: FakePanda, batch: SmallBatch
 ) -> None:
-    assert hand_over(scan_folder)["v0001.1"] == "1_1"
-    for name in ("answer.json", "engine.json"):
-        (scan_folder.batches / "b0001" / name).unlink()
-    assert hand_over(scan_folder)["v0001.1"] == "1_1"
+    for _ in range(2):
+        assert batch.hand_over()["v0001.1"] == "1_1"
+        for name in ("answer.json", "engine.json"):
+            (batch.paths.batches / "b0001" / name).unlink()
+        batch.another_runner()
     assert len(panda.jedi.tasks) == 1
     assert panda.calls.count("file_server/upload_cache_file") == 1

@@ -180,20 +180,40 @@ def test_a_job_that_no_worker_takes_is_suspected_after_a_while() -> None:
     assert late.state == "queued"
 
 
-def test_jobs_that_nobody_wants_are_cancelled_once_panda_has_it() -> None:
-    about = TaskFacts(unwanted=frozenset({1}))
-    assert seen(job(), about=about).state == "queued"
-    assert seen(job(), about=about, killed=True).state == "cancelled"
-    assert seen(about=about, killed=True).state == "cancelled"
-    assert (
-        seen(job(status="running"), about=about, killed=True).state == "running"
-    )  # its pilot hears of it later
-    over = seen(
-        job(status="cancelled", pilotErrorCode=1144, pilotErrorDiag="killed"),
-        about=about,
-        killed=True,
-    )
-    assert (over.state, over.reason) == ("cancelled", "user")
+MIN = 60.0
+
+
+@pytest.mark.parametrize(
+    ("status", "silent_s", "said"),
+    [
+        ("running", 20 * MIN, None),
+        ("running", 27 * MIN + 5, "no sign of life from the pilot for 27 min; it reports every 30"),
+        ("starting", 29 * MIN, "no sign of life from the pilot for 29 min"),
+        ("running", 43 * MIN, "no sign of life from the pilot for 40 min: the node"),
+        ("running", 125 * MIN, "no sign of life from the pilot for 2 h 05 min"),
+        # No pilot has the job.
+        ("activated", 20 * MIN, None),
+        ("holding", 125 * MIN, None),
+        ("transferring", 125 * MIN, None),
+    ],
+)
+def test_a_pilot_that_is_silent_is_told_of(status: str, silent_s: float, said: str | None) -> None:
+    heard = NOW - silent_s
+    times: dict[str, Any] = {"modificationTime": heard, "stateChangeTime": heard - 90}
+    what = seen(job(status=status, startTime=heard - 90, **times))
+    assert what.state == ("queued" if status in ("activated", "starting") else "running")
+    if said is None:
+        assert "sign of life" not in str(what.message)
+    else:
+        assert said in str(what.message)
+
+
+def test_what_changed_last_is_a_sign_of_life() -> None:
+    """PanDA sets some times back; of a job without any, nothing is said."""
+    old = NOW - 3600
+    recent = {"modificationTime": old, "stateChangeTime": old, "startTime": NOW - 60}
+    for times in (recent, dict.fromkeys(recent)):
+        assert "sign of life" not in str(seen(job(status="running", **times)).message)
 
 
 @pytest.mark.parametrize(
@@ -223,10 +243,28 @@ def test_jobs_that_nobody_wants_are_cancelled_once_panda_has_it() -> None:
             "pull",
         ),
         (
+            {"taskBufferErrorCode": 100, "taskBufferErrorDiag": "killed by kill by Lab User"},
+            "user",
+            "killed by kill by Lab User",
+        ),
+        (
+            {"taskBufferErrorCode": 100, "taskBufferErrorDiag": "killed by Panda server: upstream"},
+            "node",
+            "upstream",
+        ),
+        (
             {"taskBufferErrorCode": "NULL", "transExitCode": "NULL", "pilotErrorDiag": "NULL"},
             "node",
             "no more than failed",
         ),
+        ({"pilotErrorCode": 1379}, "preempted", "1379: the site took the job's place back"),
+        ({"pilotErrorCode": 1360}, "image", "the image was not found"),
+        ({"pilotErrorCode": 1204}, "timeout", "used up its processor time"),
+        ({"pilotErrorCode": 9999}, "node", "(pilot 9999)"),
+        # The job itself knows better than a pilot that blames the node.
+        ({"pilotErrorCode": 1137, "transExitCode": "82"}, "oom", "more memory than it may"),
+        ({"pilotErrorCode": 1212, "transExitCode": "70"}, "oom", "ran out of memory"),
+        ({"exeErrorCode": 83, "exeErrorDiag": "SIGTERM came"}, "preempted", "SIGTERM came"),
         ({"pilotErrorCode": "x" * 10_000, "pilotErrorDiag": 5}, "node", "no more"),
         (
             {"pilotErrorCode": 1305, "pilotErrorDiag": "<script>\x1b[31m\n" + "y" * 10_000},

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from jupyter_gridgpu.backends.panda import sandbox
+from jupyter_gridgpu.backends.panda import sandbox, task_options
+from jupyter_gridgpu.backends.panda.backend import PandaBackend
 from jupyter_gridgpu.backends.panda.task_map import Submitter, task_map, task_name
 from jupyter_gridgpu.errors import BackendError
 from jupyter_gridgpu.model.resources import Container, Placement, Resources
@@ -100,6 +101,92 @@ def test_names_of_tasks_are_those_of_datasets() -> None:
     assert name.startswith("user.labuser.what_ver_it-is_v2what")
     assert name.endswith("20260101-000000-abcdef.b0007")
     assert len(name) < 120
+
+
+# options of prun ------------------------------------------------------------------------
+
+
+def with_options(*options: str) -> dict[str, Any]:
+    plain = mapped(gpu_scan())
+    given = mapped(gpu_scan(placement=Placement(options=options)))
+    return {name: given[name] for name in given if given[name] != plain.get(name)}
+
+
+@pytest.mark.parametrize(
+    ("options", "added"),
+    [
+        (("--cloud=US",), {"cloud": "US"}),
+        (("--priority 900",), {"currentPriority": 900}),
+        (("  --priority = 900 ",), {"currentPriority": 900}),
+        (("--maxCpuCount=7200",), {"walltime": -7200}),
+        (("--skipScout",), {"skipScout": True}),
+        (("--expertOnly_skipScout",), {"skipScout": True}),
+        (("--noLoopingCheck", "--debugMode"), {"noLoopingCheck": True, "debugMode": True}),
+        (("--useNewCode",), {"fixedSandbox": "jobO.x.tar.gz"}),
+        (("--fixedRamCount",), {"ramCountUnit": "MBPerCoreFixed"}),
+        (
+            ("--fixedCpuTime", "--cpuTimePerEvent=5"),
+            {"cpuTime": 5, "cpuTimeUnit": "HS06sPerEventFixed"},
+        ),
+        ((), {}),
+    ],
+)
+def test_options_of_prun_become_parameters(options: tuple[str, ...], added: dict[str, Any]) -> None:
+    assert with_options(*options) == added
+
+
+FORBIDDEN = (
+    *("exec", "bexec", "noEmail", "outputs", "tmpDir", "useSecrets", "inTarBall", "spaceToken"),
+    *("nJobs", "nEventsPerJob", "destSE", "pfnList", "voms", "alrbArgs", "transPath", "noSubmit"),
+    *("mergeScript", "secondaryDSs", "prodSourceLabel", "env", "excludeFile"),
+    "allowTaskDuplication",
+)
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        ("--reservation=x", "none of the options that PanDA is given; docs/panda.md"),
+        ("priority=3", "look like --priority=900"),
+        ("-v", "look like"),
+        ("--priority", "takes a whole number"),
+        ("--priority=high", "takes a whole number"),
+        ("--priority=0", "takes a whole number"),
+        ("--priority=-3", "takes a whole number"),
+        ("--priority=٣", "takes a whole number"),
+        ("--maxCpuCount=99999999999", "takes a whole number"),
+        ("--skipScout=no", "takes no value"),
+        ("--cloud", "takes one word"),
+        ("--cloud=a b", "takes one word"),
+        ("--site=A", "use --site"),
+        ("--memory=2000", "use --memory"),
+        ("--maxAttempt=9", "use --attempts"),
+        ("--extFile=x", "use --files"),
+        ("--architecture=x", "use --gpus"),
+        *((f"--{word}=x", "sets the files, command, mail and environment") for word in FORBIDDEN),
+    ],
+)
+def test_other_options_are_refused_before_anything_is_sent(option: str, said: str) -> None:
+    scan = gpu_scan(placement=Placement(options=(option,)))
+    with pytest.raises(BackendError) as refused:
+        PandaBackend(scan, ScanPaths(Path("/nowhere"))).check(ask=False)
+    assert said in str(refused.value)
+    assert str(refused.value).startswith("--engine-option ")
+    assert str(refused.value).endswith(".")
+    with pytest.raises(BackendError):
+        mapped(scan)
+
+
+def test_the_page_about_panda_lists_all_options() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "panda.md").read_text()
+    for name in (*task_options._FLAGS, *task_options._NUMBERS, *task_options._TEXTS):
+        assert f"`--{name}`" in page
+
+
+def test_an_option_is_given_once() -> None:
+    options = ("--priority=1", "--priority=2")
+    with pytest.raises(BackendError, match="given twice"):
+        mapped(gpu_scan(placement=Placement(options=options)))
 
 
 # the sandbox ----------------------------------------------------------------------------

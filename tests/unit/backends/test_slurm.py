@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from jupyter_gridgpu.backends.batch.exit_codes import exit_meaning
 from jupyter_gridgpu.backends.slurm import commands, options, output
 from jupyter_gridgpu.backends.slurm.backend import SlurmBackend
 from jupyter_gridgpu.backends.slurm.search import started_id
@@ -21,6 +22,7 @@ from jupyter_gridgpu.errors import QueueFull
 from jupyter_gridgpu.model.resources import Placement, Resources
 from jupyter_gridgpu.store.paths import ScanPaths
 from jupyter_gridgpu.testing.examples import small_scan
+from tests.second_user import as_other, needs_root, open_place
 
 DATA = Path(__file__).parents[2] / "data" / "slurm"
 VERSIONS = ("22.05", "24.11")
@@ -48,7 +50,7 @@ def recorded(version: str) -> dict[str, Any]:
         "failed node The node failed.",
         "failed preempted Slurm gave the node to a job of higher priority.",
         "failed submit Slurm gave the job up: no node has what it asks for.",
-        "cancelled user Cancelled in Slurm.",
+        "cancelled user Cancelled in Slurm by you or an administrator.",
         "done None None",
         "running None None",
         "queued None Waits in gpu: as many of the scan's jobs as may run at once do.",
@@ -276,9 +278,35 @@ def test_what_is_not_asked_for_is_left_to_the_cluster() -> None:
     assert "--array=1-20" in said
 
 
-def test_a_short_job_is_ended_by_its_worker_before_slurm_does() -> None:
+@pytest.mark.parametrize(
+    ("walltime_s", "longest_s", "limit_min", "near"),
+    [
+        (60, None, 4, False),
+        (120, None, 5, False),
+        (1790, None, 33, False),
+        (60, 60, 1, True),
+        (120, 180, 3, False),
+        (120, 150, 2, True),
+        (1800, None, 30, False),
+        (None, 60, None, False),
+    ],
+)
+def test_a_short_job_is_ended_by_its_worker_before_slurm_does(
+    walltime_s: int | None, longest_s: float | None, limit_min: int | None, near: bool
+) -> None:
+    """Backfill takes away what lies between --time-min and --time, so nothing does."""
+    scan = small_scan(backend="slurm", resources=Resources(walltime_s=walltime_s))
+    found = options.time_limit_min(scan, longest_s)
+    assert found == limit_min
+    said = options.time_options(scan, found)
+    assert {word.split("=")[1] for word in said} == ({str(limit_min)} if limit_min else set())
+    assert len(said) == (0 if limit_min is None else 1 + (limit_min != 30))
+    assert options.limit_is_near(scan, found) is near
+
+
+def test_the_jobs_of_a_task_have_their_times_together() -> None:
     said = options_of(resources=Resources(walltime_s=90), per_job=2)
-    assert {"--time=6", "--time-min=3"} <= set(said)
+    assert {"--time=6", "--time-min=6"} <= set(said)
 
 
 def test_a_script_survives_any_folder(tmp_path: Path) -> None:
@@ -324,3 +352,25 @@ def test_the_id_that_a_task_left_is_believed_only_as_a_number(tmp_path: Path) ->
     ):
         (batch.folder / "seen").write_text(text)
         assert started_id(batch) == known
+
+
+@needs_root
+def test_a_node_says_why_it_has_no_scan_folder() -> None:
+    """It is not there, or a folder above is private to another user."""
+    with open_place() as place:
+        backend = SlurmBackend(small_scan(), ScanPaths(place / "private" / "scan"))
+        backend._batches.make([["v0001.1"]])
+        script = backend._script(backend._batches.all()[0])
+        elsewhere = script.replace(str(place), f"{place}-gone")
+        (place / "private").chmod(0o700)
+
+        def ends() -> list[str]:
+            return [
+                f"{ran.returncode} {ran.stdout}{ran.stderr}"
+                for text in (script, elsewhere)
+                for ran in [subprocess.run(["sh", "-c", text], capture_output=True, text=True)]
+            ]
+
+        assert as_other(ends) == ["77 ", "71 "]
+    assert exit_meaning(77)[0] == exit_meaning(71)[0] == "node"
+    assert "may not enter" in exit_meaning(77)[1]

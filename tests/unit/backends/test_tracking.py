@@ -15,10 +15,14 @@ import pytest
 from jupyter_gridgpu.backends.batch import tracking
 from jupyter_gridgpu.backends.batch.exit_codes import exit_meaning
 from jupyter_gridgpu.backends.batch.inquiry import TaskStatus
+from jupyter_gridgpu.backends.signs_of_life import SignsOfLife
 from jupyter_gridgpu.errors import BackendError, Unreachable
 from jupyter_gridgpu.model.job import Observation
 from jupyter_gridgpu.model.resources import Placement, Resources
+from jupyter_gridgpu.model.view import ScanView
+from jupyter_gridgpu.runner.observing import is_news, observed_data
 from jupyter_gridgpu.store.paths import ScanPaths
+from jupyter_gridgpu.testing.examples import Story, small_scan
 
 from .scripted import Scripted
 
@@ -58,6 +62,61 @@ def test_files_say_that_a_job_runs_before_the_batch_system_does(paths: ScanPaths
         5.0,
     )
     assert seen.notebook == "jobs/v0001.1/ab12/output.ipynb"
+
+
+def folded(story: Story) -> ScanView:
+    return ScanView(small_scan()).apply_all(story.events)
+
+
+@pytest.mark.parametrize("has_files", [True, False])
+def test_what_the_batch_system_says_of_a_running_job_is_shown_until_it_is_over(
+    paths: ScanPaths, has_files: bool
+) -> None:
+    backend = Scripted(paths)
+    ids = backend.hand_over(1)
+    if has_files:
+        backend.copy("v0001.1")
+    story = Story()
+    story.run(1, None)
+    shown = []
+    for message in (None, "The node is silent.", "The node is silent.", None, None):
+        backend.says({"0001_1": TaskStatus("running", message=message)})
+        seen = backend.one(ids)
+        assert seen is not None
+        if is_news(folded(story).variants["v0001"], seen):
+            story.tell("job.observed", **observed_data("v0001.1", seen))
+        shown.append(folded(story).variants["v0001"].message)
+    assert shown == [None, "The node is silent.", "The node is silent.", None, None]
+
+
+def test_a_worker_without_a_sign_of_life_is_said_until_it_gives_one(
+    paths: ScanPaths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = time.monotonic()
+    backend = Scripted(paths)
+    backend._tracker._observations._signs = SignsOfLife(lambda: now)
+    ids = backend.hand_over(1)
+    copy = backend.copy("v0001.1")
+    said = []
+
+    def look(later_s: float, message: str | None = None) -> None:
+        nonlocal now
+        now += later_s
+        backend.says({"0001_1": TaskStatus("running", message=message)})
+        seen = backend.one(ids)
+        said.append(seen and seen.message)
+
+    look(999)  # its kernel has not started
+    copy.metrics.write_text("{}")
+    look(1)
+    look(170)
+    look(20)
+    # What the batch system itself says is better.
+    look(60, "The node is silent.")
+    os.utime(copy.metrics, (7, 7))
+    look(60)
+    assert said == ["", "", "", "No sign of life from the worker for 3 min.", *said[4:]]
+    assert said[4:] == ["The node is silent.", ""]
 
 
 @pytest.mark.parametrize(
@@ -166,6 +225,9 @@ def test_a_job_that_ended_without_a_result_has_some_time_to_show_one(paths: Scan
         (TaskStatus("done"), "preempted", "Ended from outside in cell 3."),
         # A new attempt would meet the same limit again.
         (TaskStatus("failed", "timeout", "Held: too long."), "timeout", "Held: too long."),
+        (TaskStatus("failed", "node", "A bad node."), "preempted", "Ended from outside in cell 3."),
+        # A policy of the pool would remove it again.
+        (TaskStatus("failed", "node", "Removed.", given_up=True), "node", "Removed."),
     ],
 )
 def test_the_result_of_a_preempted_copy_counts_once_the_batch_system_will_not_start_it_again(

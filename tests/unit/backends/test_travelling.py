@@ -151,6 +151,18 @@ def test_htcondor_starts_an_image_with_what_may_enter_it() -> None:
     )
 
 
+def test_an_image_that_others_have_started_gets_no_folders_either() -> None:
+    """Slurm needs some for sbatch itself; the launcher keeps these out of the image."""
+    inside = Container("docker://example/ml:1", runtime="none")
+    assert passed(backend="htcondor", container=inside) == IN_IMAGES
+    assert not {"CONDA_PREFIX", "LOADEDMODULES"} & passed(backend="slurm", container=inside)
+    assert travelling.reaches_jobs(small_scan(backend="slurm", container=inside), SESSION) == (
+        IN_IMAGES
+    )
+    # A session in an image runs its own jobs in the same image.
+    assert passed(backend="local", container=inside) == set(SESSION)
+
+
 def test_panda_gets_only_what_the_user_names() -> None:
     scan = small_scan(backend="panda", environment=Environment(("A=1", "B=x=y", "A=2")))
     assert travelling.passed(scan, SESSION) == {}

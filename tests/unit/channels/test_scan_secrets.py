@@ -85,6 +85,8 @@ def test_the_environment_comes_before_the_keyring(monkeypatch: pytest.MonkeyPatc
 
     def fake_get(service: str, name: str) -> str | None:
         asked.append((service, name))
+        if name == "LOCKED":
+            raise RuntimeError("the wallet holds very-private")
         return "from the keyring" if name == "KEY" else None
 
     monkeypatch.setitem(sys.modules, "keyring", SimpleNamespace(get_password=fake_get, __spec__=1))
@@ -98,6 +100,9 @@ def test_the_environment_comes_before_the_keyring(monkeypatch: pytest.MonkeyPatc
     assert kept == {"HERE": "x", "KEY": "from the keyring"}
     with pytest.raises(UsageError, match="keyring set gridgpu NONE"):
         scan_secrets.check(scan_with("NONE"))
+    with pytest.raises(UsageError, match=r"does not answer \(RuntimeError\)") as refused:
+        scan_secrets.check(scan_with("LOCKED"))
+    assert "very-private" not in str(refused.value)
 
 
 def test_a_worker_reads_the_file_or_the_copy_that_came_along(tmp_path: Path) -> None:

@@ -5,10 +5,14 @@ from typing import Any
 import pytest
 
 from jupyter_gridgpu.cli.stop import next_steps
-from jupyter_gridgpu.model.resources import Resources
+from jupyter_gridgpu.model.resources import Placement, Resources
 from jupyter_gridgpu.model.variant import VariantView
 from jupyter_gridgpu.testing.examples import small_scan
 
+KILLED = (
+    "will be killed when the pilot next reports to PanDA, which takes up to 30 min. PanDA keeps no"
+    " files of a killed job; the metrics that have come stay."
+)
 SAVED = "will be interrupted and save what there is: the notebook so far, its metrics and files."
 
 
@@ -37,9 +41,14 @@ SAVED = "will be interrupted and save what there is: the notebook so far, its me
         (
             ["running"],
             "panda",
-            f"1 job that runs {SAVED} That takes minutes: PanDA passes it on to the sites, and jobs"
-            " run on until then.",
+            f"1 job that runs {KILLED}",
         ),
+        (
+            ["running", "running", "queued"],
+            "panda",
+            f"1 job that waits will be taken back within some minutes. 2 jobs that run {KILLED}",
+        ),
+        (["done"], "panda", "None of its jobs runs or waits."),
         (
             ["running"],
             "lsf",
@@ -53,6 +62,24 @@ SAVED = "will be interrupted and save what there is: the notebook so far, its me
 def test_a_stop_says_what_comes_next(states: list[str], backend: str, said: str) -> None:
     variants = [VariantView(f"v{n}", n, 0, {}, state=state) for n, state in enumerate(states)]
     assert next_steps(variants, small_scan(backend=backend)) == said
+
+
+@pytest.mark.parametrize(
+    ("attempts", "said"),
+    [(None, "up to 2 times more"), (2, "once more"), (5, "up to 4 times more"), (1, None)],
+)
+def test_one_variant_at_panda_is_started_again_and_killed_again(
+    attempts: int | None, said: str | None
+) -> None:
+    variants = [VariantView("v0001", 0, 0, {}, state="running")]
+    scan = small_scan(backend="panda", placement=Placement(attempts=attempts))
+    text = next_steps(variants, scan, others_go_on=True)
+    if said is None:
+        assert "PanDA starts" not in text
+    else:
+        assert f"PanDA starts a killed job {said}, after some minutes each time" in text
+    # The end of a whole task ends its tries, too.
+    assert "PanDA starts" not in next_steps(variants, scan)
 
 
 def test_what_is_to_be_tried_again_waits() -> None:

@@ -6,6 +6,7 @@ import fcntl
 import os
 import shutil
 import threading
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from jupyter_gridgpu import doctor
 from jupyter_gridgpu.doctor import batch_systems, home, jupyter, machine
 from jupyter_gridgpu.doctor.finding import Finding, counted, ok
 from jupyter_gridgpu.doctor.program import run_program
+from jupyter_gridgpu.store.late_disk import mount_of
 
 
 def test_a_part_that_hangs_or_breaks_keeps_no_other_from_answering() -> None:
@@ -42,14 +44,17 @@ def test_a_part_that_hangs_or_breaks_keeps_no_other_from_answering() -> None:
     assert doctor.healthy({"good": found["good"]})
 
 
-def test_the_file_system_of_a_folder_is_the_nearest_mount(monkeypatch: pytest.MonkeyPatch) -> None:
-    mounts = (
-        "root / ext4 rw 0 0\n"
-        "server:/h /home nfs4 rw 0 0\n"
-        "server:/d /home/my\\040data afs rw 0 0\n"
+def test_the_file_system_of_a_folder_is_the_nearest_mount(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = tmp_path / "mountinfo"
+    table.write_text(
+        "1 0 8:1 / / rw - ext4 root rw\n"
+        "2 1 0:1 / /home rw,noatime shared:2 - nfs4 server:/h rw,hard\n"
+        "3 2 0:2 / /home/my\\040data rw - afs server:/d rw\n"
         "short line\n"
     )
-    monkeypatch.setattr(Path, "read_text", lambda *args, **more: mounts)
+    monkeypatch.setattr(home, "mount_of", partial(mount_of, table=str(table)))
     places = ["/", "/home/me", "/home2", "/home/my data/x"]
     assert [home.file_system(Path(place)) for place in places] == ["ext4", "nfs4", "ext4", "afs"]
 

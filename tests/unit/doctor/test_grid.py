@@ -34,10 +34,8 @@ def test_a_sign_in_that_ran_out_is_a_problem_and_nobody_is_asked(
 
 def test_a_silent_server_is_a_problem(panda: FakePanda) -> None:
     panda.trouble[""] = "500"
-    assert (
-        "problem: PanDA does not answer as it should (Communication issue: 502 Bad Gateway"
-        in said()
-    )
+    page = "PanDA answered with a web page, not with data: 502 Bad Gateway (HTTP 500)"
+    assert f"problem: {page}" in said()
 
 
 def test_who_does_not_use_the_grid_has_no_problem(

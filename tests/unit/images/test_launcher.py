@@ -451,6 +451,18 @@ def test_the_senders_key_gets_into_the_container_and_into_no_command(
     assert "GRIDGPU_SENDER" not in node.run_script(text).stdout
 
 
+def test_variables_of_the_user_are_set_before_python_is_looked_for(node: Node, box: str) -> None:
+    node.install("python3", "apptainer")
+    values = {"DATA": "it's $HOME", "LD_PRELOAD": "", "PLACE": "/a b"}
+    chosen = Environment(tuple(f"{name}={value}" for name, value in values.items()))
+    scan = replace(small_scan(), environment=chosen)
+    ran = node.run_script(images.launcher_text(scan).replace(sys.executable, "python3"))
+    assert {f"{name}={value}" for name, value in values.items()} <= set(ran.stdout.splitlines())
+    # The runtime of a container gets none of them: they are for what runs inside.
+    contained = replace(scan, container=Container(box, runtime="apptainer"))
+    assert "it's" not in node.run_script(images.launcher_text(contained)).stdout
+
+
 def test_secrets_get_into_the_container_and_into_no_command(
     node: Node, box: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

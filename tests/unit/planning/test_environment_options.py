@@ -73,6 +73,14 @@ def test_what_is_no_variable_is_refused(text: str) -> None:
         environment_of(Options(env=(text,)))
 
 
+def test_python_may_give_one_text() -> None:
+    found = environment_of(Options(env="A=1", secret="KEY"))  # type: ignore[arg-type]
+    assert (found.variables, found.secrets) == (("A=1",), ("KEY",))
+    for wrong in ({"A": "1"}, (1,), 1):
+        with pytest.raises(UsageError, match="--env: give a list of texts"):
+            environment_of(Options(env=wrong))  # type: ignore[arg-type]
+
+
 def test_a_secret_is_a_name_alone() -> None:
     assert environment_of(Options(secret=("A", "B", "A"))).secrets == ("A", "B")
     with pytest.raises(UsageError, match="without its value") as refused:

@@ -21,6 +21,7 @@ from jupyter_gridgpu.records import importing, replay
 from jupyter_gridgpu.records.importing import plan_import
 from jupyter_gridgpu.records.record import Record
 from jupyter_gridgpu.records.replay import ReplayRequest, plan_replay
+from jupyter_gridgpu.records.replay_options import recorded_options
 from jupyter_gridgpu.testing.examples import notebook_json
 
 from .kit import write_scan
@@ -138,10 +139,10 @@ def test_a_replay_keeps_each_option(digest: str, name: str) -> None:
 
 def test_a_replay_keeps_all_options_at_once(digest: str) -> None:
     origin = recorded(digest, Options(**TOGETHER))
-    kept = replay.recorded_options(origin.scan)
+    kept = recorded_options(origin.scan)
     assert kept == Options(**TOGETHER)
     made = plan_replay(origin, ask=False).scan
-    assert replay.recorded_options(made) == kept
+    assert recorded_options(made) == kept
 
 
 @pytest.mark.parametrize(

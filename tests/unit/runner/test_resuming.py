@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jupyter_gridgpu.backends.base import Backend, Capabilities, Job
-from jupyter_gridgpu.errors import QueueFull, ScanLocked, Unreachable
+from jupyter_gridgpu.errors import AnswerPending, QueueFull, ScanLocked, Unreachable
 from jupyter_gridgpu.model import events, wire
 from jupyter_gridgpu.model.job import Observation
 from jupyter_gridgpu.model.scan import to_json
@@ -175,13 +175,14 @@ class Silent:
         self.disk: OSError | None = None
         self.asked = 0
         self.taken: dict[str, str] = {}
+        self.error = Unreachable("sbatch did not answer within 60 s")
 
     def find(self, keys: Sequence[str]) -> dict[str, str]:
         self.asked += 1
         if self.disk:
             raise self.disk
         if not self.taken:
-            raise Unreachable("sbatch did not answer within 60 s")
+            raise self.error
         return self.taken
 
     def submit(self, jobs: Sequence[Job]) -> dict[str, str]:
@@ -217,12 +218,30 @@ def test_jobs_that_cannot_be_sent_are_told_of_and_sent_later(tmp_path: Path) -> 
             runner.sender.settle(waiting, now)
             runner.observe(now)
             notes.append(runner.scan.view.backend_note)
-        words = (
-            f"{len(waiting)} jobs could not be sent for 3 min; it is tried again. "
+        at_once, later = (
+            f"{len(waiting)} jobs could not be sent{time}; it is tried again. "
             "(sbatch did not answer within 60 s.)"
+            for time in (" yet", " for 3 min")
         )
-        assert notes == [None, None, words, None]
+        assert notes == [at_once, at_once, later, None]
         assert all(variant.submitted for variant in waiting)
+
+
+def test_an_answer_that_is_near_for_minutes_is_told_of(tmp_path: Path) -> None:
+    with silent_runner(scan_folder(tmp_path)) as (runner, silent):
+        silent.error = AnswerPending("It is being sent.")
+        runner.proposer.propose()
+        waiting = list(runner.scan.view.waiting())
+        runner.scan.record(
+            *((events.JOB_INTENDED, {"key": f"{variant.id}.1"}) for variant in waiting)
+        )
+        notes = []
+        for now in (1000.0, 1001.0, 1200.0):
+            runner.sender.settle(waiting, now)
+            runner.observe(now)
+            notes.append(runner.scan.view.backend_note)
+        words = f"{len(waiting)} jobs have been on the way for 3 min; no answer has come yet."
+        assert notes == [None, None, words]
 
 
 class Limited(Silent):
