@@ -226,6 +226,8 @@ def _read_variables(backend: str, node: Any) -> tuple[str, ...]:
     """Return NAME=VALUE of a mapping or a list; a name without a value stands alone."""
     if not isinstance(node, yaml.MappingNode):
         return _read_lines(backend, "env", node)
+    if len(node.value) > LINES_LIMIT:
+        raise UsageError(f"it has {len(node.value):,} variables; {LINES_LIMIT} are the most")
     found: dict[str, str] = {}
     for key, value in node.value:
         name = _read_line(key)

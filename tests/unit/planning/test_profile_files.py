@@ -146,6 +146,11 @@ MISTAKES = [
     ("environment:\n  env:\n    A: 1\n    2B: 1", "local", "line 7: env: '2B'"),
     ("environment:\n  env:\n    A: 1\n    A: 2", "local", "line 7: env: A is given twice"),
     ("environment:\n  env:\n    A: [1]", "local", "line 6: env: A is a list; write one value"),
+    (
+        "environment:\n  env: {" + ", ".join(f"A{n}: 1" for n in range(101)) + "}",
+        "local",
+        "line 5: env: it has 101 variables; 100 are the most",
+    ),
     ("environment:\n  secrets: [KEY=1]", "local", "line 5: secret: 'KEY': give the name"),
     ("environment: {vars: []}", "local", "line 4: environment has no field 'vars'"),
     ("image: a.sif\npython: b", "local", "line 5: python is for jobs that run in no image"),
