@@ -309,8 +309,20 @@ def _check_together(
             node = nodes.get(PLURALS.get(name, name)) or nodes["environment"]
             # There, words such as --account are those of the batch system.
             if name == "engine_option":
+                node = _refused_item(node, backend, options, refusal)
                 raise DeclarationError(node, refusal.rstrip("."))
     raise DeclarationError(node, _in_fields(refusal))
+
+
+def _refused_item(node: Any, backend: str, options: dict[str, Any], refusal: str) -> Any:
+    """Return the node of the option of the batch system that is refused, or that of the list."""
+    words = options["engine_option"]
+    items = node.value if isinstance(node, yaml.SequenceNode) else []
+    for index, item in enumerate(items):
+        others = (*words[:index], *words[index + 1 :])
+        if _refusal(backend, {**options, "engine_option": others}) != refusal:
+            return item
+    return node
 
 
 def _refusal(backend: str, values: dict[str, Any]) -> str:

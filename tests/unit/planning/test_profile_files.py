@@ -140,6 +140,17 @@ MISTAKES = [
         "htcondor",
         "line 7: shared: 'cvmfs': give the whole path",
     ),
+    (
+        "engine_options:\n- --exclude=n1\n- --mail-user=me",
+        "slurm",
+        "line 6: --engine-option --mail-user: ",
+    ),
+    (
+        "engine_options:\n- +JobFlavour = 1\n- executable = /bin/sh\n- +A = 1",
+        "htcondor",
+        "line 6: --engine-option 'executable = /bin/sh' is refused",
+    ),
+    ("engine_options: [--exec=x]", "panda", "line 4: --engine-option --exec=x: the scan sets"),
     ("engine_options: [--x]", "local", "line 4: engine_options means nothing with backend local"),
     ("setup:\n- module load a\n- [b]", "local", "line 6: setup: a list is not one line"),
     ("environment: {env: [A B]}", "local", "line 4: env: 'A B': write NAME or NAME=VALUE"),
