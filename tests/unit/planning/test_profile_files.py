@@ -11,7 +11,7 @@ from jupyter_gridgpu.errors import UsageError
 from jupyter_gridgpu.planning import profile_files, profiles
 from jupyter_gridgpu.planning.profile import Profile
 from tests.profile_files import folders, one
-from tests.second_user import give_away, needs_root
+from tests.second_user import as_other, give_away, needs_root, open_place
 
 WHOLE = """
 profiles:
@@ -294,6 +294,26 @@ def test_what_belongs_to_somebody_else_is_not_read(user: Path, what: str) -> Non
     [problem] = texts()
     assert problem.startswith(f"{found[what]} belongs to nobody, who is neither root nor you: ")
     assert names() == []
+
+
+@needs_root
+def test_another_user_takes_the_profiles_of_root_and_of_nobody_else(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with open_place() as place:
+        user, site = folders(place, monkeypatch)
+        (site / "roots.yaml").write_text(one("roots"))
+        (site / "others.yaml").write_text(one("others"))
+        os.lchown(site / "others.yaml", 12345, 12345)
+        (user / "own.yaml").write_text(one("own"))
+        give_away(user / "own.yaml", user, user.parent, user.parent.parent)
+        assert names() == ["roots"]  # root does not run what a user wrote
+        found, said = as_other(lambda: [names(), texts()])
+    assert found == ["own", "roots"]
+    assert said == [
+        f"{site}/others.yaml belongs to user 12345, who is neither root nor you:"
+        " its profiles are not used."
+    ]
 
 
 def test_a_link_to_a_safe_file_is_read(user: Path, tmp_path: Path) -> None:
