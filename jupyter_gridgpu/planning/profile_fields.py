@@ -226,6 +226,8 @@ def _read_variables(backend: str, node: Any) -> tuple[str, ...]:
     """Return NAME=VALUE of a mapping or a list; a name without a value stands alone."""
     if not isinstance(node, yaml.MappingNode):
         return _read_lines(backend, "env", node)
+    if len(node.value) > LINES_LIMIT:
+        raise UsageError(f"it has {len(node.value):,} variables; {LINES_LIMIT} are the most")
     found: dict[str, str] = {}
     for key, value in node.value:
         name = _read_line(key)
@@ -268,6 +270,8 @@ def _checked(node: Any, backend: str, option: str, value: Any) -> Any:
     why = backends.capabilities(backend).ignores.get(option)
     if value and why:
         raise DeclarationError(node, f"{field} means nothing with backend {backend}: {why}")
+    if option == "setup":  # a shell reads the lines when they are used
+        return value
     given = value
     # A variable without a value gets it when a scan is planned, from the user's session.
     if option == "env" and "=" not in value:
@@ -293,8 +297,9 @@ def _check_together(
     A backend may refuse every scan, where its batch system is not here. So its answer is compared
     with that for a scan without the profile.
     """
-    # A variable without a value gets it from the session that plans a scan.
-    options = {name: value for name, value in options.items() if name != "env"}
+    # A variable without a value gets it from the session that plans a scan, and lines of shell are
+    # read by a shell when they are used.
+    options = {name: value for name, value in options.items() if name not in ("env", "setup")}
     refusal = _refusal(backend, options)
     if not refusal or refusal == _refusal(backend, {}):
         return
@@ -304,8 +309,20 @@ def _check_together(
             node = nodes.get(PLURALS.get(name, name)) or nodes["environment"]
             # There, words such as --account are those of the batch system.
             if name == "engine_option":
+                node = _refused_item(node, backend, options, refusal)
                 raise DeclarationError(node, refusal.rstrip("."))
     raise DeclarationError(node, _in_fields(refusal))
+
+
+def _refused_item(node: Any, backend: str, options: dict[str, Any], refusal: str) -> Any:
+    """Return the node of the option of the batch system that is refused, or that of the list."""
+    words = options["engine_option"]
+    items = node.value if isinstance(node, yaml.SequenceNode) else []
+    for index, item in enumerate(items):
+        others = (*words[:index], *words[index + 1 :])
+        if _refusal(backend, {**options, "engine_option": others}) != refusal:
+            return item
+    return node
 
 
 def _refusal(backend: str, values: dict[str, Any]) -> str:

@@ -97,7 +97,13 @@ def merged(profile: Profile, given: Mapping[str, Any], image: str | None = None)
         kept = [text for text in texts(values.get(name)) if text in own or _name(text) not in users]
         if name in values:
             values[name] = tuple(kept)
-    return {**values, **_without_what_needs_another(values, given, values.get("image") or image)}
+    # Which of the two the user gives decides: an image has a Python of its own.
+    if given.get("python") is not None and given.get("image") is None:
+        values.pop("image", None)
+    image = values.get("image") or image
+    if image is not None and given.get("python") is None:
+        values.pop("python", None)
+    return {**values, **_without_what_needs_another(values, given, image)}
 
 
 def over_recorded(

@@ -70,7 +70,7 @@ def plan_replay(
     container, image_changes = _container(record.scan, options, ask)
     here = not images.starts_container(container)
     kernel = options.kernel
-    if "python" in request.options and "kernel" not in request.options:
+    if "python" in given and "kernel" not in given:
         kernel = None  # that of the new Python
     notebook = _unchanged_notebook(record, here, kernel, options.python is not None)
     values = _parse_changes(request.changes)

@@ -59,15 +59,19 @@ def place_of(name: str, texts: list[str]) -> int:
 
 @pytest.fixture
 def declared_queues(lab: Lab) -> Iterator[None]:
-    """One queue that is declared as it should be, and one with a slip."""
+    """One queue that is declared as it should be, one with a slip, and a profile."""
     file = lab.home / "config/gridgpu/queues.d/lab.yaml"
     file.parent.mkdir(parents=True, exist_ok=True)
     gpus = "[{model: A100-SXM4-80GB, total: 16}]"
     file.write_text(
         f"queues:\n- {{name: far, backend: panda, gpus: {gpus}, state: online}}\n- {{name: bad}}\n"
     )
+    profile = lab.home / "config/gridgpu/profiles.d/lab.yaml"
+    profile.parent.mkdir(parents=True, exist_ok=True)
+    profile.write_text("profiles:\n- {name: site, title: The site, backend: local, retries: 2}\n")
     yield
     file.unlink()
+    profile.unlink()
 
 
 def test_running_scans_are_on_top_and_the_badge_counts_their_jobs(lab: Lab, page: Page) -> None:
@@ -177,6 +181,8 @@ def test_queues_are_listed_with_what_is_wrong_and_need_no_mouse(lab: Lab, page: 
     expect(
         panel(page).get_by_text(re.compile("lab.yaml, line 3: the queue has no backend"))
     ).to_be_visible()
+    profiles = panel(page).get_by_role("list", name="Profiles").get_by_role("listitem")
+    expect(profiles).to_have_text(["siteThe site--on local --retries 2"])
     page.keyboard.press("Enter")
     expect(items).to_have_count(0)
     expect(head).to_have_attribute("aria-expanded", "false")

@@ -24,6 +24,7 @@ from jupyter_gridgpu.model.form_cell import check_word, first_line
 from jupyter_gridgpu.model.typed_values import FieldError
 from jupyter_gridgpu.runner import spawn
 from jupyter_gridgpu.testing.examples import notebook_json
+from tests.profile_files import folders, one
 
 VIEW = "application/vnd.jupyter.widget-view+json"
 
@@ -54,6 +55,20 @@ def run(shell: InteractiveShell, cell: str) -> tuple[bool, str, list[Any]]:
     with capture_output() as seen:
         result = shell.run_cell(cell)
     return bool(result.success), seen.stdout + seen.stderr, [output.data for output in seen.outputs]
+
+
+def test_a_cell_takes_a_profile(
+    shell: InteractiveShell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    user, _ = folders(tmp_path, monkeypatch)
+    (user / "lab.yaml").write_text(one(more="parallel: 1\nretries: 2"))
+    head = "%%gridscan train.ipynb --dry-run --retries 0"
+    success, printed, _ = run(shell, f"{head} --on lab\nlr = [0.1, 0.2]")
+    assert success
+    assert printed.startswith("Profile lab: --on local --parallel 1\ntrain.ipynb would run as 2")
+    success, printed, _ = run(shell, f"{head} --on labb\nlr = [0.1, 0.2]")
+    assert not success
+    assert "Is lab meant?" in printed
 
 
 def test_the_notebook_alone_opens_the_form(shell: InteractiveShell) -> None:

@@ -11,7 +11,7 @@ from jupyter_gridgpu.errors import UsageError
 from jupyter_gridgpu.planning import profile_files, profiles
 from jupyter_gridgpu.planning.profile import Profile
 from tests.profile_files import folders, one
-from tests.second_user import give_away, needs_root
+from tests.second_user import as_other, give_away, needs_root, open_place
 
 WHOLE = """
 profiles:
@@ -43,12 +43,12 @@ profiles:
   setup: |
     module load cuda
     source /cvmfs/lab/setup.sh
-  python: /opt/lab/bin/python3
   environment:
     env: {OMP_NUM_THREADS: 4, LAB_DATA: /data/lab, "EMPTY": "", HOST_OF_SESSION: }
     secrets: [LAB_KEY]
   collector: https://metrics.lab.example:8765/
 - {name: small, backend: panda, exclude_sites: [BAD_SITE], attempts: 2}
+- {name: bare, backend: local, python: /opt/lab/bin/python3}
 """
 
 
@@ -102,7 +102,6 @@ def test_all_fields_of_a_profile_are_read(user: Path) -> None:
             "no_shared_disk": True,
             "shared": ("/eos", "/cvmfs"),
             "setup": ("module load cuda", "source /cvmfs/lab/setup.sh"),
-            "python": "/opt/lab/bin/python3",
             "env": ("OMP_NUM_THREADS=4", "LAB_DATA=/data/lab", "EMPTY=", "HOST_OF_SESSION"),
             "secret": ("LAB_KEY",),
         },
@@ -110,6 +109,7 @@ def test_all_fields_of_a_profile_are_read(user: Path) -> None:
         source=str(user / "lab.yaml"),
     )
     assert found[1].options == {"exclude_site": ("BAD_SITE",), "attempts": 2}
+    assert found[2].options == {"python": "/opt/lab/bin/python3"}
 
 
 # The lines after the backend, the backend, and what is said; the first of them is line 4.
@@ -140,14 +140,31 @@ MISTAKES = [
         "htcondor",
         "line 7: shared: 'cvmfs': give the whole path",
     ),
+    (
+        "engine_options:\n- --exclude=n1\n- --mail-user=me",
+        "slurm",
+        "line 6: --engine-option --mail-user: ",
+    ),
+    (
+        "engine_options:\n- +JobFlavour = 1\n- executable = /bin/sh\n- +A = 1",
+        "htcondor",
+        "line 6: --engine-option 'executable = /bin/sh' is refused",
+    ),
+    ("engine_options: [--exec=x]", "panda", "line 4: --engine-option --exec=x: the scan sets"),
     ("engine_options: [--x]", "local", "line 4: engine_options means nothing with backend local"),
     ("setup:\n- module load a\n- [b]", "local", "line 6: setup: a list is not one line"),
     ("environment: {env: [A B]}", "local", "line 4: env: 'A B': write NAME or NAME=VALUE"),
     ("environment:\n  env:\n    A: 1\n    2B: 1", "local", "line 7: env: '2B'"),
     ("environment:\n  env:\n    A: 1\n    A: 2", "local", "line 7: env: A is given twice"),
     ("environment:\n  env:\n    A: [1]", "local", "line 6: env: A is a list; write one value"),
+    (
+        "environment:\n  env: {" + ", ".join(f"A{n}: 1" for n in range(101)) + "}",
+        "local",
+        "line 5: env: it has 101 variables; 100 are the most",
+    ),
     ("environment:\n  secrets: [KEY=1]", "local", "line 5: secret: 'KEY': give the name"),
     ("environment: {vars: []}", "local", "line 4: environment has no field 'vars'"),
+    ("image: a.sif\npython: b", "local", "line 5: python is for jobs that run in no image"),
     ("collector: here", "local", "line 4: collector: 'here' is no address"),
     ("collector: https://me:pw@a", "local", "line 4: collector: 'https://me:pw@a' is no address"),
     ("gpu-model: T4", "slurm", "line 4: a profile has no field 'gpu-model'; perhaps gpu_model is"),
@@ -277,6 +294,26 @@ def test_what_belongs_to_somebody_else_is_not_read(user: Path, what: str) -> Non
     [problem] = texts()
     assert problem.startswith(f"{found[what]} belongs to nobody, who is neither root nor you: ")
     assert names() == []
+
+
+@needs_root
+def test_another_user_takes_the_profiles_of_root_and_of_nobody_else(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with open_place() as place:
+        user, site = folders(place, monkeypatch)
+        (site / "roots.yaml").write_text(one("roots"))
+        (site / "others.yaml").write_text(one("others"))
+        os.lchown(site / "others.yaml", 12345, 12345)
+        (user / "own.yaml").write_text(one("own"))
+        give_away(user / "own.yaml", user, user.parent, user.parent.parent)
+        assert names() == ["roots"]  # root does not run what a user wrote
+        found, said = as_other(lambda: [names(), texts()])
+    assert found == ["own", "roots"]
+    assert said == [
+        f"{site}/others.yaml belongs to user 12345, who is neither root nor you:"
+        " its profiles are not used."
+    ]
 
 
 def test_a_link_to_a_safe_file_is_read(user: Path, tmp_path: Path) -> None:

@@ -72,6 +72,10 @@ def scan_of(folder: Path, words: str) -> ScanSpec:
         ("runtime: apptainer\nbinds: [/a]", "--image b.sif", "bind", ("/a",)),
         ("image: a.sif\nbinds: [/a]", "--runtime none", "bind", ()),
         ("image: a.sif", "--image b.sif", "image", "b.sif"),
+        # An image has a Python of its own.
+        ("python: a", "--image b.sif", "python", None),
+        ("image: a.sif\nruntime: podman", "--python b", "image", None),
+        ("image: a.sif\nruntime: podman", "--python b", "runtime", "auto"),
     ],
 )
 def test_what_the_user_gives_wins(
@@ -129,6 +133,7 @@ def test_single_values_of_the_user_win_and_no_other_is_lost(
 ) -> None:
     usual = Options()
     single = [name for name in option_names() if not isinstance(getattr(usual, name), tuple)]
+    single.remove("python")  # an image has its own
     theirs = {name: value for name, value in theirs.items() if name in single}
     theirs["image"] = "a.sif"
     own = data.draw(st.dictionaries(st.sampled_from(single), st.integers()))
