@@ -29,6 +29,19 @@ describe("the form", () => {
     expect(root.querySelector("img")).toBeNull();
     expect(root.textContent).toContain(bad);
   });
+  it("shows the titles of profiles among the backends", () => {
+    const titles = { lab: "A100 nodes", other: "", "<b>": "<i>" };
+    const choices = ["local", "lab", "other", "<b>"];
+    const where = [option("on", { kind: "choice", choices, titles })];
+    const { root } = stage({ facts: { ...FACTS, where } });
+    const listed = [...labelled(root, "on").querySelectorAll("option")];
+    expect(listed.map((one) => [(one as HTMLOptionElement).value, one.textContent])).toEqual([
+      ["local", "local"],
+      ["lab", "lab (A100 nodes)"],
+      ["other", "other"],
+      ["<b>", "<b> (<i>)"],
+    ]);
+  });
   it("gives every input, choice and switch a name", () => {
     const { root, kinds } = stage();
     kinds("lr")[2]!.click();

@@ -78,6 +78,15 @@ def test_a_queue_is_written_and_read_back(folder: Path) -> None:
     assert declarations.read(folder / "one.yaml") == ([queue], [])
 
 
+@pytest.mark.parametrize("empty", ["", "~", "null"])
+def test_a_field_without_a_value_counts_as_missing(folder: Path, empty: str) -> None:
+    text = f"queues:\n- name: a\n  backend: slurm\n  title: {empty}\n  limits: {empty}\n"
+    assert read_one(text, folder) == (
+        [Queue("a", "slurm", source=str(folder / "one.yaml"))],
+        [],
+    )
+
+
 @pytest.mark.parametrize("gpus", [None, (), (GpuKind("nvidia", "T4", 15360),)])
 def test_a_queue_without_gpus_is_not_one_whose_gpus_are_unknown(
     folder: Path, gpus: tuple[GpuKind, ...] | None
