@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from jupyter_gridgpu.backends.batch.demand import task_demand
 from jupyter_gridgpu.backends.panda import task_options
 from jupyter_gridgpu.model.scan import ScanSpec
 from jupyter_gridgpu.queues.gpu_request import architecture
@@ -113,14 +114,14 @@ def _sites(scan: ScanSpec) -> dict[str, Any]:
 
 def _resources(scan: ScanSpec) -> dict[str, Any]:
     """Return what a job needs: memory in MB for each core, time in hours, both rounded up."""
-    wanted = scan.resources
-    cores = wanted.cpus or 1
-    parameters: dict[str, Any] = {"architecture": architecture(wanted)}
-    if wanted.memory_mb:
-        parameters["ramCount"] = _divided_up(wanted.memory_mb, cores)
+    demand = task_demand(scan)
+    cores = demand.cpus or 1
+    parameters: dict[str, Any] = {"architecture": architecture(scan.resources)}
+    if demand.memory_mb:
+        parameters["ramCount"] = _divided_up(demand.memory_mb, cores)
         parameters["ramCountUnit"] = "MBPerCore"
-    if wanted.walltime_s:
-        parameters["maxWalltime"] = _divided_up(wanted.walltime_s * scan.per_job, 3600)
+    if demand.walltime_s:
+        parameters["maxWalltime"] = _divided_up(demand.walltime_s, 3600)
     if cores > 1:
         parameters["coreCount"] = cores
     return parameters

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from jupyter_gridgpu import images
 from jupyter_gridgpu.backends import travelling
 from jupyter_gridgpu.backends.base import patience
+from jupyter_gridgpu.backends.batch.demand import task_demand
 from jupyter_gridgpu.backends.slurm import commands, output
 from jupyter_gridgpu.backends.slurm.passed_options import passed_options
 from jupyter_gridgpu.errors import BackendError
@@ -68,15 +69,14 @@ def array_option(tasks: int, at_once: int | None) -> str:
 
 def resource_options(scan: ScanSpec) -> list[str]:
     """Return the options for cores, memory and disk of one task."""
-    wanted = scan.resources
-    side_by_side = scan.per_gpu  # jobs of a task that run at the same time
+    demand = task_demand(scan)
     found = []
-    if wanted.cpus:
-        found.append(f"--cpus-per-task={wanted.cpus * side_by_side}")
-    if wanted.memory_mb:
-        found.append(f"--mem={wanted.memory_mb * side_by_side}M")
-    if wanted.disk_mb:
-        found.append(f"--tmp={wanted.disk_mb * side_by_side}M")
+    if demand.cpus:
+        found.append(f"--cpus-per-task={demand.cpus}")
+    if demand.memory_mb:
+        found.append(f"--mem={demand.memory_mb}M")
+    if demand.disk_mb:
+        found.append(f"--tmp={demand.disk_mb}M")
     return found
 
 
@@ -123,7 +123,7 @@ def limit_is_near(scan: ScanSpec, limit_min: int | None) -> bool:
 
 def _total_s(scan: ScanSpec) -> int:
     """Return how long a task may take: its jobs run one after another. 0: any time."""
-    return (scan.resources.walltime_s or 0) * scan.per_job
+    return task_demand(scan).walltime_s or 0
 
 
 def placement_options(scan: ScanSpec) -> list[str]:

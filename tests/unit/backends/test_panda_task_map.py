@@ -4,6 +4,7 @@ import gzip
 import io
 import json
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +80,14 @@ def test_wishes_become_parameters() -> None:
     assert ours["log"]["dataset"] == "user.labuser.mine.log/"
     output = next(one for one in ours["jobParameters"] if one.get("param_type") == "output")
     assert output["dataset"] == "user.labuser.mine_gridgpu.tgz/"
+
+
+def test_jobs_side_by_side_ask_for_as_much_more() -> None:
+    resources = Resources(gpus=1, cpus=4, memory_mb=9000)
+    ours = mapped(gpu_scan(resources=resources, per_gpu=2))
+    assert (ours["coreCount"], ours["ramCount"]) == (8, 2250)
+    ours = mapped(gpu_scan(resources=replace(resources, cpus=None), per_gpu=2))
+    assert ("coreCount" in ours, ours["ramCount"]) == (False, 18_000)
 
 
 def test_every_job_gets_all_of_every_dataset() -> None:
