@@ -28,8 +28,8 @@ export interface ScanOption {
   /** Its word in the cell; complaints call it by this. */
   flag: string;
   label: string;
-  /** `several` is a text of several values, with spaces between. */
-  kind: "choice" | "number" | "text" | "several" | "flag";
+  /** `several` is a text of several values, with spaces between; `lines` has one in each line. */
+  kind: "choice" | "number" | "text" | "several" | "lines" | "flag";
   choices: readonly string[];
   /** What stands in its input while that is empty. */
   hint: string;
@@ -159,7 +159,7 @@ function asParameter(value: Loose): Parameter {
 }
 
 function asOption(value: Loose): ScanOption {
-  const kind = (["choice", "number", "several", "flag"] as const).find(
+  const kind = (["choice", "number", "several", "lines", "flag"] as const).find(
     (one) => one === value["kind"],
   );
   return {
