@@ -34,6 +34,7 @@ from jupyter_gridgpu.planning.options import is_given, option_list, words_for
 from jupyter_gridgpu.planning.request import Plan
 from jupyter_gridgpu.widgets.form_counts import count_points
 from jupyter_gridgpu.widgets.form_facts import (
+    LINE_OPTIONS,
     OBJECTIVE_OPTIONS,
     parameter_facts,
     shown_parameters,
@@ -199,6 +200,9 @@ def _option_value(form: CheckedForm, option: click.Option, value: Any) -> str | 
     """
     if option.is_flag:
         return value is True
+    if option.name in LINE_OPTIONS:
+        lines = value.splitlines() if isinstance(value, str) else []
+        return list(filter(None, map(typed_line, lines)))
     text = typed_line(value)
     if option.multiple:
         try:

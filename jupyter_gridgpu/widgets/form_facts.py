@@ -79,6 +79,8 @@ LABELS = {
 }
 
 
+# Options whose values are whole lines: the form has one in each line.
+LINE_OPTIONS = ("setup", "engine_option")
 _WORDS = {"runtime": RUNTIMES, "channel": CHANNELS}  # the values of options that have few
 
 
@@ -238,6 +240,8 @@ def _field_kind(option: click.Option, choices: list[str]) -> str:
         return "flag"
     if choices:
         return "choice"
+    if option.name in LINE_OPTIONS:
+        return "lines"
     if option.multiple:
         return "several"
     if option.type is click.INT:
@@ -245,15 +249,15 @@ def _field_kind(option: click.Option, choices: list[str]) -> str:
     return "text"
 
 
-def option_text(value: Any) -> str | bool:
+def option_text(value: Any, name: str = "") -> str | bool:
     """Return an option's value as the form holds it: a flag as it is, anything else as text.
 
-    Several values become one text with spaces between them.
+    Several values become one text with spaces between them, or one line for each.
     """
     if isinstance(value, bool):
         return value
     if value is None:
         return ""
     if isinstance(value, (list, tuple)):
-        return join_words(value)
+        return "\n".join(map(str, value)) if name in LINE_OPTIONS else join_words(value)
     return str(value)

@@ -43,7 +43,7 @@ def first_state(notebook: Notebook, values: Mapping[str, Any]) -> dict[str, Any]
     defaults = {name: field.default for name, field in Options.__dataclass_fields__.items()}
     given = {**defaults, **values}
     names = [option.name or "" for option in option_list()]
-    texts = {name: option_text(given[name]) for name in names}
+    texts = {name: option_text(given[name], name) for name in names}
     entries = [starting_entry(parameter) for parameter in shown_parameters(notebook).values()]
     return {
         "parameters": [to_json(entry) for entry in entries],

@@ -93,6 +93,16 @@ describe("the form", () => {
     expect(help?.textContent).toBe("Files beside it.");
     expect(labelled(root, "PanDA").contains(field("exclude_site"))).toBe(true);
   });
+  it("has a field of several lines where each is a value", () => {
+    const setup = option("setup", { kind: "lines", help: "Lines of shell." });
+    const { field, type, model } = stage({ facts: { ...FACTS, where: [...FACTS.where, setup] } });
+    expect(field("setup").tagName).toBe("TEXTAREA");
+    type("setup", "module load cuda\nsource x.sh");
+    later(200);
+    expect(model.sent.at(-1)?.state.options).toMatchObject({
+      setup: "module load cuda\nsource x.sh",
+    });
+  });
   it("shows warnings, and takes them back", () => {
     const { one, type, model, start } = stage();
     type("Value of lr", "1");

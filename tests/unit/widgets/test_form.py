@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 import shlex
 from pathlib import Path
@@ -27,6 +28,7 @@ from jupyter_gridgpu.widgets.form import ScanForm
 from jupyter_gridgpu.widgets.form_facts import (
     OBJECTIVE_OPTIONS,
     SEARCH_OPTIONS,
+    option_text,
 )
 
 EXAMPLE = Path(__file__).parents[3] / "example_notebooks" / "train_btag.ipynb"
@@ -354,6 +356,15 @@ def test_the_form_can_say_every_option_and_reads_back_what_it_wrote(
 def test_one_field_takes_several_values(text: str, words: list[str]) -> None:
     assert split_words(text) == words
     assert split_words(join_words(words)) == words
+
+
+def test_a_field_of_lines_has_one_value_in_each(form: Driver) -> None:
+    form.option(setup="module load cuda\n\n  source 'my env'/setup.sh \n")
+    assert "--setup 'module load cuda' --setup " in form.line()
+    words = shlex.split(form.line())
+    lines = [after for word, after in itertools.pairwise(words) if word == "--setup"]
+    assert lines == ["module load cuda", "source 'my env'/setup.sh"]
+    assert option_text(lines, "setup") == "module load cuda\nsource 'my env'/setup.sh"
 
 
 def test_a_quote_that_is_not_closed_is_told_at_its_field(form: Driver) -> None:

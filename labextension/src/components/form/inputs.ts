@@ -39,6 +39,22 @@ export function input(look: InputLook, set: (text: string) => void): HTMLInputEl
   return element;
 }
 
+/** Makes a field of several lines; `set` is called with all of them as they are typed. */
+export function textarea(look: InputLook, set: (text: string) => void): HTMLTextAreaElement {
+  const element = h("textarea", {
+    class: look.width,
+    "aria-label": look.label,
+    title: look.title ?? null,
+    placeholder: look.hint || null,
+    rows: 2,
+    maxlength: 20_000,
+    ...{ spellcheck: "false", autocomplete: "off", autocapitalize: "off" },
+  });
+  element.value = look.value;
+  element.addEventListener("input", () => set(element.value));
+  return element;
+}
+
 /** One entry of a choice. */
 export interface Choice {
   value: string;

@@ -28,8 +28,8 @@ export interface ScanOption {
   /** Its word in the cell; complaints call it by this. */
   flag: string;
   label: string;
-  /** `several` is a text of several values, with spaces between. */
-  kind: "choice" | "number" | "text" | "several" | "flag";
+  /** `several` is a text of several values, with spaces between; `lines` has one in each line. */
+  kind: "choice" | "number" | "text" | "several" | "lines" | "flag";
   choices: readonly string[];
   /** The titles of those choices that have one. */
   titles: Readonly<Record<string, string>>;
@@ -165,7 +165,7 @@ function titles(value: unknown): Record<string, string> {
 }
 
 function asOption(value: Loose): ScanOption {
-  const kind = (["choice", "number", "several", "flag"] as const).find(
+  const kind = (["choice", "number", "several", "lines", "flag"] as const).find(
     (one) => one === value["kind"],
   );
   return {

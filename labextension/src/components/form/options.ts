@@ -2,7 +2,16 @@
 import { h, setAttributes, setText } from "../ui/dom";
 import { t } from "../ui/i18n";
 import { clip, full } from "../ui/text";
-import { type Choice, ComplaintBox, describe, input, newId, select, toggle } from "./inputs";
+import {
+  type Choice,
+  ComplaintBox,
+  describe,
+  input,
+  newId,
+  select,
+  textarea,
+  toggle,
+} from "./inputs";
 import type { CheckedForm, FormState, ScanOption } from "./messages";
 
 /** A field of the form; its flag is what complaints call it by. */
@@ -14,6 +23,7 @@ export interface Field {
 
 const WIDTHS = {
   ...{ choice: "gf-choice", number: "gf-short", text: "gf-text", several: "gf-several" },
+  lines: "gf-several",
   flag: "",
 };
 
@@ -82,6 +92,9 @@ export class OptionField implements Field {
     if (kind === "flag") return toggle(label, known === true, (on) => this.set(on));
     const several = kind === "several" ? t("several, with spaces between") : hint;
     const look = { label, width, hint: several, value: String(known ?? ""), title: full(help) };
+    if (kind === "lines") {
+      return textarea({ ...look, hint: t("one in each line") }, (text) => this.set(text));
+    }
     if (kind === "choice")
       return select(look, this.choices(look.value), (value) => this.set(value));
     return input(look, (text) => this.set(text));
