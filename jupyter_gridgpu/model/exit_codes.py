@@ -33,4 +33,5 @@ EXIT_NODE = 70
 CODE_OF_REASON = {
     **{reason: code for code, (reason, _) in WORKER_EXITS.items()},
     "image": 73,
+    "setup": 76,
 }

@@ -136,6 +136,7 @@ def test_a_job_file_says_what_is_to_be_run(tmp_path: Path) -> None:
         "scan": "small",
         "params": {"lr": 0.1},
         "kernel": "python3",
+        "python": None,
         "objective": "acc",
         "walltime_s": 60,
         "grace_s": None,
