@@ -11,6 +11,7 @@ from jupyter_gridgpu.images.container import (
     launcher_text,
     resolve,
     runtimes,
+    started_by_others,
     starts_container,
 )
 from jupyter_gridgpu.images.hidden import SENT_PATH, image_alone
@@ -33,6 +34,7 @@ __all__ = [
     "parse_bind",
     "resolve",
     "runtimes",
+    "started_by_others",
     "starts_container",
     "temporary_folder",
 ]

@@ -20,6 +20,7 @@ from jupyter_gridgpu.images.setup import Setup, assignments, has_setup
 from jupyter_gridgpu.model.kernel_language import NATIVE_KERNEL
 from jupyter_gridgpu.model.resources import Container
 from jupyter_gridgpu.model.scan import DROP, PUSH, ScanSpec
+from jupyter_gridgpu.model.shared_paths import place_on_nodes
 from jupyter_gridgpu.store.access import closed
 from jupyter_gridgpu.transport.key_files import sender_file
 from jupyter_gridgpu.transport.scan_secrets import kept_file
@@ -111,10 +112,23 @@ def check_runs_here(container: Container) -> None:
 
 def started_by_others(scan: ScanSpec) -> bool:
     """Return whether somebody else starts the image of a scan, and then our launcher in it."""
-    # HTCondor brings images to its nodes if it starts them itself.
-    brought = scan.backend == "htcondor" and not scan.placement.shared
-    by_others = scan.backend in BACKENDS_WITH_OWN_CONTAINERS or brought
-    return scan.container.image is not None and (by_others or not starts_container(scan.container))
+    if scan.container.image is None:
+        return False
+    if not starts_container(scan.container) or scan.backend in BACKENDS_WITH_OWN_CONTAINERS:
+        return True
+    return _brought(scan)
+
+
+def _brought(scan: ScanSpec) -> bool:
+    """Return whether HTCondor brings the image to its nodes, and starts it there.
+
+    It does so where nodes do not see the scan's folder, unless they see the image: then our
+    launcher starts it, as on a shared disk.
+    """
+    if scan.backend != "htcondor" or scan.placement.shared:
+        return False
+    source = parse(scan.container.image or "").source
+    return place_on_nodes(source, scan.placement.shared_paths) is None
 
 
 def launcher_text(scan: ScanSpec) -> str:

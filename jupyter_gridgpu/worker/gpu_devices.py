@@ -17,8 +17,9 @@ from typing import Any
 VARIABLE = "CUDA_VISIBLE_DEVICES"
 # By default CUDA counts the fastest GPU first, while the driver counts by the place on the bus.
 ORDER_VARIABLE, BUS_ORDER = "CUDA_DEVICE_ORDER", "PCI_BUS_ID"
-# A number has at most four digits: HTCondor sets 10000 for a job that asked for no GPU.
-_NAME = re.compile(r"\d{1,4}|GPU-[0-9A-Za-z-]+|MIG-[0-9A-Za-z-]+(/\d+/\d+)?", re.ASCII)
+# A number has at most four digits: HTCondor sets 10000 for a job that asked for no GPU. CUDA0 is a
+# name that HTCondor gives to a GPU; nothing says which of the driver's it is.
+_NAME = re.compile(r"(CUDA)?\d{1,4}|GPU-[0-9A-Za-z-]+|MIG-[0-9A-Za-z-]+(/\d+/\d+)?", re.ASCII)
 
 
 @dataclass(frozen=True)

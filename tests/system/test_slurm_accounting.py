@@ -89,20 +89,6 @@ def test_a_queue_that_takes_few_jobs_of_a_user_gets_them_one_after_another(
         accounted.allow(ANY)
 
 
-def test_an_accounting_that_does_not_answer_is_no_reason_to_send_again(
-    accounted: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name, value in accounted.env.items():
-        monkeypatch.setenv(name, value)
-    backend = SlurmBackend(small_scan(backend="slurm"), ScanPaths(tmp_path))
-    batch = backend._batches.make([["v0001.1"]])
-    assert backend.find_batches([batch]) == {}
-    accounted.end_daemon("slurmdbd")
-    with pytest.raises(Unreachable):
-        backend.find_batches([batch])
-    assert backend.query_past(["1_1"]) == {}
-
-
 def test_who_cancelled_a_job_is_said_and_what_vanished_unstarted_is_not_lost(
     lab: SlurmLab,
 ) -> None:
@@ -140,3 +126,18 @@ def test_jobs_go_to_another_cluster_and_are_followed_and_ended_there(
         lab.open()
         assert scan.wait()["variants"][1]["state"] == "done"
         assert {"node1", "node2"} & {event.get("node") for event in scan.events_of("job.observed")}
+
+
+# The last one, since slurmdbd has ended after it.
+def test_an_accounting_that_does_not_answer_is_no_reason_to_send_again(
+    accounted: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in accounted.env.items():
+        monkeypatch.setenv(name, value)
+    backend = SlurmBackend(small_scan(backend="slurm"), ScanPaths(tmp_path))
+    batch = backend._batches.make([["v0001.1"]])
+    assert backend.find_batches([batch]) == {}
+    accounted.end_daemon("slurmdbd")
+    with pytest.raises(Unreachable):
+        backend.find_batches([batch])
+    assert backend.query_past(["1_1"]) == {}

@@ -6,28 +6,11 @@ elsewhere travels with the jobs.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from jupyter_gridgpu.model.records import SharedFile
-
-
-def place_on_nodes(path: str | Path, folders: Sequence[str]) -> str | None:
-    """Return the path at which nodes see a file or folder of this machine, or None.
-
-    `folders` are those that nodes see, as whole paths. A link counts as what it leads to: from
-    elsewhere into such a folder it is followed, and from there to elsewhere it is not seen.
-    """
-    whole, real = os.path.abspath(path), os.path.realpath(path)
-    for folder in folders:
-        root = os.path.realpath(folder)
-        if not _is_below(real, root):
-            continue
-        if _is_below(whole, folder):
-            return whole
-        return folder + real[len(root) :]
-    return None
+from jupyter_gridgpu.model.shared_paths import place_on_nodes
 
 
 def files_on_nodes(files: Mapping[str, Path], folders: Sequence[str]) -> dict[str, SharedFile]:
@@ -52,8 +35,3 @@ def _parts(name: str, path: Path) -> Iterator[tuple[str, Path]]:
     for part in sorted(path.rglob("*")):
         if part.is_file():
             yield f"{name}/{part.relative_to(path).as_posix()}", part
-
-
-def _is_below(path: str, folder: str) -> bool:
-    """Return whether a path is a folder, or lies in it."""
-    return path == folder or path.startswith(f"{folder.rstrip('/')}/")

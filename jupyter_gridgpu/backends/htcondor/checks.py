@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from jupyter_gridgpu import images
-from jupyter_gridgpu.backends.batch.shared_paths import place_on_nodes
 from jupyter_gridgpu.backends.htcondor.submit_options import SubmitOptions
 from jupyter_gridgpu.errors import BackendError
 from jupyter_gridgpu.model.records import SharedFile
 from jupyter_gridgpu.model.scan import ScanSpec
+from jupyter_gridgpu.model.shared_paths import place_on_nodes
 
 ON_EVERY_NODE = "/cvmfs/"  # images below this are on the nodes, and do not travel
 
@@ -24,16 +24,9 @@ def image_of(scan: ScanSpec) -> str | None:
 
 
 def brought_image(scan: ScanSpec) -> str | None:
-    """Return the image that HTCondor brings to the nodes and starts there, or None.
-
-    It does so where nodes do not see the scan's folder, unless they see the image: then our
-    launcher starts it, as on a shared disk.
-    """
+    """Return the image that HTCondor brings to the nodes and starts there, or None."""
     image = image_of(scan)
-    place = scan.placement
-    if image is None or place.shared or place_on_nodes(image, place.shared_paths):
-        return None
-    return image
+    return image if image is not None and images.started_by_others(scan) else None
 
 
 def usable_files(scan: ScanSpec, seen: Mapping[str, SharedFile]) -> dict[str, SharedFile]:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from jupyter_gridgpu.backends.batch.batches import BatchStore
-from jupyter_gridgpu.backends.batch.shared_paths import files_on_nodes, place_on_nodes
+from jupyter_gridgpu.backends.batch.shared_paths import files_on_nodes
 from jupyter_gridgpu.backends.htcondor.backend import HTCondorBackend
 from jupyter_gridgpu.backends.htcondor.checks import brought_image, usable_files
 from jupyter_gridgpu.backends.htcondor.transfer import FileTransfer
@@ -17,6 +17,7 @@ from jupyter_gridgpu.errors import BackendError
 from jupyter_gridgpu.model.records import SharedFile
 from jupyter_gridgpu.model.resources import Container, Placement
 from jupyter_gridgpu.model.scan import ScanSpec
+from jupyter_gridgpu.model.shared_paths import place_on_nodes
 from jupyter_gridgpu.store.paths import ScanPaths, write_json
 from jupyter_gridgpu.testing.examples import small_scan
 from jupyter_gridgpu.worker import work_folder

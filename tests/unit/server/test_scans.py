@@ -178,7 +178,13 @@ def test_a_spec_that_vanishes_while_the_home_is_looked_through_holds_up_no_other
 
     monkeypatch.setattr(os, "stat", vanishing)
     write_scan(scans_home, "later")
-    assert list(swept(scans).gone) == ["id-removed"]
+    gone: list[str] = []
+
+    def removed() -> bool:
+        gone.extend(swept(scans).gone)
+        return gone == ["id-removed"]
+
+    eventually(removed)
     assert sorted(names(scans)) == ["first", "later"]
 
 
