@@ -22,6 +22,7 @@ WAYS: tuple[tuple[str, Callable[[], object]], ...] = (
     ("Apptainer", images.apptainer_bin),
     ("an image in one file", images.sif),
     ("an archive of an image", images.archive),
+    ("a disk that is seen late", lambda: run_script("late_disk.sh")),
 )
 
 
