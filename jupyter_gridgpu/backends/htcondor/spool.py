@@ -30,7 +30,7 @@ FETCHED = "its files were fetched"
 # True for jobs that were removed since their files never came: by us, or by the schedd itself.
 # A person may have removed such a job as well, and then it counts as sent.
 _GIVEN_UP = (
-    f"(JobStatus == {REMOVED} && StageInStart isnt undefined && StageInFinish is undefined"
+    f"(JobStatus == {REMOVED} && StageInFinish is undefined"
     f' && (regexp("^{NEVER_SPOOLED}", RemoveReason) =?= true'
     ' || regexp("by user ", RemoveReason) =!= true))'
 )
