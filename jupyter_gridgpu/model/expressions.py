@@ -128,7 +128,7 @@ def names_of(expression: ast.AST) -> frozenset[str]:
 
 
 class _Compiler:
-    """Turns the syntax of one expression into functions. Raises NoValue for what it must not have."""
+    """Makes functions of the syntax of an expression. Raises NoValue for what it must not have."""
 
     def __init__(self) -> None:
         self.nodes = 0

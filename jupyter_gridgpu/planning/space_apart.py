@@ -21,7 +21,7 @@ import sys
 from typing import Any
 
 from jupyter_gridgpu.errors import SpaceError
-from jupyter_gridgpu.model import numbers, space
+from jupyter_gridgpu.model import numbers, space_record
 from jupyter_gridgpu.model.fields import Fields
 from jupyter_gridgpu.model.grammar import FUNCTIONS, parse_space
 from jupyter_gridgpu.model.space import Space
@@ -92,7 +92,7 @@ def _answer(output: bytes) -> Space:
         ) from None
     if "error" in body:
         raise SpaceError(body["error"])
-    return space.from_json(Fields(body, "The space").inner_list("space"))
+    return space_record.from_json(Fields(body, "The space").inner_list("space"))
 
 
 def main() -> None:
@@ -112,7 +112,7 @@ def main() -> None:
 
 def _evaluated(body: str) -> dict[str, Any]:
     try:
-        return {"space": numbers.encode_all(space.to_json(parse_space(body)))}
+        return {"space": numbers.encode_all(space_record.to_json(parse_space(body)))}
     except SpaceError as error:
         return {"error": str(error)}
 
