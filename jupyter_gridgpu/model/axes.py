@@ -72,10 +72,13 @@ def axis_value(axis: Searched, index: int) -> Any:
 
 
 def axis_values(axis: Searched) -> Iterator[Any]:
-    """Return the values of an axis that is not continuous, one after another."""
+    """Return the values of an axis one after another. Raises ValueError if it is continuous."""
     if isinstance(axis, Choice):
         return iter(axis.values)
-    return (axis_value(axis, index) for index in range(axis_size(axis) or 0))
+    size = axis_size(axis)
+    if size is None:
+        raise ValueError("a continuous range has no end of values")
+    return (axis_value(axis, index) for index in range(size))
 
 
 def axis_index(axis: Searched, value: Any) -> int:

@@ -22,8 +22,9 @@ from typing import Any
 
 from jupyter_gridgpu.errors import SpaceError
 from jupyter_gridgpu.model import numbers, space_record
+from jupyter_gridgpu.model.axis_words import FUNCTIONS
 from jupyter_gridgpu.model.fields import Fields
-from jupyter_gridgpu.model.grammar import FUNCTIONS, parse_space
+from jupyter_gridgpu.model.grammar import parse_space
 from jupyter_gridgpu.model.space import Space
 from jupyter_gridgpu.store.json_decoder import parse_json
 
