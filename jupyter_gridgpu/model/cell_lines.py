@@ -237,8 +237,8 @@ def _quote(node: ast.stmt) -> str:
     """Return the beginning of a statement, to be shown in an error."""
     try:
         text = ast.unparse(node).splitlines()[0]
-    except RecursionError:
-        return "a statement that is nested too deeply"
+    except (RecursionError, ValueError):
+        return "a statement that is nested too deeply, or has a number that is too long"
     if len(text) <= QUOTED_LIMIT:
         return text
     return text[: QUOTED_LIMIT - 1] + "…"

@@ -18,7 +18,7 @@ from jupyter_gridgpu.model.program import Draw, Fork, Step
 from jupyter_gridgpu.model.statements import Assign, Derived, Require
 
 # What counting a grid may cost: each step is one, and an expression as many as it has parts.
-BUDGET = 10_000_000
+BUDGET = 5_000_000
 _MISSING = object()
 Values = dict[str, Any]
 Points = Iterator[dict[str, Any]]

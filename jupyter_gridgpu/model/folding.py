@@ -16,6 +16,7 @@ from typing import Any
 
 from jupyter_gridgpu.errors import SpaceError
 from jupyter_gridgpu.model.expressions import NODES_LIMIT, Expression, names_of
+from jupyter_gridgpu.model.operations import TOO_LARGE
 from jupyter_gridgpu.model.plain_values import NotPlain, plain
 
 # Parts that an Expression cannot have. Where they read no parameter, their value stands for them.
@@ -42,6 +43,9 @@ def folded(
         return Expression(ast.unparse(made))
     except RecursionError:
         raise SpaceError("it is nested too deeply.") from None
+    except ValueError:
+        # Python writes no number of any length, as 0xfff... may have it.
+        raise SpaceError(f"{TOO_LARGE}.") from None
 
 
 class _Folder(ast.NodeTransformer):

@@ -20,6 +20,7 @@ from jupyter_gridgpu.model.axes import (
     value_at,
 )
 from jupyter_gridgpu.model.enumeration import Endless, Exhausted, Points, Tally, last, walker
+from jupyter_gridgpu.model.expressions import Expression
 from jupyter_gridgpu.model.program import (
     Choose,
     Draw,
@@ -40,6 +41,7 @@ from jupyter_gridgpu.model.statements import (
     Together,
     When,
     check,
+    constraints_in,
     count_statements,
     names_given,
 )
@@ -147,6 +149,11 @@ class Space:
         """Whether it depends on some choices which others there are."""
         forks = (step for step in self._steps if isinstance(step, Fork))
         return any(True for fork in forks for _ in draws_in((fork,)))
+
+    @cached_property
+    def constraints(self) -> tuple[Expression, ...]:
+        """What has to hold at each point."""
+        return tuple(constraints_in(self.statements))
 
     @cached_property
     def inactive(self) -> frozenset[str]:

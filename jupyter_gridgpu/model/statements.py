@@ -81,6 +81,15 @@ def names_given(statements: Iterable[Statement]) -> Iterator[str]:
             yield from names_given((*statement.statements, *statement.otherwise))
 
 
+def constraints_in(statements: Iterable[Statement]) -> Iterator[Expression]:
+    """Yield the conditions of all constraints."""
+    for statement in statements:
+        if isinstance(statement, Require):
+            yield statement.condition
+        elif isinstance(statement, When):
+            yield from constraints_in((*statement.statements, *statement.otherwise))
+
+
 def count_statements(statements: Iterable[Statement], level: int = 0) -> int:
     """Return how many statements there are, without those that always give one value."""
     total = 0

@@ -224,6 +224,8 @@ def test_a_parameter_that_is_a_variable_too_is_said_once() -> None:
         ("a = [1, 2]\nif a:\n  s = repeats(2)", "Line 3, s: repeats.* under a condition"),
         ("s = repeats(3)\nif s:\n  x = 2", "Line 2, if: .*repeats every point"),
         ("pass", "not an assignment"),
+        (f"0x{'1' * 5_000}", "not an assignment"),
+        (f"a = [1, 2]\nassert a < 0x{'1' * 5_000}", "300 digits"),
         ("a = [1, 2]\nfor i in a: pass", "Line 2 is not an assignment"),
         ("x = permutation([1, 2])", "an order of values is no axis"),
         ("x = perms([1, 2])", "an order of values is no axis"),
