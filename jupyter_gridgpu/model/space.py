@@ -112,6 +112,10 @@ class Space:
         """Iterate over the names of the parameters, also of those that are derived."""
         return iter(self._names)
 
+    def lines(self) -> Iterator[tuple[str, Axis | None]]:
+        """Yield name and axis of each assignment, in all branches; None for a derived value."""
+        return _lines(self.body)
+
     @property
     def body(self) -> tuple[Statement, ...]:
         """The statements, also of a plain space."""
@@ -280,17 +284,21 @@ class Space:
 def _joined(statements: Iterable[Statement]) -> dict[str, Axis]:
     """Return an axis for each parameter, with the values of all lines that give it."""
     found: dict[str, list[Axis]] = {}
-    waiting = list(statements)
-    while waiting:
-        item = waiting.pop(0)
+    for name, axis in _lines(statements):
+        if axis is not None:
+            found.setdefault(name, []).append(axis)
+    return {name: _join(axes) for name, axes in found.items()}
+
+
+def _lines(statements: Iterable[Statement]) -> Iterator[tuple[str, Axis | None]]:
+    for item in statements:
         if isinstance(item, When):
-            waiting[:0] = (*item.statements, *item.otherwise)
+            yield from _lines((*item.statements, *item.otherwise))
         elif isinstance(item, Together):
             for name, column in zip(item.names, zip(*item.rows)):
-                found.setdefault(name, []).append(Choice(_different(column)))
-        elif isinstance(item, Assign) and not isinstance(item.what, Derived):
-            found.setdefault(item.name, []).append(item.what)
-    return {name: _join(axes) for name, axes in found.items()}
+                yield name, Choice(_different(column))
+        elif isinstance(item, Assign):
+            yield item.name, None if isinstance(item.what, Derived) else item.what
 
 
 def _different(values: Iterable[Any]) -> tuple[Any, ...]:
