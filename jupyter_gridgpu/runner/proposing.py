@@ -31,7 +31,18 @@ class PointProposer:
             self._repeats = scan.spec.space.repeats[1]
 
     def propose(self) -> None:
-        """Record as many new variants as can be used now."""
+        """Record as many new variants as can be used now.
+
+        Where the constraints of the space leave next to nothing, the scan is stopped instead.
+        """
+        try:
+            self._propose()
+        except SpaceError as error:
+            why = f"there are no more points: {str(error).rstrip('.')}"
+            rule = {"rule": events.NO_POINTS, "why": why}
+            self._scan.record((events.RULE_MET, rule), durable=True)
+
+    def _propose(self) -> None:
         view, spec = self._scan.view, self._scan.spec
         if view.stopped:
             return

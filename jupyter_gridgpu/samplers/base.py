@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -87,6 +87,22 @@ def drawn_point(space: Space, choose: Choose) -> Walk:
         if walked is not None:
             return walked
     raise SpaceError(too_few(space))
+
+
+def until_none(points: Iterable[Proposal]) -> list[Proposal]:
+    """Return points up to the first one that is not found. Raises SpaceError if that is the first.
+
+    So the points before it are tried, and the next question gets the complaint.
+    """
+    found: list[Proposal] = []
+    try:
+        # Not a comprehension, which would lose what it has.
+        for point in points:
+            found.append(point)  # noqa: PERF402
+    except SpaceError:
+        if not found:
+            raise
+    return found
 
 
 def too_few(space: Space) -> str:

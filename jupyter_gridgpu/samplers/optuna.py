@@ -26,6 +26,7 @@ from jupyter_gridgpu.samplers.base import (
     need_objective,
     need_searched,
     sound_point,
+    until_none,
 )
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ class OptunaSampler:
         # random numbers, and propose the same point, again and again.
         study = optuna.create_study(direction=direction, sampler=self._make(_seed(seed, index)))
         study.add_trials([self._frozen(trial) for trial in history])
-        return [self._ask(study, f"{seed}:{index}:{number}") for number in range(n)]
+        return until_none(self._ask(study, f"{seed}:{index}:{number}") for number in range(n))
 
     def _make(self, seed: int) -> optuna.samplers.BaseSampler:
         """Return Optuna's sampler."""

@@ -12,7 +12,7 @@ from typing import Any
 from jupyter_gridgpu.model.program import Draw
 from jupyter_gridgpu.model.scan import Objective
 from jupyter_gridgpu.model.space import Space, value_at
-from jupyter_gridgpu.samplers.base import Proposal, Trial, drawn_point, need_searched
+from jupyter_gridgpu.samplers.base import Proposal, Trial, drawn_point, need_searched, until_none
 
 
 class RandomSampler:
@@ -32,8 +32,8 @@ class RandomSampler:
         """
         # Each point has a generator of its own: a single generator for all points would have to
         # draw all earlier points again after every restart.
-        numbers = range(index, index + n)
-        return [self._point(random.Random(f"{seed}:{number}")) for number in numbers]
+        generators = (random.Random(f"{seed}:{number}") for number in range(index, index + n))
+        return until_none(self._point(generator) for generator in generators)
 
     def _point(self, generator: random.Random) -> Proposal:
         """Return a point with one random number for each axis that is active."""

@@ -53,6 +53,8 @@ class SobolSampler:
             self._found = seed, [], self._sound(seed)
         _, points, rest = self._found
         points += islice(rest, max(index + n - len(points), 0))
+        if n and len(points) <= index:
+            raise SpaceError(too_few(self._space))
         return points[index : index + n]
 
     def _rows(self, seed: int, index: int, n: int) -> Any:
@@ -79,7 +81,6 @@ class SobolSampler:
                     failed = 0
                     yield Proposal(walked.chosen)
             begin += ROWS
-        raise SpaceError(too_few(self._space))
 
     def _choose(self, row: Sequence[float]) -> Any:
         def choose(draw: Draw) -> Any:
