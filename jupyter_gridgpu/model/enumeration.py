@@ -12,13 +12,15 @@ from dataclasses import dataclass
 from typing import Any, Union
 
 from jupyter_gridgpu.errors import SpaceError
-from jupyter_gridgpu.model.axes import Fixed, axis_size, axis_values
+from jupyter_gridgpu.model.axes import GRID_LIMIT, Fixed, axis_size, axis_values
 from jupyter_gridgpu.model.expressions import Expression
 from jupyter_gridgpu.model.program import Draw, Fork, Step
 from jupyter_gridgpu.model.statements import Assign, Derived, Require
 
-# What counting a grid may cost: each step is one, and an expression as many as it has parts.
+# What counting a grid may cost: each step is one, and an expression as many as it has parts. A grid
+# with more points than POINTS, of those that have to be gone through, is too large anyway.
 BUDGET = 5_000_000
+POINTS = 2 * GRID_LIMIT
 _MISSING = object()
 Values = dict[str, Any]
 Points = Iterator[dict[str, Any]]
@@ -200,11 +202,18 @@ class Tally:
 
     def __init__(self) -> None:
         self.left = BUDGET
+        self.points = 0  # that were gone through
 
     def count(self, steps: Sequence[Step], values: Values) -> int:
         """Return how many points there are. Raises Endless, Exhausted or SpaceError."""
-        counter, _ = self._counters(steps, lambda values: 1, frozenset())
+        counter, _ = self._counters(steps, self._one, frozenset())
         return counter(dict(values))
+
+    def _one(self, values: Values) -> int:
+        self.points += 1
+        if self.points > POINTS:
+            raise Exhausted
+        return 1
 
     def _pay(self, cost: int) -> None:
         self.left -= cost

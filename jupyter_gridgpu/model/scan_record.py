@@ -59,8 +59,9 @@ def from_json(body: dict[str, Any], record: str = "scan.json") -> ScanSpec:
     fields.need(*_FIRST)
     try:
         space = space_record.from_json(fields.inner_list("space"))
-        # Where the space has conditions, its points are counted here.
-        space.grid_size()
+        if fields.maybe("trials", fields.whole) is None:
+            # Where the space has conditions, its points are counted here.
+            space.grid_size()
     except SpaceError as error:
         raise StorageError(str(error)) from None
     made = ScanSpec(

@@ -34,6 +34,7 @@ from jupyter_gridgpu.model.program import (
 )
 from jupyter_gridgpu.model.statements import (
     STATEMENTS_LIMIT,
+    TOO_MANY,
     Assign,
     Derived,
     Require,
@@ -101,10 +102,7 @@ class Space:
         if all(isinstance(item, Assign) and item.name in axes for item in made):
             return cls(axes, remarks=remarks)
         if count_statements(made) > STATEMENTS_LIMIT:
-            raise SpaceError(
-                f"The space has more than {STATEMENTS_LIMIT} lines beside those with one value, and"
-                " conditions, constraints or values that follow from others; make it simpler."
-            )
+            raise SpaceError(TOO_MANY)
         needed = sorted(scope.inactive.intersection(defaults or {}))
         return cls(axes, made, {name: (defaults or {})[name] for name in needed}, remarks)
 

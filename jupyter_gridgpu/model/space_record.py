@@ -17,7 +17,9 @@ from jupyter_gridgpu.model.fields import Fields, is_bounded, shown
 from jupyter_gridgpu.model.space import SIZE_LIMIT, Space, is_parameter_name
 from jupyter_gridgpu.model.statements import (
     LEVELS,
+    STATEMENTS_LIMIT,
     TOO_DEEP,
+    TOO_MANY,
     Assign,
     Derived,
     Require,
@@ -100,7 +102,7 @@ def from_json(items: list[Fields]) -> Space:
             defaults[_name(item)] = numbers.decode_all(item.value("value"))
         else:
             rest.append(item)
-    statements = _statements_from(rest, 0)
+    statements = _statements_from(rest, 0, [STATEMENTS_LIMIT])
     plain: dict[str, Axis] = {}
     for statement, item in zip(statements, rest):
         if isinstance(statement, Assign) and not isinstance(statement.what, Derived):
@@ -119,21 +121,28 @@ def _name(item: Fields) -> str:
     return name
 
 
-def _statements_from(items: list[Fields], level: int) -> list[Statement]:
+def _statements_from(items: list[Fields], level: int, left: list[int]) -> list[Statement]:
     if level > LEVELS:
         raise SpaceError(TOO_DEEP)
-    return [_statement_from(item, level) for item in items]
+    return [_statement_from(item, level, left) for item in items]
 
 
-def _statement_from(item: Fields, level: int) -> Statement:
-    """Return the statement that `_statement_json` wrote. Raises DamagedRecord or SpaceError."""
+def _statement_from(item: Fields, level: int, left: list[int]) -> Statement:
+    """Return the statement that `_statement_json` wrote. Raises DamagedRecord or SpaceError.
+
+    `left` counts how many more statements there may be that are no axes: each costs some time.
+    """
     # A plain item has a name first: a record without any is damaged, whatever its kind.
     kind = item.text("kind") if "name" not in item.names() else item.text("kind", "")
+    if kind not in _AXES:
+        left[0] -= 1
+        if left[0] < 0:
+            raise SpaceError(TOO_MANY)
     if kind == "when":
         return When(
             _expression(item, "condition"),
-            tuple(_statements_from(item.inner_list("statements"), level + 1)),
-            tuple(_statements_from(item.inner_list("otherwise"), level + 1)),
+            tuple(_statements_from(item.inner_list("statements"), level + 1, left)),
+            tuple(_statements_from(item.inner_list("otherwise"), level + 1, left)),
         )
     if kind == "require":
         return Require(_expression(item, "condition"))

@@ -25,6 +25,10 @@ LEVELS = 20  # of conditions in each other; each `elif` is one
 # Of a space that has more than assignments of axes, without those of one value: going through its
 # points takes a level of recursion or two for each.
 STATEMENTS_LIMIT = 200
+TOO_MANY = (
+    f"The space has more than {STATEMENTS_LIMIT} lines beside those with one value, and conditions,"
+    " constraints or values that follow from others; make it simpler."
+)
 TOO_DEEP = f"more than {LEVELS} conditions stand in each other (each elif counts)."
 
 

@@ -32,7 +32,7 @@ class GridSampler:
         if size > GRID_LIMIT:
             counted = f"{size:,} points"
             if space.statements and size == SIZE_LIMIT:
-                counted = "more points than can be counted"
+                counted = "too many points to count"
             raise UsageError(
                 f"The grid has {counted}, more than the {GRID_LIMIT:,} that a scan may have:"
                 " give fewer values, or take a sample of it with --sampler random --trials N."

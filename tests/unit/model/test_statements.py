@@ -211,6 +211,10 @@ def test_counting_has_an_end() -> None:
     begin = time.monotonic()
     assert Space.of(wide).grid_size() == SIZE_LIMIT
     assert time.monotonic() - begin < 60
+    # Where nearly all points count, it ends long before.
+    begin = time.monotonic()
+    assert Space.of([*wide[:2], require("a + b != 3")]).grid_size() == SIZE_LIMIT
+    assert time.monotonic() - begin < 60
     # What nothing reads need not be gone through.
     assert Space.of([*wide[:2], choice("c", 1, 2), require("c == 2")]).grid_size() == SIZE_LIMIT
     few: list[Statement] = [
@@ -261,6 +265,8 @@ def test_the_depth_and_the_number_of_statements_are_bounded() -> None:
     assert len(list(Space.of(lots).grid())) == 2
     with pytest.raises(SpaceError, match="more than 200 lines"):
         Space.of([*lots, require("a > 0")])
+    with pytest.raises(SpaceError, match="more than 200 lines"):
+        record(A, *[{"kind": "require", "condition": "a > 0"}] * 50_000)
 
 
 def record(*items: dict[str, Any]) -> Space:
