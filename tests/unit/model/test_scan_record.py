@@ -135,9 +135,11 @@ CONDITIONS = to_json(
 def test_any_space_is_one_that_can_be_used_or_refused(body: dict[str, Any]) -> None:
     with contextlib.suppress(GridGpuError):
         scan = from_json(body)
-        assert from_json(json.loads(json.dumps(to_json(scan)))) == scan
+        again = from_json(json.loads(json.dumps(to_json(scan))))
+        assert repr(again.space) == repr(scan.space)
         fingerprint(scan)
-        list(itertools.islice(scan.space.grid(), 20))
+        if scan.space.grid_size() is not None:
+            list(itertools.islice(scan.space.grid(), 20))
         for draw in scan.space.draws:
             value_at(draw.axis, 0.5)
         scan.space.complete(scan.space.point(lambda draw: value_at(draw.axis, 0.5)).params)
