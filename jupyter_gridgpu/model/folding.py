@@ -19,11 +19,10 @@ from jupyter_gridgpu.model.expressions import NODES_LIMIT, Expression, names_of
 from jupyter_gridgpu.model.operations import TOO_LARGE
 from jupyter_gridgpu.model.plain_values import NotPlain, plain
 
+# Parts with names of their own.
+_SCOPES = (ast.DictComp, ast.GeneratorExp, ast.Lambda, ast.ListComp, ast.SetComp)
 # Parts that an Expression cannot have. Where they read no parameter, their value stands for them.
-_COMPUTED = (
-    ast.Attribute, ast.Call, ast.DictComp, ast.GeneratorExp, ast.JoinedStr, ast.ListComp,
-    ast.SetComp, ast.Subscript,
-)  # fmt: skip
+_COMPUTED = (ast.Attribute, ast.Call, ast.JoinedStr, ast.Subscript, *_SCOPES)
 Evaluate = Callable[[ast.expr], Any]
 
 
@@ -61,6 +60,9 @@ class _Folder(ast.NodeTransformer):
             return self._name(node)
         if isinstance(node, _COMPUTED) and names_of(node).isdisjoint(self._parameters):
             return constant(self._evaluate(node), ast.unparse(node))
+        if isinstance(node, _SCOPES):
+            # The Expression refuses it as a whole.
+            return node
         if isinstance(node, ast.Call):
             # The word before the parentheses is no name that is read.
             node.args = [self.visit(part) for part in node.args]

@@ -76,7 +76,7 @@ def test_a_tuple_is_a_list_as_in_every_parameter() -> None:
         ("round(nan)", "no number"),
         ("round(b, 10**6)", "small whole number"),
         ("lambda: 1", "a function"),
-        ("[i for i in shape]", "cannot stand"),
+        ("[i for i in shape]", "a comprehension"),
         ("[*shape]", "a star"),
         ("{'a': 1}", "a dict"),
         ("(x := 3)", ":="),
