@@ -88,6 +88,21 @@ def steps_of(statements: Sequence[Statement], keys: dict[str, int] | None = None
     return steps
 
 
+def decided(steps: Sequence[Step], fixed: Mapping[str, Any]) -> Iterator[Step]:
+    """Yield the steps, with one branch of each Fork that depends on fixed values alone."""
+    for step in steps:
+        if not isinstance(step, Fork) or not step.condition.names <= set(fixed):
+            yield step
+            continue
+        try:
+            holds = step.condition.holds(fixed)
+        except SpaceError:
+            # It is said where a point is made.
+            yield step
+            continue
+        yield from decided(step.then if holds else step.otherwise, fixed)
+
+
 def _key(names: tuple[str, ...], keys: dict[str, int]) -> str:
     key = ", ".join(names)
     keys[key] = keys.get(key, 0) + 1

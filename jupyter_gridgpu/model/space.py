@@ -27,6 +27,7 @@ from jupyter_gridgpu.model.program import (
     Fork,
     Step,
     Walk,
+    decided,
     draws_in,
     given_by,
     steps_of,
@@ -125,7 +126,7 @@ class Space:
 
     @cached_property
     def _steps(self) -> tuple[Step, ...]:
-        return tuple(steps_of(self.body))
+        return tuple(decided(steps_of(self.body), self.fixed))
 
     @property
     def _known(self) -> dict[str, Any]:
@@ -135,10 +136,9 @@ class Space:
     @property
     def _open(self) -> list[Step]:
         """The steps without those of parameters that have one value in all points."""
+        fixed = self.fixed
         return [
-            step
-            for step in self._steps
-            if not (isinstance(step, Assign) and isinstance(step.what, Fixed))
+            step for step in self._steps if not isinstance(step, Assign) or step.name not in fixed
         ]
 
     @cached_property

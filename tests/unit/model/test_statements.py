@@ -228,7 +228,13 @@ def test_counting_has_an_end() -> None:
 def test_only_an_axis_that_can_be_active_makes_a_grid_endless() -> None:
     line = Assign("lr", Range(0.0, 1.0))
     assert Space.of([choice("a", 1, 2), when("a == 2", [line])]).grid_size() is None
-    assert Space.of([Assign("a", Fixed(1)), when("a == 2", [line])]).grid_size() == 1
+    more: list[Statement] = [Assign("a", Fixed(1)), when("a == 1", [Assign("m", Fixed(3))])]
+    assert list(Space.of([*more, choice("n", 1, 5), require("m > n")]).grid()) == [{"n": 1}]
+    made = Space.of([Assign("a", Fixed(1)), when("a == 2", [line], [choice("b", 1, 2)])])
+    assert made.grid_size() == 2
+    assert list(made.searched) == ["b"]
+    assert made.complete({"b": 2}) == {"a": 1, "b": 2}
+    assert not made.has_conditions
 
 
 @pytest.mark.parametrize(

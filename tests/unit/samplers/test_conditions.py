@@ -93,6 +93,9 @@ def test_cmaes_refuses_conditions_in_one_sentence() -> None:
         load("cmaes", BRANCHES)
     # A condition that only fixes values, or gives what follows from others, is none to it.
     load("cmaes", "a = uniform(0, 1)\nif a > 0.5:\n    b = 1\nelse:\n    b = 2")
+    fixed = parse_space("kind = 'b'\n" + BRANCHES.partition("\n")[2])
+    (point,) = samplers.load("cmaes", fixed, LOSS).propose([], 1, 0, 0)
+    assert list(point.params) == list(fixed.searched) == ["x"]
 
 
 def test_a_point_without_a_value_of_an_expression_is_drawn_again() -> None:
