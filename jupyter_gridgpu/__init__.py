@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from jupyter_gridgpu.api import Scan, gridscan, open_scan
-    from jupyter_gridgpu.model.grammar import (
+    from jupyter_gridgpu.model.axis_words import (
         choice,
         fixed,
         geomspace,
@@ -23,7 +23,9 @@ if TYPE_CHECKING:
         linspace,
         logint,
         loguniform,
+        ordinal,
         repeats,
+        together,
         uniform,
     )
     from jupyter_gridgpu.worker.metrics.report import keras_callback, report
@@ -41,12 +43,14 @@ __all__ = [
     "logint",
     "loguniform",
     "open_scan",
+    "ordinal",
     "repeats",
     "report",
+    "together",
     "uniform",
 ]
 
-_GRAMMAR = (
+_WORDS = (
     "choice",
     "fixed",
     "geomspace",
@@ -54,7 +58,9 @@ _GRAMMAR = (
     "linspace",
     "logint",
     "loguniform",
+    "ordinal",
     "repeats",
+    "together",
     "uniform",
 )
 # The module of each public name. A module is imported when one of its names is first used, so that
@@ -62,7 +68,7 @@ _GRAMMAR = (
 _MODULES = {
     **dict.fromkeys(("Scan", "gridscan", "open_scan"), "api"),
     **dict.fromkeys(("report", "keras_callback"), "worker.metrics.report"),
-    **dict.fromkeys(_GRAMMAR, "model.grammar"),
+    **dict.fromkeys(_WORDS, "model.axis_words"),
 }
 
 

@@ -18,7 +18,7 @@ from jupyter_gridgpu.client import ScanHandle
 from jupyter_gridgpu.model import row_text, wire
 from jupyter_gridgpu.model.job import END_STATES, one_line
 from jupyter_gridgpu.model.numbers import decode
-from jupyter_gridgpu.model.units import duration_text, parameter_text
+from jupyter_gridgpu.model.units import duration_text
 from jupyter_gridgpu.model.view import VariantView
 
 STATE_SIGNS = {
@@ -293,7 +293,7 @@ def _state(row: wire.Row) -> Text:
 
 
 def _parameter(row: wire.Row, name: str) -> Text:
-    return Text(_clean(parameter_text(row["params"].get(name))))
+    return Text(_clean(row_text.parameter_cell(row, name)))
 
 
 def _clean(text: str | None) -> str:

@@ -1,4 +1,4 @@
-"""Refuses constants that would take for ever, or all memory, before they are computed.
+"""Evaluates what a user wrote, and refuses constants that would take for ever, or all memory.
 
     9 ** 9 ** 9     a number of 370 million digits
     "a" * 10**10    a text of 10 GB
@@ -12,7 +12,7 @@ from __future__ import annotations
 import ast
 import operator
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from jupyter_gridgpu.errors import SpaceError
@@ -37,6 +37,29 @@ _OPERATORS: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.LShift: operator.lshift,
     ast.RShift: operator.rshift,
 }
+
+
+def evaluate(expression: ast.expr, scope: Mapping[str, Any]) -> Any:
+    """Return the value of an expression. Raises SpaceError for whatever goes wrong in it."""
+    if isinstance(expression, ast.NamedExpr):
+        # The second name would be lost without a word.
+        raise SpaceError("`:=` gives a second name; write one assignment a line.")
+    check_constants(expression)
+    try:
+        # Some errors are found only here: `await` and `yield` belong into functions.
+        code = compile(ast.Expression(expression), "<gridscan>", "eval")
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        raise SpaceError(f"it is no value: {getattr(error, 'msg', error)}.") from None
+    try:
+        # It is the user's own cell in the user's own kernel, where it could run anything anyway.
+        return eval(code, dict(scope))
+    except SpaceError:
+        raise
+    except MemoryError:
+        raise SpaceError("it takes more memory than there is.") from None
+    except (Exception, SystemExit) as error:
+        reason = (str(error).splitlines() or [""])[0]
+        raise SpaceError(f"{type(error).__name__}: {reason}.") from None
 
 
 def check_constants(expression: ast.expr) -> None:

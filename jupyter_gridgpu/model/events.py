@@ -34,6 +34,7 @@ MACHINE_SLEPT = "machine.slept"
 CLOCK_SET = "clock.set"
 SCAN_FINISHED = "scan.finished"
 MAX_FAILURES = "max-failures"  # the rule of the option --max-failures
+NO_POINTS = "no-points"  # the rule that stops a scan whose sampler finds no more points
 
 RECORDS: dict[str, type] = {
     RUNNER_STARTED: records.RunnerStarted,

@@ -6,13 +6,20 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from jupyter_gridgpu.model import numbers
-from jupyter_gridgpu.model.units import duration_text, number_text
+from jupyter_gridgpu.model.units import duration_text, number_text, parameter_text
 
 if TYPE_CHECKING:
     from jupyter_gridgpu.model.wire import Head, Row
 
 MISSING = "–"  # stands where there is nothing to show
 DIGITS = 4  # significant digits of a metric
+
+
+def parameter_cell(row: Row, name: str) -> str:
+    """Return the value of a parameter; a parameter that is not active at this point has none."""
+    if name not in row["params"]:
+        return MISSING
+    return parameter_text(row["params"][name])
 
 
 def metric_names(head: Head, rows: Iterable[Row], limit: int) -> list[str]:

@@ -11,15 +11,15 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from jupyter_gridgpu.errors import UsageError
-from jupyter_gridgpu.model import numbers
-from jupyter_gridgpu.model import space as spaces
+from jupyter_gridgpu.model import numbers, space_record
 from jupyter_gridgpu.model.environment import Environment
 from jupyter_gridgpu.model.plain_values import NotPlain, plain
 from jupyter_gridgpu.model.resources import Container, Placement, Resources
 from jupyter_gridgpu.model.space import Space
 
-# Format 2 brought scans whose points are given, and scans that run another one again.
-FORMAT = 2
+# Format 2 brought scans whose points are given, and scans that run another one again. Format 3 is
+# only written where the space is more than axes: see space_record.py.
+FORMAT = space_record.PLAIN_FORMAT
 AUTO = "auto"  # the backend of a request that leaves the choice to the queues
 FILE, PUSH, DROP, END = "file", "push", "drop", "end"  # the channels
 AUTO_CHANNEL = "auto"
@@ -201,11 +201,11 @@ def plain_defaults(values: Mapping[str, Any]) -> dict[str, Any]:
 def to_json(scan: ScanSpec) -> dict[str, Any]:
     """Return the spec as scan.json keeps it."""
     body = asdict(scan)
-    body["space"] = spaces.to_json(scan.space)
+    body["space"] = space_record.to_json(scan.space)
     body["files"] = list(scan.files)
     body["warnings"] = list(scan.warnings)
     body["container"]["binds"] = list(scan.container.binds)
-    return {"format": FORMAT, **numbers.encode_all(body)}
+    return {"format": space_record.format_of(scan.space), **numbers.encode_all(body)}
 
 
 # Fields that scans of the first version did not have, with the value that such a scan stands for.

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from jupyter_gridgpu.errors import SpaceError, StorageError
-from jupyter_gridgpu.model import numbers
-from jupyter_gridgpu.model import space as spaces
+from jupyter_gridgpu.model import numbers, space_record
 from jupyter_gridgpu.model.environment import environment_from
 from jupyter_gridgpu.model.fields import (
     NAME,
@@ -59,7 +58,10 @@ def from_json(body: dict[str, Any], record: str = "scan.json") -> ScanSpec:
     fields = Fields(body, record)
     fields.need(*_FIRST)
     try:
-        space = spaces.from_json(fields.inner_list("space"))
+        space = space_record.from_json(fields.inner_list("space"))
+        if fields.maybe("trials", fields.whole) is None:
+            # Where the space has conditions, its points are counted here.
+            space.grid_size()
     except SpaceError as error:
         raise StorageError(str(error)) from None
     made = ScanSpec(
@@ -175,9 +177,10 @@ def _migrated(body: dict[str, Any], record: str) -> dict[str, Any]:
     found = Fields(body, record).whole("format", low=1)
     if found == 1:
         return _from_1(body)
-    if found != FORMAT:
+    newest = space_record.STATEMENTS_FORMAT
+    if found not in (FORMAT, newest):
         raise StorageError(
-            f"The scan has format {found}, this version reads {FORMAT};"
+            f"The scan has format {found}, this version reads {newest};"
             " use the version that made it."
         )
     return body

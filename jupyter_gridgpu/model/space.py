@@ -2,74 +2,189 @@
 
 from __future__ import annotations
 
-import math
-import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any, Union
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
 
 from jupyter_gridgpu.errors import SpaceError
-from jupyter_gridgpu.model import numbers
-from jupyter_gridgpu.model.fields import Fields, is_bounded, shown
+from jupyter_gridgpu.model.axes import (
+    GRID_LIMIT,
+    Axis,
+    Choice,
+    Fixed,
+    Range,
+    Repeats,
+    axis_size,
+    axis_value,
+    value_at,
+)
+from jupyter_gridgpu.model.enumeration import Endless, Exhausted, Points, Tally, last, walker
+from jupyter_gridgpu.model.expressions import Expression
+from jupyter_gridgpu.model.program import (
+    Choose,
+    Draw,
+    Fork,
+    Step,
+    Walk,
+    decided,
+    draws_in,
+    given_by,
+    steps_of,
+    walk,
+)
+from jupyter_gridgpu.model.statements import (
+    STATEMENTS_LIMIT,
+    TOO_MANY,
+    Assign,
+    Derived,
+    Require,
+    Statement,
+    Together,
+    When,
+    check,
+    constraints_in,
+    count_statements,
+    names_given,
+)
 
-GRID_LIMIT = 100_000  # points of a grid, and values of one axis
+__all__ = [
+    "GRID_LIMIT",
+    "PARAMETER_NAME_LIMIT",
+    "SIZE_LIMIT",
+    "Assign",
+    "Axis",
+    "Choice",
+    "Derived",
+    "Draw",
+    "Fixed",
+    "Range",
+    "Repeats",
+    "Require",
+    "Space",
+    "Together",
+    "When",
+    "axis_size",
+    "axis_value",
+    "is_parameter_name",
+    "value_at",
+]
 SIZE_LIMIT = 10**15  # a grid with more points counts as one with so many
 PARAMETER_NAME_LIMIT = 200  # characters
 
 
 @dataclass(frozen=True)
-class Fixed:
-    """One value of any JSON kind, the same in every variant."""
-
-    value: Any
-
-
-@dataclass(frozen=True)
-class Choice:
-    """A few values, in the order in which they were written."""
-
-    values: tuple[Any, ...]
-
-
-@dataclass(frozen=True)
-class Range:
-    """All numbers from `low` to `high`, both ends included."""
-
-    low: float
-    high: float
-    log: bool = False  # spread evenly in the logarithm
-    whole: bool = False  # integers only
-
-
-@dataclass(frozen=True)
-class Repeats:
-    """Every point `count` times; the parameter is 0, 1, ..., count - 1, usually a seed."""
-
-    count: int
-
-
-Axis = Union[Fixed, Choice, Range, Repeats]
-
-
-@dataclass(frozen=True)
 class Space:
-    """An axis for each parameter, in the order of the cell."""
+    """Parameters and their values, in the order of the cell.
 
-    axes: dict[str, Axis]  # by name of the parameter
+    `Space(axes)` is a plain space: an axis for each parameter. `Space.of(statements)` may have
+    conditions, constraints, derived values and rows, too.
+    """
+
+    # By name of the parameter; where several lines give one, all their values together. A parameter
+    # that is derived has none.
+    axes: dict[str, Axis]
+    statements: tuple[Statement, ...] = ()  # none in a plain space: its axes say it all
+    # The notebook's own values of the parameters that are read where they may be inactive.
+    defaults: dict[str, Any] = field(default_factory=dict)
+    remarks: tuple[str, ...] = field(default=(), compare=False)  # for the user, in sentences
+
+    @classmethod
+    def of(
+        cls,
+        statements: Iterable[Statement],
+        defaults: Mapping[str, Any] | None = None,
+        remarks: tuple[str, ...] = (),
+    ) -> Space:
+        """Return the space of some statements. Raises SpaceError if they make no sense."""
+        made = tuple(statements)
+        scope = check(made)
+        axes = _joined(made)
+        if all(isinstance(item, Assign) and item.name in axes for item in made):
+            return cls(axes, remarks=remarks)
+        if count_statements(made) > STATEMENTS_LIMIT:
+            raise SpaceError(TOO_MANY)
+        needed = sorted(scope.inactive.intersection(defaults or {}))
+        return cls(axes, made, {name: (defaults or {})[name] for name in needed}, remarks)
 
     def __iter__(self) -> Iterator[str]:
-        """Iterate over the names of the parameters."""
-        return iter(self.axes)
+        """Iterate over the names of the parameters, also of those that are derived."""
+        return iter(self._names)
+
+    def lines(self) -> Iterator[tuple[str, Axis | None]]:
+        """Yield name and axis of each assignment, in all branches; None for a derived value."""
+        return _lines(self.body)
+
+    @property
+    def body(self) -> tuple[Statement, ...]:
+        """The statements, also of a plain space."""
+        return self.statements or tuple(Assign(name, axis) for name, axis in self.axes.items())
+
+    @cached_property
+    def _names(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(names_given(self.body)))
+
+    @cached_property
+    def _steps(self) -> tuple[Step, ...]:
+        return tuple(decided(steps_of(self.body), self.fixed))
+
+    @property
+    def _known(self) -> dict[str, Any]:
+        """The values that are known before anything is chosen."""
+        return {**self.defaults, **self.fixed}
+
+    @property
+    def _open(self) -> list[Step]:
+        """The steps without those of parameters that have one value in all points."""
+        fixed = self.fixed
+        return [
+            step for step in self._steps if not isinstance(step, Assign) or step.name not in fixed
+        ]
+
+    @cached_property
+    def draws(self) -> tuple[Draw, ...]:
+        """The choices that a sampler makes, also those that exclude each other."""
+        return tuple(draws_in(self._steps))
+
+    @property
+    def has_conditions(self) -> bool:
+        """Whether it depends on some choices which others there are."""
+        forks = (step for step in self._steps if isinstance(step, Fork))
+        return any(True for fork in forks for _ in draws_in((fork,)))
+
+    @cached_property
+    def constraints(self) -> tuple[Expression, ...]:
+        """What has to hold at each point."""
+        return tuple(constraints_in(self.statements))
+
+    @cached_property
+    def inactive(self) -> frozenset[str]:
+        """The parameters that expressions read at places where they may be inactive."""
+        return frozenset(check(self.statements).inactive)
 
     @property
     def fixed(self) -> dict[str, Any]:
-        """The parameters with one value, and that value."""
-        return {name: axis.value for name, axis in self.axes.items() if isinstance(axis, Fixed)}
+        """The parameters with one value in all points, and that value."""
+        return {
+            item.name: item.what.value
+            for item in self.body
+            if isinstance(item, Assign) and isinstance(item.what, Fixed)
+        }
 
     @property
     def searched(self) -> dict[str, Choice | Range]:
-        """The axes on which a sampler chooses values."""
-        return {name: axis for name, axis in self.axes.items() if isinstance(axis, (Choice, Range))}
+        """The parameters for which a sampler chooses values, and their axes."""
+        drawn = {name for draw in self.draws for name in draw.names}
+        return {
+            name: axis
+            for name, axis in self.axes.items()
+            if name in drawn and isinstance(axis, (Choice, Range))
+        }
+
+    @property
+    def derived(self) -> list[str]:
+        """The parameters whose values follow from others."""
+        return [name for name in self if name not in self.axes]
 
     @property
     def repeats(self) -> tuple[str, int] | None:
@@ -89,144 +204,126 @@ class Space:
 
     @property
     def varied(self) -> list[str]:
-        """The parameters that have more than one value."""
-        return [name for name, axis in self.axes.items() if not isinstance(axis, Fixed)]
+        """The parameters that have an axis and not the same value in all points."""
+        fixed = self.fixed
+        return [name for name in self.axes if name not in fixed]
+
+    def with_defaults(self, defaults: Mapping[str, Any]) -> Space:
+        """Return the space with the notebook's own values of what is read while it is inactive.
+
+        Raises SpaceError if the value of such a parameter is not known.
+        """
+        for name in sorted(self.inactive - set(defaults)):
+            raise SpaceError(
+                f"{name} is read where it is not active, and its own value in the notebook is not"
+                " known: give it a value in an else, too."
+            )
+        return replace(self, defaults={name: defaults[name] for name in sorted(self.inactive)})
+
+    def point(self, choose: Choose, repeat: int = 0) -> Walk:
+        """Return the point that `choose` makes: it gets each draw that is active, one by one.
+
+        If a constraint does not hold, the walk ends there and says which. Raises SpaceError if an
+        expression has no value.
+        """
+        walked = Walk(dict(self.defaults))
+        walk(self._steps, walked, choose, repeat)
+        for params in (walked.params, walked.chosen):
+            # Both branches may give a parameter: the order is that of the cell, whichever did.
+            ordered = {name: params[name] for name in self if name in params}
+            params.clear()
+            params.update(ordered)
+        return walked
+
+    def complete(self, chosen: Mapping[str, Any], repeat: int = 0) -> dict[str, Any]:
+        """Return the values of all active parameters for those that a sampler has chosen."""
+        return self.point(given_by(chosen), repeat).params
+
+    def grid(self) -> Points:
+        """Yield the chosen parameters of each point of the grid; the last axis changes fastest.
+
+        The points come one by one, and take no memory. Every axis must have an end of its values.
+        """
+        return walker(self._open, last)(self._known, {})
 
     def grid_size(self) -> int | None:
         """Return how many points a full grid has, or None where an axis is continuous.
 
-        The number is SIZE_LIMIT at most, since Python does not print numbers of any length. Repeats
-        do not count: they make variants of a point, not points.
+        The number is SIZE_LIMIT at most, since Python does not print numbers of any length, and
+        SIZE_LIMIT where counting costs too much. Repeats do not count: they make variants of a
+        point, not points. Raises SpaceError if an expression has no value.
         """
-        # One continuous axis is enough: there is no end of its values.
+        return self._grid_size
+
+    def _product(self) -> int | None:
+        """Return the size of the grid of a plain space."""
         size = 1
-        for axis in self.searched.values():
-            values = axis_size(axis)
+        for draw in self.draws:
+            values = axis_size(draw.axis)
             if values is None:
+                # One continuous axis is enough: there is no end of its values.
                 return None
             size *= values
         return min(size, SIZE_LIMIT)
 
+    @cached_property
+    def _grid_size(self) -> int | None:
+        if not self.statements:
+            return self._product()
+        try:
+            return min(Tally().count(self._open, self._known), SIZE_LIMIT)
+        except Endless:
+            return None
+        except Exhausted:
+            continuous = any(axis_size(draw.axis) is None for draw in self.draws)
+            return None if continuous else SIZE_LIMIT
 
-def axis_size(axis: Choice | Range) -> int | None:
-    """Return how many values an axis has, or None where it is continuous."""
+
+def _joined(statements: Iterable[Statement]) -> dict[str, Axis]:
+    """Return an axis for each parameter, with the values of all lines that give it."""
+    found: dict[str, list[Axis]] = {}
+    for name, axis in _lines(statements):
+        if axis is not None:
+            found.setdefault(name, []).append(axis)
+    return {name: _join(axes) for name, axes in found.items()}
+
+
+def _lines(statements: Iterable[Statement]) -> Iterator[tuple[str, Axis | None]]:
+    for item in statements:
+        if isinstance(item, When):
+            yield from _lines((*item.statements, *item.otherwise))
+        elif isinstance(item, Together):
+            for name, column in zip(item.names, zip(*item.rows)):
+                yield name, Choice(_different(column))
+        elif isinstance(item, Assign):
+            yield item.name, None if isinstance(item.what, Derived) else item.what
+
+
+def _different(values: Iterable[Any]) -> tuple[Any, ...]:
+    """Return values without those that came before; True is another value than 1."""
+    return tuple({repr(value): value for value in values}.values())
+
+
+def _join(axes: list[Axis]) -> Axis:
+    """Return one axis with the values of several."""
+    if len(axes) == 1:
+        return axes[0]
+    listed = [value for axis in axes for value in _listed(axis)]
+    ranges = [axis for axis in axes if isinstance(axis, Range)]
+    if not ranges:
+        return Choice(_different(listed))
+    # A range has numbers alone: any other value is left out.
+    numbers = [value for value in listed if type(value) in (int, float)]
+    low = min([*(axis.low for axis in ranges), *numbers])
+    high = max([*(axis.high for axis in ranges), *numbers])
+    whole = all(axis.whole for axis in ranges) and all(type(value) is int for value in numbers)
+    return Range(low, high, low > 0 and all(axis.log for axis in ranges), whole)
+
+
+def _listed(axis: Axis) -> tuple[Any, ...]:
     if isinstance(axis, Choice):
-        return len(axis.values)
-    if not axis.whole:
-        return None
-    return int(axis.high) - int(axis.low) + 1
-
-
-def axis_value(axis: Choice | Range, index: int) -> Any:
-    """Return value number `index` (from 0) of an axis that is not continuous."""
-    if isinstance(axis, Choice):
-        return axis.values[index]
-    return int(axis.low) + index
-
-
-def value_at(axis: Choice | Range, fraction: float) -> Any:
-    """Return the value at `fraction` (0 <= fraction < 1) of an axis.
-
-    Fractions that are spread evenly give values that are spread evenly over the axis:
-
-        value_at(Choice(("a", "b")), 0.7)           "b"
-        value_at(Range(0, 10), 0.7)                 7.0
-        value_at(Range(1, 100, log=True), 0.5)      about 10
-        value_at(Range(1, 3, whole=True), 0.5)      2
-    """
-    size = axis_size(axis)
-    # Rounding may carry a fraction just below 1 to the end: it must not reach beyond it.
-    if size is not None and not (isinstance(axis, Range) and axis.log):
-        return axis_value(axis, min(int(fraction * size), size - 1))
-    assert isinstance(axis, Range)
-    low, high = float(axis.low), float(axis.high)
-    if size is not None:
-        # Every integer stands for all numbers that are rounded to it. So the range reaches half a
-        # unit beyond both ends; else the first and the last integer would come half as often.
-        value = _at_log(low - 0.5, high + 0.5, fraction)
-        return min(max(round(value), int(axis.low)), int(axis.high))
-    # exp and log, and the sum of two parts, may miss an end by a rounding.
-    if axis.log:
-        return min(max(_at_log(low, high, fraction), low), high)
-    return min(max(low * (1 - fraction) + high * fraction, low), high)
-
-
-def _at_log(low: float, high: float, fraction: float) -> float:
-    """Return the number at `fraction` between two ends, even in the logarithm."""
-    return math.exp(math.log(low) + fraction * (math.log(high) - math.log(low)))
-
-
-def to_json(space: Space) -> list[dict[str, Any]]:
-    """Return the space as scan.json keeps it: a list, because the order of the cell matters."""
-    return [{"name": name, **_axis_json(axis)} for name, axis in space.axes.items()]
-
-
-def _axis_json(axis: Axis) -> dict[str, Any]:
-    """Return an axis as scan.json keeps it, without the name."""
-    if isinstance(axis, Fixed):
-        return {"kind": "fixed", "value": axis.value}
-    if isinstance(axis, Choice):
-        return {"kind": "choice", "values": list(axis.values)}
-    if isinstance(axis, Repeats):
-        return {"kind": "repeats", "count": axis.count}
-    return {
-        "kind": "range",
-        "low": axis.low,
-        "high": axis.high,
-        "log": axis.log,
-        "whole": axis.whole,
-    }
-
-
-def from_json(items: list[Fields]) -> Space:
-    """Return the space that `to_json` wrote, of which each item is one axis.
-
-    Raises DamagedRecord if it is not sound, SpaceError for a kind of axis that only a later version
-    knows.
-    """
-    axes: dict[str, Axis] = {}
-    for item in items:
-        name = numbers.decode_all(item.text("name"))
-        if not isinstance(name, str) or not is_parameter_name(name):
-            raise item.wrong("name", "the name of a parameter")
-        if name in axes:
-            raise item.wrong("name", "the name of another parameter")
-        axes[name] = _axis_from(item, name)
-    if sum(isinstance(axis, Repeats) for axis in axes.values()) > 1:
-        raise SpaceError("More than one parameter of the scan repeats its points.")
-    return Space(axes)
-
-
-def _axis_from(item: Fields, name: str) -> Axis:
-    """Return the axis that `_axis_json` wrote. Raises DamagedRecord or SpaceError."""
-    kind = item.text("kind")
-    if kind == "fixed":
-        item.need("value")
-        return Fixed(numbers.decode_all(item.value("value")))
-    if kind == "choice":
-        values = item.items("values")
-        if not values or not is_bounded(values):
-            raise item.wrong("values", "a list of some values")
-        return Choice(tuple(numbers.decode_all(values)))
-    if kind == "repeats":
-        return Repeats(item.whole("count", 1, GRID_LIMIT))
-    if kind == "range":
-        return _range_from(item)
-    raise SpaceError(
-        f"This version does not know the kind of axis {shown(kind)}"
-        f" that the scan uses for {shown(name)}."
-    )
-
-
-def _range_from(item: Fields) -> Range:
-    """Return a range. Raises DamagedRecord if its ends cannot be those of one."""
-    largest = sys.float_info.max
-    log, whole = item.truth("log"), item.truth("whole")
-    low = item.number("low", -largest, largest)
-    high = item.number("high", low, largest)
-    if log and low <= 0:
-        raise item.wrong("low", "larger than 0, since the range is even in the logarithm")
-    return Range(low, high, log, whole)
+        return axis.values
+    return (axis.value,) if isinstance(axis, Fixed) else ()
 
 
 def is_parameter_name(text: str) -> bool:

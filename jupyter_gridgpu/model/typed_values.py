@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from jupyter_gridgpu.errors import SpaceError
-from jupyter_gridgpu.model.grammar import FUNCTIONS
+from jupyter_gridgpu.model.axis_words import FUNCTIONS
 
 TEXT_LIMIT = 2000  # characters
 DEPTH_LIMIT = 100  # levels of an expression

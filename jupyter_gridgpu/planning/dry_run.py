@@ -8,6 +8,7 @@ from typing import Any
 
 from jupyter_gridgpu.model.scan import ScanSpec
 from jupyter_gridgpu.model.space import Axis, Choice, Fixed, Range
+from jupyter_gridgpu.model.space_cell import cell_body
 from jupyter_gridgpu.model.units import number_text
 
 SHOWN_VALUES = 8  # the most values of a list that are shown
@@ -18,8 +19,13 @@ def plan_text(scan: ScanSpec, files: Iterable[str]) -> str:
     """Say in a few lines what a scan would run; `files` are the names of its helper files."""
     place = _PLACES.get(scan.backend, scan.backend)
     lines = [f"{scan.notebook} would run as {_count_text(scan)} ({_points_text(scan)}) on {place}."]
-    width = max(len(name) for name in scan.space)
-    lines += [f"  {name:<{width}}  {axis_text(axis)}" for name, axis in scan.space.axes.items()]
+    if scan.space.statements:
+        # Only the cell itself says which lines count where.
+        lines += [f"  {line}" for line in cell_body(scan.space).splitlines()]
+    else:
+        texts = _axis_texts(scan)
+        width = max(map(len, texts))
+        lines += [f"  {name:<{width}}  {text}" for name, text in texts.items()]
     if scan.objective:
         best = f"Best: {scan.objective.direction} {scan.objective.metric}"
         if scan.objective.reduction != "last":
@@ -43,13 +49,15 @@ def plan_json(scan: ScanSpec) -> dict[str, Any]:
         "variants": scan.total(),
         "sampler": scan.sampler,
         "on": scan.backend,
-        "params": {name: axis_text(axis) for name, axis in scan.space.axes.items()},
+        "params": _axis_texts(scan),
         "warnings": list(scan.warnings),
         "env": env_names(scan),
         "secrets": list(scan.environment.secrets),
         "setup": list(scan.environment.setup),
         "python": scan.environment.python,
     }
+    if scan.space.statements:
+        body["space"] = cell_body(scan.space)
     if scan.origin is not None:
         body["origin"] = asdict(scan.origin)
     if scan.choice:
@@ -75,6 +83,16 @@ def _environment_lines(scan: ScanSpec) -> list[str]:
     if scan.environment.python:
         lines.append(f"Jobs run with the Python {scan.environment.python}.")
     return lines
+
+
+def _axis_texts(scan: ScanSpec) -> dict[str, str]:
+    """Say in words which values each parameter takes; several lines may give one its values."""
+    texts: dict[str, list[str]] = {}
+    for name, axis in scan.space.lines():
+        texts.setdefault(name, []).append(
+            "follows from others" if axis is None else axis_text(axis)
+        )
+    return {name: ", or ".join(found) for name, found in texts.items()}
 
 
 def axis_text(axis: Axis) -> str:
@@ -105,6 +123,8 @@ def _value_text(value: object) -> str:
 def _range_text(axis: Range) -> str:
     kind = "whole numbers" if axis.whole else "numbers"
     text = f"{kind} from {number_text(axis.low)} to {number_text(axis.high)}"
+    if axis.step is not None:
+        text += f" in steps of {number_text(axis.step)}"
     if axis.log:
         text += ", evenly in the logarithm"
     return text

@@ -99,12 +99,13 @@ def check_space(notebook: Notebook, space: Space) -> None:
 
     Raises SpaceError if a name is no parameter, or if a value is clearly of the wrong type.
     """
-    for name, axis in space.axes.items():
+    for name, axis in space.lines():
         parameter = notebook.parameters.get(name)
         if parameter is None:
             hint = _hint(name, notebook)
             raise SpaceError(f"{name} is no parameter of {notebook.path.name}{hint}")
-        check_axis(parameter, axis, notebook.path.name)
+        if axis is not None:
+            check_axis(parameter, axis, notebook.path.name)
 
 
 def space_warnings(notebook: Notebook, space: Space) -> tuple[str, ...]:
@@ -131,8 +132,8 @@ def space_warnings(notebook: Notebook, space: Space) -> tuple[str, ...]:
         }
         before = [cell for index, cell in code.items() if index <= place]
         after = [cell for index, cell in code.items() if index > place]
-        found += [check_effect(name, before, after) for name in space.axes]
-        changed = [name for name in space.axes if not _keeps_default(notebook, space, name)]
+        found += [check_effect(name, before, after) for name in space]
+        changed = [name for name in space if not _keeps_default(notebook, space, name)]
         found.append(derived_warning(changed, _source(cells[tagged[0]])))
     return tuple(text for text in found if text)
 
@@ -144,7 +145,7 @@ def _code_numbers(cells: list[dict[str, Any]]) -> list[int]:
 
 
 def _keeps_default(notebook: Notebook, space: Space, name: str) -> bool:
-    axis, parameter = space.axes[name], notebook.parameters.get(name)
+    axis, parameter = space.axes.get(name), notebook.parameters.get(name)
     if parameter is None or not isinstance(axis, Fixed):
         return False
     return repr(axis.value) == repr(parameter.default)

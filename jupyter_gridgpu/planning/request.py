@@ -36,6 +36,7 @@ from jupyter_gridgpu.planning.option_values import (
     read_objective,
 )
 from jupyter_gridgpu.planning.profiles import with_collector_warning
+from jupyter_gridgpu.planning.sample_points import point_warnings
 from jupyter_gridgpu.planning.space_apart import space_apart
 from jupyter_gridgpu.store import home
 
@@ -80,11 +81,12 @@ def plan(
     found = read_notebook(notebook, here, options.kernel, options.python is not None)
     wanted = _read_space(space, names)
     check_space(found, wanted)
+    defaults = plain_defaults({name: item.default for name, item in found.parameters.items()})
+    wanted = wanted.with_defaults(defaults)
     objective = read_objective(options.maximize, options.minimize)
     sampler, trials = _choose_sampler(wanted, objective, options)
     files = helper_files(found.path.parent, options.files)
-    warnings = (*found.remarks, *space_warnings(found, wanted), *size_warnings(files))
-    defaults = {name: parameter.default for name, parameter in found.parameters.items()}
+    warnings = (*_space_remarks(found, wanted, sampler), *size_warnings(files))
     scan = ScanSpec(
         id=f"{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:6]}",
         name=_scan_name(options, found),
@@ -101,7 +103,7 @@ def plan(
         notebook_digest=found.digest,
         files_digest=files_digest(files),
         created=time.time(),
-        defaults=plain_defaults(defaults),
+        defaults=defaults,
         warnings=warnings,
     )
     scan = accepted_by_backend(_with_option_warnings(scan), ask, files)
@@ -124,6 +126,16 @@ def _read_space(space: object, names: Mapping[str, Any] | None) -> Space:
         return space_of(space)
     raise UsageError(
         f"The space is a {type(space).__name__}; give a mapping like {{'lr': [1e-3, 1e-4]}}."
+    )
+
+
+def _space_remarks(notebook: Notebook, space: Space, sampler: str) -> tuple[str, ...]:
+    """Return what is to be said of notebook and space, in sentences. Raises SpaceError."""
+    return (
+        *notebook.remarks,
+        *space.remarks,
+        *space_warnings(notebook, space),
+        *point_warnings(notebook, space, sampler),
     )
 
 

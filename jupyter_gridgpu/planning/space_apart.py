@@ -18,12 +18,15 @@ import os
 import resource
 import subprocess
 import sys
+from collections.abc import Collection
 from typing import Any
 
 from jupyter_gridgpu.errors import SpaceError
-from jupyter_gridgpu.model import numbers, space
+from jupyter_gridgpu.model import numbers, space_record
+from jupyter_gridgpu.model.axis_words import FUNCTIONS
 from jupyter_gridgpu.model.fields import Fields
-from jupyter_gridgpu.model.grammar import FUNCTIONS, parse_space
+from jupyter_gridgpu.model.grammar import parse_space
+from jupyter_gridgpu.model.operations import CALLS
 from jupyter_gridgpu.model.space import Space
 from jupyter_gridgpu.store.json_decoder import parse_json
 
@@ -35,7 +38,8 @@ _PLAIN_NODES = (
     ast.BinOp, ast.Constant, ast.Dict, ast.List, ast.Load, ast.Tuple, ast.UnaryOp, ast.keyword,
     ast.operator, ast.unaryop,
 )  # fmt: skip
-_PLAIN_CALLS = {*FUNCTIONS, "range"}
+_PLAIN_CALLS = frozenset((*FUNCTIONS, "range"))
+_CONDITION_NODES = (ast.BoolOp, ast.Compare, ast.IfExp, ast.boolop, ast.cmpop)
 
 
 def space_apart(body: str) -> Space:
@@ -68,16 +72,31 @@ def _is_plain(body: str) -> bool:
         tree = ast.parse(body)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return True
-    values = [node.value for node in tree.body if isinstance(node, (ast.Assign, ast.AnnAssign))]
-    return all(_is_plain_node(node) for value in values if value for node in ast.walk(value))
+    nodes = list(ast.walk(tree))
+    # What a condition reads of parameters is evaluated with bounds.
+    names = (node for node in nodes if isinstance(node, ast.Name))
+    given = {name.id for name in names if isinstance(name.ctx, ast.Store)}
+    sides = (node.value for node in nodes if isinstance(node, (ast.Assign, ast.AnnAssign)))
+    tests = (node.test for node in nodes if isinstance(node, (ast.If, ast.Assert)))
+    return all(_is_plain_value(side, _PLAIN_CALLS) for side in sides if side) and all(
+        _is_plain_value(test, given.union(CALLS), _CONDITION_NODES) for test in tests
+    )
 
 
-def _is_plain_node(node: ast.AST) -> bool:
-    if isinstance(node, ast.Call):
-        return isinstance(node.func, ast.Name)
-    if isinstance(node, ast.Name):
-        return node.id in _PLAIN_CALLS
-    return isinstance(node, _PLAIN_NODES)
+def _is_plain_value(
+    value: ast.expr, names: Collection[str], more: tuple[type[ast.AST], ...] = ()
+) -> bool:
+    """Return whether an expression has nothing in it but simple parts and these names."""
+    for node in ast.walk(value):
+        if isinstance(node, ast.Call):
+            if not isinstance(node.func, ast.Name):
+                return False
+        elif isinstance(node, ast.Name):
+            if node.id not in names:
+                return False
+        elif not isinstance(node, (*_PLAIN_NODES, *more)):
+            return False
+    return True
 
 
 def _answer(output: bytes) -> Space:
@@ -92,7 +111,7 @@ def _answer(output: bytes) -> Space:
         ) from None
     if "error" in body:
         raise SpaceError(body["error"])
-    return space.from_json(Fields(body, "The space").inner_list("space"))
+    return space_record.from_json(Fields(body, "The space").inner_list("space"))
 
 
 def main() -> None:
@@ -112,7 +131,7 @@ def main() -> None:
 
 def _evaluated(body: str) -> dict[str, Any]:
     try:
-        return {"space": numbers.encode_all(space.to_json(parse_space(body)))}
+        return {"space": numbers.encode_all(space_record.to_json(parse_space(body)))}
     except SpaceError as error:
         return {"error": str(error)}
 

@@ -231,7 +231,9 @@ class _PairComparer:
         params = {}
         present = first or second
         if present is not None:
-            params = {name: present.params.get(name) for name in self._first.scan.space.varied}
+            # A parameter that is not active at this point has no value.
+            varied = self._first.scan.space.varied
+            params = {name: present.params[name] for name in varied if name in present.params}
         first_id, first_state = _id_and_state(first)
         second_id, second_state = _id_and_state(second)
         return ComparedVariants(

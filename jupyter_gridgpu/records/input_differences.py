@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from jupyter_gridgpu.model import space as spaces
+from jupyter_gridgpu.model import space_record
 from jupyter_gridgpu.model.job import one_line
 from jupyter_gridgpu.records.job_facts import (
     PACKAGE,
@@ -144,8 +144,9 @@ def _parameters(first: Record, second: Record) -> list[Difference]:
 
 
 def _axes(record: Record) -> dict[str, Mapping[str, Any]]:
-    """Return the axes of a scan's space as JSON, by the name of the parameter."""
-    return {axis["name"]: axis for axis in spaces.to_json(record.scan.space)}
+    """Return the lines of a scan's space as JSON, by the parameter, or by the line's condition."""
+    lines = space_record.to_json(record.scan.space)
+    return {line.get("name") or line.get("condition") or str(line["names"]): line for line in lines}
 
 
 def _axis_text(axis: Mapping[str, Any] | None) -> str:

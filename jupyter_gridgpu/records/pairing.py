@@ -63,5 +63,6 @@ def _pairs_by_parameters(first: Record, second: Record) -> list[VariantPair]:
 
 def _values_text(variant: VariantView, names: list[str]) -> str:
     """Return the values of these parameters as a text that can be compared, even lists and NaN."""
-    values = [numbers.encode_all(variant.params.get(name)) for name in names]
-    return json.dumps(values, sort_keys=True)
+    # A parameter that is not active is another thing than one whose value is None.
+    known = {name: variant.params[name] for name in names if name in variant.params}
+    return json.dumps(numbers.encode_all(known), sort_keys=True)

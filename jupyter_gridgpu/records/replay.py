@@ -16,7 +16,7 @@ from jupyter_gridgpu import images
 from jupyter_gridgpu.errors import SpaceError, UsageError
 from jupyter_gridgpu.model.resources import Container
 from jupyter_gridgpu.model.scan import Origin, ScanSpec, fingerprint
-from jupyter_gridgpu.model.space import Fixed, Space
+from jupyter_gridgpu.model.space import Assign, Fixed, Space
 from jupyter_gridgpu.model.view import VariantView
 from jupyter_gridgpu.planning import profiles
 from jupyter_gridgpu.planning.backend_choice import accepted_by_backend
@@ -210,11 +210,13 @@ def _changed_space(
 
     Raises UsageError if a parameter varies, is unknown, or takes no such value.
     """
-    axes = dict(scan.space.axes)
+    body = list(scan.space.body)
     changes = []
     for name, value in values.items():
-        axis = axes.get(name)
-        if axis is not None and not isinstance(axis, Fixed):
+        axis = scan.space.axes.get(name)
+        if name in scan.space.derived:
+            raise UsageError(f"--set {name}: it follows from others in {scan.name}; set those.")
+        if axis is not None and not (isinstance(axis, Fixed) and name in scan.space.fixed):
             raise UsageError(
                 f"--set {name}: it varies in {scan.name}; --only chooses among its variants."
             )
@@ -223,10 +225,13 @@ def _changed_space(
         # parameter that the scan did not set is changed even by the notebook's own value.
         if axis is None or repr(before) != repr(value):
             changes.append(f"{name} = {value!r} (was {before!r})"[:CHANGE_LIMIT])
-        axes[name] = Fixed(value)
+        line = Assign(name, Fixed(value))
+        if axis is None:
+            body.append(line)
+        body = [line if isinstance(item, Assign) and item.name == name else item for item in body]
     if values:
-        check_space(notebook, Space({name: axes[name] for name in values}))
-    return Space(axes), changes
+        check_space(notebook, Space({name: Fixed(value) for name, value in values.items()}))
+    return Space.of(body, scan.space.defaults), changes
 
 
 def _effect_warnings(
@@ -257,6 +262,13 @@ def _value_before(axis: Fixed | None, notebook: Notebook, name: str) -> Any:
 def _changed_variant(variant: VariantView, space: Space, values: Mapping[str, Any]) -> VariantView:
     """Return a variant with new values, its parameters in the order of the space."""
     params = {**variant.params, **values}
+    if values and space.statements:
+        # What follows from the new values is computed again, and conditions are decided again.
+        known = set(space)
+        params = {
+            **space.complete(params, variant.repeat),
+            **{name: value for name, value in params.items() if name not in known},
+        }
     ordered = {name: params[name] for name in space if name in params}
     # A recorded point may have parameters that the space does not have. They come last.
     return VariantView(variant.id, variant.point, variant.repeat, {**ordered, **params})

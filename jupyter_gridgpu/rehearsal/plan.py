@@ -12,7 +12,7 @@ from jupyter_gridgpu.backends.local.devices import fitting_gpus, visible_gpus
 from jupyter_gridgpu.model.queue import LOCAL
 from jupyter_gridgpu.model.resources import Resources
 from jupyter_gridgpu.model.scan import Origin, fingerprint
-from jupyter_gridgpu.model.space import Axis, Fixed, Space
+from jupyter_gridgpu.model.space import Fixed, Space
 from jupyter_gridgpu.planning.request import Plan
 from jupyter_gridgpu.queues.this_machine import core_count
 from jupyter_gridgpu.store import home
@@ -85,13 +85,6 @@ def first_point(plan: Plan) -> Space:
     scan = plan.scan
     sampler = samplers.load(scan.sampler, scan.space, scan.objective)
     proposed = sampler.propose([], 1, scan.seed, 0)
-    params = {}
-    if proposed:
-        params = dict(proposed[0].params)
-    axes: dict[str, Axis] = {}
-    for name, axis in scan.space.axes.items():
-        if not isinstance(axis, Fixed):
-            # No sampler proposes the repeated seed, whose first value is 0.
-            axis = Fixed(params.get(name, 0))
-        axes[name] = axis
-    return Space(axes)
+    # A parameter that is not active has no value: the notebook's own one stays.
+    params = scan.space.complete(proposed[0].params if proposed else {})
+    return Space({name: Fixed(value) for name, value in params.items()})

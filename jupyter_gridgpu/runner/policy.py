@@ -53,7 +53,9 @@ def history(view: ScanView) -> list[Trial]:
 
 def _trial(view: ScanView, variants: list[VariantView], searched: Iterable[str]) -> Trial:
     """Return one point as a Trial; its value is the mean over the repeats that are done."""
-    params = {name: variants[0].params[name] for name in searched}
+    # Not every parameter is active at every point.
+    given = variants[0].params
+    params = {name: given[name] for name in searched if name in given}
     attrs = variants[0].attrs
     # The mean of some of the repeats would change later. A sampler gets it once all have ended.
     if any(variant.state not in END_STATES or view.wants_job(variant) for variant in variants):

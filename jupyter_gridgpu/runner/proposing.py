@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from jupyter_gridgpu.backends.base import Backend
+from jupyter_gridgpu.errors import SpaceError
 from jupyter_gridgpu.model import events
 from jupyter_gridgpu.model.job import job_key, variant_id
+from jupyter_gridgpu.model.program import given_by
 from jupyter_gridgpu.model.records import VariantProposed
 from jupyter_gridgpu.runner import policy
 from jupyter_gridgpu.runner.driven_scan import DrivenScan
@@ -27,7 +31,18 @@ class PointProposer:
             self._repeats = scan.spec.space.repeats[1]
 
     def propose(self) -> None:
-        """Record as many new variants as can be used now."""
+        """Record as many new variants as can be used now.
+
+        Where the constraints of the space leave next to nothing, the scan is stopped instead.
+        """
+        try:
+            self._propose()
+        except SpaceError as error:
+            why = f"there are no more points: {str(error).rstrip('.')}"
+            rule = {"rule": events.NO_POINTS, "why": why}
+            self._scan.record((events.RULE_MET, rule), durable=True)
+
+    def _propose(self) -> None:
         view, spec = self._scan.view, self._scan.spec
         if view.stopped:
             return
@@ -93,12 +108,12 @@ class PointProposer:
         key = job_key(variant_id(point * self._repeats + repeat + 1), 1)
         body = read_json(self._scan.paths.job(key).spec)
         params = body.get("params") if isinstance(body, dict) else None
-        if isinstance(params, dict) and set(params) >= set(spec.space.searched):
-            return Proposal({name: params[name] for name in spec.space.searched})
+        with contextlib.suppress(SpaceError):
+            if isinstance(params, dict):
+                return Proposal(spec.space.point(given_by(params)).chosen)
         for variant in view.variants.values():
             if variant.point == point:
-                chosen = {name: variant.params[name] for name in spec.space.searched}
-                return Proposal(chosen, variant.attrs)
+                return Proposal(variant.params, variant.attrs)
         # No job was sent, so nothing is lost if a sampler that learns gives another point now.
         history = policy.history(view) if self._sampler.adaptive else []
         return next(iter(self._sampler.propose(history, 1, spec.seed, point)), None)
@@ -106,15 +121,13 @@ class PointProposer:
     def _proposed(self, point: int, repeat: int, proposal: Proposal) -> tuple[str, VariantProposed]:
         """Return the event that makes a variant of a point and a repeat, both counted from 0."""
         space = self._scan.spec.space
-        chosen = {**space.fixed, **proposal.params}
-        if space.repeats:
-            chosen[space.repeats[0]] = repeat
         return events.VARIANT_PROPOSED, {
             # The id follows from point and repeat alone, so that a runner that goes on after a
             # crash gives the same id to the same variant.
             "variant": variant_id(point * self._repeats + repeat + 1),
             "point": point,
             "repeat": repeat,
-            "params": {name: chosen[name] for name in space},
+            # A parameter that is not active has no value here: the notebook's own one stays.
+            "params": space.complete(proposal.params, repeat),
             "attrs": proposal.attrs,
         }

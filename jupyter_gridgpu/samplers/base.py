@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from jupyter_gridgpu.errors import UsageError
+from jupyter_gridgpu.errors import SpaceError, UsageError
+from jupyter_gridgpu.model.expressions import quoted
+from jupyter_gridgpu.model.program import Choose, Walk
 from jupyter_gridgpu.model.scan import Objective
 from jupyter_gridgpu.model.space import Space
+
+DRAWS = 10_000  # points in a row that may fail the constraints
 
 
 @dataclass(frozen=True)
 class Trial:
     """A point that was proposed, and its result so far."""
 
-    params: dict[str, Any]  # of the searched axes, by parameter
+    # Of the searched parameters that are active, by parameter; values of others may be there, too.
+    params: dict[str, Any]
     # What the sampler put into the `attrs` of its proposal, to find it again here.
     attrs: dict[str, Any] = field(default_factory=dict)
     state: str = "running"  # running, done or failed
@@ -26,7 +31,7 @@ class Trial:
 class Proposal:
     """A point that is to be tried."""
 
-    params: dict[str, Any]  # of the searched axes, by parameter
+    params: dict[str, Any]  # of the searched parameters that are active
     # What the sampler wants to find again in the Trial of this point. It is kept as JSON.
     attrs: dict[str, Any] = field(default_factory=dict)
 
@@ -60,6 +65,53 @@ class GivenPoints:
     def propose(self, history: Sequence[Trial], n: int, seed: int, index: int) -> list[Proposal]:
         """Return no points."""
         return []
+
+
+def sound_point(space: Space, choose: Choose) -> Walk | None:
+    """Return the point that `choose` makes, or None if it is none that counts."""
+    try:
+        walked = space.point(choose)
+    except SpaceError:
+        # An expression has no value at this point, as `a / b` has none where b is 0.
+        return None
+    return walked if walked.broken is None else None
+
+
+def drawn_point(space: Space, choose: Choose) -> Walk:
+    """Return the first point that counts, of those that `choose` makes one after another.
+
+    Raises SpaceError if there is none among DRAWS.
+    """
+    for _ in range(DRAWS):
+        walked = sound_point(space, choose)
+        if walked is not None:
+            return walked
+    raise SpaceError(too_few(space))
+
+
+def until_none(points: Iterable[Proposal]) -> list[Proposal]:
+    """Return points up to the first one that is not found. Raises SpaceError if that is the first.
+
+    So the points before it are tried, and the next question gets the complaint.
+    """
+    found: list[Proposal] = []
+    try:
+        # Not a comprehension, which would lose what it has.
+        for point in points:
+            found.append(point)  # noqa: PERF402
+    except SpaceError:
+        if not found:
+            raise
+    return found
+
+
+def too_few(space: Space) -> str:
+    """Return the sentence that says that the constraints leave next to nothing."""
+    listed = " and ".join(quoted(condition.text) for condition in space.constraints)
+    return (
+        f"Of {DRAWS:,} points that were drawn, none meets {listed}: make it easier to meet, or"
+        " narrow the ranges."
+    )
 
 
 def need_searched(name: str, space: Space) -> None:

@@ -8,15 +8,31 @@ from __future__ import annotations
 
 import hashlib
 import math
+import random
+import warnings
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from jupyter_gridgpu.errors import UsageError
+from jupyter_gridgpu.model.axes import axis_index
+from jupyter_gridgpu.model.program import Draw, given_by
 from jupyter_gridgpu.model.scan import Objective
-from jupyter_gridgpu.model.space import Choice, Range, Space
-from jupyter_gridgpu.samplers.base import Proposal, Trial, need_objective, need_searched
+from jupyter_gridgpu.model.space import Choice, Range, Space, axis_size, axis_value, value_at
+from jupyter_gridgpu.samplers.base import (
+    Proposal,
+    Trial,
+    drawn_point,
+    need_objective,
+    need_searched,
+    sound_point,
+    until_none,
+)
 
 if TYPE_CHECKING:
     import optuna
+
+ASKS = 100  # points that Optuna may propose for one, until the constraints hold
 
 
 class OptunaSampler:
@@ -36,7 +52,10 @@ class OptunaSampler:
         self._objective = need_objective(self.name, objective)
 
     def propose(self, history: Sequence[Trial], n: int, seed: int, index: int) -> list[Proposal]:
-        """Return `n` points that Optuna proposes after this history."""
+        """Return `n` points that Optuna proposes after this history.
+
+        Raises SpaceError if none meets a constraint.
+        """
         # Optuna takes a second to import, and only scans with these samplers need it.
         import optuna
 
@@ -45,30 +64,37 @@ class OptunaSampler:
         # The study is new at every call: with the same seed for all calls, it would draw the same
         # random numbers, and propose the same point, again and again.
         study = optuna.create_study(direction=direction, sampler=self._make(_seed(seed, index)))
-        space = {name: _distribution(axis) for name, axis in self._space.searched.items()}
-        study.add_trials([self._frozen(trial, space) for trial in history])
-        return [self._ask(study, space) for _ in range(n)]
+        study.add_trials([self._frozen(trial) for trial in history])
+        return until_none(self._ask(study, f"{seed}:{index}:{number}") for number in range(n))
 
     def _make(self, seed: int) -> optuna.samplers.BaseSampler:
         """Return Optuna's sampler."""
         raise NotImplementedError
 
-    def _ask(self, study: optuna.Study, space: dict[str, Any]) -> Proposal:
-        """Return the next point of a study."""
-        trial = study.ask(space)
-        # CMA-ES keeps its state in the system attributes of trials and reads it from the history.
-        # Optuna has no public way to read these attributes of a trial that has not finished.
-        frozen = study._storage.get_trial(trial._trial_id)
-        params = {
-            name: _value(axis, trial.params[name]) for name, axis in self._space.searched.items()
-        }
-        return Proposal(params, dict(frozen.system_attrs))
+    def _ask(self, study: optuna.Study, chance: str) -> Proposal:
+        """Return the next point of a study; `chance` is the seed where Optuna finds none."""
+        from optuna.trial import TrialState
 
-    def _frozen(self, trial: Trial, space: dict[str, Any]) -> optuna.trial.FrozenTrial:
+        for _ in range(ASKS):
+            trial = study.ask()
+            # Each value is asked for when it is needed: so Optuna sees the axes that are active.
+            walked = sound_point(self._space, partial(_suggested, trial))
+            if walked is not None:
+                # CMA-ES keeps its state in the system attributes of trials and reads it from the
+                # history. Optuna has no public way to read these attributes of a trial that has
+                # not finished.
+                frozen = study._storage.get_trial(trial._trial_id)
+                return Proposal(walked.chosen, dict(frozen.system_attrs))
+            # What failed does not count for Optuna, and the next point is another one.
+            study.tell(trial, state=TrialState.FAIL)
+        generator = random.Random(chance)
+        walked = drawn_point(self._space, lambda draw: value_at(draw.axis, generator.random()))
+        return Proposal(walked.chosen)
+
+    def _frozen(self, trial: Trial) -> optuna.trial.FrozenTrial:
         """Return a trial of the history as Optuna has it."""
         from optuna.trial import TrialState, create_trial
 
-        axes = self._space.searched
         states = {
             "running": TrialState.RUNNING,
             "done": TrialState.COMPLETE,
@@ -80,11 +106,13 @@ class OptunaSampler:
             # Optuna refuses a finished trial without a number.
             if value is None or math.isnan(value):
                 state, value = TrialState.FAIL, None
+        drawn = self._space.point(given_by(trial.params)).drawn
+        active = [draw for draw in self._space.draws if draw.key in drawn]
         return create_trial(
             state=state,
             value=value,
-            params={name: _coded(axis, trial.params[name]) for name, axis in axes.items()},
-            distributions=space,
+            params={draw.key: _coded(draw.axis, drawn[draw.key]) for draw in active},
+            distributions={draw.key: _distribution(draw.axis) for draw in active},
             system_attrs=trial.attrs,
         )
 
@@ -100,13 +128,28 @@ class TpeSampler(OptunaSampler):
 
         # With constant_liar, TPE counts trials that still run as bad, so that jobs that run at the
         # same time do not all try the same point.
-        return TPESampler(seed=seed, constant_liar=True)
+        if not self._space.has_conditions:
+            return TPESampler(seed=seed, constant_liar=True)
+        with warnings.catch_warnings():
+            # Optuna calls these two options experimental. With them, it learns apart from each
+            # other what is active together.
+            warnings.simplefilter("ignore")
+            return TPESampler(seed=seed, constant_liar=True, multivariate=True, group=True)
 
 
 class CmaEsSampler(OptunaSampler):
     """The covariance matrix adaptation evolution strategy; for a few continuous parameters."""
 
     name = "cmaes"
+
+    def __init__(self, space: Space, objective: Objective | None) -> None:
+        """Raise UsageError also if it depends on some parameters which others are searched."""
+        super().__init__(space, objective)
+        if space.has_conditions:
+            raise UsageError(
+                "--sampler cmaes needs the same parameters at all points, and the space has"
+                " conditions (if): use --sampler tpe."
+            )
 
     def _make(self, seed: int) -> optuna.samplers.BaseSampler:
         """Return Optuna's sampler."""
@@ -121,10 +164,17 @@ def _seed(seed: int, index: int) -> int:
     return int.from_bytes(hashlib.sha256(f"{seed}:{index}".encode()).digest()[:4], "big")
 
 
+def _is_stepped(axis: Choice | Range) -> bool:
+    """Return whether the number of a value stands for it in Optuna, since its order says enough."""
+    return axis.ordered if isinstance(axis, Choice) else axis.step is not None
+
+
 def _distribution(axis: Choice | Range) -> Any:
     """Return Optuna's distribution of an axis."""
     from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
+    if _is_stepped(axis):
+        return IntDistribution(0, (axis_size(axis) or 1) - 1)
     if isinstance(axis, Choice):
         return CategoricalDistribution(range(len(axis.values)))
     if axis.whole:
@@ -132,16 +182,20 @@ def _distribution(axis: Choice | Range) -> Any:
     return FloatDistribution(axis.low, axis.high, log=axis.log)
 
 
-def _value(axis: Choice | Range, coded: Any) -> Any:
-    """Return the value of an axis for which `coded` stands in Optuna."""
+def _suggested(trial: optuna.Trial, draw: Draw) -> Any:
+    """Return the value of an axis that Optuna suggests."""
+    axis, key = draw.axis, draw.key
+    if _is_stepped(axis):
+        return axis_value(axis, trial.suggest_int(key, 0, (axis_size(axis) or 1) - 1))
     if isinstance(axis, Choice):
-        return axis.values[coded]
-    return coded
+        return axis.values[trial.suggest_categorical(key, range(len(axis.values)))]
+    if axis.whole:
+        return trial.suggest_int(key, int(axis.low), int(axis.high), log=axis.log)
+    return trial.suggest_float(key, axis.low, axis.high, log=axis.log)
 
 
 def _coded(axis: Choice | Range, value: Any) -> Any:
     """Return what stands for a value of an axis in Optuna."""
-    if not isinstance(axis, Choice):
-        return value
-    # Values are compared by their text, since NaN does not equal itself and True equals 1.
-    return [repr(item) for item in axis.values].index(repr(value))
+    if isinstance(axis, Choice) or _is_stepped(axis):
+        return axis_index(axis, value)
+    return value

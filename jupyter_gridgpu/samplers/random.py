@@ -1,13 +1,18 @@
-"""Proposes independent points: each depends only on its number and on the seed."""
+"""Proposes independent points: each depends only on its number and on the seed.
+
+A point that does not meet a constraint is drawn again, with the next numbers of the same generator.
+"""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from typing import Any
 
+from jupyter_gridgpu.model.program import Draw
 from jupyter_gridgpu.model.scan import Objective
 from jupyter_gridgpu.model.space import Space, value_at
-from jupyter_gridgpu.samplers.base import Proposal, Trial, need_searched
+from jupyter_gridgpu.samplers.base import Proposal, Trial, drawn_point, need_searched, until_none
 
 
 class RandomSampler:
@@ -21,13 +26,19 @@ class RandomSampler:
         self._space = space
 
     def propose(self, history: Sequence[Trial], n: int, seed: int, index: int) -> list[Proposal]:
-        """Return points `index` to `index + n - 1`."""
+        """Return points `index` to `index + n - 1`.
+
+        Raises SpaceError if the constraints leave next to nothing.
+        """
         # Each point has a generator of its own: a single generator for all points would have to
         # draw all earlier points again after every restart.
-        numbers = range(index, index + n)
-        return [self._point(random.Random(f"{seed}:{number}")) for number in numbers]
+        generators = (random.Random(f"{seed}:{number}") for number in range(index, index + n))
+        return until_none(self._point(generator) for generator in generators)
 
     def _point(self, generator: random.Random) -> Proposal:
-        """Return a point with one random number for each axis."""
-        axes = self._space.searched
-        return Proposal({name: value_at(axis, generator.random()) for name, axis in axes.items()})
+        """Return a point with one random number for each axis that is active."""
+
+        def choose(draw: Draw) -> Any:
+            return value_at(draw.axis, generator.random())
+
+        return Proposal(drawn_point(self._space, choose).chosen)

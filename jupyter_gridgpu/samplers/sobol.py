@@ -1,16 +1,31 @@
 """Proposes the points of a scrambled Sobol sequence, which lie more evenly than random points.
 
-SciPy's `qmc.Sobol` makes the sequence, with the scrambling of Owen.
+SciPy's `qmc.Sobol` makes the sequence, with the scrambling of Owen. Every axis has a column, also
+where it is not active. With constraints, the points are those of the sequence that meet them: so
+they lie evenly where points may lie.
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import Any
 
+from jupyter_gridgpu.errors import SpaceError
+from jupyter_gridgpu.model.program import Draw
 from jupyter_gridgpu.model.scan import Objective
 from jupyter_gridgpu.model.space import Space, value_at
-from jupyter_gridgpu.samplers.base import Proposal, Trial, need_searched
+from jupyter_gridgpu.samplers.base import (
+    DRAWS,
+    Proposal,
+    Trial,
+    need_searched,
+    sound_point,
+    too_few,
+)
+
+ROWS = 256  # of the sequence that are made at once
 
 
 class SobolSampler:
@@ -22,23 +37,56 @@ class SobolSampler:
         """Raise UsageError if there is nothing to choose."""
         need_searched("sobol", space)
         self._space = space
+        self._column = {draw.key: number for number, draw in enumerate(space.draws)}
+        # Where there are constraints: the seed, the points that were found so far, and the rest of
+        # them. A new sampler finds the same points again, at some microseconds each.
+        self._found: tuple[int, list[Proposal], Iterator[Proposal]] | None = None
 
     def propose(self, history: Sequence[Trial], n: int, seed: int, index: int) -> list[Proposal]:
-        """Return points `index` to `index + n - 1` of the sequence."""
+        """Return points `index` to `index + n - 1` of the sequence.
+
+        Raises SpaceError if none meets a constraint.
+        """
+        if not self._space.statements:
+            return [self._proposal(row) for row in self._rows(seed, index, n)]
+        if self._found is None or self._found[0] != seed:
+            self._found = seed, [], self._sound(seed)
+        _, points, rest = self._found
+        points += islice(rest, max(index + n - len(points), 0))
+        if n and len(points) <= index:
+            raise SpaceError(too_few(self._space))
+        return points[index : index + n]
+
+    def _rows(self, seed: int, index: int, n: int) -> Any:
+        """Return rows of the sequence: in each a fraction from 0 to 1 for each axis."""
         # SciPy takes a second to import, and only scans with this sampler need it.
         from scipy.stats import qmc
 
-        axes = self._space.searched
-        sequence = qmc.Sobol(len(axes), scramble=True, rng=seed)
+        sequence = qmc.Sobol(len(self._column), scramble=True, rng=seed)
         with warnings.catch_warnings():
             # SciPy warns of a number of points that is no power of two. Users choose their own.
             warnings.simplefilter("ignore", UserWarning)
             if index:
                 sequence.fast_forward(index)
-            rows = sequence.random(n)
-        return [self._point(row) for row in rows]
+            return sequence.random(n)
 
-    def _point(self, row: Sequence[float]) -> Proposal:
-        """Return the point of one row: a fraction from 0 to 1 for each axis."""
-        pairs = zip(self._space.searched.items(), row, strict=True)
-        return Proposal({name: value_at(axis, float(fraction)) for (name, axis), fraction in pairs})
+    def _sound(self, seed: int) -> Iterator[Proposal]:
+        """Yield the points of the sequence that meet the constraints."""
+        failed, begin = 0, 0
+        while failed < DRAWS:
+            for row in self._rows(seed, begin, ROWS):
+                walked = sound_point(self._space, self._choose(row))
+                failed += 1
+                if walked is not None:
+                    failed = 0
+                    yield Proposal(walked.chosen)
+            begin += ROWS
+
+    def _choose(self, row: Sequence[float]) -> Any:
+        def choose(draw: Draw) -> Any:
+            return value_at(draw.axis, float(row[self._column[draw.key]]))
+
+        return choose
+
+    def _proposal(self, row: Sequence[float]) -> Proposal:
+        return Proposal(self._space.point(self._choose(row)).chosen)

@@ -19,7 +19,9 @@ from typing import Any
 import pytest
 
 from jupyter_gridgpu.model import numbers
+from jupyter_gridgpu.model.axes import axis_index, axis_value
 from jupyter_gridgpu.model.grammar import parse_space
+from jupyter_gridgpu.model.program import given_by
 from jupyter_gridgpu.model.scan import Objective
 from jupyter_gridgpu.model.space import Axis, Choice, Range, Space
 from jupyter_gridgpu.samplers.base import Proposal, Sampler, Trial
@@ -29,13 +31,21 @@ SPACES = {
     "discrete": "units = [64, 128, 256]\ndepth = integer(1, 4)\nepochs = 20\nseed = repeats(2)",
     "values": "a = choice([1, 2], [3])\nb = [None, 'x', 1.5]\nc = [True, 1, 0, False]\n"
     "d = [float('nan'), float('inf'), 1.0]",
+    "conditions": "kind = ['a', 'b']\nif kind == 'b':\n    n = integer(1, 3)\n    if n > 1:\n"
+    "        on = [True, False]\nelse:\n    n = 7\nx, y = together([(1, [2]), (3, [4]), (5, [])])\n"
+    "assert n * x < 15\nz = n + x\nseed = repeats(2)",
     "one": "only = [7]\nother = [8]",
     "numbers": "a = uniform(-1, 3)\nb = loguniform(1e-5, 1e-1)\n"
     "c = integer(-2, 9)\nd = logint(1, 4096)",
     "mixed": "lr = loguniform(1e-5, 1e-1)\nact = ['relu', 'tanh']\nlayers = choice([64], [64, 32])",
     "line": "x = uniform(0, 1)",
+    "steps": "a = uniform(0, 1, step=0.1)\nb = integer(1, 9, step=4)\nc = ordinal('s', 'm', 'l')\n"
+    "d = logint(1, 9)\nassert b < 9 or a > 0.5",
+    "branches": "kind = ['a', 'b']\nif kind == 'b':\n    lr = loguniform(1e-3, 1)\nelse:\n"
+    "    lr = uniform(0, 1)\n    m = uniform(0.5, 0.9)\nassert lr < 0.9",
 }
-CONTINUOUS = ("numbers", "mixed", "line")  # spaces with an axis that has no steps
+CONTINUOUS = ("numbers", "mixed", "line", "branches")  # spaces with an axis that has no steps
+CONDITIONS = ("conditions", "branches")  # spaces in which not every axis is active at all points
 VALLEY = parse_space("x = uniform(-5, 5)\ny = uniform(-5, 5)")
 LOWEST = {"x": 1.0, "y": -2.0}  # the point of the valley where the value is zero
 SLOPE = parse_space("x = uniform(0, 1)\ny = uniform(0, 1)")
@@ -50,6 +60,7 @@ class SamplerContract:
 
     adaptive = False  # whether results change what is proposed next
     continuous = True  # whether it takes ranges that have no steps
+    conditions = True  # whether it takes spaces in which not every axis is always active
     complete = False  # whether it proposes every point of a discrete space once and then none
 
     def make(self, space: Space, objective: Objective | None) -> Sampler:
@@ -66,7 +77,9 @@ class SamplerContract:
         """Return the spaces that the sampler must take."""
         found = []
         for name, body in SPACES.items():
-            if self.continuous or name not in CONTINUOUS:
+            if (self.continuous or name not in CONTINUOUS) and (
+                self.conditions or name not in CONDITIONS
+            ):
                 found.append(parse_space(body))
         return found
 
@@ -277,10 +290,17 @@ def travelled(trial: Trial) -> Trial:
 
 
 def check_inside(space: Space, params: dict[str, Any]) -> None:
-    """Assert that `params` are plain values of the searched axes, in the order of the cell."""
-    assert list(params) == list(space.searched)
-    for name, axis in space.searched.items():
-        check_on_axis(axis, params[name])
+    """Assert that `params` are plain values of what is searched, in the order of the cell.
+
+    Only the axes that are active have values, and all constraints hold.
+    """
+    walked = space.point(given_by(params))
+    assert walked.broken is None
+    assert repr(params) == repr(walked.chosen)
+    assert space.statements or list(params) == list(space.searched)
+    for draw in space.draws:
+        if draw.key in walked.drawn:
+            check_on_axis(draw.axis, walked.drawn[draw.key])
 
 
 def check_on_axis(axis: Axis, value: Any) -> None:
@@ -296,6 +316,8 @@ def check_on_axis(axis: Axis, value: Any) -> None:
     else:
         assert type(value) is float
     assert axis.low <= value <= axis.high
+    if axis.step is not None:
+        assert value == axis_value(axis, axis_index(axis, value))
 
 
 def best_of(sampler: Sampler, seed: int) -> float:

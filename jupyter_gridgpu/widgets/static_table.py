@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from jupyter_gridgpu.model import row_text, wire
 from jupyter_gridgpu.model.numbers import decode
-from jupyter_gridgpu.model.units import number_text, parameter_text
+from jupyter_gridgpu.model.units import number_text
 from jupyter_gridgpu.records.html_text import html_name, html_text
 
 ROW_LIMIT = 200
@@ -53,7 +53,7 @@ def _row(head: wire.Head, row: wire.Row, metrics: list[str]) -> str:
     texts = [
         name,
         row["state"],
-        *(parameter_text(row["params"].get(name)) for name in head["varied"]),
+        *(row_text.parameter_cell(row, name) for name in head["varied"]),
         row_text.step_text(row),
         *(row_text.metric_text(head, row, name) for name in metrics),
         row_text.time_text(head, row),

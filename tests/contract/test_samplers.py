@@ -42,3 +42,4 @@ class TestTpe(Named, SamplesContract, LearnsContract):
 
 class TestCmaEs(Named, SamplesContract, LearnsContract):
     name = "cmaes"
+    conditions = False

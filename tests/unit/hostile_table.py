@@ -18,6 +18,7 @@ from typing import Any
 
 from jupyter_gridgpu.errors import GridGpuError
 from jupyter_gridgpu.model.cause import cause_of
+from jupyter_gridgpu.model.expressions import Expression
 from jupyter_gridgpu.model.grammar import parse_space
 from jupyter_gridgpu.model.scan import parse_objective
 from jupyter_gridgpu.model.typed_values import check_one, check_several
@@ -241,6 +242,18 @@ def _space_apart(text: str) -> object:
     return space_apart(f"x = {text}").grid_size()
 
 
+def _constraint(text: str) -> object:
+    return parse_space(f"a = [1, 2]\nassert a < {text}", {"n": 3}).grid_size()
+
+
+def _constraint_apart(text: str) -> object:
+    return space_apart(f"a = [1, 2]\nif a == {text}:\n    x = {text}").grid_size()
+
+
+def _expression(text: str) -> object:
+    return Expression(text).value({"lr": 1.0, "name": "adam", "sizes": [1, 2]})
+
+
 def _cause(text: str) -> object:
     return cause_of("notebook", text, 1)
 
@@ -248,6 +261,9 @@ def _cause(text: str) -> object:
 READERS: dict[str, tuple[Callable[[str], object], Callable[[], Iterator[str]]]] = {
     "space in a cell": (_space, lambda: iter(VALUES)),
     "space of a command": (_space_apart, lambda: iter(VALUES + COMPUTED)),
+    "constraint in a cell": (_constraint, lambda: iter(VALUES)),
+    "condition of a command": (_constraint_apart, lambda: iter(VALUES + COMPUTED)),
+    "expression in a record": (_expression, lambda: iter(VALUES + COMPUTED + TEXTS)),
     "value in a form": (_typed, lambda: iter(VALUES + COMPUTED + TEXTS)),
     "condition": (_condition, lambda: iter(VALUES + COMPUTED + TEXTS)),
     "table in YAML": (_with_file(_import, "t.yaml"), lambda: iter(YAML)),

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import json
+import os
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
 
-from jupyter_gridgpu.errors import DamagedRecord, StorageError
-from jupyter_gridgpu.model.scan import Objective, Origin, to_json
+from jupyter_gridgpu.errors import DamagedRecord, GridGpuError, StorageError
+from jupyter_gridgpu.model.scan import Objective, Origin, fingerprint, to_json
 from jupyter_gridgpu.model.scan_record import from_json
+from jupyter_gridgpu.model.space import value_at
+from jupyter_gridgpu.model.space_cell import cell_body
 from jupyter_gridgpu.testing.examples import small_scan
+from tests.any_record import one_changed
 
 DEEP: Any = 1
 for _ in range(200):
@@ -110,3 +117,30 @@ def test_keys_of_a_later_version_are_passed_over() -> None:
 def test_an_object_that_is_no_spec_is_refused(body: Any) -> None:
     with pytest.raises(StorageError):
         from_json(body)
+
+
+DEFAULT = {"name": "lr", "kind": "default", "value": 1}
+CONDITIONS = to_json(
+    small_scan(
+        "kind = ['a', 'b']\nif kind == 'b':\n    lr = uniform(0, 1, step=0.5)\nelif kind == 'c':\n"
+        "    lr = 2\nelse:\n    units, layers = together([(1, [2]), (3, [4])])\n"
+        "assert lr < 3 and kind != 'd'\nx = fixed([lr, 2])\nseed = repeats(2)\nz = seed + 1",
+    )
+)
+
+
+@pytest.mark.any_record
+@settings(max_examples=int(os.environ.get("GRIDGPU_TEST_EXAMPLES", "200")))
+@given(one_changed({**CONDITIONS, "space": [DEFAULT, *CONDITIONS["space"]]}))
+def test_any_space_is_one_that_can_be_used_or_refused(body: dict[str, Any]) -> None:
+    with contextlib.suppress(GridGpuError):
+        scan = from_json(body)
+        again = from_json(json.loads(json.dumps(to_json(scan))))
+        assert repr(again.space) == repr(scan.space)
+        fingerprint(scan)
+        if scan.space.grid_size() is not None:
+            list(itertools.islice(scan.space.grid(), 20))
+        for draw in scan.space.draws:
+            value_at(draw.axis, 0.5)
+        scan.space.complete(scan.space.point(lambda draw: value_at(draw.axis, 0.5)).params)
+        cell_body(scan.space)

@@ -17,10 +17,9 @@ from jupyter_gridgpu.model.space import (
     Range,
     Repeats,
     Space,
-    from_json,
-    to_json,
     value_at,
 )
+from jupyter_gridgpu.model.space_record import from_json, to_json
 from jupyter_gridgpu.samplers.grid import GridSampler
 
 ALMOST_ONE = math.nextafter(1.0, 0.0)

@@ -42,6 +42,29 @@ def test_a_plan_is_told_in_a_few_lines() -> None:
     )
 
 
+def test_a_space_with_conditions_is_told_as_its_cell() -> None:
+    scan = spec("a = [1, 2]\nif a > 1:\n    b = [3, 4]\nelse:\n    b = 5\nc = a + b\nassert c < 6")
+    assert plan_text(scan, {}).splitlines() == [
+        "train.ipynb would run as 1 variants (sampler grid) on this machine.",
+        "  a = [1, 2]",
+        "  if a > 1:",
+        "      b = [3, 4]",
+        "  else:",
+        "      b = 5",
+        "  c = a + b",
+        "  assert c < 6",
+        "Nothing was started.",
+    ]
+    body = plan_json(scan)
+    assert body["params"] == {
+        "a": "one of 1, 2",
+        "b": "one of 3, 4, or 5",
+        "c": "follows from others",
+    }
+    assert body["space"].startswith("a = [1, 2]\nif a > 1:")
+    assert "space" not in plan_json(spec("lr = 1"))
+
+
 def test_a_variation_says_what_it_runs_again() -> None:
     origin = Origin("variation", "0", "old", changes=("epochs = 2 (was 1)",))
     scan = spec("lr = [1, 2]\nseed = repeats(2)", origin=origin, recorded=3, backend="auto")
@@ -77,6 +100,7 @@ def test_a_queue_that_was_chosen_is_told() -> None:
         ("list(range(10))", "one of 0, 1, 2, 3, 4, 5, 6, 7, … (10 values)"),
         ("integer(1, 9)", "whole numbers from 1 to 9"),
         ("uniform(0, 0.5)", "numbers from 0 to 0.500"),
+        ("uniform(0, 1, step=0.25)", "numbers from 0 to 1.00 in steps of 0.250"),
     ],
 )
 def test_an_axis_is_told_in_words(axis: str, words: str) -> None:

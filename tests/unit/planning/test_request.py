@@ -287,3 +287,68 @@ def test_options_for_the_grid_are_for_the_grid_alone(
     assert "--on panda" in refusal(UsageError, notebook, **options)
     scan = plan(notebook, "lr = [0.1]", Options(on="panda", **options), ask=False).scan
     assert from_json(json.loads(json.dumps(to_json(scan)))) == scan
+
+
+def test_a_space_with_conditions_knows_the_notebooks_own_values(notebook: Path) -> None:
+    body = "lr = [0.1, 0.2]\nif lr > 0.15: units = [16, 32]\nassert units > 20"
+    made = planned(notebook, body)
+    assert made.scan.space.defaults == {"units": 64}
+    assert made.scan.total() == 2
+    assert from_json(to_json(made.scan)) == made.scan
+    assert to_json(made.scan)["format"] == 3
+    assert to_json(planned(notebook).scan)["format"] == 2
+
+
+def test_what_counts_is_in_the_fingerprint(notebook: Path) -> None:
+    bodies = [
+        "lr = [0.1, 0.2]\nunits = [16, 32]",
+        "lr = [0.1, 0.2]\nunits = [16, 32]\nassert lr * units < 9",
+        "lr = [0.1, 0.2]\nunits = [16, 32]\nassert lr * units < 3",
+        "lr = [0.1, 0.2]\nif lr > 0.15: units = [16, 32]",
+        "lr, units = together([(0.1, 16), (0.2, 32)])",
+        "lr = [0.1, 0.2]\nunits = int(100 * lr)",
+        "lr = ordinal(0.1, 0.2)\nunits = [16, 32]",
+        "lr = uniform(0.1, 0.2, step=0.1)\nunits = [16, 32]",
+    ]
+    prints = [fingerprint(planned(notebook, body).scan) for body in bodies]
+    assert len(set(prints)) == len(bodies)
+    again = "lr = [0.1,0.2]\nunits=[16, 32]\nassert (lr*units) < k"
+    assert fingerprint(plan(notebook, again, Options(), {"k": 9}).scan) == prints[1]
+
+
+@pytest.mark.parametrize(
+    ("space", "options", "words"),
+    [
+        ("lr = [0.1, 0.2]\nsteps = lr * 2", {}, "steps is no parameter of train.ipynb"),
+        ("lr = [0.1, 0.2]\nif lr > 0.1: epochs = 3", {}, "epochs is no parameter"),
+        ("lr, widths = together([(0.1, 2)])", {}, "widths is no parameter"),
+        ("lr = [0.1, 0.2]\nif lr > 0.1: units = 'x'", {}, "units: 'x' is a string"),
+        ("lr, units = together([(0.1, 'x')])", {}, "units: 'x' is a string"),
+        ("lr = [0.1, 0.2]\nlayers = lr * 2", {}, "layers: .* is a number"),
+        ("lr = [0.1, 0.2]\nassert lr > 5", {}, "No point of the grid meets `lr > 5`"),
+        ("lr = uniform(0, 1)\nassert lr > 5", {"trials": 5, "sampler": "random"}, "none meets"),
+        ("lr = [0, 1]\nunits = 64 // lr", {}, "divided by zero, where lr = 0"),
+        ("lr = [0, 1]\nassert 64 / lr > 3", {}, "divided by zero, where lr = 0"),
+    ],
+)
+def test_points_are_looked_at_before_anything_starts(
+    notebook: Path, space: str, options: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(UsageError, match=words):
+        planned(notebook, space, **options)
+
+
+def test_few_points_that_count_are_worth_a_warning(notebook: Path) -> None:
+    strict = planned(notebook, "lr = uniform(0, 1)\nassert lr < 0.01", trials=3, sampler="random")
+    assert any("of the points meet the constraints" in text for text in strict.scan.warnings)
+    some = planned(notebook, "lr = uniform(0, 1)\nassert lr < 0.1", trials=3, sampler="random")
+    assert some.scan.warnings == ()
+    body = "lr = uniform(0, 1)\nassert 1 / int(lr * 2) < 3"
+    odd = planned(notebook, body, trials=3, sampler="random")
+    assert any("divided by zero" in text for text in odd.scan.warnings)
+
+
+def test_a_parameter_that_is_a_variable_too_is_said(notebook: Path) -> None:
+    body = "units = [16, 32]\nlr = units / 100"
+    made = plan(notebook, body, Options(), {"units": 3})
+    assert any("mean the parameter" in text for text in made.scan.warnings)

@@ -15,10 +15,11 @@ from hypothesis import strategies as st
 
 from jupyter_gridgpu.backends.base import Backend, Capabilities, Job
 from jupyter_gridgpu.errors import AnswerPending, QueueFull, ScanLocked, Unreachable
-from jupyter_gridgpu.model import events, wire
+from jupyter_gridgpu.model import events, notes, wire
 from jupyter_gridgpu.model.job import Observation
 from jupyter_gridgpu.model.scan import to_json
 from jupyter_gridgpu.model.view import ScanView
+from jupyter_gridgpu.runner import policy
 from jupyter_gridgpu.runner.loop import Runner
 from jupyter_gridgpu.runner.sending import UNDERWAY_S
 from jupyter_gridgpu.store import home, inbox
@@ -163,6 +164,55 @@ def test_points_are_proposed_once_over_any_number_of_runners(tmp_path: Path, sam
     assert all(
         v.params["seed"] == v.repeat and list(v.params) == ["a", "b", "seed"] for v in variants
     )
+
+
+CONDITIONS = """
+kind = ["a", "b"]
+if kind == "b":
+    n, m = together([(1, 2), (3, 4)])
+    x = n * 10
+else:
+    m = 7
+y = m + 1
+assert y != 3
+seed = repeats(2)
+z = y * 100 + seed
+"""
+
+
+def test_variants_have_what_is_active_over_any_number_of_runners(tmp_path: Path) -> None:
+    paths = scan_folder(tmp_path, space=CONDITIONS)
+    for lost in (1, 3):  # the last line, and one of an earlier point
+        with runner_of(paths) as runner:
+            runner.proposer.propose()
+            lines = paths.journal.read_bytes().splitlines(keepends=True)
+        del lines[-lost]
+        paths.journal.write_bytes(b"".join(lines))
+    with runner_of(paths) as runner:
+        runner.proposer.propose()
+        runner.proposer.propose()
+        found = {variant.id: variant.params for variant in runner.scan.view.variants.values()}
+        assert shown(runner.scan.view) == seen_by_others(paths)
+    assert [list(found[name].items()) for name in sorted(found)] == [
+        [("kind", "a"), ("m", 7), ("y", 8), ("seed", 0), ("z", 800)],
+        [("kind", "a"), ("m", 7), ("y", 8), ("seed", 1), ("z", 801)],
+        [("kind", "b"), ("n", 3), ("m", 4), ("x", 30), ("y", 5), ("seed", 0), ("z", 500)],
+        [("kind", "b"), ("n", 3), ("m", 4), ("x", 30), ("y", 5), ("seed", 1), ("z", 501)],
+    ]
+
+
+@pytest.mark.parametrize("sampler", ["random", "sobol", "tpe"])
+def test_a_scan_without_points_is_stopped_with_a_sentence(tmp_path: Path, sampler: str) -> None:
+    space = "a = uniform(0, 1)\nassert a > 2"
+    paths = scan_folder(tmp_path, space=space, sampler=sampler, trials=3)
+    with runner_of(paths) as runner:
+        runner.proposer.propose()
+        view = runner.scan.view
+        assert view.stopped
+        assert policy.complete(view)
+        sentence = notes.stopped_by(view)
+    assert sentence is not None
+    assert "no more points: Of 10,000 points that were drawn, none meets `a > 2`" in sentence
 
 
 class Silent:
