@@ -95,9 +95,8 @@ def _click_settings(declared: dataclasses.Field[Any]) -> dict[str, Any]:
     """Return type, default and number of values of an option, as click's keywords."""
     if declared.type is bool:
         return {"is_flag": True}
-    settings: dict[str, Any]
     kinds = get_args(declared.type) or (declared.type,)
-    settings = {"type": int, "multiple": get_origin(declared.type) is tuple}
+    settings: dict[str, Any] = {"type": int, "multiple": get_origin(declared.type) is tuple}
     if str in kinds:
         # If both a text such as 40GB and a number are allowed, the text is parsed later.
         settings["type"] = str
