@@ -111,8 +111,7 @@ def _complete_places(
     context: click.Context, parameter: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
     """Return the backends and profiles that begin with what stands in the shell."""
-    helps = dict.fromkeys([*backends.names(), AUTO], "")
-    helps |= {profile.name: profile.title for profile in profile_files.read_all()[0]}
+    helps = {**dict.fromkeys([*backends.names(), AUTO], ""), **profile_files.titles()}
     return [
         CompletionItem(name, help=text)
         for name, text in helps.items()
