@@ -18,8 +18,8 @@ from jupyter_gridgpu.errors import GridGpuError, UsageError
 from jupyter_gridgpu.model.escapes import visible
 from jupyter_gridgpu.planning.dry_run import plan_text
 from jupyter_gridgpu.planning.options import help_text, read_options_line, to_options
+from jupyter_gridgpu.planning.profile_text import place_line
 from jupyter_gridgpu.planning.request import Plan, plan
-from jupyter_gridgpu.records.profile_text import place_line, profile_text
 from jupyter_gridgpu.records.record import load_record
 from jupyter_gridgpu.records.replay import plan_replay
 from jupyter_gridgpu.store.access import sentence_of
@@ -97,8 +97,6 @@ class GridscanMagics(Magics):
         made = plan(notebook, cell, to_options(values), self._variables())
         made = replace(made, command=f"%%gridscan {shlex.join(words)}\n{cell}")
         if dry_run:
-            if made.scan.profile:
-                _say(profile_text(made.scan))
             _say(plan_text(made.scan, made.files))
             return
         if rehearse or there:

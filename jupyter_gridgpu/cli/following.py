@@ -14,6 +14,7 @@ from jupyter_gridgpu.model.job import one_line
 from jupyter_gridgpu.model.notes import note
 from jupyter_gridgpu.model.scan import Objective
 from jupyter_gridgpu.model.units import number_text
+from jupyter_gridgpu.planning.profile_text import place_line
 
 NOT_ALL_DONE_EXIT_CODE = 1
 ORPHANED_EXIT_CODE = 3
@@ -96,11 +97,8 @@ def watch_live(handle: ScanHandle) -> str:
 
 def say_place(handle: ScanHandle) -> None:
     """Print why the queue of a scan was chosen, or what its profile stands for."""
-    # Imported late: most scans have neither.
-    if handle.scan.choice or handle.scan.profile:
-        from jupyter_gridgpu.records.profile_text import place_line
-
-        echo(place_line(handle.scan))
+    if line := place_line(handle.scan):
+        echo(line)
 
 
 def say_end(handle: ScanHandle, state: str) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from jupyter_gridgpu import client
-from jupyter_gridgpu.cli.following import command_line
+from jupyter_gridgpu.cli.following import command_line, say_place
 from jupyter_gridgpu.cli.output import echo
 from jupyter_gridgpu.planning.options import given, import_options, to_options
 
@@ -34,7 +34,6 @@ def import_batch(batch: Path, notebook: Path | None, **options: Any) -> None:
     """
     # Imported late: other verbs need not wait for the modules that read tables and notebooks.
     from jupyter_gridgpu.records.importing import plan_import, write_imported_scan
-    from jupyter_gridgpu.records.profile_text import place_line
 
     made, variants = plan_import(
         batch.absolute(), notebook, to_options(given(options)), command_line()
@@ -43,8 +42,7 @@ def import_batch(batch: Path, notebook: Path | None, **options: Any) -> None:
         echo(f"Warning: {text}", err=True)
     handle = client.create(made, partial(write_imported_scan, made, variants))
     echo(f"Imported {len(variants)} variants as {handle.name} in {handle.folder}.")
-    if line := place_line(made.scan):
-        echo(line)
+    say_place(handle)
     # Variants of a CSV or YAML file have parameters only, and no executed notebook.
     if variants[0].path is None:
         echo(f"They have not run yet: `gridgpu retry {handle.name}` runs them.")

@@ -53,12 +53,7 @@ def print_json(body: object) -> None:
 
 def print_plan(plan: Plan, as_json: bool) -> None:
     """Print what a plan would run: the output of --dry-run."""
-    # Imported late: most verbs print no plan.
-    from jupyter_gridgpu.records.profile_text import plan_fields, profile_text
-
     if as_json:
-        print_json({**plan_json(plan.scan), **plan_fields(plan.scan)})
+        print_json(plan_json(plan.scan))
     else:
-        if plan.scan.profile:
-            echo(profile_text(plan.scan))
         echo(plan_text(plan.scan, plan.files))

@@ -16,10 +16,10 @@ from jupyter_gridgpu.model.job import one_line
 from jupyter_gridgpu.model.queue import LOCAL, Queue, free_text, gpus_text, limits_text, to_json
 from jupyter_gridgpu.planning import profile_files
 from jupyter_gridgpu.planning.profile import Profile
+from jupyter_gridgpu.planning.profile_text import profile_info
 from jupyter_gridgpu.queues import cric, declarations, discovery, gpu_request
 from jupyter_gridgpu.queues.fields import NAME
 from jupyter_gridgpu.queues.match import Match, rank
-from jupyter_gridgpu.records.profile_text import profile_info
 
 NAMED_ENTRIES = 5  # the most left-out entries of a dump that are named
 CELL_LIMIT = 200  # characters of the longest cell of the table

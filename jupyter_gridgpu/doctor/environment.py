@@ -10,8 +10,7 @@ from jupyter_gridgpu import backends
 from jupyter_gridgpu.backends import travelling
 from jupyter_gridgpu.errors import UsageError
 from jupyter_gridgpu.model.resources import Container, Placement
-from jupyter_gridgpu.model.scan import ScanSpec
-from jupyter_gridgpu.model.space import Space
+from jupyter_gridgpu.model.scan import ScanSpec, smallest_scan
 from jupyter_gridgpu.planning import profiles
 from jupyter_gridgpu.planning.profile import Profile
 
@@ -61,16 +60,7 @@ def session_variables(on: str, environment: Mapping[str, str] | None = None) -> 
 
 def _scan(profile: Profile, container: Container) -> ScanSpec:
     """Return the least that the rule must know of a scan."""
-    return ScanSpec(
-        id="",
-        name="",
-        notebook="",
-        kernel="",
-        language="",
-        space=Space({}),
-        sampler="",
-        seed=0,
-        trials=None,
+    return smallest_scan(
         backend=profile.backend,
         container=container,
         placement=Placement(shared=not profile.options.get("no_shared_disk", False)),

@@ -39,7 +39,7 @@ gridgpu_find_module() {
             if command -v module >/dev/null; then return 0; fi
         fi
     done
-    echo "$(uname -n) has no module command: there is no environment modules and no Lmod." >&2
+    echo "$(uname -n) has no command module: neither environment modules nor Lmod is there." >&2
     return 127
 }
 if ! command -v module >/dev/null; then

@@ -136,6 +136,26 @@ class ScanSpec:
         return self.recorded or self.points() * self.space.repeat_count
 
 
+def smallest_scan(**told: Any) -> ScanSpec:
+    """Return a scan of a notebook without parameters that says what is told, and nothing else.
+
+    A question about a backend may need a scan where none has been planned. `told` are fields of
+    the spec that have defaults.
+    """
+    return ScanSpec(
+        id="none",
+        name="none",
+        notebook="notebook.ipynb",
+        kernel="python3",
+        language="python",
+        space=Space({}),
+        sampler="grid",
+        seed=0,
+        trials=None,
+        **told,
+    )
+
+
 def fingerprint(scan: ScanSpec) -> str:
     """Return a digest of what was requested: of the spec without id, name and the like.
 

@@ -95,3 +95,23 @@ def number_text(value: object, digits: int = 3) -> str:
 def parameter_text(value: object) -> str:
     """Return the value of a parameter as a table shows it."""
     return number_text(value)
+
+
+def exact_memory(megabytes: int | None) -> str | None:
+    """Return `40GB`, or `15109MB` where that is more exact."""
+    if megabytes is None:
+        return None
+    if megabytes % 1024:
+        return f"{megabytes}MB"
+    return f"{megabytes // 1024}GB"
+
+
+def exact_duration(seconds: int | None) -> str | None:
+    """Return `2h`, `90min` or `100s`, in the largest unit that is exact."""
+    if seconds is None:
+        return None
+    if seconds % 60:
+        return f"{seconds}s"
+    if seconds % 3600:
+        return f"{seconds // 60}min"
+    return f"{seconds // 3600}h"

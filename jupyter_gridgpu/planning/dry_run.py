@@ -10,6 +10,7 @@ from jupyter_gridgpu.model.scan import ScanSpec
 from jupyter_gridgpu.model.space import Axis, Choice, Fixed, Range
 from jupyter_gridgpu.model.space_cell import cell_body
 from jupyter_gridgpu.model.units import number_text
+from jupyter_gridgpu.planning.profile_text import profile_text, profile_words
 
 SHOWN_VALUES = 8  # the most values of a list that are shown
 _PLACES = {"local": "this machine", "auto": "the best queue that fits"}
@@ -18,7 +19,9 @@ _PLACES = {"local": "this machine", "auto": "the best queue that fits"}
 def plan_text(scan: ScanSpec, files: Iterable[str]) -> str:
     """Say in a few lines what a scan would run; `files` are the names of its helper files."""
     place = _PLACES.get(scan.backend, scan.backend)
-    lines = [f"{scan.notebook} would run as {_count_text(scan)} ({_points_text(scan)}) on {place}."]
+    lines = [profile_text(scan)] if scan.profile else []
+    count = f"{_count_text(scan)} ({_points_text(scan)})"
+    lines.append(f"{scan.notebook} would run as {count} on {place}.")
     if scan.space.statements:
         # Only the cell itself says which lines count where.
         lines += [f"  {line}" for line in cell_body(scan.space).splitlines()]
@@ -62,6 +65,8 @@ def plan_json(scan: ScanSpec) -> dict[str, Any]:
         body["origin"] = asdict(scan.origin)
     if scan.choice:
         body |= {"queue": scan.placement.queue, "choice": scan.choice}
+    if scan.profile:
+        body |= {"profile": scan.profile, "options": profile_words(scan)}
     return body
 
 

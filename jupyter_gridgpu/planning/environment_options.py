@@ -14,9 +14,8 @@ from jupyter_gridgpu.model.environment import (
     is_variable,
 )
 from jupyter_gridgpu.planning.declaration import Options
-from jupyter_gridgpu.planning.setup_options import python_of, setup_line
+from jupyter_gridgpu.planning.setup_options import NAME_SHOWN, python_of, setup_line
 
-NAME_SHOWN = 100  # characters of a wrong text in a sentence
 # The path of a file with a secret is none itself.
 _NAMES_FILE = re.compile(r"\w+_(?:FILE|PATH|DIR)", re.I)
 

@@ -24,10 +24,9 @@ from jupyter_gridgpu.model.units import parse_duration, parse_memory
 from jupyter_gridgpu.planning.declaration import Options, wording_of
 from jupyter_gridgpu.planning.environment_options import environment_of
 from jupyter_gridgpu.planning.profile import profile_of
-from jupyter_gridgpu.planning.setup_options import one_line_of
+from jupyter_gridgpu.planning.setup_options import NAME_SHOWN, one_line_of
 
 NAME_LIMIT = 500  # characters of the longest name for a batch system
-NAME_SHOWN = 100  # characters of a wrong text in a sentence
 
 
 def check_texts(options: Options) -> None:

@@ -95,9 +95,8 @@ def _click_settings(declared: dataclasses.Field[Any]) -> dict[str, Any]:
     """Return type, default and number of values of an option, as click's keywords."""
     if declared.type is bool:
         return {"is_flag": True}
-    settings: dict[str, Any]
     kinds = get_args(declared.type) or (declared.type,)
-    settings = {"type": int, "multiple": get_origin(declared.type) is tuple}
+    settings: dict[str, Any] = {"type": int, "multiple": get_origin(declared.type) is tuple}
     if str in kinds:
         # If both a text such as 40GB and a number are allowed, the text is parsed later.
         settings["type"] = str
@@ -112,8 +111,7 @@ def _complete_places(
     context: click.Context, parameter: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
     """Return the backends and profiles that begin with what stands in the shell."""
-    helps = dict.fromkeys([*backends.names(), AUTO], "")
-    helps |= {profile.name: profile.title for profile in profile_files.read_all()[0]}
+    helps = {**dict.fromkeys([*backends.names(), AUTO], ""), **profile_files.titles()}
     return [
         CompletionItem(name, help=text)
         for name, text in helps.items()

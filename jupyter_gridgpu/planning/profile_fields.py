@@ -19,14 +19,16 @@ from jupyter_gridgpu.model.environment import LINE_LIMIT, LINES_LIMIT, is_line
 from jupyter_gridgpu.model.fields import NAME, PLAIN_NAME
 from jupyter_gridgpu.model.queue import LOCAL
 from jupyter_gridgpu.model.resources import ANY_RUNTIME, RUNTIMES, Container
-from jupyter_gridgpu.model.scan import AUTO, CHANNELS, ScanSpec
-from jupyter_gridgpu.model.space import Space
+from jupyter_gridgpu.model.scan import AUTO, CHANNELS, smallest_scan
 from jupyter_gridgpu.planning.declaration import Options, wording_of
 from jupyter_gridgpu.planning.option_values import backend_fields
 from jupyter_gridgpu.planning.profile import NOT_IN_A_PROFILE, Profile, option_names
 from jupyter_gridgpu.queues.yaml_values import (
     DeclarationError,
     Reader,
+    as_it_is,
+    entries_of,
+    need_fields,
     read_argument,
     read_field,
     read_fields,
@@ -64,8 +66,7 @@ def profiles_of(root: Any) -> tuple[list[Profile], list[ProfileMistake]]:
     A mistake in one profile does not hide the other ones.
     """
     try:
-        found = read_fields(root, {"profiles": _as_it_is}, "the file")
-        nodes = read_items(found.get("profiles", root), "profiles", PROFILES_LIMIT)
+        nodes = entries_of(root, "profiles", PROFILES_LIMIT)
     except DeclarationError as mistake:
         return [], [ProfileMistake(mistake, "")]
     profiles: list[Profile] = []
@@ -84,10 +85,6 @@ def profiles_of(root: Any) -> tuple[list[Profile], list[ProfileMistake]]:
     return profiles, mistakes
 
 
-def _as_it_is(node: Any) -> Any:
-    return node
-
-
 def _name_in(node: Any) -> str:
     """Return the name that a profile with a mistake has, or an empty text."""
     pairs = node.value if isinstance(node, yaml.MappingNode) else []
@@ -100,10 +97,8 @@ def _name_in(node: Any) -> str:
 def _read_profile(node: Any) -> Profile:
     _refuse_options_of_a_scan(node)
     # All fields are taken as nodes first, since the backend decides what the others may hold.
-    nodes = read_fields(node, dict.fromkeys(_names(), _as_it_is), "a profile")
-    for name, example in _EXAMPLES.items():
-        if name not in nodes:
-            raise DeclarationError(node, f"the profile has no {name}; write `{name}: {example}`")
+    nodes = read_fields(node, dict.fromkeys(_names(), as_it_is), "a profile")
+    need_fields(node, nodes, _EXAMPLES, "the profile")
     backend = read_field("backend", _read_backend, nodes["backend"])
     readers = _readers(backend)
     values = {name: read_field(name, readers[name], inner) for name, inner in nodes.items()}
@@ -329,18 +324,7 @@ def _refusal(backend: str, values: dict[str, Any]) -> str:
     """Return why a small scan with these options is refused; empty if it is not."""
     options = replace(Options(on=backend), **values)
     try:
-        scan = ScanSpec(
-            id="profile",
-            name="profile",
-            notebook="notebook.ipynb",
-            kernel="python3",
-            language="python",
-            space=Space({}),
-            sampler="grid",
-            seed=0,
-            trials=None,
-            **backend_fields(options, _container(options)),
-        )
+        scan = smallest_scan(**backend_fields(options, _container(options)))
         # What this machine has now says nothing about the file.
         if backend != LOCAL:
             backends.load(scan, ScanPaths(home.home() / scan.name)).check(False)

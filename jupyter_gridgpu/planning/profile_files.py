@@ -56,6 +56,11 @@ def read_all() -> tuple[list[Profile], list[Problem]]:
     return [profile for profile in found.values() if profile is not None], problems
 
 
+def titles() -> dict[str, str]:
+    """Return the titles of all profiles, by their names."""
+    return {profile.name: profile.title for profile in read_all()[0]}
+
+
 def read(path: Path) -> tuple[list[Profile], list[Problem]]:
     """Return the profiles of a file, and a problem for each that has a mistake.
 

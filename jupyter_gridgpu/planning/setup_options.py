@@ -16,8 +16,7 @@ from jupyter_gridgpu.store import home
 
 NAME_SHOWN = 100  # characters of a wrong text in a sentence
 CHECK_S = 10  # for a shell to read a line
-_CONDA_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,199}")
-_PROGRAM = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,199}")
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,199}")  # of a program or an environment
 
 
 def one_line_of(option: str, text: str) -> str:
@@ -79,7 +78,7 @@ def python_of(text: str, image: str | None) -> str:
     if name is not None:
         if name.startswith(("/", "~")):
             return f"conda:{home.user_path(name).absolute()}"
-        if not _CONDA_NAME.fullmatch(name):
+        if not _NAME.fullmatch(name):
             raise UsageError(
                 f"--python {python[:NAME_SHOWN]!r}: write conda: and the name of an environment,"
                 " like conda:ml, or its folder."
@@ -94,7 +93,7 @@ def python_of(text: str, image: str | None) -> str:
                 f" {path / 'bin' / 'python'}."
             )
         return str(path)
-    if not _PROGRAM.fullmatch(python):
+    if not _NAME.fullmatch(python):
         raise UsageError(
             f"--python {python[:NAME_SHOWN]!r}: give one program, like python3.12 or"
             " /path/to/bin/python, or conda:NAME."

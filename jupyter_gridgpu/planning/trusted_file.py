@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import stat
 from pathlib import Path
 
 from jupyter_gridgpu.errors import UsageError
@@ -50,8 +49,7 @@ def _check_folders(path: Path, top: Path) -> None:
 def _check_above(top: Path, above: set[Path]) -> None:
     """Raise Untrusted if anybody could put another folder into the place of `top`."""
     for folder in above:
-        mode = os.stat(folder).st_mode
-        if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
+        if ownership.anybody_may_replace(os.stat(folder)):
             raise Untrusted(f"{folder}, above {top}, may be written by others")
 
 

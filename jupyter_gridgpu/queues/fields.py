@@ -10,11 +10,18 @@ from typing import Any
 
 from jupyter_gridgpu.errors import UsageError
 from jupyter_gridgpu.model.queue import STATES, GpuKind, Queue, QueueLimits
-from jupyter_gridgpu.model.units import parse_duration, parse_memory
+from jupyter_gridgpu.model.units import (
+    exact_duration,
+    exact_memory,
+    parse_duration,
+    parse_memory,
+)
 from jupyter_gridgpu.queues import gpus
 from jupyter_gridgpu.queues.yaml_values import (
     DeclarationError,
     Reader,
+    entries_of,
+    need_fields,
     read_argument,
     read_fields,
     read_flag,
@@ -38,10 +45,7 @@ def queues_of(root: Any) -> tuple[list[Queue], list[DeclarationError]]:
     A mistake in one queue does not hide the other queues.
     """
     try:
-        fields = read_fields(root, {"queues": _as_it_is}, "the file")
-        # If nothing stands after `queues:`, the field is missing. Then the root node is read as a
-        # list, which gives the right mistake: it is none.
-        nodes = read_items(fields.get("queues", root), "queues", QUEUES_LIMIT)
+        nodes = entries_of(root, "queues", QUEUES_LIMIT)
     except DeclarationError as mistake:
         return [], [mistake]
     queues: list[Queue] = []
@@ -54,15 +58,9 @@ def queues_of(root: Any) -> tuple[list[Queue], list[DeclarationError]]:
     return queues, mistakes
 
 
-def _as_it_is(node: Any) -> Any:
-    return node
-
-
 def _read_queue(node: Any) -> Queue:
     values = read_fields(node, _QUEUE_READERS, "a queue")
-    for name, example in _EXAMPLES.items():
-        if name not in values:
-            raise DeclarationError(node, f"the queue has no {name}; write `{name}: {example}`")
+    need_fields(node, values, _EXAMPLES, "the queue")
     # A file has these fields in groups, a Queue has them without groups.
     containers = values.pop("containers", {})
     placement = values.pop("placement", {})
@@ -208,23 +206,3 @@ def _list_or_none(texts: tuple[str, ...] | None) -> list[str] | None:
     if texts is None:
         return None
     return list(texts)  # YAML has no tuples
-
-
-def exact_memory(megabytes: int | None) -> str | None:
-    """Return `40GB`, or `15109MB` where that is more exact."""
-    if megabytes is None:
-        return None
-    if megabytes % 1024:
-        return f"{megabytes}MB"
-    return f"{megabytes // 1024}GB"
-
-
-def exact_duration(seconds: int | None) -> str | None:
-    """Return `2h`, `90min` or `100s`, in the largest unit that is exact."""
-    if seconds is None:
-        return None
-    if seconds % 60:
-        return f"{seconds}s"
-    if seconds % 3600:
-        return f"{seconds // 60}min"
-    return f"{seconds // 3600}h"

@@ -7,7 +7,7 @@ function takes a node, returns its value, and raises UsageError with what to wri
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from typing import Any
 
 import yaml
@@ -60,6 +60,29 @@ def read_fields(node: Any, readers: Mapping[str, Reader], what: str) -> dict[str
         if not _is_null(value):
             values[name] = read_field(name, readers[name], value)
     return values
+
+
+def entries_of(root: Any, name: str, limit: int) -> list[Any]:
+    """Return the nodes of the list that a file holds in its field `name`, which is its only one.
+
+    Raises DeclarationError for another root node, and for more than `limit` entries.
+    """
+    found = read_fields(root, {name: as_it_is}, "the file")
+    # If nothing stands after `name:`, the field is missing. Then the root node is read as a list,
+    # which gives the right mistake: it is none.
+    return read_items(found.get(name, root), name, limit)
+
+
+def need_fields(node: Any, found: Container[str], examples: Mapping[str, str], what: str) -> None:
+    """Raise DeclarationError if a mapping lacks one of the fields that `examples` has."""
+    for name, example in examples.items():
+        if name not in found:
+            raise DeclarationError(node, f"{what} has no {name}; write `{name}: {example}`")
+
+
+def as_it_is(node: Any) -> Any:
+    """Return the node itself: the reader of a field that is read later."""
+    return node
 
 
 def _known(name: str, readers: Mapping[str, Reader]) -> str:

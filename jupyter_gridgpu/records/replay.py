@@ -28,11 +28,12 @@ from jupyter_gridgpu.planning.notebook import (
     space_warnings,
 )
 from jupyter_gridgpu.planning.option_values import backend_fields, check_texts, container_of
+from jupyter_gridgpu.planning.recorded_options import recorded_options
 from jupyter_gridgpu.planning.request import Plan
 from jupyter_gridgpu.planning.space_apart import space_apart
 from jupyter_gridgpu.records.acceptance import effects, require_accepted
 from jupyter_gridgpu.records.record import Record
-from jupyter_gridgpu.records.replay_options import recorded_options, replay_options
+from jupyter_gridgpu.records.replay_options import replay_options
 from jupyter_gridgpu.records.scan_provenance import copied_helper_files
 from jupyter_gridgpu.records.selection import select_variants
 from jupyter_gridgpu.records.verify import changed_inputs

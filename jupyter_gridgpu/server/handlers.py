@@ -22,8 +22,8 @@ from jupyter_gridgpu.errors import GridGpuError, UsageError
 from jupyter_gridgpu.model.job import STATES
 from jupyter_gridgpu.model.queue import to_json
 from jupyter_gridgpu.planning import profile_files
+from jupyter_gridgpu.planning.profile_text import profile_info
 from jupyter_gridgpu.queues import discovery
-from jupyter_gridgpu.records.profile_text import profile_info
 from jupyter_gridgpu.server import listing, notebook
 from jupyter_gridgpu.server.command_body import parse_command, parse_json
 from jupyter_gridgpu.server.event_socket import AUTH_RESOURCE, WATCHER, EventsSocket

@@ -89,14 +89,18 @@ def _foreign_above(folder: Path) -> Foreign | None:
     for parent in folders_passed(folder):
         if parent in trusted:
             continue
-        mode = os.stat(parent).st_mode
-        if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
+        if anybody_may_replace(os.stat(parent)):
             return Foreign(
                 WRITABLE,
                 "Anybody may put another folder into the place of the scan, so it is only shown: "
                 f"say `chmod o-w {parent}`.",
             )
     return None
+
+
+def anybody_may_replace(folder: os.stat_result) -> bool:
+    """Return whether anybody may put something else into the place of what is in a folder."""
+    return bool(folder.st_mode & stat.S_IWOTH) and not folder.st_mode & stat.S_ISVTX
 
 
 def folders_passed(folder: Path) -> Iterator[Path]:

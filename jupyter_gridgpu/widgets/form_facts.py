@@ -194,7 +194,8 @@ def _place(group: str) -> int:
 def _field(option: click.Option, notebook: Notebook) -> dict[str, Any]:
     """Return one option as a field, made from its click option."""
     name = option.name or ""
-    titles = _titles(name)
+    # Of all values of options, only profiles have titles.
+    titles = profile_files.titles() if name == "on" else {}
     choices = _choices(name, titles)
     hints = {
         "name": home.name_from(notebook.path.name),
@@ -216,13 +217,6 @@ def _field(option: click.Option, notebook: Notebook) -> dict[str, Any]:
         "group": group_of(name),
         "usual": option_text(Options.__dataclass_fields__[name].default),
     }
-
-
-def _titles(name: str) -> dict[str, str]:
-    """Return the titles of the values that have one: those of profiles, by their names."""
-    if name != "on":
-        return {}
-    return {profile.name: profile.title for profile in profile_files.read_all()[0]}
 
 
 def _choices(name: str, titles: Iterable[str]) -> list[str]:

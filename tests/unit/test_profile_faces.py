@@ -19,10 +19,10 @@ from jupyter_gridgpu.model.scan import ScanSpec
 from jupyter_gridgpu.planning.notebook import read_notebook
 from jupyter_gridgpu.planning.option_values import backend_fields, container_of
 from jupyter_gridgpu.planning.options import read_options_line, to_options
+from jupyter_gridgpu.planning.profile_text import place_line, profile_words
 from jupyter_gridgpu.planning.profiles import expanded
 from jupyter_gridgpu.planning.request import plan
 from jupyter_gridgpu.queues import discovery
-from jupyter_gridgpu.records.profile_text import place_line, profile_words
 from jupyter_gridgpu.records.record import Record
 from jupyter_gridgpu.records.replay import ReplayRequest, plan_replay
 from jupyter_gridgpu.testing.examples import notebook_json

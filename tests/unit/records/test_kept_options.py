@@ -17,11 +17,11 @@ from jupyter_gridgpu.planning.option_values import (
     container_of,
     read_objective,
 )
+from jupyter_gridgpu.planning.recorded_options import recorded_options
 from jupyter_gridgpu.records import importing, replay
 from jupyter_gridgpu.records.importing import plan_import
 from jupyter_gridgpu.records.record import Record
 from jupyter_gridgpu.records.replay import ReplayRequest, plan_replay
-from jupyter_gridgpu.records.replay_options import recorded_options
 from jupyter_gridgpu.testing.examples import notebook_json
 
 from .kit import write_scan

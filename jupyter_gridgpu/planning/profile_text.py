@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import shlex
-from typing import Any
 
 from jupyter_gridgpu.model.job import one_line
 from jupyter_gridgpu.model.scan import ScanSpec
+from jupyter_gridgpu.model.units import exact_duration, exact_memory
 from jupyter_gridgpu.planning.options import words_for
 from jupyter_gridgpu.planning.profile import Profile, option_names
-from jupyter_gridgpu.records.replay_options import recorded_options
+from jupyter_gridgpu.planning.recorded_options import recorded_options
 
 LINE_LIMIT = 300  # characters of the line above a table
 _SIZES, _TIMES = ("memory", "disk", "vram"), ("walltime", "grace")
@@ -29,9 +29,6 @@ def place_line(scan: ScanSpec) -> str:
 
 def profile_words(scan: ScanSpec) -> list[str]:
     """Return the options of a scan with a profile, its own among them, as a command has them."""
-    # Imported late: the module of declared queues needs yaml.
-    from jupyter_gridgpu.queues.fields import exact_duration, exact_memory
-
     recorded = recorded_options(scan)
     values = {name: getattr(recorded, name) for name in option_names()}
     for name in values:
@@ -55,10 +52,3 @@ def profile_info(profile: Profile) -> dict[str, str]:
         "collector": profile.collector or "",
         "source": profile.source,
     }
-
-
-def plan_fields(scan: ScanSpec) -> dict[str, Any]:
-    """Return what the JSON of a plan says of its profile; empty without one."""
-    if not scan.profile:
-        return {}
-    return {"profile": scan.profile, "options": profile_words(scan)}
