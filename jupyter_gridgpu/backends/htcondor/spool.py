@@ -28,7 +28,9 @@ from jupyter_gridgpu.errors import BackendError
 FETCH_LIMIT = 100  # how many jobs' files are fetched in one call
 FETCHED = "its files were fetched"
 # True for jobs that were removed since their files never came: by us, or by the schedd itself.
-# A person may have removed such a job as well, and then it counts as sent.
+# A person may have removed such a job as well, and then it counts as sent. StageInStart is of no
+# use here: the schedd gives it to a job that waits for its files only when it next looks through
+# its queue.
 _GIVEN_UP = (
     f"(JobStatus == {REMOVED} && StageInFinish is undefined"
     f' && (regexp("^{NEVER_SPOOLED}", RemoveReason) =?= true'
