@@ -22,7 +22,7 @@ from jupyter_gridgpu.backends.htcondor.ads import (
     SPOOLING,
     refusal,
 )
-from jupyter_gridgpu.backends.htcondor.description import quoted
+from jupyter_gridgpu.backends.htcondor.quoting import quoted
 from jupyter_gridgpu.errors import BackendError
 
 FETCH_LIMIT = 100  # how many jobs' files are fetched in one call
