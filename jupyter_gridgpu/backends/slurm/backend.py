@@ -104,10 +104,9 @@ class SlurmBackend(BatchBackend):
             return
         at_once = self._share(1)
         ran = self._request.try_out(at_once)
-        if self._request.finds_other_words(ran, at_once):
-            ran = self._request.try_out(at_once)
         # A queue that is full now will have room when the jobs are sent.
-        if ran.returncode and not output.FULL.search(ran.stderr):
+        refused = ran.returncode and not output.FULL.search(ran.stderr)
+        if refused and not self._request.finds_other_words(ran, at_once):
             complaint = output.complaint(ran.stderr)
             raise BackendError(
                 f"Slurm refuses such jobs: {complaint}.{checks.hint(self._scan, ran.stderr)}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from jupyter_gridgpu.backends.batch.demand import task_demand
 from jupyter_gridgpu.backends.slurm import commands
 from jupyter_gridgpu.backends.slurm.passed_options import passed_options
 from jupyter_gridgpu.errors import BackendError
@@ -32,8 +33,7 @@ def check_partition(scan: ScanSpec) -> None:
     By default Slurm queues a job that is too long for its partition, or whose account may not use
     it, and lets it wait for ever.
     """
-    # A task runs its jobs one after another, and each may take the whole time.
-    wall_s = (scan.resources.walltime_s or 0) * scan.per_job
+    wall_s = task_demand(scan).walltime_s or 0
     account = scan.placement.account
     if not wall_s and not account:
         return
