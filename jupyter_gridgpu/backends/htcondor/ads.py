@@ -186,7 +186,7 @@ def _silence_message(ad: Mapping[str, Any]) -> str:
 
 def _still_saves(ad: Mapping[str, Any]) -> bool:
     """Return whether the worker of a job that was removed may still be saving."""
-    # No worker of a job that waited, and none that HTCondor could tell.
+    # A job that waited has no worker, and HTCondor cannot tell one on a silent node to save.
     if not ad.get("RemoteHost") or _is_silent(ad):
         return False
     since = _time(ad, "EnteredCurrentStatus") or 0.0

@@ -130,8 +130,8 @@ def find(condor: Any, idents: Sequence[str], since: float, spool: bool = False) 
     """Return the clusters of those batches that HTCondor has, by the batch's name.
 
     Batches that have left the queue are found if they did so after `since`, in seconds since the
-    epoch. With `spool`, jobs whose files never reached HTCondor are removed. Nobody may be sending
-    them any more.
+    epoch. With `spool`, jobs whose files never reached HTCondor are removed, so nobody may still be
+    sending these batches.
     """
     # A batch is found by an attribute of our own, since its cluster may not be known here.
     names = ", ".join(quoted(ident) for ident in idents)

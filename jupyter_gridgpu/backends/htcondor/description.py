@@ -22,7 +22,7 @@ SPARE_S = 300
 VACATE_S = 60  # from SIGTERM until HTCondor kills a job, or longer where the grace is
 # For so long HTCondor waits for a node that is silent, before it starts the job elsewhere. A submit
 # machine that is started anew, or a network that is mended, is back within it, and no work is lost.
-# HTCondor's own 40 minutes keep a job of a dead node from running for much longer.
+# With HTCondor's own 40 minutes, the job of a dead node would wait twice as long.
 LEASE_S = 1200
 # For a job that names no memory. HTCondor would give it 128 MB, in which no notebook runs.
 MEMORY_MB = 2000

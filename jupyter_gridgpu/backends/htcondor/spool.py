@@ -68,9 +68,9 @@ def remove_unspooled(condor: Any, schedd: Any, constraint: str) -> None:
 
 
 def fetch(condor: Any, scan: str) -> dict[str, Any]:
-    """Fetch what jobs of a scan have left with the schedd, at most FETCH_LIMIT jobs.
+    """Fetch what jobs of a scan have left with the schedd, of at most FETCH_LIMIT jobs.
 
-    `fetched` in the answer says of how many. They leave the queue then.
+    These jobs leave the queue then. `fetched` in the answer is how many they were.
     """
     prefix = f"{scan}/"
     constraint = (

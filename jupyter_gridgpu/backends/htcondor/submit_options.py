@@ -3,9 +3,9 @@
     +JobFlavour = "tomorrow"      an attribute of the job, as is MY.JobFlavour = "tomorrow"
     concurrency_limits = licence  a command of condor_submit
 
-An attribute may have any name that means nothing to HTCondor itself in the matters that this
-package decides: what runs, in what environment and image, which files travel, who is told. Of the
-commands only those in _COMMANDS are taken: HTCondor would ignore a name that it does not know.
+An attribute may have any name but those by which HTCondor learns what this package decides: what
+runs, in what environment and image, which files travel, who is told. Of the commands only those in
+_COMMANDS are taken: HTCondor would ignore a name that it does not know.
 
 Nothing here needs HTCondor.
 """

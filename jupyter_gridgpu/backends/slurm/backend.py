@@ -74,7 +74,7 @@ class SlurmBackend(BatchBackend):
 
     def __init__(self, scan: ScanSpec, paths: ScanPaths) -> None:
         self._passed = PassedOptions()
-        # What is wrong with them is said by `check`, and by `send` of a record that was changed.
+        # `check` says what is wrong with them, and `send` does so if the scan's record was changed.
         with contextlib.suppress(BackendError):
             self._passed = passed_options(scan)
         super().__init__(scan, paths)
