@@ -182,5 +182,4 @@ def _key(name: str) -> str:
 
 
 def _refused(word: str, why: str) -> BackendError:
-    shown = "".join(char if char.isprintable() else " " for char in word)
-    return BackendError(f"--engine-option '{shown}' is refused: {why}.")
+    return BackendError(f"--engine-option '{word}' is refused: {why}.")
