@@ -111,7 +111,7 @@ class SlurmBackend(BatchBackend):
             raise BackendError(
                 f"Slurm refuses such jobs: {complaint}.{checks.hint(self._scan, ran.stderr)}"
             )
-        checks.check_partition(self._scan)
+        checks.check_partition(self._scan, self._request.partition)
 
     def remarks(self) -> list[str]:
         """Return what Slurm is asked for in place of an option of ours, in sentences."""
