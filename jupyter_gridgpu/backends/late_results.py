@@ -47,8 +47,9 @@ class LateResults:
     def has_none(self, key: str, end: Observation, copy: str | None = None) -> bool:
         """Return whether a job has no result, and see to it that none can come any more.
 
-        `end` is what then is its end, and `copy` the copy that it is about. False means that there
-        is a result, which this host does not see yet; after some time it is True in any case.
+        `end` is how the job has ended if it has none, and `copy` is the name of its newest copy.
+        False means that there is a result, which this host does not see yet; after some time it is
+        True in any case.
         """
         if has_damaged_result(self._paths, key) or self._conclude(key, end, copy):
             return True

@@ -77,6 +77,8 @@ def _lacked(message: str, scan: ScanSpec, session: Mapping[str, str]) -> list[st
     # A name in another dictionary may be that of a variable, too. Capitals tell them apart.
     if key and key[1].isupper() and not travelling.is_ours(key[1]):
         related.append(key[1])
+    if not related:
+        return []
     there = travelling.reaches_jobs(scan, session)
     return [name for name in related if session.get(name) and name not in there]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-# A last sign of life that is older than this by the clock of the day when it is first seen is
-# believed to be so old: the clocks of two hosts do not differ by so much.
+# A sign of life that looks older than this when it is first seen is really old: the clocks of two
+# hosts do not differ by so much.
 LONG_AGO_S = 3600.0
 # A worker gives a sign every 20 s while a cell runs, and shared disks may be late by a minute.
 SILENT_S = 180.0

@@ -46,7 +46,7 @@ TRAVELS = (
     "LANG", "LANGUAGE", "LC_*", "TZ", "HOME", "USER", "LOGNAME", "SHELL",
     "APPTAINER_*", "SINGULARITY_*", "APPTAINERENV_*", "SINGULARITYENV_*",
 )  # fmt: skip
-# What describes this machine, though a name of the list would fit.
+# These describe this machine and stay here, although the list has a pattern that fits them.
 STAYS = ("*_VISIBLE_DEVICES", "CUDA_MPS_*", "JUPYTER_RUNTIME_DIR", "PYTHONSTARTUP")
 # Variables of the user's login, and a Python's own folder, which a node without the user's disk
 # does not have. There such a Python would not even start.
@@ -80,7 +80,7 @@ _TOKEN = re.compile(
     r"|sk-[A-Za-z0-9_-]{20}|eyJ[\w-]{10,}\.eyJ[\w-]{10,}\.|-----BEGIN [A-Z ]*PRIVATE KEY"
 )
 _PATH_IN_VALUE = re.compile(r"(?:^|[=, ]|:(?!//))[/~]")
-# Besides a name, only this may stand in a name of a function that bash exports.
+# Bash adds `%%` or `()` to the name of a function that it exports.
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:%%|\(\))?")
 
 

@@ -41,7 +41,7 @@ class DrivenScan:
     def require_folder(self) -> None:
         """Raise StorageError if the user has moved or removed the scan folder.
 
-        Raises FileNotFoundError if that may be only so for the moment.
+        Raises FileNotFoundError if the folder may be missing only for a moment.
 
         Without this a runner would drive its scan for ever, in files that nobody sees any more, and
         take the jobs for lost.

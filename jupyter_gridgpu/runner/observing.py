@@ -88,6 +88,7 @@ class JobObserver:
             return
         key = variant.key
         shown = as_preempted(variant, as_stopped(variant, seen, time.time()))
+        # An empty message takes away the old one, and a new state begins without one.
         if seen.state != variant.state:
             shown = replace(shown, message=shown.message or None)
         if shown.state == "failed":

@@ -45,7 +45,7 @@ class QueueLimit:
         """
         self._patience_s = grace_s + END_SPARE_S
         self._notice_s = notice_s or 0.0
-        self._announced = False  # and the question was not asked yet
+        self._announced = False  # whether a limit was announced and is still to be asked for
         self._answered = False
         self._until: float | None = None  # on the monotonic clock; None: no limit is known
         self._why = TIMED_OUT
@@ -54,7 +54,7 @@ class QueueLimit:
         """Note that the limit may be near. May be called by a handler of signals."""
         wait_s = self._notice_s - self._patience_s
         if can_ask():
-            # Until the answer is there.
+            # At least until the answer is there.
             wait_s = max(wait_s, ANSWER_S)
             self._announced = True
         self._until = time.monotonic() + wait_s

@@ -66,11 +66,12 @@ class ObservationBuilder:
             result = replace(result, reason="oom", message=status.message)
         if result.reason == "preempted" and status is not None:
             result = _as_known_better(result, status)
-        return self._placed(result, status, self.newest_copy(key))
+        return self._placed(result, status, _info(self.newest_copy(key)))
 
     def running(self, key: str, status: TaskStatus | None, copy: CopyPaths) -> Observation:
         """Return the observation of a job that runs, as the files of its copy show it."""
-        started = plausible(copy_info(copy).get("started")) or copy.made()
+        info = copy_info(copy)
+        started = plausible(info.get("started")) or copy.made()
         notebook = notebook_of(self._paths, key, copy.folder.name)
         message = None
         if status is not None and status.state == "running":
@@ -78,7 +79,7 @@ class ObservationBuilder:
         return self._placed(
             Observation("running", message=message, started=started, notebook=notebook),
             status,
-            copy,
+            info,
         )
 
     def _silence(self, key: str, copy: CopyPaths) -> str | None:
@@ -114,6 +115,7 @@ class ObservationBuilder:
         """Return the observation of a job that has no files yet, from the batch system alone."""
         message = status.message
         if status.state == "running":
+            # What was said while the job waited does not hold any more.
             message = message or ""
         return Observation(
             status.state,
@@ -154,7 +156,7 @@ class ObservationBuilder:
             ended=status.ended or time.time(),
             notebook=notebook,
         )
-        return self._placed(observation, status, copy)
+        return self._placed(observation, status, _info(copy))
 
     def cancelled_unstarted(self) -> Observation:
         """Return the end of a job that was cancelled before it started."""
@@ -181,12 +183,9 @@ class ObservationBuilder:
         return replace(observation, gpu_s=seconds * gpus)
 
     def _placed(
-        self, observation: Observation, status: TaskStatus | None, copy: CopyPaths | None
+        self, observation: Observation, status: TaskStatus | None, info: dict[str, Any]
     ) -> Observation:
-        """Return an observation with queue, node, GPU and link."""
-        info: dict[str, Any] = {}
-        if copy is not None:
-            info = copy_info(copy)
+        """Return an observation with queue, node, GPU and link; `info` is from the copy.json."""
         where, node, link = None, None, None
         if status is not None:
             where, node, link = status.where, status.node, status.link
@@ -207,6 +206,10 @@ class ObservationBuilder:
                 if line:
                     return line
         return None
+
+
+def _info(copy: CopyPaths | None) -> dict[str, Any]:
+    return {} if copy is None else copy_info(copy)
 
 
 def _as_known_better(preempted: Observation, status: TaskStatus) -> Observation:

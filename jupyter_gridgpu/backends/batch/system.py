@@ -30,7 +30,7 @@ class BatchSystem(ABC):
     # How long before its time limit the batch system sends SIGUSR1, at the latest.
     notice_s: float | None = None
     # For how many seconds the batch system surely knows a task that has ended, None if that is not
-    # known. A task that waited, and that it does not know within this time, never started.
+    # known. A task that waited less than this ago, and that it has forgotten, never started.
     remembers_s: float | None = None
 
     def __init__(self, scan: ScanSpec, paths: ScanPaths) -> None:

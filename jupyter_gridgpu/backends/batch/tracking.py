@@ -56,7 +56,7 @@ class TrackedJob:
     missing_awake: float = 0.0
     # When an answer last said that the job waited, and had not started (seconds since the epoch).
     waited: float | None = None
-    # When the question was asked whose answer first lacked the job, in the same seconds.
+    # When the first question was asked whose answer lacked the job (seconds since the epoch).
     missing_in: float = 0.0
     running: bool = False
     folder_changed_ns: int = -1  # when its folder was last seen to change
@@ -288,8 +288,8 @@ class JobTracker:
     def _never_began(self, key: str) -> bool:
         """Return whether a job that is missing was cancelled while it waited.
 
-        A batch system may forget such a job at once, while it knows for some time a job that ended
-        after its start. So the job was cancelled if it waited so short a time before.
+        A batch system may forget such a job at once, but it remembers a job that had started for
+        `remembers_s` after its end. So a job that waited less than that ago never started.
         """
         tracked, remembers_s = self._tracked[key], self._system.remembers_s
         known = tracked.waited or self._batches.taken_at(key)

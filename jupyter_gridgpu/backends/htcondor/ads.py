@@ -110,7 +110,7 @@ def history_status(ad: Mapping[str, Any], pool: str | None = None) -> TaskStatus
     if hold_reason and hold_code not in WAITING_HOLDS and "PeriodicRemove" in why:
         return _failed_by_hold(hold_code, hold_reason, ad, pool)
     hand = _BY_HAND.search(why)
-    if _never_spooled(ad) and (hand is None or why.startswith(NEVER_SPOOLED)):
+    if why.startswith(NEVER_SPOOLED) or (hand is None and _never_spooled(ad)):
         return _status("failed", ad, pool, "submit", "Its files did not reach HTCondor.")
     if hand or not why:
         user = hand[1] if hand else None
@@ -186,7 +186,7 @@ def _silence_message(ad: Mapping[str, Any]) -> str:
 
 def _still_saves(ad: Mapping[str, Any]) -> bool:
     """Return whether the worker of a job that was removed may still be saving."""
-    # No worker of a job that waited, and none that HTCondor could tell.
+    # A job that waited has no worker, and HTCondor cannot tell one on a silent node to save.
     if not ad.get("RemoteHost") or _is_silent(ad):
         return False
     since = _time(ad, "EnteredCurrentStatus") or 0.0

@@ -12,8 +12,9 @@ from typing import Any, TextIO
 
 from jupyter_gridgpu.backends.htcondor import spool as spool_verbs
 from jupyter_gridgpu.backends.htcondor.ads import BATCH, PROJECTION, refusal
-from jupyter_gridgpu.backends.htcondor.description import LEASE_S, quoted
+from jupyter_gridgpu.backends.htcondor.description import LEASE_S
 from jupyter_gridgpu.backends.htcondor.machines import fitting_machines, jobs_expression
+from jupyter_gridgpu.backends.htcondor.quoting import quoted
 from jupyter_gridgpu.errors import BackendError
 from jupyter_gridgpu.queues import htcondor_process
 from jupyter_gridgpu.queues.htcondor import pool_host
@@ -24,9 +25,8 @@ LONG_TIMEOUT_S = 120.0  # for questions that a thread of the runner waits for
 # A large queue or a long history takes its time, and only threads of the runner ask for them.
 LONG_VERBS = ("queue", "history", "fetch")
 CLOCKS_DIFFER_S = 3600.0  # the clocks of two machines surely do not differ by more
-SPOOL_TIMEOUT_S = (
-    600.0  # for a batch whose files are sent to the schedd, which the runner waits for
-)
+# For a batch whose files go to the schedd, and for finding one. The runner waits for both.
+SPOOL_TIMEOUT_S = 600.0
 
 
 def call(verb: str, keep: TextIO | None = None, **arguments: Any) -> Any:
@@ -130,8 +130,8 @@ def find(condor: Any, idents: Sequence[str], since: float, spool: bool = False) 
     """Return the clusters of those batches that HTCondor has, by the batch's name.
 
     Batches that have left the queue are found if they did so after `since`, in seconds since the
-    epoch. With `spool`, jobs whose files never reached HTCondor are removed. Nobody may be sending
-    them any more.
+    epoch. With `spool`, jobs whose files never reached HTCondor are removed, so nobody may still be
+    sending these batches.
     """
     # A batch is found by an attribute of our own, since its cluster may not be known here.
     names = ", ".join(quoted(ident) for ident in idents)

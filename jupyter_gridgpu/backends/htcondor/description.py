@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from jupyter_gridgpu.backends.base import patience
 from jupyter_gridgpu.backends.batch.demand import task_demand
 from jupyter_gridgpu.backends.htcondor.ads import BATCH, HELD, WAITING_HOLDS
+from jupyter_gridgpu.backends.htcondor.quoting import argument, quoted
 from jupyter_gridgpu.backends.htcondor.submit_options import submit_options
-from jupyter_gridgpu.errors import BackendError
 from jupyter_gridgpu.model.queue import enough_mb
 from jupyter_gridgpu.model.scan import ScanSpec
 from jupyter_gridgpu.queues import gpus
@@ -22,7 +22,7 @@ SPARE_S = 300
 VACATE_S = 60  # from SIGTERM until HTCondor kills a job, or longer where the grace is
 # For so long HTCondor waits for a node that is silent, before it starts the job elsewhere. A submit
 # machine that is started anew, or a network that is mended, is back within it, and no work is lost.
-# HTCondor's own 40 minutes keep a job of a dead node from running for much longer.
+# With HTCondor's own 40 minutes, the job of a dead node would wait twice as long.
 LEASE_S = 1200
 # For a job that names no memory. HTCondor would give it 128 MB, in which no notebook runs.
 MEMORY_MB = 2000
@@ -117,29 +117,3 @@ def environment_text(variables: Mapping[str, str]) -> str:
     kept = {name: value for name, value in variables.items() if value.isprintable()}
     words = [f"{name}={argument(value)}" for name, value in sorted(kept.items())]
     return f'"{" ".join(words)}"'
-
-
-def argument(word: str) -> str:
-    """Return a word as one of the arguments in a description.
-
-    Raises BackendError for a word with a line break, which a description cannot hold.
-    """
-    if "\n" in word:
-        raise BackendError(f"HTCondor takes no name with a line break: {word}")
-    # Quotes are doubled.
-    escaped = word.replace("'", "''").replace('"', '""')
-    return f"'{plain(escaped)}'"
-
-
-def plain(text: str) -> str:
-    """Return a text in which HTCondor replaces nothing.
-
-    It replaces `$(NAME)`, and `$ENV(NAME)` by a variable of the user, so the dollar gets a name.
-    """
-    return text.replace("$", "$(DOLLAR)")
-
-
-def quoted(text: str) -> str:
-    """Return a text as a string of the ClassAd language."""
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'

@@ -8,7 +8,6 @@ import time
 from jupyter_gridgpu.backends.htcondor.bindings import call
 from jupyter_gridgpu.backends.polling import poll_interval_s
 from jupyter_gridgpu.errors import GridGpuError
-from jupyter_gridgpu.model.job import one_line
 
 
 class SpoolFetcher:
@@ -42,7 +41,6 @@ class SpoolFetcher:
             while fetched := int(call("fetch", scan=self._scan)["fetched"]):
                 self._fetched += fetched
         except GridGpuError as error:
-            text = one_line(str(error)) or ""
-            self.problem = f"What jobs left with HTCondor cannot be fetched now: {text}"
+            self.problem = f"What jobs left with HTCondor cannot be fetched now: {error}"
         else:
             self.problem = None

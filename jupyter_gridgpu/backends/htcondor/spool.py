@@ -22,13 +22,15 @@ from jupyter_gridgpu.backends.htcondor.ads import (
     SPOOLING,
     refusal,
 )
-from jupyter_gridgpu.backends.htcondor.description import quoted
+from jupyter_gridgpu.backends.htcondor.quoting import quoted
 from jupyter_gridgpu.errors import BackendError
 
 FETCH_LIMIT = 100  # how many jobs' files are fetched in one call
 FETCHED = "its files were fetched"
 # True for jobs that were removed since their files never came: by us, or by the schedd itself.
-# A person may have removed such a job as well, and then it counts as sent.
+# A person may have removed such a job as well, and then it counts as sent. StageInStart is of no
+# use here: the schedd gives it to a job that waits for its files only when it next looks through
+# its queue.
 _GIVEN_UP = (
     f"(JobStatus == {REMOVED} && StageInFinish is undefined"
     f' && (regexp("^{NEVER_SPOOLED}", RemoveReason) =?= true'
@@ -66,9 +68,9 @@ def remove_unspooled(condor: Any, schedd: Any, constraint: str) -> None:
 
 
 def fetch(condor: Any, scan: str) -> dict[str, Any]:
-    """Fetch what jobs of a scan have left with the schedd, at most FETCH_LIMIT jobs.
+    """Fetch what jobs of a scan have left with the schedd, of at most FETCH_LIMIT jobs.
 
-    `fetched` in the answer says of how many. They leave the queue then.
+    These jobs leave the queue then. `fetched` in the answer is how many they were.
     """
     prefix = f"{scan}/"
     constraint = (

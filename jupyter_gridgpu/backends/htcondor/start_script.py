@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 
 from jupyter_gridgpu import images
-from jupyter_gridgpu.backends.htcondor.description import argument
+from jupyter_gridgpu.backends.htcondor.quoting import argument
 from jupyter_gridgpu.model.scan import ScanSpec
 from jupyter_gridgpu.store.paths import ScanPaths
 

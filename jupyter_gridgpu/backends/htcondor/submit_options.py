@@ -3,9 +3,9 @@
     +JobFlavour = "tomorrow"      an attribute of the job, as is MY.JobFlavour = "tomorrow"
     concurrency_limits = licence  a command of condor_submit
 
-An attribute may have any name that means nothing to HTCondor itself in the matters that this
-package decides: what runs, in what environment and image, which files travel, who is told. Of the
-commands only those in _COMMANDS are taken: HTCondor would ignore a name that it does not know.
+An attribute may have any name but those by which HTCondor learns what this package decides: what
+runs, in what environment and image, which files travel, who is told. Of the commands only those in
+_COMMANDS are taken: HTCondor would ignore a name that it does not know.
 
 Nothing here needs HTCondor.
 """
@@ -15,6 +15,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from jupyter_gridgpu.backends.htcondor.quoting import plain
 from jupyter_gridgpu.errors import BackendError
 
 _LINE = re.compile(r"(\+|[Mm][Yy]\.)?\s*([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*)")
@@ -44,28 +45,30 @@ _OURS = (
     (r".*(notif|e?mail).*", "HTCondor sends no mail about the jobs of a scan"),
     (r"queue|include|if|elif|else|endif|error|warning|use|foreach", "an option is one command"),
 )
-_FILES = re.compile(
+_FILES = (
     r"in|out|err|iwd|initialdir|initialworkingdir|.*(input|output|stdin|stdout|stderr)(s|size.*)?"
     r"|.*(transfer|spool|stagein|stageout|remaps?|plugin|encrypt|manifest|checkpoint).*"
     r"|stream(in|out|err).*|.*(destination|preserverelative|datareuse).*"
     r"|.*(dir|directory|(?<!pro)files?|url)"
 )
-_RUNS = re.compile(
+_RUNS = (
     r".*(executable|arguments?|command|script|hook|daemon|prolog|epilog|shell|entrypoint).*"
     r"|args|cmd|.*(pre|post)(cmd|args).*|.*cmd[0-9]*|java.*|jar.*|noop.*|cron.*|defer.*"
     r"|.*(runasowner|loadprofile|suspendjobatexec|ioproxy|remoteio|remotesyscalls|rootdir)"
 )
-_IDENTITY = re.compile(
-    r".*(credential|oauth|token|(?<!io)proxy|scitokens?|password|secret|delegate|accesskey|keypair).*"
+_IDENTITY = (
+    r".*(credential|oauth|token|(?<!io)proxy|scitokens?|password|secret|delegate).*"
+    r"|.*(accesskey|keypair).*"
     r"|owner|.*osuser|user|ntdomain|x509.*"
 )
-_LIFE = re.compile(
+_LIFE = (
     r".*(periodic|onexit|timerremove|leave(job)?inqueue).*|hold.*|remove.*|release.*"
     r"|(job)?(status|lastjobstatus)|(cluster|proc|globaljob|submit)id|cluster|process|qdate"
     r"|(min|max)hosts|machinecount|(.*log|.*userlog.*|ulog.*|lognotes|logxml)"
     r"|dag.*|gridgpu.*|gridresource|submitevent.*|shadow.*|starter.*"
 )
-_OTHERS = (
+_REFUSED = (
+    *_OURS,
     (_IDENTITY, "jobs run as you, and with what --secret names"),
     (_FILES, "say --files for what jobs need; what they leave comes back by itself"),
     (_RUNS, "the scan says what its jobs run"),
@@ -117,24 +120,23 @@ def submit_options(words: tuple[str, ...]) -> SubmitOptions:
     seen: set[str] = set()
     for word in words:
         is_attribute, name, value = _parts(word)
-        plain = _plain(name)
+        key = _key(name)
         # A command and an attribute may set the same, so they count as one name.
-        if plain in seen:
+        if key in seen:
             raise _refused(word, "it is given twice")
-        seen.add(plain)
-        if plain == _SPOOL and not is_attribute:
+        seen.add(key)
+        if key == _SPOOL and not is_attribute:
             spool = _truth(word, value)
             continue
-        if plain == _SEND_CREDENTIAL and is_attribute:
+        if key == _SEND_CREDENTIAL and is_attribute:
             sends = _truth(word, value)
             value = str(sends)
         else:
-            _check_name(word, is_attribute, plain)
+            _check_name(word, is_attribute, key)
         if is_attribute and _BARE_WORD.fullmatch(value):
             raise _refused(word, f'a text stands in quotes: +{name} = "{value}"')
-        # So a lone dollar stays one.
-        written = value.replace("$", "$(DOLLAR)")
-        commands[f"MY.{name}" if is_attribute else name.lower()] = written
+        # What HTCondor would replace was refused, and a lone dollar stays one.
+        commands[f"MY.{name}" if is_attribute else name.lower()] = plain(value)
     return SubmitOptions(commands, spool, sends)
 
 
@@ -155,15 +157,12 @@ def _parts(word: str) -> tuple[bool, str, str]:
     return found[1] is not None, found[2], value
 
 
-def _check_name(word: str, is_attribute: bool, plain: str) -> None:
+def _check_name(word: str, is_attribute: bool, key: str) -> None:
     """Raise BackendError if a name is not for users to set."""
-    for pattern, instead in _OURS:
-        if re.fullmatch(pattern, plain):
+    for pattern, instead in _REFUSED:
+        if re.fullmatch(pattern, key):
             raise _refused(word, instead)
-    for family, instead in _OTHERS:
-        if family.fullmatch(plain):
-            raise _refused(word, instead)
-    if is_attribute or plain in _COMMANDS or _CUSTOM_RESOURCE.fullmatch(plain):
+    if is_attribute or key in _COMMANDS or _CUSTOM_RESOURCE.fullmatch(key):
         return
     raise _refused(
         word, "it is no command of HTCondor that is taken; say +NAME = VALUE for an attribute"
@@ -177,11 +176,10 @@ def _truth(word: str, value: str) -> bool:
     return found
 
 
-def _plain(name: str) -> str:
-    """Return a name without what may differ: HTCondor takes any case, and `_` in commands only."""
+def _key(name: str) -> str:
+    """Return a name in small letters and without `_`: so all spellings of a name are the same."""
     return name.replace("_", "").lower()
 
 
 def _refused(word: str, why: str) -> BackendError:
-    shown = "".join(char if char.isprintable() else " " for char in word)
-    return BackendError(f"--engine-option '{shown}' is refused: {why}.")
+    return BackendError(f"--engine-option '{word}' is refused: {why}.")

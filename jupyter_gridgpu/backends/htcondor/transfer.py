@@ -27,7 +27,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jupyter_gridgpu.backends.batch.batches import Batch
-from jupyter_gridgpu.backends.htcondor.description import plain
+from jupyter_gridgpu.backends.htcondor.checks import ON_EVERY_NODE
+from jupyter_gridgpu.backends.htcondor.quoting import plain
 from jupyter_gridgpu.errors import StorageError
 from jupyter_gridgpu.model.fields import Fields
 from jupyter_gridgpu.model.records import SharedFile
@@ -43,10 +44,10 @@ from jupyter_gridgpu.store.paths import (
 )
 from jupyter_gridgpu.store.tail import read_lines
 from jupyter_gridgpu.worker.metrics import mirror
+from jupyter_gridgpu.worker.shared_files import LIST_BYTES
 
 MIRROR_VARIABLE = mirror.MIRROR_VARIABLE  # makes a worker print what is new in its files
 READ_INTERVAL_S = 1.0
-SHARED_FILES_BYTES = 64_000_000
 # The files of a copy that may come from a node.
 COPY_FILES = (
     "copy.json",
@@ -105,7 +106,7 @@ class FileTransfer:
 
     def seen_by_nodes(self) -> dict[str, SharedFile]:
         """Return the helper files that nodes see where they lie, by their names."""
-        body = read_json(self._paths.shared_files, SHARED_FILES_BYTES)
+        body = read_json(self._paths.shared_files, LIST_BYTES)
         with contextlib.suppress(StorageError):
             files = Fields(body, self._paths.shared_files.name).inner("files")
             return {name: _shared_file(files.inner(name)) for name in files.names()}
@@ -149,8 +150,7 @@ class FileTransfer:
             # Only for jobs of the container universe does HTCondor bring an image to the node.
             commands["universe"] = "container"
             commands["container_image"] = plain(image)
-            on_every_node = image.startswith("/cvmfs/")
-            commands["transfer_container"] = str(not on_every_node)
+            commands["transfer_container"] = str(not image.startswith(ON_EVERY_NODE))
         return commands
 
     def _travelling(self, in_place: Mapping[str, SharedFile]) -> list[Path]:

@@ -74,7 +74,7 @@ class SlurmBackend(BatchBackend):
 
     def __init__(self, scan: ScanSpec, paths: ScanPaths) -> None:
         self._passed = PassedOptions()
-        # What is wrong with them is said by `check`, and by `send` of a record that was changed.
+        # `check` says what is wrong with them, and `send` does so if the scan's record was changed.
         with contextlib.suppress(BackendError):
             self._passed = passed_options(scan)
         super().__init__(scan, paths)
@@ -104,15 +104,14 @@ class SlurmBackend(BatchBackend):
             return
         at_once = self._share(1)
         ran = self._request.try_out(at_once)
-        if self._request.finds_other_words(ran, at_once):
-            ran = self._request.try_out(at_once)
         # A queue that is full now will have room when the jobs are sent.
-        if ran.returncode and not output.FULL.search(ran.stderr):
+        refused = ran.returncode and not output.FULL.search(ran.stderr)
+        if refused and not self._request.finds_other_words(ran, at_once):
             complaint = output.complaint(ran.stderr)
             raise BackendError(
                 f"Slurm refuses such jobs: {complaint}.{checks.hint(self._scan, ran.stderr)}"
             )
-        checks.check_partition(self._scan)
+        checks.check_partition(self._scan, self._request.partition)
 
     def remarks(self) -> list[str]:
         """Return what Slurm is asked for in place of an option of ours, in sentences."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
+from jupyter_gridgpu.backends.batch.demand import task_demand
 from jupyter_gridgpu.backends.slurm import commands
 from jupyter_gridgpu.backends.slurm.passed_options import passed_options
 from jupyter_gridgpu.errors import BackendError
@@ -26,20 +29,19 @@ def check_gpu_options(scan: ScanSpec) -> None:
             )
 
 
-def check_partition(scan: ScanSpec) -> None:
+def check_partition(scan: ScanSpec, ask: Callable[[], Mapping[str, str]]) -> None:
     """Raise BackendError for jobs that Slurm takes and then never starts.
 
     By default Slurm queues a job that is too long for its partition, or whose account may not use
-    it, and lets it wait for ever.
+    it, and lets it wait for ever. `ask` returns what Slurm says about the partition.
     """
-    # A task runs its jobs one after another, and each may take the whole time.
-    wall_s = (scan.resources.walltime_s or 0) * scan.per_job
+    wall_s = task_demand(scan).walltime_s or 0
     account = scan.placement.account
     if not wall_s and not account:
         return
-    partition = partition_of(scan)
+    partition = ask()
     name = partition.get("PartitionName")
-    allowed_s = parse_time_limit(partition.get("MaxTime", ""))
+    allowed_s = longest_s(partition)
     if allowed_s is not None and wall_s > allowed_s:
         raise BackendError(
             f"--walltime: a job of {duration_text(wall_s)} is longer than"
@@ -54,16 +56,16 @@ def check_partition(scan: ScanSpec) -> None:
         )
 
 
-def longest_s(scan: ScanSpec) -> float | None:
-    """Return the longest time limit of the partition that jobs go to; None if there is none.
-
-    Raises Unreachable if Slurm does not answer.
-    """
-    return parse_time_limit(partition_of(scan).get("MaxTime", ""))
+def longest_s(partition: Mapping[str, str]) -> float | None:
+    """Return the longest time limit of a partition, in seconds; None if there is none."""
+    return parse_time_limit(partition.get("MaxTime", ""))
 
 
 def partition_of(scan: ScanSpec) -> dict[str, str]:
-    """Return what Slurm says about the partition that jobs go to, or nothing if it is not known."""
+    """Return what Slurm says about the partition that jobs go to, or nothing if it is not known.
+
+    Raises Unreachable if Slurm does not answer.
+    """
     queue = scan.placement.queue
     command = ["scontrol", "--oneliner", "show", "partition"]
     if queue:

@@ -34,9 +34,8 @@ def run(
     """Run a command of Slurm and return its output and exit code.
 
     `cluster` is the cluster that is meant, "" for the usual one. `text` goes to the command's
-    standard input. `keep` is a file that the command holds open, and with it
-    the file's lock. Raises Unreachable if Slurm does not answer, BackendError if the command cannot
-    be started.
+    standard input. `keep` is a file that the command holds open, and with it the file's lock.
+    Raises Unreachable if Slurm does not answer, BackendError if the command cannot be started.
     """
     if env is None:
         # Times as seconds since the epoch, and texts in English.

@@ -92,6 +92,7 @@ _FILES = "say --files for what jobs need; what they leave comes back by itself"
 _RUNS = "the scan says what its jobs run"
 _SIZE = "each job of a scan is one task on one node"
 _NO_ANSWER = "our calls of sbatch need its usual answer"
+_MAIL = "Slurm sends no mail about the jobs of a scan"
 # Options that a scan sets itself or that are not for it, and what to do instead.
 REFUSED = {
     "account": "say --account",
@@ -114,8 +115,8 @@ REFUSED = {
     "help": _NO_ANSWER,
     "input": "jobs read nothing from standard input",
     "job-name": "say --name",
-    "mail-type": "Slurm sends no mail about the jobs of a scan",
-    "mail-user": "Slurm sends no mail about the jobs of a scan",
+    "mail-type": _MAIL,
+    "mail-user": _MAIL,
     "no-requeue": "a job whose node is lost must be able to start again",
     "nodes": _SIZE,
     "ntasks": _SIZE,
@@ -146,13 +147,5 @@ REFUSED = {
 }
 # Options that say how many GPUs, or how much memory, a job gets. With one of them, the words for it
 # that a scan would give are left out.
-GPUS = _names(
-    """
-    gpus gpus-per-node gpus-per-socket gpus-per-task
-    """
-)
-MEMORY = _names(
-    """
-    mem mem-per-cpu mem-per-gpu
-    """
-)
+GPUS = _names("gpus gpus-per-node gpus-per-socket gpus-per-task")
+MEMORY = _names("mem mem-per-cpu mem-per-gpu")

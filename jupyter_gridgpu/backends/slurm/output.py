@@ -82,7 +82,6 @@ _CANCELLED_BY = re.compile(r"CANCELLED by (\d{1,10})(?!\d)")
 # How Slurm refuses a job because the user has too many in the queue: AssocMaxSubmitJobLimit,
 # QOSGrpSubmitJobsLimit and others.
 FULL = re.compile(r"\w*(Max|Grp)\w*Submit\w*Limit")
-
 # How Slurm refuses a job that asks for more time than a partition, QOS or account may have.
 TOO_LONG = re.compile(r"MaxWall|time limit", re.I)
 

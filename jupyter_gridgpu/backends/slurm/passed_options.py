@@ -108,7 +108,7 @@ def parse(text: str) -> list[PassedOption]:
     try:
         words = shlex.split(text)
     except ValueError as error:
-        raise _wrong(text, f"{str(error).lower()}") from None
+        raise _wrong(text, str(error).lower()) from None
     rest = iter(words)
     found: list[PassedOption] = []
     for word in rest:

@@ -10,7 +10,7 @@ from jupyter_gridgpu.backends.batch.inquiry import TaskStatus
 from jupyter_gridgpu.backends.slurm import commands, output
 from jupyter_gridgpu.errors import Unreachable
 
-# A task is known not to have started if so many answers tell of its array, and not of the task.
+# After so many answers that tell of its array and not of a task, the task surely never started.
 SURE_ANSWERS = 3
 TRIES = 3  # so often it is asked who cancelled a task: the accounting may hear of it late
 

@@ -26,6 +26,7 @@ class JobRequest:
         self._gpu_options: list[str] | None = None  # None: not found out yet
         self._gpu_words = GpuWords()
         self._limit_min: int | None = None  # the time limit of a task, if it was found out
+        self._partition: dict[str, str] | None = None  # None: not asked for yet
 
     def words(self, tasks: int, at_once: int | None) -> list[str]:
         """Return the options for an array of which `at_once` tasks may run (None: any number).
@@ -78,6 +79,12 @@ class JobRequest:
         self._limit_min = before
         return False
 
+    def partition(self) -> dict[str, str]:
+        """Return what Slurm says about the partition that jobs go to, or nothing; see `checks`."""
+        if self._partition is None:
+            self._partition = checks.partition_of(self._scan)
+        return self._partition
+
     def remarks(self) -> list[str]:
         """Return what Slurm is asked for in place of an option of the scan, in sentences."""
         return [text for text in (self._passed.note(self._scan), self._gpu_words.remark()) if text]
@@ -93,6 +100,6 @@ class JobRequest:
             if options.is_short(self._scan):
                 # Where Slurm does not say what the partition allows, the usual time is asked for.
                 with contextlib.suppress(BackendError):
-                    longest_s = checks.longest_s(self._scan)
+                    longest_s = checks.longest_s(self.partition())
             self._limit_min = options.time_limit_min(self._scan, longest_s)
         return self._limit_min

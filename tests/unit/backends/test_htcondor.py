@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from jupyter_gridgpu.backends.batch.batches import BatchStore, still_sending
-from jupyter_gridgpu.backends.htcondor import ads, bindings, description
+from jupyter_gridgpu.backends.htcondor import ads, bindings, description, quoting
 from jupyter_gridgpu.backends.htcondor import backend as htcondor_backend
 from jupyter_gridgpu.backends.htcondor.backend import HTCondorBackend
 from jupyter_gridgpu.backends.htcondor.start_script import shell_arguments
@@ -361,7 +361,7 @@ def test_a_job_that_says_nothing_of_memory_gets_what_a_notebook_needs() -> None:
     ],
 )
 def test_words_are_arguments_as_they_are(word: str, written: str) -> None:
-    assert description.argument(word) == written
+    assert quoting.argument(word) == written
 
 
 def as_condor_reads(arguments: str) -> list[str]:
@@ -410,7 +410,7 @@ def test_nothing_is_replaced_in_the_names_of_files_that_travel(tmp_path: Path) -
     found.jobs.mkdir(parents=True)
     batch = BatchStore(found).make([["v0001.1"]])
     commands = FileTransfer(found).description(batch, "/images/$(x).sif")
-    assert commands["initialdir"] == f"{description.plain(str(batch.folder))}/$(number)"
+    assert commands["initialdir"] == f"{quoting.plain(str(batch.folder))}/$(number)"
     for name in ("initialdir", "transfer_input_files", "container_image"):
         rest = commands[name].replace("$(DOLLAR)", "").removesuffix("/$(number)")
         assert "$" not in rest
@@ -418,7 +418,7 @@ def test_nothing_is_replaced_in_the_names_of_files_that_travel(tmp_path: Path) -
 
 def test_a_name_with_a_line_break_is_refused() -> None:
     with pytest.raises(BackendError, match="line break"):
-        description.argument("a\nb")
+        quoting.argument("a\nb")
 
 
 @pytest.mark.parametrize(

@@ -45,6 +45,12 @@ REMOVED = {"JobStatus": ads.REMOVED, "StageInStart": 100}
             "Its files did not reach HTCondor.",
         ),
         (
+            {"JobStatus": ads.REMOVED, "RemoveReason": f"{ads.NEVER_SPOOLED} (by user alice)"},
+            "failed",
+            "submit",
+            "Its files did not reach HTCondor.",
+        ),
+        (
             {**REMOVED, "RemoveReason": "via condor_rm (by user alice)"},
             "cancelled",
             "user",
@@ -60,6 +66,31 @@ def test_what_is_said_of_a_job_whose_files_are_in_the_spool(
     assert (words or "") in (seen.message or "")
     if state in ("failed", "cancelled"):
         assert ads.history_status(ad) == seen
+
+
+@pytest.mark.parametrize("looked_at", [True, False])
+@pytest.mark.parametrize(
+    ("ad", "counts"),
+    [
+        ({"JobStatus": ads.HELD, "HoldReasonCode": ads.SPOOLING}, True),
+        ({"JobStatus": ads.REMOVED, "RemoveReason": f"{ads.NEVER_SPOOLED} (by user alice)"}, False),
+        ({"JobStatus": ads.REMOVED, "RemoveReason": "Spooling is taking too long"}, False),
+        ({"JobStatus": ads.REMOVED}, False),
+        ({"JobStatus": ads.REMOVED, "RemoveReason": "via condor_rm (by user alice)"}, True),
+        ({"JobStatus": ads.REMOVED, "RemoveReason": "PeriodicRemove", **SPOOLED}, True),
+        ({"JobStatus": ads.IDLE, **SPOOLED}, True),
+        (ENDED, True),
+    ],
+)
+def test_a_job_counts_as_sent_unless_it_was_removed_without_its_files(
+    ad: dict[str, Any], counts: bool, looked_at: bool
+) -> None:
+    classad = pytest.importorskip("classad2")
+    # The schedd sets it when it looks through its queue, soon after the submission or later.
+    seen = {"StageInStart": 100} if looked_at else {}
+    job = classad.ClassAd({**seen, **ad, ads.BATCH: "scan/b0001"})
+    constraint = spool.arrived(f'member({ads.BATCH}, {{"scan/b0001"}})')
+    assert classad.ExprTree(constraint).eval(job) is counts
 
 
 class FakeBindings:

@@ -235,6 +235,15 @@ def test_gpus_are_asked_for_in_the_words_that_the_site_takes(
     assert len(fake.sent()) == (2 if refused else 1)
 
 
+@pytest.mark.parametrize("refused", [(), ("--gres",), ("--time=5",)])
+def test_slurm_is_asked_nothing_twice_before_a_scan_is_sent(
+    monkeypatch: pytest.MonkeyPatch, refused: Sequence[str]
+) -> None:
+    fake = FakeCommands(monkeypatch, refused, "QOSMaxWallDurationPerJobLimit")
+    backend_with(gpus=2, walltime_s=100).check()
+    assert len({tuple(call) for call in fake.calls}) == len(fake.calls)
+
+
 def test_where_a_qos_leaves_no_spare_time_the_bare_walltime_is_asked_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
