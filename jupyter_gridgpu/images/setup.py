@@ -6,13 +6,12 @@ stands in single quotes and is run by `eval`, so that whatever it says is no par
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from jupyter_gridgpu.images.shell import variable, within_quotes
+from jupyter_gridgpu.images.shell import filled, variable, within_quotes
 from jupyter_gridgpu.model.environment import Environment
 from jupyter_gridgpu.worker.image import OWN_KERNEL_VARIABLE
 
@@ -80,7 +79,7 @@ class Setup:
             "SECONDS": str(SETUP_S),
             "BYTES": str(OUTPUT_BYTES),
         }
-        return {"SETUP_LINES": _filled(_LINES, places), "SETUP": first + _filled(_SETUP, places)}
+        return {"SETUP_LINES": filled(_LINES, places), "SETUP": first + filled(_SETUP, places)}
 
     def program(self) -> str | None:
         """Return the program of `--python` as a word of worker.sh; None without `--python`."""
@@ -116,8 +115,3 @@ class Setup:
 def _run(number: int, text: str, command: str) -> str:
     # Programs that a line leaves in the background do not get handle 9.
     return f"gridgpu_line {number} {shlex.quote(text)}\n{command} 9>&-\ngridgpu_after $?"
-
-
-def _filled(template: Path, places: dict[str, str]) -> str:
-    text = template.read_text(encoding="utf-8")
-    return re.sub(r"#([A-Z_]+)#", lambda found: places[found[1]], text)
