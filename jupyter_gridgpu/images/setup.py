@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from jupyter_gridgpu.images.hidden import hiding
 from jupyter_gridgpu.images.shell import filled, variable, within_quotes
 from jupyter_gridgpu.model.environment import Environment
 from jupyter_gridgpu.worker.image import OWN_KERNEL_VARIABLE
@@ -22,8 +23,9 @@ CONDA = "conda:"  # before the name of an environment
 FIRST = variable("first")  # python3, if the setup lines have chosen another one
 _LINES = Path(__file__).with_name("setup_lines.sh")
 _SETUP = Path(__file__).with_name("setup.sh")
-# Variables of the session that belong to another Python than the one of --python.
-_OTHER_PYTHON = "unset PYTHONHOME PYTHONEXECUTABLE VIRTUAL_ENV __PYVENV_LAUNCHER__"
+# Variables of the session that belong to another Python than the one of --python. They would make
+# that one use the packages of the other.
+OF_ANOTHER_PYTHON = ("PYTHONHOME", "PYTHONEXECUTABLE", "VIRTUAL_ENV", "__PYVENV_LAUNCHER__")
 _TRIAL = """\
 if ! why=$("$program" -c "" 2>&1); then
     fail 74 "$program, which --python names, does not start as a Python on $host: $why"
@@ -104,7 +106,7 @@ class Setup:
     def _python_lines(self) -> list[str]:
         lines = [f"unset {OWN_KERNEL_VARIABLE}"]
         if self.environment.python is not None:
-            lines.append(_OTHER_PYTHON)
+            lines.append(hiding(OF_ANOTHER_PYTHON))
             if self.own_kernel:
                 lines.append(f"export {OWN_KERNEL_VARIABLE}=1")
         if self.before:
