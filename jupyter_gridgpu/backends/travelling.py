@@ -3,7 +3,7 @@
 A job gets the variables that a session of conda, of environment modules or of a framework sets
 (`TRAVELS`), and those that `--env` names. It never gets what describes this machine, this login or
 this notebook, nor what looks like a secret: others may read the environment of a job. Secrets have
-a way of their own, see transport/secret_files.py.
+a way of their own, see transport/scan_secrets.py.
 """
 
 from __future__ import annotations

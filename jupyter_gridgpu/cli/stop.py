@@ -8,7 +8,8 @@ from collections.abc import Collection
 import click
 
 from jupyter_gridgpu import client
-from jupyter_gridgpu.backends.panda.stop_texts import HEARTBEAT, made_anew
+from jupyter_gridgpu.backends.panda.heartbeats import HEARTBEAT
+from jupyter_gridgpu.backends.panda.stop_texts import made_anew
 from jupyter_gridgpu.backends.panda.task_map import attempts
 from jupyter_gridgpu.cli.output import echo
 from jupyter_gridgpu.model.grace import grace_seconds

@@ -17,11 +17,12 @@ from jupyter_gridgpu.images.container import (
 from jupyter_gridgpu.images.hidden import SENT_PATH, image_alone
 from jupyter_gridgpu.images.identity import digest
 from jupyter_gridgpu.images.reference import parse, parse_bind
-from jupyter_gridgpu.images.setup import conda_name, has_setup
+from jupyter_gridgpu.images.setup import OF_ANOTHER_PYTHON, conda_name, has_setup
 from jupyter_gridgpu.images.temporary_folder import temporary_folder
 
 __all__ = [
     "ARCHIVE",
+    "OF_ANOTHER_PYTHON",
     "PASSED_VARIABLES",
     "SENT_PATH",
     "check_runs_here",

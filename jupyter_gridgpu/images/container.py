@@ -20,8 +20,8 @@ from jupyter_gridgpu.images.setup import Setup, assignments, has_setup
 from jupyter_gridgpu.model.kernel_language import NATIVE_KERNEL
 from jupyter_gridgpu.model.resources import Container
 from jupyter_gridgpu.model.scan import DROP, PUSH, ScanSpec
-from jupyter_gridgpu.model.shared_paths import place_on_nodes
 from jupyter_gridgpu.store.access import closed
+from jupyter_gridgpu.store.shared_paths import place_on_nodes
 from jupyter_gridgpu.transport.key_files import sender_file
 from jupyter_gridgpu.transport.scan_secrets import kept_file
 

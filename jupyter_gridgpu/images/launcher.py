@@ -7,7 +7,6 @@ command lines come from the runtimes (`ImageRuntime`), and are written as shell 
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,7 +25,7 @@ from jupyter_gridgpu.images.base import (
 from jupyter_gridgpu.images.hidden import hiding, own_path
 from jupyter_gridgpu.images.reference import SIF_MAGIC, SIF_MAGIC_AT
 from jupyter_gridgpu.images.setup import Setup
-from jupyter_gridgpu.images.shell import command_line, quoted, variable, within_quotes
+from jupyter_gridgpu.images.shell import command_line, filled, quoted, variable, within_quotes
 from jupyter_gridgpu.images.temporary_folder import TEMPORARY_TARGETS, temporary_folder_lines
 from jupyter_gridgpu.worker.image import NAME_VARIABLE, VERSION_VARIABLE
 
@@ -112,9 +111,7 @@ def script(
         "NO_PROGRAM": _no_program(image, programs, launch),
         **launch.setup.places(),
     }
-    # All places are filled in at once, since the name of an image could look like another place.
-    template = TEMPLATE.read_text(encoding="utf-8")
-    return re.sub(r"#([A-Z_]+)#", lambda found: places[found[1]], template)
+    return filled(TEMPLATE, places)
 
 
 def _checks(image: Image | None, binds: Sequence[Bind], launch: Launch) -> list[str]:

@@ -6,13 +6,13 @@ stands in single quotes and is run by `eval`, so that whatever it says is no par
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from jupyter_gridgpu.images.shell import variable, within_quotes
+from jupyter_gridgpu.images.hidden import hiding
+from jupyter_gridgpu.images.shell import filled, variable, within_quotes
 from jupyter_gridgpu.model.environment import Environment
 from jupyter_gridgpu.worker.image import OWN_KERNEL_VARIABLE
 
@@ -23,8 +23,9 @@ CONDA = "conda:"  # before the name of an environment
 FIRST = variable("first")  # python3, if the setup lines have chosen another one
 _LINES = Path(__file__).with_name("setup_lines.sh")
 _SETUP = Path(__file__).with_name("setup.sh")
-# Variables of the session that belong to another Python than the one of --python.
-_OTHER_PYTHON = "unset PYTHONHOME PYTHONEXECUTABLE VIRTUAL_ENV __PYVENV_LAUNCHER__"
+# Variables of the session that belong to another Python than the one of --python. They would make
+# that one use the packages of the other.
+OF_ANOTHER_PYTHON = ("PYTHONHOME", "PYTHONEXECUTABLE", "VIRTUAL_ENV", "__PYVENV_LAUNCHER__")
 _TRIAL = """\
 if ! why=$("$program" -c "" 2>&1); then
     fail 74 "$program, which --python names, does not start as a Python on $host: $why"
@@ -80,7 +81,7 @@ class Setup:
             "SECONDS": str(SETUP_S),
             "BYTES": str(OUTPUT_BYTES),
         }
-        return {"SETUP_LINES": _filled(_LINES, places), "SETUP": first + _filled(_SETUP, places)}
+        return {"SETUP_LINES": filled(_LINES, places), "SETUP": first + filled(_SETUP, places)}
 
     def program(self) -> str | None:
         """Return the program of `--python` as a word of worker.sh; None without `--python`."""
@@ -105,7 +106,7 @@ class Setup:
     def _python_lines(self) -> list[str]:
         lines = [f"unset {OWN_KERNEL_VARIABLE}"]
         if self.environment.python is not None:
-            lines.append(_OTHER_PYTHON)
+            lines.append(hiding(OF_ANOTHER_PYTHON))
             if self.own_kernel:
                 lines.append(f"export {OWN_KERNEL_VARIABLE}=1")
         if self.before:
@@ -116,8 +117,3 @@ class Setup:
 def _run(number: int, text: str, command: str) -> str:
     # Programs that a line leaves in the background do not get handle 9.
     return f"gridgpu_line {number} {shlex.quote(text)}\n{command} 9>&-\ngridgpu_after $?"
-
-
-def _filled(template: Path, places: dict[str, str]) -> str:
-    text = template.read_text(encoding="utf-8")
-    return re.sub(r"#([A-Z_]+)#", lambda found: places[found[1]], text)

@@ -69,12 +69,12 @@ setup_fail() {
     fail 76 "Setup line $line $how on $host: $words.${said:+ It said: $said}"
 }
 
-out=jobs/${keys%% *}/launch.log size=0
-if [ -w "jobs/${keys%% *}" ] && plain "$out" new; then
+size=0 out=
+if find_log "${keys%% *}"; then
+    out=$log
     if [ -f "$out" ]; then size=$(wc -c <"$out"); fi
     exec 8>>"$out"
 else
-    out=
     exec 8>&2
 fi
 report=${TMPDIR:-/tmp}

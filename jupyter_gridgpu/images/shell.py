@@ -1,9 +1,11 @@
-"""Writes the words of a command line as text for a POSIX shell."""
+"""Writes text for a POSIX shell: command lines, and scripts with places to fill in."""
 
 from __future__ import annotations
 
+import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 # Stands before and after the name of a variable in a word. No path and no option can contain it.
 _DELIMITER = "\0"
@@ -44,3 +46,12 @@ def within_quotes(text: str) -> str:
 def command_line(words: Sequence[str]) -> str:
     """Return the words of a command as shell text."""
     return " ".join(map(quoted, words))
+
+
+def filled(template: Path, places: Mapping[str, str]) -> str:
+    """Return the text of a file of this package, in which `#NAME#` stands for the text of a place.
+
+    All places are filled in at once, since a text could look like another place.
+    """
+    text = template.read_text(encoding="utf-8")
+    return re.sub(r"#([A-Z_]+)#", lambda found: places[found[1]], text)

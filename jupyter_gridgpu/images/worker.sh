@@ -18,8 +18,7 @@ say() {
     printf '%s\n' "$1" >&2
     # On a node that does not see the scan's folder, only stderr can have the line.
     for key in $keys; do
-        log=$folder/jobs/$key/launch.log
-        if [ -w "$folder/jobs/$key" ] && plain "$log" new; then printf '%s\n' "$1" >>"$log"; fi
+        if find_log "$key"; then printf '%s\n' "$1" >>"$log"; fi
     done
 }
 
@@ -34,6 +33,12 @@ plain() {
     [ ! -L "$1" ] && { [ -f "$1" ] || { [ -n "${2:-}" ] && [ ! -e "$1" ]; }; }
 }
 
+# Puts the path of a job's log into `log`, and tells whether it can be written.
+find_log() {
+    log=$folder/jobs/$1/launch.log
+    [ -w "$folder/jobs/$1" ] && plain "$log" new
+}
+
 has() {
     command -v "$1" >/dev/null 2>&1
 }
@@ -41,8 +46,7 @@ has() {
 # The runtime may print something before the worker has a log of its own. With several jobs, nobody
 # can tell which one it is about, so the log of the first job gets it.
 log() {
-    log=jobs/${keys%% *}/launch.log
-    if [ -w "jobs/${keys%% *}" ] && plain "$log" new; then exec 2>>"$log"; fi
+    if find_log "${keys%% *}"; then exec 2>>"$log"; fi
 }
 
 # A folder of this name may be there without the scan: a mount point whose disk is missing.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from jupyter_gridgpu.model.fields import Fields
 
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,199}")  # the name of a variable
-LINE_LIMIT = 2000  # characters of one line of shell
+LINE_LIMIT = 2000  # characters of one line of shell, or of one option of a batch system
 VALUE_LIMIT = 30_000  # characters of a variable with its value; a PATH may be long
 LINES_LIMIT = 100  # of each kind
 

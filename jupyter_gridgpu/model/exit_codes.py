@@ -29,7 +29,7 @@ WORKER_EXITS = {
 }
 OUR_EXITS = {**LAUNCHER_EXITS, **WORKER_EXITS}
 EXIT_NODE = 70
-# Of two codes for one reason, the launcher's is used here: what it says is as good.
+# The worker has no codes for these two reasons, so it uses those of the launcher.
 CODE_OF_REASON = {
     **{reason: code for code, (reason, _) in WORKER_EXITS.items()},
     "image": 73,

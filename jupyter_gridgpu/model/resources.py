@@ -6,10 +6,10 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from jupyter_gridgpu.model.environment import is_line
 from jupyter_gridgpu.model.fields import Fields
 
 PLACE_LIMIT = 500  # characters of the longest name for a batch system
-OPTION_LIMIT = 2000  # characters of one option of a batch system
 VERSION = re.compile(r"\d{1,3}(\.\d{1,3})?")
 ANY_RUNTIME, NO_RUNTIME = "auto", "none"
 RUNTIMES = (ANY_RUNTIME, "apptainer", "podman", NO_RUNTIME)
@@ -69,11 +69,6 @@ def is_place_name(text: str) -> bool:
     return 0 < len(text) <= PLACE_LIMIT and text.isprintable() and text[0] not in "- "
 
 
-def is_engine_option(text: str) -> bool:
-    """Return whether a text can be an option of a batch system: one printable line."""
-    return bool(text.strip()) and text.isprintable() and len(text) <= OPTION_LIMIT
-
-
 def is_shared_path(text: str) -> bool:
     """Return whether a text is a whole path of a folder, other than the root."""
     whole = text.startswith("/") and text.strip("/") != ""
@@ -118,7 +113,7 @@ def placement_from(fields: Fields) -> Placement:
         shared=fields.truth("shared", True),
         output=_place(fields, "output"),
         attempts=fields.maybe("attempts", fields.whole),
-        options=fields.texts("options", (), form=is_engine_option, what="an option"),
+        options=fields.texts("options", (), form=is_line, what="an option"),
         shared_paths=fields.texts("shared_paths", (), form=is_shared_path, what="a folder"),
         **sites,
     )

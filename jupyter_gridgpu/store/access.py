@@ -24,7 +24,7 @@ def closed(path: Path) -> str | None:
     needed = os.R_OK
     if os.path.isdir(whole):
         needed |= os.X_OK
-    if os.path.lexists(whole) and os.path.exists(whole) and not os.access(whole, needed):
+    if os.path.exists(whole) and not os.access(whole, needed):
         return _clause(whole)
     return None
 

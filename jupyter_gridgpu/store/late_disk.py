@@ -14,6 +14,7 @@ import uuid
 from pathlib import Path
 
 from jupyter_gridgpu.store.opener import create_plain, open_plain
+from jupyter_gridgpu.store.shared_paths import is_below
 
 TABLE = "/proc/self/mountinfo"
 USUAL_S = 60.0  # NFS keeps attributes for so long where nobody has set another time
@@ -57,9 +58,8 @@ def mount_of(path: Path, table: str = TABLE) -> tuple[str, str]:
         if len(words) < 6 or len(more) < 3:
             continue
         point = re.sub(r"\\([0-7]{3})", lambda octal: chr(int(octal[1], 8)), words[4])
-        below = here == point or here.startswith(point.rstrip("/") + "/")
         # Of two mounts at one place, the later one counts.
-        if below and len(point) >= best:
+        if is_below(here, point) and len(point) >= best:
             best, found = len(point), (more[0], more[2])
     return found
 

@@ -130,8 +130,8 @@ def _describe_copy() -> dict[str, Any]:
         "gpus": gpus,
         "models": sorted(set(gpu_models())),
         "engine": {name: os.environ[name] for name in BATCH_SYSTEM_VARIABLES if name in os.environ},
+        "executable": sys.executable,
     }
-    about["executable"] = sys.executable
     if image_name():
         about["image"] = image_name()
         about["image_mark"] = image_version()

@@ -100,8 +100,7 @@ MAY_OPEN: dict[str, set[str]] = {
     "backends/panda/client.py": {"open"},
     # They read files of this package.
     "images/check.py": {"read_text"},
-    "images/launcher.py": {"read_text"},
-    "images/setup.py": {"read_text"},
+    "images/shell.py": {"read_text"},
     "worker/packing.py": {"read_text", "write_bytes", "zipfile.ZipFile"},  # into a new folder
     # They write into a folder that was just made and that nobody else knows.
     "records/export/csv_table.py": {"open"},

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from jupyter_gridgpu.model.records import SharedFile
-from jupyter_gridgpu.model.shared_paths import place_on_nodes
+from jupyter_gridgpu.store.shared_paths import place_on_nodes
 
 
 def files_on_nodes(files: Mapping[str, Path], folders: Sequence[str]) -> dict[str, SharedFile]:

@@ -10,7 +10,7 @@ from jupyter_gridgpu.backends.htcondor.submit_options import SubmitOptions
 from jupyter_gridgpu.errors import BackendError
 from jupyter_gridgpu.model.records import SharedFile
 from jupyter_gridgpu.model.scan import ScanSpec
-from jupyter_gridgpu.model.shared_paths import place_on_nodes
+from jupyter_gridgpu.store.shared_paths import place_on_nodes
 
 ON_EVERY_NODE = "/cvmfs/"  # images below this are on the nodes, and do not travel
 

@@ -21,8 +21,6 @@ from jupyter_gridgpu.store.paths import ScanPaths
 from jupyter_gridgpu.worker.image import OWN_KERNEL_VARIABLE
 
 CHECK_S = 120  # a Python on a slow disk
-# They belong to another Python, and would make this one use the packages of that.
-OF_ANOTHER_PYTHON = ("PYTHONHOME", "PYTHONEXECUTABLE", "VIRTUAL_ENV", "__PYVENV_LAUNCHER__")
 _PROBE = Path(__file__).with_name("python_probe.py")
 _KEY = "v0001.1"
 
@@ -32,7 +30,8 @@ def fork_server(scan: ScanSpec, paths: ScanPaths) -> ForkServer:
     python = scan.environment.python
     if python is None:
         return ForkServer(paths)
-    variables = {name: value for name, value in os.environ.items() if name not in OF_ANOTHER_PYTHON}
+    others = images.OF_ANOTHER_PYTHON
+    variables = {name: value for name, value in os.environ.items() if name not in others}
     if scan.kernel == NATIVE_KERNEL:
         variables[OWN_KERNEL_VARIABLE] = "1"
     return ForkServer(paths, python, variables)

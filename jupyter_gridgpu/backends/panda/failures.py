@@ -81,7 +81,7 @@ def _sentence(job: Mapping[str, Any], codes: Mapping[str, int], exit_code: int) 
         # The code of `exe` is the exit code of the job once more.
         if source != "exe":
             _, words = meaning(source, code)
-            parts.append(f"{source} {code}{words and ': '}{words}")
+            parts.append(f"{source} {code}: {words}" if words else f"{source} {code}")
     if exit_code:
         parts.append(f"exit code {exit_code}")
     text = _first_diagnostic(job, codes)

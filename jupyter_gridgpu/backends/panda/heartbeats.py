@@ -10,8 +10,9 @@ from jupyter_gridgpu.model.units import duration_text
 
 HEARTBEAT_S = 1800  # from one report of a pilot to the next
 SAID_AFTER_S = 1500  # a silence that is shorter is not worth a word
-LATE_S = HEARTBEAT_S + 300
 MINUTE_S = 60
+HEARTBEAT = f"{HEARTBEAT_S // MINUTE_S} min"
+LATE_S = HEARTBEAT_S + 300
 # A silence that lasts is told in longer steps, since each new sentence is a line of the journal.
 STEP_S = 300
 
@@ -33,7 +34,7 @@ def silence(job: Mapping[str, Any], now: float) -> str:
         shown = int(silent_s) // MINUTE_S
         return (
             f" There was no sign of life from the pilot for {shown} min; it reports every"
-            f" {HEARTBEAT_S // MINUTE_S} min."
+            f" {HEARTBEAT}."
         )
     shown_s = silent_s // STEP_S * STEP_S
     return (

@@ -34,13 +34,13 @@ exec python3 worker.pyz grid "$1"
 
 
 def pack(
-    paths: ScanPaths, tasks: Sequence[Sequence[str]], target: Path, keys: Mapping[str, Path] = {}
+    paths: ScanPaths, tasks: Sequence[Sequence[str]], target: Path, private: Mapping[str, Path] = {}
 ) -> int:
     """Write the sandbox of a batch into `target` and return its size in bytes.
 
-    `keys` are files of the user's settings by their names in the archive: the one with which jobs
-    send metrics, see docs/channels.md, and the secrets of the scan. They may be missing. Raises
-    BackendError if the sandbox is too large, OSError.
+    `private` are files of the user's settings by their names in the archive: the one with which
+    jobs send metrics, see docs/channels.md, and the secrets of the scan. They may be missing.
+    Raises BackendError if the sandbox is too large, OSError.
     """
     # Line N of the table holds the jobs of the task with sequence number N.
     table = "".join(_table_line(paths, keys) for keys in tasks)
@@ -56,7 +56,7 @@ def pack(
         _add(archive, "jobs.jsonl", table.encode())
         for path in (paths.worker, paths.launcher, paths.notebook):
             _add(archive, path.name, read_bounded(path, FILE_BYTES))
-        for name, path in keys.items():
+        for name, path in private.items():
             if path.is_file():
                 _add(archive, name, read_bounded(path, FILE_BYTES), 0o600)
         for name, path in sorted(files.items()):

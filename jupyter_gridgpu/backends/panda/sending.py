@@ -55,17 +55,16 @@ def _upload(
 ) -> tuple[str, int]:
     """Upload the sandbox of a batch. Return its name on the server and its size in bytes."""
     archive = f"jobO.{scan.id}.{batch.name}.tar.gz"
-    sender = key_files.sender_file(scan.id)
+    private = {paths.sender.name: key_files.sender_file(scan.id)}
+    secrets = scan_secrets.kept_file(scan)
+    if secrets is not None:
+        private[secrets.name] = secrets
     # The sandbox holds the key with which jobs send metrics. The key must never lie in the scan's
     # folder, so the sandbox is made elsewhere.
     with tempfile.TemporaryDirectory(prefix="gridgpu-") as folder:
         # panda-client calls an archive on the server by the path that it is given.
         os.chdir(folder)
-        keys = {paths.sender.name: sender}
-        secrets = scan_secrets.kept_file(scan)
-        if secrets is not None:
-            keys[secrets.name] = secrets
-        size = sandbox.pack(paths, batch.tasks, Path(archive), keys)
+        size = sandbox.pack(paths, batch.tasks, Path(archive), private)
         use_cache = submitter.vo == "atlas"
         reply = panda.ask("putFile", archive, useCacheSrv=use_cache, reuseSandbox=True)
         # The temporary folder is about to be removed.

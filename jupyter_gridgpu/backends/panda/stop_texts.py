@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from jupyter_gridgpu.backends.panda.heartbeats import HEARTBEAT_S
+from jupyter_gridgpu.backends.panda.heartbeats import HEARTBEAT
 
-# How often a pilot reports to PanDA, and hears that its job was killed.
-HEARTBEAT = f"{HEARTBEAT_S // 60} min"
 BEING_STOPPED = "It is being stopped."
+# A pilot hears that its job was killed when it reports.
 TOLD_TO_END = f"It is told to end when its pilot next reports, which takes up to {HEARTBEAT}."
 
 

@@ -85,7 +85,7 @@ def _in_data(body: str) -> str | None:
     try:
         data = parse_json(body)
     except ValueError:
-        return f"PanDA answered with something that is no data: {_words(body)}"
+        data = None
     if not isinstance(data, dict):
         return f"PanDA answered with something that is no data: {_words(body)}"
     message = data.get("message")

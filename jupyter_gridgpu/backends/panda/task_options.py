@@ -64,13 +64,7 @@ _NEVER = re.compile(
 
 def check(options: Sequence[str]) -> None:
     """Raise BackendError for the first option that PanDA is not given, and say why."""
-    seen: set[str] = set()
-    for text in options:
-        name, value = _parts(text)
-        if name in seen:
-            raise BackendError(f"--engine-option {_shown(text)}: --{name} is given twice.")
-        seen.add(name)
-        _of_one(text, name, value)
+    _by_name(options)
 
 
 def parameters(options: Sequence[str], archive: str) -> dict[str, Any]:
@@ -78,15 +72,25 @@ def parameters(options: Sequence[str], archive: str) -> dict[str, Any]:
 
     Raises BackendError.
     """
-    check(options)
+    by_name = _by_name(options)
     found: dict[str, Any] = {}
+    for of_one in by_name.values():
+        found.update(of_one)
+    if _ARCHIVE in by_name:
+        found["fixedSandbox"] = archive
+    # --cpuTimePerEvent sets another unit, which does not count whatever the order of the two is.
+    found.update(by_name.get("fixedCpuTime", {}))
+    return found
+
+
+def _by_name(options: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Return the parameters that follow from each option. Raises BackendError."""
+    found: dict[str, dict[str, Any]] = {}
     for text in options:
         name, value = _parts(text)
-        found.update(_of_one(text, name, value))
-        if name == _ARCHIVE:
-            found["fixedSandbox"] = archive
-    if "fixedCpuTime" in {_parts(text)[0] for text in options}:
-        found.update(_FLAGS["fixedCpuTime"])
+        if name in found:
+            raise _refused(text, f"--{name} is given twice")
+        found[name] = _of_one(text, name, value)
     return found
 
 

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from tests.engines.panda.answers import done
+from tests.engines.panda.gpus import Gpu
 from tests.engines.panda.handler import handler_for
 from tests.engines.panda.jedi import Jedi
 from tests.engines.panda.pilot import Pilot
-from tests.engines.panda.tasks import REPORTED, Gpu, Job, stamp
+from tests.engines.panda.tasks import REPORTED, Job, stamp
 from tests.engines.panda.tokens import make_token
 
 __all__ = ["CPU_SITE", "GPU_SITE", "FakePanda", "make_token"]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import time
 from typing import Any
 
 from tests.engines.panda.answers import done, refused
+from tests.engines.panda.gpus import Gpu, wanted_gpu
 from tests.engines.panda.recorded import resubmission, task_fields
-from tests.engines.panda.tasks import ENDED, FINAL, Gpu, Job, Task, stamp
+from tests.engines.panda.tasks import ENDED, FINAL, Job, Task, stamp
 
 # What JEDI does with a task of each state by itself, before the task has jobs.
 FOLLOWING = {
@@ -302,34 +302,8 @@ class Jedi:
 
         The GPU is compared when a worker asks, and nowhere else.
         """
-        gpu, wanted = self.sites[job.site], _gpu(job.task.params.get("architecture") or "")
-        if wanted is None:
-            return True
-        if gpu is None or wanted.get("vendor") != gpu.vendor:
-            return False
-        if "cuda" in wanted and gpu.cuda is None:
-            return False
-        model = wanted.get("model", "")
-        if model != "*" and not re.match(model, gpu.model, re.IGNORECASE):
-            return False
-        return gpu.vram >= int(wanted.get("vram", "0").lstrip(">="))
-
-
-def _gpu(text: str) -> dict[str, str] | None:
-    """Return what an architecture string wants of a GPU, or None where it wants none.
-
-    `#&nvidia:vram>=40960:model=.*A100.*` wants a vendor, an amount of memory and a model.
-    """
-    found = re.search(r"&([A-Za-z]+)(?:-([^:]+))?(.*)", text)
-    if found is None:
-        return None
-    parts = dict(re.findall(r":(\w+)(>?=.*?)(?=:|$)", found[3]))
-    # The "=" before the model stays in the text that was found.
-    model = parts.pop("model", "")[1:] or found[2] or ""
-    wanted = {"vendor": found[1], **parts}
-    if model:
-        wanted["model"] = model
-    return wanted
+        gpu, wanted = self.sites[job.site], wanted_gpu(job.task.params.get("architecture") or "")
+        return wanted is None or (gpu is not None and gpu.fits(wanted))
 
 
 def _added() -> dict[str, Any]:

@@ -7,16 +7,15 @@ from __future__ import annotations
 
 import threading
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlsplit
 
+from tests.engines.panda.asking import send
 from tests.engines.panda.handler import HTML
 
-ANSWER_S = 30
 POLL_S = 0.05
 KEPT_HEADERS = ("Authorization", "Origin", "Content-Type", "Accept")
 # What happens to a request, by the name of the fault: whether the server gets it at all, and what
@@ -101,13 +100,7 @@ class _Handler(BaseHTTPRequestHandler):
         headers = {name: self.headers[name] for name in KEPT_HEADERS if self.headers[name]}
         data = body if self.command == "POST" else None
         url = f"{self.proxy.target}{self.path}"
-        request = urllib.request.Request(url, data, headers, method=self.command)
-        try:
-            with urllib.request.urlopen(request, timeout=ANSWER_S) as response:
-                return response.status, response.read().decode()
-        except urllib.error.HTTPError as error:
-            with error:
-                return error.code, error.read().decode()
+        return send(urllib.request.Request(url, data, headers, method=self.command))
 
     def _send(self, status: int, text: str) -> None:
         data = text.encode()

@@ -10,20 +10,19 @@ from __future__ import annotations
 
 import json
 import re
-import urllib.error
 import urllib.parse
 import urllib.request
 import zlib
 from typing import Any
 
 from tests.engines.panda import recorded
+from tests.engines.panda.asking import send
 from tests.engines.panda.compare import Comparison
 from tests.engines.panda.fake import FakePanda, make_token
 from tests.engines.panda.tasks import Job, Task
 
 KILLED = 1144  # the pilot's code of a job that the server told it to kill
 STEPS = 12  # that may lie between two answers
-ANSWER_S = 30  # for one request
 BOUNDARY = "x"
 # What a token must be like so that the server refuses it in these words.
 TOKENS: dict[str, dict[str, Any]] = {
@@ -175,7 +174,7 @@ class Replay:
             kind, sent = self._upload(body["multipart"][0])
         url = f"{self._panda.url}{path}?{urllib.parse.urlencode(query, doseq=True)}"
         head = {"Content-Type": kind, "Authorization": f"Bearer {_token(line)}"}
-        status, text = _send(urllib.request.Request(url, sent, head))
+        status, text = send(urllib.request.Request(url, sent, head))
         assert line["status"] == status, (line["n"], status)
         if status != 200:
             return {"text": text}
@@ -245,16 +244,6 @@ class Replay:
         made = self._panda.jedi.tasks[self._tasks[int(task[1])]]
         counted = int(number[1]) - _offset(made)
         return self._know(ident, made.ident, counted, int(line.get("attemptNr") or 1))
-
-
-def _send(request: urllib.request.Request) -> tuple[int, str]:
-    """Return status and text of the answer to a request."""
-    try:
-        with urllib.request.urlopen(request, timeout=ANSWER_S) as response:
-            return response.status, response.read().decode()
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code, error.read().decode()
 
 
 def _token(line: dict[str, Any]) -> str:

@@ -25,16 +25,6 @@ def stamp(moment: float) -> dict[str, str]:
 
 
 @dataclass
-class Gpu:
-    """The GPU of a site's workers, as their pilots tell it."""
-
-    vendor: str = "nvidia"
-    model: str = "NVIDIA H100"
-    vram: int = 81920  # MB
-    cuda: float | None = None  # the version
-
-
-@dataclass
 class Job:
     """One attempt of PanDA at one sequence number."""
 

@@ -17,8 +17,8 @@ from jupyter_gridgpu.errors import BackendError
 from jupyter_gridgpu.model.records import SharedFile
 from jupyter_gridgpu.model.resources import Container, Placement
 from jupyter_gridgpu.model.scan import ScanSpec
-from jupyter_gridgpu.model.shared_paths import place_on_nodes
 from jupyter_gridgpu.store.paths import ScanPaths, write_json
+from jupyter_gridgpu.store.shared_paths import place_on_nodes
 from jupyter_gridgpu.testing.examples import small_scan
 from jupyter_gridgpu.worker import work_folder
 from jupyter_gridgpu.worker.shared_files import SharedFileProblem, shared_places

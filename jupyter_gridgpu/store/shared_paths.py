@@ -16,14 +16,14 @@ def place_on_nodes(path: str | Path, folders: Sequence[str]) -> str | None:
     whole, real = os.path.abspath(path), os.path.realpath(path)
     for folder in folders:
         root = os.path.realpath(folder)
-        if not _is_below(real, root):
+        if not is_below(real, root):
             continue
-        if _is_below(whole, folder):
+        if is_below(whole, folder):
             return whole
         return folder + real[len(root) :]
     return None
 
 
-def _is_below(path: str, folder: str) -> bool:
+def is_below(path: str, folder: str) -> bool:
     """Return whether a path is a folder, or lies in it."""
     return path == folder or path.startswith(f"{folder.rstrip('/')}/")
