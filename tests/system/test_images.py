@@ -68,8 +68,7 @@ RUNTIMES = ("apptainer", "podman")
 @pytest.fixture(scope="module")
 def runtimes() -> dict[str, str]:
     """Return the environment in which both runtimes are found."""
-    path = f"{images.apptainer_bin()}{os.pathsep}{os.environ['PATH']}"
-    return {"PATH": path, **images.podman_environment()}
+    return {**images.apptainer_environment(), **images.podman_environment()}
 
 
 @pytest.fixture(autouse=True)
