@@ -317,7 +317,6 @@ def test_an_image_that_only_nodes_have_is_let_through(
 
 @pytest.mark.usefixtures("slurm")
 def test_jobs_of_a_batch_system_run_in_the_image_with_the_gpus_that_it_gives(lab: Lab) -> None:
-    lab.env["GRIDGPU_POLL_S"] = "0.3"
     show = "import os\nprint('GPU', os.environ['CUDA_VISIBLE_DEVICES'])"
     notebook = lab.notebook(TRAIN, show, parameters="lr = 0.1")
     there = options("--on slurm --gpus 1 --image")

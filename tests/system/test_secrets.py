@@ -184,7 +184,6 @@ def test_a_secret_enters_an_image(
 
 
 def test_slurm_hands_a_secret_on_by_a_file(lab: SecretLab, slurm: Cluster) -> None:
-    lab.env.update(slurm.env, GRIDGPU_POLL_S="0.3")
     with watched_commands(lab.secret) as shown:
         scan = lab.begin("--on", "slurm", "--gpus", "1")
         wait_for_first(lab, scan)

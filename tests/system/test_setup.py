@@ -12,7 +12,6 @@ import pytest
 from tests.engines import images
 from tests.engines.condor import Pool
 from tests.engines.panda import FakePanda
-from tests.engines.slurm import Cluster
 from tests.kit import eventually
 
 from .helpers import one_sentence, options, processes_with, space, strict_json
@@ -187,8 +186,8 @@ def test_lines_run_outside_of_the_image(
 # batch systems --------------------------------------------------------------------------
 
 
-def test_lines_and_python_on_slurm(lab: Lab, slurm: Cluster, python: Path) -> None:
-    lab.env.update(slurm.env)
+@pytest.mark.usefixtures("slurm")
+def test_lines_and_python_on_slurm(lab: Lab, python: Path) -> None:
     there = options("--on slurm --per-job 2")
     scan = run(lab, *there, *LINES, "--python", str(python), count=2)
     for words in printed(scan):
