@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 import pytest
 
 from jupyter_gridgpu.model.resources import Container
@@ -20,7 +18,8 @@ class TestApptainer(OfThisMachine):
     @pytest.fixture(autouse=True)
     def runtime(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-        monkeypatch.setenv("PATH", f"{images.apptainer_bin()}{os.pathsep}{os.environ['PATH']}")
+        for name, value in images.apptainer_environment().items():
+            monkeypatch.setenv(name, value)
 
     def container(self) -> Container:
         return Container(str(images.sandbox()), runtime="apptainer")

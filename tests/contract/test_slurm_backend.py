@@ -14,12 +14,6 @@ from tests.engines.slurm import Cluster
 from .processes import living, of_job
 
 
-@pytest.fixture(autouse=True)
-def often(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ask Slurm more often than is good for one that others use."""
-    monkeypatch.setenv("GRIDGPU_POLL_S", "0.3")
-
-
 class TestSlurm(BackendContract):
     """On the cluster that all tests share."""
 

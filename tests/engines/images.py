@@ -30,13 +30,18 @@ HOSTILE = "hostile.py"
 
 
 def apptainer_bin() -> Path:
-    """Return the folder of a real `apptainer` for this machine, for the PATH of whoever uses it."""
+    """Return the folder of a real `apptainer` for this machine."""
     as_root("Apptainer for this machine")
 
     def build(part: Path, home: Path) -> None:
         run_script("apptainer.sh", part, home)
 
     return _built("apptainer", "apptainer.sh", build) / "bin"
+
+
+def apptainer_environment() -> dict[str, str]:
+    """Return the environment in which a real `apptainer` is found."""
+    return {"PATH": f"{apptainer_bin()}{os.pathsep}{os.environ['PATH']}"}
 
 
 def podman_environment() -> dict[str, str]:

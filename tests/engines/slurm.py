@@ -312,6 +312,8 @@ def new_slurm_cluster() -> Iterator[Cluster]:
 @pytest.fixture
 def slurm(slurm_cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
     """Make the commands of the cluster those of the test. No job is left on it afterwards."""
+    # Scans ask Slurm more often than is good for one that others use.
+    monkeypatch.setenv("GRIDGPU_POLL_S", "0.3")
     monkeypatch.setenv("SLURM_CONF", str(slurm_cluster.conf))
     monkeypatch.setenv(
         "PATH", f"{slurm_cluster.bin}{os.pathsep}{os.environ['PATH']}{os.pathsep}/usr/sbin"

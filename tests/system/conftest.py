@@ -7,7 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.engines.condor import Pool
+from tests.engines.panda import FakePanda
+
 from .lab import Lab
+from .panda_lab import panda_for
 
 
 @pytest.fixture
@@ -16,6 +20,19 @@ def lab(tmp_path: Path) -> Iterator[Lab]:
     made = Lab(tmp_path)
     yield made
     made.end()
+
+
+@pytest.fixture
+def panda(tmp_path: Path, lab: Lab) -> Iterator[FakePanda]:
+    """Yield the stand-in of PanDA, to which the scans of the lab go."""
+    with panda_for(lab, tmp_path / "panda") as made:
+        yield made
+
+
+@pytest.fixture
+def pool(condor_pool: Pool) -> Pool:
+    """Return the HTCondor pool that all tests share."""
+    return condor_pool
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import socket
 import stat
@@ -38,8 +37,8 @@ def elsewhere() -> Iterator[Path]:
 @pytest.fixture
 def attacked(elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> Lab:
     """Return a lab of a user whose home has keys, with both runtimes."""
-    path = f"{images.apptainer_bin()}{os.pathsep}{os.environ['PATH']}"
-    for name, value in {**images.podman_environment(), "PATH": path}.items():
+    runtimes = {**images.apptainer_environment(), **images.podman_environment()}
+    for name, value in runtimes.items():
         monkeypatch.setenv(name, value)
     user = elsewhere / "user"
     for name in (".ssh/id_ed25519", ".ssh/authorized_keys", ".config/gridgpu/collector.json"):

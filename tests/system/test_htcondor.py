@@ -33,12 +33,6 @@ import time; time.sleep(100)
 """
 
 
-@pytest.fixture
-def pool(condor_pool: Pool) -> Pool:
-    """Return the pool that all tests share."""
-    return condor_pool
-
-
 def on_pool(lab: Lab, count: int, *words: str, steps: int = 3) -> ScanOfLab:
     """Start a scan of trainings on the pool."""
     return lab.training(count, *HERE, *words, steps=steps)

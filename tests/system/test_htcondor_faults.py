@@ -22,12 +22,6 @@ SILENT_NODE = re.compile(
 )
 
 
-@pytest.fixture
-def pool(condor_pool: Pool) -> Pool:
-    """Return the pool that all tests share."""
-    return condor_pool
-
-
 def test_while_the_schedd_is_away_nothing_changes_and_a_new_runner_waits_for_it(
     lab: Lab, pool: Pool
 ) -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from tests.engines import images
 from tests.engines.condor import Pool
 
@@ -17,12 +15,6 @@ INSIDE = """
 import platform, sys
 print("python", sys.version_info[:2], "of", platform.freedesktop_os_release()["VERSION_CODENAME"])
 """
-
-
-@pytest.fixture
-def pool(condor_pool: Pool) -> Pool:
-    """Return the pool that all tests share."""
-    return condor_pool
 
 
 def test_an_unpacked_image_runs_through_the_launcher(lab: Lab, pool: Pool) -> None:

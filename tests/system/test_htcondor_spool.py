@@ -27,12 +27,6 @@ from .test_htcondor_faults import READ_AND_WRITE
 SPOOL = ("--engine-option", "spool = True")
 
 
-@pytest.fixture
-def pool(condor_pool: Pool) -> Pool:
-    """Return the pool that all tests share."""
-    return condor_pool
-
-
 def test_what_jobs_need_and_leave_goes_through_the_spool(lab: Lab, pool: Pool) -> None:
     (lab.folder / "data.txt").write_text("seven")
     travels = options("--no-shared-disk --files data.txt")

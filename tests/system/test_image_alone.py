@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,6 @@ import pytest
 
 from tests.engines import images
 from tests.engines.panda import FakePanda
-from tests.engines.panda.fake import make_token
 
 from .helpers import options, space, strict_json
 from .lab import Lab, ScanOfLab
@@ -49,22 +47,6 @@ def sender(tmp_path: Path) -> Path:
     return home
 
 
-@pytest.fixture
-def panda(tmp_path: Path, lab: Lab) -> Iterator[FakePanda]:
-    made = FakePanda(tmp_path / "panda")
-    (tmp_path / "token").write_text(make_token())
-    lab.env.update(
-        made.environment(),
-        OIDC_AUTH_TOKEN_FILE=str(tmp_path / "token"),
-        PANDA_CONFIG_ROOT=str(tmp_path / "pathena"),
-        GRIDGPU_POLL_S="0.2",
-        PYTHONPATH="",
-    )
-    del lab.env["PANDA_AUTH_ID_TOKEN"]
-    yield made
-    made.stop()
-
-
 @pytest.mark.parametrize("image", [(), ("--image", "docker://ml/base:latest")])
 def test_a_job_of_the_grid_runs_no_python_by_the_path_that_the_sender_has(
     lab: Lab, panda: FakePanda, sender: Path, image: tuple[str, ...]
@@ -73,7 +55,11 @@ def test_a_job_of_the_grid_runs_no_python_by_the_path_that_the_sender_has(
     notebook = lab.notebook(SHOW, parameters="lr = 0.1")
     command = [f"{sender}/bin/python", "-m", "jupyter_gridgpu.cli", "run", str(notebook), *words]
     ran = subprocess.run(
-        [*command, "--json"], env=lab.environment(), cwd=lab.folder, capture_output=True, text=True
+        [*command, "--json"],
+        env=lab.environment(PYTHONPATH=""),
+        cwd=lab.folder,
+        capture_output=True,
+        text=True,
     )
     assert ran.returncode == 0, ran.stderr
     scan = lab.scan_of(ran)
@@ -89,11 +75,10 @@ def test_a_job_of_the_grid_runs_no_python_by_the_path_that_the_sender_has(
 @pytest.fixture
 def runtimes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Both runtimes are found, and podman is set to let all variables in."""
-    path = f"{images.apptainer_bin()}{os.pathsep}{os.environ['PATH']}"
     conf = tmp_path / "containers.conf"
     given = Path(images.podman_environment()["CONTAINERS_CONF"]).read_text()
     conf.write_text(given.replace("[containers]", "[containers]\nenv_host=true"))
-    for name, value in {"PATH": path, "CONTAINERS_CONF": str(conf)}.items():
+    for name, value in {**images.apptainer_environment(), "CONTAINERS_CONF": str(conf)}.items():
         monkeypatch.setenv(name, value)
 
 

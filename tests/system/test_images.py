@@ -68,8 +68,7 @@ RUNTIMES = ("apptainer", "podman")
 @pytest.fixture(scope="module")
 def runtimes() -> dict[str, str]:
     """Return the environment in which both runtimes are found."""
-    path = f"{images.apptainer_bin()}{os.pathsep}{os.environ['PATH']}"
-    return {"PATH": path, **images.podman_environment()}
+    return {**images.apptainer_environment(), **images.podman_environment()}
 
 
 @pytest.fixture(autouse=True)
@@ -318,7 +317,6 @@ def test_an_image_that_only_nodes_have_is_let_through(
 
 @pytest.mark.usefixtures("slurm")
 def test_jobs_of_a_batch_system_run_in_the_image_with_the_gpus_that_it_gives(lab: Lab) -> None:
-    lab.env["GRIDGPU_POLL_S"] = "0.3"
     show = "import os\nprint('GPU', os.environ['CUDA_VISIBLE_DEVICES'])"
     notebook = lab.notebook(TRAIN, show, parameters="lr = 0.1")
     there = options("--on slurm --gpus 1 --image")

@@ -42,7 +42,6 @@ def test_nothing_is_lost_and_nothing_runs_twice_where_the_disk_is_seen_late(lab:
     run_script("late_disk.sh")
     if not os.path.exists("/dev/fuse"):
         absent("there is no /dev/fuse")
-    lab.env["GRIDGPU_POLL_S"] = "0.3"
     lab.home.mkdir()
     notebook = lab.notebook(TRAIN, parameters="n = 0\nmark = ''")
     words = [*space(n=[1, 2, 3, 4], mark=str(lab.mark)), *options("--on slurm --minimize loss")]

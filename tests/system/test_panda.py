@@ -10,7 +10,6 @@ import json
 import os
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,24 +22,7 @@ from tests.kit import eventually
 from .helpers import command_of, one_sentence, options, space
 from .lab import Lab, ScanOfLab
 from .notebooks import LONG
-
-
-@pytest.fixture
-def panda(tmp_path: Path, lab: Lab) -> Iterator[FakePanda]:
-    """Yield the stand-in, which the scans of the lab find by their environment."""
-    made = FakePanda(tmp_path / "panda")
-    token = tmp_path / "token"
-    token.write_text(make_token())
-    lab.env.update(
-        made.environment(),
-        OIDC_AUTH_TOKEN_FILE=str(token),
-        PANDA_CONFIG_ROOT=str(tmp_path / "pathena"),
-        GRIDGPU_POLL_S="0.2",
-    )
-    # The token is read from the file, which a test may change.
-    del lab.env["PANDA_AUTH_ID_TOKEN"]
-    yield made
-    made.stop()
+from .panda_lab import token_file
 
 
 @pytest.fixture
@@ -239,16 +221,16 @@ def test_what_cannot_be_sent_is_said_at_once(lab: Lab, panda: FakePanda) -> None
 
 
 def test_a_sign_in_that_ran_out_pauses_the_scan_until_there_is_another(
-    lab: Lab, panda: FakePanda, tmp_path: Path
+    lab: Lab, panda: FakePanda
 ) -> None:
     panda.hold = True
     scan = scan_of(lab, 2)
     eventually(lambda: "queued" in scan.states())
-    (tmp_path / "token").write_text(make_token(ends_in=-60.0))
+    token_file(lab).write_text(make_token(ends_in=-60.0))
     eventually(lambda: "ran out" in note(scan))
     assert set(scan.states()) == {"queued"}
     panda.hold = False
-    (tmp_path / "token").write_text(make_token())
+    token_file(lab).write_text(make_token())
     assert {variant["state"] for variant in scan.wait("done")["variants"]} == {"done"}
 
 
@@ -305,8 +287,8 @@ def test_a_notebook_of_megabytes_comes_home_without_its_largest_outputs(
     assert "did not fit into the job's metadata" in text
 
 
-def test_no_token_is_ever_written_or_shown(lab: Lab, panda: FakePanda, tmp_path: Path) -> None:
-    token = (tmp_path / "token").read_text()
+def test_no_token_is_ever_written_or_shown(lab: Lab, panda: FakePanda) -> None:
+    token = token_file(lab).read_text()
     scan = scan_of(lab, 1)
     eventually(lambda: scan.states() != ["new"])
     lines = [" ".join(command_of(process)) for process in scan.processes()]

@@ -151,7 +151,6 @@ def test_the_memory_that_is_asked_for_is_got_where_one_partition_has_both_kinds(
     slurm: Cluster, lab: Lab
 ) -> None:
     """Slurm knows types of GPUs and not their memory: the type that has it is asked for."""
-    lab.env["GRIDGPU_POLL_S"] = "0.3"
     asked = options("--on auto --queue gpu --gpus 1 --vram 40GB --memory 400MB")
     scan = lab.run(lab.notebook(), *SPACE, *asked)
     spec = json.loads((scan.folder / "scan.json").read_text())

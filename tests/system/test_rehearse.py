@@ -125,7 +125,7 @@ def test_there_needs_a_batch_system(lab: Lab) -> None:
 def test_a_rehearsal_there_is_one_job_of_the_queue_that_was_chosen(
     slurm: Cluster, lab: Lab
 ) -> None:
-    lab.env.update(JUPYTER_CONFIG_DIR=str(lab.folder / "config"), GRIDGPU_POLL_S="0.3", **slurm.env)
+    lab.env["JUPYTER_CONFIG_DIR"] = str(lab.folder / "config")
     asked = "--minimize loss --on auto --gpus 1 --gpu-model V100 --memory 400MB"
     words = [*LONG, *options(asked)]
     dry = lab.gridgpu("run", str(lab.notebook()), *words, "--dry-run").stdout

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import secrets
 import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 import click
 import pytest
@@ -20,8 +18,6 @@ from jupyter_gridgpu.cli.pack import pack
 from jupyter_gridgpu.cli.show import show
 from tests.engines import images
 from tests.engines.condor import Pool
-from tests.engines.panda import FakePanda
-from tests.engines.panda.fake import make_token
 from tests.engines.slurm import Cluster
 from tests.kit import eventually
 from tests.leaks import files_with, watched_commands
@@ -29,6 +25,7 @@ from tests.leaks import files_with, watched_commands
 from .helpers import one_sentence, options, space
 from .lab import Lab, ScanOfLab
 from .notebooks import Executed
+from .panda_lab import panda_for
 
 NAME = "LAB_TOKEN"
 # Variables of the session: of what sessions of conda and modules have, what means the same in an
@@ -175,10 +172,8 @@ def test_a_secret_on_this_machine_outlives_its_runner_and_the_variable(
 def test_a_secret_enters_an_image(
     lab: SecretLab, monkeypatch: pytest.MonkeyPatch, runtime: str
 ) -> None:
-    if runtime == "podman":
-        lab.env.update(images.podman_environment())
-    else:
-        lab.env["PATH"] = f"{images.apptainer_bin()}{os.pathsep}{os.environ['PATH']}"
+    podman = runtime == "podman"
+    lab.env.update(images.podman_environment() if podman else images.apptainer_environment())
     with watched_commands(lab.secret) as shown:
         asked = options(f"--image {images.sandbox()} --runtime {runtime}")
         scan = lab.begin(*asked, hold=1.0)
@@ -189,7 +184,6 @@ def test_a_secret_enters_an_image(
 
 
 def test_slurm_hands_a_secret_on_by_a_file(lab: SecretLab, slurm: Cluster) -> None:
-    lab.env.update(slurm.env, GRIDGPU_POLL_S="0.3")
     with watched_commands(lab.secret) as shown:
         scan = lab.begin("--on", "slurm", "--gpus", "1")
         wait_for_first(lab, scan)
@@ -214,20 +208,11 @@ def test_htcondor_hands_a_secret_on_by_a_file(
 
 
 def test_panda_gets_a_secret_only_when_the_user_says_so(lab: SecretLab, tmp_path: Path) -> None:
-    panda = FakePanda(tmp_path.parent / f"{tmp_path.name}-panda")
-    token = tmp_path / "token"
-    token.write_text(make_token())
-    lab.env.update(
-        panda.environment(),
-        OIDC_AUTH_TOKEN_FILE=str(token),
-        PANDA_CONFIG_ROOT=str(tmp_path / "pathena"),
-        GRIDGPU_POLL_S="0.2",
-    )
-    del lab.env["PANDA_AUTH_ID_TOKEN"]
-    try:
+    # The server keeps the secret, so its files are not in the folder that is searched for it.
+    with panda_for(lab, tmp_path.with_name(f"{tmp_path.name}-panda")):
         notebook = lab.notebook(SHOW, parameters="n = 0")
         there = options("--on panda --site LAB_GPU")
-        asked: list[Any] = [str(notebook), *space(n=[1]), *there, "--secret", NAME]
+        asked = [str(notebook), *space(n=[1]), *there, "--secret", NAME]
         refused = lab.gridgpu("run", *asked, code=3, env={NAME: lab.secret})
         assert "say --expose-secrets" in one_sentence(refused.stderr)
         lab.gate.touch()
@@ -235,8 +220,6 @@ def test_panda_gets_a_secret_only_when_the_user_says_so(lab: SecretLab, tmp_path
             scan = lab.begin(*there, "--expose-secrets")
             lab.check_ended(scan, got=())
         assert shown == []
-    finally:
-        panda.stop()
 
 
 def test_a_secret_that_is_not_there_is_refused_before_anything_is_made(lab: SecretLab) -> None:

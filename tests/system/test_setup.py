@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,8 +12,6 @@ import pytest
 from tests.engines import images
 from tests.engines.condor import Pool
 from tests.engines.panda import FakePanda
-from tests.engines.panda.fake import make_token
-from tests.engines.slurm import Cluster
 from tests.kit import eventually
 
 from .helpers import one_sentence, options, processes_with, space, strict_json
@@ -170,14 +166,14 @@ def test_lines_run_outside_of_the_image(
         script = f'#!/bin/sh\necho "$FROM_LINE" >{lab.folder}/seen\nexec {place}/apptainer "$@"\n'
         (wrapped / "apptainer").write_text(script)
         (wrapped / "apptainer").chmod(0o755)
-        monkeypatch.setenv("PATH", f"{place}{os.pathsep}{os.environ['PATH']}")
+        runtimes = images.apptainer_environment()
         line = f"export PATH={wrapped}:$PATH FROM_LINE=12; : >{lab.folder}/outside"
     else:
         image = images.archive()
-        for name, value in images.podman_environment().items():
-            monkeypatch.setenv(name, value)
+        runtimes = images.podman_environment()
         line = f": >{lab.folder}/outside"
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    for name, value in {**runtimes, "CUDA_VISIBLE_DEVICES": ""}.items():
+        monkeypatch.setenv(name, value)
     scan = run(lab, "--image", str(image), "--setup", line)
     [words] = printed(scan)
     assert words[-1] == str(image)
@@ -190,8 +186,8 @@ def test_lines_run_outside_of_the_image(
 # batch systems --------------------------------------------------------------------------
 
 
-def test_lines_and_python_on_slurm(lab: Lab, slurm: Cluster, python: Path) -> None:
-    lab.env.update(slurm.env)
+@pytest.mark.usefixtures("slurm")
+def test_lines_and_python_on_slurm(lab: Lab, python: Path) -> None:
     there = options("--on slurm --per-job 2")
     scan = run(lab, *there, *LINES, "--python", str(python), count=2)
     for words in printed(scan):
@@ -224,22 +220,6 @@ def test_lines_and_python_on_htcondor(
     # What lines print is no metrics, though these travel by standard output without a shared disk.
     assert scan.variant("v0001")["metrics"] == {"loss": 0.1}
     check_failure(lab, *there)
-
-
-@pytest.fixture
-def panda(tmp_path: Path, lab: Lab) -> Iterator[FakePanda]:
-    """Yield the stand-in, which the scans of the lab find by their environment."""
-    made = FakePanda(tmp_path / "panda")
-    (tmp_path / "token").write_text(make_token())
-    lab.env.update(
-        made.environment(),
-        OIDC_AUTH_TOKEN_FILE=str(tmp_path / "token"),
-        PANDA_CONFIG_ROOT=str(tmp_path / "pathena"),
-        GRIDGPU_POLL_S="0.2",
-    )
-    del lab.env["PANDA_AUTH_ID_TOKEN"]
-    yield made
-    made.stop()
 
 
 def test_lines_and_python_on_panda(lab: Lab, panda: FakePanda, python: Path) -> None:

@@ -145,7 +145,7 @@ def check_records(name: str, folder: Path, kind: str, target: Path) -> None:
         record = load_record(folder)
         assert verify(record).exit_code or name not in VERIFIED, name
         export(record, "json", target / f"{folder.name}.json", curves=True)
-        # Ten gigabytes of zeros take half a minute to pack.
+        # It takes long to pack its zeros.
         if kind != "sparse":
             packed = pack(record, target / f"{folder.name}.gridscan.zip")
             with zipfile.ZipFile(packed) as archive:

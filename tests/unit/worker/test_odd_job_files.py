@@ -62,7 +62,7 @@ def test_a_grid_task_returns_plain_files_alone(tmp_path: Path, kind: str) -> Non
     for name in (grid_task.OUTPUT, grid_metadata.FILE_NAME):
         if kind != "folder":
             make_odd(tmp_path / name, kind)
-    if kind != "sparse":  # its zeros take half a minute to pack
+    if kind != "sparse":  # it takes long to pack its zeros
         grid_task._archive(scan, ["v0001.1"])
         assert (tmp_path / grid_task.OUTPUT).is_file()
         assert not (tmp_path / grid_task.OUTPUT).is_symlink()
