@@ -33,7 +33,7 @@ from jupyter_gridgpu.planning.option_values import (
     container_of,
     not_negative,
     positive,
-    read_objective,
+    read_objectives,
 )
 from jupyter_gridgpu.planning.profiles import with_collector_warning
 from jupyter_gridgpu.planning.sample_points import point_warnings
@@ -81,8 +81,7 @@ def plan(
     found = read_notebook(notebook, here, options.kernel, options.python is not None)
     defaults = plain_defaults({name: item.default for name, item in found.parameters.items()})
     wanted = _space_for(found, _read_space(space, names), defaults)
-    objective = read_objective(options.maximize, options.minimize)
-    sampler, trials = _choose_sampler(wanted, objective, options)
+    sampler, trials = _choose_sampler(wanted, read_objectives(options), options)
     files = helper_files(found.path.parent, options.files)
     warnings = (*_space_remarks(found, wanted, sampler), *size_warnings(files))
     scan = ScanSpec(
@@ -95,7 +94,7 @@ def plan(
         sampler=sampler,
         seed=not_negative("seed", options.seed),
         trials=trials,
-        objective=objective,
+        objectives=read_objectives(options),
         files=tuple(files),
         **backend_fields(options, container),
         notebook_digest=found.digest,
@@ -144,7 +143,7 @@ def _space_remarks(notebook: Notebook, space: Space, sampler: str) -> tuple[str,
 
 
 def _choose_sampler(
-    space: Space, objective: Objective | None, options: Options
+    space: Space, objectives: tuple[Objective, ...], options: Options
 ) -> tuple[str, int | None]:
     """Return the name of the sampler and the number of points, which is None for a whole grid.
 
@@ -161,7 +160,7 @@ def _choose_sampler(
             " all of them, or take a sample of it with --sampler random."
         )
     # Made only for its checks: a sampler refuses a space or an objective that it cannot use.
-    samplers.load(name, space, objective)
+    samplers.load(name, space, objectives)
     if name == "grid":
         return name, None
     if trials is None:

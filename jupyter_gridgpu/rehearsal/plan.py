@@ -83,7 +83,7 @@ def _resources_here(asked: Resources, limit_s: int) -> Resources:
 def first_point(plan: Plan) -> Space:
     """Return the space that has only the scan's first variant, as its sampler proposes it."""
     scan = plan.scan
-    sampler = samplers.load(scan.sampler, scan.space, scan.objective)
+    sampler = samplers.load(scan.sampler, scan.space, scan.objectives)
     proposed = sampler.propose([], 1, scan.seed, 0)
     # A parameter that is not active has no value: the notebook's own one stays.
     params = scan.space.complete(proposed[0].params if proposed else {})
