@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +20,45 @@ from jupyter_gridgpu.errors import SpaceError, UsageError
 from jupyter_gridgpu.model.axes import alike, value_in
 from jupyter_gridgpu.model.expressions import quoted
 from jupyter_gridgpu.model.numbers import to_float
-from jupyter_gridgpu.model.program import Draw, Walk
+from jupyter_gridgpu.model.program import Draw, Walk, point_key
 from jupyter_gridgpu.model.space import GRID_LIMIT, Choice, Space
 from jupyter_gridgpu.planning.dry_run import axis_text
 from jupyter_gridgpu.planning.parameter import short_text
 from jupyter_gridgpu.planning.point_rows import NOTHING, Cell, PointRow, rows
+from jupyter_gridgpu.store import points
 from jupyter_gridgpu.store.home import user_path
 
 NAMES_SHOWN = 8
 CLOSE = 1e-9  # how much a computed value may differ, relatively: its text may be rounded
+
+
+@dataclass(frozen=True)
+class OwnPoints:
+    """The points of a scan that its user has written."""
+
+    count: int = 0
+    lines: str = ""  # the content of points.jsonl
+
+    def fields(self) -> dict[str, Any]:
+        """Return the fields of a ScanSpec that tell of them."""
+        return {
+            "own_points": self.count,
+            "recorded_digest": points.digest(self.lines) if self.count else "",
+        }
+
+
+def own_points(path: str | None, space: Space) -> OwnPoints:
+    """Return the points of the file that `--points` names, if it does. Raises UsageError."""
+    if path is None:
+        return OwnPoints()
+    found = read_points(path, space)
+    variants = len(found) * space.repeat_count
+    if variants > GRID_LIMIT:
+        raise UsageError(
+            f"--points {path}: with repeats it makes {variants:,} variants; a scan may have"
+            f" {GRID_LIMIT:,}."
+        )
+    return OwnPoints(len(found), points.own_lines(space, found))
 
 
 def read_points(path: str | Path, space: Space) -> list[dict[str, Any]]:
@@ -53,11 +84,6 @@ def read_points(path: str | Path, space: Space) -> list[dict[str, Any]]:
     if not found:
         raise UsageError(f"{path} has no points: write one a line, below the names of parameters.")
     return [point for point, _ in found.values()]
-
-
-def point_key(point: dict[str, Any]) -> str:
-    """Return a text that two points share if they are the same."""
-    return repr(sorted(point.items()))
 
 
 # one point ----------------------------------------------------------------------------------

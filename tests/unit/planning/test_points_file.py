@@ -19,8 +19,9 @@ from jupyter_gridgpu.errors import UsageError
 from jupyter_gridgpu.model import numbers
 from jupyter_gridgpu.model.axes import Choice
 from jupyter_gridgpu.model.grammar import parse_space
+from jupyter_gridgpu.model.program import point_key
 from jupyter_gridgpu.model.space import Space, value_at
-from jupyter_gridgpu.planning.points_file import point_key, read_points
+from jupyter_gridgpu.planning.points_file import read_points
 from tests import random_spaces
 
 LINES = """
