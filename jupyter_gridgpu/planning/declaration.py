@@ -57,12 +57,14 @@ class Options:
     Sizes are texts like `40GB` or numbers of MB, times are texts like `2h` or numbers of seconds.
     """
 
-    maximize: str | None = option(
-        None,
+    maximize: tuple[str, ...] | str | None = option(
+        (),
         "--maximize NAME",
-        "Metric to make large; max(NAME) counts its best epoch, NAME its last.",
+        "Metric to make large; max(NAME) counts its best epoch, NAME its last; may be repeated.",
     )
-    minimize: str | None = option(None, "--minimize NAME", "Metric to make small.")
+    minimize: tuple[str, ...] | str | None = option(
+        (), "--minimize NAME", "Metric to make small; may be repeated."
+    )
     trials: int | None = option(None, "--trials N", "Points to try; not needed for a grid.")
     points: str | None = option(
         None, "--points FILE", "CSV or JSON file with points of your own, which come first."

@@ -33,7 +33,7 @@ from jupyter_gridgpu.planning.option_values import (
     container_of,
     not_negative,
     positive,
-    read_objective,
+    read_objectives,
 )
 from jupyter_gridgpu.planning.points_file import own_points
 from jupyter_gridgpu.planning.profiles import with_collector_warning
@@ -84,9 +84,8 @@ def plan(
     check_space(found, wanted)
     defaults = plain_defaults({name: item.default for name, item in found.parameters.items()})
     wanted = wanted.with_defaults(defaults)
-    objective = read_objective(options.maximize, options.minimize)
     own = own_points(options.points, wanted)
-    sampler, trials = _choose_sampler(wanted, objective, options, own.count)
+    sampler, trials = _choose_sampler(wanted, read_objectives(options), options, own.count)
     files = helper_files(found.path.parent, options.files)
     warnings = (*_space_remarks(found, wanted, sampler), *size_warnings(files))
     scan = ScanSpec(
@@ -95,7 +94,7 @@ def plan(
         sampler=sampler,
         seed=not_negative("seed", options.seed),
         trials=trials,
-        objective=objective,
+        objectives=read_objectives(options),
         **own.fields(),
         files=tuple(files),
         **backend_fields(options, container),
@@ -150,7 +149,7 @@ def _space_remarks(notebook: Notebook, space: Space, sampler: str) -> tuple[str,
 
 
 def _choose_sampler(
-    space: Space, objective: Objective | None, options: Options, own: int
+    space: Space, objectives: tuple[Objective, ...], options: Options, own: int
 ) -> tuple[str, int | None]:
     """Return the name of the sampler and the number of points, which is None for a whole grid.
 
@@ -161,7 +160,7 @@ def _choose_sampler(
     size = space.grid_size()
     grid_fits = size is not None and (trials is None or size <= trials)
     default = "grid" if grid_fits else "tpe"
-    if own and own == trials and objective is None and not grid_fits:
+    if own and own == trials and not objectives and not grid_fits:
         default = "random"  # it gets nothing to do
     name = options.sampler or default
     if name == "grid" and size is not None and not grid_fits:
@@ -169,21 +168,29 @@ def _choose_sampler(
             f"The grid has {size:,} points, more than --trials {trials}: leave --trials out for"
             " all of them, or take a sample of it with --sampler random."
         )
+    if own and name != "grid":
+        _check_own(own, trials, options)
     # Made only for its checks: a sampler refuses a space or an objective that it cannot use.
-    samplers.load(name, space, objective)
+    samplers.load(name, space, objectives)
     if name == "grid":
         return name, None
     if trials is None:
+        raise UsageError(f"--sampler {name} needs to know how many points to try: give --trials N.")
+    return name, trials
+
+
+def _check_own(own: int, trials: int | None, options: Options) -> None:
+    """Raise UsageError unless `--trials` leaves room for the points of a file."""
+    if trials is None:
         raise UsageError(
-            f"--sampler {name} needs to know how many points to try: give --trials N"
-            + (f", which counts the {own} of {options.points}." if own else ".")
+            f"--points {options.points} says which points come first, not how many there are: give"
+            f" --trials N, which counts its {own} points, too."
         )
     if trials < own:
         raise UsageError(
             f"--trials {trials} is fewer than the {own} points of {options.points}, which count:"
             " give more, or take points out of the file."
         )
-    return name, trials
 
 
 def _with_option_warnings(scan: ScanSpec) -> ScanSpec:

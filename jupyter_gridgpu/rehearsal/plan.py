@@ -87,7 +87,7 @@ def first_point(plan: Plan) -> Space:
     if scan.own_points:
         params = points.parsed(plan.points.partition("\n")[0])["params"]
         return Space({name: Fixed(value) for name, value in params.items()})
-    sampler = samplers.load(scan.sampler, scan.space, scan.objective)
+    sampler = samplers.load(scan.sampler, scan.space, scan.objectives)
     proposed = sampler.propose([], 1, scan.seed, 0)
     # A parameter that is not active has no value: the notebook's own one stays.
     params = scan.space.complete(proposed[0].params if proposed else {})

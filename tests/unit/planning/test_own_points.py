@@ -64,18 +64,25 @@ def test_own_points_count_among_those_of_the_scan(
 @pytest.mark.parametrize(
     ("space", "options", "words"),
     [
-        (RANGE, {}, r"give --trials N, which counts the 2 of .*points.csv"),
+        (RANGE, {}, r"--points .*points.csv says .*: give --trials N, which counts its 2"),
         (RANGE, {"trials": 1, "sampler": "random"}, r"--trials 1 is fewer than the 2 points of"),
         (GRID, {"trials": 1, "maximize": "acc"}, r"--trials 1 is fewer than the 2 points of"),
         (GRID, {"points": "nowhere.csv"}, r"--points nowhere.csv cannot be read: No such file"),
         ("lr = [1, 2]", {}, r"points.csv, line 2: 'units' is no parameter of the space"),
         ("lr = 1", {}, r"no parameter varies"),
-        (RANGE + "\nseed = repeats(60000)", {"trials": 2, "sampler": "random"}, "120,000 variants"),
+        ("lr = integer(0, 200)\nseed = repeats(1000)", {"points": "many.csv"}, "101,000 variants"),
     ],
 )
 def test_what_cannot_be_tried_is_refused(
-    notebook: Path, space: str, options: dict[str, Any], words: str
+    notebook: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    space: str,
+    options: dict[str, Any],
+    words: str,
 ) -> None:
+    monkeypatch.chdir(notebook.parent)
+    many = "lr\n" + "".join(f"{number}\n" for number in range(101))
+    Path("many.csv").write_text(many)
     with pytest.raises(UsageError, match=words):
         planned(notebook, space, **options)
 
