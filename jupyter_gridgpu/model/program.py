@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Union
 
 from jupyter_gridgpu.errors import SpaceError
-from jupyter_gridgpu.model.axes import Choice, Fixed, Range, Searched
+from jupyter_gridgpu.model.axes import Choice, Fixed, Range, Searched, value_in
 from jupyter_gridgpu.model.expressions import Expression
 from jupyter_gridgpu.model.statements import Assign, Derived, Require, Statement, Together, When
 
@@ -160,3 +160,27 @@ def given_by(params: Mapping[str, Any]) -> Choose:
             raise SpaceError(f"The point has no value for {error.args[0]}.") from None
 
     return choose
+
+
+def meant_by(params: Mapping[str, Any]) -> Choose:
+    """Return the function that chooses the values of an axis that are meant by known ones.
+
+    A record may have rounded a number, or written 3 as 3.0. It raises SpaceError where the axis has
+    no such value.
+    """
+    known = given_by(params)
+
+    def choose(draw: Draw) -> Any:
+        value = known(draw)
+        try:
+            return value_in(draw.axis, value)
+        except ValueError:
+            names = ", ".join(draw.names)
+            raise SpaceError(f"{names}: the space does not have the value of the point.") from None
+
+    return choose
+
+
+def point_key(chosen: Mapping[str, Any]) -> str:
+    """Return a text that two points share if the same values were chosen for them."""
+    return repr(sorted(chosen.items()))
