@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from jupyter_gridgpu.errors import UsageError
-from jupyter_gridgpu.planning.scan_file import comments
+from jupyter_gridgpu.planning.scan_file.comments import merged, of_python, of_yaml
 from jupyter_gridgpu.planning.scan_file.fields import VERSION, OptionField, option_fields
 from jupyter_gridgpu.planning.scan_file.reading import Written, read_text
 from jupyter_gridgpu.planning.scan_file.space_lines import alike
@@ -133,8 +133,8 @@ class _Editor:
 
     def _change_space(self, key: Any, value: Any) -> None:
         if getattr(value, "style", None) == "|":
-            old = comments.of_python(self._written.body.rstrip("\n"))
-            body = "\n".join(comments.merged(old, comments.of_python(self._wanted.body)))
+            old = of_python(self._written.body.rstrip("\n"))
+            body = "\n".join(merged(old, of_python(self._wanted.body)))
             if not alike(body, self._wanted.body):
                 body = self._wanted.body
             self._replace(key, value, _space_lines(body), merge=False)
@@ -170,8 +170,8 @@ class _Editor:
         """Replace a field by other lines, which get its comments."""
         first, end = key.start_mark.line, self._last(value) + 1
         if merge:
-            old = comments.of_yaml(self._lines[first:end])
-            lines = comments.merged(old, comments.of_yaml(lines))
+            old = of_yaml(self._lines[first:end])
+            lines = merged(old, of_yaml(lines))
         elif found := re.search(r"\s#.*$", self._lines[first]):
             lines = [lines[0] + found[0], *lines[1:]]
         self._changes.append((first, end, lines))

@@ -17,7 +17,6 @@ from jupyter_gridgpu.model.space import Space
 from jupyter_gridgpu.planning import declarative
 from jupyter_gridgpu.planning.options import to_options
 from jupyter_gridgpu.planning.request import Plan, plan
-from jupyter_gridgpu.planning.scan_file import paths
 from jupyter_gridgpu.planning.scan_file.fields import (
     FIELDS,
     VERSION,
@@ -29,6 +28,7 @@ from jupyter_gridgpu.planning.scan_file.fields import (
     text_of,
     word_of,
 )
+from jupyter_gridgpu.planning.scan_file.paths import from_file, options_from_file
 from jupyter_gridgpu.planning.space_apart import space_apart
 from jupyter_gridgpu.queues import bounded_yaml
 from jupyter_gridgpu.queues.yaml_values import DeclarationError, shown
@@ -76,12 +76,15 @@ class ScanFile:
         """Return a sentence about what the user gave instead of the file's; "" for nothing."""
         merged = self.merged(given)
         texts = []
-        for name, value in self.options.items():
-            if merged.get(name) != value:
-                new = f"--{word_of(name)} {_value_text(merged[name])}" if name in merged else "no"
-                word = "" if name in merged else f"--{word_of(name)} "
-                texts.append(f"{new} {word}instead of {_value_text(value)}")
-        return f"Other than {self.path} says: {'; '.join(texts)}." if texts else ""
+        for name in {**self.options, **given}:
+            old, new = self.options.get(name), merged.get(name)
+            if old == new:
+                continue
+            word = f"--{word_of(name)}"
+            there = "not there" if old is None else f"there {_value_text(old)}"
+            what = f"no {word}" if new is None else _words_text(word, new)
+            texts.append(f"{what} ({there})")
+        return f"Other than in {self.path}: {', '.join(texts)}." if texts else ""
 
     def plan(self, given: Mapping[str, Any], *, ask: bool = True) -> Plan:
         """Return the plan of the scan; options that the user gave win over those of the file.
@@ -115,9 +118,9 @@ def read(path: str | Path) -> ScanFile:
     return ScanFile(
         place,
         written,
-        str(paths.from_file(written.notebook, place.parent)),
+        str(from_file(written.notebook, place.parent)),
         _space(written, place),
-        paths.options_from_file(written.options, written.notebook, place.parent),
+        options_from_file(written.options, written.notebook, place.parent),
     )
 
 
@@ -271,9 +274,14 @@ def _right_side(node: Any, name: str, given: set[str]) -> str:
     return word if "\n" not in text else f"({' '.join(text.split())})"
 
 
+def _words_text(word: str, value: Any) -> str:
+    return word if value is True else f"{word} {_value_text(value)}"
+
+
 def _value_text(value: Any) -> str:
+    """Return a value of an option as a sentence shows it."""
     if isinstance(value, (list, tuple)):
         return one_line(", ".join(map(str, value)), SHOWN_LIMIT) or "none"
-    return (
-        one_line(str(value).lower() if isinstance(value, bool) else str(value), SHOWN_LIMIT) or "''"
-    )
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return one_line(str(value), SHOWN_LIMIT) or "''"

@@ -10,9 +10,9 @@ from typing import Any
 from jupyter_gridgpu.errors import StorageError, UsageError
 from jupyter_gridgpu.planning.declaration import Options
 from jupyter_gridgpu.planning.environment_options import environment_of
-from jupyter_gridgpu.planning.scan_file import paths
 from jupyter_gridgpu.planning.scan_file.editing import Wanted, edited, fresh
 from jupyter_gridgpu.planning.scan_file.fields import option_fields
+from jupyter_gridgpu.planning.scan_file.paths import options_to_file, to_file
 from jupyter_gridgpu.planning.scan_file.reading import (
     SUFFIXES,
     ScanFile,
@@ -88,6 +88,23 @@ def save(
     return f"Changed: {target}"
 
 
+def save_again(
+    file: ScanFile, given: Mapping[str, Any], path: str | Path, overwrite: bool = False
+) -> str:
+    """Write what a file says, with the options that the user gave instead, as `save` does.
+
+    Its own file is changed without `overwrite`, since it was read and is named again.
+    """
+    return save(
+        path,
+        file.notebook,
+        file.written.body,
+        file.merged(given),
+        overwrite=overwrite,
+        source=file,
+    )
+
+
 def _scan_file_there(old: str, path: Path) -> Written:
     """Return what a file says that is to be changed. Raises UsageError for any other file."""
     try:
@@ -113,9 +130,9 @@ def _wanted(
     # It refuses a variable that holds a secret, and a secret with its value.
     environment_of(Options(env=given.get("env", ()), secret=given.get("secret", ())))
     return Wanted(
-        notebook=paths.to_file(str(notebook), Path.cwd(), folder),
+        notebook=to_file(str(notebook), Path.cwd(), folder),
         body=textwrap.dedent(lines_of(space, variables)).strip("\n"),
-        options=paths.options_to_file(given, notebook, folder),
+        options=options_to_file(given, notebook, folder),
     )
 
 
