@@ -240,8 +240,7 @@ describe("a panel with several objectives", () => {
     line("btag").click();
     later(20);
     labelled(element, "Table").focus();
-    press("ArrowRight");
-    press("ArrowRight");
+    for (let i = 0; i < 5; i += 1) press("ArrowRight");
     expect(document.activeElement?.textContent).toBe("Rank by");
   });
 });

@@ -67,8 +67,8 @@ export class ScanBody {
     this.rank = new RankMenu(store);
     for (const { button: menu } of [this.rank, this.popup]) menu.tabIndex = -1;
     const space = h("span", { class: "gg-sp" });
-    this.bar.append(openButton("table"), openButton("curves"), this.rank.element);
-    this.bar.append(space, this.buttons, this.popup.element);
+    this.bar.append(openButton("table"), openButton("curves"), space);
+    this.bar.append(this.buttons, this.popup.element, this.rank.element);
     this.top.append(this.details, this.warnings, this.bar, this.question.element);
     this.element.append(this.top, this.list);
     this.element.addEventListener("click", (event) => this.click(event));
