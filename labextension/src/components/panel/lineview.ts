@@ -35,7 +35,7 @@ const noTabStop = { tabindex: -1 };
 function titleContent({ text, right, retryAll }: LineOf<"title">, command: boolean): Node[] {
   const start = [h("span", {}, text), h("span", { class: "gg-sp" })];
   if (!retryAll || !command)
-    return [...start, h("span", { class: "gg-c", title: full(right) }, clip(right, 30))];
+    return [...start, h("span", { class: "gg-c gg-cut", title: full(right) }, clip(right, 60))];
   const wanted = { ...noTabStop, class: "gg-l", "data-do": "retry-all" };
   return [...start, button(t("retry all that failed"), [t("retry all")], wanted)];
 }

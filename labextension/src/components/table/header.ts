@@ -38,7 +38,7 @@ function drawFront(scan: ScanInfo, front: ReadonlySet<string>): HTMLElement[] {
   const link = button(`${text}: go to the Pareto front`, [text], wanted);
   return [
     h("div", {}, h("b", {}, link)),
-    h("div", { class: "gg-q gg-goals", title: `Pareto front: ${about}` }, clip(about, 60)),
+    h("div", { class: "gg-q gg-goals", title: `Pareto front: ${about}` }, about),
   ];
 }
 
