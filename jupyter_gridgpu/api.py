@@ -25,9 +25,9 @@ from jupyter_gridgpu.widgets.comparison import Compared
 class Scan(ScanHandle):
     """A scan: its state, its results and its commands.
 
-    `best`, `to_frame()` and `plot()` show results, `wait()` waits for the end, and `stop()`,
-    `retry()`, `pause()`, `resume()` and `extend()` command it. A notebook displays a Scan as the
-    live table.
+    `best`, `best_by()`, `pareto()`, `to_frame()` and `plot()` show results, `wait()` waits for the
+    end, and `stop()`, `retry()`, `pause()`, `resume()` and `extend()` command it. A notebook
+    displays a Scan as the live table.
 
     Example:
         >>> scan = open_scan("btag")
@@ -209,11 +209,14 @@ def gridscan(notebook: str | Path, space: str | Mapping[str, Any] | Space, **opt
         space (str | Mapping[str, Any] | Space): The values of each parameter, by name: a list is a
             choice, `uniform(...)` and its like are ranges, anything else is one fixed value. A text
             is read like the body of a `%%gridscan` cell.
-        maximize (str | None): The metric to make large: `"acc"` counts its last value,
-            `"max(acc)"` its best epoch. Default: variants are not ranked.
-        minimize (str | None): The metric to make small, instead of `maximize`.
+        maximize (str | Sequence[str] | None): The metric to make large: `"acc"` counts its last
+            value, `"max(acc)"` its best epoch. Default: variants are not ranked. A list is several
+            objectives: then there is no single best, and `pareto()` has the Pareto front.
+        minimize (str | Sequence[str] | None): The metric to make small, beside `maximize` or
+            instead of it.
         trials (int | None): How many points to try. Default: all of a grid.
-        sampler (str | None): grid, random, sobol, tpe or cmaes. Default: grid if it fits, or tpe.
+        sampler (str | None): grid, random, sobol, tpe, nsgaii or cmaes. Default: grid if it fits,
+            or tpe.
         seed (int): Seed of the sampler. Default: 0.
         on (str): Where jobs run: local, slurm, htcondor, panda, auto, or the name of a profile.
             Default: local.
@@ -242,6 +245,9 @@ def gridscan(notebook: str | Path, space: str | Mapping[str, Any] | Space, **opt
     """
     # A user may give one path, but a scan holds a tuple of texts.
     options["files"] = _as_texts(options.get("files") or ())
+    for name in ("maximize", "minimize"):
+        if isinstance(options.get(name), list):
+            options[name] = tuple(options[name])
     for name in options:
         if name not in Options.__dataclass_fields__:
             names = ", ".join(Options.__dataclass_fields__)

@@ -69,7 +69,7 @@ class Options:
     sampler: str | None = option(
         None,
         "--sampler KIND",
-        "grid, random, sobol, tpe or cmaes. Default: grid where it fits, else tpe.",
+        "grid, random, sobol, tpe, nsgaii or cmaes. Default: grid where it fits, else tpe.",
     )
     seed: int = option(0, "--seed", "Seed of the sampler.")
     on: str = option(
