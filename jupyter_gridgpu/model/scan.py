@@ -72,6 +72,8 @@ class ScanSpec:
     placement: Placement = field(default_factory=Placement)
     recorded: int = 0  # variants in points.jsonl, where no points are to be proposed
     recorded_digest: str = ""  # of points.jsonl
+    # Points of the user's own in points.jsonl; they come first, and the sampler goes on after them.
+    own_points: int = 0
     origin: Origin | None = None
     # What was asked for, where `--on auto` chose backend and placement: the placement, the model of
     # GPU (auto names one where a queue has several kinds), and the reason of the choice.
@@ -207,6 +209,7 @@ _LATER = {
     "placement": Placement(),
     "recorded": 0,
     "recorded_digest": "",
+    "own_points": 0,
     "origin": None,
     "asked": None,
     "asked_model": None,

@@ -86,6 +86,9 @@ def from_json(body: dict[str, Any], record: str = "scan.json") -> ScanSpec:
     # A grid without an end would be counted, proposed and shown for ever.
     if not made.recorded and made.total() > VARIANTS_LIMIT:
         raise fields.wrong("space", f"of at most {VARIANTS_LIMIT:,} variants")
+    # With `recorded`, all points are given.
+    if made.own_points and (made.recorded or made.own_points > made.points()):
+        raise fields.wrong("own_points", "at most the number of points that are proposed")
     return made
 
 
@@ -123,6 +126,7 @@ def _counts(fields: Fields, body: dict[str, Any]) -> dict[str, Any]:
         "per_gpu": fields.whole("per_gpu", 1),
         "retries": fields.whole("retries"),
         "recorded": fields.whole("recorded", 0, VARIANTS_LIMIT),
+        "own_points": fields.whole("own_points", 0, VARIANTS_LIMIT, default=0),
         "per_job": fields.whole("per_job", 1, default=1),
         "max_failures": failures,
     }

@@ -51,6 +51,7 @@ class ScanView:
         self.unreadable = 0  # lines of the journal that are damaged
         self.stopped = False
         self.stopped_by: str | None = None  # why a rule has stopped the scan
+        self.rule: str | None = None  # which rule that was
         self.paused = False
         self.finished = False
         self.extra_trials = 0  # points that `extend` added

@@ -77,12 +77,16 @@ def _mean(values: Iterable[float | None]) -> float | None:
 def missing_points(view: ScanView, path: Path) -> list[VariantProposed]:
     """Return the given points in the file `path` that are not variants of the scan yet.
 
-    Raises StorageError if the file cannot be read or is damaged.
+    Of a user's own points, those before a point of the sampler are not looked for: they are among
+    `missing_variants`. Raises StorageError if the file cannot be read or is damaged.
     """
+    scan = view.scan
+    given = scan.recorded or scan.own_points * scan.space.repeat_count
     # In nearly every call no point is missing, so the file need not be read.
-    if len(view.variants) >= view.scan.recorded:
+    if len(view.variants) >= given or (scan.own_points and view.points > scan.own_points):
         return []
-    return [point for point in points_file.read(path) if point["variant"] not in view.variants]
+    found = points_file.read_all(path, given)
+    return [point for point in found if point["variant"] not in view.variants]
 
 
 def complete(view: ScanView) -> bool:

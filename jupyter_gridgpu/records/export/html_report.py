@@ -100,7 +100,9 @@ def _best(record: Record) -> str:
         return _front(record)
     if best is None or objective is None:
         return ""
-    params = _assignments((name, best.params.get(name)) for name in record.scan.space)
+    params = ", ".join(
+        f"{html_name(name)} = <bdi>{_parameter(best, name)}</bdi>" for name in record.scan.space
+    )
     value = _shown(record.view.value(best))
     reduced = f"{html_text(objective.reduction)}({html_name(objective.metric)})"
     return (
@@ -150,7 +152,7 @@ def _table(record: Record, metrics: list[str], ranked: list[VariantView]) -> str
 
 
 def _row(record: Record, variant: VariantView, metrics: list[str], best_ids: set[str]) -> str:
-    numbers = [_shown(variant.params.get(name)) for name in record.scan.space.varied]
+    numbers = [_parameter(variant, name) for name in record.scan.space.varied]
     numbers += [_value(record, variant, name) for name in metrics]
     numbers.append(_time_spent(variant))
     cells = "".join(f'<td class="n">{text}</td>' for text in numbers)
@@ -183,6 +185,13 @@ def _value(record: Record, variant: VariantView, name: str) -> str:
     if series is None or not series.n:
         return NOTHING
     return _shown(series.last)
+
+
+def _parameter(variant: VariantView, name: str) -> str:
+    """Return the value of a parameter; one that is not active at this point has none."""
+    if name not in variant.params:
+        return NOTHING
+    return html_text(number_text(variant.params[name], 4), VALUE_SHOWN)
 
 
 def _shown(value: Any) -> str:

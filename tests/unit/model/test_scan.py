@@ -98,6 +98,7 @@ FULL = small_scan(
     ),
     environment=Environment(("A", "B=1"), ("KEY",), ("module load cuda",), "python3.11"),
     profile="lab",
+    own_points=2,
     files=("a.py", "b"),
     notebook_digest="d",
     files_digest="e",
@@ -133,6 +134,7 @@ LATER = (
     "max_failures",
     "environment",
     "profile",
+    "own_points",
 )
 
 
@@ -217,6 +219,8 @@ def test_the_same_request_has_the_same_fingerprint_whatever_its_identity() -> No
         {"placement": Placement("gpu")},
         {"per_job": 1},
         {"prefork": True},
+        {"own_points": 3},
+        {"recorded_digest": "e"},
     ],
 )
 def test_another_request_has_another_fingerprint(changes: dict[str, Any]) -> None:
@@ -309,6 +313,7 @@ def test_a_scan_of_the_second_format_is_read_and_found_by_the_same_cell(name: st
 def test_a_replay_is_no_scan_of_its_origins_cell() -> None:
     again = replace(
         FULL,
+        own_points=0,
         recorded=3,
         recorded_digest="d",
         origin=Origin("variation", "id", changes=("lr = 1 (was 2)",)),
