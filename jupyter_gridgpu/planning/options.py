@@ -106,7 +106,9 @@ def _click_settings(declared: dataclasses.Field[Any]) -> dict[str, Any]:
     if declared.type is bool:
         return {"is_flag": True}
     kinds = get_args(declared.type) or (declared.type,)
-    settings: dict[str, Any] = {"type": int, "multiple": get_origin(declared.type) is tuple}
+    # An option that may be repeated may also have one value in Python.
+    several = any(get_origin(kind) is tuple for kind in (declared.type, *kinds))
+    settings: dict[str, Any] = {"type": int, "multiple": several}
     if str in kinds:
         # If both a text such as 40GB and a number are allowed, the text is parsed later.
         settings["type"] = str
@@ -197,7 +199,7 @@ def words_for(texts: Mapping[str, Any]) -> list[str]:
         if option.is_flag:
             words.append(word)
         elif option.multiple and value:
-            for each in value:
+            for each in (value,) if isinstance(value, str) else value:
                 words += [word, str(each)]
         else:
             words += [word, str(value)]
