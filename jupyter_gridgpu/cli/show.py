@@ -31,9 +31,8 @@ SHOWN_ROWS = 200  # drawing thousands of rows takes seconds
 def show(scan: str, everything: bool, save: str | None, overwrite: bool, as_json: bool) -> None:
     """Show SCAN as it is now."""
     handle = client.open_scan(scan)
-    if save is not None:
-        _save(handle, save, overwrite)
-        return
+    if save is not None or overwrite:
+        _save(handle, save, overwrite, as_json)
     if as_json:
         print_json(handle.summary())
         return
@@ -48,13 +47,18 @@ def show(scan: str, everything: bool, save: str | None, overwrite: bool, as_json
     say_end(handle, handle.state)
 
 
-def _save(handle: client.ScanHandle, path: str, overwrite: bool) -> None:
-    """Write the file of a scan, and say what is to be looked at in it."""
+def _save(handle: client.ScanHandle, path: str | None, overwrite: bool, as_json: bool) -> None:
+    """Write the file of a scan if one is named, and say what is to be looked at in it."""
     # Imported late: only this needs YAML.
+    from jupyter_gridgpu.planning import scan_file
     from jupyter_gridgpu.records.saved_scan import save_scan
 
+    scan_file.check_named(path, overwrite)
+    if path is None:
+        return
     first, *others = save_scan(handle.scan, path, overwrite)
-    echo(first)
+    # With --json, stdout must have one object only.
+    echo(first, err=as_json)
     if handle.foreign is not None:
         others.append(f"{handle.foreign} Read {path} before you run it.")
     for text in others:

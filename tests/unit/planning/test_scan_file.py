@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import re
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
 from jupyter_gridgpu.errors import GridGpuError
 from jupyter_gridgpu.model.grammar import parse_space
 from jupyter_gridgpu.planning import scan_file
+from jupyter_gridgpu.planning.declaration import Options, wording_of
 from tests.odd_files import ODD_FILES, make_odd
 
 HEAD = "notebook: train.ipynb\n"
@@ -234,3 +240,58 @@ def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
         "image": "docker://ml",
         "python": "conda:ml",
     }
+
+
+class YamlOfToday(yaml.SafeLoader):  # type: ignore[misc]
+    """Reads YAML 1.2, as editors do: `on` and `yes` are texts."""
+
+
+YamlOfToday.yaml_implicit_resolvers = {
+    first: [(tag, form) for tag, form in found if not tag.endswith((":bool", ":timestamp"))]
+    for first, found in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+YamlOfToday.add_implicit_resolver(
+    "tag:yaml.org,2002:bool", re.compile(r"^(?:true|false)$"), list("tf")
+)
+SCHEMA = json.loads((Path(__file__).parents[3] / "docs/scan-file.schema.json").read_text("utf-8"))
+
+
+def fits(text: str) -> bool:
+    """Whether an editor with the schema would find nothing wrong."""
+    body = yaml.load(text, Loader=YamlOfToday)
+    return bool(Draft202012Validator(SCHEMA).is_valid(body))
+
+
+def test_the_schema_knows_every_option_and_takes_what_is_read() -> None:
+    Draft202012Validator.check_schema(SCHEMA)
+    options = SCHEMA["properties"]["options"]["properties"]
+    words = {
+        word.removeprefix("--")
+        for declared in fields(Options)
+        for word in wording_of(declared).words
+    }
+    assert set(options) == words
+    for lines, _ in TAKEN:
+        if "yes" not in lines and "1:30:00" not in lines:
+            assert fits(OPTIONS + f"  {lines}\n"), lines
+    for lines, _ in MAPPINGS:
+        assert fits(PAIRS + f"  {lines}\n"), lines
+    for text in (
+        *(OPTIONS + f"  {line}\n" for line in ("gpu: 1", "gpus: many", "gpus: [1]", "runtime: x")),
+        *(OPTIONS + f"  {line}\n" for line in ("name: {a: 1}", "no-prefork: maybe", "secret: [~]")),
+        *(HEAD, LINES, "version: 2\n" + HEAD + LINES, HEAD + LINES + "gpus: 1\n"),
+        *(HEAD + "space: []\n", HEAD + "space:\n", PAIRS + "  1 b: 2\n"),
+    ):
+        assert not fits(text), text
+
+
+EXAMPLES = re.findall(
+    r"```yaml\n(.*?)```", (Path(__file__).parents[3] / "docs/scan-file.md").read_text("utf-8"), re.S
+)
+
+
+@pytest.mark.parametrize("text", EXAMPLES)
+def test_the_examples_of_the_page_are_sound(text: str) -> None:
+    file = read(text)
+    assert file.options
+    assert fits(text)
