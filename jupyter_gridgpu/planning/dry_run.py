@@ -34,6 +34,8 @@ def plan_text(scan: ScanSpec, files: Iterable[str]) -> str:
         if scan.objective.reduction != "last":
             best += f" ({scan.objective.reduction} over epochs)"
         lines.append(f"{best}.")
+    if scan.warm_start:
+        lines.append(f"The sampler learns from {_earlier_text(scan)}.")
     if scan.choice:
         lines.append(scan.choice)
     if names := list(files):
@@ -65,6 +67,8 @@ def plan_json(scan: ScanSpec) -> dict[str, Any]:
         body["origin"] = asdict(scan.origin)
     if scan.own_points:
         body["own_points"] = scan.own_points
+    if scan.warm_start:
+        body["warm_start"] = [asdict(earlier) for earlier in scan.warm_start]
     if scan.choice:
         body |= {"queue": scan.placement.queue, "choice": scan.choice}
     if scan.profile:
@@ -145,6 +149,14 @@ def _count_text(scan: ScanSpec) -> str:
         return f"{scan.total()} variants"
     points = scan.space.grid_size() if scan.trials is None else scan.trials
     return f"{points} points x {repeats[1]} repeats = {scan.total()} variants"
+
+
+def _earlier_text(scan: ScanSpec) -> str:
+    """Say which results of earlier scans the sampler learns from."""
+    return " and ".join(
+        f"{earlier.results:,} result{'' if earlier.results == 1 else 's'} of {earlier.name}"
+        for earlier in scan.warm_start
+    )
 
 
 def _points_text(scan: ScanSpec) -> str:
