@@ -92,9 +92,10 @@ class PointProposer:
     @cached_property
     def _earlier(self) -> list[Trial]:
         """The results of earlier scans that the scan was made with."""
-        if not self._scan.spec.warm_start:
+        spec = self._scan.spec
+        if not spec.warm_start:
             return []
-        return policy.earlier_trials(earlier.read(self._scan.paths.earlier))
+        return policy.earlier_trials(earlier.read(self._scan.paths.earlier, spec))
 
     def allowed_points(self) -> int:
         """Return how many points can be proposed now."""

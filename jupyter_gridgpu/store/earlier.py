@@ -8,14 +8,16 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from jupyter_gridgpu.errors import StorageError
+from jupyter_gridgpu.errors import SpaceError, StorageError
 from jupyter_gridgpu.model import numbers
 from jupyter_gridgpu.model.fields import is_bounded
+from jupyter_gridgpu.model.program import PartlyKnown, meant_by
 from jupyter_gridgpu.model.records import EarlierLine
+from jupyter_gridgpu.model.scan import ScanSpec
 from jupyter_gridgpu.model.soundness import is_index
 from jupyter_gridgpu.model.space import is_parameter_name
 from jupyter_gridgpu.store.json_decoder import parse_json
@@ -48,20 +50,32 @@ def _line(result: EarlierResult) -> str:
     return json.dumps(body) + "\n"
 
 
-def read(path: Path) -> Iterator[EarlierResult]:
-    """Yield each result. Raises StorageError if the file cannot be read or is damaged."""
+def read(path: Path, scan: ScanSpec) -> Iterator[EarlierResult]:
+    """Yield each result that a scan learns from.
+
+    Raises StorageError if the file cannot be read or is damaged.
+    """
     try:
         with open_plain(path) as file:
             while line := file.readline(LINE_LIMIT + 1):
-                yield parsed(line)
+                yield _checked(parsed(line), scan)
     except OSError as error:
         raise StorageError(
             f"The results of earlier scans, {path}, cannot be read: {error.strerror}."
         ) from None
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (ValueError, KeyError, TypeError, RecursionError, SpaceError):
         raise StorageError(
             f"The results of earlier scans, {path}, are not sound: the file was changed."
         ) from None
+
+
+def _checked(result: EarlierResult, scan: ScanSpec) -> EarlierResult:
+    """Return a result with the values that the space has. Raises SpaceError or ValueError."""
+    known = PartlyKnown(meant_by(result.params))
+    scan.space.point(known)
+    if len(result.values) != len(scan.objectives):
+        raise ValueError("there is not a value for each objective")
+    return replace(result, params=known.found)
 
 
 def parsed(line: str | bytes) -> EarlierResult:

@@ -32,7 +32,6 @@ from jupyter_gridgpu.client import ScanHandle, look_at_scans
 from jupyter_gridgpu.errors import GridGpuError, UsageError
 from jupyter_gridgpu.images import check
 from jupyter_gridgpu.model import wire
-from jupyter_gridgpu.model.grammar import parse_space
 from jupyter_gridgpu.model.objective import Objective
 from jupyter_gridgpu.model.scan import to_json
 from jupyter_gridgpu.model.scan_record import from_json
@@ -215,9 +214,10 @@ def read_points(folder: Path) -> None:
 
 
 def read_earlier(folder: Path) -> None:
-    trials = policy.earlier_trials(earlier.read(folder / "earlier.jsonl"))
-    space = parse_space("lr = uniform(0, 2)\nx = choice([1], [2])", {})
-    samplers.load("tpe", space, [Objective("acc", "maximize")] * 2).propose(trials, 1, 0, 0)
+    both = (Objective("acc", "maximize"), Objective("f1", "maximize"))
+    scan = small_scan("lr = uniform(0, 2)\nx = choice([1], [2])", objectives=both, sampler="tpe")
+    trials = policy.earlier_trials(earlier.read(folder / "earlier.jsonl", scan))
+    samplers.load_for(scan).propose(trials, 1, 0, 0)
 
 
 def read_cache(folder: Path) -> None:
