@@ -4,6 +4,7 @@
       journal.jsonl               one event a line: `EventHead` and the keys of the event
       manifest.jsonl              one `ManifestLine` for each job that has ended
       points.jsonl                one `PointLine` for each variant whose point was given
+      earlier.jsonl               one `EarlierLine` for each result that is learned from
       shared-files.json           `SharedFilesFile`
       runner.lock                 `LeaseFile`
       unpacked.json               `UnpackedFile`
@@ -189,6 +190,15 @@ class PointLine(TypedDict):
     point: int
     repeat: int
     params: dict[str, Any]
+
+
+class EarlierLine(TypedDict):
+    """A line of earlier.jsonl: a result of an earlier scan, which the sampler learns from."""
+
+    scan: str  # the id of the earlier scan
+    point: int  # from 0, as that scan counts
+    params: dict[str, Any]
+    values: list[float]  # of the objectives of this scan
 
 
 class SharedFile(TypedDict):

@@ -42,6 +42,8 @@ def plan_text(scan: ScanSpec, files: Iterable[str]) -> str:
         lines.append(f"{what}: {', '.join(map(_objective_text, scan.objectives))}.")
     if found := left_by_constraints(scan):
         lines.append(f"The constraints leave {found[0]:,} of {found[1]:,} points.")
+    if scan.warm_start:
+        lines.append(f"The sampler learns from {_earlier_text(scan)}.")
     if scan.choice:
         lines.append(scan.choice)
     if words := _other_words(scan):
@@ -84,6 +86,8 @@ def plan_json(scan: ScanSpec) -> dict[str, Any]:
         body["own_points"] = scan.own_points
     if found := left_by_constraints(scan):
         body |= {"points": found[0], "points_without_constraints": found[1]}
+    if scan.warm_start:
+        body["warm_start"] = [asdict(earlier) for earlier in scan.warm_start]
     if scan.choice:
         body |= {"queue": scan.placement.queue, "choice": scan.choice}
     if scan.profile:
@@ -173,6 +177,14 @@ def _count_text(scan: ScanSpec) -> str:
         return f"{scan.total()} variants"
     points = scan.space.grid_size() if scan.trials is None else scan.trials
     return f"{points} points x {repeats[1]} repeats = {scan.total()} variants"
+
+
+def _earlier_text(scan: ScanSpec) -> str:
+    """Say which results of earlier scans the sampler learns from."""
+    return " and ".join(
+        f"{earlier.results:,} result{'' if earlier.results == 1 else 's'} of {earlier.name}"
+        for earlier in scan.warm_start
+    )
 
 
 def _points_text(scan: ScanSpec) -> str:

@@ -13,8 +13,9 @@ from jupyter_gridgpu.model.program import given_by, meant_by, point_key
 from jupyter_gridgpu.model.records import VariantProposed
 from jupyter_gridgpu.runner import policy
 from jupyter_gridgpu.runner.driven_scan import DrivenScan
-from jupyter_gridgpu.samplers.base import Proposal, Sampler
+from jupyter_gridgpu.samplers.base import Proposal, Sampler, Trial
 from jupyter_gridgpu.samplers.untried import UntriedPoints
+from jupyter_gridgpu.store import earlier
 from jupyter_gridgpu.store import points as points_file
 from jupyter_gridgpu.store.paths import read_json
 
@@ -61,8 +62,7 @@ class PointProposer:
         count = min(view.trials() - index, self.allowed_points())
         if count <= 0:
             return
-        # The history of a scan with thousands of points is long, and not every sampler reads it.
-        history = policy.history(view) if self._sampler.adaptive else []
+        history = self._history()
         # The sampler's own points are counted from 0, whatever was tried before them.
         proposals = self._untried.propose(history, count, spec.seed, index - spec.own_points)
         self._scan.record(
@@ -83,6 +83,21 @@ class PointProposer:
         given = points_file.read(self._scan.paths.points)
         chosen = (spec.space.point(meant_by(point["params"])).chosen for point in given)
         return UntriedPoints(self._sampler, frozenset(map(point_key, chosen)))
+
+    def _history(self) -> list[Trial]:
+        """Return all trials so far, those of earlier scans first."""
+        # The history of a scan with thousands of points is long, and not every sampler reads it.
+        if not self._sampler.adaptive:
+            return []
+        return [*self._earlier, *policy.history(self._scan.view)]
+
+    @cached_property
+    def _earlier(self) -> list[Trial]:
+        """The results of earlier scans that the scan was made with."""
+        spec = self._scan.spec
+        if not spec.warm_start:
+            return []
+        return policy.earlier_trials(earlier.read(self._scan.paths.earlier, spec))
 
     def allowed_points(self) -> int:
         """Return how many points can be proposed now."""
@@ -134,7 +149,7 @@ class PointProposer:
         if point < spec.own_points:
             return self._own_point(point)
         # No job was sent, so nothing is lost if a sampler that learns gives another point now.
-        history = policy.history(view) if self._sampler.adaptive else []
+        history = self._history()
         number = point - spec.own_points
         return next(iter(self._untried.propose(history, 1, spec.seed, number)), None)
 
