@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+from itertools import islice
 
+from jupyter_gridgpu import samplers
 from jupyter_gridgpu.backends.base import Backend
 from jupyter_gridgpu.errors import SpaceError
 from jupyter_gridgpu.model import events
-from jupyter_gridgpu.model.job import job_key, variant_id
+from jupyter_gridgpu.model.job import job_key
 from jupyter_gridgpu.model.program import given_by
 from jupyter_gridgpu.model.records import VariantProposed
+from jupyter_gridgpu.model.variant import VariantView
 from jupyter_gridgpu.runner import policy
 from jupyter_gridgpu.runner.driven_scan import DrivenScan
 from jupyter_gridgpu.samplers.base import Proposal, Sampler
@@ -26,9 +29,7 @@ class PointProposer:
         self._scan = scan
         self._backend = backend
         self._sampler = sampler
-        self._repeats = 1  # variants of one point
-        if scan.spec.space.repeats:
-            self._repeats = scan.spec.space.repeats[1]
+        self._space = scan.spec.space  # that the sampler knows
 
     def propose(self) -> None:
         """Record as many new variants as can be used now.
@@ -50,20 +51,39 @@ class PointProposer:
             given = policy.missing_points(view, self._scan.paths.points)
             self._scan.record(*((events.VARIANT_PROPOSED, point) for point in given))
             return
-        self._propose_missing_variants()
-        self._propose_missing_repeats()
-        index = view.points
-        count = min(view.trials() - index, self.allowed_points())
+        if spec.space is not self._space:
+            self._sampler, self._space = samplers.load_for(spec), spec.space
+        self._propose_missing()
+        left = view.trials() - view.points
+        self._record(view.points, self._own_points(left) or self._sampled_points(left))
+
+    def _own_points(self, left: int) -> list[Proposal]:
+        """Return the next points that the user gave: they depend on no results."""
+        own = self._scan.view.growth.own_from(self._scan.view.points)
+        return [Proposal(params) for params in own[: max(min(left, PROPOSE_AT_ONCE), 0)]]
+
+    def _sampled_points(self, left: int) -> list[Proposal]:
+        """Return the next points of the sampler, `left` at most."""
+        count = min(left, self.allowed_points())
         if count <= 0:
-            return
+            return []
+        view = self._scan.view
         # The history of a scan with thousands of points is long, and not every sampler reads it.
         history = policy.history(view) if self._sampler.adaptive else []
-        proposals = self._sampler.propose(history, count, spec.seed, index)
+        index = view.growth.sampled_before(view.points)
+        return self._sampler.propose(history, count, self._scan.spec.seed, index)
+
+    def _record(self, first: int, proposals: list[Proposal]) -> None:
+        """Record the variants of some new points, of which the first has this number."""
+        view = self._scan.view
+        repeats = range(self._space.repeat_count)
+        # Ids that belong to variants which could not be found again stay free.
+        ids = islice(policy.free_ids(view), len(policy.missing_variants(view)), None)
         self._scan.record(
             *(
-                self._proposed(point, repeat, proposal)
-                for point, proposal in enumerate(proposals, index)
-                for repeat in range(self._repeats)
+                self._proposed(next(ids), point, repeat, proposal)
+                for point, proposal in enumerate(proposals, first)
+                for repeat in repeats
             )
         )
 
@@ -83,51 +103,60 @@ class PointProposer:
         if free <= 0:
             return 0
         # The number is rounded up: a point whose repeats do not all fit keeps every slot busy.
-        return -(-free // self._repeats)
+        return -(-free // self._space.repeat_count)
 
-    def _propose_missing_repeats(self) -> None:
-        """Record the repeats of the last point that a killed runner had not written yet."""
-        missing = policy.missing_repeats(self._scan.view)
-        self._scan.record(
-            *(
-                self._proposed(variant.point, repeat, Proposal(variant.params, variant.attrs))
-                for variant, repeat in missing
-            )
-        )
+    def _propose_missing(self) -> None:
+        """Record the variants that points lack.
 
-    def _propose_missing_variants(self) -> None:
-        """Record again the variants whose first record in the journal is damaged."""
-        for point, repeat in policy.missing_variants(self._scan.view):
-            proposal = self._known_proposal(point, repeat)
+        They were due to a killed runner, their first record is damaged, or they are more repeats.
+        """
+        missing = policy.missing_variants(self._scan.view)[:PROPOSE_AT_ONCE]
+        if not missing:
+            return
+        # By point; all variants of one agree in what the sampler said.
+        known = {variant.point: variant for variant in self._scan.view.variants.values()}
+        found = []
+        for ident, point, repeat in missing:
+            sibling = known.get(point)
+            proposal = self._known_proposal(ident, point, sibling)
             if proposal is not None:
-                self._scan.record(self._proposed(point, repeat, proposal))
+                found.append(self._proposed(ident, point, repeat, proposal))
+        self._scan.record(*found)
 
-    def _known_proposal(self, point: int, repeat: int) -> Proposal | None:
+    def _known_proposal(
+        self, ident: str, point: int, sibling: VariantView | None
+    ) -> Proposal | None:
         """Return the proposal of a variant, from what its job or its repeats still tell."""
+        if sibling is not None:
+            return Proposal(sibling.params, sibling.attrs)
         view, spec = self._scan.view, self._scan.spec
-        key = job_key(variant_id(point * self._repeats + repeat + 1), 1)
-        body = read_json(self._scan.paths.job(key).spec)
+        body = read_json(self._scan.paths.job(job_key(ident, 1)).spec)
         params = body.get("params") if isinstance(body, dict) else None
         with contextlib.suppress(SpaceError):
             if isinstance(params, dict):
                 return Proposal(spec.space.point(given_by(params)).chosen)
-        for variant in view.variants.values():
-            if variant.point == point:
-                return Proposal(variant.params, variant.attrs)
-        # No job was sent, so nothing is lost if a sampler that learns gives another point now.
+        own = view.growth.own_from(point)
+        if own:
+            return Proposal(own[0])
+        # No job was sent, so nothing is lost if a sampler that learns gives another point now. The
+        # others give the point that the space of that time had.
         history = policy.history(view) if self._sampler.adaptive else []
-        return next(iter(self._sampler.propose(history, 1, spec.seed, point)), None)
+        space = view.growth.space_at(point)
+        sampler = self._sampler
+        if space is not self._space:
+            sampler = samplers.load(spec.sampler, space, spec.objective)
+        index = view.growth.sampled_before(point)
+        return next(iter(sampler.propose(history, 1, spec.seed, index)), None)
 
-    def _proposed(self, point: int, repeat: int, proposal: Proposal) -> tuple[str, VariantProposed]:
+    def _proposed(
+        self, ident: str, point: int, repeat: int, proposal: Proposal
+    ) -> tuple[str, VariantProposed]:
         """Return the event that makes a variant of a point and a repeat, both counted from 0."""
-        space = self._scan.spec.space
         return events.VARIANT_PROPOSED, {
-            # The id follows from point and repeat alone, so that a runner that goes on after a
-            # crash gives the same id to the same variant.
-            "variant": variant_id(point * self._repeats + repeat + 1),
+            "variant": ident,
             "point": point,
             "repeat": repeat,
             # A parameter that is not active has no value here: the notebook's own one stays.
-            "params": space.complete(proposal.params, repeat),
+            "params": self._space.complete(proposal.params, repeat),
             "attrs": proposal.attrs,
         }

@@ -167,11 +167,13 @@ export interface Close {
   scan: string;
 }
 /**
- * A command to a scan. Without `variants` it is for all of them. Only extend has `trials`. Only replay has `accept`: the options of a foreign scan that the user has seen, as its head lists them.
+ * A command to a scan. Without `variants` it is for all of them. Only extend has `trials` (points in addition), `add` (lines with new values, like those of a cell: `lr = [1e-5, 3e-5]`) and `repeats` (of every point, in all). Only replay has `accept`: the options of a foreign scan that the user has seen, as its head lists them.
  */
 export interface Command {
   variants?: string[] | null;
   trials?: number | null;
+  add?: string[];
+  repeats?: number | null;
   accept?: string[];
   action: Action;
 }
