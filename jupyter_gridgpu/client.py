@@ -24,7 +24,7 @@ from jupyter_gridgpu.store.paths import ScanPaths
 from jupyter_gridgpu.transport import scan_secrets
 
 if TYPE_CHECKING:
-    from jupyter_gridgpu.planning.extension_request import Lines
+    from jupyter_gridgpu.planning.extension_request import Lines, Points
     from jupyter_gridgpu.planning.request import Plan
 
 START_GRACE_S = 8.0  # a runner that was just started may not hold its lease yet
@@ -187,6 +187,7 @@ class ScanHandle(ScanReader):
         trials: int | None = None,
         add: Lines = (),
         repeats: int | None = None,
+        points: Points | None = None,
     ) -> None:
         """Add points, values of axes or repeats to the scan; only what is new runs.
 
@@ -195,6 +196,8 @@ class ScanHandle(ScanReader):
             add (Mapping[str, Any] | str | Sequence[str]): New values of parameters that vary:
                 `{"lr": [1e-5, 3e-5]}`, or lines like those of the cell. Default: none.
             repeats (int | None): How often every point is run in all. Default: as before.
+            points (str | Path | Sequence[Mapping[str, Any]] | None): Points of the user's own: a
+                file as `--points` takes it, or a list of them. Default: none.
 
         Raises:
             UsageError: The scan cannot have that; nothing was changed.
@@ -202,7 +205,7 @@ class ScanHandle(ScanReader):
         Example:
             >>> open_scan("btag").extend(add={"lr": [1e-5, 3e-5]})
         """
-        self.command("extend", trials=trials, add=add, repeats=repeats)
+        self.command("extend", trials=trials, add=add, repeats=repeats, points=points)
 
     def command(
         self,

@@ -23,7 +23,19 @@ from jupyter_gridgpu.cli.output import echo
     metavar="N",
     help="How often every point is run in all, as in repeats(N).",
 )
-def extend(scan: str, trials: int | None, add: tuple[str, ...], repeats: int | None) -> None:
+@click.option(
+    "--points",
+    type=click.Path(),
+    metavar="FILE",
+    help="Own points that are tried next: a table (.csv), .json or .jsonl.",
+)
+def extend(
+    scan: str,
+    trials: int | None,
+    add: tuple[str, ...],
+    repeats: int | None,
+    points: str | None,
+) -> None:
     """Run more of SCAN: new points, values or repeats. Nothing that it has runs again."""
     handle = client.open_scan(scan)
-    echo(handle.command("extend", trials=trials, add=add, repeats=repeats))
+    echo(handle.command("extend", trials=trials, add=add, repeats=repeats, points=points))

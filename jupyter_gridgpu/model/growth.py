@@ -87,7 +87,7 @@ class Growth:
     def sampled_before(self, point: int) -> int:
         """Return how many of the points before number `point` are those of the sampler."""
         own = sum(min(max(point - first, 0), len(points)) for first, points in self._own)
-        return point - own
+        return point - own - self.original.own_points
 
     def space_at(self, point: int) -> Space:
         """Return the space from which point number `point` came."""

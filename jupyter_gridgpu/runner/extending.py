@@ -5,15 +5,16 @@ Between the two, another command may have extended the scan by the same values.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+import contextlib
+from collections.abc import Iterable
 
 from jupyter_gridgpu import samplers
-from jupyter_gridgpu.errors import GridGpuError, UsageError
+from jupyter_gridgpu.errors import GridGpuError, SpaceError, UsageError
 from jupyter_gridgpu.model import extension as extensions
+from jupyter_gridgpu.model.expressions import quoted
 from jupyter_gridgpu.model.extension import EXTENDING, TRIALS_LIMIT, Extension
 from jupyter_gridgpu.model.growth import Growth
-from jupyter_gridgpu.model.program import given_by
+from jupyter_gridgpu.model.program import given_by, meant_by, point_key
 from jupyter_gridgpu.model.records import CommandApplied
 from jupyter_gridgpu.model.scan import ScanSpec
 from jupyter_gridgpu.model.space import GRID_LIMIT, Space
@@ -36,15 +37,15 @@ def check_extension(view: ScanView, wanted: Extension) -> ScanSpec:
 
     Raises UsageError or SpaceError, with one sentence, if the scan cannot be extended by this.
     """
+    check_kind(view, wanted)
     scan = view.scan
-    _check_kind(scan, wanted)
     # It is made anew, to be refused here with what a later look would refuse.
     growth = Growth(view.growth.original, view.growth.records)
     if wanted.grows:
         growth.add(extensions.to_json(wanted), view.points)
     grown = growth.scan
     # Made only for its checks: a sampler refuses a space that it cannot use.
-    samplers.load(scan.sampler, grown.space, scan.objective)
+    samplers.load_for(grown)
     trials = view.extra_trials + wanted.trials + growth.own_points + grown.points()
     total = trials * grown.space.repeat_count
     if total > GRID_LIMIT:
@@ -61,23 +62,29 @@ def check_extension(view: ScanView, wanted: Extension) -> ScanSpec:
     return grown
 
 
-def _check_kind(scan: ScanSpec, wanted: Extension) -> None:
+def check_kind(view: ScanView, wanted: Extension, own: bool = False) -> ScanSpec:
+    """Return the spec of the scan as it will be, as far as its kind allows that.
+
+    With `own`, points of the user's own come as well. Raises UsageError or SpaceError.
+    """
+    scan, own = view.scan, own or bool(wanted.points)
     if scan.recorded:
         raise UsageError(
             f"{scan.name} has the points it was given; start a scan of a larger space."
         )
-    if not wanted.trials and not wanted.grows:
+    if not wanted.trials and not wanted.grows and not own:
         raise UsageError(
             "extend needs what is to be added: --trials N, --add 'NAME = VALUES', --repeats N or"
             " --points FILE."
         )
-    if scan.trials is None and wanted.trials:
+    if scan.trials is None and (wanted.trials or own):
         raise UsageError(
-            f"{scan.name} is a grid, which has no points but those of its values: add values with"
-            " --add 'NAME = [VALUES]'."
+            f"{scan.name} is a grid, which has all points of its values and no others: add values"
+            " with --add 'NAME = [VALUES]'."
         )
     if not 0 <= wanted.trials <= TRIALS_LIMIT:
         raise UsageError(f"--trials takes a number of points from 1 to {TRIALS_LIMIT:,}.")
+    return view.growth.grown(wanted)
 
 
 def check_used(view: ScanView, wanted: Extension) -> None:
@@ -94,23 +101,21 @@ def _check_own(view: ScanView, space: Space, wanted: Extension) -> None:
     """Raise UsageError or SpaceError unless own points are points of the space, and new."""
     if not wanted.points:
         return
-    known = {_key(space, variant.params): name for name, variant in view.variants.items()}
+    known = {}
+    for ident, variant in view.variants.items():
+        with contextlib.suppress(SpaceError):
+            known[point_key(space.point(given_by(variant.params)).chosen)] = ident
     for number, point in enumerate(wanted.points, 1):
-        walked = space.point(given_by(point))
+        walked = space.point(meant_by(point))
         if walked.broken is not None:
-            raise UsageError(f"Point {number}: {walked.broken.text} does not hold.")
-        key = _key(space, walked.chosen)
+            raise UsageError(f"Point {number} does not meet {quoted(walked.broken.text)}.")
+        key = point_key(walked.chosen)
         if key in known:
             raise UsageError(
-                f"Point {number} is {known[key]} already: give new points alone, or give it more"
-                " repeats with --repeats N."
+                f"Point {number} is {known[key]} already: leave it out. More runs of all points are"
+                " asked for with --repeats N."
             )
         known[key] = f"point {number}"
-
-
-def _key(space: Space, params: Mapping[str, Any]) -> str:
-    """Return a text that is the same for the same point."""
-    return repr([(name, params[name]) for name in space.searched if name in params])
 
 
 def pending(view: ScanView, commands: Iterable[CommandApplied | None]) -> ScanView:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 from itertools import islice
 
 from jupyter_gridgpu import samplers
@@ -10,12 +11,13 @@ from jupyter_gridgpu.backends.base import Backend
 from jupyter_gridgpu.errors import SpaceError
 from jupyter_gridgpu.model import events
 from jupyter_gridgpu.model.job import job_key
-from jupyter_gridgpu.model.program import given_by
+from jupyter_gridgpu.model.program import given_by, meant_by, point_key
 from jupyter_gridgpu.model.records import VariantProposed
-from jupyter_gridgpu.model.variant import VariantView
 from jupyter_gridgpu.runner import policy
 from jupyter_gridgpu.runner.driven_scan import DrivenScan
 from jupyter_gridgpu.samplers.base import Proposal, Sampler
+from jupyter_gridgpu.samplers.untried import UntriedPoints
+from jupyter_gridgpu.store import points as points_file
 from jupyter_gridgpu.store.paths import read_json
 
 PROPOSE_AT_ONCE = 1000  # points of a sampler that does not learn
@@ -30,6 +32,7 @@ class PointProposer:
         self._backend = backend
         self._sampler = sampler
         self._space = scan.spec.space  # that the sampler knows
+        self._untried: Sampler | None = None  # the sampler of the points that are not given
 
     def propose(self) -> None:
         """Record as many new variants as can be used now.
@@ -39,7 +42,9 @@ class PointProposer:
         try:
             self._propose()
         except SpaceError as error:
-            why = f"there are no more points: {str(error).rstrip('.')}"
+            text = str(error).rstrip(".")
+            # The text goes on within a sentence.
+            why = f"there are no more points: {text[:1].lower()}{text[1:]}"
             rule = {"rule": events.NO_POINTS, "why": why}
             self._scan.record((events.RULE_MET, rule), durable=True)
 
@@ -47,22 +52,25 @@ class PointProposer:
         view, spec = self._scan.view, self._scan.spec
         if view.stopped:
             return
+        given = policy.missing_points(view, self._scan.paths.points)
+        self._scan.record(*((events.VARIANT_PROPOSED, point) for point in given))
         if spec.recorded:
-            given = policy.missing_points(view, self._scan.paths.points)
-            self._scan.record(*((events.VARIANT_PROPOSED, point) for point in given))
             return
         if spec.space is not self._space:
-            self._sampler, self._space = samplers.load_for(spec), spec.space
-        self._propose_missing()
+            self._sampler, self._space, self._untried = samplers.load_for(spec), spec.space, None
+        if self._untried is None:
+            self._untried = self._without_given(self._sampler)
+        self._propose_missing(self._untried)
         left = view.trials() - view.points
-        self._record(view.points, self._own_points(left) or self._sampled_points(left))
+        points = self._given_points(left) or self._sampled_points(self._untried, left)
+        self._record(view.points, points)
 
-    def _own_points(self, left: int) -> list[Proposal]:
-        """Return the next points that the user gave: they depend on no results."""
+    def _given_points(self, left: int) -> list[Proposal]:
+        """Return the next points by which the user extended the scan: they need no results."""
         own = self._scan.view.growth.own_from(self._scan.view.points)
         return [Proposal(params) for params in own[: max(min(left, PROPOSE_AT_ONCE), 0)]]
 
-    def _sampled_points(self, left: int) -> list[Proposal]:
+    def _sampled_points(self, sampler: Sampler, left: int) -> list[Proposal]:
         """Return the next points of the sampler, `left` at most."""
         count = min(left, self.allowed_points())
         if count <= 0:
@@ -71,7 +79,7 @@ class PointProposer:
         # The history of a scan with thousands of points is long, and not every sampler reads it.
         history = policy.history(view) if self._sampler.adaptive else []
         index = view.growth.sampled_before(view.points)
-        return self._sampler.propose(history, count, self._scan.spec.seed, index)
+        return sampler.propose(history, count, self._scan.spec.seed, index)
 
     def _record(self, first: int, proposals: list[Proposal]) -> None:
         """Record the variants of some new points, of which the first has this number."""
@@ -86,6 +94,16 @@ class PointProposer:
                 for repeat in repeats
             )
         )
+
+    def _without_given(self, sampler: Sampler) -> Sampler:
+        """Return the sampler of the points that are not given."""
+        spec = self._scan.spec
+        if not spec.own_points or spec.trials is not None:
+            return sampler
+        # A grid has them all: what the user has put first is not run twice.
+        given = points_file.read(self._scan.paths.points)
+        chosen = (spec.space.point(meant_by(point["params"])).chosen for point in given)
+        return UntriedPoints(sampler, frozenset(map(point_key, chosen)))
 
     def allowed_points(self) -> int:
         """Return how many points can be proposed now."""
@@ -105,7 +123,7 @@ class PointProposer:
         # The number is rounded up: a point whose repeats do not all fit keeps every slot busy.
         return -(-free // self._space.repeat_count)
 
-    def _propose_missing(self) -> None:
+    def _propose_missing(self, sampler: Sampler) -> None:
         """Record the variants that points lack.
 
         They were due to a killed runner, their first record is damaged, or they are more repeats.
@@ -118,23 +136,24 @@ class PointProposer:
         found = []
         for ident, point, repeat in missing:
             sibling = known.get(point)
-            proposal = self._known_proposal(ident, point, sibling)
+            if sibling is None:
+                proposal = self._known_proposal(sampler, ident, point)
+            else:
+                proposal = Proposal(sibling.params, sibling.attrs)
             if proposal is not None:
                 found.append(self._proposed(ident, point, repeat, proposal))
         self._scan.record(*found)
 
-    def _known_proposal(
-        self, ident: str, point: int, sibling: VariantView | None
-    ) -> Proposal | None:
-        """Return the proposal of a variant, from what its job or its repeats still tell."""
-        if sibling is not None:
-            return Proposal(sibling.params, sibling.attrs)
+    def _known_proposal(self, sampler: Sampler, ident: str, point: int) -> Proposal | None:
+        """Return the proposal of a point without variants, from what a job of it still tells."""
         view, spec = self._scan.view, self._scan.spec
         body = read_json(self._scan.paths.job(job_key(ident, 1)).spec)
         params = body.get("params") if isinstance(body, dict) else None
         with contextlib.suppress(SpaceError):
             if isinstance(params, dict):
                 return Proposal(spec.space.point(given_by(params)).chosen)
+        if point < spec.own_points:
+            return self._own_point(point)
         own = view.growth.own_from(point)
         if own:
             return Proposal(own[0])
@@ -142,11 +161,17 @@ class PointProposer:
         # others give the point that the space of that time had.
         history = policy.history(view) if self._sampler.adaptive else []
         space = view.growth.space_at(point)
-        sampler = self._sampler
         if space is not self._space:
-            sampler = samplers.load(spec.sampler, space, spec.objective)
+            sampler = self._without_given(samplers.load_for(replace(spec, space=space)))
         index = view.growth.sampled_before(point)
         return next(iter(sampler.propose(history, 1, spec.seed, index)), None)
+
+    def _own_point(self, point: int) -> Proposal | None:
+        """Return a point that the user gave when the scan was started."""
+        for given in points_file.read(self._scan.paths.points):
+            if given["point"] == point:
+                return Proposal(given["params"])
+        return None
 
     def _proposed(
         self, ident: str, point: int, repeat: int, proposal: Proposal

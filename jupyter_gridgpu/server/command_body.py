@@ -75,7 +75,10 @@ def _extension(body: dict[str, Any]) -> dict[str, Any]:
         raise UsageError('add is no list of texts; give lines like "lr = [1e-5, 3e-5]".')
     if repeats is not None and type(repeats) is not int:
         raise UsageError("repeats is no whole number; give how often every point is run in all.")
-    return {"add": add or [], "repeats": repeats}
+    points = body.get("points")
+    if points is not None and not isinstance(points, list):
+        raise UsageError('points is no list; give one like [{"lr": 0.1}, {"lr": 0.2}].')
+    return {"add": add or [], "repeats": repeats, "points": points}
 
 
 def _is_list_of_texts(value: Any) -> bool:

@@ -62,6 +62,7 @@ class _CommandOptions(TypedDict, total=False):
     trials: int | None
     add: list[str]
     repeats: int | None
+    points: list[dict[str, Any]]
     accept: list[str]
 
 
@@ -69,8 +70,9 @@ class Command(_CommandOptions):
     """A command to a scan. Without `variants` it is for all of them.
 
     Only extend has `trials` (points in addition), `add` (lines with new values, as in a cell: `lr =
-    [1e-5, 3e-5]`) and `repeats` (of every point, in all). Only replay has `accept`: the options of
-    a foreign scan that the user has seen, as its head lists them.
+    [1e-5, 3e-5]`), `repeats` (of every point, in all) and `points` (own points, each with values by
+    parameter). Only replay has `accept`: the options of a foreign scan that the user has seen, as
+    its head lists them.
     """
 
     action: Action

@@ -48,9 +48,14 @@ def first_state(notebook: Notebook, values: Mapping[str, Any]) -> dict[str, Any]
     return {
         "parameters": [to_json(entry) for entry in entries],
         "direction": direction,
-        "metric": texts[direction],
+        "metric": _metric(given[direction]),
         "options": {name: text for name, text in texts.items() if name not in OBJECTIVE_OPTIONS},
     }
+
+
+def _metric(given: Any) -> str:
+    """Return the objective that the form holds, of one text or of a tuple of them."""
+    return str(given) if isinstance(given, str) else str(next(iter(given or ()), ""))
 
 
 def starting_entry(parameter: Parameter) -> ParameterEntry:

@@ -225,9 +225,10 @@ def test_a_grid_that_is_extended_again_and_again_goes_on() -> None:
         space = extended(space, Extension(add=add))
         now = enumerated(space)
         assert now[: len(seen)] == seen
-        assert len(set(now)) == len(now) == space.grid_size() > len(seen)
+        assert len(set(now)) == len(now) == space.grid_size()
+        assert len(now) > len(seen)
         seen = now
-    sampler = GridSampler(space, None)
+    sampler = GridSampler(space, ())
     proposed = [
         repr(sorted(point.params.items()))
         for index in range(0, len(seen), 7)
@@ -235,6 +236,5 @@ def test_a_grid_that_is_extended_again_and_again_goes_on() -> None:
     ]
     assert proposed == seen
     assert [
-        repr(sorted(point.params.items()))
-        for point in GridSampler(space, None).propose([], 9, 0, 11)
+        repr(sorted(point.params.items())) for point in GridSampler(space, ()).propose([], 9, 0, 11)
     ] == seen[11:20]
