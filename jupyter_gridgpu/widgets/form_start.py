@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from jupyter_gridgpu.model.form_cell import ParameterEntry, python_text, to_json
+from jupyter_gridgpu.model.form_cell import ParameterEntry, python_text
+from jupyter_gridgpu.model.form_rows import FormRow, row_json
 from jupyter_gridgpu.model.typed_values import TRUTH
 from jupyter_gridgpu.planning.declaration import Options
 from jupyter_gridgpu.planning.notebook import Notebook
@@ -46,7 +47,7 @@ def first_state(notebook: Notebook, values: Mapping[str, Any]) -> dict[str, Any]
     texts = {name: option_text(given[name], name) for name in names}
     entries = [starting_entry(parameter) for parameter in shown_parameters(notebook).values()]
     return {
-        "parameters": [to_json(entry) for entry in entries],
+        "parameters": [row_json(FormRow(entry.name, entry=entry)) for entry in entries],
         "direction": direction,
         "metric": texts[direction],
         "options": {name: text for name, text in texts.items() if name not in OBJECTIVE_OPTIONS},
