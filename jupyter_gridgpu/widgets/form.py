@@ -17,7 +17,7 @@ from jupyter_gridgpu.planning.notebook import read_notebook
 from jupyter_gridgpu.planning.options import words_for
 from jupyter_gridgpu.widgets.form_check import check, failed
 from jupyter_gridgpu.widgets.form_facts import facts
-from jupyter_gridgpu.widgets.form_start import first_state
+from jupyter_gridgpu.widgets.form_start import first_state, starting_rows
 from jupyter_gridgpu.widgets.widget_bundle import widget_bundle
 
 STATIC = Path(__file__).parent / "static"
@@ -59,7 +59,8 @@ class ScanForm(anywidget.AnyWidget):
         self._line = first_line([self._notebook, *words_for(values)]).removeprefix("%")
         found = read_notebook(notebook, None, values.get("kernel"))
         state = first_state(found, values)
-        super().__init__(facts=facts(found), state=state, checked=self._check(state))
+        shown = facts(found, starting_rows(found))
+        super().__init__(facts=shown, state=state, checked=self._check(state))
         self.on_msg(self._on_message)
 
     def show(self) -> None:

@@ -45,13 +45,18 @@ def first_state(notebook: Notebook, values: Mapping[str, Any]) -> dict[str, Any]
     given = {**defaults, **values}
     names = [option.name or "" for option in option_list()]
     texts = {name: option_text(given[name], name) for name in names}
-    entries = [starting_entry(parameter) for parameter in shown_parameters(notebook).values()]
     return {
-        "parameters": [row_json(FormRow(entry.name, entry=entry)) for entry in entries],
+        "parameters": starting_rows(notebook),
         "direction": direction,
         "metric": texts[direction],
         "options": {name: text for name, text in texts.items() if name not in OBJECTIVE_OPTIONS},
     }
+
+
+def starting_rows(notebook: Notebook) -> list[dict[str, Any]]:
+    """Return a row for each parameter, as a browser gets it."""
+    entries = map(starting_entry, shown_parameters(notebook).values())
+    return [row_json(FormRow(entry.name, entry=entry)) for entry in entries]
 
 
 def starting_entry(parameter: Parameter) -> ParameterEntry:

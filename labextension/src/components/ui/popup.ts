@@ -19,15 +19,21 @@ const STEPS: Record<string, (index: number, count: number) => number> = {
 
 /** The button and its menu. The entries are asked for each time the menu opens. */
 export class PopupMenu {
-  readonly button = button(t("More"), [icon("more")], {
-    class: "gg-i",
-    "aria-haspopup": "menu",
-    "aria-expanded": "false",
-  });
-  private readonly list = h("div", { class: "gg-popup", role: "menu", "aria-label": t("More") });
-  readonly element = h("span", { class: "gg-pop" }, this.button, this.list);
+  readonly button: HTMLButtonElement;
+  private readonly list: HTMLElement;
+  readonly element: HTMLElement;
 
-  constructor(private readonly items: () => MenuItem[]) {
+  /** Several menus on a page have labels that differ; with a `text`, the button shows it. */
+  constructor(
+    private readonly items: () => MenuItem[],
+    label = t("More"),
+    text = "",
+  ) {
+    this.button = button(label, text ? [icon("plus"), text] : [icon("more")], {
+      ...{ class: text ? null : "gg-i", "aria-haspopup": "menu", "aria-expanded": "false" },
+    });
+    this.list = h("div", { class: "gg-popup", role: "menu", "aria-label": label });
+    this.element = h("span", { class: "gg-pop" }, this.button, this.list);
     this.list.hidden = true;
     this.button.addEventListener("click", () => this.show(!this.shown));
     this.list.addEventListener("keydown", (event) => this.key(event));
