@@ -86,12 +86,14 @@ def read_entry(name: str, body: Mapping[str, Any]) -> ParameterEntry:
         key: typed_line(body.get(key))
         for key in ("value", "items", "low", "high", "points", "step", "times")
     }
-    flags = {key: body.get(key) is True for key in ("by_step", "log", "ordered")}
     kind = body.get("kind")
     if not isinstance(kind, str) or kind not in KINDS:
         kind = "fixed"
     stepped = body.get("stepped") is not False
-    return ParameterEntry(name, kind, stepped=stepped, **flags, **texts)
+    by_step, log, ordered = (body.get(key) is True for key in ("by_step", "log", "ordered"))
+    return ParameterEntry(
+        name, kind, stepped=stepped, by_step=by_step, log=log, ordered=ordered, **texts
+    )
 
 
 def to_json(entry: ParameterEntry) -> dict[str, Any]:

@@ -154,7 +154,7 @@ export class ParameterRow implements RowView {
     const high = this.input("high", t("Upper end of %1", name), "gf-end");
     const to = h("span", { class: "gg-q" }, t("to"));
     const ends = [low, to, high, this.stepChoice(name)];
-    if (by_step) return [...ends, this.input("step", t("Step of %1", name), "gf-end")];
+    if (by_step) return [...ends, this.input("step", t("Step of %1", name), "gf-short")];
     const log = this.switch("log", t("log"));
     if (!stepped) return [...ends, log];
     return [...ends, this.input("points", t("How many points of %1", name), "gf-count"), log];
