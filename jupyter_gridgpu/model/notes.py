@@ -59,6 +59,12 @@ def stopped_by(view: ScanView) -> str | None:
     """Return the sentence that says why a rule has stopped the scan, or None if none has."""
     if view.stopped_by is None:
         return None
+    if view.rule == events.NO_POINTS:
+        # Nothing in the scan itself can be mended, and `resume` would find no points again.
+        return (
+            f"Stopped: {view.stopped_by}. Another space makes a new scan; the results of this one"
+            " stay."
+        )
     return (
         f"Stopped: {view.stopped_by}. Mend the cause, then `gridgpu resume {view.scan.name}` goes"
         " on. A notebook that was changed makes a new scan."

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Union
 
 from jupyter_gridgpu.errors import SpaceError
-from jupyter_gridgpu.model.axes import Choice, Fixed, Range, Searched
+from jupyter_gridgpu.model.axes import Choice, Fixed, Range, Searched, value_in
 from jupyter_gridgpu.model.expressions import Expression
 from jupyter_gridgpu.model.statements import Assign, Derived, Require, Statement, Together, When
 
@@ -88,19 +88,19 @@ def steps_of(statements: Sequence[Statement], keys: dict[str, int] | None = None
     return steps
 
 
-def decided(steps: Sequence[Step], fixed: Mapping[str, Any]) -> Iterator[Step]:
-    """Yield the steps, with one branch of each Fork that depends on fixed values alone."""
+def decided(steps: Sequence[Step], known: dict[str, Any]) -> Iterator[Step]:
+    """Yield the steps, with one branch of each Fork that depends on known values alone.
+
+    `known` has the values that are the same at all points; those that a branch gives are added.
+    """
     for step in steps:
-        if not isinstance(step, Fork) or not step.condition.names <= set(fixed):
+        if isinstance(step, Assign) and isinstance(step.what, Fixed):
+            known[step.name] = step.what.value
+        holds = step.condition.decision(known) if isinstance(step, Fork) else None
+        if isinstance(step, Fork) and holds is not None:
+            yield from decided(step.then if holds else step.otherwise, known)
+        else:
             yield step
-            continue
-        try:
-            holds = step.condition.holds(fixed)
-        except SpaceError:
-            # It is said where a point is made.
-            yield step
-            continue
-        yield from decided(step.then if holds else step.otherwise, fixed)
 
 
 def _key(names: tuple[str, ...], keys: dict[str, int]) -> str:
@@ -160,3 +160,27 @@ def given_by(params: Mapping[str, Any]) -> Choose:
             raise SpaceError(f"The point has no value for {error.args[0]}.") from None
 
     return choose
+
+
+def meant_by(params: Mapping[str, Any]) -> Choose:
+    """Return the function that chooses the values of an axis that are meant by known ones.
+
+    A record may have rounded a number, or written 3 as 3.0. It raises SpaceError where the axis has
+    no such value.
+    """
+    known = given_by(params)
+
+    def choose(draw: Draw) -> Any:
+        value = known(draw)
+        try:
+            return value_in(draw.axis, value)
+        except ValueError:
+            names = ", ".join(draw.names)
+            raise SpaceError(f"{names}: the space does not have the value of the point.") from None
+
+    return choose
+
+
+def point_key(chosen: Mapping[str, Any]) -> str:
+    """Return a text that two points share if the same values were chosen for them."""
+    return repr(sorted(chosen.items()))

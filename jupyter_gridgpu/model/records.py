@@ -3,7 +3,7 @@
     scan folder
       journal.jsonl               one event a line: `EventHead` and the keys of the event
       manifest.jsonl              one `ManifestLine` for each job that has ended
-      points.jsonl                one `PointLine` for each variant, where the points are given
+      points.jsonl                one `PointLine` for each variant whose point was given
       shared-files.json           `SharedFilesFile`
       runner.lock                 `LeaseFile`
       unpacked.json               `UnpackedFile`
@@ -182,7 +182,7 @@ class ManifestLine(TypedDict):
 
 
 class PointLine(TypedDict):
-    """A line of points.jsonl: one variant of a scan whose points are given, as in a replay."""
+    """A line of points.jsonl: one variant whose point was given, as in a replay."""
 
     variant: str
     point: int

@@ -15,6 +15,7 @@ from jupyter_gridgpu.model.fields import (
     is_file_name,
     is_inner_path,
 )
+from jupyter_gridgpu.model.objective import DIRECTIONS, OBJECTIVES_LIMIT, REDUCTIONS, Objective
 from jupyter_gridgpu.model.resources import (
     Placement,
     container_from,
@@ -24,15 +25,12 @@ from jupyter_gridgpu.model.resources import (
 from jupyter_gridgpu.model.scan import (
     AUTO_CHANNEL,
     CHANNELS,
-    DIRECTIONS,
     DROP,
     END,
     FILE,
     FORMAT,
     MAX_FAILURES,
     PUSH,
-    REDUCTIONS,
-    Objective,
     Origin,
     ScanSpec,
     plain_defaults,
@@ -66,7 +64,7 @@ def from_json(body: dict[str, Any], record: str = "scan.json") -> ScanSpec:
         raise StorageError(str(error)) from None
     made = ScanSpec(
         space=space,
-        objective=_objective(fields),
+        objectives=_objectives(fields),
         resources=resources_from(fields.inner("resources")),
         container=container_from(fields.inner("container", {})),
         placement=placement_from(fields.inner("placement", {})),
@@ -88,6 +86,9 @@ def from_json(body: dict[str, Any], record: str = "scan.json") -> ScanSpec:
     # A grid without an end would be counted, proposed and shown for ever.
     if not made.recorded and made.total() > VARIANTS_LIMIT:
         raise fields.wrong("space", f"of at most {VARIANTS_LIMIT:,} variants")
+    # With `recorded`, all points are given.
+    if made.own_points and (made.recorded or made.own_points > made.points()):
+        raise fields.wrong("own_points", "at most the number of points that are proposed")
     return made
 
 
@@ -125,16 +126,30 @@ def _counts(fields: Fields, body: dict[str, Any]) -> dict[str, Any]:
         "per_gpu": fields.whole("per_gpu", 1),
         "retries": fields.whole("retries"),
         "recorded": fields.whole("recorded", 0, VARIANTS_LIMIT),
+        "own_points": fields.whole("own_points", 0, VARIANTS_LIMIT, default=0),
         "per_job": fields.whole("per_job", 1, default=1),
         "max_failures": failures,
     }
 
 
-def _objective(fields: Fields) -> Objective | None:
-    """Return the objective of a scan.json. Raises DamagedRecord."""
-    inner = fields.maybe("objective", fields.inner)
-    if inner is None:
-        return None
+def _objectives(fields: Fields) -> tuple[Objective, ...]:
+    """Return the objectives of a scan.json. Raises DamagedRecord.
+
+    One has the key `objective`; several have the key `objectives`, and then the other is null.
+    """
+    only = fields.maybe("objective", fields.inner)
+    several = fields.maybe("objectives", fields.inner_list)
+    if several is None:
+        return () if only is None else (_objective(only),)
+    found = tuple(_objective(inner) for inner in several)
+    metrics = {objective.metric for objective in found}
+    if only is not None or len(metrics) < len(found) or not 2 <= len(found) <= OBJECTIVES_LIMIT:
+        what = f"2 to {OBJECTIVES_LIMIT} objectives of different metrics, beside no `objective`"
+        raise fields.wrong("objectives", what)
+    return found
+
+
+def _objective(inner: Fields) -> Objective:
     return Objective(
         inner.text("metric", form=bool, what="the name of a metric"),
         inner.one_of("direction", DIRECTIONS),

@@ -17,6 +17,7 @@ from jupyter_gridgpu.model.fold import HANDLERS, incomplete
 from jupyter_gridgpu.model.job import END_STATES, STATES
 from jupyter_gridgpu.model.line_numbers import takes
 from jupyter_gridgpu.model.metrics import objective_value
+from jupyter_gridgpu.model.ranking import best_of, pareto_front
 from jupyter_gridgpu.model.scan import ScanSpec
 from jupyter_gridgpu.model.soundness import is_sound
 from jupyter_gridgpu.model.variant import PREEMPTIONS_LIMIT
@@ -50,6 +51,7 @@ class ScanView:
         self.unreadable = 0  # lines of the journal that are damaged
         self.stopped = False
         self.stopped_by: str | None = None  # why a rule has stopped the scan
+        self.rule: str | None = None  # which rule that was
         self.paused = False
         self.finished = False
         self.extra_trials = 0  # points that `extend` added
@@ -67,6 +69,7 @@ class ScanView:
         self._made: list[VariantView] = []  # by number
         self._idle: list[int] = []  # numbers of the variants that may want a job, in order
         self._recent: dict[str, VariantView] = {}  # by id; the one that changed last is at the end
+        self._front: list[VariantView] | None = None  # the Pareto front, if it is known
 
     # Applying events -----------------------------------------------------------------
 
@@ -135,6 +138,8 @@ class ScanView:
         """
         for variant in touched:
             variant.rev = self.rev
+            if moved or variant.state == "done":
+                self._front = None
             # A dict keeps the order of insertion: taken out and put in again, the variant is the
             # last one. `changed_since` reads from this end and stops early.
             self._recent.pop(variant.id, None)
@@ -226,22 +231,23 @@ class ScanView:
         return sorted(found, key=lambda variant: (len(variant.id), variant.id))
 
     def value(self, variant: VariantView) -> float | None:
-        """Return the value of the objective for a variant, or None if it has none (yet)."""
+        """Return the value of the only objective for a variant, or None if it has none (yet)."""
         return objective_value(variant.metrics, self.scan.objective)
 
+    def values(self, variant: VariantView) -> tuple[float | None, ...]:
+        """Return the value of each objective for a variant."""
+        return tuple(objective_value(variant.metrics, one) for one in self.scan.objectives)
+
     def best(self) -> VariantView | None:
-        """Return the finished variant with the best objective, or None if there is none."""
+        """Return the finished variant with the best value, or None: also of several objectives."""
         objective = self.scan.objective
-        if objective is None:
-            return None
-        best, best_value = None, None
-        for variant in self.variants.values():
-            if variant.state != "done":
-                continue
-            value = self.value(variant)
-            if objective.better(value, best_value):
-                best, best_value = variant, value
-        return best
+        return None if objective is None else best_of(self.variants.values(), objective)
+
+    def pareto(self) -> list[VariantView]:
+        """Return the Pareto front of several objectives; it is empty with one objective or none."""
+        # Kept, since every face asks after every event, and most events change no result.
+        self._front = self._front or pareto_front(self.variants.values(), self.scan.objectives)
+        return self._front
 
     def counts(self) -> dict[str, int]:
         """Return how many variants are in each state."""

@@ -12,10 +12,10 @@ Value = TypeVar("Value")
 WORDING = "wording"  # the key of an option's Wording in the metadata of its field
 
 # Options that a replay does not have, since it has the points and the files of its origin.
-NOT_FOR_A_REPLAY = ("maximize", "minimize", "trials", "sampler", "seed", "files")
+NOT_FOR_A_REPLAY = ("maximize", "minimize", "trials", "points", "sampler", "seed", "files")
 
 # Options that an import does not have: its points are given, and it always makes another scan.
-NOT_FOR_AN_IMPORT = ("trials", "sampler", "seed", "new")
+NOT_FOR_AN_IMPORT = ("trials", "points", "sampler", "seed", "new")
 
 
 @dataclass(frozen=True)
@@ -57,13 +57,18 @@ class Options:
     Sizes are texts like `40GB` or numbers of MB, times are texts like `2h` or numbers of seconds.
     """
 
-    maximize: str | None = option(
-        None,
+    maximize: tuple[str, ...] | str | None = option(
+        (),
         "--maximize NAME",
-        "Metric to make large; max(NAME) counts its best epoch, NAME its last.",
+        "Metric to make large; max(NAME) counts its best epoch, NAME its last; may be repeated.",
     )
-    minimize: str | None = option(None, "--minimize NAME", "Metric to make small.")
+    minimize: tuple[str, ...] | str | None = option(
+        (), "--minimize NAME", "Metric to make small; may be repeated."
+    )
     trials: int | None = option(None, "--trials N", "Points to try; not needed for a grid.")
+    points: str | None = option(
+        None, "--points FILE", "CSV or JSON file with points of your own, which come first."
+    )
     sampler: str | None = option(
         None,
         "--sampler KIND",

@@ -63,6 +63,8 @@ def plan_json(scan: ScanSpec) -> dict[str, Any]:
         body["space"] = cell_body(scan.space)
     if scan.origin is not None:
         body["origin"] = asdict(scan.origin)
+    if scan.own_points:
+        body["own_points"] = scan.own_points
     if scan.choice:
         body |= {"queue": scan.placement.queue, "choice": scan.choice}
     if scan.profile:
@@ -147,6 +149,8 @@ def _count_text(scan: ScanSpec) -> str:
 
 def _points_text(scan: ScanSpec) -> str:
     """Say where the points come from: a sampler, or the scan that is run again."""
+    if scan.origin is None and scan.own_points:
+        return f"{scan.own_points:,} of them your own, then sampler {scan.sampler}"
     if scan.origin is None:
         return f"sampler {scan.sampler}"
     text = f"a {scan.origin.kind} of {scan.origin.name}"

@@ -128,6 +128,8 @@ def _replay_spec(record: Record, options: Options, container: Container) -> Scan
         # With `--on auto` the queue is chosen anew.
         asked=None,
         choice="",
+        # All points are given.
+        own_points=0,
         **backend_fields(options, container),
     )
 

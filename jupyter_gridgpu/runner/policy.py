@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from jupyter_gridgpu.model.job import END_STATES
+from jupyter_gridgpu.model.ranking import mean
 from jupyter_gridgpu.model.records import VariantProposed
 from jupyter_gridgpu.model.view import ScanView, VariantView
 from jupyter_gridgpu.samplers.base import Trial
@@ -52,7 +53,7 @@ def history(view: ScanView) -> list[Trial]:
 
 
 def _trial(view: ScanView, variants: list[VariantView], searched: Iterable[str]) -> Trial:
-    """Return one point as a Trial; its value is the mean over the repeats that are done."""
+    """Return one point as a Trial; its values are means over the repeats that are done."""
     # Not every parameter is active at every point.
     given = variants[0].params
     params = {name: given[name] for name in searched if name in given}
@@ -60,22 +61,32 @@ def _trial(view: ScanView, variants: list[VariantView], searched: Iterable[str])
     # The mean of some of the repeats would change later. A sampler gets it once all have ended.
     if any(variant.state not in END_STATES or view.wants_job(variant) for variant in variants):
         return Trial(params, attrs, "running")
-    values = [view.value(variant) for variant in variants if variant.state == "done"]
-    known = [value for value in values if value is not None]
-    if not known:
+    done = [view.values(variant) for variant in variants if variant.state == "done"]
+    means = tuple(_mean(values) for values in zip(*done, strict=True))
+    if all(value is None for value in means):
         return Trial(params, attrs, "failed")
-    return Trial(params, attrs, "done", sum(known) / len(known))
+    return Trial(params, attrs, "done", means)
+
+
+def _mean(values: Iterable[float | None]) -> float | None:
+    """Return the mean of the values that are known, or None if there are none."""
+    known = [value for value in values if value is not None]
+    return mean(known) if known else None
 
 
 def missing_points(view: ScanView, path: Path) -> list[VariantProposed]:
     """Return the given points in the file `path` that are not variants of the scan yet.
 
-    Raises StorageError if the file cannot be read or is damaged.
+    Of a user's own points, those before a point of the sampler are not looked for: they are among
+    `missing_variants`. Raises StorageError if the file cannot be read or is damaged.
     """
+    scan = view.scan
+    given = scan.recorded or scan.own_points * scan.space.repeat_count
     # In nearly every call no point is missing, so the file need not be read.
-    if len(view.variants) >= view.scan.recorded:
+    if len(view.variants) >= given or (scan.own_points and view.points > scan.own_points):
         return []
-    return [point for point in points_file.read(path) if point["variant"] not in view.variants]
+    found = points_file.read_all(path, given)
+    return [point for point in found if point["variant"] not in view.variants]
 
 
 def complete(view: ScanView) -> bool:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+from functools import cached_property
 
 from jupyter_gridgpu.backends.base import Backend
 from jupyter_gridgpu.errors import SpaceError
 from jupyter_gridgpu.model import events
 from jupyter_gridgpu.model.job import job_key, variant_id
-from jupyter_gridgpu.model.program import given_by
+from jupyter_gridgpu.model.program import given_by, meant_by, point_key
 from jupyter_gridgpu.model.records import VariantProposed
 from jupyter_gridgpu.runner import policy
 from jupyter_gridgpu.runner.driven_scan import DrivenScan
 from jupyter_gridgpu.samplers.base import Proposal, Sampler
+from jupyter_gridgpu.samplers.untried import UntriedPoints
+from jupyter_gridgpu.store import points as points_file
 from jupyter_gridgpu.store.paths import read_json
 
 PROPOSE_AT_ONCE = 1000  # points of a sampler that does not learn
@@ -38,7 +41,9 @@ class PointProposer:
         try:
             self._propose()
         except SpaceError as error:
-            why = f"there are no more points: {str(error).rstrip('.')}"
+            text = str(error).rstrip(".")
+            # The text goes on within a sentence.
+            why = f"there are no more points: {text[:1].lower()}{text[1:]}"
             rule = {"rule": events.NO_POINTS, "why": why}
             self._scan.record((events.RULE_MET, rule), durable=True)
 
@@ -46,9 +51,9 @@ class PointProposer:
         view, spec = self._scan.view, self._scan.spec
         if view.stopped:
             return
+        given = policy.missing_points(view, self._scan.paths.points)
+        self._scan.record(*((events.VARIANT_PROPOSED, point) for point in given))
         if spec.recorded:
-            given = policy.missing_points(view, self._scan.paths.points)
-            self._scan.record(*((events.VARIANT_PROPOSED, point) for point in given))
             return
         self._propose_missing_variants()
         self._propose_missing_repeats()
@@ -58,7 +63,8 @@ class PointProposer:
             return
         # The history of a scan with thousands of points is long, and not every sampler reads it.
         history = policy.history(view) if self._sampler.adaptive else []
-        proposals = self._sampler.propose(history, count, spec.seed, index)
+        # The sampler's own points are counted from 0, whatever was tried before them.
+        proposals = self._untried.propose(history, count, spec.seed, index - spec.own_points)
         self._scan.record(
             *(
                 self._proposed(point, repeat, proposal)
@@ -66,6 +72,17 @@ class PointProposer:
                 for repeat in range(self._repeats)
             )
         )
+
+    @cached_property
+    def _untried(self) -> Sampler:
+        """The sampler of the points that are not given."""
+        spec = self._scan.spec
+        if not spec.own_points or spec.trials is not None:
+            return self._sampler
+        # A grid has them all: what the user has put first is not run twice.
+        given = points_file.read(self._scan.paths.points)
+        chosen = (spec.space.point(meant_by(point["params"])).chosen for point in given)
+        return UntriedPoints(self._sampler, frozenset(map(point_key, chosen)))
 
     def allowed_points(self) -> int:
         """Return how many points can be proposed now."""
@@ -114,9 +131,19 @@ class PointProposer:
         for variant in view.variants.values():
             if variant.point == point:
                 return Proposal(variant.params, variant.attrs)
+        if point < spec.own_points:
+            return self._own_point(point)
         # No job was sent, so nothing is lost if a sampler that learns gives another point now.
         history = policy.history(view) if self._sampler.adaptive else []
-        return next(iter(self._sampler.propose(history, 1, spec.seed, point)), None)
+        number = point - spec.own_points
+        return next(iter(self._untried.propose(history, 1, spec.seed, number)), None)
+
+    def _own_point(self, point: int) -> Proposal | None:
+        """Return a point of the user's own."""
+        for given in points_file.read(self._scan.paths.points):
+            if given["point"] == point:
+                return Proposal(given["params"])
+        return None
 
     def _proposed(self, point: int, repeat: int, proposal: Proposal) -> tuple[str, VariantProposed]:
         """Return the event that makes a variant of a point and a repeat, both counted from 0."""

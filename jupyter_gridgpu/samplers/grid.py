@@ -8,7 +8,7 @@ from typing import Any
 
 from jupyter_gridgpu.errors import UsageError
 from jupyter_gridgpu.model.expressions import quoted
-from jupyter_gridgpu.model.scan import Objective
+from jupyter_gridgpu.model.objective import Objective
 from jupyter_gridgpu.model.space import GRID_LIMIT, SIZE_LIMIT, Space, axis_size, axis_value
 from jupyter_gridgpu.samplers.base import Proposal, Trial
 
@@ -18,7 +18,7 @@ class GridSampler:
 
     adaptive = False
 
-    def __init__(self, space: Space, objective: Objective | None) -> None:
+    def __init__(self, space: Space, objectives: Sequence[Objective]) -> None:
         """Raise UsageError if an axis is continuous, or if the grid has too many points or none."""
         size = space.grid_size()
         if size is None:

@@ -1,4 +1,4 @@
-"""The samplers TPE and CMA-ES, which Optuna computes.
+"""The samplers TPE, NSGA-II and CMA-ES, which Optuna computes.
 
 Optuna keeps in a study what it has learned. At every call, the study is built anew from the
 history, so that a restart of the runner changes nothing.
@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_gridgpu.errors import UsageError
 from jupyter_gridgpu.model.axes import axis_index
+from jupyter_gridgpu.model.objective import Objective
 from jupyter_gridgpu.model.program import Draw, given_by
-from jupyter_gridgpu.model.scan import Objective
 from jupyter_gridgpu.model.space import Choice, Range, Space, axis_size, axis_value, value_at
 from jupyter_gridgpu.samplers.base import (
     Proposal,
     Trial,
     drawn_point,
-    need_objective,
+    need_objectives,
     need_searched,
     sound_point,
     until_none,
@@ -36,7 +36,7 @@ ASKS = 100  # points that Optuna may propose for one, until the constraints hold
 
 
 class OptunaSampler:
-    """What both samplers share; a subclass makes Optuna's own sampler.
+    """What these samplers share; a subclass makes Optuna's own sampler.
 
     Optuna accepts no lists as values of a choice. So each value of a choice is coded by its index
     in the choice.
@@ -45,11 +45,11 @@ class OptunaSampler:
     adaptive = True
     name = ""  # as --sampler has it
 
-    def __init__(self, space: Space, objective: Objective | None) -> None:
+    def __init__(self, space: Space, objectives: Sequence[Objective]) -> None:
         """Raise UsageError if there is nothing to choose, or no objective to learn from."""
         need_searched(self.name, space)
         self._space = space
-        self._objective = need_objective(self.name, objective)
+        self._objectives = need_objectives(self.name, objectives)
 
     def propose(self, history: Sequence[Trial], n: int, seed: int, index: int) -> list[Proposal]:
         """Return `n` points that Optuna proposes after this history.
@@ -60,10 +60,13 @@ class OptunaSampler:
         import optuna
 
         optuna.logging.set_verbosity(optuna.logging.ERROR)
-        direction = optuna.study.StudyDirection[self._objective.direction.upper()]
+        directions = [
+            optuna.study.StudyDirection[objective.direction.upper()]
+            for objective in self._objectives
+        ]
         # The study is new at every call: with the same seed for all calls, it would draw the same
         # random numbers, and propose the same point, again and again.
-        study = optuna.create_study(direction=direction, sampler=self._make(_seed(seed, index)))
+        study = optuna.create_study(directions=directions, sampler=self._make(_seed(seed, index)))
         study.add_trials([self._frozen(trial) for trial in history])
         return until_none(self._ask(study, f"{seed}:{index}:{number}") for number in range(n))
 
@@ -100,17 +103,17 @@ class OptunaSampler:
             "done": TrialState.COMPLETE,
             "failed": TrialState.FAIL,
         }
-        state, value = states[trial.state], None
+        state, values = states[trial.state], None
         if state is TrialState.COMPLETE:
-            value = trial.value
-            # Optuna refuses a finished trial without a number.
-            if value is None or math.isnan(value):
-                state, value = TrialState.FAIL, None
+            values = [value for value in trial.values if value is not None]
+            # Optuna refuses a finished trial without a number for each objective.
+            if len(values) < len(self._objectives) or any(map(math.isnan, values)):
+                state, values = TrialState.FAIL, None
         drawn = self._space.point(given_by(trial.params)).drawn
         active = [draw for draw in self._space.draws if draw.key in drawn]
         return create_trial(
             state=state,
-            value=value,
+            values=values,
             params={draw.key: _coded(draw.axis, drawn[draw.key]) for draw in active},
             distributions={draw.key: _distribution(draw.axis) for draw in active},
             system_attrs=trial.attrs,
@@ -137,14 +140,32 @@ class TpeSampler(OptunaSampler):
             return TPESampler(seed=seed, constant_liar=True, multivariate=True, group=True)
 
 
+class NsgaIISampler(OptunaSampler):
+    """The genetic algorithm NSGA-II: each generation is bred from the best ones before it."""
+
+    name = "nsgaii"
+
+    def _make(self, seed: int) -> optuna.samplers.BaseSampler:
+        """Return Optuna's sampler."""
+        from optuna.samplers import NSGAIISampler
+
+        # It keeps the generation of a trial in the trial's attributes, which come back with it.
+        return NSGAIISampler(seed=seed)
+
+
 class CmaEsSampler(OptunaSampler):
     """The covariance matrix adaptation evolution strategy; for a few continuous parameters."""
 
     name = "cmaes"
 
-    def __init__(self, space: Space, objective: Objective | None) -> None:
-        """Raise UsageError also if it depends on some parameters which others are searched."""
-        super().__init__(space, objective)
+    def __init__(self, space: Space, objectives: Sequence[Objective]) -> None:
+        """Raise UsageError also for conditions in the space, and for several objectives."""
+        super().__init__(space, objectives)
+        if len(objectives) > 1:
+            raise UsageError(
+                "--sampler cmaes takes one objective, and there are several: use --sampler tpe or"
+                " nsgaii."
+            )
         if space.has_conditions:
             raise UsageError(
                 "--sampler cmaes needs the same parameters at all points, and the space has"

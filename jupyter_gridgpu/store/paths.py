@@ -84,7 +84,7 @@ class ScanPaths:
 
     @property
     def points(self) -> Path:
-        """The variants of a scan whose points were given, one a line. The file never changes."""
+        """The variants whose points were given, one a line. The file never changes."""
         return self.folder / "points.jsonl"
 
     @property

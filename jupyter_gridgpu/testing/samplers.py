@@ -3,8 +3,8 @@
 In a test file:
 
     class TestMine(SamplesContract, LearnsContract):
-        def make(self, space, objective):
-            return MySampler(space, objective)
+        def make(self, space, objectives):
+            return MySampler(space, objectives)
 
 SamplerContract holds for all samplers; the other classes are for those of one kind.
 """
@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 import math
 import statistics
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -21,8 +22,8 @@ import pytest
 from jupyter_gridgpu.model import numbers
 from jupyter_gridgpu.model.axes import axis_index, axis_value
 from jupyter_gridgpu.model.grammar import parse_space
+from jupyter_gridgpu.model.objective import Objective
 from jupyter_gridgpu.model.program import given_by
-from jupyter_gridgpu.model.scan import Objective
 from jupyter_gridgpu.model.space import Axis, Choice, Range, Space
 from jupyter_gridgpu.samplers.base import Proposal, Sampler, Trial
 from jupyter_gridgpu.samplers.random import RandomSampler
@@ -63,7 +64,7 @@ class SamplerContract:
     conditions = True  # whether it takes spaces in which not every axis is always active
     complete = False  # whether it proposes every point of a discrete space once and then none
 
-    def make(self, space: Space, objective: Objective | None) -> Sampler:
+    def make(self, space: Space, objectives: Sequence[Objective]) -> Sampler:
         """Return a new sampler."""
         raise NotImplementedError
 
@@ -71,7 +72,7 @@ class SamplerContract:
 
     def sampler(self, space: Space) -> Sampler:
         """Return a new sampler that minimizes."""
-        return self.make(space, Objective("value", "minimize"))
+        return self.make(space, [Objective("value", "minimize")])
 
     def spaces(self) -> list[Space]:
         """Return the spaces that the sampler must take."""
@@ -164,7 +165,7 @@ class SamplerContract:
         for space in self.spaces():
             for value in (math.nan, math.inf, -math.inf, None, 1e308, -1e308):
                 points = self.sampler(space).propose([], 4, 0, 0)
-                history = [Trial(point.params, point.attrs, "done", value) for point in points]
+                history = [Trial(point.params, point.attrs, "done", (value,)) for point in points]
                 history += [Trial(point.params, point.attrs, "failed") for point in points]
                 history += [Trial(point.params, point.attrs, "running") for point in points]
                 for proposal in self.sampler(space).propose(history, 2, 0, len(history)):
@@ -238,7 +239,7 @@ class LearnsContract(SamplerContract):
         """
         mine = statistics.median(best_of(self.sampler(VALLEY), seed) for seed in range(SEEDS))
         random = statistics.median(
-            best_of(RandomSampler(VALLEY, None), seed) for seed in range(SEEDS)
+            best_of(RandomSampler(VALLEY, ()), seed) for seed in range(SEEDS)
         )
         assert mine < random
 
@@ -248,11 +249,11 @@ class LearnsContract(SamplerContract):
         history: list[Trial] = []
         heights: list[float] = []
         for index in range(TRIALS):
-            sampler = self.make(SLOPE, Objective("value", direction))
+            sampler = self.make(SLOPE, [Objective("value", direction)])
             (point,) = sampler.propose(history, 1, 0, index)
             height = point.params["x"] + point.params["y"]
             heights.append(height)
-            history.append(Trial(point.params, point.attrs, "done", height))
+            history.append(Trial(point.params, point.attrs, "done", (height,)))
         late = statistics.mean(heights[TRIALS // 2 :])
         assert (late > 1) == (direction == "maximize")
 
@@ -263,10 +264,10 @@ def ended(proposal: Proposal, index: int) -> Trial:
     if kind == 3:
         return Trial(proposal.params, proposal.attrs, "failed")
     if kind == 4:
-        return Trial(proposal.params, proposal.attrs, "done", math.nan)
+        return Trial(proposal.params, proposal.attrs, "done", (math.nan,))
     if kind == 5:
         return Trial(proposal.params, proposal.attrs, "running")
-    return Trial(proposal.params, proposal.attrs, "done", float((index * 37) % 11))
+    return Trial(proposal.params, proposal.attrs, "done", (float((index * 37) % 11),))
 
 
 def waiting(sampler: Sampler, n: int) -> list[Trial]:
@@ -286,7 +287,7 @@ def travelled(trial: Trial) -> Trial:
     )
     # Attributes come back as they were written: a sampler must propose none that JSON lacks.
     attrs = json.loads(json.dumps(numbers.encode_all(trial.attrs), allow_nan=False))
-    return Trial(params, attrs, trial.state, trial.value)
+    return Trial(params, attrs, trial.state, trial.values)
 
 
 def check_inside(space: Space, params: dict[str, Any]) -> None:
@@ -328,5 +329,5 @@ def best_of(sampler: Sampler, seed: int) -> float:
         (point,) = sampler.propose(history, 1, seed, index)
         value = sum((point.params[name] - lowest) ** 2 for name, lowest in LOWEST.items())
         values.append(value)
-        history.append(Trial(point.params, point.attrs, "done", value))
+        history.append(Trial(point.params, point.attrs, "done", (value,)))
     return min(values)

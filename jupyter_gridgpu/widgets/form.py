@@ -13,7 +13,9 @@ import traitlets
 from jupyter_gridgpu.errors import UsageError
 from jupyter_gridgpu.model.escapes import visible
 from jupyter_gridgpu.model.form_cell import first_line
+from jupyter_gridgpu.planning.declaration import Options
 from jupyter_gridgpu.planning.notebook import read_notebook
+from jupyter_gridgpu.planning.option_values import read_objectives
 from jupyter_gridgpu.planning.options import words_for
 from jupyter_gridgpu.widgets.form_check import check, failed
 from jupyter_gridgpu.widgets.form_facts import facts
@@ -49,8 +51,6 @@ class ScanForm(anywidget.AnyWidget):
         other.
         """
         values = values or {}
-        if values.get("maximize") and values.get("minimize"):
-            raise UsageError("--maximize and --minimize are both given; a scan has one objective.")
         # Not copied: a variable that the user assigns later can be used in the form, too.
         self._variables: Mapping[str, Any] = {}
         if names is not None:

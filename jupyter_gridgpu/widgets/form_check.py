@@ -16,6 +16,7 @@ import click
 from jupyter_gridgpu.errors import GridGpuError
 from jupyter_gridgpu.model.form_cell import check_word, first_line, split_words
 from jupyter_gridgpu.model.form_rows import cell_text, read_rows
+from jupyter_gridgpu.model.objective import OBJECTIVES_LIMIT
 from jupyter_gridgpu.model.typed_values import FieldError, typed_line
 from jupyter_gridgpu.planning.notebook import Notebook, metric_names, read_notebook
 from jupyter_gridgpu.planning.options import is_given, option_list, words_for
@@ -42,9 +43,11 @@ class CheckedForm:
     notebook: Notebook
     errors: list[dict[str, Any]] = field(default_factory=list)
 
-    def add_error(self, where: str, text: str, suggestion: str | None = None) -> None:
-        """Add an error at a field."""
-        self.errors.append({"field": where, "part": "", "text": text, "suggestion": suggestion})
+    def add_error(
+        self, where: str, text: str, suggestion: str | None = None, part: str = ""
+    ) -> None:
+        """Add an error at a field; `part` is the metric of an objective."""
+        self.errors.append({"field": where, "part": part, "text": text, "suggestion": suggestion})
 
 
 def check(
@@ -79,6 +82,15 @@ def check(
     }
 
 
+def _part(where: str, texts: Mapping[str, Any], error: GridGpuError) -> str:
+    """Return the metric that an error of an objective is about; "" for any other error."""
+    if where != "--maximize":
+        return ""
+    metrics = (*(texts.get("maximize") or ()), *(texts.get("minimize") or ()))
+    # The last one, since it may be the second with this metric.
+    return next((metric for metric in reversed(metrics) if metric in str(error)), "")
+
+
 def _checked_rows(
     notebook: Notebook, state: Mapping[str, Any], variables: Mapping[str, Any]
 ) -> CheckedRows:
@@ -104,7 +116,8 @@ def _plan(form: CheckedForm, rows: CheckedRows, texts: Mapping[str, Any]) -> Pla
     except GridGpuError as error:
         row = rows.row_of(error)
         if row is None:
-            form.add_error(request.field_of(sound, error), _without_dashes(str(error)))
+            where = request.field_of(sound, error)
+            form.add_error(where, _without_dashes(str(error)), part=_part(where, sound, error))
         else:
             rows.complain(row, str(error))
         return None
@@ -146,20 +159,29 @@ def _option_texts(form: CheckedForm, state: Mapping[str, Any]) -> dict[str, Any]
     given = state.get("options")
     if not isinstance(given, dict):
         given = {}
-    direction = state.get("direction")
-    if direction not in OBJECTIVE_OPTIONS:
-        direction = "maximize"
+    objectives = _objectives(state)
     texts: dict[str, Any] = {}
     for option in option_list():
         name = option.name or ""
-        if name not in OBJECTIVE_OPTIONS:
-            texts[name] = _option_value(form, option, given.get(name))
-        elif name == direction:
-            texts[name] = typed_line(state.get("metric"))
+        if name in OBJECTIVE_OPTIONS:
+            texts[name] = [metric for direction, metric in objectives if metric and direction == name]
         else:
-            texts[name] = ""
+            texts[name] = _option_value(form, option, given.get(name))
         _check_option(form, option, texts[name])
     return texts
+
+
+def _objectives(state: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return direction and metric of each objective, also of those without a metric yet."""
+    others = state.get("others")
+    listed = [state, *(others[:OBJECTIVES_LIMIT] if isinstance(others, list) else [])]
+    found = []
+    for body in listed:
+        if isinstance(body, dict):
+            direction = body.get("direction")
+            known = direction if direction in OBJECTIVE_OPTIONS else "maximize"
+            found.append((str(known), typed_line(body.get("metric"))))
+    return found
 
 
 def _option_value(form: CheckedForm, option: click.Option, value: Any) -> str | bool | list[str]:
@@ -220,20 +242,20 @@ def _without_dashes(text: str) -> str:
 
 
 def _metric_warning(notebook: Notebook, texts: Mapping[str, Any]) -> str | None:
-    """Return a warning if the objective is a word that stands nowhere in the notebook.
+    """Return a warning if an objective is a word that stands nowhere in the notebook.
 
     It is no error: the notebook may make the name of the metric while it runs.
     """
-    text = texts.get("maximize") or texts.get("minimize") or ""
-    name = re.sub(r"^(?:last|max|min)\s*\((.*)\)$", r"\1", text.strip()).strip()
     known = metric_names(notebook)
-    # Where no metric is found in the notebook, nothing is known about their names.
-    if not name or not known or name in known:
-        return None
-    # Keras itself puts `val_` before the names of metrics.
-    if name.removeprefix("val_").encode() in notebook.content:
-        return None
-    near = difflib.get_close_matches(name, known, n=1)
-    if near:
-        return f"{name[:60]} stands nowhere in the notebook; did you mean {near[0]}?"
-    return f"{name[:60]} stands nowhere in the notebook."
+    for text in (*(texts.get("maximize") or ()), *(texts.get("minimize") or ())):
+        name = re.sub(r"^(?:last|max|min)\s*\((.*)\)$", r"\1", text.strip()).strip()
+        # Where no metric is found in the notebook, nothing is known about their names. Keras itself
+        # puts `val_` before the names of metrics.
+        if not name or not known or name in known:
+            continue
+        if name.removeprefix("val_").encode() in notebook.content:
+            continue
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f"; did you mean {near[0]}?" if near else "."
+        return f"{name[:60]} stands nowhere in the notebook{hint}"
+    return None

@@ -43,7 +43,7 @@ COMMON_OPTIONS = (
 )
 OTHER_GROUP = "Jobs"  # of all options that no group below names
 GROUPS = {
-    "The scan": ("seed", "new"),
+    "The scan": ("points", "seed", "new"),
     OTHER_GROUP: (),
     "GPUs": ("gpu_model", "vram", "cuda"),
     "Container": ("runtime", "bind"),

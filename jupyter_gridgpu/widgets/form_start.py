@@ -38,19 +38,31 @@ class StartingRange(NamedTuple):
 
 def first_state(notebook: Notebook, values: Mapping[str, Any]) -> dict[str, Any]:
     """Return the state in which a form opens; `values` are the options of the magic's line."""
-    direction = "maximize"
-    if values.get("minimize"):
-        direction = "minimize"
     defaults = {name: field.default for name, field in Options.__dataclass_fields__.items()}
     given = {**defaults, **values}
     names = [option.name or "" for option in option_list()]
     texts = {name: option_text(given[name], name) for name in names}
+    first, *others = _objectives(given) or [{"direction": "maximize", "metric": ""}]
     return {
         "parameters": starting_rows(notebook),
-        "direction": direction,
-        "metric": texts[direction],
+        **first,
+        "others": others,
         "options": {name: text for name, text in texts.items() if name not in OBJECTIVE_OPTIONS},
     }
+
+
+def _objectives(given: Mapping[str, Any]) -> list[dict[str, str]]:
+    """Return the objectives, each as a direction and a metric."""
+    return [
+        {"direction": direction, "metric": metric}
+        for direction in OBJECTIVE_OPTIONS
+        for metric in _listed(given[direction])
+    ]
+
+
+def _listed(value: Any) -> list[str]:
+    """Return the metrics of an option, of which Python may give one as a text."""
+    return [value] if isinstance(value, str) else list(value or ())
 
 
 def starting_rows(notebook: Notebook) -> list[dict[str, Any]]:

@@ -18,11 +18,16 @@ export interface AllScans {
  * A scan as a whole, and where its folder is.
  */
 export interface ScanInfo {
+  objectives?: ObjectiveInfo[];
+  pareto?: string[];
   id: string;
   name: string;
   notebook: string;
   state: ScanState;
   backend: string;
+  /**
+   * the only one; null where there is none or several
+   */
   objective: ObjectiveInfo | null;
   /**
    * all parameters that the scan gives, in the order of the cell
@@ -50,7 +55,7 @@ export interface ScanInfo {
     lost: number;
   };
   /**
-   * id of the variant with the best objective
+   * id of the variant with the best objective; null where there are several
    */
   best: string | null;
   /**
@@ -454,6 +459,10 @@ export interface Row {
    * the batch system's own page about the job
    */
   link?: string;
+  /**
+   * of the objectives, where there are several
+   */
+  values?: (Num | null)[];
   id: string;
   /**
    * from 0
@@ -489,7 +498,7 @@ export interface Row {
     [k: string]: Metric;
   };
   /**
-   * of the objective
+   * of the objective; null where there are several
    */
   value: Num | null;
   /**

@@ -96,7 +96,9 @@ def _best(record: Record) -> str:
     best, objective = record.view.best(), record.scan.objective
     if best is None or objective is None:
         return ""
-    params = _assignments((name, best.params.get(name)) for name in record.scan.space)
+    params = ", ".join(
+        f"{html_name(name)} = <bdi>{_parameter(best, name)}</bdi>" for name in record.scan.space
+    )
     value = _shown(record.view.value(best))
     reduced = f"{html_text(objective.reduction)}({html_name(objective.metric)})"
     return (
@@ -126,7 +128,7 @@ def _table(record: Record, metrics: list[str], ranked: list[VariantView]) -> str
 
 
 def _row(variant: VariantView, varied: list[str], metrics: list[str], is_best: bool) -> str:
-    numbers = [_shown(variant.params.get(name)) for name in varied]
+    numbers = [_parameter(variant, name) for name in varied]
     numbers += [_last_value(variant, name) for name in metrics]
     numbers.append(_time_spent(variant))
     cells = "".join(f'<td class="n">{text}</td>' for text in numbers)
@@ -150,6 +152,13 @@ def _last_value(variant: VariantView, name: str) -> str:
     if series is None or not series.n:
         return NOTHING
     return _shown(series.last)
+
+
+def _parameter(variant: VariantView, name: str) -> str:
+    """Return the value of a parameter; one that is not active at this point has none."""
+    if name not in variant.params:
+        return NOTHING
+    return html_text(number_text(variant.params[name], 4), VALUE_SHOWN)
 
 
 def _shown(value: Any) -> str:

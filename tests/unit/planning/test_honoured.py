@@ -49,7 +49,7 @@ USED: dict[str, tuple[Any, dict[str, Any], str]] = {
     "shared": (("/eos",), {"no_shared_disk": True}, "htcondor"),
 }
 # Options of `Options` that no batch system is told, or that other tests are about.
-ELSEWHERE = {"maximize", "minimize", "trials", "sampler", "seed", "on", "no_prefork"}
+ELSEWHERE = {"maximize", "minimize", "trials", "points", "sampler", "seed", "on", "no_prefork"}
 ELSEWHERE |= {"retries", "max_failures", "image", "runtime", "bind", "channel", "files", "kernel"}
 ELSEWHERE |= {"name", "new", "env", "secret", "expose_secrets", "setup", "python"}
 BACKENDS = ("local", "slurm", "htcondor", "panda")
@@ -69,6 +69,9 @@ def one_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
 def planned(folder: Path, **options: Any) -> Plan:
     path = folder / "train.ipynb"
     path.write_text(notebook_json("lr = 0.1"))
+    if "points" in options:
+        options["points"] = str(folder / options["points"])
+        Path(options["points"]).write_text("lr\n0.2\n")
     return plan(path, "lr = [0.1, 0.2]", Options(**options), ask=False)
 
 
@@ -110,7 +113,7 @@ ALONE |= {"maximize": "acc", "minimize": "loss", "trials": 9, "sampler": "grid",
 ALONE |= {"no_prefork": True, "retries": 1, "max_failures": 2, "channel": "end", "name": "mine"}
 ALONE |= {"image": "docker://example/ml:1", "files": ("train.ipynb",), "kernel": "python3"}
 ALONE |= {"new": True, "seed": 3, "env": ("A=1",), "secret": ("KEY",), "python": "python3"}
-ALONE |= {"setup": ("module load cuda",)}
+ALONE |= {"setup": ("module load cuda",), "points": "points.csv"}
 # The backends that are asked for an option which this machine refuses, or has no place for.
 FOR_ALONE = {"queue": "slurm", "account": "slurm", "qos": "slurm", "constraint": "slurm"}
 FOR_ALONE |= {"disk": "slurm", "per_job": "slurm", "no_shared_disk": "htcondor", "image": "slurm"}

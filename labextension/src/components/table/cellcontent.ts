@@ -3,7 +3,7 @@ import type { Row, State } from "../../wire";
 import { webPage } from "../scan/paths";
 import { comparable, elapsed } from "../scan/rows";
 import { share } from "../scan/statistics";
-import { paramText, toNumber } from "../scan/values";
+import { isActive, NOT_ACTIVE, paramText, toNumber } from "../scan/values";
 import {
   finite,
   formatNumber,
@@ -128,6 +128,8 @@ function state(line: Line): CellContent {
 function param(line: Line, column: Column, context: CellContext): CellContent {
   const found = line.rows.map((row) => own(row.params, column.name));
   const [value] = found;
+  if (!line.rows.some((row) => isActive(row, column.name)))
+    return text(MISSING, { title: NOT_ACTIVE });
   if (line.isGroup && column.name === context.scan.repeats)
     return text(String(found.length), { quiet: true });
   if (found.some((other) => paramText(other) !== paramText(value)))

@@ -58,7 +58,7 @@ export function shownText({ matched, all, hint }: ToolbarState): string {
   return matched === all ? plural(all, "row") : `${matched} of ${plural(all, "row")}`;
 }
 
-const FILTER_HELP = "Words, name:value, lr<1e-3, loss>0.2, not word";
+const FILTER_HELP = "Words, name:value, lr<1e-3, loss>0.2, lr=- (not active), not word";
 
 function selectionButtons(state: ToolbarState): Node[] {
   if (state.selected === 0) return [];
