@@ -6,7 +6,7 @@ import click
 
 from jupyter_gridgpu import client
 from jupyter_gridgpu.cli.following import say_end, say_place
-from jupyter_gridgpu.cli.output import console, json_option, print_json
+from jupyter_gridgpu.cli.output import by_option, console, json_option, print_json
 
 SHOWN_ROWS = 200  # drawing thousands of rows takes seconds
 
@@ -19,10 +19,13 @@ SHOWN_ROWS = 200  # drawing thousands of rows takes seconds
     is_flag=True,
     help=f"Print all rows where there are more than {SHOWN_ROWS}.",
 )
+@by_option
 @json_option
-def show(scan: str, everything: bool, as_json: bool) -> None:
+def show(scan: str, everything: bool, by: str | None, as_json: bool) -> None:
     """Show SCAN as it is now."""
     handle = client.open_scan(scan)
+    if by is not None:
+        handle.rank_by(by)
     if as_json:
         print_json(handle.summary())
         return

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
+from jupyter_gridgpu.model.objective import Objective
 from jupyter_gridgpu.model.scan import ScanSpec
 from jupyter_gridgpu.model.space import Axis, Choice, Fixed, Range
 from jupyter_gridgpu.model.space_cell import cell_body
@@ -29,11 +30,9 @@ def plan_text(scan: ScanSpec, files: Iterable[str]) -> str:
         texts = _axis_texts(scan)
         width = max(map(len, texts))
         lines += [f"  {name:<{width}}  {text}" for name, text in texts.items()]
-    if scan.objective:
-        best = f"Best: {scan.objective.direction} {scan.objective.metric}"
-        if scan.objective.reduction != "last":
-            best += f" ({scan.objective.reduction} over epochs)"
-        lines.append(f"{best}.")
+    if scan.objectives:
+        what = "Pareto front" if len(scan.objectives) > 1 else "Best"
+        lines.append(f"{what}: {', '.join(map(_objective_text, scan.objectives))}.")
     if scan.choice:
         lines.append(scan.choice)
     if names := list(files):
@@ -43,6 +42,13 @@ def plan_text(scan: ScanSpec, files: Iterable[str]) -> str:
     # Otherwise a user might wait for this scan.
     lines.append("Nothing was started.")
     return "\n".join(lines)
+
+
+def _objective_text(objective: Objective) -> str:
+    text = f"{objective.direction} {objective.metric}"
+    if objective.reduction != "last":
+        text += f" ({objective.reduction} over epochs)"
+    return text
 
 
 def plan_json(scan: ScanSpec) -> dict[str, Any]:
