@@ -59,6 +59,7 @@ def plan_json(scan: ScanSpec) -> dict[str, Any]:
         "sampler": scan.sampler,
         "on": scan.backend,
         "params": _axis_texts(scan),
+        "objectives": [objective.text for objective in scan.objectives],
         "warnings": list(scan.warnings),
         "env": env_names(scan),
         "secrets": list(scan.environment.secrets),
