@@ -207,7 +207,8 @@ def test_what_shows_only_with_the_notebook_is_said_before_a_job_is_sent(
     notebook = tmp_path / "train.ipynb"
     notebook.write_text(notebook_json("lr = 0.1\nx = 0", "acc = lr"))
     sentences = []
-    for names in ({}, None):  # a cell, and a command
+    variables: tuple[dict[str, Any] | None, ...] = ({}, None)  # of a cell, and of a command
+    for names in variables:
         with pytest.raises(GridGpuError, match=words) as caught:
             plan(notebook, text, Options(maximize="acc", **options), names)
         sentences.append(str(caught.value))
