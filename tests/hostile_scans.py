@@ -50,7 +50,7 @@ def spec(name: str, **changes: Any) -> dict[str, Any]:
         name=name,
         id=f"id-{name}",
         space=Space(axes),
-        objective=OBJECTIVE,
+        objectives=(OBJECTIVE,),
         sampler="random",
         trials=len(VALUES),  # the whole grid would be far too large
     )

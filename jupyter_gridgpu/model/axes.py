@@ -9,6 +9,8 @@ from fractions import Fraction
 from typing import Any, Union
 
 GRID_LIMIT = 100_000  # points of a grid, and values of one axis
+# How far beside a step a number may lie, in steps: 0.1 + 0.2 is not the float that 0.3 is.
+STEP_PART = 1e-6
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,45 @@ def axis_index(axis: Searched, value: Any) -> int:
     step = 1 if axis.step is None else axis.step
     index = round((float(value) - axis.low) / step)
     return min(max(index, 0), (axis_size(axis) or 1) - 1)
+
+
+def value_in(axis: Searched, value: Any) -> Any:
+    """Return the value of an axis that somebody means by `value`, as a sampler would give it.
+
+    So 3.0 is 3 where the axis has whole numbers. Raises ValueError if the axis has no such value.
+    """
+    if isinstance(axis, Choice):
+        # The same text comes first: a choice may have 1 and 1.0.
+        ranked = sorted(axis.values, key=lambda item: repr(item) != repr(value))
+        for item in ranked:
+            if alike(item, value):
+                return item
+    elif _is_number(value) and axis.low <= value <= axis.high:
+        size = axis_size(axis)
+        if size is None:
+            return float(value)
+        found = int(value) if axis.step is None else axis_value(axis, axis_index(axis, value))
+        if abs(found - value) <= (axis.step or 0) * STEP_PART:
+            return found
+    raise ValueError("the axis has no such value")
+
+
+def alike(one: Any, other: Any) -> bool:
+    """Return whether two values are the same: 3 and 3.0, NaN and NaN are, True and 1 are not."""
+    if _is_number(one) and _is_number(other):
+        return bool(one == other or (one != one and other != other))
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, list):
+        return len(one) == len(other) and all(map(alike, one, other))
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(alike(one[key], other[key]) for key in one)
+    return bool(one == other)
+
+
+def _is_number(value: Any) -> bool:
+    # True is a number for isinstance.
+    return type(value) in (int, float)
 
 
 def _exact(value: float) -> Fraction:

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from jupyter_gridgpu.model import numbers
 from jupyter_gridgpu.model.job import one_line
-from jupyter_gridgpu.model.scan import Objective
+from jupyter_gridgpu.model.objective import Objective
 
 T = TypeVar("T")
 NAME_LIMIT = 80  # characters

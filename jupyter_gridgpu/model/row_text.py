@@ -9,7 +9,8 @@ from jupyter_gridgpu.model import numbers
 from jupyter_gridgpu.model.units import duration_text, number_text, parameter_text
 
 if TYPE_CHECKING:
-    from jupyter_gridgpu.model.wire import Head, Row
+    from jupyter_gridgpu.model.numbers import Num
+    from jupyter_gridgpu.model.wire import Head, ObjectiveInfo, Row
 
 MISSING = "–"  # stands where there is nothing to show
 DIGITS = 4  # significant digits of a metric
@@ -23,38 +24,49 @@ def parameter_cell(row: Row, name: str) -> str:
 
 
 def metric_names(head: Head, rows: Iterable[Row], limit: int) -> list[str]:
-    """Return at most `limit` metrics to show: the objective, then the others as they appear."""
+    """Return at most `limit` metrics to show: the objectives, then the others as they appear.
+
+    All objectives are among them, also where they are more.
+    """
     # A dict keeps the order in which names were put in, and each name once.
-    names: dict[str, None] = {}
-    if head["objective"]:
-        names[head["objective"]["metric"]] = None
+    names = dict.fromkeys(objective["metric"] for objective in objectives(head))
+    limit = max(limit, len(names))
     for item in rows:
         names.update(dict.fromkeys(item["metrics"]))
     return list(names)[:limit]
 
 
+def objectives(head: Head) -> list[ObjectiveInfo]:
+    """Return the objectives of a scan: none, one or several."""
+    if head["objective"]:
+        return [head["objective"]]
+    return head.get("objectives", [])
+
+
+def best_ids(head: Head) -> set[str]:
+    """Return the ids that faces mark: the best variant, or those of the Pareto front."""
+    return {head["best"]} if head["best"] else set(head.get("pareto", ()))
+
+
 def metric_label(head: Head, name: str) -> str:
-    """Return the title of a metric: `max(rej_light)` where that is the objective, else its name."""
-    objective = head["objective"]
-    if objective is None or objective["metric"] != name or objective["reduction"] == "last":
-        return name
-    return f"{objective['reduction']}({name})"
+    """Return the title of a metric: `max(rej_light)` for an objective like this, else its name."""
+    for objective in objectives(head):
+        if objective["metric"] == name and objective["reduction"] != "last":
+            return f"{objective['reduction']}({name})"
+    return name
 
 
 def metric_text(head: Head, item: Row, name: str) -> str:
-    """Return the value of a metric: of the objective as it ranks the row, else the last value."""
+    """Return the value of a metric: of an objective as it ranks the row, else the last value."""
     if name not in item["metrics"]:
         return MISSING
-    shown = item["metrics"][name]["last"]
-    if head["objective"] and head["objective"]["metric"] == name:
-        ranking = item["value"]
-        if ranking is None:
-            return MISSING
-        shown = ranking
-    value = numbers.decode(shown)
-    if value is None:
-        return MISSING
-    return number_text(value, DIGITS)
+    shown: Num | None = item["metrics"][name]["last"]
+    values = item.get("values", [item["value"]])
+    for index, objective in enumerate(objectives(head)):
+        if objective["metric"] == name:
+            shown = values[index]
+    number = numbers.decode(shown)
+    return MISSING if number is None else number_text(number, DIGITS)
 
 
 def step_text(item: Row) -> str:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
-import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from jupyter_gridgpu.errors import UsageError
 from jupyter_gridgpu.model import numbers, space_record
 from jupyter_gridgpu.model.environment import Environment
+from jupyter_gridgpu.model.objective import Objective as Objective
+from jupyter_gridgpu.model.objective import parse_objective as parse_objective
 from jupyter_gridgpu.model.plain_values import NotPlain, plain
 from jupyter_gridgpu.model.resources import Container, Placement, Resources
 from jupyter_gridgpu.model.space import Space
@@ -24,47 +23,8 @@ AUTO = "auto"  # the backend of a request that leaves the choice to the queues
 FILE, PUSH, DROP, END = "file", "push", "drop", "end"  # the channels
 AUTO_CHANNEL = "auto"
 CHANNELS = (AUTO_CHANNEL, PUSH, DROP, END)  # those that a user may ask for
-DIRECTIONS = ("maximize", "minimize")
-REDUCTIONS = ("last", "max", "min")
 DEFAULTS_BYTES = 20_000
 MAX_FAILURES = 5  # variants that may fail alike before a scan is stopped, by default
-
-
-@dataclass(frozen=True)
-class Objective:
-    """The metric that ranks variants, and how its series becomes one number."""
-
-    metric: str
-    direction: str  # one of DIRECTIONS
-    reduction: str = "last"  # one of REDUCTIONS
-
-    @property
-    def sign(self) -> int:
-        """1 where larger values are better, else -1."""
-        return 1 if self.direction == "maximize" else -1
-
-    def better(self, a: float | None, b: float | None) -> bool:
-        """Return whether value `a` beats `b`; NaN and None never do, and are beaten by numbers."""
-        if a is None or math.isnan(a):
-            return False
-        return b is None or math.isnan(b) or self.sign * a > self.sign * b
-
-
-def parse_objective(text: str, direction: str) -> Objective:
-    """Return the objective of `NAME`, `last(NAME)`, `max(NAME)` or `min(NAME)`.
-
-    Raises UsageError for any other text.
-    """
-    metric, reduction = text.strip(), "last"
-    found = re.fullmatch(r"(last|max|min)\s*\((.*)\)", metric)
-    if found:
-        reduction, metric = found[1], found[2].strip()
-    if not metric or "(" in metric or ")" in metric:
-        raise UsageError(
-            f"--{direction} {text!r} is no objective;"
-            " write a metric's name, or max(NAME), min(NAME), last(NAME)."
-        )
-    return Objective(metric, direction, reduction)
 
 
 @dataclass(frozen=True)
@@ -80,6 +40,15 @@ class Origin:
 
 
 @dataclass(frozen=True)
+class EarlierScan:
+    """A scan whose results the sampler of another one learns from; they are in earlier.jsonl."""
+
+    id: str
+    name: str  # when they were taken
+    results: int  # how many
+
+
+@dataclass(frozen=True)
 class ScanSpec:
     """One notebook and many points of a hyper-parameter space."""
 
@@ -92,7 +61,8 @@ class ScanSpec:
     sampler: str
     seed: int  # of the sampler
     trials: int | None  # points to propose; None: the whole grid
-    objective: Objective | None = None
+    # Several have no single best: see pareto.py.
+    objectives: tuple[Objective, ...] = ()
     backend: str = "local"
     parallel: int | None = None  # jobs at once; None: as many as the backend finds right
     per_gpu: int = 1  # jobs that share one GPU
@@ -111,6 +81,9 @@ class ScanSpec:
     placement: Placement = field(default_factory=Placement)
     recorded: int = 0  # variants in points.jsonl, where no points are to be proposed
     recorded_digest: str = ""  # of points.jsonl
+    # Points of the user's own in points.jsonl; they come first, and the sampler goes on after them.
+    own_points: int = 0
+    warm_start: tuple[EarlierScan, ...] = ()
     origin: Origin | None = None
     # What was asked for, where `--on auto` chose backend and placement: the placement, the model of
     # GPU (auto names one where a queue has several kinds), and the reason of the choice.
@@ -124,6 +97,11 @@ class ScanSpec:
     max_failures: int | None = MAX_FAILURES
     environment: Environment = field(default_factory=Environment)
     profile: str = ""  # the profile whose options the scan got; they stand in the spec themselves
+
+    @property
+    def objective(self) -> Objective | None:
+        """The only objective; None if the scan has none or several."""
+        return self.objectives[0] if len(self.objectives) == 1 else None
 
     def points(self) -> int:
         """Return how many points are proposed when nothing is added to the scan."""
@@ -156,6 +134,22 @@ def smallest_scan(**told: Any) -> ScanSpec:
     )
 
 
+def as_asked(scan: ScanSpec) -> ScanSpec:
+    """Return the scan as it was asked for, before `--on auto` chose where it runs."""
+    if scan.asked is None:
+        return scan
+    resources = replace(scan.resources, gpu_model=scan.asked_model)
+    return replace(
+        scan,
+        backend=AUTO,
+        placement=scan.asked,
+        resources=resources,
+        asked=None,
+        asked_model=None,
+        choice="",
+    )
+
+
 def fingerprint(scan: ScanSpec) -> str:
     """Return a digest of what was requested: of the spec without id, name and the like.
 
@@ -163,17 +157,7 @@ def fingerprint(scan: ScanSpec) -> str:
     the scan that it started, even if `--on auto` would choose another queue now, or if an earlier
     version made the scan.
     """
-    if scan.asked is not None:
-        resources = replace(scan.resources, gpu_model=scan.asked_model)
-        scan = replace(
-            scan,
-            backend=AUTO,
-            placement=scan.asked,
-            resources=resources,
-            asked=None,
-            asked_model=None,
-            choice="",
-        )
+    scan = as_asked(scan)
     body = to_json(scan)
     for key in (
         "id",
@@ -198,6 +182,9 @@ def fingerprint(scan: ScanSpec) -> str:
     for name, default in _LATER.items():
         if getattr(scan, name) == default:
             del body[name]
+    if scan.warm_start:
+        # The request names scans; how many results they had is no part of it.
+        body["warm_start"] = [earlier.id for earlier in scan.warm_start]
     return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
 
 
@@ -221,9 +208,15 @@ def plain_defaults(values: Mapping[str, Any]) -> dict[str, Any]:
 def to_json(scan: ScanSpec) -> dict[str, Any]:
     """Return the spec as scan.json keeps it."""
     body = asdict(scan)
+    # One objective has the key that it always had, so that earlier versions read it.
+    several = body.pop("objectives")
+    body["objective"] = several[0] if len(several) == 1 else None
+    if len(several) > 1:
+        body["objectives"] = list(several)
     body["space"] = space_record.to_json(scan.space)
     body["files"] = list(scan.files)
     body["warnings"] = list(scan.warnings)
+    body["warm_start"] = list(body["warm_start"])
     body["container"]["binds"] = list(scan.container.binds)
     return {"format": space_record.format_of(scan.space), **numbers.encode_all(body)}
 
@@ -236,6 +229,8 @@ _LATER = {
     "placement": Placement(),
     "recorded": 0,
     "recorded_digest": "",
+    "own_points": 0,
+    "warm_start": (),
     "origin": None,
     "asked": None,
     "asked_model": None,

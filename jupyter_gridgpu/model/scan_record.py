@@ -15,6 +15,7 @@ from jupyter_gridgpu.model.fields import (
     is_file_name,
     is_inner_path,
 )
+from jupyter_gridgpu.model.objective import DIRECTIONS, OBJECTIVES_LIMIT, REDUCTIONS, Objective
 from jupyter_gridgpu.model.resources import (
     Placement,
     container_from,
@@ -24,15 +25,13 @@ from jupyter_gridgpu.model.resources import (
 from jupyter_gridgpu.model.scan import (
     AUTO_CHANNEL,
     CHANNELS,
-    DIRECTIONS,
     DROP,
     END,
     FILE,
     FORMAT,
     MAX_FAILURES,
     PUSH,
-    REDUCTIONS,
-    Objective,
+    EarlierScan,
     Origin,
     ScanSpec,
     plain_defaults,
@@ -66,7 +65,7 @@ def from_json(body: dict[str, Any], record: str = "scan.json") -> ScanSpec:
         raise StorageError(str(error)) from None
     made = ScanSpec(
         space=space,
-        objective=_objective(fields),
+        objectives=_objectives(fields),
         resources=resources_from(fields.inner("resources")),
         container=container_from(fields.inner("container", {})),
         placement=placement_from(fields.inner("placement", {})),
@@ -82,12 +81,16 @@ def from_json(body: dict[str, Any], record: str = "scan.json") -> ScanSpec:
         warnings=fields.texts("warnings", ()),
         defaults=_defaults(body.get("defaults")),
         origin=_origin(fields),
+        warm_start=_warm_start(fields),
         **_counts(fields, body),
         **_names(fields),
     )
     # A grid without an end would be counted, proposed and shown for ever.
     if not made.recorded and made.total() > VARIANTS_LIMIT:
         raise fields.wrong("space", f"of at most {VARIANTS_LIMIT:,} variants")
+    # With `recorded`, all points are given.
+    if made.own_points and (made.recorded or made.own_points > made.points()):
+        raise fields.wrong("own_points", "at most the number of points that are proposed")
     return made
 
 
@@ -125,20 +128,46 @@ def _counts(fields: Fields, body: dict[str, Any]) -> dict[str, Any]:
         "per_gpu": fields.whole("per_gpu", 1),
         "retries": fields.whole("retries"),
         "recorded": fields.whole("recorded", 0, VARIANTS_LIMIT),
+        "own_points": fields.whole("own_points", 0, VARIANTS_LIMIT, default=0),
         "per_job": fields.whole("per_job", 1, default=1),
         "max_failures": failures,
     }
 
 
-def _objective(fields: Fields) -> Objective | None:
-    """Return the objective of a scan.json. Raises DamagedRecord."""
-    inner = fields.maybe("objective", fields.inner)
-    if inner is None:
-        return None
+def _objectives(fields: Fields) -> tuple[Objective, ...]:
+    """Return the objectives of a scan.json. Raises DamagedRecord.
+
+    One has the key `objective`; several have the key `objectives`, and then the other is null.
+    """
+    only = fields.maybe("objective", fields.inner)
+    several = fields.maybe("objectives", fields.inner_list)
+    if several is None:
+        return () if only is None else (_objective(only),)
+    found = tuple(_objective(inner) for inner in several)
+    metrics = {objective.metric for objective in found}
+    if only is not None or len(metrics) < len(found) or not 2 <= len(found) <= OBJECTIVES_LIMIT:
+        what = f"2 to {OBJECTIVES_LIMIT} objectives of different metrics, beside no `objective`"
+        raise fields.wrong("objectives", what)
+    return found
+
+
+def _objective(inner: Fields) -> Objective:
     return Objective(
         inner.text("metric", form=bool, what="the name of a metric"),
         inner.one_of("direction", DIRECTIONS),
         inner.one_of("reduction", REDUCTIONS, "last"),
+    )
+
+
+def _warm_start(fields: Fields) -> tuple[EarlierScan, ...]:
+    """Return the scans whose results are learned from. Raises DamagedRecord."""
+    return tuple(
+        EarlierScan(
+            inner.name("id"),
+            inner.text("name", form=NAME.fullmatch, what=PLAIN_NAME),
+            inner.whole("results", 1),
+        )
+        for inner in fields.maybe("warm_start", fields.inner_list) or ()
     )
 
 

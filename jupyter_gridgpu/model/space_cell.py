@@ -41,9 +41,9 @@ def _lines(statements: Iterable[Statement]) -> list[str]:
     sides: dict[str, str] = {}
     for statement in statements:
         if isinstance(statement, Assign):
-            sides[statement.name] = _right_side(statement.what)
+            sides[statement.name] = right_side(statement)
         elif isinstance(statement, Together):
-            sides[", ".join(statement.names)] = _rows(statement)
+            sides[", ".join(statement.names)] = right_side(statement)
         else:
             found += _aligned(sides)
             sides = {}
@@ -68,6 +68,13 @@ def _block(statement: When | Require, word: str = "if") -> list[str]:
     return found
 
 
+def right_side(statement: Assign | Together) -> str:
+    """Return what stands right of the `=` of a statement."""
+    if isinstance(statement, Together):
+        return _rows(statement)
+    return _right_side(statement.what)
+
+
 def _right_side(what: Axis | Derived) -> str:
     """Return what stands right of the `=`."""
     if isinstance(what, Derived):
@@ -84,6 +91,11 @@ def _right_side(what: Axis | Derived) -> str:
     if isinstance(what, Repeats):
         return f"repeats({what.count})"
     return _range(what)
+
+
+def axis_text(axis: Axis) -> str:
+    """Return an axis as a cell has it: what stands right of the `=`."""
+    return _right_side(axis)
 
 
 def _range(axis: Range) -> str:

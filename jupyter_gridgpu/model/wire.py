@@ -13,9 +13,10 @@ from typing import Any, Literal, TypedDict, cast
 
 from jupyter_gridgpu.model import notes, numbers
 from jupyter_gridgpu.model.escapes import visible, visible_value
+from jupyter_gridgpu.model.estimate import seconds_left
 from jupyter_gridgpu.model.numbers import Num
+from jupyter_gridgpu.model.objective import Objective
 from jupyter_gridgpu.model.records import State as State
-from jupyter_gridgpu.model.scan import Objective
 from jupyter_gridgpu.model.view import ScanView, VariantView, warnings_of
 
 ScanState = Literal["running", "paused", "done", "stopped", "orphaned"]
@@ -51,6 +52,7 @@ class _RowExtras(TypedDict, total=False):
     usage: Usage
     reported: float | None  # when the newest reading was made, where metrics are sent
     link: str  # the batch system's own page about the job
+    values: list[Num | None]  # of the objectives, where there are several
 
 
 class Row(_RowExtras):
@@ -68,7 +70,7 @@ class Row(_RowExtras):
     step: int | None
     steps: int | None  # how many steps there will be
     metrics: dict[str, Metric]
-    value: Num | None  # of the objective
+    value: Num | None  # of the objective; null where there are several
     where: str | None  # the host of a local job, else the queue
     gpu: str | None
     started: float | None
@@ -84,7 +86,16 @@ class ObjectiveInfo(TypedDict):
     reduction: Literal["last", "max", "min"]
 
 
-class Head(TypedDict):
+class _HeadExtras(TypedDict, total=False):
+    """Keys of a head that only a scan with several objectives has."""
+
+    objectives: list[ObjectiveInfo]
+    # Ids of the variants of the Pareto front: at their points, no other point is as good in all
+    # objectives and better in one.
+    pareto: list[str]
+
+
+class Head(_HeadExtras):
     """A scan as a whole."""
 
     id: str
@@ -92,13 +103,13 @@ class Head(TypedDict):
     notebook: str
     state: ScanState
     backend: str
-    objective: ObjectiveInfo | None
+    objective: ObjectiveInfo | None  # the only one; null where there is none or several
     params: list[str]  # all parameters that the scan gives, in the order of the cell
     varied: list[str]  # those of them that have more than one value
     repeats: str | None  # the parameter that repeats every point
     total: int | None  # how many variants there will be
     counts: dict[State, int]
-    best: str | None  # id of the variant with the best objective
+    best: str | None  # id of the variant with the best objective; null where there are several
     best_value: Num | None  # of its objective
     created: float
     ended: float | None
@@ -248,6 +259,8 @@ def row(view: ScanView, variant: VariantView) -> Row:
     made["value"] = _encoded(view.value(variant))
     if variant.link:
         made["link"] = visible(variant.link)
+    if len(view.objectives) > 1:
+        made["values"] = [_encoded(value) for value in view.values(variant)]
     return cast(Row, made)
 
 
@@ -272,16 +285,17 @@ def head(
     best, best_value = view.best(), None
     if best is not None:
         best_value = view.value(best)
-    left = view.seconds_left(now)
+    left = seconds_left(view, now)
     # Where all jobs have ended, nothing more is expected and no age is shown.
     reported = [job.reported for job in view.active.values() if job.reported is not None]
     return {
+        **_several(view),
         "id": scan.id,
         "name": scan.name,
         "notebook": visible(scan.notebook),
         "state": cast(ScanState, state),
         "backend": scan.backend,
-        "objective": _objective(scan.objective),
+        "objective": None if view.objective is None else _objective(view.objective),
         "params": list(scan.space),
         "varied": scan.space.varied,
         "repeats": scan.space.repeats[0] if scan.space.repeats else None,
@@ -305,10 +319,18 @@ def head(
     }
 
 
-def _objective(objective: Objective | None) -> ObjectiveInfo | None:
-    """Return the objective of a scan as it travels."""
-    if objective is None:
-        return None
+def _several(view: ScanView) -> _HeadExtras:
+    """Return what a head has in addition where there are several objectives."""
+    if len(view.objectives) < 2:
+        return {}
+    return {
+        "objectives": [_objective(objective) for objective in view.objectives],
+        "pareto": [variant.id for variant in view.pareto()],
+    }
+
+
+def _objective(objective: Objective) -> ObjectiveInfo:
+    """Return an objective as it travels."""
     # The fields of the dataclass are the keys that travel.
     return cast(ObjectiveInfo, {**vars(objective), "metric": visible(objective.metric)})
 
@@ -347,6 +369,11 @@ def summary(view: ScanView, state: str, folder: str, foreign: str | None = None)
     """
     best = view.best()
     slept = notes.slept(view)
+    more: dict[str, Any] = {}
+    if view.by is not None:
+        more["by"] = view.by.text
+    elif len(view.objectives) > 1:
+        more["pareto"] = [variant.id for variant in view.pareto()]
     return {
         "scan": view.scan.name,
         "folder": folder,
@@ -354,6 +381,7 @@ def summary(view: ScanView, state: str, folder: str, foreign: str | None = None)
         "foreign": foreign,
         "profile": view.scan.profile or None,
         "best": best.id if best else None,
+        **more,
         "warnings": [*warnings_of(view), *([slept] if slept else [])],
         "stopped_by": notes.stopped_by(view),
         "variants": [_variant(variant, folder) for variant in view.changed_since(-1)],

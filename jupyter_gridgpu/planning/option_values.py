@@ -8,7 +8,14 @@ from typing import Any
 
 from jupyter_gridgpu import images
 from jupyter_gridgpu.errors import UsageError
+from jupyter_gridgpu.model.job import one_line
 from jupyter_gridgpu.model.numbers import LARGEST_INT
+from jupyter_gridgpu.model.objective import (
+    DIRECTIONS,
+    OBJECTIVES_LIMIT,
+    Objective,
+    parse_objective,
+)
 from jupyter_gridgpu.model.plain_values import NO_UTF8, is_text
 from jupyter_gridgpu.model.resources import (
     ANY_RUNTIME,
@@ -19,7 +26,7 @@ from jupyter_gridgpu.model.resources import (
     Resources,
     is_shared_path,
 )
-from jupyter_gridgpu.model.scan import AUTO, Objective, parse_objective
+from jupyter_gridgpu.model.scan import AUTO
 from jupyter_gridgpu.model.units import parse_duration, parse_memory
 from jupyter_gridgpu.planning.declaration import Options, wording_of
 from jupyter_gridgpu.planning.environment_options import environment_of
@@ -86,15 +93,40 @@ def container_of(options: Options, exact: bool) -> Container:
     return images.resolve(container, here=options.on == "local", exact=exact)
 
 
-def read_objective(maximize: str | None, minimize: str | None) -> Objective | None:
-    """Return the objective that one of the two options gives. Raises UsageError for both."""
-    if maximize and minimize:
-        raise UsageError("--maximize and --minimize are both given; a scan has one objective.")
-    if maximize:
-        return parse_objective(maximize, "maximize")
-    if minimize:
-        return parse_objective(minimize, "minimize")
-    return None
+def read_objectives(options: Options) -> tuple[Objective, ...]:
+    """Return the objectives: those of --maximize, then those of --minimize. Raises UsageError."""
+    found = [
+        parse_objective(text, direction)
+        for direction in DIRECTIONS
+        for text in _metric_texts(direction, getattr(options, direction))
+    ]
+    seen: set[str] = set()
+    for objective in found:
+        if objective.metric in seen:
+            raise UsageError(
+                f"--{objective.direction} {objective.label[:NAME_SHOWN]}: this metric is an"
+                " objective already; give each metric once, in one direction."
+            )
+        seen.add(objective.metric)
+    if len(found) > OBJECTIVES_LIMIT:
+        raise UsageError(
+            f"--maximize and --minimize give {len(found):,} objectives; a scan may have"
+            f" {OBJECTIVES_LIMIT}."
+        )
+    return tuple(found)
+
+
+def _metric_texts(direction: str, given: object) -> tuple[str, ...]:
+    """Return the texts of one of the two options: Python may give one text, or a list of them."""
+    if not given:
+        return ()
+    texts = (given,) if isinstance(given, str) else given
+    if not isinstance(texts, (list, tuple)) or not all(isinstance(text, str) for text in texts):
+        raise UsageError(
+            f"{direction} is {one_line(given, NAME_SHOWN)}: give a metric's name, or a list of"
+            " names."
+        )
+    return tuple(texts)
 
 
 def _resources(options: Options) -> Resources:

@@ -62,6 +62,16 @@ _BEFORE_SENDING: tuple[Decorator, ...] = (
         help="First run one variant for about an epoch here; send the scan if that went well.",
     ),
     click.option("--there", is_flag=True, help="Rehearse as one job of the backend, not here."),
+    click.option(
+        "--save",
+        metavar="FILE.yaml",
+        help="Write notebook, space and options into a file, which `gridgpu run` takes.",
+    ),
+    click.option(
+        "--overwrite",
+        is_flag=True,
+        help="With --save: change a file that describes another scan; its comments stay.",
+    ),
 )
 
 
@@ -96,7 +106,9 @@ def _click_settings(declared: dataclasses.Field[Any]) -> dict[str, Any]:
     if declared.type is bool:
         return {"is_flag": True}
     kinds = get_args(declared.type) or (declared.type,)
-    settings: dict[str, Any] = {"type": int, "multiple": get_origin(declared.type) is tuple}
+    # An option that may be repeated may also have one value in Python.
+    several = any(get_origin(kind) is tuple for kind in (declared.type, *kinds))
+    settings: dict[str, Any] = {"type": int, "multiple": several}
     if str in kinds:
         # If both a text such as 40GB and a number are allowed, the text is parsed later.
         settings["type"] = str
@@ -187,7 +199,7 @@ def words_for(texts: Mapping[str, Any]) -> list[str]:
         if option.is_flag:
             words.append(word)
         elif option.multiple and value:
-            for each in value:
+            for each in (value,) if isinstance(value, str) else value:
                 words += [word, str(each)]
         else:
             words += [word, str(value)]

@@ -70,7 +70,7 @@ def _check_one_or_several(parameter: Parameter, axis: Axis, notebook_name: str) 
         return
     raise SpaceError(
         f"{parameter.name}: its default in {notebook_name} is a list, so a list here could be one"
-        f" value or several; write fixed({_short(list(axis.values))}) for one,"
+        f" value or several; write fixed({short_text(list(axis.values))}) for one,"
         " choice([...], [...]) for several."
     )
 
@@ -87,11 +87,11 @@ def _check_value(parameter: Parameter, axis: Axis, value: Any, notebook_name: st
     else:
         fits = kind_of(value) == wanted or (wanted == TRUTH and value in (0, 1))
     if not fits:
-        takes = f"{notebook_name} takes {wanted} there ({_short(parameter.default)})"
-        raise SpaceError(f"{parameter.name}: {_short(value)} is {kind_of(value)}, but {takes}.")
+        takes = f"{notebook_name} takes {wanted} there ({short_text(parameter.default)})"
+        raise SpaceError(f"{parameter.name}: {short_text(value)} is {kind_of(value)}, but {takes}.")
 
 
-def _short(value: Any) -> str:
+def short_text(value: Any) -> str:
     """Return the value as Python writes it, shortened to fit into a sentence."""
     text = repr(value)
     if len(text) <= SHOWN_CHARACTERS:

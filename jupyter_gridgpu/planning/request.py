@@ -33,11 +33,13 @@ from jupyter_gridgpu.planning.option_values import (
     container_of,
     not_negative,
     positive,
-    read_objective,
+    read_objectives,
 )
+from jupyter_gridgpu.planning.points_file import own_points
 from jupyter_gridgpu.planning.profiles import with_collector_warning
 from jupyter_gridgpu.planning.sample_points import point_warnings
 from jupyter_gridgpu.planning.space_apart import space_apart
+from jupyter_gridgpu.planning.warm_start import warm_start
 from jupyter_gridgpu.store import home
 
 
@@ -53,7 +55,8 @@ class Plan:
     asked_name: str | None = None  # the name that the user gave, if any
     new: bool = False  # start another scan even if the same request was made before
     command: str = ""  # the command or cell that asked for the scan
-    points: str = ""  # the content of points.jsonl, if the points are given
+    points: str = ""  # the content of points.jsonl, if points are given
+    earlier: str = ""  # the content of earlier.jsonl, if results of earlier scans are taken
     foreign: bool = False  # somebody else chose the values of the parameters
     git: dict[str, Any] | None = None  # state of the notebook's repository; None: not looked up yet
 
@@ -79,36 +82,44 @@ def plan(
     container = container_of(options, exact=ask)
     here = not images.starts_container(container)
     found = read_notebook(notebook, here, options.kernel, options.python is not None)
-    wanted = _read_space(space, names)
-    check_space(found, wanted)
     defaults = plain_defaults({name: item.default for name, item in found.parameters.items()})
-    wanted = wanted.with_defaults(defaults)
-    objective = read_objective(options.maximize, options.minimize)
-    sampler, trials = _choose_sampler(wanted, objective, options)
+    wanted = _space_for(found, _read_space(space, names), defaults)
+    own = own_points(options.points, wanted)
+    sampler, trials = _choose_sampler(wanted, read_objectives(options), options, own.count)
     files = helper_files(found.path.parent, options.files)
     warnings = (*_space_remarks(found, wanted, sampler), *size_warnings(files))
     scan = ScanSpec(
-        id=f"{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:6]}",
-        name=_scan_name(options, found),
-        notebook=found.path.name,
-        kernel=found.kernel,
-        language=found.language,
+        **_identity(options, found),
         space=wanted,
         sampler=sampler,
         seed=not_negative("seed", options.seed),
         trials=trials,
-        objective=objective,
+        objectives=read_objectives(options),
+        **own.fields(),
         files=tuple(files),
         **backend_fields(options, container),
-        notebook_digest=found.digest,
         files_digest=files_digest(files),
-        created=time.time(),
         defaults=defaults,
         warnings=warnings,
     )
-    scan = accepted_by_backend(_with_option_warnings(scan), ask, files)
+    warm = warm_start(options.warm_start, scan)
+    scan = accepted_by_backend(_with_option_warnings(warm.added_to(scan)), ask, files)
     scan = with_collector_warning(scan, options)
-    return Plan(scan, found, files, options.name, options.new)
+    asked = (options.name, options.new)
+    return Plan(scan, found, files, *asked, points=own.lines, earlier=warm.lines)
+
+
+def _identity(options: Options, notebook: Notebook) -> dict[str, Any]:
+    """Return the fields of a new scan that say which one it is, and of which notebook."""
+    return {
+        "id": f"{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:6]}",
+        "name": _scan_name(options, notebook),
+        "notebook": notebook.path.name,
+        "kernel": notebook.kernel,
+        "language": notebook.language,
+        "notebook_digest": notebook.digest,
+        "created": time.time(),
+    }
 
 
 def _scan_name(options: Options, notebook: Notebook) -> str:
@@ -129,6 +140,12 @@ def _read_space(space: object, names: Mapping[str, Any] | None) -> Space:
     )
 
 
+def _space_for(notebook: Notebook, space: Space, defaults: Mapping[str, Any]) -> Space:
+    """Return a space with the notebook's own values. Raises SpaceError, NotebookError."""
+    check_space(notebook, space)
+    return space.with_defaults(defaults)
+
+
 def _space_remarks(notebook: Notebook, space: Space, sampler: str) -> tuple[str, ...]:
     """Return what is to be said of notebook and space, in sentences. Raises SpaceError."""
     return (
@@ -140,29 +157,48 @@ def _space_remarks(notebook: Notebook, space: Space, sampler: str) -> tuple[str,
 
 
 def _choose_sampler(
-    space: Space, objective: Objective | None, options: Options
+    space: Space, objectives: tuple[Objective, ...], options: Options, own: int
 ) -> tuple[str, int | None]:
     """Return the name of the sampler and the number of points, which is None for a whole grid.
 
-    Without `--sampler` it is a grid if the trials cover the grid, else TPE. Raises UsageError.
+    Without `--sampler` it is a grid if the trials cover the grid, else TPE. `own` points come from
+    a file. Raises UsageError.
     """
     trials = positive("trials", options.trials)
     size = space.grid_size()
     grid_fits = size is not None and (trials is None or size <= trials)
     default = "grid" if grid_fits else "tpe"
+    if own and own == trials and not objectives and not grid_fits:
+        default = "random"  # it gets nothing to do
     name = options.sampler or default
     if name == "grid" and size is not None and not grid_fits:
         raise UsageError(
             f"The grid has {size:,} points, more than --trials {trials}: leave --trials out for"
             " all of them, or take a sample of it with --sampler random."
         )
+    if own and name != "grid":
+        _check_own(own, trials, options)
     # Made only for its checks: a sampler refuses a space or an objective that it cannot use.
-    samplers.load(name, space, objective)
+    samplers.load(name, space, objectives)
     if name == "grid":
         return name, None
     if trials is None:
         raise UsageError(f"--sampler {name} needs to know how many points to try: give --trials N.")
     return name, trials
+
+
+def _check_own(own: int, trials: int | None, options: Options) -> None:
+    """Raise UsageError unless `--trials` leaves room for the points of a file."""
+    if trials is None:
+        raise UsageError(
+            f"--points {options.points} says which points come first, not how many there are: give"
+            f" --trials N, which counts its {own} points, too."
+        )
+    if trials < own:
+        raise UsageError(
+            f"--trials {trials} is fewer than the {own} points of {options.points}, which count:"
+            " give more, or take points out of the file."
+        )
 
 
 def _with_option_warnings(scan: ScanSpec) -> ScanSpec:

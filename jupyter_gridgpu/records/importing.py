@@ -35,7 +35,7 @@ from jupyter_gridgpu.planning.option_values import (
     backend_fields,
     check_texts,
     container_of,
-    read_objective,
+    read_objectives,
 )
 from jupyter_gridgpu.planning.profiles import with_collector_warning
 from jupyter_gridgpu.planning.request import Plan
@@ -131,7 +131,7 @@ def _checked(
 def _spec(name: str, notebook: Notebook, space: Space, options: Options) -> ScanSpec:
     """Return the spec of an imported scan, but for its backend, helper files and points.
 
-    Raises UsageError if the name is wrong, or if there are two objectives.
+    Raises UsageError if the name is wrong, or if an objective is wrong.
     """
     defaults = {name: parameter.default for name, parameter in notebook.parameters.items()}
     return ScanSpec(
@@ -144,7 +144,7 @@ def _spec(name: str, notebook: Notebook, space: Space, options: Options) -> Scan
         sampler="grid",  # it proposes nothing, since all points are given
         seed=0,
         trials=None,
-        objective=read_objective(options.maximize, options.minimize),
+        objectives=read_objectives(options),
         notebook_digest=notebook.digest,
         created=time.time(),
         origin=Origin("import"),

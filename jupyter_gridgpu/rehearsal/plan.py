@@ -15,7 +15,8 @@ from jupyter_gridgpu.model.scan import Origin, fingerprint
 from jupyter_gridgpu.model.space import Fixed, Space
 from jupyter_gridgpu.planning.request import Plan
 from jupyter_gridgpu.queues.this_machine import core_count
-from jupyter_gridgpu.store import home
+from jupyter_gridgpu.runner import policy
+from jupyter_gridgpu.store import earlier, home, points
 from jupyter_gridgpu.store.paths import ScanPaths
 
 SUFFIX = "-rehearsal"  # of the name of the scan
@@ -57,9 +58,11 @@ def rehearsal_plan(plan: Plan, there: bool, limit_s: int) -> Plan:
         choice="",
         recorded=0,
         recorded_digest="",
+        own_points=0,
+        warm_start=(),
     )
     backends.load(made, ScanPaths(home.home() / name)).check()
-    return replace(plan, scan=made, asked_name=None, new=True)
+    return replace(plan, scan=made, asked_name=None, new=True, points="", earlier="")
 
 
 def _resources_here(asked: Resources, limit_s: int) -> Resources:
@@ -83,8 +86,12 @@ def _resources_here(asked: Resources, limit_s: int) -> Resources:
 def first_point(plan: Plan) -> Space:
     """Return the space that has only the scan's first variant, as its sampler proposes it."""
     scan = plan.scan
-    sampler = samplers.load(scan.sampler, scan.space, scan.objective)
-    proposed = sampler.propose([], 1, scan.seed, 0)
+    if scan.own_points:
+        params = points.parsed(plan.points.partition("\n")[0])["params"]
+        return Space({name: Fixed(value) for name, value in params.items()})
+    sampler = samplers.load(scan.sampler, scan.space, scan.objectives)
+    results = map(earlier.parsed, plan.earlier.splitlines())
+    proposed = sampler.propose(policy.earlier_trials(results), 1, scan.seed, 0)
     # A parameter that is not active has no value: the notebook's own one stays.
     params = scan.space.complete(proposed[0].params if proposed else {})
     return Space({name: Fixed(value) for name, value in params.items()})

@@ -8,10 +8,12 @@ from typing import Any, Protocol
 
 from jupyter_gridgpu.errors import SpaceError, UsageError
 from jupyter_gridgpu.model.expressions import quoted
+from jupyter_gridgpu.model.objective import Objective
 from jupyter_gridgpu.model.program import Choose, Walk
-from jupyter_gridgpu.model.scan import Objective
 from jupyter_gridgpu.model.space import Space
 
+# Whose proposal a trial was: the sampler's, the user's, or one of an earlier scan.
+SAMPLED, OWN, EARLIER = "sampled", "own", "earlier"
 DRAWS = 10_000  # points in a row that may fail the constraints
 
 
@@ -24,7 +26,10 @@ class Trial:
     # What the sampler put into the `attrs` of its proposal, to find it again here.
     attrs: dict[str, Any] = field(default_factory=dict)
     state: str = "running"  # running, done or failed
-    value: float | None = None  # the objective; None or NaN if there is none
+    # The objectives, in their order; None or NaN stands for a value that there is not.
+    values: tuple[float | None, ...] = ()
+    # Of EARLIER trials, also active parameters may be missing.
+    source: str = SAMPLED
 
 
 @dataclass(frozen=True)
@@ -39,8 +44,8 @@ class Proposal:
 class Sampler(Protocol):
     """Proposes points of one space.
 
-    The class of a sampler is called with `(space, objective)`, and raises UsageError if it cannot
-    work with them.
+    The class of a sampler is called with `(space, objectives)`, and raises UsageError if it cannot
+    work with them. `objectives` is empty where the scan ranks nothing.
     """
 
     # Whether results change what is proposed next. The runner asks a sampler that does not learn
@@ -50,9 +55,9 @@ class Sampler(Protocol):
     def propose(self, history: Sequence[Trial], n: int, seed: int, index: int) -> list[Proposal]:
         """Return up to `n` points; `index` is the number of the first point, from 0.
 
-        `history` has the trials before these points, `seed` is that of the scan. The same arguments
-        give the same points, on any machine and after any restart of the runner. So a sampler keeps
-        nothing between calls.
+        `history` has the trials before these points, the EARLIER ones first; `seed` is that of the
+        scan. The same arguments give the same points, on any machine and after any restart of the
+        runner. So a sampler keeps nothing between calls.
         """
         ...
 
@@ -120,11 +125,11 @@ def need_searched(name: str, space: Space) -> None:
         raise UsageError(f"--sampler {name} needs at least one parameter with a range or a list.")
 
 
-def need_objective(name: str, objective: Objective | None) -> Objective:
-    """Return the objective. Raises UsageError if there is none."""
-    if objective is None:
+def need_objectives(name: str, objectives: Sequence[Objective]) -> Sequence[Objective]:
+    """Return the objectives. Raises UsageError if there are none."""
+    if not objectives:
         raise UsageError(
             f"--sampler {name} learns from results: say which with --maximize NAME or"
             " --minimize NAME, or use --sampler random."
         )
-    return objective
+    return objectives

@@ -8,7 +8,7 @@ from typing import Any
 
 from jupyter_gridgpu.errors import UsageError
 from jupyter_gridgpu.model.expressions import quoted
-from jupyter_gridgpu.model.scan import Objective
+from jupyter_gridgpu.model.objective import Objective
 from jupyter_gridgpu.model.space import GRID_LIMIT, SIZE_LIMIT, Space, axis_size, axis_value
 from jupyter_gridgpu.samplers.base import Proposal, Trial
 
@@ -18,7 +18,7 @@ class GridSampler:
 
     adaptive = False
 
-    def __init__(self, space: Space, objective: Objective | None) -> None:
+    def __init__(self, space: Space, objectives: Sequence[Objective]) -> None:
         """Raise UsageError if an axis is continuous, or if the grid has too many points or none."""
         size = space.grid_size()
         if size is None:
@@ -42,15 +42,15 @@ class GridSampler:
             raise UsageError(f"No point of the grid meets {listed}: give other values.")
         self._space = space
         self._size = size
-        # Where there are statements, a point is found by going through those before it. So the walk
-        # is kept, with the number of its next point. A new sampler has to begin anew, which takes a
-        # few microseconds for each point.
+        # Where there are statements, or where the space was extended, a point is found by going
+        # through those before it. So the walk is kept, with the number of its next point. A new
+        # sampler has to begin anew, which takes a few microseconds for each point.
         self._walk: tuple[int, Iterator[dict[str, Any]]] = (0, iter(()))
 
     def propose(self, history: Sequence[Trial], n: int, seed: int, index: int) -> list[Proposal]:
         """Return points `index` to `index + n - 1`, or fewer at the end of the grid."""
         end = min(index + n, self._size)
-        if not self._space.statements:
+        if not self._space.statements and self._space.before is None:
             return [Proposal(self._point(number)) for number in range(index, end)]
         number, points = self._walk
         if number != index or index == 0:

@@ -9,8 +9,8 @@ import random
 from collections.abc import Sequence
 from typing import Any
 
+from jupyter_gridgpu.model.objective import Objective
 from jupyter_gridgpu.model.program import Draw
-from jupyter_gridgpu.model.scan import Objective
 from jupyter_gridgpu.model.space import Space, value_at
 from jupyter_gridgpu.samplers.base import Proposal, Trial, drawn_point, need_searched, until_none
 
@@ -20,7 +20,7 @@ class RandomSampler:
 
     adaptive = False
 
-    def __init__(self, space: Space, objective: Objective | None) -> None:
+    def __init__(self, space: Space, objectives: Sequence[Objective]) -> None:
         """Raise UsageError if there is nothing to choose."""
         need_searched("random", space)
         self._space = space

@@ -13,8 +13,8 @@ from itertools import islice
 from typing import Any
 
 from jupyter_gridgpu.errors import SpaceError
+from jupyter_gridgpu.model.objective import Objective
 from jupyter_gridgpu.model.program import Draw
-from jupyter_gridgpu.model.scan import Objective
 from jupyter_gridgpu.model.space import Space, value_at
 from jupyter_gridgpu.samplers.base import (
     DRAWS,
@@ -33,7 +33,7 @@ class SobolSampler:
 
     adaptive = False
 
-    def __init__(self, space: Space, objective: Objective | None) -> None:
+    def __init__(self, space: Space, objectives: Sequence[Objective]) -> None:
         """Raise UsageError if there is nothing to choose."""
         need_searched("sobol", space)
         self._space = space

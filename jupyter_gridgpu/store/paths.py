@@ -84,8 +84,13 @@ class ScanPaths:
 
     @property
     def points(self) -> Path:
-        """The variants of a scan whose points were given, one a line. The file never changes."""
+        """The variants whose points were given, one a line. The file never changes."""
         return self.folder / "points.jsonl"
+
+    @property
+    def earlier(self) -> Path:
+        """The results of earlier scans that the sampler learns from. The file never changes."""
+        return self.folder / "earlier.jsonl"
 
     @property
     def shared_files(self) -> Path:

@@ -1,18 +1,23 @@
-"""Given points: the variants of a replay, or of a batch of runs that was imported, one a line."""
+"""Given points, one variant a line: those of a replay or an import, or a user's own points.
+
+The points of a replay or an import are all that the scan has. After points of the user's own, the
+sampler goes on.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from jupyter_gridgpu.errors import GridGpuError, StorageError
 from jupyter_gridgpu.model import events, numbers
-from jupyter_gridgpu.model.job import split_key
+from jupyter_gridgpu.model.job import split_key, variant_id
 from jupyter_gridgpu.model.records import PointLine, VariantProposed
 from jupyter_gridgpu.model.soundness import is_sound
+from jupyter_gridgpu.model.space import Space
 from jupyter_gridgpu.model.view import VariantView
 from jupyter_gridgpu.store.json_decoder import parse_json
 from jupyter_gridgpu.store.opener import open_plain
@@ -22,6 +27,18 @@ from jupyter_gridgpu.store.tail import LINE_LIMIT
 def lines(variants: Iterable[VariantView]) -> str:
     """Return the text of `points.jsonl` for these variants."""
     return "".join(_line(variant) for variant in variants)
+
+
+def own_lines(space: Space, chosen: Iterable[Mapping[str, Any]]) -> str:
+    """Return the text of `points.jsonl` for points of the user's own, with all their repeats."""
+    repeats = space.repeat_count
+    return lines(
+        VariantView(
+            variant_id(point * repeats + repeat + 1), point, repeat, space.complete(values, repeat)
+        )
+        for point, values in enumerate(chosen)
+        for repeat in range(repeats)
+    )
 
 
 def _line(variant: VariantView) -> str:
@@ -47,7 +64,7 @@ def read(path: Path) -> Iterator[VariantProposed]:
     try:
         with open_plain(path) as file:
             while line := file.readline(LINE_LIMIT + 1):
-                yield _point(parse_json(line, LINE_LIMIT))
+                yield parsed(line)
     except OSError as error:
         raise StorageError(
             f"The points of the scan, {path}, cannot be read: {error.strerror}."
@@ -58,8 +75,19 @@ def read(path: Path) -> Iterator[VariantProposed]:
         ) from None
 
 
-def _point(body: Any) -> VariantProposed:
+def read_all(path: Path, count: int) -> list[VariantProposed]:
+    """Return all of `count` points. Raises StorageError as `read` does, or if some are missing."""
+    found = list(read(path))
+    if len(found) != count:
+        raise StorageError(
+            f"The points of the scan, {path}, are not sound: there are {len(found):,} of {count:,}."
+        )
+    return found
+
+
+def parsed(line: str | bytes) -> VariantProposed:
     """Return the data of one line. Raises KeyError, TypeError, ValueError or UsageError."""
+    body: Any = parse_json(line, LINE_LIMIT)
     # The id becomes the name of a folder. The file may come from a pack that somebody sent, so
     # `split_key` checks that it is an id and no path.
     variant, _ = split_key(f"{body['variant']}.1")

@@ -44,7 +44,13 @@ def _cell(source: str, tags: list[str]) -> dict[str, Any]:
 
 
 def small_scan(space: str = "lr = [0.1, 0.2, 0.3]", **changes: Any) -> ScanSpec:
-    """Return the spec of a scan that maximizes `acc`; `changes` are fields of ScanSpec."""
+    """Return the spec of a scan that maximizes `acc`.
+
+    `changes` are fields of ScanSpec, and `objective`, the only objective or None for none.
+    """
+    if "objective" in changes:
+        only = changes.pop("objective")
+        changes["objectives"] = () if only is None else (only,)
     scan = ScanSpec(
         id="20260101-000000-abcdef",
         name="small",
@@ -55,7 +61,7 @@ def small_scan(space: str = "lr = [0.1, 0.2, 0.3]", **changes: Any) -> ScanSpec:
         sampler="grid",
         seed=0,
         trials=None,
-        objective=Objective("acc", "maximize"),
+        objectives=(Objective("acc", "maximize"),),
         created=1.0,
     )
     return replace(scan, **changes)

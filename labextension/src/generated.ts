@@ -18,11 +18,16 @@ export interface AllScans {
  * A scan as a whole, and where its folder is.
  */
 export interface ScanInfo {
+  objectives?: ObjectiveInfo[];
+  pareto?: string[];
   id: string;
   name: string;
   notebook: string;
   state: ScanState;
   backend: string;
+  /**
+   * the only one; null where there is none or several
+   */
   objective: ObjectiveInfo | null;
   /**
    * all parameters that the scan gives, in the order of the cell
@@ -50,7 +55,7 @@ export interface ScanInfo {
     lost: number;
   };
   /**
-   * id of the variant with the best objective
+   * id of the variant with the best objective; null where there are several
    */
   best: string | null;
   /**
@@ -167,11 +172,16 @@ export interface Close {
   scan: string;
 }
 /**
- * A command to a scan. Without `variants` it is for all of them. Only extend has `trials`. Only replay has `accept`: the options of a foreign scan that the user has seen, as its head lists them.
+ * A command to a scan. Without `variants` it is for all of them. Only extend has `trials` (points in addition), `add` (lines with new values, as in a cell: `lr = [1e-5, 3e-5]`), `repeats` (of every point, in all) and `points` (own points, each with values by parameter). Only replay has `accept`: the options of a foreign scan that the user has seen, as its head lists them.
  */
 export interface Command {
   variants?: string[] | null;
   trials?: number | null;
+  add?: string[];
+  repeats?: number | null;
+  points?: {
+    [k: string]: unknown;
+  }[];
   accept?: string[];
   action: Action;
 }
@@ -454,6 +464,10 @@ export interface Row {
    * the batch system's own page about the job
    */
   link?: string;
+  /**
+   * of the objectives, where there are several
+   */
+  values?: (Num | null)[];
   id: string;
   /**
    * from 0
@@ -489,7 +503,7 @@ export interface Row {
     [k: string]: Metric;
   };
   /**
-   * of the objective
+   * of the objective; null where there are several
    */
   value: Num | null;
   /**

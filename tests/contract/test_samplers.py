@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from jupyter_gridgpu import samplers
-from jupyter_gridgpu.model.scan import Objective
+from jupyter_gridgpu.model.objective import Objective
 from jupyter_gridgpu.model.space import Space
 from jupyter_gridgpu.samplers.base import Sampler
 from jupyter_gridgpu.testing.samplers import (
@@ -20,8 +22,8 @@ class Named(SamplerContract):
 
     name = ""
 
-    def make(self, space: Space, objective: Objective | None) -> Sampler:
-        return samplers.load(self.name, space, objective)
+    def make(self, space: Space, objectives: Sequence[Objective]) -> Sampler:
+        return samplers.load(self.name, space, objectives)
 
 
 class TestGrid(Named, AheadContract, CompleteContract):
@@ -43,3 +45,9 @@ class TestTpe(Named, SamplesContract, LearnsContract):
 class TestCmaEs(Named, SamplesContract, LearnsContract):
     name = "cmaes"
     conditions = False
+    several = False
+
+
+class TestNsgaII(Named, SamplesContract, LearnsContract):
+    name = "nsgaii"
+    trials = 60  # three generations

@@ -30,7 +30,7 @@ def test_the_first_variant_of_the_scan_is_rehearsed(sampler: str, tmp_path: Path
     ranges = "lr = [0.1, 0.2]" if sampler == "grid" else "lr = loguniform(1e-3, 1e-1)"
     space = f"{ranges}\nunits = 32\nlayers = fixed([256, 128])\nseed = repeats(3)"
     made = planned(tmp_path, space, sampler=sampler, seed=3, **trials)
-    [first] = samplers.load(sampler, made.scan.space, made.scan.objective).propose([], 1, 3, 0)
+    [first] = samplers.load(sampler, made.scan.space, made.scan.objectives).propose([], 1, 3, 0)
     found = first_point(made)
     assert found.fixed == {**first.params, "units": 32, "layers": [256, 128], "seed": 0}
     assert list(found) == list(made.scan.space)

@@ -16,6 +16,7 @@ from jupyter_gridgpu.model.grammar import parse_space
 from jupyter_gridgpu.model.resources import Container, Placement, Resources
 from jupyter_gridgpu.model.scan import (
     DEFAULTS_BYTES,
+    EarlierScan,
     Objective,
     Origin,
     fingerprint,
@@ -74,6 +75,11 @@ def test_the_direction_decides() -> None:
     assert Objective("x", "minimize").better(1, math.nan)
 
 
+TWO = (Objective("acc", "maximize", "max"), Objective("loss", "minimize"))
+AS_JSON = [
+    {"metric": "acc", "direction": "maximize", "reduction": "max"},
+    {"metric": "loss", "direction": "minimize", "reduction": "last"},
+]
 FULL = small_scan(
     "lr = loguniform(1e-5, 1e-2)\nunits = [64, 'NaN']\nlayers = fixed([1, None])\n"
     "seed = repeats(3)",
@@ -93,6 +99,8 @@ FULL = small_scan(
     ),
     environment=Environment(("A", "B=1"), ("KEY",), ("module load cuda",), "python3.11"),
     profile="lab",
+    own_points=2,
+    warm_start=(EarlierScan("id-a", "a", 7), EarlierScan("id-b", "b", 1)),
     files=("a.py", "b"),
     notebook_digest="d",
     files_digest="e",
@@ -101,7 +109,14 @@ FULL = small_scan(
 
 
 @pytest.mark.parametrize(
-    "scan", [small_scan(), FULL, small_scan(objective=None), small_scan("x = fixed(float('inf'))")]
+    "scan",
+    [
+        small_scan(),
+        FULL,
+        small_scan(objective=None),
+        small_scan(objectives=TWO),
+        small_scan("x = fixed(float('inf'))"),
+    ],
 )
 def test_a_scan_survives_scan_json(scan: Any) -> None:
     assert from_json(json.loads(json.dumps(to_json(scan), allow_nan=False))) == scan
@@ -121,6 +136,8 @@ LATER = (
     "max_failures",
     "environment",
     "profile",
+    "own_points",
+    "warm_start",
 )
 
 
@@ -136,6 +153,35 @@ def test_a_scan_of_an_earlier_version_is_read_and_is_the_same_request() -> None:
         fingerprint(small_scan())
         == "4b0f0f662e51a7ebe20fc6e8de0ccd5528bc7deac49f779a3cbbf3203acacace"
     )
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        [],
+        [AS_JSON[0]],
+        [AS_JSON[0], AS_JSON[0]],
+        [{**AS_JSON[0], "metric": f"m{number}"} for number in range(9)],
+        [AS_JSON[0], {**AS_JSON[1], "direction": "upwards"}],
+        [AS_JSON[0], {**AS_JSON[1], "reduction": "mean"}],
+        [AS_JSON[0], {**AS_JSON[1], "metric": ""}],
+        [AS_JSON[0], "loss"],
+        {"a": AS_JSON[0], "b": AS_JSON[1]},
+        7,
+    ],
+)
+def test_objectives_that_no_request_can_have_are_damage(body: object) -> None:
+    with pytest.raises(StorageError, match="objectives"):
+        from_json({**to_json(small_scan(objectives=TWO)), "objectives": body})
+
+
+def test_one_objective_has_the_key_that_it_always_had() -> None:
+    one, two = to_json(small_scan()), to_json(small_scan(objectives=TWO))
+    assert one["objective"] == {"metric": "acc", "direction": "maximize", "reduction": "last"}
+    assert "objectives" not in one
+    assert (two["objective"], two["objectives"]) == (None, AS_JSON)
+    with pytest.raises(StorageError, match="beside no `objective`"):
+        from_json({**two, "objective": one["objective"]})
 
 
 @pytest.mark.parametrize("name", sorted(set(to_json(FULL)) - {"defaults"}))
@@ -165,7 +211,8 @@ def test_the_same_request_has_the_same_fingerprint_whatever_its_identity() -> No
         {"trials": 6},
         {"seed": 1},
         {"sampler": "random"},
-        {"objective": None},
+        {"objectives": ()},
+        {"objectives": (*FULL.objectives, Objective("loss", "minimize"))},
         {"backend": "slurm"},
         {"notebook_digest": "other"},
         {"files_digest": "other"},
@@ -175,6 +222,10 @@ def test_the_same_request_has_the_same_fingerprint_whatever_its_identity() -> No
         {"placement": Placement("gpu")},
         {"per_job": 1},
         {"prefork": True},
+        {"own_points": 3},
+        {"warm_start": ()},
+        {"warm_start": (EarlierScan("id-a", "a", 7),)},
+        {"recorded_digest": "e"},
     ],
 )
 def test_another_request_has_another_fingerprint(changes: dict[str, Any]) -> None:
@@ -267,6 +318,7 @@ def test_a_scan_of_the_second_format_is_read_and_found_by_the_same_cell(name: st
 def test_a_replay_is_no_scan_of_its_origins_cell() -> None:
     again = replace(
         FULL,
+        own_points=0,
         recorded=3,
         recorded_digest="d",
         origin=Origin("variation", "id", changes=("lr = 1 (was 2)",)),

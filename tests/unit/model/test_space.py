@@ -97,7 +97,7 @@ def test_grid_enumerates_each_combination_exactly_once(sizes: list[int]) -> None
             for i, n in enumerate(sizes)
         }
     )
-    points = [tuple(p.params.values()) for p in GridSampler(space, None).propose([], 10_000, 0, 0)]
+    points = [tuple(p.params.values()) for p in GridSampler(space, ()).propose([], 10_000, 0, 0)]
     values = [range(n) if i % 2 else range(5, 5 + n) for i, n in enumerate(sizes)]
     assert points == list(itertools.product(*values))
     assert space.grid_size() == len(points)
@@ -106,7 +106,7 @@ def test_grid_enumerates_each_combination_exactly_once(sizes: list[int]) -> None
 def test_a_space_without_anything_to_search_has_one_point() -> None:
     space = Space({"epochs": Fixed(3), "seed": Repeats(2)})
     assert space.grid_size() == 1
-    assert [p.params for p in GridSampler(space, None).propose([], 10, 0, 0)] == [{}]
+    assert [p.params for p in GridSampler(space, ()).propose([], 10, 0, 0)] == [{}]
 
 
 def test_a_continuous_axis_has_no_grid() -> None:

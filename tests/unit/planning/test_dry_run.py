@@ -29,7 +29,7 @@ def test_a_plan_is_told_in_a_few_lines() -> None:
         "lr = loguniform(1e-4, 1)\nseed = repeats(2)",
         sampler="tpe",
         trials=5,
-        objective=Objective("acc", "maximize", "max"),
+        objectives=(Objective("acc", "maximize", "max"),),
     )
     assert plan_text(scan, {"lib": None}) == (
         "train.ipynb would run as 5 points x 2 repeats = 10 variants (sampler tpe) on this"

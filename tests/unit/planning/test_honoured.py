@@ -15,11 +15,13 @@ from jupyter_gridgpu.model.queue import GpuKind, Queue
 from jupyter_gridgpu.model.resources import Resources
 from jupyter_gridgpu.planning import backend_choice, honoured
 from jupyter_gridgpu.planning.declaration import Options
+from jupyter_gridgpu.planning.notebook import read_notebook
 from jupyter_gridgpu.planning.request import Plan, plan
 from jupyter_gridgpu.queues import discovery
 from jupyter_gridgpu.queues.discovery import KnownQueues
 from jupyter_gridgpu.rehearsal import rehearsal_plan
 from jupyter_gridgpu.testing.examples import notebook_json
+from tests.unit.records.kit import write_scan
 
 GPU = {"gpus": 1}
 # option -> a value, what is needed beside it, and the backends that use it. The others refuse it.
@@ -49,7 +51,17 @@ USED: dict[str, tuple[Any, dict[str, Any], str]] = {
     "shared": (("/eos",), {"no_shared_disk": True}, "htcondor"),
 }
 # Options of `Options` that no batch system is told, or that other tests are about.
-ELSEWHERE = {"maximize", "minimize", "trials", "sampler", "seed", "on", "no_prefork"}
+ELSEWHERE = {
+    "maximize",
+    "minimize",
+    "trials",
+    "points",
+    "warm_start",
+    "sampler",
+    "seed",
+    "on",
+    "no_prefork",
+}
 ELSEWHERE |= {"retries", "max_failures", "image", "runtime", "bind", "channel", "files", "kernel"}
 ELSEWHERE |= {"name", "new", "env", "secret", "expose_secrets", "setup", "python"}
 BACKENDS = ("local", "slurm", "htcondor", "panda")
@@ -69,6 +81,14 @@ def one_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
 def planned(folder: Path, **options: Any) -> Plan:
     path = folder / "train.ipynb"
     path.write_text(notebook_json("lr = 0.1"))
+    if "warm_start" in options:
+        # A sampler that learns needs these, too.
+        options |= {"trials": 2, "maximize": "acc"}
+        digest = read_notebook(path).digest
+        write_scan("old", {1: {"acc": [1.0]}}, notebook_digest=digest)
+    if "points" in options:
+        options["points"] = str(folder / options["points"])
+        Path(options["points"]).write_text("lr\n0.2\n")
     return plan(path, "lr = [0.1, 0.2]", Options(**options), ask=False)
 
 
@@ -103,6 +123,7 @@ NEEDS: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
     "bind": ((("/tmp",),), IMAGE),
     "shared": ((("/eos",),), {"no_shared_disk": True}),
     "expose_secrets": ((True,), {"secret": ("KEY",)}),
+    "warm_start": ((("old",),), {"sampler": "tpe"}),
 }
 # The others mean something alone: each with a value that is not its default.
 ALONE: dict[str, Any] = {name: value for name, (value, _, _) in USED.items() if name not in NEEDS}
@@ -110,7 +131,7 @@ ALONE |= {"maximize": "acc", "minimize": "loss", "trials": 9, "sampler": "grid",
 ALONE |= {"no_prefork": True, "retries": 1, "max_failures": 2, "channel": "end", "name": "mine"}
 ALONE |= {"image": "docker://example/ml:1", "files": ("train.ipynb",), "kernel": "python3"}
 ALONE |= {"new": True, "seed": 3, "env": ("A=1",), "secret": ("KEY",), "python": "python3"}
-ALONE |= {"setup": ("module load cuda",)}
+ALONE |= {"setup": ("module load cuda",), "points": "points.csv"}
 # The backends that are asked for an option which this machine refuses, or has no place for.
 FOR_ALONE = {"queue": "slurm", "account": "slurm", "qos": "slurm", "constraint": "slurm"}
 FOR_ALONE |= {"disk": "slurm", "per_job": "slurm", "no_shared_disk": "htcondor", "image": "slurm"}

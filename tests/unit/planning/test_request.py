@@ -182,7 +182,7 @@ def refusal(
         ("lr = 1", {"sampler": "random", "trials": 5}, "at least one parameter"),
         ("lr = [1, 2]", {"sampler": "guess"}, "'guess' is not known; choose one of"),
         ("lr = [1, 2]", {"on": "moon"}, "--on 'moon' is not known; choose one of"),
-        ("lr = [1, 2]", {"maximize": "a", "minimize": "b"}, "one objective"),
+        ("lr = [1, 2]", {"maximize": "a", "minimize": "max(a)"}, "in one direction"),
         ("lr = [1, 2]", {"maximize": "mean(acc)"}, "is no objective"),
         ("lr = [1, 2]", {"maximize": "  "}, "is no objective"),
         ("lr = [1, 2]", {"trials": 0}, "--trials 0"),

@@ -7,7 +7,6 @@ import math
 import os
 import shutil
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -50,9 +49,8 @@ def write_scan(
     home.home().mkdir(parents=True, exist_ok=True)
     shutil.rmtree(home.home() / name, ignore_errors=True)
     content = (notebook or notebook_json("lr = 0.1\nseed = 0", "acc = 1 - lr")).encode()
-    scan = replace(
-        small_scan(space), **{"name": name, "id": f"id-{name}", "notebook_digest": "d", **changes}
-    )
+    told = {"name": name, "id": f"id-{name}", "notebook_digest": "d", **changes}
+    scan = small_scan(space, **told)
     folder = home.create(scan, content, files or {}, equip, None)
     story, keys = Story(), []
     story.tell("runner.started")

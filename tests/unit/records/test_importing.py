@@ -175,7 +175,7 @@ def test_a_table_of_parameters_becomes_variants_that_wait(
         ({"queue": "gpu"}, "--queue means nothing with --on local"),
         ({"attempts": 3}, "--attempts is for jobs on the grid"),
         ({"on": "nowhere"}, "'nowhere' is not known"),
-        ({"maximize": "a", "minimize": "b"}, "both given"),
+        ({"maximize": "a", "minimize": "a"}, "in one direction"),
     ],
 )
 def test_an_import_refuses_what_a_backend_cannot_honour(

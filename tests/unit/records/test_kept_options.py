@@ -9,14 +9,11 @@ from typing import Any
 import pytest
 
 from jupyter_gridgpu.errors import GridGpuError, NotebookError, SpaceError
+from jupyter_gridgpu.model.objective import Objective
 from jupyter_gridgpu.model.scan import ScanSpec
 from jupyter_gridgpu.planning.declaration import NOT_FOR_A_REPLAY, NOT_FOR_AN_IMPORT, Options
 from jupyter_gridgpu.planning.notebook import read_notebook
-from jupyter_gridgpu.planning.option_values import (
-    backend_fields,
-    container_of,
-    read_objective,
-)
+from jupyter_gridgpu.planning.option_values import backend_fields, container_of
 from jupyter_gridgpu.planning.recorded_options import recorded_options
 from jupyter_gridgpu.records import importing, replay
 from jupyter_gridgpu.records.importing import plan_import
@@ -70,7 +67,16 @@ VALUES: dict[str, Any] = {
 TOGETHER = {name: value for name, value in VALUES.items() if name != "python"}
 # These do not say how jobs run: they name the scan, or say whether there is to be another one.
 OF_THE_REQUEST = {"name", "new"}
-OF_THE_SEARCH = {"maximize", "minimize", "trials", "sampler", "seed", "files"}
+OF_THE_SEARCH = {
+    "maximize",
+    "minimize",
+    "trials",
+    "points",
+    "warm_start",
+    "sampler",
+    "seed",
+    "files",
+}
 SOURCE = notebook_json("lr = 0.1\nseed = 0", "acc = 1 - lr")
 
 
@@ -180,7 +186,7 @@ def test_an_import_takes_each_option(tmp_path: Path) -> None:
     container = container_of(options, exact=False)
     for part, value in backend_fields(options, container).items():
         assert getattr(plan.scan, part) == value, part
-    assert plan.scan.objective == read_objective("max(acc)", None)
+    assert plan.scan.objectives == (Objective("acc", "maximize", "max"),)
     assert (plan.scan.kernel, plan.scan.files, plan.scan.name) == (
         "python3",
         ("points.csv",),

@@ -95,12 +95,15 @@ def repeated(story: Story, number: int, point: int, repeat: int) -> None:
 
 def test_repeats_a_killed_runner_had_not_written_are_missing() -> None:
     story = Story()
-    assert policy.missing_repeats(fold(story, space=REPEATED)) == []
+    assert policy.missing_variants(fold(story, space=REPEATED)) == []
     repeated(story, 1, 0, 0)
-    assert [repeat for _, repeat in policy.missing_repeats(fold(story, space=REPEATED))] == [1, 2]
+    assert policy.missing_variants(fold(story, space=REPEATED)) == [
+        ("v0002", 0, 1),
+        ("v0003", 0, 2),
+    ]
     repeated(story, 2, 0, 1)
     repeated(story, 3, 0, 2)
-    assert policy.missing_repeats(fold(story, space=REPEATED)) == []
+    assert policy.missing_variants(fold(story, space=REPEATED)) == []
     assert fold(story, space=REPEATED).points == 1
 
 
@@ -114,15 +117,15 @@ def test_a_sampler_sees_the_mean_of_a_repeated_point() -> None:
             story.tell("job.reported", key=key, metrics={"acc": [1, value, value, [value]]})
             story.tell("job.observed", key=key, state="done")
     (trial,) = policy.history(fold(story, space=REPEATED))
-    assert (trial.state, trial.value, trial.params, trial.attrs) == (
+    assert (trial.state, trial.values, trial.params, trial.attrs) == (
         "running",
-        None,
+        (),
         {"lr": 0.1},
         {"a": 0},
     )
     story.tell("job.observed", key="v0003.1", state="failed")
     (trial,) = policy.history(fold(story, space=REPEATED))
-    assert (trial.state, trial.value) == ("done", 0.5)
+    assert (trial.state, trial.values) == ("done", (0.5,))
     (trial,) = policy.history(fold(story, space=REPEATED, retries=1))
     assert trial.state == "running"
 
@@ -133,7 +136,7 @@ def test_a_sampler_sees_nan_as_no_success_and_silence_as_a_failure() -> None:
     story.run(2, lr=0.2)
     story.run(3, "failed", acc=0.5, lr=0.3)
     first, second, third = policy.history(fold(story))
-    assert first.value is None or math.isnan(first.value)
+    assert first.values[0] is None or math.isnan(first.values[0])
     assert (second.state, third.state) == ("failed", "failed")
 
 

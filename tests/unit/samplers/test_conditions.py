@@ -21,7 +21,7 @@ STRICT = "a = uniform(0, 1)\nassert a > 0.97"
 
 
 def load(name: str, body: str) -> Sampler:
-    return samplers.load(name, parse_space(body), LOSS)
+    return samplers.load(name, parse_space(body), [LOSS])
 
 
 def test_a_grid_is_the_same_in_pieces_and_after_a_restart() -> None:
@@ -61,7 +61,7 @@ def test_a_strict_constraint_is_met(name: str) -> None:
     for index in range(12):
         (point,) = load(name, STRICT).propose(history, 1, 0, index)
         assert point.params["a"] > 0.97
-        history.append(Trial(point.params, point.attrs, "done", point.params["a"]))
+        history.append(Trial(point.params, point.attrs, "done", (point.params["a"],)))
     several = load(name, STRICT).propose(history, 3, 0, 12)
     assert len({point.params["a"] for point in several}) == 3
 
@@ -94,12 +94,12 @@ def test_cmaes_refuses_conditions_in_one_sentence() -> None:
     # A condition that only fixes values, or gives what follows from others, is none to it.
     load("cmaes", "a = uniform(0, 1)\nif a > 0.5:\n    b = 1\nelse:\n    b = 2")
     fixed = parse_space("kind = 'b'\n" + BRANCHES.partition("\n")[2])
-    (point,) = samplers.load("cmaes", fixed, LOSS).propose([], 1, 0, 0)
+    (point,) = samplers.load("cmaes", fixed, [LOSS]).propose([], 1, 0, 0)
     assert list(point.params) == list(fixed.searched) == ["x"]
 
 
 def test_a_point_without_a_value_of_an_expression_is_drawn_again() -> None:
-    for name in ("random", "sobol", "tpe"):
+    for name in ("random", "sobol", "tpe", "nsgaii"):
         points = load(name, "a = integer(0, 1)\nb = [1, 2]\nassert b / a > 0").propose([], 5, 0, 0)
         assert [point.params["a"] for point in points] == [1] * 5
 
@@ -114,7 +114,7 @@ def test_tpe_learns_in_each_branch() -> None:
             {"kind", "x"} if point.params["kind"] == "b" else {"kind", "y"}
         )
         value = abs(point.params["x"] - 0.3) if "x" in point.params else 2 + point.params["y"]
-        history.append(Trial(point.params, point.attrs, "done", value))
+        history.append(Trial(point.params, point.attrs, "done", (value,)))
     late = [trial.params for trial in history[20:]]
     assert sum(params["kind"] == "b" for params in late) >= 14
     assert min(abs(params.get("x", 9) - 0.3) for params in late) < 0.1
@@ -127,10 +127,10 @@ def test_a_parameter_of_both_branches_has_an_axis_in_each() -> None:
         (point,) = load("tpe", body).propose(history, 1, 5, index)
         x = point.params["x"]
         assert (5 <= x <= 9) if point.params["kind"] == "b" else x in (1, 2)
-        history.append(Trial(point.params, point.attrs, "done", x))
+        history.append(Trial(point.params, point.attrs, "done", (x,)))
 
 
 def test_a_space_without_a_choice_is_refused() -> None:
     space = Space.of(parse_space("a = 1\nb = [1, 2]\nc = b + 1").body[:1])
     with pytest.raises(UsageError, match="at least one parameter"):
-        samplers.load("random", space, None)
+        samplers.load("random", space, ())
