@@ -6,7 +6,7 @@ import click
 
 from jupyter_gridgpu import client
 from jupyter_gridgpu.cli.following import say_end, say_place
-from jupyter_gridgpu.cli.output import console, echo, json_option, print_json
+from jupyter_gridgpu.cli.output import by_option, console, echo, json_option, print_json
 
 SHOWN_ROWS = 200  # drawing thousands of rows takes seconds
 
@@ -19,6 +19,7 @@ SHOWN_ROWS = 200  # drawing thousands of rows takes seconds
     is_flag=True,
     help=f"Print all rows where there are more than {SHOWN_ROWS}.",
 )
+@by_option
 @click.option(
     "--save",
     metavar="FILE.yaml",
@@ -28,11 +29,15 @@ SHOWN_ROWS = 200  # drawing thousands of rows takes seconds
     "--overwrite", is_flag=True, help="With --save: change a file that describes another scan."
 )
 @json_option
-def show(scan: str, everything: bool, save: str | None, overwrite: bool, as_json: bool) -> None:
+def show(
+    scan: str, everything: bool, by: str | None, save: str | None, overwrite: bool, as_json: bool
+) -> None:
     """Show SCAN as it is now."""
     handle = client.open_scan(scan)
     if save is not None or overwrite:
         _save(handle, save, overwrite, as_json)
+    if by is not None:
+        handle.rank_by(by)
     if as_json:
         print_json(handle.summary())
         return

@@ -6,17 +6,20 @@ the runner ask.
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from itertools import takewhile
+from typing import Any
 
 from jupyter_gridgpu.model import events
 from jupyter_gridgpu.model.events import Event
 from jupyter_gridgpu.model.fold import COMMANDS as COMMANDS
 from jupyter_gridgpu.model.fold import HANDLERS, incomplete
+from jupyter_gridgpu.model.growth import Growth
+from jupyter_gridgpu.model.idle import IdleNumbers
 from jupyter_gridgpu.model.job import END_STATES, STATES
 from jupyter_gridgpu.model.line_numbers import takes
 from jupyter_gridgpu.model.metrics import objective_value
+from jupyter_gridgpu.model.objective import Objective
 from jupyter_gridgpu.model.ranking import best_of, pareto_front
 from jupyter_gridgpu.model.scan import ScanSpec
 from jupyter_gridgpu.model.soundness import is_sound
@@ -24,7 +27,6 @@ from jupyter_gridgpu.model.variant import PREEMPTIONS_LIMIT
 from jupyter_gridgpu.model.variant import VariantView as VariantView
 
 OF_JOBS = (events.JOB_INTENDED, events.JOB_SUBMITTED, events.JOB_OBSERVED, events.JOB_REPORTED)
-ENDED_FOR_ESTIMATE = 3  # jobs that have to be done before the time left is estimated
 
 
 class ScanView:
@@ -40,7 +42,7 @@ class ScanView:
 
     def __init__(self, scan: ScanSpec) -> None:
         """Begin with the state before the first event."""
-        self.scan = scan
+        self.growth = Growth(scan)
         self.variants: dict[str, VariantView] = {}  # by id
         self.rev = 0
         self.term = 0  # of the last event
@@ -67,9 +69,24 @@ class ScanView:
         self.points = 0  # points that were proposed; variants of one point differ in their repeat
         self.last_point: list[VariantView] = []  # the variants of the last point
         self._made: list[VariantView] = []  # by number
-        self._idle: list[int] = []  # numbers of the variants that may want a job, in order
+        self._idle = IdleNumbers()
         self._recent: dict[str, VariantView] = {}  # by id; the one that changed last is at the end
+        self.by: Objective | None = None  # the ranking that was asked for afterwards
         self._front: list[VariantView] | None = None  # the Pareto front, if it is known
+
+    @property
+    def scan(self) -> ScanSpec:
+        """The spec of the scan, with the space as it is now: `extend` may have added to it."""
+        return self.growth.scan
+
+    @property
+    def extensions(self) -> list[dict[str, Any]]:
+        """The extensions of the space and by own points, as records."""
+        return self.growth.records
+
+    @extensions.setter
+    def extensions(self, records: list[dict[str, Any]]) -> None:
+        self.growth = Growth(self.growth.original, records)
 
     # Applying events -----------------------------------------------------------------
 
@@ -128,7 +145,8 @@ class ScanView:
         for variant in by_change:
             _keep(self.active, variant, variant.active)
             _keep(self.running, variant, variant.state == "running")
-        self._idle = [variant.number for variant in self._made if self._may_want(variant)]
+        idle = [variant.number for variant in self._made if self._may_want(variant)]
+        self._idle = IdleNumbers(idle)
 
     def _settle(self, touched: Iterable[VariantView], moved: bool) -> None:
         """Give the variants that an event touched the new revision, and sort them anew.
@@ -147,21 +165,7 @@ class ScanView:
             if moved:
                 _keep(self.active, variant, variant.active)
                 _keep(self.running, variant, variant.state == "running")
-                self._rank(variant)
-
-    def _rank(self, variant: VariantView) -> None:
-        """Put a variant into the list of those that may want a job, or take it out.
-
-        The list is sorted by number, because variants get their attempts in the order in which
-        they were proposed. A variant that is to be tried again goes back to its old place.
-        """
-        index = bisect_left(self._idle, variant.number)
-        wants = self._may_want(variant)
-        there = self._idle[index : index + 1] == [variant.number]
-        if wants and not there:
-            self._idle.insert(index, variant.number)
-        elif there and not wants:
-            del self._idle[index]
+                self._idle.put(variant.number, self._may_want(variant))
 
     # What the runner asks ------------------------------------------------------------
 
@@ -200,12 +204,11 @@ class ScanView:
         """Return how many variants there will be."""
         if self.scan.recorded:
             return max(len(self.variants), self.scan.recorded)
-        expected = self.scan.total() + self.extra_trials * self.scan.space.repeat_count
-        return max(len(self.variants), expected)
+        return max(len(self.variants), self.trials() * self.scan.space.repeat_count)
 
     def trials(self) -> int:
         """Return how many points are to be proposed in all."""
-        return self.extra_trials + self.scan.points()
+        return self.extra_trials + self.growth.own_points + self.scan.points()
 
     def is_new_image(self, mark: str) -> bool:
         """Return whether no job is known yet that ran in this version of the scan's image."""
@@ -230,23 +233,38 @@ class ScanView:
         # Ids have at least four digits: v10000 comes after v9999.
         return sorted(found, key=lambda variant: (len(variant.id), variant.id))
 
+    @property
+    def objectives(self) -> tuple[Objective, ...]:
+        """What ranks the variants: the objectives of the scan, or what the user asked for later."""
+        return self.scan.objectives if self.by is None else (self.by,)
+
+    @property
+    def objective(self) -> Objective | None:
+        """The only objective; None if there is none, or if there are several."""
+        return self.objectives[0] if len(self.objectives) == 1 else None
+
+    def rank(self, by: Objective) -> None:
+        """Rank the variants by another metric than the scan does."""
+        self.by, self._front = by, None
+
     def value(self, variant: VariantView) -> float | None:
         """Return the value of the only objective for a variant, or None if it has none (yet)."""
-        return objective_value(variant.metrics, self.scan.objective)
+        return objective_value(variant.metrics, self.objective)
 
     def values(self, variant: VariantView) -> tuple[float | None, ...]:
         """Return the value of each objective for a variant."""
-        return tuple(objective_value(variant.metrics, one) for one in self.scan.objectives)
+        return tuple(objective_value(variant.metrics, one) for one in self.objectives)
 
     def best(self) -> VariantView | None:
         """Return the finished variant with the best value, or None: also of several objectives."""
-        objective = self.scan.objective
+        objective = self.objective
         return None if objective is None else best_of(self.variants.values(), objective)
 
     def pareto(self) -> list[VariantView]:
         """Return the Pareto front of several objectives; it is empty with one objective or none."""
         # Kept, since every face asks after every event, and most events change no result.
-        self._front = self._front or pareto_front(self.variants.values(), self.scan.objectives)
+        if self._front is None:
+            self._front = pareto_front(self.variants.values(), self.objectives)
         return self._front
 
     def counts(self) -> dict[str, int]:
@@ -256,27 +274,6 @@ class ScanView:
             counts[variant.state] += 1
         return counts
 
-    def seconds_left(self, now: float) -> float | None:
-        """Estimate the seconds until the scan ends, from the jobs that are done.
-
-        Returns None while fewer than three jobs are done, and once the scan has finished.
-        """
-        took = [
-            max(variant.ended - variant.started, 0.0)
-            for variant in self.variants.values()
-            if variant.state == "done" and variant.ended and variant.started
-        ]
-        if len(took) < ENDED_FOR_ESTIMATE or self.finished or not self.started:
-            return None
-        mean = sum(took) / len(took)
-        counts = self.counts()
-        begun = counts["running"] + sum(counts[state] for state in END_STATES)
-        # The clock of the day may have been set back since a job started.
-        spent = [max(now - job.started, 0.0) for job in self.running.values() if job.started]
-        work = (self.total() - begun) * mean + sum(max(mean - seconds, 0.0) for seconds in spent)
-        # As many jobs as run now are taken to run until the end.
-        return work / max(len(spent), 1)
-
 
 def warnings_of(view: ScanView) -> list[str]:
     """Return all that is to be said about a scan beside its note, each as one sentence.
@@ -284,6 +281,8 @@ def warnings_of(view: ScanView) -> list[str]:
     It begins with what the check of the request found before the scan was started.
     """
     found = list(view.scan.warnings)
+    if view.extra_trials or view.extensions:
+        found.append(view.growth.sentence(view.extra_trials))
     if view.unreadable == 1:
         found.append("1 event of the journal is unreadable.")
     elif view.unreadable:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
+from jupyter_gridgpu.model.objective import Objective
 from jupyter_gridgpu.model.scan import ScanSpec
 from jupyter_gridgpu.model.space import Axis, Choice, Fixed, Range
 from jupyter_gridgpu.model.space_cell import cell_body
@@ -36,13 +37,13 @@ def plan_text(scan: ScanSpec, files: Iterable[str]) -> str:
         texts = _axis_texts(scan)
         width = max(map(len, texts))
         lines += [f"  {name:<{width}}  {text}" for name, text in texts.items()]
-    if scan.objective:
-        best = f"Best: {scan.objective.direction} {scan.objective.metric}"
-        if scan.objective.reduction != "last":
-            best += f" ({scan.objective.reduction} over epochs)"
-        lines.append(f"{best}.")
+    if scan.objectives:
+        what = "Pareto front" if len(scan.objectives) > 1 else "Best"
+        lines.append(f"{what}: {', '.join(map(_objective_text, scan.objectives))}.")
     if found := left_by_constraints(scan):
         lines.append(f"The constraints leave {found[0]:,} of {found[1]:,} points.")
+    if scan.warm_start:
+        lines.append(f"The sampler learns from {_earlier_text(scan)}.")
     if scan.choice:
         lines.append(scan.choice)
     if words := _other_words(scan):
@@ -54,6 +55,13 @@ def plan_text(scan: ScanSpec, files: Iterable[str]) -> str:
     # Otherwise a user might wait for this scan.
     lines.append("Nothing was started.")
     return "\n".join(lines)
+
+
+def _objective_text(objective: Objective) -> str:
+    text = f"{objective.direction} {objective.metric}"
+    if objective.reduction != "last":
+        text += f" ({objective.reduction} over epochs)"
+    return text
 
 
 def plan_json(scan: ScanSpec) -> dict[str, Any]:
@@ -78,6 +86,8 @@ def plan_json(scan: ScanSpec) -> dict[str, Any]:
         body["own_points"] = scan.own_points
     if found := left_by_constraints(scan):
         body |= {"points": found[0], "points_without_constraints": found[1]}
+    if scan.warm_start:
+        body["warm_start"] = [asdict(earlier) for earlier in scan.warm_start]
     if scan.choice:
         body |= {"queue": scan.placement.queue, "choice": scan.choice}
     if scan.profile:
@@ -167,6 +177,14 @@ def _count_text(scan: ScanSpec) -> str:
         return f"{scan.total()} variants"
     points = scan.space.grid_size() if scan.trials is None else scan.trials
     return f"{points} points x {repeats[1]} repeats = {scan.total()} variants"
+
+
+def _earlier_text(scan: ScanSpec) -> str:
+    """Say which results of earlier scans the sampler learns from."""
+    return " and ".join(
+        f"{earlier.results:,} result{'' if earlier.results == 1 else 's'} of {earlier.name}"
+        for earlier in scan.warm_start
+    )
 
 
 def _points_text(scan: ScanSpec) -> str:

@@ -37,7 +37,8 @@ def point_warnings(notebook: Notebook, space: Space, sampler: str) -> tuple[str,
     if sampler == "grid":
         # Counting the points computes only what decides about them.
         deque(space.grid(), maxlen=0)
-        point = next(space.grid(), {})
+        # Of a space that was extended, only new points are to be looked at.
+        point = next(space.new_points(), {})
         _check_derived(notebook, space, space.complete(point))
         return ()
     _check_derived(notebook, space, drawn_point(space, choose).params)
@@ -50,6 +51,11 @@ def point_warnings(notebook: Notebook, space: Space, sampler: str) -> tuple[str,
             failed.append(str(error))
     met = sum(walk.broken is None for walk in walks)
     found = []
+    if sampler == "nsgaii" and space.has_conditions:
+        found.append(
+            "--sampler nsgaii draws parameters that are not active at all points at random;"
+            " --sampler tpe learns them."
+        )
     if failed:
         found.append(f"{failed[0]} Points like this are left out.")
     if met < FEW * SAMPLE:
