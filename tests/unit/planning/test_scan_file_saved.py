@@ -50,8 +50,9 @@ def plain_options() -> st.SearchStrategy[dict[str, Any]]:
     sizes = st.sampled_from(["40GB", "4000", "1.5 TB"])
     times = st.sampled_from(["2h", "90", "30min"])
     kinds: dict[str, st.SearchStrategy[Any]] = {
-        "maximize": st.sampled_from(["acc", "max(acc)"]),
-        "sampler": st.just("random"),
+        "maximize": st.lists(st.sampled_from(["acc", "max(auc)", "x y"]), max_size=3, unique=True),
+        "minimize": st.lists(st.sampled_from(["loss", "min(time)"]), max_size=2, unique=True),
+        "sampler": st.sampled_from(["random", "tpe", "nsgaii"]),
         "on": st.sampled_from(["local", "slurm", "htcondor", "panda"]),
         "max_failures": st.sampled_from(["none", "7"]),
         "cuda": st.sampled_from(["12.0", "12"]),
@@ -341,7 +342,8 @@ def test_options_of_the_command_line_win_and_are_said() -> None:
     path.write_text(OLD.replace("  gpus: 1\n", "  gpus: 1\n  maximize: acc\n  no-prefork: true\n"))
     file = scan_file.read(path)
     assert file.differences({"gpus": 1, "on": "slurm"}) == ""
-    given = {"gpus": 2, "minimize": "loss", "env": ("A=2",), "no_prefork": False}
+    assert file.differences({"gpus": 1, "env": ["A=1", "B=2"], "maximize": "acc"}) == ""
+    given = {"gpus": 2, "minimize": ("loss",), "env": ("A=2",), "no_prefork": False}
     assert file.differences(given) == (
         "Other than in scan.yaml: --gpus 2 (there 1), no --maximize (there acc), --no-prefork no"
         " (there yes), --env A=2 (there A=1, B=2), --minimize loss (not there)."
