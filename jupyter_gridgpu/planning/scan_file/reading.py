@@ -88,8 +88,9 @@ class ScanFile:
             if old == new:
                 continue
             word = f"--{word_of(name)}"
-            there = "not there" if old is None else f"there {_value_text(old)}"
-            what = f"no {word}" if new is None else _words_text(word, new)
+            there = "not there" if old is None else f"there {_value_text(name, old)}"
+            what = f"no {word}" if new is None else f"{word} {_value_text(name, new)}"
+            what = word if new is True else what
             texts.append(f"{what} ({there})")
         return f"Other than in {self.path}: {', '.join(texts)}." if texts else ""
 
@@ -290,14 +291,12 @@ def _right_side(node: Any, name: str, given: set[str]) -> str:
     return word if "\n" not in text else f"({' '.join(text.split())})"
 
 
-def _words_text(word: str, value: Any) -> str:
-    return word if value is True else f"{word} {_value_text(value)}"
-
-
-def _value_text(value: Any) -> str:
+def _value_text(name: str, value: Any) -> str:
     """Return a value of an option as a sentence shows it."""
     if isinstance(value, (list, tuple)):
-        return one_line(", ".join(map(str, value)), SHOWN_LIMIT) or "none"
+        # Values of variables are shown nowhere.
+        texts = [str(item).partition("=")[0] if name == "env" else str(item) for item in value]
+        return one_line(", ".join(texts), SHOWN_LIMIT) or "none"
     if isinstance(value, bool):
         return "yes" if value else "no"
     return one_line(str(value), SHOWN_LIMIT) or "''"
