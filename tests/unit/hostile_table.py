@@ -25,6 +25,7 @@ from jupyter_gridgpu.model.scan import parse_objective
 from jupyter_gridgpu.model.typed_values import check_one, check_several
 from jupyter_gridgpu.model.units import parse_duration, parse_memory
 from jupyter_gridgpu.model.view import ScanView
+from jupyter_gridgpu.planning import scan_file
 from jupyter_gridgpu.planning.declaration import Options
 from jupyter_gridgpu.planning.notebook import metric_names, read_notebook
 from jupyter_gridgpu.planning.request import plan
@@ -266,6 +267,7 @@ def _ranking(text: str) -> object:
     return ranking_of(ScanView(small_scan()).apply_all(story.events), text)
 
 
+SCAN_FILE = "notebook: n.ipynb\nspace: "
 READERS: dict[str, tuple[Callable[[str], object], Callable[[], Iterator[str]]]] = {
     "space in a cell": (_space, lambda: iter(VALUES)),
     "space of a command": (_space_apart, lambda: iter(VALUES + COMPUTED)),
@@ -279,6 +281,15 @@ READERS: dict[str, tuple[Callable[[str], object], Callable[[], Iterator[str]]]] 
     "executed notebook": (_with_file(_import_executed, "n.ipynb"), notebooks),
     "notebook": (_with_file(_notebook, "n.ipynb"), notebooks),
     "declared queues": (_with_file(_declared, "q.yaml"), lambda: iter(YAML)),
+    "file of a scan": (_with_file(scan_file.read, "s.yaml"), lambda: iter(YAML)),
+    "lines in a file of a scan": (
+        _with_file(scan_file.read, "s.yaml"),
+        lambda: (SCAN_FILE + f"|\n  x = {value}\n" for value in VALUES + COMPUTED),
+    ),
+    "value in a file of a scan": (
+        _with_file(scan_file.read, "s.yaml"),
+        lambda: (SCAN_FILE + f"\n  x: {value}\n" for value in VALUES + COMPUTED + TEXTS),
+    ),
     "register of queues": (_with_file(cric.load, "cric.json"), entries),
     "objective": (lambda text: parse_objective(text, "maximize"), lambda: iter(TEXTS)),
     "ranking": (_ranking, lambda: iter(TEXTS)),
