@@ -1,4 +1,4 @@
-"""A runner tries the user's own points first, each once, however often it is killed."""
+"""A runner tries the user's own points first, and learns from earlier scans, also when killed."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ import pytest
 
 from jupyter_gridgpu.errors import StorageError
 from jupyter_gridgpu.model.grammar import parse_space
+from jupyter_gridgpu.model.scan import EarlierScan
 from jupyter_gridgpu.runner import policy
-from jupyter_gridgpu.store import points
+from jupyter_gridgpu.store import earlier, points
+from jupyter_gridgpu.store.earlier import EarlierResult
 from jupyter_gridgpu.store.paths import ScanPaths
 
 from .test_resuming import runner_of, scan_folder, seen_by_others, shown
@@ -144,3 +146,38 @@ def test_points_that_are_gone_or_damaged_are_a_sentence(tmp_path: Path, text: st
     words = r"points of the scan.*(cannot be read|not sound)"
     with runner_of(paths) as runner, pytest.raises(StorageError, match=words):
         runner.proposer.propose()
+
+
+EARLIER = [
+    EarlierResult("id-old", number, {"kind": "a", "x": number % 3}, (number / 10,))
+    for number in range(12)
+]
+WRONG = (("0.5", '"x"'), ("0.5", "0.5, 1"), ('"x": 1', '"x": 7'), ('"a", "x"', '17, "x"'))
+EARLIER_LINE = '{"scan": "a", "point": 0, "params": {"kind": "a", "x": 1}, "values": [0.5]}\n'
+
+
+def test_a_runner_that_was_killed_learns_from_the_same_earlier_results(tmp_path: Path) -> None:
+    """The results lie in the scan's folder; the earlier scan itself is not looked for."""
+    told: dict[str, Any] = {"warm_start": (EarlierScan("id-old", "old", 12),), "parallel": 8}
+    (tmp_path / "cold").mkdir()
+    paths = folder_of(tmp_path / "cold", "tpe", 9, parallel=8)
+    without = proposed(paths)
+    (tmp_path / "warm").mkdir()
+    paths = folder_of(tmp_path / "warm", "tpe", 9, **told)
+    paths.earlier.write_text(earlier.lines(EARLIER))
+    whole = proposed(paths)
+    assert len(whole) == 8
+    assert {name: whole[name] for name in WHOLE} == WHOLE
+    assert whole != without
+    lines = paths.journal.read_bytes().splitlines(keepends=True)
+    for count in range(len(lines)):
+        paths.journal.write_bytes(b"".join(lines[:count]) + lines[count][:-9])
+        assert proposed(paths) == whole
+    damaged = ("", "{}", *(EARLIER_LINE.replace(*pair) * 12 for pair in WRONG), EARLIER_LINE * 11)
+    for text in (None, *damaged):
+        paths.earlier.unlink(missing_ok=True)
+        if text is not None:
+            paths.earlier.write_text(text)
+        paths.journal.unlink(missing_ok=True)
+        with runner_of(paths) as runner, pytest.raises(StorageError, match="results of earlier"):
+            runner.proposer.propose()
