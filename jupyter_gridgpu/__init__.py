@@ -14,7 +14,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from jupyter_gridgpu.api import Scan, gridscan, open_scan
+    from jupyter_gridgpu.api import Scan, gridscan, open_scan, run_file
     from jupyter_gridgpu.model.axis_words import (
         choice,
         fixed,
@@ -46,6 +46,7 @@ __all__ = [
     "ordinal",
     "repeats",
     "report",
+    "run_file",
     "together",
     "uniform",
 ]
@@ -66,7 +67,7 @@ _WORDS = (
 # The module of each public name. A module is imported when one of its names is first used, so that
 # `import jupyter_gridgpu` takes only milliseconds in every kernel and job.
 _MODULES = {
-    **dict.fromkeys(("Scan", "gridscan", "open_scan"), "api"),
+    **dict.fromkeys(("Scan", "gridscan", "open_scan", "run_file"), "api"),
     **dict.fromkeys(("report", "keras_callback"), "worker.metrics.report"),
     **dict.fromkeys(_WORDS, "model.axis_words"),
 }

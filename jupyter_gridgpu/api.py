@@ -12,6 +12,7 @@ from jupyter_gridgpu import client
 from jupyter_gridgpu.client import ScanHandle
 from jupyter_gridgpu.errors import UnknownScan, UsageError
 from jupyter_gridgpu.model.space import Space
+from jupyter_gridgpu.planning import scan_file
 from jupyter_gridgpu.planning.declaration import NOT_FOR_A_REPLAY, Options
 from jupyter_gridgpu.planning.profiles import expanded
 from jupyter_gridgpu.planning.request import Plan, plan
@@ -25,9 +26,9 @@ from jupyter_gridgpu.widgets.comparison import Compared
 class Scan(ScanHandle):
     """A scan: its state, its results and its commands.
 
-    `best`, `to_frame()` and `plot()` show results, `wait()` waits for the end, and `stop()`,
-    `retry()`, `pause()`, `resume()` and `extend()` command it. A notebook displays a Scan as the
-    live table.
+    `best`, `best_by()`, `pareto()`, `to_frame()` and `plot()` show results, `wait()` waits for the
+    end, and `stop()`, `retry()`, `pause()`, `resume()` and `extend()` command it. A notebook
+    displays a Scan as the live table.
 
     Example:
         >>> scan = open_scan("btag")
@@ -209,11 +210,17 @@ def gridscan(notebook: str | Path, space: str | Mapping[str, Any] | Space, **opt
         space (str | Mapping[str, Any] | Space): The values of each parameter, by name: a list is a
             choice, `uniform(...)` and its like are ranges, anything else is one fixed value. A text
             is read like the body of a `%%gridscan` cell.
-        maximize (str | None): The metric to make large: `"acc"` counts its last value,
-            `"max(acc)"` its best epoch. Default: variants are not ranked.
-        minimize (str | None): The metric to make small, instead of `maximize`.
+        save (str | Path | None): A file like `scan.yaml` for notebook, space and options, which
+            `run_file` takes. Default: none.
+        overwrite (bool): Change a file that describes another scan. Default: False.
+        maximize (str | Sequence[str] | None): The metric to make large: `"acc"` counts its last
+            value, `"max(acc)"` its best epoch. Default: variants are not ranked. A list is several
+            objectives: then there is no single best, and `pareto()` has the Pareto front.
+        minimize (str | Sequence[str] | None): The metric to make small, beside `maximize` or
+            instead of it.
         trials (int | None): How many points to try. Default: all of a grid.
-        sampler (str | None): grid, random, sobol, tpe or cmaes. Default: grid if it fits, or tpe.
+        sampler (str | None): grid, random, sobol, tpe, nsgaii or cmaes. Default: grid if it fits,
+            or tpe.
         seed (int): Seed of the sampler. Default: 0.
         on (str): Where jobs run: local, slurm, htcondor, panda, auto, or the name of a profile.
             Default: local.
@@ -240,20 +247,59 @@ def gridscan(notebook: str | Path, space: str | Mapping[str, Any] | Space, **opt
         >>> space = {"lr": loguniform(1e-4, 1e-2), "units": [64, 128], "epochs": 12}
         >>> scan = gridscan("train.ipynb", space, trials=20, maximize="max(acc)", on="slurm")
     """
-    # A user may give one path, but a scan holds a tuple of texts.
-    options["files"] = _as_texts(options.get("files") or ())
+    return start(_plan_and_save(notebook, space, options))
+
+
+def _plan_and_save(notebook: str | Path, space: Any, options: dict[str, Any]) -> Plan:
+    """Return the plan of a request, which is written into a file if its options name one."""
+    command = f"gridscan({str(notebook)!r}, {space!r}, **{options!r})"
+    path, overwrite = options.pop("save", None), options.pop("overwrite", False)
+    scan_file.check_named(path, overwrite)
+    _check_options("gridscan", options)
+    made = _warned(plan(notebook, space, expanded(options)), 4)
+    if path is not None:
+        scan_file.save(path, notebook, space, options, overwrite=overwrite)
+    return replace(made, command=command)
+
+
+def run_file(path: str | Path, **options: Any) -> Scan:
+    """Start the scan that a file describes, or return the one that the same request started before.
+
+    Args:
+        path (str | Path): A file with notebook, space and options, as `save` of `gridscan()` and
+            `gridgpu run --save` write it.
+        **options: Options of `gridscan()`; they win over those of the file.
+
+    Returns:
+        Scan: the scan; its jobs may still wait.
+
+    Raises:
+        UsageError: The file, the notebook, the space or an option is wrong.
+        BackendError: The batch system refuses the jobs or cannot be reached.
+
+    Example:
+        >>> scan = run_file("scan.yaml", on="slurm", parallel=8)
+    """
+    _check_options("run_file", options)
+    made = _warned(scan_file.read(path).plan(options))
+    return start(replace(made, command=f"run_file({str(path)!r}, **{options!r})"))
+
+
+def _check_options(function: str, options: dict[str, Any]) -> None:
+    """Make texts of the paths in options. Raises UsageError if one does not exist."""
     for name in options:
         if name not in Options.__dataclass_fields__:
             names = ", ".join(Options.__dataclass_fields__)
-            raise UsageError(f"gridscan() has no option {name!r}; it has {names}.")
-    made = _warned(plan(notebook, space, expanded(options)))
-    return start(replace(made, command=f"gridscan({str(notebook)!r}, {space!r}, **{options!r})"))
+            raise UsageError(f"{function}() has no option {name!r}; it has {names}.")
+    # A user may give one path, but a scan holds a tuple of texts.
+    if "files" in options:
+        options["files"] = _as_texts(options["files"] or ())
 
 
-def _warned(made: Plan) -> Plan:
-    """Warn the caller of `gridscan()` of what its request may not mean, and return the plan."""
+def _warned(made: Plan, level: int = 3) -> Plan:
+    """Warn the user of what the request may not mean, `level` calls above, and return the plan."""
     for text in made.scan.warnings:
-        warnings.warn(text, stacklevel=3)
+        warnings.warn(text, stacklevel=level)
     return made
 
 

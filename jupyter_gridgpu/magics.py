@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -16,6 +16,7 @@ from IPython.core.magic import Magics, line_cell_magic, magics_class
 from jupyter_gridgpu import api, client
 from jupyter_gridgpu.errors import GridGpuError, UsageError
 from jupyter_gridgpu.model.escapes import visible
+from jupyter_gridgpu.planning import scan_file
 from jupyter_gridgpu.planning.dry_run import plan_text
 from jupyter_gridgpu.planning.options import help_text, read_options_line, to_options
 from jupyter_gridgpu.planning.profile_text import place_line
@@ -27,6 +28,7 @@ from jupyter_gridgpu.store.access import sentence_of
 USAGE = (
     "Write %gridscan NOTEBOOK.ipynb for a form,"
     " or %%gridscan NOTEBOOK.ipynb [options] with one assignment a line below it,"
+    " or %gridscan run FILE.yaml [options],"
     " or %gridscan list,"
     " or %gridscan show, stop, retry, pause, resume, replay or compare with a SCAN."
 )
@@ -77,7 +79,7 @@ class GridscanMagics(Magics):
         from jupyter_gridgpu.widgets.form import ScanForm
 
         values = read_options_line(words)
-        for name in ("dry_run", "rehearse", "there"):
+        for name in ("dry_run", "rehearse", "there", "save", "overwrite"):
             if values.pop(name):
                 option = name.replace("_", "-")
                 raise UsageError(
@@ -89,21 +91,26 @@ class GridscanMagics(Magics):
 
     def _start_scan(self, words: list[str], cell: str) -> None:
         values = read_options_line(words)
-        # These four are no options of the scan.
+        wishes = _wishes(values)
         notebook = values.pop("notebook")
-        dry_run = values.pop("dry_run")
-        rehearse = values.pop("rehearse")
-        there = values.pop("there")
+        if scan_file.is_scan_file(notebook):
+            raise UsageError(
+                f"{notebook} has a space of its own: %gridscan run {notebook} runs it."
+            )
         made = plan(notebook, cell, to_options(values), self._variables())
         made = replace(made, command=f"%%gridscan {shlex.join(words)}\n{cell}")
-        if dry_run:
-            _say(plan_text(made.scan, made.files))
-            return
-        if rehearse or there:
-            from jupyter_gridgpu import rehearsal
-
-            rehearsal.rehearse_before_sending(made, there, print)
-        _start_and_show(made)
+        if wishes["save"] is not None:
+            _say(
+                scan_file.save(
+                    wishes["save"],
+                    notebook,
+                    cell,
+                    values,
+                    variables=self._variables(),
+                    overwrite=wishes["overwrite"],
+                )
+            )
+        _carry_out(made, wishes)
 
     def _variables(self) -> Any:
         """Return the user's variables, which the assignments of a cell may use."""
@@ -149,6 +156,26 @@ def _say(text: str) -> None:
     print(visible(text))
 
 
+def _wishes(values: dict[str, Any]) -> dict[str, Any]:
+    """Take what is no option of the scan out of the values, and return it. Raises UsageError."""
+    names = ("dry_run", "rehearse", "there", "save", "overwrite")
+    wishes = {name: values.pop(name) for name in names}
+    scan_file.check_named(wishes["save"], wishes["overwrite"])
+    return wishes
+
+
+def _carry_out(made: Plan, wishes: Mapping[str, Any]) -> None:
+    """Do with a plan what the words beside the options say."""
+    if wishes["dry_run"]:
+        _say(plan_text(made.scan, made.files))
+        return
+    if wishes["rehearse"] or wishes["there"]:
+        from jupyter_gridgpu import rehearsal
+
+        rehearsal.rehearse_before_sending(made, wishes["there"], print)
+    _start_and_show(made)
+
+
 def _start_and_show(made: Plan) -> None:
     for text in made.scan.warnings:
         _say(f"Warning: {text}")
@@ -166,7 +193,7 @@ def _run_verb(verb: str, words: list[str]) -> None:
     if verb == "list":
         if words:
             raise UsageError("%gridscan list takes nothing more.")
-    elif not words or (len(words) > 1 and verb not in ("replay", "compare")):
+    elif not words or (len(words) > 1 and verb not in ("replay", "compare", "run")):
         raise UsageError(f"%gridscan {verb} takes one scan.")
     _VERBS[verb](*words)
 
@@ -183,6 +210,25 @@ def _list() -> None:
 
 def _show(target: str) -> None:
     api.open_scan(target).table()
+
+
+def _run_file(*words: str) -> None:
+    """Run a file of a scan, over whose options those of the words win."""
+    values = read_options_line(words)
+    wishes = _wishes(values)
+    path = values.pop("notebook")
+    if not scan_file.is_scan_file(path):
+        raise UsageError(
+            f"%gridscan run takes a file of a scan, like scan.yaml. For {path}, write %%gridscan"
+            " and the space below it."
+        )
+    file = scan_file.read(path)
+    made = replace(file.plan(values), command=shlex.join(["%gridscan", "run", *words]))
+    if text := file.differences(values):
+        _say(text)
+    if wishes["save"] is not None:
+        _say(scan_file.save_again(file, values, wishes["save"], wishes["overwrite"]))
+    _carry_out(made, wishes)
 
 
 def _replay(*words: str) -> None:
@@ -227,6 +273,7 @@ def _command_verb(action: str) -> Callable[[str], None]:
 _VERBS: dict[str, Callable[..., None]] = {
     "list": _list,
     "show": _show,
+    "run": _run_file,
     "replay": _replay,
     "compare": _compare,
     **{action: _command_verb(action) for action in ("stop", "retry", "pause", "resume")},

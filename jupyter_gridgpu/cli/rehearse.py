@@ -9,12 +9,12 @@ from typing import Any
 import click
 
 from jupyter_gridgpu.cli.output import echo, json_option, print_json
-from jupyter_gridgpu.cli.space_options import space_options, space_text
+from jupyter_gridgpu.cli.scan_request import ScanRequest
+from jupyter_gridgpu.cli.space_options import space_options
 from jupyter_gridgpu.errors import UsageError
 from jupyter_gridgpu.model import numbers
 from jupyter_gridgpu.model.units import parse_duration
-from jupyter_gridgpu.planning.options import given, scan_options, to_options
-from jupyter_gridgpu.planning.request import plan
+from jupyter_gridgpu.planning.options import given, scan_options
 
 
 @click.command("rehearse")
@@ -41,12 +41,13 @@ def rehearse(
 ) -> None:
     """Run the first variant of a scan of NOTEBOOK for about an epoch, and say what was seen.
 
-    It has the image, the files and the limits of the scan, and its name with -rehearsal at the
-    end. The exit code is 1 if the scan should not be sent.
+    NOTEBOOK may be a file of a scan, as for `gridgpu run`. The variant has the image, the files and
+    the limits of the scan, and its name with -rehearsal at the end. The exit code is 1 if the scan
+    should not be sent.
     """
     from jupyter_gridgpu import rehearsal
 
-    made = plan(notebook, space_text(space, params), to_options(given(options)))
+    made = ScanRequest(notebook, space, params, given(options)).plan()
     # Jobs of the backend `local` run on this machine anyway.
     if there and made.scan.backend == "local":
         raise UsageError("--there needs another backend: give --on slurm, htcondor or auto.")

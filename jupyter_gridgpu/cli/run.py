@@ -10,9 +10,9 @@ import click
 from jupyter_gridgpu import client
 from jupyter_gridgpu.cli.following import command_line, follow
 from jupyter_gridgpu.cli.output import echo, json_option, print_plan
-from jupyter_gridgpu.cli.space_options import space_options, space_text
-from jupyter_gridgpu.planning.options import before_sending_options, given, scan_options, to_options
-from jupyter_gridgpu.planning.request import plan
+from jupyter_gridgpu.cli.scan_request import ScanRequest
+from jupyter_gridgpu.cli.space_options import space_options
+from jupyter_gridgpu.planning.options import before_sending_options, given, scan_options
 
 
 @click.command("run")
@@ -31,15 +31,21 @@ def run(
     dry_run: bool,
     rehearse: bool,
     there: bool,
+    save: str | None,
+    overwrite: bool,
     **options: Any,
 ) -> None:
     """Run NOTEBOOK with many values of its parameters, and show how it goes.
 
-    The same request again shows the scan it started before; --new starts another.
+    NOTEBOOK may be a file like scan.yaml, which --save writes: it has notebook, space and options.
+    Options of the command line win over those of the file. The same request again shows the scan it
+    started before; --new starts another.
     """
-    made = plan(notebook, space_text(space, params), to_options(given(options)))
+    request = ScanRequest(notebook, space, params, given(options))
     # The scan's provenance keeps the command, so that it can be repeated.
-    made = replace(made, command=command_line())
+    made = replace(request.plan(), command=command_line())
+    if saved := request.save(save, overwrite):
+        echo(saved, err=as_json)
     if dry_run:
         print_plan(made, as_json)
         return

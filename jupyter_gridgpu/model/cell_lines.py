@@ -66,14 +66,16 @@ class CellReader:
         if self._depth > LEVELS:
             raise SpaceError(f"Line {nodes[0].lineno}: {TOO_DEEP}")
         self._depth += 1
-        for node in nodes:
-            if isinstance(node, ast.If):
-                found += self._when(node, place)
-            elif isinstance(node, ast.Assert):
-                found += self._require(node, place)
-            elif not (isinstance(node, ast.Pass) and place.level):
-                found.append(self._assign(node, place))
-        self._depth -= 1
+        try:
+            for node in nodes:
+                if isinstance(node, ast.If):
+                    found += self._when(node, place)
+                elif isinstance(node, ast.Assert):
+                    found += self._require(node, place)
+                elif not (isinstance(node, ast.Pass) and place.level):
+                    found.append(self._assign(node, place))
+        finally:
+            self._depth -= 1
         return found
 
     def _when(self, node: ast.If, place: Place) -> list[Statement]:
@@ -81,11 +83,28 @@ class CellReader:
         if not isinstance(condition, Expression):
             # It reads no parameter, so it is known by now which lines count.
             return self.block(node.body if condition else node.orelse, place)
-        one, other = place.branch(), place.branch()
-        then = tuple(self.block(node.body, one))
-        otherwise = tuple(self.block(node.orelse, other))
+        taken = condition.decision(place.constants)
+        one, then = self._branch(node.body, place, taken is False)
+        other, otherwise = self._branch(node.orelse, place, taken is True)
         place.scope.join(one.scope, other.scope)
+        if taken is not None:
+            place.constants.update((one if taken else other).constants)
         return [When(condition, then, otherwise)] if then or otherwise else []
+
+    def _branch(
+        self, nodes: list[ast.stmt], place: Place, never: bool
+    ) -> tuple[Place, tuple[Statement, ...]]:
+        """Return the place at the end of a branch, and its statements.
+
+        A branch that is never taken need not make sense: `if n > 0: x = [64 // n]` where n is 0.
+        """
+        inside = place.branch()
+        try:
+            return inside, tuple(self.block(nodes, inside))
+        except SpaceError:
+            if not never:
+                raise
+            return place.branch(), ()
 
     def _require(self, node: ast.Assert, place: Place) -> list[Statement]:
         if node.msg is not None:
@@ -93,9 +112,12 @@ class CellReader:
         condition = self._at(node, "assert", lambda: self._condition(node.test, place))
         if isinstance(condition, Expression):
             return [Require(condition)]
-        if not condition:
-            raise SpaceError(f"Line {node.lineno}: {_quote(node)} does not hold.")
-        return []
+        if condition:
+            return []
+        if place.level:
+            # It leaves out all points of this branch.
+            return [Require(Expression("False"))]
+        raise SpaceError(f"Line {node.lineno}: {_quote(node)} does not hold.")
 
     def _assign(self, node: ast.stmt, place: Place) -> Statement:
         names, expression = _target(node)
@@ -136,7 +158,7 @@ class CellReader:
 
     def _right_side(self, name: str, expression: ast.expr, place: Place) -> Axis | Derived:
         if not self._open(expression, place):
-            return to_axis(self._evaluate(expression, place))
+            return self._known(expression, place)
         if isinstance(expression, ast.Call) and getattr(expression.func, "id", "") in FUNCTIONS:
             is_fixed = getattr(expression.func, "id", "") == "fixed"
             if not is_fixed or len(expression.args) != 1 or expression.keywords:
@@ -148,6 +170,20 @@ class CellReader:
                 " for one; several values cannot depend on a parameter."
             )
         return Derived(self._expression(expression, place))
+
+    def _known(self, expression: ast.expr, place: Place) -> Axis | Derived:
+        """Return what a right side is that reads no parameter but those with one value."""
+        try:
+            return to_axis(self._evaluate(expression, place))
+        except SpaceError as error:
+            # What has no value here may stand in a branch that is taken only where it has one.
+            reads = not names_of(expression).isdisjoint(place.constants)
+            if not (place.level and reads) or isinstance(expression, (ast.List, ast.Tuple)):
+                raise
+            try:
+                return Derived(self._expression(expression, place))
+            except SpaceError:
+                raise error from None
 
     def _need_constant(self, expression: ast.expr, place: Place) -> None:
         for name in sorted(self._open(expression, place)):

@@ -56,13 +56,12 @@ def planned(steps: Sequence[Step]) -> list[Planned]:
     early: dict[int, list[Early]] = {}
     for index, step in enumerate(steps):
         place = index
-        expression = _expression(step)
-        if expression is not None:
-            place = max((bound.get(name, -1) for name in expression.names), default=-1)
+        if isinstance(step, (Assign, Require)):
+            ready = max((bound.get(name, -1) for name in _reads(step)), default=-1)
             # It is of no use where no choice comes between.
-            if any(isinstance(between, (Draw, Fork)) for between in steps[place + 1 : index]):
-                assert isinstance(step, (Assign, Require))
-                early.setdefault(place, []).append(Early(step))
+            if any(isinstance(between, (Draw, Fork)) for between in steps[ready + 1 : index]):
+                early.setdefault(ready, []).append(Early(step))
+                place = ready
         for name in _names(step):
             bound[name] = place
     found: list[Planned] = list(early.get(-1, ()))
@@ -71,8 +70,14 @@ def planned(steps: Sequence[Step]) -> list[Planned]:
     return found
 
 
+def _reads(step: Step) -> frozenset[str]:
+    """Return the names that a constraint or a derived value reads."""
+    expression = _expression(step)
+    return frozenset() if expression is None else expression.names
+
+
 def _expression(step: Step) -> Expression | None:
-    """Return what a constraint or a derived value reads, else None."""
+    """Return what a constraint or a derived value computes, else None."""
     if isinstance(step, Require):
         return step.condition
     if isinstance(step, Assign) and isinstance(step.what, Derived):
@@ -171,9 +176,13 @@ def _value(step: Assign, values: Values) -> Any:
 
 
 def _early(step: Assign | Require, after: Walker) -> Walker:
+    names = _names(step)
+
     def early(values: Values, chosen: Values) -> Points:
+        old = {name: values.get(name, _MISSING) for name in names}
         if not _fails(step, values):
             yield from after(values, chosen)
+        _restore(values, old)
 
     return early
 

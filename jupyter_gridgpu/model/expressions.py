@@ -73,6 +73,16 @@ class Expression:
         """Return whether the value counts as true. Raises SpaceError if there is none."""
         return bool(self.value(values))
 
+    def decision(self, known: Mapping[str, Any]) -> bool | None:
+        """Return whether it holds at all points, or None if the known values do not tell."""
+        if not self.names <= set(known):
+            return None
+        try:
+            return self.holds(known)
+        except SpaceError:
+            # It is said where a point is made, since the line may be one that never counts.
+            return None
+
     def _where(self, values: Mapping[str, Any]) -> str:
         """Return the end of a complaint: the values of the names, if there are few."""
         known = [f"{name} = {values[name]!r}" for name in sorted(self.names) if name in values]

@@ -212,7 +212,7 @@ def command_applied(view: ScanView, data: CommandApplied, time: float) -> Touche
 
 def rule_met(view: ScanView, data: RuleMet, time: float) -> Touched:
     """Apply `rule.met`: send nothing more, and take back what does not run yet."""
-    view.stopped_by = data["why"]
+    view.stopped_by, view.rule = data["why"], data["rule"]
     view.stopped = True
     view.paused = False
     touched = []
@@ -319,7 +319,7 @@ def retry(view: ScanView, variants: list[VariantView] | None, data: CommandAppli
     view.paused = False
     if variants is None:
         view.stopped = False
-        view.stopped_by = None
+        view.stopped_by = view.rule = None
         variants = [variant for variant in view.variants.values() if _may_be_retried(variant)]
     for variant in variants:
         if variant.state in END_STATES:
@@ -359,7 +359,7 @@ def _lift_rule(view: ScanView, data: CommandApplied) -> Touched:
     if view.stopped_by is None:
         return ()
     view.stopped = False
-    view.stopped_by = None
+    view.stopped_by = view.rule = None
     failed = ("failed", "lost")
     again = [
         variant

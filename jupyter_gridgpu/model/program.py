@@ -88,19 +88,19 @@ def steps_of(statements: Sequence[Statement], keys: dict[str, int] | None = None
     return steps
 
 
-def decided(steps: Sequence[Step], fixed: Mapping[str, Any]) -> Iterator[Step]:
-    """Yield the steps, with one branch of each Fork that depends on fixed values alone."""
+def decided(steps: Sequence[Step], known: dict[str, Any]) -> Iterator[Step]:
+    """Yield the steps, with one branch of each Fork that depends on known values alone.
+
+    `known` has the values that are the same at all points; those that a branch gives are added.
+    """
     for step in steps:
-        if not isinstance(step, Fork) or not step.condition.names <= set(fixed):
+        if isinstance(step, Assign) and isinstance(step.what, Fixed):
+            known[step.name] = step.what.value
+        holds = step.condition.decision(known) if isinstance(step, Fork) else None
+        if isinstance(step, Fork) and holds is not None:
+            yield from decided(step.then if holds else step.otherwise, known)
+        else:
             yield step
-            continue
-        try:
-            holds = step.condition.holds(fixed)
-        except SpaceError:
-            # It is said where a point is made.
-            yield step
-            continue
-        yield from decided(step.then if holds else step.otherwise, fixed)
 
 
 def _key(names: tuple[str, ...], keys: dict[str, int]) -> str:

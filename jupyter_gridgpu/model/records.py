@@ -47,6 +47,7 @@ class _LaterJobSpec(TypedDict, total=False):
     """Keys that the first version did not write, or that only some backends add."""
 
     id: str  # of the scan
+    objectives: list[str]  # the metrics of all objectives
     notebook_digest: str
     image: str | None
     image_digest: str | None
@@ -70,7 +71,7 @@ class JobSpec(_LaterJobSpec):
     scan: str  # the scan's name
     params: dict[str, Any]
     kernel: str  # the name of a kernelspec
-    objective: str | None  # the name of the metric
+    objective: str | None  # the metric of the only objective
     walltime_s: int | None
     memory_mb: int | None
     env: dict[str, str]  # environment variables that the worker sets

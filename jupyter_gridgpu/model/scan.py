@@ -134,6 +134,22 @@ def smallest_scan(**told: Any) -> ScanSpec:
     )
 
 
+def as_asked(scan: ScanSpec) -> ScanSpec:
+    """Return the scan as it was asked for, before `--on auto` chose where it runs."""
+    if scan.asked is None:
+        return scan
+    resources = replace(scan.resources, gpu_model=scan.asked_model)
+    return replace(
+        scan,
+        backend=AUTO,
+        placement=scan.asked,
+        resources=resources,
+        asked=None,
+        asked_model=None,
+        choice="",
+    )
+
+
 def fingerprint(scan: ScanSpec) -> str:
     """Return a digest of what was requested: of the spec without id, name and the like.
 
@@ -141,17 +157,7 @@ def fingerprint(scan: ScanSpec) -> str:
     the scan that it started, even if `--on auto` would choose another queue now, or if an earlier
     version made the scan.
     """
-    if scan.asked is not None:
-        resources = replace(scan.resources, gpu_model=scan.asked_model)
-        scan = replace(
-            scan,
-            backend=AUTO,
-            placement=scan.asked,
-            resources=resources,
-            asked=None,
-            asked_model=None,
-            choice="",
-        )
+    scan = as_asked(scan)
     body = to_json(scan)
     for key in (
         "id",

@@ -126,7 +126,7 @@ class Space:
 
     @cached_property
     def _steps(self) -> tuple[Step, ...]:
-        return tuple(decided(steps_of(self.body), self.fixed))
+        return tuple(decided(steps_of(self.body), {}))
 
     @property
     def _known(self) -> dict[str, Any]:

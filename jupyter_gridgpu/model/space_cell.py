@@ -41,9 +41,9 @@ def _lines(statements: Iterable[Statement]) -> list[str]:
     sides: dict[str, str] = {}
     for statement in statements:
         if isinstance(statement, Assign):
-            sides[statement.name] = _right_side(statement.what)
+            sides[statement.name] = right_side(statement)
         elif isinstance(statement, Together):
-            sides[", ".join(statement.names)] = _rows(statement)
+            sides[", ".join(statement.names)] = right_side(statement)
         else:
             found += _aligned(sides)
             sides = {}
@@ -66,6 +66,13 @@ def _block(statement: When | Require, word: str = "if") -> list[str]:
     if other:
         found += ["else:", *(INDENT + line for line in _lines(other))]
     return found
+
+
+def right_side(statement: Assign | Together) -> str:
+    """Return what stands right of the `=` of a statement."""
+    if isinstance(statement, Together):
+        return _rows(statement)
+    return _right_side(statement.what)
 
 
 def _right_side(what: Axis | Derived) -> str:

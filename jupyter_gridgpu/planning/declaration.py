@@ -79,7 +79,7 @@ class Options:
     sampler: str | None = option(
         None,
         "--sampler KIND",
-        "grid, random, sobol, tpe or cmaes. Default: grid where it fits, else tpe.",
+        "grid, random, sobol, tpe, nsgaii or cmaes. Default: grid where it fits, else tpe.",
     )
     seed: int = option(0, "--seed", "Seed of the sampler.")
     on: str = option(
@@ -206,7 +206,10 @@ class Options:
     metrics: InitVar[str | None] = None  # the name of `channel` in earlier versions
 
     def __post_init__(self, metrics: str | None) -> None:
-        """Take the channel from `metrics`, its old name, if that is given."""
+        """Take the channel from `metrics`, its old name, and make tuples of lists of objectives."""
+        # The class is frozen: this is how the dataclass itself sets its fields.
         if metrics is not None:
-            # The class is frozen: this is how the dataclass itself sets its fields.
             object.__setattr__(self, "channel", metrics)
+        for name in ("maximize", "minimize"):
+            if isinstance(getattr(self, name), list):
+                object.__setattr__(self, name, tuple(getattr(self, name)))

@@ -62,6 +62,16 @@ _BEFORE_SENDING: tuple[Decorator, ...] = (
         help="First run one variant for about an epoch here; send the scan if that went well.",
     ),
     click.option("--there", is_flag=True, help="Rehearse as one job of the backend, not here."),
+    click.option(
+        "--save",
+        metavar="FILE.yaml",
+        help="Write notebook, space and options into a file, which `gridgpu run` takes.",
+    ),
+    click.option(
+        "--overwrite",
+        is_flag=True,
+        help="With --save: change a file that describes another scan; its comments stay.",
+    ),
 )
 
 

@@ -82,10 +82,8 @@ def plan(
     container = container_of(options, exact=ask)
     here = not images.starts_container(container)
     found = read_notebook(notebook, here, options.kernel, options.python is not None)
-    wanted = _read_space(space, names)
-    check_space(found, wanted)
     defaults = plain_defaults({name: item.default for name, item in found.parameters.items()})
-    wanted = wanted.with_defaults(defaults)
+    wanted = _space_for(found, _read_space(space, names), defaults)
     own = own_points(options.points, wanted)
     sampler, trials = _choose_sampler(wanted, read_objectives(options), options, own.count)
     files = helper_files(found.path.parent, options.files)
@@ -140,6 +138,12 @@ def _read_space(space: object, names: Mapping[str, Any] | None) -> Space:
     raise UsageError(
         f"The space is a {type(space).__name__}; give a mapping like {{'lr': [1e-3, 1e-4]}}."
     )
+
+
+def _space_for(notebook: Notebook, space: Space, defaults: Mapping[str, Any]) -> Space:
+    """Return a space with the notebook's own values. Raises SpaceError, NotebookError."""
+    check_space(notebook, space)
+    return space.with_defaults(defaults)
 
 
 def _space_remarks(notebook: Notebook, space: Space, sampler: str) -> tuple[str, ...]:

@@ -42,7 +42,9 @@ class PointProposer:
         try:
             self._propose()
         except SpaceError as error:
-            why = f"there are no more points: {str(error).rstrip('.')}"
+            text = str(error).rstrip(".")
+            # The text goes on within a sentence.
+            why = f"there are no more points: {text[:1].lower()}{text[1:]}"
             rule = {"rule": events.NO_POINTS, "why": why}
             self._scan.record((events.RULE_MET, rule), durable=True)
 

@@ -114,8 +114,8 @@ def too_few(space: Space) -> str:
     """Return the sentence that says that the constraints leave next to nothing."""
     listed = " and ".join(quoted(condition.text) for condition in space.constraints)
     return (
-        f"Of {DRAWS:,} points that were drawn, none meets {listed}: make it easier to meet, or"
-        " narrow the ranges."
+        f"Of {DRAWS:,} points that were drawn, none meets {listed}: loosen the constraint, or widen"
+        " the ranges."
     )
 
 

@@ -35,6 +35,7 @@ from jupyter_gridgpu.samplers.base import (
 if TYPE_CHECKING:
     import optuna
 
+POPULATION = 20  # points of one generation of NSGA-II; scans have far fewer trials than Optuna's 50
 ASKS = 100  # points that Optuna may propose for one, until the constraints hold
 
 
@@ -161,7 +162,7 @@ class NsgaIISampler(OptunaSampler):
         from optuna.samplers import NSGAIISampler
 
         # It keeps the generation of a trial in the trial's attributes, which come back with it.
-        return NSGAIISampler(seed=seed)
+        return NSGAIISampler(seed=seed, population_size=POPULATION)
 
     def _attrs(self, trial: Trial) -> dict[str, Any]:
         """Return the generation of a trial: the first one for what others have proposed."""

@@ -93,7 +93,7 @@ VIEW: dict[str, Callable[[Any], bool]] = {
     **dict.fromkeys(("rev", "term", "seq", "unreadable", "extra_trials", "points"), _is_count),
     "jumped_from": _maybe(_is_count),
     **dict.fromkeys(("stopped", "paused", "finished"), _is_truth),
-    **dict.fromkeys(("stopped_by", "backend_note"), _is_text),
+    **dict.fromkeys(("stopped_by", "rule", "backend_note"), _is_text),
     **dict.fromkeys(("started", "ended"), _maybe(is_time)),
     **dict.fromkeys(("slept_s", "clock_set_s"), _is_number),
     "images": _are_pairs,

@@ -5,14 +5,13 @@ A scan keeps the file, so that jobs under way run the same code whatever is inst
 
 from __future__ import annotations
 
+import ast
 import io
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parent.parent
-# The worker and all that it imports of this package; folders with their sub-packages.
-PARTS = ("__init__.py", "errors.py", "model", "store", "transport", "worker")
 _MAIN = """\
 import sys
 if sys.version_info < (3, 9):
@@ -43,12 +42,48 @@ def packed() -> bytes:
 
 
 def _sources() -> Iterator[Path]:
-    for part in PARTS:
-        path = PACKAGE / part
-        if path.is_file():
-            yield path
-        else:
-            yield from path.rglob("*.py")
+    """Yield the files of the worker, and all files of this package that they import."""
+    # The front door of the package imports the whole product on demand, which the worker does not.
+    front = PACKAGE / "__init__.py"
+    found = {front}
+    waiting = list((PACKAGE / "worker").rglob("*.py"))
+    yield front
+    while waiting:
+        source = waiting.pop()
+        if source in found:
+            continue
+        found.add(source)
+        yield source
+        waiting += _imported(source)
+
+
+def _imported(source: Path) -> Iterator[Path]:
+    """Yield the files of this package that a file imports, with those of the folders above them."""
+    for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
+        names: list[str] = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            # What is imported of a package may be a module.
+            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        for name in names:
+            yield from _files(name)
+
+
+def _files(module: str) -> Iterator[Path]:
+    """Yield the file of a module of this package, and the `__init__.py` of each folder above it."""
+    first, *rest = module.split(".")
+    if first != PACKAGE.name:
+        return
+    folder = PACKAGE
+    for name in rest:
+        file = folder / f"{name}.py"
+        folder /= name
+        package = folder / "__init__.py"
+        if package.is_file():
+            yield package
+        elif file.is_file():
+            yield file
 
 
 def _add(archive: zipfile.ZipFile, name: str, text: str) -> None:

@@ -62,6 +62,26 @@ describe("what a job shows", () => {
       ["seed", "1", "="],
     ]);
   });
+  it("says which parameters are not active, and what the notebook has instead", () => {
+    const { element, link, give } = jobStage([running()]);
+    const conditional = { params: ["lr", "momentum", "units", "decay"] };
+    give([running()], conditional);
+    const lines = (): (string | null)[][] =>
+      [...element.querySelectorAll("tbody tr")].map((line) =>
+        [...line.children].map((cell) => cell.textContent),
+      );
+    expect(lines()[1]).toEqual(["momentum", "– not active", "–"]);
+    link.give(job({ defaults: { lr: 0.1, units: 64, momentum: 0.9 } }));
+    give([running()], conditional);
+    expect(lines()).toEqual([
+      ["lr", "0.00100", "0.1"],
+      ["momentum", "– not active", "0.9"],
+      ["units", "64", "="],
+      ["decay", "– not active", "–"],
+    ]);
+    const cell = element.querySelector<HTMLElement>("tbody tr:nth-child(2) td");
+    expect(cell?.title).toBe("not active, notebook's default 0.9");
+  });
   it("draws only the resources there are, with the limit that is known", () => {
     const { element, link, view } = jobStage([running()]);
     link.give(job());

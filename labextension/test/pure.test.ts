@@ -47,6 +47,25 @@ describe("filter", () => {
     ["opt=adam", false],
     ["epoch=20", true],
   ])("%s", (text, expected) => expect(matches(text, one)).toBe(expected));
+  it.each([
+    ["mom:–", false, true],
+    ["mom=–", false, true],
+    ["mom=-", false, true],
+    ["mom!=-", true, false],
+    ["not mom:–", true, false],
+    ["mom<1", true, false],
+    ["mom!=0.5", true, false],
+    ["kind!=nesterov", true, false],
+    ["kind:–", false, true],
+  ])("knows where a parameter is not active: %s", (text, active, inactive) => {
+    const known = { params: new Set(["opt", "mom", "kind"]), metrics: new Set<string>() };
+    const { test } = parseFilter(text, known);
+    const sgd = row("v0001", { params: { opt: "sgd", mom: 0.9, kind: "plain" } });
+    expect([test(sgd), test(row("v0002", { params: { opt: "adam" } }))]).toEqual([
+      active,
+      inactive,
+    ]);
+  });
   it("matches nothing and says why when it makes no sense", () => {
     expect(parseFilter("lrr<1", names).hint).toBe("no column is called lrr");
     expect(parseFilter("lr<", names).hint).toBe("lr< needs a value");

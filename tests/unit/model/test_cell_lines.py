@@ -172,6 +172,39 @@ def test_what_a_line_reads_decides_what_it_is(text: str, read: list[Any]) -> Non
     assert [repr(item) for item in found[-len(wanted) :]] == [repr(item) for item in wanted]
 
 
+@pytest.mark.parametrize(
+    ("text", "grid"),
+    [
+        # A branch that is never taken need not make sense, whatever stands in it.
+        ("n = 0\nif n > 0:\n  x = 64 // n", [{}]),
+        ("n = 0\nif n > 0:\n  x = [64 // n, 9]", [{}]),
+        ("n = None\nif n is not None:\n  x = uniform(0, n)\nelse:\n  x = 1", [{}]),
+        ("n = 4\nif n > 2:\n  x = 1\nelif 1 // (n - 4):\n  y = [2 // (n - 4)]", [{}]),
+        # Neither need a value that is asked for only where there is one.
+        ("n = 0\na = [1, 2]\nif a > 1 and n > 0:\n  x = 64 // n", [{"a": 1}, {"a": 2}]),
+        # What the branch gives that is taken has one value behind it, too.
+        ("n = 4\nif n > 2:\n  u = 8\nelse:\n  u = [1, 2]\nx = [u, 2 * u]", [{"x": 8}, {"x": 16}]),
+        ("n = 4\nif n:\n  u = 8\nif u > 9:\n  x = [1, 2]", [{}]),
+        # A constraint that never holds leaves out the points of its branch alone.
+        ("a = [1, 2]\nif a > 1:\n  assert k > 5", [{"a": 1}]),
+    ],
+)
+def test_a_condition_on_fixed_values_is_decided_at_once(text: str, grid: list[Any]) -> None:
+    space = parse_space(text, NAMES)
+    assert list(space.grid()) == grid
+    assert space.grid_size() == len(grid)
+    assert not space.has_conditions
+    assert parse_space(cell_body(space)) == space
+
+
+def test_a_branch_that_may_be_taken_must_make_sense() -> None:
+    with pytest.raises(SpaceError, match="Line 4, x: ZeroDivisionError"):
+        parse_space("n = 0\na = [1, 2]\nif a > 1:\n  x = [64 // n]")
+    space = parse_space("n = 0\na = [1, 2]\nif a > 1:\n  x = 64 // n")
+    with pytest.raises(SpaceError, match="divided by zero, where n = 0"):
+        list(space.grid())
+
+
 def test_a_negative_constant_keeps_its_sign_to_itself() -> None:
     space = parse_space("a = [2, 3]\nx = n ** a", {"n": -3})
     assert space.complete({"a": 2})["x"] == 9

@@ -156,6 +156,31 @@ def test_an_inactive_parameter_has_the_notebooks_own_value() -> None:
     assert list(turned.grid()) == [{"a": 1, "b": 9}]
 
 
+@pytest.mark.parametrize("line", [derived("b", "a + 5"), Assign("b", Fixed(6))])
+def test_what_is_computed_early_under_a_condition_stays_there(line: Statement) -> None:
+    made: list[Statement] = [
+        choice("a", 1, 0),
+        when("a == 1", [choice("c", 1, 2), line]),
+        require("b > 3"),
+    ]
+    space = Space.of(made, {"b": 0})
+    assert list(space.grid()) == [{"a": 1, "c": 1}, {"a": 1, "c": 2}]
+    assert space.grid_size() == 2
+
+
+def test_the_notebooks_own_value_decides_nothing_before_a_line_gives_another() -> None:
+    inside: list[Statement] = [derived("b", "a + 5"), choice("c", 1, 2), require("b > 3")]
+    space = Space.of([choice("a", 1, 0), when("a == 1", inside), require("b < 9")], {"b": 0})
+    assert space.grid_size() == len(list(space.grid())) == 3
+
+
+@pytest.mark.parametrize("line", [derived("b", "a + 5"), Assign("b", Fixed(6))])
+def test_a_constraint_that_no_choice_changes_comes_before_a_range(line: Statement) -> None:
+    inside: list[Statement] = [Assign("a", Fixed(1)), Assign("x", Range(0.0, 1.0)), line]
+    space = Space.of([choice("k", 1, 2), when("k > 0", [*inside, require("b > 10")])])
+    assert space.grid_size() == 0
+
+
 def test_a_plain_space_is_a_plain_space_however_it_is_made() -> None:
     axes: dict[str, Axis] = {
         "a": Choice((1, 2)),

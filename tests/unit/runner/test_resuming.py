@@ -212,7 +212,12 @@ def test_a_scan_without_points_is_stopped_with_a_sentence(tmp_path: Path, sample
         assert policy.complete(view)
         sentence = notes.stopped_by(view)
     assert sentence is not None
-    assert "no more points: Of 10,000 points that were drawn, none meets `a > 2`" in sentence
+    assert sentence == (
+        "Stopped: there are no more points: of 10,000 points that were drawn, none meets `a > 2`:"
+        " loosen the constraint, or widen the ranges. Another space makes a new scan; the results"
+        " of this one stay."
+    )
+    assert shown(view) == seen_by_others(paths)
 
 
 class Silent:

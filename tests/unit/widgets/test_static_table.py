@@ -87,6 +87,17 @@ def test_a_finished_scan_is_told_with_its_best() -> None:
     assert "2 done" in text
 
 
+def test_a_parameter_that_is_not_active_is_a_dash_and_none_is_a_value() -> None:
+    story = Story()
+    story.run(1, acc=0.5, opt="adam", decay=None)
+    story.run(2, acc=0.75, opt="sgd", momentum=0.9, decay=0.1)
+    lines = 'opt = ["adam", "sgd"]\nif opt == "sgd":\n    momentum = [0.8, 0.9]\ndecay = [None, 1]'
+    text = table(story, space=lines)
+    assert "<th>opt</th><th>momentum</th><th>decay</th>" in text
+    assert "<td>adam</td><td>–</td><td>None</td>" in text
+    assert "<td>sgd</td><td>0.900</td><td>0.100</td>" in text
+
+
 def test_a_scan_without_variants_or_objective_is_told() -> None:
     assert "no variants yet" in table(Story(), objective=None)
 

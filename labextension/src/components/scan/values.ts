@@ -1,5 +1,5 @@
 /** Values of parameters and metrics, as they come from Python and as the page writes them. */
-import type { Num } from "../../wire";
+import type { Num, Row } from "../../wire";
 import { formatNumber, include, MISSING, newStyle } from "../ui/numbers";
 
 const SPECIAL: Record<string, number> = { NaN, Infinity, "-Infinity": -Infinity };
@@ -39,6 +39,12 @@ export function paramText(value: unknown): string {
   if (value === false) return "False";
   return typeof value === "object" ? structureText(value) : String(value);
 }
+
+/** What is said of a parameter that is not active at a point. */
+export const NOT_ACTIVE = "not active: the notebook's own value counts";
+
+/** Whether a variant has a value of its own for a parameter. */
+export const isActive = (row: Row, name: string): boolean => Object.hasOwn(row.params, name);
 
 /** Seconds of GPUs in hours: `0.25 GPU-h`, `12.5 GPU-h`. */
 export function gpuHours(seconds: number): string {

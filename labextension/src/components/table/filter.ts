@@ -1,6 +1,7 @@
-/** The language of the filter box: `adam`, `state:failed`, `lr<1e-3`, `not word`. */
+/** The language of the filter box: `adam`, `state:failed`, `lr<1e-3`, `lr=-`, `not word`. */
 import type { Row } from "../../wire";
-import { paramText, toNumber } from "../scan/values";
+import { isActive, paramText, toNumber } from "../scan/values";
+import { MISSING } from "../ui/numbers";
 import { own } from "../ui/text";
 
 /** A filter as it was understood. */
@@ -68,6 +69,9 @@ function textOf(row: Row): string {
   return text;
 }
 
+/** What stands for a parameter that is not active: as the table shows it, and as it is typed. */
+const INACTIVE: readonly string[] = [MISSING, "-"];
+
 /** How the value of a name is read from a row. Names of the scan come before ours. */
 function reader(name: string, names: Names): Reader {
   if (names.params.has(name)) return (row) => own(row.params, name);
@@ -85,6 +89,7 @@ const unquote = (text: string): string =>
 function has(name: string, wanted: string, names: Names): Test {
   const read = reader(name, names);
   const needle = unquote(wanted).toLowerCase();
+  if (needle === MISSING && names.params.has(name)) return (row) => !isActive(row, name);
   return (row) => {
     const value = read(row);
     return value !== null && value !== undefined && paramText(value).toLowerCase().includes(needle);
@@ -95,7 +100,12 @@ function has(name: string, wanted: string, names: Names): Test {
 function equal(read: Reader, op: string, wanted: string): Test {
   if (op !== "=" && op !== "!=") throw new FilterError(`${wanted} is not a number`);
   const same = unquote(wanted).toLowerCase();
-  return (row) => (paramText(read(row)).toLowerCase() === same) === (op === "=");
+  return (row) => {
+    const value = read(row);
+    // A parameter that is not active has no value that could be equal, or another one.
+    if (value === undefined) return false;
+    return (paramText(value).toLowerCase() === same) === (op === "=");
+  };
 }
 
 /** The test of `name<value` and its like. */
@@ -103,6 +113,8 @@ function compare(name: string, op: string, wanted: string, names: Names): Test {
   const read = reader(name, names);
   if (wanted === "") throw new FilterError(`${name}${op} needs a value`);
   const limit = Number(wanted);
+  if (names.params.has(name) && INACTIVE.includes(wanted) && (op === "=" || op === "!="))
+    return (row) => isActive(row, name) === (op === "!=");
   const holds = COMPARE[op];
   // What is not a number can only be equal or not: `optimizer=adam`.
   if (Number.isNaN(limit) || !holds) return equal(read, op, wanted);

@@ -58,7 +58,7 @@ export function shownText({ matched, all, hint }: ToolbarState): string {
   return matched === all ? plural(all, "row") : `${matched} of ${plural(all, "row")}`;
 }
 
-const FILTER_HELP = "Words, name:value, lr<1e-3, loss>0.2, not word";
+const FILTER_HELP = "Words, name:value, lr<1e-3, loss>0.2, lr=- (not active), not word";
 
 function selectionButtons(state: ToolbarState): Node[] {
   if (state.selected === 0) return [];
@@ -95,10 +95,14 @@ export class Toolbar {
   private readonly moved = h("span", {});
   private readonly selection = h("span", { class: "gg-sel-tools" });
 
-  constructor(private readonly events: ToolbarEvents) {
+  /** `rank` is the menu in which the user ranks by another metric. */
+  constructor(
+    private readonly events: ToolbarEvents,
+    rank: HTMLElement,
+  ) {
     const box = h("label", { class: "gg-fi" }, icon("find"), this.input);
     const space = h("span", { class: "gg-sp" });
-    const end = [this.curvesButton, this.columnsButton];
+    const end = [rank, this.curvesButton, this.columnsButton];
     this.element.append(box, this.shown, this.moved, space, this.selection, ...end);
     this.input.addEventListener("input", () => events.filter(this.input.value));
     this.input.addEventListener("keydown", (event) => this.key(event));

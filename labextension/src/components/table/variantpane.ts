@@ -4,7 +4,7 @@ import { LogView } from "../log/logview";
 import { notebookPath } from "../scan/paths";
 import { reasonText } from "../scan/sentences";
 import type { ScanStore } from "../scan/store";
-import { paramText, toNumber } from "../scan/values";
+import { isActive, NOT_ACTIVE, paramText, toNumber } from "../scan/values";
 import { button, drawIfChanged, h, setAttributes, setText } from "../ui/dom";
 import { icon } from "../ui/icons";
 import { formatAlone, MISSING } from "../ui/numbers";
@@ -20,10 +20,11 @@ const MOST_METRICS = 24;
 
 function assignments(row: Row, scan: ScanInfo): Node[] {
   const names = new Set([...scan.params, ...Object.keys(row.params)]);
-  const given = [...names].filter((name) => Object.hasOwn(row.params, name));
-  return given.map((name) => {
-    const value = h("b", {}, full(paramText(own(row.params, name))));
-    return h("span", {}, `${clip(name, 60)} = `, value);
+  return [...names].map((name) => {
+    const label = `${clip(name, 60)} = `;
+    if (!isActive(row, name))
+      return h("span", { class: "gg-q", title: NOT_ACTIVE }, label, MISSING);
+    return h("span", {}, label, h("b", {}, full(paramText(own(row.params, name)))));
   });
 }
 
