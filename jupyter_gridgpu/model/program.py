@@ -6,12 +6,20 @@ values to. Which draws a point needs depends on the values that were chosen befo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Union
 
 from jupyter_gridgpu.errors import SpaceError
-from jupyter_gridgpu.model.axes import Choice, Fixed, Range, Searched, value_at, value_in
+from jupyter_gridgpu.model.axes import (
+    Choice,
+    Fixed,
+    Range,
+    Searched,
+    axis_values,
+    value_at,
+    value_in,
+)
 from jupyter_gridgpu.model.expressions import Expression
 from jupyter_gridgpu.model.statements import Assign, Derived, Require, Statement, Together, When
 
@@ -107,6 +115,31 @@ def _key(names: tuple[str, ...], keys: dict[str, int]) -> str:
     key = ", ".join(names)
     keys[key] = keys.get(key, 0) + 1
     return key if keys[key] == 1 else f"{key} ({keys[key]})"
+
+
+@dataclass(frozen=True)
+class GrownDraw:
+    """A draw that has got more values, and those that it had before."""
+
+    names: tuple[str, ...]
+    old: Container[str]  # the texts of its values
+
+    def is_new(self, params: Mapping[str, Any]) -> bool:
+        """Return whether a point has one of the new values."""
+        if not all(name in params for name in self.names):
+            return False
+        values = [params[name] for name in self.names]
+        return repr(values[0] if len(values) == 1 else values) not in self.old
+
+
+def grown_draws(before: Sequence[Draw], now: Sequence[Draw]) -> list[GrownDraw]:
+    """Return the draws of a space that had fewer values before it was extended."""
+    pairs = zip(before, now)
+    return [
+        GrownDraw(draw.names, frozenset(map(repr, axis_values(old.axis))))
+        for old, draw in pairs
+        if old.axis != draw.axis
+    ]
 
 
 def draws_in(steps: Sequence[Step]) -> Iterator[Draw]:

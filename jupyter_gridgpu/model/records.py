@@ -225,6 +225,9 @@ class _CommandExtras(TypedDict, total=False):
     """Keys that only some commands have."""
 
     trials: int | None  # of `extend`: how many more points
+    add: list[dict[str, Any]]  # of `extend`: lines with new values, as scan.json has a space
+    repeats: int  # of `extend`: how often every point is run in all
+    points: list[dict[str, Any]]  # of `extend`: own points, each with values of parameters
     by: str | None  # who asked, where that is not the owner of the scan
 
 
@@ -353,7 +356,16 @@ class BackendNoted(TypedDict):
     message: str | None
 
 
-class CommandApplied(TypedDict):
+class _CommandAppliedExtras(TypedDict, total=False):
+    """Keys that only an extension of the space, or by own points, has."""
+
+    add: list[dict[str, Any]]
+    repeats: int
+    points: list[dict[str, Any]]
+    first: int  # how many points the scan had
+
+
+class CommandApplied(_CommandAppliedExtras):
     """command.applied: the runner has done what a client asked for."""
 
     id: str  # of the command

@@ -6,14 +6,16 @@ the runner ask.
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from itertools import takewhile
+from typing import Any
 
 from jupyter_gridgpu.model import events
 from jupyter_gridgpu.model.events import Event
 from jupyter_gridgpu.model.fold import COMMANDS as COMMANDS
 from jupyter_gridgpu.model.fold import HANDLERS, incomplete
+from jupyter_gridgpu.model.growth import Growth
+from jupyter_gridgpu.model.idle import IdleNumbers
 from jupyter_gridgpu.model.job import END_STATES, STATES
 from jupyter_gridgpu.model.line_numbers import takes
 from jupyter_gridgpu.model.metrics import objective_value
@@ -40,7 +42,7 @@ class ScanView:
 
     def __init__(self, scan: ScanSpec) -> None:
         """Begin with the state before the first event."""
-        self.scan = scan
+        self.growth = Growth(scan)
         self.variants: dict[str, VariantView] = {}  # by id
         self.rev = 0
         self.term = 0  # of the last event
@@ -67,10 +69,24 @@ class ScanView:
         self.points = 0  # points that were proposed; variants of one point differ in their repeat
         self.last_point: list[VariantView] = []  # the variants of the last point
         self._made: list[VariantView] = []  # by number
-        self._idle: list[int] = []  # numbers of the variants that may want a job, in order
+        self._idle = IdleNumbers()
         self._recent: dict[str, VariantView] = {}  # by id; the one that changed last is at the end
         self.by: Objective | None = None  # the ranking that was asked for afterwards
         self._front: list[VariantView] | None = None  # the Pareto front, if it is known
+
+    @property
+    def scan(self) -> ScanSpec:
+        """The spec of the scan, with the space as it is now: `extend` may have added to it."""
+        return self.growth.scan
+
+    @property
+    def extensions(self) -> list[dict[str, Any]]:
+        """The extensions of the space and by own points, as records."""
+        return self.growth.records
+
+    @extensions.setter
+    def extensions(self, records: list[dict[str, Any]]) -> None:
+        self.growth = Growth(self.growth.original, records)
 
     # Applying events -----------------------------------------------------------------
 
@@ -129,7 +145,8 @@ class ScanView:
         for variant in by_change:
             _keep(self.active, variant, variant.active)
             _keep(self.running, variant, variant.state == "running")
-        self._idle = [variant.number for variant in self._made if self._may_want(variant)]
+        idle = [variant.number for variant in self._made if self._may_want(variant)]
+        self._idle = IdleNumbers(idle)
 
     def _settle(self, touched: Iterable[VariantView], moved: bool) -> None:
         """Give the variants that an event touched the new revision, and sort them anew.
@@ -148,21 +165,7 @@ class ScanView:
             if moved:
                 _keep(self.active, variant, variant.active)
                 _keep(self.running, variant, variant.state == "running")
-                self._rank(variant)
-
-    def _rank(self, variant: VariantView) -> None:
-        """Put a variant into the list of those that may want a job, or take it out.
-
-        The list is sorted by number, because variants get their attempts in the order in which
-        they were proposed. A variant that is to be tried again goes back to its old place.
-        """
-        index = bisect_left(self._idle, variant.number)
-        wants = self._may_want(variant)
-        there = self._idle[index : index + 1] == [variant.number]
-        if wants and not there:
-            self._idle.insert(index, variant.number)
-        elif there and not wants:
-            del self._idle[index]
+                self._idle.put(variant.number, self._may_want(variant))
 
     # What the runner asks ------------------------------------------------------------
 
@@ -201,12 +204,11 @@ class ScanView:
         """Return how many variants there will be."""
         if self.scan.recorded:
             return max(len(self.variants), self.scan.recorded)
-        expected = self.scan.total() + self.extra_trials * self.scan.space.repeat_count
-        return max(len(self.variants), expected)
+        return max(len(self.variants), self.trials() * self.scan.space.repeat_count)
 
     def trials(self) -> int:
         """Return how many points are to be proposed in all."""
-        return self.extra_trials + self.scan.points()
+        return self.extra_trials + self.growth.own_points + self.scan.points()
 
     def is_new_image(self, mark: str) -> bool:
         """Return whether no job is known yet that ran in this version of the scan's image."""
@@ -279,6 +281,8 @@ def warnings_of(view: ScanView) -> list[str]:
     It begins with what the check of the request found before the scan was started.
     """
     found = list(view.scan.warnings)
+    if view.extra_trials or view.extensions:
+        found.append(view.growth.sentence(view.extra_trials))
     if view.unreadable == 1:
         found.append("1 event of the journal is unreadable.")
     elif view.unreadable:

@@ -77,7 +77,7 @@ def plan_replay(
     values = _parse_changes(request.changes)
     space, value_changes = _changed_space(record.scan, notebook, values)
     origin = _origin(
-        record.scan,
+        record.view.growth.original,
         request.only,
         [*value_changes, *image_changes, *_kernel_changes(record.scan, notebook)],
     )

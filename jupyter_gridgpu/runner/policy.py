@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from jupyter_gridgpu.model.job import END_STATES
+from jupyter_gridgpu.model.job import END_STATES, variant_id
 from jupyter_gridgpu.model.ranking import by_point, known_means
 from jupyter_gridgpu.model.records import VariantProposed
 from jupyter_gridgpu.model.view import ScanView, VariantView
@@ -15,33 +15,31 @@ from jupyter_gridgpu.store import points as points_file
 from jupyter_gridgpu.store.earlier import EarlierResult
 
 
-def missing_repeats(view: ScanView) -> list[tuple[VariantView, int]]:
-    """Return the repeats of the last point that are not variants yet.
+def missing_variants(view: ScanView) -> list[tuple[str, int, int]]:
+    """Return id, point and repeat of the variants of all points that the view does not know.
 
-    Repeats are missing if a runner was killed while it wrote a point. Each repeat is returned with
-    the first variant of the same point.
-    """
-    repeats = view.scan.space.repeats
-    if repeats is None or not view.last_point or view.scan.recorded:
-        return []
-    # Repeats are written in their order, so the missing ones are the last ones.
-    _, count = repeats
-    return [(view.last_point[0], repeat) for repeat in range(len(view.last_point), count)]
-
-
-def missing_variants(view: ScanView) -> list[tuple[int, int]]:
-    """Return point and repeat of the variants before the last point that the view does not know.
-
-    A variant is missing if the line of the journal that proposed it is damaged.
+    A variant is missing if a runner was killed while it wrote a point, if the line of the journal
+    that proposed it is damaged, or if the scan was extended by more repeats. They come in the order
+    in which they were due, which is that of their ids: ids that are left out come first.
     """
     repeats = view.scan.space.repeat_count
-    before = view.points - 1  # the last point may be half written: `missing_repeats`
     # In nearly every call nothing is missing, and the variants need not be looked at.
-    if view.scan.recorded or len(view.variants) - len(view.last_point) >= before * repeats:
+    if view.scan.recorded or len(view.variants) >= view.points * repeats:
         return []
     known = {(variant.point, variant.repeat) for variant in view.variants.values()}
-    wanted = itertools.product(range(before), range(repeats))
-    return [place for place in wanted if place not in known]
+    wanted = itertools.product(range(view.points), range(repeats))
+    missing = [place for place in wanted if place not in known]
+    missing.sort(key=lambda place: view.growth.round_of(*place))
+    return [(ident, *place) for ident, place in zip(free_ids(view), missing, strict=False)]
+
+
+def free_ids(view: ScanView) -> Iterator[str]:
+    """Yield the ids of the next variants, first those that are left out among the known ones.
+
+    An id says in which order variants were proposed, and nothing of point and repeat.
+    """
+    known = view.variants
+    return (ident for number in itertools.count(1) if (ident := variant_id(number)) not in known)
 
 
 def history(view: ScanView) -> list[Trial]:
@@ -78,7 +76,7 @@ def missing_points(view: ScanView, path: Path) -> list[VariantProposed]:
     Of a user's own points, those before a point of the sampler are not looked for: they are among
     `missing_variants`. Raises StorageError if the file cannot be read or is damaged.
     """
-    scan = view.scan
+    scan = view.growth.original  # the file has as many repeats as there were at the start
     given = scan.recorded or scan.own_points * scan.space.repeat_count
     # In nearly every call no point is missing, so the file need not be read.
     if len(view.variants) >= given or (scan.own_points and view.points > scan.own_points):
@@ -98,5 +96,4 @@ def complete(view: ScanView) -> bool:
         return True
     if view.scan.recorded:
         return len(view.variants) >= view.scan.recorded
-    whole = not missing_repeats(view) and not missing_variants(view)
-    return whole and view.points >= view.trials()
+    return view.points >= view.trials() and not missing_variants(view)

@@ -193,6 +193,12 @@ class CmaEsSampler(OptunaSampler):
                 "--sampler cmaes needs the same parameters at all points, and the space has"
                 " conditions (if): use --sampler tpe."
             )
+        if space.before is not None and _ordered(space) != _ordered(space.before):
+            # What it knows of ranges lies in the attributes of earlier trials.
+            raise UsageError(
+                "--sampler cmaes keeps the ranges that it began with, so they cannot get wider:"
+                " start a new scan."
+            )
 
     def _make(self, seed: int, history: Sequence[Trial]) -> optuna.samplers.BaseSampler:
         """Return Optuna's sampler."""
@@ -237,6 +243,12 @@ def _seed(seed: int, index: int) -> int:
 def _is_stepped(axis: Choice | Range) -> bool:
     """Return whether the number of a value stands for it in Optuna, since its order says enough."""
     return axis.ordered if isinstance(axis, Choice) else axis.step is not None
+
+
+def _ordered(space: Space) -> list[Choice | Range]:
+    """Return the axes that are no plain choices."""
+    axes = (draw.axis for draw in space.draws)
+    return [axis for axis in axes if isinstance(axis, Range) or axis.ordered]
 
 
 def _distribution(axis: Choice | Range) -> Any:
