@@ -11,7 +11,9 @@ from jupyter_gridgpu.errors import StorageError
 from jupyter_gridgpu.model.grammar import parse_space
 from jupyter_gridgpu.model.scan import EarlierScan
 from jupyter_gridgpu.runner import policy
-from jupyter_gridgpu.store import earlier, points
+from jupyter_gridgpu.samplers.base import OWN as OWN_SOURCE
+from jupyter_gridgpu.samplers.base import SAMPLED
+from jupyter_gridgpu.store import earlier, inbox, points
 from jupyter_gridgpu.store.earlier import EarlierResult
 from jupyter_gridgpu.store.paths import ScanPaths
 
@@ -181,3 +183,29 @@ def test_a_runner_that_was_killed_learns_from_the_same_earlier_results(tmp_path:
         paths.journal.unlink(missing_ok=True)
         with runner_of(paths) as runner, pytest.raises(StorageError, match="results of earlier"):
             runner.proposer.propose()
+
+
+MORE: list[dict[str, Any]] = [{"kind": "a", "x": 0}, {"kind": "a", "x": 1}]
+
+
+@pytest.mark.parametrize("proposed_before", [False, True])
+def test_own_points_of_extensions_come_behind_those_of_the_start(
+    tmp_path: Path, proposed_before: bool
+) -> None:
+    """Also if several extensions wait for a runner that has proposed nothing yet."""
+    paths = folder_of(tmp_path, "random", len(OWN) + 1)
+    if proposed_before:
+        proposed(paths)
+    for point in MORE:
+        inbox.post(paths.inbox, "extend", points=[point], trials=None)
+    with runner_of(paths) as runner:
+        runner.obey()
+        for _ in range(4):
+            runner.proposer.propose()
+        view = runner.scan.view
+        history = [(trial.params, trial.source) for trial in policy.history(view)]
+    assert len(history) == view.trials() == len(OWN) + 1 + len(MORE)
+    sampled = [params for params, source in history if source == SAMPLED]
+    assert len(sampled) == 1
+    assert [params for params, source in history if source == OWN_SOURCE] == [*OWN, *MORE]
+    assert proposed(paths) == {v.id: v.params for v in view.variants.values()}
