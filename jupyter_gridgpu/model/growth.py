@@ -68,10 +68,15 @@ class Growth:
         return replace(self.scan, space=extensions.extended(self.scan.space, extension))
 
     def sentence(self, trials: int) -> str:
-        """Return what the scan was extended by, with `trials` points of its sampler in all."""
+        """Return what the scan was extended by, with `trials` points of its sampler in all.
+
+        It is empty if that is nothing.
+        """
         parts = [part for item in self.extensions for part in item.texts()]
         if trials:
             parts.append(f"{trials:,} points more")
+        if not parts:
+            return ""
         left_out = len(parts) - PARTS_SHOWN
         if left_out > 0:
             parts = [f"{left_out:,} things before", *parts[left_out:]]

@@ -299,8 +299,6 @@ def warnings_of(view: ScanView) -> list[str]:
     It begins with what the check of the request found before the scan was started.
     """
     found = list(view.scan.warnings)
-    if view.extra_trials or view.extensions:
-        found.append(view.growth.sentence(view.extra_trials))
     if view.unreadable == 1:
         found.append("1 event of the journal is unreadable.")
     elif view.unreadable:

@@ -367,7 +367,7 @@ def summary(view: ScanView, state: str, folder: str, foreign: str | None = None)
     Programs of users read this object, so it is simpler than the messages to the browser.
     """
     best = view.best()
-    slept = notes.slept(view)
+    more = [text for text in (notes.slept(view), notes.extended(view)) if text]
     several = {}
     if len(view.scan.objectives) > 1:
         several["pareto"] = [variant.id for variant in view.pareto()]
@@ -379,7 +379,7 @@ def summary(view: ScanView, state: str, folder: str, foreign: str | None = None)
         "profile": view.scan.profile or None,
         "best": best.id if best else None,
         **several,
-        "warnings": [*warnings_of(view), *([slept] if slept else [])],
+        "warnings": [*warnings_of(view), *more],
         "stopped_by": notes.stopped_by(view),
         "variants": [_variant(variant, folder) for variant in view.changed_since(-1)],
     }
