@@ -26,9 +26,9 @@ from jupyter_gridgpu.widgets.comparison import Compared
 class Scan(ScanHandle):
     """A scan: its state, its results and its commands.
 
-    `best`, `to_frame()` and `plot()` show results, `wait()` waits for the end, and `stop()`,
-    `retry()`, `pause()`, `resume()` and `extend()` command it. A notebook displays a Scan as the
-    live table.
+    `best`, `best_by()`, `pareto()`, `to_frame()` and `plot()` show results, `wait()` waits for the
+    end, and `stop()`, `retry()`, `pause()`, `resume()` and `extend()` command it. A notebook
+    displays a Scan as the live table.
 
     Example:
         >>> scan = open_scan("btag")
@@ -213,11 +213,14 @@ def gridscan(notebook: str | Path, space: str | Mapping[str, Any] | Space, **opt
         save (str | Path | None): A file like `scan.yaml` for notebook, space and options, which
             `run_file` takes. Default: none.
         overwrite (bool): Change a file that describes another scan. Default: False.
-        maximize (str | None): The metric to make large: `"acc"` counts its last value,
-            `"max(acc)"` its best epoch. Default: variants are not ranked.
-        minimize (str | None): The metric to make small, instead of `maximize`.
+        maximize (str | Sequence[str] | None): The metric to make large: `"acc"` counts its last
+            value, `"max(acc)"` its best epoch. Default: variants are not ranked. A list is several
+            objectives: then there is no single best, and `pareto()` has the Pareto front.
+        minimize (str | Sequence[str] | None): The metric to make small, beside `maximize` or
+            instead of it.
         trials (int | None): How many points to try. Default: all of a grid.
-        sampler (str | None): grid, random, sobol, tpe or cmaes. Default: grid if it fits, or tpe.
+        sampler (str | None): grid, random, sobol, tpe, nsgaii or cmaes. Default: grid if it fits,
+            or tpe.
         seed (int): Seed of the sampler. Default: 0.
         on (str): Where jobs run: local, slurm, htcondor, panda, auto, or the name of a profile.
             Default: local.
@@ -251,8 +254,7 @@ def _plan_and_save(notebook: str | Path, space: Any, options: dict[str, Any]) ->
     """Return the plan of a request, which is written into a file if its options name one."""
     command = f"gridscan({str(notebook)!r}, {space!r}, **{options!r})"
     path, overwrite = options.pop("save", None), options.pop("overwrite", False)
-    if overwrite and path is None:
-        raise UsageError("overwrite is for save: give a file, or leave it out.")
+    scan_file.check_named(path, overwrite)
     _check_options("gridscan", options)
     made = _warned(plan(notebook, space, expanded(options)), 4)
     if path is not None:

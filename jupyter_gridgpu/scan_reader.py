@@ -6,6 +6,7 @@ Nothing here asks whether a runner drives the scan; that is for client.py.
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -14,6 +15,8 @@ from jupyter_gridgpu.errors import UnknownJob, UsageError
 from jupyter_gridgpu.job_files import JobFiles
 from jupyter_gridgpu.model import wire
 from jupyter_gridgpu.model.job import job_key, split_key
+from jupyter_gridgpu.model.rank_by import ranked, ranking_of
+from jupyter_gridgpu.model.ranking import in_rank
 from jupyter_gridgpu.model.scan import ScanSpec
 from jupyter_gridgpu.model.view import ScanView, VariantView
 from jupyter_gridgpu.store import fold_cache, home
@@ -69,7 +72,9 @@ class ScanReader:
             if self._reader.cursor == 0:
                 cached = fold_cache.read(self.paths, self.view.growth.original)
                 if cached is not None:
+                    by = self.view.by
                     self.view, self._reader.cursor = cached
+                    self.view.by = by
             self.view.apply_all(self._reader.events())
             return self.view.rev != before
 
@@ -77,24 +82,68 @@ class ScanReader:
     def best(self) -> dict[str, Any] | None:
         """The best finished variant, or None if there is none.
 
-        Its keys are `id`, `params`, `value` (of the objective) and `notebook` (a path).
+        Its keys are `id`, `params`, `value` (of the objective) and `notebook` (a path). Raises
+        UsageError if the scan has several objectives.
         """
         self.refresh()
+        if len(self.view.objectives) > 1:
+            metric = self.view.objectives[0].metric
+            raise UsageError(
+                f"{self.name} has several objectives and no single best: use `scan.pareto()`, or"
+                f" rank by one metric, `scan.best_by({metric!r})`."
+            )
         found = self.view.best()
-        if found is None:
-            return None
+        return None if found is None else self._result(self.view, found)
+
+    def best_by(self, by: str) -> dict[str, Any] | None:
+        """Return the best finished variant by another metric, like `best`; nothing is run again.
+
+        `by` is `"maximize rej_c"`, `"minimize max(loss)"`, or the metric of an objective alone.
+        Raises UsageError for a metric that the scan does not have, or without a direction.
+        """
+        self.refresh()
+        with self.lock:
+            view = ranked(self.view, by)
+            found = view.best()
+            return None if found is None else self._result(view, found)
+
+    def pareto(self) -> list[dict[str, Any]]:
+        """Return the variants of the Pareto front, each like `best`, with `values` for `value`.
+
+        They are those at whose points no other point is as good in all objectives and better in
+        one. `values` has the value of each objective by its metric. With one objective or none the
+        list is empty.
+        """
+        self.refresh()
+        with self.lock:
+            return [self._result(self.view, variant) for variant in self.view.pareto()]
+
+    def rank_by(self, by: str) -> None:
+        """Let this reader rank all variants by another metric from now on. Raises UsageError."""
+        self.refresh()
+        with self.lock:
+            self.view.rank(ranking_of(self.view, by))
+
+    def _result(self, view: ScanView, variant: VariantView) -> dict[str, Any]:
+        """Return a variant of a ranking as a user gets it."""
+        value: dict[str, Any] = {"value": view.value(variant)}
+        if len(view.objectives) > 1:
+            names = [objective.metric for objective in view.objectives]
+            value = {"values": dict(zip(names, view.values(variant), strict=True))}
         return {
-            "id": found.id,
-            "params": dict(found.params),
-            "value": self.view.value(found),
-            "notebook": str(self.folder / found.notebook) if found.notebook else None,
+            "id": variant.id,
+            "params": dict(variant.params),
+            **value,
+            "notebook": str(self.folder / variant.notebook) if variant.notebook else None,
         }
 
-    def to_frame(self) -> pandas.DataFrame:
+    def to_frame(self, by: str | None = None) -> pandas.DataFrame:
         """Return a table with one row for each variant, indexed by its id.
 
         Columns: state, reason, attempts, seconds, each parameter, the last value of each metric. A
-        metric that has the name of another column is called `metric:NAME`.
+        metric that has the name of another column is called `metric:NAME`. With several objectives
+        a column `pareto` says which variants are in the Pareto front. `by` ranks the rows, as in
+        `best_by`: the best comes first, and what has no value last.
         """
         try:
             import pandas
@@ -102,7 +151,16 @@ class ScanReader:
             raise UsageError("to_frame() needs pandas: pip install pandas.") from None
         self.refresh()
         with self.lock:
-            rows = [_frame_row(variant) for variant in self.view.variants.values()]
+            view = self.view if by is None else ranked(self.view, by)
+            variants = list(view.variants.values())
+            if by is not None:
+                variants = in_rank(variants, view.objectives)
+            front = {variant.id for variant in self.view.pareto()}
+            several = len(self.view.objectives) > 1
+            rows = [
+                _frame_row(variant, {"pareto": variant.id in front} if several else {})
+                for variant in variants
+            ]
         # Without rows there is no column `id` that could become the index.
         if not rows:
             return pandas.DataFrame()
@@ -180,8 +238,8 @@ class ScanReader:
         return ""
 
 
-def _frame_row(variant: VariantView) -> dict[str, Any]:
-    """Return the row of a variant in the table of `ScanReader.to_frame`."""
+def _frame_row(variant: VariantView, marks: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the row of a variant in the table of `ScanReader.to_frame`, with `marks` in it."""
     seconds = None
     if variant.ended and variant.started:
         seconds = variant.ended - variant.started
@@ -191,6 +249,7 @@ def _frame_row(variant: VariantView) -> dict[str, Any]:
         "reason": variant.reason,
         "attempts": variant.attempts,
         "seconds": seconds,
+        **marks,
         **variant.params,
     }
     metrics = {}

@@ -159,7 +159,7 @@ def _table(head: wire.Head, rows: list[wire.Row], console: Console, whole: bool)
     """Return the lines of the table, none of which is longer than those of the console.
 
     Columns are as wide as their contents. If they do not all fit, messages go below their rows,
-    then columns are left out, then titles are folded. Parameters and objective are never left out
+    then columns are left out, then titles are folded. Parameters and objectives are never left out
     or cut: as a last resort each row takes several lines. Unless `whole`, a message is one line.
     """
     width = console.width
@@ -261,10 +261,15 @@ def _wrapped(text: str, console: Console, whole: bool, style: str = "dim") -> li
 def _columns(head: wire.Head, rows: list[wire.Row]) -> list[_Column]:
     """Return all columns that the table may have."""
     metrics = row_text.metric_names(head, rows, METRICS_SHOWN)
+    best = row_text.best_ids(head)
     columns = [
-        _Column("id", [_ident(head, row) for row in rows], right=False),
+        _Column("id", [_ident(best, row) for row in rows], right=False),
         _Column("state", [_state(row) for row in rows], right=False),
     ]
+    objectives = row_text.objectives(head)
+    if len(objectives) > 1:
+        marks = [Text("front" if row["id"] in best else "") for row in rows]
+        columns.append(_Column("Pareto", marks, right=False, rank=4))
     columns += [
         _Column(_clean(name), [_parameter(row, name) for row in rows]) for name in head["varied"]
     ]
@@ -272,8 +277,9 @@ def _columns(head: wire.Head, rows: list[wire.Row]) -> list[_Column]:
     for index, name in enumerate(metrics):
         title = _clean(row_text.metric_label(head, name))
         cells = [Text(row_text.metric_text(head, row, name)) for row in rows]
-        # The first one is the objective, or stands for it.
-        columns.append(_Column(title, cells, rank=index and 3 + index))
+        # The first ones are the objectives; where there is none, the first one stands for it.
+        is_needed = index < max(len(objectives), 1)
+        columns.append(_Column(title, cells, rank=0 if is_needed else 3 + index))
         if index == 0:
             curves = [Text(_curve(row, name), style="dim") for row in rows]
             columns.append(_Column("by epoch", curves, right=False, rank=3))
@@ -282,8 +288,8 @@ def _columns(head: wire.Head, rows: list[wire.Row]) -> list[_Column]:
     return columns
 
 
-def _ident(head: wire.Head, row: wire.Row) -> Text:
-    if row["id"] == head["best"]:
+def _ident(best: set[str], row: wire.Row) -> Text:
+    if row["id"] in best:
         return Text(f"{row['id']} ★", style="bold")
     return Text(row["id"])
 

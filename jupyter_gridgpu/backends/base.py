@@ -297,6 +297,7 @@ def job_spec(scan: ScanSpec, key: str, params: dict[str, Any]) -> dict[str, Any]
         "kernel": scan.kernel,
         "language": scan.language,
         "objective": scan.objective.metric if scan.objective else None,
+        "objectives": [objective.metric for objective in scan.objectives],
         "walltime_s": scan.resources.walltime_s,
         "grace_s": scan.resources.grace_s,
         "memory_mb": scan.resources.memory_mb,

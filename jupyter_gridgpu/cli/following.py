@@ -7,17 +7,18 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from jupyter_gridgpu.cli.output import console, echo, print_json
 from jupyter_gridgpu.client import FINISHED, ScanHandle
 from jupyter_gridgpu.model.job import one_line
 from jupyter_gridgpu.model.notes import note
-from jupyter_gridgpu.model.scan import Objective
 from jupyter_gridgpu.model.units import number_text
 from jupyter_gridgpu.planning.profile_text import place_line
 
 NOT_ALL_DONE_EXIT_CODE = 1
 ORPHANED_EXIT_CODE = 3
+FRONT_SHOWN = 10  # variants of a Pareto front that are printed below the table
 INTERRUPTED_EXIT_CODE = 130  # what a shell gives for a command that Ctrl-C ended
 
 
@@ -124,23 +125,41 @@ def say_end(handle: ScanHandle, state: str) -> None:
 
 
 def _say_best(handle: ScanHandle) -> None:
-    best = handle.best
-    if not best:
+    if len(handle.view.objectives) > 1:
+        _say_front(handle)
         return
-    names = [name for name in handle.scan.space.varied if name in best["params"]]
-    params = ", ".join(f"{name} = {one_line(str(best['params'][name]))}" for name in names)
-    metric = _objective_text(handle.scan.objective)
-    echo(f"Best: {best['id']} with {metric} {number_text(best['value'], 4)} ({params})")
+    best, objective = handle.best, handle.view.objective
+    if not best or objective is None:
+        return
+    value = number_text(best["value"], 4)
+    params = _params_text(handle, best)
+    # Names of metrics come from jobs when a user ranks by them.
+    what = "Best" if handle.view.by is None else f"Best by {one_line(handle.view.by.text)}"
+    echo(f"{what}: {best['id']} with {one_line(objective.label)} {value} ({params})")
     echo(f"      {best['notebook']}")
 
 
-def _objective_text(objective: Objective | None) -> str:
-    """Return the objective as a user writes it. The default reduction, `last`, is left out."""
-    if objective is None:
-        return ""
-    if objective.reduction == "last":
-        return objective.metric
-    return f"{objective.reduction}({objective.metric})"
+def _say_front(handle: ScanHandle) -> None:
+    """Print the Pareto front: for each variant the objectives and the parameters."""
+    front = handle.pareto()
+    wanted = ", ".join(one_line(objective.text) or "" for objective in handle.view.objectives)
+    if not front:
+        echo(f"Pareto front: empty so far ({wanted})")
+        return
+    echo(f"Pareto front of {len(front):,}, since there is no single best ({wanted}):")
+    for found in front[:FRONT_SHOWN]:
+        values = ", ".join(
+            f"{one_line(objective.label)} {number_text(found['values'][objective.metric], 4)}"
+            for objective in handle.view.objectives
+        )
+        echo(f"  {found['id']} with {values} ({_params_text(handle, found)})")
+    if len(front) > FRONT_SHOWN:
+        echo(f"  {len(front) - FRONT_SHOWN:,} more; --json has all.")
+
+
+def _params_text(handle: ScanHandle, found: dict[str, Any]) -> str:
+    names = [name for name in handle.scan.space.varied if name in found["params"]]
+    return ", ".join(f"{name} = {one_line(str(found['params'][name]))}" for name in names)
 
 
 def _print_started(handle: ScanHandle, as_json: bool) -> None:

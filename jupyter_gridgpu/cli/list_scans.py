@@ -72,12 +72,17 @@ def _table(rows: list[tuple[str, ...]]) -> Table:
     return table
 
 
+def _best_text(scan: ScanHandle) -> str:
+    """Return the best variant with its value, or how many are in the Pareto front."""
+    if len(scan.scan.objectives) > 1:
+        return f"{len(scan.pareto()):,} in the Pareto front"
+    best = scan.best
+    return f"{best['id']} {number_text(best['value'], 4)}" if best else "–"
+
+
 def _row(scan: ScanHandle) -> tuple[str, ...]:
     """Return the texts of a scan, one for each of COLUMNS."""
-    best = scan.best
-    best_text = "–"
-    if best:
-        best_text = f"{best['id']} {number_text(best['value'], 4)}"
+    best_text = _best_text(scan)
     variants = f"{scan.view.counts()['done']} done of {scan.view.total()}"
     started = f"{duration_text(time.time() - scan.scan.created - scan.view.clock_set_s)} ago"
     state = scan.state

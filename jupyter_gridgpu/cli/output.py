@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON object and nothing else."
 )
+by_option = click.option(
+    "--by",
+    metavar="METRIC",
+    help="Rank by this metric, like 'maximize rej_c' or 'minimize max(loss)'; nothing runs again.",
+)
 
 
 def echo(text: object = "", err: bool = False, nl: bool = True) -> None:

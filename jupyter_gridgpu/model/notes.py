@@ -114,15 +114,22 @@ def _other_image(view: ScanView) -> str | None:
 
 
 def _objective_missing(view: ScanView, now: float) -> str | None:
-    """Return a sentence if variants report metrics, and the objective is not one of them."""
-    objective = view.scan.objective
-    if objective is None:
-        return None
-    wanted = objective.metric
+    """Return a sentence if variants report metrics, and an objective is not one of them."""
+    several = len(view.scan.objectives) > 1
+    what = "an objective" if several else "the objective"
+    for objective in view.scan.objectives:
+        found = _metric_missing(view, now, objective.metric, what)
+        if found is not None:
+            return found
+    return None
+
+
+def _metric_missing(view: ScanView, now: float, wanted: str, what: str) -> str | None:
+    """Return a sentence if variants report metrics, and not the one that is wanted."""
     for variant in view.variants.values():
         if variant.state == "done" and wanted not in variant.metrics:
             return (
-                f"{variant.id} ended without reporting {wanted}, the objective;"
+                f"{variant.id} ended without reporting {wanted}, {what};"
                 f" it reported {_names(wanted, variant.metrics)}"
             )
     if any(wanted in variant.metrics for variant in view.variants.values()):
@@ -130,7 +137,7 @@ def _objective_missing(view: ScanView, now: float) -> str | None:
     for variant in view.running.values():
         if variant.metrics and variant.started and now - variant.started >= SILENT_S:
             return (
-                f"{variant.id} has not reported {wanted}, the objective, so far;"
+                f"{variant.id} has not reported {wanted}, {what}, so far;"
                 f" it reported {_names(wanted, variant.metrics)}"
             )
     return None

@@ -31,6 +31,11 @@ class Objective:
         """The objective as a user writes it, like `max(acc)`; the usual `last` is left out."""
         return self.metric if self.reduction == "last" else f"{self.reduction}({self.metric})"
 
+    @property
+    def text(self) -> str:
+        """The objective as `--by` has it, like `maximize max(acc)`."""
+        return f"{self.direction} {self.label}"
+
     def better(self, a: float | None, b: float | None) -> bool:
         """Return whether value `a` beats `b`; NaN and None never do, and are beaten by numbers."""
         if a is None or math.isnan(a):

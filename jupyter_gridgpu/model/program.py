@@ -11,7 +11,15 @@ from dataclasses import dataclass, field
 from typing import Any, Union
 
 from jupyter_gridgpu.errors import SpaceError
-from jupyter_gridgpu.model.axes import Choice, Fixed, Range, Searched, axis_values, value_in
+from jupyter_gridgpu.model.axes import (
+    Choice,
+    Fixed,
+    Range,
+    Searched,
+    axis_values,
+    value_at,
+    value_in,
+)
 from jupyter_gridgpu.model.expressions import Expression
 from jupyter_gridgpu.model.statements import Assign, Derived, Require, Statement, Together, When
 
@@ -175,6 +183,10 @@ def _assigned(step: Assign, values: Mapping[str, Any], repeat: int) -> Any:
     return step.what.value if isinstance(step.what, Fixed) else repeat
 
 
+class NotKnown(SpaceError):
+    """A point has no value for a parameter that is active at it."""
+
+
 def given_by(params: Mapping[str, Any]) -> Choose:
     """Return the function that chooses the values of a point that is known."""
 
@@ -182,7 +194,7 @@ def given_by(params: Mapping[str, Any]) -> Choose:
         try:
             return draw.value(params)
         except KeyError as error:
-            raise SpaceError(f"The point has no value for {error.args[0]}.") from None
+            raise NotKnown(f"The point has no value for {error.args[0]}.") from None
 
     return choose
 
@@ -204,6 +216,29 @@ def meant_by(params: Mapping[str, Any]) -> Choose:
             raise SpaceError(f"{names}: the space does not have the value of the point.") from None
 
     return choose
+
+
+class PartlyKnown:
+    """Chooses the values of a point of which some may not be known, and keeps which are.
+
+    What is not known gets a value of its axis, so that the way through the statements goes on.
+    """
+
+    def __init__(self, choose: Choose) -> None:
+        """`choose` knows the point, as `given_by` or `meant_by` do."""
+        self._choose = choose
+        self.found: dict[str, Any] = {}  # what was chosen and is known, by parameter
+        self.missing: list[Draw] = []
+
+    def __call__(self, draw: Draw) -> Any:
+        """Return the value of an axis."""
+        try:
+            value = self._choose(draw)
+        except NotKnown:
+            self.missing.append(draw)
+            return value_at(draw.axis, 0.0)
+        self.found.update(draw.params(value))
+        return value
 
 
 def point_key(chosen: Mapping[str, Any]) -> str:

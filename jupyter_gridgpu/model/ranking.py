@@ -23,6 +23,31 @@ def best_of(variants: Iterable[VariantView], objective: Objective) -> VariantVie
     return best
 
 
+def rankable(variants: Iterable[VariantView], objective: Objective) -> list[VariantView]:
+    """Return the variants that can be ranked, the best first; of equal ones the earlier one.
+
+    These are the ones that are done and have a value that is not NaN.
+    """
+    found: list[tuple[float, VariantView]] = []
+    for variant in variants:
+        if variant.state == "done":
+            value = objective_value(variant.metrics, objective)
+            if value is not None and not math.isnan(value):
+                found.append((-objective.sign * value, variant))
+    # By the value alone: variants have no order.
+    found.sort(key=lambda item: item[0])
+    return [variant for _, variant in found]
+
+
+def in_rank(variants: Sequence[VariantView], objectives: Sequence[Objective]) -> list[VariantView]:
+    """Return all variants, the best or the Pareto front first; the others as they are given."""
+    first: list[VariantView] = pareto_front(variants, objectives)
+    if len(objectives) == 1:
+        first = rankable(variants, objectives[0])
+    ids = {variant.id for variant in first}
+    return [*first, *(variant for variant in variants if variant.id not in ids)]
+
+
 def pareto_front(
     variants: Iterable[VariantView], objectives: Sequence[Objective]
 ) -> list[VariantView]:
@@ -50,6 +75,26 @@ def _means(variants: list[VariantView], objectives: Sequence[Objective]) -> tupl
         values = [objective_value(variant.metrics, objective) for variant in variants]
         known = [math.nan if value is None else value for value in values]
         means.append(objective.sign * mean(known))
+    return tuple(means)
+
+
+def by_point(variants: Iterable[VariantView]) -> dict[int, list[VariantView]]:
+    """Return the variants of each point, in the order in which points were proposed."""
+    found: dict[int, list[VariantView]] = {}
+    for variant in variants:
+        found.setdefault(variant.point, []).append(variant)
+    return {point: found[point] for point in sorted(found)}
+
+
+def known_means(
+    variants: Sequence[VariantView], objectives: Sequence[Objective]
+) -> tuple[float | None, ...]:
+    """Return the mean of each objective over the variants that have a value; None if none has."""
+    means: list[float | None] = []
+    for objective in objectives:
+        values = [objective_value(variant.metrics, objective) for variant in variants]
+        known = [value for value in values if value is not None]
+        means.append(mean(known) if known else None)
     return tuple(means)
 
 

@@ -4,6 +4,7 @@
       journal.jsonl               one event a line: `EventHead` and the keys of the event
       manifest.jsonl              one `ManifestLine` for each job that has ended
       points.jsonl                one `PointLine` for each variant whose point was given
+      earlier.jsonl               one `EarlierLine` for each result that is learned from
       shared-files.json           `SharedFilesFile`
       runner.lock                 `LeaseFile`
       unpacked.json               `UnpackedFile`
@@ -46,6 +47,7 @@ class _LaterJobSpec(TypedDict, total=False):
     """Keys that the first version did not write, or that only some backends add."""
 
     id: str  # of the scan
+    objectives: list[str]  # the metrics of all objectives
     notebook_digest: str
     image: str | None
     image_digest: str | None
@@ -69,7 +71,7 @@ class JobSpec(_LaterJobSpec):
     scan: str  # the scan's name
     params: dict[str, Any]
     kernel: str  # the name of a kernelspec
-    objective: str | None  # the name of the metric
+    objective: str | None  # the metric of the only objective
     walltime_s: int | None
     memory_mb: int | None
     env: dict[str, str]  # environment variables that the worker sets
@@ -188,6 +190,15 @@ class PointLine(TypedDict):
     point: int
     repeat: int
     params: dict[str, Any]
+
+
+class EarlierLine(TypedDict):
+    """A line of earlier.jsonl: a result of an earlier scan, which the sampler learns from."""
+
+    scan: str  # the id of the earlier scan
+    point: int  # from 0, as that scan counts
+    params: dict[str, Any]
+    values: list[float]  # of the objectives of this scan
 
 
 class SharedFile(TypedDict):

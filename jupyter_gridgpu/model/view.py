@@ -19,6 +19,7 @@ from jupyter_gridgpu.model.growth import Growth
 from jupyter_gridgpu.model.job import END_STATES, STATES
 from jupyter_gridgpu.model.line_numbers import takes
 from jupyter_gridgpu.model.metrics import objective_value
+from jupyter_gridgpu.model.objective import Objective
 from jupyter_gridgpu.model.ranking import best_of, pareto_front
 from jupyter_gridgpu.model.scan import ScanSpec
 from jupyter_gridgpu.model.soundness import is_sound
@@ -26,7 +27,6 @@ from jupyter_gridgpu.model.variant import PREEMPTIONS_LIMIT
 from jupyter_gridgpu.model.variant import VariantView as VariantView
 
 OF_JOBS = (events.JOB_INTENDED, events.JOB_SUBMITTED, events.JOB_OBSERVED, events.JOB_REPORTED)
-ENDED_FOR_ESTIMATE = 3  # jobs that have to be done before the time left is estimated
 
 
 class ScanView:
@@ -67,10 +67,10 @@ class ScanView:
         self.active: dict[str, VariantView] = {}  # those of which the backend may have a job
         self.running: dict[str, VariantView] = {}
         self.points = 0  # points that were proposed; variants of one point differ in their repeat
-        self.last_point: list[VariantView] = []  # the variants of the last point
         self._made: list[VariantView] = []  # by number
         self._idle: list[int] = []  # numbers of the variants that may want a job, in order
         self._recent: dict[str, VariantView] = {}  # by id; the one that changed last is at the end
+        self.by: Objective | None = None  # the ranking that was asked for afterwards
         self._front: list[VariantView] | None = None  # the Pareto front, if it is known
 
     @property
@@ -128,17 +128,12 @@ class ScanView:
         """Add a variant that was proposed; one with the same id is replaced."""
         self.variants[variant.id] = variant
         self._made[variant.number : variant.number + 1] = [variant]
-        if variant.point >= self.points:
-            self.points = variant.point + 1
-            self.last_point = []
-        if variant.point == self.points - 1:
-            self.last_point.append(variant)
+        self.points = max(self.points, variant.point + 1)
 
     def adopt(self, variants: Iterable[VariantView]) -> None:
         """Take over the variants of a cached fold as they are; `points` must be set already."""
         self._made = sorted(variants, key=lambda variant: variant.number)
         self.variants = {variant.id: variant for variant in self._made}
-        self.last_point = [variant for variant in self._made if variant.point == self.points - 1]
         by_change = sorted(self._made, key=lambda variant: variant.rev)
         self._recent = {variant.id: variant for variant in by_change}
         for variant in by_change:
@@ -245,23 +240,38 @@ class ScanView:
         # Ids have at least four digits: v10000 comes after v9999.
         return sorted(found, key=lambda variant: (len(variant.id), variant.id))
 
+    @property
+    def objectives(self) -> tuple[Objective, ...]:
+        """What ranks the variants: the objectives of the scan, or what the user asked for later."""
+        return self.scan.objectives if self.by is None else (self.by,)
+
+    @property
+    def objective(self) -> Objective | None:
+        """The only objective; None if there is none, or if there are several."""
+        return self.objectives[0] if len(self.objectives) == 1 else None
+
+    def rank(self, by: Objective) -> None:
+        """Rank the variants by another metric than the scan does."""
+        self.by, self._front = by, None
+
     def value(self, variant: VariantView) -> float | None:
         """Return the value of the only objective for a variant, or None if it has none (yet)."""
-        return objective_value(variant.metrics, self.scan.objective)
+        return objective_value(variant.metrics, self.objective)
 
     def values(self, variant: VariantView) -> tuple[float | None, ...]:
         """Return the value of each objective for a variant."""
-        return tuple(objective_value(variant.metrics, one) for one in self.scan.objectives)
+        return tuple(objective_value(variant.metrics, one) for one in self.objectives)
 
     def best(self) -> VariantView | None:
         """Return the finished variant with the best value, or None: also of several objectives."""
-        objective = self.scan.objective
+        objective = self.objective
         return None if objective is None else best_of(self.variants.values(), objective)
 
     def pareto(self) -> list[VariantView]:
         """Return the Pareto front of several objectives; it is empty with one objective or none."""
         # Kept, since every face asks after every event, and most events change no result.
-        self._front = self._front or pareto_front(self.variants.values(), self.scan.objectives)
+        if self._front is None:
+            self._front = pareto_front(self.variants.values(), self.objectives)
         return self._front
 
     def counts(self) -> dict[str, int]:
@@ -270,27 +280,6 @@ class ScanView:
         for variant in self.variants.values():
             counts[variant.state] += 1
         return counts
-
-    def seconds_left(self, now: float) -> float | None:
-        """Estimate the seconds until the scan ends, from the jobs that are done.
-
-        Returns None while fewer than three jobs are done, and once the scan has finished.
-        """
-        took = [
-            max(variant.ended - variant.started, 0.0)
-            for variant in self.variants.values()
-            if variant.state == "done" and variant.ended and variant.started
-        ]
-        if len(took) < ENDED_FOR_ESTIMATE or self.finished or not self.started:
-            return None
-        mean = sum(took) / len(took)
-        counts = self.counts()
-        begun = counts["running"] + sum(counts[state] for state in END_STATES)
-        # The clock of the day may have been set back since a job started.
-        spent = [max(now - job.started, 0.0) for job in self.running.values() if job.started]
-        work = (self.total() - begun) * mean + sum(max(mean - seconds, 0.0) for seconds in spent)
-        # As many jobs as run now are taken to run until the end.
-        return work / max(len(spent), 1)
 
 
 def warnings_of(view: ScanView) -> list[str]:

@@ -13,6 +13,7 @@ from typing import Any, Literal, TypedDict, cast
 
 from jupyter_gridgpu.model import notes, numbers
 from jupyter_gridgpu.model.escapes import visible, visible_value
+from jupyter_gridgpu.model.estimate import seconds_left
 from jupyter_gridgpu.model.numbers import Num
 from jupyter_gridgpu.model.objective import Objective
 from jupyter_gridgpu.model.records import State as State
@@ -258,7 +259,7 @@ def row(view: ScanView, variant: VariantView) -> Row:
     made["value"] = _encoded(view.value(variant))
     if variant.link:
         made["link"] = visible(variant.link)
-    if len(view.scan.objectives) > 1:
+    if len(view.objectives) > 1:
         made["values"] = [_encoded(value) for value in view.values(variant)]
     return cast(Row, made)
 
@@ -284,7 +285,7 @@ def head(
     best, best_value = view.best(), None
     if best is not None:
         best_value = view.value(best)
-    left = view.seconds_left(now)
+    left = seconds_left(view, now)
     # Where all jobs have ended, nothing more is expected and no age is shown.
     reported = [job.reported for job in view.active.values() if job.reported is not None]
     return {
@@ -294,7 +295,7 @@ def head(
         "notebook": visible(scan.notebook),
         "state": cast(ScanState, state),
         "backend": scan.backend,
-        "objective": None if scan.objective is None else _objective(scan.objective),
+        "objective": None if view.objective is None else _objective(view.objective),
         "params": list(scan.space),
         "varied": scan.space.varied,
         "repeats": scan.space.repeats[0] if scan.space.repeats else None,
@@ -320,10 +321,10 @@ def head(
 
 def _several(view: ScanView) -> _HeadExtras:
     """Return what a head has in addition where there are several objectives."""
-    if len(view.scan.objectives) < 2:
+    if len(view.objectives) < 2:
         return {}
     return {
-        "objectives": [_objective(objective) for objective in view.scan.objectives],
+        "objectives": [_objective(objective) for objective in view.objectives],
         "pareto": [variant.id for variant in view.pareto()],
     }
 
@@ -367,10 +368,12 @@ def summary(view: ScanView, state: str, folder: str, foreign: str | None = None)
     Programs of users read this object, so it is simpler than the messages to the browser.
     """
     best = view.best()
-    more = [text for text in (notes.slept(view), notes.extended(view)) if text]
-    several = {}
-    if len(view.scan.objectives) > 1:
-        several["pareto"] = [variant.id for variant in view.pareto()]
+    said = [text for text in (notes.slept(view), notes.extended(view)) if text]
+    more: dict[str, Any] = {}
+    if view.by is not None:
+        more["by"] = view.by.text
+    elif len(view.objectives) > 1:
+        more["pareto"] = [variant.id for variant in view.pareto()]
     return {
         "scan": view.scan.name,
         "folder": folder,
@@ -378,8 +381,8 @@ def summary(view: ScanView, state: str, folder: str, foreign: str | None = None)
         "foreign": foreign,
         "profile": view.scan.profile or None,
         "best": best.id if best else None,
-        **several,
-        "warnings": [*warnings_of(view), *more],
+        **more,
+        "warnings": [*warnings_of(view), *said],
         "stopped_by": notes.stopped_by(view),
         "variants": [_variant(variant, folder) for variant in view.changed_since(-1)],
     }

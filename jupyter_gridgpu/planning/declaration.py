@@ -12,10 +12,12 @@ Value = TypeVar("Value")
 WORDING = "wording"  # the key of an option's Wording in the metadata of its field
 
 # Options that a replay does not have, since it has the points and the files of its origin.
-NOT_FOR_A_REPLAY = ("maximize", "minimize", "trials", "points", "sampler", "seed", "files")
+NOT_FOR_A_REPLAY = (
+    "maximize", "minimize", "trials", "points", "warm_start", "sampler", "seed", "files",
+)  # fmt: skip
 
 # Options that an import does not have: its points are given, and it always makes another scan.
-NOT_FOR_AN_IMPORT = ("trials", "points", "sampler", "seed", "new")
+NOT_FOR_AN_IMPORT = ("trials", "points", "warm_start", "sampler", "seed", "new")
 
 
 @dataclass(frozen=True)
@@ -69,10 +71,15 @@ class Options:
     points: str | None = option(
         None, "--points FILE", "CSV or JSON file with points of your own, which come first."
     )
+    warm_start: tuple[str, ...] = option(
+        (),
+        "--warm-start SCAN",
+        "Earlier scan whose results the sampler learns from; may be repeated.",
+    )
     sampler: str | None = option(
         None,
         "--sampler KIND",
-        "grid, random, sobol, tpe or cmaes. Default: grid where it fits, else tpe.",
+        "grid, random, sobol, tpe, nsgaii or cmaes. Default: grid where it fits, else tpe.",
     )
     seed: int = option(0, "--seed", "Seed of the sampler.")
     on: str = option(
@@ -199,7 +206,10 @@ class Options:
     metrics: InitVar[str | None] = None  # the name of `channel` in earlier versions
 
     def __post_init__(self, metrics: str | None) -> None:
-        """Take the channel from `metrics`, its old name, if that is given."""
+        """Take the channel from `metrics`, its old name, and make tuples of lists of objectives."""
+        # The class is frozen: this is how the dataclass itself sets its fields.
         if metrics is not None:
-            # The class is frozen: this is how the dataclass itself sets its fields.
             object.__setattr__(self, "channel", metrics)
+        for name in ("maximize", "minimize"):
+            if isinstance(getattr(self, name), list):
+                object.__setattr__(self, name, tuple(getattr(self, name)))

@@ -51,6 +51,11 @@ def point_warnings(notebook: Notebook, space: Space, sampler: str) -> tuple[str,
             failed.append(str(error))
     met = sum(walk.broken is None for walk in walks)
     found = []
+    if sampler == "nsgaii" and space.has_conditions:
+        found.append(
+            "--sampler nsgaii draws parameters that are not active at all points at random;"
+            " --sampler tpe learns them."
+        )
     if failed:
         found.append(f"{failed[0]} Points like this are left out.")
     if met < FEW * SAMPLE:

@@ -1,6 +1,6 @@
 """Compares two scans variant by variant, to see whether the second reproduces the first.
 
-For each metric of a variant, the last value is compared. The objective is reduced before, as the
+For each metric of a variant, the last value is compared. An objective is reduced before, as the
 first scan asks for it (max, min or last).
 """
 
@@ -105,7 +105,8 @@ class Comparison:
     tolerance: Tolerance
     notes: list[str] = field(default_factory=list)
     verdict: str = INCOMPLETE  # the worst of all pairs
-    objective: str | None = None  # the metric of the first scan's objective
+    objective: str | None = None  # the metric of the first scan's only objective
+    objectives: list[str] = field(default_factory=list)  # the metrics of all its objectives
 
     @property
     def exit_code(self) -> int:
@@ -118,10 +119,8 @@ class Comparison:
         return {verdict: found[verdict] for verdict in _VERDICTS if verdict in found}
 
     def metrics(self) -> list[str]:
-        """Return the metrics that were compared, the objective first."""
-        names: dict[str, None] = {}
-        if self.objective:
-            names[self.objective] = None
+        """Return the metrics that were compared, the objectives first."""
+        names = dict.fromkeys(self.objectives)
         for pair in self.pairs:
             names.update(dict.fromkeys(cell.metric for cell in pair.cells))
         return list(names)
@@ -156,6 +155,7 @@ def compare(
         notes=_notes(first, second),
         verdict=_overall_verdict(first, second, pairs),
     )
+    comparison.objectives = [objective.metric for objective in first.scan.objectives]
     if first.scan.objective:
         comparison.objective = first.scan.objective.metric
     return comparison
@@ -206,7 +206,17 @@ def _notes(first: Record, second: Record) -> list[str]:
         if origin and origin.changes:
             changes = "; ".join(origin.changes)
             notes.append(f"{record.name} is a variation of {origin.name}: {changes}.")
+    if len(first.scan.objectives) > 1 and second.scan.objectives == first.scan.objectives:
+        fronts = [f"{_front_text(record)} in {record.name}" for record in records]
+        notes.append(f"Pareto front: {'; '.join(fronts)}.")
     return notes
+
+
+def _front_text(record: Record) -> str:
+    """Return the variants of a Pareto front, or the first of them and how many more there are."""
+    ids = [variant.id for variant in record.view.pareto()]
+    more = f" and {len(ids) - NAMES_SHOWN:,} more" if len(ids) > NAMES_SHOWN else ""
+    return (", ".join(ids[:NAMES_SHOWN]) or "none") + more
 
 
 # one pair of variants -----------------------------------------------------------------------

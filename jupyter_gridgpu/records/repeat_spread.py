@@ -12,15 +12,15 @@ from jupyter_gridgpu.records.record import Record
 def metric_value(first: Record, variant: VariantView, metric: str) -> float | None:
     """Return the value of a metric that is compared, or None if the variant has none.
 
-    For the objective of the `first` scan, that is the value reduced as this scan asks for it, also
+    For an objective of the `first` scan, that is the value reduced as this scan asks for it, also
     if the variant is one of the second scan. For other metrics, that is the last value.
     """
     series = variant.metrics.get(metric)
     if series is None or not series.n:
         return None
-    objective = first.scan.objective
-    if objective is not None and objective.metric == metric:
-        return series.reduced(objective.reduction)
+    for objective in first.scan.objectives:
+        if objective.metric == metric:
+            return series.reduced(objective.reduction)
     return series.last
 
 

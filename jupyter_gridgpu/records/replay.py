@@ -130,6 +130,7 @@ def _replay_spec(record: Record, options: Options, container: Container) -> Scan
         choice="",
         # All points are given.
         own_points=0,
+        warm_start=(),
         **backend_fields(options, container),
     )
 

@@ -1,24 +1,25 @@
 """Finds the variants of a scan that `--only` selects.
 
-A selection is a list of ids (`v0003,v0007`), a state (`failed`), `best 5`, or a condition
-(`lr < 1e-3 and loss < 0.2`).
+A selection is a list of ids (`v0003,v0007`), a state (`failed`), `best 5`, `pareto` for the Pareto
+front of several objectives, or a condition (`lr < 1e-3 and loss < 0.2`).
 """
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping
 from typing import Any
 
 from jupyter_gridgpu.errors import UsageError
 from jupyter_gridgpu.model.job import STATES
+from jupyter_gridgpu.model.ranking import rankable
 from jupyter_gridgpu.model.view import ScanView, VariantView
 from jupyter_gridgpu.records.condition import Condition
 
 TEXT_LIMIT = 2000  # characters of a selection
 _IDS = re.compile(r"v\d{4,7}(\s*,\s*v\d{4,7})*")
 _BEST = re.compile(r"best\s+(\d{1,6})")
+PARETO = "pareto"
 
 
 def select_variants(view: ScanView, text: str) -> list[VariantView]:
@@ -47,6 +48,8 @@ def _selected(view: ScanView, text: str) -> list[VariantView]:
         return _with_ids(view, re.findall(r"v\d+", text))
     if text in STATES:
         return [variant for variant in variants if variant.state == text]
+    if text == PARETO:
+        return _pareto(view)
     best = _BEST.fullmatch(text)
     if best is not None:
         return _best(view, variants, int(best[1]))
@@ -67,23 +70,28 @@ def _with_ids(view: ScanView, ids: list[str]) -> list[VariantView]:
 
 def _best(view: ScanView, variants: list[VariantView], count: int) -> list[VariantView]:
     """Return the `count` best variants that are done, in the order of the scan."""
-    objective = view.scan.objective
-    if objective is None:
+    if len(view.objectives) > 1:
+        raise UsageError(
+            f"--only best: {view.scan.name} has several objectives and no single best; --only"
+            f" {PARETO} selects its Pareto front."
+        )
+    if view.objective is None:
         raise UsageError(
             f"--only best: {view.scan.name} has no objective that could rank its variants."
         )
-    ranked = []
-    for variant in variants:
-        if variant.state != "done":
-            continue
-        value = view.value(variant)
-        # NaN cannot be ranked: a training that diverged is never among the best.
-        if value is not None and not math.isnan(value):
-            ranked.append((-objective.sign * value, variant))
-    # Sorted by value alone, so that of two variants with equal values the earlier one comes first.
-    ranked.sort(key=lambda item: item[0])
-    best_ids = {variant.id for _, variant in ranked[:count]}
+    # A training that diverged is never among the best.
+    best_ids = {variant.id for variant in rankable(variants, view.objective)[:count]}
     return [variant for variant in variants if variant.id in best_ids]
+
+
+def _pareto(view: ScanView) -> list[VariantView]:
+    """Return the variants of the Pareto front, in the order of the scan."""
+    if len(view.objectives) < 2:
+        raise UsageError(
+            f"--only {PARETO}: {view.scan.name} has not several objectives, so it has no Pareto"
+            " front; 'best 5' selects by its only one."
+        )
+    return view.pareto()
 
 
 def _names(view: ScanView, variants: list[VariantView]) -> set[str]:

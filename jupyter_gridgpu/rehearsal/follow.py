@@ -42,9 +42,7 @@ class Follower:
         self._handle = handle
         self._say = say
         self._epochs_at_first = 0
-        self._metric: str | None = None
-        if handle.scan.objective:
-            self._metric = handle.scan.objective.metric
+        self._metrics = [objective.metric for objective in handle.scan.objectives]
 
     def follow(self) -> None:
         """Follow the rehearsal until it has ended."""
@@ -74,14 +72,14 @@ class Follower:
             self._handle.stop()
 
     def _count_epochs(self, variant: VariantView, now: float) -> None:
-        """Note when the objective was first reported, and how long the next epoch takes.
+        """Note when all objectives were first reported, and how long the next epoch takes.
 
         Without an objective, the first metric that is reported counts.
         """
-        metric = self._metric or next(iter(variant.metrics), "")
-        if metric not in variant.metrics:
+        names = self._metrics or [next(iter(variant.metrics), "")]
+        if any(name not in variant.metrics for name in names):
             return
-        count = variant.metrics[metric].n
+        count = min(variant.metrics[name].n for name in names)
         if self.first_at is not None:
             # Several epochs may have passed between two looks, if they are short.
             if count > self._epochs_at_first and self.epoch_s is None:

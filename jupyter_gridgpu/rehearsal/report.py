@@ -40,7 +40,7 @@ class RehearsalReport:
     epoch_s: float | None  # how long each later epoch takes
     peak_mb: float | None
     metrics: list[str]
-    objective: str | None
+    objective: str | None  # several are joined by commas
     objective_seen: bool
     files: list[str]  # sent along with the notebook
     wrote: list[str]  # written by the notebook, with their sizes
@@ -56,11 +56,10 @@ def report(scan: ScanSpec, handle: ScanHandle, follower: Follower) -> RehearsalR
     """Return what the rehearsal `handle` of `scan` showed."""
     # A runner that died at once has proposed no variant.
     variant = handle.view.variants.get(FIRST) or VariantView(FIRST, 0, 0, {})
-    metric = None
-    if scan.objective:
-        metric = scan.objective.metric
-    seen = _is_objective_seen(variant, metric)
-    passed, verdict = _verdict(variant, follower, metric, seen)
+    wanted = [objective.metric for objective in scan.objectives]
+    missing = [name for name in wanted if name not in variant.metrics]
+    seen = not missing if wanted else bool(variant.metrics) or variant.state == "done"
+    passed, verdict = _verdict(variant, follower, ", ".join(missing or wanted), seen)
     hint = None
     if not passed:
         hint = _hint(handle.name, verdict)
@@ -83,7 +82,7 @@ def report(scan: ScanSpec, handle: ScanHandle, follower: Follower) -> RehearsalR
         epoch_s=_rounded(follower.epoch_s),
         peak_mb=variant.peak_mb or variant.usage.get("memory_mb"),
         metrics=list(variant.metrics),
-        objective=metric,
+        objective=", ".join(wanted) or None,
         objective_seen=seen,
         files=list(scan.files),
         wrote=_written_files(handle, variant),
@@ -96,15 +95,7 @@ def report(scan: ScanSpec, handle: ScanHandle, follower: Follower) -> RehearsalR
     )
 
 
-def _is_objective_seen(variant: VariantView, metric: str | None) -> bool:
-    if metric:
-        return metric in variant.metrics
-    return bool(variant.metrics) or variant.state == "done"
-
-
-def _verdict(
-    variant: VariantView, follower: Follower, metric: str | None, seen: bool
-) -> tuple[bool, str]:
+def _verdict(variant: VariantView, follower: Follower, metric: str, seen: bool) -> tuple[bool, str]:
     """Return whether the rehearsal passed, and why in one sentence."""
     names = ", ".join(list(variant.metrics)[:NAMES_LIMIT]) or "none"
     was_stopped = follower.enough and variant.state == "cancelled"

@@ -7,11 +7,12 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from jupyter_gridgpu.model.job import END_STATES, variant_id
-from jupyter_gridgpu.model.ranking import mean
+from jupyter_gridgpu.model.ranking import by_point, known_means
 from jupyter_gridgpu.model.records import VariantProposed
 from jupyter_gridgpu.model.view import ScanView, VariantView
-from jupyter_gridgpu.samplers.base import Trial
+from jupyter_gridgpu.samplers.base import EARLIER, OWN, SAMPLED, Trial
 from jupyter_gridgpu.store import points as points_file
+from jupyter_gridgpu.store.earlier import EarlierResult
 
 
 def missing_variants(view: ScanView) -> list[tuple[str, int, int]]:
@@ -44,10 +45,12 @@ def free_ids(view: ScanView) -> Iterator[str]:
 def history(view: ScanView) -> list[Trial]:
     """Return the points so far as a sampler sees them, in the order in which they were proposed."""
     searched = view.scan.space.searched
-    variants_of: dict[int, list[VariantView]] = {}
-    for variant in view.variants.values():
-        variants_of.setdefault(variant.point, []).append(variant)
-    return [_trial(view, variants_of[point], searched) for point in sorted(variants_of)]
+    return [_trial(view, group, searched) for group in by_point(view.variants.values()).values()]
+
+
+def earlier_trials(results: Iterable[EarlierResult]) -> list[Trial]:
+    """Return results of earlier scans as a sampler sees them."""
+    return [Trial(dict(result.params), {}, "done", result.values, EARLIER) for result in results]
 
 
 def _trial(view: ScanView, variants: list[VariantView], searched: Iterable[str]) -> Trial:
@@ -56,20 +59,15 @@ def _trial(view: ScanView, variants: list[VariantView], searched: Iterable[str])
     given = variants[0].params
     params = {name: given[name] for name in searched if name in given}
     attrs = variants[0].attrs
+    source = OWN if variants[0].point < view.scan.own_points else SAMPLED
     # The mean of some of the repeats would change later. A sampler gets it once all have ended.
     if any(variant.state not in END_STATES or view.wants_job(variant) for variant in variants):
-        return Trial(params, attrs, "running")
-    done = [view.values(variant) for variant in variants if variant.state == "done"]
-    means = tuple(_mean(values) for values in zip(*done, strict=True))
-    if all(value is None for value in means):
-        return Trial(params, attrs, "failed")
-    return Trial(params, attrs, "done", means)
-
-
-def _mean(values: Iterable[float | None]) -> float | None:
-    """Return the mean of the values that are known, or None if there are none."""
-    known = [value for value in values if value is not None]
-    return mean(known) if known else None
+        return Trial(params, attrs, "running", source=source)
+    done = [variant for variant in variants if variant.state == "done"]
+    found = known_means(done, view.scan.objectives)
+    if all(value is None for value in found):
+        return Trial(params, attrs, "failed", source=source)
+    return Trial(params, attrs, "done", found, source)
 
 
 def missing_points(view: ScanView, path: Path) -> list[VariantProposed]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import replace
+from functools import cached_property
 from itertools import islice
 
 from jupyter_gridgpu import samplers
@@ -15,8 +16,9 @@ from jupyter_gridgpu.model.program import given_by, meant_by, point_key
 from jupyter_gridgpu.model.records import VariantProposed
 from jupyter_gridgpu.runner import policy
 from jupyter_gridgpu.runner.driven_scan import DrivenScan
-from jupyter_gridgpu.samplers.base import Proposal, Sampler
+from jupyter_gridgpu.samplers.base import Proposal, Sampler, Trial
 from jupyter_gridgpu.samplers.untried import UntriedPoints
+from jupyter_gridgpu.store import earlier
 from jupyter_gridgpu.store import points as points_file
 from jupyter_gridgpu.store.paths import read_json
 
@@ -76,10 +78,9 @@ class PointProposer:
         if count <= 0:
             return []
         view = self._scan.view
-        # The history of a scan with thousands of points is long, and not every sampler reads it.
-        history = policy.history(view) if self._sampler.adaptive else []
+        # The sampler's own points are counted from 0, whatever was tried before them.
         index = view.growth.sampled_before(view.points)
-        return sampler.propose(history, count, self._scan.spec.seed, index)
+        return sampler.propose(self._history(), count, self._scan.spec.seed, index)
 
     def _record(self, first: int, proposals: list[Proposal]) -> None:
         """Record the variants of some new points, of which the first has this number."""
@@ -104,6 +105,21 @@ class PointProposer:
         given = points_file.read(self._scan.paths.points)
         chosen = (spec.space.point(meant_by(point["params"])).chosen for point in given)
         return UntriedPoints(sampler, frozenset(map(point_key, chosen)))
+
+    def _history(self) -> list[Trial]:
+        """Return all trials so far, those of earlier scans first."""
+        # The history of a scan with thousands of points is long, and not every sampler reads it.
+        if not self._sampler.adaptive:
+            return []
+        return [*self._earlier, *policy.history(self._scan.view)]
+
+    @cached_property
+    def _earlier(self) -> list[Trial]:
+        """The results of earlier scans that the scan was made with."""
+        spec = self._scan.spec
+        if not spec.warm_start:
+            return []
+        return policy.earlier_trials(earlier.read(self._scan.paths.earlier, spec))
 
     def allowed_points(self) -> int:
         """Return how many points can be proposed now."""
@@ -159,12 +175,11 @@ class PointProposer:
             return Proposal(own[0])
         # No job was sent, so nothing is lost if a sampler that learns gives another point now. The
         # others give the point that the space of that time had.
-        history = policy.history(view) if self._sampler.adaptive else []
         space = view.growth.space_at(point)
         if space is not self._space:
             sampler = self._without_given(samplers.load_for(replace(spec, space=space)))
         index = view.growth.sampled_before(point)
-        return next(iter(sampler.propose(history, 1, spec.seed, index)), None)
+        return next(iter(sampler.propose(self._history(), 1, spec.seed, index)), None)
 
     def _own_point(self, point: int) -> Proposal | None:
         """Return a point that the user gave when the scan was started."""

@@ -19,6 +19,7 @@ from typing import Any
 
 import pytest
 
+from jupyter_gridgpu.errors import UsageError
 from jupyter_gridgpu.model import numbers
 from jupyter_gridgpu.model.axes import axis_index, axis_value
 from jupyter_gridgpu.model.grammar import parse_space
@@ -51,6 +52,8 @@ VALLEY = parse_space("x = uniform(-5, 5)\ny = uniform(-5, 5)")
 LOWEST = {"x": 1.0, "y": -2.0}  # the point of the valley where the value is zero
 SLOPE = parse_space("x = uniform(0, 1)\ny = uniform(0, 1)")
 TRIALS, SEEDS = 40, 5  # learning is random: one search may be lucky
+ONE = (Objective("value", "minimize"),)
+TWO = (Objective("near", "minimize"), Objective("far", "maximize"))
 
 
 class SamplerContract:
@@ -62,6 +65,7 @@ class SamplerContract:
     adaptive = False  # whether results change what is proposed next
     continuous = True  # whether it takes ranges that have no steps
     conditions = True  # whether it takes spaces in which not every axis is always active
+    several = True  # whether it takes several objectives
     complete = False  # whether it proposes every point of a discrete space once and then none
 
     def make(self, space: Space, objectives: Sequence[Objective]) -> Sampler:
@@ -70,9 +74,9 @@ class SamplerContract:
 
     # Helpers.
 
-    def sampler(self, space: Space) -> Sampler:
-        """Return a new sampler that minimizes."""
-        return self.make(space, [Objective("value", "minimize")])
+    def sampler(self, space: Space, objectives: Sequence[Objective] = ONE) -> Sampler:
+        """Return a new sampler; it minimizes, unless other objectives are given."""
+        return self.make(space, objectives)
 
     def spaces(self) -> list[Space]:
         """Return the spaces that the sampler must take."""
@@ -96,6 +100,37 @@ class SamplerContract:
         return history
 
     # The contract.
+
+    def test_several_objectives_are_taken_or_refused(self) -> None:
+        if not self.several:
+            with pytest.raises(UsageError, match="several"):
+                self.sampler(self.spaces()[0], TWO)
+            return
+        for space in self.spaces():
+            history: list[Trial] = []
+            kept = self.sampler(space, TWO)
+            for index in range(12):
+                found = kept.propose(history, 1, 3, index)
+                known = [travelled(trial) for trial in history]
+                again = self.sampler(space, TWO).propose(known, 1, 3, index)
+                assert repr(again) == repr(found)
+                for proposal in found:
+                    check_inside(space, proposal.params)
+                history += [ended(proposal, index, len(TWO)) for proposal in found]
+
+    def test_bad_results_of_several_objectives_are_survived(self) -> None:
+        bad = (math.nan, math.inf, -math.inf, None, 1e308)
+        for space in self.spaces() if self.several else ():
+            points = self.sampler(space, TWO).propose([], 5, 0, 0)
+            for value in bad:
+                pairs = [(value, 0.5), (0.5, value), (value, value), (0.1, 0.2)]
+                history = [
+                    Trial(point.params, point.attrs, "done", pair)
+                    for point in points
+                    for pair in pairs
+                ]
+                for proposal in self.sampler(space, TWO).propose(history, 2, 0, len(history)):
+                    check_inside(space, proposal.params)
 
     def test_it_says_whether_it_learns(self) -> None:
         assert self.sampler(self.spaces()[0]).adaptive is self.adaptive
@@ -231,43 +266,64 @@ class LearnsContract(SamplerContract):
     """What a sampler must do in addition if it learns from results."""
 
     adaptive = True
+    trials = TRIALS  # it needs at most so many to be better than chance
 
     def test_it_learns(self) -> None:
         """Its best points in a valley are better than those of a random search.
 
         Compared is the median over the seeds, each with as many trials.
         """
-        mine = statistics.median(best_of(self.sampler(VALLEY), seed) for seed in range(SEEDS))
-        random = statistics.median(
-            best_of(RandomSampler(VALLEY, ()), seed) for seed in range(SEEDS)
+        mine, random = (
+            statistics.median(best_of(sampler, seed, self.trials) for seed in range(SEEDS))
+            for sampler in (self.sampler(VALLEY), RandomSampler(VALLEY, ()))
         )
         assert mine < random
+
+    def test_it_learns_from_several_objectives(self) -> None:
+        """Its later points are nearer to the Pareto front than its first ones.
+
+        The front is the line between the two points where one of the objectives is best.
+        """
+        early, late = [], []
+        for seed in range(2) if self.several else ():
+            history: list[Trial] = []
+            sampler = self.sampler(VALLEY, TWO)
+            for index in range(2 * self.trials):
+                (point,) = sampler.propose(history, 1, seed, index)
+                x, y = point.params["x"], point.params["y"]
+                values = ((x + 1) ** 2 + y**2, -((x - 1) ** 2) - y**2)
+                history.append(Trial(point.params, point.attrs, "done", values))
+            distances = [abs(trial.params["y"]) for trial in history]
+            early += distances[: self.trials // 2]
+            late += distances[-self.trials // 2 :]
+        assert not self.several or statistics.mean(late) < 0.75 * statistics.mean(early)
 
     @pytest.mark.parametrize("direction", ["minimize", "maximize"])
     def test_it_goes_where_the_objective_says(self, direction: str) -> None:
         """The later half of the points on a slope lies on the good side."""
         history: list[Trial] = []
         heights: list[float] = []
-        for index in range(TRIALS):
+        for index in range(self.trials):
             sampler = self.make(SLOPE, [Objective("value", direction)])
             (point,) = sampler.propose(history, 1, 0, index)
             height = point.params["x"] + point.params["y"]
             heights.append(height)
             history.append(Trial(point.params, point.attrs, "done", (height,)))
-        late = statistics.mean(heights[TRIALS // 2 :])
+        late = statistics.mean(heights[self.trials // 2 :])
         assert (late > 1) == (direction == "maximize")
 
 
-def ended(proposal: Proposal, index: int) -> Trial:
+def ended(proposal: Proposal, index: int, objectives: int = 1) -> Trial:
     """Return a trial of a point. Of seven trials, one fails, one is NaN, one still runs."""
     kind = index % 7
     if kind == 3:
         return Trial(proposal.params, proposal.attrs, "failed")
     if kind == 4:
-        return Trial(proposal.params, proposal.attrs, "done", (math.nan,))
+        return Trial(proposal.params, proposal.attrs, "done", (math.nan,) * objectives)
     if kind == 5:
         return Trial(proposal.params, proposal.attrs, "running")
-    return Trial(proposal.params, proposal.attrs, "done", (float((index * 37) % 11),))
+    values = tuple(float((index * 37 + number) % 11) for number in range(objectives))
+    return Trial(proposal.params, proposal.attrs, "done", values)
 
 
 def waiting(sampler: Sampler, n: int) -> list[Trial]:
@@ -321,11 +377,11 @@ def check_on_axis(axis: Axis, value: Any) -> None:
         assert value == axis_value(axis, axis_index(axis, value))
 
 
-def best_of(sampler: Sampler, seed: int) -> float:
+def best_of(sampler: Sampler, seed: int, trials: int = TRIALS) -> float:
     """Return the least value that a sampler finds in the valley."""
     history: list[Trial] = []
     values: list[float] = []
-    for index in range(TRIALS):
+    for index in range(trials):
         (point,) = sampler.propose(history, 1, seed, index)
         value = sum((point.params[name] - lowest) ** 2 for name, lowest in LOWEST.items())
         values.append(value)

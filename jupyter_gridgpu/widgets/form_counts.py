@@ -16,6 +16,7 @@ SAMPLER_WORDS = {
     "sobol": "even points",
     "tpe": _LEARNS,
     "cmaes": _LEARNS,
+    "nsgaii": _LEARNS,
 }
 
 

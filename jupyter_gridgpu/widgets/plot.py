@@ -32,6 +32,7 @@ _LOOK_ALIKES = str.maketrans(
 def chart(handle: ScanHandle) -> Any:
     """Return a chart of the objective against each parameter that varies, side by side.
 
+    Each of several objectives has a row of its own, in which the Pareto front is drawn as diamonds.
     Without an objective, the first metric is drawn. Raises UsageError if altair is missing, or if
     no variant has a value yet.
     """
@@ -40,21 +41,36 @@ def chart(handle: ScanHandle) -> Any:
     except ImportError:
         raise UsageError("plot() needs altair: pip install altair.") from None
     handle.refresh()
-    metric = _metric(handle)
     names = [name for name in handle.scan.space.varied if _is_given(handle, name)]
-    rows = _rows(handle, metric, names)
-    if not names or all(row["y"] is None for row in rows):
+    metrics = _metrics(handle)
+    rows_of = {metric: _rows(handle, metric, names) for metric in metrics}
+    values = [row["y"] for rows in rows_of.values() for row in rows]
+    if not names or all(value is None for value in values):
         raise UsageError(f"{handle.name} has nothing to plot yet.")
+    charts = [_panels(altair, handle, rows, metric, names) for metric, rows in rows_of.items()]
+    return charts[0] if len(charts) == 1 else altair.vconcat(*charts)
+
+
+def _panels(
+    altair: Any, handle: ScanHandle, rows: list[dict[str, Any]], metric: str, names: list[str]
+) -> Any:
+    """Return the panels of one metric, one for each parameter."""
     base = _points(altair, rows)
     y = altair.Y("y:Q", title=plot_text(metric)).scale(zero=False)
     # A reader of the page may take a tip that is called `image` for the address of a picture.
     tips = ["id:N", "state:N", altair.Tooltip("y:Q", title="value")]
+    shape = {}
+    if len(handle.view.objectives) > 1:
+        scale = altair.Scale(domain=["front", "other"], range=["diamond", "circle"])
+        shape = {"shape": altair.Shape("pareto:N", title="Pareto", scale=scale)}
+        tips.append("pareto:N")
     panels = [
         base.encode(
             x=_parameter_axis(altair, handle, f"x{i}", name),
             y=y,
             color=altair.Color("state:N"),
             tooltip=tips,
+            **shape,
         )
         for i, name in enumerate(names)
     ]
@@ -63,7 +79,10 @@ def chart(handle: ScanHandle) -> Any:
 
 def _points(altair: Any, rows: list[dict[str, Any]]) -> Any:
     """Return a chart with a point for each row, without axes yet."""
-    points = altair.Chart(altair.Data(values=rows)).mark_circle(size=60)
+    chart = altair.Chart(altair.Data(values=rows))
+    # A circle has one shape; a point has any.
+    several = rows and "pareto" in rows[0]
+    points = chart.mark_point(size=60, filled=True) if several else chart.mark_circle(size=60)
     return points.properties(width=180, height=180)
 
 
@@ -75,11 +94,16 @@ def _rows(handle: ScanHandle, metric: str, names: list[str]) -> list[dict[str, A
     """Return what is plotted of each variant: `y` is its metric, `x0`, `x1`, ... its parameters."""
     rows = []
     with handle.lock:
+        front = {variant.id for variant in handle.view.pareto()}
+        several = len(handle.view.objectives) > 1
+        reductions = {one.metric: one.reduction for one in handle.view.objectives if several}
         for variant in handle.view.variants.values():
             series = variant.metrics.get(metric)
             row = {"id": variant.id, "state": variant.state, "y": None}
             if series is not None:
-                row["y"] = _plotted(series.last)
+                row["y"] = _plotted(series.reduced(reductions.get(metric, "last")))
+            if several:
+                row["pareto"] = "front" if variant.id in front else "other"
             row.update(
                 {f"x{i}": _plotted(variant.params.get(name)) for i, name in enumerate(names)}
             )
@@ -113,11 +137,11 @@ def _parameter_axis(altair: Any, handle: ScanHandle, column: str, name: str) -> 
     return altair.X(f"{column}:Q", title=title).scale(scale)
 
 
-def _metric(handle: ScanHandle) -> str:
-    """Return the name of the metric to draw, or an empty text if no job reported any."""
-    if handle.scan.objective:
-        return handle.scan.objective.metric
+def _metrics(handle: ScanHandle) -> list[str]:
+    """Return the names of the metrics to draw: the objectives, else the first one, if any."""
+    if handle.view.objectives:
+        return [objective.metric for objective in handle.view.objectives]
     for variant in handle.view.variants.values():
         for name in variant.metrics:
-            return name
-    return ""
+            return [name]
+    return []

@@ -18,7 +18,8 @@ def html(head: wire.Head, rows: list[wire.Row]) -> str:
     """
     metrics = row_text.metric_names(head, rows, METRIC_LIMIT)
     labels = [row_text.metric_label(head, name) for name in metrics]
-    names = ["id", "state", *head["varied"], "epoch", *labels, "time", ""]
+    marks = ["Pareto"] if len(row_text.objectives(head)) > 1 else []
+    names = ["id", "state", *marks, *head["varied"], "epoch", *labels, "time", ""]
     heads = "".join(f"<th>{html_text(name)}</th>" for name in names)
     body = "".join(_row(head, row, metrics) for row in rows[:ROW_LIMIT])
     table = f"<table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>"
@@ -40,6 +41,8 @@ def _caption(head: wire.Head) -> str:
         metric = html_name(head["objective"]["metric"])
         value = html_text(number_text(decode(head["best_value"]), 4))
         best = f"; best {metric} {value} in {html_text(head['best'])}"
+    elif len(row_text.objectives(head)) > 1:
+        best = f"; {len(head.get('pareto', ())):,} in the Pareto front"
     name = html_name(head["name"])
     notebook = html_name(head["notebook"])
     return f"<b>{name}</b>: {notebook}, {head['state']}; {counts or 'no variants yet'}{best}"
@@ -48,11 +51,14 @@ def _caption(head: wire.Head) -> str:
 def _row(head: wire.Head, row: wire.Row, metrics: list[str]) -> str:
     """Return one variant as a row of the table."""
     name = row["id"]
-    if name == head["best"]:
+    is_best = name in row_text.best_ids(head)
+    if is_best:
         name += " ★"
+    marks = ["front" if is_best else ""] if len(row_text.objectives(head)) > 1 else []
     texts = [
         name,
         row["state"],
+        *marks,
         *(row_text.parameter_cell(row, name) for name in head["varied"]),
         row_text.step_text(row),
         *(row_text.metric_text(head, row, name) for name in metrics),

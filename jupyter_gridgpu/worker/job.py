@@ -290,7 +290,7 @@ class _JobRun:
             metrics=self._metrics,
             limits=self._limits,
             usage=self._usage,
-            objective=job.get("objective"),
+            objectives=_objectives(job),
             log=self._job_log,
             scratch=self._scratch,
             provenance=provenance,
@@ -318,3 +318,10 @@ class _JobRun:
         if self._limits.ending is not None:
             return ended_outside_cells(self._limits.ending, execution.cell, self._metrics.last_step)
         return {"state": "done"}
+
+
+def _objectives(job: dict[str, Any]) -> list[str]:
+    """Return the metrics of the objectives; earlier versions wrote one alone."""
+    only = job.get("objective")
+    found: list[str] = job.get("objectives") or ([only] if only else [])
+    return found

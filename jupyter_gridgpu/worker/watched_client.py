@@ -18,7 +18,7 @@ import inspect
 import queue
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -53,15 +53,15 @@ _NOT_FINITE = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
 class Execution:
     """What one execution of a notebook works with. papermill hands the object on to the client.
 
-    `objective` is the metric that ranks variants, None if there is none. `scratch` is a folder on
-    this node with a short path. `cell` is the cell that runs or ran last, counted as In [n] does
-    in the user's own notebook. `raised` is the error with which a cell failed.
+    `objectives` are the metrics that rank variants. `scratch` is a folder on this node with a short
+    path. `cell` is the cell that runs or ran last, counted as In [n] does in the user's own
+    notebook. `raised` is the error with which a cell failed.
     """
 
     metrics: MetricsRecorder
     limits: Limits
     usage: UsageSampler
-    objective: str | None
+    objectives: Sequence[str]
     log: JobLog
     scratch: Path
     provenance: Provenance
@@ -173,7 +173,8 @@ class WatchedClient(KeepingClient):
                 self._output.end_cell()
                 self.nb_man.cell_complete(self.nb.cells[index], cell_index=index)
         else:
-            self._ask_objective()
+            for name in self.execution.objectives:
+                self._ask_objective(name)
 
     def execute_cell(self, cell: Any, index: int) -> Any:
         """Run one cell with the watch beside it. Raises CellExecutionError if the cell fails."""
@@ -221,12 +222,11 @@ class WatchedClient(KeepingClient):
         # When the cell ends, `_execute_watched` cancels what follows.
         await Interruption(self.km, self.execution.limits.grace, self.execution.log.say).run()
 
-    # Ask the objective --------------------------------------------------------------------------
+    # Ask the objectives -------------------------------------------------------------------------
 
-    def _ask_objective(self) -> None:
-        """Read the objective from a variable of the notebook, if the notebook did not report it."""
-        name = self.execution.objective
-        if name is None or name in self.execution.metrics.names:
+    def _ask_objective(self, name: str) -> None:
+        """Read an objective from a variable of the notebook, if the notebook did not report it."""
+        if name in self.execution.metrics.names:
             return
         if not name.isidentifier() or self.execution.language != PYTHON:
             return

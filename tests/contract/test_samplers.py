@@ -45,3 +45,9 @@ class TestTpe(Named, SamplesContract, LearnsContract):
 class TestCmaEs(Named, SamplesContract, LearnsContract):
     name = "cmaes"
     conditions = False
+    several = False
+
+
+class TestNsgaII(Named, SamplesContract, LearnsContract):
+    name = "nsgaii"
+    trials = 60  # three generations

@@ -27,6 +27,7 @@ KINDS = {  # word of `--to` -> module
     "mlflow": "mlflow_runs",
     "html": "html_report",
 }
+RANKED = ("csv", "parquet", "json", "optuna", "html")  # formats that tell how variants rank
 WITH_CURVES = ("csv", "parquet")  # formats in which a user chooses between variants and curves
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from jupyter_gridgpu.model.job import MESSAGE_LIMIT
 from jupyter_gridgpu.model.metrics import thinned
+from jupyter_gridgpu.model.ranking import in_rank
 from jupyter_gridgpu.model.units import duration_text, number_text
 from jupyter_gridgpu.model.view import VariantView
 from jupyter_gridgpu.records.export.html_curves import Point, draw_curves
@@ -25,6 +26,7 @@ from jupyter_gridgpu.records.record import Record
 SUFFIX = ".html"
 METRICS_SHOWN = 12
 CURVES_SHOWN = 200
+FRONT_SHOWN = 100  # variants of a Pareto front that are listed above the table
 POINTS_SHOWN = 100  # of one curve
 VALUES_SHOWN = 5  # of one fact, where the jobs of a scan have several
 TEXT_SHOWN = 5000  # characters
@@ -59,7 +61,7 @@ _PAGE = """\
 def write(record: Record, target: Path, curves: bool) -> None:
     """Write the page in UTF-8."""
     metrics = _metric_names(record)
-    ranked = _ranked(record)
+    ranked = in_rank(record.variants, record.view.objectives)
     sections = [
         _head(record),
         _best(record),
@@ -92,8 +94,10 @@ def _head(record: Record) -> str:
 
 
 def _best(record: Record) -> str:
-    """Return the section on the best variant; empty if no variant can be ranked."""
-    best, objective = record.view.best(), record.scan.objective
+    """Return the section on the best variant or the front; empty if no variant can be ranked."""
+    best, objective = record.view.best(), record.view.objective
+    if len(record.view.objectives) > 1:
+        return _front(record)
     if best is None or objective is None:
         return ""
     params = ", ".join(
@@ -107,15 +111,35 @@ def _best(record: Record) -> str:
     )
 
 
+def _front(record: Record) -> str:
+    """Return the section on the Pareto front of several objectives."""
+    front = record.view.pareto()
+    wanted = ", ".join(
+        f"{html_name(objective.label)} {html_text(objective.direction)}d"
+        for objective in record.view.objectives
+    )
+    listed = ", ".join(f"<b>{html_text(variant.id)}</b>" for variant in front[:FRONT_SHOWN])
+    more = f" and {len(front) - FRONT_SHOWN:,} more" if len(front) > FRONT_SHOWN else ""
+    return (
+        f"<h2>Pareto front</h2><p>{listed or 'None'}{more}: {wanted}. No other point is as good in"
+        " all objectives and better in one.</p>"
+    )
+
+
 # the table ----------------------------------------------------------------------------------
 
 
 def _table(record: Record, metrics: list[str], ranked: list[VariantView]) -> str:
-    varied, best = record.scan.space.varied, record.view.best()
+    varied, best, front = record.scan.space.varied, record.view.best(), None
     head = "<th>id</th><th>state</th>"
+    if len(record.view.objectives) > 1:
+        front = {variant.id for variant in record.view.pareto()}
+        head += "<th>Pareto</th>"
     for name in (*varied, *metrics, "time"):
         head += f'<th class="n">{html_text(name)}</th>'
-    rows = [_row(variant, varied, metrics, variant is best) for variant in ranked]
+    rows = [
+        _row(record, variant, metrics, front or {best.id if best else ""}) for variant in ranked
+    ]
     fixed = _assignments(record.scan.space.fixed.items())
     same_in_all = ""
     if fixed:
@@ -127,16 +151,19 @@ def _table(record: Record, metrics: list[str], ranked: list[VariantView]) -> str
     )
 
 
-def _row(variant: VariantView, varied: list[str], metrics: list[str], is_best: bool) -> str:
-    numbers = [_parameter(variant, name) for name in varied]
-    numbers += [_last_value(variant, name) for name in metrics]
+def _row(record: Record, variant: VariantView, metrics: list[str], best_ids: set[str]) -> str:
+    numbers = [_parameter(variant, name) for name in record.scan.space.varied]
+    numbers += [_value(record, variant, name) for name in metrics]
     numbers.append(_time_spent(variant))
     cells = "".join(f'<td class="n">{text}</td>' for text in numbers)
     opening = "<tr>"
-    if is_best:
+    if variant.id in best_ids:
         opening = "<tr class=best>"
+    mark = ""
+    if len(record.view.objectives) > 1:
+        mark = f"<td>{'front' if variant.id in best_ids else ''}</td>"
     return (
-        f"{opening}<td>{html_text(variant.id)}</td><td>{html_text(variant.state)}</td>{cells}"
+        f"{opening}<td>{html_text(variant.id)}</td><td>{html_text(variant.state)}</td>{mark}{cells}"
         f"<td>{html_text(variant.message or '', MESSAGE_LIMIT)}</td></tr>"
     )
 
@@ -147,7 +174,13 @@ def _time_spent(variant: VariantView) -> str:
     return NOTHING
 
 
-def _last_value(variant: VariantView, name: str) -> str:
+def _value(record: Record, variant: VariantView, name: str) -> str:
+    """Return the value of a metric: of several objectives as they rank, else the last one."""
+    objectives = record.view.objectives
+    if len(objectives) > 1:
+        for objective, value in zip(objectives, record.view.values(variant), strict=True):
+            if objective.metric == name:
+                return _shown(value)
     series = variant.metrics.get(name)
     if series is None or not series.n:
         return NOTHING
@@ -158,49 +191,32 @@ def _parameter(variant: VariantView, name: str) -> str:
     """Return the value of a parameter; one that is not active at this point has none."""
     if name not in variant.params:
         return NOTHING
-    return html_text(number_text(variant.params[name], 4), VALUE_SHOWN)
+    return _value_text(variant.params[name])
 
 
-def _shown(value: Any) -> str:
+def _shown(value: float | None) -> str:
+    """Return the value of a metric; None stands for one that is not there."""
+    return NOTHING if value is None else _value_text(value)
+
+
+def _value_text(value: Any) -> str:
     """Return a value as escaped text, a number with 4 digits."""
-    if value is None:
-        return NOTHING
     return html_text(number_text(value, 4), VALUE_SHOWN)
 
 
 def _assignments(values: Iterable[tuple[str, Any]]) -> str:
     """Return names and values as one sentence: `lr = 0.1000, units = 64`."""
-    return ", ".join(f"{html_name(name)} = <bdi>{_shown(value)}</bdi>" for name, value in values)
+    return ", ".join(
+        f"{html_name(name)} = <bdi>{_value_text(value)}</bdi>" for name, value in values
+    )
 
 
 def _metric_names(record: Record) -> list[str]:
-    """Return the metrics that are shown, the objective first."""
-    names: dict[str, None] = {}
-    if record.scan.objective:
-        names[record.scan.objective.metric] = None
+    """Return the metrics that are shown, the objectives first."""
+    names = dict.fromkeys(objective.metric for objective in record.view.objectives)
     for variant in record.variants:
         names.update(dict.fromkeys(variant.metrics))
     return list(names)[:METRICS_SHOWN]
-
-
-def _ranked(record: Record) -> list[VariantView]:
-    """Return all variants, the best first; those that cannot be ranked last, as in the scan."""
-    objective = record.scan.objective
-    if objective is None:
-        return record.variants
-    ranked: list[tuple[float, VariantView]] = []
-    others = []
-    for variant in record.variants:
-        value = None
-        if variant.state == "done":
-            value = record.view.value(variant)
-        # NaN is neither larger nor smaller than any number, so that it cannot be sorted.
-        if value is None or math.isnan(value):
-            others.append(variant)
-        else:
-            ranked.append((-objective.sign * value, variant))
-    ranked.sort(key=lambda item: item[0])
-    return [*(variant for _, variant in ranked), *others]
 
 
 # the curves ---------------------------------------------------------------------------------
@@ -219,11 +235,9 @@ def _curves(record: Record, metrics: list[str], ranked: list[VariantView]) -> st
             curves[variant.id] = points
     if not curves:
         return ""
-    best_id = None
     best = record.view.best()
-    if best is not None:
-        best_id = best.id
-    caption = "The best is drawn bold."
+    best_id = best.id if best else None
+    caption = "The best is drawn bold." if best_id else ""
     if len(record.variants) > CURVES_SHOWN:
         caption += f" Of {len(record.variants)} variants the best {CURVES_SHOWN}."
     return (

@@ -39,14 +39,18 @@ def _json(value: Any) -> str:
 
 def _head(record: Record) -> dict[str, Any]:
     """Return the object without its variants."""
-    best_id = None
-    best = record.view.best()
-    if best is not None:
-        best_id = best.id
+    view = record.view
+    best = view.best()
+    more: dict[str, Any] = {}
+    if view.by is not None:
+        more["by"] = view.by.text
+    elif len(view.objectives) > 1:
+        more["pareto"] = [variant.id for variant in view.pareto()]
     return {
         "format": FORMAT,
-        "state": record.view.state,
-        "best": best_id,
+        "state": view.state,
+        "best": best.id if best else None,
+        **more,
         "scan": scans.to_json(record.scan),
         "provenance": record.provenance(),
     }
@@ -66,11 +70,21 @@ def _variant(record: Record, variant: VariantView) -> dict[str, Any]:
         "started": variant.started,
         "ended": variant.ended,
         "objective": record.view.value(variant),
+        **_objectives(record, variant),
         "metrics": {name: series.last for name, series in variant.metrics.items()},
         "notebook": variant.notebook,
         "curves": _curves(record, variant),
         "provenance": record.job_provenance(variant),
     }
+
+
+def _objectives(record: Record, variant: VariantView) -> dict[str, Any]:
+    """Return the values of several objectives by metric; nothing where there is one or none."""
+    view = record.view
+    if len(view.objectives) < 2:
+        return {}
+    names = [objective.metric for objective in view.objectives]
+    return {"objectives": dict(zip(names, view.values(variant), strict=True))}
 
 
 def _curves(record: Record, variant: VariantView) -> dict[str, dict[str, list[Any]]]:

@@ -150,9 +150,15 @@ def _tags(record: Record, variant: VariantView) -> Iterator[tuple[str, str]]:
         "gridgpu.reason": variant.reason,
         "gridgpu.message": variant.message,
     }
+    if len(record.view.objectives) > 1:
+        tags["pareto"] = "front" if _is_in_front(record, variant) else "no"
     for name, value in tags.items():
         if value is not None:
             yield name, str(value)[:VALUE_LIMIT]
+
+
+def _is_in_front(record: Record, variant: VariantView) -> bool:
+    return any(variant is one for one in record.view.pareto())
 
 
 def _metric_rows(record: Record, variant: VariantView, run: str) -> Iterator[MetricRow]:
@@ -168,6 +174,18 @@ def _metric_rows(record: Record, variant: VariantView, run: str) -> Iterator[Met
                 step = counts[name]
             number, is_nan = _number_and_flag(float(value))
             yield allowed_name(name), time, step, number, is_nan, run
+    yield from _objective_rows(record, variant, run)
+
+
+def _objective_rows(record: Record, variant: VariantView, run: str) -> Iterator[MetricRow]:
+    """Yield a row for the value of each objective, if there are several: `objective/NAME`."""
+    if len(record.view.objectives) < 2:
+        return
+    time = _milliseconds(variant.ended) or 0
+    for objective, value in zip(record.view.objectives, record.view.values(variant), strict=True):
+        if value is not None:
+            number, is_nan = _number_and_flag(float(value))
+            yield allowed_name(f"objective/{objective.metric}"), time, 0, number, is_nan, run
 
 
 def _number_and_flag(value: float) -> tuple[float, int]:

@@ -36,19 +36,24 @@ def write(record: Record, target: Path, curves: bool) -> None:
     """Write the study as a file of Optuna's JournalFileBackend, one line of JSON an operation."""
     import optuna
     from optuna.storages import JournalStorage
-    from optuna.study import StudyDirection
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     backend = _memory_backend()
-    objective = record.scan.objective
+    objective, several = record.view.objective, record.view.objectives
+    about: dict[str, Any] = {
+        "id": record.scan.id,
+        "objective": objective.metric if objective else None,
+    }
+    if len(several) > 1:
+        about["objectives"] = [each.metric for each in several]
     # A study cannot be without a direction.
-    direction, metric = StudyDirection.MINIMIZE, None
-    if objective is not None:
-        direction, metric = StudyDirection[objective.direction.upper()], objective.metric
+    names = [each.direction for each in several] or ["minimize"]
     study = optuna.create_study(
-        storage=JournalStorage(backend), study_name=record.name, direction=direction
+        storage=JournalStorage(backend),
+        study_name=record.name,
+        directions=[optuna.study.StudyDirection[name.upper()] for name in names],
     )
-    study.set_user_attr("gridgpu", {"id": record.scan.id, "objective": metric})
+    study.set_user_attr("gridgpu", about)
     distributions = _distributions(record)
     for variant in record.variants:
         study.add_trial(_trial(record, variant, distributions))
@@ -145,7 +150,7 @@ def _trial(record: Record, variant: VariantView, distributions: dict[str, Any]) 
     """Return a variant as Optuna's FrozenTrial."""
     from optuna.trial import FrozenTrial
 
-    state, value = _state_and_value(record, variant)
+    state, values = _state_and_values(record, variant)
     started, completed = _times(record, variant, state.is_finished())
     params, trial_distributions = {}, {}
     for name, distribution in distributions.items():
@@ -156,8 +161,8 @@ def _trial(record: Record, variant: VariantView, distributions: dict[str, Any]) 
         number=-1,  # the study gives the trial its number and its id
         trial_id=-1,
         state=state,
-        value=value,
-        values=None,
+        value=None,
+        values=values,
         datetime_start=started,
         datetime_complete=completed,
         params=params,
@@ -168,18 +173,19 @@ def _trial(record: Record, variant: VariantView, distributions: dict[str, Any]) 
     )
 
 
-def _state_and_value(record: Record, variant: VariantView) -> tuple[Any, float | None]:
-    """Return Optuna's state of a trial and the value of its objective."""
+def _state_and_values(record: Record, variant: VariantView) -> tuple[Any, list[float] | None]:
+    """Return Optuna's state of a trial and the values of its objectives."""
     from optuna.trial import TrialState
 
     state = TrialState[_STATES.get(variant.state, "WAITING")]
     if state is not TrialState.COMPLETE:
         return state, None
-    value = record.view.value(variant)
-    # Optuna takes no complete trial without a value that can be ranked.
-    if value is None or math.isnan(value):
+    values = [value for value in record.view.values(variant) if value is not None]
+    # Optuna takes no complete trial without values that can be ranked.
+    missing = len(values) < max(len(record.view.objectives), 1)
+    if missing or any(map(math.isnan, values)):
         return TrialState.FAIL, None
-    return state, value
+    return state, values
 
 
 def _times(
@@ -219,9 +225,9 @@ def _attributes(variant: VariantView, distributions: dict[str, Any]) -> Any:
 
 
 def _objective_curve(record: Record, variant: VariantView) -> dict[int, float]:
-    """Return the values of the objective by step. Optuna has room for one curve a trial."""
+    """Return the values of the only objective by step: Optuna has room for one curve a trial."""
     curve: dict[int, float] = {}
-    objective = record.scan.objective
+    objective = record.view.objective
     if objective is None:
         return curve
     for count, reading in enumerate(record.series(variant), 1):

@@ -138,6 +138,7 @@ def test_a_job_file_says_what_is_to_be_run(tmp_path: Path) -> None:
         "kernel": "python3",
         "python": None,
         "objective": "acc",
+        "objectives": ["acc"],
         "walltime_s": 60,
         "grace_s": None,
         "memory_mb": 2000,

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jupyter_gridgpu.model import wire
+from jupyter_gridgpu.model.estimate import seconds_left
 from jupyter_gridgpu.model.events import Event
 from jupyter_gridgpu.model.job import END_STATES, STATES
 from jupyter_gridgpu.model.scan import Objective
@@ -323,10 +324,10 @@ def test_time_left_is_estimated_once_three_have_ended() -> None:
         trials=10,
         sampler="random",
     )
-    assert view.seconds_left(2000.0) is None
+    assert seconds_left(view, 2000.0) is None
     more = Story(seq=view.seq)
     more.run(3)
-    left = view.apply_all(more.events).seconds_left(2000.0)
+    left = seconds_left(view.apply_all(more.events), 2000.0)
     assert left is not None
     assert left > 0
 

@@ -13,7 +13,7 @@ FIXED = parse_space("lr = 1\nseed = repeats(2)")
 
 
 def test_all_samplers_are_found_by_name() -> None:
-    assert {"cmaes", "grid", "random", "sobol", "tpe"} <= set(samplers.names())
+    assert {"cmaes", "grid", "nsgaii", "random", "sobol", "tpe"} <= set(samplers.names())
     for name in samplers.names():
         assert samplers.load(name, parse_space("lr = [1, 2]\nb = [1, 2]"), ACC).adaptive == (
             name in ("cmaes", "nsgaii", "tpe")
@@ -25,13 +25,13 @@ def test_an_unknown_sampler_is_refused_with_those_there_are() -> None:
         samplers.load("guess", RANGE, ACC)
 
 
-@pytest.mark.parametrize("name", ["random", "sobol", "tpe", "cmaes"])
+@pytest.mark.parametrize("name", ["random", "sobol", "tpe", "nsgaii", "cmaes"])
 def test_a_search_needs_something_to_search(name: str) -> None:
     with pytest.raises(UsageError, match="at least one parameter"):
         samplers.load(name, FIXED, ACC)
 
 
-@pytest.mark.parametrize("name", ["tpe", "cmaes"])
+@pytest.mark.parametrize("name", ["tpe", "nsgaii", "cmaes"])
 def test_a_sampler_that_learns_needs_an_objective(name: str) -> None:
     with pytest.raises(UsageError, match="--maximize NAME"):
         samplers.load(name, RANGE, ())

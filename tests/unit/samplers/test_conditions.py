@@ -99,7 +99,7 @@ def test_cmaes_refuses_conditions_in_one_sentence() -> None:
 
 
 def test_a_point_without_a_value_of_an_expression_is_drawn_again() -> None:
-    for name in ("random", "sobol", "tpe"):
+    for name in ("random", "sobol", "tpe", "nsgaii"):
         points = load(name, "a = integer(0, 1)\nb = [1, 2]\nassert b / a > 0").propose([], 5, 0, 0)
         assert [point.params["a"] for point in points] == [1] * 5
 
