@@ -209,9 +209,8 @@ class ScanView:
 
     def total(self) -> int:
         """Return how many variants there will be."""
-        if self.scan.recorded:
-            return max(len(self.variants), self.scan.recorded)
-        return max(len(self.variants), self.trials() * self.scan.space.repeat_count)
+        expected = self.scan.recorded or self.trials() * self.scan.space.repeat_count
+        return max(len(self.variants), expected)
 
     def trials(self) -> int:
         """Return how many points are to be proposed in all."""
