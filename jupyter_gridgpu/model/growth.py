@@ -82,6 +82,15 @@ class Growth:
             parts = [f"{left_out:,} things before", *parts[left_out:]]
         return f"Extended by {'; '.join(parts)}."
 
+    def own_after(self, point: int) -> list[dict[str, Any]]:
+        """Return the own points that are not proposed yet, where `point` is the next one."""
+        return [
+            params
+            for first, points in self._own
+            for number, params in enumerate(points, first)
+            if number >= point
+        ]
+
     def own_from(self, point: int) -> tuple[dict[str, Any], ...]:
         """Return the own points from number `point` on, as far as they follow each other."""
         for first, points in self._own:
