@@ -61,7 +61,10 @@ class ParameterEntry:
     high: str = ""
     points: str = ""  # how many values a range has, if it is stepped
     stepped: bool = True  # else any value between low and high
+    by_step: bool = False  # only low, low + step and so on, whatever `stepped` and `log` say
+    step: str = ""
     log: bool = False  # spread evenly in the logarithm
+    ordered: bool = False  # of the kind list: their order means something
     times: str = ""  # of the kind repeats
 
 
@@ -81,13 +84,16 @@ def read_entry(name: str, body: Mapping[str, Any]) -> ParameterEntry:
     """
     texts = {
         key: typed_line(body.get(key))
-        for key in ("value", "items", "low", "high", "points", "times")
+        for key in ("value", "items", "low", "high", "points", "step", "times")
     }
     kind = body.get("kind")
     if not isinstance(kind, str) or kind not in KINDS:
         kind = "fixed"
     stepped = body.get("stepped") is not False
-    return ParameterEntry(name, kind, stepped=stepped, log=body.get("log") is True, **texts)
+    by_step, log, ordered = (body.get(key) is True for key in ("by_step", "log", "ordered"))
+    return ParameterEntry(
+        name, kind, stepped=stepped, by_step=by_step, log=log, ordered=ordered, **texts
+    )
 
 
 def to_json(entry: ParameterEntry) -> dict[str, Any]:
@@ -135,18 +141,20 @@ def right_side(
     if entry.kind == "fixed":
         if entry.value in ("", about.default):
             return None
-        return _fixed(entry.value, about)
+        return one_value(entry.value, about)
     if entry.kind == "repeats":
         return f"repeats({entry.times})"
     if entry.kind == "range":
         return _range(entry, about, names)
+    if entry.ordered:
+        return f"ordinal([{entry.items}])"
     # In a bare list, a list of lists could be one value or several: `choice` leaves no doubt.
     if about.kind == LIST:
         return f"choice({_nested(entry.items)})"
     return f"[{entry.items}]"
 
 
-def _fixed(text: str, about: ParameterFacts) -> str:
+def one_value(text: str, about: ParameterFacts) -> str:
     """Return one value; `fixed(...)` around it where it is a list, or may be one."""
     found = parsed_expression(text)
     listed = isinstance(found, (ast.List, ast.Tuple)) and text.startswith(("[", "("))
@@ -165,7 +173,9 @@ def _nested(items: str) -> str:
 
 
 def _range(entry: ParameterEntry, about: ParameterFacts, names: Mapping[str, Any] | None) -> str:
-    """Return the call for a range: any value between its ends, or `points` values."""
+    """Return the call for a range: any value between its ends, `points` values, or steps."""
+    if entry.by_step:
+        return f"{_RANGES[about.whole, False]}({entry.low}, {entry.high}, step={entry.step})"
     if not entry.stepped:
         return f"{_RANGES[about.whole, entry.log]}({entry.low}, {entry.high})"
     if about.whole:
@@ -224,7 +234,9 @@ def _check_range(entry: ParameterEntry, whole: bool, names: Mapping[str, Any]) -
     """Raise FieldError if a range is not sound; with `whole`, its ends must be whole numbers."""
     check_one(entry.low, "low", NUMBER, names)
     check_one(entry.high, "high", NUMBER, names)
-    if not entry.stepped:
+    if entry.by_step:
+        check_one(entry.step, "step", NUMBER, names)
+    if entry.by_step or not entry.stepped:
         return
     check_one(entry.points, "points", NUMBER, names)
     if whole:

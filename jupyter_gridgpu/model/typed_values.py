@@ -191,13 +191,13 @@ def _refusals(node: ast.expr, names: _Names) -> Iterator[str]:
             if part is not None:
                 yield from _refusals(part, names)
     elif isinstance(node, ast.Name):
-        if node.id in FUNCTIONS or node.id not in names or not _is_plain(names[node.id]):
+        if node.id in FUNCTIONS or node.id not in names or not is_plain(names[node.id]):
             yield f"{node.id[:NAME_SHOWN]} is no variable with a value in this notebook."
     elif not isinstance(node, ast.Constant) and not _is_numeric(node, names):
         yield "Only values can be written here; the cell takes other expressions too."
 
 
-def _is_plain(value: object) -> bool:
+def is_plain(value: object) -> bool:
     """Return whether a variable holds a value, rather than a function, a model or a file."""
     plain = type(value) in (bool, int, float, str, type(None), list, tuple, dict, range)
     return plain or type(value).__module__ == "numpy"

@@ -10,16 +10,13 @@ from typing import Any
 import anywidget
 import traitlets
 
-from jupyter_gridgpu.errors import UsageError
 from jupyter_gridgpu.model.escapes import visible
 from jupyter_gridgpu.model.form_cell import first_line
-from jupyter_gridgpu.planning.declaration import Options
 from jupyter_gridgpu.planning.notebook import read_notebook
-from jupyter_gridgpu.planning.option_values import read_objectives
 from jupyter_gridgpu.planning.options import words_for
 from jupyter_gridgpu.widgets.form_check import check, failed
 from jupyter_gridgpu.widgets.form_facts import facts
-from jupyter_gridgpu.widgets.form_start import first_state
+from jupyter_gridgpu.widgets.form_start import first_state, starting_rows
 from jupyter_gridgpu.widgets.widget_bundle import widget_bundle
 
 STATIC = Path(__file__).parent / "static"
@@ -51,9 +48,6 @@ class ScanForm(anywidget.AnyWidget):
         other.
         """
         values = values or {}
-        wanted = Options(maximize=values.get("maximize"), minimize=values.get("minimize"))
-        if len(read_objectives(wanted)) > 1:
-            raise UsageError("The form has one objective; write several into the cell.")
         # Not copied: a variable that the user assigns later can be used in the form, too.
         self._variables: Mapping[str, Any] = {}
         if names is not None:
@@ -62,7 +56,8 @@ class ScanForm(anywidget.AnyWidget):
         self._line = first_line([self._notebook, *words_for(values)]).removeprefix("%")
         found = read_notebook(notebook, None, values.get("kernel"))
         state = first_state(found, values)
-        super().__init__(facts=facts(found), state=state, checked=self._check(state))
+        shown = facts(found, starting_rows(found))
+        super().__init__(facts=shown, state=state, checked=self._check(state))
         self.on_msg(self._on_message)
 
     def show(self) -> None:

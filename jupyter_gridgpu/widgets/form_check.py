@@ -13,23 +13,12 @@ from typing import Any
 
 import click
 
-from jupyter_gridgpu.errors import GridGpuError, SpaceError
-from jupyter_gridgpu.model.form_cell import (
-    ParameterEntry,
-    ParameterFacts,
-    assignments,
-    check_entry,
-    check_word,
-    complaint,
-    first_line,
-    read_entry,
-    right_side,
-    split_words,
-)
-from jupyter_gridgpu.model.grammar import parse_space
-from jupyter_gridgpu.model.space import Axis, Space
+from jupyter_gridgpu.errors import GridGpuError
+from jupyter_gridgpu.model.form_cell import check_word, first_line, split_words
+from jupyter_gridgpu.model.form_rows import cell_text, read_rows
+from jupyter_gridgpu.model.objective import OBJECTIVES_LIMIT
 from jupyter_gridgpu.model.typed_values import FieldError, typed_line
-from jupyter_gridgpu.planning.notebook import Notebook, check_space, metric_names, read_notebook
+from jupyter_gridgpu.planning.notebook import Notebook, metric_names, read_notebook
 from jupyter_gridgpu.planning.options import is_given, option_list, words_for
 from jupyter_gridgpu.planning.request import Plan
 from jupyter_gridgpu.widgets.form_counts import count_points
@@ -40,27 +29,24 @@ from jupyter_gridgpu.widgets.form_facts import (
     shown_parameters,
 )
 from jupyter_gridgpu.widgets.form_request import FormRequest
+from jupyter_gridgpu.widgets.form_space import CheckedRows
 
 
 @dataclass
 class CheckedForm:
     """What a check of a form has found so far.
 
-    `right_sides` are the texts right of `=` in the cell, of all parameters that vary. `axes` holds
-    only parameters without an error. `errors` are sent to the browser; each has a field, a
-    sentence, and perhaps a suggestion.
+    `errors` are sent to the browser; each has a field, a sentence, and perhaps a suggestion. Those
+    of options come behind those of the rows.
     """
 
     notebook: Notebook
-    variables: Mapping[str, Any]
-    right_sides: dict[str, str] = field(default_factory=dict)
-    axes: dict[str, Axis] = field(default_factory=dict)
     errors: list[dict[str, Any]] = field(default_factory=list)
 
     def add_error(
-        self, where: str, text: str, part: str = "", suggestion: str | None = None
+        self, where: str, text: str, suggestion: str | None = None, part: str = ""
     ) -> None:
-        """Add an error at a field; `part` is a part of a parameter's field, such as `low`."""
+        """Add an error at a field; `part` is the metric of an objective."""
         self.errors.append({"field": where, "part": part, "text": text, "suggestion": suggestion})
 
 
@@ -75,34 +61,66 @@ def check(
     """
     try:
         check_word(notebook_path)
-        form = CheckedForm(read_notebook(notebook_path, None, _wanted_kernel(state)), variables)
+        notebook = read_notebook(notebook_path, None, _wanted_kernel(state))
     except GridGpuError as error:
         return failed(first_line([notebook_path]), str(error))
-    for entry, known in _entries(form.notebook, state):
-        _check_parameter(form, entry, known)
+    rows = _checked_rows(notebook, state, variables)
+    form = CheckedForm(notebook, rows.errors)
     texts = _option_texts(form, state)
+    made = _plan(form, rows, texts)
     head = first_line([notebook_path, *words_for(texts)])
+    body = cell_text(rows.lines)
+    return {
+        "type": "checked",
+        "cell": f"{head}\n{body}" if body else head,
+        "lines": [rows.rows[line.row].ident for line in rows.lines],
+        "errors": form.errors,
+        "unchecked": rows.unchecked,
+        "warning": _metric_warning(notebook, texts),
+        "warnings": _warnings(form, rows, made),
+        **count_points(rows, made, bool(texts.get("sampler"))),
+    }
+
+
+def _part(where: str, texts: Mapping[str, Any], error: GridGpuError) -> str:
+    """Return the metric that an error of an objective is about; "" for any other error."""
+    if where != "--maximize":
+        return ""
+    metrics = (*(texts.get("maximize") or ()), *(texts.get("minimize") or ()))
+    # The last one, since it may be the second with this metric.
+    return next((metric for metric in reversed(metrics) if metric in str(error)), "")
+
+
+def _checked_rows(
+    notebook: Notebook, state: Mapping[str, Any], variables: Mapping[str, Any]
+) -> CheckedRows:
+    """Return the rows of a state, checked. The notebook may have changed since it was opened."""
+    shown = shown_parameters(notebook)
+    facts = {name: parameter_facts(parameter) for name, parameter in shown.items()}
+    checked = CheckedRows(notebook, read_rows(state.get("parameters"), facts), facts, variables)
+    checked.check()
+    return checked
+
+
+def _plan(form: CheckedForm, rows: CheckedRows, texts: Mapping[str, Any]) -> Plan | None:
+    """Return the plan of the cell, or None if there is nothing to plan, or after an error of it."""
     # Options with an error are left out of the request, so that variants can still be counted.
     wrong = {error["field"] for error in form.errors}
     flags = {option.name or "": option.opts[0] for option in option_list()}
     sound = {name: text for name, text in texts.items() if flags[name] not in wrong}
-    made = None
-    if form.axes:
-        body = assignments({name: form.right_sides[name] for name in form.axes})
-        request = FormRequest(notebook_path, body, variables)
-        try:
-            made = request.plan(sound)
-        except GridGpuError as error:
-            form.add_error(request.field_of(sound, error), _without_dashes(str(error)))
-    lines = [head, assignments(form.right_sides)]
-    return {
-        "type": "checked",
-        "cell": "\n".join(text for text in lines if text),
-        "errors": form.errors,
-        "warning": _metric_warning(form.notebook, texts),
-        "warnings": _warnings(form, made),
-        **count_points(form.axes, made, bool(sound.get("sampler"))),
-    }
+    if rows.space is None:
+        return None
+    request = FormRequest(str(form.notebook.path), rows.body, rows.variables)
+    try:
+        return request.plan(sound)
+    except GridGpuError as error:
+        row = rows.row_of(error)
+        if row is None:
+            where = request.field_of(sound, error)
+            form.add_error(where, _without_dashes(str(error)), part=_part(where, sound, error))
+        else:
+            rows.complain(row, str(error))
+        return None
 
 
 def _wanted_kernel(state: Mapping[str, Any]) -> str | None:
@@ -110,11 +128,11 @@ def _wanted_kernel(state: Mapping[str, Any]) -> str | None:
     return typed_line(options.get("kernel")) or None if isinstance(options, dict) else None
 
 
-def _warnings(form: CheckedForm, made: Plan | None) -> list[str]:
+def _warnings(form: CheckedForm, rows: CheckedRows, made: Plan | None) -> list[str]:
     """Return what is to be said beside the errors: that of a plan, or else that of the notebook."""
     if made:
         return list(made.scan.warnings)
-    if form.axes:  # the request was refused, and the error says why
+    if rows.space is not None:  # the request was refused, and the error says why
         return []
     return [_without_dashes(text) for text in form.notebook.remarks]
 
@@ -126,47 +144,11 @@ def failed(cell: str, text: str) -> dict[str, Any]:
         "cell": cell,
         "errors": [{"field": "", "part": "", "text": text, "suggestion": None}],
         "warning": None,
+        "lines": [],
+        "unchecked": False,
         "warnings": [],
-        **count_points({}, None, False),
+        **count_points(None, None, False),
     }
-
-
-def _entries(
-    notebook: Notebook, state: Mapping[str, Any]
-) -> list[tuple[ParameterEntry, ParameterFacts]]:
-    """Return the entries of the state for the parameters that the notebook has now.
-
-    The notebook may have been changed since the form was opened.
-    """
-    listed = state.get("parameters")
-    if not isinstance(listed, list):
-        return []
-    bodies = {str(body.get("name")): body for body in listed if isinstance(body, dict)}
-    entries = []
-    for name, parameter in shown_parameters(notebook).items():
-        if name in bodies:
-            entries.append((read_entry(name, bodies[name]), parameter_facts(parameter)))
-    return entries
-
-
-def _check_parameter(form: CheckedForm, entry: ParameterEntry, known: ParameterFacts) -> None:
-    """Add the axis of a parameter, or the error in its fields."""
-    side = right_side(entry, known, form.variables)
-    if side is None:  # the notebook's own value is kept
-        return
-    form.right_sides[entry.name] = side
-    try:
-        axis = check_entry(entry, known, form.variables)
-        check_space(form.notebook, Space({entry.name: axis}))
-        # Checked together with the parameters before it, since some rules are about two of them.
-        names = [*form.axes, entry.name]
-        parse_space(assignments({name: form.right_sides[name] for name in names}), form.variables)
-    except FieldError as error:
-        form.add_error(entry.name, str(error), error.part, error.suggestion)
-    except SpaceError as error:
-        form.add_error(entry.name, complaint(str(error), entry.name))
-    else:
-        form.axes[entry.name] = axis
 
 
 def _option_texts(form: CheckedForm, state: Mapping[str, Any]) -> dict[str, Any]:
@@ -177,20 +159,31 @@ def _option_texts(form: CheckedForm, state: Mapping[str, Any]) -> dict[str, Any]
     given = state.get("options")
     if not isinstance(given, dict):
         given = {}
-    direction = state.get("direction")
-    if direction not in OBJECTIVE_OPTIONS:
-        direction = "maximize"
+    objectives = _objectives(state)
     texts: dict[str, Any] = {}
     for option in option_list():
         name = option.name or ""
-        if name not in OBJECTIVE_OPTIONS:
-            texts[name] = _option_value(form, option, given.get(name))
-        elif name == direction:
-            texts[name] = typed_line(state.get("metric"))
+        if name in OBJECTIVE_OPTIONS:
+            texts[name] = [
+                metric for direction, metric in objectives if metric and direction == name
+            ]
         else:
-            texts[name] = ""
+            texts[name] = _option_value(form, option, given.get(name))
         _check_option(form, option, texts[name])
     return texts
+
+
+def _objectives(state: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return direction and metric of each objective, also of those without a metric yet."""
+    others = state.get("others")
+    listed = [state, *(others[:OBJECTIVES_LIMIT] if isinstance(others, list) else [])]
+    found = []
+    for body in listed:
+        if isinstance(body, dict):
+            direction = body.get("direction")
+            known = direction if direction in OBJECTIVE_OPTIONS else "maximize"
+            found.append((str(known), typed_line(body.get("metric"))))
+    return found
 
 
 def _option_value(form: CheckedForm, option: click.Option, value: Any) -> str | bool | list[str]:
@@ -234,7 +227,7 @@ def _check_option(form: CheckedForm, option: click.Option, value: Any) -> None:
         # The user has probably written 1,000 or 1 000 or 20.0.
         suggestion = re.sub(r"[ ,'_]|\.0*$", "", str(value))
         if suggestion.isdecimal():
-            form.add_error(where, "Not a whole number.", suggestion=suggestion)
+            form.add_error(where, "Not a whole number.", suggestion)
         else:
             form.add_error(where, "Not a whole number.")
 
@@ -251,20 +244,20 @@ def _without_dashes(text: str) -> str:
 
 
 def _metric_warning(notebook: Notebook, texts: Mapping[str, Any]) -> str | None:
-    """Return a warning if the objective is a word that stands nowhere in the notebook.
+    """Return a warning if an objective is a word that stands nowhere in the notebook.
 
     It is no error: the notebook may make the name of the metric while it runs.
     """
-    text = texts.get("maximize") or texts.get("minimize") or ""
-    name = re.sub(r"^(?:last|max|min)\s*\((.*)\)$", r"\1", text.strip()).strip()
     known = metric_names(notebook)
-    # Where no metric is found in the notebook, nothing is known about their names.
-    if not name or not known or name in known:
-        return None
-    # Keras itself puts `val_` before the names of metrics.
-    if name.removeprefix("val_").encode() in notebook.content:
-        return None
-    near = difflib.get_close_matches(name, known, n=1)
-    if near:
-        return f"{name[:60]} stands nowhere in the notebook; did you mean {near[0]}?"
-    return f"{name[:60]} stands nowhere in the notebook."
+    for text in (*(texts.get("maximize") or ()), *(texts.get("minimize") or ())):
+        name = re.sub(r"^(?:last|max|min)\s*\((.*)\)$", r"\1", text.strip()).strip()
+        # Where no metric is found in the notebook, nothing is known about their names. Keras itself
+        # puts `val_` before the names of metrics.
+        if not name or not known or name in known:
+            continue
+        if name.removeprefix("val_").encode() in notebook.content:
+            continue
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f"; did you mean {near[0]}?" if near else "."
+        return f"{name[:60]} stands nowhere in the notebook{hint}"
+    return None

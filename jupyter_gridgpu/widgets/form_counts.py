@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from jupyter_gridgpu.model.space import Axis, Choice, Range, Repeats, Space, axis_size
+from jupyter_gridgpu.errors import SpaceError
+from jupyter_gridgpu.model.space import Require, Space, When
+from jupyter_gridgpu.model.statements import Statement
 from jupyter_gridgpu.planning.request import Plan
+from jupyter_gridgpu.widgets.form_space import CheckedRows
 
 _LEARNS = "learns as it goes"
 # What each sampler does, as the form says beside its name.
@@ -21,31 +25,55 @@ SAMPLER_WORDS = {
 
 
 def count_points(
-    axes: Mapping[str, Axis], made: Plan | None, sampler_is_chosen: bool
+    rows: CheckedRows | None, made: Plan | None, sampler_is_chosen: bool
 ) -> dict[str, Any]:
     """Return the part of a form's answer with numbers of variants and points.
 
     `made` is the plan of the cell, or None if the request has an error. `factors` in the answer are
     numbers whose product is the number of variants; numbers that are not known are None.
     """
-    space = Space(dict(axes))
-    grid = space.grid_size()
-    sizes: dict[str, int | None] = {}
-    for name, axis in axes.items():
-        if isinstance(axis, (Choice, Range, Repeats)):
-            sizes[name] = _size(axis)
-    trials = None
+    space = (rows.space if rows else None) or Space({})
+    sizes = rows.sizes if rows else {}
+    grid, trials = _grid_size(space), None
     if made is not None:
         trials = made.scan.trials
     total = _total(space, grid, made)
-    factors: list[int] = []
-    if total is not None:
-        factors = _factors(sizes, trials, _repeats(space))
     return {
         "variants": total,
-        "points": {"factors": factors, "each": sizes, "trials": trials, "grid": grid},
-        "words": _words(space, made, grid, sampler_is_chosen),
+        "points": {
+            "factors": _factors(sizes, trials, space.repeat_count, total),
+            "each": sizes,
+            "trials": trials,
+            "grid": grid,
+            "unconstrained": _unconstrained(space),
+        },
+        "words": {**_follows(rows), **_words(rows, space, made, grid, sampler_is_chosen)},
     }
+
+
+def _grid_size(space: Space) -> int | None:
+    try:
+        return space.grid_size()
+    except SpaceError:  # an expression has no value at a point; the plan says so
+        return None
+
+
+def _unconstrained(space: Space) -> int | None:
+    """Return how many points the grid would have without constraints; None if it has none."""
+    if not space.constraints:
+        return None
+    return _grid_size(Space.of(_without_constraints(space.statements), space.defaults))
+
+
+def _without_constraints(statements: Iterable[Statement]) -> list[Statement]:
+    found: list[Statement] = []
+    for item in statements:
+        if isinstance(item, When):
+            then, other = map(_without_constraints, (item.statements, item.otherwise))
+            found.append(When(item.condition, tuple(then), tuple(other)))
+        elif not isinstance(item, Require):
+            found.append(item)
+    return found
 
 
 def _total(space: Space, grid: int | None, made: Plan | None) -> int | None:
@@ -55,40 +83,42 @@ def _total(space: Space, grid: int | None, made: Plan | None) -> int | None:
     # Without a plan the cell is counted as a grid, since a grid is what it makes by default.
     if grid is None or not space.axes:
         return None
-    return grid * _repeats(space)
+    return grid * space.repeat_count
 
 
-def _factors(sizes: Mapping[str, int | None], trials: int | None, repeats: int) -> list[int]:
+def _factors(
+    sizes: Mapping[str, int | None], trials: int | None, repeats: int, total: int | None
+) -> list[int]:
+    if total is None:
+        return []
     if trials is None:
-        return sorted(size for size in sizes.values() if size is not None)
+        factors = sorted(size for size in sizes.values() if size is not None)
+        # With conditions and constraints, the product is another number.
+        return factors if math.prod(factors) == total else [total]
     if repeats > 1:
         return [trials, repeats]
     return [trials]
 
 
-def _repeats(space: Space) -> int:
-    """Return how often each point is tried."""
-    if space.repeats is None:
-        return 1
-    return space.repeats[1]
-
-
-def _size(axis: Choice | Range | Repeats) -> int | None:
-    """Return the number of values of an axis, or None if there are infinitely many."""
-    if isinstance(axis, Repeats):
-        return axis.count
-    return axis_size(axis)
+def _follows(rows: CheckedRows | None) -> dict[str, str]:
+    """Return for each derived parameter what it follows from."""
+    found = rows.follows if rows else {}
+    return {row: f"follows from {', '.join(names)}" for row, names in found.items()}
 
 
 def _words(
-    space: Space, made: Plan | None, grid: int | None, sampler_is_chosen: bool
+    rows: CheckedRows | None,
+    space: Space,
+    made: Plan | None,
+    grid: int | None,
+    sampler_is_chosen: bool,
 ) -> dict[str, str]:
     """Return the words that stand beside fields, by field."""
     words = {}
     often = ""
     if space.repeats is not None:
         name, count = space.repeats
-        words[name] = f"times each, seeds {_seeds(count)}"
+        words[rows.ident_of(name) if rows else name] = f"times each, seeds {_seeds(count)}"
         often = f"{count} times"
     if made is None:
         return words

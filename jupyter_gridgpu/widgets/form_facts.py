@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import keyword
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import click
@@ -121,8 +121,8 @@ def default_text(parameter: Parameter) -> str:
     return text
 
 
-def facts(notebook: Notebook) -> dict[str, Any]:
-    """Return all that the form draws.
+def facts(notebook: Notebook, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return all that the form draws; `rows` are what a new row of each parameter holds.
 
     Every text is bounded, since somebody else may have written the notebook.
     """
@@ -137,7 +137,10 @@ def facts(notebook: Notebook) -> dict[str, Any]:
         "mark": home_mark.leave(),
         "cell": parameters_cell(notebook),
         "more": len(notebook.parameters) - len(shown),
-        "parameters": [_parameter(parameter) for parameter in shown.values()],
+        "parameters": [
+            {**_parameter(parameter), "start": row}
+            for parameter, row in zip(shown.values(), rows, strict=True)
+        ],
         "metrics": [one_line(name, 100) for name in metric_names(notebook)],
         "search": [_field(options[name], notebook) for name in SEARCH_OPTIONS],
         "where": [_field(options[name], notebook) for name in where],

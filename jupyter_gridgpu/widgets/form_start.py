@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from jupyter_gridgpu.model.form_cell import ParameterEntry, python_text, to_json
+from jupyter_gridgpu.model.form_cell import ParameterEntry, python_text
+from jupyter_gridgpu.model.form_rows import FormRow, row_json
 from jupyter_gridgpu.model.typed_values import TRUTH
 from jupyter_gridgpu.planning.declaration import Options
 from jupyter_gridgpu.planning.notebook import Notebook
@@ -37,25 +38,37 @@ class StartingRange(NamedTuple):
 
 def first_state(notebook: Notebook, values: Mapping[str, Any]) -> dict[str, Any]:
     """Return the state in which a form opens; `values` are the options of the magic's line."""
-    direction = "maximize"
-    if values.get("minimize"):
-        direction = "minimize"
     defaults = {name: field.default for name, field in Options.__dataclass_fields__.items()}
     given = {**defaults, **values}
     names = [option.name or "" for option in option_list()]
     texts = {name: option_text(given[name], name) for name in names}
-    entries = [starting_entry(parameter) for parameter in shown_parameters(notebook).values()]
+    first, *others = _objectives(given) or [{"direction": "maximize", "metric": ""}]
     return {
-        "parameters": [to_json(entry) for entry in entries],
-        "direction": direction,
-        "metric": _metric(given[direction]),
+        "parameters": starting_rows(notebook),
+        **first,
+        "others": others,
         "options": {name: text for name, text in texts.items() if name not in OBJECTIVE_OPTIONS},
     }
 
 
-def _metric(given: Any) -> str:
-    """Return the objective that the form holds, of one text or of a tuple of them."""
-    return str(given) if isinstance(given, str) else str(next(iter(given or ()), ""))
+def _objectives(given: Mapping[str, Any]) -> list[dict[str, str]]:
+    """Return the objectives, each as a direction and a metric."""
+    return [
+        {"direction": direction, "metric": metric}
+        for direction in OBJECTIVE_OPTIONS
+        for metric in _listed(given[direction])
+    ]
+
+
+def _listed(value: Any) -> list[str]:
+    """Return the metrics of an option, of which Python may give one as a text."""
+    return [value] if isinstance(value, str) else list(value or ())
+
+
+def starting_rows(notebook: Notebook) -> list[dict[str, Any]]:
+    """Return a row for each parameter, as a browser gets it."""
+    entries = map(starting_entry, shown_parameters(notebook).values())
+    return [row_json(FormRow(entry.name, entry=entry)) for entry in entries]
 
 
 def starting_entry(parameter: Parameter) -> ParameterEntry:

@@ -115,3 +115,67 @@ def test_options_and_a_last_edit_reach_the_cell_though_answers_are_slow(
     expect(written).to_contain_text("--maximize max(acc)")
     expect(written).to_contain_text("--seed 7")
     expect(written).to_contain_text("--files data.txt")
+
+
+CHAIN = [
+    'optimizer = "adam"\nmomentum = 0.9\nnesterov = False\nunits = 64\nlayers = 4\nbatch = 256\n'
+    "batch_per_step = 64",
+    "from jupyter_gridgpu import report\n"
+    "assert batch_per_step == batch // 4\n"
+    "report(loss=units * layers + momentum)",
+]
+WRITTEN = """\
+optimizer = ["adam", "sgd"]
+if optimizer == "sgd":
+    momentum = uniform(0.5, 0.9, step=0.4)
+    nesterov = [True, False]
+units, layers = together([(64, 4), (128, 3), (256, 2)])
+batch         = [256, 1000]
+assert units * layers <= 400
+batch_per_step = batch // 4"""
+
+
+def menu(page: Page, button: str, entry: str, row: str = "") -> None:
+    """Press an entry of a menu of the form, as one does with keys alone."""
+    place = form(page).get_by_role("group", name=row).last if row else form(page)
+    place.get_by_role("button", name=button).last.press("Enter")
+    page.get_by_role("menuitem", name=entry, exact=True).press("Enter")
+
+
+def test_a_space_with_conditions_is_made_by_clicks_and_keys(lab: Lab, page: Page) -> None:
+    write_notebook(lab.folder / "train_chain.ipynb", CHAIN, tagged=True)
+    cells = ["%load_ext jupyter_gridgpu", "%gridscan train_chain.ipynb --name chain"]
+    write_notebook(lab.folder / "chain.ipynb", cells)
+    lab.open(page, "chain.ipynb")
+    run_cells(page, 2)
+    expect(parameter_line(page, "momentum")).to_be_visible()
+    take_picture(page, "form-plain")
+    choose(page, "optimizer", "list", value='"adam", "sgd"')
+    menu(page, "More for momentum", "Only under a condition…")
+    page.keyboard.type('optimizer = "sgd"')  # the row of the condition has the focus
+    form(page).get_by_role("button", name='optimizer == "sgd"').click()
+    form(page).get_by_label("Add a parameter below").select_option("nesterov")
+    choose(page, "momentum", "range", lower="0.5", upper="0.9")
+    form(page).get_by_label("Which values of momentum").select_option("step")
+    form(page).get_by_label("Step of momentum").fill("0.4")
+    choose(page, "nesterov", "list", values="True, False")
+    menu(page, "More for units", "Values together with others…")
+    form(page).get_by_label("Add a parameter", exact=True).select_option("layers")
+    form(page).get_by_role("button", name="Row", exact=True).press("Enter")
+    for number, (units, layers) in enumerate([(64, 4), (128, 3), (256, 2)], 1):
+        form(page).get_by_label(f"units in row {number}").fill(str(units))
+        form(page).get_by_label(f"layers in row {number}").fill(str(layers))
+    choose(page, "batch", "list", values="256, 1000")
+    menu(page, "Add a condition or a constraint", "Constraint: assert …")
+    page.keyboard.type("units * layers <= 400")
+    menu(page, "More for batch_per_step", "Let it follow from others…")
+    page.keyboard.type("batch // 4")
+    expect(parameter_line(page, "batch_per_step")).to_contain_text("follows from batch")
+    menu(page, "More for batch_per_step", "Move down")
+    expect(form(page).locator(".gf-cell pre")).to_contain_text(WRITTEN)
+    expect(form(page).locator(".gf-sum")).to_contain_text("constraints leave 20 of 30 points")
+    take_picture(page, "form-conditions")
+    form(page).get_by_role("button", name="Start 20 jobs").click()
+    expect_state(page, "v0020", "done")
+    written = page.locator(".jp-Notebook .jp-CodeCell").nth(2)
+    expect(written).to_contain_text("assert units * layers <= 400")

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jupyter_gridgpu.errors import GridGpuError, NotebookError, UsageError
+from jupyter_gridgpu.errors import GridGpuError, NotebookError
 from jupyter_gridgpu.model.form_cell import first_line, join_words, split_words
 from jupyter_gridgpu.model.grammar import parse_space
 from jupyter_gridgpu.planning.declaration import Options
@@ -312,7 +312,7 @@ def sample(option: click.Option) -> Any:
     if option.is_flag:
         return True
     if option.name in OBJECTIVE_OPTIONS:
-        return ("max(a b)",)  # the form has one
+        return ("max(a b)", "c")
     if option.multiple:
         return ("one", "two words", "a,b", "it's")
     if option.type is click.INT:
@@ -336,7 +336,8 @@ def test_the_form_can_say_every_option_and_reads_back_what_it_wrote(
     # What a user types into the field is the same text.
     typed = Driver(path)
     if name in OBJECTIVE_OPTIONS:
-        typed.state.update(direction=name, metric=value[0])
+        others = [{"direction": name, "metric": value[1]}]
+        typed.state.update(direction=name, metric=value[0], others=others)
     else:
         typed.option(**{name: driver.state["options"][name]})
         fields = [field for part in ("search", "where") for field in typed.form.facts[part]]
@@ -493,9 +494,25 @@ def test_what_is_no_notebook_has_no_form(tmp_path: Path, name: str) -> None:
         ScanForm(tmp_path / name)
 
 
-def test_a_form_has_one_objective(path: Path) -> None:
-    with pytest.raises(UsageError, match="one objective"):
-        ScanForm(path, {"maximize": "a", "minimize": "b"})
+def test_a_form_has_several_objectives(path: Path) -> None:
+    driver = Driver(path, maximize=("rej", "max(val_loss)"), minimize=("loss",))
+    assert (driver.state["direction"], driver.state["metric"]) == ("maximize", "rej")
+    assert driver.state["others"] == [
+        {"direction": "maximize", "metric": "max(val_loss)"},
+        {"direction": "minimize", "metric": "loss"},
+    ]
+    driver.set("lr", "list", items="0.1, 0.2").option(sampler="nsgaii", trials="10")
+    line = driver.line().partition("ipynb ")[2]
+    plain = line.replace("'", "")
+    assert plain.startswith("--maximize rej --maximize max(val_loss) --minimize loss")
+    assert driver.errors() == []
+    # One that is not typed yet is left out.
+    driver.state["others"].append({"direction": "minimize", "metric": ""})
+    assert driver.line().partition("ipynb ")[2] == line
+    driver.state["others"][-1]["metric"] = "rej"
+    ((field, text, _),) = driver.errors()
+    assert (field, "objective already" in text) == ("--maximize", True)
+    assert driver.check()["errors"][0]["part"] == "rej"
 
 
 @given(st.text(st.characters(exclude_characters="\n\r"), max_size=400))

@@ -1,6 +1,6 @@
 /** The cell that the form stands for, with the colours of an editor. */
 import { drawIfChanged, h } from "../ui/dom";
-import type { Complaint } from "./messages";
+import type { CheckedForm } from "./messages";
 
 /** What is coloured in Python: strings, the names of constants, and numbers. */
 const STRING = /"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'/;
@@ -42,18 +42,24 @@ function magicLine(line: string, wrong: ReadonlySet<string>): Content {
   return content;
 }
 
-function assignment(line: string, wrong: ReadonlySet<string>): Content {
+/** Words of Python that stand at the begin of a line. */
+const WORD = /^(\s*)(if|elif|else|assert|pass)\b(.*)$/s;
+
+function bodyLine(line: string, wrong: boolean): Content {
+  const [, indent = "", word, rest = ""] = WORD.exec(line) ?? [];
+  if (word) {
+    return [indent, h("span", { class: "gf-keyword" }, word), ...marked(colourCode(rest), wrong)];
+  }
   const [, left = "", right = ""] = /^([^=]*= )(.*)$/s.exec(line) ?? ["", "", line];
-  const name = left.split(" ")[0] ?? "";
-  return [left, ...marked(colourCode(right), wrong.has(name))];
+  return [left, ...marked(colourCode(right), wrong)];
 }
 
 /** Draws the cell, and marks in it what is wrong. */
-export function drawCell(element: Element, cell: string, errors: readonly Complaint[]): void {
+export function drawCell(element: Element, { cell, lines, errors }: CheckedForm): void {
   const wrong = new Set(errors.map(({ field }) => field));
-  const [magic = "", ...assignments] = cell.split("\n");
-  drawIfChanged(element, JSON.stringify([cell, [...wrong]]), () => [
+  const [magic = "", ...body] = cell.split("\n");
+  drawIfChanged(element, JSON.stringify([cell, lines, [...wrong]]), () => [
     ...magicLine(magic, wrong),
-    ...assignments.flatMap((line) => ["\n", ...assignment(line, wrong)]),
+    ...body.flatMap((line, i) => ["\n", ...bodyLine(line, wrong.has(lines[i] ?? ""))]),
   ]);
 }

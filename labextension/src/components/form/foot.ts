@@ -18,6 +18,16 @@ export function variantsText({ variants, factors }: CheckedForm): string {
   return factors.length > 1 ? `${factors.map(grouped).join(" × ")} = ${sum}` : sum;
 }
 
+/** Whether the cell can be started: it is right, as far as the form can check it. */
+export const canStart = ({ variants, unchecked, errors }: CheckedForm): boolean =>
+  errors.length === 0 && (unchecked || (variants !== null && variants > 0));
+
+/** How many points constraints leave: `constraints leave 28 of 42 points`. */
+function constraintsText({ grid, unconstrained }: CheckedForm): string {
+  if (grid === null || unconstrained === null) return "";
+  return t("constraints leave %1 of %2 points", grouped(grid), grouped(unconstrained));
+}
+
 /** What the foot needs from the form. Fields are named as in `Complaint`. */
 export interface FootEvents {
   start(): void;
@@ -50,12 +60,15 @@ export class FormFoot {
 
   update(checked: CheckedForm): void {
     this.checked = checked;
-    const { variants, errors } = checked;
-    const text = variantsText(checked);
-    drawIfChanged(this.sum, text, () => (text ? [h("b", {}, text)] : []));
-    const ready = variants !== null && variants > 0 && errors.length === 0;
-    setAttributes(this.button, { "aria-disabled": ready ? null : "true" });
-    setText(this.button, variants ? this.startText(variants) : t("Start"));
+    const { variants, errors, unchecked } = checked;
+    const text = unchecked ? "" : variantsText(checked);
+    const left = text && constraintsText(checked);
+    drawIfChanged(this.sum, `${text}|${left}`, () => [
+      text ? h("b", {}, text) : null,
+      left ? h("span", { class: "gg-q gf-left" }, left) : null,
+    ]);
+    setAttributes(this.button, { "aria-disabled": canStart(checked) ? null : "true" });
+    setText(this.button, variants && !unchecked ? this.startText(variants) : t("Start"));
     setText(this.live, this.spokenText(text, errors));
     this.draw();
   }
@@ -95,6 +108,9 @@ export class FormFoot {
     if (ofForm) return [icon("failed"), full(ofForm.text)];
     const fields = [...new Set(errors.map(({ field }) => field))];
     if (fields.length) return this.fieldLinks(fields);
+    if (this.checked?.unchecked) {
+      return [h("span", { class: "gg-q" }, t("Lines of the cell are checked when it runs."))];
+    }
     if (this.checked?.variants) return [];
     const idle = t("Nothing varies yet: choose list, range or repeats.");
     return [h("span", { class: "gg-q" }, idle)];

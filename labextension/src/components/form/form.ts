@@ -8,12 +8,12 @@ import { full } from "../ui/text";
 import { drawWarnings } from "../ui/warnings";
 import { drawCell } from "./cell";
 import { FormChecks, type FormLink } from "./checks";
-import { FormFoot } from "./foot";
+import { canStart, FormFoot } from "./foot";
 import { WRITE_CELL, type WriteCell } from "./writecell";
 import { askHome } from "./home";
 import type { CheckedForm, FormState, FormContent, ScanOption } from "./messages";
 import { type Field, ObjectiveField, OptionField } from "./options";
-import { ParameterRow } from "./parameterrow";
+import { RowList } from "./rowlist";
 
 /** The options that make one sentence: the class of their width, and the words after each. */
 const SENTENCE: Record<string, [width: string, word: string]> = {
@@ -44,7 +44,7 @@ export class Form {
   });
   /** Says that the kernel keeps its scans where the server does not see them. */
   private readonly elsewhere = h("div", { class: "gf-elsewhere gg-q", role: "status" });
-  private readonly rows = new Map<string, ParameterRow>();
+  private readonly rows: RowList;
   private readonly fields: Field[] = [];
   /** The field of the number of trials, which shows the size of the grid while it is empty. */
   private readonly trials: OptionField[] = [];
@@ -65,6 +65,7 @@ export class Form {
       "aria-label": t("Scan %1", content.notebook),
     });
     keepKeys(this.element);
+    this.rows = new RowList(content, state.parameters, () => this.check());
     this.foot = new FormFoot({
       start: () => this.start(),
       goTo: (field) => this.goTo(field),
@@ -74,7 +75,7 @@ export class Form {
       answered: (answer) => this.answered(answer),
       waiting: (why) => this.foot.waiting(why),
     });
-    this.body.append(this.makeHead(), this.makeTable(), this.makeSettings(), this.makeCell());
+    this.body.append(this.makeHead(), this.rows.element, this.makeSettings(), this.makeCell());
     this.body.append(this.warnings, this.elsewhere, this.foot.element);
     this.warnings.hidden = true;
     this.element.append(this.body, this.written);
@@ -117,21 +118,6 @@ export class Form {
   private makeImage(option: ScanOption): Node[] {
     const field = this.field(option, "gf-image");
     return [h("span", { class: "gg-q" }, option.label), field.control, field.complaint.element];
-  }
-
-  private makeTable(): HTMLElement {
-    const names = [t("parameter"), t("default"), t("vary it as"), t("value"), t("points")];
-    const head = h("div", { class: "gf-row gf-names", "aria-hidden": "true" });
-    head.append(...names.map((name) => h("div", {}, name)));
-    const table = h("div", { class: "gf-table" }, head);
-    this.content.parameters.forEach((parameter, i) => {
-      const choice = this.state.parameters[i];
-      if (!choice) return;
-      const row = new ParameterRow(parameter, choice, () => this.check());
-      this.rows.set(parameter.name, row);
-      table.append(row.element);
-    });
-    return table;
   }
 
   private makeSettings(): HTMLElement {
@@ -234,19 +220,19 @@ export class Form {
 
   private answered(checked: CheckedForm): void {
     this.update(checked);
-    if (this.startWanted && checked.variants && !checked.errors.length) this.write(checked.cell);
+    if (this.startWanted && canStart(checked)) this.write(checked.cell);
     this.startWanted = false;
   }
 
   private update(checked: CheckedForm): void {
     this.checked = checked;
-    for (const row of this.rows.values()) row.update(checked);
+    this.rows.update(checked);
     for (const field of this.fields) field.update(checked);
     // Without a number of trials, the whole grid is run; the field says how much that is.
     const varies = Object.keys(checked.each).length > 0;
     const hint = varies ? String(checked.grid ?? "") : "";
     for (const field of this.trials) field.hint(hint);
-    drawCell(this.pre, checked.cell, checked.errors);
+    drawCell(this.pre, checked);
     drawWarnings(this.warnings, checked.warnings.map(full));
     this.foot.update(checked);
   }
@@ -255,13 +241,15 @@ export class Form {
   private label(field: string): string {
     if (field === "--maximize" || field === "--minimize") return t("objective");
     const known = this.fields.find(({ flag }) => flag === field);
-    return known instanceof OptionField ? known.option.label.toLowerCase() : field;
+    if (known instanceof OptionField) return known.option.label.toLowerCase();
+    return this.rows.label(field);
   }
 
   private goTo(field: string): void {
     // Both directions are one field of the form.
     const flag = field === "--minimize" ? "--maximize" : field;
-    (this.rows.get(field) ?? this.fields.find((one) => one.flag === flag))?.focus();
+    if (this.rows.has(field)) this.rows.focus(field);
+    else this.fields.find((one) => one.flag === flag)?.focus();
   }
 
   /** Writes the cell. What was typed a moment ago is checked first. */

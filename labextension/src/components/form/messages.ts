@@ -4,10 +4,15 @@
  * Whatever comes is checked before it is used: a saved notebook may hold anything.
  */
 
-/** How a parameter varies. */
-export type Kind = "fixed" | "list" | "range" | "repeats";
-/** All kinds, in the order of the form. */
-export const KINDS: readonly Kind[] = ["fixed", "list", "range", "repeats"];
+import {
+  given,
+  isBranch,
+  isHeader,
+  type Kind,
+  KINDS,
+  type ParameterChoice,
+  type Row,
+} from "./rows";
 
 /** One parameter of the notebook. */
 export interface Parameter {
@@ -20,6 +25,8 @@ export interface Parameter {
   kinds: readonly Kind[];
   /** Why the other kinds make none. */
   why: string;
+  /** What a new row of it holds. */
+  start: ParameterChoice;
 }
 
 /** One option of a scan. */
@@ -60,41 +67,29 @@ export interface FormContent {
   where: readonly ScanOption[];
 }
 
-/** What is typed for one parameter. The texts of kinds that are not chosen are kept. */
-export interface ParameterChoice {
-  name: string;
-  kind: Kind;
-  value: string;
-  /** The values of a list, with commas between. */
-  items: string;
-  /** The ends of a range. */
-  low: string;
-  high: string;
-  /** How many points of a range. */
-  points: string;
-  /** How often a point is repeated. */
-  times: string;
-  /** The range has so many points, and not any value between its ends. */
-  stepped: boolean;
-  log: boolean;
-}
-
 /** The inputs of a parameter, by the texts that are typed into them. */
-export type InputName = "value" | "items" | "low" | "high" | "points" | "times";
+export type InputName = "value" | "items" | "low" | "high" | "points" | "step" | "times";
 
-/** Everything that is filled in. */
-export interface FormState {
-  parameters: ParameterChoice[];
+/** An objective: a direction and a metric. */
+export interface Objective {
   direction: "maximize" | "minimize";
   metric: string;
+}
+
+/** Everything that is filled in. */
+export interface FormState extends Objective {
+  /** The rows, from the top to the bottom. */
+  parameters: Row[];
+  /** Further objectives. */
+  others: Objective[];
   options: Record<string, string | boolean>;
 }
 
 /** Something that is wrong in the form. */
 export interface Complaint {
-  /** The name of a parameter, an option with its dashes, or empty for the whole form. */
+  /** A row, an option with its dashes, or empty for the whole form. */
   field: string;
-  /** The input of the parameter; empty for none in particular. */
+  /** The input of the row; empty for none in particular. */
   part: string;
   text: string;
   /** What was probably meant. */
@@ -105,15 +100,20 @@ export interface Complaint {
 export interface CheckedForm {
   /** The text of the cell that the form stands for. */
   cell: string;
+  /** For each line of the cell but the first, the row that it stands for. */
+  lines: readonly string[];
+  /** A row has lines that only the cell itself can evaluate. */
+  unchecked: boolean;
   /** How many variants there will be; null where that is not known. */
   variants: number | null;
   /** The numbers whose product is the number of variants. */
   factors: readonly number[];
-  /** How many points each varied parameter has; null for any value of a range. */
+  /** How many points each row that varies has; null for any value of a range. */
   each: Readonly<Record<string, number | null>>;
-  /** How many points a full grid would have. */
+  /** How many points a full grid would have, and how many without constraints. */
   grid: number | null;
-  /** Explanations of values, by parameters and options with their dashes. */
+  unconstrained: number | null;
+  /** Explanations of values, by rows and options with their dashes. */
   words: Readonly<Record<string, string>>;
   errors: readonly Complaint[];
   /** About the metric. */
@@ -157,6 +157,7 @@ function asParameter(value: Loose): Parameter {
     comment: text(value["comment"]),
     kinds: kinds.length ? kinds : ["fixed"],
     why: text(value["why"]),
+    start: asParameterChoice(text(value["name"]), record(value["start"])),
   };
 }
 
@@ -198,8 +199,20 @@ export function asFormContent(value: unknown): FormContent {
   };
 }
 
+/** The levels of conditions, and the rows and columns of a table, that the form draws at most. */
+const MOST_LEVELS = 21;
+const MOST_CELLS = 200;
+
+const anyRow = (row: Loose): { id: string; level: number; note: string } => ({
+  id: text(row["id"]) || text(row["name"]),
+  level: Math.min(Math.max(integer(row["level"]) ?? 0, 0), MOST_LEVELS),
+  note: text(row["note"]),
+});
+
 function asParameterChoice(name: string, choice: Loose): ParameterChoice {
   return {
+    ...anyRow({ ...choice, name }),
+    row: "parameter",
     name,
     kind: asKind(choice["kind"]),
     value: text(choice["value"]),
@@ -207,22 +220,75 @@ function asParameterChoice(name: string, choice: Loose): ParameterChoice {
     low: text(choice["low"]),
     high: text(choice["high"]),
     points: text(choice["points"]),
+    step: text(choice["step"]),
     times: text(choice["times"]),
     stepped: choice["stepped"] !== false,
+    by_step: choice["by_step"] === true,
     log: choice["log"] === true,
+    ordered: choice["ordered"] === true,
   };
 }
 
-/** What was filled in: one choice for each parameter of the content, in their order. */
+const TEXT_ROWS = ["if", "elif", "else", "assert", "text"] as const;
+
+function asRow(row: Loose): Row {
+  const kind = TEXT_ROWS.find((one) => one === row["row"]);
+  const names = texts(row["names"]);
+  if (kind) return { ...anyRow(row), row: kind, text: text(row["text"]), names };
+  if (row["row"] !== "together") return asParameterChoice(text(row["name"]), row);
+  const cells = list(row["cells"])
+    .slice(0, MOST_CELLS)
+    .map((line) => names.map((_, i) => text(list(line)[i])));
+  return { ...anyRow(row), row: "together", names, cells };
+}
+
+/** Rows whose levels make sense: a row is deeper than the one above only below a header. */
+function settled(rows: Row[]): Row[] {
+  let above: Row | undefined;
+  for (const row of rows) {
+    const highest = above ? above.level + (isHeader(above) ? 1 : 0) : 0;
+    row.level = Math.min(row.level, highest);
+    above = row;
+  }
+  return rows;
+}
+
+/** The rows that were filled in, and one for each other parameter of the content. */
+function asRows(value: unknown, content: FormContent): Row[] {
+  const known = new Map(content.parameters.map((parameter) => [parameter.name, parameter]));
+  const rows = settled(records(value).map(asRow)).filter(
+    (row) => row.row !== "parameter" || known.has(row.name),
+  );
+  const places = new Map(rows.flatMap((row) => given(row).map((name) => [name, row] as const)));
+  let before: Row | undefined;
+  for (const { name, start } of content.parameters) {
+    const row = places.get(name) ?? { ...start };
+    if (!places.has(name)) rows.splice(placeBehind(rows, before), 0, row);
+    before = row;
+  }
+  return rows;
+}
+
+/** The index behind a row and the conditions around it; 0 behind none. */
+function placeBehind(rows: readonly Row[], row: Row | undefined): number {
+  if (!row) return 0;
+  const at = rows.indexOf(row);
+  const next = rows.findIndex((one, i) => i > at && one.level === 0 && !isBranch(one));
+  return next < 0 ? rows.length : next;
+}
+
+const asObjective = (value: Loose): Objective => ({
+  direction: value["direction"] === "minimize" ? "minimize" : "maximize",
+  metric: text(value["metric"]),
+});
+
+/** What was filled in. */
 export function asFormState(value: unknown, content: FormContent): FormState {
   const state = record(value);
-  const choices = new Map(records(state["parameters"]).map((one) => [text(one["name"]), one]));
   return {
-    parameters: content.parameters.map(({ name }) =>
-      asParameterChoice(name, choices.get(name) ?? {}),
-    ),
-    direction: state["direction"] === "minimize" ? "minimize" : "maximize",
-    metric: text(state["metric"]),
+    parameters: asRows(state["parameters"], content),
+    ...asObjective(state),
+    others: records(state["others"]).map(asObjective),
     options: values(state["options"], (one) => (typeof one === "boolean" ? one : text(one))),
   };
 }
@@ -244,12 +310,15 @@ export function asCheckedForm(value: unknown): CheckedForm | null {
   const points = record(checked["points"]);
   return {
     cell: text(checked["cell"]),
+    lines: texts(checked["lines"]),
+    unchecked: checked["unchecked"] === true,
     variants: integer(checked["variants"]),
     factors: list(points["factors"])
       .map(integer)
       .filter((factor) => factor !== null),
     each: values(points["each"], integer),
     grid: integer(points["grid"]),
+    unconstrained: integer(points["unconstrained"]),
     words: values(checked["words"], text),
     errors: records(checked["errors"]).map(asComplaint),
     warning: text(checked["warning"]) || null,

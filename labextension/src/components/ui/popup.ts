@@ -19,18 +19,19 @@ const STEPS: Record<string, (index: number, count: number) => number> = {
   End: (_, count) => count - 1,
 };
 
-const moreButton = (): HTMLElement =>
-  button(t("More"), [icon("more")], { class: "gg-i", "aria-haspopup": "menu" });
+const moreButton = (label: string): HTMLElement =>
+  button(label, [icon("more")], { class: "gg-i", "aria-haspopup": "menu" });
 
 /** The button and its menu. The entries are asked for each time the menu opens. */
 export class PopupMenu {
   readonly element: HTMLElement;
   private readonly list: HTMLElement;
 
+  /** Several menus on a page have labels that differ. */
   constructor(
     private readonly items: () => MenuItem[],
-    readonly button = moreButton(),
     label = t("More"),
+    readonly button = moreButton(label),
   ) {
     this.list = h("div", { class: "gg-popup", role: "menu", "aria-label": label });
     this.element = h("span", { class: "gg-pop" }, button, this.list);
