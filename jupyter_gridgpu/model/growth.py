@@ -74,7 +74,7 @@ class Growth:
         """
         parts = [part for item in self.extensions for part in item.texts()]
         if trials:
-            parts.append(f"{trials:,} points more")
+            parts.append(f"{extensions.count_text(trials, 'point')} more")
         if not parts:
             return ""
         left_out = len(parts) - PARTS_SHOWN
