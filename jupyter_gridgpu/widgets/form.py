@@ -10,12 +10,9 @@ from typing import Any
 import anywidget
 import traitlets
 
-from jupyter_gridgpu.errors import UsageError
 from jupyter_gridgpu.model.escapes import visible
 from jupyter_gridgpu.model.form_cell import first_line
-from jupyter_gridgpu.planning.declaration import Options
 from jupyter_gridgpu.planning.notebook import read_notebook
-from jupyter_gridgpu.planning.option_values import read_objectives
 from jupyter_gridgpu.planning.options import words_for
 from jupyter_gridgpu.widgets.form_check import check, failed
 from jupyter_gridgpu.widgets.form_facts import facts
@@ -47,8 +44,7 @@ class ScanForm(anywidget.AnyWidget):
     ) -> None:
         """`values` are options by name. `names` are variables that values in the form may use.
 
-        Raises NotebookError if the notebook cannot be read, UsageError if the options exclude each
-        other.
+        Raises NotebookError if the notebook cannot be read.
         """
         values = values or {}
         # Not copied: a variable that the user assigns later can be used in the form, too.

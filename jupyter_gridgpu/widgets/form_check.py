@@ -164,7 +164,9 @@ def _option_texts(form: CheckedForm, state: Mapping[str, Any]) -> dict[str, Any]
     for option in option_list():
         name = option.name or ""
         if name in OBJECTIVE_OPTIONS:
-            texts[name] = [metric for direction, metric in objectives if metric and direction == name]
+            texts[name] = [
+                metric for direction, metric in objectives if metric and direction == name
+            ]
         else:
             texts[name] = _option_value(form, option, given.get(name))
         _check_option(form, option, texts[name])

@@ -227,6 +227,29 @@ describe("options", () => {
     choose("Direction", "minimize");
     expect(listed()[0]).toBe("min(acc)");
   });
+  it("have several objectives only where somebody adds them", () => {
+    const { root, type, choose, model, field, one } = stage();
+    expect(root.querySelectorAll("datalist")).toHaveLength(1);
+    labelled(root, "Add an objective").click();
+    expect(document.activeElement).toBe(field("Metric 2"));
+    type("Metric", "acc");
+    type("Metric 2", "loss");
+    choose("Direction 2", "minimize");
+    later(150);
+    expect(model.sent.at(-1)?.state).toMatchObject({
+      ...{ direction: "maximize", metric: "acc" },
+      others: [{ direction: "minimize", metric: "loss" }],
+    });
+    model.answer(wrong("--maximize", "It is one already.", { part: "loss" }));
+    expect(field("Metric 2").getAttribute("aria-invalid")).toBe("true");
+    expect(field("Metric").getAttribute("aria-invalid")).toBeNull();
+    one(".gf-status button").click();
+    expect(document.activeElement).toBe(field("Metric 2"));
+    labelled(root, "Remove objective 2").click();
+    later(150);
+    expect(model.sent.at(-1)?.state).toMatchObject({ others: [] });
+    expect(document.activeElement).toBe(field("Metric"));
+  });
   it("say in words what they come to", () => {
     const { type, model, root, one } = stage();
     type("Metric", "acd");

@@ -12,7 +12,8 @@ import { canStart, FormFoot } from "./foot";
 import { WRITE_CELL, type WriteCell } from "./writecell";
 import { askHome } from "./home";
 import type { CheckedForm, FormState, FormContent, ScanOption } from "./messages";
-import { type Field, ObjectiveField, OptionField } from "./options";
+import { ObjectivesField } from "./objectives";
+import { type Field, OptionField } from "./options";
 import { RowList } from "./rowlist";
 
 /** The options that make one sentence: the class of their width, and the words after each. */
@@ -121,7 +122,7 @@ export class Form {
   }
 
   private makeSettings(): HTMLElement {
-    const objective = new ObjectiveField(this.content.metrics, this.state, () => this.check());
+    const objective = new ObjectivesField(this.content.metrics, this.state, () => this.check());
     this.fields.push(objective);
     const search = h("div", { class: "gf-options" });
     search.append(h("span", { class: "gg-q" }, t("Objective")), objective.element);
