@@ -254,8 +254,7 @@ def _plan_and_save(notebook: str | Path, space: Any, options: dict[str, Any]) ->
     """Return the plan of a request, which is written into a file if its options name one."""
     command = f"gridscan({str(notebook)!r}, {space!r}, **{options!r})"
     path, overwrite = options.pop("save", None), options.pop("overwrite", False)
-    if overwrite and path is None:
-        raise UsageError("overwrite is for save: give a file, or leave it out.")
+    scan_file.check_named(path, overwrite)
     _check_options("gridscan", options)
     made = _warned(plan(notebook, space, expanded(options)), 4)
     if path is not None:

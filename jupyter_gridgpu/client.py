@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from jupyter_gridgpu.errors import GridGpuError, UsageError
-from jupyter_gridgpu.model import notes, wire
+from jupyter_gridgpu.model import extension, notes, wire
 from jupyter_gridgpu.model.fold import goes_on
 from jupyter_gridgpu.model.job import one_line
 from jupyter_gridgpu.model.scan import fingerprint as fingerprint_of
@@ -24,6 +24,7 @@ from jupyter_gridgpu.store.paths import ScanPaths
 from jupyter_gridgpu.transport import scan_secrets
 
 if TYPE_CHECKING:
+    from jupyter_gridgpu.planning.extension_request import Lines, Points
     from jupyter_gridgpu.planning.request import Plan
 
 START_GRACE_S = 8.0  # a runner that was just started may not hold its lease yet
@@ -181,9 +182,30 @@ class ScanHandle(ScanReader):
         """Go on after a pause, after the death of the runner, or after many failures alike."""
         self.command("resume")
 
-    def extend(self, trials: int) -> None:
-        """Add so many points to the scan. Raises UsageError if the scan cannot have more."""
-        self.command("extend", trials=trials)
+    def extend(
+        self,
+        trials: int | None = None,
+        add: Lines = (),
+        repeats: int | None = None,
+        points: Points | None = None,
+    ) -> None:
+        """Add points, values of axes or repeats to the scan; only what is new runs.
+
+        Args:
+            trials (int | None): Points that its sampler proposes in addition. Default: none.
+            add (Mapping[str, Any] | str | Sequence[str]): New values of parameters that vary:
+                `{"lr": [1e-5, 3e-5]}`, or lines like those of the cell. Default: none.
+            repeats (int | None): How often every point is run in all. Default: as before.
+            points (str | Path | Sequence[Mapping[str, Any]] | None): Points of the user's own: a
+                file as `--points` takes it, or a list of them. Default: none.
+
+        Raises:
+            UsageError: The scan cannot have that; nothing was changed.
+
+        Example:
+            >>> open_scan("btag").extend(add={"lr": [1e-5, 3e-5]})
+        """
+        self.command("extend", trials=trials, add=add, repeats=repeats, points=points)
 
     def command(
         self,
@@ -191,10 +213,12 @@ class ScanHandle(ScanReader):
         variants: list[str] | None = None,
         trials: int | None = None,
         accept: bool | Sequence[str] = False,
+        **extension: Any,
     ) -> str:
         """Leave a command for the runner, and start a runner if there is none.
 
-        `variants` None means the whole scan. Return a sentence that says what was asked for. Raises
+        `variants` None means the whole scan. `extend` takes the fields of an ExtensionRequest.
+        Return a sentence that says what was asked for. Raises
         UsageError (ForeignScan for a scan that is only looked at) or StorageError. `replay` starts
         another scan and needs no runner of this one; it may raise BackendError as well, and
         NotAccepted unless `accept` takes over what a foreign scan says to batch systems: True, or
@@ -208,15 +232,28 @@ class ScanHandle(ScanReader):
             self.variant(ident)
         if action in commands.BEFORE_THE_END and self.ended and not self._goes_on(action):
             raise UsageError(f"{self.name} has ended already.")
+        more: dict[str, Any] = {}
+        said = inbox.command_text(action, variants)
+        if action == "extend":
+            more, said = self._extension(trials=trials, **extension)
         if action in STARTING:
             scan_secrets.keep(self.scan)
-        more = {}
-        if action == "extend":
-            commands.check_extension(self.scan, trials)
-            more["trials"] = trials
         inbox.post(self.paths.inbox, action, variants, **more)
         self.revive()
-        return f"Asked for: {inbox.command_text(action, variants, trials)}."
+        return f"Asked for: {said}"
+
+    def _extension(self, **request: Any) -> tuple[dict[str, Any], str]:
+        """Return what a command that extends the scan says, and a text for the user."""
+        # Imported late: most commands read no space and no notebook.
+        from jupyter_gridgpu.planning.extension_request import ExtensionRequest, checked
+        from jupyter_gridgpu.runner import extending
+
+        self.refresh()
+        waiting = map(inbox.read, inbox.pending(self.paths.inbox))
+        with self.lock:
+            view = extending.pending(self.view, waiting)
+        found = checked(view, self.paths, ExtensionRequest(**request))
+        return extension.to_json(found.extension), found.text()
 
     def _goes_on(self, action: str) -> bool:
         """Return whether a command lets this scan go on although it has ended."""

@@ -160,8 +160,7 @@ def _wishes(values: dict[str, Any]) -> dict[str, Any]:
     """Take what is no option of the scan out of the values, and return it. Raises UsageError."""
     names = ("dry_run", "rehearse", "there", "save", "overwrite")
     wishes = {name: values.pop(name) for name in names}
-    if wishes["overwrite"] and wishes["save"] is None:
-        raise UsageError("--overwrite is for --save: give a file, or leave it out.")
+    scan_file.check_named(wishes["save"], wishes["overwrite"])
     return wishes
 
 

@@ -43,10 +43,14 @@ class ScanReader:
         """Open the scan in `folder`. Raises UnknownScan or StorageError."""
         self.folder = folder
         self.paths = ScanPaths(folder)
-        self.scan: ScanSpec = home.load(folder)
-        self.view = ScanView(self.scan)
+        self.view = ScanView(home.load(folder))
         self.lock = threading.RLock()
         self._reader = JournalReader(self.paths.journal)
+
+    @property
+    def scan(self) -> ScanSpec:
+        """The spec of the scan, with the space as it was at the last `refresh()`."""
+        return self.view.scan
 
     @property
     def name(self) -> str:
@@ -66,7 +70,7 @@ class ScanReader:
             before = self.view.rev
             # A long journal takes seconds to fold, so the first look begins with the cached fold.
             if self._reader.cursor == 0:
-                cached = fold_cache.read(self.paths, self.scan)
+                cached = fold_cache.read(self.paths, self.view.growth.original)
                 if cached is not None:
                     by = self.view.by
                     self.view, self._reader.cursor = cached

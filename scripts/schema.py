@@ -1,11 +1,12 @@
-"""Write docs/openapi.json and docs/records.schema.json, both made from the types in the code.
+"""Write the documents that are made from the code: openapi.json and two schemas, in docs/.
 
-    python scripts/schema.py            write both documents
+    python scripts/schema.py            write them
     python scripts/schema.py --check    end with 1 if a document is not what the code says
 
 docs/openapi.json describes the REST routes. This script lists the routes; the answers are the typed
 dicts of model/wire.py and server/messages.py. docs/records.schema.json describes what a scan keeps
-on disk, and is made from model/records.py.
+on disk, and is made from model/records.py. docs/scan-file.schema.json describes a file of a scan,
+and is made from the options in planning/declaration.py.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from jupyter_gridgpu import __version__
 from jupyter_gridgpu.model import events, records, wire
 from jupyter_gridgpu.model.numbers import Num
+from jupyter_gridgpu.planning.scan_file.schema import schema as scan_file_schema
 from jupyter_gridgpu.server import messages
 from scripts.type_schemas import Naming, Schema, schema, structure, typed_dicts
 
@@ -265,6 +267,7 @@ def main() -> int:
     for name, body in (
         ("openapi.json", api_document()),
         ("records.schema.json", records_document()),
+        ("scan-file.schema.json", scan_file_schema()),
     ):
         path = DOCS / name
         text = json.dumps(body, indent=1, ensure_ascii=False) + "\n"
@@ -273,7 +276,7 @@ def main() -> int:
         elif not path.exists() or path.read_text(encoding="utf-8") != text:
             stale.append(f"docs/{name}")
     if stale:
-        names = " and ".join(stale)
+        names = ", ".join(stale)
         print(f"Out of date: {names}. Run python scripts/schema.py.", file=sys.stderr)
         return 1
     return 0

@@ -6,7 +6,6 @@ combination of values of the axes: nothing here reads the code that is tested.
 
 from __future__ import annotations
 
-import ast
 import itertools
 import math
 import random
@@ -15,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+LINES = 150  # of a cell: less than what a space may have
 NAMES = [f"p{number}" for number in range(9)]
 # What the notebook holds: its own values of the parameters, and variables.
 DEFAULTS: dict[str, Any] = {name: number - 3 for number, name in enumerate(NAMES)}
@@ -46,6 +46,7 @@ ROWS = [
 class Cell:
     """A cell, and the same as a program that takes the value of each axis from PICKS."""
 
+    risky: bool = False  # whether its expressions may have no value
     lines: list[str] = field(default_factory=list)
     program: list[str] = field(default_factory=list)
     options: dict[str, list[Any]] = field(default_factory=dict)  # by the key of the axis
@@ -99,8 +100,7 @@ class Writer:
 
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)
-        self.risky = self.random.random() < 0.4  # whether expressions may have no value
-        self.cell = Cell()
+        self.cell = Cell(risky=self.random.random() < 0.4)
         self.keys: dict[str, int] = {}
         self.texts: set[str] = set()  # the parameters whose values are texts
 
@@ -143,7 +143,7 @@ class Writer:
         name = free.pop(0)
         given.append(name)
         right = self.random.choice(["0", "1", "-2", "0.5", "k", "table['most']", "True", "none"])
-        if right == "none" and not self.risky:
+        if right == "none" and not self.cell.risky:
             right = "3"
         self.cell.add(level, f"{name} = {right}")
 
@@ -183,10 +183,11 @@ class Writer:
         one, other = self.number(given), self.number(given)
         if level < 2 and self.random.random() < 0.3:
             one = f"({self.value(given, level + 1)})"
-        signs = ["+", "-", "*"] + ["/", "//", "%", "**"] * self.risky
+        signs = ["+", "-", "*"] + ["/", "//", "%"] * self.cell.risky
         forms = [
             f"{one} {self.random.choice(signs)} {other}",
             f"-{one}",
+            f"{one} ** {2 - 3 * self.cell.risky}",
             f"max({one}, {other})",
             f"min({one}, {other}, 1)",
             f"abs({one})",
@@ -231,8 +232,6 @@ def cell_of(seed: int, most: int = 300) -> Cell:
     for number in itertools.count(seed * 1_000):
         writer = Writer(number)
         writer.block([], list(NAMES), 0)
-        # A cell whose lines are all conditions on nothing gives no parameter.
-        if writer.cell.size() <= most and any("=" in line for line in writer.cell.lines):
-            ast.parse(writer.cell.text)
+        if writer.cell.size() <= most and len(writer.cell.lines) <= LINES:
             return writer.cell
     raise AssertionError

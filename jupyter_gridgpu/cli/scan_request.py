@@ -10,7 +10,14 @@ from jupyter_gridgpu.cli.space_options import space_text
 from jupyter_gridgpu.errors import UsageError
 from jupyter_gridgpu.planning.options import to_options
 from jupyter_gridgpu.planning.request import Plan, plan
-from jupyter_gridgpu.planning.scan_file import ScanFile, is_scan_file, read, save, save_again
+from jupyter_gridgpu.planning.scan_file import (
+    ScanFile,
+    check_named,
+    is_scan_file,
+    read,
+    save,
+    save_again,
+)
 
 
 class ScanRequest:
@@ -46,9 +53,8 @@ class ScanRequest:
 
     def save(self, path: str | None, overwrite: bool) -> str:
         """Write the request into a file if one is named, and return a sentence about it."""
+        check_named(path, overwrite)
         if path is None:
-            if overwrite:
-                raise UsageError("--overwrite is for --save: give a file, or leave it out.")
             return ""
         if self._file is None:
             return save(path, self._target, self._space, self._given, overwrite=overwrite)

@@ -15,7 +15,9 @@ import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from jupyter_gridgpu.errors import GridGpuError
 from jupyter_gridgpu.model import events, numbers
+from jupyter_gridgpu.model.extension import EXTENDING
 from jupyter_gridgpu.model.job import END_STATES, may_follow, split_key
 from jupyter_gridgpu.model.metrics import Series
 from jupyter_gridgpu.model.records import (
@@ -370,7 +372,14 @@ def _lift_rule(view: ScanView, data: CommandApplied) -> Touched:
 
 
 def extend(view: ScanView, variants: list[VariantView] | None, data: CommandApplied) -> Touched:
-    """Propose more points than the scan was started with."""
+    """Propose more points than the scan was started with, or repeat all points more often."""
+    if any(data.get(name) is not None for name in EXTENDING):
+        try:
+            view.growth.add(data, data.get("first"))
+        except GridGpuError:
+            # Only a line that was changed says what cannot be added.
+            view.unreadable += 1
+            return ()
     view.extra_trials += int(data.get("trials") or 0)
     view.stopped = False
     view.finished = False

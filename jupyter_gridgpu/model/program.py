@@ -6,12 +6,20 @@ values to. Which draws a point needs depends on the values that were chosen befo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Union
 
 from jupyter_gridgpu.errors import SpaceError
-from jupyter_gridgpu.model.axes import Choice, Fixed, Range, Searched, value_in
+from jupyter_gridgpu.model.axes import (
+    Choice,
+    Fixed,
+    Range,
+    Searched,
+    axis_values,
+    value_at,
+    value_in,
+)
 from jupyter_gridgpu.model.expressions import Expression
 from jupyter_gridgpu.model.statements import Assign, Derived, Require, Statement, Together, When
 
@@ -109,6 +117,31 @@ def _key(names: tuple[str, ...], keys: dict[str, int]) -> str:
     return key if keys[key] == 1 else f"{key} ({keys[key]})"
 
 
+@dataclass(frozen=True)
+class GrownDraw:
+    """A draw that has got more values, and those that it had before."""
+
+    names: tuple[str, ...]
+    old: Container[str]  # the texts of its values
+
+    def is_new(self, params: Mapping[str, Any]) -> bool:
+        """Return whether a point has one of the new values."""
+        if not all(name in params for name in self.names):
+            return False
+        values = [params[name] for name in self.names]
+        return repr(values[0] if len(values) == 1 else values) not in self.old
+
+
+def grown_draws(before: Sequence[Draw], now: Sequence[Draw]) -> list[GrownDraw]:
+    """Return the draws of a space that had fewer values before it was extended."""
+    pairs = zip(before, now)
+    return [
+        GrownDraw(draw.names, frozenset(map(repr, axis_values(old.axis))))
+        for old, draw in pairs
+        if old.axis != draw.axis
+    ]
+
+
 def draws_in(steps: Sequence[Step]) -> Iterator[Draw]:
     """Yield all draws of some steps, also those of which only one can be active."""
     for step in steps:
@@ -150,6 +183,10 @@ def _assigned(step: Assign, values: Mapping[str, Any], repeat: int) -> Any:
     return step.what.value if isinstance(step.what, Fixed) else repeat
 
 
+class NotKnown(SpaceError):
+    """A point has no value for a parameter that is active at it."""
+
+
 def given_by(params: Mapping[str, Any]) -> Choose:
     """Return the function that chooses the values of a point that is known."""
 
@@ -157,7 +194,7 @@ def given_by(params: Mapping[str, Any]) -> Choose:
         try:
             return draw.value(params)
         except KeyError as error:
-            raise SpaceError(f"The point has no value for {error.args[0]}.") from None
+            raise NotKnown(f"The point has no value for {error.args[0]}.") from None
 
     return choose
 
@@ -179,6 +216,29 @@ def meant_by(params: Mapping[str, Any]) -> Choose:
             raise SpaceError(f"{names}: the space does not have the value of the point.") from None
 
     return choose
+
+
+class PartlyKnown:
+    """Chooses the values of a point of which some may not be known, and keeps which are.
+
+    What is not known gets a value of its axis, so that the way through the statements goes on.
+    """
+
+    def __init__(self, choose: Choose) -> None:
+        """`choose` knows the point, as `given_by` or `meant_by` do."""
+        self._choose = choose
+        self.found: dict[str, Any] = {}  # what was chosen and is known, by parameter
+        self.missing: list[Draw] = []
+
+    def __call__(self, draw: Draw) -> Any:
+        """Return the value of an axis."""
+        try:
+            value = self._choose(draw)
+        except NotKnown:
+            self.missing.append(draw)
+            return value_at(draw.axis, 0.0)
+        self.found.update(draw.params(value))
+        return value
 
 
 def point_key(chosen: Mapping[str, Any]) -> str:

@@ -78,6 +78,26 @@ def _means(variants: list[VariantView], objectives: Sequence[Objective]) -> tupl
     return tuple(means)
 
 
+def by_point(variants: Iterable[VariantView]) -> dict[int, list[VariantView]]:
+    """Return the variants of each point, in the order in which points were proposed."""
+    found: dict[int, list[VariantView]] = {}
+    for variant in variants:
+        found.setdefault(variant.point, []).append(variant)
+    return {point: found[point] for point in sorted(found)}
+
+
+def known_means(
+    variants: Sequence[VariantView], objectives: Sequence[Objective]
+) -> tuple[float | None, ...]:
+    """Return the mean of each objective over the variants that have a value; None if none has."""
+    means: list[float | None] = []
+    for objective in objectives:
+        values = [objective_value(variant.metrics, objective) for variant in variants]
+        known = [value for value in values if value is not None]
+        means.append(mean(known) if known else None)
+    return tuple(means)
+
+
 def mean(values: Sequence[float]) -> float:
     """Return the mean. The sum of large numbers may have no place in a float, their mean has."""
     total = sum(values)

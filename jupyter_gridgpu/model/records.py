@@ -4,6 +4,7 @@
       journal.jsonl               one event a line: `EventHead` and the keys of the event
       manifest.jsonl              one `ManifestLine` for each job that has ended
       points.jsonl                one `PointLine` for each variant whose point was given
+      earlier.jsonl               one `EarlierLine` for each result that is learned from
       shared-files.json           `SharedFilesFile`
       runner.lock                 `LeaseFile`
       unpacked.json               `UnpackedFile`
@@ -191,6 +192,15 @@ class PointLine(TypedDict):
     params: dict[str, Any]
 
 
+class EarlierLine(TypedDict):
+    """A line of earlier.jsonl: a result of an earlier scan, which the sampler learns from."""
+
+    scan: str  # the id of the earlier scan
+    point: int  # from 0, as that scan counts
+    params: dict[str, Any]
+    values: list[float]  # of the objectives of this scan
+
+
 class SharedFile(TypedDict):
     """A helper file that nodes see where it lies (`--shared`)."""
 
@@ -215,6 +225,9 @@ class _CommandExtras(TypedDict, total=False):
     """Keys that only some commands have."""
 
     trials: int | None  # of `extend`: how many more points
+    add: list[dict[str, Any]]  # of `extend`: lines with new values, as scan.json has a space
+    repeats: int  # of `extend`: how often every point is run in all
+    points: list[dict[str, Any]]  # of `extend`: own points, each with values of parameters
     by: str | None  # who asked, where that is not the owner of the scan
 
 
@@ -343,7 +356,16 @@ class BackendNoted(TypedDict):
     message: str | None
 
 
-class CommandApplied(TypedDict):
+class _CommandAppliedExtras(TypedDict, total=False):
+    """Keys that only an extension of the space, or by own points, has."""
+
+    add: list[dict[str, Any]]
+    repeats: int
+    points: list[dict[str, Any]]
+    first: int  # how many points the scan had
+
+
+class CommandApplied(_CommandAppliedExtras):
     """command.applied: the runner has done what a client asked for."""
 
     id: str  # of the command

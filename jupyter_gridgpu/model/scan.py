@@ -40,6 +40,15 @@ class Origin:
 
 
 @dataclass(frozen=True)
+class EarlierScan:
+    """A scan whose results the sampler of another one learns from; they are in earlier.jsonl."""
+
+    id: str
+    name: str  # when they were taken
+    results: int  # how many
+
+
+@dataclass(frozen=True)
 class ScanSpec:
     """One notebook and many points of a hyper-parameter space."""
 
@@ -74,6 +83,7 @@ class ScanSpec:
     recorded_digest: str = ""  # of points.jsonl
     # Points of the user's own in points.jsonl; they come first, and the sampler goes on after them.
     own_points: int = 0
+    warm_start: tuple[EarlierScan, ...] = ()
     origin: Origin | None = None
     # What was asked for, where `--on auto` chose backend and placement: the placement, the model of
     # GPU (auto names one where a queue has several kinds), and the reason of the choice.
@@ -124,6 +134,22 @@ def smallest_scan(**told: Any) -> ScanSpec:
     )
 
 
+def as_asked(scan: ScanSpec) -> ScanSpec:
+    """Return the scan as it was asked for, before `--on auto` chose where it runs."""
+    if scan.asked is None:
+        return scan
+    resources = replace(scan.resources, gpu_model=scan.asked_model)
+    return replace(
+        scan,
+        backend=AUTO,
+        placement=scan.asked,
+        resources=resources,
+        asked=None,
+        asked_model=None,
+        choice="",
+    )
+
+
 def fingerprint(scan: ScanSpec) -> str:
     """Return a digest of what was requested: of the spec without id, name and the like.
 
@@ -131,17 +157,7 @@ def fingerprint(scan: ScanSpec) -> str:
     the scan that it started, even if `--on auto` would choose another queue now, or if an earlier
     version made the scan.
     """
-    if scan.asked is not None:
-        resources = replace(scan.resources, gpu_model=scan.asked_model)
-        scan = replace(
-            scan,
-            backend=AUTO,
-            placement=scan.asked,
-            resources=resources,
-            asked=None,
-            asked_model=None,
-            choice="",
-        )
+    scan = as_asked(scan)
     body = to_json(scan)
     for key in (
         "id",
@@ -166,6 +182,9 @@ def fingerprint(scan: ScanSpec) -> str:
     for name, default in _LATER.items():
         if getattr(scan, name) == default:
             del body[name]
+    if scan.warm_start:
+        # The request names scans; how many results they had is no part of it.
+        body["warm_start"] = [earlier.id for earlier in scan.warm_start]
     return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
 
 
@@ -197,6 +216,7 @@ def to_json(scan: ScanSpec) -> dict[str, Any]:
     body["space"] = space_record.to_json(scan.space)
     body["files"] = list(scan.files)
     body["warnings"] = list(scan.warnings)
+    body["warm_start"] = list(body["warm_start"])
     body["container"]["binds"] = list(scan.container.binds)
     return {"format": space_record.format_of(scan.space), **numbers.encode_all(body)}
 
@@ -210,6 +230,7 @@ _LATER = {
     "recorded": 0,
     "recorded_digest": "",
     "own_points": 0,
+    "warm_start": (),
     "origin": None,
     "asked": None,
     "asked_model": None,

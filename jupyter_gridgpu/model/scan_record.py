@@ -31,6 +31,7 @@ from jupyter_gridgpu.model.scan import (
     FORMAT,
     MAX_FAILURES,
     PUSH,
+    EarlierScan,
     Origin,
     ScanSpec,
     plain_defaults,
@@ -80,6 +81,7 @@ def from_json(body: dict[str, Any], record: str = "scan.json") -> ScanSpec:
         warnings=fields.texts("warnings", ()),
         defaults=_defaults(body.get("defaults")),
         origin=_origin(fields),
+        warm_start=_warm_start(fields),
         **_counts(fields, body),
         **_names(fields),
     )
@@ -154,6 +156,18 @@ def _objective(inner: Fields) -> Objective:
         inner.text("metric", form=bool, what="the name of a metric"),
         inner.one_of("direction", DIRECTIONS),
         inner.one_of("reduction", REDUCTIONS, "last"),
+    )
+
+
+def _warm_start(fields: Fields) -> tuple[EarlierScan, ...]:
+    """Return the scans whose results are learned from. Raises DamagedRecord."""
+    return tuple(
+        EarlierScan(
+            inner.name("id"),
+            inner.text("name", form=NAME.fullmatch, what=PLAIN_NAME),
+            inner.whole("results", 1),
+        )
+        for inner in fields.maybe("warm_start", fields.inner_list) or ()
     )
 
 

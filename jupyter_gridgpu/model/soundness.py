@@ -116,11 +116,14 @@ def _reported(data: Mapping[str, Any]) -> bool:
 def _command(data: Mapping[str, Any]) -> bool:
     variants = data.get("variants")
     trials = data.get("trials")
+    # What they hold is looked at where it is applied to the space.
+    lists = (data.get("add"), data.get("points"))
     return (
         isinstance(data.get("id"), str)
         and isinstance(data.get("action"), str)
         and (variants is None or all(isinstance(ident, str) for ident in variants))
         and (trials is None or trials < POINT_LIMIT)
+        and all(item is None or (type(item) is list and is_bounded(item)) for item in lists)
     )
 
 

@@ -30,6 +30,7 @@ from jupyter_gridgpu.model.program import (
     decided,
     draws_in,
     given_by,
+    grown_draws,
     steps_of,
     walk,
 )
@@ -88,6 +89,8 @@ class Space:
     # The notebook's own values of the parameters that are read where they may be inactive.
     defaults: dict[str, Any] = field(default_factory=dict)
     remarks: tuple[str, ...] = field(default=(), compare=False)  # for the user, in sentences
+    # The space that this one was extended from: its points come first in a grid.
+    before: Space | None = field(default=None, compare=False, repr=False)
 
     @classmethod
     def of(
@@ -243,8 +246,21 @@ class Space:
         """Yield the chosen parameters of each point of the grid; the last axis changes fastest.
 
         The points come one by one, and take no memory. Every axis must have an end of its values.
+        Where the space was extended, the points that it had before come first.
         """
-        return walker(self._open, last)(self._known, {})
+        spaces = [self]
+        while spaces[-1].before is not None:
+            spaces.append(spaces[-1].before)
+        for space in reversed(spaces):
+            yield from space.new_points()
+
+    def new_points(self) -> Points:
+        """Yield the points of the grid that the space did not have before it was extended."""
+        points = walker(self._open, last)(self._known, {})
+        if self.before is None:
+            return points
+        grown = grown_draws(self.before.draws, self.draws)
+        return (point for point in points if any(draw.is_new(point) for draw in grown))
 
     def grid_size(self) -> int | None:
         """Return how many points a full grid has, or None where an axis is continuous.

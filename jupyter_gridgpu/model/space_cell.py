@@ -93,6 +93,11 @@ def _right_side(what: Axis | Derived) -> str:
     return _range(what)
 
 
+def axis_text(axis: Axis) -> str:
+    """Return an axis as a cell has it: what stands right of the `=`."""
+    return _right_side(axis)
+
+
 def _range(axis: Range) -> str:
     ends = f"{value_text(axis.low)}, {value_text(axis.high)}"
     step = "" if axis.step is None else f", step={value_text(axis.step)}"

@@ -9,11 +9,13 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from itertools import takewhile
+from typing import Any
 
 from jupyter_gridgpu.model import events
 from jupyter_gridgpu.model.events import Event
 from jupyter_gridgpu.model.fold import COMMANDS as COMMANDS
 from jupyter_gridgpu.model.fold import HANDLERS, incomplete
+from jupyter_gridgpu.model.growth import Growth
 from jupyter_gridgpu.model.job import END_STATES, STATES
 from jupyter_gridgpu.model.line_numbers import takes
 from jupyter_gridgpu.model.metrics import objective_value
@@ -40,7 +42,7 @@ class ScanView:
 
     def __init__(self, scan: ScanSpec) -> None:
         """Begin with the state before the first event."""
-        self.scan = scan
+        self.growth = Growth(scan)
         self.variants: dict[str, VariantView] = {}  # by id
         self.rev = 0
         self.term = 0  # of the last event
@@ -71,6 +73,20 @@ class ScanView:
         self._recent: dict[str, VariantView] = {}  # by id; the one that changed last is at the end
         self.by: Objective | None = None  # the ranking that was asked for afterwards
         self._front: list[VariantView] | None = None  # the Pareto front, if it is known
+
+    @property
+    def scan(self) -> ScanSpec:
+        """The spec of the scan, with the space as it is now: `extend` may have added to it."""
+        return self.growth.scan
+
+    @property
+    def extensions(self) -> list[dict[str, Any]]:
+        """The extensions of the space and by own points, as records."""
+        return self.growth.records
+
+    @extensions.setter
+    def extensions(self, records: list[dict[str, Any]]) -> None:
+        self.growth = Growth(self.growth.original, records)
 
     # Applying events -----------------------------------------------------------------
 
@@ -201,12 +217,11 @@ class ScanView:
         """Return how many variants there will be."""
         if self.scan.recorded:
             return max(len(self.variants), self.scan.recorded)
-        expected = self.scan.total() + self.extra_trials * self.scan.space.repeat_count
-        return max(len(self.variants), expected)
+        return max(len(self.variants), self.trials() * self.scan.space.repeat_count)
 
     def trials(self) -> int:
         """Return how many points are to be proposed in all."""
-        return self.extra_trials + self.scan.points()
+        return self.extra_trials + self.growth.own_points + self.scan.points()
 
     def is_new_image(self, mark: str) -> bool:
         """Return whether no job is known yet that ran in this version of the scan's image."""
@@ -279,6 +294,8 @@ def warnings_of(view: ScanView) -> list[str]:
     It begins with what the check of the request found before the scan was started.
     """
     found = list(view.scan.warnings)
+    if view.extra_trials or view.extensions:
+        found.append(view.growth.sentence(view.extra_trials))
     if view.unreadable == 1:
         found.append("1 event of the journal is unreadable.")
     elif view.unreadable:

@@ -12,10 +12,12 @@ Value = TypeVar("Value")
 WORDING = "wording"  # the key of an option's Wording in the metadata of its field
 
 # Options that a replay does not have, since it has the points and the files of its origin.
-NOT_FOR_A_REPLAY = ("maximize", "minimize", "trials", "points", "sampler", "seed", "files")
+NOT_FOR_A_REPLAY = (
+    "maximize", "minimize", "trials", "points", "warm_start", "sampler", "seed", "files",
+)  # fmt: skip
 
 # Options that an import does not have: its points are given, and it always makes another scan.
-NOT_FOR_AN_IMPORT = ("trials", "points", "sampler", "seed", "new")
+NOT_FOR_AN_IMPORT = ("trials", "points", "warm_start", "sampler", "seed", "new")
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,11 @@ class Options:
     trials: int | None = option(None, "--trials N", "Points to try; not needed for a grid.")
     points: str | None = option(
         None, "--points FILE", "CSV or JSON file with points of your own, which come first."
+    )
+    warm_start: tuple[str, ...] = option(
+        (),
+        "--warm-start SCAN",
+        "Earlier scan whose results the sampler learns from; may be repeated.",
     )
     sampler: str | None = option(
         None,

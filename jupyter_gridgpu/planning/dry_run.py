@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
@@ -11,9 +12,15 @@ from jupyter_gridgpu.model.scan import ScanSpec
 from jupyter_gridgpu.model.space import Axis, Choice, Fixed, Range
 from jupyter_gridgpu.model.space_cell import cell_body
 from jupyter_gridgpu.model.units import number_text
+from jupyter_gridgpu.planning.left_by_constraints import left_by_constraints
+from jupyter_gridgpu.planning.options import words_for
+from jupyter_gridgpu.planning.profile import option_names
 from jupyter_gridgpu.planning.profile_text import profile_text, profile_words
+from jupyter_gridgpu.planning.recorded_options import given_options
 
 SHOWN_VALUES = 8  # the most values of a list that are shown
+# Options that the text tells in words of its own.
+_TOLD = ("on", "maximize", "minimize", "trials", "sampler", "env", "secret", "setup", "python")
 _PLACES = {"local": "this machine", "auto": "the best queue that fits"}
 
 
@@ -33,8 +40,14 @@ def plan_text(scan: ScanSpec, files: Iterable[str]) -> str:
     if scan.objectives:
         what = "Pareto front" if len(scan.objectives) > 1 else "Best"
         lines.append(f"{what}: {', '.join(map(_objective_text, scan.objectives))}.")
+    if found := left_by_constraints(scan):
+        lines.append(f"The constraints leave {found[0]:,} of {found[1]:,} points.")
+    if scan.warm_start:
+        lines.append(f"The sampler learns from {_earlier_text(scan)}.")
     if scan.choice:
         lines.append(scan.choice)
+    if words := _other_words(scan):
+        lines.append(f"Options: {shlex.join(words)}.")
     if names := list(files):
         lines.append(f"With it go: {', '.join(names)}.")
     lines += _environment_lines(scan)
@@ -71,11 +84,24 @@ def plan_json(scan: ScanSpec) -> dict[str, Any]:
         body["origin"] = asdict(scan.origin)
     if scan.own_points:
         body["own_points"] = scan.own_points
+    if found := left_by_constraints(scan):
+        body |= {"points": found[0], "points_without_constraints": found[1]}
+    if scan.warm_start:
+        body["warm_start"] = [asdict(earlier) for earlier in scan.warm_start]
     if scan.choice:
         body |= {"queue": scan.placement.queue, "choice": scan.choice}
     if scan.profile:
         body |= {"profile": scan.profile, "options": profile_words(scan)}
+    else:
+        body["options"] = ["--on", scan.backend, *_other_words(scan)]
     return body
+
+
+def _other_words(scan: ScanSpec) -> list[str]:
+    """Return the options that are told nowhere else in the text, as a command has them."""
+    told = {*_TOLD, *(option_names() if scan.profile else ())}
+    given = given_options(scan)
+    return words_for({name: value for name, value in given.items() if name not in told})
 
 
 def env_names(scan: ScanSpec) -> list[str]:
@@ -151,6 +177,14 @@ def _count_text(scan: ScanSpec) -> str:
         return f"{scan.total()} variants"
     points = scan.space.grid_size() if scan.trials is None else scan.trials
     return f"{points} points x {repeats[1]} repeats = {scan.total()} variants"
+
+
+def _earlier_text(scan: ScanSpec) -> str:
+    """Say which results of earlier scans the sampler learns from."""
+    return " and ".join(
+        f"{earlier.results:,} result{'' if earlier.results == 1 else 's'} of {earlier.name}"
+        for earlier in scan.warm_start
+    )
 
 
 def _points_text(scan: ScanSpec) -> str:

@@ -10,8 +10,8 @@ from jupyter_gridgpu.planning.declaration import Options
 
 # Options of the notebook, of the search and of one scan. All others say where and how jobs run.
 NOT_IN_A_PROFILE = (
-    "maximize", "minimize", "trials", "points", "sampler", "seed", "on", "inputs", "out", "files",
-    "kernel", "name", "new", "expose_secrets",
+    "maximize", "minimize", "trials", "points", "warm_start", "sampler", "seed", "on", "inputs",
+    "out", "files", "kernel", "name", "new", "expose_secrets",
 )  # fmt: skip
 
 

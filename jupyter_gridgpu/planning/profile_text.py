@@ -6,13 +6,11 @@ import shlex
 
 from jupyter_gridgpu.model.job import one_line
 from jupyter_gridgpu.model.scan import ScanSpec
-from jupyter_gridgpu.model.units import exact_duration, exact_memory
 from jupyter_gridgpu.planning.options import words_for
 from jupyter_gridgpu.planning.profile import Profile, option_names
-from jupyter_gridgpu.planning.recorded_options import recorded_options
+from jupyter_gridgpu.planning.recorded_options import given_options
 
 LINE_LIMIT = 300  # characters of the line above a table
-_SIZES, _TIMES = ("memory", "disk", "vram"), ("walltime", "grace")
 
 
 def profile_text(scan: ScanSpec) -> str:
@@ -29,15 +27,8 @@ def place_line(scan: ScanSpec) -> str:
 
 def profile_words(scan: ScanSpec) -> list[str]:
     """Return the options of a scan with a profile, its own among them, as a command has them."""
-    recorded = recorded_options(scan)
-    values = {name: getattr(recorded, name) for name in option_names()}
-    for name in values:
-        if name in _SIZES:
-            values[name] = exact_memory(values[name])
-        elif name in _TIMES:
-            values[name] = exact_duration(values[name])
-    if recorded.max_failures is None:
-        values["max_failures"] = "none"
+    given = given_options(scan)
+    values = {name: given[name] for name in option_names() if name in given}
     return ["--on", scan.backend, *words_for(values)]
 
 

@@ -2,8 +2,40 @@
 
 from __future__ import annotations
 
-from jupyter_gridgpu.model.scan import ScanSpec
+from dataclasses import fields
+from typing import Any
+
+from jupyter_gridgpu.model.scan import ScanSpec, as_asked
+from jupyter_gridgpu.model.units import exact_duration, exact_memory
 from jupyter_gridgpu.planning.declaration import Options
+
+_SIZES, _TIMES = ("memory", "disk", "vram"), ("walltime", "grace")
+
+
+def given_options(scan: ScanSpec) -> dict[str, Any]:
+    """Return the options by which a user asks for such a scan, by name, without defaults.
+
+    Its files, its name and its notebook's own kernel are not among them, nor points of its own.
+    """
+    scan = as_asked(scan)
+    recorded = recorded_options(scan)
+    default = Options()
+    values = {one.name: getattr(recorded, one.name) for one in fields(Options)}
+    for name in values:
+        if name in _SIZES:
+            values[name] = exact_memory(values[name])
+        elif name in _TIMES:
+            values[name] = exact_duration(values[name])
+    for direction in ("maximize", "minimize"):
+        values[direction] = tuple(
+            one.label for one in scan.objectives if one.direction == direction
+        )
+    if scan.sampler != "grid":
+        values |= {"sampler": scan.sampler, "trials": scan.trials}
+    values["seed"] = scan.seed
+    values["max_failures"] = "none" if scan.max_failures is None else str(scan.max_failures)
+    del values["kernel"]
+    return {name: value for name, value in values.items() if value != getattr(default, name)}
 
 
 def recorded_options(scan: ScanSpec) -> Options:

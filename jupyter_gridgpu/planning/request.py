@@ -39,6 +39,7 @@ from jupyter_gridgpu.planning.points_file import own_points
 from jupyter_gridgpu.planning.profiles import with_collector_warning
 from jupyter_gridgpu.planning.sample_points import point_warnings
 from jupyter_gridgpu.planning.space_apart import space_apart
+from jupyter_gridgpu.planning.warm_start import warm_start
 from jupyter_gridgpu.store import home
 
 
@@ -55,6 +56,7 @@ class Plan:
     new: bool = False  # start another scan even if the same request was made before
     command: str = ""  # the command or cell that asked for the scan
     points: str = ""  # the content of points.jsonl, if points are given
+    earlier: str = ""  # the content of earlier.jsonl, if results of earlier scans are taken
     foreign: bool = False  # somebody else chose the values of the parameters
     git: dict[str, Any] | None = None  # state of the notebook's repository; None: not looked up yet
 
@@ -100,9 +102,11 @@ def plan(
         defaults=defaults,
         warnings=warnings,
     )
-    scan = accepted_by_backend(_with_option_warnings(scan), ask, files)
+    warm = warm_start(options.warm_start, scan)
+    scan = accepted_by_backend(_with_option_warnings(warm.added_to(scan)), ask, files)
     scan = with_collector_warning(scan, options)
-    return Plan(scan, found, files, options.name, options.new, points=own.lines)
+    asked = (options.name, options.new)
+    return Plan(scan, found, files, *asked, points=own.lines, earlier=warm.lines)
 
 
 def _identity(options: Options, notebook: Notebook) -> dict[str, Any]:

@@ -37,7 +37,8 @@ def point_warnings(notebook: Notebook, space: Space, sampler: str) -> tuple[str,
     if sampler == "grid":
         # Counting the points computes only what decides about them.
         deque(space.grid(), maxlen=0)
-        point = next(space.grid(), {})
+        # Of a space that was extended, only new points are to be looked at.
+        point = next(space.new_points(), {})
         _check_derived(notebook, space, space.complete(point))
         return ()
     _check_derived(notebook, space, drawn_point(space, choose).params)

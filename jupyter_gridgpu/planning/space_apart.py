@@ -66,6 +66,11 @@ def space_apart(body: str) -> Space:
     return _answer(ended.stdout)
 
 
+def is_quick(body: str) -> bool:
+    """Return whether lines call no more than the words of a space, so that no process is needed."""
+    return _is_plain(body)
+
+
 def _is_plain(body: str) -> bool:
     """Return whether computing the space is sure to be quick. Wrong lines are: they are refused."""
     try:

@@ -77,7 +77,7 @@ def plan_replay(
     values = _parse_changes(request.changes)
     space, value_changes = _changed_space(record.scan, notebook, values)
     origin = _origin(
-        record.scan,
+        record.view.growth.original,
         request.only,
         [*value_changes, *image_changes, *_kernel_changes(record.scan, notebook)],
     )
@@ -130,6 +130,7 @@ def _replay_spec(record: Record, options: Options, container: Container) -> Scan
         choice="",
         # All points are given.
         own_points=0,
+        warm_start=(),
         **backend_fields(options, container),
     )
 

@@ -11,7 +11,7 @@ import platform
 import socket
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +48,8 @@ def complete_folder(
     create_plain(paths.launcher, images.launcher_text(scan).encode())
     if plan.points:
         create_plain(paths.points, plan.points.encode())
+    if plan.earlier:
+        create_plain(paths.earlier, plan.earlier.encode())
     seen = files_on_nodes(plan.files, scan.placement.shared_paths)
     if seen:
         write_json(paths.shared_files, {"files": seen})
@@ -63,7 +65,7 @@ def write_provenance(paths: ScanPaths, plan: Plan) -> None:
     git = plan.git
     if git is None:
         git = git_state(folder, plan.notebook.path.name)
-    body = {
+    body: dict[str, Any] = {
         "format": FORMAT,
         "gridgpu": jupyter_gridgpu.__version__,
         "time": time.time(),
@@ -75,13 +77,15 @@ def write_provenance(paths: ScanPaths, plan: Plan) -> None:
         "data": {} if plan.foreign else data_files(plan.scan, folder),
         "inputs": input_digests(paths),
     }
+    if plan.scan.warm_start:
+        body["warm_start"] = [asdict(earlier) for earlier in plan.scan.warm_start]
     write_json(paths.provenance, numbers.encode_all(body))
 
 
 def input_digests(paths: ScanPaths) -> Digests:
     """Return the digests of all files of a scan's folder that its jobs are made of."""
-    always = (paths.spec, paths.notebook, paths.worker, paths.launcher, paths.points)
-    files = [*always, *copied_helper_files(paths)]
+    always = (paths.spec, paths.notebook, paths.worker, paths.launcher)
+    files = [*always, paths.points, paths.earlier, *copied_helper_files(paths)]
     return digests(paths.folder, [file.relative_to(paths.folder).as_posix() for file in files])
 
 

@@ -19,7 +19,7 @@ NOTEBOOK = "notebook.ipynb"
 # Our own code, which is no part of a pack.
 CODE = ("worker.pyz", "worker.sh")
 # The files of which provenance.json may hold digests, besides the helper files.
-INPUTS = ("scan.json", NOTEBOOK, *CODE, "points.jsonl")
+INPUTS = ("scan.json", NOTEBOOK, *CODE, "points.jsonl", "earlier.jsonl")
 VERDICTS = {0: "unchanged", 1: "changed", 3: "incomplete"}  # by exit code
 
 FileState = Literal["same", "changed", "missing"]

@@ -15,7 +15,8 @@ from jupyter_gridgpu.model.scan import Origin, fingerprint
 from jupyter_gridgpu.model.space import Fixed, Space
 from jupyter_gridgpu.planning.request import Plan
 from jupyter_gridgpu.queues.this_machine import core_count
-from jupyter_gridgpu.store import home, points
+from jupyter_gridgpu.runner import policy
+from jupyter_gridgpu.store import earlier, home, points
 from jupyter_gridgpu.store.paths import ScanPaths
 
 SUFFIX = "-rehearsal"  # of the name of the scan
@@ -58,9 +59,10 @@ def rehearsal_plan(plan: Plan, there: bool, limit_s: int) -> Plan:
         recorded=0,
         recorded_digest="",
         own_points=0,
+        warm_start=(),
     )
     backends.load(made, ScanPaths(home.home() / name)).check()
-    return replace(plan, scan=made, asked_name=None, new=True, points="")
+    return replace(plan, scan=made, asked_name=None, new=True, points="", earlier="")
 
 
 def _resources_here(asked: Resources, limit_s: int) -> Resources:
@@ -88,7 +90,8 @@ def first_point(plan: Plan) -> Space:
         params = points.parsed(plan.points.partition("\n")[0])["params"]
         return Space({name: Fixed(value) for name, value in params.items()})
     sampler = samplers.load(scan.sampler, scan.space, scan.objectives)
-    proposed = sampler.propose([], 1, scan.seed, 0)
+    results = map(earlier.parsed, plan.earlier.splitlines())
+    proposed = sampler.propose(policy.earlier_trials(results), 1, scan.seed, 0)
     # A parameter that is not active has no value: the notebook's own one stays.
     params = scan.space.complete(proposed[0].params if proposed else {})
     return Space({name: Fixed(value) for name, value in params.items()})

@@ -6,9 +6,7 @@ The module imports little, since every face imports it.
 from __future__ import annotations
 
 from jupyter_gridgpu.errors import UsageError
-from jupyter_gridgpu.model.scan import ScanSpec
 from jupyter_gridgpu.model.view import COMMANDS
-from jupyter_gridgpu.store.inbox import TRIALS_LIMIT
 
 FOR_VARIANTS = ("stop", "retry")
 BEFORE_THE_END = ("stop", "pause", "resume")
@@ -29,17 +27,3 @@ def check_variants(action: str, variants: list[str] | None) -> None:
         raise UsageError(f"There is nothing to {action}: no variant is named.")
     if action not in FOR_VARIANTS:
         raise UsageError(f"{action} is for the whole scan.")
-
-
-def check_extension(scan: ScanSpec, trials: int | None) -> None:
-    """Raise UsageError if a scan cannot be extended by so many points."""
-    if scan.recorded:
-        raise UsageError(
-            f"{scan.name} has the points it was given; start a scan of a larger space."
-        )
-    if scan.trials is None:
-        raise UsageError(
-            f"{scan.name} is a grid, which has no more points; start a scan of a larger space."
-        )
-    if trials is None or not 1 <= trials <= TRIALS_LIMIT:
-        raise UsageError(f"extend needs a number of points from 1 to {TRIALS_LIMIT:,}.")

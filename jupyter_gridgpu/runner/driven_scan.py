@@ -25,7 +25,6 @@ class DrivenScan:
 
         Raises StorageError.
         """
-        self.spec = spec
         self.paths = paths
         self._folder = os.stat(paths.folder)
         self._gone_since: float | None = None  # when the folder was first missed
@@ -37,6 +36,11 @@ class DrivenScan:
         # If the lock file was lost or damaged, the terms begin at 1 again. With such a term our
         # events would be dropped everywhere, as events of a runner that lost its lease.
         self.journal.term = max(term, self.view.term + 1)
+
+    @property
+    def spec(self) -> ScanSpec:
+        """The spec of the scan, with the space as it is now."""
+        return self.view.scan
 
     def require_folder(self) -> None:
         """Raise StorageError if the user has moved or removed the scan folder.

@@ -9,9 +9,11 @@ from pathlib import Path
 
 from jupyter_gridgpu import backends, channels, samplers
 from jupyter_gridgpu.backends.base import Backend
+from jupyter_gridgpu.errors import GridGpuError
 from jupyter_gridgpu.model import events
+from jupyter_gridgpu.model.records import CommandApplied
 from jupyter_gridgpu.model.scan import ScanSpec
-from jupyter_gridgpu.runner import policy
+from jupyter_gridgpu.runner import extending, policy
 from jupyter_gridgpu.runner.breaker import Breaker
 from jupyter_gridgpu.runner.clocks import ClockTimes, ClockWatch, read_clocks
 from jupyter_gridgpu.runner.driven_scan import DrivenScan
@@ -66,7 +68,7 @@ class Runner:
         if backend is None:
             backend = backends.load(spec, paths)
         self.backend = backend
-        sampler = samplers.load_for(spec)
+        sampler = samplers.load_for(self.scan.spec)
         self.channel = channels.load(spec, paths)
         self.proposer = PointProposer(self.scan, self.backend, sampler)
         self.observer = JobObserver(self.scan, self.backend, self.channel)
@@ -170,11 +172,21 @@ class Runner:
             if command is None:
                 say(f"The command {path.name} is not a sound one and was dropped.")
             elif command["id"] not in self.scan.view.commands:
-                self.scan.record((events.COMMAND_APPLIED, command), durable=True)
+                self._apply(command)
             # A runner that is killed before this line leaves a command that is in the journal
             # already. The next runner knows the command's id and only removes the file.
             path.unlink(missing_ok=True)
         return self.scan.view.rev != before
+
+    def _apply(self, command: CommandApplied) -> None:
+        if command["action"] == "extend":
+            try:
+                command = extending.applicable(self.scan.view, command)
+            except GridGpuError as error:
+                # Another command has added the same since this one was left.
+                say(f"The command {command['id']} was dropped: {error}")
+                return
+        self.scan.record((events.COMMAND_APPLIED, command), durable=True)
 
     def observe(self, now: float) -> None:
         """Poll the jobs if it is time, and record a note about trouble of the whole scan."""

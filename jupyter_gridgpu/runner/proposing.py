@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 from functools import cached_property
+from itertools import islice
 
+from jupyter_gridgpu import samplers
 from jupyter_gridgpu.backends.base import Backend
 from jupyter_gridgpu.errors import SpaceError
 from jupyter_gridgpu.model import events
-from jupyter_gridgpu.model.job import job_key, variant_id
+from jupyter_gridgpu.model.job import job_key
 from jupyter_gridgpu.model.program import given_by, meant_by, point_key
 from jupyter_gridgpu.model.records import VariantProposed
 from jupyter_gridgpu.runner import policy
 from jupyter_gridgpu.runner.driven_scan import DrivenScan
-from jupyter_gridgpu.samplers.base import Proposal, Sampler
+from jupyter_gridgpu.samplers.base import Proposal, Sampler, Trial
 from jupyter_gridgpu.samplers.untried import UntriedPoints
+from jupyter_gridgpu.store import earlier
 from jupyter_gridgpu.store import points as points_file
 from jupyter_gridgpu.store.paths import read_json
 
@@ -29,9 +33,8 @@ class PointProposer:
         self._scan = scan
         self._backend = backend
         self._sampler = sampler
-        self._repeats = 1  # variants of one point
-        if scan.spec.space.repeats:
-            self._repeats = scan.spec.space.repeats[1]
+        self._space = scan.spec.space  # that the sampler knows
+        self._untried: Sampler | None = None  # the sampler of the points that are not given
 
     def propose(self) -> None:
         """Record as many new variants as can be used now.
@@ -55,34 +58,68 @@ class PointProposer:
         self._scan.record(*((events.VARIANT_PROPOSED, point) for point in given))
         if spec.recorded:
             return
-        self._propose_missing_variants()
-        self._propose_missing_repeats()
-        index = view.points
-        count = min(view.trials() - index, self.allowed_points())
+        if spec.space is not self._space:
+            self._sampler, self._space, self._untried = samplers.load_for(spec), spec.space, None
+        if self._untried is None:
+            self._untried = self._without_given(self._sampler)
+        self._propose_missing(self._untried)
+        left = view.trials() - view.points
+        points = self._given_points(left) or self._sampled_points(self._untried, left)
+        self._record(view.points, points)
+
+    def _given_points(self, left: int) -> list[Proposal]:
+        """Return the next points by which the user extended the scan: they need no results."""
+        own = self._scan.view.growth.own_from(self._scan.view.points)
+        return [Proposal(params) for params in own[: max(min(left, PROPOSE_AT_ONCE), 0)]]
+
+    def _sampled_points(self, sampler: Sampler, left: int) -> list[Proposal]:
+        """Return the next points of the sampler, `left` at most."""
+        count = min(left, self.allowed_points())
         if count <= 0:
-            return
-        # The history of a scan with thousands of points is long, and not every sampler reads it.
-        history = policy.history(view) if self._sampler.adaptive else []
+            return []
+        view = self._scan.view
         # The sampler's own points are counted from 0, whatever was tried before them.
-        proposals = self._untried.propose(history, count, spec.seed, index - spec.own_points)
+        index = view.growth.sampled_before(view.points)
+        return sampler.propose(self._history(), count, self._scan.spec.seed, index)
+
+    def _record(self, first: int, proposals: list[Proposal]) -> None:
+        """Record the variants of some new points, of which the first has this number."""
+        view = self._scan.view
+        repeats = range(self._space.repeat_count)
+        # Ids that belong to variants which could not be found again stay free.
+        ids = islice(policy.free_ids(view), len(policy.missing_variants(view)), None)
         self._scan.record(
             *(
-                self._proposed(point, repeat, proposal)
-                for point, proposal in enumerate(proposals, index)
-                for repeat in range(self._repeats)
+                self._proposed(next(ids), point, repeat, proposal)
+                for point, proposal in enumerate(proposals, first)
+                for repeat in repeats
             )
         )
 
-    @cached_property
-    def _untried(self) -> Sampler:
-        """The sampler of the points that are not given."""
+    def _without_given(self, sampler: Sampler) -> Sampler:
+        """Return the sampler of the points that are not given."""
         spec = self._scan.spec
         if not spec.own_points or spec.trials is not None:
-            return self._sampler
+            return sampler
         # A grid has them all: what the user has put first is not run twice.
         given = points_file.read(self._scan.paths.points)
         chosen = (spec.space.point(meant_by(point["params"])).chosen for point in given)
-        return UntriedPoints(self._sampler, frozenset(map(point_key, chosen)))
+        return UntriedPoints(sampler, frozenset(map(point_key, chosen)))
+
+    def _history(self) -> list[Trial]:
+        """Return all trials so far, those of earlier scans first."""
+        # The history of a scan with thousands of points is long, and not every sampler reads it.
+        if not self._sampler.adaptive:
+            return []
+        return [*self._earlier, *policy.history(self._scan.view)]
+
+    @cached_property
+    def _earlier(self) -> list[Trial]:
+        """The results of earlier scans that the scan was made with."""
+        spec = self._scan.spec
+        if not spec.warm_start:
+            return []
+        return policy.earlier_trials(earlier.read(self._scan.paths.earlier, spec))
 
     def allowed_points(self) -> int:
         """Return how many points can be proposed now."""
@@ -100,61 +137,66 @@ class PointProposer:
         if free <= 0:
             return 0
         # The number is rounded up: a point whose repeats do not all fit keeps every slot busy.
-        return -(-free // self._repeats)
+        return -(-free // self._space.repeat_count)
 
-    def _propose_missing_repeats(self) -> None:
-        """Record the repeats of the last point that a killed runner had not written yet."""
-        missing = policy.missing_repeats(self._scan.view)
-        self._scan.record(
-            *(
-                self._proposed(variant.point, repeat, Proposal(variant.params, variant.attrs))
-                for variant, repeat in missing
-            )
-        )
+    def _propose_missing(self, sampler: Sampler) -> None:
+        """Record the variants that points lack.
 
-    def _propose_missing_variants(self) -> None:
-        """Record again the variants whose first record in the journal is damaged."""
-        for point, repeat in policy.missing_variants(self._scan.view):
-            proposal = self._known_proposal(point, repeat)
+        They were due to a killed runner, their first record is damaged, or they are more repeats.
+        """
+        missing = policy.missing_variants(self._scan.view)[:PROPOSE_AT_ONCE]
+        if not missing:
+            return
+        # By point; all variants of one agree in what the sampler said.
+        known = {variant.point: variant for variant in self._scan.view.variants.values()}
+        found = []
+        for ident, point, repeat in missing:
+            sibling = known.get(point)
+            if sibling is None:
+                proposal = self._known_proposal(sampler, ident, point)
+            else:
+                proposal = Proposal(sibling.params, sibling.attrs)
             if proposal is not None:
-                self._scan.record(self._proposed(point, repeat, proposal))
+                found.append(self._proposed(ident, point, repeat, proposal))
+        self._scan.record(*found)
 
-    def _known_proposal(self, point: int, repeat: int) -> Proposal | None:
-        """Return the proposal of a variant, from what its job or its repeats still tell."""
+    def _known_proposal(self, sampler: Sampler, ident: str, point: int) -> Proposal | None:
+        """Return the proposal of a point without variants, from what a job of it still tells."""
         view, spec = self._scan.view, self._scan.spec
-        key = job_key(variant_id(point * self._repeats + repeat + 1), 1)
-        body = read_json(self._scan.paths.job(key).spec)
+        body = read_json(self._scan.paths.job(job_key(ident, 1)).spec)
         params = body.get("params") if isinstance(body, dict) else None
         with contextlib.suppress(SpaceError):
             if isinstance(params, dict):
                 return Proposal(spec.space.point(given_by(params)).chosen)
-        for variant in view.variants.values():
-            if variant.point == point:
-                return Proposal(variant.params, variant.attrs)
         if point < spec.own_points:
             return self._own_point(point)
-        # No job was sent, so nothing is lost if a sampler that learns gives another point now.
-        history = policy.history(view) if self._sampler.adaptive else []
-        number = point - spec.own_points
-        return next(iter(self._untried.propose(history, 1, spec.seed, number)), None)
+        own = view.growth.own_from(point)
+        if own:
+            return Proposal(own[0])
+        # No job was sent, so nothing is lost if a sampler that learns gives another point now. The
+        # others give the point that the space of that time had.
+        space = view.growth.space_at(point)
+        if space is not self._space:
+            sampler = self._without_given(samplers.load_for(replace(spec, space=space)))
+        index = view.growth.sampled_before(point)
+        return next(iter(sampler.propose(self._history(), 1, spec.seed, index)), None)
 
     def _own_point(self, point: int) -> Proposal | None:
-        """Return a point of the user's own."""
+        """Return a point that the user gave when the scan was started."""
         for given in points_file.read(self._scan.paths.points):
             if given["point"] == point:
                 return Proposal(given["params"])
         return None
 
-    def _proposed(self, point: int, repeat: int, proposal: Proposal) -> tuple[str, VariantProposed]:
+    def _proposed(
+        self, ident: str, point: int, repeat: int, proposal: Proposal
+    ) -> tuple[str, VariantProposed]:
         """Return the event that makes a variant of a point and a repeat, both counted from 0."""
-        space = self._scan.spec.space
         return events.VARIANT_PROPOSED, {
-            # The id follows from point and repeat alone, so that a runner that goes on after a
-            # crash gives the same id to the same variant.
-            "variant": variant_id(point * self._repeats + repeat + 1),
+            "variant": ident,
             "point": point,
             "repeat": repeat,
             # A parameter that is not active has no value here: the notebook's own one stays.
-            "params": space.complete(proposal.params, repeat),
+            "params": self._space.complete(proposal.params, repeat),
             "attrs": proposal.attrs,
         }

@@ -12,6 +12,8 @@ from jupyter_gridgpu.model.objective import Objective
 from jupyter_gridgpu.model.program import Choose, Walk
 from jupyter_gridgpu.model.space import Space
 
+# Whose proposal a trial was: the sampler's, the user's, or one of an earlier scan.
+SAMPLED, OWN, EARLIER = "sampled", "own", "earlier"
 DRAWS = 10_000  # points in a row that may fail the constraints
 
 
@@ -26,6 +28,8 @@ class Trial:
     state: str = "running"  # running, done or failed
     # The objectives, in their order; None or NaN stands for a value that there is not.
     values: tuple[float | None, ...] = ()
+    # Of EARLIER trials, also active parameters may be missing.
+    source: str = SAMPLED
 
 
 @dataclass(frozen=True)
@@ -51,9 +55,9 @@ class Sampler(Protocol):
     def propose(self, history: Sequence[Trial], n: int, seed: int, index: int) -> list[Proposal]:
         """Return up to `n` points; `index` is the number of the first point, from 0.
 
-        `history` has the trials before these points, `seed` is that of the scan. The same arguments
-        give the same points, on any machine and after any restart of the runner. So a sampler keeps
-        nothing between calls.
+        `history` has the trials before these points, the EARLIER ones first; `seed` is that of the
+        scan. The same arguments give the same points, on any machine and after any restart of the
+        runner. So a sampler keeps nothing between calls.
         """
         ...
 

@@ -42,15 +42,15 @@ class GridSampler:
             raise UsageError(f"No point of the grid meets {listed}: give other values.")
         self._space = space
         self._size = size
-        # Where there are statements, a point is found by going through those before it. So the walk
-        # is kept, with the number of its next point. A new sampler has to begin anew, which takes a
-        # few microseconds for each point.
+        # Where there are statements, or where the space was extended, a point is found by going
+        # through those before it. So the walk is kept, with the number of its next point. A new
+        # sampler has to begin anew, which takes a few microseconds for each point.
         self._walk: tuple[int, Iterator[dict[str, Any]]] = (0, iter(()))
 
     def propose(self, history: Sequence[Trial], n: int, seed: int, index: int) -> list[Proposal]:
         """Return points `index` to `index + n - 1`, or fewer at the end of the grid."""
         end = min(index + n, self._size)
-        if not self._space.statements:
+        if not self._space.statements and self._space.before is None:
             return [Proposal(self._point(number)) for number in range(index, end)]
         number, points = self._walk
         if number != index or index == 0:

@@ -17,9 +17,12 @@ from typing import TYPE_CHECKING, Any
 from jupyter_gridgpu.errors import UsageError
 from jupyter_gridgpu.model.axes import axis_index
 from jupyter_gridgpu.model.objective import Objective
-from jupyter_gridgpu.model.program import Draw, given_by
+from jupyter_gridgpu.model.program import Draw, PartlyKnown, given_by
 from jupyter_gridgpu.model.space import Choice, Range, Space, axis_size, axis_value, value_at
 from jupyter_gridgpu.samplers.base import (
+    EARLIER,
+    OWN,
+    SAMPLED,
     Proposal,
     Trial,
     drawn_point,
@@ -67,13 +70,18 @@ class OptunaSampler:
         ]
         # The study is new at every call: with the same seed for all calls, it would draw the same
         # random numbers, and propose the same point, again and again.
-        study = optuna.create_study(directions=directions, sampler=self._make(_seed(seed, index)))
+        sampler = self._make(_seed(seed, index), history)
+        study = optuna.create_study(directions=directions, sampler=sampler)
         study.add_trials([self._frozen(trial) for trial in history])
         return until_none(self._ask(study, f"{seed}:{index}:{number}") for number in range(n))
 
-    def _make(self, seed: int) -> optuna.samplers.BaseSampler:
+    def _make(self, seed: int, history: Sequence[Trial]) -> optuna.samplers.BaseSampler:
         """Return Optuna's sampler."""
         raise NotImplementedError
+
+    def _attrs(self, trial: Trial) -> dict[str, Any]:
+        """Return what Optuna's sampler has to find at a trial."""
+        return trial.attrs
 
     def _ask(self, study: optuna.Study, chance: str) -> Proposal:
         """Return the next point of a study; `chance` is the seed where Optuna finds none."""
@@ -110,14 +118,17 @@ class OptunaSampler:
             # Optuna refuses a finished trial without a number for each objective.
             if len(values) < len(self._objectives) or any(map(math.isnan, values)):
                 state, values = TrialState.FAIL, None
-        drawn = self._space.point(given_by(trial.params)).drawn
-        active = [draw for draw in self._space.draws if draw.key in drawn]
+        # What an earlier scan did not know is left out: Optuna learns of the others.
+        known = PartlyKnown(given_by(trial.params))
+        drawn = self._space.point(known).drawn
+        unknown = {draw.key for draw in known.missing}
+        active = [draw for draw in self._space.draws if draw.key in drawn.keys() - unknown]
         return create_trial(
             state=state,
             values=values,
             params={draw.key: _coded(draw.axis, drawn[draw.key]) for draw in active},
             distributions={draw.key: _distribution(draw.axis) for draw in active},
-            system_attrs=trial.attrs,
+            system_attrs=self._attrs(trial),
         )
 
 
@@ -126,7 +137,7 @@ class TpeSampler(OptunaSampler):
 
     name = "tpe"
 
-    def _make(self, seed: int) -> optuna.samplers.BaseSampler:
+    def _make(self, seed: int, history: Sequence[Trial]) -> optuna.samplers.BaseSampler:
         """Return Optuna's sampler."""
         from optuna.samplers import TPESampler
 
@@ -146,18 +157,28 @@ class NsgaIISampler(OptunaSampler):
 
     name = "nsgaii"
 
-    def _make(self, seed: int) -> optuna.samplers.BaseSampler:
+    def _make(self, seed: int, history: Sequence[Trial]) -> optuna.samplers.BaseSampler:
         """Return Optuna's sampler."""
         from optuna.samplers import NSGAIISampler
 
         # It keeps the generation of a trial in the trial's attributes, which come back with it.
         return NSGAIISampler(seed=seed, population_size=POPULATION)
 
+    def _attrs(self, trial: Trial) -> dict[str, Any]:
+        """Return the generation of a trial: the first one for what others have proposed."""
+        from optuna.samplers import NSGAIISampler
+
+        if trial.source == SAMPLED:
+            return trial.attrs
+        return {getattr(NSGAIISampler, "_GENERATION_KEY", "nsga2:generation"): 0}
+
 
 class CmaEsSampler(OptunaSampler):
     """The covariance matrix adaptation evolution strategy; for a few continuous parameters."""
 
     name = "cmaes"
+    # The best tenth of earlier results says where to begin: one at least, with all parameters.
+    earlier_needed = 10
 
     def __init__(self, space: Space, objectives: Sequence[Objective]) -> None:
         """Raise UsageError also for conditions in the space, and for several objectives."""
@@ -172,13 +193,46 @@ class CmaEsSampler(OptunaSampler):
                 "--sampler cmaes needs the same parameters at all points, and the space has"
                 " conditions (if): use --sampler tpe."
             )
+        if space.before is not None and _ordered(space) != _ordered(space.before):
+            # What it knows of ranges lies in the attributes of earlier trials.
+            raise UsageError(
+                "--sampler cmaes keeps the ranges that it began with, so they cannot get wider:"
+                " start a new scan."
+            )
 
-    def _make(self, seed: int) -> optuna.samplers.BaseSampler:
+    def _make(self, seed: int, history: Sequence[Trial]) -> optuna.samplers.BaseSampler:
         """Return Optuna's sampler."""
         from optuna.samplers import CmaEsSampler as OptunaCmaEs
 
-        # CMA-ES draws choices at random and warns of it; a warning for every trial would not help.
-        return OptunaCmaEs(seed=seed, warn_independent_sampling=False)
+        earlier = [self._source(trial) for trial in history if trial.source == EARLIER]
+        with warnings.catch_warnings():
+            # Optuna calls the start from earlier trials experimental.
+            warnings.simplefilter("ignore")
+            # CMA-ES draws choices at random and warns of it; a warning for every trial would not
+            # help.
+            return OptunaCmaEs(
+                seed=seed,
+                warn_independent_sampling=False,
+                source_trials=earlier if len(earlier) >= self.earlier_needed else None,
+            )
+
+    def _source(self, trial: Trial) -> optuna.trial.FrozenTrial:
+        """Return an earlier trial with the parameters that CMA-ES itself chooses, and no others."""
+        from optuna.distributions import CategoricalDistribution
+
+        frozen = self._frozen(trial)
+        kept = {
+            name: distribution
+            for name, distribution in frozen.distributions.items()
+            if not isinstance(distribution, CategoricalDistribution) and not distribution.single()
+        }
+        frozen.params = {name: frozen.params[name] for name in kept}
+        frozen.distributions = kept
+        return frozen
+
+    def _attrs(self, trial: Trial) -> dict[str, Any]:
+        """Return what CMA-ES keeps at a trial. A user's own points are in its first generation."""
+        return {"cma:generation": 0} if trial.source == OWN else trial.attrs
 
 
 def _seed(seed: int, index: int) -> int:
@@ -189,6 +243,12 @@ def _seed(seed: int, index: int) -> int:
 def _is_stepped(axis: Choice | Range) -> bool:
     """Return whether the number of a value stands for it in Optuna, since its order says enough."""
     return axis.ordered if isinstance(axis, Choice) else axis.step is not None
+
+
+def _ordered(space: Space) -> list[Choice | Range]:
+    """Return the axes that are no plain choices."""
+    axes = (draw.axis for draw in space.draws)
+    return [axis for axis in axes if isinstance(axis, Range) or axis.ordered]
 
 
 def _distribution(axis: Choice | Range) -> Any:

@@ -17,6 +17,13 @@ class CommandBody(NamedTuple):
     variants: list[str] | None  # None: the whole scan
     trials: int | None  # how many points to add, for extend
     accept: list[str]  # options of a foreign scan that the user has seen, for replay
+    extension: dict[str, Any]  # what else is to be added, for extend
+
+    @property
+    def more(self) -> dict[str, Any]:
+        """What the command has that only an extension has, as ScanHandle.command takes it."""
+        # Lines that came from elsewhere run nothing but the words of a space.
+        return {**self.extension, "any_call": False} if self.action == "extend" else {}
 
 
 def parse_json(text: bytes) -> Any:
@@ -58,7 +65,20 @@ def parse_command(text: bytes) -> CommandBody:
     accept = body.get("accept")
     if accept is not None and not _is_list_of_texts(accept):
         raise UsageError("accept is no list of texts; give the options that the scan's head has.")
-    return CommandBody(action, variants, trials, accept or [])
+    return CommandBody(action, variants, trials, accept or [], _extension(body))
+
+
+def _extension(body: dict[str, Any]) -> dict[str, Any]:
+    """Return what a command adds to a scan, beside points of its sampler. Raises UsageError."""
+    add, repeats = body.get("add"), body.get("repeats")
+    if add is not None and not _is_list_of_texts(add):
+        raise UsageError('add is no list of texts; give lines like "lr = [1e-5, 3e-5]".')
+    if repeats is not None and type(repeats) is not int:
+        raise UsageError("repeats is no whole number; give how often every point is run in all.")
+    points = body.get("points")
+    if points is not None and not isinstance(points, list):
+        raise UsageError('points is no list; give one like [{"lr": 0.1}, {"lr": 0.2}].')
+    return {"add": add or [], "repeats": repeats, "points": points}
 
 
 def _is_list_of_texts(value: Any) -> bool:

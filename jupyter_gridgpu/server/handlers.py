@@ -254,7 +254,9 @@ class CommandsHandler(Api):
             answer = await self._replay(scan, body.variants, body.accept)
         else:
             answer = await self.watcher.in_scan_thread(
-                lambda: self.scans.find(scan).command(body.action, body.variants, body.trials)
+                lambda: self.scans.find(scan).command(
+                    body.action, body.variants, body.trials, **body.more
+                )
             )
         self.watcher.sweep_soon()
         self.finish(dumps({"type": "said", "text": answer}))

@@ -60,14 +60,19 @@ class HomeSeen(TypedDict):
 class _CommandOptions(TypedDict, total=False):
     variants: list[str] | None
     trials: int | None
+    add: list[str]
+    repeats: int | None
+    points: list[dict[str, Any]]
     accept: list[str]
 
 
 class Command(_CommandOptions):
     """A command to a scan. Without `variants` it is for all of them.
 
-    Only extend has `trials`. Only replay has `accept`: the options of a foreign scan that the user
-    has seen, as its head lists them.
+    Only extend has `trials` (points in addition), `add` (lines with new values, as in a cell: `lr =
+    [1e-5, 3e-5]`), `repeats` (of every point, in all) and `points` (own points, each with values by
+    parameter). Only replay has `accept`: the options of a foreign scan that the user has seen, as
+    its head lists them.
     """
 
     action: Action

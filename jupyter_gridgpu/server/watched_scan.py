@@ -120,9 +120,11 @@ class WatchedScan:
         self.look(time.monotonic())
         return self.head()
 
-    def command(self, action: str, variants: list[str] | None, trials: int | None) -> str:
+    def command(
+        self, action: str, variants: list[str] | None, trials: int | None, **extension: Any
+    ) -> str:
         """Leave a command for the runner, and return a sentence that says so. Raises UsageError."""
-        answer = self.handle().command(action, variants, trials)
+        answer = self.handle().command(action, variants, trials, **extension)
         # The user wants the scan to go on, so its runner gets all its tries again.
         self.respawner.reset()
         self.due = 0.0

@@ -14,6 +14,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from jupyter_gridgpu.errors import GridGpuError
 from jupyter_gridgpu.model.metrics import Series
 from jupyter_gridgpu.model.scan import ScanSpec
 from jupyter_gridgpu.model.variant import VariantView
@@ -65,7 +66,7 @@ def read(paths: ScanPaths, scan: ScanSpec) -> tuple[ScanView, int] | None:
         if body["shape"] != _shape() or body["journal"] != _fingerprint(paths.journal, offset):
             return None
         return _view_from_json(scan, body), offset
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, GridGpuError):
         # Whatever is wrong with a cache, the journal gives the same view; it only takes longer.
         return None
 

@@ -97,6 +97,8 @@ VIEW: dict[str, Callable[[Any], bool]] = {
     **dict.fromkeys(("started", "ended"), _maybe(is_time)),
     **dict.fromkeys(("slept_s", "clock_set_s"), _is_number),
     "images": _are_pairs,
+    # They are applied again, which tells whether they can be.
+    "extensions": lambda value: isinstance(value, list) and is_bounded(value),
 }
 
 

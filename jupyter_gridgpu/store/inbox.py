@@ -13,14 +13,15 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-from jupyter_gridgpu.errors import StorageError
+from jupyter_gridgpu.errors import GridGpuError, StorageError
+from jupyter_gridgpu.model import extension, numbers
+from jupyter_gridgpu.model.extension import TRIALS_LIMIT
 from jupyter_gridgpu.model.job import one_line
 from jupyter_gridgpu.model.records import CommandApplied
 from jupyter_gridgpu.model.view import COMMANDS
 from jupyter_gridgpu.store.paths import read_json, write_json
 
 COMMAND_BYTES = 1_000_000
-TRIALS_LIMIT = 1_000_000
 NAMED_VARIANTS = 5  # how many variants a sentence names
 BY_LIMIT = 80  # characters of what a client calls itself
 
@@ -73,28 +74,36 @@ def read(path: Path) -> CommandApplied | None:
         return None
     if trials is not None and (type(trials) is not int or not 0 < trials <= TRIALS_LIMIT):
         return None
-    if body["action"] == "extend" and trials is None:
-        return None
-    return {
+    more: dict[str, Any] = {}
+    if body["action"] == "extend":
+        try:
+            extension.from_json(body)
+        except GridGpuError:
+            return None
+        more = extension.keys_of(body)
+        if trials is None and not more:
+            return None
+    command: CommandApplied = {
         "id": path.stem,
         "action": body["action"],
         "variants": variants,
         "trials": trials,
         "by": one_line(body.get("by"), BY_LIMIT),
     }
+    # The journal encodes what it gets.
+    command.update(numbers.decode_all(more))
+    return command
 
 
 def _is_list_of_texts(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(item, str) for item in value)
 
 
-def command_text(action: str, variants: list[str] | None, trials: int | None) -> str:
-    """Return a short text that says what a command does, such as `stop v0001, v0002`."""
-    if action == "extend":
-        return f"{trials:,} points more"
+def command_text(action: str, variants: list[str] | None) -> str:
+    """Return what a command does as the rest of a sentence, such as `stop v0001, v0002.`."""
     if variants is None:
-        return f"{action} the scan"
+        return f"{action} the scan."
     text = f"{action} {', '.join(variants[:NAMED_VARIANTS])}"
     if len(variants) > NAMED_VARIANTS:
         text += f" and {len(variants) - NAMED_VARIANTS:,} more"
-    return text
+    return f"{text}."

@@ -88,6 +88,11 @@ class ScanPaths:
         return self.folder / "points.jsonl"
 
     @property
+    def earlier(self) -> Path:
+        """The results of earlier scans that the sampler learns from. The file never changes."""
+        return self.folder / "earlier.jsonl"
+
+    @property
     def shared_files(self) -> Path:
         """Which helper files nodes see where they lie. The file never changes."""
         return self.folder / "shared-files.json"

@@ -43,7 +43,7 @@ COMMON_OPTIONS = (
 )
 OTHER_GROUP = "Jobs"  # of all options that no group below names
 GROUPS = {
-    "The scan": ("points", "seed", "new"),
+    "The scan": ("points", "warm_start", "seed", "new"),
     OTHER_GROUP: (),
     "GPUs": ("gpu_model", "vram", "cuda"),
     "Container": ("runtime", "bind"),

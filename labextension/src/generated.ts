@@ -172,11 +172,16 @@ export interface Close {
   scan: string;
 }
 /**
- * A command to a scan. Without `variants` it is for all of them. Only extend has `trials`. Only replay has `accept`: the options of a foreign scan that the user has seen, as its head lists them.
+ * A command to a scan. Without `variants` it is for all of them. Only extend has `trials` (points in addition), `add` (lines with new values, as in a cell: `lr = [1e-5, 3e-5]`), `repeats` (of every point, in all) and `points` (own points, each with values by parameter). Only replay has `accept`: the options of a foreign scan that the user has seen, as its head lists them.
  */
 export interface Command {
   variants?: string[] | null;
   trials?: number | null;
+  add?: string[];
+  repeats?: number | null;
+  points?: {
+    [k: string]: unknown;
+  }[];
   accept?: string[];
   action: Action;
 }

@@ -21,6 +21,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
+from jupyter_gridgpu import samplers
 from jupyter_gridgpu.backends import base
 from jupyter_gridgpu.backends.batch import batches, inquiry
 from jupyter_gridgpu.backends.htcondor.transfer import FileTransfer
@@ -31,6 +32,7 @@ from jupyter_gridgpu.client import ScanHandle, look_at_scans
 from jupyter_gridgpu.errors import GridGpuError, UsageError
 from jupyter_gridgpu.images import check
 from jupyter_gridgpu.model import wire
+from jupyter_gridgpu.model.objective import Objective
 from jupyter_gridgpu.model.scan import to_json
 from jupyter_gridgpu.model.scan_record import from_json
 from jupyter_gridgpu.records.compare import Tolerance, compare
@@ -39,12 +41,14 @@ from jupyter_gridgpu.records.packing import unpack
 from jupyter_gridgpu.records.record import load_record
 from jupyter_gridgpu.records.replay import ReplayRequest, plan_replay
 from jupyter_gridgpu.records.verify import verify
+from jupyter_gridgpu.runner import policy
 from jupyter_gridgpu.server import notebook
 from jupyter_gridgpu.server.command_body import parse_command
 from jupyter_gridgpu.server.listing import RowQuery, row_page
 from jupyter_gridgpu.server.stream import Stream
 from jupyter_gridgpu.server.watched_scan import dumps
 from jupyter_gridgpu.store import (
+    earlier,
     fold_cache,
     home,
     home_mark,
@@ -207,6 +211,13 @@ def read_points(folder: Path) -> None:
     handle = ScanHandle(folder)
     handle.view.apply_all(story.events)
     show_view(handle)
+
+
+def read_earlier(folder: Path) -> None:
+    both = (Objective("acc", "maximize"), Objective("f1", "maximize"))
+    scan = small_scan("lr = uniform(0, 2)\nx = choice([1], [2])", objectives=both, sampler="tpe")
+    trials = policy.earlier_trials(earlier.read(folder / "earlier.jsonl", scan))
+    samplers.load_for(scan).propose(trials, 1, 0, 0)
 
 
 def read_cache(folder: Path) -> None:
@@ -465,6 +476,11 @@ LINES: dict[str, tuple[str, list[Any], tuple[Look, ...]]] = {
         "points.jsonl",
         [{"variant": "v0001", "point": 0, "repeat": 0, "params": {"lr": 1, "x": [1]}}] * 2,
         (read_points,),
+    ),
+    "earlier": (
+        "earlier.jsonl",
+        [{"scan": "a", "point": 0, "params": {"lr": 1, "x": [1]}, "values": [0.5, 1]}] * 2,
+        (read_earlier,),
     ),
 }
 

@@ -11,7 +11,9 @@ import pytest
 from jupyter_gridgpu import client
 from jupyter_gridgpu.client import ScanHandle
 from jupyter_gridgpu.errors import StorageError, UsageError
+from jupyter_gridgpu.model.scan import to_json
 from jupyter_gridgpu.store import home, inbox
+from jupyter_gridgpu.store.paths import write_json
 from jupyter_gridgpu.testing.examples import Story, small_scan
 from jupyter_gridgpu.widgets.feed import Feed
 from jupyter_gridgpu.widgets.live_table import browse_link
@@ -78,8 +80,10 @@ def test_a_command_says_what_was_asked_for(ended: ScanHandle) -> None:
 def test_a_scan_is_extended_by_a_sound_number_of_points(
     ended: ScanHandle, trials: int | None
 ) -> None:
-    ended.scan = replace(ended.scan, trials=5)
-    with pytest.raises(UsageError, match="from 1 to 1,000,000"):
+    sampled = replace(ended.scan, trials=5, sampler="random")
+    write_json(ended.paths.spec, to_json(sampled))
+    ended = ScanHandle(ended.folder)
+    with pytest.raises(UsageError, match=r"from 1 to 1,000,000|needs what is to be added"):
         ended.command("extend", trials=trials)
     assert ended.command("extend", trials=4) == "Asked for: 4 points more."
 

@@ -45,8 +45,8 @@ COPY = f"{JOB}/473db40d"
 COMMAND = "inbox/00000000000000000001-a.json"
 OF_THE_SCAN = (
     "scan.json", "notebook.ipynb", "worker.pyz", "worker.sh", "provenance.json", "points.jsonl",
-    "manifest.jsonl", "journal.jsonl", "fold.json", "checkpoint.json", "runner.lock",
-    "runner.lock.7", "runner.log", "image.mark", "inbox", COMMAND, "files", "jobs",
+    "earlier.jsonl", "manifest.jsonl", "journal.jsonl", "fold.json", "checkpoint.json",
+    "runner.lock", "runner.lock.7", "runner.log", "image.mark", "inbox", COMMAND, "files", "jobs",
 )  # fmt: skip
 OF_A_JOB = (
     JOB, COPY, f"{JOB}/job.json", f"{JOB}/result.json", f"{JOB}/claim.json", f"{JOB}/stop",

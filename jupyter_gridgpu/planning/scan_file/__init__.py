@@ -7,6 +7,6 @@ only what is listed here.
 from __future__ import annotations
 
 from jupyter_gridgpu.planning.scan_file.reading import ScanFile, is_scan_file, read
-from jupyter_gridgpu.planning.scan_file.writing import save, save_again, text
+from jupyter_gridgpu.planning.scan_file.writing import check_named, save, save_again, text
 
-__all__ = ["ScanFile", "is_scan_file", "read", "save", "save_again", "text"]
+__all__ = ["ScanFile", "check_named", "is_scan_file", "read", "save", "save_again", "text"]

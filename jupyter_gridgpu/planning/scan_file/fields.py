@@ -186,4 +186,4 @@ def check_tag(node: Any) -> None:
 
 def _variable(key: Any, value: Any) -> str:
     """Return NAME=VALUE of an entry, or NAME if it has no value."""
-    return key.value if is_nothing(value) else f"{key.value}={text_of(value, key.value)}"
+    return key.value if is_nothing(value) else f"{key.value}={text_of(value, f'env: {key.value}')}"

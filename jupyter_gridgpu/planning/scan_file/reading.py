@@ -99,11 +99,15 @@ class ScanFile:
 
     def _located(self, text: str, given: Mapping[str, Any]) -> str:
         """Return the text of an error, behind the place in the file that it is about."""
+        lines = {name: line for name, line in self.written.lines.items() if name not in given}
         word = re.match(r"--([a-z-]+)", text)
-        found = option_fields().get(word[1]) if word else None
-        if found is None or found.name in given or found.name not in self.written.lines:
+        field = option_fields().get(word[1]) if word else None
+        # Some sentences only show the value that is wrong.
+        shown = [name for name in lines if repr(self.options[name]) in text]
+        names = [field.name] if field else shown
+        if len(names) != 1 or names[0] not in lines:
             return text
-        return f"{self.path}, line {self.written.lines[found.name]}: {text}"
+        return f"{self.path}, line {lines[names[0]]}: {text}"
 
 
 def is_scan_file(path: str | Path) -> bool:
@@ -156,7 +160,10 @@ def _written(root: Any) -> Written:
         nodes[key.value] = value
     if "version" in nodes:
         _check_version(nodes["version"])
-    for name, example in (("notebook", "`notebook: train.ipynb`"), ("space", "`space: |`")):
+    for name, example in (
+        ("notebook", "`notebook: train.ipynb`"),
+        ("space", "the lines of a cell below `space: |`"),
+    ):
         if name not in nodes:
             raise DeclarationError(root, f"the file has no {name}; write {example}")
     body, lines = _body(nodes["space"])
@@ -219,7 +226,7 @@ def _body(node: Any) -> tuple[str, tuple[int, ...]]:
     if isinstance(node, yaml.MappingNode):
         found = _body_of_mapping(node)
         return "\n".join(side for side, _ in found), tuple(line for _, line in found)
-    text = text_of(node, "space", f"the lines of a cell, or a mapping; {_SPACE_EXAMPLE}")
+    text = text_of(node, "space", "the lines of a cell below `space: |`")
     first = node.start_mark.line + 1
     count = text.count("\n") + 1
     if node.style == "|":

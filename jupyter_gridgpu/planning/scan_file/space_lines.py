@@ -6,7 +6,9 @@ A line that has such parts gets the values that they have now. Comments stay.
 from __future__ import annotations
 
 import ast
+import json
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from jupyter_gridgpu.errors import SpaceError
@@ -42,27 +44,30 @@ def alike(one: str, other: str) -> bool:
     """Return whether the lines of two files mean the same."""
     if one.strip() == other.strip():
         return True
-    try:
-        return _said(space_apart(one)) == _said(space_apart(other))
-    except SpaceError:
-        return False
+    return _meaning(one) is not None and _meaning(one) == _meaning(other)
 
 
 def _means(lines: str, wanted: Space) -> bool:
     """Return whether a file with these lines describes this space."""
+    return _meaning(lines) == _said(wanted)
+
+
+@lru_cache(maxsize=100)  # it may take a process
+def _meaning(lines: str) -> str | None:
+    """Return what lines describe, or None if a file cannot have them."""
     if declarative.other_code(lines) is not None:
-        return False
+        return None
     try:
-        return _said(space_apart(lines)) == _said(wanted)
+        return _said(space_apart(lines))
     except SpaceError:
-        return False
+        return None
 
 
-def _said(space: Space) -> list[Any]:
+def _said(space: Space) -> str:
     """Return what the lines of a space say, without the notebook's own values."""
-    items = space_record.to_json(space)
-    # A NaN equals nothing, so it is compared as a record has it.
-    return [encode_all(item) for item in items if item.get("kind") != "default"]
+    items = [item for item in space_record.to_json(space) if item.get("kind") != "default"]
+    # A NaN equals nothing, so texts are compared.
+    return json.dumps(encode_all(items))
 
 
 def _filled(lines: str, wanted: Space) -> str | None:

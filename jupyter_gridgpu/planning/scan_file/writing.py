@@ -105,6 +105,12 @@ def save_again(
     )
 
 
+def check_named(path: str | Path | None, overwrite: bool) -> None:
+    """Raise UsageError for `--overwrite` without `--save`, which would do nothing."""
+    if overwrite and path is None:
+        raise UsageError("--overwrite is for --save: give a file, or leave it out.")
+
+
 def _scan_file_there(old: str, path: Path) -> Written:
     """Return what a file says that is to be changed. Raises UsageError for any other file."""
     try:

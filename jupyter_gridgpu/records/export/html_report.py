@@ -191,19 +191,24 @@ def _parameter(variant: VariantView, name: str) -> str:
     """Return the value of a parameter; one that is not active at this point has none."""
     if name not in variant.params:
         return NOTHING
-    return html_text(number_text(variant.params[name], 4), VALUE_SHOWN)
+    return _value_text(variant.params[name])
 
 
-def _shown(value: Any) -> str:
+def _shown(value: float | None) -> str:
+    """Return the value of a metric; None stands for one that is not there."""
+    return NOTHING if value is None else _value_text(value)
+
+
+def _value_text(value: Any) -> str:
     """Return a value as escaped text, a number with 4 digits."""
-    if value is None:
-        return NOTHING
     return html_text(number_text(value, 4), VALUE_SHOWN)
 
 
 def _assignments(values: Iterable[tuple[str, Any]]) -> str:
     """Return names and values as one sentence: `lr = 0.1000, units = 64`."""
-    return ", ".join(f"{html_name(name)} = <bdi>{_shown(value)}</bdi>" for name, value in values)
+    return ", ".join(
+        f"{html_name(name)} = <bdi>{_value_text(value)}</bdi>" for name, value in values
+    )
 
 
 def _metric_names(record: Record) -> list[str]:

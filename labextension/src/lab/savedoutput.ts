@@ -83,9 +83,12 @@ const ROW: Readers<Row> = {
   ...{ state: oneOf("lost", ...STATES), reason: maybeText, message: maybeText, cell: maybeCount },
   ...{ attempts: count, step: maybeCount, steps: maybeCount, metrics, value: maybeNum },
   ...{ where: maybeText, gpu: maybeText, started: maybeNumber, ended: maybeNumber },
+  values: (value) => (Array.isArray(value) ? value.map(maybeNum) : []),
   ...{ notebook: maybeText, peak_mb: maybeNumber, usage, reported: maybeNumber, link: text },
 };
-const OPTIONAL = ["peak_mb", "usage", "reported", "link"];
+const OPTIONAL = ["peak_mb", "usage", "reported", "link", "values"];
+/** Keys that only a scan with several objectives has. */
+const HEAD_OPTIONAL = ["objectives", "pareto"];
 
 const OBJECTIVE: Readers<ObjectiveInfo> = {
   metric: text,
@@ -104,6 +107,9 @@ const HEAD: Readers<ScanInfo> = {
   ...{ id: text, name: text, notebook: text, backend: text, params: texts, varied: texts },
   state: oneOf("stopped", "running", "paused", "done", "orphaned"),
   objective: (value) => (isObject(value) ? read(OBJECTIVE, value) : null),
+  objectives: (value) =>
+    Array.isArray(value) ? value.filter(isObject).map((one) => read(OBJECTIVE, one)) : [],
+  pareto: texts,
   ...{ repeats: maybeText, total: maybeCount, counts, best: maybeText, best_value: maybeNum },
   ...{ created: number, ended: maybeNumber, left_s: maybeNumber, gpu_s: number, now: number },
   ...{ note: maybeText, warnings: texts, stopped_by: maybeText, reported: maybeNumber },
@@ -119,7 +125,7 @@ function snapshotOf(data: unknown): Snapshot | null {
   if (!isObject(scan) || !isText(scan["name"]) || !Array.isArray(rows)) return null;
   const made = rows.filter(isObject).map((row) => read(ROW, row, OPTIONAL));
   const named = made.filter(({ id }) => id !== "");
-  return { type: "snapshot", rev: 0, scan: read(HEAD, scan), rows: named };
+  return { type: "snapshot", rev: 0, scan: read(HEAD, scan, HEAD_OPTIONAL), rows: named };
 }
 
 /** Reads an output of our MIME type; null where it names no scan. */

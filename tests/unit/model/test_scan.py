@@ -16,6 +16,7 @@ from jupyter_gridgpu.model.grammar import parse_space
 from jupyter_gridgpu.model.resources import Container, Placement, Resources
 from jupyter_gridgpu.model.scan import (
     DEFAULTS_BYTES,
+    EarlierScan,
     Objective,
     Origin,
     fingerprint,
@@ -99,6 +100,7 @@ FULL = small_scan(
     environment=Environment(("A", "B=1"), ("KEY",), ("module load cuda",), "python3.11"),
     profile="lab",
     own_points=2,
+    warm_start=(EarlierScan("id-a", "a", 7), EarlierScan("id-b", "b", 1)),
     files=("a.py", "b"),
     notebook_digest="d",
     files_digest="e",
@@ -135,6 +137,7 @@ LATER = (
     "environment",
     "profile",
     "own_points",
+    "warm_start",
 )
 
 
@@ -220,6 +223,8 @@ def test_the_same_request_has_the_same_fingerprint_whatever_its_identity() -> No
         {"per_job": 1},
         {"prefork": True},
         {"own_points": 3},
+        {"warm_start": ()},
+        {"warm_start": (EarlierScan("id-a", "a", 7),)},
         {"recorded_digest": "e"},
     ],
 )

@@ -15,11 +15,13 @@ from jupyter_gridgpu.model.queue import GpuKind, Queue
 from jupyter_gridgpu.model.resources import Resources
 from jupyter_gridgpu.planning import backend_choice, honoured
 from jupyter_gridgpu.planning.declaration import Options
+from jupyter_gridgpu.planning.notebook import read_notebook
 from jupyter_gridgpu.planning.request import Plan, plan
 from jupyter_gridgpu.queues import discovery
 from jupyter_gridgpu.queues.discovery import KnownQueues
 from jupyter_gridgpu.rehearsal import rehearsal_plan
 from jupyter_gridgpu.testing.examples import notebook_json
+from tests.unit.records.kit import write_scan
 
 GPU = {"gpus": 1}
 # option -> a value, what is needed beside it, and the backends that use it. The others refuse it.
@@ -49,7 +51,17 @@ USED: dict[str, tuple[Any, dict[str, Any], str]] = {
     "shared": (("/eos",), {"no_shared_disk": True}, "htcondor"),
 }
 # Options of `Options` that no batch system is told, or that other tests are about.
-ELSEWHERE = {"maximize", "minimize", "trials", "points", "sampler", "seed", "on", "no_prefork"}
+ELSEWHERE = {
+    "maximize",
+    "minimize",
+    "trials",
+    "points",
+    "warm_start",
+    "sampler",
+    "seed",
+    "on",
+    "no_prefork",
+}
 ELSEWHERE |= {"retries", "max_failures", "image", "runtime", "bind", "channel", "files", "kernel"}
 ELSEWHERE |= {"name", "new", "env", "secret", "expose_secrets", "setup", "python"}
 BACKENDS = ("local", "slurm", "htcondor", "panda")
@@ -69,6 +81,11 @@ def one_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
 def planned(folder: Path, **options: Any) -> Plan:
     path = folder / "train.ipynb"
     path.write_text(notebook_json("lr = 0.1"))
+    if "warm_start" in options:
+        # A sampler that learns needs these, too.
+        options |= {"trials": 2, "maximize": "acc"}
+        digest = read_notebook(path).digest
+        write_scan("old", {1: {"acc": [1.0]}}, notebook_digest=digest)
     if "points" in options:
         options["points"] = str(folder / options["points"])
         Path(options["points"]).write_text("lr\n0.2\n")
@@ -106,6 +123,7 @@ NEEDS: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
     "bind": ((("/tmp",),), IMAGE),
     "shared": ((("/eos",),), {"no_shared_disk": True}),
     "expose_secrets": ((True,), {"secret": ("KEY",)}),
+    "warm_start": ((("old",),), {"sampler": "tpe"}),
 }
 # The others mean something alone: each with a value that is not its default.
 ALONE: dict[str, Any] = {name: value for name, (value, _, _) in USED.items() if name not in NEEDS}

@@ -67,7 +67,16 @@ VALUES: dict[str, Any] = {
 TOGETHER = {name: value for name, value in VALUES.items() if name != "python"}
 # These do not say how jobs run: they name the scan, or say whether there is to be another one.
 OF_THE_REQUEST = {"name", "new"}
-OF_THE_SEARCH = {"maximize", "minimize", "trials", "points", "sampler", "seed", "files"}
+OF_THE_SEARCH = {
+    "maximize",
+    "minimize",
+    "trials",
+    "points",
+    "warm_start",
+    "sampler",
+    "seed",
+    "files",
+}
 SOURCE = notebook_json("lr = 0.1\nseed = 0", "acc = 1 - lr")
 
 

@@ -95,12 +95,15 @@ def repeated(story: Story, number: int, point: int, repeat: int) -> None:
 
 def test_repeats_a_killed_runner_had_not_written_are_missing() -> None:
     story = Story()
-    assert policy.missing_repeats(fold(story, space=REPEATED)) == []
+    assert policy.missing_variants(fold(story, space=REPEATED)) == []
     repeated(story, 1, 0, 0)
-    assert [repeat for _, repeat in policy.missing_repeats(fold(story, space=REPEATED))] == [1, 2]
+    assert policy.missing_variants(fold(story, space=REPEATED)) == [
+        ("v0002", 0, 1),
+        ("v0003", 0, 2),
+    ]
     repeated(story, 2, 0, 1)
     repeated(story, 3, 0, 2)
-    assert policy.missing_repeats(fold(story, space=REPEATED)) == []
+    assert policy.missing_variants(fold(story, space=REPEATED)) == []
     assert fold(story, space=REPEATED).points == 1
 
 

@@ -16,7 +16,15 @@ from jupyter_gridgpu.store.paths import ScanPaths
 from jupyter_gridgpu.testing.examples import small_scan
 from tests.second_user import give_away, needs_root
 
-FILES = ("scan.json", "notebook.ipynb", "worker.pyz", "worker.sh", "journal.jsonl", "points.jsonl")
+FILES = (
+    "scan.json",
+    "notebook.ipynb",
+    "worker.pyz",
+    "worker.sh",
+    "journal.jsonl",
+    "points.jsonl",
+    "earlier.jsonl",
+)
 FOLDERS = (".", "files", "jobs", "inbox", "files/lib")
 CODE = "files/lib/network.py"
 

@@ -1,6 +1,7 @@
 /** What all rows of the form have in common. */
-import { h } from "../ui/dom";
-import type { MenuItem } from "../ui/popup";
+import { button, h } from "../ui/dom";
+import { icon } from "../ui/icons";
+import { type MenuItem, PopupMenu } from "../ui/popup";
 import type { CheckedForm } from "./messages";
 
 /** What a row asks of the list around it. */
@@ -28,4 +29,11 @@ export function lineOf(label: string, word: string, title: string): HTMLElement 
   const element = h("div", { class: "gf-row", role: "group", "aria-label": label });
   element.append(h("div", { class: "gf-name", title }, h("span", { class: "gg-c" }, word)));
   return element;
+}
+
+/** Makes a menu behind three dots, or behind a text; its label tells it from those of others. */
+export function rowMenu(items: () => MenuItem[], label: string, text = ""): HTMLElement {
+  const content = text ? [icon("plus"), text] : [icon("more")];
+  const look = { class: text ? null : "gg-i", "aria-haspopup": "menu" };
+  return new PopupMenu(items, button(label, content, look), label).element;
 }

@@ -1,12 +1,13 @@
 /** The head of the view of a job: its state, value and rank, epoch, time and place. */
 import type { JobDetails, Row, ScanInfo } from "../../wire";
-import { comparable, elapsed } from "../scan/rows";
+import { frontOf, hasFront, objectivesOf, objectivesText } from "../scan/ranking";
+import { comparable, elapsed, objectiveValue } from "../scan/rows";
 import { reasonText } from "../scan/sentences";
 import { gpuHours, toNumber } from "../scan/values";
 import { button, h } from "../ui/dom";
 import { t } from "../ui/i18n";
 import { icon } from "../ui/icons";
-import { finite, formatAlone } from "../ui/numbers";
+import { finite, formatAlone, MISSING } from "../ui/numbers";
 import { clip, full } from "../ui/text";
 import { duration, roughly } from "../ui/times";
 
@@ -69,8 +70,24 @@ function figure(strong: string | HTMLElement, more: string): HTMLElement | null 
   return strong ? h("div", {}, strong, more ? " " : null, quiet(more)) : null;
 }
 
+/** The values of several objectives, and whether the variant is on the Pareto front. */
+function frontFigure({ scan, row }: ShownJob): HTMLElement | null {
+  const values = objectivesOf(scan).map((_, i) => objectiveValue(row, i));
+  if (values.every((value) => value === null)) return null;
+  const nodes = objectivesOf(scan).flatMap(({ metric }, i) => {
+    const value = values[i] ?? null;
+    const text = value === null ? MISSING : formatAlone(value);
+    return [h("b", { class: "gg-c" }, text), quiet(` ${clip(metric, 40)}, `)];
+  });
+  const { size } = frontOf(scan);
+  const on = frontOf(scan).has(row.id);
+  const place = on ? t("on the Pareto front of %1", size) : t("not on the Pareto front");
+  return h("div", { title: objectivesText(scan) }, ...nodes, quiet(place));
+}
+
 function valueFigure(shown: ShownJob): HTMLElement | null {
   const { row } = shown;
+  if (hasFront(shown.scan)) return frontFigure(shown);
   // The value of a job that failed is not compared, but it is still shown here.
   const value = comparable(row) ?? toNumber(row.value);
   if (value === null) return null;

@@ -1,10 +1,10 @@
 /**
  * Which lines an opened scan has in the panel: failures by cause, what runs, what waits and why,
- * the best that is done, and what was stopped.
+ * the best that is done (with several objectives the Pareto front), and what was stopped.
  */
 import type { Row, ScanInfo } from "../../wire";
 import { type Cause, causes } from "../scan/causes";
-import { byValue, least } from "../scan/ranking";
+import { byValue, frontOf, least, objectivesOf } from "../scan/ranking";
 import { byId } from "../scan/rows";
 import { count, t } from "../ui/i18n";
 import type { RowsByState } from "./rowsbystate";
@@ -19,7 +19,7 @@ type JobSection = Exclude<Section, "failed">;
 export type PanelLine =
   | { kind: "title"; key: string; text: string; right: string; retryAll: boolean }
   | { kind: "cause"; key: string; cause: Cause; open: boolean }
-  | { kind: "job"; key: string; row: Row; best: boolean }
+  | { kind: "job"; key: string; row: Row; mark: "best" | "front" | null }
   /** Leads to more jobs of a section, or to the table. */
   | { kind: "more"; key: string; text: string; section: Section | "table" };
 
@@ -27,6 +27,7 @@ const JOB_SECTIONS: readonly JobSection[] = ["running", "queued", "done", "cance
 
 /** So many jobs of a section are shown at first. */
 const FEW: Record<JobSection, number> = { running: 4, queued: 3, done: 3, cancelled: 3 };
+const FEW_OF_FRONT = 8;
 /** So many jobs of a section are shown at most; the others are in the table. */
 export const MANY = 200;
 
@@ -64,6 +65,25 @@ function failedLines(rows: RowsByState, scan: ScanInfo, toggled: ReadonlySet<str
   return [{ kind: "title", key, text, right: "", retryAll }, ...lines];
 }
 
+/** What a job is marked as: the best one, one of the front, or nothing. */
+function markOf({ id }: Row, scan: ScanInfo): "best" | "front" | null {
+  if (id === scan.best) return "best";
+  return frontOf(scan).has(id) ? "front" : null;
+}
+
+/** How many jobs of a section are shown at first: of a front a few more than of other jobs. */
+function fewOf(section: JobSection, scan: ScanInfo): number {
+  const few = FEW[section];
+  return section === "done" ? Math.max(few, Math.min(frontOf(scan).size, FEW_OF_FRONT)) : few;
+}
+
+function titleOf(section: JobSection, total: number, scan: ScanInfo): string {
+  const number = total.toLocaleString("en");
+  const front = frontOf(scan).size;
+  if (section !== "done" || front === 0) return t(TITLES[section], number);
+  return t("Pareto front: %1 of %2 done", front.toLocaleString("en"), number);
+}
+
 function jobLines(
   section: JobSection,
   rows: ReadonlyMap<string, Row>,
@@ -74,11 +94,12 @@ function jobLines(
   // While rows are still coming, the scan itself knows better how many there are.
   const total = Math.max(rows.size, scan.counts[section]);
   const order = section === "done" ? byValue(scan) : (a: Row, b: Row) => byId(a.id, b.id);
-  const shown = least(rows.values(), all ? MANY : FEW[section], order);
-  const right = section === "queued" ? "" : (scan.objective?.metric ?? "");
-  const text = t(TITLES[section], total.toLocaleString("en"));
+  const shown = least(rows.values(), all ? MANY : fewOf(section, scan), order);
+  const metrics = objectivesOf(scan).map(({ metric }) => metric);
+  const right = section === "queued" ? "" : metrics.join(", ");
+  const text = titleOf(section, total, scan);
   const lines = shown.map((row): PanelLine => {
-    return { kind: "job", key: `job ${row.id}`, row, best: row.id === scan.best };
+    return { kind: "job", key: `job ${row.id}`, row, mark: markOf(row, scan) };
   });
   return [
     { kind: "title", key: `title ${section}`, text, right, retryAll: false },
@@ -127,8 +148,9 @@ export class PanelLines {
   /** All lines in their order. */
   list(scan: ScanInfo, { toggled, whole }: OpenedLines): PanelLine[] {
     const { rows, known } = this;
-    const { best, objective, counts, state } = scan;
-    const signature = JSON.stringify([best, objective, state, counts, [...toggled], [...whole]]);
+    const { best, pareto, counts, state } = scan;
+    const ranking = [best, pareto, objectivesOf(scan)];
+    const signature = JSON.stringify([ranking, state, counts, [...toggled], [...whole]]);
     const allChanged = signature !== this.signature;
     this.signature = signature;
     // takeChanged() comes first, since it has to be called in any case.

@@ -1,7 +1,7 @@
 /** The elements of the lines of an opened scan. */
 import type { Row } from "../../wire";
 import { comparable } from "../scan/rows";
-import { reasonText } from "../scan/sentences";
+import { ON_FRONT, reasonText } from "../scan/sentences";
 import { formatValue } from "../scan/values";
 import { button, drawIfChanged, h, setAttributes } from "../ui/dom";
 import { t } from "../ui/i18n";
@@ -22,6 +22,8 @@ export interface LineAbilities {
   current: string | null;
 }
 
+/** So many values of a job are shown. */
+const MOST_VALUES = 2;
 /** So many variants of a cause are named; the others are only counted. */
 const MOST_NAMED = 8;
 
@@ -33,7 +35,7 @@ const noTabStop = { tabindex: -1 };
 function titleContent({ text, right, retryAll }: LineOf<"title">, command: boolean): Node[] {
   const start = [h("span", {}, text), h("span", { class: "gg-sp" })];
   if (!retryAll || !command)
-    return [...start, h("span", { class: "gg-c", title: full(right) }, clip(right, 30))];
+    return [...start, h("span", { class: "gg-c gg-cut", title: full(right) }, clip(right, 60))];
   const wanted = { ...noTabStop, class: "gg-l", "data-do": "retry-all" };
   return [...start, button(t("retry all that failed"), [t("retry all")], wanted)];
 }
@@ -59,21 +61,26 @@ function waitText({ message, reason, where }: Row): string {
 }
 
 /** What stands between the name of a job and its value. */
-function middleContent({ row, best }: LineOf<"job">): Node[] {
+function middleContent({ row, mark }: LineOf<"job">): Node[] {
   if (row.state === "running") return progress(row);
   if (row.state === "queued") {
     const text = waitText(row);
     return [h("span", { class: "gg-q gg-cut", title: full(text) }, clip(text))];
   }
-  if (best) return [quiet(t("best"))];
+  if (mark === "best") return [quiet(t("best"))];
+  if (mark === "front") return [h("span", { class: "gg-q", title: t(ON_FRONT) }, t("front"))];
   if (row.step === null) return [];
   return [quiet(row.steps ? `${row.step}/${row.steps}` : String(row.step))];
 }
 
+/** The value of the objective; of several the first few, and all of them in the title. */
 function valueCell(row: Row): HTMLElement {
-  const value = comparable(row);
-  const title = value === null ? null : String(value);
-  const text = value === null ? MISSING : formatValue(value);
+  const values = (row.values ?? [row.value]).map((_, i) => comparable(row, i));
+  const texts = values.map((value) => (value === null ? MISSING : formatValue(value)));
+  const known = values.some((value) => value !== null);
+  const title = known ? values.map((value) => value ?? MISSING).join(", ") : null;
+  const more = texts.length > MOST_VALUES ? ", …" : "";
+  const text = known ? texts.slice(0, MOST_VALUES).join(", ") + more : MISSING;
   return h("span", { class: "gg-c", title }, row.state === "queued" ? "" : text);
 }
 
@@ -160,9 +167,9 @@ function content(line: PanelLine, abilities: LineAbilities): (Node | null)[] {
 /** Everything that a line shows, as a text. Of a cause it has only the rows that are named. */
 function signature(line: PanelLine, abilities: LineAbilities): string {
   if (line.kind === "job") {
-    const { state, step, steps, value, message, reason, where } = line.row;
+    const { state, step, steps, value, values, message, reason, where } = line.row;
     const texts = [message, reason, where].map((text) => clip(text ?? ""));
-    return JSON.stringify([state, step, steps, value, line.best, texts]);
+    return JSON.stringify([state, step, steps, value, values, line.mark, texts]);
   }
   if (line.kind !== "cause") return JSON.stringify([line, abilities.command]);
   const { rows, ...rest } = line.cause;

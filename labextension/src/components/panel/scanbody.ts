@@ -4,6 +4,7 @@ import { Commands } from "../scan/commands";
 import type { PanelHost } from "../scan/host";
 import { actionsFor, backendName } from "../scan/progress";
 import { scanMenuItems } from "../scan/scanmenu";
+import { RankMenu } from "../scan/rankmenu";
 import { warningsOf } from "../scan/sentences";
 import type { ScanStore, StoreChange } from "../scan/store";
 import { gpuHours } from "../scan/values";
@@ -48,6 +49,7 @@ export class ScanBody {
   private readonly buttons = h("span", { class: "gg-acts" });
   private readonly list = h("div", { class: "gg-js", role: "group" });
   private readonly question = new QuestionBar();
+  private readonly rank: RankMenu;
   private readonly popup = new PopupMenu(() => this.menuItems());
   private readonly rows = new RowsByState();
   private readonly lines = new PanelLines(this.rows);
@@ -62,10 +64,11 @@ export class ScanBody {
     private readonly events: BodyEvents,
   ) {
     this.commands = new Commands(store, this.question, events.say);
-    this.popup.button.tabIndex = -1;
+    this.rank = new RankMenu(store);
+    for (const { button: menu } of [this.rank, this.popup]) menu.tabIndex = -1;
     const space = h("span", { class: "gg-sp" });
-    this.bar.append(openButton("table"), openButton("curves"));
-    this.bar.append(space, this.buttons, this.popup.element);
+    this.bar.append(openButton("table"), openButton("curves"), space);
+    this.bar.append(this.buttons, this.popup.element, this.rank.element);
     this.top.append(this.details, this.warnings, this.bar, this.question.element);
     this.element.append(this.top, this.list);
     this.element.addEventListener("click", (event) => this.click(event));
@@ -114,6 +117,7 @@ export class ScanBody {
     drawIfChanged(this.buttons, JSON.stringify([scan.state, command]), () =>
       command ? actionButtons(scan) : [],
     );
+    this.rank.update();
     this.drawLines(scan, command);
   }
 

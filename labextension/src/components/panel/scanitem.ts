@@ -1,6 +1,7 @@
 /** One scan in the tree of the panel: its head, and while it is open its jobs. */
 import type { Action, ScanInfo } from "../../wire";
 import { stateBar, stateCounts } from "../scan/progress";
+import { frontOf, objectivesText } from "../scan/ranking";
 import { formatValue, toNumber } from "../scan/values";
 import { drawIfChanged, h, setAttributes } from "../ui/dom";
 import { t } from "../ui/i18n";
@@ -13,8 +14,13 @@ import type { ScanSource } from "./source";
 /** States that get an icon. A scan that runs or has ended well says enough by its bar. */
 const STATES_WITH_ICON = new Set(["paused", "stopped", "orphaned"]);
 
-/** The best value so far. */
+/** The best value so far, or how many variants are on the Pareto front. */
 function bestValue(scan: ScanInfo): HTMLElement | null {
+  const { size } = frontOf(scan);
+  if (size > 0) {
+    const about = `${t("Pareto front")}: ${clip(objectivesText(scan), 200)}`;
+    return h("span", { class: "gg-q", title: about }, t("front of %1", size));
+  }
   const best = toNumber(scan.best_value);
   if (best === null) return null;
   const title = `${t("best")} ${clip(scan.objective?.metric ?? "", 40)}: ${best}`;
@@ -86,14 +92,16 @@ export class ScanItem {
   /** Draws the scan. `asOf` is when the server was last heard, if it is lost. */
   draw(scan: ScanInfo, now: number, asOf: number | null): void {
     // The store of an open scan may have heard of it later than the list of all scans.
-    const own = this.body?.store.scan;
-    this.scan = own && own.now > scan.now ? own : scan;
+    const store = this.body?.store;
+    const own = store?.scan;
+    this.scan = own && own.now >= scan.now ? own : (store?.ranked(scan) ?? scan);
     this.drawHead(this.scan, timeText(this.scan, now, asOf));
     this.body?.draw(this.scan);
   }
 
   private drawHead(scan: ScanInfo, time: string): void {
-    const { name, state, counts, total, best_value: best } = scan;
+    const { name, state, counts, total, best_value: best, objective } = scan;
+    const front = [frontOf(scan).size, objectivesText(scan)];
     setAttributes(this.head, {
       "data-id": scan.id,
       "data-name": name,
@@ -102,7 +110,8 @@ export class ScanItem {
       "aria-level": 1,
     });
     this.element.classList.toggle("gg-opened", this.opened);
-    const signature = JSON.stringify([name, state, counts, total, best, time, this.opened]);
+    const about = [name, state, counts, total, best, objective, front, time, this.opened];
+    const signature = JSON.stringify(about);
     drawIfChanged(this.head, signature, () => headNodes(scan, time, this.opened));
   }
 }

@@ -1,13 +1,13 @@
 /** Curves of some variants over each other, with the choice of a metric. */
-import type { Curve, JobMetrics, Row } from "../../wire";
+import type { Curve, JobMetrics, Row, ScanInfo } from "../../wire";
 import type { Curves, MakeCurves } from "../scan/curves";
-import { bestIds } from "../scan/ranking";
+import { bestIds, bestInMetric, frontOf, hasFront, objectivesOf } from "../scan/ranking";
 import type { ScanStore } from "../scan/store";
 import { button, h, setText } from "../ui/dom";
 import { count, t } from "../ui/i18n";
 import { icon } from "../ui/icons";
 import { RadioButtons } from "../ui/radios";
-import { own } from "../ui/text";
+import { clip, own } from "../ui/text";
 import type { Series } from "./geometry";
 import { MetricsCache, sketch } from "./metricscache";
 import { MOST_CURVES, Plot } from "./plot";
@@ -72,26 +72,46 @@ export class CurvesView implements Curves {
     if (!scan) return;
     const ids = this.ids();
     this.cache.want(ids);
-    const names = this.metricNames();
+    const names = this.metricNames(scan);
     // The chosen metric may not be among the names any more.
     const metric = this.metric !== null && names.includes(this.metric) ? this.metric : names[0];
     this.radios.update(names, metric ?? "");
     this.radios.element.hidden = names.length === 0;
-    setText(this.note, this.noteText(ids));
-    const series = metric === undefined ? [] : ids.flatMap((id) => this.series(id, metric));
+    const best = metric === undefined ? null : bestInMetric(scan, metric, this.store.rows);
+    setText(this.note, this.noteText(ids, scan, best === null ? "" : (metric ?? "")));
+    const series = metric === undefined ? [] : ids.flatMap((id) => this.series(id, metric, best));
     this.plot.update({ metric: metric ?? "", series, until: this.lastEpoch(ids) });
   }
 
-  /** The selected variants, else the best few; besides them always the opened one and the best. */
+  /**
+   * The selected variants, else the best few; besides them always the opened one and the best.
+   *
+   * With several objectives the first few of the Pareto front stand for the best.
+   */
   private ids(): string[] {
     const { scan, rows, selected } = this.store;
     if (!scan) return [];
     const others = selected.size ? [...selected] : bestIds(rows.values(), scan, BEST);
-    const always = [this.opened, scan.best].filter((id) => id !== null);
+    const best = objectivesOf(scan).map(({ metric }) => bestInMetric(scan, metric, rows));
+    const always = [this.opened, scan.best, ...best].filter((id) => id !== null);
     return [...new Set([...always, ...others])].filter((id) => rows.has(id)).slice(0, MOST_CURVES);
   }
 
-  private noteText(ids: readonly string[]): string {
+  /** What is drawn; with several objectives also of which one the strong curve is the best. */
+  private noteText(ids: readonly string[], scan: ScanInfo, metric: string): string {
+    const text = hasFront(scan) ? this.frontText(ids, scan) : this.bestText(ids);
+    if (!hasFront(scan) || metric === "") return text;
+    return t("%1; strong: best in %2", text, clip(metric, 40));
+  }
+
+  private frontText(ids: readonly string[], scan: ScanInfo): string {
+    if (this.store.selected.size) return this.bestText(ids);
+    const front = frontOf(scan);
+    const shown = ids.filter((id) => front.has(id)).length;
+    return t("%1 of the front of %2", shown, front.size);
+  }
+
+  private bestText(ids: readonly string[]): string {
     const { size } = this.store.selected;
     if (size > MOST_CURVES) return t("%1 of %2 selected", MOST_CURVES, size);
     if (size) return count(size, "%1 variant selected", "%1 variants selected");
@@ -100,13 +120,12 @@ export class CurvesView implements Curves {
     return t("with the best %1", others.length);
   }
 
-  /** The names of the metrics, that of the objective first. */
-  private metricNames(): string[] {
-    const { scan, statistics } = this.store;
-    const first = scan?.objective?.metric;
-    const names = [...statistics.metrics.keys()].filter((name) => name !== first);
-    const known = first !== undefined && statistics.metrics.has(first) ? [first] : [];
-    return [...known, ...names].slice(0, MOST_METRICS);
+  /** The names of the metrics, those of the objectives first. */
+  private metricNames(scan: ScanInfo): string[] {
+    const { metrics } = this.store.statistics;
+    const first = objectivesOf(scan).map(({ metric }) => metric);
+    const known = first.filter((name) => metrics.has(name));
+    return [...new Set([...known, ...metrics.keys()])].slice(0, MOST_METRICS);
   }
 
   private curve(row: Row, metric: string): Curve | null {
@@ -117,12 +136,12 @@ export class CurvesView implements Curves {
     return inRow ? sketch(inRow) : null;
   }
 
-  private series(id: string, metric: string): Series[] {
+  private series(id: string, metric: string, best: string | null): Series[] {
     const row = this.store.rows.get(id);
     const curve = row ? this.curve(row, metric) : null;
     if (!curve) return [];
-    const best = id === this.store.scan?.best ? "best" : "plain";
-    return [{ id, curve, kind: id === this.opened ? "opened" : best }];
+    const kind = id === best ? "best" : "plain";
+    return [{ id, curve, kind: id === this.opened ? "opened" : kind }];
   }
 
   /** The epoch up to which the variants train; null where none says that. */

@@ -5,13 +5,18 @@ import { toNumber } from "./values";
 const COMPARABLE: ReadonlySet<State> = new Set<State>(["done", "running", "queued", "new"]);
 const STOPPABLE: ReadonlySet<State> = new Set<State>(["running", "queued", "new"]);
 
+/** The value of an objective; `index` says which one, where the scan has several. */
+export function objectiveValue({ values, value }: Row, index = 0): number | null {
+  return toNumber(values ? values[index] : value);
+}
+
 /**
- * The value of the objective, if the row may be compared with others.
+ * The value of an objective, if the row may be compared with others.
  *
  * What failed or was stopped may have been good for a few epochs; it never counts as the best.
  */
-export function comparable(row: Row): number | null {
-  return COMPARABLE.has(row.state) ? toNumber(row.value) : null;
+export function comparable(row: Row, index = 0): number | null {
+  return COMPARABLE.has(row.state) ? objectiveValue(row, index) : null;
 }
 
 /** How many seconds the last attempt has run; null before it started. */

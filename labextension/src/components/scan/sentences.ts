@@ -2,6 +2,7 @@
 import type { Action, Link, Row, ScanInfo } from "../../wire";
 import type { Question } from "../ui/questionbar";
 import { clip, full, plural } from "../ui/text";
+import { frontOf, objectivesText } from "./ranking";
 import { gpuHours } from "./values";
 
 /** Of so many reasons the summary of failures gives the names; all others are only counted. */
@@ -137,6 +138,18 @@ export function warningsOf(scan: ScanInfo): string[] {
   const more = texts.length - MOST_WARNINGS;
   const shown = texts.slice(0, MOST_WARNINGS).map((text) => clip(text, WARNING_LENGTH));
   return more > 0 ? [...shown, `${plural(more, "more warning")}.`] : shown;
+}
+
+/** Says what the Pareto front is, beside the mark of a variant of it. */
+export const ON_FRONT =
+  "on the Pareto front: nothing is as good in all objectives and better in one";
+
+/** Says by what the variants are ranked now, for a screen reader. */
+export function rankedSentence(scan: ScanInfo): string {
+  const by = clip(objectivesText(scan), 200) || "id";
+  const front = frontOf(scan).size;
+  if (front > 0) return `Ranked by ${by}; ${plural(front, "variant")} on the Pareto front`;
+  return `Ranked by ${by}${scan.best ? `; the best is ${clip(scan.best, 40)}` : ""}`;
 }
 
 /** Says that the server does not have the scan of an output. */

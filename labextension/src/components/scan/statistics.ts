@@ -22,8 +22,8 @@ export interface ParamStatistics {
 export class RowStatistics {
   readonly params = new Map<string, ParamStatistics>();
   readonly metrics = new Map<string, NumberStyle>();
-  /** The values of the objective. */
-  readonly value = newStyle(4);
+  /** The values of each objective. */
+  readonly values: NumberStyle[] = [newStyle(4)];
   /** The most epochs that a variant has or will have. */
   steps = 0;
   hasEpochs = false;
@@ -35,8 +35,7 @@ export class RowStatistics {
   add(row: Row): void {
     for (const [name, value] of Object.entries(row.params)) this.addParam(name, value);
     for (const [name, metric] of Object.entries(row.metrics)) this.addMetric(name, metric.last);
-    const value = comparable(row);
-    if (value !== null) include(this.value, value);
+    this.addValues(row);
     this.steps = Math.max(this.steps, row.steps ?? row.step ?? 0);
     this.hasEpochs ||= row.step !== null || row.steps !== null;
     this.idLength = Math.max(this.idLength, row.id.length);
@@ -56,6 +55,15 @@ export class RowStatistics {
     // NaN and infinities come as texts, and they are numbers too.
     known.numeric &&= toNumber(value as never) !== null;
     known.length = Math.max(known.length, paramText(value).length);
+  }
+
+  private addValues(row: Row): void {
+    const many = row.values?.length ?? 1;
+    for (let i = 0; i < many; i += 1) {
+      const style = (this.values[i] ??= newStyle(4));
+      const value = comparable(row, i);
+      if (value !== null) include(style, value);
+    }
   }
 
   private addMetric(name: string, last: Row["value"]): void {

@@ -7,11 +7,13 @@ import type {
   JobMetrics,
   Outgoing,
   Refused,
+  ObjectiveInfo,
   Row,
   ScanInfo,
   Snapshot,
   Upsert,
 } from "../../wire";
+import { rankedRow, rankedScan } from "./ranking";
 import { RowStatistics } from "./statistics";
 
 /** What a store tells its views. */
@@ -25,6 +27,8 @@ export type StoreChange =
   | { type: "link"; closed: boolean }
   /** Other variants are selected. */
   | { type: "chosen" }
+  /** Another objective ranks the variants; a change of all rows follows. */
+  | { type: "ranked" }
   | { type: "missing" }
   | Refused;
 
@@ -32,10 +36,18 @@ export type StoreChange =
 const HELLO_AGAIN = 2000;
 const ENDED = new Set(["done", "stopped"]);
 
-/** The rows of a scan, kept up to date from its link. */
+/**
+ * The rows of a scan, kept up to date from its link.
+ *
+ * A user may rank them by another objective. Then head and rows are as if the scan had this one.
+ */
 export class ScanStore {
   readonly rows = new Map<string, Row>();
   scan: ScanInfo | null = null;
+  /** The head as the sender told it, with the scan's own objectives. */
+  told: ScanInfo | null = null;
+  /** The objective that a user chose for this page; null for the scan's own. */
+  ranking: ObjectiveInfo | null = null;
   statistics = new RowStatistics();
   /** The link is broken. */
   closed = false;
@@ -49,6 +61,8 @@ export class ScanStore {
   selected: ReadonlySet<string> = new Set();
   /** When the last rows came, by the clock of this machine in Unix seconds. */
   received = 0;
+  /** The rows as the sender told them. */
+  private readonly toldRows = new Map<string, Row>();
   /** The revision of the rows: how many events of the journal they hold; -1 before any came. */
   private rev = -1;
   /** How many seconds the clock of the sender is ahead of the one of this machine. */
@@ -78,6 +92,22 @@ export class ScanStore {
   choose(ids: Iterable<string>): void {
     this.selected = new Set(ids);
     this.tell({ type: "chosen" });
+  }
+
+  /** Ranks the variants by another objective in all views; null brings the scan's own back. */
+  rankBy(objective: ObjectiveInfo | null): void {
+    this.ranking = objective;
+    if (this.told === null) return;
+    this.statistics = new RowStatistics();
+    for (const row of this.toldRows.values()) this.keep(row);
+    this.scan = this.ranked(this.told);
+    this.tell({ type: "ranked" });
+    this.tell({ type: "data", changed: null, failed: [], endedNow: false });
+  }
+
+  /** A head of the scan, as this page ranks its variants. */
+  ranked(scan: ScanInfo): ScanInfo {
+    return this.ranking ? rankedScan(scan, this.rows.values(), this.ranking) : scan;
   }
 
   /** Calls `listener` after each change; returns a function that ends this. */
@@ -155,6 +185,7 @@ export class ScanStore {
     if (this.scan?.id !== message.scan.id) this.statistics = new RowStatistics();
     const before = new Map(this.rows);
     this.rows.clear();
+    this.toldRows.clear();
     const failed = this.put(message.rows, before);
     // What had failed before a page was opened is no news.
     this.finish(message, null, first ? [] : failed);
@@ -165,7 +196,9 @@ export class ScanStore {
     if (message.rev < this.rev) return;
     if (this.scan === null || message.from > this.rev) this.helloAgain();
     if (this.scan === null) return;
-    this.finish(message, message.rows, this.put(message.rows, this.rows));
+    const failed = this.put(message.rows, this.rows);
+    const changed = message.rows.map((row) => this.rows.get(row.id) ?? row);
+    this.finish(message, changed, failed);
   }
 
   private helloAgain(): void {
@@ -178,15 +211,23 @@ export class ScanStore {
     for (const row of rows) {
       const old = before.get(row.id);
       if (row.state === "failed" && old && old.state !== "failed") failed.push(row);
-      this.rows.set(row.id, row);
-      this.statistics.add(row);
+      this.toldRows.set(row.id, row);
+      this.keep(row);
     }
     return failed;
   }
 
+  /** Keeps a row as this page ranks it. */
+  private keep(row: Row): void {
+    const kept = this.ranking ? rankedRow(row, this.ranking) : row;
+    this.rows.set(row.id, kept);
+    this.statistics.add(kept);
+  }
+
   private finish(message: Snapshot | Upsert, changed: Row[] | null, failed: Row[]): void {
     const stateBefore = this.scan?.state;
-    this.scan = message.scan;
+    this.told = message.scan;
+    this.scan = this.ranked(message.scan);
     this.rev = message.rev;
     const fromFile = this.rev < 0;
     this.missing = fromFile && this.missing;

@@ -1,10 +1,12 @@
 /** What a table shows and in which order: sort, filter, open groups, selection, columns. */
 import type { Row, ScanInfo } from "../../wire";
+import { hasFront, objectivesOf } from "../scan/ranking";
 import type { ScanStore } from "../scan/store";
 import { layoutColumns } from "./columnlayout";
 import { buildColumns, type Column } from "./columns";
 import { type Filter, parseFilter } from "./filter";
 import {
+  frontFirst,
   keepOrder,
   type Line,
   linesOf,
@@ -23,6 +25,16 @@ export interface SavedArrangement {
   columnChoices: ReadonlyMap<string, boolean>;
   /** Null until the user sorts. */
   sort: Sort | null;
+}
+
+/** The Pareto front first, then by the first objective. No column alone has this order. */
+const BY_FRONT: Sort = { key: "front", descending: false };
+
+/** By the first objective, the best first; without one by ids. */
+function sortByObjective(scan: ScanInfo): Sort {
+  const [objective] = objectivesOf(scan);
+  if (!objective) return { key: "id", descending: false };
+  return { key: `m:${objective.metric}`, descending: objective.direction === "maximize" };
 }
 
 /** The arrangement of one table. */
@@ -62,12 +74,14 @@ export class TableArrangement {
     return { filterText, openGroups, selected, columnChoices, sort: chosenSort };
   }
 
-  /** How the table is sorted: by the objective, the best first, until the user sorts. */
+  /** How the table is sorted: the best first, or the Pareto front first, until the user sorts. */
   sort(scan: ScanInfo): Sort {
-    const { objective } = scan;
-    if (this.chosenSort) return this.chosenSort;
-    if (!objective) return { key: "id", descending: false };
-    return { key: `m:${objective.metric}`, descending: objective.direction === "maximize" };
+    return this.chosenSort ?? (hasFront(scan) ? BY_FRONT : sortByObjective(scan));
+  }
+
+  /** Forgets how the user sorted: another objective ranks the rows now. */
+  unsort(): void {
+    this.chosenSort = null;
   }
 
   /** Sorts by a column; the column that sorts already turns its order around. */
@@ -77,9 +91,8 @@ export class TableArrangement {
       this.chosenSort = { key, descending: !current.descending };
       return;
     }
-    const { objective } = scan;
-    const maximized = objective?.direction === "maximize" && key === `m:${objective.metric}`;
-    this.chosenSort = { key, descending: maximized };
+    const objective = objectivesOf(scan).find(({ metric }) => key === `m:${metric}`);
+    this.chosenSort = { key, descending: objective?.direction === "maximize" };
   }
 
   /** Lays out the columns in a width in pixels; returns whether they differ from before. */
@@ -113,10 +126,7 @@ export class TableArrangement {
     // A filter that is not understood shows no row at all, so nothing is kept then.
     const kept = held && filter.hint === null ? this.shownIds() : null;
     const rows = matchingRows(this.store.rows.values(), filter, kept);
-    const { key, descending } = this.sort(scan);
-    const column = this.allColumns.find((one) => one.key === key);
-    const lines = linesOf(rows, scan.repeats !== null);
-    const sorted = sortLines(lines, column, descending, this.store.now());
+    const sorted = this.sorted(linesOf(rows, scan.repeats !== null), scan);
     const before = this.topLines.map((line) => line.key);
     const arranged = held ? keepOrder(sorted, before) : { lines: sorted, moved: 0 };
     this.hint = filter.hint;
@@ -124,6 +134,14 @@ export class TableArrangement {
     this.moved = arranged.moved;
     this.topLines = arranged.lines;
     return withOpenGroups(this.topLines, this.openGroups);
+  }
+
+  private sorted(lines: Line[], scan: ScanInfo): Line[] {
+    const sort = this.sort(scan);
+    const { key, descending } = sort === BY_FRONT ? sortByObjective(scan) : sort;
+    const column = this.allColumns.find((one) => one.key === key);
+    const sorted = sortLines(lines, column, descending, this.store.now());
+    return sort === BY_FRONT ? frontFirst(sorted, scan) : sorted;
   }
 
   private shownIds(): Set<string> {

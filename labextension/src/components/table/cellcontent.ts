@@ -1,7 +1,9 @@
 /** What each cell says, as data; paintcell.ts makes elements of it. */
-import type { Row, State } from "../../wire";
+import type { Row, ScanInfo, State } from "../../wire";
 import { webPage } from "../scan/paths";
+import { hasFront } from "../scan/ranking";
 import { comparable, elapsed } from "../scan/rows";
+import { ON_FRONT } from "../scan/sentences";
 import { share } from "../scan/statistics";
 import { isActive, NOT_ACTIVE, paramText, toNumber } from "../scan/values";
 import {
@@ -18,7 +20,7 @@ import { clip, full, own } from "../ui/text";
 import { duration } from "../ui/times";
 import type { CellContext } from "./cellcontext";
 import type { Column } from "./columns";
-import { type Line, stateOf, values } from "./lines";
+import { isBest, type Line, stateOf, values } from "./lines";
 import { heightOf, reach, type Sparkline, sparkline } from "./sparkline";
 
 /** A text in a cell. */
@@ -37,7 +39,8 @@ export interface TextContent {
 export interface IdContent {
   kind: "id";
   text: string;
-  best: boolean;
+  /** The words of its mark; null where it has none. */
+  mark: string | null;
   /** Whether the group is open; null for a row. */
   fold: "open" | "closed" | null;
   depth: number;
@@ -92,9 +95,8 @@ function number(value: number, style: NumberStyle, more: Partial<TextContent> = 
   return text(shown, { pad: padding(shown, style), title: String(value), ...more });
 }
 
-/** Whether the best variant is in a line. */
-export const isBest = (line: Line, context: CellContext): boolean =>
-  context.scan.best !== null && line.rows.some((row) => row.id === context.scan.best);
+/** What the star of a line means. */
+const markText = (scan: ScanInfo): string => (hasFront(scan) ? ON_FRONT : "best");
 
 function check(line: Line, context: CellContext): CellContent {
   const on = line.rows.every((row) => context.selected.has(row.id));
@@ -102,16 +104,18 @@ function check(line: Line, context: CellContext): CellContent {
 }
 
 function id(line: Line, context: CellContext): IdContent {
+  const { scan } = context;
+  const mark = isBest(line, scan) ? markText(scan) : null;
   const open = context.openGroups.has(line.key) ? "open" : "closed";
   const ids = line.rows.map((row) => row.id).join(", ");
   return {
     kind: "id",
     text: clip(line.key, 40),
-    best: isBest(line, context),
+    mark,
     fold: line.isGroup ? open : null,
     depth: line.depth,
     leads: context.abilities.job && !line.isGroup,
-    title: line.isGroup ? full(ids) : "",
+    title: [line.isGroup ? full(ids) : "", mark ?? ""].filter(Boolean).join("; "),
   };
 }
 
@@ -151,11 +155,12 @@ function epoch(line: Line): CellContent {
   return { kind: "epoch", at, of, share: live ? Math.min(1, at / (of || 1)) : null };
 }
 
-function objective(line: Line, context: CellContext): CellContent {
-  const strong = isBest(line, context);
-  if (line.isGroup) return text(plusMinus(values(line)), { strong });
-  const value = comparable(line.row);
-  return value === null ? text(MISSING) : number(value, context.statistics.value, { strong });
+function objective(line: Line, { index }: Column, context: CellContext): CellContent {
+  const strong = isBest(line, context.scan);
+  if (line.isGroup) return text(plusMinus(values(line, index)), { strong });
+  const value = comparable(line.row, index);
+  const style = context.statistics.values[index] ?? newStyle(4);
+  return value === null ? text(MISSING) : number(value, style, { strong });
 }
 
 function bar(line: Line, context: CellContext): CellContent {
@@ -167,7 +172,7 @@ function bar(line: Line, context: CellContext): CellContent {
 }
 
 function toneOf(line: Line, context: CellContext): "best" | "live" | "grey" {
-  if (isBest(line, context)) return "best";
+  if (isBest(line, context.scan)) return "best";
   return stateOf(line) === "running" ? "live" : "grey";
 }
 
@@ -223,7 +228,7 @@ const DESCRIBE: Record<Column["kind"], Describe> = {
   state,
   param,
   epoch,
-  objective: (line, _, context) => objective(line, context),
+  objective,
   best: (line, _, context) => bar(line, context),
   curve,
   metric,

@@ -1,7 +1,8 @@
 /** All columns that a scan can have, in their order. */
-import type { ScanInfo } from "../../wire";
+import type { ObjectiveInfo, ScanInfo } from "../../wire";
+import { hasFront, objectivesOf } from "../scan/ranking";
 import { barsMeanSomething, type RowStatistics } from "../scan/statistics";
-import { type NumberStyle, styleLength } from "../ui/numbers";
+import { newStyle, type NumberStyle, styleLength } from "../ui/numbers";
 
 /** The kinds of columns. */
 export type Kind =
@@ -25,6 +26,8 @@ export interface Column {
   kind: Kind;
   /** The parameter or metric of the column. It comes from a job. */
   name: string;
+  /** Which of the objectives it shows, from 0. */
+  index: number;
   label: string;
   title: string;
   /** The attribute `data-col` of its cells. */
@@ -61,7 +64,16 @@ const clamp = (low: number, value: number, high: number): number =>
 const headWidth = (label: string): number => clamp(0, label.length * HEAD_CHAR + GAP, 110);
 
 function column(kind: Kind, label: string, width: number, more: Partial<Column> = {}): Column {
-  const base = { key: kind, name: "", hook: kind, title: label, right: false, auto: true, drop: 0 };
+  const base = {
+    key: kind,
+    name: "",
+    index: 0,
+    hook: kind,
+    title: label,
+    right: false,
+    auto: true,
+    drop: 0,
+  };
   return { ...base, kind, label, ...more, width: Math.max(width, headWidth(label)) };
 }
 
@@ -114,21 +126,34 @@ function curveColumn(metric: string, auto: boolean, drop: number): Column {
   return column("curve", "by epoch", 80, { ...names, title: `${metric} by epoch` });
 }
 
-function objectiveColumns(scan: ScanInfo, statistics: RowStatistics): Column[] {
-  if (!scan.objective) return [];
-  const { metric, reduction } = scan.objective;
-  const last = reduction === "last";
-  const title = last ? `${metric}, last value` : `${metric}, ${reduction} over epochs`;
+function objectiveColumn(
+  { metric, reduction, direction }: ObjectiveInfo,
+  index: number,
+  scan: ScanInfo,
+  style: NumberStyle,
+): Column {
+  const value = reduction === "last" ? "last value" : `${reduction} over epochs`;
+  // Several objectives may have different directions.
+  const title = `${metric}, ${value}${hasFront(scan) ? `, ${direction}d` : ""}`;
   const spread = scan.repeats ? SPREAD_CHARS : 0;
-  const chars = Math.max(7, styleLength(statistics.value)) + spread;
+  const chars = Math.max(7, styleLength(style)) + spread;
   // In the head there is also the arrow of the sort.
   const width = Math.max(chars * CHAR + GAP, headWidth(metric) + 16);
-  const names = { key: `m:${metric}`, hook: `metric:${metric}`, name: metric, title };
-  const columns = [column("objective", metric, width, { ...names, right: true })];
-  if (barsMeanSomething(statistics.value))
-    columns.push(column("best", "% of best", 74, { drop: 60, right: false }));
-  columns.push(curveColumn(metric, true, 50));
-  return columns;
+  const names = { key: `m:${metric}`, hook: `metric:${metric}`, name: metric, index, title };
+  return column("objective", metric, width, { ...names, right: true });
+}
+
+/** The objectives with their curves. Bars need a best value, which several objectives have not. */
+function objectiveColumns(scan: ScanInfo, statistics: RowStatistics): Column[] {
+  return objectivesOf(scan).flatMap((objective, index) => {
+    const style = statistics.values[index] ?? newStyle(4);
+    const bars = scan.objective !== null && barsMeanSomething(style);
+    return [
+      objectiveColumn(objective, index, scan, style),
+      ...(bars ? [column("best", "% of best", 74, { drop: 60, right: false })] : []),
+      curveColumn(objective.metric, true, 50 + index),
+    ];
+  });
 }
 
 function metricWidth(style: NumberStyle | undefined): number {
@@ -137,8 +162,9 @@ function metricWidth(style: NumberStyle | undefined): number {
 }
 
 function metricColumns(scan: ScanInfo, statistics: RowStatistics): Column[] {
-  const others = [...statistics.metrics.keys()].filter((name) => name !== scan.objective?.metric);
-  const room = METRICS_SHOWN - Number(scan.objective !== null);
+  const objectives = new Set(objectivesOf(scan).map(({ metric }) => metric));
+  const others = [...statistics.metrics.keys()].filter((name) => !objectives.has(name));
+  const room = METRICS_SHOWN - objectives.size;
   return others.flatMap((name, index) => {
     const width = metricWidth(statistics.metrics.get(name));
     const auto = index < room;

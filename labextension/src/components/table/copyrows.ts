@@ -1,5 +1,6 @@
 /** Rows as text for the clipboard. */
 import type { Row } from "../../wire";
+import { objectiveValue } from "../scan/rows";
 import { paramText, toNumber } from "../scan/values";
 import { MISSING } from "../ui/numbers";
 import { own } from "../ui/text";
@@ -11,7 +12,7 @@ const VALUES: Partial<Record<Column["kind"], (row: Row, column: Column) => unkno
   state: (row) => row.state,
   param: (row, { name }) => paramText(own(row.params, name)),
   epoch: (row) => row.step,
-  objective: (row) => toNumber(row.value),
+  objective: (row, { index }) => objectiveValue(row, index),
   metric: (row, { name }) => toNumber(own(row.metrics, name)?.last),
   where: (row) => row.where,
   gpu: (row) => row.gpu,

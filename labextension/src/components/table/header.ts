@@ -1,6 +1,7 @@
 /** The head of the table: the name of the scan, its progress, best value, time and buttons. */
 import { type Action, type ScanInfo } from "../../wire";
 import { actionsFor, stateBar, stateCounts, stateOnBackend, timeLeft } from "../scan/progress";
+import { frontOf, objectivesOf, objectivesText } from "../scan/ranking";
 import { warningsOf } from "../scan/sentences";
 import { gpuHours, toNumber } from "../scan/values";
 import { button, drawIfChanged, h, setText } from "../ui/dom";
@@ -28,7 +29,22 @@ function drawName(scan: ScanInfo): HTMLElement[] {
   ];
 }
 
+/** `front of 5`, which leads to the front, and what is maximized and minimized. */
+function drawFront(scan: ScanInfo, front: ReadonlySet<string>): HTMLElement[] {
+  const [first = ""] = front;
+  const about = clip(objectivesText(scan), 200);
+  const wanted = { class: "gg-l", "data-best": first, title: "Go to the Pareto front" };
+  const text = `front of ${front.size}`;
+  const link = button(`${text}: go to the Pareto front`, [text], wanted);
+  return [
+    h("div", {}, h("b", {}, link)),
+    h("div", { class: "gg-q gg-goals", title: `Pareto front: ${about}` }, about),
+  ];
+}
+
 function drawBest(scan: ScanInfo): HTMLElement[] {
+  const front = frontOf(scan);
+  if (front.size > 0) return drawFront(scan, front);
   const value = toNumber(scan.best_value);
   if (value === null || !scan.best || !scan.objective) return [];
   const id = clip(scan.best, 40);
@@ -94,7 +110,7 @@ export class Header {
     drawIfChanged(this.name, title, () => drawName(scan));
     const bar = (): Node[] => [stateBar(scan), stateCounts(scan)];
     drawIfChanged(this.progress, JSON.stringify([counts, total]), bar);
-    const best = JSON.stringify([scan.best, scan.best_value, scan.objective]);
+    const best = JSON.stringify([scan.best, scan.best_value, objectivesOf(scan), scan.pareto]);
     drawIfChanged(this.best, best, () => drawBest(scan));
     this.popup.element.hidden = !more;
     drawWarnings(this.warnings, warningsOf(scan));

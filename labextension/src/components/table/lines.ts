@@ -1,5 +1,6 @@
 /** From rows to lines in order: filtered, repeats grouped, sorted, and kept in their places. */
-import type { Row, State } from "../../wire";
+import type { Row, ScanInfo, State } from "../../wire";
+import { isMarked } from "../scan/ranking";
 import { byId, comparable, elapsed } from "../scan/rows";
 import { paramText, toNumber } from "../scan/values";
 import { finite, mean } from "../ui/numbers";
@@ -40,9 +41,9 @@ const GROUP_STATES: State[] = ["running", "queued", "failed", "lost", "new", "ca
 
 type SortKey = number | string | null;
 
-/** The values of the objective that the rows of a line have. */
-export function values(line: Line): number[] {
-  return line.rows.map(comparable).filter(finite);
+/** The values of an objective that the rows of a line have. */
+export function values(line: Line, index = 0): number[] {
+  return line.rows.map((row) => comparable(row, index)).filter(finite);
 }
 
 /** The state of a line. A group is done only when all of its rows are. */
@@ -57,9 +58,9 @@ function longest(line: Line, now: number): number | null {
   return times.length ? Math.max(...times) : null;
 }
 
-function objective(line: Line): number | null {
-  if (!line.isGroup) return comparable(line.row);
-  const known = values(line);
+function objective(line: Line, index: number): number | null {
+  if (!line.isGroup) return comparable(line.row, index);
+  const known = values(line, index);
   return known.length ? mean(known) : null;
 }
 
@@ -79,7 +80,7 @@ function sortKey(line: Line, column: Column, now: number): SortKey {
       return line.row.step;
     case "objective":
     case "best":
-      return objective(line);
+      return objective(line, column.index);
     case "curve":
     case "metric":
       return toNumber(own(line.row.metrics, column.name)?.last);
@@ -127,6 +128,17 @@ export function sortLines(
     return idSign * byId(a.line.row.id, b.line.row.id);
   });
   return entries.map(({ line }) => line);
+}
+
+/** Whether a variant of the line is the best one or on the Pareto front. */
+export const isBest = (line: Line, scan: ScanInfo): boolean =>
+  line.rows.some((row) => isMarked(scan, row.id));
+
+/** The lines with those of the Pareto front first; the order inside of both parts stays. */
+export function frontFirst(lines: readonly Line[], scan: ScanInfo): Line[] {
+  const [front, others]: [Line[], Line[]] = [[], []];
+  for (const line of lines) (isBest(line, scan) ? front : others).push(line);
+  return [...front, ...others];
 }
 
 const lineOfRow = (row: Row, depth: 0 | 1 = 0): Line => ({

@@ -10,11 +10,11 @@ const quiet = (text: string): HTMLElement => h("span", { class: "gg-q" }, text);
 const percent = (share: number, places: number): string =>
   `${Math.round(share * 100 * 10 ** places) / 10 ** places}%`;
 
-function paintId({ text, best, fold, leads }: Content<"id">): Node[] {
+function paintId({ text, mark, fold, leads }: Content<"id">): Node[] {
   const nodes: Node[] = [];
   if (fold) nodes.push(h("span", { class: "gg-chev", "data-act": "fold" }, icon(fold)));
   nodes.push(leads ? h("span", { class: "gg-l", "data-act": "open" }, text) : textNode(text));
-  if (best) nodes.push(icon("star", "best"));
+  if (mark) nodes.push(icon("star", mark));
   return nodes;
 }
 
@@ -80,7 +80,7 @@ const LOOKS: ByKind<string> = {
   bar: () => "gg-ib",
   text: ({ code, quiet: isQuiet, strong }) =>
     classes(code && "gg-c", isQuiet && "gg-q", strong && "gg-b"),
-  id: ({ best, depth }) => classes("gg-c gg-id", best && "gg-b", depth > 0 && "gg-deep"),
+  id: ({ mark, depth }) => classes("gg-c gg-id", mark !== null && "gg-b", depth > 0 && "gg-deep"),
   why: ({ strong }) => classes("gg-why", !strong && "gg-q"),
 };
 

@@ -4,11 +4,11 @@ import { canStop } from "../scan/rows";
 import { button, drawIfChanged, h, setAttributes } from "../ui/dom";
 import { icon } from "../ui/icons";
 import { clip } from "../ui/text";
-import { type CellContent, cellContent, isBest } from "./cellcontent";
+import { type CellContent, cellContent } from "./cellcontent";
 import type { Abilities, CellContext } from "./cellcontext";
 import type { Column } from "./columns";
 import type { RowAction } from "./gridcontrol";
-import { type Line, stateOf } from "./lines";
+import { isBest, type Line, stateOf } from "./lines";
 import { paintCell } from "./paintcell";
 import { reasonContent, reasonSpan } from "./reasons";
 
@@ -68,7 +68,7 @@ export class RowView {
     setAttributes(this.element, {
       "data-id": line.key,
       "data-state": stateOf(line),
-      "data-best": isBest(line, context),
+      "data-best": isBest(line, context.scan),
       // The header is row 1.
       "aria-rowindex": index + 2,
       "aria-selected": String(selected),

@@ -3,8 +3,9 @@ import type { MakeCurves } from "../scan/curves";
 import { Commands } from "../scan/commands";
 import type { Host } from "../scan/host";
 import { jupyterConfig } from "../scan/paths";
+import { RankMenu } from "../scan/rankmenu";
 import { scanMenuItems } from "../scan/scanmenu";
-import { announcement, lostSentence, RELOAD } from "../scan/sentences";
+import { announcement, lostSentence, rankedSentence, RELOAD } from "../scan/sentences";
 import type { ScanStore, StoreChange } from "../scan/store";
 import { h, near, setText } from "../ui/dom";
 import { DrawTimer } from "../ui/drawtimer";
@@ -23,7 +24,7 @@ import { Header } from "./header";
 import type { Line } from "./lines";
 import { idsOf, RowActions } from "./rowactions";
 import { TableDrawing, type TableParts } from "./tabledrawing";
-import { type SelectionAction, Toolbar } from "./toolbar";
+import { type SelectionAction, Toolbar, type ToolbarEvents } from "./toolbar";
 import { VariantPane } from "./variantpane";
 
 /** What a table may be told when it is made. */
@@ -134,10 +135,11 @@ export class LiveTable {
 
   private makeParts(makeCurves: MakeCurves): TableParts {
     const { store } = this;
-    const toolbar = this.makeToolbar();
+    const rank = new RankMenu(store);
+    const toolbar = this.makeToolbar(rank);
     const grid = this.makeGrid();
     return {
-      ...{ toolbar, grid, menu: this.makeColumnMenu(toolbar) },
+      ...{ rank, toolbar, grid, menu: this.makeColumnMenu(toolbar) },
       header: new Header({
         command: (action) => this.commands.run(action, null),
         goTo: (id) => this.goTo(id),
@@ -152,8 +154,8 @@ export class LiveTable {
     };
   }
 
-  private makeToolbar(): Toolbar {
-    return new Toolbar({
+  private makeToolbar(rank: RankMenu): Toolbar {
+    const events: ToolbarEvents = {
       filter: (text) => {
         this.arrangement.filterText = text;
         this.drawing.refresh(false);
@@ -163,7 +165,8 @@ export class LiveTable {
       selected: (action) => this.withSelected(action),
       columns: () => this.toggleColumnMenu(),
       curves: () => this.showCurves(!this.parts.curvesPane.open),
-    });
+    };
+    return new Toolbar(events, rank.element);
   }
 
   private makeColumnMenu({ columnsButton }: Toolbar): ColumnMenu {
@@ -212,6 +215,14 @@ export class LiveTable {
     else if (change.type === "said") this.said(change.text);
     else if (change.type === "link") this.linkChanged(change.closed);
     else if (change.type === "missing") this.drawing.refresh(false);
+    else if (change.type === "ranked") this.ranked();
+  }
+
+  private ranked(): void {
+    const { scan } = this.store;
+    if (!scan) return;
+    this.drawing.ranked();
+    setText(this.live, rankedSentence(scan));
   }
 
   private rowsCame({ failed, endedNow }: Extract<StoreChange, { type: "data" }>): void {

@@ -1,5 +1,6 @@
 /** Draws the parts of the live table from its store. */
 import { causes } from "../scan/causes";
+import type { RankMenu } from "../scan/rankmenu";
 import { failures } from "../scan/sentences";
 import type { ScanStore } from "../scan/store";
 import { h, setAttributes, setText } from "../ui/dom";
@@ -18,6 +19,7 @@ import type { VariantPane } from "./variantpane";
 /** The parts of a table. */
 export interface TableParts {
   header: Header;
+  rank: RankMenu;
   toolbar: Toolbar;
   menu: ColumnMenu;
   grid: Grid;
@@ -53,6 +55,13 @@ export class TableDrawing {
     this.refresh(this.parts.grid.held());
   }
 
+  /** Draws everything after another objective has ranked the rows: they go where they belong. */
+  ranked(): void {
+    this.contexts.forget();
+    this.arrangement.unsort();
+    this.refresh(false);
+  }
+
   /** Draws everything. While the rows are `held`, they keep their places. */
   refresh(held: boolean): void {
     const { scan, missing, closed } = this.store;
@@ -84,6 +93,7 @@ export class TableDrawing {
     const { arrangement, parts } = this;
     this.drawGrid();
     parts.menu.update(arrangement.allColumns, arrangement.columns, arrangement.columnChoices);
+    parts.rank.update();
     parts.toolbar.update(toolbarState(arrangement, this.store));
     const { id } = parts.variantPane;
     const opened = id === null ? undefined : this.store.rows.get(id);

@@ -95,10 +95,14 @@ export class Toolbar {
   private readonly moved = h("span", {});
   private readonly selection = h("span", { class: "gg-sel-tools" });
 
-  constructor(private readonly events: ToolbarEvents) {
+  /** `rank` is the menu in which the user ranks by another metric. */
+  constructor(
+    private readonly events: ToolbarEvents,
+    rank: HTMLElement,
+  ) {
     const box = h("label", { class: "gg-fi" }, icon("find"), this.input);
     const space = h("span", { class: "gg-sp" });
-    const end = [this.curvesButton, this.columnsButton];
+    const end = [rank, this.curvesButton, this.columnsButton];
     this.element.append(box, this.shown, this.moved, space, this.selection, ...end);
     this.input.addEventListener("input", () => events.filter(this.input.value));
     this.input.addEventListener("keydown", (event) => this.key(event));

@@ -1,5 +1,5 @@
-/** A small menu behind a button with three dots. */
-import { button, h } from "./dom";
+/** A small menu behind a button: one with three dots, or another one. */
+import { button, h, setAttributes } from "./dom";
 import { t } from "./i18n";
 import { icon } from "./icons";
 
@@ -7,6 +7,8 @@ import { icon } from "./icons";
 export interface MenuItem {
   text: string;
   act(): void;
+  /** Whether the entry is chosen, where the entries are a choice of one. */
+  checked?: boolean;
 }
 
 /** The index that a key leads to, from the index of the focused entry. */
@@ -17,24 +19,23 @@ const STEPS: Record<string, (index: number, count: number) => number> = {
   End: (_, count) => count - 1,
 };
 
+const moreButton = (): HTMLElement =>
+  button(t("More"), [icon("more")], { class: "gg-i", "aria-haspopup": "menu" });
+
 /** The button and its menu. The entries are asked for each time the menu opens. */
 export class PopupMenu {
-  readonly button: HTMLButtonElement;
-  private readonly list: HTMLElement;
   readonly element: HTMLElement;
+  private readonly list: HTMLElement;
 
-  /** Several menus on a page have labels that differ; with a `text`, the button shows it. */
   constructor(
     private readonly items: () => MenuItem[],
+    readonly button = moreButton(),
     label = t("More"),
-    text = "",
   ) {
-    this.button = button(label, text ? [icon("plus"), text] : [icon("more")], {
-      ...{ class: text ? null : "gg-i", "aria-haspopup": "menu", "aria-expanded": "false" },
-    });
     this.list = h("div", { class: "gg-popup", role: "menu", "aria-label": label });
-    this.element = h("span", { class: "gg-pop" }, this.button, this.list);
+    this.element = h("span", { class: "gg-pop" }, button, this.list);
     this.list.hidden = true;
+    setAttributes(button, { "aria-expanded": "false" });
     this.button.addEventListener("click", () => this.show(!this.shown));
     this.list.addEventListener("keydown", (event) => this.key(event));
     // The new focus is known only after the event, so the check waits for that.
@@ -46,17 +47,26 @@ export class PopupMenu {
     return !this.list.hidden;
   }
 
-  /** Opens the menu and focuses its first entry, or closes it. */
+  /** Opens the menu and focuses its chosen or its first entry, or closes it. */
   show(on: boolean): void {
     this.list.hidden = !on;
     this.button.setAttribute("aria-expanded", String(on));
     if (!on) return;
-    this.list.replaceChildren(...this.items().map((item) => this.entry(item)));
-    this.focus(0);
+    const items = this.items();
+    this.list.replaceChildren(...items.map((item) => this.entry(item)));
+    this.focus(
+      Math.max(
+        0,
+        items.findIndex(({ checked }) => checked),
+      ),
+    );
   }
 
-  private entry({ text, act }: MenuItem): HTMLElement {
-    const entry = h("button", { type: "button", role: "menuitem", tabindex: -1 }, text);
+  private entry({ text, act, checked }: MenuItem): HTMLElement {
+    const chosen = checked === undefined ? null : String(checked);
+    const role = chosen === null ? "menuitem" : "menuitemradio";
+    const wanted = { type: "button", role, "aria-checked": chosen, tabindex: -1 };
+    const entry = h("button", wanted, text);
     entry.addEventListener("click", () => {
       this.close();
       act();

@@ -1,0 +1,37 @@
+"""Counts what the constraints of a space leave of its grid."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from jupyter_gridgpu.errors import SpaceError
+from jupyter_gridgpu.model.scan import ScanSpec
+from jupyter_gridgpu.model.space import Space
+from jupyter_gridgpu.model.statements import Require, Statement, When
+
+
+def left_by_constraints(scan: ScanSpec) -> tuple[int, int] | None:
+    """Return how many points of a grid meet its constraints, and how many there are without.
+
+    The answer is None for a scan without constraints, and where no grid is gone through.
+    """
+    if not scan.space.constraints or scan.sampler != "grid":
+        return None
+    try:
+        whole = Space.of(_without_constraints(scan.space.statements), scan.defaults)
+        left, size = scan.space.grid_size(), whole.grid_size()
+    except SpaceError:  # without them, an expression may have no value
+        return None
+    return None if left is None or size is None else (left, size)
+
+
+def _without_constraints(statements: Iterable[Statement]) -> list[Statement]:
+    found: list[Statement] = []
+    for item in statements:
+        if isinstance(item, When):
+            inner = _without_constraints(item.statements), _without_constraints(item.otherwise)
+            item = replace(item, statements=tuple(inner[0]), otherwise=tuple(inner[1]))
+        if not isinstance(item, Require):
+            found.append(item)
+    return found
