@@ -131,6 +131,26 @@ describe("the form", () => {
   );
 });
 
+describe("saving as a file", () => {
+  it("sends what is filled in, and says what came of it", () => {
+    const { root, model, type, one, press } = stage();
+    [...root.querySelectorAll("button")].find((b) => b.textContent === "Save as file…")!.click();
+    expect(document.activeElement).toBe(labelled(root, "Name of the file"));
+    type("Name of the file", "best.yaml");
+    one(".gf-save [role=switch]").click();
+    press("Enter");
+    const asked = model.sent.at(-1) as unknown as Record<string, unknown>;
+    expect(asked).toMatchObject({ type: "save", path: "best.yaml", overwrite: true });
+    expect(asked["state"]).toMatchObject({ metric: "" });
+    model.emit("msg:custom", { type: "saved", text: "Saved: other", id: "save-x-1" });
+    expect(one(".gf-save [role=status]").textContent).toBe("");
+    model.emit("msg:custom", { type: "saved", text: "Saved: best.yaml", id: asked["id"] });
+    expect(one(".gf-save [role=status]").textContent).toBe("Saved: best.yaml");
+    press("Escape");
+    expect(one(".gf-save").hidden).toBe(true);
+  });
+});
+
 describe("one parameter", () => {
   it("changes how it varies with the arrow keys, and keeps one tab stop", () => {
     const { kinds, press, root, model } = stage();
