@@ -6,7 +6,6 @@ the runner ask.
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from itertools import takewhile
 from typing import Any
@@ -16,6 +15,7 @@ from jupyter_gridgpu.model.events import Event
 from jupyter_gridgpu.model.fold import COMMANDS as COMMANDS
 from jupyter_gridgpu.model.fold import HANDLERS, incomplete
 from jupyter_gridgpu.model.growth import Growth
+from jupyter_gridgpu.model.idle import IdleNumbers
 from jupyter_gridgpu.model.job import END_STATES, STATES
 from jupyter_gridgpu.model.line_numbers import takes
 from jupyter_gridgpu.model.metrics import objective_value
@@ -69,7 +69,7 @@ class ScanView:
         self.points = 0  # points that were proposed; variants of one point differ in their repeat
         self.last_point: list[VariantView] = []  # the variants of the last point
         self._made: list[VariantView] = []  # by number
-        self._idle: list[int] = []  # numbers of the variants that may want a job, in order
+        self._idle = IdleNumbers()
         self._recent: dict[str, VariantView] = {}  # by id; the one that changed last is at the end
         self.by: Objective | None = None  # the ranking that was asked for afterwards
         self._front: list[VariantView] | None = None  # the Pareto front, if it is known
@@ -145,7 +145,8 @@ class ScanView:
         for variant in by_change:
             _keep(self.active, variant, variant.active)
             _keep(self.running, variant, variant.state == "running")
-        self._idle = [variant.number for variant in self._made if self._may_want(variant)]
+        idle = [variant.number for variant in self._made if self._may_want(variant)]
+        self._idle = IdleNumbers(idle)
 
     def _settle(self, touched: Iterable[VariantView], moved: bool) -> None:
         """Give the variants that an event touched the new revision, and sort them anew.
@@ -164,21 +165,7 @@ class ScanView:
             if moved:
                 _keep(self.active, variant, variant.active)
                 _keep(self.running, variant, variant.state == "running")
-                self._rank(variant)
-
-    def _rank(self, variant: VariantView) -> None:
-        """Put a variant into the list of those that may want a job, or take it out.
-
-        The list is sorted by number, because variants get their attempts in the order in which
-        they were proposed. A variant that is to be tried again goes back to its old place.
-        """
-        index = bisect_left(self._idle, variant.number)
-        wants = self._may_want(variant)
-        there = self._idle[index : index + 1] == [variant.number]
-        if wants and not there:
-            self._idle.insert(index, variant.number)
-        elif there and not wants:
-            del self._idle[index]
+                self._idle.put(variant.number, self._may_want(variant))
 
     # What the runner asks ------------------------------------------------------------
 

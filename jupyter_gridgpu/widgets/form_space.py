@@ -111,7 +111,7 @@ class CheckedRows:
 
     def complain(self, row: int, text: str) -> None:
         """Add what the grammar or the plan says of a row, without its line and its name."""
-        text = re.sub(r"^RowLine \d+(?:, [^:]*)?:? ", "", text)
+        text = re.sub(r"^Line \d+(?:, [^:]*)?:? ", "", text)
         first = re.match(r"\w+", text)
         name = next(iter(self.rows[row].given()), "")
         if first is None or first[0] not in self.facts or text.startswith(f"{name}: "):
@@ -147,7 +147,7 @@ class CheckedRows:
 
     def _row_at(self, lines: Sequence[RowLine], text: str) -> int | None:
         """Return the row that a complaint of the grammar is about, or None."""
-        found = re.match(r"RowLine (\d+)", text)
+        found = re.match(r"Line (\d+)", text)
         if found is not None and 0 < int(found[1]) <= len(lines):
             return lines[int(found[1]) - 1].row
         if not text.startswith("repeats()"):

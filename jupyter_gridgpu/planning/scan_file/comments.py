@@ -13,7 +13,7 @@ _YAML_COMMENT = re.compile(r"(?:^|(?<=\s))#")
 
 
 @dataclass
-class Line:
+class CommentedLine:
     """A line with what it says, the comment behind it, and the comments above it."""
 
     code: str
@@ -36,7 +36,10 @@ class Line:
         return self.code + self.comment
 
 
-def of_python(text: str) -> tuple[list[Line], list[str]]:
+Text = tuple[list[CommentedLine], list[str]]  # the lines, and the comments below the last one
+
+
+def of_python(text: str) -> Text:
     """Return the lines of a cell, and the comments below the last one."""
     places: dict[int, int] = {}
     try:
@@ -49,30 +52,34 @@ def of_python(text: str) -> tuple[list[Line], list[str]]:
     return _lines((line, places.get(number)) for number, line in enumerate(lines, 1))
 
 
-def of_yaml(lines: Iterable[str]) -> tuple[list[Line], list[str]]:
+def of_yaml(lines: Iterable[str]) -> Text:
     """Return lines of YAML, and the comments below the last one."""
     found = []
     for line in lines:
-        match = _YAML_COMMENT.search(line)
-        found.append((line, match.start() if match else None))
+        starts = (match.start() for match in _YAML_COMMENT.finditer(line))
+        found.append((line, next((at for at in starts if not _in_quotes(line[:at])), None)))
     return _lines(found)
 
 
-def _lines(lines: Iterable[tuple[str, int | None]]) -> tuple[list[Line], list[str]]:
+def _in_quotes(before: str) -> bool:
+    return before.count('"') % 2 == 1 or before.count("'") % 2 == 1
+
+
+def _lines(lines: Iterable[tuple[str, int | None]]) -> Text:
     """Return lines with their comments; each comes with the column of its comment, if any."""
-    found: list[Line] = []
+    found: list[CommentedLine] = []
     above: list[str] = []
     for text, column in lines:
         code = (text if column is None else text[:column]).rstrip()
         if code:
-            found.append(Line(code, text[len(code) :].rstrip(), above))
+            found.append(CommentedLine(code, text[len(code) :].rstrip(), above))
             above = []
         else:
             above.append(text.rstrip())
     return found, above
 
 
-def merged(old: tuple[list[Line], list[str]], new: tuple[list[Line], list[str]]) -> list[str]:
+def merged(old: Text, new: Text) -> list[str]:
     """Return the new lines, with all comments above old ones, and those behind what stays."""
     before, after = old[0], new[0]
     made: list[str] = []
@@ -95,5 +102,5 @@ def merged(old: tuple[list[Line], list[str]], new: tuple[list[Line], list[str]])
     return made + old[1] + [text for text in new[1] if text not in old[1]]
 
 
-def _above(line: Line, other: Line) -> list[str]:
+def _above(line: CommentedLine, other: CommentedLine) -> list[str]:
     return line.above + [text for text in other.above if text.strip() and text not in line.above]

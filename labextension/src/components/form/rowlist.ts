@@ -1,7 +1,8 @@
 /** All rows of the form, those below a condition indented, and what changes their order. */
-import { h, setAttributes } from "../ui/dom";
+import { button, h, setAttributes } from "../ui/dom";
 import { t } from "../ui/i18n";
-import type { MenuItem } from "../ui/popup";
+import { icon } from "../ui/icons";
+import { type MenuItem, PopupMenu } from "../ui/popup";
 import { select } from "./inputs";
 import type { CheckedForm, FormContent, Parameter } from "./messages";
 import { ParameterRow } from "./parameterrow";
@@ -23,7 +24,7 @@ import {
   type TextRow,
   type TogetherRow,
 } from "./rows";
-import { type RowEvents, rowMenu, type RowView } from "./rowview";
+import type { RowEvents, RowView } from "./rowview";
 import { rowLabel, TextRowView } from "./textrow";
 import { TogetherView } from "./togetherrow";
 
@@ -259,8 +260,10 @@ export class RowList {
       { text: t("Constraint: assert …"), act: () => this.addText("assert") },
       { text: t("Values together…"), act: () => this.addTogether([], this.rows.length) },
     ];
-    const menu = rowMenu(items, t("Add a condition or a constraint"), t("Add"));
-    return h("div", { class: "gf-row gf-add" }, menu);
+    const label = t("Add a condition or a constraint");
+    const add = button(label, [icon("plus"), t("Add")], { "aria-haspopup": "menu" });
+    const { element } = new PopupMenu(items, label, add);
+    return h("div", { class: "gf-row gf-add" }, element);
   }
 
   private addText(word: "if" | "assert"): void {

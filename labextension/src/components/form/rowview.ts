@@ -1,6 +1,5 @@
 /** What all rows of the form have in common. */
-import { button, h } from "../ui/dom";
-import { icon } from "../ui/icons";
+import { h } from "../ui/dom";
 import { type MenuItem, PopupMenu } from "../ui/popup";
 import type { CheckedForm } from "./messages";
 
@@ -31,9 +30,6 @@ export function lineOf(label: string, word: string, title: string): HTMLElement 
   return element;
 }
 
-/** Makes a menu behind three dots, or behind a text; its label tells it from those of others. */
-export function rowMenu(items: () => MenuItem[], label: string, text = ""): HTMLElement {
-  const content = text ? [icon("plus"), text] : [icon("more")];
-  const look = { class: text ? null : "gg-i", "aria-haspopup": "menu" };
-  return new PopupMenu(items, button(label, content, look), label).element;
-}
+/** Makes the menu of a row, behind three dots; its label tells it from those of others. */
+export const rowMenu = (items: () => MenuItem[], label: string): HTMLElement =>
+  new PopupMenu(items, label).element;

@@ -26,7 +26,7 @@ export class RankMenu {
   private readonly popup: PopupMenu;
 
   constructor(private readonly store: ScanStore) {
-    this.popup = new PopupMenu(() => this.items(), this.button, t("Rank by"));
+    this.popup = new PopupMenu(() => this.items(), t("Rank by"), this.button);
     this.element = this.popup.element;
     this.element.classList.add("gg-rank");
     this.update();
