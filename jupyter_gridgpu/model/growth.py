@@ -56,7 +56,10 @@ class Growth:
         self.records.append({**extensions.keys_of(record), "first": first})
         self.extensions.append(replace(made, trials=0))
         if made.points:
-            self._own.append((first, made.points))
+            # Behind own points that are still to come: two commands may be applied at once, or one
+            # before the points of the scan's own file.
+            ends = (begin + len(points) for begin, points in self._own)
+            self._own.append((max(first, self.original.own_points, *ends), made.points))
             self.own_points += len(made.points)
         if made.repeats is not None:
             self._rounds.append((first, made.repeats))
@@ -68,14 +71,28 @@ class Growth:
         return replace(self.scan, space=extensions.extended(self.scan.space, extension))
 
     def sentence(self, trials: int) -> str:
-        """Return what the scan was extended by, with `trials` points of its sampler in all."""
+        """Return what the scan was extended by, with `trials` points of its sampler in all.
+
+        It is empty if that is nothing.
+        """
         parts = [part for item in self.extensions for part in item.texts()]
         if trials:
-            parts.append(f"{trials:,} points more")
+            parts.append(f"{extensions.count_text(trials, 'point')} more")
+        if not parts:
+            return ""
         left_out = len(parts) - PARTS_SHOWN
         if left_out > 0:
             parts = [f"{left_out:,} things before", *parts[left_out:]]
         return f"Extended by {'; '.join(parts)}."
+
+    def own_after(self, point: int) -> list[dict[str, Any]]:
+        """Return the own points that are not proposed yet, where `point` is the next one."""
+        return [
+            params
+            for first, points in self._own
+            for number, params in enumerate(points, first)
+            if number >= point
+        ]
 
     def own_from(self, point: int) -> tuple[dict[str, Any], ...]:
         """Return the own points from number `point` on, as far as they follow each other."""
@@ -83,6 +100,10 @@ class Growth:
             if first <= point < first + len(points):
                 return points[point - first :]
         return ()
+
+    def is_own(self, point: int) -> bool:
+        """Return whether a point is the user's own, and not the sampler's."""
+        return point < self.original.own_points or bool(self.own_from(point))
 
     def sampled_before(self, point: int) -> int:
         """Return how many of the points before number `point` are those of the sampler."""

@@ -13,6 +13,7 @@ import shutil
 import zipfile
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ from jupyter_gridgpu.errors import GridGpuError, UsageError
 from jupyter_gridgpu.images import check
 from jupyter_gridgpu.model import wire
 from jupyter_gridgpu.model.objective import Objective
-from jupyter_gridgpu.model.scan import to_json
+from jupyter_gridgpu.model.scan import EarlierScan, to_json
 from jupyter_gridgpu.model.scan_record import from_json
 from jupyter_gridgpu.records.compare import Tolerance, compare
 from jupyter_gridgpu.records.export import csv_table, html_report, json_file, optuna_study
@@ -216,6 +217,7 @@ def read_points(folder: Path) -> None:
 def read_earlier(folder: Path) -> None:
     both = (Objective("acc", "maximize"), Objective("f1", "maximize"))
     scan = small_scan("lr = uniform(0, 2)\nx = choice([1], [2])", objectives=both, sampler="tpe")
+    scan = replace(scan, warm_start=(EarlierScan("a", "a", 2),))
     trials = policy.earlier_trials(earlier.read(folder / "earlier.jsonl", scan))
     samplers.load_for(scan).propose(trials, 1, 0, 0)
 
@@ -395,7 +397,10 @@ OBJECTS: dict[str, tuple[str, Any, tuple[Look, ...]]] = {
     "generation": ("runner.lock.7", object_of("runner.lock"), (read_generation,)),
     "command": (
         "inbox/01.json",
-        {"action": "extend", "variants": ["v0001"], "trials": 3, "by": "me"},
+        {
+            "action": "extend", "variants": ["v0001"], "trials": 3, "by": "me", "repeats": 3,
+            "add": [{"name": "a", "kind": "choice", "values": [1, "NaN"]}], "points": [{"a": 1}],
+        },
         (take_command,),
     ),
     "batch": ("batches/b0001/engine.json", {"id": "17"}, (read_engine,)),
@@ -434,6 +439,17 @@ MORE_EVENTS: list[dict[str, Any]] = [
         "action": "extend",
         "variants": None,
         "trials": 2,
+    },
+    {
+        "type": "command.applied",
+        "id": "b",
+        "action": "extend",
+        "variants": None,
+        "trials": None,
+        "add": [{"name": "lr", "kind": "choice", "values": [0.7]}],
+        "points": [{"lr": 0.7}],
+        "repeats": 3,
+        "first": 2,
     },
     {"type": "job.intended", "key": "v0002.2"},
     {"type": "job.submitted", "key": "v0002.2", "engine_id": "17"},
