@@ -95,6 +95,11 @@ def test_options_before_and_after_the_notebook_open_the_form_too(shell: Interact
         ("%gridscan trian.ipynb", "did you mean train.ipynb?"),
         ("%gridscan train.ipynb --trials x", "'x' is not a valid integer"),
         ("%gridscan train.ipynb --dry-run", "--dry-run needs a cell"),
+        ("%gridscan train.ipynb --save scan.yaml", "--save needs a cell"),
+        ("%gridscan run train.ipynb", "%gridscan run takes a file of a scan, like scan.yaml."),
+        ("%gridscan run none.yaml", "none.yaml cannot be read: No such file"),
+        ("%%gridscan none.yaml\nlr = 1", "%gridscan run none.yaml runs it"),
+        ("%%gridscan train.ipynb --overwrite\nlr = 1.0", "--overwrite is for --save"),
         ("%gridscan train.ipynb --maximize a --minimize b", "one objective"),
         ("%gridscan train.ipynb other", "unexpected extra argument"),
         ("%gridscan", "Write %gridscan NOTEBOOK.ipynb for a form"),
@@ -124,6 +129,22 @@ def test_a_dry_run_of_a_cell_starts_nothing(shell: InteractiveShell, scans_home:
     _, printed, _ = run(shell, "%%gridscan train.ipynb --dry-run\nlr = [0.1, 0.2]")
     assert "would run as 2 variants" in printed
     assert not scans_home.exists()
+
+
+def test_a_cell_is_saved_as_a_file_that_a_line_runs(shell: InteractiveShell, folder: Path) -> None:
+    shell.user_ns["base"] = 0.1
+    cell = "%%gridscan train.ipynb --dry-run --gpus 0 --save scan.yaml\n"
+    success, printed, _ = run(shell, f"{cell}lr = [base, 0.2]  # rates")
+    assert success
+    assert printed.startswith("Saved: scan.yaml\ntrain.ipynb would run as 2 variants")
+    assert "  lr = [0.1, 0.2]  # rates\noptions:\n  gpus: 0\n" in (folder / "scan.yaml").read_text()
+    success, printed, _ = run(shell, "%gridscan run scan.yaml --dry-run --retries 1 --save b.yaml")
+    assert success
+    first, saved, told, *_ = printed.splitlines()
+    assert first == "Other than in scan.yaml: --retries 1 (not there)."
+    assert saved == "Saved: b.yaml"
+    assert told.startswith("train.ipynb would run as 2 variants")
+    assert not run(shell, f"{cell}lr = [base]")[0]
 
 
 def test_the_list_of_no_scans_says_so(shell: InteractiveShell) -> None:
