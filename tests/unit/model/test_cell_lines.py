@@ -133,7 +133,16 @@ def test_a_name_that_is_none_in_python_is_said(name: str) -> None:
         cell_body(Space({name: Fixed(1)}))
 
 
-NAMES = {"k": 3, "np": np, "a": 100, "names": ["x", "y"], "bad": math.nan, "later": 5}
+NAMES = {
+    "k": 3,
+    "np": np,
+    "a": 100,
+    "names": ["x", "y"],
+    "bad": math.nan,
+    "later": 5,
+    "zero": 0,
+    "few": {},
+}
 
 
 @pytest.mark.parametrize(
@@ -186,6 +195,11 @@ def test_what_a_line_reads_decides_what_it_is(text: str, read: list[Any]) -> Non
         # What the branch gives that is taken has one value behind it, too.
         ("n = 4\nif n > 2:\n  u = 8\nelse:\n  u = [1, 2]\nx = [u, 2 * u]", [{"x": 8}, {"x": 16}]),
         ("n = 4\nif n:\n  u = 8\nif u > 9:\n  x = [1, 2]", [{}]),
+        # Neither need a part of an expression that is never computed.
+        ("a = [1, 2]\nassert not zero or a % zero == 0", [{"a": 1}, {"a": 2}]),
+        ("a = [1, 2]\nassert a < (9 // zero if zero else 2)", [{"a": 1}]),
+        ("a = [1, 2]\nassert a < (few['x'] if 'x' in few else 2)", [{"a": 1}]),
+        ("a = [1, 2]\nassert a < few.get('x', 2) * len(names) / 2", [{"a": 1}]),
         # A constraint that never holds leaves out the points of its branch alone.
         ("a = [1, 2]\nif a > 1:\n  assert k > 5", [{"a": 1}]),
     ],
