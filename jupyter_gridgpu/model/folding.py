@@ -61,7 +61,8 @@ class _Folder(ast.NodeTransformer):
     def visit(self, node: ast.AST) -> Any:
         if isinstance(node, ast.Name):
             return self._name(node)
-        if _is_computed(node) and names_of(node).isdisjoint(self._parameters):
+        reads = not names_of(node).isdisjoint(self._parameters)
+        if isinstance(node, ast.expr) and not reads and _is_computed(node):
             return constant(self._evaluate(node), ast.unparse(node))
         if isinstance(node, (ast.NamedExpr, *_SCOPES)):
             # The Expression refuses it as a whole.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import os
 from itertools import permutations
 from typing import Any
 
@@ -85,8 +86,9 @@ def test_a_cell_says_all_of_it() -> None:
     )
 
 
+@pytest.mark.any_cell
 @given(statements(DISCRETE | CONTINUOUS))
-@settings(max_examples=50)
+@settings(max_examples=int(os.environ.get("GRIDGPU_TEST_EXAMPLES", "50")))
 def test_a_cell_of_a_space_means_the_space(made: list[Statement]) -> None:
     again = parse_space(cell_body(Space.of(made)))
     # The first round may write an expression in other words, and make a fixed value of what follows
