@@ -196,6 +196,8 @@ def test_a_mapping_is_refused_in_the_sentence_of_the_lines(
         ("lr = [1, 2]\nx = 'a' < lr", {}, "`<` cannot compare a text and a number"),
         ("lr = [1, 2]\nx = str", {}, "type cannot be a parameter"),
         ("lr = [1, 2]\nx = lr if lr > 1 else 'a'", {}, "x"),
+        ("lr = [1, 2]\nx = lr if lr < 2 else 'a'", {}, "x"),
+        ("lr = uniform(0, 1)\nx = lr if lr < 0.9 else 'a'", {"trials": 3}, "x"),
         ("lr = 1\nif lr > 1:\n  units = 3", {}, "units"),
         ("ﬁt = [1, 2]", {}, "fit"),
         ("lr = [1, 2]\nif lr > 1: x = 2\nassert x > 5", {}, "No point of the grid meets `x > 5`"),
