@@ -100,6 +100,24 @@ def test_a_cell_of_a_space_means_the_space(made: list[Statement]) -> None:
         assert list(read.grid()) == list(space.grid())
 
 
+@pytest.mark.parametrize(
+    "text", ["a > 1  # a comment", "(a\n > 1)", "a in\\\n[2, '#']", "  a > 1 ", "(a > 1)", "a == 2"]
+)
+def test_any_text_of_an_expression_stands_in_a_line(text: str) -> None:
+    condition = Expression(text)
+    axis = Assign("a", Choice((1, 2)))
+    made = [axis, When(condition, (Require(condition), Assign("b", Derived(condition))))]
+    again = parse_space(cell_body(Space.of(made)))
+    assert list(again.grid()) == list(Space.of(made).grid()) == [{"a": 1}, {"a": 2}]
+    assert again.complete({"a": 2}) == {"a": 2, "b": True}
+
+
+def test_a_derived_list_is_written_as_one_value() -> None:
+    for text in ("a, 3", "(a, 3)", "[a, 3]"):
+        space = Space.of([Assign("a", Choice((1, 2))), Assign("b", Derived(Expression(text)))])
+        assert parse_space(cell_body(space)).complete({"a": 2}) == {"a": 2, "b": [2, 3]}
+
+
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner),

@@ -129,6 +129,12 @@ def test_an_odd_space_means_the_same_everywhere(
     assert repr(to_json(of_a_command(text, tmp_path))) == repr(to_json(space))
 
 
+def test_a_file_may_come_from_any_editor(tmp_path: Path) -> None:
+    path = tmp_path / "space.py"
+    path.write_bytes(b"\xef\xbb\xbflr = [1, 2]\r\nif lr > 1:\r\n\tx = 3\r\n")
+    assert list(space_apart(space_text(str(path), ("y = 2",)))) == ["lr", "x", "y"]
+
+
 @pytest.mark.parametrize(("text", "words"), REFUSED, ids=lambda value: str(value)[:40])
 def test_what_is_refused_is_refused_in_the_same_sentence(
     tmp_path: Path, text: str, words: str
