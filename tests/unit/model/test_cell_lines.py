@@ -106,7 +106,8 @@ def test_a_cell_of_a_space_means_the_space(made: list[Statement]) -> None:
 def test_any_text_of_an_expression_stands_in_a_line(text: str) -> None:
     condition = Expression(text)
     axis = Assign("a", Choice((1, 2)))
-    made = [axis, When(condition, (Require(condition), Assign("b", Derived(condition))))]
+    when = When(condition, (Require(condition), Assign("b", Derived(condition))))
+    made: list[Statement] = [axis, when]
     again = parse_space(cell_body(Space.of(made)))
     assert list(again.grid()) == list(Space.of(made).grid()) == [{"a": 1}, {"a": 2}]
     assert again.complete({"a": 2}) == {"a": 2, "b": True}
