@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from jupyter_gridgpu.errors import UsageError
 from jupyter_gridgpu.store import home
 
 
@@ -30,6 +31,18 @@ PATHS: dict[str, Callable[[str], bool]] = {
     "warm_start": _has_slash,
 }
 FILES = "files"
+SUFFIXES = (".yaml", ".yml")  # of a file of a scan
+
+
+def is_scan_file(path: str | Path) -> bool:
+    """Return whether a path names a file of a scan, by its ending."""
+    return Path(path).suffix.lower() in SUFFIXES
+
+
+def check_named(path: str | Path | None, overwrite: bool) -> None:
+    """Raise UsageError for `--overwrite` without `--save`, which would do nothing."""
+    if overwrite and path is None:
+        raise UsageError("--overwrite is for --save: give a file, or leave it out.")
 
 
 def from_file(text: str, folder: Path) -> Path:

@@ -12,12 +12,15 @@ from jupyter_gridgpu.planning.declaration import Options
 from jupyter_gridgpu.planning.environment_options import environment_of
 from jupyter_gridgpu.planning.scan_file.editing import Wanted, edited, fresh
 from jupyter_gridgpu.planning.scan_file.fields import option_fields
-from jupyter_gridgpu.planning.scan_file.paths import options_to_file, to_file
-from jupyter_gridgpu.planning.scan_file.reading import (
+from jupyter_gridgpu.planning.scan_file.paths import (
     SUFFIXES,
+    is_scan_file,
+    options_to_file,
+    to_file,
+)
+from jupyter_gridgpu.planning.scan_file.reading import (
     ScanFile,
     Written,
-    is_scan_file,
     read_text,
     text_at,
 )
@@ -104,12 +107,6 @@ def save_again(
         overwrite=overwrite,
         source=file,
     )
-
-
-def check_named(path: str | Path | None, overwrite: bool) -> None:
-    """Raise UsageError for `--overwrite` without `--save`, which would do nothing."""
-    if overwrite and path is None:
-        raise UsageError("--overwrite is for --save: give a file, or leave it out.")
 
 
 def _scan_file_there(old: str, path: Path) -> Written:
