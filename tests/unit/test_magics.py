@@ -88,6 +88,22 @@ def test_options_before_and_after_the_notebook_open_the_form_too(shell: Interact
         assert "run %gridscan train.ipynb --gpus 1" in data["text/plain"]
 
 
+def test_a_form_opens_on_a_cell_and_on_a_file(shell: InteractiveShell, scans_home: Path) -> None:
+    head = "%%gridscan train.ipynb --name tried"
+    cell = f"{head} --form --save tried.yaml\nbase = 2\nlr = [0.1, 0.2]"
+    success, printed, shown = run(shell, cell)
+    assert (success, [VIEW in data for data in shown]) == (False, [])
+    assert "--form" in printed
+    success, printed, (data,) = run(shell, cell.replace(" --save tried.yaml", ""))
+    assert (success, printed, VIEW in data) == (True, "", True)
+    assert not list(scans_home.glob("*/scan.json"))
+    saved = f"{head} --dry-run --save tried.yaml\nlr = [0.1, 0.2]"
+    assert run(shell, saved)[0]
+    success, printed, (data,) = run(shell, "%gridscan run tried.yaml --form")
+    assert (success, printed, VIEW in data) == (True, "", True)
+    assert "train.ipynb" in data["text/plain"]
+
+
 @pytest.mark.parametrize(
     ("cell", "words"),
     [
@@ -100,7 +116,6 @@ def test_options_before_and_after_the_notebook_open_the_form_too(shell: Interact
         ("%gridscan run none.yaml", "none.yaml cannot be read: No such file"),
         ("%%gridscan none.yaml\nlr = 1", "%gridscan run none.yaml runs it"),
         ("%%gridscan train.ipynb --overwrite\nlr = 1.0", "--overwrite is for --save"),
-        ("%gridscan train.ipynb --maximize a --minimize b", "one objective"),
         ("%gridscan train.ipynb other", "unexpected extra argument"),
         ("%gridscan", "Write %gridscan NOTEBOOK.ipynb for a form"),
         ("%gridscan start this", "Write %gridscan NOTEBOOK.ipynb for a form"),
