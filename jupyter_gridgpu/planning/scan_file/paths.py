@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import glob
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -72,12 +71,8 @@ def options_from_file(options: Mapping[str, Any], notebook: str, folder: Path) -
     beside = from_file(notebook, folder).parent
 
     def file_beside(text: str) -> str:
-        if _same(beside, str(folder)) or home.user_path(text).is_absolute():
-            return text
-        # Patterns must be relative.
-        if glob.has_magic(text):
-            return os.path.relpath(os.path.abspath(folder / text), os.path.abspath(beside))
-        return os.path.abspath(folder / text)
+        # Patterns must be relative, and what was relative is to be so again when it is saved.
+        return to_file(text, folder, beside)
 
     return _changed(options, lambda text: str(from_file(text, folder)), file_beside)
 

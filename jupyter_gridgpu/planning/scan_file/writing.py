@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 import textwrap
 from collections.abc import Mapping
 from pathlib import Path
@@ -86,7 +88,10 @@ def save(
                 f"--save {target}: it is there and describes another scan; say --overwrite to"
                 " change it, or name another file."
             )
-        write_atomic(target.resolve(), edited(old, written, wanted))
+        place = target.resolve()
+        mode = stat.S_IMODE(place.stat().st_mode)
+        write_atomic(place, edited(old, written, wanted))
+        os.chmod(place, mode)  # who may read it is for its owner to say
     except OSError as error:
         raise StorageError(f"{target} cannot be written: {why(error, target)}.") from None
     return f"Changed: {target}"

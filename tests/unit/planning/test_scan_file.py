@@ -248,7 +248,7 @@ def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
     (tmp_path / "scans/scan.yaml").write_text(text)
     file = scan_file.read(tmp_path / "scans/scan.yaml")
     assert file.options == {
-        "files": (f"{tmp_path}/scans/jets.npz", "scans/x*.csv", "/data/y"),
+        "files": ("scans/jets.npz", "scans/x*.csv", "/data/y"),
         "image": "docker://ml",
         "python": "conda:ml",
         "points": f"{tmp_path}/scans/own/p.csv",
