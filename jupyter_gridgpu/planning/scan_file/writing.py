@@ -138,9 +138,11 @@ def _wanted(
     given = _given(options)
     # It refuses a variable that holds a secret, and a secret with its value.
     environment_of(Options(env=given.get("env", ()), secret=given.get("secret", ())))
+    # To Python, all ends of lines are one.
+    lines = lines_of(space, variables).replace("\r\n", "\n").replace("\r", "\n")
     return Wanted(
         notebook=to_file(str(notebook), Path.cwd(), folder),
-        body=textwrap.dedent(lines_of(space, variables)).strip("\n"),
+        body=textwrap.dedent(lines).strip("\n").rstrip(),
         options=options_to_file(given, notebook, folder),
     )
 

@@ -51,6 +51,7 @@ REFUSED = [
     (HEAD + LINES + "options: [gpus]\n", "line 4: options is a list"),
     (OPTIONS + "  gpu: 1\n", "line 5: there is no option 'gpu'; perhaps gpus is meant"),
     (OPTIONS + "  walltme: 2h\n", "line 5: there is no option 'walltme'; perhaps walltime is"),
+    (OPTIONS + "  profile: lab\n", "line 5: there is no option profile; write `on: NAME`"),
     (OPTIONS + "  zzz: 2h\n", "line 5: there is no option 'zzz'; `gridgpu run --help` lists"),
     (OPTIONS + "  gpu_model: A100\n", "line 5: 'gpu_model' is written gpu-model here"),
     (OPTIONS + "  --gpus: 1\n", "line 5: '--gpus' is written gpus here"),

@@ -166,6 +166,8 @@ def test_lines_stay_and_only_what_a_file_cannot_know_is_put_in() -> None:
         ("p0 = 'a\x07b'", "p0 = 'a\x07b'"),
         ("p0 = 'a\u2028b\x85c'", "p0 = 'a\u2028b\x85c'"),
         ("p0 = [1,\n  2]\n\n# below", "p0 = [1,\n  2]\n\n# below"),
+        ("p0 = [1, 2]\nif p0 > 1:\n\tp1 = [3]  ", "p0 = [1, 2]\nif p0 > 1:\n\tp1 = [3]"),
+        ("p0 = 'a'  # é: - {x}\r\np1 = 2\f", "p0 = 'a'  # é: - {x}\np1 = 2"),
     ],
 )
 def test_lines_of_any_kind_mean_the_same_in_the_file(cell: str, lines: str) -> None:
