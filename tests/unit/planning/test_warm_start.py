@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from jupyter_gridgpu import client
+from jupyter_gridgpu import api, client
 from jupyter_gridgpu.errors import UnknownScan, UsageError
 from jupyter_gridgpu.model.grammar import parse_space
 from jupyter_gridgpu.model.scan import fingerprint
@@ -257,3 +257,22 @@ def test_the_folder_of_the_new_scan_needs_no_earlier_one(notebook: Path) -> None
     assert len(lines) == 12
     (handle.folder / "earlier.jsonl").write_text("\n".join(lines[:3]) + "\n")
     assert verify(load_record(handle.folder)).changed == ["earlier.jsonl"]
+
+
+def test_python_takes_scans_paths_and_handles(
+    notebook: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("one", "two"):
+        ran(name)
+    made: list[Plan] = []
+    monkeypatch.setattr(api, "start", made.append)
+    (notebook.parent / "own.csv").write_text("lr,units\n0.5,64\n")
+    asked: dict[str, Any] = {"maximize": "acc", "trials": 9, "sampler": "tpe"}
+    one, two = client.open_scan("one"), home.home() / "two"
+    for given, count in (("one", 1), (one, 1), (two, 1), ([one, two], 2), (("one", "two"), 2)):
+        points = notebook.parent / "own.csv"
+        api.gridscan(notebook, SPACE, **asked, warm_start=given, points=points)
+        assert len(made[-1].scan.warm_start) == count
+        assert made[-1].scan.own_points == 1
+    with pytest.raises(UsageError, match=r"--points \[\{'lr': 1\}\]: give the path of a file"):
+        api.gridscan(notebook, SPACE, **asked, points=[{"lr": 1}])
