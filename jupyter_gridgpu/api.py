@@ -216,12 +216,10 @@ def gridscan(notebook: str | Path, space: str | Mapping[str, Any] | Space, **opt
         maximize (str | Sequence[str] | None): The metric to make large: `"acc"` counts its last
             value, `"max(acc)"` its best epoch. Default: variants are not ranked. A list is several
             objectives: then there is no single best, and `pareto()` has the Pareto front.
-        minimize (str | Sequence[str] | None): The metric to make small, beside `maximize` or
-            instead of it.
+        minimize (str | Sequence[str] | None): The metric to make small, likewise.
         trials (int | None): How many points to try. Default: all of a grid.
         points (str | Path | None): A CSV or JSON file with points of your own, which come first.
-        warm_start (str | Path | Scan | Sequence): Earlier scans whose results the sampler learns
-            from. Default: none.
+        warm_start (str | Path | Scan | Sequence): Scans whose results the sampler learns from.
         sampler (str | None): grid, random, sobol, tpe, nsgaii or cmaes. Default: grid if it fits,
             or tpe.
         seed (int): Seed of the sampler. Default: 0.
