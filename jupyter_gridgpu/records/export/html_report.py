@@ -309,6 +309,11 @@ def _start_facts(record: Record, start: dict[str, Any]) -> Iterator[tuple[str, s
         "image digest": scan.container.digest,
         "sampler": scan.sampler,
         "seed of the sampler": scan.seed,
+        "own points": scan.own_points or None,
+        "learned from": "; ".join(
+            f"{earlier.results:,} results of {earlier.name} ({earlier.id})"
+            for earlier in scan.warm_start
+        ),
     }
     for what, value in facts.items():
         if value is not None and value != "":
