@@ -59,7 +59,7 @@ def _trial(view: ScanView, variants: list[VariantView], searched: Iterable[str])
     given = variants[0].params
     params = {name: given[name] for name in searched if name in given}
     attrs = variants[0].attrs
-    source = OWN if variants[0].point < view.scan.own_points else SAMPLED
+    source = OWN if view.growth.is_own(variants[0].point) else SAMPLED
     # The mean of some of the repeats would change later. A sampler gets it once all have ended.
     if any(variant.state not in END_STATES or view.wants_job(variant) for variant in variants):
         return Trial(params, attrs, "running", source=source)

@@ -18,6 +18,7 @@ from jupyter_gridgpu.model.view import ScanView
 from jupyter_gridgpu.runner import policy
 from jupyter_gridgpu.runner.extending import applicable, check_extension, pending
 from jupyter_gridgpu.runner.loop import Runner
+from jupyter_gridgpu.samplers.base import OWN, SAMPLED
 from jupyter_gridgpu.store import fold_cache, home, inbox, points
 from jupyter_gridgpu.store.journal import JournalReader
 from jupyter_gridgpu.store.paths import ScanPaths, write_json
@@ -206,6 +207,20 @@ def test_a_damaged_extension_is_unreadable_and_does_no_harm(changed: dict[str, A
     assert view.unreadable == 1
     assert view.total() == 4
     assert len(view.extensions) == 1
+
+
+def test_a_sampler_knows_the_points_that_it_has_not_proposed() -> None:
+    told = {**command(points=({"lr": 0.2}, {"lr": 0.3})), "first": 1}
+    story = Story()
+    story.propose(1, lr=0.1)
+    story.tell("command.applied", **told)
+    for number in (2, 3, 4):
+        story.propose(number, lr=0.1 * number)
+    view = ScanView(small_scan(sampler="random", trials=2)).apply_all(story.events)
+    sources = [trial.source for trial in policy.history(view)]
+    assert sources == [SAMPLED, OWN, OWN, SAMPLED]
+    assert [view.growth.sampled_before(point) for point in range(6)] == [0, 1, 1, 1, 2, 3]
+    assert view.total() == 4
 
 
 def test_extensions_of_an_earlier_version_are_read() -> None:
