@@ -85,8 +85,8 @@ class Scan(ScanHandle):
         """Run the scan, or some of its variants, again with the same notebook, files and values.
 
         Args:
-            only (str): Which variants: `"v0003,v0007"`, `"failed"`, `"best 5"` or a condition like
-                `"lr < 1e-3 and acc > 0.8"`. Default: all.
+            only (str): Which variants: `"v0003,v0007"`, `"failed"`, `"best 5"`, `"pareto"` or a
+                condition like `"lr < 1e-3 and acc > 0.8"`. Default: all.
             set (Mapping[str, Any] | None): New values of parameters that do not vary, by name. They
                 make the replay a variation. Default: none.
             accept (bool): Take over what somebody else's scan says to batch systems and containers.

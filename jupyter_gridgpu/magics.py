@@ -75,10 +75,8 @@ class GridscanMagics(Magics):
             raise UsageError(USAGE)
 
     def _open_form(self, words: list[str]) -> None:
-        # Imported late: a kernel that opens no form need not load the widgets.
-        from jupyter_gridgpu.widgets.form import ScanForm
-
         values = read_options_line(words)
+        values.pop("form")
         for name in ("dry_run", "rehearse", "there", "save", "overwrite"):
             if values.pop(name):
                 option = name.replace("_", "-")
@@ -87,7 +85,7 @@ class GridscanMagics(Magics):
                     " write %%gridscan and, below it, one assignment a line."
                 )
         notebook = values.pop("notebook")
-        ScanForm(notebook, values, self._variables()).show()
+        _show_form(notebook, values, self._variables())
 
     def _start_scan(self, words: list[str], cell: str) -> None:
         values = read_options_line(words)
@@ -97,6 +95,9 @@ class GridscanMagics(Magics):
             raise UsageError(
                 f"{notebook} has a space of its own: %gridscan run {notebook} runs it."
             )
+        if wishes["form"]:
+            _show_form(notebook, values, self._variables(), cell)
+            return
         made = plan(notebook, cell, to_options(values), self._variables())
         made = replace(made, command=f"%%gridscan {shlex.join(words)}\n{cell}")
         if wishes["save"] is not None:
@@ -156,11 +157,22 @@ def _say(text: str) -> None:
     print(visible(text))
 
 
+def _show_form(notebook: str, values: dict[str, Any], variables: Any, body: str = "") -> None:
+    # Imported late: a kernel that opens no form need not load the widgets.
+    from jupyter_gridgpu.widgets.form import ScanForm
+
+    ScanForm(notebook, values, variables, body).show()
+
+
 def _wishes(values: dict[str, Any]) -> dict[str, Any]:
     """Take what is no option of the scan out of the values, and return it. Raises UsageError."""
-    names = ("dry_run", "rehearse", "there", "save", "overwrite")
+    names = ("form", "dry_run", "rehearse", "there", "save", "overwrite")
     wishes = {name: values.pop(name) for name in names}
     scan_file.check_named(wishes["save"], wishes["overwrite"])
+    others = [name for name, value in wishes.items() if value and name != "form"]
+    if wishes["form"] and others:
+        word = others[0].replace("_", "-")
+        raise UsageError(f"--form only opens the form, so --{word} does nothing; leave one out.")
     return wishes
 
 
@@ -223,6 +235,10 @@ def _run_file(*words: str) -> None:
             " and the space below it."
         )
     file = scan_file.read(path)
+    if wishes["form"]:
+        # Without variables: nothing of a file is run.
+        _show_form(str(file.notebook), file.merged(values), None, file.written.body)
+        return
     made = replace(file.plan(values), command=shlex.join(["%gridscan", "run", *words]))
     if text := file.differences(values):
         _say(text)

@@ -269,7 +269,7 @@ def _columns(head: wire.Head, rows: list[wire.Row]) -> list[_Column]:
     objectives = row_text.objectives(head)
     if len(objectives) > 1:
         marks = [Text("front" if row["id"] in best else "") for row in rows]
-        columns.append(_Column("Pareto", marks, right=False, rank=4))
+        columns.append(_Column("Pareto", marks, right=False, rank=1))
     columns += [
         _Column(_clean(name), [_parameter(row, name) for row in rows]) for name in head["varied"]
     ]

@@ -27,7 +27,7 @@ COMMAND_LINE_ONLY = {"no_wait": "--no-wait", "as_json": "--json", "dry_run": "--
     "--only",
     default="",
     metavar="WHICH",
-    help="v0003,v0007 or failed or 'best 5' or 'lr < 1e-3'. Default: all.",
+    help="v0003,v0007 or failed or 'best 5' or pareto or 'lr < 1e-3'. Default: all.",
 )
 @click.option(
     "--set",

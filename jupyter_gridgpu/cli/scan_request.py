@@ -47,9 +47,10 @@ class ScanRequest:
         """Return the plan, and say which options are other ones than the file has."""
         if self._file is None:
             return plan(self._target, self._space, to_options(self._given))
+        made = self._file.plan(self._given)
         if text := self._file.differences(self._given):
             echo(text, err=True)
-        return self._file.plan(self._given)
+        return made
 
     def save(self, path: str | None, overwrite: bool) -> str:
         """Write the request into a file if one is named, and return a sentence about it."""

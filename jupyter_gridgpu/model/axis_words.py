@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from operator import length_hint
 from typing import Any
 
 from jupyter_gridgpu.errors import SpaceError
@@ -60,6 +61,8 @@ def choice(*values: Any) -> Choice:
 
 def ordinal(*values: Any) -> Choice:
     """One of the values, as `choice` has them, in an order that means something: small to large."""
+    if not values:
+        raise SpaceError("ordinal(...) is empty: give at least one value.")
     return Choice(choice(*values).values, ordered=True)
 
 
@@ -87,10 +90,29 @@ def together(*rows: Any) -> Rows:
 def _row_list(value: Any) -> Sequence[Any]:
     """Return the rows of a list, an array or a zip."""
     if isinstance(value, zip):
-        return list(islice(value, GRID_LIMIT + 1))
+        return _zipped(value)
     if getattr(value, "ndim", None) == 2 and callable(getattr(value, "tolist", None)):
         return list(value[: GRID_LIMIT + 1].tolist())
     return _listed(value) or ()
+
+
+def _zipped(rows: Any) -> Sequence[Any]:
+    """Return the rows of a zip. Raises SpaceError where it would drop values of a longer list."""
+    try:
+        lengths = [length_hint(source, -1) for source in rows.__reduce__()[1]]
+    except (AttributeError, TypeError):
+        # A later Python may not tell what a zip is made of.
+        lengths = []
+    known = sorted(set(lengths) - {-1})
+    if len(known) > 1:
+        raise SpaceError(
+            f"together(...): zip gets lists of {known[0]} and {known[-1]} values; give as many of"
+            " each."
+        )
+    try:
+        return list(islice(rows, GRID_LIMIT + 1))
+    except ValueError as error:  # of zip(..., strict=True)
+        raise SpaceError(f"together(...): {error}.") from None
 
 
 def permutation(*values: Any) -> Axis:

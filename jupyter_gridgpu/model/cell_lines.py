@@ -14,9 +14,12 @@ from jupyter_gridgpu.model.axis_words import FUNCTIONS, REFUSED, Rows, to_axis
 from jupyter_gridgpu.model.constants import evaluate
 from jupyter_gridgpu.model.expressions import QUOTED_LIMIT, Expression, names_of
 from jupyter_gridgpu.model.folding import folded
+from jupyter_gridgpu.model.space import is_parameter_name
 from jupyter_gridgpu.model.statements import (
     LEVELS,
+    STATEMENTS_LIMIT,
     TOO_DEEP,
+    TOO_MANY,
     Assign,
     Derived,
     Require,
@@ -48,6 +51,7 @@ class CellReader:
         self._variables = variables
         self._lines = lines  # by name, the line that gives it
         self._depth = 0  # of blocks in each other
+        self._counted = 0  # statements that a space may have STATEMENTS_LIMIT of
         self._meant: set[str] = set()  # parameters that were read, and are variables as well
 
     def remarks(self) -> tuple[str, ...]:
@@ -83,6 +87,7 @@ class CellReader:
         if not isinstance(condition, Expression):
             # It reads no parameter, so it is known by now which lines count.
             return self.block(node.body if condition else node.orelse, place)
+        self._count()
         taken = condition.decision(place.constants)
         one, then = self._branch(node.body, place, taken is False)
         other, otherwise = self._branch(node.orelse, place, taken is True)
@@ -111,6 +116,7 @@ class CellReader:
             raise SpaceError(f"Line {node.lineno}: an assert has no message here; leave it out.")
         condition = self._at(node, "assert", lambda: self._condition(node.test, place))
         if isinstance(condition, Expression):
+            self._count()
             return [Require(condition)]
         if condition:
             return []
@@ -121,12 +127,24 @@ class CellReader:
 
     def _assign(self, node: ast.stmt, place: Place) -> Statement:
         names, expression = _target(node)
+        seen: set[str] = set()
         for name in names:
-            if name in place.scope.given or names.count(name) > 1:
+            if not is_parameter_name(name):
+                raise SpaceError(f"Line {node.lineno}: a name has more than 200 characters.")
+            if name in place.scope.given or name in seen:
                 raise SpaceError(f"Line {node.lineno}: {name} is given twice; keep one of the two.")
-        made = self._at(node, ", ".join(names), lambda: self._assigned(names, expression, place))
+            seen.add(name)
+        made = self._at(node, listed(names), lambda: self._assigned(names, expression, place))
         assert isinstance(made, (Assign, Together))
+        if place.level or (isinstance(made, Assign) and isinstance(made.what, Derived)):
+            self._count()
         return made
+
+    def _count(self) -> None:
+        """Count a statement, so that a cell with too many of them is not read to its end."""
+        self._counted += 1
+        if self._counted > STATEMENTS_LIMIT:
+            raise SpaceError(TOO_MANY)
 
     def _at(self, node: ast.stmt, what: str, read: Callable[[], Any]) -> Any:
         """Return what `read` returns; a complaint of it gets the line."""
@@ -205,6 +223,8 @@ class CellReader:
 
     def _condition(self, test: ast.expr, place: Place) -> Expression | bool:
         """Return a condition, or its value if it reads no parameter."""
+        if isinstance(test, (ast.List, ast.Tuple)):
+            raise SpaceError("a list always counts as true; join conditions by `and`.")
         if names_of(test).isdisjoint(place.scope.given):
             # A variable is not meant where a line below gives a parameter of that name.
             self._check_later(test, place, {})
@@ -239,7 +259,7 @@ class CellReader:
     def _evaluate(self, expression: ast.expr, place: Place) -> Any:
         """Return the value of an expression that reads no parameter but constant ones."""
         read = names_of(expression)
-        constants = {name: value for name, value in place.constants.items() if name in read}
+        constants = {name: place.constants[name] for name in read if name in place.constants}
         scope = {**REFUSED, **self._variables, **constants, **FUNCTIONS}
         self._check_later(expression, place, scope)
         return evaluate(expression, scope)
@@ -256,12 +276,17 @@ def _target(node: ast.stmt) -> tuple[tuple[str, ...], ast.expr]:
         is_rows = isinstance(node.value, ast.Call) and _called(node.value) == "together"
         if is_rows and len(names) == len(parts) > 1:
             return names, node.value
+        if len(names) == len(parts) > 1:
+            raise SpaceError(
+                f"Line {node.lineno} is not an assignment of one name: {_quote(node)}. Several"
+                " names take their values row by row: a, b = together([(1, 2), (3, 4)])."
+            )
     # `lr: float = 0.1`
     if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value:
         return (node.target.id,), node.value
     raise SpaceError(
         f"Line {node.lineno} is not an assignment of one name: {_quote(node)}."
-        " Only lines like lr = [1e-3, 1e-4] belong here."
+        " Only lines like lr = [1e-3, 1e-4], `if` and `assert` belong here."
     )
 
 
@@ -276,6 +301,14 @@ def _quote(node: ast.stmt) -> str:
     except (RecursionError, ValueError):
         return "a statement that is nested too deeply, or has a number that is too long"
     if len(text) <= QUOTED_LIMIT:
+        return text
+    return text[: QUOTED_LIMIT - 1] + "…"
+
+
+def listed(names: tuple[str, ...]) -> str:
+    """Return the names that a line gives values to, as a sentence shows them."""
+    text = ", ".join(names)
+    if len(names) == 1 or len(text) <= QUOTED_LIMIT:
         return text
     return text[: QUOTED_LIMIT - 1] + "…"
 

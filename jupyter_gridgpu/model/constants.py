@@ -21,6 +21,8 @@ from jupyter_gridgpu.model.plain_values import INTEGER_BITS
 BITS_LIMIT = 10 * INTEGER_BITS  # of a number on the way to the value
 ITEMS_LIMIT = 1_000_000  # characters or items of a constant
 _UNKNOWN = object()
+# Width and precision of a conversion in a text before `%`: those of `%(name)-8.3f` are 8 and 3.
+_PERCENT = re.compile(r"%(?:\([^)]*\))?[-#0 +]*([0-9]*)(?:\.([0-9]+))?")
 _SIGNS: dict[type[ast.unaryop], Callable[[Any], Any]] = {
     ast.UAdd: operator.pos,
     ast.USub: operator.neg,
@@ -75,6 +77,8 @@ def _check(node: ast.AST) -> Any:
     if isinstance(node, ast.BinOp):
         return _binary(node)
     parts = [_check(child) for child in ast.iter_child_nodes(node)]
+    if isinstance(node, ast.FormattedValue) and isinstance(node.format_spec, ast.JoinedStr):
+        _check_format(node.format_spec)
     if isinstance(node, ast.Constant):
         return node.value
     if isinstance(node, (ast.List, ast.Tuple)):
@@ -96,10 +100,11 @@ def _binary(node: ast.BinOp) -> Any:
         return _UNKNOWN
     if isinstance(left, (str, bytes)) and compute is operator.mod:
         # A text with `%` may ask for any width: "%999999999d" % 1, "%*d" % (999999999, 1).
-        widths = [int(run[:9]) for run in _digits(left)]
-        widths += [item for item in _as_list(right) if isinstance(item, int)]
-        if len(left) + sum(map(abs, widths)) > ITEMS_LIMIT:
-            raise SpaceError("a text in it is too long.")
+        written = left if isinstance(left, str) else left.decode("latin-1")
+        widths = [int(run[:9]) for runs in _PERCENT.findall(written) for run in runs if run]
+        if "*" in written:
+            widths += [item for item in _as_list(right) if isinstance(item, int)]
+        _check_widths(widths, len(left))
         return _UNKNOWN
     _check_size(node.op, left, right)
     try:
@@ -113,10 +118,21 @@ def _as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def _digits(text: str | bytes) -> list[str]:
-    """Return the runs of digits in a text."""
-    written = text if isinstance(text, str) else text.decode("latin-1")
-    return re.findall("[0-9]+", written)
+def _check_format(spec: ast.JoinedStr) -> None:
+    """Raise SpaceError if an f-string asks for a huge width, as f"{1:>999999999}" does."""
+    widths: list[int] = []
+    for part in spec.values:
+        if isinstance(part, ast.Constant):
+            widths += [int(run[:9]) for run in re.findall("[0-9]+", str(part.value))]
+        elif isinstance(part, ast.FormattedValue):
+            value = _check(part.value)
+            widths += [value] if isinstance(value, int) else []
+    _check_widths(widths, 0)
+
+
+def _check_widths(widths: list[int], length: int) -> None:
+    if length + sum(map(abs, widths)) > ITEMS_LIMIT:
+        raise SpaceError("a text in it is too long.")
 
 
 def _check_size(operation: ast.operator, left: Any, right: Any) -> None:

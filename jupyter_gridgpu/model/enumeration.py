@@ -19,7 +19,7 @@ from jupyter_gridgpu.model.statements import Assign, Derived, Require
 
 # What counting a grid may cost: each step is one, and an expression as many as it has parts. A grid
 # with more points than POINTS, of those that have to be gone through, is too large anyway.
-BUDGET = 5_000_000
+BUDGET = 20_000_000
 POINTS = 2 * GRID_LIMIT
 _MISSING = object()
 Values = dict[str, Any]

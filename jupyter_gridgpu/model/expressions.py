@@ -142,10 +142,12 @@ class _Compiler:
 
     def __init__(self) -> None:
         self.nodes = 0
+        self.reads = 0  # how often a name is read
 
     def compile(self, node: ast.expr, depth: int) -> Run:
         """Return the function of a node that lies `depth` levels deep."""
         self.nodes += 1
+        reads = self.reads
         if depth > DEPTH_LIMIT:
             raise NoValue("it is nested too deeply")
         if self.nodes > NODES_LIMIT:
@@ -153,12 +155,17 @@ class _Compiler:
         if isinstance(node, ast.Constant):
             return _constant(node.value)
         if isinstance(node, ast.Name):
+            self.reads += 1
             return operations.name(node.id)
         # A method that handles this kind of node, for example _binop. All others are refused.
         handle = getattr(self, f"_{type(node).__name__.lower()}", None)
         if handle is None:
             raise NoValue(_refusal(node))
         made: Run = handle(node, depth + 1)
+        if self.reads == reads and not isinstance(node, (ast.List, ast.Tuple)):
+            # `9**9**9` has no value at any point, so it is refused before there is one.
+            value = made({})
+            return lambda values: value
         return made
 
     def _all(self, nodes: list[ast.expr], depth: int) -> list[Run]:
@@ -168,6 +175,10 @@ class _Compiler:
         operation = BINARY.get(type(node.op))
         if operation is None:
             raise NoValue("only the operators + - * / // % ** can stand here")
+        for side in (node.left, node.right):
+            is_text = isinstance(side, (ast.Constant, ast.JoinedStr)) and not _is_number(side)
+            if isinstance(side, (ast.List, ast.Tuple)) or (is_text and operation[0] != "+"):
+                raise NoValue(f"{operations.NO_NUMBER}; `{operation[0]}` got something else")
         left, right = self.compile(node.left, depth), self.compile(node.right, depth)
         return operations.binary(*operation, left, right)
 
@@ -224,6 +235,11 @@ class _Compiler:
         return operations.called(word, self._all(node.args, depth))
 
 
+def _is_number(node: ast.expr) -> bool:
+    """Return whether a constant is a number: it is no text and not None."""
+    return isinstance(getattr(node, "value", None), (int, float))
+
+
 def _constant(value: Any) -> Run:
     if type(value) not in _CONSTANTS:
         raise NoValue(f"a value of the type {type(value).__name__} cannot stand here")
@@ -244,7 +260,7 @@ def _refusal(node: ast.expr) -> str:
         ast.GeneratorExp: "a comprehension",
         ast.NamedExpr: "`:=`",
         ast.Dict: "a dict",
-        ast.Set: "a set",
+        ast.Set: "a set (write a list)",
         ast.Starred: "a star",
     }
     return f"{known.get(type(node), 'such an expression')} cannot stand where a parameter is read"

@@ -60,7 +60,7 @@ class _Folder(ast.NodeTransformer):
             return self._name(node)
         if isinstance(node, _COMPUTED) and names_of(node).isdisjoint(self._parameters):
             return constant(self._evaluate(node), ast.unparse(node))
-        if isinstance(node, _SCOPES):
+        if isinstance(node, (ast.NamedExpr, *_SCOPES)):
             # The Expression refuses it as a whole.
             return node
         if isinstance(node, ast.Call):

@@ -52,6 +52,7 @@ class FormRow:
     level: int = 0
     text: str = ""  # a condition, a constraint, or lines
     note: str = ""  # a comment behind the line
+    written: bool = False  # of a parameter: also where it has the notebook's own value
     entry: ParameterEntry | None = None
     names: tuple[str, ...] = ()  # that come together
     cells: tuple[tuple[str, ...], ...] = ()  # their values, as they were typed
@@ -65,7 +66,7 @@ class FormRow:
         return self.names
 
 
-class Line(NamedTuple):
+class RowLine(NamedTuple):
     """A line of the cell, and the index of the row that it stands for."""
 
     text: str
@@ -93,6 +94,7 @@ def _read_row(body: Mapping[str, Any], known: Collection[str]) -> FormRow | None
         kind if isinstance(kind, str) and kind in KINDS_OF_ROWS else PARAMETER,
         level if type(level) is int and level > 0 else 0,
         note=typed_line(body.get("note")),
+        written=body.get("written") is True,
     )
     if row.row == PARAMETER:
         return replace(row, entry=read_entry(name, body)) if name in known else None
@@ -153,14 +155,14 @@ def cell_rows(
     rows: Sequence[FormRow],
     facts: Mapping[str, ParameterFacts],
     variables: Mapping[str, Any] | None = None,
-) -> list[Line]:
+) -> list[RowLine]:
     """Return the lines of a cell; the `=` of assignments below each other are aligned.
 
     The texts of the rows need not be sound: the form shows the cell while the user types.
     `facts` are of all parameters, by name.
     """
     read = _names_read(rows) - set(variables or {})
-    found: list[Line] = []
+    found: list[RowLine] = []
     sides: list[tuple[int, str, str]] = []  # row, names and right side of assignments so far
     for index, row in enumerate(rows):
         pair = _assignment(row, facts, variables, read)
@@ -172,7 +174,7 @@ def cell_rows(
         elif row.row != PARAMETER:
             found += _aligned(rows, sides)
             sides = []
-            found += [Line(text, index) for text in _other_lines(rows, index)]
+            found += [RowLine(text, index) for text in _other_lines(rows, index)]
     found += _aligned(rows, sides)
     return _with_passes(rows, found)
 
@@ -185,12 +187,13 @@ def _assignment(
 ) -> tuple[str, str] | None:
     """Return both sides of an assignment, or None for another row, or a value that is kept.
 
-    A value that is kept is written nevertheless where another row reads it.
+    A value that is kept is written nevertheless where another row reads it, or where the cell that
+    the form was opened on has it.
     """
     if row.entry is not None:
         entry, about = row.entry, facts[row.entry.name]
         side = right_side(entry, about, variables)
-        if side is None and entry.name in read and about.default:
+        if side is None and about.default and (row.written or entry.name in read):
             side = one_value(about.default, about)
         return None if side is None else (entry.name, side)
     if row.row != TOGETHER:
@@ -214,13 +217,13 @@ def _names_read(rows: Sequence[FormRow]) -> set[str]:
     return found
 
 
-def _aligned(rows: Sequence[FormRow], sides: Sequence[tuple[int, str, str]]) -> Iterator[Line]:
+def _aligned(rows: Sequence[FormRow], sides: Sequence[tuple[int, str, str]]) -> Iterator[RowLine]:
     # Two rows may give one name, which is an error of the user: so each row is written apart.
     width = max((len(names) for _, names, _ in sides), default=0)
     for index, names, side in sides:
         row = rows[index]
         line = assignments({f"{names:<{width}}": side})
-        yield Line(INDENT * row.level + line + _note(row), index)
+        yield RowLine(INDENT * row.level + line + _note(row), index)
 
 
 def _other_lines(rows: Sequence[FormRow], index: int) -> Iterator[str]:
@@ -240,24 +243,24 @@ def _note(row: FormRow) -> str:
     return f"  # {row.note}" if row.note else ""
 
 
-def _with_passes(rows: Sequence[FormRow], lines: Sequence[Line]) -> list[Line]:
+def _with_passes(rows: Sequence[FormRow], lines: Sequence[RowLine]) -> list[RowLine]:
     """Return the lines with a `pass` below each condition under which there is none."""
-    found: list[Line] = []
+    found: list[RowLine] = []
     for index, line in enumerate(lines):
         found.append(line)
         row = rows[line.row]
         if row.row in HEADERS and not _has_lines(rows, lines[index + 1 :], row.level):
-            found.append(Line(INDENT * (row.level + 1) + "pass", line.row))
+            found.append(RowLine(INDENT * (row.level + 1) + "pass", line.row))
     return found
 
 
-def _has_lines(rows: Sequence[FormRow], below: Sequence[Line], level: int) -> bool:
+def _has_lines(rows: Sequence[FormRow], below: Sequence[RowLine], level: int) -> bool:
     """Return whether a line that is no comment stands in the block above a level."""
     block = itertools.takewhile(lambda line: rows[line.row].level > level, below)
     return any(line.text.strip() and not line.text.lstrip().startswith("#") for line in block)
 
 
-def cell_text(lines: Sequence[Line]) -> str:
+def cell_text(lines: Sequence[RowLine]) -> str:
     """Return the body of the cell."""
     return "\n".join(line.text for line in lines)
 
@@ -266,6 +269,8 @@ def row_json(row: FormRow) -> dict[str, Any]:
     """Return a row as the browser gets it."""
     body: dict[str, Any] = {} if row.entry is None else to_json(row.entry)
     body |= {"id": row.ident, "row": row.row, "level": row.level, "note": row.note}
+    if row.written:
+        body["written"] = True
     if row.row == TOGETHER:
         body |= {"names": list(row.names), "cells": [list(cells) for cells in row.cells]}
     elif row.row not in (PARAMETER, ELSE):

@@ -26,7 +26,7 @@ from typing import Any
 from jupyter_gridgpu.errors import SpaceError
 from jupyter_gridgpu.model.axes import Repeats
 from jupyter_gridgpu.model.axis_words import Rows, to_axis, together
-from jupyter_gridgpu.model.cell_lines import CellReader, Place, rows_of
+from jupyter_gridgpu.model.cell_lines import CellReader, Place, listed, rows_of
 from jupyter_gridgpu.model.expressions import DIGITS_ERROR
 from jupyter_gridgpu.model.plain_values import is_text
 from jupyter_gridgpu.model.space import Space
@@ -55,7 +55,7 @@ def space_of(values: Mapping[Any, Any]) -> Space:
     """
     statements: list[Statement] = []
     for name, value in values.items():
-        shown = ", ".join(map(str, name)) if isinstance(name, tuple) else name
+        shown = listed(tuple(map(str, name))) if isinstance(name, tuple) else name
         try:
             if isinstance(name, tuple):
                 rows = value if isinstance(value, Rows) else together(value)
@@ -100,6 +100,8 @@ def _nodes(body: str) -> list[ast.stmt]:
         where = f"Line {line}" if line else "The cell"
         if DIGITS_ERROR in str(error):
             raise SpaceError(f"{where}: a number has more than 4,000 digits.") from None
+        if isinstance(error, (RecursionError, MemoryError)):
+            raise SpaceError("A line of the cell is nested too deeply.") from None
         raise SpaceError(
             f"{where} is not Python: {getattr(error, 'msg', error)}."
             " Write one assignment a line, like lr = [1e-3, 1e-4]."

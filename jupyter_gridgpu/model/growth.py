@@ -58,7 +58,10 @@ class Growth:
         self.records.append({**extensions.keys_of(record), "first": first})
         self.extensions.append(replace(made, trials=0))
         if made.points:
-            self._own.append((first, made.points))
+            # Behind own points that are still to come: two commands may be applied at once, or one
+            # before the points of the scan's own file.
+            ends = (begin + len(points) for begin, points in self._own)
+            self._own.append((max(first, self.original.own_points, *ends), made.points))
             self.own_points += len(made.points)
         if made.repeats is not None:
             self._rounds.append((first, made.repeats))
@@ -103,6 +106,10 @@ class Growth:
             if first <= point < first + len(points):
                 return points[point - first :]
         return ()
+
+    def is_own(self, point: int) -> bool:
+        """Return whether a point is the user's own, and not the sampler's."""
+        return point < self.original.own_points or bool(self.own_from(point))
 
     def sampled_before(self, point: int) -> int:
         """Return how many of the points before number `point` are those of the sampler."""

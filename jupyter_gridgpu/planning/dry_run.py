@@ -20,7 +20,10 @@ from jupyter_gridgpu.planning.recorded_options import given_options
 
 SHOWN_VALUES = 8  # the most values of a list that are shown
 # Options that the text tells in words of its own.
-_TOLD = ("on", "maximize", "minimize", "trials", "sampler", "env", "secret", "setup", "python")
+_TOLD = (
+    "on", "maximize", "minimize", "trials", "warm_start", "sampler", "env", "secret", "setup",
+    "python",
+)  # fmt: skip
 _PLACES = {"local": "this machine", "auto": "the best queue that fits"}
 
 
@@ -72,6 +75,7 @@ def plan_json(scan: ScanSpec) -> dict[str, Any]:
         "sampler": scan.sampler,
         "on": scan.backend,
         "params": _axis_texts(scan),
+        "objectives": [objective.text for objective in scan.objectives],
         "warnings": list(scan.warnings),
         "env": env_names(scan),
         "secrets": list(scan.environment.secrets),

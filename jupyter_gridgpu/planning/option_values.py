@@ -123,8 +123,8 @@ def _metric_texts(direction: str, given: object) -> tuple[str, ...]:
     texts = (given,) if isinstance(given, str) else given
     if not isinstance(texts, (list, tuple)) or not all(isinstance(text, str) for text in texts):
         raise UsageError(
-            f"{direction} is {one_line(given, NAME_SHOWN)}: give a metric's name, or a list of"
-            " names."
+            f"{direction} is {one_line(repr(given), NAME_SHOWN)}: give a metric's name, or a list"
+            " of names."
         )
     return tuple(texts)
 

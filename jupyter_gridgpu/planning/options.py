@@ -137,6 +137,7 @@ def _complete_places(
     epilog="`%gridscan NOTEBOOK` alone opens a form that writes the cell.",
 )
 @click.argument("notebook")
+@click.option("--form", is_flag=True, help="Open the form on this cell, and start nothing.")
 @before_sending_options
 @scan_options
 def magic_options(**values: Any) -> dict[str, Any]:

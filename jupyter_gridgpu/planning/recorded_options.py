@@ -33,6 +33,8 @@ def given_options(scan: ScanSpec) -> dict[str, Any]:
     if scan.sampler != "grid":
         values |= {"sampler": scan.sampler, "trials": scan.trials}
     values["seed"] = scan.seed
+    # Their names may be those of other scans by now.
+    values["warm_start"] = tuple(earlier.id for earlier in scan.warm_start)
     values["max_failures"] = "none" if scan.max_failures is None else str(scan.max_failures)
     del values["kernel"]
     return {name: value for name, value in values.items() if value != getattr(default, name)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from jupyter_gridgpu.client import ScanHandle
@@ -50,6 +50,7 @@ class RehearsalReport:
     gpus: int
     hours: float | None  # of the whole scan: GPU-hours, or hours of one job after another
     epochs: int | None  # of a whole variant
+    objectives: list[str] = field(default_factory=list)
 
 
 def report(scan: ScanSpec, handle: ScanHandle, follower: Follower) -> RehearsalReport:
@@ -92,6 +93,7 @@ def report(scan: ScanSpec, handle: ScanHandle, follower: Follower) -> RehearsalR
         gpus=scan.resources.gpus,
         hours=_hours(scan, variant_s),
         epochs=variant.steps,
+        objectives=wanted,
     )
 
 
@@ -232,6 +234,11 @@ def _memory_text(found: RehearsalReport) -> str:
 
 
 def _objective_text(found: RehearsalReport) -> str:
+    if len(found.objectives) > 1:
+        seen = set(found.metrics)
+        return "; ".join(
+            f"{name}, {'seen' if name in seen else 'not seen'}" for name in found.objectives
+        )
     if not found.objective:
         return ""
     if not found.objective_seen:

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     import optuna
 
 POPULATION = 20  # points of one generation of NSGA-II; scans have far fewer trials than Optuna's 50
+GENERATION = "NSGAIISampler:generation"  # the attribute in which Optuna keeps it
 ASKS = 100  # points that Optuna may propose for one, until the constraints hold
 
 
@@ -73,11 +74,15 @@ class OptunaSampler:
         sampler = self._make(_seed(seed, index), history)
         study = optuna.create_study(directions=directions, sampler=sampler)
         study.add_trials([self._frozen(trial) for trial in history])
+        self._prepare(study, history)
         return until_none(self._ask(study, f"{seed}:{index}:{number}") for number in range(n))
 
     def _make(self, seed: int, history: Sequence[Trial]) -> optuna.samplers.BaseSampler:
         """Return Optuna's sampler."""
         raise NotImplementedError
+
+    def _prepare(self, study: optuna.Study, history: Sequence[Trial]) -> None:
+        """Do what Optuna's sampler needs before it is asked for a point."""
 
     def _attrs(self, trial: Trial) -> dict[str, Any]:
         """Return what Optuna's sampler has to find at a trial."""
@@ -163,6 +168,21 @@ class NsgaIISampler(OptunaSampler):
 
         # It keeps the generation of a trial in the trial's attributes, which come back with it.
         return NSGAIISampler(seed=seed, population_size=POPULATION)
+
+    def _prepare(self, study: optuna.Study, history: Sequence[Trial]) -> None:
+        """Let Optuna find the parents of all generations in their order.
+
+        Otherwise it would go back from the last one to the first by recursion, which fails for
+        hundreds of generations. Versions that need not do so have no such method.
+        """
+        parents = getattr(study.sampler, "get_parent_population", None)
+        if parents is None:
+            return
+        kept = [trial.attrs.get(GENERATION) for trial in history]
+        newest = max((found for found in kept if isinstance(found, int)), default=0)
+        # A journal may hold anything; there are never more generations than trials.
+        for generation in range(1, min(newest, len(history)) + 1):
+            parents(study, generation)
 
     def _attrs(self, trial: Trial) -> dict[str, Any]:
         """Return the generation of a trial: the first one for what others have proposed."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -50,15 +50,18 @@ def _line(result: EarlierResult) -> str:
     return json.dumps(body) + "\n"
 
 
-def read(path: Path, scan: ScanSpec) -> Iterator[EarlierResult]:
-    """Yield each result that a scan learns from.
+def read(path: Path, scan: ScanSpec) -> list[EarlierResult]:
+    """Return the results that a scan learns from.
 
-    Raises StorageError if the file cannot be read or is damaged.
+    Raises StorageError if the file cannot be read, is damaged, or has not all of them.
     """
+    found = []
     try:
         with open_plain(path) as file:
             while line := file.readline(LINE_LIMIT + 1):
-                yield _checked(parsed(line), scan)
+                found.append(_checked(parsed(line), scan))
+        if len(found) != sum(source.results for source in scan.warm_start):
+            raise ValueError("some are missing")
     except OSError as error:
         raise StorageError(
             f"The results of earlier scans, {path}, cannot be read: {error.strerror}."
@@ -67,6 +70,7 @@ def read(path: Path, scan: ScanSpec) -> Iterator[EarlierResult]:
         raise StorageError(
             f"The results of earlier scans, {path}, are not sound: the file was changed."
         ) from None
+    return found
 
 
 def _checked(result: EarlierResult, scan: ScanSpec) -> EarlierResult:

@@ -16,7 +16,8 @@ from jupyter_gridgpu.planning.notebook import read_notebook
 from jupyter_gridgpu.planning.options import words_for
 from jupyter_gridgpu.widgets.form_check import check, failed
 from jupyter_gridgpu.widgets.form_facts import facts
-from jupyter_gridgpu.widgets.form_start import first_state, starting_rows
+from jupyter_gridgpu.widgets.form_saving import save
+from jupyter_gridgpu.widgets.form_start import evaluated_lines, first_state, starting_rows
 from jupyter_gridgpu.widgets.widget_bundle import widget_bundle
 
 STATIC = Path(__file__).parent / "static"
@@ -41,11 +42,14 @@ class ScanForm(anywidget.AnyWidget):
         notebook: str | Path,
         values: Mapping[str, Any] | None = None,
         names: Mapping[str, Any] | None = None,
+        body: str = "",
     ) -> None:
         """`values` are options by name. `names` are variables that values in the form may use.
 
-        Raises NotebookError if the notebook cannot be read, UsageError if the options exclude each
-        other.
+        `body` are the lines of a cell that the form shows. With `names`, they are evaluated as in
+        the cell; without, nothing of them is run.
+
+        Raises NotebookError if the notebook cannot be read.
         """
         values = values or {}
         # Not copied: a variable that the user assigns later can be used in the form, too.
@@ -55,7 +59,8 @@ class ScanForm(anywidget.AnyWidget):
         self._notebook = str(notebook)
         self._line = first_line([self._notebook, *words_for(values)]).removeprefix("%")
         found = read_notebook(notebook, None, values.get("kernel"))
-        state = first_state(found, values)
+        state = first_state(found, values, body)
+        self._evaluated = {} if names is None else evaluated_lines(state, names)
         shown = facts(found, starting_rows(found))
         super().__init__(facts=shown, state=state, checked=self._check(state))
         self.on_msg(self._on_message)
@@ -89,15 +94,15 @@ class ScanForm(anywidget.AnyWidget):
 
     def _check(self, state: Mapping[str, Any]) -> dict[str, Any]:
         try:
-            return check(self._notebook, state, self._variables)
+            return check(self._notebook, state, self._variables, self._evaluated)
         except Exception as error:
             # Without an answer the form would wait for ever.
             problem = f"{type(error).__name__}: {str(error)[:200]}"
             return failed("", f"This could not be checked: {problem}")
 
     def _on_message(self, widget: Any, content: Any, buffers: Any) -> None:
-        """Check the state that a browser sends, and send the answer. Drop any other message."""
-        if not isinstance(content, dict) or content.get("type") != "check":
+        """Check or save the state that a browser sends, and answer. Drop any other message."""
+        if not isinstance(content, dict) or content.get("type") not in ("check", "save"):
             return
         state = content.get("state")
         if not isinstance(state, dict) or len(str(state)) > STATE_LIMIT:
@@ -106,4 +111,10 @@ class ScanForm(anywidget.AnyWidget):
         # A page that is opened anew gets these, and so shows what was filled in.
         self.state = state
         self.checked = answer
+        if content["type"] == "save":
+            overwrite = content.get("overwrite") is True
+            answer = {"type": "saved", **self._save(answer, content.get("path"), overwrite)}
         self.send({**answer, "id": content.get("id")})
+
+    def _save(self, checked: dict[str, Any], path: object, overwrite: bool) -> dict[str, Any]:
+        return save(checked, path, overwrite, self._variables)

@@ -54,17 +54,19 @@ def check(
     notebook_path: str,
     state: Mapping[str, Any],
     variables: Mapping[str, Any],
+    evaluated: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Return the answer to a form: the cell, the number of variants, and the errors.
 
     `variables` are those that values may use. `state` comes from a browser and may hold anything.
+    `evaluated` says what lines mean that the form does not look into.
     """
     try:
         check_word(notebook_path)
         notebook = read_notebook(notebook_path, None, _wanted_kernel(state))
     except GridGpuError as error:
         return failed(first_line([notebook_path]), str(error))
-    rows = _checked_rows(notebook, state, variables)
+    rows = _checked_rows(notebook, state, variables, evaluated or {})
     form = CheckedForm(notebook, rows.errors)
     texts = _option_texts(form, state)
     made = _plan(form, rows, texts)
@@ -92,12 +94,16 @@ def _part(where: str, texts: Mapping[str, Any], error: GridGpuError) -> str:
 
 
 def _checked_rows(
-    notebook: Notebook, state: Mapping[str, Any], variables: Mapping[str, Any]
+    notebook: Notebook,
+    state: Mapping[str, Any],
+    variables: Mapping[str, Any],
+    evaluated: Mapping[str, str],
 ) -> CheckedRows:
     """Return the rows of a state, checked. The notebook may have changed since it was opened."""
     shown = shown_parameters(notebook)
     facts = {name: parameter_facts(parameter) for name, parameter in shown.items()}
-    checked = CheckedRows(notebook, read_rows(state.get("parameters"), facts), facts, variables)
+    rows = read_rows(state.get("parameters"), facts)
+    checked = CheckedRows(notebook, rows, facts, variables, evaluated)
     checked.check()
     return checked
 

@@ -31,7 +31,7 @@ from jupyter_gridgpu.model.form_rows import (
     TEXT,
     TOGETHER,
     FormRow,
-    Line,
+    RowLine,
     block_end,
     cell_rows,
     cell_text,
@@ -62,10 +62,12 @@ class CheckedRows:
     rows: Sequence[FormRow]
     facts: Mapping[str, ParameterFacts]
     variables: Mapping[str, Any]
+    # What lines mean that the form has no fields for, as their user's cell was read: other lines.
+    evaluated: Mapping[str, str] = field(default_factory=dict)
     errors: list[dict[str, Any]] = field(default_factory=list)
     space: Space | None = None  # of the rows without errors; None if nothing is left of them
     body: str = ""  # the lines of those rows
-    lines: list[Line] = field(default_factory=list)  # of all rows
+    lines: list[RowLine] = field(default_factory=list)  # of all rows
     sizes: dict[str, int | None] = field(default_factory=dict)  # points of each row that varies
     follows: dict[str, list[str]] = field(default_factory=dict)  # what derived rows follow from
     unchecked: bool = False  # whether a row has lines that only the cell can evaluate
@@ -143,7 +145,7 @@ class CheckedRows:
             else:
                 return
 
-    def _row_at(self, lines: Sequence[Line], text: str) -> int | None:
+    def _row_at(self, lines: Sequence[RowLine], text: str) -> int | None:
         """Return the row that a complaint of the grammar is about, or None."""
         found = re.match(r"Line (\d+)", text)
         if found is not None and 0 < int(found[1]) <= len(lines):
@@ -154,27 +156,38 @@ class CheckedRows:
         kinds = (getattr(row.entry, "kind", "") for row in self.rows)
         return max((index for index, kind in enumerate(kinds) if kind == "repeats"), default=None)
 
-    def _counts(self, line: Line) -> bool:
+    def _counts(self, line: RowLine) -> bool:
         row = self.rows[line.row]
         return line.row not in self._left_out and bool(row.given())
 
-    def _lines_left(self) -> list[Line]:
+    def _lines_left(self) -> list[RowLine]:
         """Return the lines; those of rows that are left out are empty, so that all keep numbers."""
-        found = []
+        found: list[RowLine] = []
         cut: int | None = None  # the level of a header that is left out, while in its block
         for line in self.lines:
             row = self.rows[line.row]
             if cut is not None and row.level <= cut:
                 cut = None
             if line.row not in self._left_out:
-                found.append(line)
+                found.append(self._evaluated(line, found))
                 continue
             level = row.level if cut is None else cut
             if cut is None and row.row in HEADERS:
                 cut = row.level
             # A block needs a line, and a cell no `pass` outside of blocks.
-            found.append(Line(INDENT * level + "pass" if level else "", line.row))
+            found.append(RowLine(INDENT * level + "pass" if level else "", line.row))
         return found
+
+    def _evaluated(self, line: RowLine, before: Sequence[RowLine]) -> RowLine:
+        """Return a line, or what it means if it is one of lines that are known to the form."""
+        row = self.rows[line.row]
+        if row.row != TEXT or row.text not in self.evaluated:
+            return line
+        lines = self.evaluated[row.text].split("\n")
+        number = sum(other.row == line.row for other in before)
+        blank = "pass" if row.level else ""
+        text = lines[number] if number < len(lines) else blank
+        return RowLine(INDENT * row.level + text if text else "", line.row)
 
     def _leave_out_what_depends(self) -> None:
         """Leave out rows that read parameters which no row gives any more."""
@@ -239,8 +252,9 @@ class _RowLoop:
         elif row.row == TOGETHER:
             self._together(row)
         elif row.row == TEXT:
-            self._checked.unchecked |= _is_code(row.text)
-            self._checked.leave_out(index)
+            if row.text not in self._checked.evaluated:
+                self._checked.unchecked |= _is_code(row.text)
+                self._checked.leave_out(index)
             self._forget(row)
         elif row.text:
             self._check_formula(row.text, "text")

@@ -7,11 +7,16 @@ begins with values near the notebook's own, so that the first cell a user sees i
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, NamedTuple
 
+from jupyter_gridgpu.errors import SpaceError
 from jupyter_gridgpu.model.form_cell import ParameterEntry, python_text
-from jupyter_gridgpu.model.form_rows import FormRow, row_json
+from jupyter_gridgpu.model.form_reading import rows_of
+from jupyter_gridgpu.model.form_rows import TEXT, FormRow, row_json
+from jupyter_gridgpu.model.grammar import parse_space
+from jupyter_gridgpu.model.space_cell import cell_body
 from jupyter_gridgpu.model.typed_values import TRUTH
 from jupyter_gridgpu.planning.declaration import Options
 from jupyter_gridgpu.planning.notebook import Notebook
@@ -36,15 +41,18 @@ class StartingRange(NamedTuple):
     log: bool
 
 
-def first_state(notebook: Notebook, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the state in which a form opens; `values` are the options of the magic's line."""
+def first_state(notebook: Notebook, values: Mapping[str, Any], body: str = "") -> dict[str, Any]:
+    """Return the state in which a form opens.
+
+    `values` are the options of the magic's line, `body` the lines of a cell that the form shows.
+    """
     defaults = {name: field.default for name, field in Options.__dataclass_fields__.items()}
     given = {**defaults, **values}
     names = [option.name or "" for option in option_list()]
     texts = {name: option_text(given[name], name) for name in names}
     first, *others = _objectives(given) or [{"direction": "maximize", "metric": ""}]
     return {
-        "parameters": starting_rows(notebook),
+        "parameters": _rows(notebook, body),
         **first,
         "others": others,
         "options": {name: text for name, text in texts.items() if name not in OBJECTIVE_OPTIONS},
@@ -69,6 +77,35 @@ def starting_rows(notebook: Notebook) -> list[dict[str, Any]]:
     """Return a row for each parameter, as a browser gets it."""
     entries = map(starting_entry, shown_parameters(notebook).values())
     return [row_json(FormRow(entry.name, entry=entry)) for entry in entries]
+
+
+def _rows(notebook: Notebook, body: str) -> list[dict[str, Any]]:
+    """Return a row for each line of a cell, and for each parameter that no line gives."""
+    shown = shown_parameters(notebook)
+    facts = {name: parameter_facts(parameter) for name, parameter in shown.items()}
+    rows = rows_of(body, facts, lambda name: starting_entry(shown[name]))
+    given = {name for row in rows for name in row.given()}
+    # Above the lines, which can read them there.
+    others = [row for row in starting_rows(notebook) if row["name"] not in given]
+    return [*others, *map(row_json, rows)]
+
+
+def evaluated_lines(state: Mapping[str, Any], variables: Mapping[str, Any]) -> dict[str, str]:
+    """Return for lines that the form does not look into other lines, which mean the same.
+
+    They are evaluated once, when the form is opened on a cell: its user runs that cell. Lines that
+    read parameters have no value of their own and are left out.
+    """
+    found: dict[str, str] = {}
+    for row in state["parameters"]:
+        text = row.get("text", "")
+        if row["row"] != TEXT or not row["names"]:
+            continue
+        with suppress(SpaceError):
+            lines = cell_body(parse_space(text, variables))
+            if lines.count("\n") <= text.count("\n"):
+                found[text] = lines
+    return found
 
 
 def starting_entry(parameter: Parameter) -> ParameterEntry:

@@ -9,6 +9,7 @@ the axes, and no text keeps a character that Vega or a page could take for code.
 from __future__ import annotations
 
 import math
+import operator
 from typing import Any
 
 from jupyter_gridgpu.client import ScanHandle
@@ -47,15 +48,27 @@ def chart(handle: ScanHandle) -> Any:
     values = [row["y"] for rows in rows_of.values() for row in rows]
     if not names or all(value is None for value in values):
         raise UsageError(f"{handle.name} has nothing to plot yet.")
-    charts = [_panels(altair, handle, rows, metric, names) for metric, rows in rows_of.items()]
-    return charts[0] if len(charts) == 1 else altair.vconcat(*charts)
+    tables: dict[str, list[dict[str, Any]]] = {}
+    charts = [
+        _panels(altair, handle, tables, rows, metric, names) for metric, rows in rows_of.items()
+    ]
+    made = charts[0] if len(charts) == 1 else altair.vconcat(*charts)
+    return made.properties(datasets=altair.Datasets(**tables))
 
 
 def _panels(
-    altair: Any, handle: ScanHandle, rows: list[dict[str, Any]], metric: str, names: list[str]
+    altair: Any,
+    handle: ScanHandle,
+    tables: dict[str, list[dict[str, Any]]],
+    rows: list[dict[str, Any]],
+    metric: str,
+    names: list[str],
 ) -> Any:
-    """Return the panels of one metric, one for each parameter."""
-    base = _points(altair, rows)
+    """Return the panels of one metric, one for each parameter.
+
+    A panel leaves out the variants at whose points its parameter is not active. What the panels
+    show is put into `tables`, each table once.
+    """
     y = altair.Y("y:Q", title=plot_text(metric)).scale(zero=False)
     # A reader of the page may take a tip that is called `image` for the address of a picture.
     tips = ["id:N", "state:N", altair.Tooltip("y:Q", title="value")]
@@ -65,7 +78,7 @@ def _panels(
         shape = {"shape": altair.Shape("pareto:N", title="Pareto", scale=scale)}
         tips.append("pareto:N")
     panels = [
-        base.encode(
+        _points(altair, _table(tables, rows, f"x{i}"), len(handle.view.objectives) > 1).encode(
             x=_parameter_axis(altair, handle, f"x{i}", name),
             y=y,
             color=altair.Color("state:N"),
@@ -77,11 +90,21 @@ def _panels(
     return altair.hconcat(*panels).resolve_scale(y="shared")
 
 
-def _points(altair: Any, rows: list[dict[str, Any]]) -> Any:
-    """Return a chart with a point for each row, without axes yet."""
-    chart = altair.Chart(altair.Data(values=rows))
+def _table(tables: dict[str, list[dict[str, Any]]], rows: list[dict[str, Any]], column: str) -> str:
+    """Return the name of the table with the rows that have a column."""
+    given = [row for row in rows if column in row]
+    for name, known in tables.items():
+        if len(known) == len(given) and all(map(operator.is_, known, given)):
+            return name
+    name = f"rows{len(tables)}"
+    tables[name] = given
+    return name
+
+
+def _points(altair: Any, table: str, several: bool) -> Any:
+    """Return a chart with a point for each row of a table, without axes yet."""
+    chart = altair.Chart(altair.NamedData(table))
     # A circle has one shape; a point has any.
-    several = rows and "pareto" in rows[0]
     points = chart.mark_point(size=60, filled=True) if several else chart.mark_circle(size=60)
     return points.properties(width=180, height=180)
 
@@ -91,7 +114,10 @@ def _is_given(handle: ScanHandle, name: str) -> bool:
 
 
 def _rows(handle: ScanHandle, metric: str, names: list[str]) -> list[dict[str, Any]]:
-    """Return what is plotted of each variant: `y` is its metric, `x0`, `x1`, ... its parameters."""
+    """Return what is plotted of each variant: `y` is its metric, `x0`, `x1`, ... its parameters.
+
+    A parameter that is not active at a point has no key.
+    """
     rows = []
     with handle.lock:
         front = {variant.id for variant in handle.view.pareto()}
@@ -104,9 +130,10 @@ def _rows(handle: ScanHandle, metric: str, names: list[str]) -> list[dict[str, A
                 row["y"] = _plotted(series.reduced(reductions.get(metric, "last")))
             if several:
                 row["pareto"] = "front" if variant.id in front else "other"
-            row.update(
-                {f"x{i}": _plotted(variant.params.get(name)) for i, name in enumerate(names)}
-            )
+            for i, name in enumerate(names):
+                if name in variant.params:
+                    value = variant.params[name]
+                    row[f"x{i}"] = "None" if value is None else _plotted(value)
             rows.append(row)
     return rows
 

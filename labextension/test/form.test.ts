@@ -131,6 +131,26 @@ describe("the form", () => {
   );
 });
 
+describe("saving as a file", () => {
+  it("sends what is filled in, and says what came of it", () => {
+    const { root, model, type, one, press } = stage();
+    [...root.querySelectorAll("button")].find((b) => b.textContent === "Save as file…")!.click();
+    expect(document.activeElement).toBe(labelled(root, "Name of the file"));
+    type("Name of the file", "best.yaml");
+    one(".gf-save [role=switch]").click();
+    press("Enter");
+    const asked = model.sent.at(-1) as unknown as Record<string, unknown>;
+    expect(asked).toMatchObject({ type: "save", path: "best.yaml", overwrite: true });
+    expect(asked["state"]).toMatchObject({ metric: "" });
+    model.emit("msg:custom", { type: "saved", text: "Saved: other", id: "save-x-1" });
+    expect(one(".gf-save [role=status]").textContent).toBe("");
+    model.emit("msg:custom", { type: "saved", text: "Saved: best.yaml", id: asked["id"] });
+    expect(one(".gf-save [role=status]").textContent).toBe("Saved: best.yaml");
+    press("Escape");
+    expect(one(".gf-save").hidden).toBe(true);
+  });
+});
+
 describe("one parameter", () => {
   it("changes how it varies with the arrow keys, and keeps one tab stop", () => {
     const { kinds, press, root, model } = stage();
@@ -226,6 +246,29 @@ describe("options", () => {
     expect(listed()).toEqual(["max(acc)", "acc", "max(loss)", "loss"]);
     choose("Direction", "minimize");
     expect(listed()[0]).toBe("min(acc)");
+  });
+  it("have several objectives only where somebody adds them", () => {
+    const { root, type, choose, model, field, one } = stage();
+    expect(root.querySelectorAll("datalist")).toHaveLength(1);
+    labelled(root, "Add an objective").click();
+    expect(document.activeElement).toBe(field("Metric 2"));
+    type("Metric", "acc");
+    type("Metric 2", "loss");
+    choose("Direction 2", "minimize");
+    later(150);
+    expect(model.sent.at(-1)?.state).toMatchObject({
+      ...{ direction: "maximize", metric: "acc" },
+      others: [{ direction: "minimize", metric: "loss" }],
+    });
+    model.answer(wrong("--maximize", "It is one already.", { part: "loss" }));
+    expect(field("Metric 2").getAttribute("aria-invalid")).toBe("true");
+    expect(field("Metric").getAttribute("aria-invalid")).toBeNull();
+    one(".gf-status button").click();
+    expect(document.activeElement).toBe(field("Metric 2"));
+    labelled(root, "Remove objective 2").click();
+    later(150);
+    expect(model.sent.at(-1)?.state).toMatchObject({ others: [] });
+    expect(document.activeElement).toBe(field("Metric"));
   });
   it("say in words what they come to", () => {
     const { type, model, root, one } = stage();

@@ -186,6 +186,19 @@ describe("the menu 'Rank by'", () => {
     (document.activeElement as HTMLElement).click();
     expect(ids()[0]).toBe("v0002");
   });
+  it("makes a low table higher while it is open, since an output would cut it off", () => {
+    const { element } = stage(rows(), front);
+    vi.spyOn(Element.prototype, "getBoundingClientRect").mockImplementation(function (
+      this: Element,
+    ) {
+      return new DOMRect(0, 0, 0, this.classList.contains("gg-popup") ? 300 : 200);
+    });
+    menu(element);
+    expect(element.style.paddingBottom).toBe("100px");
+    press("Escape");
+    expect(element.style.paddingBottom).toBe("");
+    vi.restoreAllMocks();
+  });
   it("takes a single objective the other way round", () => {
     const own: ObjectiveInfo = { metric: "acc", direction: "maximize", reduction: "max" };
     const offered = offeredObjectives(scan([], { objective: own }), ["acc", "x"]);

@@ -20,9 +20,12 @@ from jupyter_gridgpu.errors import GridGpuError
 from jupyter_gridgpu.model.cause import cause_of
 from jupyter_gridgpu.model.expressions import Expression
 from jupyter_gridgpu.model.grammar import parse_space
+from jupyter_gridgpu.model.rank_by import ranking_of
 from jupyter_gridgpu.model.scan import parse_objective
 from jupyter_gridgpu.model.typed_values import check_one, check_several
 from jupyter_gridgpu.model.units import parse_duration, parse_memory
+from jupyter_gridgpu.model.view import ScanView
+from jupyter_gridgpu.planning import scan_file
 from jupyter_gridgpu.planning.declaration import Options
 from jupyter_gridgpu.planning.notebook import metric_names, read_notebook
 from jupyter_gridgpu.planning.request import plan
@@ -30,7 +33,7 @@ from jupyter_gridgpu.planning.space_apart import space_apart
 from jupyter_gridgpu.queues import cric, declarations, gpu_request
 from jupyter_gridgpu.records.condition import Condition
 from jupyter_gridgpu.records.importing import plan_import
-from jupyter_gridgpu.testing.examples import notebook_json
+from jupyter_gridgpu.testing.examples import Story, notebook_json, small_scan
 
 MEMORY = 3 * 1024**3  # bytes
 SECONDS = 20  # of processor time for one input
@@ -258,6 +261,13 @@ def _cause(text: str) -> object:
     return cause_of("notebook", text, 1)
 
 
+def _ranking(text: str) -> object:
+    story = Story()
+    story.run(1, acc=0.5, lr=0.1)
+    return ranking_of(ScanView(small_scan()).apply_all(story.events), text)
+
+
+SCAN_FILE = "notebook: n.ipynb\nspace: "
 READERS: dict[str, tuple[Callable[[str], object], Callable[[], Iterator[str]]]] = {
     "space in a cell": (_space, lambda: iter(VALUES)),
     "space of a command": (_space_apart, lambda: iter(VALUES + COMPUTED)),
@@ -271,8 +281,18 @@ READERS: dict[str, tuple[Callable[[str], object], Callable[[], Iterator[str]]]] 
     "executed notebook": (_with_file(_import_executed, "n.ipynb"), notebooks),
     "notebook": (_with_file(_notebook, "n.ipynb"), notebooks),
     "declared queues": (_with_file(_declared, "q.yaml"), lambda: iter(YAML)),
+    "file of a scan": (_with_file(scan_file.read, "s.yaml"), lambda: iter(YAML)),
+    "lines in a file of a scan": (
+        _with_file(scan_file.read, "s.yaml"),
+        lambda: (SCAN_FILE + f"|\n  x = {value}\n" for value in VALUES + COMPUTED),
+    ),
+    "value in a file of a scan": (
+        _with_file(scan_file.read, "s.yaml"),
+        lambda: (SCAN_FILE + f"\n  x: {value}\n" for value in VALUES + COMPUTED + TEXTS),
+    ),
     "register of queues": (_with_file(cric.load, "cric.json"), entries),
     "objective": (lambda text: parse_objective(text, "maximize"), lambda: iter(TEXTS)),
+    "ranking": (_ranking, lambda: iter(TEXTS)),
     "time": (parse_duration, lambda: iter(TEXTS)),
     "memory": (parse_memory, lambda: iter(TEXTS)),
     "kind of GPU": (gpu_request.parse, lambda: iter(TEXTS)),

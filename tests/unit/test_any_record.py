@@ -13,6 +13,7 @@ import shutil
 import zipfile
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ from jupyter_gridgpu.errors import GridGpuError, UsageError
 from jupyter_gridgpu.images import check
 from jupyter_gridgpu.model import wire
 from jupyter_gridgpu.model.objective import Objective
-from jupyter_gridgpu.model.scan import to_json
+from jupyter_gridgpu.model.scan import EarlierScan, to_json
 from jupyter_gridgpu.model.scan_record import from_json
 from jupyter_gridgpu.records.compare import Tolerance, compare
 from jupyter_gridgpu.records.export import csv_table, html_report, json_file, optuna_study
@@ -216,6 +217,7 @@ def read_points(folder: Path) -> None:
 def read_earlier(folder: Path) -> None:
     both = (Objective("acc", "maximize"), Objective("f1", "maximize"))
     scan = small_scan("lr = uniform(0, 2)\nx = choice([1], [2])", objectives=both, sampler="tpe")
+    scan = replace(scan, warm_start=(EarlierScan("a", "a", 2),))
     trials = policy.earlier_trials(earlier.read(folder / "earlier.jsonl", scan))
     samplers.load_for(scan).propose(trials, 1, 0, 0)
 

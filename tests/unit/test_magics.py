@@ -88,6 +88,22 @@ def test_options_before_and_after_the_notebook_open_the_form_too(shell: Interact
         assert "run %gridscan train.ipynb --gpus 1" in data["text/plain"]
 
 
+def test_a_form_opens_on_a_cell_and_on_a_file(shell: InteractiveShell, scans_home: Path) -> None:
+    head = "%%gridscan train.ipynb --name tried"
+    cell = f"{head} --form --save tried.yaml\nbase = 2\nlr = [0.1, 0.2]"
+    success, printed, shown = run(shell, cell)
+    assert (success, [VIEW in data for data in shown]) == (False, [])
+    assert "--form" in printed
+    success, printed, (data,) = run(shell, cell.replace(" --save tried.yaml", ""))
+    assert (success, printed, VIEW in data) == (True, "", True)
+    assert not list(scans_home.glob("*/scan.json"))
+    saved = f"{head} --dry-run --save tried.yaml\nlr = [0.1, 0.2]"
+    assert run(shell, saved)[0]
+    success, printed, (data,) = run(shell, "%gridscan run tried.yaml --form")
+    assert (success, printed, VIEW in data) == (True, "", True)
+    assert "train.ipynb" in data["text/plain"]
+
+
 @pytest.mark.parametrize(
     ("cell", "words"),
     [
@@ -95,7 +111,11 @@ def test_options_before_and_after_the_notebook_open_the_form_too(shell: Interact
         ("%gridscan trian.ipynb", "did you mean train.ipynb?"),
         ("%gridscan train.ipynb --trials x", "'x' is not a valid integer"),
         ("%gridscan train.ipynb --dry-run", "--dry-run needs a cell"),
-        ("%gridscan train.ipynb --maximize a --minimize b", "one objective"),
+        ("%gridscan train.ipynb --save scan.yaml", "--save needs a cell"),
+        ("%gridscan run train.ipynb", "%gridscan run takes a file of a scan, like scan.yaml."),
+        ("%gridscan run none.yaml", "none.yaml cannot be read: No such file"),
+        ("%%gridscan none.yaml\nlr = 1", "%gridscan run none.yaml runs it"),
+        ("%%gridscan train.ipynb --overwrite\nlr = 1.0", "--overwrite is for --save"),
         ("%gridscan train.ipynb other", "unexpected extra argument"),
         ("%gridscan", "Write %gridscan NOTEBOOK.ipynb for a form"),
         ("%gridscan start this", "Write %gridscan NOTEBOOK.ipynb for a form"),
@@ -124,6 +144,22 @@ def test_a_dry_run_of_a_cell_starts_nothing(shell: InteractiveShell, scans_home:
     _, printed, _ = run(shell, "%%gridscan train.ipynb --dry-run\nlr = [0.1, 0.2]")
     assert "would run as 2 variants" in printed
     assert not scans_home.exists()
+
+
+def test_a_cell_is_saved_as_a_file_that_a_line_runs(shell: InteractiveShell, folder: Path) -> None:
+    shell.user_ns["base"] = 0.1
+    cell = "%%gridscan train.ipynb --dry-run --gpus 0 --save scan.yaml\n"
+    success, printed, _ = run(shell, f"{cell}lr = [base, 0.2]  # rates")
+    assert success
+    assert printed.startswith("Saved: scan.yaml\ntrain.ipynb would run as 2 variants")
+    assert "  lr = [0.1, 0.2]  # rates\noptions:\n  gpus: 0\n" in (folder / "scan.yaml").read_text()
+    success, printed, _ = run(shell, "%gridscan run scan.yaml --dry-run --retries 1 --save b.yaml")
+    assert success
+    first, saved, told, *_ = printed.splitlines()
+    assert first == "Other than in scan.yaml: --retries 1 (not there)."
+    assert saved == "Saved: b.yaml"
+    assert told.startswith("train.ipynb would run as 2 variants")
+    assert not run(shell, f"{cell}lr = [base]")[0]
 
 
 def test_the_list_of_no_scans_says_so(shell: InteractiveShell) -> None:

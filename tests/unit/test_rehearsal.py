@@ -112,6 +112,12 @@ def test_a_report_says_what_was_seen() -> None:
     ]
 
 
+def test_a_report_says_which_of_several_objectives_were_seen() -> None:
+    both = ["acc", "size"]
+    found = shown(objective="acc, size", objectives=both, objective_seen=False)
+    assert "  objective    acc, seen; size, not seen\n" in found
+
+
 def test_a_report_is_honest_about_what_it_does_not_know() -> None:
     assert "at most about 5.33 GPU-h: 64 variants, at most about 5 min 00 s each" in shown(
         at_most=True, epoch_s=None

@@ -250,3 +250,18 @@ def test_a_live_display_takes_no_more_lines_than_the_terminal_has(tmp_path: Path
     lines = console.file.getvalue().splitlines()
     assert len(lines) <= 12 + 10
     assert sum(line.startswith("v00") for line in lines) >= 5
+
+
+@pytest.mark.parametrize("width", [20, 40, 60, 80, 140])
+def test_no_objective_is_left_out_however_narrow_the_terminal_is(
+    tmp_path: Path, width: int
+) -> None:
+    both = (Objective("rej_light", "maximize", "max"), Objective("loss", "minimize"))
+    text = printed(tmp_path, wide_story(), width=width, space=SPACE, objectives=both)
+    joined = "".join("".join(text.split()))
+    assert "v0001★" in joined
+    assert "123.4" in joined
+    assert "0.5000" in joined
+    assert all(cell_len(line.rstrip()) <= width for line in text.splitlines())
+    # The word may be left out where there is no room; the sign stays.
+    assert ("front" in joined) is (width >= 140)

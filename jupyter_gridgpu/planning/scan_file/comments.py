@@ -56,9 +56,13 @@ def of_yaml(lines: Iterable[str]) -> Text:
     """Return lines of YAML, and the comments below the last one."""
     found = []
     for line in lines:
-        match = _YAML_COMMENT.search(line)
-        found.append((line, match.start() if match else None))
+        starts = (match.start() for match in _YAML_COMMENT.finditer(line))
+        found.append((line, next((at for at in starts if not _in_quotes(line[:at])), None)))
     return _lines(found)
+
+
+def _in_quotes(before: str) -> bool:
+    return before.count('"') % 2 == 1 or before.count("'") % 2 == 1
 
 
 def _lines(lines: Iterable[tuple[str, int | None]]) -> Text:

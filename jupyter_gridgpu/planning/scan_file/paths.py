@@ -34,7 +34,10 @@ FILES = "files"
 
 def from_file(text: str, folder: Path) -> Path:
     """Return a path of a file as this process finds it; `folder` is that of the file."""
-    return folder / home.user_path(text)
+    found = folder / home.user_path(text)
+    # The fingerprint has the path of an image, which must be the one that a command would have.
+    short = Path(os.path.normpath(found))
+    return short if _same(short, str(found)) else found
 
 
 def to_file(text: str, base: Path, folder: Path) -> str:

@@ -14,7 +14,7 @@ import yaml
 from jupyter_gridgpu.errors import GridGpuError, SpaceError, UsageError
 from jupyter_gridgpu.model.job import one_line
 from jupyter_gridgpu.model.space import Space
-from jupyter_gridgpu.planning import declarative
+from jupyter_gridgpu.planning import declarative, profiles
 from jupyter_gridgpu.planning.options import to_options
 from jupyter_gridgpu.planning.request import Plan, plan
 from jupyter_gridgpu.planning.scan_file.fields import (
@@ -32,6 +32,7 @@ from jupyter_gridgpu.planning.scan_file.paths import from_file, options_from_fil
 from jupyter_gridgpu.planning.space_apart import space_apart
 from jupyter_gridgpu.queues import bounded_yaml
 from jupyter_gridgpu.queues.yaml_values import DeclarationError, shown
+from jupyter_gridgpu.store import home
 from jupyter_gridgpu.store.access import why
 from jupyter_gridgpu.store.opener import read_bounded, users_opener
 
@@ -67,6 +68,12 @@ class ScanFile:
 
     def merged(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Return the options of the file, and those that the user gave instead of them."""
+        several = {field.name for field in option_fields().values() if field.several}
+        # In Python, a text or a list may stand for several values.
+        given = {
+            name: profiles.texts(value) if name in several else value
+            for name, value in given.items()
+        }
         kept = self.options
         if any(name in given for name in OBJECTIVES):
             kept = {name: value for name, value in kept.items() if name not in OBJECTIVES}
@@ -81,8 +88,9 @@ class ScanFile:
             if old == new:
                 continue
             word = f"--{word_of(name)}"
-            there = "not there" if old is None else f"there {_value_text(old)}"
-            what = f"no {word}" if new is None else _words_text(word, new)
+            there = "not there" if old is None else f"there {_value_text(name, old)}"
+            what = f"no {word}" if new is None else f"{word} {_value_text(name, new)}"
+            what = word if new is True else what
             texts.append(f"{what} ({there})")
         return f"Other than in {self.path}: {', '.join(texts)}." if texts else ""
 
@@ -117,7 +125,7 @@ def is_scan_file(path: str | Path) -> bool:
 
 def read(path: str | Path) -> ScanFile:
     """Return the scan that a file describes. Raises UsageError, with the line of a mistake."""
-    place = Path(path)
+    place = home.user_path(path)
     written = read_text(text_at(place), place)
     return ScanFile(
         place,
@@ -272,6 +280,8 @@ def _right_side(node: Any, name: str, given: set[str]) -> str:
     text = str(node.value)
     if node.style in ("'", '"'):
         return repr(text)
+    if not text:
+        raise DeclarationError(node, f"{name} has no value; give one, or remove the line")
     if is_nothing(node):
         return "None"
     word = _PYTHON_WORDS.get(text.lower(), text)
@@ -281,14 +291,12 @@ def _right_side(node: Any, name: str, given: set[str]) -> str:
     return word if "\n" not in text else f"({' '.join(text.split())})"
 
 
-def _words_text(word: str, value: Any) -> str:
-    return word if value is True else f"{word} {_value_text(value)}"
-
-
-def _value_text(value: Any) -> str:
+def _value_text(name: str, value: Any) -> str:
     """Return a value of an option as a sentence shows it."""
     if isinstance(value, (list, tuple)):
-        return one_line(", ".join(map(str, value)), SHOWN_LIMIT) or "none"
+        # Values of variables are shown nowhere.
+        texts = [str(item).partition("=")[0] if name == "env" else str(item) for item in value]
+        return one_line(", ".join(texts), SHOWN_LIMIT) or "none"
     if isinstance(value, bool):
         return "yes" if value else "no"
     return one_line(str(value), SHOWN_LIMIT) or "''"

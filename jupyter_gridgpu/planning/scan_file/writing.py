@@ -22,6 +22,7 @@ from jupyter_gridgpu.planning.scan_file.reading import (
     text_at,
 )
 from jupyter_gridgpu.planning.scan_file.space_lines import lines_of
+from jupyter_gridgpu.store import home
 from jupyter_gridgpu.store.access import why
 from jupyter_gridgpu.store.opener import create_plain
 from jupyter_gridgpu.store.paths import write_atomic
@@ -64,7 +65,7 @@ def save(
     only with `overwrite`, or if it is the `source` that the request was read from; its comments
     stay. A new file gets the comments of the `source`. Raises UsageError or StorageError.
     """
-    target = Path(path)
+    target = home.user_path(path)
     if not is_scan_file(target):
         raise UsageError(f"--save {path}: give a file whose name ends in {' or '.join(SUFFIXES)}.")
     wanted = _wanted(notebook, space, options, variables, target.parent)

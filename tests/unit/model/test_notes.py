@@ -47,6 +47,16 @@ def test_a_wrong_name_of_the_objective_is_said_once_something_else_was_reported(
     )
 
 
+def test_each_of_several_objectives_is_looked_for() -> None:
+    story = Story()
+    story.run(1, acc=0.5)
+    both = (Objective("acc", "maximize"), Objective("loss", "minimize"))
+    assert noted(story, objectives=both) == (
+        "v0001 ended without reporting loss, an objective; it reported acc."
+    )
+    assert noted(story, objectives=both[:1]) is None
+
+
 @pytest.mark.parametrize(
     ("wanted", "names", "nearest"),
     [

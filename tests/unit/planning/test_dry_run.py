@@ -6,6 +6,7 @@ import pytest
 
 from jupyter_gridgpu.model.environment import Environment
 from jupyter_gridgpu.model.grammar import parse_space
+from jupyter_gridgpu.model.resources import Resources
 from jupyter_gridgpu.model.scan import Objective, Origin, ScanSpec
 from jupyter_gridgpu.planning.dry_run import axis_text, plan_json, plan_text
 
@@ -53,6 +54,7 @@ def test_a_space_with_conditions_is_told_as_its_cell() -> None:
         "      b = 5",
         "  c = a + b",
         "  assert c < 6",
+        "The constraints leave 1 of 3 points.",
         "Nothing was started.",
     ]
     body = plan_json(scan)
@@ -63,6 +65,28 @@ def test_a_space_with_conditions_is_told_as_its_cell() -> None:
     }
     assert body["space"].startswith("a = [1, 2]\nif a > 1:")
     assert "space" not in plan_json(spec("lr = 1"))
+
+
+def test_what_else_was_asked_is_told() -> None:
+    resources = Resources(gpus=1, walltime_s=7200, memory_mb=2048)
+    scan = spec("lr = [1, 2]", backend="slurm", resources=resources, retries=1, max_failures=None)
+    words = ["--gpus", "1", "--retries", "1", "--max-failures", "none"]
+    words += ["--walltime", "2h", "--memory", "2GB"]
+    assert f"\nOptions: {' '.join(words)}.\n" in plan_text(scan, {})
+    assert plan_json(scan)["options"] == ["--on", "slurm", *words]
+    assert plan_json(spec("lr = 1"))["options"] == ["--on", "local"]
+
+
+def test_points_that_constraints_leave_are_counted() -> None:
+    scan = spec("a = [1, 2, 3]\nif a > 1:\n    b = [1, 2]\n    assert a * b < 5\nassert a < 3")
+    assert "The constraints leave 3 of 5 points." in plan_text(scan, {})
+    body = plan_json(scan)
+    assert (body["points"], body["points_without_constraints"]) == (3, 5)
+    # Without the constraint, an expression has no value at some points.
+    scan = spec("a = [0, 1]\nassert a > 0\nif 1 // a > 0:\n    b = [1, 2]")
+    assert "constraints leave" not in plan_text(scan, {})
+    sampled = spec("a = [1, 2]\nassert a < 2", sampler="random", trials=2)
+    assert "points" not in plan_json(sampled)
 
 
 def test_a_variation_says_what_it_runs_again() -> None:

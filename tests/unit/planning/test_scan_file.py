@@ -96,6 +96,8 @@ REFUSED = [
     (PAIRS + "  lr: 1; import os\n", "line 3: lr: 1; import os is no value"),
     (PAIRS + "  lr: 1\n  lr: 2\n", "line 4: lr is given twice"),
     (PAIRS + "  m: 2\n  lr: loguniform(1, 0)\n", "line 4, lr: loguniform(1, 0): the lower end"),
+    (PAIRS + "  m: null\n  lr:\n", "line 4: lr has no value"),
+    (PAIRS + "  lr: 2026-01-01\n", "line 3: lr: 2026-01-01 is no value; a text stands in quotes"),
     (PAIRS + "  lr: !!set {1}\n", "line 3: the tag"),
 ]
 # Lines that would run something if they were evaluated.
@@ -164,6 +166,12 @@ TAKEN: list[tuple[str, dict[str, Any]]] = [
         {"cuda": "12.0", "vram": "40GB", "memory": "4000"},
     ),
     ("walltime: 1:30:00", {"walltime": "1:30:00"}),
+    ("maximize: max(rej_light)", {"maximize": ("max(rej_light)",)}),
+    ("maximize: [a, max(b)]\n  minimize: c", {"maximize": ("a", "max(b)"), "minimize": ("c",)}),
+    (
+        "warm-start: [btag, other]\n  points: p.csv",
+        {"warm_start": ("btag", "other"), "points": "p.csv"},
+    ),
     ("seed: 12345678901", {"seed": 12345678901}),
     ("no-prefork: yes\n  no-shared-disk: false", {"no_prefork": True, "no_shared_disk": False}),
     ("partition: gpu", {"queue": "gpu"}),
@@ -183,8 +191,9 @@ def test_options_are_what_a_command_line_gives(lines: str, values: dict[str, Any
 
 
 def test_a_file_may_have_no_options_and_name_its_version() -> None:
-    for text in (HEAD + LINES, "version: 1\n" + HEAD + LINES + "options:\n"):
-        file = read("# yaml-language-server: $schema=scan-file.schema.json\n" + text)
+    marked = "\ufeff" + (HEAD + LINES).replace("\n", "\r\n")
+    for text in (HEAD + LINES, "version: 1\n" + HEAD + LINES + "options:\n", marked):
+        file = read(text)
         assert (file.notebook, file.options) == ("train.ipynb", {})
         assert file.space == parse_space("lr = [0.1, 0.2]")
 
@@ -223,6 +232,7 @@ def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
     (tmp_path / "scans").mkdir()
     (tmp_path / "scans/train.ipynb").touch()
     lines = "  files: [jets.npz, 'x*.csv', /data/y]\n  image: ml.sif\n  python: venv/bin/python\n"
+    lines += "  points: own/p.csv\n  warm-start: [btag, old/scan]\n"
     (tmp_path / "scans/scan.yaml").write_text(OPTIONS + lines)
     file = scan_file.read("scans/scan.yaml")
     assert file.notebook == "scans/train.ipynb"
@@ -230,6 +240,8 @@ def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
         "files": ("jets.npz", "x*.csv", "/data/y"),  # those count from the notebook's folder
         "image": "scans/ml.sif",
         "python": "scans/venv/bin/python",
+        "points": "scans/own/p.csv",
+        "warm_start": ("btag", "scans/old/scan"),
     }
     lines = lines.replace("ml.sif", "docker://ml").replace("venv/bin/python", "conda:ml")
     text = (OPTIONS + lines).replace("train.ipynb", "../train.ipynb")
@@ -239,6 +251,8 @@ def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
         "files": (f"{tmp_path}/scans/jets.npz", "scans/x*.csv", "/data/y"),
         "image": "docker://ml",
         "python": "conda:ml",
+        "points": f"{tmp_path}/scans/own/p.csv",
+        "warm_start": ("btag", f"{tmp_path}/scans/old/scan"),
     }
 
 

@@ -50,8 +50,9 @@ def plain_options() -> st.SearchStrategy[dict[str, Any]]:
     sizes = st.sampled_from(["40GB", "4000", "1.5 TB"])
     times = st.sampled_from(["2h", "90", "30min"])
     kinds: dict[str, st.SearchStrategy[Any]] = {
-        "maximize": st.sampled_from(["acc", "max(acc)"]),
-        "sampler": st.just("random"),
+        "maximize": st.lists(st.sampled_from(["acc", "max(auc)", "x y"]), max_size=3, unique=True),
+        "minimize": st.lists(st.sampled_from(["loss", "min(time)"]), max_size=2, unique=True),
+        "sampler": st.sampled_from(["random", "tpe", "nsgaii"]),
         "on": st.sampled_from(["local", "slurm", "htcondor", "panda"]),
         "max_failures": st.sampled_from(["none", "7"]),
         "cuda": st.sampled_from(["12.0", "12"]),
@@ -208,10 +209,11 @@ options:
     - B=2
   # how many
   trials: 20
+  name: "a # b"
 # the end
 """
 NEW_BODY = "p0 = [1, 2]\np1 = uniform(0, 2)\nif p0 > 1:\n    p2 = 3\nassert p1 < p0"
-NEW_OPTIONS = {"on": "htcondor", "env": ("A=1", "C=3"), "trials": 20, "seed": 4}
+NEW_OPTIONS = {"on": "htcondor", "env": ("A=1", "C=3"), "trials": 20, "seed": 4, "name": "b"}
 CHANGED = """\
 # yaml-language-server: $schema=scan-file.schema.json
 version: 1   # of the format
@@ -236,6 +238,7 @@ options:
     - C=3
   # how many
   trials: 20
+  name: b
   seed: 4
 # the end
 """
@@ -319,21 +322,27 @@ def test_what_is_no_file_of_a_scan_is_never_replaced() -> None:
 
 def test_paths_are_written_as_the_file_sees_them(anywhere: Path) -> None:
     (anywhere / "scans").mkdir()
-    options = {"files": ("jets.npz", "/data/y", "*.csv"), "image": "ml.sif", "python": "v/bin/p"}
+    (anywhere / "elsewhere").symlink_to(anywhere / "scans")
+    (anywhere / "ml.sif").write_bytes(b"\0" * 32 + b"SIF_MAGIC")
+    options = {"files": ("jets.npz", "/data/y", "*.csv"), "image": "ml.sif", "points": "p.csv"}
     scan_file.save("scans/scan.yml", "train.ipynb", "p0 = 1", options)
     written = read_text(Path("scans/scan.yml").read_text(), "x")
     assert written.notebook == "../train.ipynb"
     assert written.options == {
         "files": ("../jets.npz", "/data/y", "../*.csv"),
         "image": "../ml.sif",
-        "python": "../v/bin/p",
+        "points": "../p.csv",
     }
     file = scan_file.read("scans/scan.yml")
-    assert fingerprint_of(file.space, {"files": file.options["files"]}) == fingerprint_of(
-        "p0 = 1", {"files": options["files"]}
-    )
-    assert Path(file.notebook).samefile("train.ipynb")
-    assert file.options["files"][2] == "*.csv"
+    assert (file.notebook, file.options["image"]) == ("train.ipynb", "ml.sif")
+    assert file.options["files"] == (str(anywhere / "jets.npz"), "/data/y", "*.csv")
+    # The path of an image, and that of a Python, is a part of the fingerprint.
+    for more in ({"image": "ml.sif"}, {"python": "v/bin/python"}):
+        asked = {"on": "slurm", **more}
+        for name in ("scans/a.yaml", "b.yaml", "elsewhere/c.yaml"):
+            scan_file.save(name, "train.ipynb", "p0 = 1", asked, overwrite=True)
+            read = scan_file.read(name)
+            assert fingerprint_of(read.space, read.options) == fingerprint_of("p0 = 1", asked)
 
 
 def test_options_of_the_command_line_win_and_are_said() -> None:
@@ -341,12 +350,13 @@ def test_options_of_the_command_line_win_and_are_said() -> None:
     path.write_text(OLD.replace("  gpus: 1\n", "  gpus: 1\n  maximize: acc\n  no-prefork: true\n"))
     file = scan_file.read(path)
     assert file.differences({"gpus": 1, "on": "slurm"}) == ""
-    given = {"gpus": 2, "minimize": "loss", "env": ("A=2",), "no_prefork": False}
+    assert file.differences({"gpus": 1, "env": ["A=1", "B=2"], "maximize": "acc"}) == ""
+    given = {"gpus": 2, "minimize": ("loss",), "env": ("A=2",), "no_prefork": False}
     assert file.differences(given) == (
         "Other than in scan.yaml: --gpus 2 (there 1), no --maximize (there acc), --no-prefork no"
-        " (there yes), --env A=2 (there A=1, B=2), --minimize loss (not there)."
+        " (there yes), --env A (there A, B), --minimize loss (not there)."
     )
-    assert file.merged(given) == {"on": "slurm", "trials": 20, **given}
+    assert file.merged(given) == {"on": "slurm", "trials": 20, "name": "a # b", **given}
     # Its own file is changed without another word: it was read, and is named again.
     assert scan_file.save_again(file, given, path) == "Changed: scan.yaml"
     assert scan_file.read(path).options == file.merged(given)
@@ -362,8 +372,8 @@ def test_a_wrong_value_is_said_with_its_line() -> None:
     Path("scan.yaml").write_text(OLD.replace("gpus: 1", "walltime: soon"))
     file = scan_file.read("scan.yaml")
     with pytest.raises(UsageError, match=r"^scan\.yaml, line 17: 'soon' is no length of time"):
-        file.plan({"on": "local", "sampler": "random"}, ask=False)
+        file.plan({"on": "local", "sampler": "random", "name": "x"}, ask=False)
     # What the user has just written is not in the file.
     with pytest.raises(UsageError) as refused:
-        file.plan({"walltime": "late", "sampler": "random"}, ask=False)
+        file.plan({"walltime": "late", "sampler": "random", "name": "x"}, ask=False)
     assert "scan.yaml" not in str(refused.value)

@@ -1,4 +1,4 @@
-"""A runner tries the user's own points first, each once, however often it is killed."""
+"""A runner tries the user's own points first, and learns from earlier scans, also when killed."""
 
 from __future__ import annotations
 
@@ -9,8 +9,12 @@ import pytest
 
 from jupyter_gridgpu.errors import StorageError
 from jupyter_gridgpu.model.grammar import parse_space
+from jupyter_gridgpu.model.scan import EarlierScan
 from jupyter_gridgpu.runner import policy
-from jupyter_gridgpu.store import points
+from jupyter_gridgpu.samplers.base import OWN as OWN_SOURCE
+from jupyter_gridgpu.samplers.base import SAMPLED
+from jupyter_gridgpu.store import earlier, inbox, points
+from jupyter_gridgpu.store.earlier import EarlierResult
 from jupyter_gridgpu.store.paths import ScanPaths
 
 from .test_resuming import runner_of, scan_folder, seen_by_others, shown
@@ -144,3 +148,64 @@ def test_points_that_are_gone_or_damaged_are_a_sentence(tmp_path: Path, text: st
     words = r"points of the scan.*(cannot be read|not sound)"
     with runner_of(paths) as runner, pytest.raises(StorageError, match=words):
         runner.proposer.propose()
+
+
+EARLIER = [
+    EarlierResult("id-old", number, {"kind": "a", "x": number % 3}, (number / 10,))
+    for number in range(12)
+]
+WRONG = (("0.5", '"x"'), ("0.5", "0.5, 1"), ('"x": 1', '"x": 7'), ('"a", "x"', '17, "x"'))
+EARLIER_LINE = '{"scan": "a", "point": 0, "params": {"kind": "a", "x": 1}, "values": [0.5]}\n'
+
+
+def test_a_runner_that_was_killed_learns_from_the_same_earlier_results(tmp_path: Path) -> None:
+    """The results lie in the scan's folder; the earlier scan itself is not looked for."""
+    told: dict[str, Any] = {"warm_start": (EarlierScan("id-old", "old", 12),), "parallel": 8}
+    (tmp_path / "cold").mkdir()
+    paths = folder_of(tmp_path / "cold", "tpe", 9, parallel=8)
+    without = proposed(paths)
+    (tmp_path / "warm").mkdir()
+    paths = folder_of(tmp_path / "warm", "tpe", 9, **told)
+    paths.earlier.write_text(earlier.lines(EARLIER))
+    whole = proposed(paths)
+    assert len(whole) == 8
+    assert {name: whole[name] for name in WHOLE} == WHOLE
+    assert whole != without
+    lines = paths.journal.read_bytes().splitlines(keepends=True)
+    for count in range(len(lines)):
+        paths.journal.write_bytes(b"".join(lines[:count]) + lines[count][:-9])
+        assert proposed(paths) == whole
+    damaged = ("", "{}", *(EARLIER_LINE.replace(*pair) * 12 for pair in WRONG), EARLIER_LINE * 11)
+    for text in (None, *damaged):
+        paths.earlier.unlink(missing_ok=True)
+        if text is not None:
+            paths.earlier.write_text(text)
+        paths.journal.unlink(missing_ok=True)
+        with runner_of(paths) as runner, pytest.raises(StorageError, match="results of earlier"):
+            runner.proposer.propose()
+
+
+MORE: list[dict[str, Any]] = [{"kind": "a", "x": 0}, {"kind": "a", "x": 1}]
+
+
+@pytest.mark.parametrize("proposed_before", [False, True])
+def test_own_points_of_extensions_come_behind_those_of_the_start(
+    tmp_path: Path, proposed_before: bool
+) -> None:
+    """Also if several extensions wait for a runner that has proposed nothing yet."""
+    paths = folder_of(tmp_path, "random", len(OWN) + 1)
+    if proposed_before:
+        proposed(paths)
+    for point in MORE:
+        inbox.post(paths.inbox, "extend", points=[point], trials=None)
+    with runner_of(paths) as runner:
+        runner.obey()
+        for _ in range(4):
+            runner.proposer.propose()
+        view = runner.scan.view
+        history = [(trial.params, trial.source) for trial in policy.history(view)]
+    assert len(history) == view.trials() == len(OWN) + 1 + len(MORE)
+    sampled = [params for params, source in history if source == SAMPLED]
+    assert len(sampled) == 1
+    assert [params for params, source in history if source == OWN_SOURCE] == [*OWN, *MORE]
+    assert proposed(paths) == {v.id: v.params for v in view.variants.values()}

@@ -74,3 +74,13 @@ def test_conditions_are_kept_and_what_is_always_active_is_bred() -> None:
         history.append(Trial(point.params, point.attrs, "done", values(point.params)))
     assert history[-1].attrs[GENERATION] == 2
     assert mean_distance(history[-POPULATION:]) < mean_distance(history[:POPULATION])
+
+
+def test_hundreds_of_generations_are_no_problem() -> None:
+    history = []
+    # Few points in each of many generations: Optuna would go back through them by recursion.
+    for index in range(1500):
+        params = {"x": index % 7 - 3.0, "y": index % 5 - 2.0}
+        history.append(Trial(params, {GENERATION: index}, "done", values(params)))
+    (point,) = nsgaii().propose(history, 1, 0, len(history))
+    assert point.attrs[GENERATION] == 1499

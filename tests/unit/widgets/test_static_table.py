@@ -125,3 +125,26 @@ def test_many_metrics_are_cut_with_the_objective_first() -> None:
         == ["lr", "epoch", "acc", *(f"m{i}" for i in range(METRIC_LIMIT - 1))][: len(heads) - 4]
     )
     assert "m63" not in heads
+
+
+def test_the_front_of_several_objectives_is_marked_by_a_sign_and_a_word() -> None:
+    story = Story()
+    story.run(1, acc=0.5, lr=0.1)
+    story.run(2, acc=0.4, lr=0.2)
+    metrics = {"acc": [2, 0.1, 0.9, [0.9, 0.1]], "loss": [1, 2.0, 2.0, [2.0]]}
+    for number in (1, 2):
+        key = f"v{number:04d}.2"
+        story.tell("job.intended", key=key)
+        story.tell(
+            "job.reported", key=key, metrics=metrics if number == 1 else {"acc": [1, 0, 0, [0]]}
+        )
+        story.tell("job.observed", key=key, state="done")
+    both = (Objective("acc", "maximize", "max"), Objective("loss", "minimize"))
+    found = table(story, objectives=both)
+    assert "<th>Pareto</th>" in found
+    assert "<th>max(acc)</th><th>loss</th>" in found
+    assert "<td>v0001 ★</td><td>done</td><td>front</td>" in found
+    assert "<td>v0002</td><td>done</td><td></td>" in found
+    assert "<td>0.9000</td><td>2.000</td>" in found
+    assert "1 in the Pareto front" in found
+    assert "Pareto" not in table(story)

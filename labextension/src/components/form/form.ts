@@ -12,8 +12,10 @@ import { canStart, FormFoot } from "./foot";
 import { WRITE_CELL, type WriteCell } from "./writecell";
 import { askHome } from "./home";
 import type { CheckedForm, FormState, FormContent, ScanOption } from "./messages";
-import { type Field, ObjectiveField, OptionField } from "./options";
+import { ObjectivesField } from "./objectives";
+import { type Field, OptionField } from "./options";
 import { RowList } from "./rowlist";
+import { SaveFile } from "./savefile";
 
 /** The options that make one sentence: the class of their width, and the words after each. */
 const SENTENCE: Record<string, [width: string, word: string]> = {
@@ -49,6 +51,7 @@ export class Form {
   /** The field of the number of trials, which shows the size of the grid while it is empty. */
   private readonly trials: OptionField[] = [];
   private readonly foot: FormFoot;
+  private readonly saving: SaveFile;
   private readonly checks: FormChecks;
   private checked: CheckedForm | null = null;
   /** The user has pressed Start and waits for a check. */
@@ -71,6 +74,7 @@ export class Form {
       goTo: (field) => this.goTo(field),
       label: (field) => this.label(field),
     });
+    this.saving = new SaveFile(link, state);
     this.checks = new FormChecks(link, {
       answered: (answer) => this.answered(answer),
       waiting: (why) => this.foot.waiting(why),
@@ -92,6 +96,7 @@ export class Form {
 
   dispose(): void {
     this.checks.dispose();
+    this.saving.dispose();
     this.element.remove();
   }
 
@@ -121,7 +126,7 @@ export class Form {
   }
 
   private makeSettings(): HTMLElement {
-    const objective = new ObjectiveField(this.content.metrics, this.state, () => this.check());
+    const objective = new ObjectivesField(this.content.metrics, this.state, () => this.check());
     this.fields.push(objective);
     const search = h("div", { class: "gf-options" });
     search.append(h("span", { class: "gg-q" }, t("Objective")), objective.element);
@@ -198,8 +203,9 @@ export class Form {
   private makeCell(): HTMLElement {
     const title = h("h4", {}, t("The cell it writes"));
     setAttributes(this.pre, { "aria-label": t("The cell it writes") });
-    const bar = h("div", { class: "gf-bar" }, title, h("span", { class: "gg-sp" }), this.copy);
-    return h("div", { class: "gf-cell" }, bar, this.pre);
+    const space = h("span", { class: "gg-sp" });
+    const bar = h("div", { class: "gf-bar" }, title, space, this.saving.button, this.copy);
+    return h("div", { class: "gf-cell" }, bar, this.saving.line, this.pre);
   }
 
   /** Draws what takes the place of the form once its cell was written. */

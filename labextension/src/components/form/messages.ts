@@ -226,6 +226,7 @@ function asParameterChoice(name: string, choice: Loose): ParameterChoice {
     by_step: choice["by_step"] === true,
     log: choice["log"] === true,
     ordered: choice["ordered"] === true,
+    written: choice["written"] === true,
   };
 }
 

@@ -1,4 +1,4 @@
-/** The fields of the options of a scan, and the field of the objective. */
+/** The fields of the options of a scan. */
 import { h, setAttributes, setText } from "../ui/dom";
 import { t } from "../ui/i18n";
 import { clip, full } from "../ui/text";
@@ -121,62 +121,5 @@ export class OptionField implements Field {
     this.box.value = suggestion;
     this.box.focus();
     this.set(suggestion);
-  }
-}
-
-/** The objective: a direction and a metric. The metrics of the notebook are suggested. */
-export class ObjectiveField implements Field {
-  readonly flag = "--maximize";
-  readonly element: HTMLElement;
-  readonly complaint = new ComplaintBox(() => undefined);
-  private readonly box: HTMLInputElement;
-  private readonly list = h("datalist", { id: newId() });
-  private readonly warning = h("div", { class: "gg-q gf-warning" });
-
-  constructor(
-    private readonly metrics: readonly string[],
-    private readonly state: FormState,
-    private readonly changed: () => void,
-  ) {
-    const directions = ["maximize", "minimize"].map((name) => ({ value: name, text: t(name) }));
-    const look = { label: t("Direction"), value: state.direction, width: "gf-choice" };
-    const direction = select(look, directions, (value) => this.setDirection(value));
-    const help = t("Metric; max(NAME) or min(NAME) counts its best epoch");
-    const metric = { label: t("Metric"), value: state.metric, width: "gf-metric", title: help };
-    this.box = input({ ...metric, hint: t("a metric") }, (text) => this.setMetric(text));
-    this.box.setAttribute("list", this.list.id);
-    this.element = h("div", { class: "gf-line" }, direction, this.box, this.list);
-    this.element.append(this.warning, this.complaint.element);
-    this.suggest();
-  }
-
-  update(checked: CheckedForm): void {
-    const flags = [this.flag, "--minimize"];
-    const complaint = checked.errors.find(({ field }) => flags.includes(field)) ?? null;
-    this.complaint.update(complaint, [this.box], [this.box]);
-    const warning = complaint ? "" : full(checked.warning ?? "");
-    this.warning.hidden = !warning;
-    setText(this.warning, warning);
-  }
-
-  focus(): void {
-    this.box.focus();
-  }
-
-  private setMetric(text: string): void {
-    this.state.metric = text;
-    this.changed();
-  }
-
-  private setDirection(direction: string): void {
-    this.state.direction = direction === "minimize" ? "minimize" : "maximize";
-    this.suggest();
-    this.changed();
-  }
-
-  private suggest(): void {
-    const best = this.state.direction === "minimize" ? "min" : "max";
-    const texts = this.metrics.flatMap((name) => [`${best}(${name})`, name]);
-    this.list.replaceChildren(...texts.map((value) => h("option", { value })));
   }
 }

@@ -1,13 +1,13 @@
 /** One parameter of the form: its name and default, how it varies, and its values. */
 import { h, setText } from "../ui/dom";
 import { t } from "../ui/i18n";
-import { type MenuItem, PopupMenu } from "../ui/popup";
+import type { MenuItem } from "../ui/popup";
 import { RadioButtons } from "../ui/radios";
 import { clip, full } from "../ui/text";
 import { ComplaintBox, input, select, toggle } from "./inputs";
 import type { CheckedForm, InputName, Parameter } from "./messages";
 import { type Kind, KINDS, type ParameterChoice } from "./rows";
-import type { RowEvents, RowView } from "./rowview";
+import { type RowEvents, rowMenu, type RowView } from "./rowview";
 
 /** The input that a complaint about no input in particular is tied to. */
 const FIRST_INPUT: Record<Kind, InputName> = {
@@ -49,7 +49,7 @@ export class ParameterRow implements RowView {
       h("div", { class: "gf-kinds" }, this.kinds.element, this.impossibleKinds()),
       this.values,
       this.points,
-      new PopupMenu(() => this.menuItems(), t("More for %1", name)).element,
+      rowMenu(() => this.menuItems(), t("More for %1", name)),
     );
     this.draw();
   }

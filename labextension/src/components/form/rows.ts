@@ -38,6 +38,8 @@ export interface ParameterChoice extends AnyRow {
   /** The range has only low, low + step and so on. */
   by_step: boolean;
   log: boolean;
+  /** The line is written also where it has the notebook's own value. */
+  written: boolean;
   /** The order of a list means something. */
   ordered: boolean;
 }

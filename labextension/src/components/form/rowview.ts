@@ -1,6 +1,6 @@
 /** What all rows of the form have in common. */
 import { h } from "../ui/dom";
-import type { MenuItem } from "../ui/popup";
+import { type MenuItem, PopupMenu } from "../ui/popup";
 import type { CheckedForm } from "./messages";
 
 /** What a row asks of the list around it. */
@@ -29,3 +29,7 @@ export function lineOf(label: string, word: string, title: string): HTMLElement 
   element.append(h("div", { class: "gf-name", title }, h("span", { class: "gg-c" }, word)));
   return element;
 }
+
+/** Makes the menu of a row, behind three dots; its label tells it from those of others. */
+export const rowMenu = (items: () => MenuItem[], label: string): HTMLElement =>
+  new PopupMenu(items, label).element;

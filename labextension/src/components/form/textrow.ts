@@ -1,12 +1,12 @@
 /** Rows of one text: a condition, a constraint, or lines of the cell as they are. */
 import { h, setAttributes, setText } from "../ui/dom";
 import { t } from "../ui/i18n";
-import { type MenuItem, PopupMenu } from "../ui/popup";
+import type { MenuItem } from "../ui/popup";
 import { clip } from "../ui/text";
 import { ComplaintBox, input, textarea } from "./inputs";
 import type { CheckedForm } from "./messages";
 import type { TextRow } from "./rows";
-import { lineOf, type RowEvents, type RowView } from "./rowview";
+import { lineOf, type RowEvents, rowMenu, type RowView } from "./rowview";
 
 /** What a row of text says of itself: its label, its explanation, and an example. */
 const LOOKS = {
@@ -60,8 +60,8 @@ export class TextRowView implements RowView {
     if (this.box) values.append(this.box);
     if (chooser) values.append(chooser);
     values.append(this.complaint.element);
-    const more = new PopupMenu(() => [...menu(), ...events.moves()], t("More for this row"));
-    this.element.append(values, this.points, more.element);
+    const more = rowMenu(() => [...menu(), ...events.moves()], t("More for this row"));
+    this.element.append(values, this.points, more);
   }
 
   update(checked: CheckedForm): void {

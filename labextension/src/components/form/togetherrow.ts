@@ -2,11 +2,11 @@
 import { button, h, setText } from "../ui/dom";
 import { t } from "../ui/i18n";
 import { icon } from "../ui/icons";
-import { type MenuItem, PopupMenu } from "../ui/popup";
+import type { MenuItem } from "../ui/popup";
 import { ComplaintBox, input, select } from "./inputs";
 import type { CheckedForm } from "./messages";
 import type { TogetherRow } from "./rows";
-import { lineOf, type RowEvents, type RowView } from "./rowview";
+import { lineOf, type RowEvents, rowMenu, type RowView } from "./rowview";
 
 /** What the table asks of the list around it. */
 export interface TogetherEvents extends RowEvents {
@@ -34,8 +34,8 @@ export class TogetherView implements RowView {
     const title = t("These parameters take their values together, row by row");
     this.element = lineOf(label, t("together"), title);
     const values = h("div", { class: "gf-formula" }, this.table, this.complaint.element);
-    const more = new PopupMenu(() => this.menuItems(), t("More for this row"));
-    this.element.append(values, this.points, more.element);
+    const more = rowMenu(() => this.menuItems(), t("More for this row"));
+    this.element.append(values, this.points, more);
     this.draw();
   }
 

@@ -7,7 +7,7 @@ import { RankMenu } from "../scan/rankmenu";
 import { scanMenuItems } from "../scan/scanmenu";
 import { announcement, lostSentence, rankedSentence, RELOAD } from "../scan/sentences";
 import type { ScanStore, StoreChange } from "../scan/store";
-import { h, near, setText } from "../ui/dom";
+import { h, near, setAttributes, setText } from "../ui/dom";
 import { DrawTimer } from "../ui/drawtimer";
 import { keepKeys } from "../ui/keys";
 import type { MenuItem } from "../ui/popup";
@@ -80,6 +80,8 @@ export class LiveTable {
     );
     this.drawTimer = new DrawTimer(() => this.drawing.rowsChanged());
     this.element.classList.toggle("gg-fill", options.fill === true);
+    // The output of a cell cuts off a menu that is longer than a table of few rows.
+    setAttributes(this.element, { "data-grows": options.fill !== true });
     this.parts.toolbar.input.value = this.arrangement.filterText;
     this.assemble();
     this.listen();

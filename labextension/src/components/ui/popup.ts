@@ -19,6 +19,11 @@ const STEPS: Record<string, (index: number, count: number) => number> = {
   End: (_, count) => count - 1,
 };
 
+/** An element that cuts off what is below it, and may become higher instead. */
+const GROWS = "[data-grows]";
+
+const bottomOf = (element: Element): number => element.getBoundingClientRect().bottom;
+
 const moreButton = (label: string): HTMLElement =>
   button(label, [icon("more")], { class: "gg-i", "aria-haspopup": "menu" });
 
@@ -52,15 +57,20 @@ export class PopupMenu {
   show(on: boolean): void {
     this.list.hidden = !on;
     this.button.setAttribute("aria-expanded", String(on));
+    this.grow(0);
     if (!on) return;
     const items = this.items();
     this.list.replaceChildren(...items.map((item) => this.entry(item)));
-    this.focus(
-      Math.max(
-        0,
-        items.findIndex(({ checked }) => checked),
-      ),
-    );
+    const around = this.element.closest(GROWS);
+    if (around) this.grow(bottomOf(this.list) - bottomOf(around));
+    const chosen = items.findIndex(({ checked }) => checked);
+    this.focus(Math.max(0, chosen));
+  }
+
+  /** Makes what is around the menu so many pixels higher while it is open. */
+  private grow(pixels: number): void {
+    const around = this.element.closest<HTMLElement>(GROWS);
+    if (around) around.style.paddingBottom = pixels > 0 ? `${Math.ceil(pixels)}px` : "";
   }
 
   private entry({ text, act, checked }: MenuItem): HTMLElement {
