@@ -87,10 +87,6 @@ class Growth:
             parts = [f"{left_out:,} things before", *parts[left_out:]]
         return f"Extended by {'; '.join(parts)}."
 
-    def is_own(self, point: int) -> bool:
-        """Return whether the user gave point number `point`, at the start or in an extension."""
-        return point < self.original.own_points or bool(self.own_from(point))
-
     def own_after(self, point: int) -> list[dict[str, Any]]:
         """Return the own points that are not proposed yet, where `point` is the next one."""
         return [
