@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from jupyter_gridgpu.model import notes
 from jupyter_gridgpu.model.job import MESSAGE_LIMIT
 from jupyter_gridgpu.model.metrics import thinned
 from jupyter_gridgpu.model.ranking import in_rank
@@ -88,6 +89,9 @@ def _head(record: Record) -> str:
     if origin and origin.changes:
         changes = html_name("; ".join(origin.changes), TEXT_SHOWN)
         sentences.append(f"Changed: {changes}.")
+    extended = notes.extended(record.view)
+    if extended:
+        sentences.append(html_name(extended, TEXT_SHOWN))
     if not record.finished:
         sentences.append("It has not ended yet.")
     return f"<h1>{html_text(scan.name)}</h1><p>{' '.join(sentences)}</p>"
