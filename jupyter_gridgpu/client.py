@@ -57,8 +57,8 @@ class ScanHandle(ScanReader):
     def state(self) -> str:
         """The state of the scan: running, paused, done, stopped or orphaned.
 
-        A scan is orphaned if it has not ended and no runner drives it. Raises StorageError if the
-        journal cannot be read.
+        A scan is orphaned if it has not ended, or a command waits, and no runner drives it. Raises
+        StorageError if the journal cannot be read.
         """
         if self.view.finished and not inbox.pending(self.paths.inbox):
             # A command is in the journal before it leaves the inbox. If one left the inbox since
@@ -69,9 +69,11 @@ class ScanHandle(ScanReader):
         if self._runner_starts() or lease.held(self.paths.lock):
             # If the view says that the scan has ended, a command in the inbox will make it go on.
             return "running" if self.view.finished else self.view.state
-        # The runner may have finished between the last look and this one.
+        # The runner may have finished between the last look and this one. A command that it has not
+        # seen waits for another runner: whoever left it was killed before it started one.
         self.refresh()
-        return self.view.state if self.view.finished else "orphaned"
+        ended = self.view.finished and not inbox.pending(self.paths.inbox)
+        return self.view.state if ended else "orphaned"
 
     def _runner_starts(self) -> bool:
         """Return whether a runner was started just now, by this process or with a command."""
@@ -213,7 +215,7 @@ class ScanHandle(ScanReader):
         variants: list[str] | None = None,
         trials: int | None = None,
         accept: bool | Sequence[str] = False,
-        **extension: Any,
+        **added: Any,
     ) -> str:
         """Leave a command for the runner, and start a runner if there is none.
 
@@ -235,25 +237,12 @@ class ScanHandle(ScanReader):
         more: dict[str, Any] = {}
         said = inbox.command_text(action, variants)
         if action == "extend":
-            more, said = self._extension(trials=trials, **extension)
+            more, said = _extension(self, trials=trials, **added)
         if action in STARTING:
             scan_secrets.keep(self.scan)
         inbox.post(self.paths.inbox, action, variants, **more)
         self.revive()
         return f"Asked for: {said}"
-
-    def _extension(self, **request: Any) -> tuple[dict[str, Any], str]:
-        """Return what a command that extends the scan says, and a text for the user."""
-        # Imported late: most commands read no space and no notebook.
-        from jupyter_gridgpu.planning.extension_request import ExtensionRequest, checked
-        from jupyter_gridgpu.runner import extending
-
-        self.refresh()
-        waiting = map(inbox.read, inbox.pending(self.paths.inbox))
-        with self.lock:
-            view = extending.pending(self.view, waiting)
-        found = checked(view, self.paths, ExtensionRequest(**request))
-        return extension.to_json(found.extension), found.text()
 
     def _goes_on(self, action: str) -> bool:
         """Return whether a command lets this scan go on although it has ended."""
@@ -284,6 +273,23 @@ class ScanHandle(ScanReader):
         if not lease.held(self.paths.lock):
             self._spawned = time.time()
             spawn(self.folder)
+
+
+def _extension(handle: ScanHandle, **request: Any) -> tuple[dict[str, Any], str]:
+    """Return what a command that extends a scan says, and a text for the user."""
+    # Imported late: most commands read no space and no notebook.
+    from jupyter_gridgpu.planning.extension_request import ExtensionRequest, checked
+    from jupyter_gridgpu.runner import extending
+
+    handle.refresh()
+    waiting = inbox.pending(handle.paths.inbox)
+    if waiting:
+        # Who left them may have been killed before a runner was started.
+        handle.revive()
+    with handle.lock:
+        view = extending.pending(handle.view, map(inbox.read, waiting))
+    found = checked(view, handle.paths, ExtensionRequest(**request))
+    return extension.to_json(found.extension), found.text()
 
 
 Handle = TypeVar("Handle", bound=ScanHandle)

@@ -51,9 +51,9 @@ class Extension:
         if self.repeats is not None:
             parts.append(f"{self.repeats:,} repeats")
         if self.points:
-            parts.append(_count(len(self.points), "own point"))
+            parts.append(count_text(len(self.points), "own point"))
         if self.trials:
-            parts.append(f"{self.trials:,} points more")
+            parts.append(f"{count_text(self.trials, 'point')} more")
         return parts
 
 
@@ -344,5 +344,6 @@ def _short(text: str) -> str:
     return text if len(text) <= TEXT_LIMIT else text[: TEXT_LIMIT - 1] + "…"
 
 
-def _count(number: int, what: str) -> str:
+def count_text(number: int, what: str) -> str:
+    """Return a number with the word for what it counts: `1 point`, `2 points`."""
     return f"{number:,} {what}{'' if number == 1 else 's'}"

@@ -71,14 +71,28 @@ class Growth:
         return replace(self.scan, space=extensions.extended(self.scan.space, extension))
 
     def sentence(self, trials: int) -> str:
-        """Return what the scan was extended by, with `trials` points of its sampler in all."""
+        """Return what the scan was extended by, with `trials` points of its sampler in all.
+
+        It is empty if that is nothing.
+        """
         parts = [part for item in self.extensions for part in item.texts()]
         if trials:
-            parts.append(f"{trials:,} points more")
+            parts.append(f"{extensions.count_text(trials, 'point')} more")
+        if not parts:
+            return ""
         left_out = len(parts) - PARTS_SHOWN
         if left_out > 0:
             parts = [f"{left_out:,} things before", *parts[left_out:]]
         return f"Extended by {'; '.join(parts)}."
+
+    def own_after(self, point: int) -> list[dict[str, Any]]:
+        """Return the own points that are not proposed yet, where `point` is the next one."""
+        return [
+            params
+            for first, points in self._own
+            for number, params in enumerate(points, first)
+            if number >= point
+        ]
 
     def own_from(self, point: int) -> tuple[dict[str, Any], ...]:
         """Return the own points from number `point` on, as far as they follow each other."""

@@ -19,12 +19,17 @@ SILENT_S = 30.0
 
 
 def note(view: ScanView, now: float) -> str | None:
-    """Return one sentence about the scan as a whole, or None if there is nothing to say.
+    """Return a sentence or two about the scan as a whole, or None if there is nothing to say.
 
     It says why the scan was stopped, that a batch system is not well, that all variants so far
     failed alike, that jobs ran in different images, that the objective is not what variants
-    report, or that the machine has slept. `now` is in Unix seconds.
+    report, or that the machine has slept; and, in a sentence of its own, what the scan was extended
+    by. `now` is in Unix seconds.
     """
+    return " ".join(filter(None, (_trouble(view, now), extended(view)))) or None
+
+
+def _trouble(view: ScanView, now: float) -> str | None:
     stopped = stopped_by(view)
     if stopped is not None:
         return stopped
@@ -46,6 +51,11 @@ def _not_run(view: ScanView) -> str | None:
     if any(variant.message != NOT_RUN for variant in view.variants.values()):
         return None
     return f"Imported, and not run yet: `gridgpu retry {view.scan.name}` runs the variants."
+
+
+def extended(view: ScanView) -> str | None:
+    """Return a sentence if the scan has more values, repeats or points than it began with."""
+    return view.growth.sentence(view.extra_trials) or None
 
 
 def slept(view: ScanView) -> str | None:

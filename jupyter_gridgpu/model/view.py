@@ -67,7 +67,6 @@ class ScanView:
         self.active: dict[str, VariantView] = {}  # those of which the backend may have a job
         self.running: dict[str, VariantView] = {}
         self.points = 0  # points that were proposed; variants of one point differ in their repeat
-        self.last_point: list[VariantView] = []  # the variants of the last point
         self._made: list[VariantView] = []  # by number
         self._idle = IdleNumbers()
         self._recent: dict[str, VariantView] = {}  # by id; the one that changed last is at the end
@@ -129,17 +128,12 @@ class ScanView:
         """Add a variant that was proposed; one with the same id is replaced."""
         self.variants[variant.id] = variant
         self._made[variant.number : variant.number + 1] = [variant]
-        if variant.point >= self.points:
-            self.points = variant.point + 1
-            self.last_point = []
-        if variant.point == self.points - 1:
-            self.last_point.append(variant)
+        self.points = max(self.points, variant.point + 1)
 
     def adopt(self, variants: Iterable[VariantView]) -> None:
         """Take over the variants of a cached fold as they are; `points` must be set already."""
         self._made = sorted(variants, key=lambda variant: variant.number)
         self.variants = {variant.id: variant for variant in self._made}
-        self.last_point = [variant for variant in self._made if variant.point == self.points - 1]
         by_change = sorted(self._made, key=lambda variant: variant.rev)
         self._recent = {variant.id: variant for variant in by_change}
         for variant in by_change:
@@ -202,9 +196,8 @@ class ScanView:
 
     def total(self) -> int:
         """Return how many variants there will be."""
-        if self.scan.recorded:
-            return max(len(self.variants), self.scan.recorded)
-        return max(len(self.variants), self.trials() * self.scan.space.repeat_count)
+        expected = self.scan.recorded or self.trials() * self.scan.space.repeat_count
+        return max(len(self.variants), expected)
 
     def trials(self) -> int:
         """Return how many points are to be proposed in all."""
@@ -281,8 +274,6 @@ def warnings_of(view: ScanView) -> list[str]:
     It begins with what the check of the request found before the scan was started.
     """
     found = list(view.scan.warnings)
-    if view.extra_trials or view.extensions:
-        found.append(view.growth.sentence(view.extra_trials))
     if view.unreadable == 1:
         found.append("1 event of the journal is unreadable.")
     elif view.unreadable:

@@ -368,7 +368,7 @@ def summary(view: ScanView, state: str, folder: str, foreign: str | None = None)
     Programs of users read this object, so it is simpler than the messages to the browser.
     """
     best = view.best()
-    slept = notes.slept(view)
+    said = [text for text in (notes.slept(view), notes.extended(view)) if text]
     more: dict[str, Any] = {}
     if view.by is not None:
         more["by"] = view.by.text
@@ -382,7 +382,7 @@ def summary(view: ScanView, state: str, folder: str, foreign: str | None = None)
         "profile": view.scan.profile or None,
         "best": best.id if best else None,
         **more,
-        "warnings": [*warnings_of(view), *([slept] if slept else [])],
+        "warnings": [*warnings_of(view), *said],
         "stopped_by": notes.stopped_by(view),
         "variants": [_variant(variant, folder) for variant in view.changed_since(-1)],
     }

@@ -10,7 +10,13 @@ from typing import Any
 
 from jupyter_gridgpu.errors import SpaceError, UsageError
 from jupyter_gridgpu.model.axis_words import REPEATS_LIMIT
-from jupyter_gridgpu.model.extension import TRIALS_LIMIT, Extension, require_axes, to_json
+from jupyter_gridgpu.model.extension import (
+    TRIALS_LIMIT,
+    Extension,
+    count_text,
+    require_axes,
+    to_json,
+)
 from jupyter_gridgpu.model.grammar import space_of
 from jupyter_gridgpu.model.plain_values import NotPlain, plain
 from jupyter_gridgpu.model.program import meant_by
@@ -53,7 +59,7 @@ class CheckedExtension:
         """Return what is asked for, and what is to be said of it, as the rest of a sentence."""
         what = "; ".join(self.extension.texts())
         if self.extension.grows:
-            what += f" ({self.variants:,} variant{'' if self.variants == 1 else 's'} more)"
+            what += f" ({count_text(self.variants, 'variant')} more)"
         return " ".join([f"{what}.", *self.warnings])
 
 

@@ -105,6 +105,8 @@ def _check_own(view: ScanView, space: Space, wanted: Extension) -> None:
     for ident, variant in view.variants.items():
         with contextlib.suppress(SpaceError):
             known[point_key(space.point(given_by(variant.params)).chosen)] = ident
+    for waiting in view.growth.own_after(view.points):
+        known[point_key(waiting)] = "a point that waits"
     for number, point in enumerate(wanted.points, 1):
         walked = space.point(meant_by(point))
         if walked.broken is not None:

@@ -23,6 +23,7 @@ from jupyter_gridgpu.store import points as points_file
 from jupyter_gridgpu.store.paths import read_json
 
 PROPOSE_AT_ONCE = 1000  # points of a sampler that does not learn
+MISSING_AT_ONCE = 10_000  # variants whose point is known
 ADAPTIVE_AT_ONCE = 10  # points under way, if neither user nor backend limits the jobs
 
 
@@ -62,10 +63,13 @@ class PointProposer:
             self._sampler, self._space, self._untried = samplers.load_for(spec), spec.space, None
         if self._untried is None:
             self._untried = self._without_given(self._sampler)
-        self._propose_missing(self._untried)
+        missing = policy.missing_variants(view)
+        lost = self._propose_missing(self._untried, missing[:MISSING_AT_ONCE])
+        if len(missing) > MISSING_AT_ONCE:
+            return  # ids are given in the order in which variants are due
         left = view.trials() - view.points
         points = self._given_points(left) or self._sampled_points(self._untried, left)
-        self._record(view.points, points)
+        self._record(view.points, points, lost)
 
     def _given_points(self, left: int) -> list[Proposal]:
         """Return the next points by which the user extended the scan: they need no results."""
@@ -82,12 +86,15 @@ class PointProposer:
         index = view.growth.sampled_before(view.points)
         return sampler.propose(self._history(), count, self._scan.spec.seed, index)
 
-    def _record(self, first: int, proposals: list[Proposal]) -> None:
-        """Record the variants of some new points, of which the first has this number."""
-        view = self._scan.view
+    def _record(self, first: int, proposals: list[Proposal], lost: int) -> None:
+        """Record the variants of some new points, of which the first has this number.
+
+        The next `lost` ids belong to variants that could not be found again, and stay free.
+        """
+        if not proposals:
+            return
         repeats = range(self._space.repeat_count)
-        # Ids that belong to variants which could not be found again stay free.
-        ids = islice(policy.free_ids(view), len(policy.missing_variants(view)), None)
+        ids = islice(policy.free_ids(self._scan.view), lost, None)
         self._scan.record(
             *(
                 self._proposed(next(ids), point, repeat, proposal)
@@ -139,14 +146,13 @@ class PointProposer:
         # The number is rounded up: a point whose repeats do not all fit keeps every slot busy.
         return -(-free // self._space.repeat_count)
 
-    def _propose_missing(self, sampler: Sampler) -> None:
-        """Record the variants that points lack.
+    def _propose_missing(self, sampler: Sampler, missing: list[tuple[str, int, int]]) -> int:
+        """Record variants that points lack, and return how many could not be found.
 
         They were due to a killed runner, their first record is damaged, or they are more repeats.
         """
-        missing = policy.missing_variants(self._scan.view)[:PROPOSE_AT_ONCE]
         if not missing:
-            return
+            return 0
         # By point; all variants of one agree in what the sampler said.
         known = {variant.point: variant for variant in self._scan.view.variants.values()}
         found = []
@@ -159,6 +165,7 @@ class PointProposer:
             if proposal is not None:
                 found.append(self._proposed(ident, point, repeat, proposal))
         self._scan.record(*found)
+        return len(missing) - len(found)
 
     def _known_proposal(self, sampler: Sampler, ident: str, point: int) -> Proposal | None:
         """Return the proposal of a point without variants, from what a job of it still tells."""

@@ -53,7 +53,7 @@ def chart(handle: ScanHandle) -> Any:
         _panels(altair, handle, tables, rows, metric, names) for metric, rows in rows_of.items()
     ]
     made = charts[0] if len(charts) == 1 else altair.vconcat(*charts)
-    return made.properties(datasets=altair.Datasets(**tables))
+    return made.properties(datasets=tables)
 
 
 def _panels(

@@ -11,7 +11,7 @@ from tests.kit import eventually
 
 from .helpers import one_sentence, options, space
 from .lab import Lab
-from .notebooks import LONG, Executed
+from .notebooks import LONG, TRAINING_PARAMETERS, Executed
 
 
 def test_stop_one_variant(lab: Lab) -> None:
@@ -136,6 +136,26 @@ def test_extend(lab: Lab) -> None:
     assert [variant["attempts"] for variant in body["variants"]] == [1] * 4
     assert before == {variant["id"]: variant["params"] for variant in body["variants"][:2]}
     assert lab.marks() == sorted(str(variant["params"]["n"]) for variant in body["variants"])
+
+
+def test_extend_by_values_and_repeats(lab: Lab) -> None:
+    """A grid gets values and repeats, also while its runner is dead; nothing runs twice."""
+    axes = ["-p", "n = [1, 2]", "-p", "seed = repeats(1)", *space(mark=str(lab.mark), steps=1)]
+    notebook = lab.notebook(parameters=f"{TRAINING_PARAMETERS}\nseed = 0")
+    scan = lab.start(notebook, *axes, *options("--parallel 2"))
+    assert scan.wait()["state"] == "done"
+    eventually(lambda: not scan.runners())
+    scan.gridgpu("extend", "--add", "n = [3]")
+    scan.kill_runner()
+    assert "given twice" in one_sentence(scan.gridgpu("extend", "--add", "n = [3]", code=2).stderr)
+    scan.gridgpu("extend", "--repeats", "2", "--add", "n = 4")
+    body = eventually(lambda: done if len((done := scan.wait())["variants"]) == 8 else None)
+    assert [variant["state"] for variant in body["variants"]] == ["done"] * 8
+    assert [variant["attempts"] for variant in body["variants"]] == [1] * 8
+    places = {(variant["params"]["n"], variant["params"]["seed"]) for variant in body["variants"]}
+    assert places == {(n, seed) for n in (1, 2, 3, 4) for seed in (0, 1)}
+    assert lab.marks() == sorted("11223344")
+    assert body["warnings"] == ["Extended by n = 3; n = 4; 2 repeats."]
 
 
 def test_commands_left_while_nobody_drives_the_scan(lab: Lab) -> None:

@@ -42,6 +42,21 @@ def test_a_scan_with_a_command_on_its_way_has_not_ended(ended: ScanHandle) -> No
     assert len(inbox.pending(ended.paths.inbox)) == 1
 
 
+def test_a_command_whose_client_was_killed_waits_for_a_runner(
+    ended: ScanHandle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inbox.post(ended.paths.inbox, "extend", add=[{"name": "lr", "kind": "choice", "values": [3]}])
+    (path,) = inbox.pending(ended.paths.inbox)
+    os.utime(path, (1e9, 1e9))
+    assert ended.state == "orphaned"
+    started: list[Path] = []
+    monkeypatch.setattr(client, "spawn", started.append)
+    with pytest.raises(UsageError, match="lr: 3 is given twice"):
+        ended.extend(add={"lr": [3]})
+    ended.command("resume")
+    assert started == [ended.folder] * 2
+
+
 @pytest.mark.parametrize("action", ["stop", "pause", "resume"])
 def test_what_has_ended_cannot_be_stopped(ended: ScanHandle, action: str) -> None:
     with pytest.raises(UsageError, match="has ended already"):

@@ -16,6 +16,7 @@ from jupyter_gridgpu.cli.app import gridgpu, main
 from jupyter_gridgpu.client import ScanHandle
 from jupyter_gridgpu.errors import UsageError
 from jupyter_gridgpu.model.scan import fingerprint
+from jupyter_gridgpu.server.command_body import parse_command
 from jupyter_gridgpu.store import home, inbox
 from jupyter_gridgpu.testing.examples import notebook_json, small_scan
 
@@ -150,6 +151,19 @@ def test_new_values_need_new_points_of_a_sampler(make: Make) -> None:
     with pytest.raises(UsageError, match="All 3 points of small are proposed already"):
         handle.command("extend", add={"lr": [0.5]})
     assert "2 points more" in handle.command("extend", add={"lr": [0.5]}, trials=2)
+
+
+def test_the_body_of_a_request_extends_a_scan(make: Make) -> None:
+    handle = make(sampler="random", trials=3)
+    body = parse_command(
+        b'{"action": "extend", "trials": 1, "add": ["lr = 0.5", "m = integer(3, 4)"], "repeats": 3,'
+        b' "points": [{"lr": 0.5, "opt": "adam"}]}'
+    )
+    said = handle.command(body.action, body.variants, body.trials, **body.more)
+    assert said == (
+        "Asked for: lr = 0.5; m = integer(3, 4); 3 repeats; 1 own point; 1 point more"
+        " (9 variants more)."
+    )
 
 
 def test_lines_of_a_program_run_nothing(make: Make) -> None:

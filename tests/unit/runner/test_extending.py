@@ -18,7 +18,7 @@ from jupyter_gridgpu.model.view import ScanView
 from jupyter_gridgpu.runner import policy
 from jupyter_gridgpu.runner.extending import applicable, check_extension, pending
 from jupyter_gridgpu.runner.loop import Runner
-from jupyter_gridgpu.store import fold_cache, home, inbox
+from jupyter_gridgpu.store import fold_cache, home, inbox, points
 from jupyter_gridgpu.store.journal import JournalReader
 from jupyter_gridgpu.store.paths import ScanPaths, write_json
 from jupyter_gridgpu.testing.examples import Story, small_scan
@@ -111,10 +111,10 @@ def test_old_variants_stay_and_new_ones_come_behind(tmp_path: Path, sampler: str
             assert proposed(paths) == now
         paths.journal.write_bytes(written + b"".join(lines))
         seen = now
-    points = {point for _, point, _, _ in seen}
+    numbers = {point for _, point, _, _ in seen}
     repeats = 4
-    assert len(seen) == len(points) * repeats
-    assert len(points) == (5 * 3 if is_grid else 4 + 2 * 4 + 1)
+    assert len(seen) == len(numbers) * repeats
+    assert len(numbers) == (5 * 3 if is_grid else 4 + 2 * 4 + 1)
     if is_grid:
         values = {(params["a"], params["b"]) for *_, params in seen}
         assert values == {(a, b) for a in (1, 2, 7, 8, 9) for b in (5, 6, 7)}
@@ -230,6 +230,22 @@ def test_a_cached_fold_has_the_extensions(tmp_path: Path, monkeypatch: pytest.Mo
     text = paths.fold.read_text()
     paths.fold.write_text(text.replace('"name": "a"', '"name": "moon"').replace('"a"', '"moon"'))
     assert fold_cache.read(paths, view.growth.original) is None
+
+
+def test_a_grid_with_own_points_at_its_start_grows_too(tmp_path: Path) -> None:
+    space = "a = [1, 2, 3]\nb = [5, 6]\nseed = repeats(2)"
+    own = [{"a": 2, "b": 6}, {"a": 1, "b": 5}]
+    lines = points.own_lines(parse_space(space), own)
+    paths = scan_folder(tmp_path, space=space, own_points=2, recorded_digest=points.digest(lines))
+    paths.points.write_text(lines)
+    ask(paths, "a = [4]", repeats=3)  # before anything is proposed
+    seen = proposed(paths)
+    ask(paths, "b = [7]", repeats=4)
+    now = proposed(paths)
+    assert now[: len(seen)] == seen
+    assert [params for *_, params in seen[:2]] == [{**own[0], "seed": 0}, {**own[0], "seed": 1}]
+    places = [(params["a"], params["b"], params["seed"]) for *_, params in now]
+    assert len(places) == len(set(places)) == 4 * 3 * 4
 
 
 REFUSED: list[tuple[dict[str, Any], dict[str, Any], str]] = [
