@@ -257,12 +257,12 @@ describe("the start", () => {
     const { one } = stage();
     const writeText = vi.fn().mockResolvedValue(undefined);
     vi.stubGlobal("navigator", { clipboard: { writeText } });
-    one(".gf-copy").click();
+    one(".gf-copy:not([aria-expanded])").click();
     await vi.advanceTimersByTimeAsync(0);
     expect(writeText).toHaveBeenCalledOnce();
-    expect(one(".gf-copy").textContent).toBe("Copied");
+    expect(one(".gf-copy:not([aria-expanded])").textContent).toBe("Copied");
     later(2000);
-    expect(one(".gf-copy").textContent).toBe("Copy");
+    expect(one(".gf-copy:not([aria-expanded])").textContent).toBe("Copy");
     vi.unstubAllGlobals();
   });
 });
