@@ -130,7 +130,9 @@ class CellReader:
         seen: set[str] = set()
         for name in names:
             if not is_parameter_name(name):
-                raise SpaceError(f"Line {node.lineno}: a name has more than 200 characters.")
+                raise SpaceError(
+                    f"Line {node.lineno}, {name[:40]}…: a name has more than 200 characters."
+                )
             if name in place.scope.given or name in seen:
                 raise SpaceError(f"Line {node.lineno}: {name} is given twice; keep one of the two.")
             seen.add(name)
