@@ -32,7 +32,8 @@ def count_points(
     `made` is the plan of the cell, or None if the request has an error. `factors` in the answer are
     numbers whose product is the number of variants; numbers that are not known are None.
     """
-    space = (rows.space if rows else None) or Space({})
+    # Counting a grid may take a second, and the space of a plan is counted already.
+    space = made.scan.space if made else (rows.space if rows else None) or Space({})
     sizes = rows.sizes if rows else {}
     grid, trials = _grid_size(space), None
     if made is not None:

@@ -21,6 +21,17 @@ from tests.browser.pages import (
 )
 
 pytestmark = pytest.mark.timeout(240)
+# With a row of each kind.
+FORM = """\
+%%gridscan train_all.ipynb --form --minimize loss --maximize acc
+lr = uniform(0.1, 0.3, step=0.1)
+if lr > 0.1:  # only for large steps
+    epochs = [4, 8]
+else:
+    epochs = 2
+assert lr * epochs < 2
+# kept as it is
+pause = min(lr, len([1]))"""
 AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
 # Returns [rule, its help, the first elements that break it] of each serious finding.
 SERIOUS = """async () => {
@@ -40,7 +51,7 @@ def open_all(lab: Lab, page: Page) -> None:
     write_notebook(lab.folder / "train_all.ipynb", train, tagged=True)
     body = "lr = [0.1, 0.2, 0.3, 0.4]\nepochs = 8\npause = 0.1"
     scan = f"%%gridscan train_all.ipynb --name all --minimize loss --parallel 2\n{body}"
-    cells = ["%load_ext jupyter_gridgpu", "%gridscan train_all.ipynb", scan]
+    cells = ["%load_ext jupyter_gridgpu", FORM, scan]
     write_notebook(lab.folder / "all.ipynb", cells)
     lab.open(page, "all.ipynb")
     run_cells(page, 3)

@@ -8,6 +8,8 @@ import type { CheckedForm } from "./messages";
 import type { TextRow } from "./rows";
 import { lineOf, type RowEvents, rowMenu, type RowView } from "./rowview";
 
+/** So many lines are shown at once. */
+const MOST_LINES = 12;
 /** What a row of text says of itself: its label, its explanation, and an example. */
 const LOOKS = {
   if: {
@@ -53,7 +55,7 @@ export class TextRowView implements RowView {
     chooser: HTMLElement | null = null,
   ) {
     const { label, title } = LOOKS[row.row];
-    const word = row.row === "text" ? "" : row.row;
+    const word = row.row === "text" ? t("lines") : row.row;
     this.element = lineOf(rowLabel(row), word, t(title));
     this.box = this.makeBox(t(label));
     const values = h("div", { class: "gf-formula" });
@@ -88,7 +90,10 @@ export class TextRowView implements RowView {
       this.rename();
       this.events.changed();
     };
-    return row === "text" ? textarea(look, set) : input(look, set);
+    if (row !== "text") return input(look, set);
+    const box = textarea(look, set);
+    box.rows = Math.min(text.split("\n").length, MOST_LINES);
+    return box;
   }
 
   /** The row, and the group of those below it, are called by what is typed. */
