@@ -216,9 +216,10 @@ def gridscan(notebook: str | Path, space: str | Mapping[str, Any] | Space, **opt
         maximize (str | Sequence[str] | None): The metric to make large: `"acc"` counts its last
             value, `"max(acc)"` its best epoch. Default: variants are not ranked. A list is several
             objectives: then there is no single best, and `pareto()` has the Pareto front.
-        minimize (str | Sequence[str] | None): The metric to make small, beside `maximize` or
-            instead of it.
+        minimize (str | Sequence[str] | None): The metric to make small, likewise.
         trials (int | None): How many points to try. Default: all of a grid.
+        points (str | Path | None): A CSV or JSON file with points of your own, which come first.
+        warm_start (str | Path | Scan | Sequence): Scans whose results the sampler learns from.
         sampler (str | None): grid, random, sobol, tpe, nsgaii or cmaes. Default: grid if it fits,
             or tpe.
         seed (int): Seed of the sampler. Default: 0.
@@ -294,6 +295,10 @@ def _check_options(function: str, options: dict[str, Any]) -> None:
     # A user may give one path, but a scan holds a tuple of texts.
     if "files" in options:
         options["files"] = _as_texts(options["files"] or ())
+    if "warm_start" in options:
+        options["warm_start"] = _as_texts(options["warm_start"] or ())
+    if isinstance(options.get("points"), Path):
+        options["points"] = str(options["points"])
 
 
 def _warned(made: Plan, level: int = 3) -> Plan:
@@ -303,11 +308,12 @@ def _warned(made: Plan, level: int = 3) -> Plan:
     return made
 
 
-def _as_texts(files: str | Path | Iterable[str | Path]) -> tuple[str, ...]:
-    """Return one file or several as a tuple of texts."""
-    if isinstance(files, (str, Path)):
-        return (str(files),)
-    return tuple(str(file) for file in files)
+def _as_texts(
+    given: str | Path | ScanHandle | Iterable[str | Path | ScanHandle],
+) -> tuple[str, ...]:
+    """Return one file or scan, or several, as a tuple of texts."""
+    items = (given,) if isinstance(given, (str, Path, ScanHandle)) else given
+    return tuple(str(item.folder if isinstance(item, ScanHandle) else item) for item in items)
 
 
 def start(made: Plan) -> Scan:

@@ -8,16 +8,9 @@ from typing import Any
 from jupyter_gridgpu.cli.output import echo
 from jupyter_gridgpu.cli.space_options import space_text
 from jupyter_gridgpu.errors import UsageError
+from jupyter_gridgpu.planning import scan_file
 from jupyter_gridgpu.planning.options import to_options
 from jupyter_gridgpu.planning.request import Plan, plan
-from jupyter_gridgpu.planning.scan_file import (
-    ScanFile,
-    check_named,
-    is_scan_file,
-    read,
-    save,
-    save_again,
-)
 
 
 class ScanRequest:
@@ -32,8 +25,8 @@ class ScanRequest:
         """Read the file, if one is named. Raises UsageError."""
         self._target = target
         self._given = given
-        self._file: ScanFile | None = None
-        if not is_scan_file(target):
+        self._file: scan_file.ScanFile | None = None
+        if not scan_file.is_scan_file(target):
             self._space = space_text(space, params)
             return
         if space is not None or params:
@@ -41,7 +34,7 @@ class ScanRequest:
             raise UsageError(
                 f"{target} has a space of its own: change its lines there, and leave {word} out."
             )
-        self._file = read(target)
+        self._file = scan_file.read(target)
 
     def plan(self) -> Plan:
         """Return the plan, and say which options are other ones than the file has."""
@@ -54,9 +47,9 @@ class ScanRequest:
 
     def save(self, path: str | None, overwrite: bool) -> str:
         """Write the request into a file if one is named, and return a sentence about it."""
-        check_named(path, overwrite)
+        scan_file.check_named(path, overwrite)
         if path is None:
             return ""
         if self._file is None:
-            return save(path, self._target, self._space, self._given, overwrite=overwrite)
-        return save_again(self._file, self._given, path, overwrite)
+            return scan_file.save(path, self._target, self._space, self._given, overwrite=overwrite)
+        return scan_file.save_again(self._file, self._given, path, overwrite)

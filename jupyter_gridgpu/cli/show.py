@@ -61,7 +61,7 @@ def _save(handle: client.ScanHandle, path: str | None, overwrite: bool, as_json:
     scan_file.check_named(path, overwrite)
     if path is None:
         return
-    first, *others = save_scan(handle.scan, path, overwrite)
+    first, *others = save_scan(handle.scan, handle.paths.points, path, overwrite)
     # With --json, stdout must have one object only.
     echo(first, err=as_json)
     if handle.foreign is not None:

@@ -50,7 +50,7 @@ def _read(space: str) -> str:
         # The size is checked before the file is read, since a data set may be huge.
         if path.stat().st_size > SPACE_BYTES:
             raise UsageError(f"--space {space} is larger than {SPACE_BYTES // 1000} kB.")
-        return read_bounded(path, SPACE_BYTES, users_opener).decode()
+        return read_bounded(path, SPACE_BYTES, users_opener).decode("utf-8-sig")
     except OSError as error:
         raise UsageError(f"--space {space} cannot be read: {why(error, path)}.") from None
     except UnicodeDecodeError:

@@ -58,9 +58,9 @@ class CellReader:
         """Return what the user should know of the cell, in sentences."""
         if not self._meant:
             return ()
-        listed = ", ".join(sorted(self._meant))
+        names = ", ".join(sorted(self._meant))
         return (
-            f"{listed}: a parameter of the scan and a variable of the notebook have this name;"
+            f"{names}: a parameter of the scan and a variable of the notebook have this name;"
             " the lines below the parameter mean the parameter.",
         )
 
@@ -254,7 +254,10 @@ class CellReader:
                 raise SpaceError(f"{name} cannot be computed from itself.")
             if line > node.lineno:
                 raise SpaceError(f"{name} is given only in line {line}; move that line up.")
-            raise SpaceError(f"{name} has no value here, since line {line} is in another branch.")
+            raise SpaceError(
+                f"{name} has no value here, since line {line} is in another branch: give it one in"
+                " this branch, too."
+            )
 
     def _evaluate(self, expression: ast.expr, place: Place) -> Any:
         """Return the value of an expression that reads no parameter but constant ones."""

@@ -38,10 +38,10 @@ class Exhausted(Exception):
 
 @dataclass(frozen=True)
 class Early:
-    """A constraint or a derived value, tried before the line of the cell where it stands.
+    """A constraint, or a value that no choice in between changes, tried before its own line.
 
-    It may be too early, since a constraint in between may leave out what it cannot be computed for.
-    So an error is no error here, and the line itself comes at its own place again.
+    A constraint in between may leave out the points at which it has no value. So an error means
+    nothing here, and the line comes once more at its own place.
     """
 
     step: Assign | Require
@@ -265,7 +265,7 @@ class Tally:
             return after, read
         expression = _expression(inner)
         names = frozenset() if expression is None else expression.names
-        # The early value is only a try: what is read behind it may be given again at its own line.
+        # What comes before needs not the name itself, but what its value is computed of.
         return self._given(step, inner, after), (read - {inner.name}) | names
 
     def _times(self, draw: Draw, after: Counter) -> Counter:

@@ -162,11 +162,8 @@ class _Compiler:
         if handle is None:
             raise NoValue(_refusal(node))
         made: Run = handle(node, depth + 1)
-        if self.reads == reads and not isinstance(node, (ast.List, ast.Tuple)):
-            # `9**9**9` has no value at any point, so it is refused before there is one.
-            value = made({})
-            return lambda values: value
-        return made
+        is_list = isinstance(node, (ast.List, ast.Tuple))
+        return made if is_list or self.reads > reads else _computed(made)
 
     def _all(self, nodes: list[ast.expr], depth: int) -> list[Run]:
         return [self.compile(node, depth) for node in nodes]
@@ -233,6 +230,19 @@ class _Compiler:
         if node.keywords:
             raise NoValue(f"{word}(...) takes no values by name here")
         return operations.called(word, self._all(node.args, depth))
+
+
+def _computed(made: Run) -> Run:
+    """Return the function of a part that reads no name, which is computed once and for all."""
+    try:
+        value = made({})
+    except NoValue as fault:
+        if str(fault) == operations.TOO_LARGE:
+            # `9**9**9` is a slip, wherever it stands.
+            raise
+        # `n == 0 or units % n == 0` with a variable n may have a part that is never computed.
+        return made
+    return lambda values: value
 
 
 def _is_number(node: ast.expr) -> bool:

@@ -23,6 +23,9 @@ from jupyter_gridgpu.model.plain_values import NotPlain, plain
 _SCOPES = (ast.DictComp, ast.GeneratorExp, ast.Lambda, ast.ListComp, ast.SetComp)
 # Parts that an Expression cannot have. Where they read no parameter, their value stands for them.
 _COMPUTED = (ast.Attribute, ast.Call, ast.JoinedStr, ast.Subscript, *_SCOPES)
+# Parts around them that are computed as a whole, since `x` may be there only if `y` holds in
+# `table["x"] if y else 3`.
+_AROUND = (ast.BinOp, ast.BoolOp, ast.Compare, ast.IfExp, ast.List, ast.Tuple, ast.UnaryOp)
 Evaluate = Callable[[ast.expr], Any]
 
 
@@ -58,7 +61,8 @@ class _Folder(ast.NodeTransformer):
     def visit(self, node: ast.AST) -> Any:
         if isinstance(node, ast.Name):
             return self._name(node)
-        if isinstance(node, _COMPUTED) and names_of(node).isdisjoint(self._parameters):
+        reads = not names_of(node).isdisjoint(self._parameters)
+        if isinstance(node, ast.expr) and not reads and _is_computed(node):
             return constant(self._evaluate(node), ast.unparse(node))
         if isinstance(node, (ast.NamedExpr, *_SCOPES)):
             # The Expression refuses it as a whole.
@@ -75,6 +79,13 @@ class _Folder(ast.NodeTransformer):
         if node.id in self._variables:
             return constant(self._variables[node.id], node.id)
         raise SpaceError(f"{node.id} is neither a parameter in a line above nor a variable.")
+
+
+def _is_computed(node: ast.AST) -> bool:
+    """Return whether a part has to be computed by Python."""
+    if isinstance(node, _AROUND):
+        return any(isinstance(part, _COMPUTED) for part in ast.walk(node))
+    return isinstance(node, _COMPUTED)
 
 
 def constant(value: Any, source: str) -> ast.expr:

@@ -14,7 +14,7 @@ from jupyter_gridgpu.errors import SpaceError
 from jupyter_gridgpu.model import extension as extensions
 from jupyter_gridgpu.model.extension import Extension
 from jupyter_gridgpu.model.scan import ScanSpec
-from jupyter_gridgpu.model.space import Space
+from jupyter_gridgpu.model.space import GRID_LIMIT, Space
 
 EXTENSIONS_LIMIT = 100  # of the space, or by own points: each one costs at every look at the scan
 PARTS_SHOWN = 8  # of what was added, in a sentence
@@ -48,7 +48,9 @@ class Growth:
             raise SpaceError(f"A scan can be extended {EXTENSIONS_LIMIT} times; start a new scan.")
         made = extensions.from_json(record)
         scan = self.grown(made)
-        if (scan.points() + self.own_points) * scan.space.repeat_count > VARIANTS_LIMIT:
+        # Counting the points of a grid may take a second, and there may be many extensions.
+        is_small = scan.trials is None and (scan.space.product() or 0) <= GRID_LIMIT
+        if not is_small and scan.total() > VARIANTS_LIMIT:
             raise SpaceError(f"The scan would have more than {VARIANTS_LIMIT:,} variants.")
         self.scan = scan
         if made.add:

@@ -6,7 +6,7 @@ values to. Which draws a point needs depends on the values that were chosen befo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Union
 
@@ -117,29 +117,24 @@ def _key(names: tuple[str, ...], keys: dict[str, int]) -> str:
     return key if keys[key] == 1 else f"{key} ({keys[key]})"
 
 
-@dataclass(frozen=True)
-class GrownDraw:
-    """A draw that has got more values, and those that it had before."""
+def with_axes(steps: Sequence[Step], axes: Mapping[str, Searched]) -> list[Step]:
+    """Return the steps with other axes for some draws, which their keys name."""
+    made: list[Step] = []
+    for step in steps:
+        if isinstance(step, Draw):
+            made.append(Draw(step.key, step.names, axes.get(step.key, step.axis)))
+        elif isinstance(step, Fork):
+            then, otherwise = with_axes(step.then, axes), with_axes(step.otherwise, axes)
+            made.append(Fork(step.condition, tuple(then), tuple(otherwise)))
+        else:
+            made.append(step)
+    return made
 
-    names: tuple[str, ...]
-    old: Container[str]  # the texts of its values
 
-    def is_new(self, params: Mapping[str, Any]) -> bool:
-        """Return whether a point has one of the new values."""
-        if not all(name in params for name in self.names):
-            return False
-        values = [params[name] for name in self.names]
-        return repr(values[0] if len(values) == 1 else values) not in self.old
-
-
-def grown_draws(before: Sequence[Draw], now: Sequence[Draw]) -> list[GrownDraw]:
-    """Return the draws of a space that had fewer values before it was extended."""
-    pairs = zip(before, now)
-    return [
-        GrownDraw(draw.names, frozenset(map(repr, axis_values(old.axis))))
-        for old, draw in pairs
-        if old.axis != draw.axis
-    ]
+def only_new(old: Searched, new: Searched) -> Choice:
+    """Return the values that an axis has got since it was the other one; both have an end."""
+    known = set(map(repr, axis_values(old)))
+    return Choice(tuple(value for value in axis_values(new) if repr(value) not in known))
 
 
 def draws_in(steps: Sequence[Step]) -> Iterator[Draw]:

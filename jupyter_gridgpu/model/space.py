@@ -30,9 +30,10 @@ from jupyter_gridgpu.model.program import (
     decided,
     draws_in,
     given_by,
-    grown_draws,
+    only_new,
     steps_of,
     walk,
+    with_axes,
 )
 from jupyter_gridgpu.model.statements import (
     STATEMENTS_LIMIT,
@@ -255,12 +256,22 @@ class Space:
             yield from space.new_points()
 
     def new_points(self) -> Points:
-        """Yield the points of the grid that the space did not have before it was extended."""
-        points = walker(self._open, last)(self._known, {})
+        """Yield the points of the grid that the space did not have before it was extended.
+
+        They come axis by axis: first those with a new value of the first axis that has some.
+        """
         if self.before is None:
-            return points
-        grown = grown_draws(self.before.draws, self.draws)
-        return (point for point in points if any(draw.is_new(point) for draw in grown))
+            yield from walker(self._open, last)(self._known, {})
+            return
+        axes: dict[str, Choice | Range] = {}
+        for old, draw in zip(self.before.draws, self.draws):
+            if old.axis == draw.axis:
+                continue
+            only = {**axes, draw.key: only_new(old.axis, draw.axis)}
+            for point in walker(with_axes(self._open, only), last)(self._known, {}):
+                if all(name in point for name in draw.names):
+                    yield point
+            axes[draw.key] = old.axis
 
     def grid_size(self) -> int | None:
         """Return how many points a full grid has, or None where an axis is continuous.
@@ -271,8 +282,11 @@ class Space:
         """
         return self._grid_size
 
-    def _product(self) -> int | None:
-        """Return the size of the grid of a plain space."""
+    def product(self) -> int | None:
+        """Return the size of the grid without conditions and constraints, which it never exceeds.
+
+        It is None where an axis is continuous, and SIZE_LIMIT at most.
+        """
         size = 1
         for draw in self.draws:
             values = axis_size(draw.axis)
@@ -285,7 +299,7 @@ class Space:
     @cached_property
     def _grid_size(self) -> int | None:
         if not self.statements:
-            return self._product()
+            return self.product()
         try:
             return min(Tally().count(self._open, self._known), SIZE_LIMIT)
         except Endless:

@@ -10,7 +10,7 @@ from typing import Any
 
 from jupyter_gridgpu.errors import SpaceError
 from jupyter_gridgpu.model.axes import Axis, Choice, Fixed, Range, Repeats
-from jupyter_gridgpu.model.expressions import parse
+from jupyter_gridgpu.model.expressions import Expression, parse
 from jupyter_gridgpu.model.form_cell import assignments, python_text
 from jupyter_gridgpu.model.space import Space
 from jupyter_gridgpu.model.statements import Assign, Derived, Require, Statement, Together, When
@@ -57,8 +57,8 @@ def _aligned(sides: dict[str, str]) -> list[str]:
 
 def _block(statement: When | Require, word: str = "if") -> list[str]:
     if isinstance(statement, Require):
-        return [f"assert {statement.condition.text}"]
-    found = [f"{word} {statement.condition.text}:"]
+        return [f"assert {_expression(statement.condition)}"]
+    found = [f"{word} {_expression(statement.condition)}:"]
     found += [INDENT + line for line in _lines(statement.statements) or ["pass"]]
     other = statement.otherwise
     if len(other) == 1 and isinstance(other[0], When):
@@ -75,10 +75,18 @@ def right_side(statement: Assign | Together) -> str:
     return _right_side(statement.what)
 
 
+def _expression(expression: Expression) -> str:
+    """Return an expression as it can stand in a line: without comments, in one line."""
+    text = expression.text.strip()
+    # `a, b` needs parentheses.
+    simple = text.isprintable() and "#" not in text and not isinstance(parse(text), ast.Tuple)
+    return text if simple else ast.unparse(parse(text))
+
+
 def _right_side(what: Axis | Derived) -> str:
     """Return what stands right of the `=`."""
     if isinstance(what, Derived):
-        text = what.expression.text
+        text = _expression(what.expression)
         # A bare list could be several values.
         is_list = isinstance(parse(text), (ast.List, ast.Tuple))
         return f"fixed({text})" if is_list else text

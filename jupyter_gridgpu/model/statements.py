@@ -22,8 +22,8 @@ from jupyter_gridgpu.model.axes import Axis, Fixed, Repeats
 from jupyter_gridgpu.model.expressions import Expression, quoted
 
 LEVELS = 20  # of conditions in each other; each `elif` is one
-# Of a space that has more than assignments of axes, without those of one value: going through its
-# points takes a level of recursion or two for each.
+# The lines of a space that is not plain, without those of one value: the walk through its points
+# is as deep as there are such lines, or twice as deep, and Python bounds the depth.
 STATEMENTS_LIMIT = 200
 TOO_MANY = (
     f"The space has more than {STATEMENTS_LIMIT} lines beside those with one value, and conditions,"

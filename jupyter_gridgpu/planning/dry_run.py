@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from jupyter_gridgpu.model.objective import Objective
-from jupyter_gridgpu.model.scan import ScanSpec
+from jupyter_gridgpu.model.scan import ScanSpec, as_asked
 from jupyter_gridgpu.model.space import Axis, Choice, Fixed, Range
 from jupyter_gridgpu.model.space_cell import cell_body
 from jupyter_gridgpu.model.units import number_text
@@ -97,7 +97,7 @@ def plan_json(scan: ScanSpec) -> dict[str, Any]:
     if scan.profile:
         body |= {"profile": scan.profile, "options": profile_words(scan)}
     else:
-        body["options"] = ["--on", scan.backend, *_other_words(scan)]
+        body["options"] = ["--on", as_asked(scan).backend, *_other_words(scan)]
     return body
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from jupyter_gridgpu.errors import SpaceError
 from jupyter_gridgpu.model.scan import ScanSpec
-from jupyter_gridgpu.model.space import Space
+from jupyter_gridgpu.model.space import SIZE_LIMIT, Space
 from jupyter_gridgpu.model.statements import Require, Statement, When
 
 
@@ -23,7 +23,8 @@ def left_by_constraints(scan: ScanSpec) -> tuple[int, int] | None:
         left, size = scan.space.grid_size(), whole.grid_size()
     except SpaceError:  # without them, an expression may have no value
         return None
-    return None if left is None or size is None else (left, size)
+    # So many points are not counted.
+    return None if left is None or size is None or size >= SIZE_LIMIT else (left, size)
 
 
 def _without_constraints(statements: Iterable[Statement]) -> list[Statement]:

@@ -17,18 +17,17 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_gridgpu.errors import SpaceError, UsageError
-from jupyter_gridgpu.model.axes import alike, value_in
+from jupyter_gridgpu.model.axes import Searched, alike, value_in
 from jupyter_gridgpu.model.expressions import quoted
 from jupyter_gridgpu.model.numbers import to_float
 from jupyter_gridgpu.model.program import Draw, Walk, point_key
 from jupyter_gridgpu.model.space import GRID_LIMIT, Choice, Space
-from jupyter_gridgpu.planning.dry_run import axis_text
 from jupyter_gridgpu.planning.parameter import short_text
 from jupyter_gridgpu.planning.point_rows import NOTHING, Cell, PointRow, rows
 from jupyter_gridgpu.store import points
 from jupyter_gridgpu.store.home import user_path
 
-NAMES_SHOWN = 8
+VALUES_SHOWN = 8
 CLOSE = 1e-9  # how much a computed value may differ, relatively: its text may be rounded
 
 
@@ -51,6 +50,8 @@ def own_points(path: str | None, space: Space) -> OwnPoints:
     """Return the points of the file that `--points` names, if it does. Raises UsageError."""
     if path is None:
         return OwnPoints()
+    if not isinstance(path, str) or not path:
+        raise UsageError(f"--points {short_text(path)}: give the path of a file.")
     found = read_points(path, space)
     variants = len(found) * space.repeat_count
     if variants > GRID_LIMIT:
@@ -119,7 +120,7 @@ def _check_names(row: PointRow, space: Space) -> None:
                 f"{name} counts the repeats, and each point has all of them: leave {name} out."
             )
         if name not in set(space):
-            known = list(space.searched)[:NAMES_SHOWN]
+            known = list(space.searched)[:VALUES_SHOWN]
             raise row.refused(
                 f"{short_text(name)} is no parameter of the space. Leave it out, or give it values"
                 f" in the space; these vary: {', '.join(known)}."
@@ -136,7 +137,7 @@ def _chosen(row: PointRow, draw: Draw) -> Any:
         found = [list(value) for value in draw.axis.values if _is_row(cells, value)][:1]
     if found:
         return found[0]
-    takes = f"the space takes {axis_text(draw.axis)}"
+    takes = f"the space takes {_values_text(draw.axis)}"
     for name, cell in zip(draw.names, cells, strict=True):
         if cell.empty:
             raise row.refused(
@@ -147,6 +148,17 @@ def _chosen(row: PointRow, draw: Draw) -> Any:
     raise row.refused(
         f"{', '.join(draw.names)} {verb} {shown}, and {takes}. Change the point or the space."
     )
+
+
+def _values_text(axis: Searched) -> str:
+    """Say in words which values an axis has, each as it has to be written."""
+    if isinstance(axis, Choice):
+        shown = ", ".join(short_text(value) for value in axis.values[:VALUES_SHOWN])
+        left = len(axis.values) - VALUES_SHOWN
+        return f"one of {shown}" + (f" and {left:,} others" if left > 0 else "")
+    kind = "whole numbers" if axis.whole else "numbers"
+    step = "" if axis.step is None else f" in steps of {axis.step!r}"
+    return f"{kind} from {axis.low!r} to {axis.high!r}{step}"
 
 
 def _meant(cell: Cell, axis: Any) -> list[Any]:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import random
 from collections import deque
+from collections.abc import Iterable, Mapping
+from itertools import islice
 from typing import Any
 
 from jupyter_gridgpu.errors import SpaceError
@@ -38,10 +40,10 @@ def point_warnings(notebook: Notebook, space: Space, sampler: str) -> tuple[str,
         # Counting the points computes only what decides about them.
         deque(space.grid(), maxlen=0)
         # Of a space that was extended, only new points are to be looked at.
-        point = next(space.new_points(), {})
-        _check_derived(notebook, space, space.complete(point))
+        points = (space.complete(point) for point in islice(space.new_points(), SAMPLE))
+        _check_derived(notebook, space, points)
         return ()
-    _check_derived(notebook, space, drawn_point(space, choose).params)
+    drawn_point(space, choose)  # it says so if there is none
     walks: list[Walk] = []
     failed: list[str] = []
     for _ in range(SAMPLE):
@@ -50,6 +52,7 @@ def point_warnings(notebook: Notebook, space: Space, sampler: str) -> tuple[str,
         except SpaceError as error:
             failed.append(str(error))
     met = sum(walk.broken is None for walk in walks)
+    _check_derived(notebook, space, (walk.params for walk in walks if walk.broken is None))
     found = []
     if sampler == "nsgaii" and space.has_conditions:
         found.append(
@@ -66,8 +69,9 @@ def point_warnings(notebook: Notebook, space: Space, sampler: str) -> tuple[str,
     return tuple(found)
 
 
-def _check_derived(notebook: Notebook, space: Space, params: dict[str, Any]) -> None:
-    """Raise SpaceError if a derived value at one point is of the wrong kind for its parameter."""
-    for name, axis in space.lines():
-        if axis is None and name in params and name in notebook.parameters:
+def _check_derived(notebook: Notebook, space: Space, points: Iterable[Mapping[str, Any]]) -> None:
+    """Raise SpaceError if a derived value at a point is of the wrong kind for its parameter."""
+    derived = {name for name, axis in space.lines() if axis is None}
+    for params in points:
+        for name in derived.intersection(params, notebook.parameters):
             check_axis(notebook.parameters[name], Fixed(params[name]), notebook.path.name)

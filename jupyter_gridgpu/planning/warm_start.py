@@ -97,9 +97,9 @@ class _Taker:
         Raises UnknownScan or StorageError.
         """
         folder = home.find(name)
-        self.before = home.load(folder)
         journal = JournalReader(ScanPaths(folder).journal)
-        self._view = ScanView(self.before).apply_all(journal.events())
+        self._view = ScanView(home.load(folder)).apply_all(journal.events())
+        self.before = self._view.scan  # with the space that it was extended to
         self._scan = scan
         self._whole_only = whole_only
         self.results: list[EarlierResult] = []

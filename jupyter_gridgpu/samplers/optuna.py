@@ -186,11 +186,7 @@ class NsgaIISampler(OptunaSampler):
 
     def _attrs(self, trial: Trial) -> dict[str, Any]:
         """Return the generation of a trial: the first one for what others have proposed."""
-        from optuna.samplers import NSGAIISampler
-
-        if trial.source == SAMPLED:
-            return trial.attrs
-        return {getattr(NSGAIISampler, "_GENERATION_KEY", "nsga2:generation"): 0}
+        return trial.attrs if trial.source == SAMPLED else {GENERATION: 0}
 
 
 class CmaEsSampler(OptunaSampler):

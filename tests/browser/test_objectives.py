@@ -12,7 +12,7 @@ from tests.browser.pages import panel, panel_job, panel_scan, row, run_cells, ta
 from tests.kit import eventually
 
 pytestmark = pytest.mark.timeout(240)
-ON_FRONT = re.compile("^on the Pareto front")
+ON_FRONT = "on the Pareto front"
 
 
 def open_scan(lab: Lab, page: Page, name: str, train: list[str], cell: str) -> None:

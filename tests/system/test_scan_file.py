@@ -38,7 +38,8 @@ for cell in (
     "%gridscan run scan.yaml",
 ):
     print("CELL", shell.run_cell(cell).success)
-save_scan(g.open_scan("train").scan, "shown.yaml")
+scan = g.open_scan("train")
+save_scan(scan.scan, scan.paths.points, "shown.yaml")
 for scan in (
     g.gridscan("train.ipynb", space, maximize="acc", save="python.yaml"),
     g.run_file("scan.yaml"),

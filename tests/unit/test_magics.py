@@ -143,6 +143,12 @@ def test_the_help_tells_of_the_form(shell: InteractiveShell) -> None:
 def test_a_dry_run_of_a_cell_starts_nothing(shell: InteractiveShell, scans_home: Path) -> None:
     _, printed, _ = run(shell, "%%gridscan train.ipynb --dry-run\nlr = [0.1, 0.2]")
     assert "would run as 2 variants" in printed
+    Path("own.csv").write_text("lr\n0.2\n")
+    _, printed, _ = run(shell, "%%gridscan train.ipynb --points own.csv --dry-run\nlr = [0.1, 0.2]")
+    assert "2 variants (1 of them your own, then sampler grid)" in printed
+    success, printed, _ = run(shell, "%%gridscan train.ipynb --points own.csv\nlr = [0.1, 0.3]")
+    assert not success
+    assert "own.csv, line 2: lr is 0.2, and the space takes one of 0.1, 0.3" in printed
     assert not scans_home.exists()
 
 

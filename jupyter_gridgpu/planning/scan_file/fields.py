@@ -17,6 +17,13 @@ from jupyter_gridgpu.queues.yaml_values import DeclarationError, shown
 
 VERSION = 1
 FIELDS = ("version", "notebook", "space", "options")
+# What a user may write instead of an option, and what is meant.
+_OTHER_WORDS = {
+    "profile": "on: NAME",
+    "backend": "on: NAME",
+    "objective": "maximize: NAME",
+    "metric": "maximize: NAME",
+}
 VALUES_LIMIT = 10_000  # of one option
 _WHOLE = re.compile(r"[+-]?[0-9]{1,19}")
 _FLAGS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
@@ -127,6 +134,8 @@ def _unknown_option(word: str) -> str:
     plain = word.strip("-").replace("_", "-")
     if plain in known:
         return f"{word[:40]!r} is written {plain} here"
+    if plain in _OTHER_WORDS:
+        return f"there is no option {plain}; write `{_OTHER_WORDS[plain]}`"
     for declared in dataclasses.fields(Options):
         old = wording_of(declared).old_word
         if old == f"--{plain}":

@@ -5,12 +5,12 @@
 
 from __future__ import annotations
 
-import glob
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from jupyter_gridgpu.errors import UsageError
 from jupyter_gridgpu.store import home
 
 
@@ -30,6 +30,18 @@ PATHS: dict[str, Callable[[str], bool]] = {
     "warm_start": _has_slash,
 }
 FILES = "files"
+SUFFIXES = (".yaml", ".yml")  # of a file of a scan
+
+
+def is_scan_file(path: str | Path) -> bool:
+    """Return whether a path names a file of a scan, by its ending."""
+    return Path(path).suffix.lower() in SUFFIXES
+
+
+def check_named(path: str | Path | None, overwrite: bool) -> None:
+    """Raise UsageError for `--overwrite` without `--save`, which would do nothing."""
+    if overwrite and path is None:
+        raise UsageError("--overwrite is for --save: give a file, or leave it out.")
 
 
 def from_file(text: str, folder: Path) -> Path:
@@ -59,12 +71,8 @@ def options_from_file(options: Mapping[str, Any], notebook: str, folder: Path) -
     beside = from_file(notebook, folder).parent
 
     def file_beside(text: str) -> str:
-        if _same(beside, str(folder)) or home.user_path(text).is_absolute():
-            return text
-        # Patterns must be relative.
-        if glob.has_magic(text):
-            return os.path.relpath(os.path.abspath(folder / text), os.path.abspath(beside))
-        return os.path.abspath(folder / text)
+        # Patterns must be relative, and what was relative is to be so again when it is saved.
+        return to_file(text, folder, beside)
 
     return _changed(options, lambda text: str(from_file(text, folder)), file_beside)
 

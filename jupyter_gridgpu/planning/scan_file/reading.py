@@ -36,7 +36,6 @@ from jupyter_gridgpu.store import home
 from jupyter_gridgpu.store.access import why
 from jupyter_gridgpu.store.opener import read_bounded, users_opener
 
-SUFFIXES = (".yaml", ".yml")
 FILE_BYTES = 1_000_000
 OBJECTIVES = ("maximize", "minimize")  # they are one choice: whoever gives one, replaces both
 SHOWN_LIMIT = 80  # characters of a value in a sentence
@@ -116,11 +115,6 @@ class ScanFile:
         if len(names) != 1 or names[0] not in lines:
             return text
         return f"{self.path}, line {lines[names[0]]}: {text}"
-
-
-def is_scan_file(path: str | Path) -> bool:
-    """Return whether a path names a file of a scan, by its ending."""
-    return Path(path).suffix.lower() in SUFFIXES
 
 
 def read(path: str | Path) -> ScanFile:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 import textwrap
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,12 +14,15 @@ from jupyter_gridgpu.planning.declaration import Options
 from jupyter_gridgpu.planning.environment_options import environment_of
 from jupyter_gridgpu.planning.scan_file.editing import Wanted, edited, fresh
 from jupyter_gridgpu.planning.scan_file.fields import option_fields
-from jupyter_gridgpu.planning.scan_file.paths import options_to_file, to_file
-from jupyter_gridgpu.planning.scan_file.reading import (
+from jupyter_gridgpu.planning.scan_file.paths import (
     SUFFIXES,
+    is_scan_file,
+    options_to_file,
+    to_file,
+)
+from jupyter_gridgpu.planning.scan_file.reading import (
     ScanFile,
     Written,
-    is_scan_file,
     read_text,
     text_at,
 )
@@ -83,7 +88,10 @@ def save(
                 f"--save {target}: it is there and describes another scan; say --overwrite to"
                 " change it, or name another file."
             )
-        write_atomic(target.resolve(), edited(old, written, wanted))
+        place = target.resolve()
+        mode = stat.S_IMODE(place.stat().st_mode)
+        write_atomic(place, edited(old, written, wanted))
+        os.chmod(place, mode)  # who may read it is for its owner to say
     except OSError as error:
         raise StorageError(f"{target} cannot be written: {why(error, target)}.") from None
     return f"Changed: {target}"
@@ -104,12 +112,6 @@ def save_again(
         overwrite=overwrite,
         source=file,
     )
-
-
-def check_named(path: str | Path | None, overwrite: bool) -> None:
-    """Raise UsageError for `--overwrite` without `--save`, which would do nothing."""
-    if overwrite and path is None:
-        raise UsageError("--overwrite is for --save: give a file, or leave it out.")
 
 
 def _scan_file_there(old: str, path: Path) -> Written:
@@ -136,9 +138,11 @@ def _wanted(
     given = _given(options)
     # It refuses a variable that holds a secret, and a secret with its value.
     environment_of(Options(env=given.get("env", ()), secret=given.get("secret", ())))
+    # To Python, all ends of lines are one.
+    lines = lines_of(space, variables).replace("\r\n", "\n").replace("\r", "\n")
     return Wanted(
         notebook=to_file(str(notebook), Path.cwd(), folder),
-        body=textwrap.dedent(lines_of(space, variables)).strip("\n"),
+        body=textwrap.dedent(lines).strip("\n").rstrip(),
         options=options_to_file(given, notebook, folder),
     )
 

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from jupyter_gridgpu.model import notes
 from jupyter_gridgpu.model.job import MESSAGE_LIMIT
 from jupyter_gridgpu.model.metrics import thinned
 from jupyter_gridgpu.model.ranking import in_rank
@@ -88,6 +89,9 @@ def _head(record: Record) -> str:
     if origin and origin.changes:
         changes = html_name("; ".join(origin.changes), TEXT_SHOWN)
         sentences.append(f"Changed: {changes}.")
+    extended = notes.extended(record.view)
+    if extended:
+        sentences.append(html_name(extended, TEXT_SHOWN))
     if not record.finished:
         sentences.append("It has not ended yet.")
     return f"<h1>{html_text(scan.name)}</h1><p>{' '.join(sentences)}</p>"
@@ -309,6 +313,11 @@ def _start_facts(record: Record, start: dict[str, Any]) -> Iterator[tuple[str, s
         "image digest": scan.container.digest,
         "sampler": scan.sampler,
         "seed of the sampler": scan.seed,
+        "own points": scan.own_points or None,
+        "learned from": "; ".join(
+            f"{earlier.results:,} results of {earlier.name} ({earlier.id})"
+            for earlier in scan.warm_start
+        ),
     }
     for what, value in facts.items():
         if value is not None and value != "":

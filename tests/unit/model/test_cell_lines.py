@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import os
 from itertools import permutations
 from typing import Any
 
@@ -85,8 +86,9 @@ def test_a_cell_says_all_of_it() -> None:
     )
 
 
+@pytest.mark.any_cell
 @given(statements(DISCRETE | CONTINUOUS))
-@settings(max_examples=50)
+@settings(max_examples=int(os.environ.get("GRIDGPU_TEST_EXAMPLES", "50")))
 def test_a_cell_of_a_space_means_the_space(made: list[Statement]) -> None:
     again = parse_space(cell_body(Space.of(made)))
     # The first round may write an expression in other words, and make a fixed value of what follows
@@ -96,6 +98,25 @@ def test_a_cell_of_a_space_means_the_space(made: list[Statement]) -> None:
     assert read.grid_size() == space.grid_size()
     if space.grid_size() is not None:
         assert list(read.grid()) == list(space.grid())
+
+
+@pytest.mark.parametrize(
+    "text", ["a > 1  # a comment", "(a\n > 1)", "a in\\\n[2, '#']", "  a > 1 ", "(a > 1)", "a == 2"]
+)
+def test_any_text_of_an_expression_stands_in_a_line(text: str) -> None:
+    condition = Expression(text)
+    axis = Assign("a", Choice((1, 2)))
+    when = When(condition, (Require(condition), Assign("b", Derived(condition))))
+    made: list[Statement] = [axis, when]
+    again = parse_space(cell_body(Space.of(made)))
+    assert list(again.grid()) == list(Space.of(made).grid()) == [{"a": 1}, {"a": 2}]
+    assert again.complete({"a": 2}) == {"a": 2, "b": True}
+
+
+def test_a_derived_list_is_written_as_one_value() -> None:
+    for text in ("a, 3", "(a, 3)", "[a, 3]"):
+        space = Space.of([Assign("a", Choice((1, 2))), Assign("b", Derived(Expression(text)))])
+        assert parse_space(cell_body(space)).complete({"a": 2}) == {"a": 2, "b": [2, 3]}
 
 
 VALUES = st.recursive(
@@ -133,7 +154,16 @@ def test_a_name_that_is_none_in_python_is_said(name: str) -> None:
         cell_body(Space({name: Fixed(1)}))
 
 
-NAMES = {"k": 3, "np": np, "a": 100, "names": ["x", "y"], "bad": math.nan, "later": 5}
+NAMES = {
+    "k": 3,
+    "np": np,
+    "a": 100,
+    "names": ["x", "y"],
+    "bad": math.nan,
+    "later": 5,
+    "zero": 0,
+    "few": {},
+}
 
 
 @pytest.mark.parametrize(
@@ -186,6 +216,11 @@ def test_what_a_line_reads_decides_what_it_is(text: str, read: list[Any]) -> Non
         # What the branch gives that is taken has one value behind it, too.
         ("n = 4\nif n > 2:\n  u = 8\nelse:\n  u = [1, 2]\nx = [u, 2 * u]", [{"x": 8}, {"x": 16}]),
         ("n = 4\nif n:\n  u = 8\nif u > 9:\n  x = [1, 2]", [{}]),
+        # Neither need a part of an expression that is never computed.
+        ("a = [1, 2]\nassert not zero or a % zero == 0", [{"a": 1}, {"a": 2}]),
+        ("a = [1, 2]\nassert a < (9 // zero if zero else 2)", [{"a": 1}]),
+        ("a = [1, 2]\nassert a < (few['x'] if 'x' in few else 2)", [{"a": 1}]),
+        ("a = [1, 2]\nassert a < few.get('x', 2) * len(names) / 2", [{"a": 1}]),
         # A constraint that never holds leaves out the points of its branch alone.
         ("a = [1, 2]\nif a > 1:\n  assert k > 5", [{"a": 1}]),
     ],

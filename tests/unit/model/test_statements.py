@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 import tracemalloc
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jupyter_gridgpu.errors import DamagedRecord, GridGpuError, SpaceError
@@ -52,7 +53,9 @@ EXAMPLE: list[Statement] = [
 ]
 
 
+@pytest.mark.any_cell
 @given(statements())
+@settings(max_examples=int(os.environ.get("GRIDGPU_TEST_EXAMPLES", "100")))
 def test_the_grid_is_the_filtered_product(made: list[Statement]) -> None:
     space = Space.of(made, DEFAULTS)
     points = list(space.grid())

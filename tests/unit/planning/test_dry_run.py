@@ -85,6 +85,8 @@ def test_points_that_constraints_leave_are_counted() -> None:
     # Without the constraint, an expression has no value at some points.
     scan = spec("a = [0, 1]\nassert a > 0\nif 1 // a > 0:\n    b = [1, 2]")
     assert "constraints leave" not in plan_text(scan, {})
+    lines = "".join(f"p{number} = integer(0, 10**6)\n" for number in range(4))
+    assert "constraints leave" not in plan_text(spec(f"{lines}assert p0 + p1 + p2 < p3"), {})
     sampled = spec("a = [1, 2]\nassert a < 2", sampler="random", trials=2)
     assert "points" not in plan_json(sampled)
 

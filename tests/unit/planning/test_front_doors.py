@@ -129,6 +129,12 @@ def test_an_odd_space_means_the_same_everywhere(
     assert repr(to_json(of_a_command(text, tmp_path))) == repr(to_json(space))
 
 
+def test_a_file_may_come_from_any_editor(tmp_path: Path) -> None:
+    path = tmp_path / "space.py"
+    path.write_bytes(b"\xef\xbb\xbflr = [1, 2]\r\nif lr > 1:\r\n\tx = 3\r\n")
+    assert list(space_apart(space_text(str(path), ("y = 2",)))) == ["lr", "x", "y"]
+
+
 @pytest.mark.parametrize(("text", "words"), REFUSED, ids=lambda value: str(value)[:40])
 def test_what_is_refused_is_refused_in_the_same_sentence(
     tmp_path: Path, text: str, words: str
@@ -196,6 +202,8 @@ def test_a_mapping_is_refused_in_the_sentence_of_the_lines(
         ("lr = [1, 2]\nx = 'a' < lr", {}, "`<` cannot compare a text and a number"),
         ("lr = [1, 2]\nx = str", {}, "type cannot be a parameter"),
         ("lr = [1, 2]\nx = lr if lr > 1 else 'a'", {}, "x"),
+        ("lr = [1, 2]\nx = lr if lr < 2 else 'a'", {}, "x"),
+        ("lr = uniform(0, 1)\nx = lr if lr < 0.9 else 'a'", {"trials": 3}, "x"),
         ("lr = 1\nif lr > 1:\n  units = 3", {}, "units"),
         ("ﬁt = [1, 2]", {}, "fit"),
         ("lr = [1, 2]\nif lr > 1: x = 2\nassert x > 5", {}, "No point of the grid meets `x > 5`"),

@@ -147,7 +147,7 @@ BAD: dict[str, tuple[str | bytes, str, str]] = {
     "too many values": (as_csv(HEAD, ONE, TWO + ",1"), "line 3", "8 values for 7 names"),
     "a comma too many": (as_csv(HEAD, ONE, "sgd,0,9" + TWO[7:]), "line 3", "A text with a comma"),
     "out of range": (changed("batch", "8"), "line 3", "batch is 8, .* whole numbers from 16 to"),
-    "beyond the range": (changed("momentum", "1"), "line 3", "numbers from 0.500 to 0.990"),
+    "beyond the range": (changed("momentum", "1"), "line 3", "takes numbers from 0.5 to 0.99"),
     "not whole": (changed("batch", "64.5"), "line 3", "batch is 64.5"),
     "between steps": (changed("drop", "0.25"), "line 3", "in steps of 0.1"),
     "infinite": (changed("momentum", "inf"), "line 3", "momentum is inf"),

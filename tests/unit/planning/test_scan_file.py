@@ -51,6 +51,7 @@ REFUSED = [
     (HEAD + LINES + "options: [gpus]\n", "line 4: options is a list"),
     (OPTIONS + "  gpu: 1\n", "line 5: there is no option 'gpu'; perhaps gpus is meant"),
     (OPTIONS + "  walltme: 2h\n", "line 5: there is no option 'walltme'; perhaps walltime is"),
+    (OPTIONS + "  profile: lab\n", "line 5: there is no option profile; write `on: NAME`"),
     (OPTIONS + "  zzz: 2h\n", "line 5: there is no option 'zzz'; `gridgpu run --help` lists"),
     (OPTIONS + "  gpu_model: A100\n", "line 5: 'gpu_model' is written gpu-model here"),
     (OPTIONS + "  --gpus: 1\n", "line 5: '--gpus' is written gpus here"),
@@ -248,7 +249,7 @@ def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
     (tmp_path / "scans/scan.yaml").write_text(text)
     file = scan_file.read(tmp_path / "scans/scan.yaml")
     assert file.options == {
-        "files": (f"{tmp_path}/scans/jets.npz", "scans/x*.csv", "/data/y"),
+        "files": ("scans/jets.npz", "scans/x*.csv", "/data/y"),
         "image": "docker://ml",
         "python": "conda:ml",
         "points": f"{tmp_path}/scans/own/p.csv",

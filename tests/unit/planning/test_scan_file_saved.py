@@ -166,6 +166,8 @@ def test_lines_stay_and_only_what_a_file_cannot_know_is_put_in() -> None:
         ("p0 = 'a\x07b'", "p0 = 'a\x07b'"),
         ("p0 = 'a\u2028b\x85c'", "p0 = 'a\u2028b\x85c'"),
         ("p0 = [1,\n  2]\n\n# below", "p0 = [1,\n  2]\n\n# below"),
+        ("p0 = [1, 2]\nif p0 > 1:\n\tp1 = [3]  ", "p0 = [1, 2]\nif p0 > 1:\n\tp1 = [3]"),
+        ("p0 = 'a'  # é: - {x}\r\np1 = 2\f", "p0 = 'a'  # é: - {x}\np1 = 2"),
     ],
 )
 def test_lines_of_any_kind_mean_the_same_in_the_file(cell: str, lines: str) -> None:
@@ -250,11 +252,15 @@ def test_a_file_that_is_changed_keeps_its_comments() -> None:
     with pytest.raises(UsageError, match="it is there and describes another scan; say --overwrite"):
         scan_file.save(path, "train.ipynb", NEW_BODY, NEW_OPTIONS)
     assert path.read_text() == OLD
-    said = scan_file.save(path, "train.ipynb", NEW_BODY, NEW_OPTIONS, overwrite=True)
-    assert said == "Changed: scan.yaml"
+    path.chmod(0o600)
+    Path("link.yaml").symlink_to("scan.yaml")
+    said = scan_file.save("link.yaml", "train.ipynb", NEW_BODY, NEW_OPTIONS, overwrite=True)
+    assert said == "Changed: link.yaml"
+    assert Path("link.yaml").is_symlink()
     assert path.read_text() == CHANGED
-    again = scan_file.save(path, "train.ipynb", NEW_BODY, NEW_OPTIONS)
-    assert again == "scan.yaml says the same already."
+    assert path.stat().st_mode & 0o777 == 0o600
+    again = scan_file.save("link.yaml", "train.ipynb", NEW_BODY, NEW_OPTIONS)
+    assert again == "link.yaml says the same already."
 
 
 @pytest.mark.parametrize(
@@ -335,7 +341,8 @@ def test_paths_are_written_as_the_file_sees_them(anywhere: Path) -> None:
     }
     file = scan_file.read("scans/scan.yml")
     assert (file.notebook, file.options["image"]) == ("train.ipynb", "ml.sif")
-    assert file.options["files"] == (str(anywhere / "jets.npz"), "/data/y", "*.csv")
+    assert file.options["files"] == options["files"]
+    assert "says the same" in scan_file.save_again(file, {}, "scans/scan.yml")
     # The path of an image, and that of a Python, is a part of the fingerprint.
     for more in ({"image": "ml.sif"}, {"python": "v/bin/python"}):
         asked = {"on": "slurm", **more}

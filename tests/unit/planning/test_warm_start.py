@@ -11,8 +11,10 @@ from typing import Any
 
 import pytest
 
-from jupyter_gridgpu import client
+from jupyter_gridgpu import api, client, samplers
 from jupyter_gridgpu.errors import UnknownScan, UsageError
+from jupyter_gridgpu.model import extension
+from jupyter_gridgpu.model.extension import Extension
 from jupyter_gridgpu.model.grammar import parse_space
 from jupyter_gridgpu.model.scan import fingerprint
 from jupyter_gridgpu.planning.declaration import Options
@@ -21,8 +23,10 @@ from jupyter_gridgpu.planning.notebook import read_notebook
 from jupyter_gridgpu.planning.request import Plan, plan
 from jupyter_gridgpu.records.record import load_record
 from jupyter_gridgpu.records.verify import verify
-from jupyter_gridgpu.store import home
-from jupyter_gridgpu.testing.examples import notebook_json
+from jupyter_gridgpu.rehearsal import rehearsal_plan
+from jupyter_gridgpu.runner.policy import earlier_trials
+from jupyter_gridgpu.store import earlier, home
+from jupyter_gridgpu.testing.examples import Story, notebook_json
 from tests.unit.records.kit import write_scan
 
 SOURCE = notebook_json(
@@ -257,3 +261,48 @@ def test_the_folder_of_the_new_scan_needs_no_earlier_one(notebook: Path) -> None
     assert len(lines) == 12
     (handle.folder / "earlier.jsonl").write_text("\n".join(lines[:3]) + "\n")
     assert verify(load_record(handle.folder)).changed == ["earlier.jsonl"]
+
+
+def test_python_takes_scans_paths_and_handles(
+    notebook: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("one", "two"):
+        ran(name)
+    made: list[Plan] = []
+    monkeypatch.setattr(api, "start", made.append)
+    (notebook.parent / "own.csv").write_text("lr,units\n0.5,64\n")
+    asked: dict[str, Any] = {"maximize": "acc", "trials": 9, "sampler": "tpe"}
+    one, two = client.open_scan("one"), home.home() / "two"
+    for given, count in (("one", 1), (one, 1), (two, 1), ([one, two], 2), (("one", "two"), 2)):
+        points = notebook.parent / "own.csv"
+        api.gridscan(notebook, SPACE, **asked, warm_start=given, points=points)
+        assert len(made[-1].scan.warm_start) == count
+        assert made[-1].scan.own_points == 1
+    with pytest.raises(UsageError, match=r"--points \[\{'lr': 1\}\]: give the path of a file"):
+        api.gridscan(notebook, SPACE, **asked, points=[{"lr": 1}])
+
+
+def test_a_rehearsal_runs_the_first_point_of_a_sampler_that_has_learned(notebook: Path) -> None:
+    ran("old")
+    made = planned(notebook, "old")
+    first = rehearsal_plan(made, False, 60)
+    assert (first.scan.warm_start, first.earlier, first.points) == ((), "", "")
+    spec = made.scan
+    results = earlier_trials(map(earlier.parsed, made.earlier.splitlines()))
+    [proposal] = samplers.load_for(spec).propose(results, 1, spec.seed, 0)
+    assert first.scan.space.fixed == proposal.params
+
+
+def test_a_scan_that_was_extended_says_what_it_varied(notebook: Path) -> None:
+    ran("old", "lr = uniform(0, 1)\nunits = [64]")
+    folder = home.home() / "old"
+    journal = folder / "journal.jsonl"
+    lines = journal.read_text().splitlines(keepends=True)
+    story = Story(seq=len(lines))
+    added = extension.to_json(Extension(add=parse_space("units = [128]", {}).body))
+    told = {"id": "a", "action": "extend", "variants": None, "by": None, "first": 0, **added}
+    story.tell("command.applied", **told)
+    journal.write_bytes(journal.read_bytes() + story.text())
+    assert planned(notebook, "old").scan.warnings == ()
+    [warning] = planned(notebook, "old", space="lr = uniform(0, 1)").scan.warnings
+    assert warning == "units varied in old and does not vary here."

@@ -19,6 +19,7 @@ from jupyter_gridgpu.testing.examples import notebook_json
 from .test_kept_options import VALUES
 
 SPACE = "lr = [0.1, 0.2]\nif lr > 0.1:\n    seed = 3\nassert lr < 1"
+NO_POINTS = Path("none.jsonl")
 # The search, and what else a user may say.
 MORE: list[dict[str, Any]] = [
     {},
@@ -61,7 +62,7 @@ def test_the_file_of_a_scan_asks_for_the_same_scan(options: dict[str, Any]) -> N
     for name, more in needed.items():
         options = {**more, **options} if name in options else options
     scan = planned(**options)
-    assert save_scan(scan, "scan.yaml") == ["Saved: scan.yaml"]
+    assert save_scan(scan, NO_POINTS, "scan.yaml") == ["Saved: scan.yaml"]
     again = scan_file.read("scan.yaml").plan({}, ask=False).scan
     assert fingerprint(again) == fingerprint(scan)
     assert again.name == scan.name
@@ -80,24 +81,46 @@ def test_a_scan_whose_queue_was_chosen_asks_for_the_choice_again() -> None:
         resources=replace(asked.resources, gpu_model="A100"),
         choice="It runs in gpu.",
     )
-    save_scan(scan, "scan.yaml")
+    save_scan(scan, NO_POINTS, "scan.yaml")
     assert scan_file.read("scan.yaml").options == {"on": "auto", "gpus": 1}
 
 
 def test_what_a_file_cannot_tell_is_said(tmp_path: Path) -> None:
     scan = planned(files=("data.csv",))
     (tmp_path / "elsewhere").mkdir()
-    first, notebook, files = save_scan(scan, "elsewhere/scan.yaml")
+    first, notebook, files = save_scan(scan, NO_POINTS, "elsewhere/scan.yaml")
     assert first == "Saved: elsewhere/scan.yaml"
     assert notebook.startswith("elsewhere/train.ipynb is not there: put it beside the file")
     assert files.startswith("data.csv: not beside elsewhere/scan.yaml")
     (tmp_path / "train.ipynb").write_text(notebook_json("lr = 0.1\nseed = 0", "acc = lr"))
-    _, changed = save_scan(scan, "scan.yaml")
+    _, changed = save_scan(scan, NO_POINTS, "scan.yaml")
     assert changed == "train.ipynb has changed since train was started."
     replay = replace(scan, recorded=2, origin=Origin("replay", "1", "btag"), name="btag-replay")
     with pytest.raises(UsageError, match=r"btag-replay runs points of another scan.*: save btag"):
-        save_scan(replay, "replay.yaml")
+        save_scan(replay, NO_POINTS, "replay.yaml")
     with pytest.raises(UsageError, match="describes another scan"):
-        save_scan(replace(scan, retries=3), "scan.yaml")
-    own = replace(scan, own_points=3)
-    assert "The 3 points of --points are not in it" in save_scan(own, "own.yaml")[-1]
+        save_scan(replace(scan, retries=3), NO_POINTS, "scan.yaml")
+
+
+def test_points_of_the_users_own_get_a_file(tmp_path: Path) -> None:
+    (tmp_path / "own.csv").write_text("lr,opt\n0.2,a\n0.35,b\n")
+    body = "lr = uniform(0.1, 0.5)\nopt = ['a', 'b']\ntwice = lr * 2\nseed = repeats(2)"
+    (tmp_path / "train.ipynb").write_text(
+        notebook_json("lr = 0.1\nopt = 'a'\nseed = 0\ntwice = 0.1", "acc = 1 - lr")
+    )
+    options = Options(points="own.csv", trials=4, sampler="random")
+    plan = request.plan("train.ipynb", body, options, ask=False)
+    (tmp_path / "points.jsonl").write_text(plan.points)
+    (tmp_path / "there").mkdir()
+    (tmp_path / "there/train.ipynb").write_bytes((tmp_path / "train.ipynb").read_bytes())
+    for _ in range(2):
+        save_scan(plan.scan, tmp_path / "points.jsonl", "there/scan.yaml")
+    assert "points: scan-points.json" in (tmp_path / "there/scan.yaml").read_text()
+    again = scan_file.read("there/scan.yaml").plan({}, ask=False)
+    assert fingerprint(again.scan) == fingerprint(plan.scan)
+    assert again.points == plan.points
+    (tmp_path / "there/scan-points.json").write_text("[]")
+    with pytest.raises(UsageError, match="has other points; say --overwrite"):
+        save_scan(plan.scan, tmp_path / "points.jsonl", "there/scan.yaml")
+    save_scan(plan.scan, tmp_path / "points.jsonl", "there/scan.yaml", overwrite=True)
+    assert scan_file.read("there/scan.yaml").plan({}, ask=False).points == plan.points

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from jupyter_gridgpu.errors import GridGpuError, UsageError
 from jupyter_gridgpu.model import extension, wire
@@ -18,6 +21,7 @@ from jupyter_gridgpu.model.view import ScanView
 from jupyter_gridgpu.runner import policy
 from jupyter_gridgpu.runner.extending import applicable, check_extension, pending
 from jupyter_gridgpu.runner.loop import Runner
+from jupyter_gridgpu.samplers.base import OWN, SAMPLED
 from jupyter_gridgpu.store import fold_cache, home, inbox, points
 from jupyter_gridgpu.store.journal import JournalReader
 from jupyter_gridgpu.store.paths import ScanPaths, write_json
@@ -208,6 +212,20 @@ def test_a_damaged_extension_is_unreadable_and_does_no_harm(changed: dict[str, A
     assert len(view.extensions) == 1
 
 
+def test_a_sampler_knows_the_points_that_it_has_not_proposed() -> None:
+    told = {**command(points=({"lr": 0.2}, {"lr": 0.3})), "first": 1}
+    story = Story()
+    story.propose(1, lr=0.1)
+    story.tell("command.applied", **told)
+    for number in (2, 3, 4):
+        story.propose(number, lr=0.1 * number)
+    view = ScanView(small_scan(sampler="random", trials=2)).apply_all(story.events)
+    sources = [trial.source for trial in policy.history(view)]
+    assert sources == [SAMPLED, OWN, OWN, SAMPLED]
+    assert [view.growth.sampled_before(point) for point in range(6)] == [0, 1, 1, 1, 2, 3]
+    assert view.total() == 4
+
+
 def test_extensions_of_an_earlier_version_are_read() -> None:
     old = {"id": "a", "action": "extend", "variants": None, "trials": 2, "by": None}
     view = fold(old, {**old, "id": "b"}, sampler="random", trials=3)
@@ -316,3 +334,76 @@ def test_what_waits_in_the_inbox_counts() -> None:
     assert view.scan.points() == 3
     with pytest.raises(UsageError, match="5 is given twice"):
         applicable(seen, second)
+
+
+@st.composite
+def steps(draw: st.DrawFn) -> list[tuple[str, Any]]:
+    """Draw what happens to a scan: commands, proposals, and kills that lose lines."""
+    kinds = st.sampled_from(["value", "repeats", "points", "trials", "propose", "lose"])
+    return [(draw(kinds), draw(st.integers(0, 9))) for _ in range(draw(st.integers(1, 9)))]
+
+
+@pytest.mark.parametrize("sampler", ["grid", "random"])
+@settings(max_examples=25, deadline=None)
+@given(happens=steps())
+def test_whatever_happens_each_point_runs_as_often_as_was_asked(
+    sampler: str, happens: list[tuple[str, Any]]
+) -> None:
+    is_grid = sampler == "grid"
+    space = "b = [0, 1]\nx = uniform(0, 1)"
+    if is_grid:
+        space = "a = [1, 2]\nb = [0, 1]\nif a > 2:\n    c = [5, 6]"
+    repeats, trials, own, value = 1, 3, 0, 3
+    with tempfile.TemporaryDirectory() as name:
+        changes: dict[str, Any] = {"space": f"{space}\nseed = repeats(1)", "sampler": sampler}
+        paths = scan_folder(Path(name), **changes, trials=None if is_grid else trials)
+        for kind, number in happens:
+            if kind == "value":
+                ask(paths, f"{'a' if is_grid else 'b'} = [{value}]")
+                value += 1
+            elif kind == "repeats" and repeats < 4:
+                repeats += 1
+                ask(paths, repeats=repeats)
+            elif kind == "points" and not is_grid:
+                ask(paths, points=tuple({"b": n % 2, "x": (own + n) / 97} for n in range(2)))
+                own += 2
+            elif kind == "trials" and not is_grid:
+                ask(paths, trials=number + 1)
+                trials += number + 1
+            elif kind == "propose":
+                with runner_of(paths) as runner:
+                    runner.obey()
+                    runner.proposer.propose()
+            elif kind == "lose" and paths.journal.exists():
+                lose(paths, number)
+        found = proposed(paths)
+    view = fold_of(found)
+    assert [ident for ident, *_ in found] == [f"v{n:04d}" for n in range(1, len(found) + 1)]
+    assert all(sorted(seen) == list(range(repeats)) for seen in view.values())
+    if not is_grid:
+        assert len(view) == trials + own
+        assert {n / 97 for n in range(own)} <= {dict(key)["x"] for key in view}
+        return
+    a = [1, 2, *range(3, value)]
+    wanted = {(n, b, c) for n in a for b in (0, 1) for c in ((5, 6) if n > 2 else (None,))}
+    assert {(dict(key)["a"], dict(key)["b"], dict(key).get("c")) for key in view} == wanted
+
+
+def lose(paths: ScanPaths, number: int) -> None:
+    """Take the last lines of the journal away, but no command, which is on the disk for sure."""
+    lines = paths.journal.read_bytes().splitlines(keepends=True)
+    for _ in range(number):
+        if not lines or b"command.applied" in lines[-1]:
+            break
+        lines.pop()
+    paths.journal.write_bytes(b"".join(lines))
+
+
+def fold_of(found: list[tuple[str, int, int, dict[str, Any]]]) -> dict[Any, list[int]]:
+    """Return the repeats of each point, by its values."""
+    seen: dict[Any, list[int]] = {}
+    for _, _, repeat, params in found:
+        values = {name: value for name, value in params.items() if name != "seed"}
+        assert params["seed"] == repeat
+        seen.setdefault(tuple(sorted(values.items())), []).append(repeat)
+    return seen

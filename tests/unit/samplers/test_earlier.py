@@ -19,7 +19,7 @@ from jupyter_gridgpu.samplers.base import EARLIER, OWN, Trial
 LOSS = [Objective("loss", "minimize")]
 VALLEY = parse_space("x = uniform(-5, 5)\ny = uniform(-5, 5)")
 MIXED = parse_space("x = uniform(-5, 5)\ny = uniform(-5, 5)\nkind = ['a', 'b', 'c']\none = [7]")
-# How many results of others let a sampler begin well: NSGA-II keeps the best 50 of them.
+# How many results of others let a sampler begin well: NSGA-II keeps the best 20 of them.
 LEARN = {"tpe": 60, "cmaes": 60, "nsgaii": 400}
 
 

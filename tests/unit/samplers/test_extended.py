@@ -10,7 +10,8 @@ from jupyter_gridgpu.model.extension import Extension, extended
 from jupyter_gridgpu.model.grammar import parse_space
 from jupyter_gridgpu.model.scan import Objective
 from jupyter_gridgpu.model.space import Space
-from jupyter_gridgpu.samplers.base import Proposal, Trial
+from jupyter_gridgpu.samplers.base import Proposal, Sampler, Trial
+from jupyter_gridgpu.samplers.optuna import NsgaIISampler, OptunaSampler, TpeSampler
 
 OBJECTIVES = (Objective("acc", "maximize"),)
 OLD = """
@@ -44,8 +45,7 @@ def grown(*lines: str, old: str = OLD) -> tuple[Space, Space]:
     return before, extended(before, Extension(add=parse_space("\n".join(lines)).body))
 
 
-def trials(space: Space, name: str, count: int, seed: int = 3) -> list[Trial]:
-    sampler = samplers.load(name, space, OBJECTIVES)
+def trials(sampler: Sampler, count: int, seed: int = 3) -> list[Trial]:
     made: list[Trial] = []
     while len(made) < count:
         (point,) = sampler.propose(made, 1, seed, len(made))
@@ -53,12 +53,14 @@ def trials(space: Space, name: str, count: int, seed: int = 3) -> list[Trial]:
     return made
 
 
+@pytest.mark.parametrize("kind", [TpeSampler, NsgaIISampler])
 @pytest.mark.parametrize("line", [*AXES, "\n".join(AXES)])
-def test_tpe_goes_on_with_its_history(line: str) -> None:
+def test_a_sampler_goes_on_with_its_history(line: str, kind: type[OptunaSampler]) -> None:
     """Values are coded by their places, and those of the old trials stay the same."""
     before, space = grown(*line.splitlines())
-    made = [*trials(before, "tpe", 12), Trial(trials(before, "random", 1)[0].params)]
-    sampler = samplers.load("tpe", space, OBJECTIVES)
+    made = trials(kind(before, OBJECTIVES), 12)
+    made.append(Trial(trials(samplers.load("random", before, OBJECTIVES), 1)[0].params))
+    sampler = kind(space, OBJECTIVES)
     for index in range(13, 17):
         (point,) = sampler.propose(made, 1, 3, index)
         assert [point] == sampler.propose(made, 1, 3, index)
@@ -70,7 +72,7 @@ def test_tpe_learns_that_a_new_value_is_better() -> None:
     before, space = grown("lr = [7, 8, 9]", old="lr = [1, 2, 3]\nx = uniform(0, 1)")
     made = [
         Trial(trial.params, trial.attrs, "done", (float(trial.params["lr"]),))
-        for trial in trials(before, "tpe", 15)
+        for trial in trials(TpeSampler(before, OBJECTIVES), 15)
     ]
     sampler = samplers.load("tpe", space, OBJECTIVES)
     for index in range(15, 50):
@@ -99,7 +101,7 @@ def test_cmaes_refuses_a_wider_range_in_one_sentence(line: str) -> None:
     with pytest.raises(UsageError, match="start a new scan"):
         samplers.load("cmaes", space, OBJECTIVES)
     before, space = grown("opt = [3]", old=old)
-    made = trials(before, "cmaes", 9)
+    made = trials(samplers.load("cmaes", before, OBJECTIVES), 9)
     values = [
         point.params["opt"]
         for index in range(9, 29)

@@ -1,7 +1,7 @@
 /** The elements of the lines of an opened scan. */
 import type { Row } from "../../wire";
 import { comparable } from "../scan/rows";
-import { ON_FRONT, reasonText } from "../scan/sentences";
+import { FRONT_MEANS, reasonText } from "../scan/sentences";
 import { formatValue } from "../scan/values";
 import { button, drawIfChanged, h, setAttributes } from "../ui/dom";
 import { t } from "../ui/i18n";
@@ -68,7 +68,7 @@ function middleContent({ row, mark }: LineOf<"job">): Node[] {
     return [h("span", { class: "gg-q gg-cut", title: full(text) }, clip(text))];
   }
   if (mark === "best") return [quiet(t("best"))];
-  if (mark === "front") return [h("span", { class: "gg-q", title: t(ON_FRONT) }, t("front"))];
+  if (mark === "front") return [h("span", { class: "gg-q", title: t(FRONT_MEANS) }, t("front"))];
   if (row.step === null) return [];
   return [quiet(row.steps ? `${row.step}/${row.steps}` : String(row.step))];
 }

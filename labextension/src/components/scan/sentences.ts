@@ -140,9 +140,10 @@ export function warningsOf(scan: ScanInfo): string[] {
   return more > 0 ? [...shown, `${plural(more, "more warning")}.`] : shown;
 }
 
-/** Says what the Pareto front is, beside the mark of a variant of it. */
-export const ON_FRONT =
-  "on the Pareto front: nothing is as good in all objectives and better in one";
+/** The words of the mark of a variant on the Pareto front. */
+export const ON_FRONT = "on the Pareto front";
+/** What that means, for a tooltip. */
+export const FRONT_MEANS = `${ON_FRONT}: nothing is as good in all objectives and better in one`;
 
 /** Says by what the variants are ranked now, for a screen reader. */
 export function rankedSentence(scan: ScanInfo): string {

@@ -3,7 +3,7 @@ import type { Row, ScanInfo, State } from "../../wire";
 import { webPage } from "../scan/paths";
 import { hasFront } from "../scan/ranking";
 import { comparable, elapsed } from "../scan/rows";
-import { ON_FRONT } from "../scan/sentences";
+import { FRONT_MEANS, ON_FRONT } from "../scan/sentences";
 import { share } from "../scan/statistics";
 import { isActive, NOT_ACTIVE, paramText, toNumber } from "../scan/values";
 import {
@@ -106,6 +106,7 @@ function check(line: Line, context: CellContext): CellContent {
 function id(line: Line, context: CellContext): IdContent {
   const { scan } = context;
   const mark = isBest(line, scan) ? markText(scan) : null;
+  const means = mark === ON_FRONT ? FRONT_MEANS : (mark ?? "");
   const open = context.openGroups.has(line.key) ? "open" : "closed";
   const ids = line.rows.map((row) => row.id).join(", ");
   return {
@@ -115,7 +116,7 @@ function id(line: Line, context: CellContext): IdContent {
     fold: line.isGroup ? open : null,
     depth: line.depth,
     leads: context.abilities.job && !line.isGroup,
-    title: [line.isGroup ? full(ids) : "", mark ?? ""].filter(Boolean).join("; "),
+    title: [line.isGroup ? full(ids) : "", means].filter(Boolean).join("; "),
   };
 }
 
