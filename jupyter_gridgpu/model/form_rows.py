@@ -103,11 +103,14 @@ def _read_row(body: Mapping[str, Any], known: Collection[str]) -> FormRow | None
     if row.row != TOGETHER:
         return replace(row, text=typed_line(body.get("text")))
     names = [typed_line(item) for item in _list(body.get("names"), NAMES_LIMIT)]
-    cells = tuple(
-        tuple(typed_line(item) for item in _list(cells, NAMES_LIMIT))
-        for cells in _list(body.get("cells"), TABLE_LIMIT)
+    places = [place for place, name in enumerate(names) if name in known]
+    cells = (_list(line, NAMES_LIMIT) for line in _list(body.get("cells"), TABLE_LIMIT))
+    texts = ([typed_line(item) for item in line] + [""] * NAMES_LIMIT for line in cells)
+    return replace(
+        row,
+        names=tuple(names[place] for place in places),
+        cells=tuple(tuple(line[place] for place in places) for line in texts),
     )
-    return replace(row, names=tuple(name for name in names if name in known), cells=cells)
 
 
 def _list(value: object, limit: int) -> list[Any]:

@@ -223,3 +223,52 @@ describe("what is seldom wanted of a parameter", () => {
     expect(labelled(root, "seed").contains(document.activeElement)).toBe(true);
   });
 });
+
+describe("rows of a cell that the form was opened on", () => {
+  const line = { id: "row 1", row: "text", level: 0, text: "seed = f()", names: ["seed"] };
+  it("stay as they are, and can be started without a count", () => {
+    const { field, start, one, model, type, root } = stage({ state: { parameters: [line] } });
+    expect(field("Lines of the cell").value).toBe("seed = f()");
+    // The parameters that no line gives have rows of their own.
+    expect([...root.querySelectorAll(".gf-name")].map((name) => name.textContent)).toEqual([
+      ...["lrlearning rate", "layers", "lines"],
+    ]);
+    type("Lines of the cell", "seed = g()");
+    later(200);
+    model.answer({ unchecked: true, variants: null });
+    expect(start().hasAttribute("aria-disabled")).toBe(false);
+    expect(start().textContent).toBe("Start");
+    expect(one(".gf-status").textContent).toBe("Lines of the cell are checked when it runs.");
+    expect(sentRows(model)[2]).toMatchObject({ ...line, text: "seed = g()" });
+  });
+  it("give their parameters back when they are removed", () => {
+    const { root, model } = stage({ state: { parameters: [line] } });
+    pick(root, "More for this row", "Remove");
+    expect(sentRows(model).map((row) => row["name"])).toEqual(["lr", "layers", "seed"]);
+  });
+  it.each([
+    [[{ row: "together", names: ["lr", "gone", "seed"], cells: [["1", "2", "3"], 3, ["4"]] }]],
+    [
+      [
+        { row: "else" },
+        { row: "if", level: 9 },
+        { row: "elif", level: 2 },
+        { row: "x", name: "lr" },
+      ],
+    ],
+    [Array.from({ length: 300 }, () => ({ row: "if", level: 300 }))],
+  ])("are drawn whatever was kept (%#)", (parameters) => {
+    const { model, type } = stage({ state: { parameters } });
+    type("Value of layers", "1");
+    const rows = sentRows(model);
+    const [first] = rows.filter((row) => row["row"] === "together");
+    if (first) expect(first).toMatchObject({ names: ["lr", "seed"] });
+    if (first)
+      expect(first["cells"]).toEqual([
+        ["1", "3"],
+        ["", ""],
+        ["4", ""],
+      ]);
+    expect(rows.some((row) => row["name"] === "layers")).toBe(true);
+  });
+});

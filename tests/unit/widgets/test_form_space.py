@@ -322,3 +322,11 @@ def test_the_form_saves_its_scan_as_a_file(
     for odd in (3, None, ["a"]):
         form.form._on_message(form.form, {**message, "path": odd, "state": form.state}, [])
         assert not form.sent.pop()["saved"]
+
+
+def test_a_parameter_that_the_notebook_lost_leaves_its_column(path: Path) -> None:
+    form = Driver(path)
+    row = {"row": "together", "id": "r", "names": ["units", "gone", "layers"], "level": 0}
+    form.state["parameters"] = [{**row, "cells": [["64", "x", "4"], ["128", "x", "3"]]}]
+    assert form.body() == "units, layers = together([(64, 4), (128, 3)])"
+    assert form.errors() == []

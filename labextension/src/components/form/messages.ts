@@ -232,15 +232,17 @@ function asParameterChoice(name: string, choice: Loose): ParameterChoice {
 
 const TEXT_ROWS = ["if", "elif", "else", "assert", "text"] as const;
 
-function asRow(row: Loose): Row {
+/** One row; of parameters that come together, those are left out that the notebook has not. */
+function asRow(row: Loose, known: ReadonlyMap<string, Parameter>): Row {
   const kind = TEXT_ROWS.find((one) => one === row["row"]);
   const names = texts(row["names"]);
   if (kind) return { ...anyRow(row), row: kind, text: text(row["text"]), names };
   if (row["row"] !== "together") return asParameterChoice(text(row["name"]), row);
+  const places = names.map((_, place) => place).filter((place) => known.has(names[place] ?? ""));
   const cells = list(row["cells"])
     .slice(0, MOST_CELLS)
-    .map((line) => names.map((_, i) => text(list(line)[i])));
-  return { ...anyRow(row), row: "together", names, cells };
+    .map((line) => places.map((place) => text(list(line)[place])));
+  return { ...anyRow(row), row: "together", names: names.filter((one) => known.has(one)), cells };
 }
 
 /** Rows whose levels make sense: a row is deeper than the one above only below a header. */
@@ -257,7 +259,7 @@ function settled(rows: Row[]): Row[] {
 /** The rows that were filled in, and one for each other parameter of the content. */
 function asRows(value: unknown, content: FormContent): Row[] {
   const known = new Map(content.parameters.map((parameter) => [parameter.name, parameter]));
-  const rows = settled(records(value).map(asRow)).filter(
+  const rows = settled(records(value).map((row) => asRow(row, known))).filter(
     (row) => row.row !== "parameter" || known.has(row.name),
   );
   const places = new Map(rows.flatMap((row) => given(row).map((name) => [name, row] as const)));

@@ -32,7 +32,11 @@ const LOOKS = {
     title: "Only points for which it holds are tried",
     hint: "for example units * layers <= 400",
   },
-  text: { label: "Lines", title: "Lines of the cell that the form shows as they are", hint: "" },
+  text: {
+    label: "Lines of the cell",
+    title: "Lines of the cell that the form shows as they are",
+    hint: "",
+  },
 };
 
 /** The name of a row for people: `if optimizer == "sgd"`. */
