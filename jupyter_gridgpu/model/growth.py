@@ -103,6 +103,10 @@ class Growth:
                 return points[point - first :]
         return ()
 
+    def own_begins(self, point: int) -> int | None:
+        """Return the number of the first own point behind number `point`, or None."""
+        return min((first for first, _ in self._own if first > point), default=None)
+
     def is_own(self, point: int) -> bool:
         """Return whether a point is the user's own, and not the sampler's."""
         return point < self.original.own_points or bool(self.own_from(point))

@@ -144,6 +144,20 @@ def test_points_before_an_extension_are_those_of_the_seed(tmp_path: Path, sample
     assert sorted(proposed(paths)) == sorted(more)
 
 
+def test_points_that_are_lost_before_own_points_come_again(tmp_path: Path) -> None:
+    paths = scan_folder(tmp_path, space="x = uniform(0, 1)", sampler="random", trials=6)
+    seen = proposed(paths)
+    ask(paths, points=({"x": 0.25}, {"x": 0.75}))
+    with runner_of(paths) as runner:
+        runner.obey()
+    lines = paths.journal.read_bytes().splitlines(keepends=True)
+    lost = (b'"point":4', b'"point":5')
+    paths.journal.write_bytes(b"".join(line for line in lines if not any(map(line.count, lost))))
+    now = proposed(paths)
+    assert now[:6] == seen
+    assert [params["x"] for *_, params in now[6:]] == [0.25, 0.75]
+
+
 def test_a_command_that_comes_twice_extends_once(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
