@@ -72,7 +72,7 @@ def test_a_tolerance_is_a_number_from_zero(value: float) -> None:
 
 
 def test_the_objective_is_reduced_as_the_first_scan_does_it() -> None:
-    from jupyter_gridgpu.model.scan import Objective
+    from jupyter_gridgpu.model.objective import Objective
 
     best = Objective("acc", "maximize", "max")
     a = write_scan("a", {1: {"acc": [0.9, 0.1]}}, objective=best)

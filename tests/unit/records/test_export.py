@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from jupyter_gridgpu.errors import StorageError, UsageError
-from jupyter_gridgpu.model.scan import Objective
+from jupyter_gridgpu.model.objective import Objective
 from jupyter_gridgpu.records.export import (
     KINDS,
     csv_table,
