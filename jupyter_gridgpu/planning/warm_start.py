@@ -155,13 +155,15 @@ class _Taker:
         """Yield what is odd about these results, in sentences."""
         name = self.before.name
         if self.unlike:
-            yield f"{_counted(self.unlike)} of {name} not in this space: left out."
+            yield f"Left out of {name}: {_counted(self.unlike)} that this space does not have."
         if self.without:
-            yield f"{_counted(self.without)} of {name} without {self._metrics()}: left out."
+            yield f"Left out of {name}: {_counted(self.without)} without {self._metrics()}."
         if self.missing:
-            effect = "left out" if self._whole_only else "they tell of the others alone"
-            most = _counted(max(self.missing.values()))
-            yield f"{most} of {name} without a value of {_listed(self.missing)}: {effect}."
+            found = f"{_counted(max(self.missing.values()))} without {_listed(self.missing)}"
+            if self._whole_only:
+                yield f"Left out of {name}: {found}."
+            else:
+                yield f"Of {name}, {found}: the sampler learns of the other parameters alone."
         searched = self._scan.space.searched
         if gone := [item for item in self.before.space.searched if item not in searched]:
             yield f"{_listed(gone)} varied in {name} and does not vary here."

@@ -8,7 +8,7 @@ import type { FormState } from "./messages";
 
 /** The button, and the line with the name of the file that it opens. */
 export class SaveFile {
-  readonly button = h("button", { type: "button", class: "gf-copy", "aria-expanded": "false" });
+  readonly button = h("button", { type: "button", class: "gf-saving", "aria-expanded": "false" });
   readonly line = h("div", { class: "gf-line gf-save" });
   private readonly said = h("span", { class: "gg-q", role: "status" });
   private readonly box: HTMLInputElement;
