@@ -40,6 +40,7 @@ from jupyter_gridgpu.model.statements import (
     When,
     names_given,
 )
+from jupyter_gridgpu.model.units import count_text
 
 TRIALS_LIMIT = 1_000_000
 VALUES_SHOWN = 8  # of one axis, in a sentence
@@ -348,8 +349,3 @@ def _listed(texts: list[str]) -> str:
 
 def _short(text: str) -> str:
     return text if len(text) <= TEXT_LIMIT else text[: TEXT_LIMIT - 1] + "…"
-
-
-def count_text(number: int, what: str) -> str:
-    """Return a number with the word for what it counts: `1 point`, `2 points`."""
-    return f"{number:,} {what}{'' if number == 1 else 's'}"

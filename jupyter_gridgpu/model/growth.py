@@ -15,6 +15,7 @@ from jupyter_gridgpu.model import extension as extensions
 from jupyter_gridgpu.model.extension import Extension
 from jupyter_gridgpu.model.scan import ScanSpec
 from jupyter_gridgpu.model.space import GRID_LIMIT, Space
+from jupyter_gridgpu.model.units import count_text
 
 EXTENSIONS_LIMIT = 100  # of the space, or by own points: each one costs at every look at the scan
 PARTS_SHOWN = 8  # of what was added, in a sentence
@@ -79,7 +80,7 @@ class Growth:
         """
         parts = [part for item in self.extensions for part in item.texts()]
         if trials:
-            parts.append(f"{extensions.count_text(trials, 'point')} more")
+            parts.append(f"{count_text(trials, 'point')} more")
         if not parts:
             return ""
         left_out = len(parts) - PARTS_SHOWN
