@@ -110,7 +110,9 @@ class Growth:
 
     def is_own(self, point: int) -> bool:
         """Return whether a point is the user's own, and not the sampler's."""
-        return point < self.original.own_points or bool(self.own_from(point))
+        # Without a copy of the points, since a sampler that learns asks for each of its trials.
+        later = any(first <= point < first + len(points) for first, points in self._own)
+        return later or point < self.original.own_points
 
     def sampled_before(self, point: int) -> int:
         """Return how many of the points before number `point` are those of the sampler."""
