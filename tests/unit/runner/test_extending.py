@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jupyter_gridgpu.errors import GridGpuError, UsageError
-from jupyter_gridgpu.model import extension, wire
+from jupyter_gridgpu.model import events, extension, wire
 from jupyter_gridgpu.model.extension import Extension
 from jupyter_gridgpu.model.grammar import parse_space
 from jupyter_gridgpu.model.scan import to_json
@@ -156,6 +156,16 @@ def test_points_that_are_lost_before_own_points_come_again(tmp_path: Path) -> No
     now = proposed(paths)
     assert now[:6] == seen
     assert [params["x"] for *_, params in now[6:]] == [0.25, 0.75]
+
+
+def test_a_scan_whose_constraint_left_no_points_goes_on_with_more_values(tmp_path: Path) -> None:
+    space = "x = uniform(0, 1)\nassert x > 1.5"
+    paths = scan_folder(tmp_path, space=space, sampler="random", trials=3)
+    with runner_of(paths) as runner:
+        runner.proposer.propose()
+        assert runner.scan.view.rule == events.NO_POINTS
+    ask(paths, "x = uniform(1, 2)")
+    assert all(params["x"] > 1.5 for *_, params in proposed(paths))
 
 
 def test_a_command_that_comes_twice_extends_once(
