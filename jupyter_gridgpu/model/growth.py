@@ -32,6 +32,7 @@ class Growth:
         self.records: list[dict[str, Any]] = []
         self.extensions: list[Extension] = []
         self.own_points = 0
+        self._seen = 0  # extensions that were looked at
         self._own: list[tuple[int, tuple[dict[str, Any], ...]]] = []  # with the number of the first
         self._spaces: list[tuple[int, Space]] = []  # with the number of the first point
         self._rounds: list[tuple[int, int]] = []  # points there were, and repeats from then on
@@ -41,11 +42,13 @@ class Growth:
     def add(self, record: Mapping[str, Any], first: object) -> None:
         """Apply one extension; `first` is how many points there were.
 
-        Nothing has changed if SpaceError or DamagedRecord is raised.
+        The scan stays as it was if SpaceError or DamagedRecord is raised.
         """
         if type(first) is not int or not 0 <= first < VARIANTS_LIMIT:
             raise SpaceError("An extension does not say how many points there were.")
-        if len(self.records) >= EXTENSIONS_LIMIT:
+        # Those that are refused count, too: looking at them costs as much.
+        self._seen += 1
+        if self._seen > EXTENSIONS_LIMIT:
             raise SpaceError(f"A scan can be extended {EXTENSIONS_LIMIT} times; start a new scan.")
         made = extensions.from_json(record)
         scan = self.grown(made)

@@ -236,6 +236,14 @@ def test_a_damaged_extension_is_unreadable_and_does_no_harm(changed: dict[str, A
     assert len(view.extensions) == 1
 
 
+def test_a_journal_full_of_damaged_extensions_is_not_looked_at_to_its_end() -> None:
+    wrong = [{**GOOD, **command("lr = [0.1]"), "id": str(number)} for number in range(100)]
+    view = fold(*wrong[1:], GOOD)
+    assert (view.unreadable, len(view.extensions)) == (99, 1)
+    view = fold(*wrong, GOOD)
+    assert (view.unreadable, len(view.extensions)) == (101, 0)
+
+
 def test_a_sampler_knows_the_points_that_it_has_not_proposed() -> None:
     told = {**command(points=({"lr": 0.2}, {"lr": 0.3})), "first": 1}
     story = Story()
