@@ -6,6 +6,7 @@ and removes the file.
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 import time
@@ -19,7 +20,7 @@ from jupyter_gridgpu.model.extension import TRIALS_LIMIT
 from jupyter_gridgpu.model.job import one_line
 from jupyter_gridgpu.model.records import CommandApplied
 from jupyter_gridgpu.model.view import COMMANDS
-from jupyter_gridgpu.store.paths import read_json, write_json
+from jupyter_gridgpu.store.paths import read_json, write_atomic
 
 COMMAND_BYTES = 1_000_000
 NAMED_VARIANTS = 5  # how many variants a sentence names
@@ -34,7 +35,9 @@ def post(inbox: Path, action: str, variants: list[str] | None = None, **more: An
     # The time comes first, with a fixed width, so that names sort in the order of the commands.
     ident = f"{time.time_ns():020d}-{uuid.uuid4().hex[:8]}"
     try:
-        write_json(inbox / f"{ident}.json", {"action": action, "variants": variants, **more})
+        # Without line breaks and indents, which can double the size of a list of points.
+        body = json.dumps({"action": action, "variants": variants, **more})
+        write_atomic(inbox / f"{ident}.json", body)
     except OSError as error:
         raise StorageError(f"The command cannot be left in {inbox}: {error.strerror}.") from None
     return ident

@@ -15,7 +15,10 @@ from jupyter_gridgpu import client
 from jupyter_gridgpu.cli.app import gridgpu, main
 from jupyter_gridgpu.client import ScanHandle
 from jupyter_gridgpu.errors import UsageError
+from jupyter_gridgpu.model.extension import Extension, to_json
 from jupyter_gridgpu.model.scan import fingerprint
+from jupyter_gridgpu.model.statements import Together
+from jupyter_gridgpu.planning.extension_request import BYTES_LIMIT
 from jupyter_gridgpu.server.command_body import parse_command
 from jupyter_gridgpu.store import home, inbox
 from jupyter_gridgpu.testing.examples import notebook_json, small_scan
@@ -143,6 +146,19 @@ def test_an_extension_that_no_line_of_the_journal_holds_is_refused(make: Make) -
     handle = make("lr = [0.1]\nopt = ['adam']")
     with pytest.raises(UsageError, match="900 kB"):
         handle.extend(add={"opt": ["x" * 99_000 + str(n) for n in range(10)]})
+
+
+@pytest.mark.parametrize("kind", ["points", "rows"])
+def test_a_command_of_the_largest_size_is_read(tmp_path: Path, kind: str) -> None:
+    """However the file is written: many small values take more room than a few large ones."""
+    pairs = [(number / 1000, "a") for number in range(26_000)]
+    made = Extension(points=tuple({"lr": lr, "opt": opt} for lr, opt in pairs))
+    if kind == "rows":
+        made = Extension(add=(Together(("lr", "opt"), (*pairs, *((lr, "b") for lr, _ in pairs))),))
+    body = to_json(made)
+    assert 0.75 < len(json.dumps(body)) / BYTES_LIMIT <= 1
+    ident = inbox.post(tmp_path, "extend", **body)
+    assert inbox.read(tmp_path / f"{ident}.json") is not None
 
 
 def test_new_values_need_new_points_of_a_sampler(make: Make) -> None:
