@@ -18,7 +18,7 @@ from jupyter_gridgpu.model.job import job_key, split_key
 from jupyter_gridgpu.model.rank_by import ranked, ranking_of
 from jupyter_gridgpu.model.ranking import in_rank
 from jupyter_gridgpu.model.scan import ScanSpec
-from jupyter_gridgpu.model.view import ScanView, VariantView
+from jupyter_gridgpu.model.view import ScanView, VariantView, given_parameters
 from jupyter_gridgpu.store import fold_cache, home
 from jupyter_gridgpu.store.journal import JournalReader
 from jupyter_gridgpu.store.opener import opener_below
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 LOG_BYTES = 256 * 1024
 POINTS = 300  # of a curve, unless the caller gives another number
+FRAME_COLUMNS = ("id", "state", "reason", "attempts", "seconds", "pareto")  # of each scan
 
 
 class ScanReader:
@@ -157,14 +158,15 @@ class ScanReader:
                 variants = in_rank(variants, view.objectives)
             front = {variant.id for variant in self.view.pareto()}
             several = len(self.view.objectives) > 1
+            names = given_parameters(self.view)
             rows = [
-                _frame_row(variant, {"pareto": variant.id in front} if several else {})
+                _frame_row(variant, {"pareto": variant.id in front} if several else {}, names)
                 for variant in variants
             ]
         # Without rows there is no column `id` that could become the index.
         if not rows:
             return pandas.DataFrame()
-        return pandas.DataFrame(rows).set_index("id")
+        return pandas.DataFrame(rows, columns=_frame_columns(rows, names)).set_index("id")
 
     # one variant or job -----------------------------------------------------------
 
@@ -238,7 +240,9 @@ class ScanReader:
         return ""
 
 
-def _frame_row(variant: VariantView, marks: Mapping[str, Any]) -> dict[str, Any]:
+def _frame_row(
+    variant: VariantView, marks: Mapping[str, Any], parameters: list[str]
+) -> dict[str, Any]:
     """Return the row of a variant in the table of `ScanReader.to_frame`, with `marks` in it."""
     seconds = None
     if variant.ended and variant.started:
@@ -254,6 +258,13 @@ def _frame_row(variant: VariantView, marks: Mapping[str, Any]) -> dict[str, Any]
     }
     metrics = {}
     for name, series in variant.metrics.items():
-        column = f"metric:{name}" if name in row else name
+        column = f"metric:{name}" if name in row or name in parameters else name
         metrics[column] = series.last
     return {**row, **metrics}
+
+
+def _frame_columns(rows: list[dict[str, Any]], parameters: list[str]) -> list[str]:
+    """Return the columns of all rows: parameters in their order, metrics behind them."""
+    found = dict.fromkeys(name for row in rows for name in row)
+    places = {name: place for place, name in enumerate((*FRAME_COLUMNS, *parameters))}
+    return sorted(found, key=lambda name: places.get(name, len(places)))
