@@ -29,6 +29,8 @@ from jupyter_gridgpu.model.statements import (
     When,
 )
 
+NO_LINE = " A parameter of the notebook needs a line above that gives it a value."
+
 
 @dataclass
 class Place:
@@ -230,7 +232,11 @@ class CellReader:
         if names_of(test).isdisjoint(place.scope.given):
             # A variable is not meant where a line below gives a parameter of that name.
             self._check_later(test, place, {})
-            value = self._evaluate(test, place)
+            try:
+                value = self._evaluate(test, place)
+            except SpaceError as error:
+                hint = NO_LINE if "NameError" in str(error) else ""
+                raise SpaceError(f"{error}{hint}") from None
             try:
                 return bool(value)
             except Exception as error:  # an array has no truth value, and its own words for that

@@ -102,9 +102,10 @@ def _nodes(body: str) -> list[ast.stmt]:
             raise SpaceError(f"{where}: a number has more than 4,000 digits.") from None
         if isinstance(error, (RecursionError, MemoryError)):
             raise SpaceError("A line of the cell is nested too deeply.") from None
+        # Python asks back: "Maybe you meant '==' instead of '='?"
+        text = f"{getattr(error, 'msg', error)}.".replace("?.", "?")
         raise SpaceError(
-            f"{where} is not Python: {getattr(error, 'msg', error)}."
-            " Write one assignment a line, like lr = [1e-3, 1e-4]."
+            f"{where} is not Python: {text} Write one assignment a line, like lr = [1e-3, 1e-4]."
         ) from None
 
 
