@@ -142,7 +142,8 @@ class ScanReader:
         """Return a table with one row for each variant, indexed by its id.
 
         Columns: state, reason, attempts, seconds, each parameter, the last value of each metric. A
-        metric that has the name of another column is called `metric:NAME`. With several objectives
+        parameter that has the name of one before it is called `param:NAME`, and a metric that has
+        the name of another column `metric:NAME`. With several objectives
         a column `pareto` says which variants are in the Pareto front. `by` ranks the rows, as in
         `best_by`: the best comes first, and what has no value last.
         """
@@ -247,24 +248,25 @@ def _frame_row(
     seconds = None
     if variant.ended and variant.started:
         seconds = variant.ended - variant.started
-    row = {
+    own = {
         "id": variant.id,
         "state": variant.state,
         "reason": variant.reason,
         "attempts": variant.attempts,
         "seconds": seconds,
         **marks,
-        **variant.params,
     }
-    metrics = {}
+    row = dict(own)
+    for name, value in variant.params.items():
+        row[f"param:{name}" if name in own else name] = value
     for name, series in variant.metrics.items():
-        column = f"metric:{name}" if name in row or name in parameters else name
-        metrics[column] = series.last
-    return {**row, **metrics}
+        row[f"metric:{name}" if name in own or name in parameters else name] = series.last
+    return row
 
 
 def _frame_columns(rows: list[dict[str, Any]], parameters: list[str]) -> list[str]:
     """Return the columns of all rows: parameters in their order, metrics behind them."""
     found = dict.fromkeys(name for row in rows for name in row)
-    places = {name: place for place, name in enumerate((*FRAME_COLUMNS, *parameters))}
-    return sorted(found, key=lambda name: places.get(name, len(places)))
+    shown = [column for name in parameters for column in (f"param:{name}", name)]
+    first = list(dict.fromkeys((*FRAME_COLUMNS, *shown)))
+    return sorted(found, key=lambda name: first.index(name) if name in first else len(first))
