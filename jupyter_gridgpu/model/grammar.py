@@ -55,7 +55,10 @@ def space_of(values: Mapping[Any, Any]) -> Space:
     """
     statements: list[Statement] = []
     for name, value in values.items():
-        shown = listed(tuple(map(str, name))) if isinstance(name, tuple) else name
+        names = name if isinstance(name, tuple) else (name,)
+        shown = listed(tuple(map(str, names)))
+        if not all(isinstance(one, str) for one in names):
+            raise SpaceError(f"{shown}: names of parameters are texts, like 'lr'.")
         try:
             if isinstance(name, tuple):
                 rows = value if isinstance(value, Rows) else together(value)

@@ -357,6 +357,9 @@ def test_a_mapping_may_have_rows_too() -> None:
     assert space_of({("a", "b"): np.array([[1, 2], [3, 4]])}).grid_size() == 2
     with pytest.raises(SpaceError, match=r"a, b: together.*: zip gets lists of 1 and 2 values"):
         space_of({("a", "b"): zip([1, 2], [3])})  # noqa: B905
+    for name in (3, ("a", 3), None):
+        with pytest.raises(SpaceError, match=r"(3|a, 3|None): names of parameters are texts"):
+            space_of({name: [(1, 2)]})
     with pytest.raises(SpaceError, match="an order of values is no axis"):
         space_of({"a": permutations([1, 2])})
     with pytest.raises(SpaceError, match="a, b: the rows have 3 values"):

@@ -356,7 +356,7 @@ def test_a_parameter_that_is_not_active_at_first_stands_among_the_others(
 def test_a_parameter_may_have_the_name_of_a_column_of_ours(scans_home: Path) -> None:
     pytest.importorskip("pandas")
     space = "id = [7, 8]\nif id == 8:\n    state = ['x']\npareto = 3"
-    params = {1: {"id": 7, "pareto": 3}, 2: {"id": 8, "state": "x", "pareto": 3}}
+    params: dict[int, Any] = {1: {"id": 7, "pareto": 3}, 2: {"id": 8, "state": "x", "pareto": 3}}
     write_scan("named", {1: {"id": [1.0]}, 2: {"state": [2.0]}}, params=params, space=space)
     frame = open_scan("named").to_frame()
     assert frame.index.tolist() == ["v0001", "v0002"]
