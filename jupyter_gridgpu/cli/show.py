@@ -61,7 +61,11 @@ def _save(handle: client.ScanHandle, path: str | None, overwrite: bool, as_json:
     scan_file.check_named(path, overwrite)
     if path is None:
         return
-    first, *others = save_scan(handle.scan, handle.paths.points, path, overwrite)
+    # What was added since has commands of its own, and the request still finds the scan.
+    growth = handle.view.growth
+    first, *others = save_scan(growth.original, handle.paths.points, path, overwrite)
+    if growth.records or handle.view.extra_trials:
+        others.append(f"{handle.name} was extended since: the file asks for the scan as it began.")
     # With --json, stdout must have one object only.
     echo(first, err=as_json)
     if handle.foreign is not None:
