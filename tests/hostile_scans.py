@@ -12,7 +12,7 @@ from typing import Any
 
 from jupyter_gridgpu.model import scan as scans
 from jupyter_gridgpu.model.job import variant_id
-from jupyter_gridgpu.model.scan import Objective
+from jupyter_gridgpu.model.objective import Objective
 from jupyter_gridgpu.model.space import Choice, Fixed, Space
 from jupyter_gridgpu.testing.examples import Story, notebook_json, small_scan
 

@@ -7,6 +7,7 @@ import click
 from jupyter_gridgpu import client
 from jupyter_gridgpu.cli.following import say_end, say_place
 from jupyter_gridgpu.cli.output import by_option, console, echo, json_option, print_json
+from jupyter_gridgpu.model import notes
 
 SHOWN_ROWS = 200  # drawing thousands of rows takes seconds
 
@@ -61,11 +62,10 @@ def _save(handle: client.ScanHandle, path: str | None, overwrite: bool, as_json:
     scan_file.check_named(path, overwrite)
     if path is None:
         return
-    # What was added since has commands of its own, and the request still finds the scan.
-    growth = handle.view.growth
-    first, *others = save_scan(growth.original, handle.paths.points, path, overwrite)
-    if growth.records or handle.view.extra_trials:
-        others.append(f"{handle.name} was extended since: the file asks for the scan as it began.")
+    began = handle.view.growth.original
+    first, *others = save_scan(began, handle.paths.points, path, overwrite)
+    if notes.extended(handle.view) is not None:
+        others.append(f"{handle.name} was extended; {path} has the scan as it was started.")
     # With --json, stdout must have one object only.
     echo(first, err=as_json)
     if handle.foreign is not None:

@@ -57,7 +57,7 @@ def axis_size(axis: Searched) -> int | None:
     if isinstance(axis, Choice):
         return len(axis.values)
     if axis.step is not None:
-        return int((_exact(axis.high) - _exact(axis.low)) / _exact(axis.step)) + 1
+        return int((exact(axis.high) - exact(axis.low)) / exact(axis.step)) + 1
     if not axis.whole:
         return None
     return int(axis.high) - int(axis.low) + 1
@@ -69,7 +69,7 @@ def axis_value(axis: Searched, index: int) -> Any:
         return axis.values[index]
     if axis.step is None:
         return int(axis.low) + index
-    value = _exact(axis.low) + index * _exact(axis.step)
+    value = exact(axis.low) + index * exact(axis.step)
     return int(value) if axis.whole else float(value)
 
 
@@ -135,7 +135,7 @@ def _is_number(value: Any) -> bool:
     return type(value) in (int, float)
 
 
-def _exact(value: float) -> Fraction:
+def exact(value: float) -> Fraction:
     """Return the number that was written: 0.05 is a twentieth here, which no float is."""
     return Fraction(repr(value))
 

@@ -18,12 +18,29 @@ from typing import Any
 
 from jupyter_gridgpu.errors import SpaceError
 from jupyter_gridgpu.model import numbers, space_record
-from jupyter_gridgpu.model.axes import GRID_LIMIT, Axis, Choice, Fixed, Range, Repeats, axis_size
+from jupyter_gridgpu.model.axes import (
+    GRID_LIMIT,
+    Axis,
+    Choice,
+    Fixed,
+    Range,
+    Repeats,
+    axis_size,
+    exact,
+)
 from jupyter_gridgpu.model.axis_words import REPEATS_LIMIT
 from jupyter_gridgpu.model.fields import Fields, is_bounded
 from jupyter_gridgpu.model.space import Space, is_parameter_name
 from jupyter_gridgpu.model.space_cell import axis_text, value_text
-from jupyter_gridgpu.model.statements import Assign, Derived, Statement, Together, When
+from jupyter_gridgpu.model.statements import (
+    Assign,
+    Derived,
+    Statement,
+    Together,
+    When,
+    names_given,
+)
+from jupyter_gridgpu.model.units import count_text
 
 TRIALS_LIMIT = 1_000_000
 VALUES_SHOWN = 8  # of one axis, in a sentence
@@ -113,8 +130,7 @@ def extended(space: Space, extension: Extension) -> Space:
     """Return the space with what an extension adds. Raises SpaceError if it cannot be added."""
     body = space.body
     for item in extension.add:
-        names = item.names if isinstance(item, Together) else (getattr(item, "name", ""),)
-        old = _line_of(space, body, names)
+        old = _line_of(space, body, tuple(names_given([item])))
         body = _replaced(body, old, _joined(old, item))
     if extension.repeats is not None:
         line = _repeats_of(space, body, extension.repeats)
@@ -134,21 +150,17 @@ def _flat(statements: Iterable[Statement]) -> Iterator[Assign | Together]:
             yield item
 
 
-def _names(item: Assign | Together) -> tuple[str, ...]:
-    return item.names if isinstance(item, Together) else (item.name,)
-
-
 def _line_of(space: Space, body: Sequence[Statement], names: tuple[str, ...]) -> Assign | Together:
     """Return the line whose axis gets values. Raises SpaceError unless there is exactly one."""
     shown = ", ".join(names)
-    lines = [item for item in _flat(body) if not set(names).isdisjoint(_names(item))]
+    lines = [item for item in _flat(body) if not set(names).isdisjoint(names_given([item]))]
     open_ones = [item for item in lines if _is_open(item)]
     if len(open_ones) > 1 and len(names) == 1:
         raise SpaceError(
             f"{shown} gets values in {len(open_ones)} lines of the space, and it is not clear which"
             " one is meant: start a new scan."
         )
-    if len(open_ones) == 1 and set(_names(open_ones[0])) == set(names):
+    if len(open_ones) == 1 and set(names_given(open_ones)) == set(names):
         return open_ones[0]
     for item in lines:
         _refuse_line(item, names)
@@ -286,12 +298,12 @@ def _wider(name: str, old: Range, new: Axis) -> Range:
         )
     gap = Fraction(0)
     if old.step is not None or old.whole:
-        gap = Fraction(repr(old.step or 1))
-    if ((_exact(new.low) - _exact(old.low)) % gap if gap else 0) != 0:
+        gap = exact(old.step or 1)
+    if ((exact(new.low) - exact(old.low)) % gap if gap else 0) != 0:
         raise SpaceError(f"{name}: its values begin at {old.low:g} and have the steps of {text}.")
-    if _exact(new.low) - _last(old) > gap or _exact(old.low) - _last(new) > gap:
+    if exact(new.low) - _last(old) > gap or exact(old.low) - _last(new) > gap:
         raise SpaceError(f"{name}: there is a gap between {text} and what is added; join them.")
-    if _exact(new.low) >= _exact(old.low) and _last(new) <= _last(old):
+    if exact(new.low) >= exact(old.low) and _last(new) <= _last(old):
         raise SpaceError(f"{name}: {text} has all of these values already.")
     return replace(old, low=min(old.low, new.low), high=max(old.high, new.high))
 
@@ -300,17 +312,12 @@ def _kind(axis: Range) -> tuple[Any, ...]:
     return axis.log, axis.whole, axis.step
 
 
-def _exact(value: float) -> Fraction:
-    """Return the number that was written: 0.05 is a twentieth here, which no float is."""
-    return Fraction(repr(value))
-
-
 def _last(axis: Range) -> Fraction:
     """Return the largest value of a range."""
     size = axis_size(axis)
     if axis.step is None or size is None:
-        return _exact(axis.high)
-    return _exact(axis.low) + (size - 1) * _exact(axis.step)
+        return exact(axis.high)
+    return exact(axis.low) + (size - 1) * exact(axis.step)
 
 
 # Words --------------------------------------------------------------------------------
@@ -342,8 +349,3 @@ def _listed(texts: list[str]) -> str:
 
 def _short(text: str) -> str:
     return text if len(text) <= TEXT_LIMIT else text[: TEXT_LIMIT - 1] + "…"
-
-
-def count_text(number: int, what: str) -> str:
-    """Return a number with the word for what it counts: `1 point`, `2 points`."""
-    return f"{number:,} {what}{'' if number == 1 else 's'}"

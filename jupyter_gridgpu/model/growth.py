@@ -15,6 +15,7 @@ from jupyter_gridgpu.model import extension as extensions
 from jupyter_gridgpu.model.extension import Extension
 from jupyter_gridgpu.model.scan import ScanSpec
 from jupyter_gridgpu.model.space import GRID_LIMIT, Space
+from jupyter_gridgpu.model.units import count_text
 
 EXTENSIONS_LIMIT = 100  # of the space, or by own points: each one costs at every look at the scan
 PARTS_SHOWN = 8  # of what was added, in a sentence
@@ -31,6 +32,7 @@ class Growth:
         self.records: list[dict[str, Any]] = []
         self.extensions: list[Extension] = []
         self.own_points = 0
+        self._seen = 0  # extensions that were looked at
         self._own: list[tuple[int, tuple[dict[str, Any], ...]]] = []  # with the number of the first
         self._spaces: list[tuple[int, Space]] = []  # with the number of the first point
         self._rounds: list[tuple[int, int]] = []  # points there were, and repeats from then on
@@ -40,11 +42,13 @@ class Growth:
     def add(self, record: Mapping[str, Any], first: object) -> None:
         """Apply one extension; `first` is how many points there were.
 
-        Nothing has changed if SpaceError or DamagedRecord is raised.
+        The scan stays as it was if SpaceError or DamagedRecord is raised.
         """
         if type(first) is not int or not 0 <= first < VARIANTS_LIMIT:
             raise SpaceError("An extension does not say how many points there were.")
-        if len(self.records) >= EXTENSIONS_LIMIT:
+        # Those that are refused count, too: looking at them costs as much.
+        self._seen += 1
+        if self._seen > EXTENSIONS_LIMIT:
             raise SpaceError(f"A scan can be extended {EXTENSIONS_LIMIT} times; start a new scan.")
         made = extensions.from_json(record)
         scan = self.grown(made)
@@ -79,7 +83,7 @@ class Growth:
         """
         parts = [part for item in self.extensions for part in item.texts()]
         if trials:
-            parts.append(f"{extensions.count_text(trials, 'point')} more")
+            parts.append(f"{count_text(trials, 'point')} more")
         if not parts:
             return ""
         left_out = len(parts) - PARTS_SHOWN
@@ -103,9 +107,15 @@ class Growth:
                 return points[point - first :]
         return ()
 
+    def own_begins(self, point: int) -> int | None:
+        """Return the number of the first own point behind number `point`, or None."""
+        return min((first for first, _ in self._own if first > point), default=None)
+
     def is_own(self, point: int) -> bool:
         """Return whether a point is the user's own, and not the sampler's."""
-        return point < self.original.own_points or bool(self.own_from(point))
+        # Without a copy of the points, since a sampler that learns asks for each of its trials.
+        later = any(first <= point < first + len(points) for first, points in self._own)
+        return later or point < self.original.own_points
 
     def sampled_before(self, point: int) -> int:
         """Return how many of the points before number `point` are those of the sampler."""

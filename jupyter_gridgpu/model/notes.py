@@ -70,10 +70,10 @@ def stopped_by(view: ScanView) -> str | None:
     if view.stopped_by is None:
         return None
     if view.rule == events.NO_POINTS:
-        # Nothing in the scan itself can be mended, and `resume` would find no points again.
+        # `resume` would find no points again.
         return (
-            f"Stopped: {view.stopped_by}. Another space makes a new scan; the results of this one"
-            " stay."
+            f"Stopped: {view.stopped_by}. `gridgpu extend {view.scan.name} --add` adds values;"
+            " another constraint makes a new scan."
         )
     return (
         f"Stopped: {view.stopped_by}. Mend the cause, then `gridgpu resume {view.scan.name}` goes"

@@ -6,7 +6,7 @@ import re
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from jupyter_gridgpu.model.units import duration_text
+from jupyter_gridgpu.model.units import count_text, duration_text
 
 ONLINE, OFFLINE, UNKNOWN = "online", "offline", "unknown"
 STATES = (ONLINE, OFFLINE, UNKNOWN)
@@ -150,14 +150,7 @@ def limits_text(limits: QueueLimits) -> str:
     if limits.memory_mb:
         texts.append(memory_text(limits.memory_mb))
     if limits.cpus:
-        texts.append(_counted(limits.cpus, "core"))
+        texts.append(count_text(limits.cpus, "core"))
     if limits.gpus:
-        texts.append(_counted(limits.gpus, "GPU"))
+        texts.append(count_text(limits.gpus, "GPU"))
     return ", ".join(texts)
-
-
-def _counted(count: int, word: str) -> str:
-    """Return `1 core` or `2 cores`."""
-    if count > 1:
-        return f"{count} {word}s"
-    return f"{count} {word}"

@@ -10,8 +10,7 @@ from typing import Any
 
 from jupyter_gridgpu.model import numbers, space_record
 from jupyter_gridgpu.model.environment import Environment
-from jupyter_gridgpu.model.objective import Objective as Objective
-from jupyter_gridgpu.model.objective import parse_objective as parse_objective
+from jupyter_gridgpu.model.objective import Objective
 from jupyter_gridgpu.model.plain_values import NotPlain, plain
 from jupyter_gridgpu.model.resources import Container, Placement, Resources
 from jupyter_gridgpu.model.space import Space

@@ -50,6 +50,7 @@ from jupyter_gridgpu.model.statements import (
     names_given,
 )
 
+# Also what a sampler needs of axes and statements, so that those of other packages import it here.
 __all__ = [
     "GRID_LIMIT",
     "PARAMETER_NAME_LIMIT",

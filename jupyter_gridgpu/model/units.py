@@ -92,6 +92,11 @@ def number_text(value: object, digits: int = 3) -> str:
     return text.rstrip(".")
 
 
+def count_text(number: int, what: str) -> str:
+    """Return a number with the word for what it counts: `1 point`, `2 points`."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
 def parameter_text(value: object) -> str:
     """Return the value of a parameter as a table shows it."""
     return number_text(value)

@@ -116,7 +116,7 @@ class Head(_HeadExtras):
     left_s: float | None  # estimated seconds to the end
     gpu_s: float  # GPU seconds of all jobs together
     now: float  # the sender's clock
-    note: str | None  # one sentence for the user
+    note: str | None  # what a user should know, in a sentence or two
     # The sentence that says why this user only looks at the scan, and what a replay of it has to
     # accept: options of the scan, as a command line has them.
     foreign: str | None

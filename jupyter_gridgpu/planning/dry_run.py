@@ -11,7 +11,7 @@ from jupyter_gridgpu.model.objective import Objective
 from jupyter_gridgpu.model.scan import ScanSpec, as_asked
 from jupyter_gridgpu.model.space import Axis, Choice, Fixed, Range
 from jupyter_gridgpu.model.space_cell import cell_body
-from jupyter_gridgpu.model.units import number_text
+from jupyter_gridgpu.model.units import count_text, number_text
 from jupyter_gridgpu.planning.left_by_constraints import left_by_constraints
 from jupyter_gridgpu.planning.options import words_for
 from jupyter_gridgpu.planning.profile import option_names
@@ -186,8 +186,7 @@ def _count_text(scan: ScanSpec) -> str:
 def _earlier_text(scan: ScanSpec) -> str:
     """Say which results of earlier scans the sampler learns from."""
     return " and ".join(
-        f"{earlier.results:,} result{'' if earlier.results == 1 else 's'} of {earlier.name}"
-        for earlier in scan.warm_start
+        f"{count_text(earlier.results, 'result')} of {earlier.name}" for earlier in scan.warm_start
     )
 
 

@@ -13,7 +13,6 @@ from jupyter_gridgpu.model.axis_words import REPEATS_LIMIT
 from jupyter_gridgpu.model.extension import (
     TRIALS_LIMIT,
     Extension,
-    count_text,
     require_axes,
     to_json,
 )
@@ -21,6 +20,7 @@ from jupyter_gridgpu.model.grammar import space_of
 from jupyter_gridgpu.model.plain_values import NotPlain, plain
 from jupyter_gridgpu.model.program import meant_by
 from jupyter_gridgpu.model.space import Space
+from jupyter_gridgpu.model.units import count_text
 from jupyter_gridgpu.model.view import ScanView
 from jupyter_gridgpu.planning.notebook import check_space, read_notebook
 from jupyter_gridgpu.planning.parameter import short_text

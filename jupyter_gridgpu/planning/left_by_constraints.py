@@ -17,15 +17,29 @@ def left_by_constraints(scan: ScanSpec) -> tuple[int, int] | None:
     The answer is None for a scan without constraints, and where no grid is gone through: a replay
     has its points already.
     """
-    if not scan.space.constraints or scan.sampler != "grid" or scan.origin is not None:
+    if scan.sampler != "grid" or scan.origin is not None:
         return None
-    try:
-        whole = Space.of(_without_constraints(scan.space.statements), scan.defaults)
-        left, size = scan.space.grid_size(), whole.grid_size()
-    except SpaceError:  # without them, an expression may have no value
-        return None
+    left, size = grid_size(scan.space), size_without_constraints(scan.space)
     # So many points are not counted.
     return None if left is None or size is None or size >= SIZE_LIMIT else (left, size)
+
+
+def size_without_constraints(space: Space) -> int | None:
+    """Return how many points the grid of a space with constraints would have without them.
+
+    The answer is None for a space that has no constraints, and where the number is not known.
+    """
+    if not space.constraints:
+        return None
+    return grid_size(Space.of(_without_constraints(space.statements), space.defaults))
+
+
+def grid_size(space: Space) -> int | None:
+    """Return how many points the grid has, or None if an expression has no value at one."""
+    try:
+        return space.grid_size()
+    except SpaceError:
+        return None
 
 
 def _without_constraints(statements: Iterable[Statement]) -> list[Statement]:

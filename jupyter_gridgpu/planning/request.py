@@ -15,7 +15,8 @@ from typing import Any
 from jupyter_gridgpu import images, samplers
 from jupyter_gridgpu.errors import UsageError
 from jupyter_gridgpu.model.grammar import parse_space, space_of
-from jupyter_gridgpu.model.scan import Objective, ScanSpec, plain_defaults
+from jupyter_gridgpu.model.objective import Objective
+from jupyter_gridgpu.model.scan import ScanSpec, plain_defaults
 from jupyter_gridgpu.model.space import GRID_LIMIT, Space
 from jupyter_gridgpu.planning.backend_choice import accepted_by_backend
 from jupyter_gridgpu.planning.declaration import Options

@@ -19,6 +19,7 @@ from jupyter_gridgpu.model.axes import alike
 from jupyter_gridgpu.model.program import Choose, Draw, NotKnown, PartlyKnown, meant_by
 from jupyter_gridgpu.model.ranking import by_point, known_means
 from jupyter_gridgpu.model.scan import EarlierScan, ScanSpec
+from jupyter_gridgpu.model.units import count_text
 from jupyter_gridgpu.model.view import ScanView
 from jupyter_gridgpu.planning.parameter import short_text
 from jupyter_gridgpu.store import earlier, home
@@ -211,7 +212,7 @@ def _chosen(params: Mapping[str, Any], defaults: Mapping[str, Any]) -> Choose:
 
 
 def _counted(count: int) -> str:
-    return "1 result" if count == 1 else f"{count:,} results"
+    return count_text(count, "result")
 
 
 def _listed(names: Iterable[str]) -> str:

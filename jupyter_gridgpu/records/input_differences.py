@@ -25,6 +25,7 @@ DIFF_HEAD_LINES = 3  # the first lines of nbdime's text: two made-up file names 
 DIGEST_SHOWN = 12  # hexadecimal digits
 VALUES_SHOWN = 3  # the most values of one fact; jobs of one scan may have recorded several
 HELPER_FOLDER = "files/"  # in the scan folder
+_PARAMETER = "parameter "  # before the name of one, in a difference
 NO_NBDIME = "The cells differ; which lines, nbdime shows: pip install 'jupyter_gridgpu[compare]'."
 
 
@@ -133,30 +134,47 @@ def _helper_digests(start: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _parameters(first: Record, second: Record) -> list[Difference]:
-    first_axes, second_axes = _axes(first), _axes(second)
+    first_lines, second_lines = _lines(first), _lines(second)
     found = []
-    for name in {**first_axes, **second_axes}:
-        first_text = _axis_text(first_axes.get(name))
-        second_text = _axis_text(second_axes.get(name))
+    for what in {**first_lines, **second_lines}:
+        # Only a parameter has a value where no line gives it one.
+        missing = "the notebook's own" if what.startswith(_PARAMETER) else "not there"
+        first_text = first_lines.get(what, missing)
+        second_text = second_lines.get(what, missing)
         if first_text != second_text:
-            found.append(Difference(f"parameter {name}", first_text, second_text))
+            found.append(Difference(what, first_text, second_text))
     return found
 
 
-def _axes(record: Record) -> dict[str, Mapping[str, Any]]:
-    """Return the lines of a scan's space as JSON, by the parameter, or by the line's condition."""
-    lines = space_record.to_json(record.scan.space)
-    return {line.get("name") or line.get("condition") or str(line["names"]): line for line in lines}
+def _lines(record: Record) -> dict[str, str]:
+    """Return what each line of a scan's space says; the key says which line it is."""
+    found: dict[str, str] = {}
+    for line in space_record.to_json(record.scan.space):
+        what = _line_name(line)
+        # Several lines may have the same condition.
+        same = sum(known == what or known.startswith(f"{what} (") for known in found)
+        found[f"{what} ({same + 1})" if same else what] = _line_text(line)
+    return found
 
 
-def _axis_text(axis: Mapping[str, Any] | None) -> str:
-    """Return the values that a parameter may take, in a few words."""
-    if axis is None:
-        return "the notebook's own"
-    if axis["kind"] == "fixed":
-        return short_text(repr(axis["value"]))
-    parts = [f"{key} {value!r}" for key, value in axis.items() if key not in ("name", "kind")]
-    return short_text(", ".join(parts))
+def _line_name(line: Mapping[str, Any]) -> str:
+    """Return what a difference in a line of a space is called."""
+    if "name" in line:
+        return f"{_PARAMETER}{line['name']}"
+    if "names" in line:
+        return f"rows of {', '.join(line['names'])}"
+    word = "condition" if line["kind"] == "when" else "constraint"
+    return f"{word} {short_text(line['condition'])}"
+
+
+def _line_text(line: Mapping[str, Any]) -> str:
+    """Return in a few words what a line of a space says."""
+    if line["kind"] == "require":
+        return "there"
+    if line["kind"] == "fixed":
+        return short_text(repr(line["value"]))
+    told = (item for item in line.items() if item[0] not in ("name", "names", "kind", "condition"))
+    return short_text(", ".join(f"{key} {value!r}" for key, value in told))
 
 
 def _where_it_ran(first: Record, second: Record) -> list[Difference]:

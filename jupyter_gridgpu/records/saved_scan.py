@@ -7,7 +7,6 @@ import re
 from pathlib import Path
 
 from jupyter_gridgpu.errors import NotebookError, StorageError, UsageError
-from jupyter_gridgpu.model.numbers import encode_all
 from jupyter_gridgpu.model.scan import ScanSpec
 from jupyter_gridgpu.planning import scan_file
 from jupyter_gridgpu.planning.notebook import read_notebook
@@ -64,7 +63,8 @@ def _save_points(scan: ScanSpec, points: Path, path: Path, overwrite: bool) -> P
         for line in read_all(points, scan.own_points * scan.space.repeat_count)
         if line["repeat"] == 0
     ]
-    text = json.dumps(encode_all(rows), indent=1) + "\n"
+    # `--points` reads NaN as Python writes it.
+    text = json.dumps(rows, indent=1) + "\n"
     try:
         if overwrite:
             write_atomic(target, text)

@@ -78,10 +78,14 @@ class PointProposer:
 
     def _sampled_points(self, sampler: Sampler, left: int) -> list[Proposal]:
         """Return the next points of the sampler, `left` at most."""
+        view = self._scan.view
+        own = view.growth.own_begins(view.points)
+        if own is not None:
+            # Points before them were lost with lines of the journal.
+            left = min(left, own - view.points)
         count = min(left, self.allowed_points())
         if count <= 0:
             return []
-        view = self._scan.view
         # The sampler's own points are counted from 0, whatever was tried before them.
         index = view.growth.sampled_before(view.points)
         return sampler.propose(self._history(), count, self._scan.spec.seed, index)

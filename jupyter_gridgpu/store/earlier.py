@@ -55,13 +55,15 @@ def read(path: Path, scan: ScanSpec) -> list[EarlierResult]:
 
     Raises StorageError if the file cannot be read, is damaged, or has not all of them.
     """
-    found = []
+    found: list[EarlierResult] = []
+    count = sum(source.results for source in scan.warm_start)
     try:
         with open_plain(path) as file:
-            while line := file.readline(LINE_LIMIT + 1):
+            # One more is enough to see that there are too many.
+            while len(found) <= count and (line := file.readline(LINE_LIMIT + 1)):
                 found.append(_checked(parsed(line), scan))
-        if len(found) != sum(source.results for source in scan.warm_start):
-            raise ValueError("some are missing")
+        if len(found) != count:
+            raise ValueError("there are more or fewer than there should be")
     except OSError as error:
         raise StorageError(
             f"The results of earlier scans, {path}, cannot be read: {error.strerror}."

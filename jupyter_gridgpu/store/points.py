@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -76,9 +77,14 @@ def read(path: Path) -> Iterator[VariantProposed]:
 
 
 def read_all(path: Path, count: int) -> list[VariantProposed]:
-    """Return all of `count` points. Raises StorageError as `read` does, or if some are missing."""
-    found = list(read(path))
-    if len(found) != count:
+    """Return all of `count` points. Raises StorageError as `read` does, and for another number."""
+    # One more is enough to see that there are too many.
+    found = list(islice(read(path), count + 1))
+    if len(found) > count:
+        raise StorageError(
+            f"The points of the scan, {path}, are not sound: there are more than {count:,}."
+        )
+    if len(found) < count:
         raise StorageError(
             f"The points of the scan, {path}, are not sound: there are {len(found):,} of {count:,}."
         )

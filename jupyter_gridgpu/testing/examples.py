@@ -9,7 +9,8 @@ from typing import Any
 
 from jupyter_gridgpu.model.events import Event
 from jupyter_gridgpu.model.grammar import parse_space
-from jupyter_gridgpu.model.scan import Objective, ScanSpec
+from jupyter_gridgpu.model.objective import Objective
+from jupyter_gridgpu.model.scan import ScanSpec
 
 FIRST_TIME = 1000.0  # events of a Story happen one second after another, from this time on
 

@@ -16,7 +16,7 @@ import click
 from jupyter_gridgpu.errors import GridGpuError
 from jupyter_gridgpu.model.form_cell import check_word, first_line, split_words
 from jupyter_gridgpu.model.form_rows import cell_text, read_rows
-from jupyter_gridgpu.model.objective import OBJECTIVES_LIMIT
+from jupyter_gridgpu.model.objective import OBJECTIVES_LIMIT, metric_and_reduction
 from jupyter_gridgpu.model.typed_values import FieldError, typed_line
 from jupyter_gridgpu.planning.notebook import Notebook, metric_names, read_notebook
 from jupyter_gridgpu.planning.options import is_given, option_list, words_for
@@ -256,7 +256,7 @@ def _metric_warning(notebook: Notebook, texts: Mapping[str, Any]) -> str | None:
     """
     known = metric_names(notebook)
     for text in (*(texts.get("maximize") or ()), *(texts.get("minimize") or ())):
-        name = re.sub(r"^(?:last|max|min)\s*\((.*)\)$", r"\1", text.strip()).strip()
+        name, _ = metric_and_reduction(text) or ("", None)
         # Where no metric is found in the notebook, nothing is known about their names. Keras itself
         # puts `val_` before the names of metrics.
         if not name or not known or name in known:

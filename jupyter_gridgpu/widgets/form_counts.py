@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from jupyter_gridgpu.errors import SpaceError
-from jupyter_gridgpu.model.space import Require, Space, When
-from jupyter_gridgpu.model.statements import Statement
+from jupyter_gridgpu.model.space import Space
+from jupyter_gridgpu.planning.left_by_constraints import grid_size, size_without_constraints
 from jupyter_gridgpu.planning.request import Plan
 from jupyter_gridgpu.widgets.form_space import CheckedRows
 
@@ -35,7 +34,7 @@ def count_points(
     # Counting a grid may take a second, and the space of a plan is counted already.
     space = made.scan.space if made else (rows.space if rows else None) or Space({})
     sizes = rows.sizes if rows else {}
-    grid, trials = _grid_size(space), None
+    grid, trials = grid_size(space), None
     if made is not None:
         trials = made.scan.trials
     total = _total(space, grid, made)
@@ -46,35 +45,10 @@ def count_points(
             "each": sizes,
             "trials": trials,
             "grid": grid,
-            "unconstrained": _unconstrained(space),
+            "unconstrained": size_without_constraints(space),
         },
         "words": {**_follows(rows), **_words(rows, space, made, grid, sampler_is_chosen)},
     }
-
-
-def _grid_size(space: Space) -> int | None:
-    try:
-        return space.grid_size()
-    except SpaceError:  # an expression has no value at a point; the plan says so
-        return None
-
-
-def _unconstrained(space: Space) -> int | None:
-    """Return how many points the grid would have without constraints; None if it has none."""
-    if not space.constraints:
-        return None
-    return _grid_size(Space.of(_without_constraints(space.statements), space.defaults))
-
-
-def _without_constraints(statements: Iterable[Statement]) -> list[Statement]:
-    found: list[Statement] = []
-    for item in statements:
-        if isinstance(item, When):
-            then, other = map(_without_constraints, (item.statements, item.otherwise))
-            found.append(When(item.condition, tuple(then), tuple(other)))
-        elif not isinstance(item, Require):
-            found.append(item)
-    return found
 
 
 def _total(space: Space, grid: int | None, made: Plan | None) -> int | None:

@@ -77,7 +77,7 @@ export interface ScanInfo {
    */
   now: number;
   /**
-   * one sentence for the user
+   * what a user should know, in a sentence or two
    */
   note: string | null;
   foreign: string | null;

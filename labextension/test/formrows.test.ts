@@ -8,6 +8,7 @@ import {
   putUnder,
   remove,
   type Row,
+  rowOf,
   type TextRow,
 } from "../src/components/form/rows";
 import { asFormContent, asFormState } from "../src/components/form/messages";
@@ -92,6 +93,14 @@ describe("the order of rows", () => {
     remove(rows, at, fresh);
     expect(textOf(rows)).toBe(left);
   });
+  it("finds the row of a parameter that several branches give", () => {
+    const rows = rowsOf("if\n  a\n  b\nelse\n  c\n  if\n    d\n  a\ne");
+    const near = (name: string): number =>
+      rows.findIndex((row) => row.row === "parameter" && row.name === name);
+    expect(["b", "c", "d", "e"].map((name) => rowOf(rows, "a", near(name)))).toEqual([1, 7, 1, 1]);
+    expect(rowOf(rows, "gone", 0)).toBe(-1);
+  });
+
   it("removes the second row of a parameter with its condition", () => {
     const rows = rowsOf("if\n  a\nelse\n  b");
     addTo(rows, 2, "a", () => fresh("a"));
@@ -190,6 +199,33 @@ describe("parameters that come together", () => {
     pick(root, "More for this row", "Take lr out");
     pick(root, "More for this row", "Take seed out");
     expect(sentRows(model).map((row) => row["name"])).toEqual(["seed", "lr", "layers"]);
+  });
+});
+
+describe("a parameter that two branches give", () => {
+  it("joins others in the branch where this was asked for", () => {
+    const lr = (id: string, value: string): Loose => ({ id, row: "parameter", name: "lr", value });
+    const parameters = [
+      ...[
+        { row: "if", id: "c", text: "seed" },
+        { ...lr("lr", "1"), level: 1 },
+      ],
+      ...[
+        { row: "else", id: "e" },
+        { ...lr("row 1", "2"), level: 1 },
+      ],
+    ];
+    const { root, model } = stage({ state: { parameters } });
+    const second = [...root.querySelectorAll<HTMLElement>("[aria-label='More for lr']")].findLast(
+      (one) => one.localName === "button",
+    )!;
+    second.click();
+    [...root.querySelectorAll<HTMLElement>("[role=menuitem]")]
+      .find((one) => one.textContent === "Values together with others…")!
+      .click();
+    const rows = sentRows(model);
+    expect(rows.filter((row) => row["name"] === "lr")).toMatchObject([{ id: "lr", level: 1 }]);
+    expect(rows.find(({ row }) => row === "together")).toMatchObject({ cells: [["2"], [""]] });
   });
 });
 

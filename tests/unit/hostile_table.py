@@ -20,8 +20,8 @@ from jupyter_gridgpu.errors import GridGpuError
 from jupyter_gridgpu.model.cause import cause_of
 from jupyter_gridgpu.model.expressions import Expression
 from jupyter_gridgpu.model.grammar import parse_space
+from jupyter_gridgpu.model.objective import parse_objective
 from jupyter_gridgpu.model.rank_by import ranking_of
-from jupyter_gridgpu.model.scan import parse_objective
 from jupyter_gridgpu.model.typed_values import check_one, check_several
 from jupyter_gridgpu.model.units import parse_duration, parse_memory
 from jupyter_gridgpu.model.view import ScanView

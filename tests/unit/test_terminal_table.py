@@ -13,7 +13,8 @@ from rich.console import Console
 
 from jupyter_gridgpu.client import ScanHandle
 from jupyter_gridgpu.model.metrics import clean_name
-from jupyter_gridgpu.model.scan import Objective, to_json
+from jupyter_gridgpu.model.objective import Objective
+from jupyter_gridgpu.model.scan import to_json
 from jupyter_gridgpu.store.paths import ScanPaths, write_json
 from jupyter_gridgpu.terminal import BARS, render, sparkline
 from jupyter_gridgpu.testing.examples import Story, small_scan

@@ -17,7 +17,7 @@ from jupyter_gridgpu.model import notes
 from jupyter_gridgpu.model.job import MESSAGE_LIMIT
 from jupyter_gridgpu.model.metrics import thinned
 from jupyter_gridgpu.model.ranking import in_rank
-from jupyter_gridgpu.model.units import duration_text, number_text
+from jupyter_gridgpu.model.units import count_text, duration_text, number_text
 from jupyter_gridgpu.model.view import VariantView
 from jupyter_gridgpu.records.export.html_curves import Point, draw_curves
 from jupyter_gridgpu.records.html_text import html_name, html_text
@@ -315,7 +315,7 @@ def _start_facts(record: Record, start: dict[str, Any]) -> Iterator[tuple[str, s
         "seed of the sampler": scan.seed,
         "own points": scan.own_points or None,
         "learned from": "; ".join(
-            f"{earlier.results:,} results of {earlier.name} ({earlier.id})"
+            f"{count_text(earlier.results, 'result')} of {earlier.name} ({earlier.id})"
             for earlier in scan.warm_start
         ),
     }

@@ -17,8 +17,8 @@ from jupyter_gridgpu.errors import UsageError
 from jupyter_gridgpu.model import wire
 from jupyter_gridgpu.model.escapes import visible, visible_value
 from jupyter_gridgpu.model.grammar import parse_space
+from jupyter_gridgpu.model.objective import Objective
 from jupyter_gridgpu.model.resources import Container
-from jupyter_gridgpu.model.scan import Objective
 from jupyter_gridgpu.testing.examples import Story
 from jupyter_gridgpu.widgets import static_table
 from tests.unit.server.kit import write_copy, write_scan

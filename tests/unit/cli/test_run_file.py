@@ -12,7 +12,15 @@ import pytest
 from jupyter_gridgpu import api
 from jupyter_gridgpu.cli.app import main
 from jupyter_gridgpu.errors import UsageError
-from jupyter_gridgpu.testing.examples import notebook_json
+from jupyter_gridgpu.model.extension import Extension, to_json
+from jupyter_gridgpu.model.grammar import parse_space
+from jupyter_gridgpu.model.scan import fingerprint
+from jupyter_gridgpu.planning import scan_file
+from jupyter_gridgpu.planning.declaration import Options
+from jupyter_gridgpu.planning.request import plan
+from jupyter_gridgpu.store import home
+from jupyter_gridgpu.store.paths import ScanPaths
+from jupyter_gridgpu.testing.examples import Story, notebook_json
 
 TEXT = """\
 version: 1
@@ -107,6 +115,32 @@ def test_with_json_stdout_has_one_object(
     code, out, err = run(monkeypatch, capsys, *words)
     assert (code, json.loads(out)["variants"]) == (0, 2)
     assert err == "Other than in scan.yaml: --gpus 0 (not there).\nSaved: other.yaml\n"
+
+
+def test_the_file_of_an_extended_scan_has_the_scan_as_it_was_started(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], folder: Path
+) -> None:
+    (folder / "home").mkdir()
+    (folder / "train.ipynb").write_text(notebook_json("lr = 0.1\nseed = 0", "acc = lr"))
+    (folder / "own.csv").write_text("lr\n0.2\n")
+    options = Options(points="own.csv", trials=3, sampler="random")
+    asked = plan("train.ipynb", "lr = uniform(0, 1)\nseed = repeats(2)", options, ask=False)
+
+    def equip(paths: ScanPaths) -> None:
+        paths.points.write_text(asked.points)
+        story = Story()
+        added = Extension(2, parse_space("lr = uniform(1, 2)").body, 3, ({"lr": 1.5},))
+        about = {"id": "a", "action": "extend", "variants": None, "by": None, "first": 0}
+        story.tell("command.applied", **about, **to_json(added))
+        paths.journal.write_bytes(story.text())
+
+    home.create(asked.scan, (folder / "train.ipynb").read_bytes(), {}, equip, None)
+    code, out, err = run(monkeypatch, capsys, "show", "train", "--save", "old.yaml", "--json")
+    assert code == 0, err
+    assert "Extended by lr" in out
+    assert err.endswith("train was extended; old.yaml has the scan as it was started.\n")
+    again = scan_file.read("old.yaml").plan({}, ask=False)
+    assert fingerprint(again.scan) == fingerprint(asked.scan)
 
 
 @pytest.mark.parametrize(

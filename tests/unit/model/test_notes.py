@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from jupyter_gridgpu.model.notes import nearest_name, note
-from jupyter_gridgpu.model.scan import Objective
+from jupyter_gridgpu.model.objective import Objective
 from jupyter_gridgpu.model.view import ScanView
 from jupyter_gridgpu.testing.examples import Story, small_scan
 

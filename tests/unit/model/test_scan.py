@@ -13,14 +13,13 @@ from hypothesis import strategies as st
 from jupyter_gridgpu.errors import StorageError, UsageError
 from jupyter_gridgpu.model.environment import Environment
 from jupyter_gridgpu.model.grammar import parse_space
+from jupyter_gridgpu.model.objective import Objective, parse_objective
 from jupyter_gridgpu.model.resources import Container, Placement, Resources
 from jupyter_gridgpu.model.scan import (
     DEFAULTS_BYTES,
     EarlierScan,
-    Objective,
     Origin,
     fingerprint,
-    parse_objective,
     plain_defaults,
     to_json,
 )

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 
 from jupyter_gridgpu.errors import DamagedRecord, GridGpuError, StorageError
-from jupyter_gridgpu.model.scan import Objective, Origin, fingerprint, to_json
+from jupyter_gridgpu.model.objective import Objective
+from jupyter_gridgpu.model.scan import Origin, fingerprint, to_json
 from jupyter_gridgpu.model.scan_record import from_json
 from jupyter_gridgpu.model.space import value_at
 from jupyter_gridgpu.model.space_cell import cell_body

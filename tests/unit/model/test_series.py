@@ -18,7 +18,7 @@ from jupyter_gridgpu.model.metrics import (
     objective_value,
     thinned,
 )
-from jupyter_gridgpu.model.scan import Objective
+from jupyter_gridgpu.model.objective import Objective
 
 
 def series_of(values: list[float]) -> Series:

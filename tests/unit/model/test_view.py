@@ -13,7 +13,7 @@ from jupyter_gridgpu.model import wire
 from jupyter_gridgpu.model.estimate import seconds_left
 from jupyter_gridgpu.model.events import Event
 from jupyter_gridgpu.model.job import END_STATES, STATES
-from jupyter_gridgpu.model.scan import Objective
+from jupyter_gridgpu.model.objective import Objective
 from jupyter_gridgpu.model.view import ScanView
 from jupyter_gridgpu.store.journal import JournalReader
 from jupyter_gridgpu.testing.examples import Story, small_scan

@@ -6,8 +6,9 @@ import pytest
 
 from jupyter_gridgpu.model.environment import Environment
 from jupyter_gridgpu.model.grammar import parse_space
+from jupyter_gridgpu.model.objective import Objective
 from jupyter_gridgpu.model.resources import Resources
-from jupyter_gridgpu.model.scan import Objective, Origin, ScanSpec
+from jupyter_gridgpu.model.scan import Origin, ScanSpec
 from jupyter_gridgpu.planning.dry_run import axis_text, plan_json, plan_text
 
 

@@ -8,8 +8,9 @@ import pytest
 
 from jupyter_gridgpu.errors import BackendError, GridGpuError, NotebookError, SpaceError, UsageError
 from jupyter_gridgpu.model.grammar import parse_space
+from jupyter_gridgpu.model.objective import Objective
 from jupyter_gridgpu.model.resources import Resources
-from jupyter_gridgpu.model.scan import Objective, fingerprint, to_json
+from jupyter_gridgpu.model.scan import fingerprint, to_json
 from jupyter_gridgpu.model.scan_record import from_json
 from jupyter_gridgpu.planning.declaration import Options
 from jupyter_gridgpu.planning.request import Plan, plan

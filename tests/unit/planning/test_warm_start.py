@@ -129,20 +129,25 @@ def test_any_objective_is_computed_again(
 # A space of now, one of before, how many of its 12 results count, and what is said.
 OTHER_SPACES: dict[str, tuple[str, str, dict[str, Any], int, tuple[str, ...]]] = {
     "another range": (
-        "lr = uniform(0.2, 1)\nunits = [64, 128]", SPACE, {}, 9, ("Left out of old: 3 results that this space does not have.",)),
+        "lr = uniform(0.2, 1)\nunits = [64, 128]", SPACE, {}, 9,
+        ("Left out of old: 3 results that this space does not have.",)),
     "another kind of axis": (
-        "lr = [0.05, 0.1, 0.9]\nunits = integer(1, 64)", SPACE, {}, 1, ("old: 11 results that",)),
+        "lr = [0.05, 0.1, 0.9]\nunits = integer(1, 64)", SPACE, {}, 1,
+        ("Left out of old: 11 results that this space",)),
     "steps": (
-        "lr = uniform(0, 1, step=0.1)\nunits = [64, 128]", SPACE, {}, 6, ("old: 6 results that",)),
+        "lr = uniform(0, 1, step=0.1)\nunits = [64, 128]", SPACE, {}, 6,
+        ("Left out of old: 6 results that this space",)),
     "a wider choice": ("lr = loguniform(0.01, 1)\nunits = [32, 128, 64]", SPACE, {}, 12, ()),
     "a row": ("lr = uniform(0, 1)\nunits, epochs = together([(64, 5), (9, 9)])", SPACE, {}, 6,
-        ("old: 6 results that",)),
-    "a constraint": (SPACE + "\nassert lr < 0.3", SPACE, {}, 5, ("Left out of old: 7 results that this space does not have.",)),
+        ("Left out of old: 6 results that this space does not have.",)),
+    "a constraint": (SPACE + "\nassert lr < 0.3", SPACE, {}, 5,
+        ("Left out of old: 7 results that this space does not have.",)),
     "a new axis with the notebook's value": (
         SPACE + "\nmomentum = uniform(0, 1)", SPACE, {}, 12, ()),
     "a new axis without it": (
         SPACE + "\nmomentum = uniform(0.8, 1)", SPACE, {}, 12,
-        ("Of old, 12 results without momentum: the sampler learns of the other",)),
+        ("Of old, 12 results without momentum:"
+         " the sampler learns of the other parameters alone.",)),
     "an axis that was fixed": (
         SPACE + "\nmomentum = uniform(0, 1)", SPACE + "\nmomentum = 1", {"momentum": 1}, 12, ()),
     "an axis that is gone": (

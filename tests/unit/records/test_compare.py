@@ -11,7 +11,7 @@ import pytest
 from jupyter_gridgpu.errors import UsageError
 from jupyter_gridgpu.model.scan import Origin
 from jupyter_gridgpu.records.compare import Comparison, Tolerance, compare
-from jupyter_gridgpu.records.input_differences import Difference
+from jupyter_gridgpu.records.input_differences import Difference, differences
 from jupyter_gridgpu.testing.examples import notebook_json
 
 from .kit import write_scan
@@ -72,7 +72,7 @@ def test_a_tolerance_is_a_number_from_zero(value: float) -> None:
 
 
 def test_the_objective_is_reduced_as_the_first_scan_does_it() -> None:
-    from jupyter_gridgpu.model.scan import Objective
+    from jupyter_gridgpu.model.objective import Objective
 
     best = Objective("acc", "maximize", "max")
     a = write_scan("a", {1: {"acc": [0.9, 0.1]}}, objective=best)
@@ -196,3 +196,31 @@ def test_jobs_that_left_no_provenance_differ_in_nothing() -> None:
     for variant in a.variants:
         (a.paths.folder / (a.copy(variant) or "") / "provenance.json").unlink()
     assert compare(a, b).inputs == []
+
+
+SPACE = "lr = [0.1, 0.2]\nif lr > 0.1:\n    seed = 1\nif lr > 0.1:\n    a, b = together([(1, 2)])"
+LINES = [
+    (SPACE, "", []),
+    (f"{SPACE}\nassert lr < 1", "", [("constraint lr < 1", "there", "not there")]),
+    (SPACE.replace("= 1", "= 2"), "", [("condition lr > 0.1", "'value': 2", "'value': 1")]),
+    (SPACE.replace("(1, 2)", "(1, 3)"), "", [("condition lr > 0.1 (2)", "[1, 3]", "[1, 2]")]),
+    ("lr = [0.1]\nseed = 1", "lr = [0.1]", [("parameter seed", "1", "the notebook's own")]),
+    ("a, b = together([(1, 2)])", "lr = [0.1]", [
+        ("rows of a, b", "rows [[1, 2]]", "not there"),
+        ("parameter lr", "the notebook's own", "values [0.1]"),
+    ]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("first", "second", "expected"), LINES)
+def test_lines_of_a_space_that_differ_are_named(
+    first: str, second: str, expected: list[tuple[str, str, str]]
+) -> None:
+    one = write_scan("one", {1: {"acc": [1.0]}}, space=first)
+    other = write_scan("other", {1: {"acc": [1.0]}}, space=second or SPACE)
+    kinds = ("parameter", "condition", "constraint", "rows")
+    found = [item for item in differences(one, other) if item.what.startswith(kinds)]
+    assert [item.what for item in found] == [what for what, *_ in expected]
+    for item, (_, a, b) in zip(found, expected, strict=True):
+        assert a in item.a
+        assert b in item.b

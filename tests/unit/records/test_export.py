@@ -14,7 +14,7 @@ import pytest
 
 from jupyter_gridgpu.api import open_scan
 from jupyter_gridgpu.errors import StorageError, UsageError
-from jupyter_gridgpu.model.scan import Objective
+from jupyter_gridgpu.model.objective import Objective
 from jupyter_gridgpu.records.export import (
     KINDS,
     csv_table,

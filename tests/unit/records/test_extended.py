@@ -65,5 +65,5 @@ def test_the_file_of_an_extended_scan_asks_for_the_scan_as_it_began(
     gridgpu.main(["show", "small", "--save", str(tmp_path / "s.yaml")], standalone_mode=False)
     said = capsys.readouterr()
     assert "Extended by lr = 0.4." in said.out
-    assert "small was extended since: the file asks for the scan as it began." in said.err
+    assert "has the scan as it was started." in said.err
     assert scan_file.read(tmp_path / "s.yaml").space == record.view.growth.original.space

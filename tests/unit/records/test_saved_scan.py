@@ -103,11 +103,14 @@ def test_what_a_file_cannot_tell_is_said(tmp_path: Path) -> None:
 
 
 def test_points_of_the_users_own_get_a_file(tmp_path: Path) -> None:
-    (tmp_path / "own.csv").write_text("lr,opt\n0.2,a\n0.35,b\n")
-    body = "lr = uniform(0.1, 0.5)\nopt = ['a', 'b']\ntwice = lr * 2\nseed = repeats(2)"
-    (tmp_path / "train.ipynb").write_text(
-        notebook_json("lr = 0.1\nopt = 'a'\nseed = 0\ntwice = 0.1", "acc = 1 - lr")
-    )
+    (tmp_path / "own.csv").write_text("lr,opt,cut\n0.2,a,1.5\n0.35,NaN,nan\n0.4,a,inf\n")
+    body = """lr = uniform(0.1, 0.5)
+opt = ['a', 'NaN']
+cut = [1.5, float('nan'), float('inf')]
+twice = lr * 2
+seed = repeats(2)"""
+    parameters = "lr = 0.1\nopt = 'a'\ncut = 1.0\nseed = 0\ntwice = 0.1"
+    (tmp_path / "train.ipynb").write_text(notebook_json(parameters, "acc = 1 - lr"))
     options = Options(points="own.csv", trials=4, sampler="random")
     plan = request.plan("train.ipynb", body, options, ask=False)
     (tmp_path / "points.jsonl").write_text(plan.points)

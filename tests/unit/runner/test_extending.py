@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jupyter_gridgpu.errors import GridGpuError, UsageError
-from jupyter_gridgpu.model import extension, wire
+from jupyter_gridgpu.model import events, extension, wire
 from jupyter_gridgpu.model.extension import Extension
 from jupyter_gridgpu.model.grammar import parse_space
 from jupyter_gridgpu.model.scan import to_json
@@ -144,6 +144,30 @@ def test_points_before_an_extension_are_those_of_the_seed(tmp_path: Path, sample
     assert sorted(proposed(paths)) == sorted(more)
 
 
+def test_points_that_are_lost_before_own_points_come_again(tmp_path: Path) -> None:
+    paths = scan_folder(tmp_path, space="x = uniform(0, 1)", sampler="random", trials=6)
+    seen = proposed(paths)
+    ask(paths, points=({"x": 0.25}, {"x": 0.75}))
+    with runner_of(paths) as runner:
+        runner.obey()
+    lines = paths.journal.read_bytes().splitlines(keepends=True)
+    lost = (b'"point":4', b'"point":5')
+    paths.journal.write_bytes(b"".join(line for line in lines if not any(map(line.count, lost))))
+    now = proposed(paths)
+    assert now[:6] == seen
+    assert [params["x"] for *_, params in now[6:]] == [0.25, 0.75]
+
+
+def test_a_scan_whose_constraint_left_no_points_goes_on_with_more_values(tmp_path: Path) -> None:
+    space = "x = uniform(0, 1)\nassert x > 1.5"
+    paths = scan_folder(tmp_path, space=space, sampler="random", trials=3)
+    with runner_of(paths) as runner:
+        runner.proposer.propose()
+        assert runner.scan.view.rule == events.NO_POINTS
+    ask(paths, "x = uniform(1, 2)")
+    assert all(params["x"] > 1.5 for *_, params in proposed(paths))
+
+
 def test_a_command_that_comes_twice_extends_once(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -210,6 +234,14 @@ def test_a_damaged_extension_is_unreadable_and_does_no_harm(changed: dict[str, A
     assert view.unreadable == 1
     assert view.total() == 4
     assert len(view.extensions) == 1
+
+
+def test_a_journal_full_of_damaged_extensions_is_not_looked_at_to_its_end() -> None:
+    wrong = [{**GOOD, **command("lr = [0.1]"), "id": str(number)} for number in range(100)]
+    view = fold(*wrong[1:], GOOD)
+    assert (view.unreadable, len(view.extensions)) == (99, 1)
+    view = fold(*wrong, GOOD)
+    assert (view.unreadable, len(view.extensions)) == (101, 0)
 
 
 def test_a_sampler_knows_the_points_that_it_has_not_proposed() -> None:

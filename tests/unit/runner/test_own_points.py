@@ -150,6 +150,17 @@ def test_points_that_are_gone_or_damaged_are_a_sentence(tmp_path: Path, text: st
         runner.proposer.propose()
 
 
+def test_points_are_read_no_further_than_they_are_expected(tmp_path: Path) -> None:
+    paths = folder_of(tmp_path, "grid", None)
+    count = len(paths.points.read_text().splitlines())
+    with paths.points.open("a") as file:
+        file.write("damaged\n")
+    with pytest.raises(StorageError, match="the file was changed"):
+        points.read_all(paths.points, count)
+    with pytest.raises(StorageError, match=f"there are more than {count - 2}"):
+        points.read_all(paths.points, count - 2)
+
+
 EARLIER = [
     EarlierResult("id-old", number, {"kind": "a", "x": number % 3}, (number / 10,))
     for number in range(12)

@@ -214,8 +214,8 @@ def test_a_scan_without_points_is_stopped_with_a_sentence(tmp_path: Path, sample
     assert sentence is not None
     assert sentence == (
         "Stopped: there are no more points: of 10,000 points that were drawn, none meets `a > 2`:"
-        " loosen the constraint, or widen the ranges. Another space makes a new scan; the results"
-        " of this one stay."
+        f" loosen the constraint, or widen the ranges. `gridgpu extend {view.scan.name} --add` adds"
+        " values; another constraint makes a new scan."
     )
     assert shown(view) == seen_by_others(paths)
 

@@ -7,7 +7,7 @@ import pytest
 from jupyter_gridgpu import samplers
 from jupyter_gridgpu.errors import SpaceError, UsageError
 from jupyter_gridgpu.model.grammar import parse_space
-from jupyter_gridgpu.model.scan import Objective
+from jupyter_gridgpu.model.objective import Objective
 from jupyter_gridgpu.model.space import Space
 from jupyter_gridgpu.samplers.base import Sampler, Trial
 

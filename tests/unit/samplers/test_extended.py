@@ -8,7 +8,7 @@ from jupyter_gridgpu import samplers
 from jupyter_gridgpu.errors import UsageError
 from jupyter_gridgpu.model.extension import Extension, extended
 from jupyter_gridgpu.model.grammar import parse_space
-from jupyter_gridgpu.model.scan import Objective
+from jupyter_gridgpu.model.objective import Objective
 from jupyter_gridgpu.model.space import Space
 from jupyter_gridgpu.samplers.base import Proposal, Sampler, Trial
 from jupyter_gridgpu.samplers.optuna import NsgaIISampler, OptunaSampler, TpeSampler

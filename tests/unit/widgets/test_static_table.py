@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jupyter_gridgpu.model import wire
-from jupyter_gridgpu.model.scan import Objective
+from jupyter_gridgpu.model.objective import Objective
 from jupyter_gridgpu.model.view import ScanView
 from jupyter_gridgpu.testing.examples import Story, small_scan
 from jupyter_gridgpu.widgets.static_table import METRIC_LIMIT, ROW_LIMIT, html

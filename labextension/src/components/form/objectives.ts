@@ -8,8 +8,8 @@ import type { CheckedForm, FormState, Objective } from "./messages";
 import type { Field } from "./options";
 
 const DIRECTIONS = ["maximize", "minimize"] as const;
-/** A scan has no more objectives. */
-const MOST_OBJECTIVES = 10;
+/** A scan has no more objectives (OBJECTIVES_LIMIT in model/objective.py). */
+const MOST_OBJECTIVES = 8;
 
 /** The objectives: a direction and a metric each. The metrics of the notebook are suggested. */
 export class ObjectivesField implements Field {

@@ -21,6 +21,7 @@ import {
   putUnder,
   remove,
   type Row,
+  rowOf,
   type TextRow,
   type TogetherRow,
 } from "./rows";
@@ -231,7 +232,7 @@ export class RowList {
 
   /** Lets a parameter join others; its own row goes. */
   private take(row: TogetherRow, name: string): void {
-    const from = this.rows.findIndex((one) => one.row === "parameter" && one.name === name);
+    const from = rowOf(this.rows, name, this.rows.indexOf(row));
     const [own] = from < 0 ? [] : this.rows.splice(from, 1);
     row.names.push(name);
     const first = own?.row === "parameter" ? own.value : "";

@@ -91,6 +91,22 @@ export function chainStart(rows: readonly Row[], at: number, level = rows[at]?.l
   return start;
 }
 
+/**
+ * The index of the row of a parameter; -1 where there is none.
+ *
+ * Several branches may give a parameter: then it is the row in the block of the row at `near`.
+ */
+export function rowOf(rows: readonly Row[], name: string, near: number): number {
+  const found = rows.flatMap((row, at) =>
+    row.row === "parameter" && row.name === name ? [at] : [],
+  );
+  const level = rows[near]?.level ?? 0;
+  const beside = (at: number): boolean =>
+    rows[at]?.level === level &&
+    rows.slice(Math.min(at, near), Math.max(at, near)).every((row) => row.level >= level);
+  return found.find(beside) ?? found[0] ?? -1;
+}
+
 function shift(rows: Row[], start: number, end: number, levels: number): void {
   for (const row of rows.slice(start, end)) row.level = Math.max(0, row.level + levels);
 }

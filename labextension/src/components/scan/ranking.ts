@@ -1,5 +1,6 @@
 /** Which variants are the best: one with one objective, the Pareto front with several. */
 import type { ObjectiveInfo, Row, ScanInfo } from "../../wire";
+import { t } from "../ui/i18n";
 import { finite } from "../ui/numbers";
 import { byId, comparable } from "./rows";
 import { toNumber } from "./values";
@@ -31,11 +32,13 @@ export const hasFront = (scan: ScanInfo): boolean => objectivesOf(scan).length >
 export const objectiveLabel = ({ metric, reduction }: ObjectiveInfo): string =>
   reduction === "last" ? metric : `${reduction}(${metric})`;
 
+/** What an objective asks for: `maximize max(acc)`. */
+export const objectiveText = (objective: ObjectiveInfo): string =>
+  `${t(objective.direction)} ${objectiveLabel(objective)}`;
+
 /** What is maximized and minimized: `maximize rej_light, minimize loss`. */
 export const objectivesText = (scan: ScanInfo): string =>
-  objectivesOf(scan)
-    .map((objective) => `${objective.direction} ${objectiveLabel(objective)}`)
-    .join(", ");
+  objectivesOf(scan).map(objectiveText).join(", ");
 
 /** A front may have thousands of variants, so that it is searched only once. */
 const fronts = new WeakMap<ScanInfo, ReadonlySet<string>>();

@@ -5,7 +5,7 @@ import { t } from "../ui/i18n";
 import { icon } from "../ui/icons";
 import { type MenuItem, PopupMenu } from "../ui/popup";
 import { clip } from "../ui/text";
-import { objectiveLabel, objectivesText, offeredObjectives } from "./ranking";
+import { objectivesText, objectiveText, offeredObjectives } from "./ranking";
 import type { ScanStore } from "./store";
 
 /** So many characters of a metric are shown in the button, and so many in an entry. */
@@ -15,14 +15,12 @@ const LONG = 80;
 const same = (a: ObjectiveInfo, b: ObjectiveInfo | null | undefined): boolean =>
   a.metric === b?.metric && a.direction === b.direction && a.reduction === b.reduction;
 
-/** `maximize max(acc)`. */
-const described = (objective: ObjectiveInfo): string =>
-  `${t(objective.direction)} ${clip(objectiveLabel(objective), LONG)}`;
+const described = (objective: ObjectiveInfo): string => clip(objectiveText(objective), LONG);
 
 /** The button and its menu. The choice is kept in the store, so that all views follow it. */
 export class RankMenu {
   readonly element: HTMLElement;
-  readonly button = button("", [h("span", {}), icon("open")], { "aria-haspopup": "true" });
+  readonly button = button("", [h("span", {}), icon("open")], { "aria-haspopup": "menu" });
   private readonly popup: PopupMenu;
 
   constructor(private readonly store: ScanStore) {
