@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from jupyter_gridgpu.model.space import Space
 from jupyter_gridgpu.planning import scan_file
 from jupyter_gridgpu.planning.declaration import NOT_FOR_A_REPLAY, Options
 from jupyter_gridgpu.planning.profiles import expanded
+from jupyter_gridgpu.planning.python_options import checked
 from jupyter_gridgpu.planning.request import Plan, plan
 from jupyter_gridgpu.records.compare import Tolerance
 from jupyter_gridgpu.records.compare import compare as compare_records
@@ -256,7 +257,7 @@ def _plan_and_save(notebook: str | Path, space: Any, options: dict[str, Any]) ->
     command = f"gridscan({str(notebook)!r}, {space!r}, **{options!r})"
     path, overwrite = options.pop("save", None), options.pop("overwrite", False)
     scan_file.check_named(path, overwrite)
-    _check_options("gridscan", options)
+    options = checked("gridscan", options)
     made = _warned(plan(notebook, space, expanded(options)), 4)
     if path is not None:
         scan_file.save(path, notebook, space, options, overwrite=overwrite)
@@ -281,24 +282,9 @@ def run_file(path: str | Path, **options: Any) -> Scan:
     Example:
         >>> scan = run_file("scan.yaml", on="slurm", parallel=8)
     """
-    _check_options("run_file", options)
+    options = checked("run_file", options)
     made = _warned(scan_file.read(path).plan(options))
     return start(replace(made, command=f"run_file({str(path)!r}, **{options!r})"))
-
-
-def _check_options(function: str, options: dict[str, Any]) -> None:
-    """Make texts of the paths in options. Raises UsageError if one does not exist."""
-    for name in options:
-        if name not in Options.__dataclass_fields__:
-            names = ", ".join(Options.__dataclass_fields__)
-            raise UsageError(f"{function}() has no option {name!r}; it has {names}.")
-    # A user may give one path, but a scan holds a tuple of texts.
-    if "files" in options:
-        options["files"] = _as_texts(options["files"] or ())
-    if "warm_start" in options:
-        options["warm_start"] = _as_texts(options["warm_start"] or ())
-    if isinstance(options.get("points"), Path):
-        options["points"] = str(options["points"])
 
 
 def _warned(made: Plan, level: int = 3) -> Plan:
@@ -306,14 +292,6 @@ def _warned(made: Plan, level: int = 3) -> Plan:
     for text in made.scan.warnings:
         warnings.warn(text, stacklevel=level)
     return made
-
-
-def _as_texts(
-    given: str | Path | ScanHandle | Iterable[str | Path | ScanHandle],
-) -> tuple[str, ...]:
-    """Return one file or scan, or several, as a tuple of texts."""
-    items = (given,) if isinstance(given, (str, Path, ScanHandle)) else given
-    return tuple(str(item.folder if isinstance(item, ScanHandle) else item) for item in items)
 
 
 def start(made: Plan) -> Scan:

@@ -206,7 +206,7 @@ def _run_verb(verb: str, words: list[str]) -> None:
         if words:
             raise UsageError("%gridscan list takes nothing more.")
     elif not words or (len(words) > 1 and verb not in ("replay", "compare", "run")):
-        raise UsageError(f"%gridscan {verb} takes one scan.")
+        raise UsageError(f"%gridscan {verb} takes one {'file' if verb == 'run' else 'scan'}.")
     _VERBS[verb](*words)
 
 

@@ -18,7 +18,7 @@ from jupyter_gridgpu.model.job import job_key, split_key
 from jupyter_gridgpu.model.rank_by import ranked, ranking_of
 from jupyter_gridgpu.model.ranking import in_rank
 from jupyter_gridgpu.model.scan import ScanSpec
-from jupyter_gridgpu.model.view import ScanView, VariantView
+from jupyter_gridgpu.model.view import ScanView, VariantView, given_parameters
 from jupyter_gridgpu.store import fold_cache, home
 from jupyter_gridgpu.store.journal import JournalReader
 from jupyter_gridgpu.store.opener import opener_below
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 LOG_BYTES = 256 * 1024
 POINTS = 300  # of a curve, unless the caller gives another number
+FRAME_COLUMNS = ("id", "state", "reason", "attempts", "seconds", "pareto")  # of each scan
 
 
 class ScanReader:
@@ -141,7 +142,8 @@ class ScanReader:
         """Return a table with one row for each variant, indexed by its id.
 
         Columns: state, reason, attempts, seconds, each parameter, the last value of each metric. A
-        metric that has the name of another column is called `metric:NAME`. With several objectives
+        parameter that has the name of one before it is called `param:NAME`, and a metric that has
+        the name of another column `metric:NAME`. With several objectives
         a column `pareto` says which variants are in the Pareto front. `by` ranks the rows, as in
         `best_by`: the best comes first, and what has no value last.
         """
@@ -157,14 +159,15 @@ class ScanReader:
                 variants = in_rank(variants, view.objectives)
             front = {variant.id for variant in self.view.pareto()}
             several = len(self.view.objectives) > 1
+            names = given_parameters(self.view)
             rows = [
-                _frame_row(variant, {"pareto": variant.id in front} if several else {})
+                _frame_row(variant, {"pareto": variant.id in front} if several else {}, names)
                 for variant in variants
             ]
         # Without rows there is no column `id` that could become the index.
         if not rows:
             return pandas.DataFrame()
-        return pandas.DataFrame(rows).set_index("id")
+        return pandas.DataFrame(rows, columns=_frame_columns(rows, names)).set_index("id")
 
     # one variant or job -----------------------------------------------------------
 
@@ -238,22 +241,32 @@ class ScanReader:
         return ""
 
 
-def _frame_row(variant: VariantView, marks: Mapping[str, Any]) -> dict[str, Any]:
+def _frame_row(
+    variant: VariantView, marks: Mapping[str, Any], parameters: list[str]
+) -> dict[str, Any]:
     """Return the row of a variant in the table of `ScanReader.to_frame`, with `marks` in it."""
     seconds = None
     if variant.ended and variant.started:
         seconds = variant.ended - variant.started
-    row = {
+    own = {
         "id": variant.id,
         "state": variant.state,
         "reason": variant.reason,
         "attempts": variant.attempts,
         "seconds": seconds,
         **marks,
-        **variant.params,
     }
-    metrics = {}
+    row = dict(own)
+    for name, value in variant.params.items():
+        row[f"param:{name}" if name in own else name] = value
     for name, series in variant.metrics.items():
-        column = f"metric:{name}" if name in row else name
-        metrics[column] = series.last
-    return {**row, **metrics}
+        row[f"metric:{name}" if name in own or name in parameters else name] = series.last
+    return row
+
+
+def _frame_columns(rows: list[dict[str, Any]], parameters: list[str]) -> list[str]:
+    """Return the columns of all rows: parameters in their order, metrics behind them."""
+    found = dict.fromkeys(name for row in rows for name in row)
+    shown = [column for name in parameters for column in (f"param:{name}", name)]
+    first = list(dict.fromkeys((*FRAME_COLUMNS, *shown)))
+    return sorted(found, key=lambda name: first.index(name) if name in first else len(first))

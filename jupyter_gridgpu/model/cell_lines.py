@@ -13,7 +13,7 @@ from jupyter_gridgpu.model.axes import Axis, Fixed, Repeats
 from jupyter_gridgpu.model.axis_words import FUNCTIONS, REFUSED, Rows, to_axis
 from jupyter_gridgpu.model.constants import evaluate
 from jupyter_gridgpu.model.expressions import QUOTED_LIMIT, Expression, names_of
-from jupyter_gridgpu.model.folding import folded
+from jupyter_gridgpu.model.folding import builtin_in, folded
 from jupyter_gridgpu.model.space import is_parameter_name
 from jupyter_gridgpu.model.statements import (
     LEVELS,
@@ -28,6 +28,8 @@ from jupyter_gridgpu.model.statements import (
     Together,
     When,
 )
+
+NO_LINE = " A parameter of the notebook needs a line above that gives it a value."
 
 
 @dataclass
@@ -230,7 +232,13 @@ class CellReader:
         if names_of(test).isdisjoint(place.scope.given):
             # A variable is not meant where a line below gives a parameter of that name.
             self._check_later(test, place, {})
-            value = self._evaluate(test, place)
+            if name := builtin_in(test, self._variables):
+                raise SpaceError(f"{name} is a function of Python here.{NO_LINE}")
+            try:
+                value = self._evaluate(test, place)
+            except SpaceError as error:
+                hint = NO_LINE if "NameError" in str(error) else ""
+                raise SpaceError(f"{error}{hint}") from None
             try:
                 return bool(value)
             except Exception as error:  # an array has no truth value, and its own words for that

@@ -266,7 +266,7 @@ def _require_new(name: str, old: Sequence[Any], new: Sequence[Any]) -> None:
         key = _key(value)
         if key in known:
             shown = value_text(list(value) if isinstance(value, tuple) else value)
-            raise SpaceError(f"{name}: {shown[:TEXT_LIMIT]} is given twice; add new values alone.")
+            raise SpaceError(f"{name}: {shown[:TEXT_LIMIT]} is there already; add others.")
         known.add(key)
     if len(known) > GRID_LIMIT:
         raise SpaceError(f"{name}: that makes more than {GRID_LIMIT:,} values.")

@@ -10,6 +10,7 @@ the cell is read: the notebook's variables, and parts that read no parameter and
 from __future__ import annotations
 
 import ast
+import builtins
 import math
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
@@ -79,6 +80,24 @@ class _Folder(ast.NodeTransformer):
         if node.id in self._variables:
             return constant(self._variables[node.id], node.id)
         raise SpaceError(f"{node.id} is neither a parameter in a line above nor a variable.")
+
+
+def builtin_in(test: ast.expr, variables: Collection[str]) -> str | None:
+    """Return a name in a condition that means a function of Python, as `id` in `id == 3`.
+
+    Arguments are left out, as `int` in `isinstance(k, int)`, and so is `type(k) == int`.
+    """
+    waiting: list[ast.AST] = [test]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.Name) and node.id not in variables and hasattr(builtins, node.id):
+            return node.id
+        parts = list(ast.iter_child_nodes(node))
+        if isinstance(node, ast.Compare) and any(isinstance(part, ast.Call) for part in parts):
+            continue
+        if not isinstance(node, (ast.Call, ast.Attribute, ast.Subscript, *_SCOPES)):
+            waiting += parts
+    return None
 
 
 def _is_computed(node: ast.AST) -> bool:

@@ -55,7 +55,10 @@ def space_of(values: Mapping[Any, Any]) -> Space:
     """
     statements: list[Statement] = []
     for name, value in values.items():
-        shown = listed(tuple(map(str, name))) if isinstance(name, tuple) else name
+        names = name if isinstance(name, tuple) else (name,)
+        shown = listed(tuple(map(str, names)))
+        if not all(isinstance(one, str) for one in names):
+            raise SpaceError(f"{shown}: names of parameters are texts, like 'lr'.")
         try:
             if isinstance(name, tuple):
                 rows = value if isinstance(value, Rows) else together(value)
@@ -102,9 +105,10 @@ def _nodes(body: str) -> list[ast.stmt]:
             raise SpaceError(f"{where}: a number has more than 4,000 digits.") from None
         if isinstance(error, (RecursionError, MemoryError)):
             raise SpaceError("A line of the cell is nested too deeply.") from None
+        # Python asks back: "Maybe you meant '==' instead of '='?"
+        text = f"{getattr(error, 'msg', error)}.".replace("?.", "?")
         raise SpaceError(
-            f"{where} is not Python: {getattr(error, 'msg', error)}."
-            " Write one assignment a line, like lr = [1e-3, 1e-4]."
+            f"{where} is not Python: {text} Write one assignment a line, like lr = [1e-3, 1e-4]."
         ) from None
 
 

@@ -286,6 +286,15 @@ def warnings_of(view: ScanView) -> list[str]:
     return found
 
 
+def given_parameters(view: ScanView) -> list[str]:
+    """Return the parameters that any variant has, in the order of the space.
+
+    A parameter that is not active at the first point has its place among the others, too.
+    """
+    given = {name for variant in view.variants.values() for name in variant.params}
+    return [name for name in view.scan.space if name in given]
+
+
 def _keep(group: dict[str, VariantView], variant: VariantView, belongs: bool) -> None:
     """Put a variant into a group (by id) if it belongs there, else take it out."""
     if belongs:

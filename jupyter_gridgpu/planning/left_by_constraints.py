@@ -14,9 +14,10 @@ from jupyter_gridgpu.model.statements import Require, Statement, When
 def left_by_constraints(scan: ScanSpec) -> tuple[int, int] | None:
     """Return how many points of a grid meet its constraints, and how many there are without.
 
-    The answer is None for a scan without constraints, and where no grid is gone through.
+    The answer is None for a scan without constraints, and where no grid is gone through: a replay
+    has its points already.
     """
-    if scan.sampler != "grid":
+    if scan.sampler != "grid" or scan.origin is not None:
         return None
     left, size = grid_size(scan.space), size_without_constraints(scan.space)
     # So many points are not counted.

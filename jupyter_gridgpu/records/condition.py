@@ -35,7 +35,8 @@ class Condition:
         except SpaceError as error:
             raise self._not_understood(f" ({str(error).rstrip('.')})") from None
         for name in sorted(read - names):
-            known = ", ".join(sorted(names)[:NAMES_SHOWN])
+            rest = ["…"] if len(names) > NAMES_SHOWN else []
+            known = ", ".join([*sorted(names)[:NAMES_SHOWN], *rest])
             raise UsageError(
                 f"--only: {name[:NAME_SHOWN]} is neither a parameter nor a metric of the scan; "
                 f"it has {known}."

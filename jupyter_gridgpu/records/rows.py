@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from jupyter_gridgpu.model.view import VariantView
+from jupyter_gridgpu.model.view import VariantView, given_parameters
 from jupyter_gridgpu.records.record import Record
 
 # The columns that every scan has. `started` and `ended` are seconds since the epoch, `seconds` is
@@ -27,6 +27,7 @@ def variant_rows(record: Record) -> Iterator[dict[str, Any]]:
     the column `param:NAME`. A metric whose name is taken by another column gets `metric:NAME`.
     """
     front = {variant.id for variant in record.view.pareto()}
+    names = given_parameters(record.view)
     for variant in record.variants:
         # All columns are attributes of a variant, except `seconds`, which is worked out here.
         row = {name: getattr(variant, name, None) for name in STATE_COLUMNS}
@@ -34,10 +35,11 @@ def variant_rows(record: Record) -> Iterator[dict[str, Any]]:
             row["seconds"] = variant.ended - variant.started
         results = _results(record, variant, front)
         taken = {*STATE_COLUMNS, *results}
-        for name, value in variant.params.items():
+        params = {**dict.fromkeys(names), **variant.params}
+        for name, value in params.items():
             row[f"param:{name}" if name in taken else name] = value
         for name, series in variant.metrics.items():
-            is_taken = name in taken or _is_result(name) or name in variant.params
+            is_taken = name in taken or _is_result(name) or name in params
             row[f"metric:{name}" if is_taken else name] = series.last
         yield row | results
 

@@ -147,7 +147,9 @@ def test_extend_by_values_and_repeats(lab: Lab) -> None:
     eventually(lambda: not scan.runners())
     scan.gridgpu("extend", "--add", "n = [3]")
     scan.kill_runner()
-    assert "given twice" in one_sentence(scan.gridgpu("extend", "--add", "n = [3]", code=2).stderr)
+    assert "there already" in one_sentence(
+        scan.gridgpu("extend", "--add", "n = [3]", code=2).stderr
+    )
     scan.gridgpu("extend", "--repeats", "2", "--add", "n = 4")
     body = eventually(lambda: done if len((done := scan.wait())["variants"]) == 8 else None)
     assert [variant["state"] for variant in body["variants"]] == ["done"] * 8

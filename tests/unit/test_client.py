@@ -51,7 +51,7 @@ def test_a_command_whose_client_was_killed_waits_for_a_runner(
     assert ended.state == "orphaned"
     started: list[Path] = []
     monkeypatch.setattr(client, "spawn", started.append)
-    with pytest.raises(UsageError, match="lr: 3 is given twice"):
+    with pytest.raises(UsageError, match="lr: 3 is there already"):
         ended.extend(add={"lr": [3]})
     ended.command("resume")
     assert started == [ended.folder] * 2

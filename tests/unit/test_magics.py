@@ -120,6 +120,7 @@ def test_a_form_opens_on_a_cell_and_on_a_file(shell: InteractiveShell, scans_hom
         ("%gridscan", "Write %gridscan NOTEBOOK.ipynb for a form"),
         ("%gridscan start this", "Write %gridscan NOTEBOOK.ipynb for a form"),
         ("%gridscan show", "takes one scan"),
+        ("%gridscan run", "run takes one file"),
         ("%gridscan 'train.ipynb", "cannot be read"),
     ],
 )

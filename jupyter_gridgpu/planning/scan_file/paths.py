@@ -39,7 +39,9 @@ def is_scan_file(path: str | Path) -> bool:
 
 
 def check_named(path: str | Path | None, overwrite: bool) -> None:
-    """Raise UsageError for `--overwrite` without `--save`, which would do nothing."""
+    """Raise UsageError for what is no path, and for `--overwrite` alone, which would do nothing."""
+    if path is not None and not isinstance(path, (str, Path)):
+        raise UsageError("save takes the path of a file, like 'scan.yaml'.")
     if overwrite and path is None:
         raise UsageError("--overwrite is for --save: give a file, or leave it out.")
 

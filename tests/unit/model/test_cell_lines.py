@@ -221,6 +221,8 @@ def test_what_a_line_reads_decides_what_it_is(text: str, read: list[Any]) -> Non
         ("a = [1, 2]\nassert a < (9 // zero if zero else 2)", [{"a": 1}]),
         ("a = [1, 2]\nassert a < (few['x'] if 'x' in few else 2)", [{"a": 1}]),
         ("a = [1, 2]\nassert a < few.get('x', 2) * len(names) / 2", [{"a": 1}]),
+        # Python's own functions may be called, and types compared.
+        ("a = [1]\nif isinstance(k, int) and type(k) == int:\n  x = [5]", [{"a": 1, "x": 5}]),
         # A constraint that never holds leaves out the points of its branch alone.
         ("a = [1, 2]\nif a > 1:\n  assert k > 5", [{"a": 1}]),
     ],
@@ -267,8 +269,14 @@ def test_a_parameter_that_is_a_variable_too_is_said_once() -> None:
         ("assert lr > 1\nlr = [1, 2]", "Line 1, assert: lr is given only in line 2"),
         ("a = [1, 2]\nif a > 1:\n  b = 1\nelse:\n  c = b", "Line 5, c: b has no value here"),
         ("a = [1, 2]\nif b > a:\n  c = 1", "Line 2, if: b is neither a parameter"),
-        ("if oops: x = 1", "Line 1, if: NameError"),
+        ("if oops: x = 1", "Line 1, if: NameError.* needs a line above that gives it a value"),
+        ("x = [1, 2]\nif x = 1: y = 2", r"'='\? Write one"),
         ("assert oops", "Line 1, assert: NameError"),
+        # The word of a builtin is a parameter that no line above gives, not the builtin.
+        ("if id == 3: x = 1", "Line 1, if: id is a function of Python here. A parameter of the"),
+        ("if not list: x = 1", "Line 1, if: list is a function of Python here"),
+        ("x = [1]\nassert 0 < max", "Line 2, assert: max is a function of Python here"),
+        ("if k > 1 or type == 'a': x = 1\ntype = ['a']", "Line 1, if: type is a function"),
         ("x = 1\nassert k > 5", "Line 2: assert k > 5 does not hold"),
         ("a = [1, 2]\nassert a > 1, 'why'", "no message"),
         ("a = [1, 2]\nassert a.real", "an attribute"),
@@ -349,6 +357,9 @@ def test_a_mapping_may_have_rows_too() -> None:
     assert space_of({("a", "b"): np.array([[1, 2], [3, 4]])}).grid_size() == 2
     with pytest.raises(SpaceError, match=r"a, b: together.*: zip gets lists of 1 and 2 values"):
         space_of({("a", "b"): zip([1, 2], [3])})  # noqa: B905
+    for name in (3, ("a", 3), None):
+        with pytest.raises(SpaceError, match=r"(3|a, 3|None): names of parameters are texts"):
+            space_of({name: [(1, 2)]})
     with pytest.raises(SpaceError, match="an order of values is no axis"):
         space_of({"a": permutations([1, 2])})
     with pytest.raises(SpaceError, match="a, b: the rows have 3 values"):

@@ -88,6 +88,8 @@ def test_points_that_constraints_leave_are_counted() -> None:
     assert "constraints leave" not in plan_text(scan, {})
     lines = "".join(f"p{number} = integer(0, 10**6)\n" for number in range(4))
     assert "constraints leave" not in plan_text(spec(f"{lines}assert p0 + p1 + p2 < p3"), {})
+    again = spec("a = [1, 2]\nassert a < 2", origin=Origin("replay", "id", "a", "f"), recorded=1)
+    assert "constraints leave" not in plan_text(again, {})
     sampled = spec("a = [1, 2]\nassert a < 2", sampler="random", trials=2)
     assert "points" not in plan_json(sampled)
 

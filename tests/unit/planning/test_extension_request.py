@@ -59,7 +59,7 @@ REFUSED: list[tuple[list[str], str]] = [
     (["--add", "if lr > 1:\n    n = [3]"], "--add: "),
     (["--add", "assert 2 > 1"], "--add: "),
     (["--add", "lr = 9**9**9"], "--add: "),
-    (["--add", "lr = [0.1]"], "0.1 is given twice"),
+    (["--add", "lr = [0.1]"], "0.1 is there already"),
     (["--add", "lr = [5]", "--add", "lr = [6]"], "lr is given twice"),
     (["--add", "lr = ['fast']"], "lr: 'fast' is a string, but train.ipynb takes a number"),
     (["--add", "opt = [3]"], "opt: 3 is a number, but train.ipynb takes a string"),
@@ -103,7 +103,7 @@ def test_several_things_are_added_at_once(make: Make) -> None:
     assert command is not None
     assert (command["repeats"], command["trials"]) == (3, None)
     # What waits counts, so that the same cannot be asked for again.
-    with pytest.raises(UsageError, match="given twice"):
+    with pytest.raises(UsageError, match="there already"):
         handle.extend(add={"lr": [1e-5]})
     handle.extend(add={"lr": [1e-4]})
 

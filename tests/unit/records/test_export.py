@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from jupyter_gridgpu.api import open_scan
 from jupyter_gridgpu.errors import StorageError, UsageError
 from jupyter_gridgpu.model.objective import Objective
 from jupyter_gridgpu.records.export import (
@@ -333,3 +334,34 @@ def test_a_file_that_would_be_in_the_way_is_said(tmp_path: Path) -> None:
     (tmp_path / "run.sh").write_text("x")
     with pytest.raises(UsageError, match=r"has a file run\.sh"):
         export(write_scan(files={"run.sh": tmp_path / "run.sh"}), "papermill", tmp_path / "out")
+
+
+def test_a_parameter_that_is_not_active_at_first_stands_among_the_others(
+    scans_home: Path, tmp_path: Path
+) -> None:
+    space = "opt = ['a', 'b']\nif opt == 'b':\n    lr = [0.1]\n    m = [1]\nn = [2, 3]"
+    # `m` is a metric where the parameter `m` is not active.
+    jobs = {1: {"acc": [0.5], "m": [7.0]}, 2: {"acc": [0.6]}}
+    params = {1: {"opt": "a", "n": 2}, 2: {"opt": "b", "lr": 0.1, "m": 1, "n": 2}}
+    record = write_scan("mixed", jobs, params=params, space=space)
+    with open(export(record, "csv", tmp_path / "a.csv"), encoding="utf-8", newline="") as file:
+        names = next(csv.reader(file))
+    assert names[names.index("opt") : -1] == ["opt", "lr", "m", "n", "acc", "metric:m"]
+    pytest.importorskip("pandas")
+    frame = open_scan("mixed").to_frame()
+    assert list(frame.columns)[-6:] == ["opt", "lr", "m", "n", "acc", "metric:m"]
+    assert frame["m"].isna().tolist() == [True, False]
+
+
+def test_a_parameter_may_have_the_name_of_a_column_of_ours(scans_home: Path) -> None:
+    pytest.importorskip("pandas")
+    space = "id = [7, 8]\nif id == 8:\n    state = ['x']\npareto = 3"
+    params: dict[int, Any] = {1: {"id": 7, "pareto": 3}, 2: {"id": 8, "state": "x", "pareto": 3}}
+    write_scan("named", {1: {"id": [1.0]}, 2: {"state": [2.0]}}, params=params, space=space)
+    frame = open_scan("named").to_frame()
+    assert frame.index.tolist() == ["v0001", "v0002"]
+    assert frame["state"].tolist() == ["done", "done"]
+    assert frame["param:id"].tolist() == [7, 8]
+    assert list(frame.columns)[4:] == [
+        "pareto", "param:id", "param:state", "metric:id", "metric:state",
+    ]  # fmt: skip

@@ -6,16 +6,18 @@ from pathlib import Path
 
 import pytest
 
+from jupyter_gridgpu.cli.app import gridgpu
 from jupyter_gridgpu.model import extension
 from jupyter_gridgpu.model.extension import Extension
 from jupyter_gridgpu.model.grammar import parse_space
 from jupyter_gridgpu.model.scan import fingerprint
+from jupyter_gridgpu.planning import scan_file
 from jupyter_gridgpu.planning.notebook import read_notebook
 from jupyter_gridgpu.records.export import export
 from jupyter_gridgpu.records.input_differences import differences
 from jupyter_gridgpu.records.record import Record
 from jupyter_gridgpu.records.replay import plan_replay
-from jupyter_gridgpu.testing.examples import notebook_json
+from jupyter_gridgpu.testing.examples import Story, notebook_json
 
 from .kit import write_scan
 
@@ -51,3 +53,17 @@ def test_two_scans_differ_in_what_one_was_extended_by(record: Record) -> None:
     (found,) = [item for item in differences(record, other) if item.what == "parameter lr"]
     assert "0.4" in str(found)
     assert "0.4" not in str(differences(other, other))
+
+
+def test_the_file_of_an_extended_scan_asks_for_the_scan_as_it_began(
+    record: Record, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    added = extension.to_json(Extension(add=parse_space("lr = [0.4]").body))
+    story = Story()
+    story.tell("command.applied", id="c", action="extend", variants=None, first=0, **added)
+    record.paths.journal.write_bytes(story.text())
+    gridgpu.main(["show", "small", "--save", str(tmp_path / "s.yaml")], standalone_mode=False)
+    said = capsys.readouterr()
+    assert "Extended by lr = 0.4." in said.out
+    assert "has the scan as it was started." in said.err
+    assert scan_file.read(tmp_path / "s.yaml").space == record.view.growth.original.space

@@ -84,3 +84,11 @@ def test_without_an_objective_nothing_is_best() -> None:
             ScanView(small_scan(objective=None)).apply_all([Story().tell("runner.started")]),
             "best 3",
         )
+
+
+def test_names_that_a_sentence_leaves_out_are_hinted_at() -> None:
+    space = "\n".join(f"p{number} = 1" for number in range(9))
+    story = Story()
+    story.run(1, "done", p0=1)
+    with pytest.raises(UsageError, match=r"it has p0, .*p7, …\.$"):
+        select_variants(ScanView(small_scan(space)).apply_all(story.events), "oops < 1")

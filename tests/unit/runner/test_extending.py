@@ -182,7 +182,7 @@ def test_a_command_that_comes_twice_extends_once(
     assert len(proposed(paths)) == 3
     assert inbox.pending(paths.inbox) == []
     assert len(paths.journal.read_bytes().splitlines()) == lines
-    assert f"The command {again} was dropped: a: 3 is given twice" in capsys.readouterr().err
+    assert f"The command {again} was dropped: a: 3 is there already" in capsys.readouterr().err
 
 
 def test_a_scan_that_has_ended_goes_on_and_ends_anew() -> None:
@@ -309,7 +309,7 @@ REFUSED: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     ({"space": "lr = [1]\nn = integer(1, 1000)"}, {"add": "lr = linspace(2, 3, 100)"}, "101,000"),
     ({"space": "lr = [1]\nseed = repeats(2)"}, {"add": "lr = linspace(2, 3, 50000)"}, "100,002"),
     ({"space": "lr = [1]\nassert lr < 2"}, {"add": "lr = [3]"}, "makes no new point"),
-    ({"space": "lr = [1]\nn = [0]\nassert 5 / lr > 1"}, {"add": "n = [0.0]"}, "given twice"),
+    ({"space": "lr = [1]\nn = [0]\nassert 5 / lr > 1"}, {"add": "n = [0.0]"}, "there already"),
     ({"sampler": "random", "trials": 3}, {"trials": 10**6}, "1,000,003 variants"),
     (
         {"sampler": "random", "trials": 9, "space": "n = [1, 2]\nlr = uniform(0, 1)"},
@@ -364,7 +364,7 @@ def test_what_waits_in_the_inbox_counts() -> None:
     seen = pending(view, [None, first, second, third])
     assert seen.scan.points() == 5
     assert view.scan.points() == 3
-    with pytest.raises(UsageError, match="5 is given twice"):
+    with pytest.raises(UsageError, match="5 is there already"):
         applicable(seen, second)
 
 

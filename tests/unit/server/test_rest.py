@@ -278,7 +278,7 @@ def test_a_notebook_that_is_too_large_is_named_and_not_read(server: Server) -> N
         ({"action": "extend"}, "needs what is to be added"),
         ({"action": "extend", "add": "lr = [3]"}, "add is no list of texts"),
         ({"action": "extend", "add": ["lr = [print()]"]}, "give values alone"),
-        ({"action": "extend", "add": ["lr = [0.1]"]}, "0.1 is given twice"),
+        ({"action": "extend", "add": ["lr = [0.1]"]}, "0.1 is there already"),
         ({"action": "extend", "repeats": True}, "repeats is no whole number"),
         ({"action": "extend", "repeats": 3}, "No parameter of the scan repeats"),
         ({"action": "extend", "points": {}}, "points is no list"),
