@@ -73,9 +73,9 @@ def _table(rows: list[tuple[str, ...]]) -> Table:
 
 
 def _best_text(scan: ScanHandle) -> str:
-    """Return the best variant with its value, or how many are in the Pareto front."""
+    """Return the best variant with its value, or how large the Pareto front is."""
     if len(scan.scan.objectives) > 1:
-        return f"{len(scan.pareto()):,} in the Pareto front"
+        return f"front of {len(scan.pareto()):,}"
     best = scan.best
     return f"{best['id']} {number_text(best['value'], 4)}" if best else "–"
 

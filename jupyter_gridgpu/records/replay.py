@@ -14,6 +14,8 @@ from typing import Any
 
 from jupyter_gridgpu import images
 from jupyter_gridgpu.errors import SpaceError, UsageError
+from jupyter_gridgpu.model.expressions import quoted
+from jupyter_gridgpu.model.program import NotKnown, given_by
 from jupyter_gridgpu.model.resources import Container
 from jupyter_gridgpu.model.scan import Origin, ScanSpec, fingerprint
 from jupyter_gridgpu.model.space import Assign, Fixed, Space
@@ -203,6 +205,8 @@ def _parse_changes(texts: tuple[str, ...]) -> dict[str, Any]:
             axis = space_apart(f"{name} = {value}").axes.get(name)
         if not isinstance(axis, Fixed):
             raise UsageError(f"--set {text[:TEXT_SHOWN]}: give one value, like --set epochs=50.")
+        if name in values:
+            raise UsageError(f"--set {name} is given twice; give it once.")
         values[name] = axis.value
     return values
 
@@ -270,12 +274,29 @@ def _changed_variant(variant: VariantView, space: Space, values: Mapping[str, An
         # What follows from the new values is computed again, and conditions are decided again.
         known = set(space)
         params = {
-            **space.complete(params, variant.repeat),
+            **_completed(space, params, variant),
             **{name: value for name, value in params.items() if name not in known},
         }
     ordered = {name: params[name] for name in space if name in params}
     # A recorded point may have parameters that the space does not have. They come last.
     return VariantView(variant.id, variant.point, variant.repeat, {**ordered, **params})
+
+
+def _completed(space: Space, params: Mapping[str, Any], variant: VariantView) -> dict[str, Any]:
+    """Return all that a variant gets with new values. Raises UsageError if it is no point then."""
+    try:
+        walked = space.point(given_by(params), variant.repeat)
+        if walked.broken is None:
+            return walked.params
+        reason = f"it does not meet {quoted(walked.broken.text)}"
+    except NotKnown:
+        reason = "conditions make other parameters active, which have no values there"
+    except SpaceError as error:
+        reason = str(error).rstrip(".")
+    raise UsageError(
+        f"--set: with the new values {variant.id} is no point of the space, since {reason}. Choose"
+        " other variants by --only, or start a new scan."
+    )
 
 
 def _origin(scan: ScanSpec, only: str, changes: list[str]) -> Origin:

@@ -112,6 +112,41 @@ def test_another_value_makes_it_a_variation(origin: Record, tmp_path: Path) -> N
     assert same.kind == "replay"
 
 
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ("k = 5", "v0001 is no point of the space, since it does not meet `n \\* k < 4`"),
+        ("k = 2", "v0001 is no point of the space, since conditions make other parameters active"),
+        ("k = 0", r"`n \+ 6 // k`: a number is divided by zero"),
+        ("k = -1", None),
+    ],
+)
+def test_a_variation_keeps_to_conditions_and_constraints(
+    scans_home: Path, tmp_path: Path, change: str, words: str | None
+) -> None:
+    notebook = notebook_json("k = 1\nn = 1\nd = 0\nlr = 0.1\nlast = 1", "acc = 1")
+    (tmp_path / "c.ipynb").write_text(notebook)
+    space = "k = 1\nn = [1]\nd = n + 6 // k\nassert n * k < 4\nif n * k == 2:\n    lr = [0.5]\n"
+    params: dict[int, Any] = {1: {"k": 1, "n": 1, "d": 7, "last": 7}}
+    made = write_scan(
+        "c",
+        {1: {"acc": [1.0]}},
+        params=params,
+        notebook=notebook,
+        notebook_digest=read_notebook(tmp_path / "c.ipynb").digest,
+        space=f"{space}last = 7",
+    )
+    request = ReplayRequest(changes=(change,))
+    if words is not None:
+        with pytest.raises(UsageError, match=words):
+            plan_replay(made, request)
+        return
+    # What stands below the constraint is there, too.
+    assert given(plan_replay(made, request), tmp_path)["v0001"] == {
+        "k": -1, "n": 1, "d": -5, "last": 7,
+    }  # fmt: skip
+
+
 def test_where_it_runs_may_be_another_place_without_making_it_a_variation(digest: str) -> None:
     there: dict[str, Any] = {
         "resources": Resources(gpus=0, memory_mb=4000, walltime_s=60, cpus=2),
@@ -175,6 +210,7 @@ def test_an_image_that_is_gone_is_said_before_anything_starts(digest: str) -> No
         (ReplayRequest(changes=("seed=5",)), "it varies"),
         (ReplayRequest(changes=("epochs",)), "--set epochs: give one value"),
         (ReplayRequest(changes=("epochs=[1, 2]",)), "give one value"),
+        (ReplayRequest(changes=("epochs=3", "epochs=4")), "--set epochs is given twice"),
         (ReplayRequest(changes=("epoch=3",)), "did you mean epochs"),
         (ReplayRequest(changes=("epochs='many'",)), "takes a number"),
         (ReplayRequest(only="v0077"), "has no variant"),
