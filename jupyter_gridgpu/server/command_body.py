@@ -8,6 +8,8 @@ from jupyter_gridgpu.errors import UsageError
 from jupyter_gridgpu.store import json_decoder
 
 BODY_BYTES = 1_000_000  # the largest body of a command
+# What only some commands can say.
+_OF_ONE = {"trials": "extend", "add": "extend", "repeats": "extend", "points": "extend"}
 
 
 class CommandBody(NamedTuple):
@@ -55,6 +57,9 @@ def parse_command(text: bytes) -> CommandBody:
     trials = body.get("trials")
     if not isinstance(action, str):
         raise UsageError("The command has no action; give one as a text, like stop.")
+    for name, only in _OF_ONE.items():
+        if body.get(name) is not None and action != only:
+            raise UsageError(f"{name} is for the action {only}; leave it out of {action}.")
     if variants is not None and not _is_list_of_texts(variants):
         raise UsageError(
             "variants is no list of texts; give ids like v0001, or null for the whole scan."

@@ -273,6 +273,8 @@ def test_a_notebook_that_is_too_large_is_named_and_not_read(server: Server) -> N
         ({"action": "retry", "variants": [1]}, "variants is no list of texts"),
         ({"action": "retry", "variants": []}, "no variant is named"),
         ({"action": "pause", "variants": ["v0001"]}, "pause is for the whole scan"),
+        ({"action": "stop", "trials": 2}, "trials is for the action extend"),
+        ({"action": "retry", "add": ["lr = [3]"]}, "add is for the action extend"),
         ({"action": "extend", "trials": True}, "trials is no whole number"),
         ({"action": "extend", "trials": 2}, "is a grid"),
         ({"action": "extend"}, "needs what is to be added"),
