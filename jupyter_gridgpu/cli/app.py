@@ -12,28 +12,12 @@ from jupyter_gridgpu.cli.following import INTERRUPTED_EXIT_CODE
 from jupyter_gridgpu.cli.output import echo
 from jupyter_gridgpu.cli.verbs import VERBS
 from jupyter_gridgpu.errors import GridGpuError
-from jupyter_gridgpu.planning.given_once import require_once
 from jupyter_gridgpu.store.access import sentence_of
 
 USAGE_EXIT_CODE = 2
 
 
-class Verbs(click.Group):
-    """The verbs, whose options have one value each unless they may be repeated."""
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the verb. Raises click's UsageError if an option of it is given twice."""
-        name, verb, words = super().resolve_command(ctx, args)
-        if verb is not None and not ctx.resilient_parsing:
-            require_once(verb, words)
-        return name, verb, words
-
-
-@click.group(
-    cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
-)
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="gridgpu")
 def gridgpu() -> None:
     """Hyper-parameter scans of training notebooks. SCAN is a name, an id or a folder."""

@@ -12,7 +12,6 @@ from jupyter_gridgpu.cli.following import command_line, follow
 from jupyter_gridgpu.cli.output import echo, json_option, print_plan
 from jupyter_gridgpu.errors import UsageError
 from jupyter_gridgpu.model.scan import ScanSpec
-from jupyter_gridgpu.planning.given_once import require_once
 from jupyter_gridgpu.planning.options import backend_options, given
 
 if TYPE_CHECKING:
@@ -22,18 +21,11 @@ if TYPE_CHECKING:
 COMMAND_LINE_ONLY = {"no_wait": "--no-wait", "as_json": "--json", "dry_run": "--dry-run"}
 
 
-def _not_empty(context: click.Context, option: click.Parameter, value: str | None) -> str:
-    """Return what `--only` selects; an empty text for all variants, if it is not given."""
-    if value is not None and not value.strip():
-        raise UsageError("--only is empty: leave it out for all variants.")
-    return value or ""
-
-
 @click.command("replay")
 @click.argument("scan")
 @click.option(
     "--only",
-    callback=_not_empty,
+    default="",
     metavar="WHICH",
     help="v0003,v0007 or failed or 'best 5' or pareto or 'lr < 1e-3'. Default: all.",
 )
@@ -99,7 +91,6 @@ def read_replay_request(words: list[str]) -> tuple[str, ReplayRequest]:
     Raises UsageError.
     """
     try:
-        require_once(replay, words)
         # Only click's context knows which options were written.
         with replay.make_context("%gridscan replay", words) as context:
             return _request_of(context, words)

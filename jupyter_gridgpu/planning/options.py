@@ -20,7 +20,6 @@ from jupyter_gridgpu.planning.declaration import (
     Options,
     wording_of,
 )
-from jupyter_gridgpu.planning.given_once import require_once
 from jupyter_gridgpu.planning.profiles import expanded
 
 Function = Callable[..., Any]
@@ -170,7 +169,6 @@ def read_options_line(words: Sequence[str]) -> dict[str, Any]:
     Raises UsageError for words that click does not understand.
     """
     try:
-        require_once(magic_options, words)
         values = magic_options.main(args=list(words), prog_name="%%gridscan", standalone_mode=False)
     except click.ClickException as error:
         raise UsageError(error.format_message()) from None

@@ -17,8 +17,6 @@ from jupyter_gridgpu.cli.space_options import space_text
 from jupyter_gridgpu.errors import UsageError
 
 SLOW = ("papermill", "pandas", "optuna", "scipy", "numpy", "rich", "IPython", "jupyter_client")
-NO_NOTEBOOK = "gridgpu: There is no notebook a.ipynb."
-EMPTY = "gridgpu: --only is empty: leave it out for all variants."
 
 
 def exit_code(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
@@ -54,18 +52,6 @@ def test_a_group_without_a_verb_shows_its_help(
         (["nope"], "gridgpu: No such command 'nope'."),
         (["run"], "gridgpu: Missing argument 'NOTEBOOK'."),
         (["run", "nope.ipynb", "-p", "lr = 1"], "gridgpu: There is no notebook nope.ipynb."),
-        # An option that has one value never drops the first of two.
-        (
-            ["run", "a.ipynb", "--points", "a.csv", "--points=b.csv"],
-            "gridgpu: --points is given twice; give it once.",
-        ),
-        (
-            ["run", "a.ipynb", "--site", "a", "--queue", "b"],
-            "gridgpu: --queue is given twice; give it once.",
-        ),
-        (["show", "a", "--by", "b", "--by", "c"], "gridgpu: --by is given twice; give it once."),
-        (["run", "a.ipynb", "--maximize", "a", "--maximize", "b", "--new", "--new"], NO_NOTEBOOK),
-        (["replay", "a", "--only", " "], EMPTY),
     ],
 )
 def test_a_mistake_is_one_sentence(

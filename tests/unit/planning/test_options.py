@@ -59,13 +59,6 @@ def test_what_is_not_given_needs_no_words(value: object) -> None:
     assert words_for(dict.fromkeys(("retries", "new", "files", "vram"), value)) == []
 
 
-def test_an_option_with_one_value_is_given_once() -> None:
-    with pytest.raises(UsageError, match="--points is given twice; give it once"):
-        read_options_line(["a.ipynb", "--points", "a.csv", "--points", "b.csv"])
-    values = read_options_line(["a.ipynb", "--minimize", "a", "--minimize", "b", "--new", "--new"])
-    assert values["minimize"] == ("a", "b")
-
-
 @pytest.mark.parametrize(
     ("value", "limit"), [("5", 5), ("12", 12), (3, 3), ("none", None), ("None", None), (None, None)]
 )
