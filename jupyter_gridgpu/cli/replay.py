@@ -21,11 +21,18 @@ if TYPE_CHECKING:
 COMMAND_LINE_ONLY = {"no_wait": "--no-wait", "as_json": "--json", "dry_run": "--dry-run"}
 
 
+def _not_empty(context: click.Context, option: click.Parameter, value: str | None) -> str:
+    """Return what `--only` selects; an empty text for all variants, if it is not given."""
+    if value is not None and not value.strip():
+        raise UsageError("--only is empty: leave it out for all variants.")
+    return value or ""
+
+
 @click.command("replay")
 @click.argument("scan")
 @click.option(
     "--only",
-    default="",
+    callback=_not_empty,
     metavar="WHICH",
     help="v0003,v0007 or failed or 'best 5' or pareto or 'lr < 1e-3'. Default: all.",
 )

@@ -171,7 +171,7 @@ def _choose_sampler(
     default = "grid" if grid_fits else "tpe"
     if own and own == trials and not objectives and not grid_fits:
         default = "random"  # it gets nothing to do
-    name = options.sampler or default
+    name = default if options.sampler is None else options.sampler
     if name == "grid" and size is not None and not grid_fits:
         raise UsageError(
             f"The grid has {size:,} points, more than --trials {trials}: leave --trials out for"

@@ -74,7 +74,7 @@ from tests.any_record import ANY_BYTES, one_changed
 from tests.kit import run_async
 
 pytestmark = pytest.mark.any_record
-EXAMPLES = settings(max_examples=int(os.environ.get("GRIDGPU_TEST_EXAMPLES", "200")))
+EXAMPLES = settings(max_examples=int(os.environ.get("GRIDGPU_TEST_EXAMPLES", "120")))
 KEY, COPY = "v0001.1", "3c439e8a"
 ENDED = old_scans.FORMAT2 / "ended"
 

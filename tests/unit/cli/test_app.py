@@ -52,6 +52,10 @@ def test_a_group_without_a_verb_shows_its_help(
         (["nope"], "gridgpu: No such command 'nope'."),
         (["run"], "gridgpu: Missing argument 'NOTEBOOK'."),
         (["run", "nope.ipynb", "-p", "lr = 1"], "gridgpu: There is no notebook nope.ipynb."),
+        (
+            ["replay", "a", "--only", " "],
+            "gridgpu: --only is empty: leave it out for all variants.",
+        ),
     ],
 )
 def test_a_mistake_is_one_sentence(

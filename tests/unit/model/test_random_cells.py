@@ -18,7 +18,7 @@ from tests.random_cells import DEFAULTS, VARIABLES, Cell, cell_of
 
 pytestmark = pytest.mark.any_cell
 CELLS = st.integers(0, 2**48).map(cell_of)
-EXAMPLES = settings(max_examples=int(os.environ.get("GRIDGPU_TEST_EXAMPLES", "200")))
+EXAMPLES = settings(max_examples=int(os.environ.get("GRIDGPU_TEST_EXAMPLES", "120")))
 Results = list[tuple[dict[str, Any], Any]]
 
 
