@@ -9,10 +9,10 @@ import json
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from jupyter_gridgpu.errors import SpaceError, StorageError
 from jupyter_gridgpu.model import numbers
 from jupyter_gridgpu.model.fields import is_bounded
 from jupyter_gridgpu.model.program import PartlyKnown, meant_by
@@ -21,8 +21,10 @@ from jupyter_gridgpu.model.scan import ScanSpec
 from jupyter_gridgpu.model.soundness import is_index
 from jupyter_gridgpu.model.space import is_parameter_name
 from jupyter_gridgpu.store.json_decoder import parse_json
-from jupyter_gridgpu.store.opener import open_plain
+from jupyter_gridgpu.store.sound_lines import not_sound, sound_lines
 from jupyter_gridgpu.store.tail import LINE_LIMIT
+
+_WHAT = "The results of earlier scans"
 
 
 @dataclass(frozen=True)
@@ -55,23 +57,12 @@ def read(path: Path, scan: ScanSpec) -> list[EarlierResult]:
 
     Raises StorageError if the file cannot be read, is damaged, or has not all of them.
     """
-    found: list[EarlierResult] = []
     count = sum(source.results for source in scan.warm_start)
-    try:
-        with open_plain(path) as file:
-            # One more is enough to see that there are too many.
-            while len(found) <= count and (line := file.readline(LINE_LIMIT + 1)):
-                found.append(_checked(parsed(line), scan))
-        if len(found) != count:
-            raise ValueError("there are more or fewer than there should be")
-    except OSError as error:
-        raise StorageError(
-            f"The results of earlier scans, {path}, cannot be read: {error.strerror}."
-        ) from None
-    except (ValueError, KeyError, TypeError, RecursionError, SpaceError):
-        raise StorageError(
-            f"The results of earlier scans, {path}, are not sound: the file was changed."
-        ) from None
+    results = sound_lines(path, _WHAT, lambda line: _checked(parsed(line), scan))
+    # One more is enough to see that there are too many.
+    found = list(islice(results, count + 1))
+    if len(found) != count:
+        raise not_sound(path, _WHAT)
     return found
 
 

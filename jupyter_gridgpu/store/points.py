@@ -13,7 +13,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from jupyter_gridgpu.errors import GridGpuError, StorageError
+from jupyter_gridgpu.errors import StorageError
 from jupyter_gridgpu.model import events, numbers
 from jupyter_gridgpu.model.job import split_key, variant_id
 from jupyter_gridgpu.model.records import PointLine, VariantProposed
@@ -21,7 +21,7 @@ from jupyter_gridgpu.model.soundness import is_sound
 from jupyter_gridgpu.model.space import Space
 from jupyter_gridgpu.model.view import VariantView
 from jupyter_gridgpu.store.json_decoder import parse_json
-from jupyter_gridgpu.store.opener import open_plain
+from jupyter_gridgpu.store.sound_lines import sound_lines
 from jupyter_gridgpu.store.tail import LINE_LIMIT
 
 
@@ -62,18 +62,7 @@ def read(path: Path) -> Iterator[VariantProposed]:
 
     Raises StorageError if the file cannot be read or is damaged.
     """
-    try:
-        with open_plain(path) as file:
-            while line := file.readline(LINE_LIMIT + 1):
-                yield parsed(line)
-    except OSError as error:
-        raise StorageError(
-            f"The points of the scan, {path}, cannot be read: {error.strerror}."
-        ) from None
-    except (ValueError, KeyError, TypeError, RecursionError, GridGpuError):
-        raise StorageError(
-            f"The points of the scan, {path}, are not sound: the file was changed."
-        ) from None
+    yield from sound_lines(path, "The points of the scan", parsed)
 
 
 def read_all(path: Path, count: int) -> list[VariantProposed]:
