@@ -13,7 +13,7 @@ from jupyter_gridgpu.planning.notebook import read_notebook
 from jupyter_gridgpu.planning.recorded_options import given_options
 from jupyter_gridgpu.store import home
 from jupyter_gridgpu.store.access import why
-from jupyter_gridgpu.store.opener import create_plain, read_bounded
+from jupyter_gridgpu.store.opener import create_plain, holds
 from jupyter_gridgpu.store.paths import write_atomic
 from jupyter_gridgpu.store.points import read_all
 
@@ -68,18 +68,10 @@ def _save_points(scan: ScanSpec, points: Path, path: Path, overwrite: bool) -> P
     try:
         if overwrite:
             write_atomic(target, text)
-        elif not _holds(target, text.encode()):
+        elif not holds(target, text.encode()):
             create_plain(target, text.encode())
     except FileExistsError:
         raise UsageError(f"{target}: it is there and has other points; say --overwrite.") from None
     except OSError as error:
         raise StorageError(f"{target} cannot be written: {why(error, target)}.") from None
     return target
-
-
-def _holds(path: Path, content: bytes) -> bool:
-    """Return whether a file is there that has just this content."""
-    try:
-        return read_bounded(path, len(content)) == content
-    except OSError:
-        return False

@@ -19,7 +19,7 @@ from jupyter_gridgpu.runner.driven_scan import DrivenScan
 from jupyter_gridgpu.runner.log import say
 from jupyter_gridgpu.store import manifest
 from jupyter_gridgpu.store.manifest import ManifestWriter
-from jupyter_gridgpu.store.opener import create_plain, read_bounded
+from jupyter_gridgpu.store.opener import create_plain, holds
 from jupyter_gridgpu.store.paths import read_json
 from jupyter_gridgpu.worker.packing import packed
 
@@ -40,7 +40,7 @@ def check_code(scan: DrivenScan, digests: ManifestWriter) -> None:
         # The image is gone. The jobs will say so, if the script is the one that was made with it.
         if not _is_recorded(scan, [paths.launcher]):
             raise
-    if all(_holds(path, content) for path, content in wanted.items()):
+    if all(holds(path, content) for path, content in wanted.items()):
         return
     if scan.view.active and _is_recorded(scan, list(wanted)):
         return
@@ -48,14 +48,6 @@ def check_code(scan: DrivenScan, digests: ManifestWriter) -> None:
         _replace(path, content)
     digests.renew([path.name for path in wanted])
     say("worker.pyz or worker.sh was not that of this version; both were written anew.")
-
-
-def _holds(path: Path, content: bytes) -> bool:
-    """Return whether a file is a plain one with this content."""
-    try:
-        return read_bounded(path, len(content)) == content
-    except OSError:
-        return False
 
 
 def _replace(path: Path, content: bytes) -> None:

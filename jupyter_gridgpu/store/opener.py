@@ -113,6 +113,14 @@ def read_bounded(path: AnyPath, limit: int, opener: Opener | None = None) -> byt
     raise OSError(errno.EFBIG, f"it has more than {limit:,} bytes", str(path))
 
 
+def holds(path: AnyPath, content: bytes) -> bool:
+    """Return whether a file is a plain one with just this content."""
+    try:
+        return read_bounded(path, len(content)) == content
+    except OSError:
+        return False
+
+
 def read_start(path: AnyPath, limit: int, opener: Opener | None = None) -> bytes:
     """Return at most the first `limit` bytes of a plain file. Raises OSError."""
     with open_plain(path, opener) as file:
