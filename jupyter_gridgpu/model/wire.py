@@ -362,26 +362,34 @@ def job(view: ScanView, variant: VariantView, has_notebook: bool) -> JobDetails:
     }
 
 
+def best_keys(view: ScanView) -> dict[str, Any]:
+    """Return which variants are the best, by the keys of the JSON that users read.
+
+    With several objectives, `best` is null and `pareto` has the front. `by` says what the user
+    asked to rank by.
+    """
+    best = view.best()
+    keys: dict[str, Any] = {"best": best.id if best else None}
+    if view.by is not None:
+        keys["by"] = view.by.text
+    elif len(view.objectives) > 1:
+        keys["pareto"] = [variant.id for variant in view.pareto()]
+    return keys
+
+
 def summary(view: ScanView, state: str, folder: str, foreign: str | None = None) -> dict[str, Any]:
     """Return the object that `gridgpu run --json` and `gridgpu show --json` print.
 
     Programs of users read this object, so it is simpler than the messages to the browser.
     """
-    best = view.best()
     said = [text for text in (notes.slept(view), notes.extended(view)) if text]
-    more: dict[str, Any] = {}
-    if view.by is not None:
-        more["by"] = view.by.text
-    elif len(view.objectives) > 1:
-        more["pareto"] = [variant.id for variant in view.pareto()]
     return {
         "scan": view.scan.name,
         "folder": folder,
         "state": state,
         "foreign": foreign,
         "profile": view.scan.profile or None,
-        "best": best.id if best else None,
-        **more,
+        **best_keys(view),
         "warnings": [*warnings_of(view), *said],
         "stopped_by": notes.stopped_by(view),
         "variants": [_variant(variant, folder) for variant in view.changed_since(-1)],

@@ -13,6 +13,7 @@ from typing import Any
 from jupyter_gridgpu.model import numbers
 from jupyter_gridgpu.model import scan as scans
 from jupyter_gridgpu.model.view import VariantView
+from jupyter_gridgpu.model.wire import best_keys
 from jupyter_gridgpu.records.record import Record
 
 SUFFIX = ".json"
@@ -40,17 +41,10 @@ def _json(value: Any) -> str:
 def _head(record: Record) -> dict[str, Any]:
     """Return the object without its variants."""
     view = record.view
-    best = view.best()
-    more: dict[str, Any] = {}
-    if view.by is not None:
-        more["by"] = view.by.text
-    elif len(view.objectives) > 1:
-        more["pareto"] = [variant.id for variant in view.pareto()]
     return {
         "format": FORMAT,
         "state": view.state,
-        "best": best.id if best else None,
-        **more,
+        **best_keys(view),
         "scan": scans.to_json(record.scan),
         "provenance": record.provenance(),
     }
