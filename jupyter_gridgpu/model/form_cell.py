@@ -38,7 +38,7 @@ _AXES: dict[str, tuple[type, ...]] = {
     "range": (Choice, Range),
     "repeats": (Repeats,),
 }
-_RANGES = {  # (whole numbers, logarithmic) -> function of the grammar
+RANGE_WORDS = {  # (whole numbers, logarithmic) -> function of the grammar
     (False, False): "uniform",
     (False, True): "loguniform",
     (True, False): "integer",
@@ -175,9 +175,9 @@ def _nested(items: str) -> str:
 def _range(entry: ParameterEntry, about: ParameterFacts, names: Mapping[str, Any] | None) -> str:
     """Return the call for a range: any value between its ends, `points` values, or steps."""
     if entry.by_step:
-        return f"{_RANGES[about.whole, False]}({entry.low}, {entry.high}, step={entry.step})"
+        return f"{RANGE_WORDS[about.whole, False]}({entry.low}, {entry.high}, step={entry.step})"
     if not entry.stepped:
-        return f"{_RANGES[about.whole, entry.log]}({entry.low}, {entry.high})"
+        return f"{RANGE_WORDS[about.whole, entry.log]}({entry.low}, {entry.high})"
     if about.whole:
         return _whole_steps(entry, names) or _steps(entry)
     return _steps(entry)
@@ -241,7 +241,7 @@ def _check_range(entry: ParameterEntry, whole: bool, names: Mapping[str, Any]) -
     check_one(entry.points, "points", NUMBER, names)
     if whole:
         # The grammar complains about ends that are not whole.
-        _axis(f"{_RANGES[True, entry.log]}({entry.low}, {entry.high})", names)
+        _axis(f"{RANGE_WORDS[True, entry.log]}({entry.low}, {entry.high})", names)
         steps = _axis(_steps(entry), names)
         if isinstance(steps, Choice) and len(steps.values) > WRITTEN_LIMIT:
             raise FieldError(

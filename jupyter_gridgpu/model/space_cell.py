@@ -11,17 +11,11 @@ from typing import Any
 from jupyter_gridgpu.errors import SpaceError
 from jupyter_gridgpu.model.axes import Axis, Choice, Fixed, Range, Repeats
 from jupyter_gridgpu.model.expressions import Expression, parse
-from jupyter_gridgpu.model.form_cell import assignments, python_text
+from jupyter_gridgpu.model.form_cell import RANGE_WORDS, assignments, python_text
 from jupyter_gridgpu.model.space import Space
 from jupyter_gridgpu.model.statements import Assign, Derived, Require, Statement, Together, When
 
 INDENT = "    "
-WORDS = {  # (whole numbers, logarithmic) -> function of the grammar
-    (False, False): "uniform",
-    (False, True): "loguniform",
-    (True, False): "integer",
-    (True, True): "logint",
-}
 
 
 def cell_body(space: Space) -> str:
@@ -109,7 +103,7 @@ def axis_text(axis: Axis) -> str:
 def _range(axis: Range) -> str:
     ends = f"{value_text(axis.low)}, {value_text(axis.high)}"
     step = "" if axis.step is None else f", step={value_text(axis.step)}"
-    return f"{WORDS[axis.whole, axis.log]}({ends}{step})"
+    return f"{RANGE_WORDS[axis.whole, axis.log]}({ends}{step})"
 
 
 def _rows(statement: Together) -> str:
