@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +14,6 @@ from jupyter_gridgpu.errors import GridGpuError, UsageError
 from jupyter_gridgpu.model import events, extension, wire
 from jupyter_gridgpu.model.extension import Extension
 from jupyter_gridgpu.model.grammar import parse_space
-from jupyter_gridgpu.model.scan import to_json
 from jupyter_gridgpu.model.view import ScanView
 from jupyter_gridgpu.runner import policy
 from jupyter_gridgpu.runner.extending import applicable, check_extension, pending
@@ -24,26 +21,10 @@ from jupyter_gridgpu.runner.loop import Runner
 from jupyter_gridgpu.samplers.base import OWN, SAMPLED
 from jupyter_gridgpu.store import fold_cache, home, inbox, points
 from jupyter_gridgpu.store.journal import JournalReader
-from jupyter_gridgpu.store.paths import ScanPaths, write_json
+from jupyter_gridgpu.store.paths import ScanPaths
 from jupyter_gridgpu.testing.examples import Story, small_scan
 
-
-def scan_folder(folder: Path, **changes: Any) -> ScanPaths:
-    paths = ScanPaths(folder)
-    paths.jobs.mkdir()
-    paths.inbox.mkdir()
-    write_json(paths.spec, to_json(small_scan(**changes)))
-    return paths
-
-
-@contextmanager
-def runner_of(paths: ScanPaths) -> Iterator[Runner]:
-    runner = Runner(paths.folder)
-    try:
-        yield runner
-    finally:
-        runner.scan.journal.close()
-        runner.lease.release()
+from .kit import runner_of, scan_folder
 
 
 def ask(paths: ScanPaths, add: str = "", **more: Any) -> str:

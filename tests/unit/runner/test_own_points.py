@@ -17,7 +17,7 @@ from jupyter_gridgpu.store import earlier, inbox, points
 from jupyter_gridgpu.store.earlier import EarlierResult
 from jupyter_gridgpu.store.paths import ScanPaths
 
-from .test_resuming import runner_of, scan_folder, seen_by_others, shown
+from .kit import runner_of, scan_folder, seen_by_others, shown
 
 SPACE = """
 kind = ["a", "b"]

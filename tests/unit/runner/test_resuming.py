@@ -15,48 +15,16 @@ from hypothesis import strategies as st
 
 from jupyter_gridgpu.backends.base import Backend, Capabilities, Job
 from jupyter_gridgpu.errors import AnswerPending, QueueFull, ScanLocked, Unreachable
-from jupyter_gridgpu.model import events, notes, wire
+from jupyter_gridgpu.model import events, notes
 from jupyter_gridgpu.model.job import Observation
-from jupyter_gridgpu.model.scan import to_json
-from jupyter_gridgpu.model.view import ScanView
 from jupyter_gridgpu.runner import policy
 from jupyter_gridgpu.runner.loop import Runner
 from jupyter_gridgpu.runner.sending import UNDERWAY_S
-from jupyter_gridgpu.store import home, inbox
-from jupyter_gridgpu.store.journal import JournalReader
-from jupyter_gridgpu.store.paths import ScanPaths, write_json
-from jupyter_gridgpu.testing.examples import Story, small_scan
+from jupyter_gridgpu.store import inbox
+from jupyter_gridgpu.store.paths import ScanPaths
+from jupyter_gridgpu.testing.examples import Story
 
-
-def scan_folder(folder: Path, **changes: Any) -> ScanPaths:
-    paths = ScanPaths(folder)
-    paths.jobs.mkdir()
-    paths.inbox.mkdir()
-    write_json(paths.spec, to_json(small_scan(**changes)))
-    return paths
-
-
-@contextmanager
-def runner_of(paths: ScanPaths, backend: Backend | None = None) -> Iterator[Runner]:
-    runner = Runner(paths.folder, backend)
-    try:
-        yield runner
-    finally:
-        runner.scan.journal.close()
-        runner.lease.release()
-
-
-def seen_by_others(paths: ScanPaths) -> Any:
-    return shown(ScanView(home.load(paths.folder)).apply_all(JournalReader(paths.journal).read()))
-
-
-def shown(view: ScanView) -> Any:
-    return (
-        view.seq,
-        view.term,
-        wire.head(view, view.state, 2000.0),
-        [wire.row(view, v) for v in view.variants.values()],
-    )
+from .kit import runner_of, scan_folder, seen_by_others, shown
 
 
 def story() -> Story:
